@@ -1,0 +1,17 @@
+//! The words that programs exchange with Portway.
+//!
+//! Everything that a command prints, a dashboard draws or an agent reads is made from the values of
+//! this crate, and so is every request that the supervisor takes. They are plain data: JSON on the
+//! wire, a JSON schema from the same types, no logic.
+
+mod error;
+mod event;
+mod log;
+mod status;
+
+pub use error::{ErrorBody, ErrorCode, ErrorInfo};
+pub use event::{Event, Notice, NoticeLevel};
+pub use log::{LogRecord, LogStream};
+pub use status::{
+    Displaced, InstanceState, InstanceStatus, PortStatus, ServiceState, ServiceStatus, Services,
+};

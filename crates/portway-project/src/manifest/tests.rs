@@ -1,0 +1,137 @@
+use super::*;
+
+fn parse(text: &str) -> Result<Manifest, Invalid> {
+    Manifest::parse(Path::new("portway.toml"), text)
+}
+
+fn service(body: &str) -> Service {
+    let manifest = parse(&format!("[services.a]\ncommand = \"run\"\n{body}")).unwrap();
+    manifest.services["a"].clone()
+}
+
+/// The error's place and words, as one line.
+fn error(text: &str) -> String {
+    let error = parse(text).unwrap_err();
+    let help = error
+        .help
+        .as_deref()
+        .map(|help| format!(" ({help})"))
+        .unwrap_or_default();
+    format!("{}: {error}{help}", error.place())
+}
+
+#[test]
+fn a_port_may_be_written_in_three_ways() {
+    let spec = |body: &str| service(body).port.unwrap();
+    assert_eq!(spec("port = 9000").prefer, 9000);
+    assert_eq!(spec("port = 9000").range.to_string(), "9000-9099");
+    assert_eq!(spec("port = \"5173-5272\"").prefer, 5173);
+    let both = spec("port = { prefer = 9010, range = \"9000-9099\" }");
+    assert_eq!((both.prefer, both.range.first()), (9010, 9000));
+}
+
+#[test]
+fn services_keep_their_order() {
+    let manifest = parse("[services.z]\ncommand=\"z\"\n[services.a]\ncommand=\"a\"").unwrap();
+    assert_eq!(manifest.services.keys().collect::<Vec<_>>(), ["z", "a"]);
+}
+
+#[test]
+fn after_may_be_a_list_or_a_table() {
+    let conditions = |body: &str| {
+        let after = service(body).after.0;
+        after
+            .into_iter()
+            .map(|(name, condition)| (name.into_inner(), condition))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        conditions("after = [\"db\"]"),
+        [("db".into(), Condition::Ready)]
+    );
+    assert_eq!(
+        conditions("after = { db = \"started\", migrate = \"completed\" }"),
+        [
+            ("db".into(), Condition::Started),
+            ("migrate".into(), Condition::Completed)
+        ]
+    );
+}
+
+#[test]
+fn spans_of_time_are_written_as_people_do() {
+    let grace = |text: &str| {
+        service(&format!("stop = {{ grace = \"{text}\" }}"))
+            .stop
+            .grace
+            .0
+    };
+    assert_eq!(grace("500ms"), std::time::Duration::from_millis(500));
+    assert_eq!(grace("2m"), std::time::Duration::from_secs(120));
+    assert!(
+        error("[services.a]\ncommand=\"x\"\nstop = { grace = \"soon\" }")
+            .contains("not a span of time")
+    );
+    assert!(
+        error("[services.a]\ncommand=\"x\"\nstop = { grace = \"-1s\" }")
+            .contains("not a span of time")
+    );
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_place_and_the_nearest_one() {
+    assert_eq!(
+        error("[services.a]\ncomand = \"x\"\n"),
+        "portway.toml:2:1: unknown key `comand` (did you mean `command`?)"
+    );
+    assert_eq!(
+        error("[projekt]\nname = \"x\"\n"),
+        "portway.toml:1:2: unknown key `projekt` (did you mean `project`?)"
+    );
+    assert!(
+        error("[services.a]\ncommand=\"x\"\nport = { prefered = 1 }")
+            .ends_with("unknown key `prefered` (did you mean `prefer`?)")
+    );
+    assert!(
+        error("[services.a]\ncommand=\"x\"\nrestart = \"on-failur\"")
+            .ends_with("unknown value `on-failur` (did you mean `on-failure`?)")
+    );
+}
+
+#[test]
+fn what_cannot_be_is_said_with_its_place() {
+    for (text, words) in [
+        ("services = 3", "portway.toml:1:"),
+        ("[services.a]\nport = 1", "the key `command` is missing"),
+        (
+            "[services.a]\ncommand=\"x\"\nport = 70000",
+            "portway.toml:3:8: `70000` is not a port; ports go from 1 to 65535",
+        ),
+        (
+            "[services.a]\ncommand=\"x\"\nport = \"9099-9000\"",
+            "upside down",
+        ),
+        (
+            "[services.a]\ncommand=\"x\"\nport = { prefer = 80, range = \"90-99\" }",
+            "the preferred port 80 lies outside the range 90-99",
+        ),
+        ("[services.a]\ncommand=\"x\"\nport = true", "a port, a range"),
+        ("= 3", "portway.toml:1:1"),
+    ] {
+        let error = error(text);
+        assert!(error.contains(words), "{text}\n{error}");
+    }
+}
+
+#[test]
+fn the_committed_schema_is_the_one_of_these_types() {
+    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schema/portway.schema.json");
+    if std::env::var_os("PORTWAY_UPDATE").is_some() {
+        fs::write(&committed, Manifest::json_schema()).unwrap();
+    }
+    assert_eq!(
+        fs::read_to_string(&committed).unwrap_or_default(),
+        Manifest::json_schema(),
+        "run the tests once with PORTWAY_UPDATE=1 to write it again"
+    );
+}

@@ -1,0 +1,247 @@
+//! `.ports.json`: the shared file that tells every program of a project the ports.
+//!
+//! Portway owns the keys of its services and leaves all others alone. The file is replaced whole
+//! (temporary file, fsync, rename), so nobody ever reads half of it. A file that cannot be used is
+//! an error and stays as it is; it is never taken for an empty one.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
+
+/// The file's name in the project's root.
+pub const FILE_NAME: &str = ".ports.json";
+
+/// A file larger than this was not made for this purpose.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// Why `.ports.json` cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("`{}` {problem}", file.display())]
+pub struct PortsFileError {
+    /// The file.
+    pub file: PathBuf,
+    /// What is wrong with it, as the end of a sentence.
+    pub problem: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+/// The content of a `.ports.json`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PortsFile {
+    /// All its keys.
+    pub content: Map<String, Value>,
+}
+
+impl PortsFile {
+    /// Reads the file of the project at `root`; `None` when there is none.
+    ///
+    /// # Errors
+    /// When it is something else than a small regular file with one JSON object in it.
+    pub fn read(root: &Path) -> Result<Option<Self>, PortsFileError> {
+        let file = root.join(FILE_NAME);
+        let fail = |problem: String| PortsFileError {
+            file: file.clone(),
+            problem,
+            hint: "mend it, or delete it and Portway will write it anew".into(),
+        };
+        let metadata = match file.symlink_metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(|error| fail(format!("cannot be read: {error}")))?,
+        };
+        if metadata.is_symlink() {
+            return Err(fail("is a link to elsewhere, not a file".into()));
+        }
+        if !metadata.is_file() {
+            return Err(fail("is not a file".into()));
+        }
+        if metadata.len() > MAX_BYTES {
+            return Err(fail(format!("has {} bytes, far too many", metadata.len())));
+        }
+        let mut text = String::new();
+        fs::File::open(&file)
+            .and_then(|open| open.take(MAX_BYTES).read_to_string(&mut text))
+            .map_err(|error| fail(format!("cannot be read: {error}")))?;
+        match serde_json::from_str(&text) {
+            Ok(Value::Object(content)) => Ok(Some(Self { content })),
+            Ok(_) => Err(fail("holds no JSON object".into())),
+            Err(error) => Err(fail(format!("is not JSON: {error}"))),
+        }
+    }
+
+    /// The ports that the file gives for `keys`, such as `backend_port`.
+    ///
+    /// # Errors
+    /// When one of them is no port, or a service's URL is not a local one.
+    pub fn ports<'a>(
+        &self,
+        root: &Path,
+        keys: impl IntoIterator<Item = &'a str>,
+    ) -> Result<IndexMap<String, u16>, PortsFileError> {
+        let mut ports = IndexMap::new();
+        for key in keys {
+            let fail = |problem: String, hint: &str| PortsFileError {
+                file: root.join(FILE_NAME),
+                problem,
+                hint: hint.into(),
+            };
+            if let Some(value) = self.content.get(key) {
+                let port = value
+                    .as_u64()
+                    .and_then(|number| u16::try_from(number).ok())
+                    .filter(|&port| port != 0)
+                    .ok_or_else(|| {
+                        fail(
+                            format!("has `{key}` = {value}, which is not a port"),
+                            "write a number from 1 to 65535 there, or delete the key",
+                        )
+                    })?;
+                ports.insert(key.to_owned(), port);
+            }
+            let url_key = format!("{}_url", key.trim_end_matches("_port"));
+            if let Some(url) = self.content.get(&url_key)
+                && !url.as_str().is_some_and(is_local_url)
+            {
+                return Err(fail(
+                    format!("has `{url_key}` = {url}, which is not a local URL"),
+                    "delete the key; Portway writes it from the port",
+                ));
+            }
+        }
+        Ok(ports)
+    }
+
+    /// The file's content after Portway has put `owned` into it, in its own order and before the
+    /// user's keys. `previous` are the keys that Portway owned the last time: those that are not
+    /// owned any more go.
+    pub fn merged(&self, owned: &Map<String, Value>, previous: &Map<String, Value>) -> Self {
+        let mut content = owned.clone();
+        for (key, value) in &self.content {
+            if !owned.contains_key(key) && !previous.contains_key(key) {
+                content.insert(key.clone(), value.clone());
+            }
+        }
+        Self { content }
+    }
+
+    /// Writes the file whole, or not at all.
+    ///
+    /// # Errors
+    /// When the directory does not let it be written.
+    pub fn write(&self, root: &Path) -> Result<(), PortsFileError> {
+        let file = root.join(FILE_NAME);
+        let mut text = serde_json::to_string_pretty(&self.content).unwrap_or_default();
+        text.push('\n');
+        if fs::read_to_string(&file).is_ok_and(|current| current == text) {
+            return Ok(());
+        }
+        let write = || -> io::Result<()> {
+            let mut temporary = tempfile::Builder::new();
+            temporary.prefix(".ports.json.");
+            #[cfg(unix)]
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+            #[cfg(unix)]
+            temporary.permissions(mode);
+            let mut temporary = temporary.tempfile_in(root)?;
+            if let Ok(current) = fs::metadata(&file) {
+                temporary.as_file().set_permissions(current.permissions())?;
+            }
+            temporary.write_all(text.as_bytes())?;
+            temporary.as_file().sync_all()?;
+            temporary.persist(&file)?;
+            Ok(())
+        };
+        write().map_err(|error| PortsFileError {
+            file: file.clone(),
+            problem: format!("cannot be written: {error}"),
+            hint: format!("make `{}` writable", root.display()),
+        })
+    }
+}
+
+/// Whether a URL stays on this machine.
+fn is_local_url(url: &str) -> bool {
+    let Some((_, rest)) = url.split_once("://") else {
+        return false;
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
+    let host = authority.rsplit('@').next().unwrap_or("");
+    let host = match host.strip_prefix('[') {
+        Some(bracketed) => bracketed.split(']').next().unwrap_or(""),
+        None => host.split(':').next().unwrap_or(""),
+    };
+    host == "localhost" || host.ends_with(".localhost") || host == "127.0.0.1" || host == "::1"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str) -> PortsFile {
+        let Value::Object(content) = serde_json::from_str(text).unwrap() else {
+            panic!("not an object");
+        };
+        PortsFile { content }
+    }
+
+    #[test]
+    fn foreign_keys_are_kept_and_stale_own_ones_go() {
+        let old = file(r#"{"mine": [1], "backend_port": 9000, "redis_port": 6379}"#);
+        let owned = file(r#"{"backend_port": 9001}"#).content;
+        let previous = file(r#"{"backend_port": 9000, "redis_port": 6379}"#).content;
+        let merged = old.merged(&owned, &previous).content;
+        assert_eq!(
+            serde_json::to_string(&merged).unwrap(),
+            r#"{"backend_port":9001,"mine":[1]}"#
+        );
+    }
+
+    #[test]
+    fn writing_replaces_the_file_and_leaves_nothing_else() {
+        let temp = tempfile::tempdir().unwrap();
+        let written = file(r#"{"backend_port": 9000}"#);
+        written.write(temp.path()).unwrap();
+        assert_eq!(PortsFile::read(temp.path()).unwrap(), Some(written));
+        assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn ports_must_be_ports_and_urls_local() {
+        let root = Path::new("/p");
+        let ports = |text: &str| file(text).ports(root, ["backend_port"]);
+        assert_eq!(
+            ports(r#"{"backend_port": 9000, "backend_url": "http://localhost:9000"}"#).unwrap()
+                ["backend_port"],
+            9000
+        );
+        assert!(ports("{}").unwrap().is_empty());
+        for text in [
+            r#"{"backend_port": 0}"#,
+            r#"{"backend_port": 70000}"#,
+            r#"{"backend_port": "9000"}"#,
+            r#"{"backend_port": 9000, "backend_url": "http://evil.example:9000"}"#,
+            r#"{"backend_port": 9000, "backend_url": "http://localhost@evil.example"}"#,
+            r#"{"backend_port": 9000, "backend_url": 3}"#,
+        ] {
+            assert!(ports(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_ports_file_is_an_error_and_stays() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join(FILE_NAME);
+        let problem = || PortsFile::read(temp.path()).unwrap_err().problem;
+        fs::write(&path, "{broken").unwrap();
+        assert!(problem().starts_with("is not JSON"));
+        fs::write(&path, "[]").unwrap();
+        assert_eq!(problem(), "holds no JSON object");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "[]");
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert_eq!(problem(), "is not a file");
+    }
+}

@@ -1,0 +1,257 @@
+//! Placeholders in commands and environment values: `{port}`, `{backend.url}`.
+//!
+//! Only what can be meant for Portway is taken: braces around a known word, or around a name and
+//! one of its properties. `awk '{print}'`, `${HOME}` and JSON stay as they are.
+
+use crate::nearest;
+
+/// The properties that a service has.
+const PROPERTIES: [&str; 3] = ["port", "host", "url"];
+/// The tables of named ports and their URLs.
+const TABLES: [&str; 2] = ["ports", "urls"];
+
+/// What a placeholder asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Property<'a> {
+    /// The service's own name.
+    Name,
+    /// The address it should bind and others reach it at.
+    Host,
+    /// A port: the main one, or the one with this name.
+    Port(Option<&'a str>),
+    /// A URL: of the main port, or of the one with this name.
+    Url(Option<&'a str>),
+}
+
+/// Something that a placeholder cannot be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TemplateError {
+    /// The byte of the template where the placeholder starts.
+    pub at: usize,
+    /// How many bytes it has.
+    pub length: usize,
+    /// What is wrong, one sentence without a full stop.
+    pub message: String,
+    /// What to write instead.
+    pub help: String,
+}
+
+/// Fills in the placeholders of `template` for the service `own`. `services` are the names there
+/// are; `value` answers for a service and a property, `None` where it has no such thing.
+///
+/// # Errors
+/// When a placeholder names a service or a property that does not exist.
+pub fn expand(
+    template: &str,
+    own: &str,
+    services: &[&str],
+    mut value: impl FnMut(&str, Property<'_>) -> Option<String>,
+) -> Result<String, TemplateError> {
+    let mut expanded = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some(open) = rest.find('{') {
+        let (before, from) = rest.split_at(open);
+        expanded.push_str(before);
+        let Some(close) = from.find('}') else {
+            rest = from;
+            break;
+        };
+        let inside = &from[1..close];
+        let shell = before.ends_with('$');
+        match meaning(inside, own, services).filter(|_| !shell) {
+            None => {
+                // Only the brace is passed over: another placeholder may begin before the next `}`.
+                expanded.push('{');
+                rest = &from[1..];
+            }
+            Some(meaning) => {
+                let at = template.len() - from.len();
+                let fail = |(message, help)| TemplateError {
+                    at,
+                    length: close + 1,
+                    message,
+                    help,
+                };
+                let (service, property) = meaning.map_err(fail)?;
+                let text = value(service, property).ok_or_else(|| fail(missing(service, property)))?;
+                expanded.push_str(&text);
+                rest = &from[close + 1..];
+            }
+        }
+    }
+    expanded.push_str(rest);
+    Ok(expanded)
+}
+
+type Meaning<'a> = Result<(&'a str, Property<'a>), (String, String)>;
+
+/// What the text between two braces means, or `None` when it is not for Portway.
+fn meaning<'a>(inside: &'a str, own: &'a str, services: &[&str]) -> Option<Meaning<'a>> {
+    let parts: Vec<&str> = inside.split('.').collect();
+    let word = |part: &&str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    if !parts.iter().all(word) {
+        return None;
+    }
+    match parts.as_slice() {
+        ["name"] => Some(Ok((own, Property::Name))),
+        [property] => simple(property).map(|property| Ok((own, property))),
+        [table, port] if TABLES.contains(table) => Some(Ok((own, named(table, port)))),
+        [service, property] if services.contains(service) => Some(
+            simple(property)
+                .map(|property| (*service, property))
+                .ok_or_else(|| no_property(service, property)),
+        ),
+        [service, table, port] if services.contains(service) => Some(if TABLES.contains(table) {
+            Ok((service, named(table, port)))
+        } else {
+            Err(no_property(service, table))
+        }),
+        // `{bakend.url}`: nothing else in a command looks like this, so it is a slip.
+        [service, property, ..] if PROPERTIES.contains(property) || TABLES.contains(property) => {
+            let help = nearest::suggestion(service, services.iter().copied());
+            Some(Err((
+                format!("`{{{inside}}}` names a service that does not exist"),
+                help,
+            )))
+        }
+        _ => None,
+    }
+}
+
+fn simple(property: &str) -> Option<Property<'static>> {
+    match property {
+        "port" => Some(Property::Port(None)),
+        "host" => Some(Property::Host),
+        "url" => Some(Property::Url(None)),
+        _ => None,
+    }
+}
+
+fn named<'a>(table: &str, port: &'a str) -> Property<'a> {
+    if table == "ports" {
+        Property::Port(Some(port))
+    } else {
+        Property::Url(Some(port))
+    }
+}
+
+fn no_property(service: &str, property: &str) -> (String, String) {
+    (
+        format!("service `{service}` has no property `{property}`"),
+        nearest::suggestion(property, PROPERTIES.into_iter().chain(TABLES)),
+    )
+}
+
+fn missing(service: &str, property: Property<'_>) -> (String, String) {
+    match property {
+        Property::Port(Some(name)) | Property::Url(Some(name)) => (
+            format!("service `{service}` has no port named `{name}`"),
+            format!("name it in `[services.{service}.ports]`"),
+        ),
+        _ => (
+            format!("service `{service}` has no port"),
+            format!("give it one: `port = \"9100-9199\"` in `[services.{service}]`"),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fill(template: &str) -> Result<String, TemplateError> {
+        expand(
+            template,
+            "web",
+            &["web", "backend", "worker"],
+            |service, property| {
+                let port = match service {
+                    "web" => 5173,
+                    "backend" => 9000,
+                    _ => return None,
+                };
+                match property {
+                    Property::Name => Some(service.into()),
+                    Property::Host => Some("127.0.0.1".into()),
+                    Property::Port(None) => Some(port.to_string()),
+                    Property::Url(None) => Some(format!("http://localhost:{port}")),
+                    Property::Port(Some("metrics")) => Some("9100".into()),
+                    Property::Url(Some("metrics")) => Some("http://localhost:9100".into()),
+                    _ => None,
+                }
+            },
+        )
+    }
+
+    #[test]
+    fn own_and_foreign_properties_are_filled_in() {
+        for (template, filled) in [
+            (
+                "{name} {host}:{port} {url}",
+                "web 127.0.0.1:5173 http://localhost:5173",
+            ),
+            (
+                "--api={backend.url}/v1 {backend.port}",
+                "--api=http://localhost:9000/v1 9000",
+            ),
+            (
+                "{ports.metrics} {backend.urls.metrics}",
+                "9100 http://localhost:9100",
+            ),
+            ("{port}{port}", "51735173"),
+        ] {
+            assert_eq!(fill(template).as_deref(), Ok(filled));
+        }
+    }
+
+    #[test]
+    fn other_braces_stay_as_they_are() {
+        for template in [
+            "awk '{print}'",
+            "awk '{print $1}' | sed s/{/}/",
+            "${port} ${HOME}",
+            r#"echo '{"port": 1}'"#,
+            "f() { :; }; f",
+            "{a,b}{1..3}",
+            "{",
+            "}{",
+            "{}",
+            "{unknown}",
+            "{a.b}",
+        ] {
+            assert_eq!(fill(template).as_deref(), Ok(template));
+        }
+        assert_eq!(
+            fill("awk '{print {port}}'").as_deref(),
+            Ok("awk '{print 5173}'")
+        );
+    }
+
+    #[test]
+    fn a_slip_is_an_error_with_a_suggestion() {
+        let error = fill("curl {bakend.url}").unwrap_err();
+        assert_eq!((error.at, error.length), (5, 12));
+        assert_eq!(error.help, "did you mean `backend`?");
+        assert_eq!(
+            fill("{backend.prot}").unwrap_err().help,
+            "did you mean `port`?"
+        );
+        assert!(
+            fill("{worker.port}")
+                .unwrap_err()
+                .message
+                .contains("`worker` has no port")
+        );
+        assert!(
+            fill("{backend.ports.admin}")
+                .unwrap_err()
+                .message
+                .contains("no port named `admin`")
+        );
+    }
+}

@@ -1,0 +1,367 @@
+//! The wiring: what every service is told, from the plan and the ports it got.
+//!
+//! One function makes all of it, so that `portway env`, `.ports.json`, the processes and whatever
+//! else shows it cannot differ.
+
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+
+use crate::checkout::Checkout;
+use crate::kind::Kind;
+use crate::plan::{Plan, PlannedService, key};
+use crate::template::{self, Property};
+
+/// The address that services are told to bind.
+pub const HOST: &str = "127.0.0.1";
+
+/// Ports from which older set-ups expect a backend to be called, beside the frontends' own.
+const COMPATIBLE_ORIGINS: [u16; 2] = [5173, 3000];
+
+/// The ports that a plan's services got: by service, in the order of [`PlannedService::ports`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AssignedPorts(pub IndexMap<String, Vec<u16>>);
+
+impl AssignedPorts {
+    /// The ports of a service, the main one first; empty where it has none.
+    pub fn of(&self, service: &str) -> &[u16] {
+        self.0.get(service).map_or(&[], Vec::as_slice)
+    }
+
+    /// Puts `to` where `from` was.
+    pub fn replace(&mut self, service: &str, from: u16, to: u16) {
+        for port in self.0.get_mut(service).into_iter().flatten() {
+            if *port == from {
+                *port = to;
+            }
+        }
+    }
+}
+
+/// What one instance's services are told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wiring {
+    /// Variables that are the same for every service, and for a person's shell.
+    pub shared: IndexMap<String, String>,
+    /// The start of each service.
+    pub services: IndexMap<String, Launch>,
+    /// What Portway owns in `.ports.json`, in its order.
+    pub ports_json: serde_json::Map<String, serde_json::Value>,
+}
+
+/// All that is needed to start one service. Two equal values mean that nothing it is told has
+/// changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Launch {
+    /// The shell command.
+    pub command: String,
+    /// The shell command that makes it ready to start.
+    pub prepare: Option<String>,
+    /// The shell command that tells whether it is ready.
+    pub ready_exec: Option<String>,
+    /// The shell command that tells whether it still works.
+    pub live_exec: Option<String>,
+    /// The directory to run in.
+    pub dir: PathBuf,
+    /// Variables on top of those that Portway itself was started with.
+    pub env: IndexMap<String, String>,
+}
+
+impl Wiring {
+    /// Makes the wiring. `env_files` are the variables of each service's `env_file`s, read
+    /// beforehand.
+    pub fn new(
+        plan: &Plan,
+        ports: &AssignedPorts,
+        checkout: &Checkout,
+        instance: &str,
+        env_files: &IndexMap<String, IndexMap<String, String>>,
+    ) -> Self {
+        let mut shared = IndexMap::new();
+        for service in plan.services.values() {
+            peer_variables(service, ports, &mut shared);
+        }
+        shared.insert("CORS_ORIGINS".into(), cors_origins(plan, ports).join(","));
+        shared.insert("PORTWAY_PROJECT".into(), plan.project.clone());
+        shared.insert("PORTWAY_INSTANCE".into(), instance.to_owned());
+        shared.insert("PORTWAY_ID".into(), checkout.id.clone());
+        let services = plan
+            .services
+            .values()
+            .map(|service| {
+                let file = env_files.get(&service.name);
+                let launch = launch(plan, service, ports, &checkout.root, &shared, file);
+                (service.name.clone(), launch)
+            })
+            .collect();
+        Self {
+            shared,
+            services,
+            ports_json: ports_json(plan, ports),
+        }
+    }
+}
+
+/// The URL of a port of a service of this kind.
+pub fn url(kind: Kind, port: u16) -> String {
+    format!("{}://localhost:{port}", kind.scheme())
+}
+
+/// Everything of a service, in the order of its ports: the part of the name that tells them apart
+/// (empty for the main one) and the port.
+fn named_ports<'a>(
+    service: &'a PlannedService,
+    ports: &'a AssignedPorts,
+) -> impl Iterator<Item = (String, u16)> + 'a {
+    let assigned = ports.of(&service.name).iter().copied();
+    service
+        .ports
+        .iter()
+        .zip(assigned)
+        .enumerate()
+        .map(|(index, (port, number))| match &port.name {
+            Some(name) if index > 0 => (format!("_{}", key(name)), number),
+            _ => (String::new(), number),
+        })
+}
+
+/// `NAME_PORT`, `NAME_HOST` and `NAME_URL`, and `VITE_NAME_URL` for what a browser may call.
+fn peer_variables(
+    service: &PlannedService,
+    ports: &AssignedPorts,
+    variables: &mut IndexMap<String, String>,
+) {
+    for (part, port) in named_ports(service, ports) {
+        let name = format!("{}{part}", key(&service.name)).to_ascii_uppercase();
+        let url = url(service.kind, port);
+        variables.insert(format!("{name}_PORT"), port.to_string());
+        variables.insert(format!("{name}_HOST"), HOST.into());
+        if service.kind.is_http() {
+            variables.insert(format!("VITE_{name}_URL"), url.clone());
+        }
+        variables.insert(format!("{name}_URL"), url);
+    }
+}
+
+/// The exact origins that may call a backend: each frontend's, then those kept for compatibility.
+/// Never a wildcard, never another host.
+fn cors_origins(plan: &Plan, ports: &AssignedPorts) -> Vec<String> {
+    let frontends = plan
+        .services
+        .values()
+        .filter(|service| service.kind == Kind::Frontend)
+        .filter_map(|service| ports.of(&service.name).first().copied());
+    let mut origins = Vec::new();
+    for port in frontends.chain(COMPATIBLE_ORIGINS) {
+        for host in ["localhost", "127.0.0.1"] {
+            let origin = format!("http://{host}:{port}");
+            if !origins.contains(&origin) {
+                origins.push(origin);
+            }
+        }
+    }
+    origins
+}
+
+fn launch(
+    plan: &Plan,
+    service: &PlannedService,
+    ports: &AssignedPorts,
+    root: &Path,
+    shared: &IndexMap<String, String>,
+    env_file: Option<&IndexMap<String, String>>,
+) -> Launch {
+    let fill = |text: &str| fill(plan, ports, &service.name, text);
+    let spec = &service.spec;
+    // Later ones win: files, then Portway's own, then what the manifest says.
+    let mut env = env_file.cloned().unwrap_or_default();
+    env.extend(shared.clone());
+    env.insert("PORTWAY_SERVICE".into(), service.name.clone());
+    env.insert("HOST".into(), HOST.into());
+    for (part, port) in named_ports(service, ports) {
+        env.insert(format!("PORT{}", part.to_ascii_uppercase()), port.to_string());
+    }
+    for (name, value) in &spec.env {
+        env.insert(name.clone(), fill(value.get_ref()));
+    }
+    let exec = |text: Option<&crate::manifest::Text>| text.map(|text| fill(text.get_ref()));
+    Launch {
+        command: fill(spec.command.get_ref()),
+        prepare: exec(spec.prepare.as_ref().map(|prepare| &prepare.command)),
+        ready_exec: exec(spec.ready.as_ref().and_then(|ready| ready.exec.as_ref())),
+        live_exec: exec(spec.liveness.as_ref().and_then(|live| live.exec.as_ref())),
+        dir: spec.dir.as_ref().map_or_else(
+            || root.to_owned(),
+            |dir| root.join(dir.get_ref()),
+        ),
+        env,
+    }
+}
+
+/// Fills in a text of the plan. A placeholder of an optional service that does not take part
+/// becomes empty; every other one has been checked when the plan was made.
+fn fill(plan: &Plan, ports: &AssignedPorts, own: &str, text: &str) -> String {
+    let present = plan.services.keys();
+    let names: Vec<&str> = present.chain(&plan.absent).map(String::as_str).collect();
+    let filled = template::expand(text, own, &names, |name, property| {
+        let service = plan.services.get(name);
+        let number = |wanted: Option<&str>| {
+            let service = service?;
+            let index = wanted.map_or(Some(0), |wanted| {
+                let has = |port: &crate::plan::PlannedPort| port.name.as_deref() == Some(wanted);
+                service.ports.iter().position(has)
+            })?;
+            Some((service.kind, *ports.of(name).get(index)?))
+        };
+        Some(match property {
+            Property::Name => name.to_owned(),
+            Property::Host => HOST.to_owned(),
+            Property::Port(port) => number(port).map(|(_, n)| n.to_string()).unwrap_or_default(),
+            Property::Url(port) => number(port).map(|(k, n)| url(k, n)).unwrap_or_default(),
+        })
+    });
+    filled.unwrap_or_else(|_| text.to_owned())
+}
+
+/// `NAME_port` of every service, then `NAME_url` of every service.
+fn ports_json(plan: &Plan, ports: &AssignedPorts) -> serde_json::Map<String, serde_json::Value> {
+    let all = || {
+        plan.services.values().flat_map(|service| {
+            named_ports(service, ports)
+                .map(|(part, port)| (format!("{}{part}", key(&service.name)), service.kind, port))
+        })
+    };
+    let numbers = all().map(|(name, _, port)| (format!("{name}_port"), port.into()));
+    let urls = all().map(|(name, kind, port)| (format!("{name}_url"), url(kind, port).into()));
+    numbers.chain(urls).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Manifest;
+
+    fn wire(text: &str, with: &[&str], ports: &[(&str, &[u16])]) -> Wiring {
+        let manifest = Manifest::parse(Path::new("/jobi/portway.toml"), text).unwrap();
+        let with: Vec<String> = with.iter().map(|&name| name.to_owned()).collect();
+        let plan = Plan::new(&manifest, &with).unwrap();
+        let ports = ports
+            .iter()
+            .map(|(name, ports)| ((*name).to_owned(), ports.to_vec()))
+            .collect();
+        let checkout = Checkout {
+            root: "/jobi".into(),
+            id: "0123456789abcdef".into(),
+            git: None,
+        };
+        let file = IndexMap::from([
+            ("BACKEND_URL".to_owned(), "http://localhost:1".to_owned()),
+            ("SECRET".to_owned(), "s".to_owned()),
+        ]);
+        let files = IndexMap::from([("backend".to_owned(), file)]);
+        Wiring::new(&plan, &AssignedPorts(ports), &checkout, "jobi", &files)
+    }
+
+    const JOBI: &str = r#"
+        [services.backend]
+        command = "serve {host} {port} --cache={redis.url} --ui={frontend.url}"
+        dir = "backend"
+        [services.frontend]
+        command = "vite {port}"
+        env = { API = "{backend.url}/v1", PORT = "0" }
+        [services.redis]
+        command = "redis-server"
+        optional = true
+    "#;
+    const TWO: [(&str, &[u16]); 2] = [("backend", &[9003]), ("frontend", &[5180])];
+
+    #[test]
+    fn two_services_have_exactly_the_four_keys() {
+        let json = serde_json::to_string(&wire(JOBI, &[], &TWO).ports_json).unwrap();
+        assert_eq!(
+            json,
+            r#"{"backend_port":9003,"frontend_port":5180,"backend_url":"http://localhost:9003","frontend_url":"http://localhost:5180"}"#
+        );
+    }
+
+    #[test]
+    fn a_third_service_adds_its_port_and_url() {
+        let ports = [TWO[0], TWO[1], ("redis", &[6380])];
+        let wiring = wire(JOBI, &["redis"], &ports);
+        assert_eq!(wiring.ports_json["redis_port"], 6380);
+        assert_eq!(wiring.ports_json["redis_url"], "redis://localhost:6380");
+        assert_eq!(wiring.shared["REDIS_URL"], "redis://localhost:6380");
+        assert!(!wiring.shared.contains_key("VITE_REDIS_URL"));
+        let backend = &wiring.services["backend"];
+        assert_eq!(
+            backend.command,
+            "serve 127.0.0.1 9003 --cache=redis://localhost:6380 --ui=http://localhost:5180"
+        );
+    }
+
+    #[test]
+    fn an_absent_optional_service_is_empty_in_commands() {
+        let command = &wire(JOBI, &[], &TWO).services["backend"].command;
+        assert_eq!(command, "serve 127.0.0.1 9003 --cache= --ui=http://localhost:5180");
+    }
+
+    #[test]
+    fn each_service_is_told_its_own_port_and_its_peers() {
+        let wiring = wire(JOBI, &[], &TWO);
+        let env = &wiring.services["backend"].env;
+        for (name, value) in [
+            ("PORT", "9003"),
+            ("HOST", "127.0.0.1"),
+            ("FRONTEND_URL", "http://localhost:5180"),
+            ("FRONTEND_PORT", "5180"),
+            ("VITE_BACKEND_URL", "http://localhost:9003"),
+            ("PORTWAY_INSTANCE", "jobi"),
+            ("PORTWAY_SERVICE", "backend"),
+            // A stale file does not win over the wiring; a secret in it arrives.
+            ("BACKEND_URL", "http://localhost:9003"),
+            ("SECRET", "s"),
+        ] {
+            assert_eq!(env[name], value, "{name}");
+        }
+        assert_eq!(wiring.services["backend"].dir, Path::new("/jobi/backend"));
+    }
+
+    #[test]
+    fn the_manifests_own_variables_win() {
+        let env = &wire(JOBI, &[], &TWO).services["frontend"].env;
+        assert_eq!(env["API"], "http://localhost:9003/v1");
+        assert_eq!(env["PORT"], "0");
+    }
+
+    #[test]
+    fn origins_are_exact_and_local() {
+        assert_eq!(
+            wire(JOBI, &[], &TWO).shared["CORS_ORIGINS"],
+            "http://localhost:5180,http://127.0.0.1:5180,\
+             http://localhost:5173,http://127.0.0.1:5173,\
+             http://localhost:3000,http://127.0.0.1:3000"
+        );
+        let usual = [("backend", &[9000_u16][..]), ("frontend", &[5173])];
+        assert_eq!(
+            wire(JOBI, &[], &usual).shared["CORS_ORIGINS"],
+            "http://localhost:5173,http://127.0.0.1:5173,\
+             http://localhost:3000,http://127.0.0.1:3000"
+        );
+    }
+
+    #[test]
+    fn named_ports_have_keys_of_their_own() {
+        let wiring = wire(
+            "[services.my-api]\ncommand = \"x {port} {ports.metrics}\"\n\
+             ports = { http = 8000, metrics = 9100 }",
+            &[],
+            &[("my-api", &[8000, 9101])],
+        );
+        assert_eq!(wiring.ports_json["my_api_port"], 8000);
+        assert_eq!(wiring.ports_json["my_api_metrics_url"], "http://localhost:9101");
+        let launch = &wiring.services["my-api"];
+        assert_eq!(launch.command, "x 8000 9101");
+        assert_eq!(launch.env["PORT_METRICS"], "9101");
+        assert_eq!(launch.env["MY_API_METRICS_PORT"], "9101");
+    }
+}

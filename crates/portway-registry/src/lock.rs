@@ -1,0 +1,83 @@
+//! Liveness: OS file locks that the kernel drops with their owner.
+//!
+//! Two files per instance, so that two kinds of owner are told apart: a supervisor holds the one
+//! alone; commands that merely use the instance's ports (`portway exec`) share the other.
+//!
+//! Asking takes the lock for an instant. Whoever asks or takes therefore holds the registry's lock
+//! meanwhile, or a supervisor could be turned away by a mere question.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// An instance's lock, held until it is dropped.
+#[derive(Debug)]
+pub struct InstanceLock {
+    _file: File,
+}
+
+/// The directory of everything that belongs to one instance: locks, control socket, logs.
+pub(crate) fn instance_dir(state: &Path, id: &str) -> PathBuf {
+    state.join("instances").join(id)
+}
+
+/// Makes a directory that only its owner may enter.
+pub(crate) fn private_dir(dir: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir)?;
+    // It may have been there before with wider rights.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        if fs::metadata(dir)?.permissions().mode() & 0o077 != 0 {
+            fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
+        }
+    }
+    Ok(())
+}
+
+fn open(dir: &Path, name: &str) -> io::Result<File> {
+    private_dir(dir)?;
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).read(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(dir.join(name))
+}
+
+const SUPERVISOR: &str = "supervisor.lock";
+const USERS: &str = "users.lock";
+
+/// Takes the supervisor's lock; `None` when another supervisor has it.
+pub(crate) fn supervise(dir: &Path) -> io::Result<Option<InstanceLock>> {
+    let file = open(dir, SUPERVISOR)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(InstanceLock { _file: file })),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// Takes a user's lock, beside any number of others.
+pub(crate) fn share(dir: &Path) -> io::Result<InstanceLock> {
+    let file = open(dir, USERS)?;
+    file.lock_shared()?;
+    Ok(InstanceLock { _file: file })
+}
+
+/// Whether a supervisor lives.
+pub(crate) fn is_supervised(dir: &Path) -> bool {
+    is_locked(&dir.join(SUPERVISOR))
+}
+
+/// Whether a command uses the instance's ports without a supervisor.
+pub(crate) fn is_used(dir: &Path) -> bool {
+    is_locked(&dir.join(USERS))
+}
+
+fn is_locked(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+}

@@ -1,0 +1,214 @@
+use std::fs;
+
+use super::*;
+use crate::Wanted;
+
+struct World {
+    state: tempfile::TempDir,
+    registry: SqliteRegistry,
+}
+
+impl World {
+    fn new() -> Self {
+        let state = tempfile::tempdir().unwrap();
+        let registry = SqliteRegistry::open(&state.path().join("portway")).unwrap();
+        Self { state, registry }
+    }
+
+    fn newcomer(&self, id: &str, name: &str) -> Newcomer {
+        let dir = self.state.path().join(id);
+        fs::create_dir_all(&dir).unwrap();
+        Newcomer {
+            id: id.into(),
+            dir,
+            project: "jobi".into(),
+            name: name.into(),
+            distinct_name: format!("{name}-{id}"),
+            branch: Some("main".into()),
+            main: true,
+        }
+    }
+
+    fn enroll(&mut self, id: &str, name: &str) -> Instance {
+        let newcomer = self.newcomer(id, name);
+        self.registry.enroll(&newcomer, 1).unwrap()
+    }
+
+    fn allocate(&mut self, id: &str, wish: Option<u16>) -> Result<u16, AllocateError> {
+        let request = Request {
+            instance: id,
+            main: true,
+            wanted: vec![Wanted {
+                service: "backend".into(),
+                name: String::new(),
+                prefer: 9000,
+                range: "9000-9001".parse().unwrap(),
+                wish,
+                fallback: false,
+            }],
+            excluded: &|_| false,
+            whole: true,
+        };
+        let given = self.registry.allocate(&request, &mut |_, _| Ok(true), 2)?;
+        Ok(given[0].port)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.state.path().join("portway/registry.db")
+    }
+
+    fn reopen(&self) -> Result<SqliteRegistry, RegistryError> {
+        SqliteRegistry::open(&self.state.path().join("portway"))
+    }
+}
+
+#[test]
+fn names_are_unique_until_a_checkout_vanishes() {
+    let mut world = World::new();
+    assert_eq!(world.enroll("aaaaaa", "jobi").name, "jobi");
+    assert_eq!(world.enroll("bbbbbb", "jobi").name, "jobi-bbbbbb");
+    assert_eq!(world.enroll("aaaaaa", "jobi").name, "jobi");
+    fs::remove_dir(world.state.path().join("aaaaaa")).unwrap();
+    assert_eq!(world.enroll("bbbbbb", "jobi").name, "jobi");
+}
+
+#[test]
+fn leases_survive_and_are_passed_by() {
+    let mut world = World::new();
+    world.enroll("a", "a");
+    world.enroll("b", "b");
+    assert_eq!(world.allocate("a", None).unwrap(), 9000);
+    assert_eq!(world.allocate("b", None).unwrap(), 9001);
+    world.registry = world.reopen().unwrap();
+    assert_eq!(world.allocate("a", None).unwrap(), 9000);
+    assert_eq!(world.allocate("b", None).unwrap(), 9001);
+}
+
+#[test]
+fn a_lease_is_live_while_its_lock_is_held() {
+    let mut world = World::new();
+    world.enroll("a", "a");
+    world.enroll("b", "b");
+    world.allocate("a", None).unwrap();
+    let lock = world.registry.supervise("a").unwrap().unwrap();
+    assert!(world.registry.supervise("a").unwrap().is_none());
+    assert!(world.registry.is_supervised("a").unwrap());
+    let error = world.allocate("b", Some(9000)).unwrap_err();
+    assert!(error.to_string().contains("9000"), "{error}");
+    drop(lock);
+    assert!(!world.registry.is_supervised("a").unwrap());
+    assert_eq!(world.allocate("b", Some(9000)).unwrap(), 9000);
+    // A command that shares the instance keeps its leases alive as well.
+    let _shared = world.registry.share("b").unwrap();
+    assert!(world.allocate("a", Some(9000)).is_err());
+    assert!(!world.registry.is_supervised("b").unwrap());
+}
+
+#[test]
+fn a_failed_allocation_changes_nothing() {
+    let mut world = World::new();
+    world.enroll("a", "a");
+    world.allocate("a", None).unwrap();
+    let request = Request {
+        instance: "a",
+        main: true,
+        wanted: vec![],
+        excluded: &|_| false,
+        whole: false,
+    };
+    let before = world.registry.instances().unwrap();
+    let mut request = request;
+    request.wanted = vec![Wanted {
+        service: "backend".into(),
+        name: String::new(),
+        prefer: 9000,
+        range: "9000-9001".parse().unwrap(),
+        wish: None,
+        fallback: false,
+    }];
+    let refused = world
+        .registry
+        .allocate(&request, &mut |_, _| Ok(false), 9);
+    assert!(refused.is_err());
+    assert_eq!(world.registry.instances().unwrap(), before);
+}
+
+#[test]
+fn what_was_written_is_known_again_on_the_whole_machine() {
+    let mut world = World::new();
+    world.enroll("a", "a");
+    assert_eq!(world.registry.last_written("a").unwrap(), None);
+    world.registry.record_written("a", "{1}", 1).unwrap();
+    world.registry.record_written("a", "{2}", 2).unwrap();
+    assert_eq!(
+        world.registry.last_written("a").unwrap().as_deref(),
+        Some("{2}")
+    );
+    assert!(world.registry.was_written("{1}").unwrap());
+    assert!(!world.registry.was_written("{3}").unwrap());
+}
+
+#[test]
+fn options_and_prepare_steps_are_remembered() {
+    let mut world = World::new();
+    world.enroll("a", "a");
+    world.registry.set_options("a", &["redis".into()]).unwrap();
+    assert_eq!(world.enroll("a", "a").options, ["redis"]);
+    assert_eq!(world.registry.prepared("a", "backend").unwrap(), None);
+    let outputs = [".venv".to_owned()];
+    world
+        .registry
+        .record_prepared("a", "backend", "d1", &outputs)
+        .unwrap();
+    assert_eq!(
+        world.registry.prepared("a", "backend").unwrap(),
+        Some(("d1".into(), outputs.to_vec()))
+    );
+}
+
+#[test]
+fn a_newer_registry_is_refused_and_left_alone() {
+    let world = World::new();
+    world
+        .registry
+        .connection
+        .pragma_update(None, "user_version", 99)
+        .unwrap();
+    let error = world.reopen().unwrap_err();
+    assert!(error.to_string().contains("newer Portway (schema 99"), "{error}");
+    assert!(error.to_string().contains("registry.db"));
+}
+
+#[test]
+fn a_damaged_registry_is_named_and_left_alone() {
+    let world = World::new();
+    let file = world.file();
+    drop(world.registry);
+    let state = world.state;
+    fs::write(&file, "this is no database at all, only a sentence").unwrap();
+    let error = SqliteRegistry::open(&state.path().join("portway")).unwrap_err();
+    assert!(error.to_string().ends_with("is damaged"), "{error}");
+    assert!(error.hint.contains("move it away"));
+    assert!(fs::read_to_string(&file).unwrap().starts_with("this is no database"));
+}
+
+#[test]
+fn a_state_directory_that_is_a_file_is_an_error() {
+    let temp = tempfile::tempdir().unwrap();
+    fs::write(temp.path().join("portway"), "").unwrap();
+    let error = SqliteRegistry::open(&temp.path().join("portway")).unwrap_err();
+    assert!(error.to_string().contains("cannot be used"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_state_directory_is_the_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::new();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let state = world.state.path().join("portway");
+    assert_eq!(mode(&state), 0o700);
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o755)).unwrap();
+    world.reopen().unwrap();
+    assert_eq!(mode(&state), 0o700);
+}
