@@ -123,16 +123,14 @@ impl Hold {
         })
     }
 
-    /// Holds `port` hard beside a soft hold that another process of the same owner keeps.
+    /// Holds `port` softly beside a soft hold that another process of the same owner keeps.
     ///
     /// # Errors
     /// [`HoldError::Taken`] when somebody listens there or holds it hard.
     pub fn join(port: u16) -> Result<Self, HoldError> {
-        let sockets = Sockets::bind(port, true)?;
-        sockets.set_soft(false, false);
         Ok(Self {
             port,
-            sockets: Mutex::new(Some(sockets)),
+            sockets: Mutex::new(Some(Sockets::bind(port, true)?)),
         })
     }
 

@@ -122,6 +122,12 @@ pub trait Registry {
         now: Millis,
     ) -> Result<Vec<Allotted>, AllocateError>;
 
+    /// The leases of one instance.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    fn leases(&mut self, instance: &str) -> Result<Vec<Lease>, RegistryError>;
+
     /// All known instances with their leases and whether they run, by name.
     ///
     /// # Errors

@@ -122,6 +122,15 @@ impl SqliteRegistry {
         self.locked(|_| lock::share(&dir).map_err(|error| RegistryError::io(&dir, &error)))
     }
 
+    /// Whether a command uses the instance's ports without a supervisor ([`Self::share`]).
+    ///
+    /// # Errors
+    /// When the registry cannot be locked.
+    pub fn is_used(&mut self, id: &str) -> Result<bool, RegistryError> {
+        let dir = self.instance_dir(id);
+        self.locked(|_| Ok(lock::is_used(&dir)))
+    }
+
     /// Whether the instance has a supervisor.
     ///
     /// # Errors
@@ -302,6 +311,12 @@ impl Registry for SqliteRegistry {
             transaction.commit().map_err(sqlite)?;
             Ok(given)
         })
+    }
+
+    fn leases(&mut self, instance: &str) -> Result<Vec<Lease>, RegistryError> {
+        let mut leases = self.read(|connection| leases(connection))?;
+        leases.retain(|lease| lease.instance == instance);
+        Ok(leases)
     }
 
     fn instances(&mut self) -> Result<Vec<(Instance, Vec<Lease>, Liveness)>, RegistryError> {

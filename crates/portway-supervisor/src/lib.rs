@@ -1,1 +1,45 @@
+//! Running the services of one instance, and leaving nothing behind.
+//!
+//! # Theory of operation
+//!
+//! ```text
+//! supervisor ──┬── keeper ── backend ── its workers …
+//!              └── keeper ── npm ── sh ── vite …
+//! ```
+//!
+//! The *supervisor* ([`Supervisor`]) is one task that owns all state of an instance and has a
+//! mailbox. What a service does next is decided by a pure state machine (`state.rs`); the task
+//! carries it out.
+//!
+//! Between the supervisor and each service stands a *keeper* ([`keeper`]): the same binary,
+//! executed again, in a session of its own. It is the reaper of everything that the service starts,
+//! whatever that does to get away, and ends all of it when the supervisor asks, or vanishes.
+//!
+//! The supervisor keeps the holds of all ports while the instance lives, opens one for the instant
+//! in which its service starts, and asks the kernel afterwards whose socket it is that listens.
+//! Which port a service gets is not decided here: a port that was lost is replaced by the
+//! [`Steward`], whom the caller provides.
+//!
+//! Whoever wants to know or to change something speaks HTTP and JSON with it on a local socket
+//! ([`control`]).
 
+pub mod control;
+pub mod keeper;
+pub mod logs;
+mod platform;
+mod probe;
+mod state;
+mod steward;
+mod supervisor;
+mod watch;
+
+pub use state::Ended;
+pub use steward::{Moved, Steward};
+pub use supervisor::{Config, Handle, Outcome, Request, Supervisor};
+
+/// Milliseconds since 1970-01-01 UTC, for records that people read.
+pub fn now() -> u64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as u64)
+}

@@ -1,1 +1,35 @@
-fn main(){}
+//! Portway: every service of every checkout on a port that stays its own.
+//!
+//! This crate is the composition: it reads the command line, puts the stages together (`project.rs`,
+//! `allocation.rs`) and shows what comes out. `cli/` has one file per verb; `ui/` is the only place
+//! that prints; `error.rs` turns every error into words, a code and an exit code.
+
+mod allocation;
+mod args;
+mod cli;
+mod error;
+mod follow;
+mod home;
+mod project;
+mod steward;
+mod supervise;
+mod ui;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args();
+    // A keeper must stay small: nothing else is set up before this.
+    if arguments.nth(1).as_deref() == Some(portway_supervisor::keeper::COMMAND) {
+        return ExitCode::from(portway_supervisor::keeper::run(arguments));
+    }
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    let result = args::parse().and_then(cli::run);
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            ui::error(&error, json);
+            ExitCode::from(error.exit())
+        }
+    }
+}

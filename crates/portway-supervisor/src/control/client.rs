@@ -1,0 +1,141 @@
+//! The asking side.
+
+use std::io;
+use std::path::Path;
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use portway_api::{ErrorBody, ErrorInfo, Event, InstanceStatus, Services};
+use tokio::net::UnixStream;
+use tokio::task::JoinHandle;
+
+use crate::platform;
+
+/// Speaks with a running instance.
+#[derive(Debug, Clone)]
+pub struct Client {
+    socket: std::path::PathBuf,
+}
+
+impl Client {
+    /// A client of the instance whose control socket lies at `socket`.
+    pub fn new(socket: &Path) -> Self {
+        Self {
+            socket: socket.to_owned(),
+        }
+    }
+
+    /// Its status.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub async fn status(&self) -> io::Result<InstanceStatus> {
+        let (response, connection) = self.send(Method::GET, "/v1/status", Bytes::new()).await?;
+        let body = response.into_body().collect().await.map_err(other)?;
+        connection.abort();
+        serde_json::from_slice(&body.to_bytes()).map_err(other)
+    }
+
+    /// Its events, the status first.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub async fn events(&self) -> io::Result<Events> {
+        let (response, connection) = self.send(Method::GET, "/v1/events", Bytes::new()).await?;
+        Ok(Events {
+            body: response.into_body(),
+            connection,
+            buffer: Vec::new(),
+        })
+    }
+
+    /// Asks for `start`, `restart`, `stop` or `kill`.
+    ///
+    /// # Errors
+    /// When nobody answers; the inner error is the instance's own.
+    pub async fn ask(&self, verb: &str, services: &[String]) -> io::Result<Result<(), ErrorInfo>> {
+        let services = Services {
+            services: services.to_vec(),
+        };
+        let body = serde_json::to_vec(&services)?;
+        let path = format!("/v1/{verb}");
+        let (response, connection) = self.send(Method::POST, &path, body.into()).await?;
+        let status = response.status();
+        let body = response.into_body().collect().await.map_err(other)?.to_bytes();
+        connection.abort();
+        if status.is_success() {
+            return Ok(Ok(()));
+        }
+        let body: ErrorBody = serde_json::from_slice(&body)
+            .map_err(|_| io::Error::other(format!("the instance answers {status}")))?;
+        Ok(Err(body.error))
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> io::Result<(Response<Incoming>, JoinHandle<()>)> {
+        let stream = {
+            let (short, _dir) = platform::socket_path(&self.socket)?;
+            UnixStream::connect(short).await?
+        };
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(other)?;
+        let connection = tokio::spawn(async move {
+            let _ = connection.await;
+        });
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "portway")
+            .header("content-type", "application/json")
+            .body(Full::new(body))
+            .map_err(other)?;
+        let response = sender.send_request(request).await.map_err(other)?;
+        Ok((response, connection))
+    }
+}
+
+fn other(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
+    io::Error::other(error)
+}
+
+/// The events of an instance, until it ends.
+#[derive(Debug)]
+pub struct Events {
+    body: Incoming,
+    connection: JoinHandle<()>,
+    buffer: Vec<u8>,
+}
+
+impl Events {
+    /// The next event, or `None` when the instance has ended.
+    pub async fn next(&mut self) -> Option<Event> {
+        loop {
+            // An event ends with an empty line; ours have one `data:` line each.
+            if let Some(end) = self.buffer.windows(2).position(|two| two == b"\n\n") {
+                let event: Vec<u8> = self.buffer.drain(..end + 2).collect();
+                let data = event.strip_prefix(b"data: ");
+                if let Some(event) = data.and_then(|data| serde_json::from_slice(data).ok()) {
+                    return Some(event);
+                }
+                continue;
+            }
+            let frame = self.body.frame().await?.ok()?;
+            if let Some(data) = frame.data_ref() {
+                self.buffer.extend_from_slice(data);
+            }
+        }
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        self.connection.abort();
+    }
+}

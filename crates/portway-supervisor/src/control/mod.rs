@@ -1,0 +1,20 @@
+//! The surface of a running instance: HTTP and JSON on a local socket.
+//!
+//! | request | answer |
+//! | --- | --- |
+//! | `GET /v1/status` | the status |
+//! | `GET /v1/events` | server-sent events: the status, then whatever happens |
+//! | `POST /v1/start`, `/v1/restart`, `/v1/stop` | `{"services": […]}`, empty for all; 202 |
+//! | `POST /v1/kill` | ends the instance without grace; 202 |
+//!
+//! `curl --unix-socket control.sock http://portway/v1/status` works as well as the CLI does. The
+//! socket lies in a directory of mode 0700, is of mode 0600 itself, and serves its own user alone.
+
+mod client;
+mod server;
+
+pub use client::{Client, Events};
+pub(crate) use server::serve;
+
+/// The socket's name in an instance's directory.
+pub const SOCKET: &str = "control.sock";

@@ -1,0 +1,142 @@
+//! The serving side.
+
+use std::convert::Infallible;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::sse::{self, Sse};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use portway_api::{ErrorBody, ErrorCode, ErrorInfo, Event, InstanceStatus, Services};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::BroadcastStream;
+use tokio_stream::{Stream, StreamExt};
+
+use crate::platform;
+use crate::supervisor::{Handle, Request};
+
+/// A control socket that is served.
+pub(crate) struct Control {
+    task: JoinHandle<()>,
+    path: PathBuf,
+}
+
+impl Control {
+    /// Stops serving and takes the socket away.
+    pub(crate) fn close(self) {
+        self.task.abort();
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Serves `handle` at `path`. The caller has the instance's lock, so a socket that lies there is
+/// stale.
+pub(crate) fn serve(path: &Path, handle: Handle) -> io::Result<Control> {
+    let _ = fs::remove_file(path);
+    let listener = {
+        let (short, _dir) = platform::socket_path(path)?;
+        UnixListener::bind(short)?
+    };
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    let router = Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/events", get(events))
+        .route("/v1/start", post(start))
+        .route("/v1/restart", post(restart))
+        .route("/v1/stop", post(stop))
+        .route("/v1/kill", post(kill))
+        .with_state(handle);
+    let task = tokio::spawn(async move {
+        // It serves until it is aborted.
+        let _ = axum::serve(OwnUser(listener), router).await;
+    });
+    Ok(Control {
+        task,
+        path: path.to_owned(),
+    })
+}
+
+/// Accepts connections of this user (and of root) only.
+struct OwnUser(UnixListener);
+
+impl axum::serve::Listener for OwnUser {
+    type Io = UnixStream;
+    type Addr = tokio::net::unix::SocketAddr;
+
+    async fn accept(&mut self) -> (UnixStream, Self::Addr) {
+        loop {
+            let (stream, address) = axum::serve::Listener::accept(&mut self.0).await;
+            let own = rustix::process::geteuid().as_raw();
+            if stream
+                .peer_cred()
+                .is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
+            {
+                return (stream, address);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        self.0.local_addr()
+    }
+}
+
+async fn status(State(handle): State<Handle>) -> Json<InstanceStatus> {
+    Json(handle.status())
+}
+
+async fn events(
+    State(handle): State<Handle>,
+) -> Sse<impl Stream<Item = Result<sse::Event, Infallible>>> {
+    // Subscribed before the status is read: nothing falls between the two.
+    let later = BroadcastStream::new(handle.events()).filter_map(Result::ok);
+    let first = tokio_stream::once(Event::Status(handle.status()));
+    Sse::new(first.chain(later).map(|event| {
+        let text = serde_json::to_string(&event).unwrap_or_default();
+        Ok(sse::Event::default().data(text))
+    }))
+}
+
+type Answer = Result<StatusCode, (StatusCode, Json<ErrorBody>)>;
+
+/// Refuses names that do not exist, then asks.
+fn ask(handle: &Handle, services: Services, request: fn(Vec<String>) -> Request) -> Answer {
+    let unknown = services.services.iter().find(|name| !handle.knows(name));
+    if let Some(name) = unknown {
+        let error = ErrorInfo {
+            code: ErrorCode::UnknownService,
+            message: format!("there is no service `{name}` in this instance"),
+            place: None,
+            hints: vec![
+                "`portway ps` lists its services; after a change of `portway.toml`, \
+                 `portway down` and `portway up` take it over"
+                    .into(),
+            ],
+        };
+        return Err((StatusCode::NOT_FOUND, Json(ErrorBody { error })));
+    }
+    handle.ask(request(services.services));
+    Ok(StatusCode::ACCEPTED)
+}
+
+async fn start(State(handle): State<Handle>, Json(services): Json<Services>) -> Answer {
+    ask(&handle, services, Request::Start)
+}
+
+async fn restart(State(handle): State<Handle>, Json(services): Json<Services>) -> Answer {
+    ask(&handle, services, Request::Restart)
+}
+
+async fn stop(State(handle): State<Handle>, Json(services): Json<Services>) -> Answer {
+    ask(&handle, services, Request::Stop)
+}
+
+async fn kill(State(handle): State<Handle>) -> StatusCode {
+    handle.ask(Request::Kill);
+    StatusCode::ACCEPTED
+}

@@ -1,0 +1,176 @@
+//! The supervisor's side of a keeper.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use portway_project::manifest::StopSignal;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::net::unix::OwnedWriteHalf;
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+
+use super::{COMMAND, Order, Report, Task};
+use crate::platform;
+use crate::state::Ended;
+
+/// What to start under a keeper.
+#[derive(Debug)]
+pub struct Start {
+    /// The shell command.
+    pub command: String,
+    /// The directory to run in.
+    pub dir: PathBuf,
+    /// Variables on top of the supervisor's own.
+    pub env: IndexMap<String, String>,
+    /// What asks it to end.
+    pub signal: StopSignal,
+    /// How long it may take.
+    pub grace: Duration,
+    /// A listening socket to pass on as descriptor 3.
+    pub socket: Option<std::net::TcpListener>,
+}
+
+/// What a keeper reported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeeperEvent {
+    /// The command runs as this process.
+    Started(u32),
+    /// It could not be started.
+    Failed(String),
+    /// The process that the command became has ended.
+    Ended(Ended),
+    /// The keeper is gone, and says so or not.
+    Exit(Exit),
+}
+
+/// How a keeper went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Nothing of the tree is left.
+    Clean,
+    /// It vanished: what it kept has fallen to the supervisor.
+    Lost,
+}
+
+/// A running keeper. Dropping it closes its control socket, and it ends its tree.
+#[derive(Debug)]
+pub struct Keeper {
+    pid: u32,
+    control: OwnedWriteHalf,
+}
+
+/// What comes from a new keeper.
+pub struct Streams {
+    /// The tree's standard output.
+    pub out: ChildStdout,
+    /// The tree's standard error.
+    pub err: ChildStderr,
+    child: Child,
+    reports: BufReader<tokio::net::unix::OwnedReadHalf>,
+}
+
+impl Keeper {
+    /// Starts a keeper with a service under it.
+    ///
+    /// # Errors
+    /// When the directory does not exist or the system has no more processes.
+    pub fn start(start: Start) -> io::Result<(Self, Streams)> {
+        let task = Task {
+            command: start.command,
+            signal: start.signal,
+            grace: start.grace,
+            socket: start.socket.is_some(),
+        };
+        let (ours, theirs) = UnixStream::pair()?;
+        let theirs = theirs.into_std()?;
+        theirs.set_nonblocking(false)?;
+        let mut command = Command::new(platform::own_binary()?);
+        command
+            .arg(COMMAND)
+            .args(task.to_arguments())
+            .current_dir(&start.dir)
+            .envs(&start.env)
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        if let Some(socket) = start.socket {
+            platform::pass_socket(&mut command, socket);
+        }
+        let mut child = command.spawn()?;
+        let (reports, control) = ours.into_split();
+        let missing = || io::Error::other("a keeper without its pipes");
+        let streams = Streams {
+            out: child.stdout.take().ok_or_else(missing)?,
+            err: child.stderr.take().ok_or_else(missing)?,
+            reports: BufReader::new(reports),
+            child,
+        };
+        let pid = streams.child.id().ok_or_else(missing)?;
+        Ok((Self { pid, control }, streams))
+    }
+
+    /// The keeper's own process.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Asks the tree to end, and has it ended when the grace is over.
+    pub fn stop(&self) {
+        self.order(Order::Stop);
+    }
+
+    /// Has the tree ended now.
+    pub fn kill(&self) {
+        self.order(Order::Kill);
+    }
+
+    fn order(&self, order: Order) {
+        // One byte always fits; a keeper that is gone needs no order.
+        let _ = self.control.try_write(&[order as u8]);
+    }
+}
+
+impl Streams {
+    /// Takes the tree's standard output and error out.
+    pub fn split(self) -> (ChildStdout, ChildStderr, Reports) {
+        let reports = Reports {
+            child: self.child,
+            reports: self.reports,
+            gone: false,
+        };
+        (self.out, self.err, reports)
+    }
+}
+
+/// What a keeper reports, to its end.
+pub struct Reports {
+    child: Child,
+    reports: BufReader<tokio::net::unix::OwnedReadHalf>,
+    gone: bool,
+}
+
+impl Reports {
+    /// The next report. After [`KeeperEvent::Exit`] there is none.
+    pub async fn next(&mut self) -> KeeperEvent {
+        loop {
+            let mut line = String::new();
+            match self.reports.read_line(&mut line).await {
+                Ok(count) if count > 0 => match serde_json::from_str(&line) {
+                    Ok(Report::Started(pid)) => return KeeperEvent::Started(pid),
+                    Ok(Report::Failed(why)) => return KeeperEvent::Failed(why),
+                    Ok(Report::Ended(ended)) => return KeeperEvent::Ended(ended),
+                    Ok(Report::Gone) => self.gone = true,
+                    Err(_) => {}
+                },
+                _ => {
+                    let _ = self.child.wait().await;
+                    return KeeperEvent::Exit(if self.gone { Exit::Clean } else { Exit::Lost });
+                }
+            }
+        }
+    }
+}

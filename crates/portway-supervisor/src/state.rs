@@ -1,0 +1,513 @@
+//! What a service does next: a function from (state, input, now) to effects.
+//!
+//! The actor in `supervisor.rs` owns one [`Machine`] per service, feeds it with what happened and
+//! carries out what it answers. Nothing here starts a process, reads a clock or waits, so every
+//! path can be tested with values.
+//!
+//! Timers carry the epoch of the phase they were set for; one from an earlier phase is ignored.
+
+use std::time::{Duration, Instant};
+
+use portway_api::ServiceState;
+use portway_ports::Families;
+use portway_project::manifest::Restart;
+
+/// How often a service may fail in a row before it is given up.
+const MAX_FAILURES: u32 = 5;
+/// The pause after the first failure; it doubles with each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// A service that was ready this long has recovered: its failures are forgotten.
+const RECOVERED_AFTER: Duration = Duration::from_secs(10);
+/// How often a service may lose its port in the hand-over before it is given up.
+const MAX_MOVES: u32 = 10;
+
+/// What the manifest says about a service's life.
+#[derive(Clone, Debug)]
+pub(crate) struct Policy {
+    /// Whether to start it again.
+    pub restart: Restart,
+    /// How long it may take to become ready.
+    pub ready_timeout: Duration,
+    /// Whether it has a prepare step.
+    pub prepares: bool,
+    /// Whether it has ports.
+    pub listens: bool,
+    /// Whether it has a readiness probe of its own beside its port.
+    pub probes: bool,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ended {
+    /// With this code.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+impl Ended {
+    fn is_success(self) -> bool {
+        self == Self::Code(0)
+    }
+
+    /// "ended with code 1".
+    pub(crate) fn words(self) -> String {
+        match self {
+            Self::Code(127) => "ended with code 127: a program was not found".into(),
+            Self::Code(126) => "ended with code 126: a program could not be run".into(),
+            Self::Code(code) => format!("ended with code {code}"),
+            Self::Signal(signal) => format!("was ended by signal {signal}"),
+        }
+    }
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub(crate) enum Input {
+    /// Somebody wants it to run.
+    Start,
+    /// Somebody wants it to rest.
+    Stop,
+    /// Somebody wants it to run anew.
+    Restart,
+    /// All it waits for is there.
+    DependenciesMet,
+    /// Something it waits for will not come.
+    DependencyFailed(String),
+    /// The prepare step ended well, or was not needed.
+    Prepared,
+    /// The prepare step failed.
+    PrepareFailed(String),
+    /// Its process runs.
+    Spawned(u32),
+    /// Its process could not be started.
+    SpawnFailed(String),
+    /// Its own tree listens on all its ports, in these families.
+    Listening(Families),
+    /// Somebody else listens on this port of its own.
+    Stolen { port: u16, by: String },
+    /// Its port was replaced by another, which is held.
+    Moved,
+    /// Its port could not be replaced.
+    MoveFailed(String),
+    /// Its readiness probe succeeded.
+    ProbeSucceeded,
+    /// A liveness probe succeeded, or as many in a row failed as the manifest allows.
+    Alive(bool),
+    /// The process that its command became has ended.
+    LeaderEnded(Ended),
+    /// Nothing of its tree is left. `in_use` tells that its last words were of an address in use.
+    TreeGone { in_use: bool },
+    /// A timer of this epoch ran out.
+    Timer(u64),
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Effect {
+    /// Run the prepare step.
+    Prepare,
+    /// Open the hold and start the process; `release`: let the port go first.
+    Spawn { release: bool },
+    /// Ask the readiness probe until it succeeds.
+    Probe,
+    /// Go on asking the liveness probe.
+    WatchLiveness,
+    /// Close the hold except for the families in which the service listens.
+    Settle(Families),
+    /// Close the hold: nothing of the service runs.
+    Harden,
+    /// Ask the tree to end, and end it when it does not.
+    StopTree,
+    /// Find another port for the one that was lost.
+    Move { port: u16, by: String },
+    /// Send [`Input::Timer`] with the epoch after the pause.
+    Timer { epoch: u64, after: Duration },
+    /// Tell people.
+    Say(Say),
+}
+
+/// What there is to tell.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Say {
+    /// It is ready, so long after its start.
+    Ready(Duration),
+    /// It ended by itself and is started again after the pause.
+    Again { why: String, after: Duration },
+    /// It could not bind beside the hold and is started once more without it.
+    WithoutHold,
+    /// It failed for good.
+    Failed(String),
+    /// It ended with success.
+    Completed,
+}
+
+/// What follows when a tree is gone that was asked to end.
+#[derive(Clone, Debug, PartialEq)]
+enum Then {
+    Rest,
+    Start,
+    Fail(String),
+    Retry(String),
+    Move { port: u16, by: String },
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Phase {
+    Stopped,
+    Waiting,
+    Preparing,
+    Starting { listening: bool },
+    Ready,
+    Unhealthy,
+    Backoff,
+    Stopping(Then),
+    /// Its port is being replaced; nothing of it runs.
+    Moving,
+    Completed,
+    Failed,
+}
+
+/// One service's state.
+#[derive(Clone, Debug)]
+pub(crate) struct Machine {
+    policy: Policy,
+    phase: Phase,
+    epoch: u64,
+    since: Instant,
+    pid: Option<u32>,
+    /// How the leader ended, while its tree is not gone.
+    ended: Option<Ended>,
+    restarts: u32,
+    failures: u32,
+    moves: u32,
+    /// The service does not bind beside a hold.
+    without_hold: bool,
+    message: Option<String>,
+}
+
+impl Machine {
+    pub(crate) fn new(policy: Policy, now: Instant) -> Self {
+        Self {
+            policy,
+            phase: Phase::Stopped,
+            epoch: 0,
+            since: now,
+            pid: None,
+            ended: None,
+            restarts: 0,
+            failures: 0,
+            moves: 0,
+            without_hold: false,
+            message: None,
+        }
+    }
+
+    /// The state as others see it.
+    pub(crate) fn state(&self) -> ServiceState {
+        match &self.phase {
+            Phase::Stopped => ServiceState::Stopped,
+            Phase::Waiting => ServiceState::Waiting,
+            Phase::Preparing => ServiceState::Preparing,
+            Phase::Starting { .. } | Phase::Moving => ServiceState::Starting,
+            Phase::Ready => ServiceState::Ready,
+            Phase::Unhealthy => ServiceState::Unhealthy,
+            Phase::Backoff => ServiceState::Backoff,
+            Phase::Stopping(_) => ServiceState::Stopping,
+            Phase::Completed => ServiceState::Completed,
+            Phase::Failed => ServiceState::Failed,
+        }
+    }
+
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.pid
+    }
+
+    pub(crate) fn restarts(&self) -> u32 {
+        self.restarts
+    }
+
+    pub(crate) fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
+    /// Whether a process of it may exist.
+    pub(crate) fn is_active(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Preparing
+                | Phase::Starting { .. }
+                | Phase::Ready
+                | Phase::Unhealthy
+                | Phase::Stopping(_)
+        )
+    }
+
+    /// Whether it will do nothing more by itself.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Stopped | Phase::Completed | Phase::Failed
+        )
+    }
+
+    /// Whether it runs and its port is not yet seen to be its own.
+    pub(crate) fn awaits_listening(&self) -> bool {
+        self.policy.listens && self.phase == Phase::Starting { listening: false }
+    }
+
+    /// Whether its port should be its own now.
+    pub(crate) fn has_listened(&self) -> bool {
+        self.policy.listens
+            && matches!(
+                self.phase,
+                Phase::Starting { listening: true } | Phase::Ready | Phase::Unhealthy
+            )
+    }
+
+    /// Whether it waits for others.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.phase == Phase::Waiting
+    }
+
+    /// Takes what happened and answers what to do. `jitter` is a random number from 0 to 1.
+    pub(crate) fn step(&mut self, input: Input, now: Instant, jitter: f64) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        self.take(input, now, jitter, &mut effects);
+        effects
+    }
+
+    fn take(&mut self, input: Input, now: Instant, jitter: f64, effects: &mut Vec<Effect>) {
+        match (input, self.phase.clone()) {
+            (Input::Start, Phase::Stopped | Phase::Completed | Phase::Failed)
+            | (Input::Restart, Phase::Stopped | Phase::Completed | Phase::Failed) => {
+                self.failures = 0;
+                self.moves = 0;
+                self.message = None;
+                self.enter(Phase::Waiting, now);
+            }
+            (Input::Start, Phase::Stopping(Then::Rest)) | (Input::Restart, Phase::Stopping(_)) => {
+                self.phase = Phase::Stopping(Then::Start);
+            }
+            (Input::Restart, Phase::Starting { .. } | Phase::Ready | Phase::Unhealthy) => {
+                self.stop_tree(Then::Start, now, effects);
+            }
+            (Input::Restart, Phase::Backoff) => self.begin(now, effects),
+            (Input::Stop, phase) => self.stop(phase, now, effects),
+
+            (Input::DependenciesMet, Phase::Waiting) => {
+                if self.policy.prepares {
+                    self.enter(Phase::Preparing, now);
+                    effects.push(Effect::Prepare);
+                } else {
+                    self.begin(now, effects);
+                }
+            }
+            (Input::DependencyFailed(why), Phase::Waiting) => self.fail(why, now, effects),
+            (Input::Prepared, Phase::Preparing) => self.begin(now, effects),
+            (Input::PrepareFailed(why), Phase::Preparing) => self.fail(why, now, effects),
+
+            (Input::Spawned(pid), Phase::Starting { .. }) => {
+                self.pid = Some(pid);
+                if !self.policy.listens {
+                    if self.policy.probes {
+                        effects.push(Effect::Probe);
+                    } else {
+                        self.become_ready(now, effects);
+                    }
+                }
+            }
+            (Input::SpawnFailed(why), Phase::Starting { .. }) => self.fail(why, now, effects),
+            (Input::Listening(families), Phase::Starting { listening: false }) => {
+                effects.push(Effect::Settle(families));
+                self.phase = Phase::Starting { listening: true };
+                if self.policy.probes {
+                    effects.push(Effect::Probe);
+                } else {
+                    self.become_ready(now, effects);
+                }
+            }
+            (Input::Listening(families), _) => effects.push(Effect::Settle(families)),
+            (Input::ProbeSucceeded, Phase::Starting { .. }) => self.become_ready(now, effects),
+            (Input::Stolen { port, by }, Phase::Starting { .. } | Phase::Ready | Phase::Unhealthy) => {
+                self.moves += 1;
+                if self.moves > MAX_MOVES {
+                    let why = format!("lost its port {MAX_MOVES} times, last to {by}");
+                    self.stop_tree(Then::Fail(why), now, effects);
+                } else {
+                    self.stop_tree(Then::Move { port, by }, now, effects);
+                }
+            }
+            (Input::Moved, Phase::Moving) => self.begin(now, effects),
+            (Input::MoveFailed(why), Phase::Moving) => self.fail(why, now, effects),
+
+            (Input::Alive(false), Phase::Ready) => {
+                self.enter(Phase::Unhealthy, now);
+                if self.policy.restart != Restart::Never {
+                    let why = "failed its liveness probe".to_owned();
+                    self.stop_tree(Then::Retry(why), now, effects);
+                }
+            }
+            (Input::Alive(true), Phase::Unhealthy) => self.enter(Phase::Ready, now),
+
+            (Input::LeaderEnded(ended), phase) => {
+                self.pid = None;
+                self.ended = Some(ended);
+                // A leader that ended well may have left a daemon, which then is the service. What
+                // a failed one leaves is of no use.
+                if !ended.is_success() && !matches!(phase, Phase::Stopping(_)) {
+                    effects.push(Effect::StopTree);
+                }
+            }
+            (Input::TreeGone { in_use }, phase) => {
+                self.tree_gone(phase, in_use, now, jitter, effects);
+            }
+            (Input::Timer(epoch), phase) if epoch == self.epoch => match phase {
+                Phase::Backoff => self.begin(now, effects),
+                Phase::Starting { listening } => {
+                    let what = if self.policy.listens && !listening {
+                        "does not listen on its port"
+                    } else {
+                        "is not ready"
+                    };
+                    let why = format!("{what} after {:?}", self.policy.ready_timeout);
+                    self.stop_tree(Then::Fail(why), now, effects);
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+
+    fn enter(&mut self, phase: Phase, now: Instant) {
+        self.phase = phase;
+        self.epoch += 1;
+        self.since = now;
+    }
+
+    fn begin(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        self.enter(Phase::Starting { listening: false }, now);
+        self.ended = None;
+        self.pid = None;
+        effects.push(Effect::Spawn {
+            release: self.without_hold,
+        });
+        effects.push(Effect::Timer {
+            epoch: self.epoch,
+            after: self.policy.ready_timeout,
+        });
+    }
+
+    fn become_ready(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        let took = now - self.since;
+        self.enter(Phase::Ready, now);
+        self.message = None;
+        effects.push(Effect::Say(Say::Ready(took)));
+        effects.push(Effect::WatchLiveness);
+    }
+
+    fn stop_tree(&mut self, then: Then, now: Instant, effects: &mut Vec<Effect>) {
+        self.forget_failures(now);
+        self.enter(Phase::Stopping(then), now);
+        effects.push(Effect::StopTree);
+    }
+
+    fn stop(&mut self, phase: Phase, now: Instant, effects: &mut Vec<Effect>) {
+        match phase {
+            Phase::Preparing | Phase::Starting { .. } | Phase::Ready | Phase::Unhealthy => {
+                self.stop_tree(Then::Rest, now, effects);
+            }
+            Phase::Stopping(_) => self.phase = Phase::Stopping(Then::Rest),
+            Phase::Waiting | Phase::Backoff | Phase::Moving => self.enter(Phase::Stopped, now),
+            Phase::Stopped | Phase::Completed | Phase::Failed => {}
+        }
+    }
+
+    fn fail(&mut self, why: String, now: Instant, effects: &mut Vec<Effect>) {
+        self.enter(Phase::Failed, now);
+        self.pid = None;
+        self.message = Some(why.clone());
+        effects.push(Effect::Say(Say::Failed(why)));
+    }
+
+    /// A service that has been ready for a while has recovered.
+    fn forget_failures(&mut self, now: Instant) {
+        if self.phase == Phase::Ready && now - self.since >= RECOVERED_AFTER {
+            self.failures = 0;
+            self.moves = 0;
+        }
+    }
+
+    fn tree_gone(
+        &mut self,
+        phase: Phase,
+        in_use: bool,
+        now: Instant,
+        jitter: f64,
+        effects: &mut Vec<Effect>,
+    ) {
+        effects.push(Effect::Harden);
+        self.pid = None;
+        let ended = self.ended.take().unwrap_or(Ended::Signal(9));
+        match phase {
+            Phase::Stopping(Then::Rest) => self.enter(Phase::Stopped, now),
+            Phase::Stopping(Then::Start) => self.enter(Phase::Waiting, now),
+            Phase::Stopping(Then::Fail(why)) => self.fail(why, now, effects),
+            Phase::Stopping(Then::Retry(why)) => self.again(why, now, jitter, effects),
+            Phase::Stopping(Then::Move { port, by }) => {
+                self.enter(Phase::Moving, now);
+                effects.push(Effect::Move { port, by });
+            }
+            Phase::Starting { listening: false }
+                if self.policy.listens && in_use && !self.without_hold =>
+            {
+                self.without_hold = true;
+                effects.push(Effect::Say(Say::WithoutHold));
+                self.begin(now, effects);
+            }
+            Phase::Starting { .. } | Phase::Ready | Phase::Unhealthy => {
+                self.forget_failures(now);
+                let unready = matches!(phase, Phase::Starting { .. });
+                if self.policy.restart == Restart::Always {
+                    self.again(ended.words(), now, jitter, effects);
+                } else if ended.is_success() && unready && self.policy.listens {
+                    let why = "ended with code 0 before it listened on its port".to_owned();
+                    self.fail(why, now, effects);
+                } else if ended.is_success() {
+                    self.enter(Phase::Completed, now);
+                    effects.push(Effect::Say(Say::Completed));
+                } else if self.policy.restart == Restart::Never {
+                    self.fail(ended.words(), now, effects);
+                } else {
+                    self.again(ended.words(), now, jitter, effects);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Starts again after a growing pause, or gives up.
+    fn again(&mut self, why: String, now: Instant, jitter: f64, effects: &mut Vec<Effect>) {
+        self.failures += 1;
+        if self.failures > MAX_FAILURES {
+            let why = format!("{why}; given up after {MAX_FAILURES} restarts");
+            return self.fail(why, now, effects);
+        }
+        let pause = FIRST_PAUSE * 2_u32.pow(self.failures - 1);
+        let after = pause.min(LONGEST_PAUSE).mul_f64(0.8 + 0.4 * jitter);
+        self.restarts += 1;
+        self.enter(Phase::Backoff, now);
+        self.message = Some(why.clone());
+        effects.push(Effect::Say(Say::Again { why, after }));
+        effects.push(Effect::Timer {
+            epoch: self.epoch,
+            after,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,93 @@
+//! Whose socket listens: the ownership check.
+//!
+//! In the instant of the hand-over a stranger that asks for exactly this port, with
+//! `SO_REUSEADDR`, can take it. So it is never assumed that a listening port is the service's: the
+//! socket must belong to a process below the service's keeper.
+
+use std::collections::HashMap;
+
+use portway_ports::{Families, Listener, Process, descendants, holders, owner_among};
+
+/// What the kernel says about a service's ports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Finding {
+    /// On some port nobody listens yet.
+    Quiet,
+    /// The service's own tree listens on all of them, in these families; these are the sockets.
+    Own(Families, Vec<u64>),
+    /// Somebody else listens on this one.
+    Foreign { port: u16, by: String },
+    /// Somebody listens whom nobody can see yet: a process that is just being replaced. Look again.
+    Unclear { port: u16 },
+}
+
+/// All listening sockets of the machine, by port.
+pub(crate) type Listening = HashMap<u16, Vec<Listener>>;
+
+/// Asks the kernel once.
+pub(crate) fn look() -> Listening {
+    let mut by_port = Listening::new();
+    for listener in portway_ports::listeners(None).unwrap_or_default() {
+        by_port.entry(listener.port).or_default().push(listener);
+    }
+    by_port
+}
+
+/// Judges `ports`, which belong to the service under the keeper `keeper`. `anyone` waives the
+/// check, for services whose listener is another process by design. `known` are sockets that have
+/// been found to be its own before.
+pub(crate) fn judge(
+    listening: &Listening,
+    ports: &[u16],
+    keeper: u32,
+    anyone: bool,
+    known: &[u64],
+) -> Finding {
+    let mut all = Vec::new();
+    for port in ports {
+        match listening.get(port) {
+            Some(listeners) => all.extend(listeners.iter()),
+            None => return Finding::Quiet,
+        }
+    }
+    let sockets: Vec<u64> = all.iter().map(|listener| listener.socket).collect();
+    let unknown: Vec<&&Listener> = all.iter().filter(|l| !known.contains(&l.socket)).collect();
+    if !anyone && !unknown.is_empty() {
+        let tree: Vec<u32> = descendants(keeper).iter().map(|process| process.pid).collect();
+        for listener in unknown {
+            if owner_among(tree.iter().copied(), listener.socket).is_none() {
+                return stranger(listener, &tree);
+            }
+        }
+    }
+    Finding::Own(Families::of(all.iter().copied()), sockets)
+}
+
+/// Somebody listens who was not found in the tree.
+fn stranger(listener: &Listener, tree: &[u32]) -> Finding {
+    let port = listener.port;
+    let found = holders(port).unwrap_or_default();
+    let same = found.iter().find(|holder| holder.listener.socket == listener.socket);
+    match same.map(|holder| holder.process.as_ref()) {
+        // Started meanwhile, or not to be seen: let the next look decide.
+        None | Some(None) => Finding::Unclear { port },
+        Some(Some(process)) if tree.contains(&process.id.pid) => Finding::Unclear { port },
+        Some(Some(process)) => Finding::Foreign {
+            port,
+            by: describe(process),
+        },
+    }
+}
+
+/// A process in words: `python3 (pid 4711, in /home/ada/jobi)`.
+pub(crate) fn describe(process: &Process) -> String {
+    match &process.dir {
+        Some(dir) => format!(
+            "`{}` (pid {}, in {})",
+            process.name,
+            process.id.pid,
+            dir.display()
+        ),
+        None => format!("`{}` (pid {})", process.name, process.id.pid),
+    }
+}

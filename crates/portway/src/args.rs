@@ -1,0 +1,332 @@
+//! The command line, declared once: help, usage errors and completions come from here.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use portway_project::env_format::EnvFormat;
+
+use crate::error::CommandError;
+
+/// Every service of every checkout on a port that stays its own.
+///
+/// Portway reads `portway.toml`, gives each service a port, keeps that port for it, writes
+/// `.ports.json`, tells every service where the others are, and starts and supervises them.
+#[derive(Debug, Parser)]
+#[command(name = "portway", version, max_term_width = 100, after_help = "\
+Examples:
+  portway up                    start everything here, follow the logs, Ctrl-C to stop
+  portway up --detach           start in the background; again: report the same URLs
+  portway ps                    all instances of this machine
+  eval \"$(portway env)\"         the URLs and ports of this checkout in a shell
+  portway exec -- npm test      run a command with them
+
+Exit codes: 0 done, 1 failed, 2 usage or manifest, 3 a program is missing, 4 port taken or range
+full, 5 a service failed, 124 timeout, 130 and 143 ended by a signal; `exec` passes its command's.")]
+pub(crate) struct Cli {
+    /// Act as if started in this directory
+    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
+    pub(crate) directory: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Start the services of this checkout
+    Up(Up),
+    /// Stop the services of this checkout
+    Down(Down),
+    /// Stop services and start them again, each on its own port
+    Restart(Names),
+    /// List all instances of this machine
+    Ps(Ps),
+    /// Show what services print
+    Logs(Logs),
+    /// Wait until services are ready
+    Wait(Wait),
+    /// Choose ports and write `.ports.json`, without starting anything
+    Detect(Detect),
+    /// Print the variables that services are told
+    Env(Env),
+    /// Run a command with these variables, under held ports
+    Exec(Exec),
+    /// Print the port of a service
+    Port(One),
+    /// Print the URL of a service
+    Url(One),
+    /// Write a first `portway.toml`
+    Init(Init),
+    /// Print the JSON schema of `portway.toml`
+    Schema,
+    #[command(name = crate::supervise::COMMAND, hide = true)]
+    Supervise(Up),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  portway up                        everything but optional services
+  portway up --with redis           with an optional one; remembered for this checkout
+  portway up backend                this one and what it comes after
+  portway up --port backend=9005    insist on a port
+  portway up --detach --json        for scripts: returns when ready, prints the status")]
+pub(crate) struct Up {
+    /// Services or groups; all where none is named
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+    /// Return when everything is ready, and leave it running
+    #[arg(short, long)]
+    pub(crate) detach: bool,
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+    /// Print the status as JSON when everything is ready
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What takes part, and on which ports.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Choice {
+    /// Let an optional service take part; remembered for this checkout
+    #[arg(long, value_name = "SERVICE", value_delimiter = ',')]
+    pub(crate) with: Vec<String>,
+    /// Let an optional service no longer take part
+    #[arg(long, value_name = "SERVICE", value_delimiter = ',')]
+    pub(crate) without: Vec<String>,
+    /// Insist on a port
+    #[arg(long = "port", value_name = "SERVICE=PORT", value_parser = forced_port)]
+    pub(crate) ports: Vec<(String, u16)>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  portway down              stop this checkout's services, the last started first
+  portway down frontend     stop one and leave the others running
+  portway -C ../other down  stop another checkout's")]
+pub(crate) struct Down {
+    /// Services; the whole instance where none is named
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+    /// Kill at once, without grace
+    #[arg(long, conflicts_with = "services")]
+    pub(crate) now: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Names {
+    /// Services; all where none is named
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ps {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  portway logs -f                    follow everything
+  portway logs backend --since 10m   the last ten minutes of one service
+  portway logs --grep 'ERROR|WARN'   lines that match a regular expression")]
+pub(crate) struct Logs {
+    /// Services; all where none is named
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+    /// Go on while the instance runs
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Only lines younger than this, such as `30s`, `10m`, `2h`
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    pub(crate) since: Option<Duration>,
+    /// Only lines that match this regular expression
+    #[arg(long, value_name = "REGEX")]
+    pub(crate) grep: Option<String>,
+    /// Only this many lines from the end
+    #[arg(short = 'n', long, value_name = "COUNT")]
+    pub(crate) lines: Option<usize>,
+    /// Print each line as a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  portway wait                       until everything that was started is ready
+  portway wait backend --timeout 10s
+Exits with 124 when the time is over, and with 5 when a service has failed.")]
+pub(crate) struct Wait {
+    /// Services; all that were started where none is named
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+    /// How long to wait
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = span)]
+    pub(crate) timeout: Duration,
+    /// Print the status as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Detect {
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  eval \"$(portway env)\"               into this shell
+  portway env --format dotenv > .env.portway
+  portway env backend                 all that one service is told, its own PORT included")]
+pub(crate) struct Env {
+    /// Everything that this service is told, instead of what all are told
+    pub(crate) service: Option<String>,
+    /// How to write it
+    #[arg(long, value_enum, default_value = "shell")]
+    pub(crate) format: Format,
+    /// The same as `--format json`
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Format {
+    /// `export NAME='value'`
+    Shell,
+    /// `NAME=value`
+    Dotenv,
+    /// One object
+    Json,
+}
+
+impl From<Format> for EnvFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Shell => Self::Shell,
+            Format::Dotenv => Self::Dotenv,
+            Format::Json => Self::Json,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  portway exec -- npm test
+  portway exec --service backend -- .venv/bin/alembic upgrade head")]
+pub(crate) struct Exec {
+    /// Run it as this service: with its own PORT and variables
+    #[arg(long, value_name = "SERVICE")]
+    pub(crate) service: Option<String>,
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+    /// The command and its arguments
+    #[arg(required = true, last = true, value_name = "CMD")]
+    pub(crate) command: Vec<std::ffi::OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct One {
+    /// The service; `SERVICE.NAME` for a named port
+    pub(crate) service: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Add `.ports.json` to `.gitignore` without asking
+    #[arg(long)]
+    pub(crate) gitignore: bool,
+}
+
+/// Reads the command line. Help and version are printed, and end the process, here.
+pub(crate) fn parse() -> Result<Cli, CommandError> {
+    Cli::try_parse().map_err(|error| {
+        if error.use_stderr() {
+            CommandError::usage(error)
+        } else {
+            error.exit()
+        }
+    })
+}
+
+fn forced_port(text: &str) -> Result<(String, u16), String> {
+    let (service, port) = text
+        .split_once('=')
+        .ok_or("write it as SERVICE=PORT, such as backend=9005")?;
+    match port.parse() {
+        Ok(0) | Err(_) => Err(format!(
+            "`{port}` is not a port; ports go from 1 to 65535"
+        )),
+        Ok(port) => Ok((service.to_owned(), port)),
+    }
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    text.parse::<jiff::SignedDuration>()
+        .ok()
+        .and_then(|duration| Duration::try_from(duration).ok())
+        .ok_or_else(|| "write it as `30s`, `10m` or `2h`".to_owned())
+}
+
+impl Up {
+    /// The same as arguments, for starting a supervisor in the background.
+    pub(crate) fn to_arguments(&self) -> Vec<String> {
+        let mut arguments = self.services.clone();
+        let choice = &self.choice;
+        for (flag, names) in [("--with", &choice.with), ("--without", &choice.without)] {
+            for name in names {
+                arguments.extend([flag.to_owned(), name.clone()]);
+            }
+        }
+        for (service, port) in &choice.ports {
+            arguments.extend(["--port".to_owned(), format!("{service}={port}")]);
+        }
+        arguments
+    }
+}
+
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_declaration_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_background_start_is_told_the_same() {
+        let words = "portway up backend --with redis --without mail --port backend=9005";
+        let Verb::Up(up) = Cli::try_parse_from(words.split(' ')).unwrap().verb else {
+            panic!("another verb");
+        };
+        let again = ["portway".to_owned(), "up".to_owned()];
+        let again = Cli::try_parse_from(again.into_iter().chain(up.to_arguments())).unwrap();
+        assert!(matches!(again.verb, Verb::Up(other) if other.to_arguments() == up.to_arguments()));
+    }
+
+    #[test]
+    fn forced_ports_and_spans_are_checked() {
+        assert_eq!(forced_port("a=9000"), Ok(("a".into(), 9000)));
+        for text in ["a", "a=", "a=0", "a=70000", "a=x"] {
+            assert!(forced_port(text).is_err(), "{text}");
+        }
+        assert_eq!(span("10m"), Ok(Duration::from_secs(600)));
+        assert!(span("soon").is_err());
+    }
+}

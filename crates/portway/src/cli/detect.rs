@@ -1,0 +1,37 @@
+//! `portway detect`: the plan and `.ports.json`, nothing started.
+
+use std::path::Path;
+
+use portway_api::{InstanceState, InstanceStatus};
+
+use crate::args::Detect;
+use crate::error::CommandError;
+use crate::follow::runtime;
+use crate::project::Project;
+use crate::{allocation, ui};
+
+pub(crate) fn run(directory: Option<&Path>, args: &Detect) -> Result<u8, CommandError> {
+    let mut project = Project::open(directory, &args.choice)?;
+    let running = project.is_supervised()?;
+    let allocation = allocation::current_or_new(&mut project, &args.choice)?;
+    let mut status = InstanceStatus {
+        id: project.instance.id.clone(),
+        name: project.instance.name.clone(),
+        project: project.plan.project.clone(),
+        directory: project.checkout.root.display().to_string(),
+        branch: project.instance.branch.clone(),
+        state: InstanceState::Stopped,
+        pid: None,
+        since: None,
+        services: allocation::service_statuses(&project, &allocation),
+    };
+    if running && let Ok(live) = runtime()?.block_on(project.client().status()) {
+        status = live;
+    }
+    if args.json {
+        ui::json(&status);
+    } else {
+        ui::plan(&status);
+    }
+    Ok(0)
+}

@@ -1,0 +1,78 @@
+//! `portway exec -- CMD`: any command with the wiring, under held ports.
+
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::ExitStatus;
+
+use portway_api::ErrorCode;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::{Child, Command};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::allocation;
+use crate::args::Exec;
+use crate::error::CommandError;
+use crate::follow::runtime;
+use crate::project::Project;
+
+pub(crate) fn run(directory: Option<&Path>, args: &Exec) -> Result<u8, CommandError> {
+    let mut project = Project::open(directory, &args.choice)?;
+    if let Some(service) = &args.service {
+        project.known(service)?;
+    }
+    let id = project.instance.id.clone();
+    // While the command runs, the instance's leases are live.
+    let _lock = project.registry.share(&id)?;
+    let allocation = allocation::current_or_new(&mut project, &args.choice)?;
+    for hold in &allocation.holds {
+        // The command may be a server itself.
+        hold.soften();
+    }
+    let variables = match &args.service {
+        Some(service) => &allocation.wiring.services[service].env,
+        None => &allocation.wiring.shared,
+    };
+    let (program, arguments) = args.command.split_first().ok_or_else(|| {
+        CommandError::new(ErrorCode::Usage, "there is no command to run")
+    })?;
+    let status = runtime()?.block_on(async {
+        let mut command = Command::new(program);
+        command.args(arguments).envs(variables);
+        // Listening before the command starts, so that no signal ends this process alone.
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        let mut child = command.spawn()?;
+        loop {
+            tokio::select! {
+                status = child.wait() => return status,
+                // The terminal has sent it to the command as well.
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => pass_on(&child, Signal::TERM),
+                _ = hangup.recv() => pass_on(&child, Signal::HUP),
+            }
+        }
+    });
+    let status = status.map_err(|error: io::Error| {
+        let message = format!("cannot run `{}`: {error}", program.display());
+        CommandError::new(ErrorCode::MissingRequirement, message)
+    })?;
+    Ok(exit_code(status))
+}
+
+fn pass_on(child: &Child, signal: Signal) {
+    // While it is not waited for, its pid cannot mean another process.
+    let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
+    if let Some(pid) = pid.and_then(Pid::from_raw) {
+        let _ = kill_process(pid, signal);
+    }
+}
+
+/// The command's own code, or 128 and the signal, as a shell has it.
+fn exit_code(status: ExitStatus) -> u8 {
+    let code = status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+    u8::try_from(code).unwrap_or(1)
+}

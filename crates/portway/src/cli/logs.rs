@@ -1,0 +1,61 @@
+//! `portway logs`: what services print, from the files and, with `-f`, as it comes.
+
+use std::path::Path;
+
+use portway_api::{ErrorCode, Event};
+use portway_supervisor::logs::{self, Filter};
+use regex_lite::Regex;
+
+use crate::args::{Choice, Logs};
+use crate::error::CommandError;
+use crate::follow::{self, runtime};
+use crate::project::Project;
+use crate::ui::{self, LogPrinter};
+
+pub(crate) fn run(directory: Option<&Path>, args: &Logs) -> Result<u8, CommandError> {
+    let mut project = Project::open(directory, &Choice::default())?;
+    for name in &args.services {
+        project.known(name)?;
+    }
+    let grep = args.grep.as_deref().map(Regex::new).transpose();
+    let grep = grep.map_err(|error| {
+        CommandError::new(ErrorCode::Usage, format!("`--grep` is no regular expression: {error}"))
+    })?;
+    let now = portway_supervisor::now();
+    let filter = Filter {
+        services: args.services.clone(),
+        since: args.since.map(|age| now.saturating_sub(age.as_millis() as u64)),
+        grep,
+    };
+    let names: Vec<String> = project.plan.services.keys().cloned().collect();
+    let printer = LogPrinter::new(&names, args.json);
+    let print_files = |project: &Project| {
+        let lines = logs::read(&project.logs(), &filter);
+        let skipped = args.lines.map_or(0, |count| lines.len().saturating_sub(count));
+        let last = lines.last().map_or(0, |record| record.number);
+        let read = lines.iter().skip(skipped).all(|record| printer.print(record));
+        (last, read)
+    };
+    if !args.follow {
+        print_files(&project);
+        return Ok(0);
+    }
+    runtime()?.block_on(async {
+        // Listening begins before the files are read; what is in both is told apart by its number.
+        let events = follow::events(&mut project).await?;
+        let (last, mut read) = print_files(&project);
+        let Some(mut events) = events else {
+            ui::talk("nothing of this checkout runs; these are the lines of the last time\n");
+            return Ok(0);
+        };
+        while read && let Some(event) = events.next().await {
+            if let Event::Log(record) = event
+                && record.number > last
+                && filter.wants(&record)
+            {
+                read = printer.print(&record);
+            }
+        }
+        Ok(0)
+    })
+}

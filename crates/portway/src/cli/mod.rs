@@ -1,0 +1,43 @@
+//! One file per verb.
+
+mod detect;
+mod down;
+mod env;
+mod exec;
+mod init;
+mod logs;
+mod one;
+mod ps;
+mod restart;
+mod up;
+mod wait;
+
+use portway_project::Manifest;
+
+use crate::args::{Cli, Verb};
+use crate::error::CommandError;
+use crate::{supervise, ui};
+
+/// Runs a command; answers its exit code.
+pub(crate) fn run(cli: Cli) -> Result<u8, CommandError> {
+    let directory = cli.directory.as_deref();
+    match cli.verb {
+        Verb::Up(args) => up::run(directory, &args),
+        Verb::Down(args) => down::run(directory, &args),
+        Verb::Restart(args) => restart::run(directory, &args),
+        Verb::Ps(args) => ps::run(&args),
+        Verb::Logs(args) => logs::run(directory, &args),
+        Verb::Wait(args) => wait::run(directory, &args),
+        Verb::Detect(args) => detect::run(directory, &args),
+        Verb::Env(args) => env::run(directory, &args),
+        Verb::Exec(args) => exec::run(directory, &args),
+        Verb::Port(args) => one::port(directory, &args),
+        Verb::Url(args) => one::url(directory, &args),
+        Verb::Init(args) => init::run(directory, &args),
+        Verb::Schema => {
+            ui::out(&Manifest::json_schema());
+            Ok(0)
+        }
+        Verb::Supervise(args) => supervise::background(directory, &args),
+    }
+}

@@ -1,0 +1,39 @@
+//! `portway port SERVICE` and `portway url SERVICE`: one value.
+
+use std::path::Path;
+
+use portway_api::{ErrorCode, PortStatus};
+
+use crate::args::{Choice, One};
+use crate::error::CommandError;
+use crate::project::Project;
+use crate::{allocation, ui};
+
+pub(crate) fn port(directory: Option<&Path>, args: &One) -> Result<u8, CommandError> {
+    ui::out(&format!("{}\n", find(directory, args)?.port));
+    Ok(0)
+}
+
+pub(crate) fn url(directory: Option<&Path>, args: &One) -> Result<u8, CommandError> {
+    ui::out(&format!("{}\n", find(directory, args)?.url));
+    Ok(0)
+}
+
+fn find(directory: Option<&Path>, args: &One) -> Result<PortStatus, CommandError> {
+    let mut project = Project::open(directory, &Choice::default())?;
+    let (service, name) = match args.service.split_once('.') {
+        Some((service, name)) => (service, Some(name)),
+        None => (args.service.as_str(), None),
+    };
+    project.known(service)?;
+    let allocation = allocation::current_or_new(&mut project, &Choice::default())?;
+    allocation::service_statuses(&project, &allocation)
+        .into_iter()
+        .filter(|status| status.name == service)
+        .flat_map(|status| status.ports)
+        .find(|port| name.is_none() || port.name.as_deref() == name)
+        .ok_or_else(|| {
+            CommandError::new(ErrorCode::Usage, format!("`{}` has no port", args.service))
+                .hint(format!("give it one: `port = \"9100-9199\"` in `[services.{service}]`"))
+        })
+}

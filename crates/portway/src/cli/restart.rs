@@ -1,0 +1,34 @@
+//! `portway restart`: services anew, each on its own port.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use crate::args::{Choice, Names};
+use crate::error::CommandError;
+use crate::follow::{self, not_running, runtime};
+use crate::project::Project;
+use crate::ui;
+
+pub(crate) fn run(directory: Option<&Path>, args: &Names) -> Result<u8, CommandError> {
+    let mut project = Project::open(directory, &Choice::default())?;
+    for name in &args.services {
+        project.known(name)?;
+    }
+    runtime()?.block_on(async {
+        let Some(mut events) = follow::events(&mut project).await? else {
+            return Err(not_running());
+        };
+        let client = project.client();
+        let before = client.status().await.map_err(|_| not_running())?;
+        let since: HashMap<String, Option<u64>> = before
+            .services
+            .into_iter()
+            .filter(|service| args.services.is_empty() || args.services.contains(&service.name))
+            .map(|service| (service.name, service.since))
+            .collect();
+        follow::ask(&client, "restart", &args.services).await?;
+        let status = follow::until_ready(&mut events, &args.services, &since).await?;
+        ui::summary(&status);
+        Ok(0)
+    })
+}

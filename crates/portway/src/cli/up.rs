@@ -1,0 +1,58 @@
+//! `portway up`: start the services of a checkout, or find that they run.
+
+use std::path::Path;
+
+use portway_api::ErrorCode;
+
+use crate::args::Up;
+use crate::error::CommandError;
+use crate::project::Project;
+use crate::supervise;
+
+/// How often an instance may end between being found and being reached.
+const TRIES: u32 = 5;
+
+pub(crate) fn run(directory: Option<&Path>, args: &Up) -> Result<u8, CommandError> {
+    // An instance may end, or begin, between the question whether it runs and the next step: then
+    // all is asked again.
+    for _ in 0..TRIES {
+        let mut project = Project::open(directory, &args.choice)?;
+        project.closure(&args.services)?;
+        let runs = project.is_supervised()?;
+        if runs {
+            check_running(&mut project, args)?;
+        } else if args.detach {
+            supervise::detach(&project, args)?;
+        } else {
+            match supervise::foreground(project, args)? {
+                Some(code) => return Ok(code),
+                None => continue,
+            }
+        }
+        if let Some(code) = supervise::attach(project, args)? {
+            return Ok(code);
+        }
+    }
+    Err(CommandError::new(
+        ErrorCode::Failed,
+        "the instance ends again and again while it is looked for",
+    )
+    .hint("`portway logs` may say why"))
+}
+
+/// What cannot change while the instance runs.
+fn check_running(project: &mut Project, args: &Up) -> Result<(), CommandError> {
+    let all = crate::allocation::current(project)?;
+    for (service, port) in &args.choice.ports {
+        let name = service.split('.').next().unwrap_or(service);
+        project.known(name)?;
+        if !all.ports.of(name).contains(port) {
+            return Err(CommandError::new(
+                ErrorCode::PortTaken,
+                format!("the instance runs, and `{service}` is not on port {port}"),
+            )
+            .hint("stop it first: `portway down`"));
+        }
+    }
+    Ok(())
+}

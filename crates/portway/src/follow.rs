@@ -1,0 +1,258 @@
+//! Watching an instance from another process until something has come about.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use portway_api::{
+    ErrorCode, Event, InstanceState, InstanceStatus, NoticeLevel, ServiceState, ServiceStatus,
+};
+use portway_supervisor::control::{Client, Events};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::error::CommandError;
+use crate::project::Project;
+use crate::ui::{self, Progress};
+
+/// How often a socket or a lock is looked at that is about to come or go.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// A runtime for one command: one thread, as much as it needs.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CommandError::new(ErrorCode::Failed, format!("cannot start: {error}")))
+}
+
+/// The events of the instance, as soon as its supervisor can be reached; `None` when it has none.
+pub(crate) async fn events(project: &mut Project) -> Result<Option<Events>, CommandError> {
+    let client = project.client();
+    loop {
+        match client.events().await {
+            Ok(events) => return Ok(Some(events)),
+            Err(_) if project.is_supervised()? => sleep(LOOK_AGAIN).await,
+            Err(_) => return Ok(None),
+        }
+    }
+}
+
+/// Where a start has come to.
+enum Start {
+    Going,
+    Ready,
+    Failed,
+}
+
+fn judge(status: &InstanceStatus) -> Start {
+    match status.state {
+        InstanceState::Starting => Start::Going,
+        InstanceState::Ready => Start::Ready,
+        _ => Start::Failed,
+    }
+}
+
+/// Follows a start to its end, telling how it goes, and answers the status when all is ready.
+pub(crate) async fn until_started(mut events: Events) -> Result<InstanceStatus, CommandError> {
+    let progress = Progress::new();
+    let mut last = None;
+    let mut tails: HashMap<String, Vec<String>> = HashMap::new();
+    while let Some(event) = events.next().await {
+        match event {
+            Event::Notice(notice) if notice.level != NoticeLevel::Info => {
+                progress.say(&ui::notice(&notice));
+            }
+            Event::Notice(notice) => progress.say(&ui::notice(&notice)),
+            Event::Log(record) => {
+                let tail = tails.entry(record.service).or_default();
+                tail.push(record.text);
+                if tail.len() > LAST_LINES {
+                    tail.remove(0);
+                }
+            }
+            Event::Status(status) => {
+                progress.show(&status);
+                match judge(&status) {
+                    Start::Ready => {
+                        progress.finish();
+                        return Ok(status);
+                    }
+                    // The last words of those that failed come while the others are stopped.
+                    Start::Going | Start::Failed => last = Some(status),
+                }
+                if last.as_ref().is_some_and(|s: &InstanceStatus| s.state == InstanceState::Degraded) {
+                    break;
+                }
+            }
+        }
+    }
+    progress.finish();
+    let failed = last.iter().flat_map(|status| &status.services);
+    Err(start_failed(failed, |service| tails.get(service).cloned().unwrap_or_default()))
+}
+
+/// How many last lines of a failed service are shown.
+const LAST_LINES: usize = 20;
+
+/// The error of a start that failed: who, why, and the last lines of each.
+pub(crate) fn start_failed<'a>(
+    services: impl IntoIterator<Item = &'a ServiceStatus>,
+    tail: impl Fn(&str) -> Vec<String>,
+) -> CommandError {
+    let failed: Vec<&ServiceStatus> = services
+        .into_iter()
+        .filter(|service| service.state == ServiceState::Failed)
+        .collect();
+    if failed.is_empty() {
+        return CommandError::new(ErrorCode::NotRunning, "the instance was stopped before it was ready");
+    }
+    let words: Vec<String> = failed
+        .iter()
+        .map(|service| {
+            let why = service.message.as_deref().unwrap_or("failed");
+            format!("`{}` {why}", service.name)
+        })
+        .collect();
+    let missing = failed.iter().any(|service| {
+        let message = service.message.as_deref().unwrap_or_default();
+        message.contains("code 127") || message.contains("code 126")
+    });
+    let code = if missing {
+        ErrorCode::MissingRequirement
+    } else {
+        ErrorCode::ServiceFailed
+    };
+    let mut error = CommandError::new(code, words.join("; "));
+    for service in failed {
+        let lines = tail(&service.name);
+        if !lines.is_empty() {
+            let lines: Vec<String> = lines.iter().map(|line| format!("    {line}")).collect();
+            error = error.hint(format!("its last lines:\n{}", lines.join("\n")));
+        }
+        error = error.hint(format!("`portway logs {}` shows all of them", service.name));
+    }
+    error
+}
+
+/// Waits until `services` are ready or done; a service that failed ends the wait.
+pub(crate) async fn until_ready(
+    events: &mut Events,
+    services: &[String],
+    fresh: &HashMap<String, Option<u64>>,
+) -> Result<InstanceStatus, CommandError> {
+    while let Some(event) = events.next().await {
+        let Event::Status(status) = event else { continue };
+        let concerned: Vec<&ServiceStatus> = status
+            .services
+            .iter()
+            .filter(|service| services.is_empty() || services.contains(&service.name))
+            // One that was never started is not waited for, unless it was named.
+            .filter(|service| !services.is_empty() || service.state != ServiceState::Stopped)
+            .collect();
+        let is_fresh = |service: &ServiceStatus| {
+            fresh.get(&service.name).is_none_or(|old| *old != service.since)
+        };
+        if concerned.iter().any(|s| s.state == ServiceState::Failed && is_fresh(s)) {
+            return Err(start_failed(concerned, |_| Vec::new()));
+        }
+        let ready = |service: &&ServiceStatus| {
+            is_fresh(service)
+                && matches!(service.state, ServiceState::Ready | ServiceState::Completed)
+        };
+        let starting = services.is_empty() && status.state == InstanceState::Starting;
+        if !starting && concerned.iter().all(ready) {
+            return Ok(status);
+        }
+    }
+    Err(CommandError::new(ErrorCode::NotRunning, "the instance ended meanwhile"))
+}
+
+/// Lets a future take so long and no longer.
+pub(crate) async fn within<T>(
+    limit: Duration,
+    what: &str,
+    future: impl Future<Output = Result<T, CommandError>>,
+) -> Result<T, CommandError> {
+    timeout(limit, future).await.unwrap_or_else(|_| {
+        let message = format!("{what} after {limit:?}");
+        Err(CommandError::new(ErrorCode::Timeout, message)
+            .hint("`portway ps` shows what it waits for, `portway logs` why"))
+    })
+}
+
+/// Follows the end of an instance until its lock is free: then nothing of it is left.
+pub(crate) async fn until_stopped(
+    project: &mut Project,
+    mut events: Events,
+) -> Result<(), CommandError> {
+    let progress = Progress::new();
+    while let Some(event) = events.next().await {
+        match event {
+            Event::Notice(notice) if notice.level != NoticeLevel::Info => {
+                progress.say(&ui::notice(&notice));
+            }
+            Event::Status(status) => progress.show(&status),
+            _ => {}
+        }
+    }
+    progress.finish();
+    while project.is_supervised()? {
+        sleep(LOOK_AGAIN).await;
+    }
+    Ok(())
+}
+
+/// The instance's supervisor, waited for until `deadline`.
+pub(crate) async fn appeared(project: &mut Project, deadline: Instant) -> Result<(), CommandError> {
+    while !project.is_supervised()? {
+        if Instant::now() >= deadline {
+            return Err(CommandError::new(ErrorCode::Timeout, "the instance does not run")
+                .hint("start it: `portway up --detach`"));
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
+/// Asks a running instance for something.
+pub(crate) async fn ask(
+    client: &Client,
+    verb: &str,
+    services: &[String],
+) -> Result<(), CommandError> {
+    match client.ask(verb, services).await {
+        Ok(answer) => Ok(answer?),
+        Err(error) => Err(CommandError::new(
+            ErrorCode::NotRunning,
+            format!("the instance does not answer: {error}"),
+        )),
+    }
+}
+
+/// The error of a command that needs a running instance.
+pub(crate) fn not_running() -> CommandError {
+    CommandError::new(ErrorCode::NotRunning, "the services of this checkout do not run")
+        .hint("start them: `portway up --detach`")
+}
+
+/// Waits until none of `services` runs any more.
+pub(crate) async fn until_at_rest(
+    mut events: Events,
+    services: &[String],
+) -> Result<(), CommandError> {
+    while let Some(event) = events.next().await {
+        let Event::Status(status) = event else {
+            continue;
+        };
+        let at_rest = |service: &ServiceStatus| {
+            matches!(
+                service.state,
+                ServiceState::Stopped | ServiceState::Completed | ServiceState::Failed
+            )
+        };
+        let mut concerned = status.services.iter().filter(|s| services.contains(&s.name));
+        if concerned.all(at_rest) {
+            break;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! The project that a command is about: manifest, checkout, registry, plan.
+
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+use portway_api::ErrorCode;
+use portway_project::manifest::Manifest;
+use portway_project::nearest::suggestion;
+use portway_project::{Checkout, Plan, env_file};
+use portway_registry::{Instance, Newcomer, Registry, SqliteRegistry};
+use portway_supervisor::control;
+
+use crate::args::Choice;
+use crate::error::CommandError;
+use crate::home;
+
+/// Everything that is known before a port is touched.
+pub(crate) struct Project {
+    pub(crate) manifest: Manifest,
+    pub(crate) checkout: Checkout,
+    pub(crate) registry: SqliteRegistry,
+    pub(crate) instance: Instance,
+    pub(crate) plan: Plan,
+}
+
+impl Project {
+    /// Finds the project of `directory` and makes its plan. `choice` changes which optional
+    /// services take part, from now on.
+    pub(crate) fn open(directory: Option<&Path>, choice: &Choice) -> Result<Self, CommandError> {
+        let directory = home::directory(directory)?;
+        let manifest = Manifest::find(&directory)?;
+        let checkout = Checkout::look(manifest.root())
+            .map_err(|error| CommandError::file("enter", manifest.root(), &error))?;
+        // A plan that cannot be is refused before anything is written anywhere.
+        let all = Plan::new(&manifest, &choice.with)?;
+        let mut registry = SqliteRegistry::open(&home::state_dir()?)?;
+        let newcomer = Newcomer {
+            id: checkout.id.clone(),
+            dir: checkout.root.clone(),
+            name: checkout.name(&all.project),
+            distinct_name: checkout.distinct_name(&all.project),
+            project: all.project,
+            branch: checkout.branch().map(str::to_owned),
+            main: checkout.is_main(),
+        };
+        let mut instance = registry.enroll(&newcomer, portway_supervisor::now())?;
+        let options = options(&manifest, &instance.options, choice);
+        if options != instance.options {
+            registry.set_options(&instance.id, &options)?;
+            instance.options = options;
+        }
+        let plan = Plan::new(&manifest, &instance.options)?;
+        Ok(Self {
+            manifest,
+            checkout,
+            registry,
+            instance,
+            plan,
+        })
+    }
+
+    /// The directory of the instance's locks, logs and control socket.
+    pub(crate) fn dir(&self) -> PathBuf {
+        self.registry.instance_dir(&self.instance.id)
+    }
+
+    /// Where its logs are kept.
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.dir().join("logs")
+    }
+
+    /// Speaks with its supervisor, if there is one.
+    pub(crate) fn client(&self) -> control::Client {
+        control::Client::new(&self.dir().join(control::SOCKET))
+    }
+
+    /// Whether it has a supervisor.
+    pub(crate) fn is_supervised(&mut self) -> Result<bool, CommandError> {
+        Ok(self.registry.is_supervised(&self.instance.id)?)
+    }
+
+    /// Refuses names that are neither services nor groups; answers the services they stand for and
+    /// those they come after.
+    pub(crate) fn closure(&self, names: &[String]) -> Result<Vec<String>, CommandError> {
+        self.plan
+            .closure(names)
+            .map_err(|(name, help)| self.unknown(&name, help))
+    }
+
+    /// Refuses a name that is no service of the plan.
+    pub(crate) fn known(&self, name: &str) -> Result<(), CommandError> {
+        if self.plan.services.contains_key(name) {
+            return Ok(());
+        }
+        let known = self.plan.services.keys().map(String::as_str);
+        Err(self.unknown(name, suggestion(name, known)))
+    }
+
+    fn unknown(&self, name: &str, help: String) -> CommandError {
+        let message = format!("there is no service `{name}`");
+        let error = CommandError::new(ErrorCode::UnknownService, message);
+        if self.plan.absent.iter().any(|absent| absent == name) {
+            error.hint(format!(
+                "it is optional and does not take part here; `portway up --with {name}` lets it"
+            ))
+        } else {
+            error.hint(help)
+        }
+    }
+
+    /// Reads the `env_file`s of every service.
+    pub(crate) fn env_files(
+        &self,
+    ) -> Result<IndexMap<String, IndexMap<String, String>>, CommandError> {
+        let mut files = IndexMap::new();
+        for service in self.plan.services.values() {
+            let dir = service.spec.dir.as_ref().map(|dir| dir.get_ref().as_str());
+            let dir = self.checkout.root.join(dir.unwrap_or("."));
+            let mut variables = IndexMap::new();
+            for name in &service.spec.env_file.0 {
+                let path = dir.join(name.get_ref());
+                let text = std::fs::read_to_string(&path)
+                    .map_err(|error| CommandError::file("read", &path, &error))?;
+                let parsed = env_file::parse(&text).map_err(|error| {
+                    let mut wrong = CommandError::new(ErrorCode::Usage, error.message);
+                    wrong.info.place = Some(format!("{}:{}", path.display(), error.line));
+                    wrong
+                })?;
+                variables.extend(parsed);
+            }
+            files.insert(service.name.clone(), variables);
+        }
+        Ok(files)
+    }
+}
+
+/// The optional services that take part: those remembered, as far as the manifest still has them,
+/// with the changes of this command.
+fn options(manifest: &Manifest, remembered: &[String], choice: &Choice) -> Vec<String> {
+    let is_optional = |name: &str| {
+        let service = manifest.services.get(name);
+        service.is_some_and(|service| service.optional)
+    };
+    let mut options: Vec<String> = Vec::new();
+    for name in remembered.iter().chain(&choice.with) {
+        let wanted = is_optional(name) && !choice.without.contains(name);
+        if wanted && !options.contains(name) {
+            options.push(name.clone());
+        }
+    }
+    options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_remembered_until_they_are_taken_back() {
+        let text = "[services.a]\ncommand='a'\noptional=true\n[services.b]\ncommand='b'";
+        let manifest = Manifest::parse(Path::new("portway.toml"), text).unwrap();
+        let change = |remembered: &[&str], with: &[&str], without: &[&str]| {
+            let own = |names: &[&str]| names.iter().map(|&n| n.to_owned()).collect::<Vec<_>>();
+            let choice = Choice {
+                with: own(with),
+                without: own(without),
+                ports: vec![],
+            };
+            options(&manifest, &own(remembered), &choice)
+        };
+        assert_eq!(change(&[], &["a"], &[]), ["a"]);
+        assert_eq!(change(&["a"], &["a"], &[]), ["a"]);
+        assert!(change(&["a"], &[], &["a"]).is_empty());
+        // Not optional any more, or gone from the manifest.
+        assert!(change(&["b", "c"], &[], &[]).is_empty());
+    }
+}

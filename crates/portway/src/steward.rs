@@ -1,0 +1,59 @@
+//! The supervisor's way to the registry: other ports for lost ones, and what was prepared.
+
+use std::path::Path;
+
+use portway_project::{AssignedPorts, prepare};
+use portway_registry::Registry;
+use portway_supervisor::{Moved, Steward};
+
+use crate::allocation;
+use crate::project::Project;
+
+/// Decides for one running instance.
+pub(crate) struct ProjectSteward {
+    pub(crate) project: Project,
+    pub(crate) ports: AssignedPorts,
+}
+
+impl ProjectSteward {
+    /// The files that a service's prepare step reads beside the usual ones.
+    fn inputs(&self, service: &str) -> Vec<String> {
+        let service = self.project.plan.services.get(service);
+        let prepare = service.and_then(|service| service.spec.prepare.as_ref());
+        prepare.map(|prepare| prepare.inputs.clone()).unwrap_or_default()
+    }
+}
+
+impl Steward for ProjectSteward {
+    fn replace_port(&mut self, service: &str, lost: u16) -> Result<Moved, String> {
+        let (hold, ports, wiring) =
+            allocation::replace(&mut self.project, &self.ports, service, lost)
+                .map_err(|error| error.info.message)?;
+        self.ports = ports.clone();
+        Ok(Moved {
+            hold,
+            ports,
+            wiring,
+        })
+    }
+
+    fn is_prepared(&mut self, service: &str, command: &str, dir: &Path) -> Result<bool, String> {
+        let digest = prepare::digest(command, dir, &self.inputs(service))
+            .map_err(|error| format!("its prepare step has an input that cannot be read: {error}"))?;
+        let id = &self.project.instance.id;
+        let last = self.project.registry.prepared(id, service);
+        Ok(matches!(last, Ok(Some((known, outputs)))
+            if known == digest && outputs.iter().all(|output| dir.join(output).exists())))
+    }
+
+    fn remember_prepared(&mut self, service: &str, command: &str, dir: &Path) {
+        // The digest is taken after the step, which may have written a lock file of its own.
+        // Should it not be remembered, the step runs once more the next time.
+        if let Ok(digest) = prepare::digest(command, dir, &self.inputs(service)) {
+            let id = self.project.instance.id.clone();
+            let outputs = prepare::outputs(dir);
+            let registry = &mut self.project.registry;
+            let _ = registry.record_prepared(&id, service, &digest, &outputs);
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! Being the supervisor of an instance: in the foreground, or in the background for `--detach`.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use portway_api::{ErrorBody, ErrorCode, Event, InstanceState, NoticeLevel};
+use portway_registry::InstanceLock;
+use portway_supervisor::{Config, Outcome, Request, Supervisor, control};
+use tokio::sync::broadcast;
+
+use crate::allocation;
+use crate::args::Up;
+use crate::error::CommandError;
+use crate::follow::{self, runtime};
+use crate::project::Project;
+use crate::steward::ProjectSteward;
+use crate::ui::{self, LogPrinter, Progress};
+
+/// The hidden command that makes a background supervisor of the binary.
+pub(crate) const COMMAND: &str = "__supervise";
+
+/// What a background supervisor says on its standard output when it can be reached.
+const SERVING: &str = "serving";
+
+/// How long the last lines of the output may take when nobody reads them.
+const LAST_OUTPUT: Duration = Duration::from_secs(1);
+
+/// Runs the instance in this process until it ends. The lock makes its leases live.
+fn run(
+    mut project: Project,
+    lock: InstanceLock,
+    args: &Up,
+    background: bool,
+    on_serving: impl FnOnce(),
+) -> Result<u8, CommandError> {
+    let services = project.closure(&args.services)?;
+    let allocation = allocation::allocate(&mut project, &args.choice)?;
+    for hold in &allocation.holds {
+        // A hold that was shared with `portway exec` is still soft.
+        hold.harden();
+    }
+    let dir = project.dir();
+    let names: Vec<String> = project.plan.services.keys().cloned().collect();
+    let config = Config {
+        id: project.instance.id.clone(),
+        name: project.instance.name.clone(),
+        directory: project.checkout.root.display().to_string(),
+        branch: project.instance.branch.clone(),
+        plan: project.plan.clone(),
+        ports: allocation.ports.clone(),
+        wiring: allocation.wiring,
+        displaced: allocation.displaced,
+        holds: allocation.holds,
+        run: services,
+        logs: project.logs(),
+        socket: dir.join(control::SOCKET),
+        foreground: !background,
+        colour: !background && ui::stdout_is_coloured(),
+        steward: Box::new(ProjectSteward {
+            project,
+            ports: allocation.ports,
+        }),
+    };
+    let runtime = runtime()?;
+    let failed = |error: io::Error| {
+        CommandError::file("use", &dir, &error).hint("make the directory writable")
+    };
+    let (outcome, screen) = runtime.block_on(async {
+        let (supervisor, handle) = Supervisor::new(config).map_err(failed)?;
+        let screen = (!background).then(|| {
+            let handle = handle.clone();
+            Screen::start(handle.events(), &names, args.json, move || {
+                handle.ask(Request::Stop(Vec::new()));
+            })
+        });
+        let outcome = supervisor.run(handle, on_serving).await.map_err(failed)?;
+        Ok::<_, CommandError>((outcome, screen))
+    })?;
+    // With the runtime the last sender of events goes, and the screen sees their end.
+    drop(runtime);
+    if let Some(screen) = screen {
+        screen.finish();
+    }
+    drop(lock);
+    match outcome {
+        Outcome::Stopped => Ok(0),
+        Outcome::Signal(number) => Err(CommandError::signal(number)),
+        Outcome::Failed(failed) => {
+            let missing = failed
+                .iter()
+                .any(|(_, why)| why.contains("code 127") || why.contains("code 126"));
+            let code = if missing {
+                ErrorCode::MissingRequirement
+            } else {
+                ErrorCode::ServiceFailed
+            };
+            let words: Vec<String> = failed
+                .iter()
+                .map(|(service, why)| format!("`{service}` {why}"))
+                .collect();
+            let logs = format!("`portway logs {}` shows what it printed", failed[0].0);
+            Err(CommandError::new(code, words.join("; ")).hint(logs))
+        }
+    }
+}
+
+/// `portway up` in the foreground; `None` when somebody else supervises the instance already.
+pub(crate) fn foreground(mut project: Project, args: &Up) -> Result<Option<u8>, CommandError> {
+    let id = project.instance.id.clone();
+    match project.registry.supervise(&id)? {
+        Some(lock) => run(project, lock, args, false, || {}).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The hidden command: supervises in the background. Whoever started it reads one line from its
+/// standard output, or an error as JSON.
+pub(crate) fn background(directory: Option<&Path>, args: &Up) -> Result<u8, CommandError> {
+    // The terminal's signals and its end are not for this process.
+    let _ = rustix::process::setsid();
+    let serve = || {
+        let mut project = Project::open(directory, &args.choice)?;
+        let id = project.instance.id.clone();
+        match project.registry.supervise(&id)? {
+            Some(lock) => run(project, lock, args, true, say_serving),
+            None => {
+                say_serving();
+                Ok(0)
+            }
+        }
+    };
+    serve().inspect_err(|error| {
+        ui::json(&error.body());
+    })
+}
+
+/// Tells that the instance can be reached, and lets go of the pipe.
+fn say_serving() {
+    ui::out(&format!("{SERVING}\n"));
+    if let Ok(null) = OpenOptions::new().write(true).open("/dev/null") {
+        let _ = rustix::stdio::dup2_stdout(&null);
+    }
+}
+
+/// Starts a supervisor in the background and returns when it can be reached.
+pub(crate) fn detach(project: &Project, args: &Up) -> Result<(), CommandError> {
+    let dir = project.dir();
+    let start = || -> io::Result<String> {
+        fs::create_dir_all(&dir)?;
+        let log = OpenOptions::new()
+            .create(true)
+            .write(true)
+            .truncate(true)
+            .open(dir.join("supervisor.log"))?;
+        let mut child = Command::new(std::env::current_exe()?)
+            .arg("-C")
+            .arg(&project.checkout.root)
+            .arg(COMMAND)
+            .args(args.to_arguments())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()?;
+        let mut answer = String::new();
+        if let Some(mut stdout) = child.stdout.take() {
+            stdout.read_to_string(&mut answer)?;
+        }
+        Ok(answer)
+    };
+    let answer = start().map_err(|error| {
+        CommandError::new(ErrorCode::Failed, format!("cannot start the supervisor: {error}"))
+    })?;
+    if answer.trim() == SERVING {
+        return Ok(());
+    }
+    match serde_json::from_str::<ErrorBody>(&answer) {
+        Ok(body) => Err(body.error.into()),
+        Err(_) => Err(CommandError::new(
+            ErrorCode::Failed,
+            "the supervisor ended before it could be reached",
+        )
+        .hint(format!("`{}` may say why", dir.join("supervisor.log").display()))),
+    }
+}
+
+/// Prints what happens, in a thread of its own: a terminal that is stopped (Ctrl-S) or a reader
+/// that is slow must not keep the supervisor from its work.
+struct Screen {
+    finished: mpsc::Receiver<()>,
+}
+
+impl Screen {
+    fn start(
+        mut events: broadcast::Receiver<Event>,
+        services: &[String],
+        json: bool,
+        on_deaf: impl FnOnce() + Send + 'static,
+    ) -> Self {
+        let printer = LogPrinter::new(services, false);
+        let (done, finished) = mpsc::channel();
+        thread::spawn(move || {
+            let mut started = false;
+            let mut on_deaf = Some(on_deaf);
+            let progress = Progress::new();
+            loop {
+                let reads = match events.blocking_recv() {
+                    Ok(Event::Status(status)) => {
+                        let ready = status.state == InstanceState::Ready;
+                        if ready && !started {
+                            started = true;
+                            progress.finish();
+                            if json {
+                                ui::json(&status);
+                            } else {
+                                ui::summary(&status);
+                            }
+                        } else if !started {
+                            progress.show(&status);
+                        }
+                        true
+                    }
+                    // With JSON, standard output is for the status alone.
+                    Ok(Event::Log(record)) => {
+                        json || progress.suspend(|| printer.print(&record))
+                    }
+                    Ok(Event::Notice(notice)) => {
+                        if notice.level != NoticeLevel::Info || notice.service.is_none() {
+                            progress.say(&ui::notice(&notice));
+                        }
+                        true
+                    }
+                    Err(broadcast::error::RecvError::Lagged(missed)) => {
+                        progress.say(&format!(
+                            "… {missed} lines were too fast to show; `portway logs` has them"
+                        ));
+                        true
+                    }
+                    Err(broadcast::error::RecvError::Closed) => break,
+                };
+                if !reads && let Some(tell) = on_deaf.take() {
+                    tell();
+                }
+            }
+            progress.finish();
+            let _ = done.send(());
+        });
+        Self { finished }
+    }
+
+    /// Waits for what is still to be printed.
+    fn finish(self) {
+        let _ = self.finished.recv_timeout(LAST_OUTPUT);
+        let _ = io::stdout().flush();
+    }
+}
+
+/// Follows an instance that somebody else supervises, or that was just started in the background,
+/// until it is ready.
+pub(crate) fn attach(mut project: Project, args: &Up) -> Result<Option<u8>, CommandError> {
+    let services = project.closure(&args.services)?;
+    runtime()?.block_on(async {
+        let Some(events) = follow::events(&mut project).await? else {
+            return Ok(None);
+        };
+        if !args.services.is_empty() {
+            follow::ask(&project.client(), "start", &services).await?;
+        }
+        let mut status = follow::until_started(events).await?;
+        if !args.services.is_empty()
+            && let Some(mut events) = follow::events(&mut project).await?
+        {
+            let none = std::collections::HashMap::new();
+            status = follow::until_ready(&mut events, &services, &none).await?;
+        }
+        if args.json {
+            ui::json(&status);
+        } else {
+            ui::summary(&status);
+        }
+        Ok(Some(0))
+    })
+}

@@ -1,0 +1,147 @@
+//! The only place that prints. Standard output is data, standard error is talk.
+//!
+//! Colour and animation only in a terminal, and not under `CI` or `NO_COLOR`; everything reads as
+//! well without. A reader that goes away (`portway ps | head`) is no error.
+
+mod logs;
+mod progress;
+mod sanitize;
+mod status;
+
+use std::io::{self, IsTerminal, Write};
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use anstream::AutoStream;
+use anstyle::{AnsiColor, Style};
+
+use crate::error::CommandError;
+
+pub(crate) use logs::LogPrinter;
+pub(crate) use progress::{Progress, notice};
+pub(crate) use status::{instances, plan, summary};
+
+pub(crate) const BOLD: Style = Style::new().bold();
+pub(crate) const DIM: Style = Style::new().dimmed();
+pub(crate) const GREEN: Style = AnsiColor::Green.on_default();
+pub(crate) const YELLOW: Style = AnsiColor::Yellow.on_default();
+pub(crate) const RED: Style = AnsiColor::Red.on_default();
+pub(crate) const CYAN: Style = AnsiColor::Cyan.on_default();
+
+/// Text in a style, to be printed through [`out`] or [`talk`], which take the style away where it
+/// is not wanted.
+pub(crate) fn styled(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// Whether a stream may have colours.
+fn coloured(stream: &impl IsTerminal) -> bool {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    !set("NO_COLOR")
+        && (set("CLICOLOR_FORCE")
+            || (stream.is_terminal()
+                && !set("CI")
+                && std::env::var_os("TERM").is_none_or(|term| term != "dumb")))
+}
+
+fn choice(stream: &impl IsTerminal) -> anstream::ColorChoice {
+    if coloured(stream) {
+        anstream::ColorChoice::Always
+    } else {
+        anstream::ColorChoice::Never
+    }
+}
+
+/// Whether people see standard output in a terminal with colours.
+pub(crate) fn stdout_is_coloured() -> bool {
+    coloured(&io::stdout())
+}
+
+/// Whether a person may be asked something.
+pub(crate) fn is_interactive() -> bool {
+    io::stdin().is_terminal()
+        && io::stderr().is_terminal()
+        && std::env::var_os("CI").is_none_or(|value| value.is_empty())
+}
+
+/// Prints data. False when nobody reads it any more.
+pub(crate) fn out(text: &str) -> bool {
+    let stdout = io::stdout();
+    let choice = choice(&stdout);
+    let mut stream = AutoStream::new(stdout.lock(), choice);
+    let written = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
+    written.is_ok()
+}
+
+/// Prints a value as JSON.
+pub(crate) fn json(value: &impl serde::Serialize) -> bool {
+    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+    text.push('\n');
+    out(&text)
+}
+
+/// Says something.
+pub(crate) fn talk(text: &str) {
+    let stderr = io::stderr();
+    let choice = choice(&stderr);
+    let mut stream = AutoStream::new(stderr.lock(), choice);
+    let _ = stream.write_all(text.as_bytes());
+}
+
+/// Says something that should not be overlooked.
+pub(crate) fn warning(text: &str) {
+    talk(&format!("{} {text}\n", styled(YELLOW.bold(), "warning:")));
+}
+
+/// Asks a question that is answered by yes or no; no is the answer of an empty line.
+pub(crate) fn ask(question: &str) -> bool {
+    talk(&format!("{question} [y/N] "));
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).is_ok()
+        && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+}
+
+/// Says why the command failed: for programs as JSON on standard output.
+pub(crate) fn error(error: &CommandError, as_json: bool) {
+    if error.is_silent() {
+        return;
+    }
+    if as_json {
+        json(&error.body());
+        return;
+    }
+    if let Some(text) = &error.formatted {
+        return talk(text);
+    }
+    let mut text = match &error.source_text {
+        Some(invalid) if invalid.span.is_some() => snippet(invalid),
+        _ => {
+            let place = error.info.place.as_deref();
+            let place = place.filter(|place| !error.info.message.contains(*place));
+            let place = place.map(|place| format!("{place}: ")).unwrap_or_default();
+            let mut text = format!("{} {place}{}\n", styled(RED.bold(), "error:"), error.info.message);
+            for hint in &error.info.hints {
+                text.push_str(&format!("{} {hint}\n", styled(CYAN.bold(), " hint:")));
+            }
+            text
+        }
+    };
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    talk(&text);
+}
+
+/// The place of an error in its file, underlined.
+fn snippet(invalid: &portway_project::Invalid) -> String {
+    let path = invalid.file.display().to_string();
+    let span = invalid.span.clone().unwrap_or(0..0);
+    let source = Snippet::source(invalid.text.as_str())
+        .path(path)
+        .annotation(AnnotationKind::Primary.span(span));
+    let title = Level::ERROR.primary_title(invalid.message.as_str());
+    let mut report = vec![title.element(source)];
+    if let Some(help) = &invalid.help {
+        report.push(Group::with_title(Level::HELP.secondary_title(help.as_str())));
+    }
+    Renderer::styled().render(&report)
+}

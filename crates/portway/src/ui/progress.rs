@@ -1,0 +1,92 @@
+//! How a start goes on: a moving line in a terminal, plain lines elsewhere.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use portway_api::{InstanceStatus, Notice, NoticeLevel, ServiceState};
+
+use super::sanitize::sanitize;
+use super::{DIM, RED, YELLOW, styled, talk};
+
+/// One notice as a line of talk.
+pub(crate) fn notice(notice: &Notice) -> String {
+    let text = sanitize(&notice.text, false);
+    let text = match &notice.service {
+        Some(service) => format!("{service} {text}"),
+        None => text,
+    };
+    match notice.level {
+        NoticeLevel::Info => styled(DIM, &format!("· {text}")),
+        NoticeLevel::Warning => format!("{} {text}", styled(YELLOW.bold(), "warning:")),
+        NoticeLevel::Error => format!("{} {text}", styled(RED.bold(), "error:")),
+    }
+}
+
+/// Shows what a start waits for.
+pub(crate) struct Progress {
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    pub(crate) fn new() -> Self {
+        let moving = super::coloured(&std::io::stderr());
+        let bar = moving.then(|| {
+            let bar = ProgressBar::new_spinner();
+            bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
+                bar.set_style(style);
+            }
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        Self { bar }
+    }
+
+    /// Says one thing above the moving line.
+    pub(crate) fn say(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| talk(&format!("{line}\n"))),
+            None => talk(&format!("{line}\n")),
+        }
+    }
+
+    /// Prints something without the moving line getting in between.
+    pub(crate) fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
+        match &self.bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+
+    /// Shows what the instance waits for now.
+    pub(crate) fn show(&self, status: &InstanceStatus) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(waits_for(status));
+        }
+    }
+
+    /// Takes the moving line away.
+    pub(crate) fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn waits_for(status: &InstanceStatus) -> String {
+    let words: Vec<String> = status
+        .services
+        .iter()
+        .filter_map(|service| {
+            let doing = match service.state {
+                ServiceState::Preparing => "prepares",
+                ServiceState::Starting => "starts",
+                ServiceState::Backoff => "starts again",
+                ServiceState::Stopping => "stops",
+                _ => return None,
+            };
+            Some(format!("{} {doing}", service.name))
+        })
+        .collect();
+    words.join(", ")
+}

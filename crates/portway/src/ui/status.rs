@@ -1,0 +1,167 @@
+//! Plans and states as people read them.
+
+use comfy_table::{Table, presets};
+use portway_api::{Displaced, InstanceState, InstanceStatus, ServiceState, ServiceStatus};
+
+use super::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, out, styled, warning};
+
+/// Rows in aligned columns, without lines.
+fn columns(rows: Vec<Vec<String>>, indent: &str) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.add_rows(rows);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table
+        .lines()
+        .map(|line| format!("{indent}{}\n", line.trim_end()))
+        .collect()
+}
+
+/// What Portway has chosen, without starting anything.
+pub(crate) fn plan(instance: &InstanceStatus) -> bool {
+    let mut rows = vec![["SERVICE", "PORT", "URL", ""].map(str::to_owned).to_vec()];
+    for service in &instance.services {
+        if service.ports.is_empty() {
+            rows.push(vec![service.name.clone(), "-".into(), "-".into(), String::new()]);
+        }
+        for port in &service.ports {
+            let name = match &port.name {
+                Some(name) => format!("{}.{name}", service.name),
+                None => service.name.clone(),
+            };
+            let note = port.displaced.as_ref().map(displaced).unwrap_or_default();
+            rows.push(vec![name, port.port.to_string(), port.url.clone(), note]);
+        }
+    }
+    out(&columns(rows, ""))
+}
+
+/// Why a port is not the one that was wanted.
+fn displaced(displaced: &Displaced) -> String {
+    let wanted = if displaced.forced { "forced" } else { "preferred" };
+    let left = displaced.holder == "the main checkout";
+    let verb = if left { "is left to" } else { "is taken by" };
+    format!("{wanted} {} {verb} {}", displaced.wanted, displaced.holder)
+}
+
+/// The URLs of an instance that has started; loudly for each port that is not the wanted one.
+pub(crate) fn summary(instance: &InstanceStatus) {
+    for service in &instance.services {
+        for port in &service.ports {
+            if let Some(why) = &port.displaced {
+                warning(&format!("{} is on port {}: {}", service.name, port.port, displaced(why)));
+            }
+        }
+    }
+    let rows = instance.services.iter().map(service_row).collect();
+    out(&columns(rows, "  "));
+}
+
+fn service_row(service: &ServiceStatus) -> Vec<String> {
+    let urls: Vec<&str> = service.ports.iter().map(|port| port.url.as_str()).collect();
+    let note = match (&service.message, service.restarts) {
+        (Some(message), _) => message.clone(),
+        (None, 0) => String::new(),
+        (None, 1) => "restarted once".into(),
+        (None, count) => format!("restarted {count} times"),
+    };
+    vec![
+        service.name.clone(),
+        state(service.state).to_owned(),
+        if urls.is_empty() { "-".into() } else { urls.join(" ") },
+        note,
+    ]
+}
+
+/// All instances, each with its services.
+pub(crate) fn instances(instances: &[InstanceStatus], now: u64) -> bool {
+    let mut text = String::new();
+    for instance in instances {
+        let style = match instance.state {
+            InstanceState::Ready => GREEN,
+            InstanceState::Starting | InstanceState::Stopping => CYAN,
+            InstanceState::Degraded => RED,
+            InstanceState::Stopped => DIM,
+        };
+        let mut words = vec![
+            styled(BOLD, &instance.name),
+            styled(style, instance_state(instance.state)),
+        ];
+        if let Some(since) = instance.since {
+            words.push(format!("for {}", ago(now.saturating_sub(since))));
+        }
+        if let Some(branch) = &instance.branch {
+            words.push(styled(YELLOW, branch));
+        }
+        words.push(styled(DIM, &instance.directory));
+        text.push_str(&words.join("  "));
+        text.push('\n');
+        text.push_str(&columns(instance.services.iter().map(service_row).collect(), "  "));
+    }
+    out(&text)
+}
+
+fn instance_state(state: InstanceState) -> &'static str {
+    match state {
+        InstanceState::Starting => "starting",
+        InstanceState::Ready => "ready",
+        InstanceState::Degraded => "degraded",
+        InstanceState::Stopping => "stopping",
+        InstanceState::Stopped => "stopped",
+    }
+}
+
+fn state(state: ServiceState) -> &'static str {
+    match state {
+        ServiceState::Stopped => "stopped",
+        ServiceState::Waiting => "waiting",
+        ServiceState::Preparing => "preparing",
+        ServiceState::Starting => "starting",
+        ServiceState::Ready => "ready",
+        ServiceState::Unhealthy => "unhealthy",
+        ServiceState::Backoff => "restarting",
+        ServiceState::Stopping => "stopping",
+        ServiceState::Completed => "done",
+        ServiceState::Failed => "failed",
+    }
+}
+
+/// A span of time in its largest unit.
+fn ago(milliseconds: u64) -> String {
+    let seconds = milliseconds / 1000;
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..86400 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_told_in_their_largest_unit() {
+        for (milliseconds, words) in [
+            (999, "0 s"),
+            (59_999, "59 s"),
+            (60_000, "1 min"),
+            (7_200_000, "2 h"),
+            (172_800_000, "2 d"),
+        ] {
+            assert_eq!(ago(milliseconds), words);
+        }
+    }
+
+    #[test]
+    fn columns_are_aligned_and_have_no_trailing_blanks() {
+        let rows = vec![
+            vec!["a".to_owned(), "ready".to_owned(), String::new()],
+            vec!["longer".to_owned(), "x".to_owned(), String::new()],
+        ];
+        assert_eq!(columns(rows, "  "), "  a       ready\n  longer  x\n");
+    }
+}

@@ -1,0 +1,47 @@
+import path from "node:path";
+
+import { chromium } from "playwright-core";
+
+const LOOPBACK_ONLY = "MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1, EXCLUDE [::1]";
+
+// A real Chromium with a fresh profile inside the project's temporary directory.
+export async function openBrowser(project) {
+  const context = await chromium.launchPersistentContext(path.join(project.temporary, "profile"), {
+    executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
+    env: project.env,
+    chromiumSandbox: false, // containers rarely allow it
+    // The tests close the browser themselves, before they remove its profile.
+    handleSIGINT: false,
+    handleSIGTERM: false,
+    handleSIGHUP: false,
+    args: [
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--no-proxy-server",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      `--host-resolver-rules=${LOOPBACK_ONLY}`,
+    ],
+  });
+  context.setDefaultTimeout(30_000);
+  return context;
+}
+
+// Fetches from inside the page, so that the browser's own rules apply.
+export function fetchInPage(page, url, options) {
+  return page.evaluate(
+    async ([url, options]) => {
+      try {
+        const response = await fetch(url, options);
+        // An opaque answer has no body to read.
+        const body = response.type === "opaque" ? null : await response.json();
+        return { ok: response.ok, type: response.type, body };
+      } catch (error) {
+        return { error: error.name };
+      }
+    },
+    [url, options],
+  );
+}
