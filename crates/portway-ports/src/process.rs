@@ -43,5 +43,6 @@ pub fn descendants(root: u32) -> Vec<ProcessId> {
 
 /// The first of `pids` that has `socket` open.
 pub fn owner_among(pids: impl IntoIterator<Item = u32>, socket: u64) -> Option<u32> {
-    pids.into_iter().find(|&pid| platform::has_open(pid, socket))
+    pids.into_iter()
+        .find(|&pid| platform::has_open(pid, socket))
 }

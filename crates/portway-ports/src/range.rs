@@ -149,10 +149,7 @@ mod tests {
             error("9099-9000"),
             "the range `9099-9000` is upside down; write it as `9000-9099`"
         );
-        assert_eq!(
-            error("0-10"),
-            "`0` is not a port; ports go from 1 to 65535"
-        );
+        assert_eq!(error("0-10"), "`0` is not a port; ports go from 1 to 65535");
         assert_eq!(
             error("70000"),
             "`70000` is not a port; ports go from 1 to 65535"

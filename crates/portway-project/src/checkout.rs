@@ -43,7 +43,10 @@ impl Checkout {
     pub fn look(root: &Path) -> io::Result<Self> {
         let root = root.canonicalize()?;
         let digest = Sha256::digest(root.as_os_str().as_encoded_bytes());
-        let id = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        let id = digest[..8]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         let git = root.ancestors().find_map(Git::of);
         Ok(Self { root, id, git })
     }
@@ -174,7 +177,12 @@ mod tests {
         assert!(checkout.is_main());
         assert_eq!(checkout.branch(), Some("main"));
         assert_eq!(checkout.name("Jobi AI"), "jobi-ai");
-        assert!(checkout.git_exclude().unwrap().ends_with("repo/.git/info/exclude"));
+        assert!(
+            checkout
+                .git_exclude()
+                .unwrap()
+                .ends_with("repo/.git/info/exclude")
+        );
     }
 
     fn worktree(head: &str) -> (tempfile::TempDir, Checkout) {

@@ -74,7 +74,11 @@ impl Kind {
         KNOWN
             .into_iter()
             .find(|(_, names, _)| by_name(names))
-            .or_else(|| KNOWN.into_iter().find(|(_, _, programs)| by_program(programs)))
+            .or_else(|| {
+                KNOWN
+                    .into_iter()
+                    .find(|(_, _, programs)| by_program(programs))
+            })
             .map_or(Self::Http, |(kind, ..)| kind)
     }
 

@@ -171,7 +171,10 @@ fn service(
         if !manifest.services.contains_key(other.get_ref()) {
             return Err(Problem::at(
                 other.span(),
-                format!("`{name}` comes after `{}`, which does not exist", other.get_ref()),
+                format!(
+                    "`{name}` comes after `{}`, which does not exist",
+                    other.get_ref()
+                ),
             )
             .help(suggestion(other.get_ref(), known)));
         }
@@ -201,7 +204,9 @@ fn service(
 
 /// A container's port is served by the engine's proxy, which is nobody's child.
 fn implied_owner(command: &str) -> Owner {
-    let mut words = command.split_whitespace().skip_while(|&word| word == "exec");
+    let mut words = command
+        .split_whitespace()
+        .skip_while(|&word| word == "exec");
     let program = words.next().and_then(|word| word.rsplit('/').next());
     match program {
         Some("docker" | "podman" | "docker-compose" | "podman-compose" | "nerdctl") => Owner::Any,
@@ -468,7 +473,10 @@ fn groups(
                 let known = manifest.services.keys().map(String::as_str);
                 return Err(Problem::at(
                     member.span(),
-                    format!("the group `{group}` has `{}`, which does not exist", member.get_ref()),
+                    format!(
+                        "the group `{group}` has `{}`, which does not exist",
+                        member.get_ref()
+                    ),
                 )
                 .help(suggestion(member.get_ref(), known)));
             }
@@ -583,7 +591,10 @@ mod tests {
     fn what_does_not_fit_together_is_said_with_its_place() {
         for (text, words) in [
             ("", "there is no service"),
-            ("[services.a]\ncommand = \" \"", "2:11 the command of `a` is empty"),
+            (
+                "[services.a]\ncommand = \" \"",
+                "2:11 the command of `a` is empty",
+            ),
             (
                 "[services.a]\ncommand=\"x\"\nafter=[\"bb\"]\n[services.bbb]\ncommand=\"x\"",
                 "3:8 `a` comes after `bb`, which does not exist (did you mean `bbb`?)",

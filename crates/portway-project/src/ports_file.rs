@@ -213,8 +213,7 @@ mod tests {
         let root = Path::new("/p");
         let ports = |text: &str| file(text).ports(root, ["backend_port"]);
         assert_eq!(
-            ports(r#"{"backend_port": 9000, "backend_url": "http://localhost:9000"}"#).unwrap()
-                ["backend_port"],
+            ports(r#"{"backend_port": 9000, "backend_url": "http://localhost:9000"}"#).unwrap()["backend_port"],
             9000
         );
         assert!(ports("{}").unwrap().is_empty());

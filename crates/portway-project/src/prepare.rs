@@ -58,7 +58,10 @@ pub fn digest(command: &str, dir: &Path, inputs: &[String]) -> io::Result<String
         add(&mut digest, name, &bytes);
     }
     let digest = digest.finalize();
-    Ok(digest[..16].iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(digest[..16]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
 }
 
 /// Adds one file so that no two lists of files give the same digest.

@@ -73,7 +73,8 @@ pub fn expand(
                     help,
                 };
                 let (service, property) = meaning.map_err(fail)?;
-                let text = value(service, property).ok_or_else(|| fail(missing(service, property)))?;
+                let text =
+                    value(service, property).ok_or_else(|| fail(missing(service, property)))?;
                 expanded.push_str(&text);
                 rest = &from[close + 1..];
             }

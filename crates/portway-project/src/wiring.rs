@@ -179,7 +179,10 @@ fn launch(
     env.insert("PORTWAY_SERVICE".into(), service.name.clone());
     env.insert("HOST".into(), HOST.into());
     for (part, port) in named_ports(service, ports) {
-        env.insert(format!("PORT{}", part.to_ascii_uppercase()), port.to_string());
+        env.insert(
+            format!("PORT{}", part.to_ascii_uppercase()),
+            port.to_string(),
+        );
     }
     for (name, value) in &spec.env {
         env.insert(name.clone(), fill(value.get_ref()));
@@ -190,10 +193,10 @@ fn launch(
         prepare: exec(spec.prepare.as_ref().map(|prepare| &prepare.command)),
         ready_exec: exec(spec.ready.as_ref().and_then(|ready| ready.exec.as_ref())),
         live_exec: exec(spec.liveness.as_ref().and_then(|live| live.exec.as_ref())),
-        dir: spec.dir.as_ref().map_or_else(
-            || root.to_owned(),
-            |dir| root.join(dir.get_ref()),
-        ),
+        dir: spec
+            .dir
+            .as_ref()
+            .map_or_else(|| root.to_owned(), |dir| root.join(dir.get_ref())),
         env,
     }
 }
@@ -302,7 +305,10 @@ mod tests {
     #[test]
     fn an_absent_optional_service_is_empty_in_commands() {
         let command = &wire(JOBI, &[], &TWO).services["backend"].command;
-        assert_eq!(command, "serve 127.0.0.1 9003 --cache= --ui=http://localhost:5180");
+        assert_eq!(
+            command,
+            "serve 127.0.0.1 9003 --cache= --ui=http://localhost:5180"
+        );
     }
 
     #[test]
@@ -358,7 +364,10 @@ mod tests {
             &[("my-api", &[8000, 9101])],
         );
         assert_eq!(wiring.ports_json["my_api_port"], 8000);
-        assert_eq!(wiring.ports_json["my_api_metrics_url"], "http://localhost:9101");
+        assert_eq!(
+            wiring.ports_json["my_api_metrics_url"],
+            "http://localhost:9101"
+        );
         let launch = &wiring.services["my-api"];
         assert_eq!(launch.command, "x 8000 9101");
         assert_eq!(launch.env["PORT_METRICS"], "9101");

@@ -121,7 +121,11 @@ pub(crate) fn choose(
         liveness,
         hold,
     };
-    request.wanted.iter().map(|wanted| chooser.one(wanted)).collect()
+    request
+        .wanted
+        .iter()
+        .map(|wanted| chooser.one(wanted))
+        .collect()
 }
 
 struct Chooser<'a> {
@@ -193,7 +197,11 @@ impl Chooser<'_> {
         Err(ChooseError::RangeFull {
             service: wanted.service.clone(),
             range: wanted.range,
-            excluded: wanted.range.ports().filter(|&p| (self.request.excluded)(p)).count(),
+            excluded: wanted
+                .range
+                .ports()
+                .filter(|&p| (self.request.excluded)(p))
+                .count(),
             leases,
         })
     }

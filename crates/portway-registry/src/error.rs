@@ -50,9 +50,10 @@ impl RegistryError {
                 "is locked by another program".to_owned(),
                 "close the program that has it open (`fuser` tells which) and try again".into(),
             ),
-            Some(ErrorCode::DiskFull) => {
-                ("cannot grow: the disk is full".to_owned(), "free some space".into())
-            }
+            Some(ErrorCode::DiskFull) => (
+                "cannot grow: the disk is full".to_owned(),
+                "free some space".into(),
+            ),
             Some(
                 ErrorCode::ReadOnly
                 | ErrorCode::CannotOpen

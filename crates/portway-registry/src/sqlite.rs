@@ -326,8 +326,9 @@ impl Registry for SqliteRegistry {
                 let mut statement = connection.prepare(&format!(
                     "SELECT {INSTANCE} FROM instances ORDER BY project, main DESC, name"
                 ))?;
-                let instances: Vec<Instance> =
-                    statement.query_map([], instance)?.collect::<Result<_, _>>()?;
+                let instances: Vec<Instance> = statement
+                    .query_map([], instance)?
+                    .collect::<Result<_, _>>()?;
                 Ok((instances, leases(connection)?))
             })?;
             Ok(instances
@@ -510,7 +511,9 @@ fn record(
 /// A directory as it was stored by [`SqliteRegistry::enroll`].
 #[cfg(unix)]
 fn path(bytes: Vec<u8>) -> PathBuf {
-    PathBuf::from(<OsString as std::os::unix::ffi::OsStringExt>::from_vec(bytes))
+    PathBuf::from(<OsString as std::os::unix::ffi::OsStringExt>::from_vec(
+        bytes,
+    ))
 }
 
 /// A directory as it was stored: on Windows a real path is always Unicode in practice.

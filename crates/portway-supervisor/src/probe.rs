@@ -99,9 +99,19 @@ mod tests {
 
     #[tokio::test]
     async fn a_status_below_400_is_yes() {
-        assert!(get("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.is_ok());
-        assert!(get("HTTP/1.1 302 Found\r\ncontent-length: 0\r\n\r\n").await.is_ok());
-        let error = get("HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n").await.unwrap_err();
+        assert!(
+            get("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+                .await
+                .is_ok()
+        );
+        assert!(
+            get("HTTP/1.1 302 Found\r\ncontent-length: 0\r\n\r\n")
+                .await
+                .is_ok()
+        );
+        let error = get("HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n")
+            .await
+            .unwrap_err();
         assert!(error.contains("503"), "{error}");
         assert!(get("nonsense\r\n\r\n").await.is_err());
         assert!(get("").await.is_err());

@@ -160,7 +160,9 @@ enum Phase {
     Stopped,
     Waiting,
     Preparing,
-    Starting { listening: bool },
+    Starting {
+        listening: bool,
+    },
     Ready,
     Unhealthy,
     Backoff,
@@ -287,7 +289,7 @@ impl Machine {
                 self.failures = 0;
                 self.moves = 0;
                 self.message = None;
-                self.enter(Phase::Waiting, now);
+                self.prepare(now, effects);
             }
             (Input::Start, Phase::Stopping(Then::Rest)) | (Input::Restart, Phase::Stopping(_)) => {
                 self.phase = Phase::Stopping(Then::Start);
@@ -298,16 +300,9 @@ impl Machine {
             (Input::Restart, Phase::Backoff) => self.begin(now, effects),
             (Input::Stop, phase) => self.stop(phase, now, effects),
 
-            (Input::DependenciesMet, Phase::Waiting) => {
-                if self.policy.prepares {
-                    self.enter(Phase::Preparing, now);
-                    effects.push(Effect::Prepare);
-                } else {
-                    self.begin(now, effects);
-                }
-            }
+            (Input::DependenciesMet, Phase::Waiting) => self.begin(now, effects),
             (Input::DependencyFailed(why), Phase::Waiting) => self.fail(why, now, effects),
-            (Input::Prepared, Phase::Preparing) => self.begin(now, effects),
+            (Input::Prepared, Phase::Preparing) => self.enter(Phase::Waiting, now),
             (Input::PrepareFailed(why), Phase::Preparing) => self.fail(why, now, effects),
 
             (Input::Spawned(pid), Phase::Starting { .. }) => {
@@ -332,7 +327,10 @@ impl Machine {
             }
             (Input::Listening(families), _) => effects.push(Effect::Settle(families)),
             (Input::ProbeSucceeded, Phase::Starting { .. }) => self.become_ready(now, effects),
-            (Input::Stolen { port, by }, Phase::Starting { .. } | Phase::Ready | Phase::Unhealthy) => {
+            (
+                Input::Stolen { port, by },
+                Phase::Starting { .. } | Phase::Ready | Phase::Unhealthy,
+            ) => {
                 self.moves += 1;
                 if self.moves > MAX_MOVES {
                     let why = format!("lost its port {MAX_MOVES} times, last to {by}");
@@ -386,6 +384,16 @@ impl Machine {
         self.phase = phase;
         self.epoch += 1;
         self.since = now;
+    }
+
+    /// A prepare step does not wait for other services: all of them run side by side.
+    fn prepare(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        if self.policy.prepares {
+            self.enter(Phase::Preparing, now);
+            effects.push(Effect::Prepare);
+        } else {
+            self.enter(Phase::Waiting, now);
+        }
     }
 
     fn begin(&mut self, now: Instant, effects: &mut Vec<Effect>) {
@@ -454,7 +462,7 @@ impl Machine {
         let ended = self.ended.take().unwrap_or(Ended::Signal(9));
         match phase {
             Phase::Stopping(Then::Rest) => self.enter(Phase::Stopped, now),
-            Phase::Stopping(Then::Start) => self.enter(Phase::Waiting, now),
+            Phase::Stopping(Then::Start) => self.prepare(now, effects),
             Phase::Stopping(Then::Fail(why)) => self.fail(why, now, effects),
             Phase::Stopping(Then::Retry(why)) => self.again(why, now, jitter, effects),
             Phase::Stopping(Then::Move { port, by }) => {

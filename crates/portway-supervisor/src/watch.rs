@@ -53,7 +53,10 @@ pub(crate) fn judge(
     let sockets: Vec<u64> = all.iter().map(|listener| listener.socket).collect();
     let unknown: Vec<&&Listener> = all.iter().filter(|l| !known.contains(&l.socket)).collect();
     if !anyone && !unknown.is_empty() {
-        let tree: Vec<u32> = descendants(keeper).iter().map(|process| process.pid).collect();
+        let tree: Vec<u32> = descendants(keeper)
+            .iter()
+            .map(|process| process.pid)
+            .collect();
         for listener in unknown {
             if owner_among(tree.iter().copied(), listener.socket).is_none() {
                 return stranger(listener, &tree);
@@ -67,7 +70,9 @@ pub(crate) fn judge(
 fn stranger(listener: &Listener, tree: &[u32]) -> Finding {
     let port = listener.port;
     let found = holders(port).unwrap_or_default();
-    let same = found.iter().find(|holder| holder.listener.socket == listener.socket);
+    let same = found
+        .iter()
+        .find(|holder| holder.listener.socket == listener.socket);
     match same.map(|holder| holder.process.as_ref()) {
         // Started meanwhile, or not to be seen: let the next look decide.
         None | Some(None) => Finding::Unclear { port },

@@ -68,7 +68,10 @@ pub(crate) fn current(project: &mut Project) -> Result<Allocation, CommandError>
         for planned in &service.ports {
             let name = planned.name.as_deref().unwrap_or("");
             let is_it = |lease: &&Lease| lease.service == service.name && lease.name == name;
-            let lease = leases.iter().find(is_it).ok_or_else(|| changed(&service.name))?;
+            let lease = leases
+                .iter()
+                .find(is_it)
+                .ok_or_else(|| changed(&service.name))?;
             own.push(lease.port);
         }
         ports.0.insert(service.name.clone(), own);
@@ -277,7 +280,9 @@ fn choose(
                 holds.insert(port, held);
                 Ok(true)
             }
-            Err(HoldError::System { .. }) => Err(held.err().map_or_else(String::new, |e| e.to_string())),
+            Err(HoldError::System { .. }) => {
+                Err(held.err().map_or_else(String::new, |e| e.to_string()))
+            }
             Err(_) => Ok(false),
         }
     };
@@ -350,7 +355,11 @@ fn leaseholder(project: &mut Project, lease: &Lease) -> Result<String, CommandEr
     let owner = instances.iter().find(|(one, ..)| one.id == lease.instance);
     Ok(match owner {
         Some((one, _, liveness)) => {
-            let rests = if *liveness == Liveness::Live { "" } else { ", which does not run" };
+            let rests = if *liveness == Liveness::Live {
+                ""
+            } else {
+                ", which does not run"
+            };
             format!(
                 "`{}` of {} ({}){rests}",
                 lease.service,
@@ -369,7 +378,9 @@ fn stranger(port: u16) -> String {
     match (process, holders.first()) {
         (Some(process), _) => {
             let dir = process.dir.as_ref();
-            let dir = dir.map(|dir| format!(", in {}", dir.display())).unwrap_or_default();
+            let dir = dir
+                .map(|dir| format!(", in {}", dir.display()))
+                .unwrap_or_default();
             format!("`{}` (pid {}{dir})", process.name, process.id.pid)
         }
         (None, Some(holder)) => format!("a process of user {}", holder.listener.uid),
@@ -394,7 +405,9 @@ fn refused(project: &mut Project, error: &ChooseError) -> CommandError {
                 ErrorCode::PortTaken,
                 format!("port {port}, which is forced for `{service}`, is taken by {by}"),
             )
-            .hint(format!("end what has it, or stop that instance (`portway -C DIR down`)"))
+            .hint(format!(
+                "end what has it, or stop that instance (`portway -C DIR down`)"
+            ))
             .hint(format!(
                 "take `{}_port` out of `{file}`, or another port in it, to let Portway choose",
                 key(service)
@@ -510,7 +523,8 @@ fn write_ports_file(
     // person's.
     let now = portway_supervisor::now();
     project.registry.record_written(&id, &content, now)?;
-    file.merged(owned, &previous).write(&project.checkout.root)?;
+    file.merged(owned, &previous)
+        .write(&project.checkout.root)?;
     ignore_ports_file(project);
     Ok(())
 }
@@ -522,13 +536,20 @@ fn ignore_ports_file(project: &Project) {
         return;
     };
     let name = ports_file::FILE_NAME;
-    let ignores = |text: &str| text.lines().any(|line| line.trim_start_matches('/') == name);
+    let ignores = |text: &str| {
+        text.lines()
+            .any(|line| line.trim_start_matches('/') == name)
+    };
     let current = fs::read_to_string(&exclude).unwrap_or_default();
     let own = fs::read_to_string(project.checkout.root.join(".gitignore")).unwrap_or_default();
     if ignores(&current) || ignores(&own) {
         return;
     }
-    let newline = if current.is_empty() || current.ends_with('\n') { "" } else { "\n" };
+    let newline = if current.is_empty() || current.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
     let _ = exclude.parent().map(fs::create_dir_all);
     let _ = fs::OpenOptions::new()
         .create(true)

@@ -13,7 +13,11 @@ use crate::error::CommandError;
 /// Portway reads `portway.toml`, gives each service a port, keeps that port for it, writes
 /// `.ports.json`, tells every service where the others are, and starts and supervises them.
 #[derive(Debug, Parser)]
-#[command(name = "portway", version, max_term_width = 100, after_help = "\
+#[command(
+    name = "portway",
+    version,
+    max_term_width = 100,
+    after_help = "\
 Examples:
   portway up                    start everything here, follow the logs, Ctrl-C to stop
   portway up --detach           start in the background; again: report the same URLs
@@ -22,7 +26,8 @@ Examples:
   portway exec -- npm test      run a command with them
 
 Exit codes: 0 done, 1 failed, 2 usage or manifest, 3 a program is missing, 4 port taken or range
-full, 5 a service failed, 124 timeout, 130 and 143 ended by a signal; `exec` passes its command's.")]
+full, 5 a service failed, 124 timeout, 130 and 143 ended by a signal; `exec` passes its command's."
+)]
 pub(crate) struct Cli {
     /// Act as if started in this directory
     #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
@@ -266,9 +271,7 @@ fn forced_port(text: &str) -> Result<(String, u16), String> {
         .split_once('=')
         .ok_or("write it as SERVICE=PORT, such as backend=9005")?;
     match port.parse() {
-        Ok(0) | Err(_) => Err(format!(
-            "`{port}` is not a port; ports go from 1 to 65535"
-        )),
+        Ok(0) | Err(_) => Err(format!("`{port}` is not a port; ports go from 1 to 65535")),
         Ok(port) => Ok((service.to_owned(), port)),
     }
 }
@@ -296,7 +299,6 @@ impl Up {
         arguments
     }
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -4,8 +4,8 @@ use std::io;
 use std::path::Path;
 
 use portway_api::{ErrorBody, ErrorCode, ErrorInfo};
-use portway_project::manifest::{Invalid, ManifestError};
 use portway_project::PortsFileError;
+use portway_project::manifest::{Invalid, ManifestError};
 use portway_registry::RegistryError;
 
 /// Why a command failed.

@@ -79,7 +79,10 @@ pub(crate) async fn until_started(mut events: Events) -> Result<InstanceStatus, 
                     // The last words of those that failed come while the others are stopped.
                     Start::Going | Start::Failed => last = Some(status),
                 }
-                if last.as_ref().is_some_and(|s: &InstanceStatus| s.state == InstanceState::Degraded) {
+                if last
+                    .as_ref()
+                    .is_some_and(|s: &InstanceStatus| s.state == InstanceState::Degraded)
+                {
                     break;
                 }
             }
@@ -87,7 +90,9 @@ pub(crate) async fn until_started(mut events: Events) -> Result<InstanceStatus, 
     }
     progress.finish();
     let failed = last.iter().flat_map(|status| &status.services);
-    Err(start_failed(failed, |service| tails.get(service).cloned().unwrap_or_default()))
+    Err(start_failed(failed, |service| {
+        tails.get(service).cloned().unwrap_or_default()
+    }))
 }
 
 /// How many last lines of a failed service are shown.
@@ -103,7 +108,10 @@ pub(crate) fn start_failed<'a>(
         .filter(|service| service.state == ServiceState::Failed)
         .collect();
     if failed.is_empty() {
-        return CommandError::new(ErrorCode::NotRunning, "the instance was stopped before it was ready");
+        return CommandError::new(
+            ErrorCode::NotRunning,
+            "the instance was stopped before it was ready",
+        );
     }
     let words: Vec<String> = failed
         .iter()
@@ -140,7 +148,9 @@ pub(crate) async fn until_ready(
     fresh: &HashMap<String, Option<u64>>,
 ) -> Result<InstanceStatus, CommandError> {
     while let Some(event) = events.next().await {
-        let Event::Status(status) = event else { continue };
+        let Event::Status(status) = event else {
+            continue;
+        };
         let concerned: Vec<&ServiceStatus> = status
             .services
             .iter()
@@ -149,9 +159,14 @@ pub(crate) async fn until_ready(
             .filter(|service| !services.is_empty() || service.state != ServiceState::Stopped)
             .collect();
         let is_fresh = |service: &ServiceStatus| {
-            fresh.get(&service.name).is_none_or(|old| *old != service.since)
+            fresh
+                .get(&service.name)
+                .is_none_or(|old| *old != service.since)
         };
-        if concerned.iter().any(|s| s.state == ServiceState::Failed && is_fresh(s)) {
+        if concerned
+            .iter()
+            .any(|s| s.state == ServiceState::Failed && is_fresh(s))
+        {
             return Err(start_failed(concerned, |_| Vec::new()));
         }
         let ready = |service: &&ServiceStatus| {
@@ -163,7 +178,10 @@ pub(crate) async fn until_ready(
             return Ok(status);
         }
     }
-    Err(CommandError::new(ErrorCode::NotRunning, "the instance ended meanwhile"))
+    Err(CommandError::new(
+        ErrorCode::NotRunning,
+        "the instance ended meanwhile",
+    ))
 }
 
 /// Lets a future take so long and no longer.
@@ -205,8 +223,10 @@ pub(crate) async fn until_stopped(
 pub(crate) async fn appeared(project: &mut Project, deadline: Instant) -> Result<(), CommandError> {
     while !project.is_supervised()? {
         if Instant::now() >= deadline {
-            return Err(CommandError::new(ErrorCode::Timeout, "the instance does not run")
-                .hint("start it: `portway up --detach`"));
+            return Err(
+                CommandError::new(ErrorCode::Timeout, "the instance does not run")
+                    .hint("start it: `portway up --detach`"),
+            );
         }
         sleep(Duration::from_millis(50)).await;
     }
@@ -230,8 +250,11 @@ pub(crate) async fn ask(
 
 /// The error of a command that needs a running instance.
 pub(crate) fn not_running() -> CommandError {
-    CommandError::new(ErrorCode::NotRunning, "the services of this checkout do not run")
-        .hint("start them: `portway up --detach`")
+    CommandError::new(
+        ErrorCode::NotRunning,
+        "the services of this checkout do not run",
+    )
+    .hint("start them: `portway up --detach`")
 }
 
 /// Waits until none of `services` runs any more.
@@ -249,7 +272,10 @@ pub(crate) async fn until_at_rest(
                 ServiceState::Stopped | ServiceState::Completed | ServiceState::Failed
             )
         };
-        let mut concerned = status.services.iter().filter(|s| services.contains(&s.name));
+        let mut concerned = status
+            .services
+            .iter()
+            .filter(|s| services.contains(&s.name));
         if concerned.all(at_rest) {
             break;
         }

@@ -13,8 +13,11 @@ use crate::error::CommandError;
 /// When neither `XDG_STATE_HOME` nor `HOME` tells where that is.
 pub(crate) fn state_dir() -> Result<PathBuf, CommandError> {
     resolve_state_dir(env::var_os("XDG_STATE_HOME"), env::var_os("HOME")).ok_or_else(|| {
-        CommandError::new(ErrorCode::State, "there is no place to keep state: HOME is not set")
-            .hint("set HOME, or XDG_STATE_HOME to an absolute path")
+        CommandError::new(
+            ErrorCode::State,
+            "there is no place to keep state: HOME is not set",
+        )
+        .hint("set HOME, or XDG_STATE_HOME to an absolute path")
     })
 }
 

@@ -20,7 +20,9 @@ impl ProjectSteward {
     fn inputs(&self, service: &str) -> Vec<String> {
         let service = self.project.plan.services.get(service);
         let prepare = service.and_then(|service| service.spec.prepare.as_ref());
-        prepare.map(|prepare| prepare.inputs.clone()).unwrap_or_default()
+        prepare
+            .map(|prepare| prepare.inputs.clone())
+            .unwrap_or_default()
     }
 }
 
@@ -38,8 +40,9 @@ impl Steward for ProjectSteward {
     }
 
     fn is_prepared(&mut self, service: &str, command: &str, dir: &Path) -> Result<bool, String> {
-        let digest = prepare::digest(command, dir, &self.inputs(service))
-            .map_err(|error| format!("its prepare step has an input that cannot be read: {error}"))?;
+        let digest = prepare::digest(command, dir, &self.inputs(service)).map_err(|error| {
+            format!("its prepare step has an input that cannot be read: {error}")
+        })?;
         let id = &self.project.instance.id;
         let last = self.project.registry.prepared(id, service);
         Ok(matches!(last, Ok(Some((known, outputs)))

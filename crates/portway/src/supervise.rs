@@ -173,7 +173,10 @@ pub(crate) fn detach(project: &Project, args: &Up) -> Result<(), CommandError> {
         Ok(answer)
     };
     let answer = start().map_err(|error| {
-        CommandError::new(ErrorCode::Failed, format!("cannot start the supervisor: {error}"))
+        CommandError::new(
+            ErrorCode::Failed,
+            format!("cannot start the supervisor: {error}"),
+        )
     })?;
     if answer.trim() == SERVING {
         return Ok(());
@@ -184,7 +187,10 @@ pub(crate) fn detach(project: &Project, args: &Up) -> Result<(), CommandError> {
             ErrorCode::Failed,
             "the supervisor ended before it could be reached",
         )
-        .hint(format!("`{}` may say why", dir.join("supervisor.log").display()))),
+        .hint(format!(
+            "`{}` may say why",
+            dir.join("supervisor.log").display()
+        ))),
     }
 }
 
@@ -225,9 +231,7 @@ impl Screen {
                         true
                     }
                     // With JSON, standard output is for the status alone.
-                    Ok(Event::Log(record)) => {
-                        json || progress.suspend(|| printer.print(&record))
-                    }
+                    Ok(Event::Log(record)) => json || progress.suspend(|| printer.print(&record)),
                     Ok(Event::Notice(notice)) => {
                         if notice.level != NoticeLevel::Info || notice.service.is_none() {
                             progress.say(&ui::notice(&notice));

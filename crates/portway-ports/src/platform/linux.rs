@@ -47,7 +47,10 @@ pub(crate) fn facts() -> io::Result<Facts> {
 }
 
 /// Without `SO_REUSEADDR` a bind is exclusive already.
-#[allow(clippy::unnecessary_wraps, reason = "other systems need an option here")]
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "other systems need an option here"
+)]
 pub(crate) fn bind_exclusively(_socket: &socket2::Socket) -> io::Result<()> {
     Ok(())
 }
@@ -97,8 +100,7 @@ fn dump(states: StateFlags, port: Option<u16>) -> io::Result<Vec<InetResponse>> 
         };
         let mut header = NetlinkHeader::default();
         header.flags = NLM_F_REQUEST | NLM_F_DUMP;
-        let mut packet =
-            NetlinkMessage::new(header, SockDiagMessage::InetRequest(request).into());
+        let mut packet = NetlinkMessage::new(header, SockDiagMessage::InetRequest(request).into());
         packet.finalize();
         let mut bytes = vec![0; packet.buffer_len()];
         packet.serialize(&mut bytes);
@@ -128,7 +130,9 @@ fn read_dump(netlink: &Netlink, found: &mut Vec<InetResponse>) -> io::Result<()>
                 }
                 NetlinkPayload::Done(_) => return Ok(()),
                 // A family that the kernel was built without.
-                NetlinkPayload::Error(error) if error.raw_code() == -Errno::NOENT.raw_os_error() => {
+                NetlinkPayload::Error(error)
+                    if error.raw_code() == -Errno::NOENT.raw_os_error() =>
+                {
                     return Ok(());
                 }
                 NetlinkPayload::Error(error) => return Err(error.to_io()),

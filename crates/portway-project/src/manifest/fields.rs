@@ -140,7 +140,9 @@ impl<'de> Deserialize<'de> for After {
         impl<'de> Visitor<'de> for Any {
             type Value = After;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of services, or { SERVICE = \"started\" | \"ready\" | \"completed\" }")
+                f.write_str(
+                    "a list of services, or { SERVICE = \"started\" | \"ready\" | \"completed\" }",
+                )
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<After, A::Error> {
                 let mut after = Vec::new();

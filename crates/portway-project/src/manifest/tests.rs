@@ -115,7 +115,10 @@ fn what_cannot_be_is_said_with_its_place() {
             "[services.a]\ncommand=\"x\"\nport = { prefer = 80, range = \"90-99\" }",
             "the preferred port 80 lies outside the range 90-99",
         ),
-        ("[services.a]\ncommand=\"x\"\nport = true", "a port, a range"),
+        (
+            "[services.a]\ncommand=\"x\"\nport = true",
+            "a port, a range",
+        ),
         ("= 3", "portway.toml:1:1"),
     ] {
         let error = error(text);

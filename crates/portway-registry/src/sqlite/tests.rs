@@ -126,9 +126,7 @@ fn a_failed_allocation_changes_nothing() {
         wish: None,
         fallback: false,
     }];
-    let refused = world
-        .registry
-        .allocate(&request, &mut |_, _| Ok(false), 9);
+    let refused = world.registry.allocate(&request, &mut |_, _| Ok(false), 9);
     assert!(refused.is_err());
     assert_eq!(world.registry.instances().unwrap(), before);
 }
@@ -175,7 +173,10 @@ fn a_newer_registry_is_refused_and_left_alone() {
         .pragma_update(None, "user_version", 99)
         .unwrap();
     let error = world.reopen().unwrap_err();
-    assert!(error.to_string().contains("newer Portway (schema 99"), "{error}");
+    assert!(
+        error.to_string().contains("newer Portway (schema 99"),
+        "{error}"
+    );
     assert!(error.to_string().contains("registry.db"));
 }
 
@@ -189,7 +190,11 @@ fn a_damaged_registry_is_named_and_left_alone() {
     let error = SqliteRegistry::open(&state.path().join("portway")).unwrap_err();
     assert!(error.to_string().ends_with("is damaged"), "{error}");
     assert!(error.hint.contains("move it away"));
-    assert!(fs::read_to_string(&file).unwrap().starts_with("this is no database"));
+    assert!(
+        fs::read_to_string(&file)
+            .unwrap()
+            .starts_with("this is no database")
+    );
 }
 
 #[test]

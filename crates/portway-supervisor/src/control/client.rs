@@ -63,7 +63,12 @@ impl Client {
         let path = format!("/v1/{verb}");
         let (response, connection) = self.send(Method::POST, &path, body.into()).await?;
         let status = response.status();
-        let body = response.into_body().collect().await.map_err(other)?.to_bytes();
+        let body = response
+            .into_body()
+            .collect()
+            .await
+            .map_err(other)?
+            .to_bytes();
         connection.abort();
         if status.is_success() {
             return Ok(Ok(()));

@@ -11,6 +11,7 @@
 //! everything again and again until nothing is left.
 
 mod handle;
+mod shell;
 #[cfg(unix)]
 mod unix;
 

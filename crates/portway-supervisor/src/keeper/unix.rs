@@ -82,7 +82,10 @@ pub(super) fn run(task: &Task) -> io::Result<()> {
             PollFd::new(&signals, PollFlags::IN),
         ];
         if listening {
-            waits.push(PollFd::from_borrowed_fd(tree.supervisor.as_fd(), PollFlags::IN));
+            waits.push(PollFd::from_borrowed_fd(
+                tree.supervisor.as_fd(),
+                PollFlags::IN,
+            ));
         }
         match poll(&mut waits, tree.pause().as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -109,7 +112,7 @@ impl Tree<'_> {
             command.arg(format!("export LISTEN_PID=$$; exec {}", self.task.command));
             command.env("LISTEN_FDS", "1");
         } else {
-            command.arg(&self.task.command);
+            command.arg(super::shell::direct(&self.task.command).as_ref());
         }
         command.stdin(Stdio::null());
         platform::die_with_parent(&mut command);

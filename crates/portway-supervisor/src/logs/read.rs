@@ -38,7 +38,10 @@ pub fn read(dir: &Path, filter: &Filter) -> Vec<LogRecord> {
         .flatten()
         .flatten()
         .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "ndjson"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "ndjson")
+        })
         .filter_map(|path| File::open(path).ok())
         .flat_map(|file| BufReader::new(file).split(b'\n').map_while(Result::ok))
         .filter_map(|line| serde_json::from_slice(&line).ok())

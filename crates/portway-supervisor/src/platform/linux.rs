@@ -9,8 +9,8 @@ use std::process::Command;
 use portway_ports::{Process, ProcessId, descendants};
 use portway_project::manifest::StopSignal;
 use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitOptions, getpid, pidfd_open, pidfd_send_signal, set_child_subreaper,
-    set_parent_process_death_signal, waitpid,
+    Pid, PidfdFlags, Signal, WaitOptions, getpid, pidfd_open, pidfd_send_signal,
+    set_child_subreaper, set_parent_process_death_signal, waitpid,
 };
 
 /// The binary that runs now, to be executed again even if the file was replaced meanwhile.

@@ -70,7 +70,9 @@ const V4: Families = Families {
 };
 
 fn spawns(effects: &[Effect]) -> bool {
-    effects.iter().any(|effect| matches!(effect, Effect::Spawn { .. }))
+    effects
+        .iter()
+        .any(|effect| matches!(effect, Effect::Spawn { .. }))
 }
 
 #[test]
@@ -89,15 +91,15 @@ fn a_service_becomes_ready_when_its_own_tree_listens() {
 }
 
 #[test]
-fn a_prepare_step_comes_before_the_start() {
+fn a_prepare_step_comes_before_the_start_and_waits_for_nobody() {
     let mut bench = Bench::new(|policy| policy.prepares = true);
-    bench.step(Input::Start);
-    assert_eq!(bench.step(Input::DependenciesMet), [Effect::Prepare]);
+    assert_eq!(bench.step(Input::Start), [Effect::Prepare]);
     assert_eq!(bench.state(), ServiceState::Preparing);
-    assert!(spawns(&bench.step(Input::Prepared)));
+    bench.step(Input::Prepared);
+    assert_eq!(bench.state(), ServiceState::Waiting);
+    assert!(spawns(&bench.step(Input::DependenciesMet)));
     let mut bench = Bench::new(|policy| policy.prepares = true);
     bench.step(Input::Start);
-    bench.step(Input::DependenciesMet);
     bench.step(Input::PrepareFailed("no".into()));
     assert_eq!(bench.state(), ServiceState::Failed);
 }
@@ -134,7 +136,13 @@ fn a_failure_is_followed_by_growing_pauses_and_an_end() {
         pauses.push((bench.now - before).as_millis());
     }
     assert_eq!(pauses, [250, 500, 1000, 2000, 4000]);
-    assert!(bench.machine.message().unwrap().contains("given up after 5"));
+    assert!(
+        bench
+            .machine
+            .message()
+            .unwrap()
+            .contains("given up after 5")
+    );
     assert_eq!(bench.machine.restarts(), 5);
     // A person may still start it, with a clean slate.
     bench.step(Input::Start);
@@ -201,7 +209,11 @@ fn a_server_that_cannot_bind_beside_the_hold_is_started_once_without() {
     // Once: the second time it is a failure like any other.
     let effects = bench.ends(Ended::Code(1), true);
     assert_eq!(bench.state(), ServiceState::Backoff);
-    assert!(bench.wait_for_timer(&effects).contains(&Effect::Spawn { release: true }));
+    assert!(
+        bench
+            .wait_for_timer(&effects)
+            .contains(&Effect::Spawn { release: true })
+    );
 }
 
 #[test]

@@ -188,7 +188,11 @@ impl Supervisor {
             .values()
             .map(|plan| (plan.name.clone(), Service::new(plan.clone(), now)))
             .collect();
-        let holds = config.holds.drain(..).map(|hold| (hold.port(), hold)).collect();
+        let holds = config
+            .holds
+            .drain(..)
+            .map(|hold| (hold.port(), hold))
+            .collect();
         let began = crate::now();
         let known = Arc::new(services.keys().cloned().collect());
         let (status, status_receiver) = watch::channel(InstanceStatus {
@@ -230,11 +234,7 @@ impl Supervisor {
     ///
     /// # Errors
     /// When the control socket cannot be made; nothing has been started then.
-    pub async fn run(
-        mut self,
-        handle: Handle,
-        on_serving: impl FnOnce(),
-    ) -> io::Result<Outcome> {
+    pub async fn run(mut self, handle: Handle, on_serving: impl FnOnce()) -> io::Result<Outcome> {
         let control = control::serve(&self.config.socket, handle)?;
         on_serving();
         self.listen_for_signals()?;
@@ -612,7 +612,7 @@ impl Supervisor {
             Err(why) => return self.step(name, Input::PrepareFailed(why)),
             Ok(false) => {}
         }
-        self.say(name, NoticeLevel::Info, &format!("is prepared: {command}"));
+        self.say(name, NoticeLevel::Info, &format!("prepares: {command}"));
         if let Err(why) = self.start_keeper(name, command, Role::Prepare, None) {
             self.step(name, Input::PrepareFailed(why));
         }
@@ -929,7 +929,10 @@ impl Supervisor {
     fn announce(&mut self, name: &str, say: Say) {
         let (level, text) = match say {
             Say::Ready(took) => {
-                let url = self.url(name).map(|url| format!(" at {url}")).unwrap_or_default();
+                let url = self
+                    .url(name)
+                    .map(|url| format!(" at {url}"))
+                    .unwrap_or_default();
                 let text = format!("is ready{url} after {:.1} s", took.as_secs_f64());
                 (NoticeLevel::Info, text)
             }

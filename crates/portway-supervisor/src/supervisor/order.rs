@@ -126,7 +126,10 @@ mod tests {
             "api" => vec!["db".to_owned()],
             _ => vec![],
         };
-        assert_eq!(may_stop(&["db", "api", "web", "log"], after), ["web", "log"]);
+        assert_eq!(
+            may_stop(&["db", "api", "web", "log"], after),
+            ["web", "log"]
+        );
         assert_eq!(may_stop(&["db", "api"], after), ["api"]);
         assert_eq!(may_stop(&["db"], after), ["db"]);
     }

@@ -114,7 +114,8 @@ impl Service {
         ports: &[u16],
     ) -> Option<Question> {
         let named = |name: &str| {
-            let has = |planned: &portway_project::PlannedPort| planned.name.as_deref() == Some(name);
+            let has =
+                |planned: &portway_project::PlannedPort| planned.name.as_deref() == Some(name);
             self.plan.ports.iter().position(has)
         };
         let port = *ports.get(port.map_or(Some(0), named)?)?;

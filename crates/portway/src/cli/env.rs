@@ -19,7 +19,11 @@ pub(crate) fn run(directory: Option<&Path>, args: &Env) -> Result<u8, CommandErr
         Some(service) => &wiring.services[service].env,
         None => &wiring.shared,
     };
-    let format = if args.json { EnvFormat::Json } else { args.format.into() };
+    let format = if args.json {
+        EnvFormat::Json
+    } else {
+        args.format.into()
+    };
     ui::out(&format.write(variables));
     Ok(0)
 }

@@ -33,9 +33,10 @@ pub(crate) fn run(directory: Option<&Path>, args: &Exec) -> Result<u8, CommandEr
         Some(service) => &allocation.wiring.services[service].env,
         None => &allocation.wiring.shared,
     };
-    let (program, arguments) = args.command.split_first().ok_or_else(|| {
-        CommandError::new(ErrorCode::Usage, "there is no command to run")
-    })?;
+    let (program, arguments) = args
+        .command
+        .split_first()
+        .ok_or_else(|| CommandError::new(ErrorCode::Usage, "there is no command to run"))?;
     let status = runtime()?.block_on(async {
         let mut command = Command::new(program);
         command.args(arguments).envs(variables);

@@ -22,7 +22,10 @@ pub(crate) fn run(directory: Option<&Path>, args: &Init) -> Result<u8, CommandEr
             ui::talk(&format!("wrote {}\n", file.display()));
         }
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            ui::talk(&format!("{} is there already and stays as it is\n", file.display()));
+            ui::talk(&format!(
+                "{} is there already and stays as it is\n",
+                file.display()
+            ));
         }
         Err(error) => return Err(CommandError::file("write", &file, &error)),
     }
@@ -38,10 +41,17 @@ pub(crate) fn run(directory: Option<&Path>, args: &Init) -> Result<u8, CommandEr
 /// Adds a line to `.gitignore` unless it is there.
 fn ignore(file: &Path, name: &str) -> Result<(), CommandError> {
     let current = fs::read_to_string(file).unwrap_or_default();
-    if current.lines().any(|line| line.trim_start_matches('/') == name) {
+    if current
+        .lines()
+        .any(|line| line.trim_start_matches('/') == name)
+    {
         return Ok(());
     }
-    let newline = if current.is_empty() || current.ends_with('\n') { "" } else { "\n" };
+    let newline = if current.is_empty() || current.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
     OpenOptions::new()
         .create(true)
         .append(true)

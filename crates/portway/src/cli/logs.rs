@@ -19,21 +19,31 @@ pub(crate) fn run(directory: Option<&Path>, args: &Logs) -> Result<u8, CommandEr
     }
     let grep = args.grep.as_deref().map(Regex::new).transpose();
     let grep = grep.map_err(|error| {
-        CommandError::new(ErrorCode::Usage, format!("`--grep` is no regular expression: {error}"))
+        CommandError::new(
+            ErrorCode::Usage,
+            format!("`--grep` is no regular expression: {error}"),
+        )
     })?;
     let now = portway_supervisor::now();
     let filter = Filter {
         services: args.services.clone(),
-        since: args.since.map(|age| now.saturating_sub(age.as_millis() as u64)),
+        since: args
+            .since
+            .map(|age| now.saturating_sub(age.as_millis() as u64)),
         grep,
     };
     let names: Vec<String> = project.plan.services.keys().cloned().collect();
     let printer = LogPrinter::new(&names, args.json);
     let print_files = |project: &Project| {
         let lines = logs::read(&project.logs(), &filter);
-        let skipped = args.lines.map_or(0, |count| lines.len().saturating_sub(count));
+        let skipped = args
+            .lines
+            .map_or(0, |count| lines.len().saturating_sub(count));
         let last = lines.last().map_or(0, |record| record.number);
-        let read = lines.iter().skip(skipped).all(|record| printer.print(record));
+        let read = lines
+            .iter()
+            .skip(skipped)
+            .all(|record| printer.print(record));
         (last, read)
     };
     if !args.follow {

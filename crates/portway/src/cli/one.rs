@@ -33,7 +33,8 @@ fn find(directory: Option<&Path>, args: &One) -> Result<PortStatus, CommandError
         .flat_map(|status| status.ports)
         .find(|port| name.is_none() || port.name.as_deref() == name)
         .ok_or_else(|| {
-            CommandError::new(ErrorCode::Usage, format!("`{}` has no port", args.service))
-                .hint(format!("give it one: `port = \"9100-9199\"` in `[services.{service}]`"))
+            CommandError::new(ErrorCode::Usage, format!("`{}` has no port", args.service)).hint(
+                format!("give it one: `port = \"9100-9199\"` in `[services.{service}]`"),
+            )
         })
 }

@@ -44,7 +44,10 @@ impl LogPrinter {
     }
 
     fn line(&self, record: &LogRecord) -> String {
-        let index = self.services.iter().position(|name| *name == record.service);
+        let index = self
+            .services
+            .iter()
+            .position(|name| *name == record.service);
         let colour = COLOURS[index.unwrap_or(0) % COLOURS.len()];
         let prefix = format!("{:width$} │", record.service, width = self.width);
         let prefix = styled(Style::new().fg_color(Some(colour.into())), &prefix);

@@ -68,7 +68,9 @@ pub(crate) fn out(text: &str) -> bool {
     let stdout = io::stdout();
     let choice = choice(&stdout);
     let mut stream = AutoStream::new(stdout.lock(), choice);
-    let written = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
+    let written = stream
+        .write_all(text.as_bytes())
+        .and_then(|()| stream.flush());
     written.is_ok()
 }
 
@@ -118,7 +120,11 @@ pub(crate) fn error(error: &CommandError, as_json: bool) {
             let place = error.info.place.as_deref();
             let place = place.filter(|place| !error.info.message.contains(*place));
             let place = place.map(|place| format!("{place}: ")).unwrap_or_default();
-            let mut text = format!("{} {place}{}\n", styled(RED.bold(), "error:"), error.info.message);
+            let mut text = format!(
+                "{} {place}{}\n",
+                styled(RED.bold(), "error:"),
+                error.info.message
+            );
             for hint in &error.info.hints {
                 text.push_str(&format!("{} {hint}\n", styled(CYAN.bold(), " hint:")));
             }
@@ -141,7 +147,9 @@ fn snippet(invalid: &portway_project::Invalid) -> String {
     let title = Level::ERROR.primary_title(invalid.message.as_str());
     let mut report = vec![title.element(source)];
     if let Some(help) = &invalid.help {
-        report.push(Group::with_title(Level::HELP.secondary_title(help.as_str())));
+        report.push(Group::with_title(
+            Level::HELP.secondary_title(help.as_str()),
+        ));
     }
     Renderer::styled().render(&report)
 }

@@ -7,7 +7,10 @@ use vte::{Params, Parser, Perform};
 
 /// `text` with its colours (`colour`) or without any escape sequence.
 pub(crate) fn sanitize(text: &str, colour: bool) -> String {
-    if !text.bytes().any(|byte| byte < 0x20 || byte == 0x7f || byte >= 0x80) {
+    if !text
+        .bytes()
+        .any(|byte| byte < 0x20 || byte == 0x7f || byte >= 0x80)
+    {
         return text.to_owned();
     }
     let mut clean = Clean {
@@ -32,7 +35,7 @@ struct Clean {
 impl Perform for Clean {
     fn print(&mut self, character: char) {
         // C1 controls are obeyed by some terminals; the direction overrides hide what is printed.
-        let hidden = matches!(character, '\u{80}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let hidden = matches!(character, '\u{7f}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         if !hidden {
             self.text.push(character);
         }

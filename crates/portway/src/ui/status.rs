@@ -24,7 +24,12 @@ pub(crate) fn plan(instance: &InstanceStatus) -> bool {
     let mut rows = vec![["SERVICE", "PORT", "URL", ""].map(str::to_owned).to_vec()];
     for service in &instance.services {
         if service.ports.is_empty() {
-            rows.push(vec![service.name.clone(), "-".into(), "-".into(), String::new()]);
+            rows.push(vec![
+                service.name.clone(),
+                "-".into(),
+                "-".into(),
+                String::new(),
+            ]);
         }
         for port in &service.ports {
             let name = match &port.name {
@@ -40,7 +45,11 @@ pub(crate) fn plan(instance: &InstanceStatus) -> bool {
 
 /// Why a port is not the one that was wanted.
 fn displaced(displaced: &Displaced) -> String {
-    let wanted = if displaced.forced { "forced" } else { "preferred" };
+    let wanted = if displaced.forced {
+        "forced"
+    } else {
+        "preferred"
+    };
     let left = displaced.holder == "the main checkout";
     let verb = if left { "is left to" } else { "is taken by" };
     format!("{wanted} {} {verb} {}", displaced.wanted, displaced.holder)
@@ -51,7 +60,12 @@ pub(crate) fn summary(instance: &InstanceStatus) {
     for service in &instance.services {
         for port in &service.ports {
             if let Some(why) = &port.displaced {
-                warning(&format!("{} is on port {}: {}", service.name, port.port, displaced(why)));
+                warning(&format!(
+                    "{} is on port {}: {}",
+                    service.name,
+                    port.port,
+                    displaced(why)
+                ));
             }
         }
     }
@@ -70,7 +84,11 @@ fn service_row(service: &ServiceStatus) -> Vec<String> {
     vec![
         service.name.clone(),
         state(service.state).to_owned(),
-        if urls.is_empty() { "-".into() } else { urls.join(" ") },
+        if urls.is_empty() {
+            "-".into()
+        } else {
+            urls.join(" ")
+        },
         note,
     ]
 }
@@ -98,7 +116,10 @@ pub(crate) fn instances(instances: &[InstanceStatus], now: u64) -> bool {
         words.push(styled(DIM, &instance.directory));
         text.push_str(&words.join("  "));
         text.push('\n');
-        text.push_str(&columns(instance.services.iter().map(service_row).collect(), "  "));
+        text.push_str(&columns(
+            instance.services.iter().map(service_row).collect(),
+            "  ",
+        ));
     }
     out(&text)
 }

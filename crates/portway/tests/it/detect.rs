@@ -1,0 +1,182 @@
+//! `portway detect`: the plan, `.ports.json`, and nothing started.
+
+use std::fs;
+use std::net::TcpListener;
+
+use crate::sandbox::Sandbox;
+
+const TWO: &str = "
+    [project]
+    name = \"jobi\"
+    [services.backend]
+    command = \"%service serve {port}\"
+    port = \"%0-%9\"
+    [services.frontend]
+    command = \"%service serve {port}\"
+    port = { prefer = %10, range = \"%10-%19\" }
+";
+
+fn two() -> Sandbox {
+    Sandbox::new().manifest(TWO)
+}
+
+#[test]
+fn the_preferred_ports_are_taken_when_they_are_free() {
+    let sandbox = two();
+    let ran = sandbox.run(&["detect"]).success();
+    let expected = sandbox.fill(
+        "SERVICE   PORT   URL\n\
+         backend   %0  http://localhost:%0\n\
+         frontend  %10  http://localhost:%10\n",
+    );
+    assert_eq!(ran.out(), expected);
+    assert!(sandbox.processes().is_empty());
+}
+
+#[test]
+fn the_file_has_exactly_the_four_keys() {
+    let sandbox = two();
+    sandbox.run(&["detect"]).success();
+    let expected = sandbox.fill(
+        "{\n  \"backend_port\": %0,\n  \"frontend_port\": %10,\n  \
+         \"backend_url\": \"http://localhost:%0\",\n  \
+         \"frontend_url\": \"http://localhost:%10\"\n}\n",
+    );
+    assert_eq!(sandbox.read(".ports.json"), expected);
+    let files: Vec<_> = fs::read_dir(sandbox.project()).unwrap().collect();
+    assert_eq!(files.len(), 2, "{files:?}");
+}
+
+#[test]
+fn keys_that_are_not_portways_are_kept() {
+    let sandbox = two().file(".ports.json", "{\"mine\": {\"a\": [1]}, \"team\": \"x\"}");
+    sandbox.run(&["detect"]).success();
+    let json = sandbox.ports_json();
+    assert_eq!(json["mine"]["a"][0], 1);
+    assert_eq!(json["team"], "x");
+    assert_eq!(json["backend_port"], sandbox.port(0));
+}
+
+#[test]
+fn the_next_free_port_is_taken_and_the_holder_named() {
+    let sandbox = two();
+    let _holder = TcpListener::bind(("127.0.0.1", sandbox.port(0))).unwrap();
+    let ran = sandbox.run(&["detect"]).success();
+    let words = sandbox.fill("preferred %0 is taken by `");
+    let pid = format!("(pid {}", std::process::id());
+    let ran = ran.out_has(&words).out_has(&pid);
+    let json = sandbox.run(&["detect", "--json"]).success().json();
+    let port = &json["services"][0]["ports"][0];
+    assert_eq!(port["port"], sandbox.port(1));
+    assert_eq!(port["displaced"]["wanted"], sandbox.port(0));
+    assert!(ran.out().contains(&sandbox.port(1).to_string()));
+    assert_eq!(sandbox.ports_json()["backend_port"], sandbox.port(1));
+}
+
+#[test]
+fn a_holder_on_any_address_of_either_family_is_seen() {
+    for address in ["127.0.0.1", "::1", "0.0.0.0", "::", "127.0.0.2"] {
+        let sandbox = two();
+        let _holder = TcpListener::bind((address, sandbox.port(0))).unwrap();
+        sandbox.run(&["detect"]).success();
+        assert_eq!(
+            sandbox.ports_json()["backend_port"],
+            sandbox.port(1),
+            "{address}"
+        );
+    }
+}
+
+#[test]
+fn the_preferred_port_comes_back_when_it_is_free_again() {
+    let sandbox = two();
+    let holder = TcpListener::bind(("127.0.0.1", sandbox.port(0))).unwrap();
+    sandbox.run(&["detect"]).success();
+    drop(holder);
+    sandbox.run(&["detect"]).success();
+    assert_eq!(sandbox.ports_json()["backend_port"], sandbox.port(0));
+}
+
+#[test]
+fn a_full_range_is_an_error_with_its_own_code() {
+    let sandbox = Sandbox::new()
+        .manifest("[services.backend]\ncommand = \"x {port}\"\nport = \"%0-%2\"")
+        .file(".ports.json", "{\"mine\": 1}");
+    let _holders: Vec<_> = (0..3)
+        .map(|index| TcpListener::bind(("127.0.0.1", sandbox.port(index))).unwrap())
+        .collect();
+    let range = sandbox.fill("%0-%2");
+    let ran = sandbox.run(&["detect"]).code(4);
+    let ran = ran
+        .err_has(&format!(
+            "every port of {range}, the range of `backend`, is taken"
+        ))
+        .err_has(&format!("(pid {}", std::process::id()))
+        .err_has("give it more room");
+    assert_eq!(ran.out(), "");
+    let json = sandbox.run(&["detect", "--json"]).code(4).json();
+    assert_eq!(json["error"]["code"], "range_full");
+    // Nothing was changed.
+    assert_eq!(sandbox.read(".ports.json"), "{\"mine\": 1}");
+}
+
+#[test]
+fn git_ignores_the_file_without_a_tracked_change() {
+    let sandbox = two();
+    let project = sandbox.project().to_owned();
+    sandbox.git(&project, &["init", "-q"]);
+    sandbox.git(&project, &["add", "portway.toml"]);
+    sandbox.git(&project, &["commit", "-qm", "x"]);
+    for _ in 0..2 {
+        sandbox.run(&["detect"]).success();
+    }
+    let mut status = sandbox.command("git");
+    status.args(["status", "--porcelain"]);
+    assert_eq!(sandbox.end(status).success().out(), "");
+    let exclude = sandbox.read(".git/info/exclude");
+    assert_eq!(exclude.matches(".ports.json").count(), 1);
+}
+
+#[test]
+fn the_project_is_found_from_below() {
+    let mut sandbox = two().file("src/deep/x", "");
+    let root = sandbox.project().to_owned();
+    sandbox.set_project(root.join("src/deep"));
+    sandbox.run(&["detect"]).success();
+    assert!(root.join(".ports.json").exists());
+}
+
+#[test]
+fn without_a_manifest_the_way_out_is_told() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .run(&["detect"])
+        .code(2)
+        .err_has("there is no `portway.toml`")
+        .err_has("portway init");
+    let json = sandbox.run(&["detect", "--json"]).code(2).json();
+    assert_eq!(json["error"]["code"], "no_manifest");
+}
+
+#[test]
+fn a_mistake_in_the_manifest_is_shown_in_its_place() {
+    let sandbox = Sandbox::new().manifest("[services.backend]\ncomand = \"x\"\n");
+    sandbox
+        .run(&["detect"])
+        .code(2)
+        .err_has("unknown key `comand`")
+        .err_has("portway.toml:2:1")
+        .err_has("did you mean `command`?");
+    let json = sandbox.run(&["detect", "--json"]).code(2).json();
+    assert_eq!(json["error"]["code"], "manifest_invalid");
+    assert!(
+        json["error"]["place"]
+            .as_str()
+            .unwrap()
+            .ends_with("portway.toml:2:1")
+    );
+    assert!(
+        !sandbox.state().exists(),
+        "nothing is written for a wrong manifest"
+    );
+}

@@ -1,0 +1,7 @@
+//! What users see: the binary, run in a sandbox of its own. One module per verb or promise.
+
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
+
+mod sandbox;
+
+mod detect;

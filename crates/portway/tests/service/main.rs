@@ -1,0 +1,232 @@
+//! The service of the tests: a small HTTP server that does on demand what services do to those who
+//! run them.
+//!
+//! ```text
+//! service serve PORT [OPTION…]   answers on 127.0.0.1:PORT
+//! service sleep [OPTION…]        does nothing
+//! service grab PORT…             takes a port the moment it can be had, and keeps it
+//! ```
+//!
+//! Options: `--host H`, `--no-reuse` (bind without SO_REUSEADDR), `--fd` (take the socket from
+//! descriptor 3), `--delay MS` (before binding), `--fail CODE` (end at once), `--fail-until FILE N`
+//! (end with 1 for the first N starts), `--ignore` (ignore TERM, INT and HUP), `--setsid`,
+//! `--grandchild plain|setsid|ignore|daemon` (start one before anything else), `--print TEXT`,
+//! `--flood BYTES` (print so much), `--rebind` (a request to `/rebind` closes the socket and binds
+//! it anew), `--unhealthy-file FILE` (answer 500 on `/health` while it exists).
+//!
+//! Paths: `/` answers the pid, `/env/NAME` a variable, `/exit/CODE` ends the process, `/health`.
+
+#![allow(missing_docs, clippy::print_stdout, clippy::exit, clippy::unwrap_used)]
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::FromRawFd;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+use std::{env, fs, process, thread};
+
+use socket2::{Domain, Socket, Type};
+
+#[derive(Default)]
+struct Options {
+    ports: Vec<u16>,
+    host: Option<String>,
+    no_reuse: bool,
+    fd: bool,
+    delay: u64,
+    fail: Option<i32>,
+    fail_until: Option<(PathBuf, usize)>,
+    ignore: bool,
+    setsid: bool,
+    grandchildren: Vec<String>,
+    print: Vec<String>,
+    flood: usize,
+    rebind: bool,
+    unhealthy_file: Option<PathBuf>,
+}
+
+fn main() {
+    let mut arguments = env::args().skip(1);
+    let verb = arguments.next().expect("a verb");
+    let options = read(&mut arguments);
+    if options.setsid {
+        let _ = rustix::process::setsid();
+    }
+    if options.ignore {
+        for signal in [15, 2, 1] {
+            signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false))).unwrap();
+        }
+    }
+    for kind in &options.grandchildren {
+        grandchild(kind);
+    }
+    for text in &options.print {
+        println!("{text}");
+    }
+    flood(options.flood);
+    if let Some(code) = options.fail {
+        process::exit(code);
+    }
+    if let Some((file, starts)) = &options.fail_until {
+        let before = fs::read(file).unwrap_or_default().len();
+        fs::write(file, vec![b'x'; before + 1]).unwrap();
+        if before < *starts {
+            process::exit(1);
+        }
+    }
+    thread::sleep(Duration::from_millis(options.delay));
+    match verb.as_str() {
+        "serve" => serve(&options),
+        "grab" => grab(&options.ports),
+        "sleep" => loop {
+            thread::sleep(Duration::from_secs(3600));
+        },
+        _ => panic!("no such verb: {verb}"),
+    }
+}
+
+fn read(arguments: &mut impl Iterator<Item = String>) -> Options {
+    let mut options = Options::default();
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().expect("a value");
+        match argument.as_str() {
+            "--host" => options.host = Some(value()),
+            "--no-reuse" => options.no_reuse = true,
+            "--fd" => options.fd = true,
+            "--delay" => options.delay = value().parse().unwrap(),
+            "--fail" => options.fail = Some(value().parse().unwrap()),
+            "--fail-until" => options.fail_until = Some((value().into(), value().parse().unwrap())),
+            "--ignore" => options.ignore = true,
+            "--setsid" => options.setsid = true,
+            "--grandchild" => options.grandchildren.push(value()),
+            "--print" => options.print.push(value()),
+            "--flood" => options.flood = value().parse().unwrap(),
+            "--rebind" => options.rebind = true,
+            "--unhealthy-file" => options.unhealthy_file = Some(value().into()),
+            port => options.ports.push(port.parse().expect("a port")),
+        }
+    }
+    options
+}
+
+/// Starts another process of this binary that only sleeps.
+fn grandchild(kind: &str) {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.arg("sleep").stdin(Stdio::null());
+    match kind {
+        "plain" => {}
+        "setsid" => {
+            command.arg("--setsid");
+        }
+        "ignore" => {
+            command.args(["--setsid", "--ignore"]);
+        }
+        // Forks twice and leaves: its child has lost its parent.
+        "daemon" => {
+            command.args(["--setsid", "--grandchild", "ignore", "--fail", "0"]);
+        }
+        _ => panic!("no such grandchild: {kind}"),
+    }
+    let mut child = command.spawn().unwrap();
+    if kind == "daemon" {
+        child.wait().unwrap();
+    }
+}
+
+fn flood(bytes: usize) {
+    let mut out = std::io::stdout().lock();
+    let chunk = [b"\xff\x1b[2J no newline here ".repeat(100), b"\n".to_vec()].concat();
+    let mut left = bytes;
+    while left > 0 {
+        let count = left.min(chunk.len());
+        out.write_all(&chunk[..count]).unwrap();
+        left -= count;
+    }
+    out.flush().unwrap();
+}
+
+fn bind(options: &Options) -> TcpListener {
+    if options.fd {
+        assert_eq!(env::var("LISTEN_FDS").as_deref(), Ok("1"), "LISTEN_FDS");
+        let pid = process::id().to_string();
+        assert_eq!(env::var("LISTEN_PID"), Ok(pid), "LISTEN_PID");
+        #[allow(unsafe_code)]
+        // SAFETY: whoever set LISTEN_FDS passed a listening socket at this descriptor.
+        return unsafe { TcpListener::from_raw_fd(3) };
+    }
+    let host = options.host.as_deref().unwrap_or("127.0.0.1");
+    let address = SocketAddr::new(host.parse().unwrap(), options.ports[0]);
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
+    socket.set_reuse_address(!options.no_reuse).unwrap();
+    let bound = socket
+        .bind(&address.into())
+        .and_then(|()| socket.listen(128));
+    if let Err(error) = bound {
+        eprintln!("cannot bind {address}: {error}");
+        process::exit(1);
+    }
+    socket.into()
+}
+
+fn serve(options: &Options) {
+    loop {
+        let listener = bind(options);
+        for stream in listener.incoming() {
+            if answer(stream.unwrap(), options).is_some_and(|rebind| rebind) {
+                break;
+            }
+        }
+    }
+}
+
+/// Answers one request; `Some(true)` asks for a new socket.
+fn answer(mut stream: TcpStream, options: &Options) -> Option<bool> {
+    let mut bytes = [0; 2048];
+    let count = stream.read(&mut bytes).ok()?;
+    let request = String::from_utf8_lossy(&bytes[..count]).into_owned();
+    let path = request.split(' ').nth(1)?;
+    let unhealthy = options
+        .unhealthy_file
+        .as_ref()
+        .is_some_and(|file| file.exists());
+    let status = if path == "/health" && unhealthy {
+        500
+    } else {
+        200
+    };
+    let body = match path.strip_prefix("/env/") {
+        Some(name) => env::var(name).unwrap_or_default(),
+        None => process::id().to_string(),
+    };
+    let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n", body.len());
+    let _ = write!(stream, "{head}connection: close\r\n\r\n{body}");
+    if let Some(code) = path.strip_prefix("/exit/") {
+        drop(stream);
+        process::exit(code.parse().ok()?);
+    }
+    Some(options.rebind && path == "/rebind")
+}
+
+/// Takes the first of the ports that can be had, with SO_REUSEADDR, and keeps it.
+fn grab(ports: &[u16]) {
+    loop {
+        for &port in ports {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            socket.set_reuse_address(true).unwrap();
+            let address = SocketAddr::from(([127, 0, 0, 1], port));
+            if socket
+                .bind(&address.into())
+                .and_then(|()| socket.listen(1))
+                .is_ok()
+            {
+                println!("grabbed {port}");
+                loop {
+                    thread::sleep(Duration::from_secs(3600));
+                }
+            }
+        }
+    }
+}
