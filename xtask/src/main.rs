@@ -1,1 +1,35 @@
-fn main() {}
+//! The chores of the project: `cargo xtask`.
+//!
+//! Plain functions over the ordinary tools; nothing here is shipped.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod setup;
+mod steps;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask CHORE
+
+  test      set up what the tests need, then format, lints, unit, integration, browser
+  setup     only set up what the tests need
+  schema    write schema/portway.schema.json from the types
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let result = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["test"] => steps::test(),
+        ["setup"] => setup::all(),
+        ["schema"] => steps::schema(),
+        _ => Err(USAGE.to_owned()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -220,13 +220,12 @@ impl Hold {
 
 impl Sockets {
     fn bind(port: u16, reuse: bool) -> Result<Self, HoldError> {
-        let any = [
-            IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-        ]
-        .map(|address| bind_one(SocketAddr::new(address, port), reuse));
-        let [v4, v6] = any;
-        let sockets = Self { v4: v4?, v6: v6? };
+        let at = |address: IpAddr| SocketAddr::new(address, port);
+        // One after the other, and not the second where the first fails: of two who try together
+        // neither may stand in the other's way.
+        let v4 = bind_one(at(Ipv4Addr::UNSPECIFIED.into()), reuse)?;
+        let v6 = bind_one(at(Ipv6Addr::UNSPECIFIED.into()), reuse)?;
+        let sockets = Self { v4, v6 };
         if sockets.v4.is_none() && sockets.v6.is_none() {
             let source = io::Error::from(io::ErrorKind::AddrNotAvailable);
             return Err(HoldError::System { port, source });

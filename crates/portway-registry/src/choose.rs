@@ -31,6 +31,9 @@ pub struct Request<'a> {
     pub excluded: &'a dyn Fn(u16) -> bool,
     /// Whether `wanted` is all that the instance wants: its other leases are then dropped.
     pub whole: bool,
+    /// Whether the instance's own supervisor asks. Nobody else may change the leases of an
+    /// instance that runs.
+    pub supervises: bool,
 }
 
 /// One port that is wanted.
@@ -239,10 +242,10 @@ impl Chooser<'_> {
             .filter(|&&port| !(self.request.main && port == wanted.prefer))
             .partition(|&&port| port == wanted.prefer || others.contains(&port));
         for port in plain.into_iter().chain(avoided) {
-            if self.standing(port).is_none() && self.own_for_other(port, wanted).is_none() {
-                if self.try_hold(port)? {
-                    return Ok(Some(port));
-                }
+            let leased =
+                self.standing(port).is_some() || self.own_for_other(port, wanted).is_some();
+            if !leased && self.try_hold(port)? {
+                return Ok(Some(port));
             }
         }
         let mut kept: Vec<Lease> = allowed

@@ -82,6 +82,9 @@ pub enum AllocateError {
     /// No choice satisfies the request.
     #[error(transparent)]
     Choose(#[from] ChooseError),
+    /// The instance runs: its ports are its supervisor's to change.
+    #[error("the instance runs")]
+    Supervised,
     /// The registry cannot be used.
     #[error(transparent)]
     Registry(#[from] RegistryError),

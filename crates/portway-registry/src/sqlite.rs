@@ -294,6 +294,10 @@ impl Registry for SqliteRegistry {
             let file = registry.file.clone();
             let sqlite = |error: rusqlite::Error| RegistryError::sqlite(&file, &error);
             let state = registry.state.clone();
+            let own = lock::instance_dir(&state, request.instance);
+            if !request.supervises && lock::is_supervised(&own) {
+                return Err(AllocateError::Supervised);
+            }
             let transaction = registry
                 .connection
                 .transaction_with_behavior(TransactionBehavior::Immediate)
@@ -314,7 +318,7 @@ impl Registry for SqliteRegistry {
     }
 
     fn leases(&mut self, instance: &str) -> Result<Vec<Lease>, RegistryError> {
-        let mut leases = self.read(|connection| leases(connection))?;
+        let mut leases = self.read(leases)?;
         leases.retain(|lease| lease.instance == instance);
         Ok(leases)
     }

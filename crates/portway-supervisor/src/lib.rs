@@ -37,6 +37,29 @@ pub use state::Ended;
 pub use steward::{Moved, Steward};
 pub use supervisor::{Config, Handle, Outcome, Request, Supervisor};
 
+/// Makes this process the parent of everything below it that loses its own.
+///
+/// # Errors
+/// When the system refuses.
+pub fn become_reaper() -> std::io::Result<()> {
+    platform::become_reaper()
+}
+
+/// Ends everything below this process: asks first, and kills what is left after `grace`.
+pub async fn end_descendants(grace: std::time::Duration) {
+    end_all_but(&[], grace).await;
+}
+
+/// Ends every child of this process that is none of `known`, with all that is below it.
+pub(crate) async fn end_all_but(known: &[u32], grace: std::time::Duration) {
+    let deadline = std::time::Instant::now() + grace;
+    let mut by_force = grace.is_zero();
+    while !platform::end_orphans(known, by_force) {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        by_force = std::time::Instant::now() >= deadline;
+    }
+}
+
 /// Milliseconds since 1970-01-01 UTC, for records that people read.
 pub fn now() -> u64 {
     std::time::SystemTime::now()

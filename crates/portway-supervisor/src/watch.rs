@@ -59,7 +59,7 @@ pub(crate) fn judge(
             .collect();
         for listener in unknown {
             if owner_among(tree.iter().copied(), listener.socket).is_none() {
-                return stranger(listener, &tree);
+                return stranger(listener, &tree, keeper);
             }
         }
     }
@@ -67,7 +67,7 @@ pub(crate) fn judge(
 }
 
 /// Somebody listens who was not found in the tree.
-fn stranger(listener: &Listener, tree: &[u32]) -> Finding {
+fn stranger(listener: &Listener, tree: &[u32], keeper: u32) -> Finding {
     let port = listener.port;
     let found = holders(port).unwrap_or_default();
     let same = found
@@ -77,6 +77,10 @@ fn stranger(listener: &Listener, tree: &[u32]) -> Finding {
         // Started meanwhile, or not to be seen: let the next look decide.
         None | Some(None) => Finding::Unclear { port },
         Some(Some(process)) if tree.contains(&process.id.pid) => Finding::Unclear { port },
+        // A ready socket on its way to the service.
+        Some(Some(process)) if [keeper, std::process::id()].contains(&process.id.pid) => {
+            Finding::Quiet
+        }
         Some(Some(process)) => Finding::Foreign {
             port,
             by: describe(process),

@@ -21,6 +21,7 @@ use serde_json::{Map, Value};
 
 use crate::args::Choice;
 use crate::error::CommandError;
+use crate::follow::{self, not_running};
 use crate::project::Project;
 use crate::ui;
 
@@ -34,12 +35,30 @@ pub(crate) struct Allocation {
     pub(crate) holds: Vec<Arc<Hold>>,
 }
 
-/// Chooses, leases and holds a port for everything in the plan, and writes `.ports.json`.
-pub(crate) fn allocate(project: &mut Project, choice: &Choice) -> Result<Allocation, CommandError> {
+/// What becomes of the holds with which ports were found free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// They are let go before anybody else may look: the leases are all that is wanted.
+    No,
+    /// They are kept, open for a command that is no supervisor.
+    Soft,
+    /// They are kept, closed, by the instance's supervisor.
+    Hard,
+}
+
+/// Chooses, leases and holds a port for everything in the plan, and writes `.ports.json`. `None`
+/// when the instance runs and it is not its supervisor that asks.
+pub(crate) fn allocate(
+    project: &mut Project,
+    choice: &Choice,
+    keep: Keep,
+) -> Result<Option<Allocation>, CommandError> {
     let file = PortsFile::read(&project.checkout.root)?;
     let wishes = wishes(project, file.as_ref(), choice)?;
     let wanted = wanted(project, &wishes);
-    let (given, holds) = choose(project, wanted, true, None)?;
+    let Some((given, holds)) = choose(project, wanted, true, None, keep)? else {
+        return Ok(None);
+    };
     let env_files = project.env_files()?;
     let displaced = displaced(project, &given)?;
     let ports = assigned(project, &given);
@@ -51,12 +70,12 @@ pub(crate) fn allocate(project: &mut Project, choice: &Choice) -> Result<Allocat
         &env_files,
     );
     write_ports_file(project, file.unwrap_or_default(), &wiring)?;
-    Ok(Allocation {
+    Ok(Some(Allocation {
         ports,
         wiring,
         displaced,
         holds,
-    })
+    }))
 }
 
 /// The ports of an instance that runs: those it has leased.
@@ -95,8 +114,12 @@ pub(crate) fn current(project: &mut Project) -> Result<Allocation, CommandError>
 pub(crate) fn current_or_new(
     project: &mut Project,
     choice: &Choice,
+    keep: Keep,
 ) -> Result<Allocation, CommandError> {
-    if project.is_supervised()? {
+    loop {
+        if let Some(allocation) = allocate(project, choice, keep)? {
+            return Ok(allocation);
+        }
         if !choice.ports.is_empty() {
             return Err(CommandError::new(
                 ErrorCode::Usage,
@@ -104,9 +127,10 @@ pub(crate) fn current_or_new(
             )
             .hint("stop it first: `portway down`"));
         }
-        current(project)
-    } else {
-        allocate(project, choice)
+        // A supervisor that can be reached has its ports.
+        if follow::reachable(project)? {
+            return current(project);
+        }
     }
 }
 
@@ -123,7 +147,8 @@ pub(crate) fn replace(
         .filter(|wanted| wanted.service == service)
         .collect();
     let wanted = vec![wanted.swap_remove(index.unwrap_or(0))];
-    let (given, mut holds) = choose(project, wanted, false, Some(lost))?;
+    let chosen = choose(project, wanted, false, Some(lost), Keep::Hard)?;
+    let (given, mut holds) = chosen.ok_or_else(not_running)?;
     let mut ports = ports.clone();
     ports.replace(service, lost, given[0].port);
     let wiring = Wiring::new(
@@ -250,7 +275,8 @@ fn choose(
     wanted: Vec<Wanted>,
     whole: bool,
     lost: Option<u16>,
-) -> Result<(Vec<Allotted>, Vec<Arc<Hold>>), CommandError> {
+    keep: Keep,
+) -> Result<Option<(Vec<Allotted>, Vec<Arc<Hold>>)>, CommandError> {
     let facts = Facts::read().map_err(|error| {
         CommandError::new(
             ErrorCode::Failed,
@@ -277,6 +303,13 @@ fn choose(
         };
         match held {
             Ok(held) => {
+                // Decided here, inside the lock, so that another command of this checkout never
+                // finds its ports held against it.
+                match keep {
+                    Keep::No => return Ok(true),
+                    Keep::Soft => held.soften(),
+                    Keep::Hard => held.harden(),
+                }
                 holds.insert(port, held);
                 Ok(true)
             }
@@ -292,12 +325,14 @@ fn choose(
         wanted,
         excluded: &|port| Some(port) == lost || facts.exclusion(port).is_some(),
         whole,
+        supervises: keep == Keep::Hard,
     };
     let given = project
         .registry
         .allocate(&request, &mut hold, portway_supervisor::now());
     let given = match given {
         Ok(given) => given,
+        Err(AllocateError::Supervised) => return Ok(None),
         Err(AllocateError::Registry(error)) => return Err(error.into()),
         Err(AllocateError::Choose(error)) => return Err(refused(project, &error)),
     };
@@ -306,7 +341,7 @@ fn choose(
         .filter_map(|one| holds.remove(&one.port))
         .map(Arc::new)
         .collect();
-    Ok((given, holds))
+    Ok(Some((given, holds)))
 }
 
 fn assigned(project: &Project, given: &[Allotted]) -> AssignedPorts {

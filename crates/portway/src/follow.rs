@@ -36,6 +36,11 @@ pub(crate) async fn events(project: &mut Project) -> Result<Option<Events>, Comm
     }
 }
 
+/// Waits until the instance's supervisor answers; false when it has none.
+pub(crate) fn reachable(project: &mut Project) -> Result<bool, CommandError> {
+    runtime()?.block_on(async { Ok(events(project).await?.is_some()) })
+}
+
 /// Where a start has come to.
 enum Start {
     Going,

@@ -16,7 +16,6 @@ use crate::home;
 
 /// Everything that is known before a port is touched.
 pub(crate) struct Project {
-    pub(crate) manifest: Manifest,
     pub(crate) checkout: Checkout,
     pub(crate) registry: SqliteRegistry,
     pub(crate) instance: Instance,
@@ -51,7 +50,6 @@ impl Project {
         }
         let plan = Plan::new(&manifest, &instance.options)?;
         Ok(Self {
-            manifest,
             checkout,
             registry,
             instance,

@@ -1,22 +1,23 @@
 //! Being the supervisor of an instance: in the foreground, or in the background for `--detach`.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use portway_api::{ErrorBody, ErrorCode, Event, InstanceState, NoticeLevel};
+use portway_api::{ErrorBody, ErrorCode, Event, InstanceState, LogStream, NoticeLevel};
 use portway_registry::InstanceLock;
+use portway_supervisor::logs::{self, Filter};
 use portway_supervisor::{Config, Outcome, Request, Supervisor, control};
 use tokio::sync::broadcast;
 
-use crate::allocation;
+use crate::allocation::{self, Keep};
 use crate::args::Up;
 use crate::error::CommandError;
-use crate::follow::{self, runtime};
+use crate::follow::{self, not_running, runtime};
 use crate::project::Project;
 use crate::steward::ProjectSteward;
 use crate::ui::{self, LogPrinter, Progress};
@@ -39,12 +40,10 @@ fn run(
     on_serving: impl FnOnce(),
 ) -> Result<u8, CommandError> {
     let services = project.closure(&args.services)?;
-    let allocation = allocation::allocate(&mut project, &args.choice)?;
-    for hold in &allocation.holds {
-        // A hold that was shared with `portway exec` is still soft.
-        hold.harden();
-    }
+    let allocation = allocation::allocate(&mut project, &args.choice, Keep::Hard)?;
+    let allocation = allocation.ok_or_else(not_running)?;
     let dir = project.dir();
+    let logs = project.logs();
     let names: Vec<String> = project.plan.services.keys().cloned().collect();
     let config = Config {
         id: project.instance.id.clone(),
@@ -57,7 +56,7 @@ fn run(
         displaced: allocation.displaced,
         holds: allocation.holds,
         run: services,
-        logs: project.logs(),
+        logs: logs.clone(),
         socket: dir.join(control::SOCKET),
         foreground: !background,
         colour: !background && ui::stdout_is_coloured(),
@@ -78,6 +77,9 @@ fn run(
                 handle.ask(Request::Stop(Vec::new()));
             })
         });
+        if background {
+            let_go_when_started(handle.events());
+        }
         let outcome = supervisor.run(handle, on_serving).await.map_err(failed)?;
         Ok::<_, CommandError>((outcome, screen))
     })?;
@@ -103,10 +105,32 @@ fn run(
                 .iter()
                 .map(|(service, why)| format!("`{service}` {why}"))
                 .collect();
-            let logs = format!("`portway logs {}` shows what it printed", failed[0].0);
-            Err(CommandError::new(code, words.join("; ")).hint(logs))
+            let lines = last_lines(&logs, &failed[0].0);
+            let error = CommandError::new(code, words.join("; "));
+            let error = if lines.is_empty() || !background {
+                error
+            } else {
+                error.hint(format!("its last lines:\n{lines}"))
+            };
+            Err(error.hint(format!("`portway logs {}` shows all of them", failed[0].0)))
         }
     }
+}
+
+/// The end of a service's log, indented.
+fn last_lines(dir: &Path, service: &str) -> String {
+    const SHOWN: usize = 20;
+    let filter = Filter {
+        services: vec![service.to_owned()],
+        ..Filter::default()
+    };
+    let records = logs::read(dir, &filter);
+    let printed: Vec<String> = records
+        .iter()
+        .filter(|record| record.stream != LogStream::Portway)
+        .map(|record| format!("    {}", record.text))
+        .collect();
+    printed[printed.len().saturating_sub(SHOWN)..].join("\n")
 }
 
 /// `portway up` in the foreground; `None` when somebody else supervises the instance already.
@@ -139,18 +163,47 @@ pub(crate) fn background(directory: Option<&Path>, args: &Up) -> Result<u8, Comm
     })
 }
 
-/// Tells that the instance can be reached, and lets go of the pipe.
+/// Tells whoever started this process that the instance can be reached.
 fn say_serving() {
     ui::out(&format!("{SERVING}\n"));
-    if let Ok(null) = OpenOptions::new().write(true).open("/dev/null") {
-        let _ = rustix::stdio::dup2_stdout(&null);
+}
+
+/// Lets go of the pipe to whoever started this process, once the start has come to its end.
+fn let_go_when_started(mut events: broadcast::Receiver<Event>) {
+    thread::spawn(move || {
+        loop {
+            match events.blocking_recv() {
+                Ok(Event::Status(status)) if status.state == InstanceState::Ready => break,
+                Err(broadcast::error::RecvError::Closed) => return,
+                _ => {}
+            }
+        }
+        if let Ok(null) = OpenOptions::new().write(true).open("/dev/null") {
+            let _ = rustix::stdio::dup2_stdout(&null);
+        }
+    });
+}
+
+/// A supervisor that was started in the background. Until its services are ready it tells through
+/// a pipe why they are not.
+pub(crate) struct Background {
+    answers: BufReader<ChildStdout>,
+}
+
+impl Background {
+    /// Why it ended, if it said so.
+    fn failure(mut self) -> Option<CommandError> {
+        let mut text = String::new();
+        self.answers.read_to_string(&mut text).ok()?;
+        let body: ErrorBody = serde_json::from_str(&text).ok()?;
+        Some(body.error.into())
     }
 }
 
 /// Starts a supervisor in the background and returns when it can be reached.
-pub(crate) fn detach(project: &Project, args: &Up) -> Result<(), CommandError> {
+pub(crate) fn detach(project: &Project, args: &Up) -> Result<Background, CommandError> {
     let dir = project.dir();
-    let start = || -> io::Result<String> {
+    let start = || -> io::Result<(String, Background)> {
         fs::create_dir_all(&dir)?;
         let log = OpenOptions::new()
             .create(true)
@@ -166,22 +219,25 @@ pub(crate) fn detach(project: &Project, args: &Up) -> Result<(), CommandError> {
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()?;
-        let mut answer = String::new();
-        if let Some(mut stdout) = child.stdout.take() {
-            stdout.read_to_string(&mut answer)?;
-        }
-        Ok(answer)
+        let stdout = child.stdout.take();
+        let stdout = stdout.ok_or_else(|| io::Error::other("it has no output"))?;
+        let mut answers = BufReader::new(stdout);
+        let mut first = String::new();
+        answers.read_line(&mut first)?;
+        Ok((first, Background { answers }))
     };
-    let answer = start().map_err(|error| {
+    let (first, mut background) = start().map_err(|error| {
         CommandError::new(
             ErrorCode::Failed,
             format!("cannot start the supervisor: {error}"),
         )
     })?;
-    if answer.trim() == SERVING {
-        return Ok(());
+    if first.trim() == SERVING {
+        return Ok(background);
     }
-    match serde_json::from_str::<ErrorBody>(&answer) {
+    let mut text = first;
+    let _ = background.answers.read_to_string(&mut text);
+    match serde_json::from_str::<ErrorBody>(&text) {
         Ok(body) => Err(body.error.into()),
         Err(_) => Err(CommandError::new(
             ErrorCode::Failed,
@@ -265,16 +321,26 @@ impl Screen {
 
 /// Follows an instance that somebody else supervises, or that was just started in the background,
 /// until it is ready.
-pub(crate) fn attach(mut project: Project, args: &Up) -> Result<Option<u8>, CommandError> {
+pub(crate) fn attach(
+    mut project: Project,
+    args: &Up,
+    background: Option<Background>,
+) -> Result<Option<u8>, CommandError> {
     let services = project.closure(&args.services)?;
     runtime()?.block_on(async {
         let Some(events) = follow::events(&mut project).await? else {
-            return Ok(None);
+            // It may have failed before it could be watched.
+            return background
+                .and_then(Background::failure)
+                .map_or(Ok(None), Err);
         };
         if !args.services.is_empty() {
             follow::ask(&project.client(), "start", &services).await?;
         }
-        let mut status = follow::until_started(events).await?;
+        let mut status = match follow::until_started(events).await {
+            Ok(status) => status,
+            Err(error) => return Err(background.and_then(Background::failure).unwrap_or(error)),
+        };
         if !args.services.is_empty()
             && let Some(mut events) = follow::events(&mut project).await?
         {

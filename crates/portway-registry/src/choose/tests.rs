@@ -30,6 +30,7 @@ impl World {
             wanted,
             excluded: &|port| port == 9002,
             whole: true,
+            supervises: false,
         };
         let mut liveness = |instance: &str| {
             if self.live.contains(&instance) {

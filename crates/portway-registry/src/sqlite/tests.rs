@@ -48,6 +48,7 @@ impl World {
             }],
             excluded: &|_| false,
             whole: true,
+            supervises: false,
         };
         let given = self.registry.allocate(&request, &mut |_, _| Ok(true), 2)?;
         Ok(given[0].port)
@@ -105,6 +106,17 @@ fn a_lease_is_live_while_its_lock_is_held() {
 }
 
 #[test]
+fn nobody_but_its_supervisor_changes_the_ports_of_an_instance_that_runs() {
+    let mut world = World::new();
+    world.enroll("a", "a");
+    world.allocate("a", None).unwrap();
+    let _lock = world.registry.supervise("a").unwrap().unwrap();
+    let error = world.allocate("a", Some(9001)).unwrap_err();
+    assert!(matches!(error, AllocateError::Supervised));
+    assert_eq!(world.registry.leases("a").unwrap()[0].port, 9000);
+}
+
+#[test]
 fn a_failed_allocation_changes_nothing() {
     let mut world = World::new();
     world.enroll("a", "a");
@@ -115,6 +127,7 @@ fn a_failed_allocation_changes_nothing() {
         wanted: vec![],
         excluded: &|_| false,
         whole: false,
+        supervises: false,
     };
     let before = world.registry.instances().unwrap();
     let mut request = request;

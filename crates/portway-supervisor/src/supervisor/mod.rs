@@ -411,12 +411,7 @@ impl Supervisor {
         );
         self.step(name, Input::LeaderEnded(Ended::Signal(9)));
         tokio::spawn(async move {
-            let deadline = Instant::now() + grace;
-            let mut by_force = false;
-            while !platform::end_orphans(&known, by_force) {
-                sleep(Duration::from_millis(20)).await;
-                by_force = Instant::now() >= deadline;
-            }
+            crate::end_all_but(&known, grace).await;
             reporter.send(Report::OrphansGone);
         });
     }

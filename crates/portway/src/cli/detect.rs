@@ -4,16 +4,17 @@ use std::path::Path;
 
 use portway_api::{InstanceState, InstanceStatus};
 
+use crate::allocation::{self, Keep};
 use crate::args::Detect;
 use crate::error::CommandError;
 use crate::follow::runtime;
 use crate::project::Project;
-use crate::{allocation, ui};
+use crate::ui;
 
 pub(crate) fn run(directory: Option<&Path>, args: &Detect) -> Result<u8, CommandError> {
     let mut project = Project::open(directory, &args.choice)?;
     let running = project.is_supervised()?;
-    let allocation = allocation::current_or_new(&mut project, &args.choice)?;
+    let allocation = allocation::current_or_new(&mut project, &args.choice, Keep::No)?;
     let mut status = InstanceStatus {
         id: project.instance.id.clone(),
         name: project.instance.name.clone(),

@@ -4,17 +4,21 @@ use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::ExitStatus;
+use std::time::Duration;
 
 use portway_api::ErrorCode;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::allocation;
+use crate::allocation::{self, Keep};
 use crate::args::Exec;
 use crate::error::CommandError;
 use crate::follow::runtime;
 use crate::project::Project;
+
+/// How long what the command leaves behind may take to end.
+const LEFTOVERS: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(directory: Option<&Path>, args: &Exec) -> Result<u8, CommandError> {
     let mut project = Project::open(directory, &args.choice)?;
@@ -24,11 +28,8 @@ pub(crate) fn run(directory: Option<&Path>, args: &Exec) -> Result<u8, CommandEr
     let id = project.instance.id.clone();
     // While the command runs, the instance's leases are live.
     let _lock = project.registry.share(&id)?;
-    let allocation = allocation::current_or_new(&mut project, &args.choice)?;
-    for hold in &allocation.holds {
-        // The command may be a server itself.
-        hold.soften();
-    }
+    // Soft: the command may be a server itself.
+    let allocation = allocation::current_or_new(&mut project, &args.choice, Keep::Soft)?;
     let variables = match &args.service {
         Some(service) => &allocation.wiring.services[service].env,
         None => &allocation.wiring.shared,
@@ -44,10 +45,15 @@ pub(crate) fn run(directory: Option<&Path>, args: &Exec) -> Result<u8, CommandEr
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut hangup = signal(SignalKind::hangup())?;
+        // What the command leaves behind falls to this process, and is ended with it.
+        portway_supervisor::become_reaper()?;
         let mut child = command.spawn()?;
         loop {
             tokio::select! {
-                status = child.wait() => return status,
+                status = child.wait() => {
+                    portway_supervisor::end_descendants(LEFTOVERS).await;
+                    return status;
+                }
                 // The terminal has sent it to the command as well.
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => pass_on(&child, Signal::TERM),

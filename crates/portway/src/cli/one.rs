@@ -4,10 +4,11 @@ use std::path::Path;
 
 use portway_api::{ErrorCode, PortStatus};
 
+use crate::allocation::{self, Keep};
 use crate::args::{Choice, One};
 use crate::error::CommandError;
 use crate::project::Project;
-use crate::{allocation, ui};
+use crate::ui;
 
 pub(crate) fn port(directory: Option<&Path>, args: &One) -> Result<u8, CommandError> {
     ui::out(&format!("{}\n", find(directory, args)?.port));
@@ -26,7 +27,7 @@ fn find(directory: Option<&Path>, args: &One) -> Result<PortStatus, CommandError
         None => (args.service.as_str(), None),
     };
     project.known(service)?;
-    let allocation = allocation::current_or_new(&mut project, &Choice::default())?;
+    let allocation = allocation::current_or_new(&mut project, &Choice::default(), Keep::No)?;
     allocation::service_statuses(&project, &allocation)
         .into_iter()
         .filter(|status| status.name == service)

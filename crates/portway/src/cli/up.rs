@@ -7,7 +7,7 @@ use portway_api::ErrorCode;
 use crate::args::Up;
 use crate::error::CommandError;
 use crate::project::Project;
-use crate::supervise;
+use crate::{allocation, follow, supervise};
 
 /// How often an instance may end between being found and being reached.
 const TRIES: u32 = 5;
@@ -19,17 +19,18 @@ pub(crate) fn run(directory: Option<&Path>, args: &Up) -> Result<u8, CommandErro
         let mut project = Project::open(directory, &args.choice)?;
         project.closure(&args.services)?;
         let runs = project.is_supervised()?;
+        let mut background = None;
         if runs {
             check_running(&mut project, args)?;
         } else if args.detach {
-            supervise::detach(&project, args)?;
+            background = Some(supervise::detach(&project, args)?);
         } else {
             match supervise::foreground(project, args)? {
                 Some(code) => return Ok(code),
                 None => continue,
             }
         }
-        if let Some(code) = supervise::attach(project, args)? {
+        if let Some(code) = supervise::attach(project, args, background)? {
             return Ok(code);
         }
     }
@@ -42,7 +43,10 @@ pub(crate) fn run(directory: Option<&Path>, args: &Up) -> Result<u8, CommandErro
 
 /// What cannot change while the instance runs.
 fn check_running(project: &mut Project, args: &Up) -> Result<(), CommandError> {
-    let all = crate::allocation::current(project)?;
+    if args.choice.ports.is_empty() || !follow::reachable(project)? {
+        return Ok(());
+    }
+    let all = allocation::current(project)?;
     for (service, port) in &args.choice.ports {
         let name = service.split('.').next().unwrap_or(service);
         project.known(name)?;

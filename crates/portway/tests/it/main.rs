@@ -4,4 +4,15 @@
 
 mod sandbox;
 
+mod contention;
 mod detect;
+mod forced;
+mod handover;
+mod init;
+mod logs;
+mod prepare;
+mod redis;
+mod state;
+mod up;
+mod wiring;
+mod worktrees;

@@ -10,46 +10,18 @@
 //! behind fails.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use portway_testing::PortBlock;
+
 /// Long enough for anything that should happen on a busy machine; nothing waits this long when it
 /// goes well.
 pub const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Ports that no other test uses meanwhile, below every usual ephemeral range.
-struct PortBlock {
-    first: u16,
-    _lock: File,
-}
-
-const BLOCK: u16 = 40;
-const FIRST: u16 = 12_000;
-const LAST: u16 = 31_000;
-
-impl PortBlock {
-    fn claim() -> Self {
-        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ports");
-        fs::create_dir_all(&dir).unwrap();
-        for first in (FIRST..LAST).step_by(usize::from(BLOCK)) {
-            let lock = File::create(dir.join(first.to_string())).unwrap();
-            if lock.try_lock().is_err() {
-                continue;
-            }
-            // A block in which a stranger has a port is of no use to a test that counts on it.
-            let free =
-                (first..first + BLOCK).all(|port| portway_ports::Hold::acquire(port).is_ok());
-            if free {
-                return Self { first, _lock: lock };
-            }
-        }
-        panic!("no free block of ports");
-    }
-}
 
 pub struct Sandbox {
     temp: tempfile::TempDir,
@@ -60,6 +32,11 @@ pub struct Sandbox {
 
 impl Sandbox {
     pub fn new() -> Self {
+        Self::with_blocks(1)
+    }
+
+    /// A sandbox with so many times forty ports.
+    pub fn with_blocks(blocks: u16) -> Self {
         let temp = tempfile::Builder::new()
             .prefix("it-")
             .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
@@ -75,7 +52,7 @@ impl Sandbox {
         Self {
             project,
             temp,
-            ports: PortBlock::claim(),
+            ports: PortBlock::claim(env!("CARGO_TARGET_TMPDIR"), blocks),
         }
     }
 
@@ -98,8 +75,7 @@ impl Sandbox {
 
     /// The Nth port of the sandbox.
     pub fn port(&self, index: u16) -> u16 {
-        assert!(index < BLOCK);
-        self.ports.first + index
+        self.ports.port(index)
     }
 
     pub fn manifest(self, text: &str) -> Self {
@@ -202,11 +178,6 @@ impl Sandbox {
         self.run(&["detect", "--json"]).success().json()
     }
 
-    /// What a running service of this sandbox answers.
-    pub fn get(&self, port: u16, path: &str) -> Option<String> {
-        get(port, path)
-    }
-
     /// Every process of this sandbox that is not a zombie, by pid, with its command line.
     pub fn processes(&self) -> BTreeMap<u32, String> {
         let mark = format!("XDG_STATE_HOME={}", self.path("state").display());
@@ -287,7 +258,8 @@ pub fn get(port: u16, path: &str) -> Option<String> {
     stream
         .set_read_timeout(Some(Duration::from_secs(10)))
         .ok()?;
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").ok()?;
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    stream.write_all(request.as_bytes()).ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     let (_, body) = answer.split_once("\r\n\r\n")?;

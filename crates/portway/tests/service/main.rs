@@ -16,7 +16,14 @@
 //!
 //! Paths: `/` answers the pid, `/env/NAME` a variable, `/exit/CODE` ends the process, `/health`.
 
-#![allow(missing_docs, clippy::print_stdout, clippy::exit, clippy::unwrap_used)]
+#![allow(
+    missing_docs,
+    clippy::exit,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::zombie_processes
+)]
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -1,0 +1,90 @@
+//! Many at once: no port is ever given to two.
+
+use std::collections::HashSet;
+use std::fs;
+use std::process::{Child, Stdio};
+
+use crate::sandbox::{Sandbox, get};
+
+/// Checkouts of one project, each in a directory of its own.
+fn checkouts(sandbox: &Sandbox, count: usize, manifest: &str) -> Vec<String> {
+    let manifest = sandbox.fill(manifest);
+    (0..count)
+        .map(|number| {
+            let dir = sandbox.path(&format!("c{number}"));
+            fs::create_dir(&dir).unwrap();
+            fs::write(dir.join("portway.toml"), &manifest).unwrap();
+            dir.display().to_string()
+        })
+        .collect()
+}
+
+fn start_all(sandbox: &Sandbox, dirs: &[String], arguments: &[&str]) -> Vec<Child> {
+    let start = |dir: &String| {
+        let mut command = sandbox.portway(&["-C", dir]);
+        command
+            .args(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    dirs.iter().map(start).collect()
+}
+
+fn port(dir: &str, key: &str) -> u64 {
+    let text = fs::read_to_string(format!("{dir}/.ports.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    json[key].as_u64().unwrap()
+}
+
+#[test]
+fn fifty_processes_get_fifty_ports_from_a_range_of_a_hundred() {
+    let sandbox = Sandbox::with_blocks(3);
+    let manifest = "[services.backend]\ncommand = \"x {port}\"\nport = \"%0-%99\"";
+    let dirs = checkouts(&sandbox, 50, manifest);
+    for mut child in start_all(&sandbox, &dirs, &["detect"]) {
+        assert!(child.wait().unwrap().success());
+    }
+    let ports: HashSet<u64> = dirs.iter().map(|dir| port(dir, "backend_port")).collect();
+    assert_eq!(ports.len(), 50);
+    let range = u64::from(sandbox.port(0))..=u64::from(sandbox.port(99));
+    assert!(ports.iter().all(|port| range.contains(port)));
+}
+
+#[test]
+fn forty_instances_at_once_all_serve_on_their_own() {
+    let sandbox = Sandbox::with_blocks(5);
+    let manifest = "
+        [services.backend]
+        command = \"%service serve {port}\"
+        port = \"%0-%99\"
+        stop = { grace = \"1s\" }
+        [services.frontend]
+        command = \"%service serve {port}\"
+        port = \"%100-%199\"
+        stop = { grace = \"1s\" }
+    ";
+    let dirs = checkouts(&sandbox, 40, manifest);
+    for mut child in start_all(&sandbox, &dirs, &["up", "--detach"]) {
+        assert!(child.wait().unwrap().success());
+    }
+    let mut seen = HashSet::new();
+    for dir in &dirs {
+        for service in ["backend", "frontend"] {
+            let port = port(dir, &format!("{service}_port"));
+            assert!(seen.insert(port), "{port} twice");
+            let id = get(port as u16, "/env/PORTWAY_INSTANCE").unwrap();
+            let own = fs::canonicalize(dir).unwrap();
+            let list = sandbox.run(&["ps", "--json"]).json();
+            let instances = list.as_array().unwrap().iter();
+            let mut instance =
+                instances.filter(|one| one["directory"] == own.display().to_string());
+            assert_eq!(instance.next().unwrap()["name"], id);
+        }
+    }
+    for mut child in start_all(&sandbox, &dirs, &["down"]) {
+        assert!(child.wait().unwrap().success());
+    }
+    sandbox.until_empty();
+}

@@ -1,0 +1,140 @@
+//! Forced ports: what a person writes into `.ports.json`, or insists on by hand.
+
+use std::net::TcpListener;
+
+use crate::sandbox::Sandbox;
+
+const TWO: &str = "
+    [services.backend]
+    command = \"%service serve {port}\"
+    port = \"%0-%9\"
+    [services.frontend]
+    command = \"%service serve {port}\"
+    port = \"%10-%19\"
+";
+
+fn two() -> Sandbox {
+    Sandbox::new().manifest(TWO)
+}
+
+fn ports(sandbox: &Sandbox) -> (u64, u64) {
+    let json = sandbox.ports_json();
+    let port = |key: &str| json[key].as_u64().unwrap();
+    (port("backend_port"), port("frontend_port"))
+}
+
+fn expect(sandbox: &Sandbox, backend: u16, frontend: u16) {
+    let expected = (sandbox.port(backend).into(), sandbox.port(frontend).into());
+    assert_eq!(ports(sandbox), expected);
+}
+
+#[test]
+fn a_port_in_the_file_is_honoured_and_stays_forced() {
+    let sandbox = two().file(".ports.json", "{\"backend_port\": %5, \"mine\": 1}");
+    for _ in 0..3 {
+        sandbox.run(&["detect"]).success();
+        expect(&sandbox, 5, 10);
+    }
+    sandbox.run(&["up", "--detach"]).success();
+    expect(&sandbox, 5, 10);
+    sandbox.run(&["down"]).success();
+    // Outside the range as well: a person asked for it.
+    sandbox.write(".ports.json", "{\"backend_port\": %30}");
+    sandbox.run(&["detect"]).success();
+    expect(&sandbox, 30, 10);
+}
+
+#[test]
+fn taking_the_port_out_of_the_file_lets_portway_choose_again() {
+    let sandbox = two().file(".ports.json", "{\"backend_port\": %5}");
+    sandbox.run(&["detect"]).success();
+    std::fs::remove_file(sandbox.project().join(".ports.json")).unwrap();
+    sandbox.run(&["detect"]).success();
+    expect(&sandbox, 0, 10);
+}
+
+#[test]
+fn a_taken_port_stops_a_backend_with_who_has_it_and_the_ways_out() {
+    let sandbox = two().file(".ports.json", "{\"backend_port\": %5}");
+    let _holder = TcpListener::bind(("127.0.0.1", sandbox.port(5))).unwrap();
+    let words = sandbox.fill("port %5, which is forced for `backend`, is taken by");
+    sandbox
+        .run(&["up"])
+        .code(4)
+        .err_has(&words)
+        .err_has(&format!("(pid {}", std::process::id()))
+        .err_has("take `backend_port` out of `.ports.json`")
+        .err_has("fallback = true");
+    let json = sandbox.run(&["detect", "--json"]).code(4).json();
+    assert_eq!(json["error"]["code"], "port_taken");
+    // The file is the person's and stays as it was.
+    assert_eq!(
+        sandbox.read(".ports.json"),
+        sandbox.fill("{\"backend_port\": %5}")
+    );
+}
+
+#[test]
+fn a_taken_port_makes_a_frontend_move_on_loudly() {
+    let sandbox = two().file(".ports.json", "{\"frontend_port\": %15}");
+    let holder = TcpListener::bind(("127.0.0.1", sandbox.port(15))).unwrap();
+    let words = sandbox.fill("warning: frontend is on port %10: forced %15 is taken by");
+    let mut up = sandbox.spawn(&["up"]);
+    up.until_printed(&words);
+    expect(&sandbox, 0, 10);
+    up.signal(rustix::process::Signal::TERM);
+    up.end();
+    // The wish is not forgotten.
+    drop(holder);
+    sandbox.run(&["detect"]).success();
+    expect(&sandbox, 0, 15);
+}
+
+#[test]
+fn fallback_may_be_chosen_for_any_service() {
+    let sandbox = Sandbox::new()
+        .manifest("[services.api]\ncommand = \"x {port}\"\nport = \"%0-%9\"\nfallback = true")
+        .file(".ports.json", "{\"api_port\": %5}");
+    let _holder = TcpListener::bind(("127.0.0.1", sandbox.port(5))).unwrap();
+    sandbox.run(&["detect"]).success();
+    assert_eq!(sandbox.ports_json()["api_port"], sandbox.port(0));
+}
+
+#[test]
+fn a_port_may_be_forced_on_the_command_line() {
+    let sandbox = two();
+    let force = sandbox.fill("backend=%7");
+    sandbox.run(&["detect", "--port", &force]).success();
+    expect(&sandbox, 7, 10);
+    sandbox.run(&["detect", "--port", "backend=0"]).code(2);
+    sandbox
+        .run(&["detect", "--port", "bakend=9000"])
+        .code(2)
+        .err_has("did you mean `backend`?");
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_an_error_and_stays() {
+    for (content, words) in [
+        ("{broken", "is not JSON"),
+        ("[]", "holds no JSON object"),
+        (
+            "{\"backend_port\": 0}",
+            "`backend_port` = 0, which is not a port",
+        ),
+        ("{\"backend_port\": 70000}", "which is not a port"),
+        ("{\"backend_port\": \"9000\"}", "which is not a port"),
+        (
+            "{\"backend_port\": 9000, \"backend_url\": \"http://evil.example\"}",
+            "which is not a local URL",
+        ),
+    ] {
+        let sandbox = two().file(".ports.json", content);
+        sandbox
+            .run(&["up"])
+            .code(2)
+            .err_has(words)
+            .err_has(".ports.json");
+        assert_eq!(sandbox.read(".ports.json"), content);
+    }
+}

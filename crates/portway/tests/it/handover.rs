@@ -1,0 +1,185 @@
+//! The hand-over of a port from its hold to its service, and those who disturb it.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Stdio;
+
+use portway_ports::Hold;
+use rustix::process::Signal;
+use socket2::{Domain, Socket, Type};
+
+use crate::sandbox::{Running, Sandbox, get, until};
+
+fn one(options: &str) -> Sandbox {
+    Sandbox::new().manifest(&format!(
+        "[services.a]\ncommand = \"%service serve {{port}} {options}\"\nport = \"%0-%9\""
+    ))
+}
+
+/// Whether a stranger who sets SO_REUSEADDR could serve at an address.
+fn stranger_may_serve(host: &str, port: u16) -> bool {
+    let address = SocketAddr::new(host.parse().unwrap(), port);
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
+    socket.set_reuse_address(true).unwrap();
+    socket
+        .bind(&address.into())
+        .and_then(|()| socket.listen(1))
+        .is_ok()
+}
+
+#[test]
+fn nobody_shadows_localhost_while_a_service_runs() {
+    let sandbox = one("");
+    sandbox.run(&["up", "--detach"]).success();
+    for host in ["127.0.0.1", "::1"] {
+        assert!(!stranger_may_serve(host, sandbox.port(0)), "{host}");
+    }
+}
+
+#[test]
+fn the_port_stays_held_while_the_service_is_away() {
+    let sandbox = one("");
+    sandbox.run(&["up", "--detach"]).success();
+    sandbox.run(&["down", "a"]).success();
+    assert!(TcpStream::connect(("127.0.0.1", sandbox.port(0))).is_err());
+    for host in ["127.0.0.1", "::1", "127.0.0.2"] {
+        assert!(!stranger_may_serve(host, sandbox.port(0)), "{host}");
+    }
+    sandbox.run(&["down"]).success();
+    assert!(Hold::acquire(sandbox.port(0)).is_ok());
+}
+
+#[test]
+fn a_service_may_close_its_socket_and_bind_again() {
+    let sandbox = one("--rebind");
+    sandbox.run(&["up", "--detach"]).success();
+    let port = sandbox.port(0);
+    let pid = get(port, "/").unwrap();
+    for _ in 0..20 {
+        get(port, "/rebind");
+        until("it serves again", || get(port, "/").as_ref() == Some(&pid));
+    }
+    assert_eq!(sandbox.status()["services"][0]["restarts"], 0);
+}
+
+#[test]
+fn a_server_without_the_option_still_starts() {
+    let sandbox = one("--no-reuse");
+    sandbox.run(&["up", "--detach"]).success();
+    sandbox
+        .run(&["logs", "a"])
+        .success()
+        .out_has("the hold is let go");
+    // Also the next time. (Nobody has spoken with it: such a server cannot get past its own
+    // TIME_WAIT.)
+    sandbox.run(&["restart", "a"]).success();
+    assert!(get(sandbox.port(0), "/").is_some());
+    // Its port is held when it is away.
+    sandbox.run(&["down", "a"]).success();
+    assert!(!stranger_may_serve("127.0.0.1", sandbox.port(0)));
+}
+
+#[test]
+fn a_service_may_take_a_ready_socket() {
+    let sandbox = Sandbox::new().manifest(
+        "[services.a]\ncommand = \"%service serve --fd\"\nport = \"%0-%9\"\nsocket = \"fd\"",
+    );
+    sandbox.run(&["up", "--detach"]).success();
+    let pid = get(sandbox.port(0), "/").unwrap();
+    assert_eq!(sandbox.status()["services"][0]["pid"].to_string(), pid);
+    sandbox.run(&["restart", "a"]).success();
+    assert!(get(sandbox.port(0), "/").is_some_and(|new| new != pid));
+}
+
+/// Somebody who takes whatever can be had of these ports.
+fn grabber(sandbox: &Sandbox, ports: std::ops::Range<u16>) -> Running {
+    let mut command = sandbox.command(crate::sandbox::service());
+    command.arg("grab");
+    command.args(ports.map(|index| sandbox.port(index).to_string()));
+    command.stdin(Stdio::null());
+    Running::start(command)
+}
+
+#[test]
+fn a_port_stolen_in_the_hand_over_is_replaced_and_everyone_is_told() {
+    let sandbox = Sandbox::new().manifest(
+        "[services.backend]\ncommand = \"%service serve {port}\"\nport = \"%0-%9\"\n\
+         [services.frontend]\ncommand = \"%service serve {port} --delay 300\"\nport = \"%10-%19\"\n\
+         after = [\"backend\"]",
+    );
+    let mut up = sandbox.spawn(&["up"]);
+    // The backend is ready and was told the frontend's port; now that port is stolen.
+    until("the backend serves", || get(sandbox.port(0), "/").is_some());
+    let mut thief = grabber(&sandbox, 10..11);
+    thief.until_printed("grabbed");
+    up.until_printed("frontend  ready");
+    let json = sandbox.ports_json();
+    assert_eq!(json["frontend_port"], sandbox.port(11));
+    let moved = sandbox.port(11);
+    assert_eq!(get(moved, "/env/PORT").unwrap(), moved.to_string());
+    // The backend was started again with the new wiring.
+    until("the backend knows", || {
+        let url = get(sandbox.port(0), "/env/FRONTEND_URL");
+        url == Some(format!("http://localhost:{moved}"))
+    });
+    let origins = get(sandbox.port(0), "/env/CORS_ORIGINS").unwrap();
+    assert!(
+        origins.contains(&format!("http://localhost:{moved}")),
+        "{origins}"
+    );
+    let printed = up.until_printed("is restarted, for it was told the old port of `frontend`");
+    assert!(
+        printed.contains(&sandbox.fill("took port %10")),
+        "{printed}"
+    );
+    assert!(
+        printed.contains(&format!("(pid {}", thief.pid())),
+        "{printed}"
+    );
+    let env = sandbox.run(&["env"]).success().out();
+    assert!(env.contains(&format!("FRONTEND_PORT='{moved}'")));
+    up.signal(Signal::TERM);
+    assert_eq!(up.end(), 143);
+}
+
+#[test]
+fn a_listener_elsewhere_is_allowed_where_the_manifest_says_so() {
+    let manifest = |owner: &str| {
+        format!(
+            "[services.a]\ncommand = \"sleep 600\"\nport = \"%0\"\n{owner}\nready = {{ tcp = true, timeout = \"2s\" }}"
+        )
+    };
+    // The test itself plays the container engine's proxy.
+    let sandbox = Sandbox::new().manifest(&manifest("owner = \"any\""));
+    let mut up = sandbox.spawn(&["up"]);
+    until("its port is chosen", || {
+        sandbox.project().join(".ports.json").exists()
+    });
+    let mut proxy = grabber(&sandbox, 0..1);
+    proxy.until_printed("grabbed");
+    up.until_printed("a  ready");
+    up.signal(Signal::TERM);
+    up.end();
+    // Without the word it is a thief, and there is no other port.
+    let sandbox = Sandbox::new().manifest(&manifest(""));
+    let mut up = sandbox.spawn(&["up"]);
+    until("its port is chosen", || {
+        sandbox.project().join(".ports.json").exists()
+    });
+    let mut thief = grabber(&sandbox, 0..1);
+    thief.until_printed("grabbed");
+    assert_eq!(up.end(), 5);
+    assert!(
+        up.printed().contains("there is no other"),
+        "{}",
+        up.printed()
+    );
+}
+
+#[test]
+fn a_listener_of_a_stranger_that_was_there_before_is_no_service() {
+    let sandbox = one("");
+    let _stranger = TcpListener::bind(("127.0.0.1", sandbox.port(0))).unwrap();
+    sandbox.run(&["up", "--detach"]).success();
+    let json = sandbox.ports_json();
+    assert_eq!(json["a_port"], sandbox.port(1));
+}

@@ -1,0 +1,52 @@
+//! `portway init` and `portway schema`.
+
+use crate::sandbox::Sandbox;
+
+#[test]
+fn init_writes_a_manifest_that_works_and_never_over_another() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .run(&["init"])
+        .success()
+        .err_has("wrote ~/project/portway.toml");
+    let first = sandbox.read("portway.toml");
+    sandbox.run(&["detect"]).success().out_has("backend");
+    assert!(!sandbox.project().join(".gitignore").exists());
+    sandbox.write("portway.toml", "# mine");
+    sandbox.run(&["init"]).success().err_has("stays as it is");
+    assert_eq!(sandbox.read("portway.toml"), "# mine");
+    assert!(first.contains("name = \"project\""));
+}
+
+#[test]
+fn init_offers_a_line_in_gitignore() {
+    let sandbox = Sandbox::new().file(".gitignore", "/target");
+    for _ in 0..2 {
+        sandbox.run(&["init", "--gitignore"]).success();
+    }
+    assert_eq!(sandbox.read(".gitignore"), "/target\n.ports.json\n");
+}
+
+#[test]
+fn schema_prints_the_committed_schema() {
+    let sandbox = Sandbox::new();
+    let committed = include_str!("../../../../schema/portway.schema.json");
+    assert_eq!(sandbox.run(&["schema"]).success().out(), committed);
+}
+
+#[test]
+fn help_has_examples_and_usage_errors_their_own_code() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .run(&["--help"])
+        .success()
+        .out_has("Examples:")
+        .out_has("Exit codes:");
+    sandbox
+        .run(&["up", "--help"])
+        .success()
+        .out_has("portway up --with redis");
+    sandbox.run(&["upp"]).code(2).err_has("up");
+    let json = sandbox.run(&["ps", "--jsn", "--json"]).code(2).json();
+    assert_eq!(json["error"]["code"], "usage");
+}

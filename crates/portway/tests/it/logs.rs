@@ -1,0 +1,103 @@
+//! Logs: kept, found again, and harmless whatever a service prints.
+
+use crate::sandbox::{Sandbox, until};
+
+#[test]
+fn logs_are_kept_and_filtered() {
+    let sandbox = Sandbox::new().manifest(
+        "[services.a]\ncommand = \"%service serve {port} --print one --print two\"\nport = \"%0\"\n\
+         [services.b]\ncommand = \"echo three; sleep 600\"",
+    );
+    sandbox.run(&["up", "--detach"]).success();
+    until("all have printed", || {
+        sandbox.run(&["logs"]).out().contains("three")
+    });
+    sandbox.run(&["down"]).success();
+    let out = sandbox.run(&["logs"]).success().out();
+    assert!(
+        out.contains("a │ one\n") && out.contains("b │ three\n"),
+        "{out}"
+    );
+    let only = sandbox.run(&["logs", "a", "--grep", "^t"]).success().out();
+    assert_eq!(only, "a │ two\n");
+    assert_eq!(
+        sandbox
+            .run(&["logs", "--grep", "^t", "-n", "1"])
+            .out()
+            .lines()
+            .count(),
+        1
+    );
+    assert_eq!(sandbox.run(&["logs", "--since", "0s"]).success().out(), "");
+    assert_eq!(
+        sandbox
+            .run(&["logs", "--since", "1h", "--grep", "one"])
+            .out(),
+        "a │ one\n"
+    );
+    sandbox
+        .run(&["logs", "--grep", "("])
+        .code(2)
+        .err_has("no regular expression");
+    sandbox
+        .run(&["logs", "c"])
+        .code(2)
+        .err_has("there is no service `c`");
+    let record = sandbox
+        .run(&["logs", "--json", "--grep", "one"])
+        .success()
+        .json();
+    assert_eq!(record["service"], "a");
+    assert_eq!(record["stream"], "out");
+}
+
+#[test]
+fn following_ends_with_the_instance() {
+    let sandbox = Sandbox::new().manifest(
+        "[services.a]\ncommand = \"i=0; while sleep 0.02; do i=$((i+1)); echo line $i; done\"",
+    );
+    sandbox.run(&["up", "--detach"]).success();
+    let mut follow = sandbox.spawn(&["logs", "-f"]);
+    follow.until_printed("line 3\n");
+    let seen = follow.until_printed("line 20\n");
+    // No line twice, none left out.
+    let numbers: Vec<u32> = seen
+        .lines()
+        .filter_map(|line| line.strip_prefix("a │ line ")?.parse().ok())
+        .collect();
+    let expected: Vec<u32> = (1..=numbers.len() as u32).collect();
+    assert_eq!(numbers, expected);
+    sandbox.run(&["down"]).success();
+    assert_eq!(follow.end(), 0);
+}
+
+#[test]
+fn a_flood_without_newlines_in_no_encoding_harms_nobody() {
+    let sandbox = Sandbox::new().manifest(
+        "[services.flood]\ncommand = \"%service serve {port} --flood 60000000\"\nport = \"%0\"\n\
+         [services.calm]\ncommand = \"%service serve {port}\"\nport = \"%1\"",
+    );
+    sandbox.run(&["up", "--detach"]).success();
+    let bytes: u64 = std::fs::read_dir(sandbox.state().join("instances"))
+        .unwrap()
+        .flatten()
+        .flat_map(|dir| std::fs::read_dir(dir.path().join("logs")).unwrap())
+        .map(|file| file.unwrap().metadata().unwrap().len())
+        .sum();
+    assert!(bytes < 20_000_000, "{bytes} bytes of logs");
+    let out = sandbox.run(&["logs", "flood", "-n", "50"]).success().out();
+    assert!(
+        out.contains('\u{fffd}') && !out.contains('\x1b'),
+        "escape sequences in a pipe"
+    );
+}
+
+#[test]
+fn a_partial_line_is_shown() {
+    let sandbox =
+        Sandbox::new().manifest("[services.a]\ncommand = \"printf 'no newline'; sleep 600\"");
+    sandbox.run(&["up", "--detach"]).success();
+    until("it is shown", || {
+        sandbox.run(&["logs"]).out().contains("a │ no newline")
+    });
+}

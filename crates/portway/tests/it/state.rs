@@ -1,0 +1,131 @@
+//! Portway's own state: where it lies, who may read it, and what happens when it cannot be used.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::sandbox::Sandbox;
+
+fn one() -> Sandbox {
+    Sandbox::new().manifest("[services.a]\ncommand = \"%service serve {port}\"\nport = \"%0-%9\"")
+}
+
+#[test]
+fn state_is_the_owners_alone() {
+    let sandbox = one();
+    sandbox.run(&["up", "--detach"]).success();
+    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&sandbox.state()), 0o700);
+    for instance in fs::read_dir(sandbox.state().join("instances")).unwrap() {
+        let dir = instance.unwrap().path();
+        assert_eq!(mode(&dir), 0o700);
+        assert_eq!(mode(&dir.join("control.sock")), 0o600);
+        assert_eq!(mode(&dir.join("logs/a.ndjson")), 0o600);
+    }
+    // The home itself stays as it was.
+    assert_eq!(fs::read_dir(sandbox.path("home")).unwrap().count(), 0);
+}
+
+#[test]
+fn the_control_socket_speaks_plain_http() {
+    let sandbox = one();
+    sandbox.run(&["up", "--detach"]).success();
+    let instance = fs::read_dir(sandbox.state().join("instances"))
+        .unwrap()
+        .next()
+        .unwrap();
+    let socket = instance.unwrap().path().join("control.sock");
+    let mut curl = sandbox.command("curl");
+    curl.args(["-s", "--unix-socket"])
+        .arg(&socket)
+        .arg("http://portway/v1/status");
+    let status = sandbox.end(curl).success().json();
+    assert_eq!(status["services"][0]["state"], "ready");
+    let mut curl = sandbox.command("curl");
+    curl.args(["-s", "--unix-socket"]).arg(&socket);
+    curl.args([
+        "-H",
+        "content-type: application/json",
+        "-d",
+        "{\"services\":[\"x\"]}",
+    ]);
+    curl.arg("http://portway/v1/restart");
+    let answer = sandbox.end(curl).success().json();
+    assert_eq!(answer["error"]["code"], "unknown_service");
+}
+
+#[test]
+fn a_very_long_state_path_works() {
+    let sandbox = one();
+    let long = sandbox.path(&"long".repeat(40));
+    let run = |arguments: &[&str]| {
+        let mut command = sandbox.portway(arguments);
+        command.env("XDG_STATE_HOME", &long);
+        sandbox.end(command)
+    };
+    run(&["up", "--detach"]).success();
+    run(&["ps"]).success().out_has("ready");
+    run(&["down"]).success();
+}
+
+#[test]
+fn a_registry_that_cannot_be_used_is_named_and_left_alone() {
+    let sandbox = one();
+    sandbox.run(&["detect"]).success();
+    let file = sandbox.state().join("registry.db");
+    fs::write(
+        &file,
+        "this is no database, only a sentence that is long enough",
+    )
+    .unwrap();
+    for suffix in ["-wal", "-shm"] {
+        let _ = fs::remove_file(sandbox.state().join(format!("registry.db{suffix}")));
+    }
+    sandbox
+        .run(&["up"])
+        .code(1)
+        .err_has("registry.db` is damaged")
+        .err_has("mv ");
+    assert!(
+        fs::read_to_string(&file)
+            .unwrap()
+            .starts_with("this is no database")
+    );
+    let json = sandbox.run(&["ps", "--json"]).code(1).json();
+    assert_eq!(json["error"]["code"], "state");
+}
+
+#[test]
+fn a_state_directory_that_cannot_be_made_is_named() {
+    let sandbox = one();
+    fs::write(sandbox.path("state/portway"), "").unwrap();
+    sandbox
+        .run(&["detect"])
+        .code(1)
+        .err_has("state/portway")
+        .err_has("XDG_STATE_HOME");
+    assert!(!sandbox.project().join(".ports.json").exists());
+    let mut command = sandbox.portway(&["detect"]);
+    command.env_remove("XDG_STATE_HOME").env_remove("HOME");
+    sandbox.end(command).code(1).err_has("HOME is not set");
+}
+
+#[test]
+fn a_full_disk_is_an_error_that_names_the_file() {
+    let sandbox = one();
+    // A state directory on a file system with no room, in a mount namespace of the test's own.
+    let state = sandbox.path("state");
+    let script = format!(
+        "mount -t tmpfs -o size=64k none '{}' && dd if=/dev/zero of='{}/fill' bs=1k count=60 2>/dev/null; exec '{}' detect",
+        state.display(),
+        state.display(),
+        env!("CARGO_BIN_EXE_portway"),
+    );
+    let mut command = sandbox.command("unshare");
+    command.args(["--map-root-user", "--mount", "sh", "-c", &script]);
+    sandbox
+        .end(command)
+        .code(1)
+        .err_has("registry.db")
+        .err_has("full");
+    assert!(!sandbox.project().join(".ports.json").exists());
+}

@@ -1,0 +1,375 @@
+//! `portway up` and its companions: start, find again, restart, stop.
+
+use std::thread;
+
+use serde_json::Value;
+
+use crate::sandbox::{Sandbox, get, until};
+
+const TWO: &str = "
+    [project]
+    name = \"jobi\"
+    [services.backend]
+    command = \"%service serve {port} --delay 50\"
+    port = \"%0-%9\"
+    ready = { http = \"/health\" }
+    [services.frontend]
+    command = \"%service serve $PORT --host $HOST\"
+    port = \"%10-%19\"
+    after = [\"backend\"]
+";
+
+fn two() -> Sandbox {
+    Sandbox::new().manifest(TWO)
+}
+
+fn service<'a>(status: &'a Value, name: &str) -> &'a Value {
+    let services = status["services"].as_array().unwrap();
+    services.iter().find(|one| one["name"] == name).unwrap()
+}
+
+#[test]
+fn both_services_run_on_their_ports() {
+    let sandbox = two();
+    let status = sandbox.run(&["up", "--detach", "--json"]).success().json();
+    assert_eq!(status["state"], "ready");
+    for (index, name) in [(0, "backend"), (10, "frontend")] {
+        let port = sandbox.port(index);
+        assert_eq!(service(&status, name)["ports"][0]["port"], port);
+        // The placeholder in one command and the variables in the other led to the same place.
+        assert_eq!(get(port, "/env/PORT").unwrap(), port.to_string());
+        assert_eq!(get(port, "/env/HOST").unwrap(), "127.0.0.1");
+        let pid = service(&status, name)["pid"].to_string();
+        assert_eq!(get(port, "/").unwrap(), pid);
+    }
+}
+
+#[test]
+fn the_foreground_prints_urls_and_follows_logs() {
+    let sandbox = Sandbox::new().manifest(
+        "[services.backend]\ncommand = \"%service serve {port} --print hello\"\nport = \"%0-%9\"",
+    );
+    let mut up = sandbox.spawn(&["up"]);
+    let url = sandbox.fill("http://localhost:%0");
+    up.until_printed(&url);
+    up.until_printed("backend │ hello");
+    up.signal(rustix::process::Signal::INT);
+    assert_eq!(up.end(), 130);
+    sandbox.until_empty();
+}
+
+#[test]
+fn output_that_is_piped_has_no_escape_sequences() {
+    let sandbox = two();
+    let mut up = sandbox.spawn(&["up"]);
+    up.until_printed("frontend  ready");
+    assert!(!up.printed().contains('\x1b'), "{}", up.printed());
+    up.signal(rustix::process::Signal::TERM);
+    assert_eq!(up.end(), 143);
+}
+
+#[test]
+fn a_second_up_finds_the_first() {
+    let sandbox = two();
+    let first = sandbox.run(&["up", "--detach", "--json"]).success().json();
+    for arguments in [&["up", "--json"][..], &["up", "--detach", "--json"]] {
+        let again = sandbox.run(arguments).success().json();
+        for name in ["backend", "frontend"] {
+            for key in ["pid", "url"] {
+                assert_eq!(service(&again, name)[key], service(&first, name)[key]);
+            }
+        }
+    }
+}
+
+#[test]
+fn many_ups_at_once_make_one_instance() {
+    let sandbox = two();
+    let pids: Vec<Value> = thread::scope(|scope| {
+        let ups: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| sandbox.run(&["up", "--detach", "--json"]).success().json()))
+            .collect();
+        let ends = ups.into_iter().map(|up| up.join().unwrap());
+        ends.map(|status| service(&status, "backend")["pid"].clone())
+            .collect()
+    });
+    assert!(pids.iter().all(|pid| *pid == pids[0]), "{pids:?}");
+}
+
+#[test]
+fn a_restarted_service_keeps_its_port_and_the_others_run_on() {
+    let sandbox = two();
+    let before = sandbox.run(&["up", "--detach", "--json"]).success().json();
+    sandbox.run(&["restart", "backend"]).success();
+    let after = sandbox.status();
+    assert_eq!(
+        service(&after, "backend")["ports"],
+        service(&before, "backend")["ports"]
+    );
+    assert_ne!(
+        service(&after, "backend")["pid"],
+        service(&before, "backend")["pid"]
+    );
+    assert_eq!(
+        service(&after, "frontend")["pid"],
+        service(&before, "frontend")["pid"]
+    );
+}
+
+#[test]
+fn down_and_up_at_once_keep_every_port() {
+    let sandbox = two();
+    for _ in 0..3 {
+        sandbox.run(&["up", "--detach"]).success();
+        for index in [0, 10] {
+            // The server hangs up first: its side goes into TIME_WAIT.
+            get(sandbox.port(index), "/").unwrap();
+        }
+        sandbox.run(&["down"]).success();
+        assert!(sandbox.processes().is_empty());
+        let json = sandbox.ports_json();
+        assert_eq!(json["backend_port"], sandbox.port(0));
+        assert_eq!(json["frontend_port"], sandbox.port(10));
+    }
+    sandbox
+        .run(&["down"])
+        .success()
+        .err_has("nothing of this checkout runs");
+}
+
+#[test]
+fn services_start_one_after_the_other() {
+    let sandbox = two();
+    sandbox.run(&["up", "--detach"]).success();
+    let logs = sandbox.run(&["logs", "--json"]).success().out();
+    let ready = logs.find("is ready at").unwrap();
+    let records: Vec<Value> = logs
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
+    assert_eq!(records[0]["service"], "backend");
+    assert!(ready > 0);
+    let first = records
+        .iter()
+        .find(|r| r["text"].as_str().unwrap().contains("is ready"));
+    assert_eq!(first.unwrap()["service"], "backend");
+}
+
+#[test]
+fn one_service_comes_with_those_it_needs_and_no_others() {
+    let sandbox = two();
+    let status = sandbox
+        .run(&["up", "--detach", "--json", "backend"])
+        .success()
+        .json();
+    assert_eq!(service(&status, "backend")["state"], "ready");
+    assert_eq!(service(&status, "frontend")["state"], "stopped");
+    // Its port is its own all the same.
+    assert!(portway_ports::Hold::acquire(sandbox.port(10)).is_err());
+    let status = sandbox.run(&["up", "--json", "frontend"]).success().json();
+    assert_eq!(service(&status, "frontend")["state"], "ready");
+    sandbox.run(&["down", "frontend"]).success();
+    assert_eq!(service(&sandbox.status(), "frontend")["state"], "stopped");
+    assert_eq!(service(&sandbox.status(), "backend")["state"], "ready");
+    sandbox
+        .run(&["up", "fronted"])
+        .code(2)
+        .err_has("there is no service `fronted`")
+        .err_has("did you mean `frontend`?");
+}
+
+#[test]
+fn an_optional_service_takes_part_until_it_is_taken_back() {
+    let sandbox = Sandbox::new().manifest(
+        "[services.backend]\ncommand = \"%service serve {port}\"\nport = \"%0-%9\"\n\
+         [services.redis]\noptional = true\ncommand = \"%service serve {port}\"\nport = \"%20-%29\"",
+    );
+    sandbox.run(&["detect"]).success();
+    assert!(sandbox.ports_json().get("redis_port").is_none());
+    sandbox
+        .run(&["up", "redis"])
+        .code(2)
+        .err_has("--with redis");
+    sandbox
+        .run(&["up", "--detach", "--with", "redis"])
+        .success();
+    let url = sandbox.fill("redis://localhost:%20");
+    assert_eq!(get(sandbox.port(0), "/env/REDIS_URL").unwrap(), url);
+    assert_eq!(sandbox.ports_json()["redis_url"], url);
+    sandbox.run(&["down"]).success();
+    sandbox.run(&["up", "--detach"]).success();
+    assert_eq!(sandbox.ports_json()["redis_port"], sandbox.port(20));
+    sandbox.run(&["down"]).success();
+    sandbox.run(&["detect", "--without", "redis"]).success();
+    assert!(sandbox.ports_json().get("redis_port").is_none());
+}
+
+#[test]
+fn wait_returns_when_services_are_ready() {
+    let sandbox = two();
+    sandbox
+        .run(&["wait", "--timeout", "100ms"])
+        .code(124)
+        .err_has("does not run");
+    let mut up = sandbox.spawn(&["up"]);
+    let status = sandbox.run(&["wait", "--json"]).success().json();
+    assert_eq!(status["state"], "ready");
+    sandbox
+        .run(&["wait", "backend", "--timeout", "10s"])
+        .success();
+    up.signal(rustix::process::Signal::TERM);
+    up.end();
+    let sandbox = Sandbox::new()
+        .manifest("[services.a]\ncommand = \"sleep 600\"\nport = \"%0\"\nready = { tcp = true }");
+    let _up = sandbox.spawn(&["up"]);
+    sandbox.run(&["wait", "--timeout", "300ms"]).code(124);
+}
+
+#[test]
+fn a_service_that_fails_at_the_start_ends_the_start() {
+    let sandbox = Sandbox::new().manifest(
+        "[services.good]\ncommand = \"%service serve {port}\"\nport = \"%0\"\n\
+         [services.bad]\ncommand = \"%service serve {port} --print 'no such table' --fail 3\"\n\
+         port = \"%1\"\nrestart = \"never\"",
+    );
+    for arguments in [&["up"][..], &["up", "--detach"]] {
+        sandbox
+            .run(arguments)
+            .code(5)
+            .err_has("`bad` ended with code 3")
+            .err_has("portway logs bad");
+        assert!(sandbox.processes().is_empty());
+    }
+    let json = sandbox.run(&["up", "--detach", "--json"]).code(5).json();
+    assert_eq!(json["error"]["code"], "service_failed");
+    sandbox
+        .run(&["logs", "bad"])
+        .success()
+        .out_has("no such table");
+}
+
+#[test]
+fn a_program_that_is_missing_has_its_own_code() {
+    let sandbox = Sandbox::new().manifest(
+        "[services.a]\ncommand = \"no-such-program\"\nrestart = \"never\"\nport = \"%0\"",
+    );
+    sandbox
+        .run(&["up"])
+        .code(3)
+        .err_has("a program was not found");
+    let sandbox = Sandbox::new().manifest("[services.a]\ncommand = \"true\"\ndir = \"nowhere\"");
+    sandbox
+        .run(&["up"])
+        .code(5)
+        .err_has("nowhere` does not exist");
+}
+
+#[test]
+fn a_crash_is_followed_by_a_restart_on_the_same_port() {
+    let sandbox = two();
+    sandbox.run(&["up", "--detach"]).success();
+    let port = sandbox.port(0);
+    let first = get(port, "/").unwrap();
+    get(port, "/exit/7");
+    until("it serves again", || {
+        get(port, "/").is_some_and(|pid| pid != first)
+    });
+    until("it is ready again", || {
+        service(&sandbox.status(), "backend")["state"] == "ready"
+    });
+    assert_eq!(service(&sandbox.status(), "backend")["restarts"], 1);
+}
+
+#[test]
+fn failures_at_the_start_are_got_over() {
+    let sandbox = Sandbox::new().manifest(
+        "[services.a]\ncommand = \"%service serve {port} --print trying --fail-until starts 2\"\nport = \"%0\"\n\
+         [services.b]\ncommand = \"%service serve {port}\"\nport = \"%1\"",
+    );
+    // Two failures are got over.
+    sandbox.run(&["up", "--detach"]).success();
+    assert_eq!(service(&sandbox.status(), "a")["restarts"], 2);
+}
+
+#[test]
+fn one_shot_services_come_first() {
+    let sandbox = Sandbox::new().manifest(
+        "[services.migrate]\ncommand = \"sleep 0.1 && touch migrated\"\n\
+         [services.api]\ncommand = \"test -f migrated && exec %service serve {port}\"\n\
+         port = \"%0\"\nafter = { migrate = \"completed\" }",
+    );
+    let status = sandbox.run(&["up", "--detach", "--json"]).success().json();
+    assert_eq!(service(&status, "migrate")["state"], "completed");
+    assert_eq!(service(&status, "api")["state"], "ready");
+}
+
+#[test]
+fn readiness_may_be_a_command_or_a_line_of_the_log() {
+    let sandbox = Sandbox::new().manifest(
+        "[services.a]\ncommand = \"%service serve {port} --print 'Listening on it'\"\nport = \"%0\"\n\
+         ready = { log = \"Listening on\" }\n\
+         [services.b]\ncommand = \"sleep 0.2; touch ready; %service serve {port}\"\nport = \"%1\"\n\
+         ready = { exec = \"test -f ready\" }\n\
+         [services.c]\ncommand = \"echo working; sleep 600\"\nready = { log = \"^work\" }\n\
+         [services.d]\ncommand = \"%service serve {port}\"\nport = \"%2\"\nready = { tcp = true }",
+    );
+    let status = sandbox.run(&["up", "--detach", "--json"]).success().json();
+    assert_eq!(status["state"], "ready");
+}
+
+#[test]
+fn a_service_that_never_listens_fails_and_is_told_where_it_does() {
+    let elsewhere = "[services.a]\ncommand = \"%service serve %5\"\nport = \"%0\"\n\
+                     ready = { tcp = true, timeout = \"4s\" }";
+    let sandbox = Sandbox::new().manifest(elsewhere);
+    let words = sandbox.fill("listens on port %5 and not on its own port %0");
+    sandbox
+        .run(&["up"])
+        .code(5)
+        .err_has("does not listen on its port after 4s")
+        .err_has(&words);
+}
+
+#[test]
+fn a_service_that_stops_answering_is_restarted() {
+    let sandbox = Sandbox::new().manifest(
+        "[services.a]\ncommand = \"%service serve {port} --unhealthy-file sick\"\nport = \"%0\"\n\
+         liveness = { http = \"/health\", interval = \"20ms\", failures = 2 }",
+    );
+    sandbox.run(&["up", "--detach"]).success();
+    let first = get(sandbox.port(0), "/").unwrap();
+    sandbox.write("sick", "");
+    until("it is ended", || {
+        get(sandbox.port(0), "/").is_none_or(|pid| pid != first)
+    });
+    std::fs::remove_file(sandbox.project().join("sick")).unwrap();
+    until("it is ready again", || {
+        service(&sandbox.status(), "a")["state"] == "ready"
+    });
+    assert!(service(&sandbox.status(), "a")["restarts"].as_u64() >= Some(1));
+}
+
+#[test]
+fn ps_lists_what_runs_and_what_is_kept() {
+    let sandbox = two();
+    sandbox
+        .run(&["ps"])
+        .success()
+        .err_has("there is no instance yet");
+    sandbox.run(&["up", "--detach"]).success();
+    let list = sandbox.run(&["ps", "--json"]).success().json();
+    assert_eq!(list[0]["name"], "jobi");
+    assert_eq!(list[0]["state"], "ready");
+    assert_eq!(
+        list[0]["directory"],
+        sandbox.project().display().to_string()
+    );
+    assert!(list[0]["since"].is_u64() && list[0]["pid"].is_u64());
+    let ran = sandbox.run(&["ps"]).success().out_has("jobi  ready  for ");
+    let ran = ran.out_has(&sandbox.fill("http://localhost:%10"));
+    assert!(ran.out().contains("~/project"));
+    sandbox.run(&["down"]).success();
+    let list = sandbox.run(&["ps", "--json"]).success().json();
+    assert_eq!(list[0]["state"], "stopped");
+    assert_eq!(list[0]["services"][0]["ports"][0]["port"], sandbox.port(0));
+}

@@ -1,0 +1,193 @@
+//! `portway env`, `exec`, `port` and `url`: one wiring for everybody.
+
+use std::net::TcpListener;
+
+use crate::sandbox::{Sandbox, get, until};
+
+const TWO: &str = "
+    [project]
+    name = \"jobi\"
+    [services.backend]
+    command = \"%service serve {port}\"
+    port = \"%0-%9\"
+    [services.frontend]
+    command = \"%service serve {port}\"
+    port = \"%10-%19\"
+    env = { API = \"{backend.url}/v1\" }
+";
+
+fn two() -> Sandbox {
+    Sandbox::new().manifest(TWO)
+}
+
+#[test]
+fn env_is_the_same_before_during_and_after() {
+    let sandbox = two();
+    let env = || sandbox.run(&["env"]).success().out();
+    let before = env();
+    assert!(before.contains(&sandbox.fill("export BACKEND_URL='http://localhost:%0'\n")));
+    sandbox.run(&["up", "--detach"]).success();
+    assert_eq!(env(), before);
+    // What the services have is what it prints.
+    let json = sandbox.run(&["env", "--json"]).success().json();
+    for (name, value) in json.as_object().unwrap() {
+        for index in [0, 10] {
+            let told = get(sandbox.port(index), &format!("/env/{name}")).unwrap();
+            assert_eq!(told, value.as_str().unwrap(), "{name}");
+        }
+    }
+    sandbox.run(&["down"]).success();
+    assert_eq!(env(), before);
+}
+
+#[test]
+fn env_has_three_formats() {
+    let sandbox = two();
+    let url = sandbox.fill("http://localhost:%0");
+    sandbox
+        .run(&["env", "--format", "dotenv"])
+        .success()
+        .out_has(&format!("BACKEND_URL={url}\n"));
+    let json = sandbox.run(&["env", "--format", "json"]).success().json();
+    assert_eq!(json["BACKEND_URL"], url);
+    assert_eq!(json["VITE_BACKEND_URL"], url);
+    let own = sandbox.run(&["env", "frontend", "--json"]).success().json();
+    assert_eq!(own["API"], format!("{url}/v1"));
+    assert_eq!(own["PORT"], sandbox.port(10).to_string());
+    // A shell takes it.
+    let mut shell = sandbox.command("sh");
+    let portway = env!("CARGO_BIN_EXE_portway");
+    shell.args([
+        "-c",
+        &format!("eval \"$({portway} env)\"; echo $FRONTEND_PORT"),
+    ]);
+    let expected = format!("{}\n", sandbox.port(10));
+    assert_eq!(sandbox.end(shell).success().out(), expected);
+}
+
+#[test]
+fn cors_origins_are_exact_and_local() {
+    let sandbox = two();
+    let json = sandbox.run(&["env", "--json"]).success().json();
+    let origins = json["CORS_ORIGINS"].as_str().unwrap();
+    let expected = sandbox.fill(
+        "http://localhost:%10,http://127.0.0.1:%10,http://localhost:5173,\
+         http://127.0.0.1:5173,http://localhost:3000,http://127.0.0.1:3000",
+    );
+    assert_eq!(origins, expected);
+}
+
+#[test]
+fn port_and_url_print_one_value() {
+    let sandbox = two();
+    let expected = format!("{}\n", sandbox.port(0));
+    assert_eq!(sandbox.run(&["port", "backend"]).success().out(), expected);
+    let expected = sandbox.fill("http://localhost:%10\n");
+    assert_eq!(sandbox.run(&["url", "frontend"]).success().out(), expected);
+    sandbox
+        .run(&["port", "bakend"])
+        .code(2)
+        .err_has("did you mean `backend`?");
+    let sandbox = Sandbox::new().manifest(
+        "[services.a]\ncommand = \"x\"\nports = { http = \"%0\", metrics = \"%1\" }\n\
+         [services.worker]\ncommand = \"x\"",
+    );
+    let expected = format!("{}\n", sandbox.port(1));
+    assert_eq!(
+        sandbox.run(&["port", "a.metrics"]).success().out(),
+        expected
+    );
+    sandbox
+        .run(&["port", "worker"])
+        .code(2)
+        .err_has("has no port");
+}
+
+#[test]
+fn exec_passes_the_wiring_and_the_exit_code() {
+    let sandbox = two();
+    let url = sandbox.fill("http://localhost:%0\n");
+    let show = ["exec", "--", "sh", "-c", "echo $BACKEND_URL"];
+    assert_eq!(sandbox.run(&show).success().out(), url);
+    let own = [
+        "exec",
+        "--service",
+        "frontend",
+        "--",
+        "sh",
+        "-c",
+        "echo $PORT",
+    ];
+    let port = format!("{}\n", sandbox.port(10));
+    assert_eq!(sandbox.run(&own).success().out(), port);
+    sandbox.run(&["exec", "--", "sh", "-c", "exit 42"]).code(42);
+    sandbox
+        .run(&["exec", "--", "sh", "-c", "kill -9 $$"])
+        .code(137);
+    sandbox
+        .run(&["exec", "--", "no-such-program"])
+        .code(3)
+        .err_has("no-such-program");
+}
+
+#[test]
+fn exec_keeps_the_ports_while_its_command_runs() {
+    let sandbox = two();
+    let mut exec = sandbox.spawn(&["exec", "--", "sh", "-c", "echo running; sleep 600"]);
+    exec.until_printed("running");
+    // Held, and leased: another checkout passes by.
+    assert!(
+        TcpListener::bind(("127.0.0.1", sandbox.port(0))).is_ok(),
+        "soft, for its command"
+    );
+    let other = sandbox.path("other");
+    std::fs::create_dir(&other).unwrap();
+    std::fs::copy(
+        sandbox.project().join("portway.toml"),
+        other.join("portway.toml"),
+    )
+    .unwrap();
+    let other = other.display().to_string();
+    let port = sandbox
+        .run(&["-C", &other, "port", "backend"])
+        .success()
+        .out();
+    assert_eq!(port, format!("{}\n", sandbox.port(1)));
+    // The same checkout comes up on them beside it.
+    sandbox.run(&["up", "--detach"]).success();
+    assert_eq!(sandbox.ports_json()["backend_port"], sandbox.port(0));
+    assert!(get(sandbox.port(0), "/").is_some());
+    exec.signal(rustix::process::Signal::TERM);
+    assert_eq!(exec.end(), 143);
+    until("its shell's child is gone", || {
+        sandbox
+            .processes()
+            .values()
+            .all(|command| !command.starts_with("sleep"))
+    });
+}
+
+#[test]
+fn variables_from_files_arrive_and_do_not_win_over_the_wiring() {
+    let sandbox = Sandbox::new()
+        .manifest(
+            "[services.backend]\ncommand = \"%service serve {port}\"\nport = \"%0-%9\"\n\
+             dir = \"api\"\nenv_file = [\".env\", \".env.local\"]\nenv = { LEVEL = \"manifest\" }",
+        )
+        .file(
+            "api/.env",
+            "SECRET=$2b$10$x\nBACKEND_URL=http://localhost:1\nLEVEL=file\nA=1\n",
+        )
+        .file("api/.env.local", "A=2\n");
+    let json = sandbox.run(&["env", "backend", "--json"]).success().json();
+    assert_eq!(json["SECRET"], "$2b$10$x");
+    assert_eq!(json["BACKEND_URL"], sandbox.fill("http://localhost:%0"));
+    assert_eq!(json["LEVEL"], "manifest");
+    assert_eq!(json["A"], "2");
+    sandbox.write("api/.env", "nonsense");
+    sandbox
+        .run(&["env"])
+        .code(2)
+        .err_has(".env:1")
+        .err_has("no `NAME=value`");
+}

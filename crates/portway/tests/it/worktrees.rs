@@ -1,0 +1,170 @@
+//! Several instances at once: worktrees, clones, copies.
+
+use std::fs;
+use std::process::Command;
+
+use crate::sandbox::{Sandbox, get};
+
+const TWO: &str = "
+    [project]
+    name = \"jobi\"
+    [services.backend]
+    command = \"%service serve {port}\"
+    port = \"%0-%9\"
+    [services.frontend]
+    command = \"%service serve {port}\"
+    port = \"%10-%19\"
+";
+
+/// A repository with the manifest committed.
+fn repository() -> Sandbox {
+    let sandbox = Sandbox::new().manifest(TWO);
+    let project = sandbox.project().to_owned();
+    sandbox.git(&project, &["init", "-q"]);
+    sandbox.git(&project, &["add", "."]);
+    sandbox.git(&project, &["commit", "-qm", "first"]);
+    sandbox
+}
+
+fn add_worktree(sandbox: &Sandbox, name: &str, branch: &str) -> String {
+    let dir = sandbox.path(name).display().to_string();
+    sandbox.git(
+        sandbox.project(),
+        &["worktree", "add", "-q", "-b", branch, &dir],
+    );
+    dir
+}
+
+fn backend(sandbox: &Sandbox, dir: &str) -> u64 {
+    let out = sandbox.run(&["-C", dir, "port", "backend"]).success().out();
+    out.trim().parse().unwrap()
+}
+
+#[test]
+fn the_main_checkout_keeps_the_preferred_ports() {
+    let sandbox = repository();
+    let worktree = add_worktree(&sandbox, "w", "feature/auth");
+    // Although the worktree is the first to ask.
+    let other = backend(&sandbox, &worktree);
+    assert_eq!(other, u64::from(sandbox.port(1)));
+    let words = sandbox.fill("preferred %0 is left to the main checkout");
+    sandbox
+        .run(&["-C", &worktree, "detect"])
+        .success()
+        .out_has(&words);
+    assert_eq!(backend(&sandbox, "."), u64::from(sandbox.port(0)));
+}
+
+#[test]
+fn worktrees_get_the_same_ports_again() {
+    let sandbox = repository();
+    let first = add_worktree(&sandbox, "a", "a");
+    let second = add_worktree(&sandbox, "b", "b");
+    let before = [backend(&sandbox, &first), backend(&sandbox, &second)];
+    assert_ne!(before[0], before[1]);
+    // In the other order, after runs, and with the main checkout up.
+    sandbox.run(&["up", "--detach"]).success();
+    assert_eq!(backend(&sandbox, &second), before[1]);
+    sandbox.run(&["-C", &first, "up", "--detach"]).success();
+    sandbox.run(&["-C", &first, "down"]).success();
+    assert_eq!(backend(&sandbox, &first), before[0]);
+}
+
+#[test]
+fn instances_run_side_by_side_and_ps_lists_them_all() {
+    let sandbox = repository();
+    let worktree = add_worktree(&sandbox, "w", "fix/login");
+    let clone = sandbox.path("clone").display().to_string();
+    sandbox.git(&sandbox.path("."), &["clone", "-q", "project", "clone"]);
+    for dir in [".", &worktree, &clone] {
+        sandbox.run(&["-C", dir, "up", "--detach"]).success();
+    }
+    let list = sandbox.run(&["ps", "--json"]).success().json();
+    let list = list.as_array().unwrap();
+    assert_eq!(list.len(), 3);
+    let mut names: Vec<_> = list
+        .iter()
+        .map(|one| one["name"].as_str().unwrap())
+        .collect();
+    names.sort_unstable();
+    assert_eq!(names[0], "fix-login.jobi");
+    assert_eq!(names[1], "jobi");
+    assert!(names[2].starts_with("jobi-"), "{names:?}");
+    for one in list {
+        assert_eq!(one["state"], "ready");
+        let port = one["services"][0]["ports"][0]["port"].as_u64().unwrap();
+        let served = get(port as u16, "/env/PORTWAY_INSTANCE").unwrap();
+        assert_eq!(served, one["name"].as_str().unwrap());
+    }
+    let out = sandbox.run(&["ps"]).success().out();
+    assert!(out.contains("fix/login") && out.contains("main"), "{out}");
+    // Stopping one leaves the others alone.
+    sandbox.run(&["-C", &worktree, "down"]).success();
+    let list = sandbox.run(&["ps", "--json"]).success().json();
+    let ready = list
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["state"] == "ready");
+    assert_eq!(ready.count(), 2);
+    sandbox.run(&["-C", &clone, "down"]).success();
+}
+
+#[test]
+fn a_copy_with_its_ports_file_forces_nothing() {
+    let sandbox = repository();
+    sandbox.run(&["up", "--detach"]).success();
+    let copy = sandbox.path("copy");
+    let copied = Command::new("cp")
+        .arg("-r")
+        .arg(sandbox.project())
+        .arg(&copy)
+        .status();
+    assert!(copied.unwrap().success());
+    let copy = copy.display().to_string();
+    sandbox.run(&["-C", &copy, "up", "--detach"]).success();
+    assert_eq!(backend(&sandbox, "."), u64::from(sandbox.port(0)));
+    assert_eq!(backend(&sandbox, &copy), u64::from(sandbox.port(1)));
+}
+
+#[test]
+fn ports_of_a_removed_worktree_are_given_out_again() {
+    let sandbox =
+        Sandbox::new().manifest("[services.backend]\ncommand = \"x {port}\"\nport = \"%0-%1\"");
+    let project = sandbox.project().to_owned();
+    sandbox.git(&project, &["init", "-q"]);
+    sandbox.git(&project, &["add", "."]);
+    sandbox.git(&project, &["commit", "-qm", "first"]);
+    let first = add_worktree(&sandbox, "a", "a");
+    assert_eq!(backend(&sandbox, &first), u64::from(sandbox.port(1)));
+    fs::remove_dir_all(&first).unwrap();
+    let second = add_worktree(&sandbox, "b", "b");
+    assert_eq!(backend(&sandbox, &second), u64::from(sandbox.port(1)));
+}
+
+#[test]
+fn a_kept_lease_gives_way_when_a_range_runs_out() {
+    let sandbox = Sandbox::new()
+        .manifest("[services.backend]\ncommand = \"%service serve {port}\"\nport = \"%0-%1\"");
+    for name in ["a", "b", "c"] {
+        let dir = sandbox.path(name);
+        fs::create_dir(&dir).unwrap();
+        fs::copy(
+            sandbox.project().join("portway.toml"),
+            dir.join("portway.toml"),
+        )
+        .unwrap();
+    }
+    let dir = |name: &str| sandbox.path(name).display().to_string();
+    assert_eq!(backend(&sandbox, &dir("a")), u64::from(sandbox.port(0)));
+    assert_eq!(backend(&sandbox, &dir("b")), u64::from(sandbox.port(1)));
+    sandbox.run(&["-C", &dir("b"), "up", "--detach"]).success();
+    // `a` does not run, so its port is given out; `b` runs, so its port is not.
+    assert_eq!(backend(&sandbox, &dir("c")), u64::from(sandbox.port(0)));
+    sandbox.run(&["-C", &dir("c"), "up", "--detach"]).success();
+    let ran = sandbox.run(&["-C", &dir("a"), "detect"]).code(4);
+    ran.err_has(&sandbox.fill("taken by c: %0; b: %1"));
+    for name in ["b", "c"] {
+        sandbox.run(&["-C", &dir(name), "down"]).success();
+    }
+}

@@ -1,0 +1,80 @@
+//! What the tests need beside Rust, Node and Python, installed through the ordinary clients.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::steps::{root, run};
+
+/// A program of the tests and the Debian package that has it.
+const PROGRAMS: [(&str, &str); 3] = [
+    ("redis-server", "redis-server"),
+    ("chromium", "chromium"),
+    ("git", "git"),
+];
+
+/// Sets up everything; says beforehand what it installs.
+pub(crate) fn all() -> Result<(), String> {
+    for program in ["node", "npm", "python3"] {
+        if !is_there(program) {
+            return Err(format!(
+                "`{program}` is missing; the tests need Node 20 and Python 3.11"
+            ));
+        }
+    }
+    packages()?;
+    let browser = root().join("tests/browser");
+    println!("== npm packages of the browser tests");
+    run(Command::new("npm")
+        .args(["ci", "--no-audit", "--no-fund", "--prefix"])
+        .arg(browser))
+}
+
+/// Installs the Debian packages whose programs are missing.
+fn packages() -> Result<(), String> {
+    let missing: Vec<&str> = PROGRAMS
+        .iter()
+        .filter(|(program, _)| !is_there(program))
+        .map(|(_, package)| *package)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let install = format!(
+        "apt-get install -y --no-install-recommends {}",
+        missing.join(" ")
+    );
+    if !is_there("apt-get") {
+        return Err(format!(
+            "these programs are missing: {}",
+            missing.join(", ")
+        ));
+    }
+    println!("== missing, and installed now: {install}");
+    let mut prefix: Vec<&str> = Vec::new();
+    if !is_root() {
+        prefix.push("sudo");
+    }
+    for words in ["apt-get update -q", &install] {
+        let mut words = prefix.iter().copied().chain(words.split(' '));
+        let Some(program) = words.next() else {
+            continue;
+        };
+        run(Command::new(program)
+            .args(words)
+            .env("DEBIAN_FRONTEND", "noninteractive"))?;
+    }
+    Ok(())
+}
+
+fn is_there(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
+}
+
+/// Whether this user may install packages: the owner of this very process's files in `/proc`.
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    Path::new("/proc/self")
+        .metadata()
+        .is_ok_and(|own| own.uid() == 0)
+}
