@@ -15,7 +15,7 @@ use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use super::{Message, Report};
+use super::handle::{Message, Report};
 use crate::keeper::{Exit, Keeper, KeeperEvent, Start, Streams};
 use crate::logs::{LineCutter, LogStore};
 use crate::probe::{self, Question};

@@ -1,0 +1,224 @@
+//! Whether the parts of a manifest fit together.
+
+use indexmap::{IndexMap, IndexSet};
+
+use super::{PlannedPort, PlannedService, key, ports};
+use crate::kind::Kind;
+use crate::manifest::{Manifest, Problem, Service, Text};
+use crate::nearest::suggestion;
+use crate::template::{self, Property, TemplateError};
+
+/// Names become parts of host names, of variables and of keys in `.ports.json`; two that become
+/// the same there cannot stand side by side.
+pub(super) fn names(manifest: &Manifest) -> Result<(), Problem> {
+    let well_formed = |name: &str| {
+        name.starts_with(|c: char| c.is_ascii_alphabetic())
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    let mut keys: IndexMap<String, &str> = IndexMap::new();
+    for (name, service) in &manifest.services {
+        let ports = service.ports.keys().map(String::as_str);
+        for part in std::iter::once(name.as_str()).chain(ports) {
+            if !well_formed(part) {
+                return Err(
+                    Problem::at(service.command.span(), format!("`{part}` is not a name"))
+                        .help("names have letters, digits, `-` and `_`, and begin with a letter"),
+                );
+            }
+        }
+        if let Some(other) = keys.insert(key(name), name) {
+            return Err(Problem::at(
+                service.command.span(),
+                format!("`{other}` and `{name}` are the same name to programs"),
+            )
+            .help("rename one of them"));
+        }
+        if manifest.groups.contains_key(name) {
+            return Err(Problem::at(
+                service.command.span(),
+                format!("`{name}` is the name of a service and of a group"),
+            )
+            .help("rename one of them"));
+        }
+    }
+    Ok(())
+}
+
+/// A directory is written relative to the project's root and stays in it.
+pub(super) fn dir(dir: &Text) -> Result<(), Problem> {
+    let path = std::path::Path::new(dir.get_ref());
+    let inside = path.components().all(|part| {
+        matches!(
+            part,
+            std::path::Component::Normal(_) | std::path::Component::CurDir
+        )
+    });
+    if inside {
+        return Ok(());
+    }
+    Err(Problem::at(
+        dir.span(),
+        format!("the directory `{}` lies outside the project", dir.get_ref()),
+    )
+    .help("write it relative to the directory of `portway.toml`, without `..`"))
+}
+
+pub(super) fn probes(name: &str, spec: &Service, ports: &[PlannedPort]) -> Result<(), Problem> {
+    let place = spec.command.span();
+    let probes = [
+        spec.ready.as_ref().map(|ready| {
+            let kinds = [
+                ready.http.is_some(),
+                ready.tcp == Some(true),
+                ready.exec.is_some(),
+                ready.log.is_some(),
+            ];
+            let needs_port = ready.http.is_some() || ready.tcp == Some(true);
+            ("ready", kinds.to_vec(), needs_port, ready.port.as_deref())
+        }),
+        spec.liveness.as_ref().map(|live| {
+            let kinds = [
+                live.http.is_some(),
+                live.tcp == Some(true),
+                live.exec.is_some(),
+            ];
+            let needs_port = live.http.is_some() || live.tcp == Some(true);
+            ("liveness", kinds.to_vec(), needs_port, live.port.as_deref())
+        }),
+    ];
+    for (probe, kinds, needs_port, port) in probes.into_iter().flatten() {
+        if kinds.iter().filter(|&&on| on).count() != 1 {
+            return Err(Problem::at(
+                place,
+                format!("`{probe}` of `{name}` needs exactly one kind of probe"),
+            )
+            .help("write one of `http = \"/path\"`, `tcp = true`, `exec = \"command\"`"));
+        }
+        if needs_port && ports.is_empty() {
+            return Err(Problem::at(
+                place,
+                format!("`{probe}` of `{name}` asks a port, and `{name}` has none"),
+            )
+            .help("give it one: `port = \"9100-9199\"`"));
+        }
+        let known = ports.iter().filter_map(|port| port.name.as_deref());
+        if let Some(port) = port.filter(|port| !known.clone().any(|name| name == *port)) {
+            return Err(Problem::at(
+                place,
+                format!("`{probe}` of `{name}` asks the port `{port}`, which does not exist"),
+            )
+            .help(suggestion(port, known)));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a circle of services that wait for each other, and draws it.
+pub(super) fn cycles(manifest: &Manifest) -> Result<(), Problem> {
+    let mut done: IndexSet<&str> = IndexSet::new();
+    for name in manifest.services.keys() {
+        walk(manifest, name, &mut Vec::new(), &mut done)?;
+    }
+    Ok(())
+}
+
+fn walk<'a>(
+    manifest: &'a Manifest,
+    name: &'a str,
+    path: &mut Vec<&'a str>,
+    done: &mut IndexSet<&'a str>,
+) -> Result<(), Problem> {
+    if done.contains(name) {
+        return Ok(());
+    }
+    let Some(service) = manifest.services.get(name) else {
+        return Ok(());
+    };
+    path.push(name);
+    for (other, _) in &service.after.0 {
+        if let Some(start) = path.iter().position(|seen| *seen == other.get_ref()) {
+            let mut circle: Vec<String> = path[start..].iter().map(|s| format!("`{s}`")).collect();
+            circle.push(format!("`{}`", other.get_ref()));
+            return Err(Problem::at(
+                other.span(),
+                format!("services wait for each other: {}", circle.join(" → ")),
+            )
+            .help("take one `after` away"));
+        }
+        walk(manifest, other.get_ref(), path, done)?;
+    }
+    path.pop();
+    done.insert(name);
+    Ok(())
+}
+
+/// Two services whose ranges are the same single port can never both run.
+pub(super) fn forced_twice(services: &IndexMap<String, PlannedService>) -> Result<(), Problem> {
+    let mut single: IndexMap<u16, &str> = IndexMap::new();
+    for service in services.values() {
+        for port in service.ports.iter().filter(|p| p.spec.range.size() == 1) {
+            if let Some(other) = single.insert(port.spec.prefer, &service.name) {
+                return Err(Problem::at(
+                    service.spec.command.span(),
+                    format!(
+                        "`{other}` and `{}` both insist on port {}",
+                        service.name, port.spec.prefer
+                    ),
+                )
+                .help("give one of them another port or a range"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Tries every placeholder with a number, so that a slip is found before anything starts.
+pub(super) fn placeholders(manifest: &Manifest) -> Result<(), Problem> {
+    let names: Vec<&str> = manifest.services.keys().map(String::as_str).collect();
+    let ports: IndexMap<&str, Vec<PlannedPort>> = manifest
+        .services
+        .iter()
+        .map(|(name, spec)| {
+            let command = spec.command.get_ref();
+            let kind = spec.kind.unwrap_or_else(|| Kind::infer(name, command));
+            Ok((name.as_str(), ports(name, kind, spec)?))
+        })
+        .collect::<Result<_, Problem>>()?;
+    let has = |service: &str, property: Property<'_>| {
+        let ports = ports.get(service)?;
+        let there = match property {
+            Property::Name | Property::Host => true,
+            Property::Port(None) | Property::Url(None) => !ports.is_empty(),
+            Property::Port(Some(name)) | Property::Url(Some(name)) => {
+                ports.iter().any(|port| port.name.as_deref() == Some(name))
+            }
+        };
+        there.then(String::new)
+    };
+    for (name, spec) in &manifest.services {
+        let ready = spec.ready.as_ref().and_then(|ready| ready.exec.as_ref());
+        let live = spec.liveness.as_ref().and_then(|live| live.exec.as_ref());
+        let prepare = spec.prepare.as_ref().map(|prepare| &prepare.command);
+        let texts = [Some(&spec.command), prepare, ready, live];
+        for text in texts.into_iter().flatten().chain(spec.env.values()) {
+            template::expand(text.get_ref(), name, &names, has)
+                .map_err(|error| placeholder_problem(manifest, text, error))?;
+        }
+    }
+    Ok(())
+}
+
+/// The problem at the placeholder itself, where the text is written without escapes.
+fn placeholder_problem(manifest: &Manifest, text: &Text, error: TemplateError) -> Problem {
+    let written = manifest.source.text.get(text.span()).unwrap_or("");
+    let span = match written.find(text.get_ref().as_str()) {
+        Some(quote) => {
+            let start = text.span().start + quote + error.at;
+            start..start + error.length
+        }
+        None => text.span(),
+    };
+    Problem::at(span, error.message).help(error.help)
+}

@@ -1,0 +1,151 @@
+use std::path::Path;
+
+use super::*;
+
+fn plan_with(text: &str, with: &[&str]) -> Result<Plan, Box<Invalid>> {
+    let manifest = Manifest::parse(Path::new("/jobi/portway.toml"), text).unwrap();
+    let with: Vec<String> = with.iter().map(|&name| name.to_owned()).collect();
+    Plan::new(&manifest, &with)
+}
+
+fn plan(text: &str) -> Plan {
+    plan_with(text, &[]).unwrap()
+}
+
+fn error(text: &str) -> String {
+    let error = plan_with(text, &[]).unwrap_err();
+    let help = error.help.clone().unwrap_or_default();
+    let (line, column) = error.line_and_column().unwrap_or_default();
+    format!("{line}:{column} {error} ({help})")
+}
+
+const JOBI: &str = r#"
+    [services.backend]
+    command = "uvicorn --port {port}"
+    [services.frontend]
+    command = "vite --port {port}"
+    after = ["backend"]
+    env = { API = "{backend.url}" }
+    [services.redis]
+    command = "redis-server --port {port}"
+    optional = true
+    [groups]
+    data = ["redis", "backend"]
+"#;
+
+#[test]
+fn the_names_alone_give_the_original_ranges() {
+    let plan = plan(JOBI);
+    assert_eq!(plan.project, "jobi");
+    let spec = |name: &str| plan.services[name].ports[0].spec;
+    assert_eq!(spec("backend").prefer, 9000);
+    assert_eq!(spec("backend").range.to_string(), "9000-9099");
+    assert_eq!(spec("frontend").prefer, 5173);
+    assert_eq!(spec("frontend").range.to_string(), "5173-5272");
+    assert!(plan.services["frontend"].fallback && !plan.services["backend"].fallback);
+}
+
+#[test]
+fn an_optional_service_takes_part_when_it_is_asked_for() {
+    assert_eq!(plan(JOBI).services.len(), 2);
+    let plan = plan_with(JOBI, &["redis"]).unwrap();
+    assert_eq!(plan.services["redis"].ports[0].spec.prefer, 6379);
+    assert_eq!(plan.groups["data"], ["redis", "backend"]);
+    assert!(plan_with(JOBI, &["rediss"]).is_err());
+}
+
+#[test]
+fn a_closure_has_what_its_services_wait_for_in_order() {
+    let plan = plan(JOBI);
+    let closure = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        plan.closure(&names)
+    };
+    assert_eq!(closure(&["frontend"]).unwrap(), ["backend", "frontend"]);
+    assert_eq!(closure(&["data"]).unwrap(), ["backend"]);
+    assert_eq!(closure(&[]).unwrap(), ["backend", "frontend"]);
+    assert_eq!(
+        closure(&["front"]).unwrap_err().1,
+        "did you mean `frontend`?"
+    );
+}
+
+#[test]
+fn named_ports_have_a_main_one() {
+    let plan = plan(
+        "[services.api]\ncommand = \"x {ports.metrics} {urls.http} {port}\"\n\
+         ports = { metrics = 9100, http = 8000 }",
+    );
+    let names: Vec<_> = plan.services["api"]
+        .ports
+        .iter()
+        .map(|port| port.name.as_deref().unwrap())
+        .collect();
+    assert_eq!(names, ["http", "metrics"]);
+}
+
+#[test]
+fn a_container_engine_implies_a_foreign_owner() {
+    for (command, owner) in [
+        ("docker run -p {port}:80 nginx", Owner::Any),
+        ("exec /usr/bin/podman run x", Owner::Any),
+        ("dockerize run", Owner::Tree),
+    ] {
+        assert_eq!(implied_owner(command), owner, "{command}");
+    }
+}
+
+#[test]
+fn what_does_not_fit_together_is_said_with_its_place() {
+    for (text, words) in [
+        ("", "there is no service"),
+        (
+            "[services.a]\ncommand = \" \"",
+            "2:11 the command of `a` is empty",
+        ),
+        (
+            "[services.a]\ncommand=\"x\"\nafter=[\"bb\"]\n[services.bbb]\ncommand=\"x\"",
+            "3:8 `a` comes after `bb`, which does not exist (did you mean `bbb`?)",
+        ),
+        (
+            "[services.a]\ncommand=\"x\"\nafter=[\"b\"]\n[services.b]\ncommand=\"x\"\nafter=[\"a\"]",
+            "6:8 services wait for each other: `a` → `b` → `a`",
+        ),
+        (
+            "[services.backend]\ncommand=\"x\"\n[services.b]\ncommand = \"curl {bakend.url}\"",
+            "4:17 `{bakend.url}` names a service that does not exist (did you mean `backend`?)",
+        ),
+        (
+            "[services.worker]\ncommand=\"x {port}\"",
+            "2:12 service `worker` has no port",
+        ),
+        (
+            "[services.a]\ncommand=\"x\"\ndir=\"../b\"",
+            "3:5 the directory `../b` lies outside the project",
+        ),
+        (
+            "[services.a]\ncommand=\"x\"\nport=\"80\"\n[services.b]\ncommand=\"y\"\nport=\"80\"",
+            "`a` and `b` both insist on port 80",
+        ),
+        (
+            "[services.a-b]\ncommand=\"x\"\n[services.a_b]\ncommand=\"y\"",
+            "`a-b` and `a_b` are the same name to programs",
+        ),
+        ("[services.\"a b\"]\ncommand=\"x\"", "`a b` is not a name"),
+        (
+            "[services.a]\ncommand=\"x\"\nready={ http=\"/\" }",
+            "`ready` of `a` asks a port, and `a` has none",
+        ),
+        (
+            "[services.a]\ncommand=\"x\"\nport=9100\nready={ http=\"/\", tcp=true }",
+            "exactly one kind of probe",
+        ),
+        (
+            "[services.a]\ncommand=\"x\"\n[groups]\ng=[\"c\"]",
+            "4:4 the group `g` has `c`, which does not exist",
+        ),
+    ] {
+        let error = error(text);
+        assert!(error.contains(words), "{text}\n{error}");
+    }
+}

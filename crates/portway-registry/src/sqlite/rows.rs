@@ -1,0 +1,99 @@
+//! Rows of the tables as values, and back.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use rusqlite::{Connection, Transaction, params};
+
+use crate::choose::{Allotted, Request};
+use crate::{Instance, Lease, Millis};
+
+/// The columns that [`instance`] reads.
+pub(super) const INSTANCE: &str = "id, dir, project, name, branch, main, options, last_used";
+
+pub(super) fn instance(row: &rusqlite::Row<'_>) -> rusqlite::Result<Instance> {
+    Ok(Instance {
+        id: row.get(0)?,
+        dir: path(row.get(1)?),
+        project: row.get(2)?,
+        name: row.get(3)?,
+        branch: row.get(4)?,
+        main: row.get(5)?,
+        options: list(row.get(6)?),
+        last_used: row.get(7)?,
+    })
+}
+
+pub(super) fn leases(connection: &Connection) -> rusqlite::Result<Vec<Lease>> {
+    let mut statement = connection.prepare(
+        "SELECT port, instance, service, name, wish, last_used FROM leases ORDER BY port",
+    )?;
+    let leases = statement.query_map([], |row| {
+        Ok(Lease {
+            port: row.get(0)?,
+            instance: row.get(1)?,
+            service: row.get(2)?,
+            name: row.get(3)?,
+            wish: row.get(4)?,
+            last_used: row.get(5)?,
+        })
+    })?;
+    leases.collect()
+}
+
+pub(super) fn directories(connection: &Connection) -> rusqlite::Result<HashMap<String, PathBuf>> {
+    let mut statement = connection.prepare("SELECT id, dir FROM instances")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, path(row.get(1)?))))?;
+    rows.collect()
+}
+
+/// Writes down what was given.
+pub(super) fn record(
+    transaction: &Transaction<'_>,
+    request: &Request<'_>,
+    given: &[Allotted],
+    now: Millis,
+) -> rusqlite::Result<()> {
+    let id = request.instance;
+    if request.whole {
+        transaction.execute("DELETE FROM leases WHERE instance = ?1", [id])?;
+    }
+    for (one, wanted) in given.iter().zip(&request.wanted) {
+        transaction.execute(
+            "DELETE FROM leases WHERE port = ?1
+             OR (instance = ?2 AND service = ?3 AND name = ?4)",
+            params![one.port, id, one.service, one.name],
+        )?;
+        transaction.execute(
+            "INSERT INTO leases (port, instance, service, name, wish, last_used)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![one.port, id, one.service, one.name, wanted.wish, now],
+        )?;
+    }
+    transaction
+        .execute(
+            "UPDATE instances SET last_used = ?2 WHERE id = ?1",
+            params![id, now],
+        )
+        .map(drop)
+}
+
+/// A directory as it was stored by [`SqliteRegistry::enroll`].
+#[cfg(unix)]
+pub(super) fn path(bytes: Vec<u8>) -> PathBuf {
+    PathBuf::from(<OsString as std::os::unix::ffi::OsStringExt>::from_vec(
+        bytes,
+    ))
+}
+
+/// A directory as it was stored: on Windows a real path is always Unicode in practice.
+#[cfg(not(unix))]
+pub(super) fn path(bytes: Vec<u8>) -> PathBuf {
+    PathBuf::from(OsString::from(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// A list that was stored as JSON.
+pub(super) fn list(text: String) -> Vec<String> {
+    serde_json::from_str(&text).unwrap_or_default()
+}

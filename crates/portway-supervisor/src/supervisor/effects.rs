@@ -1,0 +1,230 @@
+//! Carrying out what a service's state machine answers.
+
+use std::time::Instant;
+
+use portway_api::NoticeLevel;
+use portway_project::manifest::SocketMode;
+use tokio::time::sleep;
+
+use super::Supervisor;
+use super::handle::Message;
+use super::service::{self, ExecProbe, Role};
+use crate::keeper::Start;
+use crate::state::{Effect, Input};
+
+impl Supervisor {
+    pub(super) fn step(&mut self, name: &str, input: Input) {
+        let jitter = self.jitter();
+        let Some(service) = self.services.get_mut(name) else {
+            return;
+        };
+        let before = service.machine.state();
+        let effects = service.machine.step(input, Instant::now(), jitter);
+        if service.machine.state() != before {
+            service.since = crate::now();
+        }
+        for effect in effects {
+            self.carry_out(name, effect);
+        }
+    }
+
+    pub(super) fn carry_out(&mut self, name: &str, effect: Effect) {
+        match effect {
+            Effect::Prepare => self.prepare(name),
+            Effect::Spawn { release } => self.spawn(name, release),
+            Effect::Probe => self.start_probe(name),
+            Effect::WatchLiveness => self.start_liveness(name),
+            Effect::Settle(families) => {
+                for hold in self.holds_of(name) {
+                    hold.settle(families);
+                }
+            }
+            Effect::Harden => {
+                for hold in self.holds_of(name) {
+                    hold.harden();
+                    // A port that was let go is taken back; if it cannot be, the next start says so.
+                    let _ = hold.retake();
+                }
+            }
+            Effect::StopTree => self.stop_tree(name),
+            Effect::Move { port, by } => self.move_port(name, port, &by),
+            Effect::Timer { epoch, after } => {
+                let (service, mailbox) = (name.to_owned(), self.mailbox.clone());
+                tokio::spawn(async move {
+                    sleep(after).await;
+                    let _ = mailbox.send(Message::Timer { service, epoch });
+                });
+            }
+            Effect::Say(say) => self.announce(name, say),
+        }
+    }
+
+    pub(super) fn prepare(&mut self, name: &str) {
+        let launch = self.config.wiring.services[name].clone();
+        let Some(command) = launch.prepare.clone() else {
+            return self.step(name, Input::Prepared);
+        };
+        match self.config.steward.is_prepared(name, &command, &launch.dir) {
+            Ok(true) => return self.step(name, Input::Prepared),
+            Err(why) => return self.step(name, Input::PrepareFailed(why)),
+            Ok(false) => {}
+        }
+        self.say(name, NoticeLevel::Info, &format!("prepares: {command}"));
+        if let Err(why) = self.start_keeper(name, command, Role::Prepare, None) {
+            self.step(name, Input::PrepareFailed(why));
+        }
+    }
+
+    pub(super) fn remember_prepared(&mut self, name: &str) {
+        let launch = &self.config.wiring.services[name];
+        if let Some(command) = &launch.prepare {
+            let steward = &mut self.config.steward;
+            steward.remember_prepared(name, command, &launch.dir);
+        }
+    }
+
+    pub(super) fn spawn(&mut self, name: &str, release: bool) {
+        for hold in self.holds_of(name) {
+            if release {
+                hold.release();
+            } else if hold.retake().is_err() {
+                let by = self.who_has(hold.port());
+                let port = hold.port();
+                return self.step(name, Input::Stolen { port, by });
+            } else {
+                hold.soften();
+            }
+        }
+        let service = &self.services[name];
+        let mut socket = None;
+        if service.plan.spec.socket == SocketMode::Fd
+            && let Some(hold) = self.holds_of(name).first()
+        {
+            match hold.listening_socket() {
+                Ok(listening) => socket = Some(listening),
+                Err(error) => {
+                    return self.step(name, Input::SpawnFailed(format!("no socket: {error}")));
+                }
+            }
+        }
+        let command = self.config.wiring.services[name].command.clone();
+        if let Err(why) = self.start_keeper(name, command, Role::Main, socket) {
+            self.step(name, Input::SpawnFailed(why));
+            self.step(name, Input::TreeGone { in_use: false });
+        }
+    }
+
+    pub(super) fn start_keeper(
+        &mut self,
+        name: &str,
+        command: String,
+        role: Role,
+        socket: Option<std::net::TcpListener>,
+    ) -> Result<(), String> {
+        let launch = &self.config.wiring.services[name];
+        if !launch.dir.is_dir() {
+            return Err(format!(
+                "its directory `{}` does not exist",
+                launch.dir.display()
+            ));
+        }
+        let Some(service) = self.services.get_mut(name) else {
+            return Ok(());
+        };
+        service.generation += 1;
+        service.started = Instant::now();
+        service.prepared = None;
+        service.sockets.clear();
+        service.unclear = 0;
+        service.said_elsewhere = false;
+        service.log_matched = false;
+        self.sink.lock().clear_tail(name);
+        let stop = service.stop();
+        let start = Start {
+            command,
+            dir: launch.dir.clone(),
+            env: service::environment(launch, self.config.colour),
+            signal: stop.signal,
+            grace: stop.grace.0,
+            socket,
+        };
+        let pattern = service.log_pattern().filter(|_| role == Role::Main);
+        let keeper = service::launch(
+            name,
+            service.generation,
+            start,
+            &self.sink,
+            pattern,
+            &self.mailbox,
+        )
+        .map_err(|error| format!("could not be started: {error}"))?;
+        service.keeper = Some((keeper, role));
+        Ok(())
+    }
+
+    pub(super) fn stop_tree(&mut self, name: &str) {
+        let by_force = self.by_force;
+        let Some(service) = self.services.get_mut(name) else {
+            return;
+        };
+        match &service.keeper {
+            Some((keeper, _)) if by_force => keeper.kill(),
+            Some((keeper, _)) => keeper.stop(),
+            None => self.step(name, Input::TreeGone { in_use: false }),
+        }
+    }
+
+    pub(super) fn start_probe(&mut self, name: &str) {
+        let ports = self.config.ports.of(name).to_vec();
+        let reporter = self.reporter(name);
+        let launch = &self.config.wiring.services[name];
+        let Some(service) = self.services.get_mut(name) else {
+            return;
+        };
+        let Some(ready) = service.plan.spec.ready.clone() else {
+            return;
+        };
+        if ready.log.is_some() {
+            return self.probe_log(name);
+        }
+        let task = if let Some(command) = &launch.ready_exec {
+            let probe = ExecProbe::new(command, launch);
+            tokio::spawn(service::until_exec(probe, reporter))
+        } else if let Some(question) =
+            service.question(ready.http.as_ref(), ready.port.as_deref(), &ports)
+        {
+            tokio::spawn(service::until_ready(question, reporter))
+        } else {
+            return;
+        };
+        service.watch(task);
+    }
+
+    /// A readiness pattern counts once the port listens too, whichever comes first.
+    pub(super) fn probe_log(&mut self, name: &str) {
+        let service = &self.services[name];
+        if service.log_matched && !service.machine.awaits_listening() {
+            self.step(name, Input::ProbeSucceeded);
+        }
+    }
+
+    pub(super) fn start_liveness(&mut self, name: &str) {
+        let ports = self.config.ports.of(name).to_vec();
+        let reporter = self.reporter(name);
+        let launch = &self.config.wiring.services[name];
+        let Some(service) = self.services.get_mut(name) else {
+            return;
+        };
+        let Some(liveness) = service.plan.spec.liveness.clone() else {
+            return;
+        };
+        let port = liveness.port.as_deref();
+        let question = service.question(liveness.http.as_ref(), port, &ports);
+        let exec = launch
+            .live_exec
+            .as_ref()
+            .map(|command| ExecProbe::new(command, launch));
+        let task = tokio::spawn(service::watch_liveness(liveness, question, exec, reporter));
+        service.watch(task);
+    }
+}

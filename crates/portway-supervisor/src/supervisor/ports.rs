@@ -1,0 +1,170 @@
+//! Holds, and who listens on them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use portway_api::{Displaced, NoticeLevel};
+use portway_ports::Hold;
+use portway_project::manifest::Owner;
+
+use super::Supervisor;
+use super::service::Role;
+use crate::state::Input;
+use crate::watch::{self as ownership, Finding};
+
+/// How often a service that is ready is looked at, in case a stranger took its port while it bound
+/// anew.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// Somebody who listens and cannot be seen for so many looks is a stranger.
+const UNCLEAR_LOOKS: u32 = 40;
+/// A service that listens elsewhere is told so after this time.
+const LISTENS_ELSEWHERE: Duration = Duration::from_secs(3);
+impl Supervisor {
+    pub(super) fn holds_of(&self, name: &str) -> Vec<Arc<Hold>> {
+        let ports = self.config.ports.of(name);
+        ports
+            .iter()
+            .filter_map(|port| self.holds.get(port).cloned())
+            .collect()
+    }
+
+    pub(super) fn who_has(&self, port: u16) -> String {
+        let holders = portway_ports::holders(port).unwrap_or_default();
+        holders
+            .iter()
+            .find_map(|holder| holder.process.as_ref())
+            .map_or_else(|| "somebody".into(), ownership::describe)
+    }
+
+    /// How long until the next look at the ports.
+    pub(super) fn until_next_look(&self) -> Duration {
+        let waiting = self
+            .services
+            .values()
+            .filter(|service| service.machine.awaits_listening())
+            .map(|service| service.started.elapsed())
+            .min();
+        match waiting {
+            None => LOOK_AGAIN,
+            Some(waited) if waited < Duration::from_secs(1) => Duration::from_millis(4),
+            Some(waited) if waited < Duration::from_secs(10) => Duration::from_millis(20),
+            Some(_) => Duration::from_millis(100),
+        }
+    }
+
+    /// Looks who listens on the ports of the services that run.
+    pub(super) fn look(&mut self) {
+        let concerned: Vec<String> = self
+            .services
+            .values()
+            .filter(|s| s.machine.awaits_listening() || s.machine.has_listened())
+            .map(|service| service.plan.name.clone())
+            .collect();
+        if concerned.is_empty() {
+            return;
+        }
+        let listening = ownership::look();
+        for name in concerned {
+            let ports = self.config.ports.of(&name).to_vec();
+            let Some(service) = self.services.get_mut(&name) else {
+                continue;
+            };
+            let Some((keeper, Role::Main)) = &service.keeper else {
+                continue;
+            };
+            let anyone = service.plan.owner == Owner::Any;
+            let awaited = service.machine.awaits_listening();
+            let keeper = keeper.pid();
+            match ownership::judge(&listening, &ports, keeper, anyone, &service.sockets) {
+                Finding::Own(families, sockets) => {
+                    service.unclear = 0;
+                    if service.sockets != sockets {
+                        service.sockets = sockets;
+                        self.step(&name, Input::Listening(families));
+                    }
+                }
+                Finding::Foreign { port, by } => self.step(&name, Input::Stolen { port, by }),
+                Finding::Unclear { port } => {
+                    service.unclear += 1;
+                    if service.unclear > UNCLEAR_LOOKS {
+                        let by = "a process of another user".to_owned();
+                        self.step(&name, Input::Stolen { port, by });
+                    }
+                }
+                Finding::Quiet if awaited => self.look_elsewhere(&name, &listening, keeper),
+                Finding::Quiet => {}
+            }
+        }
+    }
+
+    /// Tells, once, when a service listens on another port than its own.
+    pub(super) fn look_elsewhere(
+        &mut self,
+        name: &str,
+        listening: &ownership::Listening,
+        keeper: u32,
+    ) {
+        let Some(service) = self.services.get_mut(name) else {
+            return;
+        };
+        if service.said_elsewhere || service.started.elapsed() < LISTENS_ELSEWHERE {
+            return;
+        }
+        service.said_elsewhere = true;
+        let own = self.config.ports.of(name);
+        let tree: Vec<u32> = portway_ports::descendants(keeper)
+            .iter()
+            .map(|process| process.pid)
+            .collect();
+        let elsewhere = listening.iter().find(|(port, listeners)| {
+            !own.contains(port)
+                && listeners.iter().any(|listener| {
+                    portway_ports::owner_among(tree.iter().copied(), listener.socket).is_some()
+                })
+        });
+        if let (Some((port, _)), Some(expected)) = (elsewhere, own.first()) {
+            let text = format!(
+                "listens on port {port} and not on its own port {expected}; \
+                 does its command use `{{port}}`?"
+            );
+            self.say(name, NoticeLevel::Warning, &text);
+        }
+    }
+
+    pub(super) fn move_port(&mut self, name: &str, lost: u16, by: &str) {
+        let moved = match self.config.steward.replace_port(name, lost) {
+            Ok(moved) => moved,
+            Err(why) => {
+                let why = format!("lost port {lost} to {by}, and there is no other: {why}");
+                return self.step(name, Input::MoveFailed(why));
+            }
+        };
+        let port = moved.hold.port();
+        self.holds.remove(&lost);
+        self.holds.insert(port, moved.hold);
+        let displaced = Displaced {
+            wanted: lost,
+            forced: false,
+            holder: by.to_owned(),
+        };
+        self.config.displaced.remove(&lost);
+        self.config.displaced.insert(port, displaced);
+        self.config.ports = moved.ports;
+        let old = std::mem::replace(&mut self.config.wiring, moved.wiring);
+        let told: Vec<String> = self
+            .services
+            .values()
+            .filter(|service| service.plan.name != name && service.machine.is_active())
+            .map(|service| service.plan.name.clone())
+            .filter(|other| old.services.get(other) != self.config.wiring.services.get(other))
+            .collect();
+        let text = format!("moves to port {port}: {by} took port {lost} before it could bind");
+        self.say(name, NoticeLevel::Warning, &text);
+        for other in told {
+            let text = format!("is restarted, for it was told the old port of `{name}`");
+            self.say(&other, NoticeLevel::Warning, &text);
+            self.step(&other, Input::Restart);
+        }
+        self.step(name, Input::Moved);
+    }
+}

@@ -1,0 +1,127 @@
+//! What happened to a service's processes, as input for its state machine.
+
+use std::time::Duration;
+
+use portway_api::{NoticeLevel, ServiceState};
+
+use super::Supervisor;
+use super::handle::Report;
+use super::service::Role;
+use crate::keeper::{Exit, KeeperEvent};
+use crate::state::{Ended, Input};
+
+impl Supervisor {
+    pub(super) fn take_report(&mut self, name: &str, report: Report) {
+        let Some(service) = self.services.get_mut(name) else {
+            return;
+        };
+        match report {
+            Report::LogMatched => {
+                service.log_matched = true;
+                self.probe_log(name);
+            }
+            Report::ProbeSucceeded => self.step(name, Input::ProbeSucceeded),
+            Report::Alive(alive) => self.step(name, Input::Alive(alive)),
+            Report::OrphansGone => self.tree_gone(name),
+            Report::Keeper(event) => {
+                let role = service.keeper.as_ref().map(|(_, role)| *role);
+                match (event, role) {
+                    (_, None) => {}
+                    (KeeperEvent::Started(pid), Some(Role::Main)) => {
+                        self.step(name, Input::Spawned(pid));
+                    }
+                    (KeeperEvent::Started(_), Some(Role::Prepare)) => {}
+                    (KeeperEvent::Failed(why), Some(Role::Main)) => {
+                        self.step(name, Input::SpawnFailed(why));
+                    }
+                    (KeeperEvent::Failed(why), Some(Role::Prepare)) => {
+                        self.step(name, Input::PrepareFailed(why));
+                    }
+                    (KeeperEvent::Ended(ended), Some(Role::Main)) => {
+                        self.step(name, Input::LeaderEnded(ended));
+                    }
+                    (KeeperEvent::Ended(ended), Some(Role::Prepare)) => {
+                        service.prepared = Some(ended);
+                        // What a prepare step leaves in the background is not wanted.
+                        if let Some((keeper, _)) = &service.keeper {
+                            keeper.stop();
+                        }
+                    }
+                    (KeeperEvent::Exit(Exit::Clean), _) => self.tree_gone(name),
+                    (KeeperEvent::Exit(Exit::Lost), _) => self.end_orphans(name),
+                }
+            }
+        }
+    }
+
+    /// A keeper vanished, so its tree has fallen to this process. It is ended before anything else
+    /// happens to the service.
+    pub(super) fn end_orphans(&mut self, name: &str) {
+        let Some(service) = self.services.get_mut(name) else {
+            return;
+        };
+        let grace = if self.by_force {
+            Duration::ZERO
+        } else {
+            service.stop().grace.0
+        };
+        let reporter = self.reporter(name);
+        let known: Vec<u32> = self
+            .services
+            .values()
+            .filter_map(|service| service.keeper.as_ref())
+            .map(|(keeper, _)| keeper.pid())
+            .collect();
+        self.say(
+            name,
+            NoticeLevel::Warning,
+            "lost its keeper; its processes are ended",
+        );
+        self.step(name, Input::LeaderEnded(Ended::Signal(9)));
+        tokio::spawn(async move {
+            crate::end_all_but(&known, grace).await;
+            reporter.send(Report::OrphansGone);
+        });
+    }
+
+    /// Nothing is left of a service's processes.
+    pub(super) fn tree_gone(&mut self, name: &str) {
+        let Some(service) = self.services.get_mut(name) else {
+            return;
+        };
+        service.stop_watching();
+        service.sockets.clear();
+        let Some((_, role)) = service.keeper.take() else {
+            return;
+        };
+        let preparing = service.machine.state() == ServiceState::Preparing;
+        let input = match (role, preparing) {
+            (Role::Prepare, true) => match service.prepared.take() {
+                Some(Ended::Code(0)) => {
+                    self.remember_prepared(name);
+                    self.say(name, NoticeLevel::Info, "is prepared");
+                    Input::Prepared
+                }
+                ended => {
+                    let ended = ended.unwrap_or(Ended::Signal(9));
+                    Input::PrepareFailed(format!("its prepare step {}", ended.words()))
+                }
+            },
+            _ => Input::TreeGone {
+                in_use: speaks_of_an_address_in_use(&self.sink.lock().tail(name)),
+            },
+        };
+        self.step(name, input);
+    }
+}
+
+/// Whether the last words of a server that ended were about its address; a server that says
+/// nothing may have meant that too.
+fn speaks_of_an_address_in_use(tail: &[String]) -> bool {
+    let signs = ["in use", "eaddrinuse", "errno 98", "bind"];
+    tail.is_empty()
+        || tail.iter().any(|line| {
+            let line = line.to_lowercase();
+            signs.iter().any(|sign| line.contains(sign))
+        })
+}

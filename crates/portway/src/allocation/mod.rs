@@ -1,0 +1,307 @@
+//! From a plan to ports that are leased and held, and to the wiring that tells of them.
+//!
+//! This is where the stages meet: the plan says what is wanted, `.ports.json` and the command line
+//! what a person forces, the registry chooses, and holding is how it finds out what is free.
+
+mod record;
+mod wishes;
+mod words;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use portway_api::{Displaced, ErrorCode, PortStatus, ServiceState, ServiceStatus};
+use portway_ports::{Facts, Hold, HoldError};
+use portway_project::{AssignedPorts, PortsFile, Wiring, wiring};
+use portway_registry::{AllocateError, Allotted, Lease, Registry, Request, Wanted};
+
+use crate::args::Choice;
+use crate::error::CommandError;
+use crate::follow::{self, not_running};
+use crate::project::Project;
+use crate::ui;
+
+/// Ports of an instance, and everything that follows from them.
+pub(crate) struct Allocation {
+    pub(crate) ports: AssignedPorts,
+    pub(crate) wiring: Wiring,
+    /// The ports that are not the ones that were wanted.
+    pub(crate) displaced: HashMap<u16, Displaced>,
+    /// The holds; empty when the instance runs and its supervisor has them.
+    pub(crate) holds: Vec<Arc<Hold>>,
+}
+
+/// What becomes of the holds with which ports were found free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// They are let go before anybody else may look: the leases are all that is wanted.
+    No,
+    /// They are kept, open for a command that is no supervisor.
+    Soft,
+    /// They are kept, closed, by the instance's supervisor.
+    Hard,
+}
+
+/// Chooses, leases and holds a port for everything in the plan, and writes `.ports.json`. `None`
+/// when the instance runs and it is not its supervisor that asks.
+pub(crate) fn allocate(
+    project: &mut Project,
+    choice: &Choice,
+    keep: Keep,
+) -> Result<Option<Allocation>, CommandError> {
+    let file = PortsFile::read(&project.checkout.root)?;
+    let wishes = wishes::wishes(project, file.as_ref(), choice)?;
+    let wanted = wanted(project, &wishes);
+    let Some((given, holds)) = choose(project, wanted, true, None, keep)? else {
+        return Ok(None);
+    };
+    let env_files = project.env_files()?;
+    let displaced = words::displaced(project, &given)?;
+    let ports = assigned(project, &given);
+    let wiring = Wiring::new(
+        &project.plan,
+        &ports,
+        &project.checkout,
+        &project.instance.name,
+        &env_files,
+    );
+    record::write_ports_file(project, file.unwrap_or_default(), &wiring)?;
+    Ok(Some(Allocation {
+        ports,
+        wiring,
+        displaced,
+        holds,
+    }))
+}
+
+/// The ports of an instance that runs: those it has leased.
+pub(crate) fn current(project: &mut Project) -> Result<Allocation, CommandError> {
+    let leases = project.registry.leases(&project.instance.id)?;
+    let mut ports = AssignedPorts::default();
+    for service in project.plan.services.values() {
+        let mut own = Vec::new();
+        for planned in &service.ports {
+            let name = planned.name.as_deref().unwrap_or("");
+            let is_it = |lease: &&Lease| lease.service == service.name && lease.name == name;
+            let lease = leases
+                .iter()
+                .find(is_it)
+                .ok_or_else(|| changed(&service.name))?;
+            own.push(lease.port);
+        }
+        ports.0.insert(service.name.clone(), own);
+    }
+    let wiring = Wiring::new(
+        &project.plan,
+        &ports,
+        &project.checkout,
+        &project.instance.name,
+        &project.env_files()?,
+    );
+    Ok(Allocation {
+        ports,
+        wiring,
+        displaced: HashMap::new(),
+        holds: Vec::new(),
+    })
+}
+
+/// The present ports if the instance runs, otherwise newly chosen ones.
+pub(crate) fn current_or_new(
+    project: &mut Project,
+    choice: &Choice,
+    keep: Keep,
+) -> Result<Allocation, CommandError> {
+    loop {
+        if let Some(allocation) = allocate(project, choice, keep)? {
+            return Ok(allocation);
+        }
+        if !choice.ports.is_empty() {
+            return Err(CommandError::new(
+                ErrorCode::Usage,
+                "the instance runs; its ports cannot change now",
+            )
+            .hint("stop it first: `portway down`"));
+        }
+        // A supervisor that can be reached has its ports.
+        if follow::reachable(project)? {
+            return current(project);
+        }
+    }
+}
+
+/// Another port for one that was lost: held, leased and written down like the first ones.
+pub(crate) fn replace(
+    project: &mut Project,
+    ports: &AssignedPorts,
+    service: &str,
+    lost: u16,
+) -> Result<(Arc<Hold>, AssignedPorts, Wiring), CommandError> {
+    let index = ports.of(service).iter().position(|&port| port == lost);
+    let mut wanted: Vec<Wanted> = wanted(project, &HashMap::new())
+        .into_iter()
+        .filter(|wanted| wanted.service == service)
+        .collect();
+    let wanted = vec![wanted.swap_remove(index.unwrap_or(0))];
+    let chosen = choose(project, wanted, false, Some(lost), Keep::Hard)?;
+    let (given, mut holds) = chosen.ok_or_else(not_running)?;
+    let mut ports = ports.clone();
+    ports.replace(service, lost, given[0].port);
+    let wiring = Wiring::new(
+        &project.plan,
+        &ports,
+        &project.checkout,
+        &project.instance.name,
+        &project.env_files()?,
+    );
+    let file = PortsFile::read(&project.checkout.root)?;
+    record::write_ports_file(project, file.unwrap_or_default(), &wiring)?;
+    Ok((holds.swap_remove(0), ports, wiring))
+}
+
+fn changed(service: &str) -> CommandError {
+    CommandError::new(
+        ErrorCode::Failed,
+        format!("the running instance has no ports for `{service}`: `portway.toml` has changed since it started"),
+    )
+    .hint("take the change over: `portway down`, then `portway up`")
+}
+
+fn wanted(project: &Project, wishes: &HashMap<wishes::PortKey, u16>) -> Vec<Wanted> {
+    let mut wanted = Vec::new();
+    for service in project.plan.services.values() {
+        for port in &service.ports {
+            let name = port.name.clone().unwrap_or_default();
+            wanted.push(Wanted {
+                wish: wishes.get(&(service.name.clone(), name.clone())).copied(),
+                service: service.name.clone(),
+                name,
+                prefer: port.spec.prefer,
+                range: port.spec.range,
+                fallback: service.fallback,
+            });
+        }
+    }
+    wanted
+}
+
+/// What was chosen, and the holds that were kept.
+type Chosen = (Vec<Allotted>, Vec<Arc<Hold>>);
+
+/// Leases and holds in one step, under the registry's lock.
+fn choose(
+    project: &mut Project,
+    wanted: Vec<Wanted>,
+    whole: bool,
+    lost: Option<u16>,
+    keep: Keep,
+) -> Result<Option<Chosen>, CommandError> {
+    let facts = Facts::read().map_err(|error| {
+        CommandError::new(
+            ErrorCode::Failed,
+            format!("the system does not tell which ports are free to use: {error}"),
+        )
+    })?;
+    for one in &wanted {
+        let port = one.wish.unwrap_or(one.prefer);
+        if let Some(why) = facts.exclusion(port) {
+            ui::warning(&format!("port {port} of `{}`: {why}", one.service));
+        }
+    }
+    let id = project.instance.id.clone();
+    // Another command of this checkout (`portway exec`) may hold its ports softly.
+    let shared = project.registry.is_used(&id)?;
+    let mut holds: HashMap<u16, Hold> = HashMap::new();
+    let mut hold = |port: u16, own: bool| {
+        if Some(port) == lost {
+            return Ok(false);
+        }
+        let held = match Hold::acquire(port) {
+            Err(HoldError::Taken(_)) if own && shared => Hold::join(port),
+            other => other,
+        };
+        match held {
+            Ok(held) => {
+                // Decided here, inside the lock, so that another command of this checkout never
+                // finds its ports held against it.
+                match keep {
+                    Keep::No => return Ok(true),
+                    Keep::Soft => held.soften(),
+                    Keep::Hard => held.harden(),
+                }
+                holds.insert(port, held);
+                Ok(true)
+            }
+            Err(HoldError::System { .. }) => {
+                Err(held.err().map_or_else(String::new, |e| e.to_string()))
+            }
+            Err(_) => Ok(false),
+        }
+    };
+    let request = Request {
+        instance: &id,
+        main: project.instance.main,
+        wanted,
+        excluded: &|port| Some(port) == lost || facts.exclusion(port).is_some(),
+        whole,
+        supervises: keep == Keep::Hard,
+    };
+    let given = project
+        .registry
+        .allocate(&request, &mut hold, portway_supervisor::now());
+    let given = match given {
+        Ok(given) => given,
+        Err(AllocateError::Supervised) => return Ok(None),
+        Err(AllocateError::Registry(error)) => return Err(error.into()),
+        Err(AllocateError::Choose(error)) => return Err(words::refused(project, &error)),
+    };
+    let holds = given
+        .iter()
+        .filter_map(|one| holds.remove(&one.port))
+        .map(Arc::new)
+        .collect();
+    Ok(Some((given, holds)))
+}
+
+fn assigned(project: &Project, given: &[Allotted]) -> AssignedPorts {
+    let mut ports = AssignedPorts::default();
+    for service in project.plan.services.values() {
+        let own = given.iter().filter(|one| one.service == service.name);
+        ports
+            .0
+            .insert(service.name.clone(), own.map(|one| one.port).collect());
+    }
+    ports
+}
+
+/// The services as a status of an instance that does not run.
+pub(crate) fn service_statuses(project: &Project, allocation: &Allocation) -> Vec<ServiceStatus> {
+    project
+        .plan
+        .services
+        .values()
+        .map(|service| {
+            let ports: Vec<PortStatus> = service
+                .ports
+                .iter()
+                .zip(allocation.ports.of(&service.name))
+                .map(|(planned, &port)| PortStatus {
+                    name: planned.name.clone(),
+                    port,
+                    url: wiring::url(service.kind, port),
+                    displaced: allocation.displaced.get(&port).cloned(),
+                })
+                .collect();
+            ServiceStatus {
+                name: service.name.clone(),
+                state: ServiceState::Stopped,
+                url: ports.first().map(|port| port.url.clone()),
+                ports,
+                pid: None,
+                since: None,
+                restarts: 0,
+                message: None,
+            }
+        })
+        .collect()
+}

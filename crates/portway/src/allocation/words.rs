@@ -1,0 +1,193 @@
+//! Who has which port, in words, and the error when nothing can be had.
+
+use std::collections::HashMap;
+
+use indexmap::IndexMap;
+use portway_api::{Displaced, ErrorCode};
+use portway_project::manifest::FILE_NAME;
+use portway_project::plan::key;
+use portway_project::ports_file;
+use portway_registry::{Allotted, ChooseError, Displacement, Lease, Liveness, Registry};
+
+use crate::error::CommandError;
+use crate::project::Project;
+
+/// Who has the ports that were wanted most.
+pub(super) fn displaced(
+    project: &mut Project,
+    given: &[Allotted],
+) -> Result<HashMap<u16, Displaced>, CommandError> {
+    let mut words = HashMap::new();
+    for one in given {
+        if let Some(displacement) = &one.displaced {
+            let displaced = Displaced {
+                wanted: displacement.wanted,
+                forced: displacement.forced,
+                holder: holder(project, displacement)?,
+            };
+            words.insert(one.port, displaced);
+        }
+    }
+    Ok(words)
+}
+
+fn holder(project: &mut Project, displacement: &Displacement) -> Result<String, CommandError> {
+    match &displacement.lease {
+        Some(lease) => leaseholder(project, lease),
+        None if displacement.left_to_main => Ok("the main checkout".to_owned()),
+        None => Ok(stranger(displacement.wanted)),
+    }
+}
+
+/// The instance that a lease belongs to.
+fn leaseholder(project: &mut Project, lease: &Lease) -> Result<String, CommandError> {
+    let instances = project.registry.instances()?;
+    let owner = instances.iter().find(|(one, ..)| one.id == lease.instance);
+    Ok(match owner {
+        Some((one, _, liveness)) => {
+            let rests = if *liveness == Liveness::Live {
+                ""
+            } else {
+                ", which does not run"
+            };
+            format!(
+                "`{}` of {} ({}){rests}",
+                lease.service,
+                one.name,
+                one.dir.display()
+            )
+        }
+        None => "another instance".to_owned(),
+    })
+}
+
+/// The process that listens on a port, or why nobody can be named.
+fn stranger(port: u16) -> String {
+    let holders = portway_ports::holders(port).unwrap_or_default();
+    let process = holders.iter().find_map(|holder| holder.process.as_ref());
+    match (process, holders.first()) {
+        (Some(process), _) => {
+            let dir = process.dir.as_ref();
+            let dir = dir
+                .map(|dir| format!(", in {}", dir.display()))
+                .unwrap_or_default();
+            format!("`{}` (pid {}{dir})", process.name, process.id.pid)
+        }
+        (None, Some(holder)) => format!("a process of user {}", holder.listener.uid),
+        (None, None) => "a program that has bound it and does not listen".to_owned(),
+    }
+}
+
+/// The words for a request that cannot be satisfied.
+pub(super) fn refused(project: &mut Project, error: &ChooseError) -> CommandError {
+    match error {
+        ChooseError::ForcedTaken {
+            service,
+            port,
+            lease,
+        } => {
+            let by = match lease {
+                Some(lease) => leaseholder(project, lease).unwrap_or_default(),
+                None => stranger(*port),
+            };
+            let file = ports_file::FILE_NAME;
+            CommandError::new(
+                ErrorCode::PortTaken,
+                format!("port {port}, which is forced for `{service}`, is taken by {by}"),
+            )
+            .hint("end what has it, or stop that instance (`portway -C DIR down`)")
+            .hint(format!(
+                "take `{}_port` out of `{file}`, or another port in it, to let Portway choose",
+                key(service)
+            ))
+            .hint(format!(
+                "write `fallback = true` in `[services.{service}]` to let it take another port"
+            ))
+        }
+        ChooseError::RangeFull {
+            service,
+            range,
+            leases,
+            excluded,
+        } => {
+            let holders = holders_in_short(project, *range, leases, *excluded);
+            CommandError::new(ErrorCode::RangeFull, error.to_string())
+                .hint(format!("it is taken by {holders}"))
+                .hint(format!(
+                    "give it more room: `port = \"{}-{}\"` in `[services.{service}]` of `{FILE_NAME}`",
+                    range.first(),
+                    range.last().saturating_add(100)
+                ))
+                .hint("stop an instance that is not needed; `portway ps` lists them")
+        }
+        ChooseError::System(words) => CommandError::new(ErrorCode::Failed, words.clone()),
+    }
+}
+
+/// "`python3` (9000-9090), `jobi` (9091)": the holders of a range, in as few words as possible.
+fn holders_in_short(
+    project: &mut Project,
+    range: portway_ports::PortRange,
+    leases: &[Lease],
+    excluded: usize,
+) -> String {
+    let instances = project.registry.instances().unwrap_or_default();
+    let mut by_holder: IndexMap<String, Vec<u16>> = IndexMap::new();
+    for port in range.ports() {
+        let lease = leases.iter().find(|lease| lease.port == port);
+        let name = match lease {
+            Some(lease) => instances
+                .iter()
+                .find(|(one, ..)| one.id == lease.instance)
+                .map_or_else(|| "another instance".into(), |(one, ..)| one.name.clone()),
+            None => stranger(port),
+        };
+        by_holder.entry(name).or_default().push(port);
+    }
+    const SHOWN: usize = 6;
+    let mut words: Vec<String> = by_holder
+        .iter()
+        .take(SHOWN)
+        .map(|(name, ports)| format!("{name}: {}", runs(ports)))
+        .collect();
+    if by_holder.len() > SHOWN {
+        words.push(format!("{} more", by_holder.len() - SHOWN));
+    }
+    if excluded > 0 {
+        words.push(format!("{excluded} of its ports are never given out"));
+    }
+    words.join("; ")
+}
+
+/// `[1, 2, 3, 5]` as `1-3, 5`.
+fn runs(ports: &[u16]) -> String {
+    let mut runs: Vec<(u16, u16)> = Vec::new();
+    for &port in ports {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == port => *last = port,
+            _ => runs.push((port, port)),
+        }
+    }
+    let words: Vec<String> = runs
+        .into_iter()
+        .map(|(first, last)| {
+            if first == last {
+                first.to_string()
+            } else {
+                format!("{first}-{last}")
+            }
+        })
+        .collect();
+    words.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_told_in_runs() {
+        assert_eq!(runs(&[9000, 9001, 9002, 9005]), "9000-9002, 9005");
+        assert_eq!(runs(&[9000]), "9000");
+    }
+}
