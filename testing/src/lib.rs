@@ -1,10 +1,11 @@
 //! What the tests of several crates share: ports that a test has to itself.
 
 use std::fs::{self, File};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, RandomState};
+use std::net::SocketAddr;
 use std::path::Path;
 
-use portway_ports::Hold;
+use socket2::{Domain, Socket, Type};
 
 /// How many ports a block has.
 pub const BLOCK: u16 = 40;
@@ -23,17 +24,15 @@ pub struct PortBlock {
 
 impl PortBlock {
     /// Claims so many free blocks in a row. `target` is cargo's directory for the files of tests
-    /// (`CARGO_TARGET_TMPDIR`), which all tests of the workspace share. Where the search begins
-    /// depends on it, so that tests of two checkouts do not meet.
+    /// (`CARGO_TARGET_TMPDIR`), which all tests of the workspace share. The search begins
+    /// anywhere, so that the tests of two checkouts hardly ever meet.
     ///
     /// # Panics
     /// When the directory cannot be written, or no ports are left.
     pub fn claim(target: &str, blocks: u16) -> Self {
         let dir = Path::new(target).join("ports");
         fs::create_dir_all(&dir).expect("a directory for locks");
-        let mut hasher = DefaultHasher::new();
-        target.hash(&mut hasher);
-        let begin = (hasher.finish() % u64::from(BLOCKS)) as u16;
+        let begin = (RandomState::new().hash_one(0) % u64::from(BLOCKS)) as u16;
         (0..BLOCKS)
             .map(|step| (begin + step) % BLOCKS)
             .filter(|first| first + blocks <= BLOCKS)
@@ -48,8 +47,9 @@ impl PortBlock {
         };
         let locks = (first..first + blocks).map(lock).collect::<Option<_>>()?;
         let (first, size) = (FIRST + first * BLOCK, blocks * BLOCK);
-        // Ports of which a stranger has one are of no use to a test that counts on them.
-        let free = (first..first + size).all(|port| Hold::acquire(port).is_ok());
+        // Ports of which a stranger has one are of no use to a test that counts on them, nor are
+        // those that a former test has left in TIME_WAIT.
+        let free = (first..first + size).all(is_untouched);
         free.then_some(Self {
             first,
             size,
@@ -65,4 +65,14 @@ impl PortBlock {
         assert!(index < self.size, "there are {} ports", self.size);
         self.first + index
     }
+}
+
+/// Whether a server of any kind could bind the port now.
+fn is_untouched(port: u16) -> bool {
+    ["0.0.0.0", "::"].iter().all(|host| {
+        let address = SocketAddr::new(host.parse().expect("an address"), port);
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None);
+        // A machine without IPv6 has nothing there.
+        socket.is_err() || socket.is_ok_and(|socket| socket.bind(&address.into()).is_ok())
+    })
 }

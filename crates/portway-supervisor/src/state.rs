@@ -305,9 +305,10 @@ impl Machine {
             (Input::Prepared, Phase::Preparing) => self.enter(Phase::Waiting, now),
             (Input::PrepareFailed(why), Phase::Preparing) => self.fail(why, now, effects),
 
-            (Input::Spawned(pid), Phase::Starting { .. }) => {
+            (Input::Spawned(pid), phase) => {
+                // A ready socket may have been seen before the keeper's word came.
                 self.pid = Some(pid);
-                if !self.policy.listens {
+                if !self.policy.listens && matches!(phase, Phase::Starting { .. }) {
                     if self.policy.probes {
                         effects.push(Effect::Probe);
                     } else {
