@@ -279,6 +279,8 @@ impl Screen {
                             if json {
                                 ui::json(&status);
                             } else {
+                                let name = &status.name;
+                                ui::talk(&format!("{name} is ready; Ctrl-C stops it\n"));
                                 ui::summary(&status);
                             }
                         } else if !started {
