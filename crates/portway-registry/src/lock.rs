@@ -9,11 +9,39 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 /// An instance's lock, held until it is dropped.
 #[derive(Debug)]
 pub struct InstanceLock {
     _file: File,
+}
+
+/// How long another command may have the registry before that is an error: each needs it for
+/// milliseconds, so this one is stopped or stuck.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Takes a lock, queued by the kernel behind those who came before.
+pub(crate) fn exclusive(file: &File) -> io::Result<()> {
+    match file.try_lock() {
+        Ok(()) => return Ok(()),
+        Err(TryLockError::Error(error)) => return Err(error),
+        Err(TryLockError::WouldBlock) => {}
+    }
+    // There is no waiting with a limit in the kernel's queue; a thread waits, and its owner with a
+    // limit for it.
+    let (done, waits) = mpsc::channel();
+    let waiting = file.try_clone()?;
+    thread::spawn(move || {
+        let _ = done.send(waiting.lock());
+    });
+    waits.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+        Err(io::Error::other(
+            "another portway command has had it for too long; is one stopped?",
+        ))
+    })
 }
 
 /// The directory of everything that belongs to one instance: locks, control socket, logs.

@@ -86,7 +86,7 @@ impl SqliteRegistry {
             .write(true)
             .open(state.join("registry.lock"))
             .map_err(|error| io(&error))?;
-        lock.lock().map_err(|error| io(&error))?;
+        lock::exclusive(&lock).map_err(|error| io(&error))?;
         let connection = Connection::open(&file).map_err(|error| sqlite(&error))?;
         let mut registry = Self {
             state: state.to_owned(),
@@ -183,9 +183,7 @@ impl SqliteRegistry {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.lock
-            .lock()
-            .map_err(|error| RegistryError::io(&self.file, &error))?;
+        lock::exclusive(&self.lock).map_err(|error| RegistryError::io(&self.file, &error))?;
         let result = work(self);
         self.unlock();
         result

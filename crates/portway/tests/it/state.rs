@@ -109,23 +109,85 @@ fn a_state_directory_that_cannot_be_made_is_named() {
     sandbox.end(command).code(1).err_has("HOME is not set");
 }
 
-#[test]
-fn a_full_disk_is_an_error_that_names_the_file() {
-    let sandbox = one();
-    // A state directory on a file system with no room, in a mount namespace of the test's own.
+/// Runs Portway with a state directory on a file system of its own, in a mount namespace of the
+/// test's own.
+fn on_file_system(sandbox: &Sandbox, options: &str, then: &str) -> crate::sandbox::Ran {
     let state = sandbox.path("state");
     let script = format!(
-        "mount -t tmpfs -o size=64k none '{}' && dd if=/dev/zero of='{}/fill' bs=1k count=60 2>/dev/null; exec '{}' detect",
+        "mount -t tmpfs -o {options} none '{0}' && {{ {then}; }}; cd '{1}' && exec '{2}' detect",
         state.display(),
-        state.display(),
+        sandbox.project().display(),
         env!("CARGO_BIN_EXE_portway"),
     );
     let mut command = sandbox.command("unshare");
     command.args(["--map-root-user", "--mount", "sh", "-c", &script]);
-    sandbox
-        .end(command)
+    command.current_dir(&state);
+    sandbox.end(command)
+}
+
+#[test]
+fn a_full_disk_is_an_error_that_names_the_file() {
+    let sandbox = one();
+    let fill = "cd .; dd if=/dev/zero of=\"$XDG_STATE_HOME/fill\" bs=1k count=60 2>/dev/null";
+    on_file_system(&sandbox, "size=64k", fill)
         .code(1)
         .err_has("registry.db")
         .err_has("full");
     assert!(!sandbox.project().join(".ports.json").exists());
+}
+
+#[test]
+fn a_read_only_state_directory_is_an_error_that_names_the_file() {
+    let sandbox = one();
+    let ran = on_file_system(&sandbox, "ro", "true").code(1);
+    ran.err_has("registry.db").err_has("XDG_STATE_HOME");
+    assert!(!sandbox.project().join(".ports.json").exists());
+}
+
+#[test]
+fn a_locked_registry_is_an_error_that_names_the_file() {
+    let sandbox = one();
+    sandbox.run(&["detect"]).success();
+    let before = sandbox.read(".ports.json");
+    let mut locker = sandbox.command("python3");
+    let file = sandbox.state().join("registry.db");
+    locker.args([
+        "-c",
+        "import sqlite3, sys, time\n\
+        c = sqlite3.connect(sys.argv[1], isolation_level=None)\n\
+        c.execute('PRAGMA locking_mode = EXCLUSIVE')\n\
+        c.execute('BEGIN EXCLUSIVE')\n\
+        print('locked', flush=True)\n\
+        time.sleep(600)",
+    ]);
+    locker.arg(&file);
+    let mut locker = crate::sandbox::Running::start(locker);
+    locker.until_printed("locked");
+    sandbox
+        .run(&["detect"])
+        .code(1)
+        .err_has("registry.db` is locked by another program");
+    assert_eq!(sandbox.read(".ports.json"), before);
+}
+
+#[test]
+fn a_kill_in_the_middle_of_anything_leaves_everything_whole() {
+    let sandbox = one();
+    for round in 0..60 {
+        let mut detect = sandbox.portway(&["detect"]).spawn().unwrap();
+        // Spread over the few milliseconds that a command takes.
+        let moment = std::time::Instant::now() + std::time::Duration::from_micros(round * 150);
+        while std::time::Instant::now() < moment {
+            std::hint::spin_loop();
+        }
+        let _ = detect.kill();
+        detect.wait().unwrap();
+        let file = sandbox.project().join(".ports.json");
+        if let Ok(text) = fs::read_to_string(file) {
+            let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(json["a_port"], sandbox.port(0));
+        }
+    }
+    sandbox.run(&["detect"]).success();
+    assert_eq!(sandbox.ports_json()["a_port"], sandbox.port(0));
 }
