@@ -55,16 +55,9 @@ pub(crate) fn allocate(
     let Some((given, holds)) = choose(project, wanted, true, None, keep)? else {
         return Ok(None);
     };
-    let env_files = project.env_files()?;
     let displaced = words::displaced(project, &given)?;
     let ports = assigned(project, &given);
-    let wiring = Wiring::new(
-        &project.plan,
-        &ports,
-        &project.checkout,
-        &project.instance.name,
-        &env_files,
-    );
+    let wiring = wire(project, &ports)?;
     record::write_ports_file(project, file.unwrap_or_default(), &wiring)?;
     Ok(Some(Allocation {
         ports,
@@ -91,13 +84,7 @@ pub(crate) fn current(project: &mut Project) -> Result<Allocation, CommandError>
         }
         ports.0.insert(service.name.clone(), own);
     }
-    let wiring = Wiring::new(
-        &project.plan,
-        &ports,
-        &project.checkout,
-        &project.instance.name,
-        &project.env_files()?,
-    );
+    let wiring = wire(project, &ports)?;
     Ok(Allocation {
         ports,
         wiring,
@@ -147,16 +134,21 @@ pub(crate) fn replace(
     let (given, mut holds) = chosen.ok_or_else(not_running)?;
     let mut ports = ports.clone();
     ports.replace(service, lost, given[0].port);
-    let wiring = Wiring::new(
-        &project.plan,
-        &ports,
-        &project.checkout,
-        &project.instance.name,
-        &project.env_files()?,
-    );
+    let wiring = wire(project, &ports)?;
     let file = PortsFile::read(&project.checkout.root)?;
     record::write_ports_file(project, file.unwrap_or_default(), &wiring)?;
     Ok((holds.swap_remove(0), ports, wiring))
+}
+
+/// What everyone is told when the services have these ports.
+fn wire(project: &Project, ports: &AssignedPorts) -> Result<Wiring, CommandError> {
+    Ok(Wiring::new(
+        &project.plan,
+        ports,
+        &project.checkout,
+        &project.instance.name,
+        &project.env_files()?,
+    ))
 }
 
 fn changed(service: &str) -> CommandError {

@@ -3,22 +3,7 @@
 use std::fs;
 use std::net::TcpListener;
 
-use crate::sandbox::Sandbox;
-
-const TWO: &str = "
-    [project]
-    name = \"jobi\"
-    [services.backend]
-    command = \"%service serve {port}\"
-    port = \"%0-%9\"
-    [services.frontend]
-    command = \"%service serve {port}\"
-    port = { prefer = %10, range = \"%10-%19\" }
-";
-
-fn two() -> Sandbox {
-    Sandbox::new().manifest(TWO)
-}
+use crate::sandbox::{Sandbox, two};
 
 #[test]
 fn the_preferred_ports_are_taken_when_they_are_free() {

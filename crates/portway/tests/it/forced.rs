@@ -2,20 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::sandbox::Sandbox;
-
-const TWO: &str = "
-    [services.backend]
-    command = \"%service serve {port}\"
-    port = \"%0-%9\"
-    [services.frontend]
-    command = \"%service serve {port}\"
-    port = \"%10-%19\"
-";
-
-fn two() -> Sandbox {
-    Sandbox::new().manifest(TWO)
-}
+use crate::sandbox::{Sandbox, two};
 
 fn ports(sandbox: &Sandbox) -> (u64, u64) {
     let json = sandbox.ports_json();

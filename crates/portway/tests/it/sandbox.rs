@@ -242,6 +242,24 @@ fn manifests(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// A backend on one of ten ports and a frontend on one of the next ten.
+pub const TWO: &str = "
+    [project]
+    name = \"jobi\"
+    [services.backend]
+    command = \"%service serve {port}\"
+    port = \"%0-%9\"
+    [services.frontend]
+    command = \"%service serve {port}\"
+    port = { prefer = %10, range = \"%10-%19\" }
+    env = { API = \"{backend.url}/v1\" }
+";
+
+/// A sandbox with [`TWO`].
+pub fn two() -> Sandbox {
+    Sandbox::new().manifest(TWO)
+}
+
 /// The test service's binary.
 pub fn service() -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_portway"))

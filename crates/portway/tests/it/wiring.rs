@@ -2,23 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::sandbox::{Sandbox, get, until};
-
-const TWO: &str = "
-    [project]
-    name = \"jobi\"
-    [services.backend]
-    command = \"%service serve {port}\"
-    port = \"%0-%9\"
-    [services.frontend]
-    command = \"%service serve {port}\"
-    port = \"%10-%19\"
-    env = { API = \"{backend.url}/v1\" }
-";
-
-fn two() -> Sandbox {
-    Sandbox::new().manifest(TWO)
-}
+use crate::sandbox::{Sandbox, get, two, until};
 
 #[test]
 fn env_is_the_same_before_during_and_after() {

@@ -3,18 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::sandbox::{Sandbox, get};
-
-const TWO: &str = "
-    [project]
-    name = \"jobi\"
-    [services.backend]
-    command = \"%service serve {port}\"
-    port = \"%0-%9\"
-    [services.frontend]
-    command = \"%service serve {port}\"
-    port = \"%10-%19\"
-";
+use crate::sandbox::{Sandbox, TWO, get};
 
 /// A repository with the manifest committed.
 fn repository() -> Sandbox {
