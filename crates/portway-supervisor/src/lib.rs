@@ -33,6 +33,8 @@ mod steward;
 mod supervisor;
 mod watch;
 
+use std::time::{Duration, Instant};
+
 pub use state::Ended;
 pub use steward::{Moved, Steward};
 pub use supervisor::{Config, Handle, Outcome, Request, Supervisor};
@@ -46,19 +48,23 @@ pub fn become_reaper() -> std::io::Result<()> {
 }
 
 /// Ends everything below this process: asks first, and kills what is left after `grace`.
-pub async fn end_descendants(grace: std::time::Duration) {
-    end_all_but(&[], grace).await;
+pub async fn end_descendants(grace: Duration) {
+    end_orphans(grace, || false).await;
 }
 
-/// Ends every child of this process that is none of `known`, with all that is below it.
-pub(crate) async fn end_all_but(known: &[u32], grace: std::time::Duration) {
-    let deadline = std::time::Instant::now() + grace;
-    let mut by_force = grace.is_zero();
-    while !platform::end_orphans(known, by_force) {
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        by_force = std::time::Instant::now() >= deadline;
+/// Ends what has fallen to this process: every child that is no keeper, with all that is below it.
+/// Kills once the grace is over, or as soon as `hurry` says so.
+pub(crate) async fn end_orphans(grace: Duration, hurry: impl Fn() -> bool) {
+    let deadline = Instant::now() + grace;
+    let by_force = || hurry() || Instant::now() >= deadline;
+    // Other services go on meanwhile, and may get new keepers.
+    while !platform::end_orphans(&keeper::keepers(), by_force()) {
+        tokio::time::sleep(LOOK_AGAIN).await;
     }
 }
+
+/// How often what is being ended is looked at.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Milliseconds since 1970-01-01 UTC, for records that people read.
 pub fn now() -> u64 {

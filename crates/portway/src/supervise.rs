@@ -12,7 +12,7 @@ use portway_api::{ErrorBody, ErrorCode, Event, InstanceState, LogStream, NoticeL
 use portway_registry::InstanceLock;
 use portway_supervisor::logs::{self, Filter};
 use portway_supervisor::{Config, Outcome, Request, Supervisor, control};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, oneshot};
 
 use crate::allocation::{self, Keep};
 use crate::args::Up;
@@ -72,10 +72,17 @@ fn run(
     let (outcome, screen) = runtime.block_on(async {
         let (supervisor, handle) = Supervisor::new(config).map_err(failed)?;
         let screen = (!background).then(|| {
+            let (deaf, on_deaf) = oneshot::channel();
+            let screen = Screen::start(handle.events(), &names, args.json, deaf);
+            // The handle stays within the runtime: a screen that had one would itself keep the
+            // events from ending, which it waits for.
             let handle = handle.clone();
-            Screen::start(handle.events(), &names, args.json, move || {
-                handle.ask(Request::Stop(Vec::new()));
-            })
+            tokio::spawn(async move {
+                if on_deaf.await.is_ok() {
+                    handle.ask(Request::Stop(Vec::new()));
+                }
+            });
+            screen
         });
         if background {
             let_go_when_started(handle.events());
@@ -261,13 +268,13 @@ impl Screen {
         mut events: broadcast::Receiver<Event>,
         services: &[String],
         json: bool,
-        on_deaf: impl FnOnce() + Send + 'static,
+        deaf: oneshot::Sender<()>,
     ) -> Self {
         let printer = LogPrinter::new(services, false);
         let (done, finished) = mpsc::channel();
         thread::spawn(move || {
             let mut started = false;
-            let mut on_deaf = Some(on_deaf);
+            let mut deaf = Some(deaf);
             let progress = Progress::new();
             loop {
                 let reads = match events.blocking_recv() {
@@ -304,8 +311,8 @@ impl Screen {
                     }
                     Err(broadcast::error::RecvError::Closed) => break,
                 };
-                if !reads && let Some(tell) = on_deaf.take() {
-                    tell();
+                if !reads && let Some(deaf) = deaf.take() {
+                    let _ = deaf.send(());
                 }
             }
             progress.finish();

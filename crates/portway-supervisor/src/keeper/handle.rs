@@ -1,9 +1,11 @@
 //! The supervisor's side of a keeper.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -16,6 +18,15 @@ use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use super::{COMMAND, Order, Report, Task};
 use crate::platform;
 use crate::state::Ended;
+
+/// The keepers that this process has started and not yet seen the end of: every other child of it
+/// is an orphan. One set for the process, as the children are the process's own.
+static KEEPERS: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+/// The keepers of this process that may still keep something.
+pub(crate) fn keepers() -> MutexGuard<'static, BTreeSet<u32>> {
+    KEEPERS.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// What to start under a keeper.
 #[derive(Debug)]
@@ -69,6 +80,7 @@ pub struct Streams {
     pub out: ChildStdout,
     /// The tree's standard error.
     pub err: ChildStderr,
+    pid: u32,
     child: Child,
     reports: BufReader<tokio::net::unix::OwnedReadHalf>,
 }
@@ -103,13 +115,15 @@ impl Keeper {
         let mut child = command.spawn()?;
         let (reports, control) = ours.into_split();
         let missing = || io::Error::other("a keeper without its pipes");
+        let pid = child.id().ok_or_else(missing)?;
+        keepers().insert(pid);
         let streams = Streams {
             out: child.stdout.take().ok_or_else(missing)?,
             err: child.stderr.take().ok_or_else(missing)?,
+            pid,
             reports: BufReader::new(reports),
             child,
         };
-        let pid = streams.child.id().ok_or_else(missing)?;
         Ok((Self { pid, control }, streams))
     }
 
@@ -138,6 +152,7 @@ impl Streams {
     /// Takes the tree's standard output and error out.
     pub fn split(self) -> (ChildStdout, ChildStderr, Reports) {
         let reports = Reports {
+            pid: self.pid,
             child: self.child,
             reports: self.reports,
             gone: false,
@@ -148,6 +163,7 @@ impl Streams {
 
 /// What a keeper reports, to its end.
 pub struct Reports {
+    pid: u32,
     child: Child,
     reports: BufReader<tokio::net::unix::OwnedReadHalf>,
     gone: bool,
@@ -168,6 +184,7 @@ impl Reports {
                 },
                 _ => {
                     let _ = self.child.wait().await;
+                    keepers().remove(&self.pid);
                     return KeeperEvent::Exit(if self.gone { Exit::Clean } else { Exit::Lost });
                 }
             }

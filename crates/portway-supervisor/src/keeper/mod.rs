@@ -20,6 +20,7 @@ use std::time::Duration;
 use portway_project::manifest::StopSignal;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use handle::keepers;
 pub use handle::{Exit, Keeper, KeeperEvent, Reports, Start, Streams};
 
 use crate::state::Ended;

@@ -1,5 +1,6 @@
 //! Linux: subreapers, pidfds, descriptors.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
@@ -66,14 +67,14 @@ fn send(process: ProcessId, signal: Signal) {
 }
 
 /// Ends everything that has fallen to this process because the keeper above it vanished: every
-/// child that is none of `known`. Answers true when nothing of it is left.
-pub(crate) fn end_orphans(known: &[u32], by_force: bool) -> bool {
+/// child that is none of `keepers`. Answers true when nothing of it is left.
+pub(crate) fn end_orphans(keepers: &BTreeSet<u32>, by_force: bool) -> bool {
     let own = getpid().as_raw_nonzero().get().unsigned_abs();
     let below = descendants(own);
     let orphans: Vec<ProcessId> = below
         .iter()
         .copied()
-        .filter(|process| !known.contains(&process.pid))
+        .filter(|process| !keepers.contains(&process.pid))
         .filter(|process| Process::read(process.pid).is_some_and(|p| p.parent == own))
         .collect();
     for orphan in &orphans {

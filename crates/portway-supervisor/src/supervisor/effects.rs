@@ -1,5 +1,6 @@
 //! Carrying out what a service's state machine answers.
 
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use portway_api::NoticeLevel;
@@ -163,7 +164,7 @@ impl Supervisor {
     }
 
     pub(super) fn stop_tree(&mut self, name: &str) {
-        let by_force = self.by_force;
+        let by_force = self.by_force.load(Ordering::Relaxed);
         let Some(service) = self.services.get_mut(name) else {
             return;
         };

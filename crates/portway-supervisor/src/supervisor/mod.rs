@@ -13,22 +13,26 @@ pub use handle::{Config, Handle, Outcome, Request};
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 use portway_api::{InstanceStatus, ServiceState};
 use portway_ports::Hold;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{broadcast, mpsc, watch};
-use tokio::time::sleep_until;
+use tokio::time::{sleep, sleep_until};
 
+use crate::keeper::keepers;
 use crate::logs::LogStore;
 use crate::state::Input;
 use crate::{control, platform};
 use order::Dependencies;
 use service::{LogSink, Service};
 
+/// How often it is looked whether the last keepers are gone.
+const LAST_ONES: Duration = Duration::from_millis(5);
 /// How many events a slow listener may lag behind before it misses some.
 const EVENTS: usize = 4096;
 
@@ -46,7 +50,7 @@ pub struct Supervisor {
     initial: bool,
     ending: Option<Outcome>,
     /// No grace any more.
-    by_force: bool,
+    by_force: Arc<AtomicBool>,
     random: u64,
 }
 
@@ -101,7 +105,7 @@ impl Supervisor {
             began,
             initial: true,
             ending: None,
-            by_force: false,
+            by_force: Arc::default(),
             random: began | 1,
             config,
         };
@@ -137,6 +141,15 @@ impl Supervisor {
                 }
             }
         };
+        // No service is left, but a probe may be that was just asked, or what a lost keeper of one
+        // left behind.
+        let something_left = || {
+            let keepers = keepers();
+            !platform::end_orphans(&keepers, true) || !keepers.is_empty()
+        };
+        while something_left() {
+            sleep(LAST_ONES).await;
+        }
         control.close();
         Ok(outcome)
     }
@@ -170,9 +183,12 @@ impl Supervisor {
         match message {
             Message::Request(request) => self.take_request(request),
             Message::Timer { service, epoch } => self.step(&service, Input::Timer(epoch)),
-            // The first asks, the second kills; no signal is ever ignored.
+            // The first asks, the second kills, and so does every further one. But a terminal that
+            // closes is told in several ways at once (by the kernel, by a shell that passes it on,
+            // by `terminal_closed`, by output that nobody takes), and none of them means: hurry.
             Message::Signal(number) => match self.ending {
                 None => self.end(Outcome::Signal(number)),
+                Some(_) if number == SignalKind::hangup().as_raw_value() => {}
                 Some(_) => self.kill(),
             },
             Message::Report {
@@ -300,7 +316,7 @@ impl Supervisor {
     }
 
     fn kill(&mut self) {
-        self.by_force = true;
+        self.by_force.store(true, Ordering::Relaxed);
         for (keeper, _) in self.services.values().filter_map(|s| s.keeper.as_ref()) {
             keeper.kill();
         }

@@ -1,6 +1,6 @@
 //! What happened to a service's processes, as input for its state machine.
 
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
 use portway_api::{NoticeLevel, ServiceState};
 
@@ -60,26 +60,17 @@ impl Supervisor {
         let Some(service) = self.services.get_mut(name) else {
             return;
         };
-        let grace = if self.by_force {
-            Duration::ZERO
-        } else {
-            service.stop().grace.0
-        };
+        let grace = service.stop().grace.0;
         let reporter = self.reporter(name);
-        let known: Vec<u32> = self
-            .services
-            .values()
-            .filter_map(|service| service.keeper.as_ref())
-            .map(|(keeper, _)| keeper.pid())
-            .collect();
         self.say(
             name,
             NoticeLevel::Warning,
             "lost its keeper; its processes are ended",
         );
         self.step(name, Input::LeaderEnded(Ended::Signal(9)));
+        let hurry = self.by_force.clone();
         tokio::spawn(async move {
-            crate::end_all_but(&known, grace).await;
+            crate::end_orphans(grace, || hurry.load(Ordering::Relaxed)).await;
             reporter.send(Report::OrphansGone);
         });
     }

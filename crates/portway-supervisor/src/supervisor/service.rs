@@ -11,7 +11,7 @@ use portway_project::manifest::{Liveness, Stop};
 use portway_project::{Launch, PlannedService};
 use regex_lite::Regex;
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
@@ -316,24 +316,28 @@ impl ExecProbe {
         let drain = tokio::spawn(async move {
             tokio::join!(read_lines(out, drop), read_lines(err, drop));
         });
-        let ended = timeout(limit, async {
+        let (answer, answered) = oneshot::channel();
+        // In a task of its own, which goes on when the probe is not wanted any more: the keeper is
+        // waited for in any case.
+        tokio::spawn(async move {
+            let mut answer = Some(answer);
             loop {
-                match reports.next().await {
-                    KeeperEvent::Ended(ended) => return ended == Ended::Code(0),
-                    KeeperEvent::Exit(_) | KeeperEvent::Failed(_) => return false,
-                    KeeperEvent::Started(_) => {}
+                let success = match reports.next().await {
+                    KeeperEvent::Started(_) => continue,
+                    KeeperEvent::Ended(ended) => ended == Ended::Code(0),
+                    KeeperEvent::Failed(_) => false,
+                    KeeperEvent::Exit(_) => break,
+                };
+                if let Some(answer) = answer.take() {
+                    let _ = answer.send(success);
                 }
             }
-        })
-        .await;
-        keeper.stop();
-        // The keeper is waited for in any case, so that it does not stay as a zombie.
-        tokio::spawn(async move {
-            while !matches!(reports.next().await, KeeperEvent::Exit(_)) {}
             drain.abort();
-            drop(keeper);
         });
-        ended.unwrap_or(false)
+        let success = timeout(limit, answered).await;
+        // Without it the keeper ends what is left, here or where this future is dropped.
+        drop(keeper);
+        matches!(success, Ok(Ok(true)))
     }
 }
 

@@ -9,6 +9,7 @@ mod detect;
 mod forced;
 mod handover;
 mod init;
+mod lifetime;
 mod logs;
 mod prepare;
 mod redis;
