@@ -13,7 +13,7 @@ use crate::choose::{self, Allotted, Request};
 use crate::error::{AllocateError, RegistryError};
 use crate::lock::{self, InstanceLock};
 use crate::{Instance, Lease, Liveness, Millis, Newcomer, Registry};
-use rows::{INSTANCE, directories, instance, leases, list, path, record};
+use rows::{INSTANCE, directories, instance, leases, list, record};
 
 /// Each step brings the schema from its index to the next version (`PRAGMA user_version`).
 const MIGRATIONS: [&str; 1] = ["
@@ -223,6 +223,12 @@ impl SqliteRegistry {
 
 impl Registry for SqliteRegistry {
     fn enroll(&mut self, newcomer: &Newcomer, now: Millis) -> Result<Instance, RegistryError> {
+        // Most commands find everything as it was, and need not write.
+        let known = self.read(|connection| find(connection, &newcomer.id).optional())?;
+        if let Some(known) = known.filter(|known| is_same(known, newcomer)) {
+            return Ok(known);
+        }
+        let state = self.state.clone();
         self.write(|transaction| {
             let dir = newcomer.dir.as_os_str().as_encoded_bytes();
             // A checkout that was moved away and another that came in its place share a directory,
@@ -234,18 +240,20 @@ impl Registry for SqliteRegistry {
             let taken_by = |name: &str| {
                 transaction
                     .query_row(
-                        "SELECT dir FROM instances WHERE name = ?1 AND id <> ?2",
+                        &format!("SELECT {INSTANCE} FROM instances WHERE name = ?1 AND id <> ?2"),
                         params![name, newcomer.id],
-                        |row| row.get::<_, Vec<u8>>(0),
+                        instance,
                     )
                     .optional()
             };
             let name = match taken_by(&newcomer.name)? {
                 None => &newcomer.name,
-                Some(dir) if path(dir.clone()).exists() => &newcomer.distinct_name,
-                Some(dir) => {
+                Some(other) if liveness(&state, &other.id, Some(&other.dir)) != Liveness::Gone => {
+                    &newcomer.distinct_name
+                }
+                Some(gone) => {
                     // The name of a vanished checkout is free, and so are its ports.
-                    transaction.execute("DELETE FROM instances WHERE dir = ?1", [dir])?;
+                    transaction.execute("DELETE FROM instances WHERE id = ?1", [gone.id])?;
                     &newcomer.name
                 }
             };
@@ -264,11 +272,7 @@ impl Registry for SqliteRegistry {
                     now
                 ],
             )?;
-            transaction.query_row(
-                &format!("SELECT {INSTANCE} FROM instances WHERE id = ?1"),
-                [&newcomer.id],
-                instance,
-            )
+            find(transaction, &newcomer.id)
         })
     }
 
@@ -375,6 +379,9 @@ impl Registry for SqliteRegistry {
         content: &str,
         now: Millis,
     ) -> Result<(), RegistryError> {
+        if self.last_written(instance)?.as_deref() == Some(content) {
+            return Ok(());
+        }
         self.write(|transaction| {
             transaction.execute(
                 "UPDATE instances SET written = ?2 WHERE id = ?1",
@@ -429,6 +436,31 @@ impl Registry for SqliteRegistry {
                 .map(drop)
         })
     }
+}
+
+fn find(connection: &Connection, id: &str) -> rusqlite::Result<Instance> {
+    connection.query_row(
+        &format!("SELECT {INSTANCE} FROM instances WHERE id = ?1"),
+        [id],
+        instance,
+    )
+}
+
+/// Whether a newcomer is known, under the name that it would like to have.
+fn is_same(known: &Instance, newcomer: &Newcomer) -> bool {
+    (
+        &known.dir,
+        &known.project,
+        &known.name,
+        &known.branch,
+        known.main,
+    ) == (
+        &newcomer.dir,
+        &newcomer.project,
+        &newcomer.name,
+        &newcomer.branch,
+        newcomer.main,
+    )
 }
 
 fn liveness(state: &Path, id: &str, dir: Option<&PathBuf>) -> Liveness {

@@ -69,7 +69,11 @@ fn names_are_unique_until_a_checkout_vanishes() {
     assert_eq!(world.enroll("aaaaaa", "jobi").name, "jobi");
     assert_eq!(world.enroll("bbbbbb", "jobi").name, "jobi-bbbbbb");
     assert_eq!(world.enroll("aaaaaa", "jobi").name, "jobi");
+    let lock = world.registry.supervise("aaaaaa").unwrap();
     fs::remove_dir(world.state.path().join("aaaaaa")).unwrap();
+    // One that still runs keeps its name.
+    assert_eq!(world.enroll("bbbbbb", "jobi").name, "jobi-bbbbbb");
+    drop(lock);
     assert_eq!(world.enroll("bbbbbb", "jobi").name, "jobi");
 }
 
