@@ -28,5 +28,5 @@ mod range;
 pub use exclude::{Exclusion, Facts};
 pub use hold::{Families, Hold, HoldError, hold_first_free};
 pub use listen::{Holder, Listener, holders, listeners};
-pub use process::{Process, ProcessId, descendants, owner_among};
+pub use process::{Process, ProcessId, descendants, has_variable, owner_among};
 pub use range::{PortRange, RangeError};

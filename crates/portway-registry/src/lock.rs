@@ -101,8 +101,9 @@ pub(crate) fn is_supervised(dir: &Path) -> bool {
     is_locked(&dir.join(SUPERVISOR))
 }
 
-/// Whether a command uses the instance's ports without a supervisor.
-pub(crate) fn is_used(dir: &Path) -> bool {
+/// Whether a command uses the ports of the instance with this directory, without a supervisor.
+/// For the function that holds ports: it runs inside the registry's lock.
+pub fn is_used(dir: &Path) -> bool {
     is_locked(&dir.join(USERS))
 }
 

@@ -124,15 +124,6 @@ impl SqliteRegistry {
         self.locked(|_| lock::share(&dir).map_err(|error| RegistryError::io(&dir, &error)))
     }
 
-    /// Whether a command uses the instance's ports without a supervisor ([`Self::share`]).
-    ///
-    /// # Errors
-    /// When the registry cannot be locked.
-    pub fn is_used(&mut self, id: &str) -> Result<bool, RegistryError> {
-        let dir = self.instance_dir(id);
-        self.locked(|_| Ok(lock::is_used(&dir)))
-    }
-
     /// Whether the instance has a supervisor.
     ///
     /// # Errors

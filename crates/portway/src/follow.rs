@@ -208,17 +208,26 @@ pub(crate) async fn until_stopped(
     mut events: Events,
 ) -> Result<(), CommandError> {
     let progress = Progress::new();
+    let mut pid = None;
     while let Some(event) = events.next().await {
         match event {
             Event::Notice(notice) if notice.level != NoticeLevel::Info => {
                 progress.say(&ui::notice(&notice));
             }
-            Event::Status(status) => progress.show(&status),
+            Event::Status(status) => {
+                progress.show(&status);
+                pid = status.pid;
+            }
             _ => {}
         }
     }
     progress.finish();
     while project.is_supervised()? {
+        // Somebody may have started the next one meanwhile, which is not waited for.
+        let now = project.client().status().await;
+        if now.is_ok_and(|status| status.pid != pid) {
+            break;
+        }
         sleep(LOOK_AGAIN).await;
     }
     Ok(())

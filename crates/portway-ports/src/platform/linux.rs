@@ -208,6 +208,13 @@ pub(crate) fn process(pid: u32) -> Option<Process> {
     })
 }
 
+pub(crate) fn has_variable(pid: u32, variable: &str) -> bool {
+    fs::read(format!("/proc/{pid}/environ")).is_ok_and(|all| {
+        all.split(|&byte| byte == 0)
+            .any(|one| one == variable.as_bytes())
+    })
+}
+
 /// The numbers of `/proc/PID/stat` that matter here.
 struct Stat {
     id: ProcessId,

@@ -1,7 +1,7 @@
 //! The one interface behind which the systems differ.
 //!
 //! Each file offers the same names: `HOLD_FLIPS`, `facts`, `bind_exclusively`, `no_such_family`,
-//! `anything_lives`, `listeners`, `owners`, `has_open`, `process`, `descendants`.
+//! `anything_lives`, `listeners`, `owners`, `has_open`, `process`, `has_variable`, `descendants`.
 
 #[cfg(target_os = "linux")]
 mod linux;

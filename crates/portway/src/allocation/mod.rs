@@ -8,7 +8,10 @@ mod wishes;
 mod words;
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use portway_api::{Displaced, ErrorCode, PortStatus, ServiceState, ServiceStatus};
 use portway_ports::{Facts, Hold, HoldError};
@@ -201,16 +204,19 @@ fn choose(
         }
     }
     let id = project.instance.id.clone();
-    // Another command of this checkout (`portway exec`) may hold its ports softly.
-    let shared = project.registry.is_used(&id)?;
+    let dir = project.dir();
+    if keep == Keep::Hard {
+        wait_for_remnants(project)?;
+    }
     let mut holds: HashMap<u16, Hold> = HashMap::new();
     let mut hold = |port: u16, own: bool| {
         if Some(port) == lost {
             return Ok(false);
         }
-        let held = match Hold::acquire(port) {
-            Err(HoldError::Taken(_)) if own && shared => Hold::join(port),
-            other => other,
+        let held = if own {
+            hold_again(port, &dir)
+        } else {
+            Hold::acquire(port)
         };
         match held {
             Ok(held) => {
@@ -253,6 +259,49 @@ fn choose(
         .map(Arc::new)
         .collect();
     Ok(Some((given, holds)))
+}
+
+/// Holds a port that was this instance's before. Another command of the checkout
+/// (`portway exec`) may hold it softly, and one that was just killed may not have let go yet.
+fn hold_again(port: u16, dir: &Path) -> Result<Hold, HoldError> {
+    const TRIES: u32 = 20;
+    const PAUSE: Duration = Duration::from_millis(1);
+    for _ in 0..TRIES {
+        match Hold::acquire(port) {
+            Err(HoldError::Taken(_)) if portway_registry::is_used(dir) => {
+                if let Ok(hold) = Hold::join(port) {
+                    return Ok(hold);
+                }
+            }
+            Err(HoldError::Taken(_)) => {}
+            other => return other,
+        }
+        // Somebody who listens has come to stay.
+        if portway_ports::listeners(Some(port)).is_ok_and(|found| !found.is_empty()) {
+            break;
+        }
+        thread::sleep(PAUSE);
+    }
+    Err(HoldError::Taken(port))
+}
+
+/// Waits until the services of this instance's former supervisor are gone: after its SIGKILL the
+/// keepers are still ending them, and they still have their ports.
+fn wait_for_remnants(project: &mut Project) -> Result<(), CommandError> {
+    const PATIENCE: Duration = Duration::from_secs(30);
+    const LOOK_AGAIN: Duration = Duration::from_millis(20);
+    let mark = format!("PORTWAY_ID={}", project.instance.id);
+    let leases = project.registry.leases(&project.instance.id)?;
+    let deadline = Instant::now() + PATIENCE;
+    let remains = |port: u16| {
+        let holders = portway_ports::holders(port).unwrap_or_default();
+        let mut processes = holders.iter().filter_map(|holder| holder.process.as_ref());
+        processes.any(|process| portway_ports::has_variable(process.id.pid, &mark))
+    };
+    while leases.iter().any(|lease| remains(lease.port)) && Instant::now() < deadline {
+        thread::sleep(LOOK_AGAIN);
+    }
+    Ok(())
 }
 
 fn assigned(project: &Project, given: &[Allotted]) -> AssignedPorts {

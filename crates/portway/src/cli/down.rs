@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use portway_api::ErrorCode;
+
 use crate::args::{Choice, Down};
 use crate::error::CommandError;
 use crate::follow::{self, runtime};
@@ -19,7 +21,11 @@ pub(crate) fn run(directory: Option<&Path>, args: &Down) -> Result<u8, CommandEr
             return Ok(0);
         };
         let verb = if args.now { "kill" } else { "stop" };
-        follow::ask(&project.client(), verb, &args.services).await?;
+        match follow::ask(&project.client(), verb, &args.services).await {
+            // It is ending already, and does not listen any more.
+            Err(error) if error.info.code == ErrorCode::NotRunning => {}
+            other => other?,
+        }
         if args.services.is_empty() {
             follow::until_stopped(&mut project, events).await?;
             ui::talk(&format!("{} is stopped\n", project.instance.name));

@@ -113,7 +113,7 @@ pub(crate) fn instances(instances: &[InstanceStatus], now: u64) -> bool {
         if let Some(branch) = &instance.branch {
             words.push(styled(YELLOW, branch));
         }
-        words.push(styled(DIM, &instance.directory));
+        words.push(styled(DIM, &one_line(&instance.directory)));
         text.push_str(&words.join("  "));
         text.push('\n');
         text.push_str(&columns(
@@ -149,6 +149,20 @@ fn state(state: ServiceState) -> &'static str {
     }
 }
 
+/// A path without the control characters that it may have, which would break its line or be
+/// obeyed by the terminal.
+fn one_line(path: &str) -> String {
+    path.chars()
+        .map(|character| {
+            if character.is_control() {
+                character.escape_default().to_string()
+            } else {
+                character.to_string()
+            }
+        })
+        .collect()
+}
+
 /// A span of time in its largest unit.
 fn ago(milliseconds: u64) -> String {
     let seconds = milliseconds / 1000;
@@ -175,6 +189,14 @@ mod tests {
         ] {
             assert_eq!(ago(milliseconds), words);
         }
+    }
+
+    #[test]
+    fn a_path_stays_on_its_line() {
+        assert_eq!(
+            one_line("/p/new\nline \x1b[2J ü"),
+            "/p/new\\nline \\u{1b}[2J ü"
+        );
     }
 
     #[test]

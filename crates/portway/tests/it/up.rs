@@ -138,6 +138,47 @@ fn down_and_up_at_once_keep_every_port() {
 }
 
 #[test]
+fn after_a_kill_the_next_up_has_the_same_ports() {
+    // The service takes its time to end, with its port open.
+    let sandbox = Sandbox::new().manifest(
+        "[services.a]\ncommand = \"%service serve {port} --ignore\"\nport = \"%0-%9\"\n\
+         stop = { grace = \"500ms\" }",
+    );
+    let first = sandbox.run(&["up", "--detach", "--json"]).success().json();
+    let supervisor = first["pid"].as_u64().unwrap() as i32;
+    let pid = rustix::process::Pid::from_raw(supervisor).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    let again = sandbox.run(&["up", "--detach", "--json"]).success().json();
+    assert_ne!(again["pid"], first["pid"]);
+    assert_eq!(again["services"][0]["ports"], first["services"][0]["ports"]);
+}
+
+#[test]
+fn commands_at_once_in_one_checkout_never_move_a_port() {
+    let sandbox = two();
+    thread::scope(|scope| {
+        for verb in [
+            &["up", "--detach"][..],
+            &["exec", "--", "true"],
+            &["env"],
+            &["detect"],
+            &["port", "backend"],
+        ] {
+            for _ in 0..3 {
+                scope.spawn(|| sandbox.run(verb).success());
+            }
+        }
+    });
+    let json = sandbox.ports_json();
+    assert_eq!(json["backend_port"], sandbox.port(0));
+    assert_eq!(json["frontend_port"], sandbox.port(10));
+    assert_eq!(
+        sandbox.status()["services"][0]["ports"][0]["port"],
+        sandbox.port(0)
+    );
+}
+
+#[test]
 fn services_start_one_after_the_other() {
     let sandbox = two();
     sandbox.run(&["up", "--detach"]).success();
