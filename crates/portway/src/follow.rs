@@ -41,31 +41,14 @@ pub(crate) fn reachable(project: &mut Project) -> Result<bool, CommandError> {
     runtime()?.block_on(async { Ok(events(project).await?.is_some()) })
 }
 
-/// Where a start has come to.
-enum Start {
-    Going,
-    Ready,
-    Failed,
-}
-
-fn judge(status: &InstanceStatus) -> Start {
-    match status.state {
-        InstanceState::Starting => Start::Going,
-        InstanceState::Ready => Start::Ready,
-        _ => Start::Failed,
-    }
-}
-
-/// Follows a start to its end, telling how it goes, and answers the status when all is ready.
+/// Follows a start to its end, telling how it goes, and answers the status that the instance then
+/// has. A start that failed has ended the instance; its last words are in the error.
 pub(crate) async fn until_started(mut events: Events) -> Result<InstanceStatus, CommandError> {
     let progress = Progress::new();
     let mut last = None;
     let mut tails: HashMap<String, Vec<String>> = HashMap::new();
     while let Some(event) = events.next().await {
         match event {
-            Event::Notice(notice) if notice.level != NoticeLevel::Info => {
-                progress.say(&ui::notice(&notice));
-            }
             Event::Notice(notice) => progress.say(&ui::notice(&notice)),
             Event::Log(record) => {
                 let tail = tails.entry(record.service).or_default();
@@ -76,20 +59,11 @@ pub(crate) async fn until_started(mut events: Events) -> Result<InstanceStatus, 
             }
             Event::Status(status) => {
                 progress.show(&status);
-                match judge(&status) {
-                    Start::Ready => {
-                        progress.finish();
-                        return Ok(status);
-                    }
-                    // The last words of those that failed come while the others are stopped.
-                    Start::Going | Start::Failed => last = Some(status),
+                if matches!(status.state, InstanceState::Ready | InstanceState::Degraded) {
+                    progress.finish();
+                    return Ok(status);
                 }
-                if last
-                    .as_ref()
-                    .is_some_and(|s: &InstanceStatus| s.state == InstanceState::Degraded)
-                {
-                    break;
-                }
+                last = Some(status);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Being the supervisor of an instance: in the foreground, or in the background for `--detach`.
 
+use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -8,7 +9,10 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use portway_api::{ErrorBody, ErrorCode, Event, InstanceState, LogStream, NoticeLevel};
+use portway_api::{
+    ErrorBody, ErrorCode, Event, InstanceState, InstanceStatus, LogStream, NoticeLevel,
+    ServiceState,
+};
 use portway_registry::InstanceLock;
 use portway_supervisor::logs::{self, Filter};
 use portway_supervisor::{Config, Outcome, Request, Supervisor, control};
@@ -328,6 +332,22 @@ impl Screen {
     }
 }
 
+/// Of `services` those that rest in a running instance, with the moment since when.
+fn at_rest(
+    status: &InstanceStatus,
+    services: &[String],
+) -> Result<HashMap<String, Option<u64>>, CommandError> {
+    let mut at_rest = HashMap::new();
+    for name in services {
+        let service = status.services.iter().find(|one| one.name == *name);
+        let service = service.ok_or_else(|| allocation::changed(name))?;
+        if matches!(service.state, ServiceState::Stopped | ServiceState::Failed) {
+            at_rest.insert(name.clone(), service.since);
+        }
+    }
+    Ok(at_rest)
+}
+
 /// Follows an instance that somebody else supervises, or that was just started in the background,
 /// until it is ready.
 pub(crate) fn attach(
@@ -343,19 +363,19 @@ pub(crate) fn attach(
                 .and_then(Background::failure)
                 .map_or(Ok(None), Err);
         };
-        if !args.services.is_empty() {
-            follow::ask(&project.client(), "start", &services).await?;
-        }
-        let mut status = match follow::until_started(events).await {
+        let status = match follow::until_started(events).await {
             Ok(status) => status,
             Err(error) => return Err(background.and_then(Background::failure).unwrap_or(error)),
         };
-        if !args.services.is_empty()
-            && let Some(mut events) = follow::events(&mut project).await?
-        {
-            let none = std::collections::HashMap::new();
-            status = follow::until_ready(&mut events, &services, &none).await?;
+        let at_rest = at_rest(&status, &services)?;
+        let Some(mut events) = follow::events(&mut project).await? else {
+            return Ok(None);
+        };
+        if !at_rest.is_empty() {
+            let names: Vec<String> = at_rest.keys().cloned().collect();
+            follow::ask(&project.client(), "start", &names).await?;
         }
+        let status = follow::until_ready(&mut events, &services, &at_rest).await?;
         if args.json {
             ui::json(&status);
         } else {

@@ -154,10 +154,11 @@ fn wire(project: &Project, ports: &AssignedPorts) -> Result<Wiring, CommandError
     ))
 }
 
-fn changed(service: &str) -> CommandError {
+/// The error of a service that the running instance does not know.
+pub(crate) fn changed(service: &str) -> CommandError {
     CommandError::new(
         ErrorCode::Failed,
-        format!("the running instance has no ports for `{service}`: `portway.toml` has changed since it started"),
+        format!("the running instance does not have `{service}`: what takes part has changed since it started"),
     )
     .hint("take the change over: `portway down`, then `portway up`")
 }

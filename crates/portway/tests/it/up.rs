@@ -83,6 +83,32 @@ fn a_second_up_finds_the_first() {
 }
 
 #[test]
+fn a_second_up_starts_what_rests_and_waits_for_what_is_restarted() {
+    let sandbox = two();
+    sandbox.run(&["up", "--detach"]).success();
+    sandbox.run(&["down", "frontend"]).success();
+    let again = sandbox.run(&["up", "--json"]).success().json();
+    assert_eq!(service(&again, "frontend")["state"], "ready");
+    get(sandbox.port(0), "/exit/1");
+    let again = sandbox.run(&["up", "--json"]).success().json();
+    assert_eq!(service(&again, "backend")["state"], "ready");
+    assert!(get(sandbox.port(0), "/").is_some());
+}
+
+#[test]
+fn what_a_running_instance_does_not_have_is_said() {
+    let sandbox = two();
+    sandbox.run(&["up", "--detach"]).success();
+    let more = sandbox.read("portway.toml") + "\n[services.c]\ncommand = \"sleep 600\"\n";
+    sandbox.write("portway.toml", &more);
+    sandbox
+        .run(&["up"])
+        .code(1)
+        .err_has("the running instance does not have `c`")
+        .err_has("`portway down`, then `portway up`");
+}
+
+#[test]
 fn many_ups_at_once_make_one_instance() {
     let sandbox = two();
     let pids: Vec<Value> = thread::scope(|scope| {
