@@ -67,6 +67,13 @@ pub(super) fn dir(dir: &Text) -> Result<(), Problem> {
 
 pub(super) fn probes(name: &str, spec: &Service, ports: &[PlannedPort]) -> Result<(), Problem> {
     let place = spec.command.span();
+    let pattern = spec.ready.as_ref().and_then(|ready| ready.log.as_ref());
+    if let Some(pattern) = pattern
+        && let Err(error) = regex_lite::Regex::new(pattern.get_ref())
+    {
+        let message = format!("`{}` is no regular expression", pattern.get_ref());
+        return Err(Problem::at(pattern.span(), message).help(error.to_string()));
+    }
     let probes = [
         spec.ready.as_ref().map(|ready| {
             let kinds = [

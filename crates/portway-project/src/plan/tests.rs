@@ -141,6 +141,10 @@ fn what_does_not_fit_together_is_said_with_its_place() {
             "exactly one kind of probe",
         ),
         (
+            "[services.a]\ncommand=\"x\"\nready={ log=\"(\" }",
+            "3:14 `(` is no regular expression",
+        ),
+        (
             "[services.a]\ncommand=\"x\"\n[groups]\ng=[\"c\"]",
             "4:4 the group `g` has `c`, which does not exist",
         ),
