@@ -142,7 +142,7 @@ fn what_does_not_fit_together_is_said_with_its_place() {
         ),
         (
             "[services.a]\ncommand=\"x\"\nready={ log=\"(\" }",
-            "3:14 `(` is no regular expression",
+            "3:13 `(` is no regular expression",
         ),
         (
             "[services.a]\ncommand=\"x\"\n[groups]\ng=[\"c\"]",
