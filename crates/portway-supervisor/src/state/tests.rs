@@ -1,3 +1,5 @@
+use portway_ports::Families;
+
 use super::*;
 
 /// A machine and its own clock.

@@ -1,0 +1,128 @@
+//! What a service's state machine is told, and what it answers.
+
+use std::time::Duration;
+
+use portway_ports::Families;
+use portway_project::manifest::Restart;
+
+/// What the manifest says about a service's life.
+#[derive(Clone, Debug)]
+pub(crate) struct Policy {
+    /// Whether to start it again.
+    pub restart: Restart,
+    /// How long it may take to become ready.
+    pub ready_timeout: Duration,
+    /// Whether it has a prepare step.
+    pub prepares: bool,
+    /// Whether it has ports.
+    pub listens: bool,
+    /// Whether it has a readiness probe of its own beside its port.
+    pub probes: bool,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ended {
+    /// With this code.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+impl Ended {
+    pub(super) fn is_success(self) -> bool {
+        self == Self::Code(0)
+    }
+
+    /// "ended with code 1".
+    pub(crate) fn words(self) -> String {
+        match self {
+            Self::Code(127) => "ended with code 127: a program was not found".into(),
+            Self::Code(126) => "ended with code 126: a program could not be run".into(),
+            Self::Code(code) => format!("ended with code {code}"),
+            Self::Signal(signal) => format!("was ended by signal {signal}"),
+        }
+    }
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub(crate) enum Input {
+    /// Somebody wants it to run.
+    Start,
+    /// Somebody wants it to rest.
+    Stop,
+    /// Somebody wants it to run anew.
+    Restart,
+    /// All it waits for is there.
+    DependenciesMet,
+    /// Something it waits for will not come.
+    DependencyFailed(String),
+    /// The prepare step ended well, or was not needed.
+    Prepared,
+    /// The prepare step failed.
+    PrepareFailed(String),
+    /// Its process runs.
+    Spawned(u32),
+    /// Its process could not be started.
+    SpawnFailed(String),
+    /// Its own tree listens on all its ports, in these families.
+    Listening(Families),
+    /// Somebody else listens on this port of its own.
+    Stolen { port: u16, by: String },
+    /// Its port was replaced by another, which is held.
+    Moved,
+    /// Its port could not be replaced.
+    MoveFailed(String),
+    /// Its readiness probe succeeded.
+    ProbeSucceeded,
+    /// A liveness probe succeeded, or as many in a row failed as the manifest allows.
+    Alive(bool),
+    /// The process that its command became has ended.
+    LeaderEnded(Ended),
+    /// Nothing of its tree is left. `in_use` tells that its last words were of an address in use.
+    TreeGone { in_use: bool },
+    /// A timer of this epoch ran out.
+    Timer(u64),
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Effect {
+    /// Run the prepare step.
+    Prepare,
+    /// Open the hold and start the process; `release`: let the port go first.
+    Spawn { release: bool },
+    /// Ask the readiness probe until it succeeds.
+    Probe,
+    /// Go on asking the liveness probe.
+    WatchLiveness,
+    /// Close the hold except for the families in which the service listens.
+    Settle(Families),
+    /// Close the hold: nothing of the service runs.
+    Harden,
+    /// Ask the tree to end, and end it when it does not.
+    StopTree,
+    /// Find another port for the one that was lost.
+    Move { port: u16, by: String },
+    /// Send [`Input::Timer`] with the epoch after the pause.
+    Timer { epoch: u64, after: Duration },
+    /// Tell people.
+    Say(Say),
+}
+
+/// What there is to tell.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Say {
+    /// It is ready, so long after its start.
+    Ready(Duration),
+    /// It ended by itself and is started again after the pause.
+    Again { why: String, after: Duration },
+    /// It could not bind beside the hold and is started once more without it.
+    WithoutHold,
+    /// It failed for good.
+    Failed(String),
+    /// It ended with success.
+    Completed,
+}
