@@ -1,6 +1,7 @@
 //! `portway env`, `exec`, `port` and `url`: one wiring for everybody.
 
 use std::net::TcpListener;
+use std::path::Path;
 
 use crate::sandbox::{Sandbox, get, two, until};
 
@@ -174,4 +175,26 @@ fn variables_from_files_arrive_and_do_not_win_over_the_wiring() {
         .code(2)
         .err_has(".env:1")
         .err_has("no `NAME=value`");
+}
+
+#[test]
+fn no_port_is_written_in_any_file_of_the_example() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/jobi");
+    let files = [
+        "backend/app/config.py",
+        "backend/app/main.py",
+        "backend/app/store.py",
+        "backend/app/visits.py",
+        "frontend/package.json",
+        "frontend/vite.config.js",
+        "frontend/src/api.js",
+        "frontend/src/App.jsx",
+        "frontend/src/DirectCall.jsx",
+    ];
+    for file in files {
+        let text = std::fs::read_to_string(example.join(file)).unwrap();
+        let numbers = text.split(|character: char| !character.is_ascii_digit());
+        let ports = numbers.filter(|number| number.parse().is_ok_and(|n: u32| n >= 1024));
+        assert_eq!(ports.collect::<Vec<_>>(), [""; 0], "{file}");
+    }
 }
