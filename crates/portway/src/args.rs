@@ -246,6 +246,9 @@ pub(crate) struct Exec {
 pub(crate) struct One {
     /// The service; `SERVICE.NAME` for a named port
     pub(crate) service: String,
+    /// Print JSON: the port, its URL, and why it is not the wanted one
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

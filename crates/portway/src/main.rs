@@ -23,7 +23,11 @@ fn main() -> ExitCode {
     if arguments.nth(1).as_deref() == Some(portway_supervisor::keeper::COMMAND) {
         return ExitCode::from(portway_supervisor::keeper::run(arguments));
     }
-    let json = std::env::args_os().any(|argument| argument == "--json");
+    // Known before the command line is read, for the errors of reading it. What follows `--` is
+    // another command's.
+    let json = std::env::args_os()
+        .take_while(|argument| argument != "--")
+        .any(|argument| argument == "--json");
     let result = args::parse().and_then(cli::run);
     match result {
         Ok(code) => ExitCode::from(code),

@@ -11,12 +11,24 @@ use crate::project::Project;
 use crate::ui;
 
 pub(crate) fn port(directory: Option<&Path>, args: &One) -> Result<u8, CommandError> {
-    ui::out(&format!("{}\n", find(directory, args)?.port));
-    Ok(0)
+    print(directory, args, |port| port.port.to_string())
 }
 
 pub(crate) fn url(directory: Option<&Path>, args: &One) -> Result<u8, CommandError> {
-    ui::out(&format!("{}\n", find(directory, args)?.url));
+    print(directory, args, |port| port.url.clone())
+}
+
+fn print(
+    directory: Option<&Path>,
+    args: &One,
+    value: impl Fn(&PortStatus) -> String,
+) -> Result<u8, CommandError> {
+    let port = find(directory, args)?;
+    if args.json {
+        ui::json(&port);
+    } else {
+        ui::out(&format!("{}\n", value(&port)));
+    }
     Ok(0)
 }
 

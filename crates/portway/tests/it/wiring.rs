@@ -69,6 +69,8 @@ fn port_and_url_print_one_value() {
     assert_eq!(sandbox.run(&["port", "backend"]).success().out(), expected);
     let expected = sandbox.fill("http://localhost:%10\n");
     assert_eq!(sandbox.run(&["url", "frontend"]).success().out(), expected);
+    let json = sandbox.run(&["url", "backend", "--json"]).success().json();
+    assert_eq!(json["port"], sandbox.port(0));
     sandbox
         .run(&["port", "bakend"])
         .code(2)
