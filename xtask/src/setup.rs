@@ -6,10 +6,11 @@ use std::process::Command;
 use crate::steps::{root, run};
 
 /// A program of the tests and the Debian package that has it.
-const PROGRAMS: [(&str, &str); 3] = [
+const PROGRAMS: [(&str, &str); 4] = [
     ("redis-server", "redis-server"),
     ("chromium", "chromium"),
     ("git", "git"),
+    ("curl", "curl"),
 ];
 
 /// Sets up everything; says beforehand what it installs.
