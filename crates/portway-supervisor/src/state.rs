@@ -364,6 +364,9 @@ impl Machine {
                 let unready = matches!(phase, Phase::Starting { .. });
                 if self.policy.restart == Restart::Always {
                     self.again(ended.words(), now, jitter, effects);
+                } else if unready && ended.is_a_missing_program() {
+                    // It will be as missing the next time.
+                    self.fail(ended.words(), now, effects);
                 } else if ended.is_success() && unready && self.policy.listens {
                     let why = "ended with code 0 before it listened on its port".to_owned();
                     self.fail(why, now, effects);

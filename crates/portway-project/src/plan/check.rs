@@ -8,11 +8,15 @@ use crate::manifest::{Manifest, Problem, Service, Text};
 use crate::nearest::suggestion;
 use crate::template::{self, Property, TemplateError};
 
+/// A name is at most as long as a label of a host name.
+const MAX_NAME: usize = 63;
+
 /// Names become parts of host names, of variables and of keys in `.ports.json`; two that become
 /// the same there cannot stand side by side.
 pub(super) fn names(manifest: &Manifest) -> Result<(), Problem> {
     let well_formed = |name: &str| {
-        name.starts_with(|c: char| c.is_ascii_alphabetic())
+        name.len() <= MAX_NAME
+            && name.starts_with(|c: char| c.is_ascii_alphabetic())
             && name
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
@@ -24,7 +28,7 @@ pub(super) fn names(manifest: &Manifest) -> Result<(), Problem> {
             if !well_formed(part) {
                 return Err(
                     Problem::at(service.command.span(), format!("`{part}` is not a name"))
-                        .help("names have letters, digits, `-` and `_`, and begin with a letter"),
+                        .help("names have at most 63 letters, digits, `-` and `_`, and begin with a letter"),
                 );
             }
         }

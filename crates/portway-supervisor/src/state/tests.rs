@@ -179,6 +179,13 @@ fn restart_policies() {
 }
 
 #[test]
+fn a_missing_program_is_not_tried_again() {
+    let mut bench = Bench::new(|_| {}).starting();
+    bench.ends(Ended::Code(127), false);
+    assert_eq!(bench.state(), ServiceState::Failed);
+}
+
+#[test]
 fn a_server_that_ends_well_before_it_listened_has_failed() {
     let mut bench = Bench::new(|_| {}).starting();
     bench.ends(Ended::Code(0), false);

@@ -35,6 +35,11 @@ impl Ended {
         self == Self::Code(0)
     }
 
+    /// What a shell says when there is no such program, or it may not be run.
+    pub(super) fn is_a_missing_program(self) -> bool {
+        matches!(self, Self::Code(126 | 127))
+    }
+
     /// "ended with code 1".
     pub(crate) fn words(self) -> String {
         match self {
