@@ -1,11 +1,12 @@
-//! The command line, declared once: help, usage errors and completions come from here.
+//! The command line, declared once: help and usage errors come from here. What belongs to one verb
+//! alone is declared in its own file, `cli/VERB.rs`.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use portway_project::env_format::EnvFormat;
+use clap::{Args, Parser, Subcommand};
 
+use crate::cli::{detect, down, env, exec, init, logs, one, ps, restart, wait};
 use crate::error::CommandError;
 
 /// Every service of every checkout on a port that stays its own.
@@ -41,27 +42,27 @@ pub(crate) enum Verb {
     /// Start the services of this checkout
     Up(Up),
     /// Stop the services of this checkout
-    Down(Down),
+    Down(down::Down),
     /// Stop services and start them again, each on its own port
-    Restart(Names),
+    Restart(restart::Names),
     /// List all instances of this machine
-    Ps(Ps),
+    Ps(ps::Ps),
     /// Show what services print
-    Logs(Logs),
+    Logs(logs::Logs),
     /// Wait until services are ready
-    Wait(Wait),
+    Wait(wait::Wait),
     /// Choose ports and write `.ports.json`, without starting anything
-    Detect(Detect),
+    Detect(detect::Detect),
     /// Print the variables that services are told
-    Env(Env),
+    Env(env::Env),
     /// Run a command with these variables, under held ports
-    Exec(Exec),
+    Exec(exec::Exec),
     /// Print the port of a service
-    Port(One),
+    Port(one::One),
     /// Print the URL of a service
-    Url(One),
+    Url(one::One),
     /// Write a first `portway.toml`
-    Init(Init),
+    Init(init::Init),
     /// Print the JSON schema of `portway.toml`
     Schema,
     #[command(name = crate::supervise::COMMAND, hide = true)]
@@ -104,160 +105,6 @@ pub(crate) struct Choice {
     pub(crate) ports: Vec<(String, u16)>,
 }
 
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  portway down              stop this checkout's services, the last started first
-  portway down frontend     stop one and leave the others running
-  portway -C ../other down  stop another checkout's")]
-pub(crate) struct Down {
-    /// Services; the whole instance where none is named
-    #[arg(value_name = "SERVICE")]
-    pub(crate) services: Vec<String>,
-    /// Kill at once, without grace
-    #[arg(long, conflicts_with = "services")]
-    pub(crate) now: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Names {
-    /// Services; all where none is named
-    #[arg(value_name = "SERVICE")]
-    pub(crate) services: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Ps {
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  portway logs -f                    follow everything
-  portway logs backend --since 10m   the last ten minutes of one service
-  portway logs --grep 'ERROR|WARN'   lines that match a regular expression")]
-pub(crate) struct Logs {
-    /// Services; all where none is named
-    #[arg(value_name = "SERVICE")]
-    pub(crate) services: Vec<String>,
-    /// Go on while the instance runs
-    #[arg(short, long)]
-    pub(crate) follow: bool,
-    /// Only lines younger than this, such as `30s`, `10m`, `2h`
-    #[arg(long, value_name = "TIME", value_parser = span)]
-    pub(crate) since: Option<Duration>,
-    /// Only lines that match this regular expression
-    #[arg(long, value_name = "REGEX")]
-    pub(crate) grep: Option<String>,
-    /// Only this many lines from the end
-    #[arg(short = 'n', long, value_name = "COUNT")]
-    pub(crate) lines: Option<usize>,
-    /// Print each line as a JSON object
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  portway wait                       until everything that was started is ready
-  portway wait backend --timeout 10s
-Exits with 124 when the time is over, and with 5 when a service has failed.")]
-pub(crate) struct Wait {
-    /// Services; all that were started where none is named
-    #[arg(value_name = "SERVICE")]
-    pub(crate) services: Vec<String>,
-    /// How long to wait
-    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = span)]
-    pub(crate) timeout: Duration,
-    /// Print the status as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Detect {
-    #[command(flatten)]
-    pub(crate) choice: Choice,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  eval \"$(portway env)\"               into this shell
-  portway env --format dotenv > .env.portway
-  portway env backend                 all that one service is told, its own PORT included")]
-pub(crate) struct Env {
-    /// Everything that this service is told, instead of what all are told
-    pub(crate) service: Option<String>,
-    /// How to write it
-    #[arg(long, value_enum, default_value = "shell")]
-    pub(crate) format: Format,
-    /// The same as `--format json`
-    #[arg(long, conflicts_with = "format")]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) choice: Choice,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum Format {
-    /// `export NAME='value'`
-    Shell,
-    /// `NAME=value`
-    Dotenv,
-    /// One object
-    Json,
-}
-
-impl From<Format> for EnvFormat {
-    fn from(format: Format) -> Self {
-        match format {
-            Format::Shell => Self::Shell,
-            Format::Dotenv => Self::Dotenv,
-            Format::Json => Self::Json,
-        }
-    }
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  portway exec -- npm test
-  portway exec --service backend -- .venv/bin/alembic upgrade head")]
-pub(crate) struct Exec {
-    /// Run it as this service: with its own PORT and variables
-    #[arg(long, value_name = "SERVICE")]
-    pub(crate) service: Option<String>,
-    #[command(flatten)]
-    pub(crate) choice: Choice,
-    /// The command and its arguments
-    #[arg(required = true, last = true, value_name = "CMD")]
-    pub(crate) command: Vec<std::ffi::OsString>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct One {
-    /// The service; `SERVICE.NAME` for a named port
-    pub(crate) service: String,
-    /// Print JSON: the port, its URL, and why it is not the wanted one
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Init {
-    /// Add `.ports.json` to `.gitignore` without asking
-    #[arg(long)]
-    pub(crate) gitignore: bool,
-}
-
 /// Reads the command line. Help and version are printed, and end the process, here.
 pub(crate) fn parse() -> Result<Cli, CommandError> {
     Cli::try_parse().map_err(|error| {
@@ -279,7 +126,7 @@ fn forced_port(text: &str) -> Result<(String, u16), String> {
     }
 }
 
-fn span(text: &str) -> Result<Duration, String> {
+pub(crate) fn span(text: &str) -> Result<Duration, String> {
     text.parse::<jiff::SignedDuration>()
         .ok()
         .and_then(|duration| Duration::try_from(duration).ok())

@@ -2,14 +2,24 @@
 
 use std::path::Path;
 
+use clap::Args;
 use portway_api::{InstanceState, InstanceStatus};
 
 use crate::allocation::{self, Keep};
-use crate::args::Detect;
+use crate::args::Choice;
 use crate::error::CommandError;
 use crate::follow::runtime;
 use crate::project::Project;
 use crate::ui;
+
+#[derive(Debug, Args)]
+pub(crate) struct Detect {
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
 
 pub(crate) fn run(directory: Option<&Path>, args: &Detect) -> Result<u8, CommandError> {
     let mut project = Project::open(directory, &args.choice)?;

@@ -2,13 +2,29 @@
 
 use std::path::Path;
 
+use clap::Args;
 use portway_api::ErrorCode;
 
-use crate::args::{Choice, Down};
+use crate::args::Choice;
 use crate::error::CommandError;
 use crate::follow::{self, runtime};
 use crate::project::Project;
 use crate::ui;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  portway down              stop this checkout's services, the last started first
+  portway down frontend     stop one and leave the others running
+  portway -C ../other down  stop another checkout's")]
+pub(crate) struct Down {
+    /// Services; the whole instance where none is named
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+    /// Kill at once, without grace
+    #[arg(long, conflicts_with = "services")]
+    pub(crate) now: bool,
+}
 
 pub(crate) fn run(directory: Option<&Path>, args: &Down) -> Result<u8, CommandError> {
     let mut project = Project::open(directory, &Choice::default())?;

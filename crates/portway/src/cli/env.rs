@@ -2,13 +2,53 @@
 
 use std::path::Path;
 
+use clap::{Args, ValueEnum};
 use portway_project::env_format::EnvFormat;
 
 use crate::allocation::{self, Keep};
-use crate::args::Env;
+use crate::args::Choice;
 use crate::error::CommandError;
 use crate::project::Project;
 use crate::ui;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  eval \"$(portway env)\"               into this shell
+  portway env --format dotenv > .env.portway
+  portway env backend                 all that one service is told, its own PORT included")]
+pub(crate) struct Env {
+    /// Everything that this service is told, instead of what all are told
+    pub(crate) service: Option<String>,
+    /// How to write it
+    #[arg(long, value_enum, default_value = "shell")]
+    pub(crate) format: Format,
+    /// The same as `--format json`
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Format {
+    /// `export NAME='value'`
+    Shell,
+    /// `NAME=value`
+    Dotenv,
+    /// One object
+    Json,
+}
+
+impl From<Format> for EnvFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Shell => Self::Shell,
+            Format::Dotenv => Self::Dotenv,
+            Format::Json => Self::Json,
+        }
+    }
+}
 
 pub(crate) fn run(directory: Option<&Path>, args: &Env) -> Result<u8, CommandError> {
     let mut project = Project::open(directory, &args.choice)?;

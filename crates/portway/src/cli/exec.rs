@@ -6,19 +6,36 @@ use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use clap::Args;
 use portway_api::ErrorCode;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::allocation::{self, Keep};
-use crate::args::Exec;
+use crate::args::Choice;
 use crate::error::CommandError;
 use crate::follow::runtime;
 use crate::project::Project;
 
 /// How long what the command leaves behind may take to end.
 const LEFTOVERS: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  portway exec -- npm test
+  portway exec --service backend -- .venv/bin/alembic upgrade head")]
+pub(crate) struct Exec {
+    /// Run it as this service: with its own PORT and variables
+    #[arg(long, value_name = "SERVICE")]
+    pub(crate) service: Option<String>,
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+    /// The command and its arguments
+    #[arg(required = true, last = true, value_name = "CMD")]
+    pub(crate) command: Vec<std::ffi::OsString>,
+}
 
 pub(crate) fn run(directory: Option<&Path>, args: &Exec) -> Result<u8, CommandError> {
     let mut project = Project::open(directory, &args.choice)?;

@@ -4,12 +4,19 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 
+use clap::Args;
 use portway_project::checkout::file_name;
 use portway_project::{manifest, ports_file};
 
-use crate::args::Init;
 use crate::error::CommandError;
 use crate::{home, ui};
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Add `.ports.json` to `.gitignore` without asking
+    #[arg(long)]
+    pub(crate) gitignore: bool,
+}
 
 pub(crate) fn run(directory: Option<&Path>, args: &Init) -> Result<u8, CommandError> {
     let directory = home::directory(directory)?;

@@ -1,16 +1,16 @@
 //! One file per verb.
 
-mod detect;
-mod down;
-mod env;
-mod exec;
-mod init;
-mod logs;
-mod one;
-mod ps;
-mod restart;
+pub(crate) mod detect;
+pub(crate) mod down;
+pub(crate) mod env;
+pub(crate) mod exec;
+pub(crate) mod init;
+pub(crate) mod logs;
+pub(crate) mod one;
+pub(crate) mod ps;
+pub(crate) mod restart;
 mod up;
-mod wait;
+pub(crate) mod wait;
 
 use portway_project::Manifest;
 

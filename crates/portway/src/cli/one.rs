@@ -2,13 +2,23 @@
 
 use std::path::Path;
 
+use clap::Args;
 use portway_api::{ErrorCode, PortStatus};
 
 use crate::allocation::{self, Keep};
-use crate::args::{Choice, One};
+use crate::args::Choice;
 use crate::error::CommandError;
 use crate::project::Project;
 use crate::ui;
+
+#[derive(Debug, Args)]
+pub(crate) struct One {
+    /// The service; `SERVICE.NAME` for a named port
+    pub(crate) service: String,
+    /// Print JSON: the port, its URL, and why it is not the wanted one
+    #[arg(long)]
+    pub(crate) json: bool,
+}
 
 pub(crate) fn port(directory: Option<&Path>, args: &One) -> Result<u8, CommandError> {
     print(directory, args, |port| port.port.to_string())

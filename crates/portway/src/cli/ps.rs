@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clap::Args;
 use portway_api::{InstanceState, InstanceStatus, PortStatus, ServiceState, ServiceStatus};
 use portway_project::kind::Kind;
 use portway_project::wiring;
@@ -9,13 +10,19 @@ use portway_registry::{Instance, Lease, Liveness, Registry, SqliteRegistry};
 use portway_supervisor::control;
 use tokio::time::timeout;
 
-use crate::args::Ps;
 use crate::error::CommandError;
 use crate::follow::runtime;
 use crate::{home, ui};
 
 /// A supervisor that does not answer within this time is shown without its services' states.
 const ANSWER: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Args)]
+pub(crate) struct Ps {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
 
 pub(crate) fn run(args: &Ps) -> Result<u8, CommandError> {
     let mut registry = SqliteRegistry::open(&home::state_dir()?)?;

@@ -3,11 +3,19 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::args::{Choice, Names};
+use crate::args::Choice;
 use crate::error::CommandError;
 use crate::follow::{self, not_running, runtime};
 use crate::project::Project;
 use crate::ui;
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub(crate) struct Names {
+    /// Services; all where none is named
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+}
 
 pub(crate) fn run(directory: Option<&Path>, args: &Names) -> Result<u8, CommandError> {
     let mut project = Project::open(directory, &Choice::default())?;
