@@ -82,6 +82,22 @@ impl Kind {
             .map_or(Self::Http, |(kind, ..)| kind)
     }
 
+    /// Its name as the manifest writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Frontend => "frontend",
+            Self::Redis => "redis",
+            Self::Postgres => "postgres",
+            Self::Mysql => "mysql",
+            Self::Mongodb => "mongodb",
+            Self::Amqp => "amqp",
+            Self::Nats => "nats",
+            Self::Memcached => "memcached",
+            Self::Tcp => "tcp",
+        }
+    }
+
     /// The scheme of its URLs.
     pub fn scheme(self) -> &'static str {
         match self {

@@ -9,6 +9,7 @@
 //! `.env`.
 
 pub mod checkout;
+pub mod detect;
 pub mod env_file;
 pub mod env_format;
 pub mod kind;

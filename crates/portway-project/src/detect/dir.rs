@@ -1,0 +1,157 @@
+//! One directory as the readers see it.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::Skipped;
+
+/// A file larger than this tells nothing that is worth the time.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// A directory with more entries than this is no project's.
+const MAX_ENTRIES: usize = 2000;
+
+/// A directory of the checkout: its names, and its files as far as they can be read.
+pub struct Dir<'a> {
+    /// Where it is.
+    real: PathBuf,
+    /// Relative to the root, with `/` between its parts; empty for the root.
+    path: String,
+    /// Its entries by name; true for a directory.
+    entries: BTreeMap<String, bool>,
+    skipped: &'a RefCell<Vec<Skipped>>,
+}
+
+impl<'a> Dir<'a> {
+    pub(super) fn open(real: &Path, path: &str, skipped: &'a RefCell<Vec<Skipped>>) -> Self {
+        let entries = fs::read_dir(real).into_iter().flatten().flatten();
+        let entries = entries
+            .take(MAX_ENTRIES)
+            .filter_map(|entry| {
+                // Links are followed for files and not for directories, which could make a circle.
+                let kind = entry.file_type().ok()?;
+                Some((entry.file_name().into_string().ok()?, kind.is_dir()))
+            })
+            .collect();
+        Self {
+            real: real.to_owned(),
+            path: path.to_owned(),
+            entries,
+            skipped,
+        }
+    }
+
+    /// The directory relative to the root, with `/` between its parts; empty for the root.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Its last part; empty for the root.
+    pub fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or("")
+    }
+
+    /// The path, relative to the root, of a file in it; for words.
+    pub fn path_of(&self, name: &str) -> String {
+        if self.path.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{}/{name}", self.path)
+        }
+    }
+
+    /// Whether it has an entry with this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.entries.contains_key(name)
+    }
+
+    /// The first of `names` that it has.
+    pub fn first_of<'n>(&self, names: &[&'n str]) -> Option<&'n str> {
+        names.iter().copied().find(|name| self.has(name))
+    }
+
+    /// The names of its files, in order.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        let files = self.entries.iter().filter(|(_, is_dir)| !**is_dir);
+        files.map(|(name, _)| name.as_str())
+    }
+
+    /// The names of its directories, in order.
+    pub fn dirs(&self) -> impl Iterator<Item = &str> {
+        let dirs = self.entries.iter().filter(|(_, is_dir)| **is_dir);
+        dirs.map(|(name, _)| name.as_str())
+    }
+
+    /// A directory in it.
+    pub fn sub(&self, name: &str) -> Option<Dir<'a>> {
+        let is_dir = *self.entries.get(name)?;
+        is_dir.then(|| Dir::open(&self.real.join(name), &self.path_of(name), self.skipped))
+    }
+
+    /// The text of a file in it. `None` when there is none; one that cannot be read is noted.
+    pub fn read(&self, name: &str) -> Option<String> {
+        if *self.entries.get(name)? {
+            return None;
+        }
+        let mut bytes = Vec::new();
+        let read = fs::File::open(self.real.join(name))
+            .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
+        if let Err(error) = read {
+            self.skip(name, format!("cannot be read: {error}"));
+            return None;
+        }
+        if bytes.len() as u64 > MAX_BYTES {
+            self.skip(name, "is larger than 1 MiB");
+            return None;
+        }
+        match String::from_utf8(bytes) {
+            Ok(text) => Some(text),
+            Err(_) => {
+                self.skip(name, "is not UTF-8");
+                None
+            }
+        }
+    }
+
+    /// A JSON file in it; one that is not JSON is noted.
+    pub fn json(&self, name: &str) -> Option<serde_json::Value> {
+        let text = self.read(name)?;
+        // A byte order mark, which Windows' editors like to write, is no part of JSON.
+        match serde_json::from_str(text.trim_start_matches('\u{feff}')) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.skip(name, format!("is not JSON: {error}"));
+                None
+            }
+        }
+    }
+
+    /// A TOML file in it; one that is not TOML is noted.
+    pub fn toml(&self, name: &str) -> Option<toml::Table> {
+        let text = self.read(name)?;
+        match text.parse() {
+            Ok(table) => Some(table),
+            Err(error) => {
+                let error: toml::de::Error = error;
+                let message = error.message().replace('\n', "; ");
+                self.skip(name, format!("is not TOML: {message}"));
+                None
+            }
+        }
+    }
+
+    /// Notes that a file cannot be used; `why` is the end of a sentence.
+    pub fn skip(&self, name: &str, why: impl Into<String>) {
+        let skipped = Skipped {
+            file: self.path_of(name),
+            why: why.into(),
+        };
+        let mut all = self.skipped.borrow_mut();
+        if !all.contains(&skipped) {
+            all.push(skipped);
+        }
+    }
+}

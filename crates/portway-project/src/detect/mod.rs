@@ -1,0 +1,188 @@
+//! Zero configuration: the services of a checkout, found from what lies in it.
+//!
+//! What comes out is a manifest, as text: [`Detection::manifest`] is what `portway init` writes, and
+//! without a `portway.toml` every command reads that same text as if it lay in the root. So there
+//! is one way from services to a plan, and what was found can be taken over and changed by hand.
+//!
+//! The root and two levels below are looked at. Each reader (`node.rs`, `python.rs`, …) is given
+//! one directory and says which services are in it, each with its evidence in words. A file that
+//! cannot be read is named and passed over; the rest is still found.
+//!
+//! Where a person has written down what runs (`process-compose.yaml`, `Procfile.dev`, `Procfile`),
+//! that is taken and nothing is guessed beside it. Databases of a compose file are added to either.
+
+mod dir;
+mod names;
+mod text;
+
+use std::cell::RefCell;
+use std::path::Path;
+
+use indexmap::IndexMap;
+
+use crate::kind::Kind;
+pub use dir::Dir;
+
+/// What detection may know of the machine; passed in, so that tests can say what is there.
+pub struct Surroundings<'a> {
+    /// Whether a program can be found, as the shell would.
+    pub has_program: &'a dyn Fn(&str) -> bool,
+    /// The port that the user prefers for a framework, by [`Found::framework`].
+    pub preferred: &'a dyn Fn(&str) -> Option<u16>,
+}
+
+/// What was found in a checkout.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Detection {
+    /// The services, in the order in which they should be shown.
+    pub services: Vec<Found>,
+    /// Files that would have told something and could not be used.
+    pub skipped: Vec<Skipped>,
+}
+
+/// One service that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Its name, unique among those found: a word of letters, digits, `-` and `_`.
+    pub name: String,
+    /// Its directory relative to the root, with `/` between its parts; empty for the root.
+    pub dir: String,
+    /// What it is made with, in lower case: `vite`, `fastapi`, `procfile`.
+    pub framework: &'static str,
+    /// The command, with Portway's placeholders.
+    pub command: String,
+    /// The command that makes its directory ready.
+    pub prepare: Option<String>,
+    /// Its port; `None` for a service that serves nobody.
+    pub port: Option<FoundPort>,
+    /// What it speaks.
+    pub kind: Kind,
+    /// Variables that it needs on top of the usual ones, with placeholders.
+    pub env: IndexMap<String, String>,
+    /// The services it comes after, with the condition as the manifest writes it.
+    pub after: Vec<(String, &'static str)>,
+    /// Whether it takes part only when asked for.
+    pub optional: bool,
+    /// Other keys of its table in the manifest, as TOML lines without a newline.
+    pub more: Vec<String>,
+    /// Why it is believed to be there and to be started like this, one sentence each, such as
+    /// "`vite` is a dependency in frontend/package.json".
+    pub evidence: Vec<String>,
+}
+
+/// The port of a service that was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FoundPort {
+    /// The framework's usual port, or the user's preferred one, and the ninety-nine above.
+    Prefer(u16),
+    /// The one port that its code insists on.
+    Only(u16),
+}
+
+/// A file that was met and could not be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// The file, relative to the root.
+    pub file: String,
+    /// What is wrong with it, as the end of a sentence: "is not JSON: …".
+    pub why: String,
+}
+
+/// Directories that are not looked into, beside hidden ones: what tools make, and what is there to
+/// be read or tested rather than run.
+const PASSED_OVER: [&str; 27] = [
+    "__pycache__",
+    "build",
+    "coverage",
+    "dist",
+    "doc",
+    "docs",
+    "e2e",
+    "env",
+    "example",
+    "examples",
+    "fixtures",
+    "node_modules",
+    "out",
+    "public",
+    "spec",
+    "static",
+    "target",
+    "templates",
+    "test",
+    "testing",
+    "tests",
+    "third_party",
+    "tmp",
+    "vendor",
+    "venv",
+    "virtualenv",
+    "site-packages",
+];
+
+/// How far below the root is looked.
+const DEPTH: usize = 2;
+
+/// A checkout with more directories than this, two levels deep, is looked at in part.
+const MAX_DIRS: usize = 1000;
+
+/// Looks at the checkout with this root.
+pub fn detect(root: &Path, surroundings: &Surroundings<'_>) -> Detection {
+    let skipped = RefCell::default();
+    let top = Dir::open(root, "", &skipped);
+    let mut services = written_down(&top);
+    if services.is_empty() {
+        for dir in &walk(top) {
+            for reader in READERS {
+                services.extend(reader(dir, surroundings));
+            }
+        }
+    }
+    names::give(&mut services);
+    Detection {
+        services,
+        skipped: skipped.into_inner(),
+    }
+}
+
+/// Says which services are in one directory. One that leaves a name empty is given one.
+type Reader = fn(&Dir<'_>, &Surroundings<'_>) -> Vec<Found>;
+
+/// Every reader of a single directory, in the order in which their services are shown.
+const READERS: [Reader; 0] = [];
+
+/// What a person has written down about what runs, where there is such a file.
+fn written_down(_root: &Dir<'_>) -> Vec<Found> {
+    Vec::new()
+}
+
+/// The root and the directories below it that are worth a look, parents first.
+fn walk(root: Dir<'_>) -> Vec<Dir<'_>> {
+    let mut level = vec![root];
+    let mut all = Vec::new();
+    for depth in 0..=DEPTH {
+        let mut below = Vec::new();
+        if depth < DEPTH {
+            for dir in &level {
+                let names = dir.dirs().filter(|name| {
+                    !name.starts_with('.') && !PASSED_OVER.contains(&name.to_lowercase().as_str())
+                });
+                below.extend(names.filter_map(|name| dir.sub(name)));
+                if all.len() + level.len() + below.len() > MAX_DIRS {
+                    break;
+                }
+            }
+        }
+        all.append(&mut level);
+        level = below;
+    }
+    all.truncate(MAX_DIRS);
+    all
+}
+
+impl Detection {
+    /// The manifest of what was found, commented with the evidence.
+    pub fn manifest(&self, project: &str) -> String {
+        text::manifest(self, project)
+    }
+}
