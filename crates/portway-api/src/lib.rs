@@ -7,11 +7,13 @@
 mod error;
 mod event;
 mod log;
+mod plan;
 mod status;
 
 pub use error::{ErrorBody, ErrorCode, ErrorInfo};
 pub use event::{Event, Notice, NoticeLevel};
 pub use log::{LogRecord, LogStream};
+pub use plan::{PortWish, ProjectPlan, ServicePlan, SkippedFile};
 pub use status::{
     Displaced, InstanceState, InstanceStatus, PortStatus, ServiceState, ServiceStatus, Services,
 };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::cli::{detect, down, env, exec, init, logs, one, ps, restart, wait};
+use crate::cli::{detect, down, env, exec, init, logs, one, plan, ps, restart, wait};
 use crate::error::CommandError;
 
 /// Every service of every checkout on a port that stays its own.
@@ -61,7 +61,9 @@ pub(crate) enum Verb {
     Port(one::One),
     /// Print the URL of a service
     Url(one::One),
-    /// Write a first `portway.toml`
+    /// Show what there is to start here, and what tells so
+    Plan(plan::PlanArgs),
+    /// Write what was found as `portway.toml`
     Init(init::Init),
     /// Print the JSON schema of `portway.toml`
     Schema,

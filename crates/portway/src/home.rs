@@ -45,6 +45,18 @@ pub(crate) fn directory(given: Option<&Path>) -> Result<PathBuf, CommandError> {
         .map_err(|error| CommandError::file("enter", directory, &error))
 }
 
+/// Whether a program can be found in `PATH`, as a shell would find it.
+pub(crate) fn has_program(name: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|dir| is_executable(&dir.join(name)))
+}
+
+fn is_executable(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    file.metadata()
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

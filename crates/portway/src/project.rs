@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 use portway_api::ErrorCode;
-use portway_project::manifest::Manifest;
+use portway_project::checkout::file_name;
+use portway_project::detect::{self, Detection, Surroundings};
+use portway_project::manifest::{self, Manifest, ManifestError};
 use portway_project::nearest::suggestion;
 use portway_project::{Checkout, Plan, env_file};
 use portway_registry::{Instance, Newcomer, Registry, SqliteRegistry};
@@ -14,12 +16,67 @@ use crate::args::Choice;
 use crate::error::CommandError;
 use crate::home;
 
+/// What a person has written about the project, or what was found in its place.
+pub(crate) struct Described {
+    pub(crate) manifest: Manifest,
+    /// What was found, where there is no `portway.toml`.
+    pub(crate) found: Option<Detection>,
+}
+
+/// The nearest `portway.toml` of `directory` and those above, else what the checkout tells.
+pub(crate) fn describe(directory: &Path) -> Result<Described, CommandError> {
+    match Manifest::find(directory) {
+        Err(ManifestError::Missing(place)) => {
+            let (root, found) = detect::find(directory, &surroundings());
+            if found.services.is_empty() {
+                return Err(nothing_found(ManifestError::Missing(place), &found));
+            }
+            let text = found.manifest(&file_name(&root));
+            let manifest =
+                Manifest::parse(&root.join(manifest::FILE_NAME), &text).map_err(Box::new)?;
+            Ok(Described {
+                manifest,
+                found: Some(found),
+            })
+        }
+        other => Ok(Described {
+            manifest: other?,
+            found: None,
+        }),
+    }
+}
+
+/// What detection may know of this machine.
+pub(crate) fn surroundings() -> Surroundings<'static> {
+    Surroundings {
+        has_program: &home::has_program,
+        preferred: &|_| None,
+    }
+}
+
+fn nothing_found(missing: ManifestError, found: &Detection) -> CommandError {
+    let mut error = CommandError::from(missing);
+    error
+        .info
+        .message
+        .push_str(", and nothing that Portway knows how to start");
+    for skipped in &found.skipped {
+        error = error.hint(format!(
+            "{} was passed over: it {}",
+            skipped.file, skipped.why
+        ));
+    }
+    error
+}
+
 /// Everything that is known before a port is touched.
 pub(crate) struct Project {
     pub(crate) checkout: Checkout,
     pub(crate) registry: SqliteRegistry,
     pub(crate) instance: Instance,
     pub(crate) plan: Plan,
+    /// What was found, where there is no `portway.toml`.
+    pub(crate) found: Option<Detection>,
 }
 
 impl Project {
@@ -27,7 +84,7 @@ impl Project {
     /// services take part, from now on.
     pub(crate) fn open(directory: Option<&Path>, choice: &Choice) -> Result<Self, CommandError> {
         let directory = home::directory(directory)?;
-        let manifest = Manifest::find(&directory)?;
+        let Described { manifest, found } = describe(&directory)?;
         let checkout = Checkout::look(manifest.root())
             .map_err(|error| CommandError::file("enter", manifest.root(), &error))?;
         // A plan that cannot be is refused before anything is written anywhere.
@@ -54,6 +111,7 @@ impl Project {
             registry,
             instance,
             plan,
+            found,
         })
     }
 

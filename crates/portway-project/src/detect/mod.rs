@@ -13,6 +13,7 @@
 
 mod dir;
 mod names;
+mod root;
 mod text;
 
 use std::cell::RefCell;
@@ -22,6 +23,7 @@ use indexmap::IndexMap;
 
 use crate::kind::Kind;
 pub use dir::Dir;
+pub use root::find;
 
 /// What detection may know of the machine; passed in, so that tests can say what is there.
 pub struct Surroundings<'a> {
@@ -156,6 +158,10 @@ fn written_down(_root: &Dir<'_>) -> Vec<Found> {
     Vec::new()
 }
 
+fn is_passed_over(dir: &str) -> bool {
+    dir.starts_with('.') || PASSED_OVER.contains(&dir.to_lowercase().as_str())
+}
+
 /// The root and the directories below it that are worth a look, parents first.
 fn walk(root: Dir<'_>) -> Vec<Dir<'_>> {
     let mut level = vec![root];
@@ -164,9 +170,7 @@ fn walk(root: Dir<'_>) -> Vec<Dir<'_>> {
         let mut below = Vec::new();
         if depth < DEPTH {
             for dir in &level {
-                let names = dir.dirs().filter(|name| {
-                    !name.starts_with('.') && !PASSED_OVER.contains(&name.to_lowercase().as_str())
-                });
+                let names = dir.dirs().filter(|name| !is_passed_over(name));
                 below.extend(names.filter_map(|name| dir.sub(name)));
                 if all.len() + level.len() + below.len() > MAX_DIRS {
                     break;

@@ -1,4 +1,5 @@
-//! `portway init`: a first `portway.toml`, and a line in `.gitignore` for whoever wants it.
+//! `portway init`: what was found as a `portway.toml`, or a first one to fill in, and a line in
+//! `.gitignore` for whoever wants it.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -6,9 +7,11 @@ use std::path::Path;
 
 use clap::Args;
 use portway_project::checkout::file_name;
+use portway_project::detect::detect;
 use portway_project::{manifest, ports_file};
 
 use crate::error::CommandError;
+use crate::project::surroundings;
 use crate::{home, ui};
 
 #[derive(Debug, Args)]
@@ -21,12 +24,21 @@ pub(crate) struct Init {
 pub(crate) fn run(directory: Option<&Path>, args: &Init) -> Result<u8, CommandError> {
     let directory = home::directory(directory)?;
     let file = directory.join(manifest::FILE_NAME);
-    let text = first_manifest(&file_name(&directory));
+    let found = detect(&directory, &surroundings());
+    let name = file_name(&directory);
+    let text = if found.services.is_empty() {
+        first_manifest(&name)
+    } else {
+        found.manifest(&name)
+    };
     match OpenOptions::new().write(true).create_new(true).open(&file) {
         Ok(mut open) => {
             open.write_all(text.as_bytes())
                 .map_err(|error| CommandError::file("write", &file, &error))?;
             ui::talk(&format!("wrote {}\n", file.display()));
+            if !found.services.is_empty() {
+                ui::found(&found);
+            }
         }
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
             ui::talk(&format!(

@@ -7,6 +7,7 @@ pub(crate) mod exec;
 pub(crate) mod init;
 pub(crate) mod logs;
 pub(crate) mod one;
+pub(crate) mod plan;
 pub(crate) mod ps;
 pub(crate) mod restart;
 mod up;
@@ -33,6 +34,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, CommandError> {
         Verb::Exec(args) => exec::run(directory, &args),
         Verb::Port(args) => one::port(directory, &args),
         Verb::Url(args) => one::url(directory, &args),
+        Verb::Plan(args) => plan::run(directory, &args),
         Verb::Init(args) => init::run(directory, &args),
         Verb::Schema => {
             ui::out(&Manifest::json_schema());

@@ -7,7 +7,7 @@ use portway_api::ErrorCode;
 use crate::args::Up;
 use crate::error::CommandError;
 use crate::project::Project;
-use crate::{allocation, follow, supervise};
+use crate::{allocation, follow, supervise, ui};
 
 /// How often an instance may end between being found and being reached.
 const TRIES: u32 = 5;
@@ -20,6 +20,9 @@ pub(crate) fn run(directory: Option<&Path>, args: &Up) -> Result<u8, CommandErro
         project.closure(&args.services)?;
         let runs = project.is_supervised()?;
         let mut background = None;
+        if !runs && let Some(found) = &project.found {
+            ui::found(found);
+        }
         if runs {
             check_running(&mut project, args)?;
         } else if args.detach {

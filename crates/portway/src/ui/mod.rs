@@ -4,6 +4,7 @@
 //! well without. A reader that goes away (`portway ps | head`) is no error.
 
 mod logs;
+mod plan;
 mod progress;
 mod sanitize;
 mod status;
@@ -17,6 +18,7 @@ use anstyle::{AnsiColor, Style};
 use crate::error::CommandError;
 
 pub(crate) use logs::LogPrinter;
+pub(crate) use plan::{found, project_plan};
 pub(crate) use progress::{Progress, notice};
 pub(crate) use status::{instances, plan, summary};
 

@@ -26,6 +26,20 @@ pub(crate) fn sanitize(text: &str, colour: bool) -> String {
     clean.text
 }
 
+/// A path or command without the control characters that it may have, which would break its line
+/// or be obeyed by the terminal.
+pub(crate) fn one_line(path: &str) -> String {
+    path.chars()
+        .map(|character| {
+            if character.is_control() {
+                character.escape_default().to_string()
+            } else {
+                character.to_string()
+            }
+        })
+        .collect()
+}
+
 struct Clean {
     text: String,
     colour: bool,
@@ -84,5 +98,13 @@ mod tests {
             assert_eq!(sanitize(text, true), with, "{text:?}");
             assert_eq!(sanitize(text, false), without, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_path_stays_on_its_line() {
+        assert_eq!(
+            one_line("/p/new\nline \x1b[2J ü"),
+            "/p/new\\nline \\u{1b}[2J ü"
+        );
     }
 }

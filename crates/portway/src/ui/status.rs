@@ -3,6 +3,7 @@
 use comfy_table::{Table, presets};
 use portway_api::{Displaced, InstanceState, InstanceStatus, ServiceState, ServiceStatus};
 
+use super::sanitize::one_line;
 use super::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, out, styled, warning};
 
 /// Rows in aligned columns, without lines.
@@ -149,20 +150,6 @@ fn state(state: ServiceState) -> &'static str {
     }
 }
 
-/// A path without the control characters that it may have, which would break its line or be
-/// obeyed by the terminal.
-fn one_line(path: &str) -> String {
-    path.chars()
-        .map(|character| {
-            if character.is_control() {
-                character.escape_default().to_string()
-            } else {
-                character.to_string()
-            }
-        })
-        .collect()
-}
-
 /// A span of time in its largest unit.
 fn ago(milliseconds: u64) -> String {
     let seconds = milliseconds / 1000;
@@ -189,14 +176,6 @@ mod tests {
         ] {
             assert_eq!(ago(milliseconds), words);
         }
-    }
-
-    #[test]
-    fn a_path_stays_on_its_line() {
-        assert_eq!(
-            one_line("/p/new\nline \x1b[2J ü"),
-            "/p/new\\nline \\u{1b}[2J ü"
-        );
     }
 
     #[test]

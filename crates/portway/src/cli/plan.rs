@@ -1,0 +1,109 @@
+//! `portway plan`: what there is to start, and why, before anything is touched.
+
+use std::path::Path;
+
+use clap::Args;
+use indexmap::IndexMap;
+use portway_api::{PortWish, ProjectPlan, ServicePlan, SkippedFile};
+use portway_project::detect::{Detection, Found};
+use portway_project::{Plan, PlannedService};
+
+use crate::error::CommandError;
+use crate::project::{Described, describe};
+use crate::{home, ui};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  portway plan            what `up` would start here, and what tells so
+  portway plan --json     the same for programs
+  portway init            take it over as `portway.toml`, to change it by hand
+Nothing is started, leased or written.")]
+pub(crate) struct PlanArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+pub(crate) fn run(directory: Option<&Path>, args: &PlanArgs) -> Result<u8, CommandError> {
+    let described = describe(&home::directory(directory)?)?;
+    let plan = project_plan(&described)?;
+    if args.json {
+        ui::json(&plan);
+    } else {
+        ui::project_plan(&plan);
+    }
+    Ok(0)
+}
+
+fn project_plan(described: &Described) -> Result<ProjectPlan, CommandError> {
+    let Described { manifest, found } = described;
+    // Optional services are part of what there is.
+    let all: Vec<String> = manifest
+        .services
+        .iter()
+        .filter(|(_, service)| service.optional)
+        .map(|(name, _)| name.clone())
+        .collect();
+    let plan = Plan::new(manifest, &all)?;
+    let nothing = Detection::default();
+    let detection = found.as_ref().unwrap_or(&nothing);
+    let by_name: IndexMap<&str, &Found> = detection
+        .services
+        .iter()
+        .map(|found| (found.name.as_str(), found))
+        .collect();
+    Ok(ProjectPlan {
+        directory: manifest.root().display().to_string(),
+        manifest: found
+            .is_none()
+            .then(|| manifest.source.file.display().to_string()),
+        services: plan
+            .services
+            .values()
+            .map(|service| service_plan(service, by_name.get(service.name.as_str()).copied()))
+            .collect(),
+        project: plan.project,
+        skipped: detection
+            .skipped
+            .iter()
+            .map(|skipped| SkippedFile {
+                file: skipped.file.clone(),
+                why: skipped.why.clone(),
+            })
+            .collect(),
+    })
+}
+
+fn service_plan(service: &PlannedService, found: Option<&Found>) -> ServicePlan {
+    let spec = &service.spec;
+    ServicePlan {
+        name: service.name.clone(),
+        framework: found.map(|found| found.framework.to_owned()),
+        dir: spec
+            .dir
+            .as_ref()
+            .map(|dir| dir.get_ref().clone())
+            .unwrap_or_default(),
+        command: spec.command.get_ref().clone(),
+        prepare: spec
+            .prepare
+            .as_ref()
+            .map(|prepare| prepare.command.get_ref().clone()),
+        kind: service.kind.word().to_owned(),
+        ports: service
+            .ports
+            .iter()
+            .map(|port| PortWish {
+                name: port.name.clone(),
+                prefer: port.spec.prefer,
+                range: port.spec.range.to_string(),
+            })
+            .collect(),
+        after: service.after.iter().map(|(name, _)| name.clone()).collect(),
+        optional: spec.optional,
+        evidence: found
+            .map(|found| found.evidence.clone())
+            .unwrap_or_default(),
+    }
+}
