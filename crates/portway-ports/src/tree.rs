@@ -22,8 +22,10 @@ pub struct Tree {
     pub started_by: Vec<Process>,
 }
 
-/// The tree around `holder`. `sharing` are the other processes that have the same socket open.
-pub fn tree_of(holder: &Process, sharing: &[u32]) -> Tree {
+/// The tree around `holder`. `sharing` are the other processes that have the same socket open;
+/// `never` are processes that are no part of it whatever they look like, such as the caller's own
+/// parents.
+pub fn tree_of(holder: &Process, sharing: &[u32], never: &[u32]) -> Tree {
     let mut chain = vec![holder.clone()];
     chain.extend(ancestors(holder.id.pid));
     let only_child = |parent: &Process| {
@@ -33,7 +35,9 @@ pub fn tree_of(holder: &Process, sharing: &[u32]) -> Tree {
         });
         children.count() == 1
     };
-    let root = root(&chain, &sharing.iter().copied().collect(), &only_child);
+    let sharing = sharing.iter().copied().collect();
+    let never = never.iter().copied().collect();
+    let root = root(&chain, &sharing, &never, &only_child);
     let started_by = chain.split_off(root + 1);
     let root = chain.swap_remove(root);
     Tree {
@@ -44,11 +48,17 @@ pub fn tree_of(holder: &Process, sharing: &[u32]) -> Tree {
 }
 
 /// How far up a chain (the holder first) its tree goes: the index of its root.
-fn root(chain: &[Process], sharing: &HashSet<u32>, only_child: &dyn Fn(&Process) -> bool) -> usize {
+fn root(
+    chain: &[Process],
+    sharing: &HashSet<u32>,
+    never: &HashSet<u32>,
+    only_child: &dyn Fn(&Process) -> bool,
+) -> usize {
     let mut root = 0;
     for (index, pair) in chain.windows(2).enumerate() {
         let (child, parent) = (&pair[0], &pair[1]);
         let belongs = parent.user == child.user
+            && !never.contains(&parent.id.pid)
             && (sharing.contains(&parent.id.pid)
                 || is_reloader_of(parent, child)
                 || (parent.group == child.group && is_runner(parent) && only_child(parent)));
@@ -130,9 +140,9 @@ mod tests {
     /// The pid of the root of a chain; every parent has one child but those in `busy`.
     fn root_of(chain: &[Process], sharing: &[u32], busy: &[u32]) -> u32 {
         let only = |parent: &Process| !busy.contains(&parent.id.pid);
-        chain[root(chain, &sharing.iter().copied().collect(), &only)]
-            .id
-            .pid
+        // In these tests pid 2 is never part of a tree.
+        let (sharing, never) = (sharing.iter().copied().collect(), HashSet::from([2]));
+        chain[root(chain, &sharing, &never, &only)].id.pid
     }
 
     #[test]
@@ -182,6 +192,13 @@ mod tests {
             process(10, 10, &["zsh"]),
         ];
         assert_eq!(root_of(&chain, &[], &[]), 11);
+    }
+
+    #[test]
+    fn what_is_never_part_of_it_is_not() {
+        let words = ["sh", "-c", "portway free 9000 & exec server"];
+        let chain = [process(12, 10, &["server"]), process(2, 10, &words)];
+        assert_eq!(root_of(&chain, &[2], &[]), 12);
     }
 
     #[test]

@@ -203,13 +203,16 @@ pub(crate) fn pids() -> impl Iterator<Item = u32> {
 
 pub(crate) fn process(pid: u32) -> Option<Process> {
     let (name, stat) = stat(pid)?;
-    let words: Vec<String> = fs::read(format!("/proc/{pid}/cmdline"))
-        .unwrap_or_default()
-        .split(|&byte| byte == 0)
-        .map(|word| String::from_utf8_lossy(word).into_owned())
+    let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    // A program that writes a title over its arguments leaves zeros behind it.
+    let text = String::from_utf8_lossy(&bytes);
+    let words: Vec<String> = text
+        .trim_end_matches('\0')
+        .split('\0')
+        .map(str::to_owned)
         .collect();
-    let command = words.join(" ").trim_end().to_owned();
-    let hidden = command.is_empty();
+    let command = words.join(" ");
+    let hidden = command.trim().is_empty();
     Some(Process {
         id: stat.id,
         parent: stat.parent,
