@@ -208,7 +208,8 @@ fn choose(
     }
     let id = project.instance.id.clone();
     let dir = project.dir();
-    if keep == Keep::Hard {
+    // Not when one port is replaced: the other services run, and have theirs.
+    if keep == Keep::Hard && lost.is_none() {
         wait_for_remnants(project)?;
     }
     let mut holds: HashMap<u16, Hold> = HashMap::new();
