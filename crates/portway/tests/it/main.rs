@@ -4,6 +4,7 @@
 
 mod sandbox;
 
+mod bad_input;
 mod contention;
 mod detect;
 mod forced;
