@@ -24,9 +24,11 @@ mod listen;
 mod platform;
 mod process;
 mod range;
+mod reserved;
 
 pub use exclude::{Exclusion, Facts};
 pub use hold::{Families, Hold, HoldError, hold_first_free};
 pub use listen::{Holder, Listener, holders, listeners};
 pub use process::{Process, ProcessId, descendants, has_variable, owner_among};
 pub use range::{PortRange, RangeError};
+pub use reserved::excluded_ranges;
