@@ -23,6 +23,10 @@ pub enum ErrorCode {
     MissingRequirement,
     /// A port that was asked for belongs to somebody else.
     PortTaken,
+    /// What was asked for would do harm, and was not done.
+    Refused,
+    /// There is nothing of the kind that was asked about.
+    NothingThere,
     /// Every port of a service's range is taken.
     RangeFull,
     /// A service, or its prepare step, failed.
@@ -41,7 +45,7 @@ impl ErrorCode {
     /// The exit code that goes with it.
     pub fn exit(self) -> u8 {
         match self {
-            Self::Failed | Self::NotRunning | Self::State => 1,
+            Self::Failed | Self::Refused | Self::NotRunning | Self::State => 1,
             Self::Usage
             | Self::NoManifest
             | Self::ManifestInvalid
@@ -50,6 +54,7 @@ impl ErrorCode {
             Self::MissingRequirement => 3,
             Self::PortTaken | Self::RangeFull => 4,
             Self::ServiceFailed => 5,
+            Self::NothingThere => 6,
             Self::Timeout => 124,
             Self::Interrupted => 130,
         }

@@ -9,6 +9,7 @@ mod event;
 mod log;
 mod plan;
 mod status;
+mod who;
 
 pub use error::{ErrorBody, ErrorCode, ErrorInfo};
 pub use event::{Event, Notice, NoticeLevel};
@@ -16,4 +17,8 @@ pub use log::{LogRecord, LogStream};
 pub use plan::{PortWish, ProjectPlan, ServicePlan, SkippedFile};
 pub use status::{
     Displaced, InstanceState, InstanceStatus, PortStatus, ServiceState, ServiceStatus, Services,
+};
+pub use who::{
+    FreeAction, Freed, LeaseEntry, LeaseState, Leftover, PortHolder, PortLease, PortReport,
+    PortState, ProcessInfo, Pruned, ServiceRef,
 };

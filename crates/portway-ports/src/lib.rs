@@ -25,10 +25,17 @@ mod platform;
 mod process;
 mod range;
 mod reserved;
+mod tree;
 
 pub use exclude::{Exclusion, Facts};
 pub use hold::{Families, Hold, HoldError, hold_first_free};
-pub use listen::{Holder, Listener, holders, listeners};
-pub use process::{Process, ProcessId, descendants, has_variable, owner_among};
+pub use listen::{Holder, Listener, all_holders, bound, holders, listeners};
+#[cfg(unix)]
+pub use process::send_signal;
+pub use process::{
+    Process, ProcessId, ancestors, container, descendants, has_variable, own_user, owner_among,
+    pids, user_name, variable,
+};
 pub use range::{PortRange, RangeError};
 pub use reserved::excluded_ranges;
+pub use tree::{Tree, tree_of};

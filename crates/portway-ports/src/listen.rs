@@ -1,5 +1,6 @@
 //! Who listens on a port, and which process that is.
 
+use std::collections::HashSet;
 use std::io;
 use std::net::IpAddr;
 
@@ -19,7 +20,7 @@ pub struct Listener {
     pub socket: u64,
 }
 
-/// One listening socket with the process that has it, as far as this user may see.
+/// One listening socket with the processes that have it, as far as this user may see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
     /// The socket.
@@ -27,6 +28,8 @@ pub struct Holder {
     /// A process that has it open, the oldest if there are several. `None` when it belongs to
     /// another user and the system does not tell.
     pub process: Option<Process>,
+    /// The pids of the other processes that have it open, such as forked workers, lowest first.
+    pub others: Vec<u32>,
 }
 
 /// The listening sockets on `port`, or all of them for `None`, of both families.
@@ -37,25 +40,50 @@ pub fn listeners(port: Option<u16>) -> io::Result<Vec<Listener>> {
     platform::listeners(port)
 }
 
+/// The sockets that are bound to `port` and do not listen, Portway's own holds among them. Empty
+/// where the system does not tell (Linux before 6.8).
+///
+/// # Errors
+/// When the system does not answer.
+pub fn bound(port: u16) -> io::Result<Vec<Holder>> {
+    with_processes(platform::bound(port)?)
+}
+
 /// Everyone who listens on `port`. Only listening sockets count, never a client whose local port
 /// happens to be the same.
 ///
 /// # Errors
 /// When the system does not answer.
 pub fn holders(port: u16) -> io::Result<Vec<Holder>> {
-    let found = platform::listeners(Some(port))?;
+    with_processes(platform::listeners(Some(port))?)
+}
+
+/// Everyone who listens on any port.
+///
+/// # Errors
+/// When the system does not answer.
+pub fn all_holders() -> io::Result<Vec<Holder>> {
+    with_processes(platform::listeners(None)?)
+}
+
+fn with_processes(found: Vec<Listener>) -> io::Result<Vec<Holder>> {
     if found.is_empty() {
         return Ok(Vec::new());
     }
-    let sockets: Vec<u64> = found.iter().map(|listener| listener.socket).collect();
-    let owners = platform::owners(&sockets);
+    let sockets: HashSet<u64> = found.iter().map(|listener| listener.socket).collect();
+    let mut owners = platform::owners(&sockets);
     Ok(found
         .into_iter()
-        .map(|listener| Holder {
-            process: owners
-                .get(&listener.socket)
-                .and_then(|pid| Process::read(*pid)),
-            listener,
+        .map(|listener| {
+            let mut pids = owners
+                .remove(&listener.socket)
+                .unwrap_or_default()
+                .into_iter();
+            Holder {
+                process: pids.by_ref().find_map(Process::read),
+                others: pids.collect(),
+                listener,
+            }
         })
         .collect())
 }

@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
 use portway_ports::{
-    Facts, Families, Hold, HoldError, PortRange, hold_first_free, holders, listeners,
+    Facts, Families, Hold, HoldError, PortRange, bound, hold_first_free, holders, listeners,
 };
 use portway_testing::PortBlock;
 use socket2::{Domain, Socket, Type};
@@ -293,4 +293,26 @@ fn holders_are_listeners_and_never_clients() {
     assert_eq!(found.len(), 1);
     let process = found[0].process.as_ref().unwrap();
     assert_eq!(process.id.pid, std::process::id());
+}
+
+#[test]
+fn what_is_bound_and_does_not_listen_is_told_with_its_owner() {
+    let block = block();
+    let _hold = Hold::acquire(block.port(0)).unwrap();
+    let found = bound(block.port(0)).unwrap();
+    // Linux tells since 6.8.
+    if kernel() >= (6, 8) {
+        let pids: Vec<u32> = found
+            .iter()
+            .filter_map(|holder| Some(holder.process.as_ref()?.id.pid))
+            .collect();
+        assert_eq!(pids, [std::process::id(); 2]);
+    }
+    assert!(holders(block.port(0)).unwrap().is_empty());
+}
+
+fn kernel() -> (u32, u32) {
+    let version = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut numbers = version.split('.').map(|part| part.parse().unwrap_or(0));
+    (numbers.next().unwrap(), numbers.next().unwrap())
 }

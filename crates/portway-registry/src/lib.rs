@@ -134,6 +134,20 @@ pub trait Registry {
     /// When the registry cannot be read.
     fn instances(&mut self) -> Result<Vec<(Instance, Vec<Lease>, Liveness)>, RegistryError>;
 
+    /// Gives up the leases of `ports`, all of them or, when the instance of one runs, none. Answers
+    /// those that there were.
+    ///
+    /// # Errors
+    /// When the registry cannot be written.
+    fn forget(&mut self, ports: &[u16]) -> Result<Vec<(Instance, Lease, Liveness)>, RegistryError>;
+
+    /// Drops the instances whose directories are gone, with all that is kept of them. Answers them
+    /// with the leases that they had.
+    ///
+    /// # Errors
+    /// When the registry cannot be written.
+    fn prune(&mut self) -> Result<Vec<(Instance, Vec<Lease>)>, RegistryError>;
+
     /// What Portway last wrote into this instance's `.ports.json`.
     ///
     /// # Errors

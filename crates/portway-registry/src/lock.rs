@@ -49,6 +49,16 @@ pub(crate) fn instance_dir(state: &Path, id: &str) -> PathBuf {
     state.join("instances").join(id)
 }
 
+/// The ids of all instances of which something is kept.
+pub(crate) fn instance_dirs(state: &Path) -> Vec<String> {
+    fs::read_dir(state.join("instances"))
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect()
+}
+
 /// Makes a directory that only its owner may enter.
 pub(crate) fn private_dir(dir: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();

@@ -341,6 +341,54 @@ impl Registry for SqliteRegistry {
         })
     }
 
+    fn forget(&mut self, ports: &[u16]) -> Result<Vec<(Instance, Lease, Liveness)>, RegistryError> {
+        let state = self.state.clone();
+        self.write(|transaction| {
+            let mut found = Vec::new();
+            for lease in leases(transaction)? {
+                if ports.contains(&lease.port) {
+                    let owner = find(transaction, &lease.instance)?;
+                    let liveness = liveness(&state, &owner.id, Some(&owner.dir));
+                    found.push((owner, lease, liveness));
+                }
+            }
+            if found
+                .iter()
+                .all(|(.., liveness)| *liveness != Liveness::Live)
+            {
+                for (_, lease, _) in &found {
+                    transaction.execute("DELETE FROM leases WHERE port = ?1", [lease.port])?;
+                }
+            }
+            Ok(found)
+        })
+    }
+
+    fn prune(&mut self) -> Result<Vec<(Instance, Vec<Lease>)>, RegistryError> {
+        let gone: Vec<(Instance, Vec<Lease>)> = self
+            .instances()?
+            .into_iter()
+            .filter(|(.., liveness)| *liveness == Liveness::Gone)
+            .map(|(instance, leases, _)| (instance, leases))
+            .collect();
+        let state = self.state.clone();
+        self.write(|transaction| {
+            for (instance, _) in &gone {
+                transaction.execute("DELETE FROM instances WHERE id = ?1", [&instance.id])?;
+            }
+            // Locks and logs of instances that nobody knows any more, these among them.
+            let known = directories(transaction)?;
+            for id in lock::instance_dirs(&state) {
+                let dir = lock::instance_dir(&state, &id);
+                if !known.contains_key(&id) && !lock::is_supervised(&dir) && !lock::is_used(&dir) {
+                    let _ = std::fs::remove_dir_all(dir);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(gone)
+    }
+
     fn last_written(&mut self, instance: &str) -> Result<Option<String>, RegistryError> {
         self.read(|connection| {
             connection

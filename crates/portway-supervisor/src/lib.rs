@@ -26,6 +26,7 @@
 pub mod control;
 pub mod keeper;
 pub mod logs;
+pub mod mark;
 mod platform;
 mod probe;
 mod state;

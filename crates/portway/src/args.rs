@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::cli::{detect, down, env, exec, init, logs, one, plan, ps, restart, wait};
+use crate::cli::{
+    detect, down, env, exec, forget, free, init, leases, logs, one, plan, prune, ps, restart, wait,
+    who,
+};
 use crate::error::CommandError;
 
 /// Every service of every checkout on a port that stays its own.
@@ -25,9 +28,10 @@ Examples:
   portway ps                    all instances of this machine
   eval \"$(portway env)\"         the URLs and ports of this checkout in a shell
   portway exec -- npm test      run a command with them
+  portway who 9000              who has a port; `portway free 9000` ends it safely
 
 Exit codes: 0 done, 1 failed, 2 usage or manifest, 3 a program is missing, 4 port taken or range
-full, 5 a service failed, 124 timeout, 130 and 143 ended by a signal; `exec` passes its command's."
+full, 5 a service failed, 6 nothing there, 124 timeout, 130 and 143 ended by a signal; `exec` passes its command's."
 )]
 pub(crate) struct Cli {
     /// Act as if started in this directory
@@ -53,6 +57,16 @@ pub(crate) enum Verb {
     Wait(wait::Wait),
     /// Choose ports and write `.ports.json`, without starting anything
     Detect(detect::Detect),
+    /// Show who has a port
+    Who(who::Who),
+    /// End who has a port, safely
+    Free(free::Free),
+    /// List the ports that are kept for services
+    Leases(leases::Leases),
+    /// Give up the lease of a port
+    Forget(forget::Forget),
+    /// Drop what vanished checkouts and killed instances have left
+    Prune(prune::Prune),
     /// Print the variables that services are told
     Env(env::Env),
     /// Run a command with these variables, under held ports

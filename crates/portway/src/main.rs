@@ -7,9 +7,11 @@
 mod allocation;
 mod args;
 mod cli;
+mod ending;
 mod error;
 mod follow;
 mod home;
+mod inspect;
 mod project;
 mod steward;
 mod supervise;

@@ -3,7 +3,7 @@
 //! `/proc/net/tcp` is never read: the kernel walks its whole connection table for it, some 15 ms of
 //! CPU where `sock_diag` needs 0.03.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 
@@ -17,6 +17,7 @@ use netlink_packet_sock_diag::inet::{
 };
 use netlink_sys::{Socket as Netlink, SocketAddr as NetlinkAddress, protocols::NETLINK_SOCK_DIAG};
 use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::exclude::Facts;
 use crate::listen::Listener;
@@ -73,15 +74,26 @@ pub(crate) fn anything_lives(port: u16) -> io::Result<bool> {
 }
 
 pub(crate) fn listeners(port: Option<u16>) -> io::Result<Vec<Listener>> {
-    Ok(dump(StateFlags::LISTEN, port)?
-        .into_iter()
-        .map(|socket| Listener {
-            address: socket.header.socket_id.source_address,
-            port: socket.header.socket_id.source_port,
-            uid: socket.header.uid,
-            socket: u64::from(socket.header.inode),
-        })
-        .collect())
+    let found = dump(StateFlags::LISTEN, port)?;
+    Ok(found.into_iter().map(listener).collect())
+}
+
+/// `TCP_BOUND_INACTIVE` of the kernel: bound and neither listening nor connected. Kernels before
+/// 6.8 do not know it and answer nothing.
+const BOUND_INACTIVE: u32 = 1 << 13;
+
+pub(crate) fn bound(port: u16) -> io::Result<Vec<Listener>> {
+    let found = dump(StateFlags::from_bits_retain(BOUND_INACTIVE), Some(port))?;
+    Ok(found.into_iter().map(listener).collect())
+}
+
+fn listener(socket: InetResponse) -> Listener {
+    Listener {
+        address: socket.header.socket_id.source_address,
+        port: socket.header.socket_id.source_port,
+        uid: socket.header.uid,
+        socket: u64::from(socket.header.inode),
+    }
 }
 
 /// Asks the kernel for the TCP sockets in `states` with the local port `port`.
@@ -151,15 +163,18 @@ fn read_dump(netlink: &Netlink, found: &mut Vec<InetResponse>) -> io::Result<()>
     }
 }
 
-/// For each of `sockets` the lowest pid that has it open, as far as this user may look.
-pub(crate) fn owners(sockets: &[u64]) -> HashMap<u64, u32> {
-    let mut owners = HashMap::new();
+/// For each of `sockets` the pids that have it open, lowest first, as far as this user may look.
+pub(crate) fn owners(sockets: &HashSet<u64>) -> HashMap<u64, Vec<u32>> {
+    let mut owners: HashMap<u64, Vec<u32>> = HashMap::new();
     let mut pids: Vec<u32> = pids().collect();
     pids.sort_unstable();
     for pid in pids {
         for socket in open_sockets(pid) {
             if sockets.contains(&socket) {
-                owners.entry(socket).or_insert(pid);
+                let holders = owners.entry(socket).or_default();
+                if holders.last() != Some(&pid) {
+                    holders.push(pid);
+                }
             }
         }
     }
@@ -182,7 +197,7 @@ fn open_sockets(pid: u32) -> impl Iterator<Item = u64> {
         })
 }
 
-fn pids() -> impl Iterator<Item = u32> {
+pub(crate) fn pids() -> impl Iterator<Item = u32> {
     fs::read_dir("/proc")
         .into_iter()
         .flatten()
@@ -192,37 +207,122 @@ fn pids() -> impl Iterator<Item = u32> {
 
 pub(crate) fn process(pid: u32) -> Option<Process> {
     let (name, stat) = stat(pid)?;
-    let command = fs::read(format!("/proc/{pid}/cmdline"))
-        .map(|bytes| {
-            let words: Vec<_> = bytes
-                .split(|&byte| byte == 0)
-                .map(String::from_utf8_lossy)
-                .collect();
-            words.join(" ").trim_end().to_owned()
-        })
-        .ok()
-        .filter(|command| !command.is_empty())
-        .unwrap_or_else(|| name.clone());
+    let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    // A program that writes a title over its arguments leaves zeros behind it.
+    let text = String::from_utf8_lossy(&bytes);
+    let words: Vec<String> = text
+        .trim_end_matches('\0')
+        .split('\0')
+        .map(str::to_owned)
+        .collect();
+    let command = words.join(" ");
+    let hidden = command.trim().is_empty();
     Some(Process {
         id: stat.id,
         parent: stat.parent,
+        group: stat.group,
+        user: user(pid),
+        command: if hidden { name.clone() } else { command },
+        words: if hidden { Vec::new() } else { words },
         name,
-        command,
         dir: fs::read_link(format!("/proc/{pid}/cwd")).ok(),
     })
 }
 
-pub(crate) fn has_variable(pid: u32, variable: &str) -> bool {
-    fs::read(format!("/proc/{pid}/environ")).is_ok_and(|all| {
-        all.split(|&byte| byte == 0)
-            .any(|one| one == variable.as_bytes())
+/// The effective user of a process.
+fn user(pid: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    // Real, effective, saved, file system.
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
+pub(crate) fn own_user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+pub(crate) fn user_name(user: u32) -> Option<String> {
+    let user = uzers::get_user_by_uid(user)?;
+    Some(user.name().to_string_lossy().into_owned())
+}
+
+pub(crate) fn started_at(process: ProcessId) -> Option<u64> {
+    let stat = fs::read_to_string("/proc/stat").ok()?;
+    let boot = stat.lines().find_map(|line| line.strip_prefix("btime "))?;
+    let boot: u64 = boot.trim().parse().ok()?;
+    let ticks = rustix::param::clock_ticks_per_second();
+    Some(boot * 1000 + process.started * 1000 / ticks)
+}
+
+/// Tells by the control group: engines put the container's id of 64 hexadecimal digits into its
+/// path (`docker-ID.scope`, `/docker/ID`, `libpod-ID.scope`, `cri-containerd-ID.scope`), LXC its
+/// name (`lxc.payload.NAME`), systemd-nspawn the machine's (`machine-NAME.scope`).
+pub(crate) fn container(pid: u32) -> Option<String> {
+    let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+    groups.lines().find_map(container_of_group)
+}
+
+fn container_of_group(line: &str) -> Option<String> {
+    let path = line.splitn(3, ':').nth(2)?;
+    // The innermost part decides: a container may itself run containers.
+    path.rsplit('/').find_map(|part| {
+        if let Some(name) = part.strip_prefix("lxc.payload.") {
+            return Some(name.to_owned());
+        }
+        let scope = part.strip_suffix(".scope").unwrap_or(part);
+        if let Some(name) = scope.strip_prefix("machine-") {
+            return Some(name.to_owned());
+        }
+        let id = scope.rsplit('-').next().unwrap_or(scope);
+        let is_id = id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        // As the engines shorten it.
+        is_id.then(|| id[..12].to_owned())
     })
+}
+
+pub(crate) fn has_variable(pid: u32, variable: &str) -> bool {
+    environment(pid).any(|one| one == variable.as_bytes())
+}
+
+pub(crate) fn variable(pid: u32, name: &str) -> Option<String> {
+    environment(pid).find_map(|one| {
+        let value = one.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
+        Some(String::from_utf8_lossy(value).into_owned())
+    })
+}
+
+/// The variables that a process was started with, each `NAME=value`.
+fn environment(pid: u32) -> impl Iterator<Item = Vec<u8>> {
+    let all = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let each: Vec<Vec<u8>> = all.split(|&byte| byte == 0).map(<[u8]>::to_vec).collect();
+    each.into_iter()
+}
+
+pub(crate) fn ask_to_end(process: ProcessId) -> io::Result<()> {
+    send_signal(process, Signal::TERM)
+}
+
+pub(crate) fn kill(process: ProcessId) -> io::Result<()> {
+    send_signal(process, Signal::KILL)
+}
+
+/// Sends `signal` to exactly this process. A pidfd that was opened before the identity is checked
+/// cannot come to mean another one.
+pub(crate) fn send_signal(process: ProcessId, signal: Signal) -> io::Result<()> {
+    let gone = || io::Error::from(Errno::SRCH);
+    let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw);
+    let pidfd = pidfd_open(pid.ok_or_else(gone)?, PidfdFlags::empty())?;
+    if !process.is_alive() {
+        return Err(gone());
+    }
+    Ok(pidfd_send_signal(pidfd, signal)?)
 }
 
 /// The numbers of `/proc/PID/stat` that matter here.
 struct Stat {
     id: ProcessId,
     parent: u32,
+    group: u32,
 }
 
 /// `None` for a process that is gone or a zombie: a zombie owns nothing and cannot be signalled.
@@ -234,11 +334,13 @@ fn stat(pid: u32) -> Option<(String, Stat)> {
     let mut numbers = numbers.split_whitespace();
     let state = numbers.next()?;
     let parent = numbers.next()?.parse().ok()?;
-    // Field 22 of the line is the start time: 19 fields after the parent, which is field 4.
-    let started = numbers.nth(17)?.parse().ok()?;
+    let group = numbers.next()?.parse().ok()?;
+    // Field 22 of the line is the start time: 17 fields after the group, which is field 5.
+    let started = numbers.nth(16)?.parse().ok()?;
     let stat = Stat {
         id: ProcessId { pid, started },
         parent,
+        group,
     };
     (!matches!(state, "Z" | "X")).then(|| (name.to_owned(), stat))
 }
@@ -258,4 +360,41 @@ pub(crate) fn descendants(root: u32) -> Vec<ProcessId> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_control_group_tells_the_container() {
+        let id = "0123456789abcdef".repeat(4);
+        for (line, name) in [
+            (
+                format!("0::/system.slice/docker-{id}.scope"),
+                Some("0123456789ab"),
+            ),
+            (format!("12:pids:/docker/{id}"), Some("0123456789ab")),
+            (
+                format!("0::/user.slice/libpod-{id}.scope/container"),
+                Some("0123456789ab"),
+            ),
+            (
+                format!("0::/kubepods/pod1/cri-containerd-{id}.scope"),
+                Some("0123456789ab"),
+            ),
+            ("0::/lxc.payload.web/init.scope".to_owned(), Some("web")),
+            (
+                "0::/machine.slice/machine-deb.scope".to_owned(),
+                Some("deb"),
+            ),
+            (
+                "0::/user.slice/user-1000.slice/session-2.scope".to_owned(),
+                None,
+            ),
+            ("0::/".to_owned(), None),
+        ] {
+            assert_eq!(container_of_group(&line).as_deref(), name, "{line}");
+        }
+    }
 }

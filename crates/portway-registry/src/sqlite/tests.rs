@@ -234,3 +234,45 @@ fn the_state_directory_is_the_owners_alone() {
     world.reopen().unwrap();
     assert_eq!(mode(&state), 0o700);
 }
+
+#[test]
+fn a_lease_is_given_up_unless_its_instance_runs() {
+    let mut world = World::new();
+    world.enroll("aaaaaa", "jobi");
+    world.enroll("bbbbbb", "shop");
+    assert_eq!(world.allocate("aaaaaa", None).unwrap(), 9000);
+    assert_eq!(world.allocate("bbbbbb", None).unwrap(), 9001);
+    let lock = world.registry.supervise("aaaaaa").unwrap();
+    // One of the two runs, so neither is given up.
+    let found = world.registry.forget(&[9000, 9001, 9002]).unwrap();
+    let states: Vec<Liveness> = found.iter().map(|(.., liveness)| *liveness).collect();
+    assert_eq!(states, [Liveness::Live, Liveness::Kept]);
+    assert_eq!(world.registry.leases("bbbbbb").unwrap().len(), 1);
+    drop(lock);
+    world.registry.forget(&[9000]).unwrap();
+    assert!(world.registry.leases("aaaaaa").unwrap().is_empty());
+    assert!(world.registry.forget(&[9000]).unwrap().is_empty());
+}
+
+#[test]
+fn vanished_checkouts_are_dropped_with_all_that_was_kept_of_them() {
+    let mut world = World::new();
+    world.enroll("aaaaaa", "jobi");
+    world.enroll("bbbbbb", "shop");
+    world.allocate("aaaaaa", None).unwrap();
+    for id in ["aaaaaa", "bbbbbb", "nobody"] {
+        fs::create_dir_all(world.registry.instance_dir(id).join("logs")).unwrap();
+    }
+    let running = world.registry.supervise("bbbbbb").unwrap();
+    for id in ["aaaaaa", "bbbbbb"] {
+        fs::remove_dir(world.state.path().join(id)).unwrap();
+    }
+    let gone = world.registry.prune().unwrap();
+    assert_eq!(gone.len(), 1);
+    assert_eq!((gone[0].0.id.as_str(), gone[0].1[0].port), ("aaaaaa", 9000));
+    let exists = |id: &str| world.registry.instance_dir(id).exists();
+    assert!(!exists("aaaaaa") && !exists("nobody") && exists("bbbbbb"));
+    drop(running);
+    assert_eq!(world.registry.prune().unwrap().len(), 1);
+    assert!(world.registry.prune().unwrap().is_empty());
+}

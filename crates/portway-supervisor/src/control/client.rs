@@ -51,7 +51,7 @@ impl Client {
         })
     }
 
-    /// Asks for `start`, `restart`, `stop` or `kill`.
+    /// Asks for `start`, `restart`, `stop`, `release` or `kill`.
     ///
     /// # Errors
     /// When nobody answers; the inner error is the instance's own.

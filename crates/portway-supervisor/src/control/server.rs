@@ -49,6 +49,7 @@ pub(crate) fn serve(path: &Path, handle: Handle) -> io::Result<Control> {
         .route("/v1/start", post(start))
         .route("/v1/restart", post(restart))
         .route("/v1/stop", post(stop))
+        .route("/v1/release", post(release))
         .route("/v1/kill", post(kill))
         .with_state(handle);
     let task = tokio::spawn(async move {
@@ -134,6 +135,10 @@ async fn restart(State(handle): State<Handle>, Json(services): Json<Services>) -
 
 async fn stop(State(handle): State<Handle>, Json(services): Json<Services>) -> Answer {
     ask(&handle, services, Request::Stop)
+}
+
+async fn release(State(handle): State<Handle>, Json(services): Json<Services>) -> Answer {
+    ask(&handle, services, Request::Release)
 }
 
 async fn kill(State(handle): State<Handle>) -> StatusCode {

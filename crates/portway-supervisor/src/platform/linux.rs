@@ -7,11 +7,10 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use portway_ports::{Process, ProcessId, descendants};
+use portway_ports::{Process, ProcessId, descendants, send_signal};
 use portway_project::manifest::StopSignal;
 use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitOptions, getpid, pidfd_open, pidfd_send_signal,
-    set_child_subreaper, set_parent_process_death_signal, waitpid,
+    Pid, Signal, WaitOptions, getpid, set_child_subreaper, set_parent_process_death_signal, waitpid,
 };
 
 /// The binary that runs now, to be executed again even if the file was replaced meanwhile.
@@ -50,19 +49,7 @@ fn pid(pid: u32) -> Option<Pid> {
 /// Sends `signal` to everything below this process.
 pub(crate) fn signal_descendants(signal: Signal) {
     for process in descendants(getpid().as_raw_nonzero().get().unsigned_abs()) {
-        send(process, signal);
-    }
-}
-
-/// Sends `signal` to exactly this process. A pidfd that was opened before the identity is checked
-/// cannot come to mean another one.
-fn send(process: ProcessId, signal: Signal) {
-    let Some(pidfd) = pid(process.pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok())
-    else {
-        return;
-    };
-    if Process::read(process.pid).is_some_and(|now| now.id == process) {
-        let _ = pidfd_send_signal(pidfd, signal);
+        let _ = send_signal(process, signal);
     }
 }
 
@@ -80,9 +67,9 @@ pub(crate) fn end_orphans(keepers: &BTreeSet<u32>, by_force: bool) -> bool {
     for orphan in &orphans {
         let signal = if by_force { Signal::KILL } else { Signal::TERM };
         for process in descendants(orphan.pid) {
-            send(process, signal);
+            let _ = send_signal(process, signal);
         }
-        send(*orphan, signal);
+        let _ = send_signal(*orphan, signal);
         if let Some(pid) = pid(orphan.pid) {
             let _ = waitpid(Some(pid), WaitOptions::NOHANG);
         }

@@ -1,5 +1,6 @@
 //! Carrying out what a service's state machine answers.
 
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -11,6 +12,7 @@ use super::Supervisor;
 use super::handle::Message;
 use super::service::{self, ExecProbe, Role};
 use crate::keeper::Start;
+use crate::mark::Mark;
 use crate::state::{Effect, Input};
 
 impl Supervisor {
@@ -40,13 +42,7 @@ impl Supervisor {
                     hold.settle(families);
                 }
             }
-            Effect::Harden => {
-                for hold in self.holds_of(name) {
-                    hold.harden();
-                    // A port that was let go is taken back; if it cannot be, the next start says so.
-                    let _ = hold.retake();
-                }
-            }
+            Effect::Harden => self.keep_or_let_go(name),
             Effect::StopTree => self.stop_tree(name),
             Effect::Move { port, by } => self.move_port(name, port, &by),
             Effect::Timer { epoch, after } => {
@@ -115,6 +111,12 @@ impl Supervisor {
         }
     }
 
+    /// The mark of everything that is started for a service.
+    fn mark(&self, name: &str) -> String {
+        let dir = self.config.socket.parent().unwrap_or(Path::new(""));
+        Mark::value(dir, name)
+    }
+
     pub(super) fn start_keeper(
         &mut self,
         name: &str,
@@ -122,6 +124,7 @@ impl Supervisor {
         role: Role,
         socket: Option<std::net::TcpListener>,
     ) -> Result<(), String> {
+        let mark = self.mark(name);
         let launch = &self.config.wiring.services[name];
         if !launch.dir.is_dir() {
             return Err(format!(
@@ -138,13 +141,14 @@ impl Supervisor {
         service.sockets.clear();
         service.unclear = 0;
         service.said_elsewhere = false;
+        service.let_go = false;
         service.log_matched = false;
         self.sink.lock().clear_tail(name);
         let stop = service.stop();
         let start = Start {
             command,
             dir: launch.dir.clone(),
-            env: service::environment(launch, self.config.colour),
+            env: service::environment(launch, &mark, self.config.colour),
             signal: stop.signal,
             grace: stop.grace.0,
             socket,
@@ -178,6 +182,7 @@ impl Supervisor {
     pub(super) fn start_probe(&mut self, name: &str) {
         let ports = self.config.ports.of(name).to_vec();
         let reporter = self.reporter(name);
+        let mark = self.mark(name);
         let launch = &self.config.wiring.services[name];
         let Some(service) = self.services.get_mut(name) else {
             return;
@@ -189,7 +194,7 @@ impl Supervisor {
             return self.probe_log(name);
         }
         let task = if let Some(command) = &launch.ready_exec {
-            let probe = ExecProbe::new(command, launch);
+            let probe = ExecProbe::new(command, launch, mark);
             tokio::spawn(service::until_exec(probe, reporter))
         } else if let Some(question) =
             service.question(ready.http.as_ref(), ready.port.as_deref(), &ports)
@@ -212,6 +217,7 @@ impl Supervisor {
     pub(super) fn start_liveness(&mut self, name: &str) {
         let ports = self.config.ports.of(name).to_vec();
         let reporter = self.reporter(name);
+        let mark = self.mark(name);
         let launch = &self.config.wiring.services[name];
         let Some(service) = self.services.get_mut(name) else {
             return;
@@ -224,7 +230,7 @@ impl Supervisor {
         let exec = launch
             .live_exec
             .as_ref()
-            .map(|command| ExecProbe::new(command, launch));
+            .map(|command| ExecProbe::new(command, launch, mark));
         let task = tokio::spawn(service::watch_liveness(liveness, question, exec, reporter));
         service.watch(task);
     }

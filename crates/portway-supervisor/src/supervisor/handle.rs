@@ -55,6 +55,8 @@ pub enum Request {
     Restart(Vec<String>),
     /// Stop services; all of them: end the instance.
     Stop(Vec<String>),
+    /// Stop services, and leave their ports to others until they are started again.
+    Release(Vec<String>),
     /// End the instance at once, without grace.
     Kill,
 }

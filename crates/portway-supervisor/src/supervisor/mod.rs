@@ -217,6 +217,11 @@ impl Supervisor {
                     self.step(&name, Input::Stop);
                 }
             }
+            Request::Release(names) => {
+                for name in names {
+                    self.let_go(&name);
+                }
+            }
             Request::Restart(names) => {
                 let names = if names.is_empty() {
                     self.config.run.clone()

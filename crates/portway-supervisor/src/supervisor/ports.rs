@@ -19,6 +19,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const UNCLEAR_LOOKS: u32 = 40;
 /// A service that listens elsewhere is told so after this time.
 const LISTENS_ELSEWHERE: Duration = Duration::from_secs(3);
+
 impl Supervisor {
     pub(super) fn holds_of(&self, name: &str) -> Vec<Arc<Hold>> {
         let ports = self.config.ports.of(name);
@@ -26,6 +27,36 @@ impl Supervisor {
             .iter()
             .filter_map(|port| self.holds.get(port).cloned())
             .collect()
+    }
+
+    /// Stops a service whose ports somebody else wants; they are let go of when its tree is gone.
+    pub(super) fn let_go(&mut self, name: &str) {
+        let Some(service) = self.services.get_mut(name) else {
+            return;
+        };
+        service.let_go = true;
+        self.step(name, Input::Stop);
+        // What runs is let go of when it is gone; of what does not run nobody will tell.
+        if self.services[name].machine.is_at_rest() {
+            self.keep_or_let_go(name);
+        }
+    }
+
+    /// What becomes of the ports of a service of which nothing runs any more.
+    pub(super) fn keep_or_let_go(&self, name: &str) {
+        let let_go = self
+            .services
+            .get(name)
+            .is_some_and(|service| service.let_go);
+        for hold in self.holds_of(name) {
+            if let_go {
+                hold.release();
+            } else {
+                hold.harden();
+                // A port that was let go is taken back; if it cannot be, the next start says so.
+                let _ = hold.retake();
+            }
+        }
     }
 
     pub(super) fn who_has(&self, port: u16) -> String {

@@ -18,6 +18,7 @@ use tokio::time::{sleep, timeout};
 use super::handle::{Message, Report};
 use crate::keeper::{Exit, Keeper, KeeperEvent, Start, Streams};
 use crate::logs::{LineCutter, LogStore};
+use crate::mark;
 use crate::probe::{self, Question};
 use crate::state::{Ended, Machine, Policy};
 
@@ -50,6 +51,8 @@ pub(super) struct Service {
     pub(super) unclear: u32,
     /// Whether it has been said that it listens elsewhere.
     pub(super) said_elsewhere: bool,
+    /// Whether its ports are free for others until it is started again.
+    pub(super) let_go: bool,
     /// Whether a line of its output has matched the readiness pattern.
     pub(super) log_matched: bool,
     /// When it came into its present state, in milliseconds since 1970-01-01 UTC.
@@ -77,6 +80,7 @@ impl Service {
             sockets: Vec::new(),
             unclear: 0,
             said_elsewhere: false,
+            let_go: false,
             log_matched: false,
             since: crate::now(),
             watchers: Vec::new(),
@@ -289,13 +293,15 @@ pub(super) async fn until_exec(command: ExecProbe, reporter: Reporter) {
 pub(super) struct ExecProbe {
     command: String,
     launch: Launch,
+    mark: String,
 }
 
 impl ExecProbe {
-    pub(super) fn new(command: &str, launch: &Launch) -> Self {
+    pub(super) fn new(command: &str, launch: &Launch, mark: String) -> Self {
         Self {
             command: command.to_owned(),
             launch: launch.clone(),
+            mark,
         }
     }
 
@@ -304,7 +310,7 @@ impl ExecProbe {
         let start = Start {
             command: self.command.clone(),
             dir: self.launch.dir.clone(),
-            env: environment(&self.launch, false),
+            env: environment(&self.launch, &self.mark, false),
             signal: portway_project::manifest::StopSignal::Term,
             grace: Duration::from_millis(500),
             socket: None,
@@ -365,7 +371,7 @@ pub(super) async fn watch_liveness(
 
 /// The environment of a service's process. `colour`: whether people will see its output in a
 /// terminal that has colours; a pipe would make it print without.
-pub(super) fn environment(launch: &Launch, colour: bool) -> IndexMap<String, String> {
+pub(super) fn environment(launch: &Launch, mark: &str, colour: bool) -> IndexMap<String, String> {
     let mut env = IndexMap::new();
     let mut offer = |name: &str, value: &str| {
         if std::env::var_os(name).is_none() {
@@ -379,5 +385,6 @@ pub(super) fn environment(launch: &Launch, colour: bool) -> IndexMap<String, Str
         offer("CLICOLOR_FORCE", "1");
     }
     env.extend(launch.env.clone());
+    env.insert(mark::NAME.to_owned(), mark.to_owned());
     env
 }

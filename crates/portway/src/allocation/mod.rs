@@ -18,6 +18,8 @@ use portway_ports::{Facts, Hold, HoldError};
 use portway_project::{AssignedPorts, PortsFile, Wiring, wiring};
 use portway_registry::{AllocateError, Allotted, Lease, Registry, Request, Wanted};
 
+use portway_supervisor::mark::Mark;
+
 use crate::args::Choice;
 use crate::error::CommandError;
 use crate::follow::{self, not_running};
@@ -206,7 +208,8 @@ fn choose(
     }
     let id = project.instance.id.clone();
     let dir = project.dir();
-    if keep == Keep::Hard {
+    // Not when one port is replaced: the other services run, and have theirs.
+    if keep == Keep::Hard && lost.is_none() {
         wait_for_remnants(project)?;
     }
     let mut holds: HashMap<u16, Hold> = HashMap::new();
@@ -291,13 +294,13 @@ fn hold_again(port: u16, dir: &Path) -> Result<Hold, HoldError> {
 fn wait_for_remnants(project: &mut Project) -> Result<(), CommandError> {
     const PATIENCE: Duration = Duration::from_secs(30);
     const LOOK_AGAIN: Duration = Duration::from_millis(20);
-    let mark = format!("PORTWAY_ID={}", project.instance.id);
+    let dir = project.dir();
     let leases = project.registry.leases(&project.instance.id)?;
     let deadline = Instant::now() + PATIENCE;
     let remains = |port: u16| {
         let holders = portway_ports::holders(port).unwrap_or_default();
         let mut processes = holders.iter().filter_map(|holder| holder.process.as_ref());
-        processes.any(|process| portway_ports::has_variable(process.id.pid, &mark))
+        processes.any(|process| Mark::of(process.id.pid).is_some_and(|mark| mark.dir == dir))
     };
     while leases.iter().any(|lease| remains(lease.port)) && Instant::now() < deadline {
         thread::sleep(LOOK_AGAIN);

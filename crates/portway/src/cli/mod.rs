@@ -4,14 +4,19 @@ pub(crate) mod detect;
 pub(crate) mod down;
 pub(crate) mod env;
 pub(crate) mod exec;
+pub(crate) mod forget;
+pub(crate) mod free;
 pub(crate) mod init;
+pub(crate) mod leases;
 pub(crate) mod logs;
 pub(crate) mod one;
 pub(crate) mod plan;
+pub(crate) mod prune;
 pub(crate) mod ps;
 pub(crate) mod restart;
 mod up;
 pub(crate) mod wait;
+pub(crate) mod who;
 
 use portway_project::Manifest;
 
@@ -30,6 +35,11 @@ pub(crate) fn run(cli: Cli) -> Result<u8, CommandError> {
         Verb::Logs(args) => logs::run(directory, &args),
         Verb::Wait(args) => wait::run(directory, &args),
         Verb::Detect(args) => detect::run(directory, &args),
+        Verb::Who(args) => who::run(&args),
+        Verb::Free(args) => free::run(&args),
+        Verb::Leases(args) => leases::run(&args),
+        Verb::Forget(args) => forget::run(&args),
+        Verb::Prune(args) => prune::run(&args),
         Verb::Env(args) => env::run(directory, &args),
         Verb::Exec(args) => exec::run(directory, &args),
         Verb::Port(args) => one::port(directory, &args),

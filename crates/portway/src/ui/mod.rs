@@ -3,8 +3,10 @@
 //! Colour and animation only in a terminal, and not under `CI` or `NO_COLOR`; everything reads as
 //! well without. A reader that goes away (`portway ps | head`) is no error.
 
+mod leases;
 mod logs;
 mod plan;
+mod ports;
 mod progress;
 mod sanitize;
 mod status;
@@ -17,8 +19,10 @@ use anstyle::{AnsiColor, Style};
 
 use crate::error::CommandError;
 
+pub(crate) use leases::{leases, pruned};
 pub(crate) use logs::LogPrinter;
 pub(crate) use plan::{found, project_plan};
+pub(crate) use ports::{freed, port_table, ports, would_free};
 pub(crate) use progress::{Progress, notice};
 pub(crate) use status::{instances, plan, summary};
 

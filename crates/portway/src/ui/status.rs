@@ -7,7 +7,7 @@ use super::sanitize::one_line;
 use super::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, out, styled, warning};
 
 /// Rows in aligned columns, without lines.
-fn columns(rows: Vec<Vec<String>>, indent: &str) -> String {
+pub(super) fn columns(rows: Vec<Vec<String>>, indent: &str) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.add_rows(rows);
@@ -151,7 +151,7 @@ fn state(state: ServiceState) -> &'static str {
 }
 
 /// A span of time in its largest unit.
-fn ago(milliseconds: u64) -> String {
+pub(super) fn ago(milliseconds: u64) -> String {
     let seconds = milliseconds / 1000;
     match seconds {
         0..60 => format!("{seconds} s"),

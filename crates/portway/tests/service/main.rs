@@ -12,7 +12,8 @@
 //! (end with 1 for the first N starts), `--ignore` (ignore TERM, INT and HUP), `--setsid`,
 //! `--grandchild plain|setsid|ignore|daemon` (start one before anything else), `--print TEXT`,
 //! `--flood BYTES` (print so much), `--rebind` (a request to `/rebind` closes the socket and binds
-//! it anew), `--unhealthy-file FILE` (answer 500 on `/health` while it exists).
+//! it anew), `--unhealthy-file FILE` (answer 500 on `/health` while it exists), `--worker` (start a
+//! process that has the listening socket open as well).
 //!
 //! Paths: `/` answers the pid, `/env/NAME` a variable, `/exit/CODE` ends the process, `/health`.
 
@@ -52,6 +53,7 @@ struct Options {
     print: Vec<String>,
     flood: usize,
     rebind: bool,
+    worker: bool,
     unhealthy_file: Option<PathBuf>,
 }
 
@@ -112,6 +114,7 @@ fn read(arguments: &mut impl Iterator<Item = String>) -> Options {
             "--print" => options.print.push(value()),
             "--flood" => options.flood = value().parse().unwrap(),
             "--rebind" => options.rebind = true,
+            "--worker" => options.worker = true,
             "--unhealthy-file" => options.unhealthy_file = Some(value().into()),
             port => options.ports.push(port.parse().expect("a port")),
         }
@@ -174,6 +177,11 @@ fn bind(options: &Options) -> TcpListener {
     if let Err(error) = bound {
         eprintln!("cannot bind {address}: {error}");
         process::exit(1);
+    }
+    if options.worker {
+        // Passed on through exec, as servers that fork do.
+        rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::empty()).unwrap();
+        grandchild("plain");
     }
     socket.into()
 }

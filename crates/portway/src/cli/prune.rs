@@ -1,0 +1,116 @@
+//! `portway prune`: drop what vanished checkouts have left, and find what killed instances have.
+
+use std::time::Duration;
+
+use clap::Args;
+use portway_api::{Leftover, Pruned};
+use portway_ports::{Process, Tree, descendants};
+use portway_registry::{Liveness, Registry, SqliteRegistry};
+use portway_supervisor::mark::{self, Mark};
+
+use super::leases::entry;
+use crate::ending::{self, Asker};
+use crate::error::CommandError;
+use crate::inspect::{self, Known};
+use crate::{home, ui};
+
+/// How long a leftover may take to end before it is killed.
+const GRACE: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  portway prune            drops leases of vanished directories; shows left processes, asks
+  portway prune --yes      ends them without asking
+  portway prune --dry-run  only shows
+A process counts as left when it was started for a service and that instance does not run any more.")]
+pub(crate) struct Prune {
+    /// End processes that were left, without asking
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// Only show what would be done
+    #[arg(long, conflicts_with = "yes")]
+    pub(crate) dry_run: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+pub(crate) fn run(args: &Prune) -> Result<u8, CommandError> {
+    let mut registry = SqliteRegistry::open(&home::state_dir()?)?;
+    // Looked for first: whose they are is known as long as the registry knows the instances.
+    let left = leftovers(&mut registry)?;
+    let gone = if args.dry_run {
+        let all = registry.instances()?.into_iter();
+        all.filter(|(.., liveness)| *liveness == Liveness::Gone)
+            .map(|(instance, leases, _)| (instance, leases))
+            .collect()
+    } else {
+        registry.prune()?
+    };
+    let mut pruned = Pruned {
+        leases: gone
+            .iter()
+            .flat_map(|(instance, leases)| {
+                leases
+                    .iter()
+                    .map(|lease| entry(instance, lease, Liveness::Gone))
+            })
+            .collect(),
+        processes: left.iter().map(|(_, leftover)| leftover.clone()).collect(),
+        ended: false,
+    };
+    if !args.json {
+        ui::pruned(&pruned, args.dry_run);
+    }
+    let asked = || ui::is_interactive() && ui::ask("end these processes?");
+    if !left.is_empty() && !args.dry_run && (args.yes || asked()) {
+        let trees: Vec<Tree> = left
+            .into_iter()
+            .map(|(process, _)| Tree {
+                below: descendants(process.id.pid),
+                root: process,
+                started_by: Vec::new(),
+            })
+            .collect();
+        ending::end(&trees, GRACE)?;
+        pruned.ended = true;
+        if !args.json {
+            ui::talk("they are ended\n");
+        }
+    }
+    if args.json {
+        ui::json(&pruned);
+    }
+    Ok(0)
+}
+
+/// The processes that were started for a service of an instance that does not run.
+fn leftovers(registry: &mut SqliteRegistry) -> Result<Vec<(Process, Leftover)>, CommandError> {
+    let known = Known::read();
+    let asker = Asker::this();
+    let mut left = Vec::new();
+    for pid in portway_ports::pids() {
+        let Some(mark) = Mark::of(pid) else {
+            continue;
+        };
+        // What another registry's instances have started is none of this one's business.
+        let own = mark.dir == registry.instance_dir(mark.id());
+        if !own || mark::is_kept(pid) || registry.is_supervised(mark.id())? {
+            continue;
+        }
+        let process = Process::read(pid).filter(|process| asker.may_end(process).is_ok());
+        if let Some(process) = process {
+            let leftover = Leftover {
+                process: inspect::info(&process),
+                instance: known
+                    .service(mark.id(), &mark.service)
+                    .map(|owner| owner.instance),
+                id: mark.id().to_owned(),
+                service: mark.service,
+            };
+            left.push((process, leftover));
+        }
+    }
+    Ok(left)
+}

@@ -1,0 +1,255 @@
+//! Who has which port: the kernel's listeners, the processes behind them, and what the registry
+//! knows. Nothing is changed here.
+
+mod container;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use indexmap::IndexMap;
+use portway_api::{
+    LeaseState, PortHolder, PortLease, PortReport, PortState, ProcessInfo, ServiceRef,
+};
+use portway_ports::{Facts, Holder, Process, ProcessId, tree_of};
+use portway_registry::{Instance, Lease, Liveness, Registry, SqliteRegistry};
+use portway_supervisor::mark::Mark;
+
+use crate::error::CommandError;
+use crate::home;
+
+use container::published;
+
+/// What the registry knew when it was asked.
+#[derive(Default)]
+pub(crate) struct Known {
+    instances: Vec<(Instance, Vec<Lease>, Liveness)>,
+    /// Why nothing is known, where the registry cannot be used.
+    pub(crate) trouble: Option<CommandError>,
+}
+
+impl Known {
+    /// Asks the registry. One that cannot be used is no error here: who listens can be told
+    /// without it.
+    pub(crate) fn read() -> Self {
+        let read = || -> Result<_, CommandError> {
+            Ok(SqliteRegistry::open(&home::state_dir()?)?.instances()?)
+        };
+        match read() {
+            Ok(instances) => Self {
+                instances,
+                trouble: None,
+            },
+            Err(trouble) => Self {
+                instances: Vec::new(),
+                trouble: Some(trouble),
+            },
+        }
+    }
+
+    /// All leases, by port.
+    pub(crate) fn leases(&self) -> BTreeMap<u16, PortLease> {
+        let of = |(instance, leases, liveness): &(Instance, Vec<Lease>, Liveness)| {
+            let (instance, liveness) = (instance.clone(), *liveness);
+            leases
+                .clone()
+                .into_iter()
+                .map(move |lease| (lease.port, port_lease(&instance, &lease, liveness)))
+        };
+        self.instances.iter().flat_map(of).collect()
+    }
+
+    /// The name and directory of an instance, for words.
+    pub(crate) fn service(&self, id: &str, service: &str) -> Option<ServiceRef> {
+        let (instance, ..) = self.instances.iter().find(|(one, ..)| one.id == id)?;
+        Some(service_ref(instance, service))
+    }
+}
+
+/// What the registry knows of one lease.
+pub(crate) fn port_lease(instance: &Instance, lease: &Lease, liveness: Liveness) -> PortLease {
+    PortLease {
+        owner: service_ref(instance, &lease.service),
+        name: Some(lease.name.clone()).filter(|name| !name.is_empty()),
+        state: match liveness {
+            Liveness::Live => LeaseState::Live,
+            Liveness::Kept => LeaseState::Kept,
+            Liveness::Gone => LeaseState::Gone,
+        },
+        last_used: lease.last_used,
+    }
+}
+
+fn service_ref(instance: &Instance, service: &str) -> ServiceRef {
+    ServiceRef {
+        id: instance.id.clone(),
+        instance: instance.name.clone(),
+        directory: instance.dir.display().to_string(),
+        service: service.to_owned(),
+    }
+}
+
+/// Reports on `ports`, or on every port that anybody listens on or that a running instance holds.
+pub(crate) fn report(ports: &[u16], known: &Known) -> Result<Vec<PortReport>, CommandError> {
+    let leases = known.leases();
+    let facts = Facts::read().unwrap_or_default();
+    let mut listening: BTreeMap<u16, Vec<Holder>> = BTreeMap::new();
+    let found = match ports {
+        [port] => portway_ports::holders(*port),
+        _ => portway_ports::all_holders(),
+    };
+    for holder in found.map_err(unanswered)? {
+        listening
+            .entry(holder.listener.port)
+            .or_default()
+            .push(holder);
+    }
+    let wanted: BTreeSet<u16> = if ports.is_empty() {
+        let live = leases
+            .iter()
+            .filter(|(_, lease)| lease.state == LeaseState::Live);
+        listening
+            .keys()
+            .chain(live.map(|(port, _)| port))
+            .copied()
+            .collect()
+    } else {
+        ports.iter().copied().collect()
+    };
+    wanted
+        .into_iter()
+        .map(|port| {
+            let listeners = listening.remove(&port).unwrap_or_default();
+            let lease = leases.get(&port).cloned();
+            let mut report = one(port, listeners, lease, known)?;
+            report.excluded = facts.exclusion(port).map(|why| why.to_string());
+            Ok(report)
+        })
+        .collect()
+}
+
+fn unanswered(error: std::io::Error) -> CommandError {
+    CommandError::new(
+        portway_api::ErrorCode::Failed,
+        format!("the system does not tell who listens: {error}"),
+    )
+}
+
+fn one(
+    port: u16,
+    listeners: Vec<Holder>,
+    lease: Option<PortLease>,
+    known: &Known,
+) -> Result<PortReport, CommandError> {
+    let live = lease
+        .as_ref()
+        .is_some_and(|lease| lease.state == LeaseState::Live);
+    let (state, holders) = if !listeners.is_empty() {
+        (PortState::Listening, listeners)
+    } else if live {
+        // The hold itself is the supervisor's, which is no news.
+        (PortState::Held, Vec::new())
+    } else {
+        let bound = portway_ports::bound(port).map_err(unanswered)?;
+        match (&lease, bound.is_empty()) {
+            (_, false) => (PortState::Bound, bound),
+            (Some(_), true) => (PortState::Kept, bound),
+            (None, true) => (PortState::Free, bound),
+        }
+    };
+    let holders = by_process(&holders, port, known);
+    let mut hints = Vec::new();
+    if let Some(hidden) = holders.iter().find(|holder| holder.process.is_none()) {
+        hints.push(format!(
+            "the process belongs to user {}; `sudo portway who {port}` tells which it is",
+            hidden.user
+        ));
+    }
+    Ok(PortReport {
+        port,
+        state,
+        holders,
+        lease,
+        excluded: None,
+        hints,
+    })
+}
+
+/// The holders of one port, each process once, with all addresses that it has.
+fn by_process(holders: &[Holder], port: u16, known: &Known) -> Vec<PortHolder> {
+    let mut grouped: IndexMap<(u32, Option<ProcessId>), Vec<&Holder>> = IndexMap::new();
+    for holder in holders {
+        let process = holder.process.as_ref().map(|process| process.id);
+        grouped
+            .entry((holder.listener.uid, process))
+            .or_default()
+            .push(holder);
+    }
+    grouped
+        .into_values()
+        .map(|sockets| port_holder(&sockets, port, known))
+        .collect()
+}
+
+fn port_holder(sockets: &[&Holder], port: u16, known: &Known) -> PortHolder {
+    let first = sockets[0];
+    let mut addresses: Vec<String> = Vec::new();
+    for socket in sockets {
+        let address = socket.listener.address.to_string();
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    let tree = first.process.as_ref().map(|process| {
+        let sharing: Vec<u32> = shared(sockets).into_iter().collect();
+        tree_of(process, &sharing, &[])
+    });
+    let parents = first
+        .process
+        .as_ref()
+        .map(|process| portway_ports::ancestors(process.id.pid))
+        .unwrap_or_default();
+    PortHolder {
+        addresses,
+        user: user(first.listener.uid),
+        shared_with: shared(sockets)
+            .iter()
+            .filter_map(|pid| Process::read(*pid))
+            .map(|process| info(&process))
+            .collect(),
+        parents: parents.iter().map(info).collect(),
+        root: tree.map(|tree| tree.root.id.pid),
+        container: first.process.as_ref().and_then(|process| {
+            portway_ports::container(process.id.pid).or_else(|| published(process, port))
+        }),
+        service: first
+            .process
+            .as_ref()
+            .and_then(|process| Mark::of(process.id.pid))
+            .and_then(|mark| known.service(mark.id(), &mark.service)),
+        process: first.process.as_ref().map(info),
+    }
+}
+
+/// The pids that have any of these sockets open, beside the first one's main process.
+fn shared(sockets: &[&Holder]) -> BTreeSet<u32> {
+    let main = sockets[0].process.as_ref().map(|process| process.id.pid);
+    let others = sockets
+        .iter()
+        .flat_map(|socket| socket.others.iter().copied());
+    others.filter(|pid| Some(*pid) != main).collect()
+}
+
+/// A user in words.
+fn user(uid: u32) -> String {
+    portway_ports::user_name(uid).unwrap_or_else(|| uid.to_string())
+}
+
+/// A process in words.
+pub(crate) fn info(process: &Process) -> ProcessInfo {
+    ProcessInfo {
+        pid: process.id.pid,
+        name: process.name.clone(),
+        command: process.command.clone(),
+        directory: process.dir.as_ref().map(|dir| dir.display().to_string()),
+        since: process.id.started_at(),
+    }
+}

@@ -1,0 +1,164 @@
+//! `portway leases`, `prune` and `forget`: housekeeping.
+
+use std::fs;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::sandbox::{Sandbox, two, until};
+
+#[test]
+fn leases_are_listed_with_state_and_directory() {
+    let sandbox = two();
+    sandbox
+        .run(&["leases"])
+        .success()
+        .err_has("there is no lease yet");
+    sandbox.run(&["detect"]).success();
+    let json = sandbox.run(&["leases", "--json"]).success().json();
+    assert_eq!(json[0]["port"], sandbox.port(0));
+    assert_eq!(json[0]["service"], "backend");
+    assert_eq!(json[0]["instance"], "jobi");
+    assert_eq!(json[0]["state"], "kept");
+    assert_eq!(json[0]["directory"], sandbox.project().to_str().unwrap());
+    sandbox.run(&["up", "--detach"]).success();
+    sandbox
+        .run(&["leases"])
+        .success()
+        .out_has("live")
+        .out_has("frontend")
+        .out_has("~/project");
+}
+
+#[test]
+fn a_lease_is_given_up_only_while_its_instance_rests() {
+    let sandbox = two();
+    sandbox.run(&["up", "--detach"]).success();
+    let port = sandbox.port(0).to_string();
+    sandbox
+        .run(&["forget", &port])
+        .code(1)
+        .err_has("which runs")
+        .err_has("portway -C ~/project down");
+    sandbox.run(&["down"]).success();
+    sandbox
+        .run(&["forget", &port])
+        .success()
+        .err_has("no longer kept for `backend` of jobi");
+    sandbox
+        .run(&["forget", &port])
+        .code(6)
+        .err_has("no service has a lease of");
+    let json = sandbox.run(&["leases", "--json"]).success().json();
+    assert_eq!(json.as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn leases_of_vanished_directories_are_dropped() {
+    let mut sandbox = two();
+    sandbox.run(&["detect"]).success();
+    let project = sandbox.project().to_owned();
+    sandbox.set_project(project.parent().unwrap());
+    fs::rename(&project, sandbox.path("moved")).unwrap();
+    sandbox.run(&["leases"]).success().out_has("gone");
+    sandbox
+        .run(&["prune", "--dry-run"])
+        .success()
+        .out_has("would drop port");
+    let pruned = sandbox.run(&["prune", "--json"]).success().json();
+    assert_eq!(pruned["leases"].as_array().unwrap().len(), 2);
+    assert_eq!(pruned["leases"][0]["state"], "gone");
+    sandbox
+        .run(&["prune"])
+        .success()
+        .err_has("there is nothing to prune");
+    assert_eq!(
+        sandbox
+            .run(&["leases", "--json"])
+            .json()
+            .as_array()
+            .unwrap()
+            .len(),
+        0
+    );
+}
+
+/// A sandbox whose supervisor and keeper were killed in the same instant: the one case in which
+/// something stays.
+fn with_leftover() -> Sandbox {
+    let sandbox = Sandbox::new().manifest(
+        "[project]\nname = \"jobi\"\n[services.backend]\n\
+         command = \"%service serve {port} --grandchild setsid\"\nport = \"%0-%9\"",
+    );
+    sandbox.run(&["up", "--detach"]).success();
+    let of = |words: &str| -> Vec<u32> {
+        let all = sandbox.processes();
+        let found = all.iter().filter(|(_, command)| command.contains(words));
+        found.map(|(pid, _)| *pid).collect()
+    };
+    let (supervisor, keeper) = (of("__supervise"), of("__keeper"));
+    assert_eq!(
+        (supervisor.len(), keeper.len()),
+        (1, 1),
+        "{:#?}",
+        sandbox.processes()
+    );
+    let signal = |pid: u32, signal: Signal| {
+        kill_process(Pid::from_raw(pid as i32).unwrap(), signal).unwrap();
+    };
+    // Stopped first, so that neither sees the other go.
+    for pid in [supervisor[0], keeper[0]] {
+        signal(pid, Signal::STOP);
+    }
+    for pid in [supervisor[0], keeper[0]] {
+        signal(pid, Signal::KILL);
+    }
+    until("only the grandchild is left", || {
+        sandbox.processes().len() == 1
+    });
+    sandbox
+}
+
+#[test]
+fn processes_of_a_killed_instance_are_found_and_ended() {
+    let sandbox = with_leftover();
+    let left = sandbox.processes();
+    let found = sandbox.run(&["prune", "--json"]).success().json();
+    let (pid, _) = left.first_key_value().unwrap();
+    assert_eq!(found["processes"][0]["pid"], *pid);
+    assert_eq!(found["processes"][0]["service"], "backend");
+    assert_eq!(found["processes"][0]["instance"], "jobi");
+    assert_eq!(found["ended"], false);
+    assert_eq!(sandbox.processes(), left, "nobody was asked");
+    sandbox
+        .run(&["prune", "--yes"])
+        .success()
+        .out_has("left: pid")
+        .err_has("they are ended");
+    sandbox.until_empty();
+}
+
+#[test]
+fn nothing_that_runs_is_pruned() {
+    let sandbox = two();
+    sandbox.run(&["up", "--detach"]).success();
+    let before = sandbox.processes();
+    sandbox
+        .run(&["prune", "--yes"])
+        .success()
+        .err_has("there is nothing to prune");
+    assert_eq!(sandbox.processes(), before);
+}
+
+#[test]
+fn a_shell_with_the_variables_of_a_service_is_not_taken_for_it() {
+    let sandbox = two();
+    let mut command = sandbox.command("sh");
+    let portway = env!("CARGO_BIN_EXE_portway");
+    command.args([
+        "-c",
+        &format!("eval \"$({portway} env backend)\"; echo ${{PORTWAY_SERVICE}}; exec {portway} prune --json"),
+    ]);
+    let ran = sandbox.end(command).success();
+    assert!(ran.out().starts_with("backend\n"), "{}", ran.out());
+    assert!(ran.out().contains("\"processes\": []"), "{}", ran.out());
+}

@@ -1,0 +1,262 @@
+//! `portway who`: every holder, and what that is.
+
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Stdio;
+
+use crate::sandbox::{Running, Sandbox, service, two, until};
+
+/// A server outside Portway: a job of its own, all of which ends with the test.
+pub struct Stranger(Running);
+
+impl Stranger {
+    /// The shell that runs the server.
+    pub fn pid(&self) -> u32 {
+        self.0.pid()
+    }
+
+    pub fn until_ended(&mut self) {
+        self.0.end();
+    }
+}
+
+impl Drop for Stranger {
+    fn drop(&mut self) {
+        let group = rustix::process::Pid::from_raw(self.pid() as i32).unwrap();
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    }
+}
+
+/// Starts a server as a person would: by a shell with a command.
+pub fn stranger(sandbox: &Sandbox, words: &str) -> Stranger {
+    let mut command = sandbox.command("sh");
+    // The second command keeps the shell from becoming the first.
+    command.args(["-c", &sandbox.fill(&format!("%service {words}; :"))]);
+    // A job of its own, as an interactive shell gives it.
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    Stranger(Running::start(command))
+}
+
+/// Waits until somebody listens on a port, on any address.
+pub fn until_served(port: u16) {
+    until("somebody listens", || {
+        !portway_ports::holders(port).unwrap().is_empty()
+    });
+}
+
+#[test]
+fn a_listener_is_told_with_all_that_is_known_of_it() {
+    let sandbox = Sandbox::new();
+    let shell = stranger(&sandbox, "serve %0 --worker");
+    until_served(sandbox.port(0));
+    let report = sandbox
+        .run(&["who", &sandbox.port(0).to_string(), "--json"])
+        .success()
+        .json();
+    let report = &report[0];
+    assert_eq!(report["state"], "listening");
+    let holder = &report["holders"][0];
+    assert_eq!(holder["addresses"][0], "127.0.0.1");
+    let process = &holder["process"];
+    assert_eq!(process["name"], "service");
+    let command = sandbox.fill("%service serve %0 --worker");
+    assert_eq!(process["command"], command.as_str());
+    assert_eq!(process["directory"], sandbox.project().to_str().unwrap());
+    let age = now() - process["since"].as_u64().unwrap() as i64;
+    assert!(age.abs() < 120_000, "{age} ms");
+    assert_eq!(holder["shared_with"][0]["name"], "service");
+    // The shell is there for the server alone, and so its root; this test is above it.
+    assert_eq!(holder["root"], shell.pid());
+    let parents = holder["parents"].as_array().unwrap();
+    assert_eq!(parents[0]["pid"], shell.pid());
+    assert_eq!(parents[1]["pid"], std::process::id());
+    let text = sandbox
+        .run(&["who", &sandbox.port(0).to_string()])
+        .success();
+    text.out_has("is served")
+        .out_has(&command)
+        .out_has("◄ root");
+}
+
+fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.unwrap().as_millis() as i64
+}
+
+#[test]
+fn both_families_and_every_program_are_told() {
+    let sandbox = Sandbox::new();
+    let _v4 = stranger(&sandbox, "serve %0");
+    let _v6 = stranger(&sandbox, "serve %0 --host ::1");
+    until("both listen", || {
+        portway_ports::holders(sandbox.port(0)).unwrap().len() == 2
+    });
+    let ran = sandbox
+        .run(&["who", &sandbox.port(0).to_string()])
+        .success();
+    ran.out_has("is served by 2 programs")
+        .out_has("address   127.0.0.1")
+        .out_has("address   ::1");
+}
+
+#[test]
+fn a_client_whose_own_port_is_the_one_in_question_is_nobody() {
+    let sandbox = Sandbox::new();
+    let server = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let client = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    let local = std::net::SocketAddr::from(([127, 0, 0, 1], sandbox.port(0)));
+    client.bind(&local.into()).unwrap();
+    client
+        .connect(&server.local_addr().unwrap().into())
+        .unwrap();
+    let _stream: TcpStream = client.into();
+    let port = sandbox.port(0).to_string();
+    sandbox
+        .run(&["who", &port])
+        .success()
+        .out_has(&format!("nobody has port {port}"));
+    sandbox.run(&["free", &port, "--yes"]).code(6);
+}
+
+#[test]
+fn a_service_is_named_with_its_instance_and_a_quiet_one_from_the_registry() {
+    let sandbox = Sandbox::new().manifest(
+        "[project]\nname = \"jobi\"\n\
+         [services.backend]\ncommand = \"%service serve {port}\"\nport = \"%0-%9\"\n\
+         [services.quiet]\ncommand = \"%service sleep\"\nport = \"%10-%19\"\nready = { exec = \"true\" }",
+    );
+    let _up = {
+        let mut up = sandbox.spawn(&["up"]);
+        up.until_printed("backend");
+        up
+    };
+    until_served(sandbox.port(0));
+    let report = |port: u16| {
+        let report = sandbox.run(&["who", &port.to_string(), "--json"]);
+        report.success().json()[0].clone()
+    };
+    let backend = report(sandbox.port(0));
+    let service = &backend["holders"][0]["service"];
+    assert_eq!(service["service"], "backend");
+    assert_eq!(service["instance"], "jobi");
+    assert_eq!(service["directory"], sandbox.project().to_str().unwrap());
+    let quiet = report(sandbox.port(10));
+    assert_eq!(quiet["state"], "held");
+    assert_eq!(quiet["lease"]["service"], "quiet");
+    assert_eq!(quiet["lease"]["state"], "live");
+    // The table has both.
+    let table = sandbox.run(&["who"]).success();
+    let table = table.out_has("`backend` of jobi");
+    table.out_has("held, nothing listens");
+    sandbox.run(&["down"]).success();
+    let kept = report(sandbox.port(0));
+    assert_eq!(kept["state"], "kept");
+    assert_eq!(kept["holders"].as_array().unwrap().len(), 0);
+    sandbox
+        .run(&["who", &sandbox.port(0).to_string()])
+        .success()
+        .out_has("is kept for `backend` of jobi in ~/project, which does not run");
+}
+
+#[test]
+fn a_program_that_only_binds_is_told_as_such() {
+    let sandbox = Sandbox::new();
+    let _hold = portway_ports::Hold::acquire(sandbox.port(0)).unwrap();
+    let report = sandbox
+        .run(&["who", &sandbox.port(0).to_string(), "--json"])
+        .success()
+        .json();
+    assert_eq!(report[0]["state"], "bound");
+    let holder = &report[0]["holders"][0];
+    assert_eq!(holder["process"]["pid"], std::process::id());
+}
+
+#[test]
+fn another_users_process_is_told_as_far_as_it_is_known() {
+    // Only root can act as somebody else. Elsewhere the words for it are tested by themselves.
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let _listener = TcpListener::bind(("127.0.0.1", sandbox.port(0))).unwrap();
+    let port = sandbox.port(0).to_string();
+    let binary = public_copy(Path::new(env!("CARGO_BIN_EXE_portway")));
+    let nobody = |arguments: &[&str]| {
+        let mut command = sandbox.command(&binary);
+        command.args(arguments).current_dir("/").env_remove("HOME");
+        command.env_remove("XDG_STATE_HOME");
+        std::os::unix::process::CommandExt::uid(&mut command, 65534);
+        sandbox.end(command)
+    };
+    nobody(&["who", &port])
+        .success()
+        .out_has("one of user root")
+        .err_has("sudo portway who");
+    nobody(&["free", &port, "--yes"])
+        .code(1)
+        .err_has("belongs to a process of user root");
+    let _ = std::fs::remove_file(binary);
+}
+
+/// The binary where every user may run it.
+fn public_copy(binary: &Path) -> std::path::PathBuf {
+    let copy = std::env::temp_dir().join(format!("portway-test-{}", std::process::id()));
+    std::fs::copy(binary, &copy).unwrap();
+    copy
+}
+
+#[test]
+fn an_engines_proxy_is_told_as_its_container() {
+    let sandbox = Sandbox::new();
+    // A process with the proxy's name, and an engine's client with a recorded answer.
+    let proxy = sandbox.path("docker-proxy");
+    std::fs::copy(service(), &proxy).unwrap();
+    let bin = sandbox.path("bin");
+    std::fs::create_dir(&bin).unwrap();
+    let docker = bin.join("docker");
+    std::fs::write(&docker, "#!/bin/sh\nprintf 'jobi-db-1\\tpostgres:16\\n'\n").unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&docker, mode).unwrap();
+    let mut command = sandbox.command(&proxy);
+    command.args(["serve", &sandbox.port(0).to_string()]);
+    command.stdout(Stdio::null());
+    let _proxy = Running::start(command);
+    until_served(sandbox.port(0));
+    let port = sandbox.port(0).to_string();
+    let with_docker = |arguments: &[&str]| {
+        let mut command = sandbox.portway(arguments);
+        let path = std::env::var("PATH").unwrap();
+        command.env("PATH", format!("{}:{path}", bin.display()));
+        sandbox.end(command)
+    };
+    with_docker(&["who", &port])
+        .success()
+        .out_has("container `jobi-db-1` (postgres:16)");
+    with_docker(&["free", &port, "--yes"])
+        .code(1)
+        .err_has("served by container `jobi-db-1` (postgres:16)")
+        .err_has("docker stop");
+    assert!(!portway_ports::holders(sandbox.port(0)).unwrap().is_empty());
+}
+
+#[test]
+fn what_is_no_port_is_refused() {
+    let sandbox = two();
+    for port in ["0", "70000", "x"] {
+        sandbox.run(&["who", port]).code(2);
+        sandbox.run(&["free", port]).code(2);
+    }
+}
+
+#[test]
+fn without_a_home_listeners_are_told_all_the_same() {
+    let sandbox = Sandbox::new();
+    let _listener = TcpListener::bind(("127.0.0.1", sandbox.port(0))).unwrap();
+    let mut command = sandbox.portway(&["who", &sandbox.port(0).to_string()]);
+    command.env_remove("HOME").env_remove("XDG_STATE_HOME");
+    sandbox
+        .end(command)
+        .success()
+        .out_has("is served")
+        .err_has("HOME is not set");
+}
