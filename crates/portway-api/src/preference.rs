@@ -29,6 +29,9 @@ pub struct Preference {
     pub key: String,
     /// The value; a size is in bytes. `null` where there is none.
     pub value: Value,
+    /// The value as people write it; missing where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
     /// Where the value comes from; the strongest of the layers where they add up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<PreferenceSource>,
@@ -59,6 +62,9 @@ pub struct PreferenceLayer {
     pub place: Option<String>,
     /// Its value; `null` where it says nothing.
     pub value: Value,
+    /// The value as people write it; missing where it says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
     /// Whether it counts.
     pub counts: bool,
 }

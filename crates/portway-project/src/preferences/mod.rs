@@ -69,9 +69,9 @@ impl Preferences {
         Self { settings }
     }
 
-    /// The same with one more value in its layer.
-    pub fn with(self, setting: Setting) -> Self {
-        let mut settings = vec![setting];
+    /// The same with more values, each in its layer.
+    pub fn with(self, more: impl IntoIterator<Item = Setting>) -> Self {
+        let mut settings: Vec<Setting> = more.into_iter().collect();
         settings.extend(self.settings);
         settings.sort_by_key(|setting| setting.source);
         Self { settings }

@@ -97,7 +97,7 @@ fn the_stronger_layer_counts() {
     settings.extend(environment);
     let preferences = Preferences::new(settings);
     assert_eq!(preferences.log_size(), 3 << 20);
-    let preferences = preferences.with(from_flag("moved", "go-on").unwrap());
+    let preferences = preferences.with(from_flag("moved", "go-on"));
     assert!(!preferences.asks_when_moved());
     let moved = path("moved");
     let layers: Vec<_> = preferences.layers(&moved).collect();
