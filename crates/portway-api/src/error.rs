@@ -15,6 +15,8 @@ pub enum ErrorCode {
     NoManifest,
     /// `portway.toml` says something that cannot be.
     ManifestInvalid,
+    /// A preference, in `config.toml` or a variable, says something that cannot be.
+    PreferencesInvalid,
     /// `.ports.json` cannot be used.
     PortsFileInvalid,
     /// A service that is named does not exist.
@@ -49,6 +51,7 @@ impl ErrorCode {
             Self::Usage
             | Self::NoManifest
             | Self::ManifestInvalid
+            | Self::PreferencesInvalid
             | Self::PortsFileInvalid
             | Self::UnknownService => 2,
             Self::MissingRequirement => 3,

@@ -8,6 +8,7 @@ mod error;
 mod event;
 mod log;
 mod plan;
+mod preference;
 mod status;
 mod who;
 
@@ -15,6 +16,7 @@ pub use error::{ErrorBody, ErrorCode, ErrorInfo};
 pub use event::{Event, Notice, NoticeLevel};
 pub use log::{LogRecord, LogStream};
 pub use plan::{PortWish, ProjectPlan, ServicePlan, SkippedFile};
+pub use preference::{ExplainedPreference, Preference, PreferenceLayer, PreferenceSource};
 pub use status::{
     Displaced, InstanceState, InstanceStatus, PortStatus, ServiceState, ServiceStatus, Services,
 };

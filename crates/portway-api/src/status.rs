@@ -54,6 +54,9 @@ pub struct Displaced {
     pub forced: bool,
     /// Who has it, in words.
     pub holder: String,
+    /// Whether nobody has it and it cannot be given out all the same; `holder` tells why.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub excluded: bool,
 }
 
 /// One port of a service.
@@ -69,6 +72,9 @@ pub struct PortStatus {
     /// Set when it is not the port that was wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub displaced: Option<Displaced>,
+    /// Why this port would not have been given out, had nobody asked for it by number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
 }
 
 /// One service of an instance.

@@ -25,8 +25,10 @@ pub enum Exclusion {
     Privileged(u16),
     /// A program of the operating system sits there.
     SystemSquatter(&'static str),
-    /// The operating system has set the range aside.
+    /// The operating system, or whoever administers it, has set the range aside.
     Reserved(PortRange),
+    /// The user never wants it.
+    RuledOut(PortRange),
 }
 
 impl fmt::Display for Exclusion {
@@ -42,6 +44,7 @@ impl fmt::Display for Exclusion {
             }
             Self::SystemSquatter(who) => write!(f, "{who} uses it"),
             Self::Reserved(range) => write!(f, "the system has set {range} aside"),
+            Self::RuledOut(range) => write!(f, "`never` rules {range} out"),
         }
     }
 }
@@ -56,8 +59,13 @@ pub struct Facts {
     pub unprivileged_start: u16,
     /// Ports on which programs of the system itself usually listen, with their names.
     pub squatters: Vec<(u16, &'static str)>,
-    /// Ranges that the system has set aside (Windows: `netsh` excluded port ranges).
+    /// Ranges that are set aside for programs that ask for them by number: on Linux
+    /// `ip_local_reserved_ports`, on Windows the excluded port ranges of `netsh`
+    /// ([`excluded_ranges`](crate::excluded_ranges)).
     pub reserved: Vec<PortRange>,
+    /// Ranges that the user never wants to be given. The machine does not tell them; they are
+    /// added by whoever knows the user.
+    pub ruled_out: Vec<PortRange>,
 }
 
 impl Facts {
@@ -69,24 +77,44 @@ impl Facts {
         platform::facts()
     }
 
-    /// Why `port` is not given out, or `None` where it is like any other.
+    /// Why `port` is not given out, or `None` where it is like any other. A port that the system
+    /// has set aside is no source port, also where it lies in that range.
     pub fn exclusion(&self, port: u16) -> Option<Exclusion> {
+        let within = |ranges: &[PortRange]| ranges.iter().copied().find(|r| r.contains(port));
+        if let Some(range) = within(&self.ruled_out) {
+            return Some(Exclusion::RuledOut(range));
+        }
         if port < self.unprivileged_start {
             return Some(Exclusion::Privileged(self.unprivileged_start));
         }
         if BLOCKED_BY_BROWSERS.contains(&port) {
             return Some(Exclusion::BlockedByBrowsers);
         }
-        if let Some(range) = self.ephemeral.filter(|range| range.contains(port)) {
-            return Some(Exclusion::Ephemeral(range));
-        }
         if let Some((_, who)) = self.squatters.iter().find(|(squat, _)| *squat == port) {
             return Some(Exclusion::SystemSquatter(who));
         }
-        self.reserved
-            .iter()
-            .find(|range| range.contains(port))
-            .map(|range| Exclusion::Reserved(*range))
+        if let Some(range) = within(&self.reserved) {
+            return Some(Exclusion::Reserved(range));
+        }
+        self.ephemeral
+            .filter(|range| range.contains(port))
+            .map(Exclusion::Ephemeral)
+    }
+
+    /// The reasons for which ports of `range` are not given out, each with the ports of its own,
+    /// lowest first.
+    pub fn exclusions(&self, range: PortRange) -> Vec<(Exclusion, Vec<u16>)> {
+        let mut reasons: Vec<(Exclusion, Vec<u16>)> = Vec::new();
+        for port in range.ports() {
+            let Some(why) = self.exclusion(port) else {
+                continue;
+            };
+            match reasons.iter_mut().find(|(known, _)| *known == why) {
+                Some((_, ports)) => ports.push(port),
+                None => reasons.push((why, vec![port])),
+            }
+        }
+        reasons
     }
 }
 
@@ -134,6 +162,42 @@ mod tests {
             windows.exclusion(9050),
             Some(Exclusion::Reserved(_))
         ));
+        let user = Facts {
+            ruled_out: vec!["8080".parse().unwrap()],
+            ..linux()
+        };
+        let why = user.exclusion(8080).unwrap();
+        assert_eq!(why.to_string(), "`never` rules 8080 out");
+        assert_eq!(user.exclusion(8081), None);
+    }
+
+    #[test]
+    fn a_reserved_port_is_not_called_a_source_port() {
+        let facts = Facts {
+            reserved: vec!["40000-40099".parse().unwrap()],
+            ..linux()
+        };
+        assert!(matches!(
+            facts.exclusion(40050),
+            Some(Exclusion::Reserved(_))
+        ));
+        assert!(matches!(
+            facts.exclusion(40100),
+            Some(Exclusion::Ephemeral(_))
+        ));
+    }
+
+    #[test]
+    fn the_reasons_of_a_range_are_gathered() {
+        let reasons = linux().exclusions("6664-6669".parse().unwrap());
+        assert_eq!(
+            reasons,
+            [(
+                Exclusion::BlockedByBrowsers,
+                vec![6665, 6666, 6667, 6668, 6669]
+            )]
+        );
+        assert!(linux().exclusions("9000-9099".parse().unwrap()).is_empty());
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod listen;
 mod platform;
 mod process;
 mod range;
+mod reserved;
 mod tree;
 
 pub use exclude::{Exclusion, Facts};
@@ -36,4 +37,5 @@ pub use process::{
     pids, user_name, variable,
 };
 pub use range::{PortRange, RangeError};
+pub use reserved::excluded_ranges;
 pub use tree::{Tree, tree_of};

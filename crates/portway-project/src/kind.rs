@@ -1,6 +1,5 @@
 //! What kind of server a service is: its URL's scheme, its usual ports, who calls it.
 
-use portway_ports::PortRange;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -118,22 +117,14 @@ impl Kind {
         matches!(self, Self::Http | Self::Frontend)
     }
 
-    /// The range of a service that names none: the hundred from the port the kind is known for.
-    /// `None` where there is no such port; `backend` is known by its name alone.
-    pub fn default_range(self, name: &str) -> Option<PortRange> {
-        let first = match self {
-            Self::Http if name == "backend" => 9000,
-            Self::Frontend => 5173,
-            Self::Redis => 6379,
-            Self::Postgres => 5432,
-            Self::Mysql => 3306,
-            Self::Mongodb => 27017,
-            Self::Amqp => 5672,
-            Self::Nats => 4222,
-            Self::Memcached => 11211,
-            Self::Http | Self::Tcp => return None,
-        };
-        PortRange::hundred_from(first).ok()
+    /// The name under which the preferences (`ranges.NAME`) have the ports of a service that names
+    /// none. `None` for a kind without usual ports; `backend` is known by its name alone.
+    pub fn range_name(self, service: &str) -> Option<&'static str> {
+        match self {
+            Self::Http if service == "backend" => Some("backend"),
+            Self::Http | Self::Tcp => None,
+            _ => Some(self.word()),
+        }
     }
 }
 
@@ -155,16 +146,5 @@ mod tests {
         ] {
             assert_eq!(Kind::infer(name, command), kind, "{name}: {command}");
         }
-    }
-
-    #[test]
-    fn the_two_ranges_of_the_original_are_the_defaults() {
-        let range = |kind: Kind, name| kind.default_range(name).map(|range| range.to_string());
-        assert_eq!(range(Kind::Http, "backend").as_deref(), Some("9000-9099"));
-        assert_eq!(
-            range(Kind::Frontend, "frontend").as_deref(),
-            Some("5173-5272")
-        );
-        assert_eq!(range(Kind::Http, "api"), None);
     }
 }

@@ -14,6 +14,7 @@ use crate::manifest::{
     Condition, Invalid, Manifest, Owner, PortSpec, Problem, Service, SocketMode,
 };
 use crate::nearest::suggestion;
+use crate::preferences::Preferences;
 
 /// A checked plan of a whole project.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,13 +58,26 @@ pub struct PlannedPort {
 }
 
 impl Plan {
-    /// Makes the plan. `with` are the optional services that take part.
+    /// Makes the plan for a user without preferences. `with` are the optional services that take
+    /// part.
     ///
     /// # Errors
     /// When names, references, ports or placeholders do not fit together; the error has the place
     /// in the manifest.
     pub fn new(manifest: &Manifest, with: &[String]) -> Result<Self, Box<Invalid>> {
-        build(manifest, with).map_err(|problem| manifest.invalid(problem))
+        Self::with_preferences(manifest, with, &Preferences::default())
+    }
+
+    /// The plan for a user with preferences; they say which ports a service has that names none.
+    ///
+    /// # Errors
+    /// As [`Plan::new`].
+    pub fn with_preferences(
+        manifest: &Manifest,
+        with: &[String],
+        preferences: &Preferences,
+    ) -> Result<Self, Box<Invalid>> {
+        build(manifest, with, preferences).map_err(|problem| manifest.invalid(problem))
     }
 
     /// The services that the names stand for, with those they come after, in the order in which
@@ -104,7 +118,7 @@ impl Plan {
     }
 }
 
-fn build(manifest: &Manifest, with: &[String]) -> Result<Plan, Problem> {
+fn build(manifest: &Manifest, with: &[String], preferences: &Preferences) -> Result<Plan, Problem> {
     if manifest.services.is_empty() {
         return Err(Problem::at(0..0, "there is no service")
             .help("add one: `[services.backend]` with a `command`"));
@@ -125,9 +139,12 @@ fn build(manifest: &Manifest, with: &[String]) -> Result<Plan, Problem> {
             .get(name)
             .is_some_and(|service| !service.optional || with.iter().any(|on| on == name))
     };
+    let project = manifest.project.name.clone();
+    let project = project.unwrap_or_else(|| file_name(manifest.root()));
     let mut services = IndexMap::new();
     for (name, spec) in &manifest.services {
-        let planned = service(manifest, name, spec, &takes_part)?;
+        let lone = |kind| preferences.port_spec(&project, name, kind, spec.port);
+        let planned = service(manifest, name, spec, &takes_part, lone)?;
         if takes_part(name) {
             services.insert(name.clone(), planned);
         }
@@ -136,9 +153,8 @@ fn build(manifest: &Manifest, with: &[String]) -> Result<Plan, Problem> {
     check::forced_twice(&services)?;
     check::placeholders(manifest)?;
     let groups = groups(manifest, &takes_part)?;
-    let project = manifest.project.name.clone();
     Ok(Plan {
-        project: project.unwrap_or_else(|| file_name(manifest.root())),
+        project,
         absent: manifest
             .services
             .keys()
@@ -155,6 +171,7 @@ fn service(
     name: &str,
     spec: &Service,
     takes_part: &impl Fn(&str) -> bool,
+    lone: impl FnOnce(Kind) -> Option<PortSpec>,
 ) -> Result<PlannedService, Problem> {
     let command = spec.command.get_ref().as_str();
     if command.trim().is_empty() {
@@ -184,7 +201,7 @@ fn service(
         }
     }
     let kind = spec.kind.unwrap_or_else(|| Kind::infer(name, command));
-    let ports = ports(name, kind, spec)?;
+    let ports = ports(name, spec, || lone(kind))?;
     check::probes(name, spec, &ports)?;
     if spec.socket == SocketMode::Fd && ports.len() != 1 {
         return Err(Problem::at(
@@ -215,8 +232,12 @@ fn implied_owner(command: &str) -> Owner {
     }
 }
 
-/// The ports of a service, the main one first.
-fn ports(name: &str, kind: Kind, spec: &Service) -> Result<Vec<PlannedPort>, Problem> {
+/// The ports of a service, the main one first; `lone` is that of a service without named ones.
+fn ports(
+    name: &str,
+    spec: &Service,
+    lone: impl FnOnce() -> Option<PortSpec>,
+) -> Result<Vec<PlannedPort>, Problem> {
     if spec.port.is_some() && !spec.ports.is_empty() {
         return Err(Problem::at(
             spec.command.span(),
@@ -225,9 +246,8 @@ fn ports(name: &str, kind: Kind, spec: &Service) -> Result<Vec<PlannedPort>, Pro
         .help("move the one into the other"));
     }
     if spec.ports.is_empty() {
-        let default = || kind.default_range(name).map(PortSpec::of);
-        let lone = |spec| PlannedPort { name: None, spec };
-        return Ok(spec.port.or_else(default).map(lone).into_iter().collect());
+        let port = lone().map(|spec| PlannedPort { name: None, spec });
+        return Ok(port.into_iter().collect());
     }
     let mut ports: Vec<PlannedPort> = spec
         .ports

@@ -11,7 +11,7 @@
 //! 5. kept leases of others, the oldest first.
 //!
 //! Every candidate must be *held* to count as free. Excluded ports are passed over unless a person
-//! asked for that very number.
+//! asked for that very number; a range's first port is no such number.
 
 use std::collections::{HashMap, HashSet};
 
@@ -45,6 +45,8 @@ pub struct Wanted {
     pub name: String,
     /// The preferred port.
     pub prefer: u16,
+    /// Whether a person asked for the preferred port by its number.
+    pub named: bool,
     /// Where to look otherwise.
     pub range: PortRange,
     /// The port that a person forced.
@@ -78,6 +80,8 @@ pub struct Displacement {
     pub lease: Option<Lease>,
     /// Whether it was left alone because it is the main checkout's.
     pub left_to_main: bool,
+    /// Whether the service had it last, and nobody has it: it is not given out any more.
+    pub excluded: bool,
 }
 
 /// Why no choice satisfies a request.
@@ -141,6 +145,42 @@ struct Chooser<'a> {
 
 impl Chooser<'_> {
     fn one(&mut self, wanted: &Wanted) -> Result<Allotted, ChooseError> {
+        let mut given = self.give_one(wanted)?;
+        // That a port was lost to an exclusion is told once, when it happens.
+        let forced = given.displaced.as_ref().is_some_and(|why| why.forced);
+        if let Some(port) = self.given_up(wanted, given.port).filter(|_| !forced) {
+            given.displaced = Some(Displacement {
+                wanted: port,
+                forced: false,
+                lease: None,
+                left_to_main: false,
+                excluded: true,
+            });
+        }
+        Ok(given)
+    }
+
+    /// The port that the service had last, and has not got again because it is excluded now.
+    fn given_up(&self, wanted: &Wanted, port: u16) -> Option<u16> {
+        let last = self
+            .by_port
+            .values()
+            .find(|lease| self.is_own(lease, wanted))?;
+        let asked_for = |port: u16| wanted.named && port == wanted.prefer;
+        let by_range = last.wish != Some(last.port) && !asked_for(last.port);
+        (by_range
+            && last.port != port
+            && !asked_for(port)
+            && wanted.range.contains(last.port)
+            && (self.request.excluded)(last.port))
+        .then_some(last.port)
+    }
+
+    fn may_prefer(&self, wanted: &Wanted) -> bool {
+        wanted.named || !(self.request.excluded)(wanted.prefer)
+    }
+
+    fn give_one(&mut self, wanted: &Wanted) -> Result<Allotted, ChooseError> {
         let mut displaced = None;
         if let Some(port) = wanted.wish {
             // A person's word outweighs the kept lease of an instance that does not run.
@@ -164,9 +204,10 @@ impl Chooser<'_> {
                 forced: true,
                 lease,
                 left_to_main: false,
+                excluded: false,
             });
         }
-        if self.request.main && wanted.wish != Some(wanted.prefer) {
+        if self.request.main && wanted.wish != Some(wanted.prefer) && self.may_prefer(wanted) {
             let lease = self.standing(wanted.prefer);
             if lease.is_none() && self.try_hold(wanted.prefer)? {
                 return Ok(give(wanted, wanted.prefer, displaced));
@@ -176,6 +217,7 @@ impl Chooser<'_> {
                 forced: false,
                 lease,
                 left_to_main: false,
+                excluded: false,
             });
         }
         if let Some(port) = self.first_free(wanted)? {
@@ -185,6 +227,7 @@ impl Chooser<'_> {
                     forced: false,
                     lease: self.foreign(wanted.prefer),
                     left_to_main: true,
+                    excluded: false,
                 })
             });
             return Ok(give(wanted, port, displaced));
@@ -230,10 +273,11 @@ impl Chooser<'_> {
             .flat_map(|other| [Some(other.prefer), other.wish])
             .flatten()
             .collect();
+        let may_prefer = self.may_prefer(wanted);
         let allowed: Vec<u16> = wanted
             .range
             .ports()
-            .filter(|&port| port == wanted.prefer || !(self.request.excluded)(port))
+            .filter(|&port| (port == wanted.prefer && may_prefer) || !(self.request.excluded)(port))
             .filter(|&port| Some(port) != last)
             .collect();
         // In a main checkout the preferred port has been tried; in a worktree it comes last.

@@ -4,13 +4,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cli::{
-    detect, down, env, exec, forget, free, init, leases, logs, one, plan, prune, ps, restart, wait,
-    who,
+    config, detect, down, env, exec, forget, free, init, leases, logs, one, plan, prune, ps,
+    restart, wait, who,
 };
 use crate::error::CommandError;
+use crate::preferences;
 
 /// Every service of every checkout on a port that stays its own.
 ///
@@ -37,6 +39,15 @@ pub(crate) struct Cli {
     /// Act as if started in this directory
     #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
     pub(crate) directory: Option<PathBuf>,
+    /// Whether to print in colour
+    #[arg(
+        long,
+        alias = "color",
+        value_name = "WHEN",
+        global = true,
+        value_parser = PossibleValuesParser::new(preferences::words("colour"))
+    )]
+    pub(crate) colour: Option<String>,
     #[command(subcommand)]
     pub(crate) verb: Verb,
 }
@@ -77,6 +88,8 @@ pub(crate) enum Verb {
     Url(one::One),
     /// Show what there is to start here, and what tells so
     Plan(plan::PlanArgs),
+    /// Show and change preferences
+    Config(config::Config),
     /// Write what was found as `portway.toml`
     Init(init::Init),
     /// Print the JSON schema of `portway.toml`
@@ -102,6 +115,13 @@ pub(crate) struct Up {
     pub(crate) detach: bool,
     #[command(flatten)]
     pub(crate) choice: Choice,
+    /// What to do when a service would not be on the port that was wanted
+    #[arg(
+        long,
+        value_name = "WHAT",
+        value_parser = PossibleValuesParser::new(preferences::words("moved"))
+    )]
+    pub(crate) moved: Option<String>,
     /// Print the status as JSON when everything is ready
     #[arg(long)]
     pub(crate) json: bool,

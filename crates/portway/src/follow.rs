@@ -46,6 +46,7 @@ pub(crate) fn reachable(project: &mut Project) -> Result<bool, CommandError> {
 pub(crate) async fn until_started(mut events: Events) -> Result<InstanceStatus, CommandError> {
     let progress = Progress::new();
     let mut last = None;
+    let mut warned = false;
     let mut tails: HashMap<String, Vec<String>> = HashMap::new();
     while let Some(event) = events.next().await {
         match event {
@@ -58,6 +59,10 @@ pub(crate) async fn until_started(mut events: Events) -> Result<InstanceStatus, 
                 }
             }
             Event::Status(status) => {
+                if !warned && !status.services.is_empty() {
+                    warned = true;
+                    progress.suspend(|| ui::port_warnings(&status));
+                }
                 progress.show(&status);
                 if matches!(status.state, InstanceState::Ready | InstanceState::Degraded) {
                     progress.finish();

@@ -12,6 +12,7 @@ mod error;
 mod follow;
 mod home;
 mod inspect;
+mod preferences;
 mod project;
 mod steward;
 mod supervise;
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
     let json = std::env::args_os()
         .take_while(|argument| argument != "--")
         .any(|argument| argument == "--json");
-    let result = args::parse().and_then(cli::run);
+    let result = args::parse().and_then(run);
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
@@ -38,4 +39,11 @@ fn main() -> ExitCode {
             ExitCode::from(error.exit())
         }
     }
+}
+
+fn run(cli: args::Cli) -> Result<u8, error::CommandError> {
+    let preferences = preferences::of_user()?;
+    let flag = cli.colour.as_deref();
+    ui::set_colour(preferences::with_flag(preferences, "colour", flag).colour());
+    cli::run(cli)
 }

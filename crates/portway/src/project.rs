@@ -8,49 +8,62 @@ use portway_project::checkout::file_name;
 use portway_project::detect::{self, Detection, Surroundings};
 use portway_project::manifest::{self, Manifest, ManifestError};
 use portway_project::nearest::suggestion;
-use portway_project::{Checkout, Plan, env_file};
+use portway_project::{Checkout, Plan, Preferences, env_file};
 use portway_registry::{Instance, Newcomer, Registry, SqliteRegistry};
 use portway_supervisor::control;
 
 use crate::args::Choice;
 use crate::error::CommandError;
-use crate::home;
+use crate::{home, preferences};
 
 /// What a person has written about the project, or what was found in its place.
 pub(crate) struct Described {
     pub(crate) manifest: Manifest,
     /// What was found, where there is no `portway.toml`.
     pub(crate) found: Option<Detection>,
+    /// What the user and the project prefer.
+    pub(crate) preferences: Preferences,
 }
 
 /// The nearest `portway.toml` of `directory` and those above, else what the checkout tells.
 pub(crate) fn describe(directory: &Path) -> Result<Described, CommandError> {
     match Manifest::find(directory) {
         Err(ManifestError::Missing(place)) => {
-            let (root, found) = detect::find(directory, &surroundings());
+            let preferences = preferences::of_user()?;
+            let preferred = |framework: &str| preferences.framework(framework);
+            let (root, found) = detect::find(directory, &surroundings(&preferred));
             if found.services.is_empty() {
                 return Err(nothing_found(ManifestError::Missing(place), &found));
             }
             let text = found.manifest(&file_name(&root));
-            let manifest =
+            let mut manifest =
                 Manifest::parse(&root.join(manifest::FILE_NAME), &text).map_err(Box::new)?;
+            preferences.apply_to_found(&mut manifest, |name| {
+                let service = found.services.iter().find(|found| found.name == name);
+                service.map(|found| found.framework)
+            });
             Ok(Described {
                 manifest,
                 found: Some(found),
+                preferences,
             })
         }
-        other => Ok(Described {
-            manifest: other?,
-            found: None,
-        }),
+        other => {
+            let manifest = other?;
+            Ok(Described {
+                preferences: preferences::of_project(&manifest)?,
+                manifest,
+                found: None,
+            })
+        }
     }
 }
 
-/// What detection may know of this machine.
-pub(crate) fn surroundings() -> Surroundings<'static> {
+/// What detection may know of this machine; `preferred` tells the user's port for a framework.
+pub(crate) fn surroundings(preferred: &dyn Fn(&str) -> Option<u16>) -> Surroundings<'_> {
     Surroundings {
         has_program: &home::has_program,
-        preferred: &|_| None,
+        preferred,
     }
 }
 
@@ -77,6 +90,8 @@ pub(crate) struct Project {
     pub(crate) plan: Plan,
     /// What was found, where there is no `portway.toml`.
     pub(crate) found: Option<Detection>,
+    /// What the user and the project prefer.
+    pub(crate) preferences: Preferences,
 }
 
 impl Project {
@@ -84,11 +99,15 @@ impl Project {
     /// services take part, from now on.
     pub(crate) fn open(directory: Option<&Path>, choice: &Choice) -> Result<Self, CommandError> {
         let directory = home::directory(directory)?;
-        let Described { manifest, found } = describe(&directory)?;
+        let Described {
+            manifest,
+            found,
+            preferences,
+        } = describe(&directory)?;
         let checkout = Checkout::look(manifest.root())
             .map_err(|error| CommandError::file("enter", manifest.root(), &error))?;
         // A plan that cannot be is refused before anything is written anywhere.
-        let all = Plan::new(&manifest, &choice.with)?;
+        let all = Plan::with_preferences(&manifest, &choice.with, &preferences)?;
         let mut registry = SqliteRegistry::open(&home::state_dir()?)?;
         let newcomer = Newcomer {
             id: checkout.id.clone(),
@@ -105,13 +124,14 @@ impl Project {
             registry.set_options(&instance.id, &options)?;
             instance.options = options;
         }
-        let plan = Plan::new(&manifest, &instance.options)?;
+        let plan = Plan::with_preferences(&manifest, &instance.options, &preferences)?;
         Ok(Self {
             checkout,
             registry,
             instance,
             plan,
             found,
+            preferences,
         })
     }
 

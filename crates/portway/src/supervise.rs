@@ -58,9 +58,11 @@ fn run(
         ports: allocation.ports.clone(),
         wiring: allocation.wiring,
         displaced: allocation.displaced,
+        warnings: allocation.warnings,
         holds: allocation.holds,
         run: services,
         logs: logs.clone(),
+        log_size: project.preferences.log_size(),
         socket: dir.join(control::SOCKET),
         foreground: !background,
         colour: !background && ui::stdout_is_coloured(),
@@ -278,12 +280,18 @@ impl Screen {
         let (done, finished) = mpsc::channel();
         thread::spawn(move || {
             let mut started = false;
+            let mut warned = false;
             let mut deaf = Some(deaf);
             let progress = Progress::new();
             loop {
                 let reads = match events.blocking_recv() {
                     Ok(Event::Status(status)) => {
                         let ready = status.state == InstanceState::Ready;
+                        // The very first status may have no services yet.
+                        if !warned && !status.services.is_empty() {
+                            warned = true;
+                            progress.suspend(|| ui::port_warnings(&status));
+                        }
                         if ready && !started {
                             started = true;
                             progress.finish();

@@ -23,6 +23,7 @@ use crate::exclude::Facts;
 use crate::listen::Listener;
 use crate::process::{Process, ProcessId};
 use crate::range::PortRange;
+use crate::reserved::reserved_ports;
 
 /// Setting `SO_REUSEADDR` on a socket that is bound already opens it for others.
 pub(crate) const HOLD_FLIPS: bool = true;
@@ -40,9 +41,12 @@ pub(crate) fn facts() -> io::Result<Facts> {
         .ok()
         .and_then(|text| text.trim().parse().ok())
         .unwrap_or(1024);
+    // Without it nothing is set aside.
+    let reserved = sysctl("ip_local_reserved_ports").unwrap_or_default();
     Ok(Facts {
         ephemeral,
         unprivileged_start,
+        reserved: reserved_ports(&reserved),
         ..Facts::default()
     })
 }

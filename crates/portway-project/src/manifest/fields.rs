@@ -22,6 +22,9 @@ pub struct PortSpec {
     pub prefer: u16,
     /// The ports to take instead.
     pub range: PortRange,
+    /// Whether a person chose `prefer` by its number, or a range of one port: a number that is
+    /// chosen is taken also where Portway itself would never give it out.
+    pub named: bool,
 }
 
 #[derive(Deserialize)]
@@ -37,7 +40,17 @@ impl PortSpec {
         Self {
             prefer: range.first(),
             range,
+            named: range.size() == 1,
         }
+    }
+
+    /// The port, else one of the ninety-nine above; `None` for 0.
+    pub fn from_port(prefer: u16) -> Option<Self> {
+        Some(Self {
+            prefer,
+            range: PortRange::hundred_from(prefer).ok()?,
+            named: true,
+        })
     }
 
     fn new<E: Error>(prefer: Option<i64>, range: Option<&str>) -> Result<Self, E> {
@@ -60,10 +73,13 @@ impl PortSpec {
         match (prefer, range) {
             (None, None) => Err(E::custom("a port table needs `prefer`, `range` or both")),
             (None, Some(range)) => Ok(Self::of(range)),
-            (Some(prefer), None) => Ok(Self::of(
-                PortRange::hundred_from(prefer).map_err(E::custom)?,
-            )),
-            (Some(prefer), Some(range)) if range.contains(prefer) => Ok(Self { prefer, range }),
+            (Some(prefer), None) => Self::from_port(prefer)
+                .ok_or_else(|| E::custom("`0` is not a port; ports go from 1 to 65535")),
+            (Some(prefer), Some(range)) if range.contains(prefer) => Ok(Self {
+                prefer,
+                range,
+                named: true,
+            }),
             (Some(prefer), Some(range)) => Err(E::custom(format!(
                 "the preferred port {prefer} lies outside the range {range}"
             ))),

@@ -18,6 +18,7 @@ pub use fields::{After, Condition, OneOrMany, PortSpec, Prepare, Span, Text};
 pub use invalid::{Invalid, Problem};
 
 use crate::kind::Kind;
+use crate::preferences::{Setting, Table};
 
 /// The manifest's file name.
 pub const FILE_NAME: &str = "portway.toml";
@@ -40,6 +41,10 @@ pub struct Manifest {
     #[serde(default)]
     #[schemars(with = "IndexMap<String, Vec<String>>")]
     pub groups: IndexMap<String, Vec<Text>>,
+    /// Preferences of the project, such as the ports of a kind of service; they outweigh each
+    /// user's own.
+    #[serde(default)]
+    pub preferences: Table,
     /// Where the manifest stands; the project's root is its directory.
     #[serde(skip)]
     #[schemars(skip)]
@@ -323,7 +328,18 @@ impl Manifest {
             file: file.to_owned(),
             text: text.to_owned(),
         };
+        manifest.settings()?;
         Ok(manifest)
+    }
+
+    /// What its `[preferences]` set.
+    ///
+    /// # Errors
+    /// When a key is unknown or a user's own, and when a value cannot be; a manifest that could be
+    /// read has no such.
+    pub fn settings(&self) -> Result<Vec<Setting>, Invalid> {
+        let Source { file, text } = &self.source;
+        self.preferences.settings(file, text)
     }
 
     /// The project's root: the directory of the manifest.

@@ -6,6 +6,7 @@ use super::{PlannedPort, PlannedService, key, ports};
 use crate::kind::Kind;
 use crate::manifest::{Manifest, Problem, Service, Text};
 use crate::nearest::suggestion;
+use crate::preferences::Preferences;
 use crate::template::{self, Property, TemplateError};
 
 /// A name is at most as long as a label of a host name.
@@ -188,13 +189,16 @@ pub(super) fn forced_twice(services: &IndexMap<String, PlannedService>) -> Resul
 /// Tries every placeholder with a number, so that a slip is found before anything starts.
 pub(super) fn placeholders(manifest: &Manifest) -> Result<(), Problem> {
     let names: Vec<&str> = manifest.services.keys().map(String::as_str).collect();
+    // Whether a service has a port does not depend on anybody's preferences.
+    let preferences = Preferences::default();
     let ports: IndexMap<&str, Vec<PlannedPort>> = manifest
         .services
         .iter()
         .map(|(name, spec)| {
             let command = spec.command.get_ref();
             let kind = spec.kind.unwrap_or_else(|| Kind::infer(name, command));
-            Ok((name.as_str(), ports(name, kind, spec)?))
+            let lone = || preferences.port_spec("", name, kind, spec.port);
+            Ok((name.as_str(), ports(name, spec, lone)?))
         })
         .collect::<Result<_, Problem>>()?;
     let has = |service: &str, property: Property<'_>| {

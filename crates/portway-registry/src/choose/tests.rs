@@ -56,6 +56,7 @@ fn want(service: &str, prefer: u16, range: &str) -> Wanted {
         service: service.into(),
         name: String::new(),
         prefer,
+        named: true,
         range: range.parse().unwrap(),
         wish: None,
         fallback: false,
@@ -191,4 +192,56 @@ fn a_full_range_is_an_error_and_never_a_port_from_elsewhere() {
         panic!("another error");
     };
     assert_eq!((leases.len(), excluded), (1, 1));
+}
+
+#[test]
+fn an_excluded_port_is_given_only_to_whom_named_it() {
+    let named = want("backend", 9002, "9002-9005");
+    let ranged = Wanted {
+        named: false,
+        ..named.clone()
+    };
+    for worktree in [false, true] {
+        let world = World {
+            worktree,
+            strangers: vec![9003, 9004, 9005],
+            ..World::default()
+        };
+        assert_eq!(world.choose(vec![named.clone()]).unwrap()[0].port, 9002);
+        assert!(matches!(
+            world.choose(vec![ranged.clone()]).unwrap_err(),
+            ChooseError::RangeFull { excluded: 1, .. }
+        ));
+    }
+    let given = World::default().choose(vec![ranged]).unwrap().remove(0);
+    assert_eq!((given.port, given.displaced), (9003, None));
+}
+
+#[test]
+fn a_port_that_has_become_excluded_is_left_and_the_reason_told_once() {
+    let mut world = World {
+        strangers: vec![9000],
+        ..World::default()
+    }
+    .lease(9002, "me", "backend", 1);
+    let given = world.choose(vec![backend()]).unwrap().remove(0);
+    let why = given.displaced.unwrap();
+    assert_eq!((given.port, why.wanted, why.excluded), (9001, 9002, true));
+    // Who moves back to the number that was asked for has nothing to be told.
+    world.strangers.clear();
+    let given = world.choose(vec![backend()]).unwrap().remove(0);
+    assert_eq!((given.port, given.displaced), (9000, None));
+    // Nor has one that was there by request.
+    world.strangers = vec![9000];
+    world.leases[0].wish = Some(9002);
+    let given = world.choose(vec![backend()]).unwrap().remove(0);
+    assert!(!given.displaced.unwrap().excluded);
+    // The next time the lease is another.
+    world = World {
+        strangers: vec![9000],
+        ..World::default()
+    }
+    .lease(9001, "me", "backend", 1);
+    let given = world.choose(vec![backend()]).unwrap().remove(0);
+    assert!(!given.displaced.unwrap().excluded);
 }

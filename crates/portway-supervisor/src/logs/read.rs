@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn lines_are_filtered_and_come_in_order() {
         let temp = tempfile::tempdir().unwrap();
-        let mut store = LogStore::open(temp.path()).unwrap();
+        let mut store = LogStore::open(temp.path(), 1 << 20).unwrap();
         for (service, text) in [("web", "one"), ("api", "two"), ("web", "three")] {
             store.append(service, LogStream::Out, text.into());
         }

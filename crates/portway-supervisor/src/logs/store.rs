@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use portway_api::{LogRecord, LogStream};
 
-/// When the newer file of a service has this many bytes, it becomes the older one.
-const SEGMENT: u64 = 8 << 20;
+/// A service's log is two files: when the newer one is full, it becomes the older one.
+const FILES: u64 = 2;
 /// How many last lines of each service are kept in memory, for showing why it failed.
 const TAIL: usize = 20;
 
@@ -31,15 +31,16 @@ struct Segment {
 }
 
 impl LogStore {
-    /// Opens the logs in `dir`, which is made if it is not there.
+    /// Opens the logs in `dir`, which is made if it is not there. `size` is how many bytes of each
+    /// service's log are kept; never fewer than the newer half of that.
     ///
     /// # Errors
     /// When the directory cannot be made.
-    pub fn open(dir: &Path) -> io::Result<Self> {
+    pub fn open(dir: &Path, size: u64) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
         Ok(Self {
             dir: dir.to_owned(),
-            segment: SEGMENT,
+            segment: size / FILES,
             open: HashMap::new(),
             tails: HashMap::new(),
             // Microseconds since 1970: above every number that an earlier supervisor gave.
@@ -126,11 +127,12 @@ mod tests {
     use super::*;
     use crate::logs::{Filter, read};
 
+    const SIZE: u64 = 1 << 20;
+
     #[test]
     fn a_flood_stays_under_its_cap_and_the_newest_lines_are_there() {
         let temp = tempfile::tempdir().unwrap();
-        let mut store = LogStore::open(temp.path()).unwrap();
-        store.segment = 4096;
+        let mut store = LogStore::open(temp.path(), 2 * 4096).unwrap();
         for number in 0..1000 {
             store.append("web", LogStream::Out, format!("line {number}"));
         }
@@ -148,20 +150,22 @@ mod tests {
     #[test]
     fn a_later_supervisor_goes_on_counting_upwards() {
         let temp = tempfile::tempdir().unwrap();
-        let first = LogStore::open(temp.path())
-            .unwrap()
-            .append("web", LogStream::Out, "a".into());
+        let first =
+            LogStore::open(temp.path(), SIZE)
+                .unwrap()
+                .append("web", LogStream::Out, "a".into());
         std::thread::sleep(std::time::Duration::from_millis(2));
-        let second = LogStore::open(temp.path())
-            .unwrap()
-            .append("web", LogStream::Out, "b".into());
+        let second =
+            LogStore::open(temp.path(), SIZE)
+                .unwrap()
+                .append("web", LogStream::Out, "b".into());
         assert!(second.number > first.number);
     }
 
     #[test]
     fn a_write_that_fails_is_told_and_does_not_stop_anything() {
         let temp = tempfile::tempdir().unwrap();
-        let mut store = LogStore::open(temp.path()).unwrap();
+        let mut store = LogStore::open(temp.path(), SIZE).unwrap();
         fs::remove_dir(temp.path()).unwrap();
         assert_eq!(store.append("web", LogStream::Out, "x".into()).text, "x");
         assert!(store.take_failure().is_some());

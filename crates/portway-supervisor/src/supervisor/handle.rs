@@ -30,12 +30,16 @@ pub struct Config {
     pub wiring: Wiring,
     /// The ports that are not the ones that were wanted, and why.
     pub displaced: HashMap<u16, Displaced>,
+    /// What is to be said about ports that were asked for by number.
+    pub warnings: HashMap<u16, String>,
     /// The holds of all ports, hard.
     pub holds: Vec<Arc<Hold>>,
     /// The services to start, in order.
     pub run: Vec<String>,
     /// Where logs are kept.
     pub logs: PathBuf,
+    /// How many bytes of each service's log are kept.
+    pub log_size: u64,
     /// Where others find the supervisor.
     pub socket: PathBuf,
     /// Whether the instance ends with its terminal.

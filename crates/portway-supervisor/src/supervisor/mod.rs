@@ -61,7 +61,7 @@ impl Supervisor {
     /// When the logs or the control socket cannot be made.
     pub fn new(mut config: Config) -> io::Result<(Self, Handle)> {
         platform::become_reaper()?;
-        let store = Arc::new(Mutex::new(LogStore::open(&config.logs)?));
+        let store = Arc::new(Mutex::new(LogStore::open(&config.logs, config.log_size)?));
         let (mailbox, messages) = mpsc::unbounded_channel();
         let (events, _) = broadcast::channel(EVENTS);
         let now = Instant::now();

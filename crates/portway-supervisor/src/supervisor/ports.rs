@@ -177,6 +177,7 @@ impl Supervisor {
             wanted: lost,
             forced: false,
             holder: by.to_owned(),
+            excluded: false,
         };
         self.config.displaced.remove(&lost);
         self.config.displaced.insert(port, displaced);

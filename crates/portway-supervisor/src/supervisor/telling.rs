@@ -125,6 +125,7 @@ impl Supervisor {
                     port,
                     url: wiring::url(service.plan.kind, port),
                     displaced: self.config.displaced.get(&port).cloned(),
+                    warning: self.config.warnings.get(&port).cloned(),
                 })
                 .collect(),
             pid: service.machine.pid(),

@@ -3,11 +3,13 @@
 //! This is where the stages meet: the plan says what is wanted, `.ports.json` and the command line
 //! what a person forces, the registry chooses, and holding is how it finds out what is free.
 
+pub(crate) mod consent;
+pub(crate) mod exclusions;
 mod record;
 mod wishes;
 mod words;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -24,7 +26,6 @@ use crate::args::Choice;
 use crate::error::CommandError;
 use crate::follow::{self, not_running};
 use crate::project::Project;
-use crate::ui;
 
 /// Ports of an instance, and everything that follows from them.
 pub(crate) struct Allocation {
@@ -32,6 +33,8 @@ pub(crate) struct Allocation {
     pub(crate) wiring: Wiring,
     /// The ports that are not the ones that were wanted.
     pub(crate) displaced: HashMap<u16, Displaced>,
+    /// What is to be said about ports that were asked for by number.
+    pub(crate) warnings: HashMap<u16, String>,
     /// The holds; empty when the instance runs and its supervisor has them.
     pub(crate) holds: Vec<Arc<Hold>>,
 }
@@ -54,22 +57,34 @@ pub(crate) fn allocate(
     choice: &Choice,
     keep: Keep,
 ) -> Result<Option<Allocation>, CommandError> {
-    let file = PortsFile::read(&project.checkout.root)?;
-    let wishes = wishes::wishes(project, file.as_ref(), choice)?;
-    let wanted = wanted(project, &wishes);
-    let Some((given, holds)) = choose(project, wanted, true, None, keep)? else {
+    let Some(chosen) = choose_all(project, choice, keep)? else {
         return Ok(None);
     };
-    let displaced = words::displaced(project, &given)?;
-    let ports = assigned(project, &given);
+    let displaced = words::displaced(project, &chosen)?;
+    let ports = assigned(project, &chosen.given);
     let wiring = wire(project, &ports)?;
+    let file = PortsFile::read(&project.checkout.root)?;
     record::write_ports_file(project, file.unwrap_or_default(), &wiring)?;
     Ok(Some(Allocation {
+        warnings: exclusions::warnings(&chosen.facts, &ports),
         ports,
         wiring,
         displaced,
-        holds,
+        holds: chosen.holds,
     }))
+}
+
+/// Chooses for everything in the plan, without writing anything into the checkout.
+fn choose_all(
+    project: &mut Project,
+    choice: &Choice,
+    keep: Keep,
+) -> Result<Option<Chosen>, CommandError> {
+    let file = PortsFile::read(&project.checkout.root)?;
+    let wishes = wishes::wishes(project, file.as_ref(), choice)?;
+    let facts = exclusions::facts(&project.preferences)?;
+    let wanted = exclusions::wanted(&project.plan, &wishes, &facts);
+    choose(project, wanted, facts, true, None, keep)
 }
 
 /// The ports of an instance that runs: those it has leased.
@@ -91,6 +106,7 @@ pub(crate) fn current(project: &mut Project) -> Result<Allocation, CommandError>
     }
     let wiring = wire(project, &ports)?;
     Ok(Allocation {
+        warnings: exclusions::warnings(&exclusions::facts(&project.preferences)?, &ports),
         ports,
         wiring,
         displaced: HashMap::new(),
@@ -130,13 +146,16 @@ pub(crate) fn replace(
     lost: u16,
 ) -> Result<(Arc<Hold>, AssignedPorts, Wiring), CommandError> {
     let index = ports.of(service).iter().position(|&port| port == lost);
-    let mut wanted: Vec<Wanted> = wanted(project, &HashMap::new())
+    let facts = exclusions::facts(&project.preferences)?;
+    let mut wanted: Vec<Wanted> = exclusions::wanted(&project.plan, &HashMap::new(), &facts)
         .into_iter()
         .filter(|wanted| wanted.service == service)
         .collect();
     let wanted = vec![wanted.swap_remove(index.unwrap_or(0))];
-    let chosen = choose(project, wanted, false, Some(lost), Keep::Hard)?;
-    let (given, mut holds) = chosen.ok_or_else(not_running)?;
+    let chosen = choose(project, wanted, facts, false, Some(lost), Keep::Hard)?;
+    let Chosen {
+        given, mut holds, ..
+    } = chosen.ok_or_else(not_running)?;
     let mut ports = ports.clone();
     ports.replace(service, lost, given[0].port);
     let wiring = wire(project, &ports)?;
@@ -165,47 +184,25 @@ pub(crate) fn changed(service: &str) -> CommandError {
     .hint("take the change over: `portway down`, then `portway up`")
 }
 
-fn wanted(project: &Project, wishes: &HashMap<wishes::PortKey, u16>) -> Vec<Wanted> {
-    let mut wanted = Vec::new();
-    for service in project.plan.services.values() {
-        for port in &service.ports {
-            let name = port.name.clone().unwrap_or_default();
-            wanted.push(Wanted {
-                wish: wishes.get(&(service.name.clone(), name.clone())).copied(),
-                service: service.name.clone(),
-                name,
-                prefer: port.spec.prefer,
-                range: port.spec.range,
-                fallback: service.fallback,
-            });
-        }
-    }
-    wanted
+/// What was chosen, and by what.
+struct Chosen {
+    given: Vec<Allotted>,
+    /// The holds that were kept.
+    holds: Vec<Arc<Hold>>,
+    facts: Facts,
+    /// Ports that the system does not let this user bind.
+    denied: HashSet<u16>,
 }
-
-/// What was chosen, and the holds that were kept.
-type Chosen = (Vec<Allotted>, Vec<Arc<Hold>>);
 
 /// Leases and holds in one step, under the registry's lock.
 fn choose(
     project: &mut Project,
     wanted: Vec<Wanted>,
+    facts: Facts,
     whole: bool,
     lost: Option<u16>,
     keep: Keep,
 ) -> Result<Option<Chosen>, CommandError> {
-    let facts = Facts::read().map_err(|error| {
-        CommandError::new(
-            ErrorCode::Failed,
-            format!("the system does not tell which ports are free to use: {error}"),
-        )
-    })?;
-    for one in &wanted {
-        let port = one.wish.unwrap_or(one.prefer);
-        if let Some(why) = facts.exclusion(port) {
-            ui::warning(&format!("port {port} of `{}`: {why}", one.service));
-        }
-    }
     let id = project.instance.id.clone();
     let dir = project.dir();
     // Not when one port is replaced: the other services run, and have theirs.
@@ -213,6 +210,7 @@ fn choose(
         wait_for_remnants(project)?;
     }
     let mut holds: HashMap<u16, Hold> = HashMap::new();
+    let mut denied = HashSet::new();
     let mut hold = |port: u16, own: bool| {
         if Some(port) == lost {
             return Ok(false);
@@ -237,6 +235,10 @@ fn choose(
             Err(HoldError::System { .. }) => {
                 Err(held.err().map_or_else(String::new, |e| e.to_string()))
             }
+            Err(HoldError::Denied(port)) => {
+                denied.insert(port);
+                Ok(false)
+            }
             Err(_) => Ok(false),
         }
     };
@@ -255,14 +257,21 @@ fn choose(
         Ok(given) => given,
         Err(AllocateError::Supervised) => return Ok(None),
         Err(AllocateError::Registry(error)) => return Err(error.into()),
-        Err(AllocateError::Choose(error)) => return Err(words::refused(project, &error)),
+        Err(AllocateError::Choose(error)) => {
+            return Err(words::refused(project, &error, &facts, &denied));
+        }
     };
     let holds = given
         .iter()
         .filter_map(|one| holds.remove(&one.port))
         .map(Arc::new)
         .collect();
-    Ok(Some((given, holds)))
+    Ok(Some(Chosen {
+        given,
+        holds,
+        facts,
+        denied,
+    }))
 }
 
 /// Holds a port that was this instance's before. Another command of the checkout
@@ -335,6 +344,7 @@ pub(crate) fn service_statuses(project: &Project, allocation: &Allocation) -> Ve
                     port,
                     url: wiring::url(service.kind, port),
                     displaced: allocation.displaced.get(&port).cloned(),
+                    warning: allocation.warnings.get(&port).cloned(),
                 })
                 .collect();
             ServiceStatus {

@@ -1,29 +1,43 @@
 //! Who has which port, in words, and the error when nothing can be had.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
 use portway_api::{Displaced, ErrorCode};
+use portway_ports::{Facts, PortRange};
 use portway_project::manifest::FILE_NAME;
 use portway_project::plan::key;
 use portway_project::ports_file;
-use portway_registry::{Allotted, ChooseError, Displacement, Lease, Liveness, Registry};
+use portway_registry::{ChooseError, Displacement, Lease, Liveness, Registry};
 
+use super::{Chosen, exclusions};
 use crate::error::CommandError;
 use crate::project::Project;
 
 /// Who has the ports that were wanted most.
 pub(super) fn displaced(
     project: &mut Project,
-    given: &[Allotted],
+    chosen: &Chosen,
 ) -> Result<HashMap<u16, Displaced>, CommandError> {
     let mut words = HashMap::new();
-    for one in given {
+    for one in &chosen.given {
         if let Some(displacement) = &one.displaced {
+            let wanted = displacement.wanted;
+            let excluded = match chosen.facts.exclusion(wanted) {
+                Some(why) if displacement.excluded => Some(why.to_string()),
+                _ if chosen.denied.contains(&wanted) => {
+                    Some(exclusions::denied(wanted, &chosen.facts))
+                }
+                _ => None,
+            };
             let displaced = Displaced {
-                wanted: displacement.wanted,
+                wanted,
                 forced: displacement.forced,
-                holder: holder(project, displacement)?,
+                excluded: excluded.is_some(),
+                holder: match excluded {
+                    Some(why) => why,
+                    None => holder(project, displacement)?,
+                },
             };
             words.insert(one.port, displaced);
         }
@@ -79,8 +93,25 @@ fn stranger(port: u16) -> String {
 }
 
 /// The words for a request that cannot be satisfied.
-pub(super) fn refused(project: &mut Project, error: &ChooseError) -> CommandError {
+pub(super) fn refused(
+    project: &mut Project,
+    error: &ChooseError,
+    facts: &Facts,
+    denied: &HashSet<u16>,
+) -> CommandError {
     match error {
+        ChooseError::ForcedTaken { service, port, .. } if denied.contains(port) => {
+            let why = exclusions::denied(*port, facts);
+            let message =
+                format!("port {port}, which is forced for `{service}`, may not be bound: {why}");
+            exclusions::permit(CommandError::new(ErrorCode::PortTaken, message), *port)
+        }
+        ChooseError::RangeFull {
+            service,
+            range,
+            excluded,
+            ..
+        } if *excluded == range.size() => all_excluded(service, *range, facts, denied),
         ChooseError::ForcedTaken {
             service,
             port,
@@ -124,10 +155,38 @@ pub(super) fn refused(project: &mut Project, error: &ChooseError) -> CommandErro
     }
 }
 
+/// The error of a range of which no port is given out.
+fn all_excluded(
+    service: &str,
+    range: PortRange,
+    facts: &Facts,
+    denied: &HashSet<u16>,
+) -> CommandError {
+    let message = match range.size() {
+        1 => format!("port {range} of `{service}` cannot be had"),
+        _ => format!("no port of {range}, the range of `{service}`, is ever given out"),
+    };
+    let mut error = CommandError::new(ErrorCode::RangeFull, message);
+    for (why, ports) in facts.exclusions(range) {
+        error = error.hint(format!("{}: {why}", runs(&ports)));
+    }
+    if let Some(port) = range.ports().find(|port| denied.contains(port)) {
+        return exclusions::permit(error, port);
+    }
+    if range.size() == 1 {
+        return error.hint(format!("it is taken by {}", stranger(range.first())));
+    }
+    error
+        .hint(format!(
+            "give it other ports: `port = \"9100-9199\"` in `[services.{service}]` of `{FILE_NAME}`"
+        ))
+        .hint("or ask for one by its number: `port = { prefer = …, range = … }`, or `--port`")
+}
+
 /// "`python3` (9000-9090), `jobi` (9091)": the holders of a range, in as few words as possible.
 fn holders_in_short(
     project: &mut Project,
-    range: portway_ports::PortRange,
+    range: PortRange,
     leases: &[Lease],
     excluded: usize,
 ) -> String {

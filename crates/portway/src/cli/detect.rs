@@ -39,6 +39,7 @@ pub(crate) fn run(directory: Option<&Path>, args: &Detect) -> Result<u8, Command
     if running && let Ok(live) = runtime()?.block_on(project.client().status()) {
         status = live;
     }
+    ui::port_warnings(&status);
     if args.json {
         ui::json(&status);
     } else {

@@ -12,7 +12,7 @@ use portway_project::{manifest, ports_file};
 
 use crate::error::CommandError;
 use crate::project::surroundings;
-use crate::{home, ui};
+use crate::{home, preferences, ui};
 
 #[derive(Debug, Args)]
 pub(crate) struct Init {
@@ -24,7 +24,9 @@ pub(crate) struct Init {
 pub(crate) fn run(directory: Option<&Path>, args: &Init) -> Result<u8, CommandError> {
     let directory = home::directory(directory)?;
     let file = directory.join(manifest::FILE_NAME);
-    let found = detect(&directory, &surroundings());
+    let preferences = preferences::of_user()?;
+    let preferred = |framework: &str| preferences.framework(framework);
+    let found = detect(&directory, &surroundings(&preferred));
     let name = file_name(&directory);
     let text = if found.services.is_empty() {
         first_manifest(&name)

@@ -1,5 +1,6 @@
 //! One file per verb.
 
+pub(crate) mod config;
 pub(crate) mod detect;
 pub(crate) mod down;
 pub(crate) mod env;
@@ -44,6 +45,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, CommandError> {
         Verb::Exec(args) => exec::run(directory, &args),
         Verb::Port(args) => one::port(directory, &args),
         Verb::Url(args) => one::url(directory, &args),
+        Verb::Config(args) => config::run(directory, &args, cli.colour.as_deref()),
         Verb::Plan(args) => plan::run(directory, &args),
         Verb::Init(args) => init::run(directory, &args),
         Verb::Schema => {

@@ -37,7 +37,11 @@ pub(crate) fn run(directory: Option<&Path>, args: &PlanArgs) -> Result<u8, Comma
 }
 
 fn project_plan(described: &Described) -> Result<ProjectPlan, CommandError> {
-    let Described { manifest, found } = described;
+    let Described {
+        manifest,
+        found,
+        preferences,
+    } = described;
     // Optional services are part of what there is.
     let all: Vec<String> = manifest
         .services
@@ -45,7 +49,7 @@ fn project_plan(described: &Described) -> Result<ProjectPlan, CommandError> {
         .filter(|(_, service)| service.optional)
         .map(|(name, _)| name.clone())
         .collect();
-    let plan = Plan::new(manifest, &all)?;
+    let plan = Plan::with_preferences(manifest, &all, preferences)?;
     let nothing = Detection::default();
     let detection = found.as_ref().unwrap_or(&nothing);
     let by_name: IndexMap<&str, &Found> = detection

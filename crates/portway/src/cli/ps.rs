@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use clap::Args;
 use portway_api::{InstanceState, InstanceStatus, PortStatus, ServiceState, ServiceStatus};
+use portway_ports::Facts;
 use portway_project::kind::Kind;
 use portway_project::wiring;
 use portway_registry::{Instance, Lease, Liveness, Registry, SqliteRegistry};
 use portway_supervisor::control;
 use tokio::time::timeout;
 
+use crate::allocation::exclusions;
 use crate::error::CommandError;
 use crate::follow::runtime;
-use crate::{home, ui};
+use crate::{home, preferences, ui};
 
 /// A supervisor that does not answer within this time is shown without its services' states.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -25,6 +27,7 @@ pub(crate) struct Ps {
 }
 
 pub(crate) fn run(args: &Ps) -> Result<u8, CommandError> {
+    let facts = exclusions::facts(&preferences::of_user()?)?;
     let mut registry = SqliteRegistry::open(&home::state_dir()?)?;
     let known = registry.instances()?;
     let instances = runtime()?.block_on(async {
@@ -39,7 +42,7 @@ pub(crate) fn run(args: &Ps) -> Result<u8, CommandError> {
             };
             instances.push(match live {
                 Some(Ok(status)) => status,
-                _ => at_rest(instance, &leases),
+                _ => at_rest(instance, &leases, &facts),
             });
         }
         Ok::<_, CommandError>(instances)
@@ -55,7 +58,7 @@ pub(crate) fn run(args: &Ps) -> Result<u8, CommandError> {
 }
 
 /// An instance that does not run, with the ports that are kept for it.
-fn at_rest(instance: Instance, leases: &[Lease]) -> InstanceStatus {
+fn at_rest(instance: Instance, leases: &[Lease], facts: &Facts) -> InstanceStatus {
     let mut services: Vec<ServiceStatus> = Vec::new();
     for lease in leases {
         let kind = Kind::infer(&lease.service, "");
@@ -64,6 +67,7 @@ fn at_rest(instance: Instance, leases: &[Lease]) -> InstanceStatus {
             port: lease.port,
             url: wiring::url(kind, lease.port),
             displaced: None,
+            warning: facts.exclusion(lease.port).map(|why| why.to_string()),
         };
         match services.iter_mut().find(|one| one.name == lease.service) {
             Some(service) => service.ports.push(port),

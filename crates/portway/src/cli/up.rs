@@ -7,7 +7,7 @@ use portway_api::ErrorCode;
 use crate::args::Up;
 use crate::error::CommandError;
 use crate::project::Project;
-use crate::{allocation, follow, supervise, ui};
+use crate::{allocation, follow, preferences, supervise, ui};
 
 /// How often an instance may end between being found and being reached.
 const TRIES: u32 = 5;
@@ -15,9 +15,12 @@ const TRIES: u32 = 5;
 pub(crate) fn run(directory: Option<&Path>, args: &Up) -> Result<u8, CommandError> {
     // An instance may end, or begin, between the question whether it runs and the next step: then
     // all is asked again.
+    let mut has_consent = false;
     for _ in 0..TRIES {
         let mut project = Project::open(directory, &args.choice)?;
-        project.closure(&args.services)?;
+        let services = project.closure(&args.services)?;
+        project.preferences =
+            preferences::with_flag(project.preferences, "moved", args.moved.as_deref());
         let runs = project.is_supervised()?;
         let mut background = None;
         if !runs && let Some(found) = &project.found {
@@ -25,12 +28,18 @@ pub(crate) fn run(directory: Option<&Path>, args: &Up) -> Result<u8, CommandErro
         }
         if runs {
             check_running(&mut project, args)?;
-        } else if args.detach {
-            background = Some(supervise::detach(&project, args)?);
         } else {
-            match supervise::foreground(project, args)? {
-                Some(code) => return Ok(code),
-                None => continue,
+            if !has_consent {
+                allocation::consent::ask(&mut project, &services, &args.choice)?;
+                has_consent = true;
+            }
+            if args.detach {
+                background = Some(supervise::detach(&project, args)?);
+            } else {
+                match supervise::foreground(project, args)? {
+                    Some(code) => return Ok(code),
+                    None => continue,
+                }
             }
         }
         if let Some(code) = supervise::attach(project, args, background)? {

@@ -1,17 +1,19 @@
 //! The only place that prints. Standard output is data, standard error is talk.
 //!
-//! Colour and animation only in a terminal, and not under `CI` or `NO_COLOR`; everything reads as
-//! well without. A reader that goes away (`portway ps | head`) is no error.
+//! Colour and animation only in a terminal, and not under `CI` or `NO_COLOR`, unless the user prefers
+//! otherwise; everything reads as well without. A reader that goes away (`portway ps | head`) is no error.
 
 mod leases;
 mod logs;
 mod plan;
 mod ports;
+mod preferences;
 mod progress;
 mod sanitize;
 mod status;
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use anstream::AutoStream;
@@ -23,8 +25,9 @@ pub(crate) use leases::{leases, pruned};
 pub(crate) use logs::LogPrinter;
 pub(crate) use plan::{found, project_plan};
 pub(crate) use ports::{freed, port_table, ports, would_free};
+pub(crate) use preferences::{explained, preferences};
 pub(crate) use progress::{Progress, notice};
-pub(crate) use status::{instances, plan, summary};
+pub(crate) use status::{displaced, instances, plan, port_warnings, summary};
 
 pub(crate) const BOLD: Style = Style::new().bold();
 pub(crate) const DIM: Style = Style::new().dimmed();
@@ -39,14 +42,29 @@ pub(crate) fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
+/// Whether the user wants colours, as far as that does not depend on the terminal. Decided once, at
+/// the start.
+static COLOUR: OnceLock<Option<bool>> = OnceLock::new();
+
+/// Takes the user's word on colours; `None` leaves it to the terminal.
+pub(crate) fn set_colour(colour: Option<bool>) {
+    let _ = COLOUR.set(colour);
+}
+
 /// Whether a stream may have colours.
 fn coloured(stream: &impl IsTerminal) -> bool {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    !set("NO_COLOR")
-        && (set("CLICOLOR_FORCE")
-            || (stream.is_terminal()
-                && !set("CI")
-                && std::env::var_os("TERM").is_none_or(|term| term != "dumb")))
+    let in_terminal = || {
+        stream.is_terminal()
+            && !set("CI")
+            && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+    };
+    match COLOUR.get() {
+        Some(Some(wanted)) => *wanted,
+        Some(None) => in_terminal(),
+        // An error of reading the preferences themselves.
+        None => !set("NO_COLOR") && (set("CLICOLOR_FORCE") || in_terminal()),
+    }
 }
 
 fn choice(stream: &impl IsTerminal) -> anstream::ColorChoice {

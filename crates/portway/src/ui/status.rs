@@ -44,8 +44,23 @@ pub(crate) fn plan(instance: &InstanceStatus) -> bool {
     out(&columns(rows, ""))
 }
 
+/// Warns of ports that were asked for by number, and that nobody would have been given otherwise.
+pub(crate) fn port_warnings(instance: &InstanceStatus) {
+    for service in &instance.services {
+        for port in &service.ports {
+            if let Some(why) = &port.warning {
+                warning(&format!("{} is on port {}: {why}", service.name, port.port));
+            }
+        }
+    }
+}
+
 /// Why a port is not the one that was wanted.
-fn displaced(displaced: &Displaced) -> String {
+pub(crate) fn displaced(displaced: &Displaced) -> String {
+    if displaced.excluded {
+        let Displaced { wanted, holder, .. } = displaced;
+        return format!("{wanted} is not given out: {holder}");
+    }
     let wanted = if displaced.forced {
         "forced"
     } else {
@@ -94,6 +109,23 @@ fn service_row(service: &ServiceStatus) -> Vec<String> {
     ]
 }
 
+/// The row of a service, with what is to be said about its ports.
+fn noted_row(service: &ServiceStatus) -> Vec<String> {
+    let mut row = service_row(service);
+    let warned = service.ports.iter().filter_map(|port| {
+        let why = port.warning.as_ref()?;
+        Some(format!("{}: {why}", port.port))
+    });
+    let notes: Vec<String> = row
+        .pop()
+        .into_iter()
+        .filter(|note| !note.is_empty())
+        .collect();
+    let notes: Vec<String> = notes.into_iter().chain(warned).collect();
+    row.push(notes.join("; "));
+    row
+}
+
 /// All instances, each with its services.
 pub(crate) fn instances(instances: &[InstanceStatus], now: u64) -> bool {
     let mut text = String::new();
@@ -118,7 +150,7 @@ pub(crate) fn instances(instances: &[InstanceStatus], now: u64) -> bool {
         text.push_str(&words.join("  "));
         text.push('\n');
         text.push_str(&columns(
-            instance.services.iter().map(service_row).collect(),
+            instance.services.iter().map(noted_row).collect(),
             "  ",
         ));
     }

@@ -1,0 +1,540 @@
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::Path;
+
+use super::*;
+use crate::{Invalid, Plan};
+
+const FILE: &str = "/home/ada/.config/portway/config.toml";
+
+fn user(text: &str) -> Result<Vec<Setting>, Invalid> {
+    from_text(Path::new(FILE), text)
+}
+
+/// The error's place and words, as one line.
+fn error(text: &str) -> String {
+    words(&user(text).unwrap_err())
+}
+
+fn words(error: &Invalid) -> String {
+    let place = error.place();
+    let place = place.rsplit('/').next().unwrap();
+    let help = error.help.clone().unwrap_or_default();
+    format!("{place}: {error} ({help})")
+}
+
+fn environment(variables: &[(&str, &str)]) -> Result<Vec<Setting>, WrongVariable> {
+    let variables: HashMap<&str, OsString> = variables
+        .iter()
+        .map(|(name, value)| (*name, OsString::from(value)))
+        .collect();
+    from_environment(&|name| variables.get(name).cloned())
+}
+
+fn manifest(text: &str) -> Result<Manifest, Invalid> {
+    Manifest::parse(Path::new("/p/portway.toml"), text)
+}
+
+fn path(key: &str) -> Vec<String> {
+    parse_key(key).unwrap().1
+}
+
+fn value(preferences: &Preferences, key: &str) -> String {
+    preferences.value(&path(key)).unwrap().to_string()
+}
+
+#[test]
+fn every_default_can_be_read_and_reads_back() {
+    for key in &KEYS {
+        let Some(value) = key.default_value() else {
+            assert_eq!(key.default, "", "{}", key.name);
+            continue;
+        };
+        assert_eq!(value.to_string(), key.default, "{}", key.name);
+    }
+}
+
+#[test]
+fn names_and_variables_belong_together() {
+    for key in KEYS.iter().filter(|key| !key.is_family()) {
+        let name = key.name.replace('.', "_").to_uppercase();
+        let variable = format!("PORTWAY_{name}");
+        assert_eq!(key.variables[0].name, variable);
+        assert!(!["PORTWAY_PROJECT", "PORTWAY_INSTANCE", "PORTWAY_ID"].contains(&&*variable));
+    }
+}
+
+#[test]
+fn the_documentation_has_every_key() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/preferences.md");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let (before, rest) = text.split_once("<!-- keys -->\n").unwrap();
+    let (table, after) = rest.split_once("<!-- /keys -->\n").unwrap();
+    if std::env::var_os("PORTWAY_UPDATE").is_some() {
+        let made = keys::markdown();
+        let text = format!("{before}<!-- keys -->\n{made}<!-- /keys -->\n{after}");
+        std::fs::write(&file, text).unwrap();
+        return;
+    }
+    assert_eq!(
+        table,
+        keys::markdown(),
+        "run this test once with PORTWAY_UPDATE=1 to write it again"
+    );
+}
+
+#[test]
+fn the_stronger_layer_counts() {
+    let user = user("moved = \"ask\"\ncolour = \"never\"\n[logs]\nsize = \"1 MiB\"").unwrap();
+    let project = manifest("[preferences]\nlogs.size = \"2 MiB\"\n[services]\n").unwrap();
+    let environment = environment(&[("PORTWAY_LOGS_SIZE", "3 MiB")]).unwrap();
+    let mut settings = user;
+    settings.extend(project.settings().unwrap());
+    let preferences = Preferences::new(settings.clone());
+    assert_eq!(preferences.log_size(), 2 << 20);
+    assert!(preferences.asks_when_moved());
+    assert_eq!(preferences.colour(), Some(false));
+    settings.extend(environment);
+    let preferences = Preferences::new(settings);
+    assert_eq!(preferences.log_size(), 3 << 20);
+    let preferences = preferences.with(from_flag("moved", "go-on"));
+    assert!(!preferences.asks_when_moved());
+    let moved = path("moved");
+    let layers: Vec<_> = preferences.layers(&moved).collect();
+    let told: Vec<_> = layers
+        .iter()
+        .map(|one| format!("{:?} {} {}", one.source, one.place, one.value))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "Flag --moved go-on".to_owned(),
+            format!("User {FILE}:1:9 ask"),
+            "Default  go-on".to_owned()
+        ]
+    );
+}
+
+#[test]
+fn what_is_never_given_out_adds_up() {
+    let mut settings = user("never = [8080, \"3000-3010\"]").unwrap();
+    settings.extend(environment(&[("PORTWAY_NEVER", "9000, 8080")]).unwrap());
+    let project = manifest("[preferences]\nnever = 5000").unwrap();
+    settings.extend(project.settings().unwrap());
+    let preferences = Preferences::new(settings);
+    assert_eq!(value(&preferences, "never"), "9000, 8080, 5000, 3000-3010");
+    assert!(Preferences::default().never().is_empty());
+}
+
+#[test]
+fn values_may_be_written_as_people_do() {
+    let of = |text: &str, key: &str| value(&Preferences::new(user(text).unwrap()), key);
+    for (text, key, read) in [
+        ("ranges.backend = 8000", "ranges.backend", "8000-8099"),
+        (
+            "ranges.backend = \"8000-8010\"",
+            "ranges.backend",
+            "8000-8010",
+        ),
+        ("never = \"3000-3010\"", "never", "3000-3010"),
+        ("logs.size = 1048576", "logs.size", "1 MiB"),
+        ("logs.size = \"1.5mb\"", "logs.size", "1500 KB"),
+        (
+            "[prefer.projects.\"my.app\"]\napi = 4000",
+            "prefer.projects.\"my.app\".api",
+            "4000",
+        ),
+    ] {
+        assert_eq!(of(text, key), read, "{text}");
+    }
+}
+
+#[test]
+fn a_mistake_is_told_with_its_place_and_the_way_out() {
+    for (text, told) in [
+        (
+            "moved = \"ask\"\ncolor = \"never\"",
+            "config.toml:2:1: unknown key `color` (did you mean `colour`?)",
+        ),
+        (
+            "[range]\nbackend = 1",
+            "config.toml:1:2: unknown key `range` (did you mean `ranges`?)",
+        ),
+        (
+            "[ranges]\nbakend = 1",
+            "config.toml:2:1: unknown key `bakend` (did you mean `ranges.backend`?)",
+        ),
+        (
+            "ranges = 3",
+            "config.toml:1:10: `ranges` is a table, and not the number 3",
+        ),
+        (
+            "moved = \"asks\"",
+            "config.toml:1:9: unknown value `asks` (did you mean `ask`?)",
+        ),
+        (
+            "moved = true",
+            "config.toml:1:9: a truth value does not fit here (write \"go-on\" or \"ask\")",
+        ),
+        (
+            "never = [80.5]",
+            "config.toml:1:9: a number with a fraction does not fit here",
+        ),
+        (
+            "never = [70000]",
+            "`70000` is not a port; ports go from 1 to 65535",
+        ),
+        (
+            "[ranges]\nredis = \"7000-6000\"",
+            "config.toml:2:9: the range `7000-6000` is upside down",
+        ),
+        (
+            "prefer.projects.jobi = 4000",
+            "config.toml:1:24: `prefer.projects.jobi` is a table, and not the number 4000 \
+             (there is only `prefer.projects.jobi.<service>`)",
+        ),
+        (
+            "prefer.frameworks.vite = \"4000\"",
+            "the text \"4000\" does not fit here (write a port such as 4000)",
+        ),
+        (
+            "logs.size = \"huge\"",
+            "`huge` is not a size (write a size such as \"16 MiB\")",
+        ),
+        ("logs.size = 3", "`3` is not between 64 KiB and 64 GiB"),
+        (
+            "logs.size = 1979-05-27",
+            "config.toml:1:13: a date does not fit here",
+        ),
+        ("logs.size = 99999999999999999999", "config.toml:1:13"),
+        ("= 3", "config.toml:1:1"),
+        ("moved = \"ask", "config.toml:1:"),
+    ] {
+        let error = error(text);
+        assert!(error.contains(told), "{text}\n{error}");
+    }
+}
+
+#[test]
+fn a_manifest_has_only_what_is_not_each_users_own() {
+    let error = |text: &str| words(&manifest(text).unwrap_err());
+    assert_eq!(
+        error("[preferences]\ncolour = \"never\""),
+        "portway.toml:2:1: `colour` is each user's own choice \
+         (take it out, and set it with `portway config set colour VALUE`)"
+    );
+    assert!(error("[preferences]\nmovd = \"ask\"").contains("did you mean `moved`?"));
+    assert!(error("preferences = 3").contains("`preferences` is a table"));
+}
+
+#[test]
+fn a_wrong_variable_is_named() {
+    let wrong = environment(&[("PORTWAY_MOVED", "asks")]).unwrap_err();
+    assert_eq!(
+        (wrong.variable, wrong.message.as_str(), wrong.help.as_str()),
+        (
+            "PORTWAY_MOVED",
+            "unknown value `asks`",
+            "did you mean `ask`?"
+        )
+    );
+    // What is empty, or no preference's, is passed by.
+    let none = [
+        ("PORTWAY_MOVED", ""),
+        ("PORTWAY_PROJECT", "x"),
+        ("PORTWAY_X", "y"),
+    ];
+    assert_eq!(environment(&none), Ok(Vec::new()));
+}
+
+#[test]
+fn other_programs_variables_of_colour_count_below_our_own() {
+    let colour =
+        |variables: &[(&str, &str)]| Preferences::new(environment(variables).unwrap()).colour();
+    assert_eq!(colour(&[("NO_COLOR", "1")]), Some(false));
+    assert_eq!(colour(&[("CLICOLOR_FORCE", "1")]), Some(true));
+    assert_eq!(
+        colour(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]),
+        Some(false)
+    );
+    assert_eq!(
+        colour(&[("NO_COLOR", "1"), ("PORTWAY_COLOR", "auto")]),
+        None
+    );
+    assert_eq!(
+        colour(&[("PORTWAY_COLOR", "never"), ("PORTWAY_COLOUR", "always")]),
+        Some(true)
+    );
+}
+
+#[test]
+fn a_key_on_the_command_line_is_checked() {
+    let error = |key: &str| parse_key(key).unwrap_err();
+    assert_eq!(error("movd").1, "did you mean `moved`?");
+    assert_eq!(error("log.size").1, "did you mean `logs`?");
+    assert_eq!(error("logs").1, "there is only `logs.size`");
+    assert_eq!(
+        error("prefer.projects.jobi").1,
+        "there is only `prefer.projects.jobi.<service>`"
+    );
+    assert!(parse_key("").is_err() && parse_key("a b").is_err());
+}
+
+#[test]
+fn a_plan_has_the_preferred_ports_of_whoever_makes_it() {
+    let preferences = Preferences::new(
+        user(
+            "[ranges]\nbackend = \"7000-7009\"\n\
+             [prefer.projects.jobi]\nbackend = 7005\nfrontend = 4000\napi = 9010\nfixed = 9020",
+        )
+        .unwrap(),
+    );
+    let manifest = manifest(
+        "[project]\nname = \"jobi\"\n\
+         [services.backend]\ncommand = \"x\"\n[services.frontend]\ncommand = \"x\"\n\
+         [services.api]\ncommand = \"x\"\nport = \"9000-9099\"\n\
+         [services.fixed]\ncommand = \"x\"\nport = 9000\n\
+         [services.worker]\ncommand = \"x\"",
+    )
+    .unwrap();
+    let plan = Plan::with_preferences(&manifest, &[], &preferences).unwrap();
+    let spec = |name: &str| {
+        let spec = plan.services[name].ports[0].spec;
+        (spec.prefer, spec.range.to_string(), spec.named)
+    };
+    // Within the range of the kind; outside of it, where the project names none; within the
+    // project's range; and never against a number that the project names.
+    assert_eq!(spec("backend"), (7005, "7000-7009".into(), true));
+    assert_eq!(spec("frontend"), (4000, "4000-4099".into(), true));
+    assert_eq!(spec("api"), (9010, "9000-9099".into(), true));
+    assert_eq!(spec("fixed"), (9000, "9000-9099".into(), true));
+    assert!(plan.services["worker"].ports.is_empty());
+    let plan = Plan::new(&manifest, &[]).unwrap();
+    assert!(!plan.services["backend"].ports[0].spec.named);
+}
+
+#[test]
+fn what_was_found_is_no_wish() {
+    let text = "[project]\nname = \"jobi\"\n\
+                [services.web]\ncommand = \"x\"\nport = 5000\n\
+                [services.api]\ncommand = \"x\"\nport = 8000\n\
+                [services.only]\ncommand = \"x\"\nport = \"5000\"\n\
+                [services.mine]\ncommand = \"x\"\nport = 3000";
+    let preferences = Preferences::new(
+        user("[prefer]\nframeworks.fastapi = 8000\nprojects.jobi.mine = 4000\n").unwrap(),
+    );
+    assert_eq!(preferences.framework("fastapi"), Some(8000));
+    let mut manifest = manifest(text).unwrap();
+    preferences.apply_to_found(&mut manifest, |name| (name == "api").then_some("fastapi"));
+    let spec = |name: &str| {
+        let spec = manifest.services[name].port.unwrap();
+        (spec.prefer, spec.named)
+    };
+    assert_eq!(spec("web"), (5000, false));
+    assert_eq!(spec("api"), (8000, true));
+    assert_eq!(spec("only"), (5000, true));
+    assert_eq!(spec("mine"), (4000, true));
+}
+
+#[test]
+fn the_file_lies_where_the_system_has_such_files() {
+    let place = |variables: &[(&str, &str)], windows| {
+        let variables: HashMap<&str, OsString> = variables
+            .iter()
+            .map(|(name, value)| (*name, OsString::from(value)))
+            .collect();
+        file::place(&|name| variables.get(name).cloned(), windows)
+    };
+    let home = ("HOME", "/h");
+    assert_eq!(
+        place(&[home], false),
+        Some("/h/.config/portway/config.toml".into())
+    );
+    let xdg = ("XDG_CONFIG_HOME", "/c");
+    assert_eq!(
+        place(&[home, xdg], false),
+        Some("/c/portway/config.toml".into())
+    );
+    let relative = ("XDG_CONFIG_HOME", "c");
+    assert_eq!(
+        place(&[home, relative], false),
+        Some("/h/.config/portway/config.toml".into())
+    );
+    assert_eq!(place(&[], false), None);
+    assert_eq!(
+        place(&[("APPDATA", "C:\\a"), home], true),
+        Some(Path::new("C:\\a").join("portway").join("config.toml"))
+    );
+}
+
+// === editing ===
+
+fn set(text: &str, key: &str, value: &str) -> String {
+    let (key, path) = parse_key(key).unwrap();
+    edit::set(text, key, &path, value).unwrap()
+}
+
+#[test]
+fn setting_a_value_keeps_everything_else() {
+    let text =
+        "# mine\n\nmoved   =   \"go-on\"   # loudly\n\n# logs\n[logs]\nsize='1 MiB'\n# end\n";
+    assert_eq!(
+        set(text, "moved", "ask"),
+        text.replace("\"go-on\"", "\"ask\"")
+    );
+    assert_eq!(
+        set(text, "logs.size", "2 MiB"),
+        text.replace("'1 MiB'", "\"2 MiB\"")
+    );
+    assert_eq!(
+        set(text, "ranges.backend", "8000-8010"),
+        text.replace("# end\n", "\n[ranges]\nbackend = \"8000-8010\"\n# end\n")
+    );
+}
+
+#[test]
+fn values_are_written_in_their_own_form() {
+    assert_eq!(
+        set("", "never", "8080, 3000-3010"),
+        "never = [8080, \"3000-3010\"]\n"
+    );
+    assert_eq!(set("", "never", "[8080]"), "never = [8080]\n");
+    assert_eq!(
+        set("", "ranges.redis", "7000"),
+        "[ranges]\nredis = \"7000-7099\"\n"
+    );
+    assert_eq!(
+        set("", "prefer.projects.\"my.app\".api", "4000"),
+        "[prefer.projects.\"my.app\"]\napi = 4000\n"
+    );
+    assert_eq!(
+        set(
+            "ranges = { backend = 8000 } # x\n",
+            "ranges.redis",
+            "7000-7001"
+        ),
+        "ranges = { backend = 8000 , redis = \"7000-7001\" } # x\n"
+    );
+    assert_eq!(
+        set("# only words", "moved", "ask"),
+        "# only words\nmoved = \"ask\"\n"
+    );
+    for text in ["", "# a\n[logs]\nsize = 100000\n"] {
+        assert!(user(&set(text, "colour", "never")).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn a_wrong_value_is_not_set() {
+    let (key, path) = parse_key("moved").unwrap();
+    let error = edit::set("", key, &path, "asks").unwrap_err();
+    assert_eq!(error.1, "did you mean `ask`?");
+}
+
+#[test]
+fn a_value_that_is_taken_out_leaves_its_comments() {
+    let unset = |text: &str, key: &str| edit::unset(text, &path(key)).unwrap();
+    let text = "# mine\n\n# ask me\nmoved = \"ask\"\ncolour = \"never\" # dull\n\n[logs]\nsize = 100000\n# end\n";
+    assert_eq!(
+        unset(text, "moved").unwrap(),
+        text.replace("moved = \"ask\"\n", "")
+    );
+    let without = unset(text, "logs.size").unwrap();
+    assert_eq!(without, text.replace("size = 100000\n", ""));
+    assert_eq!(unset(text, "never"), None);
+    assert_eq!(unset(text, "ranges.redis"), None);
+    let alone = unset("# a\nmoved = \"ask\"\n", "moved").unwrap();
+    assert_eq!(alone, "# a\n");
+}
+
+// === the file ===
+
+/// As [`file::change`], with what would refuse being no refusal here.
+fn change(file: &Path, text: &str) -> Result<bool, file::FileError> {
+    file::change(file, |_| Ok(Some(text.to_owned())))
+}
+
+#[test]
+fn a_file_is_replaced_whole_and_keeps_its_mode() {
+    use std::os::unix::fs::PermissionsExt;
+    let temp = tempfile::tempdir().unwrap();
+    let file = temp.path().join("portway/config.toml");
+    assert!(change(&file, "moved = \"ask\"\n").unwrap());
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(file.parent().unwrap()), 0o700);
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
+    assert!(change(&file, "colour = \"never\"\n").unwrap());
+    assert_eq!(mode(&file), 0o640);
+    assert_eq!(file::read(&file).unwrap().len(), 1);
+    // Nothing else is left beside it.
+    assert_eq!(
+        std::fs::read_dir(file.parent().unwrap()).unwrap().count(),
+        1
+    );
+}
+
+#[test]
+fn a_link_stays_a_link() {
+    let temp = tempfile::tempdir().unwrap();
+    let file = temp.path().join("config.toml");
+    let dotfiles = temp.path().join("dotfiles");
+    std::fs::create_dir(&dotfiles).unwrap();
+    let real = dotfiles.join("portway.toml");
+    // Also where what it leads to is still to be made.
+    std::os::unix::fs::symlink("dotfiles/portway.toml", &file).unwrap();
+    for text in ["moved = \"ask\"\n", "colour = \"never\"\n"] {
+        assert!(change(&file, text).unwrap());
+        assert!(file.symlink_metadata().unwrap().is_symlink());
+        assert_eq!(std::fs::read_to_string(&real).unwrap(), text);
+    }
+    let circle = temp.path().join("circle");
+    std::os::unix::fs::symlink("circle", &circle).unwrap();
+    assert!(
+        change(&circle, "")
+            .unwrap_err()
+            .to_string()
+            .contains("circle")
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_named_and_stays() {
+    let temp = tempfile::tempdir().unwrap();
+    let file = temp.path().join("config.toml");
+    let same = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        let error = change(&file, "colour = \"never\"").unwrap_err();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+        error.to_string()
+    };
+    assert!(same("movd = 1").contains("unknown key `movd`"));
+    assert!(!same("moved = \"ask").is_empty());
+    // What a change would make of a good file is checked as well.
+    std::fs::write(&file, "# good\n").unwrap();
+    assert!(change(&file, "moved = 3").is_err());
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "# good\n");
+    std::fs::write(&file, [b'#', 0xff, b'\n']).unwrap();
+    assert!(
+        file::read(&file)
+            .unwrap_err()
+            .to_string()
+            .contains("cannot be read")
+    );
+    let large = std::fs::File::create(&file).unwrap();
+    large.set_len(1 << 30).unwrap();
+    assert!(
+        file::read(&file)
+            .unwrap_err()
+            .to_string()
+            .contains("far too many")
+    );
+    std::fs::remove_file(&file).unwrap();
+    assert!(file::read(&file).unwrap().is_empty());
+    std::fs::create_dir(&file).unwrap();
+    assert!(
+        file::read(&file)
+            .unwrap_err()
+            .to_string()
+            .ends_with("is not a file")
+    );
+}
