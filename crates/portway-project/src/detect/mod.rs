@@ -12,9 +12,15 @@
 //! that is taken and nothing is guessed beside it. Databases of a compose file are added to either.
 
 mod dir;
+#[cfg(test)]
+mod fixture;
+mod found;
 mod names;
+mod python;
 mod root;
+mod shell;
 mod text;
+pub mod yaml;
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -151,7 +157,7 @@ pub fn detect(root: &Path, surroundings: &Surroundings<'_>) -> Detection {
 type Reader = fn(&Dir<'_>, &Surroundings<'_>) -> Vec<Found>;
 
 /// Every reader of a single directory, in the order in which their services are shown.
-const READERS: [Reader; 0] = [];
+const READERS: [Reader; 1] = [python::read];
 
 /// What a person has written down about what runs, where there is such a file.
 fn written_down(_root: &Dir<'_>) -> Vec<Found> {
