@@ -45,6 +45,15 @@ impl Found {
         self
     }
 
+    /// Without a port, and of a kind that gives none by itself where its name would.
+    pub(super) fn without_port(mut self) -> Self {
+        self.port = None;
+        if self.kind.default_range(&self.name).is_some() {
+            self.kind = Kind::Tcp;
+        }
+        self
+    }
+
     /// Of another kind.
     pub(super) fn of_kind(mut self, kind: Kind) -> Self {
         self.kind = kind;

@@ -16,6 +16,7 @@ mod dir;
 mod fixture;
 mod found;
 mod names;
+pub mod procfile;
 mod python;
 mod root;
 mod shell;
@@ -138,7 +139,7 @@ const MAX_DIRS: usize = 1000;
 pub fn detect(root: &Path, surroundings: &Surroundings<'_>) -> Detection {
     let skipped = RefCell::default();
     let top = Dir::open(root, "", &skipped);
-    let mut services = written_down(&top);
+    let mut services = written_down(&top, surroundings);
     if services.is_empty() {
         for dir in &walk(top) {
             for reader in READERS {
@@ -160,8 +161,8 @@ type Reader = fn(&Dir<'_>, &Surroundings<'_>) -> Vec<Found>;
 const READERS: [Reader; 1] = [python::read];
 
 /// What a person has written down about what runs, where there is such a file.
-fn written_down(_root: &Dir<'_>) -> Vec<Found> {
-    Vec::new()
+fn written_down(root: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found> {
+    procfile::read(root, surroundings)
 }
 
 fn is_passed_over(dir: &str) -> bool {
