@@ -16,6 +16,7 @@ mod dir;
 mod fixture;
 mod found;
 mod names;
+pub mod process_compose;
 pub mod procfile;
 mod python;
 mod root;
@@ -162,7 +163,12 @@ const READERS: [Reader; 1] = [python::read];
 
 /// What a person has written down about what runs, where there is such a file.
 fn written_down(root: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found> {
-    procfile::read(root, surroundings)
+    let processes = process_compose::read(root, surroundings);
+    if processes.is_empty() {
+        procfile::read(root, surroundings)
+    } else {
+        processes
+    }
 }
 
 fn is_passed_over(dir: &str) -> bool {

@@ -35,6 +35,7 @@ pub fn parse(text: &str) -> Result<Value, YamlError> {
             max_total_replayed_events: 50_000,
             max_replay_stack_depth: 20,
         },
+        strict_booleans: true,
         with_snippet: false,
     };
     serde_saphyr::from_str_with_options::<Option<Value>>(text, options)
@@ -56,6 +57,24 @@ fn in_one_line(message: &str) -> String {
     message[..place.unwrap_or(message.len())].to_owned()
 }
 
+/// A text, a number or a truth value, as text.
+pub(super) fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(truth) => Some(truth.to_string()),
+        _ => None,
+    }
+}
+
+/// One text or a list of them.
+pub(super) fn strings(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(list) => list.iter().filter_map(scalar).collect(),
+        one => scalar(one).into_iter().collect(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, Instant};
@@ -65,12 +84,12 @@ mod tests {
     #[test]
     fn values_are_those_of_json() {
         let value = parse(
-            "a: &x {n: 1, s: '1', t: true}\nb:\n  <<: *x\n  n: 2\nports: [3000, 80:80, 22:22]\n1: one\nempty:\n",
+            "a: &x {n: 1, s: '1', t: true, y: no}\nb:\n  <<: *x\n  n: 2\nports: [3000, 80:80, 22:22]\n1: one\nempty:\n",
         )
         .unwrap();
         let expected = serde_json::json!({
-            "a": {"n": 1, "s": "1", "t": true},
-            "b": {"n": 2, "s": "1", "t": true},
+            "a": {"n": 1, "s": "1", "t": true, "y": "no"},
+            "b": {"n": 2, "s": "1", "t": true, "y": "no"},
             "ports": [3000, "80:80", "22:22"],
             "1": "one",
             "empty": null,

@@ -4,7 +4,7 @@
 //! says `$PORT` or runs a program that reads the variable. Both go on to work, for Portway tells
 //! PORT too.
 
-mod command;
+pub(super) mod command;
 
 use self::command::Listens;
 use super::shell::literal;
