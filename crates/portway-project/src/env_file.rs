@@ -22,45 +22,47 @@ pub struct EnvFileError {
 /// The first line that is neither blank, a comment nor an assignment.
 pub fn parse(text: &str) -> Result<IndexMap<String, String>, EnvFileError> {
     let mut variables = IndexMap::new();
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut lines = text.lines().enumerate();
-    while let Some((index, line)) = lines.next() {
+    let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut number = 0;
+    while !rest.is_empty() {
+        number += 1;
         let fail = |message: String| EnvFileError {
-            line: index + 1,
+            line: number,
             message,
         };
-        let line = line.trim_start();
+        let here = rest.trim_start_matches([' ', '\t', '\r']);
+        let (line, below) = here.split_once('\n').unwrap_or((here, ""));
+        rest = below;
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let line = line.strip_prefix("export ").unwrap_or(line);
-        let (name, value) = line
+        let exported = "export ".len() * usize::from(line.starts_with("export "));
+        let (name, value) = line[exported..]
             .split_once('=')
             .ok_or_else(|| fail(format!("`{}` is no `NAME=value`", line.trim_end())))?;
+        let from_value = &here[exported + name.len() + 1..];
         let name = name.trim();
         if !is_name(name) {
             return Err(fail(format!("`{name}` is not the name of a variable")));
         }
-        let value = value.trim_start();
-        let value = match value.chars().next() {
+        let value = match value.trim_start().chars().next() {
             Some(quote @ ('"' | '\'')) => {
-                let mut quoted = value[1..].to_owned();
                 // A quoted value may go on over several lines.
-                while end_of(&quoted, quote).is_none() {
-                    let (_, more) = lines
-                        .next()
-                        .ok_or_else(|| fail(format!("the {quote} is never closed")))?;
-                    quoted.push('\n');
-                    quoted.push_str(more);
-                }
-                let end = end_of(&quoted, quote).unwrap_or(quoted.len());
+                let quoted = &from_value.trim_start()[1..];
+                let end = end_of(quoted, quote)
+                    .ok_or_else(|| fail(format!("the {quote} is never closed")))?;
+                let (inside, behind) = (&quoted[..end], &quoted[end + 1..]);
+                number += inside.matches('\n').count();
+                rest = behind.split_once('\n').map_or("", |(_, below)| below);
+                let inside = inside.replace("\r\n", "\n");
                 if quote == '"' {
-                    unescape(&quoted[..end])
+                    unescape(&inside)
                 } else {
-                    quoted[..end].to_owned()
+                    inside
                 }
             }
             _ => {
+                let value = value.trim_start();
                 let end = value.find(" #").or_else(|| value.find("\t#"));
                 value[..end.unwrap_or(value.len())].trim_end().to_owned()
             }
@@ -129,6 +131,29 @@ mod tests {
         ];
         for (name, value) in expected {
             assert_eq!(variables[name], value, "{name}");
+        }
+    }
+
+    #[test]
+    fn lines_are_counted_over_long_values() {
+        let text = "A=\"one\r\ntwo\" # note\r\n\tB='x\n\n'\nC";
+        assert_eq!(
+            parse(text).unwrap_err().to_string(),
+            "line 6: `C` is no `NAME=value`"
+        );
+        let variables = parse(&text[..text.len() - 1]).unwrap();
+        assert_eq!(variables["A"], "one\ntwo");
+        assert_eq!(variables["B"], "x\n\n");
+        assert_eq!(parse("A= \nB='").unwrap_err().line, 2);
+    }
+
+    #[test]
+    fn a_long_text_takes_no_longer_than_its_length() {
+        for text in [
+            "A='\n".to_owned() + &"x\n".repeat(500_000),
+            "A='\n'\n".repeat(100_000),
+        ] {
+            let _ = parse(&text);
         }
     }
 

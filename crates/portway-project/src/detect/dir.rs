@@ -91,6 +91,27 @@ impl<'a> Dir<'a> {
         is_dir.then(|| Dir::open(&self.real.join(name), &self.path_of(name), self.skipped))
     }
 
+    /// The directory above it, as long as that lies in the checkout.
+    pub fn up(&self) -> Option<Dir<'a>> {
+        if self.path.is_empty() {
+            return None;
+        }
+        let above = self.path.rsplit_once('/').map_or("", |(above, _)| above);
+        Some(Dir::open(self.real.parent()?, above, self.skipped))
+    }
+
+    /// It and those above it up to the root, the nearest first.
+    pub fn upwards(&self) -> impl Iterator<Item = Dir<'a>> {
+        let own = Dir::open(&self.real, &self.path, self.skipped);
+        std::iter::successors(Some(own), Dir::up)
+    }
+
+    /// The directories in it that are worth a look.
+    pub fn subs(&self) -> impl Iterator<Item = Dir<'a>> {
+        let names = self.dirs().filter(|name| !super::is_passed_over(name));
+        names.filter_map(|name| self.sub(name))
+    }
+
     /// The text of a file in it. `None` when there is none; one that cannot be read is noted.
     pub fn read(&self, name: &str) -> Option<String> {
         if *self.entries.get(name)? {
@@ -138,6 +159,18 @@ impl<'a> Dir<'a> {
                 let error: toml::de::Error = error;
                 let message = error.message().replace('\n', "; ");
                 self.skip(name, format!("is not TOML: {message}"));
+                None
+            }
+        }
+    }
+
+    /// A YAML file in it; one that is not YAML is noted.
+    pub fn yaml(&self, name: &str) -> Option<serde_json::Value> {
+        let text = self.read(name)?;
+        match super::yaml::parse(&text) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.skip(name, format!("is not YAML that can be used: {error}"));
                 None
             }
         }

@@ -12,9 +12,17 @@
 //! that is taken and nothing is guessed beside it. Databases of a compose file are added to either.
 
 mod dir;
+#[cfg(test)]
+mod fixture;
+mod found;
 mod names;
+pub mod process_compose;
+pub mod procfile;
+mod python;
 mod root;
+mod shell;
 mod text;
+pub mod yaml;
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -132,7 +140,7 @@ const MAX_DIRS: usize = 1000;
 pub fn detect(root: &Path, surroundings: &Surroundings<'_>) -> Detection {
     let skipped = RefCell::default();
     let top = Dir::open(root, "", &skipped);
-    let mut services = written_down(&top);
+    let mut services = written_down(&top, surroundings);
     if services.is_empty() {
         for dir in &walk(top) {
             for reader in READERS {
@@ -151,11 +159,16 @@ pub fn detect(root: &Path, surroundings: &Surroundings<'_>) -> Detection {
 type Reader = fn(&Dir<'_>, &Surroundings<'_>) -> Vec<Found>;
 
 /// Every reader of a single directory, in the order in which their services are shown.
-const READERS: [Reader; 0] = [];
+const READERS: [Reader; 1] = [python::read];
 
 /// What a person has written down about what runs, where there is such a file.
-fn written_down(_root: &Dir<'_>) -> Vec<Found> {
-    Vec::new()
+fn written_down(root: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found> {
+    let processes = process_compose::read(root, surroundings);
+    if processes.is_empty() {
+        procfile::read(root, surroundings)
+    } else {
+        processes
+    }
 }
 
 fn is_passed_over(dir: &str) -> bool {

@@ -1,14 +1,18 @@
 //! Names for what was found.
 
+use std::collections::BTreeMap;
+
 use super::Found;
 use crate::kind::Kind;
 use crate::plan::key;
 
-/// Gives a name to every service that has none, and makes all of them unique.
+/// Gives a name to every service that has none, and makes all of them unique. Whoever came after a
+/// service by its old name comes after it by the new one.
 ///
 /// A service in a directory has the directory's name; one in the root is `frontend` or `backend`,
 /// so that a project of one of each has the four keys that everyone knows in `.ports.json`.
 pub(super) fn give(services: &mut [Found]) {
+    let mut renamed: BTreeMap<String, String> = BTreeMap::new();
     for index in 0..services.len() {
         let (before, rest) = services.split_at_mut(index);
         let service = &mut rest[0];
@@ -33,7 +37,13 @@ pub(super) fn give(services: &mut [Found]) {
             name != "service" && before.iter().all(|other| key(&other.name) != key(name))
         };
         if let Some(name) = candidates.into_iter().chain(numbered).find(is_free) {
-            service.name = name;
+            let old = std::mem::replace(&mut service.name, name.clone());
+            renamed.entry(old).or_insert(name);
+        }
+    }
+    for (other, _) in services.iter_mut().flat_map(|service| &mut service.after) {
+        if let Some(name) = renamed.get(other) {
+            other.clone_from(name);
         }
     }
 }
@@ -111,6 +121,18 @@ mod tests {
                 "service-backend"
             ]
         );
+    }
+
+    #[test]
+    fn whoever_came_after_a_service_still_does() {
+        let mut services = [
+            found("_db", "", Kind::Http),
+            found("web.app", "", Kind::Http),
+        ];
+        services[1].after.push(("_db".into(), "ready"));
+        give(&mut services);
+        assert_eq!(services[1].name, "web-app");
+        assert_eq!(services[1].after[0].0, services[0].name);
     }
 
     #[test]

@@ -85,7 +85,8 @@ fn comment(text: &mut String, sentence: &str) {
     let _ = writeln!(text, "# {line}");
 }
 
-fn quoted(value: &str) -> String {
+/// A text as a TOML string.
+pub(super) fn quoted(value: &str) -> String {
     toml::Value::String(value.to_owned()).to_string()
 }
 

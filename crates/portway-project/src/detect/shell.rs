@@ -1,0 +1,116 @@
+//! Words for the shell, and commands of other tools that must mean to Portway what they meant there.
+
+use std::borrow::Cow;
+
+/// A text as one word of a shell command.
+pub(super) fn quote(text: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(format!("'{}'", text.replace('\'', "'\\''")))
+    }
+}
+
+/// A command in which nothing is a placeholder: `{port}` of another tool becomes `{''port}`, which
+/// is the same to the shell.
+pub(super) fn literal(command: &str) -> Cow<'_, str> {
+    if !has_placeholder(command) {
+        return Cow::Borrowed(command);
+    }
+    let mut text = String::with_capacity(command.len() + 8);
+    let mut quote = None;
+    let mut escaped = false;
+    for (at, character) in command.char_indices() {
+        text.push(character);
+        if character == '{' && is_placeholder(command, at) {
+            // Within quotes they are closed and opened again.
+            let mark = quote.unwrap_or('\'');
+            text.extend([mark, mark]);
+        }
+        match (character, quote) {
+            ('\\', None | Some('"')) if !escaped => {
+                escaped = true;
+                continue;
+            }
+            ('\'' | '"', None) if !escaped => quote = Some(character),
+            (_, Some(open)) if character == open && !escaped => quote = None,
+            _ => {}
+        }
+        escaped = false;
+    }
+    Cow::Owned(text)
+}
+
+/// Whether Portway would fill something in.
+pub(super) fn has_placeholder(text: &str) -> bool {
+    let mut braces = text.match_indices('{');
+    braces.any(|(at, _)| is_placeholder(text, at))
+}
+
+/// Whether the brace at `at` begins what may be a placeholder: one of the known words in braces, or
+/// a few words with dots between them. `${port}` is the shell's.
+fn is_placeholder(text: &str, at: usize) -> bool {
+    if text[..at].ends_with('$') {
+        return false;
+    }
+    let text = &text[at..];
+    // Longer than this none is; so a text full of braces costs no more than its length.
+    let Some(close) = text.bytes().take(200).position(|byte| byte == b'}') else {
+        return false;
+    };
+    let parts: Vec<&str> = text[1..close].split('.').collect();
+    let is_word = |part: &&str| {
+        let mut bytes = part.bytes();
+        !part.is_empty() && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    parts.iter().all(is_word)
+        && (parts.len() > 1 || ["name", "host", "port", "url"].contains(&parts[0]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_where_they_need_it() {
+        assert_eq!(quote("fastapi[standard]>=1"), "'fastapi[standard]>=1'");
+        assert_eq!(quote("it's"), "'it'\\''s'");
+        assert_eq!(quote("a-b/c.py"), "a-b/c.py");
+        assert_eq!(quote(""), "''");
+    }
+
+    #[test]
+    fn nothing_is_a_placeholder_in_a_literal_command() {
+        for (command, literal_) in [
+            ("node server.js", "node server.js"),
+            ("awk '{print}' ${port} {a,b}", "awk '{print}' ${port} {a,b}"),
+            ("echo {port}", "echo {''port}"),
+            ("echo '{port}'", "echo '{''port}'"),
+            (
+                "echo \"{db.url} \\\"{name}\"",
+                "echo \"{\"\"db.url} \\\"{\"\"name}\"",
+            ),
+            ("echo \\'{port}", "echo \\'{''port}"),
+        ] {
+            assert_eq!(literal(command), literal_);
+        }
+        assert!(!has_placeholder("{\u{e9}}{"));
+        literal(&"{".repeat(100_000));
+    }
+
+    #[test]
+    fn the_shell_reads_a_literal_command_as_the_original() {
+        for command in [
+            "echo {port} '{name}' \"{a.b} $HOME {url}\" '{host}'x",
+            "echo \"it's {port}\" \\\"{port}",
+        ] {
+            let shell = |command: &str| {
+                let mut shell = std::process::Command::new("sh");
+                shell.args(["-c", command]).output().unwrap().stdout
+            };
+            assert_eq!(shell(&literal(command)), shell(command));
+            assert!(!has_placeholder(&literal(command)));
+        }
+    }
+}
