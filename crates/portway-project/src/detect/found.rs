@@ -33,12 +33,6 @@ impl Found {
         self
     }
 
-    /// With a prepare step.
-    pub(super) fn prepared(mut self, command: impl Into<String>) -> Self {
-        self.prepare = Some(command.into());
-        self
-    }
-
     /// With a variable on top of the usual ones.
     pub(super) fn told(mut self, name: &str, value: &str) -> Self {
         self.env.insert(name.to_owned(), value.to_owned());
@@ -48,7 +42,7 @@ impl Found {
     /// Without a port, and of a kind that gives none by itself where its name would.
     pub(super) fn without_port(mut self) -> Self {
         self.port = None;
-        if self.kind.default_range(&self.name).is_some() {
+        if self.kind.range_name(&self.name).is_some() {
             self.kind = Kind::Tcp;
         }
         self
@@ -65,11 +59,5 @@ impl Surroundings<'_> {
     /// The port that the user prefers for a framework, else the framework's own.
     pub(super) fn port(&self, framework: &str, usual: u16) -> FoundPort {
         FoundPort::Prefer((self.preferred)(framework).unwrap_or(usual))
-    }
-
-    /// The first of these programs that is there.
-    pub(super) fn first_program<'p>(&self, programs: &[&'p str]) -> Option<&'p str> {
-        let is_there = |program: &&str| (self.has_program)(program);
-        programs.iter().copied().find(is_there)
     }
 }

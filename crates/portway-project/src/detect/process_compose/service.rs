@@ -318,7 +318,7 @@ impl Translation<'_> {
         for (other, condition) in &self.process.depends_on {
             let known = CONDITIONS.iter().find(|(name, _)| name == condition);
             let runs = self.project.processes.get(other);
-            if !runs.is_some_and(|other| !other.command.trim().is_empty()) {
+            if runs.is_none_or(|other| other.command.trim().is_empty()) {
                 found.evidence.push(format!(
                     "it comes after `{other}`, which is no process of the file"
                 ));

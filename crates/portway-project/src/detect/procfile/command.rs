@@ -1,6 +1,7 @@
 //! Where the program of a command listens, as far as the command tells.
 
 use crate::kind::Kind;
+use crate::preferences::Preferences;
 
 /// Where a command's program listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +87,9 @@ pub(in crate::detect) fn listens(command: &str, kind: Kind) -> Listens {
         );
     }
     // What another kind than HTTP is known by has a port of its own.
-    let data = kind.default_range("").filter(|_| !kind.is_http());
+    let data = Preferences::default()
+        .range(kind, "")
+        .filter(|_| !kind.is_http());
     if let Some(range) = data.filter(|_| Kind::infer("", command) == kind) {
         let port = range.first();
         let why = format!("its program listens at {port} unless its command says `--port $PORT`");
@@ -132,10 +135,10 @@ pub(in crate::detect) fn written(command: &str) -> Option<u16> {
             Some((flag, value)) => (flag, Some(value)),
             None => (word, words.peek().copied()),
         };
-        if FLAGS.contains(&flag) || WORDS.contains(&flag) {
-            if let Some(port) = value.and_then(port_of) {
-                return Some(port);
-            }
+        if (FLAGS.contains(&flag) || WORDS.contains(&flag))
+            && let Some(port) = value.and_then(port_of)
+        {
+            return Some(port);
         }
     }
     None

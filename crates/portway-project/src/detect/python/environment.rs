@@ -148,7 +148,7 @@ impl Manager {
         let mut prepare = self.prepare.to_owned();
         match group {
             Group::Extra(name) => prepare += &format!(" {} {}", self.parts.0, quote(name)),
-            Group::Group(name) if name != "dev" => {
+            Group::Named(name) if name != "dev" => {
                 prepare += &format!(" {} {}", self.parts.1, quote(name));
             }
             _ => {}
@@ -210,7 +210,7 @@ fn to_install(packages: &Packages, group: &Group) -> Option<String> {
         return Some(match group {
             Group::Extra(name) => format!("-e {}", quote(&format!(".[{name}]"))),
             Group::Main => "-e .".into(),
-            Group::Group(_) => {
+            Group::Named(_) => {
                 let names: Vec<_> = packages.for_pip(group).into_iter().map(quote).collect();
                 format!("-e . {}", names.join(" "))
             }

@@ -36,7 +36,7 @@ pub(super) enum Group {
     /// It comes with an extra (`project.optional-dependencies`).
     Extra(String),
     /// It comes with a dependency group.
-    Group(String),
+    Named(String),
 }
 
 /// Requirements files in the order in which one is chosen to install.
@@ -63,7 +63,7 @@ impl Packages {
             let file = dir.path_of("Pipfile");
             for (name, group) in [
                 ("packages", Group::Main),
-                ("dev-packages", Group::Group("dev".into())),
+                ("dev-packages", Group::Named("dev".into())),
             ] {
                 packages.table(&file, table.get(name), &group);
             }
@@ -143,7 +143,7 @@ impl Packages {
                 inside(project, "optional-dependencies"),
                 Group::Extra as fn(String) -> Group,
             ),
-            (table.get("dependency-groups").cloned(), Group::Group),
+            (table.get("dependency-groups").cloned(), Group::Named),
         ];
         for (lists, group) in groups {
             for (name, list) in lists.iter().filter_map(Value::as_table).flatten() {
@@ -152,13 +152,13 @@ impl Packages {
         }
         let uv = inside(tool, "uv");
         let dev = inside(uv.as_ref(), "dev-dependencies");
-        self.list(file, dev.as_ref(), &Group::Group("dev".into()));
+        self.list(file, dev.as_ref(), &Group::Named("dev".into()));
         let poetry = inside(tool, "poetry");
         let main = inside(poetry.as_ref(), "dependencies");
         self.table(file, main.as_ref(), &Group::Main);
         let groups = inside(poetry.as_ref(), "group");
         for (name, group) in groups.iter().filter_map(Value::as_table).flatten() {
-            self.table(file, group.get("dependencies"), &Group::Group(name.clone()));
+            self.table(file, group.get("dependencies"), &Group::Named(name.clone()));
         }
         // One that only configures linters says nothing of packages.
         let tells = ["dependencies", "optional-dependencies"]
