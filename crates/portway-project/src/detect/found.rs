@@ -60,4 +60,10 @@ impl Surroundings<'_> {
     pub(super) fn port(&self, framework: &str, usual: u16) -> FoundPort {
         FoundPort::Prefer((self.preferred)(framework).unwrap_or(usual))
     }
+
+    /// The first of these programs that is there.
+    pub(super) fn first_program<'p>(&self, programs: &[&'p str]) -> Option<&'p str> {
+        let is_there = |program: &&str| (self.has_program)(program);
+        programs.iter().copied().find(is_there)
+    }
 }

@@ -11,6 +11,7 @@
 //! Where a person has written down what runs (`process-compose.yaml`, `Procfile.dev`, `Procfile`),
 //! that is taken and nothing is guessed beside it. Databases of a compose file are added to either.
 
+pub mod compose;
 mod dir;
 #[cfg(test)]
 mod fixture;
@@ -139,16 +140,19 @@ const MAX_DIRS: usize = 1000;
 /// Looks at the checkout with this root.
 pub fn detect(root: &Path, surroundings: &Surroundings<'_>) -> Detection {
     let skipped = RefCell::default();
-    let top = Dir::open(root, "", &skipped);
-    let mut services = written_down(&top, surroundings);
+    let dirs = walk(Dir::open(root, "", &skipped));
+    let mut services = written_down(&dirs[0], surroundings);
     if services.is_empty() {
-        for dir in &walk(top) {
+        for dir in &dirs {
             for reader in READERS {
                 services.extend(reader(dir, surroundings));
             }
         }
     }
+    let containers = compose::read(&dirs, &services, surroundings);
+    services.extend(containers.iter().map(|container| container.found.clone()));
     names::give(&mut services);
+    compose::put_in_order(&mut services, &containers);
     Detection {
         services,
         skipped: skipped.into_inner(),

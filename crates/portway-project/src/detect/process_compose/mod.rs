@@ -9,6 +9,7 @@ mod service;
 
 use serde_json::{Map, Value};
 
+pub(super) use self::model::depends_on;
 pub use self::model::{Process, Project};
 use super::yaml::YamlError;
 use super::{Dir, Found, Surroundings, yaml};
