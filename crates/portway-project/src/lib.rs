@@ -27,4 +27,4 @@ pub use manifest::{Invalid, Manifest};
 pub use plan::{Plan, PlannedPort, PlannedService};
 pub use ports_file::{PortsFile, PortsFileError};
 pub use preferences::Preferences;
-pub use wiring::{AssignedPorts, Launch, Wiring};
+pub use wiring::{AssignedPorts, Launch, Step, Wiring};

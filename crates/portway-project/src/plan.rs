@@ -180,7 +180,11 @@ fn service(
             format!("the command of `{name}` is empty"),
         ));
     }
-    if let Some(dir) = &spec.dir {
+    let prepare = spec
+        .prepare
+        .as_ref()
+        .and_then(|prepare| prepare.dir.as_ref());
+    for dir in spec.dir.iter().chain(prepare) {
         check::dir(dir)?;
     }
     let mut after = Vec::new();

@@ -55,8 +55,8 @@ pub struct Wiring {
 pub struct Launch {
     /// The shell command.
     pub command: String,
-    /// The shell command that makes it ready to start.
-    pub prepare: Option<String>,
+    /// What makes it ready to start.
+    pub prepare: Option<Step>,
     /// The shell command that tells whether it is ready.
     pub ready_exec: Option<String>,
     /// The shell command that tells whether it still works.
@@ -65,6 +65,15 @@ pub struct Launch {
     pub dir: PathBuf,
     /// Variables on top of those that Portway itself was started with.
     pub env: IndexMap<String, String>,
+}
+
+/// A command that is run before a service is started. Services whose steps are equal need it once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The shell command.
+    pub command: String,
+    /// The directory to run in.
+    pub dir: PathBuf,
 }
 
 impl Wiring {
@@ -188,15 +197,19 @@ fn launch(
         env.insert(name.clone(), fill(value.get_ref()));
     }
     let exec = |text: Option<&crate::manifest::Text>| text.map(|text| fill(text.get_ref()));
+    let dir = |dir: Option<&crate::manifest::Text>| {
+        dir.map_or_else(|| root.to_owned(), |dir| root.join(dir.get_ref()))
+    };
+    let prepare = spec.prepare.as_ref().map(|prepare| Step {
+        command: fill(prepare.command.get_ref()),
+        dir: dir(prepare.dir.as_ref().or(spec.dir.as_ref())),
+    });
     Launch {
         command: fill(spec.command.get_ref()),
-        prepare: exec(spec.prepare.as_ref().map(|prepare| &prepare.command)),
+        prepare,
         ready_exec: exec(spec.ready.as_ref().and_then(|ready| ready.exec.as_ref())),
         live_exec: exec(spec.liveness.as_ref().and_then(|live| live.exec.as_ref())),
-        dir: spec
-            .dir
-            .as_ref()
-            .map_or_else(|| root.to_owned(), |dir| root.join(dir.get_ref())),
+        dir: dir(spec.dir.as_ref()),
         env,
     }
 }

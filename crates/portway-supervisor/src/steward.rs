@@ -1,10 +1,9 @@
 //! What a supervisor needs from outside and does not decide itself.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use portway_ports::Hold;
-use portway_project::{AssignedPorts, Wiring};
+use portway_project::{AssignedPorts, Step, Wiring};
 
 /// Replaces lost ports and remembers what was prepared. All of it is quick: the supervisor waits.
 pub trait Steward: Send {
@@ -20,10 +19,10 @@ pub trait Steward: Send {
     ///
     /// # Errors
     /// When an input that the manifest names cannot be read.
-    fn is_prepared(&mut self, service: &str, command: &str, dir: &Path) -> Result<bool, String>;
+    fn is_prepared(&mut self, service: &str, step: &Step) -> Result<bool, String>;
 
     /// Remembers that the prepare step of `service` has succeeded.
-    fn remember_prepared(&mut self, service: &str, command: &str, dir: &Path);
+    fn remember_prepared(&mut self, service: &str, step: &Step);
 }
 
 /// A port that took the place of another.

@@ -1,8 +1,6 @@
 //! The supervisor's way to the registry: other ports for lost ones, and what was prepared.
 
-use std::path::Path;
-
-use portway_project::{AssignedPorts, prepare};
+use portway_project::{AssignedPorts, Step, prepare};
 use portway_registry::Registry;
 use portway_supervisor::{Moved, Steward};
 
@@ -39,22 +37,24 @@ impl Steward for ProjectSteward {
         })
     }
 
-    fn is_prepared(&mut self, service: &str, command: &str, dir: &Path) -> Result<bool, String> {
-        let digest = prepare::digest(command, dir, &self.inputs(service)).map_err(|error| {
+    fn is_prepared(&mut self, service: &str, step: &Step) -> Result<bool, String> {
+        let inputs = self.inputs(service);
+        let digest = prepare::digest(&step.command, &step.dir, &inputs).map_err(|error| {
             format!("its prepare step has an input that cannot be read: {error}")
         })?;
         let id = &self.project.instance.id;
         let last = self.project.registry.prepared(id, service);
         Ok(matches!(last, Ok(Some((known, outputs)))
-            if known == digest && outputs.iter().all(|output| dir.join(output).exists())))
+            if known == digest && outputs.iter().all(|output| step.dir.join(output).exists())))
     }
 
-    fn remember_prepared(&mut self, service: &str, command: &str, dir: &Path) {
+    fn remember_prepared(&mut self, service: &str, step: &Step) {
         // The digest is taken after the step, which may have written a lock file of its own.
         // Should it not be remembered, the step runs once more the next time.
-        if let Ok(digest) = prepare::digest(command, dir, &self.inputs(service)) {
+        let inputs = self.inputs(service);
+        if let Ok(digest) = prepare::digest(&step.command, &step.dir, &inputs) {
             let id = self.project.instance.id.clone();
-            let outputs = prepare::outputs(dir);
+            let outputs = prepare::outputs(&step.dir);
             let registry = &mut self.project.registry;
             let _ = registry.record_prepared(&id, service, &digest, &outputs);
         }

@@ -193,12 +193,15 @@ impl JsonSchema for After {
     }
 }
 
-/// What makes a service's directory ready to start: a command, or `{ command, inputs }`.
+/// What makes a service ready to start: a command, or `{ command, dir, inputs }`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prepare {
     /// The shell command.
     pub command: Text,
-    /// Files, relative to the service's directory, whose change makes it run again; beside the
+    /// The directory it runs in, relative to the project's root; the service's own where it is
+    /// missing. A step that several services have in common runs once.
+    pub dir: Option<Text>,
+    /// Files, relative to the directory it runs in, whose change makes it run again; beside the
     /// usual lock files and requirements.
     pub inputs: Vec<String>,
 }
@@ -207,6 +210,7 @@ pub struct Prepare {
 #[serde(deny_unknown_fields)]
 struct PrepareTable {
     command: String,
+    dir: Option<Text>,
     #[serde(default)]
     inputs: Vec<String>,
 }
@@ -215,19 +219,22 @@ impl<'de> Deserialize<'de> for Prepare {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Any;
         impl<'de> Visitor<'de> for Any {
-            type Value = (String, Vec<String>);
+            type Value = PrepareTable;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a command, or { command = \"…\", inputs = [\"…\"] }")
+                f.write_str("a command, or { command = \"…\", dir = \"…\", inputs = [\"…\"] }")
             }
             fn visit_str<E: Error>(self, command: &str) -> Result<Self::Value, E> {
-                Ok((command.to_owned(), Vec::new()))
+                Ok(PrepareTable {
+                    command: command.to_owned(),
+                    dir: None,
+                    inputs: Vec::new(),
+                })
             }
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                let table = PrepareTable::deserialize(MapAccessDeserializer::new(map))?;
-                Ok((table.command, table.inputs))
+                PrepareTable::deserialize(MapAccessDeserializer::new(map))
             }
         }
-        struct Inner((String, Vec<String>));
+        struct Inner(PrepareTable);
         impl<'de> Deserialize<'de> for Inner {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 deserializer.deserialize_any(Any).map(Inner)
@@ -235,10 +242,11 @@ impl<'de> Deserialize<'de> for Prepare {
         }
         let spanned = Spanned::<Inner>::deserialize(deserializer)?;
         let span = spanned.span();
-        let Inner((command, inputs)) = spanned.into_inner();
+        let Inner(table) = spanned.into_inner();
         Ok(Self {
-            command: Spanned::new(span, command),
-            inputs,
+            command: Spanned::new(span, table.command),
+            dir: table.dir,
+            inputs: table.inputs,
         })
     }
 }
@@ -256,6 +264,7 @@ impl JsonSchema for Prepare {
                     "type": "object",
                     "properties": {
                         "command": { "type": "string" },
+                        "dir": { "type": "string" },
                         "inputs": { "type": "array", "items": { "type": "string" } }
                     },
                     "required": ["command"],

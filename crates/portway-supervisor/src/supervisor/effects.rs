@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use portway_api::NoticeLevel;
+use portway_project::Step;
 use portway_project::manifest::SocketMode;
 use tokio::time::sleep;
 
@@ -58,25 +59,40 @@ impl Supervisor {
 
     pub(super) fn prepare(&mut self, name: &str) {
         let launch = self.config.wiring.services[name].clone();
-        let Some(command) = launch.prepare.clone() else {
+        let Some(step) = launch.prepare else {
             return self.step(name, Input::Prepared);
         };
-        match self.config.steward.is_prepared(name, &command, &launch.dir) {
+        match self.config.steward.is_prepared(name, &step) {
             Ok(true) => return self.step(name, Input::Prepared),
             Err(why) => return self.step(name, Input::PrepareFailed(why)),
             Ok(false) => {}
         }
-        self.say(name, NoticeLevel::Info, &format!("prepares: {command}"));
-        if let Err(why) = self.start_keeper(name, command, Role::Prepare, None) {
+        if let Some(other) = self.preparing(&step) {
+            if let Some(service) = self.services.get_mut(name) {
+                service.prepares_with = Some(other);
+            }
+            return;
+        }
+        let said = format!("prepares: {}", step.command);
+        self.say(name, NoticeLevel::Info, &said);
+        if let Err(why) = self.start_keeper(name, step, Role::Prepare, None) {
             self.step(name, Input::PrepareFailed(why));
         }
     }
 
+    /// The service for which this prepare step runs at the moment.
+    fn preparing(&self, step: &Step) -> Option<String> {
+        let mut services = self.services.iter();
+        let (name, _) = services.find(|(name, service)| {
+            let runs = matches!(service.keeper, Some((_, Role::Prepare)));
+            runs && self.config.wiring.services[*name].prepare.as_ref() == Some(step)
+        })?;
+        Some(name.clone())
+    }
+
     pub(super) fn remember_prepared(&mut self, name: &str) {
-        let launch = &self.config.wiring.services[name];
-        if let Some(command) = &launch.prepare {
-            let steward = &mut self.config.steward;
-            steward.remember_prepared(name, command, &launch.dir);
+        if let Some(step) = &self.config.wiring.services[name].prepare {
+            self.config.steward.remember_prepared(name, step);
         }
     }
 
@@ -104,8 +120,12 @@ impl Supervisor {
                 }
             }
         }
-        let command = self.config.wiring.services[name].command.clone();
-        if let Err(why) = self.start_keeper(name, command, Role::Main, socket) {
+        let launch = &self.config.wiring.services[name];
+        let step = Step {
+            command: launch.command.clone(),
+            dir: launch.dir.clone(),
+        };
+        if let Err(why) = self.start_keeper(name, step, Role::Main, socket) {
             self.step(name, Input::SpawnFailed(why));
             self.step(name, Input::TreeGone { in_use: false });
         }
@@ -120,17 +140,15 @@ impl Supervisor {
     pub(super) fn start_keeper(
         &mut self,
         name: &str,
-        command: String,
+        step: Step,
         role: Role,
         socket: Option<std::net::TcpListener>,
     ) -> Result<(), String> {
         let mark = self.mark(name);
         let launch = &self.config.wiring.services[name];
-        if !launch.dir.is_dir() {
-            return Err(format!(
-                "its directory `{}` does not exist",
-                launch.dir.display()
-            ));
+        if !step.dir.is_dir() {
+            let dir = step.dir.display();
+            return Err(format!("its directory `{dir}` does not exist"));
         }
         let Some(service) = self.services.get_mut(name) else {
             return Ok(());
@@ -146,8 +164,8 @@ impl Supervisor {
         self.sink.lock().clear_tail(name);
         let stop = service.stop();
         let start = Start {
-            command,
-            dir: launch.dir.clone(),
+            command: step.command,
+            dir: step.dir,
             env: service::environment(launch, &mark, self.config.colour),
             signal: stop.signal,
             grace: stop.grace.0,

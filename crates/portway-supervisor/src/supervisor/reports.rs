@@ -86,23 +86,52 @@ impl Supervisor {
             return;
         };
         let preparing = service.machine.state() == ServiceState::Preparing;
-        let input = match (role, preparing) {
-            (Role::Prepare, true) => match service.prepared.take() {
-                Some(Ended::Code(0)) => {
+        if role == Role::Prepare {
+            return self.prepare_ended(name, preparing);
+        }
+        let in_use = speaks_of_an_address_in_use(&self.sink.lock().tail(name));
+        self.step(name, Input::TreeGone { in_use });
+    }
+
+    /// Nothing is left of a prepare step, which others may have waited for; `wanted` unless its
+    /// service was stopped meanwhile.
+    fn prepare_ended(&mut self, name: &str, wanted: bool) {
+        let ended = self
+            .services
+            .get_mut(name)
+            .and_then(|one| one.prepared.take());
+        let with = self.services.iter_mut().filter_map(|(other, service)| {
+            service.prepares_with.take_if(|with| with == name)?;
+            let waits = service.machine.state() == ServiceState::Preparing;
+            (waits && service.keeper.is_none()).then(|| other.clone())
+        });
+        let with: Vec<String> = with.collect();
+        match ended {
+            Some(Ended::Code(0)) if wanted => {
+                for name in std::iter::once(name).chain(with.iter().map(String::as_str)) {
                     self.remember_prepared(name);
                     self.say(name, NoticeLevel::Info, "is prepared");
-                    Input::Prepared
+                    self.step(name, Input::Prepared);
                 }
-                ended => {
-                    let ended = ended.unwrap_or(Ended::Signal(9));
-                    Input::PrepareFailed(format!("its prepare step {}", ended.words()))
+            }
+            ended if wanted => {
+                let how = ended.unwrap_or(Ended::Signal(9)).words();
+                self.step(
+                    name,
+                    Input::PrepareFailed(format!("its prepare step {how}")),
+                );
+                for other in &with {
+                    let why = format!("its prepare step, which `{name}` has too, {how}");
+                    self.step(other, Input::PrepareFailed(why));
                 }
-            },
-            _ => Input::TreeGone {
-                in_use: speaks_of_an_address_in_use(&self.sink.lock().tail(name)),
-            },
-        };
-        self.step(name, input);
+            }
+            _ => {
+                self.step(name, Input::TreeGone { in_use: false });
+                for other in &with {
+                    self.prepare(other);
+                }
+            }
+        }
     }
 }
 

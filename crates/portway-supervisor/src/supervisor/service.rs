@@ -45,6 +45,8 @@ pub(super) struct Service {
     pub(super) started: Instant,
     /// How the prepare step ended.
     pub(super) prepared: Option<Ended>,
+    /// The service whose prepare step, the same as its own, it waits for.
+    pub(super) prepares_with: Option<String>,
     /// The sockets that have been found to be its own.
     pub(super) sockets: Vec<u64>,
     /// How often somebody listened whom nobody could see.
@@ -77,6 +79,7 @@ impl Service {
             generation: 0,
             started: now,
             prepared: None,
+            prepares_with: None,
             sockets: Vec::new(),
             unclear: 0,
             said_elsewhere: false,

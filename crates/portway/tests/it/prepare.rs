@@ -1,6 +1,6 @@
 //! Prepare steps: run when they have to, and only then.
 
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, until};
 
 fn project() -> Sandbox {
     Sandbox::new()
@@ -63,4 +63,51 @@ fn prepare_steps_run_side_by_side() {
         step("b", "a"),
     ));
     sandbox.run(&["up", "--detach"]).success();
+}
+
+/// Two services with the same prepare step in the root, and one whose step is another.
+fn with_a_common_step(step: &str) -> Sandbox {
+    let sandbox = Sandbox::new().manifest(&format!(
+        "[services.a]\ncommand = \"sleep 600\"\ndir = \"a\"\nprepare = {{ command = \"{step}\", dir = \".\" }}\n\
+         [services.b]\ncommand = \"sleep 600\"\ndir = \"b\"\nprepare = {{ command = \"{step}\", dir = \".\" }}\n\
+         [services.c]\ncommand = \"sleep 600\"\nprepare = \"echo x >> of-c\"",
+    ));
+    for dir in ["a", "b"] {
+        std::fs::create_dir(sandbox.project().join(dir)).unwrap();
+    }
+    sandbox
+}
+
+#[test]
+fn a_step_that_services_have_in_common_runs_once() {
+    let sandbox = with_a_common_step("echo x >> runs");
+    for _ in 0..2 {
+        sandbox.run(&["up", "--detach"]).success();
+        sandbox.run(&["down"]).success();
+    }
+    assert_eq!(sandbox.read("runs"), "x\n");
+    assert_eq!(sandbox.read("of-c"), "x\n");
+}
+
+#[test]
+fn a_common_step_that_fails_fails_for_all_who_need_it() {
+    let sandbox = with_a_common_step("echo x >> runs; exit 3");
+    let ran = sandbox.run(&["up", "--detach"]).code(5);
+    ran.err_has("`a` its prepare step ended with code 3")
+        .err_has("`b` its prepare step, which `a` has too, ended with code 3");
+    assert_eq!(sandbox.read("runs"), "x\n");
+}
+
+#[test]
+fn whoever_waits_for_a_step_that_is_broken_off_runs_it_itself() {
+    let sandbox = with_a_common_step("echo x >> runs; while ! test -f go; do sleep 0.01; done");
+    let mut up = sandbox.spawn(&["up"]);
+    let runs = || std::fs::read_to_string(sandbox.project().join("runs")).unwrap_or_default();
+    until("the step runs", || runs() == "x\n");
+    sandbox.run(&["down", "a"]).success();
+    until("the step runs again", || runs() == "x\nx\n");
+    sandbox.write("go", "");
+    up.until_printed("b │ · is ready after");
+    sandbox.run(&["down"]).success();
+    up.end();
 }
