@@ -8,7 +8,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 /// Files in a service's directory that the usual package managers read.
-const USUAL_INPUTS: [&str; 23] = [
+const USUAL_INPUTS: [&str; 25] = [
     "requirements.txt",
     "requirements-dev.txt",
     "pyproject.toml",
@@ -28,14 +28,16 @@ const USUAL_INPUTS: [&str; 23] = [
     "Gemfile.lock",
     "go.sum",
     "Cargo.lock",
+    "composer.json",
     "composer.lock",
+    "mix.exs",
     "mix.lock",
     ".python-version",
     ".nvmrc",
 ];
 
 /// Directories that the usual package managers make.
-const USUAL_OUTPUTS: [&str; 5] = ["node_modules", ".venv", "venv", "vendor", ".bundle"];
+const USUAL_OUTPUTS: [&str; 6] = ["node_modules", ".venv", "venv", "vendor", ".bundle", "deps"];
 
 /// A digest of the command, the usual inputs that exist in `dir`, and the inputs that the manifest
 /// names, which must exist.

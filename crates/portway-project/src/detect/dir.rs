@@ -91,6 +91,13 @@ impl<'a> Dir<'a> {
         is_dir.then(|| Dir::open(&self.real.join(name), &self.path_of(name), self.skipped))
     }
 
+    /// A directory below it, by its path with `/` between the parts; itself where that is empty.
+    pub fn below(&self, path: &str) -> Option<Dir<'a>> {
+        let own = Dir::open(&self.real, &self.path, self.skipped);
+        let mut parts = path.split('/').filter(|part| !part.is_empty());
+        parts.try_fold(own, |dir, part| dir.sub(part))
+    }
+
     /// The directory above it, as long as that lies in the checkout.
     pub fn up(&self) -> Option<Dir<'a>> {
         if self.path.is_empty() {
@@ -139,7 +146,15 @@ impl<'a> Dir<'a> {
 
     /// A JSON file in it; one that is not JSON is noted.
     pub fn json(&self, name: &str) -> Option<serde_json::Value> {
-        let text = self.read(name)?;
+        self.json_of(name, &self.read(name)?)
+    }
+
+    /// A JSON file in which comments and trailing commas may be; one that is not JSON is noted.
+    pub fn jsonc(&self, name: &str) -> Option<serde_json::Value> {
+        self.json_of(name, &super::jsonc::plain(&self.read(name)?))
+    }
+
+    fn json_of(&self, name: &str, text: &str) -> Option<serde_json::Value> {
         // A byte order mark, which Windows' editors like to write, is no part of JSON.
         match serde_json::from_str(text.trim_start_matches('\u{feff}')) {
             Ok(value) => Some(value),

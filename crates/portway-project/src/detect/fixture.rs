@@ -26,12 +26,16 @@ pub(super) fn checkout(files: &[(&str, &str)], programs: &[&str]) -> Detection {
         let text = detection.manifest("p");
         let manifest = Manifest::parse(Path::new("/p/portway.toml"), &text)
             .unwrap_or_else(|error| panic!("{error:?}\n{text}"));
-        let all: Vec<String> = detection
-            .services
-            .iter()
-            .filter(|service| service.optional)
-            .map(|service| service.name.clone())
-            .collect();
+        let mut insisted: Vec<FoundPort> = Vec::new();
+        let mut all: Vec<String> = Vec::new();
+        for service in &detection.services {
+            let insists = service.port.filter(|p| matches!(p, FoundPort::Only(_)));
+            let is_free = insists.is_none_or(|port| !insisted.contains(&port));
+            if service.optional && is_free {
+                all.push(service.name.clone());
+            }
+            insisted.extend(insists);
+        }
         Plan::new(&manifest, &all).unwrap_or_else(|error| panic!("{error:?}\n{text}"));
     }
     detection

@@ -48,6 +48,22 @@ impl Found {
         self
     }
 
+    /// With a command that makes its directory ready.
+    pub(super) fn prepared(mut self, command: impl Into<String>) -> Self {
+        self.prepare = Some(command.into());
+        self
+    }
+
+    /// With a word about a program that it needs, where the machine lacks it.
+    pub(super) fn needing(self, program: &str, surroundings: &Surroundings<'_>) -> Self {
+        if (surroundings.has_program)(program) {
+            return self;
+        }
+        self.because(format!(
+            "it needs `{program}`, which is not on this machine"
+        ))
+    }
+
     /// Of another kind.
     pub(super) fn of_kind(mut self, kind: Kind) -> Self {
         self.kind = kind;

@@ -11,17 +11,30 @@
 //! Where a person has written down what runs (`process-compose.yaml`, `Procfile.dev`, `Procfile`),
 //! that is taken and nothing is guessed beside it. Databases of a compose file are added to either.
 
+mod cargo;
+mod clash;
 pub mod compose;
+mod deno;
 mod dir;
+mod dotnet;
+mod elixir;
 #[cfg(test)]
 mod fixture;
 mod found;
+mod go;
+mod java;
+mod jsonc;
+mod listens;
+mod literal;
 mod names;
+mod php;
 pub mod process_compose;
 pub mod procfile;
 mod python;
 mod root;
+mod ruby;
 mod shell;
+mod sites;
 mod text;
 pub mod yaml;
 
@@ -152,6 +165,7 @@ pub fn detect(root: &Path, surroundings: &Surroundings<'_>) -> Detection {
     let containers = compose::read(&dirs, &services, surroundings);
     services.extend(containers.iter().map(|container| container.found.clone()));
     names::give(&mut services);
+    clash::settle(&mut services);
     compose::put_in_order(&mut services, &containers);
     Detection {
         services,
@@ -163,7 +177,18 @@ pub fn detect(root: &Path, surroundings: &Surroundings<'_>) -> Detection {
 type Reader = fn(&Dir<'_>, &Surroundings<'_>) -> Vec<Found>;
 
 /// Every reader of a single directory, in the order in which their services are shown.
-const READERS: [Reader; 1] = [python::read];
+const READERS: &[Reader] = &[
+    python::read,
+    ruby::read,
+    php::read,
+    go::read,
+    cargo::read,
+    java::read,
+    dotnet::read,
+    deno::read,
+    elixir::read,
+    sites::read,
+];
 
 /// What a person has written down about what runs, where there is such a file.
 fn written_down(root: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found> {

@@ -1,0 +1,230 @@
+//! Rust: the programs of a package that serve HTTP.
+//!
+//! A package counts when a web framework is among its dependencies and its source has a line that
+//! serves with it. Each member of a workspace is a package of its own, run in its own directory.
+
+mod manifest;
+
+use self::manifest::{Binary, binaries, depends};
+use super::listens::{Listens, Source};
+use super::shell::quote;
+use super::{Dir, Found, Surroundings};
+
+/// A framework: its crate, the port of its own examples, and what serves with it.
+struct Framework {
+    name: &'static str,
+    port: u16,
+    serves: &'static [&'static str],
+}
+
+const FRAMEWORKS: [Framework; 12] = [
+    framework(
+        "rocket",
+        8000,
+        &["#[launch]", "#[rocket::main]", "rocket::build(", ".launch("],
+    ),
+    framework("actix-web", 8080, &["HttpServer::new("]),
+    framework(
+        "axum",
+        3000,
+        &[
+            "axum::serve(",
+            "serve(listener",
+            "axum_server::",
+            "Server::bind(",
+        ],
+    ),
+    framework("poem", 3000, &["Server::new("]),
+    framework("salvo", 8698, &["Server::new("]),
+    framework(
+        "ntex",
+        8080,
+        &["HttpServer::new(", "web::server(", "server("],
+    ),
+    framework("warp", 3030, &["warp::serve("]),
+    framework("tide", 8080, &[".listen("]),
+    framework("loco-rs", 5150, &["cli::main"]),
+    framework("rouille", 8000, &["start_server("]),
+    framework("tiny_http", 8000, &["Server::http("]),
+    framework("hyper", 3000, &["serve_connection", "Server::bind("]),
+];
+
+const fn framework(name: &'static str, port: u16, serves: &'static [&'static str]) -> Framework {
+    Framework { name, port, serves }
+}
+
+/// So many source files of a package are looked at, down to this depth below `src`.
+const MAX_FILES: usize = 200;
+const DEPTH: usize = 3;
+
+/// The Rust services whose package is in `dir`.
+pub(super) fn read(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found> {
+    let Some(manifest) = dir.toml("Cargo.toml") else {
+        return Vec::new();
+    };
+    let frameworks = FRAMEWORKS.iter().filter(|one| depends(&manifest, one.name));
+    let frameworks: Vec<&Framework> = frameworks.collect();
+    let binaries = binaries(dir, &manifest);
+    if frameworks.is_empty() || binaries.is_empty() {
+        return Vec::new();
+    }
+    let package = Package {
+        dir,
+        sources: sources(dir),
+        frameworks,
+        many: binaries.len() > 1,
+        surroundings,
+    };
+    let own = |binary: &&Binary| {
+        package
+            .serving(std::slice::from_ref(&binary.source))
+            .is_some()
+    };
+    // With several binaries, those that serve themselves; else the one of the package's own name.
+    let mut serving: Vec<&Binary> = binaries.iter().filter(own).collect();
+    if serving.is_empty() {
+        let default = manifest::default_run(&manifest);
+        let chosen = binaries.iter().find(|binary| match default {
+            Some(name) => binary.name == name,
+            None => binary.is_main,
+        });
+        serving.extend(chosen.filter(|_| !package.many || default.is_some()));
+    }
+    let services = serving.iter().filter_map(|binary| package.service(binary));
+    let mut services: Vec<Found> = services.collect();
+    if services.len() > 1 {
+        for (service, binary) in services.iter_mut().zip(&serving) {
+            service.name.clone_from(&binary.name);
+        }
+    }
+    services
+}
+
+/// The package's source files, without the binaries below `src/bin`; `main.rs` first.
+fn sources(dir: &Dir<'_>) -> Vec<Source> {
+    let mut level: Vec<Dir<'_>> = dir.sub("src").into_iter().collect();
+    let mut all = Vec::new();
+    for _ in 0..DEPTH {
+        for dir in &level {
+            let files = dir.files().filter(|name| name.ends_with(".rs"));
+            for name in files.take(MAX_FILES.saturating_sub(all.len())) {
+                all.extend(dir.read(name).map(|text| (dir.path_of(name), text)));
+            }
+        }
+        let below = level.iter().flat_map(Dir::subs);
+        level = below
+            .filter(|dir| dir.name() != "bin")
+            .take(MAX_FILES)
+            .collect();
+    }
+    all.sort_by_key(|(file, _)| !file.ends_with("/main.rs"));
+    all
+}
+
+/// A package with programs and a web framework.
+struct Package<'p, 'd> {
+    dir: &'p Dir<'d>,
+    sources: Vec<Source>,
+    frameworks: Vec<&'static Framework>,
+    /// Whether it has several programs.
+    many: bool,
+    surroundings: &'p Surroundings<'p>,
+}
+
+impl Package<'_, '_> {
+    /// The framework with which these files serve, and where.
+    fn serving(&self, files: &[Source]) -> Option<(&'static Framework, String)> {
+        self.frameworks.iter().find_map(|framework| {
+            let place = files.iter().find_map(|(file, text)| {
+                let serves = |line: &str| {
+                    let is_comment = line.trim_start().starts_with("//");
+                    !is_comment && framework.serves.iter().any(|call| line.contains(call))
+                };
+                let line = text.lines().position(serves)?;
+                Some(format!("{file}:{}", line + 1))
+            })?;
+            Some((*framework, place))
+        })
+    }
+
+    fn service(&self, binary: &Binary) -> Option<Found> {
+        let own = std::slice::from_ref(&binary.source);
+        let found = self.serving(own).map(|serving| (serving, true));
+        let ((framework, place), is_own) =
+            found.or_else(|| Some((self.serving(&self.sources)?, false)))?;
+        let name = framework.name;
+        let mut command = "cargo run".to_owned();
+        let mut build = "cargo build".to_owned();
+        if self.many {
+            let bin = format!(" --bin {}", quote(&binary.name));
+            command += &bin;
+            build += &bin;
+        }
+        if !binary.features.is_empty() {
+            let features = format!(" --features {}", quote(&binary.features.join(",")));
+            command += &features;
+            build += &features;
+        }
+        let port = self.surroundings.port(name, framework.port);
+        let mut found = Found::http(self.dir, name, "", port).because(format!(
+            "`{name}` is a dependency in {}, and {place} serves with it",
+            self.dir.path_of("Cargo.toml")
+        ));
+        // Its own file tells first; a module of the package may have the rest.
+        let listens = match Listens::of(own) {
+            Listens::Unknown => Listens::of(&self.sources),
+            Listens::Insists { .. } if !is_own => Listens::of(&self.sources),
+            listens => listens,
+        };
+        found = match (name, listens) {
+            ("rocket", _) => found
+                .told("ROCKET_ADDRESS", "{host}")
+                .told("ROCKET_PORT", "{port}")
+                .because("Rocket takes its address from `ROCKET_ADDRESS` and `ROCKET_PORT`"),
+            ("loco-rs", _) => {
+                command += " -- start --binding {host} --port {port}";
+                found.because("`start` takes its address")
+            }
+            (_, listens @ Listens::Variable { .. }) => {
+                listens.give(found, framework.port, self.surroundings)
+            }
+            (_, listens) => match self.flag(&binary.source) {
+                Some((flag, value, place)) => {
+                    command += &format!(" -- {flag} {value}");
+                    found.because(format!("{place} takes `{flag}`"))
+                }
+                None => {
+                    let listens = listens.or_configured(self.dir);
+                    listens.give(found, framework.port, self.surroundings)
+                }
+            },
+        };
+        found.command = command;
+        // So that the first start need not wait for the compiler.
+        Some(found.prepared(build).needing("cargo", self.surroundings))
+    }
+
+    /// The long option of clap's derive that takes the port, and where it stands.
+    fn flag(&self, binary: &Source) -> Option<(&'static str, &'static str, String)> {
+        std::iter::once(binary)
+            .chain(&self.sources)
+            .find_map(|(file, text)| {
+                let lines: Vec<&str> = text.lines().map(str::trim).collect();
+                let at = lines.iter().position(|line| {
+                    let field = line.strip_prefix("pub ").unwrap_or(line);
+                    field.starts_with("port: u16") || field.starts_with("port: Option<u16>")
+                })?;
+                // Its attribute stands in the lines above, which end where another field begins.
+                let above = lines[..at].iter().rev().take(4);
+                let attribute: Vec<_> = above.take_while(|line| !line.ends_with("},")).collect();
+                let is_long = attribute.iter().any(|line| {
+                    let words = line.split(|c: char| !c.is_alphanumeric() && c != '_');
+                    line.starts_with("#[") && words.clone().any(|word| word == "long")
+                });
+                is_long.then(|| ("--port", "{port}", format!("{file}:{}", at + 1)))
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests;

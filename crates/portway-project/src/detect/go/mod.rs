@@ -1,0 +1,265 @@
+//! Go: the main packages of a module that listen.
+//!
+//! A main package counts when it, or a package of its own module that it imports, has a call that
+//! serves HTTP. It is run from the module's directory, as `go run ./cmd/api`.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use super::listens::{Listens, Source};
+use super::literal;
+use super::shell::quote;
+use super::{Dir, Found, Surroundings};
+
+/// Frameworks by their module, with the port of their own examples.
+const FRAMEWORKS: [(&str, &str, u16); 8] = [
+    ("github.com/gin-gonic/gin", "gin", 8080),
+    ("github.com/labstack/echo", "echo", 1323),
+    ("github.com/gofiber/fiber", "fiber", 3000),
+    ("github.com/go-chi/chi", "chi", 3000),
+    ("github.com/beego/beego", "beego", 8080),
+    ("github.com/gorilla/mux", "mux", 8080),
+    ("github.com/valyala/fasthttp", "fasthttp", 8080),
+    ("connectrpc.com/connect", "connect", 8080),
+];
+
+/// Calls that serve HTTP, whatever they are called on.
+const SERVES: [&str; 5] = [
+    ".ListenAndServe(",
+    ".ListenAndServeTLS(",
+    "http.Serve(",
+    "fasthttp.Serve(",
+    "http.Server{",
+];
+
+/// Calls that serve HTTP where a framework is imported.
+const FRAMEWORK_SERVES: [&str; 4] = [".Run(", ".Start(", ".Listen(", ".RunListener("];
+
+/// So many packages of a module are looked at for one main package, and so many files of each.
+const MAX_PACKAGES: usize = 40;
+const MAX_FILES: usize = 40;
+
+/// So many directories of a module are looked at for main packages.
+const MAX_DIRS: usize = 150;
+
+/// The Go services whose module is in `dir`.
+pub(super) fn read(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found> {
+    let module = dir.read("go.mod").and_then(|text| {
+        let mut lines = text.lines();
+        let name = lines.find_map(|line| line.trim().strip_prefix("module "))?;
+        Some(name.trim().trim_matches('"').to_owned())
+    });
+    let Some(module) = module else {
+        return Vec::new();
+    };
+    let services = places(dir)
+        .into_iter()
+        .filter_map(|place| service(dir, &module, &place, surroundings));
+    let mut services: Vec<Found> = services.collect();
+    // Alone, it has the name of its directory or its role.
+    if services.len() == 1 {
+        services[0].name.clear();
+    }
+    services
+}
+
+/// The module's directory and those below it, two levels deep, that are not modules of their own.
+fn places<'a>(dir: &Dir<'a>) -> Vec<Dir<'a>> {
+    let below = |dir: &Dir<'a>| {
+        let subs = dir.subs().filter(|sub| !sub.has("go.mod"));
+        subs.take(MAX_DIRS / 3).collect::<Vec<_>>()
+    };
+    let first = below(dir);
+    let second: Vec<_> = first.iter().flat_map(below).collect();
+    let own = dir.below("");
+    let mut all: Vec<_> = own.into_iter().chain(first).chain(second).collect();
+    all.truncate(MAX_DIRS);
+    all
+}
+
+/// The service that a directory's main package is, if it is one.
+fn service(
+    dir: &Dir<'_>,
+    module: &str,
+    place: &Dir<'_>,
+    surroundings: &Surroundings<'_>,
+) -> Option<Found> {
+    let main = files(place);
+    if !main.iter().any(|(_, text)| is_main(text)) {
+        return None;
+    }
+    let all = with_imports(dir, module, main);
+    let (file, line, call) = all.iter().find_map(serving_line)?;
+    let framework = FRAMEWORKS
+        .iter()
+        .find(|(path, _, _)| all.iter().any(|(_, text)| imports(text, path)));
+    let (name, usual) = framework.map_or(("go", 8080), |(_, name, port)| (*name, *port));
+    let path = place.path().strip_prefix(dir.path()).unwrap_or("");
+    let path = path.trim_start_matches('/');
+    let package = match path {
+        "" => ".".to_owned(),
+        path => quote(&format!("./{path}")).into_owned(),
+    };
+    let mut command = format!("go run {package}");
+    let mut found = Found::http(dir, name, "", surroundings.port(name, usual));
+    found.name = match path {
+        "" => String::new(),
+        _ => place.name().to_owned(),
+    };
+    found = found.because(match framework {
+        Some((path, _, _)) => {
+            format!("{file}:{line} serves HTTP with `{call}`, and it imports `{path}`")
+        }
+        None => format!("{file}:{line} serves HTTP with `{call}`"),
+    });
+    if let Some((name, place)) = all.iter().find_map(subcommand) {
+        command += &format!(" {name}");
+        found = found.because(format!("{place} has the subcommand `{name}`"));
+    }
+    found = match (Listens::of(&all), all.iter().find_map(flag)) {
+        (Listens::Insists { .. } | Listens::Unknown, Some(flag)) => {
+            command += &format!(" -{} {}", flag.name, flag.value);
+            found.port = Some(surroundings.port(name, flag.usual.unwrap_or(usual)));
+            found.because(format!(
+                "{} has the flag `-{}` for it",
+                flag.place, flag.name
+            ))
+        }
+        // It reads PORT by itself when it is given no address.
+        (Listens::Unknown, None) if all.iter().any(runs_by_itself) => {
+            found.because("gin takes its port from `PORT`")
+        }
+        (listens, _) => listens.or_configured(dir).give(found, usual, surroundings),
+    };
+    found.command = command;
+    // So that the first start need not wait for the compiler.
+    found = found.prepared(format!("go build -o /dev/null {package}"));
+    Some(found.needing("go", surroundings))
+}
+
+/// Whether a file starts gin without an address.
+fn runs_by_itself((_, text): &Source) -> bool {
+    imports(text, "github.com/gin-gonic/gin") && text.contains(".Run()")
+}
+
+/// The source files of a package, without its tests.
+fn files(dir: &Dir<'_>) -> Vec<Source> {
+    let names = dir.files();
+    let names = names.filter(|name| name.ends_with(".go") && !name.ends_with("_test.go"));
+    let mut names: Vec<&str> = names.take(MAX_FILES).collect();
+    names.sort_by_key(|name| *name != "main.go");
+    let read = |name: &str| Some((dir.path_of(name), dir.read(name)?));
+    names.into_iter().filter_map(read).collect()
+}
+
+/// A main package's files and those of the packages of its module that it imports, however far.
+fn with_imports(dir: &Dir<'_>, module: &str, main: Vec<Source>) -> Vec<Source> {
+    let mut seen = BTreeSet::new();
+    let mut waiting: VecDeque<String> = own_imports(module, &main).collect();
+    let mut all = main;
+    while let Some(path) = waiting.pop_front() {
+        if seen.len() < MAX_PACKAGES && seen.insert(path.clone()) {
+            let package = dir.below(&path).map(|dir| files(&dir)).unwrap_or_default();
+            waiting.extend(own_imports(module, &package));
+            all.extend(package);
+        }
+    }
+    all
+}
+
+/// The packages of the module itself that these files import, relative to its directory.
+fn own_imports<'s>(module: &'s str, files: &'s [Source]) -> impl Iterator<Item = String> + 's {
+    let lines = files.iter().flat_map(|(_, text)| text.lines());
+    lines.filter_map(move |line| {
+        let (_, rest) = line.split_once('"')?;
+        let path = rest.split_once('"')?.0.strip_prefix(module)?;
+        path.starts_with('/').then(|| path.to_owned())
+    })
+}
+
+/// Whether a file is one of a main package, and part of every build.
+fn is_main(text: &str) -> bool {
+    let mut lines = text.lines().map(str::trim);
+    let ignored = text.lines().any(|line| line.trim() == "//go:build ignore");
+    !ignored && lines.any(|line| line == "package main" || line.starts_with("package main "))
+}
+
+fn imports(text: &str, path: &str) -> bool {
+    text.contains(&format!("\"{path}"))
+}
+
+/// The first line of a file that serves HTTP: the file, the line and the call.
+fn serving_line((file, text): &Source) -> Option<(String, usize, &'static str)> {
+    let in_framework = FRAMEWORKS.iter().any(|(path, _, _)| imports(text, path));
+    let calls = |line: &str| {
+        let line = line.trim_start();
+        if line.starts_with("//") {
+            return None;
+        }
+        let framework = FRAMEWORK_SERVES.iter().filter(|_| in_framework);
+        SERVES
+            .iter()
+            .chain(framework)
+            .find(|call| line.contains(**call))
+    };
+    let mut lines = text.lines().enumerate();
+    lines.find_map(|(index, line)| {
+        let call = calls(line)?.trim_matches(['.', '(', '{']);
+        Some((file.clone(), index + 1, call))
+    })
+}
+
+/// The subcommand of a cobra program that serves, and where it stands.
+fn subcommand((file, text): &Source) -> Option<(&'static str, String)> {
+    if !imports(text, "github.com/spf13/cobra") {
+        return None;
+    }
+    const NAMES: [&str; 5] = ["serve", "server", "start", "web", "run"];
+    text.lines().enumerate().find_map(|(index, line)| {
+        let rest = line.trim_start().strip_prefix("Use:")?.trim_start();
+        let rest = rest.strip_prefix('"')?;
+        let word = rest.split(['"', ' ']).next()?;
+        let name = NAMES.into_iter().find(|name| *name == word)?;
+        Some((name, format!("{file}:{}", index + 1)))
+    })
+}
+
+/// A flag that takes the port or the whole address.
+struct Flag {
+    name: &'static str,
+    value: &'static str,
+    place: String,
+    usual: Option<u16>,
+}
+
+fn flag((file, text): &Source) -> Option<Flag> {
+    const FLAGS: [(&str, &str); 6] = [
+        ("port", "{port}"),
+        ("http-port", "{port}"),
+        ("addr", "{host}:{port}"),
+        ("listen", "{host}:{port}"),
+        ("http", "{host}:{port}"),
+        ("bind", "{host}:{port}"),
+    ];
+    text.lines().enumerate().find_map(|(index, line)| {
+        let calls = ["flag.String", "flag.Int", "flag.Uint"];
+        if line.trim_start().starts_with("//") || !calls.iter().any(|call| line.contains(call)) {
+            return None;
+        }
+        let (name, value) = FLAGS
+            .into_iter()
+            .find(|(name, _)| line.contains(&format!("\"{name}\"")))?;
+        // Its default stands behind the name.
+        let (_, behind) = line.split_once(&format!("\"{name}\""))?;
+        let usual = literal::number(&format!("listen port{behind}")).map(|(port, _)| port);
+        let place = format!("{file}:{}", index + 1);
+        Some(Flag {
+            name,
+            value,
+            place,
+            usual,
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests;
