@@ -415,16 +415,17 @@ impl Registry for SqliteRegistry {
     fn record_written(
         &mut self,
         instance: &str,
+        owned: &str,
         content: &str,
         now: Millis,
     ) -> Result<(), RegistryError> {
-        if self.last_written(instance)?.as_deref() == Some(content) {
+        if self.last_written(instance)?.as_deref() == Some(owned) {
             return Ok(());
         }
         self.write(|transaction| {
             transaction.execute(
                 "UPDATE instances SET written = ?2 WHERE id = ?1",
-                params![instance, content],
+                params![instance, owned],
             )?;
             transaction.execute(
                 "INSERT INTO written (content, at) VALUES (?1, ?2)
