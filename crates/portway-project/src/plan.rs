@@ -57,6 +57,18 @@ pub struct PlannedPort {
     pub spec: PortSpec,
 }
 
+impl PlannedService {
+    /// The key in `.ports.json` of the port at `index` of [`PlannedService::ports`]: `api_port`
+    /// for the main one, `api_metrics_port` for one that is named `metrics`.
+    pub fn port_key(&self, index: usize) -> String {
+        let name = self.ports.get(index).and_then(|port| port.name.as_deref());
+        match name.filter(|_| index > 0) {
+            Some(name) => format!("{}_{}_port", key(&self.name), key(name)),
+            None => format!("{}_port", key(&self.name)),
+        }
+    }
+}
+
 impl Plan {
     /// Makes the plan for a user without preferences. `with` are the optional services that take
     /// part.

@@ -66,6 +66,11 @@ pub struct SqliteRegistry {
 }
 
 impl SqliteRegistry {
+    /// Whether there is a registry in `state`; nothing is made by asking.
+    pub fn exists(state: &Path) -> bool {
+        state.join("registry.db").symlink_metadata().is_ok()
+    }
+
     /// Opens the registry in `state`, making both when they are not there.
     ///
     /// # Errors

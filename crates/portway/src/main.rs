@@ -12,6 +12,7 @@ mod error;
 mod follow;
 mod home;
 mod inspect;
+mod look;
 mod preferences;
 mod project;
 mod steward;

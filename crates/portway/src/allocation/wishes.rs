@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use indexmap::IndexMap;
 use portway_api::ErrorCode;
-use portway_project::plan::key;
 use portway_project::{PortsFile, wiring};
 use portway_registry::{Lease, Registry};
 use serde_json::{Map, Value};
@@ -21,12 +20,7 @@ pub(super) fn port_keys(project: &Project) -> Vec<(PortKey, String)> {
     for service in project.plan.services.values() {
         for (index, port) in service.ports.iter().enumerate() {
             let name = port.name.clone().unwrap_or_default();
-            let part = match &port.name {
-                Some(name) if index > 0 => format!("_{}", key(name)),
-                _ => String::new(),
-            };
-            let json = format!("{}{part}_port", key(&service.name));
-            keys.push(((service.name.clone(), name), json));
+            keys.push(((service.name.clone(), name), service.port_key(index)));
         }
     }
     keys
