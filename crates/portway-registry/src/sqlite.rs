@@ -66,9 +66,11 @@ pub struct SqliteRegistry {
 }
 
 impl SqliteRegistry {
-    /// Whether there is a registry in `state`; nothing is made by asking.
+    /// Whether there is a registry in `state`, be it one that cannot be used; nothing is made by
+    /// asking.
     pub fn exists(state: &Path) -> bool {
-        state.join("registry.db").symlink_metadata().is_ok()
+        let found = state.join("registry.db").symlink_metadata();
+        found.is_ok() || state.symlink_metadata().is_ok_and(|state| !state.is_dir())
     }
 
     /// Opens the registry in `state`, making both when they are not there.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use portway_api::{ErrorCode, HealthCheckKind, HealthReport, ServiceHealth};
-use portway_project::{HealthCheck, PortsFile};
+use portway_project::{HealthCheck, PortsFile, wiring};
 use portway_supervisor::probe::{self, Question};
 use tokio::time::{Instant, sleep_until};
 
@@ -96,6 +96,13 @@ fn checks(
         });
         let keys: Vec<String> = keys.collect();
         file.ports(&checkout.root, keys.iter().map(String::as_str))?;
+        for service in plan
+            .services
+            .values()
+            .filter(|one| one.spec.health.is_some())
+        {
+            file.local_url(&checkout.root, &wiring::health_key(&service.name))?;
+        }
     }
     let ports = look::ports(&plan, file.as_ref(), entry);
     let mut checks = Vec::new();

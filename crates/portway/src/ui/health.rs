@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use portway_api::{HealthCheckKind, HealthReport, ServiceHealth};
 
 use super::status::columns;
-use super::{GREEN, RED, out, styled, talk};
+use super::{RED, out, styled, talk};
 
 /// One round.
 pub(crate) fn health(report: &HealthReport) -> bool {
@@ -37,15 +37,20 @@ fn table(report: &HealthReport) -> String {
     let head = ["SERVICE", "HEALTH", "STATUS", "LATENCY", "URL", ""];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(report.services.iter().map(row));
-    columns(rows, "")
+    // The head is no service.
+    let well = std::iter::once(true).chain(report.services.iter().map(|one| one.healthy));
+    let lines = columns(rows, "");
+    lines
+        .lines()
+        .zip(well)
+        .map(|(line, well)| match well {
+            true => format!("{line}\n"),
+            false => format!("{}\n", styled(RED, line)),
+        })
+        .collect()
 }
 
 fn row(service: &ServiceHealth) -> Vec<String> {
-    let (style, word) = if service.healthy {
-        (GREEN, "healthy")
-    } else {
-        (RED, "unhealthy")
-    };
     let status = match (service.check, service.status) {
         (_, Some(status)) => status.to_string(),
         (HealthCheckKind::Tcp, None) => "tcp".to_owned(),
@@ -58,7 +63,12 @@ fn row(service: &ServiceHealth) -> Vec<String> {
     };
     vec![
         service.service.clone(),
-        styled(style, word),
+        if service.healthy {
+            "healthy"
+        } else {
+            "unhealthy"
+        }
+        .to_owned(),
         status,
         service.latency_ms.map_or_else(|| "-".to_owned(), latency),
         service.url.clone(),

@@ -10,6 +10,7 @@ mod detect;
 mod forced;
 mod free;
 mod handover;
+mod health;
 mod init;
 mod leases;
 mod lifetime;
