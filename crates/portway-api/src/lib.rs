@@ -6,6 +6,7 @@
 
 mod error;
 mod event;
+mod finding;
 mod health;
 mod log;
 mod plan;
@@ -15,6 +16,7 @@ mod who;
 
 pub use error::{ErrorBody, ErrorCode, ErrorInfo};
 pub use event::{Event, Notice, NoticeLevel};
+pub use finding::{Check, Diagnosis, Finding, Fixed, Severity};
 pub use health::{HealthCheckKind, HealthReport, ServiceHealth};
 pub use log::{LogRecord, LogStream};
 pub use plan::{PortWish, ProjectPlan, ServicePlan, SkippedFile};

@@ -7,6 +7,7 @@
 mod allocation;
 mod args;
 mod cli;
+mod doctor;
 mod ending;
 mod error;
 mod follow;

@@ -2,6 +2,7 @@
 
 pub(crate) mod config;
 pub(crate) mod detect;
+pub(crate) mod doctor;
 pub(crate) mod down;
 pub(crate) mod env;
 pub(crate) mod exec;
@@ -48,6 +49,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, CommandError> {
         Verb::Url(args) => one::url(directory, &args),
         Verb::Config(args) => config::run(directory, &args, cli.colour.as_deref()),
         Verb::Plan(args) => plan::run(directory, &args),
+        Verb::Doctor(args) => doctor::run(directory, &args),
         Verb::Health(args) => health::run(directory, &args),
         Verb::Init(args) => init::run(directory, &args),
         Verb::Schema => {

@@ -1,9 +1,11 @@
 //! `portway health`: services are asked whether they are well.
 
 use std::fs;
+use std::io::Read;
 use std::net::TcpListener;
 
 use rustix::process::Signal;
+use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use serde_json::{Value, json};
 
 use crate::sandbox::{Sandbox, two};
@@ -115,6 +117,34 @@ fn watching_shows_what_changes() {
     assert!(!text.printed().contains('\x1b'));
     text.signal(Signal::INT);
     assert_eq!(text.end(), 130);
+}
+
+#[test]
+fn in_a_terminal_each_round_takes_the_place_of_the_one_before() {
+    let sandbox = three();
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let screen = openpt(flags).unwrap();
+    grantpt(&screen).unwrap();
+    unlockpt(&screen).unwrap();
+    let terminal = ioctl_tiocgptpeer(&screen, flags).unwrap();
+    let mut command = sandbox.portway(&["health", "--watch", "--interval", "10ms", "backend"]);
+    command.stdout(terminal);
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    let mut shown = Vec::new();
+    let mut screen = fs::File::from(screen);
+    let rounds = |shown: &[u8]| {
+        String::from_utf8_lossy(shown)
+            .matches("\x1b[H\x1b[2J")
+            .count()
+    };
+    while rounds(&shown) < 3 {
+        let mut bytes = [0; 1024];
+        let count = screen.read(&mut bytes).unwrap();
+        shown.extend(&bytes[..count]);
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod sandbox;
 mod bad_input;
 mod contention;
 mod detect;
+mod doctor;
 mod forced;
 mod free;
 mod handover;
