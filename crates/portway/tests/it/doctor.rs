@@ -368,9 +368,11 @@ fn a_service_that_has_ended_or_answers_badly() {
     let _ = get(sandbox.port(0), "/exit/1");
     until("it has failed", || {
         let report = sandbox.run(&["doctor", "--json"]).code(1).json();
-        wrong(&report) == ["listening/backend/error"]
+        let message = finding(&report, "listening")["message"].to_string();
+        message.contains("ended with code 1")
     });
     let report = diagnosis(&sandbox, 1);
+    assert_eq!(wrong(&report), ["listening/backend/error"]);
     let found = finding(&report, "listening");
     says(&found, &sandbox.fill("nobody listens on port %0"));
     assert_eq!(found["command"], "portway logs backend");
@@ -552,6 +554,40 @@ fn few_open_files() {
     let report = sandbox.end(shell).success().json();
     assert_eq!(wrong(&report), ["limits/limits/warning"]);
     says(&finding(&report, "limits"), "no more than 200 files");
+}
+
+/// On a disk of its own, where the system lets a user make one.
+#[test]
+fn a_disk_that_is_full() {
+    let sandbox = running();
+    let (portway, project) = (env!("CARGO_BIN_EXE_portway"), sandbox.project().display());
+    let on_disk = |size: &str| {
+        let mut command = sandbox.command("unshare");
+        command.args(["--user", "--map-root-user", "--mount", "sh", "-c"]);
+        // The directory is another one from within, and so another checkout.
+        command.arg(format!(
+            "mount -t tmpfs -o size={size} none '{project}' && exec {portway} doctor --json"
+        ));
+        command
+    };
+    if !on_disk("1m")
+        .output()
+        .is_ok_and(|ran| ran.stderr.is_empty())
+    {
+        return;
+    }
+    for (size, severity) in [("8m", "error"), ("100m", "warning")] {
+        let report = sandbox.end(on_disk(size)).json();
+        let found = finding(&report, "disk");
+        assert_eq!(found["severity"], severity);
+        says(
+            &found,
+            &format!(
+                "only {} MiB are free for the project",
+                size.trim_end_matches('m')
+            ),
+        );
+    }
 }
 
 #[test]
