@@ -95,6 +95,9 @@ fn check(
 
 const NAME: &str = ports_file::FILE_NAME;
 
+/// What gives a person who has changed the file what it asks for.
+const TAKE_OVER: &str = "have what it asks for taken over: `portway down`, then `portway up`";
+
 fn judge(facts: &Facts<'_>) -> Vec<Finding> {
     let wrong = |message: String, repair: &str| {
         if facts.running {
@@ -108,6 +111,8 @@ fn judge(facts: &Facts<'_>) -> Vec<Finding> {
             let finding = error(Check::PortsFile, NAME, &broken.problem, &broken.hint);
             return vec![finding.at(broken.file.display().to_string())];
         }
+        // Nothing is to be written there.
+        Ok(None) if facts.keys.is_empty() => return Vec::new(),
         Ok(None) => {
             let message = if facts.running {
                 "is not there, although the services run".to_owned()
@@ -115,7 +120,7 @@ fn judge(facts: &Facts<'_>) -> Vec<Finding> {
                 "is not there yet: no port has been chosen".to_owned()
             };
             let finding = wrong(message, "have it written: `portway doctor --fix`");
-            return vec![finding.fixable(!facts.keys.is_empty())];
+            return vec![finding.fixable(true)];
         }
         Ok(Some(file)) => file,
     };
@@ -161,13 +166,16 @@ fn judge(facts: &Facts<'_>) -> Vec<Finding> {
     }
     // Writing the file anew while services run would take a person's wish out of it.
     if asked_for && facts.running {
-        for finding in &mut findings {
+        for finding in findings.iter_mut().filter(|finding| finding.fixable) {
             finding.fixable = false;
+            finding.repair = Some(TAKE_OVER.to_owned());
         }
     }
     if findings.is_empty() {
         let message = if facts.keys.is_empty() {
             "can be read"
+        } else if facts.leased.is_empty() {
+            "is there and agrees with itself"
         } else {
             "is there, true, and this checkout's"
         };
@@ -226,7 +234,7 @@ fn port(facts: &Facts<'_>, key: &str, value: &Value) -> (Option<Finding>, bool) 
                 Check::PortsFile,
                 NAME,
                 format!("asks for port {value} as `{key}`, and the service runs on {leased}"),
-                "take it over: `portway down`, then `portway up`",
+                TAKE_OVER,
             )
             .command("portway down && portway up --detach"),
         ),

@@ -103,10 +103,11 @@ fn what_a_person_asks_for_counts_from_the_next_start_and_is_never_overwritten() 
     let mut both = on(9001);
     both["api_url"] = json!("http://localhost:1");
     let findings = judged(both, running);
-    assert!(
-        findings.iter().all(|finding| !finding.fixable),
-        "{findings:#?}"
-    );
+    assert_eq!(findings.len(), 2, "{findings:#?}");
+    for finding in findings {
+        assert!(!finding.fixable, "{finding:#?}");
+        assert_eq!(finding.repair.as_deref(), Some(TAKE_OVER));
+    }
 }
 
 #[test]
@@ -154,4 +155,10 @@ fn a_file_that_is_not_there_matters_while_services_run() {
         "although",
         true,
     );
+    // Where nobody knows what there is, there is nothing to write.
+    let unknown = |facts: &mut Facts<'_>| {
+        facts.file = Ok(None);
+        facts.keys.clear();
+    };
+    assert_eq!(judged(json!({}), unknown), []);
 }
