@@ -6,6 +6,8 @@
 
 mod error;
 mod event;
+mod finding;
+mod health;
 mod log;
 mod plan;
 mod preference;
@@ -14,6 +16,8 @@ mod who;
 
 pub use error::{ErrorBody, ErrorCode, ErrorInfo};
 pub use event::{Event, Notice, NoticeLevel};
+pub use finding::{Check, Diagnosis, Finding, Fixed, Severity};
+pub use health::{HealthCheckKind, HealthReport, ServiceHealth};
 pub use log::{LogRecord, LogStream};
 pub use plan::{PortWish, ProjectPlan, ServicePlan, SkippedFile};
 pub use preference::{ExplainedPreference, Preference, PreferenceLayer, PreferenceSource};

@@ -12,6 +12,7 @@ pub mod checkout;
 pub mod detect;
 pub mod env_file;
 pub mod env_format;
+pub mod health;
 pub mod kind;
 pub mod manifest;
 pub mod nearest;
@@ -23,6 +24,7 @@ pub mod template;
 pub mod wiring;
 
 pub use checkout::Checkout;
+pub use health::HealthCheck;
 pub use manifest::{Invalid, Manifest};
 pub use plan::{Plan, PlannedPort, PlannedService};
 pub use ports_file::{PortsFile, PortsFileError};

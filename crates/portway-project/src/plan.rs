@@ -11,7 +11,7 @@ use toml::Spanned;
 use crate::checkout::file_name;
 use crate::kind::Kind;
 use crate::manifest::{
-    Condition, Invalid, Manifest, Owner, PortSpec, Problem, Service, SocketMode,
+    Condition, Invalid, Manifest, Owner, PortSpec, Problem, Ready, Service, SocketMode,
 };
 use crate::nearest::suggestion;
 use crate::preferences::Preferences;
@@ -44,7 +44,7 @@ pub struct PlannedService {
     pub fallback: bool,
     /// Whose process must listen.
     pub owner: Owner,
-    /// The rest, as it was written.
+    /// The rest, as it was written; a health path is its readiness path where `ready` says nothing.
     pub spec: Service,
 }
 
@@ -55,6 +55,18 @@ pub struct PlannedPort {
     pub name: Option<String>,
     /// The port to take and where to look otherwise.
     pub spec: PortSpec,
+}
+
+impl PlannedService {
+    /// The key in `.ports.json` of the port at `index` of [`PlannedService::ports`]: `api_port`
+    /// for the main one, `api_metrics_port` for one that is named `metrics`.
+    pub fn port_key(&self, index: usize) -> String {
+        let name = self.ports.get(index).and_then(|port| port.name.as_deref());
+        match name.filter(|_| index > 0) {
+            Some(name) => format!("{}_{}_port", key(&self.name), key(name)),
+            None => format!("{}_port", key(&self.name)),
+        }
+    }
 }
 
 impl Plan {
@@ -151,6 +163,7 @@ fn build(manifest: &Manifest, with: &[String], preferences: &Preferences) -> Res
     }
     check::cycles(manifest)?;
     check::forced_twice(&services)?;
+    check::health_keys(manifest)?;
     check::placeholders(manifest)?;
     let groups = groups(manifest, &takes_part)?;
     Ok(Plan {
@@ -207,6 +220,7 @@ fn service(
     let kind = spec.kind.unwrap_or_else(|| Kind::infer(name, command));
     let ports = ports(name, spec, || lone(kind))?;
     check::probes(name, spec, &ports)?;
+    check::health(name, spec, kind, &ports)?;
     if spec.socket == SocketMode::Fd && ports.len() != 1 {
         return Err(Problem::at(
             spec.command.span(),
@@ -220,7 +234,13 @@ fn service(
         after,
         fallback: spec.fallback.unwrap_or(kind == Kind::Frontend),
         owner: spec.owner.unwrap_or_else(|| implied_owner(command)),
-        spec: spec.clone(),
+        spec: Service {
+            ready: spec.ready.clone().or_else(|| {
+                let path = spec.health.as_ref()?;
+                Some(Ready::at_path(path.get_ref()))
+            }),
+            ..spec.clone()
+        },
     })
 }
 

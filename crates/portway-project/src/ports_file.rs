@@ -101,17 +101,24 @@ impl PortsFile {
                     })?;
                 ports.insert(key.to_owned(), port);
             }
-            let url_key = format!("{}_url", key.trim_end_matches("_port"));
-            if let Some(url) = self.content.get(&url_key)
-                && !url.as_str().is_some_and(is_local_url)
-            {
-                return Err(fail(
-                    format!("has `{url_key}` = {url}, which is not a local URL"),
-                    "delete the key; Portway writes it from the port",
-                ));
-            }
+            self.local_url(root, &url_key(key))?;
         }
         Ok(ports)
+    }
+
+    /// Whether what the file has under `key`, if anything, is a local URL.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn local_url(&self, root: &Path, key: &str) -> Result<(), PortsFileError> {
+        match self.content.get(key) {
+            Some(url) if !url.as_str().is_some_and(is_local_url) => Err(PortsFileError {
+                file: root.join(FILE_NAME),
+                problem: format!("has `{key}` = {url}, which is not a local URL"),
+                hint: "delete the key; Portway writes it from the port".into(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// The file's content after Portway has put `owned` into it, in its own order and before the
@@ -160,6 +167,11 @@ impl PortsFile {
             hint: format!("make `{}` writable", root.display()),
         })
     }
+}
+
+/// The key of the URL that goes with the key of a port: `backend_url` for `backend_port`.
+pub fn url_key(port_key: &str) -> String {
+    format!("{}_url", port_key.strip_suffix("_port").unwrap_or(port_key))
 }
 
 /// Whether a URL stays on this machine.

@@ -239,7 +239,8 @@ fn fill(plan: &Plan, ports: &AssignedPorts, own: &str, text: &str) -> String {
     filled.unwrap_or_else(|_| text.to_owned())
 }
 
-/// `NAME_port` of every service, then `NAME_url` of every service.
+/// `NAME_port` of every service, then `NAME_url` of every service, then `NAME_health_url` of those
+/// that name a path.
 fn ports_json(plan: &Plan, ports: &AssignedPorts) -> serde_json::Map<String, serde_json::Value> {
     let all = || {
         plan.services.values().flat_map(|service| {
@@ -249,7 +250,18 @@ fn ports_json(plan: &Plan, ports: &AssignedPorts) -> serde_json::Map<String, ser
     };
     let numbers = all().map(|(name, _, port)| (format!("{name}_port"), port.into()));
     let urls = all().map(|(name, kind, port)| (format!("{name}_url"), url(kind, port).into()));
-    numbers.chain(urls).collect()
+    let health = plan.services.values().filter_map(|service| {
+        let port = *ports.of(&service.name).first()?;
+        let path = service.spec.health.as_ref()?.get_ref();
+        let url = format!("{}{path}", url(service.kind, port));
+        Some((health_key(&service.name), url.into()))
+    });
+    numbers.chain(urls).chain(health).collect()
+}
+
+/// The key in `.ports.json` of a service's health URL.
+pub fn health_key(service: &str) -> String {
+    format!("{}_health_url", key(service))
 }
 
 #[cfg(test)]
@@ -297,6 +309,16 @@ mod tests {
         assert_eq!(
             json,
             r#"{"backend_port":9003,"frontend_port":5180,"backend_url":"http://localhost:9003","frontend_url":"http://localhost:5180"}"#
+        );
+    }
+
+    #[test]
+    fn a_health_path_adds_its_url_behind_all_others() {
+        let text = JOBI.replace("dir = \"backend\"", "health = \"/health?full\"");
+        let json = serde_json::to_string(&wire(&text, &[], &TWO).ports_json).unwrap();
+        assert_eq!(
+            json,
+            r#"{"backend_port":9003,"frontend_port":5180,"backend_url":"http://localhost:9003","frontend_url":"http://localhost:5180","backend_health_url":"http://localhost:9003/health?full"}"#
         );
     }
 

@@ -148,7 +148,7 @@ pub trait Registry {
     /// When the registry cannot be written.
     fn prune(&mut self) -> Result<Vec<(Instance, Vec<Lease>)>, RegistryError>;
 
-    /// What Portway last wrote into this instance's `.ports.json`.
+    /// What Portway last wrote into this instance's `.ports.json`, as it was recorded.
     ///
     /// # Errors
     /// When the registry cannot be read.
@@ -161,13 +161,16 @@ pub trait Registry {
     /// When the registry cannot be read.
     fn was_written(&mut self, content: &str) -> Result<bool, RegistryError>;
 
-    /// Remembers what is about to be written into this instance's `.ports.json`.
+    /// Remembers what is about to be written into this instance's `.ports.json`: `owned` for
+    /// [`Registry::last_written`], and `content`, the part by which a copy is known, for
+    /// [`Registry::was_written`].
     ///
     /// # Errors
     /// When the registry cannot be written.
     fn record_written(
         &mut self,
         instance: &str,
+        owned: &str,
         content: &str,
         now: Millis,
     ) -> Result<(), RegistryError>;

@@ -66,6 +66,13 @@ pub struct SqliteRegistry {
 }
 
 impl SqliteRegistry {
+    /// Whether there is a registry in `state`, be it one that cannot be used; nothing is made by
+    /// asking.
+    pub fn exists(state: &Path) -> bool {
+        let found = state.join("registry.db").symlink_metadata();
+        found.is_ok() || state.symlink_metadata().is_ok_and(|state| !state.is_dir())
+    }
+
     /// Opens the registry in `state`, making both when they are not there.
     ///
     /// # Errors
@@ -415,16 +422,17 @@ impl Registry for SqliteRegistry {
     fn record_written(
         &mut self,
         instance: &str,
+        owned: &str,
         content: &str,
         now: Millis,
     ) -> Result<(), RegistryError> {
-        if self.last_written(instance)?.as_deref() == Some(content) {
+        if self.last_written(instance)?.as_deref() == Some(owned) {
             return Ok(());
         }
         self.write(|transaction| {
             transaction.execute(
                 "UPDATE instances SET written = ?2 WHERE id = ?1",
-                params![instance, content],
+                params![instance, owned],
             )?;
             transaction.execute(
                 "INSERT INTO written (content, at) VALUES (?1, ?2)

@@ -28,7 +28,7 @@ pub mod keeper;
 pub mod logs;
 pub mod mark;
 mod platform;
-mod probe;
+pub mod probe;
 mod state;
 mod steward;
 mod supervisor;

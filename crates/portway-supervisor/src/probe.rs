@@ -1,33 +1,103 @@
-//! Readiness and liveness probes: one question each, answered by yes or by why not.
+//! Probes: one question to a port of this machine, and what it answers. Readiness, liveness, `health`
+//! and `doctor` all ask here.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http_body_util::Empty;
-use hyper::Request;
 use hyper::body::Bytes;
+use hyper::{HeaderMap, Method, Request};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 /// The longest that one readiness question may take; a server that hangs is asked again.
-pub(crate) const ONE_QUESTION: Duration = Duration::from_secs(5);
+pub const ONE_QUESTION: Duration = Duration::from_secs(5);
 
 /// What to ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Question {
-    /// Does this path answer with a status below 400?
-    Http { port: u16, path: String },
+pub enum Question {
+    /// What does this path answer?
+    Http {
+        /// The port.
+        port: u16,
+        /// The path, from `/` on.
+        path: String,
+    },
     /// Does the port accept a connection?
-    Tcp { port: u16 },
+    Tcp {
+        /// The port.
+        port: u16,
+    },
+    /// May a page of `origin` call this path with `method`? The question that a browser asks
+    /// before it does (CORS preflight).
+    Preflight {
+        /// The port.
+        port: u16,
+        /// The path, from `/` on.
+        path: String,
+        /// The page's origin, such as `http://localhost:5173`.
+        origin: String,
+        /// The method, such as `GET`.
+        method: String,
+    },
+}
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status, 100 to 999; `None` where only a connection was asked for.
+    pub status: Option<u16>,
+    /// From before the connection until the answer's head was there.
+    pub latency: Duration,
+    headers: HeaderMap,
+}
+
+impl Answer {
+    /// Whether it is a yes: a connection, or a status below 400.
+    pub fn is_yes(&self) -> bool {
+        self.status.is_none_or(|status| status < 400)
+    }
+
+    /// The value of a header, several of one name joined by commas; `None` where there is none.
+    pub fn header(&self, name: &str) -> Option<String> {
+        let values = self.headers.get_all(name).iter();
+        let values: Vec<String> = values
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+            .collect();
+        (!values.is_empty()).then(|| values.join(", "))
+    }
 }
 
 /// Asks once.
-pub(crate) async fn ask(question: &Question, limit: Duration) -> Result<(), String> {
+///
+/// # Errors
+/// When nothing comes back within `limit`, or something that is no answer: why, in words.
+pub async fn ask(question: &Question, limit: Duration) -> Result<Answer, String> {
+    let started = Instant::now();
     let answer = async {
-        match question {
-            Question::Tcp { port } => connect(*port).await.map(drop),
-            Question::Http { port, path } => http(*port, path).await,
-        }
+        let (status, headers) = match question {
+            Question::Tcp { port } => (connect(*port).await.map(|_| None)?, HeaderMap::new()),
+            Question::Http { port, path } => send(*port, Request::get(path)).await?,
+            Question::Preflight {
+                port,
+                path,
+                origin,
+                method,
+            } => {
+                let request = Request::builder()
+                    .method(Method::OPTIONS)
+                    .uri(path)
+                    .header("origin", origin)
+                    .header("access-control-request-method", method);
+                send(*port, request).await?
+            }
+        };
+        Ok(Answer {
+            status,
+            latency: started.elapsed(),
+            headers,
+        })
     };
     tokio::time::timeout(limit, answer)
         .await
@@ -43,19 +113,27 @@ async fn connect(port: u16) -> Result<TcpStream, String> {
     ] {
         match TcpStream::connect(SocketAddr::new(address, port)).await {
             Ok(stream) => return Ok(stream),
-            Err(error) => last = error.to_string(),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                last = format!("nobody listens on port {port}");
+            }
+            // No IPv6 here says nothing about who was asked over IPv4.
+            Err(error) if last.is_empty() => last = error.to_string(),
+            Err(_) => {}
         }
     }
     Err(last)
 }
 
-async fn http(port: u16, path: &str) -> Result<(), String> {
-    let words = |error: hyper::Error| error.to_string();
+async fn send(
+    port: u16,
+    request: hyper::http::request::Builder,
+) -> Result<(Option<u16>, HeaderMap), String> {
+    let words = |error: hyper::Error| format!("no HTTP answer: {error}");
     let stream = TokioIo::new(connect(port).await?);
     let (mut sender, connection) = hyper::client::conn::http1::handshake(stream)
         .await
         .map_err(words)?;
-    let request = Request::get(path)
+    let request = request
         .header("host", format!("localhost:{port}"))
         .header("user-agent", "portway")
         .header("connection", "close")
@@ -64,13 +142,8 @@ async fn http(port: u16, path: &str) -> Result<(), String> {
     let connection = tokio::spawn(connection);
     let response = sender.send_request(request).await.map_err(words);
     connection.abort();
-    let response = response?;
-    let status = response.status();
-    if status.as_u16() < 400 {
-        Ok(())
-    } else {
-        Err(format!("`{path}` answers {status}"))
-    }
+    let (head, _) = response?.into_parts();
+    Ok((Some(head.status.as_u16()), head.headers))
 }
 
 #[cfg(test)]
@@ -91,7 +164,7 @@ mod tests {
         port
     }
 
-    async fn get(answer: &'static str) -> Result<(), String> {
+    async fn get(answer: &'static str) -> Result<Answer, String> {
         let port = server(answer).await;
         let path = "/health".to_owned();
         ask(&Question::Http { port, path }, ONE_QUESTION).await
@@ -99,22 +172,45 @@ mod tests {
 
     #[tokio::test]
     async fn a_status_below_400_is_yes() {
-        assert!(
-            get("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
-                .await
-                .is_ok()
-        );
-        assert!(
-            get("HTTP/1.1 302 Found\r\ncontent-length: 0\r\n\r\n")
-                .await
-                .is_ok()
-        );
-        let error = get("HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n")
-            .await
-            .unwrap_err();
-        assert!(error.contains("503"), "{error}");
+        for (answer, status, yes) in [
+            ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", 200, true),
+            ("HTTP/1.1 302 Found\r\ncontent-length: 0\r\n\r\n", 302, true),
+            ("HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n", 503, false),
+        ] {
+            let answer = get(answer).await.unwrap();
+            assert_eq!((answer.status, answer.is_yes()), (Some(status), yes));
+        }
         assert!(get("nonsense\r\n\r\n").await.is_err());
         assert!(get("").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_preflight_is_asked_as_a_browser_does() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut bytes = [0; 1024];
+            let count = stream.read(&mut bytes).await.unwrap();
+            let answer = "HTTP/1.1 204 X\r\nAllow: A\r\nallow: B\r\n\r\n";
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            String::from_utf8_lossy(&bytes[..count]).to_lowercase()
+        });
+        let question = Question::Preflight {
+            port,
+            path: "/api".into(),
+            origin: "http://localhost:5173".into(),
+            method: "GET".into(),
+        };
+        let answer = ask(&question, ONE_QUESTION).await.unwrap();
+        assert_eq!(answer.header("allow").as_deref(), Some("A, B"));
+        assert_eq!(answer.header("vary"), None);
+        let asked = server.await.unwrap();
+        assert!(asked.starts_with("options /api http/1.1\r\n"), "{asked}");
+        assert!(
+            asked.contains("\r\norigin: http://localhost:5173\r\n"),
+            "{asked}"
+        );
     }
 
     #[tokio::test]
@@ -127,6 +223,7 @@ mod tests {
         assert!(error.contains("no answer within"), "{error}");
         assert!(ask(&Question::Tcp { port }, ONE_QUESTION).await.is_ok());
         drop(listener);
-        assert!(ask(&Question::Tcp { port }, ONE_QUESTION).await.is_err());
+        let error = ask(&Question::Tcp { port }, ONE_QUESTION).await;
+        assert_eq!(error, Err(format!("nobody listens on port {port}")));
     }
 }

@@ -8,8 +8,8 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cli::{
-    config, detect, down, env, exec, forget, free, init, leases, logs, one, plan, prune, ps,
-    restart, wait, who,
+    config, detect, doctor, down, env, exec, forget, free, health, init, leases, logs, one, plan,
+    prune, ps, restart, wait, who,
 };
 use crate::error::CommandError;
 use crate::preferences;
@@ -30,6 +30,7 @@ Examples:
   portway ps                    all instances of this machine
   eval \"$(portway env)\"         the URLs and ports of this checkout in a shell
   portway exec -- npm test      run a command with them
+  portway doctor                why services do not communicate
   portway who 9000              who has a port; `portway free 9000` ends it safely
 
 Exit codes: 0 done, 1 failed, 2 usage or manifest, 3 a program is missing, 4 port taken or range
@@ -90,6 +91,10 @@ pub(crate) enum Verb {
     Plan(plan::PlanArgs),
     /// Show and change preferences
     Config(config::Config),
+    /// Find out why services do not communicate
+    Doctor(doctor::Doctor),
+    /// Ask services whether they are well
+    Health(health::Health),
     /// Write what was found as `portway.toml`
     Init(init::Init),
     /// Print the JSON schema of `portway.toml`
@@ -167,6 +172,14 @@ pub(crate) fn span(text: &str) -> Result<Duration, String> {
         .ok()
         .and_then(|duration| Duration::try_from(duration).ok())
         .ok_or_else(|| "write it as `30s`, `10m` or `2h`".to_owned())
+}
+
+/// A span of time that is not zero.
+pub(crate) fn positive_span(text: &str) -> Result<Duration, String> {
+    match span(text)? {
+        Duration::ZERO => Err("it must be longer than nothing, such as `2s`".to_owned()),
+        span => Ok(span),
+    }
 }
 
 impl Up {

@@ -7,11 +7,13 @@
 mod allocation;
 mod args;
 mod cli;
+mod doctor;
 mod ending;
 mod error;
 mod follow;
 mod home;
 mod inspect;
+mod look;
 mod preferences;
 mod project;
 mod steward;

@@ -160,28 +160,12 @@ impl Project {
     pub(crate) fn closure(&self, names: &[String]) -> Result<Vec<String>, CommandError> {
         self.plan
             .closure(names)
-            .map_err(|(name, help)| self.unknown(&name, help))
+            .map_err(|(name, help)| unknown(&self.plan, &name, help))
     }
 
     /// Refuses a name that is no service of the plan.
     pub(crate) fn known(&self, name: &str) -> Result<(), CommandError> {
-        if self.plan.services.contains_key(name) {
-            return Ok(());
-        }
-        let known = self.plan.services.keys().map(String::as_str);
-        Err(self.unknown(name, suggestion(name, known)))
-    }
-
-    fn unknown(&self, name: &str, help: String) -> CommandError {
-        let message = format!("there is no service `{name}`");
-        let error = CommandError::new(ErrorCode::UnknownService, message);
-        if self.plan.absent.iter().any(|absent| absent == name) {
-            error.hint(format!(
-                "it is optional and does not take part here; `portway up --with {name}` lets it"
-            ))
-        } else {
-            error.hint(help)
-        }
+        known(&self.plan, name)
     }
 
     /// Reads the `env_file`s of every service.
@@ -207,6 +191,27 @@ impl Project {
             files.insert(service.name.clone(), variables);
         }
         Ok(files)
+    }
+}
+
+/// Refuses a name that is no service of `plan`.
+pub(crate) fn known(plan: &Plan, name: &str) -> Result<(), CommandError> {
+    if plan.services.contains_key(name) {
+        return Ok(());
+    }
+    let known = plan.services.keys().map(String::as_str);
+    Err(unknown(plan, name, suggestion(name, known)))
+}
+
+fn unknown(plan: &Plan, name: &str, help: String) -> CommandError {
+    let message = format!("there is no service `{name}`");
+    let error = CommandError::new(ErrorCode::UnknownService, message);
+    if plan.absent.iter().any(|absent| absent == name) {
+        error.hint(format!(
+            "it is optional and does not take part here; `portway up --with {name}` lets it"
+        ))
+    } else {
+        error.hint(help)
     }
 }
 

@@ -95,6 +95,10 @@ pub struct Service {
     pub after: After,
     /// When it counts as ready; without it, when its port listens.
     pub ready: Option<Ready>,
+    /// The path of its main port that tells whether it is well. It stands in `.ports.json` as
+    /// `NAME_health_url`, and without `ready` it tells that the service is ready as well.
+    #[schemars(with = "Option<String>")]
+    pub health: Option<Text>,
     /// A probe that goes on while it runs.
     pub liveness: Option<Liveness>,
     /// Whether to start it again when it has ended by itself.
@@ -146,6 +150,18 @@ pub struct Ready {
 }
 
 impl Ready {
+    /// Ready when a path of the main port answers.
+    pub(crate) fn at_path(path: &str) -> Self {
+        Self {
+            http: Some(path.to_owned()),
+            tcp: None,
+            exec: None,
+            log: None,
+            port: None,
+            timeout: Self::default_timeout(),
+        }
+    }
+
     fn default_timeout() -> Span {
         Span::seconds(60)
     }

@@ -127,6 +127,76 @@ pub(super) fn probes(name: &str, spec: &Service, ports: &[PlannedPort]) -> Resul
     Ok(())
 }
 
+/// A health path is asked of the main port, in HTTP.
+pub(super) fn health(
+    name: &str,
+    spec: &Service,
+    kind: Kind,
+    ports: &[PlannedPort],
+) -> Result<(), Problem> {
+    let Some(path) = &spec.health else {
+        return Ok(());
+    };
+    let fail = |message: String| Problem::at(path.span(), message);
+    let text = path.get_ref();
+    if !text.starts_with('/') {
+        return Err(
+            fail(format!("the health path `{text}` has no `/` in front"))
+                .help("write it as in `health = \"/health\"`; host and port are Portway's"),
+        );
+    }
+    if let Some(wrong) = text.chars().find(|c| !c.is_ascii_graphic() || *c == '#') {
+        return Err(fail(format!(
+            "the health path `{}` has {wrong:?} in it",
+            text.escape_debug()
+        ))
+        .help("write such characters as `%20`"));
+    }
+    if !kind.is_http() {
+        return Err(fail(format!(
+            "`{name}` has a health path, and a service of the kind `{}` speaks no HTTP",
+            kind.word()
+        ))
+        .help("leave it out, or say `kind = \"http\"` if it does"));
+    }
+    if ports.is_empty() {
+        return Err(fail(format!(
+            "`{name}` has a health path and no port to ask it on"
+        ))
+        .help("give it one: `port = \"9100-9199\"`"));
+    }
+    Ok(())
+}
+
+/// `NAME_health_url` must not be the URL of another service or port.
+pub(super) fn health_keys(manifest: &Manifest) -> Result<(), Problem> {
+    for (name, spec) in &manifest.services {
+        let Some(path) = &spec.health else {
+            continue;
+        };
+        let own = format!("{}_health", key(name));
+        let same = manifest.services.iter().find_map(|(other, service)| {
+            let main = service.ports.get_index_of("http").unwrap_or(0);
+            let named = service.ports.keys().enumerate();
+            let mut named = named.filter(|(index, _)| *index != main);
+            let of_port = |port: &str| format!("{}_{}", key(other), key(port));
+            if key(other) == own {
+                return Some(format!("the service `{other}`"));
+            }
+            let (_, port) = named.find(|(_, port)| of_port(port) == own)?;
+            Some(format!("the port `{port}` of `{other}`"))
+        });
+        if let Some(other) = same {
+            return Err(Problem::at(
+                path.span(),
+                format!("`{own}_url` would be the health path of `{name}` and {other}"),
+            )
+            .help("rename one of them, or leave `health` out"));
+        }
+    }
+    Ok(())
+}
+
 /// Refuses a circle of services that wait for each other, and draws it.
 pub(super) fn cycles(manifest: &Manifest) -> Result<(), Problem> {
     let mut done: IndexSet<&str> = IndexSet::new();

@@ -153,3 +153,58 @@ fn what_does_not_fit_together_is_said_with_its_place() {
         assert!(error.contains(words), "{text}\n{error}");
     }
 }
+
+#[test]
+fn a_health_path_is_the_readiness_path_where_ready_says_nothing() {
+    let ready = |body: &str| {
+        let plan = plan(&format!(
+            "[services.api]\ncommand = 'x'\nport = 8000\n{body}"
+        ));
+        plan.services["api"].spec.ready.clone()
+    };
+    assert_eq!(ready(""), None);
+    let path = ready("health = '/health'").unwrap().http;
+    assert_eq!(path.as_deref(), Some("/health"));
+    let both = ready("health = '/health'\nready = { tcp = true }").unwrap();
+    assert_eq!((both.http, both.tcp), (None, Some(true)));
+}
+
+#[test]
+fn a_health_path_that_cannot_be_is_refused_with_its_place() {
+    for (body, words) in [
+        (
+            "port = 8000\nhealth = 'health'",
+            "4:10 the health path `health` has no `/` in front (write it as in `health = \"/health\"`",
+        ),
+        (
+            "port = 8000\nhealth = ''",
+            "4:10 the health path `` has no `/`",
+        ),
+        (
+            "port = 8000\nhealth = '/a b'",
+            "4:10 the health path `/a b` has ' ' in it",
+        ),
+        ("port = 8000\nhealth = '/a#b'", "has '#' in it"),
+        (
+            "kind = 'redis'\nport = 8000\nhealth = '/'",
+            "a service of the kind `redis` speaks no HTTP",
+        ),
+        (
+            "health = '/'",
+            "`api` has a health path and no port to ask it on",
+        ),
+        (
+            "port = 8000\nhealth = '/'\n[services.api-health]\ncommand = 'x'",
+            "`api_health_url` would be the health path of `api` and the service `api-health`",
+        ),
+        (
+            "ports = { http = 8000, health = 8100 }\nhealth = '/'",
+            "the health path of `api` and the port `health` of `api`",
+        ),
+    ] {
+        let error = error(&format!("[services.api]\ncommand = 'x'\n{body}"));
+        assert!(error.contains(words), "{body}\n{error}");
+    }
+    // The main port has no name of its own there.
+    plan("[services.api]\ncommand = 'x'\nports = { health = 8000 }\nhealth = '/'");
+}

@@ -155,11 +155,14 @@ fn what_was_written_is_known_again_on_the_whole_machine() {
     let mut world = World::new();
     world.enroll("a", "a");
     assert_eq!(world.registry.last_written("a").unwrap(), None);
-    world.registry.record_written("a", "{1}", 1).unwrap();
-    world.registry.record_written("a", "{2}", 2).unwrap();
+    world.registry.record_written("a", "{1}", "{1}", 1).unwrap();
+    world
+        .registry
+        .record_written("a", "{2, health}", "{2}", 2)
+        .unwrap();
     assert_eq!(
         world.registry.last_written("a").unwrap().as_deref(),
-        Some("{2}")
+        Some("{2, health}")
     );
     assert!(world.registry.was_written("{1}").unwrap());
     assert!(!world.registry.was_written("{3}").unwrap());

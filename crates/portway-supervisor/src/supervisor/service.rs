@@ -274,11 +274,16 @@ async fn read_lines(mut input: impl AsyncRead + Unpin, mut line: impl FnMut(Stri
 /// Asks a readiness question until the answer is yes.
 pub(super) async fn until_ready(question: Question, reporter: Reporter) {
     let mut pause = Duration::from_millis(20);
-    while probe::ask(&question, probe::ONE_QUESTION).await.is_err() {
+    while !is_yes(&question, probe::ONE_QUESTION).await {
         sleep(pause).await;
         pause = (pause * 2).min(Duration::from_millis(500));
     }
     reporter.send(Report::ProbeSucceeded);
+}
+
+async fn is_yes(question: &Question, limit: Duration) -> bool {
+    let answer = probe::ask(question, limit).await;
+    answer.is_ok_and(|answer| answer.is_yes())
 }
 
 /// Runs a readiness command until it succeeds.
@@ -362,7 +367,7 @@ pub(super) async fn watch_liveness(
         sleep(liveness.interval.0).await;
         let alive = match (&question, &exec) {
             (_, Some(exec)) => exec.run(liveness.timeout.0).await,
-            (Some(question), None) => probe::ask(question, liveness.timeout.0).await.is_ok(),
+            (Some(question), None) => is_yes(question, liveness.timeout.0).await,
             (None, None) => return,
         };
         failures = if alive { 0 } else { failures + 1 };

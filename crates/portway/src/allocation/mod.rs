@@ -138,6 +138,14 @@ pub(crate) fn current_or_new(
     }
 }
 
+/// Writes `.ports.json` anew: with the present ports if the instance runs, otherwise as choosing
+/// them does.
+pub(crate) fn rewrite(project: &mut Project) -> Result<(), CommandError> {
+    let allocation = current_or_new(project, &Choice::default(), Keep::No)?;
+    let file = PortsFile::read(&project.checkout.root)?;
+    record::write_ports_file(project, file.unwrap_or_default(), &allocation.wiring)
+}
+
 /// Another port for one that was lost: held, leased and written down like the first ones.
 pub(crate) fn replace(
     project: &mut Project,

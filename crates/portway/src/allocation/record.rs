@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 
 use indexmap::IndexMap;
-use portway_project::{PortsFile, Wiring, ports_file};
+use portway_project::{PortsFile, Wiring, ports_file, wiring};
 use portway_registry::Registry;
 use serde_json::{Map, Value};
 
@@ -23,7 +23,14 @@ pub(super) fn write_ports_file(
         .iter()
         .filter_map(|(_, json)| owned.get_key_value(json))
         .collect();
+    // A copy of the file is known by its ports. That a health URL was Portway's is remembered by
+    // name, for a person may have a key of that name where the manifest names no path.
     let content = serde_json::to_string(&ports).unwrap_or_default();
+    let services = project.plan.services.keys();
+    let health = services.filter_map(|service| owned.get_key_value(&wiring::health_key(service)));
+    let remembered: IndexMap<&String, &Value> =
+        ports.iter().map(|(&k, &v)| (k, v)).chain(health).collect();
+    let remembered = serde_json::to_string(&remembered).unwrap_or_default();
     let id = project.instance.id.clone();
     let previous: Map<String, Value> = project
         .registry
@@ -31,15 +38,18 @@ pub(super) fn write_ports_file(
         .and_then(|text| serde_json::from_str::<Map<String, Value>>(&text).ok())
         .unwrap_or_default()
         .into_iter()
-        .flat_map(|(key, port)| {
-            let url = format!("{}_url", key.trim_end_matches("_port"));
-            [(key, port), (url, Value::Null)]
+        .flat_map(|(key, value)| {
+            let url = value.is_u64().then(|| ports_file::url_key(&key));
+            let url = url.map(|url| (url, Value::Null));
+            std::iter::once((key, value)).chain(url)
         })
         .collect();
     // First remembered, then written: a file that the registry does not know would count as a
     // person's.
     let now = portway_supervisor::now();
-    project.registry.record_written(&id, &content, now)?;
+    project
+        .registry
+        .record_written(&id, &remembered, &content, now)?;
     file.merged(owned, &previous)
         .write(&project.checkout.root)?;
     ignore_ports_file(project);

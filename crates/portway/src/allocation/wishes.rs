@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use indexmap::IndexMap;
 use portway_api::ErrorCode;
-use portway_project::PortsFile;
-use portway_project::plan::key;
+use portway_project::{PortsFile, wiring};
 use portway_registry::{Lease, Registry};
+use serde_json::{Map, Value};
 
 use crate::args::Choice;
 use crate::error::CommandError;
@@ -20,12 +20,7 @@ pub(super) fn port_keys(project: &Project) -> Vec<(PortKey, String)> {
     for service in project.plan.services.values() {
         for (index, port) in service.ports.iter().enumerate() {
             let name = port.name.clone().unwrap_or_default();
-            let part = match &port.name {
-                Some(name) if index > 0 => format!("_{}", key(name)),
-                _ => String::new(),
-            };
-            let json = format!("{}{part}_port", key(&service.name));
-            keys.push(((service.name.clone(), name), json));
+            keys.push(((service.name.clone(), name), service.port_key(index)));
         }
     }
     keys
@@ -48,11 +43,19 @@ pub(super) fn wishes(
         let root = &project.checkout.root;
         let ports = file.ports(root, keys.iter().map(|(_, json)| json.as_str()))?;
         let id = &project.instance.id;
+        for service in project.plan.services.values() {
+            if service.spec.health.is_some() {
+                file.local_url(root, &wiring::health_key(&service.name))?;
+            }
+        }
         let last: IndexMap<String, u16> = project
             .registry
             .last_written(id)?
-            .and_then(|text| serde_json::from_str(&text).ok())
-            .unwrap_or_default();
+            .and_then(|text| serde_json::from_str::<Map<String, Value>>(&text).ok())
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, u16::try_from(value.as_u64()?).ok()?)))
+            .collect();
         let leases = project.registry.leases(id)?;
         let content = serde_json::to_string(&ports).unwrap_or_default();
         let by_portway = ports != last && project.registry.was_written(&content)?;

@@ -2,11 +2,13 @@
 
 pub(crate) mod config;
 pub(crate) mod detect;
+pub(crate) mod doctor;
 pub(crate) mod down;
 pub(crate) mod env;
 pub(crate) mod exec;
 pub(crate) mod forget;
 pub(crate) mod free;
+pub(crate) mod health;
 pub(crate) mod init;
 pub(crate) mod leases;
 pub(crate) mod logs;
@@ -47,6 +49,8 @@ pub(crate) fn run(cli: Cli) -> Result<u8, CommandError> {
         Verb::Url(args) => one::url(directory, &args),
         Verb::Config(args) => config::run(directory, &args, cli.colour.as_deref()),
         Verb::Plan(args) => plan::run(directory, &args),
+        Verb::Doctor(args) => doctor::run(directory, &args),
+        Verb::Health(args) => health::run(directory, &args),
         Verb::Init(args) => init::run(directory, &args),
         Verb::Schema => {
             ui::out(&Manifest::json_schema());

@@ -3,15 +3,14 @@
 use std::time::Duration;
 
 use clap::Args;
-use portway_api::{Leftover, Pruned};
-use portway_ports::{Process, Tree, descendants};
+use portway_api::Pruned;
+use portway_ports::{Tree, descendants};
 use portway_registry::{Liveness, Registry, SqliteRegistry};
-use portway_supervisor::mark::{self, Mark};
 
 use super::leases::entry;
-use crate::ending::{self, Asker};
+use crate::ending;
 use crate::error::CommandError;
-use crate::inspect::{self, Known};
+use crate::inspect;
 use crate::{home, ui};
 
 /// How long a leftover may take to end before it is killed.
@@ -39,7 +38,7 @@ pub(crate) struct Prune {
 pub(crate) fn run(args: &Prune) -> Result<u8, CommandError> {
     let mut registry = SqliteRegistry::open(&home::state_dir()?)?;
     // Looked for first: whose they are is known as long as the registry knows the instances.
-    let left = leftovers(&mut registry)?;
+    let left = inspect::leftovers()?;
     let gone = if args.dry_run {
         let all = registry.instances()?.into_iter();
         all.filter(|(.., liveness)| *liveness == Liveness::Gone)
@@ -83,34 +82,4 @@ pub(crate) fn run(args: &Prune) -> Result<u8, CommandError> {
         ui::json(&pruned);
     }
     Ok(0)
-}
-
-/// The processes that were started for a service of an instance that does not run.
-fn leftovers(registry: &mut SqliteRegistry) -> Result<Vec<(Process, Leftover)>, CommandError> {
-    let known = Known::read();
-    let asker = Asker::this();
-    let mut left = Vec::new();
-    for pid in portway_ports::pids() {
-        let Some(mark) = Mark::of(pid) else {
-            continue;
-        };
-        // What another registry's instances have started is none of this one's business.
-        let own = mark.dir == registry.instance_dir(mark.id());
-        if !own || mark::is_kept(pid) || registry.is_supervised(mark.id())? {
-            continue;
-        }
-        let process = Process::read(pid).filter(|process| asker.may_end(process).is_ok());
-        if let Some(process) = process {
-            let leftover = Leftover {
-                process: inspect::info(&process),
-                instance: known
-                    .service(mark.id(), &mark.service)
-                    .map(|owner| owner.instance),
-                id: mark.id().to_owned(),
-                service: mark.service,
-            };
-            left.push((process, leftover));
-        }
-    }
-    Ok(left)
 }

@@ -2,6 +2,7 @@
 //! knows. Nothing is changed here.
 
 mod container;
+mod leftover;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +18,7 @@ use crate::error::CommandError;
 use crate::home;
 
 use container::published;
+pub(crate) use leftover::leftovers;
 
 /// What the registry knew when it was asked.
 #[derive(Default)]
@@ -42,6 +44,14 @@ impl Known {
                 instances: Vec::new(),
                 trouble: Some(trouble),
             },
+        }
+    }
+
+    /// What the registry was found to know.
+    pub(crate) fn of(instances: Vec<(Instance, Vec<Lease>, Liveness)>) -> Self {
+        Self {
+            instances,
+            trouble: None,
         }
     }
 

@@ -3,6 +3,8 @@
 //! Colour and animation only in a terminal, and not under `CI` or `NO_COLOR`, unless the user prefers
 //! otherwise; everything reads as well without. A reader that goes away (`portway ps | head`) is no error.
 
+mod doctor;
+mod health;
 mod leases;
 mod logs;
 mod plan;
@@ -21,6 +23,8 @@ use anstyle::{AnsiColor, Style};
 
 use crate::error::CommandError;
 
+pub(crate) use doctor::diagnosis;
+pub(crate) use health::{health, health_again};
 pub(crate) use leases::{leases, pruned};
 pub(crate) use logs::LogPrinter;
 pub(crate) use plan::{found, project_plan};
@@ -101,6 +105,13 @@ pub(crate) fn out(text: &str) -> bool {
 /// Prints a value as JSON.
 pub(crate) fn json(value: &impl serde::Serialize) -> bool {
     let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+    text.push('\n');
+    out(&text)
+}
+
+/// Prints a value as JSON on one line, as one of several.
+pub(crate) fn json_line(value: &impl serde::Serialize) -> bool {
+    let mut text = serde_json::to_string(value).unwrap_or_default();
     text.push('\n');
     out(&text)
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::sandbox::{Ran, Sandbox, get, two};
 
 /// Everything in a directory: each entry's kind, size and beginning.
-fn snapshot(dir: &Path) -> BTreeMap<PathBuf, (String, Vec<u8>)> {
+pub fn snapshot(dir: &Path) -> BTreeMap<PathBuf, (String, Vec<u8>)> {
     use std::io::Read;
     let mut all = BTreeMap::new();
     let mut next = vec![dir.to_owned()];

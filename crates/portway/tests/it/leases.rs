@@ -84,7 +84,7 @@ fn leases_of_vanished_directories_are_dropped() {
 
 /// A sandbox whose supervisor and keeper were killed in the same instant: the one case in which
 /// something stays.
-fn with_leftover() -> Sandbox {
+pub fn with_leftover() -> Sandbox {
     let sandbox = Sandbox::new().manifest(
         "[project]\nname = \"jobi\"\n[services.backend]\n\
          command = \"%service serve {port} --grandchild setsid\"\nport = \"%0-%9\"",

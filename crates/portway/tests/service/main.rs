@@ -13,7 +13,8 @@
 //! `--grandchild plain|setsid|ignore|daemon` (start one before anything else), `--print TEXT`,
 //! `--flood BYTES` (print so much), `--rebind` (a request to `/rebind` closes the socket and binds
 //! it anew), `--unhealthy-file FILE` (answer 500 on `/health` while it exists), `--worker` (start a
-//! process that has the listening socket open as well).
+//! process that has the listening socket open as well), `--cors` (let in the pages of the origins in
+//! `CORS_ORIGINS`).
 //!
 //! Paths: `/` answers the pid, `/env/NAME` a variable, `/exit/CODE` ends the process, `/health`.
 
@@ -54,6 +55,7 @@ struct Options {
     flood: usize,
     rebind: bool,
     worker: bool,
+    cors: bool,
     unhealthy_file: Option<PathBuf>,
 }
 
@@ -115,6 +117,7 @@ fn read(arguments: &mut impl Iterator<Item = String>) -> Options {
             "--flood" => options.flood = value().parse().unwrap(),
             "--rebind" => options.rebind = true,
             "--worker" => options.worker = true,
+            "--cors" => options.cors = true,
             "--unhealthy-file" => options.unhealthy_file = Some(value().into()),
             port => options.ports.push(port.parse().expect("a port")),
         }
@@ -216,13 +219,27 @@ fn answer(mut stream: TcpStream, options: &Options) -> Option<bool> {
         Some(name) => env::var(name).unwrap_or_default(),
         None => process::id().to_string(),
     };
-    let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n", body.len());
+    let cors = cors(&request, options).unwrap_or_default();
+    let length = body.len();
+    let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n{cors}");
     let _ = write!(stream, "{head}connection: close\r\n\r\n{body}");
     if let Some(code) = path.strip_prefix("/exit/") {
         drop(stream);
         process::exit(code.parse().ok()?);
     }
     Some(options.rebind && path == "/rebind")
+}
+
+/// The headers for a browser that asks whether a page may call, as the usual middlewares write them.
+fn cors(request: &str, options: &Options) -> Option<String> {
+    let (_, origin) = request.split_once("\r\norigin: ")?;
+    let (origin, _) = origin.split_once("\r\n").filter(|_| options.cors)?;
+    let allowed = env::var("CORS_ORIGINS").unwrap_or_default();
+    let mut headers = "access-control-allow-methods: GET\r\n".to_owned();
+    if allowed.split(',').any(|one| one == origin || one == "*") {
+        headers.push_str(&format!("access-control-allow-origin: {origin}\r\n"));
+    }
+    Some(headers)
 }
 
 /// Takes the first of the ports that can be had, with SO_REUSEADDR, and keeps it.

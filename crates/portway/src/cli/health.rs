@@ -1,0 +1,184 @@
+//! `portway health`: asks services whether they are well.
+
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Args;
+use portway_api::{ErrorCode, HealthCheckKind, HealthReport, ServiceHealth};
+use portway_project::{HealthCheck, PortsFile, wiring};
+use portway_supervisor::probe::{self, Question};
+use tokio::time::{Instant, sleep_until};
+
+use crate::args::positive_span;
+use crate::error::CommandError;
+use crate::follow::runtime;
+use crate::project::{describe, known};
+use crate::{home, look, ui};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  portway health                     every service that has a port
+  portway health backend             one of them
+  portway health --watch             again and again, until Ctrl-C
+  portway health --watch --json      one line of JSON for each round
+Asked is `health` of `portway.toml`, else the path of `ready`, else `/`; a service that speaks no
+HTTP has to accept a connection. Exits with 1 when one that was asked is not well.")]
+pub(crate) struct Health {
+    /// Services; all that have a port where none is named
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+    /// Ask again and again
+    #[arg(short, long)]
+    pub(crate) watch: bool,
+    /// From one round to the next
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = positive_span, requires = "watch")]
+    pub(crate) interval: Duration,
+    /// How long an answer may take
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = positive_span)]
+    pub(crate) timeout: Duration,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+pub(crate) fn run(directory: Option<&Path>, args: &Health) -> Result<u8, CommandError> {
+    let mut checks = checks(directory, args)?;
+    runtime()?.block_on(async {
+        loop {
+            let next = Instant::now() + args.interval;
+            let report = round(&checks, args.timeout).await;
+            let code = u8::from(!report.healthy);
+            if !args.watch {
+                if args.json {
+                    ui::json(&report);
+                } else {
+                    ui::health(&report);
+                }
+                return Ok(code);
+            }
+            let read = if args.json {
+                ui::json_line(&report)
+            } else {
+                ui::health_again(&report)
+            };
+            if !read {
+                return Ok(code);
+            }
+            sleep_until(next).await;
+            // A service may have been moved meanwhile; what cannot be read now was right before.
+            if let Ok(fresh) = self::checks(directory, args) {
+                checks = fresh;
+            }
+        }
+    })
+}
+
+/// What there is to ask, by service. Nothing is chosen: a service that nobody has started yet is
+/// asked where it would be.
+fn checks(
+    directory: Option<&Path>,
+    args: &Health,
+) -> Result<Vec<(String, HealthCheck)>, CommandError> {
+    let described = describe(&home::directory(directory)?)?;
+    let checkout = look::checkout(&described)?;
+    let entries = look::entries()?;
+    let entry = entries.iter().find(|(one, ..)| one.id == checkout.id);
+    let plan = look::plan(&described, entry)?;
+    for name in &args.services {
+        known(&plan, name)?;
+    }
+    let file = PortsFile::read(&checkout.root)?;
+    if let Some(file) = &file {
+        let keys = plan.services.values().flat_map(|service| {
+            let ports = 0..service.ports.len();
+            ports.map(|index| service.port_key(index))
+        });
+        let keys: Vec<String> = keys.collect();
+        file.ports(&checkout.root, keys.iter().map(String::as_str))?;
+        for service in plan
+            .services
+            .values()
+            .filter(|one| one.spec.health.is_some())
+        {
+            file.local_url(&checkout.root, &wiring::health_key(&service.name))?;
+        }
+    }
+    let ports = look::ports(&plan, file.as_ref(), entry);
+    let mut checks = Vec::new();
+    for (name, service) in &plan.services {
+        let named = args.services.contains(name);
+        if !named && !args.services.is_empty() {
+            continue;
+        }
+        match HealthCheck::of(service, &ports) {
+            Some(check) => checks.push((name.clone(), check)),
+            None if named => {
+                let message = format!("`{name}` has no port to ask");
+                return Err(CommandError::new(ErrorCode::Usage, message).hint(format!(
+                    "give it one: `port = \"9100-9199\"` in `[services.{name}]`"
+                )));
+            }
+            None => {}
+        }
+    }
+    Ok(checks)
+}
+
+/// Asks all at once.
+async fn round(checks: &[(String, HealthCheck)], limit: Duration) -> HealthReport {
+    let at = portway_supervisor::now();
+    let asked: Vec<_> = checks
+        .iter()
+        .map(|(_, check)| {
+            let port = check.port;
+            let question = match &check.path {
+                Some(path) => Question::Http {
+                    port,
+                    path: path.clone(),
+                },
+                None => Question::Tcp { port },
+            };
+            tokio::spawn(async move { probe::ask(&question, limit).await })
+        })
+        .collect();
+    let mut services = Vec::new();
+    for ((service, check), answer) in checks.iter().zip(asked) {
+        let answer = answer.await.unwrap_or_else(|error| Err(error.to_string()));
+        services.push(judge(service, check, answer));
+    }
+    HealthReport {
+        at,
+        healthy: services.iter().all(|service| service.healthy),
+        services,
+    }
+}
+
+fn judge(
+    service: &str,
+    check: &HealthCheck,
+    answer: Result<probe::Answer, String>,
+) -> ServiceHealth {
+    let answered = answer.as_ref().ok();
+    let healthy = answered.is_some_and(probe::Answer::is_yes);
+    let status = answered.and_then(|answer| answer.status);
+    ServiceHealth {
+        service: service.to_owned(),
+        check: if check.path.is_some() {
+            HealthCheckKind::Http
+        } else {
+            HealthCheckKind::Tcp
+        },
+        url: check.url.clone(),
+        port: check.port,
+        healthy,
+        status,
+        // To the microsecond: what lies below is noise.
+        latency_ms: answered.map(|answer| answer.latency.as_micros() as f64 / 1000.0),
+        problem: match (&answer, status) {
+            (Err(why), _) => Some(why.clone()),
+            (Ok(_), Some(status)) if !healthy => Some(format!("it answers {status}")),
+            _ => None,
+        },
+    }
+}

@@ -1,0 +1,289 @@
+//! Whether each service listens on the port that is named for it, and nobody else does.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use portway_api::{Check, Finding, InstanceStatus, ServiceState, ServiceStatus};
+use portway_ports::{Families, Holder};
+use portway_project::PlannedService;
+use portway_project::manifest::Owner;
+use portway_supervisor::mark::Mark;
+
+use super::note::{Further, error, fine, warning};
+use super::scene::Scene;
+use crate::inspect::Known;
+
+/// One port of a service, and who is there.
+#[derive(Clone, Debug)]
+pub(super) struct Seat {
+    /// The service.
+    pub(super) service: String,
+    /// The port.
+    pub(super) port: u16,
+    /// What is to be expected of the service.
+    pub(super) expected: Expected,
+    /// Who listens.
+    pub(super) sitters: Vec<Sitter>,
+    /// Where a connection arrives.
+    pub(super) families: Families,
+}
+
+/// What is to be expected of a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Expected {
+    /// It runs.
+    Listening,
+    /// It is on its way.
+    Soon,
+    /// It was not started, or has been stopped, while others run.
+    Resting,
+    /// It has failed or is about to be started again: why.
+    Failed(String),
+    /// Nothing runs here.
+    Nothing,
+}
+
+/// Somebody who listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Sitter {
+    /// Who that is, in words.
+    pub(super) who: String,
+    /// Whose it is.
+    pub(super) of: Of,
+    /// The addresses.
+    pub(super) addresses: Vec<String>,
+}
+
+/// Whose a process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Of {
+    /// The service's own.
+    Service,
+    /// Started by hand in this checkout.
+    Hand,
+    /// A service's of another checkout.
+    Neighbour,
+    /// Somebody else's.
+    Stranger,
+}
+
+impl Of {
+    fn is_own(self) -> bool {
+        matches!(self, Self::Service | Self::Hand)
+    }
+}
+
+impl Seat {
+    /// Whether the service that the port is named for is what answers there.
+    pub(super) fn is_own(&self) -> bool {
+        !self.sitters.is_empty() && self.sitters.iter().all(|one| one.of.is_own())
+    }
+}
+
+/// Everybody who listens on this machine, by port.
+pub(super) type Holders = BTreeMap<u16, Vec<Holder>>;
+
+/// Asks the system who listens; empty where it does not tell.
+pub(super) fn holders() -> Holders {
+    let mut by_port = Holders::new();
+    for holder in portway_ports::all_holders().unwrap_or_default() {
+        by_port
+            .entry(holder.listener.port)
+            .or_default()
+            .push(holder);
+    }
+    by_port
+}
+
+/// The ports of all services.
+pub(super) fn gather(scene: &Scene, holders: &Holders) -> Vec<Seat> {
+    let known = Known::of(
+        scene
+            .records
+            .as_ref()
+            .map(|records| records.entries.clone())
+            .unwrap_or_default(),
+    );
+    let mut seats = Vec::new();
+    for service in scene.services() {
+        let expected = expected(scene.status.as_ref(), &service.name);
+        for port in scene.ports.of(&service.name) {
+            let here = holders.get(port).map_or(&[][..], Vec::as_slice);
+            seats.push(Seat {
+                service: service.name.clone(),
+                port: *port,
+                expected: expected.clone(),
+                sitters: here
+                    .iter()
+                    .map(|holder| sitter(holder, service, scene, &known))
+                    .collect(),
+                families: Families::of(here.iter().map(|holder| &holder.listener)),
+            });
+        }
+    }
+    seats
+}
+
+fn expected(status: Option<&InstanceStatus>, service: &str) -> Expected {
+    let Some(status) = status else {
+        return Expected::Nothing;
+    };
+    let own = |one: &&ServiceStatus| one.name == service;
+    let Some(status) = status.services.iter().find(own) else {
+        return Expected::Resting;
+    };
+    match status.state {
+        ServiceState::Ready | ServiceState::Unhealthy => Expected::Listening,
+        ServiceState::Waiting | ServiceState::Preparing | ServiceState::Starting => Expected::Soon,
+        ServiceState::Stopped | ServiceState::Stopping | ServiceState::Completed => {
+            Expected::Resting
+        }
+        ServiceState::Backoff | ServiceState::Failed => {
+            let why = status.message.as_deref().unwrap_or("has failed");
+            Expected::Failed(why.to_owned())
+        }
+    }
+}
+
+fn sitter(holder: &Holder, service: &PlannedService, scene: &Scene, known: &Known) -> Sitter {
+    let main = holder.process.as_ref();
+    let pids = main.map(|process| process.id.pid);
+    let marks: Vec<Mark> = pids
+        .into_iter()
+        .chain(holder.others.iter().copied())
+        .filter_map(Mark::of)
+        .collect();
+    let is_own = |mark: &Mark| mark.id() == scene.checkout.id && mark.service == service.name;
+    let of = if service.owner == Owner::Any || marks.iter().any(is_own) {
+        Of::Service
+    } else if marks.is_empty() && main.is_some_and(|one| is_below(one.dir.as_deref(), &scene.root))
+    {
+        Of::Hand
+    } else if marks.iter().any(|mark| mark.id() != scene.checkout.id) {
+        Of::Neighbour
+    } else {
+        Of::Stranger
+    };
+    let process = match main {
+        Some(process) => {
+            let dir = process.dir.as_ref();
+            let dir = dir.map(|dir| format!(", in {}", dir.display()));
+            let dir = dir.unwrap_or_default();
+            format!("`{}` (pid {}{dir})", process.name, process.id.pid)
+        }
+        None => {
+            let uid = holder.listener.uid;
+            let user = portway_ports::user_name(uid).unwrap_or_else(|| uid.to_string());
+            format!("a process of user {user}")
+        }
+    };
+    let whose = marks.iter().find_map(|mark| {
+        if mark.id() == scene.checkout.id {
+            return Some(format!("`{}` of this checkout", mark.service));
+        }
+        let owner = known.service(mark.id(), &mark.service)?;
+        Some(format!(
+            "`{}` of {}, in {}",
+            owner.service, owner.instance, owner.directory
+        ))
+    });
+    Sitter {
+        who: match whose {
+            Some(whose) if !of.is_own() => format!("{whose}: {process}"),
+            _ => process,
+        },
+        of,
+        addresses: vec![holder.listener.address.to_string()],
+    }
+}
+
+fn is_below(dir: Option<&Path>, root: &Path) -> bool {
+    dir.is_some_and(|dir| dir.starts_with(root))
+}
+
+/// Judges one port.
+pub(super) fn judge(seat: &Seat) -> Option<Finding> {
+    let Seat { service, port, .. } = seat;
+    let stranger = seat.sitters.iter().find(|one| !one.of.is_own());
+    if let Some(stranger) = stranger {
+        let message = format!("its port {port} belongs to {}", stranger.who);
+        let free = format!("portway free {port}");
+        let (repair, command) = match (stranger.of, &seat.expected) {
+            (Of::Neighbour, _) => (
+                "leave that to it, and have a port chosen for this checkout",
+                "portway detect".to_owned(),
+            ),
+            (_, Expected::Nothing) => (
+                "start the services, which then get other ports, and everybody is told; or end that",
+                free,
+            ),
+            _ => (
+                "whoever calls this service reaches that instead; end it",
+                free,
+            ),
+        };
+        return Some(error(Check::Listening, service, message, repair).command(command));
+    }
+    if let Some(first) = seat.sitters.first() {
+        let mut addresses: Vec<&str> = seat
+            .sitters
+            .iter()
+            .flat_map(|one| one.addresses.iter().map(String::as_str))
+            .collect();
+        addresses.dedup();
+        let addresses = addresses.join(", ");
+        let message = match first.of {
+            Of::Hand => format!(
+                "listens on port {port} ({addresses}); it was started by hand: {}",
+                first.who
+            ),
+            _ => format!("listens on port {port} ({addresses})"),
+        };
+        return Some(fine(Check::Listening, service, message));
+    }
+    match &seat.expected {
+        // That nothing runs is said once.
+        Expected::Nothing => None,
+        Expected::Listening => Some(
+            error(
+                Check::Listening,
+                service,
+                format!("runs, and nobody listens on its port {port}"),
+                format!(
+                    "see what it says, and whether it takes `{{port}}`: `portway logs {service}`"
+                ),
+            )
+            .command(format!("portway logs {service}")),
+        ),
+        Expected::Soon => Some(
+            warning(
+                Check::Listening,
+                service,
+                format!("is still starting; nobody listens on port {port} yet"),
+                "wait for it, then ask again",
+            )
+            .command(format!("portway wait {service}")),
+        ),
+        Expected::Resting => Some(
+            warning(
+                Check::Listening,
+                service,
+                format!("does not run, and others do; nobody listens on port {port}"),
+                "start it",
+            )
+            .command(format!("portway up --detach {service}")),
+        ),
+        Expected::Failed(why) => Some(
+            error(
+                Check::Listening,
+                service,
+                format!("{why}; nobody listens on port {port}"),
+                "see what it said before that",
+            )
+            .command(format!("portway logs {service}")),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! Whether services are well.
+
+use std::io::{self, IsTerminal, Write};
+
+use portway_api::{HealthCheckKind, HealthReport, ServiceHealth};
+
+use super::status::columns;
+use super::{RED, out, styled, talk};
+
+/// One round.
+pub(crate) fn health(report: &HealthReport) -> bool {
+    if report.services.is_empty() {
+        talk("no service here has a port to ask\n");
+        return true;
+    }
+    out(&table(report))
+}
+
+/// One of many rounds: in a terminal in the place of the one before. False when nobody reads it any
+/// more.
+pub(crate) fn health_again(report: &HealthReport) -> bool {
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let at = jiff::Timestamp::from_millisecond(i64::try_from(report.at).unwrap_or(0))
+        .unwrap_or_default()
+        .to_zoned(jiff::tz::TimeZone::system());
+    let head = format!("{}\n", at.strftime("%H:%M:%S"));
+    let mut stdout = io::stdout();
+    if stdout.is_terminal() && !dumb {
+        // Past what takes colours away: this is no colour.
+        let cleared = stdout.write_all(b"\x1b[H\x1b[2J");
+        return cleared.is_ok() && out(&head) && health(report);
+    }
+    out(&head) && health(report)
+}
+
+fn table(report: &HealthReport) -> String {
+    let head = ["SERVICE", "HEALTH", "STATUS", "LATENCY", "URL", ""];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    rows.extend(report.services.iter().map(row));
+    // The head is no service.
+    let well = std::iter::once(true).chain(report.services.iter().map(|one| one.healthy));
+    let lines = columns(rows, "");
+    lines
+        .lines()
+        .zip(well)
+        .map(|(line, well)| match well {
+            true => format!("{line}\n"),
+            false => format!("{}\n", styled(RED, line)),
+        })
+        .collect()
+}
+
+fn row(service: &ServiceHealth) -> Vec<String> {
+    let status = match (service.check, service.status) {
+        (_, Some(status)) => status.to_string(),
+        (HealthCheckKind::Tcp, None) => "tcp".to_owned(),
+        (HealthCheckKind::Http, None) => "-".to_owned(),
+    };
+    // What the status tells already is not told again.
+    let problem = match (&service.problem, service.status) {
+        (Some(problem), None) => problem.clone(),
+        _ => String::new(),
+    };
+    vec![
+        service.service.clone(),
+        if service.healthy {
+            "healthy"
+        } else {
+            "unhealthy"
+        }
+        .to_owned(),
+        status,
+        service.latency_ms.map_or_else(|| "-".to_owned(), latency),
+        service.url.clone(),
+        problem,
+    ]
+}
+
+/// Milliseconds, with as many digits as people read.
+fn latency(milliseconds: f64) -> String {
+    if milliseconds < 10.0 {
+        format!("{milliseconds:.1} ms")
+    } else {
+        format!("{milliseconds:.0} ms")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_latency_has_two_digits_where_it_is_short() {
+        assert_eq!(latency(0.42), "0.4 ms");
+        assert_eq!(latency(431.7), "432 ms");
+    }
+
+    #[test]
+    fn a_service_without_http_is_shown_as_such() {
+        let service = ServiceHealth {
+            service: "redis".into(),
+            check: HealthCheckKind::Tcp,
+            url: "redis://localhost:6379".into(),
+            port: 6379,
+            healthy: true,
+            status: None,
+            latency_ms: Some(0.1),
+            problem: None,
+        };
+        assert_eq!(row(&service)[2], "tcp");
+    }
+}

@@ -1,0 +1,619 @@
+//! `portway doctor`: why services do not communicate. Everything that can be wrong is made wrong
+//! once.
+
+use std::fs;
+use std::net::ToSocketAddrs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use portway_registry::{Newcomer, Registry, SqliteRegistry};
+use serde_json::{Value, json};
+
+use crate::bad_input::snapshot;
+use crate::leases::with_leftover;
+use crate::sandbox::{Sandbox, get, service, until};
+
+const JOBI: &str = "
+    [project]
+    name = \"jobi\"
+    [services.backend]
+    command = \"%service serve {port} --cors --unhealthy-file sick\"
+    port = \"%0-%9\"
+    health = \"/health\"
+    restart = \"never\"
+    [services.frontend]
+    command = \"%service serve {port}\"
+    dir = \"web\"
+    port = \"%10-%19\"
+";
+
+fn jobi() -> Sandbox {
+    Sandbox::new().manifest(JOBI).file("web/index.html", "")
+}
+
+fn running() -> Sandbox {
+    let sandbox = jobi();
+    sandbox.run(&["up", "--detach"]).success();
+    sandbox
+}
+
+/// What `doctor` says; `code` is its exit code.
+#[track_caller]
+fn diagnosis(sandbox: &Sandbox, code: i32) -> Value {
+    let diagnosis = sandbox.run(&["doctor", "--json"]).code(code).json();
+    assert_eq!(diagnosis["healthy"], code == 0);
+    diagnosis
+}
+
+/// All that is not fine, as CHECK/SUBJECT/SEVERITY.
+fn wrong(diagnosis: &Value) -> Vec<String> {
+    let word = |finding: &Value, key: &str| finding[key].as_str().unwrap().to_owned();
+    diagnosis["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|finding| finding["severity"] != "fine")
+        .map(|finding| {
+            assert!(finding["repair"].is_string(), "{finding:#}");
+            let words = ["check", "subject", "severity"].map(|key| word(finding, key));
+            words.join("/")
+        })
+        .collect()
+}
+
+/// The one finding of a check that is not fine, or else the first.
+#[track_caller]
+fn finding(diagnosis: &Value, check: &str) -> Value {
+    let all = diagnosis["findings"].as_array().unwrap();
+    let mut own: Vec<&Value> = all.iter().filter(|one| one["check"] == check).collect();
+    own.sort_by_key(|one| one["severity"] == "fine");
+    (*own
+        .first()
+        .unwrap_or_else(|| panic!("no {check} in {diagnosis:#}")))
+    .clone()
+}
+
+#[track_caller]
+fn says(finding: &Value, words: &str) {
+    let message = finding["message"].as_str().unwrap();
+    assert!(message.contains(words), "no `{words}` in `{message}`");
+}
+
+#[test]
+fn a_healthy_checkout_has_nothing_wrong_and_stays_as_it_is() {
+    let sandbox = jobi()
+        .file(
+            "web/vite.config.ts",
+            "export default { server: { proxy: { '/api': process.env.BACKEND_URL } } }",
+        )
+        .file(
+            ".env",
+            "API=http://localhost:%0\nBACKEND_URL=http://localhost:1\n",
+        );
+    sandbox.run(&["up", "--detach"]).success();
+    let before = snapshot(sandbox.project());
+    let leases = sandbox.run(&["leases", "--json"]).success().json();
+    let diagnosis = diagnosis(&sandbox, 0);
+    assert_eq!(wrong(&diagnosis), [""; 0], "{diagnosis:#}");
+    let text = sandbox.run(&["doctor"]).success();
+    for words in [
+        "✓ .ports.json: is there, true, and this checkout's\n",
+        &sandbox.fill("✓ backend: listens on port %0 (127.0.0.1)\n"),
+        &sandbox.fill("✓ backend: answers 200 at http://localhost:%0/health\n"),
+        &sandbox.fill("✓ backend: lets pages of `frontend` (http://localhost:%10) call it\n"),
+    ] {
+        assert!(
+            text.out().contains(words),
+            "no `{words}` in\n{}",
+            text.out()
+        );
+    }
+    text.err_has("nothing is wrong\n");
+    assert_eq!(snapshot(sandbox.project()), before);
+    // There is nothing to mend either.
+    let mended = sandbox.run(&["doctor", "--fix", "--json"]).success().json();
+    assert_eq!(mended["fixed"], Value::Null);
+    let after = sandbox.run(&["leases", "--json"]).success().json();
+    assert_eq!(after, leases);
+    assert_eq!(snapshot(sandbox.project()), before);
+}
+
+#[test]
+fn a_checkout_that_nobody_has_used_yet_stays_unknown() {
+    let sandbox = jobi();
+    let diagnosis = diagnosis(&sandbox, 0);
+    assert_eq!(
+        wrong(&diagnosis),
+        ["ports_file/.ports.json/warning", "running/services/warning"]
+    );
+    assert!(!sandbox.project().join(".ports.json").exists());
+    assert!(!sandbox.state().exists());
+}
+
+/// A server that is nothing of the sandbox's own.
+struct Stranger(std::process::Child);
+
+impl Stranger {
+    fn on(port: u16, dir: &Path) -> Self {
+        let mut command = Command::new(service());
+        command.args(["serve", &port.to_string()]).current_dir(dir);
+        let child = command.stdin(Stdio::null()).spawn().unwrap();
+        until("the stranger listens", || get(port, "/").is_some());
+        Self(child)
+    }
+}
+
+impl Drop for Stranger {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_port_of_which_a_stranger_has_taken_possession() {
+    let sandbox = jobi();
+    sandbox.run(&["detect"]).success();
+    let stranger = Stranger::on(sandbox.port(0), &sandbox.path("home"));
+    let report = diagnosis(&sandbox, 1);
+    let found = finding(&report, "listening");
+    assert_eq!(found["subject"], "backend");
+    says(
+        &found,
+        &sandbox.fill("its port %0 belongs to `service` (pid "),
+    );
+    says(&found, &stranger.0.id().to_string());
+    assert_eq!(found["command"], sandbox.fill("portway free %0"));
+    // Nobody asks a stranger whether the backend is well.
+    assert!(!wrong(&report).iter().any(|one| one.starts_with("answer")));
+    // Nothing is ended by mending.
+    sandbox.run(&["doctor", "--fix"]).code(1);
+    assert!(get(sandbox.port(0), "/").is_some());
+    drop(stranger);
+    // Started by hand, in the checkout: that is what the ports are for.
+    let _own = Stranger::on(sandbox.port(0), sandbox.project());
+    let report = diagnosis(&sandbox, 1);
+    says(&finding(&report, "listening"), "it was started by hand");
+    assert_eq!(wrong(&report), ["cors/backend/error"]);
+}
+
+#[test]
+fn a_file_that_was_copied_from_another_checkout() {
+    let mut sandbox = running();
+    let file = sandbox.read(".ports.json");
+    let first = sandbox.project().to_owned();
+    let other = sandbox.path("other");
+    fs::create_dir_all(other.join("web")).unwrap();
+    sandbox.set_project(&other);
+    sandbox.write("portway.toml", JOBI);
+    let mut copy: Value = serde_json::from_str(&file).unwrap();
+    copy["mine"] = json!(1);
+    sandbox.write(".ports.json", &copy.to_string());
+    let report = diagnosis(&sandbox, 1);
+    let found = finding(&report, "ports_file");
+    assert_eq!(found["fixable"], true);
+    says(&found, "is of another checkout");
+    says(
+        &found,
+        &format!("`backend` of jobi, in {}", first.display()),
+    );
+    // The other checkout is to keep its services.
+    let foreign = finding(&report, "listening");
+    assert_eq!(foreign["command"], "portway detect");
+    let mended = sandbox.run(&["doctor", "--fix", "--json"]).success().json();
+    assert_eq!(mended["fixed"][0]["check"], "ports_file");
+    assert_eq!(wrong(&mended), ["running/services/warning"]);
+    let json = sandbox.ports_json();
+    assert_eq!(json["backend_port"], sandbox.port(1));
+    assert_eq!(json["mine"], 1);
+    sandbox.set_project(&first);
+    assert_eq!(wrong(&diagnosis(&sandbox, 0)), [""; 0]);
+}
+
+#[test]
+fn a_file_that_is_not_there_or_not_true_while_services_run() {
+    let sandbox = running();
+    let whole = sandbox.ports_json();
+    fs::remove_file(sandbox.project().join(".ports.json")).unwrap();
+    let report = diagnosis(&sandbox, 1);
+    says(&finding(&report, "ports_file"), "is not there, although");
+    let mended = sandbox.run(&["doctor", "--fix"]).success();
+    mended.err_has(".ports.json: wrote `.ports.json` anew");
+    assert_eq!(sandbox.ports_json(), whole);
+
+    let mut other = whole.clone();
+    other["backend_url"] = json!("http://localhost:1");
+    sandbox.write(".ports.json", &other.to_string());
+    says(
+        &finding(&diagnosis(&sandbox, 1), "ports_file"),
+        "`backend_url` leads elsewhere",
+    );
+    sandbox.run(&["doctor", "--fix"]).success();
+    assert_eq!(sandbox.ports_json(), whole);
+
+    // What a person asks for stays, to be looked at by the next start.
+    let mut wish = whole;
+    wish["backend_port"] = json!(sandbox.port(5));
+    wish["backend_url"] = json!(sandbox.fill("http://localhost:%5"));
+    wish["backend_health_url"] = json!(sandbox.fill("http://localhost:%5/health"));
+    sandbox.write(".ports.json", &wish.to_string());
+    for arguments in [&["doctor", "--json"][..], &["doctor", "--json", "--fix"]] {
+        let report = sandbox.run(arguments).code(1).json();
+        let found = finding(&report, "ports_file");
+        says(
+            &found,
+            &sandbox.fill("asks for port %5 as `backend_port`, and the service runs on %0"),
+        );
+        assert_eq!(sandbox.ports_json(), wish);
+    }
+}
+
+#[test]
+fn a_backend_that_lets_no_pages_call_it() {
+    let sandbox = jobi();
+    let text = sandbox.read("portway.toml");
+    sandbox.write("portway.toml", &text.replace("--cors", ""));
+    sandbox.run(&["up", "--detach"]).success();
+    let report = diagnosis(&sandbox, 1);
+    assert_eq!(wrong(&report), ["cors/backend/error"]);
+    let found = finding(&report, "cors");
+    says(
+        &found,
+        &sandbox.fill("does not let pages of `frontend` (http://localhost:%10) call it"),
+    );
+    assert!(found["repair"].as_str().unwrap().contains("CORS_ORIGINS"));
+    // Where the frontend's own server calls it, nobody has to be let in.
+    sandbox.write(
+        "web/vite.config.js",
+        "export default { server: { proxy: { '/api': process.env.BACKEND_URL } } }",
+    );
+    assert_eq!(wrong(&diagnosis(&sandbox, 0)), [""; 0]);
+}
+
+#[test]
+fn a_backend_that_no_frontend_means_is_only_mentioned() {
+    let sandbox = jobi();
+    let text = sandbox.read("portway.toml").replace("--cors", "");
+    let second =
+        "\n[services.mailer]\ncommand = \"%service serve {port} --cors\"\nport = \"%20-%29\"\n";
+    sandbox.write("portway.toml", &(text + second));
+    sandbox.run(&["up", "--detach"]).success();
+    assert_eq!(wrong(&diagnosis(&sandbox, 0)), ["cors/backend/warning"]);
+    let text = sandbox.read("portway.toml");
+    let told = "dir = \"web\"\nenv = { VITE_API = \"{backend.url}/v1\" }";
+    sandbox.write("portway.toml", &text.replace("dir = \"web\"", told));
+    assert_eq!(wrong(&diagnosis(&sandbox, 1)), ["cors/backend/error"]);
+}
+
+#[test]
+fn a_backend_that_lets_other_pages_call_it() {
+    let sandbox = jobi();
+    let text = sandbox.read("portway.toml");
+    let other = "env = { CORS_ORIGINS = \"http://localhost:1\" }\n[services.frontend]";
+    sandbox.write("portway.toml", &text.replace("[services.frontend]", other));
+    sandbox.run(&["up", "--detach"]).success();
+    let report = diagnosis(&sandbox, 1);
+    assert_eq!(wrong(&report), ["cors/backend/error"]);
+    says(
+        &finding(&report, "cors"),
+        "is not among those that it lets in",
+    );
+}
+
+#[test]
+fn a_proxy_that_leads_elsewhere() {
+    let sandbox = running();
+    let config = "export default {\n  server: {\n    proxy: {\n      '/api': { target: 'http://localhost:%35' },\n    },\n  },\n}\n";
+    sandbox.write("web/vite.config.ts", config);
+    let report = diagnosis(&sandbox, 1);
+    assert_eq!(wrong(&report), ["proxy/frontend/error"]);
+    let found = finding(&report, "proxy");
+    says(
+        &found,
+        &sandbox.fill("passes requests on to http://localhost:%35"),
+    );
+    says(&found, &sandbox.fill("`backend` is on %0"));
+    let place = sandbox.project().join("web/vite.config.ts:4");
+    assert_eq!(found["place"], place.to_str().unwrap());
+    assert!(
+        found["repair"]
+            .as_str()
+            .unwrap()
+            .contains("process.env.BACKEND_URL")
+    );
+    // A source is never edited.
+    sandbox.run(&["doctor", "--fix"]).code(1);
+    assert_eq!(sandbox.read("web/vite.config.ts"), sandbox.fill(config));
+    sandbox.write("web/vite.config.ts", &config.replace("%35", "%0"));
+    assert_eq!(wrong(&diagnosis(&sandbox, 0)), [""; 0]);
+}
+
+#[test]
+fn a_variable_that_leads_elsewhere() {
+    let mut sandbox = running();
+    sandbox.write("web/.env.local", "# the API\nAPI=http://localhost:%35/v1\n");
+    let report = diagnosis(&sandbox, 0);
+    assert_eq!(wrong(&report), ["env_file/API/warning"]);
+    let found = finding(&report, "env_file");
+    says(
+        &found,
+        &sandbox.fill("leads to port %35, which is no service's of this checkout"),
+    );
+    let place = sandbox.project().join("web/.env.local:2");
+    assert_eq!(found["place"], place.to_str().unwrap());
+    // The port of another checkout is the wrong one for certain.
+    let first = sandbox.project().to_owned();
+    let other = sandbox.path("other");
+    fs::create_dir_all(&other).unwrap();
+    sandbox.set_project(&other);
+    sandbox.write("portway.toml", &JOBI.replace("dir = \"web\"", ""));
+    sandbox.run(&["detect"]).success();
+    sandbox.set_project(&first);
+    sandbox.write("web/.env.local", "API=http://localhost:%1/v1\n");
+    let report = diagnosis(&sandbox, 1);
+    assert_eq!(wrong(&report), ["env_file/API/error"]);
+    says(
+        &finding(&report, "env_file"),
+        "which belongs to `backend` of ",
+    );
+}
+
+#[test]
+fn a_service_that_has_ended_or_answers_badly() {
+    let sandbox = running();
+    fs::write(sandbox.project().join("sick"), "").unwrap();
+    let report = diagnosis(&sandbox, 1);
+    assert_eq!(wrong(&report), ["answer/backend/error"]);
+    says(&finding(&report, "answer"), "answers 500");
+    let _ = get(sandbox.port(0), "/exit/1");
+    until("it has failed", || {
+        let report = sandbox.run(&["doctor", "--json"]).code(1).json();
+        let message = finding(&report, "listening")["message"].to_string();
+        message.contains("ended with code 1")
+    });
+    let report = diagnosis(&sandbox, 1);
+    assert_eq!(wrong(&report), ["listening/backend/error"]);
+    let found = finding(&report, "listening");
+    says(&found, &sandbox.fill("nobody listens on port %0"));
+    assert_eq!(found["command"], "portway logs backend");
+}
+
+#[test]
+fn a_service_that_listens_where_its_url_does_not_lead() {
+    let sandbox = jobi();
+    let text = sandbox.read("portway.toml");
+    let one_family = text.replace("serve {port}\"", "serve {port} --host ::1\"");
+    sandbox.write("portway.toml", &one_family);
+    sandbox.run(&["up", "--detach"]).success();
+    let resolved = ("localhost", 0).to_socket_addrs().unwrap();
+    let everywhere = resolved.into_iter().any(|address| address.is_ipv6());
+    if everywhere {
+        assert_eq!(wrong(&diagnosis(&sandbox, 0)), [""; 0]);
+    } else {
+        let report = diagnosis(&sandbox, 1);
+        assert_eq!(wrong(&report), ["localhost/frontend/error"]);
+        says(
+            &finding(&report, "localhost"),
+            "listens on ::1 (IPv6) alone",
+        );
+    }
+}
+
+#[test]
+fn what_is_broken_hides_nothing_else() {
+    let sandbox = running();
+    let stop = |file: &str| {
+        sandbox.write(file, "{ broken");
+        let before = snapshot(sandbox.project());
+        for fix in [&[][..], &["--fix"]] {
+            let arguments = [&["doctor", "--json"][..], fix].concat();
+            let ran = sandbox.run(&arguments).code(1);
+            assert!(!ran.err().contains("panicked"), "{}", ran.err());
+            let report = ran.json();
+            assert_eq!(snapshot(sandbox.project()), before);
+            for check in ["registry", "lease", "localhost", "clock", "disk", "limits"] {
+                assert_eq!(finding(&report, check)["severity"], "fine", "{report:#}");
+            }
+        }
+        diagnosis(&sandbox, 1)
+    };
+    let whole = sandbox.read(".ports.json");
+    let report = stop(".ports.json");
+    assert_eq!(wrong(&report), ["ports_file/.ports.json/error"]);
+    says(&finding(&report, "ports_file"), "is not JSON");
+    // The leases tell where the services are all the same.
+    says(
+        &finding(&report, "listening"),
+        &sandbox.fill("listens on port %0"),
+    );
+    sandbox.write(
+        ".ports.json",
+        &whole.replace(&sandbox.port(0).to_string(), "0"),
+    );
+    says(
+        &finding(&diagnosis(&sandbox, 1), "ports_file"),
+        "which is not a port",
+    );
+    sandbox.write(".ports.json", &whole);
+
+    let manifest = sandbox.read("portway.toml");
+    let report = stop("portway.toml");
+    assert_eq!(wrong(&report), ["manifest/portway.toml/error"]);
+    let place = format!("{}:1:", sandbox.project().join("portway.toml").display());
+    let found = finding(&report, "manifest");
+    assert!(
+        found["place"].as_str().unwrap().starts_with(&place),
+        "{found:#}"
+    );
+    sandbox.write("portway.toml", &manifest);
+
+    sandbox.run(&["down"]).success();
+    let state = sandbox.state();
+    for file in fs::read_dir(&state).unwrap().flatten() {
+        if file
+            .file_name()
+            .to_string_lossy()
+            .starts_with("registry.db")
+        {
+            fs::write(file.path(), "nonsense".repeat(100)).unwrap();
+        }
+    }
+    let report = diagnosis(&sandbox, 1);
+    assert_eq!(
+        wrong(&report),
+        ["registry/registry/error", "running/services/warning"]
+    );
+    says(&finding(&report, "registry"), "is damaged");
+    let mut homeless = sandbox.portway(&["doctor", "--json"]);
+    homeless.env_remove("XDG_STATE_HOME").env_remove("HOME");
+    let report = sandbox.end(homeless).code(1).json();
+    says(&finding(&report, "registry"), "HOME is not set");
+    // A registry that cannot be used may not be in the way of what comes after the test.
+    fs::remove_dir_all(&state).unwrap();
+}
+
+#[test]
+fn leases_of_a_vanished_checkout_are_dropped() {
+    let mut sandbox = running();
+    let first = sandbox.project().to_owned();
+    let other = sandbox.path("other");
+    fs::create_dir_all(&other).unwrap();
+    sandbox.set_project(&other);
+    sandbox.write("portway.toml", &JOBI.replace("dir = \"web\"", ""));
+    sandbox.run(&["detect"]).success();
+    sandbox.set_project(&first);
+    fs::remove_dir_all(&other).unwrap();
+    let report = diagnosis(&sandbox, 0);
+    let found = finding(&report, "lease");
+    assert_eq!(found["severity"], "warning");
+    says(
+        &found,
+        &sandbox.fill("keeps ports %1, %11, and its directory"),
+    );
+    let mended = sandbox.run(&["doctor", "--fix", "--json"]).success().json();
+    assert_eq!(
+        mended["fixed"][0]["message"],
+        "dropped 2 leases of vanished directories"
+    );
+    assert_eq!(wrong(&mended), [""; 0]);
+    let left = sandbox.run(&["leases", "--json"]).success().json();
+    assert_eq!(left.as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_process_that_was_left_behind() {
+    let sandbox = with_leftover();
+    let (pid, _) = sandbox.processes().pop_first().unwrap();
+    for arguments in [&["doctor", "--json"][..], &["doctor", "--json", "--fix"]] {
+        let report = sandbox.run(arguments).success().json();
+        let found = finding(&report, "lease");
+        says(&found, &format!("(pid {pid}), started for `backend`"));
+        assert_eq!(found["command"], "portway prune");
+    }
+    assert_eq!(sandbox.processes().len(), 1, "nothing is ended");
+    sandbox.run(&["prune", "--yes"]).success();
+    assert_eq!(
+        finding(&diagnosis(&sandbox, 0), "lease")["severity"],
+        "fine"
+    );
+}
+
+#[test]
+fn a_clock_that_was_set_back() {
+    let sandbox = running();
+    let hour = 3_600_000;
+    let newcomer = Newcomer {
+        id: "0123456789abcdef".into(),
+        dir: sandbox.path("home"),
+        project: "later".into(),
+        name: "later".into(),
+        distinct_name: "later-1".into(),
+        branch: None,
+        main: true,
+    };
+    let mut registry = SqliteRegistry::open(&sandbox.state()).unwrap();
+    let now = sandbox.run(&["health", "--json"]).success().json()["at"].as_u64();
+    registry.enroll(&newcomer, now.unwrap() + 5 * hour).unwrap();
+    let report = diagnosis(&sandbox, 0);
+    assert_eq!(wrong(&report), ["clock/clock/warning"]);
+    says(
+        &finding(&report, "clock"),
+        "the last use of later lies 4 hours ahead",
+    );
+}
+
+#[test]
+fn few_open_files() {
+    let sandbox = running();
+    let mut shell = sandbox.command("sh");
+    let portway = env!("CARGO_BIN_EXE_portway");
+    shell.args([
+        "-c",
+        &format!("ulimit -n 200; exec {portway} doctor --json"),
+    ]);
+    let report = sandbox.end(shell).success().json();
+    assert_eq!(wrong(&report), ["limits/limits/warning"]);
+    says(&finding(&report, "limits"), "no more than 200 files");
+}
+
+/// On a disk of its own, where the system lets a user make one.
+#[test]
+fn a_disk_that_is_full() {
+    let sandbox = running();
+    let (portway, project) = (env!("CARGO_BIN_EXE_portway"), sandbox.project().display());
+    let on_disk = |size: &str| {
+        let mut command = sandbox.command("unshare");
+        command.args(["--user", "--map-root-user", "--mount", "sh", "-c"]);
+        // The directory is another one from within, and so another checkout.
+        command.arg(format!(
+            "mount -t tmpfs -o size={size} none '{project}' && exec {portway} doctor --json"
+        ));
+        command
+    };
+    if !on_disk("1m")
+        .output()
+        .is_ok_and(|ran| ran.stderr.is_empty())
+    {
+        return;
+    }
+    for (size, severity) in [("8m", "error"), ("100m", "warning")] {
+        let report = sandbox.end(on_disk(size)).json();
+        let found = finding(&report, "disk");
+        assert_eq!(found["severity"], severity);
+        says(
+            &found,
+            &format!(
+                "only {} MiB are free for the project",
+                size.trim_end_matches('m')
+            ),
+        );
+    }
+}
+
+#[test]
+fn a_directory_without_a_project() {
+    let mut sandbox = Sandbox::new();
+    let report = diagnosis(&sandbox, 1);
+    assert_eq!(wrong(&report)[0], "manifest/portway.toml/error");
+    assert!(
+        finding(&report, "manifest")["repair"]
+            .as_str()
+            .unwrap()
+            .contains("portway init")
+    );
+    // What could not be read is told beside what was found.
+    sandbox.write("requirements.txt", "fastapi\n");
+    sandbox.write("main.py", "from fastapi import FastAPI\napp = FastAPI()\n");
+    sandbox.write("api/pyproject.toml", "[broken\n");
+    let report = diagnosis(&sandbox, 0);
+    says(&report["findings"][0], "found without it: `backend`");
+    let found = finding(&report, "manifest");
+    assert_eq!(found["severity"], "warning");
+    assert_eq!(found["subject"], "api/pyproject.toml");
+    says(&found, "was passed over: it is not TOML");
+    sandbox.set_project(sandbox.path("home"));
+    sandbox
+        .run(&["doctor", "-C", "nowhere"])
+        .code(1)
+        .err_has("cannot enter `nowhere`");
+}

@@ -1,0 +1,285 @@
+//! `portway health`: services are asked whether they are well.
+
+use std::fs;
+use std::io::Read;
+use std::net::TcpListener;
+
+use rustix::process::Signal;
+use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
+use serde_json::{Value, json};
+
+use crate::sandbox::{Sandbox, two};
+
+const THREE: &str = "
+    [project]
+    name = \"jobi\"
+    [services.backend]
+    command = \"%service serve {port} --unhealthy-file sick\"
+    port = \"%0-%9\"
+    health = \"/health\"
+    [services.frontend]
+    command = \"%service serve {port}\"
+    port = \"%10-%19\"
+    [services.cache]
+    command = \"%service serve {port}\"
+    port = \"%20-%29\"
+    kind = \"redis\"
+    [services.worker]
+    command = \"%service sleep\"
+";
+
+fn three() -> Sandbox {
+    Sandbox::new().manifest(THREE)
+}
+
+fn asked(report: &Value, service: &str) -> Value {
+    let all = report["services"].as_array().unwrap();
+    let found = all.iter().find(|one| one["service"] == service);
+    found.cloned().unwrap()
+}
+
+#[test]
+fn each_service_is_asked_in_its_own_way() {
+    let sandbox = three();
+    sandbox.run(&["up", "--detach"]).success();
+    let report = sandbox.run(&["health", "--json"]).success().json();
+    assert_eq!(report["healthy"], true);
+    // The worker has no port to ask.
+    assert_eq!(report["services"].as_array().unwrap().len(), 3);
+    let backend = asked(&report, "backend");
+    assert_eq!(backend["url"], sandbox.fill("http://localhost:%0/health"));
+    assert_eq!(backend["check"], "http");
+    assert_eq!(backend["status"], 200);
+    assert!(backend["latency_ms"].as_f64().unwrap() > 0.0);
+    let frontend = asked(&report, "frontend");
+    assert_eq!(frontend["url"], sandbox.fill("http://localhost:%10/"));
+    let cache = asked(&report, "cache");
+    assert_eq!(cache["url"], sandbox.fill("redis://localhost:%20"));
+    assert_eq!(cache["check"], "tcp");
+    assert_eq!(cache["status"], Value::Null);
+
+    fs::write(sandbox.project().join("sick"), "").unwrap();
+    let ran = sandbox.run(&["health"]).code(1).out_has("unhealthy");
+    let words: Vec<String> = ran.out().lines().map(str::to_owned).collect();
+    assert!(words[1].starts_with("backend"), "{words:?}");
+    assert!(words[1].contains("500"), "{words:?}");
+    assert!(words[3].contains("healthy    tcp"), "{words:?}");
+    // Who was not asked does not count.
+    sandbox.run(&["health", "frontend", "cache"]).success();
+    let report = sandbox.run(&["health", "backend", "--json"]).code(1).json();
+    assert_eq!(report["services"].as_array().unwrap().len(), 1);
+    assert_eq!(report["services"][0]["problem"], "it answers 500");
+}
+
+#[test]
+fn what_does_not_run_is_asked_where_it_would_be_and_nothing_is_chosen() {
+    let sandbox = three();
+    sandbox
+        .run(&["health"])
+        .code(1)
+        .out_has(&sandbox.fill("http://localhost:%0/health"))
+        .out_has(&sandbox.fill("nobody listens on port %0"));
+    assert!(!sandbox.project().join(".ports.json").exists());
+    assert!(!sandbox.state().exists());
+    // Started by hand, on the port that a person wrote down.
+    sandbox.write(".ports.json", "{\"cache_port\": %35}");
+    let _cache = TcpListener::bind(("127.0.0.1", sandbox.port(35))).unwrap();
+    sandbox.run(&["health", "cache"]).success();
+    assert_eq!(
+        sandbox.read(".ports.json"),
+        sandbox.fill("{\"cache_port\": %35}")
+    );
+    // One that accepts and says nothing has its time.
+    sandbox.write(".ports.json", "{\"backend_port\": %35}");
+    sandbox
+        .run(&["health", "backend", "--timeout", "100ms"])
+        .code(1)
+        .out_has("no answer within 100ms");
+}
+
+#[test]
+fn watching_shows_what_changes() {
+    let sandbox = three();
+    sandbox.run(&["up", "--detach"]).success();
+    let arguments = ["health", "--watch", "--interval", "20ms", "backend"];
+    let mut text = sandbox.spawn(&arguments);
+    let mut lines = sandbox.spawn(&[&arguments[..], &["--json"]].concat());
+    text.until_printed(" 200 ");
+    lines.until_printed("\"status\":200");
+    fs::write(sandbox.project().join("sick"), "").unwrap();
+    text.until_printed("unhealthy  500");
+    lines.until_printed("\"status\":500");
+    let printed = lines.printed().to_owned();
+    let (first, _) = printed.split_once('\n').unwrap();
+    let first: Value = serde_json::from_str(first).unwrap();
+    assert_eq!(first["healthy"], true);
+    // Blocks, without the signs of a terminal.
+    assert!(!text.printed().contains('\x1b'));
+    text.signal(Signal::INT);
+    assert_eq!(text.end(), 130);
+}
+
+#[test]
+fn in_a_terminal_each_round_takes_the_place_of_the_one_before() {
+    let sandbox = three();
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let screen = openpt(flags).unwrap();
+    grantpt(&screen).unwrap();
+    unlockpt(&screen).unwrap();
+    let terminal = ioctl_tiocgptpeer(&screen, flags).unwrap();
+    let mut command = sandbox.portway(&["health", "--watch", "--interval", "10ms", "backend"]);
+    command.stdout(terminal);
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    let mut shown = Vec::new();
+    let mut screen = fs::File::from(screen);
+    let rounds = |shown: &[u8]| {
+        String::from_utf8_lossy(shown)
+            .matches("\x1b[H\x1b[2J")
+            .count()
+    };
+    while rounds(&shown) < 3 {
+        let mut bytes = [0; 1024];
+        let count = screen.read(&mut bytes).unwrap();
+        shown.extend(&bytes[..count]);
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn watching_ends_with_its_reader() {
+    let sandbox = three();
+    let mut shell = sandbox.command("sh");
+    let portway = env!("CARGO_BIN_EXE_portway");
+    let script = format!("{portway} health --watch --interval 10ms --json | head -n 2 | wc -l");
+    shell.args(["-c", &script]);
+    assert_eq!(sandbox.end(shell).success().out().trim(), "2");
+}
+
+#[test]
+fn the_health_url_stands_in_the_file_as_long_as_the_manifest_names_a_path() {
+    let sandbox = two().file(
+        ".ports.json",
+        "{\"frontend_health_url\": \"http://localhost:1/mine\"}",
+    );
+    sandbox.run(&["detect"]).success();
+    let keys = |json: &Value| {
+        json.as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    let plain = sandbox.ports_json();
+    let four = [
+        "backend_port",
+        "frontend_port",
+        "backend_url",
+        "frontend_url",
+    ];
+    let mine = [&four[..], &["frontend_health_url"]].concat();
+    assert_eq!(keys(&plain), mine);
+
+    let manifest = sandbox.read("portway.toml");
+    let with = manifest.replacen("port =", "health = \"/health\"\nport =", 1);
+    sandbox.write("portway.toml", &with);
+    for _ in 0..2 {
+        sandbox.run(&["detect"]).success();
+        let json = sandbox.ports_json();
+        assert_eq!(
+            json["backend_health_url"],
+            sandbox.fill("http://localhost:%0/health")
+        );
+        // The ports are Portway's as before, and the other key is a person's.
+        assert_eq!(json["frontend_health_url"], "http://localhost:1/mine");
+    }
+    // What the file has of Portway's own is not taken for a person's wish.
+    let taken = TcpListener::bind(("127.0.0.1", sandbox.port(0))).unwrap();
+    sandbox.run(&["detect"]).success();
+    let json = sandbox.ports_json();
+    assert_eq!(
+        json["backend_health_url"],
+        sandbox.fill("http://localhost:%1/health")
+    );
+    drop(taken);
+
+    sandbox.write("portway.toml", &manifest);
+    sandbox.run(&["detect"]).success();
+    assert_eq!(sandbox.ports_json(), {
+        let mut json = plain.clone();
+        json["frontend_health_url"] = json!("http://localhost:1/mine");
+        json
+    });
+    assert_eq!(keys(&sandbox.ports_json()), mine);
+}
+
+#[test]
+fn a_copied_file_with_a_health_url_forces_nothing() {
+    let mut sandbox = three();
+    sandbox.run(&["detect"]).success();
+    let file = sandbox.read(".ports.json");
+    let manifest = sandbox.read("portway.toml");
+    let other = sandbox.path("other");
+    fs::create_dir(&other).unwrap();
+    sandbox.set_project(&other);
+    sandbox.write("portway.toml", &manifest);
+    sandbox.write(".ports.json", &file);
+    sandbox.run(&["detect"]).success();
+    assert_eq!(
+        sandbox.ports_json()["backend_health_url"],
+        sandbox.fill("http://localhost:%1/health")
+    );
+}
+
+#[test]
+fn a_health_path_tells_that_a_service_is_ready() {
+    let sandbox = three().file("sick", "");
+    let mut up = sandbox.spawn(&["up"]);
+    sandbox.run(&["wait", "frontend", "cache"]).success();
+    sandbox
+        .run(&["wait", "backend", "--timeout", "100ms"])
+        .code(124);
+    fs::remove_file(sandbox.project().join("sick")).unwrap();
+    up.until_printed("jobi is ready");
+}
+
+#[test]
+fn what_cannot_be_asked_is_an_error() {
+    let sandbox = three();
+    sandbox
+        .run(&["health", "bakend"])
+        .code(2)
+        .err_has("there is no service `bakend`")
+        .err_has("`backend`");
+    sandbox
+        .run(&["health", "worker"])
+        .code(2)
+        .err_has("`worker` has no port to ask")
+        .err_has("give it one");
+    sandbox
+        .run(&["health", "--watch", "--interval", "0s"])
+        .code(2)
+        .err_has("longer than nothing");
+    let url = "{\"backend_health_url\": \"http://elsewhere.example/\"}";
+    sandbox.write(".ports.json", url);
+    for verb in ["health", "detect"] {
+        sandbox
+            .run(&[verb])
+            .code(2)
+            .err_has(
+                "`backend_health_url` = \"http://elsewhere.example/\", which is not a local URL",
+            )
+            .err_has("delete the key");
+    }
+    assert_eq!(sandbox.read(".ports.json"), url);
+    for (health, words) in [("\"health\"", "has no `/` in front"), ("3", "invalid type")] {
+        let text = THREE.replace("\"/health\"", health);
+        sandbox.write("portway.toml", &text);
+        sandbox
+            .run(&["health"])
+            .code(2)
+            .err_has(words)
+            .err_has("portway.toml:7:14");
+    }
+}
