@@ -23,7 +23,16 @@ pub(super) struct Entry {
 }
 
 /// What a file's name may lack.
-const ENDS: [&str; 8] = ["", ".js", ".ts", ".mjs", ".mts", ".cjs", ".tsx", "/index.js"];
+const ENDS: [&str; 8] = [
+    "",
+    ".js",
+    ".ts",
+    ".mjs",
+    ".mts",
+    ".cjs",
+    ".tsx",
+    "/index.js",
+];
 
 /// Files that are started where a command names none.
 const USUAL: [&str; 6] = [

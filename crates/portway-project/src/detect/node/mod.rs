@@ -19,7 +19,7 @@ use self::entry::Entry;
 use self::manager::Managed;
 use self::package::Package;
 use self::script::Simple;
-use self::servers::{Serves, Server, servers};
+use self::servers::{Server, Serves, servers};
 use self::source::Port;
 use self::tools::{ON_VITE, PORT_FLAGS, Tool};
 use super::shell::{literal, quote};
@@ -71,7 +71,9 @@ struct Project<'p, 'd> {
 impl Project<'_, '_> {
     /// A dev server.
     fn tool(&self, server: &Server, tool: &Tool) -> Found {
-        let on_vite = ON_VITE.iter().find(|(package, _)| self.package.has(package));
+        let on_vite = ON_VITE
+            .iter()
+            .find(|(package, _)| self.package.has(package));
         let framework = match on_vite {
             Some((_, framework)) if tool.name == "vite" => framework,
             _ => tool.name,
@@ -82,7 +84,9 @@ impl Project<'_, '_> {
         });
         let written = server.port();
         let usual = written.or(configured.as_ref().map(|(port, _)| *port));
-        let port = self.surroundings.port(framework, usual.unwrap_or(tool.port));
+        let port = self
+            .surroundings
+            .port(framework, usual.unwrap_or(tool.port));
         let mut found = Found::http(self.dir, framework, "", port).of_kind(tool.kind);
         found = found.because(server.evidence(self.dir));
         if let Some((port, file)) = configured.filter(|_| written.is_none()) {
@@ -188,7 +192,8 @@ impl Project<'_, '_> {
                 found.command += " --port {port}";
             }
             if sets_it {
-                found = found.because("it says a port itself, so its command is run without the script");
+                found = found
+                    .because("it says a port itself, so its command is run without the script");
             }
             return found;
         }
@@ -230,7 +235,8 @@ impl Project<'_, '_> {
         }
         if self.package.needs_packages() {
             found.prepare = Some(self.managed.install());
-            found.prepare_dir = (self.managed.root != self.dir.path()).then(|| self.managed.root.clone());
+            found.prepare_dir =
+                (self.managed.root != self.dir.path()).then(|| self.managed.root.clone());
         }
         found.evidence.extend(self.managed.evidence.iter().cloned());
         found

@@ -24,7 +24,15 @@ pub(super) struct Simple {
 
 /// Programs that run the one that follows.
 const RUNNERS: [&str; 9] = [
-    "npx", "bunx", "pnpx", "pnpm exec", "yarn exec", "npm exec", "bun x", "exec", "time",
+    "npx",
+    "bunx",
+    "pnpx",
+    "pnpm exec",
+    "yarn exec",
+    "npm exec",
+    "bun x",
+    "exec",
+    "time",
 ];
 
 /// Programs that set variables for the one that follows.
@@ -191,7 +199,11 @@ mod tests {
 
     fn parsed(text: &str) -> (String, bool, bool) {
         let script = Script::parse(text).unwrap();
-        (script.last.words.join(" "), script.is_alone, script.ends_simply)
+        (
+            script.last.words.join(" "),
+            script.is_alone,
+            script.ends_simply,
+        )
     }
 
     #[test]

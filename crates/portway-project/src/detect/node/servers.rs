@@ -42,7 +42,16 @@ const MAX_DEPTH: usize = 4;
 const STARTERS: [(&str, &[&str]); 4] = [
     (
         "concurrently",
-        &["-n", "--names", "-c", "--prefix-colors", "-p", "--prefix", "-s", "--success"],
+        &[
+            "-n",
+            "--names",
+            "-c",
+            "--prefix-colors",
+            "-p",
+            "--prefix",
+            "-s",
+            "--success",
+        ],
     ),
     ("run-p", &["--max-parallel"]),
     ("run-s", &[]),
@@ -105,7 +114,9 @@ impl Server {
     pub(super) fn name(&self) -> &str {
         let name = self.script.as_deref().unwrap_or("");
         let mut parts = name.split([':', '-', '.']);
-        parts.find(|part| !SAYS_NOTHING.contains(part)).unwrap_or("")
+        parts
+            .find(|part| !SAYS_NOTHING.contains(part))
+            .unwrap_or("")
     }
 
     /// A sentence that says where it was found.
@@ -113,7 +124,9 @@ impl Server {
         let file = dir.path_of("package.json");
         let words = self.simple.words.join(" ");
         match &self.script {
-            Some(script) if self.is_alone => format!("the script `{script}` in {file} is `{words}`"),
+            Some(script) if self.is_alone => {
+                format!("the script `{script}` in {file} is `{words}`")
+            }
             Some(script) => format!("the script `{script}` in {file} ends with `{words}`"),
             None => format!("the script `{}` in {file} starts `{words}`", self.found_by),
         }
@@ -135,7 +148,13 @@ impl Search<'_, '_> {
     }
 
     /// The commands of a text that serve; `script` is the one that is nothing but the text.
-    fn command(&self, text: &str, script: Option<&str>, found_by: &str, depth: usize) -> Vec<Server> {
+    fn command(
+        &self,
+        text: &str,
+        script: Option<&str>,
+        found_by: &str,
+        depth: usize,
+    ) -> Vec<Server> {
         let (Some(parsed), Some(depth)) = (Script::parse(text), depth.checked_sub(1)) else {
             return Vec::new();
         };
@@ -199,9 +218,17 @@ impl Search<'_, '_> {
         };
         // `npm run -w other dev` and the like run something else.
         let is_here = !simple.words.iter().any(|word| {
-            ["-w", "--workspace", "--prefix", "-C", "--filter", "-r", "--cwd"]
-                .iter()
-                .any(|flag| word == flag || word.starts_with(&format!("{flag}=")))
+            [
+                "-w",
+                "--workspace",
+                "--prefix",
+                "-C",
+                "--filter",
+                "-r",
+                "--cwd",
+            ]
+            .iter()
+            .any(|flag| word == flag || word.starts_with(&format!("{flag}=")))
         });
         let is_script = is_here && has(script);
         // `bun run src/index.ts` runs a file.
@@ -218,7 +245,11 @@ impl Search<'_, '_> {
             Some((before, _)) => script.starts_with(before),
             None => *script == name,
         };
-        scripts.filter(is_it).cloned().map(Started::Script).collect()
+        scripts
+            .filter(is_it)
+            .cloned()
+            .map(Started::Script)
+            .collect()
     }
 }
 
