@@ -165,12 +165,8 @@ fn split(text: &str) -> (Vec<&str>, bool) {
             (b'\\', None | Some(b'"')) => escaped = true,
             (b'\'' | b'"', None) => quote = Some(byte),
             (_, Some(open)) if byte == open => quote = None,
-            (b'>' | b'<', None) => {
-                // `2>&1` has an ampersand of its own.
-                if bytes.get(at) == Some(&b'&') {
-                    at += 1;
-                }
-            }
+            // `2>&1` has an ampersand of its own.
+            (b'>' | b'<', None) if bytes.get(at) == Some(&b'&') => at += 1,
             (b';' | b'\n', None) => {
                 commands.push(&text[start..here]);
                 start = at;
