@@ -135,7 +135,7 @@ pub(super) fn tool(program: &str, arguments: &[String]) -> Option<&'static Tool>
                     let has_flag = arguments.first().is_some_and(|word| word.starts_with('-'));
                     has_flag || is_path(first) || tool.serves.contains(&first)
                 }
-                serves => serves.iter().any(|word| is_word(word)),
+                serves => serves.iter().any(is_word),
             }
         })
 }
