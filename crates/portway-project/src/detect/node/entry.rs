@@ -72,6 +72,11 @@ impl Entry {
         is_sure.then_some(entry)
     }
 
+    /// The file at this path, when it is there and serves.
+    pub(super) fn at(dir: &Dir<'_>, package: &Package, file: &str) -> Option<Self> {
+        Self::serving(dir, package, resolve(dir, file)?)
+    }
+
     fn serving(dir: &Dir<'_>, package: &Package, file: String) -> Option<Self> {
         let mut texts: Vec<(String, String)> = Vec::new();
         texts.extend(read(dir, &file).map(|text| (dir.path_of(&file), text)));

@@ -181,7 +181,8 @@ fn sign(at: &Dir<'_>, declared: Option<String>) -> Option<(Manager, String)> {
         Manager::Yarn => yarn(is_berry),
         manager => *manager,
     };
-    Some((manager, format!("{} is there", at.path_of(lock))))
+    let (lock, name) = (at.path_of(lock), manager.name());
+    Some((manager, format!("{lock} is there, so `{name}` runs it")))
 }
 
 /// Whether `dir` is a member of the workspace of `root`.

@@ -24,6 +24,10 @@ use self::source::Port;
 use self::tools::{ON_VITE, PORT_FLAGS, Tool};
 use super::shell::{literal, quote};
 use super::{Dir, Found, FoundPort, Surroundings};
+use crate::kind::Kind;
+
+/// The file with which servers begin that a tool builds and starts.
+const MAIN: &str = "src/main.ts";
 
 /// The services of the package in `dir`.
 pub(super) fn read(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found> {
@@ -93,15 +97,19 @@ impl Project<'_, '_> {
             found = found.because(format!("{file} has port {port}"));
         }
         if tool.flags.is_empty() {
+            let entry = match tool.kind {
+                Kind::Http => Entry::at(self.dir, &self.package, MAIN),
+                _ => None,
+            };
+            if let Some(entry) = entry.filter(|entry| entry.port.is_some() && written.is_none()) {
+                found = self.listening(found, &entry);
+            }
             return self.told_by_variable(found, server);
         }
         if let Some(script) = server.script.as_ref().filter(|_| !server.says_a_port()) {
             if server.takes_arguments {
                 found.command = self.run(script, tool.flags);
-                return found.because(format!(
-                    "it does not read PORT for sure, so it gets `{}`",
-                    tool.flags
-                ));
+                return found.because(format!("`{}` tells it its port", tool.flags));
             }
         } else if server.is_alone {
             let command = server.simple.without_flag(&PORT_FLAGS);

@@ -289,6 +289,27 @@ fn servers_are_known_by_their_library_or_their_source() {
 }
 
 #[test]
+fn what_nest_starts_may_insist_on_a_port() {
+    for (source, port) in [
+        (
+            "await app.listen(process.env.PORT ?? 3000);",
+            FoundPort::Prefer(3000),
+        ),
+        ("await app.listen(3333);", FoundPort::Only(3333)),
+    ] {
+        let found = package(
+            "\"start:dev\": \"nest start --watch\"",
+            &["@nestjs/core"],
+            &[("src/main.ts", source)],
+        );
+        assert_eq!(
+            (found.port, found.command.as_str()),
+            (Some(port), "npm run start:dev")
+        );
+    }
+}
+
+#[test]
 fn the_port_may_be_read_by_another_file() {
     let found = package(
         "\"dev\": \"node src/main.js\"",
