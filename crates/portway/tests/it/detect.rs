@@ -165,3 +165,16 @@ fn a_mistake_in_the_manifest_is_shown_in_its_place() {
         "nothing is written for a wrong manifest"
     );
 }
+
+#[test]
+fn a_sibling_that_has_the_preferred_port_is_named() {
+    let sandbox = Sandbox::new().manifest(
+        "[services.a]\ncommand = \"x\"\nport = { prefer = %0, range = \"%0-%9\" }\n\
+         [services.b]\ncommand = \"x\"\nport = { prefer = %0, range = \"%0-%9\" }",
+    );
+    let words = format!(
+        "preferred {} is taken by `a` of this checkout",
+        sandbox.port(0)
+    );
+    sandbox.run(&["detect"]).success().out_has(&words);
+}
