@@ -42,6 +42,8 @@ impl Generated {
         );
         let app = generated.sandbox.project().join("app");
         assert!(app.is_dir(), "{command} made no directory `app`");
+        // The checkout is what was made, and not the directory around it.
+        fs::rename(generated.sandbox.project().join(".git"), app.join(".git")).unwrap();
         generated.sandbox.set_project(app);
         generated
     }
