@@ -113,12 +113,6 @@ pub fn pids() -> Vec<u32> {
     platform::pids().collect()
 }
 
-/// Whether a process was started with this environment variable, written `NAME=value`; false where
-/// this user may not see it.
-pub fn has_variable(pid: u32, variable: &str) -> bool {
-    platform::has_variable(pid, variable)
-}
-
 /// Every process below `root`, children before grandchildren, without `root` itself.
 pub fn descendants(root: u32) -> Vec<ProcessId> {
     platform::descendants(root)

@@ -280,22 +280,12 @@ fn container_of_group(line: &str) -> Option<String> {
     })
 }
 
-pub(crate) fn has_variable(pid: u32, variable: &str) -> bool {
-    environment(pid).any(|one| one == variable.as_bytes())
-}
-
 pub(crate) fn variable(pid: u32, name: &str) -> Option<String> {
-    environment(pid).find_map(|one| {
+    let all = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    all.split(|&byte| byte == 0).find_map(|one| {
         let value = one.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
         Some(String::from_utf8_lossy(value).into_owned())
     })
-}
-
-/// The variables that a process was started with, each `NAME=value`.
-fn environment(pid: u32) -> impl Iterator<Item = Vec<u8>> {
-    let all = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    let each: Vec<Vec<u8>> = all.split(|&byte| byte == 0).map(<[u8]>::to_vec).collect();
-    each.into_iter()
 }
 
 pub(crate) fn ask_to_end(process: ProcessId) -> io::Result<()> {

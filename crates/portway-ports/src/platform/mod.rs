@@ -2,7 +2,7 @@
 //!
 //! Each file offers the same names. For ports: `HOLD_FLIPS`, `facts`, `bind_exclusively`,
 //! `no_such_family`, `anything_lives`, `listeners`, `bound`, `owners`, `has_open`. For processes:
-//! `process`, `pids`, `descendants`, `started_at`, `variable`, `has_variable`, `container`,
+//! `process`, `pids`, `descendants`, `started_at`, `variable`, `container`,
 //! `own_user`, `user_name`, `ask_to_end`, `kill`, and on Unix `send_signal`.
 
 #[cfg(target_os = "linux")]

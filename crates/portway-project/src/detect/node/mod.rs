@@ -21,7 +21,7 @@ use self::package::Package;
 use self::script::Simple;
 use self::servers::{Server, Serves, servers};
 use self::source::Port;
-use self::tools::{ON_VITE, PORT_FLAGS, Tool};
+use self::tools::{ON_VITE, Tool};
 use super::shell::{literal, quote};
 use super::{Dir, Found, FoundPort, Surroundings};
 use crate::kind::Kind;
@@ -96,6 +96,9 @@ impl Project<'_, '_> {
         if let Some((port, file)) = configured.filter(|_| written.is_none()) {
             found = found.because(format!("{file} has port {port}"));
         }
+        if server.reads_port() {
+            return self.told_by_variable(found, server);
+        }
         if tool.flags.is_empty() {
             let entry = match tool.kind {
                 Kind::Http => Entry::at(self.dir, &self.package, MAIN),
@@ -112,7 +115,7 @@ impl Project<'_, '_> {
                 return found.because(format!("`{}` tells it its port", tool.flags));
             }
         } else if server.is_alone {
-            let command = server.simple.without_flag(&PORT_FLAGS);
+            let command = server.without_port();
             found.command = format!("{} {}", self.exec(&command), tool.flags);
             let why = match server.script {
                 Some(_) => "it says a port itself, so its command is run without the script",
@@ -184,35 +187,27 @@ impl Project<'_, '_> {
         }
     }
 
-    /// The command of a server that reads PORT: its script, unless that sets the variable itself.
+    /// The command of a server that reads PORT: its script, unless that says a number itself.
     fn told_by_variable(&self, mut found: Found, server: &Server) -> Found {
-        let sets_it = server.port().is_some() || server.says_a_port();
-        if let Some(script) = server.script.as_ref().filter(|_| !sets_it) {
-            found.command = self.run(script, "");
+        let Some(port) = server.port() else {
+            found.command = match &server.script {
+                Some(script) => self.run(script, ""),
+                None => self.exec(&server.simple),
+            };
             return found;
-        }
-        let mut command = server.simple.without_flag(&PORT_FLAGS);
-        command.env.retain(|(name, _)| name != "PORT");
-        let had_flag = command.words.len() < server.simple.words.len();
-        if server.is_alone || server.script.is_none() {
-            found.command = self.exec(&command);
-            if had_flag {
-                found.command += " --port {port}";
-            }
-            if sets_it {
-                found = found
-                    .because("it says a port itself, so its command is run without the script");
-            }
-            return found;
-        }
-        // A script of several commands that says a port is run as it stands.
-        if let (Some(port), Some(script)) = (server.port(), &server.script) {
+        };
+        if let Some(script) = server.script.as_ref().filter(|_| !server.is_alone) {
             found.port = Some(FoundPort::Only(port));
             found.command = self.run(script, "");
             return found.because(format!("its script insists on port {port}"));
         }
-        found.command = self.exec(&server.simple);
-        found
+        let mut command = server.without_port();
+        command.env.retain(|(name, _)| name != "PORT");
+        found.command = self.exec(&command);
+        if server.says_a_port() {
+            found.command += " --port {port}";
+        }
+        found.because("it says a port itself, so its command is run without the script")
     }
 
     fn run(&self, script: &str, arguments: &str) -> String {

@@ -3,7 +3,7 @@
 use super::entry::Entry;
 use super::package::Package;
 use super::script::{Script, Simple};
-use super::tools::{PORT_FLAGS, RUNS_A_FILE, Tool, tool};
+use super::tools::{RUNS_A_FILE, Tool, tool};
 use crate::detect::Dir;
 
 /// Scripts that start what a developer works with, the likeliest first.
@@ -97,17 +97,37 @@ pub(super) fn servers(dir: &Dir<'_>, package: &Package) -> Vec<Server> {
 }
 
 impl Server {
+    /// What its port may be called in its command. To programs that run a file, `-p` is something
+    /// else.
+    fn port_flags(&self) -> &'static [&'static str] {
+        match self.serves {
+            Serves::Tool(_) => &["--port", "-p"],
+            Serves::File(_) => &["--port"],
+        }
+    }
+
+    /// Its command without a port that it says by a flag.
+    pub(super) fn without_port(&self) -> Simple {
+        self.simple.without_flag(self.port_flags())
+    }
+
     /// The port that its command says.
     pub(super) fn port(&self) -> Option<u16> {
         let variable = self.simple.env.iter().find(|(name, _)| name == "PORT");
         let variable = variable.map(|(_, value)| value.as_str());
-        let said = self.simple.flag(&PORT_FLAGS).or(variable)?;
+        let said = self.simple.flag(self.port_flags()).or(variable)?;
         said.parse().ok().filter(|port| *port > 0)
     }
 
-    /// Whether its command says a port, be it by a variable.
+    /// Whether its command says a port by a flag, be it in a variable.
     pub(super) fn says_a_port(&self) -> bool {
-        self.simple.flag(&PORT_FLAGS).is_some()
+        self.simple.flag(self.port_flags()).is_some()
+    }
+
+    /// Whether a flag takes its port from the variable PORT.
+    pub(super) fn reads_port(&self) -> bool {
+        let said = self.simple.flag(self.port_flags()).unwrap_or("");
+        said.starts_with("$PORT") || said.starts_with("${PORT")
     }
 
     /// What its script's name says about what it starts; empty where it says nothing.

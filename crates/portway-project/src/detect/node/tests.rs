@@ -170,6 +170,15 @@ fn every_dev_server_has_its_command() {
 }
 
 #[test]
+fn a_script_that_passes_port_on_is_run_as_it_is() {
+    for script in ["next dev -p $PORT", "tsc && vite --port ${PORT:-5173}"] {
+        let found = package(&format!("\"dev\": \"{script}\""), &["x"], &[]);
+        assert_eq!(found.command, "npm run dev");
+        assert!(found.prefers().is_some());
+    }
+}
+
+#[test]
 fn what_cannot_be_told_a_port_keeps_its_own() {
     for (script, port) in [
         ("vite & tsc -w; wait", None),
@@ -255,6 +264,14 @@ fn servers_are_known_by_their_library_or_their_source() {
             http,
             "node",
             FoundPort::Prefer(3000),
+        ),
+        (
+            "ts-node -P tsconfig.json src/a.ts",
+            "koa",
+            "src/a.ts",
+            reads,
+            "koa",
+            FoundPort::Prefer(4000),
         ),
         (
             "bun run --hot src/index.ts",

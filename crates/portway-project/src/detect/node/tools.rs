@@ -21,9 +21,6 @@ pub(super) struct Tool {
     pub(super) kind: Kind,
 }
 
-/// What its port may be called in a script.
-pub(super) const PORT_FLAGS: [&str; 3] = ["--port", "-p", "-P"];
-
 const STRICT: &str = "--port {port} --strictPort";
 const PLAIN: &str = "--port {port}";
 const VITE_CONFIG: &[&str] = &[
