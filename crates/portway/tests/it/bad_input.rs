@@ -69,6 +69,16 @@ fn manifests_that_cannot_be() {
         ),
         ("[services.a]\ncommand = 3", 2, &["portway.toml:2:11"]),
         (
+            "[services.a]\ncommand = \"x\\u0000\"",
+            2,
+            &["portway.toml:2:11", "has a NUL", "take it out"],
+        ),
+        (
+            "[services.a]\ncommand = \"x\"\nenv = { \"A=B\" = \"1\" }",
+            2,
+            &["portway.toml:3:17", "`A=B` is not the name of a variable"],
+        ),
+        (
             &format!("{service}port = \"9099-9000\""),
             2,
             &["portway.toml:3:8", "upside down", "9000-9099"],
@@ -175,6 +185,216 @@ fn a_manifest_that_is_no_file_or_cannot_be_read() {
     refused(&sandbox, &["detect"], 2).err_has("portway.toml");
 }
 
+/// A manage.py as Django's, that needs no package.
+const MANAGE: &str = "import os, sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'site.settings')
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'up')
+    def log_message(self, *_):
+        pass
+host, port = sys.argv[2].split(':')
+HTTPServer((host, int(port)), Handler).serve_forever()
+";
+
+/// What is met in the three broken files, and why they are passed over.
+const BROKEN: [(&str, &str, &str); 3] = [
+    (
+        "web/package.json",
+        "{\"scripts\": {]",
+        "web/package.json` was passed over: it is not JSON: ",
+    ),
+    (
+        "Procfile",
+        "# what runs\n\nno process\n",
+        "Procfile:3` was passed over: it is no `name: command`",
+    ),
+    (
+        "compose.yaml",
+        "services:\n  db:\n    image: [\n",
+        "compose.yaml` was passed over: it is not YAML that can be used: line ",
+    ),
+];
+
+#[test]
+fn broken_files_are_named_and_the_rest_is_found() {
+    let mut sandbox = Sandbox::new().file("api/manage.py", MANAGE);
+    for (file, text, _) in BROKEN {
+        sandbox = sandbox.file(file, text);
+    }
+    let port = sandbox.port(0).to_string();
+    sandbox
+        .run(&["config", "set", "prefer.frameworks.django", &port])
+        .success();
+    let before = snapshot(sandbox.project());
+    let plan = sandbox
+        .run(&["plan"])
+        .success()
+        .out_has("api  django  in api");
+    let json = sandbox.run(&["plan", "--json"]).success().json();
+    let up = sandbox.run(&["up", "--detach"]).success();
+    assert_eq!(get(sandbox.port(0), "/").as_deref(), Some("up"));
+    for (_, _, words) in BROKEN {
+        for ran in [&plan, &up] {
+            assert_eq!(
+                ran.err().matches(words).count(),
+                1,
+                "{words}\n{}",
+                ran.err()
+            );
+        }
+    }
+    let skipped = json["skipped"].as_array().unwrap();
+    assert_eq!(skipped.len(), BROKEN.len(), "{skipped:?}");
+    assert_eq!(json["services"].as_array().unwrap().len(), 1);
+    sandbox.run(&["down"]).success();
+    let mut after = snapshot(sandbox.project());
+    assert!(
+        after
+            .remove(&sandbox.project().join(".ports.json"))
+            .is_some()
+    );
+    assert_eq!(after, before);
+}
+
+#[test]
+fn a_broken_line_of_a_procfile_does_not_spoil_the_others() {
+    let sandbox = Sandbox::new().file(
+        "Procfile",
+        "web: %service serve $PORT\nno process\nweb: a second\nempty:\n",
+    );
+    let port = sandbox.port(0).to_string();
+    sandbox
+        .run(&["config", "set", "prefer.frameworks.procfile", &port])
+        .success();
+    let before = sandbox.read("Procfile");
+    for verb in [&["plan"][..], &["up", "--detach"]] {
+        sandbox
+            .run(verb)
+            .success()
+            .err_has("Procfile:2` was passed over: it is no `name: command`")
+            .err_has("Procfile:3` was passed over: it is a second `web`")
+            .err_has("Procfile:4` was passed over: it is no `name: command`");
+    }
+    assert!(get(sandbox.port(0), "/").is_some());
+    assert_eq!(sandbox.read("Procfile"), before);
+    sandbox.run(&["down"]).success();
+}
+
+#[test]
+fn two_that_were_found_to_insist_on_one_port_are_both_shown() {
+    let sandbox = Sandbox::new().file(
+        "Procfile",
+        "a: python3 -m http.server %0\nb: python3 -m http.server %0\n",
+    );
+    sandbox
+        .run(&["plan"])
+        .success()
+        .out_has("b  procfile  optional")
+        .out_has(&sandbox.fill("`a` insists on port %0 too"));
+    sandbox
+        .run(&["detect", "--with", "b"])
+        .code(2)
+        .err_has(&sandbox.fill("both insist on port %0"));
+}
+
+#[test]
+fn where_only_broken_files_are_the_error_names_them() {
+    let mut sandbox = Sandbox::new();
+    for (file, text, _) in BROKEN {
+        sandbox = sandbox.file(file, text);
+    }
+    for verb in [&["plan"][..], &["detect"], &["up", "--detach"]] {
+        let ran = refused(&sandbox, verb, 2).err_has("nothing that Portway knows how to start");
+        for (_, _, words) in BROKEN {
+            let words = words
+                .replace('`', "")
+                .replace("name: command", "`name: command`");
+            assert!(ran.err().contains(&words), "no {words} in\n{}", ran.err());
+        }
+    }
+}
+
+/// The first of these ports on which nothing listens.
+fn free(ports: impl IntoIterator<Item = u16>) -> u16 {
+    let is_free = |port: &u16| std::net::TcpListener::bind(("0.0.0.0", *port)).is_ok();
+    let mut ports = ports.into_iter();
+    ports.find(is_free).expect("one of these ports is free")
+}
+
+#[test]
+fn a_blocked_port_is_given_to_whoever_asks_for_it_and_to_nobody_else() {
+    // Those of an X server and of IRC, which no browser calls.
+    let port = free([6000, 6566, 6665, 6666, 6668, 6669, 6697]);
+    let manifest = |port: &str| format!("[services.a]\ncommand = \"x {{port}}\"\nport = {port}");
+    for wish in [port.to_string(), format!("\"{port}\"")] {
+        let sandbox = Sandbox::new().manifest(&manifest(&wish));
+        let ran = sandbox.run(&["detect"]).success();
+        assert!(
+            ran.err().contains("warning") && ran.err().contains("browsers"),
+            "{}",
+            ran.err()
+        );
+        assert_eq!(sandbox.ports_json()["a_port"], port);
+    }
+    let sandbox = Sandbox::new().manifest(&manifest(&format!("\"{port}-{}\"", port + 30)));
+    let ran = sandbox.run(&["detect"]).success();
+    assert!(!ran.err().contains("warning"), "{}", ran.err());
+    let given = sandbox.ports_json()["a_port"].as_u64().unwrap();
+    assert!(
+        (u64::from(port) + 1..=u64::from(port) + 30).contains(&given),
+        "{given}"
+    );
+}
+
+#[test]
+fn a_privileged_port_is_refused_with_a_way_out_or_given_with_a_warning() {
+    let start = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap();
+    let start: u16 = start.trim().parse().unwrap();
+    if start < 1000 {
+        return;
+    }
+    let is_root = rustix::process::geteuid().is_root();
+    // Nobody but root can try them.
+    let port = match is_root {
+        true => free(820..start),
+        false => 821,
+    };
+    let sandbox = Sandbox::new().manifest(&format!(
+        "[services.a]\ncommand = \"x {{port}}\"\nport = \"{port}\""
+    ));
+    let before = snapshot(sandbox.project());
+    let mut command = match is_root {
+        true => {
+            let mut command = sandbox.command("setpriv");
+            command.arg("--bounding-set=-net_bind_service");
+            command.args([
+                "--inh-caps=-net_bind_service",
+                env!("CARGO_BIN_EXE_portway"),
+            ]);
+            command
+        }
+        false => sandbox.portway(&[]),
+    };
+    command.arg("detect");
+    sandbox
+        .end(command)
+        .code(4)
+        .err_has(&port.to_string())
+        .err_has(&format!(
+            "sudo sysctl net.ipv4.ip_unprivileged_port_start={port}"
+        ))
+        .err_has("or take another port");
+    assert_eq!(snapshot(sandbox.project()), before);
+    if is_root {
+        sandbox.run(&["detect"]).success().err_has("warning");
+        assert_eq!(sandbox.ports_json()["a_port"], port);
+    }
+}
+
 #[test]
 fn services_that_do_not_exist() {
     let sandbox = two();
@@ -216,6 +436,10 @@ fn ports_files_that_cannot_be() {
             "is not a local URL",
         ),
         ("{\"frontend_url\": 3}", "is not a local URL"),
+        (
+            "{\"frontend_url\": \"http://evil.example\\\\@localhost\"}",
+            "is not a local URL",
+        ),
     ] {
         fs::write(&file, text).unwrap();
         for verb in [
