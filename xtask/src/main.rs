@@ -4,6 +4,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod fuzz;
 mod setup;
 mod steps;
 
@@ -15,6 +16,7 @@ usage: cargo xtask CHORE
   test      set up what the tests need, then format, lints, unit, integration, browser
   setup     only set up what the tests need
   schema    write schema/portway.schema.json from the types
+  fuzz      run the fuzz targets for 20 s each: [TARGET…] [--seconds N]
 ";
 
 fn main() -> ExitCode {
@@ -23,6 +25,7 @@ fn main() -> ExitCode {
         ["test"] => steps::test(),
         ["setup"] => setup::all(),
         ["schema"] => steps::schema(),
+        ["fuzz", ref rest @ ..] => fuzz::fuzz(rest),
         _ => Err(USAGE.to_owned()),
     };
     match result {
