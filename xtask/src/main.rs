@@ -13,10 +13,12 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask CHORE
 
-  test      set up what the tests need, then format, lints, unit, integration, browser
-  setup     only set up what the tests need
-  schema    write schema/portway.schema.json from the types
-  fuzz      run the fuzz targets for 20 s each: [TARGET…] [--seconds N]
+  test        set up what the tests need, then format, lints, unit, integration, browser,
+              and real projects of real generators
+  setup       only set up what the tests need
+  frameworks  only the real projects
+  schema      write schema/portway.schema.json from the types
+  fuzz        run the fuzz targets for 20 s each: [TARGET…] [--seconds N]
 ";
 
 fn main() -> ExitCode {
@@ -24,6 +26,7 @@ fn main() -> ExitCode {
     let result = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["test"] => steps::test(),
         ["setup"] => setup::all(),
+        ["frameworks"] => steps::frameworks(),
         ["schema"] => steps::schema(),
         ["fuzz", ref rest @ ..] => fuzz::fuzz(rest),
         _ => Err(USAGE.to_owned()),

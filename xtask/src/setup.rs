@@ -5,12 +5,19 @@ use std::process::Command;
 
 use crate::steps::{root, run};
 
-/// A program of the tests and the Debian package that has it.
-const PROGRAMS: [(&str, &str); 4] = [
+/// A program of the tests and the Debian packages that it takes.
+const PROGRAMS: [(&str, &str); 5] = [
     ("redis-server", "redis-server"),
     ("chromium", "chromium"),
     ("git", "git"),
     ("curl", "curl"),
+    // What `rails new --minimal` needs; the whole of `rails` brings hundreds of packages.
+    (
+        "rails",
+        "ruby ruby-dev bundler build-essential libyaml-dev puma ruby-rails ruby-railties \
+         ruby-activerecord ruby-actioncable ruby-activestorage ruby-actionmailer \
+         ruby-sprockets-rails ruby-sqlite3 ruby-bootsnap",
+    ),
 ];
 
 /// Sets up everything; says beforehand what it installs.
@@ -35,7 +42,7 @@ fn packages() -> Result<(), String> {
     let missing: Vec<&str> = PROGRAMS
         .iter()
         .filter(|(program, _)| !is_there(program))
-        .map(|(_, package)| *package)
+        .map(|(_, packages)| *packages)
         .collect();
     if missing.is_empty() {
         return Ok(());

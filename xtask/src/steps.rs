@@ -34,7 +34,7 @@ fn cargo(arguments: &str) -> Command {
 /// Everything, in the order in which it fails soonest.
 pub(crate) fn test() -> Result<(), String> {
     type Step = fn() -> Result<(), String>;
-    let steps: [(&str, Step); 5] = [
+    let steps: [(&str, Step); 6] = [
         ("format", || run(&mut cargo("fmt --all --check"))),
         ("lints", || {
             run(&mut cargo(
@@ -46,6 +46,7 @@ pub(crate) fn test() -> Result<(), String> {
             run(&mut cargo("test --workspace --quiet"))
         }),
         ("browser tests", browser),
+        ("real projects", frameworks),
     ];
     let began = Instant::now();
     for (name, step) in steps {
@@ -73,6 +74,14 @@ fn browser() -> Result<(), String> {
         .env("PORTWAY_BIN", target.join("debug/portway"))
         .env("PORTWAY_TEST_TMP", temporary)
         .env("PORTWAY_TEST_CACHE", cache))
+}
+
+/// Projects made by their frameworks' own generators; two at a time, for each of them installs
+/// packages and builds.
+pub(crate) fn frameworks() -> Result<(), String> {
+    run(&mut cargo(
+        "test --quiet --package portway --test frameworks -- --ignored --test-threads 2",
+    ))
 }
 
 /// Writes the manifest's JSON schema anew.

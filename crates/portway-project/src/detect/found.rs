@@ -21,6 +21,7 @@ impl Found {
             framework,
             command: command.into(),
             prepare: None,
+            prepare_dir: None,
             port: Some(port),
             kind: Kind::Http,
             env: Default::default(),

@@ -27,6 +27,7 @@ mod jsonc;
 mod listens;
 mod literal;
 mod names;
+mod node;
 mod php;
 pub mod process_compose;
 pub mod procfile;
@@ -78,6 +79,8 @@ pub struct Found {
     pub command: String,
     /// The command that makes its directory ready.
     pub prepare: Option<String>,
+    /// Where that runs, relative to the root, if elsewhere than in its directory.
+    pub prepare_dir: Option<String>,
     /// Its port; `None` for a service that serves nobody.
     pub port: Option<FoundPort>,
     /// What it speaks.
@@ -192,6 +195,7 @@ type Reader = fn(&Dir<'_>, &Surroundings<'_>) -> Vec<Found>;
 
 /// Every reader of a single directory, in the order in which their services are shown.
 const READERS: &[Reader] = &[
+    node::read,
     python::read,
     ruby::read,
     php::read,

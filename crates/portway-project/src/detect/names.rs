@@ -80,6 +80,7 @@ mod tests {
             framework: "vite",
             command: "x".into(),
             prepare: None,
+            prepare_dir: None,
             port: None,
             kind,
             env: Default::default(),

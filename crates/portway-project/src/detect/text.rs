@@ -33,8 +33,14 @@ fn table(text: &mut String, service: &Found) {
     if !service.dir.is_empty() {
         line("dir", quoted(&service.dir));
     }
-    if let Some(prepare) = &service.prepare {
-        line("prepare", quoted(prepare));
+    match (&service.prepare, &service.prepare_dir) {
+        (Some(command), Some(dir)) => {
+            let dir = if dir.is_empty() { "." } else { dir };
+            let (command, dir) = (quoted(command), quoted(dir));
+            line("prepare", format!("{{ command = {command}, dir = {dir} }}"));
+        }
+        (Some(command), None) => line("prepare", quoted(command)),
+        (None, _) => {}
     }
     line("command", quoted(&service.command));
     match service.port {

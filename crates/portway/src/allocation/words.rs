@@ -36,7 +36,7 @@ pub(super) fn displaced(
                 excluded: excluded.is_some(),
                 holder: match excluded {
                     Some(why) => why,
-                    None => holder(project, displacement)?,
+                    None => holder(project, chosen, displacement)?,
                 },
             };
             words.insert(one.port, displaced);
@@ -45,7 +45,15 @@ pub(super) fn displaced(
     Ok(words)
 }
 
-fn holder(project: &mut Project, displacement: &Displacement) -> Result<String, CommandError> {
+fn holder(
+    project: &mut Project,
+    chosen: &Chosen,
+    displacement: &Displacement,
+) -> Result<String, CommandError> {
+    let mut siblings = chosen.given.iter();
+    if let Some(sibling) = siblings.find(|one| one.port == displacement.wanted) {
+        return Ok(format!("`{}` of this checkout", sibling.service));
+    }
     match &displacement.lease {
         Some(lease) => leaseholder(project, lease),
         None if displacement.left_to_main => Ok("the main checkout".to_owned()),

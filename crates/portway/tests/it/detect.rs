@@ -28,8 +28,10 @@ fn the_file_has_exactly_the_four_keys() {
          \"frontend_url\": \"http://localhost:%10\"\n}\n",
     );
     assert_eq!(sandbox.read(".ports.json"), expected);
-    let files: Vec<_> = fs::read_dir(sandbox.project()).unwrap().collect();
-    assert_eq!(files.len(), 2, "{files:?}");
+    let files = fs::read_dir(sandbox.project()).unwrap();
+    let mut files: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
+    files.sort();
+    assert_eq!(files, [".git", ".ports.json", "portway.toml"]);
 }
 
 #[test]
@@ -164,4 +166,17 @@ fn a_mistake_in_the_manifest_is_shown_in_its_place() {
         !sandbox.state().exists(),
         "nothing is written for a wrong manifest"
     );
+}
+
+#[test]
+fn a_sibling_that_has_the_preferred_port_is_named() {
+    let sandbox = Sandbox::new().manifest(
+        "[services.a]\ncommand = \"x\"\nport = { prefer = %0, range = \"%0-%9\" }\n\
+         [services.b]\ncommand = \"x\"\nport = { prefer = %0, range = \"%0-%9\" }",
+    );
+    let words = format!(
+        "preferred {} is taken by `a` of this checkout",
+        sandbox.port(0)
+    );
+    sandbox.run(&["detect"]).success().out_has(&words);
 }

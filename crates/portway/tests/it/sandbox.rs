@@ -49,6 +49,9 @@ impl Sandbox {
         ] {
             fs::create_dir(dir).unwrap();
         }
+        // A main checkout, wherever the tests themselves are checked out.
+        fs::create_dir(project.join(".git")).unwrap();
+        fs::write(project.join(".git/HEAD"), "ref: refs/heads/main\n").unwrap();
         Self {
             project,
             temp,

@@ -56,9 +56,15 @@ impl Managed {
                 true => "pnpm-workspace.yaml",
                 false => "package.json",
             };
-            evidence.push(format!("it belongs to the workspace of {}", root.path_of(file)));
+            evidence.push(format!(
+                "it belongs to the workspace of {}",
+                root.path_of(file)
+            ));
         }
-        let root_path = root.as_ref().map_or(dir.path(), |root| root.path()).to_owned();
+        let root_path = root
+            .as_ref()
+            .map_or(dir.path(), |root| root.path())
+            .to_owned();
         // A directory with neither is like those above it.
         let places = dir.upwards().map(|at| {
             let declared = match at.path() == dir.path() {
@@ -67,7 +73,9 @@ impl Managed {
             };
             (at, declared)
         });
-        let sign = places.into_iter().find_map(|(at, declared)| sign(&at, declared));
+        let sign = places
+            .into_iter()
+            .find_map(|(at, declared)| sign(&at, declared));
         let is_locked = dir
             .upwards()
             .find(|at| at.path() == root_path)
@@ -111,7 +119,11 @@ impl Managed {
         let mut command = format!("{} run {script}", self.program);
         if !arguments.is_empty() {
             // Only npm would take them for its own.
-            let between = if self.manager == Manager::Npm { " -- " } else { " " };
+            let between = if self.manager == Manager::Npm {
+                " -- "
+            } else {
+                " "
+            };
             command += between;
             command += arguments;
         }
@@ -169,7 +181,8 @@ fn sign(at: &Dir<'_>, declared: Option<String>) -> Option<(Manager, String)> {
         Manager::Yarn => yarn(is_berry),
         manager => *manager,
     };
-    Some((manager, format!("{} is there", at.path_of(lock))))
+    let (lock, name) = (at.path_of(lock), manager.name());
+    Some((manager, format!("{lock} is there, so `{name}` runs it")))
 }
 
 /// Whether `dir` is a member of the workspace of `root`.
@@ -187,7 +200,12 @@ fn has_member(root: &Dir<'_>, dir: &Dir<'_>) -> bool {
 
 /// Whether a path is among those that a workspace's patterns name; one with `!` takes out.
 fn is_among(patterns: &[String], path: &str) -> bool {
-    let clean = |pattern: &str| pattern.trim_start_matches("./").trim_end_matches('/').to_owned();
+    let clean = |pattern: &str| {
+        pattern
+            .trim_start_matches("./")
+            .trim_end_matches('/')
+            .to_owned()
+    };
     let meets = |pattern: &str| {
         let pattern = clean(pattern);
         let pattern: Vec<&str> = pattern.split('/').take(MAX_PARTS).collect();

@@ -24,7 +24,15 @@ pub(super) struct Simple {
 
 /// Programs that run the one that follows.
 const RUNNERS: [&str; 9] = [
-    "npx", "bunx", "pnpx", "pnpm exec", "yarn exec", "npm exec", "bun x", "exec", "time",
+    "npx",
+    "bunx",
+    "pnpx",
+    "pnpm exec",
+    "yarn exec",
+    "npm exec",
+    "bun x",
+    "exec",
+    "time",
 ];
 
 /// Programs that set variables for the one that follows.
@@ -157,12 +165,8 @@ fn split(text: &str) -> (Vec<&str>, bool) {
             (b'\\', None | Some(b'"')) => escaped = true,
             (b'\'' | b'"', None) => quote = Some(byte),
             (_, Some(open)) if byte == open => quote = None,
-            (b'>' | b'<', None) => {
-                // `2>&1` has an ampersand of its own.
-                if bytes.get(at) == Some(&b'&') {
-                    at += 1;
-                }
-            }
+            // `2>&1` has an ampersand of its own.
+            (b'>' | b'<', None) if bytes.get(at) == Some(&b'&') => at += 1,
             (b';' | b'\n', None) => {
                 commands.push(&text[start..here]);
                 start = at;
@@ -191,7 +195,11 @@ mod tests {
 
     fn parsed(text: &str) -> (String, bool, bool) {
         let script = Script::parse(text).unwrap();
-        (script.last.words.join(" "), script.is_alone, script.ends_simply)
+        (
+            script.last.words.join(" "),
+            script.is_alone,
+            script.ends_simply,
+        )
     }
 
     #[test]

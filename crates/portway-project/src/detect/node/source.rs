@@ -64,11 +64,18 @@ pub(super) fn configured(text: &str, key: &str) -> Option<u16> {
                 '}' if level == 1 => return None,
                 '}' => level -= 1,
                 'p' | '"' | '\'' if level == 1 => {
-                    let begins = rest[..at].chars().next_back().is_none_or(|c| !c.is_alphanumeric());
+                    let begins = rest[..at]
+                        .chars()
+                        .next_back()
+                        .is_none_or(|c| !c.is_alphanumeric());
                     let number = begins.then(|| named_number(&rest[at..], "port")).flatten();
-                    if number.is_some() && behind_key(&rest[at..], "port").is_some_and(|_| {
-                        rest[at..].trim_start_matches(['"', '\'']).starts_with("port")
-                    }) {
+                    if number.is_some()
+                        && behind_key(&rest[at..], "port").is_some_and(|_| {
+                            rest[at..]
+                                .trim_start_matches(['"', '\''])
+                                .starts_with("port")
+                        })
+                    {
                         return number;
                     }
                 }
@@ -92,12 +99,14 @@ fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
 
 /// Where the arguments of a call that listens begin in a line.
 fn listens(line: &str) -> Option<usize> {
-    ["listen(", "serve(", "export default {"].iter().find_map(|call| {
-        let at = line.find(call)?;
-        let before = line[..at].chars().next_back();
-        let is_call = before.is_none_or(|c| !c.is_alphanumeric() && c != '_');
-        is_call.then_some(at + call.len())
-    })
+    ["listen(", "serve(", "export default {"]
+        .iter()
+        .find_map(|call| {
+            let at = line.find(call)?;
+            let before = line[..at].chars().next_back();
+            let is_call = before.is_none_or(|c| !c.is_alphanumeric() && c != '_');
+            is_call.then_some(at + call.len())
+        })
 }
 
 /// What stands behind the variable PORT where the line reads it from the environment.
@@ -164,14 +173,23 @@ mod tests {
     fn the_port_of_a_server_is_found_where_it_is_written() {
         for (text, expected) in [
             ("app.listen(3000)", Some(Port::Literal(3000, 1))),
-            ("const port = 4000;\n\napp.listen(port, () => {})", Some(Port::Literal(4000, 3))),
+            (
+                "const port = 4000;\n\napp.listen(port, () => {})",
+                Some(Port::Literal(4000, 3)),
+            ),
             ("const port: number = 4000\napp.listen({ port })", None),
-            ("fastify.listen({ port: 3001, host: '0.0.0.0' })", Some(Port::Literal(3001, 1))),
+            (
+                "fastify.listen({ port: 3001, host: '0.0.0.0' })",
+                Some(Port::Literal(3001, 1)),
+            ),
             (
                 "serve({\n  fetch: app.fetch,\n  port: 3000\n}, (info) => {})",
                 Some(Port::Literal(3000, 3)),
             ),
-            ("export default {\n  port: 8080,\n  fetch: app.fetch,\n}", Some(Port::Literal(8080, 2))),
+            (
+                "export default {\n  port: 8080,\n  fetch: app.fetch,\n}",
+                Some(Port::Literal(8080, 2)),
+            ),
             ("Bun.serve({ port: 3000 })", Some(Port::Literal(3000, 1))),
             (
                 "await app.listen(process.env.PORT ?? 3000);",
@@ -181,9 +199,18 @@ mod tests {
                 "const port = normalizePort(process.env.PORT || '4000');\nserver.listen(port)",
                 Some(Port::Reads(Some(4000))),
             ),
-            ("const { PORT = 5000 } = process.env", Some(Port::Reads(Some(5000)))),
-            ("serve({ port: Number(env['PORT']) })", Some(Port::Reads(None))),
-            ("process.env.REPORT; app.listen(80)", Some(Port::Literal(80, 1))),
+            (
+                "const { PORT = 5000 } = process.env",
+                Some(Port::Reads(Some(5000))),
+            ),
+            (
+                "serve({ port: Number(env['PORT']) })",
+                Some(Port::Reads(None)),
+            ),
+            (
+                "process.env.REPORT; app.listen(80)",
+                Some(Port::Literal(80, 1)),
+            ),
             ("process.env.DB_PORT; x", None),
             ("// app.listen(3000)\n * app.listen(3000)", None),
             ("db.connect({ port: 5432 })", None),
@@ -202,7 +229,10 @@ mod tests {
                 "server: {\n  hmr: { port: 443 },\n  proxy: {\n    '/api': { target: 'x', port: 1 },\n  },\n  port: 3001,\n}",
                 Some(3001),
             ),
-            ("server: {\n  hmr: { port: 443 },\n}\npreview: { port: 1 }", None),
+            (
+                "server: {\n  hmr: { port: 443 },\n}\npreview: { port: 1 }",
+                None,
+            ),
             ("\"options\": {\n  \"port\": 4300\n}", Some(4300)),
             ("server: { port: process.env.X }", None),
             ("server: serverOptions, port: 1", None),

@@ -3,6 +3,7 @@
 use crate::kind::Kind;
 
 /// A program that serves what it builds.
+#[derive(Debug)]
 pub(super) struct Tool {
     /// What it is called, as a framework.
     pub(super) name: &'static str,
@@ -25,11 +26,21 @@ pub(super) const PORT_FLAGS: [&str; 3] = ["--port", "-p", "-P"];
 
 const STRICT: &str = "--port {port} --strictPort";
 const PLAIN: &str = "--port {port}";
-const VITE_CONFIG: &[&str] = &["vite.config.ts", "vite.config.js", "vite.config.mts", "vite.config.mjs"];
+const VITE_CONFIG: &[&str] = &[
+    "vite.config.ts",
+    "vite.config.js",
+    "vite.config.mts",
+    "vite.config.mjs",
+];
 const NUXT_CONFIG: &[&str] = &["nuxt.config.ts", "nuxt.config.js"];
 const ASTRO_CONFIG: &[&str] = &["astro.config.mjs", "astro.config.ts", "astro.config.js"];
 const WEBPACK_CONFIG: &[&str] = &["webpack.config.js", "webpack.config.ts", "webpack.dev.js"];
-const RSPACK_CONFIG: &[&str] = &["rsbuild.config.ts", "rsbuild.config.js", "rspack.config.js", "rspack.config.ts"];
+const RSPACK_CONFIG: &[&str] = &[
+    "rsbuild.config.ts",
+    "rsbuild.config.js",
+    "rspack.config.js",
+    "rspack.config.ts",
+];
 const VUE_CONFIG: &[&str] = &["vue.config.js"];
 
 #[rustfmt::skip]
@@ -111,18 +122,22 @@ const fn api(
 pub(super) fn tool(program: &str, arguments: &[String]) -> Option<&'static Tool> {
     let mut words = arguments.iter().filter(|word| !word.starts_with('-'));
     let first = words.next().map_or("", String::as_str);
-    TOOLS.iter().filter(|tool| tool.program == program).find(|tool| {
-        let is_word = |serves: &&str| *serves == first || arguments.iter().any(|word| word == serves);
-        let is_path = |text: &str| text.contains(['.', '/']);
-        match tool.serves {
-            [""] => true,
-            ["", ..] => {
-                let has_flag = arguments.first().is_some_and(|word| word.starts_with('-'));
-                has_flag || is_path(first) || tool.serves.contains(&first)
+    TOOLS
+        .iter()
+        .filter(|tool| tool.program == program)
+        .find(|tool| {
+            let is_word =
+                |serves: &&str| *serves == first || arguments.iter().any(|word| word == serves);
+            let is_path = |text: &str| text.contains(['.', '/']);
+            match tool.serves {
+                [""] => true,
+                ["", ..] => {
+                    let has_flag = arguments.first().is_some_and(|word| word.starts_with('-'));
+                    has_flag || is_path(first) || tool.serves.contains(&first)
+                }
+                serves => serves.iter().any(is_word),
             }
-            serves => serves.iter().any(|word| is_word(&word)),
-        }
-    })
+        })
 }
 
 /// What else a package made with Vite may be called, by a package that it depends on.
@@ -137,8 +152,18 @@ pub(super) const ON_VITE: [(&str, &str); 6] = [
 
 /// Programs that run a file.
 pub(super) const RUNS_A_FILE: [&str; 12] = [
-    "node", "nodemon", "tsx", "ts-node", "ts-node-dev", "tsnd", "bun", "babel-node", "vite-node",
-    "node-dev", "swc-node", "deno",
+    "node",
+    "nodemon",
+    "tsx",
+    "ts-node",
+    "ts-node-dev",
+    "tsnd",
+    "bun",
+    "babel-node",
+    "vite-node",
+    "node-dev",
+    "swc-node",
+    "deno",
 ];
 
 /// Packages that servers are made with: the package, its framework, its kind, its usual port.

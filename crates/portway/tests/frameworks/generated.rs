@@ -1,0 +1,159 @@
+//! A checkout that a generator made, and what must be true of each.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::sandbox::Sandbox;
+
+/// Long enough for packages to be fetched and a first build on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+pub struct Generated {
+    sandbox: Sandbox,
+}
+
+impl Generated {
+    /// A checkout with these files.
+    pub fn of(files: &[(&str, &str)]) -> Self {
+        let mut generated = Self::empty();
+        for (name, text) in files {
+            generated.sandbox = generated.sandbox.file(name, text);
+        }
+        generated
+    }
+
+    /// What a generator makes in the directory `app`, which it is told by its arguments.
+    pub fn by(command: &str) -> Self {
+        let mut generated = Self::empty();
+        let output = generated
+            .command("sh")
+            .args(["-c", command])
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{command}\n{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let app = generated.sandbox.project().join("app");
+        assert!(app.is_dir(), "{command} made no directory `app`");
+        // The checkout is what was made, and not the directory around it.
+        fs::rename(generated.sandbox.project().join(".git"), app.join(".git")).unwrap();
+        generated.sandbox.set_project(app);
+        generated
+    }
+
+    fn empty() -> Self {
+        Self {
+            sandbox: Sandbox::new(),
+        }
+    }
+
+    /// A file changed as a person would.
+    pub fn replace(self, file: &str, old: &str, new: &str) -> Self {
+        let text = self.sandbox.read(file);
+        assert!(text.contains(old), "no `{old}` in {text}");
+        self.sandbox.write(file, &text.replace(old, new));
+        self
+    }
+
+    /// What `portway plan` says about its only service.
+    pub fn plan(&self) -> serde_json::Value {
+        let plan = self.sandbox.run(&["plan", "--json"]).success().json();
+        let services = plan["services"].as_array().unwrap();
+        assert_eq!(services.len(), 1, "{plan:#}");
+        services[0].clone()
+    }
+
+    /// It is taken for `framework`, comes up, and its page has these words.
+    pub fn answers(self, framework: &str, words: &str) {
+        assert_eq!(self.plan()["framework"], framework);
+        let files = self.files();
+        let up = self
+            .command(env!("CARGO_BIN_EXE_portway"))
+            .args(["up", "--detach"])
+            .output();
+        let up = up.unwrap();
+        let log = self.sandbox.run(&["logs"]).out();
+        let said = String::from_utf8_lossy(&up.stderr);
+        assert!(up.status.success(), "{said}\n{log}");
+        let status = self.sandbox.status();
+        let port = status["services"][0]["ports"][0]["port"].as_u64().unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        let mut page = String::new();
+        while !page.contains(words) {
+            assert!(
+                Instant::now() < deadline,
+                "no `{words}` in\n{page}\n{}",
+                self.sandbox.run(&["logs"]).out()
+            );
+            page = get(port as u16).unwrap_or_default();
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        self.sandbox.run(&["down"]).success();
+        // What belongs to the project is as it was.
+        for (path, text) in files {
+            let now = fs::read_to_string(&path).ok();
+            assert!(
+                now.as_ref() == Some(&text),
+                "{} has changed",
+                path.display()
+            );
+        }
+    }
+
+    /// The project's own files by their paths, those that frameworks write themselves left out.
+    fn files(&self) -> Vec<(PathBuf, String)> {
+        let own = [
+            "package.json",
+            "requirements.txt",
+            "Gemfile",
+            "src/main.ts",
+            "app.py",
+        ];
+        let paths = own.iter().map(|name| self.sandbox.project().join(name));
+        paths
+            .filter_map(|path| Some((path.clone(), fs::read_to_string(&path).ok()?)))
+            .collect()
+    }
+
+    /// A command with caches that outlive the sandbox, and without questions.
+    fn command(&self, program: &str) -> Command {
+        let cache = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cache");
+        let mut command = self.sandbox.command(program);
+        for (name, value) in [
+            ("npm_config_cache", cache.join("npm").to_str().unwrap()),
+            ("PIP_CACHE_DIR", cache.join("pip").to_str().unwrap()),
+            ("npm_config_yes", "true"),
+            ("npm_config_update_notifier", "false"),
+            ("NEXT_TELEMETRY_DISABLED", "1"),
+            ("NUXT_TELEMETRY_DISABLED", "1"),
+            ("ASTRO_TELEMETRY_DISABLED", "1"),
+            ("NG_CLI_ANALYTICS", "false"),
+            ("CI", "1"),
+        ] {
+            command.env(name, value);
+        }
+        command
+    }
+}
+
+/// What a server answers, of either family; `None` while it does not.
+fn get(port: u16) -> Option<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))
+        .or_else(|_| TcpStream::connect(("::1", port)))
+        .ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    let request = format!(
+        "GET / HTTP/1.1\r\nhost: localhost:{port}\r\naccept: text/html\r\nconnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).ok()?;
+    Some(String::from_utf8_lossy(&answer).into_owned())
+}
