@@ -25,7 +25,8 @@ pub struct ServiceHealth {
     pub url: String,
     /// The port that was asked.
     pub port: u16,
-    /// Whether it answered with a status below 400 or, over TCP, accepted the connection.
+    /// Whether it answered with a status below 400 (500 where nobody named a path) or, over TCP,
+    /// accepted the connection.
     pub healthy: bool,
     /// The HTTP status, 100 to 999; `None` when there was no answer, and over TCP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -43,7 +44,7 @@ pub struct ServiceHealth {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HealthCheckKind {
-    /// Its path answers with a status below 400.
+    /// Its path has to answer.
     Http,
     /// Its port accepts a connection: it speaks no HTTP.
     Tcp,

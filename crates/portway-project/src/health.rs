@@ -8,9 +8,11 @@ use crate::wiring::{self, AssignedPorts};
 pub struct HealthCheck {
     /// The port.
     pub port: u16,
-    /// The path that should answer with a status below 400; `None` for a service that speaks no
-    /// HTTP, whose port should accept a connection.
+    /// The path that should answer; `None` for a service that speaks no HTTP, whose port should
+    /// accept a connection.
     pub path: Option<String>,
+    /// Whether the manifest names the path. Nobody promised that there is anything at another.
+    pub named: bool,
     /// Where that is.
     pub url: String,
 }
@@ -28,6 +30,7 @@ impl HealthCheck {
                 port,
                 url: format!("http://localhost:{port}{path}"),
                 path: Some(path),
+                named: true,
             }
         };
         let spec = &service.spec;
@@ -45,14 +48,24 @@ impl HealthCheck {
             return Some(http(ports.get(index).copied().unwrap_or(main), path));
         }
         Some(if service.kind.is_http() {
-            http(main, "/")
+            Self {
+                named: false,
+                ..http(main, "/")
+            }
         } else {
             Self {
                 port: main,
                 url: wiring::url(service.kind, main),
                 path: None,
+                named: false,
             }
         })
+    }
+
+    /// Whether this status of an answer means that the service is well: one below 400 or, at a path
+    /// that nobody named, below 500.
+    pub fn is_met_by(&self, status: u16) -> bool {
+        status < if self.named { 400 } else { 500 }
     }
 }
 
@@ -103,5 +116,24 @@ mod tests {
             url(body, &[9000, 9100]).as_deref(),
             Some("http://localhost:9100/up")
         );
+    }
+
+    #[test]
+    fn at_a_path_that_nobody_named_any_answer_will_do() {
+        let check = |named: bool| HealthCheck {
+            port: 9000,
+            path: Some("/".into()),
+            named,
+            url: "http://localhost:9000/".into(),
+        };
+        for (status, named, well) in [
+            (200, true, true),
+            (399, true, true),
+            (404, true, false),
+            (404, false, true),
+            (500, false, false),
+        ] {
+            assert_eq!(check(named).is_met_by(status), well, "{status} {named}");
+        }
     }
 }

@@ -22,8 +22,9 @@ Examples:
   portway health backend             one of them
   portway health --watch             again and again, until Ctrl-C
   portway health --watch --json      one line of JSON for each round
-Asked is `health` of `portway.toml`, else the path of `ready`, else `/`; a service that speaks no
-HTTP has to accept a connection. Exits with 1 when one that was asked is not well.")]
+Asked is `health` of `portway.toml`, else the path of `ready`: they have to answer below 400. Else it
+is `/`, where any answer below 500 will do; a service that speaks no HTTP has to accept a
+connection. Exits with 1 when one that was asked is not well.")]
 pub(crate) struct Health {
     /// Services; all that have a port where none is named
     #[arg(value_name = "SERVICE")]
@@ -160,8 +161,11 @@ fn judge(
     answer: Result<probe::Answer, String>,
 ) -> ServiceHealth {
     let answered = answer.as_ref().ok();
-    let healthy = answered.is_some_and(probe::Answer::is_yes);
     let status = answered.and_then(|answer| answer.status);
+    let healthy = match status {
+        Some(status) => check.is_met_by(status),
+        None => answered.is_some(),
+    };
     ServiceHealth {
         service: service.to_owned(),
         check: if check.path.is_some() {

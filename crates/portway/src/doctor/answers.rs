@@ -18,8 +18,6 @@ pub(super) struct Asked {
     pub(super) service: String,
     /// What was asked.
     pub(super) check: HealthCheck,
-    /// Whether somebody named the path.
-    pub(super) named: bool,
     /// The status, or why there is none.
     pub(super) status: Result<u16, String>,
 }
@@ -100,12 +98,12 @@ pub(super) fn judge(asked: &Asked) -> Finding {
             format!("answers {status} at {}", check.url),
         ),
         // Nobody promised that there is anything at `/`.
-        Ok(status) if !asked.named && *status < 500 => fine(
+        Ok(status) if check.is_met_by(*status) => fine(
             Check::Answer,
             service,
             format!("answers {status} at {}, which is an answer", check.url),
         ),
-        Ok(status) if !asked.named => warning(
+        Ok(status) if !check.named => warning(
             Check::Answer,
             service,
             format!("answers {status} at {}", check.url),
@@ -209,9 +207,9 @@ mod tests {
             check: HealthCheck {
                 port: 9000,
                 path: Some("/".into()),
+                named,
                 url: "http://localhost:9000/".into(),
             },
-            named,
             status: status.map_err(str::to_owned),
         })
         .severity

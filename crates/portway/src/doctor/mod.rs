@@ -215,15 +215,12 @@ async fn speech(scene: &Scene, seats: &[Seat]) -> Vec<Finding> {
         if check.path.is_none() || !answers(check.port) {
             continue;
         }
-        let ready = service.spec.ready.as_ref();
-        let named = service.spec.health.is_some() || ready.is_some_and(|one| one.http.is_some());
         let (name, question) = (service.name.clone(), check.clone());
         asked.push(tokio::spawn(async move {
             Asked {
                 status: answers::status(&question).await,
                 service: name,
                 check: question,
-                named,
             }
         }));
         if service.kind != Kind::Http {
