@@ -4,6 +4,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod fuzz;
 mod setup;
 mod steps;
 
@@ -17,6 +18,7 @@ usage: cargo xtask CHORE
   setup       only set up what the tests need
   frameworks  only the real projects
   schema      write schema/portway.schema.json from the types
+  fuzz        run the fuzz targets for 20 s each: [TARGET…] [--seconds N]
 ";
 
 fn main() -> ExitCode {
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
         ["setup"] => setup::all(),
         ["frameworks"] => steps::frameworks(),
         ["schema"] => steps::schema(),
+        ["fuzz", ref rest @ ..] => fuzz::fuzz(rest),
         _ => Err(USAGE.to_owned()),
     };
     match result {

@@ -26,8 +26,9 @@ pub fn parse(text: &str) -> Result<IndexMap<String, String>, EnvFileError> {
     let mut number = 0;
     while !rest.is_empty() {
         number += 1;
+        let first = number;
         let fail = |message: String| EnvFileError {
-            line: number,
+            line: first,
             message,
         };
         let here = rest.trim_start_matches([' ', '\t', '\r']);
@@ -67,6 +68,9 @@ pub fn parse(text: &str) -> Result<IndexMap<String, String>, EnvFileError> {
                 value[..end.unwrap_or(value.len())].trim_end().to_owned()
             }
         };
+        if value.contains('\0') {
+            return Err(fail(format!("the value of `{name}` has a NUL in it")));
+        }
         variables.insert(name.to_owned(), value);
     }
     Ok(variables)
@@ -170,6 +174,10 @@ mod tests {
         assert_eq!(
             parse("A=\"x\n").unwrap_err().to_string(),
             "line 1: the \" is never closed"
+        );
+        assert_eq!(
+            parse("A=1\nB=x\0").unwrap_err().to_string(),
+            "line 2: the value of `B` has a NUL in it"
         );
     }
 }

@@ -16,6 +16,10 @@ use crate::manifest::{
 use crate::nearest::suggestion;
 use crate::preferences::Preferences;
 
+/// A project has at most so many services. Each is told of all others, so what has to be said grows
+/// with the square of their number; a file with more of them was not written by a person.
+pub const MAX_SERVICES: usize = 1000;
+
 /// A checked plan of a whole project.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -89,7 +93,21 @@ impl Plan {
         with: &[String],
         preferences: &Preferences,
     ) -> Result<Self, Box<Invalid>> {
-        build(manifest, with, preferences).map_err(|problem| manifest.invalid(problem))
+        let plan = build(manifest, with, preferences);
+        plan.and_then(|plan| check::forced_twice(&plan.services).map(|()| plan))
+            .map_err(|problem| manifest.invalid(problem))
+    }
+
+    /// Everything that there is, to be shown: what takes part unasked and every optional service,
+    /// also where two of those insist on one port and could never run side by side.
+    ///
+    /// # Errors
+    /// As [`Plan::new`], for what takes part unasked.
+    pub fn whole(manifest: &Manifest, preferences: &Preferences) -> Result<Self, Box<Invalid>> {
+        Self::with_preferences(manifest, &[], preferences)?;
+        let optional = manifest.services.iter().filter(|(_, one)| one.optional);
+        let optional: Vec<String> = optional.map(|(name, _)| name.clone()).collect();
+        build(manifest, &optional, preferences).map_err(|problem| manifest.invalid(problem))
     }
 
     /// The services that the names stand for, with those they come after, in the order in which
@@ -135,6 +153,7 @@ fn build(manifest: &Manifest, with: &[String], preferences: &Preferences) -> Res
         return Err(Problem::at(0..0, "there is no service")
             .help("add one: `[services.backend]` with a `command`"));
     }
+    check::count(manifest)?;
     check::names(manifest)?;
     for name in with {
         if !manifest.services.contains_key(name) {
@@ -153,6 +172,10 @@ fn build(manifest: &Manifest, with: &[String], preferences: &Preferences) -> Res
     };
     let project = manifest.project.name.clone();
     let project = project.unwrap_or_else(|| file_name(manifest.root()));
+    if project.contains('\0') {
+        return Err(Problem::at(0..0, "the project's name has a NUL in it")
+            .help("take it out: no process can be told one"));
+    }
     let mut services = IndexMap::new();
     for (name, spec) in &manifest.services {
         let lone = |kind| preferences.port_spec(&project, name, kind, spec.port);
@@ -162,7 +185,6 @@ fn build(manifest: &Manifest, with: &[String], preferences: &Preferences) -> Res
         }
     }
     check::cycles(manifest)?;
-    check::forced_twice(&services)?;
     check::health_keys(manifest)?;
     check::placeholders(manifest)?;
     let groups = groups(manifest, &takes_part)?;
@@ -193,6 +215,7 @@ fn service(
             format!("the command of `{name}` is empty"),
         ));
     }
+    check::tellable(name, spec)?;
     let prepare = spec
         .prepare
         .as_ref()

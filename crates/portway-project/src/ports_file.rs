@@ -29,6 +29,17 @@ pub struct PortsFileError {
     pub hint: String,
 }
 
+impl PortsFileError {
+    /// An error about the file as a whole.
+    fn at(root: &Path, problem: String) -> Self {
+        Self {
+            file: root.join(FILE_NAME),
+            problem,
+            hint: "mend it, or delete it and Portway will write it anew".into(),
+        }
+    }
+}
+
 /// The content of a `.ports.json`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PortsFile {
@@ -43,11 +54,7 @@ impl PortsFile {
     /// When it is something else than a small regular file with one JSON object in it.
     pub fn read(root: &Path) -> Result<Option<Self>, PortsFileError> {
         let file = root.join(FILE_NAME);
-        let fail = |problem: String| PortsFileError {
-            file: file.clone(),
-            problem,
-            hint: "mend it, or delete it and Portway will write it anew".into(),
-        };
+        let fail = |problem: String| PortsFileError::at(root, problem);
         let metadata = match file.symlink_metadata() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other.map_err(|error| fail(format!("cannot be read: {error}")))?,
@@ -61,12 +68,22 @@ impl PortsFile {
         if metadata.len() > MAX_BYTES {
             return Err(fail(format!("has {} bytes, far too many", metadata.len())));
         }
-        let mut text = String::new();
+        let mut bytes = Vec::new();
         fs::File::open(&file)
-            .and_then(|open| open.take(MAX_BYTES).read_to_string(&mut text))
+            .and_then(|open| open.take(MAX_BYTES).read_to_end(&mut bytes))
             .map_err(|error| fail(format!("cannot be read: {error}")))?;
-        match serde_json::from_str(&text) {
-            Ok(Value::Object(content)) => Ok(Some(Self { content })),
+        Self::parse(root, &bytes).map(Some)
+    }
+
+    /// Reads the content of the file of the project at `root`.
+    ///
+    /// # Errors
+    /// When it is something else than one JSON object in UTF-8.
+    pub fn parse(root: &Path, bytes: &[u8]) -> Result<Self, PortsFileError> {
+        let fail = |problem: String| PortsFileError::at(root, problem);
+        let text = str::from_utf8(bytes).map_err(|error| fail(format!("is not UTF-8: {error}")))?;
+        match serde_json::from_str(text) {
+            Ok(Value::Object(content)) => Ok(Self { content }),
             Ok(_) => Err(fail("holds no JSON object".into())),
             Err(error) => Err(fail(format!("is not JSON: {error}"))),
         }
@@ -174,18 +191,34 @@ pub fn url_key(port_key: &str) -> String {
     format!("{}_url", port_key.strip_suffix("_port").unwrap_or(port_key))
 }
 
-/// Whether a URL stays on this machine.
+/// Whether a URL stays on this machine, for whoever reads it. What programs read differently is not
+/// local: a browser drops tabs, takes `\` for `/`, and needs no `//` behind `http:`.
 fn is_local_url(url: &str) -> bool {
-    let Some((_, rest)) = url.split_once("://") else {
+    let Some((scheme, rest)) = url.split_once("://") else {
         return false;
     };
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
+    let is_odd = |c: char| c.is_control() || c.is_whitespace() || c == '\\';
+    if !is_scheme || scheme.eq_ignore_ascii_case("file") || url.contains(is_odd) {
+        return false;
+    }
     let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
     let host = authority.rsplit('@').next().unwrap_or("");
-    let host = match host.strip_prefix('[') {
-        Some(bracketed) => bracketed.split(']').next().unwrap_or(""),
-        None => host.split(':').next().unwrap_or(""),
+    let end = match host.starts_with('[') {
+        true => host.find(']').map_or(host.len(), |at| at + 1),
+        false => host.find(':').unwrap_or(host.len()),
     };
-    host == "localhost" || host.ends_with(".localhost") || host == "127.0.0.1" || host == "::1"
+    let (host, port) = host.split_at(end);
+    let is_port = |port: &str| {
+        port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port != 0)
+    };
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let is_local = ["localhost", "127.0.0.1", "[::1]"].contains(&host)
+        || host.ends_with(".localhost") && host.bytes().all(is_name);
+    is_local && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
 }
 
 #[cfg(test)]
@@ -209,6 +242,15 @@ mod tests {
             serde_json::to_string(&merged).unwrap(),
             r#"{"backend_port":9001,"mine":[1]}"#
         );
+    }
+
+    #[test]
+    fn foreign_numbers_do_not_drift() {
+        let temp = tempfile::tempdir().unwrap();
+        let text = r#"{"mine": [9066666666666666666666666666666666666666666666, 0.1]}"#;
+        let first = file(text);
+        first.write(temp.path()).unwrap();
+        assert_eq!(PortsFile::read(temp.path()).unwrap(), Some(first));
     }
 
     #[test]
@@ -238,6 +280,36 @@ mod tests {
             r#"{"backend_port": 9000, "backend_url": 3}"#,
         ] {
             assert!(ports(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_url_is_local_for_a_browser_too() {
+        for url in [
+            "http://localhost",
+            "http://localhost:5173/a?b#c://d",
+            "redis://user:word@127.0.0.1:6379",
+            "http://[::1]:80/",
+            "http://api.jobi.localhost:9000/health",
+        ] {
+            assert!(is_local_url(url), "{url}");
+        }
+        for url in [
+            "localhost:9000",
+            "http:evil.example/://localhost",
+            "http://evil.example\\@localhost",
+            "ht\ttp://localhost",
+            "http://evil.example\n/@localhost",
+            "http://[::1]evil.example/",
+            "http://localhost:51-3",
+            "http://localhost:0",
+            "http://localhost:+80",
+            "http://localhost:70000",
+            "http://%65vil.localhost",
+            "file://localhost/etc/passwd",
+            "://localhost",
+        ] {
+            assert!(!is_local_url(url), "{url}");
         }
     }
 

@@ -1,7 +1,11 @@
 //! How readers put together what they found.
 
-use super::{Dir, Found, FoundPort, Surroundings};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use super::{Dir, Found, FoundPort, Skipped, Surroundings};
 use crate::kind::Kind;
+use crate::plan::MAX_SERVICES;
 
 impl Found {
     /// A service that speaks HTTP, in `dir`, without a name of its own.
@@ -69,6 +73,60 @@ impl Found {
     pub(super) fn of_kind(mut self, kind: Kind) -> Self {
         self.kind = kind;
         self
+    }
+}
+
+/// Takes out the services that no process could be told of, and notes them: a NUL ends every text of
+/// the system. Of more services than a plan may have, the first count.
+pub(super) fn keep_usable(services: &mut Vec<Found>, skipped: &RefCell<Vec<Skipped>>) {
+    let mut gone = Vec::new();
+    services.retain(|service| {
+        let is_tellable = service.is_tellable();
+        if !is_tellable {
+            gone.push(service.name.clone());
+            skipped.borrow_mut().push(service.untellable());
+        }
+        is_tellable
+    });
+    if services.len() > MAX_SERVICES {
+        let all = services.len();
+        gone.extend(services.drain(MAX_SERVICES..).map(|service| service.name));
+        skipped.borrow_mut().push(too_many(all));
+    }
+    let gone: BTreeSet<String> = gone.into_iter().collect();
+    for service in services {
+        service.after.retain(|(other, _)| !gone.contains(other));
+    }
+}
+
+/// The note that not all services count.
+pub(super) fn too_many(all: usize) -> Skipped {
+    Skipped {
+        file: ".".into(),
+        why: format!("has {all} services, of which the first {MAX_SERVICES} at most are taken"),
+    }
+}
+
+impl Found {
+    /// Whether nothing of it has a NUL in it.
+    pub(super) fn is_tellable(&self) -> bool {
+        let texts = [&self.command, &self.dir];
+        let mut texts = texts.into_iter().chain(&self.prepare);
+        let variables = self.env.iter();
+        !texts.any(|text| text.contains('\0'))
+            && !variables
+                .into_iter()
+                .any(|(name, value)| (name.clone() + value).contains('\0'))
+            && !self.more.iter().any(|line| line.contains("\\u0000"))
+    }
+
+    /// The note that it was passed over for the sake of a NUL.
+    pub(super) fn untellable(&self) -> Skipped {
+        let evidence = self.evidence.first().map_or("", String::as_str);
+        Skipped {
+            file: self.name.clone(),
+            why: format!("has a NUL in its command or its variables ({evidence})"),
+        }
     }
 }
 

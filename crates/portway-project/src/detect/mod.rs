@@ -45,6 +45,7 @@ use std::path::Path;
 use indexmap::IndexMap;
 
 use crate::kind::Kind;
+use crate::plan::MAX_SERVICES;
 pub use dir::Dir;
 pub use root::find;
 
@@ -165,7 +166,20 @@ pub fn detect(root: &Path, surroundings: &Surroundings<'_>) -> Detection {
             }
         }
     }
-    let containers = compose::read(&dirs, &services, surroundings);
+    found::keep_usable(&mut services, &skipped);
+    let mut containers = compose::read(&dirs, &services, surroundings);
+    containers.retain(|container| {
+        let is_tellable = container.found.is_tellable();
+        if !is_tellable {
+            skipped.borrow_mut().push(container.found.untellable());
+        }
+        is_tellable
+    });
+    let all = services.len() + containers.len();
+    if all > MAX_SERVICES {
+        containers.truncate(MAX_SERVICES - services.len());
+        skipped.borrow_mut().push(found::too_many(all));
+    }
     services.extend(containers.iter().map(|container| container.found.clone()));
     names::give(&mut services);
     clash::settle(&mut services);

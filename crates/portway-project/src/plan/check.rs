@@ -2,7 +2,7 @@
 
 use indexmap::{IndexMap, IndexSet};
 
-use super::{PlannedPort, PlannedService, key, ports};
+use super::{MAX_SERVICES, PlannedPort, PlannedService, key, ports};
 use crate::kind::Kind;
 use crate::manifest::{Manifest, Problem, Service, Text};
 use crate::nearest::suggestion;
@@ -11,6 +11,20 @@ use crate::template::{self, Property, TemplateError};
 
 /// A name is at most as long as a label of a host name.
 const MAX_NAME: usize = 63;
+
+/// More services than anybody has are refused before they cost anything.
+pub(super) fn count(manifest: &Manifest) -> Result<(), Problem> {
+    match manifest.services.get_index(MAX_SERVICES) {
+        Some((_, first_too_many)) => {
+            let count = manifest.services.len();
+            let message =
+                format!("there are {count} services, and {MAX_SERVICES} at most are possible");
+            Err(Problem::at(first_too_many.command.span(), message)
+                .help("split the project: each directory may have its own `portway.toml`"))
+        }
+        None => Ok(()),
+    }
+}
 
 /// Names become parts of host names, of variables and of keys in `.ports.json`; two that become
 /// the same there cannot stand side by side.
@@ -68,6 +82,46 @@ pub(super) fn dir(dir: &Text) -> Result<(), Problem> {
         format!("the directory `{}` lies outside the project", dir.get_ref()),
     )
     .help("write it relative to the directory of `portway.toml`, without `..`"))
+}
+
+/// What a service is told must be something that a process can be told: a NUL ends every text of the
+/// system, and a `=` the name of a variable.
+pub(super) fn tellable(name: &str, spec: &Service) -> Result<(), Problem> {
+    let prepare = spec.prepare.as_ref();
+    let ready = spec.ready.as_ref().and_then(|ready| ready.exec.as_ref());
+    let live = spec.liveness.as_ref().and_then(|live| live.exec.as_ref());
+    let commands = [
+        Some(&spec.command),
+        prepare.map(|prepare| &prepare.command),
+        ready,
+        live,
+    ];
+    let dirs = [
+        spec.dir.as_ref(),
+        prepare.and_then(|prepare| prepare.dir.as_ref()),
+    ];
+    for (variable, value) in &spec.env {
+        if variable.is_empty() || variable.contains(['=', '\0']) {
+            let message = format!(
+                "`{}` is not the name of a variable",
+                variable.escape_debug()
+            );
+            return Err(Problem::at(value.span(), message)
+                .help("a name has neither `=` nor a NUL in it, and is not empty"));
+        }
+    }
+    let texts = commands.into_iter().chain(dirs).flatten();
+    match texts.chain(spec.env.values()).find(|text| has_nul(text)) {
+        Some(text) => {
+            let message = format!("a text of `{name}` has a NUL in it");
+            Err(Problem::at(text.span(), message).help("take it out: no process can be told one"))
+        }
+        None => Ok(()),
+    }
+}
+
+fn has_nul(text: &Text) -> bool {
+    text.get_ref().contains('\0')
 }
 
 pub(super) fn probes(name: &str, spec: &Service, ports: &[PlannedPort]) -> Result<(), Problem> {

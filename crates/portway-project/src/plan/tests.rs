@@ -208,3 +208,69 @@ fn a_health_path_that_cannot_be_is_refused_with_its_place() {
     // The main port has no name of its own there.
     plan("[services.api]\ncommand = 'x'\nports = { health = 8000 }\nhealth = '/'");
 }
+
+#[test]
+fn what_no_process_can_be_told_is_refused() {
+    for text in [
+        "[services.a]\ncommand = \"x\\u0000\"",
+        "[services.a]\ncommand = \"x\"\ndir = \"\\u0000\"",
+        "[services.a]\ncommand = \"x\"\nprepare = \"\\u0000\"",
+        "[services.a]\ncommand = \"x\"\nready = { exec = \"\\u0000\" }",
+        "[services.a]\ncommand = \"x\"\nenv = { A = \"\\u0000\" }",
+    ] {
+        assert!(
+            error(text).contains("a text of `a` has a NUL in it"),
+            "{text}"
+        );
+    }
+    for name in ["", "A=B", "A\\u0000"] {
+        let text = format!("[services.a]\ncommand = \"x\"\nenv = {{ \"{name}\" = \"1\" }}");
+        assert!(
+            error(&text).contains("is not the name of a variable"),
+            "{text}"
+        );
+    }
+    let text = "[services.a]\ncommand = \"x\"\n[project]\nname = \"\\u0000\"";
+    assert!(error(text).contains("the project's name has a NUL in it"));
+}
+
+#[test]
+fn more_services_than_anybody_has_are_refused_at_once() {
+    // A chain, which is as deep as it is long.
+    let chain = |length: usize| -> String {
+        let services = (0..length).map(|n| {
+            let next = (n + 1).min(length - 1);
+            let after = if next == n {
+                String::new()
+            } else {
+                format!("\"a{next}\"")
+            };
+            format!("[services.a{n}]\ncommand = \"x\"\nafter = [{after}]\n")
+        });
+        services.collect()
+    };
+    assert_eq!(plan(&chain(MAX_SERVICES)).closure(&[]).unwrap()[0], "a999");
+    let text = error(&chain(14_000));
+    assert!(
+        text.starts_with("3002:11 there are 14000 services"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_whole_is_shown_where_not_all_of_it_can_run() {
+    let text = |optional: bool| {
+        format!(
+            "[services.a]\ncommand = \"x\"\nport = \"9000\"\n\
+             [services.b]\ncommand = \"x\"\nport = \"9000\"\noptional = {optional}"
+        )
+    };
+    let whole = |optional: bool| {
+        let file = Path::new("/jobi/portway.toml");
+        let manifest = Manifest::parse(file, &text(optional)).unwrap();
+        Plan::whole(&manifest, &Preferences::default())
+    };
+    assert_eq!(whole(true).unwrap().services.len(), 2);
+    assert!(whole(false).is_err());
+    assert!(plan_with(&text(true), &["b"]).is_err());
+}

@@ -42,14 +42,7 @@ fn project_plan(described: &Described) -> Result<ProjectPlan, CommandError> {
         found,
         preferences,
     } = described;
-    // Optional services are part of what there is.
-    let all: Vec<String> = manifest
-        .services
-        .iter()
-        .filter(|(_, service)| service.optional)
-        .map(|(name, _)| name.clone())
-        .collect();
-    let plan = Plan::with_preferences(manifest, &all, preferences)?;
+    let plan = Plan::whole(manifest, preferences)?;
     let nothing = Detection::default();
     let detection = found.as_ref().unwrap_or(&nothing);
     let by_name: IndexMap<&str, &Found> = detection

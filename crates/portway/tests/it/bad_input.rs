@@ -39,7 +39,7 @@ pub fn snapshot(dir: &Path) -> BTreeMap<PathBuf, (String, Vec<u8>)> {
 
 /// Runs a command that must fail and leave the project as it was; its error in one line.
 #[track_caller]
-fn refused(sandbox: &Sandbox, arguments: &[&str], code: i32) -> Ran {
+pub fn refused(sandbox: &Sandbox, arguments: &[&str], code: i32) -> Ran {
     let before = snapshot(sandbox.project());
     let ran = sandbox.run(arguments).code(code);
     assert!(!ran.err().contains("panicked"), "{}", ran.err());
@@ -68,6 +68,16 @@ fn manifests_that_cannot_be() {
             &["portway.toml:2:11", "is empty"],
         ),
         ("[services.a]\ncommand = 3", 2, &["portway.toml:2:11"]),
+        (
+            "[services.a]\ncommand = \"x\\u0000\"",
+            2,
+            &["portway.toml:2:11", "has a NUL", "take it out"],
+        ),
+        (
+            "[services.a]\ncommand = \"x\"\nenv = { \"A=B\" = \"1\" }",
+            2,
+            &["portway.toml:3:17", "`A=B` is not the name of a variable"],
+        ),
         (
             &format!("{service}port = \"9099-9000\""),
             2,
@@ -216,6 +226,10 @@ fn ports_files_that_cannot_be() {
             "is not a local URL",
         ),
         ("{\"frontend_url\": 3}", "is not a local URL"),
+        (
+            "{\"frontend_url\": \"http://evil.example\\\\@localhost\"}",
+            "is not a local URL",
+        ),
     ] {
         fs::write(&file, text).unwrap();
         for verb in [

@@ -149,7 +149,7 @@ fn truth(value: Option<&Value>) -> bool {
 
 /// `["A=1"]` or `{ A: 1 }`.
 pub(in crate::detect) fn variables(value: Option<&Value>) -> IndexMap<String, String> {
-    match value {
+    let mut variables: IndexMap<String, String> = match value {
         Some(Value::Object(map)) => map
             .iter()
             .map(|(name, value)| (name.clone(), scalar(value).unwrap_or_default()))
@@ -161,7 +161,10 @@ pub(in crate::detect) fn variables(value: Option<&Value>) -> IndexMap<String, St
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect(),
         _ => IndexMap::new(),
-    }
+    };
+    // No process can be told of others.
+    variables.retain(|name, _| !name.is_empty() && !name.contains('='));
+    variables
 }
 
 /// `{ db: { condition: … } }`, `{ db: … }` or `[db]`.

@@ -4,15 +4,15 @@ use indexmap::IndexMap;
 
 use super::model::{Process, Project};
 use crate::detect::procfile::command::{Listens, listens};
+use crate::detect::procfile::nth_port;
 use crate::detect::shell::{has_placeholder, literal, quote};
 use crate::detect::text::quoted;
 use crate::detect::{Dir, Found, FoundPort, Surroundings};
 use crate::env_file;
 use crate::kind::Kind;
 
-/// The first port of those that tell none, and the step from one to the next.
+/// The first port of those that tell none.
 const FIRST_PORT: u16 = 5000;
-const STEP: u16 = 100;
 
 /// What the usual `sh` may not know.
 const BASHISMS: [&str; 6] = ["[[ ", "source ", "<(", "<<<", "&>", "pipefail"];
@@ -58,8 +58,7 @@ pub(super) fn services(
             root.skip(&format!("{file}: processes.{name}"), "has no command");
             continue;
         }
-        let step = STEP.saturating_mul(u16::try_from(index).unwrap_or(u16::MAX));
-        let port = first.saturating_add(step);
+        let port = nth_port(first, index);
         let translation = Translation {
             root,
             file,

@@ -212,3 +212,17 @@ fn what_is_broken_is_named_and_the_rest_found() {
         ]
     );
 }
+
+#[test]
+fn what_is_no_name_of_a_variable_is_left_out() {
+    for environment in ["['=PORT=1', 'A=B=C']", "{'': 1, 'X=Y': 2, A: B=C}"] {
+        let text = format!("processes:\n  a: {{command: x, environment: {environment}}}\n");
+        let found = only(&[("process-compose.yaml", &text)], &[]);
+        let told: Vec<_> = found
+            .env
+            .iter()
+            .map(|(n, v)| (n.as_str(), v.as_str()))
+            .collect();
+        assert_eq!(told, [("A", "B=C")], "{environment}");
+    }
+}

@@ -19,6 +19,12 @@ const FILES: [&str; 2] = ["Procfile.dev", "Procfile"];
 const FIRST_PORT: u16 = 5000;
 const STEP: u16 = 100;
 
+/// The steps from the first port to the last hundred that is whole.
+const STEPS: u16 = (u16::MAX - FIRST_PORT) / STEP;
+
+/// So many wrong lines are named; a file with more of them is none.
+const NAMED: usize = 20;
+
 /// What the lines of a Procfile say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Procfile {
@@ -98,8 +104,12 @@ pub(super) fn read(root: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found
         mut processes,
         wrong,
     } = parse(&text);
-    for WrongLine { line, why } in wrong {
+    let more = wrong.len().saturating_sub(NAMED);
+    for WrongLine { line, why } in wrong.into_iter().take(NAMED) {
         root.skip(&format!("{file}:{line}"), why);
+    }
+    if more > 0 {
+        root.skip(file, format!("has {more} more lines that are no processes"));
     }
     processes.retain(|process| {
         let is_release = process.name == "release";
@@ -112,10 +122,9 @@ pub(super) fn read(root: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found
     // `web` comes first and has the first port, wherever its line stands.
     processes.sort_by_key(|process| process.name != "web");
     let (env_file, first) = surrounding_files(root, surroundings);
-    let mut ports = (0..).map(|step| first.saturating_add(STEP.saturating_mul(step)));
     let mut found = Vec::new();
-    for process in &processes {
-        let mut one = service(root, file, process, ports.next().unwrap_or(first));
+    for (index, process) in processes.iter().enumerate() {
+        let mut one = service(root, file, process, nth_port(first, index));
         if env_file {
             one.more.push("env_file = \".env\"".into());
             one.evidence
@@ -124,6 +133,15 @@ pub(super) fn read(root: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found
         found.push(one);
     }
     found
+}
+
+/// The port of the process at `index` from 0, where `first` is that of the first one. Beyond the last
+/// port they begin again at foreman's, so that each still has a hundred to move in.
+pub(super) fn nth_port(first: u16, index: usize) -> u16 {
+    let steps = u16::try_from(index % usize::from(STEPS)).unwrap_or(0) * STEP;
+    let wanted = first.checked_add(steps).filter(|_| index < STEPS.into());
+    let is_whole = |port: &u16| index == 0 || *port <= u16::MAX - STEP;
+    wanted.filter(is_whole).unwrap_or(FIRST_PORT + steps)
 }
 
 /// Whether there is a `.env` that can be used, and the first port: the user's, the one that `.env`

@@ -123,3 +123,51 @@ fn any_text_ends_soon() {
         command::listens(&text, Kind::Http);
     }
 }
+
+#[test]
+fn a_command_that_no_process_can_be_told_is_passed_over() {
+    let detection = checkout(&[("Procfile", "web: a $PORT\nbad: x\0y\n")], &[]);
+    let names: Vec<&str> = detection
+        .services
+        .iter()
+        .map(|one| one.name.as_str())
+        .collect();
+    assert_eq!(names, ["web"]);
+    assert_eq!(detection.skipped[0].file, "bad");
+    assert!(
+        detection.skipped[0].why.contains("has a NUL"),
+        "{detection:?}"
+    );
+}
+
+#[test]
+fn a_file_without_end_is_taken_in_part() {
+    let text: String = (0..50_000).map(|n| format!("a{n}: x $PORT\n")).collect();
+    let detection = checkout(&[("Procfile", &text)], &[]);
+    assert_eq!(detection.services.len(), crate::plan::MAX_SERVICES);
+    assert!(detection.skipped[0].why.contains("50000 services"));
+    let detection = checkout(&[("Procfile", &"x\n".repeat(500_000))], &[]);
+    assert_eq!(detection.skipped.len(), 21);
+    assert!(detection.skipped[20].why.contains("499980 more lines"));
+}
+
+#[test]
+fn ports_begin_again_beyond_the_last() {
+    for (first, index, port) in [
+        (5000, 0, 5000),
+        (5000, 3, 5300),
+        (65_535, 0, 65_535),
+        (65_535, 1, 5100),
+        (65_000, 4, 65_400),
+        (65_000, 5, 5500),
+        (5000, 605, 5000),
+        (1, 999, 44_400),
+    ] {
+        assert_eq!(nth_port(first, index), port, "{first} {index}");
+    }
+    let files = [
+        ("Procfile", "a: x $PORT\nb: x $PORT\nc: x $PORT\n"),
+        (".env", "PORT=65500\n"),
+    ];
+    assert_eq!(checkout(&files, &[]).services.len(), 3);
+}

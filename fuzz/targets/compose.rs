@@ -1,0 +1,21 @@
+//! Compose files: every published port is one, and an error has its line.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use portway_fuzz::has_line;
+use portway_project::detect::compose::parse;
+
+fuzz_target!(|text: &str| {
+    match parse(text) {
+        Ok(compose) => {
+            for service in compose.services.values() {
+                for port in &service.ports {
+                    assert!(port.container > 0 && port.host != Some(0), "{port:?}");
+                }
+                assert!(service.image.as_ref().is_none_or(|image| !image.is_empty()));
+            }
+        }
+        Err(error) => has_line(&error, text),
+    }
+});
