@@ -143,6 +143,12 @@ impl Machine {
         self.policy.listens && self.phase == Phase::Starting { listening: false }
     }
 
+    /// Whether its keeper has said that its process runs. A quick server listens before that word
+    /// has come, and would be ready without a pid.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.pid.is_some() || self.ended.is_some()
+    }
+
     /// Whether its port should be its own now.
     pub(crate) fn has_listened(&self) -> bool {
         self.policy.listens
@@ -188,7 +194,6 @@ impl Machine {
             (Input::PrepareFailed(why), Phase::Preparing) => self.fail(why, now, effects),
 
             (Input::Spawned(pid), phase) => {
-                // A ready socket may have been seen before the keeper's word came.
                 self.pid = Some(pid);
                 if !self.policy.listens && matches!(phase, Phase::Starting { .. }) {
                     if self.policy.probes {

@@ -83,9 +83,10 @@ fn a_service_becomes_ready_when_its_own_tree_listens() {
     assert!(bench.step(Input::Start).is_empty());
     assert_eq!(bench.state(), ServiceState::Waiting);
     assert!(spawns(&bench.step(Input::DependenciesMet)));
+    assert!(!bench.machine.has_begun());
     bench.step(Input::Spawned(7));
     assert_eq!(bench.state(), ServiceState::Starting);
-    assert!(bench.machine.awaits_listening());
+    assert!(bench.machine.awaits_listening() && bench.machine.has_begun());
     let effects = bench.step(Input::Listening(V4));
     assert_eq!(effects[0], Effect::Settle(V4));
     assert_eq!(bench.state(), ServiceState::Ready);

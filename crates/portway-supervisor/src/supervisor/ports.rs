@@ -9,7 +9,7 @@ use portway_project::manifest::Owner;
 
 use super::Supervisor;
 use super::service::Role;
-use crate::state::Input;
+use crate::state::{Input, Machine};
 use crate::watch::{self as ownership, Finding};
 
 /// How often a service that is ready is looked at, in case a stranger took its port while it bound
@@ -85,10 +85,13 @@ impl Supervisor {
 
     /// Looks who listens on the ports of the services that run.
     pub(super) fn look(&mut self) {
+        let is_concerned = |machine: &Machine| {
+            machine.has_listened() || (machine.awaits_listening() && machine.has_begun())
+        };
         let concerned: Vec<String> = self
             .services
             .values()
-            .filter(|s| s.machine.awaits_listening() || s.machine.has_listened())
+            .filter(|service| is_concerned(&service.machine))
             .map(|service| service.plan.name.clone())
             .collect();
         if concerned.is_empty() {
