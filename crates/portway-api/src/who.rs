@@ -173,7 +173,9 @@ pub struct Pruned {
     pub leases: Vec<LeaseEntry>,
     /// The processes of instances that do not run any more.
     pub processes: Vec<Leftover>,
-    /// Whether the processes were ended.
+    /// The directories that are gone and whose instances run all the same.
+    pub running: Vec<String>,
+    /// Whether the processes were ended, and the instances stopped.
     pub ended: bool,
 }
 

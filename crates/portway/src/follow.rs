@@ -1,16 +1,16 @@
 //! Watching an instance from another process until something has come about.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use portway_api::{
     ErrorCode, Event, InstanceState, InstanceStatus, NoticeLevel, ServiceState, ServiceStatus,
 };
-use portway_supervisor::control::{Client, Events};
+use portway_supervisor::control::{self, Client, Events};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::error::CommandError;
-use crate::project::Project;
 use crate::ui::{self, Progress};
 
 /// How often a socket or a lock is looked at that is about to come or go.
@@ -24,8 +24,27 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
         .map_err(|error| CommandError::new(ErrorCode::Failed, format!("cannot start: {error}")))
 }
 
+/// What has a supervisor, or may have one.
+pub(crate) trait Supervised {
+    /// The directory of its locks, logs and control socket.
+    fn dir(&self) -> PathBuf;
+
+    /// Whether it has one.
+    fn is_supervised(&mut self) -> Result<bool, CommandError>;
+
+    /// Speaks with its supervisor, if there is one.
+    fn client(&self) -> Client {
+        Client::new(&self.dir().join(control::SOCKET))
+    }
+
+    /// Where its logs are kept.
+    fn logs(&self) -> PathBuf {
+        self.dir().join("logs")
+    }
+}
+
 /// The events of the instance, as soon as its supervisor can be reached; `None` when it has none.
-pub(crate) async fn events(project: &mut Project) -> Result<Option<Events>, CommandError> {
+pub(crate) async fn events(project: &mut impl Supervised) -> Result<Option<Events>, CommandError> {
     let client = project.client();
     loop {
         match client.events().await {
@@ -37,7 +56,7 @@ pub(crate) async fn events(project: &mut Project) -> Result<Option<Events>, Comm
 }
 
 /// Waits until the instance's supervisor answers; false when it has none.
-pub(crate) fn reachable(project: &mut Project) -> Result<bool, CommandError> {
+pub(crate) fn reachable(project: &mut impl Supervised) -> Result<bool, CommandError> {
     runtime()?.block_on(async { Ok(events(project).await?.is_some()) })
 }
 
@@ -183,7 +202,7 @@ pub(crate) async fn within<T>(
 
 /// Follows the end of an instance until its lock is free: then nothing of it is left.
 pub(crate) async fn until_stopped(
-    project: &mut Project,
+    project: &mut impl Supervised,
     mut events: Events,
 ) -> Result<(), CommandError> {
     let progress = Progress::new();
@@ -213,7 +232,10 @@ pub(crate) async fn until_stopped(
 }
 
 /// The instance's supervisor, waited for until `deadline`.
-pub(crate) async fn appeared(project: &mut Project, deadline: Instant) -> Result<(), CommandError> {
+pub(crate) async fn appeared(
+    project: &mut impl Supervised,
+    deadline: Instant,
+) -> Result<(), CommandError> {
     while !project.is_supervised()? {
         if Instant::now() >= deadline {
             return Err(
@@ -239,6 +261,31 @@ pub(crate) async fn ask(
             format!("the instance does not answer: {error}"),
         )),
     }
+}
+
+/// Asks for the end of services. An instance that is ending already does not listen any more, which
+/// is as good.
+pub(crate) async fn ask_to_end(
+    client: &Client,
+    verb: &str,
+    services: &[String],
+) -> Result<(), CommandError> {
+    match ask(client, verb, services).await {
+        Err(error) if error.info.code == ErrorCode::NotRunning => Ok(()),
+        other => other,
+    }
+}
+
+/// Stops an instance, at once where `now` says so, and waits until nothing of it is left; false when
+/// nothing of it runs.
+pub(crate) async fn stop(instance: &mut impl Supervised, now: bool) -> Result<bool, CommandError> {
+    let Some(events) = events(instance).await? else {
+        return Ok(false);
+    };
+    let verb = if now { "kill" } else { "stop" };
+    ask_to_end(&instance.client(), verb, &[]).await?;
+    until_stopped(instance, events).await?;
+    Ok(true)
 }
 
 /// The error of a command that needs a running instance.

@@ -16,6 +16,7 @@ mod inspect;
 mod look;
 mod preferences;
 mod project;
+mod running;
 mod steward;
 mod supervise;
 mod ui;

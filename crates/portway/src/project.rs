@@ -10,10 +10,10 @@ use portway_project::manifest::{self, Manifest, ManifestError};
 use portway_project::nearest::suggestion;
 use portway_project::{Checkout, Plan, Preferences, env_file};
 use portway_registry::{Instance, Newcomer, Registry, SqliteRegistry};
-use portway_supervisor::control;
 
 use crate::args::Choice;
 use crate::error::CommandError;
+use crate::follow::Supervised;
 use crate::{home, preferences};
 
 /// What a person has written about the project, or what was found in its place.
@@ -135,26 +135,6 @@ impl Project {
         })
     }
 
-    /// The directory of the instance's locks, logs and control socket.
-    pub(crate) fn dir(&self) -> PathBuf {
-        self.registry.instance_dir(&self.instance.id)
-    }
-
-    /// Where its logs are kept.
-    pub(crate) fn logs(&self) -> PathBuf {
-        self.dir().join("logs")
-    }
-
-    /// Speaks with its supervisor, if there is one.
-    pub(crate) fn client(&self) -> control::Client {
-        control::Client::new(&self.dir().join(control::SOCKET))
-    }
-
-    /// Whether it has a supervisor.
-    pub(crate) fn is_supervised(&mut self) -> Result<bool, CommandError> {
-        Ok(self.registry.is_supervised(&self.instance.id)?)
-    }
-
     /// Refuses names that are neither services nor groups; answers the services they stand for and
     /// those they come after.
     pub(crate) fn closure(&self, names: &[String]) -> Result<Vec<String>, CommandError> {
@@ -194,6 +174,16 @@ impl Project {
     }
 }
 
+impl Supervised for Project {
+    fn dir(&self) -> PathBuf {
+        self.registry.instance_dir(&self.instance.id)
+    }
+
+    fn is_supervised(&mut self) -> Result<bool, CommandError> {
+        Ok(self.registry.is_supervised(&self.instance.id)?)
+    }
+}
+
 /// Refuses a name that is no service of `plan`.
 pub(crate) fn known(plan: &Plan, name: &str) -> Result<(), CommandError> {
     if plan.services.contains_key(name) {
@@ -204,8 +194,7 @@ pub(crate) fn known(plan: &Plan, name: &str) -> Result<(), CommandError> {
 }
 
 fn unknown(plan: &Plan, name: &str, help: String) -> CommandError {
-    let message = format!("there is no service `{name}`");
-    let error = CommandError::new(ErrorCode::UnknownService, message);
+    let error = no_such_service(name);
     if plan.absent.iter().any(|absent| absent == name) {
         error.hint(format!(
             "it is optional and does not take part here; `portway up --with {name}` lets it"
@@ -213,6 +202,12 @@ fn unknown(plan: &Plan, name: &str, help: String) -> CommandError {
     } else {
         error.hint(help)
     }
+}
+
+/// The error of a name that no service has.
+pub(crate) fn no_such_service(name: &str) -> CommandError {
+    let message = format!("there is no service `{name}`");
+    CommandError::new(ErrorCode::UnknownService, message)
 }
 
 /// The optional services that take part: those remembered, as far as the manifest still has them,

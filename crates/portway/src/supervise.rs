@@ -21,7 +21,7 @@ use tokio::sync::{broadcast, oneshot};
 use crate::allocation::{self, Keep};
 use crate::args::Up;
 use crate::error::CommandError;
-use crate::follow::{self, not_running, runtime};
+use crate::follow::{self, Supervised, not_running, runtime};
 use crate::project::Project;
 use crate::steward::ProjectSteward;
 use crate::ui::{self, LogPrinter, Progress};

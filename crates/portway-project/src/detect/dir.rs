@@ -124,9 +124,15 @@ impl<'a> Dir<'a> {
         if *self.entries.get(name)? {
             return None;
         }
+        let path = self.real.join(name);
+        // Whoever opens a pipe waits for somebody at its other end.
+        if fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
+            self.skip(name, "is no file");
+            return None;
+        }
         let mut bytes = Vec::new();
-        let read = fs::File::open(self.real.join(name))
-            .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
+        let read =
+            fs::File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
         if let Err(error) = read {
             self.skip(name, format!("cannot be read: {error}"));
             return None;
@@ -201,5 +207,22 @@ impl<'a> Dir<'a> {
         if !all.contains(&skipped) {
             all.push(skipped);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_passed_over_and_not_waited_for() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("Procfile");
+        let made = std::process::Command::new("mkfifo").arg(path).status();
+        assert!(made.unwrap().success());
+        let skipped = RefCell::default();
+        assert_eq!(Dir::open(temp.path(), "", &skipped).read("Procfile"), None);
+        assert_eq!(skipped.borrow()[0].why, "is no file");
     }
 }

@@ -24,6 +24,7 @@ use portway_supervisor::mark::Mark;
 
 use crate::args::Choice;
 use crate::error::CommandError;
+use crate::follow::Supervised;
 use crate::follow::{self, not_running};
 use crate::project::Project;
 

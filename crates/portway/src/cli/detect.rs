@@ -8,7 +8,7 @@ use portway_api::{InstanceState, InstanceStatus};
 use crate::allocation::{self, Keep};
 use crate::args::Choice;
 use crate::error::CommandError;
-use crate::follow::runtime;
+use crate::follow::{Supervised, runtime};
 use crate::project::Project;
 use crate::ui;
 

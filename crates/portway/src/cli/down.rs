@@ -3,12 +3,10 @@
 use std::path::Path;
 
 use clap::Args;
-use portway_api::ErrorCode;
 
-use crate::args::Choice;
 use crate::error::CommandError;
-use crate::follow::{self, runtime};
-use crate::project::Project;
+use crate::follow::{self, Supervised, runtime};
+use crate::running::Running;
 use crate::ui;
 
 #[derive(Debug, Args)]
@@ -27,27 +25,26 @@ pub(crate) struct Down {
 }
 
 pub(crate) fn run(directory: Option<&Path>, args: &Down) -> Result<u8, CommandError> {
-    let mut project = Project::open(directory, &Choice::default())?;
+    let mut running = Running::open(directory)?;
     for name in &args.services {
-        project.known(name)?;
+        running.known(name)?;
     }
     runtime()?.block_on(async {
-        let Some(events) = follow::events(&mut project).await? else {
-            ui::talk("nothing of this checkout runs\n");
+        if args.services.is_empty() {
+            match follow::stop(&mut running, args.now).await? {
+                true => ui::talk(&format!("{} is stopped\n", running.instance.name)),
+                false => ui::talk(NOTHING),
+            }
+            return Ok(0);
+        }
+        let Some(events) = follow::events(&mut running).await? else {
+            ui::talk(NOTHING);
             return Ok(0);
         };
-        let verb = if args.now { "kill" } else { "stop" };
-        match follow::ask(&project.client(), verb, &args.services).await {
-            // It is ending already, and does not listen any more.
-            Err(error) if error.info.code == ErrorCode::NotRunning => {}
-            other => other?,
-        }
-        if args.services.is_empty() {
-            follow::until_stopped(&mut project, events).await?;
-            ui::talk(&format!("{} is stopped\n", project.instance.name));
-        } else {
-            follow::until_at_rest(events, &args.services).await?;
-        }
+        follow::ask_to_end(&running.client(), "stop", &args.services).await?;
+        follow::until_at_rest(events, &args.services).await?;
         Ok(0)
     })
 }
+
+const NOTHING: &str = "nothing of this checkout runs\n";

@@ -8,10 +8,10 @@ use portway_api::{ErrorCode, Event};
 use portway_supervisor::logs::{self, Filter};
 use regex_lite::Regex;
 
-use crate::args::{Choice, span};
+use crate::args::span;
 use crate::error::CommandError;
-use crate::follow::{self, runtime};
-use crate::project::Project;
+use crate::follow::{self, Supervised, runtime};
+use crate::running::Running;
 use crate::ui::{self, LogPrinter};
 
 #[derive(Debug, Args)]
@@ -42,9 +42,9 @@ pub(crate) struct Logs {
 }
 
 pub(crate) fn run(directory: Option<&Path>, args: &Logs) -> Result<u8, CommandError> {
-    let mut project = Project::open(directory, &Choice::default())?;
+    let mut running = Running::open(directory)?;
     for name in &args.services {
-        project.known(name)?;
+        running.known(name)?;
     }
     let grep = args.grep.as_deref().map(Regex::new).transpose();
     let grep = grep.map_err(|error| {
@@ -61,10 +61,10 @@ pub(crate) fn run(directory: Option<&Path>, args: &Logs) -> Result<u8, CommandEr
             .map(|age| now.saturating_sub(age.as_millis() as u64)),
         grep,
     };
-    let names: Vec<String> = project.plan.services.keys().cloned().collect();
+    let names: Vec<String> = running.services.clone();
     let printer = LogPrinter::new(&names, args.json);
-    let print_files = |project: &Project| {
-        let lines = logs::read(&project.logs(), &filter);
+    let print_files = |running: &Running| {
+        let lines = logs::read(&running.logs(), &filter);
         let skipped = args
             .lines
             .map_or(0, |count| lines.len().saturating_sub(count));
@@ -76,13 +76,13 @@ pub(crate) fn run(directory: Option<&Path>, args: &Logs) -> Result<u8, CommandEr
         (last, read)
     };
     if !args.follow {
-        print_files(&project);
+        print_files(&running);
         return Ok(0);
     }
     runtime()?.block_on(async {
         // Listening begins before the files are read; what is in both is told apart by its number.
-        let events = follow::events(&mut project).await?;
-        let (last, mut read) = print_files(&project);
+        let events = follow::events(&mut running).await?;
+        let (last, mut read) = print_files(&running);
         let Some(mut events) = events else {
             ui::talk("nothing of this checkout runs; these are the lines of the last time\n");
             return Ok(0);

@@ -5,12 +5,14 @@ use std::time::Duration;
 use clap::Args;
 use portway_api::Pruned;
 use portway_ports::{Tree, descendants};
-use portway_registry::{Liveness, Registry, SqliteRegistry};
+use portway_registry::{Instance, Liveness, Registry, SqliteRegistry};
 
 use super::leases::entry;
 use crate::ending;
 use crate::error::CommandError;
+use crate::follow::{self, runtime};
 use crate::inspect;
+use crate::running::Running;
 use crate::{home, ui};
 
 /// How long a leftover may take to end before it is killed.
@@ -22,7 +24,8 @@ Examples:
   portway prune            drops leases of vanished directories; shows left processes, asks
   portway prune --yes      ends them without asking
   portway prune --dry-run  only shows
-A process counts as left when it was started for a service and that instance does not run any more.")]
+A process counts as left when it was started for a service and that instance does not run any more.
+An instance that runs in a directory that is gone is stopped.")]
 pub(crate) struct Prune {
     /// End processes that were left, without asking
     #[arg(short, long)]
@@ -39,6 +42,12 @@ pub(crate) fn run(args: &Prune) -> Result<u8, CommandError> {
     let mut registry = SqliteRegistry::open(&home::state_dir()?)?;
     // Looked for first: whose they are is known as long as the registry knows the instances.
     let left = inspect::leftovers()?;
+    let homeless: Vec<Instance> = registry
+        .instances()?
+        .into_iter()
+        .filter(|(instance, _, liveness)| *liveness == Liveness::Live && !instance.dir.exists())
+        .map(|(instance, ..)| instance)
+        .collect();
     let gone = if args.dry_run {
         let all = registry.instances()?.into_iter();
         all.filter(|(.., liveness)| *liveness == Liveness::Gone)
@@ -57,13 +66,18 @@ pub(crate) fn run(args: &Prune) -> Result<u8, CommandError> {
             })
             .collect(),
         processes: left.iter().map(|(_, leftover)| leftover.clone()).collect(),
+        running: homeless
+            .iter()
+            .map(|instance| instance.dir.display().to_string())
+            .collect(),
         ended: false,
     };
     if !args.json {
         ui::pruned(&pruned, args.dry_run);
     }
+    let any = !left.is_empty() || !homeless.is_empty();
     let asked = || ui::is_interactive() && ui::ask("end these processes?");
-    if !left.is_empty() && !args.dry_run && (args.yes || asked()) {
+    if any && !args.dry_run && (args.yes || asked()) {
         let trees: Vec<Tree> = left
             .into_iter()
             .map(|(process, _)| Tree {
@@ -73,6 +87,18 @@ pub(crate) fn run(args: &Prune) -> Result<u8, CommandError> {
             })
             .collect();
         ending::end(&trees, GRACE)?;
+        for instance in homeless {
+            let registry = SqliteRegistry::open(&home::state_dir()?)?;
+            let mut running = Running::of(registry, instance);
+            runtime()?.block_on(follow::stop(&mut running, false))?;
+        }
+        // What it had leased is nobody's now.
+        for (instance, leases) in registry.prune()? {
+            let dropped = leases
+                .iter()
+                .map(|lease| entry(&instance, lease, Liveness::Gone));
+            pruned.leases.extend(dropped);
+        }
         pruned.ended = true;
         if !args.json {
             ui::talk("they are ended\n");

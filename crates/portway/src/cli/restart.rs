@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::args::Choice;
 use crate::error::CommandError;
-use crate::follow::{self, not_running, runtime};
-use crate::project::Project;
+use crate::follow::{self, Supervised, not_running, runtime};
+use crate::running::Running;
 use crate::ui;
 use clap::Args;
 
@@ -18,15 +17,15 @@ pub(crate) struct Names {
 }
 
 pub(crate) fn run(directory: Option<&Path>, args: &Names) -> Result<u8, CommandError> {
-    let mut project = Project::open(directory, &Choice::default())?;
+    let mut running = Running::open(directory)?;
     for name in &args.services {
-        project.known(name)?;
+        running.known(name)?;
     }
     runtime()?.block_on(async {
-        let Some(mut events) = follow::events(&mut project).await? else {
+        let Some(mut events) = follow::events(&mut running).await? else {
             return Err(not_running());
         };
-        let client = project.client();
+        let client = running.client();
         let before = client.status().await.map_err(|_| not_running())?;
         let since: HashMap<String, Option<u64>> = before
             .services

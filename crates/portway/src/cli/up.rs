@@ -6,6 +6,7 @@ use portway_api::ErrorCode;
 
 use crate::args::Up;
 use crate::error::CommandError;
+use crate::follow::Supervised;
 use crate::project::Project;
 use crate::{allocation, follow, preferences, supervise, ui};
 

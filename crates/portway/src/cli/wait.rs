@@ -7,10 +7,10 @@ use std::time::Duration;
 use clap::Args;
 use tokio::time::Instant;
 
-use crate::args::{Choice, span};
+use crate::args::span;
 use crate::error::CommandError;
 use crate::follow::{self, not_running, runtime};
-use crate::project::Project;
+use crate::running::Running;
 use crate::ui;
 
 #[derive(Debug, Args)]
@@ -32,15 +32,15 @@ pub(crate) struct Wait {
 }
 
 pub(crate) fn run(directory: Option<&Path>, args: &Wait) -> Result<u8, CommandError> {
-    let mut project = Project::open(directory, &Choice::default())?;
+    let mut running = Running::open(directory)?;
     for name in &args.services {
-        project.known(name)?;
+        running.known(name)?;
     }
     let status = runtime()?.block_on(async {
         // Whoever waits may be quicker than whoever starts.
-        follow::appeared(&mut project, Instant::now() + args.timeout).await?;
+        follow::appeared(&mut running, Instant::now() + args.timeout).await?;
         let ready = async {
-            let Some(mut events) = follow::events(&mut project).await? else {
+            let Some(mut events) = follow::events(&mut running).await? else {
                 return Err(not_running());
             };
             follow::until_ready(&mut events, &args.services, &HashMap::new()).await

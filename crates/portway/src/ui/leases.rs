@@ -68,7 +68,13 @@ pub(crate) fn pruned(pruned: &Pruned, dry_run: bool) {
     if !pruned.processes.is_empty() {
         out(&columns(rows, ""));
     }
-    if pruned.leases.is_empty() && pruned.processes.is_empty() {
+    for directory in &pruned.running {
+        out(&format!(
+            "runs, and its directory is gone: {}\n",
+            one_line(directory)
+        ));
+    }
+    if pruned.leases.is_empty() && pruned.processes.is_empty() && pruned.running.is_empty() {
         talk("there is nothing to prune\n");
     }
 }

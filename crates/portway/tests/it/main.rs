@@ -20,6 +20,7 @@ mod logs;
 mod passed_over;
 mod prepare;
 mod redis;
+mod running;
 mod state;
 mod up;
 mod who;

@@ -1,0 +1,73 @@
+//! What runs can be looked at and stopped, whatever has become of its manifest and its checkout.
+
+use std::fs;
+
+use crate::sandbox::{Sandbox, two};
+
+fn started() -> Sandbox {
+    let sandbox = two();
+    sandbox.run(&["up", "--detach"]).success();
+    sandbox
+}
+
+#[test]
+fn a_broken_manifest_keeps_nothing_from_being_stopped() {
+    let sandbox = started();
+    sandbox.write("portway.toml", "x =");
+    sandbox.run(&["wait"]).success().err_has("portway.toml:1");
+    sandbox.run(&["logs", "backend"]).success();
+    sandbox
+        .run(&["down", "backned"])
+        .code(2)
+        .err_has("there is no service `backned`")
+        .err_has("did you mean `backend`");
+    sandbox.run(&["restart", "frontend"]).success();
+    let ran = sandbox.run(&["down"]).success();
+    ran.err_has("going by what runs here");
+    sandbox.until_empty();
+    // Nothing runs any more, so the manifest is what is wrong.
+    sandbox.run(&["down"]).code(2).err_has("portway.toml:1");
+}
+
+#[test]
+fn a_manifest_that_is_gone_keeps_nothing_from_being_stopped() {
+    let sandbox = started();
+    fs::remove_file(sandbox.project().join("portway.toml")).unwrap();
+    fs::create_dir(sandbox.project().join("below")).unwrap();
+    sandbox.run(&["-C", "below", "down"]).success();
+    sandbox.until_empty();
+}
+
+#[test]
+fn a_checkout_that_is_gone_can_be_stopped_by_its_directory() {
+    let sandbox = started();
+    let project = sandbox.project().to_owned();
+    fs::remove_dir_all(&project).unwrap();
+    let down = ["-C", project.to_str().unwrap(), "down"];
+    let mut command = sandbox.portway(&down);
+    command.current_dir(sandbox.path("home"));
+    sandbox.end(command).success();
+    sandbox.until_empty();
+    fs::create_dir(project).unwrap();
+}
+
+#[test]
+fn an_instance_whose_checkout_is_gone_is_pruned() {
+    let sandbox = started();
+    let project = sandbox.project().to_owned();
+    fs::remove_dir_all(&project).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = sandbox.portway(arguments);
+        command.current_dir(sandbox.path("home"));
+        sandbox.end(command)
+    };
+    let dry = run(&["prune", "--dry-run", "--json"]).success().json();
+    assert_eq!(dry["running"][0], project.to_str().unwrap());
+    assert_eq!(dry["ended"], false);
+    let pruned = run(&["prune", "--yes", "--json"]).success().json();
+    assert_eq!(pruned["ended"], true);
+    assert_eq!(pruned["leases"].as_array().unwrap().len(), 2, "{pruned:#}");
+    sandbox.until_empty();
+    run(&["prune"]).success().err_has("nothing to prune");
+    fs::create_dir(project).unwrap();
+}
