@@ -24,6 +24,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// A service that was ready this long has recovered: its failures are forgotten.
 const RECOVERED_AFTER: Duration = Duration::from_secs(10);
+/// A service with neither a port nor a probe is ready when it has run for so long: by then most
+/// that cannot work have ended.
+const SETTLED_AFTER: Duration = Duration::from_millis(200);
 /// How often a service may lose its port in the hand-over before it is given up.
 const MAX_MOVES: u32 = 10;
 
@@ -195,12 +198,9 @@ impl Machine {
 
             (Input::Spawned(pid), phase) => {
                 self.pid = Some(pid);
-                if !self.policy.listens && matches!(phase, Phase::Starting { .. }) {
-                    if self.policy.probes {
-                        effects.push(Effect::Probe);
-                    } else {
-                        self.become_ready(now, effects);
-                    }
+                let starts = matches!(phase, Phase::Starting { .. });
+                if starts && !self.policy.listens && self.policy.probes {
+                    effects.push(Effect::Probe);
                 }
             }
             (Input::SpawnFailed(why), Phase::Starting { .. }) => self.fail(why, now, effects),
@@ -253,6 +253,10 @@ impl Machine {
             }
             (Input::Timer(epoch), phase) if epoch == self.epoch => match phase {
                 Phase::Backoff => self.begin(now, effects),
+                Phase::Starting { .. } if self.settles() && self.goes_on() => {
+                    self.become_ready(now, effects);
+                }
+                Phase::Starting { .. } if self.settles() => self.set_timer(effects),
                 Phase::Starting { listening } => {
                     let what = if self.policy.listens && !listening {
                         "does not listen on its port"
@@ -291,9 +295,27 @@ impl Machine {
         effects.push(Effect::Spawn {
             release: self.without_hold,
         });
+        self.set_timer(effects);
+    }
+
+    /// Whether nothing but its going on tells that it is ready.
+    fn settles(&self) -> bool {
+        !self.policy.listens && !self.policy.probes
+    }
+
+    /// Whether it has begun and has not failed.
+    fn goes_on(&self) -> bool {
+        self.has_begun() && self.ended.is_none_or(|ended| ended.is_success())
+    }
+
+    /// Sets the timer of a start.
+    fn set_timer(&self, effects: &mut Vec<Effect>) {
         effects.push(Effect::Timer {
             epoch: self.epoch,
-            after: self.policy.ready_timeout,
+            after: match self.settles() {
+                true => SETTLED_AFTER,
+                false => self.policy.ready_timeout,
+            },
         });
     }
 

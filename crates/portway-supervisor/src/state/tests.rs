@@ -118,9 +118,17 @@ fn a_probe_comes_after_the_port() {
 }
 
 #[test]
-fn a_service_without_ports_is_ready_when_it_runs() {
-    let bench = Bench::new(|policy| policy.listens = false).starting();
+fn a_service_without_ports_is_ready_when_it_has_run_for_a_moment() {
+    let starting = || Bench::new(|policy| policy.listens = false).starting();
+    let mut bench = starting();
+    assert_eq!(bench.state(), ServiceState::Starting);
+    let epoch = bench.machine.epoch;
+    bench.step(Input::Timer(epoch));
     assert_eq!(bench.state(), ServiceState::Ready);
+    // One that cannot be started never was ready.
+    let mut bench = starting();
+    bench.ends(Ended::Code(127), false);
+    assert_eq!(bench.state(), ServiceState::Failed);
 }
 
 #[test]

@@ -440,3 +440,11 @@ fn ps_lists_what_runs_and_what_is_kept() {
     assert_eq!(list[0]["state"], "stopped");
     assert_eq!(list[0]["services"][0]["ports"][0]["port"], sandbox.port(0));
 }
+
+#[test]
+fn a_service_without_a_port_that_cannot_run_fails_the_start() {
+    let sandbox = Sandbox::new().manifest("[services.worker]\ncommand = \"no-such-program\"");
+    let ran = sandbox.run(&["up", "--detach"]).code(3);
+    ran.err_has("`worker` ended with code 127");
+    sandbox.until_empty();
+}
