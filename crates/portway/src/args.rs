@@ -84,8 +84,10 @@ pub(crate) enum Verb {
     /// Run a command with these variables, under held ports
     Exec(exec::Exec),
     /// Print the port of a service
+    #[command(after_help = "Example:\n  psql -p $(portway port db)")]
     Port(one::One),
     /// Print the URL of a service
+    #[command(after_help = "Example:\n  curl $(portway url backend)/health")]
     Url(one::One),
     /// Show what there is to start here, and what tells so
     Plan(plan::PlanArgs),
@@ -98,6 +100,7 @@ pub(crate) enum Verb {
     /// Write what was found as `portway.toml`
     Init(init::Init),
     /// Print the JSON schema of `portway.toml`
+    #[command(after_help = "Example:\n  portway schema > portway.schema.json")]
     Schema,
     #[command(name = crate::supervise::COMMAND, hide = true)]
     Supervise(Up),
@@ -199,6 +202,12 @@ impl Up {
     }
 }
 
+/// A port on the command line, 1 to 65535.
+pub(crate) fn port(text: &str) -> Result<u16, String> {
+    let port = text.parse().ok().filter(|port| *port > 0);
+    port.ok_or_else(|| "a port is a number from 1 to 65535".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -226,6 +235,10 @@ mod tests {
         assert_eq!(forced_port("a=9000"), Ok(("a".into(), 9000)));
         for text in ["a", "a=", "a=0", "a=70000", "a=x"] {
             assert!(forced_port(text).is_err(), "{text}");
+        }
+        assert_eq!(port("65535"), Ok(65535));
+        for text in ["", "0", "-1", "65536", "abc"] {
+            assert!(port(text).is_err(), "{text}");
         }
         assert_eq!(span("10m"), Ok(Duration::from_secs(600)));
         assert!(span("soon").is_err());

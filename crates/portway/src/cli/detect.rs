@@ -13,6 +13,11 @@ use crate::project::Project;
 use crate::ui;
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  portway detect                       choose ports and write `.ports.json`
+  portway detect --port backend=9005   insist on a port
+  portway detect --json                for programs")]
 pub(crate) struct Detect {
     #[command(flatten)]
     pub(crate) choice: Choice,

@@ -5,6 +5,7 @@ use portway_api::ErrorCode;
 use portway_registry::{Liveness, Registry, SqliteRegistry};
 
 use super::leases::entry;
+use crate::args::port;
 use crate::error::CommandError;
 use crate::{home, ui};
 
@@ -16,7 +17,7 @@ Examples:
 A lease of an instance that runs is not given up: `portway down` first.")]
 pub(crate) struct Forget {
     /// The ports
-    #[arg(required = true, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(required = true, value_name = "PORT", value_parser = port)]
     pub(crate) ports: Vec<u16>,
     /// Print what was given up as JSON
     #[arg(long)]

@@ -11,7 +11,7 @@ use portway_ports::{Process, Tree};
 use portway_registry::SqliteRegistry;
 use portway_supervisor::control::{self, Client};
 
-use crate::args::span;
+use crate::args::{port, span};
 use crate::ending::{self, Asker};
 use crate::error::CommandError;
 use crate::follow::{self, runtime};
@@ -33,7 +33,7 @@ are this command's own parents, another user's processes, and containers.
 Exit codes: 0 the port is free now, 1 refused or failed, 6 nobody had it.")]
 pub(crate) struct Free {
     /// The port
-    #[arg(value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(value_name = "PORT", value_parser = port)]
     pub(crate) port: u16,
     /// Do not ask
     #[arg(short, long)]

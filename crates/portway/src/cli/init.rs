@@ -15,6 +15,10 @@ use crate::project::surroundings;
 use crate::{home, preferences, ui};
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  portway plan && portway init   look first, then write it down
+An existing `portway.toml` is never overwritten.")]
 pub(crate) struct Init {
     /// Add `.ports.json` to `.gitignore` without asking
     #[arg(long)]

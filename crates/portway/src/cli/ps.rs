@@ -20,6 +20,10 @@ use crate::{home, preferences, ui};
 const ANSWER: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  portway ps                               every instance of this machine
+  portway ps --json | jq '.[].services'    for programs")]
 pub(crate) struct Ps {
     /// Print JSON
     #[arg(long)]

@@ -10,6 +10,10 @@ use crate::ui;
 use clap::Args;
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  portway restart            everything, in its order
+  portway restart backend    one of them; its port stays its own")]
 pub(crate) struct Names {
     /// Services; all where none is named
     #[arg(value_name = "SERVICE")]

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::args::port;
 use crate::error::CommandError;
 use crate::inspect::{self, Known};
 use crate::ui;
@@ -16,7 +17,7 @@ Examples:
 Only listening sockets count, never a client whose own port happens to be the same.")]
 pub(crate) struct Who {
     /// Ports; everything that listens where none is named
-    #[arg(value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(value_name = "PORT", value_parser = port)]
     pub(crate) ports: Vec<u16>,
     /// Print JSON
     #[arg(long)]
