@@ -53,7 +53,7 @@ pub(crate) fn examine(directory: Option<&Path>, fix: bool) -> Result<Diagnosis, 
 
 async fn look(directory: Option<&Path>) -> Result<Diagnosis, CommandError> {
     let scene = Scene::gather(directory).await?;
-    let holders = listening::holders();
+    let holders = inspect::holders();
     let seats = listening::gather(&scene, &holders);
     let owners = scene.owners();
     let owner = |port: u16| owners.get(&port).cloned().unwrap_or(PortOwner::Nobody);

@@ -131,10 +131,14 @@ fn a_checkout_that_nobody_has_used_yet_stays_unknown() {
 }
 
 /// A server that is nothing of the sandbox's own.
-struct Stranger(std::process::Child);
+pub struct Stranger(std::process::Child);
 
 impl Stranger {
-    fn on(port: u16, dir: &Path) -> Self {
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    pub fn on(port: u16, dir: &Path) -> Self {
         let mut command = Command::new(service());
         command.args(["serve", &port.to_string()]).current_dir(dir);
         let child = command.stdin(Stdio::null()).spawn().unwrap();
@@ -162,7 +166,7 @@ fn a_port_of_which_a_stranger_has_taken_possession() {
         &found,
         &sandbox.fill("its port %0 belongs to `service` (pid "),
     );
-    says(&found, &stranger.0.id().to_string());
+    says(&found, &stranger.pid().to_string());
     assert_eq!(found["command"], sandbox.fill("portway free %0"));
     // Nobody asks a stranger whether the backend is well.
     assert!(!wrong(&report).iter().any(|one| one.starts_with("answer")));
