@@ -4,6 +4,7 @@ use portway_api::{Check, Finding, InstanceStatus, ServiceState, ServiceStatus};
 use portway_ports::Families;
 
 use super::note::{Further, error, fine, warning};
+use super::running;
 use super::scene::Scene;
 use crate::inspect::{Holders, Known, Of, Sitter};
 
@@ -70,6 +71,13 @@ pub(super) fn gather(scene: &Scene, holders: &Holders) -> Vec<Seat> {
             });
         }
     }
+    // That nothing runs is said once; that only some do, of each that does not.
+    if !running::nothing(&seats) {
+        let down = |seat: &&mut Seat| seat.expected == Expected::Nothing && seat.sitters.is_empty();
+        for seat in seats.iter_mut().filter(down) {
+            seat.expected = Expected::Resting;
+        }
+    }
     seats
 }
 
@@ -125,13 +133,21 @@ pub(super) fn judge(seat: &Seat) -> Option<Finding> {
             .collect();
         addresses.dedup();
         let addresses = addresses.join(", ");
-        let message = match first.of {
-            Of::Hand => format!(
-                "listens on port {port} ({addresses}); it was started by hand: {}",
-                first.who
-            ),
-            _ => format!("listens on port {port} ({addresses})"),
-        };
+        let message = format!("listens on port {port} ({addresses})");
+        if first.of == Of::Hand {
+            return Some(
+                warning(
+                    Check::Listening,
+                    service,
+                    format!(
+                        "{message}, started by hand and not by Portway: {}",
+                        first.who
+                    ),
+                    "where that is not meant, end it, then `portway up --detach`",
+                )
+                .command(format!("portway free {port}")),
+            );
+        }
         return Some(fine(Check::Listening, service, message));
     }
     match &seat.expected {

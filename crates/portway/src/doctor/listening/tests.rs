@@ -43,7 +43,12 @@ fn a_service_listens_itself_or_that_is_told() {
             Severity::Error,
             "ended with code 1",
         ),
-        (Nothing, &[Of::Hand], Severity::Fine, "started by hand"),
+        (
+            Nothing,
+            &[Of::Hand],
+            Severity::Warning,
+            "started by hand and not by Portway: `python3`",
+        ),
         (
             Nothing,
             &[Of::Stranger],
