@@ -12,6 +12,7 @@ use portway_registry::{ChooseError, Displacement, Lease, Liveness, Registry};
 
 use super::{Chosen, exclusions};
 use crate::error::CommandError;
+use crate::inspect;
 use crate::project::Project;
 
 /// Who has the ports that were wanted most.
@@ -86,17 +87,10 @@ fn leaseholder(project: &mut Project, lease: &Lease) -> Result<String, CommandEr
 /// The process that listens on a port, or why nobody can be named.
 fn stranger(port: u16) -> String {
     let holders = portway_ports::holders(port).unwrap_or_default();
-    let process = holders.iter().find_map(|holder| holder.process.as_ref());
-    match (process, holders.first()) {
-        (Some(process), _) => {
-            let dir = process.dir.as_ref();
-            let dir = dir
-                .map(|dir| format!(", in {}", dir.display()))
-                .unwrap_or_default();
-            format!("`{}` (pid {}{dir})", process.name, process.id.pid)
-        }
-        (None, Some(holder)) => format!("a process of user {}", holder.listener.uid),
-        (None, None) => "a program that has bound it and does not listen".to_owned(),
+    let named = holders.iter().find(|holder| holder.process.is_some());
+    match named.or(holders.first()) {
+        Some(holder) => inspect::who(holder),
+        None => "a program that has bound it and does not listen".to_owned(),
     }
 }
 

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use clap::Args;
 use portway_api::{ErrorCode, HealthCheckKind, HealthReport, ServiceHealth};
-use portway_project::{HealthCheck, PortsFile, wiring};
+use portway_project::{Checkout, HealthCheck, PlannedService, PortsFile, wiring};
 use portway_supervisor::probe::{self, Question};
 use tokio::time::{Instant, sleep_until};
 
 use crate::args::positive_span;
 use crate::error::CommandError;
 use crate::follow::runtime;
+use crate::inspect::{self, Known};
 use crate::project::{describe, known};
 use crate::{home, look, ui};
 
@@ -24,7 +25,8 @@ Examples:
   portway health --watch --json      one line of JSON for each round
 Asked is `health` of `portway.toml`, else the path of `ready`: they have to answer below 400. Else it
 is `/`, where any answer below 500 will do; a service that speaks no HTTP has to accept a
-connection. Exits with 1 when one that was asked is not well.")]
+connection. What answers and is somebody else's process counts for nothing. Exits with 1 when one
+that was asked is not well.")]
 pub(crate) struct Health {
     /// Services; all that have a port where none is named
     #[arg(value_name = "SERVICE")]
@@ -48,7 +50,7 @@ pub(crate) fn run(directory: Option<&Path>, args: &Health) -> Result<u8, Command
     runtime()?.block_on(async {
         loop {
             let next = Instant::now() + args.interval;
-            let report = round(&checks, args.timeout).await;
+            let report = checks.round(args.timeout).await;
             let code = u8::from(!report.healthy);
             if !args.watch {
                 if args.json {
@@ -75,12 +77,17 @@ pub(crate) fn run(directory: Option<&Path>, args: &Health) -> Result<u8, Command
     })
 }
 
+/// What there is to ask.
+struct Checks {
+    checkout: Checkout,
+    /// What is known of other checkouts.
+    known: Known,
+    each: Vec<(PlannedService, HealthCheck)>,
+}
+
 /// What there is to ask, by service. Nothing is chosen: a service that nobody has started yet is
 /// asked where it would be.
-fn checks(
-    directory: Option<&Path>,
-    args: &Health,
-) -> Result<Vec<(String, HealthCheck)>, CommandError> {
+fn checks(directory: Option<&Path>, args: &Health) -> Result<Checks, CommandError> {
     let described = describe(&home::directory(directory)?)?;
     let checkout = look::checkout(&described)?;
     let entries = look::entries()?;
@@ -106,14 +113,14 @@ fn checks(
         }
     }
     let ports = look::ports(&plan, file.as_ref(), entry);
-    let mut checks = Vec::new();
+    let mut each = Vec::new();
     for (name, service) in &plan.services {
         let named = args.services.contains(name);
         if !named && !args.services.is_empty() {
             continue;
         }
         match HealthCheck::of(service, &ports) {
-            Some(check) => checks.push((name.clone(), check)),
+            Some(check) => each.push((service.clone(), check)),
             None if named => {
                 let message = format!("`{name}` has no port to ask");
                 return Err(CommandError::new(ErrorCode::Usage, message).hint(format!(
@@ -123,35 +130,54 @@ fn checks(
             None => {}
         }
     }
-    Ok(checks)
+    Ok(Checks {
+        checkout,
+        known: Known::of(entries),
+        each,
+    })
 }
 
-/// Asks all at once.
-async fn round(checks: &[(String, HealthCheck)], limit: Duration) -> HealthReport {
-    let at = portway_supervisor::now();
-    let asked: Vec<_> = checks
-        .iter()
-        .map(|(_, check)| {
-            let port = check.port;
-            let question = match &check.path {
-                Some(path) => Question::Http {
-                    port,
-                    path: path.clone(),
-                },
-                None => Question::Tcp { port },
-            };
-            tokio::spawn(async move { probe::ask(&question, limit).await })
-        })
-        .collect();
-    let mut services = Vec::new();
-    for ((service, check), answer) in checks.iter().zip(asked) {
-        let answer = answer.await.unwrap_or_else(|error| Err(error.to_string()));
-        services.push(judge(service, check, answer));
-    }
-    HealthReport {
-        at,
-        healthy: services.iter().all(|service| service.healthy),
-        services,
+impl Checks {
+    /// Asks all at once.
+    async fn round(&self, limit: Duration) -> HealthReport {
+        let at = portway_supervisor::now();
+        let asked: Vec<_> = self
+            .each
+            .iter()
+            .map(|(_, check)| {
+                let port = check.port;
+                let question = match &check.path {
+                    Some(path) => Question::Http {
+                        port,
+                        path: path.clone(),
+                    },
+                    None => Question::Tcp { port },
+                };
+                tokio::spawn(async move { probe::ask(&question, limit).await })
+            })
+            .collect();
+        let holders = inspect::holders();
+        let mut services = Vec::new();
+        for ((service, check), answer) in self.each.iter().zip(asked) {
+            let mut answer = answer.await.unwrap_or_else(|error| Err(error.to_string()));
+            let here = holders.get(&check.port).into_iter().flatten();
+            let stranger = here
+                .map(|holder| self.known.sitter(holder, service, &self.checkout))
+                .find(|sitter| !sitter.of.is_own());
+            // What somebody else answers says nothing of the service.
+            if let Some(stranger) = stranger {
+                answer = Err(format!(
+                    "its port {} belongs to {}",
+                    check.port, stranger.who
+                ));
+            }
+            services.push(judge(&service.name, check, answer));
+        }
+        HealthReport {
+            at,
+            healthy: services.iter().all(|service| service.healthy),
+            services,
+        }
     }
 }
 

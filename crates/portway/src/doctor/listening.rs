@@ -1,17 +1,12 @@
 //! Whether each service listens on the port that is named for it, and nobody else does.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
 use portway_api::{Check, Finding, InstanceStatus, ServiceState, ServiceStatus};
-use portway_ports::{Families, Holder};
-use portway_project::PlannedService;
-use portway_project::manifest::Owner;
-use portway_supervisor::mark::Mark;
+use portway_ports::Families;
 
 use super::note::{Further, error, fine, warning};
+use super::running;
 use super::scene::Scene;
-use crate::inspect::Known;
+use crate::inspect::{Holders, Known, Of, Sitter};
 
 /// One port of a service, and who is there.
 #[derive(Clone, Debug)]
@@ -43,56 +38,11 @@ pub(super) enum Expected {
     Nothing,
 }
 
-/// Somebody who listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Sitter {
-    /// Who that is, in words.
-    pub(super) who: String,
-    /// Whose it is.
-    pub(super) of: Of,
-    /// The addresses.
-    pub(super) addresses: Vec<String>,
-}
-
-/// Whose a process is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Of {
-    /// The service's own.
-    Service,
-    /// Started by hand in this checkout.
-    Hand,
-    /// A service's of another checkout.
-    Neighbour,
-    /// Somebody else's.
-    Stranger,
-}
-
-impl Of {
-    fn is_own(self) -> bool {
-        matches!(self, Self::Service | Self::Hand)
-    }
-}
-
 impl Seat {
     /// Whether the service that the port is named for is what answers there.
     pub(super) fn is_own(&self) -> bool {
         !self.sitters.is_empty() && self.sitters.iter().all(|one| one.of.is_own())
     }
-}
-
-/// Everybody who listens on this machine, by port.
-pub(super) type Holders = BTreeMap<u16, Vec<Holder>>;
-
-/// Asks the system who listens; empty where it does not tell.
-pub(super) fn holders() -> Holders {
-    let mut by_port = Holders::new();
-    for holder in portway_ports::all_holders().unwrap_or_default() {
-        by_port
-            .entry(holder.listener.port)
-            .or_default()
-            .push(holder);
-    }
-    by_port
 }
 
 /// The ports of all services.
@@ -115,10 +65,17 @@ pub(super) fn gather(scene: &Scene, holders: &Holders) -> Vec<Seat> {
                 expected: expected.clone(),
                 sitters: here
                     .iter()
-                    .map(|holder| sitter(holder, service, scene, &known))
+                    .map(|holder| known.sitter(holder, service, &scene.checkout))
                     .collect(),
                 families: Families::of(here.iter().map(|holder| &holder.listener)),
             });
+        }
+    }
+    // That nothing runs is said once; that only some do, of each that does not.
+    if !running::nothing(&seats) {
+        let down = |seat: &&mut Seat| seat.expected == Expected::Nothing && seat.sitters.is_empty();
+        for seat in seats.iter_mut().filter(down) {
+            seat.expected = Expected::Resting;
         }
     }
     seats
@@ -143,62 +100,6 @@ fn expected(status: Option<&InstanceStatus>, service: &str) -> Expected {
             Expected::Failed(why.to_owned())
         }
     }
-}
-
-fn sitter(holder: &Holder, service: &PlannedService, scene: &Scene, known: &Known) -> Sitter {
-    let main = holder.process.as_ref();
-    let pids = main.map(|process| process.id.pid);
-    let marks: Vec<Mark> = pids
-        .into_iter()
-        .chain(holder.others.iter().copied())
-        .filter_map(Mark::of)
-        .collect();
-    let is_own = |mark: &Mark| mark.id() == scene.checkout.id && mark.service == service.name;
-    let of = if service.owner == Owner::Any || marks.iter().any(is_own) {
-        Of::Service
-    } else if marks.is_empty() && main.is_some_and(|one| is_below(one.dir.as_deref(), &scene.root))
-    {
-        Of::Hand
-    } else if marks.iter().any(|mark| mark.id() != scene.checkout.id) {
-        Of::Neighbour
-    } else {
-        Of::Stranger
-    };
-    let process = match main {
-        Some(process) => {
-            let dir = process.dir.as_ref();
-            let dir = dir.map(|dir| format!(", in {}", dir.display()));
-            let dir = dir.unwrap_or_default();
-            format!("`{}` (pid {}{dir})", process.name, process.id.pid)
-        }
-        None => {
-            let uid = holder.listener.uid;
-            let user = portway_ports::user_name(uid).unwrap_or_else(|| uid.to_string());
-            format!("a process of user {user}")
-        }
-    };
-    let whose = marks.iter().find_map(|mark| {
-        if mark.id() == scene.checkout.id {
-            return Some(format!("`{}` of this checkout", mark.service));
-        }
-        let owner = known.service(mark.id(), &mark.service)?;
-        Some(format!(
-            "`{}` of {}, in {}",
-            owner.service, owner.instance, owner.directory
-        ))
-    });
-    Sitter {
-        who: match whose {
-            Some(whose) if !of.is_own() => format!("{whose}: {process}"),
-            _ => process,
-        },
-        of,
-        addresses: vec![holder.listener.address.to_string()],
-    }
-}
-
-fn is_below(dir: Option<&Path>, root: &Path) -> bool {
-    dir.is_some_and(|dir| dir.starts_with(root))
 }
 
 /// Judges one port.
@@ -232,13 +133,21 @@ pub(super) fn judge(seat: &Seat) -> Option<Finding> {
             .collect();
         addresses.dedup();
         let addresses = addresses.join(", ");
-        let message = match first.of {
-            Of::Hand => format!(
-                "listens on port {port} ({addresses}); it was started by hand: {}",
-                first.who
-            ),
-            _ => format!("listens on port {port} ({addresses})"),
-        };
+        let message = format!("listens on port {port} ({addresses})");
+        if first.of == Of::Hand {
+            return Some(
+                warning(
+                    Check::Listening,
+                    service,
+                    format!(
+                        "{message}, started by hand and not by Portway: {}",
+                        first.who
+                    ),
+                    "where that is not meant, end it, then `portway up --detach`",
+                )
+                .command(format!("portway free {port}")),
+            );
+        }
         return Some(fine(Check::Listening, service, message));
     }
     match &seat.expected {

@@ -70,8 +70,9 @@ mod tests {
     use portway_api::Severity;
     use portway_ports::Families;
 
-    use super::super::listening::{Expected, Of, Sitter};
+    use super::super::listening::Expected;
     use super::*;
+    use crate::inspect::{Of, Sitter};
 
     fn judged(names: &[&str], v4: bool, v6: bool) -> (Severity, String) {
         let addresses = names.iter().map(|name| name.parse().unwrap()).collect();

@@ -14,6 +14,7 @@ mod machine;
 mod note;
 mod ports_file;
 mod proxy;
+mod running;
 mod scene;
 
 use std::collections::BTreeSet;
@@ -21,6 +22,7 @@ use std::path::Path;
 
 use portway_api::{Check, Diagnosis, Finding, Severity};
 use portway_project::kind::Kind;
+use portway_project::manifest::Invalid;
 use portway_project::wiring;
 use portway_project::{HealthCheck, PlannedService};
 
@@ -53,16 +55,17 @@ pub(crate) fn examine(directory: Option<&Path>, fix: bool) -> Result<Diagnosis, 
 
 async fn look(directory: Option<&Path>) -> Result<Diagnosis, CommandError> {
     let scene = Scene::gather(directory).await?;
-    let holders = listening::holders();
+    let holders = inspect::holders();
     let seats = listening::gather(&scene, &holders);
     let owners = scene.owners();
     let owner = |port: u16| owners.get(&port).cloned().unwrap_or(PortOwner::Nobody);
 
     let mut findings = vec![manifest(&scene)];
     findings.extend(skipped(&scene));
+    findings.extend(directories(&scene));
     findings.push(registry(&scene));
     findings.extend(ports_file::look(&scene));
-    findings.extend(running(&scene, &seats));
+    findings.extend(running::look(&scene, &seats));
     findings.extend(seats.iter().filter_map(listening::judge));
     findings.extend(speech(&scene, &seats).await);
     let backends: Vec<(String, u16)> = of_kind(&scene, Kind::Http)
@@ -148,6 +151,29 @@ fn skipped(scene: &Scene) -> Vec<Finding> {
     .collect()
 }
 
+/// The services whose directory is not there: nobody can start them.
+fn directories(scene: &Scene) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for service in scene.services() {
+        let (Some(source), Some(dir)) = (&scene.source, &service.spec.dir) else {
+            continue;
+        };
+        if scene.dir(service).is_dir() {
+            continue;
+        }
+        let wrong = Invalid {
+            file: source.file.clone(),
+            text: source.text.clone(),
+            span: Some(dir.span()),
+            message: format!("its directory `{}` is not there", dir.get_ref()),
+            help: Some("make it, or write the right `dir`".to_owned()),
+        };
+        let wrong = CommandError::from(Box::new(wrong));
+        findings.push(from_error(Check::Manifest, &service.name, &wrong));
+    }
+    findings
+}
+
 fn registry(scene: &Scene) -> Finding {
     let subject = "registry";
     match (&scene.records, scene.entry()) {
@@ -158,24 +184,6 @@ fn registry(scene: &Scene) -> Finding {
         }
         (Ok(_), None) => fine(Check::Registry, subject, "does not know this checkout yet"),
     }
-}
-
-/// That nothing runs is said once for all services.
-fn running(scene: &Scene, seats: &[Seat]) -> Option<Finding> {
-    let nothing = |seat: &Seat| seat.expected == Expected::Nothing && seat.sitters.is_empty();
-    if seats.is_empty() || !seats.iter().all(nothing) {
-        return None;
-    }
-    let message = "none of them runs, so nobody answers";
-    let finding = warning(Check::Running, "services", message, "start them");
-    let subject = scene.root.display();
-    Some(finding.command(
-        if std::env::current_dir().is_ok_and(|dir| dir == scene.root) {
-            "portway up --detach".to_owned()
-        } else {
-            format!("portway -C '{subject}' up --detach")
-        },
-    ))
 }
 
 fn of_kind(scene: &Scene, kind: Kind) -> impl Iterator<Item = &PlannedService> {

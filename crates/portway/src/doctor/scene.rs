@@ -8,7 +8,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use portway_api::InstanceStatus;
 use portway_project::detect::Detection;
-use portway_project::manifest::FILE_NAME;
+use portway_project::manifest::{FILE_NAME, Source};
 use portway_project::{
     AssignedPorts, Checkout, Plan, PlannedService, PortsFile, PortsFileError, Wiring,
 };
@@ -35,6 +35,8 @@ pub(super) struct Scene {
     pub(super) plan: Result<Plan, CommandError>,
     /// What the plan was made of where nobody has written one down.
     pub(super) found: Option<Detection>,
+    /// The manifest as it is written; `None` where it cannot be used or nobody has written one.
+    pub(super) source: Option<Source>,
     /// What the registry knows.
     pub(super) records: Result<Records, CommandError>,
     /// `.ports.json`.
@@ -94,6 +96,8 @@ impl Scene {
         let is_it = |entry: &&Entry| entry.0.id == checkout.id;
         let entry = entries.as_ref().ok().and_then(|all| all.iter().find(is_it));
         let found = described.as_ref().ok().and_then(|one| one.found.clone());
+        let written_down = described.as_ref().ok().filter(|one| one.found.is_none());
+        let source = written_down.map(|one| one.manifest.source.clone());
         let plan = described.and_then(|described| look::plan(&described, entry));
         let written = file.as_ref().ok().and_then(Option::as_ref);
         let ports = plan
@@ -113,6 +117,7 @@ impl Scene {
             checkout,
             plan,
             found,
+            source,
             records,
             file,
             ports,

@@ -3,6 +3,7 @@
 
 mod container;
 mod leftover;
+mod sitter;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +20,7 @@ use crate::home;
 
 use container::published;
 pub(crate) use leftover::leftovers;
+pub(crate) use sitter::{Holders, Of, Sitter, holders, who};
 
 /// What the registry knew when it was asked.
 #[derive(Default)]

@@ -131,10 +131,14 @@ fn a_checkout_that_nobody_has_used_yet_stays_unknown() {
 }
 
 /// A server that is nothing of the sandbox's own.
-struct Stranger(std::process::Child);
+pub struct Stranger(std::process::Child);
 
 impl Stranger {
-    fn on(port: u16, dir: &Path) -> Self {
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    pub fn on(port: u16, dir: &Path) -> Self {
         let mut command = Command::new(service());
         command.args(["serve", &port.to_string()]).current_dir(dir);
         let child = command.stdin(Stdio::null()).spawn().unwrap();
@@ -162,7 +166,7 @@ fn a_port_of_which_a_stranger_has_taken_possession() {
         &found,
         &sandbox.fill("its port %0 belongs to `service` (pid "),
     );
-    says(&found, &stranger.0.id().to_string());
+    says(&found, &stranger.pid().to_string());
     assert_eq!(found["command"], sandbox.fill("portway free %0"));
     // Nobody asks a stranger whether the backend is well.
     assert!(!wrong(&report).iter().any(|one| one.starts_with("answer")));
@@ -173,8 +177,50 @@ fn a_port_of_which_a_stranger_has_taken_possession() {
     // Started by hand, in the checkout: that is what the ports are for.
     let _own = Stranger::on(sandbox.port(0), sandbox.project());
     let report = diagnosis(&sandbox, 1);
-    says(&finding(&report, "listening"), "it was started by hand");
-    assert_eq!(wrong(&report), ["cors/backend/error"]);
+    says(&finding(&report, "listening"), "started by hand and not by");
+    assert_eq!(
+        wrong(&report),
+        [
+            "listening/backend/warning",
+            "listening/frontend/warning",
+            "cors/backend/error"
+        ]
+    );
+}
+
+#[test]
+fn a_service_without_a_port_that_failed() {
+    let text = "
+        [services.worker]
+        command = \"sh -c 'while test ! -e go; do sleep 0.01; done; exit 3'\"
+        restart = \"never\"
+        [services.other]
+        command = \"%service sleep\"
+        dir = \"gone\"
+    ";
+    let sandbox = Sandbox::new().manifest(text).file("gone/file", "");
+    sandbox.run(&["up", "--detach"]).success();
+    fs::write(sandbox.project().join("go"), "").unwrap();
+    until("it has failed", || {
+        let report = sandbox.run(&["doctor", "--json"]).json();
+        wrong(&report) == ["running/worker/error"]
+    });
+    let found = finding(&diagnosis(&sandbox, 1), "running");
+    says(&found, "code 3");
+    assert_eq!(found["command"], "portway logs worker");
+    // Its directory may go as well.
+    sandbox.run(&["down"]).success();
+    fs::remove_dir_all(sandbox.project().join("gone")).unwrap();
+    let report = diagnosis(&sandbox, 1);
+    assert_eq!(
+        wrong(&report),
+        ["manifest/other/error", "running/services/warning"]
+    );
+    let found = report["findings"].as_array().unwrap();
+    let found = found.iter().find(|one| one["subject"] == "other").unwrap();
+    says(found, "its directory `gone` is not there");
+    let place = found["place"].as_str().unwrap();
+    assert!(place.ends_with("portway.toml:7:15"), "{place}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use rustix::process::Signal;
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use serde_json::{Value, json};
 
+use crate::doctor::Stranger;
 use crate::sandbox::{Sandbox, two};
 
 const THREE: &str = "
@@ -81,20 +82,42 @@ fn what_does_not_run_is_asked_where_it_would_be_and_nothing_is_chosen() {
         .out_has(&sandbox.fill("nobody listens on port %0"));
     assert!(!sandbox.project().join(".ports.json").exists());
     assert!(!sandbox.state().exists());
-    // Started by hand, on the port that a person wrote down.
+    // Started by hand in the checkout, on the port that a person wrote down.
     sandbox.write(".ports.json", "{\"cache_port\": %35}");
-    let _cache = TcpListener::bind(("127.0.0.1", sandbox.port(35))).unwrap();
+    let cache = Stranger::on(sandbox.port(35), sandbox.project());
     sandbox.run(&["health", "cache"]).success();
     assert_eq!(
         sandbox.read(".ports.json"),
         sandbox.fill("{\"cache_port\": %35}")
     );
     // One that accepts and says nothing has its time.
-    sandbox.write(".ports.json", "{\"backend_port\": %35}");
-    sandbox
-        .run(&["health", "backend", "--timeout", "100ms"])
+    drop(cache);
+    sandbox.write(".ports.json", "{\"backend_port\": %36}");
+    let silent = TcpListener::bind(("127.0.0.1", sandbox.port(36))).unwrap();
+    let ask = ["health", "backend", "--timeout", "100ms", "--json"];
+    let report = sandbox.run(&ask).code(1).json();
+    let asked = asked(&report, "backend");
+    assert_eq!(asked["latency_ms"], Value::Null);
+    drop(silent);
+}
+
+#[test]
+fn what_a_stranger_answers_counts_for_nothing() {
+    let sandbox = three();
+    let stranger = Stranger::on(sandbox.port(10), &sandbox.path("home"));
+    let report = sandbox
+        .run(&["health", "frontend", "--json"])
         .code(1)
-        .out_has("no answer within 100ms");
+        .json();
+    let frontend = asked(&report, "frontend");
+    assert_eq!(
+        (&frontend["healthy"], &frontend["status"]),
+        (&json!(false), &Value::Null)
+    );
+    let problem = frontend["problem"].as_str().unwrap();
+    let words = sandbox.fill("its port %10 belongs to `service` (pid ");
+    assert!(problem.starts_with(&words), "{problem}");
+    assert!(problem.contains(&stranger.pid().to_string()), "{problem}");
 }
 
 #[test]
