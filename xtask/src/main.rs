@@ -4,6 +4,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bench;
 mod setup;
 mod steps;
 
@@ -17,6 +18,7 @@ usage: cargo xtask CHORE
   setup       only set up what the tests need
   frameworks  only the real projects
   schema      write schema/portway.schema.json from the types
+  bench       measure Portway beside its peers; `bench help` says more
 ";
 
 fn main() -> ExitCode {
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
         ["setup"] => setup::all(),
         ["frameworks"] => steps::frameworks(),
         ["schema"] => steps::schema(),
+        ["bench", ref rest @ ..] => bench::run_harness(rest),
         _ => Err(USAGE.to_owned()),
     };
     match result {
