@@ -1,5 +1,6 @@
 //! The trivial service: what the harness starts under Portway and its peers.
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
@@ -33,5 +34,32 @@ pub(crate) fn serve(arguments: &[&str]) -> Result<()> {
     // Until the harness goes, however it goes.
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
     drop(listener);
+    Ok(())
+}
+
+/// `DESCRIPTORS`: has so many open, and does nothing until standard input ends.
+pub(crate) fn idle(arguments: &[&str]) -> Result<()> {
+    let count = arguments
+        .first()
+        .and_then(|count| count.parse::<usize>().ok());
+    let count = count.ok_or("help:idle DESCRIPTORS")?;
+    // Three are there already.
+    let files: std::io::Result<Vec<File>> = (3..count).map(|_| File::open("/dev/null")).collect();
+    let files = files.map_err(|error| error.to_string())?;
+    let _ = std::io::stdin().read_to_end(&mut Vec::new());
+    drop(files);
+    Ok(())
+}
+
+/// `[PORT]`: listens until it is ended. The port is the environment's where none is given.
+pub(crate) fn listen(arguments: &[&str]) -> Result<()> {
+    let environment = std::env::var("PORT").unwrap_or_default();
+    let port = arguments.first().copied().unwrap_or(&environment);
+    let port: u16 = port.parse().map_err(|_| format!("`{port}` is no port"))?;
+    let listener =
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| error.to_string())?;
+    for connection in listener.incoming() {
+        drop(connection);
+    }
     Ok(())
 }

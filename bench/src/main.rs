@@ -11,6 +11,7 @@ mod readme;
 mod sample;
 mod stats;
 mod table;
+mod who;
 mod world;
 
 use std::process::ExitCode;
@@ -19,9 +20,10 @@ use std::process::ExitCode;
 type Result<T> = std::result::Result<T, String>;
 
 const USAGE: &str = "\
-usage: cargo xtask bench [ports] [--rounds N]
+usage: cargo xtask bench [ports|who] [--rounds N]
 
   ports      two ports in a fresh process; fifty processes at once; what each tool calls free
+  who        who has a port, among 300 processes
   --rounds   how often each thing is measured (default 25; the crowd is always 20)
 
 Without a name: all. Results go into bench/README.md and bench/pictures/.";
@@ -41,6 +43,8 @@ fn main() -> ExitCode {
 fn run(arguments: &[&str]) -> Result<()> {
     let (names, rounds) = match arguments {
         ["help:serve", rest @ ..] => return helper::serve(rest),
+        ["help:idle", rest @ ..] => return helper::idle(rest),
+        ["help:listen", rest @ ..] => return helper::listen(rest),
         [names @ .., "--rounds", rounds] => {
             let rounds = rounds.parse().map_err(|_| USAGE.to_owned())?;
             (names, rounds)
@@ -48,12 +52,15 @@ fn run(arguments: &[&str]) -> Result<()> {
         names => (names, 25),
     };
     let wants = |name| names.is_empty() || names.contains(&name);
-    if names.iter().any(|name| *name != "ports") {
+    if names.iter().any(|name| !["ports", "who"].contains(name)) {
         return Err(USAGE.to_owned());
     }
     let world = world::World::new()?;
     if wants("ports") {
         ports::run(&world, rounds)?;
+    }
+    if wants("who") {
+        who::run(&world, rounds)?;
     }
     Ok(())
 }

@@ -32,6 +32,16 @@ impl Peers {
         })
     }
 
+    /// For tables whose peers are programs alone: nothing is installed beforehand.
+    pub(crate) fn programs(world: &World) -> Self {
+        let unwanted = || Err("not wanted here".to_owned());
+        Self {
+            node: unwanted(),
+            python: unwanted(),
+            cache: world.cache.clone(),
+        }
+    }
+
     /// The virtual environment's program, such as `python` or `portserver.py`.
     pub(crate) fn python_program(&self, name: &str) -> PathBuf {
         self.cache.join("peers/python/venv/bin").join(name)

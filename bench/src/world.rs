@@ -72,6 +72,13 @@ impl World {
         command
     }
 
+    /// As [`World::command`], for what must not outlive the harness, however that ends.
+    pub(crate) fn bound(&self, program: impl AsRef<OsStr>, home: &str) -> Command {
+        let mut command = self.command("setpriv", home);
+        command.args(["--pdeathsig", "TERM"]).arg(program);
+        command
+    }
+
     /// A checkout with a manifest.
     pub(crate) fn checkout(&self, name: &str, manifest: &str) -> Result<PathBuf> {
         let dir = self.fresh(name)?;

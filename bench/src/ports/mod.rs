@@ -3,7 +3,7 @@
 mod crowd;
 mod pair;
 mod portserver;
-mod ranges;
+pub(crate) mod ranges;
 mod sight;
 
 use crate::Result;
@@ -17,14 +17,9 @@ const PORTOOL: &str = "0.10.2";
 /// Measures all three tables, each whole before it is written.
 pub(crate) fn run(world: &World, rounds: usize) -> Result<()> {
     let peers = Peers::install(world)?;
-    for (name, text) in [
-        ("sight", sight::run(world, &peers)?),
-        ("pair", pair::run(world, &peers, rounds)?),
-        ("crowd", crowd::run(world, &peers)?),
-    ] {
-        readme::write(&world.bench, name, &text)?;
-    }
-    Ok(())
+    readme::write(&world.bench, "sight", &sight::run(world, &peers)?)?;
+    readme::write(&world.bench, "pair", &pair::run(world, &peers, rounds)?)?;
+    readme::write(&world.bench, "crowd", &crowd::run(world, &peers)?)
 }
 
 /// What could not be measured here, and why, one line each.

@@ -21,7 +21,7 @@ impl Portserver {
         let address = world.path("portserver.sock").display().to_string();
         let _ = std::fs::remove_file(&address);
         let child = world
-            .command(peers.python_program("python"), "portserver")
+            .bound(peers.python_program("python"), "portserver")
             .arg(peers.python_program("portserver.py"))
             .arg(format!("--portserver_static_pool={low}-{high}"))
             .arg(format!("--portserver_address={address}"))
