@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
+use std::process::Command;
 use std::time::Duration;
 
 use crate::Result;
@@ -61,5 +62,25 @@ pub(crate) fn listen(arguments: &[&str]) -> Result<()> {
     for connection in listener.incoming() {
         drop(connection);
     }
+    Ok(())
+}
+
+/// `PORT TAG`: listens, beside a child that made itself a session of its own, as daemons do.
+pub(crate) fn family(arguments: &[&str]) -> Result<()> {
+    let own = std::env::current_exe().map_err(|error| error.to_string())?;
+    let tag = arguments.last().ok_or("help:family PORT TAG")?;
+    let mut child = Command::new("setsid")
+        .arg(own)
+        .args(["help:linger", tag])
+        .spawn()
+        .map_err(|error| format!("setsid: {error}"))?;
+    let listened = listen(arguments);
+    let _ = child.kill();
+    listened
+}
+
+/// Stays until it is ended, or for two minutes.
+pub(crate) fn linger() -> Result<()> {
+    std::thread::sleep(Duration::from_secs(120));
     Ok(())
 }

@@ -11,6 +11,7 @@ mod readme;
 mod sample;
 mod stats;
 mod table;
+mod up;
 mod who;
 mod world;
 
@@ -20,9 +21,10 @@ use std::process::ExitCode;
 type Result<T> = std::result::Result<T, String>;
 
 const USAGE: &str = "\
-usage: cargo xtask bench [ports|who] [--rounds N]
+usage: cargo xtask bench [ports|up|who] [--rounds N]
 
   ports      two ports in a fresh process; fifty processes at once; what each tool calls free
+  up         until 2 and 20 services accept; memory; what is left after each kind of stop
   who        who has a port, among 300 processes
   --rounds   how often each thing is measured (default 25; the crowd is always 20)
 
@@ -45,6 +47,8 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["help:serve", rest @ ..] => return helper::serve(rest),
         ["help:idle", rest @ ..] => return helper::idle(rest),
         ["help:listen", rest @ ..] => return helper::listen(rest),
+        ["help:family", rest @ ..] => return helper::family(rest),
+        ["help:linger", ..] => return helper::linger(),
         [names @ .., "--rounds", rounds] => {
             let rounds = rounds.parse().map_err(|_| USAGE.to_owned())?;
             (names, rounds)
@@ -52,12 +56,18 @@ fn run(arguments: &[&str]) -> Result<()> {
         names => (names, 25),
     };
     let wants = |name| names.is_empty() || names.contains(&name);
-    if names.iter().any(|name| !["ports", "who"].contains(name)) {
+    if names
+        .iter()
+        .any(|name| !["ports", "up", "who"].contains(name))
+    {
         return Err(USAGE.to_owned());
     }
     let world = world::World::new()?;
     if wants("ports") {
         ports::run(&world, rounds)?;
+    }
+    if wants("up") {
+        up::run(&world)?;
     }
     if wants("who") {
         who::run(&world, rounds)?;
