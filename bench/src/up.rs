@@ -34,7 +34,7 @@ struct Series {
 pub(crate) fn run(world: &World) -> Result<()> {
     let peers = Peers::install(world)?;
     let ranges = Ranges::claim(world);
-    let (all, missing) = contenders::all(world, &peers);
+    let (all, missing) = contenders::all(&peers);
     let mut text = format!("{}; {ROUNDS} interleaved rounds.\n\n", machine::line());
     for line in &missing {
         text += line;

@@ -22,7 +22,7 @@ pub(super) struct Contender {
 const HOME: &str = "up-home";
 
 /// All, the baseline first; and what is missing, with the reason.
-pub(super) fn all(world: &World, peers: &Peers) -> (Vec<Contender>, Vec<String>) {
+pub(super) fn all(peers: &Peers) -> (Vec<Contender>, Vec<String>) {
     let mut all = vec![
         of("`bash &`", Box::new(bash)),
         of("portway up", Box::new(portway)),
