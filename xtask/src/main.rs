@@ -4,6 +4,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bench;
 mod fuzz;
 mod setup;
 mod steps;
@@ -19,6 +20,7 @@ usage: cargo xtask CHORE
   frameworks  only the real projects
   schema      write schema/portway.schema.json from the types
   fuzz        run the fuzz targets for 20 s each: [TARGET…] [--seconds N]
+  bench       measure Portway beside its peers; `bench help` says more
 ";
 
 fn main() -> ExitCode {
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
         ["frameworks"] => steps::frameworks(),
         ["schema"] => steps::schema(),
         ["fuzz", ref rest @ ..] => fuzz::fuzz(rest),
+        ["bench", ref rest @ ..] => bench::run_harness(rest),
         _ => Err(USAGE.to_owned()),
     };
     match result {

@@ -313,7 +313,7 @@ impl Registry for SqliteRegistry {
                     .or_insert_with(|| liveness(&state, id, dirs.get(id)))
             };
             let given = choose::choose(request, &leases, &mut liveness, hold)?;
-            record(&transaction, request, &given, now).map_err(sqlite)?;
+            record(&transaction, request, &given, &leases, now).map_err(sqlite)?;
             transaction.commit().map_err(sqlite)?;
             Ok(given)
         })

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use rusqlite::{Connection, Transaction, params};
 
-use crate::choose::{Allotted, Request};
+use crate::choose::{Allotted, Request, Wanted};
 use crate::{Instance, Lease, Millis};
 
 /// The columns that [`instance`] reads.
@@ -48,14 +48,22 @@ pub(super) fn directories(connection: &Connection) -> rusqlite::Result<HashMap<S
     rows.collect()
 }
 
-/// Writes down what was given.
+/// How long a use that changed nothing may go unrecorded. It orders the kept leases, oldest first,
+/// and a write waits several milliseconds for the disk.
+const USE_RECORDED: Millis = 60_000;
+
+/// Writes down what was given, where that is news.
 pub(super) fn record(
     transaction: &Transaction<'_>,
     request: &Request<'_>,
     given: &[Allotted],
+    leases: &[Lease],
     now: Millis,
 ) -> rusqlite::Result<()> {
     let id = request.instance;
+    if is_recorded(request, given, leases, now) {
+        return Ok(());
+    }
     if request.whole {
         transaction.execute("DELETE FROM leases WHERE instance = ?1", [id])?;
     }
@@ -77,6 +85,20 @@ pub(super) fn record(
             params![id, now],
         )
         .map(drop)
+}
+
+/// Whether the leases are these already, and recently used.
+fn is_recorded(request: &Request<'_>, given: &[Allotted], leases: &[Lease], now: Millis) -> bool {
+    let own = |lease: &&Lease| lease.instance == request.instance;
+    let is_there = |(one, wanted): (&Allotted, &Wanted)| {
+        leases.iter().filter(own).any(|lease| {
+            (lease.port, &lease.service, &lease.name, lease.wish)
+                == (one.port, &one.service, &one.name, wanted.wish)
+                && now.abs_diff(lease.last_used) < USE_RECORDED
+        })
+    };
+    given.iter().zip(&request.wanted).all(is_there)
+        && (!request.whole || leases.iter().filter(own).count() == given.len())
 }
 
 /// A directory as it was stored by [`SqliteRegistry::enroll`].

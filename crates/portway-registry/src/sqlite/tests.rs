@@ -35,6 +35,15 @@ impl World {
     }
 
     fn allocate(&mut self, id: &str, wish: Option<u16>) -> Result<u16, AllocateError> {
+        self.allocate_at(id, wish, 2)
+    }
+
+    fn allocate_at(
+        &mut self,
+        id: &str,
+        wish: Option<u16>,
+        now: Millis,
+    ) -> Result<u16, AllocateError> {
         let request = Request {
             instance: id,
             main: true,
@@ -51,7 +60,9 @@ impl World {
             whole: true,
             supervises: false,
         };
-        let given = self.registry.allocate(&request, &mut |_, _| Ok(true), 2)?;
+        let given = self
+            .registry
+            .allocate(&request, &mut |_, _| Ok(true), now)?;
         Ok(given[0].port)
     }
 
@@ -88,6 +99,21 @@ fn leases_survive_and_are_passed_by() {
     world.registry = world.reopen().unwrap();
     assert_eq!(world.allocate("a", None).unwrap(), 9000);
     assert_eq!(world.allocate("b", None).unwrap(), 9001);
+}
+
+#[test]
+fn a_use_that_changes_nothing_is_written_down_once_a_minute() {
+    let mut world = World::new();
+    world.enroll("aaaaaa", "jobi");
+    let mut used = |wish, now| {
+        world.allocate_at("aaaaaa", wish, now).unwrap();
+        let lease = world.registry.leases("aaaaaa").unwrap().remove(0);
+        (lease.wish, lease.last_used)
+    };
+    assert_eq!(used(None, 1_000), (None, 1_000));
+    assert_eq!(used(None, 60_999), (None, 1_000));
+    assert_eq!(used(None, 61_000), (None, 61_000));
+    assert_eq!(used(Some(9001), 61_001), (Some(9001), 61_001));
 }
 
 #[test]

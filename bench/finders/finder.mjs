@@ -1,0 +1,20 @@
+// The plain Node finder: the first port of a range that a server can listen on.
+import net from 'node:net';
+
+const isFree = (port) =>
+  new Promise((resolve) => {
+    const server = net.createServer();
+    server.once('error', () => resolve(false));
+    server.once('listening', () => {
+      server.close();
+      resolve(true);
+    });
+    server.listen(port, '0.0.0.0');
+  });
+
+export const find = async (low, high) => {
+  for (let port = low; port <= high; port++) {
+    if (await isFree(port)) return port;
+  }
+  throw new Error(`no free port from ${low} to ${high}`);
+};

@@ -1,0 +1,3 @@
+import portfinder from 'portfinder';
+
+export const find = (low, high) => portfinder.getPortPromise({ port: low, stopPort: high });
