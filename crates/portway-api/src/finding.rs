@@ -46,6 +46,9 @@ pub struct Finding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Check {
+    /// The user's preferences, of `config.toml` and the environment; a finding only when they
+    /// cannot be used.
+    Preferences,
     /// `portway.toml`, or what was found in its place.
     Manifest,
     /// The registry can be used.

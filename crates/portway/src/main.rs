@@ -23,6 +23,8 @@ mod ui;
 
 use std::process::ExitCode;
 
+use portway_project::Preferences;
+
 fn main() -> ExitCode {
     let mut arguments = std::env::args();
     // A keeper must stay small: nothing else is set up before this.
@@ -45,7 +47,11 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: args::Cli) -> Result<u8, error::CommandError> {
-    let preferences = preferences::of_user()?;
+    let preferences = match preferences::of_user() {
+        // What is broken is what it is there to tell.
+        Err(_) if matches!(cli.verb, args::Verb::Doctor(_)) => Preferences::default(),
+        other => other?,
+    };
     let flag = cli.colour.as_deref();
     ui::set_colour(preferences::with_flag(preferences, "colour", flag).colour());
     cli::run(cli)

@@ -33,13 +33,16 @@ pub(crate) fn of_user() -> Result<Preferences, CommandError> {
     Ok(Preferences::new(settings))
 }
 
-/// What counts in a project.
+/// What counts in a project of somebody who prefers `user`.
 ///
 /// # Errors
-/// As [`of_user`].
-pub(crate) fn of_project(manifest: &Manifest) -> Result<Preferences, CommandError> {
+/// When the manifest prefers what cannot be.
+pub(crate) fn of_project(
+    user: Preferences,
+    manifest: &Manifest,
+) -> Result<Preferences, CommandError> {
     let project = manifest.settings().map_err(Box::new)?;
-    Ok(of_user()?.with(project))
+    Ok(user.with(project))
 }
 
 /// The words that a preference's flag takes.

@@ -27,9 +27,17 @@ pub(crate) struct Described {
 
 /// The nearest `portway.toml` of `directory` and those above, else what the checkout tells.
 pub(crate) fn describe(directory: &Path) -> Result<Described, CommandError> {
+    describe_for(directory, preferences::of_user)
+}
+
+/// The same with what `user` says that the user prefers.
+pub(crate) fn describe_for(
+    directory: &Path,
+    user: impl FnOnce() -> Result<Preferences, CommandError>,
+) -> Result<Described, CommandError> {
     match Manifest::find(directory) {
         Err(ManifestError::Missing(place)) => {
-            let preferences = preferences::of_user()?;
+            let preferences = user()?;
             let preferred = |framework: &str| preferences.framework(framework);
             let (root, found) = detect::find(directory, &surroundings(&preferred));
             if found.services.is_empty() {
@@ -51,7 +59,7 @@ pub(crate) fn describe(directory: &Path) -> Result<Described, CommandError> {
         other => {
             let manifest = other?;
             Ok(Described {
-                preferences: preferences::of_project(&manifest)?,
+                preferences: preferences::of_project(user()?, &manifest)?,
                 manifest,
                 found: None,
             })

@@ -124,7 +124,7 @@ pub(crate) fn run(
 /// What counts in this directory; a project is not needed.
 fn here(directory: Option<&Path>) -> Result<Preferences, CommandError> {
     match Manifest::find(&home::directory(directory)?) {
-        Ok(manifest) => preferences::of_project(&manifest),
+        Ok(manifest) => preferences::of_project(preferences::of_user()?, &manifest),
         Err(ManifestError::Missing(_)) => preferences::of_user(),
         Err(error) => Err(error.into()),
     }

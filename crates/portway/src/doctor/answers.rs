@@ -124,13 +124,13 @@ const LET_IN: &str = "let the origins in that Portway tells it in `CORS_ORIGINS`
 
 /// A backend that lets pages call it, and not these. That does no harm to those whose own server
 /// passes their requests on.
-fn refused(asked: &Preflight, message: String) -> Finding {
+fn refused(asked: &Preflight, message: String, repair: &str) -> Finding {
     let judge = if asked.proxy.is_some() {
         warning
     } else {
         error
     };
-    judge(Check::Cors, &asked.backend, message, LET_IN)
+    judge(Check::Cors, &asked.backend, message, repair)
 }
 
 /// Judges whether a page of the frontend may call the backend; `None` where the backend did not
@@ -158,6 +158,13 @@ pub(super) fn judge_preflight(asked: &Preflight) -> Option<Finding> {
             ),
             "answer `OPTIONS` with 200 or 204 on every path",
         ),
+        Some(several) if several.contains(',') => refused(
+            asked,
+            format!(
+                "sends `Access-Control-Allow-Origin` more than once, or with more than one origin ({several}): no browser lets {who} call it"
+            ),
+            "have it sent once, by the service or by what stands before it, with one origin",
+        ),
         Some("*") => warning(
             Check::Cors,
             backend,
@@ -167,10 +174,12 @@ pub(super) fn judge_preflight(asked: &Preflight) -> Option<Finding> {
         Some(allowed) => refused(
             asked,
             format!("lets pages of {allowed} call it, and not {who}"),
+            repair,
         ),
         None if reply.knows => refused(
             asked,
             format!("refuses {who}: their origin is not among those that it lets in"),
+            repair,
         ),
         None => match &asked.proxy {
             Some(file) => fine(
@@ -279,6 +288,26 @@ mod tests {
             let found = preflighted(status, allowed, knows, proxy);
             assert_eq!(found, severity, "{status} {allowed:?} {knows} {proxy}");
         }
+    }
+
+    #[test]
+    fn a_header_that_is_sent_twice_lets_nobody_in() {
+        let finding = judge_preflight(&Preflight {
+            backend: "api".into(),
+            frontend: "web".into(),
+            origin: "http://localhost:5173".into(),
+            meant: true,
+            proxy: None,
+            reply: Ok(Reply {
+                status: 204,
+                allowed: Some("http://localhost:5173, *".into()),
+                knows: true,
+            }),
+        });
+        let finding = finding.unwrap();
+        assert_eq!(finding.severity, Severity::Error);
+        assert!(finding.message.contains("more than once"), "{finding:?}");
+        assert!(finding.repair.unwrap().contains("once"));
     }
 
     #[test]

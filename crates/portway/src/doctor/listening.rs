@@ -2,11 +2,14 @@
 
 use portway_api::{Check, Finding, InstanceStatus, ServiceState, ServiceStatus};
 use portway_ports::Families;
+use portway_project::{PlannedService, ports_file};
 
 use super::note::{Further, error, fine, warning};
 use super::running;
 use super::scene::Scene;
 use crate::inspect::{Holders, Known, Of, Sitter};
+
+const FILE: &str = ports_file::FILE_NAME;
 
 /// One port of a service, and who is there.
 #[derive(Clone, Debug)]
@@ -17,6 +20,8 @@ pub(super) struct Seat {
     pub(super) port: u16,
     /// What is to be expected of the service.
     pub(super) expected: Expected,
+    /// The key of `.ports.json` with which a person asks for this port and no other.
+    pub(super) forced: Option<String>,
     /// Who listens.
     pub(super) sitters: Vec<Sitter>,
     /// Where a connection arrives.
@@ -57,12 +62,13 @@ pub(super) fn gather(scene: &Scene, holders: &Holders) -> Vec<Seat> {
     let mut seats = Vec::new();
     for service in scene.services() {
         let expected = expected(scene.status.as_ref(), &service.name);
-        for port in scene.ports.of(&service.name) {
+        for (index, port) in scene.ports.of(&service.name).iter().enumerate() {
             let here = holders.get(port).map_or(&[][..], Vec::as_slice);
             seats.push(Seat {
                 service: service.name.clone(),
                 port: *port,
                 expected: expected.clone(),
+                forced: forced(scene, service, index, *port),
                 sitters: here
                     .iter()
                     .map(|holder| known.sitter(holder, service, &scene.checkout))
@@ -79,6 +85,20 @@ pub(super) fn gather(scene: &Scene, holders: &Holders) -> Vec<Seat> {
         }
     }
     seats
+}
+
+fn forced(scene: &Scene, service: &PlannedService, index: usize, port: u16) -> Option<String> {
+    let key = service.port_key(index);
+    let value = scene.file.as_ref().ok()?.as_ref()?.content.get(&key)?;
+    let records = scene.records.as_ref().ok()?;
+    if service.fallback || value.as_u64() != Some(port.into()) {
+        return None;
+    }
+    let by_hand = !records.copied && records.written.get(&key) != Some(value);
+    let remembered = scene
+        .entry()
+        .is_some_and(|(_, leases, _)| leases.iter().any(|lease| lease.wish == Some(port)));
+    (by_hand || remembered).then_some(key)
 }
 
 fn expected(status: Option<&InstanceStatus>, service: &str) -> Expected {
@@ -108,19 +128,28 @@ pub(super) fn judge(seat: &Seat) -> Option<Finding> {
     let stranger = seat.sitters.iter().find(|one| !one.of.is_own());
     if let Some(stranger) = stranger {
         let message = format!("its port {port} belongs to {}", stranger.who);
-        let free = format!("portway free {port}");
-        let (repair, command) = match (stranger.of, &seat.expected) {
-            (Of::Neighbour, _) => (
-                "leave that to it, and have a port chosen for this checkout",
+        let end = format!("portway free {port}");
+        let (repair, command) = match (stranger.of, &seat.expected, &seat.forced) {
+            (Of::Neighbour, Expected::Nothing, Some(key)) => (
+                format!("leave that to it: take `{key}` out of `{FILE}`, and have a port chosen"),
                 "portway detect".to_owned(),
             ),
-            (_, Expected::Nothing) => (
-                "start the services, which then get other ports, and everybody is told; or end that",
-                free,
+            (Of::Neighbour, ..) => (
+                "leave that to it, and have a port chosen for this checkout".to_owned(),
+                "portway detect".to_owned(),
+            ),
+            (_, Expected::Nothing, Some(key)) => (
+                format!("take `{key}`, which asks for it, out of `{FILE}`; or end that"),
+                end,
+            ),
+            (_, Expected::Nothing, None) => (
+                "start the services, which then get other ports, and everybody is told; or end that"
+                    .to_owned(),
+                end,
             ),
             _ => (
-                "whoever calls this service reaches that instead; end it",
-                free,
+                "whoever calls this service reaches that instead; end it".to_owned(),
+                end,
             ),
         };
         return Some(error(Check::Listening, service, message, repair).command(command));
@@ -143,7 +172,7 @@ pub(super) fn judge(seat: &Seat) -> Option<Finding> {
                         "{message}, started by hand and not by Portway: {}",
                         first.who
                     ),
-                    "where that is not meant, end it, then `portway up --detach`",
+                    "where that is not meant, end it, and have Portway start it",
                 )
                 .command(format!("portway free {port}")),
             );
@@ -158,9 +187,7 @@ pub(super) fn judge(seat: &Seat) -> Option<Finding> {
                 Check::Listening,
                 service,
                 format!("runs, and nobody listens on its port {port}"),
-                format!(
-                    "see what it says, and whether it takes `{{port}}`: `portway logs {service}`"
-                ),
+                "see what it says, and whether it takes `{port}`",
             )
             .command(format!("portway logs {service}")),
         ),

@@ -80,6 +80,7 @@ mod tests {
             service: "api".into(),
             port: 9000,
             expected: Expected::Listening,
+            forced: None,
             sitters: vec![Sitter {
                 who: "x".into(),
                 of: Of::Service,

@@ -60,7 +60,11 @@ async fn look(directory: Option<&Path>) -> Result<Diagnosis, CommandError> {
     let owners = scene.owners();
     let owner = |port: u16| owners.get(&port).cloned().unwrap_or(PortOwner::Nobody);
 
-    let mut findings = vec![manifest(&scene)];
+    let mut findings = Vec::new();
+    if let Err(wrong) = &scene.preferences {
+        findings.push(from_error(Check::Preferences, "preferences", wrong));
+    }
+    findings.push(manifest(&scene));
     findings.extend(skipped(&scene));
     findings.extend(directories(&scene));
     findings.push(registry(&scene));

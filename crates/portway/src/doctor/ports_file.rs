@@ -134,6 +134,7 @@ fn judge(facts: &Facts<'_>) -> Vec<Finding> {
         asked_for |= by_hand;
         findings.extend(finding);
     }
+    findings.extend(foreign(facts, file));
     let differs = |key: &&String| {
         let expected = &facts.own[*key];
         file.content
@@ -180,6 +181,29 @@ fn judge(facts: &Facts<'_>) -> Vec<Finding> {
             "is there, true, and this checkout's"
         };
         findings.push(fine(Check::PortsFile, NAME, message));
+    }
+    findings
+}
+
+/// Keys of ports that no service here has, and that lead to another checkout's. They may be a
+/// person's own, and stay.
+fn foreign(facts: &Facts<'_>, file: &PortsFile) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (key, value) in &file.content {
+        let named = key == "port" || key.ends_with("_port");
+        if !named || facts.keys.contains(key) || facts.own.contains_key(key) {
+            continue;
+        }
+        let port = value.as_u64().and_then(|port| u16::try_from(port).ok());
+        let owner = port.and_then(|port| facts.owners.get(&port));
+        if let Some(PortOwner::Other(words)) = owner {
+            findings.push(warning(
+                Check::PortsFile,
+                NAME,
+                format!("has `{key}`, {value}, which is no service's here and belongs to {words}"),
+                format!("take `{key}` out, if nobody here means that one"),
+            ));
+        }
     }
     findings
 }

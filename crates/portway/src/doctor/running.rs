@@ -113,6 +113,7 @@ mod tests {
             service: "api".into(),
             port: 9000,
             expected,
+            forced: None,
             sitters: of.map(sitter).into_iter().collect(),
             families: Families::default(),
         }

@@ -10,7 +10,7 @@ use portway_api::InstanceStatus;
 use portway_project::detect::Detection;
 use portway_project::manifest::{FILE_NAME, Source};
 use portway_project::{
-    AssignedPorts, Checkout, Plan, PlannedService, PortsFile, PortsFileError, Wiring,
+    AssignedPorts, Checkout, Plan, PlannedService, PortsFile, PortsFileError, Preferences, Wiring,
 };
 use portway_registry::{Liveness, Registry, SqliteRegistry};
 use portway_supervisor::control::{self, Client};
@@ -20,7 +20,8 @@ use tokio::time::timeout;
 use crate::error::CommandError;
 use crate::home;
 use crate::look::{self, Entry};
-use crate::project::describe;
+use crate::preferences;
+use crate::project::describe_for;
 
 /// A supervisor that does not answer within this time counts as one that tells nothing.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -31,6 +32,8 @@ pub(super) struct Scene {
     pub(super) root: PathBuf,
     /// Its identity.
     pub(super) checkout: Checkout,
+    /// Why the user's preferences cannot be used, where they cannot; the defaults count then.
+    pub(super) preferences: Result<(), CommandError>,
     /// What is to be started here.
     pub(super) plan: Result<Plan, CommandError>,
     /// What the plan was made of where nobody has written one down.
@@ -78,7 +81,11 @@ impl Scene {
     /// When there is no such directory.
     pub(super) async fn gather(directory: Option<&Path>) -> Result<Self, CommandError> {
         let directory = home::directory(directory)?;
-        let described = describe(&directory);
+        let (user, preferences) = match preferences::of_user() {
+            Ok(user) => (user, Ok(())),
+            Err(wrong) => (Preferences::default(), Err(wrong)),
+        };
+        let described = describe_for(&directory, || Ok(user));
         let root = match &described {
             Ok(described) => described.manifest.root().to_owned(),
             // A manifest that cannot be used still tells where the project is.
@@ -115,6 +122,7 @@ impl Scene {
         Ok(Self {
             root,
             checkout,
+            preferences,
             plan,
             found,
             source,

@@ -1,4 +1,5 @@
-//! What is right and wrong in a checkout: one line for each fact, its repair below it.
+//! What is right and wrong in a checkout: one line for each fact, below it its repair, and the
+//! command that helps with it.
 
 use portway_api::{Diagnosis, Finding, Severity};
 
@@ -36,16 +37,11 @@ fn finding(finding: &Finding) -> String {
         styled(DIM, &place.unwrap_or_default()),
     );
     if let Some(repair) = &finding.repair {
-        let command = finding
-            .command
-            .as_ref()
-            .map(|command| format!(": `{command}`"));
-        text.push_str(&format!(
-            "  {} {}{}\n",
-            styled(CYAN, "→"),
-            one_line(repair),
-            one_line(&command.unwrap_or_default())
-        ));
+        text.push_str(&format!("  {} {}\n", styled(CYAN, "→"), one_line(repair)));
+        // On a line of its own: it is to be copied.
+        if let Some(command) = &finding.command {
+            text.push_str(&format!("    {}\n", one_line(command)));
+        }
     }
     text
 }
@@ -96,7 +92,7 @@ mod tests {
         let text = anstream::adapter::strip_str(&finding(&a(Severity::Error))).to_string();
         assert_eq!(
             text,
-            "✗ error: web: leads\\nastray (vite.config.ts:3)\n  → mend it: `portway up`\n"
+            "✗ error: web: leads\\nastray (vite.config.ts:3)\n  → mend it\n    portway up\n"
         );
     }
 

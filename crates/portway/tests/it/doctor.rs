@@ -189,6 +189,46 @@ fn a_port_of_which_a_stranger_has_taken_possession() {
 }
 
 #[test]
+fn a_forced_port_that_is_taken() {
+    let sandbox = jobi();
+    sandbox.write(".ports.json", "{\"backend_port\": %5}");
+    let _stranger = Stranger::on(sandbox.port(5), &sandbox.path("home"));
+    let asks = |sandbox: &Sandbox| {
+        let found = finding(&diagnosis(sandbox, 1), "listening");
+        let repair = found["repair"].as_str().unwrap();
+        assert!(repair.contains("take `backend_port`"), "{repair}");
+        assert_eq!(found["command"], sandbox.fill("portway free %5"));
+    };
+    asks(&sandbox);
+    sandbox.run(&["up", "--detach"]).code(4);
+    asks(&sandbox);
+}
+
+#[test]
+fn preferences_that_cannot_be_used_are_a_finding_beside_the_others() {
+    let sandbox = jobi();
+    let config = sandbox.path("home/.config/portway/config.toml");
+    fs::create_dir_all(config.parent().unwrap()).unwrap();
+    fs::write(&config, "moved = \"x\"\n").unwrap();
+    let report = diagnosis(&sandbox, 1);
+    let expected = [
+        "preferences/preferences/error",
+        "ports_file/.ports.json/warning",
+        "running/services/warning",
+    ];
+    assert_eq!(wrong(&report), expected);
+    let found = finding(&report, "preferences");
+    let place = found["place"].as_str().unwrap();
+    assert!(place.ends_with("config.toml:1:9"), "{place}");
+    fs::remove_file(&config).unwrap();
+    let mut with_variable = sandbox.portway(&["doctor", "--json"]);
+    with_variable.env("PORTWAY_NEVER", "zzz");
+    let report = sandbox.end(with_variable).code(1).json();
+    assert_eq!(wrong(&report), expected);
+    says(&finding(&report, "preferences"), "`PORTWAY_NEVER`");
+}
+
+#[test]
 fn a_service_without_a_port_that_failed() {
     let text = "
         [services.worker]

@@ -12,6 +12,7 @@ fn judged(expected: Expected, sitters: &[Of]) -> Option<(Severity, String)> {
         service: "api".into(),
         port: 9000,
         expected,
+        forced: None,
         sitters: sitters.collect(),
         families: Families::default(),
     })?;
@@ -74,6 +75,32 @@ fn a_service_listens_itself_or_that_is_told() {
         assert!(message.contains(words), "{message}");
     }
     assert_eq!(judged(Nothing, &[]), None);
+}
+
+#[test]
+fn a_forced_port_that_is_taken_has_its_key_taken_out() {
+    for (of, command) in [
+        (Of::Stranger, "portway free 9000"),
+        (Of::Neighbour, "portway detect"),
+    ] {
+        let sitter = Sitter {
+            who: "`python3` (pid 7)".into(),
+            of,
+            addresses: vec![],
+        };
+        let finding = judge(&Seat {
+            service: "api".into(),
+            port: 9000,
+            expected: Expected::Nothing,
+            forced: Some("api_port".into()),
+            sitters: vec![sitter],
+            families: Families::default(),
+        });
+        let finding = finding.unwrap();
+        let repair = finding.repair.unwrap();
+        assert!(repair.contains("take `api_port`"), "{repair}");
+        assert_eq!(finding.command.unwrap(), command);
+    }
 }
 
 #[test]

@@ -85,6 +85,26 @@ fn a_file_of_another_checkout_is_known() {
 }
 
 #[test]
+fn a_key_that_is_no_services_here_and_leads_to_another_checkout_is_told_and_stays() {
+    for (key, port, is_foreign) in [
+        ("backend_port", 9500, true),
+        ("backend_port", 9600, false),
+        ("mine", 9500, false),
+    ] {
+        let mut content = on(9000);
+        content[key] = json!(port);
+        let findings = judged(content, |_| {});
+        if is_foreign {
+            let words =
+                "has `backend_port`, 9500, which is no service's here and belongs to `api` of old";
+            one(&findings, Severity::Warning, words, false);
+        } else {
+            one(&findings, Severity::Fine, "true", false);
+        }
+    }
+}
+
+#[test]
 fn what_a_person_asks_for_counts_from_the_next_start_and_is_never_overwritten() {
     one(&judged(on(9001), |_| {}), Severity::Fine, "", false);
     let running = |facts: &mut Facts<'_>| facts.running = true;
