@@ -106,6 +106,26 @@ pub(crate) enum Verb {
     Supervise(Up),
 }
 
+impl Verb {
+    /// Whether it looks at what is there or ends it, so that no preference changes what it does.
+    pub(crate) fn works_without_preferences(&self) -> bool {
+        matches!(
+            self,
+            Self::Down(_)
+                | Self::Restart(_)
+                | Self::Ps(_)
+                | Self::Logs(_)
+                | Self::Wait(_)
+                | Self::Who(_)
+                | Self::Free(_)
+                | Self::Leases(_)
+                | Self::Forget(_)
+                | Self::Prune(_)
+                | Self::Doctor(_)
+        )
+    }
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -48,8 +48,16 @@ fn main() -> ExitCode {
 
 fn run(cli: args::Cli) -> Result<u8, error::CommandError> {
     let preferences = match preferences::of_user() {
-        // What is broken is what it is there to tell.
-        Err(_) if matches!(cli.verb, args::Verb::Doctor(_)) => Preferences::default(),
+        Err(error) if cli.verb.works_without_preferences() => {
+            // What is broken the doctor tells by itself.
+            if !matches!(cli.verb, args::Verb::Doctor(_)) {
+                ui::warning(&format!(
+                    "{}; going on without preferences",
+                    error.info.message
+                ));
+            }
+            Preferences::default()
+        }
         other => other?,
     };
     let flag = cli.colour.as_deref();

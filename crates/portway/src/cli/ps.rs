@@ -31,7 +31,9 @@ pub(crate) struct Ps {
 }
 
 pub(crate) fn run(args: &Ps) -> Result<u8, CommandError> {
-    let facts = exclusions::facts(&preferences::of_user()?)?;
+    // That they are broken has been said.
+    let preferences = preferences::of_user().unwrap_or_default();
+    let facts = exclusions::facts(&preferences)?;
     let mut registry = SqliteRegistry::open(&home::state_dir()?)?;
     let known = registry.instances()?;
     let instances = runtime()?.block_on(async {

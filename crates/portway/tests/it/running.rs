@@ -71,3 +71,21 @@ fn an_instance_whose_checkout_is_gone_is_pruned() {
     run(&["prune"]).success().err_has("nothing to prune");
     fs::create_dir(project).unwrap();
 }
+
+#[test]
+fn broken_preferences_keep_nothing_from_being_seen_and_stopped() {
+    let sandbox = started();
+    let run = |arguments: &[&str]| {
+        let mut command = sandbox.portway(arguments);
+        command.env("PORTWAY_MOVED", "perhaps");
+        sandbox.end(command)
+    };
+    run(&["ps"])
+        .success()
+        .out_has("frontend")
+        .err_has("PORTWAY_MOVED");
+    run(&["leases"]).success();
+    run(&["detect"]).code(2);
+    run(&["down"]).success();
+    sandbox.until_empty();
+}
