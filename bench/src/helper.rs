@@ -4,9 +4,12 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::Result;
+
+/// What a service lives at the most, should nobody end it.
+const LIFE: Duration = Duration::from_secs(300);
 
 /// `[PORT] MILLISECONDS`: waits as a starting server does, then listens until standard input
 /// ends. The port is the environment's where none is given. Prints the port and whether it could
@@ -52,15 +55,21 @@ pub(crate) fn idle(arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// `[PORT]`: listens until it is ended. The port is the environment's where none is given.
+/// `[PORT]`: listens until it is ended, or for as long as a table takes at the most. The port is the environment's where none is given.
 pub(crate) fn listen(arguments: &[&str]) -> Result<()> {
     let environment = std::env::var("PORT").unwrap_or_default();
     let port = arguments.first().copied().unwrap_or(&environment);
     let port: u16 = port.parse().map_err(|_| format!("`{port}` is no port"))?;
     let listener =
         TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| error.to_string())?;
-    for connection in listener.incoming() {
-        drop(connection);
+    listener
+        .set_nonblocking(true)
+        .map_err(|error| error.to_string())?;
+    // The kernel accepts; here the queue is only emptied.
+    let until = Instant::now() + LIFE;
+    while Instant::now() < until {
+        while listener.accept().is_ok() {}
+        std::thread::sleep(Duration::from_millis(100));
     }
     Ok(())
 }

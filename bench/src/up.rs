@@ -17,9 +17,9 @@ use crate::world::World;
 use crate::{Result, machine, readme};
 
 /// How many rounds of starts; a round starts everything once with 2 and once with 20 services.
-const ROUNDS: usize = 10;
+const ROUNDS: usize = 5;
 /// How long what is left may take to end.
-const GRACE: Duration = Duration::from_secs(12);
+const GRACE: Duration = Duration::from_secs(4);
 
 /// What a contender's starts gave.
 #[derive(Default)]

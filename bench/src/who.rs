@@ -159,10 +159,7 @@ fn section(world: &World, all: &[Contender]) -> Result<String> {
             short(cpu.median),
             match one.wrong {
                 0 => "right".to_owned(),
-                wrong => format!(
-                    "**wrong** in {wrong} of {}: does not name it",
-                    one.wall.len()
-                ),
+                wrong => format!("tells no pid in {wrong} of {}", one.wall.len()),
             },
         ]);
         bars.push(Bar {
