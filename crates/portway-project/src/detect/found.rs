@@ -111,12 +111,9 @@ impl Found {
     /// Whether nothing of it has a NUL in it.
     pub(super) fn is_tellable(&self) -> bool {
         let texts = [&self.command, &self.dir];
-        let mut texts = texts.into_iter().chain(&self.prepare);
-        let variables = self.env.iter();
+        let variables = self.env.keys().chain(self.env.values());
+        let mut texts = texts.into_iter().chain(&self.prepare).chain(variables);
         !texts.any(|text| text.contains('\0'))
-            && !variables
-                .into_iter()
-                .any(|(name, value)| (name.clone() + value).contains('\0'))
             && !self.more.iter().any(|line| line.contains("\\u0000"))
     }
 

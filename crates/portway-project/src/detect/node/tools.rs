@@ -103,14 +103,8 @@ const fn api(
     flags: &'static str,
 ) -> Tool {
     Tool {
-        name,
-        program,
-        serves,
-        port,
-        flags,
-        config: &[],
-        config_key: "",
         kind: Kind::Http,
+        ..page(name, program, serves, port, flags, &[], "")
     }
 }
 
