@@ -125,7 +125,10 @@ Startport      Endport
                  Number of Ports : 16384\r\n",
                 Some("49152-65535"),
             ),
-            ("Startport  : 1025\nAnzahl von Ports : 64511\n", Some("1025-65535")),
+            (
+                "Startport  : 1025\nAnzahl von Ports : 64511\n",
+                Some("1025-65535"),
+            ),
             ("Start Port : 49152\nNumber of Ports : 0\n", None),
             ("", None),
         ] {

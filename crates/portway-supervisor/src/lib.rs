@@ -40,12 +40,13 @@ pub use state::Ended;
 pub use steward::{Moved, Steward};
 pub use supervisor::{Config, Handle, Outcome, Request, Supervisor};
 
-/// Makes this process the parent of everything below it that loses its own.
+/// Makes this process the parent of everything below it that loses its own, so that
+/// [`end_descendants`] finds it.
 ///
 /// # Errors
 /// When the system refuses.
 pub fn become_reaper() -> std::io::Result<()> {
-    platform::become_reaper()
+    platform::reap_descendants()
 }
 
 /// Ends everything below this process: asks first, and kills what is left after `grace`.

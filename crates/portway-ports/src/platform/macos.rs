@@ -47,7 +47,10 @@ pub(crate) fn facts() -> io::Result<Facts> {
 }
 
 /// Without `SO_REUSEADDR` a bind is exclusive already.
-#[allow(clippy::unnecessary_wraps, reason = "other systems need an option here")]
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "other systems need an option here"
+)]
 pub(crate) fn bind_exclusively(_socket: &socket2::Socket) -> io::Result<()> {
     Ok(())
 }
