@@ -36,6 +36,8 @@ mod watch;
 
 use std::time::{Duration, Instant};
 
+#[cfg(windows)]
+pub use platform::keep_streams;
 pub use state::Ended;
 pub use steward::{Moved, Steward};
 pub use supervisor::{Config, Handle, Outcome, Request, Supervisor};
