@@ -36,8 +36,6 @@ mod watch;
 
 use std::time::{Duration, Instant};
 
-#[cfg(windows)]
-pub use platform::keep_streams;
 pub use state::Ended;
 pub use steward::{Moved, Steward};
 pub use supervisor::{Config, Handle, Outcome, Request, Supervisor};
@@ -49,6 +47,13 @@ pub use supervisor::{Config, Handle, Outcome, Request, Supervisor};
 /// When the system refuses.
 pub fn become_reaper() -> std::io::Result<()> {
     platform::reap_descendants()
+}
+
+/// Keeps this process's own streams from passing on to all that it starts, whatever streams those
+/// are given. Only Windows needs that.
+#[cfg(windows)]
+pub fn keep_streams() {
+    platform::keep_streams();
 }
 
 /// Ends everything below this process: asks first, and kills what is left after `grace`.

@@ -159,7 +159,7 @@ fn set_inherited(handle: &OwnedHandle, on: bool) -> io::Result<()> {
 
 /// Keeps this process's own streams from passing on to all that it starts, whatever streams those
 /// are given: a reader of a pipe would otherwise wait for them too.
-pub fn keep_streams() {
+pub(crate) fn keep_streams() {
     for stream in [STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE] {
         // SAFETY: both calls take values alone; where there is no stream, the second refuses.
         #[allow(unsafe_code)]
