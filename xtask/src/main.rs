@@ -4,6 +4,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod cross;
 mod setup;
 mod steps;
 
@@ -13,9 +14,11 @@ const USAGE: &str = "\
 usage: cargo xtask CHORE
 
   test        set up what the tests need, then format, lints, unit, integration, browser,
-              and real projects of real generators
+              real projects of real generators, types and lints for Windows and macOS
   setup       only set up what the tests need
   frameworks  only the real projects
+  windows --check
+              only types and lints for Windows and macOS
   schema      write schema/portway.schema.json from the types
 ";
 
@@ -25,6 +28,7 @@ fn main() -> ExitCode {
         ["test"] => steps::test(),
         ["setup"] => setup::all(),
         ["frameworks"] => steps::frameworks(),
+        ["windows", "--check"] => cross::check(),
         ["schema"] => steps::schema(),
         _ => Err(USAGE.to_owned()),
     };

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use crate::setup;
+use crate::{cross, setup};
 
 /// The workspace's directory.
 pub(crate) fn root() -> PathBuf {
@@ -34,7 +34,7 @@ fn cargo(arguments: &str) -> Command {
 /// Everything, in the order in which it fails soonest.
 pub(crate) fn test() -> Result<(), String> {
     type Step = fn() -> Result<(), String>;
-    let steps: [(&str, Step); 6] = [
+    let steps: [(&str, Step); 7] = [
         ("format", || run(&mut cargo("fmt --all --check"))),
         ("lints", || {
             run(&mut cargo(
@@ -47,6 +47,7 @@ pub(crate) fn test() -> Result<(), String> {
         }),
         ("browser tests", browser),
         ("real projects", frameworks),
+        ("Windows and macOS", cross::check),
     ];
     let began = Instant::now();
     for (name, step) in steps {
