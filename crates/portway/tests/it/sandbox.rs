@@ -50,8 +50,11 @@ impl Sandbox {
             fs::create_dir(dir).unwrap();
         }
         // A main checkout, wherever the tests themselves are checked out.
-        fs::create_dir(project.join(".git")).unwrap();
-        fs::write(project.join(".git/HEAD"), "ref: refs/heads/main\n").unwrap();
+        // Above the project, for the other directories of a test.
+        for checkout in [temp.path(), &project] {
+            fs::create_dir(checkout.join(".git")).unwrap();
+            fs::write(checkout.join(".git/HEAD"), "ref: refs/heads/main\n").unwrap();
+        }
         Self {
             project,
             temp,
