@@ -52,8 +52,7 @@ fn resolve_state_dir(
 /// When it does not exist.
 pub(crate) fn directory(given: Option<&Path>) -> Result<PathBuf, CommandError> {
     let directory = given.unwrap_or(Path::new("."));
-    directory
-        .canonicalize()
+    portway_project::checkout::canonical(directory)
         .map_err(|error| CommandError::file("enter", directory, &error))
 }
 
