@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;
+mod cross;
 mod fuzz;
 mod setup;
 mod steps;
@@ -18,6 +19,8 @@ usage: cargo xtask CHORE
               and real projects of real generators
   setup       only set up what the tests need
   frameworks  only the real projects
+  windows --check
+              types and lints for Windows and macOS, from Linux
   schema      write schema/portway.schema.json from the types
   fuzz        run the fuzz targets for 20 s each: [TARGET…] [--seconds N]
   bench       measure Portway beside its peers; `bench help` says more
@@ -29,6 +32,7 @@ fn main() -> ExitCode {
         ["test"] => steps::test(),
         ["setup"] => setup::all(),
         ["frameworks"] => steps::frameworks(),
+        ["windows", "--check"] => cross::check(),
         ["schema"] => steps::schema(),
         ["fuzz", ref rest @ ..] => fuzz::fuzz(rest),
         ["bench", ref rest @ ..] => bench::run_harness(rest),

@@ -47,14 +47,26 @@ fn packages() -> Result<(), String> {
     if missing.is_empty() {
         return Ok(());
     }
+    install(&missing)
+}
+
+/// Installs `packages` where one of `programs`, given by their paths, is missing.
+pub(crate) fn debian(programs: &[&str], packages: &str) -> Result<(), String> {
+    if programs.iter().all(|program| Path::new(program).is_file()) {
+        return Ok(());
+    }
+    install(&[packages])
+}
+
+fn install(packages: &[&str]) -> Result<(), String> {
     let install = format!(
         "apt-get install -y --no-install-recommends {}",
-        missing.join(" ")
+        packages.join(" ")
     );
     if !is_there("apt-get") {
         return Err(format!(
-            "these programs are missing: {}",
-            missing.join(", ")
+            "these packages of Debian are missing: {}",
+            packages.join(", ")
         ));
     }
     println!("== missing, and installed now: {install}");

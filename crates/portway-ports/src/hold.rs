@@ -114,7 +114,7 @@ impl Hold {
     /// [`HoldError::Taken`] when anyone has the port, on any address of either family.
     pub fn acquire(port: u16) -> Result<Self, HoldError> {
         let sockets = match Sockets::bind(port, false) {
-            Err(HoldError::Taken(_)) => take_over_time_wait(port)?,
+            Err(HoldError::Taken(_)) if platform::PASSES_TIME_WAIT => take_over_time_wait(port)?,
             other => other?,
         };
         Ok(Self {
@@ -128,9 +128,20 @@ impl Hold {
     /// # Errors
     /// [`HoldError::Taken`] when somebody listens there or holds it hard.
     pub fn join(port: u16) -> Result<Self, HoldError> {
+        let sockets = if platform::HOLD_FLIPS {
+            Some(Sockets::bind(port, true)?)
+        } else {
+            // What is soft has no sockets here: nobody may listen, and that is all.
+            let lives = platform::listeners(Some(port));
+            let lives = lives.map_err(|source| HoldError::System { port, source })?;
+            if !lives.is_empty() {
+                return Err(HoldError::Taken(port));
+            }
+            None
+        };
         Ok(Self {
             port,
-            sockets: Mutex::new(Some(Sockets::bind(port, true)?)),
+            sockets: Mutex::new(sockets),
         })
     }
 
@@ -188,7 +199,7 @@ impl Hold {
     pub fn listening_socket(&self) -> io::Result<std::net::TcpListener> {
         self.soften();
         let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_reuse_address(true)?;
+        platform::bind_beside(&socket)?;
         socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)).into())?;
         socket.listen(1024)?;
         self.settle(Families {
@@ -274,13 +285,21 @@ fn bind_one(address: SocketAddr, reuse: bool) -> Result<Option<Socket>, HoldErro
 /// The way past TIME_WAIT: when nothing of the port lives but its closed connections, bind with
 /// `SO_REUSEADDR` and flip to hard at once. Two holders that come here together are told apart by
 /// the key address, which both bind without the option: connections in TIME_WAIT never have it.
+/// Where a hold does not flip, the option puts nobody beside another on the same address either.
 fn take_over_time_wait(port: u16) -> Result<Sockets, HoldError> {
-    let key = bind_one(SocketAddr::new(KEY, port), false)?.ok_or(HoldError::Taken(port))?;
+    let key = if platform::HOLD_FLIPS {
+        let key = bind_one(SocketAddr::new(KEY, port), false)?;
+        Some(key.ok_or(HoldError::Taken(port))?)
+    } else {
+        None
+    };
     let lives = platform::anything_lives(port).map_err(|source| HoldError::System { port, source });
     if lives? {
         return Err(HoldError::Taken(port));
     }
-    let _ = key.set_reuse_address(true);
+    if let Some(key) = &key {
+        let _ = key.set_reuse_address(true);
+    }
     let sockets = Sockets::bind(port, true)?;
     sockets.set_soft(false, false);
     Ok(sockets)

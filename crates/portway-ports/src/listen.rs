@@ -14,9 +14,11 @@ pub struct Listener {
     pub address: IpAddr,
     /// The local port.
     pub port: u16,
-    /// The user that opened it.
+    /// The user that opened it, by number (on Windows the last of the security identifier);
+    /// `u32::MAX` where the system does not tell.
     pub uid: u32,
-    /// What identifies the socket on this machine: the inode on Linux.
+    /// What identifies the socket on this machine: the inode on Linux, elsewhere a number made of
+    /// owner, port and address.
     pub socket: u64,
 }
 

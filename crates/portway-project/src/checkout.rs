@@ -34,6 +34,23 @@ pub struct Git {
     pub linked: bool,
 }
 
+/// The absolute path of a directory, with all links resolved. On Windows without the `\\?\` that
+/// the system puts before it: `cmd` and many other programs cannot work in such a directory.
+///
+/// # Errors
+/// When the directory does not exist or may not be entered.
+pub fn canonical(dir: &Path) -> io::Result<PathBuf> {
+    let path = dir.canonicalize()?;
+    let plain = path.to_str().and_then(without_prefix).map(PathBuf::from);
+    Ok(plain.filter(|_| cfg!(windows)).unwrap_or(path))
+}
+
+/// What follows `\\?\` where that is a drive; a share is only reached with it.
+fn without_prefix(path: &str) -> Option<&str> {
+    path.strip_prefix(r"\\?\")
+        .filter(|path| path.as_bytes().get(1) == Some(&b':'))
+}
+
 impl Checkout {
     /// Looks at the project root `root`.
     ///
@@ -41,7 +58,7 @@ impl Checkout {
     /// When the directory does not exist or may not be entered. Git files that cannot be read
     /// count as no git.
     pub fn look(root: &Path) -> io::Result<Self> {
-        let root = root.canonicalize()?;
+        let root = canonical(root)?;
         let digest = Sha256::digest(root.as_os_str().as_encoded_bytes());
         let id = digest[..8]
             .iter()
@@ -234,5 +251,12 @@ mod tests {
         assert_eq!(host_label("Feature/ÄUTH__x"), "feature-uth-x");
         assert_eq!(host_label("///"), "project");
         assert_eq!(host_label(&"a".repeat(70)).len(), 40);
+    }
+
+    #[test]
+    fn a_drive_needs_no_prefix() {
+        assert_eq!(without_prefix(r"\\?\C:\jobi"), Some(r"C:\jobi"));
+        assert_eq!(without_prefix(r"\\?\UNC\server\share"), None);
+        assert_eq!(without_prefix("/home/ada"), None);
     }
 }

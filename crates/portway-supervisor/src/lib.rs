@@ -40,12 +40,20 @@ pub use state::Ended;
 pub use steward::{Moved, Steward};
 pub use supervisor::{Config, Handle, Outcome, Request, Supervisor};
 
-/// Makes this process the parent of everything below it that loses its own.
+/// Makes this process the parent of everything below it that loses its own, so that
+/// [`end_descendants`] finds it.
 ///
 /// # Errors
 /// When the system refuses.
 pub fn become_reaper() -> std::io::Result<()> {
-    platform::become_reaper()
+    platform::reap_descendants()
+}
+
+/// Keeps this process's own streams from passing on to all that it starts, whatever streams those
+/// are given. Only Windows needs that.
+#[cfg(windows)]
+pub fn keep_streams() {
+    platform::keep_streams();
 }
 
 /// Ends everything below this process: asks first, and kills what is left after `grace`.

@@ -1,36 +1,48 @@
 //! What surrounds a command: where state is kept, what time it is.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use portway_api::ErrorCode;
 
 use crate::error::CommandError;
+use crate::platform;
 
 /// The directory of Portway's own state.
 ///
 /// # Errors
-/// When neither `XDG_STATE_HOME` nor `HOME` tells where that is.
+/// When neither `XDG_STATE_HOME` nor `HOME` (on Windows `LOCALAPPDATA`) tells where that is.
 pub(crate) fn state_dir() -> Result<PathBuf, CommandError> {
-    resolve_state_dir(env::var_os("XDG_STATE_HOME"), env::var_os("HOME")).ok_or_else(|| {
+    let windows = cfg!(windows);
+    resolve_state_dir(&|name| env::var_os(name), windows).ok_or_else(|| {
+        let home = home_variable(windows);
         CommandError::new(
             ErrorCode::State,
-            "there is no place to keep state: HOME is not set",
+            format!("there is no place to keep state: {home} is not set"),
         )
-        .hint("set HOME, or XDG_STATE_HOME to an absolute path")
+        .hint(format!("set {home}, or XDG_STATE_HOME to an absolute path"))
     })
+}
+
+/// The variable that leads to what is this user's on this machine alone.
+fn home_variable(windows: bool) -> &'static str {
+    if windows { "LOCALAPPDATA" } else { "HOME" }
 }
 
 /// By the XDG base directory specification: relative paths there are ignored.
 fn resolve_state_dir(
-    state: Option<std::ffi::OsString>,
-    home: Option<std::ffi::OsString>,
+    variable: &dyn Fn(&str) -> Option<OsString>,
+    windows: bool,
 ) -> Option<PathBuf> {
-    let absolute = |value: Option<std::ffi::OsString>| {
-        value.map(PathBuf::from).filter(|path| path.is_absolute())
+    let absolute = |name: &str| {
+        variable(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
     };
-    absolute(state)
-        .or_else(|| absolute(home).map(|home| home.join(".local/state")))
+    let below = if windows { "" } else { ".local/state" };
+    absolute("XDG_STATE_HOME")
+        .or_else(|| absolute(home_variable(windows)).map(|home| home.join(below)))
         .map(|state| state.join("portway"))
 }
 
@@ -40,21 +52,14 @@ fn resolve_state_dir(
 /// When it does not exist.
 pub(crate) fn directory(given: Option<&Path>) -> Result<PathBuf, CommandError> {
     let directory = given.unwrap_or(Path::new("."));
-    directory
-        .canonicalize()
+    portway_project::checkout::canonical(directory)
         .map_err(|error| CommandError::file("enter", directory, &error))
 }
 
 /// Whether a program can be found in `PATH`, as a shell would find it.
 pub(crate) fn has_program(name: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).any(|dir| is_executable(&dir.join(name)))
-}
-
-fn is_executable(file: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    file.metadata()
-        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+    env::split_paths(&path).any(|dir| platform::is_program(&dir, name))
 }
 
 #[cfg(test)]
@@ -64,7 +69,12 @@ mod tests {
     #[test]
     fn state_lies_where_the_standard_says() {
         let resolve = |state: Option<&str>, home: Option<&str>| {
-            resolve_state_dir(state.map(Into::into), home.map(Into::into))
+            let variable = |name: &str| match name {
+                "XDG_STATE_HOME" => state.map(Into::into),
+                "HOME" => home.map(Into::into),
+                _ => None,
+            };
+            resolve_state_dir(&variable, false)
         };
         assert_eq!(resolve(Some("/s"), Some("/h")), Some("/s/portway".into()));
         assert_eq!(
@@ -77,5 +87,8 @@ mod tests {
         );
         assert_eq!(resolve(None, None), None);
         assert_eq!(resolve(Some(""), Some("")), None);
+        let variable = |name: &str| (name == "LOCALAPPDATA").then(|| "/u/Local".into());
+        let windows = resolve_state_dir(&variable, true);
+        assert_eq!(windows, Some("/u/Local/portway".into()));
     }
 }

@@ -14,6 +14,7 @@ mod follow;
 mod home;
 mod inspect;
 mod look;
+mod platform;
 mod preferences;
 mod project;
 mod running;

@@ -22,6 +22,7 @@ use crate::allocation::{self, Keep};
 use crate::args::Up;
 use crate::error::CommandError;
 use crate::follow::{self, Supervised, not_running, runtime};
+use crate::platform;
 use crate::project::Project;
 use crate::steward::ProjectSteward;
 use crate::ui::{self, LogPrinter, Progress};
@@ -158,8 +159,7 @@ pub(crate) fn foreground(mut project: Project, args: &Up) -> Result<Option<u8>, 
 /// The hidden command: supervises in the background. Whoever started it reads one line from its
 /// standard output, or an error as JSON.
 pub(crate) fn background(directory: Option<&Path>, args: &Up) -> Result<u8, CommandError> {
-    // The terminal's signals and its end are not for this process.
-    let _ = rustix::process::setsid();
+    platform::leave_terminal();
     let serve = || {
         let mut project = Project::open(directory, &args.choice)?;
         let id = project.instance.id.clone();
@@ -191,9 +191,7 @@ fn let_go_when_started(mut events: broadcast::Receiver<Event>) {
                 _ => {}
             }
         }
-        if let Ok(null) = OpenOptions::new().write(true).open("/dev/null") {
-            let _ = rustix::stdio::dup2_stdout(&null);
-        }
+        platform::let_go_of_stdout();
     });
 }
 
@@ -223,7 +221,9 @@ pub(crate) fn detach(project: &Project, args: &Up) -> Result<Background, Command
             .write(true)
             .truncate(true)
             .open(dir.join("supervisor.log"))?;
-        let mut child = Command::new(std::env::current_exe()?)
+        let mut supervisor = Command::new(std::env::current_exe()?);
+        platform::in_background(&mut supervisor);
+        let mut child = supervisor
             .arg("-C")
             .arg(&project.checkout.root)
             .arg(COMMAND)

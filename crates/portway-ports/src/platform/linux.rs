@@ -28,6 +28,9 @@ use crate::reserved::reserved_ports;
 /// Setting `SO_REUSEADDR` on a socket that is bound already opens it for others.
 pub(crate) const HOLD_FLIPS: bool = true;
 
+/// With `SO_REUSEADDR` a socket is bound over TIME_WAIT.
+pub(crate) const PASSES_TIME_WAIT: bool = true;
+
 pub(crate) fn facts() -> io::Result<Facts> {
     let sysctl = |name: &str| fs::read_to_string(format!("/proc/sys/net/ipv4/{name}"));
     let numbers = sysctl("ip_local_port_range")?;
@@ -58,6 +61,10 @@ pub(crate) fn facts() -> io::Result<Facts> {
 )]
 pub(crate) fn bind_exclusively(_socket: &socket2::Socket) -> io::Result<()> {
     Ok(())
+}
+
+pub(crate) fn bind_beside(socket: &socket2::Socket) -> io::Result<()> {
+    socket.set_reuse_address(true)
 }
 
 pub(crate) fn no_such_family(error: &io::Error) -> bool {

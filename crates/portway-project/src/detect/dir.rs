@@ -210,11 +210,10 @@ impl<'a> Dir<'a> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 
-    #[cfg(unix)]
     #[test]
     fn a_pipe_is_passed_over_and_not_waited_for() {
         let temp = tempfile::tempdir().unwrap();

@@ -454,6 +454,7 @@ fn change(file: &Path, text: &str) -> Result<bool, file::FileError> {
     file::change(file, |_| Ok(Some(text.to_owned())))
 }
 
+#[cfg(unix)]
 #[test]
 fn a_file_is_replaced_whole_and_keeps_its_mode() {
     use std::os::unix::fs::PermissionsExt;
@@ -473,6 +474,7 @@ fn a_file_is_replaced_whole_and_keeps_its_mode() {
     );
 }
 
+#[cfg(unix)]
 #[test]
 fn a_link_stays_a_link() {
     let temp = tempfile::tempdir().unwrap();

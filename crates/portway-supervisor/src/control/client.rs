@@ -8,7 +8,6 @@ use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use portway_api::{ErrorBody, ErrorInfo, Event, InstanceStatus, Services};
-use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
 
 use crate::platform;
@@ -84,10 +83,7 @@ impl Client {
         path: &str,
         body: Bytes,
     ) -> io::Result<(Response<Incoming>, JoinHandle<()>)> {
-        let stream = {
-            let (short, _dir) = platform::socket_path(&self.socket)?;
-            UnixStream::connect(short).await?
-        };
+        let stream = platform::connect(&self.socket).await?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
             .map_err(other)?;

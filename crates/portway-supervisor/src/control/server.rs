@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use axum::extract::State;
@@ -12,7 +11,6 @@ use axum::response::sse::{self, Sse};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use portway_api::{ErrorBody, ErrorCode, ErrorInfo, Event, InstanceStatus, Services};
-use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::{Stream, StreamExt};
@@ -37,12 +35,7 @@ impl Control {
 /// Serves `handle` at `path`. The caller has the instance's lock, so a socket that lies there is
 /// stale.
 pub(crate) fn serve(path: &Path, handle: Handle) -> io::Result<Control> {
-    let _ = fs::remove_file(path);
-    let listener = {
-        let (short, _dir) = platform::socket_path(path)?;
-        UnixListener::bind(short)?
-    };
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    let listener = platform::ControlListener::bind(path)?;
     let router = Router::new()
         .route("/v1/status", get(status))
         .route("/v1/events", get(events))
@@ -54,37 +47,12 @@ pub(crate) fn serve(path: &Path, handle: Handle) -> io::Result<Control> {
         .with_state(handle);
     let task = tokio::spawn(async move {
         // It serves until it is aborted.
-        let _ = axum::serve(OwnUser(listener), router).await;
+        let _ = axum::serve(listener, router).await;
     });
     Ok(Control {
         task,
         path: path.to_owned(),
     })
-}
-
-/// Accepts connections of this user (and of root) only.
-struct OwnUser(UnixListener);
-
-impl axum::serve::Listener for OwnUser {
-    type Io = UnixStream;
-    type Addr = tokio::net::unix::SocketAddr;
-
-    async fn accept(&mut self) -> (UnixStream, Self::Addr) {
-        loop {
-            let (stream, address) = axum::serve::Listener::accept(&mut self.0).await;
-            let own = rustix::process::geteuid().as_raw();
-            if stream
-                .peer_cred()
-                .is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
-            {
-                return (stream, address);
-            }
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.0.local_addr()
-    }
 }
 
 async fn status(State(handle): State<Handle>) -> Json<InstanceStatus> {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,8 +10,6 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use portway_project::manifest::StopSignal;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::net::UnixStream;
-use tokio::net::unix::OwnedWriteHalf;
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
 use super::{COMMAND, Order, Report, Task};
@@ -71,7 +68,7 @@ pub enum Exit {
 #[derive(Debug)]
 pub struct Keeper {
     pid: u32,
-    control: OwnedWriteHalf,
+    orders: platform::OrderWriter,
 }
 
 /// What comes from a new keeper.
@@ -82,7 +79,7 @@ pub struct Streams {
     pub err: ChildStderr,
     pid: u32,
     child: Child,
-    reports: BufReader<tokio::net::unix::OwnedReadHalf>,
+    reports: BufReader<platform::ReportReader>,
 }
 
 impl Keeper {
@@ -97,23 +94,20 @@ impl Keeper {
             grace: start.grace,
             socket: start.socket.is_some(),
         };
-        let (ours, theirs) = UnixStream::pair()?;
-        let theirs = theirs.into_std()?;
-        theirs.set_nonblocking(false)?;
         let mut command = Command::new(platform::own_binary()?);
         command
             .arg(COMMAND)
             .args(task.to_arguments())
             .current_dir(&start.dir)
             .envs(&start.env)
-            .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         if let Some(socket) = start.socket {
-            platform::pass_socket(&mut command, socket);
+            platform::pass_socket(&mut command, socket)?;
         }
+        // The keeper's ends are closed here with the command, once the keeper has them.
+        let (reports, orders, _theirs) = platform::link(&mut command)?;
         let mut child = command.spawn()?;
-        let (reports, control) = ours.into_split();
         let missing = || io::Error::other("a keeper without its pipes");
         let pid = child.id().ok_or_else(missing)?;
         keepers().insert(pid);
@@ -124,7 +118,7 @@ impl Keeper {
             reports: BufReader::new(reports),
             child,
         };
-        Ok((Self { pid, control }, streams))
+        Ok((Self { pid, orders }, streams))
     }
 
     /// The keeper's own process.
@@ -143,8 +137,7 @@ impl Keeper {
     }
 
     fn order(&self, order: Order) {
-        // One byte always fits; a keeper that is gone needs no order.
-        let _ = self.control.try_write(&[order as u8]);
+        platform::send_order(&self.orders, order as u8);
     }
 }
 
@@ -165,7 +158,7 @@ impl Streams {
 pub struct Reports {
     pid: u32,
     child: Child,
-    reports: BufReader<tokio::net::unix::OwnedReadHalf>,
+    reports: BufReader<platform::ReportReader>,
     gone: bool,
 }
 

@@ -9,11 +9,18 @@
 //! Ending a tree: the stop signal goes to the leader's process group, as Ctrl-C in a terminal
 //! would; once the leader has ended, to all that is left; when the grace is over, SIGKILL goes to
 //! everything again and again until nothing is left.
+//!
+//! On macOS, which has no subreapers, what belongs to a keeper is known by a mark in its
+//! environment. On Windows the keeper puts itself into a job object, which the system ends with it,
+//! and asks with Ctrl-C.
 
 mod handle;
+#[cfg(unix)]
 mod shell;
 #[cfg(unix)]
 mod unix;
+#[cfg(windows)]
+mod windows;
 
 use std::time::Duration;
 
@@ -87,11 +94,15 @@ impl Task {
 
 /// Runs the keeper in this process; `arguments` are those after [`COMMAND`]. Answers the process's
 /// exit code when nothing of the tree is left.
-pub fn run(arguments: impl Iterator<Item = String>) -> u8 {
-    let Some(task) = Task::from_arguments(arguments) else {
+pub fn run(mut arguments: impl Iterator<Item = String>) -> u8 {
+    let Some(task) = Task::from_arguments(&mut arguments) else {
         return 2;
     };
-    match unix::run(&task) {
+    #[cfg(unix)]
+    let kept = unix::run(&task);
+    #[cfg(windows)]
+    let kept = windows::run(&task, arguments.next().as_deref());
+    match kept {
         Ok(()) => 0,
         Err(_) => 1,
     }

@@ -19,6 +19,9 @@ use crate::state::Ended;
 /// two looks is caught by the next.
 const KILL_AGAIN: Duration = Duration::from_millis(5);
 
+/// How often it is looked whether what the leader left behind still runs.
+const LOOK_FOR_REST: Duration = Duration::from_millis(200);
+
 /// What ends the tree, and when.
 #[derive(Clone, Copy, Debug)]
 enum Ending {
@@ -115,7 +118,7 @@ impl Tree<'_> {
             command.arg(super::shell::direct(&self.task.command).as_ref());
         }
         command.stdin(Stdio::null());
-        platform::die_with_parent(&mut command);
+        platform::tie_to_keeper(&mut command);
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let child = command.spawn()?;
         // The child is reaped by `reap`, like everything else below this process.
@@ -142,7 +145,8 @@ impl Tree<'_> {
                 }
                 Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
                 Ok(None) => return true,
-                Err(_) => return false,
+                // There is no child. Where orphans fall to another process, some may be left.
+                Err(_) => return !platform::REAPS_ALL && !platform::tree().is_empty(),
             }
         }
     }
@@ -189,7 +193,7 @@ impl Tree<'_> {
     }
 
     fn signal_rest(&self) {
-        platform::signal_descendants(platform::signal(self.task.signal));
+        platform::signal_tree(platform::signal(self.task.signal));
     }
 
     /// Kills when the time has come.
@@ -200,13 +204,15 @@ impl Tree<'_> {
             self.ending = Ending::Killing;
         }
         if let Ending::Killing = self.ending {
-            platform::signal_descendants(Signal::KILL);
+            platform::signal_tree(Signal::KILL);
         }
     }
 
     /// How long nothing has to be done; `None` for ever.
     fn pause(&self) -> Option<Timespec> {
         let pause = match self.ending {
+            // Of the end of what is not its child a keeper is not told.
+            Ending::No if !platform::REAPS_ALL && self.leader.is_none() => LOOK_FOR_REST,
             Ending::No => return None,
             Ending::Asked(deadline) => deadline.saturating_duration_since(Instant::now()),
             Ending::Killing => KILL_AGAIN,

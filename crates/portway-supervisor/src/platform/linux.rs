@@ -1,17 +1,16 @@
-//! Linux: subreapers, pidfds, descriptors.
+//! Linux: subreapers, and what `/proc` is good for.
 
-use std::collections::BTreeSet;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use portway_ports::{Process, ProcessId, descendants, send_signal};
-use portway_project::manifest::StopSignal;
-use rustix::process::{
-    Pid, Signal, WaitOptions, getpid, set_child_subreaper, set_parent_process_death_signal, waitpid,
-};
+use portway_ports::{ProcessId, descendants};
+use rustix::process::{Signal, getpid, set_child_subreaper, set_parent_process_death_signal};
+
+/// A keeper is told of the end of everything below it.
+pub(crate) const REAPS_ALL: bool = true;
 
 /// The binary that runs now, to be executed again even if the file was replaced meanwhile.
 pub(crate) fn own_binary() -> io::Result<PathBuf> {
@@ -30,84 +29,19 @@ pub(crate) fn become_reaper() -> io::Result<()> {
     Ok(set_child_subreaper(Some(getpid()))?)
 }
 
-pub(crate) fn signal(signal: StopSignal) -> Signal {
-    match signal {
-        StopSignal::Term => Signal::TERM,
-        StopSignal::Int => Signal::INT,
-        StopSignal::Quit => Signal::QUIT,
-        StopSignal::Hup => Signal::HUP,
-        StopSignal::Usr1 => Signal::USR1,
-        StopSignal::Usr2 => Signal::USR2,
-        StopSignal::Kill => Signal::KILL,
-    }
-}
-
-fn pid(pid: u32) -> Option<Pid> {
-    i32::try_from(pid).ok().and_then(Pid::from_raw)
-}
-
-/// Sends `signal` to everything below this process.
-pub(crate) fn signal_descendants(signal: Signal) {
-    for process in descendants(getpid().as_raw_nonzero().get().unsigned_abs()) {
-        let _ = send_signal(process, signal);
-    }
-}
-
-/// Ends everything that has fallen to this process because the keeper above it vanished: every
-/// child that is none of `keepers`. Answers true when nothing of it is left.
-pub(crate) fn end_orphans(keepers: &BTreeSet<u32>, by_force: bool) -> bool {
-    let own = getpid().as_raw_nonzero().get().unsigned_abs();
-    let below = descendants(own);
-    let orphans: Vec<ProcessId> = below
-        .iter()
-        .copied()
-        .filter(|process| !keepers.contains(&process.pid))
-        .filter(|process| Process::read(process.pid).is_some_and(|p| p.parent == own))
-        .collect();
-    for orphan in &orphans {
-        let signal = if by_force { Signal::KILL } else { Signal::TERM };
-        for process in descendants(orphan.pid) {
-            let _ = send_signal(process, signal);
-        }
-        let _ = send_signal(*orphan, signal);
-        if let Some(pid) = pid(orphan.pid) {
-            let _ = waitpid(Some(pid), WaitOptions::NOHANG);
-        }
-    }
-    orphans.is_empty()
+/// Everything that belongs to this keeper.
+pub(crate) fn tree() -> Vec<ProcessId> {
+    descendants(std::process::id())
 }
 
 /// The child is killed when the thread that starts it ends. Only its first process: this is the
 /// belt for the case that keeper and supervisor are killed together.
-pub(crate) fn die_with_parent(command: &mut Command) {
+pub(crate) fn tie_to_keeper(command: &mut Command) {
     // SAFETY: the closure runs between fork and exec and makes one system call, without memory
     // allocation or locks.
     #[allow(unsafe_code)]
     unsafe {
         command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::KILL))?));
-    }
-}
-
-/// The descriptor at which a service finds its listening socket (`SD_LISTEN_FDS_START`).
-const LISTEN_FD: i32 = 3;
-
-/// Passes a listening socket to the process as descriptor 3, and through it to its children.
-pub(crate) fn pass_socket(command: &mut tokio::process::Command, socket: std::net::TcpListener) {
-    // SAFETY: the closure runs between fork and exec. `dup2` and `fcntl` are system calls that
-    // neither allocate nor lock. Descriptor 3 is taken as owned only for the call and never closed.
-    // The library's own pipe to the child cannot lie there: the parent has had descriptor 3 open
-    // since its start.
-    #[allow(unsafe_code)]
-    unsafe {
-        command.pre_exec(move || {
-            if socket.as_raw_fd() == LISTEN_FD {
-                rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::empty())?;
-            } else {
-                let mut target = std::mem::ManuallyDrop::new(OwnedFd::from_raw_fd(LISTEN_FD));
-                rustix::io::dup2(socket.as_fd(), &mut target)?;
-            }
-            Ok(())
-        });
     }
 }
 

@@ -1,9 +1,32 @@
 //! The one interface behind which the systems differ.
+//!
+//! For supervisors: `become_reaper`, `reap_descendants`, `end_orphans`, `on_signals`, `HANGUP`,
+//! `terminal_closed`, `own_binary`, `link` with `ReportReader`, `OrderWriter` and `send_order`,
+//! `pass_socket`; for the control socket `ControlListener`, `ControlStream`, `connect`. What keepers
+//! need differs by more than names: `keeper/unix.rs` and `keeper/windows.rs`.
 
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::*;
 
-#[cfg(not(target_os = "linux"))]
-compile_error!("Portway runs on Linux so far; docs/platforms.md tells what the other systems need");
+#[cfg(target_os = "macos")]
+mod macos;
+#[cfg(target_os = "macos")]
+pub(crate) use macos::*;
+
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+pub(crate) use unix::*;
+
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+pub(crate) use windows::*;
+
+/// The number of the signal that says: the terminal is gone.
+pub(crate) const HANGUP: i32 = 1;
+
+#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
+compile_error!("Portway runs on Linux, macOS and Windows; docs/platforms.md tells what is needed");

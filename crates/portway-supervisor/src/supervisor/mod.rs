@@ -20,7 +20,6 @@ use std::time::{Duration, Instant};
 use indexmap::IndexMap;
 use portway_api::{InstanceStatus, ServiceState};
 use portway_ports::Hold;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{sleep, sleep_until};
 
@@ -155,25 +154,15 @@ impl Supervisor {
     }
 
     fn listen_for_signals(&self) -> io::Result<()> {
-        for kind in [
-            SignalKind::interrupt(),
-            SignalKind::terminate(),
-            SignalKind::hangup(),
-        ] {
-            let mut stream = signal(kind)?;
-            let mailbox = self.mailbox.clone();
-            tokio::spawn(async move {
-                while stream.recv().await.is_some() {
-                    let _ = mailbox.send(Message::Signal(kind.as_raw_value()));
-                }
-            });
-        }
+        let mailbox = self.mailbox.clone();
+        platform::on_signals(move |number| {
+            let _ = mailbox.send(Message::Signal(number));
+        })?;
         if self.config.foreground {
             let mailbox = self.mailbox.clone();
             tokio::spawn(async move {
                 platform::terminal_closed().await;
-                let hangup = SignalKind::hangup().as_raw_value();
-                let _ = mailbox.send(Message::Signal(hangup));
+                let _ = mailbox.send(Message::Signal(platform::HANGUP));
             });
         }
         Ok(())
@@ -188,7 +177,7 @@ impl Supervisor {
             // by `terminal_closed`, by output that nobody takes), and none of them means: hurry.
             Message::Signal(number) => match self.ending {
                 None => self.end(Outcome::Signal(number)),
-                Some(_) if number == SignalKind::hangup().as_raw_value() => {}
+                Some(_) if number == platform::HANGUP => {}
                 Some(_) => self.kill(),
             },
             Message::Report {

@@ -1,21 +1,18 @@
 //! `portway exec -- CMD`: any command with the wiring, under held ports.
 
 use std::io;
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::ExitStatus;
 use std::time::Duration;
 
 use clap::Args;
 use portway_api::ErrorCode;
-use rustix::process::{Pid, Signal, kill_process};
-use tokio::process::{Child, Command};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::process::Command;
 
 use crate::allocation::{self, Keep};
 use crate::args::Choice;
 use crate::error::CommandError;
 use crate::follow::runtime;
+use crate::platform::{Signals, exit_code};
 use crate::project::Project;
 
 /// How long what the command leaves behind may take to end.
@@ -59,22 +56,18 @@ pub(crate) fn run(directory: Option<&Path>, args: &Exec) -> Result<u8, CommandEr
         let mut command = Command::new(program);
         command.args(arguments).envs(variables);
         // Listening before the command starts, so that no signal ends this process alone.
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut hangup = signal(SignalKind::hangup())?;
+        let mut signals = Signals::catch()?;
         // What the command leaves behind falls to this process, and is ended with it.
         portway_supervisor::become_reaper()?;
         let mut child = command.spawn()?;
+        let pid = child.id();
         loop {
             tokio::select! {
                 status = child.wait() => {
                     portway_supervisor::end_descendants(LEFTOVERS).await;
                     return status;
                 }
-                // The terminal has sent it to the command as well.
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => pass_on(&child, Signal::TERM),
-                _ = hangup.recv() => pass_on(&child, Signal::HUP),
+                () = signals.pass_on(pid) => {}
             }
         }
     });
@@ -83,20 +76,4 @@ pub(crate) fn run(directory: Option<&Path>, args: &Exec) -> Result<u8, CommandEr
         CommandError::new(ErrorCode::MissingRequirement, message)
     })?;
     Ok(exit_code(status))
-}
-
-fn pass_on(child: &Child, signal: Signal) {
-    // While it is not waited for, its pid cannot mean another process.
-    let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
-    if let Some(pid) = pid.and_then(Pid::from_raw) {
-        let _ = kill_process(pid, signal);
-    }
-}
-
-/// The command's own code, or 128 and the signal, as a shell has it.
-fn exit_code(status: ExitStatus) -> u8 {
-    let code = status
-        .code()
-        .unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
-    u8::try_from(code).unwrap_or(1)
 }

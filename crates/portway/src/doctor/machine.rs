@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use portway_api::{Check, Finding};
-use rustix::process::{Resource, getrlimit};
 
 use super::note::{error, fine, warning};
 use crate::home;
+use crate::platform::{self, DiskRoom};
 
 const MIB: u64 = 1 << 20;
 
@@ -24,10 +24,7 @@ pub(super) struct Room {
     /// What the directory is, in words.
     what: &'static str,
     dir: PathBuf,
-    /// Bytes that this user may still write.
-    free: u64,
-    /// Files that may still be made; `None` where the file system does not count them.
-    files: Option<u64>,
+    room: DiskRoom,
 }
 
 /// The room of the project and of Portway's own state, as far as the system tells.
@@ -43,25 +40,15 @@ pub(super) fn rooms(root: &Path) -> Vec<Room> {
             let dir = dir?;
             // Where it would be made, when it is not there yet.
             let there = dir.ancestors().find(|dir| dir.exists())?;
-            let found = rustix::fs::statvfs(there).ok()?;
-            Some(Room {
-                what,
-                free: found.f_bavail.saturating_mul(found.f_frsize),
-                files: (found.f_files > 0).then_some(found.f_favail),
-                dir,
-            })
+            let room = platform::disk_room(there)?;
+            Some(Room { what, dir, room })
         })
         .collect()
 }
 
-/// How many files a process may have open; `None` for no limit.
-pub(super) fn open_files() -> Option<u64> {
-    getrlimit(Resource::Nofile).current
-}
-
 /// Judges the room of one directory.
 pub(super) fn judge_room(room: &Room) -> Finding {
-    let Room { what, dir, .. } = room;
+    let Room { what, dir, room } = room;
     let free = format!(
         "{} MiB are free for {what} in {}",
         room.free / MIB,
@@ -118,8 +105,7 @@ mod tests {
             let room = Room {
                 what: "the project",
                 dir: "/p".into(),
-                free,
-                files,
+                room: DiskRoom { free, files },
             };
             judge_room(&room).severity
         };

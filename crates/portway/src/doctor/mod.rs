@@ -100,7 +100,7 @@ async fn look(directory: Option<&Path>) -> Result<Diagnosis, CommandError> {
     findings.extend(localhost::judge(&localhost::resolve(), &seats));
     findings.push(clock::judge(&clock::gather(&scene), scene.now));
     findings.extend(machine::rooms(&scene.root).iter().map(machine::judge_room));
-    findings.push(machine::judge_files(machine::open_files()));
+    findings.push(machine::judge_files(crate::platform::open_files()));
     Ok(Diagnosis {
         directory: scene.root.display().to_string(),
         healthy: true,
