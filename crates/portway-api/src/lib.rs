@@ -22,7 +22,8 @@ pub use log::{LogRecord, LogStream};
 pub use plan::{PortWish, ProjectPlan, ServicePlan, SkippedFile};
 pub use preference::{ExplainedPreference, Preference, PreferenceLayer, PreferenceSource};
 pub use status::{
-    Displaced, InstanceState, InstanceStatus, PortStatus, ServiceState, ServiceStatus, Services,
+    Displaced, InstanceState, InstanceStatus, PathRoute, PortStatus, ServiceState, ServiceStatus,
+    Services,
 };
 pub use who::{
     FreeAction, Freed, LeaseEntry, LeaseState, Leftover, PortHolder, PortLease, PortReport,

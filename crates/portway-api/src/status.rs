@@ -126,8 +126,26 @@ pub struct InstanceStatus {
     /// When the supervisor started, in milliseconds since 1970-01-01 UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<u64>,
+    /// The service that the instance's own name leads to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub main: Option<String>,
+    /// Paths of the main service's origin that lead to other services.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<PathRoute>,
     /// Its services in the order of the manifest.
     pub services: Vec<ServiceStatus>,
+}
+
+/// A path, with everything below it, that leads to another service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PathRoute {
+    /// The path: it begins with `/` and does not end with one.
+    pub path: String,
+    /// The service that answers there.
+    pub service: String,
+    /// Whether the service is asked without the path.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub strip: bool,
 }
 
 /// A request about some services; an empty list means all.

@@ -4,8 +4,10 @@
 //! together.
 
 mod check;
+mod front;
 
 use indexmap::{IndexMap, IndexSet};
+use portway_api::PathRoute;
 use toml::Spanned;
 
 use crate::checkout::file_name;
@@ -29,6 +31,10 @@ pub struct Plan {
     pub services: IndexMap<String, PlannedService>,
     /// The optional services that do not take part.
     pub absent: Vec<String>,
+    /// The service that the instance's own name leads to.
+    pub main: Option<String>,
+    /// The paths of the main service's origin that lead to other services.
+    pub routes: Vec<PathRoute>,
     /// The manifest's groups, without the services that do not take part.
     pub groups: IndexMap<String, Vec<String>>,
 }
@@ -187,6 +193,7 @@ fn build(manifest: &Manifest, with: &[String], preferences: &Preferences) -> Res
     check::cycles(manifest)?;
     check::health_keys(manifest)?;
     check::placeholders(manifest)?;
+    front::check_main(manifest)?;
     let groups = groups(manifest, &takes_part)?;
     Ok(Plan {
         project,
@@ -196,6 +203,8 @@ fn build(manifest: &Manifest, with: &[String], preferences: &Preferences) -> Res
             .filter(|name| !takes_part(name))
             .cloned()
             .collect(),
+        main: front::main(&services),
+        routes: front::routes(manifest, &services)?,
         services,
         groups,
     })

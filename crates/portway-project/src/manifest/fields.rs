@@ -275,6 +275,83 @@ impl JsonSchema for Prepare {
     }
 }
 
+/// Where a path leads: `"backend"`, or `{ service = "backend", strip = true }`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The service that answers there.
+    pub service: Text,
+    /// Whether the service is asked without the path.
+    pub strip: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RouteTable {
+    service: String,
+    #[serde(default)]
+    strip: bool,
+}
+
+/// A route in either form.
+struct RouteForm(RouteTable);
+
+impl<'de> Deserialize<'de> for RouteForm {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = RouteTable;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a service, or { service = \"…\", strip = true }")
+            }
+            fn visit_str<E: Error>(self, service: &str) -> Result<Self::Value, E> {
+                Ok(RouteTable {
+                    service: service.to_owned(),
+                    strip: false,
+                })
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                RouteTable::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+        deserializer.deserialize_any(Any).map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Route {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let spanned = Spanned::<RouteForm>::deserialize(deserializer)?;
+        let span = spanned.span();
+        let RouteForm(table) = spanned.into_inner();
+        Ok(Self {
+            service: Spanned::new(span, table.service),
+            strip: table.strip,
+        })
+    }
+}
+
+impl JsonSchema for Route {
+    fn schema_name() -> Cow<'static, str> {
+        "Route".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "The service that answers at a path and below it; with `strip` it is asked without the path.",
+            "anyOf": [
+                { "type": "string" },
+                {
+                    "type": "object",
+                    "properties": {
+                        "service": { "type": "string" },
+                        "strip": { "type": "boolean" }
+                    },
+                    "required": ["service"],
+                    "additionalProperties": false
+                }
+            ]
+        })
+    }
+}
+
 /// One name or a list of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OneOrMany(pub Vec<Text>);

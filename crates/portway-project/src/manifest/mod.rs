@@ -14,7 +14,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use fields::{After, Condition, OneOrMany, PortSpec, Prepare, Span, Text};
+pub use fields::{After, Condition, OneOrMany, PortSpec, Prepare, Route, Span, Text};
 pub use invalid::{Invalid, Problem};
 
 use crate::kind::Kind;
@@ -41,6 +41,10 @@ pub struct Manifest {
     #[serde(default)]
     #[schemars(with = "IndexMap<String, Vec<String>>")]
     pub groups: IndexMap<String, Vec<Text>>,
+    /// Paths of the main service's origin that lead to other services, so that a page and its API
+    /// have one origin behind the gateway: `"/api" = "backend"`.
+    #[serde(default)]
+    pub routes: IndexMap<String, Route>,
     /// Preferences of the project, such as the ports of a kind of service; they outweigh each
     /// user's own.
     #[serde(default)]
@@ -118,6 +122,10 @@ pub struct Service {
     /// Started only when asked for: `portway up --with NAME`.
     #[serde(default)]
     pub optional: bool,
+    /// It is what the instance's own name leads to; the first frontend, or else the first service
+    /// that speaks HTTP, where none says so.
+    #[serde(default)]
+    pub main: bool,
     /// Whether it may take another port when the one that was forced is taken; true for a
     /// frontend, false for anything else.
     pub fallback: Option<bool>,

@@ -42,7 +42,19 @@ impl Client {
     /// # Errors
     /// When nobody answers.
     pub async fn events(&self) -> io::Result<Events> {
-        let (response, connection) = self.send(Method::GET, "/v1/events", Bytes::new()).await?;
+        self.follow("/v1/events").await
+    }
+
+    /// Its statuses alone: the one that it has, then each new one.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub async fn changes(&self) -> io::Result<Events> {
+        self.follow("/v1/changes").await
+    }
+
+    async fn follow(&self, path: &str) -> io::Result<Events> {
+        let (response, connection) = self.send(Method::GET, path, Bytes::new()).await?;
         Ok(Events {
             body: response.into_body(),
             connection,

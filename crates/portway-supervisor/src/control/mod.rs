@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `GET /v1/status` | the status |
 //! | `GET /v1/events` | server-sent events: the status, then whatever happens |
+//! | `GET /v1/changes` | the same without logs and notices |
 //! | `POST /v1/start`, `/v1/restart`, `/v1/stop` | `{"services": […]}`, empty for all; 202 |
 //! | `POST /v1/kill` | ends the instance without grace; 202 |
 //!

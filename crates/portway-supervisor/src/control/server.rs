@@ -39,6 +39,7 @@ pub(crate) fn serve(path: &Path, handle: Handle) -> io::Result<Control> {
     let router = Router::new()
         .route("/v1/status", get(status))
         .route("/v1/events", get(events))
+        .route("/v1/changes", get(changes))
         .route("/v1/start", post(start))
         .route("/v1/restart", post(restart))
         .route("/v1/stop", post(stop))
@@ -65,10 +66,26 @@ async fn events(
     // Subscribed before the status is read: nothing falls between the two.
     let later = BroadcastStream::new(handle.events()).filter_map(Result::ok);
     let first = tokio_stream::once(Event::Status(handle.status()));
-    Sse::new(first.chain(later).map(|event| {
-        let text = serde_json::to_string(&event).unwrap_or_default();
-        Ok(sse::Event::default().data(text))
-    }))
+    Sse::new(first.chain(later).map(sent))
+}
+
+/// The statuses alone. None is missed: whoever falls behind is told what is true then.
+async fn changes(
+    State(handle): State<Handle>,
+) -> Sse<impl Stream<Item = Result<sse::Event, Infallible>>> {
+    let events = BroadcastStream::new(handle.events());
+    let first = tokio_stream::once(Event::Status(handle.status()));
+    let later = events.filter_map(move |event| match event {
+        Ok(status @ Event::Status(_)) => Some(status),
+        Ok(_) => None,
+        Err(_) => Some(Event::Status(handle.status())),
+    });
+    Sse::new(first.chain(later).map(sent))
+}
+
+fn sent(event: Event) -> Result<sse::Event, Infallible> {
+    let text = serde_json::to_string(&event).unwrap_or_default();
+    Ok(sse::Event::default().data(text))
 }
 
 type Answer = Result<StatusCode, (StatusCode, Json<ErrorBody>)>;

@@ -86,6 +86,8 @@ impl Supervisor {
             state: portway_api::InstanceState::Starting,
             pid: Some(std::process::id()),
             since: Some(began),
+            main: None,
+            routes: Vec::new(),
             services: Vec::new(),
         });
         let handle = Handle {

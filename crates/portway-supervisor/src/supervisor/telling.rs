@@ -104,6 +104,8 @@ impl Supervisor {
             state: order::instance_state(states, self.initial, self.ending.is_some()),
             pid: Some(std::process::id()),
             since: Some(self.began),
+            main: self.config.plan.main.clone(),
+            routes: self.config.plan.routes.clone(),
             services,
         }
     }

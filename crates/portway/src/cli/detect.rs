@@ -39,6 +39,8 @@ pub(crate) fn run(directory: Option<&Path>, args: &Detect) -> Result<u8, Command
         state: InstanceState::Stopped,
         pid: None,
         since: None,
+        main: project.plan.main.clone(),
+        routes: project.plan.routes.clone(),
         services: allocation::service_statuses(&project, &allocation),
     };
     if running && let Ok(live) = runtime()?.block_on(project.client().status()) {

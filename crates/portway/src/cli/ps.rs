@@ -98,6 +98,8 @@ fn at_rest(instance: Instance, leases: &[Lease], facts: &Facts) -> InstanceStatu
         state: InstanceState::Stopped,
         pid: None,
         since: None,
+        main: None,
+        routes: Vec::new(),
         services,
     }
 }

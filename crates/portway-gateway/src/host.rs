@@ -1,0 +1,87 @@
+//! The host that a request is for.
+
+use hyper::Request;
+use hyper::header::HOST;
+use hyper::http::uri::Authority;
+
+/// The host that `request` names: lower case, without port, without the root's dot. `None` when it
+/// names none, several, or one that is no host.
+///
+/// An absolute target and `:authority` outweigh the `Host` field; a field beside them must say the
+/// same (RFC 9112 3.2.2, RFC 9113 8.3.1), for a service would believe the field.
+pub(crate) fn of<B>(request: &Request<B>) -> Option<String> {
+    let mut fields = request.headers().get_all(HOST).iter();
+    let field = fields.next();
+    if fields.next().is_some() {
+        return None;
+    }
+    let field = match field {
+        Some(field) => Some(parse(field.to_str().ok()?)?),
+        None => None,
+    };
+    match (request.uri().authority(), field) {
+        (Some(target), field) => {
+            let target = parse(target.as_str())?;
+            field.is_none_or(|field| field == target).then_some(target)
+        }
+        (None, field) => field,
+    }
+}
+
+/// The host of an authority such as `jobi.localhost:7678`.
+pub(crate) fn parse(authority: &str) -> Option<String> {
+    if authority.contains('@') {
+        return None;
+    }
+    let authority: Authority = authority.parse().ok()?;
+    let host = authority.host();
+    let host = host.strip_suffix('.').unwrap_or(host);
+    (!host.is_empty()).then(|| host.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(target: &str, fields: &[&str]) -> Option<String> {
+        let mut request = Request::builder().uri(target);
+        for field in fields {
+            request = request.header(HOST, *field);
+        }
+        of(&request.body(()).unwrap())
+    }
+
+    #[test]
+    fn the_field_names_the_host() {
+        for (field, expected) in [
+            ("jobi.localhost", Some("jobi.localhost")),
+            (
+                "Frontend.Jobi.LOCALHOST:7678",
+                Some("frontend.jobi.localhost"),
+            ),
+            ("jobi.localhost.", Some("jobi.localhost")),
+            ("[::1]:7678", Some("[::1]")),
+            ("127.0.0.1:7678", Some("127.0.0.1")),
+            ("user@jobi.localhost", None),
+            ("jobi.localhost/x", None),
+            ("a b", None),
+            ("", None),
+            (".", None),
+        ] {
+            assert_eq!(host("/", &[field]).as_deref(), expected, "{field}");
+        }
+    }
+
+    #[test]
+    fn one_host_and_one_only() {
+        assert_eq!(host("/", &[]), None);
+        assert_eq!(host("/", &["a.localhost", "a.localhost"]), None);
+        let absolute = "http://a.localhost:7678/x";
+        assert_eq!(host(absolute, &[]).as_deref(), Some("a.localhost"));
+        assert_eq!(
+            host(absolute, &["a.localhost"]).as_deref(),
+            Some("a.localhost")
+        );
+        assert_eq!(host(absolute, &["b.localhost"]), None);
+    }
+}

@@ -1,0 +1,24 @@
+//! Names instead of numbers: one reverse proxy for every instance of the machine.
+//!
+//! ```text
+//! registry ─► roster ─► names ─┐
+//!   (who is there)             ▼
+//! client ─► server ─► host ─► proxy ─► service
+//! ```
+//!
+//! The gateway starts no service and chooses no port. It reads what instances say of themselves,
+//! and can die without a service noticing.
+
+mod host;
+mod names;
+mod pages;
+mod proxy;
+mod roster;
+mod server;
+mod strict;
+#[cfg(test)]
+mod testing;
+
+pub use names::{DOMAIN, Names, OWN, Target};
+pub use roster::{Known, Member, Reader, Roster, Source, follow};
+pub use server::serve;

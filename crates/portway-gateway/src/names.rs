@@ -1,0 +1,188 @@
+//! Which name leads where.
+//!
+//! `INSTANCE.localhost` is an instance's main service, `SERVICE.INSTANCE.localhost` one of its
+//! services. The registry gives no name to two instances, but a service's name may be what a
+//! worktree's branch is called: then the instance has it, and that service is reached by its port
+//! alone. A name never leads to one thing today and to another because of the order of starting.
+
+use std::collections::HashMap;
+
+use portway_api::{InstanceStatus, ServiceStatus};
+use portway_project::checkout::host_label;
+
+/// The domain of all names; every browser takes it for this machine (RFC 6761 6.3).
+pub const DOMAIN: &str = "localhost";
+
+/// The name of the gateway's own pages, which no instance gets.
+pub const OWN: &str = "portway";
+
+/// Where a name leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The instance's id.
+    pub instance: String,
+    /// The service, or `None` where the instance has no main one.
+    pub service: Option<String>,
+    /// Whether the name is the instance's own, or its main service's: there the instance's path
+    /// routes count.
+    pub main: bool,
+}
+
+/// The names of all instances.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    targets: HashMap<String, Target>,
+}
+
+impl Names {
+    /// The names of `instances`.
+    pub fn of<'a>(instances: impl IntoIterator<Item = &'a InstanceStatus> + Clone) -> Self {
+        let mut targets = HashMap::new();
+        for instance in instances.clone() {
+            let target = Target {
+                instance: instance.id.clone(),
+                service: instance.main.clone(),
+                main: true,
+            };
+            targets.entry(own(instance)).or_insert(target);
+        }
+        for instance in instances {
+            for service in instance.services.iter().filter(|one| is_http(one)) {
+                let target = Target {
+                    instance: instance.id.clone(),
+                    service: Some(service.name.clone()),
+                    main: instance.main.as_deref() == Some(&service.name),
+                };
+                targets
+                    .entry(of_service(instance, &service.name))
+                    .or_insert(target);
+            }
+        }
+        targets.remove(&format!("{OWN}.{DOMAIN}"));
+        Self { targets }
+    }
+
+    /// Where `host` leads. It is in lower case and has no port.
+    pub fn find(&self, host: &str) -> Option<&Target> {
+        self.targets.get(host)
+    }
+
+    /// The name by which a service is reached: the instance's own for its main service. `None`
+    /// where it is reached by its port alone.
+    pub fn name(&self, instance: &InstanceStatus, service: &str) -> Option<String> {
+        let names = if instance.main.as_deref() == Some(service) {
+            vec![own(instance), of_service(instance, service)]
+        } else {
+            vec![of_service(instance, service)]
+        };
+        names.into_iter().find(|name| {
+            self.find(name).is_some_and(|target| {
+                target.instance == instance.id && target.service.as_deref() == Some(service)
+            })
+        })
+    }
+}
+
+/// `INSTANCE.localhost`.
+fn own(instance: &InstanceStatus) -> String {
+    format!("{}.{DOMAIN}", instance.name)
+}
+
+/// `SERVICE.INSTANCE.localhost`.
+fn of_service(instance: &InstanceStatus, service: &str) -> String {
+    format!("{}.{}.{DOMAIN}", host_label(service), instance.name)
+}
+
+/// Whether a browser can speak with a service.
+pub(crate) fn is_http(service: &ServiceStatus) -> bool {
+    let url = service.url.as_deref();
+    url.is_some_and(|url| url.starts_with("http://"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{instance, service};
+    use portway_api::ServiceState::Ready;
+
+    fn leads(names: &Names, host: &str) -> Option<(String, Option<String>)> {
+        let target = names.find(host)?;
+        Some((target.instance.clone(), target.service.clone()))
+    }
+
+    fn to(instance: &str, service: &str) -> Option<(String, Option<String>)> {
+        Some((instance.to_owned(), Some(service.to_owned())))
+    }
+
+    #[test]
+    fn an_instance_and_each_of_its_services_have_a_name() {
+        let jobi = instance(
+            "jobi",
+            Some("frontend"),
+            vec![
+                service("frontend", 5173, Ready),
+                service("my_api", 9000, Ready),
+            ],
+        );
+        let names = Names::of([&jobi]);
+        assert_eq!(leads(&names, "jobi.localhost"), to("jobi", "frontend"));
+        assert_eq!(
+            leads(&names, "frontend.jobi.localhost"),
+            to("jobi", "frontend")
+        );
+        assert_eq!(leads(&names, "my-api.jobi.localhost"), to("jobi", "my_api"));
+        assert_eq!(leads(&names, "other.jobi.localhost"), None);
+        assert_eq!(leads(&names, "jobi"), None);
+        assert_eq!(
+            names.name(&jobi, "frontend").as_deref(),
+            Some("jobi.localhost")
+        );
+        assert_eq!(
+            names.name(&jobi, "my_api").as_deref(),
+            Some("my-api.jobi.localhost")
+        );
+    }
+
+    #[test]
+    fn what_speaks_no_http_has_none() {
+        let mut redis = service("redis", 6379, Ready);
+        redis.url = Some("redis://localhost:6379".into());
+        let jobi = instance("jobi", None, vec![redis]);
+        let names = Names::of([&jobi]);
+        assert_eq!(leads(&names, "redis.jobi.localhost"), None);
+        assert_eq!(
+            leads(&names, "jobi.localhost"),
+            Some(("jobi".to_owned(), None))
+        );
+        assert_eq!(names.name(&jobi, "redis"), None);
+    }
+
+    #[test]
+    fn a_worktree_whose_branch_is_called_like_a_service_has_the_name() {
+        let jobi = instance(
+            "jobi",
+            Some("frontend"),
+            vec![
+                service("frontend", 5173, Ready),
+                service("api", 9000, Ready),
+            ],
+        );
+        let branch = instance("api.jobi", Some("api"), vec![service("api", 9001, Ready)]);
+        for order in [[&jobi, &branch], [&branch, &jobi]] {
+            let names = Names::of(order);
+            assert_eq!(leads(&names, "api.jobi.localhost"), to("api.jobi", "api"));
+            assert_eq!(names.name(&jobi, "api"), None);
+        }
+    }
+
+    #[test]
+    fn the_gateways_own_name_is_nobody_elses() {
+        let named = instance("portway", Some("web"), vec![service("web", 5173, Ready)]);
+        let names = Names::of([&named]);
+        assert_eq!(leads(&names, "portway.localhost"), None);
+        assert_eq!(
+            names.name(&named, "web").as_deref(),
+            Some("web.portway.localhost")
+        );
+    }
+}

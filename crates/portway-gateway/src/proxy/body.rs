@@ -1,0 +1,129 @@
+//! The bodies that pass through, as they come: nothing is gathered.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http_body_util::Full;
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+
+use super::pool::Borrowed;
+
+/// What a service is sent.
+#[derive(Debug)]
+pub(crate) enum Upload {
+    /// Nothing.
+    Empty,
+    /// What the client sends.
+    Client(Incoming),
+}
+
+impl Body for Upload {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self.get_mut() {
+            Self::Empty => Poll::Ready(None),
+            Self::Client(body) => Pin::new(body).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Client(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Client(body) => body.size_hint(),
+        }
+    }
+}
+
+/// What a client is answered.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// The gateway's own words.
+    Own(Full<Bytes>),
+    /// A service's.
+    Service(Relay),
+}
+
+/// The body of a service's answer. When it has been read to its end, the connection that it came
+/// by is free for the next request; when the client goes before that, the connection is closed.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    body: Incoming,
+    connection: Option<Borrowed>,
+}
+
+impl Relay {
+    pub(crate) fn new(body: Incoming, connection: Borrowed) -> Self {
+        Self {
+            body,
+            connection: Some(connection),
+        }
+    }
+
+    fn give_back(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            connection.give_back();
+        }
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        // Nobody asks for the end of a body that is known to be empty.
+        if self.body.is_end_stream() {
+            self.give_back();
+        }
+    }
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self.get_mut() {
+            Self::Own(body) => match Pin::new(body).poll_frame(context) {
+                Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(frame))),
+                Poll::Ready(_) => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            },
+            Self::Service(relay) => {
+                let polled = Pin::new(&mut relay.body).poll_frame(context);
+                match &polled {
+                    Poll::Ready(None) => relay.give_back(),
+                    Poll::Ready(Some(Err(_))) => drop(relay.connection.take()),
+                    _ => {}
+                }
+                polled
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Own(body) => body.is_end_stream(),
+            Self::Service(relay) => relay.body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Own(body) => body.size_hint(),
+            Self::Service(relay) => relay.body.size_hint(),
+        }
+    }
+}

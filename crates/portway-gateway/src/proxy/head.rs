@@ -1,0 +1,218 @@
+//! What changes in the heads of requests and answers on their way through.
+
+use std::net::IpAddr;
+
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+/// Fields that are about one connection and not about the message (RFC 9110 7.6.1).
+const HOP_BY_HOP: [HeaderName; 6] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::TE,
+];
+
+/// Fields that tell a service who asked. What a client says in them is not passed on: a service
+/// behind a proxy believes them.
+const TOLD_BY_US: [HeaderName; 6] = [
+    header::FORWARDED,
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-port"),
+    HeaderName::from_static("x-forwarded-proto"),
+    HeaderName::from_static("x-real-ip"),
+];
+
+/// Who passed a request on already (RFC 8586).
+const LOOP: HeaderName = HeaderName::from_static("cdn-loop");
+
+/// How this gateway is called there.
+const US: &str = "portway";
+
+/// A request that has come through so often goes in circles.
+const MOST_PASSES: usize = 5;
+
+/// How a client reached the gateway.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer {
+    /// The client's address.
+    pub(crate) address: IpAddr,
+    /// The gateway's port that it came to.
+    pub(crate) port: u16,
+    /// Whether by TLS.
+    pub(crate) tls: bool,
+}
+
+/// Takes out what is about one connection.
+pub(crate) fn strip(headers: &mut HeaderMap) {
+    // Names the sender lists in `Connection` are hop by hop as well.
+    if let Some(listed) = headers.get(header::CONNECTION) {
+        let plain = ["keep-alive", "close", "upgrade", "te"];
+        let listed: Vec<HeaderName> = listed
+            .to_str()
+            .unwrap_or_default()
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !plain.iter().any(|plain| name.eq_ignore_ascii_case(plain)))
+            .filter_map(|name| name.parse().ok())
+            // What the message cannot do without stays, whatever a client lists.
+            .filter(|name| *name != header::HOST && *name != header::CONTENT_LENGTH)
+            .collect();
+        for name in listed {
+            headers.remove(name);
+        }
+    }
+    for name in &HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+/// Whether a body comes as it is, or in chunks and nothing else.
+pub(crate) fn has_plain_coding(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(one), None) => one.as_bytes().eq_ignore_ascii_case(b"chunked"),
+        _ => false,
+    }
+}
+
+/// Whether a client takes fields behind the body.
+pub(crate) fn takes_trailers(headers: &HeaderMap) -> bool {
+    let te = headers.get(header::TE);
+    te.and_then(|te| te.to_str().ok()).is_some_and(|te| {
+        te.split(',')
+            .any(|one| one.trim().eq_ignore_ascii_case("trailers"))
+    })
+}
+
+/// Tells the service who asked for what.
+pub(crate) fn tell(headers: &mut HeaderMap, host: &HeaderValue, peer: Peer) {
+    for name in &TOLD_BY_US {
+        headers.remove(name);
+    }
+    let proto = if peer.tls { "https" } else { "http" };
+    let address = peer.address.to_string();
+    let node = match peer.address {
+        IpAddr::V4(_) => address.clone(),
+        IpAddr::V6(_) => format!("\"[{address}]\""),
+    };
+    let forwarded = format!(
+        "for={node};host=\"{}\";proto={proto}",
+        host.to_str().unwrap_or_default()
+    );
+    let text = |text: &str| HeaderValue::from_str(text).ok();
+    for (name, value) in [
+        (header::FORWARDED, text(&forwarded)),
+        (HeaderName::from_static("x-forwarded-for"), text(&address)),
+        (
+            HeaderName::from_static("x-forwarded-host"),
+            Some(host.clone()),
+        ),
+        (
+            HeaderName::from_static("x-forwarded-port"),
+            Some(peer.port.into()),
+        ),
+        (
+            HeaderName::from_static("x-forwarded-proto"),
+            Some(HeaderValue::from_static(proto)),
+        ),
+    ] {
+        if let Some(value) = value {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// Notes that a request comes through; false when it has done so too often.
+pub(crate) fn pass(headers: &mut HeaderMap) -> bool {
+    let passes = headers.get_all(LOOP).iter();
+    let passes = passes
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter(|one| one.trim() == US)
+        .count();
+    headers.append(LOOP, HeaderValue::from_static(US));
+    passes < MOST_PASSES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(fields: &[(&str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            let name: HeaderName = name.parse().unwrap();
+            headers.append(name, value.parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn what_is_about_one_connection_goes_no_further() {
+        let mut fields = headers(&[
+            ("connection", "keep-alive, X-Mine, host, close"),
+            ("keep-alive", "timeout=5"),
+            ("x-mine", "1"),
+            ("host", "jobi.localhost"),
+            ("te", "gzip"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "h2c"),
+            ("accept", "*/*"),
+        ]);
+        strip(&mut fields);
+        let left: Vec<&str> = fields.keys().map(HeaderName::as_str).collect();
+        assert_eq!(left, ["host", "accept"]);
+    }
+
+    #[test]
+    fn a_service_is_told_who_asked_and_a_client_cannot_lie() {
+        let mut fields = headers(&[
+            ("x-forwarded-for", "8.8.8.8"),
+            ("x-forwarded-for", "9.9.9.9"),
+            ("x-real-ip", "8.8.8.8"),
+            ("x-forwarded-proto", "https"),
+            ("forwarded", "for=8.8.8.8"),
+        ]);
+        let peer = Peer {
+            address: "::1".parse().unwrap(),
+            port: 7678,
+            tls: false,
+        };
+        let host = HeaderValue::from_static("jobi.localhost:7678");
+        tell(&mut fields, &host, peer);
+        for (name, value) in [
+            (
+                "forwarded",
+                "for=\"[::1]\";host=\"jobi.localhost:7678\";proto=http",
+            ),
+            ("x-forwarded-for", "::1"),
+            ("x-forwarded-host", "jobi.localhost:7678"),
+            ("x-forwarded-port", "7678"),
+            ("x-forwarded-proto", "http"),
+        ] {
+            let all: Vec<_> = fields.get_all(name).iter().collect();
+            assert_eq!(all, [value], "{name}");
+        }
+        assert!(!fields.contains_key("x-real-ip"));
+    }
+
+    #[test]
+    fn a_request_that_goes_in_circles_is_seen() {
+        let mut fields = headers(&[("cdn-loop", "somebody; x=1")]);
+        for _ in 0..MOST_PASSES {
+            assert!(pass(&mut fields));
+        }
+        assert!(!pass(&mut fields));
+    }
+
+    #[test]
+    fn trailers_are_asked_for_by_name() {
+        assert!(takes_trailers(&headers(&[("te", "deflate, Trailers")])));
+        assert!(!takes_trailers(&headers(&[("te", "deflate")])));
+        assert!(!takes_trailers(&headers(&[])));
+    }
+}

@@ -1,0 +1,332 @@
+//! One request: from a name to a service and back.
+//!
+//! ```text
+//! host ─► name ─► instance, service ─► path route ─► ready? ─► connection ─► answer
+//!                                                      │            │
+//!                                                waits ┘            └ asked again, when nothing was lost
+//! ```
+
+mod body;
+mod head;
+mod patience;
+mod pool;
+mod route;
+mod upgrade;
+
+use std::time::{Duration, Instant};
+
+use hyper::body::{Body, Incoming};
+use hyper::header::{self, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response, StatusCode, Uri, Version};
+use tokio::time::timeout_at;
+
+use crate::host;
+use crate::names::Target;
+use crate::pages;
+use crate::roster::{Member, Reader};
+
+pub(crate) use body::Answer;
+use body::{Relay, Upload};
+pub(crate) use head::Peer;
+pub(crate) use patience::Refusal;
+use patience::{Verdict, judge};
+use pool::Pool;
+
+/// How long a request waits for its service.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long a page waits before the browser is shown that the service starts. A quick restart is
+/// not seen at all.
+const PAGE_PATIENCE: Duration = Duration::from_millis(500);
+
+/// How long a service that is said to be ready may refuse connections: it has just died, and its
+/// supervisor will say so in a moment.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// The pause before it is asked again.
+const AGAIN: Duration = Duration::from_millis(20);
+
+/// Serves requests of one thread of the gateway.
+#[derive(Clone, Debug)]
+pub(crate) struct Proxy {
+    roster: Reader,
+    pool: Pool,
+}
+
+/// A request whose service is known.
+pub(crate) struct Asked {
+    target: Target,
+    peer: Peer,
+    /// Whether a person looks at what comes: a page, not a part of one.
+    page: bool,
+}
+
+impl Proxy {
+    pub(crate) fn new(roster: Reader) -> Self {
+        Self {
+            roster,
+            pool: Pool::default(),
+        }
+    }
+
+    /// Answers a request, whatever comes.
+    pub(crate) async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Response<Answer> {
+        let Some(host) = host::of(&request) else {
+            return pages::bad_request("a request names exactly one host");
+        };
+        if !head::has_plain_coding(request.headers()) {
+            return pages::bad_request(
+                "the only transfer coding that is understood is `chunked`, once",
+            );
+        }
+        let is_connect = request.method() == Method::CONNECT;
+        if is_connect && request.extensions().get::<hyper::ext::Protocol>().is_none() {
+            return pages::not_a_proxy();
+        }
+        let Some(target) = self.find(&host).await else {
+            return pages::nobody();
+        };
+        let asked = Asked {
+            target,
+            peer,
+            page: is_page(&request),
+        };
+        self.serve(request, asked).await
+    }
+
+    /// Where a name leads. One that is not known may be of an instance that has just come.
+    async fn find(&self, host: &str) -> Option<Target> {
+        if let Some(target) = self.roster.now().names.find(host) {
+            return Some(target.clone());
+        }
+        if !host.ends_with(".localhost") {
+            return None;
+        }
+        self.roster.fresh().await.names.find(host).cloned()
+    }
+
+    async fn serve(&self, mut request: Request<Incoming>, asked: Asked) -> Response<Answer> {
+        let wish = upgrade::wish(&mut request);
+        let (mut parts, body) = request.into_parts();
+        let Some((service, path)) = self.routed(&asked.target, &parts.uri) else {
+            return pages::bad_request("there is no such path");
+        };
+        if !prepare(&mut parts, asked.peer, wish.as_ref(), path) {
+            return pages::circle();
+        }
+        let mut upload = match body.is_end_stream() {
+            true => Upload::Empty,
+            false => Upload::Client(body),
+        };
+        // What has no body and changes nothing can be asked again, whatever became of it.
+        let again = parts.method.is_safe() && matches!(upload, Upload::Empty) && wish.is_none();
+        let began = Instant::now();
+        let mut silent_since = None;
+        loop {
+            let (port, member) = match self.ready(&asked, service.as_deref(), began).await {
+                Ok(found) => found,
+                Err((refusal, member)) => {
+                    return pages::refused(&refusal, member.as_ref(), service.as_deref(), &asked);
+                }
+            };
+            let kept = again.then(|| parts.clone());
+            let (failure, left) = match self
+                .ask(port, again, Request::from_parts(parts, upload))
+                .await
+            {
+                Ok((response, connection)) => {
+                    return finish(response, connection, wish);
+                }
+                Err(failure) => failure,
+            };
+            let left = left.map(Request::into_parts);
+            match left.or_else(|| kept.map(|parts| (parts, Upload::Empty))) {
+                Some((head, body)) => (parts, upload) = (head, body),
+                None => {
+                    let refusal = Refusal::NoAnswer(failure);
+                    return pages::refused(&refusal, Some(&member), service.as_deref(), &asked);
+                }
+            }
+            let since = *silent_since.get_or_insert_with(Instant::now);
+            if since.elapsed() > SILENCE {
+                let refusal = Refusal::NoAnswer(failure);
+                return pages::refused(&refusal, Some(&member), service.as_deref(), &asked);
+            }
+            let mut changes = self.roster.changes();
+            changes.mark_unchanged();
+            let _ = tokio::time::timeout(AGAIN, changes.changed()).await;
+        }
+    }
+
+    /// The service that a request is for, and what it is asked for when that is not what the
+    /// client asked for.
+    fn routed(&self, target: &Target, uri: &Uri) -> Option<(Option<String>, Option<Uri>)> {
+        let roster = self.roster.now();
+        let status = roster.get(&target.instance).map(|member| &member.status);
+        let routes = status.map_or(&[][..], |status| &status.routes);
+        let route = target
+            .main
+            .then(|| route::find(routes, uri.path()))
+            .flatten();
+        let Some(route) = route else {
+            return Some((target.service.clone(), None));
+        };
+        let path = route::target(route, uri)?;
+        Some((Some(route.service.clone()), Some(Uri::from(path))))
+    }
+
+    /// Waits until the service can be asked.
+    async fn ready(
+        &self,
+        asked: &Asked,
+        service: Option<&str>,
+        began: Instant,
+    ) -> Result<(u16, Member), (Refusal, Option<Member>)> {
+        let patience = if asked.page { PAGE_PATIENCE } else { PATIENCE };
+        let mut changes = None;
+        loop {
+            let roster = self.roster.now();
+            let Some(member) = roster.get(&asked.target.instance) else {
+                return Err((Refusal::NotRunning, None));
+            };
+            match judge(&member.status, service) {
+                Verdict::Ask(port) => return Ok((port, member.clone())),
+                Verdict::Refuse(refusal) => return Err((refusal, Some(member.clone()))),
+                Verdict::Wait => {}
+            }
+            let member = member.clone();
+            let changes = changes.get_or_insert_with(|| {
+                // Subscribed before the roster is read again: no change falls between the two.
+                let mut changes = self.roster.changes();
+                changes.mark_changed();
+                changes
+            });
+            let waited = timeout_at((began + patience).into(), changes.changed()).await;
+            changes.mark_unchanged();
+            if waited.is_err() {
+                return Err((Refusal::TooLong, Some(member)));
+            }
+        }
+    }
+
+    /// Asks a service. When it does not answer, the request comes back with the reason, unless it
+    /// was sent.
+    async fn ask(
+        &self,
+        port: u16,
+        again: bool,
+        request: Request<Upload>,
+    ) -> Result<(Response<Incoming>, pool::Borrowed), (String, Option<Request<Upload>>)> {
+        let mut connection = match self.pool.take(port, again).await {
+            Ok(connection) => connection,
+            Err(error) => return Err((error.to_string(), Some(request))),
+        };
+        match connection.sender.try_send_request(request).await {
+            Ok(response) => Ok((response, connection)),
+            Err(mut error) => {
+                let request = error.take_message();
+                Err((error.into_error().to_string(), request))
+            }
+        }
+    }
+}
+
+/// Makes the head ready for the service; false when the request goes in circles.
+fn prepare(parts: &mut Parts, peer: Peer, wish: Option<&upgrade::Wish>, path: Option<Uri>) -> bool {
+    let headers = &mut parts.headers;
+    // HTTP/2 has it in `:authority`, an absolute target in itself.
+    let authority = parts.uri.authority();
+    let authority = authority.and_then(|one| HeaderValue::from_str(one.as_str()).ok());
+    let host = authority.or_else(|| headers.get(header::HOST).cloned());
+    let Some(host) = host else { return false };
+    let asked = headers.get(header::UPGRADE).cloned();
+    let trailers = head::takes_trailers(headers);
+    head::strip(headers);
+    if !head::pass(headers) {
+        return false;
+    }
+    if parts.version == Version::HTTP_2 {
+        join_cookies(headers);
+    }
+    headers.insert(header::HOST, host.clone());
+    head::tell(headers, &host, peer);
+    if trailers {
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+        headers.insert(header::CONNECTION, HeaderValue::from_static("te"));
+    }
+    if let Some(wish) = wish {
+        wish.put(&mut parts.method, headers, asked);
+    }
+    parts.uri = path.unwrap_or_else(|| {
+        let path = parts.uri.path_and_query().cloned();
+        path.map_or_else(|| Uri::from_static("/"), Uri::from)
+    });
+    parts.version = Version::HTTP_11;
+    parts.extensions.clear();
+    true
+}
+
+/// HTTP/2 may send each cookie in a field of its own, HTTP/1.1 has one field (RFC 9113 8.2.3).
+fn join_cookies(headers: &mut header::HeaderMap) {
+    let all: Vec<&[u8]> = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    if all.len() > 1
+        && let Ok(joined) = HeaderValue::from_bytes(&all.join(&b"; "[..]))
+    {
+        headers.insert(header::COOKIE, joined);
+    }
+}
+
+/// Makes the answer ready for the client.
+fn finish(
+    mut response: Response<Incoming>,
+    connection: pool::Borrowed,
+    wish: Option<upgrade::Wish>,
+) -> Response<Answer> {
+    let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    match wish {
+        Some(wish) if switches => {
+            let upgrade = response.headers().get(header::UPGRADE).cloned();
+            let extended = wish.is_extended();
+            head::strip(response.headers_mut());
+            wish.join(&mut response);
+            if !extended && let Some(upgrade) = upgrade {
+                let headers = response.headers_mut();
+                headers.insert(header::UPGRADE, upgrade);
+                headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+            }
+        }
+        None if switches => return pages::odd_answer(),
+        _ => head::strip(response.headers_mut()),
+    }
+    // The client's protocol is the server's business.
+    *response.version_mut() = Version::default();
+    response.map(|body| Answer::Service(Relay::new(body, connection)))
+}
+
+/// Whether a request is for a page that a person looks at.
+fn is_page<B>(request: &Request<B>) -> bool {
+    let field = |name: &str| {
+        let value = request.headers().get(name);
+        value.and_then(|value| value.to_str().ok())
+    };
+    let html = field("accept").is_some_and(|accept| accept.contains("text/html"));
+    let navigates = field("sec-fetch-mode").is_none_or(|mode| mode == "navigate");
+    request.method() == Method::GET && html && navigates
+}
+
+impl Asked {
+    /// Whether the answer is for a person.
+    pub(crate) fn is_page(&self) -> bool {
+        self.page
+    }
+
+    /// Whether who asks may see what a service printed: somebody on this machine.
+    pub(crate) fn is_local(&self) -> bool {
+        self.peer.address.to_canonical().is_loopback()
+    }
+}

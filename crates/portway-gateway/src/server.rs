@@ -1,0 +1,215 @@
+//! The listening side: connections in, limits, threads.
+//!
+//! The caller's runtime accepts and keeps the roster. Each thread has a runtime of its own and
+//! serves the connections that it is handed from their first byte to their last, with a pool of its
+//! own: no request waits for another thread.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::proxy::{Peer, Proxy};
+use crate::roster::Reader;
+use crate::strict::Strict;
+
+/// How long a client may take for the head of a request, and keep a connection without one.
+const HEAD_TIME: Duration = Duration::from_secs(30);
+
+/// How large the head of a request may be, in bytes: room for many cookies, as `localhost` gathers
+/// them from all projects.
+const HEAD_SIZE: usize = 64 << 10;
+
+/// How many fields a head may have.
+const HEAD_FIELDS: usize = 200;
+
+/// How many requests one HTTP/2 connection may have open at once. A browser asks for every module
+/// of an unbundled page at the same time.
+const STREAMS: u32 = 1000;
+
+/// How many connections there may be at once.
+const CONNECTIONS: usize = 4096;
+
+/// How long open requests may take to end when the gateway stops.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// The pause after a connection could not be accepted, as for want of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves on `listeners`, which listen already, until `stop` is done; `threads` serve, at least one.
+///
+/// # Errors
+/// When a socket or a thread cannot be had.
+pub async fn serve(
+    listeners: Vec<std::net::TcpListener>,
+    roster: Reader,
+    threads: usize,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let (stopping, stopped) = watch::channel(());
+    let mut workers = Vec::new();
+    let mut running = Vec::new();
+    for _ in 0..threads.max(1) {
+        let (sender, connections) = mpsc::unbounded_channel();
+        let proxy = Arc::new(Proxy::new(roster.clone()));
+        let stopped = stopped.clone();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let worker = thread::Builder::new().name("gateway".into());
+        running.push(worker.spawn(move || {
+            runtime.block_on(work(connections, proxy, stopped));
+        })?);
+        workers.push(sender);
+    }
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut accepting = JoinSet::new();
+    for listener in listeners {
+        listener.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(listener)?;
+        accepting.spawn(accept(listener, workers.clone(), room.clone()));
+    }
+    stop.await;
+    accepting.shutdown().await;
+    drop(workers);
+    drop(stopping);
+    tokio::task::spawn_blocking(move || {
+        for worker in running {
+            // A thread that panicked has said so itself.
+            let _ = worker.join();
+        }
+    })
+    .await
+    .map_err(io::Error::other)
+}
+
+/// A connection on its way to a thread.
+struct Connection {
+    stream: std::net::TcpStream,
+    peer: Peer,
+    room: OwnedSemaphorePermit,
+}
+
+/// Accepts connections and hands them to the workers in turn.
+async fn accept(
+    listener: TcpListener,
+    workers: Vec<mpsc::UnboundedSender<Connection>>,
+    room: Arc<Semaphore>,
+) -> io::Result<()> {
+    let port = listener.local_addr()?.port();
+    for worker in workers.iter().cycle() {
+        // Those that do not fit wait in the kernel's queue.
+        let room = room
+            .clone()
+            .acquire_owned()
+            .await
+            .map_err(io::Error::other)?;
+        let (stream, address) = loop {
+            match listener.accept().await {
+                Ok(accepted) => break accepted,
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            }
+        };
+        if let Ok(connection) = connection(stream, address, port, room)
+            && worker.send(connection).is_err()
+        {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn connection(
+    stream: TcpStream,
+    address: SocketAddr,
+    port: u16,
+    room: OwnedSemaphorePermit,
+) -> io::Result<Connection> {
+    stream.set_nodelay(true)?;
+    Ok(Connection {
+        stream: stream.into_std()?,
+        peer: Peer {
+            address: address.ip(),
+            port,
+            tls: false,
+        },
+        room,
+    })
+}
+
+/// Serves connections until there are no more.
+async fn work(
+    mut connections: mpsc::UnboundedReceiver<Connection>,
+    proxy: Arc<Proxy>,
+    stopped: watch::Receiver<()>,
+) {
+    let mut open = JoinSet::new();
+    loop {
+        tokio::select! {
+            connection = connections.recv() => match connection {
+                Some(connection) => {
+                    open.spawn(serve_one(connection, proxy.clone(), stopped.clone()));
+                }
+                None => break,
+            },
+            Some(_) = open.join_next() => {}
+        }
+    }
+    let drained = async { while open.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(DRAIN, drained).await;
+}
+
+/// Serves one connection to its end.
+async fn serve_one(connection: Connection, proxy: Arc<Proxy>, mut stopped: watch::Receiver<()>) {
+    let Connection { stream, peer, room } = connection;
+    let Ok(stream) = TcpStream::from_std(stream) else {
+        return;
+    };
+    let service = service_fn(move |request: Request<Incoming>| {
+        let proxy = proxy.clone();
+        async move { Ok::<_, Infallible>(proxy.answer(request, peer).await) }
+    });
+    let builder = protocols();
+    let served = builder.serve_connection_with_upgrades(TokioIo::new(Strict::new(stream)), service);
+    tokio::pin!(served);
+    tokio::select! {
+        // How a client ends its connection is its own business.
+        _ = served.as_mut() => {}
+        _ = stopped.changed() => {
+            served.as_mut().graceful_shutdown();
+            let _ = served.await;
+        }
+    }
+    drop(room);
+}
+
+/// HTTP/1.1 and HTTP/2 on one port, with their limits.
+fn protocols() -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME)
+        .max_buf_size(HEAD_SIZE)
+        .max_headers(HEAD_FIELDS);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .enable_connect_protocol()
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(HEAD_SIZE as u32)
+        .keep_alive_interval(HEAD_TIME)
+        .keep_alive_timeout(HEAD_TIME);
+    builder
+}

@@ -1,0 +1,45 @@
+//! Statuses for the tests of this crate.
+
+use portway_api::{InstanceState, InstanceStatus, PortStatus, ServiceState, ServiceStatus};
+
+/// A running instance whose id is its name.
+pub(crate) fn instance(
+    name: &str,
+    main: Option<&str>,
+    services: Vec<ServiceStatus>,
+) -> InstanceStatus {
+    InstanceStatus {
+        id: name.to_owned(),
+        name: name.to_owned(),
+        project: name.to_owned(),
+        directory: format!("/{name}"),
+        branch: None,
+        state: InstanceState::Ready,
+        pid: None,
+        since: None,
+        main: main.map(str::to_owned),
+        routes: Vec::new(),
+        services,
+    }
+}
+
+/// A service that speaks HTTP.
+pub(crate) fn service(name: &str, port: u16, state: ServiceState) -> ServiceStatus {
+    let url = format!("http://localhost:{port}");
+    ServiceStatus {
+        name: name.to_owned(),
+        state,
+        url: Some(url.clone()),
+        ports: vec![PortStatus {
+            name: None,
+            port,
+            url,
+            displaced: None,
+            warning: None,
+        }],
+        pid: None,
+        since: None,
+        restarts: 0,
+        message: None,
+    }
+}
