@@ -7,6 +7,7 @@
 mod error;
 mod event;
 mod finding;
+mod gateway;
 mod health;
 mod log;
 mod plan;
@@ -17,6 +18,7 @@ mod who;
 pub use error::{ErrorBody, ErrorCode, ErrorInfo};
 pub use event::{Event, Notice, NoticeLevel};
 pub use finding::{Check, Diagnosis, Finding, Fixed, Severity};
+pub use gateway::GatewayStatus;
 pub use health::{HealthCheckKind, HealthReport, ServiceHealth};
 pub use log::{LogRecord, LogStream};
 pub use plan::{PortWish, ProjectPlan, ServicePlan, SkippedFile};

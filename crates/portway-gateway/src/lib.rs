@@ -9,6 +9,7 @@
 //! The gateway starts no service and chooses no port. It reads what instances say of themselves,
 //! and can die without a service noticing.
 
+mod control;
 mod host;
 mod names;
 mod pages;
@@ -19,6 +20,7 @@ mod strict;
 #[cfg(test)]
 mod testing;
 
+pub use control::control;
 pub use names::{DOMAIN, Names, OWN, Target};
 pub use roster::{Known, Member, Reader, Roster, Source, follow};
 pub use server::serve;

@@ -19,7 +19,7 @@ mod sqlite;
 
 pub use choose::{Allotted, ChooseError, Displacement, Request, Wanted};
 pub use error::{AllocateError, RegistryError};
-pub use lock::{InstanceLock, is_used};
+pub use lock::{InstanceLock, is_used, private_dir};
 pub use sqlite::SqliteRegistry;
 
 use std::path::PathBuf;

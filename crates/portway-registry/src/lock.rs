@@ -60,7 +60,10 @@ pub(crate) fn instance_dirs(state: &Path) -> Vec<String> {
 }
 
 /// Makes a directory that only its owner may enter.
-pub(crate) fn private_dir(dir: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// When it cannot be made, or its rights cannot be narrowed.
+pub fn private_dir(dir: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -8,8 +8,8 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cli::{
-    config, detect, doctor, down, env, exec, forget, free, health, init, leases, logs, one, plan,
-    prune, ps, restart, wait, who,
+    config, detect, doctor, down, env, exec, forget, free, gateway, health, init, leases, logs,
+    one, plan, prune, ps, restart, wait, who,
 };
 use crate::error::CommandError;
 use crate::preferences;
@@ -95,6 +95,8 @@ pub(crate) enum Verb {
     Config(config::Config),
     /// Find out why services do not communicate
     Doctor(doctor::Doctor),
+    /// Serve names for all instances of this machine
+    Gateway(gateway::Gateway),
     /// Ask services whether they are well
     Health(health::Health),
     /// Write what was found as `portway.toml`

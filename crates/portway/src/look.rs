@@ -1,6 +1,9 @@
 //! A checkout as it is: nothing is chosen, leased or written, and the registry does not hear of it.
 
-use portway_project::{AssignedPorts, Checkout, Plan, PortsFile};
+use portway_api::{InstanceState, InstanceStatus, PortStatus, ServiceState, ServiceStatus};
+use portway_ports::Facts;
+use portway_project::kind::Kind;
+use portway_project::{AssignedPorts, Checkout, Plan, PortsFile, wiring};
 use portway_registry::{Instance, Lease, Liveness, Registry, SqliteRegistry};
 
 use crate::error::CommandError;
@@ -73,4 +76,45 @@ pub(crate) fn ports(plan: &Plan, file: Option<&PortsFile>, entry: Option<&Entry>
         ports.0.insert(service.name.clone(), numbers);
     }
     ports
+}
+
+/// An instance that does not run, with the ports that are kept for it.
+pub(crate) fn at_rest(instance: Instance, leases: &[Lease], facts: &Facts) -> InstanceStatus {
+    let mut services: Vec<ServiceStatus> = Vec::new();
+    for lease in leases {
+        let kind = Kind::infer(&lease.service, "");
+        let port = PortStatus {
+            name: Some(lease.name.clone()).filter(|name| !name.is_empty()),
+            port: lease.port,
+            url: wiring::url(kind, lease.port),
+            displaced: None,
+            warning: facts.exclusion(lease.port).map(|why| why.to_string()),
+        };
+        match services.iter_mut().find(|one| one.name == lease.service) {
+            Some(service) => service.ports.push(port),
+            None => services.push(ServiceStatus {
+                name: lease.service.clone(),
+                state: ServiceState::Stopped,
+                url: Some(port.url.clone()),
+                ports: vec![port],
+                pid: None,
+                since: None,
+                restarts: 0,
+                message: None,
+            }),
+        }
+    }
+    InstanceStatus {
+        id: instance.id,
+        name: instance.name,
+        project: instance.project,
+        directory: instance.dir.display().to_string(),
+        branch: instance.branch,
+        state: InstanceState::Stopped,
+        pid: None,
+        since: None,
+        main: None,
+        routes: Vec::new(),
+        services,
+    }
 }

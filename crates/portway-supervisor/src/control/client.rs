@@ -8,6 +8,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use portway_api::{ErrorBody, ErrorInfo, Event, InstanceStatus, Services};
+use serde::de::DeserializeOwned;
 use tokio::task::JoinHandle;
 
 use crate::platform;
@@ -31,7 +32,15 @@ impl Client {
     /// # Errors
     /// When nobody answers.
     pub async fn status(&self) -> io::Result<InstanceStatus> {
-        let (response, connection) = self.send(Method::GET, "/v1/status", Bytes::new()).await?;
+        self.get("/v1/status").await
+    }
+
+    /// What is answered at `path`.
+    ///
+    /// # Errors
+    /// When nobody answers, or something else.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> io::Result<T> {
+        let (response, connection) = self.send(Method::GET, path, Bytes::new()).await?;
         let body = response.into_body().collect().await.map_err(other)?;
         connection.abort();
         serde_json::from_slice(&body.to_bytes()).map_err(other)

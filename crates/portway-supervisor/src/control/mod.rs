@@ -16,6 +16,7 @@ mod server;
 
 pub use client::{Client, Events};
 pub(crate) use server::serve;
+pub use server::{Control, serve_router};
 
 /// The socket's name in an instance's directory.
 pub const SOCKET: &str = "control.sock";

@@ -19,14 +19,15 @@ use crate::platform;
 use crate::supervisor::{Handle, Request};
 
 /// A control socket that is served.
-pub(crate) struct Control {
+#[derive(Debug)]
+pub struct Control {
     task: JoinHandle<()>,
     path: PathBuf,
 }
 
 impl Control {
     /// Stops serving and takes the socket away.
-    pub(crate) fn close(self) {
+    pub fn close(self) {
         self.task.abort();
         let _ = fs::remove_file(&self.path);
     }
@@ -35,7 +36,6 @@ impl Control {
 /// Serves `handle` at `path`. The caller has the instance's lock, so a socket that lies there is
 /// stale.
 pub(crate) fn serve(path: &Path, handle: Handle) -> io::Result<Control> {
-    let listener = platform::ControlListener::bind(path)?;
     let router = Router::new()
         .route("/v1/status", get(status))
         .route("/v1/events", get(events))
@@ -46,6 +46,16 @@ pub(crate) fn serve(path: &Path, handle: Handle) -> io::Result<Control> {
         .route("/v1/release", post(release))
         .route("/v1/kill", post(kill))
         .with_state(handle);
+    serve_router(path, router)
+}
+
+/// Serves any router at `path`, for this user alone. The caller has a lock that nobody else holds
+/// who serves there, so a socket that lies there is stale.
+///
+/// # Errors
+/// When the socket cannot be made.
+pub fn serve_router(path: &Path, router: Router) -> io::Result<Control> {
+    let listener = platform::ControlListener::bind(path)?;
     let task = tokio::spawn(async move {
         // It serves until it is aborted.
         let _ = axum::serve(listener, router).await;

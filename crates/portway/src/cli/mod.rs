@@ -8,6 +8,7 @@ pub(crate) mod env;
 pub(crate) mod exec;
 pub(crate) mod forget;
 pub(crate) mod free;
+pub(crate) mod gateway;
 pub(crate) mod health;
 pub(crate) mod init;
 pub(crate) mod leases;
@@ -51,6 +52,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, CommandError> {
         Verb::Plan(args) => plan::run(directory, &args),
         Verb::Doctor(args) => doctor::run(directory, &args),
         Verb::Health(args) => health::run(directory, &args),
+        Verb::Gateway(args) => gateway::run(&args),
         Verb::Init(args) => init::run(directory, &args),
         Verb::Schema => {
             ui::out(&Manifest::json_schema());

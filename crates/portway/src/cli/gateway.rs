@@ -1,0 +1,222 @@
+//! `portway gateway`: names for every service of every instance.
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use portway_api::{ErrorBody, ErrorCode, GatewayStatus};
+use portway_supervisor::control::{self, Client};
+use tokio::time::{Instant, sleep};
+
+use crate::allocation::exclusions;
+use crate::error::CommandError;
+use crate::follow::runtime;
+use crate::gateway;
+use crate::platform;
+use crate::{preferences, ui};
+
+/// How many threads serve. More would only take the processor from the services.
+const THREADS: usize = 2;
+
+/// How long a gateway may take to end.
+const END: Duration = Duration::from_secs(10);
+
+/// How often a lock is looked at that is about to be free.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  portway gateway                          serve names until Ctrl-C
+  portway gateway --detach                 in the background
+  portway gateway status                   where it is
+  curl http://backend.jobi.localhost:7678  a service of the instance `jobi`"
+)]
+pub(crate) struct Gateway {
+    /// Serve on this port: not on 80, or on 7678 where that cannot be had
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: Option<u16>,
+    /// Serve in the background
+    #[arg(long)]
+    pub(crate) detach: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// This is the process in the background
+    #[arg(long, hide = true)]
+    pub(crate) background: bool,
+    #[command(subcommand)]
+    pub(crate) act: Option<Act>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Act {
+    /// Show whether a gateway runs, and where
+    Status(Answer),
+    /// Stop the gateway; services go on
+    Stop(Answer),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Answer {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+pub(crate) fn run(args: &Gateway) -> Result<u8, CommandError> {
+    match &args.act {
+        Some(Act::Status(answer)) => status(answer),
+        Some(Act::Stop(answer)) => stop(answer),
+        None if args.detach => detach(args),
+        None if args.background => {
+            platform::leave_terminal();
+            serve(args).inspect_err(|error| {
+                ui::json(&error.body());
+            })
+        }
+        None => serve(args),
+    }
+}
+
+fn status(answer: &Answer) -> Result<u8, CommandError> {
+    let status = gateway::status()?.ok_or_else(gateway::not_running)?;
+    show(&status, answer.json);
+    Ok(0)
+}
+
+fn show(status: &GatewayStatus, json: bool) {
+    if json {
+        ui::json(status);
+    } else {
+        let example = status.url("SERVICE.INSTANCE.localhost");
+        ui::talk(&format!("the gateway serves {example}\n"));
+    }
+}
+
+/// Serves in the foreground, until a signal or `portway gateway stop`.
+fn serve(args: &Gateway) -> Result<u8, CommandError> {
+    let Some(_lock) = gateway::lock()? else {
+        return Err(
+            CommandError::new(ErrorCode::Refused, "a gateway of this user runs already")
+                .hint("`portway gateway status` shows where; `portway gateway stop` ends it"),
+        );
+    };
+    let preferences = preferences::of_user().unwrap_or_default();
+    let source = gateway::source(exclusions::facts(&preferences)?)?;
+    let listeners = gateway::listen(args.port)?;
+    let port = listeners.first().and_then(|one| one.local_addr().ok());
+    let port = port.map_or(0, |address| address.port());
+    let status = GatewayStatus {
+        port,
+        pid: std::process::id(),
+        since: portway_supervisor::now(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    runtime()?.block_on(async {
+        let mut signals = platform::Signals::catch().map_err(failed)?;
+        let asked = tokio::sync::Notify::new();
+        let asked = std::sync::Arc::new(asked);
+        let socket = gateway::dir()?.join(control::SOCKET);
+        let router = portway_gateway::control(status.clone(), asked.clone());
+        let control = control::serve_router(&socket, router).map_err(failed)?;
+        let roster = portway_gateway::follow(source);
+        gateway::publish(&status)?;
+        if args.background {
+            ui::json(&status);
+            platform::let_go_of_stdout();
+        } else {
+            show(&status, args.json);
+        }
+        let stop = async {
+            tokio::select! {
+                () = signals.pass_on(None) => {}
+                () = asked.notified() => {}
+            }
+        };
+        let served = portway_gateway::serve(listeners, roster, THREADS, stop).await;
+        control.close();
+        served.map_err(failed)
+    })?;
+    Ok(0)
+}
+
+fn failed(error: std::io::Error) -> CommandError {
+    CommandError::new(
+        ErrorCode::Failed,
+        format!("the gateway cannot serve: {error}"),
+    )
+}
+
+/// Starts one in the background, or finds the one that runs, and tells where it is.
+fn detach(args: &Gateway) -> Result<u8, CommandError> {
+    if let Some(status) = gateway::status()? {
+        if args.port.is_some_and(|port| port != status.port) {
+            return Err(CommandError::new(
+                ErrorCode::Refused,
+                format!("a gateway runs already, on port {}", status.port),
+            )
+            .hint("stop it first: `portway gateway stop`"));
+        }
+        show(&status, args.json);
+        return Ok(0);
+    }
+    // It answers before it lets go of its output: what it is, or why it is not.
+    let start = || -> std::io::Result<String> {
+        let mut gateway = Command::new(std::env::current_exe()?);
+        platform::in_background(&mut gateway);
+        gateway.args(["gateway", "--background"]);
+        if let Some(port) = args.port {
+            gateway.arg("--port").arg(port.to_string());
+        }
+        let mut child = gateway
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let mut text = String::new();
+        if let Some(mut stdout) = child.stdout.take() {
+            stdout.read_to_string(&mut text)?;
+        }
+        Ok(text)
+    };
+    let answer = start().map_err(failed)?;
+    if let Ok(body) = serde_json::from_str::<ErrorBody>(&answer) {
+        return Err(body.error.into());
+    }
+    let status = serde_json::from_str(&answer).map_err(|_| {
+        CommandError::new(ErrorCode::Failed, "the gateway ended before it served")
+            .hint("`portway gateway` in the foreground shows why")
+    })?;
+    show(&status, args.json);
+    Ok(0)
+}
+
+/// Ends the gateway and waits until it has ended.
+fn stop(answer: &Answer) -> Result<u8, CommandError> {
+    let status = gateway::status()?.ok_or_else(gateway::not_running)?;
+    let client = Client::new(&gateway::dir()?.join(control::SOCKET));
+    runtime()?.block_on(async {
+        client.ask("stop", &[]).await.map_err(failed)??;
+        let deadline = Instant::now() + END;
+        while gateway::is_running()? {
+            if Instant::now() >= deadline {
+                return Err(CommandError::new(
+                    ErrorCode::Timeout,
+                    format!("the gateway (pid {}) does not end", status.pid),
+                ));
+            }
+            sleep(LOOK_AGAIN).await;
+        }
+        Ok(())
+    })?;
+    if answer.json {
+        ui::json(&status);
+    } else {
+        ui::talk("the gateway has ended; services go on\n");
+    }
+    Ok(0)
+}
