@@ -87,6 +87,9 @@ pub struct ServiceStatus {
     /// The URL of its main port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// Its URL by name, when a gateway serves it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named_url: Option<String>,
     /// Its ports, the main one first.
     #[serde(default)]
     pub ports: Vec<PortStatus>,

@@ -21,6 +21,6 @@ mod strict;
 mod testing;
 
 pub use control::control;
-pub use names::{DOMAIN, Names, OWN, Target};
+pub use names::{DOMAIN, Names, OWN, Target, tell};
 pub use roster::{Known, Member, Reader, Roster, Source, follow};
 pub use server::serve;

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use portway_api::{InstanceStatus, ServiceStatus};
+use portway_api::{GatewayStatus, InstanceStatus, ServiceStatus};
 use portway_project::checkout::host_label;
 
 /// The domain of all names; every browser takes it for this machine (RFC 6761 6.3).
@@ -80,6 +80,22 @@ impl Names {
                 target.instance == instance.id && target.service.as_deref() == Some(service)
             })
         })
+    }
+}
+
+/// Fills in the URL by name of every service that `gateway` serves. `instances` are all that there
+/// are: who has a name depends on who else is there.
+pub fn tell(instances: &mut [InstanceStatus], gateway: &GatewayStatus) {
+    let names = Names::of(instances.iter());
+    for instance in instances {
+        let named: Vec<Option<String>> = instance
+            .services
+            .iter()
+            .map(|service| names.name(instance, &service.name))
+            .collect();
+        for (service, name) in instance.services.iter_mut().zip(named) {
+            service.named_url = name.map(|name| gateway.url(&name));
+        }
     }
 }
 
@@ -172,6 +188,28 @@ mod tests {
             let names = Names::of(order);
             assert_eq!(leads(&names, "api.jobi.localhost"), to("api.jobi", "api"));
             assert_eq!(names.name(&jobi, "api"), None);
+        }
+    }
+
+    #[test]
+    fn a_url_has_the_port_where_it_is_not_https_own() {
+        for (port, expected) in [
+            (80, "http://jobi.localhost"),
+            (7678, "http://jobi.localhost:7678"),
+        ] {
+            let mut all = [instance(
+                "jobi",
+                Some("web"),
+                vec![service("web", 5173, Ready)],
+            )];
+            let gateway = GatewayStatus {
+                port,
+                pid: 1,
+                since: 0,
+                version: String::new(),
+            };
+            tell(&mut all, &gateway);
+            assert_eq!(all[0].services[0].named_url.as_deref(), Some(expected));
         }
     }
 

@@ -58,6 +58,8 @@ pub struct Member {
     pub status: Arc<InstanceStatus>,
     /// Where its logs are kept.
     pub logs: PathBuf,
+    /// Whether it runs and has not said yet how it is: then its state is that of its last rest.
+    pub silent: bool,
 }
 
 impl Roster {
@@ -253,6 +255,7 @@ impl Keeper {
             .map(|(id, known)| {
                 let says = self.followed.get(id).and_then(|one| one.says.clone());
                 let member = Member {
+                    silent: known.socket.is_some() && says.is_none(),
                     status: says.unwrap_or_else(|| Arc::new(known.status.clone())),
                     logs: known.logs.clone(),
                 };

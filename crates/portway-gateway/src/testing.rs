@@ -30,6 +30,7 @@ pub(crate) fn service(name: &str, port: u16, state: ServiceState) -> ServiceStat
         name: name.to_owned(),
         state,
         url: Some(url.clone()),
+        named_url: None,
         ports: vec![PortStatus {
             name: None,
             port,

@@ -87,8 +87,11 @@ pub(crate) enum Verb {
     #[command(after_help = "Example:\n  psql -p $(portway port db)")]
     Port(one::One),
     /// Print the URL of a service
-    #[command(after_help = "Example:\n  curl $(portway url backend)/health")]
-    Url(one::One),
+    #[command(after_help = "\
+Examples:
+  curl $(portway url backend)/health
+  open $(portway url --name frontend)")]
+    Url(one::Url),
     /// Show what there is to start here, and what tells so
     Plan(plan::PlanArgs),
     /// Show and change preferences

@@ -96,6 +96,7 @@ pub(crate) fn at_rest(instance: Instance, leases: &[Lease], facts: &Facts) -> In
                 name: lease.service.clone(),
                 state: ServiceState::Stopped,
                 url: Some(port.url.clone()),
+                named_url: None,
                 ports: vec![port],
                 pid: None,
                 since: None,

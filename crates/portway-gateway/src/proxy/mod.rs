@@ -95,10 +95,17 @@ impl Proxy {
         self.serve(request, asked).await
     }
 
-    /// Where a name leads. One that is not known may be of an instance that has just come.
+    /// Where a name leads. A look is taken for one that is not known, for its instance may just have
+    /// come, and for one whose instance has not said yet how it is.
     async fn find(&self, host: &str) -> Option<Target> {
-        if let Some(target) = self.roster.now().names.find(host) {
-            return Some(target.clone());
+        let roster = self.roster.now();
+        let target = roster.names.find(host);
+        let silent = target.is_some_and(|target| {
+            let member = roster.get(&target.instance);
+            member.is_some_and(|member| member.silent)
+        });
+        if target.is_some() && !silent {
+            return target.cloned();
         }
         if !host.ends_with(".localhost") {
             return None;

@@ -1,5 +1,7 @@
 //! The gateway as its clients and its services see it: real sockets on both sides.
 
+#![allow(missing_docs, clippy::unwrap_used)]
+
 mod forwarding;
 mod http2;
 mod limits;

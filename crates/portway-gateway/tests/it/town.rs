@@ -164,6 +164,7 @@ pub(crate) fn jobi(services: &[(&str, u16)]) -> InstanceStatus {
                 name: (*name).to_owned(),
                 state: ServiceState::Ready,
                 url: Some(url.clone()),
+                named_url: None,
                 ports: vec![PortStatus {
                     name: None,
                     port: *port,

@@ -117,6 +117,7 @@ impl Supervisor {
             name: name.clone(),
             state: service.machine.state(),
             url: self.url(name),
+            named_url: None,
             ports: service
                 .plan
                 .ports

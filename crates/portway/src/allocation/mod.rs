@@ -360,6 +360,7 @@ pub(crate) fn service_statuses(project: &Project, allocation: &Allocation) -> Ve
                 name: service.name.clone(),
                 state: ServiceState::Stopped,
                 url: ports.first().map(|port| port.url.clone()),
+                named_url: None,
                 ports,
                 pid: None,
                 since: None,

@@ -121,9 +121,9 @@ fn serve(args: &Gateway) -> Result<u8, CommandError> {
         let asked = tokio::sync::Notify::new();
         let asked = std::sync::Arc::new(asked);
         let socket = gateway::dir()?.join(control::SOCKET);
-        let router = portway_gateway::control(status.clone(), asked.clone());
-        let control = control::serve_router(&socket, router).map_err(failed)?;
         let roster = portway_gateway::follow(source);
+        let router = portway_gateway::control(status.clone(), roster.clone(), asked.clone());
+        let control = control::serve_router(&socket, router).map_err(failed)?;
         gateway::publish(&status)?;
         if args.background {
             ui::json(&status);

@@ -9,7 +9,7 @@ use crate::allocation::{self, Keep};
 use crate::args::Choice;
 use crate::error::CommandError;
 use crate::project::Project;
-use crate::ui;
+use crate::{gateway, ui};
 
 #[derive(Debug, Args)]
 pub(crate) struct One {
@@ -20,12 +20,51 @@ pub(crate) struct One {
     pub(crate) json: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Url {
+    #[command(flatten)]
+    pub(crate) one: One,
+    /// By name, as the gateway serves it; not every program can resolve names below `localhost`
+    #[arg(long)]
+    pub(crate) name: bool,
+}
+
 pub(crate) fn port(directory: Option<&Path>, args: &One) -> Result<u8, CommandError> {
     print(directory, args, |port| port.port.to_string())
 }
 
-pub(crate) fn url(directory: Option<&Path>, args: &One) -> Result<u8, CommandError> {
-    print(directory, args, |port| port.url.clone())
+pub(crate) fn url(directory: Option<&Path>, args: &Url) -> Result<u8, CommandError> {
+    if args.name {
+        return named(directory, &args.one);
+    }
+    print(directory, &args.one, |port| port.url.clone())
+}
+
+/// Prints the URL by which the gateway serves a service.
+fn named(directory: Option<&Path>, args: &One) -> Result<u8, CommandError> {
+    let gateway = gateway::status()?.ok_or_else(gateway::not_running)?;
+    let project = Project::open(directory, &Choice::default())?;
+    project.known(&args.service)?;
+    let mut all = gateway::instances()?;
+    portway_gateway::tell(&mut all, &gateway);
+    let services = all
+        .into_iter()
+        .filter(|one| one.id == project.instance.id)
+        .flat_map(|one| one.services);
+    let found = services.into_iter().find(|one| one.name == args.service);
+    let Some(url) = found.and_then(|service| service.named_url) else {
+        let message = format!("the gateway has no name for `{}`", args.service);
+        return Err(CommandError::new(ErrorCode::NothingThere, message).hint(
+            "it serves what speaks HTTP and has run once; a worktree whose branch is called like \
+             the service has the name first",
+        ));
+    };
+    if args.json {
+        ui::json(&serde_json::json!({ "url": url }));
+    } else {
+        ui::out(&format!("{url}\n"));
+    }
+    Ok(0)
 }
 
 fn print(

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::allocation::exclusions;
 use crate::error::CommandError;
 use crate::follow::runtime;
-use crate::{home, look, preferences, ui};
+use crate::{gateway, home, look, preferences, ui};
 
 /// A supervisor that does not answer within this time is shown without its services' states.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &Ps) -> Result<u8, CommandError> {
     let facts = exclusions::facts(&preferences)?;
     let mut registry = SqliteRegistry::open(&home::state_dir()?)?;
     let known = registry.instances()?;
-    let instances = runtime()?.block_on(async {
+    let mut instances = runtime()?.block_on(async {
         let mut instances = Vec::new();
         for (instance, leases, liveness) in known {
             let socket = registry.instance_dir(&instance.id).join(control::SOCKET);
@@ -49,6 +49,9 @@ pub(crate) fn run(args: &Ps) -> Result<u8, CommandError> {
         }
         Ok::<_, CommandError>(instances)
     })?;
+    if let Some(gateway) = gateway::status()? {
+        portway_gateway::tell(&mut instances, &gateway);
+    }
     if args.json {
         ui::json(&instances);
     } else if instances.is_empty() {

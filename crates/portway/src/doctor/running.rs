@@ -93,6 +93,7 @@ mod tests {
             name: "api".into(),
             state,
             url: None,
+            named_url: None,
             ports: vec![],
             pid: None,
             since: None,

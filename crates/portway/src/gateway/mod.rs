@@ -10,9 +10,11 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::PathBuf;
 
-use portway_api::{ErrorCode, GatewayStatus};
+use portway_api::{ErrorCode, GatewayStatus, InstanceStatus};
+use portway_supervisor::control::{self, Client};
 
 use crate::error::CommandError;
+use crate::follow::runtime;
 use crate::home;
 
 pub(crate) use listen::listen;
@@ -79,6 +81,18 @@ pub(crate) fn publish(status: &GatewayStatus) -> Result<(), CommandError> {
         fs::rename(&new, &path)
     };
     write().map_err(|error| CommandError::file("write", &path, &error))
+}
+
+/// All instances, asked of the gateway that runs.
+pub(crate) fn instances() -> Result<Vec<InstanceStatus>, CommandError> {
+    let client = Client::new(&dir()?.join(control::SOCKET));
+    let asked = runtime()?.block_on(client.get("/v1/instances"));
+    asked.map_err(|error| {
+        CommandError::new(
+            ErrorCode::NotRunning,
+            format!("the gateway does not answer: {error}"),
+        )
+    })
 }
 
 /// The error of a command that needs a gateway.

@@ -90,7 +90,9 @@ pub(crate) fn summary(instance: &InstanceStatus) {
 }
 
 fn service_row(service: &ServiceStatus) -> Vec<String> {
-    let urls: Vec<&str> = service.ports.iter().map(|port| port.url.as_str()).collect();
+    let named = service.named_url.as_deref();
+    let ports = service.ports.iter().map(|port| port.url.as_str());
+    let urls: Vec<&str> = ports.chain(named).collect();
     let note = match (&service.message, service.restarts) {
         (Some(message), _) => message.clone(),
         (None, 0) => String::new(),

@@ -11,6 +11,7 @@ mod doctor;
 mod excluded;
 mod forced;
 mod free;
+mod gateway;
 mod handover;
 mod health;
 mod init;

@@ -1,0 +1,251 @@
+//! `portway gateway`: names for services that really run.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use crate::sandbox::{PATIENCE, Running, Sandbox, TWO, two, until};
+
+/// A gateway on the sandbox's last port.
+fn gateway(sandbox: &Sandbox) -> Running {
+    let port = sandbox.port(39).to_string();
+    let mut gateway = sandbox.spawn(&["gateway", "--port", &port]);
+    gateway.until_printed("the gateway serves");
+    gateway
+}
+
+/// Asks the gateway for `path` of `host`; answers the status and the body.
+fn ask(sandbox: &Sandbox, host: &str, path: &str) -> (u16, String) {
+    try_to_ask(sandbox, host, path).unwrap_or_else(|error| panic!("{host}{path}: {error}"))
+}
+
+fn try_to_ask(sandbox: &Sandbox, host: &str, path: &str) -> std::io::Result<(u16, String)> {
+    let mut stream = TcpStream::connect(("127.0.0.1", sandbox.port(39)))?;
+    stream.set_read_timeout(Some(PATIENCE + Duration::from_secs(10)))?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok());
+    let body = answer
+        .split_once("\r\n\r\n")
+        .map(|(_, body)| body.to_owned());
+    status
+        .zip(body)
+        .ok_or_else(|| std::io::Error::other(format!("no answer: {answer:?}")))
+}
+
+#[test]
+fn each_service_of_each_worktree_has_its_name() {
+    let mut sandbox = Sandbox::with_blocks(1).manifest(TWO);
+    let main = sandbox.project().to_owned();
+    std::fs::remove_dir_all(main.join(".git")).unwrap();
+    sandbox.git(&main, &["init", "-q"]);
+    sandbox.git(&main, &["add", "-A"]);
+    sandbox.git(&main, &["commit", "-qm", "one"]);
+    let mut names = vec![(main.clone(), "jobi".to_owned())];
+    for branch in ["feature/auth", "fix/auth", "backend"] {
+        let dir = sandbox.path(&format!("trees-{}", branch.replace('/', "-")));
+        let path = dir.to_str().unwrap();
+        sandbox.git(&main, &["worktree", "add", "-q", "-b", branch, path]);
+        names.push((dir, format!("{}.jobi", branch.replace('/', "-"))));
+    }
+    let detached = sandbox.path("trees-detached");
+    sandbox.git(
+        &main,
+        &[
+            "worktree",
+            "add",
+            "-q",
+            "--detach",
+            detached.to_str().unwrap(),
+        ],
+    );
+    names.push((detached, "trees-detached.jobi".to_owned()));
+    let _gateway = gateway(&sandbox);
+    for (dir, _) in &names {
+        sandbox.set_project(dir.clone());
+        sandbox.run(&["up", "--detach"]).success();
+    }
+    for (dir, name) in &names {
+        sandbox.set_project(dir.clone());
+        let id = |service: &str| {
+            let host = format!("{service}{name}.localhost");
+            ask(&sandbox, &host, "/env/PORTWAY_INSTANCE")
+        };
+        assert_eq!(id(""), (200, name.clone()));
+        assert_eq!(id("frontend."), (200, name.clone()));
+        // The worktree of the branch `backend` has that name; the main checkout's backend none.
+        if name == "jobi" {
+            assert_eq!(id("backend."), (200, "backend.jobi".to_owned()));
+            let refused = sandbox.run(&["url", "--name", "backend"]).code(6);
+            refused.err_has("no name for `backend`");
+        } else {
+            assert_eq!(id("backend."), (200, name.clone()));
+        }
+        let port = sandbox.port(39);
+        let url = format!("http://{name}.localhost:{port}\n");
+        assert_eq!(
+            sandbox.run(&["url", "--name", "frontend"]).success().out(),
+            url
+        );
+    }
+    let listed = sandbox.run(&["ps"]).success();
+    let url = format!("http://fix-auth.jobi.localhost:{}", sandbox.port(39));
+    listed.out_has(&url);
+}
+
+#[test]
+fn paths_lead_to_other_services() {
+    let sandbox = Sandbox::new().manifest(&format!(
+        "{TWO}\n[routes]\n\"/env\" = \"backend\"\n\"/api\" = {{ service = \"backend\", strip = true }}"
+    ));
+    sandbox.run(&["up", "--detach"]).success();
+    let _gateway = gateway(&sandbox);
+    let served_by = |host: &str, path: &str| ask(&sandbox, host, path).1;
+    assert_eq!(
+        served_by("jobi.localhost", "/env/PORTWAY_SERVICE"),
+        "backend"
+    );
+    assert_eq!(
+        served_by("jobi.localhost", "/api/env/PORTWAY_SERVICE"),
+        "backend"
+    );
+    let pid = |service: &str| {
+        let status = sandbox.status();
+        let services = status["services"].as_array().unwrap();
+        let found = services.iter().find(|one| one["name"] == service);
+        found.unwrap()["pid"].to_string()
+    };
+    assert_eq!(served_by("jobi.localhost", "/"), pid("frontend"));
+    assert_eq!(served_by("jobi.localhost", "/api"), pid("backend"));
+}
+
+#[test]
+fn a_thousand_requests_across_ten_restarts_are_all_answered() {
+    let sandbox = two();
+    sandbox.run(&["up", "--detach"]).success();
+    let _gateway = gateway(&sandbox);
+    let done = AtomicBool::new(false);
+    let answered = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut answered = 0;
+                    while answered < 250 || !done.load(Relaxed) {
+                        let (status, body) = ask(&sandbox, "backend.jobi.localhost", "/");
+                        assert_eq!(status, 200, "{body}");
+                        answered += 1;
+                    }
+                    answered
+                })
+            })
+            .collect();
+        for _ in 0..10 {
+            sandbox.run(&["restart", "backend"]).success();
+        }
+        done.store(true, Relaxed);
+        clients
+            .into_iter()
+            .map(|one| one.join().unwrap())
+            .sum::<usize>()
+    });
+    assert!(answered >= 1000, "{answered}");
+}
+
+#[test]
+fn a_request_during_the_start_waits_and_one_after_the_end_does_not() {
+    let sandbox = Sandbox::new().manifest(
+        "
+        [project]
+        name = \"jobi\"
+        [services.backend]
+        command = \"%service serve {port} --delay 400\"
+        port = \"%0-%9\"
+        ",
+    );
+    let _gateway = gateway(&sandbox);
+    let mut up = sandbox.spawn(&["up"]);
+    // Its name is known from the moment its instance runs.
+    let answered = std::thread::scope(|scope| {
+        let asked = scope.spawn(|| {
+            loop {
+                let (status, body) = ask(&sandbox, "backend.jobi.localhost", "/");
+                if status != 404 {
+                    break (status, body);
+                }
+            }
+        });
+        asked.join().unwrap()
+    });
+    assert_eq!(answered.0, 200, "{}", answered.1);
+    up.until_printed("jobi is ready");
+    drop(up);
+    sandbox.run(&["down"]);
+    until("the end is known", || {
+        ask(&sandbox, "backend.jobi.localhost", "/").0 == 503
+    });
+    let (status, body) = ask(&sandbox, "backend.jobi.localhost", "/");
+    assert_eq!(status, 503);
+    assert!(body.contains("does not run"), "{body}");
+}
+
+#[test]
+fn one_gateway_and_no_more() {
+    let sandbox = Sandbox::new();
+    let (port, other) = (sandbox.port(39).to_string(), sandbox.port(38).to_string());
+    sandbox
+        .run(&["gateway", "status"])
+        .code(1)
+        .err_has("does not run");
+    sandbox
+        .run(&["gateway", "stop"])
+        .code(1)
+        .err_has("does not run");
+    let first = sandbox.run(&["gateway", "--port", &port, "--detach", "--json"]);
+    assert_eq!(first.success().json()["port"], sandbox.port(39));
+    // Again: the same; on another port: no.
+    sandbox.run(&["gateway", "--detach"]).success();
+    sandbox
+        .run(&["gateway", "--detach", "--port", &other])
+        .code(1)
+        .err_has("runs already, on port");
+    sandbox
+        .run(&["gateway", "--port", &other])
+        .code(1)
+        .err_has("runs already");
+    sandbox.run(&["gateway", "status"]).success();
+    sandbox.run(&["gateway", "stop"]).success();
+    sandbox.run(&["gateway", "status"]).code(1);
+    sandbox.until_empty();
+}
+
+#[test]
+fn a_port_of_somebody_else_is_an_error_that_says_so() {
+    let sandbox = Sandbox::new();
+    let _taken = std::net::TcpListener::bind(("127.0.0.1", sandbox.port(39))).unwrap();
+    let port = sandbox.port(39).to_string();
+    for arguments in [
+        &["gateway", "--port", &port][..],
+        &["gateway", "--detach", "--port", &port],
+    ] {
+        sandbox
+            .run(arguments)
+            .code(4)
+            .err_has("somebody else has it")
+            .err_has("portway who");
+    }
+}
+
+#[test]
+fn the_gateway_can_die_without_a_service_noticing() {
+    let sandbox = two();
+    sandbox.run(&["up", "--detach"]).success();
+    let before = sandbox.status();
+    drop(gateway(&sandbox));
+    assert_eq!(sandbox.status(), before);
+    // The next one takes its place at once.
+    let _gateway = gateway(&sandbox);
+    assert_eq!(ask(&sandbox, "jobi.localhost", "/").0, 200);
+}
