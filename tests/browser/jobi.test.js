@@ -200,6 +200,51 @@ describe("jobi, brought up by portway", () => {
     assert.equal(await page.getByTestId("add-title").inputValue(), "Half-typed");
   });
 
+  describe("through the gateway", () => {
+    let named;
+
+    before(async () => (named = await project.gateway()));
+    after(() => project.stopGateway());
+
+    checkPage("the page and its API have one origin, and none of it is told by a port", async (page) => {
+      const sent = [];
+      page.on("request", (request) => sent.push(new URL(request.url())));
+      await page.goto(named("jobi"));
+      await page.getByTestId("add-title").fill("Beekeeper");
+      await page.getByTestId("add-company").fill("Meadow");
+      await page.getByTestId("add-submit").click();
+      await page.getByTestId("job").filter({ hasText: "Beekeeper" }).waitFor();
+      const posted = sent.filter((url) => url.pathname === "/api/jobs");
+      assert.ok(posted.length > 0);
+      for (const { origin } of posted) assert.equal(origin, new URL(named("jobi")).origin);
+    });
+
+    checkPage("an edited source file shows up without a reload", async (page) => {
+      const source = path.join(project.dir, "frontend", "src", "App.jsx");
+      const original = await readFile(source, "utf8");
+      const newText = "Edited behind the gateway.";
+      const sockets = [];
+      page.on("websocket", (socket) => sockets.push(new URL(socket.url()).host));
+      await Promise.all([
+        page.waitForEvent("console", (seen) => seen.text().includes("[vite] connected")),
+        page.goto(named("frontend.jobi")),
+      ]);
+      // Vite's client falls back to the server's own port where a proxy takes no WebSocket.
+      assert.deepEqual(sockets, [new URL(named("frontend.jobi")).host]);
+      await page.evaluate(() => (window.stillTheSamePage = true));
+      await writeFile(source, original.replace(/(data-testid="tagline"[^>]*>)[^<]*/, `$1${newText}`));
+      await page.getByTestId("tagline").filter({ hasText: newText }).waitFor();
+      assert.equal(await page.evaluate(() => window.stillTheSamePage), true);
+    });
+
+    checkPage("a page that comes before its services becomes the app", async (page) => {
+      await project.down();
+      await page.goto(named("jobi"));
+      await page.getByRole("heading", { name: "jobi does not run" }).waitFor();
+      await Promise.all([project.up(), page.getByTestId("add-title").waitFor()]);
+    });
+  });
+
   check("portway down leaves no port open", async () => {
     const isOpen = async (port) => (await accepts("127.0.0.1", port)) || accepts("::1", port);
     const open = async () => ({

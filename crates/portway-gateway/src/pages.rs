@@ -17,8 +17,8 @@ use crate::roster::Member;
 /// How many last lines of a failed service a page shows.
 const LAST_LINES: usize = 30;
 
-/// Marks a page that stands in for a service that starts. Its script asks with `HEAD`, which waits,
-/// until an answer comes without it.
+/// Marks an answer that stands in for a service's. The page's script asks with `HEAD`, which waits
+/// while the service starts, until an answer comes without it.
 const STAND_IN: HeaderName = HeaderName::from_static("x-portway-stand-in");
 
 /// The answer to a request that is none.
@@ -60,17 +60,14 @@ pub(crate) fn refused(
     let words = Words::of(refusal, member, service);
     if !asked.is_page() {
         let hints: Vec<&str> = words.hint.iter().map(String::as_str).collect();
-        let mut response = json(words.status, words.code, &words.title, &hints);
-        retry_later(&mut response, words.starts);
-        return response;
+        let response = json(words.status, words.code, &words.title, &hints);
+        return stand_in(response, words.starts);
     }
     let lines = match (member, service) {
         (Some(member), Some(service)) if words.logs && asked.is_local() => last(member, service),
         _ => Vec::new(),
     };
-    let mut response = page(&words, &lines);
-    retry_later(&mut response, words.starts);
-    response
+    stand_in(page(&words, &lines), words.starts)
 }
 
 /// What is said about a refusal.
@@ -218,9 +215,6 @@ fn page(words: &Words, lines: &[String]) -> Response<Answer> {
         let lines = escaped(&lines.join("\n"));
         rest.push_str(&format!("<p>Its last lines:</p>\n<pre>{lines}</pre>\n"));
     }
-    if words.starts {
-        rest.push_str(include_str!("pages/starting.html"));
-    }
     let text = include_str!("pages/page.html")
         .replace("{title}", &escaped(&words.title))
         .replace("{rest}", &rest);
@@ -238,12 +232,13 @@ fn page(words: &Words, lines: &[String]) -> Response<Answer> {
     response
 }
 
-fn retry_later(response: &mut Response<Answer>, starts: bool) {
+fn stand_in(mut response: Response<Answer>, starts: bool) -> Response<Answer> {
+    let headers = response.headers_mut();
+    headers.insert(STAND_IN, HeaderValue::from_static("1"));
     if starts {
-        let headers = response.headers_mut();
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        headers.insert(STAND_IN, HeaderValue::from_static("starting"));
     }
+    response
 }
 
 fn json(status: StatusCode, code: ErrorCode, message: &str, hints: &[&str]) -> Response<Answer> {

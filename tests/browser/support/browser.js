@@ -2,7 +2,7 @@ import path from "node:path";
 
 import { chromium } from "playwright-core";
 
-const LOOPBACK_ONLY = "MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1, EXCLUDE [::1]";
+const LOOPBACK_ONLY = "MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE 127.0.0.1, EXCLUDE [::1]";
 
 // A real Chromium with a fresh profile inside the project's temporary directory.
 export async function openBrowser(project) {

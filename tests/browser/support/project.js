@@ -3,7 +3,7 @@
 // of it stays behind.
 
 import { spawn } from "node:child_process";
-import { cp, mkdir, mkdtemp, readFile, realpath, rm } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -23,6 +23,7 @@ export class Project {
   #binary;
   #env;
   #needsDown = false;
+  #needsGatewayDown = false;
   #running = new Map(); // each command under way, and the promise of its end
   #disposal = null;
 
@@ -54,6 +55,9 @@ export class Project {
       recursive: true,
       filter: (source) => !NOT_COPIED.has(path.basename(source)),
     });
+    // A main checkout, wherever the tests themselves are checked out.
+    await mkdir(path.join(this.dir, ".git"));
+    await writeFile(path.join(this.dir, ".git", "HEAD"), "ref: refs/heads/main\n");
     const inside = (name) => path.join(this.temporary, name);
     const xdg = {
       XDG_STATE_HOME: inside("state"),
@@ -84,6 +88,23 @@ export class Project {
     return JSON.parse(await readFile(path.join(this.dir, ".ports.json"), "utf8"));
   }
 
+  // A gateway on a port that the system picks; the URL of a name that it serves.
+  async gateway() {
+    this.#needsGatewayDown = true;
+    const args = ["gateway", "--detach", "--port", "0", "--json"];
+    const { port } = JSON.parse(await this.#portway(args, MINUTE / 2));
+    return (name) => `http://${name}.localhost:${port}/`;
+  }
+
+  async restart(service) {
+    await this.#portway(["restart", service], MINUTE);
+  }
+
+  async stopGateway() {
+    await this.#portway(["gateway", "stop"], MINUTE / 2);
+    this.#needsGatewayDown = false;
+  }
+
   async down() {
     await this.#portway(["down"], MINUTE);
     this.#needsDown = false;
@@ -109,6 +130,7 @@ export class Project {
       if (!(await within(10_000, ended))) child.kill("SIGKILL");
     }
     try {
+      if (this.#needsGatewayDown) await this.stopGateway();
       if (this.#needsDown) await this.down();
     } finally {
       // A browser that has just closed may still be letting go of its files.
@@ -120,7 +142,7 @@ export class Project {
   // Runs `portway -C DIR …` to its end and gives back what it printed.
   async #portway(args, timeout) {
     const name = `portway ${args.join(" ")}`;
-    if (this.#disposal && args[0] !== "down") {
+    if (this.#disposal && !args.some((word) => ["down", "stop"].includes(word))) {
       throw new Error(`${name}: the project is being removed`);
     }
     const child = spawn(this.#binary, ["-C", this.dir, ...args], {

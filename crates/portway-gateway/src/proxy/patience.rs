@@ -47,9 +47,7 @@ pub(crate) fn judge(instance: &InstanceStatus, service: Option<&str>) -> Verdict
             Some(port) => Verdict::Ask(port.port),
             None => Verdict::Refuse(Refusal::NoService),
         },
-        ServiceState::Stopping if instance.state == InstanceState::Stopping => {
-            Verdict::Refuse(Refusal::NotRunning)
-        }
+        _ if instance.state == InstanceState::Stopping => Verdict::Refuse(Refusal::NotRunning),
         // One that is being stopped may be on its way to a restart.
         ServiceState::Waiting
         | ServiceState::Preparing
@@ -93,17 +91,16 @@ mod tests {
 
     #[test]
     fn an_instance_that_ends_or_rests_is_not_waited_for() {
-        let mut jobi = instance(
-            "jobi",
-            None,
-            vec![service("api", 9000, ServiceState::Stopping)],
-        );
-        for state in [InstanceState::Stopping, InstanceState::Stopped] {
-            jobi.state = state;
-            assert_eq!(
-                judge(&jobi, Some("api")),
-                Verdict::Refuse(Refusal::NotRunning)
-            );
+        let mut jobi = instance("jobi", None, Vec::new());
+        for service_state in [ServiceState::Stopping, ServiceState::Stopped] {
+            jobi.services = vec![service("api", 9000, service_state)];
+            for state in [InstanceState::Stopping, InstanceState::Stopped] {
+                jobi.state = state;
+                assert_eq!(
+                    judge(&jobi, Some("api")),
+                    Verdict::Refuse(Refusal::NotRunning)
+                );
+            }
         }
         jobi.state = InstanceState::Ready;
         for service in [Some("other"), None] {

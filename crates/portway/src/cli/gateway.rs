@@ -36,8 +36,9 @@ Examples:
   curl http://backend.jobi.localhost:7678  a service of the instance `jobi`"
 )]
 pub(crate) struct Gateway {
-    /// Serve on this port: not on 80, or on 7678 where that cannot be had
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    /// Serve on this port, 0 for any that is free; without it on 80, or on 7678 where that cannot
+    /// be had
+    #[arg(long, value_name = "PORT")]
     pub(crate) port: Option<u16>,
     /// Serve in the background
     #[arg(long)]
