@@ -19,6 +19,7 @@ use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
+use portway_api::InstanceState;
 use tokio::time::timeout_at;
 
 use crate::host;
@@ -95,17 +96,19 @@ impl Proxy {
         self.serve(request, asked).await
     }
 
-    /// Where a name leads. A look is taken for one that is not known, for its instance may just have
-    /// come, and for one whose instance has not said yet how it is.
+    /// Where a name leads. A look is taken for one that is not known or at rest, for its instance may
+    /// just have come, and for one whose instance has not said yet how it is.
     async fn find(&self, host: &str) -> Option<Target> {
         let roster = self.roster.now();
         let target = roster.names.find(host);
-        let silent = target.is_some_and(|target| {
+        let runs = |target: &&Target| {
             let member = roster.get(&target.instance);
-            member.is_some_and(|member| member.silent)
-        });
-        if target.is_some() && !silent {
-            return target.cloned();
+            member.is_some_and(|member| {
+                !member.silent && member.status.state != InstanceState::Stopped
+            })
+        };
+        if let Some(target) = target.filter(runs) {
+            return Some(target.clone());
         }
         if !host.ends_with(".localhost") {
             return None;

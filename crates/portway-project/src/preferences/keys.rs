@@ -61,7 +61,7 @@ const fn range(
 }
 
 /// All preferences.
-pub const KEYS: [Key; 15] = [
+pub const KEYS: [Key; 17] = [
     range(
         "ranges.backend",
         "the ports of a service named `backend` that names none",
@@ -174,6 +174,26 @@ pub const KEYS: [Key; 15] = [
                 means: Some("always"),
             },
         ],
+        in_project: false,
+        adds_up: false,
+    },
+    Key {
+        name: "gateway.start",
+        about: "who starts the gateway: you, or the first `up`",
+        form: Form::Word(&["by-hand", "with-up"]),
+        default: "by-hand",
+        flag: None,
+        variables: &[variable("PORTWAY_GATEWAY_START")],
+        in_project: true,
+        adds_up: false,
+    },
+    Key {
+        name: "gateway.port",
+        about: "where the gateway serves; otherwise on 80, or on 7678 where that cannot be had",
+        form: Form::Port,
+        default: "",
+        flag: None,
+        variables: &[variable("PORTWAY_GATEWAY_PORT")],
         in_project: false,
         adds_up: false,
     },

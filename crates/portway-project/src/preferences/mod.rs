@@ -122,7 +122,8 @@ impl Preferences {
     }
 
     fn word(&self, key: &str) -> &'static str {
-        match self.get(&[key]) {
+        let path: Vec<&str> = key.split('.').collect();
+        match self.get(&path) {
             Some(Value::Word(word)) => word,
             _ => "",
         }
@@ -164,6 +165,16 @@ impl Preferences {
     /// Whether to ask before a service starts on another port than the one that was wanted.
     pub fn asks_when_moved(&self) -> bool {
         self.word("moved") == "ask"
+    }
+
+    /// Whether `up` starts the gateway.
+    pub fn starts_gateway(&self) -> bool {
+        self.word("gateway.start") == "with-up"
+    }
+
+    /// Where the gateway serves; `None` leaves it to the gateway.
+    pub fn gateway_port(&self) -> Option<u16> {
+        self.port(&["gateway", "port"])
     }
 
     /// Whether to print in colour; `None` leaves it to the terminal.

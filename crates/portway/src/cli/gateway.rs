@@ -1,11 +1,9 @@
 //! `portway gateway`: names for every service of every instance.
 
-use std::io::Read;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use portway_api::{ErrorBody, ErrorCode, GatewayStatus};
+use portway_api::{ErrorCode, GatewayStatus};
 use portway_supervisor::control::{self, Client};
 use tokio::time::{Instant, sleep};
 
@@ -108,7 +106,7 @@ fn serve(args: &Gateway) -> Result<u8, CommandError> {
     };
     let preferences = preferences::of_user().unwrap_or_default();
     let source = gateway::source(exclusions::facts(&preferences)?)?;
-    let listeners = gateway::listen(args.port)?;
+    let listeners = gateway::listen(args.port.or(preferences.gateway_port()))?;
     let port = listeners.first().and_then(|one| one.local_addr().ok());
     let port = port.map_or(0, |address| address.port());
     let status = GatewayStatus {
@@ -154,44 +152,17 @@ fn failed(error: std::io::Error) -> CommandError {
 
 /// Starts one in the background, or finds the one that runs, and tells where it is.
 fn detach(args: &Gateway) -> Result<u8, CommandError> {
-    if let Some(status) = gateway::status()? {
-        if args.port.is_some_and(|port| port != status.port) {
-            return Err(CommandError::new(
-                ErrorCode::Refused,
-                format!("a gateway runs already, on port {}", status.port),
-            )
-            .hint("stop it first: `portway gateway stop`"));
-        }
-        show(&status, args.json);
-        return Ok(0);
+    let status = gateway::ensure(args.port)?;
+    if args
+        .port
+        .is_some_and(|port| port != 0 && port != status.port)
+    {
+        return Err(CommandError::new(
+            ErrorCode::Refused,
+            format!("a gateway runs already, on port {}", status.port),
+        )
+        .hint("stop it first: `portway gateway stop`"));
     }
-    // It answers before it lets go of its output: what it is, or why it is not.
-    let start = || -> std::io::Result<String> {
-        let mut gateway = Command::new(std::env::current_exe()?);
-        platform::in_background(&mut gateway);
-        gateway.args(["gateway", "--background"]);
-        if let Some(port) = args.port {
-            gateway.arg("--port").arg(port.to_string());
-        }
-        let mut child = gateway
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()?;
-        let mut text = String::new();
-        if let Some(mut stdout) = child.stdout.take() {
-            stdout.read_to_string(&mut text)?;
-        }
-        Ok(text)
-    };
-    let answer = start().map_err(failed)?;
-    if let Ok(body) = serde_json::from_str::<ErrorBody>(&answer) {
-        return Err(body.error.into());
-    }
-    let status = serde_json::from_str(&answer).map_err(|_| {
-        CommandError::new(ErrorCode::Failed, "the gateway ended before it served")
-            .hint("`portway gateway` in the foreground shows why")
-    })?;
     show(&status, args.json);
     Ok(0)
 }

@@ -8,7 +8,7 @@ use crate::args::Up;
 use crate::error::CommandError;
 use crate::follow::Supervised;
 use crate::project::Project;
-use crate::{allocation, follow, preferences, supervise, ui};
+use crate::{allocation, follow, gateway, preferences, supervise, ui};
 
 /// How often an instance may end between being found and being reached.
 const TRIES: u32 = 5;
@@ -22,6 +22,12 @@ pub(crate) fn run(directory: Option<&Path>, args: &Up) -> Result<u8, CommandErro
         let services = project.closure(&args.services)?;
         project.preferences =
             preferences::with_flag(project.preferences, "moved", args.moved.as_deref());
+        if project.preferences.starts_gateway()
+            && let Err(error) = gateway::ensure(None)
+        {
+            // Services work without names.
+            ui::warning(&format!("there is no gateway: {}", error.info.message));
+        }
         let runs = project.is_supervised()?;
         let mut background = None;
         if !runs && let Some(found) = &project.found {

@@ -3,6 +3,7 @@
 //! One runs at a time. It holds an OS file lock for as long as it lives, and what it has written
 //! about itself counts only while that is held: no pid is trusted.
 
+mod background;
 mod listen;
 mod source;
 
@@ -17,6 +18,7 @@ use crate::error::CommandError;
 use crate::follow::runtime;
 use crate::home;
 
+pub(crate) use background::ensure;
 pub(crate) use listen::listen;
 pub(crate) use source::source;
 

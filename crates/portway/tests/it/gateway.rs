@@ -249,3 +249,23 @@ fn the_gateway_can_die_without_a_service_noticing() {
     let _gateway = gateway(&sandbox);
     assert_eq!(ask(&sandbox, "jobi.localhost", "/").0, 200);
 }
+
+#[test]
+fn the_first_up_starts_it_where_that_is_preferred() {
+    let sandbox = two();
+    std::fs::create_dir_all(sandbox.path("home/.config/portway")).unwrap();
+    let port = sandbox.port(39);
+    let config = format!("[gateway]\nstart = \"with-up\"\nport = {port}\n");
+    std::fs::write(sandbox.path("home/.config/portway/config.toml"), config).unwrap();
+    sandbox.run(&["up", "--detach"]).success();
+    assert_eq!(ask(&sandbox, "jobi.localhost", "/").0, 200);
+    // Where it cannot be had, services start all the same.
+    sandbox.run(&["down"]).success();
+    sandbox.run(&["gateway", "stop"]).success();
+    let _taken = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    sandbox
+        .run(&["up", "--detach"])
+        .success()
+        .err_has("there is no gateway")
+        .err_has("somebody else has it");
+}
