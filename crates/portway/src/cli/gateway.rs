@@ -1,5 +1,6 @@
 //! `portway gateway`: names for every service of every instance.
 
+use std::env;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -10,7 +11,10 @@ use tokio::time::{Instant, sleep};
 use crate::allocation::exclusions;
 use crate::error::CommandError;
 use crate::follow::runtime;
-use crate::gateway;
+use crate::gateway::{
+    self,
+    service::{Facts, Manager, Service},
+};
 use crate::platform;
 use crate::{preferences, ui};
 
@@ -57,6 +61,10 @@ pub(crate) enum Act {
     Status(Answer),
     /// Stop the gateway; services go on
     Stop(Answer),
+    /// Have it start with your session (systemd, launchd)
+    Install,
+    /// Undo `install`
+    Uninstall,
 }
 
 #[derive(Debug, Args)]
@@ -70,6 +78,8 @@ pub(crate) fn run(args: &Gateway) -> Result<u8, CommandError> {
     match &args.act {
         Some(Act::Status(answer)) => status(answer),
         Some(Act::Stop(answer)) => stop(answer),
+        Some(Act::Install) => install(),
+        Some(Act::Uninstall) => uninstall(),
         None if args.detach => detach(args),
         None if args.background => {
             platform::leave_terminal();
@@ -190,5 +200,70 @@ fn stop(answer: &Answer) -> Result<u8, CommandError> {
     } else {
         ui::talk("the gateway has ended; services go on\n");
     }
+    Ok(0)
+}
+
+/// How the gateway is a service of this user's session.
+fn service() -> Result<Service, CommandError> {
+    let manager = if cfg!(target_os = "macos") {
+        Manager::Launchd
+    } else if cfg!(target_os = "linux") {
+        Manager::Systemd
+    } else {
+        return Err(CommandError::new(
+            ErrorCode::Refused,
+            "services of a session are written for systemd and launchd alone",
+        )
+        .hint(
+            "start it by hand, or with the first `up`: `portway config set gateway.start with-up`",
+        ));
+    };
+    let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    let home = set("HOME").ok_or_else(|| {
+        CommandError::new(ErrorCode::State, "HOME is not set").hint("set it to your home directory")
+    })?;
+    let told = ["XDG_STATE_HOME", "XDG_CONFIG_HOME"];
+    let variables = told
+        .iter()
+        .filter_map(|&name| Some((name.to_owned(), set(name)?)));
+    Ok(Service::of(&Facts {
+        manager,
+        home: home.into(),
+        config: set("XDG_CONFIG_HOME").map(Into::into),
+        program: env::current_exe().map_err(failed)?,
+        variables: variables.collect(),
+    }))
+}
+
+fn install() -> Result<u8, CommandError> {
+    let service = service()?;
+    let left = service
+        .install()
+        .map_err(|error| CommandError::file("write", &service.file, &error))?;
+    ui::talk(&format!("wrote {}\n", service.file.display()));
+    if left.is_empty() {
+        ui::talk("the gateway runs, and starts with your session\n");
+        return Ok(0);
+    }
+    let mut error = CommandError::new(
+        ErrorCode::MissingRequirement,
+        "the file is written, but nobody here takes it",
+    );
+    for command in left {
+        error = error.hint(format!("where services of a session are kept: `{command}`"));
+    }
+    Err(error)
+}
+
+fn uninstall() -> Result<u8, CommandError> {
+    let service = service()?;
+    let done = service
+        .uninstall()
+        .map_err(|error| CommandError::file("remove", &service.file, &error))?;
+    if !done {
+        let message = format!("there is no {}", service.file.display());
+        return Err(CommandError::new(ErrorCode::NothingThere, message));
+    }
+    ui::talk(&format!("removed {}\n", service.file.display()));
     Ok(0)
 }

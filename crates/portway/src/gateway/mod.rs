@@ -5,6 +5,7 @@
 
 mod background;
 mod listen;
+pub(crate) mod service;
 mod source;
 
 use std::fs::{self, File, OpenOptions, TryLockError};

@@ -269,3 +269,22 @@ fn the_first_up_starts_it_where_that_is_preferred() {
         .err_has("there is no gateway")
         .err_has("somebody else has it");
 }
+
+#[test]
+fn a_service_of_the_session_is_written_and_taken_away() {
+    let sandbox = Sandbox::new();
+    // There is no session here: the file is there, and the rest is told.
+    sandbox
+        .run(&["gateway", "install"])
+        .code(3)
+        .err_has("systemctl --user daemon-reload")
+        .err_has("enable --now portway-gateway.service");
+    let unit = sandbox.path("home/.config/systemd/user/portway-gateway.service");
+    let text = std::fs::read_to_string(&unit).unwrap();
+    let state = sandbox.path("state");
+    let told = format!("Environment=\"XDG_STATE_HOME={}\"\n", state.display());
+    assert!(text.contains(&told), "{text}");
+    sandbox.run(&["gateway", "uninstall"]).success();
+    assert!(!unit.exists());
+    sandbox.run(&["gateway", "uninstall"]).code(6);
+}
