@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 pub struct GatewayStatus {
     /// The port on which it serves HTTP.
     pub port: u16,
+    /// The port on which it serves HTTPS, when there is a local CA.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_port: Option<u16>,
     /// Its process.
     pub pid: u32,
     /// When it started, in milliseconds since 1970-01-01 UTC.
@@ -17,11 +20,14 @@ pub struct GatewayStatus {
 }
 
 impl GatewayStatus {
-    /// The URL of a name: the port is left out where it is HTTP's own.
+    /// The URL of a name, by HTTPS where that is served. The port is left out where it is the
+    /// protocol's own.
     pub fn url(&self, name: &str) -> String {
-        match self.port {
-            80 => format!("http://{name}"),
-            port => format!("http://{name}:{port}"),
+        match (self.tls_port, self.port) {
+            (Some(443), _) => format!("https://{name}"),
+            (Some(port), _) => format!("https://{name}:{port}"),
+            (None, 80) => format!("http://{name}"),
+            (None, port) => format!("http://{name}:{port}"),
         }
     }
 }

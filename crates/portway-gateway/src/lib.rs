@@ -17,10 +17,11 @@ mod proxy;
 mod roster;
 mod server;
 mod strict;
+pub mod tls;
 #[cfg(test)]
 mod testing;
 
 pub use control::control;
 pub use names::{DOMAIN, Names, OWN, Target, tell};
 pub use roster::{Known, Member, Reader, Roster, Source, follow};
-pub use server::serve;
+pub use server::{Secure, serve};

@@ -193,9 +193,11 @@ mod tests {
 
     #[test]
     fn a_url_has_the_port_where_it_is_not_https_own() {
-        for (port, expected) in [
-            (80, "http://jobi.localhost"),
-            (7678, "http://jobi.localhost:7678"),
+        for (port, tls_port, expected) in [
+            (80, None, "http://jobi.localhost"),
+            (7678, None, "http://jobi.localhost:7678"),
+            (80, Some(443), "https://jobi.localhost"),
+            (7678, Some(7679), "https://jobi.localhost:7679"),
         ] {
             let mut all = [instance(
                 "jobi",
@@ -204,6 +206,7 @@ mod tests {
             )];
             let gateway = GatewayStatus {
                 port,
+                tls_port,
                 pid: 1,
                 since: 0,
                 version: String::new(),

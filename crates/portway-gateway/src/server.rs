@@ -16,13 +16,16 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::proxy::{Peer, Proxy};
 use crate::roster::Reader;
 use crate::strict::Strict;
+use crate::tls::{Authority, Tls};
 
 /// How long a client may take for the head of a request, and keep a connection without one.
 const HEAD_TIME: Duration = Duration::from_secs(30);
@@ -47,12 +50,23 @@ const DRAIN: Duration = Duration::from_secs(2);
 /// The pause after a connection could not be accepted, as for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves on `listeners`, which listen already, until `stop` is done; `threads` serve, at least one.
+/// Where connections are made safe, and who vouches for the names there.
+#[derive(Debug)]
+pub struct Secure {
+    /// Sockets that listen already.
+    pub listeners: Vec<std::net::TcpListener>,
+    /// The local authority.
+    pub authority: Authority,
+}
+
+/// Serves on `listeners`, which listen already, and by TLS on those of `secure`, until `stop` is
+/// done; `threads` serve, at least one.
 ///
 /// # Errors
 /// When a socket or a thread cannot be had.
 pub async fn serve(
     listeners: Vec<std::net::TcpListener>,
+    secure: Option<Secure>,
     roster: Reader,
     threads: usize,
     stop: impl Future<Output = ()>,
@@ -75,10 +89,17 @@ pub async fn serve(
     }
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let mut accepting = JoinSet::new();
-    for listener in listeners {
+    let plain = listeners.into_iter().map(|listener| (listener, None));
+    let mut doors: Vec<(_, Option<Tls>)> = plain.collect();
+    if let Some(secure) = secure {
+        let tls = Tls::new(secure.authority, roster)?;
+        let safe = secure.listeners.into_iter();
+        doors.extend(safe.map(|listener| (listener, Some(tls.clone()))));
+    }
+    for (listener, tls) in doors {
         listener.set_nonblocking(true)?;
         let listener = TcpListener::from_std(listener)?;
-        accepting.spawn(accept(listener, workers.clone(), room.clone()));
+        accepting.spawn(accept(listener, tls, workers.clone(), room.clone()));
     }
     stop.await;
     accepting.shutdown().await;
@@ -98,12 +119,15 @@ pub async fn serve(
 struct Connection {
     stream: std::net::TcpStream,
     peer: Peer,
+    /// What makes it safe, where that is wanted.
+    tls: Option<Tls>,
     room: OwnedSemaphorePermit,
 }
 
 /// Accepts connections and hands them to the workers in turn.
 async fn accept(
     listener: TcpListener,
+    tls: Option<Tls>,
     workers: Vec<mpsc::UnboundedSender<Connection>>,
     room: Arc<Semaphore>,
 ) -> io::Result<()> {
@@ -121,7 +145,7 @@ async fn accept(
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             }
         };
-        if let Ok(connection) = connection(stream, address, port, room)
+        if let Ok(connection) = connection(stream, address, port, tls.clone(), room)
             && worker.send(connection).is_err()
         {
             break;
@@ -134,6 +158,7 @@ fn connection(
     stream: TcpStream,
     address: SocketAddr,
     port: u16,
+    tls: Option<Tls>,
     room: OwnedSemaphorePermit,
 ) -> io::Result<Connection> {
     stream.set_nodelay(true)?;
@@ -142,8 +167,9 @@ fn connection(
         peer: Peer {
             address: address.ip(),
             port,
-            tls: false,
+            tls: tls.is_some(),
         },
+        tls,
         room,
     })
 }
@@ -167,15 +193,41 @@ async fn work(
         }
     }
     let drained = async { while open.join_next().await.is_some() {} };
-    let _ = tokio::time::timeout(DRAIN, drained).await;
+    let _ = timeout(DRAIN, drained).await;
 }
 
 /// Serves one connection to its end.
-async fn serve_one(connection: Connection, proxy: Arc<Proxy>, mut stopped: watch::Receiver<()>) {
-    let Connection { stream, peer, room } = connection;
+async fn serve_one(connection: Connection, proxy: Arc<Proxy>, stopped: watch::Receiver<()>) {
+    let Connection {
+        stream,
+        peer,
+        tls,
+        room,
+    } = connection;
     let Ok(stream) = TcpStream::from_std(stream) else {
         return;
     };
+    match tls {
+        None => converse(stream, peer, proxy, stopped).await,
+        Some(tls) => {
+            // Why a client did not like the handshake it says itself.
+            if let Ok(Ok(stream)) = timeout(HEAD_TIME, tls.accept(stream)).await {
+                converse(stream, peer, proxy, stopped).await;
+            }
+        }
+    }
+    drop(room);
+}
+
+/// Serves the requests of one connection.
+async fn converse<S>(
+    stream: S,
+    peer: Peer,
+    proxy: Arc<Proxy>,
+    mut stopped: watch::Receiver<()>,
+) where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let service = service_fn(move |request: Request<Incoming>| {
         let proxy = proxy.clone();
         async move { Ok::<_, Infallible>(proxy.answer(request, peer).await) }
@@ -191,7 +243,6 @@ async fn serve_one(connection: Connection, proxy: Arc<Proxy>, mut stopped: watch
             let _ = served.await;
         }
     }
-    drop(room);
 }
 
 /// HTTP/1.1 and HTTP/2 on one port, with their limits.

@@ -55,7 +55,7 @@ impl Town {
                 roster.fresh().await;
                 send.send(roster.clone()).unwrap();
                 let stop = async { drop(stopped.await) };
-                portway_gateway::serve(vec![listener], roster, 2, stop)
+                portway_gateway::serve(vec![listener], None, roster, 2, stop)
                     .await
                     .unwrap();
             });

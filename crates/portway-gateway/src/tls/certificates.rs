@@ -1,0 +1,80 @@
+//! A certificate for each name that leads somewhere, made when it is first asked for.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rcgen::SanType;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+
+use super::{Authority, now};
+use crate::names::{DOMAIN, OWN};
+use crate::roster::{Reader, Roster};
+
+/// How long a certificate lasts.
+const LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// How long it is given out; the rest of its life is for connections that are open.
+const USE: Duration = Duration::from_secs(15 * 24 * 60 * 60);
+
+/// All certificates of a gateway. They are kept in memory alone: making one takes a moment.
+#[derive(Debug)]
+pub(super) struct Certificates {
+    authority: Authority,
+    roster: Reader,
+    minted: Mutex<HashMap<String, Minted>>,
+}
+
+#[derive(Debug)]
+struct Minted {
+    certificate: Arc<CertifiedKey>,
+    at: Duration,
+}
+
+impl Certificates {
+    pub(super) fn new(authority: Authority, roster: Reader) -> Self {
+        Self {
+            authority,
+            roster,
+            minted: Mutex::default(),
+        }
+    }
+
+    /// The certificate of `name`, which leads somewhere.
+    fn of(&self, name: &str, now: Duration) -> Option<Arc<CertifiedKey>> {
+        let mut minted = self.minted.lock().unwrap_or_else(PoisonError::into_inner);
+        // A clock that was set back makes them new as well.
+        minted.retain(|_, one| now.checked_sub(one.at).is_some_and(|age| age < USE));
+        if let Some(known) = minted.get(name) {
+            return Some(known.certificate.clone());
+        }
+        let san = SanType::DnsName(name.try_into().ok()?);
+        let certificate = Arc::new(self.authority.sign(san, now, LIFE).ok()?);
+        let new = Minted {
+            certificate: certificate.clone(),
+            at: now,
+        };
+        minted.insert(name.to_owned(), new);
+        Some(certificate)
+    }
+}
+
+impl ResolvesServerCert for Certificates {
+    /// None for a name that leads nowhere, and for a client that names none: it is refused.
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let name = hello.server_name()?.to_ascii_lowercase();
+        if !leads(&self.roster.now(), &name) {
+            return None;
+        }
+        self.of(&name, now())
+    }
+}
+
+/// Whether `name`, in lower case, leads anywhere.
+pub(super) fn leads(roster: &Roster, name: &str) -> bool {
+    let own = name
+        .strip_suffix(DOMAIN)
+        .and_then(|name| name.strip_suffix('.'));
+    own == Some(OWN) || roster.names.find(name).is_some()
+}
