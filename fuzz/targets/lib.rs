@@ -78,7 +78,14 @@ fn wired(plan: &Plan, ports: &AssignedPorts) {
         id: "0123456789abcdef".into(),
         git: None,
     };
-    let wiring = Wiring::new(plan, ports, &checkout, "project", &IndexMap::new());
+    let wiring = Wiring::new(
+        plan,
+        ports,
+        &checkout,
+        "project",
+        &IndexMap::new(),
+        &IndexMap::new(),
+    );
     let all = plan.services.values();
     let keys: Vec<String> = all
         .clone()

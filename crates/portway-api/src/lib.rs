@@ -13,6 +13,7 @@ mod log;
 mod plan;
 mod preference;
 mod status;
+mod trust;
 mod who;
 
 pub use error::{ErrorBody, ErrorCode, ErrorInfo};
@@ -27,6 +28,7 @@ pub use status::{
     Displaced, InstanceState, InstanceStatus, PathRoute, PortStatus, ServiceState, ServiceStatus,
     Services,
 };
+pub use trust::{TrustReport, TrustState, TrustStep, TrustedRoot};
 pub use who::{
     FreeAction, Freed, LeaseEntry, LeaseState, Leftover, PortHolder, PortLease, PortReport,
     PortState, ProcessInfo, Pruned, ServiceRef,

@@ -17,9 +17,9 @@ mod proxy;
 mod roster;
 mod server;
 mod strict;
-pub mod tls;
 #[cfg(test)]
 mod testing;
+pub mod tls;
 
 pub use control::control;
 pub use names::{DOMAIN, Names, OWN, Target, tell};

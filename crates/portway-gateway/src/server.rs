@@ -220,12 +220,8 @@ async fn serve_one(connection: Connection, proxy: Arc<Proxy>, stopped: watch::Re
 }
 
 /// Serves the requests of one connection.
-async fn converse<S>(
-    stream: S,
-    peer: Peer,
-    proxy: Arc<Proxy>,
-    mut stopped: watch::Receiver<()>,
-) where
+async fn converse<S>(stream: S, peer: Peer, proxy: Arc<Proxy>, mut stopped: watch::Receiver<()>)
+where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let service = service_fn(move |request: Request<Incoming>| {

@@ -78,13 +78,15 @@ pub struct Step {
 
 impl Wiring {
     /// Makes the wiring. `env_files` are the variables of each service's `env_file`s, read
-    /// beforehand.
+    /// beforehand; `trust` those by which programs trust the gateway's certificates, which yield to
+    /// a file's.
     pub fn new(
         plan: &Plan,
         ports: &AssignedPorts,
         checkout: &Checkout,
         instance: &str,
         env_files: &IndexMap<String, IndexMap<String, String>>,
+        trust: &IndexMap<String, String>,
     ) -> Self {
         let mut shared = IndexMap::new();
         for service in plan.services.values() {
@@ -99,10 +101,15 @@ impl Wiring {
             .values()
             .map(|service| {
                 let file = env_files.get(&service.name);
-                let launch = launch(plan, service, ports, &checkout.root, &shared, file);
+                let mut launch = launch(plan, service, ports, &checkout.root, &shared, file);
+                for (name, value) in trust {
+                    let entry = launch.env.entry(name.clone());
+                    entry.or_insert_with(|| value.clone());
+                }
                 (service.name.clone(), launch)
             })
             .collect();
+        shared.extend(trust.clone());
         Self {
             shared,
             services,
@@ -285,9 +292,15 @@ mod tests {
         let file = IndexMap::from([
             ("BACKEND_URL".to_owned(), "http://localhost:1".to_owned()),
             ("SECRET".to_owned(), "s".to_owned()),
+            ("SSL_CERT_FILE".to_owned(), "/own.pem".to_owned()),
         ]);
         let files = IndexMap::from([("backend".to_owned(), file)]);
-        Wiring::new(&plan, &AssignedPorts(ports), &checkout, "jobi", &files)
+        let trust = IndexMap::from([
+            ("NODE_EXTRA_CA_CERTS".to_owned(), "/ca/root.pem".to_owned()),
+            ("SSL_CERT_FILE".to_owned(), "/ca/bundle.pem".to_owned()),
+        ]);
+        let ports = AssignedPorts(ports);
+        Wiring::new(&plan, &ports, &checkout, "jobi", &files, &trust)
     }
 
     const JOBI: &str = r#"
@@ -365,6 +378,16 @@ mod tests {
             assert_eq!(env[name], value, "{name}");
         }
         assert_eq!(wiring.services["backend"].dir, Path::new("/jobi/backend"));
+    }
+
+    #[test]
+    fn whom_to_trust_is_told_unless_a_file_says_otherwise() {
+        let wiring = wire(JOBI, &[], &TWO);
+        assert_eq!(wiring.shared["NODE_EXTRA_CA_CERTS"], "/ca/root.pem");
+        let of = |service: &str, name: &str| wiring.services[service].env[name].clone();
+        assert_eq!(of("backend", "NODE_EXTRA_CA_CERTS"), "/ca/root.pem");
+        assert_eq!(of("backend", "SSL_CERT_FILE"), "/own.pem");
+        assert_eq!(of("frontend", "SSL_CERT_FILE"), "/ca/bundle.pem");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::cli::{
     config, detect, doctor, down, env, exec, forget, free, gateway, health, init, leases, logs,
-    one, plan, prune, ps, restart, wait, who,
+    one, plan, prune, ps, restart, trust, wait, who,
 };
 use crate::error::CommandError;
 use crate::preferences;
@@ -100,6 +100,8 @@ Examples:
     Doctor(doctor::Doctor),
     /// Serve names for all instances of this machine
     Gateway(gateway::Gateway),
+    /// Have programs trust the gateway's names, by a CA of this machine alone
+    Trust(trust::Trust),
     /// Ask services whether they are well
     Health(health::Health),
     /// Write what was found as `portway.toml`

@@ -21,6 +21,7 @@ mod project;
 mod running;
 mod steward;
 mod supervise;
+mod trust;
 mod ui;
 
 use std::process::ExitCode;

@@ -46,10 +46,12 @@ impl Tls {
     /// something else.
     pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
-        let name = hello.client_hello().server_name().map(str::to_ascii_lowercase);
-        let is_new = name.is_some_and(|name| {
-            name.ends_with(DOMAIN) && !leads(&self.roster.now(), &name)
-        });
+        let name = hello
+            .client_hello()
+            .server_name()
+            .map(str::to_ascii_lowercase);
+        let is_new =
+            name.is_some_and(|name| name.ends_with(DOMAIN) && !leads(&self.roster.now(), &name));
         if is_new {
             self.roster.fresh().await;
         }

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use portway_api::TrustedRoot;
 use rcgen::{
     BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose,
@@ -20,9 +21,7 @@ use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{
-    CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime,
-};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use sha2::{Digest, Sha256};
@@ -43,7 +42,7 @@ const NAME: &str = "Portway local CA";
 /// The authority with all that it takes to sign.
 pub struct Authority {
     root: CertificateDer<'static>,
-    root_id: String,
+    told: TrustedRoot,
     intermediate: CertificateDer<'static>,
     issuer: Issuer<'static, KeyPair>,
 }
@@ -51,37 +50,65 @@ pub struct Authority {
 impl std::fmt::Debug for Authority {
     /// Without the key.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Authority").field(&self.name()).finish()
+        f.debug_tuple("Authority").field(&self.told.name).finish()
+    }
+}
+
+/// A new authority that is not written yet.
+pub struct Draft {
+    texts: Texts,
+    root: TrustedRoot,
+}
+
+impl std::fmt::Debug for Draft {
+    /// Without the key.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Draft").field(&self.root.name).finish()
+    }
+}
+
+impl Draft {
+    /// Makes the keys and certificates of a new authority. The root's key ends in here.
+    ///
+    /// # Errors
+    /// When the system has no random numbers to give.
+    pub fn new() -> Result<Self, AuthorityError> {
+        Self::at(now()).map_err(|error| AuthorityError::Unmade(error.to_string()))
+    }
+
+    fn at(now: Duration) -> Result<Self, rcgen::Error> {
+        let root_key = KeyPair::generate()?;
+        let key = KeyPair::generate()?;
+        let root_params = root_params(&root_key, now);
+        let root = root_params.self_signed(&root_key)?;
+        let told = told(&root_key.subject_public_key_info(), root.der());
+        let issuer = Issuer::new(root_params, root_key);
+        let intermediate = intermediate_params(&key, now).signed_by(&key, &issuer)?;
+        Ok(Self {
+            root: told,
+            texts: Texts {
+                root: root.pem(),
+                intermediate: intermediate.pem(),
+                key: key.serialize_pem(),
+            },
+        })
+    }
+
+    /// The root as stores know it.
+    pub fn root(&self) -> &TrustedRoot {
+        &self.root
+    }
+
+    /// Writes the authority into `dir`, which must not be there yet: all of it or nothing.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn write(&self, dir: &Path) -> Result<(), AuthorityError> {
+        files::write(dir, &self.texts)
     }
 }
 
 impl Authority {
-    /// Makes a new authority and writes it into `dir`, which must not be there yet; all of it is
-    /// written or nothing. The root's key is never written.
-    ///
-    /// # Errors
-    /// When a file cannot be written.
-    pub fn make(dir: &Path) -> Result<Self, AuthorityError> {
-        let unmade = |error: rcgen::Error| AuthorityError::Unmade(error.to_string());
-        let now = now();
-        let root_key = KeyPair::generate().map_err(unmade)?;
-        let key = KeyPair::generate().map_err(unmade)?;
-        let root_params = root_params(&root_key, now);
-        let root = root_params.self_signed(&root_key).map_err(unmade)?;
-        let root = (root.pem(), Issuer::new(root_params, root_key));
-        let intermediate = intermediate_params(&key, now);
-        let intermediate = intermediate.signed_by(&key, &root.1).map_err(unmade)?;
-        files::write(
-            dir,
-            &Texts {
-                root: root.0,
-                intermediate: intermediate.pem(),
-                key: key.serialize_pem(),
-            },
-        )?;
-        Self::read(dir)?.ok_or_else(|| AuthorityError::Unmade("it has vanished again".to_owned()))
-    }
-
     /// Reads the authority that lies in `dir`; `None` when there is no such directory.
     ///
     /// # Errors
@@ -101,20 +128,19 @@ impl Authority {
         };
         let root = certificate(files::ROOT, &texts.root)?;
         let intermediate = certificate(files::INTERMEDIATE, &texts.intermediate)?;
-        let key = KeyPair::from_pem(&texts.key)
-            .map_err(|error| broken(files::KEY, error.to_string()))?;
+        let key =
+            KeyPair::from_pem(&texts.key).map_err(|error| broken(files::KEY, error.to_string()))?;
         let parsed = ParsedCertificate::try_from(&root)
             .map_err(|error| broken(files::ROOT, error.to_string()))?;
         let authority = Self {
-            root_id: id(&parsed.subject_public_key_info()),
+            told: told(&parsed.subject_public_key_info(), &root),
             root,
             intermediate,
             issuer: Issuer::new(intermediate_params(&key, now()), key),
         };
         authority.prove(now()).map_err(|error| match error {
             rustls::Error::InvalidCertificate(
-                rustls::CertificateError::Expired
-                | rustls::CertificateError::ExpiredContext { .. },
+                rustls::CertificateError::Expired | rustls::CertificateError::ExpiredContext { .. },
             ) => AuthorityError::Expired(dir.to_owned()),
             error => AuthorityError::Mismatch {
                 dir: dir.to_owned(),
@@ -124,19 +150,9 @@ impl Authority {
         Ok(Some(authority))
     }
 
-    /// The root's name, which no other root has.
-    pub fn name(&self) -> String {
-        format!("{NAME} {}", self.root_id)
-    }
-
-    /// The root's serial number, in hexadecimal digits.
-    pub fn serial(&self) -> String {
-        format!("{SERIAL:02x}{}", self.root_id)
-    }
-
-    /// The root's SHA-256 fingerprint, in hexadecimal digits.
-    pub fn fingerprint(&self) -> String {
-        fingerprint(&self.root)
+    /// The root as stores know it.
+    pub fn root(&self) -> &TrustedRoot {
+        &self.told
     }
 
     /// A certificate for one name, and its chain. `names` are what it is for; programs refuse it
@@ -174,7 +190,8 @@ impl Authority {
         let own = format!("{OWN}.{DOMAIN}");
         let general = |why: String| rustls::Error::General(why);
         let name = own.as_str().try_into();
-        let name = SanType::DnsName(name.map_err(|error: rcgen::Error| general(error.to_string()))?);
+        let name =
+            SanType::DnsName(name.map_err(|error: rcgen::Error| general(error.to_string()))?);
         let signed = self.sign(name, now, BACK).map_err(general)?;
         let server = ServerName::try_from(own).map_err(|error| general(error.to_string()))?;
         self.verify(&signed, &server, now)
@@ -201,15 +218,21 @@ impl Authority {
     }
 }
 
-/// The SHA-256 fingerprint of a certificate, in hexadecimal digits.
-pub fn fingerprint(der: &[u8]) -> String {
-    hex(&Sha256::digest(der))
+/// The SHA-256 fingerprint of the first certificate in a PEM text, in hexadecimal digits; `None`
+/// when there is none.
+pub fn fingerprint(pem: &[u8]) -> Option<String> {
+    let der = CertificateDer::from_pem_slice(pem).ok()?;
+    Some(hex(&Sha256::digest(der)))
 }
 
-/// The fingerprint of the first certificate in a PEM text; `None` when there is none.
-pub fn pem_fingerprint(text: &[u8]) -> Option<String> {
-    let der = CertificateDer::from_pem_slice(text).ok()?;
-    Some(fingerprint(&der))
+/// How stores know the root with this key and certificate.
+fn told(public_key: &[u8], der: &[u8]) -> TrustedRoot {
+    let id = id(public_key);
+    TrustedRoot {
+        name: format!("{NAME} {id}"),
+        serial: format!("{SERIAL:02x}{id}"),
+        fingerprint: hex(&Sha256::digest(der)),
+    }
 }
 
 /// The first byte of serial numbers: so they are positive, and as long as they look.
@@ -272,4 +295,209 @@ fn last(params: &mut CertificateParams, from: Duration, to: Duration) {
     let epoch = date_time_ymd(1970, 1, 1);
     params.not_before = epoch + from;
     params.not_after = epoch + to;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+    use rustls::CertificateError::{Expired, ExpiredContext};
+    use rustls::Error::InvalidCertificate;
+
+    use super::super::files::KEY;
+    use super::*;
+
+    fn made() -> (tempfile::TempDir, Authority) {
+        let dir = tempfile::tempdir().unwrap();
+        let ca = dir.path().join("gateway/ca");
+        let draft = Draft::new().unwrap();
+        draft.write(&ca).unwrap();
+        let authority = Authority::read(&ca).unwrap().unwrap();
+        assert_eq!(authority.root(), draft.root());
+        (dir, authority)
+    }
+
+    fn named(name: &str) -> SanType {
+        SanType::DnsName(name.try_into().unwrap())
+    }
+
+    /// What a client that trusts the root says to a certificate for `name` on a server that it
+    /// reached by that name.
+    fn client(authority: &Authority, name: SanType, server: &str) -> Result<(), rustls::Error> {
+        let certificate = authority.sign(name, now(), LIFE).unwrap();
+        let server = ServerName::try_from(server).unwrap();
+        authority.verify(&certificate, &server, now())
+    }
+
+    #[test]
+    fn it_vouches_for_names_below_localhost() {
+        let (_dir, authority) = made();
+        for name in [
+            "jobi.localhost",
+            "api.fix-login.jobi.localhost",
+            "localhost",
+        ] {
+            client(&authority, named(name), name).unwrap();
+        }
+    }
+
+    #[test]
+    fn it_can_vouch_for_nothing_else() {
+        let (_dir, authority) = made();
+        for name in [
+            "evil.example.com",
+            "localhost.evil.example",
+            "notlocalhost",
+            "jobi.local",
+        ] {
+            let said = client(&authority, named(name), name).unwrap_err();
+            let said = said.to_string();
+            assert!(said.contains("NameConstraintViolation"), "{name}: {said}");
+        }
+        for address in [
+            IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+            IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ] {
+            let server = address.to_string();
+            let said = client(&authority, SanType::IpAddress(address), &server).unwrap_err();
+            let said = said.to_string();
+            assert!(said.contains("NameConstraintViolation"), "{server}: {said}");
+        }
+    }
+
+    #[test]
+    fn it_makes_no_authorities() {
+        let (_dir, authority) = made();
+        let key = KeyPair::generate().unwrap();
+        let params = intermediate_params(&key, now());
+        let below = params.signed_by(&key, &authority.issuer).unwrap();
+        let mut leaf = CertificateParams::default();
+        leaf.subject_alt_names = vec![named("jobi.localhost")];
+        let issuer = Issuer::new(params, key);
+        let leaf_key = KeyPair::generate().unwrap();
+        let leaf = leaf.signed_by(&leaf_key, &issuer).unwrap();
+        let known = authority.sign(named("x.localhost"), now(), LIFE).unwrap();
+        let chain = vec![
+            leaf.der().clone(),
+            below.der().clone(),
+            authority.intermediate.clone(),
+        ];
+        let server = ServerName::try_from("jobi.localhost").unwrap();
+        let forged = CertifiedKey::new(chain, known.key.clone());
+        assert!(authority.verify(&forged, &server, now()).is_err());
+    }
+
+    #[test]
+    fn a_certificate_ends() {
+        let (_dir, authority) = made();
+        let name = || named("jobi.localhost");
+        let server = ServerName::try_from("jobi.localhost").unwrap();
+        let life = Duration::from_secs(60);
+        let certificate = authority.sign(name(), now(), life).unwrap();
+        authority.verify(&certificate, &server, now()).unwrap();
+        let later = now() + 2 * life;
+        let said = authority.verify(&certificate, &server, later).unwrap_err();
+        assert!(
+            matches!(said, InvalidCertificate(Expired | ExpiredContext { .. })),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn no_two_are_alike() {
+        let (a, b) = (Draft::new().unwrap(), Draft::new().unwrap());
+        assert_ne!(a.root().name, b.root().name);
+        assert_ne!(a.root().serial, b.root().serial);
+        assert_ne!(a.root().fingerprint, b.root().fingerprint);
+        assert_eq!(
+            fingerprint(a.texts.root.as_bytes()),
+            Some(a.root().fingerprint.clone())
+        );
+        assert_eq!(fingerprint(b"nothing"), None);
+    }
+
+    #[test]
+    fn there_is_none_where_none_was_made() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(Authority::read(&dir.path().join("ca")).unwrap().is_none());
+    }
+
+    #[test]
+    fn one_that_has_run_out_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let ca = dir.path().join("ca");
+        let long_ago = now() - LIFE - Duration::from_secs(60);
+        Draft::at(long_ago).unwrap().write(&ca).unwrap();
+        let said = Authority::read(&ca).unwrap_err();
+        assert!(matches!(said, AuthorityError::Expired(_)), "{said}");
+    }
+
+    #[test]
+    fn files_that_do_not_belong_together_are_an_error() {
+        let (dir, _) = made();
+        let (other, _) = made();
+        let of = |dir: &tempfile::TempDir, name: &str| dir.path().join("gateway/ca").join(name);
+        for name in [files::KEY, files::INTERMEDIATE, files::ROOT] {
+            let own = std::fs::read(of(&dir, name)).unwrap();
+            std::fs::copy(of(&other, name), of(&dir, name)).unwrap();
+            let said = Authority::read(&dir.path().join("gateway/ca")).unwrap_err();
+            assert!(matches!(said, AuthorityError::Mismatch { .. }), "{said}");
+            for broken in [
+                &b""[..],
+                b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            ] {
+                std::fs::write(of(&dir, name), broken).unwrap();
+                let said = Authority::read(&dir.path().join("gateway/ca")).unwrap_err();
+                assert!(said.to_string().contains(name), "{said}");
+            }
+            std::fs::write(of(&dir, name), own).unwrap();
+        }
+        std::fs::remove_file(of(&dir, files::KEY)).unwrap();
+        let said = Authority::read(&dir.path().join("gateway/ca")).unwrap_err();
+        assert!(said.to_string().contains(files::KEY), "{said}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_key_is_this_users_alone() {
+        use std::fs::{metadata, set_permissions};
+        use std::os::unix::fs::PermissionsExt;
+        let (dir, _) = made();
+        let ca = dir.path().join("gateway/ca");
+        let names = std::fs::read_dir(&ca).unwrap();
+        let mut modes: Vec<(String, u32)> = names
+            .map(|entry| {
+                let entry = entry.unwrap();
+                let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+                (entry.file_name().into_string().unwrap(), mode)
+            })
+            .collect();
+        modes.sort();
+        assert_eq!(
+            modes,
+            [
+                ("intermediate.key".to_owned(), 0o600),
+                ("intermediate.pem".to_owned(), 0o644),
+                ("root.pem".to_owned(), 0o644),
+            ]
+        );
+        assert_eq!(metadata(&ca).unwrap().permissions().mode() & 0o777, 0o700);
+        for (file, mode, back) in [(ca.join(KEY), 0o640, 0o600), (ca.clone(), 0o750, 0o700)] {
+            set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
+            let said = Authority::read(&ca).unwrap_err();
+            assert!(matches!(said, AuthorityError::Open { .. }), "{said}");
+            set_permissions(&file, PermissionsExt::from_mode(back)).unwrap();
+        }
+        assert!(Authority::read(&ca).unwrap().is_some());
+    }
+
+    #[test]
+    fn what_is_there_is_not_written_over() {
+        let (dir, authority) = made();
+        let ca = dir.path().join("gateway/ca");
+        Draft::new().unwrap().write(&ca).unwrap_err();
+        let now = Authority::read(&ca).unwrap().unwrap();
+        assert_eq!(now.root(), authority.root());
+    }
 }

@@ -78,3 +78,32 @@ pub(super) fn leads(roster: &Roster, name: &str) -> bool {
         .and_then(|name| name.strip_suffix('.'));
     own == Some(OWN) || roster.names.find(name).is_some()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Draft;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_certificate_is_used_again_until_it_is_old() {
+        let dir = tempfile::tempdir().unwrap();
+        let ca = dir.path().join("ca");
+        Draft::new().unwrap().write(&ca).unwrap();
+        let authority = Authority::read(&ca).unwrap().unwrap();
+        let roster = crate::follow(Arc::new(|| Ok(Vec::new())));
+        let certificates = Certificates::new(authority, roster);
+        let at = |seconds: u64| {
+            let now = now() + Duration::from_secs(seconds);
+            certificates.of("jobi.localhost", now).unwrap()
+        };
+        let first = at(0);
+        assert!(Arc::ptr_eq(&first, &at(60)));
+        assert!(Arc::ptr_eq(&first, &at(14 * 24 * 60 * 60)));
+        let second = at(16 * 24 * 60 * 60);
+        assert!(!Arc::ptr_eq(&first, &second));
+        // No two are signed for one key: that would be one serial number twice.
+        assert_ne!(first.cert[0], second.cert[0]);
+        // The clock is set back.
+        assert!(!Arc::ptr_eq(&second, &at(0)));
+    }
+}

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-/// The root's certificate: what programs are told to trust.
+/// The file of the root's certificate: what programs are told to trust.
 pub const ROOT: &str = "root.pem";
 
 /// The intermediate's certificate.
 pub(super) const INTERMEDIATE: &str = "intermediate.pem";
 
 /// The intermediate's key, the only one that is kept; 0600.
-pub const KEY: &str = "intermediate.key";
+pub(super) const KEY: &str = "intermediate.key";
 
 /// Why there is no authority to sign with.
 #[derive(Debug, Error)]

@@ -18,8 +18,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustls::crypto::CryptoProvider;
 
 pub(crate) use accept::Tls;
-pub use authority::{Authority, fingerprint, pem_fingerprint};
-pub use files::{AuthorityError, KEY, ROOT};
+pub use authority::{Authority, Draft, fingerprint};
+pub use files::{AuthorityError, ROOT};
 
 /// What all cryptography is done with.
 fn provider() -> Arc<CryptoProvider> {

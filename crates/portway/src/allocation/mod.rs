@@ -27,6 +27,7 @@ use crate::error::CommandError;
 use crate::follow::Supervised;
 use crate::follow::{self, not_running};
 use crate::project::Project;
+use crate::trust::children;
 
 /// Ports of an instance, and everything that follows from them.
 pub(crate) struct Allocation {
@@ -63,6 +64,9 @@ pub(crate) fn allocate(
     };
     let displaced = words::displaced(project, &chosen)?;
     let ports = assigned(project, &chosen.given);
+    if keep == Keep::Hard {
+        children::refresh();
+    }
     let wiring = wire(project, &ports)?;
     let file = PortsFile::read(&project.checkout.root)?;
     record::write_ports_file(project, file.unwrap_or_default(), &wiring)?;
@@ -181,6 +185,7 @@ fn wire(project: &Project, ports: &AssignedPorts) -> Result<Wiring, CommandError
         &project.checkout,
         &project.instance.name,
         &project.env_files()?,
+        &children::variables(),
     ))
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use portway_api::{ErrorCode, GatewayStatus};
+use portway_gateway::Secure;
 use portway_supervisor::control::{self, Client};
 use tokio::time::{Instant, sleep};
 
@@ -16,7 +17,7 @@ use crate::gateway::{
     service::{Facts, Manager, Service},
 };
 use crate::platform;
-use crate::{preferences, ui};
+use crate::{preferences, trust, ui};
 
 /// How many threads serve. More would only take the processor from the services.
 const THREADS: usize = 2;
@@ -42,6 +43,10 @@ pub(crate) struct Gateway {
     /// be had
     #[arg(long, value_name = "PORT")]
     pub(crate) port: Option<u16>,
+    /// Serve HTTPS on this port, 0 for any that is free, once `portway trust` has made a CA;
+    /// without it on 443, or on 7679 where that cannot be had
+    #[arg(long, value_name = "PORT")]
+    pub(crate) tls_port: Option<u16>,
     /// Serve in the background
     #[arg(long)]
     pub(crate) detach: bool,
@@ -117,10 +122,10 @@ fn serve(args: &Gateway) -> Result<u8, CommandError> {
     let preferences = preferences::of_user().unwrap_or_default();
     let source = gateway::source(exclusions::facts(&preferences)?)?;
     let listeners = gateway::listen(args.port.or(preferences.gateway_port()))?;
-    let port = listeners.first().and_then(|one| one.local_addr().ok());
-    let port = port.map_or(0, |address| address.port());
+    let secure = secure(args)?;
     let status = GatewayStatus {
-        port,
+        port: gateway::port_of(&listeners),
+        tls_port: secure.as_ref().map(|one| gateway::port_of(&one.listeners)),
         pid: std::process::id(),
         since: portway_supervisor::now(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -146,11 +151,29 @@ fn serve(args: &Gateway) -> Result<u8, CommandError> {
                 () = asked.notified() => {}
             }
         };
-        let served = portway_gateway::serve(listeners, roster, THREADS, stop).await;
+        let served = portway_gateway::serve(listeners, secure, roster, THREADS, stop).await;
         control.close();
         served.map_err(failed)
     })?;
     Ok(0)
+}
+
+/// Where HTTPS is served: nowhere, unless there is a local CA.
+fn secure(args: &Gateway) -> Result<Option<Secure>, CommandError> {
+    let Some(authority) = trust::authority()? else {
+        return match args.tls_port {
+            None => Ok(None),
+            Some(_) => Err(CommandError::new(
+                ErrorCode::NothingThere,
+                "there is no local CA for HTTPS",
+            )
+            .hint("`portway trust` makes one")),
+        };
+    };
+    Ok(Some(Secure {
+        listeners: gateway::listen_for_tls(args.tls_port)?,
+        authority,
+    }))
 }
 
 fn failed(error: std::io::Error) -> CommandError {
@@ -162,14 +185,25 @@ fn failed(error: std::io::Error) -> CommandError {
 
 /// Starts one in the background, or finds the one that runs, and tells where it is.
 fn detach(args: &Gateway) -> Result<u8, CommandError> {
-    let status = gateway::ensure(args.port)?;
-    if args
-        .port
-        .is_some_and(|port| port != 0 && port != status.port)
-    {
+    let status = gateway::ensure(args.port, args.tls_port)?;
+    let differs = |wanted: Option<u16>, has: Option<u16>| {
+        wanted.is_some_and(|port| port != 0 && Some(port) != has)
+    };
+    if differs(args.port, Some(status.port)) {
         return Err(CommandError::new(
             ErrorCode::Refused,
             format!("a gateway runs already, on port {}", status.port),
+        )
+        .hint("stop it first: `portway gateway stop`"));
+    }
+    if differs(args.tls_port, status.tls_port) {
+        let where_to = match status.tls_port {
+            Some(port) => format!("with HTTPS on port {port}"),
+            None => "without HTTPS".to_owned(),
+        };
+        return Err(CommandError::new(
+            ErrorCode::Refused,
+            format!("a gateway runs already, {where_to}"),
         )
         .hint("stop it first: `portway gateway stop`"));
     }

@@ -18,6 +18,7 @@ pub(crate) mod plan;
 pub(crate) mod prune;
 pub(crate) mod ps;
 pub(crate) mod restart;
+pub(crate) mod trust;
 mod up;
 pub(crate) mod wait;
 pub(crate) mod who;
@@ -53,6 +54,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, CommandError> {
         Verb::Doctor(args) => doctor::run(directory, &args),
         Verb::Health(args) => health::run(directory, &args),
         Verb::Gateway(args) => gateway::run(&args),
+        Verb::Trust(args) => trust::run(&args),
         Verb::Init(args) => init::run(directory, &args),
         Verb::Schema => {
             ui::out(&Manifest::json_schema());

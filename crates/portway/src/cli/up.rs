@@ -23,7 +23,7 @@ pub(crate) fn run(directory: Option<&Path>, args: &Up) -> Result<u8, CommandErro
         project.preferences =
             preferences::with_flag(project.preferences, "moved", args.moved.as_deref());
         if project.preferences.starts_gateway()
-            && let Err(error) = gateway::ensure(None)
+            && let Err(error) = gateway::ensure(None, None)
         {
             // Services work without names.
             ui::warning(&format!("there is no gateway: {}", error.info.message));

@@ -184,8 +184,9 @@ impl Scene {
     pub(super) fn wiring(&self, ports: &AssignedPorts) -> Option<Wiring> {
         let plan = self.plan.as_ref().ok()?;
         let name = self.entry().map_or("", |(instance, ..)| &instance.name);
-        let files = IndexMap::new();
-        Some(Wiring::new(plan, ports, &self.checkout, name, &files))
+        let none = IndexMap::new();
+        let (checkout, files) = (&self.checkout, IndexMap::new());
+        Some(Wiring::new(plan, ports, checkout, name, &files, &none))
     }
 
     /// The directories in which `.env` files count.

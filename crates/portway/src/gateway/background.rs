@@ -10,11 +10,14 @@ use crate::platform;
 
 /// The gateway that runs, or a new one in the background. Of several commands that start one at
 /// the same time one does, and the others find it.
-pub(crate) fn ensure(port: Option<u16>) -> Result<GatewayStatus, CommandError> {
+pub(crate) fn ensure(
+    port: Option<u16>,
+    tls_port: Option<u16>,
+) -> Result<GatewayStatus, CommandError> {
     if let Some(status) = super::status()? {
         return Ok(status);
     }
-    let answer = start(port).map_err(|error| {
+    let answer = start(port, tls_port).map_err(|error| {
         CommandError::new(
             ErrorCode::Failed,
             format!("cannot start the gateway: {error}"),
@@ -36,12 +39,15 @@ pub(crate) fn ensure(port: Option<u16>) -> Result<GatewayStatus, CommandError> {
 }
 
 /// Starts one. It answers what it is, or why it is not, before it lets go of its output.
-fn start(port: Option<u16>) -> io::Result<String> {
+fn start(port: Option<u16>, tls_port: Option<u16>) -> io::Result<String> {
     let mut gateway = Command::new(std::env::current_exe()?);
     platform::in_background(&mut gateway);
     gateway.args(["gateway", "--background"]);
     if let Some(port) = port {
         gateway.arg("--port").arg(port.to_string());
+    }
+    if let Some(port) = tls_port {
+        gateway.arg("--tls-port").arg(port.to_string());
     }
     let mut child = gateway
         .stdin(Stdio::null())

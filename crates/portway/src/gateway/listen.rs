@@ -1,4 +1,5 @@
-//! Where the gateway listens: HTTP's own port where this user may bind it, else one fixed port.
+//! Where the gateway listens: the protocols' own ports where this user may bind them, else one
+//! fixed port each.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -14,15 +15,42 @@ const HTTP: u16 = 80;
 /// browser blocks it, and no kernel gives it out by itself.
 pub(crate) const DEFAULT: u16 = 7678;
 
+/// HTTPS's own port.
+const HTTPS: u16 = 443;
+
+/// The port for HTTPS of a user who may not bind its own: the next one.
+const TLS_DEFAULT: u16 = 7679;
+
 /// Listens on loopback, on `wanted` or on the best port that can be had.
 pub(crate) fn listen(wanted: Option<u16>) -> Result<Vec<TcpListener>, CommandError> {
-    if let Some(port) = wanted {
-        return on(port).map_err(|error| refused(port, &error));
+    best(wanted, HTTP, DEFAULT, "--port")
+}
+
+/// The same for HTTPS.
+pub(crate) fn listen_for_tls(wanted: Option<u16>) -> Result<Vec<TcpListener>, CommandError> {
+    best(wanted, HTTPS, TLS_DEFAULT, "--tls-port")
+}
+
+/// The port of sockets that listen on the same one; 0 where there is none.
+pub(crate) fn port_of(listeners: &[TcpListener]) -> u16 {
+    let address = listeners.first().and_then(|one| one.local_addr().ok());
+    address.map_or(0, |address| address.port())
+}
+
+/// Listens on `wanted`; without it on `own`, or on `default` where that cannot be had.
+fn best(
+    wanted: Option<u16>,
+    own: u16,
+    default: u16,
+    flag: &str,
+) -> Result<Vec<TcpListener>, CommandError> {
+    if wanted.is_none()
+        && let Ok(listeners) = on(own)
+    {
+        return Ok(listeners);
     }
-    match on(HTTP) {
-        Ok(listeners) => Ok(listeners),
-        Err(_) => on(DEFAULT).map_err(|error| refused(DEFAULT, &error)),
-    }
+    let port = wanted.unwrap_or(default);
+    on(port).map_err(|error| refused(port, flag, &error))
 }
 
 /// Both loopback addresses, so that `localhost` is the gateway however it is resolved. IPv6 may be
@@ -37,7 +65,7 @@ fn on(port: u16) -> io::Result<Vec<TcpListener>> {
     }
 }
 
-fn refused(port: u16, error: &io::Error) -> CommandError {
+fn refused(port: u16, flag: &str, error: &io::Error) -> CommandError {
     let code = match error.kind() {
         io::ErrorKind::AddrInUse => ErrorCode::PortTaken,
         _ => ErrorCode::Failed,
@@ -52,6 +80,6 @@ fn refused(port: u16, error: &io::Error) -> CommandError {
         format!("the gateway cannot listen on port {port}: {why}"),
     )
     .hint(format!(
-        "`portway who {port}` shows who has it; `portway gateway --port N` takes another"
+        "`portway who {port}` shows who has it; `portway gateway {flag} N` takes another"
     ))
 }

@@ -20,7 +20,7 @@ use crate::follow::runtime;
 use crate::home;
 
 pub(crate) use background::ensure;
-pub(crate) use listen::listen;
+pub(crate) use listen::{listen, listen_for_tls, port_of};
 pub(crate) use source::source;
 
 /// The gateway's directory: its lock, its control socket, what it says of itself.

@@ -40,6 +40,11 @@ pub(crate) fn open_files() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
 
+/// Whether this process may change the system's files.
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
 /// Whether `name` in `dir` is a program.
 pub(crate) fn is_program(dir: &Path, name: &str) -> bool {
     let file = dir.join(name);

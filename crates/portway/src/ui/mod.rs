@@ -13,6 +13,7 @@ mod preferences;
 mod progress;
 mod sanitize;
 mod status;
+mod trust;
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
@@ -32,6 +33,7 @@ pub(crate) use ports::{freed, port_table, ports, would_free};
 pub(crate) use preferences::{explained, preferences};
 pub(crate) use progress::{Progress, notice};
 pub(crate) use status::{displaced, instances, plan, port_warnings, summary};
+pub(crate) use trust::{Trusting, trust_plan, trusted};
 
 pub(crate) const BOLD: Style = Style::new().bold();
 pub(crate) const DIM: Style = Style::new().dimmed();

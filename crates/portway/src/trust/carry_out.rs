@@ -1,0 +1,136 @@
+//! Doing what was planned.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use portway_api::{TrustState, TrustStep, TrustedRoot};
+use portway_gateway::tls::fingerprint;
+
+use super::stores::{Act, CERTUTIL, Step, Store, database};
+
+/// Does a step, unless `root` is in its store, or out of it, already (`wanted`).
+pub(crate) fn carry_out(step: &Step, root: &TrustedRoot, wanted: bool) -> TrustStep {
+    let told = |state, message| TrustStep {
+        state,
+        message,
+        ..planned(step)
+    };
+    if let Some(lacks) = &step.lacks {
+        return told(TrustState::Lacking, Some(lacks.clone()));
+    }
+    if has(&step.store, root) == wanted {
+        return told(TrustState::Already, None);
+    }
+    if step.needs_root {
+        return told(TrustState::NeedsRoot, None);
+    }
+    for act in &step.acts {
+        if let Err(why) = perform(act) {
+            let why = format!("`{}` failed: {why}", act.shell());
+            return told(TrustState::Failed, Some(why));
+        }
+    }
+    // What a command says of itself is not enough to trust.
+    if has(&step.store, root) != wanted {
+        let why = "its commands went well and changed nothing";
+        return told(TrustState::Failed, Some(why.to_owned()));
+    }
+    told(TrustState::Done, None)
+}
+
+/// A step that is not done yet.
+pub(crate) fn planned(step: &Step) -> TrustStep {
+    TrustStep {
+        store: step.store.to_string(),
+        commands: step.acts.iter().map(Act::shell).collect(),
+        state: match step {
+            Step { lacks: Some(_), .. } => TrustState::Lacking,
+            Step {
+                needs_root: true, ..
+            } => TrustState::NeedsRoot,
+            _ => TrustState::Planned,
+        },
+        message: step.lacks.clone(),
+    }
+}
+
+fn perform(act: &Act) -> Result<(), String> {
+    let done = match act {
+        Act::Copy { from, to } => copy(from, to),
+        Act::Remove(file) => fs::remove_file(file),
+        Act::Run(words) => {
+            let output = run(words).map_err(|error| error.to_string())?;
+            if output.status.success() {
+                return Ok(());
+            }
+            return Err(last_line(&output));
+        }
+    };
+    done.map_err(|error| error.to_string())
+}
+
+/// Copies a file for all to read, whatever this process's mask is.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let text = fs::read(from)?;
+    fs::write(to, text)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(to, fs::Permissions::from_mode(0o644))?;
+    }
+    Ok(())
+}
+
+fn run(words: &[String]) -> io::Result<Output> {
+    let [program, arguments @ ..] = words else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+}
+
+/// What a program said last, or how it ended.
+fn last_line(output: &Output) -> String {
+    let both = [&output.stderr, &output.stdout];
+    let said = both.into_iter().find_map(|stream| {
+        let text = String::from_utf8_lossy(stream).into_owned();
+        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        lines.next_back().map(str::to_owned)
+    });
+    said.unwrap_or_else(|| output.status.to_string())
+}
+
+/// Whether `root`, and no other certificate of its name, is in a store.
+fn has(store: &Store, root: &TrustedRoot) -> bool {
+    let words = |words: &[&str]| {
+        words
+            .iter()
+            .map(|&word| word.to_owned())
+            .collect::<Vec<_>>()
+    };
+    let said = |command: &[&str]| {
+        let output = run(&words(command)).ok()?;
+        output.status.success().then_some(output.stdout)
+    };
+    let is_root = |pem: Vec<u8>| fingerprint(&pem).as_deref() == Some(&root.fingerprint);
+    match store {
+        Store::System { dir, .. } => fs::read(Store::file(dir, root)).is_ok_and(is_root),
+        Store::Database(dir) => {
+            let listed = said(&[CERTUTIL, "-d", &database(dir), "-L", "-n", &root.name, "-a"]);
+            listed.is_some_and(is_root)
+        }
+        Store::Keychain(keychain) => {
+            let keychain = keychain.display().to_string();
+            let found = said(&["security", "find-certificate", "-a", "-Z", &keychain]);
+            found.is_some_and(|text| {
+                let text = String::from_utf8_lossy(&text).to_lowercase();
+                text.contains(&root.fingerprint)
+            })
+        }
+        Store::Windows => said(&[CERTUTIL, "-user", "-store", "Root", &root.serial]).is_some(),
+    }
+}

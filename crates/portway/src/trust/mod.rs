@@ -1,0 +1,55 @@
+//! Having programs trust the local CA, and taking that back.
+//!
+//! ```text
+//! facts, record ─► steps ─► what became of them
+//! ```
+//!
+//! What is to be done is a function from facts to steps, the same for every system; doing it is
+//! thin. What was touched is written down before it is touched, so that it can always be undone.
+
+mod carry_out;
+pub(crate) mod children;
+mod facts;
+mod record;
+mod stores;
+
+use std::path::PathBuf;
+
+use portway_api::ErrorCode;
+use portway_gateway::tls::{Authority, AuthorityError};
+
+use crate::error::CommandError;
+use crate::gateway;
+
+pub(crate) use carry_out::{carry_out, planned};
+pub(crate) use facts::Facts;
+pub(crate) use record::Record;
+pub(crate) use stores::{Step, install, undo};
+
+/// The directory of the local CA.
+pub(crate) fn dir() -> Result<PathBuf, CommandError> {
+    Ok(gateway::dir()?.join("ca"))
+}
+
+/// The local CA, if there is one.
+pub(crate) fn authority() -> Result<Option<Authority>, CommandError> {
+    Ok(Authority::read(&dir()?)?)
+}
+
+impl From<AuthorityError> for CommandError {
+    fn from(error: AuthorityError) -> Self {
+        let told = Self::new(ErrorCode::State, error.to_string());
+        match error {
+            AuthorityError::Open { file, .. } => {
+                let close = format!("chmod go= {}", file.display());
+                told.hint(format!("close it: `{close}`; should others have been there, make a new CA: `portway trust --undo`, then `portway trust`"))
+            }
+            AuthorityError::File { .. } | AuthorityError::Unmade(_) => told,
+            AuthorityError::Broken { .. }
+            | AuthorityError::Mismatch { .. }
+            | AuthorityError::Expired(_) => {
+                told.hint("make a new one: `portway trust --undo`, then `portway trust`")
+            }
+        }
+    }
+}

@@ -1,0 +1,403 @@
+//! The stores in which programs look for whom to trust, and what takes the local CA's root into
+//! each and out of it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use portway_api::TrustedRoot;
+use serde::{Deserialize, Serialize};
+
+use super::facts::{Facts, System};
+
+/// A store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Store {
+    /// Linux: a directory, and the command that makes programs see what lies in it.
+    System { dir: PathBuf, refresh: String },
+    /// Linux: a database of Chromium's or Firefox's.
+    Database(PathBuf),
+    /// macOS: this user's keychain.
+    Keychain(PathBuf),
+    /// Windows: this user's roots.
+    Windows,
+}
+
+/// The directories of distributions, with the command that goes with each.
+const SYSTEMS: [(&str, &str); 4] = [
+    // Debian, Alpine.
+    ("/usr/local/share/ca-certificates", "update-ca-certificates"),
+    // Fedora.
+    ("/etc/pki/ca-trust/source/anchors", "update-ca-trust"),
+    // Arch.
+    (
+        "/etc/ca-certificates/trust-source/anchors",
+        "trust extract-compat",
+    ),
+    // openSUSE.
+    ("/etc/pki/trust/anchors", "update-ca-certificates"),
+];
+
+/// The program that changes [`Store::Database`].
+pub(super) const CERTUTIL: &str = "certutil";
+
+impl Store {
+    /// The stores of this machine.
+    fn all(facts: &Facts) -> Vec<Self> {
+        match facts.system {
+            System::Linux => {
+                let system = SYSTEMS.into_iter().find(|(dir, refresh)| {
+                    facts.has_dir(dir) && facts.has_program(program(refresh))
+                });
+                let system = system.map(|(dir, refresh)| Self::System {
+                    dir: dir.into(),
+                    refresh: refresh.to_owned(),
+                });
+                let databases = facts.databases.iter().cloned().map(Self::Database);
+                system.into_iter().chain(databases).collect()
+            }
+            System::MacOs => vec![Self::Keychain(
+                facts.home.join("Library/Keychains/login.keychain-db"),
+            )],
+            System::Windows => vec![Self::Windows],
+        }
+    }
+
+    /// The file of the root in the system's directory.
+    pub(super) fn file(dir: &Path, root: &TrustedRoot) -> PathBuf {
+        let name = root.name.to_lowercase().replace(' ', "-");
+        dir.join(format!("{name}.crt"))
+    }
+
+    /// What takes the root, which lies in `file`, into it.
+    fn adding(&self, root: &TrustedRoot, file: &Path) -> Vec<Act> {
+        match self {
+            Self::System { dir, refresh } => vec![
+                Act::Copy {
+                    from: file.to_owned(),
+                    to: Self::file(dir, root),
+                },
+                Act::run(refresh.split(' ')),
+            ],
+            Self::Database(dir) => vec![Act::run([
+                CERTUTIL,
+                "-d",
+                &database(dir),
+                "-A",
+                "-t",
+                "C,,",
+                "-n",
+                &root.name,
+                "-i",
+                &text(file),
+            ])],
+            Self::Keychain(keychain) => vec![Act::run([
+                "security",
+                "add-trusted-cert",
+                "-r",
+                "trustRoot",
+                "-k",
+                &text(keychain),
+                &text(file),
+            ])],
+            Self::Windows => vec![Act::run([
+                CERTUTIL,
+                "-user",
+                "-addstore",
+                "Root",
+                &text(file),
+            ])],
+        }
+    }
+
+    /// What takes the root out of it.
+    fn removing(&self, root: &TrustedRoot) -> Vec<Act> {
+        match self {
+            Self::System { dir, refresh } => vec![
+                Act::Remove(Self::file(dir, root)),
+                Act::run(refresh.split(' ')),
+            ],
+            Self::Database(dir) => vec![Act::run([
+                CERTUTIL,
+                "-d",
+                &database(dir),
+                "-D",
+                "-n",
+                &root.name,
+            ])],
+            // With `-t` what this user thinks of it goes as well.
+            Self::Keychain(keychain) => vec![Act::run([
+                "security",
+                "delete-certificate",
+                "-t",
+                "-Z",
+                &root.fingerprint.to_uppercase(),
+                &text(keychain),
+            ])],
+            Self::Windows => vec![Act::run([
+                CERTUTIL,
+                "-user",
+                "-delstore",
+                "Root",
+                &root.serial,
+            ])],
+        }
+    }
+
+    /// Why it cannot be changed here.
+    fn lacks(&self, facts: &Facts) -> Option<String> {
+        match self {
+            Self::Database(_) if !facts.has_program(CERTUTIL) => Some(format!(
+                "`{CERTUTIL}` is missing; it comes with the package {}",
+                facts.certutil_package()
+            )),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System { .. } => write!(f, "the system"),
+            Self::Database(dir) if text(dir).contains("irefox") => {
+                write!(f, "Firefox ({})", dir.display())
+            }
+            Self::Database(dir) => write!(f, "Chromium and others ({})", dir.display()),
+            Self::Keychain(_) => write!(f, "your login keychain"),
+            Self::Windows => write!(f, "your root certificates"),
+        }
+    }
+}
+
+/// How `certutil` is told of a database.
+pub(super) fn database(dir: &Path) -> String {
+    format!("sql:{}", dir.display())
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// The program of a command.
+fn program(command: &str) -> &str {
+    command.split(' ').next().unwrap_or_default()
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// Copies a file, for all to read.
+    Copy { from: PathBuf, to: PathBuf },
+    /// Removes a file.
+    Remove(PathBuf),
+    /// Runs a program.
+    Run(Vec<String>),
+}
+
+impl Act {
+    fn run<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::Run(words.into_iter().map(str::to_owned).collect())
+    }
+
+    /// The same as a command of a shell.
+    pub(crate) fn shell(&self) -> String {
+        let words = match self {
+            Self::Copy { from, to } => vec![
+                "install".to_owned(),
+                "-m".to_owned(),
+                "644".to_owned(),
+                text(from),
+                text(to),
+            ],
+            Self::Remove(file) => vec!["rm".to_owned(), text(file)],
+            Self::Run(words) => words.clone(),
+        };
+        let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+        words.join(" ")
+    }
+}
+
+/// A word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=@".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// What is to be done with one store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Step {
+    pub(crate) store: Store,
+    pub(crate) acts: Vec<Act>,
+    /// Whether it takes rights that this user does not have.
+    pub(crate) needs_root: bool,
+    /// Why it cannot be done here.
+    pub(crate) lacks: Option<String>,
+}
+
+impl Step {
+    fn of(store: Store, acts: Vec<Act>, facts: &Facts) -> Self {
+        Self {
+            needs_root: matches!(store, Store::System { .. }) && !facts.is_root,
+            lacks: store.lacks(facts),
+            store,
+            acts,
+        }
+    }
+}
+
+/// What has the programs of this machine trust `root`, which lies in `file`.
+pub(crate) fn install(facts: &Facts, root: &TrustedRoot, file: &Path) -> Vec<Step> {
+    let all = Store::all(facts).into_iter();
+    all.map(|store| {
+        let acts = store.adding(root, file);
+        Step::of(store, acts, facts)
+    })
+    .collect()
+}
+
+/// What takes `root` out of `stores` again.
+pub(crate) fn undo(facts: &Facts, root: &TrustedRoot, stores: &[Store]) -> Vec<Step> {
+    let all = stores.iter().cloned();
+    all.map(|store| {
+        let acts = store.removing(root);
+        Step::of(store, acts, facts)
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root() -> TrustedRoot {
+        TrustedRoot {
+            name: "Portway local CA 0123456789abcdef".into(),
+            serial: "500123456789abcdef".into(),
+            fingerprint: "ab12".into(),
+        }
+    }
+
+    fn facts(system: System) -> Facts {
+        Facts {
+            system,
+            is_root: false,
+            home: "/home/a b".into(),
+            dirs: Vec::new(),
+            programs: vec![CERTUTIL.into()],
+            databases: Vec::new(),
+        }
+    }
+
+    /// The commands of all steps, both ways.
+    fn commands(facts: &Facts) -> Vec<String> {
+        let steps = install(facts, &root(), Path::new("/ca/root.pem"));
+        let stores: Vec<Store> = steps.iter().map(|step| step.store.clone()).collect();
+        let back = undo(facts, &root(), &stores);
+        let acts = steps.iter().chain(&back).flat_map(|step| &step.acts);
+        acts.map(Act::shell).collect()
+    }
+
+    #[test]
+    fn each_distribution_has_its_directory_and_its_command() {
+        for (dir, program, refresh) in [
+            (
+                "/usr/local/share/ca-certificates",
+                "update-ca-certificates",
+                "update-ca-certificates",
+            ),
+            (
+                "/etc/pki/ca-trust/source/anchors",
+                "update-ca-trust",
+                "update-ca-trust",
+            ),
+            (
+                "/etc/ca-certificates/trust-source/anchors",
+                "trust",
+                "trust extract-compat",
+            ),
+            (
+                "/etc/pki/trust/anchors",
+                "update-ca-certificates",
+                "update-ca-certificates",
+            ),
+        ] {
+            let mut facts = facts(System::Linux);
+            facts.dirs = vec![dir.into()];
+            facts.programs = vec![program.into()];
+            let file = format!("{dir}/portway-local-ca-0123456789abcdef.crt");
+            let expected = [
+                format!("install -m 644 /ca/root.pem {file}"),
+                refresh.to_owned(),
+                format!("rm {file}"),
+                refresh.to_owned(),
+            ];
+            assert_eq!(commands(&facts), expected);
+            let step = || install(&facts, &root(), Path::new("/ca/root.pem")).remove(0);
+            assert!(step().needs_root);
+            facts.is_root = true;
+            let step = install(&facts, &root(), Path::new("/ca/root.pem")).remove(0);
+            assert!(!step.needs_root);
+            // A directory alone, left by another program, is no store.
+            facts.programs.clear();
+            assert_eq!(install(&facts, &root(), Path::new("/ca/root.pem")), []);
+        }
+    }
+
+    #[test]
+    fn browsers_on_linux_have_databases() {
+        let mut facts = facts(System::Linux);
+        facts.databases = vec!["/home/a b/.pki/nssdb".into()];
+        let name = "'Portway local CA 0123456789abcdef'";
+        assert_eq!(
+            commands(&facts),
+            [
+                format!(
+                    "certutil -d 'sql:/home/a b/.pki/nssdb' -A -t C,, -n {name} -i /ca/root.pem"
+                ),
+                format!("certutil -d 'sql:/home/a b/.pki/nssdb' -D -n {name}"),
+            ]
+        );
+        let step = || install(&facts, &root(), Path::new("/r")).remove(0);
+        assert!(!step().needs_root);
+        assert_eq!(step().lacks, None);
+        facts.programs = vec!["apt-get".into()];
+        let step = install(&facts, &root(), Path::new("/r")).remove(0);
+        let lacks = step.lacks.unwrap();
+        assert!(lacks.contains("package libnss3-tools"), "{lacks}");
+    }
+
+    #[test]
+    fn macos_and_windows_have_one_of_the_users_own() {
+        assert_eq!(
+            commands(&facts(System::MacOs)),
+            [
+                "security add-trusted-cert -r trustRoot -k '/home/a b/Library/Keychains/login.keychain-db' /ca/root.pem",
+                "security delete-certificate -t -Z AB12 '/home/a b/Library/Keychains/login.keychain-db'",
+            ]
+        );
+        assert_eq!(
+            commands(&facts(System::Windows)),
+            [
+                "certutil -user -addstore Root /ca/root.pem",
+                "certutil -user -delstore Root 500123456789abcdef",
+            ]
+        );
+    }
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        for (word, expected) in [
+            ("a-b_c./:,=@1", "a-b_c./:,=@1"),
+            ("", "''"),
+            ("a b", "'a b'"),
+            ("$(x)", "'$(x)'"),
+            ("it's", r"'it'\''s'"),
+        ] {
+            assert_eq!(quoted(word), expected);
+        }
+    }
+}

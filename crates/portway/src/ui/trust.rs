@@ -1,0 +1,100 @@
+//! The local CA, and who trusts it.
+
+use portway_api::{TrustReport, TrustState, TrustStep};
+
+use super::{BOLD, DIM, GREEN, RED, YELLOW, styled, talk};
+
+/// Which way it goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Trusting {
+    /// Programs are to trust the CA, which may have to be made.
+    Begins { makes: bool },
+    /// Nothing shall be left of it; its files may be gone already.
+    Ends { is_there: bool },
+}
+
+/// What is going to be done, before anybody is asked.
+pub(crate) fn trust_plan(report: &TrustReport, what: Trusting) {
+    let mut text = String::new();
+    match what {
+        Trusting::Begins { makes } => {
+            text += &format!(
+                "{}: can vouch for names below localhost, and for nothing else\n",
+                styled(BOLD, &report.root.name)
+            );
+            if makes {
+                let kept =
+                    "the key of its root is thrown away, that of its intermediate is yours alone";
+                text += &line("make", &report.directory, kept);
+            }
+        }
+        Trusting::Ends { is_there } => {
+            text += &format!(
+                "{}: nobody trusts it any more\n",
+                styled(BOLD, &report.root.name)
+            );
+            if is_there {
+                text += &line("remove", &report.directory, "");
+            }
+        }
+    }
+    let doing = match what {
+        Trusting::Begins { .. } => "tell",
+        Trusting::Ends { .. } => "take out of",
+    };
+    for step in &report.steps {
+        let note = match step.state {
+            TrustState::NeedsRoot => "takes root rights: you will be shown the command",
+            _ => step.message.as_deref().unwrap_or_default(),
+        };
+        text += &line(doing, &step.store, note);
+        for command in &step.commands {
+            text += &format!("      {}\n", styled(DIM, command));
+        }
+    }
+    if report.steps.is_empty() && matches!(what, Trusting::Begins { .. }) {
+        text += "  no store of the system or of a browser was found here\n";
+    }
+    talk(&text);
+}
+
+fn line(doing: &str, what: &str, note: &str) -> String {
+    let note = match note {
+        "" => String::new(),
+        note => format!(" ({note})"),
+    };
+    format!("  {doing} {what}{note}\n")
+}
+
+/// What became of it.
+pub(crate) fn trusted(report: &TrustReport) {
+    let mut text = String::new();
+    for step in &report.steps {
+        text += &outcome(step);
+    }
+    let by_root: Vec<String> = report
+        .steps
+        .iter()
+        .filter(|step| step.state == TrustState::NeedsRoot)
+        .flat_map(|step| &step.commands)
+        .map(|command| format!("  sudo {command}\n"))
+        .collect();
+    if !by_root.is_empty() {
+        text += "this takes root rights, so run it yourself:\n";
+        text += &by_root.concat();
+    }
+    talk(&text);
+}
+
+fn outcome(step: &TrustStep) -> String {
+    let (style, word) = match step.state {
+        TrustState::Done => (GREEN, "done"),
+        TrustState::Already => (GREEN, "already so"),
+        TrustState::NeedsRoot => (YELLOW, "left to you"),
+        TrustState::Planned | TrustState::Lacking => (YELLOW, "left out"),
+        TrustState::Failed => (RED, "failed"),
+    };
+    let why = step.message.as_deref();
+    let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+    format!("{} {}{why}\n", styled(style, word), step.store)
+}
