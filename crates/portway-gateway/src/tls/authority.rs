@@ -123,17 +123,19 @@ impl Authority {
             why,
         };
         let certificate = |name: &str, text: &str| {
-            CertificateDer::from_pem_slice(text.as_bytes())
-                .map_err(|error| broken(name, error.to_string()))
+            let der = CertificateDer::from_pem_slice(text.as_bytes())
+                .map_err(|error| broken(name, error.to_string()))?;
+            let parsed = ParsedCertificate::try_from(&der)
+                .map_err(|error| broken(name, error.to_string()))?;
+            let public_key = parsed.subject_public_key_info();
+            Ok::<_, AuthorityError>((der, public_key))
         };
-        let root = certificate(files::ROOT, &texts.root)?;
-        let intermediate = certificate(files::INTERMEDIATE, &texts.intermediate)?;
+        let (root, root_key) = certificate(files::ROOT, &texts.root)?;
+        let (intermediate, _) = certificate(files::INTERMEDIATE, &texts.intermediate)?;
         let key =
             KeyPair::from_pem(&texts.key).map_err(|error| broken(files::KEY, error.to_string()))?;
-        let parsed = ParsedCertificate::try_from(&root)
-            .map_err(|error| broken(files::ROOT, error.to_string()))?;
         let authority = Self {
-            told: told(&parsed.subject_public_key_info(), &root),
+            told: told(&root_key, &root),
             root,
             intermediate,
             issuer: Issuer::new(intermediate_params(&key, now()), key),

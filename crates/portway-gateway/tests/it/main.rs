@@ -6,6 +6,7 @@ mod forwarding;
 mod http2;
 mod limits;
 mod smuggling;
+mod tls;
 mod town;
 mod waiting;
 mod websocket;

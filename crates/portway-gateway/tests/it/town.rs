@@ -9,12 +9,15 @@ use std::time::{Duration, Instant};
 use portway_api::{
     InstanceState, InstanceStatus, PathRoute, PortStatus, ServiceState, ServiceStatus,
 };
-use portway_gateway::{Known, Reader};
+use portway_gateway::tls::{Authority, Draft, ROOT};
+use portway_gateway::{Known, Reader, Secure};
 use tokio::sync::oneshot;
 
 /// A gateway, with the instances that it knows.
 pub(crate) struct Town {
     pub(crate) address: SocketAddr,
+    /// Where it serves by TLS.
+    pub(crate) tls_address: SocketAddr,
     instances: Arc<Mutex<Vec<InstanceStatus>>>,
     roster: Reader,
     logs: tempfile::TempDir,
@@ -37,6 +40,13 @@ impl Town {
         let known = instances.clone();
         let logs = tempfile::tempdir().unwrap();
         let directory = logs.path().to_owned();
+        let ca = logs.path().join("ca");
+        Draft::new().unwrap().write(&ca).unwrap();
+        let secure = Secure {
+            listeners: vec![TcpListener::bind("127.0.0.1:0").unwrap()],
+            authority: Authority::read(&ca).unwrap().unwrap(),
+        };
+        let tls_address = secure.listeners[0].local_addr().unwrap();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -55,13 +65,14 @@ impl Town {
                 roster.fresh().await;
                 send.send(roster.clone()).unwrap();
                 let stop = async { drop(stopped.await) };
-                portway_gateway::serve(vec![listener], None, roster, 2, stop)
+                portway_gateway::serve(vec![listener], Some(secure), roster, 2, stop)
                     .await
                     .unwrap();
             });
         });
         Self {
             address,
+            tls_address,
             instances,
             logs,
             roster: receive.recv().unwrap(),
@@ -96,6 +107,11 @@ impl Town {
     /// Changes what there is, without telling the gateway.
     pub(crate) fn quietly(&self, change: impl FnOnce(&mut Vec<InstanceStatus>)) {
         change(&mut self.instances.lock().unwrap());
+    }
+
+    /// The certificate that a client of its TLS trusts, as PEM.
+    pub(crate) fn root(&self) -> Vec<u8> {
+        std::fs::read(self.logs.path().join("ca").join(ROOT)).unwrap()
     }
 
     /// Writes the log of a service.

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::town::{Service, Town};
 
 /// A service that switches to a protocol in which everything comes back in capitals.
-fn capitals() -> Service {
+pub(crate) fn capitals() -> Service {
     Service::by("127.0.0.1:0", |asked, stream| {
         let asked = asked.to_ascii_lowercase();
         assert!(asked.starts_with("get "), "{asked}");

@@ -23,6 +23,7 @@ mod prepare;
 mod redis;
 mod running;
 mod state;
+mod trust;
 mod up;
 mod who;
 mod wiring;
