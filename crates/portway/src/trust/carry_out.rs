@@ -29,6 +29,9 @@ pub(crate) fn carry_out(step: &Step, root: &TrustedRoot, wanted: bool) -> TrustS
     for act in &step.acts {
         if let Err(why) = perform(act) {
             let why = format!("`{}` failed: {why}", act.shell());
+            for act in &step.back {
+                let _ = perform(act);
+            }
             return told(TrustState::Failed, Some(why));
         }
     }
@@ -59,7 +62,10 @@ pub(crate) fn planned(step: &Step) -> TrustStep {
 fn perform(act: &Act) -> Result<(), String> {
     let done = match act {
         Act::Copy { from, to } => copy(from, to),
-        Act::Remove(file) => fs::remove_file(file),
+        Act::Remove(file) => match fs::remove_file(file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        },
         Act::Run(words) => {
             let output = run(words).map_err(|error| error.to_string())?;
             if output.status.success() {

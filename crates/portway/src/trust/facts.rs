@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use portway_api::ErrorCode;
 
+use super::stores::{CERTUTIL, SYSTEMS, program};
 use crate::error::CommandError;
 use crate::{home, platform};
 
@@ -31,14 +32,6 @@ pub(crate) struct Facts {
     pub(crate) databases: Vec<PathBuf>,
 }
 
-/// Directories that are asked about.
-const DIRS: [&str; 4] = [
-    "/usr/local/share/ca-certificates",
-    "/etc/pki/ca-trust/source/anchors",
-    "/etc/ca-certificates/trust-source/anchors",
-    "/etc/pki/trust/anchors",
-];
-
 /// Package managers, and the package of each that has `certutil`.
 const PACKAGES: [(&str, &str); 5] = [
     ("apt-get", "libnss3-tools"),
@@ -46,14 +39,6 @@ const PACKAGES: [(&str, &str); 5] = [
     ("pacman", "nss"),
     ("zypper", "mozilla-nss-tools"),
     ("apk", "nss-tools"),
-];
-
-/// Programs that are asked about, beside package managers.
-const PROGRAMS: [&str; 4] = [
-    super::stores::CERTUTIL,
-    "update-ca-certificates",
-    "update-ca-trust",
-    "trust",
 ];
 
 /// Where Chromium and its relatives keep their database, below the home; `*` is any one directory.
@@ -91,13 +76,14 @@ impl Facts {
             System::Linux
         };
         let managers = PACKAGES.iter().map(|(manager, _)| *manager);
-        let programs = PROGRAMS.into_iter().chain(managers);
+        let refreshing = SYSTEMS.iter().map(|(_, refresh, _)| program(refresh));
+        let programs = managers.chain(refreshing).chain([CERTUTIL]);
         Ok(Self {
             system,
             is_root: platform::is_root(),
-            dirs: DIRS
-                .map(PathBuf::from)
-                .into_iter()
+            dirs: SYSTEMS
+                .iter()
+                .map(|(dir, ..)| PathBuf::from(dir))
                 .filter(|dir| dir.is_dir())
                 .collect(),
             programs: programs

@@ -14,7 +14,12 @@ use super::facts::{Facts, System};
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Store {
     /// Linux: a directory, and the command that makes programs see what lies in it.
-    System { dir: PathBuf, refresh: String },
+    System {
+        dir: PathBuf,
+        refresh: String,
+        /// Where the command makes a link to each file, which it leaves when the file goes.
+        links: Option<PathBuf>,
+    },
     /// Linux: a database of Chromium's or Firefox's.
     Database(PathBuf),
     /// macOS: this user's keychain.
@@ -23,19 +28,25 @@ pub(crate) enum Store {
     Windows,
 }
 
-/// The directories of distributions, with the command that goes with each.
-const SYSTEMS: [(&str, &str); 4] = [
+/// The directories of distributions, with the command that goes with each, and where it leaves
+/// links.
+pub(super) const SYSTEMS: [(&str, &str, Option<&str>); 4] = [
     // Debian, Alpine.
-    ("/usr/local/share/ca-certificates", "update-ca-certificates"),
+    (
+        "/usr/local/share/ca-certificates",
+        "update-ca-certificates",
+        Some("/etc/ssl/certs"),
+    ),
     // Fedora.
-    ("/etc/pki/ca-trust/source/anchors", "update-ca-trust"),
+    ("/etc/pki/ca-trust/source/anchors", "update-ca-trust", None),
     // Arch.
     (
         "/etc/ca-certificates/trust-source/anchors",
         "trust extract-compat",
+        None,
     ),
     // openSUSE.
-    ("/etc/pki/trust/anchors", "update-ca-certificates"),
+    ("/etc/pki/trust/anchors", "update-ca-certificates", None),
 ];
 
 /// The program that changes [`Store::Database`].
@@ -46,12 +57,13 @@ impl Store {
     fn all(facts: &Facts) -> Vec<Self> {
         match facts.system {
             System::Linux => {
-                let system = SYSTEMS.into_iter().find(|(dir, refresh)| {
+                let system = SYSTEMS.into_iter().find(|(dir, refresh, _)| {
                     facts.has_dir(dir) && facts.has_program(program(refresh))
                 });
-                let system = system.map(|(dir, refresh)| Self::System {
+                let system = system.map(|(dir, refresh, links)| Self::System {
                     dir: dir.into(),
                     refresh: refresh.to_owned(),
+                    links: links.map(PathBuf::from),
                 });
                 let databases = facts.databases.iter().cloned().map(Self::Database);
                 system.into_iter().chain(databases).collect()
@@ -72,7 +84,7 @@ impl Store {
     /// What takes the root, which lies in `file`, into it.
     fn adding(&self, root: &TrustedRoot, file: &Path) -> Vec<Act> {
         match self {
-            Self::System { dir, refresh } => vec![
+            Self::System { dir, refresh, .. } => vec![
                 Act::Copy {
                     from: file.to_owned(),
                     to: Self::file(dir, root),
@@ -113,10 +125,18 @@ impl Store {
     /// What takes the root out of it.
     fn removing(&self, root: &TrustedRoot) -> Vec<Act> {
         match self {
-            Self::System { dir, refresh } => vec![
-                Act::Remove(Self::file(dir, root)),
-                Act::run(refresh.split(' ')),
-            ],
+            Self::System {
+                dir,
+                refresh,
+                links,
+            } => {
+                let file = Self::file(dir, root);
+                let link = links.as_ref().zip(file.file_stem());
+                let link = link.map(|(links, name)| links.join(name).with_extension("pem"));
+                let files = [file].into_iter().chain(link);
+                let refresh = Act::run(refresh.split(' '));
+                files.map(Act::Remove).chain([refresh]).collect()
+            }
             Self::Database(dir) => vec![Act::run([
                 CERTUTIL,
                 "-d",
@@ -180,7 +200,7 @@ fn text(path: &Path) -> String {
 }
 
 /// The program of a command.
-fn program(command: &str) -> &str {
+pub(super) fn program(command: &str) -> &str {
     command.split(' ').next().unwrap_or_default()
 }
 
@@ -189,7 +209,7 @@ fn program(command: &str) -> &str {
 pub(crate) enum Act {
     /// Copies a file, for all to read.
     Copy { from: PathBuf, to: PathBuf },
-    /// Removes a file.
+    /// Removes a file, should it be there.
     Remove(PathBuf),
     /// Runs a program.
     Run(Vec<String>),
@@ -210,7 +230,7 @@ impl Act {
                 text(from),
                 text(to),
             ],
-            Self::Remove(file) => vec!["rm".to_owned(), text(file)],
+            Self::Remove(file) => vec!["rm".to_owned(), "-f".to_owned(), text(file)],
             Self::Run(words) => words.clone(),
         };
         let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
@@ -232,6 +252,9 @@ fn quoted(word: &str) -> String {
 pub(crate) struct Step {
     pub(crate) store: Store,
     pub(crate) acts: Vec<Act>,
+    /// What takes it back when it was done by half: `certutil` takes a certificate into a database
+    /// before it finds that it lacks the password to trust it.
+    pub(crate) back: Vec<Act>,
     /// Whether it takes rights that this user does not have.
     pub(crate) needs_root: bool,
     /// Why it cannot be done here.
@@ -239,12 +262,13 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    fn of(store: Store, acts: Vec<Act>, facts: &Facts) -> Self {
+    fn of(store: Store, acts: Vec<Act>, back: Vec<Act>, facts: &Facts) -> Self {
         Self {
             needs_root: matches!(store, Store::System { .. }) && !facts.is_root,
             lacks: store.lacks(facts),
             store,
             acts,
+            back,
         }
     }
 }
@@ -253,8 +277,8 @@ impl Step {
 pub(crate) fn install(facts: &Facts, root: &TrustedRoot, file: &Path) -> Vec<Step> {
     let all = Store::all(facts).into_iter();
     all.map(|store| {
-        let acts = store.adding(root, file);
-        Step::of(store, acts, facts)
+        let (acts, back) = (store.adding(root, file), store.removing(root));
+        Step::of(store, acts, back, facts)
     })
     .collect()
 }
@@ -264,7 +288,7 @@ pub(crate) fn undo(facts: &Facts, root: &TrustedRoot, stores: &[Store]) -> Vec<S
     let all = stores.iter().cloned();
     all.map(|store| {
         let acts = store.removing(root);
-        Step::of(store, acts, facts)
+        Step::of(store, acts, Vec::new(), facts)
     })
     .collect()
 }
@@ -329,12 +353,16 @@ mod tests {
             facts.dirs = vec![dir.into()];
             facts.programs = vec![program.into()];
             let file = format!("{dir}/portway-local-ca-0123456789abcdef.crt");
-            let expected = [
+            let mut expected = vec![
                 format!("install -m 644 /ca/root.pem {file}"),
                 refresh.to_owned(),
-                format!("rm {file}"),
+                format!("rm -f {file}"),
                 refresh.to_owned(),
             ];
+            if dir.starts_with("/usr/local") {
+                let link = "/etc/ssl/certs/portway-local-ca-0123456789abcdef.pem";
+                expected.insert(3, format!("rm -f {link}"));
+            }
             assert_eq!(commands(&facts), expected);
             let step = || install(&facts, &root(), Path::new("/ca/root.pem")).remove(0);
             assert!(step().needs_root);

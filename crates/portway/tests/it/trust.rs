@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::sandbox::{Ran, Running, Sandbox, get, two, until};
@@ -48,13 +48,18 @@ fn portway_as_user(sandbox: &Sandbox, words: &[&str]) -> Ran {
 /// A sandbox whose user has a Chromium and a Firefox.
 fn with_browsers(sandbox: Sandbox) -> Sandbox {
     for dir in databases(&sandbox) {
-        fs::create_dir_all(&dir).unwrap();
-        let mut command = sandbox.command("certutil");
-        command.args(["-N", "--empty-password", "-d"]);
-        command.arg(format!("sql:{}", dir.display()));
-        sandbox.end(command).success();
+        database(&sandbox, &dir, &["--empty-password"]);
     }
     sandbox
+}
+
+/// Makes a browser's database.
+fn database(sandbox: &Sandbox, dir: &Path, options: &[&str]) {
+    fs::create_dir_all(dir).unwrap();
+    let mut command = sandbox.command("certutil");
+    command.args(["-N", "-d", &format!("sql:{}", dir.display())]);
+    command.args(options);
+    sandbox.end(command).success();
 }
 
 fn databases(sandbox: &Sandbox) -> [PathBuf; 2] {
@@ -181,8 +186,8 @@ fn every_store_is_told_and_undo_leaves_nothing() {
     assert_eq!(again["root"], report["root"]);
     // A browser that came later.
     let [_, firefox] = databases(&sandbox);
-    fs::remove_dir_all(firefox).unwrap();
-    let sandbox = with_browsers(sandbox);
+    fs::remove_dir_all(&firefox).unwrap();
+    database(&sandbox, &firefox, &["--empty-password"]);
     let later = portway(&sandbox, &["trust", "--yes", "--json"]).success();
     assert_eq!(states(&later.json())[1].1, "done");
     let undone = portway(&sandbox, &["trust", "--undo", "--yes", "--json"])
@@ -211,7 +216,7 @@ fn without_root_rights_the_command_is_shown_and_the_rest_done() {
     assert_eq!(portways_files(&sandbox, "anchors").len(), 1);
     portway_as_user(&sandbox, &["trust", "--undo", "--yes"])
         .success()
-        .err_has("sudo rm ");
+        .err_has("sudo rm -f ");
     assert_eq!(browsers_trust(&sandbox), [""; 0]);
     assert!(!ca(&sandbox).exists());
     portway(&sandbox, &["trust", "--yes"])
@@ -220,6 +225,32 @@ fn without_root_rights_the_command_is_shown_and_the_rest_done() {
     portway(&sandbox, &["trust", "--undo", "--yes"]).success();
     assert_eq!(portways_files(&sandbox, "anchors"), [""; 0]);
     portway(&sandbox, &["trust", "--yes"]).success();
+}
+
+#[test]
+fn a_store_that_cannot_be_changed_is_told_of_and_left_as_it_was() {
+    let sandbox = Sandbox::new();
+    let [chromium, firefox] = databases(&sandbox);
+    database(&sandbox, &chromium, &["--empty-password"]);
+    let password = sandbox.path("password");
+    fs::write(&password, "secret12\n").unwrap();
+    database(&sandbox, &firefox, &["-f", password.to_str().unwrap()]);
+    // Without a terminal on which `certutil` could ask for it.
+    let program = ["setsid", "--wait", env!("CARGO_BIN_EXE_portway")];
+    let trust = || {
+        let words = [&program[..], &["trust", "--yes", "--json"]].concat();
+        sandbox.end(elsewhere(&sandbox, &words)).code(1).json()
+    };
+    for state in ["done", "already"] {
+        let report = trust();
+        assert_eq!(states(&report)[1], ("Firefox".into(), "failed".into()));
+        assert_eq!(states(&report)[2], ("Chromium".into(), state.into()));
+        let why = report["steps"][1]["message"].as_str().unwrap();
+        assert!(why.contains("password"), "{why}");
+        assert_eq!(browsers_trust(&sandbox).len(), 1);
+    }
+    portway(&sandbox, &["trust", "--undo", "--yes"]).success();
+    assert_eq!(browsers_trust(&sandbox), [""; 0]);
 }
 
 #[test]
