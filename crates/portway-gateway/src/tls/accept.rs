@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rustls::ServerConfig;
 use rustls::server::Acceptor;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -13,6 +14,13 @@ use super::certificates::{Certificates, leads};
 use super::{Authority, provider};
 use crate::names::DOMAIN;
 use crate::roster::Reader;
+
+/// The first byte of a handshake.
+const HANDSHAKE: u8 = 0x16;
+
+/// The answer to a browser that was told `http` where it should have been `https`.
+const PLAIN: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n\
+Connection: close\r\n\r\nthis port speaks HTTPS: the URL begins with https://\n";
 
 /// Makes connections safe, for the names that lead somewhere.
 #[derive(Clone, Debug)]
@@ -44,7 +52,15 @@ impl Tls {
     /// # Errors
     /// When the client asks for a name that leads nowhere, does not trust the authority, or speaks
     /// something else.
-    pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    pub(crate) async fn accept(&self, mut stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        let mut first = [HANDSHAKE];
+        stream.peek(&mut first).await?;
+        if first != [HANDSHAKE] {
+            // Unread, the request would have the system end the connection before the answer is read.
+            stream.read(&mut [0; 4096]).await?;
+            stream.write_all(PLAIN).await?;
+            return Err(io::ErrorKind::InvalidData.into());
+        }
         let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
         let name = hello
             .client_hello()

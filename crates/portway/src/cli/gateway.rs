@@ -107,7 +107,11 @@ fn show(status: &GatewayStatus, json: bool) {
         ui::json(status);
     } else {
         let example = status.url("SERVICE.INSTANCE.localhost");
-        ui::talk(&format!("the gateway serves {example}\n"));
+        let plain = match status.tls_port {
+            Some(_) => format!(", and HTTP on port {}", status.port),
+            None => String::new(),
+        };
+        ui::talk(&format!("the gateway serves {example}{plain}\n"));
     }
 }
 

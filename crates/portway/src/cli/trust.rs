@@ -60,7 +60,7 @@ fn install(args: &Trust) -> Result<u8, CommandError> {
         return Err(former.hint("take it out first: `portway trust --undo`"));
     }
     let steps = trust::install(&Facts::gather()?, &root, &dir.join(ROOT));
-    let mut report = report(&dir, &root, &steps);
+    let mut report = report(&dir, &root, &steps, true);
     let makes = draft.is_some();
     if !agreed(args, &report, ui::Trusting::Begins { makes })? {
         return Ok(0);
@@ -106,7 +106,7 @@ fn undo(args: &Trust) -> Result<u8, CommandError> {
         },
     };
     let steps = trust::undo(&Facts::gather()?, &record.root, &record.stores);
-    let mut report = report(&dir, &record.root, &steps);
+    let mut report = report(&dir, &record.root, &steps, false);
     if !agreed(args, &report, ui::Trusting::Ends { is_there })? {
         return Ok(0);
     }
@@ -143,11 +143,14 @@ fn root_of(dir: &Path) -> TrustedRoot {
     )
 }
 
-fn report(dir: &Path, root: &TrustedRoot, steps: &[Step]) -> TrustReport {
+fn report(dir: &Path, root: &TrustedRoot, steps: &[Step], wanted: bool) -> TrustReport {
+    let steps = steps.iter();
     TrustReport {
         directory: dir.display().to_string(),
         root: root.clone(),
-        steps: steps.iter().map(trust::planned).collect(),
+        steps: steps
+            .map(|step| trust::outlook(step, root, wanted))
+            .collect(),
     }
 }
 
@@ -162,6 +165,10 @@ fn agreed(args: &Trust, report: &TrustReport, what: ui::Trusting) -> Result<bool
     }
     if args.dry_run || args.yes {
         return Ok(args.yes);
+    }
+    let is_open = |step: &TrustStep| step.state == TrustState::Planned;
+    if !what.touches_files() && !report.steps.iter().any(is_open) {
+        return Ok(true);
     }
     if args.json || !ui::is_interactive() {
         return Err(CommandError::new(

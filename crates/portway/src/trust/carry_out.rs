@@ -10,52 +10,53 @@ use portway_gateway::tls::fingerprint;
 
 use super::stores::{Act, CERTUTIL, Step, Store, database};
 
-/// Does a step, unless `root` is in its store, or out of it, already (`wanted`).
-pub(crate) fn carry_out(step: &Step, root: &TrustedRoot, wanted: bool) -> TrustStep {
-    let told = |state, message| TrustStep {
-        state,
-        message,
-        ..planned(step)
+/// What is going to become of a step, after which `root` is in its store, or out of it (`wanted`).
+pub(crate) fn outlook(step: &Step, root: &TrustedRoot, wanted: bool) -> TrustStep {
+    let state = if step.lacks.is_some() {
+        TrustState::Lacking
+    } else if has(&step.store, root) == wanted {
+        TrustState::Already
+    } else if step.needs_root {
+        TrustState::NeedsRoot
+    } else {
+        TrustState::Planned
     };
-    if let Some(lacks) = &step.lacks {
-        return told(TrustState::Lacking, Some(lacks.clone()));
-    }
-    if has(&step.store, root) == wanted {
-        return told(TrustState::Already, None);
-    }
-    if step.needs_root {
-        return told(TrustState::NeedsRoot, None);
-    }
-    for act in &step.acts {
-        if let Err(why) = perform(act) {
-            let why = format!("`{}` failed: {why}", act.shell());
-            for act in &step.back {
-                let _ = perform(act);
-            }
-            return told(TrustState::Failed, Some(why));
-        }
-    }
-    // What a command says of itself is not enough to trust.
-    if has(&step.store, root) != wanted {
-        let why = "its commands went well and changed nothing";
-        return told(TrustState::Failed, Some(why.to_owned()));
-    }
-    told(TrustState::Done, None)
-}
-
-/// A step that is not done yet.
-pub(crate) fn planned(step: &Step) -> TrustStep {
     TrustStep {
         store: step.store.to_string(),
         commands: step.acts.iter().map(Act::shell).collect(),
-        state: match step {
-            Step { lacks: Some(_), .. } => TrustState::Lacking,
-            Step {
-                needs_root: true, ..
-            } => TrustState::NeedsRoot,
-            _ => TrustState::Planned,
-        },
+        state,
         message: step.lacks.clone(),
+    }
+}
+
+/// Does a step, where that is left to do.
+pub(crate) fn carry_out(step: &Step, root: &TrustedRoot, wanted: bool) -> TrustStep {
+    let mut told = outlook(step, root, wanted);
+    if told.state != TrustState::Planned {
+        return told;
+    }
+    told.message = perform_all(step, root, wanted).err();
+    told.state = match told.message {
+        None => TrustState::Done,
+        Some(_) => TrustState::Failed,
+    };
+    told
+}
+
+fn perform_all(step: &Step, root: &TrustedRoot, wanted: bool) -> Result<(), String> {
+    for act in &step.acts {
+        if let Err(why) = perform(act) {
+            for act in &step.back {
+                let _ = perform(act);
+            }
+            return Err(format!("`{}` failed: {why}", act.shell()));
+        }
+    }
+    // What a command says of itself is not enough to trust.
+    if has(&step.store, root) == wanted {
+        Ok(())
+    } else {
+        Err("its commands went well and changed nothing".to_owned())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Having programs trust the local CA, and taking that back.
 //!
 //! ```text
-//! facts, record ─► steps ─► what became of them
+//! facts, record ─► steps ─► outlook ─► what became of them
 //! ```
 //!
 //! What is to be done is a function from facts to steps, the same for every system; doing it is
@@ -21,7 +21,7 @@ use portway_gateway::tls::{Authority, AuthorityError};
 use crate::error::CommandError;
 use crate::gateway;
 
-pub(crate) use carry_out::{carry_out, planned};
+pub(crate) use carry_out::{carry_out, outlook};
 pub(crate) use facts::Facts;
 pub(crate) use record::Record;
 pub(crate) use stores::{Step, install, undo};

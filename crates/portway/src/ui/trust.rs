@@ -13,6 +13,16 @@ pub(crate) enum Trusting {
     Ends { is_there: bool },
 }
 
+impl Trusting {
+    /// Whether the CA's own files are made or removed.
+    pub(crate) fn touches_files(self) -> bool {
+        match self {
+            Self::Begins { makes } => makes,
+            Self::Ends { is_there } => is_there,
+        }
+    }
+}
+
 /// What is going to be done, before anybody is asked.
 pub(crate) fn trust_plan(report: &TrustReport, what: Trusting) {
     let mut text = String::new();
@@ -44,11 +54,16 @@ pub(crate) fn trust_plan(report: &TrustReport, what: Trusting) {
     };
     for step in &report.steps {
         let note = match step.state {
+            TrustState::Already => "already so",
             TrustState::NeedsRoot => "takes root rights: you will be shown the command",
             _ => step.message.as_deref().unwrap_or_default(),
         };
         text += &line(doing, &step.store, note);
-        for command in &step.commands {
+        let commands = match step.state {
+            TrustState::Already => &[][..],
+            _ => &step.commands,
+        };
+        for command in commands {
             text += &format!("      {}\n", styled(DIM, command));
         }
     }
@@ -96,5 +111,9 @@ fn outcome(step: &TrustStep) -> String {
     };
     let why = step.message.as_deref();
     let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-    format!("{} {}{why}\n", styled(style, word), step.store)
+    format!(
+        "{} {}{why}\n",
+        styled(style, &format!("{word}:")),
+        step.store
+    )
 }
