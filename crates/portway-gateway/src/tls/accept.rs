@@ -57,8 +57,9 @@ impl Tls {
         stream.peek(&mut first).await?;
         if first != [HANDSHAKE] {
             // Unread, the request would have the system end the connection before the answer is read.
-            stream.read(&mut [0; 4096]).await?;
-            stream.write_all(PLAIN).await?;
+            if stream.read(&mut [0; 4096]).await? > 0 {
+                stream.write_all(PLAIN).await?;
+            }
             return Err(io::ErrorKind::InvalidData.into());
         }
         let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;

@@ -61,7 +61,7 @@ const fn range(
 }
 
 /// All preferences.
-pub const KEYS: [Key; 17] = [
+pub const KEYS: [Key; 18] = [
     range(
         "ranges.backend",
         "the ports of a service named `backend` that names none",
@@ -194,6 +194,16 @@ pub const KEYS: [Key; 17] = [
         default: "",
         flag: None,
         variables: &[variable("PORTWAY_GATEWAY_PORT")],
+        in_project: false,
+        adds_up: false,
+    },
+    Key {
+        name: "gateway.tls_port",
+        about: "where it serves HTTPS; otherwise on 443, or on 7679 where that cannot be had",
+        form: Form::Port,
+        default: "",
+        flag: None,
+        variables: &[variable("PORTWAY_GATEWAY_TLS_PORT")],
         in_project: false,
         adds_up: false,
     },

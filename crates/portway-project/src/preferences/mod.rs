@@ -177,6 +177,11 @@ impl Preferences {
         self.port(&["gateway", "port"])
     }
 
+    /// Where the gateway serves HTTPS; `None` leaves it to the gateway.
+    pub fn gateway_tls_port(&self) -> Option<u16> {
+        self.port(&["gateway", "tls_port"])
+    }
+
     /// Whether to print in colour; `None` leaves it to the terminal.
     pub fn colour(&self) -> Option<bool> {
         match self.word("colour") {

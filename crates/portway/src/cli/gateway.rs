@@ -126,7 +126,7 @@ fn serve(args: &Gateway) -> Result<u8, CommandError> {
     let preferences = preferences::of_user().unwrap_or_default();
     let source = gateway::source(exclusions::facts(&preferences)?)?;
     let listeners = gateway::listen(args.port.or(preferences.gateway_port()))?;
-    let secure = secure(args)?;
+    let secure = secure(args.tls_port, preferences.gateway_tls_port())?;
     let status = GatewayStatus {
         port: gateway::port_of(&listeners),
         tls_port: secure.as_ref().map(|one| gateway::port_of(&one.listeners)),
@@ -162,10 +162,11 @@ fn serve(args: &Gateway) -> Result<u8, CommandError> {
     Ok(0)
 }
 
-/// Where HTTPS is served: nowhere, unless there is a local CA.
-fn secure(args: &Gateway) -> Result<Option<Secure>, CommandError> {
+/// Where HTTPS is served: nowhere, unless there is a local CA. Whoever asks for it (`port`) is told;
+/// a preference (`preferred`) may be there before the CA.
+fn secure(port: Option<u16>, preferred: Option<u16>) -> Result<Option<Secure>, CommandError> {
     let Some(authority) = trust::authority()? else {
-        return match args.tls_port {
+        return match port {
             None => Ok(None),
             Some(_) => Err(CommandError::new(
                 ErrorCode::NothingThere,
@@ -175,7 +176,7 @@ fn secure(args: &Gateway) -> Result<Option<Secure>, CommandError> {
         };
     };
     Ok(Some(Secure {
-        listeners: gateway::listen_for_tls(args.tls_port)?,
+        listeners: gateway::listen_for_tls(port.or(preferred))?,
         authority,
     }))
 }

@@ -283,6 +283,26 @@ fn a_ca_that_is_broken_or_open_to_others_is_not_used() {
 }
 
 #[test]
+fn where_https_is_served_can_be_preferred() {
+    let sandbox = Sandbox::new();
+    let tls = sandbox.port(38).to_string();
+    let gateway = |act: &[&str]| {
+        let mut command = sandbox.portway(&[&["gateway", "--json"][..], act].concat());
+        command.env("PORTWAY_GATEWAY_TLS_PORT", &tls);
+        let status = sandbox.end(command).success().json();
+        sandbox.run(&["gateway", "stop"]).success();
+        status["tls_port"].clone()
+    };
+    let start = ["--detach", "--port", "0"];
+    assert!(gateway(&start).is_null());
+    portway(&sandbox, &["trust", "--yes"]).success();
+    assert_eq!(gateway(&start), sandbox.port(38));
+    let other = sandbox.port(37).to_string();
+    let start = [&start[..], &["--tls-port", &other]].concat();
+    assert_eq!(gateway(&start), sandbox.port(37));
+}
+
+#[test]
 fn names_are_https_and_the_plain_port_goes_on() {
     let sandbox = two();
     portway(&sandbox, &["trust", "--yes"]).success();
