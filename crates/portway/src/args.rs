@@ -128,6 +128,7 @@ impl Verb {
                 | Self::Leases(_)
                 | Self::Forget(_)
                 | Self::Prune(_)
+                | Self::Trust(_)
                 | Self::Doctor(_)
         )
     }

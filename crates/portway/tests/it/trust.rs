@@ -140,6 +140,31 @@ fn nothing_is_done_unless_it_is_wanted() {
 }
 
 #[test]
+fn a_person_is_asked_once_and_only_where_something_is_left_to_do() {
+    let sandbox = Sandbox::new();
+    let program = env!("CARGO_BIN_EXE_portway");
+    let answer = |word: &str| {
+        let script = format!("echo {word} | script -qec '{program} trust' /dev/null");
+        let mut command = elsewhere(&sandbox, &["sh", "-c", &script]);
+        command.env("NO_COLOR", "1");
+        sandbox.end(command).success().out()
+    };
+    let refused = answer("n");
+    assert!(refused.contains("do this?"), "{refused}");
+    assert!(!ca(&sandbox).exists());
+    let done = answer("y");
+    assert!(done.contains("done: the system"), "{done}");
+    let key = fs::read(ca(&sandbox).join("intermediate.key")).unwrap();
+    let again = answer("n");
+    assert!(!again.contains("do this?"), "{again}");
+    assert!(again.contains("already so: the system"), "{again}");
+    assert_eq!(
+        fs::read(ca(&sandbox).join("intermediate.key")).unwrap(),
+        key
+    );
+}
+
+#[test]
 fn every_store_is_told_and_undo_leaves_nothing() {
     let sandbox = with_browsers(Sandbox::new());
     let report = portway(&sandbox, &["trust", "--yes", "--json"])
