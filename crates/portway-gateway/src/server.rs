@@ -20,6 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
+use crate::api::Api;
 use crate::proxy::{Peer, Proxy};
 use crate::roster::Reader;
 use crate::strict::Strict;
@@ -48,12 +49,14 @@ const DRAIN: Duration = Duration::from_secs(2);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves on `listeners`, which listen already, until `stop` is done; `threads` serve, at least one.
+/// `roster` tells where names lead, `api` answers on the gateway's own.
 ///
 /// # Errors
 /// When a socket or a thread cannot be had.
 pub async fn serve(
     listeners: Vec<std::net::TcpListener>,
     roster: Reader,
+    api: Api,
     threads: usize,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
@@ -62,7 +65,7 @@ pub async fn serve(
     let mut running = Vec::new();
     for _ in 0..threads.max(1) {
         let (sender, connections) = mpsc::unbounded_channel();
-        let proxy = Arc::new(Proxy::new(roster.clone()));
+        let proxy = Arc::new(Proxy::new(roster.clone(), &api));
         let stopped = stopped.clone();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -82,6 +85,7 @@ pub async fn serve(
     }
     stop.await;
     accepting.shutdown().await;
+    api.close();
     drop(workers);
     drop(stopping);
     tokio::task::spawn_blocking(move || {

@@ -26,6 +26,7 @@ mod process;
 mod range;
 mod reserved;
 mod tree;
+mod usage;
 
 pub use exclude::{Exclusion, Facts};
 pub use hold::{Families, Hold, HoldError, hold_first_free};
@@ -39,3 +40,4 @@ pub use process::{
 pub use range::{PortRange, RangeError};
 pub use reserved::excluded_ranges;
 pub use tree::{Tree, tree_of};
+pub use usage::{Usage, usage};

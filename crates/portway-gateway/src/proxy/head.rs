@@ -45,6 +45,13 @@ pub(crate) struct Peer {
     pub(crate) tls: bool,
 }
 
+impl Peer {
+    /// Whether it is on this machine.
+    pub(crate) fn is_local(self) -> bool {
+        self.address.to_canonical().is_loopback()
+    }
+}
+
 /// Takes out what is about one connection.
 pub(crate) fn strip(headers: &mut HeaderMap) {
     // Names the sender lists in `Connection` are hop by hop as well.

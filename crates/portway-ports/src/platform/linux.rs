@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
+use std::time::Duration;
 
 use netlink_packet_core::{
     NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
@@ -24,6 +25,7 @@ use crate::listen::Listener;
 use crate::process::{Process, ProcessId};
 use crate::range::PortRange;
 use crate::reserved::reserved_ports;
+use crate::usage::Usage;
 
 /// Setting `SO_REUSEADDR` on a socket that is bound already opens it for others.
 pub(crate) const HOLD_FLIPS: bool = true;
@@ -320,6 +322,10 @@ struct Stat {
     id: ProcessId,
     parent: u32,
     group: u32,
+    /// Processor time, with that of children that have ended, in clock ticks.
+    ticks: u64,
+    /// Resident memory.
+    pages: u64,
 }
 
 /// `None` for a process that is gone or a zombie: a zombie owns nothing and cannot be signalled.
@@ -332,12 +338,20 @@ fn stat(pid: u32) -> Option<(String, Stat)> {
     let state = numbers.next()?;
     let parent = numbers.next()?.parse().ok()?;
     let group = numbers.next()?.parse().ok()?;
-    // Field 22 of the line is the start time: 17 fields after the group, which is field 5.
-    let started = numbers.nth(16)?.parse().ok()?;
+    // The group is field 5 of the line. Fields 14 to 17 are the processor time, its own and that of
+    // children it has waited for, each in and out of the kernel; 22 is the start, 24 the memory.
+    let mut ticks: u64 = numbers.nth(8)?.parse().ok()?;
+    for _ in 0..3 {
+        ticks += numbers.next()?.parse::<u64>().ok()?;
+    }
+    let started = numbers.nth(4)?.parse().ok()?;
+    let pages = numbers.nth(1)?.parse().ok()?;
     let stat = Stat {
         id: ProcessId { pid, started },
         parent,
         group,
+        ticks,
+        pages,
     };
     (!matches!(state, "Z" | "X")).then(|| (name.to_owned(), stat))
 }
@@ -357,6 +371,38 @@ pub(crate) fn descendants(root: u32) -> Vec<ProcessId> {
         }
     }
     found
+}
+
+pub(crate) fn usage(roots: &[u32]) -> Vec<Option<Usage>> {
+    let mut all: HashMap<u32, Stat> = HashMap::new();
+    let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
+    for (_, stat) in pids().filter_map(stat) {
+        children.entry(stat.parent).or_default().push(stat.id.pid);
+        all.insert(stat.id.pid, stat);
+    }
+    let ticks_per_second = rustix::param::clock_ticks_per_second();
+    let page = rustix::param::page_size() as u64;
+    let of = |root: &u32| {
+        all.get(root)?;
+        let mut usage = Usage::default();
+        let mut ticks = 0;
+        // What was counted once is not counted again, so that a pid that was used again while we
+        // read cannot make a circle.
+        let mut seen = HashSet::new();
+        let mut next = vec![*root];
+        while let Some(pid) = next.pop() {
+            let Some(stat) = all.get(&pid).filter(|_| seen.insert(pid)) else {
+                continue;
+            };
+            ticks += stat.ticks;
+            usage.memory += stat.pages * page;
+            usage.processes += 1;
+            next.extend(children.get(&pid).into_iter().flatten());
+        }
+        usage.cpu = Duration::from_millis(ticks * 1000 / ticks_per_second);
+        Some(usage)
+    };
+    roots.iter().map(of).collect()
 }
 
 #[cfg(test)]
