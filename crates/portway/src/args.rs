@@ -8,7 +8,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cli::{
-    config, detect, doctor, down, env, exec, forget, free, gateway, health, init, leases, logs,
+    config, dashboard, detect, doctor, down, env, exec, forget, free, gateway, health, init, leases, logs,
     one, plan, prune, ps, restart, wait, who,
 };
 use crate::error::CommandError;
@@ -100,6 +100,9 @@ Examples:
     Doctor(doctor::Doctor),
     /// Serve names for all instances of this machine
     Gateway(gateway::Gateway),
+    /// Open the page that shows every instance of this machine
+    #[command(visible_alias = "ui")]
+    Dashboard(dashboard::Dashboard),
     /// Ask services whether they are well
     Health(health::Health),
     /// Write what was found as `portway.toml`

@@ -1,6 +1,7 @@
 //! One file per verb.
 
 pub(crate) mod config;
+pub(crate) mod dashboard;
 pub(crate) mod detect;
 pub(crate) mod doctor;
 pub(crate) mod down;
@@ -53,6 +54,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, CommandError> {
         Verb::Doctor(args) => doctor::run(directory, &args),
         Verb::Health(args) => health::run(directory, &args),
         Verb::Gateway(args) => gateway::run(&args),
+        Verb::Dashboard(args) => dashboard::run(&args),
         Verb::Init(args) => init::run(directory, &args),
         Verb::Schema => {
             ui::out(&Manifest::json_schema());
