@@ -102,7 +102,10 @@ impl Site {
                     &self.plain
                 };
                 // A router has an answer to everything.
-                router.call(request).await.unwrap_or_else(|never| match never {})
+                router
+                    .call(request)
+                    .await
+                    .unwrap_or_else(|never| match never {})
             }
             Err(problem) => problem.into_response(),
         };
@@ -142,8 +145,9 @@ impl Site {
         }
         if !is_json(headers) {
             let why = "a request that changes something is JSON: `Content-Type: application/json`";
-            return Err(Problem::new(ErrorCode::Usage, why)
-                .with(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+            return Err(
+                Problem::new(ErrorCode::Usage, why).with(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+            );
         }
         Ok(())
     }
@@ -154,9 +158,14 @@ fn is_own_origin(origin: &HeaderValue, uri: &Uri, headers: &HeaderMap, peer: Pee
     let scheme = if peer.tls { "https://" } else { "http://" };
     let asked = match uri.authority() {
         Some(authority) => Some(authority.as_str()),
-        None => headers.get(header::HOST).and_then(|host| host.to_str().ok()),
+        None => headers
+            .get(header::HOST)
+            .and_then(|host| host.to_str().ok()),
     };
-    let origin = origin.to_str().ok().and_then(|one| one.strip_prefix(scheme));
+    let origin = origin
+        .to_str()
+        .ok()
+        .and_then(|one| one.strip_prefix(scheme));
     origin.is_some() && origin == asked && headers.get_all(header::ORIGIN).iter().count() == 1
 }
 

@@ -8,8 +8,8 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cli::{
-    config, dashboard, detect, doctor, down, env, exec, forget, free, gateway, health, init, leases, logs,
-    one, plan, prune, ps, restart, wait, who,
+    config, dashboard, detect, doctor, down, env, exec, forget, free, gateway, health, init,
+    leases, logs, one, plan, prune, ps, restart, wait, who,
 };
 use crate::error::CommandError;
 use crate::preferences;

@@ -28,7 +28,8 @@ pub(super) struct Sender(mpsc::Sender<Result<sse::Event, Infallible>>);
 impl Sender {
     /// Sends an event; false when the client has gone.
     pub(super) async fn send(&self, value: &impl Serialize, id: Option<u64>) -> bool {
-        let mut event = sse::Event::default().data(serde_json::to_string(value).unwrap_or_default());
+        let mut event =
+            sse::Event::default().data(serde_json::to_string(value).unwrap_or_default());
         if let Some(id) = id {
             event = event.id(id.to_string());
         }

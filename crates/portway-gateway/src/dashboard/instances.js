@@ -185,18 +185,23 @@ export class Instances {
       element("td", { class: `of-${name.toLowerCase()}`, role: "cell", "data-label": name }),
     );
     const row = element("tr", { class: "service", role: "row", tabindex: -1 }, ...cells);
-    const [, state, , since, , , , actions] = cells;
+    const [, state, address, since, , , , last] = cells;
     state.append(element("span", { class: "state" }), element("p", { class: "message" }));
+    address.append(element("div", { class: "addresses" }));
     since.append(element("time", { class: "age" }));
     const act = (verb) => (event) => {
       const { instance, service } = shown.get(row);
       const chosen = verb ?? (atRest(service.state) ? "start" : "stop");
       this.#act(event.currentTarget, instance, chosen, [service.name]);
     };
-    actions.append(
-      element("button", { class: "toggle", onclick: act(null) }),
-      element("button", { class: "restart", onclick: act("restart"), text: "Restart" }),
-      element("button", { class: "logs", onclick: () => this.logs(shown.get(row)), text: "Logs" }),
+    last.append(
+      element(
+        "div",
+        { class: "actions" },
+        element("button", { class: "restart", onclick: act("restart"), text: "Restart" }),
+        element("button", { class: "toggle", onclick: act(null) }),
+        element("button", { class: "logs", onclick: () => this.logs(shown.get(row)), text: "Logs" }),
+      ),
     );
     row.addEventListener("focusin", () => {
       for (const other of this.rows) other.tabIndex = other === row ? 0 : -1;
@@ -213,14 +218,14 @@ export class Instances {
     setText(cell("service"), service.name);
     setState(row.querySelector(".state"), service.state);
     setText(row.querySelector(".message"), service.message ?? "");
-    this.#updateAddresses(cell("address"), service);
+    this.#updateAddresses(row.querySelector(".addresses"), service);
     setAge(row.querySelector(".age"), service.since);
     setText(cell("restarts"), service.restarts ? String(service.restarts) : "");
     const usage = this.#usage.get(`${instance.id}/${service.name}`);
     setText(cell("cpu"), usage ? percent(usage.cpu) : "");
     setText(cell("memory"), usage ? bytes(usage.memory) : "");
     setAttribute(cell("memory"), "title", usage ? count(usage.processes, "process", "processes") : null);
-    const [toggle, restart, logs] = row.querySelectorAll("button.toggle, button.restart, button.logs");
+    const [restart, toggle, logs] = row.querySelectorAll("button.toggle, button.restart, button.logs");
     setText(toggle, rests ? "Start" : "Stop");
     restart.hidden = rests;
     for (const button of [toggle, restart, logs]) {
@@ -228,7 +233,7 @@ export class Instances {
     }
   }
 
-  #updateAddresses(cell, service) {
+  #updateAddresses(list, service) {
     const entries = [];
     if (service.named_url) entries.push({ key: "name", href: service.named_url, text: hostOf(service.named_url) });
     for (const { name, port, url, displaced, warning } of service.ports) {
@@ -239,13 +244,14 @@ export class Instances {
         title: url,
       });
       if (displaced) {
-        const forced = displaced.forced ? "forced" : "wanted";
-        entries.push({ key: `displaced ${port}`, wanted: displaced, text: `${forced} ${displaced.wanted}: ${displaced.holder}` });
+        const verb = displaced.forced ? "forced" : "wanted";
+        const why = displaced.excluded ? displaced.holder : `taken by ${displaced.holder}`;
+        entries.push({ key: `displaced ${port}`, wanted: displaced, text: `${verb} ${displaced.wanted}: ${why}` });
       }
       if (warning) entries.push({ key: `warning ${port}`, text: `${port}: ${warning}`, isWarning: true });
     }
     keyed(
-      cell,
+      list,
       entries,
       (entry) => `${entry.key} ${entry.href ? "link" : ""}`,
       (entry) => {

@@ -9,6 +9,9 @@ const MOST_CELLS = 400;
 
 const EVERY = 3000;
 
+// The gateway's own port.
+const OWN = Number(location.port || 80);
+
 export class Ports {
   #timer = 0;
   #chosen = null;
@@ -77,6 +80,9 @@ export class Ports {
     });
     const others = this.#map.ports.map(({ port }) => port).filter((port) => !isIn(port));
     if (others.length > 0) groups.push({ name: "elsewhere", range: "", shown: others, isWhole: false });
+    // What is in use comes first; within that the order stays.
+    const isUsed = ({ shown }) => shown.some((port) => reports.has(port));
+    groups.sort((a, b) => isUsed(b) - isUsed(a));
     keyed(
       this.ranges,
       groups,
@@ -152,7 +158,7 @@ export class Ports {
         ...entry("Container", holder.container),
       );
     });
-    const canBeFreed = ["listening", "held", "bound"].includes(report.state);
+    const canBeFreed = ["listening", "held", "bound"].includes(report.state) && report.port !== OWN;
     const lease = report.lease;
     this.detail.replaceChildren(
       element("h2", {}, element("i", { class: `cell ${kind}`, "aria-hidden": "true" }), ` Port ${report.port}: ${words}`),
@@ -200,6 +206,7 @@ function kindOf(report, excluded = report?.excluded) {
   if (!report || report.state === "free") {
     return excluded ? { kind: "excluded", words: `not given out, ${excluded}` } : { kind: "free", isFree: true, words: "free" };
   }
+  if (report.port === OWN) return { kind: "service", words: "this gateway" };
   const holder = report.holders[0];
   const who = holder?.process?.name ?? (holder ? `a process of ${holder.user}` : "somebody");
   switch (report.state) {

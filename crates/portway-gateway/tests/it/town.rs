@@ -7,9 +7,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use portway_api::{
-    InstanceState, InstanceStatus, PathRoute, PortStatus, ServiceState, ServiceStatus,
+    ErrorCode, ErrorInfo, Freed, GatewayStatus, InstanceState, InstanceStatus, PathRoute, PortMap,
+    PortReport, PortStatus, ServiceState, ServiceStatus,
 };
-use portway_gateway::{Known, Reader};
+use portway_gateway::{Api, Known, Machine, Reader};
 use tokio::sync::oneshot;
 
 /// A gateway, with the instances that it knows.
@@ -18,6 +19,7 @@ pub(crate) struct Town {
     instances: Arc<Mutex<Vec<InstanceStatus>>>,
     roster: Reader,
     logs: tempfile::TempDir,
+    acts: Arc<Mutex<Vec<String>>>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -37,6 +39,14 @@ impl Town {
         let known = instances.clone();
         let logs = tempfile::tempdir().unwrap();
         let directory = logs.path().to_owned();
+        let acts = Arc::new(Mutex::new(Vec::new()));
+        let machine = Arc::new(Noted(acts.clone()));
+        let status = GatewayStatus {
+            port: address.port(),
+            pid: std::process::id(),
+            since: 1,
+            version: "0".into(),
+        };
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -55,7 +65,8 @@ impl Town {
                 roster.fresh().await;
                 send.send(roster.clone()).unwrap();
                 let stop = async { drop(stopped.await) };
-                portway_gateway::serve(vec![listener], roster, 2, stop)
+                let api = Api::new(status, roster.clone(), machine).unwrap();
+                portway_gateway::serve(vec![listener], roster, api, 2, stop)
                     .await
                     .unwrap();
             });
@@ -64,6 +75,7 @@ impl Town {
             address,
             instances,
             logs,
+            acts,
             roster: receive.recv().unwrap(),
             stop: Some(stop),
             thread: Some(thread),
@@ -96,6 +108,11 @@ impl Town {
     /// Changes what there is, without telling the gateway.
     pub(crate) fn quietly(&self, change: impl FnOnce(&mut Vec<InstanceStatus>)) {
         change(&mut self.instances.lock().unwrap());
+    }
+
+    /// What the machine was asked to do.
+    pub(crate) fn acts(&self) -> Vec<String> {
+        self.acts.lock().unwrap().clone()
     }
 
     /// Writes the log of a service.
@@ -151,6 +168,40 @@ impl Drop for Town {
         if !std::thread::panicking() {
             joined.unwrap();
         }
+    }
+}
+
+/// A machine that notes what it is asked for and does nothing: these tests are about who may ask.
+/// What the real one does is tested with the binary.
+struct Noted(Arc<Mutex<Vec<String>>>);
+
+impl Noted {
+    fn note<T>(&self, what: String) -> Result<T, ErrorInfo> {
+        self.0.lock().unwrap().push(what);
+        Err(ErrorInfo {
+            code: ErrorCode::NothingThere,
+            message: "noted".into(),
+            place: None,
+            hints: Vec::new(),
+        })
+    }
+}
+
+impl Machine for Noted {
+    fn ports(&self) -> Result<PortMap, ErrorInfo> {
+        self.note("ports".into())
+    }
+
+    fn port(&self, port: u16) -> Result<PortReport, ErrorInfo> {
+        self.note(format!("port {port}"))
+    }
+
+    fn free(&self, port: u16, dry_run: bool) -> Result<Freed, ErrorInfo> {
+        self.note(format!("free {port} {dry_run}"))
+    }
+
+    fn up(&self, directory: &str, services: &[String]) -> Result<(), ErrorInfo> {
+        self.note(format!("up {directory} {services:?}"))
     }
 }
 

@@ -86,9 +86,15 @@ mod tests {
         let all = ["xdg-open", "gio", "open", "wslview"];
         assert_eq!(opener_of("linux", &[], &all), None);
         assert_eq!(opener_of("linux", &["DISPLAY"], &all), Some("xdg-open"));
-        assert_eq!(opener_of("linux", &["WAYLAND_DISPLAY"], &["gio"]), Some("gio"));
+        assert_eq!(
+            opener_of("linux", &["WAYLAND_DISPLAY"], &["gio"]),
+            Some("gio")
+        );
         assert_eq!(opener_of("linux", &["DISPLAY"], &[]), None);
-        assert_eq!(opener_of("linux", &["WSL_DISTRO_NAME"], &all), Some("wslview"));
+        assert_eq!(
+            opener_of("linux", &["WSL_DISTRO_NAME"], &all),
+            Some("wslview")
+        );
         assert_eq!(opener_of("macos", &[], &all), Some("open"));
         assert_eq!(opener_of("windows", &[], &[]), Some("cmd"));
     }
