@@ -164,7 +164,7 @@ export class Ports {
       element("h2", {}, element("i", { class: `cell ${kind}`, "aria-hidden": "true" }), ` Port ${report.port}: ${words}`),
       ...(lease ? [element("dl", {}, ...entry("Kept for", `${lease.service} of ${lease.instance}`), ...entry("Checkout", lease.directory))] : []),
       ...holders,
-      ...(report.excluded ? [element("p", { text: `Not given out: ${report.excluded}` })] : []),
+      ...(report.excluded && report.state !== "free" ? [element("p", { text: `Not given out unless asked for: ${report.excluded}` })] : []),
       ...(report.hints ?? []).map((hint) => element("p", { text: hint })),
       element(
         "div",
@@ -204,7 +204,8 @@ function kindOf(report, excluded = report?.excluded) {
   const lease = report?.lease;
   const owner = lease ? `${lease.service} of ${lease.instance}` : "";
   if (!report || report.state === "free") {
-    return excluded ? { kind: "excluded", words: `not given out, ${excluded}` } : { kind: "free", isFree: true, words: "free" };
+    if (!excluded) return { kind: "free", isFree: true, words: "free" };
+    return { kind: "excluded", words: `free, but not given out: ${excluded}` };
   }
   if (report.port === OWN) return { kind: "service", words: "this gateway" };
   const holder = report.holders[0];
