@@ -141,12 +141,14 @@ fn connection(
     room: OwnedSemaphorePermit,
 ) -> io::Result<Connection> {
     stream.set_nodelay(true)?;
+    let ends = (address, stream.local_addr()?);
     Ok(Connection {
         stream: stream.into_std()?,
         peer: Peer {
             address: address.ip(),
             port,
             tls: false,
+            ends,
         },
         room,
     })

@@ -10,7 +10,8 @@
 //! - what changes something carries the token, which stands in the dashboard's page, and the page
 //!   has it only for this machine; other origins cannot read the page;
 //! - and it is JSON, which no form sends;
-//! - what services print is for this machine alone.
+//! - what services print is for this machine alone;
+//! - and where the system tells (Linux), another user of this machine has neither page nor API.
 //!
 //! The name itself is checked before: with another one nobody comes here (DNS rebinding).
 
@@ -118,6 +119,10 @@ impl Site {
 
     /// Whether a request may be answered.
     fn judge<B>(&self, request: &Request<B>, peer: Peer) -> Result<(), Problem> {
+        if peer.is_local() && peer.is_another_user() {
+            let why = "this gateway belongs to another user of this machine";
+            return Err(Problem::new(ErrorCode::Refused, why));
+        }
         let path = request.uri().path();
         if !path.starts_with("/v1/") {
             return Ok(());

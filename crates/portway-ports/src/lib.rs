@@ -30,7 +30,7 @@ mod usage;
 
 pub use exclude::{Exclusion, Facts};
 pub use hold::{Families, Hold, HoldError, hold_first_free};
-pub use listen::{Holder, Listener, all_holders, bound, holders, listeners};
+pub use listen::{Holder, Listener, all_holders, bound, holders, listeners, user_of_connection};
 #[cfg(unix)]
 pub use process::send_signal;
 pub use process::{

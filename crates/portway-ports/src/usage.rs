@@ -25,13 +25,14 @@ pub fn usage(roots: &[u32]) -> Vec<Option<Usage>> {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
-    use std::io::{BufRead, BufReader, Write};
+    use std::io::{BufRead, BufReader};
     use std::process::{Command, Stdio};
 
     #[test]
     fn a_tree_counts_as_a_whole_and_ended_children_with_it() {
-        // A shell whose first child works and ends, and whose second stays.
-        let script = "i=0; (while [ $i -lt 100000 ]; do i=$((i+1)); done); cat & echo there; wait";
+        // A shell whose first child works and ends, and whose second stays until its input ends.
+        let script = "exec 3<&0; i=0; (while [ $i -lt 100000 ]; do i=$((i+1)); done); \
+                      cat <&3 & echo there; wait";
         let mut shell = Command::new("sh")
             .args(["-c", script])
             .stdin(Stdio::piped())
@@ -48,8 +49,7 @@ mod tests {
         assert_eq!(of_shell.processes, 2);
         assert!(of_shell.cpu >= Duration::from_millis(20), "{of_shell:?}");
         assert!(of_shell.memory >= 256 << 10, "{of_shell:?}");
-        shell.stdin.take().unwrap().flush().unwrap();
-        shell.kill().unwrap();
+        drop(shell.stdin.take());
         shell.wait().unwrap();
     }
 }

@@ -356,6 +356,35 @@ fn nobody_who_looks_holds_up_the_end() {
     while all[0].next::<GatewayEvent>().is_some() {}
 }
 
+/// Only root can be somebody else for a moment; for others there is nothing to see here.
+#[cfg(target_os = "linux")]
+#[test]
+fn another_user_of_this_machine_has_neither_page_nor_api() {
+    use std::os::unix::process::CommandExt;
+    const NOBODY: u32 = 65534;
+    if portway_ports::own_user() != 0 {
+        return;
+    }
+    let town = town();
+    for path in ["/", "/app.js", "/v1/instances", "/v1/instances/jobi/logs"] {
+        let url = format!("http://{OWN}{path}");
+        let asked = |user: u32| {
+            let connect = format!("::127.0.0.1:{}", town.address.port());
+            let output = std::process::Command::new("curl")
+                .args(["-sS", "--connect-to", &connect, "-w", "%{http_code}", &url])
+                .current_dir("/")
+                .uid(user)
+                .output()
+                .unwrap();
+            String::from_utf8_lossy(&output.stdout).into_owned()
+        };
+        let answer = asked(NOBODY);
+        assert!(answer.ends_with("403"), "{path}: {answer}");
+        assert!(!answer.contains("portway-token"), "{path}: {answer}");
+        assert!(asked(0).ends_with("200"), "{path}");
+    }
+}
+
 #[test]
 fn a_service_cannot_have_the_gateways_name() {
     let service = Service::echo();

@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use netlink_packet_core::{
@@ -105,11 +106,68 @@ fn listener(socket: InetResponse) -> Listener {
     }
 }
 
-/// Asks the kernel for the TCP sockets in `states` with the local port `port`.
-fn dump(states: StateFlags, port: Option<u16>) -> io::Result<Vec<InetResponse>> {
+pub(crate) fn user_of_connection(client: SocketAddr, server: SocketAddr) -> Option<u32> {
+    let (family, socket_id) = match client {
+        SocketAddr::V4(_) => (AF_INET, SocketId::new_v4()),
+        SocketAddr::V6(_) => (AF_INET6, SocketId::new_v6()),
+    };
+    let socket_id = SocketId {
+        source_port: client.port(),
+        destination_port: server.port(),
+        source_address: client.ip(),
+        destination_address: server.ip(),
+        // Which socket of that address is not asked.
+        cookie: [0xff; 8],
+        ..socket_id
+    };
+    let request = InetRequest {
+        family,
+        protocol: IPPROTO_TCP,
+        extensions: ExtensionFlags::empty(),
+        states: StateFlags::all(),
+        socket_id: socket_id.clone(),
+    };
+    let netlink = open_netlink().ok()?;
+    // Without `NLM_F_DUMP` the kernel looks it up instead of walking its table.
+    send(&netlink, NLM_F_REQUEST, request).ok()?;
+    let mut answer = Vec::with_capacity(4096);
+    netlink.recv(&mut answer, 0).ok()?;
+    match NetlinkMessage::<SockDiagMessage>::deserialize(&answer)
+        .ok()?
+        .payload
+    {
+        NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(socket)) => {
+            let found = &socket.header.socket_id;
+            // Where nothing is connected the kernel may answer with a listener.
+            let is_it = (found.source_port, found.destination_port)
+                == (socket_id.source_port, socket_id.destination_port);
+            is_it.then_some(socket.header.uid)
+        }
+        _ => None,
+    }
+}
+
+fn open_netlink() -> io::Result<Netlink> {
     let mut netlink = Netlink::new(NETLINK_SOCK_DIAG)?;
     netlink.bind_auto()?;
     netlink.connect(&NetlinkAddress::new(0, 0))?;
+    Ok(netlink)
+}
+
+fn send(netlink: &Netlink, flags: u16, request: InetRequest) -> io::Result<()> {
+    let mut header = NetlinkHeader::default();
+    header.flags = flags;
+    let mut packet = NetlinkMessage::new(header, SockDiagMessage::InetRequest(request).into());
+    packet.finalize();
+    let mut bytes = vec![0; packet.buffer_len()];
+    packet.serialize(&mut bytes);
+    netlink.send(&bytes, 0)?;
+    Ok(())
+}
+
+/// Asks the kernel for the TCP sockets in `states` with the local port `port`.
+fn dump(states: StateFlags, port: Option<u16>) -> io::Result<Vec<InetResponse>> {
+    let netlink = open_netlink()?;
     let mut found = Vec::new();
     for (family, mut socket_id) in [
         (AF_INET, SocketId::new_v4()),
@@ -123,13 +181,7 @@ fn dump(states: StateFlags, port: Option<u16>) -> io::Result<Vec<InetResponse>> 
             states: states.clone(),
             socket_id,
         };
-        let mut header = NetlinkHeader::default();
-        header.flags = NLM_F_REQUEST | NLM_F_DUMP;
-        let mut packet = NetlinkMessage::new(header, SockDiagMessage::InetRequest(request).into());
-        packet.finalize();
-        let mut bytes = vec![0; packet.buffer_len()];
-        packet.serialize(&mut bytes);
-        netlink.send(&bytes, 0)?;
+        send(&netlink, NLM_F_REQUEST | NLM_F_DUMP, request)?;
         read_dump(&netlink, &mut found)?;
     }
     // The kernel honours the port filter; this line only guards against one that would not.
