@@ -10,14 +10,22 @@ import { count, mood } from "./words.js";
 
 // Tells of an error until it is taken away.
 function say(error) {
+  const messages = byId("messages");
   const message = element(
     "div",
     { class: "message" },
     element("p", { text: error.message }),
     ...(error.hints ?? []).map((hint) => element("p", { class: "hint", text: hint })),
-    element("button", { "aria-label": "Dismiss", text: "×", onclick: () => message.remove() }),
+    element("button", { "aria-label": "Dismiss", text: "×", onclick: dismiss }),
   );
-  byId("messages").append(message);
+  function dismiss() {
+    message.remove();
+    if (messages.childElementCount === 0) messages.hidePopover();
+  }
+  messages.append(message);
+  // Above a dialog that was opened meanwhile.
+  messages.hidePopover();
+  messages.showPopover();
 }
 
 const announce = (text) => setText(byId("announcer"), text);

@@ -285,6 +285,7 @@ export class Instances {
     try {
       await act(instancePath(instance.id, verb), { services });
     } catch (error) {
+      error.message = `${instance.name}: ${error.message}`;
       this.say(error);
     } finally {
       setAttribute(button, "aria-busy", null);

@@ -109,7 +109,11 @@ export class Ports {
     setAttribute(cells, "data-whole", isWhole ? "true" : null);
     keyed(
       cells,
-      shown.map((port) => ({ port, ...kindOf(reports.get(port), excluded.get(port)) })),
+      shown.map((port) => {
+        const is = { port, ...kindOf(reports.get(port), excluded.get(port)) };
+        // Somebody's port blocks nobody where nobody wants it.
+        return name === "elsewhere" && is.kind === "stranger" && !reports.get(port).lease ? { ...is, kind: "other" } : is;
+      }),
       // A free one is no button: nobody wants to pass a hundred of them with the Tab key.
       ({ port, isFree }) => `${port}${isFree ? "" : " taken"}`,
       ({ port, isFree }) =>
