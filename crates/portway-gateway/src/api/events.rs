@@ -35,11 +35,6 @@ impl Sender {
         }
         self.0.send(Ok(event)).await.is_ok()
     }
-
-    /// Waits until the client has gone.
-    pub(super) async fn gone(&self) {
-        self.0.closed().await;
-    }
 }
 
 /// A stream of what `tell` sends, until it ends, the client goes or the gateway stops.
@@ -48,11 +43,12 @@ pub(super) fn stream<F: Future<Output = ()> + Send + 'static>(
     tell: impl FnOnce(Sender) -> F,
 ) -> Events {
     let (sender, receiver) = mpsc::channel(WAITING);
-    let told = tell(Sender(sender));
+    let told = tell(Sender(sender.clone()));
     let api = api.clone();
     tokio::spawn(async move {
         tokio::select! {
             () = told => {}
+            () = sender.closed() => {}
             () = api.closed() => {}
         }
     });
@@ -67,8 +63,10 @@ pub(super) async fn events(State(api): State<Api>) -> Events {
 
 async fn tell(api: Api, sender: Sender) {
     let mut changes = api.roster.changes();
-    let mut instances = api.instances(&*api.roster.fresh().await);
+    api.roster.fresh().await;
+    // Before it is read: no change falls between the two.
     changes.mark_unchanged();
+    let mut instances = api.instances(&api.roster.now());
     let mut said = None;
     let mut usage_at = Instant::now();
     loop {
@@ -83,7 +81,6 @@ async fn tell(api: Api, sender: Sender) {
             said = Some(instances);
         }
         tokio::select! {
-            () = sender.gone() => return,
             changed = changes.changed() => if changed.is_err() { return },
             () = sleep_until(usage_at) => {
                 let (meter, roster) = (api.usage.clone(), api.roster.now());

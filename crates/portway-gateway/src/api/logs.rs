@@ -129,12 +129,7 @@ impl Follower {
             }
             if let Some(mut events) = events {
                 let mut next = None;
-                loop {
-                    let event = tokio::select! {
-                        event = events.next() => event,
-                        () = sender.gone() => return,
-                    };
-                    let Some(event) = event else { break };
+                while let Some(event) = events.next().await {
                     if let Event::Log(record) = event
                         && !self.heard(&sender, record, &mut next).await
                     {
@@ -142,9 +137,8 @@ impl Follower {
                     }
                 }
             }
-            tokio::select! {
-                () = sender.gone() => return,
-                changed = changes.changed() => if changed.is_err() { return },
+            if changes.changed().await.is_err() {
+                return;
             }
         }
     }
