@@ -5,6 +5,8 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use portway_api::{Freed, PortMap, PortReport};
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::sandbox::{PATIENCE, Running, Sandbox, get, two, until};
@@ -101,6 +103,12 @@ fn ask(mut stream: impl Read + Write, request: &str) -> (u16, String) {
     (status, body.to_owned())
 }
 
+/// Checks that an answer is what the API's description says: exactly what the type has.
+fn is_of<T: DeserializeOwned + Serialize>(answer: &Value) {
+    let read: T = serde_json::from_value(answer.clone()).unwrap();
+    assert_eq!(serde_json::to_value(read).unwrap(), *answer);
+}
+
 fn unchunked(mut body: &str) -> String {
     let mut whole = String::new();
     while let Some((length, rest)) = body.split_once("\r\n") {
@@ -164,6 +172,7 @@ fn the_map_tells_who_has_a_port_and_strangers_are_ended() {
     until_served(sandbox.port(30));
     let page = Page::open(&sandbox);
     let map = page.look("/v1/ports");
+    is_of::<PortMap>(&map);
     let report = |port: u16| {
         let ports = map["ports"].as_array().unwrap();
         let found = ports.iter().find(|one| one["port"] == port);
@@ -177,10 +186,12 @@ fn the_map_tells_who_has_a_port_and_strangers_are_ended() {
     assert!(ranges.contains(&backend), "{ranges:?}");
 
     let one = page.look(&format!("/v1/ports/{}", sandbox.port(30)));
+    is_of::<PortReport>(&one);
     assert_eq!(one["holders"][0]["root"], shell.pid());
     let free = format!("/v1/ports/{}/free", sandbox.port(30));
     let (status, freed) = page.act(&free, &json!({ "dry_run": true }));
     assert_eq!((status, &freed["action"]), (200, &json!("dry_run")));
+    is_of::<Freed>(&freed);
     assert_eq!(freed["processes"][0]["pid"], shell.pid());
     assert!(get(sandbox.port(30), "/").is_some(), "it was ended");
     let (status, freed) = page.act(&free, &json!({}));
