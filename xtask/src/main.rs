@@ -21,7 +21,7 @@ usage: cargo xtask CHORE
   frameworks  only the real projects
   windows --check
               types and lints for Windows and macOS, from Linux
-  schema      write schema/portway.schema.json from the types
+  schema      write schema/portway.schema.json and schema/openapi.json from the types
   fuzz        run the fuzz targets for 20 s each: [TARGET…] [--seconds N]
   bench       measure Portway beside its peers; `bench help` says more
 ";

@@ -84,7 +84,13 @@ pub(crate) fn frameworks() -> Result<(), String> {
     ))
 }
 
-/// Writes the manifest's JSON schema anew.
+/// Writes the manifest's JSON schema and the API's description anew.
 pub(crate) fn schema() -> Result<(), String> {
-    run(cargo("test --quiet --package portway-project --lib schema").env("PORTWAY_UPDATE", "1"))
+    for test in [
+        "test --quiet --package portway-project --lib schema",
+        "test --quiet --package portway-gateway --lib openapi",
+    ] {
+        run(cargo(test).env("PORTWAY_UPDATE", "1"))?;
+    }
+    Ok(())
 }

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::{InstanceStatus, ServiceUsage};
+
 /// A gateway that runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GatewayStatus {
@@ -30,4 +32,20 @@ impl GatewayStatus {
             (None, port) => format!("http://{name}:{port}"),
         }
     }
+}
+
+/// One event of a gateway; server-sent events carry it as JSON.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum GatewayEvent {
+    /// All instances, after a change.
+    Instances {
+        /// They, by name.
+        instances: Vec<InstanceStatus>,
+    },
+    /// What services use of the machine, every few seconds.
+    Usage {
+        /// Those that run and of which the system tells.
+        services: Vec<ServiceUsage>,
+    },
 }

@@ -11,24 +11,28 @@ mod gateway;
 mod health;
 mod log;
 mod plan;
+mod ports;
 mod preference;
 mod status;
 mod trust;
+mod usage;
 mod who;
 
 pub use error::{ErrorBody, ErrorCode, ErrorInfo};
 pub use event::{Event, Notice, NoticeLevel};
 pub use finding::{Check, Diagnosis, Finding, Fixed, Severity};
-pub use gateway::GatewayStatus;
+pub use gateway::{GatewayEvent, GatewayStatus};
 pub use health::{HealthCheckKind, HealthReport, ServiceHealth};
 pub use log::{LogRecord, LogStream};
 pub use plan::{PortWish, ProjectPlan, ServicePlan, SkippedFile};
+pub use ports::{ExcludedPort, FreePort, NamedRange, PortMap};
 pub use preference::{ExplainedPreference, Preference, PreferenceLayer, PreferenceSource};
 pub use status::{
     Displaced, InstanceState, InstanceStatus, PathRoute, PortStatus, ServiceState, ServiceStatus,
     Services,
 };
 pub use trust::{TrustReport, TrustState, TrustStep, TrustedRoot};
+pub use usage::ServiceUsage;
 pub use who::{
     FreeAction, Freed, LeaseEntry, LeaseState, Leftover, PortHolder, PortLease, PortReport,
     PortState, ProcessInfo, Pruned, ServiceRef,

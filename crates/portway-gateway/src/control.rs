@@ -1,39 +1,24 @@
 //! The gateway's own surface for commands of this user: HTTP and JSON on a local socket.
 //!
-//! | request | answer |
-//! | --- | --- |
-//! | `GET /v1/gateway` | what it is |
-//! | `GET /v1/instances` | all instances, as a fresh look shows them |
-//! | `POST /v1/stop` | it ends; 202 |
+//! It is the [`Api`] without a guard, for nobody else can open the socket, and one more request:
+//! `POST /v1/stop` ends the gateway; 202.
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
-use axum::{Json, Router};
-use portway_api::{GatewayStatus, InstanceStatus};
+use axum::routing::post;
 use tokio::sync::Notify;
 
-use crate::roster::Reader;
+use crate::api::Api;
 
-/// The surface of the gateway that `status` tells of; `stop` is notified when it is asked to end.
-pub fn control(status: GatewayStatus, roster: Reader, stop: Arc<Notify>) -> Router {
-    Router::new()
-        .route("/v1/gateway", get(async || Json(status)))
-        .route(
-            "/v1/instances",
-            get(async move || {
-                let roster = roster.fresh().await;
-                let all = roster.all().into_iter();
-                let all: Vec<InstanceStatus> = all.map(|one| (*one.status).clone()).collect();
-                Json(all)
-            }),
-        )
-        .route(
-            "/v1/stop",
-            post(async move || {
-                stop.notify_one();
-                StatusCode::ACCEPTED
-            }),
-        )
+/// The surface of the gateway; `stop` is notified when it is asked to end.
+pub fn control(api: &Api, stop: Arc<Notify>) -> Router {
+    api.router().route(
+        "/v1/stop",
+        post(async move || {
+            stop.notify_one();
+            StatusCode::ACCEPTED
+        }),
+    )
 }

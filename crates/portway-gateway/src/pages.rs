@@ -32,6 +32,16 @@ pub(crate) fn not_a_proxy() -> Response<Answer> {
     json(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Refused, why, &[])
 }
 
+/// The answer to a person who asks the gateway itself by another name.
+pub(crate) fn moved(origin: &str) -> Response<Answer> {
+    let mut response = Response::new(Answer::Own(Full::default()));
+    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    if let Ok(target) = HeaderValue::from_str(&format!("{origin}/")) {
+        response.headers_mut().insert(header::LOCATION, target);
+    }
+    response
+}
+
 /// The answer for a name that leads nowhere.
 pub(crate) fn nobody() -> Response<Answer> {
     let why = "nothing is served under this name";

@@ -56,6 +56,8 @@ pub struct Roster {
 pub struct Member {
     /// Its state.
     pub status: Arc<InstanceStatus>,
+    /// Its control socket, when it runs.
+    pub socket: Option<PathBuf>,
     /// Where its logs are kept.
     pub logs: PathBuf,
     /// Whether it runs and has not said yet how it is: then its state is that of its last rest.
@@ -257,6 +259,7 @@ impl Keeper {
                 let member = Member {
                     silent: known.socket.is_some() && says.is_none(),
                     status: says.unwrap_or_else(|| Arc::new(known.status.clone())),
+                    socket: known.socket.clone(),
                     logs: known.logs.clone(),
                 };
                 (id.clone(), member)

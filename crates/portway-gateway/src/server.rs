@@ -22,6 +22,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::api::Api;
 use crate::proxy::{Peer, Proxy};
 use crate::roster::Reader;
 use crate::strict::Strict;
@@ -60,7 +61,8 @@ pub struct Secure {
 }
 
 /// Serves on `listeners`, which listen already, and by TLS on those of `secure`, until `stop` is
-/// done; `threads` serve, at least one.
+/// done; `threads` serve, at least one. `roster` tells where names lead, `api` answers on the
+/// gateway's own.
 ///
 /// # Errors
 /// When a socket or a thread cannot be had.
@@ -68,6 +70,7 @@ pub async fn serve(
     listeners: Vec<std::net::TcpListener>,
     secure: Option<Secure>,
     roster: Reader,
+    api: Api,
     threads: usize,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
@@ -76,7 +79,7 @@ pub async fn serve(
     let mut running = Vec::new();
     for _ in 0..threads.max(1) {
         let (sender, connections) = mpsc::unbounded_channel();
-        let proxy = Arc::new(Proxy::new(roster.clone()));
+        let proxy = Arc::new(Proxy::new(roster.clone(), &api));
         let stopped = stopped.clone();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -103,6 +106,7 @@ pub async fn serve(
     }
     stop.await;
     accepting.shutdown().await;
+    api.close();
     drop(workers);
     drop(stopping);
     tokio::task::spawn_blocking(move || {
@@ -162,12 +166,14 @@ fn connection(
     room: OwnedSemaphorePermit,
 ) -> io::Result<Connection> {
     stream.set_nodelay(true)?;
+    let ends = (address, stream.local_addr()?);
     Ok(Connection {
         stream: stream.into_std()?,
         peer: Peer {
             address: address.ip(),
             port,
             tls: tls.is_some(),
+            ends,
         },
         tls,
         room,

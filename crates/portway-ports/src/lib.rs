@@ -26,10 +26,11 @@ mod process;
 mod range;
 mod reserved;
 mod tree;
+mod usage;
 
 pub use exclude::{Exclusion, Facts};
 pub use hold::{Families, Hold, HoldError, hold_first_free};
-pub use listen::{Holder, Listener, all_holders, bound, holders, listeners};
+pub use listen::{Holder, Listener, all_holders, bound, holders, listeners, user_of_connection};
 #[cfg(unix)]
 pub use process::send_signal;
 pub use process::{
@@ -39,3 +40,4 @@ pub use process::{
 pub use range::{PortRange, RangeError};
 pub use reserved::excluded_ranges;
 pub use tree::{Tree, tree_of};
+pub use usage::{Usage, usage};

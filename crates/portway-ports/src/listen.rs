@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::platform;
 use crate::process::Process;
@@ -51,6 +51,12 @@ pub fn bound(port: u16) -> io::Result<Vec<Holder>> {
     with_processes(platform::bound(port)?)
 }
 
+/// The user that a TCP connection of this machine comes from: `client` is its own end, `server` the
+/// other. `None` where it is gone or the system does not tell (macOS, Windows).
+pub fn user_of_connection(client: SocketAddr, server: SocketAddr) -> Option<u32> {
+    platform::user_of_connection(client, server)
+}
+
 /// Everyone who listens on `port`. Only listening sockets count, never a client whose local port
 /// happens to be the same.
 ///
@@ -88,4 +94,28 @@ fn with_processes(found: Vec<Listener>) -> io::Result<Vec<Holder>> {
             }
         })
         .collect())
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::own_user;
+
+    #[test]
+    fn a_connection_tells_whose_it_is() {
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            let listener = TcpListener::bind(address).unwrap();
+            let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let (accepted, from) = listener.accept().unwrap();
+            let to = accepted.local_addr().unwrap();
+            assert_eq!(user_of_connection(from, to), Some(own_user()), "{address}");
+            // Nor is the listener taken for a connection that is not there.
+            drop((client, accepted));
+            let nobody = SocketAddr::new(from.ip(), 1);
+            assert_eq!(user_of_connection(nobody, to), None, "{address}");
+            assert_eq!(user_of_connection(to, nobody), None, "{address}");
+        }
+    }
 }

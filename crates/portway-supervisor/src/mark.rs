@@ -50,9 +50,15 @@ impl Mark {
 
 /// Whether a keeper stands above a process: then it will be ended with its service.
 pub fn is_kept(pid: u32) -> bool {
-    portway_ports::ancestors(pid)
-        .iter()
-        .any(|parent| parent.words.get(1).map(String::as_str) == Some(keeper::COMMAND))
+    keeper_of(pid).is_some()
+}
+
+/// The keeper above a process: below it is everything that was started for the same service.
+pub fn keeper_of(pid: u32) -> Option<u32> {
+    let keeper = portway_ports::ancestors(pid)
+        .into_iter()
+        .find(|parent| parent.words.get(1).map(String::as_str) == Some(keeper::COMMAND))?;
+    Some(keeper.id.pid)
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cli::{
-    config, detect, doctor, down, env, exec, forget, free, gateway, health, init, leases, logs,
-    one, plan, prune, ps, restart, trust, wait, who,
+    config, dashboard, detect, doctor, down, env, exec, forget, free, gateway, health, init,
+    leases, logs, one, plan, prune, ps, restart, trust, wait, who,
 };
 use crate::error::CommandError;
 use crate::preferences;
@@ -102,6 +102,9 @@ Examples:
     Gateway(gateway::Gateway),
     /// Have programs trust the gateway's names, by a CA of this machine alone
     Trust(trust::Trust),
+    /// Open the page that shows every instance of this machine
+    #[command(visible_alias = "ui")]
+    Dashboard(dashboard::Dashboard),
     /// Ask services whether they are well
     Health(health::Health),
     /// Write what was found as `portway.toml`

@@ -11,6 +11,7 @@ mod doctor;
 mod ending;
 mod error;
 mod follow;
+mod freeing;
 mod gateway;
 mod home;
 mod inspect;

@@ -1,4 +1,4 @@
-// A copy of the example project in a temporary directory, and the Portway
+// A copy of a project in a temporary directory, and the Portway
 // binary to run it with. Nothing outside that directory is written, and nothing
 // of it stays behind.
 
@@ -27,16 +27,17 @@ export class Project {
   #running = new Map(); // each command under way, and the promise of its end
   #disposal = null;
 
-  static async create() {
+  // `source` is the project's directory; a copy of it is used.
+  static async create(source = EXAMPLE) {
     if (!process.env.PORTWAY_BIN) {
       throw new Error("PORTWAY_BIN must name the portway binary under test");
     }
     const parent = process.env.PORTWAY_TEST_TMP || os.tmpdir();
     await mkdir(parent, { recursive: true });
     // A short name: sockets live below, and their paths may not be long.
-    const project = new Project(await realpath(await mkdtemp(path.join(parent, "pw-"))));
+    const project = new Project(await realpath(await mkdtemp(path.join(parent, "pw-"))), source);
     try {
-      await project.#fill();
+      await project.#fill(source);
     } catch (error) {
       await project.dispose();
       throw error;
@@ -44,16 +45,16 @@ export class Project {
     return project;
   }
 
-  constructor(temporary) {
+  constructor(temporary, source) {
     this.temporary = temporary;
-    this.dir = path.join(temporary, "jobi");
+    this.dir = path.join(temporary, path.basename(source));
     this.#binary = path.resolve(process.env.PORTWAY_BIN);
   }
 
-  async #fill() {
-    await cp(EXAMPLE, this.dir, {
+  async #fill(source) {
+    await cp(source, this.dir, {
       recursive: true,
-      filter: (source) => !NOT_COPIED.has(path.basename(source)),
+      filter: (file) => !NOT_COPIED.has(path.basename(file)),
     });
     // A main checkout, wherever the tests themselves are checked out.
     await mkdir(path.join(this.dir, ".git"));
@@ -88,10 +89,10 @@ export class Project {
     return JSON.parse(await readFile(path.join(this.dir, ".ports.json"), "utf8"));
   }
 
-  // A gateway on a port that the system picks; the URL of a name that it serves.
-  async gateway() {
+  // A gateway, on a port that the system picks where none is named; the URL of a name that it serves.
+  async gateway(wanted = 0) {
     this.#needsGatewayDown = true;
-    const args = ["gateway", "--detach", "--port", "0", "--json"];
+    const args = ["gateway", "--detach", "--port", String(wanted), "--json"];
     const { port } = JSON.parse(await this.#portway(args, MINUTE / 2));
     return (name) => `http://${name}.localhost:${port}/`;
   }

@@ -51,6 +51,8 @@ impl Body for Upload {
 pub(crate) enum Answer {
     /// The gateway's own words.
     Own(Full<Bytes>),
+    /// Those of its own name: dashboard and API.
+    Site(axum::body::Body),
     /// A service's.
     Service(Relay),
 }
@@ -101,6 +103,11 @@ impl Body for Answer {
                 Poll::Ready(_) => Poll::Ready(None),
                 Poll::Pending => Poll::Pending,
             },
+            Self::Site(body) => match Pin::new(body).poll_frame(context) {
+                Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(frame))),
+                Poll::Ready(_) => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            },
             Self::Service(relay) => {
                 let polled = Pin::new(&mut relay.body).poll_frame(context);
                 match &polled {
@@ -116,6 +123,7 @@ impl Body for Answer {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Own(body) => body.is_end_stream(),
+            Self::Site(body) => body.is_end_stream(),
             Self::Service(relay) => relay.body.is_end_stream(),
         }
     }
@@ -123,6 +131,7 @@ impl Body for Answer {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Own(body) => body.size_hint(),
+            Self::Site(body) => body.size_hint(),
             Self::Service(relay) => relay.body.size_hint(),
         }
     }

@@ -1,6 +1,6 @@
 //! What changes in the heads of requests and answers on their way through.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 
@@ -43,6 +43,24 @@ pub(crate) struct Peer {
     pub(crate) port: u16,
     /// Whether by TLS.
     pub(crate) tls: bool,
+    /// Both ends of the connection: the client's own and the gateway's.
+    pub(crate) ends: (SocketAddr, SocketAddr),
+}
+
+impl Peer {
+    /// Whether it is on this machine.
+    pub(crate) fn is_local(self) -> bool {
+        self.address.to_canonical().is_loopback()
+    }
+
+    /// Whether it is another user of this machine. One that the system does not tell of counts as
+    /// this user.
+    pub(crate) fn is_another_user(self) -> bool {
+        const ROOT: u32 = 0;
+        let (client, server) = self.ends;
+        portway_ports::user_of_connection(client, server)
+            .is_some_and(|user| user != portway_ports::own_user() && user != ROOT)
+    }
 }
 
 /// Takes out what is about one connection.
@@ -181,6 +199,10 @@ mod tests {
             address: "::1".parse().unwrap(),
             port: 7678,
             tls: false,
+            ends: (
+                "[::1]:50000".parse().unwrap(),
+                "[::1]:7678".parse().unwrap(),
+            ),
         };
         let host = HeaderValue::from_static("jobi.localhost:7678");
         tell(&mut fields, &host, peer);

@@ -22,10 +22,12 @@ use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use portway_api::InstanceState;
 use tokio::time::timeout_at;
 
+use crate::api::Api;
 use crate::host;
-use crate::names::Target;
+use crate::names::{DOMAIN, Target};
 use crate::pages;
 use crate::roster::{Member, Reader};
+use crate::site::{self, Site};
 
 pub(crate) use body::Answer;
 use body::{Relay, Upload};
@@ -53,6 +55,7 @@ const AGAIN: Duration = Duration::from_millis(20);
 pub(crate) struct Proxy {
     roster: Reader,
     pool: Pool,
+    site: Site,
 }
 
 /// A request whose service is known.
@@ -64,10 +67,11 @@ pub(crate) struct Asked {
 }
 
 impl Proxy {
-    pub(crate) fn new(roster: Reader) -> Self {
+    pub(crate) fn new(roster: Reader, api: &Api) -> Self {
         Self {
             roster,
             pool: Pool::default(),
+            site: Site::new(api),
         }
     }
 
@@ -84,6 +88,12 @@ impl Proxy {
         let is_connect = request.method() == Method::CONNECT;
         if is_connect && request.extensions().get::<hyper::ext::Protocol>().is_none() {
             return pages::not_a_proxy();
+        }
+        if site::is_own(&host) {
+            return self.site.answer(request, peer).await;
+        }
+        if host == DOMAIN && request.uri().path() == "/" && is_page(&request) {
+            return pages::moved(&site::origin(peer));
         }
         let Some(target) = self.find(&host).await else {
             return pages::nobody();
@@ -337,6 +347,6 @@ impl Asked {
 
     /// Whether who asks may see what a service printed: somebody on this machine.
     pub(crate) fn is_local(&self) -> bool {
-        self.peer.address.to_canonical().is_loopback()
+        self.peer.is_local()
     }
 }

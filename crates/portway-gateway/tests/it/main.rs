@@ -5,6 +5,7 @@
 mod forwarding;
 mod http2;
 mod limits;
+mod site;
 mod smuggling;
 mod tls;
 mod town;

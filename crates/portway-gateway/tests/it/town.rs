@@ -7,10 +7,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use portway_api::{
-    InstanceState, InstanceStatus, PathRoute, PortStatus, ServiceState, ServiceStatus,
+    ErrorCode, ErrorInfo, Freed, GatewayStatus, InstanceState, InstanceStatus, PathRoute, PortMap,
+    PortReport, PortStatus, ServiceState, ServiceStatus,
 };
 use portway_gateway::tls::{Authority, Draft, ROOT};
-use portway_gateway::{Known, Reader, Secure};
+use portway_gateway::{Api, Known, Machine, Reader, Secure};
 use tokio::sync::oneshot;
 
 /// A gateway, with the instances that it knows.
@@ -21,6 +22,7 @@ pub(crate) struct Town {
     instances: Arc<Mutex<Vec<InstanceStatus>>>,
     roster: Reader,
     logs: tempfile::TempDir,
+    acts: Arc<Mutex<Vec<String>>>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -47,6 +49,15 @@ impl Town {
             authority: Authority::read(&ca).unwrap().unwrap(),
         };
         let tls_address = secure.listeners[0].local_addr().unwrap();
+        let acts = Arc::new(Mutex::new(Vec::new()));
+        let machine = Arc::new(Noted(acts.clone()));
+        let status = GatewayStatus {
+            port: address.port(),
+            tls_port: Some(tls_address.port()),
+            pid: std::process::id(),
+            since: 1,
+            version: "0".into(),
+        };
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -65,7 +76,8 @@ impl Town {
                 roster.fresh().await;
                 send.send(roster.clone()).unwrap();
                 let stop = async { drop(stopped.await) };
-                portway_gateway::serve(vec![listener], Some(secure), roster, 2, stop)
+                let api = Api::new(status, roster.clone(), machine).unwrap();
+                portway_gateway::serve(vec![listener], Some(secure), roster, api, 2, stop)
                     .await
                     .unwrap();
             });
@@ -75,6 +87,7 @@ impl Town {
             tls_address,
             instances,
             logs,
+            acts,
             roster: receive.recv().unwrap(),
             stop: Some(stop),
             thread: Some(thread),
@@ -112,6 +125,11 @@ impl Town {
     /// The certificate that a client of its TLS trusts, as PEM.
     pub(crate) fn root(&self) -> Vec<u8> {
         std::fs::read(self.logs.path().join("ca").join(ROOT)).unwrap()
+    }
+
+    /// What the machine was asked to do.
+    pub(crate) fn acts(&self) -> Vec<String> {
+        self.acts.lock().unwrap().clone()
     }
 
     /// Writes the log of a service.
@@ -167,6 +185,40 @@ impl Drop for Town {
         if !std::thread::panicking() {
             joined.unwrap();
         }
+    }
+}
+
+/// A machine that notes what it is asked for and does nothing: these tests are about who may ask.
+/// What the real one does is tested with the binary.
+struct Noted(Arc<Mutex<Vec<String>>>);
+
+impl Noted {
+    fn note<T>(&self, what: String) -> Result<T, ErrorInfo> {
+        self.0.lock().unwrap().push(what);
+        Err(ErrorInfo {
+            code: ErrorCode::NothingThere,
+            message: "noted".into(),
+            place: None,
+            hints: Vec::new(),
+        })
+    }
+}
+
+impl Machine for Noted {
+    fn ports(&self) -> Result<PortMap, ErrorInfo> {
+        self.note("ports".into())
+    }
+
+    fn port(&self, port: u16) -> Result<PortReport, ErrorInfo> {
+        self.note(format!("port {port}"))
+    }
+
+    fn free(&self, port: u16, dry_run: bool) -> Result<Freed, ErrorInfo> {
+        self.note(format!("free {port} {dry_run}"))
+    }
+
+    fn up(&self, directory: &str, services: &[String]) -> Result<(), ErrorInfo> {
+        self.note(format!("up {directory} {services:?}"))
     }
 }
 

@@ -6,6 +6,8 @@
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use netlink_packet_core::{
     NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
@@ -24,6 +26,7 @@ use crate::listen::Listener;
 use crate::process::{Process, ProcessId};
 use crate::range::PortRange;
 use crate::reserved::reserved_ports;
+use crate::usage::Usage;
 
 /// Setting `SO_REUSEADDR` on a socket that is bound already opens it for others.
 pub(crate) const HOLD_FLIPS: bool = true;
@@ -103,11 +106,68 @@ fn listener(socket: InetResponse) -> Listener {
     }
 }
 
-/// Asks the kernel for the TCP sockets in `states` with the local port `port`.
-fn dump(states: StateFlags, port: Option<u16>) -> io::Result<Vec<InetResponse>> {
+pub(crate) fn user_of_connection(client: SocketAddr, server: SocketAddr) -> Option<u32> {
+    let (family, socket_id) = match client {
+        SocketAddr::V4(_) => (AF_INET, SocketId::new_v4()),
+        SocketAddr::V6(_) => (AF_INET6, SocketId::new_v6()),
+    };
+    let socket_id = SocketId {
+        source_port: client.port(),
+        destination_port: server.port(),
+        source_address: client.ip(),
+        destination_address: server.ip(),
+        // Which socket of that address is not asked.
+        cookie: [0xff; 8],
+        ..socket_id
+    };
+    let request = InetRequest {
+        family,
+        protocol: IPPROTO_TCP,
+        extensions: ExtensionFlags::empty(),
+        states: StateFlags::all(),
+        socket_id: socket_id.clone(),
+    };
+    let netlink = open_netlink().ok()?;
+    // Without `NLM_F_DUMP` the kernel looks it up instead of walking its table.
+    send(&netlink, NLM_F_REQUEST, request).ok()?;
+    let mut answer = Vec::with_capacity(4096);
+    netlink.recv(&mut answer, 0).ok()?;
+    match NetlinkMessage::<SockDiagMessage>::deserialize(&answer)
+        .ok()?
+        .payload
+    {
+        NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(socket)) => {
+            let found = &socket.header.socket_id;
+            // Where nothing is connected the kernel may answer with a listener.
+            let is_it = (found.source_port, found.destination_port)
+                == (socket_id.source_port, socket_id.destination_port);
+            is_it.then_some(socket.header.uid)
+        }
+        _ => None,
+    }
+}
+
+fn open_netlink() -> io::Result<Netlink> {
     let mut netlink = Netlink::new(NETLINK_SOCK_DIAG)?;
     netlink.bind_auto()?;
     netlink.connect(&NetlinkAddress::new(0, 0))?;
+    Ok(netlink)
+}
+
+fn send(netlink: &Netlink, flags: u16, request: InetRequest) -> io::Result<()> {
+    let mut header = NetlinkHeader::default();
+    header.flags = flags;
+    let mut packet = NetlinkMessage::new(header, SockDiagMessage::InetRequest(request).into());
+    packet.finalize();
+    let mut bytes = vec![0; packet.buffer_len()];
+    packet.serialize(&mut bytes);
+    netlink.send(&bytes, 0)?;
+    Ok(())
+}
+
+/// Asks the kernel for the TCP sockets in `states` with the local port `port`.
+fn dump(states: StateFlags, port: Option<u16>) -> io::Result<Vec<InetResponse>> {
+    let netlink = open_netlink()?;
     let mut found = Vec::new();
     for (family, mut socket_id) in [
         (AF_INET, SocketId::new_v4()),
@@ -121,13 +181,7 @@ fn dump(states: StateFlags, port: Option<u16>) -> io::Result<Vec<InetResponse>> 
             states: states.clone(),
             socket_id,
         };
-        let mut header = NetlinkHeader::default();
-        header.flags = NLM_F_REQUEST | NLM_F_DUMP;
-        let mut packet = NetlinkMessage::new(header, SockDiagMessage::InetRequest(request).into());
-        packet.finalize();
-        let mut bytes = vec![0; packet.buffer_len()];
-        packet.serialize(&mut bytes);
-        netlink.send(&bytes, 0)?;
+        send(&netlink, NLM_F_REQUEST | NLM_F_DUMP, request)?;
         read_dump(&netlink, &mut found)?;
     }
     // The kernel honours the port filter; this line only guards against one that would not.
@@ -320,6 +374,10 @@ struct Stat {
     id: ProcessId,
     parent: u32,
     group: u32,
+    /// Processor time, with that of children that have ended, in clock ticks.
+    ticks: u64,
+    /// Resident memory.
+    pages: u64,
 }
 
 /// `None` for a process that is gone or a zombie: a zombie owns nothing and cannot be signalled.
@@ -332,12 +390,20 @@ fn stat(pid: u32) -> Option<(String, Stat)> {
     let state = numbers.next()?;
     let parent = numbers.next()?.parse().ok()?;
     let group = numbers.next()?.parse().ok()?;
-    // Field 22 of the line is the start time: 17 fields after the group, which is field 5.
-    let started = numbers.nth(16)?.parse().ok()?;
+    // The group is field 5 of the line. Fields 14 to 17 are the processor time, its own and that of
+    // children it has waited for, each in and out of the kernel; 22 is the start, 24 the memory.
+    let mut ticks: u64 = numbers.nth(8)?.parse().ok()?;
+    for _ in 0..3 {
+        ticks += numbers.next()?.parse::<u64>().ok()?;
+    }
+    let started = numbers.nth(4)?.parse().ok()?;
+    let pages = numbers.nth(1)?.parse().ok()?;
     let stat = Stat {
         id: ProcessId { pid, started },
         parent,
         group,
+        ticks,
+        pages,
     };
     (!matches!(state, "Z" | "X")).then(|| (name.to_owned(), stat))
 }
@@ -357,6 +423,38 @@ pub(crate) fn descendants(root: u32) -> Vec<ProcessId> {
         }
     }
     found
+}
+
+pub(crate) fn usage(roots: &[u32]) -> Vec<Option<Usage>> {
+    let mut all: HashMap<u32, Stat> = HashMap::new();
+    let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
+    for (_, stat) in pids().filter_map(stat) {
+        children.entry(stat.parent).or_default().push(stat.id.pid);
+        all.insert(stat.id.pid, stat);
+    }
+    let ticks_per_second = rustix::param::clock_ticks_per_second();
+    let page = rustix::param::page_size() as u64;
+    let of = |root: &u32| {
+        all.get(root)?;
+        let mut usage = Usage::default();
+        let mut ticks = 0;
+        // What was counted once is not counted again, so that a pid that was used again while we
+        // read cannot make a circle.
+        let mut seen = HashSet::new();
+        let mut next = vec![*root];
+        while let Some(pid) = next.pop() {
+            let Some(stat) = all.get(&pid).filter(|_| seen.insert(pid)) else {
+                continue;
+            };
+            ticks += stat.ticks;
+            usage.memory += stat.pages * page;
+            usage.processes += 1;
+            next.extend(children.get(&pid).into_iter().flatten());
+        }
+        usage.cpu = Duration::from_millis(ticks * 1000 / ticks_per_second);
+        Some(usage)
+    };
+    roots.iter().map(of).collect()
 }
 
 #[cfg(test)]

@@ -144,6 +144,18 @@ impl Preferences {
         }
     }
 
+    /// The ranges of services that name none, each with the name of its kind.
+    pub fn ranges(&self) -> Vec<(&'static str, PortRange)> {
+        let names = KEYS
+            .iter()
+            .filter_map(|key| key.name.strip_prefix("ranges."));
+        let with_range = names.filter_map(|name| match self.get(&["ranges", name])? {
+            Value::Range(range) => Some((name, range)),
+            _ => None,
+        });
+        with_range.collect()
+    }
+
     /// The ports that are never to be given out unless asked for by number.
     pub fn never(&self) -> Vec<PortRange> {
         match self.get(&["never"]) {

@@ -1,26 +1,14 @@
 //! `portway free PORT`: end who has a port, safely, and see that it is free.
 
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
-use portway_api::{
-    ErrorCode, FreeAction, Freed, LeaseState, PortReport, PortState, ProcessInfo, ServiceRef,
-};
-use portway_ports::{Process, Tree};
-use portway_registry::SqliteRegistry;
-use portway_supervisor::control::{self, Client};
+use portway_api::{ErrorCode, Freed};
 
 use crate::args::{port, span};
-use crate::ending::{self, Asker};
 use crate::error::CommandError;
-use crate::follow::{self, runtime};
-use crate::inspect::{self, Known};
-use crate::{home, ui};
-
-/// How long the kernel may take to let go of a port whose last process has ended.
-const LETS_GO: Duration = Duration::from_secs(1);
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
+use crate::freeing::Freeing;
+use crate::ui;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -49,41 +37,15 @@ pub(crate) struct Free {
     pub(crate) json: bool,
 }
 
-/// What has to be done.
-enum Way {
-    /// The supervisor stops a service and lets go of its ports.
-    Release(ServiceRef),
-    /// Processes are ended.
-    End(Vec<Tree>),
-}
-
 pub(crate) fn run(args: &Free) -> Result<u8, CommandError> {
-    let known = Known::read();
-    let report = inspect::report(&[args.port], &known)?.swap_remove(0);
-    let way = way(&report)?;
-    let mut freed = Freed {
-        port: args.port,
-        action: FreeAction::DryRun,
-        processes: processes(&way),
-        service: match &way {
-            Way::Release(service) => Some(service.clone()),
-            Way::End(_) => None,
-        },
-        free: false,
-    };
+    let freeing = Freeing::of(args.port)?;
     if args.dry_run {
-        return Ok(print(&freed, args.json));
+        return Ok(print(&freeing.freed, args.json));
     }
     if !args.yes {
-        confirm(&freed)?;
+        confirm(&freeing.freed)?;
     }
-    freed.action = match &way {
-        Way::Release(service) => release(service)?,
-        Way::End(trees) if ending::end(trees, args.grace)? => FreeAction::Killed,
-        Way::End(_) => FreeAction::Ended,
-    };
-    until_free(args.port)?;
-    freed.free = true;
+    let freed = freeing.carry_out(args.grace)?;
     Ok(print(&freed, args.json))
 }
 
@@ -94,86 +56,6 @@ fn print(freed: &Freed, json: bool) -> u8 {
         ui::freed(freed);
     }
     0
-}
-
-/// Decides, and refuses, before anything is touched.
-fn way(report: &PortReport) -> Result<Way, CommandError> {
-    let port = report.port;
-    let nothing = |why: String| CommandError::new(ErrorCode::NothingThere, why);
-    let lease = report.lease.as_ref();
-    let live = lease.filter(|lease| lease.state == LeaseState::Live);
-    match (report.state, lease) {
-        (PortState::Free, _) => return Err(nothing(format!("nobody has port {port}"))),
-        (PortState::Kept, Some(lease)) => {
-            let (service, instance) = (&lease.owner.service, &lease.owner.instance);
-            return Err(nothing(format!(
-                "nobody uses port {port}; it is kept for `{service}` of {instance}"
-            ))
-            .hint(format!("`portway forget {port}` gives it up")));
-        }
-        _ => {}
-    }
-    // What serves a port of a running instance is its service, or stands for it (a container's
-    // proxy), unless it is a stranger that carries no mark of it.
-    let strangers = report.holders.iter().any(|holder| {
-        holder.container.is_none()
-            && holder.service.as_ref().map(|service| &service.id)
-                != live.map(|lease| &lease.owner.id)
-    });
-    if let Some(lease) = live.filter(|_| !strangers) {
-        return Ok(Way::Release(lease.owner.clone()));
-    }
-    let asker = Asker::this();
-    let mut trees = Vec::new();
-    for holder in &report.holders {
-        if let Some(container) = &holder.container {
-            return Err(CommandError::new(
-                ErrorCode::Refused,
-                format!("port {port} is served by container {container}"),
-            )
-            .hint("stop the container: `docker stop NAME`, `podman stop NAME`, or by its compose file"));
-        }
-        let Some(process) = holder.process.as_ref().and_then(|p| Process::read(p.pid)) else {
-            return Err(CommandError::new(
-                ErrorCode::Refused,
-                format!("port {port} belongs to a process of user {}", holder.user),
-            )
-            .hint(format!("`sudo portway who {port}` tells which it is")));
-        };
-        asker.may_end(&process)?;
-        let sharing: Vec<u32> = holder.shared_with.iter().map(|other| other.pid).collect();
-        let tree = portway_ports::tree_of(&process, &sharing, asker.own());
-        asker.may_end(&tree.root)?;
-        for process in tree
-            .below
-            .iter()
-            .filter_map(|below| Process::read(below.pid))
-        {
-            asker.may_end(&process)?;
-        }
-        if !trees
-            .iter()
-            .any(|known: &Tree| known.root.id == tree.root.id)
-        {
-            trees.push(tree);
-        }
-    }
-    Ok(Way::End(trees))
-}
-
-/// All that would be ended, each tree's root first.
-fn processes(way: &Way) -> Vec<ProcessInfo> {
-    let Way::End(trees) = way else {
-        return Vec::new();
-    };
-    trees
-        .iter()
-        .flat_map(|tree| {
-            let below = tree.below.iter().filter_map(|one| Process::read(one.pid));
-            std::iter::once(tree.root.clone()).chain(below)
-        })
-        .map(|process| inspect::info(&process))
-        .collect()
 }
 
 fn confirm(freed: &Freed) -> Result<(), CommandError> {
@@ -189,53 +71,4 @@ fn confirm(freed: &Freed) -> Result<(), CommandError> {
         return Ok(());
     }
     Err(CommandError::new(ErrorCode::Refused, "nothing was done"))
-}
-
-/// Has a service stopped by its supervisor, and its ports let go of.
-fn release(service: &ServiceRef) -> Result<FreeAction, CommandError> {
-    let registry = SqliteRegistry::open(&home::state_dir()?)?;
-    let client = Client::new(&registry.instance_dir(&service.id).join(control::SOCKET));
-    let names = [service.service.clone()];
-    runtime()?.block_on(async {
-        let events = client.events().await.map_err(|_| {
-            CommandError::new(
-                ErrorCode::Refused,
-                format!("a command uses the ports of {}", service.instance),
-            )
-            .hint(format!("end the `portway exec` in {}", service.directory))
-        })?;
-        follow::ask(&client, "release", &names).await?;
-        follow::until_at_rest(events, &names).await
-    })?;
-    Ok(FreeAction::Stopped)
-}
-
-/// Sees that nobody has the port any more.
-fn until_free(port: u16) -> Result<(), CommandError> {
-    let deadline = Instant::now() + LETS_GO;
-    loop {
-        let known = Known::read();
-        let report = inspect::report(&[port], &known)?.swap_remove(0);
-        let bound = portway_ports::bound(port).unwrap_or_default();
-        if report.holders.is_empty() && bound.is_empty() {
-            return Ok(());
-        }
-        if Instant::now() >= deadline {
-            let by = report.holders.iter().find_map(|holder| {
-                let parent = holder.parents.first()?;
-                let process = holder.process.as_ref()?;
-                Some(format!(
-                    "`{}` (pid {}), started by `{}` (pid {})",
-                    process.name, process.pid, parent.name, parent.pid
-                ))
-            });
-            let by = by.unwrap_or_else(|| "somebody".into());
-            return Err(CommandError::new(
-                ErrorCode::PortTaken,
-                format!("port {port} is taken again by {by}"),
-            )
-            .hint("what starts it again has to be stopped itself"));
-        }
-        thread::sleep(LOOK_AGAIN);
-    }
 }

@@ -140,7 +140,10 @@ fn serve(args: &Gateway) -> Result<u8, CommandError> {
         let asked = std::sync::Arc::new(asked);
         let socket = gateway::dir()?.join(control::SOCKET);
         let roster = portway_gateway::follow(source);
-        let router = portway_gateway::control(status.clone(), roster.clone(), asked.clone());
+        let machine = std::sync::Arc::new(gateway::Machine { preferences });
+        let api = portway_gateway::Api::new(status.clone(), roster.clone(), machine);
+        let api = api.map_err(failed)?;
+        let router = portway_gateway::control(&api, asked.clone());
         let control = control::serve_router(&socket, router).map_err(failed)?;
         gateway::publish(&status)?;
         if args.background {
@@ -155,7 +158,7 @@ fn serve(args: &Gateway) -> Result<u8, CommandError> {
                 () = asked.notified() => {}
             }
         };
-        let served = portway_gateway::serve(listeners, secure, roster, THREADS, stop).await;
+        let served = portway_gateway::serve(listeners, secure, roster, api, THREADS, stop).await;
         control.close();
         served.map_err(failed)
     })?;

@@ -1,6 +1,7 @@
 //! One file per verb.
 
 pub(crate) mod config;
+pub(crate) mod dashboard;
 pub(crate) mod detect;
 pub(crate) mod doctor;
 pub(crate) mod down;
@@ -55,6 +56,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, CommandError> {
         Verb::Health(args) => health::run(directory, &args),
         Verb::Gateway(args) => gateway::run(&args),
         Verb::Trust(args) => trust::run(&args),
+        Verb::Dashboard(args) => dashboard::run(&args),
         Verb::Init(args) => init::run(directory, &args),
         Verb::Schema => {
             ui::out(&Manifest::json_schema());

@@ -5,6 +5,7 @@
 
 mod background;
 mod listen;
+mod machine;
 pub(crate) mod service;
 mod source;
 
@@ -21,6 +22,7 @@ use crate::home;
 
 pub(crate) use background::ensure;
 pub(crate) use listen::{listen, listen_for_tls, port_of};
+pub(crate) use machine::Machine;
 pub(crate) use source::source;
 
 /// The gateway's directory: its lock, its control socket, what it says of itself.

@@ -6,6 +6,7 @@ mod sandbox;
 
 mod bad_input;
 mod contention;
+mod dashboard;
 mod detect;
 mod doctor;
 mod excluded;

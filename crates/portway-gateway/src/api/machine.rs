@@ -1,0 +1,32 @@
+//! What the gateway has others do.
+
+use portway_api::{ErrorInfo, Freed, PortMap, PortReport};
+
+/// Knows and does what lies above the gateway: who has a port, how an instance is started. Every
+/// method may block.
+pub trait Machine: Send + Sync + 'static {
+    /// The port ranges, and everyone who has a port.
+    ///
+    /// # Errors
+    /// When the system or the registry does not tell.
+    fn ports(&self) -> Result<PortMap, ErrorInfo>;
+
+    /// Who has a port.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    fn port(&self, port: u16) -> Result<PortReport, ErrorInfo>;
+
+    /// Ends who has a port, or only tells what would be ended.
+    ///
+    /// # Errors
+    /// When nobody has it, or it may not be ended, or does not end.
+    fn free(&self, port: u16, dry_run: bool) -> Result<Freed, ErrorInfo>;
+
+    /// Starts services of the checkout in `directory`, all where none is named, and returns when
+    /// they are ready.
+    ///
+    /// # Errors
+    /// When they cannot be started.
+    fn up(&self, directory: &str, services: &[String]) -> Result<(), ErrorInfo>;
+}

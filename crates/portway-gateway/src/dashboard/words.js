@@ -1,0 +1,61 @@
+// Values in words.
+
+const STATES = {
+  stopped: "stopped",
+  waiting: "waiting",
+  preparing: "preparing",
+  starting: "starting",
+  ready: "ready",
+  unhealthy: "unhealthy",
+  backoff: "restarting soon",
+  stopping: "stopping",
+  completed: "done",
+  failed: "failed",
+  degraded: "in trouble",
+};
+
+export const stateInWords = (state) => STATES[state] ?? state;
+
+// How a state looks: good, bad, moving, resting.
+export function mood(state) {
+  if (state === "ready" || state === "completed") return "good";
+  if (["failed", "unhealthy", "backoff", "degraded"].includes(state)) return "bad";
+  return state === "stopped" ? "resting" : "moving";
+}
+
+// Whether a service does nothing and could be started.
+export const atRest = (state) => ["stopped", "completed", "failed"].includes(state);
+
+export function age(since, now = Date.now()) {
+  if (!since) return "";
+  const seconds = Math.max(0, Math.round((now - since) / 1000));
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+  return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3600)} h`;
+}
+
+export const percent = (value) => (value === undefined ? "…" : `${value.toFixed(value < 10 ? 1 : 0)} %`);
+
+export function bytes(count) {
+  const mebibytes = count / 1048576;
+  if (mebibytes >= 1024) return `${(mebibytes / 1024).toFixed(1)} GiB`;
+  return `${mebibytes < 10 ? mebibytes.toFixed(1) : Math.round(mebibytes)} MiB`;
+}
+
+export const count = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;
+
+export const moment = (time) => new Date(time).toLocaleString();
+
+// The time of a line, to the millisecond, in this place's own clock.
+export function clock(time) {
+  const at = new Date(time);
+  const two = (number, width = 2) => String(number).padStart(width, "0");
+  return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}.${two(at.getMilliseconds(), 3)}`;
+}
+
+// Text without what only terminals understand.
+const ESCAPES = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-Z\\-_])/g;
+const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
+
+export const plain = (text) => text.replace(ESCAPES, "").replace(CONTROLS, "");

@@ -1,0 +1,319 @@
+//! The gateway's dashboard and API over services that really run, and `portway dashboard`.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use portway_api::{Freed, PortMap, PortReport};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use crate::sandbox::{PATIENCE, Running, Sandbox, get, two, until};
+use crate::who::{stranger, until_served};
+
+/// A gateway on the sandbox's last port, as the dashboard's page speaks with it.
+struct Page<'a> {
+    sandbox: &'a Sandbox,
+    token: String,
+    _gateway: Running,
+}
+
+impl<'a> Page<'a> {
+    fn open(sandbox: &'a Sandbox) -> Self {
+        let port = sandbox.port(39).to_string();
+        let mut gateway = sandbox.spawn(&["gateway", "--port", &port]);
+        gateway.until_printed("the gateway serves");
+        let mut page = Self {
+            sandbox,
+            token: String::new(),
+            _gateway: gateway,
+        };
+        let (_, text) = page.send("GET", "/", "");
+        let (_, rest) = text.split_once("portway-token\" content=\"").unwrap();
+        page.token = rest.split('"').next().unwrap().to_owned();
+        page
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(("127.0.0.1", self.sandbox.port(39))).unwrap();
+        let patience = PATIENCE + Duration::from_secs(10);
+        stream.set_read_timeout(Some(patience)).unwrap();
+        stream
+    }
+
+    fn send(&self, method: &str, path: &str, body: &str) -> (u16, String) {
+        let host = format!("portway.localhost:{}", self.sandbox.port(39));
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
+             Origin: http://{host}\r\nPortway-Token: {}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            self.token,
+            body.len()
+        );
+        ask(self.connect(), &head)
+    }
+
+    fn look(&self, path: &str) -> Value {
+        let (status, body) = self.send("GET", path, "");
+        assert_eq!(status, 200, "{path}: {body}");
+        serde_json::from_str(&body).unwrap()
+    }
+
+    fn act(&self, path: &str, body: &Value) -> (u16, Value) {
+        let (status, answer) = self.send("POST", path, &body.to_string());
+        let answer = if answer.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_str(&answer).unwrap()
+        };
+        (status, answer)
+    }
+
+    /// The only instance.
+    fn instance(&self) -> Value {
+        self.look("/v1/instances")[0].clone()
+    }
+
+    fn state(&self, service: &str) -> String {
+        let instance = self.instance();
+        let services = instance["services"].as_array().unwrap();
+        let found = services.iter().find(|one| one["name"] == service);
+        found.unwrap()["state"].as_str().unwrap().to_owned()
+    }
+
+    fn path(&self, verb: &str) -> String {
+        format!(
+            "/v1/instances/{}/{verb}",
+            self.instance()["id"].as_str().unwrap()
+        )
+    }
+}
+
+/// Sends a request that asks for the connection's end; the status and the body.
+fn ask(mut stream: impl Read + Write, request: &str) -> (u16, String) {
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    if head.contains("transfer-encoding: chunked") {
+        return (status, unchunked(body));
+    }
+    (status, body.to_owned())
+}
+
+/// Checks that an answer is what the API's description says: exactly what the type has.
+fn is_of<T: DeserializeOwned + Serialize>(answer: &Value) {
+    let read: T = serde_json::from_value(answer.clone()).unwrap();
+    assert_eq!(serde_json::to_value(read).unwrap(), *answer);
+}
+
+fn unchunked(mut body: &str) -> String {
+    let mut whole = String::new();
+    while let Some((length, rest)) = body.split_once("\r\n") {
+        let length = usize::from_str_radix(length, 16).unwrap();
+        whole.push_str(&rest[..length]);
+        body = rest[length..].trim_start_matches("\r\n");
+    }
+    whole
+}
+
+#[test]
+fn services_are_stopped_started_and_restarted() {
+    let sandbox = two();
+    sandbox.run(&["up", "--detach"]).success();
+    let page = Page::open(&sandbox);
+    let backend = json!({ "services": ["backend"] });
+    let (stop, start, restart) = (page.path("stop"), page.path("start"), page.path("restart"));
+    assert_eq!(page.act(&stop, &backend).0, 202);
+    until("it has stopped", || page.state("backend") == "stopped");
+    assert_eq!(page.state("frontend"), "ready");
+    assert_eq!(page.act(&start, &backend).0, 202);
+    until("it has started", || page.state("backend") == "ready");
+    let pid = get(sandbox.port(0), "/").unwrap();
+    assert_eq!(page.act(&restart, &backend).0, 202);
+    until("it is another process", || {
+        get(sandbox.port(0), "/").is_some_and(|new| new != pid)
+    });
+    let (status, error) = page.act(&stop, &json!({ "services": ["nobody"] }));
+    assert_eq!(status, 404);
+    assert_eq!(error["error"]["code"], "unknown_service");
+    // All of them: the instance ends, and is brought up again.
+    assert_eq!(page.act(&stop, &json!({})).0, 202);
+    until("the instance has ended", || {
+        page.instance()["state"] == "stopped"
+    });
+    assert_eq!(page.act(&restart, &backend).0, 409);
+    assert_eq!(page.act(&start, &backend).0, 202);
+    until("its state is known", || page.state("backend") == "ready");
+    assert_ne!(page.state("frontend"), "ready");
+    assert!(get(sandbox.port(0), "/").is_some());
+}
+
+#[test]
+fn what_cannot_be_started_is_told_with_the_reason() {
+    let sandbox = two();
+    sandbox.run(&["detect"]).success();
+    let page = Page::open(&sandbox);
+    sandbox.write("portway.toml", "[services.backend]\ncommand = 3\n");
+    let (status, error) = page.act(&page.path("start"), &json!({}));
+    assert_eq!(status, 500);
+    assert_eq!(error["error"]["code"], "manifest_invalid");
+    let place = error["error"]["place"].as_str().unwrap();
+    assert!(place.ends_with("portway.toml:2:11"), "{place}");
+}
+
+#[test]
+fn the_map_tells_who_has_a_port_and_strangers_are_ended() {
+    let sandbox = two();
+    sandbox.run(&["up", "--detach"]).success();
+    let mut shell = stranger(&sandbox, "serve %30");
+    until_served(sandbox.port(30));
+    let page = Page::open(&sandbox);
+    let map = page.look("/v1/ports");
+    is_of::<PortMap>(&map);
+    let report = |port: u16| {
+        let ports = map["ports"].as_array().unwrap();
+        let found = ports.iter().find(|one| one["port"] == port);
+        found.unwrap_or_else(|| panic!("{port} is missing")).clone()
+    };
+    assert_eq!(report(sandbox.port(0))["lease"]["service"], "backend");
+    assert_eq!(report(sandbox.port(0))["state"], "listening");
+    assert!(report(sandbox.port(30))["lease"].is_null());
+    let ranges = map["ranges"].as_array().unwrap();
+    let backend = json!({ "name": "backend", "first": 9000, "last": 9099 });
+    assert!(ranges.contains(&backend), "{ranges:?}");
+
+    let one = page.look(&format!("/v1/ports/{}", sandbox.port(30)));
+    is_of::<PortReport>(&one);
+    assert_eq!(one["holders"][0]["root"], shell.pid());
+    let free = format!("/v1/ports/{}/free", sandbox.port(30));
+    let (status, freed) = page.act(&free, &json!({ "dry_run": true }));
+    assert_eq!((status, &freed["action"]), (200, &json!("dry_run")));
+    is_of::<Freed>(&freed);
+    assert_eq!(freed["processes"][0]["pid"], shell.pid());
+    assert!(get(sandbox.port(30), "/").is_some(), "it was ended");
+    let (status, freed) = page.act(&free, &json!({}));
+    assert_eq!((status, &freed["free"]), (200, &json!(true)));
+    shell.until_ended();
+    assert_eq!(page.act(&free, &json!({})).0, 404);
+
+    // The gateway does not end itself, nor what it runs in.
+    let own = format!("/v1/ports/{}/free", sandbox.port(39));
+    assert_eq!(page.act(&own, &json!({})).0, 403);
+    // A service's port is let go of by its supervisor.
+    let leased = format!("/v1/ports/{}/free", sandbox.port(0));
+    let (status, freed) = page.act(&leased, &json!({}));
+    assert_eq!((status, &freed["action"]), (200, &json!("stopped")));
+    until("its stop is known", || page.state("backend") == "stopped");
+}
+
+#[test]
+fn what_services_use_is_told_to_those_who_look() {
+    let sandbox = two();
+    sandbox.run(&["up", "--detach"]).success();
+    let page = Page::open(&sandbox);
+    let mut stream = page.connect();
+    write!(
+        stream,
+        "GET /v1/events HTTP/1.1\r\nHost: portway.localhost\r\n\r\n"
+    )
+    .unwrap();
+    let mut read = String::new();
+    let usage = loop {
+        let event = read.lines().find_map(|line| {
+            let event: Value = serde_json::from_str(line.strip_prefix("data: ")?).ok()?;
+            // The second reading knows how much of the processor was used meanwhile.
+            let services = event.get("services")?.as_array()?.clone();
+            (services.len() == 2 && services[0]["cpu"].is_number()).then_some(services)
+        });
+        if let Some(services) = event {
+            break services;
+        }
+        let mut chunk = [0; 4096];
+        let length = stream.read(&mut chunk).unwrap();
+        assert_ne!(length, 0, "{read}");
+        read.push_str(&String::from_utf8_lossy(&chunk[..length]));
+    };
+    for service in usage {
+        assert!(service["memory"].as_u64().unwrap() > 100 << 10, "{service}");
+        // The service and its keeper.
+        assert_eq!(service["processes"], 2, "{service}");
+        assert!(service["cpu"].as_f64().unwrap() < 100.0, "{service}");
+    }
+}
+
+#[test]
+fn lines_are_followed_through_the_instances_end_and_start() {
+    let sandbox = Sandbox::new().manifest(
+        "
+        [project]
+        name = \"jobi\"
+        [services.backend]
+        command = \"%service serve {port} --print once\"
+        port = \"%0-%9\"
+        ",
+    );
+    sandbox.run(&["up", "--detach"]).success();
+    let page = Page::open(&sandbox);
+    let mut stream = page.connect();
+    write!(
+        stream,
+        "GET {}?service=backend&grep=once HTTP/1.1\r\nHost: portway.localhost\r\n\r\n",
+        page.path("logs/follow")
+    )
+    .unwrap();
+    let mut read = String::new();
+    let mut until_lines = |count: usize| {
+        while read.matches("\"text\":\"once\"").count() < count {
+            let mut chunk = [0; 4096];
+            let length = stream.read(&mut chunk).unwrap();
+            assert_ne!(length, 0, "{read}");
+            read.push_str(&String::from_utf8_lossy(&chunk[..length]));
+        }
+        assert_eq!(read.matches("\"text\":\"once\"").count(), count, "{read}");
+    };
+    until_lines(1);
+    sandbox.run(&["restart", "backend"]).success();
+    until_lines(2);
+    sandbox.run(&["down"]).success();
+    sandbox.run(&["up", "--detach"]).success();
+    until_lines(3);
+}
+
+#[test]
+fn the_control_socket_needs_no_token() {
+    let sandbox = two();
+    sandbox.run(&["up", "--detach"]).success();
+    let page = Page::open(&sandbox);
+    let stop = page.path("stop");
+    let stream = UnixStream::connect(sandbox.state().join("gateway/control.sock")).unwrap();
+    let request = format!(
+        "POST {stop} HTTP/1.1\r\nHost: portway\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}"
+    );
+    assert_eq!(ask(stream, &request).0, 202);
+    until("the instance has ended", || {
+        page.instance()["state"] == "stopped"
+    });
+}
+
+#[test]
+fn the_command_tells_where_it_is_and_starts_the_gateway() {
+    let sandbox = Sandbox::new();
+    std::fs::create_dir_all(sandbox.path("home/.config/portway")).unwrap();
+    let port = sandbox.port(39);
+    let config = format!("[gateway]\nport = {port}\n");
+    std::fs::write(sandbox.path("home/.config/portway/config.toml"), config).unwrap();
+    let url = format!("http://portway.localhost:{port}\n");
+    for arguments in [&["dashboard", "--print"][..], &["ui"]] {
+        // Nobody looks at a terminal here, so nothing is opened.
+        assert_eq!(sandbox.run(arguments).success().out(), url);
+    }
+    let request =
+        format!("GET / HTTP/1.1\r\nHost: portway.localhost:{port}\r\nConnection: close\r\n\r\n");
+    let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    assert!(ask(stream, &request).1.contains("<title>Portway</title>"));
+    sandbox.run(&["gateway", "stop"]).success();
+}
