@@ -3,6 +3,8 @@
 //! `/proc/net/tcp` is never read: the kernel walks its whole connection table for it, some 15 ms of
 //! CPU where `sock_diag` needs 0.03.
 
+mod open_files;
+
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
@@ -172,36 +174,16 @@ fn read_dump(netlink: &Netlink, found: &mut Vec<InetResponse>) -> io::Result<()>
 
 /// For each of `sockets` the pids that have it open, lowest first, as far as this user may look.
 pub(crate) fn owners(sockets: &HashSet<u64>) -> HashMap<u64, Vec<u32>> {
-    let mut owners: HashMap<u64, Vec<u32>> = HashMap::new();
-    let mut pids: Vec<u32> = pids().collect();
-    pids.sort_unstable();
-    for pid in pids {
-        for socket in open_sockets(pid) {
-            if sockets.contains(&socket) {
-                let holders = owners.entry(socket).or_default();
-                if holders.last() != Some(&pid) {
-                    holders.push(pid);
-                }
-            }
-        }
-    }
-    owners
+    open_files::owners(pids().collect(), sockets)
+}
+
+/// As [`owners`], among `pids` alone.
+pub(crate) fn owners_among(pids: &[u32], sockets: &HashSet<u64>) -> HashMap<u64, Vec<u32>> {
+    open_files::owners(pids.to_vec(), sockets)
 }
 
 pub(crate) fn has_open(pid: u32, socket: u64) -> bool {
-    open_sockets(pid).any(|open| open == socket)
-}
-
-fn open_sockets(pid: u32) -> impl Iterator<Item = u64> {
-    fs::read_dir(format!("/proc/{pid}/fd"))
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| {
-            let target = fs::read_link(entry.path()).ok()?;
-            let inode = target.to_str()?.strip_prefix("socket:[")?;
-            inode.strip_suffix(']')?.parse().ok()
-        })
+    open_files::any(pid, |open| open == socket)
 }
 
 pub(crate) fn pids() -> impl Iterator<Item = u32> {
@@ -340,6 +322,37 @@ fn stat(pid: u32) -> Option<(String, Stat)> {
         group,
     };
     (!matches!(state, "Z" | "X")).then(|| (name.to_owned(), stat))
+}
+
+/// From the lists of children that the kernel keeps. A list is walked anew when one of its processes
+/// ends meanwhile, and another may be passed over by that.
+pub(crate) fn tree(root: u32) -> Vec<u32> {
+    let mut found = vec![root];
+    let mut next = 0;
+    while let Some(&parent) = found.get(next) {
+        next += 1;
+        let Some(children) = children(parent) else {
+            // Gone meanwhile, or a kernel without `CONFIG_PROC_CHILDREN`.
+            if parent == root {
+                found.extend(descendants(root).iter().map(|process| process.pid));
+                return found;
+            }
+            continue;
+        };
+        let new = children.into_iter().filter(|child| !found.contains(child));
+        found.extend(new.collect::<Vec<_>>());
+    }
+    found
+}
+
+/// The children of all threads of a process.
+fn children(pid: u32) -> Option<Vec<u32>> {
+    let mut found = Vec::new();
+    for thread in fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten() {
+        let list = fs::read_to_string(thread.path().join("children")).ok()?;
+        found.extend(list.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+    }
+    Some(found)
 }
 
 pub(crate) fn descendants(root: u32) -> Vec<ProcessId> {
