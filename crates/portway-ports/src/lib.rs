@@ -33,8 +33,8 @@ pub use listen::{Holder, Listener, all_holders, bound, holders, holders_among, l
 #[cfg(unix)]
 pub use process::send_signal;
 pub use process::{
-    Process, ProcessId, ancestors, container, descendants, own_user, owner_among, pids, tree, user_name,
-    variable,
+    Process, ProcessId, ancestors, container, descendants, own_user, owner_among, pids, tree,
+    user_name, variable,
 };
 pub use range::{PortRange, RangeError};
 pub use reserved::excluded_ranges;

@@ -6,8 +6,8 @@
 mod open_files;
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 
 use netlink_packet_core::{
     NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
@@ -194,9 +194,18 @@ pub(crate) fn pids() -> impl Iterator<Item = u32> {
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
+/// A file of `/proc/PID`. It does not tell its length, and without room from the start it would be
+/// read in many small pieces.
+fn read(pid: u32, name: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(4096);
+    let mut file = File::open(format!("/proc/{pid}/{name}")).ok()?;
+    file.read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
 pub(crate) fn process(pid: u32) -> Option<Process> {
     let (name, stat) = stat(pid)?;
-    let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let bytes = read(pid, "cmdline").unwrap_or_default();
     // A program that writes a title over its arguments leaves zeros behind it.
     let text = String::from_utf8_lossy(&bytes);
     let words: Vec<String> = text
@@ -220,8 +229,9 @@ pub(crate) fn process(pid: u32) -> Option<Process> {
 
 /// The effective user of a process.
 fn user(pid: u32) -> Option<u32> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    let status = read(pid, "status")?;
+    let line = String::from_utf8_lossy(&status);
+    let line = line.lines().find_map(|line| line.strip_prefix("Uid:"))?;
     // Real, effective, saved, file system.
     line.split_whitespace().nth(1)?.parse().ok()
 }
@@ -270,7 +280,7 @@ fn container_of_group(line: &str) -> Option<String> {
 }
 
 pub(crate) fn variable(pid: u32, name: &str) -> Option<String> {
-    let all = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let all = read(pid, "environ")?;
     all.split(|&byte| byte == 0).find_map(|one| {
         let value = one.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
         Some(String::from_utf8_lossy(value).into_owned())
@@ -306,7 +316,7 @@ struct Stat {
 
 /// `None` for a process that is gone or a zombie: a zombie owns nothing and cannot be signalled.
 fn stat(pid: u32) -> Option<(String, Stat)> {
-    let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let text = read(pid, "stat")?;
     let text = String::from_utf8_lossy(&text);
     // The name stands in parentheses and may itself hold any of them; the numbers follow the last.
     let (name, numbers) = text.split_once('(')?.1.rsplit_once(')')?;
@@ -350,7 +360,10 @@ fn children(pid: u32) -> Option<Vec<u32>> {
     let mut found = Vec::new();
     for thread in fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten() {
         let list = fs::read_to_string(thread.path().join("children")).ok()?;
-        found.extend(list.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+        found.extend(
+            list.split_whitespace()
+                .filter_map(|pid| pid.parse::<u32>().ok()),
+        );
     }
     Some(found)
 }
