@@ -19,7 +19,7 @@ mod sqlite;
 
 pub use choose::{Allotted, ChooseError, Displacement, Request, Wanted};
 pub use error::{AllocateError, RegistryError};
-pub use lock::{InstanceLock, is_used};
+pub use lock::{InstanceLock, instance_dir, is_used};
 pub use sqlite::SqliteRegistry;
 
 use std::path::PathBuf;

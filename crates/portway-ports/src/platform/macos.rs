@@ -16,7 +16,7 @@ use crate::listen::Listener;
 use crate::range::PortRange;
 use crate::reserved::lives_in_netstat;
 
-pub(crate) use super::by_pid::{has_open, owners};
+pub(crate) use super::by_pid::{has_open, owners, owners_among, tree};
 pub(crate) use processes::{
     ask_to_end, container, descendants, kill, own_user, pids, process, send_signal, started_at,
     user_name, variable,

@@ -2,7 +2,7 @@
 //!
 //! Each file offers the same names. For ports: `HOLD_FLIPS`, `PASSES_TIME_WAIT`, `facts`,
 //! `bind_exclusively`, `bind_beside`, `no_such_family`, `anything_lives`, `listeners`, `bound`,
-//! `owners`, `has_open`. For processes: `process`, `pids`, `descendants`, `started_at`, `variable`,
+//! `owners`, `owners_among`, `has_open`. For processes: `process`, `pids`, `descendants`, `tree`, `started_at`, `variable`,
 //! `container`, `own_user`, `user_name`, `ask_to_end`, `kill`, and on Unix `send_signal`.
 
 #[cfg(not(target_os = "linux"))]

@@ -6,7 +6,7 @@ mod pipe;
 use std::collections::BTreeSet;
 use std::io;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, IntoRawHandle, OwnedHandle};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::OnceLock;
 
@@ -31,6 +31,11 @@ pub(crate) type OrderWriter = io::PipeWriter;
 /// The binary that runs now; the system does not let anyone replace its file meanwhile.
 pub(crate) fn own_binary() -> io::Result<PathBuf> {
     std::env::current_exe()
+}
+
+/// Not asked: a listening socket names its owner here, and nobody has to look for it.
+pub(crate) fn serves(_path: &Path) -> Option<u32> {
+    None
 }
 
 /// A keeper's tree ends with its job object, and nothing falls to the supervisor.

@@ -315,12 +315,20 @@ fn wait_for_remnants(project: &mut Project) -> Result<(), CommandError> {
     let dir = project.dir();
     let leases = project.registry.leases(&project.instance.id)?;
     let deadline = Instant::now() + PATIENCE;
+    let listens = || {
+        let listeners = portway_ports::listeners(None).unwrap_or_default();
+        let ports: HashSet<u16> = listeners.iter().map(|listener| listener.port).collect();
+        leases
+            .iter()
+            .map(|lease| lease.port)
+            .filter(move |port| ports.contains(port))
+    };
     let remains = |port: u16| {
         let holders = portway_ports::holders(port).unwrap_or_default();
         let mut processes = holders.iter().filter_map(|holder| holder.process.as_ref());
         processes.any(|process| Mark::of(process.id.pid).is_some_and(|mark| mark.dir == dir))
     };
-    while leases.iter().any(|lease| remains(lease.port)) && Instant::now() < deadline {
+    while listens().any(remains) && Instant::now() < deadline {
         thread::sleep(LOOK_AGAIN);
     }
     Ok(())
