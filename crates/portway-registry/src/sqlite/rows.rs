@@ -52,17 +52,17 @@ pub(super) fn directories(connection: &Connection) -> rusqlite::Result<HashMap<S
 /// and a write waits several milliseconds for the disk.
 const USE_RECORDED: Millis = 60_000;
 
-/// Writes down what was given, where that is news.
+/// Writes down what was given; answers whether that was news.
 pub(super) fn record(
     transaction: &Transaction<'_>,
     request: &Request<'_>,
     given: &[Allotted],
     leases: &[Lease],
     now: Millis,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<bool> {
     let id = request.instance;
     if is_recorded(request, given, leases, now) {
-        return Ok(());
+        return Ok(false);
     }
     if request.whole {
         transaction.execute("DELETE FROM leases WHERE instance = ?1", [id])?;
@@ -84,7 +84,7 @@ pub(super) fn record(
             "UPDATE instances SET last_used = ?2 WHERE id = ?1",
             params![id, now],
         )
-        .map(drop)
+        .map(|_| true)
 }
 
 /// Whether the leases are these already, and recently used.
