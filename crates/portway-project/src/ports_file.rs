@@ -1,10 +1,8 @@
 //! `.ports.json`: the shared file that tells every program of a project the ports.
 //!
 //! Portway owns the keys of its services and leaves all others alone. The file is replaced whole
-//! (temporary file, rename), so nobody ever reads half of it. What is Portway's own in it can be had
-//! again from the registry, so only a person's keys wait for the disk: after a power cut the file may
-//! be the former one, or an empty one, which counts as none. Any other file that cannot be used is an
-//! error and stays as it is.
+//! (temporary file, fsync, rename), so nobody ever reads half of it. A file that cannot be used is
+//! an error and stays as it is; it is never taken for an empty one.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -50,8 +48,7 @@ pub struct PortsFile {
 }
 
 impl PortsFile {
-    /// Reads the file of the project at `root`; `None` when there is none, or an
-    /// empty one.
+    /// Reads the file of the project at `root`; `None` when there is none.
     ///
     /// # Errors
     /// When it is something else than a small regular file with one JSON object in it.
@@ -75,9 +72,6 @@ impl PortsFile {
         fs::File::open(&file)
             .and_then(|open| open.take(MAX_BYTES).read_to_end(&mut bytes))
             .map_err(|error| fail(format!("cannot be read: {error}")))?;
-        if bytes.is_empty() {
-            return Ok(None);
-        }
         Self::parse(root, &bytes).map(Some)
     }
 
@@ -157,12 +151,11 @@ impl PortsFile {
         Self { content }
     }
 
-    /// Writes the file whole, or not at all. Keys beside `owned` are a person's, and survive a power
-    /// cut.
+    /// Writes the file whole, or not at all.
     ///
     /// # Errors
     /// When the directory does not let it be written.
-    pub fn write(&self, root: &Path, owned: &Map<String, Value>) -> Result<(), PortsFileError> {
+    pub fn write(&self, root: &Path) -> Result<(), PortsFileError> {
         let file = root.join(FILE_NAME);
         let mut text = serde_json::to_string_pretty(&self.content).unwrap_or_default();
         text.push('\n');
@@ -181,9 +174,7 @@ impl PortsFile {
                 temporary.as_file().set_permissions(current.permissions())?;
             }
             temporary.write_all(text.as_bytes())?;
-            if self.content.keys().any(|key| !owned.contains_key(key)) {
-                temporary.as_file().sync_all()?;
-            }
+            temporary.as_file().sync_all()?;
             temporary.persist(&file)?;
             Ok(())
         };
@@ -258,7 +249,7 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let text = r#"{"mine": [9066666666666666666666666666666666666666666666, 0.1]}"#;
         let first = file(text);
-        first.write(temp.path(), &Map::new()).unwrap();
+        first.write(temp.path()).unwrap();
         assert_eq!(PortsFile::read(temp.path()).unwrap(), Some(first));
     }
 
@@ -266,7 +257,7 @@ mod tests {
     fn writing_replaces_the_file_and_leaves_nothing_else() {
         let temp = tempfile::tempdir().unwrap();
         let written = file(r#"{"backend_port": 9000}"#);
-        written.write(temp.path(), &written.content).unwrap();
+        written.write(temp.path()).unwrap();
         assert_eq!(PortsFile::read(temp.path()).unwrap(), Some(written));
         assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 1);
     }
@@ -327,8 +318,6 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join(FILE_NAME);
         let problem = || PortsFile::read(temp.path()).unwrap_err().problem;
-        fs::write(&path, "").unwrap();
-        assert_eq!(PortsFile::read(temp.path()).unwrap(), None);
         fs::write(&path, "{broken").unwrap();
         assert!(problem().starts_with("is not JSON"));
         fs::write(&path, "[]").unwrap();

@@ -14,7 +14,7 @@ use crate::choose::{self, Allotted, Request};
 use crate::error::{AllocateError, RegistryError};
 use crate::lock::{self, InstanceLock};
 use crate::{Instance, Lease, Liveness, Millis, Newcomer, Registry};
-use rows::{INSTANCE, directories, instance, leases, list, record};
+use rows::{DIRECTORY, INSTANCE, directories, directory, instance, leases, list, record};
 
 /// Each step brings the schema from its index to the next version (`PRAGMA user_version`).
 const MIGRATIONS: [&str; 1] = ["
@@ -326,14 +326,27 @@ impl Registry for SqliteRegistry {
                 .transaction_with_behavior(TransactionBehavior::Immediate)
                 .map_err(sqlite)?;
             let leases = leases(&transaction).map_err(sqlite)?;
-            let dirs = directories(&transaction).map_err(sqlite)?;
+            // Asked of each that stands in the way: there may be thousands that do not.
+            let mut find_dir = transaction.prepare(DIRECTORY).map_err(sqlite)?;
             let mut known: HashMap<String, Liveness> = HashMap::new();
+            let mut unreadable = None;
             let mut liveness = |id: &str| {
                 *known
                     .entry(id.to_owned())
-                    .or_insert_with(|| liveness(&state, id, dirs.get(id)))
+                    .or_insert_with(|| match directory(&mut find_dir, id) {
+                        Ok(dir) => liveness(&state, id, dir.as_ref()),
+                        Err(error) => {
+                            unreadable.get_or_insert(error);
+                            Liveness::Live
+                        }
+                    })
             };
-            let given = choose::choose(request, &leases, &mut liveness, hold)?;
+            let given = choose::choose(request, &leases, &mut liveness, hold);
+            if let Some(error) = unreadable {
+                return Err(sqlite(error).into());
+            }
+            let given = given?;
+            drop(find_dir);
             let is_news = record(&transaction, request, &given, &leases, now).map_err(sqlite)?;
             transaction.commit().map_err(sqlite)?;
             registry.unsettled |= is_news;
@@ -479,6 +492,7 @@ impl Registry for SqliteRegistry {
         }
         // Outside the lock, so that those who come together wait together: the kernel brings all
         // their commits to the disk at once.
+        // SQLite has no lock on this file that closing it here would drop.
         let log = self.state.join("registry.db-wal");
         match OpenOptions::new().write(true).open(&log) {
             Ok(open) => open

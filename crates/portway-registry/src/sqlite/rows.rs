@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Statement, Transaction, params};
 
 use crate::choose::{Allotted, Request, Wanted};
 use crate::{Instance, Lease, Millis};
@@ -40,6 +40,19 @@ pub(super) fn leases(connection: &Connection) -> rusqlite::Result<Vec<Lease>> {
         })
     })?;
     leases.collect()
+}
+
+/// What [`directory`] asks.
+pub(super) const DIRECTORY: &str = "SELECT dir FROM instances WHERE id = ?1";
+
+/// The directory of one instance.
+pub(super) fn directory(
+    statement: &mut Statement<'_>,
+    id: &str,
+) -> rusqlite::Result<Option<PathBuf>> {
+    statement
+        .query_row([id], |row| row.get(0).map(path))
+        .optional()
 }
 
 pub(super) fn directories(connection: &Connection) -> rusqlite::Result<HashMap<String, PathBuf>> {

@@ -53,7 +53,7 @@ pub(super) fn write_ports_file(
     let root = &project.checkout.root;
     let content = file.merged(owned, &previous);
     project.registry.settle(content != file)?;
-    content.write(root, owned)?;
+    content.write(root)?;
     ignore_ports_file(project);
     Ok(())
 }
