@@ -7,7 +7,6 @@ use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use crate::choose::{self, Allotted, Request};
@@ -53,10 +52,6 @@ const MIGRATIONS: [&str; 1] = ["
 
 /// The first SQLite release without the bug that can lose a commit of one of several writers.
 const SQLITE_WITHOUT_WAL_RESET_BUG: i32 = 3_051_003;
-
-/// How many pages the log of commits may have before it is brought into the database. Whoever opens
-/// it while nobody else does reads it from its start.
-const LOG_PAGES: u32 = 64;
 
 /// How many contents of `.ports.json` files are remembered, to tell a copy from a person's hand.
 const WRITTEN_KEPT: u32 = 2000;
@@ -163,19 +158,9 @@ impl SqliteRegistry {
             return Err(RegistryError::newer(&file, version, known));
         }
         // A commit waits for no disk: nobody else shall wait for it too. `settle` does, outside the
-        // lock. The log stays when the last one closes it: what lies there already is written over
-        // and synced in a tenth of the time that a new file takes.
+        // lock. SQLite checks references only when told so.
         connection
-            .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
-            .map_err(sqlite)?;
-        // SQLite checks references only when told so.
-        connection
-            .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true)
-            .map_err(sqlite)?;
-        connection
-            .execute_batch(&format!(
-                "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = {LOG_PAGES};"
-            ))
+            .execute_batch("PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;")
             .map_err(sqlite)?;
         if (version as usize) < known {
             connection

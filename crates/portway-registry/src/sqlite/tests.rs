@@ -307,18 +307,3 @@ fn vanished_checkouts_are_dropped_with_all_that_was_kept_of_them() {
     assert_eq!(world.registry.prune().unwrap().len(), 1);
     assert!(world.registry.prune().unwrap().is_empty());
 }
-
-#[test]
-fn the_log_stays_small_and_what_it_holds_is_there_for_the_next() {
-    let mut world = World::new();
-    world.enroll("aaaaaa", "jobi");
-    for use_ in 1..100 {
-        let now = use_ * 2 * 60_000;
-        world.allocate_at("aaaaaa", None, now).unwrap();
-        world.registry = world.reopen().unwrap();
-        assert_eq!(world.registry.leases("aaaaaa").unwrap()[0].last_used, now);
-    }
-    let log = fs::metadata(world.state.path().join("portway/registry.db-wal"));
-    let page = 4096 + 24;
-    assert!(log.unwrap().len() < 2 * u64::from(LOG_PAGES) * page);
-}
