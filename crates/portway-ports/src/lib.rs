@@ -29,7 +29,9 @@ mod tree;
 
 pub use exclude::{Exclusion, Facts};
 pub use hold::{Families, Hold, HoldError, hold_first_free};
-pub use listen::{Holder, Listener, all_holders, bound, holders, holders_among, listeners};
+pub use listen::{
+    Holder, Listener, all_holders, bound, holders, holders_among, holders_of, listeners,
+};
 #[cfg(unix)]
 pub use process::send_signal;
 pub use process::{

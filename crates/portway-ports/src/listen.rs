@@ -69,6 +69,18 @@ pub fn holders_among(port: u16, likely: &[u32]) -> io::Result<Vec<Holder>> {
     with_processes(platform::listeners(Some(port))?, likely)
 }
 
+/// Everyone who listens on one of `ports`, found in one look through the processes.
+///
+/// # Errors
+/// When the system does not answer.
+pub fn holders_of(ports: &[u16]) -> io::Result<Vec<Holder>> {
+    let mut found = Vec::new();
+    for port in ports {
+        found.extend(platform::listeners(Some(*port))?);
+    }
+    with_processes(found, &[])
+}
+
 /// Everyone who listens on any port.
 ///
 /// # Errors

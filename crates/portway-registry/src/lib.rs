@@ -175,6 +175,13 @@ pub trait Registry {
         now: Millis,
     ) -> Result<(), RegistryError>;
 
+    /// Waits until what was recorded here survives a power cut, and with `others` what other
+    /// processes recorded too. Nothing that names a port may leave the process before.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    fn settle(&mut self, others: bool) -> Result<(), RegistryError>;
+
     /// The digest and the outputs of a service's last successful prepare step.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ mod wishes;
 mod words;
 
 use std::collections::{HashMap, HashSet};
+use std::mem;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -32,8 +33,8 @@ use crate::project::Project;
 pub(crate) struct Allocation {
     pub(crate) ports: AssignedPorts,
     pub(crate) wiring: Wiring,
-    /// The ports that are not the ones that were wanted.
-    pub(crate) displaced: HashMap<u16, Displaced>,
+    /// What was chosen now; `None` when the instance runs and has its ports.
+    chosen: Option<Chosen>,
     /// What is to be said about ports that were asked for by number.
     pub(crate) warnings: HashMap<u16, String>,
     /// The holds; empty when the instance runs and its supervisor has them.
@@ -58,10 +59,9 @@ pub(crate) fn allocate(
     choice: &Choice,
     keep: Keep,
 ) -> Result<Option<Allocation>, CommandError> {
-    let Some(chosen) = choose_all(project, choice, keep)? else {
+    let Some(mut chosen) = choose_all(project, choice, keep)? else {
         return Ok(None);
     };
-    let displaced = words::displaced(project, &chosen)?;
     let ports = assigned(project, &chosen.given);
     let wiring = wire(project, &ports)?;
     let file = PortsFile::read(&project.checkout.root)?;
@@ -70,9 +70,20 @@ pub(crate) fn allocate(
         warnings: exclusions::warnings(&chosen.facts, &ports),
         ports,
         wiring,
-        displaced,
-        holds: chosen.holds,
+        holds: mem::take(&mut chosen.holds),
+        chosen: Some(chosen),
     }))
+}
+
+/// Why some of the ports are not the ones that were wanted, by port. Looks for whoever has those.
+pub(crate) fn displaced(
+    project: &mut Project,
+    allocation: &Allocation,
+) -> Result<HashMap<u16, Displaced>, CommandError> {
+    match &allocation.chosen {
+        Some(chosen) => words::displaced(project, chosen),
+        None => Ok(HashMap::new()),
+    }
 }
 
 /// Chooses for everything in the plan, without writing anything into the checkout.
@@ -110,7 +121,7 @@ pub(crate) fn current(project: &mut Project) -> Result<Allocation, CommandError>
         warnings: exclusions::warnings(&exclusions::facts(&project.preferences)?, &ports),
         ports,
         wiring,
-        displaced: HashMap::new(),
+        chosen: None,
         holds: Vec::new(),
     })
 }
@@ -346,7 +357,11 @@ fn assigned(project: &Project, given: &[Allotted]) -> AssignedPorts {
 }
 
 /// The services as a status of an instance that does not run.
-pub(crate) fn service_statuses(project: &Project, allocation: &Allocation) -> Vec<ServiceStatus> {
+pub(crate) fn service_statuses(
+    project: &Project,
+    allocation: &Allocation,
+    displaced: &HashMap<u16, Displaced>,
+) -> Vec<ServiceStatus> {
     project
         .plan
         .services
@@ -360,7 +375,7 @@ pub(crate) fn service_statuses(project: &Project, allocation: &Allocation) -> Ve
                     name: planned.name.clone(),
                     port,
                     url: wiring::url(service.kind, port),
-                    displaced: allocation.displaced.get(&port).cloned(),
+                    displaced: displaced.get(&port).cloned(),
                     warning: allocation.warnings.get(&port).cloned(),
                 })
                 .collect();
