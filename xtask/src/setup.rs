@@ -92,7 +92,7 @@ pub(crate) fn is_there(program: &str) -> bool {
 }
 
 /// Whether this user may install packages: the owner of this very process's files in `/proc`.
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt;
     Path::new("/proc/self")
         .metadata()
