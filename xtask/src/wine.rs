@@ -29,11 +29,12 @@ mount --make-rprivate /
 mount -t proc proc "$0/proc"
 mount --rbind /dev "$0/dev"
 for dir in "$@"; do mkdir -p "$0$dir"; mount --bind "$dir" "$0$dir"; done
-exec chroot "$0" /usr/bin/env -i PATH=/usr/bin:/bin HOME=/root WINEPREFIX=/root/prefix \
+exec chroot "$0" /usr/bin/env -i PATH=/usr/bin:/bin HOME=/root XDG_RUNTIME_DIR=/tmp WINEPREFIX=/root/prefix \
     WINEDEBUG=-all /bin/sh -c '
-        rm -rf /tmp/.wine-*
+        rm -rf /tmp/wine*
+        mkdir -p $WINEPREFIX
         /usr/lib/wine/wineserver64 --foreground --persistent >/dev/null &
-        until [ -S /tmp/.wine-*/server-*/socket ]; do sleep 0.02; done
+        until [ -S /tmp/wine*/server-*/socket ]; do kill -0 $! || exit; sleep 0.02; done
         echo ready
         exec cat >/dev/null'
 "#;
@@ -153,7 +154,13 @@ impl Place {
                 "chroot",
             ])
             .arg(&self.system)
-            .args(["/usr/bin/env", "-i", "PATH=/usr/bin:/bin", "HOME=/root"])
+            .args([
+                "/usr/bin/env",
+                "-i",
+                "PATH=/usr/bin:/bin",
+                "HOME=/root",
+                "XDG_RUNTIME_DIR=/tmp",
+            ])
             .args([
                 "WINEPREFIX=/root/prefix",
                 "WINEDEBUG=-all",
