@@ -158,6 +158,8 @@ mod tests {
     fn this_process_and_its_parents_are_its_own() {
         let own = Asker::this().own;
         assert_eq!(own[0], std::process::id());
+        #[cfg(unix)]
         assert!(own.contains(&std::os::unix::process::parent_id()));
+        assert!(own.len() > 1);
     }
 }
