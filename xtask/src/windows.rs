@@ -135,7 +135,7 @@ fn words(ended: ExitStatus) -> String {
 
 /// Where a program's output goes: a file, for a pipe would wait for what outlives the program.
 fn log_of(name: &str) -> Result<PathBuf, String> {
-    let dir = target().join("cross/wine-logs");
+    let dir = target().join("wine-logs");
     fs::create_dir_all(&dir).map_err(|error| error.to_string())?;
     Ok(dir.join(name).with_extension("log"))
 }

@@ -205,6 +205,11 @@ fn install(cache: &Path, system: &Path) -> Result<(), String> {
             .env("DEBIAN_FRONTEND", "noninteractive")
             .stdout(Stdio::null()))?;
     }
+    fs::write(
+        new.join("etc/hosts"),
+        "127.0.0.1 localhost\n::1 localhost\n",
+    )
+    .map_err(words)?;
     let machine = Machine::boot(&new, &[])?;
     run(&mut machine
         .place
