@@ -60,7 +60,7 @@ pub(crate) fn debian(programs: &[&str], packages: &str) -> Result<(), String> {
 
 fn install(packages: &[&str]) -> Result<(), String> {
     let install = format!(
-        "apt-get install -y --no-install-recommends {}",
+        "apt-get install -y -o DPkg::Lock::Timeout=300 --no-install-recommends {}",
         packages.join(" ")
     );
     if !is_there("apt-get") {
