@@ -68,9 +68,14 @@ mod tests {
 
     #[test]
     fn state_lies_where_the_standard_says() {
-        let variable = |name: &str| (name == "LOCALAPPDATA").then(|| "/u/Local".into());
+        let local = if cfg!(windows) {
+            r"C:\Local"
+        } else {
+            "/u/Local"
+        };
+        let variable = |name: &str| (name == "LOCALAPPDATA").then(|| local.into());
         let windows = resolve_state_dir(&variable, true);
-        assert_eq!(windows, Some("/u/Local/portway".into()));
+        assert_eq!(windows, Some(Path::new(local).join("portway")));
         // Elsewhere a path must be absolute, and on Windows one without a drive is not.
         if cfg!(windows) {
             return;
