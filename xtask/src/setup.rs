@@ -60,7 +60,7 @@ pub(crate) fn debian(programs: &[&str], packages: &str) -> Result<(), String> {
 
 fn install(packages: &[&str]) -> Result<(), String> {
     let install = format!(
-        "apt-get install -y --no-install-recommends {}",
+        "apt-get install -y -o DPkg::Lock::Timeout=300 --no-install-recommends {}",
         packages.join(" ")
     );
     if !is_there("apt-get") {
@@ -92,7 +92,7 @@ pub(crate) fn is_there(program: &str) -> bool {
 }
 
 /// Whether this user may install packages: the owner of this very process's files in `/proc`.
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt;
     Path::new("/proc/self")
         .metadata()

@@ -19,7 +19,7 @@ use windows_sys::Win32::System::Console::{
 };
 use windows_sys::Win32::System::Threading::CREATE_NO_WINDOW;
 
-pub(crate) use job::Job;
+use job::Job;
 pub(crate) use pipe::{ControlListener, connect};
 
 /// What a keeper's reports are read from.
@@ -44,15 +44,25 @@ pub(crate) fn become_reaper() -> io::Result<()> {
     Ok(())
 }
 
-/// The job of this process and all that it starts, if it has made one.
+/// The job of this process and all that it starts, if it has made one. Its handle is closed by the
+/// end of the process and not before: that would end the process itself in the midst of its work.
+/// (Wine's server crashes with it.)
 static OWN: OnceLock<Job> = OnceLock::new();
 
-/// Puts this process into a job, so that all it starts is known and ends with it.
-pub(crate) fn reap_descendants() -> io::Result<()> {
-    if OWN.get().is_none() {
-        let _ = OWN.set(Job::around_this_process()?);
+/// The job of this process, which is put into it: all that it starts is known and ends with it.
+pub(crate) fn own_job() -> io::Result<&'static Job> {
+    match OWN.get() {
+        Some(job) => Ok(job),
+        None => {
+            let job = Job::around_this_process()?;
+            Ok(OWN.get_or_init(|| job))
+        }
     }
-    Ok(())
+}
+
+/// Puts this process into a job.
+pub(crate) fn reap_descendants() -> io::Result<()> {
+    own_job().map(drop)
 }
 
 /// Ends everything of this process's job that is none of `keepers`. Answers true when nothing of it

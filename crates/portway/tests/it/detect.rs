@@ -108,6 +108,7 @@ fn a_full_range_is_an_error_with_its_own_code() {
 }
 
 #[test]
+#[cfg(unix)]
 fn git_ignores_the_file_without_a_tracked_change() {
     let sandbox = two();
     let project = sandbox.project().to_owned();
