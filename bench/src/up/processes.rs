@@ -67,7 +67,7 @@ pub(super) fn resident(pid: u32) -> Option<f64> {
 }
 
 /// The memory that a process shares with nobody, in kilobytes.
-pub(super) fn private(pid: u32) -> Option<f64> {
+pub(crate) fn private(pid: u32) -> Option<f64> {
     kilobytes(
         &format!("/proc/{pid}/smaps_rollup"),
         &["Private_Clean:", "Private_Dirty:"],
