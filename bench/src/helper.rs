@@ -62,15 +62,10 @@ pub(crate) fn listen(arguments: &[&str]) -> Result<()> {
     let port: u16 = port.parse().map_err(|_| format!("`{port}` is no port"))?;
     let listener =
         TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| error.to_string())?;
-    std::thread::spawn(|| {
-        std::thread::sleep(LIFE);
-        std::process::exit(0);
-    });
     // The kernel accepts; here the queue is only emptied. It waits without a pulse, so that
     // hundreds of these cost nothing.
-    for connection in listener.incoming() {
-        drop(connection);
-    }
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    std::thread::sleep(LIFE);
     Ok(())
 }
 
