@@ -1,0 +1,276 @@
+//! Carrying out what a plan says for one checkout.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use portway_ports::{Process, ProcessId, send_signal};
+use rustix::process::Signal;
+use serde_json::{Map, Value};
+
+use crate::invariants::commands;
+use crate::look;
+use crate::plan::{Action, Blow, SERVICES, Verb, Whom};
+use crate::verdict::Verdict;
+use crate::world::{PATIENCE, Ran, Started, World};
+use crate::Result;
+
+/// How long somebody waits for a command before they press Ctrl-C: a service that never becomes
+/// ready is waited for much longer otherwise.
+const IMPATIENCE: Duration = Duration::from_secs(3);
+
+/// One checkout and what goes on there.
+#[derive(Debug)]
+pub(crate) struct Lane<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) verdict: &'a Verdict,
+    pub(crate) number: usize,
+    /// An `up` in the foreground.
+    foreground: Option<Started>,
+    /// Whether a person has changed `.ports.json` since the last rest.
+    pub(crate) by_hand: bool,
+}
+
+impl<'a> Lane<'a> {
+    pub(crate) fn new(world: &'a World, verdict: &'a Verdict, number: usize) -> Self {
+        Self {
+            world,
+            verdict,
+            number,
+            foreground: None,
+            by_hand: false,
+        }
+    }
+
+    pub(crate) fn dir(&self) -> PathBuf {
+        self.world.lane(self.number)
+    }
+
+    fn ports_file(&self) -> PathBuf {
+        self.dir().join(".ports.json")
+    }
+
+    /// Runs a command to its end, whose outcome must be one that can be explained.
+    pub(crate) fn run(&self, words: &str) -> Result<Ran> {
+        let ran = self.world.run(&self.dir(), words)?;
+        self.judge(&ran, false);
+        Ok(ran)
+    }
+
+    fn judge(&self, ran: &Ran, killed: bool) {
+        self.verdict
+            .note("commands end as they should", commands::judge(ran, killed));
+    }
+
+    fn start(&self, verb: Verb) -> Result<Started> {
+        let words = verb.words(|index| self.world.ports.port(index));
+        self.world.start(&self.dir(), &words)
+    }
+
+    fn end(&self, started: Started, killed: bool) -> Result<()> {
+        self.judge(&started.end()?, killed);
+        Ok(())
+    }
+
+    /// Ends a command as somebody without patience does.
+    fn end_impatiently(&self, mut started: Started) -> Result<()> {
+        let killed = !started.wait(IMPATIENCE);
+        if killed {
+            started.signal(Signal::INT);
+        }
+        self.end(started, killed)
+    }
+
+    pub(crate) fn act(&mut self, action: &Action) -> Result<()> {
+        match action {
+            Action::Run(verb) => self.end_impatiently(self.start(*verb)?)?,
+            Action::Cut(verb, after) => {
+                let started = self.start(*verb)?;
+                thread::sleep(*after);
+                started.signal(Signal::KILL);
+                self.end(started, true)?;
+            }
+            Action::Pause(verb, after, rest) => {
+                let started = self.start(*verb)?;
+                thread::sleep(*after);
+                started.signal(Signal::STOP);
+                thread::sleep(*rest);
+                started.signal(Signal::CONT);
+                self.end_impatiently(started)?;
+            }
+            Action::Foreground => {
+                let started = self.world.start(&self.dir(), &["up".to_owned()])?;
+                if let Some(former) = self.foreground.replace(started) {
+                    former.signal(Signal::INT);
+                    self.end(former, true)?;
+                }
+            }
+            Action::Signal(whom, blow) => self.hit(*whom, *blow),
+            Action::KillTogether(service) => {
+                let both = [
+                    self.find(Whom::Keeper(*service)),
+                    self.find(Whom::Supervisor),
+                ];
+                for process in both.into_iter().flatten() {
+                    let _ = send_signal(process, Signal::KILL);
+                }
+            }
+            Action::Mood(service, words) => {
+                write_whole(&self.world.mood(self.number, *service), words.as_bytes());
+            }
+            Action::Tell(service, what) => self.tell(*service, what),
+            Action::Force(service, index) => self.force(*service, *index),
+            Action::Copy(lane) => {
+                if let Ok(bytes) = fs::read(self.world.lane(*lane).join(".ports.json")) {
+                    self.by_hand = true;
+                    write_whole(&self.ports_file(), &bytes);
+                }
+            }
+            Action::Vanish => self.vanish()?,
+            Action::Crowd(verbs) => {
+                let crowd: Result<Vec<_>> = verbs.iter().map(|verb| self.start(*verb)).collect();
+                for started in crowd? {
+                    self.end_impatiently(started)?;
+                }
+            }
+            Action::Restarts(service, count) => self.restarts(*service, *count)?,
+            Action::Rest(time) => thread::sleep(*time),
+        }
+        Ok(())
+    }
+
+    /// A process of the instance, which must be one of this run.
+    fn find(&self, whom: Whom) -> Option<ProcessId> {
+        let instance = self.world.instance_now(&self.dir())?;
+        let service = |index: usize| {
+            let mut services = instance.services.iter();
+            services.find(|service| service.name == SERVICES[index])?.pid
+        };
+        let pid = match whom {
+            Whom::Supervisor => instance.pid?,
+            Whom::Leader(index) => service(index)?,
+            Whom::Keeper(index) => Process::read(service(index)?)?.parent,
+        };
+        let state = self.world.path("state").display().to_string();
+        let own = portway_ports::variable(pid, "XDG_STATE_HOME") == Some(state);
+        Process::read(pid).filter(|_| own).map(|process| process.id)
+    }
+
+    fn hit(&self, whom: Whom, blow: Blow) {
+        let Some(process) = self.find(whom) else {
+            return;
+        };
+        let send = |signal| {
+            let _ = send_signal(process, signal);
+        };
+        match blow {
+            Blow::Kill => send(Signal::KILL),
+            Blow::Term => send(Signal::TERM),
+            Blow::Freeze(time) => {
+                send(Signal::STOP);
+                thread::sleep(time);
+                send(Signal::CONT);
+            }
+        }
+    }
+
+    fn tell(&self, service: usize, what: &str) {
+        let Some(instance) = self.world.instance_now(&self.dir()) else {
+            return;
+        };
+        let mut services = instance.services.iter();
+        let service = services.find(|one| one.name == SERVICES[service]);
+        if let Some(port) = service.and_then(|service| service.ports.first()) {
+            let _ = look::get(Ipv4Addr::LOCALHOST.into(), port.port, &format!("/do/{what}"));
+        }
+    }
+
+    fn force(&mut self, service: usize, index: u16) {
+        let read = fs::read(self.ports_file()).unwrap_or_default();
+        let Ok(mut content) = serde_json::from_slice::<Map<String, Value>>(&read) else {
+            return;
+        };
+        let port = self.world.ports.port(index);
+        if content.values().any(|value| *value == Value::from(port)) {
+            return;
+        }
+        let name = SERVICES[service];
+        content.insert(format!("{name}_port"), port.into());
+        content.insert(format!("{name}_url"), format!("http://localhost:{port}").into());
+        self.by_hand = true;
+        write_whole(
+            &self.ports_file(),
+            Value::Object(content).to_string().as_bytes(),
+        );
+    }
+
+    fn vanish(&mut self) -> Result<()> {
+        // The main checkout has the repository of all the others.
+        if self.number == 0 {
+            return Ok(());
+        }
+        delete(&self.dir());
+        let ran = self.world.run(&self.world.path(""), "prune --yes")?;
+        self.judge(&ran, false);
+        delete(&self.dir());
+        self.world.add_worktree(self.number)
+    }
+
+    fn restarts(&self, service: usize, count: usize) -> Result<()> {
+        for _ in 0..count {
+            if self.verdict.is_wrong() {
+                break;
+            }
+            self.end_impatiently(self.start(Verb::Up)?)?;
+            self.end_impatiently(self.start(Verb::Restart(service))?)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the `up` in the foreground, if there is one.
+    pub(crate) fn end_foreground(&mut self) -> Result<()> {
+        if let Some(started) = self.foreground.take() {
+            started.signal(Signal::INT);
+            self.end(started, true)?;
+        }
+        Ok(())
+    }
+
+    /// Brings the checkout to rest: every service behaves, and `portway up` must succeed.
+    pub(crate) fn rest(&mut self) -> Result<()> {
+        for service in 0..SERVICES.len() {
+            let _ = fs::remove_file(self.world.mood(self.number, service));
+        }
+        if let Some(started) = &mut self.foreground
+            && started.has_ended()
+        {
+            self.end_foreground()?;
+        }
+        // What misbehaves now goes on doing so until it is started anew.
+        self.run(if self.by_hand { "down" } else { "down --now" })?;
+        self.by_hand = false;
+        self.end_foreground()?;
+        let ran = self.run("up --detach")?;
+        if ran.code != 0 {
+            let why = format!("cannot be started at rest: {ran:?}");
+            self.verdict.note("everything recovers", Some(why));
+        }
+        Ok(())
+    }
+}
+
+/// Replaces a file as every careful program does.
+fn write_whole(file: &Path, bytes: &[u8]) {
+    let new = file.with_extension("by-hand");
+    let _ = fs::write(&new, bytes).and_then(|()| fs::rename(&new, file));
+}
+
+/// Deletes a directory in which others are still writing.
+pub(crate) fn delete(dir: &Path) {
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while fs::remove_dir_all(dir).is_err() && dir.exists() && std::time::Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(1));
+    }
+}

@@ -1,0 +1,53 @@
+//! A clock that jumps. The machine's own cannot be set by a test; Debian's libfaketime moves
+//! CLOCK_REALTIME of the processes that load it, which every program that is linked to the system's
+//! libc does when told so. The monotonic clock stays as it is, for it does not jump on real machines
+//! either.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Where Debian has it, by architecture.
+const LIBRARIES: [&str; 2] = [
+    "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
+    "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
+];
+
+/// A clock for some of the checkouts.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    library: PathBuf,
+    offset: PathBuf,
+}
+
+impl Clock {
+    /// `None` where libfaketime is not installed.
+    pub(crate) fn find(root: &Path) -> Option<Self> {
+        let library = LIBRARIES.iter().map(PathBuf::from).find(|path| path.is_file())?;
+        let clock = Self {
+            library,
+            offset: root.join("clock"),
+        };
+        clock.jump(0);
+        Some(clock)
+    }
+
+    /// Sets all these clocks off by so many seconds, in processes that run as well. The file is
+    /// replaced whole, for it is read all the time.
+    pub(crate) fn jump(&self, seconds: i64) {
+        let new = self.offset.with_extension("new");
+        let written = fs::write(&new, format!("{seconds:+}\n"));
+        let _ = written.and_then(|()| fs::rename(&new, &self.offset));
+    }
+
+    /// Has a command and everything below it use this clock.
+    pub(crate) fn apply(&self, command: &mut Command) {
+        command
+            .env("LD_PRELOAD", &self.library)
+            .env("FAKETIME_TIMESTAMP_FILE", &self.offset)
+            .env("FAKETIME_NO_CACHE", "1")
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+            .env("FAKETIME_DISABLE_SHM", "1")
+            .env("NO_FAKE_STAT", "1");
+    }
+}
