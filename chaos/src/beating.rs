@@ -31,7 +31,7 @@ pub(crate) fn run(plan: &Plan, tools: &Tools, root: &Path) -> Result<String> {
     wrong.extend(worked.as_ref().err().cloned());
     match (worked, wrong.is_empty()) {
         (Ok(taken), true) => Ok(format!(
-            "{} rounds in {} checkouts, {taken} ports taken by a stranger, {} looks, {:.0} s{}",
+            "{} rounds in {} checkouts, {taken}, {} looks, {:.0} s{}",
             plan.rounds.len(),
             plan.lanes,
             verdict.looks(),
@@ -48,7 +48,7 @@ pub(crate) fn run(plan: &Plan, tools: &Tools, root: &Path) -> Result<String> {
     }
 }
 
-fn beat(plan: &Plan, world: &Arc<World>, verdict: &Arc<Verdict>) -> Result<u64> {
+fn beat(plan: &Plan, world: &Arc<World>, verdict: &Arc<Verdict>) -> Result<String> {
     let quiet = world.checkout(QUIET);
     let started = world.run(&quiet, "up --detach")?;
     if started.code != 0 {
@@ -84,7 +84,7 @@ fn beat(plan: &Plan, world: &Arc<World>, verdict: &Arc<Verdict>) -> Result<u64> 
         verdict.note("other instances never notice", found.or(notice.judge(&last)));
         finish(world, &mut lanes, verdict)?;
     }
-    Ok(grabber.taken())
+    Ok(grabber.words())
 }
 
 /// All checkouts at once, each with its own actions one after the other.

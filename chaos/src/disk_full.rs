@@ -1,6 +1,8 @@
 //! A disk that is full: state and checkout on a small tmpfs of a mount namespace, filled up under
 //! running instances and emptied again.
 
+#![allow(clippy::print_stdout)]
+
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
@@ -54,7 +56,7 @@ pub(crate) fn run(seed: u64, length: Length, tools: &Tools, root: &Path) -> Resu
     ];
     let output = namespace(&script, &words).map_err(|error| error.to_string())?;
     if output.status.success() {
-        Ok(format!("a disk filled {times} times"))
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     } else {
         let (out, err) = (output.stdout, output.stderr);
         let said = [out, err].concat();
@@ -77,8 +79,9 @@ pub fn inside(arguments: &[&str]) -> Result<()> {
     let verdict = Verdict::default();
     let mut dice = fastrand::Rng::with_seed(seed);
     let mut lane = Lane::new(&world, &verdict, 0);
+    let mut refused = 0;
     for _ in 0..times {
-        fill_and_try(&world, &verdict, &mut dice)?;
+        refused += fill_and_try(&world, &verdict, &mut dice)?;
         lane.rest()?;
     }
     lane.run("down")?;
@@ -87,6 +90,7 @@ pub fn inside(arguments: &[&str]) -> Result<()> {
     }
     let wrong = verdict.take();
     if wrong.is_empty() {
+        print!("a disk filled {times} times, {refused} commands refused");
         return Ok(());
     }
     for process in world.processes() {
@@ -95,23 +99,27 @@ pub fn inside(arguments: &[&str]) -> Result<()> {
     Err(wrong.join("\n"))
 }
 
-/// Fills the disk but for a few bytes, tries commands, and empties it again.
-fn fill_and_try(world: &World, verdict: &Verdict, dice: &mut fastrand::Rng) -> Result<()> {
+/// Fills the disk but for a few bytes, tries commands, and empties it again. Answers how many of
+/// them could not do their work.
+fn fill_and_try(world: &World, verdict: &Verdict, dice: &mut fastrand::Rng) -> Result<usize> {
     // Some commands find the disk full in the middle of their work.
     let spare = [0, 1, 4, 16, 64, 256][dice.usize(..6)] << 10;
     let ballast = world.path("ballast");
     fill(&ballast, spare);
     let ports = world.ports.port(0)..=world.ports.port(PORTS - 1);
     let dir = world.lane(0);
+    let mut refused = 0;
     for _ in 0..6 {
         let words: Vec<String> = dice.choice(VERBS).unwrap_or("detect").split(' ').map(str::to_owned).collect();
         let ran = world.start(&dir, &words)?.end()?;
+        refused += usize::from(ran.code != 0);
         verdict.note("commands end as they should", judge(&ran));
         if let Ok(bytes) = fs::read(dir.join(".ports.json")) {
             verdict.note(".ports.json is whole", ports_file::judge(&bytes, &ports));
         }
     }
-    fs::remove_file(&ballast).map_err(|error| error.to_string())
+    fs::remove_file(&ballast).map_err(|error| error.to_string())?;
+    Ok(refused)
 }
 
 fn fill(ballast: &Path, spare: u64) {

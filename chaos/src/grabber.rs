@@ -1,5 +1,6 @@
-//! Somebody who takes ports: exact numbers, with SO_REUSEADDR, in either family, above all in the
-//! instants in which a service is about to have them.
+//! Somebody who takes ports: exact numbers, with SO_REUSEADDR, in either family. Most of all those
+//! that somebody holds softly, in the instant in which a service is about to have them: a bind that
+//! fails without the option and succeeds with it.
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
@@ -10,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
-use crate::world::World;
 use crate::plan::PORTS;
+use crate::world::World;
 
-/// How many ports it has at once at most: a range that is full is no finding.
+/// How many ports that nobody held it has at once at most: a range that is full is no finding.
 const AT_ONCE: usize = 8;
 /// How long it keeps one.
 const KEEPS: Duration = Duration::from_millis(300);
@@ -34,6 +35,7 @@ struct State {
     ends: AtomicBool,
     has_nothing: AtomicBool,
     taken: AtomicU64,
+    stolen: AtomicU64,
 }
 
 impl Grabber {
@@ -63,9 +65,11 @@ impl Grabber {
         }
     }
 
-    /// How often it got a port.
-    pub(crate) fn taken(&self) -> u64 {
-        self.state.taken.load(Ordering::Relaxed)
+    /// How often it got a port, and how often one that was held.
+    pub(crate) fn words(&self) -> String {
+        let taken = self.state.taken.load(Ordering::Relaxed);
+        let stolen = self.state.stolen.load(Ordering::Relaxed);
+        format!("{taken} free ports and {stolen} held ones taken by a stranger")
     }
 }
 
@@ -85,14 +89,16 @@ fn grab(state: &State, ports: Vec<u16>, seed: u64) {
         if state.grabs.load(Ordering::SeqCst) {
             // Without a pause for a while, then off the processor: the windows are short.
             for _ in 0..40 {
-                if taken.len() >= AT_ONCE {
-                    break;
-                }
                 let port = ports[dice.usize(..ports.len())];
                 let host = ["127.0.0.1", "0.0.0.0", "::1"][dice.usize(..3)];
-                if let Some(socket) = take(host, port) {
+                let free = take(host, port, false).is_some();
+                if free && (taken.len() >= AT_ONCE || dice.u8(..8) != 0) {
+                    continue;
+                }
+                if let Some(socket) = take(host, port, true) {
                     taken.push((socket, Instant::now()));
-                    state.taken.fetch_add(1, Ordering::Relaxed);
+                    let count = if free { &state.taken } else { &state.stolen };
+                    count.fetch_add(1, Ordering::Relaxed);
                 }
             }
             taken.retain(|(_, since)| since.elapsed() < KEEPS);
@@ -114,10 +120,10 @@ fn grab(state: &State, ports: Vec<u16>, seed: u64) {
     }
 }
 
-fn take(host: &str, port: u16) -> Option<TcpListener> {
+fn take(host: &str, port: u16, reuse: bool) -> Option<TcpListener> {
     let address = SocketAddr::new(host.parse().ok()?, port);
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).ok()?;
-    socket.set_reuse_address(true).ok()?;
+    socket.set_reuse_address(reuse).ok()?;
     socket.bind(&address.into()).ok()?;
     socket.listen(16).ok()?;
     socket.set_nonblocking(true).ok()?;

@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;
+mod chaos;
 mod cross;
 mod fuzz;
 mod setup;
@@ -23,6 +24,7 @@ usage: cargo xtask CHORE
               types and lints for Windows and macOS, from Linux
   schema      write schema/portway.schema.json from the types
   fuzz        run the fuzz targets for 20 s each: [TARGET…] [--seconds N]
+  chaos       beat Portway up, by a seed: [--seed N] [--minutes M]
   bench       measure Portway beside its peers; `bench help` says more
 ";
 
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         ["windows", "--check"] => cross::check(),
         ["schema"] => steps::schema(),
         ["fuzz", ref rest @ ..] => fuzz::fuzz(rest),
+        ["chaos", ref rest @ ..] => chaos::run_harness(rest),
         ["bench", ref rest @ ..] => bench::run_harness(rest),
         _ => Err(USAGE.to_owned()),
     };

@@ -25,7 +25,8 @@ pub(crate) fn judge(ran: &Ran, killed: bool) -> Option<String> {
     if !CODES.contains(&ran.code) {
         return wrong("a command ends with a code that nothing here explains");
     }
-    let refused = REFUSALS.iter().any(|words| ran.err.contains(words));
+    // What the doctor finds is an answer.
+    let refused = ran.words.ends_with("doctor") || REFUSALS.iter().any(|words| ran.err.contains(words));
     if ran.code == 1 && !refused {
         return wrong("a command fails for no reason that there is here");
     }
