@@ -10,12 +10,12 @@ use portway_ports::{Process, ProcessId, send_signal};
 use rustix::process::Signal;
 use serde_json::{Map, Value};
 
-use crate::invariants::commands;
+use crate::Result;
+use crate::invariants::{commands, ready, settled};
 use crate::look;
-use crate::plan::{Action, Blow, SERVICES, Verb, Whom};
+use crate::plan::{Action, Blow, Pause, SERVICES, Verb, Whom};
 use crate::verdict::Verdict;
 use crate::world::{PATIENCE, Ran, Started, World};
-use crate::Result;
 
 /// How long somebody waits for a command before they press Ctrl-C: a service that never becomes
 /// ready is waited for much longer otherwise.
@@ -83,6 +83,15 @@ impl<'a> Lane<'a> {
         self.end(started, killed)
     }
 
+    fn pause(&self, verb: Verb, pause: Pause) -> Result<()> {
+        let started = self.start(verb)?;
+        thread::sleep(pause.after);
+        started.signal(Signal::STOP);
+        thread::sleep(pause.rest);
+        started.signal(Signal::CONT);
+        self.end_impatiently(started)
+    }
+
     pub(crate) fn act(&mut self, action: &Action) -> Result<()> {
         match action {
             Action::Run(verb) => self.end_impatiently(self.start(*verb)?)?,
@@ -92,14 +101,7 @@ impl<'a> Lane<'a> {
                 started.signal(Signal::KILL);
                 self.end(started, true)?;
             }
-            Action::Pause(verb, after, rest) => {
-                let started = self.start(*verb)?;
-                thread::sleep(*after);
-                started.signal(Signal::STOP);
-                thread::sleep(*rest);
-                started.signal(Signal::CONT);
-                self.end_impatiently(started)?;
-            }
+            Action::Pause(verb, pause) => self.pause(*verb, *pause)?,
             Action::Foreground => {
                 let started = self.world.start(&self.dir(), &["up".to_owned()])?;
                 if let Some(former) = self.foreground.replace(started) {
@@ -129,11 +131,21 @@ impl<'a> Lane<'a> {
                 }
             }
             Action::Vanish => self.vanish()?,
-            Action::Crowd(verbs) => {
-                let crowd: Result<Vec<_>> = verbs.iter().map(|verb| self.start(*verb)).collect();
-                for started in crowd? {
-                    self.end_impatiently(started)?;
-                }
+            Action::Crowd(crowd) => {
+                let lane = &*self;
+                thread::scope(|scope| {
+                    let start = |(verb, pause): &(Verb, Option<Pause>)| {
+                        let (verb, pause) = (*verb, *pause);
+                        scope.spawn(move || match pause {
+                            Some(pause) => lane.pause(verb, pause),
+                            None => lane.end_impatiently(lane.start(verb)?),
+                        })
+                    };
+                    let threads: Vec<_> = crowd.iter().map(start).collect();
+                    threads
+                        .into_iter()
+                        .try_for_each(|thread| thread.join().unwrap_or_else(panicked))
+                })?;
             }
             Action::Restarts(service, count) => self.restarts(*service, *count)?,
             Action::Rest(time) => thread::sleep(*time),
@@ -146,7 +158,9 @@ impl<'a> Lane<'a> {
         let instance = self.world.instance_now(&self.dir())?;
         let service = |index: usize| {
             let mut services = instance.services.iter();
-            services.find(|service| service.name == SERVICES[index])?.pid
+            services
+                .find(|service| service.name == SERVICES[index])?
+                .pid
         };
         let pid = match whom {
             Whom::Supervisor => instance.pid?,
@@ -183,7 +197,11 @@ impl<'a> Lane<'a> {
         let mut services = instance.services.iter();
         let service = services.find(|one| one.name == SERVICES[service]);
         if let Some(port) = service.and_then(|service| service.ports.first()) {
-            let _ = look::get(Ipv4Addr::LOCALHOST.into(), port.port, &format!("/do/{what}"));
+            let _ = look::get(
+                Ipv4Addr::LOCALHOST.into(),
+                port.port,
+                &format!("/do/{what}"),
+            );
         }
     }
 
@@ -193,12 +211,18 @@ impl<'a> Lane<'a> {
             return;
         };
         let port = self.world.ports.port(index);
-        if content.values().any(|value| *value == Value::from(port)) {
+        if content
+            .values()
+            .any(|value| value.as_u64() == Some(port.into()))
+        {
             return;
         }
         let name = SERVICES[service];
         content.insert(format!("{name}_port"), port.into());
-        content.insert(format!("{name}_url"), format!("http://localhost:{port}").into());
+        content.insert(
+            format!("{name}_url"),
+            format!("http://localhost:{port}").into(),
+        );
         self.by_hand = true;
         write_whole(
             &self.ports_file(),
@@ -238,6 +262,25 @@ impl<'a> Lane<'a> {
         Ok(())
     }
 
+    /// Looks at an instance that runs well before it is brought to rest: nothing else happens, so
+    /// that its file has to be right.
+    fn look_before_rest(&self) {
+        let look = || {
+            let instance = self.world.instance_now(&self.dir());
+            instance
+                .as_slice()
+                .iter()
+                .flat_map(|one| ready(std::slice::from_ref(one)))
+                .collect::<Vec<_>>()
+        };
+        let before = look();
+        let file = fs::read(self.ports_file()).unwrap_or_default();
+        if before.len() == SERVICES.len() && before == look() {
+            let found = settled::judge_file(&before, &file);
+            self.verdict.note(".ports.json is right", found);
+        }
+    }
+
     /// Brings the checkout to rest: every service behaves, and `portway up` must succeed.
     pub(crate) fn rest(&mut self) -> Result<()> {
         for service in 0..SERVICES.len() {
@@ -247,6 +290,9 @@ impl<'a> Lane<'a> {
             && started.has_ended()
         {
             self.end_foreground()?;
+        }
+        if !self.by_hand {
+            self.look_before_rest();
         }
         // What misbehaves now goes on doing so until it is started anew.
         self.run(if self.by_hand { "down" } else { "down --now" })?;
@@ -259,6 +305,11 @@ impl<'a> Lane<'a> {
         }
         Ok(())
     }
+}
+
+/// The error of a thread that panicked.
+pub(crate) fn panicked(_: Box<dyn std::any::Any + Send>) -> Result<()> {
+    Err("a thread of the run panicked".to_owned())
 }
 
 /// Replaces a file as every careful program does.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use portway_api::LeaseEntry;
 
-use crate::act::{Lane, delete};
+use crate::act::{Lane, delete, panicked};
 use crate::grabber::Grabber;
 use crate::invariants::notice::Notice;
 use crate::invariants::settled::{self, Rest};
@@ -54,7 +54,9 @@ fn beat(plan: &Plan, world: &Arc<World>, verdict: &Arc<Verdict>) -> Result<Strin
     if started.code != 0 {
         return Err(format!("the quiet instance does not start: {started:?}"));
     }
-    let first = world.instance_now(&quiet).ok_or("the quiet instance is not there")?;
+    let first = world
+        .instance_now(&quiet)
+        .ok_or("the quiet instance is not there")?;
     let notice = Arc::new(Notice::new(&first));
     let grabber = Grabber::new(world, plan.seed);
     let watch = Watch::begin(world, plan.lanes, Arc::clone(&notice), verdict);
@@ -73,7 +75,9 @@ fn beat(plan: &Plan, world: &Arc<World>, verdict: &Arc<Verdict>) -> Result<Strin
     drop(watch);
     if !verdict.is_wrong() {
         let until = Instant::now() + PATIENCE;
-        while world.instance_now(&quiet).is_none_or(|quiet| quiet.pid.is_none())
+        while world
+            .instance_now(&quiet)
+            .is_none_or(|quiet| quiet.pid.is_none())
             && Instant::now() < until
         {
             std::thread::sleep(Duration::from_millis(20));
@@ -81,7 +85,10 @@ fn beat(plan: &Plan, world: &Arc<World>, verdict: &Arc<Verdict>) -> Result<Strin
         let last: Vec<_> = world.instance_now(&quiet).into_iter().collect();
         let there = last.iter().any(|quiet| quiet.pid.is_some());
         let found = (!there).then(|| "it does not answer any more".to_owned());
-        verdict.note("other instances never notice", found.or(notice.judge(&last)));
+        verdict.note(
+            "other instances never notice",
+            found.or(notice.judge(&last)),
+        );
         finish(world, &mut lanes, verdict)?;
     }
     Ok(grabber.words())
@@ -117,10 +124,9 @@ fn each(lanes: &mut [Lane<'_>], work: impl Fn(&mut Lane<'_>) -> Result<()> + Syn
             .iter_mut()
             .map(|lane| scope.spawn(|| work(lane)))
             .collect();
-        threads.into_iter().try_for_each(|thread| {
-            let panicked = |_| Err("a thread of the run panicked".to_owned());
-            thread.join().unwrap_or_else(panicked)
-        })
+        threads
+            .into_iter()
+            .try_for_each(|thread| thread.join().unwrap_or_else(panicked))
     })
 }
 

@@ -23,7 +23,10 @@ pub(crate) struct Clock {
 impl Clock {
     /// `None` where libfaketime is not installed.
     pub(crate) fn find(root: &Path) -> Option<Self> {
-        let library = LIBRARIES.iter().map(PathBuf::from).find(|path| path.is_file())?;
+        let library = LIBRARIES
+            .iter()
+            .map(PathBuf::from)
+            .find(|path| path.is_file())?;
         let clock = Self {
             library,
             offset: root.join("clock"),

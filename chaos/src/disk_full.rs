@@ -24,7 +24,14 @@ const SIZE: u32 = 4;
 
 /// What is tried while the disk is full.
 const VERBS: [&str; 8] = [
-    "detect", "up --detach", "env", "leases", "restart api", "down", "doctor", "prune --yes",
+    "detect",
+    "up --detach",
+    "env",
+    "leases",
+    "restart api",
+    "down",
+    "doctor",
+    "prune --yes",
 ];
 
 /// Runs this program again on a disk of its own.
@@ -32,7 +39,15 @@ pub(crate) fn run(seed: u64, length: Length, tools: &Tools, root: &Path) -> Resu
     fs::create_dir_all(root).map_err(|error| error.to_string())?;
     let namespace = |script: &str, arguments: &[&std::ffi::OsStr]| {
         let mut command = Command::new("unshare");
-        command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]);
+        command.args([
+            "--user",
+            "--map-root-user",
+            "--mount",
+            "sh",
+            "-c",
+            script,
+            "sh",
+        ]);
         command.args(arguments).output()
     };
     let mount = format!("mount -t tmpfs -o size={SIZE}m none \"$1\"");
@@ -110,7 +125,12 @@ fn fill_and_try(world: &World, verdict: &Verdict, dice: &mut fastrand::Rng) -> R
     let dir = world.lane(0);
     let mut refused = 0;
     for _ in 0..6 {
-        let words: Vec<String> = dice.choice(VERBS).unwrap_or("detect").split(' ').map(str::to_owned).collect();
+        let words: Vec<String> = dice
+            .choice(VERBS)
+            .unwrap_or("detect")
+            .split(' ')
+            .map(str::to_owned)
+            .collect();
         let ran = world.start(&dir, &words)?.end()?;
         refused += usize::from(ran.code != 0);
         verdict.note("commands end as they should", judge(&ran));

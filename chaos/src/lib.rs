@@ -56,7 +56,9 @@ impl Tools {
             Ok(tools)
         } else {
             let place = tools.portway.display();
-            Err(format!("no `{place}`; build it first: `cargo build -p portway`"))
+            Err(format!(
+                "no `{place}`; build it first: `cargo build -p portway`"
+            ))
         }
     }
 }
@@ -71,7 +73,10 @@ pub fn run(seed: u64, length: Length, tools: &Tools) -> std::result::Result<Stri
         .prefix("chaos-")
         .tempdir_in(&tools.scratch)
         .map_err(|error| format!("{}: {error}", tools.scratch.display()))?;
-    let root = temp.path().canonicalize().map_err(|error| error.to_string())?;
+    let root = temp
+        .path()
+        .canonicalize()
+        .map_err(|error| error.to_string())?;
     let done = beating::run(&plan, tools, &root.join("beating"));
     let done = done.and_then(|done| {
         let full = disk_full::run(seed, length, tools, &root.join("full"))?;

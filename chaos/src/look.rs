@@ -17,7 +17,9 @@ const ANSWER: Duration = Duration::from_secs(2);
 /// who have the listening sockets.
 pub(crate) fn answer(service: &Ready) -> Answer {
     let hosts: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
-    let said = hosts.iter().filter_map(|host| get(*host, service.port, "/"));
+    let said = hosts
+        .iter()
+        .filter_map(|host| get(*host, service.port, "/"));
     let mut runs: BTreeSet<String> = said
         .filter_map(|body| serde_json::from_str::<Value>(&body).ok())
         .filter_map(|body| Some(body["run"].as_str()?.to_owned()))

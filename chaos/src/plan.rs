@@ -45,8 +45,8 @@ pub enum Action {
     Run(Verb),
     /// A command that is killed after so long.
     Cut(Verb, Duration),
-    /// A command that is stopped after so long, for so long (SIGSTOP, SIGCONT).
-    Pause(Verb, Duration, Duration),
+    /// A command that stands still for a while.
+    Pause(Verb, Pause),
     /// `portway up` in the foreground, left running.
     Foreground,
     /// A signal to a process of the instance.
@@ -63,8 +63,8 @@ pub enum Action {
     Copy(usize),
     /// The directory is deleted under the running instance, pruned, and checked out again.
     Vanish,
-    /// So many commands at once.
-    Crowd(Vec<Verb>),
+    /// Commands at once, some of which stand still for a while.
+    Crowd(Vec<(Verb, Option<Pause>)>),
     /// So many restarts, one after the other.
     Restarts(usize, usize),
     /// Nothing for a while.
@@ -119,6 +119,15 @@ impl Verb {
         };
         words.split(' ').map(str::to_owned).collect()
     }
+}
+
+/// SIGSTOP after a while, and SIGCONT after another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// How long it runs first.
+    pub after: Duration,
+    /// How long it stands still.
+    pub rest: Duration,
 }
 
 /// A process of an instance.
@@ -187,11 +196,7 @@ fn action(dice: &mut fastrand::Rng, lanes: usize) -> Action {
     match dice.u32(..100) {
         0..18 => Action::Run(verb(dice)),
         18..32 => Action::Cut(starting_verb(dice), micros(dice, 60_000)),
-        32..38 => Action::Pause(
-            starting_verb(dice),
-            micros(dice, 40_000),
-            micros(dice, 400_000),
-        ),
+        32..38 => Action::Pause(starting_verb(dice), pause(dice)),
         38..42 => Action::Foreground,
         42..50 => {
             let whom = match dice.u8(..3) {
@@ -218,8 +223,18 @@ fn action(dice: &mut fastrand::Rng, lanes: usize) -> Action {
         80..84 => Action::Force(service, dice.u16(..PORTS)),
         84..87 => Action::Copy(dice.usize(..lanes)),
         87..90 => Action::Vanish,
-        90..95 => Action::Crowd((0..dice.usize(3..8)).map(|_| starting_verb(dice)).collect()),
+        90..95 => {
+            let member = |_| (starting_verb(dice), dice.bool().then(|| pause(dice)));
+            Action::Crowd((0..3 + service * 3).map(member).collect())
+        }
         _ => Action::Rest(micros(dice, 300_000)),
+    }
+}
+
+fn pause(dice: &mut fastrand::Rng) -> Pause {
+    Pause {
+        after: micros(dice, 60_000),
+        rest: micros(dice, 500_000),
     }
 }
 

@@ -19,6 +19,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Between two readings of the files, each of microseconds.
 const READ_AGAIN: Duration = Duration::from_micros(500);
 
+/// What is done again and again.
+type Work = Box<dyn FnMut(&World, &Verdict) + Send>;
+
 /// Looks until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Watch {
@@ -34,7 +37,7 @@ impl Watch {
         verdict: &Arc<Verdict>,
     ) -> Self {
         let ends = Arc::new(AtomicBool::new(false));
-        let start = |work: Box<dyn FnMut(&World, &Verdict) + Send>, pause: Duration| {
+        let start = |work: Work, pause: Duration| {
             let (world, verdict) = (Arc::clone(world), Arc::clone(verdict));
             let (ends, mut work) = (Arc::clone(&ends), work);
             thread::spawn(move || {
@@ -74,7 +77,10 @@ fn look_at_instances(world: &World, notice: &Notice, own_url: &mut OwnUrl, verdi
     let was_ready = ready(&before);
     let answers: Vec<_> = was_ready.iter().map(look::answer).collect();
     let after = ready(&world.instances_now());
-    let steady: Vec<_> = was_ready.into_iter().filter(|one| after.contains(one)).collect();
+    let steady: Vec<_> = was_ready
+        .into_iter()
+        .filter(|one| after.contains(one))
+        .collect();
     verdict.note("one port, one service", one_owner::judge(&steady));
     let answers: Vec<_> = answers
         .into_iter()

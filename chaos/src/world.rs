@@ -93,7 +93,8 @@ impl World {
     fn manifest(&self, name: &str) -> String {
         let service = self.tools.service.display();
         let third = PORTS / 3;
-        let range = |from: u16, to: u16| format!("{}-{}", self.ports.port(from), self.ports.port(to));
+        let range =
+            |from: u16, to: u16| format!("{}-{}", self.ports.port(from), self.ports.port(to));
         let ranges = [range(0, 2 * third), range(third, PORTS - 1)];
         let mut manifest = format!("[project]\nname = \"{name}\"\n");
         for (service_name, range) in SERVICES.iter().zip(ranges) {
@@ -124,7 +125,8 @@ impl World {
 
     /// The file that tells a service how to behave.
     pub(crate) fn mood(&self, lane: usize, service: usize) -> PathBuf {
-        self.root.join(format!("moods/c{lane}.{}", SERVICES[service]))
+        self.root
+            .join(format!("moods/c{lane}.{}", SERVICES[service]))
     }
 
     /// A command in a directory of the run, with nothing of the machine's that could matter.
@@ -160,7 +162,8 @@ impl World {
     pub(crate) fn start(&self, dir: &Path, words: &[String]) -> Result<Started> {
         let number = self.commands.fetch_add(1, Ordering::Relaxed);
         let printed = self.printed.join(number.to_string());
-        let open = |kind| File::create(printed.with_extension(kind)).map_err(|error| error.to_string());
+        let open =
+            |kind| File::create(printed.with_extension(kind)).map_err(|error| error.to_string());
         let child = self
             .portway(dir, words)
             .stdout(open("out")?)
@@ -221,9 +224,15 @@ impl World {
 
     /// What git sees in a checkout that is not in it.
     pub(crate) fn untracked(&self, dir: &Path) -> Vec<String> {
-        let output = self.command("git", dir).args(["status", "--porcelain"]).output();
+        let output = self
+            .command("git", dir)
+            .args(["status", "--porcelain"])
+            .output();
         let text = output.map(|output| output.stdout).unwrap_or_default();
-        String::from_utf8_lossy(&text).lines().map(str::to_owned).collect()
+        String::from_utf8_lossy(&text)
+            .lines()
+            .map(str::to_owned)
+            .collect()
     }
 }
 
@@ -266,11 +275,16 @@ impl Started {
         if hung {
             let _ = self.child.kill();
         }
-        let status = self.child.wait().map_err(|error: io::Error| error.to_string())?;
+        let status = self
+            .child
+            .wait()
+            .map_err(|error: io::Error| error.to_string())?;
         let read = |kind| fs::read(self.printed.with_extension(kind)).unwrap_or_default();
         let read = |kind| String::from_utf8_lossy(&read(kind)).into_owned();
         Ok(Ran {
-            code: status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0)),
+            code: status
+                .code()
+                .unwrap_or_else(|| 128 + status.signal().unwrap_or(0)),
             hung,
             out: read("out"),
             err: read("err"),

@@ -26,7 +26,8 @@ pub(crate) fn judge(ran: &Ran, killed: bool) -> Option<String> {
         return wrong("a command ends with a code that nothing here explains");
     }
     // What the doctor finds is an answer.
-    let refused = ran.words.ends_with("doctor") || REFUSALS.iter().any(|words| ran.err.contains(words));
+    let refused =
+        ran.words.ends_with("doctor") || REFUSALS.iter().any(|words| ran.err.contains(words));
     if ran.code == 1 && !refused {
         return wrong("a command fails for no reason that there is here");
     }

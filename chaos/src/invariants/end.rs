@@ -15,7 +15,11 @@ pub(crate) fn left(world: &World, checkouts: &[PathBuf]) -> Vec<String> {
     let mut left = Vec::new();
     if !until(|| world.processes().is_empty()) {
         let processes = world.processes();
-        left.extend(processes.iter().map(|process| format!("a process: {process:?}")));
+        left.extend(
+            processes
+                .iter()
+                .map(|process| format!("a process: {process:?}")),
+        );
     }
     // A process closes its sockets a little after it has ceased to be seen.
     let free = |index| Hold::acquire(world.ports.port(index)).is_ok();
@@ -25,7 +29,11 @@ pub(crate) fn left(world: &World, checkouts: &[PathBuf]) -> Vec<String> {
     }
     for checkout in checkouts {
         let files = world.untracked(checkout);
-        left.extend(files.iter().map(|file| format!("{}: {file}", checkout.display())));
+        left.extend(
+            files
+                .iter()
+                .map(|file| format!("{}: {file}", checkout.display())),
+        );
     }
     left
 }
@@ -40,7 +48,10 @@ pub(crate) fn left_of_deleted(world: &World) -> Vec<String> {
     if !parsed.is_ok_and(|leases| leases.is_empty()) {
         left.push(format!("leases: {leases}"));
     }
-    let directories = fs::read_dir(world.instances()).into_iter().flatten().flatten();
+    let directories = fs::read_dir(world.instances())
+        .into_iter()
+        .flatten()
+        .flatten();
     left.extend(directories.map(|entry| format!("{}", entry.path().display())));
     left
 }

@@ -37,7 +37,12 @@ pub(crate) fn ready(instances: &[InstanceStatus]) -> Vec<Ready> {
     };
     instances
         .iter()
-        .flat_map(|instance| instance.services.iter().map(move |service| (instance, service)))
+        .flat_map(|instance| {
+            instance
+                .services
+                .iter()
+                .map(move |service| (instance, service))
+        })
         .filter(|(_, service)| service.state == ServiceState::Ready)
         .filter_map(|(instance, service)| of(instance, service))
         .collect()

@@ -30,7 +30,8 @@ impl Notice {
         let same = quiet.pid == self.supervisor
             && ready(std::slice::from_ref(quiet)) == self.services
             && quiet.services.iter().all(|service| service.restarts == 0);
-        (answered && !same).then(|| format!("the quiet instance has noticed: {quiet:?}, was {self:?}"))
+        (answered && !same)
+            .then(|| format!("the quiet instance has noticed: {quiet:?}, was {self:?}"))
     }
 }
 

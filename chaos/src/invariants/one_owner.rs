@@ -6,7 +6,9 @@ use super::Ready;
 /// one instant between.
 pub(crate) fn judge(steady: &[Ready]) -> Option<String> {
     steady.iter().enumerate().find_map(|(index, one)| {
-        let other = steady[..index].iter().find(|other| other.port == one.port)?;
+        let other = steady[..index]
+            .iter()
+            .find(|other| other.port == one.port)?;
         Some(format!("both are ready on one port: {one:?} and {other:?}"))
     })
 }

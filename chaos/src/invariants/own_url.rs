@@ -68,7 +68,11 @@ mod tests {
         let later = now + PATIENCE;
         assert_eq!(invariant.judge(std::slice::from_ref(&own), now), None);
         assert_eq!(invariant.judge(std::slice::from_ref(&other), now), None);
-        assert!(invariant.judge(std::slice::from_ref(&other), later).is_some());
+        assert!(
+            invariant
+                .judge(std::slice::from_ref(&other), later)
+                .is_some()
+        );
         assert_eq!(invariant.judge(&[own], later), None);
         assert_eq!(invariant.judge(&[other], later + PATIENCE / 2), None);
     }

@@ -15,14 +15,18 @@ pub(crate) fn judge(bytes: &[u8], ports: &RangeInclusive<u16>) -> Option<String>
         return wrong("is torn");
     };
     for service in SERVICES {
-        let port = content.get(&format!("{service}_port")).and_then(Value::as_u64);
+        let port = content
+            .get(&format!("{service}_port"))
+            .and_then(Value::as_u64);
         let Some(port) = port.and_then(|port| u16::try_from(port).ok()) else {
             return wrong("lacks a port");
         };
         if !ports.contains(&port) {
             return wrong("has a port that nobody could have been given");
         }
-        let url = content.get(&format!("{service}_url")).and_then(Value::as_str);
+        let url = content
+            .get(&format!("{service}_url"))
+            .and_then(Value::as_str);
         if url != Some(&format!("http://localhost:{port}")) {
             return wrong("has a URL that is not of its port");
         }
