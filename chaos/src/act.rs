@@ -238,7 +238,13 @@ impl<'a> Lane<'a> {
         delete(&self.dir());
         let ran = self.world.run(&self.world.path(""), "prune --yes")?;
         self.judge(&ran, false);
+        if let Some(foreground) = self.foreground.take() {
+            foreground.signal(Signal::INT);
+            let found = commands::judge_any(&foreground.end()?);
+            self.verdict.note("commands end as they should", found);
+        }
         delete(&self.dir());
+        self.by_hand = false;
         self.world.add_worktree(self.number)
     }
 
@@ -295,8 +301,12 @@ impl<'a> Lane<'a> {
             self.look_before_rest();
         }
         // What misbehaves now goes on doing so until it is started anew.
-        self.run(if self.by_hand { "down" } else { "down --now" })?;
-        self.by_hand = false;
+        self.run(["down", "down --now"][self.number % 2])?;
+        if std::mem::take(&mut self.by_hand) {
+            // What a person insists on may be somebody else's; the way out is the one that the
+            // error names.
+            let _ = fs::remove_file(self.ports_file());
+        }
         self.end_foreground()?;
         let ran = self.run("up --detach")?;
         if ran.code != 0 {

@@ -11,13 +11,10 @@ const REFUSALS: [&str; 1] = ["the services of this checkout do not run"];
 
 /// `killed`: whether the run itself has sent it signals.
 pub(crate) fn judge(ran: &Ran, killed: bool) -> Option<String> {
+    if let Some(wrong) = judge_any(ran) {
+        return Some(wrong);
+    }
     let wrong = |why: &str| Some(format!("{why}: {ran:?}"));
-    if ran.hung {
-        return wrong("a command does not end");
-    }
-    if ran.err.contains("panicked at") || ran.code == 101 {
-        return wrong("a command panicked");
-    }
     // 128 and the signal, also where the command has caught it.
     if killed && ran.code >= 128 {
         return None;
@@ -30,6 +27,18 @@ pub(crate) fn judge(ran: &Ran, killed: bool) -> Option<String> {
         ran.words.ends_with("doctor") || REFUSALS.iter().any(|words| ran.err.contains(words));
     if ran.code == 1 && !refused {
         return wrong("a command fails for no reason that there is here");
+    }
+    None
+}
+
+/// What holds of every command, also of one whose directory was deleted under it.
+pub(crate) fn judge_any(ran: &Ran) -> Option<String> {
+    let wrong = |why: &str| Some(format!("{why}: {ran:?}"));
+    if ran.hung {
+        return wrong("a command does not end");
+    }
+    if ran.err.contains("panicked at") || ran.code == 101 {
+        return wrong("a command panicked");
     }
     None
 }
