@@ -4,7 +4,7 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use portway_ports::{Process, ProcessId, send_signal};
 use rustix::process::Signal;
@@ -92,7 +92,8 @@ impl<'a> Lane<'a> {
         self.end_impatiently(started)
     }
 
-    pub(crate) fn act(&mut self, action: &Action) -> Result<()> {
+    /// Carries out one action; one of many parts ends after its first part beyond `until`.
+    pub(crate) fn act(&mut self, action: &Action, until: Instant) -> Result<()> {
         match action {
             Action::Run(verb) => self.end_impatiently(self.start(*verb)?)?,
             Action::Cut(verb, after) => {
@@ -147,7 +148,7 @@ impl<'a> Lane<'a> {
                         .try_for_each(|thread| thread.join().unwrap_or_else(panicked))
                 })?;
             }
-            Action::Restarts(service, count) => self.restarts(*service, *count)?,
+            Action::Restarts(service, count) => self.restarts(*service, *count, until)?,
             Action::Rest(time) => thread::sleep(*time),
         }
         Ok(())
@@ -248,9 +249,9 @@ impl<'a> Lane<'a> {
         self.world.add_worktree(self.number)
     }
 
-    fn restarts(&self, service: usize, count: usize) -> Result<()> {
+    fn restarts(&self, service: usize, count: usize, until: Instant) -> Result<()> {
         for _ in 0..count {
-            if self.verdict.is_wrong() {
+            if self.verdict.is_wrong() || Instant::now() > until {
                 break;
             }
             self.end_impatiently(self.start(Verb::Up)?)?;
@@ -330,8 +331,8 @@ fn write_whole(file: &Path, bytes: &[u8]) {
 
 /// Deletes a directory in which others are still writing.
 pub(crate) fn delete(dir: &Path) {
-    let deadline = std::time::Instant::now() + PATIENCE;
-    while fs::remove_dir_all(dir).is_err() && dir.exists() && std::time::Instant::now() < deadline {
+    let deadline = Instant::now() + PATIENCE;
+    while fs::remove_dir_all(dir).is_err() && dir.exists() && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(1));
     }
 }

@@ -102,12 +102,13 @@ fn play(round: &Round, world: &World, grabber: &Grabber, lanes: &mut [Lane<'_>])
     if round.grabs {
         grabber.begin();
     }
+    let until = Instant::now() + round.limit;
     let done = each(lanes, |lane| {
         for action in &round.lanes[lane.number] {
-            if lane.verdict.is_wrong() {
+            if lane.verdict.is_wrong() || Instant::now() > until {
                 break;
             }
-            lane.act(action)?;
+            lane.act(action, until)?;
         }
         Ok(())
     });

@@ -36,6 +36,8 @@ pub struct Round {
     pub clock: i64,
     /// Whether somebody takes ports meanwhile.
     pub grabs: bool,
+    /// After so long no further action is begun: a busy machine gets through fewer of them.
+    pub limit: Duration,
 }
 
 /// One thing that happens to one checkout. Services are given by their index in [`SERVICES`].
@@ -159,9 +161,9 @@ impl Plan {
     /// What `seed` stands for.
     pub fn new(seed: u64, length: Length) -> Self {
         let mut dice = fastrand::Rng::with_seed(seed);
-        let (lanes, rounds, actions) = match length {
-            Length::Short => (3, 2, 4),
-            Length::Long => (6, 12, 8),
+        let (lanes, rounds, actions, seconds) = match length {
+            Length::Short => (3, 2, 4, 3),
+            Length::Long => (6, 12, 8, 300),
         };
         let mut rounds: Vec<Round> = (0..rounds)
             .map(|_| Round {
@@ -171,11 +173,12 @@ impl Plan {
                 // Up to thirty years, forwards and back.
                 clock: dice.i64(-946_000_000..946_000_000),
                 grabs: dice.u8(..4) != 0,
+                limit: Duration::from_secs(seconds),
             })
             .collect();
         // Spread over the rounds, all of one service.
         let restarts = match length {
-            Length::Short => dice.usize(5..15),
+            Length::Short => dice.usize(4..10),
             Length::Long => 1000,
         };
         let (lane, service) = (dice.usize(..lanes), dice.usize(..SERVICES.len()));

@@ -7,7 +7,12 @@ use crate::world::Ran;
 const CODES: [i32; 6] = [0, 1, 4, 5, 6, 124];
 
 /// What a command may say that ends with 1.
-const REFUSALS: [&str; 1] = ["the services of this checkout do not run"];
+const REFUSALS: [&str; 3] = [
+    "the services of this checkout do not run",
+    // By somebody else, or because a service failed whose start another command waits for.
+    "the instance was stopped before it was ready",
+    "the instance ended meanwhile",
+];
 
 /// `killed`: whether the run itself has sent it signals.
 pub(crate) fn judge(ran: &Ran, killed: bool) -> Option<String> {
