@@ -1,7 +1,7 @@
 //! Carrying out what a plan says for one checkout.
 
 use std::fs;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -102,6 +102,8 @@ impl<'a> Lane<'a> {
                 started.signal(Signal::KILL);
                 self.end(started, true)?;
             }
+            Action::CutWrite(verb) => self.cut_write(*verb)?,
+            Action::Overtake(after) => self.overtake(*after)?,
             Action::Pause(verb, pause) => self.pause(*verb, *pause)?,
             Action::Foreground => {
                 let started = self.world.start(&self.dir(), &["up".to_owned()])?;
@@ -151,6 +153,41 @@ impl<'a> Lane<'a> {
             Action::Restarts(service, count) => self.restarts(*service, *count, until)?,
             Action::Rest(time) => thread::sleep(*time),
         }
+        Ok(())
+    }
+
+    fn cut_write(&mut self, verb: Verb) -> Result<()> {
+        self.by_hand = true;
+        let _ = fs::remove_file(self.ports_file());
+        let mut started = self.start(verb)?;
+        let writes = || {
+            let files = fs::read_dir(self.dir()).into_iter().flatten().flatten();
+            let mut names = files.map(|file| file.file_name());
+            names.any(|name| name.to_string_lossy().starts_with(".ports.json."))
+        };
+        while !writes() && !started.has_ended() {}
+        started.signal(Signal::KILL);
+        self.end(started, true)
+    }
+
+    fn overtake(&self, after: Duration) -> Result<()> {
+        let read = fs::read(self.ports_file()).unwrap_or_default();
+        let content: Map<String, Value> = serde_json::from_slice(&read).unwrap_or_default();
+        self.end_impatiently(self.start(Verb::Down)?)?;
+        let detect = self.start(Verb::Detect)?;
+        thread::sleep(after);
+        detect.signal(Signal::STOP);
+        let ports = content.values().filter_map(Value::as_u64);
+        let taken: Vec<_> = ports
+            .filter_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port as u16)).ok())
+            .collect();
+        // It waits where the one that stands still has the registry.
+        let up = self.start(Verb::Up)?;
+        thread::sleep(IMPATIENCE / 3);
+        detect.signal(Signal::CONT);
+        self.end_impatiently(up)?;
+        self.end(detect, false)?;
+        drop(taken);
         Ok(())
     }
 
