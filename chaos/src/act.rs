@@ -103,7 +103,7 @@ impl<'a> Lane<'a> {
                 self.end(started, true)?;
             }
             Action::CutWrite(verb) => self.cut_write(*verb)?,
-            Action::Overtake(after) => self.overtake(*after)?,
+            Action::Overtake => self.overtake()?,
             Action::Pause(verb, pause) => self.pause(*verb, *pause)?,
             Action::Foreground => {
                 let started = self.world.start(&self.dir(), &["up".to_owned()])?;
@@ -156,8 +156,8 @@ impl<'a> Lane<'a> {
         Ok(())
     }
 
-    fn cut_write(&mut self, verb: Verb) -> Result<()> {
-        self.by_hand = true;
+    /// Starts a command that has to write `.ports.json` anew, and waits until it does.
+    fn start_writing(&self, verb: Verb) -> Result<Started> {
         let _ = fs::remove_file(self.ports_file());
         let mut started = self.start(verb)?;
         let writes = || {
@@ -166,16 +166,21 @@ impl<'a> Lane<'a> {
             names.any(|name| name.to_string_lossy().starts_with(".ports.json."))
         };
         while !writes() && !started.has_ended() {}
+        Ok(started)
+    }
+
+    fn cut_write(&mut self, verb: Verb) -> Result<()> {
+        self.by_hand = true;
+        let started = self.start_writing(verb)?;
         started.signal(Signal::KILL);
         self.end(started, true)
     }
 
-    fn overtake(&self, after: Duration) -> Result<()> {
+    fn overtake(&mut self) -> Result<()> {
         let read = fs::read(self.ports_file()).unwrap_or_default();
         let content: Map<String, Value> = serde_json::from_slice(&read).unwrap_or_default();
         self.end_impatiently(self.start(Verb::Down)?)?;
-        let detect = self.start(Verb::Detect)?;
-        thread::sleep(after);
+        let detect = self.start_writing(Verb::Detect)?;
         detect.signal(Signal::STOP);
         let ports = content.values().filter_map(Value::as_u64);
         let taken: Vec<_> = ports
@@ -188,6 +193,9 @@ impl<'a> Lane<'a> {
         self.end_impatiently(up)?;
         self.end(detect, false)?;
         drop(taken);
+        // The person's deletion was before all of it.
+        self.by_hand = false;
+        self.look_at_file();
         Ok(())
     }
 
@@ -306,9 +314,8 @@ impl<'a> Lane<'a> {
         Ok(())
     }
 
-    /// Looks at an instance that runs well before it is brought to rest: nothing else happens, so
-    /// that its file has to be right.
-    fn look_before_rest(&self) {
+    /// Looks at the file of an instance that runs well, when no command goes on in the checkout.
+    fn look_at_file(&self) {
         let look = || {
             let instance = self.world.instance_now(&self.dir());
             instance
@@ -336,7 +343,7 @@ impl<'a> Lane<'a> {
             self.end_foreground()?;
         }
         if !self.by_hand {
-            self.look_before_rest();
+            self.look_at_file();
         }
         // What misbehaves now goes on doing so until it is started anew.
         self.run(["down", "down --now"][self.number % 2])?;

@@ -49,9 +49,9 @@ pub enum Action {
     Cut(Verb, Duration),
     /// A command that is killed while it writes `.ports.json`.
     CutWrite(Verb),
-    /// `portway detect` stands still after so long; meanwhile a stranger takes the ports that the
-    /// checkout had, and `portway up` has others.
-    Overtake(Duration),
+    /// `portway detect` stands still while it writes `.ports.json`; meanwhile a stranger takes the
+    /// ports that the checkout had, and `portway up` has others.
+    Overtake,
     /// A command that stands still for a while.
     Pause(Verb, Pause),
     /// `portway up` in the foreground, left running.
@@ -205,7 +205,7 @@ fn action(dice: &mut fastrand::Rng, lanes: usize) -> Action {
         0..18 => Action::Run(verb(dice)),
         18..28 => Action::Cut(starting_verb(dice), micros(dice, 60_000)),
         28..31 => Action::CutWrite(starting_verb(dice)),
-        31 => Action::Overtake(micros(dice, 40_000)),
+        31 => Action::Overtake,
         32..38 => Action::Pause(starting_verb(dice), pause(dice)),
         38..42 => Action::Foreground,
         42..50 => {
