@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -294,15 +295,34 @@ impl<'a> Lane<'a> {
         self.world.add_worktree(self.number)
     }
 
+    /// Restarts a service that behaves, so that there is time for many.
     fn restarts(&self, service: usize, count: usize, until: Instant) -> Result<()> {
+        self.forget_moods();
         for _ in 0..count {
             if self.verdict.is_wrong() || Instant::now() > until {
                 break;
             }
-            self.end_impatiently(self.start(Verb::Up)?)?;
-            self.end_impatiently(self.start(Verb::Restart(service))?)?;
+            let mut restart = self.start(Verb::Restart(service))?;
+            let killed = !restart.wait(IMPATIENCE);
+            if killed {
+                restart.signal(Signal::INT);
+            }
+            let ran = restart.end()?;
+            self.judge(&ran, killed);
+            if ran.code == 0 {
+                self.world.restarts.fetch_add(1, Ordering::Relaxed);
+            } else {
+                self.end_impatiently(self.start(Verb::Up)?)?;
+            }
         }
         Ok(())
+    }
+
+    /// Every service behaves, from its next start on.
+    fn forget_moods(&self) {
+        for service in 0..SERVICES.len() {
+            let _ = fs::remove_file(self.world.mood(self.number, service));
+        }
     }
 
     /// Ends the `up` in the foreground, if there is one.
@@ -334,9 +354,7 @@ impl<'a> Lane<'a> {
 
     /// Brings the checkout to rest: every service behaves, and `portway up` must succeed.
     pub(crate) fn rest(&mut self) -> Result<()> {
-        for service in 0..SERVICES.len() {
-            let _ = fs::remove_file(self.world.mood(self.number, service));
-        }
+        self.forget_moods();
         if let Some(started) = &mut self.foreground
             && started.has_ended()
         {

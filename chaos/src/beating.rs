@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use portway_api::LeaseEntry;
@@ -22,7 +23,7 @@ use crate::{Result, Tools, look};
 pub(crate) fn run(plan: &Plan, tools: &Tools, root: &Path) -> Result<String> {
     let began = Instant::now();
     let world = Arc::new(World::new(tools, root, plan.lanes)?);
-    let verdict = Arc::new(Verdict::default());
+    let verdict = Arc::new(Verdict::new(&tools.interrupted));
     let worked = beat(plan, &world, &verdict);
     if worked.is_err() || verdict.is_wrong() {
         tidy(&world);
@@ -31,9 +32,10 @@ pub(crate) fn run(plan: &Plan, tools: &Tools, root: &Path) -> Result<String> {
     wrong.extend(worked.as_ref().err().cloned());
     match (worked, wrong.is_empty()) {
         (Ok(taken), true) => Ok(format!(
-            "{} rounds in {} checkouts, {taken}, {} looks, {:.0} s{}",
+            "{} rounds in {} checkouts, {} restarts, {taken}, {} looks, {:.0} s{}",
             plan.rounds.len(),
             plan.lanes,
+            world.restarts.load(Ordering::Relaxed),
             verdict.looks(),
             began.elapsed().as_secs_f64(),
             match world.clock {

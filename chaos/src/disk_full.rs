@@ -7,7 +7,6 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 
 use crate::act::Lane;
 use crate::invariants::{end, ports_file};
@@ -56,7 +55,7 @@ pub(crate) fn run(seed: u64, length: Length, tools: &Tools, root: &Path) -> Resu
         return Ok("no full disk, for this machine refuses namespaces".to_owned());
     }
     let times = match length {
-        Length::Short => 2,
+        Length::Short => 1,
         Length::Long => 20,
     };
     let (seed, times) = (seed.to_string(), times.to_string());
@@ -90,12 +89,16 @@ pub fn inside(arguments: &[&str]) -> Result<()> {
     let number = |text: &str| text.parse::<u64>().map_err(|error| error.to_string());
     let (seed, times) = (number(seed)?, number(times)?);
     let harness = std::env::current_exe().map_err(|error| error.to_string())?;
-    let world = Arc::new(World::new(&Tools::beside(&harness)?, Path::new(root), 1)?);
-    let verdict = Verdict::default();
+    let tools = Tools::beside(&harness)?;
+    let world = World::new(&tools, Path::new(root), 1)?;
+    let verdict = Verdict::new(&tools.interrupted);
     let mut dice = fastrand::Rng::with_seed(seed);
     let mut lane = Lane::new(&world, &verdict, 0);
     let mut refused = 0;
     for _ in 0..times {
+        if verdict.is_wrong() {
+            break;
+        }
         refused += fill_and_try(&world, &verdict, &mut dice)?;
         lane.rest()?;
     }

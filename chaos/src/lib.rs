@@ -17,6 +17,8 @@ mod world;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 pub use disk_full::{INSIDE, inside};
 pub use plan::{Length, Plan};
@@ -35,6 +37,8 @@ pub struct Tools {
     pub harness: PathBuf,
     /// A directory for the files of runs.
     pub scratch: PathBuf,
+    /// Set by Ctrl-C: what a run has started is ended before it ends itself.
+    pub interrupted: Arc<AtomicBool>,
 }
 
 impl Tools {
@@ -46,7 +50,13 @@ impl Tools {
         let dir = harness.parent().unwrap_or(harness);
         let scratch = dir.parent().unwrap_or(dir).join("tmp");
         fs::create_dir_all(&scratch).map_err(|error| format!("{}: {error}", scratch.display()))?;
+        let interrupted = Arc::new(AtomicBool::new(false));
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+            signal_hook::flag::register(signal, Arc::clone(&interrupted))
+                .map_err(|error| error.to_string())?;
+        }
         let tools = Self {
+            interrupted,
             portway: dir.join("portway"),
             service: dir.join("portway-chaos-service"),
             harness: harness.to_owned(),

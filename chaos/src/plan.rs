@@ -168,7 +168,7 @@ impl Plan {
         let mut dice = fastrand::Rng::with_seed(seed);
         let (lanes, rounds, actions, seconds) = match length {
             Length::Short => (3, 2, 4, 3),
-            Length::Long => (6, 12, 8, 300),
+            Length::Long => (6, 8, 8, 120),
         };
         let mut rounds: Vec<Round> = (0..rounds)
             .map(|_| Round {

@@ -33,6 +33,8 @@ pub(crate) struct World {
     /// What commands print.
     printed: PathBuf,
     commands: AtomicU64,
+    /// How many restarts there were of the service that is restarted again and again.
+    pub(crate) restarts: AtomicU64,
 }
 
 /// How a command ended.
@@ -64,6 +66,7 @@ impl World {
             root: root.to_owned(),
             printed,
             commands: AtomicU64::new(0),
+            restarts: AtomicU64::new(0),
         };
         for name in [QUIET, "c0"] {
             let dir = world.checkout(name);
