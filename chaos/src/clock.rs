@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::SystemTime;
 
 /// Where Debian has it, by architecture.
 const LIBRARIES: [&str; 2] = [
@@ -18,6 +19,7 @@ const LIBRARIES: [&str; 2] = [
 pub(crate) struct Clock {
     library: PathBuf,
     offset: PathBuf,
+    began: SystemTime,
 }
 
 impl Clock {
@@ -30,6 +32,7 @@ impl Clock {
         let clock = Self {
             library,
             offset: root.join("clock"),
+            began: SystemTime::now(),
         };
         clock.jump(0);
         Some(clock)
@@ -50,7 +53,25 @@ impl Clock {
             .env("FAKETIME_TIMESTAMP_FILE", &self.offset)
             .env("FAKETIME_NO_CACHE", "1")
             .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-            .env("FAKETIME_DISABLE_SHM", "1")
             .env("NO_FAKE_STAT", "1");
+    }
+}
+
+/// The library leaves two files in shared memory for every process that is killed. Those of the
+/// dead go, if they were made since this run began; whoever misses them makes new ones.
+impl Drop for Clock {
+    fn drop(&mut self) {
+        for entry in fs::read_dir("/dev/shm").into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let maker = ["faketime_shm_", "sem.faketime_sem_"]
+                .iter()
+                .find_map(|prefix| name.strip_prefix(prefix)?.parse::<u32>().ok());
+            let made = entry.metadata().and_then(|metadata| metadata.modified());
+            let is_new = made.is_ok_and(|made| made >= self.began);
+            let is_dead = |pid: u32| !Path::new("/proc").join(pid.to_string()).exists();
+            if is_new && maker.is_some_and(is_dead) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
     }
 }
