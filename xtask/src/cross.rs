@@ -34,7 +34,7 @@ pub(crate) fn check() -> Result<(), String> {
         println!("== {system}");
         let toolchain = Toolchain::of(system)?;
         for what in [
-            "--workspace --exclude xtask --exclude portway-testing --exclude portway-bench --lib --bins",
+            "--workspace --exclude xtask --exclude portway-testing --exclude portway-bench --exclude portway-chaos --lib --bins",
             "-p portway-api -p portway-project -p portway-registry -p portway-ports --all-targets",
         ] {
             run(toolchain

@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;
+mod chaos;
 mod cross;
 mod fuzz;
 mod setup;
@@ -25,6 +26,7 @@ usage: cargo xtask CHORE
               a word in their names; with --check, types and lints for Windows and macOS instead
   schema      write schema/portway.schema.json from the types
   fuzz        run the fuzz targets for 20 s each: [TARGET…] [--seconds N]
+  chaos       beat Portway up, by a seed: [--seed N] [--minutes M]
   bench       measure Portway beside its peers; `bench help` says more
 ";
 
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         [windows::RUNNER, program, ref filter @ ..] => windows::run_program(program, filter),
         ["schema"] => steps::schema(),
         ["fuzz", ref rest @ ..] => fuzz::fuzz(rest),
+        ["chaos", ref rest @ ..] => chaos::run_harness(rest),
         ["bench", ref rest @ ..] => bench::run_harness(rest),
         _ => Err(USAGE.to_owned()),
     };

@@ -6,11 +6,13 @@ use std::process::Command;
 use crate::steps::{root, run};
 
 /// A program of the tests and the Debian packages that it takes.
-const PROGRAMS: [(&str, &str); 5] = [
+const PROGRAMS: [(&str, &str); 6] = [
     ("redis-server", "redis-server"),
     ("chromium", "chromium"),
     ("git", "git"),
     ("curl", "curl"),
+    // A clock that jumps, for `chaos/`.
+    ("faketime", "faketime"),
     // What `rails new --minimal` needs; the whole of `rails` brings hundreds of packages.
     (
         "rails",

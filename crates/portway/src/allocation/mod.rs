@@ -64,8 +64,7 @@ pub(crate) fn allocate(
     };
     let ports = assigned(project, &chosen.given);
     let wiring = wire(project, &ports)?;
-    let file = PortsFile::read(&project.checkout.root)?;
-    record::write_ports_file(project, file.unwrap_or_default(), &wiring)?;
+    write_down(project, &ports, &wiring)?;
     Ok(Some(Allocation {
         warnings: exclusions::warnings(&chosen.facts, &ports),
         ports,
@@ -101,6 +100,19 @@ fn choose_all(
 
 /// The ports of an instance that runs: those it has leased.
 pub(crate) fn current(project: &mut Project) -> Result<Allocation, CommandError> {
+    let ports = leased(project)?;
+    let wiring = wire(project, &ports)?;
+    Ok(Allocation {
+        warnings: exclusions::warnings(&exclusions::facts(&project.preferences)?, &ports),
+        ports,
+        wiring,
+        chosen: None,
+        holds: Vec::new(),
+    })
+}
+
+/// The ports that everything in the plan has leased.
+fn leased(project: &mut Project) -> Result<AssignedPorts, CommandError> {
     let leases = project.registry.leases(&project.instance.id)?;
     let mut ports = AssignedPorts::default();
     for service in project.plan.services.values() {
@@ -116,14 +128,30 @@ pub(crate) fn current(project: &mut Project) -> Result<Allocation, CommandError>
         }
         ports.0.insert(service.name.clone(), own);
     }
-    let wiring = wire(project, &ports)?;
-    Ok(Allocation {
-        warnings: exclusions::warnings(&exclusions::facts(&project.preferences)?, &ports),
-        ports,
-        wiring,
-        chosen: None,
-        holds: Vec::new(),
-    })
+    Ok(ports)
+}
+
+/// Writes `.ports.json`. Another command of the checkout may have chosen anew since `ports` were
+/// leased, and written what this one has just written over: then its ports are written once more.
+/// Whoever writes last has looked at the leases after it wrote.
+fn write_down(
+    project: &mut Project,
+    ports: &AssignedPorts,
+    wiring: &Wiring,
+) -> Result<(), CommandError> {
+    let file = PortsFile::read(&project.checkout.root)?;
+    record::write_ports_file(project, file.unwrap_or_default(), wiring)?;
+    let mut written = ports.clone();
+    // Where something of the plan has no lease any more, its ports are nobody's to write.
+    while let Ok(now) = leased(project)
+        && now != written
+    {
+        let wiring = wire(project, &now)?;
+        let file = PortsFile::read(&project.checkout.root)?;
+        record::write_ports_file(project, file.unwrap_or_default(), &wiring)?;
+        written = now;
+    }
+    Ok(())
 }
 
 /// The present ports if the instance runs, otherwise newly chosen ones.
