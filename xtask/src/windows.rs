@@ -18,7 +18,7 @@ pub(crate) const RUNNER: &str = "__windows-run";
 /// What is built and run: the unit tests of everything that is shipped, the tests of holds, and the
 /// binary in its sandbox.
 const TESTS: &str = "--workspace --exclude xtask --exclude portway-testing --exclude portway-bench \
-                     --lib --bins --test hold --test it";
+                     --exclude portway-chaos --lib --bins --test hold --test it";
 
 /// How long one test of the binary may take; each waits a minute at most for one thing.
 const ONE_TEST: Duration = Duration::from_secs(180);

@@ -177,15 +177,14 @@ impl PortsFile {
             #[cfg(unix)]
             temporary.permissions(mode);
             let mut temporary = temporary.tempfile_in(root)?;
-            // Tells those who sweep that its writer lives.
+            // Tells those who sweep that its writer lives; on Windows an open file does.
+            #[cfg(unix)]
             temporary.as_file().lock()?;
             if let Ok(current) = fs::metadata(&file) {
                 temporary.as_file().set_permissions(current.permissions())?;
             }
             temporary.write_all(text.as_bytes())?;
             temporary.as_file().sync_all()?;
-            // On Windows nobody could read the file in its place while it is locked.
-            temporary.as_file().unlock()?;
             temporary.persist(&file)?;
             Ok(())
         };
@@ -212,14 +211,21 @@ fn sweep(root: &Path) {
             .to_str()
             .is_some_and(|name| name.starts_with(TEMPORARY));
         let path = entry.path();
-        let open = || fs::OpenOptions::new().write(true).open(&path);
-        if is_ours
-            && entry.file_type().is_ok_and(|kind| kind.is_file())
-            && open().is_ok_and(|file| file.try_lock().is_ok())
-        {
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_ours && is_file && is_left(&path) {
             let _ = fs::remove_file(&path);
         }
     }
+}
+
+/// Whether nobody writes a temporary file any more.
+fn is_left(path: &Path) -> bool {
+    let mut options = fs::OpenOptions::new();
+    options.write(true);
+    // To nobody else, which fails while anybody has it open.
+    #[cfg(windows)]
+    std::os::windows::fs::OpenOptionsExt::share_mode(&mut options, 0);
+    options.open(path).is_ok_and(|file| file.try_lock().is_ok())
 }
 
 /// The key of the URL that goes with the key of a port: `backend_url` for `backend_port`.

@@ -56,26 +56,6 @@ pub(crate) fn facts() -> io::Result<Facts> {
     })
 }
 
-/// Without `SO_REUSEADDR` a bind is exclusive already.
-#[allow(
-    clippy::unnecessary_wraps,
-    reason = "other systems need an option here"
-)]
-pub(crate) fn bind_exclusively(_socket: &socket2::Socket) -> io::Result<()> {
-    Ok(())
-}
-
-pub(crate) fn bind_beside(socket: &socket2::Socket) -> io::Result<()> {
-    socket.set_reuse_address(true)
-}
-
-pub(crate) fn no_such_family(error: &io::Error) -> bool {
-    matches!(
-        Errno::from_io_error(error),
-        Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL | Errno::PROTONOSUPPORT)
-    )
-}
-
 /// Whether anything but TIME_WAIT exists with `port` as its local port.
 pub(crate) fn anything_lives(port: u16) -> io::Result<bool> {
     let alive = StateFlags::all() - StateFlags::TIME_WAIT;

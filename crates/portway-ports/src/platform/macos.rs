@@ -9,7 +9,6 @@ use std::io;
 use std::process::Command;
 
 use listeners::{Protocol, SocketState};
-use rustix::io::Errno;
 
 use crate::exclude::Facts;
 use crate::listen::Listener;
@@ -44,26 +43,6 @@ pub(crate) fn facts() -> io::Result<Facts> {
         squatters: vec![(5000, AIRPLAY), (7000, AIRPLAY)],
         ..Facts::default()
     })
-}
-
-/// Without `SO_REUSEADDR` a bind is exclusive already.
-#[allow(
-    clippy::unnecessary_wraps,
-    reason = "other systems need an option here"
-)]
-pub(crate) fn bind_exclusively(_socket: &socket2::Socket) -> io::Result<()> {
-    Ok(())
-}
-
-pub(crate) fn bind_beside(socket: &socket2::Socket) -> io::Result<()> {
-    socket.set_reuse_address(true)
-}
-
-pub(crate) fn no_such_family(error: &io::Error) -> bool {
-    matches!(
-        Errno::from_io_error(error),
-        Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL | Errno::PROTONOSUPPORT)
-    )
 }
 
 /// Whether anything but TIME_WAIT exists with `port` as its local port, whoever's it is.

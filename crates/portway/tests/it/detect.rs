@@ -182,6 +182,7 @@ fn a_sibling_that_has_the_preferred_port_is_named() {
     sandbox.run(&["detect"]).success().out_has(&words);
 }
 
+#[cfg(unix)]
 #[test]
 fn one_that_is_overtaken_leaves_the_ports_of_what_runs() {
     let sandbox = two();
