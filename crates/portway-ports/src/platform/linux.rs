@@ -267,14 +267,6 @@ pub(crate) fn variable(pid: u32, name: &str) -> Option<String> {
     })
 }
 
-pub(crate) fn ask_to_end(process: ProcessId) -> io::Result<()> {
-    send_signal(process, Signal::TERM)
-}
-
-pub(crate) fn kill(process: ProcessId) -> io::Result<()> {
-    send_signal(process, Signal::KILL)
-}
-
 /// Sends `signal` to exactly this process. A pidfd that was opened before the identity is checked
 /// cannot come to mean another one.
 pub(crate) fn send_signal(process: ProcessId, signal: Signal) -> io::Result<()> {

@@ -17,8 +17,7 @@ use crate::reserved::lives_in_netstat;
 
 pub(crate) use super::by_pid::{has_open, owners, owners_among, tree};
 pub(crate) use processes::{
-    ask_to_end, container, descendants, kill, own_user, pids, process, send_signal, started_at,
-    user_name, variable,
+    container, descendants, own_user, pids, process, send_signal, started_at, user_name, variable,
 };
 
 /// Setting `SO_REUSEADDR` on a socket that is bound already changes nothing for others.
