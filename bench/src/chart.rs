@@ -75,7 +75,8 @@ pub(crate) fn svg(title: &str, unit: &str, bars: &[Bar]) -> String {
     text + "</svg>\n"
 }
 
-fn escaped(text: &str) -> String {
+/// As text in SVG.
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;")
 }
 

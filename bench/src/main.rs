@@ -6,9 +6,11 @@ mod chart;
 mod helper;
 mod machine;
 mod peers;
+mod plot;
 mod ports;
 mod readme;
 mod sample;
+mod scale;
 mod stats;
 mod table;
 mod up;
@@ -21,12 +23,13 @@ use std::process::ExitCode;
 type Result<T> = std::result::Result<T, String>;
 
 const USAGE: &str = "\
-usage: cargo xtask bench [ports|up|who] [--rounds N]
+usage: cargo xtask bench [ports|up|who|scale] [--rounds N]
 
   ports      two ports in a fresh process; fifty processes at once; what each tool calls free
   up         until 2 and 20 services accept; memory; what is left after each kind of stop
   who        who has a port, among 300 processes
-  --rounds   how often each thing is measured (default 25; the crowd is always 20)
+  scale      commands beside 1, 10, 100 and 500 running instances
+  --rounds   how often each thing is measured (default 25; the crowd is always 20, up 5)
 
 Without a name: all. Results go into bench/README.md and bench/pictures/.";
 
@@ -58,7 +61,7 @@ fn run(arguments: &[&str]) -> Result<()> {
     let wants = |name| names.is_empty() || names.contains(&name);
     if names
         .iter()
-        .any(|name| !["ports", "up", "who"].contains(name))
+        .any(|name| !["ports", "up", "who", "scale"].contains(name))
     {
         return Err(USAGE.to_owned());
     }
@@ -71,6 +74,9 @@ fn run(arguments: &[&str]) -> Result<()> {
     }
     if wants("who") {
         who::run(&world, rounds)?;
+    }
+    if wants("scale") {
+        scale::run(&world, rounds)?;
     }
     Ok(())
 }

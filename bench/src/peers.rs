@@ -49,10 +49,21 @@ impl Peers {
 
     /// A program from the Rust registry, built where it is not there yet.
     pub(crate) fn crates(&self, name: &str, version: &str) -> Result<PathBuf> {
+        self.built(name, name, version, &[])
+    }
+
+    /// The program `name` of a package that is called otherwise, built with `arguments`.
+    pub(crate) fn built(
+        &self,
+        name: &str,
+        package: &str,
+        version: &str,
+        arguments: &[&str],
+    ) -> Result<PathBuf> {
         let root = self.cache.join("cargo");
         let program = root.join("bin").join(name);
         if !program.exists() {
-            println!("== {name} {version}: built once");
+            println!("== {package} {version}: built once");
             let mut install = Command::new("cargo");
             install
                 .args([
@@ -61,15 +72,30 @@ impl Peers {
                     "--locked",
                     "--version",
                     version,
-                    name,
-                    "--root",
+                    package,
                 ])
+                .args(arguments)
+                .arg("--root")
                 .arg(&root)
                 .env("CARGO_TARGET_DIR", self.cache.join("cargo-target"));
             run(&mut install)?;
         }
         Ok(program)
     }
+}
+
+/// The entry of a directory that has all of `words` in its name.
+pub(crate) fn inside(dir: &Path, words: &[&str]) -> Result<PathBuf> {
+    let entries = fs::read_dir(dir).map_err(|error| format!("{}: {error}", dir.display()))?;
+    let has_all = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        words.iter().all(|word| name.contains(word))
+    };
+    entries
+        .flatten()
+        .map(|entry| entry.path())
+        .find(has_all)
+        .ok_or_else(|| format!("{} has nothing for this machine", dir.display()))
 }
 
 fn node(dir: PathBuf) -> Result<PathBuf> {

@@ -16,7 +16,7 @@ pub(crate) fn write(bench: &Path, name: &str, text: &str) -> Result<()> {
     fs::write(&path, new).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// Writes a picture; answers with its Markdown.
+/// Draws and writes a picture of bars; answers with its Markdown.
 pub(crate) fn picture(
     bench: &Path,
     name: &str,
@@ -24,10 +24,15 @@ pub(crate) fn picture(
     unit: &str,
     bars: &[Bar],
 ) -> Result<String> {
+    drawn(bench, name, title, &chart::svg(title, unit, bars))
+}
+
+/// Writes a picture that is drawn; answers with its Markdown.
+pub(crate) fn drawn(bench: &Path, name: &str, title: &str, svg: &str) -> Result<String> {
     let dir = bench.join("pictures");
     let path = dir.join(format!("{name}.svg"));
     fs::create_dir_all(&dir)
-        .and_then(|()| fs::write(&path, chart::svg(title, unit, bars)))
+        .and_then(|()| fs::write(&path, svg))
         .map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(format!("![{title}](pictures/{name}.svg)\n"))
 }

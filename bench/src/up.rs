@@ -1,7 +1,7 @@
 //! `bench up`: until all services accept, what the supervisor costs, and what is left afterwards.
 
 mod contenders;
-mod processes;
+pub(crate) mod processes;
 mod stack;
 
 use std::time::Duration;

@@ -34,7 +34,7 @@ pub(crate) fn check() -> Result<(), String> {
         println!("== {system}");
         let toolchain = Toolchain::of(system)?;
         for what in [
-            "--workspace --exclude xtask --exclude portway-testing --exclude portway-bench --lib --bins",
+            "--workspace --exclude xtask --exclude portway-testing --exclude portway-bench --exclude portway-chaos --lib --bins",
             "-p portway-api -p portway-project -p portway-registry -p portway-ports --all-targets",
         ] {
             run(toolchain
@@ -47,7 +47,7 @@ pub(crate) fn check() -> Result<(), String> {
 }
 
 /// What builds for another system.
-struct Toolchain {
+pub(crate) struct Toolchain {
     system: &'static str,
     /// The directory that has the standard library, when it is Debian's compiler that builds.
     sysroot: Option<PathBuf>,
@@ -55,7 +55,7 @@ struct Toolchain {
 
 impl Toolchain {
     /// Finds or makes it.
-    fn of(system: &'static str) -> Result<Self, String> {
+    pub(crate) fn of(system: &'static str) -> Result<Self, String> {
         if has_library(system) {
             return Ok(Self {
                 system,
@@ -68,7 +68,7 @@ impl Toolchain {
     }
 
     /// `cargo VERB` for the system.
-    fn cargo(&self, verb: &str) -> Command {
+    pub(crate) fn cargo(&self, verb: &str) -> Command {
         let mut command = match &self.sysroot {
             Some(sysroot) => {
                 let mut cargo = debians_cargo();
@@ -93,7 +93,8 @@ impl Toolchain {
         command
     }
 
-    fn variable(&self, name: &str) -> String {
+    /// The name of a setting of cargo's that is for the system alone.
+    pub(crate) fn variable(&self, name: &str) -> String {
         let system = self.system.replace('-', "_").to_uppercase();
         format!("CARGO_TARGET_{system}_{name}")
     }
@@ -111,7 +112,8 @@ fn debians_cargo() -> Command {
     command
 }
 
-fn target() -> PathBuf {
+/// Cargo's directory.
+pub(crate) fn target() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
@@ -132,6 +134,15 @@ fn output(command: &mut Command) -> Result<String, String> {
     }
 }
 
+/// The user's directory for what is made once.
+pub(crate) fn cache() -> Result<PathBuf, String> {
+    let cache = env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")))
+        .ok_or("HOME is not set")?;
+    Ok(cache.join("portway-cross"))
+}
+
 /// The directory with the standard library of `system`, built from Debian's sources.
 fn sysroot(system: &str) -> Result<PathBuf, String> {
     let version = |package: &str| {
@@ -141,12 +152,7 @@ fn sysroot(system: &str) -> Result<PathBuf, String> {
     if version("rust-web-src")? != compiler {
         return Err("rustc-web and rust-web-src are of different versions; upgrade both".into());
     }
-    let cache = env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")))
-        .ok_or("HOME is not set")?
-        .join("portway-cross");
-    let sysroot = cache.join(compiler);
+    let sysroot = cache()?.join(compiler);
     let libraries = sysroot.join("lib/rustlib");
     if !libraries.join(system).is_dir() {
         println!("== building the standard library for {system}, once");

@@ -5,10 +5,13 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;
+mod chaos;
 mod cross;
 mod fuzz;
 mod setup;
 mod steps;
+mod windows;
+mod wine;
 
 use std::process::ExitCode;
 
@@ -19,10 +22,11 @@ usage: cargo xtask CHORE
               and real projects of real generators
   setup       only set up what the tests need
   frameworks  only the real projects
-  windows --check
-              types and lints for Windows and macOS, from Linux
+  windows     the tests that can run there as Windows programs under Wine: [WORD…] for those with
+              a word in their names; with --check, types and lints for Windows and macOS instead
   schema      write schema/portway.schema.json and schema/openapi.json from the types
   fuzz        run the fuzz targets for 20 s each: [TARGET…] [--seconds N]
+  chaos       beat Portway up, by a seed: [--seed N] [--minutes M]
   bench       measure Portway beside its peers; `bench help` says more
 ";
 
@@ -33,8 +37,11 @@ fn main() -> ExitCode {
         ["setup"] => setup::all(),
         ["frameworks"] => steps::frameworks(),
         ["windows", "--check"] => cross::check(),
+        ["windows", ref filter @ ..] => windows::test(filter),
+        [windows::RUNNER, program, ref filter @ ..] => windows::run_program(program, filter),
         ["schema"] => steps::schema(),
         ["fuzz", ref rest @ ..] => fuzz::fuzz(rest),
+        ["chaos", ref rest @ ..] => chaos::run_harness(rest),
         ["bench", ref rest @ ..] => bench::run_harness(rest),
         _ => Err(USAGE.to_owned()),
     };

@@ -6,12 +6,14 @@ use std::process::Command;
 use crate::steps::{root, run};
 
 /// A program of the tests and the Debian packages that it takes.
-const PROGRAMS: [(&str, &str); 6] = [
+const PROGRAMS: &[(&str, &str)] = &[
     ("redis-server", "redis-server"),
     ("chromium", "chromium"),
     ("certutil", "libnss3-tools"),
     ("git", "git"),
     ("curl", "curl"),
+    // A clock that jumps, for `chaos/`.
+    ("faketime", "faketime"),
     // What `rails new --minimal` needs; the whole of `rails` brings hundreds of packages.
     (
         "rails",
@@ -61,7 +63,7 @@ pub(crate) fn debian(programs: &[&str], packages: &str) -> Result<(), String> {
 
 fn install(packages: &[&str]) -> Result<(), String> {
     let install = format!(
-        "apt-get install -y --no-install-recommends {}",
+        "apt-get install -y -o DPkg::Lock::Timeout=300 --no-install-recommends {}",
         packages.join(" ")
     );
     if !is_there("apt-get") {
@@ -93,7 +95,7 @@ pub(crate) fn is_there(program: &str) -> bool {
 }
 
 /// Whether this user may install packages: the owner of this very process's files in `/proc`.
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt;
     Path::new("/proc/self")
         .metadata()

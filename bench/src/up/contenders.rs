@@ -1,11 +1,15 @@
 //! Who starts services, and how it is told them.
 
+mod pitchfork;
+mod turbo;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::processes::Process;
 use crate::Result;
-use crate::peers::{Peers, on_path};
+use crate::peers::{self, Peers, on_path};
 use crate::world::World;
 
 /// The command for services, given as command lines and the ports on which they listen.
@@ -14,8 +18,10 @@ type Prepare = Box<dyn Fn(&World, &[String], &[u16]) -> Result<Command>>;
 /// One row of the tables.
 pub(super) struct Contender {
     pub(super) name: &'static str,
-    /// The name of its supervisor's process where that is not the one that is started.
-    pub(super) process: Option<&'static str>,
+    /// Tells its supervisor where that is not the process that is started.
+    pub(super) supervisor: Option<fn(&Process) -> bool>,
+    /// Whether the supervisor leaves the terminal, so that no Ctrl-C reaches it.
+    pub(super) detaches: bool,
     pub(super) prepare: Prepare,
 }
 
@@ -27,45 +33,39 @@ pub(super) fn all(peers: &Peers) -> (Vec<Contender>, Vec<String>) {
         of("`bash &`", Box::new(bash)),
         of("portway up", Box::new(portway)),
     ];
-    let mut missing = vec![
-        "Not measured: pitchfork (its build from the Rust registry was not tried) and turbo (it \
-         wants a workspace of packages, which is not written yet).\n\n"
-            .to_owned(),
-    ];
-    match on_path("foreman") {
-        Some(program) => all.push(procfile("foreman", program)),
-        None => missing.push("Not measured: foreman (not on this machine).\n\n".to_owned()),
-    }
-    match &peers.node {
-        Ok(dir) => {
-            let bin = dir.join("node_modules/.bin");
-            all.push(terminal(bin.join("mprocs")));
-            let program = bin.join("concurrently");
-            all.push(of(
-                "concurrently",
-                Box::new(move |world, services, _| {
-                    let mut command = world.bound(&program, HOME);
-                    command.args(services);
-                    Ok(command)
-                }),
-            ));
-            all.push(pm2(bin.join("pm2-runtime")));
-        }
-        Err(why) => missing.push(format!(
-            "Not measured: mprocs, concurrently, pm2 ({why}).\n\n"
-        )),
-    }
-    match &peers.python {
-        Ok(_) => all.push(procfile("honcho", peers.python_program("honcho"))),
-        Err(why) => missing.push(format!("Not measured: honcho ({why}).\n\n")),
-    }
+    let mut missing = Vec::new();
+    let mut add = |name: &str, one: Result<Contender>| match one {
+        Ok(one) => all.push(one),
+        Err(why) => missing.push(format!("Not measured: {name} ({why}).\n\n")),
+    };
+    let node =
+        |program: fn(&Path) -> Result<Contender>| peers.node.clone().and_then(|dir| program(&dir));
+    add("pitchfork", pitchfork::contender(peers));
+    add("mprocs", node(mprocs));
+    add("turbo", node(turbo::contender));
+    add(
+        "concurrently",
+        node(|dir| Ok(concurrently(dir.join("node_modules/.bin/concurrently")))),
+    );
+    add(
+        "pm2",
+        node(|dir| Ok(pm2(dir.join("node_modules/.bin/pm2-runtime")))),
+    );
+    let here = on_path("foreman").ok_or_else(|| "not on this machine".to_owned());
+    add("foreman", here.map(|program| procfile("foreman", program)));
+    let python = peers.python.clone();
+    add(
+        "honcho",
+        python.map(|_| procfile("honcho", peers.python_program("honcho"))),
+    );
     (all, missing)
 }
 
 fn of(name: &'static str, prepare: Prepare) -> Contender {
     Contender {
         name,
-        process: None,
+        supervisor: None,
+        detaches: false,
         prepare,
     }
 }
@@ -120,8 +120,20 @@ fn procfile(name: &'static str, program: PathBuf) -> Contender {
     of(name, Box::new(prepare))
 }
 
-/// mprocs draws, and needs a terminal for that.
-fn terminal(program: PathBuf) -> Contender {
+fn concurrently(program: PathBuf) -> Contender {
+    let prepare = move |world: &World, services: &[String], _: &[u16]| {
+        let mut command = world.bound(&program, HOME);
+        command.args(services);
+        Ok(command)
+    };
+    of("concurrently", Box::new(prepare))
+}
+
+/// Its own binary, and not the Node program of its package that starts that. It draws, and needs a
+/// terminal for that.
+fn mprocs(dir: &Path) -> Result<Contender> {
+    let package = dir.join("node_modules/mprocs");
+    let program = peers::inside(&package, &["linux", std::env::consts::ARCH])?.join("mprocs");
     let prepare = move |world: &World, services: &[String], _: &[u16]| {
         let lines = services.iter().enumerate();
         let text: String = lines
@@ -139,10 +151,11 @@ fn terminal(program: PathBuf) -> Contender {
             .env("TERM", "xterm-256color");
         Ok(command)
     };
-    Contender {
-        process: Some("mprocs"),
+    Ok(Contender {
+        // `script` has the word among its arguments, but not as its name.
+        supervisor: Some(|one| one.name == "mprocs"),
         ..of("mprocs", Box::new(prepare))
-    }
+    })
 }
 
 fn pm2(program: PathBuf) -> Contender {

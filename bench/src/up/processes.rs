@@ -49,13 +49,25 @@ pub(super) fn tree(root: u32) -> Vec<Process> {
     tree
 }
 
+/// All that were started with this variable in their environment.
+pub(super) fn marked(name: &str, value: &str) -> Vec<Process> {
+    let mark = format!("{name}={value}");
+    let is_marked = |one: &Process| {
+        let environment = fs::read(format!("/proc/{}/environ", one.pid)).unwrap_or_default();
+        environment
+            .split(|&byte| byte == 0)
+            .any(|variable| variable == mark.as_bytes())
+    };
+    all().into_iter().filter(is_marked).collect()
+}
+
 /// The resident memory of a process, in megabytes.
 pub(super) fn resident(pid: u32) -> Option<f64> {
     Some(kilobytes(&format!("/proc/{pid}/status"), &["VmRSS:"])? / 1024.0)
 }
 
 /// The memory that a process shares with nobody, in kilobytes.
-pub(super) fn private(pid: u32) -> Option<f64> {
+pub(crate) fn private(pid: u32) -> Option<f64> {
     kilobytes(
         &format!("/proc/{pid}/smaps_rollup"),
         &["Private_Clean:", "Private_Dirty:"],

@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 use super::contenders::Contender;
-use super::processes;
+use super::processes::{self, Process};
 use crate::Result;
 use crate::ports::ranges::Ranges;
 use crate::world::World;
@@ -20,6 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The name of a service's process, which is this program.
 const SERVICE: &str = "portway-bench";
+
+/// The variable that everything of a stack has in its environment, with the stack's tag.
+const MARK: &str = "PORTWAY_BENCH_STACK";
 
 /// How a stack is ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -48,6 +51,8 @@ pub(super) struct Stack {
     /// Stands in the arguments of every service and of nothing else on the machine.
     tag: String,
     supervisor: u32,
+    /// Whether that has left the process group of what was started.
+    detaches: bool,
     /// Milliseconds from the start until every port accepted.
     pub(super) wall: f64,
 }
@@ -77,6 +82,7 @@ impl Stack {
             .collect();
         let mut command = (contender.prepare)(world, &services, &ports)?;
         command
+            .env(MARK, &tag)
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -87,6 +93,7 @@ impl Stack {
             .map_err(|error| format!("cannot run {command:?}: {error}"))?;
         let mut stack = Self {
             supervisor: child.id(),
+            detaches: contender.detaches,
             child,
             tag,
             wall: 0.0,
@@ -100,18 +107,28 @@ impl Stack {
             std::thread::sleep(Duration::from_micros(500));
         }
         stack.wall = began.elapsed().as_secs_f64() * 1000.0;
-        let tree = processes::tree(stack.child.id());
-        if let Some(found) = tree
-            .iter()
-            .find(|one| Some(one.name.as_str()) == contender.process)
-        {
-            stack.supervisor = found.pid;
+        if let Some(is_supervisor) = contender.supervisor {
+            let all = stack.processes();
+            let found = all.iter().find(|one| is_supervisor(one));
+            stack.supervisor = found.ok_or("a supervisor is not found")?.pid;
         }
         Ok(stack)
     }
 
+    /// All that the start has brought about, also what has left the tree of the started process.
+    fn processes(&self) -> Vec<Process> {
+        let mut all = processes::tree(self.child.id());
+        let has = |all: &[Process], pid| all.iter().any(|one| one.pid == pid);
+        for one in processes::marked(MARK, &self.tag) {
+            if !has(&all, one.pid) {
+                all.push(one);
+            }
+        }
+        all
+    }
+
     pub(super) fn cost(&self) -> Result<Cost> {
-        let helpers = processes::tree(self.child.id()).into_iter().filter(|one| {
+        let helpers = self.processes().into_iter().filter(|one| {
             let is_service = one.name == SERVICE && one.words.contains(&self.tag);
             let is_terminal = one.pid == self.child.id();
             one.pid != self.supervisor && !is_terminal && !is_service
@@ -132,6 +149,7 @@ impl Stack {
                 .map_err(|e| e.to_string())
         };
         let sent = match stop {
+            Stop::Polite if self.detaches => kill(pid(self.supervisor)?, Signal::SIGINT),
             Stop::Polite => killpg(pid(self.child.id())?, Signal::SIGINT),
             Stop::Terminate => kill(pid(self.supervisor)?, Signal::SIGTERM),
             Stop::Kill => kill(pid(self.supervisor)?, Signal::SIGKILL),
@@ -152,7 +170,7 @@ impl Stack {
     fn left(&self) -> (usize, usize) {
         let all = processes::all();
         let count = |verb: &str| {
-            let own = |one: &&processes::Process| {
+            let own = |one: &&Process| {
                 one.name == SERVICE && one.words.contains(&self.tag) && one.words.contains(verb)
             };
             all.iter().filter(own).count()
@@ -168,10 +186,8 @@ impl Drop for Stack {
     fn drop(&mut self) {
         let pid = |pid: u32| i32::try_from(pid).map(Pid::from_raw);
         // The supervisor first, so that it starts nothing again.
-        let mut doomed: Vec<u32> = processes::tree(self.child.id())
-            .iter()
-            .map(|one| one.pid)
-            .collect();
+        let mut doomed: Vec<u32> = self.processes().iter().map(|one| one.pid).collect();
+        doomed.sort_by_key(|&one| one != self.supervisor);
         let tagged = processes::all()
             .into_iter()
             .filter(|one| one.words.contains(&self.tag));

@@ -30,14 +30,17 @@ mod usage;
 
 pub use exclude::{Exclusion, Facts};
 pub use hold::{Families, Hold, HoldError, hold_first_free};
-pub use listen::{Holder, Listener, all_holders, bound, holders, listeners, user_of_connection};
+pub use listen::{
+    Holder, Listener, all_holders, bound, holders, holders_among, holders_of, listeners,
+    user_of_connection,
+};
 #[cfg(unix)]
 pub use process::send_signal;
 pub use process::{
-    Process, ProcessId, ancestors, container, descendants, own_user, owner_among, pids, user_name,
-    variable,
+    Process, ProcessId, ancestors, container, descendants, own_user, owner_among, pids, tree,
+    user_name, variable,
 };
 pub use range::{PortRange, RangeError};
 pub use reserved::excluded_ranges;
-pub use tree::{Tree, tree_of};
+pub use tree::{Tree, root_among, tree_of};
 pub use usage::{Usage, usage};

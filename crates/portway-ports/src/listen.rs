@@ -48,7 +48,7 @@ pub fn listeners(port: Option<u16>) -> io::Result<Vec<Listener>> {
 /// # Errors
 /// When the system does not answer.
 pub fn bound(port: u16) -> io::Result<Vec<Holder>> {
-    with_processes(platform::bound(port)?)
+    with_processes(platform::bound(port)?, &[])
 }
 
 /// The user that a TCP connection of this machine comes from: `client` is its own end, `server` the
@@ -63,7 +63,28 @@ pub fn user_of_connection(client: SocketAddr, server: SocketAddr) -> Option<u32>
 /// # Errors
 /// When the system does not answer.
 pub fn holders(port: u16) -> io::Result<Vec<Holder>> {
-    with_processes(platform::listeners(Some(port))?)
+    holders_among(port, &[])
+}
+
+/// As [`holders`], looking through the processes `likely` first: a socket that one of them has open
+/// is not looked for elsewhere, so they should be all that may share it, such as a whole tree.
+///
+/// # Errors
+/// When the system does not answer.
+pub fn holders_among(port: u16, likely: &[u32]) -> io::Result<Vec<Holder>> {
+    with_processes(platform::listeners(Some(port))?, likely)
+}
+
+/// Everyone who listens on one of `ports`, found in one look through the processes.
+///
+/// # Errors
+/// When the system does not answer.
+pub fn holders_of(ports: &[u16]) -> io::Result<Vec<Holder>> {
+    let mut found = Vec::new();
+    for port in ports {
+        found.extend(platform::listeners(Some(*port))?);
+    }
+    with_processes(found, &[])
 }
 
 /// Everyone who listens on any port.
@@ -71,15 +92,16 @@ pub fn holders(port: u16) -> io::Result<Vec<Holder>> {
 /// # Errors
 /// When the system does not answer.
 pub fn all_holders() -> io::Result<Vec<Holder>> {
-    with_processes(platform::listeners(None)?)
+    with_processes(platform::listeners(None)?, &[])
 }
 
-fn with_processes(found: Vec<Listener>) -> io::Result<Vec<Holder>> {
-    if found.is_empty() {
-        return Ok(Vec::new());
+fn with_processes(found: Vec<Listener>, likely: &[u32]) -> io::Result<Vec<Holder>> {
+    let mut sockets: HashSet<u64> = found.iter().map(|listener| listener.socket).collect();
+    let mut owners = platform::owners_among(likely, &sockets);
+    sockets.retain(|socket| !owners.contains_key(socket));
+    if !sockets.is_empty() {
+        owners.extend(platform::owners(&sockets));
     }
-    let sockets: HashSet<u64> = found.iter().map(|listener| listener.socket).collect();
-    let mut owners = platform::owners(&sockets);
     Ok(found
         .into_iter()
         .map(|listener| {

@@ -118,6 +118,12 @@ pub fn descendants(root: u32) -> Vec<ProcessId> {
     platform::descendants(root)
 }
 
+/// The pids of `root` and of everything below it, quickly: where a process ends in the same instant,
+/// one beside it may be missing. [`descendants`] is slower and certain.
+pub fn tree(root: u32) -> Vec<u32> {
+    platform::tree(root)
+}
+
 /// The first of `pids` that has `socket` open.
 pub fn owner_among(pids: impl IntoIterator<Item = u32>, socket: u64) -> Option<u32> {
     pids.into_iter()

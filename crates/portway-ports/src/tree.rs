@@ -28,6 +28,19 @@ pub struct Tree {
 pub fn tree_of(holder: &Process, sharing: &[u32], never: &[u32]) -> Tree {
     let mut chain = vec![holder.clone()];
     chain.extend(ancestors(holder.id.pid));
+    let root = root_among(&chain, sharing, never);
+    let started_by = chain.split_off(root + 1);
+    let root = chain.swap_remove(root);
+    Tree {
+        below: descendants(root.id.pid),
+        root,
+        started_by,
+    }
+}
+
+/// The topmost process of the tree around the first of `chain`, whose parents are the rest of it,
+/// the nearest first: its index. For the other arguments see [`tree_of`].
+pub fn root_among(chain: &[Process], sharing: &[u32], never: &[u32]) -> usize {
     let only_child = |parent: &Process| {
         let below = descendants(parent.id.pid);
         let children = below.iter().filter(|process| {
@@ -37,14 +50,7 @@ pub fn tree_of(holder: &Process, sharing: &[u32], never: &[u32]) -> Tree {
     };
     let sharing = sharing.iter().copied().collect();
     let never = never.iter().copied().collect();
-    let root = root(&chain, &sharing, &never, &only_child);
-    let started_by = chain.split_off(root + 1);
-    let root = chain.swap_remove(root);
-    Tree {
-        below: descendants(root.id.pid),
-        root,
-        started_by,
-    }
+    root(chain, &sharing, &never, &only_child)
 }
 
 /// How far up a chain (the holder first) its tree goes: the index of its root.

@@ -14,6 +14,12 @@ use serde_json::{Map, Value};
 /// The file's name in the project's root.
 pub const FILE_NAME: &str = ".ports.json";
 
+/// How the names of files begin that are about to take its place.
+const TEMPORARY: &str = ".ports.json.portway-";
+
+/// How often a file is made that is swept away before it is in its place. Once is rare.
+const TRIES: u32 = 10;
+
 /// A file larger than this was not made for this purpose.
 const MAX_BYTES: u64 = 1 << 20;
 
@@ -156,6 +162,7 @@ impl PortsFile {
     /// # Errors
     /// When the directory does not let it be written.
     pub fn write(&self, root: &Path) -> Result<(), PortsFileError> {
+        sweep(root);
         let file = root.join(FILE_NAME);
         let mut text = serde_json::to_string_pretty(&self.content).unwrap_or_default();
         text.push('\n');
@@ -164,12 +171,15 @@ impl PortsFile {
         }
         let write = || -> io::Result<()> {
             let mut temporary = tempfile::Builder::new();
-            temporary.prefix(".ports.json.");
+            temporary.prefix(TEMPORARY);
             #[cfg(unix)]
             let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
             #[cfg(unix)]
             temporary.permissions(mode);
             let mut temporary = temporary.tempfile_in(root)?;
+            // Tells those who sweep that its writer lives; on Windows an open file does.
+            #[cfg(unix)]
+            temporary.as_file().lock()?;
             if let Ok(current) = fs::metadata(&file) {
                 temporary.as_file().set_permissions(current.permissions())?;
             }
@@ -178,12 +188,44 @@ impl PortsFile {
             temporary.persist(&file)?;
             Ok(())
         };
+        // Swept away in the instants in which it was not locked.
+        let is_swept = |error: &io::Error| error.kind() == io::ErrorKind::NotFound && root.is_dir();
+        let write = || {
+            let mut tries = (1..TRIES).map(|_| write());
+            let done = tries.find(|done| !done.as_ref().is_err_and(is_swept));
+            done.unwrap_or_else(write)
+        };
         write().map_err(|error| PortsFileError {
             file: file.clone(),
             problem: format!("cannot be written: {error}"),
             hint: format!("make `{}` writable", root.display()),
         })
     }
+}
+
+/// Removes what writers have left that were killed before their file was whole.
+fn sweep(root: &Path) {
+    for entry in fs::read_dir(root).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let is_ours = name
+            .to_str()
+            .is_some_and(|name| name.starts_with(TEMPORARY));
+        let path = entry.path();
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_ours && is_file && is_left(&path) {
+            let _ = fs::remove_file(&path);
+        }
+    }
+}
+
+/// Whether nobody writes a temporary file any more.
+fn is_left(path: &Path) -> bool {
+    let mut options = fs::OpenOptions::new();
+    options.write(true);
+    // To nobody else, which fails while anybody has it open.
+    #[cfg(windows)]
+    std::os::windows::fs::OpenOptionsExt::share_mode(&mut options, 0);
+    options.open(path).is_ok_and(|file| file.try_lock().is_ok())
 }
 
 /// The key of the URL that goes with the key of a port: `backend_url` for `backend_port`.
@@ -260,6 +302,28 @@ mod tests {
         written.write(temp.path()).unwrap();
         assert_eq!(PortsFile::read(temp.path()).unwrap(), Some(written));
         assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_killed_writer_has_left_goes_with_the_next_write() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = |name: &str| temp.path().join(name);
+        let (dead, living) = (path(".ports.json.portway-a"), path(".ports.json.portway-b"));
+        for path in [&dead, &living, &path(".ports.json.backup")] {
+            fs::write(path, "{").unwrap();
+        }
+        let writer = fs::File::open(&living).unwrap();
+        writer.lock().unwrap();
+        let written = file(r#"{"backend_port": 9000}"#);
+        written.write(temp.path()).unwrap();
+        assert!(!dead.exists());
+        assert!(living.exists());
+        drop(writer);
+        // Also where the file is as it should be.
+        written.write(temp.path()).unwrap();
+        assert!(!living.exists());
+        assert!(path(".ports.json.backup").exists());
+        assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 2);
     }
 
     #[test]

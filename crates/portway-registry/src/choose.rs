@@ -336,10 +336,18 @@ impl Chooser<'_> {
         if self.given.contains(&port) {
             return Ok(false);
         }
-        let own = self
-            .by_port
-            .get(&port)
-            .is_some_and(|lease| lease.instance == self.request.instance);
+        let lease = self.by_port.get(&port);
+        let own = lease.filter(|lease| lease.instance == self.request.instance);
+        // Of a service that keeps its port while another's is replaced. It may not be held: a
+        // service that does not bind beside a hold has it alone, and may just have ended.
+        let is_wanted = |lease: &Lease| {
+            let mut wanted = self.request.wanted.iter();
+            wanted.any(|wanted| self.is_own(lease, wanted))
+        };
+        if !self.request.whole && own.is_some_and(|lease| !is_wanted(lease)) {
+            return Ok(false);
+        }
+        let own = own.is_some();
         let held = (self.hold)(port, own).map_err(ChooseError::System)?;
         if held {
             self.given.insert(port);

@@ -19,7 +19,7 @@ mod sqlite;
 
 pub use choose::{Allotted, ChooseError, Displacement, Request, Wanted};
 pub use error::{AllocateError, RegistryError};
-pub use lock::{InstanceLock, is_used, private_dir};
+pub use lock::{InstanceLock, instance_dir, is_used, private_dir};
 pub use sqlite::SqliteRegistry;
 
 use std::path::PathBuf;
@@ -174,6 +174,13 @@ pub trait Registry {
         content: &str,
         now: Millis,
     ) -> Result<(), RegistryError>;
+
+    /// Waits until what was recorded here survives a power cut, and with `others` what other
+    /// processes recorded too. Nothing that names a port may leave the process before.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    fn settle(&mut self, others: bool) -> Result<(), RegistryError>;
 
     /// The digest and the outputs of a service's last successful prepare step.
     ///

@@ -45,7 +45,7 @@ pub(crate) fn exclusive(file: &File) -> io::Result<()> {
 }
 
 /// The directory of everything that belongs to one instance: locks, control socket, logs.
-pub(crate) fn instance_dir(state: &Path, id: &str) -> PathBuf {
+pub fn instance_dir(state: &Path, id: &str) -> PathBuf {
     state.join("instances").join(id)
 }
 

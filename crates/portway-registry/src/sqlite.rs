@@ -13,7 +13,7 @@ use crate::choose::{self, Allotted, Request};
 use crate::error::{AllocateError, RegistryError};
 use crate::lock::{self, InstanceLock};
 use crate::{Instance, Lease, Liveness, Millis, Newcomer, Registry};
-use rows::{INSTANCE, directories, instance, leases, list, record};
+use rows::{DIRECTORY, INSTANCE, directories, directory, instance, leases, list, record};
 
 /// Each step brings the schema from its index to the next version (`PRAGMA user_version`).
 const MIGRATIONS: [&str; 1] = ["
@@ -63,6 +63,8 @@ pub struct SqliteRegistry {
     file: PathBuf,
     connection: Connection,
     lock: File,
+    /// Whether this process committed something that a power cut may still take.
+    unsettled: bool,
 }
 
 impl SqliteRegistry {
@@ -100,6 +102,7 @@ impl SqliteRegistry {
             file: file.clone(),
             connection,
             lock,
+            unsettled: false,
         };
         let opened = registry.set_up();
         registry.unlock();
@@ -154,9 +157,10 @@ impl SqliteRegistry {
         if version as usize > known {
             return Err(RegistryError::newer(&file, version, known));
         }
-        // A promise survives a power cut; SQLite checks references only when told so.
+        // A commit waits for no disk: nobody else shall wait for it too. `settle` does, outside the
+        // lock. SQLite checks references only when told so.
         connection
-            .execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
+            .execute_batch("PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;")
             .map_err(sqlite)?;
         if (version as usize) < known {
             connection
@@ -207,7 +211,9 @@ impl SqliteRegistry {
                 transaction.commit()?;
                 Ok(value)
             };
-            run().map_err(|error| RegistryError::sqlite(&file, &error))
+            let value = run().map_err(|error| RegistryError::sqlite(&file, &error))?;
+            registry.unsettled = true;
+            Ok(value)
         })
     }
 
@@ -305,16 +311,30 @@ impl Registry for SqliteRegistry {
                 .transaction_with_behavior(TransactionBehavior::Immediate)
                 .map_err(sqlite)?;
             let leases = leases(&transaction).map_err(sqlite)?;
-            let dirs = directories(&transaction).map_err(sqlite)?;
+            // Asked of each that stands in the way: there may be thousands that do not.
+            let mut find_dir = transaction.prepare(DIRECTORY).map_err(sqlite)?;
             let mut known: HashMap<String, Liveness> = HashMap::new();
+            let mut unreadable = None;
             let mut liveness = |id: &str| {
                 *known
                     .entry(id.to_owned())
-                    .or_insert_with(|| liveness(&state, id, dirs.get(id)))
+                    .or_insert_with(|| match directory(&mut find_dir, id) {
+                        Ok(dir) => liveness(&state, id, dir.as_ref()),
+                        Err(error) => {
+                            unreadable.get_or_insert(error);
+                            Liveness::Live
+                        }
+                    })
             };
-            let given = choose::choose(request, &leases, &mut liveness, hold)?;
-            record(&transaction, request, &given, &leases, now).map_err(sqlite)?;
+            let given = choose::choose(request, &leases, &mut liveness, hold);
+            if let Some(error) = unreadable {
+                return Err(sqlite(error).into());
+            }
+            let given = given?;
+            drop(find_dir);
+            let is_news = record(&transaction, request, &given, &leases, now).map_err(sqlite)?;
             transaction.commit().map_err(sqlite)?;
+            registry.unsettled |= is_news;
             Ok(given)
         })
     }
@@ -350,7 +370,7 @@ impl Registry for SqliteRegistry {
 
     fn forget(&mut self, ports: &[u16]) -> Result<Vec<(Instance, Lease, Liveness)>, RegistryError> {
         let state = self.state.clone();
-        self.write(|transaction| {
+        let found = self.write(|transaction| {
             let mut found = Vec::new();
             for lease in leases(transaction)? {
                 if ports.contains(&lease.port) {
@@ -368,7 +388,9 @@ impl Registry for SqliteRegistry {
                 }
             }
             Ok(found)
-        })
+        })?;
+        self.settle(false)?;
+        Ok(found)
     }
 
     fn prune(&mut self) -> Result<Vec<(Instance, Vec<Lease>)>, RegistryError> {
@@ -393,6 +415,7 @@ impl Registry for SqliteRegistry {
             }
             Ok(())
         })?;
+        self.settle(false)?;
         Ok(gone)
     }
 
@@ -446,6 +469,26 @@ impl Registry for SqliteRegistry {
             )?;
             Ok(())
         })
+    }
+
+    fn settle(&mut self, others: bool) -> Result<(), RegistryError> {
+        if !self.unsettled && !others {
+            return Ok(());
+        }
+        // Outside the lock, so that those who come together wait together: the kernel brings all
+        // their commits to the disk at once.
+        // SQLite has no lock on this file that closing it here would drop.
+        let log = self.state.join("registry.db-wal");
+        match OpenOptions::new().write(true).open(&log) {
+            Ok(open) => open
+                .sync_data()
+                .map_err(|error| RegistryError::io(&log, &error))?,
+            // A file system on which SQLite can keep no log: there each commit waits itself.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(RegistryError::io(&log, &error)),
+        }
+        self.unsettled = false;
+        Ok(())
     }
 
     fn prepared(

@@ -53,13 +53,11 @@ pub(crate) fn judge(
     let sockets: Vec<u64> = all.iter().map(|listener| listener.socket).collect();
     let unknown: Vec<&&Listener> = all.iter().filter(|l| !known.contains(&l.socket)).collect();
     if !anyone && !unknown.is_empty() {
-        let tree: Vec<u32> = descendants(keeper)
-            .iter()
-            .map(|process| process.pid)
-            .collect();
+        let mut tree = portway_ports::tree(keeper);
+        tree.retain(|&pid| pid != keeper);
         for listener in unknown {
             if owner_among(tree.iter().copied(), listener.socket).is_none() {
-                return stranger(listener, &tree, keeper);
+                return stranger(listener, keeper);
             }
         }
     }
@@ -67,8 +65,11 @@ pub(crate) fn judge(
 }
 
 /// Somebody listens who was not found in the tree.
-fn stranger(listener: &Listener, tree: &[u32], keeper: u32) -> Finding {
+fn stranger(listener: &Listener, keeper: u32) -> Finding {
     let port = listener.port;
+    // The quick look may have passed somebody over.
+    let tree = descendants(keeper);
+    let is_own = |pid: u32| tree.iter().any(|process| process.pid == pid);
     let found = holders(port).unwrap_or_default();
     let same = found
         .iter()
@@ -76,7 +77,7 @@ fn stranger(listener: &Listener, tree: &[u32], keeper: u32) -> Finding {
     match same.map(|holder| holder.process.as_ref()) {
         // Started meanwhile, or not to be seen: let the next look decide.
         None | Some(None) => Finding::Unclear { port },
-        Some(Some(process)) if tree.contains(&process.id.pid) => Finding::Unclear { port },
+        Some(Some(process)) if is_own(process.id.pid) => Finding::Unclear { port },
         // A ready socket on its way to the service.
         Some(Some(process)) if [keeper, std::process::id()].contains(&process.id.pid) => {
             Finding::Quiet

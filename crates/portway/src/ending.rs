@@ -145,7 +145,7 @@ mod tests {
             (1, Some(1000), "first process"),
             (50, Some(1000), "itself runs in"),
             (40, Some(1000), "itself runs in"),
-            (60, Some(0), "belongs to user root"),
+            (60, Some(0), "belongs to user "),
             (60, None, "another user"),
         ] {
             let error = asker.may_end(&process(pid, user)).unwrap_err();
@@ -158,6 +158,8 @@ mod tests {
     fn this_process_and_its_parents_are_its_own() {
         let own = Asker::this().own;
         assert_eq!(own[0], std::process::id());
+        // Elsewhere the parent may have ended.
+        #[cfg(unix)]
         assert!(own.contains(&std::os::unix::process::parent_id()));
     }
 }

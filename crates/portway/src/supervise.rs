@@ -47,6 +47,7 @@ fn run(
     let services = project.closure(&args.services)?;
     let allocation = allocation::allocate(&mut project, &args.choice, Keep::Hard)?;
     let allocation = allocation.ok_or_else(not_running)?;
+    let displaced = allocation::displaced(&mut project, &allocation)?;
     let dir = project.dir();
     let logs = project.logs();
     let names: Vec<String> = project.plan.services.keys().cloned().collect();
@@ -58,7 +59,7 @@ fn run(
         plan: project.plan.clone(),
         ports: allocation.ports.clone(),
         wiring: allocation.wiring,
-        displaced: allocation.displaced,
+        displaced,
         warnings: allocation.warnings,
         holds: allocation.holds,
         run: services,

@@ -28,8 +28,22 @@ pub(crate) fn owners(sockets: &HashSet<u64>) -> HashMap<u64, Vec<u32>> {
     sockets.iter().map(|&s| (s, vec![owner(s)])).collect()
 }
 
+/// As [`owners`], among `pids` alone.
+pub(crate) fn owners_among(pids: &[u32], sockets: &HashSet<u64>) -> HashMap<u64, Vec<u32>> {
+    let mut owners = owners(sockets);
+    owners.retain(|_, owners| owners.iter().all(|owner| pids.contains(owner)));
+    owners
+}
+
 pub(crate) fn has_open(pid: u32, socket: u64) -> bool {
     owner(socket) == pid
+}
+
+/// A process and all below it.
+pub(crate) fn tree(root: u32) -> Vec<u32> {
+    let below = super::descendants(root);
+    let below = below.iter().map(|process| process.pid);
+    std::iter::once(root).chain(below).collect()
 }
 
 /// What is below `root`, given every process with the pid of its parent.

@@ -3,9 +3,11 @@
 //! `/proc/net/tcp` is never read: the kernel walks its whole connection table for it, some 15 ms of
 //! CPU where `sock_diag` needs 0.03.
 
+mod open_files;
+
 use std::collections::{HashMap, HashSet};
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -55,26 +57,6 @@ pub(crate) fn facts() -> io::Result<Facts> {
         reserved: reserved_ports(&reserved),
         ..Facts::default()
     })
-}
-
-/// Without `SO_REUSEADDR` a bind is exclusive already.
-#[allow(
-    clippy::unnecessary_wraps,
-    reason = "other systems need an option here"
-)]
-pub(crate) fn bind_exclusively(_socket: &socket2::Socket) -> io::Result<()> {
-    Ok(())
-}
-
-pub(crate) fn bind_beside(socket: &socket2::Socket) -> io::Result<()> {
-    socket.set_reuse_address(true)
-}
-
-pub(crate) fn no_such_family(error: &io::Error) -> bool {
-    matches!(
-        Errno::from_io_error(error),
-        Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL | Errno::PROTONOSUPPORT)
-    )
 }
 
 /// Whether anything but TIME_WAIT exists with `port` as its local port.
@@ -226,36 +208,16 @@ fn read_dump(netlink: &Netlink, found: &mut Vec<InetResponse>) -> io::Result<()>
 
 /// For each of `sockets` the pids that have it open, lowest first, as far as this user may look.
 pub(crate) fn owners(sockets: &HashSet<u64>) -> HashMap<u64, Vec<u32>> {
-    let mut owners: HashMap<u64, Vec<u32>> = HashMap::new();
-    let mut pids: Vec<u32> = pids().collect();
-    pids.sort_unstable();
-    for pid in pids {
-        for socket in open_sockets(pid) {
-            if sockets.contains(&socket) {
-                let holders = owners.entry(socket).or_default();
-                if holders.last() != Some(&pid) {
-                    holders.push(pid);
-                }
-            }
-        }
-    }
-    owners
+    open_files::owners(pids().collect(), sockets)
+}
+
+/// As [`owners`], among `pids` alone.
+pub(crate) fn owners_among(pids: &[u32], sockets: &HashSet<u64>) -> HashMap<u64, Vec<u32>> {
+    open_files::owners(pids.to_vec(), sockets)
 }
 
 pub(crate) fn has_open(pid: u32, socket: u64) -> bool {
-    open_sockets(pid).any(|open| open == socket)
-}
-
-fn open_sockets(pid: u32) -> impl Iterator<Item = u64> {
-    fs::read_dir(format!("/proc/{pid}/fd"))
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| {
-            let target = fs::read_link(entry.path()).ok()?;
-            let inode = target.to_str()?.strip_prefix("socket:[")?;
-            inode.strip_suffix(']')?.parse().ok()
-        })
+    open_files::any(pid, |open| open == socket)
 }
 
 pub(crate) fn pids() -> impl Iterator<Item = u32> {
@@ -266,9 +228,18 @@ pub(crate) fn pids() -> impl Iterator<Item = u32> {
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
+/// A file of `/proc/PID`. It does not tell its length, and without room from the start it would be
+/// read in many small pieces.
+fn read(pid: u32, name: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(4096);
+    let mut file = File::open(format!("/proc/{pid}/{name}")).ok()?;
+    file.read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
 pub(crate) fn process(pid: u32) -> Option<Process> {
     let (name, stat) = stat(pid)?;
-    let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let bytes = read(pid, "cmdline").unwrap_or_default();
     // A program that writes a title over its arguments leaves zeros behind it.
     let text = String::from_utf8_lossy(&bytes);
     let words: Vec<String> = text
@@ -292,8 +263,9 @@ pub(crate) fn process(pid: u32) -> Option<Process> {
 
 /// The effective user of a process.
 fn user(pid: u32) -> Option<u32> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    let status = read(pid, "status")?;
+    let line = String::from_utf8_lossy(&status);
+    let line = line.lines().find_map(|line| line.strip_prefix("Uid:"))?;
     // Real, effective, saved, file system.
     line.split_whitespace().nth(1)?.parse().ok()
 }
@@ -342,19 +314,11 @@ fn container_of_group(line: &str) -> Option<String> {
 }
 
 pub(crate) fn variable(pid: u32, name: &str) -> Option<String> {
-    let all = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let all = read(pid, "environ")?;
     all.split(|&byte| byte == 0).find_map(|one| {
         let value = one.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
         Some(String::from_utf8_lossy(value).into_owned())
     })
-}
-
-pub(crate) fn ask_to_end(process: ProcessId) -> io::Result<()> {
-    send_signal(process, Signal::TERM)
-}
-
-pub(crate) fn kill(process: ProcessId) -> io::Result<()> {
-    send_signal(process, Signal::KILL)
 }
 
 /// Sends `signal` to exactly this process. A pidfd that was opened before the identity is checked
@@ -382,7 +346,7 @@ struct Stat {
 
 /// `None` for a process that is gone or a zombie: a zombie owns nothing and cannot be signalled.
 fn stat(pid: u32) -> Option<(String, Stat)> {
-    let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let text = read(pid, "stat")?;
     let text = String::from_utf8_lossy(&text);
     // The name stands in parentheses and may itself hold any of them; the numbers follow the last.
     let (name, numbers) = text.split_once('(')?.1.rsplit_once(')')?;
@@ -406,6 +370,40 @@ fn stat(pid: u32) -> Option<(String, Stat)> {
         pages,
     };
     (!matches!(state, "Z" | "X")).then(|| (name.to_owned(), stat))
+}
+
+/// From the lists of children that the kernel keeps. A list is walked anew when one of its processes
+/// ends meanwhile, and another may be passed over by that.
+pub(crate) fn tree(root: u32) -> Vec<u32> {
+    let mut found = vec![root];
+    let mut next = 0;
+    while let Some(&parent) = found.get(next) {
+        next += 1;
+        let Some(children) = children(parent) else {
+            // Gone meanwhile, or a kernel without `CONFIG_PROC_CHILDREN`.
+            if parent == root {
+                found.extend(descendants(root).iter().map(|process| process.pid));
+                return found;
+            }
+            continue;
+        };
+        let new = children.into_iter().filter(|child| !found.contains(child));
+        found.extend(new.collect::<Vec<_>>());
+    }
+    found
+}
+
+/// The children of all threads of a process.
+fn children(pid: u32) -> Option<Vec<u32>> {
+    let mut found = Vec::new();
+    for thread in fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten() {
+        let list = fs::read_to_string(thread.path().join("children")).ok()?;
+        found.extend(
+            list.split_whitespace()
+                .filter_map(|pid| pid.parse::<u32>().ok()),
+        );
+    }
+    Some(found)
 }
 
 pub(crate) fn descendants(root: u32) -> Vec<ProcessId> {

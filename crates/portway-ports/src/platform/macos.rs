@@ -9,18 +9,16 @@ use std::io;
 use std::process::Command;
 
 use listeners::{Protocol, SocketState};
-use rustix::io::Errno;
 
 use crate::exclude::Facts;
 use crate::listen::Listener;
 use crate::range::PortRange;
 use crate::reserved::lives_in_netstat;
 
-pub(crate) use super::by_pid::{has_open, owners};
+pub(crate) use super::by_pid::{has_open, owners, owners_among, tree};
 pub(crate) use super::unasked::{usage, user_of_connection};
 pub(crate) use processes::{
-    ask_to_end, container, descendants, kill, own_user, pids, process, send_signal, started_at,
-    user_name, variable,
+    container, descendants, own_user, pids, process, send_signal, started_at, user_name, variable,
 };
 
 /// Setting `SO_REUSEADDR` on a socket that is bound already changes nothing for others.
@@ -45,26 +43,6 @@ pub(crate) fn facts() -> io::Result<Facts> {
         squatters: vec![(5000, AIRPLAY), (7000, AIRPLAY)],
         ..Facts::default()
     })
-}
-
-/// Without `SO_REUSEADDR` a bind is exclusive already.
-#[allow(
-    clippy::unnecessary_wraps,
-    reason = "other systems need an option here"
-)]
-pub(crate) fn bind_exclusively(_socket: &socket2::Socket) -> io::Result<()> {
-    Ok(())
-}
-
-pub(crate) fn bind_beside(socket: &socket2::Socket) -> io::Result<()> {
-    socket.set_reuse_address(true)
-}
-
-pub(crate) fn no_such_family(error: &io::Error) -> bool {
-    matches!(
-        Errno::from_io_error(error),
-        Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL | Errno::PROTONOSUPPORT)
-    )
 }
 
 /// Whether anything but TIME_WAIT exists with `port` as its local port, whoever's it is.

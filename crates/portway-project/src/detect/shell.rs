@@ -99,7 +99,9 @@ mod tests {
         literal(&"{".repeat(100_000));
     }
 
+    /// Windows has no such shell.
     #[test]
+    #[cfg(unix)]
     fn the_shell_reads_a_literal_command_as_the_original() {
         for command in [
             "echo {port} '{name}' \"{a.b} $HOME {url}\" '{host}'x",

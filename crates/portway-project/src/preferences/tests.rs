@@ -345,6 +345,14 @@ fn the_file_lies_where_the_system_has_such_files() {
             .collect();
         file::place(&|name| variables.get(name).cloned(), windows)
     };
+    assert_eq!(
+        place(&[("APPDATA", "C:\\a"), ("HOME", "/h")], true),
+        Some(Path::new("C:\\a").join("portway").join("config.toml"))
+    );
+    // Elsewhere a path must be absolute, and on Windows one without a drive is not.
+    if cfg!(windows) {
+        return;
+    }
     let home = ("HOME", "/h");
     assert_eq!(
         place(&[home], false),
@@ -361,10 +369,6 @@ fn the_file_lies_where_the_system_has_such_files() {
         Some("/h/.config/portway/config.toml".into())
     );
     assert_eq!(place(&[], false), None);
-    assert_eq!(
-        place(&[("APPDATA", "C:\\a"), home], true),
-        Some(Path::new("C:\\a").join("portway").join("config.toml"))
-    );
 }
 
 // === editing ===
@@ -524,6 +528,7 @@ fn a_file_that_cannot_be_used_is_named_and_stays() {
     );
     let large = std::fs::File::create(&file).unwrap();
     large.set_len(1 << 30).unwrap();
+    drop(large);
     assert!(
         file::read(&file)
             .unwrap_err()

@@ -245,3 +245,23 @@ fn a_port_that_has_become_excluded_is_left_and_the_reason_told_once() {
     let given = world.choose(vec![backend()]).unwrap().remove(0);
     assert!(!given.displaced.unwrap().excluded);
 }
+
+#[test]
+fn a_port_that_is_replaced_never_becomes_that_of_another_service() {
+    let world = World::default()
+        .lease(9001, "me", "backend", 1)
+        .lease(9000, "me", "web", 1);
+    for main in [true, false] {
+        let request = Request {
+            instance: "me",
+            main,
+            wanted: vec![backend()],
+            excluded: &|port| port == 9001,
+            whole: false,
+            supervises: true,
+        };
+        let mut liveness = |_: &str| Liveness::Live;
+        let given = choose(&request, &world.leases, &mut liveness, &mut |_, _| Ok(true));
+        assert_eq!(given.unwrap()[0].port, 9002);
+    }
+}

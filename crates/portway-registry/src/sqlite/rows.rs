@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Statement, Transaction, params};
 
 use crate::choose::{Allotted, Request, Wanted};
 use crate::{Instance, Lease, Millis};
@@ -42,6 +42,19 @@ pub(super) fn leases(connection: &Connection) -> rusqlite::Result<Vec<Lease>> {
     leases.collect()
 }
 
+/// What [`directory`] asks.
+pub(super) const DIRECTORY: &str = "SELECT dir FROM instances WHERE id = ?1";
+
+/// The directory of one instance.
+pub(super) fn directory(
+    statement: &mut Statement<'_>,
+    id: &str,
+) -> rusqlite::Result<Option<PathBuf>> {
+    statement
+        .query_row([id], |row| row.get(0).map(path))
+        .optional()
+}
+
 pub(super) fn directories(connection: &Connection) -> rusqlite::Result<HashMap<String, PathBuf>> {
     let mut statement = connection.prepare("SELECT id, dir FROM instances")?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, path(row.get(1)?))))?;
@@ -52,17 +65,17 @@ pub(super) fn directories(connection: &Connection) -> rusqlite::Result<HashMap<S
 /// and a write waits several milliseconds for the disk.
 const USE_RECORDED: Millis = 60_000;
 
-/// Writes down what was given, where that is news.
+/// Writes down what was given; answers whether that was news.
 pub(super) fn record(
     transaction: &Transaction<'_>,
     request: &Request<'_>,
     given: &[Allotted],
     leases: &[Lease],
     now: Millis,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<bool> {
     let id = request.instance;
     if is_recorded(request, given, leases, now) {
-        return Ok(());
+        return Ok(false);
     }
     if request.whole {
         transaction.execute("DELETE FROM leases WHERE instance = ?1", [id])?;
@@ -84,7 +97,7 @@ pub(super) fn record(
             "UPDATE instances SET last_used = ?2 WHERE id = ?1",
             params![id, now],
         )
-        .map(drop)
+        .map(|_| true)
 }
 
 /// Whether the leases are these already, and recently used.

@@ -25,9 +25,48 @@ pub(super) fn direct(command: &str) -> Cow<'_, str> {
     }
 }
 
+/// The words of a command in which there is nothing for a shell to do but to take them apart.
+pub(super) fn words(command: &str) -> Option<Vec<&str>> {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || " -_./:,@%+=".contains(letter);
+    let words: Vec<&str> = command.split(' ').filter(|word| !word.is_empty()).collect();
+    let first = *words.first()?;
+    let plain = command.chars().all(is_plain) && !first.contains('=');
+    (plain && !NOT_PROGRAMS.contains(&first)).then_some(words)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_needs_no_shell_is_taken_apart() {
+        assert_eq!(
+            words(".venv/bin/uvicorn  app.main:app --port=9000 "),
+            Some(vec![".venv/bin/uvicorn", "app.main:app", "--port=9000"])
+        );
+        for command in [
+            "",
+            " ",
+            "echo hi",
+            "exec server",
+            "A=1 server",
+            "server $PORT",
+            "server ~/x",
+            "server 'a b'",
+            "server \"a\"",
+            "server *.js",
+            "server {a,b}",
+            "server # no",
+            "a\nb",
+            "a\tb",
+            "a; b",
+            "a & b",
+            "sérveur",
+            "cd web",
+        ] {
+            assert_eq!(words(command), None, "{command}");
+        }
+    }
 
     #[test]
     fn one_plain_program_takes_the_shells_place() {

@@ -1,8 +1,12 @@
 //! The keeper's one loop.
 
+use std::env;
+use std::fs;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -105,27 +109,55 @@ pub(super) fn run(task: &Task) -> io::Result<()> {
     }
 }
 
+/// Starts the service's first process. It is reaped by [`Tree::reap`], like everything else below
+/// this one.
+fn spawn(mut command: Command) -> io::Result<Pid> {
+    command.stdin(Stdio::null());
+    platform::tie_to_keeper(&mut command);
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let child = command.spawn()?;
+    i32::try_from(child.id())
+        .ok()
+        .and_then(Pid::from_raw)
+        .ok_or_else(|| io::Error::other("a process without a number"))
+}
+
+/// What `PWD` has to be, where there is one: as a shell has it, the way on which somebody came
+/// here as long as it leads here.
+fn working_dir() -> Option<PathBuf> {
+    let came = PathBuf::from(env::var_os("PWD")?);
+    let place = |path: &Path| fs::metadata(path).ok().map(|at| (at.dev(), at.ino()));
+    let leads_here = came.is_absolute() && place(&came) == place(Path::new("."));
+    if leads_here {
+        Some(came)
+    } else {
+        env::current_dir().ok()
+    }
+}
+
 impl Tree<'_> {
     fn start(&self) -> io::Result<Pid> {
-        let mut command = Command::new("/bin/sh");
-        command.arg("-c");
+        let command = &self.task.command;
         if self.task.socket {
+            let mut shell = Command::new("/bin/sh");
             // The socket protocol wants the pid of the program itself, which only the shell that
             // becomes it can know.
-            command.arg(format!("export LISTEN_PID=$$; exec {}", self.task.command));
-            command.env("LISTEN_FDS", "1");
-        } else {
-            command.arg(super::shell::direct(&self.task.command).as_ref());
+            shell.args(["-c", &format!("export LISTEN_PID=$$; exec {command}")]);
+            shell.env("LISTEN_FDS", "1");
+            return spawn(shell);
         }
-        command.stdin(Stdio::null());
-        platform::tie_to_keeper(&mut command);
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let child = command.spawn()?;
-        // The child is reaped by `reap`, like everything else below this process.
-        i32::try_from(child.id())
-            .ok()
-            .and_then(Pid::from_raw)
-            .ok_or_else(|| io::Error::other("a process without a number"))
+        if let Some([program, arguments @ ..]) = super::shell::words(command).as_deref() {
+            let mut direct = Command::new(program);
+            direct.args(arguments);
+            direct.envs(working_dir().map(|dir| ("PWD", dir)));
+            // The shell knows best how to say what is wrong.
+            if let Ok(pid) = spawn(direct) {
+                return Ok(pid);
+            }
+        }
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", super::shell::direct(command).as_ref()]);
+        spawn(shell)
     }
 
     /// Collects whatever has ended; false when nothing is left.

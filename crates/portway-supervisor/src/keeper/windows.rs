@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use portway_project::manifest::StopSignal;
 
 use super::{Order, Report, Task};
-use crate::platform::{self, Job};
+use crate::platform;
 use crate::state::Ended;
 
 /// How often it is looked whether anything is left, once the leader has ended.
@@ -47,7 +47,7 @@ pub(super) fn run(task: &Task, reports: Option<&str>) -> io::Result<()> {
     let mut reports = platform::report_writer(reports.unwrap_or_default())?;
     platform::keep_streams();
     // What is started from here on is in the job from its first instruction.
-    let job = Job::around_this_process()?;
+    let job = platform::own_job()?;
     let (happened, happens) = mpsc::channel();
     match start(task, &happened) {
         Ok(pid) => report(&mut reports, &Report::Started(pid)),

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use portway_ports::{ProcessId, descendants};
+use rustix::net::sockopt::socket_peercred;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use rustix::process::{Signal, getpid, set_child_subreaper, set_parent_process_death_signal};
 
 /// A keeper is told of the end of everything below it.
@@ -86,4 +88,15 @@ pub(crate) fn socket_path(path: &Path) -> io::Result<(PathBuf, Option<OwnedFd>)>
     let dir: OwnedFd = std::fs::File::open(dir)?.into();
     let short = Path::new("/proc/self/fd").join(dir.as_raw_fd().to_string());
     Ok((short.join(name), Some(dir)))
+}
+
+/// The process that listens on the local socket at `path`. It is connected to and let go of at
+/// once, without waiting for an answer.
+pub(crate) fn serves(path: &Path) -> Option<u32> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).ok()?;
+    let (short, _dir) = socket_path(path).ok()?;
+    connect(&socket, &SocketAddrUnix::new(short).ok()?).ok()?;
+    let peer = socket_peercred(&socket).ok()?;
+    u32::try_from(peer.pid.as_raw_nonzero().get()).ok()
 }

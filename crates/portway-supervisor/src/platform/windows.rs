@@ -6,7 +6,7 @@ mod pipe;
 use std::collections::BTreeSet;
 use std::io;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, IntoRawHandle, OwnedHandle};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::OnceLock;
 
@@ -19,7 +19,7 @@ use windows_sys::Win32::System::Console::{
 };
 use windows_sys::Win32::System::Threading::CREATE_NO_WINDOW;
 
-pub(crate) use job::Job;
+use job::Job;
 pub(crate) use pipe::{ControlListener, connect};
 
 /// What a keeper's reports are read from.
@@ -33,21 +33,36 @@ pub(crate) fn own_binary() -> io::Result<PathBuf> {
     std::env::current_exe()
 }
 
+/// Not asked: a listening socket names its owner here, and nobody has to look for it.
+pub(crate) fn serves(_path: &Path) -> Option<u32> {
+    None
+}
+
 /// A keeper's tree ends with its job object, and nothing falls to the supervisor.
 #[allow(clippy::unnecessary_wraps, reason = "other systems can fail here")]
 pub(crate) fn become_reaper() -> io::Result<()> {
     Ok(())
 }
 
-/// The job of this process and all that it starts, if it has made one.
+/// The job of this process and all that it starts, if it has made one. Its handle is closed by the
+/// end of the process and not before: that would end the process itself in the midst of its work.
+/// (Wine's server crashes with it.)
 static OWN: OnceLock<Job> = OnceLock::new();
 
-/// Puts this process into a job, so that all it starts is known and ends with it.
-pub(crate) fn reap_descendants() -> io::Result<()> {
-    if OWN.get().is_none() {
-        let _ = OWN.set(Job::around_this_process()?);
+/// The job of this process, which is put into it: all that it starts is known and ends with it.
+pub(crate) fn own_job() -> io::Result<&'static Job> {
+    match OWN.get() {
+        Some(job) => Ok(job),
+        None => {
+            let job = Job::around_this_process()?;
+            Ok(OWN.get_or_init(|| job))
+        }
     }
-    Ok(())
+}
+
+/// Puts this process into a job.
+pub(crate) fn reap_descendants() -> io::Result<()> {
+    own_job().map(drop)
 }
 
 /// Ends everything of this process's job that is none of `keepers`. Answers true when nothing of it

@@ -135,7 +135,14 @@ impl Supervisor {
             // A service that was just started is looked at sooner than was planned.
             look = look.min(tokio::time::Instant::now() + self.until_next_look());
             tokio::select! {
-                Some(message) = self.messages.recv() => self.receive(message),
+                Some(message) = self.messages.recv() => {
+                    self.receive(message);
+                    // What came meanwhile is told together: at a start it is much.
+                    while let Ok(message) = self.messages.try_recv() {
+                        self.advance();
+                        self.receive(message);
+                    }
+                }
                 () = sleep_until(look) => {
                     self.look();
                     look = tokio::time::Instant::now() + self.until_next_look();

@@ -10,6 +10,7 @@ mod wishes;
 mod words;
 
 use std::collections::{HashMap, HashSet};
+use std::mem;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -33,8 +34,8 @@ use crate::trust::children;
 pub(crate) struct Allocation {
     pub(crate) ports: AssignedPorts,
     pub(crate) wiring: Wiring,
-    /// The ports that are not the ones that were wanted.
-    pub(crate) displaced: HashMap<u16, Displaced>,
+    /// What was chosen now; `None` when the instance runs and has its ports.
+    chosen: Option<Chosen>,
     /// What is to be said about ports that were asked for by number.
     pub(crate) warnings: HashMap<u16, String>,
     /// The holds; empty when the instance runs and its supervisor has them.
@@ -59,24 +60,33 @@ pub(crate) fn allocate(
     choice: &Choice,
     keep: Keep,
 ) -> Result<Option<Allocation>, CommandError> {
-    let Some(chosen) = choose_all(project, choice, keep)? else {
+    let Some(mut chosen) = choose_all(project, choice, keep)? else {
         return Ok(None);
     };
-    let displaced = words::displaced(project, &chosen)?;
     let ports = assigned(project, &chosen.given);
     if keep == Keep::Hard {
         children::refresh();
     }
     let wiring = wire(project, &ports)?;
-    let file = PortsFile::read(&project.checkout.root)?;
-    record::write_ports_file(project, file.unwrap_or_default(), &wiring)?;
+    write_down(project, &ports, &wiring)?;
     Ok(Some(Allocation {
         warnings: exclusions::warnings(&chosen.facts, &ports),
         ports,
         wiring,
-        displaced,
-        holds: chosen.holds,
+        holds: mem::take(&mut chosen.holds),
+        chosen: Some(chosen),
     }))
+}
+
+/// Why some of the ports are not the ones that were wanted, by port. Looks for whoever has those.
+pub(crate) fn displaced(
+    project: &mut Project,
+    allocation: &Allocation,
+) -> Result<HashMap<u16, Displaced>, CommandError> {
+    match &allocation.chosen {
+        Some(chosen) => words::displaced(project, chosen),
+        None => Ok(HashMap::new()),
+    }
 }
 
 /// Chooses for everything in the plan, without writing anything into the checkout.
@@ -94,6 +104,19 @@ fn choose_all(
 
 /// The ports of an instance that runs: those it has leased.
 pub(crate) fn current(project: &mut Project) -> Result<Allocation, CommandError> {
+    let ports = leased(project)?;
+    let wiring = wire(project, &ports)?;
+    Ok(Allocation {
+        warnings: exclusions::warnings(&exclusions::facts(&project.preferences)?, &ports),
+        ports,
+        wiring,
+        chosen: None,
+        holds: Vec::new(),
+    })
+}
+
+/// The ports that everything in the plan has leased.
+fn leased(project: &mut Project) -> Result<AssignedPorts, CommandError> {
     let leases = project.registry.leases(&project.instance.id)?;
     let mut ports = AssignedPorts::default();
     for service in project.plan.services.values() {
@@ -109,14 +132,30 @@ pub(crate) fn current(project: &mut Project) -> Result<Allocation, CommandError>
         }
         ports.0.insert(service.name.clone(), own);
     }
-    let wiring = wire(project, &ports)?;
-    Ok(Allocation {
-        warnings: exclusions::warnings(&exclusions::facts(&project.preferences)?, &ports),
-        ports,
-        wiring,
-        displaced: HashMap::new(),
-        holds: Vec::new(),
-    })
+    Ok(ports)
+}
+
+/// Writes `.ports.json`. Another command of the checkout may have chosen anew since `ports` were
+/// leased, and written what this one has just written over: then its ports are written once more.
+/// Whoever writes last has looked at the leases after it wrote.
+fn write_down(
+    project: &mut Project,
+    ports: &AssignedPorts,
+    wiring: &Wiring,
+) -> Result<(), CommandError> {
+    let file = PortsFile::read(&project.checkout.root)?;
+    record::write_ports_file(project, file.unwrap_or_default(), wiring)?;
+    let mut written = ports.clone();
+    // Where something of the plan has no lease any more, its ports are nobody's to write.
+    while let Ok(now) = leased(project)
+        && now != written
+    {
+        let wiring = wire(project, &now)?;
+        let file = PortsFile::read(&project.checkout.root)?;
+        record::write_ports_file(project, file.unwrap_or_default(), &wiring)?;
+        written = now;
+    }
+    Ok(())
 }
 
 /// The present ports if the instance runs, otherwise newly chosen ones.
@@ -320,12 +359,20 @@ fn wait_for_remnants(project: &mut Project) -> Result<(), CommandError> {
     let dir = project.dir();
     let leases = project.registry.leases(&project.instance.id)?;
     let deadline = Instant::now() + PATIENCE;
+    let listens = || {
+        let listeners = portway_ports::listeners(None).unwrap_or_default();
+        let ports: HashSet<u16> = listeners.iter().map(|listener| listener.port).collect();
+        leases
+            .iter()
+            .map(|lease| lease.port)
+            .filter(move |port| ports.contains(port))
+    };
     let remains = |port: u16| {
         let holders = portway_ports::holders(port).unwrap_or_default();
         let mut processes = holders.iter().filter_map(|holder| holder.process.as_ref());
         processes.any(|process| Mark::of(process.id.pid).is_some_and(|mark| mark.dir == dir))
     };
-    while leases.iter().any(|lease| remains(lease.port)) && Instant::now() < deadline {
+    while listens().any(remains) && Instant::now() < deadline {
         thread::sleep(LOOK_AGAIN);
     }
     Ok(())
@@ -343,7 +390,11 @@ fn assigned(project: &Project, given: &[Allotted]) -> AssignedPorts {
 }
 
 /// The services as a status of an instance that does not run.
-pub(crate) fn service_statuses(project: &Project, allocation: &Allocation) -> Vec<ServiceStatus> {
+pub(crate) fn service_statuses(
+    project: &Project,
+    allocation: &Allocation,
+    displaced: &HashMap<u16, Displaced>,
+) -> Vec<ServiceStatus> {
     project
         .plan
         .services
@@ -357,7 +408,7 @@ pub(crate) fn service_statuses(project: &Project, allocation: &Allocation) -> Ve
                     name: planned.name.clone(),
                     port,
                     url: wiring::url(service.kind, port),
-                    displaced: allocation.displaced.get(&port).cloned(),
+                    displaced: displaced.get(&port).cloned(),
                     warning: allocation.warnings.get(&port).cloned(),
                 })
                 .collect();

@@ -44,14 +44,16 @@ pub(super) fn write_ports_file(
             std::iter::once((key, value)).chain(url)
         })
         .collect();
-    // First remembered, then written: a file that the registry does not know would count as a
-    // person's.
+    // First remembered, then written, after a power cut too: a file that the registry does not know
+    // would count as a person's.
     let now = portway_supervisor::now();
     project
         .registry
         .record_written(&id, &remembered, &content, now)?;
-    file.merged(owned, &previous)
-        .write(&project.checkout.root)?;
+    let root = &project.checkout.root;
+    let content = file.merged(owned, &previous);
+    project.registry.settle(content != file)?;
+    content.write(root)?;
     ignore_ports_file(project);
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
 use portway_api::{Displaced, ErrorCode};
-use portway_ports::{Facts, PortRange};
+use portway_ports::{Facts, Holder, PortRange};
 use portway_project::manifest::FILE_NAME;
 use portway_project::plan::key;
 use portway_project::ports_file;
@@ -20,6 +20,12 @@ pub(super) fn displaced(
     project: &mut Project,
     chosen: &Chosen,
 ) -> Result<HashMap<u16, Displaced>, CommandError> {
+    let wanted = chosen.given.iter().filter_map(|one| one.displaced.as_ref());
+    let strange: Vec<u16> = wanted
+        .filter(|why| why.lease.is_none() && !why.left_to_main && !why.excluded)
+        .map(|why| why.wanted)
+        .collect();
+    let strangers = portway_ports::holders_of(&strange).unwrap_or_default();
     let mut words = HashMap::new();
     for one in &chosen.given {
         if let Some(displacement) = &one.displaced {
@@ -37,7 +43,7 @@ pub(super) fn displaced(
                 excluded: excluded.is_some(),
                 holder: match excluded {
                     Some(why) => why,
-                    None => holder(project, chosen, displacement)?,
+                    None => holder(project, chosen, displacement, &strangers)?,
                 },
             };
             words.insert(one.port, displaced);
@@ -50,6 +56,7 @@ fn holder(
     project: &mut Project,
     chosen: &Chosen,
     displacement: &Displacement,
+    strangers: &[Holder],
 ) -> Result<String, CommandError> {
     let mut siblings = chosen.given.iter();
     if let Some(sibling) = siblings.find(|one| one.port == displacement.wanted) {
@@ -58,7 +65,7 @@ fn holder(
     match &displacement.lease {
         Some(lease) => leaseholder(project, lease),
         None if displacement.left_to_main => Ok("the main checkout".to_owned()),
-        None => Ok(stranger(displacement.wanted)),
+        None => Ok(named(displacement.wanted, strangers)),
     }
 }
 
@@ -86,9 +93,14 @@ fn leaseholder(project: &mut Project, lease: &Lease) -> Result<String, CommandEr
 
 /// The process that listens on a port, or why nobody can be named.
 fn stranger(port: u16) -> String {
-    let holders = portway_ports::holders(port).unwrap_or_default();
-    let named = holders.iter().find(|holder| holder.process.is_some());
-    match named.or(holders.first()) {
+    named(port, &portway_ports::holders(port).unwrap_or_default())
+}
+
+/// The same, where it is known who listens.
+fn named(port: u16, holders: &[Holder]) -> String {
+    let here = || holders.iter().filter(|one| one.listener.port == port);
+    let named = here().find(|holder| holder.process.is_some());
+    match named.or(here().next()) {
         Some(holder) => inspect::who(holder),
         None => "a program that has bound it and does not listen".to_owned(),
     }

@@ -30,6 +30,7 @@ pub(crate) fn run(directory: Option<&Path>, args: &Detect) -> Result<u8, Command
     let mut project = Project::open(directory, &args.choice)?;
     let running = project.is_supervised()?;
     let allocation = allocation::current_or_new(&mut project, &args.choice, Keep::No)?;
+    let displaced = allocation::displaced(&mut project, &allocation)?;
     let mut status = InstanceStatus {
         id: project.instance.id.clone(),
         name: project.instance.name.clone(),
@@ -41,7 +42,7 @@ pub(crate) fn run(directory: Option<&Path>, args: &Detect) -> Result<u8, Command
         since: None,
         main: project.plan.main.clone(),
         routes: project.plan.routes.clone(),
-        services: allocation::service_statuses(&project, &allocation),
+        services: allocation::service_statuses(&project, &allocation, &displaced),
     };
     if running && let Ok(live) = runtime()?.block_on(project.client().status()) {
         status = live;

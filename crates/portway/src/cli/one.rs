@@ -1,5 +1,6 @@
 //! `portway port SERVICE` and `portway url SERVICE`: one value.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use clap::Args;
@@ -89,7 +90,8 @@ fn find(directory: Option<&Path>, args: &One) -> Result<PortStatus, CommandError
     };
     project.known(service)?;
     let allocation = allocation::current_or_new(&mut project, &Choice::default(), Keep::No)?;
-    allocation::service_statuses(&project, &allocation)
+    // Who has the port that was wanted is not asked here.
+    allocation::service_statuses(&project, &allocation, &HashMap::new())
         .into_iter()
         .filter(|status| status.name == service)
         .flat_map(|status| status.ports)

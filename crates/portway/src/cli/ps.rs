@@ -1,10 +1,14 @@
 //! `portway ps`: all instances of the machine.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use portway_api::InstanceStatus;
 use portway_registry::{Liveness, Registry, SqliteRegistry};
 use portway_supervisor::control;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::allocation::exclusions;
@@ -14,6 +18,10 @@ use crate::{gateway, home, look, preferences, ui};
 
 /// A supervisor that does not answer within this time is shown without its services' states.
 const ANSWER: Duration = Duration::from_secs(2);
+
+/// How many supervisors are asked at the same time: a few that hang shall not hold up the others,
+/// and hundreds shall not wait for one another while the time of each runs.
+const AT_ONCE: usize = 16;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -32,23 +40,38 @@ pub(crate) fn run(args: &Ps) -> Result<u8, CommandError> {
     let facts = exclusions::facts(&preferences)?;
     let mut registry = SqliteRegistry::open(&home::state_dir()?)?;
     let known = registry.instances()?;
-    let mut instances = runtime()?.block_on(async {
-        let mut instances = Vec::new();
-        for (instance, leases, liveness) in known {
+    let asked = known
+        .into_iter()
+        .filter_map(|(instance, leases, liveness)| {
             let socket = registry.instance_dir(&instance.id).join(control::SOCKET);
-            let client = control::Client::new(&socket);
-            let live = match liveness {
-                Liveness::Live => timeout(ANSWER, client.status()).await.ok(),
-                Liveness::Kept => None,
-                Liveness::Gone => continue,
+            let is_live = match liveness {
+                Liveness::Live => true,
+                Liveness::Kept => false,
+                Liveness::Gone => return None,
             };
-            instances.push(match live {
-                Some(Ok(status)) => status,
-                _ => look::at_rest(instance, &leases, &facts),
-            });
+            Some((instance, leases, is_live.then_some(socket)))
+        });
+    let mut instances = runtime()?.block_on(async {
+        let turns = Arc::new(Semaphore::new(AT_ONCE));
+        let asked: Vec<_> = asked
+            .map(|(instance, leases, socket)| {
+                (
+                    instance,
+                    leases,
+                    socket.map(|socket| tokio::spawn(ask(socket, turns.clone()))),
+                )
+            })
+            .collect();
+        let mut instances = Vec::with_capacity(asked.len());
+        for (instance, leases, answer) in asked {
+            let status = match answer {
+                Some(answer) => answer.await.ok().flatten(),
+                None => None,
+            };
+            instances.push(status.unwrap_or_else(|| look::at_rest(instance, &leases, &facts)));
         }
-        Ok::<_, CommandError>(instances)
-    })?;
+        instances
+    });
     if let Some(gateway) = gateway::status()? {
         portway_gateway::tell(&mut instances, &gateway);
     }
@@ -60,4 +83,11 @@ pub(crate) fn run(args: &Ps) -> Result<u8, CommandError> {
         ui::instances(&instances, portway_supervisor::now());
     }
     Ok(0)
+}
+
+/// What the supervisor at this socket says, if it answers in time.
+async fn ask(socket: PathBuf, turns: Arc<Semaphore>) -> Option<InstanceStatus> {
+    let _turn = turns.acquire().await.ok()?;
+    let client = control::Client::new(&socket);
+    timeout(ANSWER, client.status()).await.ok()?.ok()
 }

@@ -11,8 +11,9 @@ use indexmap::IndexMap;
 use portway_api::{
     LeaseState, PortHolder, PortLease, PortReport, PortState, ProcessInfo, ServiceRef,
 };
-use portway_ports::{Facts, Holder, Process, ProcessId, tree_of};
+use portway_ports::{Facts, Holder, Process, ProcessId, root_among};
 use portway_registry::{Instance, Lease, Liveness, Registry, SqliteRegistry};
+use portway_supervisor::control;
 use portway_supervisor::mark::Mark;
 
 use crate::error::CommandError;
@@ -105,7 +106,7 @@ pub(crate) fn report(ports: &[u16], known: &Known) -> Result<Vec<PortReport>, Co
     let facts = Facts::read().unwrap_or_default();
     let mut listening: BTreeMap<u16, Vec<Holder>> = BTreeMap::new();
     let found = match ports {
-        [port] => portway_ports::holders(*port),
+        [port] => portway_ports::holders_among(*port, &likely(leases.get(port))),
         _ => portway_ports::all_holders(),
     };
     for holder in found.map_err(unanswered)? {
@@ -136,6 +137,17 @@ pub(crate) fn report(ports: &[u16], known: &Known) -> Result<Vec<PortReport>, Co
             Ok(report)
         })
         .collect()
+}
+
+/// The processes that should have a leased port: its instance's supervisor, which may hand over a
+/// socket of its own, and everything below it. None where nobody can be asked.
+fn likely(lease: Option<&PortLease>) -> Vec<u32> {
+    let live = lease.filter(|lease| lease.state == LeaseState::Live);
+    let supervisor = live.and_then(|lease| {
+        let dir = portway_registry::instance_dir(&home::state_dir().ok()?, &lease.owner.id);
+        control::supervisor(&dir.join(control::SOCKET))
+    });
+    supervisor.map(portway_ports::tree).unwrap_or_default()
 }
 
 fn unanswered(error: std::io::Error) -> CommandError {
@@ -210,25 +222,22 @@ fn port_holder(sockets: &[&Holder], port: u16, known: &Known) -> PortHolder {
             addresses.push(address);
         }
     }
-    let tree = first.process.as_ref().map(|process| {
-        let sharing: Vec<u32> = shared(sockets).into_iter().collect();
-        tree_of(process, &sharing, &[])
-    });
-    let parents = first
-        .process
-        .as_ref()
-        .map(|process| portway_ports::ancestors(process.id.pid))
-        .unwrap_or_default();
+    let sharing: Vec<u32> = shared(sockets).into_iter().collect();
+    let mut chain: Vec<Process> = first.process.iter().cloned().collect();
+    if let Some(process) = &first.process {
+        chain.extend(portway_ports::ancestors(process.id.pid));
+    }
+    let root = chain.get(root_among(&chain, &sharing, &[]));
     PortHolder {
         addresses,
         user: user(first.listener.uid),
-        shared_with: shared(sockets)
+        shared_with: sharing
             .iter()
             .filter_map(|pid| Process::read(*pid))
             .map(|process| info(&process))
             .collect(),
-        parents: parents.iter().map(info).collect(),
-        root: tree.map(|tree| tree.root.id.pid),
+        parents: chain.iter().skip(1).map(info).collect(),
+        root: root.map(|root| root.id.pid),
         container: first.process.as_ref().and_then(|process| {
             portway_ports::container(process.id.pid).or_else(|| published(process, port))
         }),

@@ -108,6 +108,7 @@ fn a_full_range_is_an_error_with_its_own_code() {
 }
 
 #[test]
+#[cfg(unix)]
 fn git_ignores_the_file_without_a_tracked_change() {
     let sandbox = two();
     let project = sandbox.project().to_owned();
@@ -179,4 +180,36 @@ fn a_sibling_that_has_the_preferred_port_is_named() {
         sandbox.port(0)
     );
     sandbox.run(&["detect"]).success().out_has(&words);
+}
+
+#[cfg(unix)]
+#[test]
+fn one_that_is_overtaken_leaves_the_ports_of_what_runs() {
+    let sandbox = two();
+    sandbox.run(&["detect"]).success();
+    let writing = || {
+        let files = fs::read_dir(sandbox.project()).unwrap().flatten();
+        let mut names = files.map(|file| file.file_name().into_string().unwrap());
+        names.any(|name| name.starts_with(".ports.json.portway-"))
+    };
+    // Stopped between choosing its ports and writing them down.
+    let mut detect = loop {
+        fs::remove_file(sandbox.project().join(".ports.json")).unwrap();
+        let mut detect = sandbox.spawn(&["detect"]);
+        while !writing() && !detect.printed().contains("frontend") {}
+        detect.signal(rustix::process::Signal::STOP);
+        if writing() {
+            break detect;
+        }
+        detect.signal(rustix::process::Signal::CONT);
+        detect.end();
+    };
+    // Its ports go to somebody else, and `up` has others.
+    let first = ("127.0.0.1", sandbox.port(0));
+    let stranger = TcpListener::bind(first).unwrap();
+    sandbox.run(&["up", "--detach"]).success();
+    drop(stranger);
+    detect.signal(rustix::process::Signal::CONT);
+    assert_eq!(detect.end(), 0);
+    assert_eq!(sandbox.ports_json()["backend_port"], sandbox.port(1));
 }

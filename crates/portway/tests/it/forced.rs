@@ -69,7 +69,7 @@ fn a_taken_port_makes_a_frontend_move_on_loudly() {
     let mut up = sandbox.spawn(&["up"]);
     up.until_printed(&words);
     expect(&sandbox, 0, 10);
-    up.signal(rustix::process::Signal::TERM);
+    sandbox.run(&["down"]).success();
     up.end();
     // The wish is not forgotten.
     drop(holder);

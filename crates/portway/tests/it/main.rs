@@ -1,31 +1,60 @@
-//! What users see: the binary, run in a sandbox of its own. One module per verb or promise.
+//! What users see: the binary, run in a sandbox of its own. One module per verb or promise. On
+//! Windows those run that need neither a Unix shell nor signals, and [`windows`] beside them.
 
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
+#![cfg_attr(
+    windows,
+    allow(dead_code, reason = "what only the tests of other systems need")
+)]
 
 mod sandbox;
 
-mod bad_input;
 mod contention;
-mod dashboard;
 mod detect;
-mod doctor;
-mod excluded;
 mod forced;
-mod free;
-mod gateway;
-mod handover;
-mod health;
-mod init;
-mod leases;
-mod lifetime;
-mod logs;
-mod passed_over;
-mod prepare;
-mod redis;
-mod running;
-mod state;
-mod trust;
 mod up;
+#[cfg(windows)]
+mod windows;
+
+#[cfg(unix)]
+mod bad_input;
+#[cfg(unix)]
+mod dashboard;
+#[cfg(unix)]
+mod doctor;
+#[cfg(unix)]
+mod excluded;
+#[cfg(unix)]
+mod free;
+#[cfg(unix)]
+mod gateway;
+#[cfg(unix)]
+mod handover;
+#[cfg(unix)]
+mod health;
+#[cfg(unix)]
+mod init;
+#[cfg(unix)]
+mod leases;
+#[cfg(unix)]
+mod lifetime;
+#[cfg(unix)]
+mod logs;
+#[cfg(unix)]
+mod passed_over;
+#[cfg(unix)]
+mod prepare;
+#[cfg(unix)]
+mod redis;
+#[cfg(unix)]
+mod running;
+#[cfg(unix)]
+mod state;
+#[cfg(unix)]
+mod trust;
+#[cfg(unix)]
 mod who;
+#[cfg(unix)]
 mod wiring;
+#[cfg(unix)]
 mod worktrees;

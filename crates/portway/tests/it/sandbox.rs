@@ -9,7 +9,15 @@
 //! the sandbox goes, everything that was started in it must be gone: a test that leaves a process
 //! behind fails.
 
+#[cfg(unix)]
+#[path = "sandbox/unix.rs"]
+mod system;
+#[cfg(windows)]
+#[path = "sandbox/windows.rs"]
+mod system;
+
 use std::collections::BTreeMap;
+use std::env::consts::EXE_SUFFIX;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -18,6 +26,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use portway_testing::PortBlock;
+
+pub use system::kill;
 
 /// Long enough for anything that should happen on a busy machine; nothing waits this long when it
 /// goes well.
@@ -37,9 +47,11 @@ impl Sandbox {
 
     /// A sandbox with so many times forty ports.
     pub fn with_blocks(blocks: u16) -> Self {
+        // On Windows with the drive, as Portway prints it.
+        let target = std::path::absolute(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let temp = tempfile::Builder::new()
             .prefix("it-")
-            .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+            .tempdir_in(target)
             .unwrap();
         let project = temp.path().join("project");
         for dir in [
@@ -104,9 +116,10 @@ impl Sandbox {
         fs::read_to_string(self.project.join(name)).unwrap()
     }
 
-    /// `%N` and `%service` filled in.
+    /// `%N` and `%service` filled in, the latter for a text in which a backslash escapes.
     pub fn fill(&self, text: &str) -> String {
-        let text = text.replace("%service", service().to_str().unwrap());
+        let service = service().to_str().unwrap().replace('\\', r"\\");
+        let text = text.replace("%service", &service);
         let mut filled = String::new();
         let mut rest = text.as_str();
         while let Some(at) = rest.find('%') {
@@ -133,11 +146,10 @@ impl Sandbox {
         command
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap())
-            .env("HOME", self.path("home"))
-            .env("XDG_STATE_HOME", self.path("state"))
             .env("LANG", "C.UTF-8")
             .current_dir(&self.project)
             .stdin(Stdio::null());
+        system::set_home(&mut command, &self.path("home"), &self.path("state"));
         command
     }
 
@@ -186,21 +198,7 @@ impl Sandbox {
 
     /// Every process of this sandbox that is not a zombie, by pid, with its command line.
     pub fn processes(&self) -> BTreeMap<u32, String> {
-        let mark = format!("XDG_STATE_HOME={}", self.path("state").display());
-        let has_mark = |environ: &[u8]| environ.split(|&b| b == 0).any(|v| v == mark.as_bytes());
-        fs::read_dir("/proc")
-            .unwrap()
-            .flatten()
-            .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
-            .filter(|pid| {
-                fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environ| has_mark(&environ))
-            })
-            .map(|pid| {
-                let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-                let command = String::from_utf8_lossy(&command).replace('\0', " ");
-                (pid, command)
-            })
-            .collect()
+        system::processes(&self.path("state"))
     }
 
     /// Waits until nothing of the sandbox runs.
@@ -223,7 +221,7 @@ impl Drop for Sandbox {
         }
         let left = self.processes();
         for pid in left.keys() {
-            let _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
+            kill(*pid);
         }
         if !left.is_empty() && !std::thread::panicking() {
             panic!("left behind: {left:#?}");
@@ -268,10 +266,12 @@ pub fn two() -> Sandbox {
 
 /// The test service's binary.
 pub fn service() -> PathBuf {
-    Path::new(env!("CARGO_BIN_EXE_portway"))
+    std::path::absolute(env!("CARGO_BIN_EXE_portway"))
+        .unwrap()
         .parent()
         .unwrap()
-        .join("examples/service")
+        .join("examples")
+        .join(format!("service{EXE_SUFFIX}"))
 }
 
 /// What an HTTP server on a loopback address of either family answers.
@@ -424,19 +424,13 @@ impl Running {
         &self.seen
     }
 
-    pub fn signal(&self, signal: rustix::process::Signal) {
-        let pid = rustix::process::Pid::from_raw(self.pid() as i32).unwrap();
-        rustix::process::kill_process(pid, signal).unwrap();
-    }
-
-    /// Waits for its end and answers its exit code; a signal that ended it counts as 128 and more.
+    /// Waits for its end and answers its exit code, or that which stands for a signal.
     #[track_caller]
     pub fn end(&mut self) -> i32 {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
-                let signal = std::os::unix::process::ExitStatusExt::signal(&status);
-                return status.code().unwrap_or_else(|| 128 + signal.unwrap());
+                return system::code(status);
             }
             assert!(
                 Instant::now() < deadline,

@@ -159,6 +159,37 @@ fn a_service_is_named_with_its_instance_and_a_quiet_one_from_the_registry() {
 }
 
 #[test]
+fn who_shares_a_service_s_socket_is_told_and_who_sits_beside_it() {
+    let sandbox = Sandbox::new().manifest(
+        "[services.backend]\ncommand = \"%service serve {port} --worker\"\nport = \"%0-%9\"\n\
+         owner = \"any\"",
+    );
+    let mut up = sandbox.spawn(&["up"]);
+    up.until_printed("Ctrl-C");
+    let _beside = stranger(&sandbox, "serve %0 --host 127.0.0.2");
+    until("both listen", || {
+        portway_ports::holders(sandbox.port(0)).unwrap().len() == 2
+    });
+    let report = sandbox.run(&["who", &sandbox.port(0).to_string(), "--json"]);
+    let report = report.success().json();
+    let holders = report[0]["holders"].as_array().unwrap();
+    let at = |address: &str| {
+        let mut holders = holders.iter();
+        holders
+            .find(|holder| holder["addresses"][0] == address)
+            .unwrap()
+    };
+    let own = at("127.0.0.1");
+    assert_eq!(own["service"]["service"], "backend");
+    assert_eq!(own["shared_with"].as_array().unwrap().len(), 1);
+    assert_eq!(own["shared_with"][0]["name"], "service");
+    let beside = at("127.0.0.2");
+    assert_eq!(beside["process"]["name"], "service");
+    assert!(beside["service"].is_null());
+    sandbox.run(&["down"]).success();
+}
+
+#[test]
 fn a_program_that_only_binds_is_told_as_such() {
     let sandbox = Sandbox::new();
     let _hold = portway_ports::Hold::acquire(sandbox.port(0)).unwrap();

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::path::Path;
 
-use crate::sandbox::{Sandbox, get, two, until};
+use crate::sandbox::{Running, Sandbox, get, two, until};
 
 #[test]
 fn env_is_the_same_before_during_and_after() {
@@ -199,4 +199,24 @@ fn no_port_is_written_in_any_file_of_the_example() {
         let ports = numbers.filter(|number| number.parse().is_ok_and(|n: u32| n >= 1024));
         assert_eq!(ports.collect::<Vec<_>>(), [""; 0], "{file}");
     }
+}
+
+#[test]
+fn a_service_is_told_its_directory_with_and_without_a_shell() {
+    let sandbox = Sandbox::new()
+        .manifest(
+            "[services.plain]\ncommand = \"%service serve {port}\"\nport = \"%0-%9\"\ndir = \"a\"\n\
+             [services.shell]\ncommand = \"'%service' serve {port}\"\nport = \"%10-%19\"\ndir = \"b\"",
+        )
+        .file("a/x", "")
+        .file("b/x", "");
+    let mut command = sandbox.portway(&["up"]);
+    command.env("PWD", sandbox.project());
+    let mut up = Running::start(command);
+    up.until_printed("Ctrl-C");
+    for (index, dir) in [(0, "a"), (10, "b")] {
+        let told = get(sandbox.port(index), "/env/PWD").unwrap();
+        assert_eq!(told, sandbox.project().join(dir).to_str().unwrap());
+    }
+    sandbox.run(&["down"]).success();
 }

@@ -7,8 +7,8 @@
 //! service grab PORT…             takes a port the moment it can be had, and keeps it
 //! ```
 //!
-//! Options: `--host H`, `--no-reuse` (bind without SO_REUSEADDR), `--fd` (take the socket from
-//! descriptor 3), `--delay MS` (before binding), `--fail CODE` (end at once), `--fail-until FILE N`
+//! Options: `--host H`, `--no-reuse` (bind without SO_REUSEADDR, which on Windows nothing sets),
+//! `--fd` (take the socket from descriptor 3), `--delay MS` (before binding), `--fail CODE` (end at once), `--fail-until FILE N`
 //! (end with 1 for the first N starts), `--ignore` (ignore TERM, INT and HUP), `--setsid`,
 //! `--grandchild plain|setsid|ignore|daemon` (start one before anything else), `--print TEXT`,
 //! `--flood BYTES` (print so much), `--rebind` (a request to `/rebind` closes the socket and binds
@@ -29,7 +29,6 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::FromRawFd;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -64,10 +63,10 @@ fn main() {
     let verb = arguments.next().expect("a verb");
     let options = read(&mut arguments);
     if options.setsid {
-        let _ = rustix::process::setsid();
+        system::leave_session();
     }
     if options.ignore {
-        for signal in [15, 2, 1] {
+        for signal in system::SIGNALS {
             signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false))).unwrap();
         }
     }
@@ -166,14 +165,14 @@ fn bind(options: &Options) -> TcpListener {
         assert_eq!(env::var("LISTEN_FDS").as_deref(), Ok("1"), "LISTEN_FDS");
         let pid = process::id().to_string();
         assert_eq!(env::var("LISTEN_PID"), Ok(pid), "LISTEN_PID");
-        #[allow(unsafe_code)]
-        // SAFETY: whoever set LISTEN_FDS passed a listening socket at this descriptor.
-        return unsafe { TcpListener::from_raw_fd(3) };
+        return system::passed_socket();
     }
     let host = options.host.as_deref().unwrap_or("127.0.0.1");
     let address = SocketAddr::new(host.parse().unwrap(), options.ports[0]);
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
-    socket.set_reuse_address(!options.no_reuse).unwrap();
+    // On Windows the option means something else, and servers leave it alone.
+    let reuse = cfg!(unix) && !options.no_reuse;
+    socket.set_reuse_address(reuse).unwrap();
     let bound = socket
         .bind(&address.into())
         .and_then(|()| socket.listen(128));
@@ -182,8 +181,7 @@ fn bind(options: &Options) -> TcpListener {
         process::exit(1);
     }
     if options.worker {
-        // Passed on through exec, as servers that fork do.
-        rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::empty()).unwrap();
+        system::pass_on(&socket);
         grandchild("plain");
     }
     socket.into()
@@ -260,5 +258,52 @@ fn grab(ports: &[u16]) {
                 }
             }
         }
+    }
+}
+
+/// What systems have under other names, or not at all.
+#[cfg(unix)]
+mod system {
+    use std::net::TcpListener;
+    use std::os::fd::FromRawFd;
+
+    /// What asks a program to end.
+    pub(crate) const SIGNALS: [i32; 3] = [15, 2, 1];
+
+    pub(crate) fn leave_session() {
+        let _ = rustix::process::setsid();
+    }
+
+    pub(crate) fn passed_socket() -> TcpListener {
+        #[allow(unsafe_code)]
+        // SAFETY: whoever set LISTEN_FDS passed a listening socket at this descriptor.
+        unsafe {
+            TcpListener::from_raw_fd(3)
+        }
+    }
+
+    /// Leaves a socket open through exec, as servers that fork do.
+    pub(crate) fn pass_on(socket: &socket2::Socket) {
+        rustix::io::fcntl_setfd(socket, rustix::io::FdFlags::empty()).unwrap();
+    }
+}
+
+/// What systems have under other names, or not at all.
+#[cfg(windows)]
+mod system {
+    use std::net::TcpListener;
+
+    /// Ctrl-C.
+    pub(crate) const SIGNALS: [i32; 1] = [2];
+
+    /// There is nothing that a process could leave.
+    pub(crate) fn leave_session() {}
+
+    pub(crate) fn passed_socket() -> TcpListener {
+        panic!("Windows has no numbered descriptors")
+    }
+
+    pub(crate) fn pass_on(_socket: &socket2::Socket) {
+        panic!("no server of Windows does that")
     }
 }

@@ -191,14 +191,6 @@ pub(crate) fn user_name(user: u32) -> Option<String> {
     Some(user.name().to_string_lossy().into_owned())
 }
 
-pub(crate) fn ask_to_end(process: ProcessId) -> io::Result<()> {
-    send_signal(process, Signal::TERM)
-}
-
-pub(crate) fn kill(process: ProcessId) -> io::Result<()> {
-    send_signal(process, Signal::KILL)
-}
-
 /// Sends `signal` to this process. The system has no handle of a process that could be signalled,
 /// so between the look and the signal some microseconds pass.
 pub(crate) fn send_signal(process: ProcessId, signal: Signal) -> io::Result<()> {

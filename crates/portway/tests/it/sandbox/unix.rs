@@ -1,0 +1,51 @@
+//! Linux and macOS.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Where Portway finds its state and preferences.
+pub(super) fn set_home(command: &mut Command, home: &Path, state: &Path) {
+    command.env("HOME", home).env("XDG_STATE_HOME", state);
+}
+
+/// Every process with this state that is not a zombie, by pid, with its command line.
+pub(super) fn processes(state: &Path) -> BTreeMap<u32, String> {
+    let mark = format!("XDG_STATE_HOME={}", state.display());
+    let has_mark = |environ: &[u8]| environ.split(|&b| b == 0).any(|v| v == mark.as_bytes());
+    fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
+        .filter(|pid| {
+            fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environ| has_mark(&environ))
+        })
+        .map(|pid| {
+            let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let command = String::from_utf8_lossy(&command).replace('\0', " ");
+            (pid, command)
+        })
+        .collect()
+}
+
+/// Ends a process at once; one that is gone already is as good.
+pub fn kill(pid: u32) {
+    let _ = kill_process(Pid::from_raw(pid as i32).unwrap(), Signal::KILL);
+}
+
+/// A process's exit code; a signal that ended it counts as 128 and more.
+pub(super) fn code(status: ExitStatus) -> i32 {
+    status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap())
+}
+
+impl super::Running {
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_raw(self.pid() as i32).unwrap(), signal).unwrap();
+    }
+}

@@ -1,0 +1,43 @@
+//! Windows.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+
+use portway_ports::Process;
+
+/// Where Portway finds its state and preferences, and what no program does without.
+pub(super) fn set_home(command: &mut Command, home: &Path, state: &Path) {
+    for name in ["SystemRoot", "ComSpec", "PATHEXT", "TEMP"] {
+        if let Some(value) = env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    command
+        .env("USERPROFILE", home)
+        .env("APPDATA", home)
+        .env("LOCALAPPDATA", state);
+}
+
+/// Every process with this state, by pid, with its command line.
+pub(super) fn processes(state: &Path) -> BTreeMap<u32, String> {
+    let state = state.to_str();
+    portway_ports::pids()
+        .into_iter()
+        .filter(|&pid| portway_ports::variable(pid, "LOCALAPPDATA").as_deref() == state)
+        .filter_map(|pid| Some((pid, Process::read(pid)?.command)))
+        .collect()
+}
+
+/// Ends a process at once; one that is gone already is as good.
+pub fn kill(pid: u32) {
+    if let Some(process) = Process::read(pid) {
+        let _ = process.id.kill();
+    }
+}
+
+/// A process's exit code.
+pub(super) fn code(status: ExitStatus) -> i32 {
+    status.code().unwrap()
+}

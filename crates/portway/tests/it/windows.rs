@@ -1,0 +1,163 @@
+//! What only Windows has: job objects, Ctrl-C on a console that nobody sees, a pipe for control.
+
+use std::time::{Duration, Instant};
+
+use crate::sandbox::{Running, Sandbox, get, kill, service, two, until};
+
+/// A service with everything below it that could stay behind.
+fn family(keys: &str) -> Sandbox {
+    Sandbox::new().manifest(&format!(
+        "[project]
+        name = \"jobi\"
+        [services.api]
+        command = \"%service serve {{port}} --grandchild plain --grandchild daemon\"
+        port = \"%0-%9\"
+        {keys}"
+    ))
+}
+
+fn pids(sandbox: &Sandbox, words: &str) -> Vec<u32> {
+    let all = sandbox.processes().into_iter();
+    let with = all.filter(|(_, command)| command.contains(words));
+    with.map(|(pid, _)| pid).collect()
+}
+
+fn supervisor(sandbox: &Sandbox) -> u32 {
+    sandbox.status()["pid"].as_u64().unwrap() as u32
+}
+
+#[test]
+fn the_plan_is_shown_with_paths_of_the_system() {
+    let sandbox = two();
+    let manifest = sandbox.project().join("portway.toml");
+    sandbox
+        .run(&["plan"])
+        .success()
+        .out_has(&format!("~{}", r"\project\portway.toml"))
+        .out_has(&sandbox.fill("%0, else a free one of %0-%9"));
+    assert!(manifest.is_file());
+}
+
+#[test]
+fn the_end_of_the_supervisor_ends_everything() {
+    for detach in [false, true] {
+        let sandbox = family("");
+        let _up = if detach {
+            sandbox.run(&["up", "--detach"]).success();
+            None
+        } else {
+            Some(sandbox.spawn(&["up"]))
+        };
+        sandbox.run(&["wait"]).success();
+        // The service, a child of it, and the child of one that has ended.
+        until("the family is complete", || {
+            pids(&sandbox, "service.exe").len() >= 4
+        });
+        kill(supervisor(&sandbox));
+        sandbox.until_empty();
+        assert_eq!(get(sandbox.port(0), "/"), None);
+    }
+}
+
+#[test]
+fn the_end_of_a_keeper_ends_its_tree_and_the_service_starts_anew() {
+    let sandbox = family("");
+    sandbox.run(&["up", "--detach"]).success();
+    let before = pids(&sandbox, "service.exe");
+    let keeper = pids(&sandbox, "__keeper");
+    assert_eq!(keeper.len(), 1, "{:#?}", sandbox.processes());
+    kill(keeper[0]);
+    until("it runs again", || {
+        let service = &sandbox.status()["services"][0];
+        service["state"] == "ready" && service["restarts"] == 1
+    });
+    let now = sandbox.processes();
+    assert!(before.iter().all(|pid| !now.contains_key(pid)), "{now:#?}");
+    assert!(get(sandbox.port(0), "/").is_some());
+}
+
+#[test]
+fn a_service_and_all_below_it_end_with_ctrl_c() {
+    // Were it not for Ctrl-C, this would last longer than the test may.
+    let sandbox = family("stop = { grace = \"10m\" }");
+    sandbox.run(&["up", "--detach"]).success();
+    sandbox.run(&["down"]).success();
+    sandbox.until_empty();
+}
+
+#[test]
+fn a_service_that_ignores_ctrl_c_is_gone_after_its_grace() {
+    let sandbox = Sandbox::new().manifest(
+        "[services.stubborn]
+        command = \"%service serve {port} --ignore --grandchild ignore\"
+        port = \"%0-%9\"
+        stop = { grace = \"1s\" }",
+    );
+    sandbox.run(&["up", "--detach"]).success();
+    let asked = Instant::now();
+    sandbox.run(&["down"]).success();
+    assert!(asked.elapsed() >= Duration::from_secs(1));
+    sandbox.until_empty();
+}
+
+#[test]
+fn down_now_has_no_grace() {
+    let sandbox = Sandbox::new().manifest(
+        "[services.stubborn]
+        command = \"%service serve {port} --ignore --grandchild ignore\"
+        port = \"%0-%9\"
+        stop = { grace = \"10m\" }",
+    );
+    sandbox.run(&["up", "--detach"]).success();
+    sandbox.run(&["down", "--now"]).success();
+    sandbox.until_empty();
+}
+
+#[test]
+fn a_command_is_what_it_would_be_in_a_terminal() {
+    let sandbox = Sandbox::new().manifest(
+        "[services.api]
+        command = \"set GREETING=hello& \\\"%service\\\" serve {port} --print \\\"a b\\\"\"
+        port = \"%0-%9\"",
+    );
+    sandbox.run(&["up", "--detach"]).success();
+    assert_eq!(
+        get(sandbox.port(0), "/env/GREETING").as_deref(),
+        Some("hello")
+    );
+    sandbox.run(&["logs"]).success().out_has("a b");
+}
+
+#[test]
+fn a_listener_is_told_with_its_service() {
+    let sandbox = two();
+    let status = sandbox.run(&["up", "--detach", "--json"]).success().json();
+    let port = sandbox.port(0).to_string();
+    let report = sandbox.run(&["who", &port, "--json"]).success().json();
+    assert_eq!(report[0]["state"], "listening");
+    let holder = &report[0]["holders"][0];
+    assert_eq!(holder["addresses"][0], "127.0.0.1");
+    assert_eq!(holder["process"]["name"], "service.exe");
+    let command = holder["process"]["command"].as_str().unwrap();
+    assert!(command.ends_with(&format!("serve {port}")), "{command}");
+    assert_eq!(holder["service"]["service"], "backend");
+    assert_eq!(holder["service"]["instance"], "jobi");
+    let pids = [&holder["process"]["pid"], &holder["parents"][0]["pid"]];
+    assert!(pids.contains(&&status["services"][0]["pid"]), "{report:#}");
+}
+
+#[test]
+fn a_stranger_is_told_and_its_port_freed() {
+    let sandbox = Sandbox::new();
+    let port = sandbox.port(0).to_string();
+    let mut command = sandbox.command(service());
+    command.args(["serve", &port]);
+    let mut stranger = Running::start(command);
+    until("it listens", || get(sandbox.port(0), "/").is_some());
+    let report = sandbox.run(&["who", &port, "--json"]).success().json();
+    let pid = &report[0]["holders"][0]["process"]["pid"];
+    assert_eq!(*pid, stranger.pid());
+    let freed = sandbox.run(&["free", &port, "--yes", "--grace", "50ms", "--json"]);
+    assert_eq!(freed.success().json()["free"], true);
+    stranger.end();
+}
