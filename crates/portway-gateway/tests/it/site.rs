@@ -94,7 +94,7 @@ fn programs_of_this_machine_read_without_a_token() {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     let all: Vec<InstanceStatus> = serde_json::from_str(body(&answer)).unwrap();
     assert_eq!(all[0].name, "jobi");
-    let url = format!("http://backend.jobi.localhost:{}", town.address.port());
+    let url = format!("https://backend.jobi.localhost:{}", town.tls_address.port());
     assert_eq!(all[0].services[1].named_url.as_deref(), Some(&*url));
 }
 
