@@ -8,13 +8,8 @@
 use std::collections::HashMap;
 
 use portway_api::{GatewayStatus, InstanceStatus, ServiceStatus};
-use portway_project::checkout::host_label;
-
-/// The domain of all names; every browser takes it for this machine (RFC 6761 6.3).
-pub const DOMAIN: &str = "localhost";
-
-/// The name of the gateway's own pages, which no instance gets.
-pub const OWN: &str = "portway";
+use portway_project::names::{of_instance, of_service};
+pub use portway_project::names::{DOMAIN, OWN};
 
 /// Where a name leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +39,7 @@ impl Names {
                 service: instance.main.clone(),
                 main: true,
             };
-            targets.entry(own(instance)).or_insert(target);
+            targets.entry(of_instance(&instance.name)).or_insert(target);
         }
         for instance in instances {
             for service in instance.services.iter().filter(|one| is_http(one)) {
@@ -54,11 +49,11 @@ impl Names {
                     main: instance.main.as_deref() == Some(&service.name),
                 };
                 targets
-                    .entry(of_service(instance, &service.name))
+                    .entry(of_service(&service.name, &instance.name))
                     .or_insert(target);
             }
         }
-        targets.remove(&format!("{OWN}.{DOMAIN}"));
+        targets.remove(&of_instance(OWN));
         Self { targets }
     }
 
@@ -71,9 +66,9 @@ impl Names {
     /// where it is reached by its port alone.
     pub fn name(&self, instance: &InstanceStatus, service: &str) -> Option<String> {
         let names = if instance.main.as_deref() == Some(service) {
-            vec![own(instance), of_service(instance, service)]
+            vec![of_instance(&instance.name), of_service(service, &instance.name)]
         } else {
-            vec![of_service(instance, service)]
+            vec![of_service(service, &instance.name)]
         };
         names.into_iter().find(|name| {
             self.find(name).is_some_and(|target| {
@@ -97,16 +92,6 @@ pub fn tell(instances: &mut [InstanceStatus], gateway: &GatewayStatus) {
             service.named_url = name.map(|name| gateway.url(&name));
         }
     }
-}
-
-/// `INSTANCE.localhost`.
-fn own(instance: &InstanceStatus) -> String {
-    format!("{}.{DOMAIN}", instance.name)
-}
-
-/// `SERVICE.INSTANCE.localhost`.
-fn of_service(instance: &InstanceStatus, service: &str) -> String {
-    format!("{}.{}.{DOMAIN}", host_label(service), instance.name)
 }
 
 /// Whether a browser can speak with a service.

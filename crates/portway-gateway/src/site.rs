@@ -28,6 +28,8 @@ use std::sync::Arc;
 
 use crate::api::{Api, Problem};
 use crate::dashboard;
+use portway_project::names;
+
 use crate::names::{DOMAIN, OWN};
 use crate::proxy::{Answer, Peer};
 
@@ -75,12 +77,7 @@ pub(crate) fn is_own(host: &str) -> bool {
 
 /// The origin of the dashboard for who came like `peer`.
 pub(crate) fn origin(peer: Peer) -> String {
-    match (peer.tls, peer.port) {
-        (false, 80) => format!("http://{OWN}.{DOMAIN}"),
-        (false, port) => format!("http://{OWN}.{DOMAIN}:{port}"),
-        (true, 443) => format!("https://{OWN}.{DOMAIN}"),
-        (true, port) => format!("https://{OWN}.{DOMAIN}:{port}"),
-    }
+    names::origin(peer.tls, &names::of_instance(OWN), peer.port)
 }
 
 impl Site {

@@ -15,6 +15,7 @@ pub mod env_format;
 pub mod health;
 pub mod kind;
 pub mod manifest;
+pub mod names;
 pub mod nearest;
 pub mod plan;
 pub mod ports_file;

@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 
 use crate::checkout::Checkout;
 use crate::kind::Kind;
+use crate::names::{self, GatewayPorts};
 use crate::plan::{Plan, PlannedService, key};
 use crate::template::{self, Property};
 
@@ -79,7 +80,7 @@ pub struct Step {
 impl Wiring {
     /// Makes the wiring. `env_files` are the variables of each service's `env_file`s, read
     /// beforehand; `trust` those by which programs trust the gateway's certificates, which yield to
-    /// a file's.
+    /// a file's; `gateway` where the names are served.
     pub fn new(
         plan: &Plan,
         ports: &AssignedPorts,
@@ -87,12 +88,14 @@ impl Wiring {
         instance: &str,
         env_files: &IndexMap<String, IndexMap<String, String>>,
         trust: &IndexMap<String, String>,
+        gateway: Option<GatewayPorts>,
     ) -> Self {
         let mut shared = IndexMap::new();
         for service in plan.services.values() {
             peer_variables(service, ports, &mut shared);
         }
-        shared.insert("CORS_ORIGINS".into(), cors_origins(plan, ports).join(","));
+        let origins = cors_origins(plan, ports, instance, gateway);
+        shared.insert("CORS_ORIGINS".into(), origins.join(","));
         shared.insert("PORTWAY_PROJECT".into(), plan.project.clone());
         shared.insert("PORTWAY_INSTANCE".into(), instance.to_owned());
         shared.insert("PORTWAY_ID".into(), checkout.id.clone());
@@ -159,21 +162,36 @@ fn peer_variables(
     }
 }
 
-/// The exact origins that may call a backend: each frontend's, then those kept for compatibility.
-/// Never a wildcard, never another host.
-fn cors_origins(plan: &Plan, ports: &AssignedPorts) -> Vec<String> {
-    let frontends = plan
-        .services
-        .values()
-        .filter(|service| service.kind == Kind::Frontend)
-        .filter_map(|service| ports.of(&service.name).first().copied());
+/// The exact origins that may call a backend: each frontend's by its port, those kept for
+/// compatibility, and each frontend's by its names. Never a wildcard, never another host.
+fn cors_origins(
+    plan: &Plan,
+    ports: &AssignedPorts,
+    instance: &str,
+    gateway: Option<GatewayPorts>,
+) -> Vec<String> {
+    let frontends = || {
+        let services = plan.services.values();
+        services.filter(|service| service.kind == Kind::Frontend)
+    };
+    let numbers = frontends()
+        .filter_map(|service| ports.of(&service.name).first().copied())
+        .chain(COMPATIBLE_ORIGINS);
+    let by_number = numbers.flat_map(|port| {
+        ["localhost", "127.0.0.1"].map(|host| names::origin(false, host, port))
+    });
+    let hosts = frontends().flat_map(|service| {
+        let is_main = plan.main.as_deref() == Some(&service.name);
+        let own = is_main.then(|| names::of_instance(instance));
+        own.into_iter()
+            .chain([names::of_service(&service.name, instance)])
+    });
+    let hosts = hosts.filter(|host| *host != names::of_instance(names::OWN));
+    let by_name = hosts.flat_map(|host| gateway.into_iter().flat_map(move |at| at.origins(&host)));
     let mut origins = Vec::new();
-    for port in frontends.chain(COMPATIBLE_ORIGINS) {
-        for host in ["localhost", "127.0.0.1"] {
-            let origin = format!("http://{host}:{port}");
-            if !origins.contains(&origin) {
-                origins.push(origin);
-            }
+    for origin in by_number.chain(by_name) {
+        if !origins.contains(&origin) {
+            origins.push(origin);
         }
     }
     origins
@@ -277,6 +295,15 @@ mod tests {
     use crate::Manifest;
 
     fn wire(text: &str, with: &[&str], ports: &[(&str, &[u16])]) -> Wiring {
+        wire_behind(None, text, with, ports)
+    }
+
+    fn wire_behind(
+        gateway: Option<GatewayPorts>,
+        text: &str,
+        with: &[&str],
+        ports: &[(&str, &[u16])],
+    ) -> Wiring {
         let manifest = Manifest::parse(Path::new("/jobi/portway.toml"), text).unwrap();
         let with: Vec<String> = with.iter().map(|&name| name.to_owned()).collect();
         let plan = Plan::new(&manifest, &with).unwrap();
@@ -300,7 +327,7 @@ mod tests {
             ("SSL_CERT_FILE".to_owned(), "/ca/bundle.pem".to_owned()),
         ]);
         let ports = AssignedPorts(ports);
-        Wiring::new(&plan, &ports, &checkout, "jobi", &files, &trust)
+        Wiring::new(&plan, &ports, &checkout, "jobi", &files, &trust, gateway)
     }
 
     const JOBI: &str = r#"
@@ -411,6 +438,32 @@ mod tests {
             "http://localhost:5173,http://127.0.0.1:5173,\
              http://localhost:3000,http://127.0.0.1:3000"
         );
+    }
+
+    #[test]
+    fn where_a_gateway_serves_names_their_origins_are_let_in_too() {
+        let gateway = |http, https| Some(GatewayPorts { http, https });
+        let named = |gateway, text: &str| {
+            let wiring = wire_behind(gateway, text, &[], &TWO);
+            let origins = wiring.shared["CORS_ORIGINS"].split(',');
+            let named = origins.filter(|one| one.contains("jobi"));
+            named.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            named(gateway(7678, None), JOBI),
+            ["http://jobi.localhost:7678", "http://frontend.jobi.localhost:7678"]
+        );
+        assert_eq!(
+            named(gateway(80, Some(7679)), JOBI),
+            [
+                "http://jobi.localhost",
+                "https://jobi.localhost:7679",
+                "http://frontend.jobi.localhost",
+                "https://frontend.jobi.localhost:7679"
+            ]
+        );
+        let main = JOBI.replace("dir = \"backend\"", "main = true");
+        assert_eq!(named(gateway(80, None), &main), ["http://frontend.jobi.localhost"]);
     }
 
     #[test]

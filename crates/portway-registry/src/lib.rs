@@ -63,6 +63,9 @@ pub struct Instance {
     pub main: bool,
     /// The optional services that take part.
     pub options: Vec<String>,
+    /// Where the gateway served names when its supervisor started: the port of HTTP, and that of
+    /// HTTPS.
+    pub gateway: Option<(u16, Option<u16>)>,
     /// When it was last used.
     pub last_used: Millis,
 }
@@ -108,6 +111,16 @@ pub trait Registry {
     /// # Errors
     /// When the registry cannot be written.
     fn set_options(&mut self, instance: &str, options: &[String]) -> Result<(), RegistryError>;
+
+    /// Remembers where the gateway served names when the instance's supervisor started.
+    ///
+    /// # Errors
+    /// When the registry cannot be written.
+    fn set_gateway(
+        &mut self,
+        instance: &str,
+        gateway: Option<(u16, Option<u16>)>,
+    ) -> Result<(), RegistryError>;
 
     /// Finds a port for everything that `request` wants and leases all of them, or none. `hold`
     /// tries to hold a port and says whether it could; its second argument tells whether the port

@@ -16,7 +16,8 @@ use crate::{Instance, Lease, Liveness, Millis, Newcomer, Registry};
 use rows::{DIRECTORY, INSTANCE, directories, directory, instance, leases, list, record};
 
 /// Each step brings the schema from its index to the next version (`PRAGMA user_version`).
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE instances (
         id TEXT PRIMARY KEY,
         dir BLOB NOT NULL UNIQUE,
@@ -48,7 +49,12 @@ const MIGRATIONS: [&str; 1] = ["
         outputs TEXT NOT NULL,
         PRIMARY KEY (instance, service)
     ) STRICT;
-"];
+    ",
+    "
+    ALTER TABLE instances ADD COLUMN gateway INTEGER CHECK (gateway BETWEEN 1 AND 65535);
+    ALTER TABLE instances ADD COLUMN gateway_tls INTEGER CHECK (gateway_tls BETWEEN 1 AND 65535);
+    ",
+];
 
 /// The first SQLite release without the bug that can lose a commit of one of several writers.
 const SQLITE_WITHOUT_WAL_RESET_BUG: i32 = 3_051_003;
@@ -287,6 +293,22 @@ impl Registry for SqliteRegistry {
                 .execute(
                     "UPDATE instances SET options = ?2 WHERE id = ?1",
                     params![instance, options],
+                )
+                .map(drop)
+        })
+    }
+
+    fn set_gateway(
+        &mut self,
+        instance: &str,
+        gateway: Option<(u16, Option<u16>)>,
+    ) -> Result<(), RegistryError> {
+        let (http, https) = (gateway.map(|(http, _)| http), gateway.and_then(|(_, tls)| tls));
+        self.write(|transaction| {
+            transaction
+                .execute(
+                    "UPDATE instances SET gateway = ?2, gateway_tls = ?3 WHERE id = ?1",
+                    params![instance, http, https],
                 )
                 .map(drop)
         })

@@ -10,7 +10,7 @@ use crate::choose::{Allotted, Request, Wanted};
 use crate::{Instance, Lease, Millis};
 
 /// The columns that [`instance`] reads.
-pub(super) const INSTANCE: &str = "id, dir, project, name, branch, main, options, last_used";
+pub(super) const INSTANCE: &str = "id, dir, project, name, branch, main, options, last_used, gateway, gateway_tls";
 
 pub(super) fn instance(row: &rusqlite::Row<'_>) -> rusqlite::Result<Instance> {
     Ok(Instance {
@@ -22,6 +22,10 @@ pub(super) fn instance(row: &rusqlite::Row<'_>) -> rusqlite::Result<Instance> {
         main: row.get(5)?,
         options: list(row.get(6)?),
         last_used: row.get(7)?,
+        gateway: row
+            .get::<_, Option<u16>>(8)?
+            .map(|http| Ok::<_, rusqlite::Error>((http, row.get(9)?)))
+            .transpose()?,
     })
 }
 

@@ -229,6 +229,27 @@ fn a_newer_registry_is_refused_and_left_alone() {
 }
 
 #[test]
+fn a_registry_of_the_first_schema_is_brought_up_to_date() {
+    let state = tempfile::tempdir().unwrap();
+    let old = Connection::open(state.path().join("registry.db")).unwrap();
+    old.execute_batch(MIGRATIONS[0]).unwrap();
+    old.execute_batch(
+        "PRAGMA user_version = 1;
+         INSERT INTO instances (id, dir, project, name, main, last_used)
+         VALUES ('a', x'2f',  'jobi', 'jobi', 1, 1)",
+    )
+    .unwrap();
+    drop(old);
+    let mut registry = SqliteRegistry::open(state.path()).unwrap();
+    let gateway = |registry: &mut SqliteRegistry| registry.instances().unwrap()[0].0.gateway;
+    assert_eq!(gateway(&mut registry), None);
+    for told in [Some((80, Some(443))), Some((7678, None)), None] {
+        registry.set_gateway("a", told).unwrap();
+        assert_eq!(gateway(&mut registry), told);
+    }
+}
+
+#[test]
 fn a_damaged_registry_is_named_and_left_alone() {
     let world = World::new();
     let file = world.file();

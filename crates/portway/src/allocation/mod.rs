@@ -18,8 +18,9 @@ use std::time::{Duration, Instant};
 
 use portway_api::{Displaced, ErrorCode, PortStatus, ServiceState, ServiceStatus};
 use portway_ports::{Facts, Hold, HoldError};
+use portway_project::names::GatewayPorts;
 use portway_project::{AssignedPorts, PortsFile, Wiring, wiring};
-use portway_registry::{AllocateError, Allotted, Lease, Registry, Request, Wanted};
+use portway_registry::{AllocateError, Allotted, Instance, Lease, Registry, Request, Wanted};
 
 use portway_supervisor::mark::Mark;
 
@@ -27,6 +28,7 @@ use crate::args::Choice;
 use crate::error::CommandError;
 use crate::follow::Supervised;
 use crate::follow::{self, not_running};
+use crate::gateway;
 use crate::project::Project;
 use crate::trust::children;
 
@@ -64,9 +66,14 @@ pub(crate) fn allocate(
         return Ok(None);
     };
     let ports = assigned(project, &chosen.given);
+    let gateway = gateway::last_ports()?;
     if keep == Keep::Hard {
         children::refresh();
+        if project.instance.gateway != gateway {
+            project.registry.set_gateway(&project.instance.id, gateway)?;
+        }
     }
+    project.instance.gateway = gateway;
     let wiring = wire(project, &ports)?;
     write_down(project, &ports, &wiring)?;
     Ok(Some(Allocation {
@@ -225,7 +232,14 @@ fn wire(project: &Project, ports: &AssignedPorts) -> Result<Wiring, CommandError
         &project.instance.name,
         &project.env_files()?,
         &children::variables(),
+        names_at(&project.instance),
     ))
+}
+
+/// Where the names of an instance are served.
+fn names_at(instance: &Instance) -> Option<GatewayPorts> {
+    let (http, https) = instance.gateway?;
+    Some(GatewayPorts { http, https })
 }
 
 /// The error of a service that the running instance does not know.

@@ -65,6 +65,7 @@ mod tests {
             branch: None,
             main: false,
             options: vec![],
+            gateway: None,
             last_used: 1,
         };
         let leases = ports.iter().map(|port| Lease {

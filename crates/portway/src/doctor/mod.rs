@@ -11,6 +11,7 @@ mod leases;
 mod listening;
 mod localhost;
 mod machine;
+mod names;
 mod note;
 mod ports_file;
 mod proxy;
@@ -28,7 +29,7 @@ use portway_project::{HealthCheck, PlannedService};
 
 use crate::error::CommandError;
 use crate::follow::runtime;
-use crate::inspect;
+use crate::{gateway, inspect};
 use answers::{Asked, Preflight};
 use listening::{Expected, Seat};
 use note::{Further, error, fine, warning};
@@ -72,6 +73,7 @@ async fn look(directory: Option<&Path>) -> Result<Diagnosis, CommandError> {
     findings.extend(running::look(&scene, &seats));
     findings.extend(seats.iter().filter_map(listening::judge));
     findings.extend(speech(&scene, &seats).await);
+    findings.extend(names(&scene));
     let backends: Vec<(String, u16)> = of_kind(&scene, Kind::Http)
         .filter_map(|service| main_port(&scene, service))
         .collect();
@@ -107,6 +109,14 @@ async fn look(directory: Option<&Path>) -> Result<Diagnosis, CommandError> {
         findings,
         fixed: Vec::new(),
     })
+}
+
+/// What the services of an instance that runs know of the gateway.
+fn names(scene: &Scene) -> Option<Finding> {
+    scene.status.as_ref()?;
+    let (instance, ..) = scene.entry()?;
+    let gateway = gateway::status().ok()??;
+    names::judge(instance.gateway, Some((gateway.port, gateway.tls_port)))
 }
 
 /// The error of another verb as a finding.

@@ -186,7 +186,9 @@ impl Scene {
         let name = self.entry().map_or("", |(instance, ..)| &instance.name);
         let none = IndexMap::new();
         let (checkout, files) = (&self.checkout, IndexMap::new());
-        Some(Wiring::new(plan, ports, checkout, name, &files, &none))
+        Some(Wiring::new(
+            plan, ports, checkout, name, &files, &none, None,
+        ))
     }
 
     /// The directories in which `.env` files count.

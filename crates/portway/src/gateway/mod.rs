@@ -59,6 +59,7 @@ pub(crate) fn lock() -> Result<Option<Lock>, CommandError> {
 
 const LOCK: &str = "gateway.lock";
 const STATUS: &str = "gateway.json";
+const LAST: &str = "last.json";
 
 /// Whether one runs.
 pub(crate) fn is_running() -> Result<bool, CommandError> {
@@ -77,15 +78,27 @@ pub(crate) fn status() -> Result<Option<GatewayStatus>, CommandError> {
     Ok(serde_json::from_slice(&text).ok())
 }
 
+/// Where the gateway that runs, or the last one that ran, serves: the port of HTTP, and that of
+/// HTTPS. The next one will be there too, so that services which let pages under names in go on
+/// doing so.
+pub(crate) fn last_ports() -> Result<Option<(u16, Option<u16>)>, CommandError> {
+    let text = fs::read(dir()?.join(LAST)).unwrap_or_default();
+    let last: Option<GatewayStatus> = serde_json::from_slice(&text).ok();
+    Ok(last.map(|last| (last.port, last.tls_port)))
+}
+
 /// Writes what the gateway says of itself; whoever reads it sees all of it or the former text.
 pub(crate) fn publish(status: &GatewayStatus) -> Result<(), CommandError> {
-    let path = dir()?.join(STATUS);
-    let write = || -> io::Result<()> {
-        let new = path.with_extension("new");
-        fs::write(&new, serde_json::to_vec(status)?)?;
-        fs::rename(&new, &path)
-    };
-    write().map_err(|error| CommandError::file("write", &path, &error))
+    for name in [LAST, STATUS] {
+        let path = dir()?.join(name);
+        let write = || -> io::Result<()> {
+            let new = path.with_extension("new");
+            fs::write(&new, serde_json::to_vec(status)?)?;
+            fs::rename(&new, &path)
+        };
+        write().map_err(|error| CommandError::file("write", &path, &error))?;
+    }
+    Ok(())
 }
 
 /// All instances, asked of the gateway that runs.

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use crate::sandbox::{PATIENCE, Running, Sandbox, TWO, two, until};
+use crate::sandbox::{PATIENCE, Running, Sandbox, TWO, get, two, until};
 
 /// A gateway on the sandbox's last port.
 fn gateway(sandbox: &Sandbox) -> Running {
@@ -94,6 +94,38 @@ fn each_service_of_each_worktree_has_its_name() {
     let listed = sandbox.run(&["ps"]).success();
     let url = format!("http://fix-auth.jobi.localhost:{}", sandbox.port(39));
     listed.out_has(&url);
+}
+
+#[test]
+fn backends_let_pages_under_names_in() {
+    let sandbox = two();
+    let told = || {
+        let env = sandbox.run(&["env", "--json"]).success().json();
+        env["CORS_ORIGINS"].as_str().unwrap().to_owned()
+    };
+    let port = sandbox.port(39);
+    let named = format!(",http://jobi.localhost:{port},http://frontend.jobi.localhost:{port}");
+    sandbox.run(&["up", "--detach"]).success();
+    let before = told();
+    assert!(!before.contains("jobi"), "{before}");
+    let running = gateway(&sandbox);
+    // What runs was not told, and whoever asks hears what it was told.
+    assert_eq!(told(), before);
+    let found = sandbox.run(&["doctor"]);
+    found.out_has("there was none: `CORS_ORIGINS` does not hold");
+    sandbox.run(&["down"]).success();
+    assert_eq!(told(), format!("{before}{named}"));
+    sandbox.run(&["up", "--detach"]).success();
+    assert!(!sandbox.run(&["doctor"]).out().contains("does not hold"));
+    // It goes on being so without the gateway, which will be there again.
+    drop(running);
+    assert_eq!(told(), format!("{before}{named}"));
+    sandbox.run(&["down"]).success();
+    sandbox.run(&["up", "--detach"]).success();
+    let url = sandbox.run(&["url", "backend"]).success().out();
+    let address = url.trim().trim_start_matches("http://localhost:");
+    let heard = get(address.parse().unwrap(), "/env/CORS_ORIGINS");
+    assert_eq!(heard, Some(format!("{before}{named}")));
 }
 
 #[test]

@@ -220,7 +220,9 @@ fn answer(mut stream: TcpStream, options: &Options) -> Option<bool> {
     let cors = cors(&request, options).unwrap_or_default();
     let length = body.len();
     let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n{cors}");
-    let _ = write!(stream, "{head}connection: close\r\n\r\n{body}");
+    // In one piece, as servers do: whoever ends this process gets all of it or nothing.
+    let answer = format!("{head}connection: close\r\n\r\n{body}");
+    let _ = stream.write_all(answer.as_bytes());
     if let Some(code) = path.strip_prefix("/exit/") {
         drop(stream);
         process::exit(code.parse().ok()?);
