@@ -243,6 +243,18 @@ describe("jobi, brought up by portway", () => {
       await page.getByRole("heading", { name: "jobi does not run" }).waitFor();
       await Promise.all([project.up(), page.getByTestId("add-title").waitFor()]);
     });
+
+    // The services have been started anew since the gateway came.
+    for (const name of ["jobi", "frontend.jobi"]) {
+      checkPage(`pages of ${name}.localhost may call the backend directly`, async (page) => {
+        const infoUrl = new URL("/api/info", ports.backend_url).href;
+        await page.goto(named(name));
+        const { ok, type, body } = await fetchInPage(page, infoUrl);
+        assert.deepEqual({ ok, type }, { ok: true, type: "cors" });
+        assert.equal(body.port, ports.backend_port);
+        await page.locator('[data-testid="direct-call"][data-state="success"]').waitFor();
+      });
+    }
   });
 
   check("portway down leaves no port open", async () => {
