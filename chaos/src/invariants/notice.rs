@@ -62,6 +62,7 @@ mod tests {
             since: Some(1),
             services: vec![ServiceStatus {
                 named_url: None,
+                forwards: Vec::new(),
                 name: "api".into(),
                 state: ServiceState::Ready,
                 url: None,

@@ -73,6 +73,7 @@ mod tests {
     fn rest() -> Rest {
         let status = |(name, port): (&str, u16)| ServiceStatus {
             named_url: None,
+            forwards: Vec::new(),
             name: name.into(),
             state: ServiceState::Ready,
             url: None,

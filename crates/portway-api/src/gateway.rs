@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{InstanceStatus, ServiceUsage};
+use crate::{Forward, InstanceStatus, ServiceUsage};
 
 /// A gateway that runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -13,6 +13,9 @@ pub struct GatewayStatus {
     /// The port on which it serves HTTPS, when there is a local CA.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls_port: Option<u16>,
+    /// Its fixed ports.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forwards: Vec<Forward>,
     /// Its process.
     pub pid: u32,
     /// When it started, in milliseconds since 1970-01-01 UTC.

@@ -7,6 +7,7 @@
 mod error;
 mod event;
 mod finding;
+mod forward;
 mod gateway;
 mod health;
 mod log;
@@ -21,6 +22,7 @@ mod who;
 pub use error::{ErrorBody, ErrorCode, ErrorInfo};
 pub use event::{Event, Notice, NoticeLevel};
 pub use finding::{Check, Diagnosis, Finding, Fixed, Severity};
+pub use forward::{Forward, ForwardTo};
 pub use gateway::{GatewayEvent, GatewayStatus};
 pub use health::{HealthCheckKind, HealthReport, ServiceHealth};
 pub use log::{LogRecord, LogStream};

@@ -90,6 +90,9 @@ pub struct ServiceStatus {
     /// Its URL by name, when a gateway serves it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub named_url: Option<String>,
+    /// Fixed ports of the gateway that lead to it (`portway forward`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forwards: Vec<u16>,
     /// Its ports, the main one first.
     #[serde(default)]
     pub ports: Vec<PortStatus>,

@@ -14,6 +14,7 @@
 mod api;
 mod control;
 mod dashboard;
+mod forwards;
 mod host;
 mod names;
 mod pages;

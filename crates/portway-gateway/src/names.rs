@@ -8,8 +8,8 @@
 use std::collections::HashMap;
 
 use portway_api::{GatewayStatus, InstanceStatus, ServiceStatus};
-use portway_project::names::{of_instance, of_service};
 pub use portway_project::names::{DOMAIN, OWN};
+use portway_project::names::{of_instance, of_service};
 
 /// Where a name leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +66,10 @@ impl Names {
     /// where it is reached by its port alone.
     pub fn name(&self, instance: &InstanceStatus, service: &str) -> Option<String> {
         let names = if instance.main.as_deref() == Some(service) {
-            vec![of_instance(&instance.name), of_service(service, &instance.name)]
+            vec![
+                of_instance(&instance.name),
+                of_service(service, &instance.name),
+            ]
         } else {
             vec![of_service(service, &instance.name)]
         };
@@ -78,11 +81,16 @@ impl Names {
     }
 }
 
-/// Fills in the URL by name of every service that `gateway` serves. `instances` are all that there
+/// Fills in by what `gateway` serves each service: its URL by name, its fixed ports. `instances` are all that there
 /// are: who has a name depends on who else is there.
 pub fn tell(instances: &mut [InstanceStatus], gateway: &GatewayStatus) {
     let names = Names::of(instances.iter());
     for instance in instances {
+        for service in &mut instance.services {
+            let forwards = gateway.forwards.iter();
+            let here = forwards.filter(|one| one.id == instance.id && one.service == service.name);
+            service.forwards = here.map(|one| one.port).collect();
+        }
         let named: Vec<Option<String>> = instance
             .services
             .iter()
@@ -192,6 +200,7 @@ mod tests {
             let gateway = GatewayStatus {
                 port,
                 tls_port,
+                forwards: Vec::new(),
                 pid: 1,
                 since: 0,
                 version: String::new(),

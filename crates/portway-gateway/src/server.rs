@@ -18,6 +18,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -92,18 +93,29 @@ pub async fn serve(
     }
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let mut accepting = JoinSet::new();
-    let plain = listeners.into_iter().map(|listener| (listener, None));
-    let mut doors: Vec<(_, Option<Tls>)> = plain.collect();
+    let plain = listeners.into_iter().map(|one| (one, Door::default()));
+    let mut doors: Vec<_> = plain.collect();
     if let Some(secure) = secure {
         let tls = Tls::new(secure.authority, roster)?;
-        let safe = secure.listeners.into_iter();
-        doors.extend(safe.map(|listener| (listener, Some(tls.clone()))));
+        doors.extend(secure.listeners.into_iter().map(|one| {
+            let tls = Some(tls.clone());
+            (one, Door { tls, fixed: false })
+        }));
     }
-    for (listener, tls) in doors {
-        listener.set_nonblocking(true)?;
-        let listener = TcpListener::from_std(listener)?;
-        accepting.spawn(accept(listener, tls, workers.clone(), room.clone()));
+    for (listener, door) in doors {
+        accepting.spawn(accept(listener, door, workers.clone(), room.clone()));
     }
+    api.forwards().open({
+        let (workers, runtime) = (workers.clone(), Handle::current());
+        Arc::new(move |listener| {
+            let fixed = Door {
+                tls: None,
+                fixed: true,
+            };
+            let accept = accept(listener, fixed, workers.clone(), room.clone());
+            runtime.spawn(accept).abort_handle()
+        })
+    });
     stop.await;
     accepting.shutdown().await;
     api.close();
@@ -119,6 +131,15 @@ pub async fn serve(
     .map_err(io::Error::other)
 }
 
+/// What a listener is for.
+#[derive(Clone, Default)]
+struct Door {
+    /// What makes connections safe, where that is wanted.
+    tls: Option<Tls>,
+    /// Whether it leads to one service, whatever name is asked for.
+    fixed: bool,
+}
+
 /// A connection on its way to a thread.
 struct Connection {
     stream: std::net::TcpStream,
@@ -130,11 +151,13 @@ struct Connection {
 
 /// Accepts connections and hands them to the workers in turn.
 async fn accept(
-    listener: TcpListener,
-    tls: Option<Tls>,
+    listener: std::net::TcpListener,
+    door: Door,
     workers: Vec<mpsc::UnboundedSender<Connection>>,
     room: Arc<Semaphore>,
 ) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let listener = TcpListener::from_std(listener)?;
     let port = listener.local_addr()?.port();
     for worker in workers.iter().cycle() {
         // Those that do not fit wait in the kernel's queue.
@@ -149,7 +172,7 @@ async fn accept(
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             }
         };
-        if let Ok(connection) = connection(stream, address, port, tls.clone(), room)
+        if let Ok(connection) = connection(stream, address, port, door.clone(), room)
             && worker.send(connection).is_err()
         {
             break;
@@ -162,7 +185,7 @@ fn connection(
     stream: TcpStream,
     address: SocketAddr,
     port: u16,
-    tls: Option<Tls>,
+    door: Door,
     room: OwnedSemaphorePermit,
 ) -> io::Result<Connection> {
     stream.set_nodelay(true)?;
@@ -172,10 +195,11 @@ fn connection(
         peer: Peer {
             address: address.ip(),
             port,
-            tls: tls.is_some(),
+            fixed: door.fixed,
+            tls: door.tls.is_some(),
             ends,
         },
-        tls,
+        tls: door.tls,
         room,
     })
 }

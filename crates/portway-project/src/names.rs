@@ -68,7 +68,10 @@ mod tests {
 
     #[test]
     fn a_services_name_is_one_label_of_a_host() {
-        assert_eq!(of_service("my_api", "fix.jobi"), "my-api.fix.jobi.localhost");
+        assert_eq!(
+            of_service("my_api", "fix.jobi"),
+            "my-api.fix.jobi.localhost"
+        );
         assert_eq!(of_instance("jobi"), "jobi.localhost");
     }
 }

@@ -177,9 +177,8 @@ fn cors_origins(
     let numbers = frontends()
         .filter_map(|service| ports.of(&service.name).first().copied())
         .chain(COMPATIBLE_ORIGINS);
-    let by_number = numbers.flat_map(|port| {
-        ["localhost", "127.0.0.1"].map(|host| names::origin(false, host, port))
-    });
+    let by_number = numbers
+        .flat_map(|port| ["localhost", "127.0.0.1"].map(|host| names::origin(false, host, port)));
     let hosts = frontends().flat_map(|service| {
         let is_main = plan.main.as_deref() == Some(&service.name);
         let own = is_main.then(|| names::of_instance(instance));
@@ -451,7 +450,10 @@ mod tests {
         };
         assert_eq!(
             named(gateway(7678, None), JOBI),
-            ["http://jobi.localhost:7678", "http://frontend.jobi.localhost:7678"]
+            [
+                "http://jobi.localhost:7678",
+                "http://frontend.jobi.localhost:7678"
+            ]
         );
         assert_eq!(
             named(gateway(80, Some(7679)), JOBI),
@@ -463,7 +465,10 @@ mod tests {
             ]
         );
         let main = JOBI.replace("dir = \"backend\"", "main = true");
-        assert_eq!(named(gateway(80, None), &main), ["http://frontend.jobi.localhost"]);
+        assert_eq!(
+            named(gateway(80, None), &main),
+            ["http://frontend.jobi.localhost"]
+        );
     }
 
     #[test]

@@ -303,7 +303,10 @@ impl Registry for SqliteRegistry {
         instance: &str,
         gateway: Option<(u16, Option<u16>)>,
     ) -> Result<(), RegistryError> {
-        let (http, https) = (gateway.map(|(http, _)| http), gateway.and_then(|(_, tls)| tls));
+        let (http, https) = (
+            gateway.map(|(http, _)| http),
+            gateway.and_then(|(_, tls)| tls),
+        );
         self.write(|transaction| {
             transaction
                 .execute(

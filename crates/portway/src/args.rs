@@ -8,8 +8,8 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cli::{
-    config, dashboard, detect, doctor, down, env, exec, forget, free, gateway, health, init,
-    leases, logs, one, plan, prune, ps, restart, trust, wait, who,
+    config, dashboard, detect, doctor, down, env, exec, forget, forward, free, gateway, health,
+    init, leases, logs, one, plan, prune, ps, restart, trust, wait, who,
 };
 use crate::error::CommandError;
 use crate::preferences;
@@ -100,6 +100,8 @@ Examples:
     Doctor(doctor::Doctor),
     /// Serve names for all instances of this machine
     Gateway(gateway::Gateway),
+    /// Have a fixed port lead to this checkout, for logins and webhooks that know one address
+    Forward(forward::ForwardArgs),
     /// Have programs trust the gateway's names, by a CA of this machine alone
     Trust(trust::Trust),
     /// Open the page that shows every instance of this machine

@@ -13,8 +13,8 @@ use portway_supervisor::control::{self, Client};
 use crate::ending::{self, Asker};
 use crate::error::CommandError;
 use crate::follow::{self, runtime};
-use crate::home;
 use crate::inspect::{self, Known};
+use crate::{gateway, home};
 
 /// How long the kernel may take to let go of a port whose last process has ended.
 const LETS_GO: Duration = Duration::from_secs(1);
@@ -40,7 +40,7 @@ impl Freeing {
     pub(crate) fn of(port: u16) -> Result<Self, CommandError> {
         let known = Known::read();
         let report = inspect::report(&[port], &known)?.swap_remove(0);
-        let way = way(&report)?;
+        let way = way(&report, &known)?;
         let freed = Freed {
             port,
             action: FreeAction::DryRun,
@@ -68,7 +68,7 @@ impl Freeing {
 }
 
 /// Decides, and refuses, before anything is touched.
-fn way(report: &PortReport) -> Result<Way, CommandError> {
+fn way(report: &PortReport, known: &Known) -> Result<Way, CommandError> {
     let port = report.port;
     let nothing = |why: String| CommandError::new(ErrorCode::NothingThere, why);
     let lease = report.lease.as_ref();
@@ -93,6 +93,11 @@ fn way(report: &PortReport) -> Result<Way, CommandError> {
     });
     if let Some(lease) = live.filter(|_| !strangers) {
         return Ok(Way::Release(lease.owner.clone()));
+    }
+    if let Some(gateway) = known.gateway_among(&report.holders) {
+        let (what, way_out) = gateway::on_port(gateway, port);
+        let why = format!("port {port} stays as it is: {what}");
+        return Err(CommandError::new(ErrorCode::Refused, why).hint(way_out));
     }
     let asker = Asker::this();
     let mut trees = Vec::new();

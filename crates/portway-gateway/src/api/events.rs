@@ -63,6 +63,7 @@ pub(super) async fn events(State(api): State<Api>) -> Events {
 
 async fn tell(api: Api, sender: Sender) {
     let mut changes = api.roster.changes();
+    let mut forwards = api.forwards.changes();
     api.roster.fresh().await;
     // Before it is read: no change falls between the two.
     changes.mark_unchanged();
@@ -82,6 +83,7 @@ async fn tell(api: Api, sender: Sender) {
         }
         tokio::select! {
             changed = changes.changed() => if changed.is_err() { return },
+            changed = forwards.changed() => if changed.is_err() { return },
             () = sleep_until(usage_at) => {
                 let (meter, roster) = (api.usage.clone(), api.roster.now());
                 let read = tokio::task::spawn_blocking(move || meter.read(&roster)).await;

@@ -12,7 +12,7 @@ use crate::roster::Member;
 
 /// What the gateway is.
 pub(super) async fn gateway(State(api): State<Api>) -> Json<GatewayStatus> {
-    Json((*api.status).clone())
+    Json(api.status())
 }
 
 /// All instances, as a fresh look shows them.

@@ -1,6 +1,8 @@
 //! What the gateway has others do.
 
-use portway_api::{ErrorInfo, Freed, PortMap, PortReport};
+use std::net::TcpListener;
+
+use portway_api::{ErrorInfo, Freed, GatewayStatus, PortMap, PortReport};
 
 /// Knows and does what lies above the gateway: who has a port, how an instance is started. Every
 /// method may block.
@@ -22,6 +24,18 @@ pub trait Machine: Send + Sync + 'static {
     /// # Errors
     /// When nobody has it, or it may not be ended, or does not end.
     fn free(&self, port: u16, dry_run: bool) -> Result<Freed, ErrorInfo>;
+
+    /// Listens on loopback on this very port.
+    ///
+    /// # Errors
+    /// When somebody else has it, or this user may not.
+    fn listen(&self, port: u16) -> Result<Vec<TcpListener>, ErrorInfo>;
+
+    /// Remembers what the gateway is, for commands and for the next one.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn remember(&self, gateway: &GatewayStatus) -> Result<(), ErrorInfo>;
 
     /// Starts services of the checkout in `directory`, all where none is named, and returns when
     /// they are ready.

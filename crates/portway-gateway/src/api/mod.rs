@@ -5,6 +5,7 @@
 //! [`routes`]; the router and the OpenAPI description are made from that table.
 
 mod events;
+mod forwards;
 mod instances;
 mod logs;
 mod machine;
@@ -24,6 +25,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
 use portway_api::{GatewayStatus, InstanceStatus};
 use tokio::sync::watch;
 
+use crate::forwards::Forwards;
 use crate::names;
 use crate::roster::{Reader, Roster};
 
@@ -38,6 +40,7 @@ const TOKEN_BYTES: usize = 32;
 #[derive(Clone)]
 pub struct Api {
     status: Arc<GatewayStatus>,
+    forwards: Forwards,
     roster: Reader,
     machine: Arc<dyn Machine>,
     usage: Arc<usage::Meter>,
@@ -53,6 +56,7 @@ impl fmt::Debug for Api {
 
 impl Api {
     /// The API of the gateway that `status` tells of, which knows `roster` and acts by `machine`.
+    /// The fixed ports in `status` are those of the gateway before it.
     ///
     /// # Errors
     /// When the system gives no random bytes.
@@ -63,8 +67,11 @@ impl Api {
     ) -> io::Result<Self> {
         let mut random = [0; TOKEN_BYTES];
         getrandom::fill(&mut random).map_err(io::Error::other)?;
+        let remembered = status.forwards.clone();
+        let forwards = Forwards::remembered(remembered, |port| machine.listen(port));
         Ok(Self {
             status: Arc::new(status),
+            forwards,
             roster,
             machine,
             usage: Arc::default(),
@@ -79,8 +86,30 @@ impl Api {
         &self.token
     }
 
-    /// Ends every stream of events, so that no connection holds up the gateway's end.
+    /// What the gateway is now.
+    pub fn status(&self) -> GatewayStatus {
+        let mut forwards = self.forwards.all();
+        let roster = self.roster.now();
+        for forward in &mut forwards {
+            if let Some(member) = roster.get(&forward.id) {
+                forward.instance.clone_from(&member.status.name);
+            }
+        }
+        GatewayStatus {
+            forwards,
+            ..(*self.status).clone()
+        }
+    }
+
+    /// Where fixed ports lead.
+    pub(crate) fn forwards(&self) -> &Forwards {
+        &self.forwards
+    }
+
+    /// Ends every stream of events, so that no connection holds up the gateway's end, and lets the
+    /// fixed ports go.
     pub(crate) fn close(&self) {
+        self.forwards.close();
         self.closing.send_replace(true);
     }
 
@@ -95,7 +124,7 @@ impl Api {
     fn instances(&self, roster: &Roster) -> Vec<InstanceStatus> {
         let all = roster.all().into_iter();
         let mut all: Vec<InstanceStatus> = all.map(|one| (*one.status).clone()).collect();
-        names::tell(&mut all, &self.status);
+        names::tell(&mut all, &self.status());
         all
     }
 

@@ -40,7 +40,8 @@ pub(super) async fn free(
     Ok(Json(freed.await?))
 }
 
-fn real(port: u16) -> Result<u16, Problem> {
+/// A port that can be.
+pub(super) fn real(port: u16) -> Result<u16, Problem> {
     match port {
         0 => Err(Problem::new(ErrorCode::Usage, "0 is no port")),
         port => Ok(port),

@@ -2,12 +2,12 @@
 
 use axum::routing::{MethodRouter, get, post};
 use portway_api::{
-    FreePort, Freed, GatewayEvent, GatewayStatus, InstanceStatus, LogRecord, PortMap, PortReport,
-    Services,
+    Forward, ForwardTo, FreePort, Freed, GatewayEvent, GatewayStatus, InstanceStatus, LogRecord,
+    PortMap, PortReport, Services,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use super::{Api, events, instances, logs, openapi, ports};
+use super::{Api, events, forwards, instances, logs, openapi, ports};
 
 /// One route.
 pub(super) struct Route {
@@ -178,6 +178,32 @@ pub(super) fn all() -> Vec<Route> {
             Answer::Accepted,
             || post(instances::restart),
         ),
+        look(
+            "/v1/forwards",
+            "the gateway's fixed ports, and where they lead",
+            &[],
+            Answer::Json(of::<Vec<Forward>>),
+            || get(forwards::list),
+        ),
+        act(
+            "/v1/forwards/{port}",
+            "have a fixed port lead to a service, whatever it led to before",
+            &[PORT],
+            of::<ForwardTo>,
+            Answer::Json(of::<Forward>),
+            || post(forwards::lead),
+        ),
+        Route {
+            request: None,
+            ..act(
+                "/v1/forwards/{port}/end",
+                "let a fixed port go",
+                &[PORT],
+                of::<ForwardTo>,
+                Answer::Json(of::<Forward>),
+                || post(forwards::end),
+            )
+        },
         look(
             "/v1/ports",
             "the port ranges, and everyone who has a port",

@@ -236,6 +236,10 @@ export class Instances {
   #updateAddresses(list, service) {
     const entries = [];
     if (service.named_url) entries.push({ key: "name", href: service.named_url, text: hostOf(service.named_url) });
+    for (const port of service.forwards ?? []) {
+      const href = `http://localhost:${port}`;
+      entries.push({ key: `fixed ${port}`, href, text: `${port}`, title: `${href}, a fixed port (portway forward)` });
+    }
     for (const { name, port, url, displaced, warning } of service.ports) {
       entries.push({
         key: `port ${name ?? ""}`,

@@ -41,6 +41,8 @@ pub(crate) struct Peer {
     pub(crate) address: IpAddr,
     /// The gateway's port that it came to.
     pub(crate) port: u16,
+    /// Whether that is a fixed port, which leads to one service whatever name is asked for.
+    pub(crate) fixed: bool,
     /// Whether by TLS.
     pub(crate) tls: bool,
     /// Both ends of the connection: the client's own and the gateway's.
@@ -198,6 +200,7 @@ mod tests {
         let peer = Peer {
             address: "::1".parse().unwrap(),
             port: 7678,
+            fixed: false,
             tls: false,
             ends: (
                 "[::1]:50000".parse().unwrap(),

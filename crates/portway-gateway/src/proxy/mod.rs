@@ -23,6 +23,7 @@ use portway_api::InstanceState;
 use tokio::time::timeout_at;
 
 use crate::api::Api;
+use crate::forwards::Forwards;
 use crate::host;
 use crate::names::{DOMAIN, Target};
 use crate::pages;
@@ -51,9 +52,9 @@ const SILENCE: Duration = Duration::from_secs(5);
 const AGAIN: Duration = Duration::from_millis(20);
 
 /// Serves requests of one thread of the gateway.
-#[derive(Clone, Debug)]
 pub(crate) struct Proxy {
     roster: Reader,
+    forwards: Forwards,
     pool: Pool,
     site: Site,
 }
@@ -71,6 +72,7 @@ impl Proxy {
         Self {
             roster,
             pool: Pool::default(),
+            forwards: api.forwards().clone(),
             site: Site::new(api),
         }
     }
@@ -89,13 +91,16 @@ impl Proxy {
         if is_connect && request.extensions().get::<hyper::ext::Protocol>().is_none() {
             return pages::not_a_proxy();
         }
-        if site::is_own(&host) {
+        let found = if peer.fixed {
+            self.fixed(peer.port).await
+        } else if site::is_own(&host) {
             return self.site.answer(request, peer).await;
-        }
-        if host == DOMAIN && request.uri().path() == "/" && is_page(&request) {
+        } else if host == DOMAIN && request.uri().path() == "/" && is_page(&request) {
             return pages::moved(&site::origin(peer));
-        }
-        let Some(target) = self.find(&host).await else {
+        } else {
+            self.find(&host).await
+        };
+        let Some(target) = found else {
             return pages::nobody();
         };
         let asked = Asked {
@@ -111,19 +116,30 @@ impl Proxy {
     async fn find(&self, host: &str) -> Option<Target> {
         let roster = self.roster.now();
         let target = roster.names.find(host);
-        let runs = |target: &&Target| {
-            let member = roster.get(&target.instance);
-            member.is_some_and(|member| {
-                !member.silent && member.status.state != InstanceState::Stopped
-            })
-        };
-        if let Some(target) = target.filter(runs) {
+        let answers = |target: &&Target| roster.get(&target.instance).is_some_and(runs);
+        if let Some(target) = target.filter(answers) {
             return Some(target.clone());
         }
         if !host.ends_with(".localhost") {
             return None;
         }
         self.roster.fresh().await.names.find(host).cloned()
+    }
+
+    /// Where a fixed port leads.
+    async fn fixed(&self, port: u16) -> Option<Target> {
+        let forward = self.forwards.find(port)?;
+        let mut roster = self.roster.now();
+        if !roster.get(&forward.id).is_some_and(runs) {
+            roster = self.roster.fresh().await;
+        }
+        let member = roster.get(&forward.id);
+        let main = member.and_then(|member| member.status.main.as_ref());
+        Some(Target {
+            main: main == Some(&forward.service),
+            instance: forward.id,
+            service: Some(forward.service),
+        })
     }
 
     async fn serve(&self, mut request: Request<Incoming>, asked: Asked) -> Response<Answer> {
@@ -250,6 +266,11 @@ impl Proxy {
             }
         }
     }
+}
+
+/// Whether an instance runs and has said how it is.
+fn runs(member: &Member) -> bool {
+    !member.silent && member.status.state != InstanceState::Stopped
 }
 
 /// Makes the head ready for the service; false when the request goes in circles.

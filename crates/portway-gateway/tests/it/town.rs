@@ -54,6 +54,7 @@ impl Town {
         let status = GatewayStatus {
             port: address.port(),
             tls_port: Some(tls_address.port()),
+            forwards: Vec::new(),
             pid: std::process::id(),
             since: 1,
             version: "0".into(),
@@ -217,6 +218,14 @@ impl Machine for Noted {
         self.note(format!("free {port} {dry_run}"))
     }
 
+    fn listen(&self, port: u16) -> Result<Vec<TcpListener>, ErrorInfo> {
+        self.note(format!("listen {port}"))
+    }
+
+    fn remember(&self, _: &GatewayStatus) -> Result<(), ErrorInfo> {
+        self.note("remember".into())
+    }
+
     fn up(&self, directory: &str, services: &[String]) -> Result<(), ErrorInfo> {
         self.note(format!("up {directory} {services:?}"))
     }
@@ -233,6 +242,7 @@ pub(crate) fn jobi(services: &[(&str, u16)]) -> InstanceStatus {
                 state: ServiceState::Ready,
                 url: Some(url.clone()),
                 named_url: None,
+                forwards: Vec::new(),
                 ports: vec![PortStatus {
                     name: None,
                     port: *port,

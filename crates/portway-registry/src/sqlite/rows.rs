@@ -10,7 +10,8 @@ use crate::choose::{Allotted, Request, Wanted};
 use crate::{Instance, Lease, Millis};
 
 /// The columns that [`instance`] reads.
-pub(super) const INSTANCE: &str = "id, dir, project, name, branch, main, options, last_used, gateway, gateway_tls";
+pub(super) const INSTANCE: &str =
+    "id, dir, project, name, branch, main, options, last_used, gateway, gateway_tls";
 
 pub(super) fn instance(row: &rusqlite::Row<'_>) -> rusqlite::Result<Instance> {
     Ok(Instance {

@@ -8,6 +8,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use portway_api::{ErrorBody, ErrorInfo, Event, InstanceStatus, Services};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::task::JoinHandle;
 
@@ -79,9 +80,21 @@ impl Client {
         let services = Services {
             services: services.to_vec(),
         };
-        let body = serde_json::to_vec(&services)?;
-        let path = format!("/v1/{verb}");
-        let (response, connection) = self.send(Method::POST, &path, body.into()).await?;
+        let answer = self.post(&format!("/v1/{verb}"), &services).await?;
+        Ok(answer.map(drop))
+    }
+
+    /// Sends `question` to a path; what comes back is JSON.
+    ///
+    /// # Errors
+    /// When nobody answers; the inner error is that of who was asked.
+    pub async fn post(
+        &self,
+        path: &str,
+        question: &impl Serialize,
+    ) -> io::Result<Result<Bytes, ErrorInfo>> {
+        let body = serde_json::to_vec(question)?;
+        let (response, connection) = self.send(Method::POST, path, body.into()).await?;
         let status = response.status();
         let body = response
             .into_body()
@@ -91,7 +104,7 @@ impl Client {
             .to_bytes();
         connection.abort();
         if status.is_success() {
-            return Ok(Ok(()));
+            return Ok(Ok(body));
         }
         let body: ErrorBody = serde_json::from_slice(&body)
             .map_err(|_| io::Error::other(format!("the instance answers {status}")))?;

@@ -118,6 +118,7 @@ impl Supervisor {
             state: service.machine.state(),
             url: self.url(name),
             named_url: None,
+            forwards: Vec::new(),
             ports: service
                 .plan
                 .ports

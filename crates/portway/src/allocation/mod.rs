@@ -70,7 +70,9 @@ pub(crate) fn allocate(
     if keep == Keep::Hard {
         children::refresh();
         if project.instance.gateway != gateway {
-            project.registry.set_gateway(&project.instance.id, gateway)?;
+            project
+                .registry
+                .set_gateway(&project.instance.id, gateway)?;
         }
     }
     project.instance.gateway = gateway;
@@ -431,6 +433,7 @@ pub(crate) fn service_statuses(
                 state: ServiceState::Stopped,
                 url: ports.first().map(|port| port.url.clone()),
                 named_url: None,
+                forwards: Vec::new(),
                 ports,
                 pid: None,
                 since: None,

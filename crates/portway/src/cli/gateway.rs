@@ -130,6 +130,7 @@ fn serve(args: &Gateway) -> Result<u8, CommandError> {
     let status = GatewayStatus {
         port: gateway::port_of(&listeners),
         tls_port: secure.as_ref().map(|one| gateway::port_of(&one.listeners)),
+        forwards: gateway::last()?.map_or_else(Vec::new, |last| last.forwards),
         pid: std::process::id(),
         since: portway_supervisor::now(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -141,8 +142,9 @@ fn serve(args: &Gateway) -> Result<u8, CommandError> {
         let socket = gateway::dir()?.join(control::SOCKET);
         let roster = portway_gateway::follow(source);
         let machine = std::sync::Arc::new(gateway::Machine { preferences });
-        let api = portway_gateway::Api::new(status.clone(), roster.clone(), machine);
+        let api = portway_gateway::Api::new(status, roster.clone(), machine);
         let api = api.map_err(failed)?;
+        let status = api.status();
         let router = portway_gateway::control(&api, asked.clone());
         let control = control::serve_router(&socket, router).map_err(failed)?;
         gateway::publish(&status)?;

@@ -8,6 +8,7 @@ pub(crate) mod down;
 pub(crate) mod env;
 pub(crate) mod exec;
 pub(crate) mod forget;
+pub(crate) mod forward;
 pub(crate) mod free;
 pub(crate) mod gateway;
 pub(crate) mod health;
@@ -55,6 +56,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, CommandError> {
         Verb::Doctor(args) => doctor::run(directory, &args),
         Verb::Health(args) => health::run(directory, &args),
         Verb::Gateway(args) => gateway::run(&args),
+        Verb::Forward(args) => forward::run(directory, &args),
         Verb::Trust(args) => trust::run(&args),
         Verb::Dashboard(args) => dashboard::run(&args),
         Verb::Init(args) => init::run(directory, &args),

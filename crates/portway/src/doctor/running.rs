@@ -94,6 +94,7 @@ mod tests {
             state,
             url: None,
             named_url: None,
+            forwards: Vec::new(),
             ports: vec![],
             pid: None,
             since: None,

@@ -37,6 +37,14 @@ pub(crate) fn port_of(listeners: &[TcpListener]) -> u16 {
     address.map_or(0, |address| address.port())
 }
 
+/// The same on this very port.
+pub(super) fn fixed(port: u16) -> Result<Vec<TcpListener>, CommandError> {
+    on(port).map_err(|error| {
+        let who = format!("`portway who {port}` shows who has it");
+        refused(port, &error).hint(who)
+    })
+}
+
 /// Listens on `wanted`; without it on `own`, or on `default` where that cannot be had.
 fn best(
     wanted: Option<u16>,
@@ -50,7 +58,11 @@ fn best(
         return Ok(listeners);
     }
     let port = wanted.unwrap_or(default);
-    on(port).map_err(|error| refused(port, flag, &error))
+    on(port).map_err(|error| {
+        refused(port, &error).hint(format!(
+            "`portway who {port}` shows who has it; `portway gateway {flag} N` takes another"
+        ))
+    })
 }
 
 /// Both loopback addresses, so that `localhost` is the gateway however it is resolved. IPv6 may be
@@ -65,7 +77,7 @@ fn on(port: u16) -> io::Result<Vec<TcpListener>> {
     }
 }
 
-fn refused(port: u16, flag: &str, error: &io::Error) -> CommandError {
+fn refused(port: u16, error: &io::Error) -> CommandError {
     let code = match error.kind() {
         io::ErrorKind::AddrInUse => ErrorCode::PortTaken,
         _ => ErrorCode::Failed,
@@ -79,7 +91,4 @@ fn refused(port: u16, flag: &str, error: &io::Error) -> CommandError {
         code,
         format!("the gateway cannot listen on port {port}: {why}"),
     )
-    .hint(format!(
-        "`portway who {port}` shows who has it; `portway gateway {flag} N` takes another"
-    ))
 }

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use portway_api::{
-    ErrorBody, ErrorCode, ErrorInfo, ExcludedPort, Freed, NamedRange, PortMap, PortReport,
+    ErrorBody, ErrorCode, ErrorInfo, ExcludedPort, Freed, GatewayStatus, NamedRange, PortMap,
+    PortReport,
 };
 use portway_ports::PortRange;
 use portway_project::Preferences;
@@ -45,6 +47,14 @@ impl portway_gateway::Machine for Machine {
             freeing.carry_out(GRACE)
         };
         free().map_err(|error| error.info)
+    }
+
+    fn listen(&self, port: u16) -> Result<Vec<TcpListener>, ErrorInfo> {
+        super::listen::fixed(port).map_err(|error| error.info)
+    }
+
+    fn remember(&self, gateway: &GatewayStatus) -> Result<(), ErrorInfo> {
+        super::publish(gateway).map_err(|error| error.info)
     }
 
     fn up(&self, directory: &str, services: &[String]) -> Result<(), ErrorInfo> {

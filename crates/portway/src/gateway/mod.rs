@@ -78,13 +78,16 @@ pub(crate) fn status() -> Result<Option<GatewayStatus>, CommandError> {
     Ok(serde_json::from_slice(&text).ok())
 }
 
-/// Where the gateway that runs, or the last one that ran, serves: the port of HTTP, and that of
-/// HTTPS. The next one will be there too, so that services which let pages under names in go on
-/// doing so.
-pub(crate) fn last_ports() -> Result<Option<(u16, Option<u16>)>, CommandError> {
+/// The gateway that runs, or what the last one that ran said of itself.
+pub(crate) fn last() -> Result<Option<GatewayStatus>, CommandError> {
     let text = fs::read(dir()?.join(LAST)).unwrap_or_default();
-    let last: Option<GatewayStatus> = serde_json::from_slice(&text).ok();
-    Ok(last.map(|last| (last.port, last.tls_port)))
+    Ok(serde_json::from_slice(&text).ok())
+}
+
+/// Where that one serves: the port of HTTP, and that of HTTPS. The next one will be there too, so
+/// that services which let pages under names in go on doing so.
+pub(crate) fn last_ports() -> Result<Option<(u16, Option<u16>)>, CommandError> {
+    Ok(last()?.map(|last| (last.port, last.tls_port)))
 }
 
 /// Writes what the gateway says of itself; whoever reads it sees all of it or the former text.
@@ -111,6 +114,23 @@ pub(crate) fn instances() -> Result<Vec<InstanceStatus>, CommandError> {
             format!("the gateway does not answer: {error}"),
         )
     })
+}
+
+/// What a gateway does on a port of its own, and what has it let go.
+pub(crate) fn on_port(gateway: &GatewayStatus, port: u16) -> (String, String) {
+    match gateway.forwards.iter().find(|one| one.port == port) {
+        Some(forward) => (
+            format!(
+                "the gateway has it lead to `{}` of {}",
+                forward.service, forward.instance
+            ),
+            format!("`portway forward {port} --stop` lets it go"),
+        ),
+        None => (
+            "the gateway serves names there".to_owned(),
+            "`portway gateway stop` ends it; services go on".to_owned(),
+        ),
+    }
 }
 
 /// The error of a command that needs a gateway.

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 use portway_api::{
-    LeaseState, PortHolder, PortLease, PortReport, PortState, ProcessInfo, ServiceRef,
+    GatewayStatus, LeaseState, PortHolder, PortLease, PortReport, PortState, ProcessInfo,
+    ServiceRef,
 };
 use portway_ports::{Facts, Holder, Process, ProcessId, root_among};
 use portway_registry::{Instance, Lease, Liveness, Registry, SqliteRegistry};
@@ -17,7 +18,7 @@ use portway_supervisor::control;
 use portway_supervisor::mark::Mark;
 
 use crate::error::CommandError;
-use crate::home;
+use crate::{gateway, home};
 
 use container::published;
 pub(crate) use leftover::leftovers;
@@ -27,6 +28,8 @@ pub(crate) use sitter::{Holders, Of, Sitter, holders, who};
 #[derive(Default)]
 pub(crate) struct Known {
     instances: Vec<(Instance, Vec<Lease>, Liveness)>,
+    /// The gateway that runs.
+    gateway: Option<GatewayStatus>,
     /// Why nothing is known, where the registry cannot be used.
     pub(crate) trouble: Option<CommandError>,
 }
@@ -38,15 +41,14 @@ impl Known {
         let read = || -> Result<_, CommandError> {
             Ok(SqliteRegistry::open(&home::state_dir()?)?.instances()?)
         };
-        match read() {
-            Ok(instances) => Self {
-                instances,
-                trouble: None,
-            },
-            Err(trouble) => Self {
-                instances: Vec::new(),
-                trouble: Some(trouble),
-            },
+        let (instances, trouble) = match read() {
+            Ok(instances) => (instances, None),
+            Err(trouble) => (Vec::new(), Some(trouble)),
+        };
+        Self {
+            instances,
+            gateway: gateway::status().ok().flatten(),
+            trouble,
         }
     }
 
@@ -54,8 +56,17 @@ impl Known {
     pub(crate) fn of(instances: Vec<(Instance, Vec<Lease>, Liveness)>) -> Self {
         Self {
             instances,
-            trouble: None,
+            ..Self::default()
         }
+    }
+
+    /// The gateway, where it is one of those that have a port.
+    pub(crate) fn gateway_among(&self, holders: &[PortHolder]) -> Option<&GatewayStatus> {
+        let has = |gateway: &&GatewayStatus| {
+            let mut processes = holders.iter().filter_map(|holder| holder.process.as_ref());
+            processes.any(|process| process.pid == gateway.pid)
+        };
+        self.gateway.as_ref().filter(has)
     }
 
     /// All leases, by port.
@@ -181,6 +192,10 @@ fn one(
     };
     let holders = by_process(&holders, port, known);
     let mut hints = Vec::new();
+    if let Some(gateway) = known.gateway_among(&holders) {
+        let (what, way_out) = gateway::on_port(gateway, port);
+        hints.push(format!("{what}; {way_out}"));
+    }
     if let Some(hidden) = holders.iter().find(|holder| holder.process.is_none()) {
         hints.push(format!(
             "the process belongs to user {}; `sudo portway who {port}` tells which it is",

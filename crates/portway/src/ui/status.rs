@@ -1,7 +1,7 @@
 //! Plans and states as people read them.
 
 use comfy_table::{Table, presets};
-use portway_api::{Displaced, InstanceState, InstanceStatus, ServiceState, ServiceStatus};
+use portway_api::{Displaced, Forward, InstanceState, InstanceStatus, ServiceState, ServiceStatus};
 
 use super::sanitize::one_line;
 use super::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, out, styled, warning};
@@ -92,7 +92,9 @@ pub(crate) fn summary(instance: &InstanceStatus) {
 fn service_row(service: &ServiceStatus) -> Vec<String> {
     let named = service.named_url.as_deref();
     let ports = service.ports.iter().map(|port| port.url.as_str());
-    let urls: Vec<&str> = ports.chain(named).collect();
+    let fixed: Vec<String> = service.forwards.iter().map(fixed_url).collect();
+    let fixed = fixed.iter().map(String::as_str);
+    let urls: Vec<&str> = ports.chain(named).chain(fixed).collect();
     let note = match (&service.message, service.restarts) {
         (Some(message), _) => message.clone(),
         (None, 0) => String::new(),
@@ -109,6 +111,24 @@ fn service_row(service: &ServiceStatus) -> Vec<String> {
         },
         note,
     ]
+}
+
+/// Fixed ports, and where they lead.
+pub(crate) fn forwards(forwards: &[Forward]) -> bool {
+    let mut rows = vec![["URL", "LEADS TO", ""].map(str::to_owned).to_vec()];
+    rows.extend(forwards.iter().map(|one| {
+        vec![
+            fixed_url(&one.port),
+            format!("{} of {}", one.service, one.instance),
+            one.trouble.clone().unwrap_or_default(),
+        ]
+    }));
+    out(&columns(rows, ""))
+}
+
+/// The URL of a fixed port.
+pub(crate) fn fixed_url(port: &u16) -> String {
+    format!("http://localhost:{port}")
 }
 
 /// The row of a service, with what is to be said about its ports.

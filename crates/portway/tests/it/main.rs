@@ -25,6 +25,8 @@ mod doctor;
 #[cfg(unix)]
 mod excluded;
 #[cfg(unix)]
+mod forward;
+#[cfg(unix)]
 mod free;
 #[cfg(unix)]
 mod gateway;

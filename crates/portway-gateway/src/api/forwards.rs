@@ -1,0 +1,74 @@
+//! Fixed ports: which there are, and where they lead.
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, PathRejection};
+use axum::extract::{Path, State};
+use portway_api::{ErrorCode, Forward, ForwardTo, InstanceState};
+
+use super::ports::real;
+use super::{Api, Problem};
+use crate::names::is_http;
+
+/// All of them.
+pub(super) async fn list(State(api): State<Api>) -> Json<Vec<Forward>> {
+    Json(api.status().forwards)
+}
+
+/// Has a port lead to a service.
+pub(super) async fn lead(
+    State(api): State<Api>,
+    port: Result<Path<u16>, PathRejection>,
+    body: Result<Json<ForwardTo>, JsonRejection>,
+) -> Result<Json<Forward>, Problem> {
+    let (port, Json(to)) = (real(port?.0)?, body?);
+    let roster = api.roster.fresh().await;
+    let member = roster.get(&to.id).ok_or_else(Problem::no_such_instance)?;
+    let services = &member.status.services;
+    match services.iter().find(|one| one.name == to.service) {
+        Some(service) if !is_http(service) => {
+            let why = format!("`{}` does not speak HTTP", to.service);
+            return Err(Problem::new(ErrorCode::Usage, why));
+        }
+        // What of one that rests has never had a port is not known here.
+        None if member.status.state != InstanceState::Stopped => {
+            let why = format!("there is no service `{}`", to.service);
+            return Err(Problem::new(ErrorCode::UnknownService, why));
+        }
+        _ => {}
+    }
+    let forward = Forward {
+        port,
+        id: to.id,
+        instance: member.status.name.clone(),
+        service: to.service,
+        trouble: None,
+    };
+    let (told, forwards) = (forward.clone(), api.forwards.clone());
+    api.on_machine(move |machine| forwards.lead(told, |port| machine.listen(port)))
+        .await?;
+    api.remember().await?;
+    Ok(Json(forward))
+}
+
+/// Lets a port go.
+pub(super) async fn end(
+    State(api): State<Api>,
+    port: Result<Path<u16>, PathRejection>,
+) -> Result<Json<Forward>, Problem> {
+    let port = real(port?.0)?;
+    let Some(ended) = api.forwards.end(port) else {
+        let why = format!("port {port} is not forwarded");
+        return Err(Problem::new(ErrorCode::NothingThere, why));
+    };
+    api.remember().await?;
+    Ok(Json(ended))
+}
+
+impl Api {
+    /// Has the fixed ports remembered, as they are now.
+    async fn remember(&self) -> Result<(), Problem> {
+        let api = self.clone();
+        self.on_machine(move |machine| machine.remember(&api.status()))
+            .await
+    }
+}

@@ -1,0 +1,162 @@
+//! `portway forward`: one fixed port, for one checkout at a time.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+
+use crate::sandbox::{PATIENCE, Running, Sandbox, TWO, get, two};
+
+/// A gateway on the sandbox's last port; the fixed port is the one before it.
+fn gateway(sandbox: &Sandbox) -> Running {
+    let port = sandbox.port(39).to_string();
+    let mut gateway = sandbox.spawn(&["gateway", "--port", &port]);
+    gateway.until_printed("the gateway serves");
+    gateway
+}
+
+/// Who answers on the fixed port.
+fn answers(sandbox: &Sandbox) -> Option<(String, String)> {
+    let ask = |name: &str| get(sandbox.port(38), &format!("/env/{name}"));
+    Some((ask("PORTWAY_SERVICE")?, ask("PORTWAY_INSTANCE")?))
+}
+
+/// Another checkout of the project, up.
+fn other(sandbox: &mut Sandbox) -> std::path::PathBuf {
+    let main = sandbox.project().to_owned();
+    std::fs::remove_dir_all(main.join(".git")).unwrap();
+    sandbox.git(&main, &["init", "-q"]);
+    sandbox.git(&main, &["add", "-A"]);
+    sandbox.git(&main, &["commit", "-qm", "one"]);
+    let tree = sandbox.path("fix");
+    let path = tree.to_str().unwrap();
+    sandbox.git(&main, &["worktree", "add", "-q", "-b", "fix", path]);
+    for dir in [tree.clone(), main] {
+        sandbox.set_project(dir);
+        sandbox.run(&["up", "--detach"]).success();
+    }
+    tree
+}
+
+fn forward(sandbox: &mut Sandbox, dir: &Path, rest: &[&str]) -> crate::sandbox::Ran {
+    sandbox.set_project(dir.to_owned());
+    let port = sandbox.port(38).to_string();
+    let arguments: Vec<&str> = ["forward", &port].iter().chain(rest).copied().collect();
+    sandbox.run(&arguments)
+}
+
+#[test]
+fn a_fixed_port_leads_to_the_chosen_checkout() {
+    let mut sandbox = Sandbox::with_blocks(1).manifest(TWO);
+    let tree = other(&mut sandbox);
+    let main = sandbox.project().to_owned();
+    let running = gateway(&sandbox);
+    let url = format!("http://localhost:{}", sandbox.port(38));
+    let led = |service: &str, instance: &str| Some((service.to_owned(), instance.to_owned()));
+
+    let said = forward(&mut sandbox, &main, &[]).success();
+    said.err_has(&format!("{url} leads to frontend of jobi\n"));
+    assert_eq!(answers(&sandbox), led("frontend", "jobi"));
+
+    // One connection, over which it is switched.
+    let mut stream = TcpStream::connect(("127.0.0.1", sandbox.port(38))).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut ask = || {
+        let request = "GET /env/PORTWAY_INSTANCE HTTP/1.1\r\nHost: tunnel.example\r\n\r\n";
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = [0; 4096];
+        let count = stream.read(&mut answer).unwrap();
+        let answer = String::from_utf8_lossy(&answer[..count]).into_owned();
+        answer.rsplit("\r\n").next().unwrap().to_owned()
+    };
+    assert_eq!(ask(), "jobi");
+    let said = forward(&mut sandbox, &tree, &["backend"]).success();
+    said.err_has("leads to backend of fix.jobi, and no more to frontend of jobi");
+    assert_eq!(ask(), "fix.jobi");
+    assert_eq!(answers(&sandbox), led("backend", "fix.jobi"));
+
+    // It is shown where one looks for it.
+    let listed = sandbox.run(&["forward"]).success();
+    listed.out_has(&url).out_has("backend of fix.jobi");
+    sandbox.run(&["ps"]).success().out_has(&url);
+    let all = sandbox.run(&["ps", "--json"]).success().json();
+    let forwards: Vec<_> = all
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|one| one["services"].as_array().unwrap())
+        .filter(|service| service.get("forwards").is_some())
+        .map(|service| (service["name"].clone(), service["forwards"].clone()))
+        .collect();
+    assert_eq!(forwards.len(), 1);
+    assert_eq!(forwards[0].0, "backend");
+    assert_eq!(forwards[0].1[0], sandbox.port(38));
+
+    // Whoever asks for the port hears of it, and a number ends nobody.
+    let port = sandbox.port(38).to_string();
+    let told = sandbox.run(&["who", &port]).success();
+    told.err_has("the gateway has it lead to `backend` of fix.jobi");
+    let refused = sandbox.run(&["free", &port]).code(1);
+    refused.err_has(&format!("`portway forward {port} --stop` lets it go"));
+    let names = sandbox.port(39).to_string();
+    let refused = sandbox.run(&["free", &names]).code(1);
+    refused.err_has("`portway gateway stop` ends it");
+
+    // The next gateway remembers it.
+    drop(running);
+    assert_eq!(answers(&sandbox), None);
+    let _running = gateway(&sandbox);
+    assert_eq!(answers(&sandbox), led("backend", "fix.jobi"));
+
+    // A service that restarts is waited for.
+    sandbox.run(&["restart", "backend"]).success();
+    assert_eq!(answers(&sandbox), led("backend", "fix.jobi"));
+    sandbox.run(&["down"]).success();
+    let refused = get(sandbox.port(38), "/").unwrap();
+    assert!(refused.contains("does not run"), "{refused}");
+
+    let ended = forward(&mut sandbox, &tree, &["--stop", "--json"]).success();
+    assert_eq!(ended.json()["instance"], "fix.jobi");
+    TcpListener::bind(("127.0.0.1", sandbox.port(38))).unwrap();
+    let again = forward(&mut sandbox, &tree, &["--stop"]).code(6);
+    again.err_has("is not forwarded");
+}
+
+#[test]
+fn what_cannot_be_forwarded_is_refused() {
+    let mut sandbox = two();
+    let dir = sandbox.project().to_owned();
+    let taken = TcpListener::bind(("127.0.0.1", sandbox.port(38))).unwrap();
+    let alone = sandbox.run(&["forward"]).code(1);
+    alone.err_has("the gateway does not run");
+    let running = gateway(&sandbox);
+    let refused = forward(&mut sandbox, &dir, &[]).code(4);
+    refused
+        .err_has("somebody else has it")
+        .err_has("portway who");
+    drop(taken);
+    let refused = forward(&mut sandbox, &dir, &["frontent"]).code(2);
+    refused.err_has("did you mean `frontend`?");
+    forward(&mut sandbox, &dir, &["frontend"]).success();
+    sandbox.run(&["forward", "0"]).code(2);
+
+    // One that somebody has taken meanwhile is remembered, and told of.
+    drop(running);
+    let taken = TcpListener::bind(("127.0.0.1", sandbox.port(38))).unwrap();
+    let _running = gateway(&sandbox);
+    let listed = sandbox.run(&["forward"]).success();
+    listed.out_has("somebody else has it");
+    drop(taken);
+    forward(&mut sandbox, &dir, &[]).success();
+    let listed = sandbox.run(&["forward", "--json"]).success().json();
+    assert!(listed[0].get("trouble").is_none(), "{listed}");
+}
+
+#[test]
+fn only_http_is_forwarded() {
+    let mut sandbox = Sandbox::new().manifest(&format!(
+        "{TWO}\n[services.cache]\nkind = \"tcp\"\nport = \"%20-%29\"\ncommand = \"%service serve {{port}}\"\n"
+    ));
+    let dir = sandbox.project().to_owned();
+    let refused = forward(&mut sandbox, &dir, &["cache"]).code(2);
+    refused.err_has("has no port that speaks HTTP");
+}
