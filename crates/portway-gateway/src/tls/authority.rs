@@ -306,7 +306,6 @@ mod tests {
     use rustls::CertificateError::{Expired, ExpiredContext};
     use rustls::Error::InvalidCertificate;
 
-    use super::super::files::KEY;
     use super::*;
 
     fn made() -> (tempfile::TempDir, Authority) {
@@ -485,7 +484,10 @@ mod tests {
             ]
         );
         assert_eq!(metadata(&ca).unwrap().permissions().mode() & 0o777, 0o700);
-        for (file, mode, back) in [(ca.join(KEY), 0o640, 0o600), (ca.clone(), 0o750, 0o700)] {
+        for (file, mode, back) in [
+            (ca.join(files::KEY), 0o640, 0o600),
+            (ca.clone(), 0o750, 0o700),
+        ] {
             set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
             let said = Authority::read(&ca).unwrap_err();
             assert!(matches!(said, AuthorityError::Open { .. }), "{said}");

@@ -325,7 +325,9 @@ mod tests {
         acts.map(Act::shell).collect()
     }
 
+    // Its paths are those of Unix.
     #[test]
+    #[cfg(unix)]
     fn each_distribution_has_its_directory_and_its_command() {
         for (dir, program, refresh) in [
             (
@@ -398,7 +400,9 @@ mod tests {
         assert!(lacks.contains("package libnss3-tools"), "{lacks}");
     }
 
+    // Its paths are those of Unix.
     #[test]
+    #[cfg(unix)]
     fn macos_and_windows_have_one_of_the_users_own() {
         assert_eq!(
             commands(&facts(System::MacOs)),

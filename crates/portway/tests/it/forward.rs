@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 
-use crate::sandbox::{PATIENCE, Running, Sandbox, TWO, get, two};
+use crate::sandbox::{PATIENCE, Running, Sandbox, TWO, get, two, until};
 
 /// A gateway on the sandbox's last port; the fixed port is the one before it.
 fn gateway(sandbox: &Sandbox) -> Running {
@@ -45,6 +45,7 @@ fn forward(sandbox: &mut Sandbox, dir: &Path, rest: &[&str]) -> crate::sandbox::
 }
 
 #[test]
+#[cfg(unix)]
 fn a_fixed_port_leads_to_the_chosen_checkout() {
     let mut sandbox = Sandbox::with_blocks(1).manifest(TWO);
     let tree = other(&mut sandbox);
@@ -141,7 +142,11 @@ fn what_cannot_be_forwarded_is_refused() {
 
     // One that somebody has taken meanwhile is remembered, and told of.
     drop(running);
-    let taken = TcpListener::bind(("127.0.0.1", sandbox.port(38))).unwrap();
+    let mut taken = None;
+    until("the port is let go", || {
+        taken = TcpListener::bind(("127.0.0.1", sandbox.port(38))).ok();
+        taken.is_some()
+    });
     let _running = gateway(&sandbox);
     let listed = sandbox.run(&["forward"]).success();
     listed.out_has("somebody else has it");

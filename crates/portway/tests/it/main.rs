@@ -4,7 +4,11 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 #![cfg_attr(
     windows,
-    allow(dead_code, reason = "what only the tests of other systems need")
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "what only the tests of other systems need"
+    )
 )]
 
 mod sandbox;
@@ -12,6 +16,8 @@ mod sandbox;
 mod contention;
 mod detect;
 mod forced;
+mod forward;
+mod gateway;
 mod up;
 #[cfg(windows)]
 mod windows;
@@ -25,11 +31,7 @@ mod doctor;
 #[cfg(unix)]
 mod excluded;
 #[cfg(unix)]
-mod forward;
-#[cfg(unix)]
 mod free;
-#[cfg(unix)]
-mod gateway;
 #[cfg(unix)]
 mod handover;
 #[cfg(unix)]
