@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use crate::process::ProcessId;
+use crate::usage::Usage;
 
 /// What identifies a listening socket: its owner's pid above, its port and address below. The
 /// address only has to tell apart the few on which one process listens with one port.
@@ -44,6 +45,25 @@ pub(crate) fn tree(root: u32) -> Vec<u32> {
     let below = super::descendants(root);
     let below = below.iter().map(|process| process.pid);
     std::iter::once(root).chain(below).collect()
+}
+
+/// What each of `roots` uses, with everything below it. What ended children used is not told.
+pub(crate) fn usage(roots: &[u32]) -> Vec<Option<Usage>> {
+    let all = super::relations();
+    let of = |root: &u32| {
+        let (root, _) = *all.iter().find(|(one, _)| one.pid == *root)?;
+        let mut usage = Usage::default();
+        for process in std::iter::once(root).chain(below(root, &all)) {
+            // One that has ended meanwhile, or that this user may not look into, uses nothing.
+            if let Some((cpu, memory)) = super::spent(process.pid) {
+                usage.cpu += cpu;
+                usage.memory += memory;
+                usage.processes += 1;
+            }
+        }
+        Some(usage)
+    };
+    roots.iter().map(of).collect()
 }
 
 /// What is below `root`, given every process with the pid of its parent.

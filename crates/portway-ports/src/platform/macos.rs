@@ -15,10 +15,11 @@ use crate::listen::Listener;
 use crate::range::PortRange;
 use crate::reserved::lives_in_netstat;
 
-pub(crate) use super::by_pid::{has_open, owners, owners_among, tree};
-pub(crate) use super::unasked::{usage, user_of_connection};
+pub(crate) use super::by_pid::{has_open, owners, owners_among, tree, usage};
+pub(crate) use super::unasked::user_of_connection;
 pub(crate) use processes::{
-    container, descendants, own_user, pids, process, send_signal, started_at, user_name, variable,
+    container, descendants, own_user, pids, process, relations, send_signal, spent, started_at,
+    user_name, variable,
 };
 
 /// Setting `SO_REUSEADDR` on a socket that is bound already changes nothing for others.

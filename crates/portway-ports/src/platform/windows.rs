@@ -18,11 +18,11 @@ use crate::exclude::Facts;
 use crate::listen::Listener;
 use crate::reserved::{dynamic_ports, excluded_ranges};
 
-pub(crate) use super::by_pid::{has_open, owners, owners_among, tree};
-pub(crate) use super::unasked::{usage, user_of_connection};
+pub(crate) use super::by_pid::{has_open, owners, owners_among, tree, usage};
+pub(crate) use super::unasked::user_of_connection;
 pub(crate) use processes::{
-    ask_to_end, container, descendants, kill, own_user, pids, process, started_at, user_name,
-    variable,
+    ask_to_end, container, descendants, kill, own_user, pids, process, relations, spent,
+    started_at, user_name, variable,
 };
 pub(crate) use tables::{anything_lives, listeners};
 

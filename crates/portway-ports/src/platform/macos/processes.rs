@@ -5,6 +5,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
@@ -21,6 +22,9 @@ trait Plain: Copy {
 }
 impl Plain for libc::proc_bsdinfo {
     const FLAVOR: c_int = libc::PROC_PIDTBSDINFO;
+}
+impl Plain for libc::proc_taskinfo {
+    const FLAVOR: c_int = libc::PROC_PIDTASKINFO;
 }
 impl Plain for libc::proc_vnodepathinfo {
     const FLAVOR: c_int = libc::PROC_PIDVNODEPATHINFO;
@@ -149,14 +153,38 @@ pub(crate) fn pids() -> impl Iterator<Item = u32> {
 }
 
 pub(crate) fn descendants(root: u32) -> Vec<ProcessId> {
-    let Some(root) = living(root) else {
-        return Vec::new();
+    let root = living(root).map(|root| identity(&root));
+    root.map_or_else(Vec::new, |root| below(root, &relations()))
+}
+
+/// Every process, with the pid of its parent.
+pub(crate) fn relations() -> Vec<(ProcessId, u32)> {
+    let all = pids().filter_map(living);
+    all.map(|info| (identity(&info), info.pbi_ppid)).collect()
+}
+
+/// What a process itself has used of the processor, and its resident memory in bytes.
+pub(crate) fn spent(pid: u32) -> Option<(Duration, u64)> {
+    let info = info::<libc::proc_taskinfo>(pid)?;
+    let ticks = info.pti_total_user + info.pti_total_system;
+    Some((span(ticks)?, info.pti_resident_size))
+}
+
+/// A span in ticks of the kernel's clock, which are nanoseconds on some processors alone.
+#[allow(deprecated, reason = "its replacement is a crate for this one call")]
+fn span(ticks: u64) -> Option<Duration> {
+    let mut base = MaybeUninit::<libc::mach_timebase_info>::zeroed();
+    // SAFETY: the structure is writable, and every bit pattern of its two numbers is valid.
+    #[allow(unsafe_code)]
+    let base = unsafe {
+        if libc::mach_timebase_info(base.as_mut_ptr()) != 0 {
+            return None;
+        }
+        base.assume_init()
     };
-    let all: Vec<(ProcessId, u32)> = pids()
-        .filter_map(living)
-        .map(|info| (identity(&info), info.pbi_ppid))
-        .collect();
-    below(identity(&root), &all)
+    let nanoseconds = u128::from(ticks) * u128::from(base.numer);
+    let nanoseconds = nanoseconds.checked_div(u128::from(base.denom))?;
+    u64::try_from(nanoseconds).ok().map(Duration::from_nanos)
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "other systems need not tell")]

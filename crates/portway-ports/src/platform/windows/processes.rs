@@ -4,6 +4,7 @@ use std::ffi::c_void;
 use std::io;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{FILETIME, INVALID_HANDLE_VALUE, LocalFree};
 use windows_sys::Win32::Security::{
@@ -13,6 +14,7 @@ use windows_sys::Win32::Security::{
 use windows_sys::Win32::System::Diagnostics::ToolHelp::{
     CreateToolhelp32Snapshot, PROCESSENTRY32W, Process32FirstW, Process32NextW, TH32CS_SNAPPROCESS,
 };
+use windows_sys::Win32::System::ProcessStatus::{K32GetProcessMemoryInfo, PROCESS_MEMORY_COUNTERS};
 use windows_sys::Win32::System::Threading::{
     GetExitCodeProcess, GetProcessTimes, OpenProcess, OpenProcessToken, PROCESS_QUERY_INFORMATION,
     PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_TERMINATE, PROCESS_VM_READ, TerminateProcess,
@@ -82,8 +84,21 @@ fn open(pid: u32, rights: u32) -> io::Result<OwnedHandle> {
     }
 }
 
+/// Times of a process, in tenths of a microsecond.
+struct Times {
+    /// Since 1601-01-01.
+    born: u64,
+    kernel: u64,
+    user: u64,
+}
+
 /// When a process was made; `None` for one that has ended.
 fn born(process: &OwnedHandle) -> Option<u64> {
+    times(process).map(|times| times.born)
+}
+
+/// `None` for a process that has ended.
+fn times(process: &OwnedHandle) -> Option<Times> {
     let zero = FILETIME::default();
     let (mut born, mut ended, mut kernel, mut user) = (zero, zero, zero, zero);
     let mut code = 0;
@@ -99,8 +114,13 @@ fn born(process: &OwnedHandle) -> Option<u64> {
                 &raw mut user,
             ) != 0
     };
-    (told && code == STILL_ACTIVE)
-        .then(|| u64::from(born.dwHighDateTime) << 32 | u64::from(born.dwLowDateTime))
+    let number =
+        |time: FILETIME| u64::from(time.dwHighDateTime) << 32 | u64::from(time.dwLowDateTime);
+    (told && code == STILL_ACTIVE).then(|| Times {
+        born: number(born),
+        kernel: number(kernel),
+        user: number(user),
+    })
 }
 
 /// A process that this user may not look into has no known start.
@@ -165,14 +185,32 @@ pub(crate) fn pids() -> impl Iterator<Item = u32> {
 }
 
 pub(crate) fn descendants(root: u32) -> Vec<ProcessId> {
-    let Some(root) = identity(root) else {
-        return Vec::new();
-    };
-    let all: Vec<(ProcessId, u32)> = snapshot()
-        .into_iter()
-        .filter_map(|entry| Some((identity(entry.pid)?, entry.parent)))
-        .collect();
-    below(root, &all)
+    identity(root).map_or_else(Vec::new, |root| below(root, &relations()))
+}
+
+/// Every process, with the pid of its parent.
+pub(crate) fn relations() -> Vec<(ProcessId, u32)> {
+    let all = snapshot().into_iter();
+    all.filter_map(|entry| Some((identity(entry.pid)?, entry.parent)))
+        .collect()
+}
+
+/// What a process itself has used of the processor, and its memory (working set) in bytes.
+pub(crate) fn spent(pid: u32) -> Option<(Duration, u64)> {
+    let process = open(pid, PROCESS_QUERY_LIMITED_INFORMATION).ok()?;
+    let times = times(&process)?;
+    let mut counters = PROCESS_MEMORY_COUNTERS::default();
+    let size = size_of::<PROCESS_MEMORY_COUNTERS>() as u32;
+    // SAFETY: the handle is open while it is borrowed, and the structure is writable for the size
+    // that is named.
+    #[allow(unsafe_code)]
+    let told = unsafe { K32GetProcessMemoryInfo(process.as_raw_handle(), &raw mut counters, size) };
+    let memory = (told != 0).then_some(counters.WorkingSetSize)?;
+    let tenths = times.kernel.checked_add(times.user)?;
+    Some((
+        Duration::from_nanos(tenths.checked_mul(100)?),
+        memory as u64,
+    ))
 }
 
 pub(crate) fn started_at(process: ProcessId) -> Option<u64> {
