@@ -1,0 +1,32 @@
+// In every local page: keeps which checkout the page was loaded from. The page itself is neither
+// read nor touched. Only here a memory lives exactly as long as the page does: the background sleeps
+// after half a minute, and tabs tell nothing of a load apart from a page that changes its own URL.
+
+{
+  // A change that comes this soon after a load, in milliseconds, is what the page was loaded for:
+  // development servers reload pages while `git switch` is still at its work.
+  const SETTLES = 3000;
+
+  let seen = null;
+  let isSettled = false;
+
+  // The background says which checkout there is `now`, and learns which one there was.
+  chrome.runtime.onMessage.addListener(({ now }, _sender, answer) => {
+    if (now && !(seen && isSettled)) seen = now;
+    answer({ seen, isSettled });
+  });
+
+  async function say() {
+    try {
+      await chrome.runtime.sendMessage("loaded");
+    } catch {
+      // The extension was removed or renewed meanwhile.
+    }
+  }
+
+  say();
+  setTimeout(async () => {
+    await say();
+    isSettled = true;
+  }, SETTLES);
+}

@@ -1,0 +1,24 @@
+// What a tab shows, and what its page remembers.
+
+import { change, checkoutOf, find } from "./places.js";
+
+// { found, seen, changed } of a tab, by what the gateway says (`view`); null where it shows no local
+// page. A tab's URL is told for local pages alone, for no others have been asked for.
+export async function look(tab, view) {
+  const found = tab?.url ? find(tab.url, view) : null;
+  if (!found) return null;
+  const now = checkoutOf(found);
+  const seen = await recall(tab.id, now);
+  return { found, seen, changed: change(seen, now) };
+}
+
+// What the page in a tab was loaded from. It remembers `now` if it did not know yet.
+async function recall(tab, now) {
+  try {
+    const { seen } = await chrome.tabs.sendMessage(tab, { now }, { frameId: 0 });
+    return seen;
+  } catch {
+    // A page from before this extension, or one of the browser's own in place of it.
+    return null;
+  }
+}
