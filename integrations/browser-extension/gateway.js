@@ -20,8 +20,7 @@ export async function candidates() {
 // The gateway that answers: { home, gateway, instances }, or null.
 export async function ask() {
   const ports = await candidates();
-  ports.sort((a, b) => (b === last) - (a === last));
-  for (const port of ports) {
+  for (const port of [...ports].sort((a, b) => (b === last) - (a === last))) {
     const home = `http://portway.localhost:${port}`;
     try {
       const gateway = await read(`${home}/v1/gateway`);

@@ -1,11 +1,12 @@
 // The browser extension in a real Chromium: its background, its popup, its badge.
 
 import { readFile } from "node:fs/promises";
+import path from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const EXTENSION = fileURLToPath(new URL("../../../integrations/browser-extension", import.meta.url));
 
-export const readExtension = (file) => readFile(new URL(`../../../integrations/browser-extension/${file}`, import.meta.url), "utf8");
+export const readExtension = (file, encoding = "utf8") => readFile(path.join(EXTENSION, file), encoding);
 
 const PATIENCE = 30_000;
 const PAUSE = 50;
@@ -28,7 +29,7 @@ export class Extension {
     const extension = new Extension();
     extension.#context = context;
     const worker = await extension.worker();
-    extension.origin = new URL(worker.url()).origin;
+    extension.origin = `chrome-extension://${new URL(worker.url()).host}`;
     return extension;
   }
 
@@ -86,19 +87,21 @@ export class Extension {
       return targetInfos.find((target) => target.url === url);
     });
     const { sessionId } = await session.send("Target.attachToTarget", { targetId, flatten: false });
-    return new Popup(session, sessionId);
+    return new Popup(session, targetId, sessionId);
   }
 }
 
 // Playwright knows no popups of extensions; so this one speaks with the browser itself.
 class Popup {
   #session;
+  #target;
   #id;
   #asked = 0;
   #waiting = new Map();
 
-  constructor(session, id) {
+  constructor(session, target, id) {
     this.#session = session;
+    this.#target = target;
     this.#id = id;
     session.on("Target.receivedMessageFromTarget", ({ sessionId, message }) => {
       const { id: number, result, error } = JSON.parse(message);
@@ -168,13 +171,14 @@ class Popup {
     return this.send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value: colours }] });
   }
 
+  // It may have closed itself.
   async close() {
-    const [{ targetId }] = [await this.send("Target.getTargetInfo").then(({ targetInfo }) => targetInfo)];
-    await this.#session.send("Target.closeTarget", { targetId });
-    await until("the popup is closed", async () => {
+    const isOpen = async () => {
       const { targetInfos } = await this.#session.send("Target.getTargets");
-      return !targetInfos.some((target) => target.targetId === targetId);
-    });
+      return targetInfos.some(({ targetId }) => targetId === this.#target);
+    };
+    if (await isOpen()) await this.#session.send("Target.closeTarget", { targetId: this.#target });
+    await until("the popup is closed", async () => !(await isOpen()));
     await this.#session.detach();
   }
 }
