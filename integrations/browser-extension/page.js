@@ -3,7 +3,7 @@
 // after half a minute, and tabs tell nothing of a load apart from a page that changes its own URL.
 
 {
-  // A change that comes this soon after a load, in milliseconds, is what the page was loaded for:
+  // Another branch this soon after a load, in milliseconds, is what the page was loaded for:
   // development servers reload pages while `git switch` is still at its work.
   const SETTLES = 3000;
 
@@ -12,7 +12,7 @@
 
   // The background says which checkout there is `now`, and learns which one there was.
   chrome.runtime.onMessage.addListener(({ now }, _sender, answer) => {
-    if (now && !(seen && isSettled)) seen = now;
+    if (now && (!seen || (seen.id === now.id && !isSettled))) seen = now;
     answer({ seen, isSettled });
   });
 

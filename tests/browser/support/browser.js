@@ -18,6 +18,7 @@ export async function openBrowser(project, { extension, hosts = LOOPBACK_ONLY } 
     ignoreDefaultArgs: extension ? ["--disable-extensions"] : [],
     args: [
       ...(extension ? [`--disable-extensions-except=${extension}`, `--load-extension=${extension}`] : []),
+      "--screen-info={1280x1024}",
       "--disable-gpu",
       "--disable-quic",
       "--no-first-run",
