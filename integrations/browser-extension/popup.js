@@ -6,8 +6,8 @@ import { byId, element, keyed, setAttribute, setText } from "./shared/dom.js";
 import { mood, stateInWords } from "./shared/states.js";
 import * as tabs from "./tabs.js";
 
-// The pause before a gateway that is not there is looked for again, in milliseconds. Only while
-// somebody looks.
+// The pause before a gateway that does not answer is looked for again, in milliseconds. Only while
+// the popup is open.
 const AGAIN = 1500;
 
 const HOSTS = { origins: chrome.runtime.getManifest().host_permissions };
@@ -28,7 +28,7 @@ async function watch() {
       // The badge shall say the same.
       chrome.runtime.sendMessage("changed").catch(() => {});
     },
-    onLost: watch,
+    onLost: () => setTimeout(watch, AGAIN),
   });
 }
 
@@ -127,8 +127,7 @@ const makeInstance = () =>
 const keyOf = ({ name, url, named_url }) => `${name} ${url} ${named_url}`;
 
 function makeService({ name, url, named_url, ports }) {
-  const byPort = url?.startsWith("http") ? url : null;
-  const byName = named_url ?? byPort;
+  const [byName, byPort] = [named_url ?? url, url].map((one) => (one?.startsWith("http") ? one : null));
   const link = (href, name, text) =>
     href ? element("a", { class: name, href, text, title: href, target: "_blank", rel: "noopener" }) : element("span", { class: name, text });
   return element(

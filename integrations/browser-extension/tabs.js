@@ -2,6 +2,9 @@
 
 import { change, checkoutOf, find } from "./places.js";
 
+// How long a page may take to answer, in milliseconds. One that is halted in a debugger takes longer.
+const PATIENCE = 1000;
+
 // { found, seen, changed } of a tab, by what the gateway says (`view`); null where it shows no local
 // page. A tab's URL is told for local pages alone, for no others have been asked for.
 export async function look(tab, view) {
@@ -14,8 +17,9 @@ export async function look(tab, view) {
 
 // What the page in a tab was loaded from. It remembers `now` if it did not know yet.
 async function recall(tab, now) {
+  const late = new Promise((resolve) => setTimeout(resolve, PATIENCE, { seen: null }));
   try {
-    const { seen } = await chrome.tabs.sendMessage(tab, { now }, { frameId: 0 });
+    const { seen } = await Promise.race([chrome.tabs.sendMessage(tab, { now }, { frameId: 0 }), late]);
     return seen;
   } catch {
     // A page from before this extension, or one of the browser's own in place of it.

@@ -225,6 +225,22 @@ describe("the browser extension", () => {
     ports = await project.up();
   });
 
+  check("is not held up by a page that is halted in a debugger", async ({ page, show }) => {
+    const halted = await browser.newPage();
+    await halted.goto(ports.api_url);
+    const session = await browser.newCDPSession(halted);
+    await session.send("Debugger.enable");
+    const isPaused = new Promise((resolve) => session.once("Debugger.paused", resolve));
+    await session.send("Debugger.pause");
+    const step = halted.evaluate(() => 1);
+    await isPaused;
+    await page.bringToFront();
+    await extension.untilBadge(await show(ports.web_url), "main");
+    await session.send("Debugger.resume");
+    await step;
+    await halted.close();
+  });
+
   check("only reads, and only what it needs", async ({ page, show }) => {
     const options = await optionsPage(page);
     await options.getByLabel("Port of Portway’s gateway").fill(String(recorder.port));
