@@ -10,9 +10,11 @@
   let seen = null;
   let isSettled = false;
 
-  // The background says which checkout there is `now`, and learns which one there was.
-  chrome.runtime.onMessage.addListener(({ now }, _sender, answer) => {
-    if (now && (!seen || (seen.id === now.id && !isSettled))) seen = now;
+  // Whoever asks says which checkout there is `now` at an origin, and learns which one there was. What
+  // was meant for the page before this one does not count.
+  chrome.runtime.onMessage.addListener(({ now, origin }, _sender, answer) => {
+    const isNews = now && origin === location.origin;
+    if (isNews && (!seen || (seen.id === now.id && !isSettled))) seen = now;
     answer({ seen, isSettled });
   });
 

@@ -154,6 +154,10 @@ describe("the browser extension", () => {
     const tab = await show(`http://127.0.0.1:${stranger.port}/`);
     await extension.untilBadge(tab, "1", /1 instance runs/);
     await inPopup((popup) => popup.untilText(/Not Portway’s/, "#page"));
+    // Nor does it remember what was said for the page before.
+    const told = (origin) => extension.evaluate(([tab, message]) => chrome.tabs.sendMessage(tab, message), [tab, { now: { id: "a" }, origin }]);
+    assert.equal((await told(new URL(ports.web_url).origin)).seen, null);
+    assert.equal((await told(`http://127.0.0.1:${stranger.port}`)).seen.id, "a");
   });
 
   check("warns when the branch has been switched, until the page is loaded anew", async ({ page, show }) => {

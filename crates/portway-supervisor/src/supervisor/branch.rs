@@ -14,7 +14,7 @@ use super::Message;
 const EVERY: Duration = Duration::from_secs(1);
 
 /// Tells the supervisor whenever it is another branch than `known`, which was the last it heard of.
-/// What cannot be read tells nothing.
+/// What cannot be read tells nothing, nor does a directory whose name is not Unicode.
 pub(super) async fn follow(
     directory: String,
     mut known: Option<String>,
