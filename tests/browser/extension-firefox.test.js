@@ -130,6 +130,17 @@ describe("the browser extension in Firefox", () => {
     await page.close();
   });
 
+  // Firefox lets people take the right away; Chrome lets them withhold it in the same way.
+  check("says so where it may see no local page", async () => {
+    const rights = JSON.parse(await readExtension("manifest.json")).host_permissions;
+    assert.equal(await inside.evaluate((origins) => chrome.permissions.remove({ origins }), rights), true);
+    const popup = await firefox.newPage();
+    await popup.goto(`${origin}/popup.html`);
+    const seen = () => [...document.querySelectorAll("main, section")].filter((one) => one.checkVisibility()).map(({ id }) => id);
+    await until("it is said", async () => (await popup.evaluate(seen)).join() === "withheld");
+    await popup.close();
+  });
+
   check("has only read", () => {
     const asked = new Set(recorder.noted.map(({ method, url }) => `${method} ${url}`));
     assert.deepEqual([...asked].sort(), ["GET /v1/events", "GET /v1/gateway", "GET /v1/instances"]);
