@@ -9,6 +9,7 @@ use crate::steps::{root, run};
 const PROGRAMS: &[(&str, &str)] = &[
     ("redis-server", "redis-server"),
     ("chromium", "chromium"),
+    ("firefox-esr", "firefox-esr"),
     ("certutil", "libnss3-tools"),
     ("git", "git"),
     ("curl", "curl"),

@@ -4,6 +4,7 @@
 //! services. The registry gives no name to two instances, but a service's name may be what a
 //! worktree's branch is called: then the instance has it, and that service is reached by its port
 //! alone. A name never leads to one thing today and to another because of the order of starting.
+//! The browser extension leads names and routes in the same way (`places.js` there).
 
 use std::collections::HashMap;
 

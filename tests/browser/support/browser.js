@@ -4,8 +4,9 @@ import { chromium } from "playwright-core";
 
 const LOOPBACK_ONLY = "MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE 127.0.0.1, EXCLUDE [::1]";
 
-// A real Chromium with a fresh profile inside the project's temporary directory.
-export async function openBrowser(project) {
+// A real Chromium with a fresh profile inside the project's temporary directory. It has the unpacked
+// extension of the directory `extension`, where one is named, and finds hosts by the rules `hosts`.
+export async function openBrowser(project, { extension, hosts = LOOPBACK_ONLY } = {}) {
   const context = await chromium.launchPersistentContext(path.join(project.temporary, "profile"), {
     executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
     env: project.env,
@@ -14,7 +15,10 @@ export async function openBrowser(project) {
     handleSIGINT: false,
     handleSIGTERM: false,
     handleSIGHUP: false,
+    ignoreDefaultArgs: extension ? ["--disable-extensions"] : [],
     args: [
+      ...(extension ? [`--disable-extensions-except=${extension}`, `--load-extension=${extension}`] : []),
+      "--screen-info={1280x1024}",
       "--disable-gpu",
       "--disable-quic",
       "--no-first-run",
@@ -22,7 +26,7 @@ export async function openBrowser(project) {
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
-      `--host-resolver-rules=${LOOPBACK_ONLY}`,
+      `--host-resolver-rules=${hosts}`,
     ],
   });
   context.setDefaultTimeout(30_000);

@@ -49,12 +49,35 @@ export function accepts(host, port) {
   });
 }
 
+// Passes requests on to the server at `port` as they are, and notes each one.
+export async function serveRecorder(port) {
+  const noted = [];
+  const server = http.createServer((request, response) => {
+    const { method, url, headers } = request;
+    const note = { method, url, headers, body: "" };
+    noted.push(note);
+    request.on("data", (part) => (note.body += part));
+    const onward = http.request({ host: "127.0.0.1", port, method, path: url, headers, agent: false }, (answer) => {
+      response.writeHead(answer.statusCode, answer.headers);
+      answer.pipe(response);
+    });
+    onward.on("error", () => response.destroy());
+    response.on("close", () => onward.destroy());
+    request.pipe(onward);
+  });
+  return { noted, ...(await listen(server)) };
+}
+
 // An empty page on a port that the system picks.
 export async function servePage() {
   const server = http.createServer((_, response) => {
     response.setHeader("content-type", "text/html");
     response.end("<!doctype html><title>Stranger</title>");
   });
+  return listen(server);
+}
+
+async function listen(server) {
   await new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(0, "127.0.0.1", resolve);

@@ -3,7 +3,7 @@
 // of it stays behind.
 
 import { spawn } from "node:child_process";
-import { cp, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, realpath, rename, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -22,6 +22,8 @@ const MINUTE = 60_000;
 export class Project {
   #binary;
   #env;
+  #source;
+  #others = []; // further checkouts
   #needsDown = false;
   #needsGatewayDown = false;
   #running = new Map(); // each command under way, and the promise of its end
@@ -35,9 +37,11 @@ export class Project {
     const parent = process.env.PORTWAY_TEST_TMP || os.tmpdir();
     await mkdir(parent, { recursive: true });
     // A short name: sockets live below, and their paths may not be long.
-    const project = new Project(await realpath(await mkdtemp(path.join(parent, "pw-"))), source);
+    const temporary = await realpath(await mkdtemp(path.join(parent, "pw-")));
+    const project = new Project(source, temporary, path.basename(source));
     try {
-      await project.#fill(source);
+      await project.#makeHome();
+      await project.#fill("main");
     } catch (error) {
       await project.dispose();
       throw error;
@@ -45,20 +49,45 @@ export class Project {
     return project;
   }
 
-  constructor(temporary, source) {
+  constructor(source, temporary, name) {
+    this.#source = source;
     this.temporary = temporary;
-    this.dir = path.join(temporary, path.basename(source));
+    this.dir = path.join(temporary, name);
     this.#binary = path.resolve(process.env.PORTWAY_BIN);
   }
 
-  async #fill(source) {
-    await cp(source, this.dir, {
+  // Another checkout of the same project in the same home. It goes when this one does.
+  async another(name, branch) {
+    const other = new Project(this.#source, this.temporary, name);
+    other.#env = this.#env;
+    this.#others.push(other);
+    await other.#fill(branch);
+    return other;
+  }
+
+  async #fill(branch) {
+    await cp(this.#source, this.dir, {
       recursive: true,
       filter: (file) => !NOT_COPIED.has(path.basename(file)),
     });
     // A main checkout, wherever the tests themselves are checked out.
     await mkdir(path.join(this.dir, ".git"));
-    await writeFile(path.join(this.dir, ".git", "HEAD"), "ref: refs/heads/main\n");
+    await this.switchTo(branch);
+  }
+
+  // As `git switch` does it.
+  async switchTo(branch) {
+    const head = path.join(this.dir, ".git", "HEAD");
+    await writeFile(`${head}.lock`, `ref: refs/heads/${branch}\n`);
+    await rename(`${head}.lock`, head);
+  }
+
+  // Asks for ports as a person does: `NAME_port` in `.ports.json`.
+  async wish(ports) {
+    await writeFile(path.join(this.dir, ".ports.json"), JSON.stringify(ports));
+  }
+
+  async #makeHome() {
     const inside = (name) => path.join(this.temporary, name);
     const xdg = {
       XDG_STATE_HOME: inside("state"),
@@ -126,17 +155,25 @@ export class Project {
   }
 
   async #dispose() {
-    for (const [child, ended] of this.#running) {
-      child.kill("SIGTERM");
-      if (!(await within(10_000, ended))) child.kill("SIGKILL");
-    }
+    const all = [this, ...this.#others];
+    await Promise.all(all.map((one) => one.#endCommands()));
     try {
-      if (this.#needsGatewayDown) await this.stopGateway();
-      if (this.#needsDown) await this.down();
+      const ending = all.filter((one) => one.#needsDown).map((one) => one.down());
+      if (this.#needsGatewayDown) ending.push(this.stopGateway());
+      // What fails does not keep the others from ending.
+      const failed = (await Promise.allSettled(ending)).find(({ status }) => status === "rejected");
+      if (failed) throw failed.reason;
     } finally {
       // A browser that has just closed may still be letting go of its files.
       const patience = { maxRetries: 20, retryDelay: 100 };
       await rm(this.temporary, { recursive: true, force: true, ...patience });
+    }
+  }
+
+  async #endCommands() {
+    for (const [child, ended] of this.#running) {
+      child.kill("SIGTERM");
+      if (!(await within(10_000, ended))) child.kill("SIGKILL");
     }
   }
 

@@ -6,7 +6,8 @@ import { Instances } from "./instances.js";
 import { listen } from "./keys.js";
 import { Logs } from "./logs.js";
 import { Ports } from "./ports.js";
-import { count, mood } from "./words.js";
+import { mood } from "./states.js";
+import { count } from "./words.js";
 
 // Tells of an error until it is taken away.
 function say(error) {

@@ -1,4 +1,4 @@
-// Making and changing elements. Text always comes in as text.
+// Making and changing elements. Text always comes in as text. The browser extension has the same file.
 
 // An element. A property that begins with `on` is a listener, `class` and `text` are what they say,
 // everything else an attribute; null and false leave one out.

@@ -2,7 +2,8 @@
 
 import { act, instancePath } from "./api.js";
 import { byId, element, keyed, setAttribute, setText } from "./dom.js";
-import { age, atRest, bytes, count, moment, mood, percent, stateInWords } from "./words.js";
+import { atRest, mood, stateInWords } from "./states.js";
+import { age, bytes, count, moment, percent } from "./words.js";
 
 const COLUMNS = ["Service", "State", "Address", "Since", "Restarts", "CPU", "Memory", "Actions"];
 

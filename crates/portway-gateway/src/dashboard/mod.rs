@@ -13,7 +13,12 @@ const PAGE: &str = include_str!("index.html");
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Its files: path, type, text.
-const FILES: [(&str, &str, &str); 10] = [
+const FILES: [(&str, &str, &str); 12] = [
+    (
+        "/colours.css",
+        "text/css; charset=utf-8",
+        include_str!("colours.css"),
+    ),
     (
         "/style.css",
         "text/css; charset=utf-8",
@@ -23,6 +28,7 @@ const FILES: [(&str, &str, &str); 10] = [
     ("/app.js", SCRIPT, include_str!("app.js")),
     ("/api.js", SCRIPT, include_str!("api.js")),
     ("/dom.js", SCRIPT, include_str!("dom.js")),
+    ("/states.js", SCRIPT, include_str!("states.js")),
     ("/words.js", SCRIPT, include_str!("words.js")),
     ("/instances.js", SCRIPT, include_str!("instances.js")),
     ("/keys.js", SCRIPT, include_str!("keys.js")),

@@ -104,13 +104,20 @@ fn pages_of_other_origins_are_not_answered() {
     let port = town.address.port();
     let host = format!("{OWN}:{port}");
     let own = format!("Origin: http://{host}\r\nSec-Fetch-Site: same-origin\r\n");
-    for good in [&own[..], "Sec-Fetch-Site: none\r\n", ""] {
+    // The latter are of an extension that may read this name: Chromium's and Firefox's.
+    let extensions = [
+        "Sec-Fetch-Site: none\r\nSec-Fetch-Mode: cors\r\n",
+        "Sec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: cors\r\n",
+    ];
+    for good in [&own[..], "", extensions[0], extensions[1]] {
         let answer = town.get(&host, "/v1/instances", good);
         assert!(answer.starts_with("HTTP/1.1 200"), "{good}: {answer}");
     }
     for foreign in [
         "Origin: http://evil.example\r\n",
         "Origin: null\r\n",
+        "Origin: chrome-extension://bmkihcbnimijkioofdjnopgfakdpkfnm\r\nSec-Fetch-Site: none\r\n",
+        "Origin: moz-extension://ac3082ea-909a-4e95-8a73-9817962fd3e3\r\nSec-Fetch-Site: same-origin\r\n",
         &format!("Origin: https://{host}\r\n"),
         &format!("Origin: http://{OWN}\r\n"),
         &format!("Origin: http://localhost:{port}\r\n"),
@@ -160,6 +167,10 @@ fn a_request_that_changes_something_needs_the_token_the_origin_and_json() {
         (format!("{json}Portway-Token: {token}x\r\n"), 403),
         (format!("{json}{right}Origin: http://evil.example\r\n"), 403),
         (format!("{json}{right}Sec-Fetch-Site: cross-site\r\n"), 403),
+        (
+            format!("{json}{right}Origin: chrome-extension://bmkihcbnimijkioofdjnopgfakdpkfnm\r\n"),
+            403,
+        ),
         (right.clone(), 415),
         (format!("{right}Content-Type: text/plain\r\n"), 415),
         (

@@ -20,7 +20,7 @@ pub struct Config {
     pub name: String,
     /// Its directory, in words.
     pub directory: String,
-    /// Its branch.
+    /// The branch that is checked out at the start.
     pub branch: Option<String>,
     /// What there is to run.
     pub plan: Plan,
@@ -89,6 +89,8 @@ pub(crate) enum Message {
         epoch: u64,
     },
     Signal(i32),
+    /// Another branch has been checked out.
+    Branch(Option<String>),
 }
 
 /// What happened to a service's process.

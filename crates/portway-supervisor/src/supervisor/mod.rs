@@ -1,5 +1,6 @@
 //! The supervisor: one task, one mailbox, all state of one instance.
 
+mod branch;
 mod effects;
 mod handle;
 mod order;
@@ -122,6 +123,11 @@ impl Supervisor {
         let control = control::serve(&self.config.socket, handle)?;
         on_serving();
         self.listen_for_signals()?;
+        tokio::spawn(branch::follow(
+            self.config.directory.clone(),
+            self.config.branch.clone(),
+            self.mailbox.clone(),
+        ));
         for name in self.config.run.clone() {
             self.step(&name, Input::Start);
         }
@@ -189,6 +195,7 @@ impl Supervisor {
                 Some(_) if number == platform::HANGUP => {}
                 Some(_) => self.kill(),
             },
+            Message::Branch(branch) => self.config.branch = branch,
             Message::Report {
                 service,
                 generation,

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::sandbox::{Sandbox, TWO, get};
+use crate::sandbox::{Sandbox, TWO, get, until};
 
 /// A repository with the manifest committed.
 fn repository() -> Sandbox {
@@ -97,6 +97,30 @@ fn instances_run_side_by_side_and_ps_lists_them_all() {
         .filter(|one| one["state"] == "ready");
     assert_eq!(ready.count(), 2);
     sandbox.run(&["-C", &clone, "down"]).success();
+}
+
+#[test]
+fn a_branch_that_is_switched_while_the_instance_runs_is_told() {
+    let sandbox = repository();
+    sandbox.run(&["up", "--detach"]).success();
+    let instance = || sandbox.run(&["ps", "--json"]).success().json()[0].clone();
+    let before = instance();
+    let project = sandbox.project();
+    sandbox.git(project, &["switch", "-q", "-c", "feature/auth"]);
+    until("the branch is told", || {
+        instance()["branch"] == "feature/auth"
+    });
+    sandbox.git(project, &["switch", "-q", "--detach"]);
+    until("the commit is told", || {
+        let branch = instance()["branch"].as_str().unwrap().to_owned();
+        branch.len() == 8 && branch.chars().all(|one| one.is_ascii_hexdigit())
+    });
+    // Name and processes stay what they were.
+    let now = instance();
+    for key in ["name", "id", "pid"] {
+        assert_eq!(now[key], before[key], "{key}");
+    }
+    assert_eq!(now["services"], before["services"]);
 }
 
 #[test]
