@@ -12,7 +12,7 @@ const DASHBOARD = "portway";
 export function find(url, { gateway, instances }) {
   const place = local(url);
   if (!place) return null;
-  if (place.port !== gateway.port && place.port !== gateway.tls_port) return byPort(place.port, instances);
+  if (place.port !== gateway.port && place.port !== gateway.tls_port) return byPort(place, instances);
   const isOwn = place.host === "localhost" || place.host === DASHBOARD + DOMAIN;
   return isOwn ? { kind: "dashboard" } : byName(place, instances);
 }
@@ -27,12 +27,18 @@ function local(url) {
   return usual && isLocal ? { host, port: Number(port || usual), path: pathname } : null;
 }
 
-// A port that is kept for an instance at rest may be another's that runs.
-function byPort(port, instances) {
+// A fixed port is the gateway's, whoever it is kept for; one that is kept for an instance at rest may
+// be another's that runs.
+function byPort({ port, path }, instances) {
   const all = [...instances].sort((a, b) => isRunning(b) - isRunning(a));
-  for (const instance of all) {
-    const service = instance.services.find(({ ports }) => ports.some((one) => one.port === port));
-    if (service) return { kind: "service", instance, service, by: "port" };
+  const leads = ({ forwards = [] }) => forwards.includes(port);
+  const has = ({ ports }) => ports.some((one) => one.port === port);
+  for (const isIt of [leads, has]) {
+    for (const instance of all) {
+      const service = instance.services.find(isIt);
+      if (service && isIt === leads) return routed({ instance, service, by: "port" }, path);
+      if (service) return { kind: "service", instance, service, by: "port" };
+    }
   }
   return { kind: "stranger" };
 }
@@ -48,9 +54,14 @@ function byName({ host, path }, instances) {
     service = instance?.services.find((one) => one.url?.startsWith("http://") && hostLabel(one.name) === label);
   }
   if (!service) return { kind: "stranger" };
+  return routed({ instance, service, by: "name" }, path);
+}
+
+// Paths of the main service may lead to others.
+function routed({ instance, service, by }, path) {
   const route = service.name === instance.main ? routeOf(path, instance.routes ?? []) : null;
-  const routed = route && instance.services.find((one) => one.name === route.service);
-  return { kind: "service", instance, service: routed ?? service, by: route?.path ?? "name" };
+  const other = route && instance.services.find((one) => one.name === route.service);
+  return { kind: "service", instance, service: other ?? service, by: route?.path ?? by };
 }
 
 // The longest route that the path lies in by whole parts.

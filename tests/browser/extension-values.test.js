@@ -27,13 +27,14 @@ const instance = (name, branch, services, more = {}) => ({
   ...more,
 });
 
-const jobi = instance("jobi", "main", [service("frontend", 5173), service("my_api", 9000), service("redis", 6379, "redis")], {
+const jobi = instance("jobi", "main", [service("frontend", 5173), service("my_api", 9000), service("redis", 6379, "redis"), service("docs", 3000)], {
   routes: [
     { path: "/api", service: "my_api" },
     { path: "/api/admin", service: "frontend" },
   ],
 });
 const login = instance("fix-login.jobi", "fix/login", [service("frontend", 5174), service("my_api", 9001)]);
+login.services[0].forwards = [3000];
 const view = { gateway: { port: 7678, tls_port: 7679, version: "1" }, instances: [login, jobi] };
 
 function found(url, from = view) {
@@ -50,6 +51,8 @@ describe("which service answers at a URL", () => {
     ["http://anything.localhost:9001/", "my_api of fix-login.jobi by port"],
     ["http://LOCALHOST.:5173/", "frontend of jobi by port"],
     ["http://localhost:1/", "stranger"],
+    // By a fixed port, although that is kept for another as well.
+    ["http://localhost:3000/", "frontend of fix-login.jobi by port"],
     ["http://localhost/", "stranger"],
     // By name.
     ["http://jobi.localhost:7678/", "frontend of jobi by name"],
