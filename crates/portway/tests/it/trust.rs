@@ -443,3 +443,49 @@ fn chromium_shows_a_page_without_complaint() {
             .any(|command| command.contains("chromium"))
     });
 }
+
+#[test]
+fn firefox_opens_a_page_without_complaint() {
+    let sandbox = with_browsers(two());
+    portway(&sandbox, &["trust", "--yes"]).success();
+    sandbox.run(&["up", "--detach"]).success();
+    let _gateway = gateway(&sandbox);
+    let [_, profile] = databases(&sandbox);
+    // What is not on this machine is asked of a proxy that is not there.
+    let preferences = [
+        "'network.proxy.type', 1",
+        "'network.proxy.http', '127.0.0.1'",
+        "'network.proxy.http_port', 1",
+        "'network.proxy.ssl', '127.0.0.1'",
+        "'network.proxy.ssl_port', 1",
+        "'network.proxy.no_proxies_on', 'localhost, .localhost'",
+        "'browser.shell.checkDefaultBrowser', false",
+        "'datareporting.policy.dataSubmissionEnabled', false",
+    ];
+    let lines = preferences.map(|one| format!("user_pref({one});\n"));
+    fs::write(profile.join("user.js"), lines.concat()).unwrap();
+    // The service ends when it is asked for this page: so it is seen that it was asked. A browser
+    // that does not trust a certificate asks nothing.
+    let mut firefox = sandbox
+        .command("firefox-esr")
+        .args(["--headless", "--no-remote", "--profile"])
+        .arg(&profile)
+        .arg(format!(
+            "https://jobi.localhost:{}/exit/7",
+            sandbox.port(38)
+        ))
+        .spawn()
+        .unwrap();
+    until("the page has been asked for", || {
+        let status = sandbox.status();
+        let services = status["services"].as_array().unwrap();
+        let frontend = services.iter().find(|one| one["name"] == "frontend");
+        frontend.unwrap()["restarts"].as_u64() > Some(0)
+    });
+    firefox.kill().unwrap();
+    firefox.wait().unwrap();
+    until("the browser has gone", || {
+        let mut commands = sandbox.processes().into_values();
+        !commands.any(|command| command.contains("firefox"))
+    });
+}
