@@ -6,6 +6,7 @@
 //! alone. A name never leads to one thing today and to another because of the order of starting.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use portway_api::{GatewayStatus, InstanceStatus, ServiceStatus};
 use portway_project::checkout::host_label;
@@ -31,7 +32,7 @@ pub struct Target {
 /// The names of all instances.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
-    targets: HashMap<String, Target>,
+    targets: HashMap<String, Arc<Target>>,
 }
 
 impl Names {
@@ -44,7 +45,7 @@ impl Names {
                 service: instance.main.clone(),
                 main: true,
             };
-            targets.entry(own(instance)).or_insert(target);
+            targets.entry(own(instance)).or_insert(target.into());
         }
         for instance in instances {
             for service in instance.services.iter().filter(|one| is_http(one)) {
@@ -55,7 +56,7 @@ impl Names {
                 };
                 targets
                     .entry(of_service(instance, &service.name))
-                    .or_insert(target);
+                    .or_insert(target.into());
             }
         }
         targets.remove(&format!("{OWN}.{DOMAIN}"));
@@ -63,7 +64,7 @@ impl Names {
     }
 
     /// Where `host` leads. It is in lower case and has no port.
-    pub fn find(&self, host: &str) -> Option<&Target> {
+    pub fn find(&self, host: &str) -> Option<&Arc<Target>> {
         self.targets.get(host)
     }
 
