@@ -334,7 +334,7 @@ fn pitchfork(
         "[slugs]\nbench = {{ dir = \"{}\", daemon = \"api\" }}\n",
         dir.display()
     );
-    let config = world.fresh(home)?.join("config/pitchfork");
+    let config = world.fresh(home)?.join(".config/pitchfork");
     fs::create_dir_all(&config).map_err(|error| format!("{}: {error}", config.display()))?;
     write(config, "config.toml", &names)?;
     let mut command = world.bound(program, home);
