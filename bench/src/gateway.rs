@@ -1,14 +1,15 @@
 //! `bench gateway`: requests to one service through Portway's gateway and through other proxies.
 
+mod contenders;
 mod load;
 mod memory;
-mod proxies;
+mod proxy;
 mod sockets;
 mod tools;
 
 use self::load::{Load, Speed};
 use self::memory::Cost;
-use self::proxies::Proxy;
+use self::proxy::Proxy;
 use self::tools::Tools;
 use crate::chart::Bar;
 use crate::peers::Peers;
@@ -69,7 +70,7 @@ pub(crate) fn run(world: &World, rounds: usize) -> Result<()> {
     let tools = Tools::unpack(&peers)?;
     let ranges = Ranges::claim(world);
     let load = machine::load();
-    let (all, missing) = proxies::all(world, &peers, &tools, &ranges)?;
+    let (all, missing) = contenders::all(world, &peers, &tools, &ranges)?;
     let mut costs = Vec::new();
     for proxy in all.iter().filter(|proxy| proxy.is_before()) {
         costs.push((proxy.name, memory::of(world, &tools, proxy)?));

@@ -4,7 +4,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use super::load;
-use super::proxies::Proxy;
+use super::proxy::Proxy;
 use super::tools::Tools;
 use crate::Result;
 use crate::world::World;
