@@ -105,8 +105,8 @@ fn measure(
         for ((load, ..), series) in LOADS.iter().zip(&mut series) {
             let speaking = all.iter().filter_map(|proxy| {
                 let port = match load {
-                    Load::Connections(_) => Some(proxy.port),
-                    Load::Streams(_) => proxy.h2_port,
+                    Load::Connections(_) => Some(proxy.place.port),
+                    Load::Streams(_) => proxy.place.h2_port,
                 };
                 Some((proxy.name, port?))
             });

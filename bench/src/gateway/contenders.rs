@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::proxy::{Proxy, body};
+use super::proxy::{Place, Proxy, body};
 use super::tools::{HOME, Tools};
 use crate::Result;
 use crate::peers::Peers;
@@ -22,59 +22,47 @@ pub(super) fn all(
     tools: &Tools,
     ranges: &Ranges,
 ) -> Result<(Vec<Proxy>, Vec<String>)> {
-    let (port, _) = ranges.first();
-    let direct = Proxy::start("direct", port, Some(port + 1), port, |_, _| {
-        service(world, tools, port)
-    })?;
-    let mut all = vec![direct];
+    let (service_port, _) = ranges.first();
+    let at = |port, h2_port, service| Place {
+        port,
+        h2_port,
+        service,
+    };
+    let place = at(service_port, Some(service_port + 1), service_port);
+    let mut all = vec![Proxy::start(
+        "direct",
+        place,
+        service(world, tools, place)?,
+    )?];
     let mut missing = Vec::new();
-    let mut add = |name: &str, one: Result<Proxy>| match one {
+    let mut add = |name, place, command: Result<Command>| match command
+        .and_then(|command| Proxy::start(name, place, command))
+    {
         Ok(one) => all.push(one),
         Err(why) => missing.push(format!("Not measured: {name} ({why}).\n\n")),
     };
-    let gateway = port + 2;
-    add(
-        "portway",
-        Proxy::start("portway", gateway, Some(gateway), port, |_, port| {
-            let mut command = world.bound(&world.portway, HOME);
-            command.args(["gateway", "--port", &port.to_string()]);
-            Ok(command)
-        }),
-    );
-    for (name, first, kept) in [
-        ("nginx, connections kept", port + 3, true),
-        ("nginx", port + 5, false),
-    ] {
-        let start = |service, port| nginx(world, tools, service, port, kept);
-        add(
-            name,
-            Proxy::start(name, first, Some(first + 1), port, start),
-        );
+    // nginx needs a port for each protocol, pitchfork two for a service of its own.
+    let mut next = service_port + 2;
+    let mut free = |count| {
+        next += count;
+        next - count
+    };
+    let port = free(1);
+    let place = at(port, Some(port), service_port);
+    add("portway", place, Ok(portway(world, place)));
+    for (name, kept) in [("nginx, connections kept", true), ("nginx", false)] {
+        let port = free(2);
+        let place = at(port, Some(port + 1), service_port);
+        add(name, place, nginx(world, tools, place, kept));
     }
-    let caddy_port = port + 7;
-    add(
-        "caddy",
-        Proxy::start(
-            "caddy",
-            caddy_port,
-            Some(caddy_port),
-            port,
-            |service, port| caddy(world, tools, service, port),
-        ),
-    );
-    let (own, front) = (port + 8, port + 10);
-    add(
-        "pitchfork",
-        Proxy::start("pitchfork", front, Some(front), own, |service, port| {
-            pitchfork(world, peers, tools, service, port)
-        }),
-    );
-    add(
-        "portless",
-        Proxy::start("portless", port + 11, None, port, |service, port| {
-            portless(world, peers, service, port)
-        }),
-    );
+    let port = free(1);
+    let place = at(port, Some(port), service_port);
+    add("caddy", place, caddy(world, tools, place));
+    let (port, own) = (free(1), free(2));
+    let place = at(port, Some(port), own);
+    add("pitchfork", place, pitchfork(world, peers, tools, place));
+    let place = at(free(1), None, service_port);
+    add("portless", place, portless(world, peers, place));
     Ok((all, missing))
 }
 
@@ -84,9 +72,10 @@ fn write(dir: &Path, name: &str, text: &str) -> Result<PathBuf> {
     Ok(file)
 }
 
-/// The service: nginx with one process, as an instance of Portway. On the port above it speaks
+/// The service: nginx with one process, as an instance of Portway; with room for who never closes a
+/// connection. On the port above it speaks
 /// HTTP/2.
-fn service(world: &World, tools: &Tools, port: u16) -> Result<Command> {
+fn service(world: &World, tools: &Tools, Place { port, .. }: Place) -> Result<Command> {
     let words = nginx_service(world, tools, "gateway-service", port)?;
     let manifest = format!(
         "[project]\nname = \"bench\"\n\n[services.api]\ncommand = \"{words}\"\nport = \"{port}-{port}\"\n"
@@ -105,13 +94,20 @@ fn nginx_service(world: &World, tools: &Tools, name: &str, port: u16) -> Result<
         port + 1,
         body()
     );
-    let file = nginx_file(world, name, "1", &http)?;
+    let file = nginx_file(world, name, ("1", 16384), &http)?;
     Ok(format!("{} -c {}", tools.nginx.display(), file.display()))
 }
 
-/// A configuration that keeps nginx within its directory. It is told to let connections live as
-/// long as they are used.
-fn nginx_file(world: &World, name: &str, workers: &str, http: &str) -> Result<PathBuf> {
+fn portway(world: &World, Place { port, .. }: Place) -> Command {
+    let mut command = world.bound(&world.portway, HOME);
+    command.args(["gateway", "--port", &port.to_string()]);
+    command
+}
+
+/// A configuration that keeps nginx within its directory; `size` is how many processes it has, and how
+/// many connections each of them. It is told to let connections live as long as they are used.
+fn nginx_file(world: &World, name: &str, size: (&str, u16), http: &str) -> Result<PathBuf> {
+    let (workers, connections) = size;
     let dir = world.fresh(name)?;
     let places: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .iter()
@@ -119,16 +115,17 @@ fn nginx_file(world: &World, name: &str, workers: &str, http: &str) -> Result<Pa
         .collect();
     let text = format!(
         "worker_processes {workers};\ndaemon off;\nerror_log /dev/null;\npid {}/pid;\n\
-         events {{ worker_connections 16384; }}\n\
+         events {{ worker_connections {connections}; }}\n\
          http {{\naccess_log off;\nkeepalive_requests 1000000000;\n{places}{http}\n}}\n",
         dir.display()
     );
     write(&dir, "nginx.conf", &text)
 }
 
-/// As many processes as there are processors, which is what Debian's own configuration says; it
-/// tells the service the same as Portway does.
-fn nginx(world: &World, tools: &Tools, service: u16, port: u16, kept: bool) -> Result<Command> {
+/// As many processes and connections as Debian's own configuration says, a process for each
+/// processor. It tells the service the same as Portway does.
+fn nginx(world: &World, tools: &Tools, place: Place, kept: bool) -> Result<Command> {
+    let Place { port, service, .. } = place;
     let keep = match kept {
         true => "keepalive 256; keepalive_requests 1000000000;",
         false => "",
@@ -150,13 +147,19 @@ fn nginx(world: &World, tools: &Tools, service: u16, port: u16, kept: bool) -> R
          proxy_set_header X-Forwarded-Proto $scheme;\n}} }}",
         port + 1
     );
-    let file = nginx_file(world, &format!("gateway-nginx-{port}"), "auto", &http)?;
+    let file = nginx_file(
+        world,
+        &format!("gateway-nginx-{port}"),
+        ("auto", 768),
+        &http,
+    )?;
     let mut command = tools.command(world, &tools.nginx);
     command.arg("-c").arg(file);
     Ok(command)
 }
 
-fn caddy(world: &World, tools: &Tools, service: u16, port: u16) -> Result<Command> {
+fn caddy(world: &World, tools: &Tools, place: Place) -> Result<Command> {
+    let Place { port, service, .. } = place;
     let text = format!(
         "{{\n admin off\n auto_https off\n servers {{\n  protocols h1 h2c\n }}\n}}\n\
          http://:{port} {{\n bind 127.0.0.1\n reverse_proxy 127.0.0.1:{service}\n}}\n"
@@ -171,13 +174,8 @@ fn caddy(world: &World, tools: &Tools, service: u16, port: u16) -> Result<Comman
 
 /// It leads to daemons of its own alone, so it has a service like the other one for itself, which
 /// it starts with the first request. Built without its proxy's TLS, as for `bench up`.
-fn pitchfork(
-    world: &World,
-    peers: &Peers,
-    tools: &Tools,
-    service: u16,
-    port: u16,
-) -> Result<Command> {
+fn pitchfork(world: &World, peers: &Peers, tools: &Tools, place: Place) -> Result<Command> {
+    let Place { port, service, .. } = place;
     let program = peers.built(
         "pitchfork",
         "pitchfork-cli",
@@ -214,7 +212,8 @@ fn pitchfork(
 }
 
 /// With the Node that it wants, from the same registry.
-fn portless(world: &World, peers: &Peers, service: u16, port: u16) -> Result<Command> {
+fn portless(world: &World, peers: &Peers, place: Place) -> Result<Command> {
+    let Place { port, service, .. } = place;
     let modules = peers.npm(world, "portless")?.join("node_modules");
     let home = "gateway-portless-home";
     world.fresh(home)?;

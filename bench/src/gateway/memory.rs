@@ -30,7 +30,7 @@ pub(super) struct Cost {
 /// Loads a proxy that has had no load yet.
 pub(super) fn of(world: &World, tools: &Tools, proxy: &Proxy) -> Result<Cost> {
     let before = proxy.memory();
-    let mut command = load::wrk(world, tools, proxy.port, CONNECTIONS, SECONDS);
+    let mut command = load::wrk(world, tools, proxy.place.port, CONNECTIONS, SECONDS);
     // As every browser says.
     command.arg("--header=Connection: keep-alive");
     command.stdout(Stdio::null());

@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 use super::load::HOST;
 use super::sockets;
 use crate::Result;
-use crate::up::processes;
+use crate::up::processes::{self, Process};
 
 /// The longest that a proxy may take until it answers, and until it has ended.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -21,43 +21,35 @@ pub(super) fn body() -> String {
     "x".repeat(1024)
 }
 
-/// A running program, and where it serves.
-#[derive(Debug)]
-pub(super) struct Proxy {
-    pub(super) name: &'static str,
+/// The ports of a proxy.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
     /// Where it speaks HTTP/1.1.
     pub(super) port: u16,
     /// Where it speaks HTTP/2 without TLS.
     pub(super) h2_port: Option<u16>,
-    /// The port of the service behind it; its own where it is that service.
-    service: u16,
+    /// Where the service behind it listens; its own port where it is that service.
+    pub(super) service: u16,
+}
+
+/// A running program.
+#[derive(Debug)]
+pub(super) struct Proxy {
+    pub(super) name: &'static str,
+    pub(super) place: Place,
     child: Child,
 }
 
 impl Proxy {
-    /// Starts the program that `prepare` makes of both ports, and waits until it answers as the
-    /// service does.
-    pub(super) fn start(
-        name: &'static str,
-        port: u16,
-        h2_port: Option<u16>,
-        service: u16,
-        prepare: impl Fn(u16, u16) -> Result<Command>,
-    ) -> Result<Self> {
-        let mut command = prepare(service, port)?;
+    /// Starts a program, and waits until it answers at its place as the service does.
+    pub(super) fn start(name: &'static str, place: Place, mut command: Command) -> Result<Self> {
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let child = command
             .spawn()
             .map_err(|error| format!("cannot run {command:?}: {error}"))?;
-        let mut proxy = Self {
-            name,
-            port,
-            h2_port,
-            service,
-            child,
-        };
+        let mut proxy = Self { name, place, child };
         let until = Instant::now() + PATIENCE;
-        while !is_answered(port) {
+        while !is_answered(place.port) {
             if let Ok(Some(status)) = proxy.child.try_wait() {
                 return Err(format!("it has ended: {status}"));
             }
@@ -71,22 +63,16 @@ impl Proxy {
 
     /// Whether it stands before a service, and is not that itself.
     pub(super) fn is_before(&self) -> bool {
-        self.port != self.service
+        self.place.port != self.place.service
     }
 
-    /// Its own processes: the first, and those that nginx has for the work. What it starts besides,
-    /// as pitchfork does its daemons, is not its proxy.
+    /// Its own processes: the first, and where that is nginx those that do the work. What a proxy
+    /// starts besides, as pitchfork does its daemons, is something else.
     fn pids(&self) -> Vec<u32> {
-        let root = self.child.id();
-        let all = processes::tree(root);
-        let name = all.first().map(|one| one.name.clone());
-        all.iter()
-            .filter(|one| {
-                one.pid == root
-                    || Some(&one.name) == name.as_ref() && name.as_deref() == Some("nginx")
-            })
-            .map(|one| one.pid)
-            .collect()
+        let all = processes::tree(self.child.id());
+        let works_in_many = all.first().is_some_and(|one| one.name == "nginx");
+        let count = if works_in_many { all.len() } else { 1 };
+        all.iter().take(count).map(|one| one.pid).collect()
     }
 
     /// Its resident memory, in megabytes.
@@ -97,7 +83,7 @@ impl Proxy {
 
     /// How many connections it has to the service.
     pub(super) fn connections(&self) -> usize {
-        sockets::to(self.service, &self.pids())
+        sockets::to(self.place.service, &self.pids())
     }
 }
 
@@ -113,15 +99,14 @@ impl Drop for Proxy {
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
-        for one in processes::all() {
-            // A number alone may be another's by now.
-            if all
-                .iter()
-                .any(|old| (old.pid, &old.words) == (one.pid, &one.words))
-            {
-                let pid = i32::try_from(one.pid).map(Pid::from_raw);
-                let _ = pid.map(|pid| kill(pid, Signal::SIGKILL));
-            }
+        // A number alone may be another's by now.
+        let is_left = |one: &Process| {
+            let same = |old: &Process| (old.pid, &old.words) == (one.pid, &one.words);
+            all.iter().any(same)
+        };
+        for one in processes::all().into_iter().filter(is_left) {
+            let pid = i32::try_from(one.pid).map(Pid::from_raw);
+            let _ = pid.map(|pid| kill(pid, Signal::SIGKILL));
         }
     }
 }
@@ -158,15 +143,20 @@ mod tests {
         (port, answering)
     }
 
+    fn at(port: u16) -> Place {
+        Place {
+            port,
+            h2_port: None,
+            service: port,
+        }
+    }
+
     #[test]
     fn a_cell_ends_with_all_that_it_has_started() {
         let (port, answering) = service();
-        let proxy = Proxy::start("x", port, None, port, |_, _| {
-            let mut command = Command::new("sh");
-            command.args(["-c", "sleep 1000 & exec sleep 1000"]);
-            Ok(command)
-        })
-        .unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", "sleep 1000 & exec sleep 1000"]);
+        let proxy = Proxy::start("x", at(port), command).unwrap();
         answering.join().unwrap();
         let tree = loop {
             let tree = processes::tree(proxy.child.id());
@@ -192,7 +182,7 @@ mod tests {
         // Nobody listens there any more.
         assert!(is_answered(port));
         answering.join().unwrap();
-        let refused = Proxy::start("x", port, None, port, |_, _| Ok(Command::new("false")));
+        let refused = Proxy::start("x", at(port), Command::new("false"));
         assert!(refused.unwrap_err().contains("it has ended"));
     }
 }
