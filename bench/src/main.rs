@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod chart;
+mod gateway;
 mod helper;
 mod machine;
 mod peers;
@@ -23,13 +24,14 @@ use std::process::ExitCode;
 type Result<T> = std::result::Result<T, String>;
 
 const USAGE: &str = "\
-usage: cargo xtask bench [ports|up|who|scale] [--rounds N]
+usage: cargo xtask bench [ports|up|who|scale|gateway] [--rounds N]
 
   ports      two ports in a fresh process; fifty processes at once; what each tool calls free
   up         until 2 and 20 services accept; memory; what is left after each kind of stop
   who        who has a port, among 300 processes
   scale      commands beside 1, 10, 100 and 500 running instances
-  --rounds   how often each thing is measured (default 25; the crowd is always 20, up 5)
+  gateway    requests through the gateway and through other proxies; memory; connections left
+  --rounds   how often each thing is measured (default 25, gateway 5; the crowd is always 20, up 5)
 
 Without a name: all. Results go into bench/README.md and bench/pictures/.";
 
@@ -54,29 +56,32 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["help:linger", ..] => return helper::linger(),
         [names @ .., "--rounds", rounds] => {
             let rounds = rounds.parse().map_err(|_| USAGE.to_owned())?;
-            (names, rounds)
+            (names, Some(rounds))
         }
-        names => (names, 25),
+        names => (names, None),
     };
     let wants = |name| names.is_empty() || names.contains(&name);
     if names
         .iter()
-        .any(|name| !["ports", "up", "who", "scale"].contains(name))
+        .any(|name| !["ports", "up", "who", "scale", "gateway"].contains(name))
     {
         return Err(USAGE.to_owned());
     }
     let world = world::World::new()?;
     if wants("ports") {
-        ports::run(&world, rounds)?;
+        ports::run(&world, rounds.unwrap_or(25))?;
     }
     if wants("up") {
         up::run(&world)?;
     }
     if wants("who") {
-        who::run(&world, rounds)?;
+        who::run(&world, rounds.unwrap_or(25))?;
     }
     if wants("scale") {
-        scale::run(&world, rounds)?;
+        scale::run(&world, rounds.unwrap_or(25))?;
+    }
+    if wants("gateway") {
+        gateway::run(&world, rounds.unwrap_or(5))?;
     }
     Ok(())
 }

@@ -42,6 +42,40 @@ impl Peers {
         }
     }
 
+    /// The packages of `peers/NAME` from the npm registry: the directory that has `node_modules`.
+    pub(crate) fn npm(&self, world: &World, name: &str) -> Result<PathBuf> {
+        let dir = self.cache.join("peers").join(name);
+        copy(&world.bench.join("peers").join(name), &dir)?;
+        node(dir)
+    }
+
+    /// The root below which packages of the distribution are unpacked, as new as it has them.
+    /// Nothing is installed, so no service starts and the machine stays as it was.
+    pub(crate) fn unpacked(&self, packages: &[&str]) -> Result<PathBuf> {
+        let dir = self.cache.join("debian");
+        let (root, mark) = (dir.join("root"), dir.join("unpacked"));
+        let wanted = packages.join("\n");
+        if fs::read_to_string(&mark).is_ok_and(|has| has == wanted) {
+            return Ok(root);
+        }
+        println!("== packages of the distribution");
+        let _ = fs::remove_dir_all(&dir);
+        let fail = |error: std::io::Error| format!("{}: {error}", dir.display());
+        fs::create_dir_all(&dir).map_err(fail)?;
+        run(Command::new("apt-get")
+            .args(["--quiet", "--quiet", "download"])
+            .args(packages)
+            .current_dir(&dir))?;
+        for package in fs::read_dir(&dir).map_err(fail)?.flatten() {
+            run(Command::new("dpkg-deb")
+                .arg("--extract")
+                .arg(package.path())
+                .arg(&root))?;
+        }
+        fs::write(&mark, wanted).map_err(fail)?;
+        Ok(root)
+    }
+
     /// The virtual environment's program, such as `python` or `portserver.py`.
     pub(crate) fn python_program(&self, name: &str) -> PathBuf {
         self.cache.join("peers/python/venv/bin").join(name)

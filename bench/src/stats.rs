@@ -38,6 +38,12 @@ pub(crate) fn ratio(values: &[f64], baseline: &[f64]) -> Option<f64> {
     Some(Summary::of(&ratios)?.median)
 }
 
+/// The median of how much each value is more than the baseline's value of the same round.
+pub(crate) fn added(values: &[f64], baseline: &[f64]) -> Option<f64> {
+    let added: Vec<f64> = values.iter().zip(baseline).map(|(a, b)| a - b).collect();
+    Some(Summary::of(&added)?.median)
+}
+
 /// A few digits: `0.85`, `2.5`, `148`.
 pub(crate) fn short(value: f64) -> String {
     match value {
@@ -65,5 +71,6 @@ mod tests {
     #[test]
     fn a_ratio_compares_within_a_round() {
         assert_eq!(ratio(&[2.0, 20.0, 6.0], &[1.0, 10.0, 2.0]), Some(2.0));
+        assert_eq!(added(&[2.0, 20.0, 6.0], &[1.0, 10.0, 2.0]), Some(4.0));
     }
 }

@@ -4,17 +4,17 @@ use std::fs;
 
 /// A process and what is asked of it here.
 #[derive(Clone, Debug)]
-pub(super) struct Process {
-    pub(super) pid: u32,
-    pub(super) parent: u32,
+pub(crate) struct Process {
+    pub(crate) pid: u32,
+    pub(crate) parent: u32,
     /// The name of its program, at most 15 bytes.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Its arguments, between blanks.
-    pub(super) words: String,
+    pub(crate) words: String,
 }
 
 /// All that run; zombies do not.
-pub(super) fn all() -> Vec<Process> {
+pub(crate) fn all() -> Vec<Process> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     pids.filter_map(read).collect()
@@ -38,7 +38,7 @@ fn read(pid: u32) -> Option<Process> {
 }
 
 /// A process and all below it.
-pub(super) fn tree(root: u32) -> Vec<Process> {
+pub(crate) fn tree(root: u32) -> Vec<Process> {
     let all = all();
     let mut tree: Vec<Process> = all.iter().filter(|one| one.pid == root).cloned().collect();
     let mut next = 0;
@@ -62,7 +62,7 @@ pub(super) fn marked(name: &str, value: &str) -> Vec<Process> {
 }
 
 /// The resident memory of a process, in megabytes.
-pub(super) fn resident(pid: u32) -> Option<f64> {
+pub(crate) fn resident(pid: u32) -> Option<f64> {
     Some(kilobytes(&format!("/proc/{pid}/status"), &["VmRSS:"])? / 1024.0)
 }
 

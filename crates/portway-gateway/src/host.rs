@@ -30,6 +30,9 @@ pub(crate) fn of<B>(request: &Request<B>) -> Option<String> {
 
 /// The host of an authority such as `jobi.localhost:7678`.
 pub(crate) fn parse(authority: &str) -> Option<String> {
+    if let Some(host) = plain(authority) {
+        return Some(host.to_owned());
+    }
     if authority.contains('@') {
         return None;
     }
@@ -37,6 +40,16 @@ pub(crate) fn parse(authority: &str) -> Option<String> {
     let host = authority.host();
     let host = host.strip_suffix('.').unwrap_or(host);
     (!host.is_empty()).then(|| host.to_ascii_lowercase())
+}
+
+/// The host of an authority that says nothing in a special way, as nearly all do: no parser is needed
+/// for it.
+fn plain(authority: &str) -> Option<&str> {
+    let (host, port) = authority.split_once(':').unwrap_or((authority, "0"));
+    let is_plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+    let is_port = (1..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit());
+    let is_host = !host.is_empty() && !host.ends_with('.') && host.bytes().all(is_plain);
+    (is_host && is_port).then_some(host)
 }
 
 #[cfg(test)]
@@ -55,6 +68,8 @@ mod tests {
     fn the_field_names_the_host() {
         for (field, expected) in [
             ("jobi.localhost", Some("jobi.localhost")),
+            ("jobi.localhost:7678", Some("jobi.localhost")),
+            (":7678", None),
             (
                 "Frontend.Jobi.LOCALHOST:7678",
                 Some("frontend.jobi.localhost"),

@@ -7,6 +7,7 @@
 //! The browser extension leads names and routes in the same way (`places.js` there).
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use portway_api::{GatewayStatus, InstanceStatus, ServiceStatus};
 pub use portway_project::names::{DOMAIN, OWN};
@@ -27,7 +28,7 @@ pub struct Target {
 /// The names of all instances.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
-    targets: HashMap<String, Target>,
+    targets: HashMap<String, Arc<Target>>,
 }
 
 impl Names {
@@ -40,7 +41,9 @@ impl Names {
                 service: instance.main.clone(),
                 main: true,
             };
-            targets.entry(of_instance(&instance.name)).or_insert(target);
+            targets
+                .entry(of_instance(&instance.name))
+                .or_insert(target.into());
         }
         for instance in instances {
             for service in instance.services.iter().filter(|one| is_http(one)) {
@@ -51,7 +54,7 @@ impl Names {
                 };
                 targets
                     .entry(of_service(&service.name, &instance.name))
-                    .or_insert(target);
+                    .or_insert(target.into());
             }
         }
         targets.remove(&of_instance(OWN));
@@ -59,7 +62,7 @@ impl Names {
     }
 
     /// Where `host` leads. It is in lower case and has no port.
-    pub fn find(&self, host: &str) -> Option<&Target> {
+    pub fn find(&self, host: &str) -> Option<&Arc<Target>> {
         self.targets.get(host)
     }
 

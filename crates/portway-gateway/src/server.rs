@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::api::Api;
-use crate::proxy::{Peer, Proxy};
+use crate::proxy::{Client, Peer, Proxy};
 use crate::roster::Reader;
 use crate::strict::Strict;
 use crate::tls::{Authority, Tls};
@@ -35,9 +35,6 @@ const HEAD_TIME: Duration = Duration::from_secs(30);
 /// How large the head of a request may be, in bytes: room for many cookies, as `localhost` gathers
 /// them from all projects.
 const HEAD_SIZE: usize = 64 << 10;
-
-/// How many fields a head may have.
-const HEAD_FIELDS: usize = 200;
 
 /// How many requests one HTTP/2 connection may have open at once. A browser asks for every module
 /// of an unbundled page at the same time.
@@ -254,9 +251,10 @@ async fn converse<S>(stream: S, peer: Peer, proxy: Arc<Proxy>, mut stopped: watc
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
+    let client = Arc::new(Client::new(peer));
     let service = service_fn(move |request: Request<Incoming>| {
-        let proxy = proxy.clone();
-        async move { Ok::<_, Infallible>(proxy.answer(request, peer).await) }
+        let (proxy, client) = (proxy.clone(), client.clone());
+        async move { Ok::<_, Infallible>(proxy.answer(request, &client).await) }
     });
     let builder = protocols();
     let served = builder.serve_connection_with_upgrades(TokioIo::new(Strict::new(stream)), service);
@@ -278,8 +276,8 @@ fn protocols() -> auto::Builder<TokioExecutor> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
-        .max_buf_size(HEAD_SIZE)
-        .max_headers(HEAD_FIELDS);
+        // The library's own limit of 100 fields is kept: room for more is made anew for each head.
+        .max_buf_size(HEAD_SIZE);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -14,16 +14,16 @@ const HOP_BY_HOP: [HeaderName; 6] = [
     header::TE,
 ];
 
-/// Fields that tell a service who asked. What a client says in them is not passed on: a service
-/// behind a proxy believes them.
-const TOLD_BY_US: [HeaderName; 6] = [
-    header::FORWARDED,
-    HeaderName::from_static("x-forwarded-for"),
-    HeaderName::from_static("x-forwarded-host"),
-    HeaderName::from_static("x-forwarded-port"),
-    HeaderName::from_static("x-forwarded-proto"),
-    HeaderName::from_static("x-real-ip"),
-];
+/// Fields that tell a service who asked, beside `Forwarded`. What a client says in them is not passed
+/// on: a service behind a proxy believes them.
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+
+/// How many fields a request has more when it is passed on.
+pub(crate) const ADDED: usize = 8;
 
 /// Who passed a request on already (RFC 8586).
 const LOOP: HeaderName = HeaderName::from_static("cdn-loop");
@@ -65,8 +65,50 @@ impl Peer {
     }
 }
 
+/// A client, and what services are told of it, written once for all requests of a connection.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) peer: Peer,
+    address: HeaderValue,
+    port: HeaderValue,
+    proto: &'static str,
+    /// `Forwarded` up to the host.
+    forwarded: String,
+}
+
+impl Client {
+    pub(crate) fn new(peer: Peer) -> Self {
+        let address = peer.address.to_string();
+        let node = match peer.address {
+            IpAddr::V4(_) => address.clone(),
+            IpAddr::V6(_) => format!("\"[{address}]\""),
+        };
+        Self {
+            peer,
+            // An address has no character that a field cannot have.
+            address: HeaderValue::try_from(address)
+                .unwrap_or_else(|_| HeaderValue::from_static("unknown")),
+            port: peer.port.into(),
+            proto: if peer.tls { "https" } else { "http" },
+            forwarded: format!("for={node};host=\""),
+        }
+    }
+
+    /// `Forwarded` for a request for `host`; none where that is no text.
+    fn forwarded(&self, host: &HeaderValue) -> Option<HeaderValue> {
+        const PROTO: &str = "\";proto=";
+        let host = host.to_str().ok()?;
+        let parts = [&self.forwarded, host, PROTO, self.proto];
+        HeaderValue::try_from(parts.concat()).ok()
+    }
+}
+
 /// Takes out what is about one connection.
 pub(crate) fn strip(headers: &mut HeaderMap) {
+    // Most messages have nothing of it: one look at each field is less than one for each name.
+    if !headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
+        return;
+    }
     // Names the sender lists in `Connection` are hop by hop as well.
     if let Some(listed) = headers.get(header::CONNECTION) {
         let plain = ["keep-alive", "close", "upgrade", "te"];
@@ -109,41 +151,16 @@ pub(crate) fn takes_trailers(headers: &HeaderMap) -> bool {
 }
 
 /// Tells the service who asked for what.
-pub(crate) fn tell(headers: &mut HeaderMap, host: &HeaderValue, peer: Peer) {
-    for name in &TOLD_BY_US {
-        headers.remove(name);
-    }
-    let proto = if peer.tls { "https" } else { "http" };
-    let address = peer.address.to_string();
-    let node = match peer.address {
-        IpAddr::V4(_) => address.clone(),
-        IpAddr::V6(_) => format!("\"[{address}]\""),
+pub(crate) fn tell(headers: &mut HeaderMap, host: HeaderValue, client: &Client) {
+    headers.remove(REAL_IP);
+    match client.forwarded(&host) {
+        Some(value) => headers.insert(header::FORWARDED, value),
+        None => headers.remove(header::FORWARDED),
     };
-    let forwarded = format!(
-        "for={node};host=\"{}\";proto={proto}",
-        host.to_str().unwrap_or_default()
-    );
-    let text = |text: &str| HeaderValue::from_str(text).ok();
-    for (name, value) in [
-        (header::FORWARDED, text(&forwarded)),
-        (HeaderName::from_static("x-forwarded-for"), text(&address)),
-        (
-            HeaderName::from_static("x-forwarded-host"),
-            Some(host.clone()),
-        ),
-        (
-            HeaderName::from_static("x-forwarded-port"),
-            Some(peer.port.into()),
-        ),
-        (
-            HeaderName::from_static("x-forwarded-proto"),
-            Some(HeaderValue::from_static(proto)),
-        ),
-    ] {
-        if let Some(value) = value {
-            headers.insert(name, value);
-        }
-    }
+    headers.insert(FORWARDED_FOR, client.address.clone());
+    headers.insert(FORWARDED_HOST, host);
+    headers.insert(FORWARDED_PORT, client.port.clone());
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(client.proto));
 }
 
 /// Notes that a request comes through; false when it has done so too often.
@@ -208,7 +225,7 @@ mod tests {
             ),
         };
         let host = HeaderValue::from_static("jobi.localhost:7678");
-        tell(&mut fields, &host, peer);
+        tell(&mut fields, host, &Client::new(peer));
         for (name, value) in [
             (
                 "forwarded",

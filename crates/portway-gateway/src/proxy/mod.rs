@@ -13,14 +13,15 @@ mod pool;
 mod route;
 mod upgrade;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::body::{Body, Incoming};
-use hyper::header::{self, HeaderValue};
+use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use portway_api::InstanceState;
-use tokio::time::timeout_at;
+use tokio::time::{timeout, timeout_at};
 
 use crate::api::Api;
 use crate::forwards::Forwards;
@@ -32,7 +33,7 @@ use crate::site::{self, Site};
 
 pub(crate) use body::Answer;
 use body::{Relay, Upload};
-pub(crate) use head::Peer;
+pub(crate) use head::{Client, Peer};
 pub(crate) use patience::Refusal;
 use patience::{Verdict, judge};
 use pool::Pool;
@@ -51,6 +52,9 @@ const SILENCE: Duration = Duration::from_secs(5);
 /// The pause before it is asked again.
 const AGAIN: Duration = Duration::from_millis(20);
 
+/// What a browser says that it wants an answer for.
+const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+
 /// Serves requests of one thread of the gateway.
 pub(crate) struct Proxy {
     roster: Reader,
@@ -61,7 +65,7 @@ pub(crate) struct Proxy {
 
 /// A request whose service is known.
 pub(crate) struct Asked {
-    target: Target,
+    target: Arc<Target>,
     peer: Peer,
     /// Whether a person looks at what comes: a page, not a part of one.
     page: bool,
@@ -78,7 +82,14 @@ impl Proxy {
     }
 
     /// Answers a request, whatever comes.
-    pub(crate) async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Response<Answer> {
+    ///
+    /// Every request moves the state of this as a whole; what is rare lies in boxes, so that it is
+    /// small.
+    pub(crate) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        client: &Client,
+    ) -> Response<Answer> {
         let Some(host) = host::of(&request) else {
             return pages::bad_request("a request names exactly one host");
         };
@@ -91,12 +102,12 @@ impl Proxy {
         if is_connect && request.extensions().get::<hyper::ext::Protocol>().is_none() {
             return pages::not_a_proxy();
         }
-        let found = if peer.fixed {
-            self.fixed(peer.port).await
+        let found = if client.peer.fixed {
+            Box::pin(self.fixed(client.peer.port)).await
         } else if site::is_own(&host) {
-            return self.site.answer(request, peer).await;
+            return Box::pin(self.site.answer(request, client.peer)).await;
         } else if host == DOMAIN && request.uri().path() == "/" && is_page(&request) {
-            return pages::moved(&site::origin(peer));
+            return pages::moved(&site::origin(client.peer));
         } else {
             self.find(&host).await
         };
@@ -105,18 +116,18 @@ impl Proxy {
         };
         let asked = Asked {
             target,
-            peer,
+            peer: client.peer,
             page: is_page(&request),
         };
-        self.serve(request, asked).await
+        self.serve(request, &asked, client).await
     }
 
     /// Where a name leads. A look is taken for one that is not known or at rest, for its instance may
     /// just have come, and for one whose instance has not said yet how it is.
-    async fn find(&self, host: &str) -> Option<Target> {
+    async fn find(&self, host: &str) -> Option<Arc<Target>> {
         let roster = self.roster.now();
         let target = roster.names.find(host);
-        let answers = |target: &&Target| roster.get(&target.instance).is_some_and(runs);
+        let answers = |target: &&Arc<Target>| roster.get(&target.instance).is_some_and(runs);
         if let Some(target) = target.filter(answers) {
             return Some(target.clone());
         }
@@ -127,7 +138,7 @@ impl Proxy {
     }
 
     /// Where a fixed port leads.
-    async fn fixed(&self, port: u16) -> Option<Target> {
+    async fn fixed(&self, port: u16) -> Option<Arc<Target>> {
         let forward = self.forwards.find(port)?;
         let mut roster = self.roster.now();
         if !roster.get(&forward.id).is_some_and(runs) {
@@ -135,69 +146,76 @@ impl Proxy {
         }
         let member = roster.get(&forward.id);
         let main = member.and_then(|member| member.status.main.as_ref());
-        Some(Target {
+        Some(Arc::new(Target {
             main: main == Some(&forward.service),
             instance: forward.id,
             service: Some(forward.service),
-        })
+        }))
     }
 
-    async fn serve(&self, mut request: Request<Incoming>, asked: Asked) -> Response<Answer> {
+    async fn serve(
+        &self,
+        mut request: Request<Incoming>,
+        asked: &Asked,
+        client: &Client,
+    ) -> Response<Answer> {
         let wish = upgrade::wish(&mut request);
         let (mut parts, body) = request.into_parts();
-        let Some((service, path)) = self.routed(&asked.target, &parts.uri) else {
+        let Ok(route) = self.routed(&asked.target, &parts.uri) else {
             return pages::bad_request("there is no such path");
         };
-        if !prepare(&mut parts, asked.peer, wish.as_ref(), path) {
+        let (service, path) = match route {
+            Some((service, path)) => (Some(service), Some(path)),
+            None => (asked.target.service.clone(), None),
+        };
+        let service = service.as_deref();
+        if !prepare(&mut parts, client, wish.as_ref(), path) {
             return pages::circle();
         }
-        let mut upload = match body.is_end_stream() {
+        let upload = match body.is_end_stream() {
             true => Upload::Empty,
             false => Upload::Client(body),
         };
         // What has no body and changes nothing can be asked again, whatever became of it.
         let again = parts.method.is_safe() && matches!(upload, Upload::Empty) && wish.is_none();
+        let mut request = Request::from_parts(parts, upload);
         let began = Instant::now();
         let mut silent_since = None;
         loop {
-            let (port, member) = match self.ready(&asked, service.as_deref(), began).await {
-                Ok(found) => found,
-                Err((refusal, member)) => {
-                    return pages::refused(&refusal, member.as_ref(), service.as_deref(), &asked);
-                }
+            let port = match self.judge(asked, service) {
+                Verdict::Ask(port) => port,
+                Verdict::Refuse(refusal) => return self.refuse(&refusal, asked, service),
+                Verdict::Wait => match Box::pin(self.ready(asked, service, began)).await {
+                    Ok(port) => port,
+                    Err(refusal) => return self.refuse(&refusal, asked, service),
+                },
             };
-            let kept = again.then(|| parts.clone());
-            let (failure, left) = match self
-                .ask(port, again, Request::from_parts(parts, upload))
-                .await
-            {
-                Ok((response, connection)) => {
-                    return finish(response, connection, wish);
-                }
-                Err(failure) => failure,
+            let kept = again.then(|| copy(&request));
+            let (failure, left) = match self.pool.take(port, again).await {
+                Ok(mut connection) => match connection.sender.try_send_request(request).await {
+                    Ok(response) => return finish(response, connection, wish),
+                    Err(mut error) => {
+                        // It comes back unless it was sent.
+                        let left = error.take_message();
+                        (error.into_error().to_string(), left)
+                    }
+                },
+                Err(error) => (error.to_string(), Some(request)),
             };
-            let left = left.map(Request::into_parts);
-            match left.or_else(|| kept.map(|parts| (parts, Upload::Empty))) {
-                Some((head, body)) => (parts, upload) = (head, body),
-                None => {
-                    let refusal = Refusal::NoAnswer(failure);
-                    return pages::refused(&refusal, Some(&member), service.as_deref(), &asked);
-                }
-            }
             let since = *silent_since.get_or_insert_with(Instant::now);
-            if since.elapsed() > SILENCE {
-                let refusal = Refusal::NoAnswer(failure);
-                return pages::refused(&refusal, Some(&member), service.as_deref(), &asked);
+            match left.or(kept) {
+                Some(left) if since.elapsed() <= SILENCE => request = left,
+                _ => return self.refuse(&Refusal::NoAnswer(failure), asked, service),
             }
-            let mut changes = self.roster.changes();
-            changes.mark_unchanged();
-            let _ = tokio::time::timeout(AGAIN, changes.changed()).await;
+            Box::pin(self.pause()).await;
         }
     }
 
-    /// The service that a request is for, and what it is asked for when that is not what the
-    /// client asked for.
-    fn routed(&self, target: &Target, uri: &Uri) -> Option<(Option<String>, Option<Uri>)> {
+    /// The service that a request is for and what it is asked for, where a path route leads to it.
+    ///
+    /// # Errors
+    /// When nothing can be asked for there.
+    fn routed(&self, target: &Target, uri: &Uri) -> Result<Option<(String, Uri)>, ()> {
         let roster = self.roster.now();
         let status = roster.get(&target.instance).map(|member| &member.status);
         let routes = status.map_or(&[][..], |status| &status.routes);
@@ -206,65 +224,55 @@ impl Proxy {
             .then(|| route::find(routes, uri.path()))
             .flatten();
         let Some(route) = route else {
-            return Some((target.service.clone(), None));
+            return Ok(None);
         };
-        let path = route::target(route, uri)?;
-        Some((Some(route.service.clone()), Some(Uri::from(path))))
+        let path = route::target(route, uri).ok_or(())?;
+        Ok(Some((route.service.clone(), Uri::from(path))))
     }
 
-    /// Waits until the service can be asked.
+    /// Whether the service can be asked now.
+    fn judge(&self, asked: &Asked, service: Option<&str>) -> Verdict {
+        let roster = self.roster.now();
+        match roster.get(&asked.target.instance) {
+            Some(member) => judge(&member.status, service),
+            None => Verdict::Refuse(Refusal::NotRunning),
+        }
+    }
+
+    /// Waits until the service can be asked, and answers its port.
     async fn ready(
         &self,
         asked: &Asked,
         service: Option<&str>,
         began: Instant,
-    ) -> Result<(u16, Member), (Refusal, Option<Member>)> {
+    ) -> Result<u16, Refusal> {
         let patience = if asked.page { PAGE_PATIENCE } else { PATIENCE };
-        let mut changes = None;
+        let mut changes = self.roster.changes();
+        // The roster is read after the subscription: no change falls between the two.
+        changes.mark_unchanged();
         loop {
-            let roster = self.roster.now();
-            let Some(member) = roster.get(&asked.target.instance) else {
-                return Err((Refusal::NotRunning, None));
-            };
-            match judge(&member.status, service) {
-                Verdict::Ask(port) => return Ok((port, member.clone())),
-                Verdict::Refuse(refusal) => return Err((refusal, Some(member.clone()))),
+            match self.judge(asked, service) {
+                Verdict::Ask(port) => return Ok(port),
+                Verdict::Refuse(refusal) => return Err(refusal),
                 Verdict::Wait => {}
             }
-            let member = member.clone();
-            let changes = changes.get_or_insert_with(|| {
-                // Subscribed before the roster is read again: no change falls between the two.
-                let mut changes = self.roster.changes();
-                changes.mark_changed();
-                changes
-            });
             let waited = timeout_at((began + patience).into(), changes.changed()).await;
-            changes.mark_unchanged();
             if waited.is_err() {
-                return Err((Refusal::TooLong, Some(member)));
+                return Err(Refusal::TooLong);
             }
         }
     }
 
-    /// Asks a service. When it does not answer, the request comes back with the reason, unless it
-    /// was sent.
-    async fn ask(
-        &self,
-        port: u16,
-        again: bool,
-        request: Request<Upload>,
-    ) -> Result<(Response<Incoming>, pool::Borrowed), (String, Option<Request<Upload>>)> {
-        let mut connection = match self.pool.take(port, again).await {
-            Ok(connection) => connection,
-            Err(error) => return Err((error.to_string(), Some(request))),
-        };
-        match connection.sender.try_send_request(request).await {
-            Ok(response) => Ok((response, connection)),
-            Err(mut error) => {
-                let request = error.take_message();
-                Err((error.into_error().to_string(), request))
-            }
-        }
+    /// A moment for the supervisor to say what has become of its service.
+    async fn pause(&self) {
+        let mut changes = self.roster.changes();
+        changes.mark_unchanged();
+        let _ = timeout(AGAIN, changes.changed()).await;
+    }
+
+    fn refuse(&self, refusal: &Refusal, asked: &Asked, service: Option<&str>) -> Response<Answer> {
+        let roster = self.roster.now();
+        pages::refused(refusal, roster.get(&asked.target.instance), service, asked)
     }
 }
 
@@ -273,8 +281,22 @@ fn runs(member: &Member) -> bool {
     !member.silent && member.status.state != InstanceState::Stopped
 }
 
+/// The same request, which has no body.
+fn copy(request: &Request<Upload>) -> Request<Upload> {
+    let mut copy = Request::new(Upload::Empty);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    copy
+}
+
 /// Makes the head ready for the service; false when the request goes in circles.
-fn prepare(parts: &mut Parts, peer: Peer, wish: Option<&upgrade::Wish>, path: Option<Uri>) -> bool {
+fn prepare(
+    parts: &mut Parts,
+    client: &Client,
+    wish: Option<&upgrade::Wish>,
+    path: Option<Uri>,
+) -> bool {
     let headers = &mut parts.headers;
     // HTTP/2 has it in `:authority`, an absolute target in itself.
     let authority = parts.uri.authority();
@@ -284,6 +306,7 @@ fn prepare(parts: &mut Parts, peer: Peer, wish: Option<&upgrade::Wish>, path: Op
     let asked = headers.get(header::UPGRADE).cloned();
     let trailers = head::takes_trailers(headers);
     head::strip(headers);
+    headers.reserve(head::ADDED);
     if !head::pass(headers) {
         return false;
     }
@@ -291,7 +314,7 @@ fn prepare(parts: &mut Parts, peer: Peer, wish: Option<&upgrade::Wish>, path: Op
         join_cookies(headers);
     }
     headers.insert(header::HOST, host.clone());
-    head::tell(headers, &host, peer);
+    head::tell(headers, host, client);
     if trailers {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
         headers.insert(header::CONNECTION, HeaderValue::from_static("te"));
@@ -351,13 +374,13 @@ fn finish(
 
 /// Whether a request is for a page that a person looks at.
 fn is_page<B>(request: &Request<B>) -> bool {
-    let field = |name: &str| {
+    let field = |name: HeaderName| {
         let value = request.headers().get(name);
         value.and_then(|value| value.to_str().ok())
     };
-    let html = field("accept").is_some_and(|accept| accept.contains("text/html"));
-    let navigates = field("sec-fetch-mode").is_none_or(|mode| mode == "navigate");
-    request.method() == Method::GET && html && navigates
+    request.method() == Method::GET
+        && field(header::ACCEPT).is_some_and(|accept| accept.contains("text/html"))
+        && field(FETCH_MODE).is_none_or(|mode| mode == "navigate")
 }
 
 impl Asked {

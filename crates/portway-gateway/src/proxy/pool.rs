@@ -95,11 +95,11 @@ impl Pool {
         loop {
             let idle = self.ports().get_mut(&port).and_then(|port| port.idle.pop());
             let Some((mut sender, used)) = idle else {
-                return self.connect(port).await;
+                return Box::pin(self.connect(port)).await;
             };
             // Older ones below it are older still.
             if used.elapsed() > limit {
-                return self.connect(port).await;
+                return Box::pin(self.connect(port)).await;
             }
             if sender.ready().await.is_ok() {
                 let pool = self.clone();
