@@ -31,6 +31,7 @@ pub(crate) fn service(name: &str, port: u16, state: ServiceState) -> ServiceStat
         state,
         url: Some(url.clone()),
         named_url: None,
+        lan_urls: Vec::new(),
         ports: vec![PortStatus {
             name: None,
             port,

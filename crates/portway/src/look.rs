@@ -97,6 +97,7 @@ pub(crate) fn at_rest(instance: Instance, leases: &[Lease], facts: &Facts) -> In
                 state: ServiceState::Stopped,
                 url: Some(port.url.clone()),
                 named_url: None,
+                lan_urls: Vec::new(),
                 ports: vec![port],
                 pid: None,
                 since: None,

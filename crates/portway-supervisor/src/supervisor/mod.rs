@@ -2,6 +2,7 @@
 
 mod effects;
 mod handle;
+mod lan;
 mod order;
 mod ports;
 mod reports;
@@ -24,6 +25,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{sleep, sleep_until};
 
 use crate::keeper::keepers;
+use crate::lan::Lan;
 use crate::logs::LogStore;
 use crate::state::Input;
 use crate::{control, platform};
@@ -40,6 +42,7 @@ pub struct Supervisor {
     config: Config,
     services: IndexMap<String, Service>,
     holds: HashMap<u16, Arc<Hold>>,
+    lan: Option<Lan>,
     sink: LogSink,
     mailbox: mpsc::UnboundedSender<Message>,
     messages: mpsc::UnboundedReceiver<Message>,
@@ -88,6 +91,7 @@ impl Supervisor {
             since: Some(began),
             main: None,
             routes: Vec::new(),
+            lan: config.lan.is_some(),
             services: Vec::new(),
         });
         let handle = Handle {
@@ -96,7 +100,9 @@ impl Supervisor {
             events: events.clone(),
             known,
         };
+        let lan = config.lan.take();
         let supervisor = Self {
+            lan: lan.map(|lan| Lan::new(lan, events.clone())).transpose()?,
             services,
             holds,
             sink: LogSink { store, events },
@@ -128,6 +134,7 @@ impl Supervisor {
         let mut look = tokio::time::Instant::now();
         let outcome = loop {
             self.advance();
+            self.serve_on_lan();
             self.publish();
             if let Some(outcome) = self.finished() {
                 break outcome;
@@ -149,6 +156,8 @@ impl Supervisor {
                 }
             }
         };
+        // Its herald is one of the keepers, and goes now.
+        self.lan = None;
         // No service is left, but a probe may be that was just asked, or what a lost keeper of one
         // left behind.
         let something_left = || {

@@ -106,6 +106,7 @@ impl Supervisor {
             since: Some(self.began),
             main: self.config.plan.main.clone(),
             routes: self.config.plan.routes.clone(),
+            lan: self.lan.is_some(),
             services,
         }
     }
@@ -118,6 +119,7 @@ impl Supervisor {
             state: service.machine.state(),
             url: self.url(name),
             named_url: None,
+            lan_urls: self.lan_urls(name),
             ports: service
                 .plan
                 .ports

@@ -417,6 +417,7 @@ pub(crate) fn service_statuses(
                 state: ServiceState::Stopped,
                 url: ports.first().map(|port| port.url.clone()),
                 named_url: None,
+                lan_urls: Vec::new(),
                 ports,
                 pid: None,
                 since: None,

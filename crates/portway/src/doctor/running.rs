@@ -94,6 +94,7 @@ mod tests {
             state,
             url: None,
             named_url: None,
+            lan_urls: Vec::new(),
             ports: vec![],
             pid: None,
             since: None,
