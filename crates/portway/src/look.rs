@@ -117,6 +117,7 @@ pub(crate) fn at_rest(instance: Instance, leases: &[Lease], facts: &Facts) -> In
         since: None,
         main: None,
         routes: Vec::new(),
+        lan: false,
         services,
     }
 }

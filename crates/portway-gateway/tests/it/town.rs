@@ -233,6 +233,7 @@ pub(crate) fn jobi(services: &[(&str, u16)]) -> InstanceStatus {
                 state: ServiceState::Ready,
                 url: Some(url.clone()),
                 named_url: None,
+                lan_urls: Vec::new(),
                 ports: vec![PortStatus {
                     name: None,
                     port: *port,
@@ -258,6 +259,7 @@ pub(crate) fn jobi(services: &[(&str, u16)]) -> InstanceStatus {
         since: None,
         main: services.first().map(|one| one.name.clone()),
         routes: Vec::new(),
+        lan: false,
         services,
     }
 }

@@ -218,14 +218,21 @@ pub(crate) fn replace(
 
 /// What everyone is told when the services have these ports.
 fn wire(project: &Project, ports: &AssignedPorts) -> Result<Wiring, CommandError> {
-    Ok(Wiring::new(
-        &project.plan,
+    let plan = &project.plan;
+    let mut wiring = Wiring::new(
+        plan,
         ports,
         &project.checkout,
         &project.instance.name,
         &project.env_files()?,
         &children::variables(),
-    ))
+    );
+    let served = plan.on_lan(project.lan);
+    if !served.is_empty() {
+        let host = format!("{}.local", portway_lan::host(&project.instance.name));
+        wiring.serve_on_lan(plan, ports, &served, &portway_lan::addresses(), &host);
+    }
+    Ok(wiring)
 }
 
 /// The error of a service that the running instance does not know.

@@ -3,6 +3,7 @@
 //! Colour and animation only in a terminal, and not under `CI` or `NO_COLOR`, unless the user prefers
 //! otherwise; everything reads as well without. A reader that goes away (`portway ps | head`) is no error.
 
+mod discovered;
 mod doctor;
 mod health;
 mod leases;
@@ -24,6 +25,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::error::CommandError;
 
+pub(crate) use discovered::discovered;
 pub(crate) use doctor::diagnosis;
 pub(crate) use health::{health, health_again};
 pub(crate) use leases::{leases, pruned};
