@@ -43,6 +43,8 @@ pub fn browse(time: Duration, mut found: impl FnMut(usize)) -> Result<Vec<Discov
     }
     let _ = daemon.shutdown();
     let mut services: Vec<Discovered> = services.into_values().collect();
-    services.sort_by(|a, b| (&a.host, &a.instance, &a.service).cmp(&(&b.host, &b.instance, &b.service)));
+    services.sort_by(|a, b| {
+        (&a.host, &a.instance, &a.service).cmp(&(&b.host, &b.instance, &b.service))
+    });
     Ok(services)
 }

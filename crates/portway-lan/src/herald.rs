@@ -104,7 +104,11 @@ impl Herald {
             }
             next.insert(name, announcement);
         }
-        for name in self.announced.keys().filter(|name| !next.contains_key(*name)) {
+        for name in self
+            .announced
+            .keys()
+            .filter(|name| !next.contains_key(*name))
+        {
             if let Ok(withdrawn) = self.daemon.unregister(name) {
                 let _ = withdrawn.recv_timeout(SAID_TWICE);
             }

@@ -456,7 +456,10 @@ mod tests {
 
     #[test]
     fn pages_on_the_local_network_are_let_in_there_too() {
-        let text = JOBI.replace("dir = \"backend\"", "env = { CORS_ORIGINS = \"http://own\" }");
+        let text = JOBI.replace(
+            "dir = \"backend\"",
+            "env = { CORS_ORIGINS = \"http://own\" }",
+        );
         let served = ["backend".to_owned(), "frontend".to_owned()];
         let on_lan = |text: &str| {
             let manifest = Manifest::parse(Path::new("/jobi/portway.toml"), text).unwrap();

@@ -8,8 +8,8 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cli::{
-    config, dashboard, detect, discover, doctor, down, env, exec, forget, free, gateway, health, init,
-    leases, logs, one, plan, prune, ps, restart, trust, wait, who,
+    config, dashboard, detect, discover, doctor, down, env, exec, forget, free, gateway, health,
+    init, leases, logs, one, plan, prune, ps, restart, trust, wait, who,
 };
 use crate::error::CommandError;
 use crate::preferences;

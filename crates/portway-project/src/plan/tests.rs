@@ -290,5 +290,8 @@ fn only_what_speaks_http_and_does_not_refuse_is_served_on_the_local_network() {
     assert_eq!(on_lan(&all, None), ["backend", "frontend"]);
     assert!(on_lan(&all, Some(false)).is_empty());
     let redis = error("[services.redis]\ncommand = \"redis-server\"\nlan = true");
-    assert!(redis.contains("cannot be served on the local network"), "{redis}");
+    assert!(
+        redis.contains("cannot be served on the local network"),
+        "{redis}"
+    );
 }

@@ -51,7 +51,10 @@ async fn attend(mut wanted: watch::Receiver<Vec<Announcement>>, events: broadcas
         };
         if !said {
             said = true;
-            warn(&events, format!("nothing is announced on the local network: {why}"));
+            warn(
+                &events,
+                format!("nothing is announced on the local network: {why}"),
+            );
         }
         sleep(AGAIN).await;
     }
@@ -129,7 +132,10 @@ fn tell(note: &str, events: &broadcast::Sender<Event>) {
             format!("`{from}` is taken on the local network; announced as `{to}`"),
         ),
         Ok(Note::Failed(why)) => {
-            warn(events, format!("not everything is announced on the local network: {why}"));
+            warn(
+                events,
+                format!("not everything is announced on the local network: {why}"),
+            );
         }
         Err(_) => {}
     }

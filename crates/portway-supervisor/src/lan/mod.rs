@@ -97,7 +97,9 @@ impl Lan {
             .filter(|one| one.presence == Presence::Serves)
             .flat_map(|one| {
                 let key = |&address| (one.service.clone(), one.hold.port(), address);
-                self.addresses.iter().map(move |address| (*one, key(address)))
+                self.addresses
+                    .iter()
+                    .map(move |address| (*one, key(address)))
             })
             .collect();
         self.served
@@ -123,7 +125,10 @@ impl Lan {
 
     /// Looks at the machine's addresses from time to time.
     fn look(&mut self) {
-        if self.looked.is_some_and(|looked| looked.elapsed() < LOOK_AGAIN) {
+        if self
+            .looked
+            .is_some_and(|looked| looked.elapsed() < LOOK_AGAIN)
+        {
             return;
         }
         self.looked = Some(Instant::now());
@@ -141,7 +146,11 @@ impl Lan {
                 let there = |listener: &Listener| {
                     listener.address == address || listener.address.is_unspecified()
                 };
-                return listeners.iter().any(there).then_some(Served::ByItself).ok_or(error);
+                return listeners
+                    .iter()
+                    .any(there)
+                    .then_some(Served::ByItself)
+                    .ok_or(error);
             }
             other => other?,
         };
@@ -196,7 +205,9 @@ impl Lan {
     /// Where a service is reached.
     pub(crate) fn urls(&self, service: &str) -> Vec<String> {
         let served = self.served_of(service);
-        served.map(|(port, address)| format!("http://{address}:{port}")).collect()
+        served
+            .map(|(port, address)| format!("http://{address}:{port}"))
+            .collect()
     }
 
     /// Whether a listening socket is one of this instance's own here.

@@ -91,10 +91,13 @@ fn check_lan(project: &mut Project, wanted: bool) -> Result<(), CommandError> {
     let client = project.client();
     match follow::runtime()?.block_on(client.status()) {
         Ok(status) if status.lan != wanted => {
-            let how = if wanted { "only on this machine" } else { "on the local network" };
+            let how = if wanted {
+                "only on this machine"
+            } else {
+                "on the local network"
+            };
             let message = format!("the instance runs, and is served {how}");
-            Err(CommandError::new(ErrorCode::Usage, message)
-                .hint("stop it first: `portway down`"))
+            Err(CommandError::new(ErrorCode::Usage, message).hint("stop it first: `portway down`"))
         }
         // One that ends in this instant is started anew.
         _ => Ok(()),

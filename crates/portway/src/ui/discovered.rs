@@ -17,9 +17,15 @@ pub(crate) fn discovered(found: &[Discovered]) -> bool {
             .to_vec(),
     ];
     rows.extend(found.iter().map(|one| {
-        [&one.service, &one.instance, &one.project, &one.host, &one.url]
-            .map(|text| one_line(text))
-            .to_vec()
+        [
+            &one.service,
+            &one.instance,
+            &one.project,
+            &one.host,
+            &one.url,
+        ]
+        .map(|text| one_line(text))
+        .to_vec()
     }));
     out(&columns(rows, ""))
 }

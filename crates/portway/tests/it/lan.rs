@@ -43,7 +43,10 @@ fn what_speaks_http_is_seen_resolved_and_fetched_from_another_machine() {
         assert!(one.txt.contains("\"path=/\"") && one.txt.contains("\"project=jobi\""));
     }
     let resolved = bob.run(&sandbox, &["avahi-resolve", "-4", "-n", "jobi-ada.local"]);
-    assert_eq!(resolved.success().out(), format!("jobi-ada.local\t{}\n", ada.address));
+    assert_eq!(
+        resolved.success().out(),
+        format!("jobi-ada.local\t{}\n", ada.address)
+    );
 
     for url in [&backend, &frontend] {
         fetch(bob, &sandbox, url).unwrap();
@@ -57,11 +60,18 @@ fn what_speaks_http_is_seen_resolved_and_fetched_from_another_machine() {
     assert!(origins.contains(&frontend), "{origins}");
 
     ada.portway(&sandbox, &["ps"]).success().out_has(&backend);
+    // The supervisor's own sockets are the services', and yet nothing that `localhost` leads to.
+    ada.portway(&sandbox, &["doctor"])
+        .out_has("✓ frontend: listens on port")
+        .out_has("frontend: listens on ::1 (IPv6) alone");
     let status = ada.portway(&sandbox, &["ps", "--json"]).success().json();
     assert_eq!(status[0]["lan"], true);
     assert_eq!(status[0]["services"][0]["lan_urls"][0], backend);
 
-    let found = bob.portway(&sandbox, &["discover", "--json"]).success().json();
+    let found = bob
+        .portway(&sandbox, &["discover", "--json"])
+        .success()
+        .json();
     assert_eq!(found.as_array().unwrap().len(), 2, "{found}");
     assert_eq!(found[0]["url"], format!("{backend}/"));
     assert_eq!(found[0]["instance"], "jobi");
@@ -91,7 +101,10 @@ fn without_being_asked_only_this_machine_is_served() {
     network.ada.until_seen(&sandbox, &[]);
     let status = network.ada.portway(&sandbox, &["ps", "--json"]).json();
     assert_eq!(status[0].get("lan"), None);
-    network.ada.portway(&sandbox, &["up", "--detach", "--lan"]).code(2);
+    network
+        .ada
+        .portway(&sandbox, &["up", "--detach", "--lan"])
+        .code(2);
 }
 
 #[test]
@@ -119,7 +132,14 @@ fn two_machines_that_choose_the_same_name_are_both_seen() {
         let own = one.port == sandbox.port(0);
         let machine = if own { ada } else { bob };
         assert_eq!(one.address, machine.address, "{one:?}");
-        assert_eq!(one.host, if own { "jobi-ada.local" } else { "jobi-bob.local" });
+        assert_eq!(
+            one.host,
+            if own {
+                "jobi-ada.local"
+            } else {
+                "jobi-bob.local"
+            }
+        );
     }
     // Each withdraws its own, by the name that it has by now.
     ada.portway(&sandbox, &["down"]).success();
@@ -144,7 +164,8 @@ fn a_supervisor_that_was_killed_is_withdrawn_all_the_same() {
     let network = Network::new();
     let (ada, bob) = (&network.ada, &network.bob);
     bob.start_avahi(&sandbox);
-    ada.portway(&sandbox, &["up", "--detach", "--lan"]).success();
+    ada.portway(&sandbox, &["up", "--detach", "--lan"])
+        .success();
     bob.until_seen(&sandbox, &["backend · jobi", "frontend · jobi"]);
     kill(hidden(&sandbox, "__supervise").unwrap());
     // Patience ends before the shortest of the records expires, which live two minutes and more.
@@ -158,7 +179,8 @@ fn a_herald_that_was_killed_is_replaced() {
     let network = Network::new();
     let (ada, bob) = (&network.ada, &network.bob);
     bob.start_avahi(&sandbox);
-    ada.portway(&sandbox, &["up", "--detach", "--lan", "backend"]).success();
+    ada.portway(&sandbox, &["up", "--detach", "--lan", "backend"])
+        .success();
     bob.until_seen(&sandbox, &["backend · jobi"]);
     let first = hidden(&sandbox, "__herald").unwrap();
     kill(first);
@@ -177,7 +199,8 @@ fn a_restart_does_not_withdraw_and_a_stop_does() {
     let network = Network::new();
     let (ada, bob) = (&network.ada, &network.bob);
     bob.start_avahi(&sandbox);
-    ada.portway(&sandbox, &["up", "--detach", "--lan"]).success();
+    ada.portway(&sandbox, &["up", "--detach", "--lan"])
+        .success();
     bob.until_seen(&sandbox, &["backend · jobi", "frontend · jobi"]);
     let mut watch = bob.command(&sandbox, "avahi-browse");
     watch.args(["--parsable", "--no-db-lookup", "_http._tcp"]);
@@ -193,7 +216,8 @@ fn a_restart_does_not_withdraw_and_a_stop_does() {
     let gone = watch.until_printed("-;");
     assert!(!gone.contains("-;lan0;IPv4;backend"), "{gone}");
     bob.until_seen(&sandbox, &["backend · jobi"]);
-    ada.portway(&sandbox, &["up", "--detach", "frontend"]).success();
+    ada.portway(&sandbox, &["up", "--detach", "frontend"])
+        .success();
     bob.until_seen(&sandbox, &["backend · jobi", "frontend · jobi"]);
 }
 
@@ -203,7 +227,8 @@ fn another_address_is_served_and_announced_in_place_of_the_old_one() {
     let network = Network::new();
     let (ada, bob) = (&network.ada, &network.bob);
     bob.start_avahi(&sandbox);
-    ada.portway(&sandbox, &["up", "--detach", "--lan", "backend"]).success();
+    ada.portway(&sandbox, &["up", "--detach", "--lan", "backend"])
+        .success();
     bob.until_seen(&sandbox, &["backend · jobi"]);
     let new = "192.168.77.9";
     ada.set_address(new);
@@ -233,6 +258,34 @@ fn a_service_that_listens_everywhere_is_announced_as_it_is() {
     let url = format!("http://{}:{}/", seen[0].address, seen[0].port);
     fetch(bob, &sandbox, &url).unwrap();
     ada.portway(&sandbox, &["down"]).success();
-    ada.portway(&sandbox, &["up", "--detach", "--no-lan"]).success();
+    ada.portway(&sandbox, &["up", "--detach", "--no-lan"])
+        .success();
     bob.until_seen(&sandbox, &[]);
+}
+
+#[test]
+fn who_listens_for_a_service_on_the_network_is_the_service_to_those_who_free_its_port() {
+    let sandbox = two();
+    let network = Network::new();
+    let ada = &network.ada;
+    ada.portway(&sandbox, &["up", "--detach", "--lan"])
+        .success();
+    let port = sandbox.port(0).to_string();
+    let who = ada
+        .portway(&sandbox, &["who", "--json", &port])
+        .success()
+        .json();
+    let holders = who[0]["holders"].as_array().unwrap();
+    assert_eq!(holders.len(), 2, "{who}");
+    for holder in holders {
+        assert_eq!(holder["service"]["service"], "backend", "{holder}");
+    }
+    ada.portway(&sandbox, &["free", "--yes", &port]).success();
+    let status = ada.portway(&sandbox, &["ps", "--json"]).success().json();
+    assert_eq!(status[0]["services"][0]["state"], "stopped");
+    assert_eq!(status[0]["services"][1]["state"], "ready");
+    let url = format!("http://{}:{port}/", ada.address);
+    assert_eq!(fetch(ada, &sandbox, &url), None);
+    ada.portway(&sandbox, &["up", "--detach"]).success();
+    fetch(ada, &sandbox, &url).unwrap();
 }
