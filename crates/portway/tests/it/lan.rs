@@ -2,7 +2,7 @@
 
 mod network;
 
-use crate::sandbox::{Running, Sandbox, kill, two, until};
+use crate::sandbox::{Running, Sandbox, TWO, kill, service, two, until};
 use network::{Machine, Network};
 
 /// What a machine fetches over the network.
@@ -195,7 +195,9 @@ fn a_herald_that_was_killed_is_replaced() {
 
 #[test]
 fn a_restart_does_not_withdraw_and_a_stop_does() {
-    let sandbox = two();
+    // A restart takes longer than the second for which Avahi keeps what was withdrawn.
+    let slow = TWO.replacen("serve {port}", "serve {port} --delay 2500", 1);
+    let sandbox = Sandbox::new().manifest(&slow);
     let network = Network::new();
     let (ada, bob) = (&network.ada, &network.bob);
     bob.start_avahi(&sandbox);
@@ -288,4 +290,25 @@ fn who_listens_for_a_service_on_the_network_is_the_service_to_those_who_free_its
     assert_eq!(fetch(ada, &sandbox, &url), None);
     ada.portway(&sandbox, &["up", "--detach"]).success();
     fetch(ada, &sandbox, &url).unwrap();
+}
+
+#[test]
+fn a_stranger_on_the_port_is_found_all_the_same_and_the_network_follows_the_move() {
+    let sandbox = two();
+    let network = Network::new();
+    let (ada, bob) = (&network.ada, &network.bob);
+    bob.start_avahi(&sandbox);
+    ada.portway(&sandbox, &["up", "--detach", "--lan", "backend"])
+        .success();
+    bob.until_seen(&sandbox, &["backend · jobi"]);
+    let mut stranger = ada.command(&sandbox, service());
+    stranger.args(["serve", &sandbox.port(0).to_string(), "--host", "127.0.0.2"]);
+    let _stranger = Running::start(stranger);
+    until("the service has moved, and the network knows", || {
+        let seen = bob.browse(&sandbox);
+        seen.len() == 1 && seen[0].port != sandbox.port(0)
+    });
+    let status = ada.portway(&sandbox, &["ps", "--json"]).success().json();
+    let urls = &status[0]["services"][0]["lan_urls"];
+    fetch(bob, &sandbox, urls[0].as_str().unwrap()).unwrap();
 }
