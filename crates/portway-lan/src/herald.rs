@@ -45,8 +45,13 @@ pub fn run() -> u8 {
     };
     if let Ok(events) = daemon.monitor() {
         thread::spawn(move || {
+            let mut told = Vec::new();
             while let Ok(event) = events.recv() {
-                tell(event);
+                // Each record of a name is told of on each interface.
+                if let Some(new) = note_of(event).filter(|new| !told.contains(new)) {
+                    note(&new);
+                    told.push(new);
+                }
             }
         });
     }
@@ -121,14 +126,14 @@ impl Herald {
     }
 }
 
-fn tell(event: DaemonEvent) {
+fn note_of(event: DaemonEvent) -> Option<Note> {
     match event {
-        DaemonEvent::NameChange(change) => note(&Note::Renamed {
+        DaemonEvent::NameChange(change) => Some(Note::Renamed {
             from: shown(&change.original),
             to: shown(&change.new_name),
         }),
-        DaemonEvent::Error(error) => note(&Note::Failed(error.to_string())),
-        _ => {}
+        DaemonEvent::Error(error) => Some(Note::Failed(error.to_string())),
+        _ => None,
     }
 }
 

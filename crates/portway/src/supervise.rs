@@ -310,6 +310,7 @@ impl Screen {
                         if ready && !started {
                             started = true;
                             progress.finish();
+                            ui::lan_warning(&status);
                             if json {
                                 ui::json(&status);
                             } else {
@@ -399,6 +400,7 @@ pub(crate) fn attach(
             follow::ask(&project.client(), "start", &names).await?;
         }
         let status = follow::until_ready(&mut events, &services, &at_rest).await?;
+        ui::lan_warning(&status);
         if args.json {
             ui::json(&status);
         } else {

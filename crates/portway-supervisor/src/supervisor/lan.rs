@@ -10,10 +10,13 @@ use crate::watch::Listening;
 impl Supervisor {
     /// Serves on the local network what is ready, and no longer what is not.
     pub(super) fn serve_on_lan(&mut self) {
+        if self.ending.is_some() {
+            // The herald withdraws while the services are still being stopped.
+            self.lan = None;
+        }
         let Some(lan) = &mut self.lan else {
             return;
         };
-        let ending = self.ending.is_some();
         let candidates: Vec<Candidate> = self
             .services
             .values()
@@ -22,7 +25,7 @@ impl Supervisor {
                 Some(Candidate {
                     service: service.plan.name.clone(),
                     hold: self.holds.get(&port)?.clone(),
-                    presence: presence(service.machine.state(), ending),
+                    presence: presence(service.machine.state()),
                 })
             })
             .collect();
@@ -52,9 +55,8 @@ impl Supervisor {
 
 /// What a service's state means to the network. While it is only started again it stays announced:
 /// nobody who looks at a list wants it to flicker.
-fn presence(state: ServiceState, ending: bool) -> Presence {
+fn presence(state: ServiceState) -> Presence {
     match state {
-        _ if ending => Presence::Gone,
         ServiceState::Ready | ServiceState::Unhealthy => Presence::Serves,
         ServiceState::Stopped | ServiceState::Failed | ServiceState::Completed => Presence::Gone,
         _ => Presence::Pauses,

@@ -156,8 +156,6 @@ impl Supervisor {
                 }
             }
         };
-        // Its herald is one of the keepers, and goes now.
-        self.lan = None;
         // No service is left, but a probe may be that was just asked, or what a lost keeper of one
         // left behind.
         let something_left = || {

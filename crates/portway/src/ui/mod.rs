@@ -34,7 +34,7 @@ pub(crate) use plan::{found, project_plan};
 pub(crate) use ports::{freed, port_table, ports, would_free};
 pub(crate) use preferences::{explained, preferences};
 pub(crate) use progress::{Progress, notice};
-pub(crate) use status::{displaced, instances, plan, port_warnings, summary};
+pub(crate) use status::{displaced, instances, lan_warning, plan, port_warnings, summary};
 pub(crate) use trust::{Trusting, trust_plan, trusted};
 
 pub(crate) const BOLD: Style = Style::new().bold();

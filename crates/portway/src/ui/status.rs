@@ -85,14 +85,17 @@ pub(crate) fn summary(instance: &InstanceStatus) {
             }
         }
     }
-    if instance.lan {
-        warning(&on_lan(instance));
-    }
     let rows = instance.services.iter().map(service_row).collect();
     out(&columns(rows, "  "));
 }
 
-/// Who reaches what, for somebody who may not have asked for it: a manifest can.
+/// Warns of what the local network reaches, also whoever has not asked for it: a manifest can.
+pub(crate) fn lan_warning(instance: &InstanceStatus) {
+    if instance.lan {
+        warning(&on_lan(instance));
+    }
+}
+
 fn on_lan(instance: &InstanceStatus) -> String {
     let served = instance.services.iter().filter_map(|service| {
         let urls = service.lan_urls.join(" ");

@@ -26,6 +26,8 @@ fn what_speaks_http_is_seen_resolved_and_fetched_from_another_machine() {
     let network = Network::new();
     let (ada, bob) = (&network.ada, &network.bob);
     bob.start_avahi(&sandbox);
+    // As on most machines, beside which the herald has to get along.
+    ada.start_avahi(&sandbox);
     let up = ada
         .portway(&sandbox, &["up", "--detach", "--lan"])
         .success();
@@ -36,6 +38,7 @@ fn what_speaks_http_is_seen_resolved_and_fetched_from_another_machine() {
     ));
 
     let seen = bob.until_seen(&sandbox, &["backend · jobi", "frontend · jobi"]);
+    ada.until_seen(&sandbox, &["backend · jobi", "frontend · jobi"]);
     for (one, port) in seen.iter().zip([0, 10]) {
         assert_eq!(one.address, ada.address);
         assert_eq!(one.port, sandbox.port(port));
@@ -114,15 +117,17 @@ fn two_machines_that_choose_the_same_name_are_both_seen() {
     let (ada, bob) = (&network.ada, &network.bob);
     bob.start_avahi(&sandbox);
     // At the same time, so that neither is there first.
-    let detached = ["up", "--detach", "--lan", "backend"];
-    let mut first = ada.command(&sandbox, env!("CARGO_BIN_EXE_portway"));
-    let mut first = Running::start({
-        first.args(detached);
-        first
-    });
-    bob.portway(&other, &detached).success();
-    assert_eq!(first.end(), 0);
+    let up = |machine: &Machine, sandbox: &Sandbox| {
+        let mut up = machine.command(sandbox, env!("CARGO_BIN_EXE_portway"));
+        up.args(["up", "--lan", "backend"]);
+        Running::start(up)
+    };
+    let mut running = [up(ada, &sandbox), up(bob, &other)];
     let seen = bob.until_seen(&sandbox, &["backend · jobi", "backend · jobi (2)"]);
+    let told = "`backend · jobi` is taken on the local network; announced as `backend · jobi (2)`";
+    until("it is told who gave way", || {
+        running.iter_mut().any(|up| up.printed().contains(told))
+    });
     let mut ports: Vec<u16> = seen.iter().map(|one| one.port).collect();
     ports.sort_unstable();
     let mut expected = [sandbox.port(0), other.port(0)];
