@@ -8,7 +8,7 @@ use std::time::Duration;
 use mdns_sd::{DaemonEvent, Error, ServiceDaemon};
 use serde::{Deserialize, Serialize};
 
-use crate::{Announcement, TYPE};
+use crate::{Announcement, TYPE, platform};
 
 /// The hidden command that makes a herald of the binary.
 pub const COMMAND: &str = "__herald";
@@ -35,7 +35,7 @@ pub enum Note {
 /// Runs the herald in this process: each line of standard input is all that is to be announced from
 /// now on, as JSON. Its end withdraws everything. Answers the process's exit code.
 pub fn run() -> u8 {
-    stay();
+    platform::stay();
     let daemon = match ServiceDaemon::new() {
         Ok(daemon) => daemon,
         Err(error) => {
@@ -75,20 +75,6 @@ pub fn run() -> u8 {
     }
     0
 }
-
-/// It ends with its standard input and not before: a Ctrl-C in the terminal is the supervisor's.
-#[cfg(unix)]
-fn stay() {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let _ = rustix::process::setsid();
-    for signal in [SIGHUP, SIGINT, SIGTERM] {
-        let _ = signal_hook::flag::register(signal, std::sync::Arc::default());
-    }
-}
-
-/// It has a console of its own, where nobody presses Ctrl-C.
-#[cfg(windows)]
-fn stay() {}
 
 struct Herald {
     daemon: ServiceDaemon,

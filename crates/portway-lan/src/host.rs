@@ -1,5 +1,7 @@
 //! The name of this machine on its local network, for one instance.
 
+use crate::platform;
+
 /// A DNS label has at most so many bytes; some are left for a `-2` behind it.
 const LABEL: usize = 60;
 
@@ -9,7 +11,7 @@ const LABEL: usize = 60;
 /// when somebody else answers to it. And one of its own for each instance, so that no two processes
 /// of a machine answer to the same name.
 pub fn host(instance: &str) -> String {
-    of(instance, &machine())
+    of(instance, &platform::machine())
 }
 
 fn of(instance: &str, machine: &str) -> String {
@@ -26,17 +28,6 @@ fn of(instance: &str, machine: &str) -> String {
     label.truncate(LABEL);
     let label = label.trim_end_matches('-');
     if label.is_empty() { "portway" } else { label }.to_owned()
-}
-
-#[cfg(unix)]
-fn machine() -> String {
-    let uname = rustix::system::uname();
-    uname.nodename().to_string_lossy().into_owned()
-}
-
-#[cfg(windows)]
-fn machine() -> String {
-    std::env::var("COMPUTERNAME").unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ mod browse;
 mod forward;
 pub mod herald;
 mod host;
+mod platform;
 
 pub use addresses::addresses;
 pub use announcement::Announcement;
