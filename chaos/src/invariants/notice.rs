@@ -52,6 +52,7 @@ mod tests {
         InstanceStatus {
             main: None,
             routes: Vec::new(),
+            lan: false,
             id: "0a".into(),
             name: "quiet".into(),
             project: "quiet".into(),
@@ -62,6 +63,7 @@ mod tests {
             since: Some(1),
             services: vec![ServiceStatus {
                 named_url: None,
+                lan_urls: Vec::new(),
                 name: "api".into(),
                 state: ServiceState::Ready,
                 url: None,

@@ -73,6 +73,7 @@ mod tests {
     fn rest() -> Rest {
         let status = |(name, port): (&str, u16)| ServiceStatus {
             named_url: None,
+            lan_urls: Vec::new(),
             name: name.into(),
             state: ServiceState::Ready,
             url: None,
@@ -92,6 +93,7 @@ mod tests {
         let instance = InstanceStatus {
             main: None,
             routes: Vec::new(),
+            lan: false,
             id: "0a".into(),
             name: "c0".into(),
             project: "c0".into(),
