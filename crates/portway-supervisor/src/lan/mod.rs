@@ -123,6 +123,11 @@ impl Lan {
         problems
     }
 
+    /// Closes the sockets of a service whose port is to be held as before.
+    pub(crate) fn leave(&mut self, service: &str) {
+        self.served.retain(|(name, ..), _| name != service);
+    }
+
     /// Looks at the machine's addresses from time to time.
     fn look(&mut self) {
         if self
