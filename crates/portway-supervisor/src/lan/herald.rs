@@ -17,7 +17,7 @@ use crate::platform;
 
 /// The pause before a herald that was lost is replaced.
 const AGAIN: Duration = Duration::from_secs(1);
-/// How long a herald may take to withdraw everything.
+/// How long a herald may take to listen, or to withdraw everything.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Has announced what it is told. Dropping it withdraws everything.
@@ -98,8 +98,8 @@ impl Process {
         loop {
             let mut line = serde_json::to_vec(&*wanted.borrow_and_update()).unwrap_or_default();
             line.push(b'\n');
-            // One that is gone is noticed by its output.
-            let _ = self.input.write_all(&line).await;
+            // One that is gone is noticed by its output, and one that hangs must hold up nobody.
+            let _ = timeout(FAREWELL, self.input.write_all(&line)).await;
             let go_on = loop {
                 tokio::select! {
                     changed = wanted.changed() => break changed.is_ok(),
