@@ -13,6 +13,10 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("certutil", "libnss3-tools"),
     ("git", "git"),
     ("curl", "curl"),
+    // Machines on a network of their own, and another program that speaks mDNS on them.
+    ("avahi-browse", "avahi-daemon avahi-utils"),
+    ("dbus-daemon", "dbus"),
+    ("ip", "iproute2"),
     // A clock that jumps, for `chaos/`.
     ("faketime", "faketime"),
     // What `rails new --minimal` needs; the whole of `rails` brings hundreds of packages.

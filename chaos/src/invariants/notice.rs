@@ -52,6 +52,7 @@ mod tests {
         InstanceStatus {
             main: None,
             routes: Vec::new(),
+            lan: false,
             id: "0a".into(),
             name: "quiet".into(),
             project: "quiet".into(),
@@ -63,6 +64,7 @@ mod tests {
             services: vec![ServiceStatus {
                 named_url: None,
                 forwards: Vec::new(),
+                lan_urls: Vec::new(),
                 name: "api".into(),
                 state: ServiceState::Ready,
                 url: None,

@@ -74,6 +74,7 @@ mod tests {
         let status = |(name, port): (&str, u16)| ServiceStatus {
             named_url: None,
             forwards: Vec::new(),
+            lan_urls: Vec::new(),
             name: name.into(),
             state: ServiceState::Ready,
             url: None,
@@ -93,6 +94,7 @@ mod tests {
         let instance = InstanceStatus {
             main: None,
             routes: Vec::new(),
+            lan: false,
             id: "0a".into(),
             name: "c0".into(),
             project: "c0".into(),

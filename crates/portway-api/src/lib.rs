@@ -4,6 +4,7 @@
 //! this crate, and so is every request that the supervisor takes. They are plain data: JSON on the
 //! wire, a JSON schema from the same types, no logic.
 
+mod discovered;
 mod error;
 mod event;
 mod finding;
@@ -19,6 +20,7 @@ mod trust;
 mod usage;
 mod who;
 
+pub use discovered::Discovered;
 pub use error::{ErrorBody, ErrorCode, ErrorInfo};
 pub use event::{Event, Notice, NoticeLevel};
 pub use finding::{Check, Diagnosis, Finding, Fixed, Severity};

@@ -93,6 +93,9 @@ pub struct ServiceStatus {
     /// Fixed ports of the gateway that lead to it (`portway forward`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub forwards: Vec<u16>,
+    /// Its URLs on the local network, by address, while it is served there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lan_urls: Vec<String>,
     /// Its ports, the main one first.
     #[serde(default)]
     pub ports: Vec<PortStatus>,
@@ -138,6 +141,9 @@ pub struct InstanceStatus {
     /// Paths of the main service's origin that lead to other services.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<PathRoute>,
+    /// Whether it serves on the local network.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lan: bool,
     /// Its services in the order of the manifest.
     pub services: Vec<ServiceStatus>,
 }

@@ -19,6 +19,7 @@ pub(crate) fn instance(
         since: None,
         main: main.map(str::to_owned),
         routes: Vec::new(),
+        lan: false,
         services,
     }
 }
@@ -32,6 +33,7 @@ pub(crate) fn service(name: &str, port: u16, state: ServiceState) -> ServiceStat
         url: Some(url.clone()),
         named_url: None,
         forwards: Vec::new(),
+        lan_urls: Vec::new(),
         ports: vec![PortStatus {
             name: None,
             port,

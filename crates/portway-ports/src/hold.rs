@@ -198,15 +198,32 @@ impl Hold {
     /// When the system refuses the socket.
     pub fn listening_socket(&self) -> io::Result<std::net::TcpListener> {
         self.soften();
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
-        platform::bind_beside(&socket)?;
-        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)).into())?;
-        socket.listen(1024)?;
+        let socket = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)))?;
         self.settle(Families {
             v4: true,
             v6: false,
         });
-        Ok(socket.into())
+        Ok(socket)
+    }
+
+    /// A listening socket on `address`, beside a service that listens on another. The hold is soft
+    /// for the instant that it takes, and then what it was.
+    ///
+    /// # Errors
+    /// When the system refuses the socket, above all because somebody listens there already, be it
+    /// on that address or on all.
+    pub fn listen_beside(&self, address: IpAddr) -> io::Result<std::net::TcpListener> {
+        let sockets = self.lock();
+        let were_soft = sockets.as_ref().filter(|_| platform::HOLD_FLIPS);
+        let were_soft = were_soft.map(|sockets| (sockets, sockets.are_soft()));
+        if let Some((sockets, _)) = were_soft {
+            sockets.set_soft(true, true);
+        }
+        let listening = listen(SocketAddr::new(address, self.port));
+        if let Some((sockets, (v4, v6))) = were_soft {
+            sockets.set_soft(v4, v6);
+        }
+        listening
     }
 
     fn set_soft(&self, v4: bool, v6: bool) {
@@ -244,6 +261,15 @@ impl Sockets {
         Ok(sockets)
     }
 
+    /// In which families the sockets are soft.
+    fn are_soft(&self) -> (bool, bool) {
+        let is_soft = |socket: &Option<Socket>| {
+            let socket = socket.as_ref();
+            socket.is_some_and(|socket| socket.reuse_address().unwrap_or(false))
+        };
+        (is_soft(&self.v4), is_soft(&self.v6))
+    }
+
     fn set_soft(&self, v4: bool, v6: bool) {
         for (socket, soft) in [(&self.v4, v4), (&self.v6, v6)] {
             if let Some(socket) = socket {
@@ -253,6 +279,16 @@ impl Sockets {
             }
         }
     }
+}
+
+/// A server's socket.
+fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let domain = Domain::for_address(address);
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    platform::bind_beside(&socket)?;
+    socket.bind(&address.into())?;
+    socket.listen(1024)?;
+    Ok(socket.into())
 }
 
 /// Binds one socket, or `None` where the machine has no such family.

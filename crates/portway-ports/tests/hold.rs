@@ -262,6 +262,34 @@ fn a_socket_is_handed_over_without_a_window() {
 }
 
 #[test]
+fn a_socket_beside_the_service_leaves_the_hold_as_it_was() {
+    let block = block();
+    let hold = Hold::acquire(block.port(0)).unwrap();
+    let port = hold.port();
+    hold.soften();
+    let server = serve("::1", port, true).unwrap();
+    hold.settle(Families {
+        v4: false,
+        v6: true,
+    });
+    // Another address of the machine, in the family that is hard.
+    let beside = "127.0.0.7".parse().unwrap();
+    let listener = hold.listen_beside(beside).unwrap();
+    assert!(TcpStream::connect((beside, port)).is_ok());
+    let taken = Some(ErrorKind::AddrInUse);
+    assert_eq!(
+        hold.listen_beside(beside).unwrap_err().kind(),
+        ErrorKind::AddrInUse
+    );
+    for host in ["127.0.0.1", "127.0.0.8"] {
+        assert_eq!(serve(host, port, true).err(), taken, "{host}");
+    }
+    drop((server, listener));
+    assert!(serve("::1", port, true).is_ok());
+    assert_eq!(serve("127.0.0.1", port, true).err(), taken);
+}
+
+#[test]
 fn the_first_free_port_of_a_range_and_never_another() {
     let block = block();
     let facts = Facts::read().unwrap();

@@ -35,6 +35,8 @@ pub struct Plan {
     pub main: Option<String>,
     /// The paths of the main service's origin that lead to other services.
     pub routes: Vec<PathRoute>,
+    /// Whether services are served on the local network where neither they nor the command say.
+    pub lan: bool,
     /// The manifest's groups, without the services that do not take part.
     pub groups: IndexMap<String, Vec<String>>,
 }
@@ -143,6 +145,23 @@ impl Plan {
         Ok(order.into_iter().map(str::to_owned).collect())
     }
 
+    /// The services that are served on the local network: those that speak HTTP, have a port and
+    /// do not refuse. `asked` is what the command says, which outweighs the manifest; `false` means
+    /// none.
+    pub fn on_lan(&self, asked: Option<bool>) -> Vec<String> {
+        let is_served = |service: &&PlannedService| {
+            let own = service.spec.lan;
+            let wanted = match asked {
+                Some(false) => false,
+                Some(true) => own != Some(false),
+                None => own.unwrap_or(self.lan),
+            };
+            wanted && service.kind.is_http() && !service.ports.is_empty()
+        };
+        let served = self.services.values().filter(is_served);
+        served.map(|service| service.name.clone()).collect()
+    }
+
     /// Adds a service after those it waits for. Ends because the plan has no cycle.
     fn visit<'a>(&'a self, name: &'a str, order: &mut IndexSet<&'a str>) {
         if let Some(service) = self.services.get(name).filter(|_| !order.contains(name)) {
@@ -204,6 +223,7 @@ fn build(manifest: &Manifest, with: &[String], preferences: &Preferences) -> Res
             .cloned()
             .collect(),
         main: front::main(&services),
+        lan: manifest.lan,
         routes: front::routes(manifest, &services)?,
         services,
         groups,
@@ -253,6 +273,7 @@ fn service(
     let ports = ports(name, spec, || lone(kind))?;
     check::probes(name, spec, &ports)?;
     check::health(name, spec, kind, &ports)?;
+    check::lan(name, spec, kind, &ports)?;
     if spec.socket == SocketMode::Fd && ports.len() != 1 {
         return Err(Problem::at(
             spec.command.span(),

@@ -19,6 +19,12 @@ pub const HOST: &str = "127.0.0.1";
 /// Ports from which older set-ups expect a backend to be called, beside the frontends' own.
 const COMPATIBLE_ORIGINS: [u16; 2] = [5173, 3000];
 
+/// The variable with the origins that may call a backend.
+const CORS_ORIGINS: &str = "CORS_ORIGINS";
+
+/// The variable with a name to which Vite answers beside `localhost` and addresses.
+const VITE_ALLOWED_HOST: &str = "__VITE_ADDITIONAL_SERVER_ALLOWED_HOSTS";
+
 /// The ports that a plan's services got: by service, in the order of [`PlannedService::ports`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AssignedPorts(pub IndexMap<String, Vec<u16>>);
@@ -95,7 +101,7 @@ impl Wiring {
             peer_variables(service, ports, &mut shared);
         }
         let origins = cors_origins(plan, ports, instance, gateway);
-        shared.insert("CORS_ORIGINS".into(), origins.join(","));
+        shared.insert(CORS_ORIGINS.into(), origins.join(","));
         shared.insert("PORTWAY_PROJECT".into(), plan.project.clone());
         shared.insert("PORTWAY_INSTANCE".into(), instance.to_owned());
         shared.insert("PORTWAY_ID".into(), checkout.id.clone());
@@ -117,6 +123,41 @@ impl Wiring {
             shared,
             services,
             ports_json: ports_json(plan, ports),
+        }
+    }
+}
+
+impl Wiring {
+    /// Lets pages that are served on the local network call backends, and be called by the name
+    /// that they have there. `served` are the services, `addresses` and `host` (such as
+    /// `jobi-laptop.local`) where they are found.
+    pub fn serve_on_lan(
+        &mut self,
+        plan: &Plan,
+        ports: &AssignedPorts,
+        served: &[String],
+        addresses: &[std::net::Ipv4Addr],
+        host: &str,
+    ) {
+        let is_frontend = |name: &&String| plan.services[name.as_str()].kind == Kind::Frontend;
+        let frontends: Vec<&String> = served.iter().filter(is_frontend).collect();
+        let hosts: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        let mut origins = self.shared[CORS_ORIGINS].clone();
+        for port in frontends.iter().filter_map(|name| ports.of(name).first()) {
+            for host in hosts.iter().map(String::as_str).chain([host]) {
+                origins.push_str(&format!(",http://{host}:{port}"));
+            }
+        }
+        let before = self.shared.insert(CORS_ORIGINS.into(), origins.clone());
+        for (name, launch) in &mut self.services {
+            // What the manifest says about it stays.
+            if launch.env.get(CORS_ORIGINS) == before.as_ref() {
+                launch.env.insert(CORS_ORIGINS.into(), origins.clone());
+            }
+            if frontends.contains(&name) {
+                let allowed = launch.env.entry(VITE_ALLOWED_HOST.into());
+                allowed.or_insert_with(|| host.to_owned());
+            }
         }
     }
 }
@@ -469,6 +510,34 @@ mod tests {
             named(gateway(80, None), &main),
             ["http://frontend.jobi.localhost"]
         );
+    }
+
+    #[test]
+    fn pages_on_the_local_network_are_let_in_there_too() {
+        let text = JOBI.replace(
+            "dir = \"backend\"",
+            "env = { CORS_ORIGINS = \"http://own\" }",
+        );
+        let served = ["backend".to_owned(), "frontend".to_owned()];
+        let on_lan = |text: &str| {
+            let manifest = Manifest::parse(Path::new("/jobi/portway.toml"), text).unwrap();
+            let plan = Plan::new(&manifest, &[]).unwrap();
+            let ports = AssignedPorts(TWO.map(|(n, p)| (n.to_owned(), p.to_vec())).into());
+            let mut wiring = wire(text, &[], &TWO);
+            let address = std::net::Ipv4Addr::new(192, 168, 1, 5);
+            wiring.serve_on_lan(&plan, &ports, &served, &[address], "jobi-laptop.local");
+            wiring
+        };
+        let wiring = on_lan(JOBI);
+        let more = ",http://192.168.1.5:5180,http://jobi-laptop.local:5180";
+        assert!(wiring.shared["CORS_ORIGINS"].ends_with(more));
+        let backend = &wiring.services["backend"].env;
+        assert_eq!(backend["CORS_ORIGINS"], wiring.shared["CORS_ORIGINS"]);
+        assert!(!backend.contains_key(VITE_ALLOWED_HOST));
+        let frontend = &wiring.services["frontend"].env;
+        assert_eq!(frontend[VITE_ALLOWED_HOST], "jobi-laptop.local");
+        let own = on_lan(&text);
+        assert_eq!(own.services["backend"].env["CORS_ORIGINS"], "http://own");
     }
 
     #[test]

@@ -20,11 +20,16 @@
 //! Which port a service gets is not decided here: a port that was lost is replaced by the
 //! [`Steward`], whom the caller provides.
 //!
+//! Where the instance serves on the local network, the supervisor listens there and passes on what
+//! comes (`lan`); a *herald* announces it, a process that outlives the supervisor for as long as it
+//! takes to withdraw what was announced.
+//!
 //! Whoever wants to know or to change something speaks HTTP and JSON with it on a local socket
 //! ([`control`]).
 
 pub mod control;
 pub mod keeper;
+mod lan;
 pub mod logs;
 pub mod mark;
 mod platform;
@@ -36,6 +41,7 @@ mod watch;
 
 use std::time::{Duration, Instant};
 
+pub use lan::LanConfig;
 pub use state::Ended;
 pub use steward::{Moved, Steward};
 pub use supervisor::{Config, Handle, Outcome, Request, Supervisor};

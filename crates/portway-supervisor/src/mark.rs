@@ -6,6 +6,8 @@
 
 use std::path::{Path, PathBuf};
 
+use portway_ports::Process;
+
 use crate::keeper;
 
 /// The variable's name.
@@ -53,11 +55,24 @@ pub fn is_kept(pid: u32) -> bool {
     keeper_of(pid).is_some()
 }
 
+/// The services of which a process is the supervisor: those of the keepers that it has started.
+/// Empty for any other process.
+pub fn supervised(pid: u32) -> Vec<Mark> {
+    let below = portway_ports::descendants(pid);
+    let processes = below.iter().filter_map(|one| Process::read(one.pid));
+    let keepers = processes.filter(|process| process.parent == pid && is_keeper(process));
+    keepers
+        .filter_map(|keeper| Mark::of(keeper.id.pid))
+        .collect()
+}
+
+fn is_keeper(process: &Process) -> bool {
+    process.words.get(1).map(String::as_str) == Some(keeper::COMMAND)
+}
+
 /// The keeper above a process: below it is everything that was started for the same service.
 pub fn keeper_of(pid: u32) -> Option<u32> {
-    let keeper = portway_ports::ancestors(pid)
-        .into_iter()
-        .find(|parent| parent.words.get(1).map(String::as_str) == Some(keeper::COMMAND))?;
+    let keeper = portway_ports::ancestors(pid).into_iter().find(is_keeper)?;
     Some(keeper.id.pid)
 }
 

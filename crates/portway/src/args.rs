@@ -8,8 +8,8 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cli::{
-    config, dashboard, detect, doctor, down, env, exec, forget, forward, free, gateway, health,
-    init, leases, logs, one, plan, prune, ps, restart, trust, wait, who,
+    config, dashboard, detect, discover, doctor, down, env, exec, forget, forward, free, gateway,
+    health, init, leases, logs, one, plan, prune, ps, restart, trust, wait, who,
 };
 use crate::error::CommandError;
 use crate::preferences;
@@ -96,6 +96,8 @@ Examples:
     Plan(plan::PlanArgs),
     /// Show and change preferences
     Config(config::Config),
+    /// List what Portway serves on other machines of the local network
+    Discover(discover::Discover),
     /// Find out why services do not communicate
     Doctor(doctor::Doctor),
     /// Serve names for all instances of this machine
@@ -135,6 +137,7 @@ impl Verb {
                 | Self::Prune(_)
                 | Self::Trust(_)
                 | Self::Doctor(_)
+                | Self::Discover(_)
         )
     }
 }
@@ -146,6 +149,7 @@ Examples:
   portway up --with redis           with an optional one; remembered for this checkout
   portway up backend                this one and what it comes after
   portway up --port backend=9005    insist on a port
+  portway up --lan                  for a phone: serve on the local network, and announce it there
   portway up --detach --json        for scripts: returns when ready, prints the status")]
 pub(crate) struct Up {
     /// Services or groups; all where none is named
@@ -156,6 +160,12 @@ pub(crate) struct Up {
     pub(crate) detach: bool,
     #[command(flatten)]
     pub(crate) choice: Choice,
+    /// Serve what speaks HTTP on the local network, for every machine there, and announce it
+    #[arg(long)]
+    pub(crate) lan: bool,
+    /// Serve nothing there, whatever the manifest says
+    #[arg(long, conflicts_with = "lan")]
+    pub(crate) no_lan: bool,
     /// What to do when a service would not be on the port that was wanted
     #[arg(
         long,
@@ -231,7 +241,17 @@ impl Up {
         for (service, port) in &choice.ports {
             arguments.extend(["--port".to_owned(), format!("{service}={port}")]);
         }
+        for (flag, is_set) in [("--lan", self.lan), ("--no-lan", self.no_lan)] {
+            if is_set {
+                arguments.push(flag.to_owned());
+            }
+        }
         arguments
+    }
+
+    /// Whether services are to be served on the local network; `None` leaves it to the manifest.
+    pub(crate) fn on_lan(&self) -> Option<bool> {
+        (self.lan || self.no_lan).then_some(self.lan)
     }
 }
 
@@ -254,7 +274,7 @@ mod tests {
 
     #[test]
     fn a_background_start_is_told_the_same() {
-        let words = "portway up backend --with redis --without mail --port backend=9005";
+        let words = "portway up backend --with redis --without mail --port backend=9005 --lan";
         let Verb::Up(up) = Cli::try_parse_from(words.split(' ')).unwrap().verb else {
             panic!("another verb");
         };

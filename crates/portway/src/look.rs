@@ -98,6 +98,7 @@ pub(crate) fn at_rest(instance: Instance, leases: &[Lease], facts: &Facts) -> In
                 url: Some(port.url.clone()),
                 named_url: None,
                 forwards: Vec::new(),
+                lan_urls: Vec::new(),
                 ports: vec![port],
                 pid: None,
                 since: None,
@@ -117,6 +118,7 @@ pub(crate) fn at_rest(instance: Instance, leases: &[Lease], facts: &Facts) -> In
         since: None,
         main: None,
         routes: Vec::new(),
+        lan: false,
         services,
     }
 }

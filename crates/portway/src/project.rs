@@ -100,6 +100,9 @@ pub(crate) struct Project {
     pub(crate) found: Option<Detection>,
     /// What the user and the project prefer.
     pub(crate) preferences: Preferences,
+    /// Whether the command has services served on the local network; `None` leaves it to the
+    /// manifest.
+    pub(crate) lan: Option<bool>,
 }
 
 impl Project {
@@ -140,6 +143,7 @@ impl Project {
             plan,
             found,
             preferences,
+            lan: None,
         })
     }
 

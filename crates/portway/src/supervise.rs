@@ -15,7 +15,7 @@ use portway_api::{
 };
 use portway_registry::InstanceLock;
 use portway_supervisor::logs::{self, Filter};
-use portway_supervisor::{Config, Outcome, Request, Supervisor, control};
+use portway_supervisor::{Config, LanConfig, Outcome, Request, Supervisor, control};
 use tokio::sync::{broadcast, oneshot};
 
 use crate::allocation::{self, Keep};
@@ -45,6 +45,7 @@ fn run(
     on_serving: impl FnOnce(),
 ) -> Result<u8, CommandError> {
     let services = project.closure(&args.services)?;
+    project.lan = args.on_lan();
     let allocation = allocation::allocate(&mut project, &args.choice, Keep::Hard)?;
     let allocation = allocation.ok_or_else(not_running)?;
     let displaced = allocation::displaced(&mut project, &allocation)?;
@@ -66,6 +67,7 @@ fn run(
         logs: logs.clone(),
         log_size: project.preferences.log_size(),
         socket: dir.join(control::SOCKET),
+        lan: on_lan(&project),
         foreground: !background,
         colour: !background && ui::stdout_is_coloured(),
         steward: Box::new(ProjectSteward {
@@ -130,6 +132,18 @@ fn run(
             Err(error.hint(format!("`portway logs {}` shows all of them", failed[0].0)))
         }
     }
+}
+
+/// What the instance serves on the local network, if anything.
+fn on_lan(project: &Project) -> Option<LanConfig> {
+    let services = project.plan.on_lan(project.lan);
+    let instance = &project.instance.name;
+    (!services.is_empty()).then(|| LanConfig {
+        services,
+        host: portway_lan::host(instance),
+        instance: instance.clone(),
+        project: project.plan.project.clone(),
+    })
 }
 
 /// The end of a service's log, indented.
@@ -296,6 +310,7 @@ impl Screen {
                         if ready && !started {
                             started = true;
                             progress.finish();
+                            ui::lan_warning(&status);
                             if json {
                                 ui::json(&status);
                             } else {
@@ -385,6 +400,7 @@ pub(crate) fn attach(
             follow::ask(&project.client(), "start", &names).await?;
         }
         let status = follow::until_ready(&mut events, &services, &at_rest).await?;
+        ui::lan_warning(&status);
         if args.json {
             ui::json(&status);
         } else {

@@ -243,6 +243,7 @@ pub(crate) fn jobi(services: &[(&str, u16)]) -> InstanceStatus {
                 url: Some(url.clone()),
                 named_url: None,
                 forwards: Vec::new(),
+                lan_urls: Vec::new(),
                 ports: vec![PortStatus {
                     name: None,
                     port: *port,
@@ -268,6 +269,7 @@ pub(crate) fn jobi(services: &[(&str, u16)]) -> InstanceStatus {
         since: None,
         main: services.first().map(|one| one.name.clone()),
         routes: Vec::new(),
+        lan: false,
         services,
     }
 }

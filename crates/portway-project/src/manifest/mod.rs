@@ -41,6 +41,10 @@ pub struct Manifest {
     #[serde(default)]
     #[schemars(with = "IndexMap<String, Vec<String>>")]
     pub groups: IndexMap<String, Vec<Text>>,
+    /// Whether the services that speak HTTP are served on the local network, for every machine
+    /// there: `portway up --lan`. `portway up --no-lan` outweighs it.
+    #[serde(default)]
+    pub lan: bool,
     /// Paths of the main service's origin that lead to other services, so that a page and its API
     /// have one origin behind the gateway: `"/api" = "backend"`.
     #[serde(default)]
@@ -126,6 +130,9 @@ pub struct Service {
     /// that speaks HTTP, where none says so.
     #[serde(default)]
     pub main: bool,
+    /// Whether it is served on the local network; what the manifest or the command says for all
+    /// where it is missing. Only for one that speaks HTTP.
+    pub lan: Option<bool>,
     /// Whether it may take another port when the one that was forced is taken; true for a
     /// frontend, false for anything else.
     pub fallback: Option<bool>,

@@ -181,6 +181,25 @@ pub(super) fn probes(name: &str, spec: &Service, ports: &[PlannedPort]) -> Resul
     Ok(())
 }
 
+/// Only what speaks HTTP is served on the local network: a database there is open to everybody.
+pub(super) fn lan(
+    name: &str,
+    spec: &Service,
+    kind: Kind,
+    ports: &[PlannedPort],
+) -> Result<(), Problem> {
+    if spec.lan != Some(true) || (kind.is_http() && !ports.is_empty()) {
+        return Ok(());
+    }
+    let why = if ports.is_empty() {
+        "it has no port".to_owned()
+    } else {
+        format!("a service of the kind `{}` speaks no HTTP", kind.word())
+    };
+    let message = format!("`{name}` cannot be served on the local network: {why}");
+    Err(Problem::at(spec.command.span(), message).help("leave `lan = true` out"))
+}
+
 /// A health path is asked of the main port, in HTTP.
 pub(super) fn health(
     name: &str,

@@ -274,3 +274,24 @@ fn the_whole_is_shown_where_not_all_of_it_can_run() {
     assert!(whole(false).is_err());
     assert!(plan_with(&text(true), &["b"]).is_err());
 }
+
+#[test]
+fn only_what_speaks_http_and_does_not_refuse_is_served_on_the_local_network() {
+    let text = "[services.backend]\ncommand = \"x\"\n\
+                [services.frontend]\ncommand = \"x\"\nlan = true\n\
+                [services.admin]\ncommand = \"x\"\nport = 8000\nlan = false\n\
+                [services.worker]\ncommand = \"x\"\n\
+                [services.redis]\ncommand = \"redis-server\"\n";
+    let on_lan = |text: &str, asked| plan(text).on_lan(asked);
+    assert_eq!(on_lan(text, None), ["frontend"]);
+    assert_eq!(on_lan(text, Some(true)), ["backend", "frontend"]);
+    assert!(on_lan(text, Some(false)).is_empty());
+    let all = format!("lan = true\n{text}");
+    assert_eq!(on_lan(&all, None), ["backend", "frontend"]);
+    assert!(on_lan(&all, Some(false)).is_empty());
+    let redis = error("[services.redis]\ncommand = \"redis-server\"\nlan = true");
+    assert!(
+        redis.contains("cannot be served on the local network"),
+        "{redis}"
+    );
+}

@@ -16,8 +16,8 @@ use super::{COMMAND, Order, Report, Task};
 use crate::platform;
 use crate::state::Ended;
 
-/// The keepers that this process has started and not yet seen the end of: every other child of it
-/// is an orphan. One set for the process, as the children are the process's own.
+/// The keepers that this process has started and not yet seen the end of, its herald among them:
+/// every other child of it is an orphan. One set for the process, as the children are the process's own.
 static KEEPERS: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
 /// The keepers of this process that may still keep something.

@@ -2,7 +2,7 @@
 //!
 //! For supervisors: `become_reaper`, `reap_descendants`, `end_orphans`, `on_signals`, `HANGUP`,
 //! `terminal_closed`, `own_binary`, `link` with `ReportReader`, `OrderWriter` and `send_order`,
-//! `pass_socket`; for the control socket `ControlListener`, `ControlStream`, `connect`, `serves`. What keepers
+//! `aside`, `pass_socket`; for the control socket `ControlListener`, `ControlStream`, `connect`, `serves`. What keepers
 //! need differs by more than names: `keeper/unix.rs` and `keeper/windows.rs`.
 
 #[cfg(target_os = "linux")]

@@ -32,6 +32,9 @@ pub(crate) fn link(
     Ok((reports, orders, ()))
 }
 
+/// A process of Portway's own that no Ctrl-C is for: it takes itself aside.
+pub(crate) fn aside(_command: &mut tokio::process::Command) {}
+
 /// One byte always fits; a keeper that is gone needs no order.
 pub(crate) fn send_order(orders: &OrderWriter, order: u8) {
     let _ = orders.try_write(&[order]);

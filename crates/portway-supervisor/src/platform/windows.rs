@@ -141,6 +141,11 @@ pub(crate) fn link(command: &mut Command) -> io::Result<(ReportReader, OrderWrit
     Ok((ChildStdout::from_std(reports)?, orders, writer))
 }
 
+/// A process of Portway's own that no Ctrl-C is for: it gets a console that nobody sees.
+pub(crate) fn aside(command: &mut Command) {
+    command.creation_flags(CREATE_NO_WINDOW);
+}
+
 /// A pipe has room for one byte; a keeper that is gone needs no order.
 pub(crate) fn send_order(mut orders: &OrderWriter, order: u8) {
     let _ = io::Write::write(&mut orders, &[order]);

@@ -43,7 +43,12 @@ impl Supervisor {
                     hold.settle(families);
                 }
             }
-            Effect::Harden => self.keep_or_let_go(name),
+            Effect::Harden => {
+                if let Some(lan) = &mut self.lan {
+                    lan.leave(name);
+                }
+                self.keep_or_let_go(name);
+            }
             Effect::StopTree => self.stop_tree(name),
             Effect::Move { port, by } => self.move_port(name, port, &by),
             Effect::Timer { epoch, after } => {

@@ -10,6 +10,7 @@ use portway_project::{AssignedPorts, Plan, Wiring};
 use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::keeper::KeeperEvent;
+use crate::lan::LanConfig;
 use crate::steward::Steward;
 
 /// Everything a supervisor needs to run one instance.
@@ -42,6 +43,8 @@ pub struct Config {
     pub log_size: u64,
     /// Where others find the supervisor.
     pub socket: PathBuf,
+    /// What is served on the local network, if anything is.
+    pub lan: Option<LanConfig>,
     /// Whether the instance ends with its terminal.
     pub foreground: bool,
     /// Whether services should print in colour.

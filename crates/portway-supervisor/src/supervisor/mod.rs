@@ -3,6 +3,7 @@
 mod branch;
 mod effects;
 mod handle;
+mod lan;
 mod order;
 mod ports;
 mod reports;
@@ -25,6 +26,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{sleep, sleep_until};
 
 use crate::keeper::keepers;
+use crate::lan::Lan;
 use crate::logs::LogStore;
 use crate::state::Input;
 use crate::{control, platform};
@@ -41,6 +43,7 @@ pub struct Supervisor {
     config: Config,
     services: IndexMap<String, Service>,
     holds: HashMap<u16, Arc<Hold>>,
+    lan: Option<Lan>,
     sink: LogSink,
     mailbox: mpsc::UnboundedSender<Message>,
     messages: mpsc::UnboundedReceiver<Message>,
@@ -89,6 +92,7 @@ impl Supervisor {
             since: Some(began),
             main: None,
             routes: Vec::new(),
+            lan: config.lan.is_some(),
             services: Vec::new(),
         });
         let handle = Handle {
@@ -97,7 +101,9 @@ impl Supervisor {
             events: events.clone(),
             known,
         };
+        let lan = config.lan.take();
         let supervisor = Self {
+            lan: lan.map(|lan| Lan::new(lan, events.clone())).transpose()?,
             services,
             holds,
             sink: LogSink { store, events },
@@ -134,6 +140,7 @@ impl Supervisor {
         let mut look = tokio::time::Instant::now();
         let outcome = loop {
             self.advance();
+            self.serve_on_lan();
             self.publish();
             if let Some(outcome) = self.finished() {
                 break outcome;

@@ -97,7 +97,8 @@ impl Supervisor {
         if concerned.is_empty() {
             return;
         }
-        let listening = ownership::look();
+        let mut listening = ownership::look();
+        self.leave_out_own(&mut listening);
         for name in concerned {
             let ports = self.config.ports.of(&name).to_vec();
             let Some(service) = self.services.get_mut(&name) else {

@@ -106,6 +106,7 @@ impl Supervisor {
             since: Some(self.began),
             main: self.config.plan.main.clone(),
             routes: self.config.plan.routes.clone(),
+            lan: self.lan.is_some(),
             services,
         }
     }
@@ -119,6 +120,7 @@ impl Supervisor {
             url: self.url(name),
             named_url: None,
             forwards: Vec::new(),
+            lan_urls: self.lan_urls(name),
             ports: service
                 .plan
                 .ports

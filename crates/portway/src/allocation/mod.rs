@@ -227,15 +227,22 @@ pub(crate) fn replace(
 
 /// What everyone is told when the services have these ports.
 fn wire(project: &Project, ports: &AssignedPorts) -> Result<Wiring, CommandError> {
-    Ok(Wiring::new(
-        &project.plan,
+    let plan = &project.plan;
+    let mut wiring = Wiring::new(
+        plan,
         ports,
         &project.checkout,
         &project.instance.name,
         &project.env_files()?,
         &children::variables(),
         names_at(&project.instance),
-    ))
+    );
+    let served = plan.on_lan(project.lan);
+    if !served.is_empty() {
+        let host = format!("{}.local", portway_lan::host(&project.instance.name));
+        wiring.serve_on_lan(plan, ports, &served, &portway_lan::addresses(), &host);
+    }
+    Ok(wiring)
 }
 
 /// Where the names of an instance are served.
@@ -434,6 +441,7 @@ pub(crate) fn service_statuses(
                 url: ports.first().map(|port| port.url.clone()),
                 named_url: None,
                 forwards: Vec::new(),
+                lan_urls: Vec::new(),
                 ports,
                 pid: None,
                 since: None,

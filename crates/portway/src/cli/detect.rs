@@ -42,6 +42,7 @@ pub(crate) fn run(directory: Option<&Path>, args: &Detect) -> Result<u8, Command
         since: None,
         main: project.plan.main.clone(),
         routes: project.plan.routes.clone(),
+        lan: false,
         services: allocation::service_statuses(&project, &allocation, &displaced),
     };
     if running && let Ok(live) = runtime()?.block_on(project.client().status()) {

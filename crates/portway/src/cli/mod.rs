@@ -3,6 +3,7 @@
 pub(crate) mod config;
 pub(crate) mod dashboard;
 pub(crate) mod detect;
+pub(crate) mod discover;
 pub(crate) mod doctor;
 pub(crate) mod down;
 pub(crate) mod env;
@@ -53,6 +54,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, CommandError> {
         Verb::Url(args) => one::url(directory, &args),
         Verb::Config(args) => config::run(directory, &args, cli.colour.as_deref()),
         Verb::Plan(args) => plan::run(directory, &args),
+        Verb::Discover(args) => discover::run(&args),
         Verb::Doctor(args) => doctor::run(directory, &args),
         Verb::Health(args) => health::run(directory, &args),
         Verb::Gateway(args) => gateway::run(&args),

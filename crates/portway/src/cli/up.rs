@@ -62,6 +62,9 @@ pub(crate) fn run(directory: Option<&Path>, args: &Up) -> Result<u8, CommandErro
 
 /// What cannot change while the instance runs.
 fn check_running(project: &mut Project, args: &Up) -> Result<(), CommandError> {
+    if let Some(wanted) = args.on_lan() {
+        check_lan(project, wanted)?;
+    }
     if args.choice.ports.is_empty() || !follow::reachable(project)? {
         return Ok(());
     }
@@ -78,4 +81,25 @@ fn check_running(project: &mut Project, args: &Up) -> Result<(), CommandError> {
         }
     }
     Ok(())
+}
+
+/// Whether it is served on the local network is decided at its start.
+fn check_lan(project: &mut Project, wanted: bool) -> Result<(), CommandError> {
+    if !follow::reachable(project)? {
+        return Ok(());
+    }
+    let client = project.client();
+    match follow::runtime()?.block_on(client.status()) {
+        Ok(status) if status.lan != wanted => {
+            let how = if wanted {
+                "only on this machine"
+            } else {
+                "on the local network"
+            };
+            let message = format!("the instance runs, and is served {how}");
+            Err(CommandError::new(ErrorCode::Usage, message).hint("stop it first: `portway down`"))
+        }
+        // One that ends in this instant is started anew.
+        _ => Ok(()),
+    }
 }

@@ -73,7 +73,10 @@ pub(super) fn gather(scene: &Scene, holders: &Holders) -> Vec<Seat> {
                     .iter()
                     .map(|holder| known.sitter(holder, service, &scene.checkout))
                     .collect(),
-                families: Families::of(here.iter().map(|holder| &holder.listener)),
+                families: Families::of(here.iter().map(|holder| &holder.listener).filter(|one| {
+                    // What is there for the local network is not there for `localhost`.
+                    one.address.is_loopback() || one.address.is_unspecified()
+                })),
             });
         }
     }

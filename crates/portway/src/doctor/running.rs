@@ -95,6 +95,7 @@ mod tests {
             url: None,
             named_url: None,
             forwards: Vec::new(),
+            lan_urls: Vec::new(),
             ports: vec![],
             pid: None,
             since: None,

@@ -15,7 +15,7 @@ use portway_api::{
 use portway_ports::{Facts, Holder, Process, ProcessId, root_among};
 use portway_registry::{Instance, Lease, Liveness, Registry, SqliteRegistry};
 use portway_supervisor::control;
-use portway_supervisor::mark::Mark;
+use portway_supervisor::mark::{self, Mark};
 
 use crate::error::CommandError;
 use crate::{gateway, home};
@@ -190,7 +190,10 @@ fn one(
             (None, true) => (PortState::Free, bound),
         }
     };
-    let holders = by_process(&holders, port, known);
+    let mut holders = by_process(&holders, port, known);
+    if let Some(lease) = lease.as_ref().filter(|_| live) {
+        name_supervisor(&mut holders, lease);
+    }
     let mut hints = Vec::new();
     if let Some(gateway) = known.gateway_among(&holders) {
         let (what, way_out) = gateway::on_port(gateway, port);
@@ -226,6 +229,17 @@ fn by_process(holders: &[Holder], port: u16, known: &Known) -> Vec<PortHolder> {
         .into_values()
         .map(|sockets| port_holder(&sockets, port, known))
         .collect()
+}
+
+/// The supervisor that listens for a service on the local network stands for that service.
+fn name_supervisor(holders: &mut [PortHolder], lease: &PortLease) {
+    for holder in holders.iter_mut().filter(|holder| holder.service.is_none()) {
+        let pid = holder.process.as_ref().map(|process| process.pid);
+        let supervised = pid.map(mark::supervised).unwrap_or_default();
+        if supervised.iter().any(|mark| mark.id() == lease.owner.id) {
+            holder.service = Some(lease.owner.clone());
+        }
+    }
 }
 
 fn port_holder(sockets: &[&Holder], port: u16, known: &Known) -> PortHolder {

@@ -6,7 +6,7 @@ use std::path::Path;
 use portway_ports::{Holder, Process};
 use portway_project::manifest::Owner;
 use portway_project::{Checkout, PlannedService};
-use portway_supervisor::mark::Mark;
+use portway_supervisor::mark::{self, Mark};
 
 use super::{Known, user};
 
@@ -69,13 +69,18 @@ pub(crate) fn who(holder: &Holder) -> String {
     }
 }
 
-/// The marks of a holder, or of what stands above it where it has overwritten its own environment.
+/// The marks of a holder, those of the services whose supervisor it is (which listens for them on
+/// the local network), or those of what stands above it where it has overwritten its own environment.
 fn marks(holder: &Holder) -> Vec<Mark> {
     let main = holder.process.as_ref().map(|process| process.id.pid);
     let pids = main.into_iter().chain(holder.others.iter().copied());
     let marks: Vec<Mark> = pids.filter_map(Mark::of).collect();
     if !marks.is_empty() {
         return marks;
+    }
+    let supervised = main.map(mark::supervised).unwrap_or_default();
+    if !supervised.is_empty() {
+        return supervised;
     }
     let above = main.map(portway_ports::ancestors).unwrap_or_default();
     let mark = |process: &Process| Mark::of(process.id.pid);

@@ -3,6 +3,7 @@
 //! Colour and animation only in a terminal, and not under `CI` or `NO_COLOR`, unless the user prefers
 //! otherwise; everything reads as well without. A reader that goes away (`portway ps | head`) is no error.
 
+mod discovered;
 mod doctor;
 mod health;
 mod leases;
@@ -24,6 +25,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::error::CommandError;
 
+pub(crate) use discovered::discovered;
 pub(crate) use doctor::diagnosis;
 pub(crate) use health::{health, health_again};
 pub(crate) use leases::{leases, pruned};
@@ -32,7 +34,9 @@ pub(crate) use plan::{found, project_plan};
 pub(crate) use ports::{freed, port_table, ports, would_free};
 pub(crate) use preferences::{explained, preferences};
 pub(crate) use progress::{Progress, notice};
-pub(crate) use status::{displaced, fixed_url, forwards, instances, plan, port_warnings, summary};
+pub(crate) use status::{
+    displaced, fixed_url, forwards, instances, lan_warning, plan, port_warnings, summary,
+};
 pub(crate) use trust::{Trusting, trust_plan, trusted};
 
 pub(crate) const BOLD: Style = Style::new().bold();

@@ -65,6 +65,13 @@ impl Progress {
         }
     }
 
+    /// Shows what is being done.
+    pub(crate) fn tell(&self, doing: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(doing.to_owned());
+        }
+    }
+
     /// Takes the moving line away.
     pub(crate) fn finish(&self) {
         if let Some(bar) = &self.bar {

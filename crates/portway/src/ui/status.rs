@@ -89,12 +89,35 @@ pub(crate) fn summary(instance: &InstanceStatus) {
     out(&columns(rows, "  "));
 }
 
+/// Warns of what the local network reaches, also whoever has not asked for it: a manifest can.
+pub(crate) fn lan_warning(instance: &InstanceStatus) {
+    if instance.lan {
+        warning(&on_lan(instance));
+    }
+}
+
+fn on_lan(instance: &InstanceStatus) -> String {
+    let served = instance.services.iter().filter_map(|service| {
+        let urls = service.lan_urls.join(" ");
+        (!urls.is_empty()).then(|| format!("{} at {urls}", service.name))
+    });
+    let served: Vec<String> = served.collect();
+    if served.is_empty() {
+        return "served on the local network as soon as there is one; no address of it yet".into();
+    }
+    format!(
+        "everybody on the local network reaches {}",
+        served.join(", ")
+    )
+}
+
 fn service_row(service: &ServiceStatus) -> Vec<String> {
     let named = service.named_url.as_deref();
     let ports = service.ports.iter().map(|port| port.url.as_str());
     let fixed: Vec<String> = service.forwards.iter().map(fixed_url).collect();
     let fixed = fixed.iter().map(String::as_str);
-    let urls: Vec<&str> = ports.chain(named).chain(fixed).collect();
+    let lan = service.lan_urls.iter().map(String::as_str);
+    let urls: Vec<&str> = ports.chain(named).chain(fixed).chain(lan).collect();
     let note = match (&service.message, service.restarts) {
         (Some(message), _) => message.clone(),
         (None, 0) => String::new(),

@@ -38,6 +38,8 @@ mod handover;
 mod health;
 #[cfg(unix)]
 mod init;
+#[cfg(target_os = "linux")]
+mod lan;
 #[cfg(unix)]
 mod leases;
 #[cfg(unix)]

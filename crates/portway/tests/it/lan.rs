@@ -1,0 +1,319 @@
+//! The local network: served and announced there only when asked, seen by Avahi on another machine.
+
+mod network;
+
+use crate::sandbox::{Running, Sandbox, TWO, kill, service, two, until};
+use network::{Machine, Network};
+
+/// What a machine fetches over the network.
+fn fetch(machine: &Machine, sandbox: &Sandbox, url: &str) -> Option<String> {
+    let fetched = machine.run(sandbox, &["curl", "-sS", "--max-time", "10", url]);
+    let body = fetched.out();
+    (!body.is_empty()).then_some(body)
+}
+
+#[test]
+fn what_speaks_http_is_seen_resolved_and_fetched_from_another_machine() {
+    let sandbox = Sandbox::new().manifest(
+        "[project]\nname = \"jobi\"\n\
+         [services.backend]\ncommand = \"%service serve {port}\"\nport = \"%0-%9\"\n\
+         [services.frontend]\ncommand = \"%service serve {port} --host ::1\"\nport = \"%10-%19\"\n\
+         [services.admin]\ncommand = \"%service serve {port}\"\nport = \"%20-%29\"\nlan = false\n\
+         [services.redis]\n\
+         command = \"redis-server --port {port} --bind 127.0.0.1 --save '' --appendonly no\"\n\
+         port = \"%30-%39\"",
+    );
+    let network = Network::new();
+    let (ada, bob) = (&network.ada, &network.bob);
+    bob.start_avahi(&sandbox);
+    // As on most machines, beside which the herald has to get along.
+    ada.start_avahi(&sandbox);
+    let up = ada
+        .portway(&sandbox, &["up", "--detach", "--lan"])
+        .success();
+    let backend = format!("http://{}:{}", ada.address, sandbox.port(0));
+    let frontend = format!("http://{}:{}", ada.address, sandbox.port(10));
+    up.err_has(&format!(
+        "everybody on the local network reaches backend at {backend}, frontend at {frontend}"
+    ));
+
+    let seen = bob.until_seen(&sandbox, &["backend · jobi", "frontend · jobi"]);
+    ada.until_seen(&sandbox, &["backend · jobi", "frontend · jobi"]);
+    for (one, port) in seen.iter().zip([0, 10]) {
+        assert_eq!(one.address, ada.address);
+        assert_eq!(one.port, sandbox.port(port));
+        assert_eq!(one.host, "jobi-ada.local");
+        assert!(one.txt.contains("\"path=/\"") && one.txt.contains("\"project=jobi\""));
+    }
+    let resolved = bob.run(&sandbox, &["avahi-resolve", "-4", "-n", "jobi-ada.local"]);
+    assert_eq!(
+        resolved.success().out(),
+        format!("jobi-ada.local\t{}\n", ada.address)
+    );
+
+    for url in [&backend, &frontend] {
+        fetch(bob, &sandbox, url).unwrap();
+    }
+    for port in [20, 30] {
+        let url = format!("http://{}:{}", ada.address, sandbox.port(port));
+        assert_eq!(fetch(bob, &sandbox, &url), None, "{url}");
+    }
+    let origins = format!("{backend}/env/CORS_ORIGINS");
+    let origins = fetch(bob, &sandbox, &origins).unwrap();
+    assert!(origins.contains(&frontend), "{origins}");
+
+    ada.portway(&sandbox, &["ps"]).success().out_has(&backend);
+    // The supervisor's own sockets are the services', and yet nothing that `localhost` leads to.
+    ada.portway(&sandbox, &["doctor"])
+        .out_has("✓ frontend: listens on port")
+        .out_has("frontend: listens on ::1 (IPv6) alone");
+    let status = ada.portway(&sandbox, &["ps", "--json"]).success().json();
+    assert_eq!(status[0]["lan"], true);
+    assert_eq!(status[0]["services"][0]["lan_urls"][0], backend);
+
+    let found = bob
+        .portway(&sandbox, &["discover", "--json"])
+        .success()
+        .json();
+    assert_eq!(found.as_array().unwrap().len(), 2, "{found}");
+    assert_eq!(found[0]["url"], format!("{backend}/"));
+    assert_eq!(found[0]["instance"], "jobi");
+    assert_eq!(found[1]["service"], "frontend");
+    let own = ada.portway(&sandbox, &["discover"]).success();
+    assert_eq!(own.err_has("no other machine").out(), "");
+
+    ada.portway(&sandbox, &["down"]).success();
+    bob.until_seen(&sandbox, &[]);
+    sandbox.until_empty();
+}
+
+#[test]
+fn without_being_asked_only_this_machine_is_served() {
+    let sandbox = two();
+    let network = Network::new();
+    network.ada.start_avahi(&sandbox);
+    let up = network.ada.portway(&sandbox, &["up", "--detach"]).success();
+    assert!(!up.err().contains("local network"), "{}", up.err());
+    let local = format!("http://127.0.0.1:{}/", sandbox.port(0));
+    fetch(&network.ada, &sandbox, &local).unwrap();
+    for machine in [&network.ada, &network.bob] {
+        let url = format!("http://{}:{}/", network.ada.address, sandbox.port(0));
+        assert_eq!(fetch(machine, &sandbox, &url), None);
+    }
+    // Avahi on the same machine would have it at once.
+    network.ada.until_seen(&sandbox, &[]);
+    let status = network.ada.portway(&sandbox, &["ps", "--json"]).json();
+    assert_eq!(status[0].get("lan"), None);
+    network
+        .ada
+        .portway(&sandbox, &["up", "--detach", "--lan"])
+        .code(2);
+}
+
+#[test]
+fn two_machines_that_choose_the_same_name_are_both_seen() {
+    let (sandbox, other) = (two(), two());
+    let network = Network::new();
+    let (ada, bob) = (&network.ada, &network.bob);
+    bob.start_avahi(&sandbox);
+    // At the same time, so that neither is there first.
+    let up = |machine: &Machine, sandbox: &Sandbox| {
+        let mut up = machine.command(sandbox, env!("CARGO_BIN_EXE_portway"));
+        up.args(["up", "--lan", "backend"]);
+        Running::start(up)
+    };
+    let mut running = [up(ada, &sandbox), up(bob, &other)];
+    let seen = bob.until_seen(&sandbox, &["backend · jobi", "backend · jobi (2)"]);
+    let told = "`backend · jobi` is taken on the local network; announced as `backend · jobi (2)`";
+    until("it is told who gave way", || {
+        running.iter_mut().any(|up| up.printed().contains(told))
+    });
+    let mut ports: Vec<u16> = seen.iter().map(|one| one.port).collect();
+    ports.sort_unstable();
+    let mut expected = [sandbox.port(0), other.port(0)];
+    expected.sort_unstable();
+    assert_eq!(ports, expected);
+    for one in &seen {
+        let own = one.port == sandbox.port(0);
+        let machine = if own { ada } else { bob };
+        assert_eq!(one.address, machine.address, "{one:?}");
+        assert_eq!(
+            one.host,
+            if own {
+                "jobi-ada.local"
+            } else {
+                "jobi-bob.local"
+            }
+        );
+    }
+    // Each withdraws its own, by the name that it has by now.
+    ada.portway(&sandbox, &["down"]).success();
+    let [left] = &bob.until_count(&sandbox, 1)[..] else {
+        panic!("one is left");
+    };
+    assert_eq!(left.port, other.port(0));
+    bob.portway(&other, &["down"]).success();
+    bob.until_seen(&sandbox, &[]);
+}
+
+/// The process of the sandbox that was started as this hidden command.
+fn hidden(sandbox: &Sandbox, command: &str) -> Option<u32> {
+    let processes = sandbox.processes();
+    let mut found = processes.iter().filter(|(_, line)| line.contains(command));
+    found.next().map(|(pid, _)| *pid)
+}
+
+#[test]
+fn a_supervisor_that_was_killed_is_withdrawn_all_the_same() {
+    let sandbox = two();
+    let network = Network::new();
+    let (ada, bob) = (&network.ada, &network.bob);
+    bob.start_avahi(&sandbox);
+    ada.portway(&sandbox, &["up", "--detach", "--lan"])
+        .success();
+    bob.until_seen(&sandbox, &["backend · jobi", "frontend · jobi"]);
+    kill(hidden(&sandbox, "__supervise").unwrap());
+    // Patience ends before the shortest of the records expires, which live two minutes and more.
+    bob.until_seen(&sandbox, &[]);
+    sandbox.until_empty();
+}
+
+#[test]
+fn a_herald_that_was_killed_is_replaced() {
+    let sandbox = two();
+    let network = Network::new();
+    let (ada, bob) = (&network.ada, &network.bob);
+    bob.start_avahi(&sandbox);
+    ada.portway(&sandbox, &["up", "--detach", "--lan", "backend"])
+        .success();
+    bob.until_seen(&sandbox, &["backend · jobi"]);
+    let first = hidden(&sandbox, "__herald").unwrap();
+    kill(first);
+    until("there is another herald", || {
+        hidden(&sandbox, "__herald").is_some_and(|herald| herald != first)
+    });
+    bob.until_seen(&sandbox, &["backend · jobi"]);
+    ada.portway(&sandbox, &["down"]).success();
+    bob.until_seen(&sandbox, &[]);
+    sandbox.until_empty();
+}
+
+#[test]
+fn a_restart_does_not_withdraw_and_a_stop_does() {
+    // A restart takes longer than the second for which Avahi keeps what was withdrawn.
+    let slow = TWO.replacen("serve {port}", "serve {port} --delay 2500", 1);
+    let sandbox = Sandbox::new().manifest(&slow);
+    let network = Network::new();
+    let (ada, bob) = (&network.ada, &network.bob);
+    bob.start_avahi(&sandbox);
+    ada.portway(&sandbox, &["up", "--detach", "--lan"])
+        .success();
+    bob.until_seen(&sandbox, &["backend · jobi", "frontend · jobi"]);
+    let mut watch = bob.command(&sandbox, "avahi-browse");
+    watch.args(["--parsable", "--no-db-lookup", "_http._tcp"]);
+    let mut watch = Running::start(watch);
+    watch.until_printed("+;");
+    let url = format!("http://{}:{}/", ada.address, sandbox.port(0));
+    let before = fetch(bob, &sandbox, &url).unwrap();
+    ada.portway(&sandbox, &["restart", "backend"]).success();
+    until("the new process answers", || {
+        fetch(bob, &sandbox, &url).is_some_and(|pid| pid != before)
+    });
+    ada.portway(&sandbox, &["down", "frontend"]).success();
+    let gone = watch.until_printed("-;");
+    assert!(!gone.contains("-;lan0;IPv4;backend"), "{gone}");
+    bob.until_seen(&sandbox, &["backend · jobi"]);
+    ada.portway(&sandbox, &["up", "--detach", "frontend"])
+        .success();
+    bob.until_seen(&sandbox, &["backend · jobi", "frontend · jobi"]);
+}
+
+#[test]
+fn another_address_is_served_and_announced_in_place_of_the_old_one() {
+    let sandbox = two();
+    let network = Network::new();
+    let (ada, bob) = (&network.ada, &network.bob);
+    bob.start_avahi(&sandbox);
+    ada.portway(&sandbox, &["up", "--detach", "--lan", "backend"])
+        .success();
+    bob.until_seen(&sandbox, &["backend · jobi"]);
+    let new = "192.168.77.9";
+    ada.set_address(new);
+    until("the new address is seen", || {
+        bob.browse(&sandbox).iter().any(|one| one.address == new)
+    });
+    let url = format!("http://{new}:{}/", sandbox.port(0));
+    fetch(bob, &sandbox, &url).unwrap();
+    let status = ada.portway(&sandbox, &["ps", "--json"]).success().json();
+    let urls = &status[0]["services"][0]["lan_urls"];
+    assert_eq!(*urls, serde_json::json!([url.trim_end_matches('/')]));
+}
+
+#[test]
+fn a_service_that_listens_everywhere_is_announced_as_it_is() {
+    let sandbox = Sandbox::new().manifest(
+        "lan = true\n[project]\nname = \"jobi\"\n[services.backend]\n\
+         command = \"%service serve {port} --host 0.0.0.0\"\nport = \"%0-%9\"",
+    );
+    let network = Network::new();
+    let (ada, bob) = (&network.ada, &network.bob);
+    bob.start_avahi(&sandbox);
+    ada.portway(&sandbox, &["up", "--detach"])
+        .success()
+        .err_has("everybody on the local network reaches backend");
+    let seen = bob.until_seen(&sandbox, &["backend · jobi"]);
+    let url = format!("http://{}:{}/", seen[0].address, seen[0].port);
+    fetch(bob, &sandbox, &url).unwrap();
+    ada.portway(&sandbox, &["down"]).success();
+    ada.portway(&sandbox, &["up", "--detach", "--no-lan"])
+        .success();
+    bob.until_seen(&sandbox, &[]);
+}
+
+#[test]
+fn who_listens_for_a_service_on_the_network_is_the_service_to_those_who_free_its_port() {
+    let sandbox = two();
+    let network = Network::new();
+    let ada = &network.ada;
+    ada.portway(&sandbox, &["up", "--detach", "--lan"])
+        .success();
+    let port = sandbox.port(0).to_string();
+    let who = ada
+        .portway(&sandbox, &["who", "--json", &port])
+        .success()
+        .json();
+    let holders = who[0]["holders"].as_array().unwrap();
+    assert_eq!(holders.len(), 2, "{who}");
+    for holder in holders {
+        assert_eq!(holder["service"]["service"], "backend", "{holder}");
+    }
+    ada.portway(&sandbox, &["free", "--yes", &port]).success();
+    let status = ada.portway(&sandbox, &["ps", "--json"]).success().json();
+    assert_eq!(status[0]["services"][0]["state"], "stopped");
+    assert_eq!(status[0]["services"][1]["state"], "ready");
+    let url = format!("http://{}:{port}/", ada.address);
+    assert_eq!(fetch(ada, &sandbox, &url), None);
+    ada.portway(&sandbox, &["up", "--detach"]).success();
+    fetch(ada, &sandbox, &url).unwrap();
+}
+
+#[test]
+fn a_stranger_on_the_port_is_found_all_the_same_and_the_network_follows_the_move() {
+    let sandbox = two();
+    let network = Network::new();
+    let (ada, bob) = (&network.ada, &network.bob);
+    bob.start_avahi(&sandbox);
+    ada.portway(&sandbox, &["up", "--detach", "--lan", "backend"])
+        .success();
+    bob.until_seen(&sandbox, &["backend · jobi"]);
+    let mut stranger = ada.command(&sandbox, service());
+    stranger.args(["serve", &sandbox.port(0).to_string(), "--host", "127.0.0.2"]);
+    let _stranger = Running::start(stranger);
+    until("the service has moved, and the network knows", || {
+        let seen = bob.browse(&sandbox);
+        seen.len() == 1 && seen[0].port != sandbox.port(0)
+    });
+    let status = ada.portway(&sandbox, &["ps", "--json"]).success().json();
+    let urls = &status[0]["services"][0]["lan_urls"];
+    fetch(bob, &sandbox, urls[0].as_str().unwrap()).unwrap();
+}
