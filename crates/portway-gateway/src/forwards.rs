@@ -120,6 +120,26 @@ impl Forwards {
         Ok(())
     }
 
+    /// Tries those again that could not be had.
+    pub(crate) fn retry(&self, listen: impl Fn(u16) -> Result<Vec<TcpListener>, ErrorInfo>) {
+        let mut state = self.state();
+        let mut news = false;
+        for entry in state.ports.values_mut() {
+            if entry.forward.trouble.is_some()
+                && let Ok(listeners) = listen(entry.forward.port)
+            {
+                entry.forward.trouble = None;
+                entry.waiting = listeners;
+                news = true;
+            }
+        }
+        state.accept();
+        drop(state);
+        if news {
+            self.changed.send_replace(());
+        }
+    }
+
     /// Lets a port go; answers where it led.
     pub(crate) fn end(&self, port: u16) -> Option<Forward> {
         let entry = self.state().ports.remove(&port)?;

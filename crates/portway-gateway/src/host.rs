@@ -4,6 +4,8 @@ use hyper::Request;
 use hyper::header::HOST;
 use hyper::http::uri::Authority;
 
+use crate::names::DOMAIN;
+
 /// The host that `request` names: lower case, without port, without the root's dot. `None` when it
 /// names none, several, or one that is no host.
 ///
@@ -26,6 +28,17 @@ pub(crate) fn of<B>(request: &Request<B>) -> Option<String> {
         }
         (None, field) => field,
     }
+}
+
+/// Whether a host is this machine and no name of anybody's: there the gateway itself is meant.
+pub(crate) fn is_plain(host: &str) -> bool {
+    [DOMAIN, "127.0.0.1", "[::1]"].contains(&host)
+}
+
+/// Whether a host can only be this machine, whoever answers for names elsewhere.
+pub(crate) fn is_of_this_machine(host: &str) -> bool {
+    let below = host.strip_suffix(DOMAIN);
+    is_plain(host) || below.is_some_and(|below| below.ends_with('.'))
 }
 
 /// The host of an authority such as `jobi.localhost:7678`.
@@ -62,6 +75,23 @@ mod tests {
             request = request.header(HOST, *field);
         }
         of(&request.body(()).unwrap())
+    }
+
+    #[test]
+    fn who_can_only_be_this_machine_is_known_by_name() {
+        for (host, plain, here) in [
+            ("localhost", true, true),
+            ("127.0.0.1", true, true),
+            ("[::1]", true, true),
+            ("jobi.localhost", false, true),
+            ("attacker.example", false, false),
+            ("notlocalhost", false, false),
+            ("localhost.example", false, false),
+            ("192.168.1.5", false, false),
+        ] {
+            assert_eq!(is_plain(host), plain, "{host}");
+            assert_eq!(is_of_this_machine(host), here, "{host}");
+        }
     }
 
     #[test]

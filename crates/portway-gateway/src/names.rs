@@ -92,7 +92,9 @@ pub fn tell(instances: &mut [InstanceStatus], gateway: &GatewayStatus) {
     for instance in instances {
         for service in &mut instance.services {
             let forwards = gateway.forwards.iter();
-            let here = forwards.filter(|one| one.id == instance.id && one.service == service.name);
+            let here = forwards.filter(|one| {
+                one.id == instance.id && one.service == service.name && one.trouble.is_none()
+            });
             service.forwards = here.map(|one| one.port).collect();
         }
         let named: Vec<Option<String>> = instance

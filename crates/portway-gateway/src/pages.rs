@@ -67,14 +67,18 @@ pub(crate) fn refused(
     service: Option<&str>,
     asked: &Asked,
 ) -> Response<Answer> {
-    let words = Words::of(refusal, member, service);
+    let mut words = Words::of(refusal, member, service);
+    let is_trusted = asked.is_trusted();
+    if !is_trusted {
+        words.hint = None;
+    }
     if !asked.is_page() {
         let hints: Vec<&str> = words.hint.iter().map(String::as_str).collect();
         let response = json(words.status, words.code, &words.title, &hints);
         return stand_in(response, words.starts);
     }
     let lines = match (member, service) {
-        (Some(member), Some(service)) if words.logs && asked.is_local() => last(member, service),
+        (Some(member), Some(service)) if words.logs && is_trusted => last(member, service),
         _ => Vec::new(),
     };
     stand_in(page(&words, &lines), words.starts)
@@ -270,6 +274,7 @@ fn json(status: StatusCode, code: ErrorCode, message: &str, hints: &[&str]) -> R
         HeaderValue::from_static("application/json"),
     );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(STAND_IN, HeaderValue::from_static("1"));
     response
 }
 

@@ -102,6 +102,11 @@ pub async fn serve(
     for (listener, door) in doors {
         accepting.spawn(accept(listener, door, workers.clone(), room.clone()));
     }
+    let tended = api.clone();
+    accepting.spawn(async move {
+        tended.tend().await;
+        Ok(())
+    });
     api.forwards().open({
         let (workers, runtime) = (workers.clone(), Handle::current());
         Arc::new(move |listener| {

@@ -1,6 +1,8 @@
 //! The names under which a gateway serves instances and their services, and the origins that their
 //! pages have then.
 
+use serde::{Deserialize, Serialize};
+
 use crate::checkout::host_label;
 
 /// The domain of all names; every browser takes it for this machine (RFC 6761 6.3).
@@ -30,17 +32,19 @@ pub fn origin(tls: bool, host: &str, port: u16) -> String {
 }
 
 /// Where a gateway serves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GatewayPorts {
     /// The port of HTTP.
     pub http: u16,
     /// The port of HTTPS, where that is served.
     pub https: Option<u16>,
+    /// Its fixed ports, which lead to one checkout at a time.
+    pub fixed: Vec<u16>,
 }
 
 impl GatewayPorts {
     /// The origins of pages under `host`.
-    pub fn origins(self, host: &str) -> impl Iterator<Item = String> + use<> {
+    pub fn origins(&self, host: &str) -> impl Iterator<Item = String> + use<> {
         let https = self.https.map(|port| origin(true, host, port));
         [origin(false, host, self.http)].into_iter().chain(https)
     }
@@ -55,12 +59,14 @@ mod tests {
         let own = GatewayPorts {
             http: 80,
             https: Some(443),
+            fixed: vec![],
         };
         let origins: Vec<_> = own.origins("jobi.localhost").collect();
         assert_eq!(origins, ["http://jobi.localhost", "https://jobi.localhost"]);
         let other = GatewayPorts {
             http: 443,
             https: None,
+            fixed: vec![],
         };
         let origins: Vec<_> = other.origins("jobi.localhost").collect();
         assert_eq!(origins, ["http://jobi.localhost:443"]);

@@ -94,7 +94,7 @@ impl Wiring {
         instance: &str,
         env_files: &IndexMap<String, IndexMap<String, String>>,
         trust: &IndexMap<String, String>,
-        gateway: Option<GatewayPorts>,
+        gateway: Option<&GatewayPorts>,
     ) -> Self {
         let mut shared = IndexMap::new();
         for service in plan.services.values() {
@@ -204,20 +204,23 @@ fn peer_variables(
 }
 
 /// The exact origins that may call a backend: each frontend's by its port, those kept for
-/// compatibility, and each frontend's by its names. Never a wildcard, never another host.
+/// compatibility, those of fixed ports, and each frontend's by its names. Never a wildcard, never another host.
 fn cors_origins(
     plan: &Plan,
     ports: &AssignedPorts,
     instance: &str,
-    gateway: Option<GatewayPorts>,
+    gateway: Option<&GatewayPorts>,
 ) -> Vec<String> {
     let frontends = || {
         let services = plan.services.values();
         services.filter(|service| service.kind == Kind::Frontend)
     };
+    let fixed = gateway.map_or(&[][..], |gateway| &gateway.fixed);
+    let fixed = fixed.iter().filter(|_| frontends().next().is_some());
     let numbers = frontends()
         .filter_map(|service| ports.of(&service.name).first().copied())
-        .chain(COMPATIBLE_ORIGINS);
+        .chain(COMPATIBLE_ORIGINS)
+        .chain(fixed.copied());
     let by_number = numbers
         .flat_map(|port| ["localhost", "127.0.0.1"].map(|host| names::origin(false, host, port)));
     let hosts = frontends().flat_map(|service| {
@@ -339,7 +342,7 @@ mod tests {
     }
 
     fn wire_behind(
-        gateway: Option<GatewayPorts>,
+        gateway: Option<&GatewayPorts>,
         text: &str,
         with: &[&str],
         ports: &[(&str, &[u16])],
@@ -482,9 +485,14 @@ mod tests {
 
     #[test]
     fn where_a_gateway_serves_names_their_origins_are_let_in_too() {
-        let gateway = |http, https| Some(GatewayPorts { http, https });
-        let named = |gateway, text: &str| {
-            let wiring = wire_behind(gateway, text, &[], &TWO);
+        let gateway = |http, https| GatewayPorts {
+            http,
+            https,
+            fixed: vec![4000],
+        };
+        let named = |gateway: GatewayPorts, text: &str| {
+            let wiring = wire_behind(Some(&gateway), text, &[], &TWO);
+            assert!(wiring.shared["CORS_ORIGINS"].contains(",http://127.0.0.1:4000,"));
             let origins = wiring.shared["CORS_ORIGINS"].split(',');
             let named = origins.filter(|one| one.contains("jobi"));
             named.map(str::to_owned).collect::<Vec<_>>()

@@ -63,9 +63,9 @@ pub struct Instance {
     pub main: bool,
     /// The optional services that take part.
     pub options: Vec<String>,
-    /// Where the gateway served names when its supervisor started: the port of HTTP, and that of
-    /// HTTPS.
-    pub gateway: Option<(u16, Option<u16>)>,
+    /// Where the gateway served names when its supervisor started, as [`Registry::set_gateway`] was
+    /// told.
+    pub gateway: Option<String>,
     /// When it was last used.
     pub last_used: Millis,
 }
@@ -116,11 +116,7 @@ pub trait Registry {
     ///
     /// # Errors
     /// When the registry cannot be written.
-    fn set_gateway(
-        &mut self,
-        instance: &str,
-        gateway: Option<(u16, Option<u16>)>,
-    ) -> Result<(), RegistryError>;
+    fn set_gateway(&mut self, instance: &str, gateway: Option<&str>) -> Result<(), RegistryError>;
 
     /// Finds a port for everything that `request` wants and leases all of them, or none. `hold`
     /// tries to hold a port and says whether it could; its second argument tells whether the port

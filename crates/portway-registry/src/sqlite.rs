@@ -51,8 +51,7 @@ const MIGRATIONS: [&str; 2] = [
     ) STRICT;
     ",
     "
-    ALTER TABLE instances ADD COLUMN gateway INTEGER CHECK (gateway BETWEEN 1 AND 65535);
-    ALTER TABLE instances ADD COLUMN gateway_tls INTEGER CHECK (gateway_tls BETWEEN 1 AND 65535);
+    ALTER TABLE instances ADD COLUMN gateway TEXT;
     ",
 ];
 
@@ -298,20 +297,12 @@ impl Registry for SqliteRegistry {
         })
     }
 
-    fn set_gateway(
-        &mut self,
-        instance: &str,
-        gateway: Option<(u16, Option<u16>)>,
-    ) -> Result<(), RegistryError> {
-        let (http, https) = (
-            gateway.map(|(http, _)| http),
-            gateway.and_then(|(_, tls)| tls),
-        );
+    fn set_gateway(&mut self, instance: &str, gateway: Option<&str>) -> Result<(), RegistryError> {
         self.write(|transaction| {
             transaction
                 .execute(
-                    "UPDATE instances SET gateway = ?2, gateway_tls = ?3 WHERE id = ?1",
-                    params![instance, http, https],
+                    "UPDATE instances SET gateway = ?2 WHERE id = ?1",
+                    params![instance, gateway],
                 )
                 .map(drop)
         })

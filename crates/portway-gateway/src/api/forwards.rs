@@ -1,9 +1,13 @@
 //! Fixed ports: which there are, and where they lead.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, State};
 use portway_api::{ErrorCode, Forward, ForwardTo, InstanceState};
+
+use tokio::time::sleep;
 
 use super::ports::real;
 use super::{Api, Problem};
@@ -64,7 +68,26 @@ pub(super) async fn end(
     Ok(Json(ended))
 }
 
+/// How often the gateway looks after what it has.
+const TEND_EVERY: Duration = Duration::from_secs(2);
+
 impl Api {
+    /// Tries again to have the fixed ports that could not be had, and has remembered anew what was
+    /// lost of what the gateway says of itself.
+    pub(crate) async fn tend(&self) {
+        loop {
+            sleep(TEND_EVERY).await;
+            let (api, forwards) = (self.clone(), self.forwards.clone());
+            // Neither is of use to anybody when it fails; it is tried again.
+            let _ = self
+                .on_machine(move |machine| {
+                    forwards.retry(|port| machine.listen(port));
+                    machine.remember(&api.status())
+                })
+                .await;
+        }
+    }
+
     /// Has the fixed ports remembered, as they are now.
     async fn remember(&self) -> Result<(), Problem> {
         let api = self.clone();

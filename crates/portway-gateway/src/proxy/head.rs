@@ -20,6 +20,7 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+pub(crate) const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
 /// How many fields a request has more when it is passed on.
@@ -153,6 +154,7 @@ pub(crate) fn takes_trailers(headers: &HeaderMap) -> bool {
 /// Tells the service who asked for what.
 pub(crate) fn tell(headers: &mut HeaderMap, host: HeaderValue, client: &Client) {
     headers.remove(REAL_IP);
+    drop_told(headers);
     match client.forwarded(&host) {
         Some(value) => headers.insert(header::FORWARDED, value),
         None => headers.remove(header::FORWARDED),
@@ -161,6 +163,21 @@ pub(crate) fn tell(headers: &mut HeaderMap, host: HeaderValue, client: &Client) 
     headers.insert(FORWARDED_HOST, host);
     headers.insert(FORWARDED_PORT, client.port.clone());
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(client.proto));
+}
+
+/// Takes out whatever else looks like a proxy's word, with underscores as well: interfaces such as
+/// CGI and WSGI do not tell the two apart.
+fn drop_told(headers: &mut HeaderMap) {
+    const BEGINS: &str = "x-forwarded-";
+    let is_told = |name: &&HeaderName| {
+        let letters = name.as_str().bytes().take(BEGINS.len());
+        let letters = letters.map(|byte| if byte == b'_' { b'-' } else { byte });
+        letters.eq(BEGINS.bytes()) || name.as_str() == "x_real_ip"
+    };
+    let told: Vec<HeaderName> = headers.keys().filter(is_told).cloned().collect();
+    for name in told {
+        headers.remove(name);
+    }
 }
 
 /// Notes that a request comes through; false when it has done so too often.
@@ -186,6 +203,20 @@ mod tests {
             headers.append(name, value.parse().unwrap());
         }
         headers
+    }
+
+    #[test]
+    fn what_a_client_says_as_a_proxy_would_goes_no_further() {
+        let mut fields = headers(&[
+            ("x-forwarded-user", "admin"),
+            ("x_forwarded_for", "1.2.3.4"),
+            ("x-forwarded_proto", "https"),
+            ("x_real_ip", "1.2.3.4"),
+            ("x-forward", "mine"),
+        ]);
+        drop_told(&mut fields);
+        let left: Vec<_> = fields.keys().map(HeaderName::as_str).collect();
+        assert_eq!(left, ["x-forward"]);
     }
 
     #[test]

@@ -26,7 +26,7 @@ use tokio::time::{timeout, timeout_at};
 use crate::api::Api;
 use crate::forwards::Forwards;
 use crate::host;
-use crate::names::{DOMAIN, Target};
+use crate::names::Target;
 use crate::pages;
 use crate::roster::{Member, Reader};
 use crate::site::{self, Site};
@@ -63,10 +63,21 @@ pub(crate) struct Proxy {
     site: Site,
 }
 
+/// Where a path route leads.
+struct Routed {
+    service: String,
+    /// What the service is asked for.
+    path: Uri,
+    /// What it does not see of the path that the client asked for.
+    prefix: Option<HeaderValue>,
+}
+
 /// A request whose service is known.
 pub(crate) struct Asked {
     target: Arc<Target>,
     peer: Peer,
+    /// Whether the host that was asked for can only be this machine.
+    is_trusted: bool,
     /// Whether a person looks at what comes: a page, not a part of one.
     page: bool,
 }
@@ -106,7 +117,7 @@ impl Proxy {
             Box::pin(self.fixed(client.peer.port)).await
         } else if site::is_own(&host) {
             return Box::pin(self.site.answer(request, client.peer)).await;
-        } else if host == DOMAIN && request.uri().path() == "/" && is_page(&request) {
+        } else if host::is_plain(&host) && request.uri().path() == "/" {
             return pages::moved(&site::origin(client.peer));
         } else {
             self.find(&host).await
@@ -117,6 +128,7 @@ impl Proxy {
         let asked = Asked {
             target,
             peer: client.peer,
+            is_trusted: host::is_of_this_machine(&host),
             page: is_page(&request),
         };
         self.serve(request, &asked, client).await
@@ -164,23 +176,32 @@ impl Proxy {
         let Ok(route) = self.routed(&asked.target, &parts.uri) else {
             return pages::bad_request("there is no such path");
         };
-        let (service, path) = match route {
-            Some((service, path)) => (Some(service), Some(path)),
-            None => (asked.target.service.clone(), None),
+        let (service, path, prefix) = match route {
+            Some(Routed {
+                service,
+                path,
+                prefix,
+            }) => (Some(service), Some(path), prefix),
+            None => (asked.target.service.clone(), None, None),
         };
         let service = service.as_deref();
         if !prepare(&mut parts, client, wish.as_ref(), path) {
             return pages::circle();
         }
+        if let Some(prefix) = prefix {
+            parts.headers.insert(head::FORWARDED_PREFIX, prefix);
+        }
         let upload = match body.is_end_stream() {
             true => Upload::Empty,
             false => Upload::Client(body),
         };
-        // What has no body and changes nothing can be asked again, whatever became of it.
+        // What has no body and changes nothing can be asked again, once, whatever became of it: a
+        // service that dies of it shall not die again and again.
         let again = parts.method.is_safe() && matches!(upload, Upload::Empty) && wish.is_none();
         let mut request = Request::from_parts(parts, upload);
         let began = Instant::now();
         let mut silent_since = None;
+        let mut repeated = false;
         loop {
             let port = match self.judge(asked, service) {
                 Verdict::Ask(port) => port,
@@ -190,14 +211,24 @@ impl Proxy {
                     Err(refusal) => return self.refuse(&refusal, asked, service),
                 },
             };
-            let kept = again.then(|| copy(&request));
+            let kept = (again && !repeated).then(|| copy(&request));
             let (failure, left) = match self.pool.take(port, again).await {
                 Ok(mut connection) => match connection.sender.try_send_request(request).await {
                     Ok(response) => return finish(response, connection, wish),
                     Err(mut error) => {
                         // It comes back unless it was sent.
                         let left = error.take_message();
-                        (error.into_error().to_string(), left)
+                        let error = error.into_error();
+                        if error.is_user() {
+                            return pages::bad_request("the request's body cannot be read");
+                        }
+                        // An answer that makes no sense is one, and the next would be no better.
+                        if error.is_parse() {
+                            let refusal = Refusal::NoAnswer(error.to_string());
+                            return self.refuse(&refusal, asked, service);
+                        }
+                        repeated |= left.is_none();
+                        (error.to_string(), left)
                     }
                 },
                 Err(error) => (error.to_string(), Some(request)),
@@ -215,7 +246,7 @@ impl Proxy {
     ///
     /// # Errors
     /// When nothing can be asked for there.
-    fn routed(&self, target: &Target, uri: &Uri) -> Result<Option<(String, Uri)>, ()> {
+    fn routed(&self, target: &Target, uri: &Uri) -> Result<Option<Routed>, ()> {
         let roster = self.roster.now();
         let status = roster.get(&target.instance).map(|member| &member.status);
         let routes = status.map_or(&[][..], |status| &status.routes);
@@ -227,7 +258,12 @@ impl Proxy {
             return Ok(None);
         };
         let path = route::target(route, uri).ok_or(())?;
-        Ok(Some((route.service.clone(), Uri::from(path))))
+        let prefix = HeaderValue::from_str(&route.path).ok();
+        Ok(Some(Routed {
+            service: route.service.clone(),
+            path: Uri::from(path),
+            prefix: prefix.filter(|_| route.strip),
+        }))
     }
 
     /// Whether the service can be asked now.
@@ -389,8 +425,9 @@ impl Asked {
         self.page
     }
 
-    /// Whether who asks may see what a service printed: somebody on this machine.
-    pub(crate) fn is_local(&self) -> bool {
-        self.peer.is_local()
+    /// Whether who asks may see what a service printed, and where its checkout lies: this user, and
+    /// no page that another name was made to lead here for (DNS rebinding).
+    pub(crate) fn is_trusted(&self) -> bool {
+        self.is_trusted && self.peer.is_local() && !self.peer.is_another_user()
     }
 }

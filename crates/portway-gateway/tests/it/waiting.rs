@@ -151,3 +151,34 @@ fn a_post_waits_for_a_service_that_has_just_died() {
         assert!(answer.ends_with("hi"), "{answer}");
     });
 }
+
+#[test]
+fn what_changes_nothing_is_asked_twice_at_most() {
+    // It hangs up on every request: the first may have been in the way of its end.
+    let service = Service::by("127.0.0.1:0", |_, _| false);
+    let town = Town::of(&[("backend", service.port)]);
+    let answer = town.get("jobi.localhost", "/", "");
+    assert!(answer.starts_with("HTTP/1.1 502"), "{answer}");
+    assert!(answer.contains("x-portway-stand-in: 1"), "{answer}");
+    assert_eq!(service.seen().len(), 2);
+}
+
+#[test]
+fn an_answer_that_makes_no_sense_is_not_asked_for_again() {
+    let service = Service::at("127.0.0.1:0", |_| "nonsense\r\n\r\n".to_owned());
+    let town = Town::of(&[("backend", service.port)]);
+    let answer = town.get("jobi.localhost", "/", "");
+    assert!(answer.starts_with("HTTP/1.1 502"), "{answer}");
+    assert_eq!(service.seen().len(), 1);
+}
+
+#[test]
+fn a_body_that_cannot_be_read_is_the_clients_fault() {
+    let service = Service::echo();
+    let town = Town::of(&[("backend", service.port)]);
+    let answer = town.raw(
+        b"POST / HTTP/1.1\r\nHost: jobi.localhost\r\nConnection: close\r\n\
+          Transfer-Encoding: chunked\r\n\r\n0x3\r\nabc\r\n0\r\n\r\n",
+    );
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+}

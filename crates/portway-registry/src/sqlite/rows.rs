@@ -11,7 +11,7 @@ use crate::{Instance, Lease, Millis};
 
 /// The columns that [`instance`] reads.
 pub(super) const INSTANCE: &str =
-    "id, dir, project, name, branch, main, options, last_used, gateway, gateway_tls";
+    "id, dir, project, name, branch, main, options, last_used, gateway";
 
 pub(super) fn instance(row: &rusqlite::Row<'_>) -> rusqlite::Result<Instance> {
     Ok(Instance {
@@ -23,10 +23,7 @@ pub(super) fn instance(row: &rusqlite::Row<'_>) -> rusqlite::Result<Instance> {
         main: row.get(5)?,
         options: list(row.get(6)?),
         last_used: row.get(7)?,
-        gateway: row
-            .get::<_, Option<u16>>(8)?
-            .map(|http| Ok::<_, rusqlite::Error>((http, row.get(9)?)))
-            .transpose()?,
+        gateway: row.get(8)?,
     })
 }
 

@@ -241,11 +241,12 @@ fn a_registry_of_the_first_schema_is_brought_up_to_date() {
     .unwrap();
     drop(old);
     let mut registry = SqliteRegistry::open(state.path()).unwrap();
-    let gateway = |registry: &mut SqliteRegistry| registry.instances().unwrap()[0].0.gateway;
+    let gateway =
+        |registry: &mut SqliteRegistry| registry.instances().unwrap()[0].0.gateway.clone();
     assert_eq!(gateway(&mut registry), None);
-    for told in [Some((80, Some(443))), Some((7678, None)), None] {
+    for told in [Some("one"), Some("other"), None] {
         registry.set_gateway("a", told).unwrap();
-        assert_eq!(gateway(&mut registry), told);
+        assert_eq!(gateway(&mut registry).as_deref(), told);
     }
 }
 

@@ -66,13 +66,12 @@ pub(crate) fn allocate(
         return Ok(None);
     };
     let ports = assigned(project, &chosen.given);
-    let gateway = gateway::last_ports()?;
+    let gateway = gateway::last_ports()?.and_then(|ports| serde_json::to_string(&ports).ok());
     if keep == Keep::Hard {
         children::refresh();
         if project.instance.gateway != gateway {
-            project
-                .registry
-                .set_gateway(&project.instance.id, gateway)?;
+            let id = &project.instance.id;
+            project.registry.set_gateway(id, gateway.as_deref())?;
         }
     }
     project.instance.gateway = gateway;
@@ -235,7 +234,7 @@ fn wire(project: &Project, ports: &AssignedPorts) -> Result<Wiring, CommandError
         &project.instance.name,
         &project.env_files()?,
         &children::variables(),
-        names_at(&project.instance),
+        names_at(&project.instance).as_ref(),
     );
     let served = plan.on_lan(project.lan);
     if !served.is_empty() {
@@ -246,9 +245,8 @@ fn wire(project: &Project, ports: &AssignedPorts) -> Result<Wiring, CommandError
 }
 
 /// Where the names of an instance are served.
-fn names_at(instance: &Instance) -> Option<GatewayPorts> {
-    let (http, https) = instance.gateway?;
-    Some(GatewayPorts { http, https })
+pub(crate) fn names_at(instance: &Instance) -> Option<GatewayPorts> {
+    serde_json::from_str(instance.gateway.as_ref()?).ok()
 }
 
 /// The error of a service that the running instance does not know.
@@ -285,6 +283,7 @@ fn choose(
     if keep == Keep::Hard && lost.is_none() {
         wait_for_remnants(project)?;
     }
+    let fixed = gateway::last_ports()?.map_or_else(Vec::new, |gateway| gateway.fixed);
     let mut holds: HashMap<u16, Hold> = HashMap::new();
     let mut denied = HashSet::new();
     let mut hold = |port: u16, own: bool| {
@@ -322,7 +321,9 @@ fn choose(
         instance: &id,
         main: project.instance.main,
         wanted,
-        excluded: &|port| Some(port) == lost || facts.exclusion(port).is_some(),
+        excluded: &|port| {
+            Some(port) == lost || fixed.contains(&port) || facts.exclusion(port).is_some()
+        },
         whole,
         supervises: keep == Keep::Hard,
     };

@@ -45,20 +45,39 @@ pub(crate) fn run(directory: Option<&Path>, args: &ForwardArgs) -> Result<u8, Co
 }
 
 fn list(args: &ForwardArgs) -> Result<u8, CommandError> {
-    let gateway = gateway::status()?.ok_or_else(gateway::not_running)?;
+    let forwards = match gateway::status()? {
+        Some(gateway) => gateway.forwards,
+        None => at_rest()?,
+    };
     if args.json {
-        ui::json(&gateway.forwards);
-    } else if gateway.forwards.is_empty() {
+        ui::json(&forwards);
+    } else if forwards.is_empty() {
         ui::talk("no port is forwarded; `portway forward PORT` has one lead to this checkout\n");
     } else {
-        ui::forwards(&gateway.forwards);
+        ui::forwards(&forwards);
     }
     Ok(0)
 }
 
+/// Those that the next gateway will serve.
+fn at_rest() -> Result<Vec<Forward>, CommandError> {
+    let mut forwards = gateway::last()?.map_or_else(Vec::new, |last| last.forwards);
+    for forward in &mut forwards {
+        let trouble = "the gateway does not run; start it: `portway gateway --detach`";
+        forward.trouble = Some(trouble.to_owned());
+    }
+    Ok(forwards)
+}
+
 fn stop(port: u16, args: &ForwardArgs) -> Result<u8, CommandError> {
-    gateway::status()?.ok_or_else(gateway::not_running)?;
-    let ended: Forward = ask(&format!("/v1/forwards/{port}/end"), &())?;
+    let ended = if gateway::is_running()? {
+        ask(&format!("/v1/forwards/{port}/end"), &())?
+    } else {
+        gateway::forget_fixed(port)?.ok_or_else(|| {
+            let message = format!("port {port} is not forwarded");
+            CommandError::new(ErrorCode::NothingThere, message)
+        })?
+    };
     if args.json {
         ui::json(&ended);
     } else {
@@ -115,12 +134,7 @@ fn lead(directory: Option<&Path>, port: u16, args: &ForwardArgs) -> Result<u8, C
 /// Asks the gateway.
 fn ask(path: &str, question: &impl Serialize) -> Result<Forward, CommandError> {
     let client = Client::new(&gateway::dir()?.join(control::SOCKET));
-    let silent = |why: String| {
-        let message = format!("the gateway does not answer: {why}");
-        CommandError::new(ErrorCode::NotRunning, message)
-    };
-    let answer = runtime()?
-        .block_on(client.post(path, question))
-        .map_err(|error| silent(error.to_string()))??;
-    serde_json::from_slice(&answer).map_err(|error| silent(error.to_string()))
+    let answer = runtime()?.block_on(client.post(path, question));
+    let answer = answer.map_err(|error| gateway::unanswered(&error))??;
+    serde_json::from_slice(&answer).map_err(|error| gateway::unanswered(&error.into()))
 }

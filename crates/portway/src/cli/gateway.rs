@@ -112,6 +112,11 @@ fn show(status: &GatewayStatus, json: bool) {
             None => String::new(),
         };
         ui::talk(&format!("the gateway serves {example}{plain}\n"));
+        for forward in &status.forwards {
+            if let Some(why) = &forward.trouble {
+                ui::warning(&format!("port {} is not forwarded: {why}", forward.port));
+            }
+        }
     }
 }
 
@@ -218,15 +223,23 @@ fn detach(args: &Gateway) -> Result<u8, CommandError> {
         .hint("stop it first: `portway gateway stop`"));
     }
     show(&status, args.json);
+    let preferred = preferences::of_user().unwrap_or_default().gateway_port();
+    if args.port.is_none() && differs(preferred, Some(status.port)) {
+        ui::warning(
+            "it ran already; the port that is preferred counts when it is started anew: `portway gateway stop`",
+        );
+    }
     Ok(0)
 }
 
 /// Ends the gateway and waits until it has ended.
 fn stop(answer: &Answer) -> Result<u8, CommandError> {
-    let status = gateway::status()?.ok_or_else(gateway::not_running)?;
+    let none = || CommandError::new(ErrorCode::NotRunning, "the gateway does not run");
+    let status = gateway::status()?.ok_or_else(none)?;
     let client = Client::new(&gateway::dir()?.join(control::SOCKET));
     runtime()?.block_on(async {
-        client.ask("stop", &[]).await.map_err(failed)??;
+        let asked = client.ask("stop", &[]).await;
+        asked.map_err(|error| gateway::unanswered(&error))??;
         let deadline = Instant::now() + END;
         while gateway::is_running()? {
             if Instant::now() >= deadline {

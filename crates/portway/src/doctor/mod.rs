@@ -29,7 +29,7 @@ use portway_project::{HealthCheck, PlannedService};
 
 use crate::error::CommandError;
 use crate::follow::runtime;
-use crate::{gateway, inspect};
+use crate::{allocation, gateway, inspect};
 use answers::{Asked, Preflight};
 use listening::{Expected, Seat};
 use note::{Further, error, fine, warning};
@@ -116,7 +116,8 @@ fn names(scene: &Scene) -> Option<Finding> {
     scene.status.as_ref()?;
     let (instance, ..) = scene.entry()?;
     let gateway = gateway::status().ok()??;
-    names::judge(instance.gateway, Some((gateway.port, gateway.tls_port)))
+    let told = allocation::names_at(instance);
+    names::judge(told.as_ref(), &gateway::ports_of(&gateway))
 }
 
 /// The error of another verb as a finding.

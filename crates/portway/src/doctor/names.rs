@@ -1,18 +1,17 @@
 //! Whether services know where the gateway serves their names.
 
 use portway_api::{Check, Finding};
+use portway_project::names::GatewayPorts;
 
 use super::note::{Further, warning};
 
-/// Where a gateway serves: the port of HTTP, and that of HTTPS.
-type Ports = (u16, Option<u16>);
-
 /// Judges an instance that runs: `told` is where the gateway was when it started, `serves` where
 /// one is now.
-pub(super) fn judge(told: Option<Ports>, serves: Option<Ports>) -> Option<Finding> {
-    serves.filter(|_| told != serves).map(|_| {
+pub(super) fn judge(told: Option<&GatewayPorts>, serves: &GatewayPorts) -> Option<Finding> {
+    (told != Some(serves)).then(|| {
         let message = "the gateway serves their names elsewhere than when they started, or there \
-                       was none: `CORS_ORIGINS` does not hold the origins of pages under names";
+                       was none: `CORS_ORIGINS` does not hold the origins of pages under names and on \
+                       fixed ports";
         let repair = "where such pages call a backend, start the services anew";
         warning(Check::Cors, "services", message, repair).command("portway down; portway up")
     })
@@ -24,15 +23,19 @@ mod tests {
 
     #[test]
     fn who_started_before_the_gateway_is_told() {
-        let (old, new) = (Some((7678, None)), Some((7678, Some(7679))));
-        for (told, serves, finds) in [
-            (None, None, false),
-            (old, None, false),
-            (old, old, false),
-            (None, old, true),
-            (old, new, true),
+        let at = |https, fixed: &[u16]| GatewayPorts {
+            http: 7678,
+            https,
+            fixed: fixed.to_vec(),
+        };
+        let now = at(None, &[3000]);
+        for (told, finds) in [
+            (None, true),
+            (Some(at(None, &[3000])), false),
+            (Some(at(Some(7679), &[3000])), true),
+            (Some(at(None, &[])), true),
         ] {
-            assert_eq!(judge(told, serves).is_some(), finds, "{told:?} {serves:?}");
+            assert_eq!(judge(told.as_ref(), &now).is_some(), finds, "{told:?}");
         }
     }
 }

@@ -50,7 +50,9 @@ impl portway_gateway::Machine for Machine {
     }
 
     fn listen(&self, port: u16) -> Result<Vec<TcpListener>, ErrorInfo> {
-        super::listen::fixed(port).map_err(|error| error.info)
+        kept(port)
+            .and_then(|()| super::listen::fixed(port))
+            .map_err(|error| error.info)
     }
 
     fn remember(&self, gateway: &GatewayStatus) -> Result<(), ErrorInfo> {
@@ -70,6 +72,20 @@ impl portway_gateway::Machine for Machine {
             }),
         }
     }
+}
+
+/// Refuses a port that belongs to a service, whether that runs or not.
+fn kept(port: u16) -> Result<(), CommandError> {
+    let leases = Known::read().leases();
+    leases.get(&port).map_or(Ok(()), |lease| {
+        let owner = format!("`{}` of {}", lease.owner.service, lease.owner.instance);
+        let message = format!("port {port} is kept for {owner}");
+        Err(
+            CommandError::new(ErrorCode::PortTaken, message).hint(format!(
+                "`portway forget {port}` gives it up; or take another"
+            )),
+        )
+    })
 }
 
 impl Machine {

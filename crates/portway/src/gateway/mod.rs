@@ -13,7 +13,8 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::PathBuf;
 
-use portway_api::{ErrorCode, GatewayStatus, InstanceStatus};
+use portway_api::{ErrorCode, Forward, GatewayStatus, InstanceStatus};
+use portway_project::names::GatewayPorts;
 use portway_supervisor::control::{self, Client};
 
 use crate::error::CommandError;
@@ -80,40 +81,82 @@ pub(crate) fn status() -> Result<Option<GatewayStatus>, CommandError> {
 
 /// The gateway that runs, or what the last one that ran said of itself.
 pub(crate) fn last() -> Result<Option<GatewayStatus>, CommandError> {
-    let text = fs::read(dir()?.join(LAST)).unwrap_or_default();
-    Ok(serde_json::from_slice(&text).ok())
+    let path = dir()?.join(LAST);
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(CommandError::file("read", &path, &error)),
+    };
+    let broken = |why: String| {
+        let message = format!("{} is broken: {why}", path.display());
+        CommandError::new(ErrorCode::State, message)
+            .hint("remove it; fixed ports have to be given again then (`portway forward`)")
+    };
+    let last: GatewayStatus =
+        serde_json::from_slice(&text).map_err(|error| broken(error.to_string()))?;
+    if last.port == 0 || last.forwards.iter().any(|one| one.port == 0) {
+        return Err(broken("0 is no port".to_owned()));
+    }
+    Ok(Some(last))
 }
 
-/// Where that one serves: the port of HTTP, and that of HTTPS. The next one will be there too, so
-/// that services which let pages under names in go on doing so.
-pub(crate) fn last_ports() -> Result<Option<(u16, Option<u16>)>, CommandError> {
-    Ok(last()?.map(|last| (last.port, last.tls_port)))
+/// Where that one serves. The next one will be there too, so that services which let pages in go on
+/// doing so.
+pub(crate) fn last_ports() -> Result<Option<GatewayPorts>, CommandError> {
+    Ok(last()?.as_ref().map(ports_of))
+}
+
+/// Where a gateway serves.
+pub(crate) fn ports_of(gateway: &GatewayStatus) -> GatewayPorts {
+    GatewayPorts {
+        http: gateway.port,
+        https: gateway.tls_port,
+        fixed: gateway.forwards.iter().map(|one| one.port).collect(),
+    }
+}
+
+/// Has the next gateway not know a fixed port; while one runs, it is asked itself.
+pub(crate) fn forget_fixed(port: u16) -> Result<Option<Forward>, CommandError> {
+    let Some(_lock) = lock()? else {
+        return Ok(None);
+    };
+    let Some(mut last) = last()? else {
+        return Ok(None);
+    };
+    let found = last.forwards.iter().position(|one| one.port == port);
+    let ended = found.map(|index| last.forwards.remove(index));
+    if ended.is_some() {
+        write(LAST, &last)?;
+    }
+    Ok(ended)
 }
 
 /// Writes what the gateway says of itself; whoever reads it sees all of it or the former text.
 pub(crate) fn publish(status: &GatewayStatus) -> Result<(), CommandError> {
-    for name in [LAST, STATUS] {
-        let path = dir()?.join(name);
-        let write = || -> io::Result<()> {
-            let new = path.with_extension("new");
-            fs::write(&new, serde_json::to_vec(status)?)?;
-            fs::rename(&new, &path)
-        };
-        write().map_err(|error| CommandError::file("write", &path, &error))?;
-    }
-    Ok(())
+    write(LAST, status)?;
+    write(STATUS, status)
+}
+
+/// Writes a file of the gateway's directory, unless it says that already.
+fn write(name: &str, status: &GatewayStatus) -> Result<(), CommandError> {
+    let path = dir()?.join(name);
+    let write = || -> io::Result<()> {
+        let text = serde_json::to_vec(status)?;
+        if fs::read(&path).is_ok_and(|written| written == text) {
+            return Ok(());
+        }
+        let new = path.with_extension("new");
+        fs::write(&new, text)?;
+        fs::rename(&new, &path)
+    };
+    write().map_err(|error| CommandError::file("write", &path, &error))
 }
 
 /// All instances, asked of the gateway that runs.
 pub(crate) fn instances() -> Result<Vec<InstanceStatus>, CommandError> {
     let client = Client::new(&dir()?.join(control::SOCKET));
     let asked = runtime()?.block_on(client.get("/v1/instances"));
-    asked.map_err(|error| {
-        CommandError::new(
-            ErrorCode::NotRunning,
-            format!("the gateway does not answer: {error}"),
-        )
-    })
+    asked.map_err(|error| unanswered(&error))
 }
 
 /// What a gateway does on a port of its own, and what has it let go.
@@ -130,6 +173,19 @@ pub(crate) fn on_port(gateway: &GatewayStatus, port: u16) -> (String, String) {
             "the gateway serves names there".to_owned(),
             "`portway gateway stop` ends it; services go on".to_owned(),
         ),
+    }
+}
+
+/// The error of a gateway that runs and does not answer.
+pub(crate) fn unanswered(error: &io::Error) -> CommandError {
+    let message = format!("the gateway does not answer: {error}");
+    let unanswered = CommandError::new(ErrorCode::NotRunning, message);
+    match status() {
+        Ok(Some(gateway)) => unanswered.hint(format!(
+            "end its process, {}, and start another: `portway gateway --detach`",
+            gateway.pid
+        )),
+        _ => unanswered.hint("`portway gateway status` shows whether it runs"),
     }
 }
 

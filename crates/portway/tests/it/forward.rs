@@ -113,7 +113,17 @@ fn a_fixed_port_leads_to_the_chosen_checkout() {
     assert_eq!(answers(&sandbox), led("backend", "fix.jobi"));
     sandbox.run(&["down"]).success();
     let refused = get(sandbox.port(38), "/").unwrap();
-    assert!(refused.contains("does not run"), "{refused}");
+    assert!(refused.contains("portway -C"), "{refused}");
+    // A page of elsewhere, whose name was made to lead here, is not told where the checkout lies.
+    let mut stream = TcpStream::connect(("127.0.0.1", sandbox.port(38))).unwrap();
+    let foreign = "GET / HTTP/1.1\r\nHost: attacker.example\r\nConnection: close\r\n\r\n";
+    stream.write_all(foreign.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(
+        answer.contains("does not run") && !answer.contains("portway -C"),
+        "{answer}"
+    );
 
     let ended = forward(&mut sandbox, &tree, &["--stop", "--json"]).success();
     assert_eq!(ended.json()["instance"], "fix.jobi");
@@ -127,14 +137,16 @@ fn what_cannot_be_forwarded_is_refused() {
     let mut sandbox = two();
     let dir = sandbox.project().to_owned();
     let taken = TcpListener::bind(("127.0.0.1", sandbox.port(38))).unwrap();
-    let alone = sandbox.run(&["forward"]).code(1);
-    alone.err_has("the gateway does not run");
     let running = gateway(&sandbox);
     let refused = forward(&mut sandbox, &dir, &[]).code(4);
     refused
         .err_has("somebody else has it")
         .err_has("portway who");
     drop(taken);
+    let kept = sandbox.run(&["detect", "--json"]).success().json();
+    let kept = kept["services"][0]["ports"][0]["port"].to_string();
+    let refused = sandbox.run(&["forward", &kept]).code(4);
+    refused.err_has("is kept for `backend` of jobi");
     let refused = forward(&mut sandbox, &dir, &["frontent"]).code(2);
     refused.err_has("did you mean `frontend`?");
     forward(&mut sandbox, &dir, &["frontend"]).success();
@@ -150,10 +162,25 @@ fn what_cannot_be_forwarded_is_refused() {
     let _running = gateway(&sandbox);
     let listed = sandbox.run(&["forward"]).success();
     listed.out_has("somebody else has it");
+    // No URL of it is told, and it is there once it can be had.
+    let port = sandbox.port(38);
+    let told = |sandbox: &Sandbox| sandbox.run(&["ps"]).out().contains(&port.to_string());
+    assert!(!told(&sandbox));
     drop(taken);
-    forward(&mut sandbox, &dir, &[]).success();
-    let listed = sandbox.run(&["forward", "--json"]).success().json();
-    assert!(listed[0].get("trouble").is_none(), "{listed}");
+    until("it is tried again", || told(&sandbox));
+    assert!(get(port, "/").is_some());
+
+    // Without a gateway they are known, and can be let go.
+    sandbox.run(&["gateway", "stop"]).success();
+    let listed = sandbox.run(&["forward"]).success();
+    listed.out_has("the gateway does not run");
+    forward(&mut sandbox, &dir, &["--stop"]).success();
+    forward(&mut sandbox, &dir, &["--stop"]).code(6);
+    let file = sandbox.state().join("gateway/last.json");
+    std::fs::write(&file, "{").unwrap();
+    let broken = sandbox.run(&["gateway", "--detach"]).code(1);
+    broken.err_has("last.json is broken").err_has("remove it");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "{");
 }
 
 #[test]
