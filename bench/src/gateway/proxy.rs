@@ -137,8 +137,14 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let answering = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
-            let _ = stream.read(&mut [0; 1024]);
-            let _ = write!(stream, "HTTP/1.1 200 OK\r\n\r\n{}", body());
+            let mut head = Vec::new();
+            // To its end: with something unread, the answer would be lost with the connection.
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                head.extend(byte);
+            }
+            write!(stream, "HTTP/1.1 200 OK\r\n\r\n{}", body()).unwrap();
         });
         (port, answering)
     }
