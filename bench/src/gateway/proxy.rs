@@ -104,9 +104,16 @@ impl Drop for Proxy {
             let same = |old: &Process| (old.pid, &old.words) == (one.pid, &one.words);
             all.iter().any(same)
         };
-        for one in processes::all().into_iter().filter(is_left) {
-            let pid = i32::try_from(one.pid).map(Pid::from_raw);
-            let _ = pid.map(|pid| kill(pid, Signal::SIGKILL));
+        loop {
+            let left: Vec<Process> = processes::all().into_iter().filter(is_left).collect();
+            if left.is_empty() || Instant::now() > until {
+                break;
+            }
+            for one in left {
+                let pid = i32::try_from(one.pid).map(Pid::from_raw);
+                let _ = pid.map(|pid| kill(pid, Signal::SIGKILL));
+            }
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 }
