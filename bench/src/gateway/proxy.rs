@@ -104,9 +104,16 @@ impl Drop for Proxy {
             let same = |old: &Process| (old.pid, &old.words) == (one.pid, &one.words);
             all.iter().any(same)
         };
-        for one in processes::all().into_iter().filter(is_left) {
-            let pid = i32::try_from(one.pid).map(Pid::from_raw);
-            let _ = pid.map(|pid| kill(pid, Signal::SIGKILL));
+        loop {
+            let left: Vec<Process> = processes::all().into_iter().filter(is_left).collect();
+            if left.is_empty() || Instant::now() > until {
+                break;
+            }
+            for one in left {
+                let pid = i32::try_from(one.pid).map(Pid::from_raw);
+                let _ = pid.map(|pid| kill(pid, Signal::SIGKILL));
+            }
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 }
@@ -137,8 +144,14 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let answering = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
-            let _ = stream.read(&mut [0; 1024]);
-            let _ = write!(stream, "HTTP/1.1 200 OK\r\n\r\n{}", body());
+            let mut head = Vec::new();
+            // To its end: with something unread, the answer would be lost with the connection.
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                head.extend(byte);
+            }
+            write!(stream, "HTTP/1.1 200 OK\r\n\r\n{}", body()).unwrap();
         });
         (port, answering)
     }
