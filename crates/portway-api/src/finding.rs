@@ -65,6 +65,8 @@ pub enum Check {
     Cors,
     /// Where a frontend's development server passes requests on to.
     Proxy,
+    /// The local CA, for HTTPS by names; a finding only when there is one that cannot be used.
+    LocalCa,
     /// Local URLs in `.env` files.
     EnvFile,
     /// Leases and processes without an owner.

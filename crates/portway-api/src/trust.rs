@@ -19,7 +19,8 @@ pub struct TrustedRoot {
 pub struct TrustReport {
     /// The directory of the CA's files.
     pub directory: String,
-    /// The CA's root.
+    /// The CA's root. Before there is a CA, a report of what would be done has `ID` in the place of
+    /// the digits of its name, and nothing for serial number and fingerprint.
     pub root: TrustedRoot,
     /// Store by store.
     pub steps: Vec<TrustStep>,
@@ -30,6 +31,9 @@ pub struct TrustReport {
 pub struct TrustStep {
     /// The store, as people call it.
     pub store: String,
+    /// The name of the CA that it is about, where that is another than the report's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former: Option<String>,
     /// What is done, as commands of a shell.
     pub commands: Vec<String>,
     /// What became of it.

@@ -36,8 +36,9 @@ const LIFE: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
 /// How far back everything is valid, for a clock that was set back.
 const BACK: Duration = Duration::from_secs(60 * 60);
 
-/// The root's name in every store is this and the beginning of its key's digest.
-const NAME: &str = "Portway local CA";
+/// The root's name in every store is this, a space, and 16 hexadecimal digits: the beginning of its
+/// key's digest.
+pub const NAME: &str = "Portway local CA";
 
 /// The authority with all that it takes to sign.
 pub struct Authority {
@@ -220,11 +221,17 @@ impl Authority {
     }
 }
 
-/// The SHA-256 fingerprint of the first certificate in a PEM text, in hexadecimal digits; `None`
-/// when there is none.
-pub fn fingerprint(pem: &[u8]) -> Option<String> {
-    let der = CertificateDer::from_pem_slice(pem).ok()?;
-    Some(hex(&Sha256::digest(der)))
+/// Portway's roots among the certificates of a PEM text. One is Portway's when it bears the name
+/// that follows from its own key, which nobody gives another certificate by chance.
+pub fn roots(pem: &[u8]) -> Vec<TrustedRoot> {
+    let certificates = CertificateDer::pem_slice_iter(pem).flatten();
+    let known = certificates.filter_map(|der| {
+        let public_key = ParsedCertificate::try_from(&der).ok()?;
+        let root = told(&public_key.subject_public_key_info(), &der);
+        let bears = |part: &[u8]| part == root.name.as_bytes();
+        der.windows(root.name.len()).any(bears).then_some(root)
+    });
+    known.collect()
 }
 
 /// How stores know the root with this key and certificate.
@@ -411,11 +418,28 @@ mod tests {
         assert_ne!(a.root().name, b.root().name);
         assert_ne!(a.root().serial, b.root().serial);
         assert_ne!(a.root().fingerprint, b.root().fingerprint);
-        assert_eq!(
-            fingerprint(a.texts.root.as_bytes()),
-            Some(a.root().fingerprint.clone())
-        );
-        assert_eq!(fingerprint(b"nothing"), None);
+    }
+
+    #[test]
+    fn a_root_is_known_by_the_name_that_follows_from_its_key() {
+        let (a, b) = (Draft::new().unwrap(), Draft::new().unwrap());
+        // One of another's that has a name of this kind.
+        let key = KeyPair::generate().unwrap();
+        let mut params = root_params(&key, now());
+        params
+            .distinguished_name
+            .push(DnType::CommonName, &a.root.name);
+        let alike = params.self_signed(&key).unwrap().pem();
+        let texts = [
+            &a.texts.root,
+            &a.texts.intermediate,
+            &alike,
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            &b.texts.root,
+        ];
+        let found = roots(texts.concat().as_bytes());
+        assert_eq!(found, [a.root().clone(), b.root().clone()]);
+        assert_eq!(roots(b"nothing"), []);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustls::crypto::CryptoProvider;
 
 pub(crate) use accept::Tls;
-pub use authority::{Authority, Draft, fingerprint};
+pub use authority::{Authority, Draft, NAME, roots};
 pub use files::{AuthorityError, ROOT};
 
 /// What all cryptography is done with.

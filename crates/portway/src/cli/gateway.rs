@@ -304,11 +304,12 @@ fn install() -> Result<u8, CommandError> {
     }
     let mut error = CommandError::new(
         ErrorCode::MissingRequirement,
-        "the file is written, but nobody here takes it",
+        "nothing was started: no manager of this user's services answers here, as in a container",
     );
     for command in left {
-        error = error.hint(format!("where services of a session are kept: `{command}`"));
+        error = error.hint(format!("in a session that has one: `{command}`"));
     }
+    error = error.hint("without one: `portway gateway --detach`");
     Err(error)
 }
 

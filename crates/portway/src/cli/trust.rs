@@ -6,7 +6,7 @@ use std::path::Path;
 
 use clap::Args;
 use portway_api::{ErrorCode, TrustReport, TrustState, TrustStep, TrustedRoot};
-use portway_gateway::tls::{Draft, ROOT};
+use portway_gateway::tls::{self, Draft, ROOT};
 
 use crate::error::CommandError;
 use crate::trust::{self, Facts, Record, Step, children};
@@ -44,13 +44,14 @@ fn install(args: &Trust) -> Result<u8, CommandError> {
     let present = trust::authority()?;
     let record = Record::read()?;
     let draft = match present {
-        Some(_) => None,
-        None => Some(Draft::new()?),
+        None if !args.dry_run => Some(Draft::new()?),
+        _ => None,
     };
     let known = present.as_ref().map(|authority| authority.root());
-    let Some(root) = known.or(draft.as_ref().map(Draft::root)).cloned() else {
-        return Ok(0);
-    };
+    let root = known.or(draft.as_ref().map(Draft::root)).cloned();
+    // Another is made each time: one that is only shown would be none that comes.
+    let root = root.unwrap_or_else(|| nameless(format!("{} ID", tls::NAME)));
+    let makes = present.is_none();
     // The CA of a record may be gone, but stores still trust it.
     if record.as_ref().is_some_and(|record| record.root != root) {
         let former = CommandError::new(
@@ -61,7 +62,6 @@ fn install(args: &Trust) -> Result<u8, CommandError> {
     }
     let steps = trust::install(&Facts::gather()?, &root, &dir.join(ROOT));
     let mut report = report(&dir, &root, &steps, true);
-    let makes = draft.is_some();
     if !agreed(args, &report, ui::Trusting::Begins { makes })? {
         return Ok(0);
     }
@@ -88,69 +88,101 @@ fn install(args: &Trust) -> Result<u8, CommandError> {
 
 fn undo(args: &Trust) -> Result<u8, CommandError> {
     let dir = trust::dir()?;
+    let facts = Facts::gather()?;
     let record = Record::read()?;
+    let own = own_root(&dir);
+    let seen = trust::look_through(&facts);
+    let steps = trust::undo(&facts, record.as_ref(), own.as_ref(), &seen);
     let is_there = dir.exists();
-    if record.is_none() && !is_there {
-        if args.json {
-            let nothing = CommandError::new(ErrorCode::NothingThere, "there is no local CA");
-            return Err(nothing);
-        }
-        ui::talk("there is no local CA\n");
-        return Ok(0);
+    let is_known = |step: &Step| !step.root.name.is_empty();
+    if record.is_none() && !is_there && !steps.iter().any(is_known) {
+        return nothing_there(args, &steps);
     }
-    let record = match record {
-        Some(record) => record,
-        None => Record {
-            root: root_of(&dir),
-            stores: Vec::new(),
-        },
-    };
-    let steps = trust::undo(&Facts::gather()?, &record.root, &record.stores);
-    let mut report = report(&dir, &record.root, &steps, false);
+    let root = record.as_ref().map(|record| record.root.clone()).or(own);
+    let first = steps.iter().find(|step| is_known(step));
+    let root = root
+        .or(first.map(|step| step.root.clone()))
+        .unwrap_or_else(|| nameless(format!("the CA in {}", dir.display())));
+    let mut report = report(&dir, &root, &steps, false);
     if !agreed(args, &report, ui::Trusting::Ends { is_there })? {
         return Ok(0);
     }
-    report.steps = done(&steps, &record.root, false);
+    report.steps = done(&steps, &root, false);
     match fs::remove_dir_all(&dir) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             return Err(CommandError::file("remove", &dir, &error));
         }
         _ => {}
     }
-    // What is still in a store is not forgotten.
-    let left = steps
-        .iter()
-        .zip(&report.steps)
-        .filter(|(_, told)| !matches!(told.state, TrustState::Done | TrustState::Already));
-    let left = Record {
-        stores: left.map(|(step, _)| step.store.clone()).collect(),
-        root: record.root,
+    // What is still in a store is not forgotten: what was recorded, and what was seen there.
+    let had = |step: &Step| {
+        record
+            .iter()
+            .any(|record| record.stores.contains(&step.store))
+            || seen.iter().any(|one| {
+                let roots = one.roots.as_ref();
+                one.store == step.store && roots.is_ok_and(|roots| roots.contains(&root))
+            })
     };
-    left.write()?;
+    let left = steps.iter().zip(&report.steps).filter(|(step, told)| {
+        let is_out = matches!(told.state, TrustState::Done | TrustState::Already);
+        // One that may be another user's is nothing of ours to remember.
+        let is_others = told.state == TrustState::Lacking && record.is_none();
+        step.root == root && had(step) && !is_out && !is_others
+    });
+    let stores = left.map(|(step, _)| step.store.clone()).collect();
+    Record { root, stores }.write()?;
     tell(args, &report, ui::Trusting::Ends { is_there })
 }
 
-/// What is known of a CA that no store was told of.
-fn root_of(dir: &Path) -> TrustedRoot {
-    let known = trust::authority().ok().flatten();
-    known.map_or_else(
-        || TrustedRoot {
-            name: format!("the CA in {}", dir.display()),
-            serial: String::new(),
-            fingerprint: String::new(),
-        },
-        |authority| authority.root().clone(),
-    )
+/// Nothing is known of a CA, and no store that could be looked through has one.
+fn nothing_there(args: &Trust, unseen: &[Step]) -> Result<u8, CommandError> {
+    let unseen = unseen.iter().map(|step| {
+        let why = step.lacks.as_deref().unwrap_or_default();
+        format!("not looked through: {} ({why})", step.store)
+    });
+    let nothing = "there is no local CA";
+    if args.json {
+        let nothing = CommandError::new(ErrorCode::NothingThere, nothing);
+        return Err(unseen.fold(nothing, CommandError::hint));
+    }
+    let unseen: String = unseen.map(|line| format!("  {line}\n")).collect();
+    ui::talk(&format!("{nothing}\n{unseen}"));
+    Ok(0)
+}
+
+/// The root in the CA's files, whether the others of them can be used or not.
+fn own_root(dir: &Path) -> Option<TrustedRoot> {
+    let text = fs::read(dir.join(ROOT)).ok()?;
+    tls::roots(&text).into_iter().next()
+}
+
+/// A root of which no more is known than what to call it.
+fn nameless(name: String) -> TrustedRoot {
+    TrustedRoot {
+        name,
+        serial: String::new(),
+        fingerprint: String::new(),
+    }
 }
 
 fn report(dir: &Path, root: &TrustedRoot, steps: &[Step], wanted: bool) -> TrustReport {
-    let steps = steps.iter();
+    let all = steps.iter();
     TrustReport {
         directory: dir.display().to_string(),
         root: root.clone(),
-        steps: steps
-            .map(|step| trust::outlook(step, root, wanted))
+        steps: all
+            .map(|step| of_which(step, root, trust::outlook(step, wanted)))
             .collect(),
+    }
+}
+
+/// Says of which CA a step is, where that is not the one of the report.
+fn of_which(step: &Step, root: &TrustedRoot, told: TrustStep) -> TrustStep {
+    let is_other = step.root != *root && !step.root.name.is_empty();
+    TrustStep {
+        former: is_other.then(|| step.root.name.clone()),
+        ..told
     }
 }
 
@@ -182,7 +214,7 @@ fn agreed(args: &Trust, report: &TrustReport, what: ui::Trusting) -> Result<bool
 
 fn done(steps: &[Step], root: &TrustedRoot, wanted: bool) -> Vec<TrustStep> {
     let all = steps.iter();
-    all.map(|step| trust::carry_out(step, root, wanted))
+    all.map(|step| of_which(step, root, trust::carry_out(step, wanted)))
         .collect()
 }
 

@@ -9,6 +9,7 @@ mod env_files;
 mod fix;
 mod leases;
 mod listening;
+mod local_ca;
 mod localhost;
 mod machine;
 mod names;
@@ -74,6 +75,7 @@ async fn look(directory: Option<&Path>) -> Result<Diagnosis, CommandError> {
     findings.extend(seats.iter().filter_map(listening::judge));
     findings.extend(speech(&scene, &seats).await);
     findings.extend(names(&scene));
+    findings.extend(local_ca::judge(crate::trust::authority()));
     let backends: Vec<(String, u16)> = of_kind(&scene, Kind::Http)
         .filter_map(|service| main_port(&scene, service))
         .collect();

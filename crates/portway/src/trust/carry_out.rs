@@ -5,16 +5,16 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use portway_api::{TrustState, TrustStep, TrustedRoot};
-use portway_gateway::tls::fingerprint;
+use portway_api::{TrustState, TrustStep};
 
-use super::stores::{Act, CERTUTIL, Step, Store, database};
+use super::look::has;
+use super::stores::{Act, Step};
 
-/// What is going to become of a step, after which `root` is in its store, or out of it (`wanted`).
-pub(crate) fn outlook(step: &Step, root: &TrustedRoot, wanted: bool) -> TrustStep {
+/// What is going to become of a step, after which its root is in its store, or out of it (`wanted`).
+pub(crate) fn outlook(step: &Step, wanted: bool) -> TrustStep {
     let state = if step.lacks.is_some() {
         TrustState::Lacking
-    } else if has(&step.store, root) == wanted {
+    } else if has(&step.store, &step.root) == Ok(wanted) {
         TrustState::Already
     } else if step.needs_root {
         TrustState::NeedsRoot
@@ -23,6 +23,7 @@ pub(crate) fn outlook(step: &Step, root: &TrustedRoot, wanted: bool) -> TrustSte
     };
     TrustStep {
         store: step.store.to_string(),
+        former: None,
         commands: step.acts.iter().map(Act::shell).collect(),
         state,
         message: step.lacks.clone(),
@@ -30,12 +31,12 @@ pub(crate) fn outlook(step: &Step, root: &TrustedRoot, wanted: bool) -> TrustSte
 }
 
 /// Does a step, where that is left to do.
-pub(crate) fn carry_out(step: &Step, root: &TrustedRoot, wanted: bool) -> TrustStep {
-    let mut told = outlook(step, root, wanted);
+pub(crate) fn carry_out(step: &Step, wanted: bool) -> TrustStep {
+    let mut told = outlook(step, wanted);
     if told.state != TrustState::Planned {
         return told;
     }
-    told.message = perform_all(step, root, wanted).err();
+    told.message = perform_all(step, wanted).err();
     told.state = match told.message {
         None => TrustState::Done,
         Some(_) => TrustState::Failed,
@@ -43,7 +44,7 @@ pub(crate) fn carry_out(step: &Step, root: &TrustedRoot, wanted: bool) -> TrustS
     told
 }
 
-fn perform_all(step: &Step, root: &TrustedRoot, wanted: bool) -> Result<(), String> {
+fn perform_all(step: &Step, wanted: bool) -> Result<(), String> {
     for act in &step.acts {
         if let Err(why) = perform(act) {
             for act in &step.back {
@@ -53,10 +54,10 @@ fn perform_all(step: &Step, root: &TrustedRoot, wanted: bool) -> Result<(), Stri
         }
     }
     // What a command says of itself is not enough to trust.
-    if has(&step.store, root) == wanted {
-        Ok(())
-    } else {
-        Err("its commands went well and changed nothing".to_owned())
+    match has(&step.store, &step.root) {
+        Ok(is) if is == wanted => Ok(()),
+        Ok(_) => Err("its commands went well and changed nothing".to_owned()),
+        Err(why) => Err(format!("it cannot be looked through: {why}")),
     }
 }
 
@@ -90,7 +91,7 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn run(words: &[String]) -> io::Result<Output> {
+pub(super) fn run(words: &[String]) -> io::Result<Output> {
     let [program, arguments @ ..] = words else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
@@ -101,7 +102,7 @@ fn run(words: &[String]) -> io::Result<Output> {
 }
 
 /// What a program said last, or how it ended.
-fn last_line(output: &Output) -> String {
+pub(super) fn last_line(output: &Output) -> String {
     let both = [&output.stderr, &output.stdout];
     let said = both.into_iter().find_map(|stream| {
         let text = String::from_utf8_lossy(stream).into_owned();
@@ -109,35 +110,4 @@ fn last_line(output: &Output) -> String {
         lines.next_back().map(str::to_owned)
     });
     said.unwrap_or_else(|| output.status.to_string())
-}
-
-/// Whether `root`, and no other certificate of its name, is in a store.
-fn has(store: &Store, root: &TrustedRoot) -> bool {
-    let words = |words: &[&str]| {
-        words
-            .iter()
-            .map(|&word| word.to_owned())
-            .collect::<Vec<_>>()
-    };
-    let said = |command: &[&str]| {
-        let output = run(&words(command)).ok()?;
-        output.status.success().then_some(output.stdout)
-    };
-    let is_root = |pem: Vec<u8>| fingerprint(&pem).as_deref() == Some(&root.fingerprint);
-    match store {
-        Store::System { dir, .. } => fs::read(Store::file(dir, root)).is_ok_and(is_root),
-        Store::Database(dir) => {
-            let listed = said(&[CERTUTIL, "-d", &database(dir), "-L", "-n", &root.name, "-a"]);
-            listed.is_some_and(is_root)
-        }
-        Store::Keychain(keychain) => {
-            let keychain = keychain.display().to_string();
-            let found = said(&["security", "find-certificate", "-a", "-Z", &keychain]);
-            found.is_some_and(|text| {
-                let text = String::from_utf8_lossy(&text).to_lowercase();
-                text.contains(&root.fingerprint)
-            })
-        }
-        Store::Windows => said(&[CERTUTIL, "-user", "-store", "Root", &root.serial]).is_some(),
-    }
 }

@@ -1,5 +1,6 @@
 //! What this machine has: the facts from which steps follow.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +29,8 @@ pub(crate) struct Facts {
     pub(crate) dirs: Vec<PathBuf>,
     /// The programs that are there, of those that matter.
     pub(crate) programs: Vec<String>,
+    /// Where the programs are that have the system see a change.
+    pub(crate) refreshing: Vec<PathBuf>,
     /// Databases of browsers.
     pub(crate) databases: Vec<PathBuf>,
 }
@@ -40,6 +43,9 @@ const PACKAGES: [(&str, &str); 5] = [
     ("zypper", "mozilla-nss-tools"),
     ("apk", "nss-tools"),
 ];
+
+/// Where programs for root are, which not every user has in `PATH`.
+const SBIN: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
 /// Where Chromium and its relatives keep their database, below the home; `*` is any one directory.
 const CHROMIUM: [&str; 4] = [
@@ -76,8 +82,8 @@ impl Facts {
             System::Linux
         };
         let managers = PACKAGES.iter().map(|(manager, _)| *manager);
+        let path = std::env::var_os("PATH").unwrap_or_default();
         let refreshing = SYSTEMS.iter().map(|(_, refresh, _)| program(refresh));
-        let programs = managers.chain(refreshing).chain([CERTUTIL]);
         Ok(Self {
             system,
             is_root: platform::is_root(),
@@ -86,7 +92,11 @@ impl Facts {
                 .map(|(dir, ..)| PathBuf::from(dir))
                 .filter(|dir| dir.is_dir())
                 .collect(),
-            programs: programs
+            refreshing: refreshing
+                .filter_map(|name| find_for_root(name, &path))
+                .collect(),
+            programs: managers
+                .chain([CERTUTIL])
                 .filter(|name| home::has_program(name))
                 .map(str::to_owned)
                 .collect(),
@@ -107,6 +117,12 @@ impl Facts {
         self.programs.iter().any(|one| one == name)
     }
 
+    /// Where a program is that has the system see a change.
+    pub(super) fn refreshing(&self, name: &str) -> Option<&Path> {
+        let mut all = self.refreshing.iter().map(PathBuf::as_path);
+        all.find(|file| file.ends_with(name))
+    }
+
     /// The package that has `certutil`, by whatever name it goes here.
     pub(super) fn certutil_package(&self) -> &'static str {
         let known = PACKAGES
@@ -114,6 +130,15 @@ impl Facts {
             .find(|(manager, _)| self.has_program(manager));
         known.map_or("nss-tools", |(_, package)| package)
     }
+}
+
+/// Where a program is that root runs. Who has it run by `sudo` may have another `PATH` there, so only
+/// the whole path will do.
+fn find_for_root(name: &str, path: &OsStr) -> Option<PathBuf> {
+    let dirs = std::env::split_paths(path).chain(SBIN.map(PathBuf::from));
+    let mut dirs = dirs.filter(|dir| dir.is_absolute());
+    let dir = dirs.find(|dir| platform::is_program(dir, name))?;
+    Some(dir.join(name))
 }
 
 /// The databases of browsers below `home`.

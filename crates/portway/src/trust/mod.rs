@@ -1,7 +1,7 @@
 //! Having programs trust the local CA, and taking that back.
 //!
 //! ```text
-//! facts, record ─► steps ─► outlook ─► what became of them
+//! facts, record, what is in stores ─► steps ─► outlook ─► what became of them
 //! ```
 //!
 //! What is to be done is a function from facts to steps, the same for every system; doing it is
@@ -10,9 +10,11 @@
 mod carry_out;
 pub(crate) mod children;
 mod facts;
+mod look;
 mod record;
 mod stores;
 
+use std::io;
 use std::path::PathBuf;
 
 use portway_api::ErrorCode;
@@ -24,7 +26,7 @@ use crate::gateway;
 pub(crate) use carry_out::{carry_out, outlook};
 pub(crate) use facts::Facts;
 pub(crate) use record::Record;
-pub(crate) use stores::{Step, install, undo};
+pub(crate) use stores::{Step, install, look_through, undo};
 
 /// The directory of the local CA.
 pub(crate) fn dir() -> Result<PathBuf, CommandError> {
@@ -44,8 +46,12 @@ impl From<AuthorityError> for CommandError {
                 let close = format!("chmod go= {}", file.display());
                 told.hint(format!("close it: `{close}`; should others have been there, make a new CA: `portway trust --undo`, then `portway trust`"))
             }
-            AuthorityError::File { .. } | AuthorityError::Unmade(_) => told,
-            AuthorityError::Broken { .. }
+            AuthorityError::File { source, .. } if source.kind() != io::ErrorKind::NotFound => {
+                told.hint("see that it is yours")
+            }
+            AuthorityError::Unmade(_) => told,
+            AuthorityError::File { .. }
+            | AuthorityError::Broken { .. }
             | AuthorityError::Mismatch { .. }
             | AuthorityError::Expired(_) => {
                 told.hint("make a new one: `portway trust --undo`, then `portway trust`")

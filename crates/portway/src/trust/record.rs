@@ -32,7 +32,10 @@ impl Record {
         match fs::read(&file) {
             Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|error| {
                 let broken = format!("`{}` is broken: {error}", file.display());
-                CommandError::new(ErrorCode::State, broken)
+                CommandError::new(ErrorCode::State, broken).hint(format!(
+                    "remove it: `rm '{}'`; then `portway trust --undo` looks through the stores",
+                    file.display()
+                ))
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(CommandError::file("read", &file, &error)),

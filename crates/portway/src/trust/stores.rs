@@ -8,6 +8,8 @@ use portway_api::TrustedRoot;
 use serde::{Deserialize, Serialize};
 
 use super::facts::{Facts, System};
+use super::look::Seen;
+use super::record::Record;
 
 /// A store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +60,7 @@ impl Store {
         match facts.system {
             System::Linux => {
                 let system = SYSTEMS.into_iter().find(|(dir, refresh, _)| {
-                    facts.has_dir(dir) && facts.has_program(program(refresh))
+                    facts.has_dir(dir) && facts.refreshing(program(refresh)).is_some()
                 });
                 let system = system.map(|(dir, refresh, links)| Self::System {
                     dir: dir.into(),
@@ -82,14 +84,14 @@ impl Store {
     }
 
     /// What takes the root, which lies in `file`, into it.
-    fn adding(&self, root: &TrustedRoot, file: &Path) -> Vec<Act> {
+    fn adding(&self, facts: &Facts, root: &TrustedRoot, file: &Path) -> Vec<Act> {
         match self {
             Self::System { dir, refresh, .. } => vec![
                 Act::Copy {
                     from: file.to_owned(),
                     to: Self::file(dir, root),
                 },
-                Act::run(refresh.split(' ')),
+                Act::refresh(facts, refresh),
             ],
             Self::Database(dir) => vec![Act::run([
                 CERTUTIL,
@@ -123,7 +125,7 @@ impl Store {
     }
 
     /// What takes the root out of it.
-    fn removing(&self, root: &TrustedRoot) -> Vec<Act> {
+    fn removing(&self, facts: &Facts, root: &TrustedRoot) -> Vec<Act> {
         match self {
             Self::System {
                 dir,
@@ -134,7 +136,7 @@ impl Store {
                 let link = links.as_ref().zip(file.file_stem());
                 let link = link.map(|(links, name)| links.join(name).with_extension("pem"));
                 let files = [file].into_iter().chain(link);
-                let refresh = Act::run(refresh.split(' '));
+                let refresh = Act::refresh(facts, refresh);
                 files.map(Act::Remove).chain([refresh]).collect()
             }
             Self::Database(dir) => vec![Act::run([
@@ -220,6 +222,14 @@ impl Act {
         Self::Run(words.into_iter().map(str::to_owned).collect())
     }
 
+    /// Runs what has the system see a change, by its whole path where that is known.
+    fn refresh(facts: &Facts, command: &str) -> Self {
+        let known = facts.refreshing(program(command)).map(text);
+        let first = known.unwrap_or_else(|| program(command).to_owned());
+        let rest = command.split(' ').skip(1);
+        Self::run([first.as_str()].into_iter().chain(rest))
+    }
+
     /// The same as a command of a shell.
     pub(crate) fn shell(&self) -> String {
         let words = match self {
@@ -251,6 +261,7 @@ fn quoted(word: &str) -> String {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Step {
     pub(crate) store: Store,
+    pub(crate) root: TrustedRoot,
     pub(crate) acts: Vec<Act>,
     /// What takes it back when it was done by half: `certutil` takes a certificate into a database
     /// before it finds that it lacks the password to trust it.
@@ -262,14 +273,21 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    fn of(store: Store, acts: Vec<Act>, back: Vec<Act>, facts: &Facts) -> Self {
+    fn of(store: Store, root: &TrustedRoot, acts: Vec<Act>, back: Vec<Act>, facts: &Facts) -> Self {
         Self {
             needs_root: matches!(store, Store::System { .. }) && !facts.is_root,
             lacks: store.lacks(facts),
+            root: root.clone(),
             store,
             acts,
             back,
         }
+    }
+
+    /// Takes `root` out of a store.
+    fn out(store: &Store, root: &TrustedRoot, facts: &Facts) -> Self {
+        let acts = store.removing(facts, root);
+        Self::of(store.clone(), root, acts, Vec::new(), facts)
     }
 }
 
@@ -277,20 +295,77 @@ impl Step {
 pub(crate) fn install(facts: &Facts, root: &TrustedRoot, file: &Path) -> Vec<Step> {
     let all = Store::all(facts).into_iter();
     all.map(|store| {
-        let (acts, back) = (store.adding(root, file), store.removing(root));
-        Step::of(store, acts, back, facts)
+        let (acts, back) = (store.adding(facts, root, file), store.removing(facts, root));
+        Step::of(store, root, acts, back, facts)
     })
     .collect()
 }
 
-/// What takes `root` out of `stores` again.
-pub(crate) fn undo(facts: &Facts, root: &TrustedRoot, stores: &[Store]) -> Vec<Step> {
-    let all = stores.iter().cloned();
-    all.map(|store| {
-        let acts = store.removing(root);
-        Step::of(store, acts, Vec::new(), facts)
-    })
-    .collect()
+/// Looks through the stores of this machine.
+pub(crate) fn look_through(facts: &Facts) -> Vec<Seen> {
+    Store::all(facts).into_iter().map(Seen::of).collect()
+}
+
+/// What takes Portway's roots out of the stores again: that of the record, `own`, which lies in the
+/// CA's files, and those that were seen in stores of this user's own. The system's store may hold
+/// those of other users: there only a root that is known is touched.
+pub(crate) fn undo(
+    facts: &Facts,
+    record: Option<&Record>,
+    own: Option<&TrustedRoot>,
+    seen: &[Seen],
+) -> Vec<Step> {
+    let recorded = record.into_iter().flat_map(|record| {
+        let stores = record.stores.iter();
+        stores.map(|store| Step::out(store, &record.root, facts))
+    });
+    let mut steps: Vec<Step> = recorded.collect();
+    for Seen { store, roots } in seen {
+        match roots {
+            Ok(roots) => {
+                for root in roots {
+                    if steps
+                        .iter()
+                        .any(|step| step.store == *store && step.root == *root)
+                    {
+                        continue;
+                    }
+                    let is_known =
+                        own == Some(root) || record.is_some_and(|record| record.root == *root);
+                    let mut step = Step::out(store, root, facts);
+                    if matches!(store, Store::System { .. }) && !is_known {
+                        step.lacks = Some(
+                            "it may be another user's; if it is yours, run these as root"
+                                .to_owned(),
+                        );
+                    }
+                    steps.push(step);
+                }
+            }
+            // A record tells which stores were touched, whether they can be looked through or not.
+            Err(_) if record.is_some() => {}
+            Err(why) => match own {
+                Some(own) => steps.push(Step::out(store, own, facts)),
+                None => steps.push(Step {
+                    store: store.clone(),
+                    root: TrustedRoot {
+                        name: String::new(),
+                        serial: String::new(),
+                        fingerprint: String::new(),
+                    },
+                    acts: Vec::new(),
+                    back: Vec::new(),
+                    needs_root: false,
+                    lacks: Some(
+                        store
+                            .lacks(facts)
+                            .unwrap_or_else(|| format!("it was not looked through: {why}")),
+                    ),
+                }),
+            },
+        }
+    }
+    steps
 }
 
 #[cfg(test)]
@@ -312,6 +387,7 @@ mod tests {
             home: "/home/a b".into(),
             dirs: Vec::new(),
             programs: vec![CERTUTIL.into()],
+            refreshing: Vec::new(),
             databases: Vec::new(),
         }
     }
@@ -319,8 +395,11 @@ mod tests {
     /// The commands of all steps, both ways.
     fn commands(facts: &Facts) -> Vec<String> {
         let steps = install(facts, &root(), Path::new("/ca/root.pem"));
-        let stores: Vec<Store> = steps.iter().map(|step| step.store.clone()).collect();
-        let back = undo(facts, &root(), &stores);
+        let record = Record {
+            stores: steps.iter().map(|step| step.store.clone()).collect(),
+            root: root(),
+        };
+        let back = undo(facts, Some(&record), None, &[]);
         let acts = steps.iter().chain(&back).flat_map(|step| &step.acts);
         acts.map(Act::shell).collect()
     }
@@ -353,13 +432,14 @@ mod tests {
         ] {
             let mut facts = facts(System::Linux);
             facts.dirs = vec![dir.into()];
-            facts.programs = vec![program.into()];
+            facts.refreshing = vec![format!("/usr/sbin/{program}").into()];
+            let refresh = format!("/usr/sbin/{refresh}");
             let file = format!("{dir}/portway-local-ca-0123456789abcdef.crt");
             let mut expected = vec![
                 format!("install -m 644 /ca/root.pem {file}"),
-                refresh.to_owned(),
+                refresh.clone(),
                 format!("rm -f {file}"),
-                refresh.to_owned(),
+                refresh,
             ];
             if dir.starts_with("/usr/local") {
                 let link = "/etc/ssl/certs/portway-local-ca-0123456789abcdef.pem";
@@ -372,7 +452,7 @@ mod tests {
             let step = install(&facts, &root(), Path::new("/ca/root.pem")).remove(0);
             assert!(!step.needs_root);
             // A directory alone, left by another program, is no store.
-            facts.programs.clear();
+            facts.refreshing.clear();
             assert_eq!(install(&facts, &root(), Path::new("/ca/root.pem")), []);
         }
     }
@@ -431,5 +511,48 @@ mod tests {
         ] {
             assert_eq!(quoted(word), expected);
         }
+    }
+
+    #[test]
+    fn what_is_seen_comes_out_where_it_is_certainly_this_users() {
+        let former = TrustedRoot {
+            name: "Portway local CA fedcba9876543210".into(),
+            fingerprint: "cd34".into(),
+            ..root()
+        };
+        let facts = facts(System::Linux);
+        let system = Store::System {
+            dir: "/anchors".into(),
+            refresh: "update".into(),
+            links: None,
+        };
+        let database = Store::Database("/home/a b/.pki/nssdb".into());
+        let seen: Vec<Seen> = [&system, &database]
+            .map(|store| Seen {
+                store: store.clone(),
+                roots: Ok(vec![root(), former.clone()]),
+            })
+            .into();
+        let record = Record {
+            root: root(),
+            stores: vec![database.clone()],
+        };
+        for (record, own) in [(Some(&record), None), (None, Some(&root()))] {
+            let steps = undo(&facts, record, own, &seen);
+            assert_eq!(steps.len(), 4);
+            for step in steps {
+                let is_others = step.store == system && step.root == former;
+                assert_eq!(step.lacks.is_some(), is_others, "{step:?}");
+            }
+        }
+        // What cannot be looked through is said, unless it is known that it was never touched.
+        let unseen = [Seen {
+            store: Store::Database("/other".into()),
+            roots: Err("broken".into()),
+        }];
+        assert_eq!(undo(&facts, Some(&record), None, &unseen).len(), 1);
+        let step = undo(&facts, None, None, &unseen).remove(0);
+        assert!(step.lacks.unwrap().contains("broken"));
+        assert_eq!(undo(&facts, None, Some(&root()), &unseen)[0].root, root());
     }
 }

@@ -32,6 +32,9 @@ pub(crate) fn trust_plan(report: &TrustReport, what: Trusting) {
                 "{}: can vouch for names below localhost, and for nothing else\n",
                 styled(BOLD, &report.root.name)
             );
+            if report.root.fingerprint.is_empty() {
+                text += "  ID is made with the CA\n";
+            }
             if makes {
                 let kept =
                     "the key of its root is thrown away, that of its intermediate is yours alone";
@@ -40,7 +43,7 @@ pub(crate) fn trust_plan(report: &TrustReport, what: Trusting) {
         }
         Trusting::Ends { is_there } => {
             text += &format!(
-                "{}: nobody trusts it any more\n",
+                "{}: to be trusted by nobody any more\n",
                 styled(BOLD, &report.root.name)
             );
             if is_there {
@@ -58,7 +61,11 @@ pub(crate) fn trust_plan(report: &TrustReport, what: Trusting) {
             TrustState::NeedsRoot => "takes root rights: you will be shown the command",
             _ => step.message.as_deref().unwrap_or_default(),
         };
-        text += &line(doing, &step.store, note);
+        let doing = match &step.former {
+            Some(former) => format!("take {former} out of"),
+            None => doing.to_owned(),
+        };
+        text += &line(&doing, &step.store, note);
         let commands = match step.state {
             TrustState::Already => &[][..],
             _ => &step.commands,
@@ -67,8 +74,11 @@ pub(crate) fn trust_plan(report: &TrustReport, what: Trusting) {
             text += &format!("      {}\n", styled(DIM, command));
         }
     }
-    if report.steps.is_empty() && matches!(what, Trusting::Begins { .. }) {
-        text += "  no store of the system or of a browser was found here\n";
+    if report.steps.is_empty() {
+        text += match what {
+            Trusting::Begins { .. } => "  no store of the system or of a browser was found here\n",
+            Trusting::Ends { .. } => "  no store of the system or of a browser here has it\n",
+        };
     }
     talk(&text);
 }

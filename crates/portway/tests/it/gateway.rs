@@ -313,7 +313,8 @@ fn a_service_of_the_session_is_written_and_taken_away() {
         .run(&["gateway", "install"])
         .code(3)
         .err_has("systemctl --user daemon-reload")
-        .err_has("enable --now portway-gateway.service");
+        .err_has("enable --now portway-gateway.service")
+        .err_has("portway gateway --detach");
     let unit = sandbox.path("home/.config/systemd/user/portway-gateway.service");
     let text = std::fs::read_to_string(&unit).unwrap();
     let state = sandbox.path("state");

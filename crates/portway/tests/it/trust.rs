@@ -232,7 +232,7 @@ fn without_root_rights_the_command_is_shown_and_the_rest_done() {
     let sandbox = with_browsers(Sandbox::new());
     let ran = portway_as_user(&sandbox, &["trust", "--yes"]).success();
     ran.err_has("sudo install -m 644")
-        .err_has("sudo update-ca-certificates")
+        .err_has("sbin/update-ca-certificates")
         .err_has("left to you");
     assert_eq!(browsers_trust(&sandbox).len(), 2);
     assert_eq!(portways_files(&sandbox, "anchors"), [""; 0]);
@@ -289,6 +289,65 @@ fn a_ca_whose_files_are_gone_comes_out_of_the_stores_all_the_same() {
 }
 
 #[test]
+fn undo_finds_what_no_record_tells_of() {
+    let sandbox = with_browsers(Sandbox::new());
+    let record = sandbox.state().join("gateway/trust.json");
+    portway(&sandbox, &["trust", "--yes"]).success();
+    fs::write(&record, "{").unwrap();
+    portway(&sandbox, &["trust", "--undo", "--yes"])
+        .code(1)
+        .err_has("remove it: `rm ");
+    fs::remove_file(&record).unwrap();
+    portway(&sandbox, &["trust", "--undo", "--yes"]).success();
+    assert_eq!(browsers_trust(&sandbox), [""; 0]);
+    assert_eq!(portways_files(&sandbox, "anchors"), [""; 0]);
+    // Without files and record: those of this user's own stores, and with a later CA as well.
+    for is_later in [false, true] {
+        portway(&sandbox, &["trust", "--yes"]).success();
+        fs::remove_dir_all(sandbox.state().join("gateway")).unwrap();
+        if is_later {
+            portway(&sandbox, &["trust", "--yes"]).success();
+        }
+        portway(&sandbox, &["trust", "--undo", "--yes"])
+            .success()
+            .err_has("may be another user's");
+        assert_eq!(browsers_trust(&sandbox), [""; 0]);
+        assert!(!record.exists());
+        let anchors = fs::read_dir(sandbox.path("home/anchors")).unwrap();
+        for file in anchors {
+            fs::remove_file(file.unwrap().path()).unwrap();
+        }
+        portway(&sandbox, &["trust", "--undo"])
+            .success()
+            .err_has("there is no local CA");
+    }
+}
+
+#[test]
+fn the_systems_store_is_found_without_sbin_in_path() {
+    let sandbox = Sandbox::new();
+    let program = env!("CARGO_BIN_EXE_portway");
+    let short = "PATH=/usr/local/bin:/usr/bin:/bin";
+    let words = [
+        "unshare",
+        "--user",
+        "--map-user=1000",
+        "env",
+        short,
+        program,
+    ];
+    let dry = || {
+        let words = [&words[..], &["trust", "--dry-run"]].concat();
+        sandbox.end(elsewhere(&sandbox, &words)).success().err()
+    };
+    let said = dry();
+    assert!(said.contains("/sbin/update-ca-certificates"), "{said}");
+    // The CA that will be made is another each time, so its name is not made up.
+    assert!(said.contains("Portway local CA ID"), "{said}");
+    assert_eq!(said, dry());
+}
+
+#[test]
 fn a_ca_that_is_broken_or_open_to_others_is_not_used() {
     let sandbox = Sandbox::new();
     let none = sandbox.run(&["gateway", "--port", "0", "--tls-port", "0"]);
@@ -298,13 +357,23 @@ fn a_ca_that_is_broken_or_open_to_others_is_not_used() {
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
     let start = || sandbox.run(&["gateway", "--port", "0", "--tls-port", "0"]);
     start().code(1).err_has("open to others").err_has("chmod");
+    let doctor = || sandbox.run(&["doctor", "--json"]).json()["findings"].to_string();
+    let said = doctor();
+    assert!(
+        said.contains("local_ca") && said.contains("chmod"),
+        "{said}"
+    );
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     fs::write(&key, "").unwrap();
     start()
         .code(1)
         .err_has("intermediate.key")
         .err_has("--undo");
+    fs::remove_file(ca(&sandbox).join("root.pem")).unwrap();
+    start().code(1).err_has("root.pem").err_has("--undo");
+    portway(&sandbox, &["trust"]).code(1).err_has("--undo");
     portway(&sandbox, &["trust", "--undo", "--yes"]).success();
+    assert!(!doctor().contains("local_ca"));
 }
 
 #[test]
