@@ -22,6 +22,7 @@ use crate::allocation::{self, Keep};
 use crate::args::Up;
 use crate::error::CommandError;
 use crate::follow::{self, Supervised, not_running, runtime};
+use crate::gateway;
 use crate::platform;
 use crate::project::Project;
 use crate::steward::ProjectSteward;
@@ -300,7 +301,7 @@ impl Screen {
             let progress = Progress::new();
             loop {
                 let reads = match events.blocking_recv() {
-                    Ok(Event::Status(status)) => {
+                    Ok(Event::Status(mut status)) => {
                         let ready = status.state == InstanceState::Ready;
                         // The very first status may have no services yet.
                         if !warned && !status.services.is_empty() {
@@ -310,6 +311,9 @@ impl Screen {
                         if ready && !started {
                             started = true;
                             progress.finish();
+                            if let Ok(runtime) = runtime() {
+                                runtime.block_on(gateway::tell(&mut status));
+                            }
                             ui::lan_warning(&status);
                             if json {
                                 ui::json(&status);
@@ -399,7 +403,8 @@ pub(crate) fn attach(
             let names: Vec<String> = at_rest.keys().cloned().collect();
             follow::ask(&project.client(), "start", &names).await?;
         }
-        let status = follow::until_ready(&mut events, &services, &at_rest).await?;
+        let mut status = follow::until_ready(&mut events, &services, &at_rest).await?;
+        gateway::tell(&mut status).await;
         ui::lan_warning(&status);
         if args.json {
             ui::json(&status);

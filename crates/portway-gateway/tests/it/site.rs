@@ -69,7 +69,7 @@ fn every_gateway_has_a_token_of_its_own() {
 }
 
 #[test]
-fn a_person_who_asks_localhost_is_sent_to_the_dashboard() {
+fn whoever_asks_localhost_is_sent_to_the_dashboard() {
     let town = town();
     let page = "Accept: text/html\r\n";
     let answer = town.get("localhost", "/", page);
@@ -77,12 +77,12 @@ fn a_person_who_asks_localhost_is_sent_to_the_dashboard() {
     assert!(answer.starts_with("HTTP/1.1 307"), "{answer}");
     let target = format!("location: http://{OWN}:{port}/\r\n");
     assert!(answer.contains(&target), "{answer}");
-    for (path, fields) in [
-        ("/x", page),
-        ("/", "Accept: */*\r\n"),
-        ("/v1/instances", page),
-    ] {
-        let answer = town.get("localhost", path, fields);
+    for host in ["127.0.0.1", "[::1]"] {
+        let answer = town.get(host, "/", "Accept: */*\r\n");
+        assert!(answer.contains(&target), "{host}: {answer}");
+    }
+    for path in ["/x", "/v1/instances"] {
+        let answer = town.get("localhost", path, page);
         assert!(answer.starts_with("HTTP/1.1 404"), "{path}: {answer}");
     }
 }

@@ -12,10 +12,12 @@ mod source;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use portway_api::{ErrorCode, Forward, GatewayStatus, InstanceStatus};
 use portway_project::names::GatewayPorts;
 use portway_supervisor::control::{self, Client};
+use tokio::time::timeout;
 
 use crate::error::CommandError;
 use crate::follow::runtime;
@@ -173,6 +175,25 @@ pub(crate) fn on_port(gateway: &GatewayStatus, port: u16) -> (String, String) {
             "the gateway serves names there".to_owned(),
             "`portway gateway stop` ends it; services go on".to_owned(),
         ),
+    }
+}
+
+/// Fills in by what names and fixed ports an instance is reached. Without a gateway there are none.
+pub(crate) async fn tell(status: &mut InstanceStatus) {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    let (Ok(Some(_)), Ok(dir)) = (self::status(), dir()) else {
+        return;
+    };
+    let client = Client::new(&dir.join(control::SOCKET));
+    let asked = timeout(PATIENCE, client.get("/v1/instances")).await;
+    let all: Vec<InstanceStatus> = asked.map_or_else(|_| Vec::new(), Result::unwrap_or_default);
+    let told = all.into_iter().filter(|one| one.id == status.id);
+    for told in told.flat_map(|one| one.services) {
+        let services = &mut status.services;
+        if let Some(service) = services.iter_mut().find(|one| one.name == told.name) {
+            service.named_url = told.named_url;
+            service.forwards = told.forwards;
+        }
     }
 }
 

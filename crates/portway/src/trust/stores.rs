@@ -323,49 +323,51 @@ pub(crate) fn undo(
     for Seen { store, roots } in seen {
         match roots {
             Ok(roots) => {
-                for root in roots {
-                    if steps
-                        .iter()
-                        .any(|step| step.store == *store && step.root == *root)
-                    {
-                        continue;
-                    }
-                    let is_known =
-                        own == Some(root) || record.is_some_and(|record| record.root == *root);
-                    let mut step = Step::out(store, root, facts);
-                    if matches!(store, Store::System { .. }) && !is_known {
-                        step.lacks = Some(
-                            "it may be another user's; if it is yours, run these as root"
-                                .to_owned(),
-                        );
-                    }
-                    steps.push(step);
-                }
+                let is_told = |root: &&TrustedRoot| {
+                    let is_it = |step: &Step| step.store == *store && step.root == **root;
+                    steps.iter().any(is_it)
+                };
+                let found: Vec<&TrustedRoot> = roots.iter().filter(|root| !is_told(root)).collect();
+                steps.extend(found.into_iter().map(|root| {
+                    let known = record.map(|record| &record.root);
+                    seen_out(store, root, own == Some(root) || known == Some(root), facts)
+                }));
             }
             // A record tells which stores were touched, whether they can be looked through or not.
             Err(_) if record.is_some() => {}
-            Err(why) => match own {
-                Some(own) => steps.push(Step::out(store, own, facts)),
-                None => steps.push(Step {
-                    store: store.clone(),
-                    root: TrustedRoot {
-                        name: String::new(),
-                        serial: String::new(),
-                        fingerprint: String::new(),
-                    },
-                    acts: Vec::new(),
-                    back: Vec::new(),
-                    needs_root: false,
-                    lacks: Some(
-                        store
-                            .lacks(facts)
-                            .unwrap_or_else(|| format!("it was not looked through: {why}")),
-                    ),
-                }),
-            },
+            Err(why) => steps.push(match own {
+                Some(own) => Step::out(store, own, facts),
+                None => unseen(store, why, facts),
+            }),
         }
     }
     steps
+}
+
+/// Takes a root out of the store where it was seen.
+fn seen_out(store: &Store, root: &TrustedRoot, is_known: bool, facts: &Facts) -> Step {
+    let mut step = Step::out(store, root, facts);
+    if matches!(store, Store::System { .. }) && !is_known {
+        let why = "it may be another user's; if it is yours, run these as root";
+        step.lacks = Some(why.to_owned());
+    }
+    step
+}
+
+/// A store of which nothing is known, and nothing is to be taken out.
+fn unseen(store: &Store, why: &str, facts: &Facts) -> Step {
+    let unknown = || format!("it was not looked through: {why}");
+    let none = TrustedRoot {
+        name: String::new(),
+        serial: String::new(),
+        fingerprint: String::new(),
+    };
+    Step {
+        lacks: Some(store.lacks(facts).unwrap_or_else(unknown)),
+        acts: Vec::new(),
+        needs_root: false,
+        ..Step::of(store.clone(), &none, Vec::new(), Vec::new(), facts)
+    }
 }
 
 #[cfg(test)]

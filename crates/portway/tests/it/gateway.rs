@@ -291,7 +291,8 @@ fn the_first_up_starts_it_where_that_is_preferred() {
     let port = sandbox.port(39);
     let config = format!("[gateway]\nstart = \"with-up\"\nport = {port}\n");
     std::fs::write(sandbox.path("home/.config/portway/config.toml"), config).unwrap();
-    sandbox.run(&["up", "--detach"]).success();
+    let said = sandbox.run(&["up", "--detach"]).success();
+    said.out_has(&format!("http://jobi.localhost:{port}"));
     assert_eq!(ask(&sandbox, "jobi.localhost", "/").0, 200);
     // Where it cannot be had, services start all the same.
     sandbox.run(&["down"]).success();
