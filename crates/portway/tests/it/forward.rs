@@ -4,17 +4,10 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 
-use crate::sandbox::{PATIENCE, Running, Sandbox, TWO, get, two, until};
+use crate::gateway::gateway;
+use crate::sandbox::{PATIENCE, Sandbox, TWO, get, two, until};
 
-/// A gateway on the sandbox's last port; the fixed port is the one before it.
-fn gateway(sandbox: &Sandbox) -> Running {
-    let port = sandbox.port(39).to_string();
-    let mut gateway = sandbox.spawn(&["gateway", "--port", &port]);
-    gateway.until_printed("the gateway serves");
-    gateway
-}
-
-/// Who answers on the fixed port.
+/// Who answers on the fixed port, the one before the gateway's.
 fn answers(sandbox: &Sandbox) -> Option<(String, String)> {
     let ask = |name: &str| get(sandbox.port(38), &format!("/env/{name}"));
     Some((ask("PORTWAY_SERVICE")?, ask("PORTWAY_INSTANCE")?))

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::sandbox::{PATIENCE, Running, Sandbox, TWO, get, two, until};
 
 /// A gateway on the sandbox's last port.
-fn gateway(sandbox: &Sandbox) -> Running {
+pub(crate) fn gateway(sandbox: &Sandbox) -> Running {
     let port = sandbox.port(39).to_string();
     let mut gateway = sandbox.spawn(&["gateway", "--port", &port]);
     gateway.until_printed("the gateway serves");
