@@ -63,7 +63,7 @@ export class FixedPorts {
         "div",
         { class: "actions" },
         element("button", { onclick: () => this.#choose(port), text: "Lead elsewhere…", "aria-label": `Lead port ${port} elsewhere` }),
-        element("button", { onclick: () => this.letGo(port), text: "Let go", "aria-label": `Let go of port ${port}` }),
+        element("button", { onclick: () => this.#letGoHere(port), text: "Let go", "aria-label": `Let go of port ${port}` }),
       ),
     );
   }
@@ -99,7 +99,7 @@ export class FixedPorts {
     }
   }
 
-  // Nothing listens there any more, then.
+  // The gateway listens there no more, then.
   async letGo(port) {
     try {
       await act(`/v1/forwards/${port}/end`, {});
@@ -108,5 +108,11 @@ export class FixedPorts {
     } catch (error) {
       this.say(error);
     }
+  }
+
+  // The same from its line, which goes, and with it the focus.
+  async #letGoHere(port) {
+    await this.letGo(port);
+    if (document.activeElement === document.body) this.port.focus();
   }
 }
