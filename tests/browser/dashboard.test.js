@@ -276,7 +276,14 @@ describe("the dashboard", () => {
     await line("listens on").nth(starts).waitFor();
     assert.equal(await page.evaluate(() => document.getElementById("logs-lines").scrollTop), 0);
     await follow.check();
-    await page.waitForFunction(() => document.getElementById("logs-lines").scrollTop > 0);
+    const atEnd = () => {
+      const { scrollTop, scrollHeight, clientHeight } = document.getElementById("logs-lines");
+      return scrollTop > 0 && scrollTop + clientHeight >= scrollHeight - 1;
+    };
+    await page.waitForFunction(atEnd);
+    await page.setViewportSize({ width: 380, height: 400 });
+    await page.waitForFunction(atEnd);
+    assert.equal(await follow.isChecked(), true);
   });
 
   check("a search that finds more lines than are shown says so", async (page) => {

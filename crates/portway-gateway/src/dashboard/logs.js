@@ -21,6 +21,7 @@ export class Logs {
   #timer = 0;
   #round = 0; // counts what was asked for: an answer to an earlier question is none
   #hasMore = false; // more lines than are shown
+  #size = ""; // of the lines' box
 
   constructor({ say }) {
     this.say = say;
@@ -38,8 +39,14 @@ export class Logs {
     // Whoever scrolls up wants to read; whoever comes back to the end wants to follow.
     this.lines.addEventListener("scroll", () => {
       const { scrollTop, scrollHeight, clientHeight } = this.lines;
+      // A window of another size scrolls by itself.
+      if (this.#size !== this.#sizeNow()) return;
       this.follow.checked = scrollTop + clientHeight >= scrollHeight - 8;
     });
+    new ResizeObserver(() => {
+      this.#size = this.#sizeNow();
+      this.#toEnd();
+    }).observe(this.lines);
     byId("logs-copy").addEventListener("click", () => this.#copy());
     byId("logs-close").addEventListener("click", () => this.dialog.close());
     this.dialog.addEventListener("close", () => this.#end());
@@ -150,6 +157,10 @@ export class Logs {
     }
     marked.append(text.slice(from));
     return marked;
+  }
+
+  #sizeNow() {
+    return `${this.lines.clientWidth} ${this.lines.clientHeight}`;
   }
 
   #toEnd() {

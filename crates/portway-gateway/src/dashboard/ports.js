@@ -194,7 +194,7 @@ export class Ports {
     this.detail.replaceChildren(
       element("h2", {}, element("i", { class: `cell ${kind}`, "aria-hidden": "true" }), ` Port ${report.port}: ${words}`),
       ...(lease ? [element("dl", {}, ...entry("Kept for", `${lease.service} of ${lease.instance}`), ...entry("Checkout", lease.directory))] : []),
-      ...(forward ? [element("dl", {}, ...entry("Leads to", `${forward.service} of ${forward.instance}`), ...entry("Trouble", forward.trouble))] : []),
+      ...(forward?.trouble ? [element("dl", {}, ...entry("Leads to", `${forward.service} of ${forward.instance}`), ...entry("Trouble", forward.trouble))] : []),
       ...holders,
       ...(report.excluded && report.state !== "free" ? [element("p", { text: `Not given out unless asked for: ${report.excluded}` })] : []),
       ...(report.hints ?? []).map((hint) => element("p", { text: hint })),
