@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { fetchInPage, openBrowser } from "./support/browser.js";
 import { onInterrupt } from "./support/interrupt.js";
 import { contrasts } from "./support/looks.js";
-import { request, servePage } from "./support/network.js";
+import { freePort, request, servePage } from "./support/network.js";
 import { Project } from "./support/project.js";
 
 const SHOP = fileURLToPath(new URL("./fixtures/shop", import.meta.url));
@@ -160,6 +160,55 @@ describe("the dashboard", () => {
     assert.notEqual(outline, "none");
   });
 
+  check("who starts or stops all by the keyboard keeps the focus there", async (page) => {
+    await inState(page, "api", "ready");
+    const focused = (name) => page.waitForFunction((name) => document.activeElement.getAttribute("aria-label") === name, name);
+    await page.getByRole("button", { name: "Stop all of shop" }).press("Enter");
+    await focused("Start all of shop");
+    await page.getByText("0 of 1 instance running").waitFor();
+    await page.getByRole("button", { name: "Start all of shop" }).press("Enter");
+    await inState(page, "web", "ready");
+    await inState(page, "api", "ready");
+    await focused("Stop all of shop");
+  });
+
+  check("a port that another checkout of the project has is no trouble, a stranger's is", async (page) => {
+    const [shop] = await instances();
+    const colourOf = (found) => found.evaluate((node) => getComputedStyle(node).color);
+    const told = async (displaced) => {
+      const [first, ...rest] = shop.services;
+      const moved = { ...first, ports: [{ ...first.ports[0], displaced }] };
+      const other = { ...shop, id: "other", name: "fix.shop", directory: "/elsewhere/fix", services: [] };
+      const event = { type: "instances", instances: [{ ...shop, services: [moved, ...rest] }, other] };
+      const body = `data: ${JSON.stringify(event)}\n\n`;
+      await page.unroute("**/v1/events");
+      await page.route("**/v1/events", (route) => route.fulfill({ contentType: "text/event-stream", body }));
+      await page.reload();
+      const line = page.locator(".displaced");
+      await line.waitFor();
+      return {
+        words: await line.locator("span").textContent(),
+        asks: await line.getByRole("button").count(),
+        isAmber: (await colourOf(line)) !== (await colourOf(page.locator(".where").first())),
+      };
+    };
+    const wanted = 24106;
+    assert.deepEqual(await told({ wanted, forced: false, holder: "the main checkout" }), {
+      words: "preferred 24106 is left to the main checkout",
+      asks: 0,
+      isAmber: false,
+    });
+    const sibling = "`api` of fix.shop (/elsewhere/fix)";
+    assert.deepEqual(await told({ wanted, forced: false, holder: sibling }), { words: `preferred 24106 is taken by ${sibling}`, asks: 1, isAmber: false });
+    assert.deepEqual(await told({ wanted, forced: true, holder: sibling }), { words: `forced 24106 is taken by ${sibling}`, asks: 1, isAmber: true });
+    assert.deepEqual(await told({ wanted, forced: false, holder: "node (7)" }), { words: "preferred 24106 is taken by node (7)", asks: 1, isAmber: true });
+    assert.deepEqual(await told({ wanted, forced: false, excluded: true, holder: "browsers refuse it" }), {
+      words: "24106 is not given out: browsers refuse it",
+      asks: 0,
+      isAmber: true,
+    });
+  });
+
   check("logs are followed, searched and copied, and what a service prints is text", async (page) => {
     const { ports } = await service("api");
     const say = (text) => request(new URL(`say/${encodeURIComponent(text)}`, `http://127.0.0.1:${ports[0].port}`));
@@ -184,6 +233,21 @@ describe("the dashboard", () => {
     await dialog.getByText("2 lines copied").waitFor();
     const copied = await page.evaluate(() => navigator.clipboard.readText());
     assert.match(copied, /^\d\d:\d\d:\d\d\.\d{3} <img src=x.* red\n.*another \(in brackets\)$/);
+    // Under way is told from done with nothing found.
+    let answer;
+    await page.route("**/logs?*", async (route) => {
+      await new Promise((resolve) => (answer = resolve));
+      await route.continue();
+    });
+    await dialog.getByRole("searchbox").fill("no such words");
+    await dialog.getByText("searching…").waitFor();
+    assert.equal(await dialog.locator("#logs-lines p").count(), 0);
+    answer();
+    await dialog.getByText("no line matches").waitFor();
+    await page.unroute("**/logs?*");
+    await say("but now no such words");
+    await line("but now").waitFor();
+    await dialog.getByText("1 line", { exact: true }).waitFor();
     await dialog.getByRole("searchbox").fill("");
     await line("a second parrot").waitFor();
 
@@ -212,7 +276,101 @@ describe("the dashboard", () => {
     await line("listens on").nth(starts).waitFor();
     assert.equal(await page.evaluate(() => document.getElementById("logs-lines").scrollTop), 0);
     await follow.check();
-    await page.waitForFunction(() => document.getElementById("logs-lines").scrollTop > 0);
+    const atEnd = () => {
+      const { scrollTop, scrollHeight, clientHeight } = document.getElementById("logs-lines");
+      return scrollTop > 0 && scrollTop + clientHeight >= scrollHeight - 1;
+    };
+    await page.waitForFunction(atEnd);
+    await page.setViewportSize({ width: 380, height: 400 });
+    await page.waitForFunction(atEnd);
+    assert.equal(await follow.isChecked(), true);
+  });
+
+  check("a search that finds more lines than are shown says so", async (page) => {
+    const { ports } = await service("web");
+    const say = (text) => request(new URL(`say/${text}`, `http://127.0.0.1:${ports[0].port}`));
+    // One request may ask for many, but not for all: Node takes 16 KiB of head at most.
+    for (let first = 0; first < 1100; first += 100) {
+      const lines = Array.from({ length: 100 }, (_, index) => `many ${first + index}`);
+      await say(encodeURIComponent(lines.join("\n")));
+    }
+    await page.getByRole("button", { name: "Logs web of shop" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.locator("#logs-lines p").filter({ hasText: "many 1099" }).waitFor();
+    await dialog.getByRole("searchbox").fill("many");
+    await dialog.getByText("the last 1000 lines; more match").waitFor();
+    assert.equal(await dialog.locator("#logs-lines p").count(), 1000);
+    await dialog.getByRole("searchbox").fill("many 1099");
+    await dialog.getByText("1 line", { exact: true }).waitFor();
+  });
+
+  check("what is no port is said at the field, and nothing of another stays", async (page) => {
+    const own = Number(new URL(home).port);
+    await page.getByRole("link", { name: "Ports" }).click();
+    const field = page.getByRole("textbox", { name: "Who has port" });
+    const detail = page.getByRole("region", { name: "The chosen port" });
+    for (const wrong of ["70000", "0", "x", ""]) {
+      await field.fill(String(own));
+      await field.press("Enter");
+      await detail.getByRole("heading", { name: `Port ${own}: the gateway, names by HTTP` }).waitFor();
+      assert.equal(await detail.getByRole("button", { name: "Free…" }).count(), 0);
+      await field.fill(wrong);
+      await field.press("Enter");
+      await page.getByText("A port is a number from 1 to 65535.").waitFor();
+      await detail.waitFor({ state: "hidden" });
+      assert.equal(await field.getAttribute("aria-invalid"), "true");
+    }
+    assert.equal(await page.locator("#messages .message").count(), 0);
+    const { host, port } = new URL(home);
+    for (const wrong of ["70000", "0"]) {
+      const asked = await request(`http://127.0.0.1:${port}/v1/ports/${wrong}`, { headers: { Host: host } });
+      assert.equal(asked.status, 400);
+      assert.equal(asked.json().error.message, `\`${wrong}\` is no port: a port is a number from 1 to 65535`);
+    }
+  });
+
+  check("a fixed port is made, led elsewhere and let go", async (page) => {
+    const fixed = await freePort();
+    await page.getByRole("link", { name: "Ports" }).click();
+    const part = page.getByRole("region", { name: "Fixed ports" });
+    const field = part.getByRole("textbox", { name: "Port" });
+    const choice = part.getByRole("combobox", { name: "leads to" });
+    const line = part.getByRole("listitem");
+    await field.fill("70000");
+    await field.press("Enter");
+    await part.getByText("A port is a number from 1 to 65535.").waitFor();
+    await field.fill(String(fixed));
+    await field.press("Enter");
+    await part.getByText("Choose the service").waitFor();
+    await choice.selectOption({ label: "web of shop" });
+    await part.getByRole("button", { name: "Lead here" }).press("Enter");
+    await line.getByText("leads to web of shop").waitFor();
+    await part.getByRole("button", { name: `Lead port ${fixed} elsewhere` }).press("Enter");
+    assert.equal(await field.inputValue(), String(fixed));
+    await choice.selectOption({ label: "api of shop" });
+    await part.getByRole("button", { name: "Lead here" }).click();
+    await line.getByText("leads to api of shop").waitFor();
+
+    // It is the gateway's own in the map and in what is told of it, and told apart from the service's port.
+    const words = `Port ${fixed}: fixed, leads to api of shop`;
+    const cell = page.getByRole("button", { name: words });
+    await cell.and(page.locator(".gateway")).click();
+    const detail = page.getByRole("region", { name: "The chosen port" });
+    await detail.getByRole("heading", { name: words }).and(page.locator(":has(.gateway)")).waitFor();
+    assert.equal(await detail.getByRole("button", { name: "Free…" }).count(), 0);
+    await page.getByRole("link", { name: "Services" }).click();
+    await row(page, "api").getByRole("link", { name: `fixed ${fixed}` }).waitFor();
+    await page.getByRole("link", { name: "Ports" }).click();
+    await detail.getByRole("button", { name: "Let go" }).click();
+    await line.waitFor({ state: "detached" });
+    await detail.getByRole("heading", { name: `Port ${fixed}: free` }).waitFor();
+
+    await field.fill(String(fixed));
+    await choice.selectOption({ label: "web of shop" });
+    await field.press("Enter");
+    await part.getByRole("button", { name: `Let go of port ${fixed}` }).press("Enter");
+    await line.waitFor({ state: "detached" });
+    await page.waitForFunction(() => document.activeElement.id === "fixed-port");
   });
 
   check("the map shows who has a port, and a blocked one is freed", async (page) => {
@@ -296,6 +454,15 @@ describe("the dashboard", () => {
     const pictures = process.env.PORTWAY_TEST_PICTURES || path.join(project.temporary, "pictures");
     await mkdir(pictures, { recursive: true });
     await inState(page, "api", "ready");
+    // A fixed port, and what is wrong at both fields.
+    const fixed = await freePort();
+    await page.getByRole("link", { name: "Ports" }).click();
+    const part = page.getByRole("region", { name: "Fixed ports" });
+    await part.getByRole("textbox", { name: "Port" }).fill(String(fixed));
+    await part.getByRole("combobox").selectOption({ label: "web of shop" });
+    await part.getByRole("button", { name: "Lead here" }).click();
+    await part.getByText("leads to web of shop").waitFor();
+    for (const name of ["Look", "Lead here"]) await page.getByRole("button", { name }).click();
     for (const colorScheme of ["light", "dark"]) {
       await page.emulateMedia({ colorScheme });
       for (const [size, width] of [["wide", 1280], ["middle", 800], ["narrow", 320]]) {
@@ -320,6 +487,9 @@ describe("the dashboard", () => {
     await page.emulateMedia({ reducedMotion: "reduce" });
     const moving = await page.evaluate(() => document.getAnimations().length);
     assert.equal(moving, 0);
+    await page.getByRole("link", { name: "Ports" }).click();
+    await part.getByRole("button", { name: "Let go" }).click();
+    await part.getByText("leads to web of shop").waitFor({ state: "detached" });
   });
 
   check(

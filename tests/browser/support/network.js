@@ -77,6 +77,13 @@ export async function servePage() {
   return listen(server);
 }
 
+// A port that nobody has now.
+export async function freePort() {
+  const { port, close } = await servePage();
+  await close();
+  return port;
+}
+
 async function listen(server) {
   await new Promise((resolve, reject) => {
     server.once("error", reject);

@@ -43,7 +43,7 @@ pub(super) async fn free(
 /// A port that can be.
 pub(super) fn real(port: u16) -> Result<u16, Problem> {
     match port {
-        0 => Err(Problem::new(ErrorCode::Usage, "0 is no port")),
+        0 => Err(Problem::no_port("0")),
         port => Ok(port),
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 
 use axum::Json;
+use axum::extract::path::ErrorKind;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -45,6 +46,11 @@ impl Problem {
         Self::new(ErrorCode::Usage, why).with(StatusCode::METHOD_NOT_ALLOWED)
     }
 
+    pub(super) fn no_port(what: &str) -> Self {
+        let why = format!("`{what}` is no port: a port is a number from 1 to 65535");
+        Self::new(ErrorCode::Usage, why)
+    }
+
     pub(super) fn silent(error: &io::Error) -> Self {
         let why = format!("the instance does not answer: {error}");
         Self::new(ErrorCode::NotRunning, why)
@@ -75,6 +81,12 @@ impl From<JsonRejection> for Problem {
 
 impl From<PathRejection> for Problem {
     fn from(wrong: PathRejection) -> Self {
+        // What is parsed in a path is a port; all else there is text.
+        if let PathRejection::FailedToDeserializePathParams(failed) = &wrong
+            && let ErrorKind::ParseError { value, .. } = failed.kind()
+        {
+            return Self::no_port(value);
+        }
         Self::new(ErrorCode::Usage, wrong.body_text()).with(wrong.status())
     }
 }

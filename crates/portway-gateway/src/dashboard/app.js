@@ -99,6 +99,7 @@ follow("/v1/events", {
     }
     summary = summarize(event.instances);
     instances.setInstances(event.instances);
+    ports.setInstances(event.instances);
     setText(connection, summary);
   },
   onState: (state) => {

@@ -3,7 +3,7 @@
 import { act, instancePath } from "./api.js";
 import { byId, element, keyed, setAttribute, setText } from "./dom.js";
 import { atRest, mood, stateInWords } from "./states.js";
-import { age, bytes, count, moment, percent } from "./words.js";
+import { THE_MAIN_CHECKOUT, age, bytes, count, displacedInWords, moment, percent } from "./words.js";
 
 const COLUMNS = ["Service", "State", "Address", "Since", "Restarts", "CPU", "Memory", "Actions"];
 
@@ -117,7 +117,7 @@ export class Instances {
       return { instance, services: instance.services };
     }
     const services = instance.services.filter((service) =>
-      has(service.name, stateInWords(service.state), ...service.ports.map(({ port }) => port)),
+      has(service.name, stateInWords(service.state), ...service.ports.map(({ port }) => port), ...(service.forwards ?? [])),
     );
     return services.length > 0 ? { instance, services } : null;
   }
@@ -165,9 +165,9 @@ export class Instances {
     setAge(part("age"), instance.since);
     const runs = instance.state !== "stopped";
     const allRun = runs && instance.services.every(({ state }) => !atRest(state) || state === "completed");
-    part("start").hidden = allRun;
-    part("restart").hidden = !runs;
-    part("stop").hidden = !runs;
+    hide(part("start"), allRun, part("stop"));
+    hide(part("restart"), !runs, part("start"));
+    hide(part("stop"), !runs, part("start"));
     for (const verb of ["start", "restart", "stop", "logs"]) {
       setAttribute(part(verb), "aria-label", `${part(verb).textContent} of ${instance.name}`);
     }
@@ -219,7 +219,7 @@ export class Instances {
     setText(cell("service"), service.name);
     setState(row.querySelector(".state"), service.state);
     setText(row.querySelector(".message"), service.message ?? "");
-    this.#updateAddresses(row.querySelector(".addresses"), service);
+    this.#updateAddresses(row.querySelector(".addresses"), instance, service);
     setAge(row.querySelector(".age"), service.since);
     setText(cell("restarts"), service.restarts ? String(service.restarts) : "");
     const usage = this.#usage.get(`${instance.id}/${service.name}`);
@@ -228,18 +228,18 @@ export class Instances {
     setAttribute(cell("memory"), "title", usage ? count(usage.processes, "process", "processes") : null);
     const [restart, toggle, logs] = row.querySelectorAll("button.toggle, button.restart, button.logs");
     setText(toggle, rests ? "Start" : "Stop");
-    restart.hidden = rests;
+    hide(restart, rests, toggle);
     for (const button of [toggle, restart, logs]) {
       setAttribute(button, "aria-label", `${button.textContent} ${service.name} of ${instance.name}`);
     }
   }
 
-  #updateAddresses(list, service) {
+  #updateAddresses(list, instance, service) {
     const entries = [];
     if (service.named_url) entries.push({ key: "name", href: service.named_url, text: hostOf(service.named_url) });
     for (const port of service.forwards ?? []) {
       const href = `http://localhost:${port}`;
-      entries.push({ key: `fixed ${port}`, href, text: `${port}`, title: `${href}, a fixed port (portway forward)` });
+      entries.push({ key: `fixed ${port}`, href, text: `fixed ${port}`, title: `${href}, a fixed port` });
     }
     for (const { name, port, url, displaced, warning } of service.ports) {
       entries.push({
@@ -249,32 +249,39 @@ export class Instances {
         title: url,
       });
       if (displaced) {
-        const verb = displaced.forced ? "forced" : "wanted";
-        const why = displaced.excluded ? displaced.holder : `taken by ${displaced.holder}`;
-        entries.push({ key: `displaced ${port}`, wanted: displaced, text: `${verb} ${displaced.wanted}: ${why}` });
+        entries.push({
+          key: `displaced ${port}`,
+          text: displacedInWords(displaced),
+          isUsual: this.#isUsual(displaced, instance),
+          // Of a port that nobody has there is nobody to be named.
+          who: displaced.excluded || displaced.holder === THE_MAIN_CHECKOUT ? null : displaced.wanted,
+        });
       }
-      if (warning) entries.push({ key: `warning ${port}`, text: `${port}: ${warning}`, isWarning: true });
+      if (warning) entries.push({ key: `warning ${port}`, text: `${port}: ${warning}`, isUsual: false });
     }
     keyed(
       list,
       entries,
-      (entry) => `${entry.key} ${entry.href ? "link" : ""}`,
+      (entry) => `${entry.key} ${entry.href ? "link" : ""}${entry.who ? "who" : ""}`,
       (entry) => {
-        if (entry.wanted) {
+        if (entry.isUsual !== undefined) {
           const open = (event) => this.open.port(Number(event.currentTarget.dataset.port));
-          return element("p", { class: "displaced" }, element("span"), element("button", { class: "who", onclick: open, text: "Who?" }));
+          const who = entry.who ? element("button", { class: "who", onclick: open, text: "Who?" }) : null;
+          return element("p", {}, element("span"), who);
         }
-        if (entry.isWarning) return element("p", { class: "displaced" });
         const kind = entry.key === "name" ? "name" : "port";
         return entry.href
           ? element("a", { class: kind, target: "_blank", rel: "noopener" })
           : element("span", { class: kind });
       },
       (made, entry) => {
-        if (entry.wanted) {
+        if (entry.isUsual !== undefined) {
+          setAttribute(made, "class", entry.isUsual ? "displaced usual" : "displaced");
           setText(made.firstChild, entry.text);
-          setAttribute(made.lastChild, "data-port", entry.wanted.wanted);
-          setAttribute(made.lastChild, "aria-label", `Who has port ${entry.wanted.wanted}?`);
+          if (entry.who) {
+            setAttribute(made.lastChild, "data-port", entry.who);
+            setAttribute(made.lastChild, "aria-label", `Who has port ${entry.who}?`);
+          }
           return;
         }
         if (entry.href) setAttribute(made, "href", entry.href);
@@ -282,6 +289,15 @@ export class Instances {
         setText(made, entry.text);
       },
     );
+  }
+
+  // Whether a port went to another checkout of the same project, as it does with every worktree. One
+  // that was forced should not have.
+  #isUsual({ forced, excluded, holder }, { id, project }) {
+    if (forced || excluded) return false;
+    if (holder === THE_MAIN_CHECKOUT) return true;
+    const others = this.#instances.filter((other) => other.project === project && other.id !== id);
+    return others.some(({ name, directory }) => holder.includes(` of ${name} (${directory})`));
   }
 
   async #act(button, instance, verb, services) {
@@ -301,6 +317,16 @@ export class Instances {
     for (const node of this.list.querySelectorAll("time[datetime]")) {
       setText(node, age(Date.parse(node.dateTime)));
     }
+  }
+}
+
+// Hides a button, or shows it. Who has the focus there goes on at the button that is its counterpart.
+function hide(button, isHidden, counterpart) {
+  const hadFocus = document.activeElement === button;
+  button.hidden = isHidden;
+  if (isHidden && hadFocus) {
+    counterpart.hidden = false;
+    counterpart.focus();
   }
 }
 

@@ -13,7 +13,7 @@ const PAGE: &str = include_str!("index.html");
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Its files: path, type, text.
-const FILES: [(&str, &str, &str); 12] = [
+const FILES: [(&str, &str, &str); 14] = [
     (
         "/colours.css",
         "text/css; charset=utf-8",
@@ -30,6 +30,8 @@ const FILES: [(&str, &str, &str); 12] = [
     ("/dom.js", SCRIPT, include_str!("dom.js")),
     ("/states.js", SCRIPT, include_str!("states.js")),
     ("/words.js", SCRIPT, include_str!("words.js")),
+    ("/fields.js", SCRIPT, include_str!("fields.js")),
+    ("/fixed.js", SCRIPT, include_str!("fixed.js")),
     ("/instances.js", SCRIPT, include_str!("instances.js")),
     ("/keys.js", SCRIPT, include_str!("keys.js")),
     ("/logs.js", SCRIPT, include_str!("logs.js")),

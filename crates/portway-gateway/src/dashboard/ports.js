@@ -2,6 +2,8 @@
 
 import { act, look } from "./api.js";
 import { byId, element, keyed, setAttribute, setText } from "./dom.js";
+import { portIn } from "./fields.js";
+import { FixedPorts } from "./fixed.js";
 import { age, count } from "./words.js";
 
 // A range with more ports than this is shown by those that somebody has.
@@ -9,21 +11,22 @@ const MOST_CELLS = 400;
 
 const EVERY = 3000;
 
-// The gateway's own port.
-const OWN = Number(location.port || 80);
-
 export class Ports {
   #timer = 0;
   #chosen = null;
   #map = null;
+  #gateway = null;
 
   constructor({ say, announce }) {
     Object.assign(this, { say, announce });
     this.ranges = byId("ranges");
     this.detail = byId("port-detail");
+    this.fixed = new FixedPorts({ say, announce, changed: () => this.#refresh() });
     byId("look-up").addEventListener("submit", (event) => {
       event.preventDefault();
-      this.choose(Number(byId("port-number").value), true);
+      const port = portIn(byId("port-number"));
+      if (port === null) this.#clear();
+      else this.choose(port, true);
     });
     document.addEventListener("visibilitychange", () => this.#timer && !document.hidden && this.#refresh());
   }
@@ -32,6 +35,10 @@ export class Ports {
     this.#refresh();
     clearInterval(this.#timer);
     this.#timer = setInterval(() => document.hidden || this.#refresh(), EVERY);
+  }
+
+  setInstances(instances) {
+    this.fixed.setInstances(instances);
   }
 
   hide() {
@@ -44,6 +51,7 @@ export class Ports {
     this.#chosen = port;
     try {
       const report = await look(`/v1/ports/${port}`);
+      if (!this.#map) await this.#know();
       if (this.#chosen !== port) return;
       this.#tell(report);
       this.#mark();
@@ -52,14 +60,19 @@ export class Ports {
         this.detail.focus({ preventScroll: true });
       }
     } catch (error) {
-      this.#chosen = null;
+      if (this.#chosen === port) this.#clear();
       this.say(error);
     }
   }
 
+  async #know() {
+    [this.#map, this.#gateway] = await Promise.all([look("/v1/ports"), look("/v1/gateway")]);
+  }
+
   async #refresh() {
     try {
-      this.#map = await look("/v1/ports");
+      await this.#know();
+      this.fixed.setForwards(this.#gateway.forwards ?? []);
       this.#draw();
       if (this.#chosen) await this.choose(this.#chosen);
     } catch (error) {
@@ -71,14 +84,13 @@ export class Ports {
   #draw() {
     const reports = new Map(this.#map.ports.map((report) => [report.port, report]));
     const excluded = new Map(this.#map.excluded.map(({ port, reason }) => [port, reason]));
-    const isIn = (port) => this.#map.ranges.some(({ first, last }) => first <= port && port <= last);
     const groups = this.#map.ranges.map(({ name, first, last }) => {
       const numbers = Array.from({ length: last - first + 1 }, (_, index) => first + index);
       const few = numbers.length <= MOST_CELLS;
       const shown = few ? numbers : numbers.filter((port) => reports.has(port));
       return { name, range: first === last ? `${first}` : `${first}–${last}`, shown, isWhole: few };
     });
-    const others = this.#map.ports.map(({ port }) => port).filter((port) => !isIn(port));
+    const others = this.#map.ports.map(({ port }) => port).filter((port) => !this.#isInRange(port));
     if (others.length > 0) groups.push({ name: "elsewhere", range: "", shown: others, isWhole: false });
     // What is in use comes first; within that the order stays.
     const isUsed = ({ shown }) => shown.some((port) => reports.has(port));
@@ -109,11 +121,7 @@ export class Ports {
     setAttribute(cells, "data-whole", isWhole ? "true" : null);
     keyed(
       cells,
-      shown.map((port) => {
-        const is = { port, ...kindOf(reports.get(port), excluded.get(port)) };
-        // Somebody's port blocks nobody where nobody wants it.
-        return name === "elsewhere" && is.kind === "stranger" && !reports.get(port).lease ? { ...is, kind: "other" } : is;
-      }),
+      shown.map((port) => ({ port, ...this.#kindOf(port, reports.get(port), excluded.get(port)) })),
       // A free one is no button: nobody wants to pass a hundred of them with the Tab key.
       ({ port, isFree }) => `${port}${isFree ? "" : " taken"}`,
       ({ port, isFree }) =>
@@ -133,6 +141,24 @@ export class Ports {
     );
   }
 
+  #isInRange(port) {
+    return this.#map.ranges.some(({ first, last }) => first <= port && port <= last);
+  }
+
+  // How a port looks, and what it is in words.
+  #kindOf(port, report, excluded = report?.excluded) {
+    const use = ownUse(port, this.#gateway);
+    if (use) return { kind: "gateway", words: use };
+    const is = kindOf(report, excluded);
+    // Somebody's port blocks nobody where nobody wants it.
+    const blocks = this.#isInRange(port) || report?.lease || this.#forward(port);
+    return is.kind === "stranger" && !blocks ? { ...is, kind: "other" } : is;
+  }
+
+  #forward(port) {
+    return this.#gateway.forwards?.find((one) => one.port === port);
+  }
+
   #mark() {
     for (const cell of this.ranges.querySelectorAll("button.cell")) {
       setAttribute(cell, "aria-pressed", Number(cell.dataset.port) === this.#chosen);
@@ -140,12 +166,13 @@ export class Ports {
   }
 
   #tell(report) {
-    const text = JSON.stringify(report);
+    const { kind, words } = this.#kindOf(report.port, report);
+    const forward = this.#forward(report.port);
+    const text = JSON.stringify([report, kind, words, forward]);
     // Told again only when it has changed: it is a live region, and may hold the focus.
     if (this.detail.dataset.told === text && !this.detail.hidden) return;
     const hadFocus = this.detail.contains(document.activeElement);
     this.detail.dataset.told = text;
-    const { kind, words } = kindOf(report);
     const entry = (name, value) => (value ? [element("dt", { text: name }), element("dd", { text: value })] : []);
     const holders = report.holders.map((holder) => {
       const { process } = holder;
@@ -162,11 +189,12 @@ export class Ports {
         ...entry("Container", holder.container),
       );
     });
-    const canBeFreed = ["listening", "held", "bound"].includes(report.state) && report.port !== OWN;
+    const canBeFreed = ["listening", "held", "bound"].includes(report.state) && kind !== "gateway";
     const lease = report.lease;
     this.detail.replaceChildren(
       element("h2", {}, element("i", { class: `cell ${kind}`, "aria-hidden": "true" }), ` Port ${report.port}: ${words}`),
       ...(lease ? [element("dl", {}, ...entry("Kept for", `${lease.service} of ${lease.instance}`), ...entry("Checkout", lease.directory))] : []),
+      ...(forward?.trouble ? [element("dl", {}, ...entry("Leads to", `${forward.service} of ${forward.instance}`), ...entry("Trouble", forward.trouble))] : []),
       ...holders,
       ...(report.excluded && report.state !== "free" ? [element("p", { text: `Not given out unless asked for: ${report.excluded}` })] : []),
       ...(report.hints ?? []).map((hint) => element("p", { text: hint })),
@@ -174,6 +202,7 @@ export class Ports {
         "div",
         { class: "choices" },
         canBeFreed ? element("button", { class: "danger", onclick: () => this.#free(report.port), text: "Free…" }) : null,
+        forward ? element("button", { onclick: () => this.fixed.letGo(report.port), text: "Let go" }) : null,
         element("button", { onclick: () => this.#close(), text: "Close" }),
       ),
     );
@@ -181,11 +210,15 @@ export class Ports {
     if (hadFocus) this.detail.focus({ preventScroll: true });
   }
 
-  #close() {
-    const cell = this.ranges.querySelector(`button[data-port="${this.#chosen}"]`);
+  #clear() {
     this.#chosen = null;
     this.detail.hidden = true;
     this.#mark();
+  }
+
+  #close() {
+    const cell = this.ranges.querySelector(`button[data-port="${this.#chosen}"]`);
+    this.#clear();
     (cell ?? byId("port-number")).focus();
   }
 
@@ -203,15 +236,22 @@ export class Ports {
   }
 }
 
-// How a port looks, and what it is in words.
-function kindOf(report, excluded = report?.excluded) {
+// What the gateway itself does with a port, in words; nothing where it does not listen there.
+function ownUse(port, gateway) {
+  if (port === gateway.port) return "the gateway, names by HTTP";
+  if (port === gateway.tls_port) return "the gateway, names by HTTPS";
+  const fixed = gateway.forwards?.find((one) => one.port === port && !one.trouble);
+  return fixed ? `fixed, leads to ${fixed.service} of ${fixed.instance}` : null;
+}
+
+// How a port that is not the gateway's looks, and what it is in words.
+function kindOf(report, excluded) {
   const lease = report?.lease;
   const owner = lease ? `${lease.service} of ${lease.instance}` : "";
   if (!report || report.state === "free") {
     if (!excluded) return { kind: "free", isFree: true, words: "free" };
     return { kind: "excluded", words: `free, but not given out: ${excluded}` };
   }
-  if (report.port === OWN) return { kind: "service", words: "this gateway" };
   const holder = report.holders[0];
   const who = holder?.process?.name ?? (holder ? `a process of ${holder.user}` : "somebody");
   switch (report.state) {
