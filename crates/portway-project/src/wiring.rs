@@ -204,7 +204,8 @@ fn peer_variables(
 }
 
 /// The exact origins that may call a backend: each frontend's by its port, those kept for
-/// compatibility, those of fixed ports, and each frontend's by its names. Never a wildcard, never another host.
+/// compatibility, those of fixed ports, and each frontend's by its names. Never a wildcard, never
+/// another host.
 fn cors_origins(
     plan: &Plan,
     ports: &AssignedPorts,

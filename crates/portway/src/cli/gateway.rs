@@ -146,7 +146,7 @@ fn serve(args: &Gateway) -> Result<u8, CommandError> {
         let asked = std::sync::Arc::new(asked);
         let socket = gateway::dir()?.join(control::SOCKET);
         let roster = portway_gateway::follow(source);
-        let machine = std::sync::Arc::new(gateway::Machine { preferences });
+        let machine = std::sync::Arc::new(gateway::Machine::of(preferences));
         let api = portway_gateway::Api::new(status, roster.clone(), machine);
         let api = api.map_err(failed)?;
         let status = api.status();

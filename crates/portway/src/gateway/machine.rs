@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use portway_api::{
@@ -24,7 +25,9 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// This machine, as the user of `preferences` sees it.
 pub(crate) struct Machine {
-    pub(crate) preferences: Preferences,
+    preferences: Preferences,
+    /// What is remembered is written by one at a time.
+    remembering: Mutex<()>,
 }
 
 impl portway_gateway::Machine for Machine {
@@ -56,6 +59,7 @@ impl portway_gateway::Machine for Machine {
     }
 
     fn remember(&self, gateway: &GatewayStatus) -> Result<(), ErrorInfo> {
+        let _one = self.remembering.lock();
         super::publish(gateway).map_err(|error| error.info)
     }
 
@@ -89,6 +93,13 @@ fn kept(port: u16) -> Result<(), CommandError> {
 }
 
 impl Machine {
+    pub(crate) fn of(preferences: Preferences) -> Self {
+        Self {
+            preferences,
+            remembering: Mutex::new(()),
+        }
+    }
+
     fn map(&self) -> Result<PortMap, CommandError> {
         let mut known = Known::read();
         if let Some(trouble) = known.trouble.take() {
