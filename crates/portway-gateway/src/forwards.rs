@@ -19,6 +19,9 @@ pub(crate) type Open = Arc<dyn Fn(TcpListener) -> AbortHandle + Send + Sync>;
 #[derive(Clone)]
 pub(crate) struct Forwards {
     state: Arc<Mutex<State>>,
+    /// Whoever changes where ports lead has it: to listen may take its time, and requests read the
+    /// state meanwhile. These methods block.
+    turn: Arc<Mutex<()>>,
     changed: watch::Sender<()>,
 }
 
@@ -70,6 +73,7 @@ impl Forwards {
                 ports: entries.collect(),
                 open: None,
             })),
+            turn: Arc::default(),
             changed: watch::Sender::new(()),
         }
     }
@@ -101,19 +105,14 @@ impl Forwards {
         forward: Forward,
         listen: impl FnOnce(u16) -> Result<Vec<TcpListener>, ErrorInfo>,
     ) -> Result<(), ErrorInfo> {
-        let mut state = self.state();
+        let _turn = self.turn.lock();
         let port = forward.port;
+        let is_open = self.find(port).is_some_and(|now| now.trouble.is_none());
+        let waiting = if is_open { Vec::new() } else { listen(port)? };
+        let mut state = self.state();
         match state.ports.get_mut(&port) {
-            Some(entry) if entry.forward.trouble.is_none() => entry.forward = forward,
-            _ => {
-                let entry = Entry {
-                    forward,
-                    waiting: listen(port)?,
-                    accepting: Vec::new(),
-                };
-                state.ports.insert(port, entry);
-                state.accept();
-            }
+            Some(entry) if is_open => entry.forward = forward,
+            _ => state.listen(forward, waiting),
         }
         drop(state);
         self.changed.send_replace(());
@@ -122,26 +121,21 @@ impl Forwards {
 
     /// Tries those again that could not be had.
     pub(crate) fn retry(&self, listen: impl Fn(u16) -> Result<Vec<TcpListener>, ErrorInfo>) {
-        let mut state = self.state();
-        let mut news = false;
-        for entry in state.ports.values_mut() {
-            if entry.forward.trouble.is_some()
-                && let Ok(listeners) = listen(entry.forward.port)
-            {
-                entry.forward.trouble = None;
-                entry.waiting = listeners;
-                news = true;
-            }
-        }
-        state.accept();
-        drop(state);
-        if news {
+        let _turn = self.turn.lock();
+        let troubled = self.all().into_iter().filter(|one| one.trouble.is_some());
+        for mut forward in troubled {
+            let Ok(listeners) = listen(forward.port) else {
+                continue;
+            };
+            forward.trouble = None;
+            self.state().listen(forward, listeners);
             self.changed.send_replace(());
         }
     }
 
     /// Lets a port go; answers where it led.
     pub(crate) fn end(&self, port: u16) -> Option<Forward> {
+        let _turn = self.turn.lock();
         let entry = self.state().ports.remove(&port)?;
         self.changed.send_replace(());
         Some(entry.forward.clone())
@@ -161,6 +155,16 @@ impl Forwards {
 }
 
 impl State {
+    fn listen(&mut self, forward: Forward, waiting: Vec<TcpListener>) {
+        let entry = Entry {
+            forward,
+            waiting,
+            accepting: Vec::new(),
+        };
+        self.ports.insert(entry.forward.port, entry);
+        self.accept();
+    }
+
     fn accept(&mut self) {
         let Some(open) = &self.open else { return };
         for entry in self.ports.values_mut() {

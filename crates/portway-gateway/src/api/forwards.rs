@@ -60,7 +60,9 @@ pub(super) async fn end(
     port: Result<Path<u16>, PathRejection>,
 ) -> Result<Json<Forward>, Problem> {
     let port = real(port?.0)?;
-    let Some(ended) = api.forwards.end(port) else {
+    let forwards = api.forwards.clone();
+    let ended = api.on_machine(move |_| Ok(forwards.end(port))).await?;
+    let Some(ended) = ended else {
         let why = format!("port {port} is not forwarded");
         return Err(Problem::new(ErrorCode::NothingThere, why));
     };

@@ -66,7 +66,8 @@ pub(crate) fn allocate(
         return Ok(None);
     };
     let ports = assigned(project, &chosen.given);
-    let gateway = gateway::last_ports()?.and_then(|ports| serde_json::to_string(&ports).ok());
+    let gateway = chosen.gateway.as_ref();
+    let gateway = gateway.and_then(|ports| serde_json::to_string(ports).ok());
     if keep == Keep::Hard {
         children::refresh();
         if project.instance.gateway != gateway {
@@ -264,6 +265,8 @@ struct Chosen {
     /// The holds that were kept.
     holds: Vec<Arc<Hold>>,
     facts: Facts,
+    /// Where the gateway serves.
+    gateway: Option<GatewayPorts>,
     /// Ports that the system does not let this user bind.
     denied: HashSet<u16>,
 }
@@ -283,7 +286,8 @@ fn choose(
     if keep == Keep::Hard && lost.is_none() {
         wait_for_remnants(project)?;
     }
-    let fixed = gateway::last_ports()?.map_or_else(Vec::new, |gateway| gateway.fixed);
+    let gateway = gateway::last_ports()?;
+    let fixed = gateway.as_ref().map_or(&[][..], |gateway| &gateway.fixed);
     let mut holds: HashMap<u16, Hold> = HashMap::new();
     let mut denied = HashSet::new();
     let mut hold = |port: u16, own: bool| {
@@ -347,6 +351,7 @@ fn choose(
         given,
         holds,
         facts,
+        gateway,
         denied,
     }))
 }
