@@ -1,0 +1,232 @@
+use super::*;
+use crate::Manifest;
+
+fn wire(text: &str, with: &[&str], ports: &[(&str, &[u16])]) -> Wiring {
+    wire_behind(None, text, with, ports)
+}
+
+fn wire_behind(
+    gateway: Option<&GatewayPorts>,
+    text: &str,
+    with: &[&str],
+    ports: &[(&str, &[u16])],
+) -> Wiring {
+    let manifest = Manifest::parse(Path::new("/jobi/portway.toml"), text).unwrap();
+    let with: Vec<String> = with.iter().map(|&name| name.to_owned()).collect();
+    let plan = Plan::new(&manifest, &with).unwrap();
+    let ports = ports
+        .iter()
+        .map(|(name, ports)| ((*name).to_owned(), ports.to_vec()))
+        .collect();
+    let checkout = Checkout {
+        root: "/jobi".into(),
+        id: "0123456789abcdef".into(),
+        git: None,
+    };
+    let file = IndexMap::from([
+        ("BACKEND_URL".to_owned(), "http://localhost:1".to_owned()),
+        ("SECRET".to_owned(), "s".to_owned()),
+        ("SSL_CERT_FILE".to_owned(), "/own.pem".to_owned()),
+    ]);
+    let files = IndexMap::from([("backend".to_owned(), file)]);
+    let trust = IndexMap::from([
+        ("NODE_EXTRA_CA_CERTS".to_owned(), "/ca/root.pem".to_owned()),
+        ("SSL_CERT_FILE".to_owned(), "/ca/bundle.pem".to_owned()),
+    ]);
+    let ports = AssignedPorts(ports);
+    Wiring::new(&plan, &ports, &checkout, "jobi", &files, &trust, gateway)
+}
+
+const JOBI: &str = r#"
+    [services.backend]
+    command = "serve {host} {port} --cache={redis.url} --ui={frontend.url}"
+    dir = "backend"
+    [services.frontend]
+    command = "vite {port}"
+    env = { API = "{backend.url}/v1", PORT = "0" }
+    [services.redis]
+    command = "redis-server"
+    optional = true
+"#;
+const TWO: [(&str, &[u16]); 2] = [("backend", &[9003]), ("frontend", &[5180])];
+
+#[test]
+fn two_services_have_exactly_the_four_keys() {
+    let json = serde_json::to_string(&wire(JOBI, &[], &TWO).ports_json).unwrap();
+    assert_eq!(
+        json,
+        r#"{"backend_port":9003,"frontend_port":5180,"backend_url":"http://localhost:9003","frontend_url":"http://localhost:5180"}"#
+    );
+}
+
+#[test]
+fn a_health_path_adds_its_url_behind_all_others() {
+    let text = JOBI.replace("dir = \"backend\"", "health = \"/health?full\"");
+    let json = serde_json::to_string(&wire(&text, &[], &TWO).ports_json).unwrap();
+    assert_eq!(
+        json,
+        r#"{"backend_port":9003,"frontend_port":5180,"backend_url":"http://localhost:9003","frontend_url":"http://localhost:5180","backend_health_url":"http://localhost:9003/health?full"}"#
+    );
+}
+
+#[test]
+fn a_third_service_adds_its_port_and_url() {
+    let ports = [TWO[0], TWO[1], ("redis", &[6380])];
+    let wiring = wire(JOBI, &["redis"], &ports);
+    assert_eq!(wiring.ports_json["redis_port"], 6380);
+    assert_eq!(wiring.ports_json["redis_url"], "redis://localhost:6380");
+    assert_eq!(wiring.shared["REDIS_URL"], "redis://localhost:6380");
+    assert!(!wiring.shared.contains_key("VITE_REDIS_URL"));
+    let backend = &wiring.services["backend"];
+    assert_eq!(
+        backend.command,
+        "serve 127.0.0.1 9003 --cache=redis://localhost:6380 --ui=http://localhost:5180"
+    );
+}
+
+#[test]
+fn an_absent_optional_service_is_empty_in_commands() {
+    let command = &wire(JOBI, &[], &TWO).services["backend"].command;
+    assert_eq!(
+        command,
+        "serve 127.0.0.1 9003 --cache= --ui=http://localhost:5180"
+    );
+}
+
+#[test]
+fn each_service_is_told_its_own_port_and_its_peers() {
+    let wiring = wire(JOBI, &[], &TWO);
+    let env = &wiring.services["backend"].env;
+    for (name, value) in [
+        ("PORT", "9003"),
+        ("HOST", "127.0.0.1"),
+        ("FRONTEND_URL", "http://localhost:5180"),
+        ("FRONTEND_PORT", "5180"),
+        ("VITE_BACKEND_URL", "http://localhost:9003"),
+        ("PORTWAY_INSTANCE", "jobi"),
+        ("PORTWAY_SERVICE", "backend"),
+        // A stale file does not win over the wiring; a secret in it arrives.
+        ("BACKEND_URL", "http://localhost:9003"),
+        ("SECRET", "s"),
+    ] {
+        assert_eq!(env[name], value, "{name}");
+    }
+    assert_eq!(wiring.services["backend"].dir, Path::new("/jobi/backend"));
+}
+
+#[test]
+fn whom_to_trust_is_told_unless_a_file_says_otherwise() {
+    let wiring = wire(JOBI, &[], &TWO);
+    assert_eq!(wiring.shared["NODE_EXTRA_CA_CERTS"], "/ca/root.pem");
+    let of = |service: &str, name: &str| wiring.services[service].env[name].clone();
+    assert_eq!(of("backend", "NODE_EXTRA_CA_CERTS"), "/ca/root.pem");
+    assert_eq!(of("backend", "SSL_CERT_FILE"), "/own.pem");
+    assert_eq!(of("frontend", "SSL_CERT_FILE"), "/ca/bundle.pem");
+}
+
+#[test]
+fn the_manifests_own_variables_win() {
+    let env = &wire(JOBI, &[], &TWO).services["frontend"].env;
+    assert_eq!(env["API"], "http://localhost:9003/v1");
+    assert_eq!(env["PORT"], "0");
+}
+
+#[test]
+fn origins_are_exact_and_local() {
+    assert_eq!(
+        wire(JOBI, &[], &TWO).shared["CORS_ORIGINS"],
+        "http://localhost:5180,http://127.0.0.1:5180,\
+         http://localhost:5173,http://127.0.0.1:5173,\
+         http://localhost:3000,http://127.0.0.1:3000"
+    );
+    let usual = [("backend", &[9000_u16][..]), ("frontend", &[5173])];
+    assert_eq!(
+        wire(JOBI, &[], &usual).shared["CORS_ORIGINS"],
+        "http://localhost:5173,http://127.0.0.1:5173,\
+         http://localhost:3000,http://127.0.0.1:3000"
+    );
+}
+
+#[test]
+fn where_a_gateway_serves_names_their_origins_are_let_in_too() {
+    let gateway = |http, https| GatewayPorts {
+        http,
+        https,
+        fixed: vec![4000],
+    };
+    let named = |gateway: GatewayPorts, text: &str| {
+        let wiring = wire_behind(Some(&gateway), text, &[], &TWO);
+        assert!(wiring.shared["CORS_ORIGINS"].contains(",http://127.0.0.1:4000,"));
+        let origins = wiring.shared["CORS_ORIGINS"].split(',');
+        let named = origins.filter(|one| one.contains("jobi"));
+        named.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        named(gateway(7678, None), JOBI),
+        [
+            "http://jobi.localhost:7678",
+            "http://frontend.jobi.localhost:7678"
+        ]
+    );
+    assert_eq!(
+        named(gateway(80, Some(7679)), JOBI),
+        [
+            "http://jobi.localhost",
+            "https://jobi.localhost:7679",
+            "http://frontend.jobi.localhost",
+            "https://frontend.jobi.localhost:7679"
+        ]
+    );
+    let main = JOBI.replace("dir = \"backend\"", "main = true");
+    assert_eq!(
+        named(gateway(80, None), &main),
+        ["http://frontend.jobi.localhost"]
+    );
+}
+
+#[test]
+fn pages_on_the_local_network_are_let_in_there_too() {
+    let text = JOBI.replace(
+        "dir = \"backend\"",
+        "env = { CORS_ORIGINS = \"http://own\" }",
+    );
+    let served = ["backend".to_owned(), "frontend".to_owned()];
+    let on_lan = |text: &str| {
+        let manifest = Manifest::parse(Path::new("/jobi/portway.toml"), text).unwrap();
+        let plan = Plan::new(&manifest, &[]).unwrap();
+        let ports = AssignedPorts(TWO.map(|(n, p)| (n.to_owned(), p.to_vec())).into());
+        let mut wiring = wire(text, &[], &TWO);
+        let address = std::net::Ipv4Addr::new(192, 168, 1, 5);
+        wiring.serve_on_lan(&plan, &ports, &served, &[address], "jobi-laptop.local");
+        wiring
+    };
+    let wiring = on_lan(JOBI);
+    let more = ",http://192.168.1.5:5180,http://jobi-laptop.local:5180";
+    assert!(wiring.shared["CORS_ORIGINS"].ends_with(more));
+    let backend = &wiring.services["backend"].env;
+    assert_eq!(backend["CORS_ORIGINS"], wiring.shared["CORS_ORIGINS"]);
+    assert!(!backend.contains_key(VITE_ALLOWED_HOST));
+    let frontend = &wiring.services["frontend"].env;
+    assert_eq!(frontend[VITE_ALLOWED_HOST], "jobi-laptop.local");
+    let own = on_lan(&text);
+    assert_eq!(own.services["backend"].env["CORS_ORIGINS"], "http://own");
+}
+
+#[test]
+fn named_ports_have_keys_of_their_own() {
+    let wiring = wire(
+        "[services.my-api]\ncommand = \"x {port} {ports.metrics}\"\n\
+         ports = { http = 8000, metrics = 9100 }",
+        &[],
+        &[("my-api", &[8000, 9101])],
+    );
+    assert_eq!(wiring.ports_json["my_api_port"], 8000);
+    assert_eq!(
+        wiring.ports_json["my_api_metrics_url"],
+        "http://localhost:9101"
+    );
+    let launch = &wiring.services["my-api"];
+    assert_eq!(launch.command, "x 8000 9101");
+    assert_eq!(launch.env["PORT_METRICS"], "9101");
+    assert_eq!(launch.env["MY_API_METRICS_PORT"], "9101");
+}
