@@ -96,6 +96,10 @@ pub struct ServiceStatus {
     /// Its URLs on the local network, by address, while it is served there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lan_urls: Vec<String>,
+    /// The largest body of a request that the gateway passes on to it, in bytes; any where it is
+    /// missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_body: Option<u64>,
     /// Its ports, the main one first.
     #[serde(default)]
     pub ports: Vec<PortStatus>,

@@ -26,6 +26,19 @@ pub(crate) fn bad_request(why: &str) -> Response<Answer> {
     json(StatusCode::BAD_REQUEST, ErrorCode::Usage, why, &[])
 }
 
+/// The answer to a request whose body has more than the `most` bytes that its service takes.
+pub(crate) fn too_large(service: Option<&str>, most: u64) -> Response<Answer> {
+    let service = service.unwrap_or("the service");
+    let why = format!("`{service}` takes a body of at most {most} bytes");
+    let hints = ["its limit is `max_body` in portway.toml"];
+    json(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorCode::Refused,
+        &why,
+        &hints,
+    )
+}
+
 /// The answer to a client that takes the gateway for a forward proxy.
 pub(crate) fn not_a_proxy() -> Response<Answer> {
     let why = "this is a gateway to local services and no proxy to elsewhere";

@@ -34,6 +34,7 @@ pub(crate) fn service(name: &str, port: u16, state: ServiceState) -> ServiceStat
         named_url: None,
         forwards: Vec::new(),
         lan_urls: Vec::new(),
+        max_body: None,
         ports: vec![PortStatus {
             name: None,
             port,

@@ -70,6 +70,11 @@ pub struct PlannedPort {
 }
 
 impl PlannedService {
+    /// The largest body of a request that the gateway passes on to it, in bytes; any for `None`.
+    pub fn max_body(&self) -> Option<u64> {
+        self.spec.max_body.as_ref().map(|size| size.get_ref().0)
+    }
+
     /// The key in `.ports.json` of the port at `index` of [`PlannedService::ports`]: `api_port`
     /// for the main one, `api_metrics_port` for one that is named `metrics`.
     pub fn port_key(&self, index: usize) -> String {
@@ -274,6 +279,7 @@ fn service(
     check::probes(name, spec, &ports)?;
     check::health(name, spec, kind, &ports)?;
     check::lan(name, spec, kind, &ports)?;
+    check::max_body(name, spec, kind, &ports)?;
     if spec.socket == SocketMode::Fd && ports.len() != 1 {
         return Err(Problem::at(
             spec.command.span(),

@@ -99,6 +99,7 @@ pub(crate) fn at_rest(instance: Instance, leases: &[Lease], facts: &Facts) -> In
                 named_url: None,
                 forwards: Vec::new(),
                 lan_urls: Vec::new(),
+                max_body: None,
                 ports: vec![port],
                 pid: None,
                 since: None,

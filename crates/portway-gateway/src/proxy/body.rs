@@ -1,9 +1,10 @@
 //! The bodies that pass through, as they come: nothing is gathered.
 
+use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use http_body_util::Full;
+use http_body_util::{Full, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 
 use super::pool::Borrowed;
@@ -13,18 +14,46 @@ use super::pool::Borrowed;
 pub(crate) enum Upload {
     /// Nothing.
     Empty,
-    /// What the client sends.
-    Client(Incoming),
+    /// What the client sends, as far as the service takes it.
+    Client(Limited<Incoming>),
+}
+
+impl Upload {
+    /// What a client sends; an error where it says itself that this is more than `most` bytes. What
+    /// says nothing fails when it has come to be more.
+    pub(crate) fn of(body: Incoming, most: u64) -> Result<Self, TooLarge> {
+        if body.is_end_stream() {
+            return Ok(Self::Empty);
+        }
+        if body.size_hint().lower() > most {
+            return Err(TooLarge);
+        }
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        Ok(Self::Client(Limited::new(body, most)))
+    }
+}
+
+/// A body has more bytes than its service takes.
+#[derive(Debug)]
+pub(crate) struct TooLarge;
+
+impl TooLarge {
+    /// Whether it is why a request could not be sent.
+    pub(crate) fn is_in(error: &hyper::Error) -> bool {
+        error
+            .source()
+            .is_some_and(|source| source.is::<LengthLimitError>())
+    }
 }
 
 impl Body for Upload {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Box<dyn Error + Send + Sync>;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
             Self::Client(body) => Pin::new(body).poll_frame(context),

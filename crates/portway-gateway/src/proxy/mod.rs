@@ -16,7 +16,7 @@ mod upgrade;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hyper::body::{Body, Incoming};
+use hyper::body::Incoming;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
@@ -32,7 +32,7 @@ use crate::roster::{Member, Reader};
 use crate::site::{self, Site};
 
 pub(crate) use body::Answer;
-use body::{Relay, Upload};
+use body::{Relay, TooLarge, Upload};
 pub(crate) use head::{Client, Peer};
 pub(crate) use patience::Refusal;
 use patience::{Verdict, judge};
@@ -191,9 +191,9 @@ impl Proxy {
         if let Some(prefix) = prefix {
             parts.headers.insert(head::FORWARDED_PREFIX, prefix);
         }
-        let upload = match body.is_end_stream() {
-            true => Upload::Empty,
-            false => Upload::Client(body),
+        let most = self.max_body(asked, service);
+        let Ok(upload) = Upload::of(body, most) else {
+            return pages::too_large(service, most);
         };
         // What has no body and changes nothing can be asked again, once, whatever became of it: a
         // service that dies of it shall not die again and again.
@@ -219,6 +219,9 @@ impl Proxy {
                         // It comes back unless it was sent.
                         let left = error.take_message();
                         let error = error.into_error();
+                        if TooLarge::is_in(&error) {
+                            return pages::too_large(service, most);
+                        }
                         if error.is_user() {
                             return pages::bad_request("the request's body cannot be read");
                         }
@@ -264,6 +267,15 @@ impl Proxy {
             path: Uri::from(path),
             prefix: prefix.filter(|_| route.strip),
         }))
+    }
+
+    /// The largest body that the service takes, in bytes; no limit is the largest number.
+    fn max_body(&self, asked: &Asked, service: Option<&str>) -> u64 {
+        let roster = self.roster.now();
+        let member = roster.get(&asked.target.instance);
+        let mut services = member.iter().flat_map(|member| &member.status.services);
+        let service = services.find(|one| Some(&*one.name) == service);
+        service.and_then(|one| one.max_body).unwrap_or(u64::MAX)
     }
 
     /// Whether the service can be asked now.

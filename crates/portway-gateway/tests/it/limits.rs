@@ -1,6 +1,6 @@
 //! What a client may not do to the gateway.
 
-use crate::town::{Service, Town};
+use crate::town::{Service, Town, jobi};
 
 #[test]
 fn a_head_has_a_size() {
@@ -29,4 +29,66 @@ fn clients_that_send_nothing_hold_up_nobody() {
     let answer = town.get("jobi.localhost", "/", "");
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     drop(idle);
+}
+
+/// A town whose frontend takes bodies of at most 1000 bytes, and whose backend takes any.
+fn with_limit(service: &Service) -> Town {
+    let mut instance = jobi(&[("frontend", service.port), ("backend", service.port)]);
+    instance.services[0].max_body = Some(1000);
+    Town::with(instance)
+}
+
+/// What the gateway answers to `body` for `host`: in one piece, or in chunks of 100 bytes.
+fn post(town: &Town, host: &str, body: &str, chunked: bool) -> String {
+    let (field, body) = if chunked {
+        let chunks = body.as_bytes().chunks(100).map(|chunk| {
+            format!(
+                "{:x}\r\n{}\r\n",
+                chunk.len(),
+                String::from_utf8_lossy(chunk)
+            )
+        });
+        let chunks = chunks.collect::<String>() + "0\r\n\r\n";
+        ("Transfer-Encoding: chunked".to_owned(), chunks)
+    } else {
+        (format!("Content-Length: {}", body.len()), body.to_owned())
+    };
+    let head = format!("POST / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{field}\r\n\r\n");
+    town.raw((head + &body).as_bytes())
+}
+
+#[test]
+fn a_body_has_the_size_that_its_service_takes() {
+    let service = Service::echo();
+    let town = with_limit(&service);
+    for chunked in [false, true] {
+        for (host, size, status) in [
+            ("jobi.localhost", 1000, "200"),
+            ("jobi.localhost", 1001, "413"),
+            ("backend.jobi.localhost", 1001, "200"),
+        ] {
+            let answer = post(&town, host, &"a".repeat(size), chunked);
+            let start = format!("HTTP/1.1 {status} ");
+            assert!(
+                answer.starts_with(&start),
+                "{host} {size} {chunked}: {answer}"
+            );
+            let says = answer.contains("`frontend` takes a body of at most 1000 bytes");
+            assert_eq!(says, status == "413", "{answer}");
+        }
+    }
+    // Nothing that was too large came as a whole request, nor is one of them under way.
+    assert_eq!(service.seen().len(), 4);
+    service.until_all_closed();
+}
+
+#[test]
+fn a_body_that_is_too_large_is_not_asked_for() {
+    let service = Service::echo();
+    let town = with_limit(&service);
+    let answer = town.raw(
+        b"POST / HTTP/1.1\r\nHost: jobi.localhost\r\nExpect: 100-continue\r\nContent-Length: 5000000\r\n\r\n",
+    );
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    assert_eq!(service.connections(), 0);
 }

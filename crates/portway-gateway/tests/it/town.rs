@@ -244,6 +244,7 @@ pub(crate) fn jobi(services: &[(&str, u16)]) -> InstanceStatus {
                 named_url: None,
                 forwards: Vec::new(),
                 lan_urls: Vec::new(),
+                max_body: None,
                 ports: vec![PortStatus {
                     name: None,
                     port: *port,

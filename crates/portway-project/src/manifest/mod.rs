@@ -14,7 +14,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use fields::{After, Condition, OneOrMany, PortSpec, Prepare, Route, Span, Text};
+pub use fields::{After, Condition, OneOrMany, PortSpec, Prepare, Route, Size, Span, Text};
 pub use invalid::{Invalid, Problem};
 
 use crate::kind::Kind;
@@ -133,6 +133,10 @@ pub struct Service {
     /// Whether it is served on the local network; what the manifest or the command says for all
     /// where it is missing. Only for one that speaks HTTP.
     pub lan: Option<bool>,
+    /// The largest body of a request that the gateway passes on to it; any where it is missing. A
+    /// larger one is answered 413. Only for one that speaks HTTP.
+    #[schemars(with = "Option<Size>")]
+    pub max_body: Option<toml::Spanned<Size>>,
     /// Whether it may take another port when the one that was forced is taken; true for a
     /// frontend, false for anything else.
     pub fallback: Option<bool>,

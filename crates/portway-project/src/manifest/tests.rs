@@ -79,6 +79,36 @@ fn spans_of_time_are_written_as_people_do() {
 }
 
 #[test]
+fn sizes_are_written_as_people_do() {
+    for (text, bytes) in [
+        ("1048576", 1 << 20),
+        ("'1048576'", 1 << 20),
+        ("'10 MiB'", 10 << 20),
+        ("'4.5MB'", 4_500_000),
+        ("'500 kB'", 500_000),
+    ] {
+        let max_body = service(&format!("max_body = {text}")).max_body;
+        assert_eq!(max_body.unwrap().into_inner().0, bytes, "{text}");
+    }
+    for text in [
+        "0",
+        "-1",
+        "''",
+        "'0'",
+        "'-1 MB'",
+        "'ten'",
+        "'10 apples'",
+        "'MB'",
+    ] {
+        let error = error(&format!("[services.a]\ncommand=\"x\"\nmax_body = {text}"));
+        assert!(error.starts_with("portway.toml:3:12: "), "{error}");
+        assert!(error.contains("is not a size"), "{text}: {error}");
+    }
+    let error = error("[services.a]\ncommand=\"x\"\nmax_body = true");
+    assert!(error.contains("portway.toml:3:12"), "{error}");
+}
+
+#[test]
 fn an_unknown_key_is_refused_with_its_place_and_the_nearest_one() {
     assert_eq!(
         error("[services.a]\ncomand = \"x\"\n"),

@@ -200,6 +200,23 @@ pub(super) fn lan(
     Err(Problem::at(spec.command.span(), message).help("leave `lan = true` out"))
 }
 
+/// Only what passes through the gateway has a body that can be too large.
+pub(super) fn max_body(
+    name: &str,
+    spec: &Service,
+    kind: Kind,
+    ports: &[PlannedPort],
+) -> Result<(), Problem> {
+    match &spec.max_body {
+        Some(size) if !kind.is_http() || ports.is_empty() => Err(Problem::at(
+            size.span(),
+            format!("`{name}` has a `max_body`, and the gateway passes nothing on to it"),
+        )
+        .help("leave it out: it is for a service with a port that speaks HTTP")),
+        _ => Ok(()),
+    }
+}
+
 /// A health path is asked of the main port, in HTTP.
 pub(super) fn health(
     name: &str,

@@ -210,6 +210,18 @@ fn a_health_path_that_cannot_be_is_refused_with_its_place() {
 }
 
 #[test]
+fn a_limit_of_bodies_is_for_what_the_gateway_asks() {
+    let text = "[services.api]\ncommand = 'x'\nport = 8000\nmax_body = '1 MiB'";
+    assert_eq!(plan(text).services["api"].max_body(), Some(1 << 20));
+    for body in ["port = 8000\nkind = 'redis'", "kind = 'http'"] {
+        let error = error(&format!(
+            "[services.api]\ncommand = 'x'\nmax_body = 1\n{body}"
+        ));
+        assert!(error.starts_with("3:12 `api` has a `max_body`"), "{error}");
+    }
+}
+
+#[test]
 fn what_no_process_can_be_told_is_refused() {
     for text in [
         "[services.a]\ncommand = \"x\\u0000\"",

@@ -448,6 +448,7 @@ pub(crate) fn service_statuses(
                 named_url: None,
                 forwards: Vec::new(),
                 lan_urls: Vec::new(),
+                max_body: service.max_body(),
                 ports,
                 pid: None,
                 since: None,

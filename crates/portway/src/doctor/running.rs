@@ -96,6 +96,7 @@ mod tests {
             named_url: None,
             forwards: Vec::new(),
             lan_urls: Vec::new(),
+            max_body: None,
             ports: vec![],
             pid: None,
             since: None,

@@ -21,9 +21,13 @@ fn ask(sandbox: &Sandbox, host: &str, path: &str) -> (u16, String) {
 }
 
 fn try_to_ask(sandbox: &Sandbox, host: &str, path: &str) -> std::io::Result<(u16, String)> {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    send(sandbox, &request)
+}
+
+fn send(sandbox: &Sandbox, request: &str) -> std::io::Result<(u16, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", sandbox.port(39)))?;
     stream.set_read_timeout(Some(PATIENCE + Duration::from_secs(10)))?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
@@ -151,6 +155,21 @@ fn paths_lead_to_other_services() {
     };
     assert_eq!(served_by("jobi.localhost", "/"), pid("frontend"));
     assert_eq!(served_by("jobi.localhost", "/api"), pid("backend"));
+}
+
+#[test]
+fn a_service_says_how_much_it_takes() {
+    let sandbox = Sandbox::new().manifest(&format!("{TWO}\nmax_body = \"1 kB\""));
+    sandbox.run(&["up", "--detach"]).success();
+    let _gateway = gateway(&sandbox);
+    for (host, status) in [("jobi", 413), ("backend.jobi", 200)] {
+        let request = format!(
+            "POST / HTTP/1.1\r\nHost: {host}.localhost\r\nConnection: close\r\nContent-Length: 1001\r\n\r\n{}",
+            "a".repeat(1001)
+        );
+        let answer = send(&sandbox, &request).unwrap();
+        assert_eq!(answer.0, status, "{host}: {answer:?}");
+    }
 }
 
 // Under Wine a restart loses its Ctrl-C now and then, and takes its whole grace.
