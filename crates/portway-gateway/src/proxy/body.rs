@@ -2,12 +2,20 @@
 
 use std::error::Error;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use http_body_util::{Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use hyper::http::request::Parts;
+use hyper::{Request, header};
+use tokio::runtime::Handle;
+use tokio::time::timeout;
 
 use super::pool::Borrowed;
+
+/// How long a body is read on whose end nobody wants any more, as nginx lingers.
+const LINGER: Duration = Duration::from_secs(30);
 
 /// What a service is sent.
 #[derive(Debug)]
@@ -15,34 +23,112 @@ pub(crate) enum Upload {
     /// Nothing.
     Empty,
     /// What the client sends, as far as the service takes it.
-    Client(Limited<Incoming>),
+    Client(Sent),
 }
 
 impl Upload {
-    /// What a client sends; an error where it says itself that this is more than `most` bytes. What
-    /// says nothing fails when it has come to be more.
-    pub(crate) fn of(body: Incoming, most: u64) -> Result<Self, TooLarge> {
+    /// What the client of `request` sends of which a service takes `most` bytes.
+    pub(crate) fn of(request: Request<Incoming>, most: u64) -> (Parts, Self) {
+        let (head, body) = request.into_parts();
         if body.is_end_stream() {
-            return Ok(Self::Empty);
+            return (head, Self::Empty);
         }
-        if body.size_hint().lower() > most {
-            return Err(TooLarge);
+        let sent = Sent {
+            body: Some(body),
+            left: most,
+            holds_back: head.headers.contains_key(header::EXPECT),
+        };
+        (head, Self::Client(sent))
+    }
+
+    /// Whether the client says itself that it sends more than the service takes. Where it says
+    /// nothing, the body fails as soon as it is more.
+    pub(crate) fn is_too_large(&self) -> bool {
+        match self {
+            Self::Empty => false,
+            Self::Client(sent) => sent.size_hint().lower() > sent.left,
         }
-        let most = usize::try_from(most).unwrap_or(usize::MAX);
-        Ok(Self::Client(Limited::new(body, most)))
     }
 }
 
-/// A body has more bytes than its service takes.
+/// A body that a client sends.
+///
+/// An answer may come before its end. Few clients look for one while they send, and one that is cut
+/// off does not find it afterwards; so what remains is read, and thrown away, for a while.
 #[derive(Debug)]
+pub(crate) struct Sent {
+    /// It goes when its end was seen.
+    body: Option<Incoming>,
+    /// How many bytes the service still takes.
+    left: u64,
+    /// Whether the client sends nothing before it is told to (`Expect: 100-continue`), which it is
+    /// when it is first read.
+    holds_back: bool,
+}
+
+/// A body has more bytes than its service takes.
+#[derive(Debug, thiserror::Error)]
+#[error("the body is larger than its service takes")]
 pub(crate) struct TooLarge;
 
 impl TooLarge {
     /// Whether it is why a request could not be sent.
     pub(crate) fn is_in(error: &hyper::Error) -> bool {
-        error
-            .source()
-            .is_some_and(|source| source.is::<LengthLimitError>())
+        let source = error.source();
+        source.is_some_and(|source| source.is::<Self>())
+    }
+}
+
+impl Sent {
+    fn poll_frame(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Box<dyn Error + Send + Sync>>>> {
+        self.holds_back = false;
+        let Some(body) = &mut self.body else {
+            return Poll::Ready(None);
+        };
+        let frame = match ready!(Pin::new(body).poll_frame(context)) {
+            Some(Ok(frame)) => frame,
+            end => {
+                self.body = None;
+                return Poll::Ready(end.map(|frame| frame.map_err(Into::into)));
+            }
+        };
+        let size = frame.data_ref().map_or(0, |data| data.len() as u64);
+        let left = self.left.checked_sub(size);
+        Poll::Ready(Some(match left {
+            Some(left) => {
+                self.left = left;
+                Ok(frame)
+            }
+            None => Err(TooLarge.into()),
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let body = self.body.as_ref();
+        body.map_or(SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+impl Drop for Sent {
+    fn drop(&mut self) {
+        let Some(mut rest) = self.body.take() else {
+            return;
+        };
+        if self.holds_back || rest.is_end_stream() {
+            return;
+        }
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(timeout(LINGER, async move {
+                while let Some(Ok(_)) = rest.frame().await {}
+            }));
+        }
     }
 }
 
@@ -56,21 +142,21 @@ impl Body for Upload {
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
-            Self::Client(body) => Pin::new(body).poll_frame(context),
+            Self::Client(sent) => sent.poll_frame(context),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Empty => true,
-            Self::Client(body) => body.is_end_stream(),
+            Self::Client(sent) => sent.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Empty => SizeHint::with_exact(0),
-            Self::Client(body) => body.size_hint(),
+            Self::Client(sent) => sent.size_hint(),
         }
     }
 }

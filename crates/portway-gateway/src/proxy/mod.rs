@@ -8,6 +8,7 @@
 
 mod body;
 mod head;
+mod line;
 mod patience;
 mod pool;
 mod route;
@@ -123,6 +124,7 @@ impl Proxy {
             self.find(&host).await
         };
         let Some(target) = found else {
+            drop(Upload::of(request, 0));
             return pages::nobody();
         };
         let asked = Asked {
@@ -172,8 +174,7 @@ impl Proxy {
         client: &Client,
     ) -> Response<Answer> {
         let wish = upgrade::wish(&mut request);
-        let (mut parts, body) = request.into_parts();
-        let Ok(route) = self.routed(&asked.target, &parts.uri) else {
+        let Ok(route) = self.routed(&asked.target, request.uri()) else {
             return pages::bad_request("there is no such path");
         };
         let (service, path, prefix) = match route {
@@ -185,16 +186,17 @@ impl Proxy {
             None => (asked.target.service.clone(), None, None),
         };
         let service = service.as_deref();
+        let most = self.max_body(asked, service);
+        let (mut parts, upload) = Upload::of(request, most);
+        if upload.is_too_large() {
+            return pages::too_large(service, most);
+        }
         if !prepare(&mut parts, client, wish.as_ref(), path) {
             return pages::circle();
         }
         if let Some(prefix) = prefix {
             parts.headers.insert(head::FORWARDED_PREFIX, prefix);
         }
-        let most = self.max_body(asked, service);
-        let Ok(upload) = Upload::of(body, most) else {
-            return pages::too_large(service, most);
-        };
         // What has no body and changes nothing can be asked again, once, whatever became of it: a
         // service that dies of it shall not die again and again.
         let again = parts.method.is_safe() && matches!(upload, Upload::Empty) && wish.is_none();

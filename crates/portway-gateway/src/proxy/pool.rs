@@ -16,6 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::body::Upload;
+use super::line::Line;
 
 /// How long an unused connection is kept: less than servers keep theirs.
 const IDLE: Duration = Duration::from_secs(4);
@@ -118,7 +119,7 @@ impl Pool {
                         self.ports().entry(port).or_default().family = family;
                     }
                     stream.set_nodelay(true)?;
-                    let (sender, connection) = http1::handshake(TokioIo::new(stream))
+                    let (sender, connection) = http1::handshake(TokioIo::new(Line::new(stream)))
                         .await
                         .map_err(io::Error::other)?;
                     tokio::spawn(async move {

@@ -1,5 +1,8 @@
 //! What a client may not do to the gateway.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
 use crate::town::{Service, Town, jobi};
 
 #[test]
@@ -91,4 +94,38 @@ fn a_body_that_is_too_large_is_not_asked_for() {
     );
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
     assert_eq!(service.connections(), 0);
+}
+
+#[test]
+fn a_client_that_sends_before_it_reads_gets_its_answer() {
+    let service = Service::echo();
+    let town = with_limit(&service);
+    let body = "a".repeat(20 << 20);
+    for chunked in [false, true] {
+        let answer = post(&town, "jobi.localhost", &body, chunked);
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{chunked}: {answer}");
+    }
+    let answer = post(&town, "nobody.localhost", &body, false);
+    assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+}
+
+#[test]
+fn the_answer_of_a_service_that_closes_before_it_has_read_all_arrives() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let town = Town::of(&[("frontend", listener.local_addr().unwrap().port())]);
+    let body = "a".repeat(4 << 20);
+    // It ends with the test's process.
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            stream.read_exact(&mut [0; 1000]).unwrap();
+            let answer = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno";
+            stream.write_all(answer).unwrap();
+        }
+    });
+    for round in 0..20 {
+        let answer = post(&town, "jobi.localhost", &body, round % 2 == 0);
+        assert!(answer.starts_with("HTTP/1.1 401 "), "{round}: {answer}");
+        assert!(answer.ends_with("\r\n\r\nno"), "{round}: {answer}");
+    }
 }
