@@ -1,12 +1,12 @@
 //! HTTP/2 in front, HTTP/1.1 behind.
 
-use http_body_util::{BodyExt, Empty, Full};
-use hyper::body::Bytes;
+use http_body_util::{BodyExt, Empty, Full, StreamBody};
+use hyper::body::{Bytes, Frame};
 use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper::{Request, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
-use crate::town::{Service, Town};
+use crate::town::{Service, Town, jobi};
 
 /// An HTTP/2 connection to the gateway.
 async fn connect<B>(town: &Town) -> SendRequest<B>
@@ -89,4 +89,31 @@ fn bodies_and_trailers_pass() {
         assert_eq!(trailers["x-sum"], "5");
         assert_eq!(body.to_bytes(), "abc");
     });
+}
+
+#[test]
+fn an_answer_before_the_end_of_a_body_does_not_break_it_off() {
+    let service = Service::echo();
+    let mut instance = jobi(&[("frontend", service.port)]);
+    instance.services[0].max_body = Some(1000);
+    let town = Town::with(instance);
+    run(async {
+        let (sent, all_sent) = tokio::sync::oneshot::channel();
+        let mut sent = Some(sent);
+        let pieces = (1..=64).map(move |piece| {
+            if piece == 64 {
+                let _ = sent.take().unwrap().send(());
+            }
+            Ok(Frame::data(Bytes::from(vec![0; 64 << 10])))
+        });
+        let body = StreamBody::new(tokio_stream::iter(pieces));
+        let mut sender = connect(&town).await;
+        let request = Request::post("http://jobi.localhost/").body(body).unwrap();
+        let response = sender.send_request(request).await.unwrap();
+        assert_eq!(response.status(), 413);
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert!(String::from_utf8_lossy(&body).contains("at most 1000 bytes"));
+        all_sent.await.expect("the stream was reset");
+    });
+    assert_eq!(service.seen().len(), 0);
 }
