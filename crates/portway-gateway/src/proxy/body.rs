@@ -17,6 +17,9 @@ use super::pool::Borrowed;
 /// How long a body is read on whose end nobody wants any more, as nginx lingers.
 const LINGER: Duration = Duration::from_secs(30);
 
+/// Why a body cannot be sent.
+type Failure = Box<dyn Error + Send + Sync>;
+
 /// What a service is sent.
 #[derive(Debug)]
 pub(crate) enum Upload {
@@ -83,7 +86,7 @@ impl Sent {
     fn poll_frame(
         &mut self,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Box<dyn Error + Send + Sync>>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
         self.holds_back = false;
         let Some(body) = &mut self.body else {
             return Poll::Ready(None);
@@ -134,7 +137,7 @@ impl Drop for Sent {
 
 impl Body for Upload {
     type Data = Bytes;
-    type Error = Box<dyn Error + Send + Sync>;
+    type Error = Failure;
 
     fn poll_frame(
         self: Pin<&mut Self>,
