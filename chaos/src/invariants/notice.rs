@@ -65,6 +65,7 @@ mod tests {
                 named_url: None,
                 forwards: Vec::new(),
                 lan_urls: Vec::new(),
+                max_body: None,
                 name: "api".into(),
                 state: ServiceState::Ready,
                 url: None,

@@ -75,6 +75,7 @@ mod tests {
             named_url: None,
             forwards: Vec::new(),
             lan_urls: Vec::new(),
+            max_body: None,
             name: name.into(),
             state: ServiceState::Ready,
             url: None,
