@@ -1,7 +1,8 @@
 //! The line to a service, on which its last words are heard.
 //!
 //! A service may answer a large upload before it has all of it, with 401 or 413, and close. The
-//! write that fails then must not end the request: the answer lies there to be read.
+//! write that fails then must not end the request: the answer lies there to be read (not on Windows,
+//! which forgets it).
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;

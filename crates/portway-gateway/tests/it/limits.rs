@@ -1,7 +1,6 @@
 //! What a client may not do to the gateway.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
 
 use crate::town::{Service, Town, jobi};
 
@@ -121,9 +120,11 @@ fn a_client_that_sends_before_it_reads_gets_its_answer() {
     }
 }
 
+// Windows forgets what was not read when the other side closes with a reset.
 #[test]
+#[cfg(unix)]
 fn the_answer_of_a_service_that_closes_before_it_has_read_all_arrives() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let town = Town::of(&[("frontend", listener.local_addr().unwrap().port())]);
     let body = "a".repeat(1 << 20);
     // It ends with the test's process.
