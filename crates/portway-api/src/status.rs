@@ -152,6 +152,13 @@ pub struct InstanceStatus {
     pub services: Vec<ServiceStatus>,
 }
 
+impl InstanceStatus {
+    /// Its service of that name.
+    pub fn service(&self, name: &str) -> Option<&ServiceStatus> {
+        self.services.iter().find(|service| service.name == name)
+    }
+}
+
 /// A path, with everything below it, that leads to another service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PathRoute {

@@ -367,7 +367,7 @@ fn at_rest(
 ) -> Result<HashMap<String, Option<u64>>, CommandError> {
     let mut at_rest = HashMap::new();
     for name in services {
-        let service = status.services.iter().find(|one| one.name == *name);
+        let service = status.service(name);
         let service = service.ok_or_else(|| allocation::changed(name))?;
         if matches!(service.state, ServiceState::Stopped | ServiceState::Failed) {
             at_rest.insert(name.clone(), service.since);

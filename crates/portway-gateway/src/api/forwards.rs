@@ -27,8 +27,7 @@ pub(super) async fn lead(
     let (port, Json(to)) = (real(port?.0)?, body?);
     let roster = api.roster.fresh().await;
     let member = roster.get(&to.id).ok_or_else(Problem::no_such_instance)?;
-    let services = &member.status.services;
-    match services.iter().find(|one| one.name == to.service) {
+    match member.status.service(&to.service) {
         Some(service) if !is_http(service) => {
             let why = format!("`{}` does not speak HTTP", to.service);
             return Err(Problem::new(ErrorCode::Usage, why));

@@ -17,50 +17,13 @@ use super::pool::Borrowed;
 /// How long a body is read on whose end nobody wants any more, as nginx lingers.
 const LINGER: Duration = Duration::from_secs(30);
 
-/// Why a body cannot be sent.
-type Failure = Box<dyn Error + Send + Sync>;
-
-/// What a service is sent.
-#[derive(Debug)]
-pub(crate) enum Upload {
-    /// Nothing.
-    Empty,
-    /// What the client sends, as far as the service takes it.
-    Client(Sent),
-}
-
-impl Upload {
-    /// What the client of `request` sends of which a service takes `most` bytes.
-    pub(crate) fn of(request: Request<Incoming>, most: u64) -> (Parts, Self) {
-        let (head, body) = request.into_parts();
-        if body.is_end_stream() {
-            return (head, Self::Empty);
-        }
-        let sent = Sent {
-            body: Some(body),
-            left: most,
-            holds_back: head.headers.contains_key(header::EXPECT),
-        };
-        (head, Self::Client(sent))
-    }
-
-    /// Whether the client says itself that it sends more than the service takes. Where it says
-    /// nothing, the body fails as soon as it is more.
-    pub(crate) fn is_too_large(&self) -> bool {
-        match self {
-            Self::Empty => false,
-            Self::Client(sent) => sent.size_hint().lower() > sent.left,
-        }
-    }
-}
-
-/// A body that a client sends.
+/// What a service is sent: what a client sends, as far as the service takes it, or nothing.
 ///
 /// An answer may come before its end. Few clients look for one while they send, and one that is cut
 /// off does not find it afterwards; so what remains is read, and thrown away, for a while.
-#[derive(Debug)]
-pub(crate) struct Sent {
-    /// It goes when its end was seen.
+#[derive(Debug, Default)]
+pub(crate) struct Upload {
+    /// What has not come to its end.
     body: Option<Incoming>,
     /// How many bytes the service still takes.
     left: u64,
@@ -69,24 +32,34 @@ pub(crate) struct Sent {
     holds_back: bool,
 }
 
-/// A body has more bytes than its service takes.
-#[derive(Debug, thiserror::Error)]
-#[error("the body is larger than its service takes")]
-pub(crate) struct TooLarge;
+impl Upload {
+    /// What the client of `request` sends, however much.
+    pub(crate) fn of(request: Request<Incoming>) -> (Parts, Self) {
+        let (head, body) = request.into_parts();
+        let upload = Self {
+            body: Some(body).filter(|body| !body.is_end_stream()),
+            left: u64::MAX,
+            holds_back: head.headers.contains_key(header::EXPECT),
+        };
+        (head, upload)
+    }
 
-impl TooLarge {
-    /// Whether it is why a request could not be sent.
-    pub(crate) fn is_in(error: &hyper::Error) -> bool {
-        let source = error.source();
-        source.is_some_and(|source| source.is::<Self>())
+    /// Has it fail as soon as there are more than `most` bytes; false where the client says itself
+    /// that there will be.
+    pub(crate) fn limit(&mut self, most: u64) -> bool {
+        self.left = most;
+        self.size_hint().lower() <= most
     }
 }
 
-impl Sent {
+impl Body for Upload {
+    type Data = Bytes;
+    type Error = Box<dyn Error + Send + Sync>;
+
     fn poll_frame(
-        &mut self,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         self.holds_back = false;
         let Some(body) = &mut self.body else {
             return Poll::Ready(None);
@@ -99,14 +72,11 @@ impl Sent {
             }
         };
         let size = frame.data_ref().map_or(0, |data| data.len() as u64);
-        let left = self.left.checked_sub(size);
-        Poll::Ready(Some(match left {
-            Some(left) => {
-                self.left = left;
-                Ok(frame)
-            }
-            None => Err(TooLarge.into()),
-        }))
+        let Some(left) = self.left.checked_sub(size) else {
+            return Poll::Ready(Some(Err(TooLarge.into())));
+        };
+        self.left = left;
+        Poll::Ready(Some(Ok(frame)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -119,7 +89,7 @@ impl Sent {
     }
 }
 
-impl Drop for Sent {
+impl Drop for Upload {
     fn drop(&mut self) {
         let Some(mut rest) = self.body.take() else {
             return;
@@ -135,32 +105,16 @@ impl Drop for Sent {
     }
 }
 
-impl Body for Upload {
-    type Data = Bytes;
-    type Error = Failure;
+/// A body has more bytes than its service takes.
+#[derive(Debug, thiserror::Error)]
+#[error("the body is larger than its service takes")]
+pub(crate) struct TooLarge;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        match self.get_mut() {
-            Self::Empty => Poll::Ready(None),
-            Self::Client(sent) => sent.poll_frame(context),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Empty => true,
-            Self::Client(sent) => sent.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Empty => SizeHint::with_exact(0),
-            Self::Client(sent) => sent.size_hint(),
-        }
+impl TooLarge {
+    /// Whether it is why a request could not be sent.
+    pub(crate) fn is_in(error: &hyper::Error) -> bool {
+        let source = error.source();
+        source.is_some_and(|source| source.is::<Self>())
     }
 }
 

@@ -17,7 +17,7 @@ mod upgrade;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
@@ -124,7 +124,7 @@ impl Proxy {
             self.find(&host).await
         };
         let Some(target) = found else {
-            drop(Upload::of(request, 0));
+            drop(Upload::of(request));
             return pages::nobody();
         };
         let asked = Asked {
@@ -186,9 +186,13 @@ impl Proxy {
             None => (asked.target.service.clone(), None, None),
         };
         let service = service.as_deref();
-        let most = self.max_body(asked, service);
-        let (mut parts, upload) = Upload::of(request, most);
-        if upload.is_too_large() {
+        let (mut parts, mut upload) = Upload::of(request);
+        let is_empty = upload.is_end_stream();
+        let most = match is_empty {
+            true => u64::MAX,
+            false => self.max_body(asked, service),
+        };
+        if !upload.limit(most) {
             return pages::too_large(service, most);
         }
         if !prepare(&mut parts, client, wish.as_ref(), path) {
@@ -199,7 +203,7 @@ impl Proxy {
         }
         // What has no body and changes nothing can be asked again, once, whatever became of it: a
         // service that dies of it shall not die again and again.
-        let again = parts.method.is_safe() && matches!(upload, Upload::Empty) && wish.is_none();
+        let again = parts.method.is_safe() && is_empty && wish.is_none();
         let mut request = Request::from_parts(parts, upload);
         let began = Instant::now();
         let mut silent_since = None;
@@ -275,8 +279,9 @@ impl Proxy {
     fn max_body(&self, asked: &Asked, service: Option<&str>) -> u64 {
         let roster = self.roster.now();
         let member = roster.get(&asked.target.instance);
-        let mut services = member.iter().flat_map(|member| &member.status.services);
-        let service = services.find(|one| Some(&*one.name) == service);
+        let service = member
+            .zip(service)
+            .and_then(|(member, name)| member.status.service(name));
         service.and_then(|one| one.max_body).unwrap_or(u64::MAX)
     }
 
@@ -333,7 +338,7 @@ fn runs(member: &Member) -> bool {
 
 /// The same request, which has no body.
 fn copy(request: &Request<Upload>) -> Request<Upload> {
-    let mut copy = Request::new(Upload::Empty);
+    let mut copy = Request::new(Upload::default());
     *copy.method_mut() = request.method().clone();
     *copy.uri_mut() = request.uri().clone();
     *copy.headers_mut() = request.headers().clone();

@@ -38,7 +38,7 @@ pub(crate) fn judge(instance: &InstanceStatus, service: Option<&str>) -> Verdict
     if instance.state == InstanceState::Stopped {
         return Verdict::Refuse(Refusal::NotRunning);
     }
-    let found = service.and_then(|name| instance.services.iter().find(|one| one.name == name));
+    let found = service.and_then(|name| instance.service(name));
     let Some(service) = found else {
         return Verdict::Refuse(Refusal::NoService);
     };

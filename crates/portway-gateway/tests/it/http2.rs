@@ -6,7 +6,8 @@ use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper::{Request, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
-use crate::town::{Service, Town, jobi};
+use crate::limits::with_limit;
+use crate::town::{Service, Town};
 
 /// An HTTP/2 connection to the gateway.
 async fn connect<B>(town: &Town) -> SendRequest<B>
@@ -94,9 +95,7 @@ fn bodies_and_trailers_pass() {
 #[test]
 fn an_answer_before_the_end_of_a_body_does_not_break_it_off() {
     let service = Service::echo();
-    let mut instance = jobi(&[("frontend", service.port)]);
-    instance.services[0].max_body = Some(1000);
-    let town = Town::with(instance);
+    let town = with_limit(&service);
     run(async {
         let (sent, all_sent) = tokio::sync::oneshot::channel();
         let mut sent = Some(sent);

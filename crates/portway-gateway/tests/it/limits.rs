@@ -34,7 +34,7 @@ fn clients_that_send_nothing_hold_up_nobody() {
 }
 
 /// A town whose frontend takes bodies of at most 1000 bytes, and whose backend takes any.
-fn with_limit(service: &Service) -> Town {
+pub(crate) fn with_limit(service: &Service) -> Town {
     let mut instance = jobi(&[("frontend", service.port), ("backend", service.port)]);
     instance.services[0].max_body = Some(1000);
     Town::with(instance)

@@ -5,6 +5,7 @@
 
 mod fields;
 mod invalid;
+mod units;
 
 use std::fs;
 use std::io::{self, Read};
@@ -14,8 +15,9 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use fields::{After, Condition, OneOrMany, PortSpec, Prepare, Route, Size, Span, Text};
+pub use fields::{After, Condition, OneOrMany, PortSpec, Prepare, Route, Text};
 pub use invalid::{Invalid, Problem};
+pub use units::{Size, Span};
 
 use crate::kind::Kind;
 use crate::preferences::{Setting, Table};
@@ -133,8 +135,7 @@ pub struct Service {
     /// Whether it is served on the local network; what the manifest or the command says for all
     /// where it is missing. Only for one that speaks HTTP.
     pub lan: Option<bool>,
-    /// The largest body of a request that the gateway passes on to it; any where it is missing. A
-    /// larger one is answered 413. Only for one that speaks HTTP.
+    /// The largest body that the gateway passes on; a larger one is answered 413. For HTTP alone.
     #[schemars(with = "Option<Size>")]
     pub max_body: Option<toml::Spanned<Size>>,
     /// Whether it may take another port when the one that was forced is taken; true for a
