@@ -3,6 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{Uri, Version};
+
+use super::upgrade::Wish;
 
 /// Fields that are about one connection and not about the message (RFC 9110 7.6.1).
 const HOP_BY_HOP: [HeaderName; 6] = [
@@ -24,7 +28,7 @@ pub(crate) const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwa
 const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
 /// How many fields a request has more when it is passed on.
-pub(crate) const ADDED: usize = 8;
+const ADDED: usize = 8;
 
 /// Who passed a request on already (RFC 8586).
 const LOOP: HeaderName = HeaderName::from_static("cdn-loop");
@@ -104,6 +108,61 @@ impl Client {
     }
 }
 
+/// Makes the head ready for the service; false when the request goes in circles.
+pub(crate) fn prepare(
+    parts: &mut Parts,
+    client: &Client,
+    wish: Option<&Wish>,
+    path: Option<Uri>,
+) -> bool {
+    let headers = &mut parts.headers;
+    // HTTP/2 has it in `:authority`, an absolute target in itself.
+    let authority = parts.uri.authority();
+    let authority = authority.and_then(|one| HeaderValue::from_str(one.as_str()).ok());
+    let host = authority.or_else(|| headers.get(header::HOST).cloned());
+    let Some(host) = host else { return false };
+    let asked = headers.get(header::UPGRADE).cloned();
+    let trailers = takes_trailers(headers);
+    strip(headers);
+    headers.reserve(ADDED);
+    if !pass(headers) {
+        return false;
+    }
+    if parts.version == Version::HTTP_2 {
+        join_cookies(headers);
+    }
+    headers.insert(header::HOST, host.clone());
+    tell(headers, host, client);
+    if trailers {
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+        headers.insert(header::CONNECTION, HeaderValue::from_static("te"));
+    }
+    if let Some(wish) = wish {
+        wish.put(&mut parts.method, headers, asked);
+    }
+    parts.uri = path.unwrap_or_else(|| {
+        let path = parts.uri.path_and_query().cloned();
+        path.map_or_else(|| Uri::from_static("/"), Uri::from)
+    });
+    parts.version = Version::HTTP_11;
+    parts.extensions.clear();
+    true
+}
+
+/// HTTP/2 may send each cookie in a field of its own, HTTP/1.1 has one field (RFC 9113 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let all: Vec<&[u8]> = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    if all.len() > 1
+        && let Ok(joined) = HeaderValue::from_bytes(&all.join(&b"; "[..]))
+    {
+        headers.insert(header::COOKIE, joined);
+    }
+}
+
 /// Takes out what is about one connection.
 pub(crate) fn strip(headers: &mut HeaderMap) {
     // Most messages have nothing of it: one look at each field is less than one for each name.
@@ -143,7 +202,7 @@ pub(crate) fn has_plain_coding(headers: &HeaderMap) -> bool {
 }
 
 /// Whether a client takes fields behind the body.
-pub(crate) fn takes_trailers(headers: &HeaderMap) -> bool {
+fn takes_trailers(headers: &HeaderMap) -> bool {
     let te = headers.get(header::TE);
     te.and_then(|te| te.to_str().ok()).is_some_and(|te| {
         te.split(',')
@@ -152,7 +211,7 @@ pub(crate) fn takes_trailers(headers: &HeaderMap) -> bool {
 }
 
 /// Tells the service who asked for what.
-pub(crate) fn tell(headers: &mut HeaderMap, host: HeaderValue, client: &Client) {
+fn tell(headers: &mut HeaderMap, host: HeaderValue, client: &Client) {
     headers.remove(REAL_IP);
     drop_told(headers);
     match client.forwarded(&host) {
@@ -181,7 +240,7 @@ fn drop_told(headers: &mut HeaderMap) {
 }
 
 /// Notes that a request comes through; false when it has done so too often.
-pub(crate) fn pass(headers: &mut HeaderMap) -> bool {
+fn pass(headers: &mut HeaderMap) -> bool {
     let passes = headers.get_all(LOOP).iter();
     let passes = passes
         .filter_map(|value| value.to_str().ok())

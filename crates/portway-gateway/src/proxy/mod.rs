@@ -19,7 +19,6 @@ use std::time::{Duration, Instant};
 
 use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderName, HeaderValue};
-use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use portway_api::InstanceState;
 use tokio::time::{timeout, timeout_at};
@@ -195,7 +194,7 @@ impl Proxy {
         if !upload.limit(most) {
             return pages::too_large(service, most);
         }
-        if !prepare(&mut parts, client, wish.as_ref(), path) {
+        if !head::prepare(&mut parts, client, wish.as_ref(), path) {
             return pages::circle();
         }
         if let Some(prefix) = prefix {
@@ -343,61 +342,6 @@ fn copy(request: &Request<Upload>) -> Request<Upload> {
     *copy.uri_mut() = request.uri().clone();
     *copy.headers_mut() = request.headers().clone();
     copy
-}
-
-/// Makes the head ready for the service; false when the request goes in circles.
-fn prepare(
-    parts: &mut Parts,
-    client: &Client,
-    wish: Option<&upgrade::Wish>,
-    path: Option<Uri>,
-) -> bool {
-    let headers = &mut parts.headers;
-    // HTTP/2 has it in `:authority`, an absolute target in itself.
-    let authority = parts.uri.authority();
-    let authority = authority.and_then(|one| HeaderValue::from_str(one.as_str()).ok());
-    let host = authority.or_else(|| headers.get(header::HOST).cloned());
-    let Some(host) = host else { return false };
-    let asked = headers.get(header::UPGRADE).cloned();
-    let trailers = head::takes_trailers(headers);
-    head::strip(headers);
-    headers.reserve(head::ADDED);
-    if !head::pass(headers) {
-        return false;
-    }
-    if parts.version == Version::HTTP_2 {
-        join_cookies(headers);
-    }
-    headers.insert(header::HOST, host.clone());
-    head::tell(headers, host, client);
-    if trailers {
-        headers.insert(header::TE, HeaderValue::from_static("trailers"));
-        headers.insert(header::CONNECTION, HeaderValue::from_static("te"));
-    }
-    if let Some(wish) = wish {
-        wish.put(&mut parts.method, headers, asked);
-    }
-    parts.uri = path.unwrap_or_else(|| {
-        let path = parts.uri.path_and_query().cloned();
-        path.map_or_else(|| Uri::from_static("/"), Uri::from)
-    });
-    parts.version = Version::HTTP_11;
-    parts.extensions.clear();
-    true
-}
-
-/// HTTP/2 may send each cookie in a field of its own, HTTP/1.1 has one field (RFC 9113 8.2.3).
-fn join_cookies(headers: &mut header::HeaderMap) {
-    let all: Vec<&[u8]> = headers
-        .get_all(header::COOKIE)
-        .iter()
-        .map(HeaderValue::as_bytes)
-        .collect();
-    if all.len() > 1
-        && let Ok(joined) = HeaderValue::from_bytes(&all.join(&b"; "[..]))
-    {
-        headers.insert(header::COOKIE, joined);
-    }
 }
 
 /// Makes the answer ready for the client.
