@@ -12,6 +12,9 @@ use crate::sandbox::Sandbox;
 /// Long enough for packages to be fetched and a first build on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(240);
 
+/// Where programs put their temporary files, so that they go with the sandbox.
+const TEMPORARY: &str = "tmp";
+
 pub struct Generated {
     sandbox: Sandbox,
 }
@@ -49,9 +52,9 @@ impl Generated {
     }
 
     fn empty() -> Self {
-        Self {
-            sandbox: Sandbox::new(),
-        }
+        let sandbox = Sandbox::new();
+        fs::create_dir(sandbox.path(TEMPORARY)).unwrap();
+        Self { sandbox }
     }
 
     /// A file changed as a person would.
@@ -122,11 +125,14 @@ impl Generated {
             .collect()
     }
 
-    /// A command with caches that outlive the sandbox, and without questions.
+    /// A command with caches that outlive the sandbox, temporary files that do not, and without
+    /// questions.
     fn command(&self, program: &str) -> Command {
         let cache = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cache");
         let mut command = self.sandbox.command(program);
+        let temporary = self.sandbox.path(TEMPORARY);
         for (name, value) in [
+            ("TMPDIR", temporary.to_str().unwrap()),
             ("npm_config_cache", cache.join("npm").to_str().unwrap()),
             ("PIP_CACHE_DIR", cache.join("pip").to_str().unwrap()),
             ("npm_config_yes", "true"),
