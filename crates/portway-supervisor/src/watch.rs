@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use portway_api::DisplacementReason;
 use portway_ports::{Families, Listener, Process, descendants, holders, owner_among};
 
 /// What the kernel says about a service's ports.
@@ -16,7 +17,7 @@ pub(crate) enum Finding {
     /// The service's own tree listens on all of them, in these families; these are the sockets.
     Own(Families, Vec<u64>),
     /// Somebody else listens on this one.
-    Foreign { port: u16, by: String },
+    Foreign { port: u16, by: DisplacementReason },
     /// Somebody listens whom nobody can see yet: a process that is just being replaced. Look again.
     Unclear { port: u16 },
 }
@@ -89,15 +90,11 @@ fn stranger(listener: &Listener, keeper: u32) -> Finding {
     }
 }
 
-/// A process in words: `python3 (pid 4711, in /home/ada/jobi)`.
-pub(crate) fn describe(process: &Process) -> String {
-    match &process.dir {
-        Some(dir) => format!(
-            "`{}` (pid {}, in {})",
-            process.name,
-            process.id.pid,
-            dir.display()
-        ),
-        None => format!("`{}` (pid {})", process.name, process.id.pid),
+/// A process as the reason for which a port was lost.
+pub(crate) fn describe(process: &Process) -> DisplacementReason {
+    DisplacementReason::Process {
+        pid: process.id.pid,
+        name: process.name.clone(),
+        directory: process.dir.as_ref().map(|dir| dir.display().to_string()),
     }
 }

@@ -3,7 +3,7 @@
 import { act, instancePath } from "./api.js";
 import { byId, element, keyed, setAttribute, setText } from "./dom.js";
 import { atRest, mood, stateInWords } from "./states.js";
-import { THE_MAIN_CHECKOUT, age, bytes, count, displacedInWords, moment, percent } from "./words.js";
+import { age, bytes, count, displacedInWords, moment, percent } from "./words.js";
 
 const COLUMNS = ["Service", "State", "Address", "Since", "Restarts", "CPU", "Memory", "Actions"];
 
@@ -253,8 +253,8 @@ export class Instances {
           key: `displaced ${port}`,
           text: displacedInWords(displaced),
           isUsual: this.#isUsual(displaced, instance),
-          // Of a port that nobody has there is nobody to be named.
-          who: displaced.excluded || displaced.holder === THE_MAIN_CHECKOUT ? null : displaced.wanted,
+          // No process uses a port that is excluded or reserved for the main checkout.
+          who: ["excluded", "main_checkout"].includes(displaced.reason.type) ? null : displaced.wanted,
         });
       }
       if (warning) entries.push({ key: `warning ${port}`, text: `${port}: ${warning}`, isUsual: false });
@@ -293,11 +293,12 @@ export class Instances {
 
   // Whether a port went to another checkout of the same project, as it does with every worktree. One
   // that was forced should not have.
-  #isUsual({ forced, excluded, holder }, { id, project }) {
-    if (forced || excluded) return false;
-    if (holder === THE_MAIN_CHECKOUT) return true;
+  #isUsual({ forced, reason }, { id, project }) {
+    if (forced) return false;
+    if (reason.type === "main_checkout") return true;
+    if (reason.type !== "other_instance") return false;
     const others = this.#instances.filter((other) => other.project === project && other.id !== id);
-    return others.some(({ name, directory }) => holder.includes(` of ${name} (${directory})`));
+    return others.some((other) => other.id === reason.id);
   }
 
   async #act(button, instance, verb, services) {

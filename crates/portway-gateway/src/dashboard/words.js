@@ -20,14 +20,11 @@ export function bytes(count) {
 export const count = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;
 
 // Why a port is not the wanted one, as the command line says it.
-export function displacedInWords({ wanted, forced, excluded, holder }) {
-  if (excluded) return `${wanted} is not given out: ${holder}`;
-  const verb = holder === THE_MAIN_CHECKOUT ? "is left to" : "is taken by";
+export function displacedInWords({ wanted, forced, holder, reason }) {
+  if (reason.type === "excluded") return `${wanted} is not given out: ${holder}`;
+  const verb = reason.type === "main_checkout" ? "is left to" : "is taken by";
   return `${forced ? "forced" : "preferred"} ${wanted} ${verb} ${holder}`;
 }
-
-// What `holder` says where nobody has a port that a worktree leaves alone.
-export const THE_MAIN_CHECKOUT = "the main checkout";
 
 export const moment = (time) => new Date(time).toLocaleString();
 

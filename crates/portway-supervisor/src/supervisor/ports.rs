@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use portway_api::{Displaced, NoticeLevel};
+use portway_api::{DisplacementReason, FailureReason, NoticeLevel, PortDisplacement};
 use portway_ports::Hold;
 use portway_project::manifest::Owner;
 
@@ -59,12 +59,15 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn who_has(&self, port: u16) -> String {
+    pub(super) fn who_has(&self, port: u16) -> DisplacementReason {
         let holders = portway_ports::holders(port).unwrap_or_default();
         holders
             .iter()
             .find_map(|holder| holder.process.as_ref())
-            .map_or_else(|| "somebody".into(), ownership::describe)
+            .map_or(
+                DisplacementReason::UnknownProcess { user: None },
+                ownership::describe,
+            )
     }
 
     /// How long until the next look at the ports.
@@ -122,7 +125,7 @@ impl Supervisor {
                 Finding::Unclear { port } => {
                     service.unclear += 1;
                     if service.unclear > UNCLEAR_LOOKS {
-                        let by = "a process of another user".to_owned();
+                        let by = DisplacementReason::UnknownProcess { user: None };
                         self.step(&name, Input::Stolen { port, by });
                     }
                 }
@@ -166,23 +169,23 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn move_port(&mut self, name: &str, lost: u16, by: &str) {
+    pub(super) fn move_port(&mut self, name: &str, lost: u16, by: DisplacementReason) {
         let moved = match self.config.steward.replace_port(name, lost) {
             Ok(moved) => moved,
-            Err(why) => {
-                let why = format!("lost port {lost} to {by}, and there is no other: {why}");
+            Err(error) => {
+                let why = FailureReason::NoReplacementPort {
+                    port: lost,
+                    taken_by: by,
+                    error,
+                };
                 return self.step(name, Input::MoveFailed(why));
             }
         };
         let port = moved.hold.port();
         self.holds.remove(&lost);
         self.holds.insert(port, moved.hold);
-        let displaced = Displaced {
-            wanted: lost,
-            forced: false,
-            holder: by.to_owned(),
-            excluded: false,
-        };
+        let text = format!("moves to port {port}: {by} took port {lost} before it could bind");
+        let displaced = PortDisplacement::new(lost, false, by);
         self.config.displaced.remove(&lost);
         self.config.displaced.insert(port, displaced);
         self.config.ports = moved.ports;
@@ -194,7 +197,6 @@ impl Supervisor {
             .map(|service| service.plan.name.clone())
             .filter(|other| old.services.get(other) != self.config.wiring.services.get(other))
             .collect();
-        let text = format!("moves to port {port}: {by} took port {lost} before it could bind");
         self.say(name, NoticeLevel::Warning, &text);
         for other in told {
             let text = format!("is restarted, for it was told the old port of `{name}`");

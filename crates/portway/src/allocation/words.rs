@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
-use portway_api::{Displaced, ErrorCode};
-use portway_ports::{Facts, Holder, PortRange};
+use portway_api::{DisplacementReason, ErrorCode, ExclusionKind, PortDisplacement};
+use portway_ports::{Exclusion, Facts, Holder, PortRange};
 use portway_project::manifest::FILE_NAME;
 use portway_project::plan::key;
 use portway_project::ports_file;
@@ -19,7 +19,7 @@ use crate::project::Project;
 pub(super) fn displaced(
     project: &mut Project,
     chosen: &Chosen,
-) -> Result<HashMap<u16, Displaced>, CommandError> {
+) -> Result<HashMap<u16, PortDisplacement>, CommandError> {
     let wanted = chosen.given.iter().filter_map(|one| one.displaced.as_ref());
     let strange: Vec<u16> = wanted
         .filter(|why| why.lease.is_none() && !why.left_to_main && !why.excluded)
@@ -30,79 +30,82 @@ pub(super) fn displaced(
     for one in &chosen.given {
         if let Some(displacement) = &one.displaced {
             let wanted = displacement.wanted;
-            let excluded = match chosen.facts.exclusion(wanted) {
-                Some(why) if displacement.excluded => Some(why.to_string()),
-                _ if chosen.denied.contains(&wanted) => {
-                    Some(exclusions::denied(wanted, &chosen.facts))
-                }
-                _ => None,
-            };
-            let displaced = Displaced {
-                wanted,
-                forced: displacement.forced,
-                excluded: excluded.is_some(),
-                holder: match excluded {
-                    Some(why) => why,
-                    None => holder(project, chosen, displacement, &strangers)?,
+            let reason = match chosen.facts.exclusion(wanted) {
+                Some(why) if displacement.excluded => DisplacementReason::Excluded {
+                    exclusion: exclusion_kind(why),
+                    message: why.to_string(),
                 },
+                why if chosen.denied.contains(&wanted) => DisplacementReason::Excluded {
+                    exclusion: match why {
+                        Some(Exclusion::Privileged(_)) => ExclusionKind::Privileged,
+                        _ => ExclusionKind::PermissionDenied,
+                    },
+                    message: exclusions::denied(wanted, &chosen.facts),
+                },
+                _ => reason(project, chosen, displacement, &strangers)?,
             };
+            let displaced = PortDisplacement::new(wanted, displacement.forced, reason);
             words.insert(one.port, displaced);
         }
     }
     Ok(words)
 }
 
-fn holder(
+fn exclusion_kind(exclusion: Exclusion) -> ExclusionKind {
+    match exclusion {
+        Exclusion::BlockedByBrowsers => ExclusionKind::BlockedByBrowsers,
+        Exclusion::Ephemeral(_) => ExclusionKind::Ephemeral,
+        Exclusion::Privileged(_) => ExclusionKind::Privileged,
+        Exclusion::SystemSquatter(_) => ExclusionKind::SystemService,
+        Exclusion::Reserved(_) => ExclusionKind::Reserved,
+        Exclusion::RuledOut(_) => ExclusionKind::UserPreference,
+    }
+}
+
+fn reason(
     project: &mut Project,
     chosen: &Chosen,
     displacement: &Displacement,
     strangers: &[Holder],
-) -> Result<String, CommandError> {
+) -> Result<DisplacementReason, CommandError> {
     let mut siblings = chosen.given.iter();
     if let Some(sibling) = siblings.find(|one| one.port == displacement.wanted) {
-        return Ok(format!("`{}` of this checkout", sibling.service));
+        return Ok(DisplacementReason::SameInstance {
+            service: sibling.service.clone(),
+        });
     }
     match &displacement.lease {
         Some(lease) => leaseholder(project, lease),
-        None if displacement.left_to_main => Ok("the main checkout".to_owned()),
-        None => Ok(named(displacement.wanted, strangers)),
+        None if displacement.left_to_main => Ok(DisplacementReason::MainCheckout),
+        None => Ok(occupant(displacement.wanted, strangers)),
     }
 }
 
 /// The instance that a lease belongs to.
-fn leaseholder(project: &mut Project, lease: &Lease) -> Result<String, CommandError> {
+fn leaseholder(project: &mut Project, lease: &Lease) -> Result<DisplacementReason, CommandError> {
     let instances = project.registry.instances()?;
     let owner = instances.iter().find(|(one, ..)| one.id == lease.instance);
-    Ok(match owner {
-        Some((one, _, liveness)) => {
-            let rests = if *liveness == Liveness::Live {
-                ""
-            } else {
-                ", which does not run"
-            };
-            format!(
-                "`{}` of {} ({}){rests}",
-                lease.service,
-                one.name,
-                one.dir.display()
-            )
-        }
-        None => "another instance".to_owned(),
+    Ok(DisplacementReason::OtherInstance {
+        id: lease.instance.clone(),
+        instance: owner.map(|(one, ..)| one.name.clone()),
+        directory: owner.map(|(one, ..)| one.dir.display().to_string()),
+        service: lease.service.clone(),
+        running: owner.is_some_and(|(.., liveness)| *liveness == Liveness::Live),
     })
 }
 
-/// The process that listens on a port, or why nobody can be named.
-fn stranger(port: u16) -> String {
-    named(port, &portway_ports::holders(port).unwrap_or_default())
+/// The process that uses a port.
+fn stranger(port: u16) -> DisplacementReason {
+    occupant(port, &portway_ports::holders(port).unwrap_or_default())
 }
 
-/// The same, where it is known who listens.
-fn named(port: u16, holders: &[Holder]) -> String {
+/// The same, where the listeners are known.
+fn occupant(port: u16, holders: &[Holder]) -> DisplacementReason {
     let here = || holders.iter().filter(|one| one.listener.port == port);
     let named = here().find(|holder| holder.process.is_some());
     match named.or(here().next()) {
-        Some(holder) => inspect::who(holder),
-        None => "a program that has bound it and does not listen".to_owned(),
+        Some(holder) => inspect::occupant(holder),
+        None => DisplacementReason::BoundSocket,
     }
 }
 
@@ -132,8 +135,11 @@ pub(super) fn refused(
             lease,
         } => {
             let by = match lease {
-                Some(lease) => leaseholder(project, lease).unwrap_or_default(),
-                None => stranger(*port),
+                Some(lease) => leaseholder(project, lease).map_or_else(
+                    |_| "another instance".to_owned(),
+                    |instance| instance.to_string(),
+                ),
+                None => stranger(*port).to_string(),
             };
             let file = ports_file::FILE_NAME;
             CommandError::new(
@@ -213,7 +219,7 @@ fn holders_in_short(
                 .iter()
                 .find(|(one, ..)| one.id == lease.instance)
                 .map_or_else(|| "another instance".into(), |(one, ..)| one.name.clone()),
-            None => stranger(port),
+            None => stranger(port).to_string(),
         };
         by_holder.entry(name).or_default().push(port);
     }

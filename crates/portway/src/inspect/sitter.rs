@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use portway_api::DisplacementReason;
 use portway_ports::{Holder, Process};
 use portway_project::manifest::Owner;
 use portway_project::{Checkout, PlannedService};
@@ -58,14 +59,20 @@ pub(crate) fn holders() -> Holders {
 
 /// Who holds a socket, in words.
 pub(crate) fn who(holder: &Holder) -> String {
+    occupant(holder).to_string()
+}
+
+/// The process that holds a socket.
+pub(crate) fn occupant(holder: &Holder) -> DisplacementReason {
     match &holder.process {
-        Some(process) => {
-            let dir = process.dir.as_ref();
-            let dir = dir.map(|dir| format!(", in {}", dir.display()));
-            let dir = dir.unwrap_or_default();
-            format!("`{}` (pid {}{dir})", process.name, process.id.pid)
-        }
-        None => format!("a process of user {}", user(holder.listener.uid)),
+        Some(process) => DisplacementReason::Process {
+            pid: process.id.pid,
+            name: process.name.clone(),
+            directory: process.dir.as_ref().map(|dir| dir.display().to_string()),
+        },
+        None => DisplacementReason::UnknownProcess {
+            user: Some(user(holder.listener.uid)),
+        },
     }
 }
 

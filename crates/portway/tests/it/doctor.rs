@@ -455,7 +455,7 @@ fn a_service_that_has_ended_or_answers_badly() {
     until("it has failed", || {
         let report = sandbox.run(&["doctor", "--json"]).code(1).json();
         let message = finding(&report, "listening")["message"].to_string();
-        message.contains("ended with code 1")
+        message.contains("exited with code 1")
     });
     let report = diagnosis(&sandbox, 1);
     assert_eq!(wrong(&report), ["listening/backend/error"]);

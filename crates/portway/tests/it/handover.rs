@@ -169,7 +169,7 @@ fn a_listener_elsewhere_is_allowed_where_the_manifest_says_so() {
     thief.until_printed("grabbed");
     assert_eq!(up.end(), 5);
     assert!(
-        up.printed().contains("there is no other"),
+        up.printed().contains("no other port is available"),
         "{}",
         up.printed()
     );

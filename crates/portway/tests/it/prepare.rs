@@ -43,7 +43,7 @@ fn a_failing_prepare_step_shows_its_last_lines_and_stops() {
     );
     for arguments in [&["up"][..], &["up", "--detach"]] {
         let ran = sandbox.run(arguments).code(5);
-        let ran = ran.err_has("its prepare step ended with code 4");
+        let ran = ran.err_has("the prepare step exited with code 4");
         let all = ran.out() + &ran.err();
         assert!(all.contains("cannot resolve fastapi==99"), "{all}");
     }
@@ -93,8 +93,10 @@ fn a_step_that_services_have_in_common_runs_once() {
 fn a_common_step_that_fails_fails_for_all_who_need_it() {
     let sandbox = with_a_common_step("echo x >> runs; exit 3");
     let ran = sandbox.run(&["up", "--detach"]).code(5);
-    ran.err_has("`a` its prepare step ended with code 3")
-        .err_has("`b` its prepare step, which `a` has too, ended with code 3");
+    ran.err_has("`a` could not be prepared: the prepare step exited with code 3")
+        .err_has(
+            "`b` could not be prepared: the prepare step, shared with `a`, exited with code 3",
+        );
     assert_eq!(sandbox.read("runs"), "x\n");
 }
 

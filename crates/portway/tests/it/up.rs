@@ -320,7 +320,7 @@ fn a_service_that_fails_at_the_start_ends_the_start() {
         sandbox
             .run(arguments)
             .code(5)
-            .err_has("`bad` ended with code 3")
+            .err_has("`bad` exited with code 3")
             .err_has("portway logs bad");
         assert!(sandbox.processes().is_empty());
     }
@@ -413,7 +413,7 @@ fn a_service_that_never_listens_fails_and_is_told_where_it_does() {
     sandbox
         .run(&["up"])
         .code(5)
-        .err_has("does not listen on its port after 4s")
+        .err_has("did not listen on its port within 4 s")
         .err_has(&words);
 }
 
@@ -467,6 +467,6 @@ fn ps_lists_what_runs_and_what_is_kept() {
 fn a_service_without_a_port_that_cannot_run_fails_the_start() {
     let sandbox = Sandbox::new().manifest("[services.worker]\ncommand = \"no-such-program\"");
     let ran = sandbox.run(&["up", "--detach"]).code(3);
-    ran.err_has("`worker` ended with code 127");
+    ran.err_has("`worker` exited with code 127");
     sandbox.until_empty();
 }
