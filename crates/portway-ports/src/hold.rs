@@ -49,6 +49,18 @@ impl HoldError {
     }
 }
 
+impl From<HoldError> for io::Error {
+    /// Keeps the kind of the error, and the system's error if there is one.
+    fn from(error: HoldError) -> Self {
+        let kind = match error {
+            HoldError::InUse(_) | HoldError::RangeFull(_) => io::ErrorKind::AddrInUse,
+            HoldError::Denied(_) => io::ErrorKind::PermissionDenied,
+            HoldError::System { source, .. } => return source,
+        };
+        Self::new(kind, error)
+    }
+}
+
 /// A held port. Dropping the hold releases the port.
 ///
 /// All methods take `&self`, so a hold can be shared between threads.

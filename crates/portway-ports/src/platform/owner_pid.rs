@@ -28,10 +28,7 @@ pub(crate) fn socket_owners(sockets: &HashSet<u64>) -> HashMap<u64, Vec<u32>> {
 }
 
 /// Returns the same as [`socket_owners`], but only considers `pids`.
-pub(crate) fn socket_owners_among(
-    pids: &[u32],
-    sockets: &HashSet<u64>,
-) -> HashMap<u64, Vec<u32>> {
+pub(crate) fn socket_owners_among(pids: &[u32], sockets: &HashSet<u64>) -> HashMap<u64, Vec<u32>> {
     let mut owners = socket_owners(sockets);
     owners.retain(|_, owners| owners.iter().all(|owner| pids.contains(owner)));
     owners
