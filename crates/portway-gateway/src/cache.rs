@@ -271,7 +271,10 @@ impl CacheTask {
             .records
             .iter()
             .map(|(id, record)| {
-                let reported = self.subscriptions.get(id).and_then(|one| one.status.clone());
+                let reported = self
+                    .subscriptions
+                    .get(id)
+                    .and_then(|one| one.status.clone());
                 let instance = CachedInstance {
                     awaits_status: record.socket.is_some() && reported.is_none(),
                     status: reported.unwrap_or_else(|| Arc::new(record.status.clone())),
@@ -282,8 +285,10 @@ impl CacheTask {
             })
             .collect();
         // Sorting makes name conflicts resolve to the same instance every time.
-        let mut statuses: Vec<&InstanceStatus> =
-            instances.values().map(|instance| &*instance.status).collect();
+        let mut statuses: Vec<&InstanceStatus> = instances
+            .values()
+            .map(|instance| &*instance.status)
+            .collect();
         statuses.sort_by(|a, b| a.name.cmp(&b.name));
         let names = Names::new(statuses);
         self.publisher

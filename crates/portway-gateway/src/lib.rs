@@ -12,6 +12,7 @@
 //! and can die without a service noticing.
 
 mod api;
+mod cache;
 mod control;
 mod dashboard;
 mod forwards;
@@ -19,7 +20,6 @@ mod host;
 mod names;
 mod pages;
 mod proxy;
-mod cache;
 mod server;
 mod site;
 mod strict;
@@ -28,7 +28,7 @@ mod testing;
 pub mod tls;
 
 pub use api::{Api, Operations, openapi};
+pub use cache::{CachedInstance, InstanceCache, InstanceRecord, InstanceSnapshot, InstanceSource};
 pub use control::control_router;
 pub use names::{DOMAIN, Names, OWN, Target, fill_gateway_fields};
-pub use cache::{CachedInstance, InstanceCache, InstanceRecord, InstanceSnapshot, InstanceSource};
 pub use server::{TlsListeners, serve};

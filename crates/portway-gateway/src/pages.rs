@@ -11,8 +11,8 @@ use hyper::{Response, StatusCode};
 use portway_api::{ErrorBody, ErrorCode, ErrorInfo};
 use portway_supervisor::logs::{self, Filter};
 
-use crate::proxy::{Answer, Asked, Refusal};
 use crate::cache::CachedInstance;
+use crate::proxy::{Answer, Asked, Refusal};
 
 /// How many last lines of a failed service a page shows.
 const LAST_LINES: usize = 30;

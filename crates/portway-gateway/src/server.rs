@@ -24,8 +24,8 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::api::Api;
-use crate::proxy::{Client, Peer, Proxy};
 use crate::cache::InstanceCache;
+use crate::proxy::{Client, Peer, Proxy};
 use crate::strict::Strict;
 use crate::tls::{Authority, Tls};
 

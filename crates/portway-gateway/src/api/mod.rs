@@ -25,9 +25,9 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
 use portway_api::{GatewayStatus, InstanceStatus};
 use tokio::sync::watch;
 
+use crate::cache::{InstanceCache, InstanceSnapshot};
 use crate::forwards::Forwards;
 use crate::names;
-use crate::cache::{InstanceCache, InstanceSnapshot};
 
 pub use machine::Operations;
 pub use openapi::openapi;

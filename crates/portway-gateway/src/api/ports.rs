@@ -24,7 +24,8 @@ pub(super) async fn one(
 ) -> Result<Json<PortReport>, Problem> {
     let port = real(port?.0)?;
     Ok(Json(
-        api.on_machine(move |machine| machine.port_report(port)).await?,
+        api.on_machine(move |machine| machine.port_report(port))
+            .await?,
     ))
 }
 

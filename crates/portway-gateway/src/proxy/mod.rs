@@ -24,11 +24,11 @@ use portway_api::InstanceState;
 use tokio::time::{timeout, timeout_at};
 
 use crate::api::Api;
+use crate::cache::{CachedInstance, InstanceCache};
 use crate::forwards::Forwards;
 use crate::host;
 use crate::names::Target;
 use crate::pages;
-use crate::cache::{CachedInstance, InstanceCache};
 use crate::site::{self, Site};
 
 pub(crate) use body::Answer;
@@ -326,7 +326,12 @@ impl Proxy {
 
     fn refuse(&self, refusal: &Refusal, asked: &Asked, service: Option<&str>) -> Response<Answer> {
         let snapshot = self.cache.snapshot();
-        pages::refused(refusal, snapshot.get(&asked.target.instance), service, asked)
+        pages::refused(
+            refusal,
+            snapshot.get(&asked.target.instance),
+            service,
+            asked,
+        )
     }
 }
 

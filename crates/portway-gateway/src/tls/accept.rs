@@ -12,8 +12,8 @@ use tokio_rustls::server::TlsStream;
 
 use super::certificates::{Certificates, leads};
 use super::{Authority, provider};
-use crate::names::DOMAIN;
 use crate::cache::InstanceCache;
+use crate::names::DOMAIN;
 
 /// The first byte of a handshake.
 const HANDSHAKE: u8 = 0x16;
@@ -67,8 +67,8 @@ impl Tls {
             .client_hello()
             .server_name()
             .map(str::to_ascii_lowercase);
-        let is_new =
-            name.is_some_and(|name| name.ends_with(DOMAIN) && !leads(&self.cache.snapshot(), &name));
+        let is_new = name
+            .is_some_and(|name| name.ends_with(DOMAIN) && !leads(&self.cache.snapshot(), &name));
         if is_new {
             self.cache.refresh().await;
         }

@@ -64,7 +64,9 @@ pub struct GeneratedAuthority {
 impl std::fmt::Debug for GeneratedAuthority {
     /// Without the key.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("GeneratedAuthority").field(&self.root.name).finish()
+        f.debug_tuple("GeneratedAuthority")
+            .field(&self.root.name)
+            .finish()
     }
 }
 
@@ -414,7 +416,10 @@ mod tests {
 
     #[test]
     fn no_two_are_alike() {
-        let (a, b) = (GeneratedAuthority::new().unwrap(), GeneratedAuthority::new().unwrap());
+        let (a, b) = (
+            GeneratedAuthority::new().unwrap(),
+            GeneratedAuthority::new().unwrap(),
+        );
         assert_ne!(a.root().name, b.root().name);
         assert_ne!(a.root().serial, b.root().serial);
         assert_ne!(a.root().fingerprint, b.root().fingerprint);
@@ -422,7 +427,10 @@ mod tests {
 
     #[test]
     fn a_root_is_known_by_the_name_that_follows_from_its_key() {
-        let (a, b) = (GeneratedAuthority::new().unwrap(), GeneratedAuthority::new().unwrap());
+        let (a, b) = (
+            GeneratedAuthority::new().unwrap(),
+            GeneratedAuthority::new().unwrap(),
+        );
         // One of another's that has a name of this kind.
         let key = KeyPair::generate().unwrap();
         let mut params = root_params(&key, now());
@@ -453,7 +461,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let ca = dir.path().join("ca");
         let long_ago = now() - LIFE - Duration::from_secs(60);
-        GeneratedAuthority::at(long_ago).unwrap().write(&ca).unwrap();
+        GeneratedAuthority::at(long_ago)
+            .unwrap()
+            .write(&ca)
+            .unwrap();
         let said = Authority::read(&ca).unwrap_err();
         assert!(matches!(said, AuthorityError::Expired(_)), "{said}");
     }

@@ -9,8 +9,8 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use super::{Authority, now};
-use crate::names::{DOMAIN, OWN};
 use crate::cache::{InstanceCache, InstanceSnapshot};
+use crate::names::{DOMAIN, OWN};
 
 /// How long a certificate lasts.
 const LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);

@@ -11,7 +11,7 @@ use portway_api::{
     PortReport, PortStatus, ServiceState, ServiceStatus,
 };
 use portway_gateway::tls::{Authority, GeneratedAuthority, ROOT_FILE};
-use portway_gateway::{Api, InstanceRecord, Operations, InstanceCache, TlsListeners};
+use portway_gateway::{Api, InstanceCache, InstanceRecord, Operations, TlsListeners};
 use tokio::sync::oneshot;
 
 /// A gateway, with the instances that it knows.

@@ -48,7 +48,9 @@ fn install(args: &Trust) -> Result<u8, CommandError> {
         _ => None,
     };
     let known = present.as_ref().map(|authority| authority.root());
-    let root = known.or(draft.as_ref().map(GeneratedAuthority::root)).cloned();
+    let root = known
+        .or(draft.as_ref().map(GeneratedAuthority::root))
+        .cloned();
     // Another is made each time: one that is only shown would be none that comes.
     let root = root.unwrap_or_else(|| nameless(format!("{} ID", tls::ROOT_NAME)));
     let makes = present.is_none();

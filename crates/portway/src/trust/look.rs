@@ -80,14 +80,21 @@ fn in_database(dir: &Path) -> Result<Vec<TrustedRoot>, String> {
     let mut found = Vec::new();
     for name in names {
         let text = said(&[CERTUTIL, "-d", &dir, "-L", "-n", name, "-a"])?;
-        found.extend(tls::find_roots(&text).into_iter().filter(|one| one.name == name));
+        found.extend(
+            tls::find_roots(&text)
+                .into_iter()
+                .filter(|one| one.name == name),
+        );
     }
     Ok(found)
 }
 
 /// The name of a root in a line of `certutil`'s list, which has its flags behind it.
 fn name(line: &str) -> Option<&str> {
-    let id = line.strip_prefix(tls::ROOT_NAME)?.split_whitespace().next()?;
+    let id = line
+        .strip_prefix(tls::ROOT_NAME)?
+        .split_whitespace()
+        .next()?;
     line.get(..tls::ROOT_NAME.len() + 1 + id.len())
 }
 
