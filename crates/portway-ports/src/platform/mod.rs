@@ -32,4 +32,4 @@ mod windows;
 pub(crate) use windows::*;
 
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
-compile_error!("Portway runs on Linux, macOS and Windows; docs/platforms.md tells what is needed");
+compile_error!("Portway runs on Linux, macOS and Windows; see docs/src/platforms.md");
