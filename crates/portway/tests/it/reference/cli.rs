@@ -17,7 +17,9 @@ pub(super) fn page() -> String {
     page.push_str("| command | what it does |\n| --- | --- |\n");
     for (name, summary) in commands(&top) {
         let summary = super::cell(&summary);
-        page.push_str(&format!("| [`portway {name}`](#portway-{name}) | {summary} |\n"));
+        page.push_str(&format!(
+            "| [`portway {name}`](#portway-{name}) | {summary} |\n"
+        ));
     }
     section(&mut page, &[], &top);
     page
@@ -27,7 +29,9 @@ pub(super) fn page() -> String {
 fn section(page: &mut String, path: &[&str], help_text: &str) {
     let name = [&["portway"], path].concat().join(" ");
     let level = if path.len() > 1 { "###" } else { "##" };
-    page.push_str(&format!("\n{level} `{name}`\n\n```text\n{help_text}\n```\n"));
+    page.push_str(&format!(
+        "\n{level} `{name}`\n\n```text\n{help_text}\n```\n"
+    ));
     for (subcommand, _) in commands(help_text) {
         let path = [path, &[subcommand.as_str()]].concat();
         section(page, &path, &help(&path));

@@ -27,17 +27,17 @@ With `--json`, an error has a `code` that does not change between versions. See
 
 pub(super) fn page() -> String {
     let schema = super::schema("openapi.json");
-    let codes: Vec<(ErrorCode, String, String)> = schema["components"]["schemas"]["ErrorCode"]
-        ["oneOf"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|entry| {
-            let text = |key: &str| entry[key].as_str().unwrap().to_owned();
-            let code = serde_json::from_value(entry["const"].clone()).unwrap();
-            (code, text("const"), text("description"))
-        })
-        .collect();
+    let codes: Vec<(ErrorCode, String, String)> =
+        schema["components"]["schemas"]["ErrorCode"]["oneOf"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|entry| {
+                let text = |key: &str| entry[key].as_str().unwrap().to_owned();
+                let code = serde_json::from_value(entry["const"].clone()).unwrap();
+                (code, text("const"), text("description"))
+            })
+            .collect();
     let mut exits: Vec<u8> = codes.iter().map(|(code, ..)| code.exit()).collect();
     exits.sort_unstable();
     exits.dedup();

@@ -112,7 +112,7 @@ fn type_of(schema: &Value) -> String {
     match name.and_then(Value::as_str) {
         Some("boolean") => "`true` or `false`".to_owned(),
         Some("integer") => "number".to_owned(),
-        Some("array") => format!("list of {}s", type_of(&schema["items"])),
+        Some("array") => format!("list of {}", plural(type_of(&schema["items"]))),
         Some("object") => object_type(schema),
         Some(other) => other.to_owned(),
         None => "any".to_owned(),
@@ -138,8 +138,21 @@ fn object_type(schema: &Value) -> String {
     };
     match (&schema["properties"], &schema["additionalProperties"]) {
         (Value::Object(properties), _) => format!("table with {}", keys(properties)),
-        (_, Value::Object(_)) => format!("table of {}", type_of(&schema["additionalProperties"])),
+        (_, Value::Object(_)) => {
+            format!(
+                "table of {}",
+                plural(type_of(&schema["additionalProperties"]))
+            )
+        }
         _ => "table".to_owned(),
+    }
+}
+
+/// The plural of a plain type. Links and `list of …` stay unchanged.
+fn plural(name: String) -> String {
+    match name.as_str() {
+        "string" | "number" | "table" => format!("{name}s"),
+        _ => name,
     }
 }
 
