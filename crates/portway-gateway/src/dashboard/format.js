@@ -1,5 +1,6 @@
-// Values in words.
+// Formats values as text.
 
+// The time since `since` (milliseconds since the epoch), as "5 min" or "2 h 10 min".
 export function age(since, now = Date.now()) {
   if (!since) return "";
   const seconds = Math.max(0, Math.round((now - since) / 1000));
@@ -19,27 +20,27 @@ export function bytes(count) {
 
 export const count = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;
 
-// Why a port is not the wanted one, as the command line says it.
-export function displacedInWords({ wanted, forced, excluded, holder }) {
-  if (excluded) return `${wanted} is not given out: ${holder}`;
-  const verb = holder === THE_MAIN_CHECKOUT ? "is left to" : "is taken by";
-  return `${forced ? "forced" : "preferred"} ${wanted} ${verb} ${holder}`;
+// The `holder` of a port that is free but reserved for the main checkout.
+export const MAIN_CHECKOUT = "the main checkout";
+
+// Why a service did not get the port it requested.
+export function displacementReason({ wanted, forced, excluded, holder }) {
+  if (excluded) return `Port ${wanted} is excluded: ${holder}`;
+  const port = `${forced ? "Forced" : "Preferred"} port ${wanted}`;
+  return holder === MAIN_CHECKOUT ? `${port} is reserved for ${holder}` : `${port} is in use by ${holder}`;
 }
 
-// What `holder` says where nobody has a port that a worktree leaves alone.
-export const THE_MAIN_CHECKOUT = "the main checkout";
+export const dateTime = (time) => new Date(time).toLocaleString();
 
-export const moment = (time) => new Date(time).toLocaleString();
-
-// The time of a line, to the millisecond, in this place's own clock.
+// The local time of a log line, to the millisecond.
 export function clock(time) {
   const at = new Date(time);
-  const two = (number, width = 2) => String(number).padStart(width, "0");
-  return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}.${two(at.getMilliseconds(), 3)}`;
+  const pad = (number, width = 2) => String(number).padStart(width, "0");
+  return `${pad(at.getHours())}:${pad(at.getMinutes())}:${pad(at.getSeconds())}.${pad(at.getMilliseconds(), 3)}`;
 }
 
-// Text without what only terminals understand.
 const ESCAPES = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-Z\\-_])/g;
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
 
+// Removes terminal escape sequences and control characters.
 export const plain = (text) => text.replace(ESCAPES, "").replace(CONTROLS, "");

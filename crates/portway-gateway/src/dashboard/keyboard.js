@@ -1,16 +1,16 @@
-// The keyboard beyond Tab and Enter. Single letters act only where a service has the focus, and
-// nowhere while something is typed or a dialog is open.
+// Keyboard shortcuts. Shortcuts for services apply only while a service row has the focus, and none
+// applies while the user types or a dialog is open.
 
 import { byId } from "./dom.js";
 
-const isTyping = (target) => target.matches("input:not([type=checkbox]), select, textarea");
+const isTextInput = (target) => target.matches("input:not([type=checkbox]), select, textarea");
 
-export function listen({ instances, help, isServicesView }) {
+export function addShortcuts({ instances, openHelp, isServicesView }) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const dialog = document.querySelector("dialog[open]");
-    if (event.key === "/" && !isTyping(event.target)) {
-      const field = dialog?.id === "logs" ? byId("logs-search") : !dialog && isServicesView() ? byId("filter") : null;
+    if (event.key === "/" && !isTextInput(event.target)) {
+      const field = searchField(dialog, isServicesView());
       if (field) {
         event.preventDefault();
         field.focus();
@@ -18,24 +18,29 @@ export function listen({ instances, help, isServicesView }) {
       }
       return;
     }
-    if (dialog || isTyping(event.target)) return;
+    if (dialog || isTextInput(event.target)) return;
     if (event.key === "?") {
-      help();
+      openHelp();
       return;
     }
     if (!isServicesView()) return;
-    const done = onServices(event, instances);
-    if (done) event.preventDefault();
+    const isHandled = handleServiceKey(event, instances);
+    if (isHandled) event.preventDefault();
   });
 }
 
-function onServices(event, instances) {
+function searchField(dialog, isServicesView) {
+  if (dialog) return dialog.id === "logs" ? byId("logs-search") : null;
+  return isServicesView ? byId("filter") : null;
+}
+
+function handleServiceKey(event, instances) {
   const step = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1 }[event.key];
   const focused = instances.focused;
   if (step) {
     const rows = instances.rows;
-    const from = focused ? rows.indexOf(focused.row) : step > 0 ? -1 : rows.length;
-    const row = rows[from + step];
+    const start = step > 0 ? -1 : rows.length;
+    const row = rows[(focused ? rows.indexOf(focused.row) : start) + step];
     if (row) instances.focusRow(row);
     return Boolean(row) || Boolean(focused);
   }
@@ -48,13 +53,13 @@ function onServices(event, instances) {
       instances.restart(focused);
       return true;
     case "l":
-      instances.logs(focused);
+      instances.showLogs(focused);
       return true;
     case "o":
       instances.visit(focused);
       return true;
     case "Enter":
-      // On a button or a link it does what that does.
+      // On a button or a link, Enter activates that element.
       if (event.target !== focused.row) return false;
       instances.visit(focused);
       return true;
