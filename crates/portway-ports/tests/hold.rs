@@ -7,7 +7,9 @@ use std::io::{ErrorKind, Read};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
-use portway_ports::{Families, Hold, HoldError, PortPolicy, PortRange, bound_owners, listeners, owners};
+use portway_ports::{
+    Families, Hold, HoldError, PortPolicy, PortRange, bound_owners, listeners, owners,
+};
 use portway_testing::PortBlock;
 use socket2::{Domain, Socket, Type};
 
