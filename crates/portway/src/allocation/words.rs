@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
 use portway_api::{DisplacementReason, ErrorCode, ExclusionKind, PortDisplacement};
-use portway_ports::{Exclusion, Facts, Holder, PortRange};
+use portway_ports::{Exclusion, PortOwner, PortPolicy, PortRange};
 use portway_project::manifest::FILE_NAME;
 use portway_project::plan::key;
 use portway_project::ports_file;
@@ -25,7 +25,7 @@ pub(super) fn displaced(
         .filter(|why| why.lease.is_none() && !why.left_to_main && !why.excluded)
         .map(|why| why.wanted)
         .collect();
-    let strangers = portway_ports::holders_of(&strange).unwrap_or_default();
+    let strangers = portway_ports::owners_of(&strange).unwrap_or_default();
     let mut words = HashMap::new();
     for one in &chosen.given {
         if let Some(displacement) = &one.displaced {
@@ -56,9 +56,10 @@ fn exclusion_kind(exclusion: Exclusion) -> ExclusionKind {
         Exclusion::BlockedByBrowsers => ExclusionKind::BlockedByBrowsers,
         Exclusion::Ephemeral(_) => ExclusionKind::Ephemeral,
         Exclusion::Privileged(_) => ExclusionKind::Privileged,
-        Exclusion::SystemSquatter(_) => ExclusionKind::SystemService,
-        Exclusion::Reserved(_) => ExclusionKind::Reserved,
-        Exclusion::RuledOut(_) => ExclusionKind::UserPreference,
+        Exclusion::SystemService(_) => ExclusionKind::SystemService,
+        Exclusion::Excluded(_) => ExclusionKind::UserPreference,
+        // `Exclusion` is non-exhaustive: a new kind counts as reserved.
+        _ => ExclusionKind::Reserved,
     }
 }
 
@@ -66,7 +67,7 @@ fn reason(
     project: &mut Project,
     chosen: &Chosen,
     displacement: &Displacement,
-    strangers: &[Holder],
+    strangers: &[PortOwner],
 ) -> Result<DisplacementReason, CommandError> {
     let mut siblings = chosen.given.iter();
     if let Some(sibling) = siblings.find(|one| one.port == displacement.wanted) {
@@ -96,11 +97,11 @@ fn leaseholder(project: &mut Project, lease: &Lease) -> Result<DisplacementReaso
 
 /// The process that uses a port.
 fn stranger(port: u16) -> DisplacementReason {
-    occupant(port, &portway_ports::holders(port).unwrap_or_default())
+    occupant(port, &portway_ports::owners(port).unwrap_or_default())
 }
 
 /// The same, where the listeners are known.
-fn occupant(port: u16, holders: &[Holder]) -> DisplacementReason {
+fn occupant(port: u16, holders: &[PortOwner]) -> DisplacementReason {
     let here = || holders.iter().filter(|one| one.listener.port == port);
     let named = here().find(|holder| holder.process.is_some());
     match named.or(here().next()) {
@@ -113,7 +114,7 @@ fn occupant(port: u16, holders: &[Holder]) -> DisplacementReason {
 pub(super) fn refused(
     project: &mut Project,
     error: &ChooseError,
-    facts: &Facts,
+    facts: &PortPolicy,
     denied: &HashSet<u16>,
 ) -> CommandError {
     match error {
@@ -179,7 +180,7 @@ pub(super) fn refused(
 fn all_excluded(
     service: &str,
     range: PortRange,
-    facts: &Facts,
+    facts: &PortPolicy,
     denied: &HashSet<u16>,
 ) -> CommandError {
     let message = match range.size() {
