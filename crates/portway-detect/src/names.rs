@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Found;
 use portway_project::kind::Kind;
-use portway_project::plan::key;
+use portway_project::plan::identifier;
 
 /// Gives a name to every service that has none, and makes all of them unique. Whoever came after a
 /// service by its old name comes after it by the new one.
@@ -34,7 +34,10 @@ pub(super) fn give(services: &mut [Found]) {
         ];
         let numbered = (2..).map(|number| format!("{first}-{number}"));
         let is_free = |name: &String| {
-            name != "service" && before.iter().all(|other| key(&other.name) != key(name))
+            name != "service"
+                && before
+                    .iter()
+                    .all(|other| identifier(&other.name) != identifier(name))
         };
         if let Some(name) = candidates.into_iter().chain(numbered).find(is_free) {
             let old = std::mem::replace(&mut service.name, name.clone());

@@ -29,6 +29,6 @@ pub mod tls;
 
 pub use api::{Api, Machine, openapi};
 pub use control::control;
-pub use names::{DOMAIN, Names, OWN, Target, tell};
+pub use names::{DOMAIN, GATEWAY_LABEL, Names, Target, tell};
 pub use roster::{Known, Member, Reader, Roster, Source, follow};
 pub use server::{Secure, serve};

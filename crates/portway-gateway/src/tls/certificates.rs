@@ -9,7 +9,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use super::{Authority, now};
-use crate::names::{DOMAIN, OWN};
+use crate::names::{DOMAIN, GATEWAY_LABEL};
 use crate::roster::{Reader, Roster};
 
 /// How long a certificate lasts.
@@ -76,7 +76,7 @@ pub(super) fn leads(roster: &Roster, name: &str) -> bool {
     let own = name
         .strip_suffix(DOMAIN)
         .and_then(|name| name.strip_suffix('.'));
-    own == Some(OWN) || roster.names.find(name).is_some()
+    own == Some(GATEWAY_LABEL) || roster.names.find(name).is_some()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use portway_ports::{Process, ProcessId, descendants, send_signal};
-use portway_project::manifest::StopSignal;
+use portway_project::policy::StopSignal;
 use rustix::process::{Pid, Signal, WaitOptions, waitpid};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::signal::unix::SignalKind;

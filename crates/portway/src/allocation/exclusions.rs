@@ -32,7 +32,7 @@ pub(super) fn wanted(plan: &Plan, wishes: &HashMap<PortKey, u16>, facts: &Facts)
             let name = port.name.clone().unwrap_or_default();
             let spec = port.spec;
             let given_out = |port: &u16| facts.exclusion(*port).is_none();
-            let prefer = if spec.named || given_out(&spec.prefer) {
+            let prefer = if spec.explicit || given_out(&spec.prefer) {
                 spec.prefer
             } else {
                 spec.range.ports().find(given_out).unwrap_or(spec.prefer)
@@ -42,7 +42,7 @@ pub(super) fn wanted(plan: &Plan, wishes: &HashMap<PortKey, u16>, facts: &Facts)
                 service: service.name.clone(),
                 name,
                 prefer,
-                named: spec.named,
+                named: spec.explicit,
                 range: spec.range,
                 fallback: service.fallback,
             });
