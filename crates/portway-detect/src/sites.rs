@@ -11,7 +11,7 @@ pub(super) fn read(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found>
 }
 
 fn hugo(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Option<Found> {
-    const OWN: [&str; 4] = ["hugo.toml", "hugo.yaml", "hugo.yml", "hugo.json"];
+    const GATEWAY_LABEL: [&str; 4] = ["hugo.toml", "hugo.yaml", "hugo.yml", "hugo.json"];
     const OLD: [&str; 4] = ["config.toml", "config.yaml", "config.yml", "config.json"];
     // A theme has such a file as well, and is shown by the site that it is for; a site's own may lie
     // two levels below it.
@@ -22,10 +22,10 @@ fn hugo(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Option<Found> {
     {
         return None;
     }
-    let file = match dir.first_of(&OWN) {
+    let file = match dir.first_of(&GATEWAY_LABEL) {
         Some(file) => file.to_owned(),
         None => match dir.below("config/_default") {
-            Some(config) => format!("config/_default/{}", config.first_of(&OWN)?),
+            Some(config) => format!("config/_default/{}", config.first_of(&GATEWAY_LABEL)?),
             None => {
                 // The name is nothing special, what stands beside it is.
                 let file = dir.first_of(&OLD)?;
