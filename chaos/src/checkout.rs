@@ -7,7 +7,8 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use portway_ports::{Process, ProcessId, send_signal};
+use portway_ports::{Process, ProcessId};
+use portway_supervisor::process::{env_var, send_signal};
 use rustix::process::Signal;
 use serde_json::{Map, Value};
 
@@ -241,7 +242,7 @@ impl<'a> Checkout<'a> {
             ProcessRole::Keeper(index) => Process::read(service(index)?)?.parent,
         };
         let state = self.env.path("state").display().to_string();
-        let is_own = portway_ports::variable(pid, "XDG_STATE_HOME") == Some(state);
+        let is_own = env_var(pid, "XDG_STATE_HOME") == Some(state);
         Process::read(pid)
             .filter(|_| is_own)
             .map(|process| process.id)

@@ -112,7 +112,7 @@ pub fn run_on_full_disk(arguments: &[&str]) -> Result<()> {
     }
     for process in env.processes() {
         // An error means that it has exited.
-        let _ = process.id.kill();
+        let _ = portway_supervisor::process::kill(process.id);
     }
     Err(messages.join("\n"))
 }

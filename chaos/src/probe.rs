@@ -24,10 +24,10 @@ pub(crate) fn probe(service: &ReadyService) -> Probe {
         .filter_map(|body| serde_json::from_str::<Value>(&body).ok())
         .filter_map(|body| Some(body["run"].as_str()?.to_owned()))
         .collect();
-    for holder in portway_ports::holders(service.port).unwrap_or_default() {
+    for owner in portway_ports::owners(service.port).unwrap_or_default() {
         // `None` if the process has just exited.
-        if let Some(process) = holder.process {
-            let mark = portway_ports::variable(process.id.pid, "PORTWAY_RUN");
+        if let Some(process) = owner.process {
+            let mark = portway_supervisor::process::env_var(process.id.pid, "PORTWAY_RUN");
             let mark = mark.or_else(|| {
                 let is_alive = process.id.is_alive();
                 is_alive.then(|| format!("{} (pid {})", process.command, process.id.pid))

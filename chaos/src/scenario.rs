@@ -206,7 +206,7 @@ fn kill_all(env: &ChaosEnv) {
         }
         for process in processes {
             // An error means that it has exited.
-            let _ = process.id.kill();
+            let _ = portway_supervisor::process::kill(process.id);
         }
         std::thread::sleep(Duration::from_millis(50));
     }

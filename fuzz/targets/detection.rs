@@ -11,7 +11,7 @@ use std::path::Path;
 use libfuzzer_sys::fuzz_target;
 use portway_fuzz::use_up;
 use portway_project::Manifest;
-use portway_detect::{FoundPort, Surroundings, detect};
+use portway_detect::{DetectedPort, DetectContext, detect};
 
 /// The files that may be named.
 const FILES: [&str; 8] = [
@@ -39,7 +39,7 @@ fuzz_target!(|text: &str| {
         return;
     }
     let engine = text.len() % 2 == 0;
-    let surroundings = Surroundings {
+    let surroundings = DetectContext {
         has_program: &|program| engine && program == "docker",
         preferred: &|_| None,
     };
@@ -51,13 +51,13 @@ fuzz_target!(|text: &str| {
     if manifest.services.is_empty() {
         return;
     }
-    // A service that insists on a port that another insists on is optional: one at a time.
+    // A service that requires the port of another service is optional: one at a time.
     let mut insisted = Vec::new();
     let mut optional = Vec::new();
     for service in &detection.services {
         let port = service
             .port
-            .filter(|port| matches!(port, FoundPort::Only(_)));
+            .filter(|port| matches!(port, DetectedPort::Fixed(_)));
         if service.optional && port.is_none_or(|port| !insisted.contains(&port)) {
             optional.push(service.name.clone());
         }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 use portway_api::ErrorCode;
-use portway_detect::{Detection, Surroundings};
+use portway_detect::{DetectContext, Detection};
 use portway_project::checkout::file_name;
 use portway_project::manifest::{self, Manifest, ManifestError};
 use portway_project::nearest::suggestion;
@@ -68,8 +68,8 @@ pub(crate) fn describe_for(
 }
 
 /// What detection may know of this machine; `preferred` tells the user's port for a framework.
-pub(crate) fn surroundings(preferred: &dyn Fn(&str) -> Option<u16>) -> Surroundings<'_> {
-    Surroundings {
+pub(crate) fn surroundings(preferred: &dyn Fn(&str) -> Option<u16>) -> DetectContext<'_> {
+    DetectContext {
         has_program: &home::has_program,
         preferred,
     }

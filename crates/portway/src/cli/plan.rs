@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::Args;
 use indexmap::IndexMap;
 use portway_api::{PortWish, ProjectPlan, ServicePlan, SkippedFile};
-use portway_detect::{Detection, Found};
+use portway_detect::{DetectedService, Detection};
 use portway_project::{Plan, PlannedService};
 
 use crate::error::CommandError;
@@ -45,7 +45,7 @@ fn project_plan(described: &Described) -> Result<ProjectPlan, CommandError> {
     let plan = Plan::whole(manifest, preferences)?;
     let nothing = Detection::default();
     let detection = found.as_ref().unwrap_or(&nothing);
-    let by_name: IndexMap<&str, &Found> = detection
+    let by_name: IndexMap<&str, &DetectedService> = detection
         .services
         .iter()
         .map(|found| (found.name.as_str(), found))
@@ -72,7 +72,7 @@ fn project_plan(described: &Described) -> Result<ProjectPlan, CommandError> {
     })
 }
 
-fn service_plan(service: &PlannedService, found: Option<&Found>) -> ServicePlan {
+fn service_plan(service: &PlannedService, found: Option<&DetectedService>) -> ServicePlan {
     let spec = &service.spec;
     ServicePlan {
         name: service.name.clone(),

@@ -73,7 +73,7 @@ pub(crate) fn run(args: &Ps) -> Result<u8, CommandError> {
         instances
     });
     if let Some(gateway) = gateway::status()? {
-        portway_gateway::tell(&mut instances, &gateway);
+        portway_gateway::fill_gateway_fields(&mut instances, &gateway);
     }
     if args.json {
         ui::json(&instances);

@@ -3,8 +3,8 @@
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use portway_gateway::{Known, Source};
-use portway_ports::Facts;
+use portway_gateway::{InstanceRecord, InstanceSource};
+use portway_ports::PortPolicy;
 use portway_registry::{Liveness, Registry, SqliteRegistry};
 use portway_supervisor::control;
 
@@ -12,7 +12,7 @@ use crate::error::CommandError;
 use crate::{home, look};
 
 /// All instances of this user.
-pub(crate) fn source(facts: Facts) -> Result<Source, CommandError> {
+pub(crate) fn source(facts: PortPolicy) -> Result<InstanceSource, CommandError> {
     let registry = Mutex::new(SqliteRegistry::open(&home::state_dir()?)?);
     Ok(Arc::new(move || {
         let mut registry = registry.lock().unwrap_or_else(PoisonError::into_inner);
@@ -22,9 +22,9 @@ pub(crate) fn source(facts: Facts) -> Result<Source, CommandError> {
             .filter(|(.., liveness)| *liveness != Liveness::Gone)
             .map(|(instance, leases, liveness)| {
                 let dir = registry.instance_dir(&instance.id);
-                Known {
+                InstanceRecord {
                     socket: (liveness == Liveness::Live).then(|| dir.join(control::SOCKET)),
-                    logs: dir.join("logs"),
+                    log_dir: dir.join("logs"),
                     status: look::at_rest(instance, &leases, &facts),
                 }
             });

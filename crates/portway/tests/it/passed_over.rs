@@ -111,7 +111,7 @@ fn two_that_were_found_to_insist_on_one_port_are_both_shown() {
         .run(&["plan"])
         .success()
         .out_has("b  procfile  optional")
-        .out_has(&sandbox.fill("`a` insists on port %0 too"));
+        .out_has(&sandbox.fill("`a` requires port %0 too"));
     sandbox
         .run(&["detect", "--with", "b"])
         .code(2)
