@@ -46,7 +46,7 @@ fuzz_target!(|text: &str| {
     let detection = detect(temporary.path(), &surroundings);
     let made = detection.manifest("a \"project\"");
     let manifest = Manifest::parse(Path::new("/project/portway.toml"), &made);
-    let manifest = manifest.unwrap_or_else(|error| panic!("{}: {error}\n{made}", error.place()));
+    let manifest = manifest.unwrap_or_else(|error| panic!("{}: {error}\n{made}", error.location()));
     assert_eq!(manifest.services.len(), detection.services.len());
     if manifest.services.is_empty() {
         return;
@@ -66,6 +66,6 @@ fuzz_target!(|text: &str| {
     if let Err(error) = use_up(&manifest, &optional) {
         // The files themselves can say that.
         let circle = error.message.starts_with("services wait for each other");
-        assert!(circle, "{}: {error}\n{made}", error.place());
+        assert!(circle, "{}: {error}\n{made}", error.location());
     }
 });

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::DetectedService;
 use portway_project::kind::Kind;
-use portway_project::plan::key;
+use portway_project::plan::identifier;
 
 /// Names every service that has no name and makes all names unique. Start-order references follow.
 ///
@@ -33,7 +33,10 @@ pub(super) fn assign(services: &mut [DetectedService]) {
         ];
         let numbered = (2..).map(|number| format!("{first}-{number}"));
         let is_free = |name: &String| {
-            name != "service" && before.iter().all(|other| key(&other.name) != key(name))
+            name != "service"
+                && before
+                    .iter()
+                    .all(|other| identifier(&other.name) != identifier(name))
         };
         if let Some(name) = candidates.into_iter().chain(numbered).find(is_free) {
             let old = std::mem::replace(&mut service.name, name.clone());

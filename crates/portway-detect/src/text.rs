@@ -49,7 +49,7 @@ fn table(text: &mut String, service: &DetectedService) {
         None => {}
     }
     if service.kind != Kind::infer(&service.name, &service.command) {
-        line("kind", quoted(service.kind.word()));
+        line("kind", quoted(service.kind.as_str()));
     }
     if !service.after.is_empty() {
         line("after", after(&service.after));

@@ -115,7 +115,7 @@ fn two_that_were_found_to_insist_on_one_port_are_both_shown() {
     sandbox
         .run(&["detect", "--with", "b"])
         .code(2)
-        .err_has(&sandbox.fill("both insist on port %0"));
+        .err_has(&sandbox.fill("both require port %0"));
 }
 
 #[test]
