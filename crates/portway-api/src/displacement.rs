@@ -19,17 +19,17 @@ pub struct PortDisplacement {
     pub excluded: bool,
     /// Why the wanted port was not assigned.
     #[serde(default)]
-    pub reason: DisplacementReason,
+    pub reason: PortConflict,
 }
 
 impl PortDisplacement {
     /// Describes why the port `wanted` was not assigned. `forced`: a person forced that port.
-    pub fn new(wanted: u16, forced: bool, reason: DisplacementReason) -> Self {
+    pub fn new(wanted: u16, forced: bool, reason: PortConflict) -> Self {
         Self {
             wanted,
             forced,
             holder: reason.to_string(),
-            excluded: matches!(reason, DisplacementReason::Excluded { .. }),
+            excluded: matches!(reason, PortConflict::Excluded { .. }),
             reason,
         }
     }
@@ -41,7 +41,7 @@ impl PortDisplacement {
 /// sentence that says why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum DisplacementReason {
+pub enum PortConflict {
     /// The port is reserved for the project's main checkout.
     MainCheckout,
     /// Another service of the same instance uses the port.
@@ -91,13 +91,13 @@ pub enum DisplacementReason {
     },
 }
 
-impl Default for DisplacementReason {
+impl Default for PortConflict {
     fn default() -> Self {
         Self::UnknownProcess { user: None }
     }
 }
 
-impl fmt::Display for DisplacementReason {
+impl fmt::Display for PortConflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::MainCheckout => write!(f, "the main checkout"),
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn the_existing_fields_follow_from_the_reason() {
-        let process = DisplacementReason::Process {
+        let process = PortConflict::Process {
             pid: 7,
             name: "node".into(),
             directory: Some("/p".into()),
@@ -167,7 +167,7 @@ mod tests {
         let displacement = PortDisplacement::new(9000, true, process);
         assert_eq!(displacement.holder, "`node` (pid 7, in /p)");
         assert!(!displacement.excluded);
-        let excluded = DisplacementReason::Excluded {
+        let excluded = PortConflict::Excluded {
             exclusion: ExclusionKind::BlockedByBrowsers,
             message: "browsers refuse to open this port".into(),
         };
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_stopped_instance_is_named_as_stopped() {
-        let reason = DisplacementReason::OtherInstance {
+        let reason = PortConflict::OtherInstance {
             id: "0a".into(),
             instance: Some("jobi".into()),
             directory: Some("/w/jobi".into()),

@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{DisplacementReason, ErrorCode};
+use crate::{ErrorCode, PortConflict};
 
 /// Why a service failed or is restarted.
 ///
@@ -76,14 +76,14 @@ pub enum FailureReason {
         /// How many times the service lost its port.
         times: u32,
         /// What uses the port now.
-        taken_by: DisplacementReason,
+        taken_by: PortConflict,
     },
     /// Another process took the service's port, and no other port is available.
     NoReplacementPort {
         /// The port that was lost.
         port: u16,
         /// What uses the port now.
-        taken_by: DisplacementReason,
+        taken_by: PortConflict,
         /// Why no other port is available.
         error: String,
     },

@@ -23,7 +23,7 @@ mod usage;
 mod who;
 
 pub use discovered::Discovered;
-pub use displacement::{DisplacementReason, ExclusionKind, PortDisplacement};
+pub use displacement::{ExclusionKind, PortConflict, PortDisplacement};
 pub use error::{ErrorBody, ErrorCode, ErrorInfo};
 pub use event::{Event, Notice, NoticeLevel};
 pub use failure::FailureReason;

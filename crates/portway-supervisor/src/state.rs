@@ -10,7 +10,7 @@ mod words;
 
 use std::time::{Duration, Instant};
 
-use portway_api::{DisplacementReason, FailureReason, ServiceState};
+use portway_api::{FailureReason, PortConflict, ServiceState};
 use portway_project::policy::RestartPolicy;
 
 pub use words::Ended;
@@ -37,7 +37,7 @@ enum Then {
     Start,
     Fail(FailureReason),
     Retry(FailureReason),
-    Move { port: u16, by: DisplacementReason },
+    Move { port: u16, by: PortConflict },
 }
 
 #[derive(Clone, Debug, PartialEq)]

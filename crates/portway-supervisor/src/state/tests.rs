@@ -252,7 +252,7 @@ fn a_stolen_port_moves_the_service() {
         if listening {
             bench.step(Input::Listening(V4));
         }
-        let by = || DisplacementReason::UnknownProcess { user: None };
+        let by = || PortConflict::UnknownProcess { user: None };
         let stolen = Input::Stolen {
             port: 9000,
             by: by(),
@@ -273,7 +273,7 @@ fn a_port_that_is_stolen_for_ever_is_given_up() {
     for _ in 0..=MAX_MOVES {
         bench.step(Input::Stolen {
             port: 9000,
-            by: DisplacementReason::UnknownProcess { user: None },
+            by: PortConflict::UnknownProcess { user: None },
         });
         bench.step(Input::TreeGone { in_use: false });
         bench.step(Input::Moved);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use portway_api::{DisplacementReason, FailureReason};
+use portway_api::{FailureReason, PortConflict};
 use portway_ports::Families;
 use portway_project::policy::RestartPolicy;
 
@@ -77,7 +77,7 @@ pub(crate) enum Input {
     /// Its own tree listens on all its ports, in these families.
     Listening(Families),
     /// Somebody else listens on this port of its own.
-    Stolen { port: u16, by: DisplacementReason },
+    Stolen { port: u16, by: PortConflict },
     /// Its port was replaced by another, which is held.
     Moved,
     /// Its port could not be replaced.
@@ -112,7 +112,7 @@ pub(crate) enum Effect {
     /// Ask the tree to end, and end it when it does not.
     StopTree,
     /// Find another port for the one that was lost.
-    Move { port: u16, by: DisplacementReason },
+    Move { port: u16, by: PortConflict },
     /// Send [`Input::Timer`] with the epoch after the pause.
     Timer { epoch: u64, after: Duration },
     /// Tell people.

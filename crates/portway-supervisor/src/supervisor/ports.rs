@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use portway_api::{DisplacementReason, FailureReason, NoticeLevel, PortDisplacement};
+use portway_api::{FailureReason, NoticeLevel, PortConflict, PortDisplacement};
 use portway_ports::Hold;
 use portway_project::policy::ListenerOwner;
 
@@ -58,13 +58,13 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn who_has(&self, port: u16) -> DisplacementReason {
+    pub(super) fn who_has(&self, port: u16) -> PortConflict {
         let holders = portway_ports::owners(port).unwrap_or_default();
         holders
             .iter()
             .find_map(|holder| holder.process.as_ref())
             .map_or(
-                DisplacementReason::UnknownProcess { user: None },
+                PortConflict::UnknownProcess { user: None },
                 ownership::describe,
             )
     }
@@ -124,7 +124,7 @@ impl Supervisor {
                 Finding::Unclear { port } => {
                     service.unclear += 1;
                     if service.unclear > UNCLEAR_LOOKS {
-                        let by = DisplacementReason::UnknownProcess { user: None };
+                        let by = PortConflict::UnknownProcess { user: None };
                         self.step(&name, Input::Stolen { port, by });
                     }
                 }
@@ -168,7 +168,7 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn move_port(&mut self, name: &str, lost: u16, by: DisplacementReason) {
+    pub(super) fn move_port(&mut self, name: &str, lost: u16, by: PortConflict) {
         let moved = match self.config.steward.replace_port(name, lost) {
             Ok(moved) => moved,
             Err(error) => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use portway_api::DisplacementReason;
+use portway_api::PortConflict;
 use portway_ports::{PortOwner, Process};
 use portway_project::policy::ListenerOwner;
 use portway_project::{Checkout, PlannedService};
@@ -63,14 +63,17 @@ pub(crate) fn who(holder: &PortOwner) -> String {
 }
 
 /// The process that holds a socket.
-pub(crate) fn occupant(holder: &PortOwner) -> DisplacementReason {
+pub(crate) fn occupant(holder: &PortOwner) -> PortConflict {
     match &holder.process {
-        Some(process) => DisplacementReason::Process {
+        Some(process) => PortConflict::Process {
             pid: process.id.pid,
             name: process.name.clone(),
-            directory: process.working_dir.as_ref().map(|dir| dir.display().to_string()),
+            directory: process
+                .working_dir
+                .as_ref()
+                .map(|dir| dir.display().to_string()),
         },
-        None => DisplacementReason::UnknownProcess {
+        None => PortConflict::UnknownProcess {
             user: Some(user(holder.listener.user)),
         },
     }

@@ -2,7 +2,7 @@
 
 use comfy_table::{Table, presets};
 use portway_api::{
-    DisplacementReason, Forward, InstanceState, InstanceStatus, PortDisplacement, ServiceState,
+    Forward, InstanceState, InstanceStatus, PortConflict, PortDisplacement, ServiceState,
     ServiceStatus,
 };
 
@@ -69,7 +69,7 @@ pub(crate) fn displaced(displaced: &PortDisplacement) -> String {
     } else {
         "preferred"
     };
-    let left = displaced.reason == DisplacementReason::MainCheckout;
+    let left = displaced.reason == PortConflict::MainCheckout;
     let verb = if left { "is left to" } else { "is taken by" };
     format!("{wanted} {} {verb} {}", displaced.wanted, displaced.holder)
 }
