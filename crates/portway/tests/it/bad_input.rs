@@ -132,11 +132,11 @@ fn rejects_invalid_manifests() {
         for command in [&["detect"][..], &["up", "--detach"], &["plan"]] {
             let ran = refused(&sandbox, command, 2);
             assert!(ran.err().starts_with("error: "), "{}", ran.err());
-            let failure = refused(&sandbox, &[command, &["--json"]].concat(), 2)
+            let mut failure = refused(&sandbox, &[command, &["--json"]].concat(), 2)
                 .failure("manifest_invalid")
                 .at(place);
             for word in *words {
-                failure.mentions(word);
+                failure = failure.mentions(word);
             }
             assert!(!sandbox.state().exists(), "nothing is written for\n{text}");
         }

@@ -56,6 +56,10 @@ mod redis;
 mod running;
 #[cfg(unix)]
 mod state;
+#[cfg(target_os = "linux")]
+mod texts;
+#[cfg(target_os = "linux")]
+mod transcript;
 #[cfg(unix)]
 mod trust;
 #[cfg(unix)]

@@ -353,6 +353,10 @@ impl Ran {
         self
     }
 
+    pub fn exit_code(&self) -> i32 {
+        self.output.status.code().unwrap()
+    }
+
     /// Standard output, with the sandbox's own path shortened to `~`.
     pub fn out(&self) -> String {
         String::from_utf8_lossy(&self.output.stdout).replace(&self.root, "~")
