@@ -6,8 +6,8 @@ use std::io::Write;
 use std::path::Path;
 
 use clap::Args;
+use portway_detect::detect;
 use portway_project::checkout::file_name;
-use portway_project::detect::detect;
 use portway_project::{manifest, ports_file};
 
 use crate::error::CommandError;

@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::Args;
 use indexmap::IndexMap;
 use portway_api::{PortWish, ProjectPlan, ServicePlan, SkippedFile};
-use portway_project::detect::{Detection, Found};
+use portway_detect::{Detection, Found};
 use portway_project::{Plan, PlannedService};
 
 use crate::error::CommandError;
