@@ -71,7 +71,7 @@ fn rejects_invalid_manifests() {
         (
             "[services.a]\ncommand = \"  \"",
             "portway.toml:2:11",
-            &["`command`"],
+            &["`a`"],
         ),
         ("[services.a]\ncommand = 3", "portway.toml:2:11", &[]),
         (
@@ -116,7 +116,7 @@ fn rejects_invalid_manifests() {
         (&with("dir = \"/etc\""), "portway.toml:3:7", &["`/etc`"]),
         (
             "[services.\"a b\"]\ncommand = \"x\"",
-            "portway.toml:1",
+            "portway.toml:2:11",
             &["`a b`"],
         ),
         (

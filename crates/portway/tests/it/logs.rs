@@ -37,7 +37,7 @@ fn logs_are_kept_and_filtered() {
     );
     sandbox
         .fails(&["logs", "--grep", "("], 2, "usage")
-        .mentions("(");
+        .mentions("--grep");
     sandbox
         .fails(&["logs", "c"], 2, "unknown_service")
         .names("c");

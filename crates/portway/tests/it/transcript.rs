@@ -57,7 +57,11 @@ impl Transcript {
         self.entry(title);
         let command = self.redact(sandbox, arguments);
         let _ = writeln!(self.text, "$ portway {command}");
-        for stream in [ran.out(), ran.err()] {
+        // Which notices a command still sees of a start depends on who is quicker.
+        let err = ran.err();
+        let err = err.lines().filter(|line| !line.starts_with("· "));
+        let err: String = err.map(|line| format!("{line}\n")).collect();
+        for stream in [ran.out(), err] {
             self.lines(sandbox, &stream);
         }
         if ran.exit_code() != 0 {
@@ -111,6 +115,9 @@ impl Transcript {
         };
         text = replace(text, r"\bpid \d+", "pid 1234");
         text = replace(text, r"\b\d+\.\d+ (s|ms)\b", "0.1 $1");
+        text = replace(text, r"\b\d+ s\b", "1 s");
+        // The parents of a process are those of the test.
+        text = replace(text, r"\n *parents .*", "");
         let number = Regex::new(r"\b\d{5}\b").unwrap();
         let first = sandbox.port(0);
         let port = |captures: &regex_lite::Captures<'_>| {

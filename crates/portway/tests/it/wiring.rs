@@ -171,8 +171,8 @@ fn variables_from_files_arrive_and_do_not_win_over_the_wiring() {
     assert_eq!(json["A"], "2");
     sandbox.write("api/.env", "nonsense");
     sandbox
-        .fails(&["env"], 2, "manifest_invalid")
-        .mentions(".env:1")
+        .fails(&["env"], 2, "usage")
+        .at(".env:1")
         .names("NAME=value");
 }
 

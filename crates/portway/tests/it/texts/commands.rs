@@ -4,9 +4,9 @@ use std::fs;
 use std::net::TcpListener;
 
 use crate::leases::with_leftover;
-use crate::sandbox::{Sandbox, two};
+use crate::sandbox::{Running, Sandbox, TWO, service, two};
 use crate::transcript::Transcript;
-use crate::who::{stranger, until_served};
+use crate::who::until_served;
 
 #[test]
 fn where_nothing_runs() {
@@ -47,7 +47,8 @@ fn where_nothing_runs() {
 #[test]
 fn a_checkout_from_the_start_to_the_end() {
     let mut transcript = Transcript::default();
-    let sandbox = two();
+    // One after the other, so that the log has an order.
+    let sandbox = Sandbox::new().manifest(&format!("{TWO}\nafter = [\"backend\"]"));
     let mut run = |title: &str, arguments: &[&str]| {
         let arguments: Vec<String> = arguments.iter().map(|one| sandbox.fill(one)).collect();
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -79,19 +80,32 @@ fn a_checkout_from_the_start_to_the_end() {
 }
 
 #[test]
-fn ports_that_cannot_be_freed() {
+fn processes_on_a_port() {
     let mut transcript = Transcript::default();
     let sandbox = Sandbox::new();
-    let _server = stranger(&sandbox, "serve %0");
+    // Found in `PATH`, so that the command line is short and the same everywhere.
+    let mut command = sandbox.command("sh");
+    let path = std::env::var("PATH").unwrap();
+    let examples = service().parent().unwrap().display().to_string();
+    command.env("PATH", format!("{examples}:{path}"));
+    command.args(["-c", &sandbox.fill("service serve %0; :")]);
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let server = Running::start(command);
     until_served(sandbox.port(0));
     let port = sandbox.port(0).to_string();
-    transcript.run(&sandbox, "without a terminal", &["free", &port]);
-    transcript.run(&sandbox, "only shown", &["free", &port, "--dry-run"]);
+    let report = sandbox.run(&["who", &port, "--json"]).success().json();
+    let holder = &report[0]["holders"][0];
+    transcript.hide(holder["user"].as_str().unwrap(), "dev");
+    transcript.hide(&holder["process"]["pid"], "1235");
+    transcript.hide(server.pid(), "1234");
+    transcript.run(&sandbox, "a process outside Portway", &["who", &port]);
+    transcript.run(&sandbox, "freeing it without a terminal", &["free", &port]);
     transcript.run(
         &sandbox,
-        "a process outside Portway",
-        &["free", &port, "--yes"],
+        "freeing it, only shown",
+        &["free", &port, "--dry-run"],
     );
+    transcript.run(&sandbox, "freeing it", &["free", &port, "--yes"]);
     // This test is a parent of the command, and its name differs from build to build.
     let _listener = TcpListener::bind(("127.0.0.1", sandbox.port(1))).unwrap();
     let name = fs::read_to_string("/proc/self/comm").unwrap();
@@ -102,7 +116,7 @@ fn ports_that_cannot_be_freed() {
         "a parent of the command",
         &["free", &port, "--yes"],
     );
-    transcript.assert("free");
+    transcript.assert("processes");
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn with(line: &str) -> String {
 #[test]
 fn manifest_structure() {
     let mut transcript = Transcript::default();
-    let many: String = (0..=512)
+    let many: String = (0..=1000)
         .map(|number| format!("[services.s{number}]\ncommand = \"x\"\n"))
         .collect();
     manifests(

@@ -67,6 +67,8 @@ fn fixed_ports() {
     transcript.run(&sandbox, "a port", &["forward", &port]);
     transcript.run(&sandbox, "another service", &["forward", &port, "backend"]);
     transcript.run(&sandbox, "all of them", &["forward"]);
+    let report = sandbox.run(&["who", &port, "--json"]).success().json();
+    transcript.hide(report[0]["holders"][0]["user"].as_str().unwrap(), "dev");
     transcript.run(&sandbox, "who uses it", &["who", &port]);
     transcript.run(&sandbox, "freeing it", &["free", &port, "--yes"]);
     sandbox.run(&["gateway", "stop"]).success();

@@ -81,14 +81,6 @@ fn ranges_without_a_free_port() {
             &["detect", "--port", &sandbox.fill("api=%1")],
         )
         .success();
-    fs::write(&config, sandbox.fill("never = [%0]")).unwrap();
-    transcript
-        .run(
-            &sandbox,
-            "the forced port may be any that is free",
-            &["detect"],
-        )
-        .success();
     transcript.assert("full-ranges");
 }
 
