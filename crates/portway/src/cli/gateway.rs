@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use portway_api::{ErrorCode, GatewayStatus};
-use portway_gateway::Secure;
+use portway_gateway::TlsListeners;
 use portway_supervisor::control::{self, Client};
 use tokio::time::{Instant, sleep};
 
@@ -145,12 +145,12 @@ fn serve(args: &Gateway) -> Result<u8, CommandError> {
         let asked = tokio::sync::Notify::new();
         let asked = std::sync::Arc::new(asked);
         let socket = gateway::dir()?.join(control::SOCKET);
-        let roster = portway_gateway::follow(source);
+        let cache = portway_gateway::InstanceCache::start(source);
         let machine = std::sync::Arc::new(gateway::Machine::of(preferences));
-        let api = portway_gateway::Api::new(status, roster.clone(), machine);
+        let api = portway_gateway::Api::new(status, cache.clone(), machine);
         let api = api.map_err(failed)?;
         let status = api.status();
-        let router = portway_gateway::control(&api, asked.clone());
+        let router = portway_gateway::control_router(&api, asked.clone());
         let control = control::serve_router(&socket, router).map_err(failed)?;
         gateway::publish(&status)?;
         if args.background {
@@ -165,7 +165,7 @@ fn serve(args: &Gateway) -> Result<u8, CommandError> {
                 () = asked.notified() => {}
             }
         };
-        let served = portway_gateway::serve(listeners, secure, roster, api, THREADS, stop).await;
+        let served = portway_gateway::serve(listeners, secure, cache, api, THREADS, stop).await;
         control.close();
         served.map_err(failed)
     })?;
@@ -174,7 +174,7 @@ fn serve(args: &Gateway) -> Result<u8, CommandError> {
 
 /// Where HTTPS is served: nowhere, unless there is a local CA. Whoever asks for it (`port`) is told;
 /// a preference (`preferred`) may be there before the CA.
-fn secure(port: Option<u16>, preferred: Option<u16>) -> Result<Option<Secure>, CommandError> {
+fn secure(port: Option<u16>, preferred: Option<u16>) -> Result<Option<TlsListeners>, CommandError> {
     let Some(authority) = trust::authority()? else {
         return match port {
             None => Ok(None),
@@ -185,7 +185,7 @@ fn secure(port: Option<u16>, preferred: Option<u16>) -> Result<Option<Secure>, C
             .hint("`portway trust` makes one")),
         };
     };
-    Ok(Some(Secure {
+    Ok(Some(TlsListeners {
         listeners: gateway::listen_for_tls(port.or(preferred))?,
         authority,
     }))

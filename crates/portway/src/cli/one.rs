@@ -47,7 +47,7 @@ fn named(directory: Option<&Path>, args: &One) -> Result<u8, CommandError> {
     let project = Project::open(directory, &Choice::default())?;
     project.known(&args.service)?;
     let mut all = gateway::instances()?;
-    portway_gateway::tell(&mut all, &gateway);
+    portway_gateway::fill_gateway_fields(&mut all, &gateway);
     let services = all
         .into_iter()
         .filter(|one| one.id == project.instance.id)

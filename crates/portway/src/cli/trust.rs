@@ -6,7 +6,7 @@ use std::path::Path;
 
 use clap::Args;
 use portway_api::{ErrorCode, TrustReport, TrustState, TrustStep, TrustedRoot};
-use portway_gateway::tls::{self, Draft, ROOT};
+use portway_gateway::tls::{self, GeneratedAuthority, ROOT_FILE};
 
 use crate::error::CommandError;
 use crate::trust::{self, Facts, Record, Step, children};
@@ -44,13 +44,15 @@ fn install(args: &Trust) -> Result<u8, CommandError> {
     let present = trust::authority()?;
     let record = Record::read()?;
     let draft = match present {
-        None if !args.dry_run => Some(Draft::new()?),
+        None if !args.dry_run => Some(GeneratedAuthority::new()?),
         _ => None,
     };
     let known = present.as_ref().map(|authority| authority.root());
-    let root = known.or(draft.as_ref().map(Draft::root)).cloned();
+    let root = known
+        .or(draft.as_ref().map(GeneratedAuthority::root))
+        .cloned();
     // Another is made each time: one that is only shown would be none that comes.
-    let root = root.unwrap_or_else(|| nameless(format!("{} ID", tls::NAME)));
+    let root = root.unwrap_or_else(|| nameless(format!("{} ID", tls::ROOT_NAME)));
     let makes = present.is_none();
     // The CA of a record may be gone, but stores still trust it.
     if record.as_ref().is_some_and(|record| record.root != root) {
@@ -60,7 +62,7 @@ fn install(args: &Trust) -> Result<u8, CommandError> {
         );
         return Err(former.hint("take it out first: `portway trust --undo`"));
     }
-    let steps = trust::install(&Facts::gather()?, &root, &dir.join(ROOT));
+    let steps = trust::install(&Facts::gather()?, &root, &dir.join(ROOT_FILE));
     let mut report = report(&dir, &root, &steps, true);
     if !agreed(args, &report, ui::Trusting::Begins { makes })? {
         return Ok(0);
@@ -153,8 +155,8 @@ fn nothing_there(args: &Trust, unseen: &[Step]) -> Result<u8, CommandError> {
 
 /// The root in the CA's files, whether the others of them can be used or not.
 fn own_root(dir: &Path) -> Option<TrustedRoot> {
-    let text = fs::read(dir.join(ROOT)).ok()?;
-    tls::roots(&text).into_iter().next()
+    let text = fs::read(dir.join(ROOT_FILE)).ok()?;
+    tls::find_roots(&text).into_iter().next()
 }
 
 /// A root of which no more is known than what to call it.

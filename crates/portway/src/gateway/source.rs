@@ -3,28 +3,28 @@
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use portway_gateway::{Known, Source};
-use portway_ports::Facts;
-use portway_registry::{Liveness, Registry, SqliteRegistry};
+use portway_gateway::{InstanceRecord, InstanceSource};
+use portway_ports::PortPolicy;
+use portway_registry::{CheckoutState, Registry, SqliteRegistry};
 use portway_supervisor::control;
 
 use crate::error::CommandError;
 use crate::{home, look};
 
 /// All instances of this user.
-pub(crate) fn source(facts: Facts) -> Result<Source, CommandError> {
+pub(crate) fn source(facts: PortPolicy) -> Result<InstanceSource, CommandError> {
     let registry = Mutex::new(SqliteRegistry::open(&home::state_dir()?)?);
     Ok(Arc::new(move || {
         let mut registry = registry.lock().unwrap_or_else(PoisonError::into_inner);
         let instances = registry.instances().map_err(io::Error::other)?;
         let known = instances
             .into_iter()
-            .filter(|(.., liveness)| *liveness != Liveness::Gone)
+            .filter(|(.., liveness)| *liveness != CheckoutState::Missing)
             .map(|(instance, leases, liveness)| {
                 let dir = registry.instance_dir(&instance.id);
-                Known {
-                    socket: (liveness == Liveness::Live).then(|| dir.join(control::SOCKET)),
-                    logs: dir.join("logs"),
+                InstanceRecord {
+                    socket: (liveness == CheckoutState::Running).then(|| dir.join(control::SOCKET)),
+                    log_dir: dir.join("logs"),
                     status: look::at_rest(instance, &leases, &facts),
                 }
             });

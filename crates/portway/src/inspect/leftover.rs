@@ -16,13 +16,13 @@ pub(crate) fn leftovers() -> Result<Vec<(Process, Leftover)>, CommandError> {
     let mut registry = SqliteRegistry::open(&home::state_dir()?)?;
     let asker = Asker::this();
     let mut left = Vec::new();
-    for pid in portway_ports::pids() {
+    for pid in portway_supervisor::process::pids() {
         let Some(mark) = Mark::of(pid) else {
             continue;
         };
         // What another registry's instances have started is none of this one's business.
         let own = mark.dir == registry.instance_dir(mark.id());
-        if !own || mark::is_kept(pid) || registry.is_supervised(mark.id())? {
+        if !own || mark::is_kept(pid) || registry.has_supervisor(mark.id())? {
             continue;
         }
         let process = Process::read(pid).filter(|process| asker.may_end(process).is_ok());
