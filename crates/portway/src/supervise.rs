@@ -134,7 +134,7 @@ fn on_lan(project: &Project) -> Option<LanConfig> {
     let instance = &project.instance.name;
     (!services.is_empty()).then(|| LanConfig {
         services,
-        host: portway_lan::host(instance),
+        host: portway_lan::host_name(instance),
         instance: instance.clone(),
         project: project.plan.project.clone(),
     })

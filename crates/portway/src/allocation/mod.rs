@@ -241,8 +241,8 @@ fn wire(project: &Project, ports: &AssignedPorts) -> Result<Wiring, CommandError
     );
     let served = plan.published_on_lan(project.lan.into());
     if !served.is_empty() {
-        let host = format!("{}.local", portway_lan::host(&project.instance.name));
-        wiring.publish_on_lan(plan, ports, &served, &portway_lan::addresses(), &host);
+        let host = format!("{}.local", portway_lan::host_name(&project.instance.name));
+        wiring.publish_on_lan(plan, ports, &served, &portway_lan::local_addresses(), &host);
     }
     Ok(wiring)
 }
