@@ -71,7 +71,7 @@ fn run(
         lan: on_lan(&project),
         foreground: !background,
         colour: !background && ui::stdout_is_coloured(),
-        steward: Box::new(ProjectSteward {
+        host: Box::new(ProjectSteward {
             project,
             ports: allocation.ports,
         }),
@@ -90,7 +90,7 @@ fn run(
             let handle = handle.clone();
             tokio::spawn(async move {
                 if on_deaf.await.is_ok() {
-                    handle.ask(Request::Stop(Vec::new()));
+                    handle.send(Request::Stop(Vec::new()));
                 }
             });
             screen

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, State};
-use portway_api::{ErrorCode, Forward, ForwardTo, InstanceState};
+use portway_api::{ErrorCode, Forward, ForwardTarget, InstanceState};
 
 use tokio::time::sleep;
 
@@ -22,7 +22,7 @@ pub(super) async fn list(State(api): State<Api>) -> Json<Vec<Forward>> {
 pub(super) async fn lead(
     State(api): State<Api>,
     port: Result<Path<u16>, PathRejection>,
-    body: Result<Json<ForwardTo>, JsonRejection>,
+    body: Result<Json<ForwardTarget>, JsonRejection>,
 ) -> Result<Json<Forward>, Problem> {
     let (port, Json(to)) = (real(port?.0)?, body?);
     let snapshot = api.cache.refresh().await;
@@ -63,7 +63,7 @@ pub(super) async fn end(
     let ended = api.on_machine(move |_| Ok(forwards.end(port))).await?;
     let Some(ended) = ended else {
         let why = format!("port {port} is not forwarded");
-        return Err(Problem::new(ErrorCode::NothingThere, why));
+        return Err(Problem::new(ErrorCode::NotFound, why));
     };
     api.remember().await?;
     Ok(Json(ended))

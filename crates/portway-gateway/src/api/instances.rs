@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use portway_api::{ErrorCode, GatewayStatus, InstanceStatus, Services};
+use portway_api::{ErrorCode, GatewayStatus, InstanceStatus, ServiceSelection};
 use portway_supervisor::control::Client;
 
 use super::{Api, Problem};
@@ -23,14 +23,14 @@ pub(super) async fn list(State(api): State<Api>) -> Json<Vec<InstanceStatus>> {
 
 type Asked = (
     Result<Path<String>, PathRejection>,
-    Result<Json<Services>, JsonRejection>,
+    Result<Json<ServiceSelection>, JsonRejection>,
 );
 
 /// Starts services; of an instance that does not run, by bringing it up.
 pub(super) async fn start(
     State(api): State<Api>,
     id: Result<Path<String>, PathRejection>,
-    body: Result<Json<Services>, JsonRejection>,
+    body: Result<Json<ServiceSelection>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
     let (member, services) = api.asked((id, body)).await?;
     if let Some(client) = client(&member) {
@@ -46,7 +46,7 @@ pub(super) async fn start(
 pub(super) async fn stop(
     State(api): State<Api>,
     id: Result<Path<String>, PathRejection>,
-    body: Result<Json<Services>, JsonRejection>,
+    body: Result<Json<ServiceSelection>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
     let (member, services) = api.asked((id, body)).await?;
     ask(&running(&member)?, "stop", &services).await
@@ -56,7 +56,7 @@ pub(super) async fn stop(
 pub(super) async fn restart(
     State(api): State<Api>,
     id: Result<Path<String>, PathRejection>,
-    body: Result<Json<Services>, JsonRejection>,
+    body: Result<Json<ServiceSelection>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
     let (member, services) = api.asked((id, body)).await?;
     ask(&running(&member)?, "restart", &services).await
@@ -90,7 +90,7 @@ fn running(member: &CachedInstance) -> Result<Client, Problem> {
 }
 
 async fn ask(client: &Client, verb: &str, services: &[String]) -> Result<StatusCode, Problem> {
-    match client.ask(verb, services).await {
+    match client.request(verb, services).await {
         Ok(answer) => answer?,
         Err(error) => return Err(Problem::silent(&error)),
     }

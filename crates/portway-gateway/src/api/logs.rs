@@ -161,7 +161,7 @@ impl Follower {
                 return false;
             }
         }
-        if !self.filter.wants(&record) {
+        if !self.filter.matches(&record) {
             self.last = record.number;
             return true;
         }

@@ -6,7 +6,7 @@ use std::thread;
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, State};
-use portway_api::{ErrorCode, ErrorInfo, FreePort, Freed, PortMap, PortReport};
+use portway_api::{ErrorCode, ErrorInfo, FreePortRequest, FreeReport, PortMap, PortReport};
 use tokio::sync::oneshot;
 
 use super::machine::Operations;
@@ -33,8 +33,8 @@ pub(super) async fn one(
 pub(super) async fn free(
     State(api): State<Api>,
     port: Result<Path<u16>, PathRejection>,
-    body: Result<Json<FreePort>, JsonRejection>,
-) -> Result<Json<Freed>, Problem> {
+    body: Result<Json<FreePortRequest>, JsonRejection>,
+) -> Result<Json<FreeReport>, Problem> {
     let port = real(port?.0)?;
     let dry_run = body?.dry_run;
     let freed = api.on_machine(move |machine| machine.free_port(port, dry_run));

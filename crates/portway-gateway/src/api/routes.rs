@@ -2,8 +2,8 @@
 
 use axum::routing::{MethodRouter, get, post};
 use portway_api::{
-    Forward, ForwardTo, FreePort, Freed, GatewayEvent, GatewayStatus, InstanceStatus, LogRecord,
-    PortMap, PortReport, Services,
+    Forward, ForwardTarget, FreePortRequest, FreeReport, GatewayEvent, GatewayStatus,
+    InstanceStatus, LogRecord, PortMap, PortReport, ServiceSelection,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
@@ -158,7 +158,7 @@ pub(super) fn all() -> Vec<Route> {
             "/v1/instances/{id}/start",
             "start services; an instance that does not run is brought up, and the answer comes when it is ready",
             &[ID],
-            of::<Services>,
+            of::<ServiceSelection>,
             Answer::Accepted,
             || post(instances::start),
         ),
@@ -166,7 +166,7 @@ pub(super) fn all() -> Vec<Route> {
             "/v1/instances/{id}/stop",
             "stop services; with all of them the instance ends",
             &[ID],
-            of::<Services>,
+            of::<ServiceSelection>,
             Answer::Accepted,
             || post(instances::stop),
         ),
@@ -174,7 +174,7 @@ pub(super) fn all() -> Vec<Route> {
             "/v1/instances/{id}/restart",
             "stop services and start them again, each on its own port",
             &[ID],
-            of::<Services>,
+            of::<ServiceSelection>,
             Answer::Accepted,
             || post(instances::restart),
         ),
@@ -189,7 +189,7 @@ pub(super) fn all() -> Vec<Route> {
             "/v1/forwards/{port}",
             "have a fixed port lead to a service, whatever it led to before",
             &[PORT],
-            of::<ForwardTo>,
+            of::<ForwardTarget>,
             Answer::Json(of::<Forward>),
             || post(forwards::lead),
         ),
@@ -199,7 +199,7 @@ pub(super) fn all() -> Vec<Route> {
                 "/v1/forwards/{port}/end",
                 "let a fixed port go",
                 &[PORT],
-                of::<ForwardTo>,
+                of::<ForwardTarget>,
                 Answer::Json(of::<Forward>),
                 || post(forwards::end),
             )
@@ -222,8 +222,8 @@ pub(super) fn all() -> Vec<Route> {
             "/v1/ports/{port}/free",
             "end who has a port, safely, or tell what would be ended",
             &[PORT],
-            of::<FreePort>,
-            Answer::Json(of::<Freed>),
+            of::<FreePortRequest>,
+            Answer::Json(of::<FreeReport>),
             || post(ports::free),
         ),
     ]

@@ -64,7 +64,7 @@ pub(crate) fn run(directory: Option<&Path>, args: &Exec) -> Result<u8, CommandEr
         loop {
             tokio::select! {
                 status = child.wait() => {
-                    portway_supervisor::end_descendants(LEFTOVERS).await;
+                    portway_supervisor::stop_descendants(LEFTOVERS).await;
                     return status;
                 }
                 () = signals.pass_on(pid) => {}

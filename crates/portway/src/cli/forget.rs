@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Forget) -> Result<u8, CommandError> {
     if found.is_empty() {
         let ports: Vec<String> = args.ports.iter().map(u16::to_string).collect();
         return Err(CommandError::new(
-            ErrorCode::NothingThere,
+            ErrorCode::NotFound,
             format!("no service has a lease of {}", ports.join(", ")),
         )
         .hint("`portway leases` lists all of them"));

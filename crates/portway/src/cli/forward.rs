@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
-use portway_api::{ErrorCode, Forward, ForwardTo};
+use portway_api::{ErrorCode, Forward, ForwardTarget};
 use portway_supervisor::control::{self, Client};
 use serde::Serialize;
 
@@ -75,7 +75,7 @@ fn stop(port: u16, args: &ForwardArgs) -> Result<u8, CommandError> {
     } else {
         gateway::forget_fixed(port)?.ok_or_else(|| {
             let message = format!("port {port} is not forwarded");
-            CommandError::new(ErrorCode::NothingThere, message)
+            CommandError::new(ErrorCode::NotFound, message)
         })?
     };
     if args.json {
@@ -106,7 +106,7 @@ fn lead(directory: Option<&Path>, port: u16, args: &ForwardArgs) -> Result<u8, C
         );
     }
     let before = gateway::ensure(None, None)?.forwards;
-    let to = ForwardTo {
+    let to = ForwardTarget {
         id: project.instance.id.clone(),
         service: service.clone(),
     };

@@ -179,7 +179,7 @@ fn secure(port: Option<u16>, preferred: Option<u16>) -> Result<Option<TlsListene
         return match port {
             None => Ok(None),
             Some(_) => Err(CommandError::new(
-                ErrorCode::NothingThere,
+                ErrorCode::NotFound,
                 "there is no local CA for HTTPS",
             )
             .hint("`portway trust` makes one")),
@@ -238,7 +238,7 @@ fn stop(answer: &Answer) -> Result<u8, CommandError> {
     let status = gateway::status()?.ok_or_else(none)?;
     let client = Client::new(&gateway::dir()?.join(control::SOCKET));
     runtime()?.block_on(async {
-        let asked = client.ask("stop", &[]).await;
+        let asked = client.request("stop", &[]).await;
         asked.map_err(|error| gateway::unanswered(&error))??;
         let deadline = Instant::now() + END;
         while gateway::is_running()? {
@@ -320,7 +320,7 @@ fn uninstall() -> Result<u8, CommandError> {
         .map_err(|error| CommandError::file("remove", &service.file, &error))?;
     if !done {
         let message = format!("there is no {}", service.file.display());
-        return Err(CommandError::new(ErrorCode::NothingThere, message));
+        return Err(CommandError::new(ErrorCode::NotFound, message));
     }
     ui::talk(&format!("removed {}\n", service.file.display()));
     Ok(0)

@@ -90,7 +90,7 @@ pub(crate) fn run(directory: Option<&Path>, args: &Logs) -> Result<u8, CommandEr
         while read && let Some(event) = events.next().await {
             if let Event::Log(record) = event
                 && record.number > last
-                && filter.wants(&record)
+                && filter.matches(&record)
             {
                 read = printer.print(&record);
             }

@@ -55,7 +55,7 @@ fn named(directory: Option<&Path>, args: &One) -> Result<u8, CommandError> {
     let found = services.into_iter().find(|one| one.name == args.service);
     let Some(url) = found.and_then(|service| service.named_url) else {
         let message = format!("the gateway has no name for `{}`", args.service);
-        return Err(CommandError::new(ErrorCode::NothingThere, message).hint(
+        return Err(CommandError::new(ErrorCode::NotFound, message).hint(
             "it serves what speaks HTTP and has run once; a worktree whose branch is called like \
              the service has the name first",
         ));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use portway_api::Pruned;
+use portway_api::PruneReport;
 use portway_registry::{CheckoutState, Instance, Registry, SqliteRegistry};
 use portway_supervisor::process::{ProcessTree, descendants};
 
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &Prune) -> Result<u8, CommandError> {
     } else {
         registry.prune()?
     };
-    let mut pruned = Pruned {
+    let mut pruned = PruneReport {
         leases: gone
             .iter()
             .flat_map(|(instance, leases)| {

@@ -127,9 +127,9 @@ fn undo(args: &Trust) -> Result<u8, CommandError> {
             })
     };
     let left = steps.iter().zip(&report.steps).filter(|(step, told)| {
-        let is_out = matches!(told.state, TrustState::Done | TrustState::Already);
+        let is_out = matches!(told.state, TrustState::Done | TrustState::AlreadyDone);
         // One that may be another user's is nothing of ours to remember.
-        let is_others = told.state == TrustState::Lacking && record.is_none();
+        let is_others = told.state == TrustState::Unavailable && record.is_none();
         step.root == root && had(step) && !is_out && !is_others
     });
     let stores = left.map(|(step, _)| step.store.clone()).collect();
@@ -145,7 +145,7 @@ fn nothing_there(args: &Trust, unseen: &[Step]) -> Result<u8, CommandError> {
     });
     let nothing = "there is no local CA";
     if args.json {
-        let nothing = CommandError::new(ErrorCode::NothingThere, nothing);
+        let nothing = CommandError::new(ErrorCode::NotFound, nothing);
         return Err(unseen.fold(nothing, CommandError::hint));
     }
     let unseen: String = unseen.map(|line| format!("  {line}\n")).collect();

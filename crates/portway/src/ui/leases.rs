@@ -1,6 +1,6 @@
 //! Leases, and what was left of others.
 
-use portway_api::{LeaseEntry, LeaseState, Pruned};
+use portway_api::{LeaseEntry, LeaseState, PruneReport};
 
 use super::sanitize::one_line;
 use super::status::{ago, columns};
@@ -41,7 +41,7 @@ pub(crate) fn leases(entries: &[LeaseEntry], now: u64) -> bool {
 }
 
 /// What was dropped, and which processes were found.
-pub(crate) fn pruned(pruned: &Pruned, dry_run: bool) {
+pub(crate) fn pruned(pruned: &PruneReport, dry_run: bool) {
     let verb = if dry_run { "would drop" } else { "dropped" };
     for entry in &pruned.leases {
         let owner = &entry.lease.owner;
