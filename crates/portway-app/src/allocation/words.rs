@@ -1,0 +1,282 @@
+//! Who has which port, in words, and the error when nothing can be had.
+
+use std::collections::{HashMap, HashSet};
+
+use indexmap::IndexMap;
+use portway_api::{Displaced, ErrorCode};
+use portway_ports::{Facts, Holder, PortRange};
+use portway_project::manifest::FILE_NAME;
+use portway_project::plan::key;
+use portway_project::ports_file;
+use portway_registry::{ChooseError, Displacement, Lease, Liveness, Registry};
+
+use super::{Chosen, exclusions};
+use crate::error::CommandError;
+use crate::inspect;
+use crate::project::Project;
+
+/// Who has the ports that were wanted most.
+pub(super) fn displaced(
+    project: &mut Project,
+    chosen: &Chosen,
+) -> Result<HashMap<u16, Displaced>, CommandError> {
+    let wanted = chosen.given.iter().filter_map(|one| one.displaced.as_ref());
+    let strange: Vec<u16> = wanted
+        .filter(|why| why.lease.is_none() && !why.left_to_main && !why.excluded)
+        .map(|why| why.wanted)
+        .collect();
+    let strangers = portway_ports::holders_of(&strange).unwrap_or_default();
+    let mut words = HashMap::new();
+    for one in &chosen.given {
+        if let Some(displacement) = &one.displaced {
+            let wanted = displacement.wanted;
+            let excluded = match chosen.facts.exclusion(wanted) {
+                Some(why) if displacement.excluded => Some(why.to_string()),
+                _ if chosen.denied.contains(&wanted) => {
+                    Some(exclusions::denied(wanted, &chosen.facts))
+                }
+                _ => None,
+            };
+            let displaced = Displaced {
+                wanted,
+                forced: displacement.forced,
+                excluded: excluded.is_some(),
+                holder: match excluded {
+                    Some(why) => why,
+                    None => holder(project, chosen, displacement, &strangers)?,
+                },
+            };
+            words.insert(one.port, displaced);
+        }
+    }
+    Ok(words)
+}
+
+/// Why a port is not the preferred one, as a sentence.
+pub fn reason(displaced: &Displaced) -> String {
+    if displaced.excluded {
+        let Displaced { wanted, holder, .. } = displaced;
+        return format!("{wanted} is not given out: {holder}");
+    }
+    let wanted = if displaced.forced {
+        "forced"
+    } else {
+        "preferred"
+    };
+    let left = displaced.holder == "the main checkout";
+    let verb = if left { "is left to" } else { "is taken by" };
+    format!("{wanted} {} {verb} {}", displaced.wanted, displaced.holder)
+}
+
+fn holder(
+    project: &mut Project,
+    chosen: &Chosen,
+    displacement: &Displacement,
+    strangers: &[Holder],
+) -> Result<String, CommandError> {
+    let mut siblings = chosen.given.iter();
+    if let Some(sibling) = siblings.find(|one| one.port == displacement.wanted) {
+        return Ok(format!("`{}` of this checkout", sibling.service));
+    }
+    match &displacement.lease {
+        Some(lease) => leaseholder(project, lease),
+        None if displacement.left_to_main => Ok("the main checkout".to_owned()),
+        None => Ok(named(displacement.wanted, strangers)),
+    }
+}
+
+/// The instance that a lease belongs to.
+fn leaseholder(project: &mut Project, lease: &Lease) -> Result<String, CommandError> {
+    let instances = project.registry.instances()?;
+    let owner = instances.iter().find(|(one, ..)| one.id == lease.instance);
+    Ok(match owner {
+        Some((one, _, liveness)) => {
+            let rests = if *liveness == Liveness::Live {
+                ""
+            } else {
+                ", which does not run"
+            };
+            format!(
+                "`{}` of {} ({}){rests}",
+                lease.service,
+                one.name,
+                one.dir.display()
+            )
+        }
+        None => "another instance".to_owned(),
+    })
+}
+
+/// The process that listens on a port, or why nobody can be named.
+fn stranger(port: u16) -> String {
+    named(port, &portway_ports::holders(port).unwrap_or_default())
+}
+
+/// The same, where it is known who listens.
+fn named(port: u16, holders: &[Holder]) -> String {
+    let here = || holders.iter().filter(|one| one.listener.port == port);
+    let named = here().find(|holder| holder.process.is_some());
+    match named.or(here().next()) {
+        Some(holder) => inspect::who(holder),
+        None => "a program that has bound it and does not listen".to_owned(),
+    }
+}
+
+/// The words for a request that cannot be satisfied.
+pub(super) fn refused(
+    project: &mut Project,
+    error: &ChooseError,
+    facts: &Facts,
+    denied: &HashSet<u16>,
+) -> CommandError {
+    match error {
+        ChooseError::ForcedTaken { service, port, .. } if denied.contains(port) => {
+            let why = exclusions::denied(*port, facts);
+            let message =
+                format!("port {port}, which is forced for `{service}`, may not be bound: {why}");
+            exclusions::permit(CommandError::new(ErrorCode::PortTaken, message), *port)
+        }
+        ChooseError::RangeFull {
+            service,
+            range,
+            excluded,
+            ..
+        } if *excluded == range.size() => all_excluded(service, *range, facts, denied),
+        ChooseError::ForcedTaken {
+            service,
+            port,
+            lease,
+        } => {
+            let by = match lease {
+                Some(lease) => leaseholder(project, lease).unwrap_or_default(),
+                None => stranger(*port),
+            };
+            let file = ports_file::FILE_NAME;
+            CommandError::new(
+                ErrorCode::PortTaken,
+                format!("port {port}, which is forced for `{service}`, is taken by {by}"),
+            )
+            .hint("end what has it, or stop that instance (`portway -C DIR down`)")
+            .hint(format!(
+                "take `{}_port` out of `{file}`, or another port in it, to let Portway choose",
+                key(service)
+            ))
+            .hint(format!(
+                "write `fallback = true` in `[services.{service}]` to let it take another port"
+            ))
+        }
+        ChooseError::RangeFull {
+            service,
+            range,
+            leases,
+            excluded,
+        } => {
+            let holders = holders_in_short(project, *range, leases, *excluded);
+            CommandError::new(ErrorCode::RangeFull, error.to_string())
+                .hint(format!("it is taken by {holders}"))
+                .hint(format!(
+                    "give it more room: `port = \"{}-{}\"` in `[services.{service}]` of `{FILE_NAME}`",
+                    range.first(),
+                    range.last().saturating_add(100)
+                ))
+                .hint("stop an instance that is not needed; `portway ps` lists them")
+        }
+        ChooseError::System(words) => CommandError::new(ErrorCode::Failed, words.clone()),
+    }
+}
+
+/// The error of a range of which no port is given out.
+fn all_excluded(
+    service: &str,
+    range: PortRange,
+    facts: &Facts,
+    denied: &HashSet<u16>,
+) -> CommandError {
+    let message = match range.size() {
+        1 => format!("port {range} of `{service}` cannot be had"),
+        _ => format!("no port of {range}, the range of `{service}`, is ever given out"),
+    };
+    let mut error = CommandError::new(ErrorCode::RangeFull, message);
+    for (why, ports) in facts.exclusions(range) {
+        error = error.hint(format!("{}: {why}", runs(&ports)));
+    }
+    if let Some(port) = range.ports().find(|port| denied.contains(port)) {
+        return exclusions::permit(error, port);
+    }
+    if range.size() == 1 {
+        return error.hint(format!("it is taken by {}", stranger(range.first())));
+    }
+    error
+        .hint(format!(
+            "give it other ports: `port = \"9100-9199\"` in `[services.{service}]` of `{FILE_NAME}`"
+        ))
+        .hint("or ask for one by its number: `port = { prefer = …, range = … }`, or `--port`")
+}
+
+/// "`python3` (9000-9090), `jobi` (9091)": the holders of a range, in as few words as possible.
+fn holders_in_short(
+    project: &mut Project,
+    range: PortRange,
+    leases: &[Lease],
+    excluded: usize,
+) -> String {
+    let instances = project.registry.instances().unwrap_or_default();
+    let mut by_holder: IndexMap<String, Vec<u16>> = IndexMap::new();
+    for port in range.ports() {
+        let lease = leases.iter().find(|lease| lease.port == port);
+        let name = match lease {
+            Some(lease) => instances
+                .iter()
+                .find(|(one, ..)| one.id == lease.instance)
+                .map_or_else(|| "another instance".into(), |(one, ..)| one.name.clone()),
+            None => stranger(port),
+        };
+        by_holder.entry(name).or_default().push(port);
+    }
+    const SHOWN: usize = 6;
+    let mut words: Vec<String> = by_holder
+        .iter()
+        .take(SHOWN)
+        .map(|(name, ports)| format!("{name}: {}", runs(ports)))
+        .collect();
+    if by_holder.len() > SHOWN {
+        words.push(format!("{} more", by_holder.len() - SHOWN));
+    }
+    if excluded > 0 {
+        words.push(format!("{excluded} of its ports are never given out"));
+    }
+    words.join("; ")
+}
+
+/// `[1, 2, 3, 5]` as `1-3, 5`.
+fn runs(ports: &[u16]) -> String {
+    let mut runs: Vec<(u16, u16)> = Vec::new();
+    for &port in ports {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == port => *last = port,
+            _ => runs.push((port, port)),
+        }
+    }
+    let words: Vec<String> = runs
+        .into_iter()
+        .map(|(first, last)| {
+            if first == last {
+                first.to_string()
+            } else {
+                format!("{first}-{last}")
+            }
+        })
+        .collect();
+    words.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_told_in_runs() {
+        assert_eq!(runs(&[9000, 9001, 9002, 9005]), "9000-9002, 9005");
+        assert_eq!(runs(&[9000]), "9000");
+    }
+}
