@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use portway_fuzz::has_line;
-use portway_project::detect::compose::parse;
+use portway_detect::compose::parse;
 
 fuzz_target!(|text: &str| {
     match parse(text) {

@@ -11,7 +11,7 @@ use std::path::Path;
 use libfuzzer_sys::fuzz_target;
 use portway_fuzz::use_up;
 use portway_project::Manifest;
-use portway_project::detect::{FoundPort, Surroundings, detect};
+use portway_detect::{FoundPort, Surroundings, detect};
 
 /// The files that may be named.
 const FILES: [&str; 8] = [

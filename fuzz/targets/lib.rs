@@ -3,7 +3,7 @@
 use std::path::{Component, Path};
 
 use indexmap::IndexMap;
-use portway_project::detect::yaml::YamlError;
+use portway_detect::yaml::YamlError;
 use portway_project::manifest::Invalid;
 use portway_project::{AssignedPorts, Checkout, Manifest, Plan, PortsFile, Wiring};
 

@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use portway_fuzz::has_line;
-use portway_project::detect::process_compose::parse;
+use portway_detect::process_compose::parse;
 
 fuzz_target!(|text: &str| {
     if let Err(error) = parse(text) {

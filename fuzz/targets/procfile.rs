@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use libfuzzer_sys::fuzz_target;
-use portway_project::detect::procfile::parse;
+use portway_detect::procfile::parse;
 
 fuzz_target!(|text: &str| {
     let file = parse(text);

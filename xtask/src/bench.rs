@@ -1,13 +1,12 @@
-//! `cargo xtask bench`: Portway measured beside its peers.
+//! `cargo xtask bench`: compare Portway with other tools.
 
 use std::process::Command;
 
-use crate::steps::run;
+use crate::command::{cargo_program, run};
 
-/// Hands over to the harness, which is a program of its own, built as what it measures is.
+/// Build and run the benchmark harness, optimized like the binary that it measures.
 pub(crate) fn run_harness(arguments: &[&str]) -> Result<(), String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    run(Command::new(cargo)
+    run(Command::new(cargo_program())
         .args([
             "run",
             "--quiet",

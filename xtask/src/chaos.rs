@@ -1,17 +1,16 @@
-//! `cargo xtask chaos`: Portway beaten up.
+//! `cargo xtask chaos`: fault injection.
 
 use std::process::Command;
 
-use crate::steps::run;
+use crate::command::{cargo_program, run};
 
-/// Hands over to the harness, a program of its own, and to the binary that it beats.
+/// Build the harness and the Portway binary that it tests, then run the harness.
 pub(crate) fn run_harness(arguments: &[&str]) -> Result<(), String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let packages = ["--package", "portway", "--package", "portway-chaos"];
-    run(Command::new(&cargo)
+    run(Command::new(cargo_program())
         .args(["build", "--quiet", "--bins"])
         .args(packages))?;
-    run(Command::new(&cargo)
+    run(Command::new(cargo_program())
         .args(["run", "--quiet", "--package", "portway-chaos", "--"])
         .args(arguments))
 }

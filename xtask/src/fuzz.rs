@@ -1,41 +1,45 @@
-//! Fuzz targets, run for a bounded time with cargo-fuzz.
+//! `cargo xtask fuzz`: run the fuzz targets with cargo-fuzz for a limited time.
 //!
-//! They live in a workspace of their own, `fuzz/`, for they need a nightly toolchain and nothing
-//! else does. What a run has learned stays in `fuzz/corpus`, so that the next one begins there.
+//! The targets are in a separate workspace, `fuzz/`, because they need a nightly toolchain. Inputs
+//! that a run finds interesting stay in `fuzz/corpus`, and the next run starts with them.
 
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::setup::is_there;
-use crate::steps::{root, run};
+use crate::command::{root, run};
+use crate::setup::is_installed;
+use crate::tools::Tool;
 
-/// How long each target runs when nobody says, in seconds.
-const SECONDS: u64 = 20;
+/// Default run time of each target, in seconds.
+const DEFAULT_SECONDS: u64 = 20;
 
-/// Nobody waits longer for one target, in seconds: a day.
-const MOST_SECONDS: u64 = 86_400;
+/// Longest run time of each target, in seconds: one day.
+const MAX_SECONDS: u64 = 86_400;
 
-/// The version that the targets were tried with.
-const CARGO_FUZZ: &str = "0.13.2";
+const CARGO_FUZZ: Tool = Tool {
+    name: "cargo-fuzz",
+    version: "0.13.2",
+    options: &[],
+};
 
-/// The bounds for a single input: libFuzzer reports what takes longer (s), needs more memory (MiB)
-/// or allocates more at once (MiB); longer inputs (bytes) are not made.
-const BOUNDS: [&str; 4] = [
+/// Limits for one input. libFuzzer reports an input that takes longer (s), uses more memory (MiB),
+/// or allocates more at once (MiB). It generates no longer inputs (bytes).
+const LIMITS: [&str; 4] = [
     "-timeout=5",
     "-rss_limit_mb=512",
     "-malloc_limit_mb=256",
     "-max_len=8192",
 ];
 
-/// Where the logs of the last runs are.
+/// Directory of the logs, each overwritten by the next run.
 const LOGS: &str = "target/fuzz-logs";
 
-/// Runs the targets that are named, or all: `[TARGET…] [--seconds N]`.
+/// Run the named targets, or all: `[TARGET…] [--seconds N]`.
 pub(crate) fn fuzz(arguments: &[&str]) -> Result<(), String> {
-    let (targets, seconds) = read(arguments, &targets()?)?;
-    tools()?;
+    let (targets, seconds) = parse_arguments(arguments, &targets()?)?;
+    ensure_tools()?;
     println!(
         "== {} for {seconds} s each: {}",
         match targets.len() {
@@ -44,41 +48,43 @@ pub(crate) fn fuzz(arguments: &[&str]) -> Result<(), String> {
         },
         targets.join(", ")
     );
-    println!("== building them");
+    println!("== building");
     run(&mut cargo_fuzz(&["build"]))?;
     let mut failed = Vec::new();
     for target in &targets {
-        if let Err(why) = one(target, seconds) {
-            eprintln!("{why}");
+        if let Err(message) = run_target(target, seconds) {
+            eprintln!("{message}");
             failed.push(target.as_str());
         }
     }
     if failed.is_empty() {
-        println!("== nothing found");
+        println!("== no failures");
         return Ok(());
     }
-    Err(format!("found something: {}", failed.join(", ")))
+    Err(format!("failed: {}", failed.join(", ")))
 }
 
-/// What the arguments ask for: targets and seconds.
-fn read(arguments: &[&str], known: &[String]) -> Result<(Vec<String>, u64), String> {
+/// Returns the targets and the seconds for each.
+fn parse_arguments(arguments: &[&str], known: &[String]) -> Result<(Vec<String>, u64), String> {
     let mut targets: Vec<String> = Vec::new();
-    let mut seconds = SECONDS;
-    let mut words = arguments.iter();
-    while let Some(&word) = words.next() {
-        if word == "--seconds" {
-            seconds = words
+    let mut seconds = DEFAULT_SECONDS;
+    let mut rest = arguments.iter();
+    while let Some(&argument) = rest.next() {
+        if argument == "--seconds" {
+            seconds = rest
                 .next()
                 .and_then(|number| number.parse().ok())
-                .filter(|seconds| (1..=MOST_SECONDS).contains(seconds))
+                .filter(|seconds| (1..=MAX_SECONDS).contains(seconds))
                 .ok_or(format!(
-                    "`--seconds` needs a number from 1 to {MOST_SECONDS}"
+                    "`--seconds` needs a number from 1 to {MAX_SECONDS}"
                 ))?;
-        } else if known.iter().any(|target| target == word) {
-            targets.push(word.to_owned());
+        } else if known.iter().any(|target| target == argument) {
+            targets.push(argument.to_owned());
         } else {
             let known = known.join(", ");
-            return Err(format!("there is no target `{word}`; there are: {known}"));
+            return Err(format!(
+                "unknown target `{argument}`\nhelp: the targets are {known}"
+            ));
         }
     }
     if targets.is_empty() {
@@ -87,162 +93,144 @@ fn read(arguments: &[&str], known: &[String]) -> Result<(Vec<String>, u64), Stri
     Ok((targets, seconds))
 }
 
-/// The names of all targets: each has a directory of seeds.
+/// The names of all targets. Each has a directory of seeds.
 fn targets() -> Result<Vec<String>, String> {
     let seeds = root().join("fuzz/seeds");
-    let entries = fs::read_dir(&seeds).map_err(|error| format!("{}: {error}", seeds.display()))?;
+    let entries = fs::read_dir(&seeds)
+        .map_err(|error| format!("cannot read `{}`: {error}", seeds.display()))?;
     let names = entries.flatten().map(|entry| entry.file_name());
     let mut names: Vec<String> = names.filter_map(|name| name.into_string().ok()).collect();
     names.sort();
     Ok(names)
 }
 
-/// Runs one target. A failure says which input it was and how to see it again.
-fn one(target: &str, seconds: u64) -> Result<(), String> {
+/// Run one target. The error message names the failing input and the command that repeats it.
+fn run_target(target: &str, seconds: u64) -> Result<(), String> {
     let fuzz = root().join("fuzz");
     let corpus = format!("fuzz/corpus/{target}");
-    // What a target writes to disk lies here, and goes when it has ended, however it ended.
+    // For files that the target writes. A crash skips its own cleanup.
     let temporary = root().join("target/fuzz-tmp").join(target);
     for dir in [root().join(&corpus), root().join(LOGS), temporary.clone()] {
-        fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
+        fs::create_dir_all(&dir)
+            .map_err(|error| format!("cannot create `{}`: {error}", dir.display()))?;
     }
     let seeds = format!("fuzz/seeds/{target}");
     let time = format!("-max_total_time={seconds}");
-    let mut words = vec!["run", target, &corpus, &seeds, "--", &time];
-    words.extend(BOUNDS);
+    let mut arguments = vec!["run", target, &corpus, &seeds, "--", &time];
+    arguments.extend(LIMITS);
     let dict = fuzz.join(format!("dict/{target}.dict"));
     let dict = format!("-dict={}", dict.display());
-    words.extend([dict.as_str(), "-print_final_stats=1", "-verbosity=1"]);
+    arguments.extend([dict.as_str(), "-print_final_stats=1", "-verbosity=1"]);
     println!("== {target}: {seconds} s");
-    let log = log_of(target);
-    let file = fs::File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
-    let began = Instant::now();
-    let ended = run(cargo_fuzz(&words)
+    let log = log_path(target);
+    let file = fs::File::create(&log)
+        .map_err(|error| format!("cannot create `{}`: {error}", log.display()))?;
+    let started = Instant::now();
+    let result = run(cargo_fuzz(&arguments)
         .env("TMPDIR", &temporary)
         .stderr(file)
         .stdin(std::process::Stdio::null()));
+    // What remains is in `target` and is removed by the next run or `cargo clean`.
     let _ = fs::remove_dir_all(&temporary);
     let text = fs::read(&log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
-    match ended {
+    match result {
         Ok(()) => {
-            println!("== {target}: {}", summary(&text, began.elapsed()));
+            println!("== {target}: {}", summary(&text, started.elapsed()));
             Ok(())
         }
-        Err(why) => Err(failure(target, &text, &why)),
+        Err(message) => Err(failure(target, &text, &message)),
     }
 }
 
-/// How many inputs were tried, as libFuzzer counts them.
-fn summary(log: &str, took: Duration) -> String {
+/// Format the number of inputs in libFuzzer's statistics.
+fn summary(log: &str, duration: Duration) -> String {
     let count = log.lines().find_map(|line| {
         let count = line.strip_prefix("stat::number_of_executed_units:")?;
         count.trim().parse::<u64>().ok()
     });
-    let took = took.as_secs_f64();
+    let seconds = duration.as_secs_f64();
     match count {
-        Some(count) => format!("{count} inputs in {took:.0} s, none of them bad"),
-        None => format!("nothing bad in {took:.0} s"),
+        Some(count) => format!("{count} inputs in {seconds:.0} s, no failures"),
+        None => format!("no failures in {seconds:.0} s"),
     }
 }
 
-/// What went wrong, the input that did it, and how to run it again.
-fn failure(target: &str, log: &str, why: &str) -> String {
+/// Format the cause of a failure, the input, and the command that repeats it.
+fn failure(target: &str, log: &str, message: &str) -> String {
     let marks = ["panicked at", "ERROR: libFuzzer", "SUMMARY:"];
     let lines: Vec<&str> = log.lines().collect();
     let first = lines
         .iter()
         .position(|line| marks.iter().any(|mark| line.contains(mark)));
-    let told: Vec<&str> = match first {
+    let cause: Vec<&str> = match first {
         Some(first) => {
-            let behind = lines[first..].iter().take(4);
-            behind
+            let following = lines[first..].iter().take(4);
+            following
                 .copied()
                 .take_while(|line| !line.starts_with("stack backtrace"))
                 .collect()
         }
         None => lines[lines.len().saturating_sub(4)..].to_vec(),
     };
-    let told = told.join("\n");
-    let log = log_of(target);
+    let cause = cause.join("\n");
+    let log = log_path(target);
     let log = log.display();
-    let mut marked = lines
+    let mut written = lines
         .iter()
         .filter_map(|line| line.split_once("Test unit written to "));
-    let Some((_, input)) = marked.next() else {
-        return format!("== {target}: {why}\n{told}\nthe log:   {log}");
+    let Some((_, input)) = written.next() else {
+        return format!("== {target}: {message}\n{cause}\nlog:    {log}");
     };
     let input = input.trim();
-    let tools = root().join("target/tools/bin");
+    let tools = CARGO_FUZZ.path();
+    let tools = tools.parent().unwrap_or(&tools).display();
     format!(
-        "== {target}: found something\n{told}\nthe input: {input}\n\
-         again:     PATH=\"{}:$PATH\" cargo +nightly fuzz run {SANITIZER} {target} {input}\n\
-         the log:   {log}",
-        tools.display()
+        "== {target}: failed\n{cause}\ninput:  {input}\n\
+         repeat: PATH=\"{tools}:$PATH\" cargo +nightly fuzz run {SANITIZER} {target} {input}\n\
+         log:    {log}"
     )
 }
 
-/// What libFuzzer prints, which is much.
-fn log_of(target: &str) -> PathBuf {
+/// The file with libFuzzer's output.
+fn log_path(target: &str) -> PathBuf {
     root().join(LOGS).join(format!("{target}.log"))
 }
 
-/// The code has no `unsafe` that a sanitizer could watch, and runs far faster without one.
+/// No sanitizer: the tested code has no `unsafe`, and runs much faster without one.
 const SANITIZER: &str = "--sanitizer=none";
 
-/// `cargo fuzz` with the nightly toolchain, with these words.
-fn cargo_fuzz(words: &[&str]) -> Command {
+/// `cargo fuzz` with the nightly toolchain. `arguments` starts with the subcommand.
+fn cargo_fuzz(arguments: &[&str]) -> Command {
     let mut command = Command::new("rustup");
     command
         .args(["run", "nightly"])
-        .arg(tool())
-        .args(["fuzz", words[0], SANITIZER])
-        .args(&words[1..]);
-    // Those of the toolchain that runs this chore.
+        .arg(CARGO_FUZZ.path())
+        .args(["fuzz", arguments[0], SANITIZER])
+        .args(&arguments[1..]);
+    // They select the toolchain and the target directory of this task.
     for name in ["CARGO", "RUSTC", "RUSTUP_TOOLCHAIN", "CARGO_TARGET_DIR"] {
         command.env_remove(name);
     }
     command
 }
 
-/// cargo-fuzz, the project's own copy.
-fn tool() -> PathBuf {
-    root().join("target/tools/bin/cargo-fuzz")
-}
-
-/// Finds what fuzzing needs; cargo-fuzz itself is installed where it is missing.
-fn tools() -> Result<(), String> {
-    let has_compiler = std::env::var_os("CXX").is_some() || is_there("c++") || is_there("g++");
+/// Check that the C++ compiler and the nightly toolchain are installed; install cargo-fuzz.
+fn ensure_tools() -> Result<(), String> {
+    let has_compiler =
+        std::env::var_os("CXX").is_some() || is_installed("c++") || is_installed("g++");
     if !has_compiler {
-        return Err("libFuzzer needs a C++ compiler: install `g++`".into());
+        return Err("libFuzzer needs a C++ compiler\nhelp: install `g++`".into());
     }
     let nightly = Command::new("rustup")
         .args(["run", "nightly", "rustc", "--version"])
         .output();
-    if !nightly.is_ok_and(|ran| ran.status.success()) {
-        return Err(
-            "fuzzing needs a nightly toolchain: `rustup toolchain install nightly --profile minimal`"
-                .into(),
-        );
+    if !nightly.is_ok_and(|output| output.status.success()) {
+        return Err("the fuzz targets need a nightly toolchain\n\
+                    help: run `rustup toolchain install nightly --profile minimal`"
+            .into());
     }
-    let version = Command::new(tool()).arg("--version").output();
-    let version = version.map(|ran| String::from_utf8_lossy(&ran.stdout).into_owned());
-    if version.is_ok_and(|version| version.contains(CARGO_FUZZ)) {
-        return Ok(());
-    }
-    println!("== missing, and installed now into target/tools: cargo-fuzz {CARGO_FUZZ}");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    run(Command::new(cargo)
-        .args([
-            "install",
-            "--quiet",
-            "cargo-fuzz",
-            "--locked",
-            "--version",
-            CARGO_FUZZ,
-        ])
-        .args(["--root", "target/tools"])
-        .env_remove("CARGO_TARGET_DIR"))
+    CARGO_FUZZ.ensure().map(drop)
 }
 
 #[cfg(test)]
@@ -250,36 +238,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arguments_name_targets_and_seconds() {
+    fn parses_targets_and_seconds() {
         let known = ["a".to_owned(), "b".to_owned()];
-        let ask = |words: &[&str]| read(words, &known);
-        assert_eq!(ask(&[]).unwrap(), (known.to_vec(), SECONDS));
-        let one = (vec!["b".to_owned()], 5);
-        assert_eq!(ask(&["--seconds", "5", "b"]).unwrap(), one);
+        let parse = |arguments: &[&str]| parse_arguments(arguments, &known);
+        assert_eq!(parse(&[]).unwrap(), (known.to_vec(), DEFAULT_SECONDS));
+        let expected = (vec!["b".to_owned()], 5);
+        assert_eq!(parse(&["--seconds", "5", "b"]).unwrap(), expected);
         for wrong in [
             &["c"][..],
             &["--seconds"],
             &["--seconds", "0"],
             &["--seconds", "x"],
         ] {
-            assert!(ask(wrong).is_err(), "{wrong:?}");
+            assert!(parse(wrong).is_err(), "{wrong:?}");
         }
     }
 
     #[test]
-    fn a_failure_names_its_input_and_how_to_run_it_again() {
-        let log = "INFO: x\nthread 'a' panicked at b.rs:1:\nwhy\nstack backtrace:\n\
+    fn names_the_failing_input_and_the_command_that_repeats_it() {
+        let log = "INFO: x\nthread 'a' panicked at b.rs:1:\ncause\nstack backtrace:\n\
                    artifact_prefix='d/'; Test unit written to /d/crash-1\n";
-        let text = failure("a", log, "ended");
+        let text = failure("a", log, "exit 1");
         assert!(
-            text.contains("b.rs:1:\nwhy\nthe input: /d/crash-1\n"),
+            text.contains("b.rs:1:\ncause\ninput:  /d/crash-1\n"),
             "{text}"
         );
         assert!(
             text.contains("fuzz run --sanitizer=none a /d/crash-1\n"),
             "{text}"
         );
-        assert!(failure("a", "no such thing", "ended").contains("ended\nno such thing"));
+        assert!(failure("a", "last line", "exit 1").contains("exit 1\nlast line"));
     }
 
     #[test]

@@ -1,33 +1,46 @@
-//! The chores of the project: `cargo xtask`.
+//! Project tasks: `cargo xtask`.
 //!
-//! Plain functions over the ordinary tools; nothing here is shipped.
+//! Each task calls ordinary tools such as cargo, npm, and apt-get. Nothing here is shipped.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;
 mod chaos;
+mod command;
 mod cross;
+mod docs;
 mod fuzz;
+mod layout;
 mod setup;
 mod steps;
+mod tools;
 mod windows;
 mod wine;
 
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-usage: cargo xtask CHORE
+Run a task of the project
 
-  test        set up what the tests need, then format, lints, unit, integration, browser,
-              and real projects of real generators
-  setup       only set up what the tests need
-  frameworks  only the real projects
-  windows     the tests that can run there as Windows programs under Wine: [WORD…] for those with
-              a word in their names; with --check, types and lints for Windows and macOS instead
-  schema      write schema/portway.schema.json and schema/openapi.json from the types
-  fuzz        run the fuzz targets for 20 s each: [TARGET…] [--seconds N]
-  chaos       beat Portway up, by a seed: [--seed N] [--minutes M]
-  bench       measure Portway beside its peers; `bench help` says more
+usage: cargo xtask TASK
+
+tasks:
+  test        install what the tests need, then run all checks and tests
+  setup       install what the tests need
+  layout      check the dependency rules of the workspace
+  docs        generate the reference pages, build the documentation as a book, check its links
+  frameworks  run the tests with projects made by framework generators
+  windows     run the tests as Windows programs under Wine
+                [WORD…]        only tests whose name contains a word
+                --check        check types and lints for Windows and macOS instead
+  schema      update schema/portway.schema.json and schema/openapi.json
+  fuzz        run the fuzz targets
+                [TARGET…]      only these targets
+                --seconds N    time for each target [default: 20]
+  chaos       run fault injection
+                --seed N       repeat the plan of a seed [default: random]
+                --minutes M    run long plans, one after the other, for M minutes
+  bench       compare Portway with other tools; `bench help` shows the tables
 ";
 
 fn main() -> ExitCode {
@@ -35,6 +48,8 @@ fn main() -> ExitCode {
     let result = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["test"] => steps::test(),
         ["setup"] => setup::all(),
+        ["layout"] => layout::check(),
+        ["docs"] => docs::update(),
         ["frameworks"] => steps::frameworks(),
         ["windows", "--check"] => cross::check(),
         ["windows", ref filter @ ..] => windows::test(filter),
@@ -47,8 +62,8 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            eprintln!("{why}");
+        Err(message) => {
+            eprintln!("{message}");
             ExitCode::FAILURE
         }
     }

@@ -1,11 +1,11 @@
-//! What the tests need beside Rust, Node and Python, installed through the ordinary clients.
+//! `cargo xtask setup`: install what the tests need in addition to Rust, Node, and Python.
 
 use std::path::Path;
 use std::process::Command;
 
-use crate::steps::{root, run};
+use crate::command::{root, run};
 
-/// A program of the tests and the Debian packages that it takes.
+/// Programs that the tests run, each with the Debian packages that provide it.
 const PROGRAMS: &[(&str, &str)] = &[
     ("redis-server", "redis-server"),
     ("chromium", "chromium"),
@@ -13,13 +13,13 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("certutil", "libnss3-tools"),
     ("git", "git"),
     ("curl", "curl"),
-    // Machines on a network of their own, and another program that speaks mDNS on them.
+    // Two machines on a test network, and an independent mDNS implementation on them.
     ("avahi-browse", "avahi-daemon avahi-utils"),
     ("dbus-daemon", "dbus"),
     ("ip", "iproute2"),
-    // A clock that jumps, for `chaos/`.
+    // Clock jumps in `chaos/`.
     ("faketime", "faketime"),
-    // What `rails new --minimal` needs; the whole of `rails` brings hundreds of packages.
+    // What `rails new --minimal` needs. The package `rails` would install hundreds more.
     (
         "rails",
         "ruby ruby-dev bundler build-essential libyaml-dev puma ruby-rails ruby-railties \
@@ -28,10 +28,10 @@ const PROGRAMS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Sets up everything; says beforehand what it installs.
+/// Install everything that is missing. Prints each command that installs something.
 pub(crate) fn all() -> Result<(), String> {
     for program in ["node", "npm", "python3"] {
-        if !is_there(program) {
+        if !is_installed(program) {
             return Err(format!(
                 "`{program}` is missing; the tests need Node 20 and Python 3.11"
             ));
@@ -39,17 +39,17 @@ pub(crate) fn all() -> Result<(), String> {
     }
     packages()?;
     let browser = root().join("tests/browser");
-    println!("== npm packages of the browser tests");
+    println!("== installing the npm packages of the browser tests");
     run(Command::new("npm")
         .args(["ci", "--no-audit", "--no-fund", "--prefix"])
         .arg(browser))
 }
 
-/// Installs the Debian packages whose programs are missing.
+/// Install the Debian packages of all missing [`PROGRAMS`].
 fn packages() -> Result<(), String> {
     let missing: Vec<&str> = PROGRAMS
         .iter()
-        .filter(|(program, _)| !is_there(program))
+        .filter(|(program, _)| !is_installed(program))
         .map(|(_, packages)| *packages)
         .collect();
     if missing.is_empty() {
@@ -58,7 +58,7 @@ fn packages() -> Result<(), String> {
     install(&missing)
 }
 
-/// Installs `packages` where one of `programs`, given by their paths, is missing.
+/// Install `packages` if one of `programs`, given as absolute paths, is missing.
 pub(crate) fn debian(programs: &[&str], packages: &str) -> Result<(), String> {
     if programs.iter().all(|program| Path::new(program).is_file()) {
         return Ok(());
@@ -71,35 +71,33 @@ fn install(packages: &[&str]) -> Result<(), String> {
         "apt-get install -y -o DPkg::Lock::Timeout=300 --no-install-recommends {}",
         packages.join(" ")
     );
-    if !is_there("apt-get") {
+    if !is_installed("apt-get") {
         return Err(format!(
-            "these packages of Debian are missing: {}",
+            "these Debian packages, or the programs in them, are missing: {}",
             packages.join(", ")
         ));
     }
-    println!("== missing, and installed now: {install}");
-    let mut prefix: Vec<&str> = Vec::new();
-    if !is_root() {
-        prefix.push("sudo");
-    }
-    for words in ["apt-get update -q", &install] {
-        let mut words = prefix.iter().copied().chain(words.split(' '));
-        let Some(program) = words.next() else {
+    println!("== installing missing packages: {install}");
+    let prefix: &[&str] = if is_root() { &[] } else { &["sudo"] };
+    for command in ["apt-get update -q", &install] {
+        let mut parts = prefix.iter().copied().chain(command.split(' '));
+        let Some(program) = parts.next() else {
             continue;
         };
         run(Command::new(program)
-            .args(words)
+            .args(parts)
             .env("DEBIAN_FRONTEND", "noninteractive"))?;
     }
     Ok(())
 }
 
-pub(crate) fn is_there(program: &str) -> bool {
+/// Whether `PATH` contains a program.
+pub(crate) fn is_installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
 }
 
-/// Whether this user may install packages: the owner of this very process's files in `/proc`.
+/// Whether this process runs as root. Reads the owner of its directory in `/proc`.
 pub(crate) fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt;
     Path::new("/proc/self")

@@ -1,8 +1,8 @@
-//! Windows programs on Linux: Wine 10 of Debian 13 in a directory of the user's cache. (Debian 12
-//! has Wine 8, which starts no program of today's compilers.)
+//! Wine 10 from Debian 13, in a directory of the user's cache. (Debian 12 has Wine 8, which cannot
+//! start programs of current compilers.)
 //!
-//! A [`Machine`] is a namespace of processes and mounts with one Wine in it. Its first process ends
-//! when the chore does, however that comes, and the kernel ends everything else in it.
+//! A [`Container`] is a process namespace and a mount namespace with one Wine server. When this
+//! task exits for any reason, the container's first process exits, and the kernel kills the rest.
 
 use std::env;
 use std::fs::{self, File};
@@ -11,19 +11,19 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::command::{root, run};
 use crate::setup;
-use crate::steps::{root, run};
 
-/// The variables through which a test's runner finds the machine that runs.
-const MACHINE: &str = "PORTWAY_WINE_MACHINE";
-const SYSTEM: &str = "PORTWAY_WINE_SYSTEM";
+/// Environment variables that pass the container to the test runner.
+const CONTAINER_PID: &str = "PORTWAY_WINE_MACHINE";
+const CONTAINER_ROOT: &str = "PORTWAY_WINE_SYSTEM";
 
-/// The code of a program that was killed because its time was up.
-pub(crate) const OUT_OF_TIME: i32 = 137;
+/// The exit code of a program that was killed after its time limit.
+pub(crate) const TIMEOUT_CODE: i32 = 137;
 
-/// The machine's first process. `$0` is the directory of its system, the arguments are directories
-/// that it shares with this one. It says a word when Wine can be used, and lives until its standard
-/// input is closed.
+/// The container's first process. `$0` is its root directory. The arguments are directories to
+/// share with it. It prints `ready` when Wine can be used, and exits when its standard input is
+/// closed.
 const INIT: &str = r#"
 mount --make-rprivate /
 mount -t proc proc "$0/proc"
@@ -39,35 +39,34 @@ exec chroot "$0" /usr/bin/env -i PATH=/usr/bin:/bin HOME=/root XDG_RUNTIME_DIR=/
         exec cat >/dev/null'
 "#;
 
-/// A Wine that runs.
-pub(crate) struct Machine {
-    /// `unshare`, which waits for the first process.
+/// A running container with Wine. Dropping it stops every process in it.
+pub(crate) struct Container {
+    /// `unshare`, the parent of the first process.
     outer: Child,
-    /// Where others find the machine.
-    pub(crate) place: Place,
+    pub(crate) id: ContainerId,
 }
 
-/// How to get into a machine.
-pub(crate) struct Place {
+/// How other processes enter a container.
+pub(crate) struct ContainerId {
     init: u32,
-    system: PathBuf,
+    root: PathBuf,
 }
 
-impl Machine {
-    /// Starts the machine, installing it where it is missing. The directories are shared with it.
+impl Container {
+    /// Start a container that shares these directories. Installs Wine if it is missing.
     pub(crate) fn start(cache: &Path, shared: &[&Path]) -> Result<Self, String> {
         if !setup::is_root() {
-            return Err("Wine runs in a directory of its own, which takes root: use sudo".into());
+            return Err("running Wine in a container needs root\nhelp: use `sudo`".into());
         }
-        let system = cache.join("wine-10");
-        if !system.is_dir() {
-            install(cache, &system)?;
+        let root = cache.join("wine-10");
+        if !root.is_dir() {
+            install(cache, &root)?;
         }
-        Self::boot(&system, shared)
+        Self::boot(&root, shared)
     }
 
-    fn boot(system: &Path, shared: &[&Path]) -> Result<Self, String> {
-        let failed = |why: &dyn std::fmt::Display| format!("Wine does not start: {why}");
+    fn boot(root: &Path, shared: &[&Path]) -> Result<Self, String> {
+        let failed = |reason: &dyn std::fmt::Display| format!("cannot start Wine: {reason}");
         let mut outer = Command::new("unshare")
             .args([
                 "--mount",
@@ -78,62 +77,63 @@ impl Machine {
                 "-ec",
                 INIT,
             ])
-            .arg(system)
+            .arg(root)
             .args(shared)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .map_err(|error| failed(&error))?;
         let stdout = outer.stdout.take().ok_or("no output")?;
-        let mut word = String::new();
-        let _ = BufReader::new(stdout).read_line(&mut word);
+        let mut line = String::new();
+        // After an error the line is empty, which is handled below.
+        let _ = BufReader::new(stdout).read_line(&mut line);
         let children = format!("/proc/{0}/task/{0}/children", outer.id());
         let init = fs::read_to_string(children).unwrap_or_default();
         let init = init.trim().parse().unwrap_or(0);
-        let machine = Self {
+        let container = Self {
             outer,
-            place: Place {
+            id: ContainerId {
                 init,
-                system: system.to_owned(),
+                root: root.to_owned(),
             },
         };
-        if word.trim() == "ready" && init != 0 {
-            Ok(machine)
+        if line.trim() == "ready" && init != 0 {
+            Ok(container)
         } else {
-            Err(failed(&"its first process ended"))
+            Err(failed(&"its first process exited"))
         }
     }
 }
 
-impl Drop for Machine {
-    /// Everything in it ends.
+impl Drop for Container {
     fn drop(&mut self) {
         drop(self.outer.stdin.take());
+        // Nothing can be done about an error here.
         let _ = self.outer.wait();
     }
 }
 
-impl Place {
-    /// For [`Place::told`] in a process that the command starts.
-    pub(crate) fn tell(&self, command: &mut Command) {
-        command.env(MACHINE, self.init.to_string());
-        command.env(SYSTEM, &self.system);
+impl ContainerId {
+    /// Set the variables that [`ContainerId::from_environment`] reads in the command's children.
+    pub(crate) fn set_environment(&self, command: &mut Command) {
+        command.env(CONTAINER_PID, self.init.to_string());
+        command.env(CONTAINER_ROOT, &self.root);
     }
 
-    /// The machine that runs now, as a process above has told.
-    pub(crate) fn told() -> Option<Self> {
+    /// The container that a parent process has set.
+    pub(crate) fn from_environment() -> Option<Self> {
         Some(Self {
-            init: env::var(MACHINE).ok()?.parse().ok()?,
-            system: env::var_os(SYSTEM)?.into(),
+            init: env::var(CONTAINER_PID).ok()?.parse().ok()?,
+            root: env::var_os(CONTAINER_ROOT)?.into(),
         })
     }
 
-    /// A Windows program, to be run in the machine and in this process's directory, and killed when
-    /// its time is up ([`OUT_OF_TIME`]). Its streams must not be pipes: Wine passes standard error on
-    /// to whatever outlives the program.
+    /// A command that runs a Windows program in the container and in the current directory, and
+    /// kills it after `limit` (exit code [`TIMEOUT_CODE`]). Its streams must not be pipes, because
+    /// Wine passes standard error on to processes that outlive the program.
     pub(crate) fn command(&self, program: &Path, limit: Duration) -> Command {
         let script = "cd \"$0\"; exec timeout --signal KILL \"$@\"";
-        let mut command = self.enter(script);
+        let mut command = self.shell(script);
         command
             .arg(env::current_dir().unwrap_or_else(|_| root()))
             .arg(limit.as_secs().to_string())
@@ -142,8 +142,8 @@ impl Place {
         command
     }
 
-    /// A shell in the machine.
-    fn enter(&self, script: &str) -> Command {
+    /// A command that runs a shell script in the container.
+    fn shell(&self, script: &str) -> Command {
         let mut command = Command::new("nsenter");
         command
             .args([
@@ -153,7 +153,7 @@ impl Place {
                 &self.init.to_string(),
                 "chroot",
             ])
-            .arg(&self.system)
+            .arg(&self.root)
             .args([
                 "/usr/bin/env",
                 "-i",
@@ -172,24 +172,24 @@ impl Place {
     }
 }
 
-/// Makes the machine's system: Debian 13 with Wine, and with what Wine makes at its first start.
-fn install(cache: &Path, system: &Path) -> Result<(), String> {
-    let words = |error: std::io::Error| error.to_string();
-    fs::create_dir_all(cache).map_err(words)?;
-    // Two at once would make it twice.
-    let lock = File::create(cache.join("wine-10.lock")).map_err(words)?;
-    lock.lock().map_err(words)?;
-    if system.is_dir() {
+/// Install Debian 13 with Wine into `root`, and let Wine create its prefix.
+fn install(cache: &Path, root: &Path) -> Result<(), String> {
+    let message = |error: std::io::Error| error.to_string();
+    fs::create_dir_all(cache).map_err(message)?;
+    // Another task may install it at the same time.
+    let lock = File::create(cache.join("wine-10.lock")).map_err(message)?;
+    lock.lock().map_err(message)?;
+    if root.is_dir() {
         return Ok(());
     }
     setup::debian(&["/usr/sbin/debootstrap"], "debootstrap")?;
     println!(
-        "== installing Wine 10 of Debian 13 into {}, once",
-        system.display()
+        "== installing Wine 10 from Debian 13 into {}, once",
+        root.display()
     );
     let new = cache.join("wine-10.new");
     if new.is_dir() {
-        fs::remove_dir_all(&new).map_err(words)?;
+        fs::remove_dir_all(&new).map_err(message)?;
     }
     run(Command::new("/usr/sbin/debootstrap")
         .args(["--variant=minbase", "trixie"])
@@ -209,15 +209,13 @@ fn install(cache: &Path, system: &Path) -> Result<(), String> {
         new.join("etc/hosts"),
         "127.0.0.1 localhost\n::1 localhost\n",
     )
-    .map_err(words)?;
-    let machine = Machine::boot(&new, &[])?;
-    run(&mut machine
-        .place
-        .enter("exec /usr/lib/wine/wine64 wineboot --init"))?;
-    // It writes the registry when it ends.
-    run(&mut machine
-        .place
-        .enter("exec /usr/lib/wine/wineserver64 --kill"))?;
-    drop(machine);
-    fs::rename(&new, system).map_err(words)
+    .map_err(message)?;
+    let container = Container::boot(&new, &[])?;
+    run(&mut container
+        .id
+        .shell("exec /usr/lib/wine/wine64 wineboot --init"))?;
+    // The server writes the registry when it exits.
+    run(&mut container.id.shell("exec /usr/lib/wine/wineserver64 --kill"))?;
+    drop(container);
+    fs::rename(&new, root).map_err(message)
 }

@@ -4,8 +4,8 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use portway_detect::{Detection, detect};
 use portway_project::checkout::file_name;
-use portway_project::detect::{Detection, detect};
 use portway_project::{manifest, ports_file};
 
 use crate::error::CommandError;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use indexmap::IndexMap;
 use portway_api::{PortWish, ProjectPlan, ServicePlan, SkippedFile};
-use portway_project::detect::{Detection, Found};
+use portway_detect::{Detection, Found};
 use portway_project::{Plan, PlannedService};
 
 use crate::dirs;

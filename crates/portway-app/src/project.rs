@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 use portway_api::ErrorCode;
+use portway_detect::{Detection, Surroundings};
 use portway_project::checkout::file_name;
-use portway_project::detect::{self, Detection, Surroundings};
 use portway_project::manifest::{self, Manifest, ManifestError};
 use portway_project::nearest::suggestion;
 use portway_project::{Checkout, Plan, Preferences, env_file};
@@ -39,7 +39,7 @@ pub(crate) fn describe_for(
         Err(ManifestError::Missing(place)) => {
             let preferences = user()?;
             let preferred = |framework: &str| preferences.framework(framework);
-            let (root, found) = detect::find(directory, &surroundings(&preferred));
+            let (root, found) = portway_detect::find(directory, &surroundings(&preferred));
             if found.services.is_empty() {
                 return Err(nothing_found(ManifestError::Missing(place), &found));
             }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use portway_api::Pruned;
-use portway_ports::{Process, Tree, descendants};
 use portway_registry::{Instance, Lease, Liveness, Registry, SqliteRegistry};
+use portway_supervisor::process::{Process, ProcessTree, descendants};
 
 use crate::error::CommandError;
 use crate::free::stop;
@@ -75,11 +75,11 @@ impl Prune {
     /// When one cannot be stopped.
     pub fn stop_processes(self, reporter: &dyn Reporter) -> Result<Pruned, CommandError> {
         let mut pruned = self.pruned;
-        let trees: Vec<Tree> = self
+        let trees: Vec<ProcessTree> = self
             .left
             .into_iter()
-            .map(|process| Tree {
-                below: descendants(process.id.pid),
+            .map(|process| ProcessTree {
+                descendants: descendants(process.id.pid),
                 root: process,
                 started_by: Vec::new(),
             })

@@ -1,7 +1,7 @@
 //! What the application reports while a command runs. The user interface implements these traits.
 
 use portway_api::{InstanceStatus, LogRecord, Notice};
-use portway_project::detect::Detection;
+use portway_detect::Detection;
 
 /// Receives warnings, log lines and questions.
 pub trait Reporter: Send + Sync {

@@ -102,7 +102,7 @@ pub fn named_url(directory: Option<&Path>, service: &str) -> Result<String, Comm
     let project = Project::open(directory, &Selection::default())?;
     project.known(service)?;
     let mut all = client::instances()?;
-    portway_gateway::tell(&mut all, &gateway);
+    portway_gateway::fill_gateway_fields(&mut all, &gateway);
     let services = all
         .into_iter()
         .filter(|one| one.id == project.instance.id)

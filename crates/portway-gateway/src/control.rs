@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use crate::api::Api;
 
 /// The surface of the gateway; `stop` is notified when it is asked to end.
-pub fn control(api: &Api, stop: Arc<Notify>) -> Router {
+pub fn control_router(api: &Api, stop: Arc<Notify>) -> Router {
     api.router().route(
         "/v1/stop",
         post(async move || {

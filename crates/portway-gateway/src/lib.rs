@@ -1,7 +1,7 @@
 //! Names instead of numbers: one reverse proxy for every instance of the machine.
 //!
 //! ```text
-//! registry ─► roster ─► names ─┐
+//! registry ─► snapshot ─► names ─┐
 //!   (who is there)             ▼
 //! client ─► server ─► host ─► proxy ─► service
 //!                       │
@@ -12,6 +12,7 @@
 //! and can die without a service noticing.
 
 mod api;
+mod cache;
 mod control;
 mod dashboard;
 mod forwards;
@@ -19,7 +20,6 @@ mod host;
 mod names;
 mod pages;
 mod proxy;
-mod roster;
 mod server;
 mod site;
 mod strict;
@@ -27,8 +27,8 @@ mod strict;
 mod testing;
 pub mod tls;
 
-pub use api::{Api, Machine, openapi};
-pub use control::control;
-pub use names::{DOMAIN, Names, OWN, Target, tell};
-pub use roster::{Known, Member, Reader, Roster, Source, follow};
-pub use server::{Secure, serve};
+pub use api::{Api, Operations, openapi};
+pub use cache::{CachedInstance, InstanceCache, InstanceRecord, InstanceSnapshot, InstanceSource};
+pub use control::control_router;
+pub use names::{DOMAIN, Names, OWN, Target, fill_gateway_fields};
+pub use server::{TlsListeners, serve};

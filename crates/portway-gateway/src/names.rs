@@ -33,7 +33,7 @@ pub struct Names {
 
 impl Names {
     /// The names of `instances`.
-    pub fn of<'a>(instances: impl IntoIterator<Item = &'a InstanceStatus> + Clone) -> Self {
+    pub fn new<'a>(instances: impl IntoIterator<Item = &'a InstanceStatus> + Clone) -> Self {
         let mut targets = HashMap::new();
         for instance in instances.clone() {
             let target = Target {
@@ -87,8 +87,8 @@ impl Names {
 
 /// Fills in by what `gateway` serves each service: its URL by name, its fixed ports. `instances` are all that there
 /// are: who has a name depends on who else is there.
-pub fn tell(instances: &mut [InstanceStatus], gateway: &GatewayStatus) {
-    let names = Names::of(instances.iter());
+pub fn fill_gateway_fields(instances: &mut [InstanceStatus], gateway: &GatewayStatus) {
+    let names = Names::new(instances.iter());
     for instance in instances {
         for service in &mut instance.services {
             let forwards = gateway.forwards.iter();
@@ -139,7 +139,7 @@ mod tests {
                 service("my_api", 9000, Ready),
             ],
         );
-        let names = Names::of([&jobi]);
+        let names = Names::new([&jobi]);
         assert_eq!(leads(&names, "jobi.localhost"), to("jobi", "frontend"));
         assert_eq!(
             leads(&names, "frontend.jobi.localhost"),
@@ -163,7 +163,7 @@ mod tests {
         let mut redis = service("redis", 6379, Ready);
         redis.url = Some("redis://localhost:6379".into());
         let jobi = instance("jobi", None, vec![redis]);
-        let names = Names::of([&jobi]);
+        let names = Names::new([&jobi]);
         assert_eq!(leads(&names, "redis.jobi.localhost"), None);
         assert_eq!(
             leads(&names, "jobi.localhost"),
@@ -184,7 +184,7 @@ mod tests {
         );
         let branch = instance("api.jobi", Some("api"), vec![service("api", 9001, Ready)]);
         for order in [[&jobi, &branch], [&branch, &jobi]] {
-            let names = Names::of(order);
+            let names = Names::new(order);
             assert_eq!(leads(&names, "api.jobi.localhost"), to("api.jobi", "api"));
             assert_eq!(names.name(&jobi, "api"), None);
         }
@@ -211,7 +211,7 @@ mod tests {
                 since: 0,
                 version: String::new(),
             };
-            tell(&mut all, &gateway);
+            fill_gateway_fields(&mut all, &gateway);
             assert_eq!(all[0].services[0].named_url.as_deref(), Some(expected));
         }
     }
@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn the_gateways_own_name_is_nobody_elses() {
         let named = instance("portway", Some("web"), vec![service("web", 5173, Ready)]);
-        let names = Names::of([&named]);
+        let names = Names::new([&named]);
         assert_eq!(leads(&names, "portway.localhost"), None);
         assert_eq!(
             names.name(&named, "web").as_deref(),

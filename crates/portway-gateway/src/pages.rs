@@ -11,8 +11,8 @@ use hyper::{Response, StatusCode};
 use portway_api::{ErrorBody, ErrorCode, ErrorInfo};
 use portway_supervisor::logs::{self, Filter};
 
+use crate::cache::CachedInstance;
 use crate::proxy::{Answer, Asked, Refusal};
-use crate::roster::Member;
 
 /// How many last lines of a failed service a page shows.
 const LAST_LINES: usize = 30;
@@ -76,7 +76,7 @@ pub(crate) fn odd_answer() -> Response<Answer> {
 /// The answer where a service cannot be asked.
 pub(crate) fn refused(
     refusal: &Refusal,
-    member: Option<&Member>,
+    member: Option<&CachedInstance>,
     service: Option<&str>,
     asked: &Asked,
 ) -> Response<Answer> {
@@ -110,7 +110,7 @@ struct Words {
 }
 
 impl Words {
-    fn of(refusal: &Refusal, member: Option<&Member>, service: Option<&str>) -> Self {
+    fn of(refusal: &Refusal, member: Option<&CachedInstance>, service: Option<&str>) -> Self {
         let instance = member.map_or("this instance", |member| &member.status.name);
         let directory = member.map(|member| &member.status.directory);
         let service = service.unwrap_or("main service");
@@ -188,12 +188,12 @@ impl Words {
 }
 
 /// The last lines that a service printed, without what only terminals understand.
-fn last(member: &Member, service: &str) -> Vec<String> {
+fn last(member: &CachedInstance, service: &str) -> Vec<String> {
     let filter = Filter {
         services: vec![service.to_owned()],
         ..Filter::default()
     };
-    let records = logs::read(&member.logs, &filter);
+    let records = logs::read(&member.log_dir, &filter);
     let skip = records.len().saturating_sub(LAST_LINES);
     let lines = records.into_iter().skip(skip);
     lines.map(|record| plain(&record.text)).collect()

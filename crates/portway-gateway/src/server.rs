@@ -1,6 +1,6 @@
 //! The listening side: connections in, limits, threads.
 //!
-//! The caller's runtime accepts and keeps the roster. Each thread has a runtime of its own and
+//! The caller's runtime accepts and keeps the snapshot. Each thread has a runtime of its own and
 //! serves the connections that it is handed from their first byte to their last, with a pool of its
 //! own: no request waits for another thread.
 
@@ -24,8 +24,8 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::api::Api;
+use crate::cache::InstanceCache;
 use crate::proxy::{Client, Peer, Proxy};
-use crate::roster::Reader;
 use crate::strict::Strict;
 use crate::tls::{Authority, Tls};
 
@@ -51,7 +51,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Where connections are made safe, and who vouches for the names there.
 #[derive(Debug)]
-pub struct Secure {
+pub struct TlsListeners {
     /// Sockets that listen already.
     pub listeners: Vec<std::net::TcpListener>,
     /// The local authority.
@@ -59,15 +59,15 @@ pub struct Secure {
 }
 
 /// Serves on `listeners`, which listen already, and by TLS on those of `secure`, until `stop` is
-/// done; `threads` serve, at least one. `roster` tells where names lead, `api` answers on the
+/// done; `threads` serve, at least one. `snapshot` tells where names lead, `api` answers on the
 /// gateway's own.
 ///
 /// # Errors
 /// When a socket or a thread cannot be had.
 pub async fn serve(
     listeners: Vec<std::net::TcpListener>,
-    secure: Option<Secure>,
-    roster: Reader,
+    secure: Option<TlsListeners>,
+    cache: InstanceCache,
     api: Api,
     threads: usize,
     stop: impl Future<Output = ()>,
@@ -77,7 +77,7 @@ pub async fn serve(
     let mut running = Vec::new();
     for _ in 0..threads.max(1) {
         let (sender, connections) = mpsc::unbounded_channel();
-        let proxy = Arc::new(Proxy::new(roster.clone(), &api));
+        let proxy = Arc::new(Proxy::new(cache.clone(), &api));
         let stopped = stopped.clone();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -93,7 +93,7 @@ pub async fn serve(
     let plain = listeners.into_iter().map(|one| (one, Door::default()));
     let mut doors: Vec<_> = plain.collect();
     if let Some(secure) = secure {
-        let tls = Tls::new(secure.authority, roster)?;
+        let tls = Tls::new(secure.authority, cache)?;
         doors.extend(secure.listeners.into_iter().map(|one| {
             let tls = Some(tls.clone());
             (one, Door { tls, fixed: false })

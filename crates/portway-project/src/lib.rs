@@ -9,7 +9,6 @@
 //! `.env`.
 
 pub mod checkout;
-pub mod detect;
 pub mod env_file;
 pub mod env_format;
 pub mod health;

@@ -1,22 +1,24 @@
-// Making and changing elements. Text always comes in as text. The browser extension has the same file.
+// Creates and updates elements. Values become text nodes or attributes, never markup.
+// The browser extension contains a copy of this file.
 
-// An element. A property that begins with `on` is a listener, `class` and `text` are what they say,
-// everything else an attribute; null and false leave one out.
+// Creates an element. Properties named `on…` are event listeners, `class` and `text` set the class
+// and the text, and all others are attributes. Null, undefined and false omit an attribute.
 export function element(tag, properties = {}, ...children) {
-  const made = document.createElement(tag);
+  const created = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
-    if (name === "text") made.textContent = value;
-    else if (name === "class") made.className = value;
-    else if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-    else setAttribute(made, name, value);
+    if (name === "text") created.textContent = value;
+    else if (name === "class") created.className = value;
+    else if (name.startsWith("on")) created.addEventListener(name.slice(2), value);
+    else setAttribute(created, name, value);
   }
-  made.append(...children.filter((child) => child !== null && child !== undefined));
-  return made;
+  created.append(...children.filter((child) => child !== null && child !== undefined));
+  return created;
 }
 
 export const byId = (id) => document.getElementById(id);
 
-// What does not change is not touched: a screen reader would say it again, a selection would go.
+// Sets the text only if it differs. Writing the same text again would make screen readers repeat it
+// and would clear the user's selection.
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
@@ -26,25 +28,25 @@ export function setAttribute(node, name, value) {
   else if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value === true ? "" : value);
 }
 
-const KEYS = new WeakMap();
+const CHILDREN_BY_KEY = new WeakMap();
 
-// Makes the children of `parent` those of `items`: one that is there already stays the same element,
-// so that focus and what is open survive every change.
-export function keyed(parent, items, keyOf, make, update) {
-  const known = KEYS.get(parent) ?? new Map();
-  const now = new Map();
+// Updates the children of `parent` to match `items`. An item whose key is already present keeps its
+// element, so focus and open state survive updates.
+export function keyed(parent, items, keyOf, create, update) {
+  const previous = CHILDREN_BY_KEY.get(parent) ?? new Map();
+  const current = new Map();
   const focused = document.activeElement;
-  let place = parent.firstElementChild;
+  let next = parent.firstElementChild;
   for (const item of items) {
     const key = keyOf(item);
-    const child = known.get(key) ?? make(item);
-    now.set(key, child);
-    known.delete(key);
+    const child = previous.get(key) ?? create(item);
+    current.set(key, child);
+    previous.delete(key);
     update(child, item);
-    if (child === place) place = place.nextElementSibling;
-    else parent.insertBefore(child, place);
+    if (child === next) next = next.nextElementSibling;
+    else parent.insertBefore(child, next);
   }
-  for (const gone of known.values()) gone.remove();
-  KEYS.set(parent, now);
+  for (const removed of previous.values()) removed.remove();
+  CHILDREN_BY_KEY.set(parent, current);
   if (focused !== document.activeElement && focused?.isConnected) focused.focus();
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use portway_api::InstanceStatus;
-use portway_project::detect::Detection;
+use portway_detect::Detection;
 use portway_project::manifest::{FILE_NAME, Source};
 use portway_project::{
     AssignedPorts, Checkout, Plan, PlannedService, PortsFile, PortsFileError, Preferences, Wiring,

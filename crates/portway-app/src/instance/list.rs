@@ -67,7 +67,7 @@ pub fn list() -> Result<Vec<InstanceStatus>, CommandError> {
         instances
     });
     if let Some(gateway) = state::status()? {
-        portway_gateway::tell(&mut instances, &gateway);
+        portway_gateway::fill_gateway_fields(&mut instances, &gateway);
     }
     Ok(instances)
 }

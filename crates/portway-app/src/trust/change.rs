@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use portway_api::{ErrorCode, TrustReport, TrustState, TrustStep, TrustedRoot};
-use portway_gateway::tls::{self, Draft, ROOT};
+use portway_gateway::tls::{self, GeneratedAuthority, ROOT_FILE};
 
 use super::apply::{carry_out, outlook};
 use super::contents::Seen;
@@ -53,7 +53,7 @@ pub struct Change {
     steps: Vec<Step>,
     record: Option<Record>,
     /// The CA to create.
-    draft: Option<Draft>,
+    draft: Option<GeneratedAuthority>,
     /// What the stores hold, as far as they could be read.
     seen: Vec<Seen>,
 }
@@ -86,13 +86,15 @@ impl Change {
         let present = authority()?;
         let record = Record::read()?;
         let draft = match present {
-            None if !dry_run => Some(Draft::new()?),
+            None if !dry_run => Some(GeneratedAuthority::new()?),
             _ => None,
         };
         let known = present.as_ref().map(|authority| authority.root());
-        let root = known.or(draft.as_ref().map(Draft::root)).cloned();
+        let root = known
+            .or(draft.as_ref().map(GeneratedAuthority::root))
+            .cloned();
         // Every CA has a new name, so a dry run cannot know it.
-        let root = root.unwrap_or_else(|| nameless(format!("{} ID", tls::NAME)));
+        let root = root.unwrap_or_else(|| nameless(format!("{} ID", tls::ROOT_NAME)));
         let creates = present.is_none();
         // The CA of a record may be gone, but stores still trust it.
         if record.as_ref().is_some_and(|record| record.root != root) {
@@ -102,7 +104,7 @@ impl Change {
             );
             return Err(former.hint("take it out first: `portway trust --undo`"));
         }
-        let steps = steps::install(&Facts::gather()?, &root, &dir.join(ROOT));
+        let steps = steps::install(&Facts::gather()?, &root, &dir.join(ROOT_FILE));
         Ok(Self {
             report: report(&dir, &root, &steps, true),
             direction: Direction::Install { creates },
@@ -240,8 +242,8 @@ impl Change {
 
 /// The root in the CA's files, whether the others of them can be used or not.
 fn own_root(dir: &Path) -> Option<TrustedRoot> {
-    let text = fs::read(dir.join(ROOT)).ok()?;
-    tls::roots(&text).into_iter().next()
+    let text = fs::read(dir.join(ROOT_FILE)).ok()?;
+    tls::find_roots(&text).into_iter().next()
 }
 
 /// A root of which no more is known than what to call it.

@@ -41,7 +41,7 @@ pub(crate) fn variables() -> IndexMap<String, String> {
 /// The variables by which programs trust the CA in `ca`. One that somebody has set to a file of
 /// their own is left alone: they have other CAs to trust.
 fn told(ca: &Path, set: &dyn Fn(&str) -> Option<PathBuf>) -> IndexMap<String, String> {
-    let files = ADD.map(|name| (name, tls::ROOT)).into_iter();
+    let files = ADD.map(|name| (name, tls::ROOT_FILE)).into_iter();
     let files = files.chain(REPLACE.map(|name| (name, BUNDLE)));
     files
         .map(|(name, file)| (name, ca.join(file)))
@@ -68,7 +68,7 @@ pub(crate) fn refresh() {
 /// Writes the bundle into `ca`, unless it is as new as that of the system.
 fn bundle(system: &Path, ca: &Path) -> io::Result<()> {
     let file = ca.join(BUNDLE);
-    let root = ca.join(tls::ROOT);
+    let root = ca.join(tls::ROOT_FILE);
     let age = |file: &Path| fs::metadata(file).and_then(|metadata| metadata.modified());
     if let (Ok(ours), Ok(theirs), Ok(root)) = (age(&file), age(system), age(&root))
         && ours >= theirs
@@ -105,7 +105,7 @@ mod tests {
     fn what_replaces_the_systems_holds_the_systems() {
         let dir = tempfile::tempdir().unwrap();
         let (ca, system) = (dir.path(), dir.path().join("system"));
-        fs::write(ca.join(tls::ROOT), "ours\n").unwrap();
+        fs::write(ca.join(tls::ROOT_FILE), "ours\n").unwrap();
         assert_eq!(
             names(&told(ca, &|_| None)),
             ["NODE_EXTRA_CA_CERTS", "DENO_CERT"]
@@ -137,8 +137,8 @@ mod tests {
     fn what_somebody_has_set_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         let ca = dir.path();
-        fs::write(ca.join(tls::ROOT), "").unwrap();
-        let root = ca.join(tls::ROOT);
+        fs::write(ca.join(tls::ROOT_FILE), "").unwrap();
+        let root = ca.join(tls::ROOT_FILE);
         let set = |value: PathBuf| {
             let variables = told(ca, &|name| {
                 (name == "NODE_EXTRA_CA_CERTS").then(|| value.clone())

@@ -45,7 +45,7 @@ fn roots(store: &Store) -> Result<Vec<TrustedRoot>, String> {
         Store::Keychain(keychain) => {
             let keychain = keychain.display().to_string();
             let found = said(&["security", "find-certificate", "-a", "-p", &keychain])?;
-            Ok(tls::roots(&found))
+            Ok(tls::find_roots(&found))
         }
         // Its `certutil` speaks the user's language.
         Store::Windows => Err("there only a CA whose number is known can be looked for".to_owned()),
@@ -62,7 +62,7 @@ fn in_directory(dir: &Path) -> io::Result<Vec<TrustedRoot>> {
     for entry in entries {
         let file = entry?.path();
         let text = fs::read(&file).unwrap_or_default();
-        let all = tls::roots(&text).into_iter();
+        let all = tls::find_roots(&text).into_iter();
         found.extend(all.filter(|root| Store::file(dir, root) == file));
     }
     Ok(found)
@@ -80,15 +80,22 @@ fn in_database(dir: &Path) -> Result<Vec<TrustedRoot>, String> {
     let mut found = Vec::new();
     for name in names {
         let text = said(&[CERTUTIL, "-d", &dir, "-L", "-n", name, "-a"])?;
-        found.extend(tls::roots(&text).into_iter().filter(|one| one.name == name));
+        found.extend(
+            tls::find_roots(&text)
+                .into_iter()
+                .filter(|one| one.name == name),
+        );
     }
     Ok(found)
 }
 
 /// The name of a root in a line of `certutil`'s list, which has its flags behind it.
 fn name(line: &str) -> Option<&str> {
-    let id = line.strip_prefix(tls::NAME)?.split_whitespace().next()?;
-    line.get(..tls::NAME.len() + 1 + id.len())
+    let id = line
+        .strip_prefix(tls::ROOT_NAME)?
+        .split_whitespace()
+        .next()?;
+    line.get(..tls::ROOT_NAME.len() + 1 + id.len())
 }
 
 /// What a command says when it goes well.

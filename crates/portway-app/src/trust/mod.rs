@@ -42,16 +42,16 @@ impl From<AuthorityError> for CommandError {
     fn from(error: AuthorityError) -> Self {
         let told = Self::new(ErrorCode::State, error.to_string());
         match error {
-            AuthorityError::Open { file, .. } => {
+            AuthorityError::Permissions { file, .. } => {
                 let close = format!("chmod go= {}", file.display());
                 told.hint(format!("close it: `{close}`; should others have been there, make a new CA: `portway trust --undo`, then `portway trust`"))
             }
             AuthorityError::File { source, .. } if source.kind() != io::ErrorKind::NotFound => {
                 told.hint("see that it is yours")
             }
-            AuthorityError::Unmade(_) => told,
+            AuthorityError::Generate(_) => told,
             AuthorityError::File { .. }
-            | AuthorityError::Broken { .. }
+            | AuthorityError::Invalid { .. }
             | AuthorityError::Mismatch { .. }
             | AuthorityError::Expired(_) => {
                 told.hint("make a new one: `portway trust --undo`, then `portway trust`")

@@ -62,16 +62,16 @@ pub(super) async fn events(State(api): State<Api>) -> Events {
 }
 
 async fn tell(api: Api, sender: Sender) {
-    let mut changes = api.roster.changes();
+    let mut changes = api.cache.changes();
     let mut forwards = api.forwards.changes();
-    api.roster.fresh().await;
+    api.cache.refresh().await;
     // Before it is read: no change falls between the two.
     changes.mark_unchanged();
-    let mut instances = api.instances(&api.roster.now());
+    let mut instances = api.instances(&api.cache.snapshot());
     let mut said = None;
     let mut usage_at = Instant::now();
     loop {
-        // The roster is published anew after every look, also where nothing has changed.
+        // The snapshot is published anew after every look, also where nothing has changed.
         if said.as_ref() != Some(&instances) {
             let event = GatewayEvent::Instances {
                 instances: instances.clone(),
@@ -85,8 +85,8 @@ async fn tell(api: Api, sender: Sender) {
             changed = changes.changed() => if changed.is_err() { return },
             changed = forwards.changed() => if changed.is_err() { return },
             () = sleep_until(usage_at) => {
-                let (meter, roster) = (api.usage.clone(), api.roster.now());
-                let read = tokio::task::spawn_blocking(move || meter.read(&roster)).await;
+                let (meter, snapshot) = (api.usage.clone(), api.cache.snapshot());
+                let read = tokio::task::spawn_blocking(move || meter.read(&snapshot)).await;
                 let event = GatewayEvent::Usage { services: read.unwrap_or_default() };
                 if !sender.send(&event, None).await {
                     return;
@@ -94,6 +94,6 @@ async fn tell(api: Api, sender: Sender) {
                 usage_at = Instant::now() + USAGE_EVERY;
             }
         }
-        instances = api.instances(&api.roster.now());
+        instances = api.instances(&api.cache.snapshot());
     }
 }

@@ -25,8 +25,8 @@ pub(super) async fn lead(
     body: Result<Json<ForwardTo>, JsonRejection>,
 ) -> Result<Json<Forward>, Problem> {
     let (port, Json(to)) = (real(port?.0)?, body?);
-    let roster = api.roster.fresh().await;
-    let member = roster.get(&to.id).ok_or_else(Problem::no_such_instance)?;
+    let snapshot = api.cache.refresh().await;
+    let member = snapshot.get(&to.id).ok_or_else(Problem::no_such_instance)?;
     match member.status.service(&to.service) {
         Some(service) if !is_http(service) => {
             let why = format!("`{}` does not speak HTTP", to.service);
@@ -83,7 +83,7 @@ impl Api {
             let _ = self
                 .on_machine(move |machine| {
                     forwards.retry(|port| machine.listen(port));
-                    machine.remember(&api.status())
+                    machine.save_status(&api.status())
                 })
                 .await;
         }
@@ -92,7 +92,7 @@ impl Api {
     /// Has the fixed ports remembered, as they are now.
     async fn remember(&self) -> Result<(), Problem> {
         let api = self.clone();
-        self.on_machine(move |machine| machine.remember(&api.status()))
+        self.on_machine(move |machine| machine.save_status(&api.status()))
             .await
     }
 }

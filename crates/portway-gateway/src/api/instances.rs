@@ -8,7 +8,7 @@ use portway_api::{ErrorCode, GatewayStatus, InstanceStatus, Services};
 use portway_supervisor::control::Client;
 
 use super::{Api, Problem};
-use crate::roster::Member;
+use crate::cache::CachedInstance;
 
 /// What the gateway is.
 pub(super) async fn gateway(State(api): State<Api>) -> Json<GatewayStatus> {
@@ -17,8 +17,8 @@ pub(super) async fn gateway(State(api): State<Api>) -> Json<GatewayStatus> {
 
 /// All instances, as a fresh look shows them.
 pub(super) async fn list(State(api): State<Api>) -> Json<Vec<InstanceStatus>> {
-    let roster = api.roster.fresh().await;
-    Json(api.instances(&roster))
+    let snapshot = api.cache.refresh().await;
+    Json(api.instances(&snapshot))
 }
 
 type Asked = (
@@ -37,7 +37,7 @@ pub(super) async fn start(
         return ask(&client, "start", &services).await;
     }
     let directory = member.status.directory.clone();
-    api.on_machine(move |machine| machine.up(&directory, &services))
+    api.on_machine(move |machine| machine.start_services(&directory, &services))
         .await?;
     Ok(StatusCode::ACCEPTED)
 }
@@ -64,25 +64,25 @@ pub(super) async fn restart(
 
 impl Api {
     /// The instance and the services that a request is about.
-    async fn asked(&self, (id, body): Asked) -> Result<(Member, Vec<String>), Problem> {
+    async fn asked(&self, (id, body): Asked) -> Result<(CachedInstance, Vec<String>), Problem> {
         let (Path(id), Json(body)) = (id?, body?);
         Ok((self.member(&id).await?, body.services))
     }
 
     /// The instance of this id.
-    pub(super) async fn member(&self, id: &str) -> Result<Member, Problem> {
-        let roster = self.roster.fresh().await;
-        let member = roster.get(id).cloned();
+    pub(super) async fn member(&self, id: &str) -> Result<CachedInstance, Problem> {
+        let snapshot = self.cache.refresh().await;
+        let member = snapshot.get(id).cloned();
         member.ok_or_else(Problem::no_such_instance)
     }
 }
 
 /// Its control socket, when it runs.
-fn client(member: &Member) -> Option<Client> {
+fn client(member: &CachedInstance) -> Option<Client> {
     member.socket.as_deref().map(Client::new)
 }
 
-fn running(member: &Member) -> Result<Client, Problem> {
+fn running(member: &CachedInstance) -> Result<Client, Problem> {
     client(member).ok_or_else(|| {
         let why = format!("{} does not run", member.status.name);
         Problem::new(ErrorCode::NotRunning, why)

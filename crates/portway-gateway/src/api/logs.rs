@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::events::{Events, Sender, stream};
 use super::{Api, Problem};
-use crate::roster::Member;
+use crate::cache::CachedInstance;
 
 /// How many lines are answered where nothing else is asked for.
 const TAIL: usize = 1000;
@@ -84,8 +84,8 @@ pub(super) async fn follow(
 }
 
 /// The last `tail` lines whose number is above `above`.
-async fn read(member: &Member, filter: &Filter, above: u64, tail: usize) -> Vec<LogRecord> {
-    let (dir, filter) = (member.logs.clone(), filter.clone());
+async fn read(member: &CachedInstance, filter: &Filter, above: u64, tail: usize) -> Vec<LogRecord> {
+    let (dir, filter) = (member.log_dir.clone(), filter.clone());
     let read = tokio::task::spawn_blocking(move || {
         let mut records = logs::read(&dir, &filter);
         records.retain(|record| record.number > above);
@@ -106,11 +106,11 @@ struct Follower {
 
 impl Follower {
     async fn run(mut self, sender: Sender) {
-        let mut changes = self.api.roster.changes();
+        let mut changes = self.api.cache.changes();
         let mut is_first = true;
         loop {
             changes.mark_unchanged();
-            let Some(member) = self.api.roster.now().get(&self.id).cloned() else {
+            let Some(member) = self.api.cache.snapshot().get(&self.id).cloned() else {
                 return;
             };
             // Listening begins before the files are read; what is in both is told apart by its

@@ -6,24 +6,24 @@ use portway_api::{ErrorInfo, Freed, GatewayStatus, PortMap, PortReport};
 
 /// Knows and does what lies above the gateway: who has a port, how an instance is started. Every
 /// method may block.
-pub trait Machine: Send + Sync + 'static {
+pub trait Operations: Send + Sync + 'static {
     /// The port ranges, and everyone who has a port.
     ///
     /// # Errors
     /// When the system or the registry does not tell.
-    fn ports(&self) -> Result<PortMap, ErrorInfo>;
+    fn port_map(&self) -> Result<PortMap, ErrorInfo>;
 
     /// Who has a port.
     ///
     /// # Errors
     /// When the system does not tell.
-    fn port(&self, port: u16) -> Result<PortReport, ErrorInfo>;
+    fn port_report(&self, port: u16) -> Result<PortReport, ErrorInfo>;
 
     /// Ends who has a port, or only tells what would be ended.
     ///
     /// # Errors
     /// When nobody has it, or it may not be ended, or does not end.
-    fn free(&self, port: u16, dry_run: bool) -> Result<Freed, ErrorInfo>;
+    fn free_port(&self, port: u16, dry_run: bool) -> Result<Freed, ErrorInfo>;
 
     /// Listens on loopback on this very port.
     ///
@@ -35,12 +35,12 @@ pub trait Machine: Send + Sync + 'static {
     ///
     /// # Errors
     /// When it cannot be written.
-    fn remember(&self, gateway: &GatewayStatus) -> Result<(), ErrorInfo>;
+    fn save_status(&self, gateway: &GatewayStatus) -> Result<(), ErrorInfo>;
 
     /// Starts services of the checkout in `directory`, all where none is named, and returns when
     /// they are ready.
     ///
     /// # Errors
     /// When they cannot be started.
-    fn up(&self, directory: &str, services: &[String]) -> Result<(), ErrorInfo>;
+    fn start_services(&self, directory: &str, services: &[String]) -> Result<(), ErrorInfo>;
 }

@@ -25,11 +25,11 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
 use portway_api::{GatewayStatus, InstanceStatus};
 use tokio::sync::watch;
 
+use crate::cache::{InstanceCache, InstanceSnapshot};
 use crate::forwards::Forwards;
 use crate::names;
-use crate::roster::{Reader, Roster};
 
-pub use machine::Machine;
+pub use machine::Operations;
 pub use openapi::openapi;
 pub(crate) use problem::Problem;
 
@@ -41,8 +41,8 @@ const TOKEN_BYTES: usize = 32;
 pub struct Api {
     status: Arc<GatewayStatus>,
     forwards: Forwards,
-    roster: Reader,
-    machine: Arc<dyn Machine>,
+    cache: InstanceCache,
+    machine: Arc<dyn Operations>,
     usage: Arc<usage::Meter>,
     closing: watch::Sender<bool>,
     token: Arc<str>,
@@ -55,15 +55,15 @@ impl fmt::Debug for Api {
 }
 
 impl Api {
-    /// The API of the gateway that `status` tells of, which knows `roster` and acts by `machine`.
+    /// The API of the gateway that `status` tells of, which knows `snapshot` and acts by `machine`.
     /// The fixed ports in `status` are those of the gateway before it.
     ///
     /// # Errors
     /// When the system gives no random bytes.
     pub fn new(
         status: GatewayStatus,
-        roster: Reader,
-        machine: Arc<dyn Machine>,
+        cache: InstanceCache,
+        machine: Arc<dyn Operations>,
     ) -> io::Result<Self> {
         let mut random = [0; TOKEN_BYTES];
         getrandom::fill(&mut random).map_err(io::Error::other)?;
@@ -72,7 +72,7 @@ impl Api {
         Ok(Self {
             status: Arc::new(status),
             forwards,
-            roster,
+            cache,
             machine,
             usage: Arc::default(),
             closing: watch::Sender::new(false),
@@ -89,9 +89,9 @@ impl Api {
     /// What the gateway is now.
     pub fn status(&self) -> GatewayStatus {
         let mut forwards = self.forwards.all();
-        let roster = self.roster.now();
+        let snapshot = self.cache.snapshot();
         for forward in &mut forwards {
-            if let Some(member) = roster.get(&forward.id) {
+            if let Some(member) = snapshot.get(&forward.id) {
                 forward.instance.clone_from(&member.status.name);
             }
         }
@@ -120,11 +120,11 @@ impl Api {
         let _ = closing.wait_for(|closing| *closing).await;
     }
 
-    /// All instances in `roster`, with the URLs of this gateway.
-    fn instances(&self, roster: &Roster) -> Vec<InstanceStatus> {
-        let all = roster.all().into_iter();
+    /// All instances in `snapshot`, with the URLs of this gateway.
+    fn instances(&self, snapshot: &InstanceSnapshot) -> Vec<InstanceStatus> {
+        let all = snapshot.all().into_iter();
         let mut all: Vec<InstanceStatus> = all.map(|one| (*one.status).clone()).collect();
-        names::tell(&mut all, &self.status());
+        names::fill_gateway_fields(&mut all, &self.status());
         all
     }
 

@@ -9,12 +9,12 @@ use axum::extract::{Path, State};
 use portway_api::{ErrorCode, ErrorInfo, FreePort, Freed, PortMap, PortReport};
 use tokio::sync::oneshot;
 
-use super::machine::Machine;
+use super::machine::Operations;
 use super::{Api, Problem};
 
 /// The map of the ports.
 pub(super) async fn map(State(api): State<Api>) -> Result<Json<PortMap>, Problem> {
-    Ok(Json(api.on_machine(|machine| machine.ports()).await?))
+    Ok(Json(api.on_machine(|machine| machine.port_map()).await?))
 }
 
 /// Who has one port.
@@ -24,7 +24,8 @@ pub(super) async fn one(
 ) -> Result<Json<PortReport>, Problem> {
     let port = real(port?.0)?;
     Ok(Json(
-        api.on_machine(move |machine| machine.port(port)).await?,
+        api.on_machine(move |machine| machine.port_report(port))
+            .await?,
     ))
 }
 
@@ -36,7 +37,7 @@ pub(super) async fn free(
 ) -> Result<Json<Freed>, Problem> {
     let port = real(port?.0)?;
     let dry_run = body?.dry_run;
-    let freed = api.on_machine(move |machine| machine.free(port, dry_run));
+    let freed = api.on_machine(move |machine| machine.free_port(port, dry_run));
     Ok(Json(freed.await?))
 }
 
@@ -53,7 +54,7 @@ impl Api {
     /// neither other requests nor the gateway's end, as a pool's threads would.
     pub(super) async fn on_machine<T: Send + 'static>(
         &self,
-        what: impl FnOnce(Arc<dyn Machine>) -> Result<T, ErrorInfo> + Send + 'static,
+        what: impl FnOnce(Arc<dyn Operations>) -> Result<T, ErrorInfo> + Send + 'static,
     ) -> Result<T, Problem> {
         let machine = self.machine.clone();
         let (answer, answered) = oneshot::channel();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use portway_api::ServiceUsage;
 use portway_supervisor::mark;
 
-use crate::roster::Roster;
+use crate::cache::InstanceSnapshot;
 
 /// A reading younger than this is told to the next who asks as well.
 const FRESH: Duration = Duration::from_millis(1500);
@@ -30,24 +30,24 @@ struct Reading {
 }
 
 impl Meter {
-    /// What the services in `roster` use now. It blocks for some milliseconds.
-    pub(super) fn read(&self, roster: &Roster) -> Vec<ServiceUsage> {
+    /// What the services in `snapshot` use now. It blocks for some milliseconds.
+    pub(super) fn read(&self, snapshot: &InstanceSnapshot) -> Vec<ServiceUsage> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(reading) = last.as_ref().filter(|one| one.at.elapsed() < FRESH) {
             return reading.services.clone();
         }
         let former = last.take().filter(|one| one.at.elapsed() < OLD);
-        let reading = read(roster, former.as_ref());
+        let reading = read(snapshot, former.as_ref());
         let services = reading.services.clone();
         *last = Some(reading);
         services
     }
 }
 
-fn read(roster: &Roster, former: Option<&Reading>) -> Reading {
+fn read(snapshot: &InstanceSnapshot, former: Option<&Reading>) -> Reading {
     let mut named = Vec::new();
     let mut roots = Vec::new();
-    for member in roster.all() {
+    for member in snapshot.all() {
         for service in &member.status.services {
             let Some(pid) = service.pid else { continue };
             named.push((&member.status.id, &service.name));
@@ -56,7 +56,7 @@ fn read(roster: &Roster, former: Option<&Reading>) -> Reading {
         }
     }
     let at = Instant::now();
-    let found = portway_ports::usage(&roots);
+    let found = portway_supervisor::process::usage(&roots);
     let mut reading = Reading {
         at,
         cpu: HashMap::new(),

@@ -1,50 +1,54 @@
-// The gateway's API. Whoever follows something is told to stop by the function that it gets.
+// Calls the gateway's API.
 
-const tokenOf = (page) => /name="portway-token" content="([^"]*)"/.exec(page)?.[1] ?? "";
+const tokenIn = (html) => /name="portway-token" content="([^"]*)"/.exec(html)?.[1] ?? "";
 let token = document.querySelector('meta[name="portway-token"]').content;
 
-// An error with the words of the gateway, and what to do about it.
-export class Refusal extends Error {
+// An error that the API returned, with hints on how to fix it.
+export class ApiError extends Error {
   constructor({ message, hints = [] }) {
     super(message);
     this.hints = hints;
   }
 }
 
-async function answer(response) {
+async function parse(response) {
   if (response.status === 202) return null;
   const body = await response.json().catch(() => null);
   if (response.ok) return body;
-  throw new Refusal(body?.error ?? { message: `the gateway answers ${response.status}` });
+  throw new ApiError(body?.error ?? { message: `the gateway returned HTTP status ${response.status}` });
 }
 
-const lost = () => {
-  throw new Refusal({ message: "the gateway does not answer", hints: ["`portway gateway --detach` starts it"] });
+const onUnreachable = () => {
+  throw new ApiError({ message: "the gateway is not responding", hints: ["run `portway gateway --detach` to start it"] });
 };
 
-export const look = async (path) => answer(await fetch(path).catch(lost));
+export const get = async (path) => parse(await fetch(path).catch(onUnreachable));
 
-export async function act(path, body) {
+export async function post(path, body) {
   const send = () =>
     fetch(path, {
       method: "POST",
       headers: { "content-type": "application/json", "portway-token": token },
       body: JSON.stringify(body),
-    }).catch(lost);
+    }).catch(onUnreachable);
   let response = await send();
   if (response.status === 403) {
-    // A gateway that was started anew has another token.
-    const fresh = tokenOf(await (await fetch("/").catch(lost)).text());
-    if (fresh !== token) {
-      token = fresh;
+    // A restarted gateway has a new token; the page still holds the old one.
+    const currentToken = tokenIn(await (await fetch("/").catch(onUnreachable)).text());
+    if (currentToken !== token) {
+      token = currentToken;
       response = await send();
     }
   }
-  return answer(response);
+  return parse(response);
 }
 
-// Follows events while the page is seen: what nobody looks at is not even measured.
-export function follow(path, { onEvent, onState = () => {} }) {
+// How long to wait before reconnecting, in milliseconds, when the browser does not do it.
+const RECONNECT_DELAY = 2000;
+
+// Receives server-sent events while the page is visible. The gateway measures resource usage only
+// while a client is connected. Returns a function that ends the subscription.
+export function subscribe(path, { onEvent, onState = () => {} }) {
   let source = null;
   const open = () => {
     source = new EventSource(path);
@@ -52,8 +56,8 @@ export function follow(path, { onEvent, onState = () => {} }) {
     source.onmessage = (event) => onEvent(JSON.parse(event.data));
     source.onerror = () => {
       onState("lost");
-      // The browser gives up on an answer that is no stream.
-      if (source?.readyState === EventSource.CLOSED) setTimeout(() => source && reopen(), 2000);
+      // The browser does not reconnect after a response that is not an event stream.
+      if (source?.readyState === EventSource.CLOSED) setTimeout(() => source && reopen(), RECONNECT_DELAY);
     };
   };
   const close = () => {
@@ -64,16 +68,16 @@ export function follow(path, { onEvent, onState = () => {} }) {
     close();
     open();
   };
-  const onSeen = () => {
+  const onVisibilityChange = () => {
     if (document.hidden) close();
     else if (!source) open();
   };
-  document.addEventListener("visibilitychange", onSeen);
+  document.addEventListener("visibilitychange", onVisibilityChange);
   if (!document.hidden) open();
   return () => {
-    document.removeEventListener("visibilitychange", onSeen);
+    document.removeEventListener("visibilitychange", onVisibilityChange);
     close();
   };
 }
 
-export const instancePath = (id, verb) => `/v1/instances/${encodeURIComponent(id)}/${verb}`;
+export const instancePath = (id, action) => `/v1/instances/${encodeURIComponent(id)}/${action}`;

@@ -1,17 +1,17 @@
-// Puts the parts together: events in, views out.
+// The entry point: connects the event stream to the views.
 
-import { follow } from "./api.js";
+import { subscribe } from "./api.js";
 import { byId, element, setAttribute, setText } from "./dom.js";
+import { count } from "./format.js";
 import { Instances } from "./instances.js";
-import { listen } from "./keys.js";
+import { addShortcuts } from "./keyboard.js";
 import { Logs } from "./logs.js";
 import { Ports } from "./ports.js";
-import { mood } from "./states.js";
-import { count } from "./words.js";
+import { toneOf } from "./states.js";
 
-// Tells of an error until it is taken away.
-function say(error) {
-  const messages = byId("messages");
+// Shows an error until the user dismisses it.
+function showError(error) {
+  const errors = byId("errors");
   const message = element(
     "div",
     { class: "message" },
@@ -21,40 +21,40 @@ function say(error) {
   );
   function dismiss() {
     message.remove();
-    if (messages.childElementCount === 0) messages.hidePopover();
+    if (errors.childElementCount === 0) errors.hidePopover();
   }
-  messages.append(message);
-  // Above a dialog that was opened meanwhile.
-  messages.hidePopover();
-  messages.showPopover();
+  errors.append(message);
+  // Reopening the popover puts it above a dialog that was opened later.
+  errors.hidePopover();
+  errors.showPopover();
 }
 
+// Makes screen readers read a text.
 const announce = (text) => setText(byId("announcer"), text);
 
 const isServicesView = () => !byId("services-view").hidden;
 
-const logs = new Logs({ say });
-const ports = new Ports({ say, announce });
+const logs = new Logs({ showError });
+const ports = new Ports({ showError, announce });
 const instances = new Instances({
-  say,
+  showError,
   announce,
-  open: {
-    logs: (id, service) => logs.open(instances.get(id), service),
-    port: (port) => {
-      location.hash = "ports";
-      ports.choose(port, true);
-    },
+  openLogs: (id, service) => logs.open(instances.get(id), service),
+  openPort: (port) => {
+    location.hash = "ports";
+    ports.select(port, { moveFocus: true });
   },
 });
 
+// Shows the view that the URL's fragment names.
 function route() {
   const isPorts = location.hash === "#ports";
   byId("services-view").hidden = isPorts;
   byId("ports-view").hidden = !isPorts;
   byId("filter-label").hidden = isPorts;
   for (const link of document.querySelectorAll("nav a")) {
-    const isHere = link.hash === (isPorts ? "#ports" : "#services");
-    setAttribute(link, "aria-current", isHere ? "page" : null);
+    const isCurrent = link.hash === (isPorts ? "#ports" : "#services");
+    setAttribute(link, "aria-current", isCurrent ? "page" : null);
   }
   if (isPorts) ports.show();
   else ports.hide();
@@ -62,11 +62,11 @@ function route() {
 
 function summarize(all) {
   const services = all.flatMap((instance) => instance.services);
-  const bad = services.filter(({ state }) => mood(state) === "bad").length;
+  const failing = services.filter(({ state }) => toneOf(state) === "critical").length;
   const running = all.filter(({ state }) => state !== "stopped").length;
-  const trouble = bad > 0 ? `, ${bad} in trouble` : "";
-  document.title = bad > 0 ? `(${bad}) Portway` : "Portway";
-  return `${running} of ${count(all.length, "instance")} running${trouble}`;
+  document.title = failing > 0 ? `(${failing}) Portway` : "Portway";
+  const problems = failing > 0 ? `, ${count(failing, "service")} failing` : "";
+  return `${running} of ${count(all.length, "instance")} running${problems}`;
 }
 
 const filter = byId("filter");
@@ -81,17 +81,17 @@ filter.addEventListener("keydown", (event) => {
   }
 });
 
-const help = () => byId("help").showModal();
-byId("help-button").addEventListener("click", help);
+const openHelp = () => byId("help").showModal();
+byId("help-button").addEventListener("click", openHelp);
 byId("help-close").addEventListener("click", () => byId("help").close());
-listen({ instances, help, isServicesView });
+addShortcuts({ instances, openHelp, isServicesView });
 
 window.addEventListener("hashchange", route);
 route();
 
 let summary = "";
 const connection = byId("connection");
-follow("/v1/events", {
+subscribe("/v1/events", {
   onEvent: (event) => {
     if (event.type === "usage") {
       instances.setUsage(event.services);
@@ -104,6 +104,6 @@ follow("/v1/events", {
   },
   onState: (state) => {
     setAttribute(document.body, "data-connection", state);
-    setText(connection, state === "live" ? summary : "the gateway does not answer; trying again");
+    setText(connection, state === "live" ? summary : "The gateway is not responding. Reconnecting…");
   },
 });

@@ -1,19 +1,19 @@
-// What a person types, and what is wrong with it: that stands at the field.
+// Validates form fields and shows errors next to them.
 
 import { byId, setAttribute, setText } from "./dom.js";
 
-// Says at a field what is wrong with it and has the focus go there; says no more without words.
-export function fault(field, words = "") {
-  setAttribute(field, "aria-invalid", words ? "true" : null);
-  setText(byId(field.getAttribute("aria-describedby")), words);
-  if (words) field.focus();
+// Shows an error at a field and moves the focus there. An empty message clears the error.
+export function setFieldError(field, message = "") {
+  setAttribute(field, "aria-invalid", message ? "true" : null);
+  setText(byId(field.getAttribute("aria-describedby")), message);
+  if (message) field.focus();
 }
 
-// The port in a field, or null where it is none.
-export function portIn(field) {
-  const typed = field.value.trim();
-  const port = /^\d+$/.test(typed) ? Number(typed) : 0;
-  const isPort = port >= 1 && port <= 65535;
-  fault(field, isPort ? "" : "A port is a number from 1 to 65535.");
-  return isPort ? port : null;
+// Returns the port number in a field. Shows an error and returns null if it is not valid.
+export function readPort(field) {
+  const input = field.value.trim();
+  const port = /^\d+$/.test(input) ? Number(input) : 0;
+  const isValid = port >= 1 && port <= 65535;
+  setFieldError(field, isValid ? "" : "Enter a port number from 1 to 65535.");
+  return isValid ? port : null;
 }

@@ -1,32 +1,45 @@
-// Instances and their services: what they are, and the buttons that change them.
+// The services view: instances, their services, and the buttons that control them.
 
-import { act, instancePath } from "./api.js";
+import { instancePath, post } from "./api.js";
 import { byId, element, keyed, setAttribute, setText } from "./dom.js";
-import { atRest, mood, stateInWords } from "./states.js";
-import { THE_MAIN_CHECKOUT, age, bytes, count, displacedInWords, moment, percent } from "./words.js";
+import { MAIN_CHECKOUT, age, bytes, count, dateTime, displacementReason, percent } from "./format.js";
+import { isIdle, stateLabel, stateText, toneOf } from "./states.js";
 
-const COLUMNS = ["Service", "State", "Address", "Since", "Restarts", "CPU", "Memory", "Actions"];
+const COLUMNS = [
+  ["service", "Service"],
+  ["state", "State"],
+  ["address", "Address"],
+  ["since", "In state for"],
+  ["restarts", "Restarts"],
+  ["cpu", "CPU"],
+  ["memory", "Memory"],
+  ["actions", "Actions"],
+];
 
-// What is known of each element that stands for something.
+// State changes that screen readers announce.
+const ANNOUNCED_STATES = ["ready", "stopped", "failed", "unhealthy"];
+
+const AGE_INTERVAL = 1000;
+
+// The instance (and service) that an element currently shows.
 const shown = new WeakMap();
 
 export class Instances {
   #instances = [];
   #usage = new Map();
   #filter = "";
-  #isKnown = false;
+  #isLoaded = false;
 
-  // `open` shows logs and ports, `say` tells of what went wrong, `announce` of what has come about.
-  constructor({ open, say, announce }) {
-    Object.assign(this, { open, say, announce });
+  constructor({ openLogs, openPort, showError, announce }) {
+    Object.assign(this, { openLogs, openPort, showError, announce });
     this.list = byId("instances");
-    setInterval(() => this.#ages(), 1000);
+    setInterval(() => this.#updateAges(), AGE_INTERVAL);
   }
 
   setInstances(instances) {
     this.#announceChanges(instances);
     this.#instances = instances;
-    this.#isKnown = true;
+    this.#isLoaded = true;
     this.#draw();
   }
 
@@ -44,7 +57,7 @@ export class Instances {
     return this.#instances.find((instance) => instance.id === id);
   }
 
-  // The service whose row, or something in it, has the focus.
+  // The service whose row has or contains the focus, or null.
   get focused() {
     const row = document.activeElement?.closest?.("tr.service");
     return row ? { row, ...shown.get(row) } : null;
@@ -55,7 +68,7 @@ export class Instances {
   }
 
   focusRow(row) {
-    for (const other of this.rows) other.tabIndex = other === row ? 0 : -1;
+    this.#setTabStop(row);
     row.focus();
   }
 
@@ -67,8 +80,8 @@ export class Instances {
     row.querySelector("button.restart").click();
   }
 
-  logs({ instance, service }) {
-    this.open.logs(instance.id, service.name);
+  showLogs({ instance, service }) {
+    this.openLogs(instance.id, service.name);
   }
 
   visit({ service }) {
@@ -76,56 +89,62 @@ export class Instances {
     if (url) window.open(url, "_blank", "noopener");
   }
 
+  // Makes one row reachable with the Tab key and takes all others out of the tab order.
+  #setTabStop(row) {
+    for (const other of this.rows) other.tabIndex = other === row ? 0 : -1;
+  }
+
   #announceChanges(instances) {
-    if (!this.#isKnown) return;
-    const former = new Map(
+    if (!this.#isLoaded) return;
+    const previous = new Map(
       this.#instances.flatMap((one) => one.services.map((service) => [`${one.id}/${service.name}`, service.state])),
     );
     const changes = instances.flatMap((one) =>
       one.services
         .filter(({ name, state }) => {
-          const before = former.get(`${one.id}/${name}`);
-          return before && before !== state && ["ready", "stopped", "failed", "unhealthy"].includes(state);
+          const before = previous.get(`${one.id}/${name}`);
+          return before && before !== state && ANNOUNCED_STATES.includes(state);
         })
-        .map(({ name, state }) => `${name} of ${one.name}: ${stateInWords(state)}`),
+        .map(({ name, state }) => `${name} of ${one.name}: ${stateText(state)}`),
     );
     if (changes.length > 0) this.announce(changes.join("; "));
   }
 
   #draw() {
-    const wanted = this.#instances.map((instance) => this.#filtered(instance)).filter(Boolean);
+    const matches = this.#instances.map((instance) => this.#applyFilter(instance)).filter(Boolean);
     keyed(
       this.list,
-      wanted,
+      matches,
       ({ instance }) => instance.id,
-      () => this.#makeInstance(),
+      () => this.#createInstance(),
       (card, { instance, services }) => this.#updateInstance(card, instance, services),
     );
     const rows = this.rows;
     if (rows.length > 0 && !rows.some((row) => row.tabIndex === 0)) rows[0].tabIndex = 0;
-    const nothing = byId("nothing");
-    nothing.hidden = wanted.length > 0 || !this.#isKnown;
+    const empty = byId("empty");
+    empty.hidden = matches.length > 0 || !this.#isLoaded;
     setText(
-      nothing,
-      this.#filter ? "Nothing here is called like that." : "No instance yet: `portway up` in a project makes one.",
+      empty,
+      this.#filter ? "No instance or service matches this filter." : "No instances yet. Run `portway up` in a project to start one.",
     );
   }
 
-  #filtered(instance) {
-    const has = (...words) => words.some((word) => String(word ?? "").toLowerCase().includes(this.#filter));
-    if (has(instance.name, instance.branch, instance.directory, instance.project)) {
+  // The instance and its services that match the filter; null if none does.
+  #applyFilter(instance) {
+    const matches = (...texts) => texts.some((text) => String(text ?? "").toLowerCase().includes(this.#filter));
+    if (matches(instance.name, instance.branch, instance.directory, instance.project)) {
       return { instance, services: instance.services };
     }
     const services = instance.services.filter((service) =>
-      has(service.name, stateInWords(service.state), ...service.ports.map(({ port }) => port), ...(service.forwards ?? [])),
+      matches(service.name, stateText(service.state), ...service.ports.map(({ port }) => port), ...(service.forwards ?? [])),
     );
     return services.length > 0 ? { instance, services } : null;
   }
 
-  #makeInstance() {
-    const part = (tag, name, properties = {}) => element(tag, { class: name, ...properties });
-    const act = (verb) => (event) => this.#act(event.currentTarget, shown.get(card).instance, verb, []);
-    const head = COLUMNS.map((name) => element("th", { scope: "col", role: "columnheader", text: name }));
+  #createInstance() {
+    const part = (tag, name) => element(tag, { class: name });
+    const act = (action) => (event) => this.#act(event.currentTarget, shown.get(card).instance, action, []);
+    const headings = COLUMNS.map(([, label]) => element("th", { scope: "col", role: "columnheader", text: label }));
     const card = element(
       "section",
       { class: "instance" },
@@ -133,20 +152,20 @@ export class Instances {
         "div",
         { class: "title" },
         element("h2", {}, part("span", "name"), part("span", "state")),
-        element("p", { class: "where" }, part("span", "branch"), part("span", "directory"), part("time", "age")),
+        element("p", { class: "details" }, part("span", "branch"), part("span", "directory"), part("time", "age")),
         element(
           "div",
           { class: "actions" },
           element("button", { class: "start", onclick: act("start"), text: "Start all" }),
           element("button", { class: "restart", onclick: act("restart"), text: "Restart all" }),
           element("button", { class: "stop", onclick: act("stop"), text: "Stop all" }),
-          element("button", { class: "logs", onclick: () => this.open.logs(shown.get(card).instance.id, ""), text: "Logs" }),
+          element("button", { class: "logs", onclick: () => this.openLogs(shown.get(card).instance.id, ""), text: "Logs" }),
         ),
       ),
       element(
         "table",
         { role: "table" },
-        element("thead", { role: "rowgroup" }, element("tr", { role: "row" }, ...head)),
+        element("thead", { role: "rowgroup" }, element("tr", { role: "row" }, ...headings)),
         element("tbody", { role: "rowgroup" }),
       ),
     );
@@ -163,58 +182,54 @@ export class Instances {
     setText(part("branch"), instance.branch ?? "");
     setText(part("directory"), instance.directory);
     setAge(part("age"), instance.since);
-    const runs = instance.state !== "stopped";
-    const allRun = runs && instance.services.every(({ state }) => !atRest(state) || state === "completed");
-    hide(part("start"), allRun, part("stop"));
-    hide(part("restart"), !runs, part("start"));
-    hide(part("stop"), !runs, part("start"));
-    for (const verb of ["start", "restart", "stop", "logs"]) {
-      setAttribute(part(verb), "aria-label", `${part(verb).textContent} of ${instance.name}`);
+    const isRunning = instance.state !== "stopped";
+    const isComplete = isRunning && instance.services.every(({ state }) => !isIdle(state) || state === "completed");
+    setHidden(part("start"), isComplete, part("stop"));
+    setHidden(part("restart"), !isRunning, part("start"));
+    setHidden(part("stop"), !isRunning, part("start"));
+    for (const action of ["start", "restart", "stop"]) {
+      setAttribute(part(action), "aria-label", `${part(action).textContent} services of ${instance.name}`);
     }
+    setAttribute(part("logs"), "aria-label", `Logs of ${instance.name}`);
     setAttribute(card.querySelector("table"), "aria-label", `Services of ${instance.name}`);
     keyed(
       card.querySelector("tbody"),
       services,
       ({ name }) => name,
-      () => this.#makeService(),
+      () => this.#createService(),
       (row, service) => this.#updateService(row, instance, service),
     );
   }
 
-  #makeService() {
-    const cells = COLUMNS.map((name) =>
-      element("td", { class: `of-${name.toLowerCase()}`, role: "cell", "data-label": name }),
-    );
+  #createService() {
+    const cells = COLUMNS.map(([key, label]) => element("td", { class: `of-${key}`, role: "cell", "data-label": label }));
     const row = element("tr", { class: "service", role: "row", tabindex: -1 }, ...cells);
-    const [, state, address, since, , , , last] = cells;
+    const [, state, address, since, , , , actions] = cells;
     state.append(element("span", { class: "state" }), element("p", { class: "message" }));
     address.append(element("div", { class: "addresses" }));
     since.append(element("time", { class: "age" }));
-    const act = (verb) => (event) => {
+    const act = (action) => (event) => {
       const { instance, service } = shown.get(row);
-      const chosen = verb ?? (atRest(service.state) ? "start" : "stop");
-      this.#act(event.currentTarget, instance, chosen, [service.name]);
+      this.#act(event.currentTarget, instance, action(service), [service.name]);
     };
-    last.append(
+    const toggle = ({ state }) => (isIdle(state) ? "start" : "stop");
+    actions.append(
       element(
         "div",
         { class: "actions" },
-        element("button", { class: "restart", onclick: act("restart"), text: "Restart" }),
-        element("button", { class: "toggle", onclick: act(null) }),
-        element("button", { class: "logs", onclick: () => this.logs(shown.get(row)), text: "Logs" }),
+        element("button", { class: "restart", onclick: act(() => "restart"), text: "Restart" }),
+        element("button", { class: "toggle", onclick: act(toggle) }),
+        element("button", { class: "logs", onclick: () => this.showLogs(shown.get(row)), text: "Logs" }),
       ),
     );
-    row.addEventListener("focusin", () => {
-      for (const other of this.rows) other.tabIndex = other === row ? 0 : -1;
-    });
+    row.addEventListener("focusin", () => this.#setTabStop(row));
     return row;
   }
 
   #updateService(row, instance, service) {
     shown.set(row, { instance, service });
-    const cell = (name) => row.querySelector(`td.of-${name}`);
-    const rests = atRest(service.state);
-    setAttribute(row, "aria-label", `${service.name}, ${stateInWords(service.state)}`);
+    const cell = (key) => row.querySelector(`td.of-${key}`);
+    setAttribute(row, "aria-label", `${service.name}, ${stateText(service.state)}`);
     setAttribute(row, "data-state", service.state);
     setText(cell("service"), service.name);
     setState(row.querySelector(".state"), service.state);
@@ -226,20 +241,31 @@ export class Instances {
     setText(cell("cpu"), usage ? percent(usage.cpu) : "");
     setText(cell("memory"), usage ? bytes(usage.memory) : "");
     setAttribute(cell("memory"), "title", usage ? count(usage.processes, "process", "processes") : null);
-    const [restart, toggle, logs] = row.querySelectorAll("button.toggle, button.restart, button.logs");
-    setText(toggle, rests ? "Start" : "Stop");
-    hide(restart, rests, toggle);
-    for (const button of [toggle, restart, logs]) {
-      setAttribute(button, "aria-label", `${button.textContent} ${service.name} of ${instance.name}`);
-    }
+    const button = (name) => row.querySelector(`button.${name}`);
+    setText(button("toggle"), isIdle(service.state) ? "Start" : "Stop");
+    setHidden(button("restart"), isIdle(service.state), button("toggle"));
+    const name = `${service.name} of ${instance.name}`;
+    for (const one of [button("toggle"), button("restart")]) setAttribute(one, "aria-label", `${one.textContent} ${name}`);
+    setAttribute(button("logs"), "aria-label", `Logs for ${name}`);
   }
 
   #updateAddresses(list, instance, service) {
+    keyed(
+      list,
+      this.#addressEntries(instance, service),
+      (entry) => `${entry.key} ${entry.href ? "link" : ""}${entry.detailsPort ? "details" : ""}`,
+      (entry) => this.#createAddress(entry),
+      updateAddress,
+    );
+  }
+
+  // Links and notes in the address cell. Notes have a `tone`.
+  #addressEntries(instance, service) {
     const entries = [];
-    if (service.named_url) entries.push({ key: "name", href: service.named_url, text: hostOf(service.named_url) });
+    if (service.named_url) entries.push({ key: "name", href: service.named_url, text: new URL(service.named_url).host });
     for (const port of service.forwards ?? []) {
       const href = `http://localhost:${port}`;
-      entries.push({ key: `fixed ${port}`, href, text: `fixed ${port}`, title: `${href}, a fixed port` });
+      entries.push({ key: `fixed ${port}`, href, text: `fixed ${port}`, title: `${href} (fixed port)` });
     }
     for (const { name, port, url, displaced, warning } of service.ports) {
       entries.push({
@@ -249,79 +275,77 @@ export class Instances {
         title: url,
       });
       if (displaced) {
+        const isHeld = !displaced.excluded && displaced.holder !== MAIN_CHECKOUT;
         entries.push({
           key: `displaced ${port}`,
-          text: displacedInWords(displaced),
-          isUsual: this.#isUsual(displaced, instance),
-          // Of a port that nobody has there is nobody to be named.
-          who: displaced.excluded || displaced.holder === THE_MAIN_CHECKOUT ? null : displaced.wanted,
+          text: displacementReason(displaced),
+          tone: this.#isExpected(displaced, instance) ? "neutral" : "progress",
+          detailsPort: isHeld ? displaced.wanted : null,
         });
       }
-      if (warning) entries.push({ key: `warning ${port}`, text: `${port}: ${warning}`, isUsual: false });
+      if (warning) entries.push({ key: `warning ${port}`, text: `${port}: ${warning}`, tone: "progress" });
     }
-    keyed(
-      list,
-      entries,
-      (entry) => `${entry.key} ${entry.href ? "link" : ""}${entry.who ? "who" : ""}`,
-      (entry) => {
-        if (entry.isUsual !== undefined) {
-          const open = (event) => this.open.port(Number(event.currentTarget.dataset.port));
-          const who = entry.who ? element("button", { class: "who", onclick: open, text: "Who?" }) : null;
-          return element("p", {}, element("span"), who);
-        }
-        const kind = entry.key === "name" ? "name" : "port";
-        return entry.href
-          ? element("a", { class: kind, target: "_blank", rel: "noopener" })
-          : element("span", { class: kind });
-      },
-      (made, entry) => {
-        if (entry.isUsual !== undefined) {
-          setAttribute(made, "class", entry.isUsual ? "displaced usual" : "displaced");
-          setText(made.firstChild, entry.text);
-          if (entry.who) {
-            setAttribute(made.lastChild, "data-port", entry.who);
-            setAttribute(made.lastChild, "aria-label", `Who has port ${entry.who}?`);
-          }
-          return;
-        }
-        if (entry.href) setAttribute(made, "href", entry.href);
-        setAttribute(made, "title", entry.title);
-        setText(made, entry.text);
-      },
-    );
+    return entries;
   }
 
-  // Whether a port went to another checkout of the same project, as it does with every worktree. One
-  // that was forced should not have.
-  #isUsual({ forced, excluded, holder }, { id, project }) {
+  #createAddress(entry) {
+    if (entry.tone) {
+      const open = (event) => this.openPort(Number(event.currentTarget.dataset.port));
+      const details = entry.detailsPort ? element("button", { onclick: open, text: "Details" }) : null;
+      return element("p", {}, element("span"), details);
+    }
+    const kind = entry.key === "name" ? "name" : "port";
+    return entry.href
+      ? element("a", { class: kind, target: "_blank", rel: "noopener" })
+      : element("span", { class: kind });
+  }
+
+  // Whether another checkout of the same project has the preferred port, as is normal for
+  // worktrees. A forced port must not be displaced.
+  #isExpected({ forced, excluded, holder }, { id, project }) {
     if (forced || excluded) return false;
-    if (holder === THE_MAIN_CHECKOUT) return true;
-    const others = this.#instances.filter((other) => other.project === project && other.id !== id);
-    return others.some(({ name, directory }) => holder.includes(` of ${name} (${directory})`));
+    if (holder === MAIN_CHECKOUT) return true;
+    const siblings = this.#instances.filter((other) => other.project === project && other.id !== id);
+    return siblings.some(({ name, directory }) => holder.includes(` of ${name} (${directory})`));
   }
 
-  async #act(button, instance, verb, services) {
+  async #act(button, instance, action, services) {
     if (button.getAttribute("aria-busy") === "true") return;
     setAttribute(button, "aria-busy", "true");
     try {
-      await act(instancePath(instance.id, verb), { services });
+      await post(instancePath(instance.id, action), { services });
     } catch (error) {
       error.message = `${instance.name}: ${error.message}`;
-      this.say(error);
+      this.showError(error);
     } finally {
       setAttribute(button, "aria-busy", null);
     }
   }
 
-  #ages() {
+  #updateAges() {
     for (const node of this.list.querySelectorAll("time[datetime]")) {
       setText(node, age(Date.parse(node.dateTime)));
     }
   }
 }
 
-// Hides a button, or shows it. Who has the focus there goes on at the button that is its counterpart.
-function hide(button, isHidden, counterpart) {
+function updateAddress(node, entry) {
+  if (entry.tone) {
+    setAttribute(node, "class", entry.tone === "neutral" ? "displaced expected" : "displaced");
+    setText(node.firstChild, entry.text);
+    if (entry.detailsPort) {
+      setAttribute(node.lastChild, "data-port", entry.detailsPort);
+      setAttribute(node.lastChild, "aria-label", `Details of port ${entry.detailsPort}`);
+    }
+    return;
+  }
+  if (entry.href) setAttribute(node, "href", entry.href);
+  setAttribute(node, "title", entry.title);
+  setText(node, entry.text);
+}
+
+// Hides or shows a button. If the hidden button has the focus, the focus moves to `counterpart`.
+function setHidden(button, isHidden, counterpart) {
   const hadFocus = document.activeElement === button;
   button.hidden = isHidden;
   if (isHidden && hadFocus) {
@@ -331,16 +355,14 @@ function hide(button, isHidden, counterpart) {
 }
 
 function setState(node, state) {
-  setText(node, stateInWords(state));
-  setAttribute(node, "data-mood", mood(state));
+  setText(node, stateLabel(state));
+  setAttribute(node, "data-tone", toneOf(state));
 }
 
 function setAge(node, since) {
   setAttribute(node, "datetime", since ? new Date(since).toISOString() : null);
-  setAttribute(node, "title", since ? `since ${moment(since)}` : null);
+  setAttribute(node, "title", since ? `Since ${dateTime(since)}` : null);
   setText(node, age(since));
 }
-
-const hostOf = (url) => new URL(url).host;
 
 const httpUrl = ({ url }) => (url?.startsWith("http") ? url : null);

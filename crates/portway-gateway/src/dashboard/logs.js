@@ -1,62 +1,65 @@
-// The logs of an instance: search, follow, copy.
+// The log dialog: shows, searches, follows and copies the output of services.
 
-import { follow, instancePath, look } from "./api.js";
+import { get, instancePath, subscribe } from "./api.js";
 import { byId, element, setText } from "./dom.js";
-import { clock, count, plain } from "./words.js";
+import { clock, count, plain } from "./format.js";
 
-// How many lines are kept in the page, and how many it begins with.
-const MOST = 5000;
-const TAIL = 1000;
+// The number of lines that the page keeps, and that it loads first.
+const MAX_LINES = 5000;
+const INITIAL_LINES = 1000;
 
-// How long a line may have been on its way when the first ones are read, in milliseconds.
-const ON_ITS_WAY = 10_000;
+// How much older than the last loaded line, in milliseconds, a line may be that arrives after it.
+const MAX_DELAY = 10_000;
 
-const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+// How long to wait after a key press before searching, in milliseconds.
+const SEARCH_DELAY = 150;
+
+const escapeRegExp = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
 export class Logs {
   #id = "";
-  #stop = () => {};
-  #waiting = [];
+  #unsubscribe = () => {};
+  #pending = []; // records that are not drawn yet
   #search = "";
-  #timer = 0;
-  #round = 0; // counts what was asked for: an answer to an earlier question is none
-  #hasMore = false; // more lines than are shown
-  #size = ""; // of the lines' box
+  #searchTimer = 0;
+  #request = 0; // number of the current request; responses to earlier ones are discarded
+  #hasMore = false; // whether there are more lines than the page shows
+  #size = ""; // size of the box that contains the lines
 
-  constructor({ say }) {
-    this.say = say;
+  constructor({ showError }) {
+    this.showError = showError;
     this.dialog = byId("logs");
     this.lines = byId("logs-lines");
     this.service = byId("logs-service");
     this.follow = byId("logs-follow");
     this.search = byId("logs-search");
-    this.service.addEventListener("change", () => this.#restart());
+    this.service.addEventListener("change", () => this.#load());
     this.search.addEventListener("input", () => {
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => this.#restart(), 150);
+      clearTimeout(this.#searchTimer);
+      this.#searchTimer = setTimeout(() => this.#load(), SEARCH_DELAY);
     });
-    this.follow.addEventListener("change", () => this.#toEnd());
-    // Whoever scrolls up wants to read; whoever comes back to the end wants to follow.
+    this.follow.addEventListener("change", () => this.#scrollToEnd());
+    // Scrolling up pauses following, and scrolling back to the end resumes it.
     this.lines.addEventListener("scroll", () => {
       const { scrollTop, scrollHeight, clientHeight } = this.lines;
-      // A window of another size scrolls by itself.
-      if (this.#size !== this.#sizeNow()) return;
+      // Ignore scroll events that a resize causes.
+      if (this.#size !== this.#currentSize()) return;
       this.follow.checked = scrollTop + clientHeight >= scrollHeight - 8;
     });
     new ResizeObserver(() => {
-      this.#size = this.#sizeNow();
-      this.#toEnd();
+      this.#size = this.#currentSize();
+      this.#scrollToEnd();
     }).observe(this.lines);
     byId("logs-copy").addEventListener("click", () => this.#copy());
     byId("logs-close").addEventListener("click", () => this.dialog.close());
-    this.dialog.addEventListener("close", () => this.#end());
+    this.dialog.addEventListener("close", () => this.#reset());
   }
 
-  // Shows what a service printed; all of the instance where none is named.
+  // Opens the dialog for one service, or for all services if `service` is empty.
   open(instance, service) {
     this.#id = instance.id;
     setText(byId("logs-title"), `Logs of ${instance.name}`);
-    const all = element("option", { value: "", text: "all" });
+    const all = element("option", { value: "", text: "All services" });
     const names = instance.services.map(({ name }) => element("option", { value: name, text: name }));
     this.service.replaceChildren(all, ...names);
     this.service.value = service;
@@ -64,129 +67,129 @@ export class Logs {
     this.follow.checked = true;
     this.dialog.showModal();
     this.lines.focus();
-    this.#restart();
+    this.#load();
   }
 
-  #end() {
-    this.#stop();
-    this.#stop = () => {};
-    clearTimeout(this.#timer);
-    this.#round += 1;
-    this.#waiting = [];
+  #reset() {
+    this.#unsubscribe();
+    this.#unsubscribe = () => {};
+    clearTimeout(this.#searchTimer);
+    this.#request += 1;
+    this.#pending = [];
   }
 
-  // Reads the lines that there are, which says when that is done, and then follows.
-  async #restart() {
-    this.#end();
-    const round = this.#round;
+  // Loads the last lines that match, then follows new ones.
+  async #load() {
+    this.#reset();
+    const request = this.#request;
     this.lines.replaceChildren();
     this.#search = this.search.value.trim();
-    this.#count(this.#search ? "searching…" : "reading…");
+    this.#setStatus(this.#search ? "Searching…" : "Loading…");
     const query = new URLSearchParams();
     if (this.service.value) query.set("service", this.service.value);
-    if (this.#search) query.set("grep", `(?i)${escaped(this.#search)}`);
-    const began = Date.now();
+    if (this.#search) query.set("grep", `(?i)${escapeRegExp(this.#search)}`);
+    const startTime = Date.now();
     let records;
     try {
-      // One more than is shown, to know whether there are more.
-      query.set("tail", TAIL + 1);
-      records = await look(`${instancePath(this.#id, "logs")}?${query}`);
+      // One line more than the page shows tells whether there are more.
+      query.set("tail", INITIAL_LINES + 1);
+      records = await get(`${instancePath(this.#id, "logs")}?${query}`);
     } catch (error) {
-      if (round !== this.#round) return;
-      this.#count("the lines could not be read");
-      this.say(error);
+      if (request !== this.#request) return;
+      this.#setStatus("Could not load the logs");
+      this.showError(error);
       return;
     }
-    if (round !== this.#round) return;
-    this.#hasMore = records.length > TAIL;
-    this.#waiting = records.slice(-TAIL);
+    if (request !== this.#request) return;
+    this.#hasMore = records.length > INITIAL_LINES;
+    this.#pending = records.slice(-INITIAL_LINES);
     this.#draw();
     const last = records.at(-1);
-    query.set("tail", MOST);
-    query.set("since", (last?.time ?? began) - ON_ITS_WAY);
-    this.#followFrom(`${instancePath(this.#id, "logs/follow")}?${query}`, last?.number ?? -1);
+    query.set("tail", MAX_LINES);
+    query.set("since", (last?.time ?? startTime) - MAX_DELAY);
+    this.#subscribe(`${instancePath(this.#id, "logs/follow")}?${query}`, last?.number ?? -1);
   }
 
-  #followFrom(path, last) {
-    this.#stop = follow(path, {
+  #subscribe(path, lastNumber) {
+    this.#unsubscribe = subscribe(path, {
       onEvent: (record) => {
-        // After a pause the stream begins from its start.
-        if (record.number <= last) return;
-        last = record.number;
-        this.#waiting.push(record);
-        if (this.#waiting.length === 1) setTimeout(() => this.#waiting.length > 0 && this.#draw(), 16);
+        // A new connection repeats lines that the page already has.
+        if (record.number <= lastNumber) return;
+        lastNumber = record.number;
+        this.#pending.push(record);
+        if (this.#pending.length === 1) setTimeout(() => this.#pending.length > 0 && this.#draw(), 16);
       },
     });
   }
 
   #draw() {
     const showsService = !this.service.value;
-    const made = this.#waiting.splice(0).map((record) => this.#line(record, showsService));
-    // Scrolling is an answer to what a person does, not to lines that come.
-    const follows = this.follow.checked;
-    this.lines.append(...made);
-    while (this.lines.childElementCount > MOST) {
+    const lines = this.#pending.splice(0).map((record) => this.#createLine(record, showsService));
+    // Adding lines may scroll the box, which must not change whether it follows.
+    const isFollowing = this.follow.checked;
+    this.lines.append(...lines);
+    while (this.lines.childElementCount > MAX_LINES) {
       this.lines.firstElementChild.remove();
       this.#hasMore = true;
     }
-    this.follow.checked = follows;
-    this.#toEnd();
-    this.#count();
+    this.follow.checked = isFollowing;
+    this.#scrollToEnd();
+    this.#setStatus();
   }
 
-  #line(record, showsService) {
+  #createLine(record, showsService) {
     const time = element("time", { datetime: new Date(record.time).toISOString(), text: clock(record.time) });
     const service = showsService ? element("b", { text: record.service }) : null;
-    return element("p", { class: record.stream }, time, " ", service, service && " ", this.#marked(plain(record.text)));
+    return element("p", { class: record.stream }, time, " ", service, service && " ", this.#highlight(plain(record.text)));
   }
 
-  // The text, with what was searched for marked.
-  #marked(text) {
-    const marked = element("span");
+  // Marks the occurrences of the search text.
+  #highlight(text) {
+    const result = element("span");
     const needle = this.#search.toLowerCase();
-    const hay = text.toLowerCase();
-    // Lower case may be longer (İ); then nothing can be marked at the right place.
-    if (!needle || hay.length !== text.length) {
-      marked.textContent = text;
-      return marked;
+    const haystack = text.toLowerCase();
+    // Lower case can be longer than the original (İ). The positions would not match then.
+    if (!needle || haystack.length !== text.length) {
+      result.textContent = text;
+      return result;
     }
     let from = 0;
-    for (let at = hay.indexOf(needle); at >= 0; at = hay.indexOf(needle, from)) {
-      marked.append(text.slice(from, at), element("mark", { text: text.slice(at, at + needle.length) }));
+    for (let at = haystack.indexOf(needle); at >= 0; at = haystack.indexOf(needle, from)) {
+      result.append(text.slice(from, at), element("mark", { text: text.slice(at, at + needle.length) }));
       from = at + needle.length;
     }
-    marked.append(text.slice(from));
-    return marked;
+    result.append(text.slice(from));
+    return result;
   }
 
-  #sizeNow() {
+  #currentSize() {
     return `${this.lines.clientWidth} ${this.lines.clientHeight}`;
   }
 
-  #toEnd() {
+  #scrollToEnd() {
     if (this.follow.checked) this.lines.scrollTop = this.lines.scrollHeight;
   }
 
-  #count(words = this.#shown()) {
-    setText(byId("logs-count"), words);
+  #setStatus(text = this.#summary()) {
+    setText(byId("logs-status"), text);
   }
 
-  #shown() {
+  #summary() {
     const lines = this.lines.childElementCount;
-    if (this.#hasMore) return `the last ${lines} lines; ${this.#search ? "more match" : "there are more"}`;
-    return lines === 0 && this.#search ? "no line matches" : count(lines, "line");
+    if (this.#hasMore) return `Last ${lines} lines, ${this.#search ? "more lines match" : "older lines are not shown"}`;
+    return lines === 0 && this.#search ? "No matching lines" : count(lines, "line");
   }
 
-  // Copies what is selected among the lines, else all that are shown.
+  // Copies the selected lines, or all shown lines if none is selected.
   async #copy() {
     const selection = getSelection();
-    const chosen = this.lines.contains(selection.anchorNode) ? selection.toString() : "";
+    const selected = this.lines.contains(selection.anchorNode) ? selection.toString() : "";
     const all = [...this.lines.children].map((line) => line.textContent).join("\n");
     try {
-      await navigator.clipboard.writeText(chosen || all);
-      this.#count(chosen ? "the selection is copied" : `${count(this.lines.childElementCount, "line")} copied`);
+      await navigator.clipboard.writeText(selected || all);
+      this.#setStatus(selected ? "Selection copied" : `${count(this.lines.childElementCount, "line")} copied`);
     } catch {
-      this.say(new Error("the browser does not let this page copy"));
+      this.showError(new Error("the browser blocked access to the clipboard"));
     }
   }
 }

@@ -1,7 +1,7 @@
-//! The dashboard: plain HTML, CSS and JavaScript modules, in the binary as they are.
+//! The dashboard: static HTML, CSS and JavaScript, embedded in the binary.
 //!
-//! What it shows it has from the API. Text of others comes into the page as text and never as
-//! markup; the policy of [`crate::site`] would not let it in as anything else.
+//! The page gets all its data from the API. It inserts text from services as text nodes only; the
+//! content security policy in [`crate::site`] blocks markup and foreign scripts as well.
 
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
@@ -10,40 +10,38 @@ use axum::routing::get;
 
 const PAGE: &str = include_str!("index.html");
 
-const SCRIPT: &str = "text/javascript; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// Its files: path, type, text.
+/// Path, media type and content of each file that the page loads.
 const FILES: [(&str, &str, &str); 14] = [
-    (
-        "/colours.css",
-        "text/css; charset=utf-8",
-        include_str!("colours.css"),
-    ),
-    (
-        "/style.css",
-        "text/css; charset=utf-8",
-        include_str!("style.css"),
-    ),
+    ("/colors.css", CSS, include_str!("colors.css")),
+    ("/style.css", CSS, include_str!("style.css")),
     ("/icon.svg", "image/svg+xml", include_str!("icon.svg")),
-    ("/app.js", SCRIPT, include_str!("app.js")),
-    ("/api.js", SCRIPT, include_str!("api.js")),
-    ("/dom.js", SCRIPT, include_str!("dom.js")),
-    ("/states.js", SCRIPT, include_str!("states.js")),
-    ("/words.js", SCRIPT, include_str!("words.js")),
-    ("/fields.js", SCRIPT, include_str!("fields.js")),
-    ("/fixed.js", SCRIPT, include_str!("fixed.js")),
-    ("/instances.js", SCRIPT, include_str!("instances.js")),
-    ("/keys.js", SCRIPT, include_str!("keys.js")),
-    ("/logs.js", SCRIPT, include_str!("logs.js")),
-    ("/ports.js", SCRIPT, include_str!("ports.js")),
+    ("/app.js", JAVASCRIPT, include_str!("app.js")),
+    ("/api.js", JAVASCRIPT, include_str!("api.js")),
+    ("/dom.js", JAVASCRIPT, include_str!("dom.js")),
+    ("/states.js", JAVASCRIPT, include_str!("states.js")),
+    ("/format.js", JAVASCRIPT, include_str!("format.js")),
+    ("/fields.js", JAVASCRIPT, include_str!("fields.js")),
+    (
+        "/fixed-ports.js",
+        JAVASCRIPT,
+        include_str!("fixed-ports.js"),
+    ),
+    ("/instances.js", JAVASCRIPT, include_str!("instances.js")),
+    ("/keyboard.js", JAVASCRIPT, include_str!("keyboard.js")),
+    ("/logs.js", JAVASCRIPT, include_str!("logs.js")),
+    ("/ports.js", JAVASCRIPT, include_str!("ports.js")),
 ];
 
-/// The page, which carries `token`, and its files.
+/// Serves the page, with `token` embedded, and its files.
 pub(crate) fn router(token: &str) -> Router {
     let page = PAGE.replace("{token}", token);
     let mut router = Router::new().route("/", get(async move || Html(page)));
-    for (path, kind, text) in FILES {
-        router = router.route(path, get(async move || ([(CONTENT_TYPE, kind)], text)));
+    for (path, media_type, content) in FILES {
+        let handler = async move || ([(CONTENT_TYPE, media_type)], content);
+        router = router.route(path, get(handler));
     }
     router
 }
@@ -52,27 +50,33 @@ pub(crate) fn router(token: &str) -> Router {
 mod tests {
     use super::*;
 
-    /// What stands between `before` and the next quote, wherever it occurs in `text`.
-    fn quoted<'a>(text: &'a str, before: &str) -> Vec<&'a str> {
-        let mut all = text.split(before);
-        all.next();
-        all.map(|rest| rest.split(['"', '\'']).next().unwrap_or_default())
+    /// Returns the text between each occurrence of `prefix` and the next quote.
+    fn quoted_after<'a>(text: &'a str, prefix: &str) -> Vec<&'a str> {
+        text.split(prefix)
+            .skip(1)
+            .map(|rest| rest.split(['"', '\'']).next().unwrap_or_default())
             .collect()
     }
 
     #[test]
-    fn every_file_that_is_asked_for_is_there_and_nothing_from_elsewhere() {
+    fn every_referenced_file_is_served() {
         let paths: Vec<&str> = FILES.iter().map(|(path, ..)| *path).collect();
-        let mut asked = quoted(PAGE, "src=\"");
-        asked.extend(quoted(PAGE, "<link rel=\"stylesheet\" href=\""));
-        asked.extend(quoted(PAGE, "<link rel=\"icon\" href=\""));
-        for (_, _, text) in FILES {
-            asked.extend(quoted(text, "from \"."));
-            assert!(!text.contains("innerHTML"), "text comes in as text");
+        let mut references = quoted_after(PAGE, "src=\"");
+        references.extend(quoted_after(PAGE, "<link rel=\"stylesheet\" href=\""));
+        references.extend(quoted_after(PAGE, "<link rel=\"icon\" href=\""));
+        for (_, _, content) in FILES {
+            references.extend(quoted_after(content, "from \"."));
         }
-        assert!(asked.len() > FILES.len());
-        for path in asked {
+        assert!(references.len() > FILES.len());
+        for path in references {
             assert!(paths.contains(&path), "{path}");
+        }
+    }
+
+    #[test]
+    fn scripts_do_not_insert_markup() {
+        for (path, _, content) in FILES {
+            assert!(!content.contains("innerHTML"), "{path}");
         }
     }
 }

@@ -1,32 +1,32 @@
-// The map of the ports: who has which, and how one is freed.
+// The ports view: a map of all ports, the details of one port, and the dialog that frees it.
 
-import { act, look } from "./api.js";
+import { get, post } from "./api.js";
 import { byId, element, keyed, setAttribute, setText } from "./dom.js";
-import { portIn } from "./fields.js";
-import { FixedPorts } from "./fixed.js";
-import { age, count } from "./words.js";
+import { readPort } from "./fields.js";
+import { FixedPorts } from "./fixed-ports.js";
+import { age, count } from "./format.js";
 
-// A range with more ports than this is shown by those that somebody has.
-const MOST_CELLS = 400;
+// In a range with more ports than this, the map shows only the ports that are used.
+const MAX_CELLS = 400;
 
-const EVERY = 3000;
+const POLL_INTERVAL = 3000;
 
 export class Ports {
   #timer = 0;
-  #chosen = null;
+  #selected = null;
   #map = null;
   #gateway = null;
 
-  constructor({ say, announce }) {
-    Object.assign(this, { say, announce });
+  constructor({ showError, announce }) {
+    Object.assign(this, { showError, announce });
     this.ranges = byId("ranges");
-    this.detail = byId("port-detail");
-    this.fixed = new FixedPorts({ say, announce, changed: () => this.#refresh() });
-    byId("look-up").addEventListener("submit", (event) => {
+    this.details = byId("port-details");
+    this.fixedPorts = new FixedPorts({ showError, announce, onChange: () => this.#refresh() });
+    byId("port-lookup").addEventListener("submit", (event) => {
       event.preventDefault();
-      const port = portIn(byId("port-number"));
-      if (port === null) this.#clear();
-      else this.choose(port, true);
+      const port = readPort(byId("port-number"));
+      if (port === null) this.#deselect();
+      else this.select(port, { moveFocus: true });
     });
     document.addEventListener("visibilitychange", () => this.#timer && !document.hidden && this.#refresh());
   }
@@ -34,11 +34,7 @@ export class Ports {
   show() {
     this.#refresh();
     clearInterval(this.#timer);
-    this.#timer = setInterval(() => document.hidden || this.#refresh(), EVERY);
-  }
-
-  setInstances(instances) {
-    this.fixed.setInstances(instances);
+    this.#timer = setInterval(() => document.hidden || this.#refresh(), POLL_INTERVAL);
   }
 
   hide() {
@@ -46,38 +42,43 @@ export class Ports {
     this.#timer = 0;
   }
 
-  // Tells of one port. `byPerson`: then the focus goes to what is told.
-  async choose(port, byPerson = false) {
-    this.#chosen = port;
+  setInstances(instances) {
+    this.fixedPorts.setInstances(instances);
+  }
+
+  // Shows the details of a port.
+  async select(port, { moveFocus = false } = {}) {
+    this.#selected = port;
     try {
-      const report = await look(`/v1/ports/${port}`);
-      if (!this.#map) await this.#know();
-      if (this.#chosen !== port) return;
-      this.#tell(report);
-      this.#mark();
-      if (byPerson) {
-        this.detail.scrollIntoView({ block: "nearest" });
-        this.detail.focus({ preventScroll: true });
+      const report = await get(`/v1/ports/${port}`);
+      if (!this.#map) await this.#load();
+      // The user may have selected another port meanwhile.
+      if (this.#selected !== port) return;
+      this.#showDetails(report);
+      this.#markSelected();
+      if (moveFocus) {
+        this.details.scrollIntoView({ block: "nearest" });
+        this.details.focus({ preventScroll: true });
       }
     } catch (error) {
-      if (this.#chosen === port) this.#clear();
-      this.say(error);
+      if (this.#selected === port) this.#deselect();
+      this.showError(error);
     }
   }
 
-  async #know() {
-    [this.#map, this.#gateway] = await Promise.all([look("/v1/ports"), look("/v1/gateway")]);
+  async #load() {
+    [this.#map, this.#gateway] = await Promise.all([get("/v1/ports"), get("/v1/gateway")]);
   }
 
   async #refresh() {
     try {
-      await this.#know();
-      this.fixed.setForwards(this.#gateway.forwards ?? []);
+      await this.#load();
+      this.fixedPorts.setForwards(this.#gateway.forwards ?? []);
       this.#draw();
-      if (this.#chosen) await this.choose(this.#chosen);
+      if (this.#selected) await this.select(this.#selected);
     } catch (error) {
-      // The map stays as it was; that the gateway is lost is shown by the connection.
-      if (!this.#map) this.say(error);
+      // With a map on the page, the connection status already reports that the gateway is gone.
+      if (!this.#map) this.showError(error);
     }
   }
 
@@ -86,14 +87,14 @@ export class Ports {
     const excluded = new Map(this.#map.excluded.map(({ port, reason }) => [port, reason]));
     const groups = this.#map.ranges.map(({ name, first, last }) => {
       const numbers = Array.from({ length: last - first + 1 }, (_, index) => first + index);
-      const few = numbers.length <= MOST_CELLS;
-      const shown = few ? numbers : numbers.filter((port) => reports.has(port));
-      return { name, range: first === last ? `${first}` : `${first}–${last}`, shown, isWhole: few };
+      const isWhole = numbers.length <= MAX_CELLS;
+      const ports = isWhole ? numbers : numbers.filter((port) => reports.has(port));
+      return { name, range: first === last ? `${first}` : `${first}–${last}`, ports, isWhole };
     });
     const others = this.#map.ports.map(({ port }) => port).filter((port) => !this.#isInRange(port));
-    if (others.length > 0) groups.push({ name: "elsewhere", range: "", shown: others, isWhole: false });
-    // What is in use comes first; within that the order stays.
-    const isUsed = ({ shown }) => shown.some((port) => reports.has(port));
+    if (others.length > 0) groups.push({ name: "Outside the ranges", range: "", ports: others, isWhole: false });
+    // Ranges with used ports come first.
+    const isUsed = ({ ports }) => ports.some((port) => reports.has(port));
     groups.sort((a, b) => isUsed(b) - isUsed(a));
     keyed(
       this.ranges,
@@ -108,34 +109,34 @@ export class Ports {
         ),
       (section, group) => this.#updateRange(section, group, reports, excluded),
     );
-    this.#mark();
+    this.#markSelected();
   }
 
-  #updateRange(section, { name, range, shown, isWhole }, reports, excluded) {
-    const used = shown.filter((port) => reports.has(port)).length;
+  #updateRange(section, { name, range, ports, isWhole }, reports, excluded) {
+    const used = ports.filter((port) => reports.has(port)).length;
     setText(section.querySelector(".name"), name);
     setText(section.querySelector(".numbers"), range);
-    setText(section.querySelector("small"), isWhole ? `${used} of ${shown.length} taken` : count(used, "port"));
+    setText(section.querySelector("small"), isWhole ? `${used} of ${ports.length} used` : count(used, "port"));
     setAttribute(section, "aria-label", `${name} ${range}`);
     const cells = section.querySelector(".cells");
     setAttribute(cells, "data-whole", isWhole ? "true" : null);
     keyed(
       cells,
-      shown.map((port) => ({ port, ...this.#kindOf(port, reports.get(port), excluded.get(port)) })),
-      // A free one is no button: nobody wants to pass a hundred of them with the Tab key.
-      ({ port, isFree }) => `${port}${isFree ? "" : " taken"}`,
-      ({ port, isFree }) =>
-        isFree
+      ports.map((port) => ({ port, ...this.#describe(port, reports.get(port), excluded.get(port)) })),
+      // Free ports are not buttons: they would add a hundred tab stops to each range.
+      ({ port, kind }) => `${port}${kind === "free" ? "" : " used"}`,
+      ({ port, kind }) =>
+        kind === "free"
           ? element("span", { class: "cell free", "data-port": port })
-          : element("button", { "data-port": port, onclick: () => this.choose(port, true) }),
-      (cell, { port, isFree, kind, words }) => {
+          : element("button", { "data-port": port, onclick: () => this.select(port, { moveFocus: true }) }),
+      (cell, { port, kind, text }) => {
         setText(cell, isWhole ? String(port % 100).padStart(2, "0") : String(port));
-        setAttribute(cell, "title", `${port}: ${words}`);
-        if (isFree) {
+        setAttribute(cell, "title", `${port}: ${text}`);
+        if (kind === "free") {
           setAttribute(cell, "aria-hidden", "true");
         } else {
           setAttribute(cell, "class", `cell ${kind}`);
-          setAttribute(cell, "aria-label", `Port ${port}: ${words}`);
+          setAttribute(cell, "aria-label", `Port ${port}: ${text}`);
         }
       },
     );
@@ -145,153 +146,156 @@ export class Ports {
     return this.#map.ranges.some(({ first, last }) => first <= port && port <= last);
   }
 
-  // How a port looks, and what it is in words.
-  #kindOf(port, report, excluded = report?.excluded) {
-    const use = ownUse(port, this.#gateway);
-    if (use) return { kind: "gateway", words: use };
-    const is = kindOf(report, excluded);
-    // Somebody's port blocks nobody where nobody wants it.
-    const blocks = this.#isInRange(port) || report?.lease || this.#forward(port);
-    return is.kind === "stranger" && !blocks ? { ...is, kind: "other" } : is;
+  // The kind of a port, which is also its CSS class, and a description.
+  #describe(port, report, excluded = report?.excluded) {
+    const gatewayUse = describeGatewayUse(port, this.#gateway);
+    if (gatewayUse) return { kind: "gateway", text: gatewayUse };
+    const description = describeUse(report, excluded);
+    // A process on a port that no service wants is not a conflict.
+    const isWanted = this.#isInRange(port) || report?.lease || this.#forward(port);
+    return description.kind === "conflict" && !isWanted ? { ...description, kind: "outside" } : description;
   }
 
   #forward(port) {
     return this.#gateway.forwards?.find((one) => one.port === port);
   }
 
-  #mark() {
+  #markSelected() {
     for (const cell of this.ranges.querySelectorAll("button.cell")) {
-      setAttribute(cell, "aria-pressed", Number(cell.dataset.port) === this.#chosen);
+      setAttribute(cell, "aria-pressed", Number(cell.dataset.port) === this.#selected);
     }
   }
 
-  #tell(report) {
-    const { kind, words } = this.#kindOf(report.port, report);
+  #showDetails(report) {
+    const { kind, text } = this.#describe(report.port, report);
     const forward = this.#forward(report.port);
-    const text = JSON.stringify([report, kind, words, forward]);
-    // Told again only when it has changed: it is a live region, and may hold the focus.
-    if (this.detail.dataset.told === text && !this.detail.hidden) return;
-    const hadFocus = this.detail.contains(document.activeElement);
-    this.detail.dataset.told = text;
-    const entry = (name, value) => (value ? [element("dt", { text: name }), element("dd", { text: value })] : []);
-    const holders = report.holders.map((holder) => {
-      const { process } = holder;
-      const parents = holder.parents?.map(({ name, pid }) => `${name} (${pid})`).join(" ← ");
-      return element(
-        "dl",
-        {},
-        ...entry("Process", process ? `${process.name}, pid ${process.pid}, since ${age(process.since)}` : "hidden by the system"),
-        ...entry("Command", process?.command),
-        ...entry("Directory", process?.directory),
-        ...entry("User", holder.user),
-        ...entry("Addresses", holder.addresses.join(", ")),
-        ...entry("Started by", parents),
-        ...entry("Container", holder.container),
-      );
-    });
+    const content = JSON.stringify([report, kind, text, forward]);
+    // The region is live and may have the focus, so redraw it only after a change.
+    if (this.details.dataset.content === content && !this.details.hidden) return;
+    const hadFocus = this.details.contains(document.activeElement);
+    this.details.dataset.content = content;
+    const { lease } = report;
     const canBeFreed = ["listening", "held", "bound"].includes(report.state) && kind !== "gateway";
-    const lease = report.lease;
-    this.detail.replaceChildren(
-      element("h2", {}, element("i", { class: `cell ${kind}`, "aria-hidden": "true" }), ` Port ${report.port}: ${words}`),
-      ...(lease ? [element("dl", {}, ...entry("Kept for", `${lease.service} of ${lease.instance}`), ...entry("Checkout", lease.directory))] : []),
-      ...(forward?.trouble ? [element("dl", {}, ...entry("Leads to", `${forward.service} of ${forward.instance}`), ...entry("Trouble", forward.trouble))] : []),
-      ...holders,
-      ...(report.excluded && report.state !== "free" ? [element("p", { text: `Not given out unless asked for: ${report.excluded}` })] : []),
+    this.details.replaceChildren(
+      element("h2", {}, element("i", { class: `cell ${kind}`, "aria-hidden": "true" }), ` Port ${report.port}: ${text}`),
+      ...(lease ? [definitions({ "Leased to": `${lease.service} of ${lease.instance}`, Checkout: lease.directory })] : []),
+      ...(forward?.trouble ? [definitions({ "Routes to": `${forward.service} of ${forward.instance}`, Problem: forward.trouble })] : []),
+      ...report.holders.map(describeHolder),
+      ...(report.excluded && report.state !== "free" ? [element("p", { text: `Excluded from automatic selection: ${report.excluded}` })] : []),
       ...(report.hints ?? []).map((hint) => element("p", { text: hint })),
       element(
         "div",
-        { class: "choices" },
-        canBeFreed ? element("button", { class: "danger", onclick: () => this.#free(report.port), text: "Free…" }) : null,
-        forward ? element("button", { onclick: () => this.fixed.letGo(report.port), text: "Let go" }) : null,
+        { class: "dialog-actions" },
+        canBeFreed ? element("button", { class: "danger", onclick: () => this.#free(report.port), text: "Free port…" }) : null,
+        forward ? element("button", { onclick: () => this.fixedPorts.remove(report.port), text: "Remove fixed port" }) : null,
         element("button", { onclick: () => this.#close(), text: "Close" }),
       ),
     );
-    this.detail.hidden = false;
-    if (hadFocus) this.detail.focus({ preventScroll: true });
+    this.details.hidden = false;
+    if (hadFocus) this.details.focus({ preventScroll: true });
   }
 
-  #clear() {
-    this.#chosen = null;
-    this.detail.hidden = true;
-    this.#mark();
+  #deselect() {
+    this.#selected = null;
+    this.details.hidden = true;
+    this.#markSelected();
   }
 
   #close() {
-    const cell = this.ranges.querySelector(`button[data-port="${this.#chosen}"]`);
-    this.#clear();
+    const cell = this.ranges.querySelector(`button[data-port="${this.#selected}"]`);
+    this.#deselect();
     (cell ?? byId("port-number")).focus();
   }
 
-  // Shows what would be ended, asks, ends it.
+  // Shows what freeing the port would stop, and frees it if the user confirms.
   async #free(port) {
     try {
-      const planned = await act(`/v1/ports/${port}/free`, { dry_run: true });
-      if (!(await confirm(planned))) return;
-      await act(`/v1/ports/${port}/free`, { dry_run: false });
-      this.announce(`port ${port} is free`);
+      const planned = await post(`/v1/ports/${port}/free`, { dry_run: true });
+      if (!(await confirmFree(planned))) return;
+      await post(`/v1/ports/${port}/free`, { dry_run: false });
+      this.announce(`Port ${port} is free`);
       await this.#refresh();
     } catch (error) {
-      this.say(error);
+      this.showError(error);
     }
   }
 }
 
-// What the gateway itself does with a port, in words; nothing where it does not listen there.
-function ownUse(port, gateway) {
-  if (port === gateway.port) return "the gateway, names by HTTP";
-  if (port === gateway.tls_port) return "the gateway, names by HTTPS";
-  const fixed = gateway.forwards?.find((one) => one.port === port && !one.trouble);
-  return fixed ? `fixed, leads to ${fixed.service} of ${fixed.instance}` : null;
+// A description list of the entries that have a value.
+function definitions(entries) {
+  const items = Object.entries(entries).filter(([, value]) => value);
+  return element("dl", {}, ...items.flatMap(([name, value]) => [element("dt", { text: name }), element("dd", { text: value })]));
 }
 
-// How a port that is not the gateway's looks, and what it is in words.
-function kindOf(report, excluded) {
-  const lease = report?.lease;
-  const owner = lease ? `${lease.service} of ${lease.instance}` : "";
+function describeHolder({ process, user, addresses, parents, container }) {
+  return definitions({
+    Process: process ? `${process.name} (pid ${process.pid}), running for ${age(process.since)}` : "not visible to this user",
+    Command: process?.command,
+    Directory: process?.directory,
+    User: user,
+    Addresses: addresses.join(", "),
+    "Started by": parents?.map(({ name, pid }) => `${name} (${pid})`).join(" ← "),
+    Container: container,
+  });
+}
+
+// What the gateway uses a port for; null if it does not listen there.
+function describeGatewayUse(port, gateway) {
+  if (port === gateway.port) return "Portway gateway (HTTP)";
+  if (port === gateway.tls_port) return "Portway gateway (HTTPS)";
+  const fixed = gateway.forwards?.find((one) => one.port === port && !one.trouble);
+  return fixed ? `fixed port, routes to ${fixed.service} of ${fixed.instance}` : null;
+}
+
+// The kind and description of a port on which the gateway does not listen.
+function describeUse(report, excluded) {
   if (!report || report.state === "free") {
-    if (!excluded) return { kind: "free", isFree: true, words: "free" };
-    return { kind: "excluded", words: `free, but not given out: ${excluded}` };
+    return excluded ? { kind: "excluded", text: `free, but excluded: ${excluded}` } : { kind: "free", text: "free" };
   }
-  const holder = report.holders[0];
-  const who = holder?.process?.name ?? (holder ? `a process of ${holder.user}` : "somebody");
+  const { lease } = report;
+  const leaseholder = lease ? `${lease.service} of ${lease.instance}` : "";
   switch (report.state) {
     case "held":
-      return { kind: "held", words: `held for ${owner}` };
+      return { kind: "held", text: `held for ${leaseholder}` };
     case "kept":
-      return { kind: "kept", words: `kept for ${owner}` };
+      return { kind: "leased", text: `leased to ${leaseholder}` };
     case "listening": {
       const service = report.holders.find((one) => one.service)?.service;
-      if (service) return { kind: "service", words: `${service.service} of ${service.instance}` };
-      return { kind: "stranger", words: owner ? `${who}, although it is kept for ${owner}` : who };
+      if (service) return { kind: "service", text: `${service.service} of ${service.instance}` };
+      const use = `in use by ${processName(report.holders[0])}`;
+      return { kind: "conflict", text: lease ? `${use}, but leased to ${leaseholder}` : use };
     }
     default:
-      return { kind: "stranger", words: `bound by ${who}` };
+      return { kind: "conflict", text: `bound by ${processName(report.holders[0])}` };
   }
 }
 
-// Asks whether what would be done shall be done.
-function confirm({ port, processes, service }) {
+function processName(holder) {
+  if (holder?.process) return `${holder.process.name} (pid ${holder.process.pid})`;
+  return holder ? `a process of user ${holder.user}` : "an unknown process";
+}
+
+// Asks the user whether to free the port. `processes` or `service` would be stopped.
+function confirmFree({ port, processes, service }) {
   const dialog = byId("confirm");
   setText(byId("confirm-title"), `Free port ${port}?`);
   const body = service
-    ? [element("p", { text: `${service.service} of ${service.instance} would be stopped. It can be started again.` })]
+    ? [element("p", { text: `This stops ${service.service} of ${service.instance}. You can start it again later.` })]
     : [
-        element("p", { text: `${count(processes.length, "process", "processes")} would be ended:` }),
+        element("p", { text: `This stops ${count(processes.length, "process", "processes")}:` }),
         element("ul", {}, ...processes.map(({ pid, command, name }) => element("li", {}, element("b", { text: `${pid} ` }), command || name))),
       ];
   byId("confirm-body").replaceChildren(...body);
-  setText(byId("confirm-yes"), service ? "Stop it" : "End it");
+  setText(byId("confirm-yes"), service ? "Stop service" : `Stop ${processes.length === 1 ? "process" : "processes"}`);
   return new Promise((resolve) => {
-    const yes = () => {
-      dialog.close("yes");
-    };
-    byId("confirm-yes").addEventListener("click", yes, { once: true });
+    const onConfirm = () => dialog.close("yes");
+    byId("confirm-yes").addEventListener("click", onConfirm, { once: true });
     byId("confirm-no").onclick = () => dialog.close("no");
     dialog.returnValue = "no";
     dialog.addEventListener(
       "close",
       () => {
-        byId("confirm-yes").removeEventListener("click", yes);
+        byId("confirm-yes").removeEventListener("click", onConfirm);
         resolve(dialog.returnValue === "yes");
       },
       { once: true },

@@ -1,6 +1,6 @@
-// States in words. The browser extension has the same file.
+// Labels and tones of states. The browser extension contains a copy of this file.
 
-const STATES = {
+const LABELS = {
   stopped: "stopped",
   waiting: "waiting",
   preparing: "preparing",
@@ -9,19 +9,26 @@ const STATES = {
   unhealthy: "unhealthy",
   backoff: "restarting soon",
   stopping: "stopping",
-  completed: "done",
+  completed: "completed",
   failed: "failed",
-  degraded: "in trouble",
+  degraded: "degraded",
 };
 
-export const stateInWords = (state) => STATES[state] ?? state;
+// The state as it appears inside a sentence.
+export const stateText = (state) => LABELS[state] ?? state;
 
-// How a state looks: good, bad, moving, resting.
-export function mood(state) {
-  if (state === "ready" || state === "completed") return "good";
-  if (["failed", "unhealthy", "backoff", "degraded"].includes(state)) return "bad";
-  return state === "stopped" ? "resting" : "moving";
+// The state as a label of its own.
+export function stateLabel(state) {
+  const text = stateText(state);
+  return text[0].toUpperCase() + text.slice(1);
 }
 
-// Whether a service does nothing and could be started.
-export const atRest = (state) => ["stopped", "completed", "failed"].includes(state);
+// Selects the color of a state: success, critical, progress or neutral.
+export function toneOf(state) {
+  if (state === "ready" || state === "completed") return "success";
+  if (["failed", "unhealthy", "backoff", "degraded"].includes(state)) return "critical";
+  return state === "stopped" ? "neutral" : "progress";
+}
+
+// Whether the service has no running process and can be started.
+export const isIdle = (state) => ["stopped", "completed", "failed"].includes(state);

@@ -24,11 +24,11 @@ use portway_api::InstanceState;
 use tokio::time::{timeout, timeout_at};
 
 use crate::api::Api;
+use crate::cache::{CachedInstance, InstanceCache};
 use crate::forwards::Forwards;
 use crate::host;
 use crate::names::Target;
 use crate::pages;
-use crate::roster::{Member, Reader};
 use crate::site::{self, Site};
 
 pub(crate) use body::Answer;
@@ -57,7 +57,7 @@ const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
 /// Serves requests of one thread of the gateway.
 pub(crate) struct Proxy {
-    roster: Reader,
+    cache: InstanceCache,
     forwards: Forwards,
     pool: Pool,
     site: Site,
@@ -83,9 +83,9 @@ pub(crate) struct Asked {
 }
 
 impl Proxy {
-    pub(crate) fn new(roster: Reader, api: &Api) -> Self {
+    pub(crate) fn new(cache: InstanceCache, api: &Api) -> Self {
         Self {
-            roster,
+            cache,
             pool: Pool::default(),
             forwards: api.forwards().clone(),
             site: Site::new(api),
@@ -138,26 +138,26 @@ impl Proxy {
     /// Where a name leads. A look is taken for one that is not known or at rest, for its instance may
     /// just have come, and for one whose instance has not said yet how it is.
     async fn find(&self, host: &str) -> Option<Arc<Target>> {
-        let roster = self.roster.now();
-        let target = roster.names.find(host);
-        let answers = |target: &&Arc<Target>| roster.get(&target.instance).is_some_and(runs);
+        let snapshot = self.cache.snapshot();
+        let target = snapshot.names.find(host);
+        let answers = |target: &&Arc<Target>| snapshot.get(&target.instance).is_some_and(runs);
         if let Some(target) = target.filter(answers) {
             return Some(target.clone());
         }
         if !host.ends_with(".localhost") {
             return None;
         }
-        self.roster.fresh().await.names.find(host).cloned()
+        self.cache.refresh().await.names.find(host).cloned()
     }
 
     /// Where a fixed port leads.
     async fn fixed(&self, port: u16) -> Option<Arc<Target>> {
         let forward = self.forwards.find(port)?;
-        let mut roster = self.roster.now();
-        if !roster.get(&forward.id).is_some_and(runs) {
-            roster = self.roster.fresh().await;
+        let mut snapshot = self.cache.snapshot();
+        if !snapshot.get(&forward.id).is_some_and(runs) {
+            snapshot = self.cache.refresh().await;
         }
-        let member = roster.get(&forward.id);
+        let member = snapshot.get(&forward.id);
         let main = member.and_then(|member| member.status.main.as_ref());
         Some(Arc::new(Target {
             main: main == Some(&forward.service),
@@ -255,8 +255,8 @@ impl Proxy {
     /// # Errors
     /// When nothing can be asked for there.
     fn routed(&self, target: &Target, uri: &Uri) -> Result<Option<Routed>, ()> {
-        let roster = self.roster.now();
-        let status = roster.get(&target.instance).map(|member| &member.status);
+        let snapshot = self.cache.snapshot();
+        let status = snapshot.get(&target.instance).map(|member| &member.status);
         let routes = status.map_or(&[][..], |status| &status.routes);
         let route = target
             .main
@@ -276,8 +276,8 @@ impl Proxy {
 
     /// The largest body that the service takes, in bytes; no limit is the largest number.
     fn max_body(&self, asked: &Asked, service: Option<&str>) -> u64 {
-        let roster = self.roster.now();
-        let member = roster.get(&asked.target.instance);
+        let snapshot = self.cache.snapshot();
+        let member = snapshot.get(&asked.target.instance);
         let service = member
             .zip(service)
             .and_then(|(member, name)| member.status.service(name));
@@ -286,8 +286,8 @@ impl Proxy {
 
     /// Whether the service can be asked now.
     fn judge(&self, asked: &Asked, service: Option<&str>) -> Verdict {
-        let roster = self.roster.now();
-        match roster.get(&asked.target.instance) {
+        let snapshot = self.cache.snapshot();
+        match snapshot.get(&asked.target.instance) {
             Some(member) => judge(&member.status, service),
             None => Verdict::Refuse(Refusal::NotRunning),
         }
@@ -301,8 +301,8 @@ impl Proxy {
         began: Instant,
     ) -> Result<u16, Refusal> {
         let patience = if asked.page { PAGE_PATIENCE } else { PATIENCE };
-        let mut changes = self.roster.changes();
-        // The roster is read after the subscription: no change falls between the two.
+        let mut changes = self.cache.changes();
+        // The snapshot is read after the subscription: no change falls between the two.
         changes.mark_unchanged();
         loop {
             match self.judge(asked, service) {
@@ -319,20 +319,25 @@ impl Proxy {
 
     /// A moment for the supervisor to say what has become of its service.
     async fn pause(&self) {
-        let mut changes = self.roster.changes();
+        let mut changes = self.cache.changes();
         changes.mark_unchanged();
         let _ = timeout(AGAIN, changes.changed()).await;
     }
 
     fn refuse(&self, refusal: &Refusal, asked: &Asked, service: Option<&str>) -> Response<Answer> {
-        let roster = self.roster.now();
-        pages::refused(refusal, roster.get(&asked.target.instance), service, asked)
+        let snapshot = self.cache.snapshot();
+        pages::refused(
+            refusal,
+            snapshot.get(&asked.target.instance),
+            service,
+            asked,
+        )
     }
 }
 
 /// Whether an instance runs and has said how it is.
-fn runs(member: &Member) -> bool {
-    !member.silent && member.status.state != InstanceState::Stopped
+fn runs(member: &CachedInstance) -> bool {
+    !member.awaits_status && member.status.state != InstanceState::Stopped
 }
 
 /// The same request, which has no body.

@@ -12,8 +12,8 @@ use tokio_rustls::server::TlsStream;
 
 use super::certificates::{Certificates, leads};
 use super::{Authority, provider};
+use crate::cache::InstanceCache;
 use crate::names::DOMAIN;
-use crate::roster::Reader;
 
 /// The first byte of a handshake.
 const HANDSHAKE: u8 = 0x16;
@@ -26,14 +26,14 @@ Connection: close\r\n\r\nthis port speaks HTTPS: the URL begins with https://\n"
 #[derive(Clone, Debug)]
 pub(crate) struct Tls {
     config: Arc<ServerConfig>,
-    roster: Reader,
+    cache: InstanceCache,
 }
 
 impl Tls {
     /// # Errors
     /// When the cryptography does not offer what TLS needs.
-    pub(crate) fn new(authority: Authority, roster: Reader) -> io::Result<Self> {
-        let certificates = Certificates::new(authority, roster.clone());
+    pub(crate) fn new(authority: Authority, cache: InstanceCache) -> io::Result<Self> {
+        let certificates = Certificates::new(authority, cache.clone());
         let mut config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(io::Error::other)?
@@ -42,7 +42,7 @@ impl Tls {
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Self {
             config: Arc::new(config),
-            roster,
+            cache,
         })
     }
 
@@ -67,10 +67,10 @@ impl Tls {
             .client_hello()
             .server_name()
             .map(str::to_ascii_lowercase);
-        let is_new =
-            name.is_some_and(|name| name.ends_with(DOMAIN) && !leads(&self.roster.now(), &name));
+        let is_new = name
+            .is_some_and(|name| name.ends_with(DOMAIN) && !leads(&self.cache.snapshot(), &name));
         if is_new {
-            self.roster.fresh().await;
+            self.cache.refresh().await;
         }
         hello.into_stream(self.config.clone()).await
     }

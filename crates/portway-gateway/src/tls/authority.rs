@@ -38,7 +38,7 @@ const BACK: Duration = Duration::from_secs(60 * 60);
 
 /// The root's name in every store is this, a space, and 16 hexadecimal digits: the beginning of its
 /// key's digest.
-pub const NAME: &str = "Portway local CA";
+pub const ROOT_NAME: &str = "Portway local CA";
 
 /// The authority with all that it takes to sign.
 pub struct Authority {
@@ -56,25 +56,27 @@ impl std::fmt::Debug for Authority {
 }
 
 /// A new authority that is not written yet.
-pub struct Draft {
+pub struct GeneratedAuthority {
     texts: Texts,
     root: TrustedRoot,
 }
 
-impl std::fmt::Debug for Draft {
+impl std::fmt::Debug for GeneratedAuthority {
     /// Without the key.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Draft").field(&self.root.name).finish()
+        f.debug_tuple("GeneratedAuthority")
+            .field(&self.root.name)
+            .finish()
     }
 }
 
-impl Draft {
+impl GeneratedAuthority {
     /// Makes the keys and certificates of a new authority. The root's key ends in here.
     ///
     /// # Errors
     /// When the system has no random numbers to give.
     pub fn new() -> Result<Self, AuthorityError> {
-        Self::at(now()).map_err(|error| AuthorityError::Unmade(error.to_string()))
+        Self::at(now()).map_err(|error| AuthorityError::Generate(error.to_string()))
     }
 
     fn at(now: Duration) -> Result<Self, rcgen::Error> {
@@ -119,7 +121,7 @@ impl Authority {
         let Some(texts) = files::read(dir)? else {
             return Ok(None);
         };
-        let broken = |name: &str, why: String| AuthorityError::Broken {
+        let broken = |name: &str, why: String| AuthorityError::Invalid {
             file: dir.join(name),
             why,
         };
@@ -131,7 +133,7 @@ impl Authority {
             let public_key = parsed.subject_public_key_info();
             Ok::<_, AuthorityError>((der, public_key))
         };
-        let (root, root_key) = certificate(files::ROOT, &texts.root)?;
+        let (root, root_key) = certificate(files::ROOT_FILE, &texts.root)?;
         let (intermediate, _) = certificate(files::INTERMEDIATE, &texts.intermediate)?;
         let key =
             KeyPair::from_pem(&texts.key).map_err(|error| broken(files::KEY, error.to_string()))?;
@@ -223,7 +225,7 @@ impl Authority {
 
 /// Portway's roots among the certificates of a PEM text. One is Portway's when it bears the name
 /// that follows from its own key, which nobody gives another certificate by chance.
-pub fn roots(pem: &[u8]) -> Vec<TrustedRoot> {
+pub fn find_roots(pem: &[u8]) -> Vec<TrustedRoot> {
     let certificates = CertificateDer::pem_slice_iter(pem).flatten();
     let known = certificates.filter_map(|der| {
         let public_key = ParsedCertificate::try_from(&der).ok()?;
@@ -238,7 +240,7 @@ pub fn roots(pem: &[u8]) -> Vec<TrustedRoot> {
 fn told(public_key: &[u8], der: &[u8]) -> TrustedRoot {
     let id = id(public_key);
     TrustedRoot {
-        name: format!("{NAME} {id}"),
+        name: format!("{ROOT_NAME} {id}"),
         serial: format!("{SERIAL:02x}{id}"),
         fingerprint: hex(&Sha256::digest(der)),
     }
@@ -260,7 +262,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn root_params(key: &KeyPair, now: Duration) -> CertificateParams {
-    params(NAME, key, 1, now)
+    params(ROOT_NAME, key, 1, now)
 }
 
 fn intermediate_params(key: &KeyPair, now: Duration) -> CertificateParams {
@@ -318,7 +320,7 @@ mod tests {
     fn made() -> (tempfile::TempDir, Authority) {
         let dir = tempfile::tempdir().unwrap();
         let ca = dir.path().join("gateway/ca");
-        let draft = Draft::new().unwrap();
+        let draft = GeneratedAuthority::new().unwrap();
         draft.write(&ca).unwrap();
         let authority = Authority::read(&ca).unwrap().unwrap();
         assert_eq!(authority.root(), draft.root());
@@ -414,7 +416,10 @@ mod tests {
 
     #[test]
     fn no_two_are_alike() {
-        let (a, b) = (Draft::new().unwrap(), Draft::new().unwrap());
+        let (a, b) = (
+            GeneratedAuthority::new().unwrap(),
+            GeneratedAuthority::new().unwrap(),
+        );
         assert_ne!(a.root().name, b.root().name);
         assert_ne!(a.root().serial, b.root().serial);
         assert_ne!(a.root().fingerprint, b.root().fingerprint);
@@ -422,7 +427,10 @@ mod tests {
 
     #[test]
     fn a_root_is_known_by_the_name_that_follows_from_its_key() {
-        let (a, b) = (Draft::new().unwrap(), Draft::new().unwrap());
+        let (a, b) = (
+            GeneratedAuthority::new().unwrap(),
+            GeneratedAuthority::new().unwrap(),
+        );
         // One of another's that has a name of this kind.
         let key = KeyPair::generate().unwrap();
         let mut params = root_params(&key, now());
@@ -437,9 +445,9 @@ mod tests {
             "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
             &b.texts.root,
         ];
-        let found = roots(texts.concat().as_bytes());
+        let found = find_roots(texts.concat().as_bytes());
         assert_eq!(found, [a.root().clone(), b.root().clone()]);
-        assert_eq!(roots(b"nothing"), []);
+        assert_eq!(find_roots(b"nothing"), []);
     }
 
     #[test]
@@ -453,7 +461,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let ca = dir.path().join("ca");
         let long_ago = now() - LIFE - Duration::from_secs(60);
-        Draft::at(long_ago).unwrap().write(&ca).unwrap();
+        GeneratedAuthority::at(long_ago)
+            .unwrap()
+            .write(&ca)
+            .unwrap();
         let said = Authority::read(&ca).unwrap_err();
         assert!(matches!(said, AuthorityError::Expired(_)), "{said}");
     }
@@ -463,7 +474,7 @@ mod tests {
         let (dir, _) = made();
         let (other, _) = made();
         let of = |dir: &tempfile::TempDir, name: &str| dir.path().join("gateway/ca").join(name);
-        for name in [files::KEY, files::INTERMEDIATE, files::ROOT] {
+        for name in [files::KEY, files::INTERMEDIATE, files::ROOT_FILE] {
             let own = std::fs::read(of(&dir, name)).unwrap();
             std::fs::copy(of(&other, name), of(&dir, name)).unwrap();
             let said = Authority::read(&dir.path().join("gateway/ca")).unwrap_err();
@@ -514,7 +525,7 @@ mod tests {
         ] {
             set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
             let said = Authority::read(&ca).unwrap_err();
-            assert!(matches!(said, AuthorityError::Open { .. }), "{said}");
+            assert!(matches!(said, AuthorityError::Permissions { .. }), "{said}");
             set_permissions(&file, PermissionsExt::from_mode(back)).unwrap();
         }
         assert!(Authority::read(&ca).unwrap().is_some());
@@ -524,7 +535,7 @@ mod tests {
     fn what_is_there_is_not_written_over() {
         let (dir, authority) = made();
         let ca = dir.path().join("gateway/ca");
-        Draft::new().unwrap().write(&ca).unwrap_err();
+        GeneratedAuthority::new().unwrap().write(&ca).unwrap_err();
         let now = Authority::read(&ca).unwrap().unwrap();
         assert_eq!(now.root(), authority.root());
     }

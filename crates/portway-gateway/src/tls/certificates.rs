@@ -9,8 +9,8 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use super::{Authority, now};
+use crate::cache::{InstanceCache, InstanceSnapshot};
 use crate::names::{DOMAIN, OWN};
-use crate::roster::{Reader, Roster};
 
 /// How long a certificate lasts.
 const LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -22,7 +22,7 @@ const USE: Duration = Duration::from_secs(15 * 24 * 60 * 60);
 #[derive(Debug)]
 pub(super) struct Certificates {
     authority: Authority,
-    roster: Reader,
+    cache: InstanceCache,
     minted: Mutex<HashMap<String, Minted>>,
 }
 
@@ -33,10 +33,10 @@ struct Minted {
 }
 
 impl Certificates {
-    pub(super) fn new(authority: Authority, roster: Reader) -> Self {
+    pub(super) fn new(authority: Authority, cache: InstanceCache) -> Self {
         Self {
             authority,
-            roster,
+            cache,
             minted: Mutex::default(),
         }
     }
@@ -64,7 +64,7 @@ impl ResolvesServerCert for Certificates {
     /// None for a name that leads nowhere, and for a client that names none: it is refused.
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name()?.to_ascii_lowercase();
-        if !leads(&self.roster.now(), &name) {
+        if !leads(&self.cache.snapshot(), &name) {
             return None;
         }
         self.of(&name, now())
@@ -72,26 +72,26 @@ impl ResolvesServerCert for Certificates {
 }
 
 /// Whether `name`, in lower case, leads anywhere.
-pub(super) fn leads(roster: &Roster, name: &str) -> bool {
+pub(super) fn leads(snapshot: &InstanceSnapshot, name: &str) -> bool {
     let own = name
         .strip_suffix(DOMAIN)
         .and_then(|name| name.strip_suffix('.'));
-    own == Some(OWN) || roster.names.find(name).is_some()
+    own == Some(OWN) || snapshot.names.find(name).is_some()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Draft;
+    use super::super::GeneratedAuthority;
     use super::*;
 
     #[tokio::test]
     async fn a_certificate_is_used_again_until_it_is_old() {
         let dir = tempfile::tempdir().unwrap();
         let ca = dir.path().join("ca");
-        Draft::new().unwrap().write(&ca).unwrap();
+        GeneratedAuthority::new().unwrap().write(&ca).unwrap();
         let authority = Authority::read(&ca).unwrap().unwrap();
-        let roster = crate::follow(Arc::new(|| Ok(Vec::new())));
-        let certificates = Certificates::new(authority, roster);
+        let cache = crate::InstanceCache::start(Arc::new(|| Ok(Vec::new())));
+        let certificates = Certificates::new(authority, cache);
         let at = |seconds: u64| {
             let now = now() + Duration::from_secs(seconds);
             certificates.of("jobi.localhost", now).unwrap()

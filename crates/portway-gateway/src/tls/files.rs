@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 /// The file of the root's certificate: what programs are told to trust.
-pub const ROOT: &str = "root.pem";
+pub const ROOT_FILE: &str = "root.pem";
 
 /// The intermediate's certificate.
 pub(super) const INTERMEDIATE: &str = "intermediate.pem";
@@ -19,10 +19,10 @@ pub(super) const KEY: &str = "intermediate.key";
 #[derive(Debug, Error)]
 pub enum AuthorityError {
     /// A file could not be read or written.
-    #[error("cannot {doing} `{}`: {source}", file.display())]
+    #[error("cannot {action} `{}`: {source}", file.display())]
     File {
         /// What was tried.
-        doing: &'static str,
+        action: &'static str,
         /// The file.
         file: PathBuf,
         /// What the system says.
@@ -30,7 +30,7 @@ pub enum AuthorityError {
     },
     /// Somebody else may read the key, or write where it lies.
     #[error("`{}` is open to others (mode {mode:03o})", file.display())]
-    Open {
+    Permissions {
         /// The file or directory.
         file: PathBuf,
         /// Its mode.
@@ -38,7 +38,7 @@ pub enum AuthorityError {
     },
     /// A file does not hold what it should.
     #[error("`{}` is broken: {why}", file.display())]
-    Broken {
+    Invalid {
         /// The file.
         file: PathBuf,
         /// What is wrong with it.
@@ -57,7 +57,7 @@ pub enum AuthorityError {
     Expired(PathBuf),
     /// It could not be made.
     #[error("cannot make a local CA: {0}")]
-    Unmade(String),
+    Generate(String),
 }
 
 /// The files' contents.
@@ -70,10 +70,10 @@ pub(super) struct Texts {
 /// Writes all files beside their place, and then has them all there at once.
 pub(super) fn write(dir: &Path, texts: &Texts) -> Result<(), AuthorityError> {
     let new = dir.with_extension("new");
-    let failed = |doing, file: &Path| {
+    let failed = |action, file: &Path| {
         let file = file.to_owned();
         move |source| AuthorityError::File {
-            doing,
+            action,
             file,
             source,
         }
@@ -90,7 +90,7 @@ pub(super) fn write(dir: &Path, texts: &Texts) -> Result<(), AuthorityError> {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(&new).map_err(failed("make", &new))?;
     for (name, text, mode) in [
-        (ROOT, &texts.root, 0o644),
+        (ROOT_FILE, &texts.root, 0o644),
         (INTERMEDIATE, &texts.intermediate, 0o644),
         (KEY, &texts.key, 0o600),
     ] {
@@ -118,7 +118,7 @@ pub(super) fn read(dir: &Path) -> Result<Option<Texts>, AuthorityError> {
     let text = |name: &str| {
         let file = dir.join(name);
         fs::read_to_string(&file).map_err(|source| AuthorityError::File {
-            doing: "read",
+            action: "read",
             file,
             source,
         })
@@ -127,7 +127,7 @@ pub(super) fn read(dir: &Path) -> Result<Option<Texts>, AuthorityError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => {
             return Err(AuthorityError::File {
-                doing: "read",
+                action: "read",
                 file: dir.to_owned(),
                 source,
             });
@@ -136,7 +136,7 @@ pub(super) fn read(dir: &Path) -> Result<Option<Texts>, AuthorityError> {
     }
     closed(dir, 0o077)?;
     let texts = Texts {
-        root: text(ROOT)?,
+        root: text(ROOT_FILE)?,
         intermediate: text(INTERMEDIATE)?,
         key: text(KEY)?,
     };
@@ -149,7 +149,7 @@ pub(super) fn read(dir: &Path) -> Result<Option<Texts>, AuthorityError> {
 fn closed(file: &Path, rights: u32) -> Result<(), AuthorityError> {
     use std::os::unix::fs::PermissionsExt;
     let metadata = fs::metadata(file).map_err(|source| AuthorityError::File {
-        doing: "read",
+        action: "read",
         file: file.to_owned(),
         source,
     })?;
@@ -157,7 +157,7 @@ fn closed(file: &Path, rights: u32) -> Result<(), AuthorityError> {
     if mode & rights == 0 {
         return Ok(());
     }
-    Err(AuthorityError::Open {
+    Err(AuthorityError::Permissions {
         file: file.to_owned(),
         mode,
     })

@@ -18,8 +18,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustls::crypto::CryptoProvider;
 
 pub(crate) use accept::Tls;
-pub use authority::{Authority, Draft, NAME, roots};
-pub use files::{AuthorityError, ROOT};
+pub use authority::{Authority, GeneratedAuthority, ROOT_NAME, find_roots};
+pub use files::{AuthorityError, ROOT_FILE};
 
 /// What all cryptography is done with.
 fn provider() -> Arc<CryptoProvider> {

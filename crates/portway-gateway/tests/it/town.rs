@@ -10,8 +10,8 @@ use portway_api::{
     ErrorCode, ErrorInfo, Freed, GatewayStatus, InstanceState, InstanceStatus, PathRoute, PortMap,
     PortReport, PortStatus, ServiceState, ServiceStatus,
 };
-use portway_gateway::tls::{Authority, Draft, ROOT};
-use portway_gateway::{Api, Known, Machine, Reader, Secure};
+use portway_gateway::tls::{Authority, GeneratedAuthority, ROOT_FILE};
+use portway_gateway::{Api, InstanceCache, InstanceRecord, Operations, TlsListeners};
 use tokio::sync::oneshot;
 
 /// A gateway, with the instances that it knows.
@@ -20,7 +20,7 @@ pub(crate) struct Town {
     /// Where it serves by TLS.
     pub(crate) tls_address: SocketAddr,
     instances: Arc<Mutex<Vec<InstanceStatus>>>,
-    roster: Reader,
+    cache: InstanceCache,
     logs: tempfile::TempDir,
     acts: Arc<Mutex<Vec<String>>>,
     stop: Option<oneshot::Sender<()>>,
@@ -43,8 +43,8 @@ impl Town {
         let logs = tempfile::tempdir().unwrap();
         let directory = logs.path().to_owned();
         let ca = logs.path().join("ca");
-        Draft::new().unwrap().write(&ca).unwrap();
-        let secure = Secure {
+        GeneratedAuthority::new().unwrap().write(&ca).unwrap();
+        let secure = TlsListeners {
             listeners: vec![TcpListener::bind("127.0.0.1:0").unwrap()],
             authority: Authority::read(&ca).unwrap().unwrap(),
         };
@@ -65,20 +65,20 @@ impl Town {
                 .build()
                 .unwrap();
             runtime.block_on(async {
-                let roster = portway_gateway::follow(Arc::new(move || {
+                let cache = portway_gateway::InstanceCache::start(Arc::new(move || {
                     let all = known.lock().unwrap();
-                    let known = |status: &InstanceStatus| Known {
+                    let known = |status: &InstanceStatus| InstanceRecord {
                         status: status.clone(),
                         socket: None,
-                        logs: directory.clone(),
+                        log_dir: directory.clone(),
                     };
                     Ok(all.iter().map(known).collect())
                 }));
-                roster.fresh().await;
-                send.send(roster.clone()).unwrap();
+                cache.refresh().await;
+                send.send(cache.clone()).unwrap();
                 let stop = async { drop(stopped.await) };
-                let api = Api::new(status, roster.clone(), machine).unwrap();
-                portway_gateway::serve(vec![listener], Some(secure), roster, api, 2, stop)
+                let api = Api::new(status, cache.clone(), machine).unwrap();
+                portway_gateway::serve(vec![listener], Some(secure), cache, api, 2, stop)
                     .await
                     .unwrap();
             });
@@ -89,7 +89,7 @@ impl Town {
             instances,
             logs,
             acts,
-            roster: receive.recv().unwrap(),
+            cache: receive.recv().unwrap(),
             stop: Some(stop),
             thread: Some(thread),
         }
@@ -105,8 +105,8 @@ impl Town {
         let wanted = self.instances.lock().unwrap().clone();
         runtime.block_on(async {
             loop {
-                let roster = self.roster.fresh().await;
-                let now: Vec<_> = roster
+                let snapshot = self.cache.refresh().await;
+                let now: Vec<_> = snapshot
                     .all()
                     .iter()
                     .map(|one| (*one.status).clone())
@@ -125,7 +125,7 @@ impl Town {
 
     /// The certificate that a client of its TLS trusts, as PEM.
     pub(crate) fn root(&self) -> Vec<u8> {
-        std::fs::read(self.logs.path().join("ca").join(ROOT)).unwrap()
+        std::fs::read(self.logs.path().join("ca").join(ROOT_FILE)).unwrap()
     }
 
     /// What the machine was asked to do.
@@ -205,16 +205,16 @@ impl Noted {
     }
 }
 
-impl Machine for Noted {
-    fn ports(&self) -> Result<PortMap, ErrorInfo> {
+impl Operations for Noted {
+    fn port_map(&self) -> Result<PortMap, ErrorInfo> {
         self.note("ports".into())
     }
 
-    fn port(&self, port: u16) -> Result<PortReport, ErrorInfo> {
+    fn port_report(&self, port: u16) -> Result<PortReport, ErrorInfo> {
         self.note(format!("port {port}"))
     }
 
-    fn free(&self, port: u16, dry_run: bool) -> Result<Freed, ErrorInfo> {
+    fn free_port(&self, port: u16, dry_run: bool) -> Result<Freed, ErrorInfo> {
         self.note(format!("free {port} {dry_run}"))
     }
 
@@ -222,11 +222,11 @@ impl Machine for Noted {
         self.note(format!("listen {port}"))
     }
 
-    fn remember(&self, _: &GatewayStatus) -> Result<(), ErrorInfo> {
+    fn save_status(&self, _: &GatewayStatus) -> Result<(), ErrorInfo> {
         self.note("remember".into())
     }
 
-    fn up(&self, directory: &str, services: &[String]) -> Result<(), ErrorInfo> {
+    fn start_services(&self, directory: &str, services: &[String]) -> Result<(), ErrorInfo> {
         self.note(format!("up {directory} {services:?}"))
     }
 }

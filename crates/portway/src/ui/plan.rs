@@ -2,7 +2,7 @@
 
 use portway_api::{PortWish, ProjectPlan, ServicePlan};
 
-use portway_project::detect::Detection;
+use portway_detect::Detection;
 
 use super::sanitize::one_line;
 use super::{BOLD, DIM, out, styled, talk, warning};

@@ -2,7 +2,7 @@
 
 use portway_api::{InstanceStatus, LogRecord};
 use portway_app::reporter::{Progress, Reporter};
-use portway_project::detect::Detection;
+use portway_detect::Detection;
 
 use super::progress::Spinner;
 use super::status::lan_warning;

@@ -1,6 +1,7 @@
 use portway_api::Severity;
 
 use super::*;
+use crate::inspect::Sitter;
 
 fn judged(expected: Expected, sitters: &[Of]) -> Option<(Severity, String)> {
     let sitters = sitters.iter().map(|of| Sitter {

@@ -32,18 +32,18 @@ pub(crate) struct Machine {
     remembering: Mutex<()>,
 }
 
-impl portway_gateway::Machine for Machine {
-    fn ports(&self) -> Result<PortMap, ErrorInfo> {
+impl portway_gateway::Operations for Machine {
+    fn port_map(&self) -> Result<PortMap, ErrorInfo> {
         self.map().map_err(|error| error.info)
     }
 
-    fn port(&self, port: u16) -> Result<PortReport, ErrorInfo> {
+    fn port_report(&self, port: u16) -> Result<PortReport, ErrorInfo> {
         let reports = inspect::report(&[port], &Known::read());
         let mut reports = reports.map_err(|error| error.info)?;
         Ok(reports.swap_remove(0))
     }
 
-    fn free(&self, port: u16, dry_run: bool) -> Result<Freed, ErrorInfo> {
+    fn free_port(&self, port: u16, dry_run: bool) -> Result<Freed, ErrorInfo> {
         let free = || -> Result<Freed, CommandError> {
             let freeing = Freeing::of(port)?;
             if dry_run {
@@ -60,12 +60,12 @@ impl portway_gateway::Machine for Machine {
             .map_err(|error| error.info)
     }
 
-    fn remember(&self, gateway: &GatewayStatus) -> Result<(), ErrorInfo> {
+    fn save_status(&self, gateway: &GatewayStatus) -> Result<(), ErrorInfo> {
         let _one = self.remembering.lock();
         state::publish(gateway).map_err(|error| error.info)
     }
 
-    fn up(&self, directory: &str, services: &[String]) -> Result<(), ErrorInfo> {
+    fn start_services(&self, directory: &str, services: &[String]) -> Result<(), ErrorInfo> {
         let answer = up(directory, services).map_err(|error| {
             let why = format!("cannot start `portway up`: {error}");
             CommandError::new(ErrorCode::Failed, why).info
@@ -108,7 +108,7 @@ impl Machine {
             return Err(trouble);
         }
         let facts = exclusions::facts(&self.preferences)?;
-        let listening = portway_ports::listeners(None).map_err(|error| {
+        let listening = portway_ports::all_listeners().map_err(|error| {
             let why = format!("the system does not tell who listens: {error}");
             CommandError::new(ErrorCode::Failed, why)
         })?;

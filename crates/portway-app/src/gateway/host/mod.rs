@@ -9,7 +9,7 @@ use std::env;
 use std::path::PathBuf;
 
 use portway_api::{ErrorCode, GatewayStatus};
-use portway_gateway::Secure;
+use portway_gateway::TlsListeners;
 use portway_supervisor::control;
 
 use super::state;
@@ -69,12 +69,12 @@ pub fn serve(
         let asked = tokio::sync::Notify::new();
         let asked = std::sync::Arc::new(asked);
         let socket = state::dir()?.join(control::SOCKET);
-        let roster = portway_gateway::follow(source);
+        let cache = portway_gateway::InstanceCache::start(source);
         let machine = std::sync::Arc::new(Machine::of(preferences));
-        let api = portway_gateway::Api::new(status, roster.clone(), machine);
+        let api = portway_gateway::Api::new(status, cache.clone(), machine);
         let api = api.map_err(failed)?;
         let status = api.status();
-        let router = portway_gateway::control(&api, asked.clone());
+        let router = portway_gateway::control_router(&api, asked.clone());
         let control = control::serve_router(&socket, router).map_err(failed)?;
         state::publish(&status)?;
         on_serving(&status);
@@ -87,7 +87,7 @@ pub fn serve(
                 () = asked.notified() => {}
             }
         };
-        let served = portway_gateway::serve(listeners, secure, roster, api, THREADS, stop).await;
+        let served = portway_gateway::serve(listeners, secure, cache, api, THREADS, stop).await;
         control.close();
         served.map_err(failed)
     })
@@ -95,7 +95,7 @@ pub fn serve(
 
 /// Where HTTPS is served: nowhere, unless there is a local CA. Whoever asks for it (`port`) is told;
 /// a preference (`preferred`) may be there before the CA.
-fn secure(port: Option<u16>, preferred: Option<u16>) -> Result<Option<Secure>, CommandError> {
+fn secure(port: Option<u16>, preferred: Option<u16>) -> Result<Option<TlsListeners>, CommandError> {
     let Some(authority) = trust::authority()? else {
         return match port {
             None => Ok(None),
@@ -106,7 +106,7 @@ fn secure(port: Option<u16>, preferred: Option<u16>) -> Result<Option<Secure>, C
             .hint("`portway trust` makes one")),
         };
     };
-    Ok(Some(Secure {
+    Ok(Some(TlsListeners {
         listeners: listen::listen_for_tls(port.or(preferred))?,
         authority,
     }))

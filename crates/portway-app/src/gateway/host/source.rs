@@ -3,8 +3,8 @@
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use portway_gateway::{Known, Source};
-use portway_ports::Facts;
+use portway_gateway::{InstanceRecord, InstanceSource};
+use portway_ports::PortPolicy;
 use portway_registry::{Liveness, Registry, SqliteRegistry};
 use portway_supervisor::control;
 
@@ -13,7 +13,7 @@ use crate::error::CommandError;
 use crate::instance::snapshot;
 
 /// All instances of this user.
-pub(crate) fn source(facts: Facts) -> Result<Source, CommandError> {
+pub(crate) fn source(facts: PortPolicy) -> Result<InstanceSource, CommandError> {
     let registry = Mutex::new(SqliteRegistry::open(&dirs::state_dir()?)?);
     Ok(Arc::new(move || {
         let mut registry = registry.lock().unwrap_or_else(PoisonError::into_inner);
@@ -23,9 +23,9 @@ pub(crate) fn source(facts: Facts) -> Result<Source, CommandError> {
             .filter(|(.., liveness)| *liveness != Liveness::Gone)
             .map(|(instance, leases, liveness)| {
                 let dir = registry.instance_dir(&instance.id);
-                Known {
+                InstanceRecord {
                     socket: (liveness == Liveness::Live).then(|| dir.join(control::SOCKET)),
-                    logs: dir.join("logs"),
+                    log_dir: dir.join("logs"),
                     status: snapshot::at_rest(instance, &leases, &facts),
                 }
             });

@@ -1,0 +1,152 @@
+use crate::FoundPort;
+use crate::fixture::{checkout, only};
+
+fn manifest(dependency: &str) -> String {
+    format!("[package]\nname = 'shop'\n[dependencies]\n{dependency}\n")
+}
+
+const AXUM: &str = "async fn main() {\n    let listener = TcpListener::bind(\"127.0.0.1:3000\").await?;\n    axum::serve(listener, app).await\n}\n";
+
+#[test]
+fn every_framework_serves_in_its_way() {
+    for (dependency, main, port, words) in [
+        (
+            "axum = '0.8'",
+            AXUM,
+            FoundPort::Only(3000),
+            "src/main.rs:2 insists on port 3000",
+        ),
+        (
+            "axum = { workspace = true }",
+            "let port = env::var(\"PORT\").unwrap_or(\"3001\".into());\naxum::serve(l, app)",
+            FoundPort::Prefer(3000),
+            "src/main.rs:1 takes its port from `PORT`",
+        ),
+        (
+            "web = { package = 'actix-web', version = '4' }",
+            "HttpServer::new(|| App::new()).bind((\"127.0.0.1\", 8081))?.run()",
+            FoundPort::Only(8081),
+            "src/main.rs:1 insists on port 8081",
+        ),
+        (
+            "warp = '0.3'",
+            "warp::serve(hello).run(([127, 0, 0, 1], 3030)).await;",
+            FoundPort::Only(3030),
+            "`warp` is a dependency in Cargo.toml, and src/main.rs:1 serves with it",
+        ),
+        (
+            "rocket = '0.5'",
+            "#[launch]\nfn rocket() -> _ { rocket::build() }",
+            FoundPort::Prefer(8000),
+            "`ROCKET_PORT`",
+        ),
+        (
+            "poem = '3'",
+            "Server::new(TcpListener::bind(addr))",
+            FoundPort::Prefer(3000),
+            "nothing in its source",
+        ),
+    ] {
+        let found = only(
+            &[("Cargo.toml", &manifest(dependency)), ("src/main.rs", main)],
+            &["cargo"],
+        );
+        assert_eq!(
+            (found.command.as_str(), found.port),
+            ("cargo run", Some(port)),
+            "{dependency}"
+        );
+        assert_eq!(found.prepare.as_deref(), Some("cargo build"));
+        found.says(words);
+    }
+}
+
+#[test]
+fn a_flag_or_a_module_may_tell_the_port() {
+    let main = "struct Args {\n    #[arg(short, long, default_value_t = 3000)]\n    port: u16,\n}\naxum::serve(l, app)";
+    let cargo = manifest("axum = '0.8'");
+    let found = only(&[("Cargo.toml", &cargo), ("src/main.rs", main)], &[]);
+    assert_eq!(found.command, "cargo run -- --port {port}");
+    found
+        .says("src/main.rs:3 takes `--port`")
+        .says("it needs `cargo`, which is not on this machine");
+    let found = only(
+        &[
+            ("Cargo.toml", &cargo),
+            ("src/main.rs", "mod server;\nfn main() { server::run() }"),
+            ("src/server/mod.rs", AXUM),
+        ],
+        &[],
+    );
+    assert_eq!(found.port, Some(FoundPort::Only(3000)));
+    found.says("src/server/mod.rs:3 serves with it");
+}
+
+#[test]
+fn members_of_a_workspace_are_found_once() {
+    let cargo = manifest("axum.workspace = true");
+    let detection = checkout(
+        &[
+            (
+                "Cargo.toml",
+                "[workspace]\nmembers = ['crates/*']\n[workspace.dependencies]\naxum = '0.8'",
+            ),
+            ("crates/api/Cargo.toml", &cargo),
+            ("crates/api/src/main.rs", AXUM),
+            ("crates/core/Cargo.toml", &cargo),
+            ("crates/core/src/lib.rs", AXUM),
+            ("crates/two/Cargo.toml", &cargo),
+            ("crates/two/src/bin/front.rs", AXUM),
+            ("crates/two/src/bin/admin/main.rs", AXUM),
+            ("crates/two/src/bin/tool.rs", "fn main() {}"),
+        ],
+        &["cargo"],
+    );
+    let services: Vec<_> = detection
+        .services
+        .iter()
+        .map(|s| (s.name.as_str(), s.dir.as_str(), s.command.as_str()))
+        .collect();
+    assert_eq!(
+        services,
+        [
+            ("api", "crates/api", "cargo run"),
+            ("front", "crates/two", "cargo run --bin front"),
+            ("admin", "crates/two", "cargo run --bin admin"),
+        ]
+    );
+}
+
+#[test]
+fn features_that_a_program_requires_are_asked_for() {
+    let cargo = "[package]\nname = 'shop'\n[[bin]]\nname = 'shop'\npath = 'src/main.rs'\nrequired-features = ['ssr', 'web']\n[dependencies]\naxum = { version = '0.8', optional = true }\n";
+    let found = only(&[("Cargo.toml", cargo), ("src/main.rs", AXUM)], &[]);
+    assert_eq!(found.command, "cargo run --features ssr,web");
+    let without = cargo.replace("required-features", "other");
+    let detection = checkout(&[("Cargo.toml", &without), ("src/main.rs", AXUM)], &[]);
+    assert!(detection.services.is_empty(), "{detection:#?}");
+}
+
+#[test]
+fn a_library_or_a_tool_is_no_service() {
+    let axum = manifest("axum = '0.8'");
+    for (cargo, file, text) in [
+        (axum.as_str(), "src/lib.rs", AXUM),
+        (&axum, "src/main.rs", "fn main() {}\n// axum::serve(l, app)"),
+        (
+            "[package]\nname = 'x'\n[dev-dependencies]\naxum = '0.8'",
+            "src/main.rs",
+            AXUM,
+        ),
+        (
+            "package = 1\nbin = 2\ndependencies = ['axum']",
+            "src/main.rs",
+            AXUM,
+        ),
+    ] {
+        let detection = checkout(&[("Cargo.toml", cargo), (file, text)], &[]);
+        assert!(detection.services.is_empty(), "{detection:#?}");
+    }
+    let broken = checkout(&[("Cargo.toml", "[package"), ("src/main.rs", AXUM)], &[]);
+    assert_eq!(broken.skipped[0].file, "Cargo.toml");
+}

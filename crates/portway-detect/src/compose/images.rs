@@ -1,0 +1,138 @@
+//! What is known of images: one line each.
+
+use portway_project::kind::Kind;
+
+/// An image that is known.
+pub(super) struct Image {
+    /// The last parts of its name, without a tag.
+    names: &'static [&'static str],
+    /// What its services are made with.
+    pub(super) framework: &'static str,
+    pub(super) kind: Kind,
+    /// Its main port in the container.
+    pub(super) port: u16,
+    /// What tells within the container that it is ready: that its port is published says nothing,
+    /// for the engine listens there from the first moment.
+    pub(super) ready: Option<&'static str>,
+}
+
+#[rustfmt::skip]
+pub(super) const IMAGES: [Image; 24] = [
+    data("postgres", &["postgres", "postgresql", "postgis", "pgvector", "timescaledb"], Kind::Postgres, 5432, "pg_isready -q -h 127.0.0.1"),
+    data("redis", &["redis", "redis-stack", "redis-stack-server"], Kind::Redis, 6379, "redis-cli ping"),
+    data("valkey", &["valkey"], Kind::Redis, 6379, "valkey-cli ping"),
+    plain("keydb", &["keydb", "dragonfly"], Kind::Redis, 6379),
+    data("mysql", &["mysql", "percona"], Kind::Mysql, 3306, "mysqladmin ping -h 127.0.0.1"),
+    data("mariadb", &["mariadb"], Kind::Mysql, 3306, "healthcheck.sh --connect"),
+    data("mongodb", &["mongo", "mongodb", "mongodb-community-server"], Kind::Mongodb, 27017, "mongosh --quiet --eval 1"),
+    data("rabbitmq", &["rabbitmq"], Kind::Amqp, 5672, "rabbitmq-diagnostics -q check_port_connectivity"),
+    plain("nats", &["nats"], Kind::Nats, 4222),
+    plain("memcached", &["memcached"], Kind::Memcached, 11211),
+    plain("elasticsearch", &["elasticsearch"], Kind::Http, 9200),
+    plain("opensearch", &["opensearch"], Kind::Http, 9200),
+    plain("meilisearch", &["meilisearch"], Kind::Http, 7700),
+    plain("typesense", &["typesense"], Kind::Http, 8108),
+    plain("clickhouse", &["clickhouse", "clickhouse-server"], Kind::Http, 8123),
+    plain("qdrant", &["qdrant"], Kind::Http, 6333),
+    plain("minio", &["minio"], Kind::Http, 9000),
+    plain("localstack", &["localstack"], Kind::Http, 4566),
+    plain("mailpit", &["mailpit", "mailhog", "mailcatcher"], Kind::Http, 8025),
+    plain("keycloak", &["keycloak"], Kind::Http, 8080),
+    plain("kafka", &["kafka", "cp-kafka", "redpanda"], Kind::Tcp, 9092),
+    plain("zookeeper", &["zookeeper", "cp-zookeeper"], Kind::Tcp, 2181),
+    plain("grafana", &["grafana"], Kind::Http, 3000),
+    plain("jaeger", &["jaeger", "all-in-one"], Kind::Http, 16686),
+];
+
+/// Names of ports beside the main one.
+const PORT_NAMES: [(u16, &str); 7] = [
+    (80, "http"),
+    (443, "https"),
+    (1025, "smtp"),
+    (9001, "console"),
+    (9300, "transport"),
+    (15672, "management"),
+    (8222, "monitor"),
+];
+
+/// Ports of containers behind which somebody speaks HTTP.
+const HTTP_PORTS: [u16; 10] = [80, 3000, 4000, 5000, 8000, 8080, 8081, 8088, 8888, 9090];
+
+const fn plain(
+    framework: &'static str,
+    names: &'static [&'static str],
+    kind: Kind,
+    port: u16,
+) -> Image {
+    Image {
+        names,
+        framework,
+        kind,
+        port,
+        ready: None,
+    }
+}
+
+const fn data(
+    framework: &'static str,
+    names: &'static [&'static str],
+    kind: Kind,
+    port: u16,
+    ready: &'static str,
+) -> Image {
+    Image {
+        names,
+        framework,
+        kind,
+        port,
+        ready: Some(ready),
+    }
+}
+
+/// What is known of an image, by its name as `image:` has it.
+pub(super) fn known(image: &str) -> Option<&'static Image> {
+    let name = image.split('@').next().unwrap_or("");
+    let name = name.rsplit('/').next().unwrap_or("");
+    let name = name.split(':').next().unwrap_or("");
+    IMAGES.iter().find(|image| image.names.contains(&name))
+}
+
+/// What is probably spoken at the port of an image that is not known.
+pub(super) fn kind_of(container: u16) -> Kind {
+    match HTTP_PORTS.contains(&container) {
+        true => Kind::Http,
+        false => Kind::Tcp,
+    }
+}
+
+/// A name for a port beside the main one.
+pub(super) fn port_name(container: u16) -> String {
+    let known = PORT_NAMES.iter().find(|(port, _)| *port == container);
+    known.map_or_else(|| format!("p{container}"), |(_, name)| (*name).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_are_known_by_the_last_part_of_their_names() {
+        for (image, framework) in [
+            ("postgres", Some("postgres")),
+            ("postgres:16-alpine", Some("postgres")),
+            (
+                "registry.local:5000/bitnami/postgresql@sha256:abc",
+                Some("postgres"),
+            ),
+            ("timescale/timescaledb:latest-pg16", Some("postgres")),
+            ("mypostgres", None),
+            ("", None),
+        ] {
+            assert_eq!(
+                known(image).map(|image| image.framework),
+                framework,
+                "{image}"
+            );
+        }
+    }
+}

@@ -1,0 +1,205 @@
+use crate::fixture::{checkout, only};
+use crate::{Detection, FoundPort};
+use portway_project::kind::Kind;
+
+const DOCKER: &[&str] = &["docker"];
+
+fn why<'a>(detection: &'a Detection, file: &str) -> &'a str {
+    let mut skipped = detection.skipped.iter();
+    let one = skipped.find(|skipped| skipped.file == file);
+    one.map_or_else(|| panic!("{file} is not in {detection:#?}"), |one| &one.why)
+}
+
+#[test]
+fn a_database_becomes_a_service_with_its_own_container() {
+    let found = only(
+        &[(
+            "compose.yaml",
+            "services:\n  db:\n    image: postgres:16\n    ports: ['${PG_PORT:-5433}:5432']\n",
+        )],
+        DOCKER,
+    );
+    assert_eq!((found.name.as_str(), found.kind), ("db", Kind::Postgres));
+    assert_eq!(found.prefers(), Some(5433));
+    assert_eq!(
+        found.command,
+        "docker rm -f \"portway-$PORTWAY_INSTANCE-{name}\" >/dev/null 2>&1; \
+         exec docker compose -f compose.yaml -p \"$(echo \"$PORTWAY_INSTANCE\" | tr . -)\" \
+         run --rm --no-deps --use-aliases --name \"portway-$PORTWAY_INSTANCE-{name}\" \
+         -p {host}:{port}:5432 db"
+    );
+    assert_eq!(
+        found.prepare.as_deref(),
+        Some(
+            "docker image inspect postgres:16 >/dev/null 2>&1 || docker compose -f compose.yaml pull -q db"
+        )
+    );
+    assert!(
+        found.more.iter().any(|line| line.contains("pg_isready")),
+        "{:?}",
+        found.more
+    );
+    assert!(!found.optional);
+    found.says("compose.yaml has the service `db` with the image postgres:16");
+}
+
+#[test]
+fn variables_are_those_of_the_env_file_and_the_override_is_laid_over() {
+    let found = only(
+        &[
+            (
+                "docker-compose.yml",
+                "services: {cache: {image: 'redis:$TAG'}}",
+            ),
+            (
+                "docker-compose.override.yml",
+                "services: {cache: {ports: ['6400:6379']}}",
+            ),
+            (".env", "TAG=7\n"),
+        ],
+        &["podman"],
+    );
+    assert_eq!((found.kind, found.prefers()), (Kind::Redis, Some(6400)));
+    assert!(
+        found
+            .command
+            .contains("exec podman compose -f docker-compose.yml -f docker-compose.override.yml "),
+        "{}",
+        found.command
+    );
+    found.says("the image redis:7");
+}
+
+#[test]
+fn without_an_engine_or_in_a_profile_it_takes_part_only_when_asked_for() {
+    let file = "services: {db: {image: mysql}}";
+    let without = only(&[("compose.yml", file)], &[]);
+    assert!(without.optional);
+    assert_eq!(without.prefers(), Some(3306));
+    without.says("neither `docker` nor `podman`");
+    let file = "services: {db: {image: mysql, profiles: [extra]}}";
+    let in_profile = only(&[("compose.yml", file)], DOCKER);
+    assert!(in_profile.optional);
+    in_profile.says("the profile extra");
+}
+
+#[test]
+fn the_code_of_the_checkout_is_run_directly_and_comes_after_its_database() {
+    let detection = checkout(
+        &[
+            (
+                "compose.yaml",
+                "services:\n  api:\n    build: ./api\n    depends_on: [db]\n  db: {image: postgres}\n  worker: {build: {context: elsewhere}}\n",
+            ),
+            ("api/requirements.txt", "flask"),
+            (
+                "api/app.py",
+                "from flask import Flask\napp = Flask(__name__)\n",
+            ),
+        ],
+        DOCKER,
+    );
+    let names: Vec<&str> = detection.services.iter().map(|s| s.name.as_str()).collect();
+    assert_eq!(names, ["api", "db"]);
+    assert_eq!(detection.services[0].after, [("db".to_owned(), "ready")]);
+    assert!(why(&detection, "compose.yaml: services.api").contains("run directly"));
+    assert!(why(&detection, "compose.yaml: services.worker").contains("nothing was found"));
+}
+
+#[test]
+fn containers_come_after_each_other_as_their_file_says() {
+    let detection = checkout(
+        &[(
+            "compose.yaml",
+            "services:\n  admin:\n    image: adminer\n    ports: ['8080:8080']\n    depends_on: {db: {condition: service_healthy}}\n  db: {image: postgres}\n",
+        )],
+        DOCKER,
+    );
+    assert_eq!(detection.services[0].after, [("db".to_owned(), "ready")]);
+    assert_eq!(detection.services[0].kind, Kind::Http);
+    assert_eq!(detection.services[1].after, []);
+}
+
+#[test]
+fn a_second_port_is_named_and_the_main_one_comes_first() {
+    let found = only(
+        &[(
+            "compose.yaml",
+            "services: {queue: {image: 'rabbitmq:3-management', ports: ['15672:15672', 5672, '99:53/udp']}}",
+        )],
+        DOCKER,
+    );
+    assert_eq!((found.port, found.kind), (None, Kind::Amqp));
+    assert_eq!(found.more[0], "ports = { main = 5672, management = 15672 }");
+    assert!(
+        found
+            .command
+            .contains("-p {host}:{ports.main}:5672 -p {host}:{ports.management}:15672"),
+        "{}",
+        found.command
+    );
+    found.says("not published: 99:53/udp");
+}
+
+#[test]
+fn a_port_below_1024_is_moved_to_where_no_rights_are_needed() {
+    let file = "services: {proxy: {image: nginx, ports: ['80:80']}}";
+    let found = only(&[("compose.yaml", file)], DOCKER);
+    assert_eq!(found.port, Some(FoundPort::Prefer(8080)));
+}
+
+#[test]
+fn what_cannot_be_used_is_named_and_the_rest_is_found() {
+    let detection = checkout(
+        &[(
+            "compose.yaml",
+            "include: [other.yaml]\nservices:\n  a: {}\n  b: {image: nginx, network_mode: host}\n  c: {image: unknown}\n  d: nonsense\n  e: {image: redis}\n",
+        )],
+        DOCKER,
+    );
+    assert_eq!(detection.services.len(), 1, "{detection:#?}");
+    for (service, words) in [
+        ("a", "neither image nor build"),
+        ("b", "network of the host"),
+        ("c", "publishes no port"),
+        ("d", "neither image nor build"),
+    ] {
+        let file = format!("compose.yaml: services.{service}");
+        assert!(why(&detection, &file).contains(words));
+    }
+    assert!(why(&detection, "compose.yaml: include").contains("not read"));
+}
+
+#[test]
+fn a_broken_file_is_named_and_passed_over() {
+    for (text, words) in [
+        (
+            "services:\n  db: [\n",
+            "is not YAML that can be used: line ",
+        ),
+        ("services: 3", "`services` is no mapping"),
+        ("version: '3'", "has no services"),
+        ("- a", "has no services"),
+    ] {
+        let detection = checkout(&[("docker-compose.yml", text)], DOCKER);
+        assert!(detection.services.is_empty(), "{detection:#?}");
+        let why = why(&detection, "docker-compose.yml");
+        assert!(why.contains(words), "{why}");
+    }
+}
+
+#[test]
+fn files_one_level_below_count_where_the_root_has_none() {
+    let file = "services: {db: {image: 'bitnami/postgresql:16'}}";
+    let found = only(&[("infra/compose.yaml", file)], DOCKER);
+    assert_eq!((found.name.as_str(), found.dir.as_str()), ("db", "infra"));
+    let detection = checkout(
+        &[
+            ("infra/compose.yaml", file),
+            ("compose.yaml", "services: {db: {image: redis}}"),
+        ],
+        DOCKER,
+    );
+    assert_eq!(detection.services.len(), 1);
+    assert_eq!(detection.services[0].kind, Kind::Redis);
+}

@@ -1,0 +1,282 @@
+//! .NET: projects of the web SDK, and Blazor's that run in the browser.
+//!
+//! A project file is not parsed as XML: what counts is whether the SDK's name stands in it, in quotes.
+
+use serde_json::Value;
+
+use super::literal::numbers;
+use super::shell::{has_placeholder, quote};
+use super::{Dir, Found, FoundPort, Surroundings};
+use portway_project::kind::Kind;
+
+/// SDKs whose projects serve, with the name of what they make.
+const SDKS: [(&str, &str, Kind); 2] = [
+    (
+        "Microsoft.NET.Sdk.BlazorWebAssembly",
+        "blazor",
+        Kind::Frontend,
+    ),
+    ("Microsoft.NET.Sdk.Web", "aspnet", Kind::Http),
+];
+
+/// Calls in which a program insists on its address.
+const INSISTING: [&str; 6] = [
+    ".Run(\"",
+    ".RunAsync(\"",
+    "UseUrls(\"",
+    "Urls.Add(\"",
+    "ListenLocalhost(",
+    "ListenAnyIP(",
+];
+
+const URL: &str = "http://{host}:{port}";
+
+/// The .NET services in `dir`.
+pub(super) fn read(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found> {
+    let files = dir.files().filter(|name| {
+        [".csproj", ".fsproj", ".vbproj"]
+            .iter()
+            .any(|end| name.ends_with(end))
+    });
+    let files: Vec<&str> = files.collect();
+    let found = files.iter().filter_map(|file| {
+        let only = files.len() == 1;
+        project(dir, file, only, surroundings)
+    });
+    found.collect()
+}
+
+/// The service of one project file; `only` says that `dotnet` finds it by itself.
+fn project(
+    dir: &Dir<'_>,
+    file: &str,
+    only: bool,
+    surroundings: &Surroundings<'_>,
+) -> Option<Found> {
+    let text = dir.read(file)?;
+    let (sdk, name, kind) = SDKS.into_iter().find(|(sdk, _, _)| {
+        [format!("\"{sdk}\""), format!("\"{sdk}/")]
+            .iter()
+            .any(|quoted| text.contains(quoted))
+    })?;
+    let is_other = ["Microsoft.NET.Test.Sdk", "<OutputType>Library<"];
+    if is_other.iter().any(|mark| text.contains(mark)) {
+        return None;
+    }
+    let (build, run) = match only {
+        true => (String::new(), String::new()),
+        false => (
+            format!(" {}", quote(file)),
+            format!(" --project {}", quote(file)),
+        ),
+    };
+    let command = format!("dotnet run{run} --no-launch-profile");
+    let profile = profile(dir);
+    let usual = profile
+        .as_ref()
+        .and_then(|profile| profile.port)
+        .unwrap_or(5000);
+    let mut found = Found::http(dir, name, command, surroundings.port(name, usual))
+        .of_kind(kind)
+        // So that the first start need not wait for the compiler.
+        .prepared(format!("dotnet build{build}"))
+        .told("ASPNETCORE_URLS", URL)
+        .told("ASPNETCORE_ENVIRONMENT", "Development")
+        .because(format!("{} is a project of `{sdk}`", dir.path_of(file)));
+    if let Some(profile) = profile {
+        for (name, value) in &profile.variables {
+            found = found.told(name, value);
+        }
+        found = found.because(format!(
+            "its variables and its usual port are those of the profile `{}` in {}",
+            profile.name,
+            dir.path_of("Properties/launchSettings.json")
+        ));
+    }
+    if let Some((name, port, file)) = endpoint(dir) {
+        let variable = format!("Kestrel__Endpoints__{name}__Url");
+        found.port = Some(surroundings.port(found.framework, port));
+        found = found.told(&variable, URL).because(format!(
+            "{file} has an address for Kestrel, over which `{variable}` wins"
+        ));
+    }
+    if let Some((port, place)) = insists(dir) {
+        found.port = Some(FoundPort::Only(port));
+        found = found.because(format!(
+            "{place} insists on port {port}; without that it takes any from `ASPNETCORE_URLS`"
+        ));
+    }
+    Some(found.needing("dotnet", surroundings))
+}
+
+/// What a profile of `launchSettings.json` says.
+struct Profile {
+    name: String,
+    port: Option<u16>,
+    variables: Vec<(String, String)>,
+}
+
+/// The profile called `http`, or else the first that runs the project itself.
+fn profile(dir: &Dir<'_>) -> Option<Profile> {
+    let settings = dir.sub("Properties")?.jsonc("launchSettings.json")?;
+    let profiles = settings["profiles"].as_object()?;
+    let runs = |profile: &Value| profile["commandName"] == "Project";
+    let named = profiles.get_key_value("http").filter(|(_, one)| runs(one));
+    let (name, profile) = named.or_else(|| profiles.iter().find(|(_, one)| runs(one)))?;
+    let urls = profile["applicationUrl"].as_str().unwrap_or("");
+    let port = urls
+        .split(';')
+        .find_map(|url| port_of(url, "http://"))
+        .or_else(|| urls.split(';').find_map(|url| port_of(url, "https://")));
+    let variables = profile["environmentVariables"].as_object();
+    let text = |(name, value): (&String, &Value)| {
+        let value = value.as_str().filter(|value| !has_placeholder(value))?;
+        let is_name = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        let is_free = is_name && !name.is_empty() && !name.ends_with("_URLS");
+        is_free.then(|| (name.clone(), value.to_owned()))
+    };
+    Some(Profile {
+        name: name.clone(),
+        port,
+        variables: variables.into_iter().flatten().filter_map(text).collect(),
+    })
+}
+
+/// The port of a URL that begins with `scheme`.
+fn port_of(url: &str, scheme: &str) -> Option<u16> {
+    let host = url.trim().strip_prefix(scheme)?;
+    let (_, port) = host.trim_end_matches('/').rsplit_once(':')?;
+    port.parse().ok().filter(|port| *port > 0)
+}
+
+/// The first plain address for Kestrel in the settings: its name, its port and the file.
+fn endpoint(dir: &Dir<'_>) -> Option<(String, u16, String)> {
+    let files = ["appsettings.Development.json", "appsettings.json"];
+    files.into_iter().find_map(|file| {
+        let settings = dir.jsonc(file)?;
+        let endpoints = settings["Kestrel"]["Endpoints"].as_object()?;
+        let first = endpoints.iter().find_map(|(name, endpoint)| {
+            let is_word = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric());
+            let port = port_of(endpoint["Url"].as_str()?, "http://")?;
+            is_word.then(|| (name.clone(), port))
+        });
+        first.map(|(name, port)| (name, port, dir.path_of(file)))
+    })
+}
+
+/// The port that the program's own code insists on, and where.
+fn insists(dir: &Dir<'_>) -> Option<(u16, String)> {
+    let files = ["Program.cs", "Startup.cs", "Program.fs"];
+    files.into_iter().find_map(|file| {
+        let text = dir.read(file)?;
+        let mut lines = text.lines().enumerate();
+        lines.find_map(|(index, line)| {
+            let (_, behind) = INSISTING.iter().find_map(|call| line.split_once(call))?;
+            let (port, _) = numbers(behind).next()?;
+            let is_comment = line.trim_start().starts_with("//");
+            (!is_comment).then(|| (port, format!("{}:{}", dir.path_of(file), index + 1)))
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::FoundPort;
+    use crate::fixture::{checkout, only};
+    use portway_project::kind::Kind;
+
+    const WEB: &str = "<Project Sdk=\"Microsoft.NET.Sdk.Web\">\n</Project>\n";
+
+    #[test]
+    fn a_project_of_the_web_sdk_is_a_service() {
+        let found = only(&[("src/Api/Api.csproj", WEB)], &["dotnet"]);
+        assert_eq!(found.command, "dotnet run --no-launch-profile");
+        assert_eq!(found.prepare.as_deref(), Some("dotnet build"));
+        assert_eq!((found.framework, found.prefers()), ("aspnet", Some(5000)));
+        assert_eq!(found.env["ASPNETCORE_URLS"], "http://{host}:{port}");
+        assert_eq!(found.env["ASPNETCORE_ENVIRONMENT"], "Development");
+        found.says("src/Api/Api.csproj is a project of `Microsoft.NET.Sdk.Web`");
+        only(&[("A.csproj", WEB)], &[]).says("it needs `dotnet`");
+    }
+
+    #[test]
+    fn its_launch_settings_tell_port_and_variables() {
+        let settings = "\u{feff}{\n  // x\n  \"profiles\": {\n \"IIS Express\": {\"commandName\": \"IISExpress\"},\n \"https\": {\"commandName\": \"Project\", \"applicationUrl\": \"https://localhost:7042;http://localhost:5142\",\n \"environmentVariables\": {\"ASPNETCORE_ENVIRONMENT\": \"Local\", \"ASPNETCORE_URLS\": \"x\", \"N\": 1},}}}";
+        let found = only(
+            &[
+                ("A.csproj", WEB),
+                ("Properties/launchSettings.json", settings),
+            ],
+            &["dotnet"],
+        );
+        assert_eq!(found.prefers(), Some(5142));
+        assert_eq!(found.env["ASPNETCORE_ENVIRONMENT"], "Local");
+        assert_eq!(found.env["ASPNETCORE_URLS"], "http://{host}:{port}");
+        found.says("the profile `https` in Properties/launchSettings.json");
+        let broken = checkout(
+            &[("A.csproj", WEB), ("Properties/launchSettings.json", "{")],
+            &[],
+        );
+        assert_eq!(broken.services.len(), 1);
+        assert_eq!(broken.skipped[0].file, "Properties/launchSettings.json");
+    }
+
+    #[test]
+    fn code_and_settings_may_have_an_address() {
+        let found = only(
+            &[
+                ("A.csproj", WEB),
+                ("Program.cs", "// x\napp.Run(\"http://localhost:5005\");"),
+            ],
+            &[],
+        );
+        assert_eq!(found.port, Some(FoundPort::Only(5005)));
+        found.says("Program.cs:2 insists on port 5005");
+        let settings = r#"{"Kestrel": {"Endpoints": {"Http": {"Url": "http://*:6000/"}}}}"#;
+        let found = only(&[("A.csproj", WEB), ("appsettings.json", settings)], &[]);
+        assert_eq!(found.prefers(), Some(6000));
+        assert_eq!(
+            found.env["Kestrel__Endpoints__Http__Url"],
+            "http://{host}:{port}"
+        );
+    }
+
+    #[test]
+    fn several_projects_stay_apart() {
+        let blazor = "<Project Sdk=\"Microsoft.NET.Sdk.BlazorWebAssembly\">";
+        let detection = checkout(&[("A.csproj", WEB), ("B.fsproj", blazor)], &[]);
+        let services: Vec<_> = detection
+            .services
+            .iter()
+            .map(|s| (s.command.as_str(), s.kind))
+            .collect();
+        assert_eq!(
+            services,
+            [
+                (
+                    "dotnet run --project A.csproj --no-launch-profile",
+                    Kind::Http
+                ),
+                (
+                    "dotnet run --project B.fsproj --no-launch-profile",
+                    Kind::Frontend
+                ),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_library_or_a_test_is_no_service() {
+        for text in [
+            "<Project Sdk=\"Microsoft.NET.Sdk\">",
+            "<Project Sdk=\"Microsoft.NET.Sdk.Razor\">",
+            "<Project Sdk=\"Microsoft.NET.Sdk.Web\"><PackageReference Include=\"Microsoft.NET.Test.Sdk\" />",
+            "<Project Sdk=\"Microsoft.NET.Sdk.Web\"><OutputType>Library</OutputType>",
+        ] {
+            assert!(
+                checkout(&[("A.csproj", text)], &[]).services.is_empty(),
+                "{text}"
+            );
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The file that a server is started with, and what it tells.
+
+use super::package::Package;
+use super::script::Simple;
+use super::source::{self, Port};
+use super::tools::LIBRARIES;
+use crate::Dir;
+use portway_project::kind::Kind;
+
+/// A file that serves.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// Relative to its package, as it is written.
+    pub(super) file: String,
+    pub(super) framework: &'static str,
+    pub(super) kind: Kind,
+    /// The framework's usual port.
+    pub(super) usual: u16,
+    /// The package that it is made with, where one is known.
+    pub(super) library: Option<&'static str>,
+    /// What the source tells of its port, and the file that does, relative to the root.
+    pub(super) port: Option<(Port, String)>,
+}
+
+/// What a file's name may lack.
+const ENDS: [&str; 8] = [
+    "",
+    ".js",
+    ".ts",
+    ".mjs",
+    ".mts",
+    ".cjs",
+    ".tsx",
+    "/index.js",
+];
+
+/// Files that are started where a command names none.
+const USUAL: [&str; 6] = [
+    "server.js",
+    "app.js",
+    "index.js",
+    "server.ts",
+    "src/index.js",
+    "src/index.ts",
+];
+
+/// Directories whose files may tell what the entry itself does not.
+const PLACES: [&str; 5] = ["", "src", "config", "src/config", "server"];
+
+/// More files than this are not read.
+const MAX_FILES: usize = 60;
+
+impl Entry {
+    /// The file that a command runs, when it serves.
+    pub(super) fn of(dir: &Dir<'_>, package: &Package, command: &Simple) -> Option<Self> {
+        let words = command.arguments().iter();
+        // `--exec 'ts-node src/x.ts'`
+        let mut words = words.flat_map(|word| word.split_whitespace());
+        let file = words.find_map(|word| resolve(dir, word));
+        let file = match command.program() {
+            "nodemon" | "bun" => file.or_else(|| usual(dir, package)),
+            _ => file,
+        };
+        Self::serving(dir, package, file?)
+    }
+
+    /// The file that is there to be run where no script says so.
+    pub(super) fn usual(dir: &Dir<'_>, package: &Package) -> Option<Self> {
+        let entry = Self::serving(dir, package, usual(dir, package)?)?;
+        // It must say itself that it listens: a library has an `index.js` too.
+        let is_sure = entry.port.is_some() && entry.file.ends_with("js");
+        is_sure.then_some(entry)
+    }
+
+    /// The file at this path, when it is there and serves.
+    pub(super) fn at(dir: &Dir<'_>, package: &Package, file: &str) -> Option<Self> {
+        Self::serving(dir, package, resolve(dir, file)?)
+    }
+
+    fn serving(dir: &Dir<'_>, package: &Package, file: String) -> Option<Self> {
+        let mut texts: Vec<(String, String)> = Vec::new();
+        texts.extend(read(dir, &file).map(|text| (dir.path_of(&file), text)));
+        let own = file.rsplit_once('/').map_or("", |(place, _)| place);
+        for place in std::iter::once(own).chain(PLACES) {
+            let Some(place) = dir.below(place) else {
+                continue;
+            };
+            for name in place.files().filter(|name| is_source(name)) {
+                let path = place.path_of(name);
+                if texts.len() < MAX_FILES && texts.iter().all(|(known, _)| *known != path) {
+                    texts.extend(place.read(name).map(|text| (path, text)));
+                }
+            }
+        }
+        let serves = texts.iter().any(|(_, text)| source::has_server(text));
+        let library = LIBRARIES.iter().find(|(name, ..)| package.has(name));
+        if library.is_none() && !serves {
+            return None;
+        }
+        let told = |wanted: fn(&Port) -> bool| {
+            texts.iter().find_map(|(path, text)| {
+                let port = source::port(text).filter(wanted)?;
+                Some((port, path.clone()))
+            })
+        };
+        // What a helper reads from the environment counts for more than a number.
+        let port = told(|port| matches!(port, Port::Reads(_)));
+        let port = port.or_else(|| told(|port| matches!(port, Port::Literal(..))));
+        let (library, framework, kind, usual) = match library {
+            Some((library, framework, kind, usual)) => (Some(*library), *framework, *kind, *usual),
+            None => (None, "node", Kind::Http, 3000),
+        };
+        Some(Self {
+            file,
+            framework,
+            kind,
+            usual,
+            library,
+            port,
+        })
+    }
+}
+
+fn usual(dir: &Dir<'_>, package: &Package) -> Option<String> {
+    let main = package.main.iter().map(String::as_str);
+    main.chain(USUAL).find_map(|file| resolve(dir, file))
+}
+
+/// The file that a word of a command names, with its ending.
+fn resolve(dir: &Dir<'_>, word: &str) -> Option<String> {
+    let word = word.trim_start_matches("./");
+    if word.is_empty() || word.starts_with(['-', '/']) || word.contains("..") {
+        return None;
+    }
+    ENDS.iter().find_map(|end| {
+        let file = format!("{word}{end}");
+        let (place, name) = file.rsplit_once('/').unwrap_or(("", &file));
+        // What a build makes tells nothing that its source does not.
+        let is_built = ["dist", "build", "out", "lib", "node_modules"]
+            .iter()
+            .any(|built| place.split('/').next() == Some(built));
+        let place = dir.below(place).filter(|_| !is_built)?;
+        let is_file = place.files().any(|file| file == name);
+        (is_file && (is_source(name) || !name.contains('.'))).then_some(file)
+    })
+}
+
+fn read(dir: &Dir<'_>, file: &str) -> Option<String> {
+    let (place, name) = file.rsplit_once('/').unwrap_or(("", file));
+    dir.below(place)?.read(name)
+}
+
+fn is_source(name: &str) -> bool {
+    let ends = [".js", ".ts", ".mjs", ".mts", ".cjs", ".cts", ".tsx"];
+    let is_test = name.contains(".test.") || name.contains(".spec.") || name.contains(".config.");
+    ends.iter().any(|end| name.ends_with(end)) && !name.ends_with(".d.ts") && !is_test
+}

@@ -1,0 +1,62 @@
+//! What a `package.json` says, whatever shape its parts have.
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use crate::Dir;
+use crate::yaml::strings;
+
+/// The `package.json` of one directory.
+#[derive(Debug, Default)]
+pub(super) struct Package {
+    /// Its scripts by name, in the file's order.
+    pub(super) scripts: IndexMap<String, String>,
+    /// The names of all packages that it depends on, in whatever way.
+    dependencies: Vec<String>,
+    /// The file that it exports.
+    pub(super) main: Option<String>,
+    /// The patterns of its workspaces.
+    pub(super) workspaces: Vec<String>,
+    /// The manager that it declares: `pnpm@9.1.0`.
+    pub(super) manager: Option<String>,
+}
+
+impl Package {
+    /// Reads the one in `dir`; `None` where there is none that can be used.
+    pub(super) fn read(dir: &Dir<'_>) -> Option<Self> {
+        let value = dir.json("package.json")?;
+        if !value.is_object() {
+            dir.skip("package.json", "is no JSON object");
+            return None;
+        }
+        let texts = |key: &str| {
+            let pairs = value.get(key).and_then(Value::as_object);
+            let pairs = pairs.into_iter().flatten();
+            pairs.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
+        };
+        let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+        let workspaces = value.get("workspaces");
+        let workspaces = workspaces.map(|all| all.get("packages").unwrap_or(all));
+        Some(Self {
+            scripts: texts("scripts").collect(),
+            dependencies: ["dependencies", "devDependencies", "optionalDependencies"]
+                .into_iter()
+                .flat_map(texts)
+                .map(|(name, _)| name)
+                .collect(),
+            main: text("main"),
+            workspaces: workspaces.map(strings).unwrap_or_default(),
+            manager: text("packageManager"),
+        })
+    }
+
+    /// Whether it depends on a package.
+    pub(super) fn has(&self, package: &str) -> bool {
+        self.dependencies.iter().any(|name| name == package)
+    }
+
+    /// Whether there is anything to install.
+    pub(super) fn needs_packages(&self) -> bool {
+        !self.dependencies.is_empty()
+    }
+}

@@ -1,0 +1,280 @@
+//! The commands among a package's scripts that serve.
+
+use super::entry::Entry;
+use super::package::Package;
+use super::script::{Script, Simple};
+use super::tools::{RUNS_A_FILE, Tool, tool};
+use crate::Dir;
+
+/// Scripts that start what a developer works with, the likeliest first.
+const MAIN: [&str; 8] = [
+    "dev",
+    "start:dev",
+    "develop",
+    "serve",
+    "start",
+    "dev:web",
+    "dev:client",
+    "dev:frontend",
+];
+
+/// Scripts that start the server beside the pages, the likeliest first.
+const BESIDE: [&str; 10] = [
+    "dev:server",
+    "server:dev",
+    "server",
+    "start:server",
+    "dev:api",
+    "api",
+    "start:api",
+    "dev:backend",
+    "backend",
+    "start:backend",
+];
+
+/// Parts of scripts' names that say nothing about what they start.
+const SAYS_NOTHING: [&str; 5] = ["dev", "start", "run", "serve", "watch"];
+
+/// Scripts that start scripts that start scripts… end somewhere.
+const MAX_DEPTH: usize = 4;
+
+/// Programs that start several commands at once, and their options that take a value.
+const STARTERS: [(&str, &[&str]); 4] = [
+    (
+        "concurrently",
+        &[
+            "-n",
+            "--names",
+            "-c",
+            "--prefix-colors",
+            "-p",
+            "--prefix",
+            "-s",
+            "--success",
+        ],
+    ),
+    ("run-p", &["--max-parallel"]),
+    ("run-s", &[]),
+    ("npm-run-all", &["--max-parallel"]),
+];
+
+/// A command that serves.
+#[derive(Debug)]
+pub(super) struct Server {
+    /// The script that it ends, where one does.
+    pub(super) script: Option<String>,
+    /// The script that it was found by.
+    found_by: String,
+    pub(super) simple: Simple,
+    /// Whether its script is nothing but this command.
+    pub(super) is_alone: bool,
+    /// Whether arguments behind the script become this command's.
+    pub(super) takes_arguments: bool,
+    pub(super) serves: Serves,
+}
+
+/// How a command serves.
+#[derive(Debug)]
+pub(super) enum Serves {
+    Tool(&'static Tool),
+    File(Entry),
+}
+
+/// The commands that serve: those of the likeliest script, and those of a server beside it.
+pub(super) fn servers(dir: &Dir<'_>, package: &Package) -> Vec<Server> {
+    let search = Search { dir, package };
+    let first = |names: &[&str]| {
+        let mut all = names.iter().map(|name| search.script(name, MAX_DEPTH));
+        all.find(|servers| !servers.is_empty()).unwrap_or_default()
+    };
+    let mut servers: Vec<Server> = Vec::new();
+    for server in first(&MAIN).into_iter().chain(first(&BESIDE)) {
+        if servers.iter().all(|known| known.simple != server.simple) {
+            servers.push(server);
+        }
+    }
+    servers
+}
+
+impl Server {
+    /// What its port may be called in its command. To programs that run a file, `-p` is something
+    /// else.
+    fn port_flags(&self) -> &'static [&'static str] {
+        match self.serves {
+            Serves::Tool(_) => &["--port", "-p"],
+            Serves::File(_) => &["--port"],
+        }
+    }
+
+    /// Its command without a port that it says by a flag.
+    pub(super) fn without_port(&self) -> Simple {
+        self.simple.without_flag(self.port_flags())
+    }
+
+    /// The port that its command says.
+    pub(super) fn port(&self) -> Option<u16> {
+        let variable = self.simple.env.iter().find(|(name, _)| name == "PORT");
+        let variable = variable.map(|(_, value)| value.as_str());
+        let said = self.simple.flag(self.port_flags()).or(variable)?;
+        said.parse().ok().filter(|port| *port > 0)
+    }
+
+    /// Whether its command says a port by a flag, be it in a variable.
+    pub(super) fn says_a_port(&self) -> bool {
+        self.simple.flag(self.port_flags()).is_some()
+    }
+
+    /// Whether a flag takes its port from the variable PORT.
+    pub(super) fn reads_port(&self) -> bool {
+        let said = self.simple.flag(self.port_flags()).unwrap_or("");
+        said.starts_with("$PORT") || said.starts_with("${PORT")
+    }
+
+    /// What its script's name says about what it starts; empty where it says nothing.
+    pub(super) fn name(&self) -> &str {
+        let name = self.script.as_deref().unwrap_or("");
+        let mut parts = name.split([':', '-', '.']);
+        parts
+            .find(|part| !SAYS_NOTHING.contains(part))
+            .unwrap_or("")
+    }
+
+    /// A sentence that says where it was found.
+    pub(super) fn evidence(&self, dir: &Dir<'_>) -> String {
+        let file = dir.path_of("package.json");
+        let words = self.simple.words.join(" ");
+        match &self.script {
+            Some(script) if self.is_alone => {
+                format!("the script `{script}` in {file} is `{words}`")
+            }
+            Some(script) => format!("the script `{script}` in {file} ends with `{words}`"),
+            None => format!("the script `{}` in {file} starts `{words}`", self.found_by),
+        }
+    }
+}
+
+struct Search<'s, 'd> {
+    dir: &'s Dir<'d>,
+    package: &'s Package,
+}
+
+impl Search<'_, '_> {
+    /// The commands of a script that serve.
+    fn script(&self, name: &str, depth: usize) -> Vec<Server> {
+        match self.package.scripts.get(name) {
+            Some(text) => self.command(text, Some(name), name, depth),
+            None => Vec::new(),
+        }
+    }
+
+    /// The commands of a text that serve; `script` is the one that is nothing but the text.
+    fn command(
+        &self,
+        text: &str,
+        script: Option<&str>,
+        found_by: &str,
+        depth: usize,
+    ) -> Vec<Server> {
+        let (Some(parsed), Some(depth)) = (Script::parse(text), depth.checked_sub(1)) else {
+            return Vec::new();
+        };
+        let simple = parsed.last;
+        if let Some(commands) = self.started(&simple) {
+            let all = commands.iter().flat_map(|command| match command {
+                Started::Script(name) => self.script(name, depth),
+                Started::Command(text) => self.command(text, None, found_by, depth),
+            });
+            return all.collect();
+        }
+        let program = simple.program();
+        let serves = match tool(program, simple.arguments()) {
+            Some(tool) => Some(Serves::Tool(tool)),
+            None if RUNS_A_FILE.contains(&program) => {
+                Entry::of(self.dir, self.package, &simple).map(Serves::File)
+            }
+            None => None,
+        };
+        let server = serves.map(|serves| Server {
+            script: script.map(str::to_owned),
+            found_by: found_by.to_owned(),
+            simple,
+            is_alone: parsed.is_alone && parsed.ends_simply,
+            takes_arguments: parsed.ends_simply,
+            serves,
+        });
+        server.into_iter().collect()
+    }
+
+    /// What a command starts instead of serving itself; `None` where it does nothing of the kind.
+    fn started(&self, simple: &Simple) -> Option<Vec<Started>> {
+        let (program, arguments) = (simple.program(), simple.arguments());
+        let starter = STARTERS.iter().find(|(starter, _)| *starter == program);
+        if let Some((_, with_value)) = starter {
+            let mut started = Vec::new();
+            let mut words = arguments.iter();
+            while let Some(word) = words.next() {
+                if with_value.contains(&word.as_str()) {
+                    words.next();
+                } else if !word.starts_with('-') {
+                    let name = word.strip_prefix("npm:").or_else(|| {
+                        // These know scripts alone, the other takes commands.
+                        (program != "concurrently").then_some(word.as_str())
+                    });
+                    match name {
+                        Some(name) => started.extend(self.named(name)),
+                        None => started.push(Started::Command(word.clone())),
+                    }
+                }
+            }
+            return Some(started);
+        }
+        let first = arguments.first().map_or("", String::as_str);
+        let has = |name: &str| self.package.scripts.contains_key(name);
+        let script = match (program, first) {
+            ("npm" | "pnpm" | "yarn" | "bun", "run" | "run-script") => arguments.get(1)?,
+            ("npm", "start") => first,
+            ("pnpm" | "yarn" | "bun", name) if has(name) => name,
+            _ => return None,
+        };
+        // `npm run -w other dev` and the like run something else.
+        let is_here = !simple.words.iter().any(|word| {
+            [
+                "-w",
+                "--workspace",
+                "--prefix",
+                "-C",
+                "--filter",
+                "-r",
+                "--cwd",
+            ]
+            .iter()
+            .any(|flag| word == flag || word.starts_with(&format!("{flag}=")))
+        });
+        let is_script = is_here && has(script);
+        // `bun run src/index.ts` runs a file.
+        (is_script || program != "bun").then(|| {
+            let script = is_script.then(|| Started::Script(script.to_owned()));
+            script.into_iter().collect()
+        })
+    }
+
+    /// The scripts with a name, which may end in a star.
+    fn named(&self, name: &str) -> Vec<Started> {
+        let scripts = self.package.scripts.keys();
+        let is_it = |script: &&String| match name.split_once('*') {
+            Some((before, _)) => script.starts_with(before),
+            None => *script == name,
+        };
+        scripts
+            .filter(is_it)
+            .cloned()
+            .map(Started::Script)
+            .collect()
+    }
+}
+
+/// What a command starts.
+enum Started {
+    Script(String),
+    Command(String),
+}

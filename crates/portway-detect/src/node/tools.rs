@@ -1,0 +1,210 @@
+//! What is known of dev servers and of the libraries that servers are made with: one line each.
+
+use portway_project::kind::Kind;
+
+/// A program that serves what it builds.
+#[derive(Debug)]
+pub(super) struct Tool {
+    /// What it is called, as a framework.
+    pub(super) name: &'static str,
+    /// Its program.
+    program: &'static str,
+    /// Its first arguments that serve; empty where it serves without one.
+    serves: &'static [&'static str],
+    /// Its usual port.
+    pub(super) port: u16,
+    /// How it is told another: arguments; empty where it reads PORT.
+    pub(super) flags: &'static str,
+    /// Files that may say its port, and the key under which they do.
+    pub(super) config: &'static [&'static str],
+    pub(super) config_key: &'static str,
+    pub(super) kind: Kind,
+}
+
+const STRICT: &str = "--port {port} --strictPort";
+const PLAIN: &str = "--port {port}";
+const VITE_CONFIG: &[&str] = &[
+    "vite.config.ts",
+    "vite.config.js",
+    "vite.config.mts",
+    "vite.config.mjs",
+];
+const NUXT_CONFIG: &[&str] = &["nuxt.config.ts", "nuxt.config.js"];
+const ASTRO_CONFIG: &[&str] = &["astro.config.mjs", "astro.config.ts", "astro.config.js"];
+const WEBPACK_CONFIG: &[&str] = &["webpack.config.js", "webpack.config.ts", "webpack.dev.js"];
+const RSPACK_CONFIG: &[&str] = &[
+    "rsbuild.config.ts",
+    "rsbuild.config.js",
+    "rspack.config.js",
+    "rspack.config.ts",
+];
+const VUE_CONFIG: &[&str] = &["vue.config.js"];
+
+#[rustfmt::skip]
+const TOOLS: [Tool; 30] = [
+    page("vite", "vite", &["", "dev", "serve"], 5173, STRICT, VITE_CONFIG, "server"),
+    page("vite", "vp", &["dev"], 5173, STRICT, VITE_CONFIG, "server"),
+    page("next", "next", &["", "dev"], 3000, PLAIN, &[], ""),
+    page("nuxt", "nuxt", &["dev"], 3000, PLAIN, NUXT_CONFIG, "devServer"),
+    page("nuxt", "nuxi", &["dev"], 3000, PLAIN, NUXT_CONFIG, "devServer"),
+    page("astro", "astro", &["dev"], 4321, PLAIN, ASTRO_CONFIG, "server"),
+    page("angular", "ng", &["serve", "s", "dev"], 4200, PLAIN, &["angular.json"], "options"),
+    page("react-router", "react-router", &["dev"], 5173, STRICT, VITE_CONFIG, "server"),
+    page("remix", "remix", &["vite:dev"], 5173, STRICT, VITE_CONFIG, "server"),
+    page("remix", "remix", &["dev"], 3000, "", &[], ""),
+    page("create-react-app", "react-scripts", &["start"], 3000, "", &[], ""),
+    page("vue-cli", "vue-cli-service", &["serve"], 8080, PLAIN, VUE_CONFIG, "devServer"),
+    page("webpack", "webpack", &["serve"], 8080, PLAIN, WEBPACK_CONFIG, "devServer"),
+    page("webpack", "webpack-dev-server", &[""], 8080, PLAIN, WEBPACK_CONFIG, "devServer"),
+    page("rsbuild", "rsbuild", &["dev"], 3000, PLAIN, RSPACK_CONFIG, "server"),
+    page("rspack", "rspack", &["serve", "dev", "s"], 8080, PLAIN, RSPACK_CONFIG, "devServer"),
+    page("parcel", "parcel", &["", "serve"], 1234, PLAIN, &[], ""),
+    page("gatsby", "gatsby", &["develop"], 8000, PLAIN, &[], ""),
+    page("docusaurus", "docusaurus", &["start"], 3000, "--port {port} --no-open", &[], ""),
+    page("vitepress", "vitepress", &["dev"], 5173, STRICT, &[], ""),
+    page("eleventy", "eleventy", &["--serve"], 8080, "--port={port}", &[], ""),
+    page("solid-start", "vinxi", &["dev"], 3000, PLAIN, &[], ""),
+    page("expo", "expo", &["start"], 8081, PLAIN, &[], ""),
+    page("react-native", "react-native", &["start"], 8081, PLAIN, &[], ""),
+    page("ember", "ember", &["serve", "s", "server"], 4200, PLAIN, &[], ""),
+    api("nest", "nest", &["start"], 3000, ""),
+    api("fastify", "fastify", &["start"], 3000, PLAIN),
+    api("wrangler", "wrangler", &["dev"], 8787, PLAIN),
+    api("strapi", "strapi", &["develop", "dev"], 1337, ""),
+    api("json-server", "json-server", &[""], 3000, PLAIN),
+];
+
+const fn page(
+    name: &'static str,
+    program: &'static str,
+    serves: &'static [&'static str],
+    port: u16,
+    flags: &'static str,
+    config: &'static [&'static str],
+    config_key: &'static str,
+) -> Tool {
+    Tool {
+        name,
+        program,
+        serves,
+        port,
+        flags,
+        config,
+        config_key,
+        kind: Kind::Frontend,
+    }
+}
+
+const fn api(
+    name: &'static str,
+    program: &'static str,
+    serves: &'static [&'static str],
+    port: u16,
+    flags: &'static str,
+) -> Tool {
+    Tool {
+        kind: Kind::Http,
+        ..page(name, program, serves, port, flags, &[], "")
+    }
+}
+
+/// The tool that a command serves with. Words that are none of its subcommands are taken for a
+/// directory or a file, unless it is known to do something else with a word.
+pub(super) fn tool(program: &str, arguments: &[String]) -> Option<&'static Tool> {
+    let mut words = arguments.iter().filter(|word| !word.starts_with('-'));
+    let first = words.next().map_or("", String::as_str);
+    TOOLS
+        .iter()
+        .filter(|tool| tool.program == program)
+        .find(|tool| {
+            let is_word =
+                |serves: &&str| *serves == first || arguments.iter().any(|word| word == serves);
+            let is_path = |text: &str| text.contains(['.', '/']);
+            match tool.serves {
+                [""] => true,
+                ["", ..] => {
+                    let has_flag = arguments.first().is_some_and(|word| word.starts_with('-'));
+                    has_flag || is_path(first) || tool.serves.contains(&first)
+                }
+                serves => serves.iter().any(is_word),
+            }
+        })
+}
+
+/// What else a package made with Vite may be called, by a package that it depends on.
+pub(super) const ON_VITE: [(&str, &str); 6] = [
+    ("@sveltejs/kit", "sveltekit"),
+    ("@remix-run/dev", "remix"),
+    ("@react-router/dev", "react-router"),
+    ("@solidjs/start", "solid-start"),
+    ("@builder.io/qwik-city", "qwik"),
+    ("@tanstack/react-start", "tanstack-start"),
+];
+
+/// Programs that run a file.
+pub(super) const RUNS_A_FILE: [&str; 12] = [
+    "node",
+    "nodemon",
+    "tsx",
+    "ts-node",
+    "ts-node-dev",
+    "tsnd",
+    "bun",
+    "babel-node",
+    "vite-node",
+    "node-dev",
+    "swc-node",
+    "deno",
+];
+
+/// Packages that servers are made with: the package, its framework, its kind, its usual port.
+pub(super) const LIBRARIES: [(&str, &str, Kind, u16); 14] = [
+    ("@nestjs/core", "nest", Kind::Http, 3000),
+    ("express", "express", Kind::Http, 3000),
+    ("hono", "hono", Kind::Http, 3000),
+    ("fastify", "fastify", Kind::Http, 3000),
+    ("koa", "koa", Kind::Http, 3000),
+    ("elysia", "elysia", Kind::Http, 3000),
+    ("@hapi/hapi", "hapi", Kind::Http, 3000),
+    ("@apollo/server", "apollo", Kind::Http, 4000),
+    ("graphql-yoga", "graphql-yoga", Kind::Http, 4000),
+    ("polka", "polka", Kind::Http, 3000),
+    ("restify", "restify", Kind::Http, 8080),
+    ("socket.io", "socket.io", Kind::Http, 3000),
+    ("ws", "ws", Kind::Http, 8080),
+    ("next", "next", Kind::Frontend, 3000),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_serves_is_a_tool() {
+        for (command, name) in [
+            ("vite", Some("vite")),
+            ("vite --open", Some("vite")),
+            ("vite dev", Some("vite")),
+            ("vite ./site", Some("vite")),
+            ("vite build", None),
+            ("vite preview --port 1", None),
+            ("vite build --watch", None),
+            ("next dev --turbo", Some("next")),
+            ("next start", None),
+            ("ng serve", Some("angular")),
+            ("ng build --watch", None),
+            ("remix vite:dev", Some("remix")),
+            ("parcel src/index.html", Some("parcel")),
+            ("parcel build src/index.html", None),
+            ("eleventy --serve", Some("eleventy")),
+            ("eleventy", None),
+            ("nest start --watch", Some("nest")),
+            ("nest build", None),
+            ("json-server db.json", Some("json-server")),
+        ] {
+            let words: Vec<String> = command.split(' ').map(str::to_owned).collect();
+            let found = tool(&words[0], &words[1..]).map(|tool| tool.name);
+            assert_eq!(found, name, "{command}");
+        }
+    }
+}

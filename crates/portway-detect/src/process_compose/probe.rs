@@ -1,0 +1,171 @@
+//! Probes, as process-compose has them and as a manifest does.
+
+use serde_json::Value;
+
+use crate::shell::{literal, quote};
+use crate::text::quoted;
+use crate::yaml::scalar;
+
+/// A readiness or liveness probe.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Probe {
+    pub(super) asks: Asks,
+    /// Seconds before the first, between two, for one; and how many may fail.
+    delay: Option<u64>,
+    period: Option<u64>,
+    timeout: Option<u64>,
+    failures: Option<u64>,
+    /// Keys that have no place in a manifest.
+    pub(super) left_out: Vec<String>,
+}
+
+/// What a probe asks.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Asks {
+    /// A path at a port of this machine.
+    Http { port: Option<u16>, path: String },
+    /// A command.
+    Exec {
+        command: String,
+        dir: Option<String>,
+    },
+}
+
+impl Probe {
+    /// `None` for one that asks another machine, or nothing.
+    pub(super) fn new(value: &Value) -> Option<Self> {
+        let number = |key: &str| {
+            let value = value.get(key).and_then(scalar)?;
+            value.parse::<u64>().ok()
+        };
+        let mut left_out = Vec::new();
+        let asks = if let Some(http) = value.get("http_get").filter(|v| v.is_object()) {
+            let text = |key: &str| http.get(key).and_then(scalar);
+            for (key, _) in http.as_object().into_iter().flatten() {
+                if !["host", "port", "num_port", "scheme", "path"].contains(&key.as_str()) {
+                    left_out.push(format!("http_get.{key}"));
+                }
+            }
+            let host = text("host").unwrap_or_default();
+            let local = ["", "localhost", "127.0.0.1", "0.0.0.0", "::1"];
+            let scheme = text("scheme").unwrap_or_default();
+            if !local.contains(&host.as_str()) || scheme.eq_ignore_ascii_case("https") {
+                return None;
+            }
+            let port = text("port").or_else(|| text("num_port"));
+            let path = text("path").filter(|path| path.starts_with('/'));
+            Asks::Http {
+                port: port
+                    .and_then(|port| port.parse().ok())
+                    .filter(|port| *port > 0),
+                path: path.unwrap_or_else(|| "/".into()),
+            }
+        } else {
+            let exec = value.get("exec")?;
+            Asks::Exec {
+                command: exec.get("command").and_then(scalar)?,
+                dir: exec.get("working_dir").and_then(scalar),
+            }
+        };
+        if number("success_threshold").is_some_and(|count| count > 1) {
+            left_out.push("success_threshold".into());
+        }
+        Some(Self {
+            asks,
+            delay: number("initial_delay_seconds"),
+            period: number("period_seconds"),
+            timeout: number("timeout_seconds"),
+            failures: number("failure_threshold"),
+            left_out,
+        })
+    }
+
+    /// The port that it asks.
+    pub(super) fn port(&self) -> Option<u16> {
+        match &self.asks {
+            Asks::Http { port, .. } => *port,
+            Asks::Exec { .. } => None,
+        }
+    }
+
+    /// As `ready`. `own` is the port that the service's own takes the place of.
+    pub(super) fn ready(&self, own: Option<u16>) -> Option<String> {
+        let asks = self.asks(own)?;
+        let period = self.period.unwrap_or(10);
+        let failures = self.failures.unwrap_or(3).max(1);
+        let delay = self.delay.unwrap_or(0);
+        let all = delay.saturating_add(period.saturating_mul(failures));
+        // A minute is what everyone has.
+        let timeout = match all {
+            ..=60 => String::new(),
+            _ => format!(", timeout = \"{}s\"", all.min(3600)),
+        };
+        Some(format!("ready = {{ {asks}{timeout} }}"))
+    }
+
+    /// As `liveness`.
+    pub(super) fn liveness(&self, own: Option<u16>) -> Option<String> {
+        let mut text = format!("liveness = {{ {}", self.asks(own)?);
+        for (key, seconds) in [("interval", self.period), ("timeout", self.timeout)] {
+            if let Some(seconds) = seconds.filter(|seconds| (1..=3600).contains(seconds)) {
+                text += &format!(", {key} = \"{seconds}s\"");
+            }
+        }
+        if let Some(failures) = self.failures.filter(|count| (1..=1000).contains(count)) {
+            text += &format!(", failures = {failures}");
+        }
+        Some(text + " }")
+    }
+
+    fn asks(&self, own: Option<u16>) -> Option<String> {
+        match &self.asks {
+            // A port that is not known cannot be asked.
+            Asks::Http { port, path } => {
+                (port.is_some() && *port == own).then(|| format!("http = {}", quoted(path)))
+            }
+            Asks::Exec { command, dir } => {
+                let command = command.replace("$$", "$");
+                let command = match dir {
+                    Some(dir) => format!("cd {} && {command}", quote(dir)),
+                    None => command,
+                };
+                let command = literal(&command);
+                let command = match own {
+                    Some(port) => with_placeholder(&command, port),
+                    None => command.into_owned(),
+                };
+                Some(format!("exec = {}", quoted(&command)))
+            }
+        }
+    }
+}
+
+/// A command with `{port}` where it has the number `port`.
+fn with_placeholder(command: &str, port: u16) -> String {
+    let digits = port.to_string();
+    let mut text = String::with_capacity(command.len());
+    let mut rest = command;
+    while let Some(at) = rest.find(&digits) {
+        let (before, from) = rest.split_at(at);
+        let after = &from[digits.len()..];
+        let is_part = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric() || c == '.');
+        let whole = !is_part(before.chars().next_back()) && !is_part(after.chars().next());
+        text.push_str(before);
+        text.push_str(if whole { "{port}" } else { &digits });
+        rest = after;
+    }
+    text + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_numbers_become_the_placeholder() {
+        assert_eq!(
+            with_placeholder("curl localhost:8080/x 18080 8080.5 -p8080 8080", 8080),
+            "curl localhost:{port}/x 18080 8080.5 -p8080 {port}"
+        );
+    }
+}

@@ -1,0 +1,379 @@
+//! Processes as services.
+
+use indexmap::IndexMap;
+
+use super::model::{Process, Project};
+use crate::procfile::command::{Listens, listens};
+use crate::procfile::nth_port;
+use crate::shell::{has_placeholder, literal, quote};
+use crate::text::quoted;
+use crate::{Dir, Found, FoundPort, Surroundings};
+use portway_project::env_file;
+use portway_project::kind::Kind;
+
+/// The first port of those that tell none.
+const FIRST_PORT: u16 = 5000;
+
+/// What the usual `sh` may not know.
+const BASHISMS: [&str; 6] = ["[[ ", "source ", "<(", "<<<", "&>", "pipefail"];
+
+const CONDITIONS: [(&str, &str); 6] = [
+    ("", "started"),
+    ("process_started", "started"),
+    ("process_healthy", "ready"),
+    ("process_log_ready", "ready"),
+    ("process_completed_successfully", "completed"),
+    ("process_completed", "completed"),
+];
+
+const SIGNALS: [(u64, &str); 7] = [
+    (1, "HUP"),
+    (2, "INT"),
+    (3, "QUIT"),
+    (9, "KILL"),
+    (10, "USR1"),
+    (12, "USR2"),
+    (15, "TERM"),
+];
+
+pub(super) fn services(
+    root: &Dir<'_>,
+    file: &str,
+    project: &Project,
+    surroundings: &Surroundings<'_>,
+) -> Vec<Found> {
+    for key in &project.left_out {
+        root.skip(&format!("{file}: {key}"), "has no place in a manifest");
+    }
+    let dotenv = root.read(".env").is_some_and(|text| {
+        let parsed = env_file::parse(&text);
+        parsed
+            .inspect_err(|error| root.skip(".env", format!("is wrong: {error}")))
+            .is_ok()
+    });
+    let first = (surroundings.preferred)("process-compose").unwrap_or(FIRST_PORT);
+    let mut found = Vec::new();
+    for (index, (name, process)) in project.processes.iter().enumerate() {
+        if process.command.trim().is_empty() {
+            root.skip(&format!("{file}: processes.{name}"), "has no command");
+            continue;
+        }
+        let port = nth_port(first, index);
+        let translation = Translation {
+            root,
+            file,
+            project,
+            name,
+            process,
+        };
+        found.push(translation.service(port, dotenv));
+    }
+    found
+}
+
+/// One process on its way into a manifest.
+struct Translation<'t> {
+    root: &'t Dir<'t>,
+    file: &'t str,
+    project: &'t Project,
+    name: &'t str,
+    process: &'t Process,
+}
+
+impl Translation<'_> {
+    fn service(&self, port: u16, dotenv: bool) -> Found {
+        let process = self.process;
+        let command = self.unescaped(&process.command);
+        let inferred = Kind::infer(self.name, &command);
+        let preferred = FoundPort::Prefer(port);
+        let mut found = Found::http(self.root, "process-compose", "", preferred)
+            .of_kind(inferred)
+            .because(format!("{} has the process `{}`", self.file, self.name));
+        found.name = self.name.to_owned();
+        found.optional = process.optional;
+        let mut variables = self.project.environment.clone();
+        variables.extend(process.environment.clone());
+        found = self.with_port(found, &command, &mut variables);
+        let own = found.port.map(|port| match port {
+            FoundPort::Prefer(port) | FoundPort::Only(port) => port,
+        });
+        let exports = self.environment(&mut found, &variables);
+        let cd = self.dir(&mut found);
+        found.command = self.shell(&(exports + &cd + &command));
+        self.env_files(&mut found, dotenv);
+        self.probes(&mut found, own);
+        self.life(&mut found);
+        self.after(&mut found);
+        self.words(&mut found);
+        found
+    }
+
+    /// `$$` is `$` to process-compose; any other `$` is left to the shell, which fills it in from
+    /// the same variables.
+    fn unescaped(&self, text: &str) -> String {
+        match self.project.no_expansion {
+            true => text.to_owned(),
+            false => text.replace("$$", "$"),
+        }
+    }
+
+    /// The port: where a probe asks, or where the command or a variable says it is.
+    fn with_port(
+        &self,
+        mut found: Found,
+        command: &str,
+        variables: &mut IndexMap<String, String>,
+    ) -> Found {
+        let probes = [&self.process.readiness, &self.process.liveness];
+        let probed = probes.into_iter().flatten().find_map(|probe| probe.port());
+        let number = |text: &String| text.parse::<u16>().ok().filter(|port| *port > 0);
+        let told = variables.get("PORT").and_then(number);
+        if probed.is_some() && !found.kind.is_http() {
+            found.kind = Kind::Http;
+        }
+        let prefer = |mut found: Found, port: Option<u16>| {
+            if let Some(port) = port {
+                found.port = Some(FoundPort::Prefer(port));
+            }
+            found
+        };
+        match (listens(command, found.kind), probed) {
+            (Listens::WherePortSays(why), _) => {
+                variables.shift_remove("PORT");
+                prefer(found, probed.or(told)).because(why)
+            }
+            (Listens::WhereVariableSays(variable), _) => {
+                let told = variables.shift_remove(variable).as_ref().and_then(number);
+                prefer(found, probed.or(told))
+                    .told(variable, "{port}")
+                    .because(format!("its program takes its port from {variable}"))
+            }
+            (Listens::At(port, why), _) if probed.is_none_or(|probed| probed == port) => {
+                found.port = Some(FoundPort::Only(port));
+                found.because(why)
+            }
+            (_, Some(port)) => {
+                let text = port.to_string();
+                let variable = variables.iter().find(|(_, value)| **value == text);
+                match variable.map(|(name, _)| name.clone()) {
+                    Some(name) => {
+                        variables.shift_remove(&name);
+                        if name != "PORT" {
+                            found = found.told(&name, "{port}");
+                        }
+                        prefer(found, Some(port))
+                            .because(format!("its probe asks port {port}, which {name} tells it"))
+                    }
+                    None => {
+                        found.port = Some(FoundPort::Only(port));
+                        found.because(format!(
+                            "its probe asks port {port}, and nothing that it is told would move it; with $PORT in its command it takes any"
+                        ))
+                    }
+                }
+            }
+            (_, None) if told.is_some() => {
+                variables.shift_remove("PORT");
+                prefer(found, told).because("its variable PORT names a port")
+            }
+            (_, None) => found
+                .without_port()
+                .because("neither its command nor a probe names a port, so it has none"),
+        }
+    }
+
+    /// Its variables; those that refer to others are left to the shell, and come back as commands.
+    fn environment(&self, found: &mut Found, variables: &IndexMap<String, String>) -> String {
+        let mut exports = String::new();
+        for (name, value) in variables {
+            let is_name =
+                !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            let refers = !self.project.no_expansion && value.replace("$$", "").contains('$');
+            if is_name && (refers || has_placeholder(value)) {
+                exports += &format!("export {name}={}; ", in_double_quotes(value, refers));
+            } else {
+                let value = self.unescaped(value);
+                found.env.entry(name.clone()).or_insert(value);
+            }
+        }
+        exports
+    }
+
+    /// Its directory; one outside of the checkout is changed to by the command that is answered.
+    fn dir(&self, found: &mut Found) -> String {
+        let Some(dir) = &self.process.working_dir else {
+            return String::new();
+        };
+        let parts = dir
+            .split('/')
+            .filter(|part| !part.is_empty() && *part != ".");
+        let parts: Vec<&str> = parts.collect();
+        if dir.starts_with('/') || dir.contains(['$', '~']) || parts.contains(&"..") {
+            let dir = match dir.contains('$') {
+                true => in_double_quotes(dir, true),
+                false if dir.starts_with('~') => dir.clone(),
+                false => quote(dir).into_owned(),
+            };
+            return format!("cd {dir} && ");
+        }
+        found.dir = parts.join("/");
+        String::new()
+    }
+
+    /// The command for the shell that Portway has, which is `sh`.
+    fn shell(&self, command: &str) -> String {
+        let command = command.trim();
+        match BASHISMS.iter().any(|one| command.contains(one)) {
+            true => literal(&format!("bash -c {}", quote(command))).into_owned(),
+            false => literal(command).into_owned(),
+        }
+    }
+
+    fn env_files(&self, found: &mut Found, dotenv: bool) {
+        let mut files = self.process.env_files.clone();
+        if dotenv && files.is_empty() && !self.process.no_dotenv {
+            files.push(".env".into());
+        }
+        if !files.is_empty() {
+            // They are named relative to the root, and read relative to the service's directory.
+            let parts = found.dir.split('/').filter(|part| !part.is_empty());
+            let up = "../".repeat(parts.count());
+            let files: Vec<String> = files
+                .iter()
+                .map(|file| match file.starts_with('/') {
+                    true => quoted(file),
+                    false => quoted(&format!("{up}{}", file.trim_start_matches("./"))),
+                })
+                .collect();
+            found
+                .more
+                .push(format!("env_file = [{}]", files.join(", ")));
+        }
+    }
+
+    fn probes(&self, found: &mut Found, own: Option<u16>) {
+        let process = self.process;
+        let pattern = process.ready_log_line.as_ref();
+        let log = pattern
+            .map(|line| format!("ready = {{ log = {} }}", quoted(&regex_lite::escape(line))));
+        let ready = process
+            .readiness
+            .as_ref()
+            .and_then(|probe| probe.ready(own));
+        let live = process
+            .liveness
+            .as_ref()
+            .and_then(|probe| probe.liveness(own));
+        for (name, probe, line) in [
+            ("readiness_probe", &process.readiness, &ready),
+            ("liveness_probe", &process.liveness, &live),
+        ] {
+            for key in probe.iter().flat_map(|probe| &probe.left_out) {
+                found.evidence.push(format!("not taken over: {name}.{key}"));
+            }
+            if probe.is_some() && line.is_none() {
+                found.evidence.push(format!(
+                    "not taken over: its {name}, for it does not ask its own port"
+                ));
+            }
+        }
+        found.more.extend(log.or(ready));
+        found.more.extend(live);
+    }
+
+    /// Restarts and stops.
+    fn life(&self, found: &mut Found) {
+        let process = self.process;
+        let restart = match process.restart.as_deref() {
+            Some("always") => "always",
+            Some("on_failure" | "on-failure") => "on-failure",
+            Some("exit_on_failure") => {
+                found
+                    .evidence
+                    .push("not taken over: that all others end when it fails".into());
+                "never"
+            }
+            _ => "never",
+        };
+        found.more.push(format!("restart = \"{restart}\""));
+        let mut stop = Vec::new();
+        if let Some(signal) = process.signal {
+            match SIGNALS.iter().find(|(number, _)| *number == signal) {
+                Some((_, name)) => stop.push(format!("signal = \"{name}\"")),
+                None => found
+                    .evidence
+                    .push(format!("not taken over: the signal {signal} that stops it")),
+            }
+        }
+        if let Some(seconds) = process.grace.filter(|seconds| (1..=3600).contains(seconds)) {
+            stop.push(format!("grace = \"{seconds}s\""));
+        }
+        if !stop.is_empty() {
+            found.more.push(format!("stop = {{ {} }}", stop.join(", ")));
+        }
+    }
+
+    fn after(&self, found: &mut Found) {
+        for (other, condition) in &self.process.depends_on {
+            let known = CONDITIONS.iter().find(|(name, _)| name == condition);
+            let runs = self.project.processes.get(other);
+            if runs.is_none_or(|other| other.command.trim().is_empty()) {
+                found.evidence.push(format!(
+                    "it comes after `{other}`, which is no process of the file"
+                ));
+                continue;
+            }
+            let Some((_, condition)) = known else {
+                found.evidence.push(format!(
+                    "not taken over: the condition {condition} of `{other}`"
+                ));
+                found.after.push((other.clone(), "started"));
+                continue;
+            };
+            found.after.push((other.clone(), condition));
+        }
+    }
+
+    fn words(&self, found: &mut Found) {
+        let process = self.process;
+        if process.optional {
+            let sentence = "it is disabled there, so it takes part only when asked for";
+            found.evidence.push(sentence.into());
+        }
+        if process.is_daemon {
+            let sentence = "it is a daemon there: here its command must stay in the foreground";
+            found.evidence.push(sentence.into());
+        }
+        if process.command.contains("{{") {
+            let sentence = "its command has templates, which are not filled in here";
+            found.evidence.push(sentence.into());
+        }
+        if !process.left_out.is_empty() {
+            let keys = process.left_out.join(", ");
+            found.evidence.push(format!("not taken over: {keys}"));
+        }
+    }
+}
+
+/// A value in double quotes, in which the shell fills in variables where they are referred to.
+fn in_double_quotes(value: &str, refers: bool) -> String {
+    let mut text = String::from("\"");
+    let mut characters = value.chars().peekable();
+    while let Some(character) = characters.next() {
+        let next = characters.peek().copied();
+        match character {
+            '$' if refers && next == Some('$') => {
+                characters.next();
+                text.push_str("\\$");
+            }
+            '$' if refers
+                && next.is_some_and(|c| c.is_ascii_alphabetic() || c == '_' || c == '{') =>
+            {
+                text.push('$');
+            }
+            '$' | '"' | '\\' | '`' => text.extend(['\\', character]),
+            other => text.push(other),
+        }
+    }
+    text + "\""
+}

@@ -1,0 +1,176 @@
+use super::*;
+use crate::fixture::checkout;
+
+#[test]
+fn lines_are_read_and_wrong_ones_named() {
+    let file = parse(
+        "\u{feff}# all\nweb: a:b $PORT\r\n\n  worker : x\nnonsense\nno name: y\nweb: z\nempty:\n",
+    );
+    let processes: Vec<_> = file
+        .processes
+        .iter()
+        .map(|p| (p.line, p.name.as_str(), p.command.as_str()))
+        .collect();
+    assert_eq!(processes, [(2, "web", "a:b $PORT"), (4, "worker", "x")]);
+    let wrong: Vec<_> = file
+        .wrong
+        .iter()
+        .map(|w| (w.line, w.why.as_str()))
+        .collect();
+    let no = "is no `name: command`";
+    assert_eq!(wrong, [(5, no), (6, no), (7, "is a second `web`"), (8, no)]);
+}
+
+#[test]
+fn ports_are_foremans_and_web_comes_first() {
+    let detection = checkout(
+        &[(
+            "Procfile",
+            "release: ./migrate\napi: node api.js $PORT\nweb: node web.js\nworker: sidekiq\nnonsense\n",
+        )],
+        &[],
+    );
+    let services: Vec<_> = detection
+        .services
+        .iter()
+        .map(|s| (s.name.as_str(), s.prefers()))
+        .collect();
+    assert_eq!(
+        services,
+        [("web", Some(5000)), ("api", Some(5100)), ("worker", None)]
+    );
+    detection.services[0]
+        .says("Procfile:3 has `web`")
+        .says("by custom");
+    detection.services[2].says("so it has none");
+    let skipped: Vec<_> = detection.skipped.iter().map(|s| s.file.as_str()).collect();
+    assert_eq!(skipped, ["Procfile:5", "Procfile:1"]);
+}
+
+#[test]
+fn the_file_for_development_is_taken_and_nothing_guessed_beside_it() {
+    let detection = checkout(
+        &[
+            ("Procfile", "web: gunicorn app:app"),
+            (
+                "Procfile.dev",
+                "web: bin/rails server\ncss: bin/rails css:watch\ndb: redis-server",
+            ),
+            (
+                "bin/dev",
+                "export PORT=\"${PORT:-3000}\"\nexec foreman start",
+            ),
+            ("requirements.txt", "flask"),
+            ("app.py", "from flask import Flask\napp = Flask()"),
+        ],
+        &[],
+    );
+    let services: Vec<_> = detection
+        .services
+        .iter()
+        .map(|s| (s.name.as_str(), s.port))
+        .collect();
+    let prefer = FoundPort::Prefer(3000);
+    let only = FoundPort::Only(6379);
+    assert_eq!(
+        services,
+        [("web", Some(prefer)), ("css", None), ("db", Some(only))]
+    );
+}
+
+#[test]
+fn variables_come_from_the_file_beside_it() {
+    let files = [("Procfile", "web: x $PORT"), (".env", "PORT=7000\nA=1")];
+    let detection = checkout(&files, &[]);
+    assert_eq!(detection.services[0].prefers(), Some(7000));
+    assert_eq!(detection.services[0].more, ["env_file = \".env\""]);
+    let detection = checkout(&[files[0], (".env", "A=1\nB")], &[]);
+    assert!(detection.services[0].more.is_empty());
+    assert_eq!(
+        detection.skipped[0].why,
+        "is wrong: line 2: `B` is no `NAME=value`"
+    );
+}
+
+#[test]
+fn nothing_in_a_command_becomes_a_placeholder() {
+    let detection = checkout(&[("Procfile", "web: x '{db.port}' $PORT\ndb: y")], &[]);
+    assert_eq!(detection.services[0].command, "x '{''db.port}' $PORT");
+}
+
+#[test]
+fn a_name_that_tells_a_kind_does_not_give_a_port() {
+    let detection = checkout(
+        &[(
+            "Procfile",
+            "frontend: npm run watch\nbackend: ./x\nredis: ./y",
+        )],
+        &[],
+    );
+    let manifest = detection.manifest("p");
+    assert!(!manifest.contains("port ="), "{manifest}");
+    assert_eq!(manifest.matches("kind = \"tcp\"").count(), 3, "{manifest}");
+}
+
+#[test]
+fn any_text_ends_soon() {
+    for text in [
+        "a:".repeat(100_000),
+        "a: b\n".repeat(100_000),
+        "{".repeat(500_000),
+    ] {
+        parse(&text);
+        command::listens(&text, Kind::Http);
+    }
+}
+
+#[test]
+fn a_command_that_no_process_can_be_told_is_passed_over() {
+    let detection = checkout(&[("Procfile", "web: a $PORT\nbad: x\0y\n")], &[]);
+    let names: Vec<&str> = detection
+        .services
+        .iter()
+        .map(|one| one.name.as_str())
+        .collect();
+    assert_eq!(names, ["web"]);
+    assert_eq!(detection.skipped[0].file, "bad");
+    assert!(
+        detection.skipped[0].why.contains("has a NUL"),
+        "{detection:?}"
+    );
+}
+
+#[test]
+fn a_file_without_end_is_taken_in_part() {
+    let text: String = (0..50_000).map(|n| format!("a{n}: x $PORT\n")).collect();
+    let detection = checkout(&[("Procfile", &text)], &[]);
+    assert_eq!(
+        detection.services.len(),
+        portway_project::plan::MAX_SERVICES
+    );
+    assert!(detection.skipped[0].why.contains("50000 services"));
+    let detection = checkout(&[("Procfile", &"x\n".repeat(500_000))], &[]);
+    assert_eq!(detection.skipped.len(), 21);
+    assert!(detection.skipped[20].why.contains("499980 more lines"));
+}
+
+#[test]
+fn ports_begin_again_beyond_the_last() {
+    for (first, index, port) in [
+        (5000, 0, 5000),
+        (5000, 3, 5300),
+        (65_535, 0, 65_535),
+        (65_535, 1, 5100),
+        (65_000, 4, 65_400),
+        (65_000, 5, 5500),
+        (5000, 605, 5000),
+        (1, 999, 44_400),
+    ] {
+        assert_eq!(nth_port(first, index), port, "{first} {index}");
+    }
+    let files = [
+        ("Procfile", "a: x $PORT\nb: x $PORT\nc: x $PORT\n"),
+        (".env", "PORT=65500\n"),
+    ];
+    assert_eq!(checkout(&files, &[]).services.len(), 3);
+}

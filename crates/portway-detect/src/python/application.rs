@@ -1,0 +1,189 @@
+//! Where a project's applications are, and how they are imported.
+
+use super::packages::Packages;
+use super::source::{Object, imports, is_identifier, keyword_number, object};
+use super::tables::{DIRS, FILES, FLASK_FINDS, FRAMEWORKS, Framework, Run};
+use crate::Dir;
+use crate::shell::quote;
+
+/// So many directories of a project, and so many files of a directory, are looked at.
+const MAX_DIRS: usize = 150;
+const MAX_FILES: usize = 40;
+
+/// An application that was found in a project.
+pub(super) struct Application {
+    pub(super) framework: &'static Framework,
+    /// Its file, relative to the project.
+    pub(super) file: String,
+    /// Its module as it is imported, and the directory that must be on the path for that.
+    module: String,
+    pub(super) path: String,
+    pub(super) object: Option<Object>,
+    /// The port that its source insists on, and the line.
+    pub(super) port: Option<(u16, usize)>,
+}
+
+/// The project's directory and those below it in which its application may be, the likeliest first.
+pub(super) fn places<'a>(dir: &Dir<'a>) -> Vec<Dir<'a>> {
+    let rank = |dir: &Dir<'_>| {
+        let known = DIRS.iter().position(|name| *name == dir.name());
+        known.unwrap_or(DIRS.len())
+    };
+    let below = |dir: &Dir<'a>| {
+        let is_part = |sub: &Dir<'a>| Packages::read(sub).is_none();
+        let mut subs: Vec<Dir<'a>> = dir.subs().filter(is_part).collect();
+        subs.sort_by_key(rank);
+        subs.truncate(MAX_DIRS);
+        subs
+    };
+    let first = below(dir);
+    let second: Vec<Dir<'a>> = first.iter().take(MAX_DIRS / 3).flat_map(below).collect();
+    let own = dir.upwards().next();
+    let mut all: Vec<Dir<'a>> = own.into_iter().chain(first).chain(second).collect();
+    all.truncate(MAX_DIRS);
+    all
+}
+
+/// A path relative to the project.
+pub(super) fn within<'t>(project: &Dir<'_>, path: &'t str) -> &'t str {
+    let below = path.strip_prefix(project.path()).unwrap_or(path);
+    below.trim_start_matches('/')
+}
+
+/// Every application in the project's places, the likeliest first.
+pub(super) fn applications(
+    project: &Dir<'_>,
+    packages: Option<&Packages>,
+    places: &[Dir<'_>],
+) -> Vec<Application> {
+    let mut all: Vec<Application> = packages.and_then(entry_point).into_iter().collect();
+    for place in places {
+        let mut files: Vec<&str> = FILES.into_iter().filter(|name| place.has(name)).collect();
+        let others = place.files().filter(|name| {
+            name.ends_with(".py") && !FILES.contains(name) && !name.starts_with("test")
+        });
+        files.extend(others.take(MAX_FILES));
+        for file in files {
+            let Some(text) = place.read(file) else {
+                continue;
+            };
+            let made = FRAMEWORKS.iter().find_map(|framework| {
+                let known = packages.is_some_and(|all| all.has(framework.name));
+                Some((framework, is_made_with(framework, &text, known)?))
+            });
+            if let Some((framework, object)) = made {
+                all.push(Application::new(
+                    framework, project, place, file, &text, object,
+                ));
+            }
+        }
+    }
+    all
+}
+
+/// What `tool.fastapi` in `pyproject.toml` names.
+fn entry_point(packages: &Packages) -> Option<Application> {
+    let tool = packages.pyproject.as_ref()?.get("tool")?;
+    let entry = tool.get("fastapi")?.get("entrypoint")?.as_str()?;
+    let (module, object) = entry.split_once(':')?;
+    let is_module = module.split('.').all(is_identifier);
+    (is_module && is_identifier(object)).then(|| Application {
+        framework: &FRAMEWORKS[0],
+        file: format!("{}.py", module.replace('.', "/")),
+        module: module.to_owned(),
+        path: String::new(),
+        object: Some(Object::Variable(object.to_owned())),
+        port: None,
+    })
+}
+
+/// Whether a file's application is made with a framework, and the object that it is; `known` says
+/// that the framework is a dependency.
+fn is_made_with(framework: &Framework, text: &str, known: bool) -> Option<Option<Object>> {
+    let imported = imports(text, framework.name);
+    match framework.run {
+        Run::Asgi | Run::Program(_) => {
+            let object = object(text, framework.constructor, known)?;
+            (imported || known).then_some(Some(object))
+        }
+        Run::Page(_) | Run::Script(_) => {
+            let called = format!("{}(", framework.constructor);
+            (imported && text.contains(&called)).then_some(None)
+        }
+    }
+}
+
+impl Application {
+    fn new(
+        framework: &'static Framework,
+        project: &Dir<'_>,
+        place: &Dir<'_>,
+        file: &str,
+        text: &str,
+        object: Option<Object>,
+    ) -> Self {
+        let dir = within(project, place.path());
+        let stem = file.trim_end_matches(".py");
+        let parts: Vec<&str> = dir.split('/').filter(|part| !part.is_empty()).collect();
+        // `src` is on the path and no part of names, unless the file itself says otherwise.
+        let is_src = parts.first() == Some(&"src") && !imports(text, "src");
+        let (src, rest) = parts.split_at(usize::from(is_src));
+        // Who imports its neighbours by their bare names runs in its own directory.
+        let imports_neighbours = || {
+            let files = place.files().filter_map(|name| name.strip_suffix(".py"));
+            let mut neighbours = files.chain(place.dirs()).filter(|name| *name != stem);
+            neighbours.any(|name| imports(text, name))
+        };
+        let is_package = rest.iter().all(|part| is_identifier(part))
+            && (place.has("__init__.py") || !imports_neighbours());
+        let (path, mut module) = if is_package {
+            (src, rest.to_vec())
+        } else {
+            (&parts[..], Vec::new())
+        };
+        if stem != "__init__" {
+            module.push(stem);
+        }
+        let keyword = match framework.name {
+            "gradio" => "server_port",
+            _ => "port",
+        };
+        let is_script = matches!(framework.run, Run::Script(_));
+        Self {
+            framework,
+            file: within(project, &place.path_of(file)).to_owned(),
+            module: module.join("."),
+            path: path.join("/"),
+            object,
+            port: keyword_number(text, keyword).filter(|_| is_script),
+        }
+    }
+
+    /// A command's arguments with the application in them.
+    pub(super) fn fill(&self, arguments: &str) -> String {
+        let (object, makes) = match &self.object {
+            Some(Object::Variable(name)) => (name.as_str(), false),
+            Some(Object::Factory(name)) => (name.as_str(), true),
+            None => ("", false),
+        };
+        let target = format!("{}:{object}", self.module);
+        let target = match (makes, arguments.contains("--bind")) {
+            (false, _) => target,
+            (true, false) => format!("--factory {target}"),
+            // Hypercorn's way.
+            (true, true) => quote(&format!("{target}()")).into_owned(),
+        };
+        let at = match self.path.is_empty() {
+            true => self.module.as_str().into(),
+            false => quote(&self.file),
+        };
+        let app = match FLASK_FINDS.contains(&object) {
+            true => at.into_owned(),
+            false => format!("{at}:{object}"),
+        };
+        arguments
+            .replace("TARGET", &target)
+            .replace("APP", &app)
+            .replace("FILE", &quote(&self.file))
+    }
+}

@@ -1,0 +1,221 @@
+//! With which Python a project runs, and what makes its packages ready.
+
+use super::packages::{Group, Packages};
+use crate::shell::quote;
+use crate::{Dir, Surroundings};
+
+/// A tool that manages a project's packages.
+struct Manager {
+    program: &'static str,
+    /// The file by which it is known.
+    lock: &'static str,
+    prepare: &'static str,
+    /// How its `prepare` asks for an extra and for a group.
+    parts: (&'static str, &'static str),
+    run: &'static str,
+    /// How its `run` takes one more package along, where it can.
+    with: Option<&'static str>,
+}
+
+const MANAGERS: [Manager; 4] = [
+    Manager {
+        program: "uv",
+        lock: "uv.lock",
+        prepare: "uv sync",
+        parts: ("--extra", "--group"),
+        run: "uv run",
+        with: Some("--with"),
+    },
+    Manager {
+        program: "poetry",
+        lock: "poetry.lock",
+        prepare: "poetry install",
+        parts: ("--extras", "--with"),
+        run: "poetry run",
+        with: None,
+    },
+    Manager {
+        program: "pdm",
+        lock: "pdm.lock",
+        prepare: "pdm install",
+        parts: ("--group", "--group"),
+        run: "pdm run",
+        with: None,
+    },
+    Manager {
+        program: "pipenv",
+        lock: "Pipfile",
+        prepare: "pipenv install --dev",
+        parts: ("--categories", "--categories"),
+        run: "pipenv run",
+        with: None,
+    },
+];
+
+/// Names that a project's own environment has; the first is the one that is made.
+const VENVS: [&str; 3] = [".venv", "venv", "env"];
+
+/// How a project's programs are run.
+pub(super) struct Environment {
+    /// What stands before a program's name.
+    before: String,
+    /// The interpreter.
+    pub(super) python: String,
+    pub(super) prepare: Option<String>,
+    pub(super) evidence: Vec<String>,
+}
+
+impl Environment {
+    /// The environment of the project in `dir`. `framework` is the package that must be there,
+    /// `missing` one that is needed too and that no file names.
+    pub(super) fn of(
+        dir: &Dir<'_>,
+        packages: Option<&Packages>,
+        framework: &str,
+        missing: Option<&str>,
+        surroundings: &Surroundings<'_>,
+    ) -> Self {
+        let mut evidence = Vec::new();
+        let group = packages.map_or(Group::Main, |packages| packages.group_of(framework));
+        if let Some((manager, sign)) = packages.and_then(|packages| manager(dir, packages)) {
+            if (surroundings.has_program)(manager.program) {
+                evidence.push(format!(
+                    "{sign}, so `{}` brings its packages",
+                    manager.program
+                ));
+                return manager.environment(&group, missing, evidence);
+            }
+            evidence.push(format!(
+                "{sign}, but there is no `{}` on this machine, so a plain venv has its packages",
+                manager.program
+            ));
+        }
+        let venv = VENVS.into_iter().find(|name| {
+            let venv = dir.sub(name);
+            venv.is_some_and(|venv| venv.has("pyvenv.cfg"))
+        });
+        let install = packages.and_then(|packages| to_install(packages, &group));
+        if venv.is_none() && install.is_none() {
+            evidence.push(format!(
+                "no file names its packages, so it runs with the `python3` of the PATH, which must have `{framework}`"
+            ));
+            return Self {
+                before: "python3 -m ".into(),
+                python: "python3".into(),
+                prepare: None,
+                evidence,
+            };
+        }
+        let name = venv.unwrap_or(VENVS[0]);
+        // One that uv made has no pip; then whoever made it keeps it up to date.
+        let has_pip = venv.is_none_or(|venv| {
+            let bin = dir.sub(venv).and_then(|venv| venv.sub("bin"));
+            bin.is_some_and(|bin| bin.has("pip"))
+        });
+        evidence.push(if has_pip {
+            format!("its packages are in the venv `{name}`, which is made where it is missing")
+        } else {
+            format!("its packages are in the venv `{name}`, which has no pip and is left as it is")
+        });
+        let install = install.filter(|_| has_pip).map(|install| {
+            let missing = missing.map(|missing| format!(" {missing}"));
+            format!(
+                "[ -x {name}/bin/python ] || python3 -m venv {name} && {name}/bin/pip install -q {install}{}",
+                missing.unwrap_or_default()
+            )
+        });
+        Self {
+            before: format!("{name}/bin/"),
+            python: format!("{name}/bin/python"),
+            prepare: install,
+            evidence,
+        }
+    }
+
+    /// A program of one of its packages.
+    pub(super) fn program(&self, name: &str) -> String {
+        format!("{}{name}", self.before)
+    }
+}
+
+impl Manager {
+    fn environment(
+        &self,
+        group: &Group,
+        missing: Option<&str>,
+        evidence: Vec<String>,
+    ) -> Environment {
+        let mut prepare = self.prepare.to_owned();
+        match group {
+            Group::Extra(name) => prepare += &format!(" {} {}", self.parts.0, quote(name)),
+            Group::Named(name) if name != "dev" => {
+                prepare += &format!(" {} {}", self.parts.1, quote(name));
+            }
+            _ => {}
+        }
+        let mut before = format!("{} ", self.run);
+        match (missing, self.with) {
+            (Some(missing), Some(with)) => before += &format!("{with} {missing} "),
+            (Some(missing), None) => {
+                prepare += &format!(" && {} pip install -q {missing}", self.run);
+            }
+            (None, _) => {}
+        }
+        Environment {
+            python: format!("{before}python"),
+            before,
+            prepare: Some(prepare),
+            evidence,
+        }
+    }
+}
+
+/// The manager of a project's packages, and the sign by which it is known.
+fn manager(dir: &Dir<'_>, packages: &Packages) -> Option<(&'static Manager, String)> {
+    MANAGERS.iter().find_map(|manager| {
+        // The lock of a workspace lies above its members.
+        let locked = dir.upwards().find(|dir| dir.has(manager.lock));
+        if let Some(locked) =
+            locked.filter(|at| at.path() == dir.path() || packages.pyproject.is_some())
+        {
+            return Some((
+                manager,
+                format!("{} is there", locked.path_of(manager.lock)),
+            ));
+        }
+        let tool = packages
+            .pyproject
+            .as_ref()?
+            .get("tool")?
+            .get(manager.program)?;
+        tool.is_table().then(|| {
+            let file = dir.path_of("pyproject.toml");
+            (manager, format!("{file} has `tool.{}`", manager.program))
+        })
+    })
+}
+
+/// What pip is to install, as it stands behind `pip install`.
+fn to_install(packages: &Packages, group: &Group) -> Option<String> {
+    if let Some(file) = &packages.requirements {
+        return Some(format!("-r {}", quote(file)));
+    }
+    let project = packages.pyproject.as_ref();
+    let is_package = project.is_some_and(|project| {
+        let poetry = project.get("tool").and_then(|tool| tool.get("poetry"));
+        let mode = poetry.and_then(|poetry| poetry.get("package-mode"));
+        project.contains_key("build-system") && mode.and_then(toml::Value::as_bool) != Some(false)
+    });
+    if is_package {
+        return Some(match group {
+            Group::Extra(name) => format!("-e {}", quote(&format!(".[{name}]"))),
+            Group::Main => "-e .".into(),
+            Group::Named(_) => {
+                let names: Vec<_> = packages.for_pip(group).into_iter().map(quote).collect();
+                format!("-e . {}", names.join(" "))
+            }
+        });
+    }
+    let names: Vec<_> = packages.for_pip(group).into_iter().map(quote).collect();
+    (!names.is_empty()).then(|| names.join(" "))
+}

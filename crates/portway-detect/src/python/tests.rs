@@ -1,0 +1,411 @@
+use crate::FoundPort;
+use crate::fixture::{checkout, only};
+use portway_project::kind::Kind;
+
+const FASTAPI: &str = "from fastapi import FastAPI\napp = FastAPI()\n";
+const FLASK: &str = "from flask import Flask\napp = Flask(__name__)\n";
+const VENV: &str = "[ -x .venv/bin/python ] || python3 -m venv .venv && .venv/bin/pip install -q ";
+
+#[test]
+fn fastapi_with_requirements() {
+    let found = only(
+        &[
+            (
+                "backend/requirements.txt",
+                "# web\nfastapi[standard]>=0.100 # x\n",
+            ),
+            ("backend/app/__init__.py", ""),
+            ("backend/app/main.py", FASTAPI),
+        ],
+        &["python3"],
+    );
+    assert_eq!(
+        (found.name.as_str(), found.dir.as_str()),
+        ("backend", "backend")
+    );
+    assert_eq!(
+        found.command,
+        ".venv/bin/uvicorn app.main:app --host {host} --port {port} --reload --reload-dir app"
+    );
+    assert_eq!(found.prepare, Some(format!("{VENV}-r requirements.txt")));
+    assert_eq!(found.prefers(), Some(8000));
+    found
+        .says("`fastapi` is a dependency in backend/requirements.txt")
+        .says("its application is `app` in backend/app/main.py");
+}
+
+#[test]
+fn every_framework_has_its_command() {
+    let cases: [(&str, &str, &str, &str, u16); 9] = [
+        (
+            "fastapi\nuvicorn",
+            "main.py",
+            FASTAPI,
+            "uvicorn main:app --host {host} --port {port} --reload",
+            8000,
+        ),
+        (
+            "fastapi\nhypercorn",
+            "main.py",
+            FASTAPI,
+            "hypercorn main:app --bind {host}:{port} --reload",
+            8000,
+        ),
+        (
+            "Flask==3",
+            "hello.py",
+            FLASK,
+            "flask --app hello run --host {host} --port {port} --debug",
+            5000,
+        ),
+        (
+            "litestar[standard]",
+            "app.py",
+            "from litestar import Litestar\nshop = Litestar([])",
+            "uvicorn app:shop --host {host} --port {port} --reload",
+            8000,
+        ),
+        (
+            "starlette\nuvicorn",
+            "asgi.py",
+            "import starlette.applications as s\napp = s.Starlette()",
+            "uvicorn asgi:app --host {host} --port {port} --reload",
+            8000,
+        ),
+        (
+            "quart",
+            "app.py",
+            "from quart import Quart\napp = Quart(__name__)",
+            "hypercorn app:app --bind {host}:{port} --reload",
+            5000,
+        ),
+        (
+            "sanic",
+            "server.py",
+            "from sanic import Sanic\napp = Sanic('x')",
+            "sanic server:app --host {host} --port {port} --dev",
+            8000,
+        ),
+        (
+            "streamlit",
+            "Home.py",
+            "import streamlit as st\nst.title('x')",
+            "streamlit run Home.py --server.address {host} --server.port {port} --server.headless true",
+            8501,
+        ),
+        (
+            "gradio",
+            "app.py",
+            "import gradio as gr\ndemo = gr.Blocks()\ndemo.launch()",
+            "python app.py",
+            7860,
+        ),
+    ];
+    for (requirements, file, source, command, port) in cases {
+        let found = only(&[("requirements.txt", requirements), (file, source)], &[]);
+        assert_eq!(found.command, format!(".venv/bin/{command}"));
+        assert_eq!(found.prefers(), Some(port), "{command}");
+        assert_eq!(found.env["PYTHONUNBUFFERED"], "1");
+    }
+}
+
+#[test]
+fn scripts_are_told_their_port_by_variables() {
+    let found = only(
+        &[
+            ("requirements.txt", "gradio"),
+            ("app.py", "import gradio\ndemo.launch()"),
+        ],
+        &[],
+    );
+    assert_eq!(found.env["GRADIO_SERVER_PORT"], "{port}");
+    assert_eq!(
+        (found.kind, found.name.as_str()),
+        (Kind::Frontend, "frontend")
+    );
+    let found = only(
+        &[
+            ("requirements.txt", "dash"),
+            (
+                "app.py",
+                "from dash import Dash\napp = Dash()\napp.run(port=8051)",
+            ),
+        ],
+        &[],
+    );
+    assert_eq!(found.port, Some(FoundPort::Only(8051)));
+    found.says("app.py:3 insists on port 8051");
+}
+
+#[test]
+fn django_is_known_by_its_manage_py() {
+    let manage = "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'site.settings')";
+    let found = only(
+        &[("requirements.txt", "Django"), ("web/manage.py", manage)],
+        &[],
+    );
+    assert_eq!(
+        found.command,
+        ".venv/bin/python web/manage.py runserver {host}:{port}"
+    );
+    assert_eq!((found.framework, found.prefers()), ("django", Some(8000)));
+    found.says("`django` is a dependency in requirements.txt, and web/manage.py runs it");
+    // Some other manage.py, and a Django that is nowhere named.
+    assert!(
+        checkout(&[("manage.py", "print(1)")], &[])
+            .services
+            .is_empty()
+    );
+    let found = only(&[("manage.py", manage)], &[]);
+    assert_eq!(found.command, "python3 manage.py runserver {host}:{port}");
+}
+
+#[test]
+fn modules_are_named_as_they_are_imported() {
+    for (file, source, target, path) in [
+        ("src/main.py", FASTAPI, "main:app", Some("src")),
+        ("src/shop/main.py", FASTAPI, "shop.main:app", Some("src")),
+        (
+            "src/main.py",
+            "from src.db import x\nfrom fastapi import FastAPI\napp = FastAPI()",
+            "src.main:app",
+            None,
+        ),
+        ("shop/__init__.py", FASTAPI, "shop:app", None),
+        ("api/v1/main.py", FASTAPI, "api.v1.main:app", None),
+        ("my-api/main.py", FASTAPI, "main:app", Some("my-api")),
+        (
+            "api/main.py",
+            "import db\nfrom fastapi import FastAPI\napp = FastAPI()",
+            "main:app",
+            Some("api"),
+        ),
+        (
+            "main.py",
+            "from fastapi import FastAPI\ndef create_app():\n    return FastAPI()",
+            "--factory main:create_app",
+            None,
+        ),
+    ] {
+        let found = only(
+            &[
+                ("requirements.txt", "fastapi\nuvicorn"),
+                (file, source),
+                ("api/db.py", ""),
+            ],
+            &[],
+        );
+        assert!(
+            found.command.contains(&format!("uvicorn {target} --host")),
+            "{file}: {}",
+            found.command
+        );
+        assert_eq!(
+            found.env.get("PYTHONPATH").map(String::as_str),
+            path,
+            "{file}"
+        );
+    }
+    for (file, source, app) in [
+        (
+            "flaskr/__init__.py",
+            "from flask import Flask\ndef create_app():\n    app = Flask()",
+            "flaskr",
+        ),
+        ("src/main.py", FLASK, "src/main.py"),
+        (
+            "main.py",
+            "import flask\nsite = flask.Flask(__name__)",
+            "main:site",
+        ),
+    ] {
+        let found = only(&[("requirements.txt", "flask"), (file, source)], &[]);
+        assert!(
+            found.command.contains(&format!("--app {app} run")),
+            "{}",
+            found.command
+        );
+        assert!(!found.env.contains_key("PYTHONPATH"));
+    }
+    let entry =
+        "[project]\ndependencies = ['fastapi[standard]']\n[tool.fastapi]\nentrypoint = 'a.b:api'";
+    let found = only(&[("pyproject.toml", entry), ("main.py", FASTAPI)], &[]);
+    assert!(found.command.contains("uvicorn a.b:api "));
+    found.says("others of its kind were passed over: main.py");
+}
+
+#[test]
+fn the_manager_in_place_brings_the_packages() {
+    let project = "[project]\nname = 'x'\ndependencies = ['fastapi>=0.1', 'uvicorn']\n";
+    let optional =
+        "[project]\nname = 'x'\n[project.optional-dependencies]\nweb = ['fastapi[all]']\n";
+    let poetry = "[tool.poetry.dependencies]\npython = '^3.11'\nfastapi = '^0.100'\nuvicorn = {version = '>=0.2', extras = ['standard']}\n";
+    let locked = [("uv.lock", "")];
+    for (pyproject, lock, programs, prepare, before) in [
+        (
+            project,
+            &locked[..],
+            &["uv"][..],
+            "uv sync",
+            "uv run uvicorn",
+        ),
+        (
+            optional,
+            &locked,
+            &["uv"],
+            "uv sync --extra web",
+            "uv run uvicorn",
+        ),
+        (
+            "[tool.uv]\n[project]\ndependencies = ['fastapi']",
+            &[],
+            &["uv"],
+            "uv sync",
+            "uv run --with uvicorn uvicorn",
+        ),
+        (
+            poetry,
+            &[],
+            &["poetry"],
+            "poetry install",
+            "poetry run uvicorn",
+        ),
+    ] {
+        let mut files = vec![("pyproject.toml", pyproject), ("main.py", FASTAPI)];
+        files.extend(lock);
+        let found = only(&files, programs);
+        assert_eq!(found.prepare.as_deref(), Some(prepare));
+        assert!(
+            found.command.starts_with(&format!("{before} main:app")),
+            "{}",
+            found.command
+        );
+    }
+    // Without the tool, a plain venv.
+    for (pyproject, lock, install) in [
+        (project, &locked[..], "'fastapi>=0.1' uvicorn"),
+        (optional, &locked, "'fastapi[all]'"),
+        (poetry, &[], "fastapi 'uvicorn[standard]>=0.2'"),
+    ] {
+        let mut files = vec![("pyproject.toml", pyproject), ("main.py", FASTAPI)];
+        files.extend(lock);
+        let found = only(&files, &["python3"]);
+        assert_eq!(found.prepare, Some(format!("{VENV}{install}")));
+        found.says("on this machine, so a plain venv");
+    }
+}
+
+#[test]
+fn a_package_is_installed_as_one() {
+    let built = "[build-system]\nrequires = []\n[project]\nname = 'x'\ndependencies = ['flask']\n";
+    let files = [("pyproject.toml", built), ("app.py", FLASK)];
+    assert_eq!(only(&files, &[]).prepare, Some(format!("{VENV}-e .")));
+    let pipfile = "[packages]\nflask = '*'\n[dev-packages]\npytest = '*'";
+    let files = [("Pipfile", pipfile), ("app.py", FLASK)];
+    assert_eq!(only(&files, &[]).prepare, Some(format!("{VENV}flask")));
+    let found = only(&files, &["pipenv"]);
+    assert_eq!(found.prepare.as_deref(), Some("pipenv install --dev"));
+    assert!(found.command.starts_with("pipenv run flask --app app"));
+}
+
+#[test]
+fn an_environment_in_place_is_used() {
+    let files = [
+        ("requirements.txt", "flask"),
+        ("app.py", FLASK),
+        ("venv/pyvenv.cfg", ""),
+        ("venv/bin/pip", ""),
+    ];
+    let found = only(&files, &[]);
+    assert!(found.command.starts_with("venv/bin/flask "));
+    assert!(
+        found
+            .prepare
+            .is_some_and(|prepare| prepare.contains("venv/bin/pip install"))
+    );
+    let found = only(&files[..3], &[]);
+    assert_eq!(found.prepare, None);
+    found.says("has no pip and is left as it is");
+}
+
+#[test]
+fn a_server_that_no_file_names_is_added() {
+    let found = only(
+        &[("requirements.txt", "fastapi"), ("main.py", FASTAPI)],
+        &[],
+    );
+    assert_eq!(
+        found.prepare,
+        Some(format!("{VENV}-r requirements.txt uvicorn"))
+    );
+    found.says("no file names a server such as `uvicorn`, so it is added");
+}
+
+#[test]
+fn an_import_is_evidence_enough() {
+    let found = only(&[("api/main.py", FASTAPI)], &[]);
+    assert_eq!(found.dir, "api");
+    assert!(found.command.starts_with("python3 -m uvicorn main:app"));
+    assert_eq!(found.prepare, None);
+    found
+        .says("api/main.py imports `fastapi`")
+        .says("the `python3` of the PATH");
+    // A pyproject.toml of linters names no packages.
+    let found = only(
+        &[
+            ("pyproject.toml", "[tool.ruff]\n"),
+            ("services/api/main.py", FASTAPI),
+        ],
+        &[],
+    );
+    assert_eq!(found.dir, "services/api");
+}
+
+#[test]
+fn projects_beside_and_within_each_other_stay_apart() {
+    let detection = checkout(
+        &[
+            ("requirements.txt", "streamlit\nfastapi\nuvicorn"),
+            ("main.py", FASTAPI),
+            ("ui/app.py", "import streamlit as st\nst.title('x')"),
+            ("other/requirements.txt", "flask"),
+            ("other/app.py", FLASK),
+            ("tests/app.py", FLASK),
+        ],
+        &[],
+    );
+    let names: Vec<_> = detection
+        .services
+        .iter()
+        .map(|s| (s.name.as_str(), s.framework))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            ("backend", "fastapi"),
+            ("frontend", "streamlit"),
+            ("other", "flask")
+        ]
+    );
+}
+
+#[test]
+fn nothing_is_found_where_nothing_serves() {
+    for files in [
+        &[("requirements.txt", "fastapi"), ("main.py", "print(1)")][..],
+        &[
+            ("requirements.txt", "requests"),
+            ("main.py", "def create_app(): pass"),
+        ],
+        &[
+            ("pyproject.toml", "[tool.ruff]"),
+            ("setup.py", "from setuptools import setup"),
+        ],
+    ] {
+        let detection = checkout(files, &[]);
+        assert!(detection.services.is_empty(), "{detection:#?}");
+    }
+    let broken = checkout(&[("pyproject.toml", "[project"), ("main.py", FASTAPI)], &[]);
+    assert_eq!(broken.services.len(), 1);
+    assert_eq!(broken.skipped[0].file, "pyproject.toml");
+}

@@ -1,0 +1,106 @@
+//! What was found, as a commented `portway.toml`.
+
+use std::fmt::Write;
+
+use super::{Detection, Found, FoundPort};
+use portway_project::kind::Kind;
+
+/// The whole manifest.
+pub(super) fn manifest(detection: &Detection, project: &str) -> String {
+    let mut text = format!(
+        "# What Portway runs here, as it was found. All keys: `portway schema`.\n\n\
+         [project]\nname = {}\n",
+        quoted(project)
+    );
+    for skipped in &detection.skipped {
+        comment(&mut text, &format!("{} {}", skipped.file, skipped.why));
+    }
+    for service in &detection.services {
+        text.push('\n');
+        table(&mut text, service);
+    }
+    text
+}
+
+fn table(text: &mut String, service: &Found) {
+    for sentence in &service.evidence {
+        comment(text, sentence);
+    }
+    let _ = writeln!(text, "[services.{}]", service.name);
+    let mut line = |key: &str, value: String| {
+        let _ = writeln!(text, "{key} = {value}");
+    };
+    if !service.dir.is_empty() {
+        line("dir", quoted(&service.dir));
+    }
+    match (&service.prepare, &service.prepare_dir) {
+        (Some(command), Some(dir)) => {
+            let dir = if dir.is_empty() { "." } else { dir };
+            let (command, dir) = (quoted(command), quoted(dir));
+            line("prepare", format!("{{ command = {command}, dir = {dir} }}"));
+        }
+        (Some(command), None) => line("prepare", quoted(command)),
+        (None, _) => {}
+    }
+    line("command", quoted(&service.command));
+    match service.port {
+        Some(FoundPort::Prefer(port)) => line("port", port.to_string()),
+        Some(FoundPort::Only(port)) => line("port", quoted(&port.to_string())),
+        None => {}
+    }
+    if service.kind != Kind::infer(&service.name, &service.command) {
+        line("kind", quoted(service.kind.word()));
+    }
+    if !service.after.is_empty() {
+        line("after", after(&service.after));
+    }
+    if !service.env.is_empty() {
+        let pairs: Vec<String> = service
+            .env
+            .iter()
+            .map(|(name, value)| format!("{} = {}", key(name), quoted(value)))
+            .collect();
+        line("env", format!("{{ {} }}", pairs.join(", ")));
+    }
+    if service.optional {
+        line("optional", "true".into());
+    }
+    for more in &service.more {
+        let _ = writeln!(text, "{more}");
+    }
+}
+
+fn after(after: &[(String, &str)]) -> String {
+    if after.iter().all(|(_, condition)| *condition == "ready") {
+        let names: Vec<String> = after.iter().map(|(name, _)| quoted(name)).collect();
+        return format!("[{}]", names.join(", "));
+    }
+    let pairs: Vec<String> = after
+        .iter()
+        .map(|(name, condition)| format!("{name} = {}", quoted(condition)))
+        .collect();
+    format!("{{ {} }}", pairs.join(", "))
+}
+
+fn comment(text: &mut String, sentence: &str) {
+    // Whatever a file's name or an error holds, it stays one comment line.
+    let line: String = sentence
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let _ = writeln!(text, "# {line}");
+}
+
+/// A text as a TOML string.
+pub(super) fn quoted(value: &str) -> String {
+    toml::Value::String(value.to_owned()).to_string()
+}
+
+/// A key, in quotes where it is no bare one.
+fn key(name: &str) -> String {
+    let bare = !name.is_empty()
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    if bare { name.to_owned() } else { quoted(name) }
+}

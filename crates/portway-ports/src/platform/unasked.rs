@@ -1,7 +1,0 @@
-//! What systems other than Linux are not asked yet.
-
-use std::net::SocketAddr;
-
-pub(crate) fn user_of_connection(_client: SocketAddr, _server: SocketAddr) -> Option<u32> {
-    None
-}

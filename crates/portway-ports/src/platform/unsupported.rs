@@ -1,0 +1,7 @@
+//! What only Linux reports.
+
+use std::net::SocketAddr;
+
+pub(crate) fn user_of_connection(_client: SocketAddr, _server: SocketAddr) -> Option<u32> {
+    None
+}
