@@ -36,7 +36,7 @@ pub(super) fn wanted(
             let name = port.name.clone().unwrap_or_default();
             let spec = port.spec;
             let given_out = |port: &u16| facts.exclusion(*port).is_none();
-            let prefer = if spec.named || given_out(&spec.prefer) {
+            let prefer = if spec.explicit || given_out(&spec.prefer) {
                 spec.prefer
             } else {
                 spec.range.ports().find(given_out).unwrap_or(spec.prefer)
@@ -46,7 +46,7 @@ pub(super) fn wanted(
                 service: service.name.clone(),
                 name,
                 prefer,
-                named: spec.named,
+                named: spec.explicit,
                 range: spec.range,
                 fallback: service.fallback,
             });

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use portway_api::{Displaced, ErrorCode, PortStatus, ServiceState, ServiceStatus};
 use portway_ports::{Hold, HoldError, PortPolicy};
-use portway_project::names::GatewayPorts;
+use portway_project::hostnames::GatewayPorts;
 use portway_project::{AssignedPorts, PortsFile, Wiring, wiring};
 use portway_registry::{AllocateError, Allotted, Instance, Lease, Registry, Request, Wanted};
 
@@ -238,10 +238,10 @@ fn wire(project: &Project, ports: &AssignedPorts) -> Result<Wiring, CommandError
         &children::variables(),
         names_at(&project.instance).as_ref(),
     );
-    let served = plan.on_lan(project.lan);
+    let served = plan.published_on_lan(project.lan.into());
     if !served.is_empty() {
         let host = format!("{}.local", portway_lan::host(&project.instance.name));
-        wiring.serve_on_lan(plan, ports, &served, &portway_lan::addresses(), &host);
+        wiring.publish_on_lan(plan, ports, &served, &portway_lan::addresses(), &host);
     }
     Ok(wiring)
 }
@@ -452,7 +452,7 @@ pub(crate) fn service_statuses(
                 named_url: None,
                 forwards: Vec::new(),
                 lan_urls: Vec::new(),
-                max_body: service.max_body(),
+                max_body: service.max_body,
                 ports,
                 pid: None,
                 since: None,

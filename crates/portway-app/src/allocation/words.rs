@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use portway_api::{Displaced, ErrorCode};
 use portway_ports::{PortOwner, PortPolicy, PortRange};
 use portway_project::manifest::FILE_NAME;
-use portway_project::plan::key;
+use portway_project::plan::identifier;
 use portway_project::ports_file;
 use portway_registry::{ChooseError, Displacement, Lease, Liveness, Registry};
 
@@ -159,7 +159,7 @@ pub(super) fn refused(
             .hint("end what has it, or stop that instance (`portway -C DIR down`)")
             .hint(format!(
                 "take `{}_port` out of `{file}`, or another port in it, to let Portway choose",
-                key(service)
+                identifier(service)
             ))
             .hint(format!(
                 "write `fallback = true` in `[services.{service}]` to let it take another port"

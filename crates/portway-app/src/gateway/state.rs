@@ -8,7 +8,7 @@ use std::io;
 use std::path::PathBuf;
 
 use portway_api::{ErrorCode, Forward, GatewayStatus};
-use portway_project::names::GatewayPorts;
+use portway_project::hostnames::GatewayPorts;
 
 use crate::dirs;
 use crate::error::CommandError;
