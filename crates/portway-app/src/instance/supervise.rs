@@ -173,7 +173,7 @@ pub(super) fn foreground(
     reporter: &Arc<dyn Reporter>,
 ) -> Result<bool, CommandError> {
     let id = project.instance.id.clone();
-    match project.registry.supervise(&id)? {
+    match project.registry.lock_as_supervisor(&id)? {
         Some(lock) => run(project, lock, options, Some(reporter), || {}).map(|()| true),
         None => Ok(false),
     }
@@ -194,7 +194,7 @@ pub fn background(
     platform::leave_terminal();
     let mut project = Project::open(directory, &options.selection)?;
     let id = project.instance.id.clone();
-    match project.registry.supervise(&id)? {
+    match project.registry.lock_as_supervisor(&id)? {
         Some(lock) => run(project, lock, options, None, on_serving),
         None => {
             on_serving();
