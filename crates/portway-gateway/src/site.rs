@@ -28,9 +28,9 @@ use std::sync::Arc;
 
 use crate::api::{Api, Problem};
 use crate::dashboard;
-use portway_project::names;
+use portway_project::hostnames;
 
-use crate::names::{DOMAIN, OWN};
+use crate::names::{DOMAIN, GATEWAY_LABEL};
 use crate::proxy::{Answer, Peer};
 
 /// The field that carries the token.
@@ -72,12 +72,16 @@ pub(crate) struct Site {
 pub(crate) fn is_own(host: &str) -> bool {
     host.strip_suffix(DOMAIN)
         .and_then(|rest| rest.strip_suffix('.'))
-        == Some(OWN)
+        == Some(GATEWAY_LABEL)
 }
 
 /// The origin of the dashboard for who came like `peer`.
 pub(crate) fn origin(peer: Peer) -> String {
-    names::origin(peer.tls, &names::of_instance(OWN), peer.port)
+    hostnames::origin(
+        peer.tls,
+        &hostnames::instance_host(GATEWAY_LABEL),
+        peer.port,
+    )
 }
 
 impl Site {

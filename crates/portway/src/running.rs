@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use portway_project::nearest::suggestion;
+use portway_project::suggest::suggestion;
 use portway_registry::{Instance, Liveness, Registry, SqliteRegistry};
 
 use crate::args::Choice;

@@ -137,7 +137,7 @@ fn run(
 
 /// What the instance serves on the local network, if anything.
 fn on_lan(project: &Project) -> Option<LanConfig> {
-    let services = project.plan.on_lan(project.lan);
+    let services = project.plan.published_on_lan(project.lan.into());
     let instance = &project.instance.name;
     (!services.is_empty()).then(|| LanConfig {
         services,

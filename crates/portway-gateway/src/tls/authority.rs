@@ -28,7 +28,7 @@ use sha2::{Digest, Sha256};
 
 use super::files::{self, AuthorityError, Texts};
 use super::{now, provider};
-use crate::names::{DOMAIN, OWN};
+use crate::names::{DOMAIN, GATEWAY_LABEL};
 
 /// How long the authority lasts.
 const LIFE: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
@@ -192,7 +192,7 @@ impl Authority {
     /// Does once what every handshake does: signs, and looks at it as a client does that trusts the
     /// root. So it is known that the files belong together and last.
     fn prove(&self, now: Duration) -> Result<(), rustls::Error> {
-        let own = format!("{OWN}.{DOMAIN}");
+        let own = format!("{GATEWAY_LABEL}.{DOMAIN}");
         let general = |why: String| rustls::Error::General(why);
         let name = own.as_str().try_into();
         let name =

@@ -10,7 +10,7 @@ use rustls::sign::CertifiedKey;
 
 use super::{Authority, now};
 use crate::cache::{InstanceCache, InstanceSnapshot};
-use crate::names::{DOMAIN, OWN};
+use crate::names::{DOMAIN, GATEWAY_LABEL};
 
 /// How long a certificate lasts.
 const LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -76,7 +76,7 @@ pub(super) fn leads(snapshot: &InstanceSnapshot, name: &str) -> bool {
     let own = name
         .strip_suffix(DOMAIN)
         .and_then(|name| name.strip_suffix('.'));
-    own == Some(OWN) || snapshot.names.find(name).is_some()
+    own == Some(GATEWAY_LABEL) || snapshot.names.find(name).is_some()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::town::{Service, Town};
 
-const OWN: &str = "portway.localhost";
+const GATEWAY_LABEL: &str = "portway.localhost";
 
 fn body(answer: &str) -> &str {
     answer.split_once("\r\n\r\n").map_or("", |(_, body)| body)
@@ -19,7 +19,7 @@ fn town() -> Town {
 
 /// The token in the dashboard's page.
 fn token(town: &Town) -> String {
-    let page = town.get(OWN, "/", "");
+    let page = town.get(GATEWAY_LABEL, "/", "");
     let (_, rest) = page
         .split_once("name=\"portway-token\" content=\"")
         .unwrap();
@@ -28,7 +28,7 @@ fn token(town: &Town) -> String {
 
 /// Asks for `path` by POST with these header lines.
 fn post(town: &Town, path: &str, headers: &str, json: &str) -> String {
-    let head = format!("POST {path} HTTP/1.1\r\nHost: {OWN}\r\nConnection: close\r\n");
+    let head = format!("POST {path} HTTP/1.1\r\nHost: {GATEWAY_LABEL}\r\nConnection: close\r\n");
     let length = format!("Content-Length: {}\r\n", json.len());
     town.raw(format!("{head}{length}{headers}\r\n{json}").as_bytes())
 }
@@ -42,7 +42,7 @@ fn the_page_and_its_files_are_there_and_nothing_else_may_be_loaded() {
         ("/style.css", "text/css"),
         ("/icon.svg", "image/svg+xml"),
     ] {
-        let answer = town.get(OWN, path, "");
+        let answer = town.get(GATEWAY_LABEL, path, "");
         assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
         let head = answer.split("\r\n\r\n").next().unwrap();
         for line in [
@@ -59,8 +59,11 @@ fn the_page_and_its_files_are_there_and_nothing_else_may_be_loaded() {
         assert!(!head.contains("access-control"), "{head}");
     }
     assert!(token(&town).len() >= 40);
-    assert!(!town.get(OWN, "/", "").contains("{token}"));
-    assert!(town.get(OWN, "/nothing", "").starts_with("HTTP/1.1 404"));
+    assert!(!town.get(GATEWAY_LABEL, "/", "").contains("{token}"));
+    assert!(
+        town.get(GATEWAY_LABEL, "/nothing", "")
+            .starts_with("HTTP/1.1 404")
+    );
 }
 
 #[test]
@@ -75,7 +78,7 @@ fn whoever_asks_localhost_is_sent_to_the_dashboard() {
     let answer = town.get("localhost", "/", page);
     let port = town.address.port();
     assert!(answer.starts_with("HTTP/1.1 307"), "{answer}");
-    let target = format!("location: http://{OWN}:{port}/\r\n");
+    let target = format!("location: http://{GATEWAY_LABEL}:{port}/\r\n");
     assert!(answer.contains(&target), "{answer}");
     for host in ["127.0.0.1", "[::1]"] {
         let answer = town.get(host, "/", "Accept: */*\r\n");
@@ -90,7 +93,7 @@ fn whoever_asks_localhost_is_sent_to_the_dashboard() {
 #[test]
 fn programs_of_this_machine_read_without_a_token() {
     let town = town();
-    let answer = town.get(OWN, "/v1/instances", "");
+    let answer = town.get(GATEWAY_LABEL, "/v1/instances", "");
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     let all: Vec<InstanceStatus> = serde_json::from_str(body(&answer)).unwrap();
     assert_eq!(all[0].name, "jobi");
@@ -102,7 +105,7 @@ fn programs_of_this_machine_read_without_a_token() {
 fn pages_of_other_origins_are_not_answered() {
     let town = town();
     let port = town.address.port();
-    let host = format!("{OWN}:{port}");
+    let host = format!("{GATEWAY_LABEL}:{port}");
     let own = format!("Origin: http://{host}\r\nSec-Fetch-Site: same-origin\r\n");
     // The latter are of an extension that may read this name: Chromium's and Firefox's.
     let extensions = [
@@ -119,7 +122,7 @@ fn pages_of_other_origins_are_not_answered() {
         "Origin: chrome-extension://bmkihcbnimijkioofdjnopgfakdpkfnm\r\nSec-Fetch-Site: none\r\n",
         "Origin: moz-extension://ac3082ea-909a-4e95-8a73-9817962fd3e3\r\nSec-Fetch-Site: same-origin\r\n",
         &format!("Origin: https://{host}\r\n"),
-        &format!("Origin: http://{OWN}\r\n"),
+        &format!("Origin: http://{GATEWAY_LABEL}\r\n"),
         &format!("Origin: http://localhost:{port}\r\n"),
         &format!("Origin: http://jobi.localhost:{port}\r\n"),
         &format!("Origin: http://web.portway.localhost:{port}\r\n"),
@@ -190,14 +193,15 @@ fn a_request_that_changes_something_needs_the_token_the_origin_and_json() {
         }
     }
     assert_eq!(town.acts(), [""; 0]);
-    let own = format!("{json}{right}Origin: http://{OWN}\r\nSec-Fetch-Site: same-origin\r\n");
+    let own =
+        format!("{json}{right}Origin: http://{GATEWAY_LABEL}\r\nSec-Fetch-Site: same-origin\r\n");
     for headers in [&own, &format!("{json}{right}")] {
         let answer = post(&town, path, headers, r#"{"dry_run": true}"#);
         assert!(answer.contains("noted"), "{answer}");
     }
     assert_eq!(town.acts(), ["free 9000 true", "free 9000 true"]);
     // Nor is anything changed by looking.
-    let answer = town.get(OWN, path, &own);
+    let answer = town.get(GATEWAY_LABEL, path, &own);
     assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
 }
 
@@ -219,7 +223,7 @@ fn what_cannot_be_is_an_error_in_json() {
         ("/v1/ports/65536", 400),
         ("/v1/ports/x", 400),
     ] {
-        answers.push((path, status, town.get(OWN, path, "")));
+        answers.push((path, status, town.get(GATEWAY_LABEL, path, "")));
     }
     for (path, text, status) in [
         ("/v1/instances/unknown/stop", "{}", 404),
@@ -266,7 +270,11 @@ struct Stream {
 impl Stream {
     fn open(town: &Town, path: &str) -> Self {
         let mut stream = town.connect();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {OWN}\r\n\r\n").unwrap();
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: {GATEWAY_LABEL}\r\n\r\n"
+        )
+        .unwrap();
         Self {
             stream,
             read: String::new(),
@@ -331,7 +339,11 @@ fn logs_are_read_and_searched() {
         &(line(2, "backend", "two") + &line(3, "backend", "three")),
     );
     let numbers = |query: &str| {
-        let answer = town.get(OWN, &format!("/v1/instances/jobi/logs{query}"), "");
+        let answer = town.get(
+            GATEWAY_LABEL,
+            &format!("/v1/instances/jobi/logs{query}"),
+            "",
+        );
         let records: Vec<LogRecord> = serde_json::from_str(body(&answer)).unwrap();
         records
             .iter()
@@ -373,12 +385,12 @@ fn nobody_who_looks_holds_up_the_end() {
 fn another_user_of_this_machine_has_neither_page_nor_api() {
     use std::os::unix::process::CommandExt;
     const NOBODY: u32 = 65534;
-    if portway_ports::own_user() != 0 {
+    if portway_supervisor::process::current_user() != 0 {
         return;
     }
     let town = town();
     for path in ["/", "/app.js", "/v1/instances", "/v1/instances/jobi/logs"] {
-        let url = format!("http://{OWN}{path}");
+        let url = format!("http://{GATEWAY_LABEL}{path}");
         let asked = |user: u32| {
             let connect = format!("::127.0.0.1:{}", town.address.port());
             let output = std::process::Command::new("curl")
@@ -402,6 +414,6 @@ fn a_service_cannot_have_the_gateways_name() {
     let mut instance = crate::town::jobi(&[("web", service.port)]);
     instance.name = "portway".into();
     let town = Town::with(instance);
-    assert!(town.get(OWN, "/", "").contains("portway-token"));
+    assert!(town.get(GATEWAY_LABEL, "/", "").contains("portway-token"));
     assert!(service.seen().is_empty());
 }

@@ -8,8 +8,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 
-use portway_ports::{Process, ProcessId, descendants, send_signal};
-use portway_project::manifest::StopSignal;
+use crate::process::{descendants, send_signal};
+use portway_ports::{Process, ProcessId};
+use portway_project::policy::StopSignal;
 use rustix::process::{Pid, Signal, WaitOptions, waitpid};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::signal::unix::SignalKind;

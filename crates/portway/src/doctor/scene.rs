@@ -8,9 +8,10 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use portway_api::InstanceStatus;
 use portway_detect::Detection;
-use portway_project::manifest::{FILE_NAME, Source};
+use portway_project::manifest::FILE_NAME;
 use portway_project::{
-    AssignedPorts, Checkout, Plan, PlannedService, PortsFile, PortsFileError, Preferences, Wiring,
+    AssignedPorts, Checkout, Manifest, Plan, PlannedService, PortsFile, PortsFileError,
+    Preferences, Wiring,
 };
 use portway_registry::{Liveness, Registry, SqliteRegistry};
 use portway_supervisor::control::{self, Client};
@@ -39,7 +40,7 @@ pub(super) struct Scene {
     /// What the plan was made of where nobody has written one down.
     pub(super) found: Option<Detection>,
     /// The manifest as it is written; `None` where it cannot be used or nobody has written one.
-    pub(super) source: Option<Source>,
+    pub(super) manifest: Option<Manifest>,
     /// What the registry knows.
     pub(super) records: Result<Records, CommandError>,
     /// `.ports.json`.
@@ -104,7 +105,7 @@ impl Scene {
         let entry = entries.as_ref().ok().and_then(|all| all.iter().find(is_it));
         let found = described.as_ref().ok().and_then(|one| one.found.clone());
         let written_down = described.as_ref().ok().filter(|one| one.found.is_none());
-        let source = written_down.map(|one| one.manifest.source.clone());
+        let manifest = written_down.map(|one| one.manifest.clone());
         let plan = described.and_then(|described| look::plan(&described, entry));
         let written = file.as_ref().ok().and_then(Option::as_ref);
         let ports = plan
@@ -125,7 +126,7 @@ impl Scene {
             preferences,
             plan,
             found,
-            source,
+            manifest,
             records,
             file,
             ports,
@@ -148,8 +149,7 @@ impl Scene {
 
     /// The directory of a service.
     pub(super) fn dir(&self, service: &PlannedService) -> PathBuf {
-        let dir = service.spec.dir.as_ref();
-        dir.map_or_else(|| self.root.clone(), |dir| self.root.join(dir.get_ref()))
+        service.working_dir(&self.root)
     }
 
     /// Whose every port is that belongs to somebody.

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use portway_api::{ErrorCode, Forward, GatewayStatus, InstanceStatus};
-use portway_project::names::GatewayPorts;
+use portway_project::hostnames::GatewayPorts;
 use portway_supervisor::control::{self, Client};
 use tokio::time::timeout;
 

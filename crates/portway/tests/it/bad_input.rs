@@ -71,12 +71,12 @@ fn manifests_that_cannot_be() {
         (
             "[services.a]\ncommand = \"x\\u0000\"",
             2,
-            &["portway.toml:2:11", "has a NUL", "take it out"],
+            &["portway.toml:2:11", "contains a NUL", "remove it"],
         ),
         (
             "[services.a]\ncommand = \"x\"\nenv = { \"A=B\" = \"1\" }",
             2,
-            &["portway.toml:3:17", "`A=B` is not the name of a variable"],
+            &["portway.toml:3:17", "`A=B` is not a valid variable name"],
         ),
         (
             &format!("{service}port = \"9099-9000\""),
@@ -110,7 +110,7 @@ fn manifests_that_cannot_be() {
             2,
             &[
                 "portway.toml:5:11",
-                "both insist on port 9000",
+                "both require port 9000",
                 "another port",
             ],
         ),
@@ -141,7 +141,7 @@ fn manifests_that_cannot_be() {
         (
             "[services.\"a b\"]\ncommand = \"x\"",
             2,
-            &["`a b` is not a name"],
+            &["`a b` is not a valid name"],
         ),
         (
             "[services.a]\ncommand = \"x {bakend.url}\"\nport = 9000",

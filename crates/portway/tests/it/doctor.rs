@@ -258,7 +258,7 @@ fn a_service_without_a_port_that_failed() {
     );
     let found = report["findings"].as_array().unwrap();
     let found = found.iter().find(|one| one["subject"] == "other").unwrap();
-    says(found, "its directory `gone` is not there");
+    says(found, "its directory `gone` does not exist");
     let place = found["place"].as_str().unwrap();
     assert!(place.ends_with("portway.toml:7:15"), "{place}");
 }

@@ -296,7 +296,10 @@ fn what_cannot_be_asked_is_an_error() {
             .err_has("delete the key");
     }
     assert_eq!(sandbox.read(".ports.json"), url);
-    for (health, words) in [("\"health\"", "has no `/` in front"), ("3", "invalid type")] {
+    for (health, words) in [
+        ("\"health\"", "does not start with `/`"),
+        ("3", "invalid type"),
+    ] {
         let text = THREE.replace("\"/health\"", health);
         sandbox.write("portway.toml", &text);
         sandbox

@@ -111,11 +111,11 @@ fn two_that_were_found_to_insist_on_one_port_are_both_shown() {
         .run(&["plan"])
         .success()
         .out_has("b  procfile  optional")
-        .out_has(&sandbox.fill("`a` insists on port %0 too"));
+        .out_has(&sandbox.fill("`a` requires port %0 too"));
     sandbox
         .run(&["detect", "--with", "b"])
         .code(2)
-        .err_has(&sandbox.fill("both insist on port %0"));
+        .err_has(&sandbox.fill("both require port %0"));
 }
 
 #[test]

@@ -1,21 +1,21 @@
-//! Services that insist on the same port, which can never run side by side.
+//! Resolves conflicts between services that require the same port and cannot run side by side.
 
-use super::{Found, FoundPort};
+use super::{DetectedPort, DetectedService};
 
-/// Makes every service optional whose port an earlier one insists on as well: a checkout of many
-/// examples still starts, and each of them can be asked for.
-pub(super) fn settle(services: &mut [Found]) {
+/// Makes a service optional when an earlier service requires the same port. A checkout with many
+/// examples then still starts, and `--with` enables each of them.
+pub(super) fn resolve(services: &mut [DetectedService]) {
     for index in 0..services.len() {
         let (before, rest) = services.split_at_mut(index);
         let service = &mut rest[0];
-        let Some(FoundPort::Only(port)) = service.port else {
+        let Some(DetectedPort::Fixed(port)) = service.port else {
             continue;
         };
-        let is_same = |other: &&Found| !other.optional && other.port == service.port;
+        let is_same = |other: &&DetectedService| !other.optional && other.port == service.port;
         if let Some(other) = before.iter().find(is_same).filter(|_| !service.optional) {
             service.optional = true;
             service.evidence.push(format!(
-                "`{}` insists on port {port} too, so this takes part only when asked for",
+                "`{}` requires port {port} too, so this service is optional",
                 other.name
             ));
         }
@@ -27,7 +27,7 @@ mod tests {
     use crate::fixture::checkout;
 
     #[test]
-    fn the_second_that_insists_on_a_port_is_optional() {
+    fn makes_the_second_service_on_a_port_optional() {
         let main = |port: u16| {
             format!("package main\nfunc main() {{\n\thttp.ListenAndServe(\":{port}\", nil)\n}}")
         };
@@ -43,6 +43,6 @@ mod tests {
         );
         let optional = detection.services.iter().map(|service| service.optional);
         assert_eq!(optional.collect::<Vec<_>>(), [false, false, true, true]);
-        detection.services[3].says("`a` insists on port 8081 too");
+        detection.services[3].has_evidence("`a` requires port 8081 too");
     }
 }

@@ -1,27 +1,26 @@
-//! The names under which a gateway serves instances and their services, and the origins that their
-//! pages have then.
+//! Host names under which a gateway serves instances and services, and the origins of their pages.
 
 use serde::{Deserialize, Serialize};
 
 use crate::checkout::host_label;
 
-/// The domain of all names; every browser takes it for this machine (RFC 6761 6.3).
+/// The domain of all host names. Browsers resolve it to this machine (RFC 6761, section 6.3).
 pub const DOMAIN: &str = "localhost";
 
-/// The name of the gateway's own pages, which no instance gets.
-pub const OWN: &str = "portway";
+/// The label of the gateway's own pages. No instance gets this name.
+pub const GATEWAY_LABEL: &str = "portway";
 
-/// `INSTANCE.localhost`.
-pub fn of_instance(instance: &str) -> String {
+/// The host name of an instance: `INSTANCE.localhost`.
+pub fn instance_host(instance: &str) -> String {
     format!("{instance}.{DOMAIN}")
 }
 
-/// `SERVICE.INSTANCE.localhost`.
-pub fn of_service(service: &str, instance: &str) -> String {
+/// The host name of a service: `SERVICE.INSTANCE.localhost`.
+pub fn service_host(service: &str, instance: &str) -> String {
     format!("{}.{instance}.{DOMAIN}", host_label(service))
 }
 
-/// The origin of pages under `host`, as browsers write it: without the protocol's own port.
+/// The origin of pages on `host`, as browsers write it: without the default port of the scheme.
 pub fn origin(tls: bool, host: &str, port: u16) -> String {
     match (tls, port) {
         (false, 80) => format!("http://{host}"),
@@ -31,19 +30,19 @@ pub fn origin(tls: bool, host: &str, port: u16) -> String {
     }
 }
 
-/// Where a gateway serves.
+/// The ports on which a gateway listens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GatewayPorts {
-    /// The port of HTTP.
+    /// The port for HTTP.
     pub http: u16,
-    /// The port of HTTPS, where that is served.
+    /// The port for HTTPS, if the gateway serves it.
     pub https: Option<u16>,
-    /// Its fixed ports, which lead to one checkout at a time.
+    /// Its fixed ports, each of which routes to one checkout at a time.
     pub fixed: Vec<u16>,
 }
 
 impl GatewayPorts {
-    /// The origins of pages under `host`.
+    /// The origins of pages on `host`.
     pub fn origins(&self, host: &str) -> impl Iterator<Item = String> + use<> {
         let https = self.https.map(|port| origin(true, host, port));
         [origin(false, host, self.http)].into_iter().chain(https)
@@ -55,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_protocols_own_port_is_not_in_an_origin() {
+    fn an_origin_omits_only_the_default_port_of_its_scheme() {
         let own = GatewayPorts {
             http: 80,
             https: Some(443),
@@ -73,11 +72,11 @@ mod tests {
     }
 
     #[test]
-    fn a_services_name_is_one_label_of_a_host() {
+    fn a_service_name_becomes_one_label_of_the_host_name() {
         assert_eq!(
-            of_service("my_api", "fix.jobi"),
+            service_host("my_api", "fix.jobi"),
             "my-api.fix.jobi.localhost"
         );
-        assert_eq!(of_instance("jobi"), "jobi.localhost");
+        assert_eq!(instance_host("jobi"), "jobi.localhost");
     }
 }

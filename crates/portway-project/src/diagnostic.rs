@@ -1,30 +1,41 @@
-//! An error in `portway.toml`, with its place.
+//! Errors in `portway.toml` and `config.toml`, with their position in the file.
+//!
+//! A reader reports a [`Problem`], which knows a byte range; the caller that knows the file turns
+//! it into a [`Diagnostic`].
 
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// Something in a manifest that cannot be, where it stands, and the way out.
+use toml::Spanned;
+
+use crate::suggest::suggestion;
+
+/// A string of a TOML file with its byte range.
+pub type Text = Spanned<String>;
+
+/// An error in a TOML file: the position, the message and a help text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invalid {
-    /// The manifest.
+pub struct Diagnostic {
+    /// The file.
     pub file: PathBuf,
-    /// Its whole text, for showing the place.
+    /// The whole text of the file, for printing the lines around the error.
     pub text: String,
-    /// The bytes of the text that are wrong.
+    /// The byte range of the error in `text`.
     pub span: Option<Range<usize>>,
-    /// What is wrong, one sentence without a full stop.
+    /// What is wrong, without a final period.
     pub message: String,
-    /// What to write instead.
+    /// How to fix it.
     pub help: Option<String>,
 }
 
-impl Invalid {
-    pub(crate) fn new(file: &Path, text: &str, problem: Problem) -> Self {
+impl Diagnostic {
+    /// Adds the file to a problem.
+    pub fn new(file: &Path, text: &str, problem: Problem) -> Self {
         Self {
             file: file.to_owned(),
             text: text.to_owned(),
-            // The end of the text may be reported as one past it.
+            // The TOML parser may report an end one byte past the text.
             span: problem
                 .span
                 .map(|span| span.start.min(text.len())..span.end.min(text.len())),
@@ -33,7 +44,7 @@ impl Invalid {
         }
     }
 
-    /// The line and column of the place, both from 1.
+    /// The line and column where the error starts, both counted from 1.
     pub fn line_and_column(&self) -> Option<(usize, usize)> {
         let before = self.text.get(..self.span.as_ref()?.start)?;
         let line = before.matches('\n').count() + 1;
@@ -41,8 +52,8 @@ impl Invalid {
         Some((line, column))
     }
 
-    /// `FILE:LINE:COLUMN`.
-    pub fn place(&self) -> String {
+    /// The position as `FILE:LINE:COLUMN`, or `FILE` without a span.
+    pub fn location(&self) -> String {
         match self.line_and_column() {
             Some((line, column)) => format!("{}:{line}:{column}", self.file.display()),
             None => self.file.display().to_string(),
@@ -50,24 +61,25 @@ impl Invalid {
     }
 }
 
-impl fmt::Display for Invalid {
+impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
 }
 
-impl std::error::Error for Invalid {}
+impl std::error::Error for Diagnostic {}
 
-/// What is wrong, before it is known in which file.
+/// An error in a TOML text, before the file is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    pub(crate) span: Option<Range<usize>>,
-    pub(crate) message: String,
-    pub(crate) help: Option<String>,
+    span: Option<Range<usize>>,
+    message: String,
+    help: Option<String>,
 }
 
 impl Problem {
-    pub(crate) fn at(span: Range<usize>, message: impl Into<String>) -> Self {
+    /// An error at these bytes.
+    pub fn at(span: Range<usize>, message: impl Into<String>) -> Self {
         Self {
             span: Some(span),
             message: message.into(),
@@ -75,23 +87,26 @@ impl Problem {
         }
     }
 
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+    /// Adds how to fix it.
+    pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// The problem that the TOML reader found, with the nearest known key for an unknown one.
+    /// An error of the TOML parser. For an unknown key or value, the help suggests the closest
+    /// known one.
     pub(crate) fn from_toml(error: &toml::de::Error) -> Self {
+        // serde reports unknown and missing fields as text only.
         let message = error.message().trim_end().replace('\n', "; ");
-        let words: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-        let (message, help) = match words.as_slice() {
+        let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+        let (message, help) = match quoted.as_slice() {
             [unknown, known @ ..] if message.starts_with("unknown field") => (
                 format!("unknown key `{unknown}`"),
-                Some(crate::nearest::suggestion(unknown, known.iter().copied())),
+                Some(suggestion(unknown, known.iter().copied())),
             ),
             [unknown, known @ ..] if message.starts_with("unknown variant") => (
                 format!("unknown value `{unknown}`"),
-                Some(crate::nearest::suggestion(unknown, known.iter().copied())),
+                Some(suggestion(unknown, known.iter().copied())),
             ),
             [missing] if message.starts_with("missing field") => {
                 (format!("the key `{missing}` is missing"), None)
