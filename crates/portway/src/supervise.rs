@@ -10,8 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use portway_api::{
-    ErrorBody, ErrorCode, Event, InstanceState, InstanceStatus, LogStream, NoticeLevel,
-    ServiceState,
+    ErrorBody, ErrorCode, Event, FailureReason, InstanceState, InstanceStatus, LogStream,
+    NoticeLevel, ServiceState,
 };
 use portway_registry::InstanceLock;
 use portway_supervisor::logs::{self, Filter};
@@ -111,14 +111,7 @@ fn run(
         Outcome::Stopped => Ok(0),
         Outcome::Signal(number) => Err(CommandError::signal(number)),
         Outcome::Failed(failed) => {
-            let missing = failed
-                .iter()
-                .any(|(_, why)| why.contains("code 127") || why.contains("code 126"));
-            let code = if missing {
-                ErrorCode::MissingRequirement
-            } else {
-                ErrorCode::ServiceFailed
-            };
+            let code = FailureReason::error_code_of(failed.iter().map(|(_, reason)| reason));
             let words: Vec<String> = failed
                 .iter()
                 .map(|(service, why)| format!("`{service}` {why}"))
@@ -141,7 +134,7 @@ fn on_lan(project: &Project) -> Option<LanConfig> {
     let instance = &project.instance.name;
     (!services.is_empty()).then(|| LanConfig {
         services,
-        host: portway_lan::host(instance),
+        host: portway_lan::host_name(instance),
         instance: instance.clone(),
         project: project.plan.project.clone(),
     })
@@ -166,7 +159,7 @@ fn last_lines(dir: &Path, service: &str) -> String {
 /// `portway up` in the foreground; `None` when somebody else supervises the instance already.
 pub(crate) fn foreground(mut project: Project, args: &Up) -> Result<Option<u8>, CommandError> {
     let id = project.instance.id.clone();
-    match project.registry.supervise(&id)? {
+    match project.registry.lock_as_supervisor(&id)? {
         Some(lock) => run(project, lock, args, false, || {}).map(Some),
         None => Ok(None),
     }
@@ -179,7 +172,7 @@ pub(crate) fn background(directory: Option<&Path>, args: &Up) -> Result<u8, Comm
     let serve = || {
         let mut project = Project::open(directory, &args.choice)?;
         let id = project.instance.id.clone();
-        match project.registry.supervise(&id)? {
+        match project.registry.lock_as_supervisor(&id)? {
             Some(lock) => run(project, lock, args, true, say_serving),
             None => {
                 say_serving();
