@@ -135,8 +135,12 @@ impl From<PortsFileError> for CommandError {
 
 impl From<RegistryError> for CommandError {
     fn from(error: RegistryError) -> Self {
-        Self::new(ErrorCode::State, error.to_string())
+        let message = match error.cause() {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        };
+        Self::new(ErrorCode::State, message)
             .place(&error.file)
-            .hint(error.hint)
+            .hint(error.help)
     }
 }

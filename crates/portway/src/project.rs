@@ -9,7 +9,7 @@ use portway_project::checkout::file_name;
 use portway_project::manifest::{self, Manifest, ManifestError};
 use portway_project::suggest::suggestion;
 use portway_project::{Checkout, Plan, Preferences, env_file};
-use portway_registry::{Instance, Newcomer, Registry, SqliteRegistry};
+use portway_registry::{Instance, NewInstance, Registry, SqliteRegistry};
 
 use crate::args::Choice;
 use crate::error::CommandError;
@@ -120,16 +120,16 @@ impl Project {
         // A plan that cannot be is refused before anything is written anywhere.
         let all = Plan::with_preferences(&manifest, &choice.with, &preferences)?;
         let mut registry = SqliteRegistry::open(&home::state_dir()?)?;
-        let newcomer = Newcomer {
+        let new = NewInstance {
             id: checkout.id.clone(),
             dir: checkout.root.clone(),
             name: checkout.name(&all.project),
-            distinct_name: checkout.distinct_name(&all.project),
+            fallback_name: checkout.distinct_name(&all.project),
             project: all.project,
             branch: checkout.branch().map(str::to_owned),
-            main: checkout.is_main(),
+            is_main: checkout.is_main(),
         };
-        let mut instance = registry.enroll(&newcomer, portway_supervisor::now())?;
+        let mut instance = registry.register(&new, portway_supervisor::now())?;
         let options = options(&manifest, &instance.options, choice);
         if options != instance.options {
             registry.set_options(&instance.id, &options)?;
@@ -191,7 +191,7 @@ impl Supervised for Project {
     }
 
     fn is_supervised(&mut self) -> Result<bool, CommandError> {
-        Ok(self.registry.is_supervised(&self.instance.id)?)
+        Ok(self.registry.has_supervisor(&self.instance.id)?)
     }
 }
 

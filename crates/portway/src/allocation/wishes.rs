@@ -65,7 +65,7 @@ pub(super) fn wishes(
             };
             let wish = if last.get(json) == Some(&port) {
                 let own = |lease: &&Lease| lease.service == *service && lease.name == *name;
-                leases.iter().find(own).and_then(|lease| lease.wish)
+                leases.iter().find(own).and_then(|lease| lease.forced_port)
             } else {
                 (!by_portway).then_some(port)
             };

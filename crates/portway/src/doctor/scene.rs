@@ -13,7 +13,7 @@ use portway_project::{
     AssignedPorts, Checkout, Manifest, Plan, PlannedService, PortsFile, PortsFileError,
     Preferences, Wiring,
 };
-use portway_registry::{Liveness, Registry, SqliteRegistry};
+use portway_registry::{CheckoutState, Registry, SqliteRegistry};
 use portway_supervisor::control::{self, Client};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
@@ -113,7 +113,7 @@ impl Scene {
             .map(|plan| look::ports(plan, written, entry))
             .unwrap_or_default();
         let status = match entry {
-            Some((instance, _, Liveness::Live)) => status(&instance.id).await,
+            Some((instance, _, CheckoutState::Running)) => status(&instance.id).await,
             _ => None,
         };
         let records = entries.and_then(|entries| {
@@ -156,7 +156,7 @@ impl Scene {
     pub(super) fn owners(&self) -> BTreeMap<u16, PortOwner> {
         let mut owners = BTreeMap::new();
         for (instance, leases, liveness) in self.records.iter().flat_map(|one| &one.entries) {
-            if instance.id == self.checkout.id || *liveness == Liveness::Gone {
+            if instance.id == self.checkout.id || *liveness == CheckoutState::Missing {
                 continue;
             }
             for lease in leases {

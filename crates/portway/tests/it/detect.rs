@@ -96,7 +96,7 @@ fn a_full_range_is_an_error_with_its_own_code() {
     let ran = sandbox.run(&["detect"]).code(4);
     let ran = ran
         .err_has(&format!(
-            "every port of {range}, the range of `backend`, is taken"
+            "every port of {range}, the range of `backend`, is in use"
         ))
         .err_has(&format!("(pid {}", std::process::id()))
         .err_has("give it more room");

@@ -6,7 +6,7 @@ use std::net::ToSocketAddrs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use portway_registry::{Newcomer, Registry, SqliteRegistry};
+use portway_registry::{NewInstance, Registry, SqliteRegistry};
 use serde_json::{Value, json};
 
 use crate::bad_input::snapshot;
@@ -608,18 +608,18 @@ fn a_process_that_was_left_behind() {
 fn a_clock_that_was_set_back() {
     let sandbox = running();
     let hour = 3_600_000;
-    let newcomer = Newcomer {
+    let new = NewInstance {
         id: "0123456789abcdef".into(),
         dir: sandbox.path("home"),
         project: "later".into(),
         name: "later".into(),
-        distinct_name: "later-1".into(),
+        fallback_name: "later-1".into(),
         branch: None,
-        main: true,
+        is_main: true,
     };
     let mut registry = SqliteRegistry::open(&sandbox.state()).unwrap();
     let now = sandbox.run(&["health", "--json"]).success().json()["at"].as_u64();
-    registry.enroll(&newcomer, now.unwrap() + 5 * hour).unwrap();
+    registry.register(&new, now.unwrap() + 5 * hour).unwrap();
     let report = diagnosis(&sandbox, 0);
     assert_eq!(wrong(&report), ["clock/clock/warning"]);
     says(

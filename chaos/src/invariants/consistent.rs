@@ -1,33 +1,35 @@
-//! When nothing happens, everything that tells of an instance's ports tells the same.
+//! Without faults, all sources agree about an instance's ports.
 
 use portway_api::{InstanceStatus, LeaseEntry, LeaseState};
 use serde_json::{Map, Value};
 
-use super::own_url::{Answer, mark};
-use super::{Ready, ready};
+use super::own_url::{Probe, mark};
+use super::{ReadyService, ready_services};
 use crate::plan::SERVICES;
 
-/// What is seen of one instance whose `portway up` has just succeeded.
+/// The state of an instance whose `portway up` has just succeeded.
 #[derive(Debug)]
-pub(crate) struct Rest {
+pub(crate) struct Snapshot {
     pub(crate) instance: InstanceStatus,
-    /// `.ports.json`.
+    /// The content of `.ports.json`.
     pub(crate) file: Vec<u8>,
     pub(crate) leases: Vec<LeaseEntry>,
-    pub(crate) answers: Vec<Answer>,
+    pub(crate) probes: Vec<Probe>,
 }
 
-pub(crate) fn judge(rest: &Rest) -> Option<String> {
-    let instance = &rest.instance;
-    let services = ready(std::slice::from_ref(instance));
+/// Compare status, `.ports.json`, leases, and answers.
+pub(crate) fn evaluate(snapshot: &Snapshot) -> Option<String> {
+    let instance = &snapshot.instance;
+    let services = ready_services(std::slice::from_ref(instance));
     if services.len() != SERVICES.len() {
         return Some(format!("not every service is ready: {instance:?}"));
     }
-    if let Some(wrong) = judge_file(&services, &rest.file) {
-        return Some(wrong);
+    if let Some(violation) = evaluate_file(&services, &snapshot.file) {
+        return Some(violation);
     }
     for service in &services {
-        let lease = rest.leases.iter().find(|lease| lease.port == service.port);
+        let mut leases = snapshot.leases.iter();
+        let lease = leases.find(|lease| lease.port == service.port);
         let is_own = lease.is_some_and(|entry| {
             let owner = &entry.lease.owner;
             entry.lease.state == LeaseState::Live
@@ -36,29 +38,30 @@ pub(crate) fn judge(rest: &Rest) -> Option<String> {
         if !is_own {
             return Some(format!("the lease of {service:?} is {lease:?}"));
         }
-        let answer = rest
-            .answers
-            .iter()
-            .find(|answer| answer.service == *service);
-        let runs = answer.map_or(&[][..], |answer| &answer.runs);
-        if runs.is_empty() || runs.iter().any(|run| !run.ends_with(&mark(service))) {
-            return Some(format!("{runs:?} answer at the URL of {service:?}"));
+        let mut probes = snapshot.probes.iter();
+        let probe = probes.find(|probe| probe.service == *service);
+        let marks = probe.map_or(&[][..], |probe| &probe.marks);
+        if marks.is_empty() || marks.iter().any(|other| !other.ends_with(&mark(service))) {
+            return Some(format!("{marks:?} answer at the URL of {service:?}"));
         }
     }
-    let live = rest
+    let own = snapshot
         .leases
         .iter()
         .filter(|lease| lease.lease.owner.id == instance.id);
-    (live.count() != services.len()).then(|| format!("it has other leases: {:?}", rest.leases))
+    (own.count() != services.len()).then(|| {
+        let leases = &snapshot.leases;
+        format!("the instance has more leases than services: {leases:?}")
+    })
 }
 
-/// Whether `.ports.json` has the ports that the services are reported with.
-pub(crate) fn judge_file(services: &[Ready], file: &[u8]) -> Option<String> {
+/// Check that `.ports.json` contains the reported ports.
+pub(crate) fn evaluate_file(services: &[ReadyService], file: &[u8]) -> Option<String> {
     let content: Map<String, Value> = serde_json::from_slice(file).unwrap_or_default();
     services.iter().find_map(|service| {
         let written = content.get(&format!("{}_port", service.service));
-        let right = written.and_then(Value::as_u64) == Some(u64::from(service.port));
-        (!right).then(|| format!(".ports.json has {written:?} for {service:?}"))
+        let is_same = written.and_then(Value::as_u64) == Some(u64::from(service.port));
+        (!is_same).then(|| format!(".ports.json has {written:?} for {service:?}"))
     })
 }
 
@@ -70,7 +73,7 @@ mod tests {
 
     use super::*;
 
-    fn rest() -> Rest {
+    fn snapshot() -> Snapshot {
         let status = |(name, port): (&str, u16)| ServiceStatus {
             named_url: None,
             forwards: Vec::new(),
@@ -121,14 +124,14 @@ mod tests {
             },
             forced: None,
         };
-        let answer = |service: Ready| Answer {
-            runs: vec![format!("/s/instances/{}", mark(&service))],
+        let probe = |service: ReadyService| Probe {
+            marks: vec![format!("/s/instances/{}", mark(&service))],
             service,
         };
-        Rest {
-            answers: ready(std::slice::from_ref(&instance))
+        Snapshot {
+            probes: ready_services(std::slice::from_ref(&instance))
                 .into_iter()
-                .map(answer)
+                .map(probe)
                 .collect(),
             file: br#"{"api_port": 9000, "web_port": 9001}"#.into(),
             leases: services.map(lease).into(),
@@ -137,21 +140,21 @@ mod tests {
     }
 
     #[test]
-    fn whoever_tells_another_thing_is_found() {
-        assert_eq!(judge(&rest()), None);
-        let lies: [fn(&mut Rest); 7] = [
-            |rest| rest.instance.services[0].state = ServiceState::Failed,
-            |rest| rest.file = br#"{"api_port": 9000, "web_port": 9002}"#.into(),
-            |rest| rest.leases[0].port = 9005,
-            |rest| rest.leases[0].lease.state = LeaseState::Kept,
-            |rest| rest.leases[0].lease.owner.service = "web".into(),
-            |rest| rest.answers[1].runs.push("/s/instances/0b/web".into()),
-            |rest| rest.answers.clear(),
+    fn finds_every_difference() {
+        assert_eq!(evaluate(&snapshot()), None);
+        let changes: [fn(&mut Snapshot); 7] = [
+            |snapshot| snapshot.instance.services[0].state = ServiceState::Failed,
+            |snapshot| snapshot.file = br#"{"api_port": 9000, "web_port": 9002}"#.into(),
+            |snapshot| snapshot.leases[0].port = 9005,
+            |snapshot| snapshot.leases[0].lease.state = LeaseState::Kept,
+            |snapshot| snapshot.leases[0].lease.owner.service = "web".into(),
+            |snapshot| snapshot.probes[1].marks.push("/s/instances/0b/web".into()),
+            |snapshot| snapshot.probes.clear(),
         ];
-        for lie in lies {
-            let mut rest = rest();
-            lie(&mut rest);
-            assert!(judge(&rest).is_some(), "{rest:?}");
+        for change in changes {
+            let mut snapshot = snapshot();
+            change(&mut snapshot);
+            assert!(evaluate(&snapshot).is_some(), "{snapshot:?}");
         }
     }
 }
