@@ -81,7 +81,7 @@ fn manifests_that_cannot_be() {
         (
             &format!("{service}port = \"9099-9000\""),
             2,
-            &["portway.toml:3:8", "upside down", "9000-9099"],
+            &["portway.toml:3:8", "is reversed", "9000-9099"],
         ),
         (
             &format!("{service}port = 0"),
@@ -213,9 +213,9 @@ fn ports_files_that_cannot_be() {
         let _ = fs::remove_file(&file);
     };
     for (text, words) in [
-        ("{broken", "is not JSON"),
-        ("[1]", "holds no JSON object"),
-        ("", "is not JSON"),
+        ("{broken", "is not valid JSON"),
+        ("[1]", "does not contain a JSON object"),
+        ("", "is not valid JSON"),
         ("{\"backend_port\": 0}", "is not a port"),
         ("{\"backend_port\": 70000}", "is not a port"),
         ("{\"backend_port\": \"9000\"}", "is not a port"),
@@ -256,7 +256,7 @@ fn ports_files_that_cannot_be() {
     let elsewhere = sandbox.path("elsewhere.json");
     fs::write(&elsewhere, "{}").unwrap();
     std::os::unix::fs::symlink(&elsewhere, &file).unwrap();
-    refused(&sandbox, &["detect"], 2).err_has("is a link to elsewhere");
+    refused(&sandbox, &["detect"], 2).err_has("is a symbolic link");
     assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "{}");
 }
 

@@ -506,7 +506,7 @@ fn what_is_broken_hides_nothing_else() {
     let whole = sandbox.read(".ports.json");
     let report = stop(".ports.json");
     assert_eq!(wrong(&report), ["ports_file/.ports.json/error"]);
-    says(&finding(&report, "ports_file"), "is not JSON");
+    says(&finding(&report, "ports_file"), "is not valid JSON");
     // The leases tell where the services are all the same.
     says(
         &finding(&report, "listening"),

@@ -103,8 +103,8 @@ fn a_port_may_be_forced_on_the_command_line() {
 #[test]
 fn a_file_that_cannot_be_used_is_an_error_and_stays() {
     for (content, words) in [
-        ("{broken", "is not JSON"),
-        ("[]", "holds no JSON object"),
+        ("{broken", "is not valid JSON"),
+        ("[]", "does not contain a JSON object"),
         (
             "{\"backend_port\": 0}",
             "`backend_port` = 0, which is not a port",
