@@ -86,7 +86,7 @@ fn checks(directory: Option<&Path>, services: &[String]) -> Result<Checks, Comma
             .values()
             .filter(|one| one.health_path.is_some())
         {
-            file.local_url(&checkout.root, &wiring::health_key(&service.name))?;
+            file.check_local_url(&checkout.root, &wiring::health_key(&service.name))?;
         }
     }
     let ports = snapshot::ports(&plan, file.as_ref(), entry);

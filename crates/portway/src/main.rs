@@ -56,7 +56,7 @@ fn run(cli: Cli, json: bool) -> Result<u8, CommandError> {
         }
         other => other?,
     };
-    let flag = cli.colour.as_deref();
-    ui::set_colour(preferences::with_flag(preferences, "colour", flag).colour());
+    let flag = cli.color.as_deref();
+    ui::set_color(preferences::with_flag(preferences, "color", flag).color());
     cli::run(cli, &(Arc::new(ui::Terminal::new(json)) as _))
 }
