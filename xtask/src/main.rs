@@ -8,6 +8,7 @@ mod bench;
 mod chaos;
 mod command;
 mod cross;
+mod dependencies;
 mod docs;
 mod fuzz;
 mod generate;
@@ -29,6 +30,8 @@ tasks:
   test        install what the tests need, then run all checks and tests
   setup       install what the tests need
   layout      check the dependency rules of the workspace
+  dependencies
+              check licenses, banned crates, sources, and unused dependencies
   docs        generate the reference pages from the code, then check and build the book
                 --check        only check the links and build the book
   frameworks  run the tests with projects made by framework generators
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         ["test"] => steps::test(),
         ["setup"] => setup::all(),
         ["layout"] => layout::check(),
+        ["dependencies"] => dependencies::check(),
         ["docs"] => docs::update(),
         ["docs", "--check"] => docs::check(),
         ["frameworks"] => steps::frameworks(),

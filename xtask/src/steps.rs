@@ -5,14 +5,15 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::command::{cargo, root, run};
-use crate::{docs, layout, setup};
+use crate::{dependencies, docs, layout, setup};
 
 /// Run all checks and tests, quick ones first.
 pub(crate) fn test() -> Result<(), String> {
     type Step = fn() -> Result<(), String>;
-    let steps: [(&str, Step); 8] = [
+    let steps: [(&str, Step); 9] = [
         ("format", || run(&mut cargo("fmt --all --check"))),
         ("layout", layout::check_layers),
+        ("dependencies", dependencies::check),
         ("lints", || {
             run(&mut cargo(
                 "clippy --workspace --all-targets --quiet -- --deny warnings",
