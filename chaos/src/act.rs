@@ -7,7 +7,8 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use portway_ports::{Process, ProcessId, send_signal};
+use portway_ports::{Process, ProcessId};
+use portway_supervisor::process::send_signal;
 use rustix::process::Signal;
 use serde_json::{Map, Value};
 
@@ -215,7 +216,7 @@ impl<'a> Lane<'a> {
             Whom::Keeper(index) => Process::read(service(index)?)?.parent,
         };
         let state = self.world.path("state").display().to_string();
-        let own = portway_ports::variable(pid, "XDG_STATE_HOME") == Some(state);
+        let own = portway_supervisor::process::env_var(pid, "XDG_STATE_HOME") == Some(state);
         Process::read(pid).filter(|_| own).map(|process| process.id)
     }
 

@@ -191,7 +191,7 @@ fn tidy(world: &World) {
             return;
         }
         for process in processes {
-            let _ = process.id.kill();
+            let _ = portway_supervisor::process::kill(process.id);
         }
         std::thread::sleep(Duration::from_millis(50));
     }

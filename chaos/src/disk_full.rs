@@ -112,7 +112,7 @@ pub fn inside(arguments: &[&str]) -> Result<()> {
         return Ok(());
     }
     for process in world.processes() {
-        let _ = process.id.kill();
+        let _ = portway_supervisor::process::kill(process.id);
     }
     Err(wrong.join("\n"))
 }

@@ -24,10 +24,10 @@ pub(crate) fn answer(service: &Ready) -> Answer {
         .filter_map(|body| serde_json::from_str::<Value>(&body).ok())
         .filter_map(|body| Some(body["run"].as_str()?.to_owned()))
         .collect();
-    for holder in portway_ports::holders(service.port).unwrap_or_default() {
+    for holder in portway_ports::owners(service.port).unwrap_or_default() {
         // Nobody, where a process has ended meanwhile.
         if let Some(process) = holder.process {
-            let run = portway_ports::variable(process.id.pid, "PORTWAY_RUN");
+            let run = portway_supervisor::process::env_var(process.id.pid, "PORTWAY_RUN");
             let run = run.or_else(|| {
                 let ended = !process.id.is_alive();
                 (!ended).then(|| format!("{} (pid {})", process.command, process.id.pid))

@@ -205,9 +205,12 @@ impl World {
     /// Every process of this run, whoever started it.
     pub(crate) fn processes(&self) -> Vec<Process> {
         let state = self.path("state").display().to_string();
-        portway_ports::pids()
+        portway_supervisor::process::pids()
             .into_iter()
-            .filter(|pid| portway_ports::variable(*pid, "XDG_STATE_HOME").as_ref() == Some(&state))
+            .filter(|pid| {
+                portway_supervisor::process::env_var(*pid, "XDG_STATE_HOME").as_ref()
+                    == Some(&state)
+            })
             .filter_map(Process::read)
             .collect()
     }

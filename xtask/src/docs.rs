@@ -1,5 +1,5 @@
-//! `cargo xtask docs`: build the documentation as a book, and check the links of all Markdown
-//! files.
+//! `cargo xtask docs`: generate the reference pages from the code, check the links of all Markdown
+//! files, and build the documentation as a book.
 
 mod links;
 
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::command::root;
+use crate::steps;
 use crate::tools::Tool;
 
 /// Makes the book. Without its server and search, which would double the time of its installation.
@@ -16,6 +17,13 @@ pub(crate) const MDBOOK: Tool = Tool {
     version: "0.5.4",
     options: &["--debug", "--no-default-features"],
 };
+
+/// Write the schemas and `docs/src/reference/` from the code, then build the book.
+pub(crate) fn update() -> Result<(), String> {
+    steps::schema()?;
+    steps::reference()?;
+    build()
+}
 
 /// Check links, then build `docs/` into `target/book`. Warnings of mdBook are errors.
 pub(crate) fn build() -> Result<(), String> {

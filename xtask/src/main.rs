@@ -28,7 +28,7 @@ tasks:
   test        install what the tests need, then run all checks and tests
   setup       install what the tests need
   layout      check the dependency rules of the workspace
-  docs        build the documentation as a book and check its links
+  docs        generate the reference pages, build the documentation as a book, check its links
   frameworks  run the tests with projects made by framework generators
   windows     run the tests as Windows programs under Wine
                 [WORD…]        only tests whose name contains a word
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
         ["test"] => steps::test(),
         ["setup"] => setup::all(),
         ["layout"] => layout::check(),
-        ["docs"] => docs::build(),
+        ["docs"] => docs::update(),
         ["frameworks"] => steps::frameworks(),
         ["windows", "--check"] => cross::check(),
         ["windows", ref filter @ ..] => windows::test(filter),

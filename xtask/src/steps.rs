@@ -78,3 +78,8 @@ pub(crate) fn schema() -> Result<(), String> {
     }
     Ok(())
 }
+
+/// Update the reference pages of the documentation.
+pub(crate) fn reference() -> Result<(), String> {
+    run(cargo("test --quiet --package portway --test it reference::").env("PORTWAY_UPDATE", "1"))
+}

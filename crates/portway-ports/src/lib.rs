@@ -1,46 +1,86 @@
-//! Ports as things one can keep.
+//! Hold TCP ports, choose free ones, and find out which process listens on a port.
 //!
-//! Checking a port and letting go of it proves nothing: somebody else may take it before the
-//! server that was meant for it binds. This crate *holds* a port instead, with bound sockets that
-//! never listen, and lets a server bind on top of the hold ([`Hold`]). Around that it knows which
-//! ports should not be given out ([`Facts`], [`Exclusion`]), who listens ([`listeners`]) and which
-//! process that is ([`holders`]).
-//!
-//! It knows nothing of projects or files, and stands on its own as a library:
+//! Checking whether a port is free proves nothing: another process can take it before your server
+//! binds it. This crate *holds* the port instead. A [`Hold`] keeps bound sockets that never listen,
+//! and lets a server bind on top of them.
 //!
 //! ```
-//! use portway_ports::{Facts, PortRange, hold_first_free};
+//! use std::net::{TcpListener, TcpStream};
 //!
-//! let range: PortRange = "21000-21999".parse()?;
-//! let hold = hold_first_free(range, &Facts::read()?)?;
-//! hold.soften(); // from here a server with SO_REUSEADDR binds on top, anyone else is refused
-//! println!("start the server on {}", hold.port());
+//! use portway_ports::{Hold, owners};
+//!
+//! let hold = Hold::any()?;
+//! // From here a server that sets `SO_REUSEADDR` can bind the port, as servers usually do.
+//! hold.soften()?;
+//! let server = TcpListener::bind(("127.0.0.1", hold.port()))?;
+//!
+//! assert!(TcpStream::connect(server.local_addr()?).is_ok());
+//! let owner = owners(hold.port())?.remove(0);
+//! assert_eq!(owner.process.map(|process| process.id.pid), Some(std::process::id()));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! A [`PortPolicy`] says which ports should not be assigned automatically, such as those that
+//! browsers block or that the kernel assigns to outgoing connections:
+//!
+//! ```
+//! use portway_ports::{Hold, PortPolicy, PortRange};
+//!
+//! let range: PortRange = "21000-21999".parse()?;
+//! let hold = Hold::in_range(range, &PortPolicy::read()?)?;
+//! assert!(range.contains(hold.port()));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # States of a hold
+//!
+//! | state | set by | for |
+//! | --- | --- | --- |
+//! | hard | [`Hold::acquire`], [`Hold::harden`] | the time without a server |
+//! | soft | [`Hold::soften`], [`Hold::join`] | the start of a server that sets `SO_REUSEADDR` |
+//! | settled | [`Hold::settle`] | the time in which the server listens |
+//! | released | [`Hold::release`] | the start of a server that does not set `SO_REUSEADDR` |
+//!
+//! What each state guarantees:
+//!
+//! | state | Linux | macOS | Windows |
+//! | --- | --- | --- | --- |
+//! | hard | no process can bind the port, on any address and with any option | no process can bind the port, except on a single address with `SO_REUSEADDR` | no process can bind the port (`SO_EXCLUSIVEADDRUSE`) |
+//! | soft | only sockets with `SO_REUSEADDR` can bind the port | none: the sockets are closed | none: the sockets are closed |
+//! | settled | as soft in the families in which the server listens, as hard in the other | none, except that the server's own socket excludes others on its address | as on macOS |
+//! | released | none | none | none |
+//!
+//! In every state in which a hold has sockets, on every system:
+//!
+//! - the kernel does not choose the port for another socket,
+//! - a client that connects is refused immediately unless a server listens, because the sockets of
+//!   a hold never listen.
+//!
+//! Connections in TIME_WAIT do not prevent [`Hold::acquire`]. If several processes acquire such a
+//! port at the same time, one of them succeeds.
+//!
+//! Even a soft hold on Linux admits any process that sets `SO_REUSEADDR` and asks for exactly this
+//! port. To be certain that your server has it, compare the pids of [`owners`] with your server's
+//! process tree.
+//!
+//! The statements for Linux are tested (`tests/hold.rs`). Those for macOS and Windows follow the
+//! documentation of these systems and were not tested on real machines.
 
-mod exclude;
+mod families;
 mod hold;
-mod listen;
+mod listener;
+mod parse;
 mod platform;
+mod policy;
 mod process;
 mod range;
-mod reserved;
-mod tree;
-mod usage;
 
-pub use exclude::{Exclusion, Facts};
-pub use hold::{Families, Hold, HoldError, hold_first_free};
-pub use listen::{
-    Holder, Listener, all_holders, bound, holders, holders_among, holders_of, listeners,
-    user_of_connection,
+pub use families::Families;
+pub use hold::{Hold, HoldError};
+pub use listener::{
+    Listener, PortOwner, all_listeners, all_owners, bound_owners, find_owner, listeners, owners,
+    owners_among, owners_of, user_of_connection,
 };
-#[cfg(unix)]
-pub use process::send_signal;
-pub use process::{
-    Process, ProcessId, ancestors, container, descendants, own_user, owner_among, pids, tree,
-    user_name, variable,
-};
+pub use policy::{Exclusion, PortPolicy};
+pub use process::{Process, ProcessId};
 pub use range::{PortRange, RangeError};
-pub use reserved::excluded_ranges;
-pub use tree::{Tree, root_among, tree_of};
-pub use usage::{Usage, usage};

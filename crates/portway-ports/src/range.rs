@@ -3,28 +3,33 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
-/// An inclusive range of TCP ports within 1-65535, never empty.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+/// An inclusive range of TCP ports from 1-65535, never empty.
+///
+/// With the feature `serde` it is serialized as text, such as `9000-9099`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(try_from = "String", into = "String")
+)]
 pub struct PortRange {
     first: u16,
     last: u16,
 }
 
-/// Why a text is not a port range.
+/// The reason why a text or a pair of numbers is not a port range.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RangeError {
-    /// Not of the form `FIRST-LAST` or `PORT`.
+    /// The text does not have the form `FIRST-LAST` or `PORT`.
     #[error("`{0}` is not a port range; write it as `9000-9099`")]
     Form(String),
-    /// A number that is no port.
+    /// A number is not a port.
     #[error("`{0}` is not a port; ports go from 1 to 65535")]
     Number(String),
     /// The first port is above the last.
-    #[error("the range `{first}-{last}` is upside down; write it as `{last}-{first}`")]
-    UpsideDown {
+    #[error("the range `{first}-{last}` is reversed; write it as `{last}-{first}`")]
+    Reversed {
         /// The number written first.
         first: u16,
         /// The number written last.
@@ -33,50 +38,60 @@ pub enum RangeError {
 }
 
 impl PortRange {
-    /// The ports from `first` to `last`, both included.
+    /// The ports from which [`Hold::any`](crate::Hold::any) chooses: above the usual development
+    /// ports, below the default ephemeral ranges of Linux, macOS and Windows.
+    pub(crate) const ANY: Self = Self {
+        first: 20_000,
+        last: 32_767,
+    };
+
+    /// Returns the range from `first` to `last`, both included.
     ///
     /// # Errors
-    /// When `first` is 0 or above `last`.
+    /// Fails if `first` is 0 or above `last`.
     pub fn new(first: u16, last: u16) -> Result<Self, RangeError> {
         if first == 0 {
             return Err(RangeError::Number("0".into()));
         }
         if first > last {
-            return Err(RangeError::UpsideDown { first, last });
+            return Err(RangeError::Reversed { first, last });
         }
         Ok(Self { first, last })
     }
 
-    /// The hundred ports that start at `first`, fewer at the upper end: the range that a lone
-    /// preferred port stands for.
+    /// Returns the hundred ports that start at `first`, or fewer if they would pass 65535.
     ///
     /// # Errors
-    /// When `first` is 0.
+    /// Fails if `first` is 0.
     pub fn hundred_from(first: u16) -> Result<Self, RangeError> {
         Self::new(first, first.saturating_add(99))
     }
 
-    /// The lowest port.
+    /// Returns the lowest port.
+    #[must_use]
     pub fn first(self) -> u16 {
         self.first
     }
 
-    /// The highest port.
+    /// Returns the highest port.
+    #[must_use]
     pub fn last(self) -> u16 {
         self.last
     }
 
-    /// How many ports there are, at least 1.
+    /// Returns the number of ports, at least 1.
+    #[must_use]
     pub fn size(self) -> usize {
         usize::from(self.last - self.first) + 1
     }
 
-    /// Whether `port` lies in the range.
+    /// Returns whether the range contains `port`.
+    #[must_use]
     pub fn contains(self, port: u16) -> bool {
         (self.first..=self.last).contains(&port)
     }
 
-    /// All ports, lowest first.
+    /// Returns all ports, lowest first.
     pub fn ports(self) -> impl Iterator<Item = u16> + Clone {
         self.first..=self.last
     }
@@ -132,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_range_reads_back_as_it_is_written() {
+    fn displays_as_it_is_parsed() {
         for text in ["9000-9099", "1-65535", "80"] {
             assert_eq!(text.parse::<PortRange>().unwrap().to_string(), text);
         }
@@ -143,11 +158,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_range_says_why() {
+    fn explains_why_a_text_is_not_a_range() {
         let error = |text: &str| text.parse::<PortRange>().unwrap_err().to_string();
         assert_eq!(
             error("9099-9000"),
-            "the range `9099-9000` is upside down; write it as `9000-9099`"
+            "the range `9099-9000` is reversed; write it as `9000-9099`"
         );
         assert_eq!(error("0-10"), "`0` is not a port; ports go from 1 to 65535");
         assert_eq!(
@@ -160,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lone_port_stands_for_a_hundred() {
+    fn hundred_from_stops_at_the_highest_port() {
         assert_eq!(
             PortRange::hundred_from(9000).unwrap().to_string(),
             "9000-9099"

@@ -1,4 +1,4 @@
-//! The measured facts on which holding a port stands, on this machine's kernel.
+//! What a hold guarantees, measured on this machine's kernel.
 
 #![cfg(target_os = "linux")]
 #![allow(missing_docs, clippy::unwrap_used)]
@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
 use portway_ports::{
-    Facts, Families, Hold, HoldError, PortRange, bound, hold_first_free, holders, listeners,
+    Families, Hold, HoldError, PortPolicy, PortRange, bound_owners, listeners, owners,
 };
 use portway_testing::PortBlock;
 use socket2::{Domain, Socket, Type};
@@ -17,7 +17,7 @@ fn block() -> PortBlock {
     PortBlock::claim(env!("CARGO_TARGET_TMPDIR"), 1)
 }
 
-/// What a server of some kind gets when it binds and listens.
+/// Binds and listens as a server does.
 fn serve(host: &str, port: u16, reuse: bool) -> Result<Socket, ErrorKind> {
     let address = SocketAddr::new(host.parse::<IpAddr>().unwrap(), port);
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
@@ -32,7 +32,7 @@ fn serve(host: &str, port: u16, reuse: bool) -> Result<Socket, ErrorKind> {
 const HOSTS: [&str; 5] = ["127.0.0.1", "0.0.0.0", "127.0.0.2", "::1", "::"];
 
 #[track_caller]
-fn refuses_everyone(port: u16) {
+fn assert_refuses_every_bind(port: u16) {
     for host in HOSTS {
         for reuse in [false, true] {
             assert_eq!(
@@ -44,7 +44,7 @@ fn refuses_everyone(port: u16) {
     }
 }
 
-/// Leaves connections in TIME_WAIT on the server's side, as a server that hangs up does.
+/// Leaves connections in TIME_WAIT, as a server that closes its connections first does.
 fn leave_time_wait(port: u16) {
     let server = TcpListener::bind(("127.0.0.1", port)).unwrap();
     for _ in 0..3 {
@@ -58,18 +58,18 @@ fn leave_time_wait(port: u16) {
 fn a_hard_hold_refuses_every_bind() {
     let block = block();
     let hold = Hold::acquire(block.port(0)).unwrap();
-    refuses_everyone(hold.port());
+    assert_refuses_every_bind(hold.port());
     drop(hold);
     assert!(serve("127.0.0.1", block.port(0), false).is_ok());
 }
 
 #[test]
-fn a_held_port_is_refused_to_clients_at_once() {
+fn clients_of_a_held_port_are_refused_immediately() {
     let block = block();
     let hold = Hold::acquire(block.port(0)).unwrap();
     for soft in [false, true] {
         if soft {
-            hold.soften();
+            hold.soften().unwrap();
         }
         for host in ["127.0.0.1", "::1"] {
             let error = TcpStream::connect((host, hold.port())).unwrap_err();
@@ -80,15 +80,15 @@ fn a_held_port_is_refused_to_clients_at_once() {
 
 #[test]
 fn the_kernel_never_chooses_a_held_port() {
-    // A port from which the kernel does choose.
-    let facts = Facts::read().unwrap();
-    let hold = facts
+    // A port of the range from which the kernel chooses.
+    let policy = PortPolicy::read().unwrap();
+    let hold = policy
         .ephemeral
         .unwrap()
         .ports()
         .find_map(|port| Hold::acquire(port).ok())
         .unwrap();
-    hold.soften();
+    hold.soften().unwrap();
     for _ in 0..20_000 {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -99,10 +99,10 @@ fn the_kernel_never_chooses_a_held_port() {
 }
 
 #[test]
-fn a_soft_hold_lets_in_exactly_those_who_set_the_option() {
+fn a_soft_hold_admits_only_sockets_with_reuseaddr() {
     let block = block();
     let hold = Hold::acquire(block.port(0)).unwrap();
-    hold.soften();
+    hold.soften().unwrap();
     for host in HOSTS {
         assert_eq!(
             serve(host, hold.port(), false).err(),
@@ -111,41 +111,41 @@ fn a_soft_hold_lets_in_exactly_those_who_set_the_option() {
         );
         assert!(serve(host, hold.port(), true).is_ok(), "{host}");
     }
-    hold.harden();
-    refuses_everyone(hold.port());
+    hold.harden().unwrap();
+    assert_refuses_every_bind(hold.port());
 }
 
 #[test]
-fn a_server_serves_on_top_of_the_hold_and_leaves_no_gap() {
+fn a_server_listens_on_top_of_a_hold() {
     let block = block();
     let hold = Hold::acquire(block.port(0)).unwrap();
-    hold.soften();
+    hold.soften().unwrap();
     let server = serve("127.0.0.1", hold.port(), true).unwrap();
-    hold.harden();
-    // It still serves, and nobody comes beside it on any address.
+    hold.harden().unwrap();
+    // The server still listens, and no other socket can bind any address.
     assert!(TcpStream::connect(("127.0.0.1", hold.port())).is_ok());
-    refuses_everyone(hold.port());
+    assert_refuses_every_bind(hold.port());
     drop(server);
-    refuses_everyone(hold.port());
-    hold.soften();
+    assert_refuses_every_bind(hold.port());
+    hold.soften().unwrap();
     assert!(serve("127.0.0.1", hold.port(), true).is_ok());
 }
 
 #[test]
-fn while_it_serves_it_may_bind_again_and_nobody_shadows_localhost() {
+fn a_settled_hold_lets_the_server_bind_again_and_protects_localhost() {
     let block = block();
     for (index, host) in ["127.0.0.1", "::1", "::"].into_iter().enumerate() {
         let hold = Hold::acquire(block.port(index as u16)).unwrap();
         let port = hold.port();
-        hold.soften();
+        hold.soften().unwrap();
         let server = serve(host, port, true).unwrap();
-        let families = Families::of(&listeners(Some(port)).unwrap());
-        hold.settle(families);
+        let families = Families::of(&listeners(port).unwrap());
+        hold.settle(families).unwrap();
         for localhost in ["127.0.0.1", "::1"] {
             for reuse in [false, true] {
-                let stranger = serve(localhost, port, reuse).err();
+                let other = serve(localhost, port, reuse).err();
                 assert_eq!(
-                    stranger,
+                    other,
                     Some(ErrorKind::AddrInUse),
                     "{localhost} beside {host}"
                 );
@@ -157,7 +157,7 @@ fn while_it_serves_it_may_bind_again_and_nobody_shadows_localhost() {
 }
 
 #[test]
-fn time_wait_does_not_keep_a_port_from_being_held() {
+fn time_wait_does_not_prevent_a_hold() {
     let block = block();
     let port = block.port(0);
     leave_time_wait(port);
@@ -165,25 +165,25 @@ fn time_wait_does_not_keep_a_port_from_being_held() {
     assert_eq!(
         plain,
         Some(ErrorKind::AddrInUse),
-        "there is no TIME_WAIT to test with"
+        "the test needs a connection in TIME_WAIT"
     );
     let hold = Hold::acquire(port).unwrap();
-    refuses_everyone(port);
-    hold.soften();
+    assert_refuses_every_bind(port);
+    hold.soften().unwrap();
     let server = serve("127.0.0.1", port, true).unwrap();
-    hold.harden();
-    refuses_everyone(port);
+    hold.harden().unwrap();
+    assert_refuses_every_bind(port);
     drop(server);
 }
 
 #[test]
-fn of_many_who_take_over_time_wait_one_wins() {
+fn one_of_several_threads_acquires_a_port_in_time_wait() {
     let block = block();
     let port = block.port(0);
     leave_time_wait(port);
     let barrier = std::sync::Barrier::new(8);
     let holds: Vec<_> = thread::scope(|scope| {
-        let tries: Vec<_> = (0..8)
+        let attempts: Vec<_> = (0..8)
             .map(|_| {
                 scope.spawn(|| {
                     barrier.wait();
@@ -191,32 +191,35 @@ fn of_many_who_take_over_time_wait_one_wins() {
                 })
             })
             .collect();
-        tries.into_iter().map(|one| one.join().unwrap()).collect()
+        attempts
+            .into_iter()
+            .map(|one| one.join().unwrap())
+            .collect()
     });
-    let won = holds.iter().filter(|hold| hold.is_ok()).count();
-    assert_eq!(won, 1, "holders of one port");
+    let acquired = holds.iter().filter(|hold| hold.is_ok()).count();
+    assert_eq!(acquired, 1);
 }
 
 #[test]
-fn what_lives_is_not_taken_over() {
+fn an_open_connection_prevents_a_hold() {
     let block = block();
     let port = block.port(0);
-    // A server that has closed its own socket but still speaks with a client.
+    // The server has closed its listening socket and still serves a client.
     let server = serve("127.0.0.1", port, true).unwrap();
     let client = TcpStream::connect(("127.0.0.1", port)).unwrap();
     let accepted = server.accept().unwrap();
     drop(server);
-    assert!(matches!(Hold::acquire(port), Err(HoldError::Taken(_))));
+    assert!(matches!(Hold::acquire(port), Err(HoldError::InUse(_))));
     drop((client, accepted));
 }
 
 #[test]
-fn holding_sees_a_listener_on_any_address() {
+fn a_listener_on_any_address_prevents_a_hold() {
     let block = block();
     for host in HOSTS {
         let server = serve(host, block.port(0), true).unwrap();
         assert!(
-            matches!(Hold::acquire(block.port(0)), Err(HoldError::Taken(_))),
+            matches!(Hold::acquire(block.port(0)), Err(HoldError::InUse(_))),
             "{host}"
         );
         drop(server);
@@ -224,32 +227,32 @@ fn holding_sees_a_listener_on_any_address() {
 }
 
 #[test]
-fn a_second_process_of_the_same_owner_may_join_a_soft_hold() {
+fn a_second_hold_joins_a_soft_hold() {
     let block = block();
     let first = Hold::acquire(block.port(0)).unwrap();
     assert!(Hold::join(block.port(0)).is_err());
-    first.soften();
+    first.soften().unwrap();
     let second = Hold::join(block.port(0)).unwrap();
-    second.harden();
+    second.harden().unwrap();
     drop(first);
-    refuses_everyone(block.port(0));
+    assert_refuses_every_bind(block.port(0));
 }
 
 #[test]
-fn a_released_port_is_taken_back() {
+fn retake_holds_a_released_port_again() {
     let block = block();
     let hold = Hold::acquire(block.port(0)).unwrap();
     hold.release();
-    assert!(!hold.is_kept());
+    assert!(!hold.is_bound());
     let server = serve("127.0.0.1", hold.port(), false).unwrap();
     assert!(hold.retake().is_err());
     drop(server);
     hold.retake().unwrap();
-    refuses_everyone(hold.port());
+    assert_refuses_every_bind(hold.port());
 }
 
 #[test]
-fn a_socket_is_handed_over_without_a_window() {
+fn listening_socket_leaves_no_gap() {
     let block = block();
     let hold = Hold::acquire(block.port(0)).unwrap();
     let socket = hold.listening_socket().unwrap();
@@ -262,81 +265,92 @@ fn a_socket_is_handed_over_without_a_window() {
 }
 
 #[test]
-fn a_socket_beside_the_service_leaves_the_hold_as_it_was() {
+fn listen_beside_restores_the_state_of_the_hold() {
     let block = block();
     let hold = Hold::acquire(block.port(0)).unwrap();
     let port = hold.port();
-    hold.soften();
+    hold.soften().unwrap();
     let server = serve("::1", port, true).unwrap();
     hold.settle(Families {
         v4: false,
         v6: true,
-    });
-    // Another address of the machine, in the family that is hard.
+    })
+    .unwrap();
+    // Another address, in the family in which the hold is hard.
     let beside = "127.0.0.7".parse().unwrap();
     let listener = hold.listen_beside(beside).unwrap();
     assert!(TcpStream::connect((beside, port)).is_ok());
-    let taken = Some(ErrorKind::AddrInUse);
-    assert_eq!(
-        hold.listen_beside(beside).unwrap_err().kind(),
-        ErrorKind::AddrInUse
-    );
+    let in_use = Some(ErrorKind::AddrInUse);
+    assert!(matches!(
+        hold.listen_beside(beside),
+        Err(HoldError::InUse(_))
+    ));
     for host in ["127.0.0.1", "127.0.0.8"] {
-        assert_eq!(serve(host, port, true).err(), taken, "{host}");
+        assert_eq!(serve(host, port, true).err(), in_use, "{host}");
     }
     drop((server, listener));
     assert!(serve("::1", port, true).is_ok());
-    assert_eq!(serve("127.0.0.1", port, true).err(), taken);
+    assert_eq!(serve("127.0.0.1", port, true).err(), in_use);
 }
 
 #[test]
-fn the_first_free_port_of_a_range_and_never_another() {
+fn in_range_holds_the_lowest_free_port() {
     let block = block();
-    let facts = Facts::read().unwrap();
+    let policy = PortPolicy::read().unwrap();
     let range = PortRange::new(block.port(0), block.port(2)).unwrap();
     let holds: Vec<_> = (0..3)
-        .map(|_| hold_first_free(range, &facts).unwrap())
+        .map(|_| Hold::in_range(range, &policy).unwrap())
         .collect();
     let ports: Vec<_> = holds.iter().map(Hold::port).collect();
     assert_eq!(ports, range.ports().collect::<Vec<_>>());
     assert!(matches!(
-        hold_first_free(range, &facts),
+        Hold::in_range(range, &policy),
         Err(HoldError::RangeFull(full)) if full == range
     ));
 }
 
 #[test]
-fn holders_are_listeners_and_never_clients() {
+fn any_holds_different_ports() {
+    let holds: Vec<_> = (0..20).map(|_| Hold::any().unwrap()).collect();
+    let mut ports: Vec<_> = holds.iter().map(Hold::port).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    assert_eq!(ports.len(), 20);
+    assert!(ports.iter().all(|port| (20_000..=32_767).contains(port)));
+}
+
+#[test]
+fn clients_do_not_own_a_port() {
     let block = block();
     let server = TcpListener::bind(("127.0.0.1", block.port(0))).unwrap();
-    // A client whose local port is the one in question.
+    // A client whose local port is the second one.
     let client = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     let local = SocketAddr::from(([127, 0, 0, 1], block.port(1)));
     client.bind(&local.into()).unwrap();
     client
         .connect(&server.local_addr().unwrap().into())
         .unwrap();
-    assert!(holders(block.port(1)).unwrap().is_empty());
-    let found = holders(block.port(0)).unwrap();
+    assert!(owners(block.port(1)).unwrap().is_empty());
+    let found = owners(block.port(0)).unwrap();
     assert_eq!(found.len(), 1);
     let process = found[0].process.as_ref().unwrap();
     assert_eq!(process.id.pid, std::process::id());
 }
 
 #[test]
-fn what_is_bound_and_does_not_listen_is_told_with_its_owner() {
+fn bound_owners_reports_sockets_that_do_not_listen() {
     let block = block();
     let _hold = Hold::acquire(block.port(0)).unwrap();
-    let found = bound(block.port(0)).unwrap();
-    // Linux tells since 6.8.
+    let found = bound_owners(block.port(0)).unwrap();
+    // Older kernels do not report bound sockets.
     if kernel() >= (6, 8) {
         let pids: Vec<u32> = found
             .iter()
-            .filter_map(|holder| Some(holder.process.as_ref()?.id.pid))
+            .filter_map(|owner| Some(owner.process.as_ref()?.id.pid))
             .collect();
         assert_eq!(pids, [std::process::id(); 2]);
     }
-    assert!(holders(block.port(0)).unwrap().is_empty());
+    assert!(owners(block.port(0)).unwrap().is_empty());
 }
 
 fn kernel() -> (u32, u32) {

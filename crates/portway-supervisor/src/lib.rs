@@ -34,6 +34,7 @@ pub mod logs;
 pub mod mark;
 mod platform;
 pub mod probe;
+pub mod process;
 mod state;
 mod steward;
 mod supervisor;

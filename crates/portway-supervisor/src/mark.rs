@@ -25,7 +25,7 @@ pub struct Mark {
 impl Mark {
     /// The mark of a process, if it carries one and this user may see it.
     pub fn of(pid: u32) -> Option<Self> {
-        Self::parse(&portway_ports::variable(pid, NAME)?)
+        Self::parse(&crate::process::env_var(pid, NAME)?)
     }
 
     fn parse(value: &str) -> Option<Self> {
@@ -58,7 +58,7 @@ pub fn is_kept(pid: u32) -> bool {
 /// The services of which a process is the supervisor: those of the keepers that it has started.
 /// Empty for any other process.
 pub fn supervised(pid: u32) -> Vec<Mark> {
-    let below = portway_ports::descendants(pid);
+    let below = crate::process::descendants(pid);
     let processes = below.iter().filter_map(|one| Process::read(one.pid));
     let keepers = processes.filter(|process| process.parent == pid && is_keeper(process));
     keepers
@@ -67,12 +67,12 @@ pub fn supervised(pid: u32) -> Vec<Mark> {
 }
 
 fn is_keeper(process: &Process) -> bool {
-    process.words.get(1).map(String::as_str) == Some(keeper::COMMAND)
+    process.args.get(1).map(String::as_str) == Some(keeper::COMMAND)
 }
 
 /// The keeper above a process: below it is everything that was started for the same service.
 pub fn keeper_of(pid: u32) -> Option<u32> {
-    let keeper = portway_ports::ancestors(pid).into_iter().find(is_keeper)?;
+    let keeper = crate::process::ancestors(pid).into_iter().find(is_keeper)?;
     Some(keeper.id.pid)
 }
 

@@ -6,7 +6,8 @@
 
 use std::collections::HashMap;
 
-use portway_ports::{Families, Listener, Process, descendants, holders, owner_among};
+use crate::process::descendants;
+use portway_ports::{Families, Listener, Process, find_owner, owners};
 
 /// What the kernel says about a service's ports.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub(crate) type Listening = HashMap<u16, Vec<Listener>>;
 /// Asks the kernel once.
 pub(crate) fn look() -> Listening {
     let mut by_port = Listening::new();
-    for listener in portway_ports::listeners(None).unwrap_or_default() {
+    for listener in portway_ports::all_listeners().unwrap_or_default() {
         by_port.entry(listener.port).or_default().push(listener);
     }
     by_port
@@ -53,10 +54,10 @@ pub(crate) fn judge(
     let sockets: Vec<u64> = all.iter().map(|listener| listener.socket).collect();
     let unknown: Vec<&&Listener> = all.iter().filter(|l| !known.contains(&l.socket)).collect();
     if !anyone && !unknown.is_empty() {
-        let mut tree = portway_ports::tree(keeper);
+        let mut tree = crate::process::tree_pids(keeper);
         tree.retain(|&pid| pid != keeper);
         for listener in unknown {
-            if owner_among(tree.iter().copied(), listener.socket).is_none() {
+            if find_owner(tree.iter().copied(), listener.socket).is_none() {
                 return stranger(listener, keeper);
             }
         }
@@ -70,7 +71,7 @@ fn stranger(listener: &Listener, keeper: u32) -> Finding {
     // The quick look may have passed somebody over.
     let tree = descendants(keeper);
     let is_own = |pid: u32| tree.iter().any(|process| process.pid == pid);
-    let found = holders(port).unwrap_or_default();
+    let found = owners(port).unwrap_or_default();
     let same = found
         .iter()
         .find(|holder| holder.listener.socket == listener.socket);
@@ -91,7 +92,7 @@ fn stranger(listener: &Listener, keeper: u32) -> Finding {
 
 /// A process in words: `python3 (pid 4711, in /home/ada/jobi)`.
 pub(crate) fn describe(process: &Process) -> String {
-    match &process.dir {
+    match &process.working_dir {
         Some(dir) => format!(
             "`{}` (pid {}, in {})",
             process.name,

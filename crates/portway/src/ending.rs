@@ -5,7 +5,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use portway_api::ErrorCode;
-use portway_ports::{Process, ProcessId, Tree};
+use portway_ports::{Process, ProcessId};
+use portway_supervisor::process::{self, ProcessTree};
 
 use crate::error::CommandError;
 
@@ -26,9 +27,9 @@ impl Asker {
     /// This process.
     pub(crate) fn this() -> Self {
         let pid = std::process::id();
-        let above = portway_ports::ancestors(pid);
+        let above = process::ancestors(pid);
         Self {
-            user: portway_ports::own_user(),
+            user: process::current_user(),
             own: std::iter::once(pid)
                 .chain(above.iter().map(|process| process.id.pid))
                 .collect(),
@@ -59,7 +60,7 @@ impl Asker {
             let user = process.user.map_or_else(
                 || "another user".to_owned(),
                 |user| {
-                    let name = portway_ports::user_name(user);
+                    let name = process::user_name(user);
                     format!("user {}", name.unwrap_or_else(|| user.to_string()))
                 },
             );
@@ -72,12 +73,12 @@ impl Asker {
 
 /// Ends whole trees: asks each root, then what is left when its root has gone, and kills what still
 /// is there after `grace`. Answers whether something had to be killed.
-pub(crate) fn end(trees: &[Tree], grace: Duration) -> Result<bool, CommandError> {
+pub(crate) fn end(trees: &[ProcessTree], grace: Duration) -> Result<bool, CommandError> {
     let mut all: Vec<(ProcessId, bool)> = Vec::new();
     for tree in trees {
-        let _ = tree.root.id.ask_to_end();
+        let _ = process::terminate(tree.root.id);
         all.push((tree.root.id, true));
-        all.extend(tree.below.iter().map(|process| (*process, false)));
+        all.extend(tree.descendants.iter().map(|process| (*process, false)));
     }
     let roots: Vec<ProcessId> = trees.iter().map(|tree| tree.root.id).collect();
     let deadline = Instant::now() + grace;
@@ -99,15 +100,15 @@ pub(crate) fn end(trees: &[Tree], grace: Duration) -> Result<bool, CommandError>
         for (process, asked) in &mut all {
             if by_force {
                 killed = true;
-                let _ = process.kill();
+                let _ = process::kill(*process);
             } else if roots_gone && !*asked {
                 *asked = true;
-                let _ = process.ask_to_end();
+                let _ = process::terminate(*process);
             }
         }
         // What was started meanwhile belongs to it as well.
         for (process, _) in all.clone() {
-            for below in portway_ports::descendants(process.pid) {
+            for below in process::descendants(process.pid) {
                 if !all.iter().any(|(known, _)| *known == below) {
                     all.push((below, false));
                 }
@@ -129,8 +130,8 @@ mod tests {
             user,
             name: "server".into(),
             command: "server".into(),
-            words: vec![],
-            dir: None,
+            args: vec![],
+            working_dir: None,
         }
     }
 

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use portway_api::{
     ErrorCode, FreeAction, Freed, LeaseState, PortReport, PortState, ProcessInfo, ServiceRef,
 };
-use portway_ports::{Process, Tree};
+use portway_ports::Process;
 use portway_registry::SqliteRegistry;
 use portway_supervisor::control::{self, Client};
+use portway_supervisor::process::ProcessTree;
 
 use crate::ending::{self, Asker};
 use crate::error::CommandError;
@@ -32,7 +33,7 @@ enum Way {
     /// The supervisor stops a service and lets go of its ports.
     Release(ServiceRef),
     /// Processes are ended.
-    End(Vec<Tree>),
+    End(Vec<ProcessTree>),
 }
 
 impl Freeing {
@@ -118,10 +119,10 @@ fn way(report: &PortReport, known: &Known) -> Result<Way, CommandError> {
         };
         asker.may_end(&process)?;
         let sharing: Vec<u32> = holder.shared_with.iter().map(|other| other.pid).collect();
-        let tree = portway_ports::tree_of(&process, &sharing, asker.own());
+        let tree = ProcessTree::around(&process, &sharing, asker.own());
         asker.may_end(&tree.root)?;
         for process in tree
-            .below
+            .descendants
             .iter()
             .filter_map(|below| Process::read(below.pid))
         {
@@ -129,7 +130,7 @@ fn way(report: &PortReport, known: &Known) -> Result<Way, CommandError> {
         }
         if !trees
             .iter()
-            .any(|known: &Tree| known.root.id == tree.root.id)
+            .any(|known: &ProcessTree| known.root.id == tree.root.id)
         {
             trees.push(tree);
         }
@@ -145,7 +146,10 @@ fn processes(way: &Way) -> Vec<ProcessInfo> {
     trees
         .iter()
         .flat_map(|tree| {
-            let below = tree.below.iter().filter_map(|one| Process::read(one.pid));
+            let below = tree
+                .descendants
+                .iter()
+                .filter_map(|one| Process::read(one.pid));
             std::iter::once(tree.root.clone()).chain(below)
         })
         .map(|process| inspect::info(&process))
@@ -177,7 +181,7 @@ fn until_free(port: u16) -> Result<(), CommandError> {
     loop {
         let known = Known::read();
         let report = inspect::report(&[port], &known)?.swap_remove(0);
-        let bound = portway_ports::bound(port).unwrap_or_default();
+        let bound = portway_ports::bound_owners(port).unwrap_or_default();
         if report.holders.is_empty() && bound.is_empty() {
             return Ok(());
         }

@@ -1,7 +1,7 @@
 //! A checkout as it is: nothing is chosen, leased or written, and the registry does not hear of it.
 
 use portway_api::{InstanceState, InstanceStatus, PortStatus, ServiceState, ServiceStatus};
-use portway_ports::Facts;
+use portway_ports::PortPolicy;
 use portway_project::kind::Kind;
 use portway_project::{AssignedPorts, Checkout, Plan, PortsFile, wiring};
 use portway_registry::{Instance, Lease, Liveness, Registry, SqliteRegistry};
@@ -79,7 +79,7 @@ pub(crate) fn ports(plan: &Plan, file: Option<&PortsFile>, entry: Option<&Entry>
 }
 
 /// An instance that does not run, with the ports that are kept for it.
-pub(crate) fn at_rest(instance: Instance, leases: &[Lease], facts: &Facts) -> InstanceStatus {
+pub(crate) fn at_rest(instance: Instance, leases: &[Lease], facts: &PortPolicy) -> InstanceStatus {
     let mut services: Vec<ServiceStatus> = Vec::new();
     for lease in leases {
         let kind = Kind::infer(&lease.service, "");

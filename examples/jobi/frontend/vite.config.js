@@ -3,10 +3,10 @@ import { defineConfig } from "vite";
 
 export default defineConfig(({ command }) => {
   const backend = process.env.BACKEND_URL;
-  // A build needs no backend; the dev server is of little use without one, and
-  // a guessed address would only hide that.
+  // A build needs no backend. The dev server does, and a default address could
+  // be the backend of another checkout.
   if (command === "serve" && !backend) {
-    throw new Error("BACKEND_URL is not set: the dev server has nowhere to send /api");
+    throw new Error("BACKEND_URL is not set: the dev server cannot forward /api");
   }
 
   return {

@@ -52,18 +52,19 @@ pub(super) fn all(first: u16) -> Result<Vec<Occupant>> {
         Some(false),
         &|port| {
             let hold = held(port)?;
-            hold.soften();
+            hold.soften().map_err(|error| error.to_string())?;
             let service = listener("127.0.0.1", port, false)?;
-            hold.settle(Families {
+            let families = Families {
                 v4: true,
                 v6: false,
-            });
+            };
+            hold.settle(families).map_err(|error| error.to_string())?;
             Ok(vec![Box::new(hold), Box::new(service)])
         },
     )?;
     add("held softly, while its service starts", None, &|port| {
         let hold = held(port)?;
-        hold.soften();
+        hold.soften().map_err(|error| error.to_string())?;
         Ok(vec![Box::new(hold)])
     })?;
     Ok(all)

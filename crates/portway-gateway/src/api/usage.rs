@@ -56,7 +56,7 @@ fn read(snapshot: &InstanceSnapshot, former: Option<&Reading>) -> Reading {
         }
     }
     let at = Instant::now();
-    let found = portway_ports::usage(&roots);
+    let found = portway_supervisor::process::usage(&roots);
     let mut reading = Reading {
         at,
         cpu: HashMap::new(),

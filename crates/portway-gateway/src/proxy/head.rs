@@ -66,7 +66,7 @@ impl Peer {
         const ROOT: u32 = 0;
         let (client, server) = self.ends;
         portway_ports::user_of_connection(client, server)
-            .is_some_and(|user| user != portway_ports::own_user() && user != ROOT)
+            .is_some_and(|user| user != portway_supervisor::process::current_user() && user != ROOT)
     }
 }
 

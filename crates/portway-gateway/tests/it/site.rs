@@ -373,7 +373,7 @@ fn nobody_who_looks_holds_up_the_end() {
 fn another_user_of_this_machine_has_neither_page_nor_api() {
     use std::os::unix::process::CommandExt;
     const NOBODY: u32 = 65534;
-    if portway_ports::own_user() != 0 {
+    if portway_supervisor::process::current_user() != 0 {
         return;
     }
     let town = town();

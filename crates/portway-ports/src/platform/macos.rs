@@ -1,6 +1,6 @@
-//! macOS: `libproc` for processes and their sockets.
+//! macOS: sockets and processes from `libproc`, settings from `sysctl`.
 //!
-//! Sockets and environments of other users are hidden here; what can be bound tells all the same
+//! The system hides the sockets and environments of other users' processes. Binding still shows
 //! whether a port is free.
 
 mod processes;
@@ -10,51 +10,50 @@ use std::process::Command;
 
 use listeners::{Protocol, SocketState};
 
-use crate::exclude::Facts;
-use crate::listen::Listener;
+use super::owner_pid;
+use crate::listener::Listener;
+use crate::parse::netstat_lists_active;
+use crate::policy::PortPolicy;
 use crate::range::PortRange;
-use crate::reserved::lives_in_netstat;
 
-pub(crate) use super::by_pid::{has_open, owners, owners_among, tree, usage};
-pub(crate) use super::unasked::user_of_connection;
-pub(crate) use processes::{
-    container, descendants, own_user, pids, process, relations, send_signal, spent, started_at,
-    user_name, variable,
-};
+pub(crate) use super::owner_pid::{has_open, socket_owners, socket_owners_among};
+pub(crate) use super::unsupported::user_of_connection;
+pub(crate) use processes::{process, process_id, started_at};
 
-/// Setting `SO_REUSEADDR` on a socket that is bound already changes nothing for others.
-pub(crate) const HOLD_FLIPS: bool = false;
+/// Setting `SO_REUSEADDR` on a bound socket does not admit others, so a soft hold has no sockets.
+pub(crate) const SOFT_HOLD_KEEPS_SOCKETS: bool = false;
 
-/// With `SO_REUSEADDR` a socket is bound over TIME_WAIT, and beside no other of the same address.
-pub(crate) const PASSES_TIME_WAIT: bool = true;
+/// A socket with `SO_REUSEADDR` can be bound over connections in TIME_WAIT, but not beside another
+/// socket on the same address.
+pub(crate) const REUSE_PASSES_TIME_WAIT: bool = true;
 
-/// Control Center listens on these while AirPlay Receiver is on, as it is at first.
+/// Control Center listens on ports 5000 and 7000 for it. It is on by default.
 const AIRPLAY: &str = "AirPlay Receiver";
 
-#[allow(clippy::unnecessary_wraps, reason = "other systems can fail here")]
-pub(crate) fn facts() -> io::Result<Facts> {
+#[allow(clippy::unnecessary_wraps, reason = "can fail on other systems")]
+pub(crate) fn policy() -> io::Result<PortPolicy> {
     let port = |name| processes::sysctl_number(name).and_then(|n| u16::try_from(n).ok());
     let first = port(c"net.inet.ip.portrange.first");
     let last = port(c"net.inet.ip.portrange.last");
     let ephemeral = first.zip(last);
-    Ok(Facts {
+    Ok(PortPolicy {
         ephemeral: ephemeral.and_then(|(first, last)| PortRange::new(first, last).ok()),
-        // Since 10.14 anyone may bind them, but on the unspecified address alone.
-        unprivileged_start: 1024,
-        squatters: vec![(5000, AIRPLAY), (7000, AIRPLAY)],
-        ..Facts::default()
+        // Since macOS 10.14 every user may bind lower ports too, but not on a single address.
+        first_unprivileged: 1024,
+        system_services: vec![(5000, AIRPLAY), (7000, AIRPLAY)],
+        ..PortPolicy::default()
     })
 }
 
-/// Whether anything but TIME_WAIT exists with `port` as its local port, whoever's it is.
-pub(crate) fn anything_lives(port: u16) -> io::Result<bool> {
+/// Returns whether a socket of any user in any state but TIME_WAIT has the local port `port`.
+pub(crate) fn has_active_sockets(port: u16) -> io::Result<bool> {
     let netstat = Command::new("/usr/sbin/netstat")
         .args(["-anp", "tcp"])
         .output()?;
     if !netstat.status.success() {
-        return Err(io::Error::other("`netstat -anp tcp` fails"));
+        return Err(io::Error::other("`netstat -anp tcp` failed"));
     }
-    Ok(lives_in_netstat(
+    Ok(netstat_lists_active(
         &String::from_utf8_lossy(&netstat.stdout),
         port,
     ))
@@ -64,7 +63,7 @@ pub(crate) fn listeners(port: Option<u16>) -> io::Result<Vec<Listener>> {
     in_state(SocketState::Listen, port)
 }
 
-/// Bound and neither listening nor connected.
+/// Returns the sockets that are bound and neither listen nor are connected.
 pub(crate) fn bound(port: u16) -> io::Result<Vec<Listener>> {
     in_state(SocketState::Closed, Some(port))
 }
@@ -80,8 +79,8 @@ fn in_state(state: SocketState, port: Option<u16>) -> io::Result<Vec<Listener>> 
             Listener {
                 address,
                 port,
-                uid: processes::user_of(pid).unwrap_or(u32::MAX),
-                socket: super::by_pid::socket(pid, address, port),
+                user: processes::user_of(pid),
+                socket: owner_pid::socket(pid, address, port),
             }
         })
         .collect())

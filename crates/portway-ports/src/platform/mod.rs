@@ -1,16 +1,12 @@
-//! The one interface behind which the systems differ.
+//! The interface behind which the operating systems differ. Each system's module has the same
+//! names:
 //!
-//! Each file offers the same names. For ports: `HOLD_FLIPS`, `PASSES_TIME_WAIT`, `facts`,
-//! `bind_exclusively`, `bind_beside`, `no_such_family`, `anything_lives`, `listeners`, `bound`,
-//! `user_of_connection`, `owners`, `owners_among`, `has_open`. For processes: `process`, `pids`,
-//! `descendants`, `tree`, `started_at`, `variable`, `container`, `own_user`, `user_name`, `usage`,
-//! `ask_to_end`, `kill`, and on Unix `send_signal`. What Linux and macOS share lies in `unix.rs`.
+//! - holds: `SOFT_HOLD_KEEPS_SOCKETS`, `REUSE_PASSES_TIME_WAIT`, `set_exclusive`,
+//!   `prepare_server_socket`, `is_unsupported_family`, `has_active_sockets`;
+//! - sockets: `listeners`, `bound`, `socket_owners`, `socket_owners_among`, `has_open`,
+//!   `user_of_connection`;
+//! - the rest: `policy`, `process`, `process_id`, `started_at`.
 
-#[cfg(not(target_os = "linux"))]
-mod by_pid;
-
-#[cfg(not(target_os = "linux"))]
-mod unasked;
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
@@ -20,6 +16,13 @@ pub(crate) use unix::*;
 mod linux;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::*;
+
+#[cfg(not(target_os = "linux"))]
+mod details;
+#[cfg(not(target_os = "linux"))]
+mod owner_pid;
+#[cfg(not(target_os = "linux"))]
+mod unsupported;
 
 #[cfg(target_os = "macos")]
 mod macos;
@@ -32,4 +35,4 @@ mod windows;
 pub(crate) use windows::*;
 
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
-compile_error!("Portway runs on Linux, macOS and Windows; docs/platforms.md tells what is needed");
+compile_error!("portway-ports supports Linux, macOS and Windows");

@@ -1,6 +1,5 @@
-//! Windows: the tables of `iphlpapi` for sockets, `netsh` for what is set aside.
+//! Windows: sockets from the tables of `iphlpapi`, settings from `netsh`.
 
-mod memory;
 mod processes;
 mod tables;
 
@@ -14,37 +13,34 @@ use windows_sys::Win32::Networking::WinSock::{
     setsockopt,
 };
 
-use crate::exclude::Facts;
-use crate::listen::Listener;
-use crate::reserved::{dynamic_ports, excluded_ranges};
+use crate::listener::Listener;
+use crate::parse::{dynamic_ports, excluded_ranges};
+use crate::policy::PortPolicy;
 
-pub(crate) use super::by_pid::{has_open, owners, owners_among, tree, usage};
-pub(crate) use super::unasked::user_of_connection;
-pub(crate) use processes::{
-    ask_to_end, container, descendants, kill, own_user, pids, process, relations, spent,
-    started_at, user_name, variable,
-};
-pub(crate) use tables::{anything_lives, listeners};
+pub(crate) use super::owner_pid::{has_open, socket_owners, socket_owners_among};
+pub(crate) use super::unsupported::user_of_connection;
+pub(crate) use processes::{process, process_id, started_at};
+pub(crate) use tables::{has_active_sockets, listeners};
 
-/// `SO_REUSEADDR` would let anyone take the port over: a hold is let go before the start.
-pub(crate) const HOLD_FLIPS: bool = false;
+/// `SO_REUSEADDR` would admit every process, so a soft hold has no sockets.
+pub(crate) const SOFT_HOLD_KEEPS_SOCKETS: bool = false;
 
-/// TIME_WAIT keeps nobody from binding here.
-pub(crate) const PASSES_TIME_WAIT: bool = false;
+/// Connections in TIME_WAIT do not prevent a bind on Windows.
+pub(crate) const REUSE_PASSES_TIME_WAIT: bool = false;
 
-/// Asks `netsh` for the excluded ranges of both families and protocols and for the range of source
-/// ports. Hyper-V and WinNAT draw the excluded ranges anew at each start of the machine.
-pub(crate) fn facts() -> io::Result<Facts> {
+/// Runs `netsh` for the excluded ranges of both families and protocols and for the ephemeral range.
+/// Hyper-V and WinNAT choose new excluded ranges whenever the machine starts.
+pub(crate) fn policy() -> io::Result<PortPolicy> {
     let system = std::env::var_os("SystemRoot").map_or_else(|| "C:\\Windows".into(), PathBuf::from);
-    let netsh = |words: &str| {
+    let netsh = |args: &str| {
         Command::new(system.join("System32\\netsh.exe"))
-            .args(words.split(' '))
+            .args(args.split(' '))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
     };
-    // All at once: each takes some 50 ms.
+    // All at the same time: each takes about 50 ms.
     let excluded = [
         "interface ipv4 show excludedportrange protocol=tcp",
         "interface ipv6 show excludedportrange protocol=tcp",
@@ -55,7 +51,7 @@ pub(crate) fn facts() -> io::Result<Facts> {
     let dynamic = netsh("interface ipv4 show dynamicport tcp");
     let text = |child: io::Result<std::process::Child>| {
         let output = child?.wait_with_output()?;
-        // In the machine's own code page; only its digits are read.
+        // The text is in the machine's own code page; only its digits are used.
         Ok::<_, io::Error>(String::from_utf8_lossy(&output.stdout).into_owned())
     };
     let mut reserved = Vec::new();
@@ -66,20 +62,21 @@ pub(crate) fn facts() -> io::Result<Facts> {
             }
         }
     }
-    Ok(Facts {
+    Ok(PortPolicy {
         ephemeral: dynamic_ports(&text(dynamic)?),
         reserved,
-        ..Facts::default()
+        ..PortPolicy::default()
     })
 }
 
-pub(crate) fn bind_exclusively(socket: &socket2::Socket) -> io::Result<()> {
+/// Makes the socket exclude all others, whatever options they set.
+pub(crate) fn set_exclusive(socket: &socket2::Socket) -> io::Result<()> {
     let on: i32 = 1;
     let handle = usize::try_from(socket.as_raw_socket()).map_err(io::Error::other)?;
     // SAFETY: the socket is open while it is borrowed, and the option's value is a live i32 whose
     // size is passed with it.
     #[allow(unsafe_code)]
-    let failed = unsafe {
+    let status = unsafe {
         setsockopt(
             handle,
             SOL_SOCKET,
@@ -88,27 +85,29 @@ pub(crate) fn bind_exclusively(socket: &socket2::Socket) -> io::Result<()> {
             size_of::<i32>() as i32,
         )
     };
-    if failed == 0 {
+    if status == 0 {
         Ok(())
     } else {
         Err(io::Error::last_os_error())
     }
 }
 
-/// A server's own socket, too, is bound so that nobody can put himself before it.
-pub(crate) fn bind_beside(socket: &socket2::Socket) -> io::Result<()> {
-    bind_exclusively(socket)
+/// Sets the options of a server's socket: exclusive too, so that no other process can bind a more
+/// specific address.
+pub(crate) fn prepare_server_socket(socket: &socket2::Socket) -> io::Result<()> {
+    set_exclusive(socket)
 }
 
-pub(crate) fn no_such_family(error: &io::Error) -> bool {
+/// Returns whether an error means that the machine does not support the address family.
+pub(crate) fn is_unsupported_family(error: &io::Error) -> bool {
     matches!(
         error.raw_os_error(),
         Some(WSAEAFNOSUPPORT | WSAEADDRNOTAVAIL | WSAEPROTONOSUPPORT)
     )
 }
 
-/// Windows does not tell which sockets are bound and do not listen.
-#[allow(clippy::unnecessary_wraps, reason = "other systems can fail here")]
+/// Windows does not report sockets that are bound and do not listen.
+#[allow(clippy::unnecessary_wraps, reason = "can fail on other systems")]
 pub(crate) fn bound(_port: u16) -> io::Result<Vec<Listener>> {
     Ok(Vec::new())
 }

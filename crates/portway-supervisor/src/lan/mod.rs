@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use portway_api::Event;
 use portway_lan::{Announcement, Forward, Forwarder};
-use portway_ports::{Hold, Listener};
+use portway_ports::{Hold, HoldError, Listener};
 use tokio::sync::broadcast;
 
 use herald::Herald;
@@ -145,9 +145,9 @@ impl Lan {
 
     fn serve_one(&self, hold: &Hold, address: Ipv4Addr) -> io::Result<Served> {
         let listener = match hold.listen_beside(IpAddr::V4(address)) {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            Err(error @ HoldError::InUse(_)) => {
                 // That it is the service's own is seen to by the ownership check.
-                let listeners = portway_ports::listeners(Some(hold.port()))?;
+                let listeners = portway_ports::listeners(hold.port())?;
                 let there = |listener: &Listener| {
                     listener.address == address || listener.address.is_unspecified()
                 };
@@ -155,7 +155,7 @@ impl Lan {
                     .iter()
                     .any(there)
                     .then_some(Served::ByItself)
-                    .ok_or(error);
+                    .ok_or(error.into());
             }
             other => other?,
         };

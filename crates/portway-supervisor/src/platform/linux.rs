@@ -6,7 +6,8 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use portway_ports::{ProcessId, descendants};
+use crate::process::descendants;
+use portway_ports::ProcessId;
 use rustix::net::sockopt::socket_peercred;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use rustix::process::{Signal, getpid, set_child_subreaper, set_parent_process_death_signal};

@@ -5,7 +5,8 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use portway_ports::{Process, ProcessId, descendants, pids, variable};
+use crate::process::{descendants, env_var, pids};
+use portway_ports::{Process, ProcessId};
 
 /// What loses its parent falls to `launchd`, whose children nobody else is told of.
 pub(crate) const REAPS_ALL: bool = false;

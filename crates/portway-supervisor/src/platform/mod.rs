@@ -29,4 +29,4 @@ pub(crate) use windows::*;
 pub(crate) const HANGUP: i32 = 1;
 
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
-compile_error!("Portway runs on Linux, macOS and Windows; docs/platforms.md tells what is needed");
+compile_error!("Portway runs on Linux, macOS and Windows; see docs/src/platforms.md");

@@ -8,7 +8,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 
-use portway_ports::{Process, ProcessId, descendants, send_signal};
+use crate::process::{descendants, send_signal};
+use portway_ports::{Process, ProcessId};
 use portway_project::manifest::StopSignal;
 use rustix::process::{Pid, Signal, WaitOptions, waitpid};
 use tokio::net::{UnixListener, UnixStream};

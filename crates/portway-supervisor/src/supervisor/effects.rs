@@ -40,7 +40,9 @@ impl Supervisor {
             Effect::WatchLiveness => self.start_liveness(name),
             Effect::Settle(families) => {
                 for hold in self.holds_of(name) {
-                    hold.settle(families);
+                    if let Err(error) = hold.settle(families) {
+                        self.say(name, NoticeLevel::Warning, &error.to_string());
+                    }
                 }
             }
             Effect::Harden => {
@@ -105,12 +107,10 @@ impl Supervisor {
         for hold in self.holds_of(name) {
             if release {
                 hold.release();
-            } else if hold.retake().is_err() {
+            } else if hold.retake().and_then(|()| hold.soften()).is_err() {
                 let by = self.who_has(hold.port());
                 let port = hold.port();
                 return self.step(name, Input::Stolen { port, by });
-            } else {
-                hold.soften();
             }
         }
         let service = &self.services[name];
@@ -121,6 +121,7 @@ impl Supervisor {
             match hold.listening_socket() {
                 Ok(listening) => socket = Some(listening),
                 Err(error) => {
+                    let error = std::io::Error::from(error);
                     return self.step(name, Input::SpawnFailed(format!("no socket: {error}")));
                 }
             }

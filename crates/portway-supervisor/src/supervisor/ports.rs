@@ -52,15 +52,14 @@ impl Supervisor {
             if let_go {
                 hold.release();
             } else {
-                hold.harden();
-                // A port that was let go is taken back; if it cannot be, the next start says so.
-                let _ = hold.retake();
+                // A released port is held again. If that fails, the next start reports it.
+                let _ = hold.harden().and_then(|()| hold.retake());
             }
         }
     }
 
     pub(super) fn who_has(&self, port: u16) -> String {
-        let holders = portway_ports::holders(port).unwrap_or_default();
+        let holders = portway_ports::owners(port).unwrap_or_default();
         holders
             .iter()
             .find_map(|holder| holder.process.as_ref())
@@ -147,14 +146,14 @@ impl Supervisor {
         }
         service.said_elsewhere = true;
         let own = self.config.ports.of(name);
-        let tree: Vec<u32> = portway_ports::descendants(keeper)
+        let tree: Vec<u32> = crate::process::descendants(keeper)
             .iter()
             .map(|process| process.pid)
             .collect();
         let elsewhere = listening.iter().find(|(port, listeners)| {
             !own.contains(port)
                 && listeners.iter().any(|listener| {
-                    portway_ports::owner_among(tree.iter().copied(), listener.socket).is_some()
+                    portway_ports::find_owner(tree.iter().copied(), listener.socket).is_some()
                 })
         });
         if let (Some((port, _)), Some(expected)) = (elsewhere, own.first()) {

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use portway_api::ErrorCode;
-use portway_ports::{Exclusion, Facts};
+use portway_ports::{Exclusion, PortPolicy};
 use portway_project::{AssignedPorts, Plan, Preferences};
 use portway_registry::Wanted;
 
@@ -12,20 +12,24 @@ use super::wishes::PortKey;
 use crate::error::CommandError;
 
 /// What the machine says about its ports now, and the user.
-pub(crate) fn facts(preferences: &Preferences) -> Result<Facts, CommandError> {
-    let mut facts = Facts::read().map_err(|error| {
+pub(crate) fn facts(preferences: &Preferences) -> Result<PortPolicy, CommandError> {
+    let mut facts = PortPolicy::read().map_err(|error| {
         CommandError::new(
             ErrorCode::Failed,
             format!("the system does not tell which ports are free to use: {error}"),
         )
     })?;
-    facts.ruled_out = preferences.never();
+    facts.excluded = preferences.never();
     Ok(facts)
 }
 
 /// What the plan wants. Where nobody asked for a number, the preferred port is the first of the
 /// range that is given out.
-pub(super) fn wanted(plan: &Plan, wishes: &HashMap<PortKey, u16>, facts: &Facts) -> Vec<Wanted> {
+pub(super) fn wanted(
+    plan: &Plan,
+    wishes: &HashMap<PortKey, u16>,
+    facts: &PortPolicy,
+) -> Vec<Wanted> {
     let mut wanted = Vec::new();
     for service in plan.services.values() {
         for port in &service.ports {
@@ -53,14 +57,14 @@ pub(super) fn wanted(plan: &Plan, wishes: &HashMap<PortKey, u16>, facts: &Facts)
 
 /// What is to be said about the ports that were given although they are excluded: each was asked
 /// for by number.
-pub(crate) fn warnings(facts: &Facts, ports: &AssignedPorts) -> HashMap<u16, String> {
+pub(crate) fn warnings(facts: &PortPolicy, ports: &AssignedPorts) -> HashMap<u16, String> {
     let all = ports.0.values().flatten();
     all.filter_map(|&port| Some((port, facts.exclusion(port)?.to_string())))
         .collect()
 }
 
 /// Why a port that is free cannot be bound by this user.
-pub(super) fn denied(port: u16, facts: &Facts) -> String {
+pub(super) fn denied(port: u16, facts: &PortPolicy) -> String {
     match facts.exclusion(port) {
         Some(why @ Exclusion::Privileged(_)) => why.to_string(),
         _ => "the system does not let this user bind it".to_owned(),
@@ -92,7 +96,7 @@ mod tests {
         Plan::new(&manifest, &[]).unwrap()
     }
 
-    fn prefer(port: &str, facts: &Facts) -> u16 {
+    fn prefer(port: &str, facts: &PortPolicy) -> u16 {
         wanted(&plan(port), &HashMap::new(), facts)[0].prefer
     }
 
@@ -103,26 +107,21 @@ mod tests {
     }
 
     /// What a Mac tells.
-    fn mac() -> Facts {
-        Facts {
-            ephemeral: Some("49152-65535".parse().unwrap()),
-            squatters: vec![(5000, "AirPlay Receiver"), (7000, "AirPlay Receiver")],
-            ..Facts::default()
-        }
+    fn mac() -> PortPolicy {
+        let mut policy = PortPolicy::default();
+        policy.ephemeral = Some("49152-65535".parse().unwrap());
+        policy.system_services = vec![(5000, "AirPlay Receiver"), (7000, "AirPlay Receiver")];
+        policy
     }
 
     #[test]
     fn a_range_begins_with_its_first_port_that_is_given_out() {
         assert_eq!(prefer("\"5000-5099\"", &mac()), 5001);
-        let windows = Facts {
-            reserved: ranges("5357 8000-8099"),
-            ..Facts::default()
-        };
+        let mut windows = PortPolicy::default();
+        windows.reserved = ranges("5357 8000-8099");
         assert_eq!(prefer("\"8000-8199\"", &windows), 8100);
-        let user = Facts {
-            ruled_out: ranges("9000-9004"),
-            ..Facts::default()
-        };
+        let mut user = PortPolicy::default();
+        user.excluded = ranges("9000-9004");
         assert_eq!(prefer("\"9000-9099\"", &user), 9005);
         assert_eq!(prefer("\"9000-9004\"", &user), 9000);
     }
@@ -139,6 +138,6 @@ mod tests {
         ports.0.insert("web".into(), vec![5000, 5001]);
         let warnings = warnings(&mac(), &ports);
         assert_eq!(warnings.len(), 1);
-        assert_eq!(warnings[&5000], "AirPlay Receiver uses it");
+        assert_eq!(warnings[&5000], "AirPlay Receiver uses this port");
     }
 }

@@ -17,7 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use portway_api::{Displaced, ErrorCode, PortStatus, ServiceState, ServiceStatus};
-use portway_ports::{Facts, Hold, HoldError};
+use portway_ports::{Hold, HoldError, PortPolicy};
 use portway_project::names::GatewayPorts;
 use portway_project::{AssignedPorts, PortsFile, Wiring, wiring};
 use portway_registry::{AllocateError, Allotted, Instance, Lease, Registry, Request, Wanted};
@@ -264,7 +264,7 @@ struct Chosen {
     given: Vec<Allotted>,
     /// The holds that were kept.
     holds: Vec<Arc<Hold>>,
-    facts: Facts,
+    facts: PortPolicy,
     /// Where the gateway serves.
     gateway: Option<GatewayPorts>,
     /// Ports that the system does not let this user bind.
@@ -275,7 +275,7 @@ struct Chosen {
 fn choose(
     project: &mut Project,
     wanted: Vec<Wanted>,
-    facts: Facts,
+    facts: PortPolicy,
     whole: bool,
     lost: Option<u16>,
     keep: Keep,
@@ -299,20 +299,23 @@ fn choose(
         } else {
             Hold::acquire(port)
         };
+        // The state is set here, inside the lock, so that another command of this checkout never
+        // finds its own ports held against it.
+        let held = held.and_then(|held| {
+            match keep {
+                Keep::No => return Ok(None),
+                Keep::Soft => held.soften()?,
+                Keep::Hard => held.harden()?,
+            }
+            Ok(Some(held))
+        });
         match held {
             Ok(held) => {
-                // Decided here, inside the lock, so that another command of this checkout never
-                // finds its ports held against it.
-                match keep {
-                    Keep::No => return Ok(true),
-                    Keep::Soft => held.soften(),
-                    Keep::Hard => held.harden(),
-                }
-                holds.insert(port, held);
+                holds.extend(held.map(|held| (port, held)));
                 Ok(true)
             }
-            Err(HoldError::System { .. }) => {
-                Err(held.err().map_or_else(String::new, |e| e.to_string()))
+            Err(HoldError::System { port, source }) => {
+                Err(format!("cannot hold port {port}: {source}"))
             }
             Err(HoldError::Denied(port)) => {
                 denied.insert(port);
@@ -363,21 +366,21 @@ fn hold_again(port: u16, dir: &Path) -> Result<Hold, HoldError> {
     const PAUSE: Duration = Duration::from_millis(1);
     for _ in 0..TRIES {
         match Hold::acquire(port) {
-            Err(HoldError::Taken(_)) if portway_registry::is_used(dir) => {
+            Err(HoldError::InUse(_)) if portway_registry::is_used(dir) => {
                 if let Ok(hold) = Hold::join(port) {
                     return Ok(hold);
                 }
             }
-            Err(HoldError::Taken(_)) => {}
+            Err(HoldError::InUse(_)) => {}
             other => return other,
         }
         // Somebody who listens has come to stay.
-        if portway_ports::listeners(Some(port)).is_ok_and(|found| !found.is_empty()) {
+        if portway_ports::listeners(port).is_ok_and(|found| !found.is_empty()) {
             break;
         }
         thread::sleep(PAUSE);
     }
-    Err(HoldError::Taken(port))
+    Err(HoldError::InUse(port))
 }
 
 /// Waits until the services of this instance's former supervisor are gone: after its SIGKILL the
@@ -389,7 +392,7 @@ fn wait_for_remnants(project: &mut Project) -> Result<(), CommandError> {
     let leases = project.registry.leases(&project.instance.id)?;
     let deadline = Instant::now() + PATIENCE;
     let listens = || {
-        let listeners = portway_ports::listeners(None).unwrap_or_default();
+        let listeners = portway_ports::all_listeners().unwrap_or_default();
         let ports: HashSet<u16> = listeners.iter().map(|listener| listener.port).collect();
         leases
             .iter()
@@ -397,7 +400,7 @@ fn wait_for_remnants(project: &mut Project) -> Result<(), CommandError> {
             .filter(move |port| ports.contains(port))
     };
     let remains = |port: u16| {
-        let holders = portway_ports::holders(port).unwrap_or_default();
+        let holders = portway_ports::owners(port).unwrap_or_default();
         let mut processes = holders.iter().filter_map(|holder| holder.process.as_ref());
         processes.any(|process| Mark::of(process.id.pid).is_some_and(|mark| mark.dir == dir))
     };

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
 use portway_api::{Displaced, ErrorCode};
-use portway_ports::{Facts, Holder, PortRange};
+use portway_ports::{PortOwner, PortPolicy, PortRange};
 use portway_project::manifest::FILE_NAME;
 use portway_project::plan::key;
 use portway_project::ports_file;
@@ -25,7 +25,7 @@ pub(super) fn displaced(
         .filter(|why| why.lease.is_none() && !why.left_to_main && !why.excluded)
         .map(|why| why.wanted)
         .collect();
-    let strangers = portway_ports::holders_of(&strange).unwrap_or_default();
+    let strangers = portway_ports::owners_of(&strange).unwrap_or_default();
     let mut words = HashMap::new();
     for one in &chosen.given {
         if let Some(displacement) = &one.displaced {
@@ -56,7 +56,7 @@ fn holder(
     project: &mut Project,
     chosen: &Chosen,
     displacement: &Displacement,
-    strangers: &[Holder],
+    strangers: &[PortOwner],
 ) -> Result<String, CommandError> {
     let mut siblings = chosen.given.iter();
     if let Some(sibling) = siblings.find(|one| one.port == displacement.wanted) {
@@ -93,11 +93,11 @@ fn leaseholder(project: &mut Project, lease: &Lease) -> Result<String, CommandEr
 
 /// The process that listens on a port, or why nobody can be named.
 fn stranger(port: u16) -> String {
-    named(port, &portway_ports::holders(port).unwrap_or_default())
+    named(port, &portway_ports::owners(port).unwrap_or_default())
 }
 
 /// The same, where it is known who listens.
-fn named(port: u16, holders: &[Holder]) -> String {
+fn named(port: u16, holders: &[PortOwner]) -> String {
     let here = || holders.iter().filter(|one| one.listener.port == port);
     let named = here().find(|holder| holder.process.is_some());
     match named.or(here().next()) {
@@ -110,7 +110,7 @@ fn named(port: u16, holders: &[Holder]) -> String {
 pub(super) fn refused(
     project: &mut Project,
     error: &ChooseError,
-    facts: &Facts,
+    facts: &PortPolicy,
     denied: &HashSet<u16>,
 ) -> CommandError {
     match error {
@@ -173,7 +173,7 @@ pub(super) fn refused(
 fn all_excluded(
     service: &str,
     range: PortRange,
-    facts: &Facts,
+    facts: &PortPolicy,
     denied: &HashSet<u16>,
 ) -> CommandError {
     let message = match range.size() {

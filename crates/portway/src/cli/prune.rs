@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 use portway_api::Pruned;
-use portway_ports::{Tree, descendants};
 use portway_registry::{Instance, Liveness, Registry, SqliteRegistry};
+use portway_supervisor::process::{ProcessTree, descendants};
 
 use super::leases::entry;
 use crate::ending;
@@ -78,10 +78,10 @@ pub(crate) fn run(args: &Prune) -> Result<u8, CommandError> {
     let any = !left.is_empty() || !homeless.is_empty();
     let asked = || ui::is_interactive() && ui::ask("end these processes?");
     if any && !args.dry_run && (args.yes || asked()) {
-        let trees: Vec<Tree> = left
+        let trees: Vec<ProcessTree> = left
             .into_iter()
-            .map(|(process, _)| Tree {
-                below: descendants(process.id.pid),
+            .map(|(process, _)| ProcessTree {
+                descendants: descendants(process.id.pid),
                 root: process,
                 started_by: Vec::new(),
             })

@@ -106,7 +106,7 @@ impl Machine {
             return Err(trouble);
         }
         let facts = exclusions::facts(&self.preferences)?;
-        let listening = portway_ports::listeners(None).map_err(|error| {
+        let listening = portway_ports::all_listeners().map_err(|error| {
             let why = format!("the system does not tell who listens: {error}");
             CommandError::new(ErrorCode::Failed, why)
         })?;

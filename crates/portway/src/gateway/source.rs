@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use portway_gateway::{InstanceRecord, InstanceSource};
-use portway_ports::Facts;
+use portway_ports::PortPolicy;
 use portway_registry::{Liveness, Registry, SqliteRegistry};
 use portway_supervisor::control;
 
@@ -12,7 +12,7 @@ use crate::error::CommandError;
 use crate::{home, look};
 
 /// All instances of this user.
-pub(crate) fn source(facts: Facts) -> Result<InstanceSource, CommandError> {
+pub(crate) fn source(facts: PortPolicy) -> Result<InstanceSource, CommandError> {
     let registry = Mutex::new(SqliteRegistry::open(&home::state_dir()?)?);
     Ok(Arc::new(move || {
         let mut registry = registry.lock().unwrap_or_else(PoisonError::into_inner);

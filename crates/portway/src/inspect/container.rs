@@ -39,7 +39,7 @@ pub(crate) fn published(process: &Process, port: u16) -> Option<String> {
     let answer = ask(engine, &["ps", "--filter", &filter, "--format", format]);
     answer
         .and_then(|answer| named(&answer))
-        .or_else(|| target(&process.words))
+        .or_else(|| target(&process.args))
         .or_else(|| Some(format!("a container of {engine}")))
 }
 

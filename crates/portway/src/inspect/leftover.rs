@@ -16,7 +16,7 @@ pub(crate) fn leftovers() -> Result<Vec<(Process, Leftover)>, CommandError> {
     let mut registry = SqliteRegistry::open(&home::state_dir()?)?;
     let asker = Asker::this();
     let mut left = Vec::new();
-    for pid in portway_ports::pids() {
+    for pid in portway_supervisor::process::pids() {
         let Some(mark) = Mark::of(pid) else {
             continue;
         };

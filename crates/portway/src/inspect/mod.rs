@@ -12,10 +12,11 @@ use portway_api::{
     GatewayStatus, LeaseState, PortHolder, PortLease, PortReport, PortState, ProcessInfo,
     ServiceRef,
 };
-use portway_ports::{Facts, Holder, Process, ProcessId, root_among};
+use portway_ports::{PortOwner, PortPolicy, Process, ProcessId};
 use portway_registry::{Instance, Lease, Liveness, Registry, SqliteRegistry};
 use portway_supervisor::control;
 use portway_supervisor::mark::{self, Mark};
+use portway_supervisor::process::{self, root_index};
 
 use crate::error::CommandError;
 use crate::{gateway, home};
@@ -114,11 +115,11 @@ fn service_ref(instance: &Instance, service: &str) -> ServiceRef {
 /// Reports on `ports`, or on every port that anybody listens on or that a running instance holds.
 pub(crate) fn report(ports: &[u16], known: &Known) -> Result<Vec<PortReport>, CommandError> {
     let leases = known.leases();
-    let facts = Facts::read().unwrap_or_default();
-    let mut listening: BTreeMap<u16, Vec<Holder>> = BTreeMap::new();
+    let facts = PortPolicy::read().unwrap_or_default();
+    let mut listening: BTreeMap<u16, Vec<PortOwner>> = BTreeMap::new();
     let found = match ports {
-        [port] => portway_ports::holders_among(*port, &likely(leases.get(port))),
-        _ => portway_ports::all_holders(),
+        [port] => portway_ports::owners_among(*port, &likely(leases.get(port))),
+        _ => portway_ports::all_owners(),
     };
     for holder in found.map_err(unanswered)? {
         listening
@@ -158,7 +159,7 @@ fn likely(lease: Option<&PortLease>) -> Vec<u32> {
         let dir = portway_registry::instance_dir(&home::state_dir().ok()?, &lease.owner.id);
         control::supervisor(&dir.join(control::SOCKET))
     });
-    supervisor.map(portway_ports::tree).unwrap_or_default()
+    supervisor.map(process::tree_pids).unwrap_or_default()
 }
 
 fn unanswered(error: std::io::Error) -> CommandError {
@@ -170,7 +171,7 @@ fn unanswered(error: std::io::Error) -> CommandError {
 
 fn one(
     port: u16,
-    listeners: Vec<Holder>,
+    listeners: Vec<PortOwner>,
     lease: Option<PortLease>,
     known: &Known,
 ) -> Result<PortReport, CommandError> {
@@ -183,7 +184,7 @@ fn one(
         // The hold itself is the supervisor's, which is no news.
         (PortState::Held, Vec::new())
     } else {
-        let bound = portway_ports::bound(port).map_err(unanswered)?;
+        let bound = portway_ports::bound_owners(port).map_err(unanswered)?;
         match (&lease, bound.is_empty()) {
             (_, false) => (PortState::Bound, bound),
             (Some(_), true) => (PortState::Kept, bound),
@@ -216,12 +217,12 @@ fn one(
 }
 
 /// The holders of one port, each process once, with all addresses that it has.
-fn by_process(holders: &[Holder], port: u16, known: &Known) -> Vec<PortHolder> {
-    let mut grouped: IndexMap<(u32, Option<ProcessId>), Vec<&Holder>> = IndexMap::new();
+fn by_process(holders: &[PortOwner], port: u16, known: &Known) -> Vec<PortHolder> {
+    let mut grouped: IndexMap<(Option<u32>, Option<ProcessId>), Vec<&PortOwner>> = IndexMap::new();
     for holder in holders {
         let process = holder.process.as_ref().map(|process| process.id);
         grouped
-            .entry((holder.listener.uid, process))
+            .entry((holder.listener.user, process))
             .or_default()
             .push(holder);
     }
@@ -242,7 +243,7 @@ fn name_supervisor(holders: &mut [PortHolder], lease: &PortLease) {
     }
 }
 
-fn port_holder(sockets: &[&Holder], port: u16, known: &Known) -> PortHolder {
+fn port_holder(sockets: &[&PortOwner], port: u16, known: &Known) -> PortHolder {
     let first = sockets[0];
     let mut addresses: Vec<String> = Vec::new();
     for socket in sockets {
@@ -254,12 +255,12 @@ fn port_holder(sockets: &[&Holder], port: u16, known: &Known) -> PortHolder {
     let sharing: Vec<u32> = shared(sockets).into_iter().collect();
     let mut chain: Vec<Process> = first.process.iter().cloned().collect();
     if let Some(process) = &first.process {
-        chain.extend(portway_ports::ancestors(process.id.pid));
+        chain.extend(process::ancestors(process.id.pid));
     }
-    let root = chain.get(root_among(&chain, &sharing, &[]));
+    let root = chain.get(root_index(&chain, &sharing, &[]));
     PortHolder {
         addresses,
-        user: user(first.listener.uid),
+        user: user(first.listener.user),
         shared_with: sharing
             .iter()
             .filter_map(|pid| Process::read(*pid))
@@ -268,7 +269,7 @@ fn port_holder(sockets: &[&Holder], port: u16, known: &Known) -> PortHolder {
         parents: chain.iter().skip(1).map(info).collect(),
         root: root.map(|root| root.id.pid),
         container: first.process.as_ref().and_then(|process| {
-            portway_ports::container(process.id.pid).or_else(|| published(process, port))
+            process::container(process.id.pid).or_else(|| published(process, port))
         }),
         service: first
             .process
@@ -280,17 +281,20 @@ fn port_holder(sockets: &[&Holder], port: u16, known: &Known) -> PortHolder {
 }
 
 /// The pids that have any of these sockets open, beside the first one's main process.
-fn shared(sockets: &[&Holder]) -> BTreeSet<u32> {
+fn shared(sockets: &[&PortOwner]) -> BTreeSet<u32> {
     let main = sockets[0].process.as_ref().map(|process| process.id.pid);
     let others = sockets
         .iter()
-        .flat_map(|socket| socket.others.iter().copied());
+        .flat_map(|socket| socket.other_pids.iter().copied());
     others.filter(|pid| Some(*pid) != main).collect()
 }
 
-/// A user in words.
-fn user(uid: u32) -> String {
-    portway_ports::user_name(uid).unwrap_or_else(|| uid.to_string())
+/// The name of a user, or the number if the system knows no name.
+fn user(user: Option<u32>) -> String {
+    user.map_or_else(
+        || "unknown".to_owned(),
+        |user| process::user_name(user).unwrap_or_else(|| user.to_string()),
+    )
 }
 
 /// A process in words.
@@ -299,7 +303,10 @@ pub(crate) fn info(process: &Process) -> ProcessInfo {
         pid: process.id.pid,
         name: process.name.clone(),
         command: process.command.clone(),
-        directory: process.dir.as_ref().map(|dir| dir.display().to_string()),
+        directory: process
+            .working_dir
+            .as_ref()
+            .map(|dir| dir.display().to_string()),
         since: process.id.started_at(),
     }
 }

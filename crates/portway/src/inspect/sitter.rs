@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use portway_ports::{Holder, Process};
+use portway_ports::{PortOwner, Process};
 use portway_project::manifest::Owner;
 use portway_project::{Checkout, PlannedService};
 use portway_supervisor::mark::{self, Mark};
@@ -42,12 +42,12 @@ impl Of {
 }
 
 /// Everybody who listens on this machine, by port.
-pub(crate) type Holders = BTreeMap<u16, Vec<Holder>>;
+pub(crate) type Holders = BTreeMap<u16, Vec<PortOwner>>;
 
 /// Asks the system who listens; empty where it does not tell.
 pub(crate) fn holders() -> Holders {
     let mut by_port = Holders::new();
-    for holder in portway_ports::all_holders().unwrap_or_default() {
+    for holder in portway_ports::all_owners().unwrap_or_default() {
         by_port
             .entry(holder.listener.port)
             .or_default()
@@ -57,23 +57,23 @@ pub(crate) fn holders() -> Holders {
 }
 
 /// Who holds a socket, in words.
-pub(crate) fn who(holder: &Holder) -> String {
+pub(crate) fn who(holder: &PortOwner) -> String {
     match &holder.process {
         Some(process) => {
-            let dir = process.dir.as_ref();
+            let dir = process.working_dir.as_ref();
             let dir = dir.map(|dir| format!(", in {}", dir.display()));
             let dir = dir.unwrap_or_default();
             format!("`{}` (pid {}{dir})", process.name, process.id.pid)
         }
-        None => format!("a process of user {}", user(holder.listener.uid)),
+        None => format!("a process of user {}", user(holder.listener.user)),
     }
 }
 
 /// The marks of a holder, those of the services whose supervisor it is (which listens for them on
 /// the local network), or those of what stands above it where it has overwritten its own environment.
-fn marks(holder: &Holder) -> Vec<Mark> {
+fn marks(holder: &PortOwner) -> Vec<Mark> {
     let main = holder.process.as_ref().map(|process| process.id.pid);
-    let pids = main.into_iter().chain(holder.others.iter().copied());
+    let pids = main.into_iter().chain(holder.other_pids.iter().copied());
     let marks: Vec<Mark> = pids.filter_map(Mark::of).collect();
     if !marks.is_empty() {
         return marks;
@@ -82,7 +82,9 @@ fn marks(holder: &Holder) -> Vec<Mark> {
     if !supervised.is_empty() {
         return supervised;
     }
-    let above = main.map(portway_ports::ancestors).unwrap_or_default();
+    let above = main
+        .map(portway_supervisor::process::ancestors)
+        .unwrap_or_default();
     let mark = |process: &Process| Mark::of(process.id.pid);
     above.iter().find_map(mark).into_iter().collect()
 }
@@ -95,7 +97,7 @@ impl Known {
     /// Whose one listener on a port of `service` is.
     pub(crate) fn sitter(
         &self,
-        holder: &Holder,
+        holder: &PortOwner,
         service: &PlannedService,
         checkout: &Checkout,
     ) -> Sitter {
@@ -105,7 +107,7 @@ impl Known {
         let of = if service.owner == Owner::Any || marks.iter().any(is_own) {
             Of::Service
         } else if marks.is_empty()
-            && main.is_some_and(|one| is_below(one.dir.as_deref(), &checkout.root))
+            && main.is_some_and(|one| is_below(one.working_dir.as_deref(), &checkout.root))
         {
             Of::Hand
         } else if marks.iter().any(|mark| mark.id() != checkout.id) {

@@ -62,14 +62,14 @@ fn both_programs_on_one_port_are_ended() {
     let _v4 = stranger(&sandbox, "serve %0");
     let _v6 = stranger(&sandbox, "serve %0 --host ::1");
     until("both listen", || {
-        portway_ports::holders(sandbox.port(0)).unwrap().len() == 2
+        portway_ports::owners(sandbox.port(0)).unwrap().len() == 2
     });
     let port = sandbox.port(0).to_string();
     sandbox
         .run(&["free", &port, "--yes"])
         .success()
         .out_has("is free");
-    assert!(portway_ports::holders(sandbox.port(0)).unwrap().is_empty());
+    assert!(portway_ports::owners(sandbox.port(0)).unwrap().is_empty());
 }
 
 #[test]

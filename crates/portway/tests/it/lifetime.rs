@@ -365,7 +365,7 @@ fn sigkill_of_a_keeper_starts_its_service_anew() {
     until_complete(&sandbox);
     for (name, tens) in GRANDCHILDREN.iter().zip(0..) {
         let keeper = keeper(&sandbox, name);
-        let tree = portway_ports::descendants(keeper);
+        let tree = portway_supervisor::process::descendants(keeper);
         assert_eq!(tree.len(), 2, "{name}");
         kill(keeper, Signal::KILL);
         until("it runs again", || {

@@ -53,6 +53,8 @@ mod prepare;
 #[cfg(unix)]
 mod redis;
 #[cfg(unix)]
+mod reference;
+#[cfg(unix)]
 mod running;
 #[cfg(unix)]
 mod state;

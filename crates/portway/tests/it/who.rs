@@ -40,7 +40,7 @@ pub fn stranger(sandbox: &Sandbox, words: &str) -> Stranger {
 /// Waits until somebody listens on a port, on any address.
 pub fn until_served(port: u16) {
     until("somebody listens", || {
-        !portway_ports::holders(port).unwrap().is_empty()
+        !portway_ports::owners(port).unwrap().is_empty()
     });
 }
 
@@ -89,7 +89,7 @@ fn both_families_and_every_program_are_told() {
     let _v4 = stranger(&sandbox, "serve %0");
     let _v6 = stranger(&sandbox, "serve %0 --host ::1");
     until("both listen", || {
-        portway_ports::holders(sandbox.port(0)).unwrap().len() == 2
+        portway_ports::owners(sandbox.port(0)).unwrap().len() == 2
     });
     let ran = sandbox
         .run(&["who", &sandbox.port(0).to_string()])
@@ -168,7 +168,7 @@ fn who_shares_a_service_s_socket_is_told_and_who_sits_beside_it() {
     up.until_printed("Ctrl-C");
     let _beside = stranger(&sandbox, "serve %0 --host 127.0.0.2");
     until("both listen", || {
-        portway_ports::holders(sandbox.port(0)).unwrap().len() == 2
+        portway_ports::owners(sandbox.port(0)).unwrap().len() == 2
     });
     let report = sandbox.run(&["who", &sandbox.port(0).to_string(), "--json"]);
     let report = report.success().json();
@@ -267,7 +267,7 @@ fn an_engines_proxy_is_told_as_its_container() {
         .code(1)
         .err_has("served by container `jobi-db-1` (postgres:16)")
         .err_has("docker stop");
-    assert!(!portway_ports::holders(sandbox.port(0)).unwrap().is_empty());
+    assert!(!portway_ports::owners(sandbox.port(0)).unwrap().is_empty());
 }
 
 #[test]

@@ -1,6 +1,6 @@
-"""What the backend learns from its environment, read in one place.
+"""Settings of the backend, read from environment variables.
 
-Nothing here has a default port: who starts the service decides where it runs.
+There are no default ports: Portway sets all addresses.
 """
 
 import os
@@ -23,9 +23,9 @@ def _port(name: str) -> int | None:
 
 
 def _origins(name: str) -> list[str]:
-    """Exact origins, separated by commas. Unset or empty: none at all."""
+    """Read exact origins, separated by commas. Return none if unset or empty."""
     origins = [part.strip() for part in os.environ.get(name, "").split(",") if part.strip()]
-    # Starlette would read "*" as "everyone". Refuse to start instead.
+    # Starlette treats "*" as "allow every origin", so reject it.
     if any("*" in origin for origin in origins):
         raise RuntimeError(f"{name} must list exact origins, without wildcards")
     return origins

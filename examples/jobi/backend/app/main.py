@@ -1,4 +1,4 @@
-"""The HTTP side of Jobi."""
+"""HTTP API of Jobi."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -31,7 +31,7 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
 
 app = FastAPI(title="Jobi", lifespan=lifespan)
 
-# With an empty list the middleware lets no other origin in.
+# With an empty list, the middleware allows no other origin.
 app.add_middleware(
     CORSMiddleware,
     allow_origins=config.CORS_ORIGINS,
@@ -47,7 +47,7 @@ def health() -> dict:
 
 @app.get("/api/info")
 def info() -> dict:
-    """Who answers here. The page asks once per visit, so asking is what counts as one."""
+    """Return facts about this instance. Each request counts as a visit."""
     return {
         "port": config.PORT,
         "instance": config.INSTANCE,

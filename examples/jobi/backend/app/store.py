@@ -1,4 +1,4 @@
-"""The jobs table: one SQLite file, one short-lived connection per request."""
+"""Table of jobs in a SQLite file, with one connection per request."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ def _database() -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(DATABASE)
     connection.row_factory = sqlite3.Row
     try:
-        # Commits on success and rolls back on an exception; it does not close.
+        # Commits on success and rolls back on an exception, but does not close.
         with connection:
             yield connection
     finally:

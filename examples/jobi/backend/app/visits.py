@@ -1,4 +1,4 @@
-"""The visit counter: in Redis when there is one, otherwise nowhere."""
+"""Visit counter in Redis. Without Redis, visits are not counted."""
 
 import logging
 
@@ -8,8 +8,8 @@ from .config import REDIS_URL
 
 log = logging.getLogger("uvicorn.error")
 
-# Connects on first use, so a Redis that comes up later is no problem. The short
-# timeouts keep a Redis that went away from holding up the page.
+# The client connects on first use, so Redis may start later. Short timeouts keep
+# the page responsive if Redis stops.
 _client = (
     redis.Redis.from_url(REDIS_URL, socket_connect_timeout=1, socket_timeout=1)
     if REDIS_URL
@@ -23,6 +23,6 @@ def count_visit() -> int | None:
     try:
         return _client.incr("jobi:visits")
     except redis.RedisError as error:
-        # The counter is decoration: losing it must not break the page.
-        log.warning("the visit counter is out of reach: %s", error)
+        # The counter is optional. The page must work without it.
+        log.warning("visit counter is not available: %s", error)
         return None

@@ -6,10 +6,10 @@ import JobList from "./JobList.jsx";
 import * as api from "./api.js";
 
 export default function App() {
-  const [jobs, setJobs] = useState(null); // null until the first answer
+  const [jobs, setJobs] = useState(null); // null until the first response
   const [error, setError] = useState(null);
 
-  // Shows what went wrong, and tells the caller whether it worked.
+  // Runs an action, shows its error, and returns whether it succeeded.
   async function attempt(action) {
     try {
       await action();

@@ -2,10 +2,10 @@ import { useEffect, useState } from "react";
 
 import { BACKEND_URL, directInfo } from "./api.js";
 
-const LABELS = { pending: "Calling…", success: "Answered", failure: "Failed" };
+const LABELS = { pending: "Calling…", success: "Succeeded", failure: "Failed" };
 
-// Calls the backend across origins, without the proxy in between. It only works
-// when the backend lists this page's origin.
+// Calls the backend directly, without the dev server's proxy. This works only if
+// the backend allows this page's origin.
 export default function DirectCall() {
   const [result, setResult] = useState({ state: "pending" });
 
@@ -50,7 +50,7 @@ function Info({ info }) {
   const facts = {
     "Backend port": info.port ?? "unknown",
     Instance: info.instance ?? "none",
-    Redis: info.redis ? "wired" : "not wired",
+    Redis: info.redis ? "configured" : "not configured",
     Visits: info.visits ?? "not counted",
   };
   return (

@@ -1,4 +1,4 @@
-// The values the backend accepts, in the order an application goes through them.
+// Statuses that the backend accepts, in the order in which an application goes through them.
 const STATUSES = {
   wishlist: "Wishlist",
   applied: "Applied",

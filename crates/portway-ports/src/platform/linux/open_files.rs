@@ -1,8 +1,8 @@
-//! Which process has which socket open.
+//! Finds the processes that have a socket open.
 //!
-//! The kernel does not tell the processes of a socket, so every descriptor of every process is
-//! looked at, as `ss` and `lsof` do it. Nearly all of the time is the kernel's, some microseconds a
-//! descriptor: it is shared among the processors.
+//! The kernel does not report the processes of a socket, so every file descriptor of every process
+//! is read, as `ss` and `lsof` do. Each takes some microseconds, nearly all in the kernel; several
+//! threads share the work.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
@@ -16,45 +16,50 @@ use std::thread;
 use rustix::fs::{CWD, Mode, OFlags, RawDir, openat, readlinkat_raw};
 
 /// How many processes a thread takes at a time.
-const SHARE: usize = 16;
-/// With fewer processes than this no second thread pays.
-const WORTH_THREADS: usize = 64;
-/// More threads would only wait for each other in the kernel.
-const MOST_THREADS: usize = 4;
+const BATCH_SIZE: usize = 16;
+/// Below this number of processes a second thread costs more than it saves.
+const MIN_PROCESSES_FOR_THREADS: usize = 64;
+/// More threads only wait for each other in the kernel.
+const MAX_THREADS: usize = 4;
+/// The bytes of a buffer for directory entries: about fifty entries, enough to read most processes
+/// with one call.
+const ENTRIES_SIZE: usize = 2048;
+/// The bytes of a buffer for the target of a link. A longer target is not a socket.
+const TARGET_SIZE: usize = 32;
 
-/// For each of `sockets` those of `pids` that have it open, lowest first.
+/// For each of `sockets`, returns those of `pids` that have it open, lowest first.
 pub(super) fn owners(mut pids: Vec<u32>, sockets: &HashSet<u64>) -> HashMap<u64, Vec<u32>> {
     pids.sort_unstable();
     pids.dedup();
     let next = AtomicUsize::new(0);
-    let work = || {
+    let search = || {
         let mut found = Vec::new();
         loop {
-            let from = next.fetch_add(SHARE, Ordering::Relaxed);
-            let Some(rest) = pids.get(from..).filter(|rest| !rest.is_empty()) else {
+            let start = next.fetch_add(BATCH_SIZE, Ordering::Relaxed);
+            let Some(rest) = pids.get(start..).filter(|rest| !rest.is_empty()) else {
                 return found;
             };
-            for &pid in rest.iter().take(SHARE) {
-                let mut own = HashSet::new();
+            for &pid in rest.iter().take(BATCH_SIZE) {
+                let mut seen = HashSet::new();
                 any(pid, |socket| {
-                    if sockets.contains(&socket) && own.insert(socket) {
+                    if sockets.contains(&socket) && seen.insert(socket) {
                         found.push((socket, pid));
                     }
-                    own.len() == sockets.len()
+                    seen.len() == sockets.len()
                 });
             }
         }
     };
-    let threads = if pids.len() < WORTH_THREADS {
+    let threads = if pids.len() < MIN_PROCESSES_FOR_THREADS {
         1
     } else {
         thread::available_parallelism().map_or(1, NonZero::get)
     };
     let mut found = thread::scope(|scope| {
-        let others: Vec<_> = (1..threads.min(MOST_THREADS))
-            .filter_map(|_| thread::Builder::new().spawn_scoped(scope, work).ok())
+        let others: Vec<_> = (1..threads.min(MAX_THREADS))
+            .filter_map(|_| thread::Builder::new().spawn_scoped(scope, search).ok())
             .collect();
-        let mut found = work();
+        let mut found = search();
         for other in others {
             found.extend(other.join().unwrap_or_default());
         }
@@ -68,24 +73,23 @@ pub(super) fn owners(mut pids: Vec<u32>, sockets: &HashSet<u64>) -> HashMap<u64,
     owners
 }
 
-/// Whether `is_it` says yes to any socket that a process has open; none is looked at after that.
-pub(super) fn any(pid: u32, mut is_it: impl FnMut(u64) -> bool) -> bool {
-    let Some(dir) = open(pid) else {
+/// Returns whether `matches` accepts a socket that the process has open. Stops at the first match.
+pub(super) fn any(pid: u32, mut matches: impl FnMut(u64) -> bool) -> bool {
+    let Some(dir) = open_dir(pid) else {
         return false;
     };
-    // Room for some fifty entries, so that most processes need one call.
-    let mut room = [MaybeUninit::uninit(); 2048];
-    let mut entries = RawDir::new(&dir, &mut room);
+    let mut buffer = [MaybeUninit::uninit(); ENTRIES_SIZE];
+    let mut entries = RawDir::new(&dir, &mut buffer);
     while let Some(Ok(entry)) = entries.next() {
-        if socket(&dir, entry.file_name()).is_some_and(&mut is_it) {
+        if socket(&dir, entry.file_name()).is_some_and(&mut matches) {
             return true;
         }
     }
     false
 }
 
-/// The directory of a process's descriptors, where this user may look.
-fn open(pid: u32) -> Option<OwnedFd> {
+/// Opens the directory of a process's file descriptors. `None` if this user may not read it.
+fn open_dir(pid: u32) -> Option<OwnedFd> {
     let mut path = [0; 32];
     write!(&mut path[..], "/proc/{pid}/fd\0").ok()?;
     let path = CStr::from_bytes_until_nul(&path).ok()?;
@@ -93,10 +97,10 @@ fn open(pid: u32) -> Option<OwnedFd> {
     openat(CWD, path, flags, Mode::empty()).ok()
 }
 
-/// The socket behind a descriptor. What is longer than a socket's name is none.
+/// Returns the inode of a file descriptor's socket; `None` if it is not a socket.
 fn socket(dir: &OwnedFd, descriptor: &CStr) -> Option<u64> {
-    let mut room = [MaybeUninit::uninit(); 32];
-    let (target, _) = readlinkat_raw(dir, descriptor, &mut room).ok()?;
+    let mut buffer = [MaybeUninit::uninit(); TARGET_SIZE];
+    let (target, _) = readlinkat_raw(dir, descriptor, &mut buffer).ok()?;
     let inode = target.strip_prefix(b"socket:[")?.strip_suffix(b"]")?;
     std::str::from_utf8(inode).ok()?.parse().ok()
 }
@@ -113,13 +117,13 @@ mod tests {
     }
 
     #[test]
-    fn sockets_are_found_among_all_processes() {
+    fn finds_sockets_among_all_processes() {
         let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-        let _again = listeners[0].try_clone().unwrap();
+        let _duplicate = listeners[0].try_clone().unwrap();
         let sockets = HashSet::from([inode(&listeners[0]), inode(&listeners[1])]);
         let own = std::process::id();
-        // So many that every thread takes several shares; that some are named twice does not matter.
-        let mut pids = crate::process::pids();
+        // Enough pids that every thread takes several batches. Pids may be repeated.
+        let mut pids: Vec<u32> = super::super::processes::pids().collect();
         pids.extend((5_000_000..5_000_500).chain([own]));
         let found = owners(pids, &sockets);
         assert_eq!(found.keys().copied().collect::<HashSet<_>>(), sockets);
@@ -128,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn more_descriptors_than_there_is_room_for_are_all_seen() {
+    fn reads_more_descriptors_than_fit_into_one_buffer() {
         let files: Vec<_> = (0..300)
             .map(|_| std::fs::File::open("/dev/null").unwrap())
             .collect();

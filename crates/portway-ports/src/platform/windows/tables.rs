@@ -1,6 +1,5 @@
-//! The machine's TCP sockets, each with the pid of its owner.
+//! The TCP sockets of the machine with the pids of their owners, from `iphlpapi`.
 
-use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -11,9 +10,9 @@ use windows_sys::Win32::NetworkManagement::IpHelper::{
 };
 use windows_sys::Win32::Networking::WinSock::{ADDRESS_FAMILY, AF_INET, AF_INET6};
 
-use super::super::by_pid::socket;
-use super::processes::user_of;
-use crate::listen::Listener;
+use super::super::owner_pid::socket;
+use super::processes::users;
+use crate::listener::Listener;
 
 /// One row of a table.
 struct Row {
@@ -23,8 +22,8 @@ struct Row {
     pid: u32,
 }
 
-/// Whether anything but TIME_WAIT exists with `port` as its local port.
-pub(crate) fn anything_lives(port: u16) -> io::Result<bool> {
+/// Returns whether a socket in any state but TIME_WAIT has the local port `port`.
+pub(crate) fn has_active_sockets(port: u16) -> io::Result<bool> {
     let all = rows(TCP_TABLE_OWNER_PID_ALL)?;
     Ok(all
         .iter()
@@ -32,18 +31,16 @@ pub(crate) fn anything_lives(port: u16) -> io::Result<bool> {
 }
 
 pub(crate) fn listeners(port: Option<u16>) -> io::Result<Vec<Listener>> {
-    let mut users: HashMap<u32, Option<u32>> = HashMap::new();
     let mut found = rows(TCP_TABLE_OWNER_PID_LISTENER)?;
     found.retain(|row| port.is_none_or(|port| row.port == port));
+    let pids: Vec<u32> = found.iter().map(|row| row.pid).collect();
+    let users = users(&pids);
     Ok(found
         .into_iter()
         .map(|row| Listener {
             address: row.address,
             port: row.port,
-            uid: users
-                .entry(row.pid)
-                .or_insert_with(|| user_of(row.pid))
-                .unwrap_or(u32::MAX),
+            user: users.get(&row.pid).copied(),
             socket: socket(row.pid, row.address, row.port),
         })
         .collect())
@@ -52,7 +49,7 @@ pub(crate) fn listeners(port: Option<u16>) -> io::Result<Vec<Listener>> {
 fn rows(class: TCP_TABLE_CLASS) -> io::Result<Vec<Row>> {
     let v4 = table::<MIB_TCPROW_OWNER_PID>(AF_INET, class)?;
     let v6 = table::<MIB_TCP6ROW_OWNER_PID>(AF_INET6, class)?;
-    // The low half of a port's field has its bytes in the order of the network.
+    // The port is in the low half of the field, in network byte order.
     let port = |field: u32| u16::from_be(field as u16);
     let v4 = v4.into_iter().map(|row| Row {
         address: Ipv4Addr::from(row.dwLocalAddr.to_ne_bytes()).into(),
@@ -69,8 +66,8 @@ fn rows(class: TCP_TABLE_CLASS) -> io::Result<Vec<Row>> {
     Ok(v4.chain(v6).collect())
 }
 
-/// A row of the table that `GetExtendedTcpTable` fills: plain numbers, valid in every bit pattern,
-/// behind a count of 32 bits without a gap.
+/// A row of a table that `GetExtendedTcpTable` fills: it consists of numbers, so every bit pattern
+/// is valid. The rows follow a count of 32 bits without a gap.
 trait Plain: Copy {}
 impl Plain for MIB_TCPROW_OWNER_PID {}
 impl Plain for MIB_TCP6ROW_OWNER_PID {}
@@ -79,7 +76,8 @@ fn table<T: Plain>(family: ADDRESS_FAMILY, class: TCP_TABLE_CLASS) -> io::Result
     let mut bytes: Vec<u8> = vec![0; 16 * 1024];
     loop {
         let mut size = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        // SAFETY: the buffer is writable for `size` bytes, and both pointers live through the call.
+        // SAFETY: the buffer is writable for `size` bytes, and both pointers are valid during the
+        // call.
         #[allow(unsafe_code)]
         let code = unsafe {
             GetExtendedTcpTable(
@@ -93,9 +91,9 @@ fn table<T: Plain>(family: ADDRESS_FAMILY, class: TCP_TABLE_CLASS) -> io::Result
         };
         match code {
             NO_ERROR => break,
-            // It may have grown until the next call.
+            // The table can grow until the next call, so the buffer gets more than was required.
             ERROR_INSUFFICIENT_BUFFER => bytes.resize(size as usize + 4096, 0),
-            // A machine without this family has no table for it.
+            // A machine without this address family has no table for it.
             _ if family == AF_INET6 => return Ok(Vec::new()),
             code => return Err(io::Error::from_raw_os_error(code.cast_signed())),
         }
@@ -107,7 +105,7 @@ fn table<T: Plain>(family: ADDRESS_FAMILY, class: TCP_TABLE_CLASS) -> io::Result
     Ok(rows
         .chunks_exact(size_of::<T>())
         .take(count)
-        // SAFETY: the chunk has the size of `T`, which is plain numbers; it is read unaligned.
+        // SAFETY: the chunk has the size of `T`, which is plain; it is read unaligned.
         .map(
             #[allow(unsafe_code)]
             |row| unsafe { row.as_ptr().cast::<T>().read_unaligned() },

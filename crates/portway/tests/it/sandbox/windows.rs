@@ -23,9 +23,11 @@ pub(super) fn set_home(command: &mut Command, home: &Path, state: &Path) {
 /// Every process with this state, by pid, with its command line.
 pub(super) fn processes(state: &Path) -> BTreeMap<u32, String> {
     let state = state.to_str();
-    portway_ports::pids()
+    portway_supervisor::process::pids()
         .into_iter()
-        .filter(|&pid| portway_ports::variable(pid, "LOCALAPPDATA").as_deref() == state)
+        .filter(|&pid| {
+            portway_supervisor::process::env_var(pid, "LOCALAPPDATA").as_deref() == state
+        })
         .filter_map(|pid| Some((pid, Process::read(pid)?.command)))
         .collect()
 }

@@ -1,22 +1,23 @@
-//! What processes use of the machine.
+//! Processor time and memory of process trees.
 
 use std::time::Duration;
 
-use crate::platform;
+use super::platform;
 
-/// What some processes use.
+/// What the processes of a tree use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Processor time since they started; on Linux with that of children that have ended, so that
-    /// it grows as long as no process leaves the tree other than by being waited for.
+    /// Processor time since the processes started. On Linux it includes children that have exited
+    /// and were waited for.
     pub cpu: Duration,
-    /// Resident memory in bytes; what processes share counts once for each.
+    /// Resident memory in bytes; memory that processes share counts once for each of them.
     pub memory: u64,
-    /// How many they are.
+    /// The number of processes.
     pub processes: u32,
 }
 
-/// What each of `roots` uses, with everything below it; `None` for one that is gone.
+/// Returns what each of `roots` uses together with its descendants; `None` for a process that is
+/// gone.
 pub fn usage(roots: &[u32]) -> Vec<Option<Usage>> {
     platform::usage(roots)
 }
@@ -26,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_uses_memory_and_time() {
+    fn reports_memory_and_processor_time() {
         let mut spent = Duration::ZERO;
         while spent.is_zero() {
             let own = usage(&[std::process::id()])[0].unwrap();
@@ -39,12 +40,13 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_tree_counts_as_a_whole_and_ended_children_with_it() {
+    fn includes_descendants_and_children_that_have_exited() {
         use std::io::{BufRead, BufReader};
         use std::process::{Command, Stdio};
-        // A shell whose first child works and ends, and whose second stays until its input ends.
+        // The shell's first child uses processor time and exits; the second runs until its input
+        // is closed.
         let script = "exec 3<&0; i=0; (while [ $i -lt 100000 ]; do i=$((i+1)); done); \
-                      cat <&3 & echo there; wait";
+                      cat <&3 & echo ready; wait";
         let mut shell = Command::new("sh")
             .args(["-c", script])
             .stdin(Stdio::piped())

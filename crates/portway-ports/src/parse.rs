@@ -1,12 +1,11 @@
-//! Ranges that a system has set aside, read from what it prints.
+//! Reads port settings from the text that a system prints.
 
 use crate::range::PortRange;
 
-/// The ranges of Linux's `ip_local_reserved_ports`: `8080,30000-32767`.
+/// Parses `ip_local_reserved_ports` of Linux: `8080,30000-32767`.
 ///
-/// The kernel gives these to nobody who lets it choose, and leaves them to whoever asks for one by
-/// number: they are meant for programs that the administrator knows. Portway treats them in the
-/// same way.
+/// The kernel never chooses these ports itself; a program must bind them by number. Administrators
+/// reserve them for known services.
 #[cfg(any(target_os = "linux", test))]
 pub(crate) fn reserved_ports(text: &str) -> Vec<PortRange> {
     text.split(',')
@@ -14,12 +13,13 @@ pub(crate) fn reserved_ports(text: &str) -> Vec<PortRange> {
         .collect()
 }
 
-/// The ranges that `netsh interface ipv4 show excludedportrange protocol=tcp` prints on Windows,
-/// and the same for `ipv6`.
+/// Parses the output of `netsh interface ipv4 show excludedportrange protocol=tcp` on Windows, and
+/// of the same command for `ipv6` and `udp`.
 ///
-/// Windows prints it in the user's language, so only the shape counts: a line that begins with two
-/// numbers. The asterisk behind some marks what an administrator set aside.
-pub fn excluded_ranges(netsh: &str) -> Vec<PortRange> {
+/// The output is localized, so only lines that start with two numbers count. An asterisk after the
+/// numbers marks a range that an administrator excluded.
+#[cfg(any(windows, test))]
+pub(crate) fn excluded_ranges(netsh: &str) -> Vec<PortRange> {
     netsh
         .lines()
         .filter_map(|line| {
@@ -31,8 +31,8 @@ pub fn excluded_ranges(netsh: &str) -> Vec<PortRange> {
         .collect()
 }
 
-/// The range of source ports that `netsh interface ipv4 show dynamicport tcp` prints: the first
-/// port and how many there are, each behind a colon, in the user's language.
+/// Parses the ephemeral range from the output of `netsh interface ipv4 show dynamicport tcp` on
+/// Windows: the first port and the number of ports, each after a colon. The output is localized.
 #[cfg(any(windows, test))]
 pub(crate) fn dynamic_ports(netsh: &str) -> Option<PortRange> {
     let mut numbers = netsh
@@ -43,15 +43,15 @@ pub(crate) fn dynamic_ports(netsh: &str) -> Option<PortRange> {
     PortRange::new(first, first.checked_add(count.checked_sub(1)?)?).ok()
 }
 
-/// Whether `netstat -anp tcp` of macOS shows anything but TIME_WAIT with `port` as its local port:
-/// `tcp4 0 0 127.0.0.1.9000 127.0.0.1.51234 TIME_WAIT`.
+/// Returns whether `netstat -anp tcp` of macOS lists a socket with the local port `port` in any
+/// state but TIME_WAIT. A line reads `tcp4 0 0 127.0.0.1.9000 127.0.0.1.51234 TIME_WAIT`.
 #[cfg(any(target_os = "macos", test))]
-pub(crate) fn lives_in_netstat(netstat: &str, port: u16) -> bool {
+pub(crate) fn netstat_lists_active(netstat: &str, port: u16) -> bool {
     netstat.lines().any(|line| {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let own = words.get(3).and_then(|address| address.rsplit_once('.'));
+        let local = words.get(3).and_then(|address| address.rsplit_once('.'));
         words.first().is_some_and(|word| word.starts_with("tcp"))
-            && own.is_some_and(|(_, own)| own.parse() == Ok(port))
+            && local.is_some_and(|(_, local)| local.parse() == Ok(port))
             && words.get(5) != Some(&"TIME_WAIT")
     })
 }
@@ -85,13 +85,13 @@ Startport      Endport
 * - Verwaltete Portausschlüsse.
 ";
 
-    fn words(ranges: &[PortRange]) -> String {
-        let words: Vec<String> = ranges.iter().map(ToString::to_string).collect();
-        words.join(" ")
+    fn join(ranges: &[PortRange]) -> String {
+        let texts: Vec<String> = ranges.iter().map(ToString::to_string).collect();
+        texts.join(" ")
     }
 
     #[test]
-    fn netsh_is_read_in_any_language() {
+    fn parses_netsh_in_any_language() {
         for (text, ranges) in [
             (ENGLISH, "5357 49671-49770 50000-50059"),
             (GERMAN, "5357 5985 47001 50000-50059"),
@@ -102,23 +102,23 @@ Startport      Endport
             ("The following command was not found: interface.", ""),
             ("", ""),
         ] {
-            assert_eq!(words(&excluded_ranges(text)), ranges, "{text}");
+            assert_eq!(join(&excluded_ranges(text)), ranges, "{text}");
         }
     }
 
     #[test]
-    fn what_linux_has_set_aside_is_read() {
+    fn parses_reserved_ports_of_linux() {
         for (text, ranges) in [
             ("\n", ""),
             ("8080\n", "8080"),
             ("8080,9148,30000-32767\n", "8080 9148 30000-32767"),
         ] {
-            assert_eq!(words(&reserved_ports(text)), ranges, "{text:?}");
+            assert_eq!(join(&reserved_ports(text)), ranges, "{text:?}");
         }
     }
 
     #[test]
-    fn the_source_ports_of_windows_are_read_in_any_language() {
+    fn parses_the_ephemeral_range_of_windows_in_any_language() {
         for (text, range) in [
             (
                 "Protocol tcp Dynamic Port Range\r\n-----\r\nStart Port      : 49152\r\n\
@@ -138,7 +138,7 @@ Startport      Endport
     }
 
     #[test]
-    fn netstat_tells_what_lives_on_a_port() {
+    fn netstat_lists_every_state_but_time_wait() {
         let netstat = "Active Internet connections (including servers)
 Proto Recv-Q Send-Q  Local Address          Foreign Address        (state)
 tcp4       0      0  127.0.0.1.9000         127.0.0.1.51234        TIME_WAIT
@@ -146,8 +146,8 @@ tcp6       0      0  *.9001                 *.*                    LISTEN
 tcp4       0      0  127.0.0.1.51300        127.0.0.1.9002         ESTABLISHED
 tcp4       0      0  *.9003                 *.*                    CLOSED
 ";
-        for (port, lives) in [(9000, false), (9001, true), (9002, false), (9003, true)] {
-            assert_eq!(lives_in_netstat(netstat, port), lives, "{port}");
+        for (port, is_active) in [(9000, false), (9001, true), (9002, false), (9003, true)] {
+            assert_eq!(netstat_lists_active(netstat, port), is_active, "{port}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What systems other than Linux are not asked yet.
+//! What only Linux reports.
 
 use std::net::SocketAddr;
 

@@ -1,0 +1,139 @@
+//! The bound sockets of a hold: one for each address family, never listening.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::HoldError;
+use crate::families::Families;
+use crate::platform;
+
+/// The address on which two processes decide which of them takes a port that only TIME_WAIT keeps
+/// from being bound. Any address of 127.0.0.0/8 that no server uses would do.
+const TIE_BREAK_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 255, 13, 37));
+
+/// Connections that wait to be accepted, at most, on a listening socket that a hold opens.
+const BACKLOG: i32 = 1024;
+
+/// The sockets on `0.0.0.0:P` and `[::]:P`. A family that the machine does not support is `None`.
+#[derive(Debug)]
+pub(super) struct Sockets {
+    port: u16,
+    v4: Option<Socket>,
+    v6: Option<Socket>,
+}
+
+impl Sockets {
+    /// Binds both sockets hard, also over connections in TIME_WAIT.
+    pub(super) fn acquire(port: u16) -> Result<Self, HoldError> {
+        match Self::bind(port, false) {
+            Err(HoldError::InUse(_)) if platform::REUSE_PASSES_TIME_WAIT => {
+                Self::bind_over_time_wait(port)
+            }
+            other => other,
+        }
+    }
+
+    /// Binds both sockets, soft with `reuse` and hard without.
+    pub(super) fn bind(port: u16, reuse: bool) -> Result<Self, HoldError> {
+        let at = |address: IpAddr| SocketAddr::new(address, port);
+        // IPv4 first, and IPv6 only if that succeeds: otherwise two processes that try at the same
+        // time could each get one family, and both would fail.
+        let v4 = bind_socket(at(Ipv4Addr::UNSPECIFIED.into()), reuse)?;
+        let v6 = bind_socket(at(Ipv6Addr::UNSPECIFIED.into()), reuse)?;
+        if v4.is_none() && v6.is_none() {
+            let source = io::Error::from(io::ErrorKind::AddrNotAvailable);
+            return Err(HoldError::System { port, source });
+        }
+        Ok(Self { port, v4, v6 })
+    }
+
+    /// Binds a port that only connections in TIME_WAIT keep from being bound plainly: with
+    /// `SO_REUSEADDR`, then hard at once.
+    ///
+    /// Where a soft socket admits others, two processes that do this at the same time would both
+    /// succeed. They first bind the tie-break address without the option; only one of them can, and
+    /// connections in TIME_WAIT never have that address.
+    fn bind_over_time_wait(port: u16) -> Result<Self, HoldError> {
+        let system = |source| HoldError::System { port, source };
+        let tie_break = if platform::SOFT_HOLD_KEEPS_SOCKETS {
+            let socket = bind_socket(SocketAddr::new(TIE_BREAK_ADDRESS, port), false)?;
+            Some(socket.ok_or(HoldError::InUse(port))?)
+        } else {
+            None
+        };
+        if platform::has_active_sockets(port).map_err(system)? {
+            return Err(HoldError::InUse(port));
+        }
+        if let Some(socket) = &tie_break {
+            socket.set_reuse_address(true).map_err(system)?;
+        }
+        let sockets = Self::bind(port, true)?;
+        sockets.set_soft(Families::default())?;
+        Ok(sockets)
+    }
+
+    /// Returns the families in which the sockets are soft.
+    pub(super) fn soft_families(&self) -> Families {
+        let is_soft = |socket: &Option<Socket>| {
+            let socket = socket.as_ref();
+            socket.is_some_and(|socket| socket.reuse_address().unwrap_or(false))
+        };
+        Families {
+            v4: is_soft(&self.v4),
+            v6: is_soft(&self.v6),
+        }
+    }
+
+    /// Makes the sockets soft in `families` and hard in the others.
+    pub(super) fn set_soft(&self, families: Families) -> Result<(), HoldError> {
+        for (socket, soft) in [(&self.v4, families.v4), (&self.v6, families.v6)] {
+            if let Some(socket) = socket {
+                socket
+                    .set_reuse_address(soft)
+                    .map_err(|source| HoldError::System {
+                        port: self.port,
+                        source,
+                    })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Opens a listening socket as a server does.
+pub(super) fn listen(address: SocketAddr) -> Result<TcpListener, HoldError> {
+    let open = || {
+        let domain = Domain::for_address(address);
+        let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+        platform::prepare_server_socket(&socket)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(socket.into())
+    };
+    open().map_err(|error| HoldError::from_bind(address.port(), error))
+}
+
+/// Binds one socket; `None` if the machine does not support the address family.
+fn bind_socket(address: SocketAddr, reuse: bool) -> Result<Option<Socket>, HoldError> {
+    let bind = || -> io::Result<Socket> {
+        let domain = Domain::for_address(address);
+        let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        if reuse {
+            socket.set_reuse_address(true)?;
+        } else {
+            platform::set_exclusive(&socket)?;
+        }
+        socket.bind(&address.into())?;
+        Ok(socket)
+    };
+    match bind() {
+        Ok(socket) => Ok(Some(socket)),
+        Err(error) if platform::is_unsupported_family(&error) => Ok(None),
+        Err(error) => Err(HoldError::from_bind(address.port(), error)),
+    }
+}

@@ -1,0 +1,164 @@
+//! Listening sockets and the processes that own them.
+
+use std::collections::HashSet;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::platform;
+use crate::process::Process;
+
+/// A listening TCP socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Listener {
+    /// The local address; an unspecified address means every address of the family.
+    pub address: IpAddr,
+    /// The local port.
+    pub port: u16,
+    /// The number of the user who opened the socket, if the system reports it. On Windows this is
+    /// the last part of the security identifier.
+    pub user: Option<u32>,
+    /// Identifies the socket on this machine: the inode on Linux, elsewhere a number made of
+    /// owner, port and address.
+    pub socket: u64,
+}
+
+/// A socket on a port, with the processes that have it open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PortOwner {
+    /// The socket.
+    pub listener: Listener,
+    /// The process that has the socket open, the one with the lowest pid if there are several.
+    /// `None` if the system does not report it to this user.
+    pub process: Option<Process>,
+    /// The pids of the other processes that have the socket open, such as forked workers, lowest
+    /// first.
+    pub other_pids: Vec<u32>,
+}
+
+/// Returns the sockets that listen on `port`, of both families.
+///
+/// # Errors
+/// Fails if the system does not answer.
+pub fn listeners(port: u16) -> io::Result<Vec<Listener>> {
+    platform::listeners(Some(port))
+}
+
+/// Returns all listening sockets, of both families.
+///
+/// # Errors
+/// Fails if the system does not answer.
+pub fn all_listeners() -> io::Result<Vec<Listener>> {
+    platform::listeners(None)
+}
+
+/// Returns the owners of the sockets that listen on `port`. A client whose local port is `port`
+/// does not count.
+///
+/// # Errors
+/// Fails if the system does not answer.
+pub fn owners(port: u16) -> io::Result<Vec<PortOwner>> {
+    owners_among(port, &[])
+}
+
+/// Returns the same as [`owners`], but searches the processes `likely` first.
+///
+/// A socket that one of them has open is not searched for elsewhere, so `likely` should contain
+/// every process that may share it, such as a whole process tree.
+///
+/// # Errors
+/// Fails if the system does not answer.
+pub fn owners_among(port: u16, likely: &[u32]) -> io::Result<Vec<PortOwner>> {
+    with_processes(platform::listeners(Some(port))?, likely)
+}
+
+/// Returns the owners of the sockets that listen on any of `ports`. Processes are searched once for
+/// all ports.
+///
+/// # Errors
+/// Fails if the system does not answer.
+pub fn owners_of(ports: &[u16]) -> io::Result<Vec<PortOwner>> {
+    let mut found = Vec::new();
+    for port in ports {
+        found.extend(platform::listeners(Some(*port))?);
+    }
+    with_processes(found, &[])
+}
+
+/// Returns the owners of all listening sockets.
+///
+/// # Errors
+/// Fails if the system does not answer.
+pub fn all_owners() -> io::Result<Vec<PortOwner>> {
+    with_processes(platform::listeners(None)?, &[])
+}
+
+/// Returns the owners of the sockets that are bound to `port` and do not listen, such as those of a
+/// [`Hold`](crate::Hold). Empty on Windows and on Linux before 6.8, which do not report them.
+///
+/// # Errors
+/// Fails if the system does not answer.
+pub fn bound_owners(port: u16) -> io::Result<Vec<PortOwner>> {
+    with_processes(platform::bound(port)?, &[])
+}
+
+/// Returns the first of `pids` that has `socket` ([`Listener::socket`]) open.
+pub fn find_owner(pids: impl IntoIterator<Item = u32>, socket: u64) -> Option<u32> {
+    pids.into_iter()
+        .find(|&pid| platform::has_open(pid, socket))
+}
+
+/// Returns the user who opened a TCP connection on this machine. `client` is the address of the
+/// user's end, `server` that of the other.
+///
+/// `None` if the connection is closed or the system does not report the user (macOS, Windows).
+#[must_use]
+pub fn user_of_connection(client: SocketAddr, server: SocketAddr) -> Option<u32> {
+    platform::user_of_connection(client, server)
+}
+
+fn with_processes(found: Vec<Listener>, likely: &[u32]) -> io::Result<Vec<PortOwner>> {
+    let mut sockets: HashSet<u64> = found.iter().map(|listener| listener.socket).collect();
+    let mut owners = platform::socket_owners_among(likely, &sockets);
+    sockets.retain(|socket| !owners.contains_key(socket));
+    if !sockets.is_empty() {
+        owners.extend(platform::socket_owners(&sockets));
+    }
+    Ok(found
+        .into_iter()
+        .map(|listener| {
+            let pids = owners.remove(&listener.socket).unwrap_or_default();
+            let mut pids = pids.into_iter();
+            PortOwner {
+                process: pids.by_ref().find_map(Process::read),
+                other_pids: pids.collect(),
+                listener,
+            }
+        })
+        .collect())
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[test]
+    fn finds_the_user_of_a_connection() {
+        let own = rustix::process::geteuid().as_raw();
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            let listener = TcpListener::bind(address).unwrap();
+            let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let (accepted, from) = listener.accept().unwrap();
+            let to = accepted.local_addr().unwrap();
+            assert_eq!(user_of_connection(from, to), Some(own), "{address}");
+            // Without a connection the listener must not be reported instead.
+            drop((client, accepted));
+            let unused = SocketAddr::new(from.ip(), 1);
+            assert_eq!(user_of_connection(unused, to), None, "{address}");
+            assert_eq!(user_of_connection(to, unused), None, "{address}");
+        }
+    }
+}
