@@ -34,5 +34,5 @@ mod upstream;
 pub use api::{Api, Operations, openapi};
 pub use cache::{CachedInstance, InstanceCache, InstanceRecord, InstanceSnapshot, InstanceSource};
 pub use control::control_router;
-pub use names::{DOMAIN, Names, OWN, Target, fill_gateway_fields};
+pub use names::{DOMAIN, GATEWAY_LABEL, Names, Target, fill_gateway_fields};
 pub use server::{TlsListeners, serve};

@@ -10,8 +10,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use portway_api::{GatewayStatus, InstanceStatus, ServiceStatus};
-pub use portway_project::names::{DOMAIN, OWN};
-use portway_project::names::{of_instance, of_service};
+pub use portway_project::hostnames::{DOMAIN, GATEWAY_LABEL};
+use portway_project::hostnames::{instance_host, service_host};
 
 /// What a host name routes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Names {
                 is_main: true,
             };
             targets
-                .entry(of_instance(&instance.name))
+                .entry(instance_host(&instance.name))
                 .or_insert(target.into());
         }
         for instance in instances {
@@ -53,11 +53,11 @@ impl Names {
                     is_main: instance.main.as_deref() == Some(&service.name),
                 };
                 targets
-                    .entry(of_service(&service.name, &instance.name))
+                    .entry(service_host(&service.name, &instance.name))
                     .or_insert(target.into());
             }
         }
-        targets.remove(&of_instance(OWN));
+        targets.remove(&instance_host(GATEWAY_LABEL));
         Self { targets }
     }
 
@@ -71,11 +71,11 @@ impl Names {
     pub fn name_of(&self, instance: &InstanceStatus, service: &str) -> Option<String> {
         let candidates = if instance.main.as_deref() == Some(service) {
             vec![
-                of_instance(&instance.name),
-                of_service(service, &instance.name),
+                instance_host(&instance.name),
+                service_host(service, &instance.name),
             ]
         } else {
-            vec![of_service(service, &instance.name)]
+            vec![service_host(service, &instance.name)]
         };
         candidates.into_iter().find(|name| {
             self.resolve(name).is_some_and(|target| {

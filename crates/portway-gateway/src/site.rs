@@ -22,12 +22,12 @@ use hyper::service::Service;
 use hyper::{Request, Response, Uri};
 use hyper_util::service::TowerToHyperService;
 use portway_api::ErrorCode;
-use portway_project::names;
+use portway_project::hostnames;
 use subtle::ConstantTimeEq;
 
 use crate::api::{Access, Api, ApiError, TOKEN_HEADER};
 use crate::dashboard;
-use crate::names::{DOMAIN, OWN};
+use crate::names::{DOMAIN, GATEWAY_LABEL};
 use crate::peer::Peer;
 use crate::response::ResponseBody;
 
@@ -67,12 +67,16 @@ pub(crate) struct Site {
 pub(crate) fn is_own_host(host: &str) -> bool {
     host.strip_suffix(DOMAIN)
         .and_then(|rest| rest.strip_suffix('.'))
-        == Some(OWN)
+        == Some(GATEWAY_LABEL)
 }
 
 /// Returns the origin of the dashboard, with the scheme and the port that the client uses.
 pub(crate) fn origin(peer: Peer) -> String {
-    names::origin(peer.is_tls(), &names::of_instance(OWN), peer.port)
+    hostnames::origin(
+        peer.is_tls(),
+        &hostnames::instance_host(GATEWAY_LABEL),
+        peer.port,
+    )
 }
 
 impl Site {

@@ -9,24 +9,29 @@
 //! `.env`.
 
 pub mod checkout;
+pub mod diagnostic;
 pub mod env_file;
 pub mod env_format;
 pub mod health;
+pub mod hostnames;
 pub mod kind;
 pub mod manifest;
-pub mod names;
-pub mod nearest;
 pub mod plan;
+pub mod policy;
+pub mod port_spec;
 pub mod ports_file;
 pub mod preferences;
 pub mod prepare;
+pub mod suggest;
 pub mod template;
+pub mod units;
 pub mod wiring;
 
 pub use checkout::Checkout;
-pub use health::HealthCheck;
-pub use manifest::{Invalid, Manifest};
+pub use diagnostic::Diagnostic;
+pub use health::{HealthCheck, HealthTarget};
+pub use manifest::Manifest;
 pub use plan::{Plan, PlannedPort, PlannedService};
 pub use ports_file::{PortsFile, PortsFileError};
 pub use preferences::Preferences;
-pub use wiring::{AssignedPorts, Launch, Step, Wiring};
+pub use wiring::{AssignedPorts, Launch, PrepareStep, Wiring};

@@ -3,7 +3,7 @@
 //! Only what can be meant for Portway is taken: braces around a known word, or around a name and
 //! one of its properties. `awk '{print}'`, `${HOME}` and JSON stay as they are.
 
-use crate::nearest;
+use crate::suggest::suggestion;
 
 /// The properties that a service has.
 const PROPERTIES: [&str; 3] = ["port", "host", "url"];
@@ -114,7 +114,7 @@ fn meaning<'a>(inside: &'a str, own: &'a str, services: &[&str]) -> Option<Meani
         }),
         // `{bakend.url}`: nothing else in a command looks like this, so it is a slip.
         [service, property, ..] if PROPERTIES.contains(property) || TABLES.contains(property) => {
-            let help = nearest::suggestion(service, services.iter().copied());
+            let help = suggestion(service, services.iter().copied());
             Some(Err((
                 format!("`{{{inside}}}` names a service that does not exist"),
                 help,
@@ -144,7 +144,7 @@ fn named<'a>(table: &str, port: &'a str) -> Property<'a> {
 fn no_property(service: &str, property: &str) -> (String, String) {
     (
         format!("service `{service}` has no property `{property}`"),
-        nearest::suggestion(property, PROPERTIES.into_iter().chain(TABLES)),
+        suggestion(property, PROPERTIES.into_iter().chain(TABLES)),
     )
 }
 

@@ -11,7 +11,7 @@ mod words;
 use std::time::{Duration, Instant};
 
 use portway_api::ServiceState;
-use portway_project::manifest::Restart;
+use portway_project::policy::RestartPolicy;
 
 pub use words::Ended;
 pub(crate) use words::{Effect, Input, Policy, Say};
@@ -232,7 +232,7 @@ impl Machine {
 
             (Input::Alive(false), Phase::Ready) => {
                 self.enter(Phase::Unhealthy, now);
-                if self.policy.restart != Restart::Never {
+                if self.policy.restart != RestartPolicy::Never {
                     let why = "failed its liveness probe".to_owned();
                     self.stop_tree(Then::Retry(why), now, effects);
                 }
@@ -389,7 +389,7 @@ impl Machine {
             Phase::Starting { .. } | Phase::Ready | Phase::Unhealthy => {
                 self.forget_failures(now);
                 let unready = matches!(phase, Phase::Starting { .. });
-                if self.policy.restart == Restart::Always {
+                if self.policy.restart == RestartPolicy::Always {
                     self.again(ended.words(), now, jitter, effects);
                 } else if unready && ended.is_a_missing_program() {
                     // It will be as missing the next time.
@@ -400,7 +400,7 @@ impl Machine {
                 } else if ended.is_success() {
                     self.enter(Phase::Completed, now);
                     effects.push(Effect::Say(Say::Completed));
-                } else if self.policy.restart == Restart::Never {
+                } else if self.policy.restart == RestartPolicy::Never {
                     self.fail(ended.words(), now, effects);
                 } else {
                     self.again(ended.words(), now, jitter, effects);

@@ -4,8 +4,9 @@ use std::io;
 use std::path::Path;
 
 use portway_api::{ErrorBody, ErrorCode, ErrorInfo};
+use portway_project::Diagnostic;
 use portway_project::PortsFileError;
-use portway_project::manifest::{Invalid, ManifestError};
+use portway_project::manifest::ManifestError;
 use portway_registry::RegistryError;
 
 /// Why a command failed.
@@ -13,7 +14,7 @@ use portway_registry::RegistryError;
 pub(crate) struct CommandError {
     pub(crate) info: ErrorInfo,
     /// The place in the manifest, to be shown with its text.
-    pub(crate) source_text: Option<Box<Invalid>>,
+    pub(crate) source_text: Option<Box<Diagnostic>>,
     /// A text that is already formatted, such as a usage message.
     pub(crate) formatted: Option<String>,
     /// The signal that ended the command.
@@ -101,10 +102,10 @@ impl From<ErrorInfo> for CommandError {
     }
 }
 
-impl From<Box<Invalid>> for CommandError {
-    fn from(invalid: Box<Invalid>) -> Self {
+impl From<Box<Diagnostic>> for CommandError {
+    fn from(invalid: Box<Diagnostic>) -> Self {
         let mut error = Self::new(ErrorCode::ManifestInvalid, invalid.message.clone());
-        error.info.place = Some(invalid.place());
+        error.info.place = Some(invalid.location());
         error.info.hints.extend(invalid.help.clone());
         error.source_text = Some(invalid);
         error
@@ -134,8 +135,12 @@ impl From<PortsFileError> for CommandError {
 
 impl From<RegistryError> for CommandError {
     fn from(error: RegistryError) -> Self {
-        Self::new(ErrorCode::State, error.to_string())
+        let message = match error.cause() {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        };
+        Self::new(ErrorCode::State, message)
             .place(&error.file)
-            .hint(error.hint)
+            .hint(error.help)
     }
 }

@@ -137,7 +137,7 @@ fn run(
 
 /// What the instance serves on the local network, if anything.
 fn on_lan(project: &Project) -> Option<LanConfig> {
-    let services = project.plan.on_lan(project.lan);
+    let services = project.plan.published_on_lan(project.lan.into());
     let instance = &project.instance.name;
     (!services.is_empty()).then(|| LanConfig {
         services,
@@ -166,7 +166,7 @@ fn last_lines(dir: &Path, service: &str) -> String {
 /// `portway up` in the foreground; `None` when somebody else supervises the instance already.
 pub(crate) fn foreground(mut project: Project, args: &Up) -> Result<Option<u8>, CommandError> {
     let id = project.instance.id.clone();
-    match project.registry.supervise(&id)? {
+    match project.registry.lock_as_supervisor(&id)? {
         Some(lock) => run(project, lock, args, false, || {}).map(Some),
         None => Ok(None),
     }
@@ -179,7 +179,7 @@ pub(crate) fn background(directory: Option<&Path>, args: &Up) -> Result<u8, Comm
     let serve = || {
         let mut project = Project::open(directory, &args.choice)?;
         let id = project.instance.id.clone();
-        match project.registry.supervise(&id)? {
+        match project.registry.lock_as_supervisor(&id)? {
             Some(lock) => run(project, lock, args, true, say_serving),
             None => {
                 say_serving();

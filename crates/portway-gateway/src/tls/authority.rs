@@ -32,7 +32,7 @@ use thiserror::Error;
 
 use super::files::{self, AuthorityError, AuthorityFiles};
 use super::{crypto_provider, unix_time};
-use crate::names::{DOMAIN, OWN};
+use crate::names::{DOMAIN, GATEWAY_LABEL};
 
 /// How long the authority is valid: 10 years.
 const AUTHORITY_LIFETIME: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
@@ -227,7 +227,7 @@ impl Authority {
     /// Signs a certificate and verifies it as a client does. This proves that the files belong
     /// together and have not expired.
     fn check(&self, now: Duration) -> Result<(), SelfCheckError> {
-        let own_name = format!("{OWN}.{DOMAIN}");
+        let own_name = format!("{GATEWAY_LABEL}.{DOMAIN}");
         let name = own_name.as_str().try_into().map_err(SignError::from)?;
         let signed = self.sign(SanType::DnsName(name), now, CLOCK_TOLERANCE)?;
         self.verify(&signed, &ServerName::try_from(own_name)?, now)?;

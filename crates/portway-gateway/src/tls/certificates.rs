@@ -10,7 +10,7 @@ use rustls::sign::CertifiedKey;
 
 use super::{Authority, unix_time};
 use crate::cache::{InstanceCache, InstanceSnapshot};
-use crate::names::{DOMAIN, OWN};
+use crate::names::{DOMAIN, GATEWAY_LABEL};
 
 /// How long a certificate is valid: 30 days.
 const LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -82,7 +82,7 @@ pub(super) fn is_served(snapshot: &InstanceSnapshot, name: &str) -> bool {
     let subdomain = name
         .strip_suffix(DOMAIN)
         .and_then(|name| name.strip_suffix('.'));
-    subdomain == Some(OWN) || snapshot.names.resolve(name).is_some()
+    subdomain == Some(GATEWAY_LABEL) || snapshot.names.resolve(name).is_some()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{TestGateway, TestService, body_of, jobi};
 
-const OWN: &str = "portway.localhost";
+const GATEWAY_HOST: &str = "portway.localhost";
 
 fn start_gateway() -> TestGateway {
     TestGateway::with_services(&[("frontend", 1), ("backend", 2)])
@@ -15,7 +15,7 @@ fn start_gateway() -> TestGateway {
 
 /// Returns the token in the dashboard's page.
 fn token(gateway: &TestGateway) -> String {
-    let page = gateway.get(OWN, "/", "");
+    let page = gateway.get(GATEWAY_HOST, "/", "");
     let (_, rest) = page
         .split_once("name=\"portway-token\" content=\"")
         .unwrap();
@@ -24,7 +24,7 @@ fn token(gateway: &TestGateway) -> String {
 
 /// Sends a POST request with these header lines and returns the response.
 fn post(gateway: &TestGateway, path: &str, headers: &str, json: &str) -> String {
-    let head = format!("POST {path} HTTP/1.1\r\nHost: {OWN}\r\nConnection: close\r\n");
+    let head = format!("POST {path} HTTP/1.1\r\nHost: {GATEWAY_HOST}\r\nConnection: close\r\n");
     let length = format!("Content-Length: {}\r\n", json.len());
     gateway.send(format!("{head}{length}{headers}\r\n{json}").as_bytes())
 }
@@ -38,7 +38,7 @@ fn serves_the_dashboard_with_security_headers() {
         ("/style.css", "text/css"),
         ("/icon.svg", "image/svg+xml"),
     ] {
-        let response = gateway.get(OWN, path, "");
+        let response = gateway.get(GATEWAY_HOST, path, "");
         assert!(response.starts_with("HTTP/1.1 200"), "{path}: {response}");
         let head = response.split("\r\n\r\n").next().unwrap();
         for line in [
@@ -55,8 +55,12 @@ fn serves_the_dashboard_with_security_headers() {
         assert!(!head.contains("access-control"), "{head}");
     }
     assert!(token(&gateway).len() >= 40);
-    assert!(!gateway.get(OWN, "/", "").contains("{token}"));
-    assert!(gateway.get(OWN, "/nothing", "").starts_with("HTTP/1.1 404"));
+    assert!(!gateway.get(GATEWAY_HOST, "/", "").contains("{token}"));
+    assert!(
+        gateway
+            .get(GATEWAY_HOST, "/nothing", "")
+            .starts_with("HTTP/1.1 404")
+    );
 }
 
 #[test]
@@ -71,7 +75,7 @@ fn redirects_localhost_to_the_dashboard() {
     let response = gateway.get("localhost", "/", page);
     let port = gateway.address.port();
     assert!(response.starts_with("HTTP/1.1 307"), "{response}");
-    let target = format!("location: http://{OWN}:{port}/\r\n");
+    let target = format!("location: http://{GATEWAY_HOST}:{port}/\r\n");
     assert!(response.contains(&target), "{response}");
     for host in ["127.0.0.1", "[::1]"] {
         let response = gateway.get(host, "/", "Accept: */*\r\n");
@@ -86,7 +90,7 @@ fn redirects_localhost_to_the_dashboard() {
 #[test]
 fn local_programs_read_without_a_token() {
     let gateway = start_gateway();
-    let response = gateway.get(OWN, "/v1/instances", "");
+    let response = gateway.get(GATEWAY_HOST, "/v1/instances", "");
     assert!(response.starts_with("HTTP/1.1 200"), "{response}");
     let all: Vec<InstanceStatus> = serde_json::from_str(body_of(&response)).unwrap();
     assert_eq!(all[0].name, "jobi");
@@ -101,7 +105,7 @@ fn local_programs_read_without_a_token() {
 fn rejects_cross_origin_requests() {
     let gateway = start_gateway();
     let port = gateway.address.port();
-    let host = format!("{OWN}:{port}");
+    let host = format!("{GATEWAY_HOST}:{port}");
     let own = format!("Origin: http://{host}\r\nSec-Fetch-Site: same-origin\r\n");
     // What Chromium and Firefox send for an extension that may read this name.
     let extensions = [
@@ -121,7 +125,7 @@ fn rejects_cross_origin_requests() {
         "Origin: chrome-extension://bmkihcbnimijkioofdjnopgfakdpkfnm\r\nSec-Fetch-Site: none\r\n",
         "Origin: moz-extension://ac3082ea-909a-4e95-8a73-9817962fd3e3\r\nSec-Fetch-Site: same-origin\r\n",
         &format!("Origin: https://{host}\r\n"),
-        &format!("Origin: http://{OWN}\r\n"),
+        &format!("Origin: http://{GATEWAY_HOST}\r\n"),
         &format!("Origin: http://localhost:{port}\r\n"),
         &format!("Origin: http://jobi.localhost:{port}\r\n"),
         &format!("Origin: http://web.portway.localhost:{port}\r\n"),
@@ -200,7 +204,9 @@ fn changes_require_the_token_the_origin_and_json() {
         }
     }
     assert_eq!(gateway.operations(), [""; 0]);
-    let own = format!("{json}{with_token}Origin: http://{OWN}\r\nSec-Fetch-Site: same-origin\r\n");
+    let own = format!(
+        "{json}{with_token}Origin: http://{GATEWAY_HOST}\r\nSec-Fetch-Site: same-origin\r\n"
+    );
     for headers in [&own, &format!("{json}{with_token}")] {
         let response = post(&gateway, path, headers, r#"{"dry_run": true}"#);
         assert!(response.contains("recorded"), "{response}");
@@ -210,7 +216,7 @@ fn changes_require_the_token_the_origin_and_json() {
         ["free_port 9000 true", "free_port 9000 true"]
     );
     // A GET request changes nothing, even with the token.
-    let response = gateway.get(OWN, path, &own);
+    let response = gateway.get(GATEWAY_HOST, path, &own);
     assert!(response.starts_with("HTTP/1.1 405"), "{response}");
 }
 
@@ -232,7 +238,7 @@ fn reports_invalid_requests_as_json() {
         ("/v1/ports/65536", 400),
         ("/v1/ports/x", 400),
     ] {
-        responses.push((path, status, gateway.get(OWN, path, "")));
+        responses.push((path, status, gateway.get(GATEWAY_HOST, path, "")));
     }
     for (path, text, status) in [
         ("/v1/instances/unknown/stop", "{}", 404),
@@ -282,7 +288,11 @@ struct EventReader {
 impl EventReader {
     fn open(gateway: &TestGateway, path: &str) -> Self {
         let mut stream = gateway.connect();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {OWN}\r\n\r\n").unwrap();
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: {GATEWAY_HOST}\r\n\r\n"
+        )
+        .unwrap();
         Self {
             stream,
             buffer: String::new(),
@@ -348,7 +358,7 @@ fn returns_and_filters_logs() {
         &(line(2, "backend", "two") + &line(3, "backend", "three")),
     );
     let numbers = |query: &str| {
-        let response = gateway.get(OWN, &format!("/v1/instances/jobi/logs{query}"), "");
+        let response = gateway.get(GATEWAY_HOST, &format!("/v1/instances/jobi/logs{query}"), "");
         let records: Vec<LogRecord> = serde_json::from_str(body_of(&response)).unwrap();
         records
             .iter()
@@ -395,7 +405,7 @@ fn rejects_other_users_of_this_machine() {
     }
     let gateway = start_gateway();
     for path in ["/", "/app.js", "/v1/instances", "/v1/instances/jobi/logs"] {
-        let url = format!("http://{OWN}{path}");
+        let url = format!("http://{GATEWAY_HOST}{path}");
         let get_as = |user: u32| {
             let connect = format!("::127.0.0.1:{}", gateway.address.port());
             let output = std::process::Command::new("curl")
@@ -419,6 +429,6 @@ fn a_service_cannot_take_the_name_of_the_gateway() {
     let mut instance = jobi(&[("web", service.port)]);
     instance.name = "portway".into();
     let gateway = TestGateway::with_instance(instance);
-    assert!(gateway.get(OWN, "/", "").contains("portway-token"));
+    assert!(gateway.get(GATEWAY_HOST, "/", "").contains("portway-token"));
     assert!(service.requests().is_empty());
 }

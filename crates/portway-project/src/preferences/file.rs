@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Setting, from_text};
-use crate::manifest::Invalid;
+use crate::diagnostic::Diagnostic;
 
 /// A file larger than this was not made for this purpose.
 const MAX_BYTES: u64 = 1 << 20;
@@ -52,7 +52,7 @@ pub enum FileError {
     },
     /// It says something that cannot be.
     #[error(transparent)]
-    Invalid(#[from] Box<Invalid>),
+    Invalid(#[from] Box<Diagnostic>),
 }
 
 /// The file's text, empty where there is none.

@@ -4,7 +4,7 @@
 use serde_json::{Value as Json, json};
 
 use super::value::{Form, Value};
-use crate::nearest::{nearest, suggestion};
+use crate::suggest::{closest, suggestion};
 
 /// One preference, or a family of them.
 #[derive(Debug, PartialEq, Eq)]
@@ -302,7 +302,7 @@ pub(crate) fn suggest(path: &[String]) -> String {
     };
     // Alike are the parts; what they have in common says nothing.
     let wrong = path.get(known).map_or("", String::as_str);
-    match nearest(wrong, siblings.iter().copied()) {
+    match closest(wrong, siblings.iter().copied()) {
         Some(part) => format!("did you mean `{}`?", full(part)),
         None => {
             let all: Vec<String> = siblings.into_iter().map(full).collect();

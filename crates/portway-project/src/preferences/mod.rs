@@ -23,7 +23,7 @@ pub use read::{Table, WrongVariable, from_environment, from_flag, from_text, par
 pub use value::{Form, Value};
 
 use crate::kind::Kind;
-use crate::manifest::{Manifest, PortSpec};
+use crate::port_spec::PortSpec;
 
 /// One value of one layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,12 +165,12 @@ impl Preferences {
     }
 
     /// The port to try first for a framework's service.
-    pub fn framework(&self, framework: &str) -> Option<u16> {
+    pub fn framework_port(&self, framework: &str) -> Option<u16> {
         self.port(&["prefer", "frameworks", framework])
     }
 
     /// The port to try first for a project's service.
-    pub fn service(&self, project: &str, service: &str) -> Option<u16> {
+    pub fn service_port(&self, project: &str, service: &str) -> Option<u16> {
         self.port(&["prefer", "projects", project, service])
     }
 
@@ -223,39 +223,18 @@ impl Preferences {
         kind: Kind,
         written: Option<PortSpec>,
     ) -> Option<PortSpec> {
-        let spec = written.or_else(|| self.range(kind, service).map(PortSpec::of))?;
-        let preferred = self.service(project, service).filter(|_| !spec.named);
+        let spec = written.or_else(|| self.range(kind, service).map(PortSpec::from_range))?;
+        let preferred = self
+            .service_port(project, service)
+            .filter(|_| !spec.explicit);
         match preferred {
             Some(port) if spec.range.contains(port) => Some(PortSpec {
                 prefer: port,
-                named: true,
+                explicit: true,
                 ..spec
             }),
             Some(port) if written.is_none() => PortSpec::from_port(port),
             _ => Some(spec),
-        }
-    }
-
-    /// Tells the ports that a person chose apart from those that detection did: `manifest` is one
-    /// that was found, `framework` tells what a service is made with. What detection found is no
-    /// wish, except where the code insists on a single port.
-    pub fn apply_to_found<'a>(
-        &self,
-        manifest: &mut Manifest,
-        framework: impl Fn(&str) -> Option<&'a str>,
-    ) {
-        let project = manifest.project.name.clone().unwrap_or_default();
-        for (name, service) in &mut manifest.services {
-            let Some(spec) = service.port.as_mut().filter(|spec| spec.range.size() > 1) else {
-                continue;
-            };
-            match self.service(&project, name).and_then(PortSpec::from_port) {
-                Some(preferred) => *spec = preferred,
-                None => {
-                    let chosen = framework(name).and_then(|made_with| self.framework(made_with));
-                    spec.named = chosen == Some(spec.prefer);
-                }
-            }
         }
     }
 }

@@ -13,7 +13,7 @@ use super::keys::{self, KEYS, Key, Place};
 use super::tree::Node;
 use super::value::{Value, Wrong};
 use super::{Setting, keys::written};
-use crate::manifest::{Invalid, Problem};
+use crate::diagnostic::{Diagnostic, Problem};
 
 /// The table `[preferences]` of a manifest, as it was written.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,10 +39,10 @@ impl Table {
     ///
     /// # Errors
     /// When a key is unknown or the user's own, and when a value cannot be.
-    pub fn settings(&self, file: &Path, text: &str) -> Result<Vec<Setting>, Invalid> {
+    pub fn settings(&self, file: &Path, text: &str) -> Result<Vec<Setting>, Diagnostic> {
         if !matches!(self.0, Node::Table(_)) {
             let what = format!("`preferences` is a table, and not {}", self.0.describe());
-            return Err(Invalid::new(file, text, Problem::at(0..0, what)));
+            return Err(Diagnostic::new(file, text, Problem::at(0..0, what)));
         }
         settings(&self.0, PreferenceSource::Project, file, text)
     }
@@ -52,9 +52,9 @@ impl Table {
 ///
 /// # Errors
 /// When it is not TOML, a key is unknown or a value cannot be.
-pub fn from_text(file: &Path, text: &str) -> Result<Vec<Setting>, Invalid> {
+pub fn from_text(file: &Path, text: &str) -> Result<Vec<Setting>, Diagnostic> {
     let root: Node = toml::from_str(text)
-        .map_err(|error| Invalid::new(file, text, Problem::from_toml(&error)))?;
+        .map_err(|error| Diagnostic::new(file, text, Problem::from_toml(&error)))?;
     settings(&root, PreferenceSource::User, file, text)
 }
 
@@ -63,16 +63,16 @@ fn settings(
     source: PreferenceSource,
     file: &Path,
     text: &str,
-) -> Result<Vec<Setting>, Invalid> {
+) -> Result<Vec<Setting>, Diagnostic> {
     let mut found = Vec::new();
     walk(root, source, &mut Vec::new(), &mut found)
-        .map_err(|problem| Invalid::new(file, text, problem))?;
+        .map_err(|problem| Diagnostic::new(file, text, problem))?;
     let settings = found.into_iter().map(|(key, path, value, span)| Setting {
         key,
         path,
         value,
         source,
-        place: Invalid::new(file, text, Problem::at(span, "")).place(),
+        place: Diagnostic::new(file, text, Problem::at(span, "")).location(),
     });
     Ok(settings.collect())
 }

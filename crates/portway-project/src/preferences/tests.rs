@@ -3,11 +3,11 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use super::*;
-use crate::{Invalid, Plan};
+use crate::{Diagnostic, Manifest, Plan};
 
 const FILE: &str = "/home/ada/.config/portway/config.toml";
 
-fn user(text: &str) -> Result<Vec<Setting>, Invalid> {
+fn user(text: &str) -> Result<Vec<Setting>, Diagnostic> {
     from_text(Path::new(FILE), text)
 }
 
@@ -16,8 +16,8 @@ fn error(text: &str) -> String {
     words(&user(text).unwrap_err())
 }
 
-fn words(error: &Invalid) -> String {
-    let place = error.place();
+fn words(error: &Diagnostic) -> String {
+    let place = error.location();
     let place = place.rsplit('/').next().unwrap();
     let help = error.help.clone().unwrap_or_default();
     format!("{place}: {error} ({help})")
@@ -31,7 +31,7 @@ fn environment(variables: &[(&str, &str)]) -> Result<Vec<Setting>, WrongVariable
     from_environment(&|name| variables.get(name).cloned())
 }
 
-fn manifest(text: &str) -> Result<Manifest, Invalid> {
+fn manifest(text: &str) -> Result<Manifest, Diagnostic> {
     Manifest::parse(Path::new("/p/portway.toml"), text)
 }
 
@@ -119,7 +119,7 @@ fn values_may_be_written_as_people_do() {
         ),
         ("never = \"3000-3010\"", "never", "3000-3010"),
         ("logs.size = 1048576", "logs.size", "1 MiB"),
-        ("logs.size = \"1.5mb\"", "logs.size", "1500 KB"),
+        ("logs.size = \"1.5mb\"", "logs.size", "1500 kB"),
         (
             "[prefer.projects.\"my.app\"]\napi = 4000",
             "prefer.projects.\"my.app\".api",
@@ -172,7 +172,7 @@ fn a_mistake_is_told_with_its_place_and_the_way_out() {
         (
             "prefer.projects.jobi = 4000",
             "config.toml:1:24: `prefer.projects.jobi` is a table, and not the number 4000 \
-             (there is only `prefer.projects.jobi.<service>`)",
+             (use `prefer.projects.jobi.<service>`)",
         ),
         (
             "prefer.frameworks.vite = \"4000\"",
@@ -253,10 +253,10 @@ fn a_key_on_the_command_line_is_checked() {
     let error = |key: &str| parse_key(key).unwrap_err();
     assert_eq!(error("movd").1, "did you mean `moved`?");
     assert_eq!(error("log.size").1, "did you mean `logs`?");
-    assert_eq!(error("logs").1, "there is only `logs.size`");
+    assert_eq!(error("logs").1, "use `logs.size`");
     assert_eq!(
         error("prefer.projects.jobi").1,
-        "there is only `prefer.projects.jobi.<service>`"
+        "use `prefer.projects.jobi.<service>`"
     );
     assert!(parse_key("").is_err() && parse_key("a b").is_err());
 }
@@ -281,7 +281,7 @@ fn a_plan_has_the_preferred_ports_of_whoever_makes_it() {
     let plan = Plan::with_preferences(&manifest, &[], &preferences).unwrap();
     let spec = |name: &str| {
         let spec = plan.services[name].ports[0].spec;
-        (spec.prefer, spec.range.to_string(), spec.named)
+        (spec.prefer, spec.range.to_string(), spec.explicit)
     };
     // Within the range of the kind; outside of it, where the project names none; within the
     // project's range; and never against a number that the project names.
@@ -291,7 +291,7 @@ fn a_plan_has_the_preferred_ports_of_whoever_makes_it() {
     assert_eq!(spec("fixed"), (9000, "9000-9099".into(), true));
     assert!(plan.services["worker"].ports.is_empty());
     let plan = Plan::new(&manifest, &[]).unwrap();
-    assert!(!plan.services["backend"].ports[0].spec.named);
+    assert!(!plan.services["backend"].ports[0].spec.explicit);
 }
 
 #[test]
@@ -304,12 +304,12 @@ fn what_was_found_is_no_wish() {
     let preferences = Preferences::new(
         user("[prefer]\nframeworks.fastapi = 8000\nprojects.jobi.mine = 4000\n").unwrap(),
     );
-    assert_eq!(preferences.framework("fastapi"), Some(8000));
+    assert_eq!(preferences.framework_port("fastapi"), Some(8000));
     let mut manifest = manifest(text).unwrap();
-    preferences.apply_to_found(&mut manifest, |name| (name == "api").then_some("fastapi"));
+    manifest.apply_preferred_ports(&preferences, |name| (name == "api").then_some("fastapi"));
     let spec = |name: &str| {
         let spec = manifest.services[name].port.unwrap();
-        (spec.prefer, spec.named)
+        (spec.prefer, spec.explicit)
     };
     assert_eq!(spec("web"), (5000, false));
     assert_eq!(spec("api"), (8000, true));

@@ -5,7 +5,7 @@ use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-use crate::manifest::Text;
+use crate::diagnostic::Text;
 
 /// A part of a TOML document.
 #[derive(Clone, Debug, PartialEq)]

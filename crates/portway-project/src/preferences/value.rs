@@ -6,8 +6,10 @@ use portway_ports::PortRange;
 use serde_json::{Value as Json, json};
 
 use super::tree::Node;
-use crate::manifest::Problem;
-use crate::nearest::suggestion;
+use crate::diagnostic::Problem;
+use crate::port_spec::{not_a_port, parse_port, port_schema, range_schema};
+use crate::suggest::suggestion;
+use crate::units::{format_size, parse_size};
 
 /// How a value is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,17 +45,6 @@ pub enum Value {
 const MIN_SIZE: u64 = 64 << 10;
 /// The most.
 const MAX_SIZE: u64 = 64 << 30;
-
-const UNITS: [(&str, u64); 8] = [
-    ("", 1),
-    ("B", 1),
-    ("KB", 1_000),
-    ("MB", 1_000_000),
-    ("GB", 1_000_000_000),
-    ("KiB", 1 << 10),
-    ("MiB", 1 << 20),
-    ("GiB", 1 << 30),
-];
 
 /// What is wrong with a value, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,21 +107,13 @@ impl Form {
                     }),
                 }
             }
-            (Self::Size, Node::Integer(number)) => self.size(*number as f64, &number.to_string()),
-            (Self::Size, Node::Text(text)) => {
-                let digits = text
-                    .find(|c: char| !c.is_ascii_digit() && c != '.')
-                    .unwrap_or(text.len());
-                let (number, unit) = text.split_at(digits);
-                let unit = unit.trim();
-                let unit = UNITS
-                    .iter()
-                    .find(|(name, _)| name.eq_ignore_ascii_case(unit));
-                match (number.parse::<f64>(), unit) {
-                    (Ok(number), Some((_, unit))) => self.size(number * *unit as f64, text),
-                    _ => Err(self.wrong(format!("`{text}` is not a size"))),
-                }
+            (Self::Size, Node::Integer(number)) => {
+                self.size(u64::try_from(*number).unwrap_or(0), &number.to_string())
             }
+            (Self::Size, Node::Text(text)) => match parse_size(text) {
+                Some(bytes) => self.size(bytes, text),
+                None => Err(self.wrong(format!("`{text}` is not a size"))),
+            },
             _ => Err(self.wrong(format!("{} does not fit here", node.describe()))),
         }
     }
@@ -155,31 +138,23 @@ impl Form {
     }
 
     fn port(self, number: i64) -> Result<u16, Wrong> {
-        u16::try_from(number)
-            .ok()
-            .filter(|&port| port != 0)
-            .ok_or_else(|| {
-                self.wrong(format!(
-                    "`{number}` is not a port; ports go from 1 to 65535"
-                ))
-            })
+        parse_port(number).ok_or_else(|| self.wrong(not_a_port(number)))
     }
 
     fn range(self, text: &str) -> Result<PortRange, Wrong> {
         text.parse().map_err(|error| self.wrong(error))
     }
 
-    fn size(self, bytes: f64, written: &str) -> Result<Value, Wrong> {
-        if (MIN_SIZE as f64..=MAX_SIZE as f64).contains(&bytes) {
-            return Ok(Value::Size(bytes as u64));
+    fn size(self, bytes: u64, written: &str) -> Result<Value, Wrong> {
+        if (MIN_SIZE..=MAX_SIZE).contains(&bytes) {
+            return Ok(Value::Size(bytes));
         }
         Err(self.wrong(format!("`{written}` is not between 64 KiB and 64 GiB")))
     }
 
     /// The JSON schema of such a value.
     pub(crate) fn schema(self) -> Json {
-        let port = json!({ "type": "integer", "minimum": 1, "maximum": 65535 });
-        let range = json!({ "type": "string", "pattern": "^[0-9]+(-[0-9]+)?$" });
+        let (port, range) = (port_schema(), range_schema());
         match self {
             Self::Range => json!({ "anyOf": [port, range] }),
             Self::Ports => json!({
@@ -268,14 +243,7 @@ impl fmt::Display for Value {
             }
             Self::Port(port) => port.fmt(f),
             Self::Word(word) => f.write_str(word),
-            Self::Size(bytes) => {
-                // The largest unit in which it is a whole number.
-                let fits = |unit: &u64| *unit > 1 && bytes % unit == 0;
-                match UNITS.iter().rev().find(|(_, unit)| fits(unit)) {
-                    Some((name, unit)) => write!(f, "{} {name}", bytes / unit),
-                    None => write!(f, "{bytes} B"),
-                }
-            }
+            Self::Size(bytes) => f.write_str(&format_size(*bytes)),
         }
     }
 }

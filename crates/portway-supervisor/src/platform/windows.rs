@@ -47,15 +47,15 @@ pub(crate) fn become_reaper() -> io::Result<()> {
 /// The job of this process and all that it starts, if it has made one. Its handle is closed by the
 /// end of the process and not before: that would end the process itself in the midst of its work.
 /// (Wine's server crashes with it.)
-static OWN: OnceLock<Job> = OnceLock::new();
+static GATEWAY_LABEL: OnceLock<Job> = OnceLock::new();
 
 /// The job of this process, which is put into it: all that it starts is known and ends with it.
 pub(crate) fn own_job() -> io::Result<&'static Job> {
-    match OWN.get() {
+    match GATEWAY_LABEL.get() {
         Some(job) => Ok(job),
         None => {
             let job = Job::around_this_process()?;
-            Ok(OWN.get_or_init(|| job))
+            Ok(GATEWAY_LABEL.get_or_init(|| job))
         }
     }
 }
@@ -68,7 +68,7 @@ pub(crate) fn reap_descendants() -> io::Result<()> {
 /// Ends everything of this process's job that is none of `keepers`. Answers true when nothing of it
 /// is left. Without force it waits: there is nothing with which it could ask.
 pub(crate) fn end_orphans(keepers: &BTreeSet<u32>, by_force: bool) -> bool {
-    let Some(job) = OWN.get() else {
+    let Some(job) = GATEWAY_LABEL.get() else {
         return true;
     };
     let mut orphans = job.others();

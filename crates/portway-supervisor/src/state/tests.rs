@@ -11,7 +11,7 @@ struct Bench {
 impl Bench {
     fn new(change: impl FnOnce(&mut Policy)) -> Self {
         let mut policy = Policy {
-            restart: Restart::OnFailure,
+            restart: RestartPolicy::OnFailure,
             ready_timeout: Duration::from_secs(60),
             prepares: false,
             listens: true,
@@ -175,11 +175,23 @@ fn a_service_that_recovered_starts_counting_anew() {
 #[test]
 fn restart_policies() {
     for (restart, ended, state) in [
-        (Restart::Never, Ended::Code(1), ServiceState::Failed),
-        (Restart::Never, Ended::Code(0), ServiceState::Completed),
-        (Restart::OnFailure, Ended::Code(0), ServiceState::Completed),
-        (Restart::OnFailure, Ended::Code(1), ServiceState::Backoff),
-        (Restart::Always, Ended::Code(0), ServiceState::Backoff),
+        (RestartPolicy::Never, Ended::Code(1), ServiceState::Failed),
+        (
+            RestartPolicy::Never,
+            Ended::Code(0),
+            ServiceState::Completed,
+        ),
+        (
+            RestartPolicy::OnFailure,
+            Ended::Code(0),
+            ServiceState::Completed,
+        ),
+        (
+            RestartPolicy::OnFailure,
+            Ended::Code(1),
+            ServiceState::Backoff,
+        ),
+        (RestartPolicy::Always, Ended::Code(0), ServiceState::Backoff),
     ] {
         let mut bench = Bench::new(|policy| policy.restart = restart).ready();
         bench.ends(ended, false);
@@ -311,7 +323,7 @@ fn a_dead_service_that_still_runs_is_restarted() {
     assert_eq!(bench.step(Input::Alive(false)), [Effect::StopTree]);
     bench.step(Input::TreeGone { in_use: false });
     assert_eq!(bench.state(), ServiceState::Backoff);
-    let mut bench = Bench::new(|policy| policy.restart = Restart::Never).ready();
+    let mut bench = Bench::new(|policy| policy.restart = RestartPolicy::Never).ready();
     assert!(bench.step(Input::Alive(false)).is_empty());
     assert_eq!(bench.state(), ServiceState::Unhealthy);
     bench.step(Input::Alive(true));

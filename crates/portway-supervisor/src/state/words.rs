@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use portway_ports::Families;
-use portway_project::manifest::Restart;
+use portway_project::policy::RestartPolicy;
 
 /// What the manifest says about a service's life.
 #[derive(Clone, Debug)]
 pub(crate) struct Policy {
     /// Whether to start it again.
-    pub restart: Restart,
+    pub restart: RestartPolicy,
     /// How long it may take to become ready.
     pub ready_timeout: Duration,
     /// Whether it has a prepare step.

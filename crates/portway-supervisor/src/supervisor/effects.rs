@@ -5,8 +5,9 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use portway_api::NoticeLevel;
-use portway_project::Step;
-use portway_project::manifest::SocketMode;
+use portway_project::PrepareStep;
+use portway_project::plan::ReadinessProbe;
+use portway_project::policy::SocketMode;
 use tokio::time::sleep;
 
 use super::Supervisor;
@@ -88,7 +89,7 @@ impl Supervisor {
     }
 
     /// The service for which this prepare step runs at the moment.
-    fn preparing(&self, step: &Step) -> Option<String> {
+    fn preparing(&self, step: &PrepareStep) -> Option<String> {
         let mut services = self.services.iter();
         let (name, _) = services.find(|(name, service)| {
             let runs = matches!(service.keeper, Some((_, Role::Prepare)));
@@ -115,7 +116,7 @@ impl Supervisor {
         }
         let service = &self.services[name];
         let mut socket = None;
-        if service.plan.spec.socket == SocketMode::Fd
+        if service.plan.socket == SocketMode::Fd
             && let Some(hold) = self.holds_of(name).first()
         {
             match hold.listening_socket() {
@@ -127,7 +128,7 @@ impl Supervisor {
             }
         }
         let launch = &self.config.wiring.services[name];
-        let step = Step {
+        let step = PrepareStep {
             command: launch.command.clone(),
             dir: launch.dir.clone(),
         };
@@ -146,7 +147,7 @@ impl Supervisor {
     pub(super) fn start_keeper(
         &mut self,
         name: &str,
-        step: Step,
+        step: PrepareStep,
         role: Role,
         socket: Option<std::net::TcpListener>,
     ) -> Result<(), String> {
@@ -174,7 +175,7 @@ impl Supervisor {
             dir: step.dir,
             env: service::environment(launch, &mark, self.config.colour),
             signal: stop.signal,
-            grace: stop.grace.0,
+            grace: stop.grace,
             socket,
         };
         let pattern = service.log_pattern().filter(|_| role == Role::Main);
@@ -211,18 +212,15 @@ impl Supervisor {
         let Some(service) = self.services.get_mut(name) else {
             return;
         };
-        let Some(ready) = service.plan.spec.ready.clone() else {
-            return;
+        let probe = match &service.plan.readiness.probe {
+            None => return,
+            Some(ReadinessProbe::Log(_)) => return self.probe_log(name),
+            Some(ReadinessProbe::Poll(probe)) => probe,
         };
-        if ready.log.is_some() {
-            return self.probe_log(name);
-        }
-        let task = if let Some(command) = &launch.ready_exec {
+        let task = if let Some(command) = &launch.readiness_command {
             let probe = ExecProbe::new(command, launch, mark);
             tokio::spawn(service::until_exec(probe, reporter))
-        } else if let Some(question) =
-            service.question(ready.http.as_ref(), ready.port.as_deref(), &ports)
-        {
+        } else if let Some(question) = service::question(probe, &ports) {
             tokio::spawn(service::until_ready(question, reporter))
         } else {
             return;
@@ -246,13 +244,12 @@ impl Supervisor {
         let Some(service) = self.services.get_mut(name) else {
             return;
         };
-        let Some(liveness) = service.plan.spec.liveness.clone() else {
+        let Some(liveness) = service.plan.liveness.clone() else {
             return;
         };
-        let port = liveness.port.as_deref();
-        let question = service.question(liveness.http.as_ref(), port, &ports);
+        let question = service::question(&liveness.probe, &ports);
         let exec = launch
-            .live_exec
+            .liveness_command
             .as_ref()
             .map(|command| ExecProbe::new(command, launch, mark));
         let task = tokio::spawn(service::watch_liveness(liveness, question, exec, reporter));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use portway_api::{Displaced, NoticeLevel};
 use portway_ports::Hold;
-use portway_project::manifest::Owner;
+use portway_project::policy::ListenerOwner;
 
 use super::Supervisor;
 use super::service::Role;
@@ -106,7 +106,7 @@ impl Supervisor {
             let Some((keeper, Role::Main)) = &service.keeper else {
                 continue;
             };
-            let anyone = service.plan.owner == Owner::Any;
+            let anyone = service.plan.owner == ListenerOwner::Any;
             let awaited = service.machine.awaits_listening();
             let keeper = keeper.pid();
             match ownership::judge(&listening, &ports, keeper, anyone, &service.sockets) {

@@ -60,7 +60,7 @@ impl Supervisor {
         let Some(service) = self.services.get_mut(name) else {
             return;
         };
-        let grace = service.stop().grace.0;
+        let grace = service.stop().grace;
         let reporter = self.reporter(name);
         self.say(
             name,

@@ -121,7 +121,7 @@ impl Supervisor {
             named_url: None,
             forwards: Vec::new(),
             lan_urls: self.lan_urls(name),
-            max_body: service.plan.max_body(),
+            max_body: service.plan.max_body,
             ports: service
                 .plan
                 .ports

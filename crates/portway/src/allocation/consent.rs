@@ -1,6 +1,7 @@
 //! Asking before services start on other ports than those that were wanted (`moved = "ask"`).
 
 use portway_api::{Displaced, ErrorCode};
+use portway_registry::DisplacementReason;
 
 use super::{Keep, choose_all, words};
 use crate::args::Choice;
@@ -34,7 +35,9 @@ pub(crate) fn ask(
     let displaced = words::displaced(project, &chosen)?;
     let given = chosen.given.iter().filter(|one| {
         // A worktree leaves the preferred ports to the main checkout, and nobody moved it.
-        let left = one.displaced.as_ref().is_none_or(|why| why.left_to_main);
+        let left = one.displacement.as_ref().is_none_or(|displacement| {
+            matches!(displacement.reason, DisplacementReason::LeftToMain(_))
+        });
         !left && services.contains(&one.service)
     });
     let moved: Vec<Moved> = given

@@ -6,9 +6,11 @@ use indexmap::IndexMap;
 use portway_api::{Displaced, ErrorCode};
 use portway_ports::{PortOwner, PortPolicy, PortRange};
 use portway_project::manifest::FILE_NAME;
-use portway_project::plan::key;
+use portway_project::plan::identifier;
 use portway_project::ports_file;
-use portway_registry::{ChooseError, Displacement, Lease, Liveness, Registry};
+use portway_registry::{
+    CheckoutState, ChooseError, Displacement, DisplacementReason, Lease, Registry,
+};
 
 use super::{Chosen, exclusions};
 use crate::error::CommandError;
@@ -20,18 +22,23 @@ pub(super) fn displaced(
     project: &mut Project,
     chosen: &Chosen,
 ) -> Result<HashMap<u16, Displaced>, CommandError> {
-    let wanted = chosen.given.iter().filter_map(|one| one.displaced.as_ref());
-    let strange: Vec<u16> = wanted
-        .filter(|why| why.lease.is_none() && !why.left_to_main && !why.excluded)
-        .map(|why| why.wanted)
+    let displacements = chosen
+        .given
+        .iter()
+        .filter_map(|one| one.displacement.as_ref());
+    let strange: Vec<u16> = displacements
+        .filter(|displacement| displacement.reason == DisplacementReason::InUse)
+        .map(|displacement| displacement.wanted)
         .collect();
     let strangers = portway_ports::owners_of(&strange).unwrap_or_default();
     let mut words = HashMap::new();
     for one in &chosen.given {
-        if let Some(displacement) = &one.displaced {
+        if let Some(displacement) = &one.displacement {
             let wanted = displacement.wanted;
             let excluded = match chosen.facts.exclusion(wanted) {
-                Some(why) if displacement.excluded => Some(why.to_string()),
+                Some(why) if displacement.reason == DisplacementReason::Excluded => {
+                    Some(why.to_string())
+                }
                 _ if chosen.denied.contains(&wanted) => {
                     Some(exclusions::denied(wanted, &chosen.facts))
                 }
@@ -39,7 +46,7 @@ pub(super) fn displaced(
             };
             let displaced = Displaced {
                 wanted,
-                forced: displacement.forced,
+                forced: displacement.is_forced,
                 excluded: excluded.is_some(),
                 holder: match excluded {
                     Some(why) => why,
@@ -62,10 +69,14 @@ fn holder(
     if let Some(sibling) = siblings.find(|one| one.port == displacement.wanted) {
         return Ok(format!("`{}` of this checkout", sibling.service));
     }
-    match &displacement.lease {
-        Some(lease) => leaseholder(project, lease),
-        None if displacement.left_to_main => Ok("the main checkout".to_owned()),
-        None => Ok(named(displacement.wanted, strangers)),
+    match &displacement.reason {
+        DisplacementReason::Leased(lease) | DisplacementReason::LeftToMain(Some(lease)) => {
+            leaseholder(project, lease)
+        }
+        DisplacementReason::LeftToMain(None) => Ok("the main checkout".to_owned()),
+        DisplacementReason::InUse | DisplacementReason::Excluded => {
+            Ok(named(displacement.wanted, strangers))
+        }
     }
 }
 
@@ -75,7 +86,7 @@ fn leaseholder(project: &mut Project, lease: &Lease) -> Result<String, CommandEr
     let owner = instances.iter().find(|(one, ..)| one.id == lease.instance);
     Ok(match owner {
         Some((one, _, liveness)) => {
-            let rests = if *liveness == Liveness::Live {
+            let rests = if *liveness == CheckoutState::Running {
                 ""
             } else {
                 ", which does not run"
@@ -114,7 +125,7 @@ pub(super) fn refused(
     denied: &HashSet<u16>,
 ) -> CommandError {
     match error {
-        ChooseError::ForcedTaken { service, port, .. } if denied.contains(port) => {
+        ChooseError::ForcedInUse { service, port, .. } if denied.contains(port) => {
             let why = exclusions::denied(*port, facts);
             let message =
                 format!("port {port}, which is forced for `{service}`, may not be bound: {why}");
@@ -126,7 +137,7 @@ pub(super) fn refused(
             excluded,
             ..
         } if *excluded == range.size() => all_excluded(service, *range, facts, denied),
-        ChooseError::ForcedTaken {
+        ChooseError::ForcedInUse {
             service,
             port,
             lease,
@@ -143,7 +154,7 @@ pub(super) fn refused(
             .hint("end what has it, or stop that instance (`portway -C DIR down`)")
             .hint(format!(
                 "take `{}_port` out of `{file}`, or another port in it, to let Portway choose",
-                key(service)
+                identifier(service)
             ))
             .hint(format!(
                 "write `fallback = true` in `[services.{service}]` to let it take another port"
@@ -165,7 +176,14 @@ pub(super) fn refused(
                 ))
                 .hint("stop an instance that is not needed; `portway ps` lists them")
         }
-        ChooseError::System(words) => CommandError::new(ErrorCode::Failed, words.clone()),
+        ChooseError::System { source, .. } => {
+            let causes = std::iter::successors(source.source(), |error| error.source());
+            let message = std::iter::once(source.to_string())
+                .chain(causes.map(ToString::to_string))
+                .collect::<Vec<_>>()
+                .join(": ");
+            CommandError::new(ErrorCode::Failed, message)
+        }
     }
 }
 

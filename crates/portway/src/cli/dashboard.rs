@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::process::{Command, Stdio};
 
 use clap::Args;
-use portway_gateway::{DOMAIN, OWN};
+use portway_gateway::{DOMAIN, GATEWAY_LABEL};
 
 use crate::error::CommandError;
 use crate::{gateway, platform, ui};
@@ -23,7 +23,7 @@ pub(crate) struct Dashboard {
 }
 
 pub(crate) fn run(args: &Dashboard) -> Result<u8, CommandError> {
-    let url = gateway::ensure(None, None)?.url(&format!("{OWN}.{DOMAIN}"));
+    let url = gateway::ensure(None, None)?.url(&format!("{GATEWAY_LABEL}.{DOMAIN}"));
     ui::out(&format!("{url}\n"));
     let somebody_looks = std::io::stdout().is_terminal() && ui::is_interactive();
     if !args.print && somebody_looks {

@@ -41,7 +41,7 @@ pub(crate) fn run(directory: Option<&Path>, args: &Exec) -> Result<u8, CommandEr
     }
     let id = project.instance.id.clone();
     // While the command runs, the instance's leases are live.
-    let _lock = project.registry.share(&id)?;
+    let _lock = project.registry.lock_as_user(&id)?;
     // Soft: the command may be a server itself.
     let allocation = allocation::current_or_new(&mut project, &args.choice, Keep::Soft)?;
     let variables = match &args.service {

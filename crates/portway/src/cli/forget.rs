@@ -2,7 +2,7 @@
 
 use clap::Args;
 use portway_api::ErrorCode;
-use portway_registry::{Liveness, Registry, SqliteRegistry};
+use portway_registry::{CheckoutState, Registry, SqliteRegistry};
 
 use super::leases::entry;
 use crate::args::port;
@@ -26,10 +26,10 @@ pub(crate) struct Forget {
 
 pub(crate) fn run(args: &Forget) -> Result<u8, CommandError> {
     let mut registry = SqliteRegistry::open(&home::state_dir()?)?;
-    let found = registry.forget(&args.ports)?;
+    let found = registry.release(&args.ports)?;
     if let Some((instance, lease, _)) = found
         .iter()
-        .find(|(.., liveness)| *liveness == Liveness::Live)
+        .find(|(.., liveness)| *liveness == CheckoutState::Running)
     {
         return Err(CommandError::new(
             ErrorCode::Refused,

@@ -29,7 +29,7 @@ pub(crate) fn run(directory: Option<&Path>, args: &Init) -> Result<u8, CommandEr
     let directory = home::directory(directory)?;
     let file = directory.join(manifest::FILE_NAME);
     let preferences = preferences::of_user()?;
-    let preferred = |framework: &str| preferences.framework(framework);
+    let preferred = |framework: &str| preferences.framework_port(framework);
     let found = detect(&directory, &surroundings(&preferred));
     let name = file_name(&directory);
     let text = if found.services.is_empty() {

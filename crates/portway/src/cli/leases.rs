@@ -2,7 +2,7 @@
 
 use clap::Args;
 use portway_api::LeaseEntry;
-use portway_registry::{Instance, Lease, Liveness, Registry, SqliteRegistry};
+use portway_registry::{CheckoutState, Instance, Lease, Registry, SqliteRegistry};
 
 use crate::error::CommandError;
 use crate::inspect::port_lease;
@@ -41,10 +41,10 @@ pub(crate) fn run(args: &Leases) -> Result<u8, CommandError> {
 }
 
 /// A lease as it is listed.
-pub(crate) fn entry(instance: &Instance, lease: &Lease, liveness: Liveness) -> LeaseEntry {
+pub(crate) fn entry(instance: &Instance, lease: &Lease, liveness: CheckoutState) -> LeaseEntry {
     LeaseEntry {
         port: lease.port,
         lease: port_lease(instance, lease, liveness),
-        forced: lease.wish.filter(|wish| *wish != lease.port),
+        forced: lease.forced_port.filter(|wish| *wish != lease.port),
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use portway_api::Pruned;
-use portway_registry::{Instance, Liveness, Registry, SqliteRegistry};
+use portway_registry::{CheckoutState, Instance, Registry, SqliteRegistry};
 use portway_supervisor::process::{ProcessTree, descendants};
 
 use super::leases::entry;
@@ -45,12 +45,14 @@ pub(crate) fn run(args: &Prune) -> Result<u8, CommandError> {
     let homeless: Vec<Instance> = registry
         .instances()?
         .into_iter()
-        .filter(|(instance, _, liveness)| *liveness == Liveness::Live && !instance.dir.exists())
+        .filter(|(instance, _, liveness)| {
+            *liveness == CheckoutState::Running && !instance.dir.exists()
+        })
         .map(|(instance, ..)| instance)
         .collect();
     let gone = if args.dry_run {
         let all = registry.instances()?.into_iter();
-        all.filter(|(.., liveness)| *liveness == Liveness::Gone)
+        all.filter(|(.., liveness)| *liveness == CheckoutState::Missing)
             .map(|(instance, leases, _)| (instance, leases))
             .collect()
     } else {
@@ -62,7 +64,7 @@ pub(crate) fn run(args: &Prune) -> Result<u8, CommandError> {
             .flat_map(|(instance, leases)| {
                 leases
                     .iter()
-                    .map(|lease| entry(instance, lease, Liveness::Gone))
+                    .map(|lease| entry(instance, lease, CheckoutState::Missing))
             })
             .collect(),
         processes: left.iter().map(|(_, leftover)| leftover.clone()).collect(),
@@ -96,7 +98,7 @@ pub(crate) fn run(args: &Prune) -> Result<u8, CommandError> {
         for (instance, leases) in registry.prune()? {
             let dropped = leases
                 .iter()
-                .map(|lease| entry(&instance, lease, Liveness::Gone));
+                .map(|lease| entry(&instance, lease, CheckoutState::Missing));
             pruned.leases.extend(dropped);
         }
         pruned.ended = true;

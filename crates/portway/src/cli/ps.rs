@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use portway_api::InstanceStatus;
-use portway_registry::{Liveness, Registry, SqliteRegistry};
+use portway_registry::{CheckoutState, Registry, SqliteRegistry};
 use portway_supervisor::control;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -45,9 +45,9 @@ pub(crate) fn run(args: &Ps) -> Result<u8, CommandError> {
         .filter_map(|(instance, leases, liveness)| {
             let socket = registry.instance_dir(&instance.id).join(control::SOCKET);
             let is_live = match liveness {
-                Liveness::Live => true,
-                Liveness::Kept => false,
-                Liveness::Gone => return None,
+                CheckoutState::Running => true,
+                CheckoutState::Stopped => false,
+                CheckoutState::Missing => return None,
             };
             Some((instance, leases, is_live.then_some(socket)))
         });

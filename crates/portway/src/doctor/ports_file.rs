@@ -85,7 +85,7 @@ fn check(
     let keys = port_keys(plan);
     file.ports(&scene.root, keys.iter().map(String::as_str))?;
     for service in plan.services.values() {
-        if service.spec.health.is_some() {
+        if service.health_path.is_some() {
             let key = portway_project::wiring::health_key(&service.name);
             file.local_url(&scene.root, &key)?;
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use portway_ports::{PortOwner, Process};
-use portway_project::manifest::Owner;
+use portway_project::policy::ListenerOwner;
 use portway_project::{Checkout, PlannedService};
 use portway_supervisor::mark::{self, Mark};
 
@@ -104,7 +104,7 @@ impl Known {
         let main = holder.process.as_ref();
         let marks = marks(holder);
         let is_own = |mark: &Mark| mark.id() == checkout.id && mark.service == service.name;
-        let of = if service.owner == Owner::Any || marks.iter().any(is_own) {
+        let of = if service.owner == ListenerOwner::Any || marks.iter().any(is_own) {
             Of::Service
         } else if marks.is_empty()
             && main.is_some_and(|one| is_below(one.working_dir.as_deref(), &checkout.root))

@@ -179,7 +179,7 @@ pub(crate) fn error(error: &CommandError, as_json: bool) {
 }
 
 /// The place of an error in its file, underlined.
-fn snippet(invalid: &portway_project::Invalid) -> String {
+fn snippet(invalid: &portway_project::Diagnostic) -> String {
     let path = invalid.file.display().to_string();
     let span = invalid.span.clone().unwrap_or(0..0);
     let source = Snippet::source(invalid.text.as_str())

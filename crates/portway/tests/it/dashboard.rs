@@ -22,8 +22,8 @@ struct Page<'a> {
 impl<'a> Page<'a> {
     fn open(sandbox: &'a Sandbox) -> Self {
         let port = sandbox.port(39).to_string();
-        let mut gateway = sandbox.spawn(&["gateway", "--port", &port]);
-        gateway.until_printed("the gateway serves");
+        let mut gateway = sandbox.spawn(&["gateway", "--json", "--port", &port]);
+        gateway.until_printed("\"port\"");
         let mut page = Self {
             sandbox,
             token: String::new(),

@@ -44,16 +44,16 @@ fn taking_the_port_out_of_the_file_lets_portway_choose_again() {
 fn a_taken_port_stops_a_backend_with_who_has_it_and_the_ways_out() {
     let sandbox = two().file(".ports.json", "{\"backend_port\": %5}");
     let _holder = TcpListener::bind(("127.0.0.1", sandbox.port(5))).unwrap();
-    let words = sandbox.fill("port %5, which is forced for `backend`, is taken by");
-    sandbox
-        .run(&["up"])
-        .code(4)
-        .err_has(&words)
-        .err_has(&format!("(pid {}", std::process::id()))
-        .err_has("take `backend_port` out of `.ports.json`")
-        .err_has("fallback = true");
-    let json = sandbox.run(&["detect", "--json"]).code(4).json();
-    assert_eq!(json["error"]["code"], "port_taken");
+    for command in ["up", "detect"] {
+        sandbox
+            .fails(&[command], 4, "port_taken")
+            .mentions(format!("port {}", sandbox.port(5)))
+            .names("backend")
+            .mentions(format!("(pid {}", std::process::id()))
+            .hints("`backend_port`")
+            .hints("`.ports.json`")
+            .hints("fallback = true");
+    }
     // The file is the person's and stays as it was.
     assert_eq!(
         sandbox.read(".ports.json"),
@@ -65,9 +65,15 @@ fn a_taken_port_stops_a_backend_with_who_has_it_and_the_ways_out() {
 fn a_taken_port_makes_a_frontend_move_on_loudly() {
     let sandbox = two().file(".ports.json", "{\"frontend_port\": %15}");
     let holder = TcpListener::bind(("127.0.0.1", sandbox.port(15))).unwrap();
-    let words = sandbox.fill("warning: frontend is on port %10: forced %15 is taken by");
     let mut up = sandbox.spawn(&["up"]);
-    up.until_printed(&words);
+    // Only the warning has the port that was asked for, and who has it.
+    up.until_printed("warning: ");
+    up.until_printed(&sandbox.port(15).to_string());
+    up.until_printed(&format!("(pid {}", std::process::id()));
+    sandbox.until_ready();
+    let displaced = sandbox.status()["services"][1]["ports"][0]["displaced"].clone();
+    assert_eq!(displaced["wanted"], sandbox.port(15));
+    assert_eq!(displaced["forced"], true);
     expect(&sandbox, 0, 10);
     sandbox.run(&["down"]).success();
     up.end();
@@ -93,35 +99,31 @@ fn a_port_may_be_forced_on_the_command_line() {
     let force = sandbox.fill("backend=%7");
     sandbox.run(&["detect", "--port", &force]).success();
     expect(&sandbox, 7, 10);
-    sandbox.run(&["detect", "--port", "backend=0"]).code(2);
+    sandbox.fails(&["detect", "--port", "backend=0"], 2, "usage");
     sandbox
-        .run(&["detect", "--port", "bakend=9000"])
-        .code(2)
-        .err_has("did you mean `backend`?");
+        .fails(&["detect", "--port", "bakend=9000"], 2, "unknown_service")
+        .names("bakend")
+        .names("backend");
 }
 
 #[test]
 fn a_file_that_cannot_be_used_is_an_error_and_stays() {
-    for (content, words) in [
-        ("{broken", "is not JSON"),
-        ("[]", "holds no JSON object"),
-        (
-            "{\"backend_port\": 0}",
-            "`backend_port` = 0, which is not a port",
-        ),
-        ("{\"backend_port\": 70000}", "which is not a port"),
-        ("{\"backend_port\": \"9000\"}", "which is not a port"),
+    for (content, wrong) in [
+        ("{broken", "JSON"),
+        ("[]", "JSON object"),
+        ("{\"backend_port\": 0}", "`backend_port`"),
+        ("{\"backend_port\": 70000}", "`backend_port`"),
+        ("{\"backend_port\": \"9000\"}", "`backend_port`"),
         (
             "{\"backend_port\": 9000, \"backend_url\": \"http://evil.example\"}",
-            "which is not a local URL",
+            "`backend_url`",
         ),
     ] {
         let sandbox = two().file(".ports.json", content);
         sandbox
-            .run(&["up"])
-            .code(2)
-            .err_has(words)
-            .err_has(".ports.json");
+            .fails(&["up"], 2, "ports_file_invalid")
+            .mentions(wrong)
+            .at(".ports.json");
         assert_eq!(sandbox.read(".ports.json"), content);
     }
 }

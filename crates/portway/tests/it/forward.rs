@@ -48,7 +48,7 @@ fn a_fixed_port_leads_to_the_chosen_checkout() {
     let led = |service: &str, instance: &str| Some((service.to_owned(), instance.to_owned()));
 
     let said = forward(&mut sandbox, &main, &[]).success();
-    said.err_has(&format!("{url} leads to frontend of jobi\n"));
+    said.err_has(&url);
     assert_eq!(answers(&sandbox), led("frontend", "jobi"));
 
     // One connection, over which it is switched.
@@ -64,13 +64,19 @@ fn a_fixed_port_leads_to_the_chosen_checkout() {
     };
     assert_eq!(ask(), "jobi");
     let said = forward(&mut sandbox, &tree, &["backend"]).success();
-    said.err_has("leads to backend of fix.jobi, and no more to frontend of jobi");
+    // What it routes to now, and before.
+    for name in ["backend", "fix.jobi", "frontend", "jobi"] {
+        assert!(said.err().contains(name), "{}", said.err());
+    }
     assert_eq!(ask(), "fix.jobi");
     assert_eq!(answers(&sandbox), led("backend", "fix.jobi"));
 
     // It is shown where one looks for it.
     let listed = sandbox.run(&["forward"]).success();
-    listed.out_has(&url).out_has("backend of fix.jobi");
+    listed.out_has(&url).out_has("backend").out_has("fix.jobi");
+    let listed = sandbox.run(&["forward", "--json"]).success().json();
+    assert_eq!(listed[0]["service"], "backend");
+    assert_eq!(listed[0]["instance"], "fix.jobi");
     sandbox.run(&["ps"]).success().out_has(&url);
     let all = sandbox.run(&["ps", "--json"]).success().json();
     let forwards: Vec<_> = all
@@ -88,12 +94,14 @@ fn a_fixed_port_leads_to_the_chosen_checkout() {
     // Whoever asks for the port hears of it, and a number ends nobody.
     let port = sandbox.port(38).to_string();
     let told = sandbox.run(&["who", &port]).success();
-    told.err_has("the gateway has it lead to `backend` of fix.jobi");
-    let refused = sandbox.run(&["free", &port]).code(1);
-    refused.err_has(&format!("`portway forward {port} --stop` lets it go"));
+    told.err_has("`backend`").err_has("fix.jobi");
+    sandbox
+        .fails(&["free", &port], 1, "refused")
+        .hints(&format!("`portway forward {port} --stop`"));
     let names = sandbox.port(39).to_string();
-    let refused = sandbox.run(&["free", &names]).code(1);
-    refused.err_has("`portway gateway stop` ends it");
+    sandbox
+        .fails(&["free", &names], 1, "refused")
+        .hints("`portway gateway stop`");
 
     // The next gateway remembers it.
     drop(running);
@@ -113,16 +121,15 @@ fn a_fixed_port_leads_to_the_chosen_checkout() {
     stream.write_all(foreign.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    assert!(
-        answer.contains("does not run") && !answer.contains("portway -C"),
-        "{answer}"
-    );
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(!answer.contains("portway -C"), "{answer}");
+    assert!(!answer.contains(tree.to_str().unwrap()), "{answer}");
 
     let ended = forward(&mut sandbox, &tree, &["--stop", "--json"]).success();
     assert_eq!(ended.json()["instance"], "fix.jobi");
     TcpListener::bind(("127.0.0.1", sandbox.port(38))).unwrap();
-    let again = forward(&mut sandbox, &tree, &["--stop"]).code(6);
-    again.err_has("is not forwarded");
+    let again = forward(&mut sandbox, &tree, &["--stop", "--json"]).code(6);
+    again.failure("nothing_there").mentions(&port);
 }
 
 #[test]
@@ -131,17 +138,20 @@ fn what_cannot_be_forwarded_is_refused() {
     let dir = sandbox.project().to_owned();
     let taken = TcpListener::bind(("127.0.0.1", sandbox.port(38))).unwrap();
     let running = gateway(&sandbox);
-    let refused = forward(&mut sandbox, &dir, &[]).code(4);
+    let refused = forward(&mut sandbox, &dir, &["--json"]).code(4);
     refused
-        .err_has("somebody else has it")
-        .err_has("portway who");
+        .failure("port_taken")
+        .mentions(sandbox.port(38))
+        .hints("portway who");
     drop(taken);
     let kept = sandbox.run(&["detect", "--json"]).success().json();
     let kept = kept["services"][0]["ports"][0]["port"].to_string();
-    let refused = sandbox.run(&["forward", &kept]).code(4);
-    refused.err_has("is kept for `backend` of jobi");
-    let refused = forward(&mut sandbox, &dir, &["frontent"]).code(2);
-    refused.err_has("did you mean `frontend`?");
+    sandbox
+        .fails(&["forward", &kept], 4, "port_taken")
+        .names("backend")
+        .mentions("jobi");
+    let refused = forward(&mut sandbox, &dir, &["frontent", "--json"]).code(2);
+    refused.failure("unknown_service").names("frontend");
     forward(&mut sandbox, &dir, &["frontend"]).success();
     sandbox.run(&["forward", "0"]).code(2);
 
@@ -153,26 +163,35 @@ fn what_cannot_be_forwarded_is_refused() {
         taken.is_some()
     });
     let _running = gateway(&sandbox);
-    let listed = sandbox.run(&["forward"]).success();
-    listed.out_has("somebody else has it");
+    let troubles = |sandbox: &Sandbox| {
+        let listed = sandbox.run(&["forward", "--json"]).success().json();
+        let listed = listed.as_array().unwrap().clone();
+        assert_eq!(listed.len(), 1);
+        assert_eq!(listed[0]["port"], sandbox.port(38));
+        listed[0]["trouble"].as_str().map(str::to_owned)
+    };
+    assert!(troubles(&sandbox).is_some());
     // No URL of it is told, and it is there once it can be had.
     let port = sandbox.port(38);
     let told = |sandbox: &Sandbox| sandbox.run(&["ps"]).out().contains(&port.to_string());
     assert!(!told(&sandbox));
     drop(taken);
     until("it is tried again", || told(&sandbox));
+    assert_eq!(troubles(&sandbox), None);
     assert!(get(port, "/").is_some());
 
     // Without a gateway they are known, and can be let go.
     sandbox.run(&["gateway", "stop"]).success();
-    let listed = sandbox.run(&["forward"]).success();
-    listed.out_has("the gateway does not run");
+    let trouble = troubles(&sandbox).expect("it has no gateway");
+    assert!(trouble.contains("`portway gateway --detach`"), "{trouble}");
     forward(&mut sandbox, &dir, &["--stop"]).success();
     forward(&mut sandbox, &dir, &["--stop"]).code(6);
     let file = sandbox.state().join("gateway/last.json");
     std::fs::write(&file, "{").unwrap();
-    let broken = sandbox.run(&["gateway", "--detach"]).code(1);
-    broken.err_has("last.json is broken").err_has("remove it");
+    sandbox
+        .fails(&["gateway", "--detach"], 1, "state")
+        .mentions("last.json")
+        .hints("remove");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "{");
 }
 
@@ -182,6 +201,6 @@ fn only_http_is_forwarded() {
         "{TWO}\n[services.cache]\nkind = \"tcp\"\nport = \"%20-%29\"\ncommand = \"%service serve {{port}}\"\n"
     ));
     let dir = sandbox.project().to_owned();
-    let refused = forward(&mut sandbox, &dir, &["cache"]).code(2);
-    refused.err_has("has no port that speaks HTTP");
+    let refused = forward(&mut sandbox, &dir, &["cache", "--json"]).code(2);
+    refused.failure("usage").names("cache").mentions("HTTP");
 }

@@ -8,12 +8,12 @@ fn init_writes_a_manifest_that_works_and_never_over_another() {
     sandbox
         .run(&["init"])
         .success()
-        .err_has("wrote ~/project/portway.toml");
+        .err_has("~/project/portway.toml");
     let first = sandbox.read("portway.toml");
     sandbox.run(&["detect"]).success().out_has("backend");
     assert!(!sandbox.project().join(".gitignore").exists());
     sandbox.write("portway.toml", "# mine");
-    sandbox.run(&["init"]).success().err_has("stays as it is");
+    sandbox.run(&["init"]).success();
     assert_eq!(sandbox.read("portway.toml"), "# mine");
     assert!(first.contains("name = \"project\""));
 }
@@ -46,7 +46,8 @@ fn help_has_examples_and_usage_errors_their_own_code() {
         .run(&["up", "--help"])
         .success()
         .out_has("portway up --with redis");
-    sandbox.run(&["upp"]).code(2).err_has("up");
-    let json = sandbox.run(&["ps", "--jsn", "--json"]).code(2).json();
-    assert_eq!(json["error"]["code"], "usage");
+    sandbox.fails(&["upp"], 2, "usage").mentions("upp");
+    sandbox
+        .fails(&["ps", "--jsn"], 2, "usage")
+        .mentions("--jsn");
 }

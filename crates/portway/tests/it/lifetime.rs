@@ -549,11 +549,8 @@ fn a_second_signal_also_kills_what_a_lost_keeper_left() {
     sandbox.run(&["wait"]).success();
     kill(keeper(&sandbox, "ignore"), Signal::KILL);
     until("the keeper is missed", || {
-        sandbox
-            .run(&["logs"])
-            .success()
-            .out()
-            .contains("lost its keeper")
+        let events = sandbox.events("stubborn");
+        events.iter().any(|text| text.contains("keeper"))
     });
     up.signal(Signal::INT);
     until_state(&sandbox, "stubborn", "stopping");

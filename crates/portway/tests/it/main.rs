@@ -58,6 +58,10 @@ mod reference;
 mod running;
 #[cfg(unix)]
 mod state;
+#[cfg(target_os = "linux")]
+mod texts;
+#[cfg(target_os = "linux")]
+mod transcript;
 #[cfg(unix)]
 mod trust;
 #[cfg(unix)]

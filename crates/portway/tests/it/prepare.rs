@@ -43,7 +43,7 @@ fn a_failing_prepare_step_shows_its_last_lines_and_stops() {
     );
     for arguments in [&["up"][..], &["up", "--detach"]] {
         let ran = sandbox.run(arguments).code(5);
-        let ran = ran.err_has("its prepare step ended with code 4");
+        let ran = ran.err_has("`a`").err_has("code 4");
         let all = ran.out() + &ran.err();
         assert!(all.contains("cannot resolve fastapi==99"), "{all}");
     }
@@ -92,9 +92,11 @@ fn a_step_that_services_have_in_common_runs_once() {
 #[test]
 fn a_common_step_that_fails_fails_for_all_who_need_it() {
     let sandbox = with_a_common_step("echo x >> runs; exit 3");
-    let ran = sandbox.run(&["up", "--detach"]).code(5);
-    ran.err_has("`a` its prepare step ended with code 3")
-        .err_has("`b` its prepare step, which `a` has too, ended with code 3");
+    sandbox
+        .fails(&["up", "--detach"], 5, "service_failed")
+        .names("a")
+        .names("b")
+        .mentions("code 3");
     assert_eq!(sandbox.read("runs"), "x\n");
 }
 
@@ -107,7 +109,7 @@ fn whoever_waits_for_a_step_that_is_broken_off_runs_it_itself() {
     sandbox.run(&["down", "a"]).success();
     until("the step runs again", || runs() == "x\nx\n");
     sandbox.write("go", "");
-    up.until_printed("b │ · is ready after");
+    sandbox.run(&["wait", "b"]).success();
     sandbox.run(&["down"]).success();
     up.end();
 }

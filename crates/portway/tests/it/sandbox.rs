@@ -175,6 +175,18 @@ impl Sandbox {
         }
     }
 
+    /// Runs Portway with `--json` and expects an error: its exit code and its stable code.
+    #[track_caller]
+    pub fn fails(&self, arguments: &[&str], exit: i32, code: &str) -> Failure {
+        self.failed(self.portway(&[arguments, &["--json"]].concat()), exit, code)
+    }
+
+    /// Runs a command that reports errors as JSON and expects one.
+    #[track_caller]
+    pub fn failed(&self, command: Command, exit: i32, code: &str) -> Failure {
+        self.end(command).code(exit).failure(code)
+    }
+
     /// Starts Portway and leaves it running.
     pub fn spawn(&self, arguments: &[&str]) -> Running {
         Running::start(self.portway(arguments))
@@ -189,6 +201,21 @@ impl Sandbox {
             .args(arguments)
             .current_dir(dir);
         self.end(command).success();
+    }
+
+    /// Waits until every service that was started is ready.
+    pub fn until_ready(&self) {
+        self.run(&["wait"]).success();
+    }
+
+    /// What Portway itself wrote into the log of a service.
+    pub fn events(&self, service: &str) -> Vec<String> {
+        let log = self.run(&["logs", "--json", service]).success().out();
+        log.lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+            .filter(|record| record["stream"] == "portway")
+            .map(|record| record["text"].as_str().unwrap().to_owned())
+            .collect()
     }
 
     /// The status of this project's instance.
@@ -326,6 +353,10 @@ impl Ran {
         self
     }
 
+    pub fn exit_code(&self) -> i32 {
+        self.output.status.code().unwrap()
+    }
+
     /// Standard output, with the sandbox's own path shortened to `~`.
     pub fn out(&self) -> String {
         String::from_utf8_lossy(&self.output.stdout).replace(&self.root, "~")
@@ -340,6 +371,14 @@ impl Ran {
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.output.stdout)
             .unwrap_or_else(|error| panic!("{error} in\n{}\n{}", self.out(), self.err()))
+    }
+
+    /// The error that the command reported as JSON.
+    #[track_caller]
+    pub fn failure(&self, code: &str) -> Failure {
+        let error = self.json()["error"].clone();
+        assert_eq!(error["code"], code, "{error:#}");
+        Failure { error }
     }
 
     #[track_caller]
@@ -358,6 +397,61 @@ impl Ran {
             self.err().contains(words),
             "no `{words}` in\n{}",
             self.err()
+        );
+        self
+    }
+}
+
+/// An error in JSON. Its prose is in the snapshots; tests check its code and what it names.
+pub struct Failure {
+    pub error: serde_json::Value,
+}
+
+impl Failure {
+    /// The error is at this place: the end of a path, `FILE:LINE:COLUMN`.
+    #[track_caller]
+    pub fn at(self, place: &str) -> Self {
+        let found = self.error["place"].as_str().unwrap_or_default();
+        assert!(
+            found.ends_with(place) || found.contains(&format!("{place}:")),
+            "not at {place}: {:#}",
+            self.error
+        );
+        self
+    }
+
+    /// The error mentions a port, a process, a path or a command.
+    #[track_caller]
+    pub fn mentions(self, what: impl std::fmt::Display) -> Self {
+        let what = what.to_string();
+        let texts = ["message", "place", "hints"].map(|key| self.error[key].to_string());
+        // A string in JSON has its quotes and backslashes escaped.
+        let escaped = serde_json::Value::from(what.as_str()).to_string();
+        let escaped = escaped.trim_matches('"');
+        assert!(
+            texts.iter().any(|text| text.contains(escaped)),
+            "no `{what}` in {:#}",
+            self.error
+        );
+        self
+    }
+
+    /// The error has a name in backticks.
+    #[track_caller]
+    pub fn names(self, name: &str) -> Self {
+        self.mentions(format!("`{name}`"))
+    }
+
+    /// A hint has this command or setting.
+    #[track_caller]
+    pub fn hints(self, command: &str) -> Self {
+        let hints = self.error["hints"].as_array().cloned().unwrap_or_default();
+        assert!(
+            hints
+                .iter()
+                .any(|hint| hint.as_str().unwrap().contains(command)),
+            "no hint `{command}` in {:#}",
+            self.error
         );
         self
     }

@@ -81,17 +81,15 @@ fn a_registry_that_cannot_be_used_is_named_and_left_alone() {
         let _ = fs::remove_file(sandbox.state().join(format!("registry.db{suffix}")));
     }
     sandbox
-        .run(&["up"])
-        .code(1)
-        .err_has("registry.db` is damaged")
-        .err_has("mv ");
+        .fails(&["up"], 1, "state")
+        .mentions("registry.db`")
+        .hints("mv ");
     assert!(
         fs::read_to_string(&file)
             .unwrap()
             .starts_with("this is no database")
     );
-    let json = sandbox.run(&["ps", "--json"]).code(1).json();
-    assert_eq!(json["error"]["code"], "state");
+    sandbox.fails(&["ps"], 1, "state");
 }
 
 #[test]
@@ -99,14 +97,13 @@ fn a_state_directory_that_cannot_be_made_is_named() {
     let sandbox = one();
     fs::write(sandbox.path("state/portway"), "").unwrap();
     sandbox
-        .run(&["detect"])
-        .code(1)
-        .err_has("state/portway")
-        .err_has("XDG_STATE_HOME");
+        .fails(&["detect"], 1, "state")
+        .mentions("state/portway")
+        .hints("XDG_STATE_HOME");
     assert!(!sandbox.project().join(".ports.json").exists());
-    let mut command = sandbox.portway(&["detect"]);
+    let mut command = sandbox.portway(&["detect", "--json"]);
     command.env_remove("XDG_STATE_HOME").env_remove("HOME");
-    sandbox.end(command).code(1).err_has("HOME is not set");
+    sandbox.failed(command, 1, "state").mentions("HOME");
 }
 
 /// Runs Portway with a state directory on a file system of its own, in a mount namespace of the
@@ -114,7 +111,7 @@ fn a_state_directory_that_cannot_be_made_is_named() {
 fn on_file_system(sandbox: &Sandbox, options: &str, then: &str) -> crate::sandbox::Ran {
     let state = sandbox.path("state");
     let script = format!(
-        "mount -t tmpfs -o {options} none '{0}' && {{ {then}; }}; cd '{1}' && exec '{2}' detect",
+        "mount -t tmpfs -o {options} none '{0}' && {{ {then}; }}; cd '{1}' && exec '{2}' detect --json",
         state.display(),
         sandbox.project().display(),
         env!("CARGO_BIN_EXE_portway"),
@@ -131,8 +128,9 @@ fn a_full_disk_is_an_error_that_names_the_file() {
     let fill = "cd .; dd if=/dev/zero of=\"$XDG_STATE_HOME/fill\" bs=1k count=60 2>/dev/null";
     on_file_system(&sandbox, "size=64k", fill)
         .code(1)
-        .err_has("registry.db")
-        .err_has("full");
+        .failure("state")
+        .mentions("registry.db")
+        .mentions("full");
     assert!(!sandbox.project().join(".ports.json").exists());
 }
 
@@ -140,7 +138,9 @@ fn a_full_disk_is_an_error_that_names_the_file() {
 fn a_read_only_state_directory_is_an_error_that_names_the_file() {
     let sandbox = one();
     let ran = on_file_system(&sandbox, "ro", "true").code(1);
-    ran.err_has("registry.db").err_has("XDG_STATE_HOME");
+    ran.failure("state")
+        .mentions("registry.db")
+        .hints("XDG_STATE_HOME");
     assert!(!sandbox.project().join(".ports.json").exists());
 }
 
@@ -164,9 +164,9 @@ fn a_locked_registry_is_an_error_that_names_the_file() {
     let mut locker = crate::sandbox::Running::start(locker);
     locker.until_printed("locked");
     sandbox
-        .run(&["detect"])
-        .code(1)
-        .err_has("registry.db` is locked by another program");
+        .fails(&["detect"], 1, "state")
+        .mentions("registry.db`")
+        .mentions("locked");
     assert_eq!(sandbox.read(".ports.json"), before);
 }
 

@@ -96,8 +96,9 @@ fn ca(sandbox: &Sandbox) -> PathBuf {
 /// A gateway with HTTPS on the sandbox's last port but one.
 fn gateway(sandbox: &Sandbox) -> Running {
     let (port, tls) = (sandbox.port(39).to_string(), sandbox.port(38).to_string());
-    let mut gateway = sandbox.spawn(&["gateway", "--port", &port, "--tls-port", &tls]);
-    gateway.until_printed("the gateway serves https://");
+    let ports = ["--port", &port, "--tls-port", &tls];
+    let mut gateway = sandbox.spawn(&[&["gateway", "--json"], &ports[..]].concat());
+    gateway.until_printed("\"tls_port\"");
     gateway
 }
 
@@ -130,13 +131,14 @@ fn nothing_is_done_unless_it_is_wanted() {
         .err_has("gateway/ca");
     // Nobody can be asked.
     portway(&sandbox, &["trust"]).code(1).err_has("--yes");
-    let refused = portway(&sandbox, &["trust", "--json"]).code(1).json();
-    assert_eq!(refused["error"]["code"], "refused");
+    let refused = portway(&sandbox, &["trust", "--json"]).code(1);
+    refused.failure("refused").hints("--yes");
     assert_eq!(browsers_trust(&sandbox), before);
     assert_eq!(portways_files(&sandbox, "anchors"), [""; 0]);
     assert!(!sandbox.state().join("gateway").exists());
-    let undone = portway(&sandbox, &["trust", "--undo"]).success();
-    undone.err_has("there is no local CA");
+    portway(&sandbox, &["trust", "--undo"]).success();
+    let undone = portway(&sandbox, &["trust", "--undo", "--json"]).code(6);
+    undone.failure("nothing_there");
 }
 
 #[test]
@@ -150,14 +152,16 @@ fn a_person_is_asked_once_and_only_where_something_is_left_to_do() {
         sandbox.end(command).success().out()
     };
     let refused = answer("n");
-    assert!(refused.contains("do this?"), "{refused}");
+    assert!(refused.contains("[y/N]"), "{refused}");
     assert!(!ca(&sandbox).exists());
     let done = answer("y");
-    assert!(done.contains("done: the system"), "{done}");
+    assert!(done.contains("[y/N]"), "{done}");
+    assert_eq!(portways_files(&sandbox, "anchors").len(), 1);
     let key = fs::read(ca(&sandbox).join("intermediate.key")).unwrap();
     let again = answer("n");
-    assert!(!again.contains("do this?"), "{again}");
-    assert!(again.contains("already so: the system"), "{again}");
+    assert!(!again.contains("[y/N]"), "{again}");
+    let report = portway(&sandbox, &["trust", "--yes", "--json"]).success();
+    assert_eq!(states(&report.json())[0].1, "already");
     assert_eq!(
         fs::read(ca(&sandbox).join("intermediate.key")).unwrap(),
         key
@@ -232,8 +236,9 @@ fn without_root_rights_the_command_is_shown_and_the_rest_done() {
     let sandbox = with_browsers(Sandbox::new());
     let ran = portway_as_user(&sandbox, &["trust", "--yes"]).success();
     ran.err_has("sudo install -m 644")
-        .err_has("sbin/update-ca-certificates")
-        .err_has("left to you");
+        .err_has("sbin/update-ca-certificates");
+    let report = portway_as_user(&sandbox, &["trust", "--yes", "--json"]).success();
+    assert_eq!(states(&report.json())[0].1, "needs_root");
     assert_eq!(browsers_trust(&sandbox).len(), 2);
     assert_eq!(portways_files(&sandbox, "anchors"), [""; 0]);
     // Somebody has run it; to undo that is left to them as well, and not forgotten.
@@ -244,9 +249,10 @@ fn without_root_rights_the_command_is_shown_and_the_rest_done() {
         .err_has("sudo rm -f ");
     assert_eq!(browsers_trust(&sandbox), [""; 0]);
     assert!(!ca(&sandbox).exists());
-    portway(&sandbox, &["trust", "--yes"])
+    portway(&sandbox, &["trust", "--yes", "--json"])
         .code(1)
-        .err_has("former CA");
+        .failure("refused")
+        .hints("`portway trust --undo`");
     portway(&sandbox, &["trust", "--undo", "--yes"]).success();
     assert_eq!(portways_files(&sandbox, "anchors"), [""; 0]);
     portway(&sandbox, &["trust", "--yes"]).success();
@@ -294,9 +300,11 @@ fn undo_finds_what_no_record_tells_of() {
     let record = sandbox.state().join("gateway/trust.json");
     portway(&sandbox, &["trust", "--yes"]).success();
     fs::write(&record, "{").unwrap();
-    portway(&sandbox, &["trust", "--undo", "--yes"])
+    portway(&sandbox, &["trust", "--undo", "--yes", "--json"])
         .code(1)
-        .err_has("remove it: `rm ");
+        .failure("state")
+        .mentions("trust.json")
+        .hints("`rm ");
     fs::remove_file(&record).unwrap();
     portway(&sandbox, &["trust", "--undo", "--yes"]).success();
     assert_eq!(browsers_trust(&sandbox), [""; 0]);
@@ -308,18 +316,18 @@ fn undo_finds_what_no_record_tells_of() {
         if is_later {
             portway(&sandbox, &["trust", "--yes"]).success();
         }
-        portway(&sandbox, &["trust", "--undo", "--yes"])
-            .success()
-            .err_has("may be another user's");
+        let undone = portway(&sandbox, &["trust", "--undo", "--yes", "--json"]).success();
+        // That of the system may be another user's.
+        assert_eq!(states(&undone.json())[0].1, "lacking");
         assert_eq!(browsers_trust(&sandbox), [""; 0]);
         assert!(!record.exists());
         let anchors = fs::read_dir(sandbox.path("home/anchors")).unwrap();
         for file in anchors {
             fs::remove_file(file.unwrap().path()).unwrap();
         }
-        portway(&sandbox, &["trust", "--undo"])
-            .success()
-            .err_has("there is no local CA");
+        portway(&sandbox, &["trust", "--undo", "--json"])
+            .code(6)
+            .failure("nothing_there");
     }
 }
 
@@ -350,27 +358,26 @@ fn the_systems_store_is_found_without_sbin_in_path() {
 #[test]
 fn a_ca_that_is_broken_or_open_to_others_is_not_used() {
     let sandbox = Sandbox::new();
-    let none = sandbox.run(&["gateway", "--port", "0", "--tls-port", "0"]);
-    none.code(6).err_has("portway trust");
+    let arguments = ["gateway", "--port", "0", "--tls-port", "0"];
+    sandbox
+        .fails(&arguments, 6, "nothing_there")
+        .hints("`portway trust`");
     portway(&sandbox, &["trust", "--yes"]).success();
     let key = ca(&sandbox).join("intermediate.key");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
-    let start = || sandbox.run(&["gateway", "--port", "0", "--tls-port", "0"]);
-    start().code(1).err_has("open to others").err_has("chmod");
+    let start = || sandbox.fails(&arguments, 1, "state");
+    start().mentions("intermediate.key").hints("chmod");
     let doctor = || sandbox.run(&["doctor", "--json"]).json()["findings"].to_string();
-    let said = doctor();
+    let findings = doctor();
     assert!(
-        said.contains("local_ca") && said.contains("chmod"),
-        "{said}"
+        findings.contains("local_ca") && findings.contains("chmod"),
+        "{findings}"
     );
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     fs::write(&key, "").unwrap();
-    start()
-        .code(1)
-        .err_has("intermediate.key")
-        .err_has("--undo");
+    start().mentions("intermediate.key").hints("--undo");
     fs::remove_file(ca(&sandbox).join("root.pem")).unwrap();
-    start().code(1).err_has("root.pem").err_has("--undo");
+    start().mentions("root.pem").hints("--undo");
     portway(&sandbox, &["trust"]).code(1).err_has("--undo");
     portway(&sandbox, &["trust", "--undo", "--yes"]).success();
     assert!(!doctor().contains("local_ca"));

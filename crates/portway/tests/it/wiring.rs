@@ -72,9 +72,8 @@ fn port_and_url_print_one_value() {
     let json = sandbox.run(&["url", "backend", "--json"]).success().json();
     assert_eq!(json["port"], sandbox.port(0));
     sandbox
-        .run(&["port", "bakend"])
-        .code(2)
-        .err_has("did you mean `backend`?");
+        .fails(&["port", "bakend"], 2, "unknown_service")
+        .names("backend");
     let sandbox = Sandbox::new().manifest(
         "[services.a]\ncommand = \"x\"\nports = { http = \"%0\", metrics = \"%1\" }\n\
          [services.worker]\ncommand = \"x\"",
@@ -85,9 +84,8 @@ fn port_and_url_print_one_value() {
         expected
     );
     sandbox
-        .run(&["port", "worker"])
-        .code(2)
-        .err_has("has no port");
+        .fails(&["port", "worker"], 2, "usage")
+        .names("worker");
 }
 
 #[test]
@@ -173,10 +171,9 @@ fn variables_from_files_arrive_and_do_not_win_over_the_wiring() {
     assert_eq!(json["A"], "2");
     sandbox.write("api/.env", "nonsense");
     sandbox
-        .run(&["env"])
-        .code(2)
-        .err_has(".env:1")
-        .err_has("no `NAME=value`");
+        .fails(&["env"], 2, "usage")
+        .at(".env:1")
+        .names("NAME=value");
 }
 
 #[test]
@@ -212,8 +209,8 @@ fn a_service_is_told_its_directory_with_and_without_a_shell() {
         .file("b/x", "");
     let mut command = sandbox.portway(&["up"]);
     command.env("PWD", sandbox.project());
-    let mut up = Running::start(command);
-    up.until_printed("Ctrl-C");
+    let _up = Running::start(command);
+    sandbox.until_ready();
     for (index, dir) in [(0, "a"), (10, "b")] {
         let told = get(sandbox.port(index), "/env/PWD").unwrap();
         assert_eq!(told, sandbox.project().join(dir).to_str().unwrap());

@@ -36,11 +36,18 @@ fn the_main_checkout_keeps_the_preferred_ports() {
     // Although the worktree is the first to ask.
     let other = backend(&sandbox, &worktree);
     assert_eq!(other, u64::from(sandbox.port(1)));
-    let words = sandbox.fill("preferred %0 is left to the main checkout");
-    sandbox
-        .run(&["-C", &worktree, "detect"])
-        .success()
-        .out_has(&words);
+    let detect = ["-C", &worktree, "detect", "--json"];
+    let json = sandbox.run(&detect).success().json();
+    let displaced = &json["services"][0]["ports"][0]["displaced"];
+    assert_eq!(displaced["wanted"], sandbox.port(0));
+    assert_eq!(displaced["forced"], false);
+    assert_eq!(displaced.get("excluded"), None);
+    // No instance and no process has it: nothing is named.
+    let holder = displaced["holder"].as_str().unwrap();
+    assert!(
+        !holder.contains('`') && holder.contains("main checkout"),
+        "{holder}"
+    );
     assert_eq!(backend(&sandbox, "."), u64::from(sandbox.port(0)));
 }
 
@@ -175,8 +182,11 @@ fn a_kept_lease_gives_way_when_a_range_runs_out() {
     // `a` does not run, so its port is given out; `b` runs, so its port is not.
     assert_eq!(backend(&sandbox, &dir("c")), u64::from(sandbox.port(0)));
     sandbox.run(&["-C", &dir("c"), "up", "--detach"]).success();
-    let ran = sandbox.run(&["-C", &dir("a"), "detect"]).code(4);
-    ran.err_has(&sandbox.fill("taken by c: %0; b: %1"));
+    sandbox
+        .fails(&["-C", &dir("a"), "detect"], 4, "range_full")
+        .mentions(sandbox.fill("%0-%1"))
+        .hints(&sandbox.port(0).to_string())
+        .hints(&sandbox.port(1).to_string());
     for name in ["b", "c"] {
         sandbox.run(&["-C", &dir(name), "down"]).success();
     }
