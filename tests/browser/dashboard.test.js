@@ -193,28 +193,29 @@ describe("the dashboard", () => {
       };
     };
     const wanted = 24106;
-    assert.deepEqual(await shown({ wanted, forced: false, holder: "the main checkout" }), {
+    assert.deepEqual(await shown({ wanted, forced: false, holder: "the main checkout", reason: { type: "main_checkout" } }), {
       text: "Preferred port 24106 is reserved for the main checkout",
       buttons: 0,
       isHighlighted: false,
     });
     const sibling = "`api` of fix.shop (/elsewhere/fix)";
-    assert.deepEqual(await shown({ wanted, forced: false, holder: sibling }), {
+    const instance = { type: "other_instance", id: "other", instance: "fix.shop", directory: "/elsewhere/fix", service: "api", running: true };
+    assert.deepEqual(await shown({ wanted, forced: false, holder: sibling, reason: instance }), {
       text: `Preferred port 24106 is in use by ${sibling}`,
       buttons: 1,
       isHighlighted: false,
     });
-    assert.deepEqual(await shown({ wanted, forced: true, holder: sibling }), {
+    assert.deepEqual(await shown({ wanted, forced: true, holder: sibling, reason: instance }), {
       text: `Forced port 24106 is in use by ${sibling}`,
       buttons: 1,
       isHighlighted: true,
     });
-    assert.deepEqual(await shown({ wanted, forced: false, holder: "node (7)" }), {
+    assert.deepEqual(await shown({ wanted, forced: false, holder: "node (7)", reason: { type: "process", pid: 7, name: "node" } }), {
       text: "Preferred port 24106 is in use by node (7)",
       buttons: 1,
       isHighlighted: true,
     });
-    assert.deepEqual(await shown({ wanted, forced: false, excluded: true, holder: "browsers block it" }), {
+    assert.deepEqual(await shown({ wanted, forced: false, excluded: true, holder: "browsers block it", reason: { type: "excluded" } }), {
       text: "Port 24106 is excluded: browsers block it",
       buttons: 0,
       isHighlighted: true,

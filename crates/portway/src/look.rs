@@ -104,6 +104,7 @@ pub(crate) fn at_rest(instance: Instance, leases: &[Lease], facts: &PortPolicy) 
                 pid: None,
                 since: None,
                 restarts: 0,
+                reason: None,
                 message: None,
             }),
         }
