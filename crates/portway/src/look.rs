@@ -25,7 +25,7 @@ pub(crate) fn entries() -> Result<Vec<Entry>, CommandError> {
 /// The checkout that is described.
 pub(crate) fn checkout(described: &Described) -> Result<Checkout, CommandError> {
     let root = described.manifest.root();
-    Checkout::look(root).map_err(|error| CommandError::file("enter", root, &error))
+    Checkout::read(root).map_err(|error| CommandError::file("enter", root, &error))
 }
 
 /// Its plan, with the optional services that are remembered for it.

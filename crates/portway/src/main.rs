@@ -67,7 +67,7 @@ fn run(cli: args::Cli) -> Result<u8, error::CommandError> {
         }
         other => other?,
     };
-    let flag = cli.colour.as_deref();
-    ui::set_colour(preferences::with_flag(preferences, "colour", flag).colour());
+    let flag = cli.color.as_deref();
+    ui::set_color(preferences::with_flag(preferences, "color", flag).color());
     cli::run(cli)
 }

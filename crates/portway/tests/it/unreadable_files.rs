@@ -1,7 +1,7 @@
 //! Broken files that detection meets: named, passed over, and the rest is still found.
 
-use crate::bad_input::{refused, snapshot};
-use crate::sandbox::{Sandbox, get};
+use crate::invalid_input::{directory_contents, rejected};
+use crate::sandbox::{Sandbox, http_get};
 
 /// A manage.py as Django's, that needs no package.
 const MANAGE: &str = "import os, sys
@@ -40,25 +40,25 @@ fn broken_files_are_named_and_the_rest_is_found() {
         .run(&["config", "set", "prefer.frameworks.django", &port])
         .success();
     let git = sandbox.project().join(".git");
-    let mut before = snapshot(sandbox.project());
+    let mut before = directory_contents(sandbox.project());
     before.retain(|path, _| !path.starts_with(&git));
     let plan = sandbox
         .run(&["plan"])
         .success()
-        .out_has("api  django  in api");
+        .stdout_has("api  django  in api");
     let json = sandbox.run(&["plan", "--json"]).success().json();
     let up = sandbox.run(&["up", "--detach"]).success();
-    assert_eq!(get(sandbox.port(0), "/").as_deref(), Some("up"));
+    assert_eq!(http_get(sandbox.port(0), "/").as_deref(), Some("up"));
     for (_, _, place) in BROKEN {
         for ran in [&plan, &up] {
-            let warnings = ran.err();
+            let warnings = ran.stderr();
             let mut warnings = warnings
                 .lines()
                 .filter(|line| line.starts_with("warning: "));
             let named = warnings
                 .by_ref()
                 .filter(|line| line.contains(&format!("{place}`")));
-            assert_eq!(named.count(), 1, "{place}\n{}", ran.err());
+            assert_eq!(named.count(), 1, "{place}\n{}", ran.stderr());
         }
     }
     let skipped = json["skipped"].as_array().unwrap();
@@ -69,7 +69,7 @@ fn broken_files_are_named_and_the_rest_is_found() {
     assert_eq!(json["services"].as_array().unwrap().len(), 1);
     sandbox.run(&["down"]).success();
     // Beside `.ports.json`, which git is told to leave alone.
-    let mut after = snapshot(sandbox.project());
+    let mut after = directory_contents(sandbox.project());
     after.retain(|path, _| !path.ends_with(".ports.json") && !path.starts_with(&git));
     assert_eq!(after, before);
 }
@@ -89,13 +89,13 @@ fn a_broken_line_of_a_procfile_does_not_spoil_the_others() {
         sandbox
             .run(verb)
             .success()
-            .err_has("Procfile:2`")
-            .err_has("Procfile:3`")
-            .err_has("`web`")
-            .err_has("Procfile:4`")
-            .err_has("`name: command`");
+            .stderr_has("Procfile:2`")
+            .stderr_has("Procfile:3`")
+            .stderr_has("`web`")
+            .stderr_has("Procfile:4`")
+            .stderr_has("`name: command`");
     }
-    assert!(get(sandbox.port(0), "/").is_some());
+    assert!(http_get(sandbox.port(0), "/").is_some());
     assert_eq!(sandbox.read("Procfile"), before);
     sandbox.run(&["down"]).success();
 }
@@ -112,12 +112,12 @@ fn two_that_were_found_to_insist_on_one_port_are_both_shown() {
     assert_eq!((&b["name"], &b["optional"]), (&"b".into(), &true.into()));
     let evidence = b["evidence"].to_string();
     assert!(evidence.contains("`a`"), "{evidence}");
-    assert!(evidence.contains(&sandbox.fill("port %0")), "{evidence}");
+    assert!(evidence.contains(&sandbox.expand("port %0")), "{evidence}");
     sandbox
         .fails(&["detect", "--with", "b"], 2, "manifest_invalid")
         .names("a")
         .names("b")
-        .mentions(sandbox.fill("port %0"));
+        .mentions(sandbox.expand("port %0"));
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn where_only_broken_files_are_the_error_names_them() {
         sandbox = sandbox.file(file, text);
     }
     for verb in [&["plan"][..], &["detect"], &["up", "--detach"]] {
-        let failure = refused(&sandbox, &[verb, &["--json"]].concat(), 2).failure("no_manifest");
+        let failure = rejected(&sandbox, &[verb, &["--json"]].concat(), 2).error("no_manifest");
         BROKEN
             .iter()
             .fold(failure, |failure, (_, _, place)| failure.mentions(place));

@@ -7,10 +7,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::sandbox::{Ran, Sandbox, get, two};
+use crate::sandbox::{CommandOutput, Sandbox, http_get, two_services};
 
 /// Everything in a directory: each entry's kind, size and beginning.
-pub fn snapshot(dir: &Path) -> BTreeMap<PathBuf, (String, Vec<u8>)> {
+pub fn directory_contents(dir: &Path) -> BTreeMap<PathBuf, (String, Vec<u8>)> {
     use std::io::Read;
     let mut all = BTreeMap::new();
     let mut next = vec![dir.to_owned()];
@@ -39,11 +39,16 @@ pub fn snapshot(dir: &Path) -> BTreeMap<PathBuf, (String, Vec<u8>)> {
 
 /// Runs a command that must fail and leave the project as it was; its error in one line.
 #[track_caller]
-pub fn refused(sandbox: &Sandbox, arguments: &[&str], code: i32) -> Ran {
-    let before = snapshot(sandbox.project());
+pub fn rejected(sandbox: &Sandbox, arguments: &[&str], code: i32) -> CommandOutput {
+    let before = directory_contents(sandbox.project());
     let ran = sandbox.run(arguments).code(code);
-    assert!(!ran.err().contains("panicked"), "{}", ran.err());
-    assert_eq!(snapshot(sandbox.project()), before, "{}", ran.err());
+    assert!(!ran.stderr().contains("panicked"), "{}", ran.stderr());
+    assert_eq!(
+        directory_contents(sandbox.project()),
+        before,
+        "{}",
+        ran.stderr()
+    );
     assert!(sandbox.processes().is_empty());
     ran
 }
@@ -130,10 +135,10 @@ fn rejects_invalid_manifests() {
         // As it is written: nothing in it is filled in.
         fs::write(sandbox.project().join("portway.toml"), text).unwrap();
         for command in [&["detect"][..], &["up", "--detach"], &["plan"]] {
-            let ran = refused(&sandbox, command, 2);
-            assert!(ran.err().starts_with("error: "), "{}", ran.err());
-            let mut failure = refused(&sandbox, &[command, &["--json"]].concat(), 2)
-                .failure("manifest_invalid")
+            let ran = rejected(&sandbox, command, 2);
+            assert!(ran.stderr().starts_with("error: "), "{}", ran.stderr());
+            let mut failure = rejected(&sandbox, &[command, &["--json"]].concat(), 2)
+                .error("manifest_invalid")
                 .at(place);
             for word in *words {
                 failure = failure.mentions(word);
@@ -149,8 +154,8 @@ fn a_manifest_that_is_no_file_or_cannot_be_read() {
     let file = sandbox.project().join("portway.toml");
     fs::create_dir(&file).unwrap();
     let rejected = || {
-        refused(&sandbox, &["detect", "--json"], 2)
-            .failure("manifest_invalid")
+        rejected(&sandbox, &["detect", "--json"], 2)
+            .error("manifest_invalid")
             .at("portway.toml")
     };
     rejected();
@@ -167,7 +172,7 @@ fn a_manifest_that_is_no_file_or_cannot_be_read() {
 
 #[test]
 fn services_that_do_not_exist() {
-    let sandbox = two();
+    let sandbox = two_services();
     for arguments in [
         &["up", "bakend"][..],
         &["restart", "bakend"],
@@ -179,15 +184,15 @@ fn services_that_do_not_exist() {
         &["down", "bakend"],
         &["exec", "--service", "bakend", "--", "true"],
     ] {
-        refused(&sandbox, arguments, 2)
-            .err_has("`bakend`")
-            .err_has("`backend`");
+        rejected(&sandbox, arguments, 2)
+            .stderr_has("`bakend`")
+            .stderr_has("`backend`");
     }
 }
 
 #[test]
 fn ports_files_that_cannot_be() {
-    let sandbox = two();
+    let sandbox = two_services();
     let file = sandbox.project().join(".ports.json");
     let delete = || {
         let _ = fs::remove_file(&file);
@@ -219,16 +224,16 @@ fn ports_files_that_cannot_be() {
             &["env"],
             &["port", "backend"],
         ] {
-            refused(&sandbox, &[verb, &["--json"]].concat(), 2)
-                .failure("ports_file_invalid")
+            rejected(&sandbox, &[verb, &["--json"]].concat(), 2)
+                .error("ports_file_invalid")
                 .at(".ports.json")
                 .mentions(wrong)
                 .hints("delete");
         }
     }
     let rejected = || {
-        refused(&sandbox, &["detect", "--json"], 2)
-            .failure("ports_file_invalid")
+        rejected(&sandbox, &["detect", "--json"], 2)
+            .error("ports_file_invalid")
             .at(".ports.json")
     };
     fs::write(&file, b"{\"a\": \"\xff\"}").unwrap();
@@ -256,7 +261,7 @@ fn a_directory_that_is_missing() {
         .fails(&["up", "--detach"], 5, "service_failed")
         .names("a")
         .names(sandbox.project().join("gone").to_str().unwrap());
-    sandbox.until_empty();
+    sandbox.wait_until_empty();
 }
 
 #[test]
@@ -275,7 +280,7 @@ fn commands_that_cannot_be_run() {
         sandbox
             .fails(&["up", "--detach"], 3, "missing_requirement")
             .names("a");
-        sandbox.until_empty();
+        sandbox.wait_until_empty();
     }
 }
 
@@ -297,7 +302,7 @@ fn projects_in_directories_with_any_name() {
         let sandbox = sandbox
             .manifest("[services.backend]\ncommand = \"%service serve {port}\"\nport = \"%0-%9\"");
         sandbox.run(&["up", "--detach"]).success();
-        assert!(get(sandbox.port(0), "/").is_some(), "{name:?}");
+        assert!(http_get(sandbox.port(0), "/").is_some(), "{name:?}");
         for verb in [
             &["ps"][..],
             &["leases"],
@@ -307,7 +312,11 @@ fn projects_in_directories_with_any_name() {
         ] {
             let ran = sandbox.run(verb).success();
             // No name breaks its line or reaches the terminal.
-            assert!(!ran.out().contains("new\nline"), "{verb:?}\n{}", ran.out());
+            assert!(
+                !ran.stdout().contains("new\nline"),
+                "{verb:?}\n{}",
+                ran.stdout()
+            );
         }
         assert_eq!(sandbox.ports_json()["backend_port"], sandbox.port(0));
         sandbox.run(&["down"]).success();
@@ -318,8 +327,8 @@ fn projects_in_directories_with_any_name() {
 
 #[test]
 fn without_a_home() {
-    let sandbox = two();
-    let before = snapshot(sandbox.project());
+    let sandbox = two_services();
+    let before = directory_contents(sandbox.project());
     for home in [None, Some("")] {
         let mut command = sandbox.portway(&["detect", "--json"]);
         command.env_remove("XDG_STATE_HOME").env_remove("HOME");
@@ -327,16 +336,16 @@ fn without_a_home() {
             command.env("HOME", home);
         }
         sandbox
-            .failed(command, 1, "state")
+            .command_fails(command, 1, "state")
             .hints("HOME")
             .hints("XDG_STATE_HOME");
     }
-    assert_eq!(snapshot(sandbox.project()), before);
+    assert_eq!(directory_contents(sandbox.project()), before);
 }
 
 #[test]
 fn a_state_directory_that_cannot_be_read() {
-    let sandbox = two();
+    let sandbox = two_services();
     let state = sandbox.state();
     // For root no mode is an obstacle; a file in its place is one for everybody.
     fs::write(&state, "").unwrap();
@@ -347,8 +356,8 @@ fn a_state_directory_that_cannot_be_read() {
         &["leases"],
         &["prune"],
     ] {
-        refused(&sandbox, &[verb, &["--json"]].concat(), 1)
-            .failure("state")
+        rejected(&sandbox, &[verb, &["--json"]].concat(), 1)
+            .error("state")
             .mentions("registry.db")
             .hints("XDG_STATE_HOME");
     }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::bad_input::snapshot;
+use crate::invalid_input::directory_contents;
 use crate::sandbox::Sandbox;
 
 /// The first of these ports on which nothing listens.
@@ -22,14 +22,14 @@ fn a_blocked_port_is_given_to_whoever_asks_for_it_and_to_nobody_else() {
         let ran = sandbox.run(&["detect", "--json"]).success();
         let warning = &ran.json()["services"][0]["ports"][0]["warning"];
         assert!(warning.is_string(), "{warning}");
-        let ran = ran.err_has("warning: ");
-        assert!(ran.err().contains(&port.to_string()), "{}", ran.err());
+        let ran = ran.stderr_has("warning: ");
+        assert!(ran.stderr().contains(&port.to_string()), "{}", ran.stderr());
         assert_eq!(sandbox.ports_json()["a_port"], port);
     }
     let sandbox = Sandbox::new().manifest(&manifest(&format!("\"{port}-{}\"", port + 30)));
     let ran = sandbox.run(&["detect", "--json"]).success();
     assert_eq!(ran.json()["services"][0]["ports"][0].get("warning"), None);
-    assert_eq!(ran.err(), "");
+    assert_eq!(ran.stderr(), "");
     let given = sandbox.ports_json()["a_port"].as_u64().unwrap();
     assert!(
         (u64::from(port) + 1..=u64::from(port) + 30).contains(&given),
@@ -53,7 +53,7 @@ fn a_privileged_port_is_refused_with_a_way_out_or_given_with_a_warning() {
     let sandbox = Sandbox::new().manifest(&format!(
         "[services.a]\ncommand = \"x {{port}}\"\nport = \"{port}\""
     ));
-    let before = snapshot(sandbox.project());
+    let before = directory_contents(sandbox.project());
     let mut command = match is_root {
         true => {
             let mut command = sandbox.command("setpriv");
@@ -68,14 +68,14 @@ fn a_privileged_port_is_refused_with_a_way_out_or_given_with_a_warning() {
     };
     command.args(["detect", "--json"]);
     sandbox
-        .failed(command, 4, "range_full")
+        .command_fails(command, 4, "range_full")
         .mentions(port)
         .hints(&format!(
             "sudo sysctl net.ipv4.ip_unprivileged_port_start={port}"
         ));
-    assert_eq!(snapshot(sandbox.project()), before);
+    assert_eq!(directory_contents(sandbox.project()), before);
     if is_root {
-        sandbox.run(&["detect"]).success().err_has("warning");
+        sandbox.run(&["detect"]).success().stderr_has("warning");
         assert_eq!(sandbox.ports_json()["a_port"], port);
     }
 }

@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use crate::sandbox::{Sandbox, two};
+use crate::sandbox::{Sandbox, two_services};
 
 fn started() -> Sandbox {
-    let sandbox = two();
+    let sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
     sandbox
 }
@@ -15,18 +15,24 @@ fn a_broken_manifest_keeps_nothing_from_being_stopped() {
     let sandbox = started();
     sandbox.write("portway.toml", "x =");
     // The warning says where the manifest is broken.
-    sandbox.run(&["wait"]).success().err_has("portway.toml:1");
+    sandbox
+        .run(&["wait"])
+        .success()
+        .stderr_has("portway.toml:1");
     sandbox.run(&["logs", "backend"]).success();
     sandbox
         .run(&["down", "backned"])
         .code(2)
-        .err_has("`backned`")
-        .err_has("`backend`");
+        .stderr_has("`backned`")
+        .stderr_has("`backend`");
     sandbox.run(&["restart", "frontend"]).success();
-    sandbox.run(&["down"]).success().err_has("portway.toml:1");
-    sandbox.until_empty();
+    sandbox
+        .run(&["down"])
+        .success()
+        .stderr_has("portway.toml:1");
+    sandbox.wait_until_empty();
     // Nothing runs any more, so the manifest is what is wrong.
-    sandbox.run(&["down"]).code(2).err_has("portway.toml:1");
+    sandbox.run(&["down"]).code(2).stderr_has("portway.toml:1");
 }
 
 #[test]
@@ -35,7 +41,7 @@ fn a_manifest_that_is_gone_keeps_nothing_from_being_stopped() {
     fs::remove_file(sandbox.project().join("portway.toml")).unwrap();
     fs::create_dir(sandbox.project().join("below")).unwrap();
     sandbox.run(&["-C", "below", "down"]).success();
-    sandbox.until_empty();
+    sandbox.wait_until_empty();
 }
 
 #[test]
@@ -46,8 +52,8 @@ fn a_checkout_that_is_gone_can_be_stopped_by_its_directory() {
     let down = ["-C", project.to_str().unwrap(), "down"];
     let mut command = sandbox.portway(&down);
     command.current_dir(sandbox.path("home"));
-    sandbox.end(command).success();
-    sandbox.until_empty();
+    sandbox.run_command(command).success();
+    sandbox.wait_until_empty();
     fs::create_dir(project).unwrap();
 }
 
@@ -59,7 +65,7 @@ fn an_instance_whose_checkout_is_gone_is_pruned() {
     let run = |arguments: &[&str]| {
         let mut command = sandbox.portway(arguments);
         command.current_dir(sandbox.path("home"));
-        sandbox.end(command)
+        sandbox.run_command(command)
     };
     let dry = run(&["prune", "--dry-run", "--json"]).success().json();
     assert_eq!(dry["running"][0], project.to_str().unwrap());
@@ -67,7 +73,7 @@ fn an_instance_whose_checkout_is_gone_is_pruned() {
     let pruned = run(&["prune", "--yes", "--json"]).success().json();
     assert_eq!(pruned["ended"], true);
     assert_eq!(pruned["leases"].as_array().unwrap().len(), 2, "{pruned:#}");
-    sandbox.until_empty();
+    sandbox.wait_until_empty();
     let again = run(&["prune", "--json"]).success().json();
     assert_eq!(again["running"].as_array().unwrap().len(), 0);
     assert_eq!(again["leases"].as_array().unwrap().len(), 0);
@@ -80,17 +86,17 @@ fn broken_preferences_keep_nothing_from_being_seen_and_stopped() {
     let run = |arguments: &[&str]| {
         let mut command = sandbox.portway(arguments);
         command.env("PORTWAY_MOVED", "perhaps");
-        sandbox.end(command)
+        sandbox.run_command(command)
     };
     run(&["ps"])
         .success()
-        .out_has("frontend")
-        .err_has("PORTWAY_MOVED");
+        .stdout_has("frontend")
+        .stderr_has("PORTWAY_MOVED");
     run(&["leases"]).success();
     run(&["detect", "--json"])
         .code(2)
-        .failure("preferences_invalid")
+        .error("preferences_invalid")
         .mentions("PORTWAY_MOVED");
     run(&["down"]).success();
-    sandbox.until_empty();
+    sandbox.wait_until_empty();
 }

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::sandbox::{Sandbox, two};
+use crate::sandbox::{Sandbox, two_services};
 
 fn ports(sandbox: &Sandbox) -> (u64, u64) {
     let json = sandbox.ports_json();
@@ -17,7 +17,7 @@ fn expect(sandbox: &Sandbox, backend: u16, frontend: u16) {
 
 #[test]
 fn a_port_in_the_file_is_honoured_and_stays_forced() {
-    let sandbox = two().file(".ports.json", "{\"backend_port\": %5, \"mine\": 1}");
+    let sandbox = two_services().file(".ports.json", "{\"backend_port\": %5, \"mine\": 1}");
     for _ in 0..3 {
         sandbox.run(&["detect"]).success();
         expect(&sandbox, 5, 10);
@@ -33,7 +33,7 @@ fn a_port_in_the_file_is_honoured_and_stays_forced() {
 
 #[test]
 fn taking_the_port_out_of_the_file_lets_portway_choose_again() {
-    let sandbox = two().file(".ports.json", "{\"backend_port\": %5}");
+    let sandbox = two_services().file(".ports.json", "{\"backend_port\": %5}");
     sandbox.run(&["detect"]).success();
     std::fs::remove_file(sandbox.project().join(".ports.json")).unwrap();
     sandbox.run(&["detect"]).success();
@@ -42,7 +42,7 @@ fn taking_the_port_out_of_the_file_lets_portway_choose_again() {
 
 #[test]
 fn a_taken_port_stops_a_backend_with_who_has_it_and_the_ways_out() {
-    let sandbox = two().file(".ports.json", "{\"backend_port\": %5}");
+    let sandbox = two_services().file(".ports.json", "{\"backend_port\": %5}");
     let _holder = TcpListener::bind(("127.0.0.1", sandbox.port(5))).unwrap();
     for command in ["up", "detect"] {
         sandbox
@@ -57,26 +57,26 @@ fn a_taken_port_stops_a_backend_with_who_has_it_and_the_ways_out() {
     // The file is the person's and stays as it was.
     assert_eq!(
         sandbox.read(".ports.json"),
-        sandbox.fill("{\"backend_port\": %5}")
+        sandbox.expand("{\"backend_port\": %5}")
     );
 }
 
 #[test]
 fn a_taken_port_makes_a_frontend_move_on_loudly() {
-    let sandbox = two().file(".ports.json", "{\"frontend_port\": %15}");
+    let sandbox = two_services().file(".ports.json", "{\"frontend_port\": %15}");
     let holder = TcpListener::bind(("127.0.0.1", sandbox.port(15))).unwrap();
     let mut up = sandbox.spawn(&["up"]);
     // Only the warning has the port that was asked for, and who has it.
-    up.until_printed("warning: ");
-    up.until_printed(&sandbox.port(15).to_string());
-    up.until_printed(&format!("(pid {}", std::process::id()));
-    sandbox.until_ready();
+    up.wait_for_output("warning: ");
+    up.wait_for_output(&sandbox.port(15).to_string());
+    up.wait_for_output(&format!("(pid {}", std::process::id()));
+    sandbox.wait_until_ready();
     let displaced = sandbox.status()["services"][1]["ports"][0]["displaced"].clone();
     assert_eq!(displaced["wanted"], sandbox.port(15));
     assert_eq!(displaced["forced"], true);
     expect(&sandbox, 0, 10);
     sandbox.run(&["down"]).success();
-    up.end();
+    up.wait();
     // The wish is not forgotten.
     drop(holder);
     sandbox.run(&["detect"]).success();
@@ -95,8 +95,8 @@ fn fallback_may_be_chosen_for_any_service() {
 
 #[test]
 fn a_port_may_be_forced_on_the_command_line() {
-    let sandbox = two();
-    let force = sandbox.fill("backend=%7");
+    let sandbox = two_services();
+    let force = sandbox.expand("backend=%7");
     sandbox.run(&["detect", "--port", &force]).success();
     expect(&sandbox, 7, 10);
     sandbox.fails(&["detect", "--port", "backend=0"], 2, "usage");
@@ -119,7 +119,7 @@ fn a_file_that_cannot_be_used_is_an_error_and_stays() {
             "`backend_url`",
         ),
     ] {
-        let sandbox = two().file(".ports.json", content);
+        let sandbox = two_services().file(".ports.json", content);
         sandbox
             .fails(&["up"], 2, "ports_file_invalid")
             .mentions(wrong)
