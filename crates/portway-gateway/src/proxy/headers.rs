@@ -1,14 +1,15 @@
-//! What changes in the heads of requests and answers on their way through.
+//! Rewrites the headers of requests and responses on their way through the gateway.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Uri, Version};
 
-use super::upgrade::Wish;
+use super::upgrade::UpgradeRequest;
+use crate::peer::Peer;
 
-/// Fields that are about one connection and not about the message (RFC 9110 7.6.1).
+/// Headers that apply to one connection only (RFC 9110 7.6.1).
 const HOP_BY_HOP: [HeaderName; 6] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
@@ -18,70 +19,41 @@ const HOP_BY_HOP: [HeaderName; 6] = [
     header::TE,
 ];
 
-/// Fields that tell a service who asked, beside `Forwarded`. What a client says in them is not passed
-/// on: a service behind a proxy believes them.
+// Headers that describe the client to the service, in addition to `Forwarded`. Services trust them
+// when they run behind a proxy, so the gateway removes the ones that a client sends.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-pub(crate) const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+pub(super) const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
-/// How many fields a request has more when it is passed on.
-const ADDED: usize = 8;
+/// How many headers the gateway adds to a request.
+const ADDED_HEADERS: usize = 8;
 
-/// Who passed a request on already (RFC 8586).
-const LOOP: HeaderName = HeaderName::from_static("cdn-loop");
+/// Lists the proxies that a request has passed through (RFC 8586).
+const CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
 
-/// How this gateway is called there.
-const US: &str = "portway";
+/// The name of this gateway in [`CDN_LOOP`].
+const CDN_ID: &str = "portway";
 
-/// A request that has come through so often goes in circles.
-const MOST_PASSES: usize = 5;
+/// How often a request may pass through the gateway.
+const MAX_PASSES: usize = 5;
 
-/// How a client reached the gateway.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer {
-    /// The client's address.
-    pub(crate) address: IpAddr,
-    /// The gateway's port that it came to.
-    pub(crate) port: u16,
-    /// Whether that is a fixed port, which leads to one service whatever name is asked for.
-    pub(crate) fixed: bool,
-    /// Whether by TLS.
-    pub(crate) tls: bool,
-    /// Both ends of the connection: the client's own and the gateway's.
-    pub(crate) ends: (SocketAddr, SocketAddr),
-}
-
-impl Peer {
-    /// Whether it is on this machine.
-    pub(crate) fn is_local(self) -> bool {
-        self.address.to_canonical().is_loopback()
-    }
-
-    /// Whether it is another user of this machine. One that the system does not tell of counts as
-    /// this user.
-    pub(crate) fn is_another_user(self) -> bool {
-        const ROOT: u32 = 0;
-        let (client, server) = self.ends;
-        portway_ports::user_of_connection(client, server)
-            .is_some_and(|user| user != portway_supervisor::process::current_user() && user != ROOT)
-    }
-}
-
-/// A client, and what services are told of it, written once for all requests of a connection.
+/// A connection of a client, with the header values that describe it to services.
+///
+/// The values are computed once for all requests of the connection.
 #[derive(Debug)]
-pub(crate) struct Client {
+pub(crate) struct ClientConnection {
     pub(crate) peer: Peer,
     address: HeaderValue,
     port: HeaderValue,
     proto: &'static str,
-    /// `Forwarded` up to the host.
-    forwarded: String,
+    /// The `Forwarded` header up to the host.
+    forwarded_prefix: String,
 }
 
-impl Client {
+impl ClientConnection {
     pub(crate) fn new(peer: Peer) -> Self {
         let address = peer.address.to_string();
         let node = match peer.address {
@@ -90,55 +62,57 @@ impl Client {
         };
         Self {
             peer,
-            // An address has no character that a field cannot have.
+            // An IP address is always a valid header value.
             address: HeaderValue::try_from(address)
                 .unwrap_or_else(|_| HeaderValue::from_static("unknown")),
             port: peer.port.into(),
-            proto: if peer.tls { "https" } else { "http" },
-            forwarded: format!("for={node};host=\""),
+            proto: if peer.is_tls() { "https" } else { "http" },
+            forwarded_prefix: format!("for={node};host=\""),
         }
     }
 
-    /// `Forwarded` for a request for `host`; none where that is no text.
+    /// Returns the `Forwarded` header for a request to `host`. `None` if `host` is not ASCII.
     fn forwarded(&self, host: &HeaderValue) -> Option<HeaderValue> {
         const PROTO: &str = "\";proto=";
         let host = host.to_str().ok()?;
-        let parts = [&self.forwarded, host, PROTO, self.proto];
+        let parts = [&self.forwarded_prefix, host, PROTO, self.proto];
         HeaderValue::try_from(parts.concat()).ok()
     }
 }
 
-/// Makes the head ready for the service; false when the request goes in circles.
-pub(crate) fn prepare(
+/// Rewrites the head of a request for the service. `path` replaces the requested path.
+///
+/// Returns false if the request has passed through the gateway more than [`MAX_PASSES`] times.
+pub(super) fn prepare_request(
     parts: &mut Parts,
-    client: &Client,
-    wish: Option<&Wish>,
+    client: &ClientConnection,
+    upgrade: Option<&UpgradeRequest>,
     path: Option<Uri>,
 ) -> bool {
     let headers = &mut parts.headers;
-    // HTTP/2 has it in `:authority`, an absolute target in itself.
+    // HTTP/2 sends the host as `:authority`, an HTTP/1.1 request may contain it in its target.
     let authority = parts.uri.authority();
     let authority = authority.and_then(|one| HeaderValue::from_str(one.as_str()).ok());
     let host = authority.or_else(|| headers.get(header::HOST).cloned());
     let Some(host) = host else { return false };
-    let asked = headers.get(header::UPGRADE).cloned();
-    let trailers = takes_trailers(headers);
-    strip(headers);
-    headers.reserve(ADDED);
-    if !pass(headers) {
+    let protocols = headers.get(header::UPGRADE).cloned();
+    let accepts_trailers = accepts_trailers(headers);
+    remove_hop_by_hop(headers);
+    headers.reserve(ADDED_HEADERS);
+    if !record_pass(headers) {
         return false;
     }
     if parts.version == Version::HTTP_2 {
         join_cookies(headers);
     }
     headers.insert(header::HOST, host.clone());
-    tell(headers, host, client);
-    if trailers {
+    set_forwarded(headers, host, client);
+    if accepts_trailers {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
         headers.insert(header::CONNECTION, HeaderValue::from_static("te"));
     }
-    if let Some(wish) = wish {
-        wish.put(&mut parts.method, headers, asked);
+    if let Some(upgrade) = upgrade {
+        upgrade.apply(&mut parts.method, headers, protocols);
     }
     parts.uri = path.unwrap_or_else(|| {
         let path = parts.uri.path_and_query().cloned();
@@ -149,7 +123,7 @@ pub(crate) fn prepare(
     true
 }
 
-/// HTTP/2 may send each cookie in a field of its own, HTTP/1.1 has one field (RFC 9113 8.2.3).
+/// Joins the cookies into one header. HTTP/2 may split them, HTTP/1.1 may not (RFC 9113 8.2.3).
 fn join_cookies(headers: &mut HeaderMap) {
     let all: Vec<&[u8]> = headers
         .get_all(header::COOKIE)
@@ -163,23 +137,23 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-/// Takes out what is about one connection.
-pub(crate) fn strip(headers: &mut HeaderMap) {
-    // Most messages have nothing of it: one look at each field is less than one for each name.
+/// Removes the headers that apply to one connection only.
+pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    // Most messages contain none. One scan is cheaper than a lookup per name.
     if !headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
         return;
     }
-    // Names the sender lists in `Connection` are hop by hop as well.
+    // `Connection` can declare further headers as hop-by-hop.
     if let Some(listed) = headers.get(header::CONNECTION) {
-        let plain = ["keep-alive", "close", "upgrade", "te"];
+        let options = ["keep-alive", "close", "upgrade", "te"];
         let listed: Vec<HeaderName> = listed
             .to_str()
             .unwrap_or_default()
             .split(',')
             .map(str::trim)
-            .filter(|name| !plain.iter().any(|plain| name.eq_ignore_ascii_case(plain)))
+            .filter(|name| !options.iter().any(|one| name.eq_ignore_ascii_case(one)))
             .filter_map(|name| name.parse().ok())
-            // What the message cannot do without stays, whatever a client lists.
+            // A client must not be able to remove headers that the message requires.
             .filter(|name| *name != header::HOST && *name != header::CONTENT_LENGTH)
             .collect();
         for name in listed {
@@ -191,8 +165,8 @@ pub(crate) fn strip(headers: &mut HeaderMap) {
     }
 }
 
-/// Whether a body comes as it is, or in chunks and nothing else.
-pub(crate) fn has_plain_coding(headers: &HeaderMap) -> bool {
+/// Whether the request uses no transfer coding, or only `chunked`.
+pub(super) fn has_supported_coding(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {
         (None, _) => true,
@@ -201,8 +175,8 @@ pub(crate) fn has_plain_coding(headers: &HeaderMap) -> bool {
     }
 }
 
-/// Whether a client takes fields behind the body.
-fn takes_trailers(headers: &HeaderMap) -> bool {
+/// Whether the client accepts trailers.
+fn accepts_trailers(headers: &HeaderMap) -> bool {
     let te = headers.get(header::TE);
     te.and_then(|te| te.to_str().ok()).is_some_and(|te| {
         te.split(',')
@@ -210,10 +184,10 @@ fn takes_trailers(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Tells the service who asked for what.
-fn tell(headers: &mut HeaderMap, host: HeaderValue, client: &Client) {
+/// Sets the headers that describe the client and the original request.
+fn set_forwarded(headers: &mut HeaderMap, host: HeaderValue, client: &ClientConnection) {
     headers.remove(REAL_IP);
-    drop_told(headers);
+    remove_forwarded(headers);
     match client.forwarded(&host) {
         Some(value) => headers.insert(header::FORWARDED, value),
         None => headers.remove(header::FORWARDED),
@@ -224,36 +198,37 @@ fn tell(headers: &mut HeaderMap, host: HeaderValue, client: &Client) {
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(client.proto));
 }
 
-/// Takes out whatever else looks like a proxy's word, with underscores as well: interfaces such as
-/// CGI and WSGI do not tell the two apart.
-fn drop_told(headers: &mut HeaderMap) {
-    const BEGINS: &str = "x-forwarded-";
-    let is_told = |name: &&HeaderName| {
-        let letters = name.as_str().bytes().take(BEGINS.len());
-        let letters = letters.map(|byte| if byte == b'_' { b'-' } else { byte });
-        letters.eq(BEGINS.bytes()) || name.as_str() == "x_real_ip"
+/// Removes all headers that look like a proxy's. Underscores count as hyphens, because CGI and
+/// WSGI do not distinguish them.
+fn remove_forwarded(headers: &mut HeaderMap) {
+    const PREFIX: &str = "x-forwarded-";
+    let is_forwarded = |name: &&HeaderName| {
+        let start = name.as_str().bytes().take(PREFIX.len());
+        let start = start.map(|byte| if byte == b'_' { b'-' } else { byte });
+        start.eq(PREFIX.bytes()) || name.as_str() == "x_real_ip"
     };
-    let told: Vec<HeaderName> = headers.keys().filter(is_told).cloned().collect();
-    for name in told {
+    let names: Vec<HeaderName> = headers.keys().filter(is_forwarded).cloned().collect();
+    for name in names {
         headers.remove(name);
     }
 }
 
-/// Notes that a request comes through; false when it has done so too often.
-fn pass(headers: &mut HeaderMap) -> bool {
-    let passes = headers.get_all(LOOP).iter();
+/// Records that the request passes through the gateway. Returns false if it did so too often.
+fn record_pass(headers: &mut HeaderMap) -> bool {
+    let passes = headers.get_all(CDN_LOOP).iter();
     let passes = passes
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .filter(|one| one.trim() == US)
+        .filter(|one| one.trim() == CDN_ID)
         .count();
-    headers.append(LOOP, HeaderValue::from_static(US));
-    passes < MOST_PASSES
+    headers.append(CDN_LOOP, HeaderValue::from_static(CDN_ID));
+    passes < MAX_PASSES
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::peer::ListenerKind;
 
     fn headers(fields: &[(&str, &str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -265,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_says_as_a_proxy_would_goes_no_further() {
+    fn removes_proxy_headers_of_the_client() {
         let mut fields = headers(&[
             ("x-forwarded-user", "admin"),
             ("x_forwarded_for", "1.2.3.4"),
@@ -273,13 +248,13 @@ mod tests {
             ("x_real_ip", "1.2.3.4"),
             ("x-forward", "mine"),
         ]);
-        drop_told(&mut fields);
-        let left: Vec<_> = fields.keys().map(HeaderName::as_str).collect();
-        assert_eq!(left, ["x-forward"]);
+        remove_forwarded(&mut fields);
+        let remaining: Vec<_> = fields.keys().map(HeaderName::as_str).collect();
+        assert_eq!(remaining, ["x-forward"]);
     }
 
     #[test]
-    fn what_is_about_one_connection_goes_no_further() {
+    fn removes_hop_by_hop_headers() {
         let mut fields = headers(&[
             ("connection", "keep-alive, X-Mine, host, close"),
             ("keep-alive", "timeout=5"),
@@ -290,13 +265,13 @@ mod tests {
             ("upgrade", "h2c"),
             ("accept", "*/*"),
         ]);
-        strip(&mut fields);
-        let left: Vec<&str> = fields.keys().map(HeaderName::as_str).collect();
-        assert_eq!(left, ["host", "accept"]);
+        remove_hop_by_hop(&mut fields);
+        let remaining: Vec<&str> = fields.keys().map(HeaderName::as_str).collect();
+        assert_eq!(remaining, ["host", "accept"]);
     }
 
     #[test]
-    fn a_service_is_told_who_asked_and_a_client_cannot_lie() {
+    fn replaces_forwarding_headers_of_the_client() {
         let mut fields = headers(&[
             ("x-forwarded-for", "8.8.8.8"),
             ("x-forwarded-for", "9.9.9.9"),
@@ -307,15 +282,14 @@ mod tests {
         let peer = Peer {
             address: "::1".parse().unwrap(),
             port: 7678,
-            fixed: false,
-            tls: false,
-            ends: (
+            listener: ListenerKind::Http,
+            sockets: (
                 "[::1]:50000".parse().unwrap(),
                 "[::1]:7678".parse().unwrap(),
             ),
         };
         let host = HeaderValue::from_static("jobi.localhost:7678");
-        tell(&mut fields, host, &Client::new(peer));
+        set_forwarded(&mut fields, host, &ClientConnection::new(peer));
         for (name, value) in [
             (
                 "forwarded",
@@ -333,18 +307,18 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_goes_in_circles_is_seen() {
-        let mut fields = headers(&[("cdn-loop", "somebody; x=1")]);
-        for _ in 0..MOST_PASSES {
-            assert!(pass(&mut fields));
+    fn detects_a_request_loop() {
+        let mut fields = headers(&[("cdn-loop", "other; x=1")]);
+        for _ in 0..MAX_PASSES {
+            assert!(record_pass(&mut fields));
         }
-        assert!(!pass(&mut fields));
+        assert!(!record_pass(&mut fields));
     }
 
     #[test]
-    fn trailers_are_asked_for_by_name() {
-        assert!(takes_trailers(&headers(&[("te", "deflate, Trailers")])));
-        assert!(!takes_trailers(&headers(&[("te", "deflate")])));
-        assert!(!takes_trailers(&headers(&[])));
+    fn recognizes_clients_that_accept_trailers() {
+        assert!(accepts_trailers(&headers(&[("te", "deflate, Trailers")])));
+        assert!(!accepts_trailers(&headers(&[("te", "deflate")])));
+        assert!(!accepts_trailers(&headers(&[])));
     }
 }

@@ -1,8 +1,8 @@
-//! The line to a service, on which its last words are heard.
+//! The TCP stream to a service. It keeps the response readable after a failed write.
 //!
-//! A service may answer a large upload before it has all of it, with 401 or 413, and close. The
-//! write that fails then must not end the request: the answer lies there to be read (not on Windows,
-//! which forgets it).
+//! A service may respond to a large upload before it has read all of it, for example with 401 or
+//! 413, and close the connection. The next write fails then, but the response is still in the
+//! receive buffer. Windows discards it there.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -11,30 +11,30 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// A connection to a service. What is written after the service has closed it goes nowhere; that it
-/// is closed is told by reading it.
+/// A TCP stream that discards writes after the service has closed its end. Reading reports the
+/// closed connection.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub(super) struct UpstreamStream {
     stream: TcpStream,
-    is_deaf: bool,
+    discards_writes: bool,
 }
 
-impl Line {
-    pub(crate) fn new(stream: TcpStream) -> Self {
+impl UpstreamStream {
+    pub(super) fn new(stream: TcpStream) -> Self {
         Self {
             stream,
-            is_deaf: false,
+            discards_writes: false,
         }
     }
 
-    /// Writes with `write`, unless nobody reads it any more; `size` is the size of the whole.
+    /// Calls `write`, unless writes are discarded. `size` is the number of bytes to write.
     fn write(
         &mut self,
         size: usize,
         write: impl FnOnce(Pin<&mut TcpStream>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
-        if self.is_deaf {
+        if self.discards_writes {
             return Poll::Ready(Ok(size));
         }
         match write(Pin::new(&mut self.stream)) {
@@ -44,15 +44,15 @@ impl Line {
                     BrokenPipe | ConnectionAborted | ConnectionReset
                 ) =>
             {
-                self.is_deaf = true;
+                self.discards_writes = true;
                 Poll::Ready(Ok(size))
             }
-            written => written,
+            result => result,
         }
     }
 }
 
-impl AsyncRead for Line {
+impl AsyncRead for UpstreamStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -62,7 +62,7 @@ impl AsyncRead for Line {
     }
 }
 
-impl AsyncWrite for Line {
+impl AsyncWrite for UpstreamStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
