@@ -1,29 +1,28 @@
-//! A clock that jumps. The machine's own cannot be set by a test; Debian's libfaketime moves
-//! CLOCK_REALTIME of the processes that load it, which every program that is linked to the system's
-//! libc does when told so. The monotonic clock stays as it is, for it does not jump on real machines
-//! either.
+//! A fake clock that jumps. Debian's libfaketime changes CLOCK_REALTIME in the processes that load
+//! it. The monotonic clock stays, because it does not jump on real machines either.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
-/// Where Debian has it, by architecture.
+/// Debian's paths of the library, by architecture.
 const LIBRARIES: [&str; 2] = [
     "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
     "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
 ];
 
-/// A clock for some of the checkouts.
+/// A clock with an adjustable offset.
 #[derive(Debug)]
-pub(crate) struct Clock {
+pub(crate) struct FakeClock {
     library: PathBuf,
+    /// The file with the offset, read by every process that uses the clock.
     offset: PathBuf,
-    began: SystemTime,
+    created: SystemTime,
 }
 
-impl Clock {
-    /// `None` where libfaketime is not installed.
+impl FakeClock {
+    /// `None` if libfaketime is not installed.
     pub(crate) fn find(root: &Path) -> Option<Self> {
         let library = LIBRARIES
             .iter()
@@ -32,21 +31,22 @@ impl Clock {
         let clock = Self {
             library,
             offset: root.join("clock"),
-            began: SystemTime::now(),
+            created: SystemTime::now(),
         };
-        clock.jump(0);
+        clock.set_offset(0);
         Some(clock)
     }
 
-    /// Sets all these clocks off by so many seconds, in processes that run as well. The file is
-    /// replaced whole, for it is read all the time.
-    pub(crate) fn jump(&self, seconds: i64) {
+    /// Set the offset in seconds, also for running processes. Replaces the file atomically, because
+    /// they read it all the time.
+    pub(crate) fn set_offset(&self, seconds: i64) {
         let new = self.offset.with_extension("new");
         let written = fs::write(&new, format!("{seconds:+}\n"));
+        // After an error the clock keeps its offset, and the run tests less.
         let _ = written.and_then(|()| fs::rename(&new, &self.offset));
     }
 
-    /// Has a command and everything below it use this clock.
+    /// Let a command and its children use this clock.
     pub(crate) fn apply(&self, command: &mut Command) {
         command
             .env("LD_PRELOAD", &self.library)
@@ -57,19 +57,20 @@ impl Clock {
     }
 }
 
-/// The library leaves two files in shared memory for every process that is killed. Those of the
-/// dead go, if they were made since this run began; whoever misses them makes new ones.
-impl Drop for Clock {
+/// Removes two files in shared memory that the library leaves for every killed process, if the
+/// process is dead and the file is newer than this clock.
+impl Drop for FakeClock {
     fn drop(&mut self) {
         for entry in fs::read_dir("/dev/shm").into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            let maker = ["faketime_shm_", "sem.faketime_sem_"]
+            let creator = ["faketime_shm_", "sem.faketime_sem_"]
                 .iter()
                 .find_map(|prefix| name.strip_prefix(prefix)?.parse::<u32>().ok());
-            let made = entry.metadata().and_then(|metadata| metadata.modified());
-            let is_new = made.is_ok_and(|made| made >= self.began);
+            let modified = entry.metadata().and_then(|metadata| metadata.modified());
+            let is_new = modified.is_ok_and(|modified| modified >= self.created);
             let is_dead = |pid: u32| !Path::new("/proc").join(pid.to_string()).exists();
-            if is_new && maker.is_some_and(is_dead) {
+            if is_new && creator.is_some_and(is_dead) {
+                // Another run may have removed it.
                 let _ = fs::remove_file(entry.path());
             }
         }

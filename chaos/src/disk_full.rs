@@ -1,5 +1,5 @@
-//! A disk that is full: state and checkout on a small tmpfs of a mount namespace, filled up under
-//! running instances and emptied again.
+//! A full disk: state and checkout on a small tmpfs in a mount namespace, filled while instances
+//! run, and emptied again.
 
 #![allow(clippy::print_stdout)]
 
@@ -8,21 +8,21 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
-use crate::act::Lane;
-use crate::invariants::{end, ports_file};
+use crate::checkout::Checkout;
+use crate::env::{ChaosEnv, CommandResult};
+use crate::invariants::{cleanup, ports_file};
 use crate::plan::{Length, PORTS};
-use crate::verdict::Verdict;
-use crate::world::{Ran, World};
+use crate::violations::Violations;
 use crate::{Result, Tools};
 
-/// The first argument of the harness when it is run on the small disk.
-pub const INSIDE: &str = "disk-full";
+/// The first argument with which the harness runs itself on the small disk.
+pub const DISK_FULL: &str = "disk-full";
 
-/// The disk's size, in mebibytes.
+/// The size of the disk, in MiB.
 const SIZE: u32 = 4;
 
-/// What is tried while the disk is full.
-const VERBS: [&str; 8] = [
+/// The commands to run while the disk is full.
+const COMMANDS: [&str; 8] = [
     "detect",
     "up --detach",
     "env",
@@ -33,10 +33,10 @@ const VERBS: [&str; 8] = [
     "prune --yes",
 ];
 
-/// Runs this program again on a disk of its own.
+/// Run this program again, in a namespace with the small disk. Returns a summary.
 pub(crate) fn run(seed: u64, length: Length, tools: &Tools, root: &Path) -> Result<String> {
     fs::create_dir_all(root).map_err(|error| error.to_string())?;
-    let namespace = |script: &str, arguments: &[&std::ffi::OsStr]| {
+    let in_namespace = |script: &str, arguments: &[&std::ffi::OsStr]| {
         let mut command = Command::new("unshare");
         command.args([
             "--user",
@@ -50,99 +50,94 @@ pub(crate) fn run(seed: u64, length: Length, tools: &Tools, root: &Path) -> Resu
         command.args(arguments).output()
     };
     let mount = format!("mount -t tmpfs -o size={SIZE}m none \"$1\"");
-    let possible = namespace(&mount, &[root.as_os_str()]);
-    if !possible.is_ok_and(|output| output.status.success()) {
-        return Ok("no full disk, for this machine refuses namespaces".to_owned());
+    let attempt = in_namespace(&mount, &[root.as_os_str()]);
+    if !attempt.is_ok_and(|output| output.status.success()) {
+        return Ok("without a full disk: user namespaces are not available".to_owned());
     }
-    let times = match length {
+    let count = match length {
         Length::Short => 1,
         Length::Long => 20,
     };
-    let (seed, times) = (seed.to_string(), times.to_string());
+    let (seed, count) = (seed.to_string(), count.to_string());
     let script = format!("{mount} && shift && exec \"$@\"");
-    let words = [
+    let arguments = [
         root.as_os_str(),
         tools.harness.as_os_str(),
-        INSIDE.as_ref(),
+        DISK_FULL.as_ref(),
         root.as_os_str(),
         seed.as_ref(),
-        times.as_ref(),
+        count.as_ref(),
     ];
-    let output = namespace(&script, &words).map_err(|error| error.to_string())?;
+    let output = in_namespace(&script, &arguments).map_err(|error| error.to_string())?;
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     } else {
-        let (out, err) = (output.stdout, output.stderr);
-        let said = [out, err].concat();
-        Err(format!("disk full: {}", String::from_utf8_lossy(&said)))
+        let messages = [output.stdout, output.stderr].concat();
+        Err(format!("disk full: {}", String::from_utf8_lossy(&messages)))
     }
 }
 
-/// What is run on the small disk: `ROOT SEED TIMES`.
+/// Run commands on the small disk. The arguments are `ROOT SEED COUNT`.
 ///
 /// # Errors
-/// What was found to be wrong.
-pub fn inside(arguments: &[&str]) -> Result<()> {
-    let [root, seed, times] = arguments else {
-        return Err("ROOT SEED TIMES".to_owned());
+/// The violated invariants.
+pub fn run_on_full_disk(arguments: &[&str]) -> Result<()> {
+    let [root, seed, count] = arguments else {
+        return Err("expected ROOT SEED COUNT".to_owned());
     };
     let number = |text: &str| text.parse::<u64>().map_err(|error| error.to_string());
-    let (seed, times) = (number(seed)?, number(times)?);
+    let (seed, count) = (number(seed)?, number(count)?);
     let harness = std::env::current_exe().map_err(|error| error.to_string())?;
-    let tools = Tools::beside(&harness)?;
-    let world = World::new(&tools, Path::new(root), 1)?;
-    let verdict = Verdict::new(&tools.interrupted);
-    let mut dice = fastrand::Rng::with_seed(seed);
-    let mut lane = Lane::new(&world, &verdict, 0);
-    let mut refused = 0;
-    for _ in 0..times {
-        if verdict.is_wrong() {
+    let tools = Tools::find(&harness)?;
+    let env = ChaosEnv::new(&tools, Path::new(root), 1)?;
+    let violations = Violations::new(&tools.interrupted);
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let mut checkout = Checkout::new(&env, &violations, 0);
+    let mut failures = 0;
+    for _ in 0..count {
+        if violations.must_stop() {
             break;
         }
-        refused += fill_and_try(&world, &verdict, &mut dice)?;
-        lane.rest()?;
+        failures += fill_and_run(&env, &violations, &mut rng)?;
+        checkout.recover()?;
     }
-    lane.run("down")?;
-    for what in end::left(&world, &[world.lane(0)]) {
-        verdict.note("nothing is left", Some(what));
+    checkout.run("down")?;
+    for violation in cleanup::leftovers(&env, &[env.checkout(0)]) {
+        violations.record("nothing is left behind", Some(violation));
     }
-    let wrong = verdict.take();
-    if wrong.is_empty() {
-        print!("a disk filled {times} times, {refused} commands refused");
+    let messages = violations.take();
+    if messages.is_empty() {
+        print!("a disk filled {count} times, {failures} commands failed on it");
         return Ok(());
     }
-    for process in world.processes() {
+    for process in env.processes() {
+        // An error means that it has exited.
         let _ = portway_supervisor::process::kill(process.id);
     }
-    Err(wrong.join("\n"))
+    Err(messages.join("\n"))
 }
 
-/// Fills the disk but for a few bytes, tries commands, and empties it again. Answers how many of
-/// them could not do their work.
-fn fill_and_try(world: &World, verdict: &Verdict, dice: &mut fastrand::Rng) -> Result<usize> {
-    // Some commands find the disk full in the middle of their work.
-    let spare = [0, 1, 4, 16, 64, 256][dice.usize(..6)] << 10;
-    let ballast = world.path("ballast");
+/// Fill the disk except for some bytes, run commands, and empty it again. Returns how many
+/// commands failed.
+fn fill_and_run(env: &ChaosEnv, violations: &Violations, rng: &mut fastrand::Rng) -> Result<usize> {
+    // With some bytes left, a command fails later in its work.
+    let spare = [0, 1, 4, 16, 64, 256][rng.usize(..6)] << 10;
+    let ballast = env.path("ballast");
     fill(&ballast, spare);
-    let ports = world.ports.port(0)..=world.ports.port(PORTS - 1);
-    let dir = world.lane(0);
-    let mut refused = 0;
+    let ports = env.ports.port(0)..=env.ports.port(PORTS - 1);
+    let dir = env.checkout(0);
+    let mut failures = 0;
     for _ in 0..6 {
-        let words: Vec<String> = dice
-            .choice(VERBS)
-            .unwrap_or("detect")
-            .split(' ')
-            .map(str::to_owned)
-            .collect();
-        let ran = world.start(&dir, &words)?.end()?;
-        refused += usize::from(ran.code != 0);
-        verdict.note("commands end as they should", judge(&ran));
+        let result = env.run(&dir, rng.choice(COMMANDS).unwrap_or("detect"))?;
+        failures += usize::from(result.code != 0);
+        violations.record("commands exit as documented", evaluate(&result));
         if let Ok(bytes) = fs::read(dir.join(".ports.json")) {
-            verdict.note(".ports.json is whole", ports_file::judge(&bytes, &ports));
+            let violation = ports_file::evaluate(&bytes, &ports);
+            violations.record(".ports.json is complete", violation);
         }
     }
     fs::remove_file(&ballast).map_err(|error| error.to_string())?;
-    Ok(refused)
+    Ok(failures)
 }
 
 fn fill(ballast: &Path, spare: u64) {
@@ -151,13 +146,16 @@ fn fill(ballast: &Path, spare: u64) {
     };
     while file.write_all(&[0; 4096]).is_ok() {}
     let length = file.metadata().map_or(0, |metadata| metadata.len());
+    // After an error the disk is full without spare bytes.
     let _ = file.set_len(length.saturating_sub(spare));
 }
 
-/// On a full disk a command may fail, in words; not because of what it reads, for that is never
-/// invalid.
-fn judge(ran: &Ran) -> Option<String> {
-    let failed = ran.code != 0;
-    let fine = !ran.hung && ran.code < 101 && ran.code != 2 && !ran.err.contains("panicked at");
-    (!fine || failed && ran.err.is_empty()).then(|| format!("on a full disk: {ran:?}"))
+/// On a full disk a command may fail with a message. It must not report invalid input, because
+/// the files stay valid.
+fn evaluate(result: &CommandResult) -> Option<String> {
+    let failed = result.code != 0;
+    let is_crash = result.code >= 101 || result.stderr.contains("panicked at");
+    let is_allowed = !result.timed_out && !is_crash && result.code != 2;
+    (!is_allowed || failed && result.stderr.is_empty())
+        .then(|| format!("on a full disk: {result:?}"))
 }

@@ -1,107 +1,58 @@
-//! Portway beaten up: seeded runs of many instances on one machine, with invariants that are looked
-//! at all the time. See `README.md`.
+//! Fault injection for Portway: plans made from a seed, carried out against many instances on one
+//! machine, with invariants that are checked all the time. See `README.md`.
 
 #![cfg(target_os = "linux")]
 
-mod act;
-mod beating;
+mod checkout;
 mod clock;
+mod competitor;
 mod disk_full;
-mod grabber;
+mod env;
 mod invariants;
-mod look;
+mod monitor;
 mod plan;
-mod verdict;
-mod watch;
-mod world;
+mod probe;
+mod scenario;
+mod tools;
+mod violations;
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-
-pub use disk_full::{INSIDE, inside};
+pub use disk_full::{DISK_FULL, run_on_full_disk};
 pub use plan::{Length, Plan};
+pub use tools::Tools;
 
-/// What goes wrong is told in words and ends the run.
+/// The error is a message for the person who reads the report. It stops the run.
 pub(crate) type Result<T> = std::result::Result<T, String>;
 
-/// The programs of a run.
-#[derive(Clone, Debug)]
-pub struct Tools {
-    /// The binary that is beaten.
-    pub portway: PathBuf,
-    /// The service that misbehaves.
-    pub service: PathBuf,
-    /// This harness's own binary.
-    pub harness: PathBuf,
-    /// A directory for the files of runs.
-    pub scratch: PathBuf,
-    /// Set by Ctrl-C: what a run has started is ended before it ends itself.
-    pub interrupted: Arc<AtomicBool>,
-}
-
-impl Tools {
-    /// The programs that lie beside `harness`, as cargo builds them.
-    ///
-    /// # Errors
-    /// When Portway has not been built there.
-    pub fn beside(harness: &Path) -> std::result::Result<Self, String> {
-        let dir = harness.parent().unwrap_or(harness);
-        let scratch = dir.parent().unwrap_or(dir).join("tmp");
-        fs::create_dir_all(&scratch).map_err(|error| format!("{}: {error}", scratch.display()))?;
-        let interrupted = Arc::new(AtomicBool::new(false));
-        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-            signal_hook::flag::register(signal, Arc::clone(&interrupted))
-                .map_err(|error| error.to_string())?;
-        }
-        let tools = Self {
-            interrupted,
-            portway: dir.join("portway"),
-            service: dir.join("portway-chaos-service"),
-            harness: harness.to_owned(),
-            scratch,
-        };
-        if tools.portway.is_file() {
-            Ok(tools)
-        } else {
-            let place = tools.portway.display();
-            Err(format!(
-                "no `{place}`; build it first: `cargo build -p portway`"
-            ))
-        }
-    }
-}
-
-/// Carries out one plan, and then fills a disk. Says what was done.
+/// Carry out the plan of a seed, then fill a disk. Returns a summary.
 ///
 /// # Errors
-/// What was found to be wrong, with the seed and the plan. The files of such a run stay.
+/// The violated invariants, with the seed and the plan. The files of such a run are kept.
 pub fn run(seed: u64, length: Length, tools: &Tools) -> std::result::Result<String, String> {
     let plan = Plan::new(seed, length);
     let temp = tempfile::Builder::new()
         .prefix("chaos-")
         .tempdir_in(&tools.scratch)
-        .map_err(|error| format!("{}: {error}", tools.scratch.display()))?;
+        .map_err(|error| format!("cannot write to `{}`: {error}", tools.scratch.display()))?;
     let root = temp
         .path()
         .canonicalize()
         .map_err(|error| error.to_string())?;
-    let done = beating::run(&plan, tools, &root.join("beating"));
-    let done = done.and_then(|done| {
-        let full = disk_full::run(seed, length, tools, &root.join("full"))?;
-        Ok(format!("{done}; {full}"))
+    let result = scenario::run(&plan, tools, &root.join("scenario"));
+    let result = result.and_then(|summary| {
+        let disk = disk_full::run(seed, length, tools, &root.join("full"))?;
+        Ok(format!("{summary}; {disk}"))
     });
-    done.map_err(|why| {
-        let kept = temp.keep();
-        let again = match length {
+    result.map_err(|message| {
+        let files = temp.keep();
+        let files = files.display();
+        let option = match length {
             Length::Short => "",
             Length::Long => " --minutes 1",
         };
-        let kept = kept.display();
         format!(
-            "{plan}\nseed {seed} has found this; `cargo xtask chaos --seed {seed}{again}` tries it \
-             again, and {kept} has all files:\n{why}"
+            "{plan}\nseed {seed} failed:\n{message}\n\
+             help: run `cargo xtask chaos --seed {seed}{option}` to try it again\n\
+             help: the files of the run are in {files}"
         )
     })
 }

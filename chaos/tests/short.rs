@@ -1,5 +1,5 @@
-//! Short runs, with fixed seeds and a fresh one. What is planned follows from the seed; what comes
-//! of it, from the machine as well, so that each run tries something new.
+//! Short runs, with fixed seeds and a random one. The plan depends only on the seed; the outcome
+//! also depends on the machine, so each run tests something else.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::print_stdout)]
@@ -8,28 +8,28 @@ use std::path::Path;
 
 use portway_chaos::{Length, Tools, run};
 
-fn short(seed: u64) {
-    let tools = Tools::beside(Path::new(env!("CARGO_BIN_EXE_portway-chaos")));
-    let tools = tools.unwrap_or_else(|why| panic!("{why}"));
-    // A failure tells the seed.
-    if let Err(why) = run(seed, Length::Short, &tools) {
-        panic!("{why}");
+fn run_short(seed: u64) {
+    let tools = Tools::find(Path::new(env!("CARGO_BIN_EXE_portway-chaos")));
+    let tools = tools.unwrap_or_else(|message| panic!("{message}"));
+    // The message contains the seed.
+    if let Err(message) = run(seed, Length::Short, &tools) {
+        panic!("{message}");
     }
 }
 
 #[test]
-fn a_fixed_seed() {
-    short(1);
+fn seed_1() {
+    run_short(1);
 }
 
 #[test]
-fn another_fixed_seed() {
-    short(2);
+fn seed_2() {
+    run_short(2);
 }
 
 #[test]
-fn a_fresh_seed() {
+fn a_random_seed() {
     let seed = fastrand::u64(..1_000_000);
     println!("seed {seed}");
-    short(seed);
+    run_short(seed);
 }

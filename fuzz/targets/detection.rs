@@ -11,7 +11,7 @@ use std::path::Path;
 use libfuzzer_sys::fuzz_target;
 use portway_fuzz::use_up;
 use portway_project::Manifest;
-use portway_detect::{FoundPort, Surroundings, detect};
+use portway_detect::{DetectedPort, DetectContext, detect};
 
 /// The files that may be named.
 const FILES: [&str; 8] = [
@@ -39,25 +39,25 @@ fuzz_target!(|text: &str| {
         return;
     }
     let engine = text.len() % 2 == 0;
-    let surroundings = Surroundings {
+    let surroundings = DetectContext {
         has_program: &|program| engine && program == "docker",
         preferred: &|_| None,
     };
     let detection = detect(temporary.path(), &surroundings);
     let made = detection.manifest("a \"project\"");
     let manifest = Manifest::parse(Path::new("/project/portway.toml"), &made);
-    let manifest = manifest.unwrap_or_else(|error| panic!("{}: {error}\n{made}", error.place()));
+    let manifest = manifest.unwrap_or_else(|error| panic!("{}: {error}\n{made}", error.location()));
     assert_eq!(manifest.services.len(), detection.services.len());
     if manifest.services.is_empty() {
         return;
     }
-    // A service that insists on a port that another insists on is optional: one at a time.
+    // A service that requires the port of another service is optional: one at a time.
     let mut insisted = Vec::new();
     let mut optional = Vec::new();
     for service in &detection.services {
         let port = service
             .port
-            .filter(|port| matches!(port, FoundPort::Only(_)));
+            .filter(|port| matches!(port, DetectedPort::Fixed(_)));
         if service.optional && port.is_none_or(|port| !insisted.contains(&port)) {
             optional.push(service.name.clone());
         }
@@ -66,6 +66,6 @@ fuzz_target!(|text: &str| {
     if let Err(error) = use_up(&manifest, &optional) {
         // The files themselves can say that.
         let circle = error.message.starts_with("services wait for each other");
-        assert!(circle, "{}: {error}\n{made}", error.place());
+        assert!(circle, "{}: {error}\n{made}", error.location());
     }
 });

@@ -4,14 +4,14 @@ use std::path::{Component, Path};
 
 use indexmap::IndexMap;
 use portway_detect::yaml::YamlError;
-use portway_project::manifest::Invalid;
+use portway_project::Diagnostic;
 use portway_project::{AssignedPorts, Checkout, Manifest, Plan, PortsFile, Wiring};
 
 /// The root of a project that lies nowhere.
 pub const ROOT: &str = "/project";
 
 /// An error in a manifest says something, and its place lies in the text.
-pub fn has_place(error: &Invalid) {
+pub fn has_place(error: &Diagnostic) {
     assert!(!error.message.is_empty());
     assert!(!error.message.ends_with('.') || error.message.ends_with("..."));
     if let Some(span) = &error.span {
@@ -35,7 +35,7 @@ pub fn has_line(error: &YamlError, text: &str) {
 }
 
 /// Makes everything of a manifest that is a function of it; an error must have its place.
-pub fn use_up(manifest: &Manifest, with: &[String]) -> Result<(), Box<Invalid>> {
+pub fn use_up(manifest: &Manifest, with: &[String]) -> Result<(), Box<Diagnostic>> {
     let plan = Plan::new(manifest, with).inspect_err(|error| has_place(error))?;
     let order = in_order(&plan);
     for group in plan.groups.keys() {
@@ -85,13 +85,14 @@ fn wired(plan: &Plan, ports: &AssignedPorts) {
         "project",
         &IndexMap::new(),
         &IndexMap::new(),
+        None,
     );
     let all = plan.services.values();
     let keys: Vec<String> = all
         .clone()
         .flat_map(|service| (0..service.ports.len()).map(|index| service.port_key(index)))
         .collect();
-    let health = all.filter(|service| service.spec.health.is_some()).count();
+    let health = all.filter(|service| service.health_path.is_some()).count();
     assert_eq!(
         wiring.ports_json.len(),
         2 * keys.len() + health,

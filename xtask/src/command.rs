@@ -27,3 +27,10 @@ pub(crate) fn run(command: &mut Command) -> Result<(), String> {
 pub(crate) fn cargo_program() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
+
+/// Cargo with these arguments, separated by spaces.
+pub(crate) fn cargo(arguments: &str) -> Command {
+    let mut command = Command::new(cargo_program());
+    command.args(arguments.split(' '));
+    command
+}

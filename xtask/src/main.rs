@@ -8,8 +8,10 @@ mod bench;
 mod chaos;
 mod command;
 mod cross;
+mod dependencies;
 mod docs;
 mod fuzz;
+mod generate;
 mod layout;
 mod setup;
 mod steps;
@@ -28,7 +30,10 @@ tasks:
   test        install what the tests need, then run all checks and tests
   setup       install what the tests need
   layout      check the dependency rules of the workspace
-  docs        generate the reference pages, build the documentation as a book, check its links
+  dependencies
+              check licenses, banned crates, sources, and unused dependencies
+  docs        generate the reference pages from the code, then check and build the book
+                --check        only check the links and build the book
   frameworks  run the tests with projects made by framework generators
   windows     run the tests as Windows programs under Wine
                 [WORD…]        only tests whose name contains a word
@@ -49,12 +54,14 @@ fn main() -> ExitCode {
         ["test"] => steps::test(),
         ["setup"] => setup::all(),
         ["layout"] => layout::check(),
+        ["dependencies"] => dependencies::check(),
         ["docs"] => docs::update(),
+        ["docs", "--check"] => docs::check(),
         ["frameworks"] => steps::frameworks(),
         ["windows", "--check"] => cross::check(),
         ["windows", ref filter @ ..] => windows::test(filter),
         [windows::RUNNER, program, ref filter @ ..] => windows::run_program(program, filter),
-        ["schema"] => steps::schema(),
+        ["schema"] => generate::schema(),
         ["fuzz", ref rest @ ..] => fuzz::fuzz(rest),
         ["chaos", ref rest @ ..] => chaos::run_harness(rest),
         ["bench", ref rest @ ..] => bench::run_harness(rest),

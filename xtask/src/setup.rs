@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::command::{root, run};
+use crate::docs;
 
 /// Programs that the tests run, each with the Debian packages that provide it.
 const PROGRAMS: &[(&str, &str)] = &[
@@ -38,6 +39,7 @@ pub(crate) fn all() -> Result<(), String> {
         }
     }
     packages()?;
+    docs::MDBOOK.ensure()?;
     let browser = root().join("tests/browser");
     println!("== installing the npm packages of the browser tests");
     run(Command::new("npm")

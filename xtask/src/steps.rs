@@ -4,27 +4,23 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::command::{cargo_program, root, run};
-use crate::{layout, setup};
-
-fn cargo(arguments: &str) -> Command {
-    let mut command = Command::new(cargo_program());
-    command.args(arguments.split(' '));
-    command
-}
+use crate::command::{cargo, root, run};
+use crate::{dependencies, docs, layout, setup};
 
 /// Run all checks and tests, quick ones first.
 pub(crate) fn test() -> Result<(), String> {
     type Step = fn() -> Result<(), String>;
-    let steps: [(&str, Step); 7] = [
+    let steps: [(&str, Step); 9] = [
         ("format", || run(&mut cargo("fmt --all --check"))),
         ("layout", layout::check_layers),
+        ("dependencies", dependencies::check),
         ("lints", || {
             run(&mut cargo(
                 "clippy --workspace --all-targets --quiet -- --deny warnings",
             ))
         }),
         ("set-up", setup::all),
+        ("documentation", docs::check),
         ("unit and integration tests", || {
             run(&mut cargo("test --workspace --quiet"))
         }),
@@ -66,20 +62,4 @@ pub(crate) fn frameworks() -> Result<(), String> {
     run(&mut cargo(
         "test --quiet --package portway --test frameworks -- --ignored --test-threads 2",
     ))
-}
-
-/// Update the JSON schema of the manifest and the OpenAPI description.
-pub(crate) fn schema() -> Result<(), String> {
-    for test in [
-        "test --quiet --package portway-project --lib schema",
-        "test --quiet --package portway-gateway --lib openapi",
-    ] {
-        run(cargo(test).env("PORTWAY_UPDATE", "1"))?;
-    }
-    Ok(())
-}
-
-/// Update the reference pages of the documentation.
-pub(crate) fn reference() -> Result<(), String> {
-    run(cargo("test --quiet --package portway --test it reference::").env("PORTWAY_UPDATE", "1"))
 }

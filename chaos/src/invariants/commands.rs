@@ -1,49 +1,68 @@
-//! Every command ends, with a code that is documented and without a panic.
+//! Every command exits in time, with a documented code, and without a panic.
 
-use crate::world::Ran;
+use portway_api::{ErrorBody, ErrorCode};
+use serde_json::{Deserializer, Value};
 
-/// The exit codes of what can happen here. 2 is not among them: nothing that a command reads is
-/// ever invalid.
+use crate::env::CommandResult;
+
+/// The exit codes that faults can cause. 2 is not one of them, because every file that a command
+/// reads is valid.
 const CODES: [i32; 6] = [0, 1, 4, 5, 6, 124];
 
-/// What a command may say that ends with 1.
-const REFUSALS: [&str; 3] = [
-    "the services of this checkout do not run",
-    // By somebody else, or because a service failed whose start another command waits for.
-    "the instance was stopped before it was ready",
-    "the instance ended meanwhile",
-];
-
-/// `killed`: whether the run itself has sent it signals.
-pub(crate) fn judge(ran: &Ran, killed: bool) -> Option<String> {
-    if let Some(wrong) = judge_any(ran) {
-        return Some(wrong);
+/// Check one result. `was_signaled`: the harness has sent signals to the command. `is_running`
+/// finds out whether the instance runs now.
+pub(crate) fn evaluate(
+    result: &CommandResult,
+    was_signaled: bool,
+    is_running: impl FnOnce() -> bool,
+) -> Option<String> {
+    if let Some(violation) = evaluate_any(result) {
+        return Some(violation);
     }
-    let wrong = |why: &str| Some(format!("{why}: {ran:?}"));
-    // 128 and the signal, also where the command has caught it.
-    if killed && ran.code >= 128 {
+    let violation = |message: &str| Some(format!("{message}: {result:?}"));
+    // Either the signal's own effect, or a command that caught it.
+    if was_signaled && result.code >= 128 {
         return None;
     }
-    if !CODES.contains(&ran.code) {
-        return wrong("a command ends with a code that nothing here explains");
+    if !CODES.contains(&result.code) {
+        return violation("a command exits with an unexpected code");
     }
-    // What the doctor finds is an answer.
-    let refused =
-        ran.words.ends_with("doctor") || REFUSALS.iter().any(|words| ran.err.contains(words));
-    if ran.code == 1 && !refused {
-        return wrong("a command fails for no reason that there is here");
+    if result.code == 1 && !is_failure_expected(result, is_running) {
+        return violation("a command fails for no known reason");
     }
     None
 }
 
-/// What holds of every command, also of one whose directory was deleted under it.
-pub(crate) fn judge_any(ran: &Ran) -> Option<String> {
-    let wrong = |why: &str| Some(format!("{why}: {ran:?}"));
-    if ran.hung {
-        return wrong("a command does not end");
+/// Whether exit code 1 has one of the reasons that faults can cause.
+fn is_failure_expected(result: &CommandResult, is_running: impl FnOnce() -> bool) -> bool {
+    let command = result.title.rsplit(" portway ").next().unwrap_or_default();
+    match command.split(' ').next().unwrap_or_default() {
+        // It reports findings.
+        "doctor" => true,
+        // These print no error codes. They fail if the instance does not run, or stops meanwhile.
+        "restart" | "down" => !is_running(),
+        // In the foreground it prints logs and no error codes. Other commands and faults stop it.
+        "up" if command == "up" => true,
+        _ => error_code(&result.stdout) == Some(ErrorCode::NotRunning),
     }
-    if ran.err.contains("panicked at") || ran.code == 101 {
-        return wrong("a command panicked");
+}
+
+/// The error code that a command with `--json` printed last.
+fn error_code(stdout: &str) -> Option<ErrorCode> {
+    let values = Deserializer::from_str(stdout).into_iter::<Value>();
+    let last = values.map_while(Result::ok).last()?;
+    let body: ErrorBody = serde_json::from_value(last).ok()?;
+    Some(body.error.code)
+}
+
+/// Check what holds for every command, even if its directory was deleted while it ran.
+pub(crate) fn evaluate_any(result: &CommandResult) -> Option<String> {
+    let violation = |message: &str| Some(format!("{message}: {result:?}"));
+    if result.timed_out {
+        return violation("a command does not exit");
+    }
+    if result.stderr.contains("panicked at") || result.code == 101 {
+        return violation("a command panicked");
     }
     None
 }
@@ -52,24 +71,49 @@ pub(crate) fn judge_any(ran: &Ran) -> Option<String> {
 mod tests {
     use super::*;
 
+    fn result(line: &str, code: i32, stdout: &str, stderr: &str) -> CommandResult {
+        CommandResult {
+            title: format!("c0: portway {line}"),
+            code,
+            timed_out: false,
+            stdout: stdout.into(),
+            stderr: stderr.into(),
+        }
+    }
+
     #[test]
-    fn ends_that_nothing_explains_are_found() {
-        let is_wrong = |code, err: &str, killed| {
-            let ran = Ran {
-                words: String::new(),
-                code,
-                hung: false,
-                out: String::new(),
-                err: err.into(),
-            };
-            judge(&ran, killed).is_some()
+    fn finds_unexpected_exit_codes_and_panics() {
+        let is_violation = |code, stderr: &str, was_signaled| {
+            let result = result("env --json", code, "", stderr);
+            evaluate(&result, was_signaled, || false).is_some()
         };
-        assert!(!is_wrong(0, "", false));
-        assert!(!is_wrong(137, "", true));
-        assert!(is_wrong(137, "", false));
-        assert!(is_wrong(2, "", true));
-        assert!(is_wrong(101, "", true));
-        assert!(is_wrong(0, "thread 'main' panicked at src", false));
-        assert!(is_wrong(1, "error: disk I/O error", false));
+        assert!(!is_violation(0, "", false));
+        assert!(!is_violation(137, "", true));
+        assert!(is_violation(137, "", false));
+        assert!(is_violation(2, "", true));
+        assert!(is_violation(101, "", true));
+        assert!(is_violation(0, "thread 'main' panicked at src", false));
+        assert!(is_violation(1, "error: disk I/O error", false));
+    }
+
+    #[test]
+    fn expects_failures_only_if_the_instance_does_not_run() {
+        let is_violation = |line: &str, stdout: &str, is_running| {
+            evaluate(&result(line, 1, stdout, ""), false, || is_running).is_some()
+        };
+        let error = |code: &str| format!(r#"{{"error": {{"code": "{code}", "message": "m"}}}}"#);
+        let stopped = error("not_running");
+        assert!(!is_violation("up --detach --json", &stopped, true));
+        let status_then_error = format!("{{\"id\": \"0a\"}}\n{stopped}");
+        assert!(!is_violation(
+            "up --detach --json",
+            &status_then_error,
+            true
+        ));
+        assert!(is_violation("up --detach --json", &error("state"), false));
+        assert!(is_violation("exec -- true", "", false));
+        assert!(is_violation("restart api", "", true));
+        assert!(!is_violation("restart api", "", false));
+        assert!(!is_violation("doctor --json", "[]", true));
     }
 }

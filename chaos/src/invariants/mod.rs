@@ -1,19 +1,21 @@
-//! What must never be, each a function from what was seen to what is wrong about it. None of them
-//! judges by time: what passes by itself is seen again, and only what stays counts.
+//! The invariants: functions from what was observed to a description of what is wrong.
+//!
+//! None of them depends on the speed of the machine. A state that is wrong only for a moment is
+//! observed again, and counts only if it persists.
 
+pub(crate) mod cleanup;
 pub(crate) mod commands;
-pub(crate) mod end;
-pub(crate) mod notice;
+pub(crate) mod consistent;
+pub(crate) mod control;
 pub(crate) mod one_owner;
 pub(crate) mod own_url;
 pub(crate) mod ports_file;
-pub(crate) mod settled;
 
 use portway_api::{InstanceStatus, ServiceState, ServiceStatus};
 
-/// A service that was reported as ready.
+/// A service that is reported as ready.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Ready {
+pub(crate) struct ReadyService {
     pub(crate) instance: String,
     pub(crate) directory: String,
     pub(crate) service: String,
@@ -23,10 +25,10 @@ pub(crate) struct Ready {
     pub(crate) port: u16,
 }
 
-/// All services that are ready, of all instances.
-pub(crate) fn ready(instances: &[InstanceStatus]) -> Vec<Ready> {
-    let of = |instance: &InstanceStatus, service: &ServiceStatus| {
-        Some(Ready {
+/// The ready services of all instances.
+pub(crate) fn ready_services(instances: &[InstanceStatus]) -> Vec<ReadyService> {
+    let convert = |instance: &InstanceStatus, service: &ServiceStatus| {
+        Some(ReadyService {
             instance: instance.id.clone(),
             directory: instance.directory.clone(),
             service: service.name.clone(),
@@ -44,14 +46,14 @@ pub(crate) fn ready(instances: &[InstanceStatus]) -> Vec<Ready> {
                 .map(move |service| (instance, service))
         })
         .filter(|(_, service)| service.state == ServiceState::Ready)
-        .filter_map(|(instance, service)| of(instance, service))
+        .filter_map(|(instance, service)| convert(instance, service))
         .collect()
 }
 
-/// A service, ready all the time, for the tests of the invariants.
+/// A ready service for the tests of the invariants.
 #[cfg(test)]
-pub(crate) fn example(instance: &str, service: &str, port: u16) -> Ready {
-    Ready {
+pub(crate) fn example(instance: &str, service: &str, port: u16) -> ReadyService {
+    ReadyService {
         instance: instance.into(),
         directory: format!("/w/{instance}"),
         service: service.into(),

@@ -1,15 +1,17 @@
-//! No two live services have one port.
+//! No two ready services have the same port.
 
-use super::Ready;
+use super::ReadyService;
 
-/// `steady` are the services that were ready before *and* after, unchanged: all of them were so at
-/// one instant between.
-pub(crate) fn judge(steady: &[Ready]) -> Option<String> {
-    steady.iter().enumerate().find_map(|(index, one)| {
+/// `steady` are services that were ready before and after the check without a restart, so all of
+/// them were ready at the same time.
+pub(crate) fn evaluate(steady: &[ReadyService]) -> Option<String> {
+    steady.iter().enumerate().find_map(|(index, service)| {
         let other = steady[..index]
             .iter()
-            .find(|other| other.port == one.port)?;
-        Some(format!("both are ready on one port: {one:?} and {other:?}"))
+            .find(|other| other.port == service.port)?;
+        Some(format!(
+            "two services are ready on one port: {service:?} and {other:?}"
+        ))
     })
 }
 
@@ -19,10 +21,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_port_for_two_is_found() {
+    fn finds_two_services_on_one_port() {
         let mut services = vec![example("a", "api", 9000), example("b", "api", 9001)];
-        assert_eq!(judge(&services), None);
+        assert_eq!(evaluate(&services), None);
         services.push(example("c", "web", 9000));
-        assert!(judge(&services).unwrap().contains("9000"));
+        assert!(evaluate(&services).unwrap().contains("9000"));
     }
 }

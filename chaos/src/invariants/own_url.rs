@@ -1,52 +1,52 @@
-//! Every URL that Portway reports as ready is served by that service's own tree.
+//! Every URL that Portway reports as ready is served by that service's process tree.
 //!
-//! A service that ends without a word leaves its port open for some milliseconds, until its
-//! supervisor knows; and once a second a supervisor looks whether a stranger listens. So a wrong
-//! answer counts when the same service goes on being reported as ready, and goes on being answered
-//! for by somebody else, for far longer than that.
+//! After a crash, a port stays open for some milliseconds until the supervisor notices. A
+//! supervisor checks once a second whether another process listens. So a wrong answer counts only
+//! if it persists for much longer.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::Ready;
+use super::ReadyService;
 
 /// How long a wrong answer may be reported as ready.
-const PATIENCE: Duration = Duration::from_secs(15);
+const GRACE_PERIOD: Duration = Duration::from_secs(15);
 
-/// Who has answered at a service's URL.
+/// Which processes serve a service's URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Answer {
-    pub(crate) service: Ready,
-    /// The mark of the process that answered, and of those that have the listening socket.
-    pub(crate) runs: Vec<String>,
+pub(crate) struct Probe {
+    pub(crate) service: ReadyService,
+    /// The marks of the processes that answered, and of those that have the listening socket.
+    pub(crate) marks: Vec<String>,
 }
 
-/// Remembers who was wrong since when.
+/// Remembers since when a service has had wrong answers.
 #[derive(Debug, Default)]
 pub(crate) struct OwnUrl {
-    wrong: HashMap<Ready, Instant>,
+    wrong_since: HashMap<ReadyService, Instant>,
 }
 
-/// The mark that everything carries which was started for a service.
-pub(crate) fn mark(service: &Ready) -> String {
+/// The end of `PORTWAY_RUN`, which Portway sets in every process of a service.
+pub(crate) fn mark(service: &ReadyService) -> String {
     format!("{}/{}", service.instance, service.service)
 }
 
 impl OwnUrl {
-    /// `answers` are those of services that were ready before and after, unchanged.
-    pub(crate) fn judge(&mut self, answers: &[Answer], now: Instant) -> Option<String> {
-        let is_wrong = |answer: &&Answer| {
-            let own = mark(&answer.service);
-            answer.runs.iter().any(|run| !run.ends_with(&own))
+    /// `probes` are those of services that were ready before and after, without a restart.
+    pub(crate) fn evaluate(&mut self, probes: &[Probe], now: Instant) -> Option<String> {
+        let is_wrong = |probe: &&Probe| {
+            let own = mark(&probe.service);
+            probe.marks.iter().any(|mark| !mark.ends_with(&own))
         };
-        let wrong: Vec<&Answer> = answers.iter().filter(is_wrong).collect();
-        // Whoever was not asked, or answered rightly, begins anew.
-        self.wrong
-            .retain(|service, _| wrong.iter().any(|answer| answer.service == *service));
-        wrong.into_iter().find_map(|answer| {
-            let since = self.wrong.entry(answer.service.clone()).or_insert(now);
-            let long = now.duration_since(*since) >= PATIENCE;
-            long.then(|| format!("is ready, and somebody else answers: {answer:?}"))
+        let wrong: Vec<&Probe> = probes.iter().filter(is_wrong).collect();
+        // A service with a right answer, or without a probe, starts again.
+        self.wrong_since
+            .retain(|service, _| wrong.iter().any(|probe| probe.service == *service));
+        wrong.into_iter().find_map(|probe| {
+            let since = self.wrong_since.entry(probe.service.clone());
+            let since = since.or_insert(now);
+            let persists = now.duration_since(*since) >= GRACE_PERIOD;
+            persists.then(|| format!("another process serves a ready service: {probe:?}"))
         })
     }
 }
@@ -57,23 +57,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_wrong_answer_that_stays_counts() {
+    fn counts_only_wrong_answers_that_persist() {
         let mut invariant = OwnUrl::default();
-        let answer = |run: &str| Answer {
+        let probe = |mark: &str| Probe {
             service: example("0a", "api", 9000),
-            runs: vec!["/s/instances/0a/api".into(), run.into()],
+            marks: vec!["/s/instances/0a/api".into(), mark.into()],
         };
-        let (own, other) = (answer("/s/instances/0a/api"), answer("/s/instances/0b/api"));
+        let (own, other) = (probe("/s/instances/0a/api"), probe("/s/instances/0b/api"));
         let now = Instant::now();
-        let later = now + PATIENCE;
-        assert_eq!(invariant.judge(std::slice::from_ref(&own), now), None);
-        assert_eq!(invariant.judge(std::slice::from_ref(&other), now), None);
+        let later = now + GRACE_PERIOD;
+        assert_eq!(invariant.evaluate(std::slice::from_ref(&own), now), None);
+        assert_eq!(invariant.evaluate(std::slice::from_ref(&other), now), None);
         assert!(
             invariant
-                .judge(std::slice::from_ref(&other), later)
+                .evaluate(std::slice::from_ref(&other), later)
                 .is_some()
         );
-        assert_eq!(invariant.judge(&[own], later), None);
-        assert_eq!(invariant.judge(&[other], later + PATIENCE / 2), None);
+        assert_eq!(invariant.evaluate(&[own], later), None);
+        assert_eq!(invariant.evaluate(&[other], later + GRACE_PERIOD / 2), None);
     }
 }

@@ -1,11 +1,11 @@
-//! A service that misbehaves: `portway-chaos-service PORT`.
+//! A service with configurable misbehavior: `portway-chaos-service PORT`.
 //!
-//! It answers every request with who it is, as JSON: `{"run": PORTWAY_RUN, "pid": N}`. How it
-//! behaves at its start stands in its mood file, `$CHAOS_MOODS/CHECKOUT.SERVICE`, words with a blank
-//! between them; what it does later, `/do/WORD` tells it.
+//! It answers every request with its identity as JSON: `{"run": PORTWAY_RUN, "pid": N}`. The file
+//! `$CHAOS_BEHAVIORS/CHECKOUT.SERVICE` sets its behavior at start, as words separated by spaces. A
+//! request for `/do/WORD` triggers something later.
 //!
 //! ```text
-//! start: slow MS, die CODE, host ADDRESS, no-reuse, ignore, daemonize, stray, crash MS
+//! start: slow MS, exit CODE, host ADDRESS, no-reuse, ignore-signals, daemonize, wrong-port, crash MS
 //! both:  plain | setsid | stubborn (a child that stays), fork (a child with the socket), flood
 //! later: exit, abort, hang, rebind
 //! ```

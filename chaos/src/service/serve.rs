@@ -1,4 +1,4 @@
-//! What the service does.
+//! The implementation of the service.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -11,89 +11,92 @@ use std::{env, fs, process, thread};
 
 use socket2::{Domain, Socket, Type};
 
-/// How much a flood prints, in bytes: more than a log file holds before it is turned over once.
+/// How much a flood prints, in bytes: enough to rotate a log file.
 const FLOOD: usize = 1 << 20;
 
-/// How it was told to behave.
-struct Mood {
+/// How the service listens.
+struct Options {
     host: IpAddr,
     reuse: bool,
     port: u16,
 }
 
+impl Options {
+    fn new(port: u16) -> Self {
+        Self {
+            host: Ipv4Addr::LOCALHOST.into(),
+            reuse: true,
+            port,
+        }
+    }
+}
+
 pub(crate) fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match words[..] {
-        // The children: they stay until somebody ends them.
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        // The children.
         ["stay", ref how @ ..] => stay(how),
         ["daemon", port] => {
+            // An error means that it is a session leader already.
             let _ = rustix::process::setsid();
-            serve(&Mood {
-                host: Ipv4Addr::LOCALHOST.into(),
-                reuse: true,
-                port: port.parse().expect("a port"),
-            });
+            serve(&Options::new(port.parse().expect("a port")));
         }
         [port] => start(port.parse().expect("a port")),
         _ => panic!("usage: portway-chaos-service PORT"),
     }
 }
 
-/// The mark that Portway gives every service.
-fn run() -> String {
+/// The mark that Portway sets in every process of a service.
+fn mark() -> String {
     env::var("PORTWAY_RUN").unwrap_or_default()
 }
 
-/// The words of the mood file; none where there is no file.
-fn mood_words() -> Vec<String> {
-    let Some(moods) = env::var_os("CHAOS_MOODS") else {
+/// The words of the behavior file. Empty if the file does not exist.
+fn behavior() -> Vec<String> {
+    let Some(directory) = env::var_os("CHAOS_BEHAVIORS") else {
         return Vec::new();
     };
-    let directory = env::current_dir().unwrap_or_default();
-    let checkout = directory.file_name().unwrap_or_default().to_string_lossy();
-    let run = run();
-    let service = run.rsplit('/').next().unwrap_or_default();
-    let file = Path::new(&moods).join(format!("{checkout}.{service}"));
+    let checkout = env::current_dir().unwrap_or_default();
+    let checkout = checkout.file_name().unwrap_or_default().to_string_lossy();
+    let mark = mark();
+    let service = mark.rsplit('/').next().unwrap_or_default();
+    let file = Path::new(&directory).join(format!("{checkout}.{service}"));
     let text = fs::read_to_string(file).unwrap_or_default();
     text.split_whitespace().map(str::to_owned).collect()
 }
 
 fn start(port: u16) {
-    let mut mood = Mood {
-        host: Ipv4Addr::LOCALHOST.into(),
-        reuse: true,
-        port,
-    };
-    let words = mood_words();
-    let mut words = words.iter().map(String::as_str);
+    let mut options = Options::new(port);
+    let behavior = behavior();
+    let mut words = behavior.iter().map(String::as_str);
     while let Some(word) = words.next() {
         let mut number = || -> u64 { words.next().unwrap().parse().expect("a number") };
         match word {
             "slow" => thread::sleep(Duration::from_millis(number())),
-            "die" => process::exit(number() as i32),
+            "exit" => process::exit(number() as i32),
             "crash" => {
-                let after = Duration::from_millis(number());
+                let delay = Duration::from_millis(number());
                 thread::spawn(move || {
-                    thread::sleep(after);
+                    thread::sleep(delay);
                     process::abort();
                 });
             }
-            "host" => mood.host = words.next().unwrap().parse().expect("an address"),
-            "no-reuse" => mood.reuse = false,
-            "ignore" => ignore_signals(),
+            "host" => options.host = words.next().unwrap().parse().expect("an address"),
+            "no-reuse" => options.reuse = false,
+            "ignore-signals" => ignore_signals(),
             "daemonize" => {
-                child(&["daemon", &port.to_string()]);
+                spawn_child(&["daemon", &port.to_string()]);
                 process::exit(0);
             }
-            "stray" => return stray(),
+            "wrong-port" => return serve_on_wrong_port(),
             "flood" => {
                 thread::spawn(flood);
             }
-            word => child(&["stay", word]),
+            word => spawn_child(&["stay", word]),
         }
     }
-    serve(&mood);
+    serve(&options);
 }
 
 fn ignore_signals() {
@@ -102,15 +105,18 @@ fn ignore_signals() {
     }
 }
 
-/// Starts another process of this program.
-fn child(arguments: &[&str]) {
+/// Start another process of this program.
+fn spawn_child(arguments: &[&str]) {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(arguments).stdin(Stdio::null());
+    // The child may fail while the checkout is deleted.
     let _ = command.spawn();
 }
 
+/// Stay until a signal stops this process.
 fn stay(how: &[&str]) {
     if how != ["plain"] {
+        // An error means that it is a session leader already.
         let _ = rustix::process::setsid();
     }
     if how == ["stubborn"] {
@@ -131,39 +137,32 @@ fn flood() {
     }
 }
 
-fn bind(mood: &Mood) -> std::io::Result<Socket> {
-    let address = SocketAddr::new(mood.host, mood.port);
+fn bind(options: &Options) -> std::io::Result<Socket> {
+    let address = SocketAddr::new(options.host, options.port);
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    socket.set_reuse_address(mood.reuse)?;
+    socket.set_reuse_address(options.reuse)?;
     socket.bind(&address.into())?;
     socket.listen(64)?;
     Ok(socket)
 }
 
-/// Cares nothing for the port it was given: serves on whatever it can get beside it.
-fn stray() {
+/// Ignore the given port and listen on any other one of the run.
+fn serve_on_wrong_port() {
     let first: u16 = env::var("CHAOS_FIRST").unwrap().parse().unwrap();
     let count: u16 = env::var("CHAOS_COUNT").unwrap().parse().unwrap();
     for port in (first..first + count).cycle() {
-        let mood = Mood {
-            host: Ipv4Addr::LOCALHOST.into(),
-            reuse: true,
-            port,
-        };
-        if bind(&mood).is_ok_and(|socket| {
-            drop(socket);
-            true
-        }) {
-            serve(&mood);
+        let options = Options::new(port);
+        if bind(&options).map(drop).is_ok() {
+            serve(&options);
         }
         thread::sleep(Duration::from_millis(1));
     }
 }
 
-fn serve(mood: &Mood) {
+fn serve(options: &Options) {
     loop {
-        let socket = bind(mood).unwrap_or_else(|error| {
-            eprintln!("cannot bind {}: {error}", mood.port);
+        let socket = bind(options).unwrap_or_else(|error| {
+            eprintln!("cannot bind {}: {error}", options.port);
             process::exit(1);
         });
         let listener = TcpListener::from(socket);
@@ -175,14 +174,16 @@ fn serve(mood: &Mood) {
     }
 }
 
-/// Answers one request; true asks for a new socket.
+/// Answer one request. Returns whether the service must bind a new socket.
 fn answer(mut stream: TcpStream, listener: &TcpListener) -> bool {
+    // Without a timeout, a client that sends nothing would block the service.
     let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
     let mut bytes = [0; 1024];
     let count = stream.read(&mut bytes).unwrap_or(0);
     let request = String::from_utf8_lossy(&bytes[..count]).into_owned();
-    let body = serde_json::json!({ "run": run(), "pid": process::id() }).to_string();
+    let body = serde_json::json!({ "run": mark(), "pid": process::id() }).to_string();
     let length = body.len();
+    // The client may have closed the connection.
     let _ = write!(
         stream,
         "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
@@ -200,12 +201,12 @@ fn answer(mut stream: TcpStream, listener: &TcpListener) -> bool {
         }
         Some("rebind") => return true,
         Some("fork") => {
-            // Passed on through exec, as servers that fork do.
+            // The child inherits the socket, as in servers that fork.
             let _ = rustix::io::fcntl_setfd(listener, rustix::io::FdFlags::empty());
-            child(&["stay", "plain"]);
+            spawn_child(&["stay", "plain"]);
             let _ = rustix::io::fcntl_setfd(listener, rustix::io::FdFlags::CLOEXEC);
         }
-        Some(word @ ("plain" | "setsid" | "stubborn")) => child(&["stay", word]),
+        Some(word @ ("plain" | "setsid" | "stubborn")) => spawn_child(&["stay", word]),
         _ => {}
     }
     false

@@ -11,15 +11,15 @@ use serde_json::Value;
 use crate::error::CommandError;
 use crate::{dirs, preferences};
 
-/// Returns every preference with its value and source. `colour` is the value of the flag.
+/// Returns every preference with its value and source. `color` is the value of the flag.
 ///
 /// # Errors
 /// When the preferences cannot be read.
 pub fn list(
     directory: Option<&Path>,
-    colour: Option<&str>,
+    color: Option<&str>,
 ) -> Result<Vec<Preference>, CommandError> {
-    let preferences = layers(directory, colour)?;
+    let preferences = layers(directory, color)?;
     let paths = preferences.paths();
     Ok(paths
         .iter()
@@ -34,10 +34,10 @@ pub fn list(
 pub fn get(
     directory: Option<&Path>,
     key: &str,
-    colour: Option<&str>,
+    color: Option<&str>,
 ) -> Result<Preference, CommandError> {
     let (_, path) = known(key)?;
-    let one = preference(&layers(directory, colour)?, &path);
+    let one = preference(&layers(directory, color)?, &path);
     if one.text.is_none() {
         let message = format!("`{key}` has no value");
         return Err(CommandError::new(ErrorCode::Failed, message)
@@ -53,15 +53,15 @@ pub fn get(
 pub fn explain(
     directory: Option<&Path>,
     key: &str,
-    colour: Option<&str>,
+    color: Option<&str>,
 ) -> Result<ExplainedPreference, CommandError> {
     let (key, path) = known(key)?;
-    Ok(layered(&layers(directory, colour)?, key, &path))
+    Ok(layered(&layers(directory, color)?, key, &path))
 }
 
-fn layers(directory: Option<&Path>, colour: Option<&str>) -> Result<Preferences, CommandError> {
+fn layers(directory: Option<&Path>, color: Option<&str>) -> Result<Preferences, CommandError> {
     let preferences = here(directory)?;
-    Ok(preferences::with_flag(preferences, "colour", colour))
+    Ok(preferences::with_flag(preferences, "color", color))
 }
 
 /// What counts in this directory; a project is not needed.
@@ -74,9 +74,9 @@ fn here(directory: Option<&Path>) -> Result<Preferences, CommandError> {
 }
 
 fn known(key: &str) -> Result<(&'static Key, Vec<String>), CommandError> {
-    parse_key(key).map_err(|(message, help)| {
-        CommandError::new(ErrorCode::Usage, message)
-            .hint(help)
+    parse_key(key).map_err(|error| {
+        CommandError::new(ErrorCode::Usage, error.message)
+            .hint(error.help)
             .hint("`portway config list` has them all")
     })
 }
@@ -99,14 +99,14 @@ pub fn own_file() -> Result<PathBuf, CommandError> {
 fn preference(preferences: &Preferences, path: &[String]) -> Preference {
     let first = preferences.layers(path).next();
     Preference {
-        key: keys::written(path),
+        key: keys::format_path(path),
         value: preferences
             .value(path)
             .map_or(Value::Null, |value| value.to_json()),
         text: preferences.value(path).map(|value| value.to_string()),
         source: first.map(|first| first.source),
         place: first
-            .map(|first| first.place.clone())
+            .map(|first| first.location.clone())
             .filter(|place| !place.is_empty()),
     }
 }
@@ -124,10 +124,10 @@ fn layered(preferences: &Preferences, key: &'static Key, path: &[String]) -> Exp
         let of_layer = said.iter().filter(|one| one.source == source);
         let own = of_layer.map(|one| PreferenceLayer {
             source,
-            place: Some(one.place.clone()).filter(|place| !place.is_empty()),
+            place: Some(one.location.clone()).filter(|place| !place.is_empty()),
             value: one.value.to_json(),
             text: Some(one.value.to_string()),
-            counts: key.adds_up || said.first().is_some_and(|first| first == one),
+            counts: key.is_combined || said.first().is_some_and(|first| first == one),
         });
         let before = layers.len();
         layers.extend(own);
@@ -143,7 +143,7 @@ fn layered(preferences: &Preferences, key: &'static Key, path: &[String]) -> Exp
     }
     ExplainedPreference {
         preference: preference(preferences, path),
-        about: key.about.to_owned(),
+        about: key.description.to_owned(),
         layers,
     }
 }
@@ -173,8 +173,8 @@ pub fn set(
     let file = own_file()?;
     file::change(&file, |text| {
         let changed = edit::set(text, known_key, &path, value);
-        let changed = changed.map_err(|(message, help)| {
-            CommandError::new(ErrorCode::Usage, format!("`{key}`: {message}")).hint(help)
+        let changed = changed.map_err(|error| {
+            CommandError::new(ErrorCode::Usage, format!("`{key}`: {error}")).hint(error.help)
         })?;
         Ok::<_, CommandError>(Some(changed))
     })?;
@@ -185,8 +185,8 @@ pub fn set(
 fn overriding(directory: Option<&Path>, key: &Key, path: &[String]) -> Option<String> {
     let preferences = here(directory).ok()?;
     let first = preferences.layers(path).next()?;
-    let overrides = first.source < PreferenceSource::User && !key.adds_up;
-    overrides.then(|| first.place.clone())
+    let overrides = first.source < PreferenceSource::User && !key.is_combined;
+    overrides.then(|| first.location.clone())
 }
 
 /// Removes a preference of the user. Returns the file, and whether the preference was set there.
@@ -194,13 +194,13 @@ fn overriding(directory: Option<&Path>, key: &Key, path: &[String]) -> Option<St
 /// # Errors
 /// When the key is unknown, or the file cannot be written.
 pub fn unset(key: &str) -> Result<(PathBuf, bool), CommandError> {
-    let (_, path) = known(key)?;
+    let (known_key, path) = known(key)?;
     let file = own_file()?;
     let was_set = file::change(&file, |text| {
-        edit::unset(text, &path).map_err(|(message, help)| {
-            CommandError::new(ErrorCode::Failed, message)
+        edit::unset(text, known_key, &path).map_err(|error| {
+            CommandError::new(ErrorCode::Failed, error.message)
                 .place(&file)
-                .hint(help)
+                .hint(error.help)
         })
     })?;
     Ok((file, was_set))

@@ -4,8 +4,9 @@ use std::io;
 use std::path::Path;
 
 use portway_api::{ErrorBody, ErrorCode, ErrorInfo};
+use portway_project::Diagnostic;
 use portway_project::PortsFileError;
-use portway_project::manifest::{Invalid, ManifestError};
+use portway_project::manifest::ManifestError;
 use portway_registry::RegistryError;
 
 /// Why a command failed.
@@ -14,7 +15,7 @@ pub struct CommandError {
     /// The code, message, place and hints.
     pub info: ErrorInfo,
     /// The place in the manifest, to be shown with its text.
-    pub source_text: Option<Box<Invalid>>,
+    pub source_text: Option<Box<Diagnostic>>,
     /// The signal that ended the command.
     signal: Option<i32>,
 }
@@ -94,10 +95,10 @@ impl From<ErrorInfo> for CommandError {
     }
 }
 
-impl From<Box<Invalid>> for CommandError {
-    fn from(invalid: Box<Invalid>) -> Self {
+impl From<Box<Diagnostic>> for CommandError {
+    fn from(invalid: Box<Diagnostic>) -> Self {
         let mut error = Self::new(ErrorCode::ManifestInvalid, invalid.message.clone());
-        error.info.place = Some(invalid.place());
+        error.info.place = Some(invalid.location());
         error.info.hints.extend(invalid.help.clone());
         error.source_text = Some(invalid);
         error
@@ -121,14 +122,18 @@ impl From<PortsFileError> for CommandError {
     fn from(error: PortsFileError) -> Self {
         Self::new(ErrorCode::PortsFileInvalid, error.to_string())
             .place(&error.file)
-            .hint(error.hint)
+            .hint(error.help())
     }
 }
 
 impl From<RegistryError> for CommandError {
     fn from(error: RegistryError) -> Self {
-        Self::new(ErrorCode::State, error.to_string())
+        let message = match error.cause() {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        };
+        Self::new(ErrorCode::State, message)
             .place(&error.file)
-            .hint(error.hint)
+            .hint(error.help)
     }
 }

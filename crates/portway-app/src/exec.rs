@@ -40,7 +40,7 @@ pub fn exec(directory: Option<&Path>, options: &ExecOptions) -> Result<u8, Comma
     }
     let id = project.instance.id.clone();
     // While the command runs, the instance's leases are live.
-    let _lock = project.registry.share(&id)?;
+    let _lock = project.registry.lock_as_user(&id)?;
     // Soft: the command may be a server itself.
     let allocation = allocation::current_or_new(&mut project, &options.selection, Keep::Soft)?;
     let variables = match &options.service {

@@ -84,9 +84,9 @@ fn checks(directory: Option<&Path>, services: &[String]) -> Result<Checks, Comma
         for service in plan
             .services
             .values()
-            .filter(|one| one.spec.health.is_some())
+            .filter(|one| one.health_path.is_some())
         {
-            file.local_url(&checkout.root, &wiring::health_key(&service.name))?;
+            file.check_local_url(&checkout.root, &wiring::health_key(&service.name))?;
         }
     }
     let ports = snapshot::ports(&plan, file.as_ref(), entry);
@@ -96,7 +96,7 @@ fn checks(directory: Option<&Path>, services: &[String]) -> Result<Checks, Comma
         if !named && !services.is_empty() {
             continue;
         }
-        match HealthCheck::of(service, &ports) {
+        match HealthCheck::new(service, &ports) {
             Some(check) => each.push((service.clone(), check)),
             None if named => {
                 let message = format!("`{name}` has no port to ask");
@@ -123,10 +123,10 @@ impl Checks {
             .iter()
             .map(|(_, check)| {
                 let port = check.port;
-                let question = match &check.path {
+                let question = match check.path() {
                     Some(path) => Question::Http {
                         port,
-                        path: path.clone(),
+                        path: path.to_owned(),
                     },
                     None => Question::Tcp { port },
                 };
@@ -166,12 +166,12 @@ fn judge(
     let answered = answer.as_ref().ok();
     let status = answered.and_then(|answer| answer.status);
     let healthy = match status {
-        Some(status) => check.is_met_by(status),
+        Some(status) => check.is_healthy(status),
         None => answered.is_some(),
     };
     ServiceHealth {
         service: service.to_owned(),
-        check: if check.path.is_some() {
+        check: if check.path().is_some() {
             HealthCheckKind::Http
         } else {
             HealthCheckKind::Tcp

@@ -32,7 +32,7 @@ pub fn init(directory: Option<&Path>) -> Result<Init, CommandError> {
     let directory = dirs::directory(directory)?;
     let file = directory.join(manifest::FILE_NAME);
     let preferences = preferences::of_user()?;
-    let preferred = |framework: &str| preferences.framework(framework);
+    let preferred = |framework: &str| preferences.framework_port(framework);
     let detection = detect(&directory, &surroundings(&preferred));
     let name = file_name(&directory);
     let text = if detection.services.is_empty() {

@@ -1,7 +1,7 @@
 //! The leases of all instances.
 
 use portway_api::{ErrorCode, LeaseEntry};
-use portway_registry::{Instance, Lease, Liveness, Registry, SqliteRegistry};
+use portway_registry::{CheckoutState, Instance, Lease, Registry, SqliteRegistry};
 
 use crate::dirs;
 use crate::error::CommandError;
@@ -30,10 +30,10 @@ pub fn list() -> Result<Vec<LeaseEntry>, CommandError> {
 /// When one belongs to a running instance, no port has a lease, or the registry cannot be written.
 pub fn forget(ports: &[u16]) -> Result<Vec<LeaseEntry>, CommandError> {
     let mut registry = SqliteRegistry::open(&dirs::state_dir()?)?;
-    let found = registry.forget(ports)?;
+    let found = registry.release(ports)?;
     if let Some((instance, lease, _)) = found
         .iter()
-        .find(|(.., liveness)| *liveness == Liveness::Live)
+        .find(|(.., liveness)| *liveness == CheckoutState::Running)
     {
         return Err(CommandError::new(
             ErrorCode::Refused,
@@ -62,10 +62,10 @@ pub fn forget(ports: &[u16]) -> Result<Vec<LeaseEntry>, CommandError> {
 }
 
 /// A lease as it is listed.
-pub(crate) fn entry(instance: &Instance, lease: &Lease, liveness: Liveness) -> LeaseEntry {
+pub(crate) fn entry(instance: &Instance, lease: &Lease, liveness: CheckoutState) -> LeaseEntry {
     LeaseEntry {
         port: lease.port,
         lease: port_lease(instance, lease, liveness),
-        forced: lease.wish.filter(|wish| *wish != lease.port),
+        forced: lease.forced_port.filter(|wish| *wish != lease.port),
     }
 }

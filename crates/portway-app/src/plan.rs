@@ -4,7 +4,7 @@ use std::path::Path;
 
 use indexmap::IndexMap;
 use portway_api::{PortWish, ProjectPlan, ServicePlan, SkippedFile};
-use portway_detect::{Detection, Found};
+use portway_detect::{DetectedService, Detection};
 use portway_project::{Plan, PlannedService};
 
 use crate::dirs;
@@ -25,10 +25,10 @@ fn project_plan(described: &Described) -> Result<ProjectPlan, CommandError> {
         found,
         preferences,
     } = described;
-    let plan = Plan::whole(manifest, preferences)?;
+    let plan = Plan::with_all_services(manifest, preferences)?;
     let nothing = Detection::default();
     let detection = found.as_ref().unwrap_or(&nothing);
-    let by_name: IndexMap<&str, &Found> = detection
+    let by_name: IndexMap<&str, &DetectedService> = detection
         .services
         .iter()
         .map(|found| (found.name.as_str(), found))
@@ -55,22 +55,14 @@ fn project_plan(described: &Described) -> Result<ProjectPlan, CommandError> {
     })
 }
 
-fn service_plan(service: &PlannedService, found: Option<&Found>) -> ServicePlan {
-    let spec = &service.spec;
+fn service_plan(service: &PlannedService, found: Option<&DetectedService>) -> ServicePlan {
     ServicePlan {
         name: service.name.clone(),
         framework: found.map(|found| found.framework.to_owned()),
-        dir: spec
-            .dir
-            .as_ref()
-            .map(|dir| dir.get_ref().clone())
-            .unwrap_or_default(),
-        command: spec.command.get_ref().clone(),
-        prepare: spec
-            .prepare
-            .as_ref()
-            .map(|prepare| prepare.command.get_ref().clone()),
-        kind: service.kind.word().to_owned(),
+        dir: service.dir.clone().unwrap_or_default(),
+        command: service.command.clone(),
+        prepare: service.prepare.as_ref().map(|step| step.command.clone()),
+        kind: service.kind.as_str().to_owned(),
         ports: service
             .ports
             .iter()
@@ -81,7 +73,7 @@ fn service_plan(service: &PlannedService, found: Option<&Found>) -> ServicePlan 
             })
             .collect(),
         after: service.after.iter().map(|(name, _)| name.clone()).collect(),
-        optional: spec.optional,
+        optional: service.optional,
         evidence: found
             .map(|found| found.evidence.clone())
             .unwrap_or_default(),

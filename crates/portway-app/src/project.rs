@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 use portway_api::ErrorCode;
-use portway_detect::{Detection, Surroundings};
+use portway_detect::{DetectContext, Detection};
 use portway_project::checkout::file_name;
 use portway_project::manifest::{self, Manifest, ManifestError};
-use portway_project::nearest::suggestion;
-use portway_project::{Checkout, Plan, Preferences, env_file};
-use portway_registry::{Instance, Newcomer, Registry, SqliteRegistry};
+use portway_project::suggest::suggestion;
+use portway_project::{Checkout, Plan, Preferences, dotenv};
+use portway_registry::{Instance, NewInstance, Registry, SqliteRegistry};
 
 use crate::error::CommandError;
 use crate::instance::connection::Supervised;
@@ -38,7 +38,7 @@ pub(crate) fn describe_for(
     match Manifest::find(directory) {
         Err(ManifestError::Missing(place)) => {
             let preferences = user()?;
-            let preferred = |framework: &str| preferences.framework(framework);
+            let preferred = |framework: &str| preferences.framework_port(framework);
             let (root, found) = portway_detect::find(directory, &surroundings(&preferred));
             if found.services.is_empty() {
                 return Err(nothing_found(ManifestError::Missing(place), &found));
@@ -46,7 +46,7 @@ pub(crate) fn describe_for(
             let text = found.manifest(&file_name(&root));
             let mut manifest =
                 Manifest::parse(&root.join(manifest::FILE_NAME), &text).map_err(Box::new)?;
-            preferences.apply_to_found(&mut manifest, |name| {
+            manifest.apply_preferred_ports(&preferences, |name| {
                 let service = found.services.iter().find(|found| found.name == name);
                 service.map(|found| found.framework)
             });
@@ -68,8 +68,8 @@ pub(crate) fn describe_for(
 }
 
 /// What detection may know of this machine; `preferred` tells the user's port for a framework.
-pub(crate) fn surroundings(preferred: &dyn Fn(&str) -> Option<u16>) -> Surroundings<'_> {
-    Surroundings {
+pub(crate) fn surroundings(preferred: &dyn Fn(&str) -> Option<u16>) -> DetectContext<'_> {
+    DetectContext {
         has_program: &dirs::has_program,
         preferred,
     }
@@ -118,21 +118,21 @@ impl Project {
             found,
             preferences,
         } = describe(&directory)?;
-        let checkout = Checkout::look(manifest.root())
+        let checkout = Checkout::read(manifest.root())
             .map_err(|error| CommandError::file("enter", manifest.root(), &error))?;
         // A plan that cannot be is refused before anything is written anywhere.
         let all = Plan::with_preferences(&manifest, &selection.with, &preferences)?;
         let mut registry = SqliteRegistry::open(&dirs::state_dir()?)?;
-        let newcomer = Newcomer {
+        let new = NewInstance {
             id: checkout.id.clone(),
             dir: checkout.root.clone(),
-            name: checkout.name(&all.project),
-            distinct_name: checkout.distinct_name(&all.project),
+            name: checkout.instance_name(&all.project),
+            fallback_name: checkout.unique_instance_name(&all.project),
             project: all.project,
             branch: checkout.branch().map(str::to_owned),
-            main: checkout.is_main(),
+            is_main: checkout.is_main(),
         };
-        let mut instance = registry.enroll(&newcomer, portway_supervisor::now())?;
+        let mut instance = registry.register(&new, portway_supervisor::now())?;
         let options = options(&manifest, &instance.options, selection);
         if options != instance.options {
             registry.set_options(&instance.id, &options)?;
@@ -155,7 +155,7 @@ impl Project {
     pub(crate) fn closure(&self, names: &[String]) -> Result<Vec<String>, CommandError> {
         self.plan
             .closure(names)
-            .map_err(|(name, help)| unknown(&self.plan, &name, help))
+            .map_err(|error| unknown(&self.plan, &error.name, error.help))
     }
 
     /// Refuses a name that is no service of the plan.
@@ -169,14 +169,13 @@ impl Project {
     ) -> Result<IndexMap<String, IndexMap<String, String>>, CommandError> {
         let mut files = IndexMap::new();
         for service in self.plan.services.values() {
-            let dir = service.spec.dir.as_ref().map(|dir| dir.get_ref().as_str());
-            let dir = self.checkout.root.join(dir.unwrap_or("."));
+            let dir = service.working_dir(&self.checkout.root);
             let mut variables = IndexMap::new();
-            for name in &service.spec.env_file.0 {
-                let path = dir.join(name.get_ref());
+            for name in &service.env_files {
+                let path = dir.join(name);
                 let text = std::fs::read_to_string(&path)
                     .map_err(|error| CommandError::file("read", &path, &error))?;
-                let parsed = env_file::parse(&text).map_err(|error| {
+                let parsed = dotenv::parse(&text).map_err(|error| {
                     let mut wrong = CommandError::new(ErrorCode::Usage, error.message);
                     wrong.info.place = Some(format!("{}:{}", path.display(), error.line));
                     wrong
@@ -195,7 +194,7 @@ impl Supervised for Project {
     }
 
     fn is_supervised(&mut self) -> Result<bool, CommandError> {
-        Ok(self.registry.is_supervised(&self.instance.id)?)
+        Ok(self.registry.has_supervisor(&self.instance.id)?)
     }
 }
 
@@ -210,7 +209,7 @@ pub(crate) fn known(plan: &Plan, name: &str) -> Result<(), CommandError> {
 
 fn unknown(plan: &Plan, name: &str, help: String) -> CommandError {
     let error = no_such_service(name);
-    if plan.absent.iter().any(|absent| absent == name) {
+    if plan.disabled.iter().any(|disabled| disabled == name) {
         error.hint(format!(
             "it is optional and does not take part here; `portway up --with {name}` lets it"
         ))

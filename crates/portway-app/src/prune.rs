@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use portway_api::Pruned;
-use portway_registry::{Instance, Lease, Liveness, Registry, SqliteRegistry};
+use portway_registry::{CheckoutState, Instance, Lease, Registry, SqliteRegistry};
 use portway_supervisor::process::{Process, ProcessTree, descendants};
 
 use crate::error::CommandError;
@@ -37,12 +37,14 @@ impl Prune {
         let homeless: Vec<Instance> = registry
             .instances()?
             .into_iter()
-            .filter(|(instance, _, liveness)| *liveness == Liveness::Live && !instance.dir.exists())
+            .filter(|(instance, _, liveness)| {
+                *liveness == CheckoutState::Running && !instance.dir.exists()
+            })
             .map(|(instance, ..)| instance)
             .collect();
         let gone = if dry_run {
             let all = registry.instances()?.into_iter();
-            all.filter(|(.., liveness)| *liveness == Liveness::Gone)
+            all.filter(|(.., liveness)| *liveness == CheckoutState::Missing)
                 .map(|(instance, leases, _)| (instance, leases))
                 .collect()
         } else {
@@ -103,7 +105,7 @@ fn entries(gone: &[(Instance, Vec<Lease>)]) -> Vec<portway_api::LeaseEntry> {
         .flat_map(|(instance, leases)| {
             leases
                 .iter()
-                .map(|lease| entry(instance, lease, Liveness::Gone))
+                .map(|lease| entry(instance, lease, CheckoutState::Missing))
         })
         .collect()
 }

@@ -14,7 +14,7 @@ use crate::options::Selection;
 use crate::project::Project;
 use crate::runtime::runtime;
 
-pub use crate::allocation::reason;
+pub use crate::allocation::describe;
 
 /// Chooses ports where the instance does not run, writes `.ports.json`, and returns the status.
 ///

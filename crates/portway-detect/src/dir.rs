@@ -1,4 +1,5 @@
-//! One directory as the readers see it.
+//! One directory of the checkout, as the readers see it: bounded, and without following directory
+//! links.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -8,19 +9,19 @@ use std::path::{Path, PathBuf};
 
 use super::Skipped;
 
-/// A file larger than this tells nothing that is worth the time.
+/// Maximum size of a file that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// A directory with more entries than this is no project's.
+/// Maximum number of directory entries that are considered.
 const MAX_ENTRIES: usize = 2000;
 
-/// A directory of the checkout: its names, and its files as far as they can be read.
+/// A directory of the checkout: its entries and access to its files.
 pub struct Dir<'a> {
-    /// Where it is.
+    /// Absolute path.
     real: PathBuf,
-    /// Relative to the root, with `/` between its parts; empty for the root.
+    /// Path relative to the root, separated by `/`; empty for the root.
     path: String,
-    /// Its entries by name; true for a directory.
+    /// Entries by name; true for a directory.
     entries: BTreeMap<String, bool>,
     skipped: &'a RefCell<Vec<Skipped>>,
 }
@@ -31,7 +32,8 @@ impl<'a> Dir<'a> {
         let entries = entries
             .take(MAX_ENTRIES)
             .filter_map(|entry| {
-                // Links are followed for files and not for directories, which could make a circle.
+                // Links to files are followed; links to directories are not, because they may form
+                // a cycle.
                 let kind = entry.file_type().ok()?;
                 Some((entry.file_name().into_string().ok()?, kind.is_dir()))
             })
@@ -44,17 +46,17 @@ impl<'a> Dir<'a> {
         }
     }
 
-    /// The directory relative to the root, with `/` between its parts; empty for the root.
+    /// Returns the path relative to the root, separated by `/`; empty for the root.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Its last part; empty for the root.
+    /// Returns the last component of the path; empty for the root.
     pub fn name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or("")
     }
 
-    /// The path, relative to the root, of a file in it; for words.
+    /// Returns the path of a file in it, relative to the root, for messages.
     pub fn path_of(&self, name: &str) -> String {
         if self.path.is_empty() {
             name.to_owned()
@@ -63,42 +65,42 @@ impl<'a> Dir<'a> {
         }
     }
 
-    /// Whether it has an entry with this name.
+    /// Returns whether it has an entry with this name.
     pub fn has(&self, name: &str) -> bool {
         self.entries.contains_key(name)
     }
 
-    /// The first of `names` that it has.
+    /// Returns the first of `names` that exists.
     pub fn first_of<'n>(&self, names: &[&'n str]) -> Option<&'n str> {
         names.iter().copied().find(|name| self.has(name))
     }
 
-    /// The names of its files, in order.
+    /// Iterates over the names of its files, sorted.
     pub fn files(&self) -> impl Iterator<Item = &str> {
         let files = self.entries.iter().filter(|(_, is_dir)| !**is_dir);
         files.map(|(name, _)| name.as_str())
     }
 
-    /// The names of its directories, in order.
+    /// Iterates over the names of its directories, sorted.
     pub fn dirs(&self) -> impl Iterator<Item = &str> {
         let dirs = self.entries.iter().filter(|(_, is_dir)| **is_dir);
         dirs.map(|(name, _)| name.as_str())
     }
 
-    /// A directory in it.
+    /// Opens a subdirectory.
     pub fn sub(&self, name: &str) -> Option<Dir<'a>> {
         let is_dir = *self.entries.get(name)?;
         is_dir.then(|| Dir::open(&self.real.join(name), &self.path_of(name), self.skipped))
     }
 
-    /// A directory below it, by its path with `/` between the parts; itself where that is empty.
+    /// Opens a directory below it by a path separated by `/`; itself if the path is empty.
     pub fn below(&self, path: &str) -> Option<Dir<'a>> {
         let own = Dir::open(&self.real, &self.path, self.skipped);
         let mut parts = path.split('/').filter(|part| !part.is_empty());
         parts.try_fold(own, |dir, part| dir.sub(part))
     }
 
-    /// The directory above it, as long as that lies in the checkout.
+    /// Opens the parent directory, if that is still in the checkout.
     pub fn up(&self) -> Option<Dir<'a>> {
         if self.path.is_empty() {
             return None;
@@ -107,27 +109,27 @@ impl<'a> Dir<'a> {
         Some(Dir::open(self.real.parent()?, above, self.skipped))
     }
 
-    /// It and those above it up to the root, the nearest first.
+    /// Iterates over it and its ancestors up to the root, nearest first.
     pub fn upwards(&self) -> impl Iterator<Item = Dir<'a>> {
         let own = Dir::open(&self.real, &self.path, self.skipped);
         std::iter::successors(Some(own), Dir::up)
     }
 
-    /// The directories in it that are worth a look.
+    /// Iterates over its subdirectories, except those that detection skips.
     pub fn subs(&self) -> impl Iterator<Item = Dir<'a>> {
-        let names = self.dirs().filter(|name| !super::is_passed_over(name));
+        let names = self.dirs().filter(|name| !super::is_skipped(name));
         names.filter_map(|name| self.sub(name))
     }
 
-    /// The text of a file in it. `None` when there is none; one that cannot be read is noted.
+    /// Reads a text file. Returns `None` if there is none; records a file that cannot be read.
     pub fn read(&self, name: &str) -> Option<String> {
         if *self.entries.get(name)? {
             return None;
         }
         let path = self.real.join(name);
-        // Whoever opens a pipe waits for somebody at its other end.
+        // Opening a pipe would block until something opens its other end.
         if fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
-            self.skip(name, "is no file");
+            self.skip(name, "is not a regular file");
             return None;
         }
         let mut bytes = Vec::new();
@@ -150,18 +152,18 @@ impl<'a> Dir<'a> {
         }
     }
 
-    /// A JSON file in it; one that is not JSON is noted.
+    /// Reads a JSON file; records invalid JSON.
     pub fn json(&self, name: &str) -> Option<serde_json::Value> {
         self.json_of(name, &self.read(name)?)
     }
 
-    /// A JSON file in which comments and trailing commas may be; one that is not JSON is noted.
+    /// Reads a JSON file that may have comments and trailing commas; records invalid JSON.
     pub fn jsonc(&self, name: &str) -> Option<serde_json::Value> {
         self.json_of(name, &super::jsonc::plain(&self.read(name)?))
     }
 
     fn json_of(&self, name: &str, text: &str) -> Option<serde_json::Value> {
-        // A byte order mark, which Windows' editors like to write, is no part of JSON.
+        // Editors on Windows often write a byte order mark, which JSON does not allow.
         match serde_json::from_str(text.trim_start_matches('\u{feff}')) {
             Ok(value) => Some(value),
             Err(error) => {
@@ -171,7 +173,7 @@ impl<'a> Dir<'a> {
         }
     }
 
-    /// A TOML file in it; one that is not TOML is noted.
+    /// Reads a TOML file; records invalid TOML.
     pub fn toml(&self, name: &str) -> Option<toml::Table> {
         let text = self.read(name)?;
         match text.parse() {
@@ -185,19 +187,20 @@ impl<'a> Dir<'a> {
         }
     }
 
-    /// A YAML file in it; one that is not YAML is noted.
+    /// Reads a YAML file; records invalid YAML.
     pub fn yaml(&self, name: &str) -> Option<serde_json::Value> {
         let text = self.read(name)?;
         match super::yaml::parse(&text) {
             Ok(value) => Some(value),
             Err(error) => {
-                self.skip(name, format!("is not YAML that can be used: {error}"));
+                self.skip(name, format!("is not usable YAML: {error}"));
                 None
             }
         }
     }
 
-    /// Notes that a file cannot be used; `why` is the end of a sentence.
+    /// Records that a file cannot be used; `why` is the predicate of a sentence whose subject is
+    /// the file.
     pub fn skip(&self, name: &str, why: impl Into<String>) {
         let skipped = Skipped {
             file: self.path_of(name),
@@ -215,13 +218,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pipe_is_passed_over_and_not_waited_for() {
+    fn skips_a_pipe_without_blocking() {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("Procfile");
         let made = std::process::Command::new("mkfifo").arg(path).status();
         assert!(made.unwrap().success());
         let skipped = RefCell::default();
         assert_eq!(Dir::open(temp.path(), "", &skipped).read("Procfile"), None);
-        assert_eq!(skipped.borrow()[0].why, "is no file");
+        assert_eq!(skipped.borrow()[0].why, "is not a regular file");
     }
 }

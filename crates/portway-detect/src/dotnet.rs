@@ -1,15 +1,15 @@
-//! .NET: projects of the web SDK, and Blazor's that run in the browser.
+//! .NET: projects of the web SDK, and Blazor projects that run in the browser.
 //!
-//! A project file is not parsed as XML: what counts is whether the SDK's name stands in it, in quotes.
+//! Project files are not parsed as XML: the SDK's name in quotes identifies the kind of project.
 
 use serde_json::Value;
 
 use super::literal::numbers;
 use super::shell::{has_placeholder, quote};
-use super::{Dir, Found, FoundPort, Surroundings};
+use super::{DetectContext, DetectedPort, DetectedService, Dir};
 use portway_project::kind::Kind;
 
-/// SDKs whose projects serve, with the name of what they make.
+/// SDKs whose projects serve, with the framework name.
 const SDKS: [(&str, &str, Kind); 2] = [
     (
         "Microsoft.NET.Sdk.BlazorWebAssembly",
@@ -19,7 +19,7 @@ const SDKS: [(&str, &str, Kind); 2] = [
     ("Microsoft.NET.Sdk.Web", "aspnet", Kind::Http),
 ];
 
-/// Calls in which a program insists on its address.
+/// Calls that set a fixed address.
 const INSISTING: [&str; 6] = [
     ".Run(\"",
     ".RunAsync(\"",
@@ -31,8 +31,8 @@ const INSISTING: [&str; 6] = [
 
 const URL: &str = "http://{host}:{port}";
 
-/// The .NET services in `dir`.
-pub(super) fn read(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found> {
+/// Detects the .NET services in `dir`.
+pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedService> {
     let files = dir.files().filter(|name| {
         [".csproj", ".fsproj", ".vbproj"]
             .iter()
@@ -41,18 +41,18 @@ pub(super) fn read(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found>
     let files: Vec<&str> = files.collect();
     let found = files.iter().filter_map(|file| {
         let only = files.len() == 1;
-        project(dir, file, only, surroundings)
+        project(dir, file, only, context)
     });
     found.collect()
 }
 
-/// The service of one project file; `only` says that `dotnet` finds it by itself.
+/// Builds the service of one project file; `only` means that `dotnet` finds it without an argument.
 fn project(
     dir: &Dir<'_>,
     file: &str,
     only: bool,
-    surroundings: &Surroundings<'_>,
-) -> Option<Found> {
+    context: &DetectContext<'_>,
+) -> Option<DetectedService> {
     let text = dir.read(file)?;
     let (sdk, name, kind) = SDKS.into_iter().find(|(sdk, _, _)| {
         [format!("\"{sdk}\""), format!("\"{sdk}/")]
@@ -76,47 +76,47 @@ fn project(
         .as_ref()
         .and_then(|profile| profile.port)
         .unwrap_or(5000);
-    let mut found = Found::http(dir, name, command, surroundings.port(name, usual))
-        .of_kind(kind)
-        // So that the first start need not wait for the compiler.
-        .prepared(format!("dotnet build{build}"))
-        .told("ASPNETCORE_URLS", URL)
-        .told("ASPNETCORE_ENVIRONMENT", "Development")
-        .because(format!("{} is a project of `{sdk}`", dir.path_of(file)));
+    let mut found = DetectedService::http(dir, name, command, context.port(name, usual))
+        .with_kind(kind)
+        // Building in the prepare step keeps compile time out of the readiness timeout.
+        .with_prepare(format!("dotnet build{build}"))
+        .with_env("ASPNETCORE_URLS", URL)
+        .with_env("ASPNETCORE_ENVIRONMENT", "Development")
+        .with_evidence(format!("{} uses the SDK `{sdk}`", dir.path_of(file)));
     if let Some(profile) = profile {
         for (name, value) in &profile.variables {
-            found = found.told(name, value);
+            found = found.with_env(name, value);
         }
-        found = found.because(format!(
-            "its variables and its usual port are those of the profile `{}` in {}",
+        found = found.with_evidence(format!(
+            "its variables and its default port come from the profile `{}` in {}",
             profile.name,
             dir.path_of("Properties/launchSettings.json")
         ));
     }
     if let Some((name, port, file)) = endpoint(dir) {
         let variable = format!("Kestrel__Endpoints__{name}__Url");
-        found.port = Some(surroundings.port(found.framework, port));
-        found = found.told(&variable, URL).because(format!(
-            "{file} has an address for Kestrel, over which `{variable}` wins"
+        found.port = Some(context.port(found.framework, port));
+        found = found.with_env(&variable, URL).with_evidence(format!(
+            "{file} sets an address for Kestrel, which `{variable}` overrides"
         ));
     }
-    if let Some((port, place)) = insists(dir) {
-        found.port = Some(FoundPort::Only(port));
-        found = found.because(format!(
-            "{place} insists on port {port}; without that it takes any from `ASPNETCORE_URLS`"
+    if let Some((port, place)) = fixed(dir) {
+        found.port = Some(DetectedPort::Fixed(port));
+        found = found.with_evidence(format!(
+            "{place} requires port {port}; remove it to use `ASPNETCORE_URLS`"
         ));
     }
-    Some(found.needing("dotnet", surroundings))
+    Some(found.requiring("dotnet", context))
 }
 
-/// What a profile of `launchSettings.json` says.
+/// A profile of `launchSettings.json`.
 struct Profile {
     name: String,
     port: Option<u16>,
     variables: Vec<(String, String)>,
 }
 
-/// The profile called `http`, or else the first that runs the project itself.
+/// Returns the profile named `http`, or else the first that runs the project itself.
 fn profile(dir: &Dir<'_>) -> Option<Profile> {
     let settings = dir.sub("Properties")?.jsonc("launchSettings.json")?;
     let profiles = settings["profiles"].as_object()?;
@@ -142,14 +142,14 @@ fn profile(dir: &Dir<'_>) -> Option<Profile> {
     })
 }
 
-/// The port of a URL that begins with `scheme`.
+/// Returns the port of a URL with this scheme.
 fn port_of(url: &str, scheme: &str) -> Option<u16> {
     let host = url.trim().strip_prefix(scheme)?;
     let (_, port) = host.trim_end_matches('/').rsplit_once(':')?;
     port.parse().ok().filter(|port| *port > 0)
 }
 
-/// The first plain address for Kestrel in the settings: its name, its port and the file.
+/// Returns Kestrel's first plain HTTP endpoint in the settings: its name, its port and the file.
 fn endpoint(dir: &Dir<'_>) -> Option<(String, u16, String)> {
     let files = ["appsettings.Development.json", "appsettings.json"];
     files.into_iter().find_map(|file| {
@@ -164,8 +164,8 @@ fn endpoint(dir: &Dir<'_>) -> Option<(String, u16, String)> {
     })
 }
 
-/// The port that the program's own code insists on, and where.
-fn insists(dir: &Dir<'_>) -> Option<(u16, String)> {
+/// Returns the port that the program's code sets, with file and line.
+fn fixed(dir: &Dir<'_>) -> Option<(u16, String)> {
     let files = ["Program.cs", "Startup.cs", "Program.fs"];
     files.into_iter().find_map(|file| {
         let text = dir.read(file)?;
@@ -181,26 +181,26 @@ fn insists(dir: &Dir<'_>) -> Option<(u16, String)> {
 
 #[cfg(test)]
 mod tests {
-    use crate::FoundPort;
+    use crate::DetectedPort;
     use crate::fixture::{checkout, only};
     use portway_project::kind::Kind;
 
     const WEB: &str = "<Project Sdk=\"Microsoft.NET.Sdk.Web\">\n</Project>\n";
 
     #[test]
-    fn a_project_of_the_web_sdk_is_a_service() {
+    fn detects_a_project_of_the_web_sdk() {
         let found = only(&[("src/Api/Api.csproj", WEB)], &["dotnet"]);
         assert_eq!(found.command, "dotnet run --no-launch-profile");
         assert_eq!(found.prepare.as_deref(), Some("dotnet build"));
         assert_eq!((found.framework, found.prefers()), ("aspnet", Some(5000)));
         assert_eq!(found.env["ASPNETCORE_URLS"], "http://{host}:{port}");
         assert_eq!(found.env["ASPNETCORE_ENVIRONMENT"], "Development");
-        found.says("src/Api/Api.csproj is a project of `Microsoft.NET.Sdk.Web`");
-        only(&[("A.csproj", WEB)], &[]).says("it needs `dotnet`");
+        found.has_evidence("src/Api/Api.csproj uses the SDK `Microsoft.NET.Sdk.Web`");
+        only(&[("A.csproj", WEB)], &[]).has_evidence("it requires `dotnet`");
     }
 
     #[test]
-    fn its_launch_settings_tell_port_and_variables() {
+    fn reads_port_and_variables_from_launch_settings() {
         let settings = "\u{feff}{\n  // x\n  \"profiles\": {\n \"IIS Express\": {\"commandName\": \"IISExpress\"},\n \"https\": {\"commandName\": \"Project\", \"applicationUrl\": \"https://localhost:7042;http://localhost:5142\",\n \"environmentVariables\": {\"ASPNETCORE_ENVIRONMENT\": \"Local\", \"ASPNETCORE_URLS\": \"x\", \"N\": 1},}}}";
         let found = only(
             &[
@@ -212,7 +212,7 @@ mod tests {
         assert_eq!(found.prefers(), Some(5142));
         assert_eq!(found.env["ASPNETCORE_ENVIRONMENT"], "Local");
         assert_eq!(found.env["ASPNETCORE_URLS"], "http://{host}:{port}");
-        found.says("the profile `https` in Properties/launchSettings.json");
+        found.has_evidence("the profile `https` in Properties/launchSettings.json");
         let broken = checkout(
             &[("A.csproj", WEB), ("Properties/launchSettings.json", "{")],
             &[],
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn code_and_settings_may_have_an_address() {
+    fn reads_addresses_from_code_and_settings() {
         let found = only(
             &[
                 ("A.csproj", WEB),
@@ -230,8 +230,8 @@ mod tests {
             ],
             &[],
         );
-        assert_eq!(found.port, Some(FoundPort::Only(5005)));
-        found.says("Program.cs:2 insists on port 5005");
+        assert_eq!(found.port, Some(DetectedPort::Fixed(5005)));
+        found.has_evidence("Program.cs:2 requires port 5005");
         let settings = r#"{"Kestrel": {"Endpoints": {"Http": {"Url": "http://*:6000/"}}}}"#;
         let found = only(&[("A.csproj", WEB), ("appsettings.json", settings)], &[]);
         assert_eq!(found.prefers(), Some(6000));
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn several_projects_stay_apart() {
+    fn separates_several_projects() {
         let blazor = "<Project Sdk=\"Microsoft.NET.Sdk.BlazorWebAssembly\">";
         let detection = checkout(&[("A.csproj", WEB), ("B.fsproj", blazor)], &[]);
         let services: Vec<_> = detection
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_library_or_a_test_is_no_service() {
+    fn ignores_libraries_and_tests() {
         for text in [
             "<Project Sdk=\"Microsoft.NET.Sdk\">",
             "<Project Sdk=\"Microsoft.NET.Sdk.Razor\">",

@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use super::{Detection, Found, FoundPort, Surroundings, detect};
+use super::{DetectContext, DetectedPort, DetectedService, Detection, detect};
 use portway_project::{Manifest, Plan};
 
-/// What is found in a checkout with these files, on a machine with these programs. Whatever it is,
-/// it must make a manifest from which a plan can be made.
+/// Runs detection on a checkout with these files, on a machine with these programs, and checks that
+/// the result parses as a manifest and makes a plan.
 pub(super) fn checkout(files: &[(&str, &str)], programs: &[&str]) -> Detection {
     let temp = tempfile::tempdir().unwrap();
     for (name, text) in files {
@@ -17,7 +17,7 @@ pub(super) fn checkout(files: &[(&str, &str)], programs: &[&str]) -> Detection {
     }
     let detection = detect(
         temp.path(),
-        &Surroundings {
+        &DetectContext {
             has_program: &|program| programs.contains(&program),
             preferred: &|_| None,
         },
@@ -26,33 +26,33 @@ pub(super) fn checkout(files: &[(&str, &str)], programs: &[&str]) -> Detection {
         let text = detection.manifest("p");
         let manifest = Manifest::parse(Path::new("/p/portway.toml"), &text)
             .unwrap_or_else(|error| panic!("{error:?}\n{text}"));
-        let mut insisted: Vec<FoundPort> = Vec::new();
+        let mut fixed_ports: Vec<DetectedPort> = Vec::new();
         let mut all: Vec<String> = Vec::new();
         for service in &detection.services {
-            let insists = service.port.filter(|p| matches!(p, FoundPort::Only(_)));
-            let is_free = insists.is_none_or(|port| !insisted.contains(&port));
+            let fixed = service.port.filter(|p| matches!(p, DetectedPort::Fixed(_)));
+            let is_free = fixed.is_none_or(|port| !fixed_ports.contains(&port));
             if service.optional && is_free {
                 all.push(service.name.clone());
             }
-            insisted.extend(insists);
+            fixed_ports.extend(fixed);
         }
         Plan::new(&manifest, &all).unwrap_or_else(|error| panic!("{error:?}\n{text}"));
     }
     detection
 }
 
-/// The only service in a checkout with these files, on a machine with these programs.
+/// Returns the only service of a checkout with these files, on a machine with these programs.
 #[track_caller]
-pub(super) fn only(files: &[(&str, &str)], programs: &[&str]) -> Found {
+pub(super) fn only(files: &[(&str, &str)], programs: &[&str]) -> DetectedService {
     let mut detection = checkout(files, programs);
     assert_eq!(detection.services.len(), 1, "{detection:#?}");
     detection.services.remove(0)
 }
 
-impl Found {
-    /// Whether a sentence of its evidence has these words.
+impl DetectedService {
+    /// Asserts that its evidence contains this text.
     #[track_caller]
-    pub(super) fn says(&self, words: &str) -> &Self {
+    pub(super) fn has_evidence(&self, words: &str) -> &Self {
         assert!(
             self.evidence.iter().any(|one| one.contains(words)),
             "no `{words}` in {:#?}",
@@ -61,10 +61,10 @@ impl Found {
         self
     }
 
-    /// Its preferred port, where others will do.
+    /// Returns its preferred port, unless the port is fixed.
     pub(super) fn prefers(&self) -> Option<u16> {
         match self.port {
-            Some(FoundPort::Prefer(port)) => Some(port),
+            Some(DetectedPort::Preferred(port)) => Some(port),
             _ => None,
         }
     }

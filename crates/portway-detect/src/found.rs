@@ -1,19 +1,19 @@
-//! How readers put together what they found.
+//! Builder methods for what the readers find, and the limits that apply to it.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use super::{Dir, Found, FoundPort, Skipped, Surroundings};
+use super::{DetectContext, DetectedPort, DetectedService, Dir, Skipped};
 use portway_project::kind::Kind;
 use portway_project::plan::MAX_SERVICES;
 
-impl Found {
-    /// A service that speaks HTTP, in `dir`, without a name of its own.
+impl DetectedService {
+    /// A service that speaks HTTP, in `dir`, without a name.
     pub(super) fn http(
         dir: &Dir<'_>,
         framework: &'static str,
         command: impl Into<String>,
-        port: FoundPort,
+        port: DetectedPort,
     ) -> Self {
         Self {
             name: String::new(),
@@ -32,19 +32,19 @@ impl Found {
         }
     }
 
-    /// With one more sentence of evidence.
-    pub(super) fn because(mut self, sentence: impl Into<String>) -> Self {
+    /// Adds a sentence of evidence.
+    pub(super) fn with_evidence(mut self, sentence: impl Into<String>) -> Self {
         self.evidence.push(sentence.into());
         self
     }
 
-    /// With a variable on top of the usual ones.
-    pub(super) fn told(mut self, name: &str, value: &str) -> Self {
+    /// Adds an environment variable.
+    pub(super) fn with_env(mut self, name: &str, value: &str) -> Self {
         self.env.insert(name.to_owned(), value.to_owned());
         self
     }
 
-    /// Without a port, and of a kind that gives none by itself where its name would.
+    /// Removes the port, and the kind if the service's name alone would imply a port.
     pub(super) fn without_port(mut self) -> Self {
         self.port = None;
         if self.kind.range_name(&self.name).is_some() {
@@ -53,40 +53,41 @@ impl Found {
         self
     }
 
-    /// With a command that makes its directory ready.
-    pub(super) fn prepared(mut self, command: impl Into<String>) -> Self {
+    /// Sets the prepare command.
+    pub(super) fn with_prepare(mut self, command: impl Into<String>) -> Self {
         self.prepare = Some(command.into());
         self
     }
 
-    /// With a word about a program that it needs, where the machine lacks it.
-    pub(super) fn needing(self, program: &str, surroundings: &Surroundings<'_>) -> Self {
-        if (surroundings.has_program)(program) {
+    /// Adds a note if a program that it requires is not installed.
+    pub(super) fn requiring(self, program: &str, context: &DetectContext<'_>) -> Self {
+        if (context.has_program)(program) {
             return self;
         }
-        self.because(format!(
-            "it needs `{program}`, which is not on this machine"
-        ))
+        self.with_evidence(format!("it requires `{program}`, which is not installed"))
     }
 
-    /// Of another kind.
-    pub(super) fn of_kind(mut self, kind: Kind) -> Self {
+    /// Sets the kind.
+    pub(super) fn with_kind(mut self, kind: Kind) -> Self {
         self.kind = kind;
         self
     }
 }
 
-/// Takes out the services that no process could be told of, and notes them: a NUL ends every text of
-/// the system. Of more services than a plan may have, the first count.
-pub(super) fn keep_usable(services: &mut Vec<Found>, skipped: &RefCell<Vec<Skipped>>) {
+/// Removes services with a NUL, which no process can receive, and those beyond the maximum number
+/// of services of a plan. Records both.
+pub(super) fn remove_unusable(
+    services: &mut Vec<DetectedService>,
+    skipped: &RefCell<Vec<Skipped>>,
+) {
     let mut gone = Vec::new();
     services.retain(|service| {
-        let is_tellable = service.is_tellable();
-        if !is_tellable {
+        let is_free_of_nul = service.is_free_of_nul();
+        if !is_free_of_nul {
             gone.push(service.name.clone());
-            skipped.borrow_mut().push(service.untellable());
+            skipped.borrow_mut().push(service.skipped_for_nul());
         }
-        is_tellable
+        is_free_of_nul
     });
     if services.len() > MAX_SERVICES {
         let all = services.len();
@@ -99,17 +100,17 @@ pub(super) fn keep_usable(services: &mut Vec<Found>, skipped: &RefCell<Vec<Skipp
     }
 }
 
-/// The note that not all services count.
+/// The record that services beyond the maximum are skipped.
 pub(super) fn too_many(all: usize) -> Skipped {
     Skipped {
         file: ".".into(),
-        why: format!("has {all} services, of which the first {MAX_SERVICES} at most are taken"),
+        why: format!("has {all} services; only the first {MAX_SERVICES} are used"),
     }
 }
 
-impl Found {
-    /// Whether nothing of it has a NUL in it.
-    pub(super) fn is_tellable(&self) -> bool {
+impl DetectedService {
+    /// Returns whether none of its texts contains a NUL.
+    pub(super) fn is_free_of_nul(&self) -> bool {
         let texts = [&self.command, &self.dir];
         let variables = self.env.keys().chain(self.env.values());
         let mut texts = texts.into_iter().chain(&self.prepare).chain(variables);
@@ -117,23 +118,23 @@ impl Found {
             && !self.more.iter().any(|line| line.contains("\\u0000"))
     }
 
-    /// The note that it was passed over for the sake of a NUL.
-    pub(super) fn untellable(&self) -> Skipped {
+    /// The record that it is skipped because of a NUL.
+    pub(super) fn skipped_for_nul(&self) -> Skipped {
         let evidence = self.evidence.first().map_or("", String::as_str);
         Skipped {
             file: self.name.clone(),
-            why: format!("has a NUL in its command or its variables ({evidence})"),
+            why: format!("contains a NUL character in its command or variables ({evidence})"),
         }
     }
 }
 
-impl Surroundings<'_> {
-    /// The port that the user prefers for a framework, else the framework's own.
-    pub(super) fn port(&self, framework: &str, usual: u16) -> FoundPort {
-        FoundPort::Prefer((self.preferred)(framework).unwrap_or(usual))
+impl DetectContext<'_> {
+    /// Returns the user's preferred port for a framework, or else the framework's default.
+    pub(super) fn port(&self, framework: &str, usual: u16) -> DetectedPort {
+        DetectedPort::Preferred((self.preferred)(framework).unwrap_or(usual))
     }
 
-    /// The first of these programs that is there.
+    /// Returns the first of these programs that is installed.
     pub(super) fn first_program<'p>(&self, programs: &[&'p str]) -> Option<&'p str> {
         let is_there = |program: &&str| (self.has_program)(program);
         programs.iter().copied().find(is_there)

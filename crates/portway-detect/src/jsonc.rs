@@ -1,11 +1,11 @@
-//! JSON as Deno's and .NET's files have it, with comments and trailing commas.
+//! JSON with comments and trailing commas, as Deno and .NET use it.
 
-/// The same text as plain JSON: comments become spaces, a comma before a closing bracket goes.
-/// Lines stay where they were, so that errors name the right ones.
+/// Converts to plain JSON: comments become spaces, and a comma before a closing bracket is removed.
+/// Line numbers stay the same, so errors name the right line.
 pub(super) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
-    // Where the last comma stands that nothing but space has followed.
+    // Position of the last comma that only whitespace has followed.
     let mut comma = None;
     while let Some(character) = characters.next() {
         match (character, characters.peek()) {
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn comments_and_trailing_commas_go_and_lines_stay() {
+    fn removes_comments_and_trailing_commas_and_keeps_lines() {
         for (text, expected) in [
             ("{\"a\": 1, // x\n}", "{\"a\": 1  \n}"),
             ("[1, /* ]\n */ 2,]", "[1, \n  2 ]"),

@@ -1,6 +1,6 @@
 //! From a checkout's files to the text of a manifest, with evidence.
 //!
-//! Input: the files in the root of a checkout and two levels below, and [`Surroundings`]. Output:
+//! Input: the files in the root of a checkout and two levels below, and [`DetectContext`]. Output:
 //! [`Detection`], whose [`Detection::manifest`] is the text of a `portway.toml`. `portway init`
 //! writes that text; without a `portway.toml`, every command parses it as if it were in the root.
 //!
@@ -8,8 +8,8 @@
 //! This crate reads files only: it opens no socket, starts no process and reads no environment.
 
 mod cargo;
-mod clash;
 pub mod compose;
+mod conflicts;
 mod deno;
 mod dir;
 mod dotnet;
@@ -45,76 +45,76 @@ use portway_project::kind::Kind;
 use portway_project::plan::MAX_SERVICES;
 pub use root::find;
 
-/// What detection may know of the machine; passed in, so that tests can say what is there.
-pub struct Surroundings<'a> {
-    /// Whether a program can be found, as the shell would.
+/// What detection knows about the machine; passed in so that tests can set it.
+pub struct DetectContext<'a> {
+    /// Returns whether a program is in `PATH`.
     pub has_program: &'a dyn Fn(&str) -> bool,
-    /// The port that the user prefers for a framework, by [`Found::framework`].
+    /// Returns the user's preferred port for a framework, named as in [`DetectedService::framework`].
     pub preferred: &'a dyn Fn(&str) -> Option<u16>,
 }
 
-/// What was found in a checkout.
+/// The services found in a checkout.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Detection {
-    /// The services, in the order in which they should be shown.
-    pub services: Vec<Found>,
-    /// Files that would have told something and could not be used.
+    /// The services, in display order.
+    pub services: Vec<DetectedService>,
+    /// Relevant files that could not be used.
     pub skipped: Vec<Skipped>,
 }
 
-/// One service that was found.
+/// One detected service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
-    /// Its name, unique among those found: a word of letters, digits, `-` and `_`.
+pub struct DetectedService {
+    /// Its name, unique in the checkout: letters, digits, `-` and `_`.
     pub name: String,
-    /// Its directory relative to the root, with `/` between its parts; empty for the root.
+    /// Its directory relative to the root, separated by `/`; empty for the root.
     pub dir: String,
-    /// What it is made with, in lower case: `vite`, `fastapi`, `procfile`.
+    /// Its framework or source, in lower case: `vite`, `fastapi`, `procfile`.
     pub framework: &'static str,
     /// The command, with Portway's placeholders.
     pub command: String,
-    /// The command that makes its directory ready.
+    /// The command of its prepare step.
     pub prepare: Option<String>,
-    /// Where that runs, relative to the root, if elsewhere than in its directory.
+    /// The directory of the prepare step relative to the root, if it differs from `dir`.
     pub prepare_dir: Option<String>,
-    /// Its port; `None` for a service that serves nobody.
-    pub port: Option<FoundPort>,
-    /// What it speaks.
+    /// Its port; `None` for a service that does not listen.
+    pub port: Option<DetectedPort>,
+    /// Its kind, which says what protocol it speaks.
     pub kind: Kind,
-    /// Variables that it needs on top of the usual ones, with placeholders.
+    /// Additional environment variables, with placeholders.
     pub env: IndexMap<String, String>,
-    /// The services it comes after, with the condition as the manifest writes it.
+    /// The services that it starts after, with the condition as the manifest spells it.
     pub after: Vec<(String, &'static str)>,
-    /// Whether it takes part only when asked for.
+    /// Whether it is optional: it runs only if it is enabled.
     pub optional: bool,
-    /// Other keys of its table in the manifest, as TOML lines without a newline.
+    /// Further keys of its manifest table, as TOML lines without a line break.
     pub more: Vec<String>,
-    /// Why it is believed to be there and to be started like this, one sentence each, such as
-    /// "`vite` is a dependency in frontend/package.json".
+    /// Why it was detected and why it is started this way, one sentence each, such as "`vite` is a
+    /// dependency in frontend/package.json".
     pub evidence: Vec<String>,
 }
 
-/// The port of a service that was found.
+/// The port of a detected service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FoundPort {
-    /// The framework's usual port, or the user's preferred one, and the ninety-nine above.
-    Prefer(u16),
-    /// The one port that its code insists on.
-    Only(u16),
+pub enum DetectedPort {
+    /// A preferred port, the user's or the framework's; the next 99 ports are alternatives.
+    Preferred(u16),
+    /// The one port that the program's code requires.
+    Fixed(u16),
 }
 
-/// A file that was met and could not be used.
+/// A file that could not be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skipped {
-    /// The file, relative to the root.
+    /// Path relative to the root.
     pub file: String,
-    /// What is wrong with it, as the end of a sentence: "is not JSON: …".
+    /// The reason, as the predicate of a sentence: "is not JSON: …".
     pub why: String,
 }
 
-/// Directories that are not looked into, beside hidden ones: what tools make, and what is there to
-/// be read or tested rather than run.
-const PASSED_OVER: [&str; 27] = [
+/// Directories that are skipped, in addition to hidden ones: build output, and material to read or
+/// test rather than to run.
+const SKIPPED_DIRS: [&str; 27] = [
     "__pycache__",
     "build",
     "coverage",
@@ -144,32 +144,32 @@ const PASSED_OVER: [&str; 27] = [
     "site-packages",
 ];
 
-/// How far below the root is looked.
+/// Levels below the root that are searched.
 const DEPTH: usize = 2;
 
-/// A checkout with more directories than this, two levels deep, is looked at in part.
+/// Maximum number of directories that are searched.
 const MAX_DIRS: usize = 1000;
 
-/// Looks at the checkout with this root.
-pub fn detect(root: &Path, surroundings: &Surroundings<'_>) -> Detection {
+/// Detects the services of the checkout with this root.
+pub fn detect(root: &Path, context: &DetectContext<'_>) -> Detection {
     let skipped = RefCell::default();
     let dirs = walk(Dir::open(root, "", &skipped));
-    let mut services = written_down(&dirs[0], surroundings);
+    let mut services = from_process_files(&dirs[0], context);
     if services.is_empty() {
         for dir in &dirs {
             for reader in READERS {
-                services.extend(reader(dir, surroundings));
+                services.extend(reader(dir, context));
             }
         }
     }
-    found::keep_usable(&mut services, &skipped);
-    let mut containers = compose::read(&dirs, &services, surroundings);
+    found::remove_unusable(&mut services, &skipped);
+    let mut containers = compose::read(&dirs, &services, context);
     containers.retain(|container| {
-        let is_tellable = container.found.is_tellable();
-        if !is_tellable {
-            skipped.borrow_mut().push(container.found.untellable());
+        let is_free_of_nul = container.found.is_free_of_nul();
+        if !is_free_of_nul {
+            skipped.borrow_mut().push(container.found.skipped_for_nul());
         }
-        is_tellable
+        is_free_of_nul
     });
     let all = services.len() + containers.len();
     if all > MAX_SERVICES {
@@ -177,19 +177,19 @@ pub fn detect(root: &Path, surroundings: &Surroundings<'_>) -> Detection {
         skipped.borrow_mut().push(found::too_many(all));
     }
     services.extend(containers.iter().map(|container| container.found.clone()));
-    names::give(&mut services);
-    clash::settle(&mut services);
-    compose::put_in_order(&mut services, &containers);
+    names::assign(&mut services);
+    conflicts::resolve(&mut services);
+    compose::set_start_order(&mut services, &containers);
     Detection {
         services,
         skipped: skipped.into_inner(),
     }
 }
 
-/// Says which services are in one directory. One that leaves a name empty is given one.
-type Reader = fn(&Dir<'_>, &Surroundings<'_>) -> Vec<Found>;
+/// Finds the services of one directory. An empty name is replaced later.
+type Reader = fn(&Dir<'_>, &DetectContext<'_>) -> Vec<DetectedService>;
 
-/// Every reader of a single directory, in the order in which their services are shown.
+/// All readers of a single directory, in display order.
 const READERS: &[Reader] = &[
     node::read,
     python::read,
@@ -204,21 +204,21 @@ const READERS: &[Reader] = &[
     sites::read,
 ];
 
-/// What a person has written down about what runs, where there is such a file.
-fn written_down(root: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found> {
-    let processes = process_compose::read(root, surroundings);
+/// Returns the services of a process-compose file or Procfile, which take precedence over guesses.
+fn from_process_files(root: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedService> {
+    let processes = process_compose::read(root, context);
     if processes.is_empty() {
-        procfile::read(root, surroundings)
+        procfile::read(root, context)
     } else {
         processes
     }
 }
 
-fn is_passed_over(dir: &str) -> bool {
-    dir.starts_with('.') || PASSED_OVER.contains(&dir.to_lowercase().as_str())
+fn is_skipped(dir: &str) -> bool {
+    dir.starts_with('.') || SKIPPED_DIRS.contains(&dir.to_lowercase().as_str())
 }
 
-/// The root and the directories below it that are worth a look, parents first.
+/// Returns the root and the directories below it that detection searches, parents first.
 fn walk(root: Dir<'_>) -> Vec<Dir<'_>> {
     let mut level = vec![root];
     let mut all = Vec::new();
@@ -226,7 +226,7 @@ fn walk(root: Dir<'_>) -> Vec<Dir<'_>> {
         let mut below = Vec::new();
         if depth < DEPTH {
             for dir in &level {
-                let names = dir.dirs().filter(|name| !is_passed_over(name));
+                let names = dir.dirs().filter(|name| !is_skipped(name));
                 below.extend(names.filter_map(|name| dir.sub(name)));
                 if all.len() + level.len() + below.len() > MAX_DIRS {
                     break;
@@ -241,7 +241,7 @@ fn walk(root: Dir<'_>) -> Vec<Dir<'_>> {
 }
 
 impl Detection {
-    /// The manifest of what was found, commented with the evidence.
+    /// Returns the text of a manifest for these services, with the evidence as comments.
     pub fn manifest(&self, project: &str) -> String {
         text::manifest(self, project)
     }

@@ -1,38 +1,38 @@
-//! Where a program gets its port from, as its source tells whatever the language: from a variable,
-//! or from a number in the code. It is read line by line and never run.
+//! Where a program gets its port: from a variable or from a number in its code. Works line by line
+//! on the source of any language, and never runs it.
 
 use super::literal::{is_comment, number};
-use super::{Dir, Found, FoundPort, Surroundings};
+use super::{DetectContext, DetectedPort, DetectedService, Dir};
 
 /// A source file: its path relative to the root, and its text.
 pub(super) type Source = (String, String);
 
-/// Where a program gets its port from.
+/// Where a program gets its port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Listens {
-    /// From a variable, with what Portway must write into it; the port is the one it falls back to.
+    /// From an environment variable.
     Variable {
-        /// The variable.
+        /// The variable's name.
         name: &'static str,
-        /// Its value, with placeholders.
+        /// The value to set, with placeholders.
         value: &'static str,
-        /// The file that asks for it, and the line.
+        /// The file and line that read it.
         place: String,
-        /// The port without it.
+        /// The port that the program falls back to.
         usual: Option<u16>,
     },
     /// From a number in its code.
-    Insists {
-        /// The number.
+    Fixed {
+        /// The port.
         port: u16,
-        /// Its file and line.
+        /// The file and line.
         place: String,
     },
-    /// Nothing says it.
+    /// The source does not say.
     Unknown,
 }
 
-/// Variables from which programs take their port, and what Portway writes into them.
+/// Variables that programs read their port from, and the values that Portway sets.
 const VARIABLES: [(&str, &str); 12] = [
     ("PORT", "{port}"),
     ("HTTP_PORT", "{port}"),
@@ -49,8 +49,8 @@ const VARIABLES: [(&str, &str); 12] = [
 ];
 
 impl Listens {
-    /// What these files tell, the likeliest first. A variable counts for more than a number, which
-    /// is then what the program falls back to.
+    /// Searches these files, the most likely first. A variable takes precedence over a number,
+    /// which is then the program's fallback.
     pub(super) fn of(files: &[Source]) -> Self {
         let number = files
             .iter()
@@ -69,7 +69,7 @@ impl Listens {
             }
         }
         match number {
-            Some((port, file, line)) => Self::Insists {
+            Some((port, file, line)) => Self::Fixed {
                 port,
                 place: format!("{file}:{line}"),
             },
@@ -77,8 +77,7 @@ impl Listens {
         }
     }
 
-    /// What the files of configuration beside the source tell, where the source itself tells
-    /// nothing.
+    /// Searches the configuration files if the source does not say.
     pub(super) fn or_configured(self, dir: &Dir<'_>) -> Self {
         match self {
             Self::Unknown => Self::of(&configuration(dir)),
@@ -86,13 +85,13 @@ impl Listens {
         }
     }
 
-    /// The service with its port; `usual` is the framework's.
+    /// Applies the result to a service; `usual` is the framework's default port.
     pub(super) fn give(
         self,
-        mut found: Found,
+        mut found: DetectedService,
         usual: u16,
-        surroundings: &Surroundings<'_>,
-    ) -> Found {
+        context: &DetectContext<'_>,
+    ) -> DetectedService {
         match self {
             Self::Variable {
                 name,
@@ -100,30 +99,30 @@ impl Listens {
                 place,
                 usual: own,
             } => {
-                found.port = Some(surroundings.port(found.framework, own.unwrap_or(usual)));
-                // Portway says `PORT` to everyone.
+                found.port = Some(context.port(found.framework, own.unwrap_or(usual)));
+                // Every service receives `PORT` anyway.
                 if name != "PORT" {
-                    found = found.told(name, value);
+                    found = found.with_env(name, value);
                 }
-                found.because(format!("{place} takes its port from `{name}`"))
+                found.with_evidence(format!("{place} reads its port from `{name}`"))
             }
-            Self::Insists { port, place } => {
-                found.port = Some(FoundPort::Only(port));
-                found.because(format!(
-                    "{place} insists on port {port}; it takes any once it reads `PORT` instead"
+            Self::Fixed { port, place } => {
+                found.port = Some(DetectedPort::Fixed(port));
+                found.with_evidence(format!(
+                    "{place} requires port {port}; read `PORT` there to allow any port"
                 ))
             }
             Self::Unknown => {
-                found.port = Some(surroundings.port(found.framework, usual));
-                found.because(
-                    "nothing in its source says where its port comes from; it is told by `PORT`",
+                found.port = Some(context.port(found.framework, usual));
+                found.with_evidence(
+                    "its source does not say where its port comes from; Portway sets `PORT`",
                 )
             }
         }
     }
 }
 
-/// Files in which programs by custom keep their configuration, the likeliest first.
+/// Common configuration files, the most likely first.
 fn configuration(dir: &Dir<'_>) -> Vec<Source> {
     const DIRS: [&str; 5] = ["", "config", "configs", "configuration", "conf"];
     const STEMS: [&str; 9] = [
@@ -148,8 +147,8 @@ fn configuration(dir: &Dir<'_>) -> Vec<Source> {
     all
 }
 
-/// The line in which a text asks for a variable: its name in quotes, alone or with options behind
-/// a comma, as in Go's tags.
+/// Returns the line that reads a variable: its name in quotes, alone or followed by a comma and
+/// options, as in Go struct tags.
 fn line_of_variable(text: &str, name: &str) -> Option<usize> {
     let asks = |line: &str| {
         line.match_indices(name).any(|(at, _)| {
@@ -170,7 +169,7 @@ mod tests {
     use crate::fixture::only;
 
     #[test]
-    fn a_variable_counts_for_more_than_a_number() {
+    fn prefers_a_variable_over_a_number() {
         let of = |text: &str| Listens::of(&[("main.go".into(), text.into())]);
         assert_eq!(
             of("port := os.Getenv(\"PORT\")\nif port == \"\" { port = \"8081\" }"),
@@ -193,15 +192,12 @@ mod tests {
             "{told:?}"
         );
         let place = "main.go:2".into();
-        assert_eq!(
-            of("\nListen(\":81\")"),
-            Listens::Insists { port: 81, place }
-        );
+        assert_eq!(of("\nListen(\":81\")"), Listens::Fixed { port: 81, place });
         assert_eq!(of("\"REPORT\" PORT"), Listens::Unknown);
     }
 
     #[test]
-    fn configuration_tells_where_the_source_does_not() {
+    fn falls_back_to_configuration_files() {
         let main =
             "package main\nfunc main() { http.ListenAndServe(viper.GetString(\"addr\"), nil) }";
         let found = only(
@@ -215,7 +211,7 @@ mod tests {
             ],
             &[],
         );
-        assert_eq!(found.port, Some(FoundPort::Only(8085)));
-        found.says("config/config.yaml:4 insists on port 8085");
+        assert_eq!(found.port, Some(DetectedPort::Fixed(8085)));
+        found.has_evidence("config/config.yaml:4 requires port 8085");
     }
 }

@@ -1,12 +1,12 @@
-//! Ports that stand as numbers in source code, whatever the language. It is read line by line, and
-//! what looks like an address or is called a port counts.
+//! Port numbers in source code of any language. Works line by line: numbers in an address, or
+//! assigned to something called a port, count.
 
-/// Words of a line that listens.
+/// Words that mark a line that listens.
 const LISTENING: [&str; 8] = [
     "listen", "bind", "serve", "addr", "run(", "start(", "launch", "urls",
 ];
 
-/// Words of a line that calls somebody else.
+/// Words that mark a line that connects to something else.
 const CALLING: [&str; 6] = [
     "dial",
     "connect",
@@ -16,13 +16,13 @@ const CALLING: [&str; 6] = [
     "database",
 ];
 
-/// Ports of databases and brokers, which a program calls rather than listens on.
+/// Ports of databases and brokers, which programs connect to rather than listen on.
 const OTHERS: [u16; 18] = [
     25, 587, 1025, 2379, 3306, 4222, 4317, 4318, 5432, 5433, 5672, 6379, 8086, 9042, 9092, 9200,
     11211, 27017,
 ];
 
-/// Parts of names that end in `port` and mean something else.
+/// Parts of names that contain `port` but are not the server's port.
 const OTHER_NAMES: [&str; 20] = [
     "support",
     "report",
@@ -46,11 +46,11 @@ const OTHER_NAMES: [&str; 20] = [
     "proxy",
 ];
 
-/// A line that is longer was written by no person, and would take long.
+/// Maximum length of a line that is searched, in bytes; longer lines are generated.
 const MAX_LINE: usize = 500;
 
-/// The port that a text insists on, and the line: in the address of a line that listens, or else
-/// the number of something called `port`.
+/// Returns the port that a text sets, and its line: in the address of a line that listens, or else
+/// the value of something called `port`.
 pub(super) fn number(text: &str) -> Option<(u16, usize)> {
     let mut named = None;
     let mut before = String::new();
@@ -65,7 +65,7 @@ pub(super) fn number(text: &str) -> Option<(u16, usize)> {
             if OTHERS.contains(&port) || has(&CALLING) {
                 continue;
             }
-            // A URL is more often somebody else's.
+            // A URL usually names another server.
             let is_own = !is_in_url(lead) || has(&["listen", "urls", ".run(", "serve("]);
             if listens && is_own && is_address(lead) {
                 return Some((port, index + 1));
@@ -74,7 +74,7 @@ pub(super) fn number(text: &str) -> Option<(u16, usize)> {
                 named = Some((port, index + 1));
             }
         }
-        // An address may stand in the line below the call.
+        // The address may be on the line after the call.
         before = match lower.trim_end().ends_with(['(', '{', '&']) {
             true => lower,
             false => String::new(),
@@ -83,7 +83,7 @@ pub(super) fn number(text: &str) -> Option<(u16, usize)> {
     named
 }
 
-/// The numbers of a line that may be ports, each with what stands before it.
+/// The numbers of a line that are valid ports, each with the text before it.
 pub(super) fn numbers(line: &str) -> impl Iterator<Item = (u16, &str)> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -104,7 +104,7 @@ pub(super) fn numbers(line: &str) -> impl Iterator<Item = (u16, &str)> {
     })
 }
 
-/// Whether what stands before a number is a host, so that they are an address: `"127.0.0.1:`,
+/// Returns whether the text before a number is a host, so that both form an address: `"127.0.0.1:`,
 /// `":`, `("0.0.0.0", `, `([127, 0, 0, 1], `.
 fn is_address(lead: &str) -> bool {
     const HOSTS: [&str; 9] = [
@@ -143,18 +143,18 @@ fn is_address(lead: &str) -> bool {
         })
 }
 
-/// Whether what stands before a number begins a URL.
+/// Returns whether the text before a number starts a URL.
 fn is_in_url(lead: &str) -> bool {
     let host = lead.rsplit(['"', '\'', '`', ' ']).next();
     host.is_some_and(|host| host.contains("//"))
 }
 
-/// Whether what stands before a number calls it a port: `port := `, `const PORT: u16 = `,
-/// `set :port, `, `"port": "`.
+/// Returns whether the text before a number names a port: `port := `, `const PORT: u16 = `, `set
+/// :port, `, `"port": "`.
 fn is_named(lead: &str) -> bool {
     let marks = |c: char| " \t\"'`:=,(".contains(c);
     let name = lead.trim_end_matches(marks);
-    // Something must stand between the two.
+    // Name and number must be separated.
     if name.len() == lead.trim_end().len() {
         return false;
     }
@@ -177,7 +177,7 @@ fn is_named(lead: &str) -> bool {
     name.ends_with("port") && !OTHER_NAMES.iter().any(|other| name.contains(other))
 }
 
-/// Whether a line is a comment, in the languages that have these marks.
+/// Returns whether a line is a comment in the supported languages.
 pub(super) fn is_comment(line: &str) -> bool {
     let line = line.trim_start();
     ["//", "/*", "* ", "--", "# "]
@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ports_are_found_in_code() {
+    fn finds_ports_in_code() {
         for (line, port) in [
             ("http.ListenAndServe(\":8080\", nil)", Some(8080)),
             ("TcpListener::bind(\"127.0.0.1:3000\").await?", Some(3000)),

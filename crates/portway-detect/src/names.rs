@@ -1,17 +1,16 @@
-//! Names for what was found.
+//! Names for detected services.
 
 use std::collections::BTreeMap;
 
-use super::Found;
+use super::DetectedService;
 use portway_project::kind::Kind;
-use portway_project::plan::key;
+use portway_project::plan::identifier;
 
-/// Gives a name to every service that has none, and makes all of them unique. Whoever came after a
-/// service by its old name comes after it by the new one.
+/// Names every service that has no name and makes all names unique. Start-order references follow.
 ///
-/// A service in a directory has the directory's name; one in the root is `frontend` or `backend`,
-/// so that a project of one of each has the four keys that everyone knows in `.ports.json`.
-pub(super) fn give(services: &mut [Found]) {
+/// A service in a subdirectory takes the directory's name. A service in the root is `frontend` or
+/// `backend`, so a project with one of each gets the four standard keys of `.ports.json`.
+pub(super) fn assign(services: &mut [DetectedService]) {
     let mut renamed: BTreeMap<String, String> = BTreeMap::new();
     for index in 0..services.len() {
         let (before, rest) = services.split_at_mut(index);
@@ -34,7 +33,10 @@ pub(super) fn give(services: &mut [Found]) {
         ];
         let numbered = (2..).map(|number| format!("{first}-{number}"));
         let is_free = |name: &String| {
-            name != "service" && before.iter().all(|other| key(&other.name) != key(name))
+            name != "service"
+                && before
+                    .iter()
+                    .all(|other| identifier(&other.name) != identifier(name))
         };
         if let Some(name) = candidates.into_iter().chain(numbered).find(is_free) {
             let old = std::mem::replace(&mut service.name, name.clone());
@@ -48,12 +50,12 @@ pub(super) fn give(services: &mut [Found]) {
     }
 }
 
-/// The longest part of a name that is made of what lies in a checkout: room is left for a suffix
-/// within the 63 characters that a name may have.
+/// Maximum length of a derived name, which leaves space for a suffix within the 63 characters of a
+/// service name.
 const LENGTH: usize = 40;
 
-/// `text` as a word that may name a service: letters, digits and inner hyphens or underscores,
-/// beginning with a letter; `service` where nothing is left.
+/// Converts `text` to a valid service name: letters, digits and inner hyphens or underscores,
+/// starting with a letter; `service` if nothing is left.
 fn word(text: &str) -> String {
     let mut word = String::new();
     for character in text.chars() {
@@ -73,8 +75,8 @@ fn word(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn found(name: &str, dir: &str, kind: Kind) -> Found {
-        Found {
+    fn found(name: &str, dir: &str, kind: Kind) -> DetectedService {
+        DetectedService {
             name: name.into(),
             dir: dir.into(),
             framework: "vite",
@@ -92,13 +94,14 @@ mod tests {
     }
 
     fn named(services: &[(&str, &str, Kind)]) -> Vec<String> {
-        let mut found: Vec<Found> = services.iter().map(|(n, d, k)| found(n, d, *k)).collect();
-        give(&mut found);
+        let mut found: Vec<DetectedService> =
+            services.iter().map(|(n, d, k)| found(n, d, *k)).collect();
+        assign(&mut found);
         found.into_iter().map(|service| service.name).collect()
     }
 
     #[test]
-    fn directories_and_roles_give_names() {
+    fn derives_names_from_directories_and_roles() {
         let names = named(&[
             ("", "", Kind::Frontend),
             ("", "", Kind::Http),
@@ -125,19 +128,19 @@ mod tests {
     }
 
     #[test]
-    fn whoever_came_after_a_service_still_does() {
+    fn keeps_start_order_after_renaming() {
         let mut services = [
             found("_db", "", Kind::Http),
             found("web.app", "", Kind::Http),
         ];
         services[1].after.push(("_db".into(), "ready"));
-        give(&mut services);
+        assign(&mut services);
         assert_eq!(services[1].name, "web-app");
         assert_eq!(services[1].after[0].0, services[0].name);
     }
 
     #[test]
-    fn names_differ_for_programs_too() {
+    fn makes_names_unique_as_variable_names_too() {
         assert_eq!(
             named(&[("a-b", "", Kind::Http), ("a_b", "", Kind::Http)]),
             ["a-b", "a_b-backend"]

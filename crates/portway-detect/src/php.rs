@@ -1,13 +1,13 @@
-//! PHP: Laravel, Symfony, and pages that PHP's own server shows.
+//! PHP: Laravel, Symfony, and sites that PHP's built-in server serves.
 
 use serde_json::Value;
 
-use super::{Dir, Found, Surroundings};
+use super::{DetectContext, DetectedService, Dir};
 
-/// Directories in which a project's `index.php` lies, where it is not the project's own.
+/// Document roots: directories that usually hold a project's `index.php`.
 const PUBLIC: [&str; 3] = ["public", "web", "webroot"];
 
-/// Frameworks with a front controller, by the package that names them.
+/// Frameworks with a front controller, by their package.
 const FRAMEWORKS: [(&str, &str); 6] = [
     ("symfony/framework-bundle", "symfony"),
     ("laravel/lumen-framework", "lumen"),
@@ -17,33 +17,33 @@ const FRAMEWORKS: [(&str, &str); 6] = [
     ("laminas/laminas-mvc", "laminas"),
 ];
 
-/// The PHP services in `dir`.
-pub(super) fn read(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found> {
+/// Detects the PHP services in `dir`.
+pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedService> {
     let composer = dir.json("composer.json");
-    let found = laravel(dir, composer.as_ref(), surroundings)
-        .or_else(|| front_controller(dir, composer.as_ref(), surroundings))
-        .or_else(|| pages(dir, surroundings));
+    let found = laravel(dir, composer.as_ref(), context)
+        .or_else(|| front_controller(dir, composer.as_ref(), context))
+        .or_else(|| pages(dir, context));
     let Some(found) = found else {
         return Vec::new();
     };
-    let found = found.needing("php", surroundings);
+    let found = found.requiring("php", context);
     vec![
         match (has_packages(composer.as_ref()), dir.has("composer.phar")) {
             (false, _) => found,
-            (true, true) => found.prepared("php composer.phar install --no-interaction"),
+            (true, true) => found.with_prepare("php composer.phar install --no-interaction"),
             (true, false) => found
-                .prepared("composer install --no-interaction")
-                .needing("composer", surroundings),
+                .with_prepare("composer install --no-interaction")
+                .requiring("composer", context),
         },
     ]
 }
 
-/// Whether `composer.json` requires a package.
+/// Returns whether `composer.json` requires a package.
 fn requires(composer: Option<&Value>, package: &str) -> bool {
     composer.is_some_and(|composer| composer["require"].get(package).is_some())
 }
 
-/// Whether there is something to install, beside PHP itself and its extensions.
+/// Returns whether there is anything to install besides PHP and its extensions.
 fn has_packages(composer: Option<&Value>) -> bool {
     let lists = ["require", "require-dev"];
     lists.iter().any(|list| {
@@ -55,34 +55,38 @@ fn has_packages(composer: Option<&Value>) -> bool {
 fn laravel(
     dir: &Dir<'_>,
     composer: Option<&Value>,
-    surroundings: &Surroundings<'_>,
-) -> Option<Found> {
+    context: &DetectContext<'_>,
+) -> Option<DetectedService> {
     if !dir.has("artisan") || !requires(composer, "laravel/framework") {
         return None;
     }
-    let port = surroundings.port("laravel", 8000);
+    let port = context.port("laravel", 8000);
     let command = "php artisan serve --host={host} --port={port} --no-reload";
     let file = dir.path_of("composer.json");
-    let mut found = Found::http(dir, "laravel", command, port)
-        .because(format!(
-            "`laravel/framework` is required in {file}, and {} is there",
+    let mut found = DetectedService::http(dir, "laravel", command, port)
+        .with_evidence(format!(
+            "`laravel/framework` is required in {file}, and {} exists",
             dir.path_of("artisan")
         ))
-        .because("with `--no-reload` it is told the variables that `artisan serve` would hide");
+        .with_evidence("`--no-reload` passes on the variables that `artisan serve` would hide");
     if dir.has(".env.example") && !dir.has(".env") {
-        found = found.because(
-            "it has no .env yet: copy .env.example there and run `php artisan key:generate`",
+        found = found.with_evidence(
+            "it has no .env yet: copy .env.example to .env and run `php artisan key:generate`",
         );
     }
-    Some(found.because("its database is left alone: `php artisan migrate` is up to you"))
+    Some(
+        found.with_evidence(
+            "Portway does not touch its database: run `php artisan migrate` yourself",
+        ),
+    )
 }
 
-/// A project whose pages all come from one `index.php` in a directory of its own.
+/// Builds the service of a project with a front controller in a document root.
 fn front_controller(
     dir: &Dir<'_>,
     composer: Option<&Value>,
-    surroundings: &Surroundings<'_>,
-) -> Option<Found> {
+    context: &DetectContext<'_>,
+) -> Option<DetectedService> {
     let public = PUBLIC.into_iter().find(|name| {
         let public = dir.sub(name);
         public.is_some_and(|public| serves(&public))
@@ -91,21 +95,21 @@ fn front_controller(
         .iter()
         .find(|(package, _)| requires(composer, package));
     let name = framework.map_or("php", |(_, name)| name);
-    let port = surroundings.port(name, 8000);
+    let port = context.port(name, 8000);
     let command = format!("php -S {{host}}:{{port}} -t {public}");
-    let mut found = Found::http(dir, name, command, port);
+    let mut found = DetectedService::http(dir, name, command, port);
     if let Some((package, _)) = framework {
         let file = dir.path_of("composer.json");
-        found = found.because(format!("`{package}` is required in {file}"));
+        found = found.with_evidence(format!("`{package}` is required in {file}"));
     }
-    Some(found.because(format!(
-        "{} is the page that PHP's own server begins with",
+    Some(found.with_evidence(format!(
+        "{} is the start page of PHP's built-in server",
         dir.path_of(&format!("{public}/index.php"))
     )))
 }
 
-/// A directory of pages. Those in a directory below belong to it.
-fn pages(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Option<Found> {
+/// Builds the service of a directory of PHP pages, including its subdirectories.
+fn pages(dir: &Dir<'_>, context: &DetectContext<'_>) -> Option<DetectedService> {
     if !serves(dir) || PUBLIC.contains(&dir.name()) {
         return None;
     }
@@ -117,16 +121,16 @@ fn pages(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Option<Found> {
     }) {
         return None;
     }
-    let port = surroundings.port("php", 8000);
-    let found = Found::http(dir, "php", "php -S {host}:{port}", port);
-    Some(found.because(format!(
-        "{} is the page that PHP's own server begins with",
+    let port = context.port("php", 8000);
+    let found = DetectedService::http(dir, "php", "php -S {host}:{port}", port);
+    Some(found.with_evidence(format!(
+        "{} is the start page of PHP's built-in server",
         dir.path_of("index.php")
     )))
 }
 
-/// Whether a directory has an `index.php` that does something; many only keep a directory's list
-/// from being shown.
+/// Returns whether a directory has an `index.php` that does something; many only prevent a
+/// directory listing.
 fn serves(dir: &Dir<'_>) -> bool {
     let text = dir.read("index.php").unwrap_or_default();
     let mut lines = text.lines().map(str::trim);
@@ -147,7 +151,7 @@ mod tests {
     );
 
     #[test]
-    fn laravel_is_known_by_artisan() {
+    fn detects_laravel_by_artisan() {
         let files = [
             ("artisan", "#!/usr/bin/env php"),
             (
@@ -167,17 +171,17 @@ mod tests {
             Some("composer install --no-interaction")
         );
         assert_eq!((found.framework, found.prefers()), ("laravel", Some(8000)));
-        found.says("it has no .env yet");
-        only(&files, &["php"]).says("it needs `composer`, which is not on this machine");
+        found.has_evidence("it has no .env yet");
+        only(&files, &["php"]).has_evidence("it requires `composer`, which is not installed");
     }
 
     #[test]
-    fn one_index_php_serves_all_pages() {
+    fn serves_a_front_controller() {
         let symfony = r#"{"require": {"symfony/framework-bundle": "7.*"}}"#;
         let found = only(&[("composer.json", symfony), INDEX], &[]);
         assert_eq!(found.command, "php -S {host}:{port} -t public");
         assert_eq!(found.framework, "symfony");
-        found.says("it needs `php`, which is not on this machine");
+        found.has_evidence("it requires `php`, which is not installed");
         let found = only(&[("composer.json", "{"), INDEX], &["php"]);
         assert_eq!((found.framework, found.prepare.as_deref()), ("php", None));
         let found = only(
@@ -194,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_are_served_from_where_they_begin() {
+    fn serves_pages_from_the_topmost_directory() {
         let found = only(
             &[
                 ("site/index.php", "<?php echo 1;"),
@@ -207,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_library_is_no_service() {
+    fn ignores_libraries() {
         for files in [
             &[
                 ("composer.json", r#"{"require": {"slim/slim": "4"}}"#),

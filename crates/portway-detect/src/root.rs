@@ -1,37 +1,37 @@
-//! Where the checkout begins whose services are wanted, when no `portway.toml` says it.
+//! Finds the root of the checkout to detect, if there is no `portway.toml`.
 
 use std::path::{Path, PathBuf};
 
-use super::{Detection, Surroundings, detect, is_passed_over};
+use super::{DetectContext, Detection, detect, is_skipped};
 use portway_project::Checkout;
 
-/// What is found for a command that acts in `from`, a real directory, and the root that it was
-/// found in: the whole checkout's, so that it does not matter where in it the command is called.
+/// Runs detection for a command that acts in `from`, a canonical directory, and returns it with the
+/// root. The root is the top of the checkout, so a command gives the same result in every
+/// subdirectory.
 ///
-/// A directory that detection of the checkout would pass over (below `target`, `examples`…), or in
-/// whose part of it nothing was found, is looked at by itself. When nothing is found the detection
-/// is empty.
-pub fn find(from: &Path, surroundings: &Surroundings<'_>) -> (PathBuf, Detection) {
-    let top = Checkout::look(from)
+/// A directory that detection of the checkout skips (below `target`, `examples`…), or for which it
+/// finds nothing, is detected separately. If nothing is found, the detection is empty.
+pub fn find(from: &Path, context: &DetectContext<'_>) -> (PathBuf, Detection) {
+    let top = Checkout::read(from)
         .ok()
         .and_then(|checkout| checkout.git)
         .map_or_else(|| from.to_owned(), |git| git.top);
     let below = from.strip_prefix(&top).unwrap_or(Path::new(""));
     let part_of_it = !below
         .iter()
-        .any(|part| part.to_str().is_none_or(is_passed_over));
+        .any(|part| part.to_str().is_none_or(is_skipped));
     if part_of_it {
-        let whole = detect(&top, surroundings);
+        let whole = detect(&top, context);
         if below.as_os_str().is_empty() || whole.services.iter().any(|one| meets(&one.dir, below)) {
             return (top, whole);
         }
     }
-    let own = detect(from, surroundings);
+    let own = detect(from, context);
     (from.to_owned(), own)
 }
 
-/// Whether a service's directory and the place of a command lie on one line: the one in the other.
-/// What the root itself has says nothing about a place deep below it.
+/// Returns whether one of a service's directory and a command's directory contains the other.
+/// Services in the root do not count.
 fn meets(service: &str, place: &Path) -> bool {
     !service.is_empty() && (Path::new(service).starts_with(place) || place.starts_with(service))
 }
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_service_and_a_place_meet_when_one_lies_in_the_other() {
+    fn compares_the_directories_of_service_and_command() {
         for (service, place, answer) in [
             ("frontend", "frontend/src/deep", true),
             ("apps/web", "apps", true),

@@ -1,11 +1,11 @@
-//! Ruby: Rails, Hanami, Sinatra, and whatever else has a `config.ru`.
+//! Ruby: Rails, Hanami, Sinatra, and every other project with a `config.ru`.
 //!
-//! The gems are the names behind `gem` in the Gemfile, read line by line; it is never run.
+//! Gems are the names after `gem` in the Gemfile, which is read line by line and never run.
 
 use super::listens::Listens;
-use super::{Dir, Found, Surroundings};
+use super::{DetectContext, DetectedService, Dir};
 
-/// Servers that a Gemfile may name, with the command that runs a `config.ru` with it.
+/// Servers that a Gemfile may name, with the command that runs a `config.ru`.
 const SERVERS: [(&str, &str); 4] = [
     ("puma", "puma -b tcp://{host}:{port}"),
     ("falcon", "falcon serve --bind http://{host}:{port}"),
@@ -13,29 +13,29 @@ const SERVERS: [(&str, &str); 4] = [
     ("unicorn", "unicorn -l {host}:{port}"),
 ];
 
-/// Frameworks whose applications are started by a `config.ru`.
+/// Frameworks whose applications start from a `config.ru`.
 const RACK: [&str; 5] = ["sinatra", "roda", "grape", "cuba", "padrino"];
 
-/// Rails' own file would end the start when another process has its number by now, or when somebody
-/// runs `bin/rails server` beside Portway.
+/// Disables Rails' pid file. It would prevent a start if another process has its pid by now, or if
+/// `bin/rails server` runs beside Portway.
 const PID_FILE: &str = "tmp/pids/portway.pid";
 
-/// The Ruby services in `dir`.
-pub(super) fn read(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found> {
+/// Detects the Ruby services in `dir`.
+pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedService> {
     let gems = Gems::read(dir);
-    let found = rails(dir, &gems, surroundings)
-        .or_else(|| hanami(dir, &gems, surroundings))
-        .or_else(|| rack(dir, &gems, surroundings))
-        .or_else(|| sinatra(dir, &gems, surroundings));
+    let found = rails(dir, &gems, context)
+        .or_else(|| hanami(dir, &gems, context))
+        .or_else(|| rack(dir, &gems, context))
+        .or_else(|| sinatra(dir, &gems, context));
     found
-        .map(|found| gems.finish(found, surroundings))
+        .map(|found| gems.finish(found, context))
         .into_iter()
         .collect()
 }
 
 /// The gems that a directory's Gemfile names.
 pub(super) struct Gems {
-    /// The Gemfile relative to the root, where there is one.
+    /// Path of the Gemfile relative to the root, if there is one.
     file: Option<String>,
     names: Vec<String>,
 }
@@ -50,7 +50,7 @@ impl Gems {
         }
     }
 
-    /// The first of `names` that is a gem here, with the sentence that says so.
+    /// Returns the first of `names` that is a gem here, with the evidence.
     pub(super) fn first_of<'n>(&self, names: &[&'n str]) -> Option<(&'n str, String)> {
         let file = self.file.as_ref()?;
         let has = |name: &&str| self.names.iter().any(|gem| gem == name);
@@ -58,7 +58,7 @@ impl Gems {
         Some((name, format!("`{name}` is a gem in {file}")))
     }
 
-    /// A program of a gem, as it is run.
+    /// Returns the command of a gem's program.
     pub(super) fn program(&self, command: &str) -> String {
         match self.file {
             Some(_) => format!("bundle exec {command}"),
@@ -66,19 +66,23 @@ impl Gems {
         }
     }
 
-    /// The service with the step that brings its gems.
-    pub(super) fn finish(&self, found: Found, surroundings: &Surroundings<'_>) -> Found {
-        let found = found.needing("ruby", surroundings);
+    /// Adds the prepare step that installs its gems.
+    pub(super) fn finish(
+        &self,
+        found: DetectedService,
+        context: &DetectContext<'_>,
+    ) -> DetectedService {
+        let found = found.requiring("ruby", context);
         match &self.file {
             Some(_) => found
-                .prepared("bundle check >/dev/null 2>&1 || bundle install")
-                .needing("bundle", surroundings),
-            None => found.because("no Gemfile names its gems, so those of the machine are taken"),
+                .with_prepare("bundle check >/dev/null 2>&1 || bundle install")
+                .requiring("bundle", context),
+            None => found.with_evidence("no Gemfile names its gems, so it uses the installed ones"),
         }
     }
 }
 
-/// The name behind `gem` in a line of a Gemfile.
+/// Returns the name after `gem` in a line of a Gemfile.
 fn gem(line: &str) -> Option<&str> {
     let rest = line.trim_start().strip_prefix("gem")?;
     let rest = rest.trim_start_matches([' ', '(']);
@@ -86,8 +90,8 @@ fn gem(line: &str) -> Option<&str> {
     rest[1..].split_once(quote).map(|(name, _)| name)
 }
 
-fn rails(dir: &Dir<'_>, gems: &Gems, surroundings: &Surroundings<'_>) -> Option<Found> {
-    // An engine has no application of its own.
+fn rails(dir: &Dir<'_>, gems: &Gems, context: &DetectContext<'_>) -> Option<DetectedService> {
+    // A Rails engine has no application.
     let application = dir.sub("config")?.read("application.rb")?;
     if !application.contains("Rails::Application") {
         return None;
@@ -98,23 +102,27 @@ fn rails(dir: &Dir<'_>, gems: &Gems, surroundings: &Surroundings<'_>) -> Option<
     };
     let command =
         format!("rm -f {PID_FILE} && {program} server -b {{host}} -p {{port}} -P {PID_FILE}");
-    let port = surroundings.port("rails", 3000);
-    let found = Found::http(dir, "rails", command, port).because(format!(
+    let port = context.port("rails", 3000);
+    let found = DetectedService::http(dir, "rails", command, port).with_evidence(format!(
         "{} has a `Rails::Application`",
         dir.path_of("config/application.rb")
     ));
-    Some(found.because("its database is left alone: `bin/rails db:prepare` is up to you"))
+    Some(
+        found.with_evidence(
+            "Portway does not touch its database: run `bin/rails db:prepare` yourself",
+        ),
+    )
 }
 
-fn hanami(dir: &Dir<'_>, gems: &Gems, surroundings: &Surroundings<'_>) -> Option<Found> {
+fn hanami(dir: &Dir<'_>, gems: &Gems, context: &DetectContext<'_>) -> Option<DetectedService> {
     let (_, evidence) = gems.first_of(&["hanami"])?;
     dir.sub("config").filter(|config| config.has("app.rb"))?;
     let command = gems.program("hanami server --host {host} --port {port}");
-    let port = surroundings.port("hanami", 2300);
-    Some(Found::http(dir, "hanami", command, port).because(evidence))
+    let port = context.port("hanami", 2300);
+    Some(DetectedService::http(dir, "hanami", command, port).with_evidence(evidence))
 }
 
-fn rack(dir: &Dir<'_>, gems: &Gems, surroundings: &Surroundings<'_>) -> Option<Found> {
+fn rack(dir: &Dir<'_>, gems: &Gems, context: &DetectContext<'_>) -> Option<DetectedService> {
     let text = dir.read("config.ru")?;
     let runs = |line: &str| line.trim_start().starts_with("run");
     if !text.lines().any(runs) {
@@ -128,18 +136,18 @@ fn rack(dir: &Dir<'_>, gems: &Gems, surroundings: &Surroundings<'_>) -> Option<F
         .iter()
         .find(|(name, _)| server.as_ref().is_some_and(|(server, _)| server == name))
         .map_or("rackup -o {host} -p {port}", |(_, command)| command);
-    let port = surroundings.port(name, 9292);
-    let mut found = Found::http(dir, name, gems.program(command), port);
+    let port = context.port(name, 9292);
+    let mut found = DetectedService::http(dir, name, gems.program(command), port);
     found
         .evidence
         .extend(framework.map(|(_, evidence)| evidence));
-    found = found.because(format!("{} runs it", dir.path_of("config.ru")));
+    found = found.with_evidence(format!("{} runs it", dir.path_of("config.ru")));
     found.evidence.extend(server.map(|(_, evidence)| evidence));
     Some(found)
 }
 
-/// A script in Sinatra's classic style, which serves when it is run.
-fn sinatra(dir: &Dir<'_>, gems: &Gems, surroundings: &Surroundings<'_>) -> Option<Found> {
+/// Builds the service of a script in Sinatra's classic style, which serves when it is run.
+fn sinatra(dir: &Dir<'_>, gems: &Gems, context: &DetectContext<'_>) -> Option<DetectedService> {
     let scripts = dir.files().filter(|name| name.ends_with(".rb"));
     let (name, text) = scripts.take(40).find_map(|name| {
         let text = dir.read(name)?;
@@ -152,26 +160,26 @@ fn sinatra(dir: &Dir<'_>, gems: &Gems, surroundings: &Surroundings<'_>) -> Optio
     let file = dir.path_of(name);
     let script = super::shell::quote(name);
     let command = gems.program(&format!("ruby {script} -o {{host}} -p {{port}}"));
-    let port = surroundings.port("sinatra", 4567);
-    let found =
-        Found::http(dir, "sinatra", command, port).because(format!("{file} requires `sinatra`"));
-    // What the script sets itself wins over its arguments.
+    let port = context.port("sinatra", 4567);
+    let found = DetectedService::http(dir, "sinatra", command, port)
+        .with_evidence(format!("{file} requires `sinatra`"));
+    // Settings in the script override its arguments.
     Some(match Listens::of(&[(file, text)]) {
         Listens::Unknown => found,
-        listens => listens.give(found, 4567, surroundings),
+        listens => listens.give(found, 4567, context),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::FoundPort;
+    use crate::DetectedPort;
     use crate::fixture::{checkout, only};
 
     const APPLICATION: &str = "module Shop\n  class Application < Rails::Application\n  end\nend\n";
 
     #[test]
-    fn gems_are_read_line_by_line() {
+    fn reads_gems_line_by_line() {
         assert_eq!(gem("  gem \"rails\", '~> 8'"), Some("rails"));
         assert_eq!(gem("gem('puma')"), Some("puma"));
         for line in [
@@ -186,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn rails_is_known_by_its_application() {
+    fn detects_rails_by_its_application() {
         let files = [
             ("Gemfile", "gem 'rails'\ngem 'puma'"),
             ("bin/rails", ""),
@@ -203,12 +211,12 @@ mod tests {
             Some("bundle check >/dev/null 2>&1 || bundle install")
         );
         assert_eq!((found.framework, found.prefers()), ("rails", Some(3000)));
-        found.says("config/application.rb has a `Rails::Application`");
-        only(&files, &["ruby"]).says("it needs `bundle`, which is not on this machine");
+        found.has_evidence("config/application.rb has a `Rails::Application`");
+        only(&files, &["ruby"]).has_evidence("it requires `bundle`, which is not installed");
     }
 
     #[test]
-    fn rack_applications_run_with_the_server_that_is_named() {
+    fn runs_rack_applications_with_the_named_server() {
         for (gemfile, framework, command) in [
             (
                 "gem 'sinatra'\ngem 'puma'",
@@ -230,7 +238,7 @@ mod tests {
         let found = only(&[("config.ru", "run ->(env) { }")], &[]);
         assert_eq!(found.command, "rackup -o {host} -p {port}");
         assert_eq!(found.prepare, None);
-        found.says("no Gemfile");
+        found.has_evidence("no Gemfile");
         let found = only(&[("Gemfile", "gem 'hanami'"), ("config/app.rb", "")], &[]);
         assert_eq!(
             found.command,
@@ -239,17 +247,17 @@ mod tests {
     }
 
     #[test]
-    fn a_sinatra_script_may_insist_on_its_port() {
+    fn detects_a_fixed_port_of_a_sinatra_script() {
         let found = only(&[("app.rb", "require 'sinatra'\nget('/') { 'x' }")], &[]);
         assert_eq!(found.command, "ruby app.rb -o {host} -p {port}");
         assert_eq!(found.prefers(), Some(4567));
         let found = only(&[("app.rb", "require 'sinatra'\nset :port, 4000")], &[]);
-        assert_eq!(found.port, Some(FoundPort::Only(4000)));
-        found.says("app.rb:2 insists on port 4000");
+        assert_eq!(found.port, Some(DetectedPort::Fixed(4000)));
+        found.has_evidence("app.rb:2 requires port 4000");
     }
 
     #[test]
-    fn a_gem_or_an_engine_is_no_service() {
+    fn ignores_gems_and_engines() {
         for files in [
             &[
                 ("Gemfile", "gemspec\ngem 'rails'"),

@@ -1,8 +1,8 @@
-//! Words for the shell, and commands of other tools that must mean to Portway what they meant there.
+//! Shell quoting, and commands of other tools whose meaning must not change in a manifest.
 
 use std::borrow::Cow;
 
-/// A text as one word of a shell command.
+/// Quotes a text as one word of a shell command.
 pub(super) fn quote(text: &str) -> Cow<'_, str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
@@ -12,8 +12,8 @@ pub(super) fn quote(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A command in which nothing is a placeholder: `{port}` of another tool becomes `{''port}`, which
-/// is the same to the shell.
+/// Escapes placeholders: `{port}` of another tool becomes `{''port}`, which means the same to the
+/// shell.
 pub(super) fn literal(command: &str) -> Cow<'_, str> {
     if !has_placeholder(command) {
         return Cow::Borrowed(command);
@@ -24,7 +24,7 @@ pub(super) fn literal(command: &str) -> Cow<'_, str> {
     for (at, character) in command.char_indices() {
         text.push(character);
         if character == '{' && is_placeholder(command, at) {
-            // Within quotes they are closed and opened again.
+            // Inside quotes, close and reopen them.
             let mark = quote.unwrap_or('\'');
             text.extend([mark, mark]);
         }
@@ -42,20 +42,20 @@ pub(super) fn literal(command: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// Whether Portway would fill something in.
+/// Returns whether Portway would replace a placeholder in the text.
 pub(super) fn has_placeholder(text: &str) -> bool {
     let mut braces = text.match_indices('{');
     braces.any(|(at, _)| is_placeholder(text, at))
 }
 
-/// Whether the brace at `at` begins what may be a placeholder: one of the known words in braces, or
-/// a few words with dots between them. `${port}` is the shell's.
+/// Returns whether the brace at `at` starts a possible placeholder: a known word, or words
+/// separated by dots. `${port}` belongs to the shell.
 fn is_placeholder(text: &str, at: usize) -> bool {
     if text[..at].ends_with('$') {
         return false;
     }
     let text = &text[at..];
-    // Longer than this none is; so a text full of braces costs no more than its length.
+    // The limit keeps the search linear in a text full of braces.
     let Some(close) = text.bytes().take(200).position(|byte| byte == b'}') else {
         return false;
     };
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_quoted_where_they_need_it() {
+    fn quotes_words_if_needed() {
         assert_eq!(quote("fastapi[standard]>=1"), "'fastapi[standard]>=1'");
         assert_eq!(quote("it's"), "'it'\\''s'");
         assert_eq!(quote("a-b/c.py"), "a-b/c.py");
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_a_placeholder_in_a_literal_command() {
+    fn escapes_placeholders_in_a_literal_command() {
         for (command, literal_) in [
             ("node server.js", "node server.js"),
             ("awk '{print}' ${port} {a,b}", "awk '{print}' ${port} {a,b}"),
@@ -99,10 +99,10 @@ mod tests {
         literal(&"{".repeat(100_000));
     }
 
-    /// Windows has no such shell.
+    /// Windows has no `sh`.
     #[test]
     #[cfg(unix)]
-    fn the_shell_reads_a_literal_command_as_the_original() {
+    fn literal_commands_mean_the_same_to_the_shell() {
         for command in [
             "echo {port} '{name}' \"{a.b} $HOME {url}\" '{host}'x",
             "echo \"it's {port}\" \\\"{port}",

@@ -1,20 +1,20 @@
-//! Generators of sites that are no Node packages: Hugo and Jekyll.
+//! Site generators that are not Node packages: Hugo and Jekyll.
 
 use super::ruby::Gems;
-use super::{Dir, Found, Surroundings};
+use super::{DetectContext, DetectedService, Dir};
 use portway_project::kind::Kind;
 
-/// The sites in `dir`.
-pub(super) fn read(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found> {
-    let site = hugo(dir, surroundings).or_else(|| jekyll(dir, surroundings));
+/// Detects the sites in `dir`.
+pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedService> {
+    let site = hugo(dir, context).or_else(|| jekyll(dir, context));
     site.into_iter().collect()
 }
 
-fn hugo(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Option<Found> {
+fn hugo(dir: &Dir<'_>, context: &DetectContext<'_>) -> Option<DetectedService> {
     const OWN: [&str; 4] = ["hugo.toml", "hugo.yaml", "hugo.yml", "hugo.json"];
     const OLD: [&str; 4] = ["config.toml", "config.yaml", "config.yml", "config.json"];
-    // A theme has such a file as well, and is shown by the site that it is for; a site's own may lie
-    // two levels below it.
+    // A theme has such a file too, but the site that uses it shows it. The site's own file may be
+    // two levels below.
     if dir.path().ends_with("config/_default")
         || ["theme.toml", "theme.yaml"]
             .iter()
@@ -27,7 +27,7 @@ fn hugo(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Option<Found> {
         None => match dir.below("config/_default") {
             Some(config) => format!("config/_default/{}", config.first_of(&OWN)?),
             None => {
-                // The name is nothing special, what stands beside it is.
+                // The file name is common, so other files must identify the site.
                 let file = dir.first_of(&OLD)?;
                 dir.sub("content")?;
                 let beside = ["archetypes", "layouts", "themes"];
@@ -39,19 +39,19 @@ fn hugo(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Option<Found> {
         },
     };
     let command = "hugo server --bind {host} --port {port}";
-    let found = Found::http(dir, "hugo", command, surroundings.port("hugo", 1313))
-        .of_kind(Kind::Frontend)
-        .because(format!("{} is Hugo's configuration", dir.path_of(&file)));
-    Some(found.needing("hugo", surroundings))
+    let found = DetectedService::http(dir, "hugo", command, context.port("hugo", 1313))
+        .with_kind(Kind::Frontend)
+        .with_evidence(format!("{} is Hugo's configuration", dir.path_of(&file)));
+    Some(found.requiring("hugo", context))
 }
 
-fn jekyll(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Option<Found> {
+fn jekyll(dir: &Dir<'_>, context: &DetectContext<'_>) -> Option<DetectedService> {
     let file = dir.first_of(&["_config.yml", "_config.yaml", "_config.toml"])?;
     let gems = Gems::read(dir);
     let named = gems.first_of(&["jekyll", "github-pages"]);
     let beside = ["_posts", "_layouts", "_includes"];
     let evidence = match named {
-        Some((_, evidence)) => format!("{evidence}, and {} is there", dir.path_of(file)),
+        Some((_, evidence)) => format!("{evidence}, and {} exists", dir.path_of(file)),
         None => {
             let beside = beside.iter().find(|name| dir.sub(name).is_some())?;
             format!(
@@ -61,10 +61,10 @@ fn jekyll(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Option<Found> {
         }
     };
     let command = gems.program("jekyll serve --host {host} --port {port}");
-    let found = Found::http(dir, "jekyll", command, surroundings.port("jekyll", 4000))
-        .of_kind(Kind::Frontend)
-        .because(evidence);
-    Some(gems.finish(found, surroundings))
+    let found = DetectedService::http(dir, "jekyll", command, context.port("jekyll", 4000))
+        .with_kind(Kind::Frontend)
+        .with_evidence(evidence);
+    Some(gems.finish(found, context))
 }
 
 #[cfg(test)]
@@ -73,7 +73,7 @@ mod tests {
     use portway_project::kind::Kind;
 
     #[test]
-    fn hugo_is_known_by_its_configuration() {
+    fn detects_hugo_by_its_configuration() {
         for files in [
             &[("hugo.toml", "baseURL = 'x'")][..],
             &[("config/_default/hugo.yaml", "")],
@@ -88,11 +88,11 @@ mod tests {
             assert_eq!((found.kind, found.prefers()), (Kind::Frontend, Some(1313)));
             assert_eq!(found.name, "frontend");
         }
-        only(&[("hugo.toml", "")], &[]).says("it needs `hugo`");
+        only(&[("hugo.toml", "")], &[]).has_evidence("it requires `hugo`");
     }
 
     #[test]
-    fn jekyll_is_known_by_its_gem_or_its_directories() {
+    fn detects_jekyll_by_its_gem_or_directories() {
         let found = only(&[("_config.yml", ""), ("Gemfile", "gem \"jekyll\"")], &[]);
         assert_eq!(
             found.command,
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_theme_or_another_configuration_is_no_site() {
+    fn ignores_themes_and_unrelated_configuration() {
         for files in [
             &[("hugo.toml", ""), ("theme.toml", "")][..],
             &[("config.toml", "x = 1"), ("content/a", "")],

@@ -1,14 +1,14 @@
-//! What was found, as a commented `portway.toml`.
+//! Writes a detection as a commented `portway.toml`.
 
 use std::fmt::Write;
 
-use super::{Detection, Found, FoundPort};
+use super::{DetectedPort, DetectedService, Detection};
 use portway_project::kind::Kind;
 
-/// The whole manifest.
+/// Returns the whole manifest.
 pub(super) fn manifest(detection: &Detection, project: &str) -> String {
     let mut text = format!(
-        "# What Portway runs here, as it was found. All keys: `portway schema`.\n\n\
+        "# Services that Portway detected. All keys: `portway schema`.\n\n\
          [project]\nname = {}\n",
         quoted(project)
     );
@@ -22,7 +22,7 @@ pub(super) fn manifest(detection: &Detection, project: &str) -> String {
     text
 }
 
-fn table(text: &mut String, service: &Found) {
+fn table(text: &mut String, service: &DetectedService) {
     for sentence in &service.evidence {
         comment(text, sentence);
     }
@@ -44,12 +44,12 @@ fn table(text: &mut String, service: &Found) {
     }
     line("command", quoted(&service.command));
     match service.port {
-        Some(FoundPort::Prefer(port)) => line("port", port.to_string()),
-        Some(FoundPort::Only(port)) => line("port", quoted(&port.to_string())),
+        Some(DetectedPort::Preferred(port)) => line("port", port.to_string()),
+        Some(DetectedPort::Fixed(port)) => line("port", quoted(&port.to_string())),
         None => {}
     }
     if service.kind != Kind::infer(&service.name, &service.command) {
-        line("kind", quoted(service.kind.word()));
+        line("kind", quoted(service.kind.as_str()));
     }
     if !service.after.is_empty() {
         line("after", after(&service.after));
@@ -83,7 +83,7 @@ fn after(after: &[(String, &str)]) -> String {
 }
 
 fn comment(text: &mut String, sentence: &str) {
-    // Whatever a file's name or an error holds, it stays one comment line.
+    // Control characters in file names or errors must not end the comment.
     let line: String = sentence
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
@@ -91,12 +91,12 @@ fn comment(text: &mut String, sentence: &str) {
     let _ = writeln!(text, "# {line}");
 }
 
-/// A text as a TOML string.
+/// Formats a text as a TOML string.
 pub(super) fn quoted(value: &str) -> String {
     toml::Value::String(value.to_owned()).to_string()
 }
 
-/// A key, in quotes where it is no bare one.
+/// Formats a key, quoted unless it is a bare key.
 fn key(name: &str) -> String {
     let bare = !name.is_empty()
         && name

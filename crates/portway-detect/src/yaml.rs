@@ -1,25 +1,25 @@
-//! YAML, read into the same values as JSON and within limits.
+//! Parses YAML into JSON values, within limits.
 //!
-//! A checkout may hold files that were made to harm: aliases that multiply (a "billion laughs"),
-//! nesting without end. The reader's budgets are set far below what hurts and far above what a
-//! file that a person writes needs.
+//! A checkout may contain hostile files: aliases that multiply (a "billion laughs") or unlimited
+//! nesting. The parser's budgets are far below what harms and far above what files written by hand
+//! need.
 
 use serde_json::Value;
 
-/// Why a text is not YAML that can be used.
+/// Why a text is not usable YAML.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}{message}", line.map(|line| format!("line {line}: ")).unwrap_or_default())]
 pub struct YamlError {
-    /// The line, from 1, where one is to blame.
+    /// Line number from 1, if a line is at fault.
     pub line: Option<u64>,
-    /// What is wrong with it.
+    /// What is wrong.
     pub message: String,
 }
 
-/// Reads one document; an empty one is null.
+/// Parses one document; an empty one is null.
 ///
 /// # Errors
-/// When it is not YAML, or exceeds the limits.
+/// If it is not YAML, or exceeds the limits.
 pub fn parse(text: &str) -> Result<Value, YamlError> {
     let text = text.trim_start_matches('\u{feff}');
     let options = serde_saphyr::options! {
@@ -50,14 +50,14 @@ pub fn parse(text: &str) -> Result<Value, YamlError> {
         })
 }
 
-/// The message without its own note of the place, which is told once.
+/// Returns the message on one line, without the position, which is reported separately.
 fn in_one_line(message: &str) -> String {
     let message = message.lines().next().unwrap_or("").trim();
     let place = message.rfind(" at line ");
     message[..place.unwrap_or(message.len())].to_owned()
 }
 
-/// A text, a number or a truth value, as text.
+/// Returns a string, number or boolean as text.
 pub(super) fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -67,7 +67,7 @@ pub(super) fn scalar(value: &Value) -> Option<String> {
     }
 }
 
-/// One text or a list of them.
+/// Returns one text or a list of them.
 pub(super) fn strings(value: &Value) -> Vec<String> {
     match value {
         Value::Array(list) => list.iter().filter_map(scalar).collect(),
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_those_of_json() {
+    fn parses_values_as_json() {
         let value = parse(
             "a: &x {n: 1, s: '1', t: true, y: no}\nb:\n  <<: *x\n  n: 2\nports: [3000, 80:80, 22:22]\n1: one\nempty:\n",
         )
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_has_its_line() {
+    fn reports_the_line_of_an_error() {
         let error = parse("services:\n  db:\n    image: [\n  web: x\n").unwrap_err();
         assert!(error.line.is_some_and(|line| line >= 3), "{error:?}");
         assert!(!error.message.contains('\n') && !error.message.is_empty());
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn files_made_to_harm_end_soon_with_an_error() {
+    fn rejects_hostile_files_quickly() {
         let mut laughs = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
         for level in 1..12 {
             let before = format!("*a{}, ", level - 1).repeat(9);

@@ -1,71 +1,81 @@
-//! How a service is asked whether it is well.
+//! How to check a running service's health.
 
-use crate::plan::PlannedService;
+use crate::plan::{PlannedService, Probe, ReadinessProbe};
 use crate::wiring::{self, AssignedPorts};
 
-/// One question to one port of a service.
+/// One request to one port of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthCheck {
     /// The port.
     pub port: u16,
-    /// The path that should answer; `None` for a service that speaks no HTTP, whose port should
-    /// accept a connection.
-    pub path: Option<String>,
-    /// Whether the manifest names the path. Nobody promised that there is anything at another.
-    pub named: bool,
-    /// Where that is.
+    /// What to request from it.
+    pub target: HealthTarget,
+    /// The URL of the request, for display.
     pub url: String,
 }
 
+/// What a health check requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HealthTarget {
+    /// A path that the manifest declares, from `/` on.
+    DeclaredPath(String),
+    /// The path `/` of an HTTP service whose manifest declares no path. The service may not serve
+    /// it.
+    DefaultPath,
+    /// A connection only, for a service that is not HTTP.
+    Connection,
+}
+
 impl HealthCheck {
-    /// The check of a service that has these ports: its `health` path, else its readiness path,
-    /// else `/`. `None` for a service without a port.
-    pub fn of(service: &PlannedService, ports: &AssignedPorts) -> Option<Self> {
+    /// The check of a service with these ports: its `health` path, otherwise its readiness path,
+    /// otherwise `/`. `None` for a service without a port.
+    pub fn new(service: &PlannedService, ports: &AssignedPorts) -> Option<Self> {
         let ports = ports.of(&service.name);
         let main = *ports.first()?;
-        let http = |port: u16, path: &str| {
-            let slash = if path.starts_with('/') { "" } else { "/" };
-            let path = format!("{slash}{path}");
-            Self {
-                port,
-                url: format!("http://localhost:{port}{path}"),
-                path: Some(path),
-                named: true,
-            }
-        };
-        let spec = &service.spec;
-        if let Some(path) = &spec.health {
-            return Some(http(main, path.get_ref()));
+        if let Some(path) = &service.health_path {
+            return Some(Self::http(main, path));
         }
-        if let Some(ready) = &spec.ready
-            && let Some(path) = &ready.http
-        {
-            let is_named = |name: &str| {
-                let has = |port: &crate::PlannedPort| port.name.as_deref() == Some(name);
-                service.ports.iter().position(has)
-            };
-            let index = ready.port.as_deref().and_then(is_named).unwrap_or(0);
-            return Some(http(ports.get(index).copied().unwrap_or(main), path));
+        if let Some(ReadinessProbe::Poll(Probe::Http { port, path })) = &service.readiness.probe {
+            return Some(Self::http(ports.get(*port).copied().unwrap_or(main), path));
         }
         Some(if service.kind.is_http() {
             Self {
-                named: false,
-                ..http(main, "/")
+                target: HealthTarget::DefaultPath,
+                ..Self::http(main, "/")
             }
         } else {
             Self {
                 port: main,
+                target: HealthTarget::Connection,
                 url: wiring::url(service.kind, main),
-                path: None,
-                named: false,
             }
         })
     }
 
-    /// Whether this status of an answer means that the service is well: one below 400 or, at a path
-    /// that nobody named, below 500.
-    pub fn is_met_by(&self, status: u16) -> bool {
-        status < if self.named { 400 } else { 500 }
+    fn http(port: u16, path: &str) -> Self {
+        Self {
+            port,
+            target: HealthTarget::DeclaredPath(path.to_owned()),
+            url: format!("http://localhost:{port}{path}"),
+        }
+    }
+
+    /// The path to request; `None` for a service that is not HTTP.
+    pub fn path(&self) -> Option<&str> {
+        match &self.target {
+            HealthTarget::DeclaredPath(path) => Some(path),
+            HealthTarget::DefaultPath => Some("/"),
+            HealthTarget::Connection => None,
+        }
+    }
+
+    /// Whether a response with this status means that the service is healthy. A declared path must
+    /// respond with a status below 400; elsewhere a status below 500 is enough.
+    pub fn is_healthy(&self, status: u16) -> bool {
+        match self.target {
+            HealthTarget::DeclaredPath(_) => status < 400,
+            HealthTarget::DefaultPath | HealthTarget::Connection => status < 500,
+        }
     }
 }
 
@@ -82,11 +92,11 @@ mod tests {
         let plan = Plan::new(&manifest, &[]).unwrap();
         let mut assigned = AssignedPorts::default();
         assigned.0.insert("a".into(), ports.to_vec());
-        HealthCheck::of(&plan.services["a"], &assigned).map(|check| check.url)
+        HealthCheck::new(&plan.services["a"], &assigned).map(|check| check.url)
     }
 
     #[test]
-    fn the_health_path_comes_before_the_readiness_path_and_that_before_the_root() {
+    fn uses_the_health_path_then_the_readiness_path_then_the_root() {
         for (body, expected) in [
             ("port = 9000", "http://localhost:9000/"),
             (
@@ -109,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn readiness_may_be_asked_on_a_named_port() {
+    fn uses_the_named_port_of_the_readiness_probe() {
         let body =
             "ports = { http = 9000, admin = 9100 }\nready = { http = '/up', port = 'admin' }";
         assert_eq!(
@@ -119,21 +129,22 @@ mod tests {
     }
 
     #[test]
-    fn at_a_path_that_nobody_named_any_answer_will_do() {
-        let check = |named: bool| HealthCheck {
+    fn the_default_path_may_respond_with_not_found() {
+        let check = |target| HealthCheck {
             port: 9000,
-            path: Some("/".into()),
-            named,
+            target,
             url: "http://localhost:9000/".into(),
         };
-        for (status, named, well) in [
-            (200, true, true),
-            (399, true, true),
-            (404, true, false),
-            (404, false, true),
-            (500, false, false),
+        let declared = check(HealthTarget::DeclaredPath("/".into()));
+        let default = check(HealthTarget::DefaultPath);
+        for (check, status, healthy) in [
+            (&declared, 200, true),
+            (&declared, 399, true),
+            (&declared, 404, false),
+            (&default, 404, true),
+            (&default, 500, false),
         ] {
-            assert_eq!(check(named).is_met_by(status), well, "{status} {named}");
+            assert_eq!(check.is_healthy(status), healthy, "{status}");
         }
     }
 }

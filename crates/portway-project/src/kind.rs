@@ -1,16 +1,16 @@
-//! What kind of server a service is: its URL's scheme, its usual ports, who calls it.
+//! The kind of a service: its protocol, and whether its users are browsers or programs.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What a service speaks, and whether people look at it in a browser.
+/// The protocol of a service, and whether people open it in a browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// Speaks HTTP and serves programs.
+    /// An HTTP service that programs call.
     Http,
-    /// Speaks HTTP and serves the pages: its origins go into `CORS_ORIGINS`, and a port that was
-    /// forced on it may give way.
+    /// An HTTP service that serves web pages. `CORS_ORIGINS` contains its origins, and it may use
+    /// another port if its forced port is in use.
     Frontend,
     /// Redis or Valkey.
     Redis,
@@ -20,19 +20,18 @@ pub enum Kind {
     Mysql,
     /// MongoDB.
     Mongodb,
-    /// RabbitMQ and other AMQP brokers.
+    /// RabbitMQ or another AMQP broker.
     Amqp,
     /// NATS.
     Nats,
     /// Memcached.
     Memcached,
-    /// Anything else that speaks over TCP.
+    /// Any other protocol over TCP.
     Tcp,
 }
 
-/// Names and programs by which a kind is known. The first column is matched against the service's
-/// name and its parts, the second against the first words of its command.
-const KNOWN: [(Kind, &[&str], &[&str]); 8] = [
+/// For each kind: parts of service names, and programs in commands, that identify it.
+const IDENTIFIERS: [(Kind, &[&str], &[&str]); 8] = [
     (
         Kind::Frontend,
         &["frontend", "web", "ui", "client", "site", "www"],
@@ -56,33 +55,33 @@ const KNOWN: [(Kind, &[&str], &[&str]); 8] = [
 ];
 
 impl Kind {
-    /// The kind that a service's name or its command's program tells, HTTP where neither does.
+    /// Infers the kind from a service's name or the program of its command. Default: HTTP.
     pub fn infer(name: &str, command: &str) -> Self {
-        let by_name = |known: &[&str]| {
+        let has_name = |names: &[&str]| {
             name.split(['-', '_', '.'])
-                .any(|part| known.contains(&part.to_ascii_lowercase().as_str()))
+                .any(|part| names.contains(&part.to_ascii_lowercase().as_str()))
         };
-        // A program may stand behind `npx`, `exec` or a path; further than that nobody guesses.
-        let by_program = |known: &[&str]| {
+        // The program may follow `npx` or `exec`, or be written with a path.
+        let has_program = |programs: &[&str]| {
             command
                 .split_whitespace()
                 .take(2)
                 .map(|word| word.rsplit('/').next().unwrap_or(word))
-                .any(|program| known.contains(&program))
+                .any(|program| programs.contains(&program))
         };
-        KNOWN
+        IDENTIFIERS
             .into_iter()
-            .find(|(_, names, _)| by_name(names))
+            .find(|(_, names, _)| has_name(names))
             .or_else(|| {
-                KNOWN
+                IDENTIFIERS
                     .into_iter()
-                    .find(|(_, _, programs)| by_program(programs))
+                    .find(|(_, _, programs)| has_program(programs))
             })
             .map_or(Self::Http, |(kind, ..)| kind)
     }
 
-    /// Its name as the manifest writes it.
-    pub fn word(self) -> &'static str {
+    /// Its name as in the manifest.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Http => "http",
             Self::Frontend => "frontend",
@@ -112,18 +111,19 @@ impl Kind {
         }
     }
 
-    /// Whether it speaks HTTP, so that a browser may call it.
+    /// Whether its protocol is HTTP.
     pub fn is_http(self) -> bool {
         matches!(self, Self::Http | Self::Frontend)
     }
 
-    /// The name under which the preferences (`ranges.NAME`) have the ports of a service that names
-    /// none. `None` for a kind without usual ports; `backend` is known by its name alone.
+    /// The `NAME` of the preference `ranges.NAME` that applies to a service without a port in the
+    /// manifest. `None` if there is no such preference.
     pub fn range_name(self, service: &str) -> Option<&'static str> {
         match self {
+            // A backend is an HTTP service like any other, except for its name.
             Self::Http if service == "backend" => Some("backend"),
             Self::Http | Self::Tcp => None,
-            _ => Some(self.word()),
+            _ => Some(self.as_str()),
         }
     }
 }
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_programs_tell_the_kind() {
+    fn infers_the_kind_from_the_name_or_the_program() {
         for (name, command, kind) in [
             ("backend", "uvicorn app:app", Kind::Http),
             ("frontend", "npm run dev", Kind::Frontend),

@@ -1,32 +1,38 @@
-//! What a project is, as functions from values to values.
+//! The description of a project, as functions from values to values.
 //!
 //! ```text
 //! portway.toml ──► Manifest ──► Plan ──(ports)──► Wiring ──► .ports.json, environments, commands
 //! ```
 //!
-//! No sockets, processes, clock or environment here: what is needed of them is passed in. Files
-//! are read and written only where they are the subject: `portway.toml`, `.ports.json`, `.git`,
-//! `.env`.
+//! This crate uses no sockets, processes, clock or environment; callers pass in what it needs. It
+//! reads and writes only files that are its subject, such as `portway.toml`, `config.toml`,
+//! `.ports.json` and the files of git.
 
+mod atomic_file;
 pub mod checkout;
-pub mod env_file;
-pub mod env_format;
+pub mod diagnostic;
+pub mod dotenv;
+pub mod export;
 pub mod health;
+pub mod hostnames;
 pub mod kind;
 pub mod manifest;
-pub mod names;
-pub mod nearest;
 pub mod plan;
+pub mod policy;
+pub mod port_spec;
 pub mod ports_file;
 pub mod preferences;
 pub mod prepare;
+pub mod suggest;
 pub mod template;
+pub mod units;
 pub mod wiring;
 
 pub use checkout::Checkout;
-pub use health::HealthCheck;
-pub use manifest::{Invalid, Manifest};
+pub use diagnostic::Diagnostic;
+pub use health::{HealthCheck, HealthTarget};
+pub use manifest::Manifest;
 pub use plan::{Plan, PlannedPort, PlannedService};
-pub use ports_file::{PortsFile, PortsFileError};
+pub use ports_file::{PortsFile, PortsFileError, PortsFileProblem};
 pub use preferences::Preferences;
-pub use wiring::{AssignedPorts, Launch, Step, Wiring};
+pub use wiring::{AssignedPorts, Launch, PrepareStep, Wiring};

@@ -1,41 +1,42 @@
-//! The wiring: what every service is told, from the plan and the ports it got.
+//! The wiring: commands, environments and `.ports.json` of an instance, from its plan and its ports.
 //!
-//! One function makes all of it, so that `portway env`, `.ports.json`, the processes and whatever
-//! else shows it cannot differ.
+//! One function makes all of it, so that `portway env`, `.ports.json` and the environments of the
+//! processes always agree.
 
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 
 use crate::checkout::Checkout;
+use crate::hostnames::{self, GatewayPorts};
 use crate::kind::Kind;
-use crate::names::{self, GatewayPorts};
-use crate::plan::{Plan, PlannedService, key};
+use crate::plan::{Plan, PlannedPort, PlannedService, Probe, ReadinessProbe, identifier};
 use crate::template::{self, Property};
 
-/// The address that services are told to bind.
+/// The address that services bind.
 pub const HOST: &str = "127.0.0.1";
 
-/// Ports from which older set-ups expect a backend to be called, beside the frontends' own.
+/// Ports whose pages may always call a backend, in addition to those of the frontends. Older
+/// setups use them.
 const COMPATIBLE_ORIGINS: [u16; 2] = [5173, 3000];
 
 /// The variable with the origins that may call a backend.
 const CORS_ORIGINS: &str = "CORS_ORIGINS";
 
-/// The variable with a name to which Vite answers beside `localhost` and addresses.
+/// The variable with a host name that Vite accepts in addition to `localhost` and addresses.
 const VITE_ALLOWED_HOST: &str = "__VITE_ADDITIONAL_SERVER_ALLOWED_HOSTS";
 
-/// The ports that a plan's services got: by service, in the order of [`PlannedService::ports`].
+/// The ports assigned to each service, in the order of [`PlannedService::ports`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AssignedPorts(pub IndexMap<String, Vec<u16>>);
 
 impl AssignedPorts {
-    /// The ports of a service, the main one first; empty where it has none.
+    /// The ports of a service, the main port first; empty if it has none.
     pub fn of(&self, service: &str) -> &[u16] {
         self.0.get(service).map_or(&[], Vec::as_slice)
     }
 
-    /// Puts `to` where `from` was.
+    /// Replaces one port of a service.
     pub fn replace(&mut self, service: &str, from: u16, to: u16) {
         for port in self.0.get_mut(service).into_iter().flatten() {
             if *port == from {
@@ -45,48 +46,50 @@ impl AssignedPorts {
     }
 }
 
-/// What one instance's services are told.
+/// The configuration of all services of one instance.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wiring {
-    /// Variables that are the same for every service, and for a person's shell.
+    /// Variables that are the same for every service and for the user's shell.
     pub shared: IndexMap<String, String>,
-    /// The start of each service.
+    /// How to start each service.
     pub services: IndexMap<String, Launch>,
-    /// What Portway owns in `.ports.json`, in its order.
+    /// The keys of `.ports.json` that Portway owns, in their order.
     pub ports_json: serde_json::Map<String, serde_json::Value>,
 }
 
-/// All that is needed to start one service. Two equal values mean that nothing it is told has
-/// changed.
+/// How to start one service. If two values are equal, nothing the service receives has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Launch {
     /// The shell command.
     pub command: String,
-    /// What makes it ready to start.
-    pub prepare: Option<Step>,
-    /// The shell command that tells whether it is ready.
-    pub ready_exec: Option<String>,
-    /// The shell command that tells whether it still works.
-    pub live_exec: Option<String>,
-    /// The directory to run in.
+    /// The prepare step.
+    pub prepare: Option<PrepareStep>,
+    /// The shell command of the readiness probe.
+    pub readiness_command: Option<String>,
+    /// The shell command of the liveness probe.
+    pub liveness_command: Option<String>,
+    /// The directory in which the command runs.
     pub dir: PathBuf,
-    /// Variables on top of those that Portway itself was started with.
+    /// Variables in addition to Portway's own environment.
     pub env: IndexMap<String, String>,
 }
 
-/// A command that is run before a service is started. Services whose steps are equal need it once.
+/// A command that runs before a service starts. A step that is equal for several services runs
+/// once.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct PrepareStep {
     /// The shell command.
     pub command: String,
-    /// The directory to run in.
+    /// The directory in which it runs.
     pub dir: PathBuf,
 }
 
 impl Wiring {
-    /// Makes the wiring. `env_files` are the variables of each service's `env_file`s, read
-    /// beforehand; `trust` those by which programs trust the gateway's certificates, which yield to
-    /// a file's; `gateway` where the names are served.
+    /// Makes the wiring.
+    ///
+    /// `env_files` are the variables of each service's `env_file`s. `trust` are the variables that
+    /// make programs trust the gateway's certificates; a file overrides them. `gateway` is the
+    /// gateway that serves the host names, if there is one.
     pub fn new(
         plan: &Plan,
         ports: &AssignedPorts,
@@ -128,19 +131,20 @@ impl Wiring {
 }
 
 impl Wiring {
-    /// Lets pages that are served on the local network call backends, and be called by the name
-    /// that they have there. `served` are the services, `addresses` and `host` (such as
-    /// `jobi-laptop.local`) where they are found.
-    pub fn serve_on_lan(
+    /// Allows pages that are published on the local network to call the backends.
+    ///
+    /// `published` are the services, `addresses` and `host` (such as `jobi-laptop.local`) are
+    /// where other devices reach them.
+    pub fn publish_on_lan(
         &mut self,
         plan: &Plan,
         ports: &AssignedPorts,
-        served: &[String],
+        published: &[String],
         addresses: &[std::net::Ipv4Addr],
         host: &str,
     ) {
         let is_frontend = |name: &&String| plan.services[name.as_str()].kind == Kind::Frontend;
-        let frontends: Vec<&String> = served.iter().filter(is_frontend).collect();
+        let frontends: Vec<&String> = published.iter().filter(is_frontend).collect();
         let hosts: Vec<String> = addresses.iter().map(ToString::to_string).collect();
         let mut origins = self.shared[CORS_ORIGINS].clone();
         for port in frontends.iter().filter_map(|name| ports.of(name).first()) {
@@ -150,7 +154,7 @@ impl Wiring {
         }
         let before = self.shared.insert(CORS_ORIGINS.into(), origins.clone());
         for (name, launch) in &mut self.services {
-            // What the manifest says about it stays.
+            // A value from the manifest stays unchanged.
             if launch.env.get(CORS_ORIGINS) == before.as_ref() {
                 launch.env.insert(CORS_ORIGINS.into(), origins.clone());
             }
@@ -167,9 +171,8 @@ pub fn url(kind: Kind, port: u16) -> String {
     format!("{}://localhost:{port}", kind.scheme())
 }
 
-/// Everything of a service, in the order of its ports: the part of the name that tells them apart
-/// (empty for the main one) and the port.
-fn named_ports<'a>(
+/// The ports of a service with their suffix in names: empty for the main port, `_NAME` for others.
+fn suffixed_ports<'a>(
     service: &'a PlannedService,
     ports: &'a AssignedPorts,
 ) -> impl Iterator<Item = (String, u16)> + 'a {
@@ -180,19 +183,19 @@ fn named_ports<'a>(
         .zip(assigned)
         .enumerate()
         .map(|(index, (port, number))| match &port.name {
-            Some(name) if index > 0 => (format!("_{}", key(name)), number),
+            Some(name) if index > 0 => (format!("_{}", identifier(name)), number),
             _ => (String::new(), number),
         })
 }
 
-/// `NAME_PORT`, `NAME_HOST` and `NAME_URL`, and `VITE_NAME_URL` for what a browser may call.
+/// Adds `NAME_PORT`, `NAME_HOST` and `NAME_URL`, and `VITE_NAME_URL` for an HTTP service.
 fn peer_variables(
     service: &PlannedService,
     ports: &AssignedPorts,
     variables: &mut IndexMap<String, String>,
 ) {
-    for (part, port) in named_ports(service, ports) {
-        let name = format!("{}{part}", key(&service.name)).to_ascii_uppercase();
+    for (suffix, port) in suffixed_ports(service, ports) {
+        let name = format!("{}{suffix}", identifier(&service.name)).to_ascii_uppercase();
         let url = url(service.kind, port);
         variables.insert(format!("{name}_PORT"), port.to_string());
         variables.insert(format!("{name}_HOST"), HOST.into());
@@ -203,9 +206,8 @@ fn peer_variables(
     }
 }
 
-/// The exact origins that may call a backend: each frontend's by its port, those kept for
-/// compatibility, those of fixed ports, and each frontend's by its names. Never a wildcard, never
-/// another host.
+/// The exact origins that may call a backend, on this machine only and never a wildcard: each
+/// frontend's port, the compatible ports, the gateway's fixed ports and each frontend's host names.
 fn cors_origins(
     plan: &Plan,
     ports: &AssignedPorts,
@@ -222,18 +224,20 @@ fn cors_origins(
         .filter_map(|service| ports.of(&service.name).first().copied())
         .chain(COMPATIBLE_ORIGINS)
         .chain(fixed.copied());
-    let by_number = numbers
-        .flat_map(|port| ["localhost", "127.0.0.1"].map(|host| names::origin(false, host, port)));
+    let by_port = numbers.flat_map(|port| {
+        ["localhost", "127.0.0.1"].map(|host| hostnames::origin(false, host, port))
+    });
     let hosts = frontends().flat_map(|service| {
         let is_main = plan.main.as_deref() == Some(&service.name);
-        let own = is_main.then(|| names::of_instance(instance));
+        let own = is_main.then(|| hostnames::instance_host(instance));
         own.into_iter()
-            .chain([names::of_service(&service.name, instance)])
+            .chain([hostnames::service_host(&service.name, instance)])
     });
-    let hosts = hosts.filter(|host| *host != names::of_instance(names::OWN));
+    let gateway_host = hostnames::instance_host(hostnames::GATEWAY_LABEL);
+    let hosts = hosts.filter(|host| *host != gateway_host);
     let by_name = hosts.flat_map(|host| gateway.into_iter().flat_map(move |at| at.origins(&host)));
     let mut origins = Vec::new();
-    for origin in by_number.chain(by_name) {
+    for origin in by_port.chain(by_name) {
         if !origins.contains(&origin) {
             origins.push(origin);
         }
@@ -249,79 +253,83 @@ fn launch(
     shared: &IndexMap<String, String>,
     env_file: Option<&IndexMap<String, String>>,
 ) -> Launch {
-    let fill = |text: &str| fill(plan, ports, &service.name, text);
-    let spec = &service.spec;
-    // Later ones win: files, then Portway's own, then what the manifest says.
+    let expand = |text: &str| expand(plan, ports, &service.name, text);
+    // The last one wins: files, then Portway's variables, then those of the manifest.
     let mut env = env_file.cloned().unwrap_or_default();
     env.extend(shared.clone());
     env.insert("PORTWAY_SERVICE".into(), service.name.clone());
     env.insert("HOST".into(), HOST.into());
-    for (part, port) in named_ports(service, ports) {
+    for (suffix, port) in suffixed_ports(service, ports) {
         env.insert(
-            format!("PORT{}", part.to_ascii_uppercase()),
+            format!("PORT{}", suffix.to_ascii_uppercase()),
             port.to_string(),
         );
     }
-    for (name, value) in &spec.env {
-        env.insert(name.clone(), fill(value.get_ref()));
+    for (name, value) in &service.env {
+        env.insert(name.clone(), expand(value));
     }
-    let exec = |text: Option<&crate::manifest::Text>| text.map(|text| fill(text.get_ref()));
-    let dir = |dir: Option<&crate::manifest::Text>| {
-        dir.map_or_else(|| root.to_owned(), |dir| root.join(dir.get_ref()))
+    let command = |probe: Option<&Probe>| match probe {
+        Some(Probe::Exec(command)) => Some(expand(command)),
+        _ => None,
     };
-    let prepare = spec.prepare.as_ref().map(|prepare| Step {
-        command: fill(prepare.command.get_ref()),
-        dir: dir(prepare.dir.as_ref().or(spec.dir.as_ref())),
-    });
+    let readiness = match &service.readiness.probe {
+        Some(ReadinessProbe::Poll(probe)) => Some(probe),
+        _ => None,
+    };
     Launch {
-        command: fill(spec.command.get_ref()),
-        prepare,
-        ready_exec: exec(spec.ready.as_ref().and_then(|ready| ready.exec.as_ref())),
-        live_exec: exec(spec.liveness.as_ref().and_then(|live| live.exec.as_ref())),
-        dir: dir(spec.dir.as_ref()),
+        command: expand(&service.command),
+        prepare: service.prepare.as_ref().map(|step| PrepareStep {
+            command: expand(&step.command),
+            dir: step.working_dir(root),
+        }),
+        readiness_command: command(readiness),
+        liveness_command: command(service.liveness.as_ref().map(|one| &one.probe)),
+        dir: service.working_dir(root),
         env,
     }
 }
 
-/// Fills in a text of the plan. A placeholder of an optional service that does not take part
-/// becomes empty; every other one has been checked when the plan was made.
-fn fill(plan: &Plan, ports: &AssignedPorts, own: &str, text: &str) -> String {
-    let present = plan.services.keys();
-    let names: Vec<&str> = present.chain(&plan.absent).map(String::as_str).collect();
-    let filled = template::expand(text, own, &names, |name, property| {
+/// Expands the placeholders of a text of the plan. A placeholder of a service that is not enabled
+/// becomes empty; the plan has checked all others.
+fn expand(plan: &Plan, ports: &AssignedPorts, own: &str, text: &str) -> String {
+    let enabled = plan.services.keys();
+    let names: Vec<&str> = enabled.chain(&plan.disabled).map(String::as_str).collect();
+    let expanded = template::expand(text, own, &names, |name, property| {
         let service = plan.services.get(name);
-        let number = |wanted: Option<&str>| {
+        let port = |wanted: Option<&str>| {
             let service = service?;
             let index = wanted.map_or(Some(0), |wanted| {
-                let has = |port: &crate::plan::PlannedPort| port.name.as_deref() == Some(wanted);
-                service.ports.iter().position(has)
+                let is_wanted = |port: &PlannedPort| port.name.as_deref() == Some(wanted);
+                service.ports.iter().position(is_wanted)
             })?;
             Some((service.kind, *ports.of(name).get(index)?))
         };
         Some(match property {
             Property::Name => name.to_owned(),
             Property::Host => HOST.to_owned(),
-            Property::Port(port) => number(port).map(|(_, n)| n.to_string()).unwrap_or_default(),
-            Property::Url(port) => number(port).map(|(k, n)| url(k, n)).unwrap_or_default(),
+            Property::Port(name) => port(name).map(|(_, n)| n.to_string()).unwrap_or_default(),
+            Property::Url(name) => port(name).map(|(k, n)| url(k, n)).unwrap_or_default(),
         })
     });
-    filled.unwrap_or_else(|_| text.to_owned())
+    expanded.unwrap_or_else(|_| text.to_owned())
 }
 
-/// `NAME_port` of every service, then `NAME_url` of every service, then `NAME_health_url` of those
-/// that name a path.
+/// `NAME_port` of every service, then `NAME_url` of every service, then `NAME_health_url` of every
+/// service with a declared health path.
 fn ports_json(plan: &Plan, ports: &AssignedPorts) -> serde_json::Map<String, serde_json::Value> {
     let all = || {
         plan.services.values().flat_map(|service| {
-            named_ports(service, ports)
-                .map(|(part, port)| (format!("{}{part}", key(&service.name)), service.kind, port))
+            suffixed_ports(service, ports).map(|(suffix, port)| {
+                let name = format!("{}{suffix}", identifier(&service.name));
+                (name, service.kind, port)
+            })
         })
     };
     let numbers = all().map(|(name, _, port)| (format!("{name}_port"), port.into()));
     let urls = all().map(|(name, kind, port)| (format!("{name}_url"), url(kind, port).into()));
     let health = plan.services.values().filter_map(|service| {
         let port = *ports.of(&service.name).first()?;
-        let path = service.spec.health.as_ref()?.get_ref();
+        let path = service.health_path.as_ref()?;
         let url = format!("{}{path}", url(service.kind, port));
         Some((health_key(&service.name), url.into()))
     });
@@ -330,7 +338,7 @@ fn ports_json(plan: &Plan, ports: &AssignedPorts) -> serde_json::Map<String, ser
 
 /// The key in `.ports.json` of a service's health URL.
 pub fn health_key(service: &str) -> String {
-    format!("{}_health_url", key(service))
+    format!("{}_health_url", identifier(service))
 }
 
 #[cfg(test)]

@@ -1,25 +1,27 @@
 //! Leases: which port belongs to which service of which checkout.
 //!
-//! One SQLite file that all instances of a user share, written in one transaction under one OS file
-//! lock, so that waiting is queued by the kernel and not polled. Nothing has to be running for it
-//! to be right.
+//! All instances of a user share one SQLite file, written in transactions under one OS file lock,
+//! so that the kernel queues waiting processes. No daemon is needed.
 //!
-//! Liveness needs no pid. A supervisor holds an OS file lock for as long as it lives
-//! ([`InstanceLock`]), and a lease is *live* while its owner's lock is held: exact after SIGKILL
-//! and after a reboot. A lease without a live owner is *kept*: others pass it by as long as their
-//! range has another free port.
+//! A supervisor holds a file lock while it runs ([`InstanceLock`]), and a lease is *live* while its
+//! instance has a supervisor. This is exact after SIGKILL and after a reboot. The leases of stopped
+//! instances are retained; others get their ports only if their range has no other free port.
 //!
-//! This crate knows no sockets. Whether a port is free is asked of a function that tries to hold
-//! it, inside the lock, so that leasing and holding are one step.
+//! This crate opens no sockets. The caller passes a function that tries to hold a port; it runs
+//! inside the lock, so that leasing and holding are one step.
 
 mod choose;
 mod error;
 mod lock;
+mod request;
 mod sqlite;
 
-pub use choose::{Allotted, ChooseError, Displacement, Request, Wanted};
-pub use error::{AllocateError, RegistryError};
-pub use lock::{InstanceLock, instance_dir, is_used, private_dir};
+pub use error::{AllocateError, RegistryError, RegistryProblem};
+pub use lock::{InstanceLock, create_private_dir, has_users, instance_dir};
+pub use request::{
+    AllocatedPort, AllocationRequest, ChooseError, Displacement, DisplacementReason, HoldFailure,
+    HoldFn, PortRequest,
+};
 pub use sqlite::SqliteRegistry;
 
 use std::path::PathBuf;
@@ -27,26 +29,26 @@ use std::path::PathBuf;
 /// Milliseconds since 1970-01-01 UTC.
 pub type Millis = u64;
 
-/// A checkout that asks to be known.
+/// A checkout to be registered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Newcomer {
+pub struct NewInstance {
     /// Identifies the checkout on this machine.
     pub id: String,
     /// Its real directory.
     pub dir: PathBuf,
     /// The project's name.
     pub project: String,
-    /// The name it would like to have.
+    /// The preferred name.
     pub name: String,
-    /// The name it takes when somebody else has that.
-    pub distinct_name: String,
+    /// The name if another instance has the preferred one.
+    pub fallback_name: String,
     /// The branch or short commit.
     pub branch: Option<String>,
     /// Whether it is the main checkout of its repository.
-    pub main: bool,
+    pub is_main: bool,
 }
 
-/// A checkout that is known.
+/// A registered checkout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instance {
     /// Identifies the checkout on this machine.
@@ -55,16 +57,15 @@ pub struct Instance {
     pub dir: PathBuf,
     /// The project's name.
     pub project: String,
-    /// Its name, which no other checkout has.
+    /// Its name, unique on this machine.
     pub name: String,
     /// The branch or short commit when it was last used.
     pub branch: Option<String>,
     /// Whether it is the main checkout of its repository.
-    pub main: bool,
-    /// The optional services that take part.
+    pub is_main: bool,
+    /// The optional services that are enabled.
     pub options: Vec<String>,
-    /// Where the gateway served names when its supervisor started, as [`Registry::set_gateway`] was
-    /// told.
+    /// Where the gateway served names when the supervisor started ([`Registry::set_gateway`]).
     pub gateway: Option<String>,
     /// When it was last used.
     pub last_used: Millis,
@@ -81,101 +82,105 @@ pub struct Lease {
     pub service: String,
     /// The port's name within the service, empty for the only one.
     pub name: String,
-    /// The port that a person asked for, which may be another.
-    pub wish: Option<u16>,
+    /// The port that the user forced, which may differ from the leased one.
+    pub forced_port: Option<u16>,
     /// When it was last used.
     pub last_used: Millis,
 }
 
-/// Whether the owner of a lease is there.
+/// The state of an instance's checkout, which decides whether others may use its leased ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Liveness {
-    /// It runs.
-    Live,
-    /// It does not run; its directory is there.
-    Kept,
-    /// Its directory is gone.
-    Gone,
+pub enum CheckoutState {
+    /// A supervisor or a command uses the instance.
+    Running,
+    /// The instance is stopped, and its directory exists.
+    Stopped,
+    /// The directory does not exist.
+    Missing,
 }
 
-/// What Portway needs of a registry. One is a file; others may be shared between machines.
+/// The operations of a registry.
 pub trait Registry {
-    /// Makes a checkout known, or brings what is known of it up to date. It gets its name here.
+    /// Registers a checkout or updates its record, and decides its name.
     ///
     /// # Errors
-    /// When the registry cannot be written.
-    fn enroll(&mut self, newcomer: &Newcomer, now: Millis) -> Result<Instance, RegistryError>;
+    /// Fails if the registry cannot be written.
+    fn register(&mut self, new: &NewInstance, now: Millis) -> Result<Instance, RegistryError>;
 
-    /// Remembers which optional services take part.
+    /// Records which optional services are enabled.
     ///
     /// # Errors
-    /// When the registry cannot be written.
+    /// Fails if the registry cannot be written.
     fn set_options(&mut self, instance: &str, options: &[String]) -> Result<(), RegistryError>;
 
-    /// Remembers where the gateway served names when the instance's supervisor started.
+    /// Records where the gateway served names when the instance's supervisor started.
     ///
     /// # Errors
-    /// When the registry cannot be written.
+    /// Fails if the registry cannot be written.
     fn set_gateway(&mut self, instance: &str, gateway: Option<&str>) -> Result<(), RegistryError>;
 
-    /// Finds a port for everything that `request` wants and leases all of them, or none. `hold`
-    /// tries to hold a port and says whether it could; its second argument tells whether the port
-    /// was this instance's before.
+    /// Leases a port for every entry of `request`, or none at all.
     ///
     /// # Errors
-    /// When a forced port is taken or a range is full, and when the registry cannot be written.
+    /// Fails if a forced port is in use, if a range is full, if another process than the supervisor
+    /// requests ports for a running instance, and if the registry cannot be written.
     fn allocate(
         &mut self,
-        request: &Request<'_>,
-        hold: &mut dyn FnMut(u16, bool) -> Result<bool, String>,
+        request: &AllocationRequest<'_>,
+        hold: &mut HoldFn<'_>,
         now: Millis,
-    ) -> Result<Vec<Allotted>, AllocateError>;
+    ) -> Result<Vec<AllocatedPort>, AllocateError>;
 
-    /// The leases of one instance.
+    /// Returns the leases of one instance.
     ///
     /// # Errors
-    /// When the registry cannot be read.
+    /// Fails if the registry cannot be read.
     fn leases(&mut self, instance: &str) -> Result<Vec<Lease>, RegistryError>;
 
-    /// All known instances with their leases and whether they run, by name.
+    /// Returns all registered instances with their leases and states, ordered by project and name,
+    /// main checkouts first.
     ///
     /// # Errors
-    /// When the registry cannot be read.
-    fn instances(&mut self) -> Result<Vec<(Instance, Vec<Lease>, Liveness)>, RegistryError>;
+    /// Fails if the registry cannot be read.
+    fn instances(&mut self) -> Result<Vec<(Instance, Vec<Lease>, CheckoutState)>, RegistryError>;
 
-    /// Gives up the leases of `ports`, all of them or, when the instance of one runs, none. Answers
-    /// those that there were.
+    /// Deletes the leases of `ports`, or none if the instance of one is running. Returns the leases
+    /// that it found.
     ///
     /// # Errors
-    /// When the registry cannot be written.
-    fn forget(&mut self, ports: &[u16]) -> Result<Vec<(Instance, Lease, Liveness)>, RegistryError>;
+    /// Fails if the registry cannot be written.
+    fn release(
+        &mut self,
+        ports: &[u16],
+    ) -> Result<Vec<(Instance, Lease, CheckoutState)>, RegistryError>;
 
-    /// Drops the instances whose directories are gone, with all that is kept of them. Answers them
-    /// with the leases that they had.
+    /// Deletes the instances whose directories are gone, with all that belongs to them. Returns
+    /// them with the leases that they had.
     ///
     /// # Errors
-    /// When the registry cannot be written.
+    /// Fails if the registry cannot be written.
     fn prune(&mut self) -> Result<Vec<(Instance, Vec<Lease>)>, RegistryError>;
 
-    /// What Portway last wrote into this instance's `.ports.json`, as it was recorded.
+    /// Returns what Portway last wrote into this instance's `.ports.json`, as
+    /// [`Registry::record_written`] received it.
     ///
     /// # Errors
-    /// When the registry cannot be read.
+    /// Fails if the registry cannot be read.
     fn last_written(&mut self, instance: &str) -> Result<Option<String>, RegistryError>;
 
-    /// Whether Portway ever wrote `content` into any `.ports.json` of this machine: then a file
-    /// that holds it was copied, not written by a person.
+    /// Returns whether Portway ever wrote `content` into a `.ports.json` on this machine. A file
+    /// with this content was copied, not edited.
     ///
     /// # Errors
-    /// When the registry cannot be read.
+    /// Fails if the registry cannot be read.
     fn was_written(&mut self, content: &str) -> Result<bool, RegistryError>;
 
-    /// Remembers what is about to be written into this instance's `.ports.json`: `owned` for
-    /// [`Registry::last_written`], and `content`, the part by which a copy is known, for
+    /// Records what is about to be written into this instance's `.ports.json`: `owned` for
+    /// [`Registry::last_written`], and `content`, the part that identifies a copy, for
     /// [`Registry::was_written`].
     ///
     /// # Errors
-    /// When the registry cannot be written.
+    /// Fails if the registry cannot be written.
     fn record_written(
         &mut self,
         instance: &str,
@@ -184,27 +189,27 @@ pub trait Registry {
         now: Millis,
     ) -> Result<(), RegistryError>;
 
-    /// Waits until what was recorded here survives a power cut, and with `others` what other
-    /// processes recorded too. Nothing that names a port may leave the process before.
+    /// Waits until everything that this process recorded survives a power failure, and with
+    /// `others` also what other processes recorded. Call it before a port is printed or written.
     ///
     /// # Errors
-    /// When the disk does not take it.
-    fn settle(&mut self, others: bool) -> Result<(), RegistryError>;
+    /// Fails if the disk reports an error.
+    fn sync(&mut self, others: bool) -> Result<(), RegistryError>;
 
-    /// The digest and the outputs of a service's last successful prepare step.
+    /// Returns the digest and the outputs of a service's last successful prepare step.
     ///
     /// # Errors
-    /// When the registry cannot be read.
+    /// Fails if the registry cannot be read.
     fn prepared(
         &mut self,
         instance: &str,
         service: &str,
     ) -> Result<Option<(String, Vec<String>)>, RegistryError>;
 
-    /// Remembers a successful prepare step.
+    /// Records a successful prepare step.
     ///
     /// # Errors
-    /// When the registry cannot be written.
+    /// Fails if the registry cannot be written.
     fn record_prepared(
         &mut self,
         instance: &str,

@@ -1,10 +1,10 @@
-//! Liveness: OS file locks that the kernel drops with their owner.
+//! File locks that show which instances are running. The kernel releases them with their owner.
 //!
-//! Two files per instance, so that two kinds of owner are told apart: a supervisor holds the one
-//! alone; commands that merely use the instance's ports (`portway exec`) share the other.
+//! Each instance has two lock files: a supervisor holds the first exclusively, and commands that use
+//! the instance's ports without a supervisor (`portway exec`) share the second.
 //!
-//! Asking takes the lock for an instant. Whoever asks or takes therefore holds the registry's lock
-//! meanwhile, or a supervisor could be turned away by a mere question.
+//! Testing a lock takes it for a moment. Whoever tests or takes one therefore holds the registry's
+//! lock; otherwise a test could prevent a supervisor from starting.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -13,44 +13,52 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-/// An instance's lock, held until it is dropped.
+/// A lock of an instance. Dropping it releases the lock.
 #[derive(Debug)]
+#[must_use = "the lock is released as soon as it is dropped"]
 pub struct InstanceLock {
     _file: File,
 }
 
-/// How long another command may have the registry before that is an error: each needs it for
-/// milliseconds, so this one is stopped or stuck.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long to wait for another command to release the registry. Each holds it for milliseconds, so
+/// a longer wait means that one is suspended or hangs.
+const REGISTRY_LOCK_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Takes a lock, queued by the kernel behind those who came before.
-pub(crate) fn exclusive(file: &File) -> io::Result<()> {
+const SUPERVISOR_LOCK: &str = "supervisor.lock";
+const USERS_LOCK: &str = "users.lock";
+
+/// Locks a file exclusively. Waiting processes are queued by the kernel.
+pub(crate) fn lock_exclusive(file: &File) -> io::Result<()> {
     match file.try_lock() {
         Ok(()) => return Ok(()),
         Err(TryLockError::Error(error)) => return Err(error),
         Err(TryLockError::WouldBlock) => {}
     }
-    // There is no waiting with a limit in the kernel's queue; a thread waits, and its owner with a
-    // limit for it.
-    let (done, waits) = mpsc::channel();
+    // The kernel's queue has no timeout, so a thread waits in it, and this one for the thread.
+    let (sender, receiver) = mpsc::channel();
     let waiting = file.try_clone()?;
     thread::spawn(move || {
-        let _ = done.send(waiting.lock());
+        // The receiver is gone after the timeout.
+        let _ = sender.send(waiting.lock());
     });
-    waits.recv_timeout(PATIENCE).unwrap_or_else(|_| {
-        Err(io::Error::other(
-            "another portway command has had it for too long; is one stopped?",
-        ))
-    })
+    receiver
+        .recv_timeout(REGISTRY_LOCK_TIMEOUT)
+        .unwrap_or_else(|_| {
+            let seconds = REGISTRY_LOCK_TIMEOUT.as_secs();
+            Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                format!("another portway command has locked it for more than {seconds} s"),
+            ))
+        })
 }
 
-/// The directory of everything that belongs to one instance: locks, control socket, logs.
+/// Returns the directory of one instance: locks, control socket, logs.
 pub fn instance_dir(state: &Path, id: &str) -> PathBuf {
     state.join("instances").join(id)
 }
 
-/// The ids of all instances of which something is kept.
-pub(crate) fn instance_dirs(state: &Path) -> Vec<String> {
+/// Returns the ids of all instances that have a directory.
+pub(crate) fn instance_ids(state: &Path) -> Vec<String> {
     fs::read_dir(state.join("instances"))
         .into_iter()
         .flatten()
@@ -59,17 +67,16 @@ pub(crate) fn instance_dirs(state: &Path) -> Vec<String> {
         .collect()
 }
 
-/// Makes a directory that only its owner may enter.
+/// Creates a directory that only its owner may access, or restricts an existing one.
 ///
 /// # Errors
-/// When it cannot be made, or its rights cannot be narrowed.
-pub fn private_dir(dir: &Path) -> io::Result<()> {
+/// Fails if the directory cannot be created or restricted.
+pub fn create_private_dir(dir: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(dir)?;
-    // It may have been there before with wider rights.
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -81,7 +88,7 @@ pub fn private_dir(dir: &Path) -> io::Result<()> {
 }
 
 fn open(dir: &Path, name: &str) -> io::Result<File> {
-    private_dir(dir)?;
+    create_private_dir(dir)?;
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).read(true).write(true);
     #[cfg(unix)]
@@ -89,12 +96,9 @@ fn open(dir: &Path, name: &str) -> io::Result<File> {
     options.open(dir.join(name))
 }
 
-const SUPERVISOR: &str = "supervisor.lock";
-const USERS: &str = "users.lock";
-
-/// Takes the supervisor's lock; `None` when another supervisor has it.
-pub(crate) fn supervise(dir: &Path) -> io::Result<Option<InstanceLock>> {
-    let file = open(dir, SUPERVISOR)?;
+/// Takes the supervisor's lock; `None` if the instance has a supervisor.
+pub(crate) fn lock_as_supervisor(dir: &Path) -> io::Result<Option<InstanceLock>> {
+    let file = open(dir, SUPERVISOR_LOCK)?;
     match file.try_lock() {
         Ok(()) => Ok(Some(InstanceLock { _file: file })),
         Err(TryLockError::WouldBlock) => Ok(None),
@@ -102,22 +106,22 @@ pub(crate) fn supervise(dir: &Path) -> io::Result<Option<InstanceLock>> {
     }
 }
 
-/// Takes a user's lock, beside any number of others.
-pub(crate) fn share(dir: &Path) -> io::Result<InstanceLock> {
-    let file = open(dir, USERS)?;
+/// Takes a shared lock for a command that uses the instance's ports.
+pub(crate) fn lock_as_user(dir: &Path) -> io::Result<InstanceLock> {
+    let file = open(dir, USERS_LOCK)?;
     file.lock_shared()?;
     Ok(InstanceLock { _file: file })
 }
 
-/// Whether a supervisor lives.
-pub(crate) fn is_supervised(dir: &Path) -> bool {
-    is_locked(&dir.join(SUPERVISOR))
+/// Returns whether the instance with this directory has a supervisor.
+pub(crate) fn has_supervisor(dir: &Path) -> bool {
+    is_locked(&dir.join(SUPERVISOR_LOCK))
 }
 
-/// Whether a command uses the ports of the instance with this directory, without a supervisor.
-/// For the function that holds ports: it runs inside the registry's lock.
-pub fn is_used(dir: &Path) -> bool {
-    is_locked(&dir.join(USERS))
+/// Returns whether commands use the ports of the instance with this directory without a supervisor.
+/// Call it only inside the registry's lock, that is from the function that holds ports.
+pub fn has_users(dir: &Path) -> bool {
+    is_locked(&dir.join(USERS_LOCK))
 }
 
 fn is_locked(path: &Path) -> bool {

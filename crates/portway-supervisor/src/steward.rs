@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use portway_ports::Hold;
-use portway_project::{AssignedPorts, Step, Wiring};
+use portway_project::{AssignedPorts, PrepareStep, Wiring};
 
 /// Replaces lost ports and remembers what was prepared. All of it is quick: the supervisor waits.
 pub trait Steward: Send {
@@ -19,10 +19,10 @@ pub trait Steward: Send {
     ///
     /// # Errors
     /// When an input that the manifest names cannot be read.
-    fn is_prepared(&mut self, service: &str, step: &Step) -> Result<bool, String>;
+    fn is_prepared(&mut self, service: &str, step: &PrepareStep) -> Result<bool, String>;
 
     /// Remembers that the prepare step of `service` has succeeded.
-    fn remember_prepared(&mut self, service: &str, step: &Step);
+    fn remember_prepared(&mut self, service: &str, step: &PrepareStep);
 }
 
 /// A port that took the place of another.

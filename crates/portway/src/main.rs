@@ -22,8 +22,8 @@ fn main() -> ExitCode {
     if arguments.nth(1).as_deref() == Some(portway_supervisor::keeper::COMMAND) {
         return ExitCode::from(portway_supervisor::keeper::run(arguments));
     }
-    if std::env::args().nth(1).as_deref() == Some(portway_lan::herald::COMMAND) {
-        return ExitCode::from(portway_lan::herald::run());
+    if std::env::args().nth(1).as_deref() == Some(portway_lan::announcer::COMMAND) {
+        return ExitCode::from(portway_lan::announcer::run());
     }
     // Errors of the command line itself need this before it is parsed. Arguments after `--` belong
     // to another command.
@@ -60,7 +60,7 @@ fn run(cli: Cli, json: bool) -> Result<u8, CommandError> {
         }
         other => other?,
     };
-    let flag = cli.colour.as_deref();
-    ui::set_colour(preferences::with_flag(preferences, "colour", flag).colour());
+    let flag = cli.color.as_deref();
+    ui::set_color(preferences::with_flag(preferences, "color", flag).color());
     cli::run(cli, &(Arc::new(ui::Terminal::new(json)) as _))
 }

@@ -1,21 +1,54 @@
-//! Links between the Markdown files of the repository. Pure functions.
+//! Links between the Markdown files of the repository, and between the pages of the book. Pure
+//! functions.
 //!
-//! A relative link must name an existing file, and its fragment a heading of that file. Links with
+//! A relative link must name an existing file, and its fragment an anchor of that file. Links with
 //! a scheme (`https:`) are not checked, because the tests run offline.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
-/// Describe every broken link. `files` has the text of all Markdown files by path; `exists` says
-/// whether a path names a file or directory of any kind.
+/// The links and anchors of a file.
+#[derive(Debug, Default)]
+pub(super) struct Page {
+    links: Vec<String>,
+    anchors: BTreeSet<String>,
+}
+
+impl Page {
+    /// Read Markdown.
+    pub(super) fn markdown(text: &str) -> Self {
+        Self {
+            links: links(text),
+            anchors: anchors(text),
+        }
+    }
+
+    /// Read HTML as mdBook writes it.
+    pub(super) fn html(text: &str) -> Self {
+        let values = |attribute: &str| -> Vec<String> {
+            let rests = text.split(attribute).skip(1);
+            rests
+                .filter_map(|rest| Some(rest.split_once('"')?.0.to_owned()))
+                .collect()
+        };
+        let mut links = values(" href=\"");
+        links.extend(values(" src=\""));
+        Self {
+            links,
+            anchors: values(" id=\"").into_iter().collect(),
+        }
+    }
+}
+
+/// Describe every broken link. `exists` says whether a path names a file or directory of any kind.
 pub(super) fn broken(
-    files: &BTreeMap<PathBuf, String>,
+    pages: &BTreeMap<PathBuf, Page>,
     exists: impl Fn(&Path) -> bool,
 ) -> Vec<String> {
     let mut messages = Vec::new();
-    for (file, text) in files {
-        for link in links(text) {
-            if let Err(reason) = check(file, &link, files, &exists) {
+    for (file, page) in pages {
+        for link in &page.links {
+            if let Err(reason) = check(file, link, pages, &exists) {
                 messages.push(format!("{}: `{link}` {reason}", file.display()));
             }
         }
@@ -26,7 +59,7 @@ pub(super) fn broken(
 fn check(
     file: &Path,
     link: &str,
-    files: &BTreeMap<PathBuf, String>,
+    pages: &BTreeMap<PathBuf, Page>,
     exists: &impl Fn(&Path) -> bool,
 ) -> Result<(), &'static str> {
     let (path, fragment) = link.split_once('#').unwrap_or((link, ""));
@@ -42,9 +75,9 @@ fn check(
     if !exists(&target) {
         return Err("names no file");
     }
-    match files.get(&target) {
-        Some(text) if !fragment.is_empty() && !anchors(text).contains(fragment) => {
-            Err("names no heading")
+    match pages.get(&target) {
+        Some(page) if !fragment.is_empty() && !page.anchors.contains(fragment) => {
+            Err("names no anchor")
         }
         _ => Ok(()),
     }
@@ -182,9 +215,9 @@ mod tests {
     use super::*;
 
     fn check_all(files: &[(&str, &str)]) -> Vec<String> {
-        let files: BTreeMap<PathBuf, String> = files
+        let files: BTreeMap<PathBuf, Page> = files
             .iter()
-            .map(|(path, text)| (PathBuf::from(path), (*text).to_owned()))
+            .map(|(path, text)| (PathBuf::from(path), Page::markdown(text)))
             .collect();
         let others = [Path::new("LICENSE"), Path::new("docs")];
         broken(&files, |path| {
@@ -193,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn accepts_files_directories_headings_and_urls() {
+    fn accepts_files_directories_anchors_and_urls() {
         let readme = "[a](docs/a.md) [b](docs/a.md#two-words) [c](docs) [d](LICENSE)\n\
                       [e](https://example.org/#x) [f](mailto:a@example.org) [g](#here)\n# Here";
         let page = "# Title\n## Two `words`!\n[up](../README.md)";
@@ -204,13 +237,13 @@ mod tests {
     }
 
     #[test]
-    fn reports_missing_files_and_headings() {
+    fn reports_missing_files_and_anchors() {
         let text = "[a](b.md) [a](#none)\n\n[c]: d.md\n[e](../x.md)";
         assert_eq!(
             check_all(&[("a.md", text)]),
             [
                 "a.md: `b.md` names no file",
-                "a.md: `#none` names no heading",
+                "a.md: `#none` names no anchor",
                 "a.md: `../x.md` leaves the repository",
                 "a.md: `d.md` names no file"
             ]
@@ -231,6 +264,25 @@ mod tests {
             ["a-b", "a-b-1", "c-d", "not-here"]
                 .map(str::to_owned)
                 .into()
+        );
+    }
+
+    #[test]
+    fn checks_links_between_html_pages() {
+        let page = |text: &str| Page::html(text);
+        let pages = BTreeMap::from([
+            (
+                PathBuf::from("a.html"),
+                page("<a href=\"b/c.html#d\"></a> <a href=\"b/c.html#e\"></a> <img src=\"f.svg\">"),
+            ),
+            (PathBuf::from("b/c.html"), page("<h1 id=\"d\"></h1>")),
+        ]);
+        assert_eq!(
+            broken(&pages, |path| pages.contains_key(path)),
+            [
+                "a.html: `b/c.html#e` names no anchor",
+                "a.html: `f.svg` names no file"
+            ]
         );
     }
 }

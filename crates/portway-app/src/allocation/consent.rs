@@ -1,6 +1,7 @@
 //! Asking before services start on other ports than those that were wanted (`moved = "ask"`).
 
-use portway_api::{Displaced, ErrorCode};
+use portway_api::{ErrorCode, PortDisplacement};
+use portway_registry::DisplacementReason;
 
 use super::{Keep, choose_all, words};
 use crate::error::CommandError;
@@ -12,7 +13,7 @@ use crate::reporter::Reporter;
 pub(crate) struct Moved {
     pub(crate) service: String,
     pub(crate) port: u16,
-    pub(crate) why: Displaced,
+    pub(crate) why: PortDisplacement,
 }
 
 /// Asks, where the user wants to be asked, whether `services` may start on other ports. Nothing is
@@ -35,7 +36,9 @@ pub(crate) fn ask(
     let reasons = words::displaced(project, &chosen)?;
     let given = chosen.given.iter().filter(|one| {
         // A worktree leaves the preferred ports to the main checkout, and nobody moved it.
-        let left = one.displaced.as_ref().is_none_or(|why| why.left_to_main);
+        let left = one.displacement.as_ref().is_none_or(|displacement| {
+            matches!(displacement.reason, DisplacementReason::LeftToMain(_))
+        });
         !left && services.contains(&one.service)
     });
     let moved: Vec<Moved> = given
@@ -53,7 +56,7 @@ pub(crate) fn ask(
     let sentences: Vec<String> = moved
         .iter()
         .map(|one| {
-            let why = words::reason(&one.why);
+            let why = words::describe(&one.why);
             format!("{} would be on port {}: {why}", one.service, one.port)
         })
         .collect();

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use portway_api::ErrorCode;
 use portway_ports::{Exclusion, PortPolicy};
 use portway_project::{AssignedPorts, Plan, Preferences};
-use portway_registry::Wanted;
+use portway_registry::PortRequest;
 
 use super::wishes::PortKey;
 use crate::error::CommandError;
@@ -29,24 +29,24 @@ pub(super) fn wanted(
     plan: &Plan,
     wishes: &HashMap<PortKey, u16>,
     facts: &PortPolicy,
-) -> Vec<Wanted> {
+) -> Vec<PortRequest> {
     let mut wanted = Vec::new();
     for service in plan.services.values() {
         for port in &service.ports {
             let name = port.name.clone().unwrap_or_default();
             let spec = port.spec;
             let given_out = |port: &u16| facts.exclusion(*port).is_none();
-            let prefer = if spec.named || given_out(&spec.prefer) {
+            let prefer = if spec.explicit || given_out(&spec.prefer) {
                 spec.prefer
             } else {
                 spec.range.ports().find(given_out).unwrap_or(spec.prefer)
             };
-            wanted.push(Wanted {
-                wish: wishes.get(&(service.name.clone(), name.clone())).copied(),
+            wanted.push(PortRequest {
+                forced: wishes.get(&(service.name.clone(), name.clone())).copied(),
                 service: service.name.clone(),
                 name,
-                prefer,
-                named: spec.named,
+                preferred: prefer,
+                is_explicit: spec.explicit,
                 range: spec.range,
                 fallback: service.fallback,
             });
@@ -97,7 +97,7 @@ mod tests {
     }
 
     fn prefer(port: &str, facts: &PortPolicy) -> u16 {
-        wanted(&plan(port), &HashMap::new(), facts)[0].prefer
+        wanted(&plan(port), &HashMap::new(), facts)[0].preferred
     }
 
     fn ranges(text: &str) -> Vec<portway_ports::PortRange> {

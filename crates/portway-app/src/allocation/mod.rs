@@ -9,7 +9,7 @@ mod record;
 mod wishes;
 mod words;
 
-pub use words::reason;
+pub use words::describe;
 
 use std::collections::{HashMap, HashSet};
 use std::mem;
@@ -18,11 +18,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use portway_api::{Displaced, ErrorCode, PortStatus, ServiceState, ServiceStatus};
+use portway_api::{ErrorCode, PortDisplacement, PortStatus, ServiceState, ServiceStatus};
 use portway_ports::{Hold, HoldError, PortPolicy};
-use portway_project::names::GatewayPorts;
+use portway_project::hostnames::GatewayPorts;
 use portway_project::{AssignedPorts, PortsFile, Wiring, wiring};
-use portway_registry::{AllocateError, Allotted, Instance, Lease, Registry, Request, Wanted};
+use portway_registry::{
+    AllocateError, AllocatedPort, AllocationRequest, Instance, Lease, PortRequest, Registry,
+};
 
 use portway_supervisor::mark::Mark;
 
@@ -92,7 +94,7 @@ pub(crate) fn allocate(
 pub(crate) fn displaced(
     project: &mut Project,
     allocation: &Allocation,
-) -> Result<HashMap<u16, Displaced>, CommandError> {
+) -> Result<HashMap<u16, PortDisplacement>, CommandError> {
     match &allocation.chosen {
         Some(chosen) => words::displaced(project, chosen),
         None => Ok(HashMap::new()),
@@ -209,7 +211,7 @@ pub(crate) fn replace(
 ) -> Result<(Arc<Hold>, AssignedPorts, Wiring), CommandError> {
     let index = ports.of(service).iter().position(|&port| port == lost);
     let facts = exclusions::facts(&project.preferences)?;
-    let mut wanted: Vec<Wanted> = exclusions::wanted(&project.plan, &HashMap::new(), &facts)
+    let mut wanted: Vec<PortRequest> = exclusions::wanted(&project.plan, &HashMap::new(), &facts)
         .into_iter()
         .filter(|wanted| wanted.service == service)
         .collect();
@@ -238,10 +240,10 @@ fn wire(project: &Project, ports: &AssignedPorts) -> Result<Wiring, CommandError
         &children::variables(),
         names_at(&project.instance).as_ref(),
     );
-    let served = plan.on_lan(project.lan);
+    let served = plan.published_on_lan(project.lan.into());
     if !served.is_empty() {
-        let host = format!("{}.local", portway_lan::host(&project.instance.name));
-        wiring.serve_on_lan(plan, ports, &served, &portway_lan::addresses(), &host);
+        let host = format!("{}.local", portway_lan::host_name(&project.instance.name));
+        wiring.publish_on_lan(plan, ports, &served, &portway_lan::local_addresses(), &host);
     }
     Ok(wiring)
 }
@@ -262,7 +264,7 @@ pub(crate) fn changed(service: &str) -> CommandError {
 
 /// What was chosen, and by what.
 struct Chosen {
-    given: Vec<Allotted>,
+    given: Vec<AllocatedPort>,
     /// The holds that were kept.
     holds: Vec<Arc<Hold>>,
     facts: PortPolicy,
@@ -275,7 +277,7 @@ struct Chosen {
 /// Leases and holds in one step, under the registry's lock.
 fn choose(
     project: &mut Project,
-    wanted: Vec<Wanted>,
+    wanted: Vec<PortRequest>,
     facts: PortPolicy,
     whole: bool,
     lost: Option<u16>,
@@ -315,9 +317,7 @@ fn choose(
                 holds.extend(held.map(|held| (port, held)));
                 Ok(true)
             }
-            Err(HoldError::System { port, source }) => {
-                Err(format!("cannot hold port {port}: {source}"))
-            }
+            Err(error @ HoldError::System { .. }) => Err(error.into()),
             Err(HoldError::Denied(port)) => {
                 denied.insert(port);
                 Ok(false)
@@ -325,22 +325,22 @@ fn choose(
             Err(_) => Ok(false),
         }
     };
-    let request = Request {
+    let request = AllocationRequest {
         instance: &id,
-        main: project.instance.main,
-        wanted,
-        excluded: &|port| {
+        is_main: project.instance.is_main,
+        ports: wanted,
+        is_excluded: &|port| {
             Some(port) == lost || fixed.contains(&port) || facts.exclusion(port).is_some()
         },
-        whole,
-        supervises: keep == Keep::Hard,
+        is_complete: whole,
+        by_supervisor: keep == Keep::Hard,
     };
     let given = project
         .registry
         .allocate(&request, &mut hold, portway_supervisor::now());
     let given = match given {
         Ok(given) => given,
-        Err(AllocateError::Supervised) => return Ok(None),
+        Err(AllocateError::Running) => return Ok(None),
         Err(AllocateError::Registry(error)) => return Err(error.into()),
         Err(AllocateError::Choose(error)) => {
             return Err(words::refused(project, &error, &facts, &denied));
@@ -367,7 +367,7 @@ fn hold_again(port: u16, dir: &Path) -> Result<Hold, HoldError> {
     const PAUSE: Duration = Duration::from_millis(1);
     for _ in 0..TRIES {
         match Hold::acquire(port) {
-            Err(HoldError::InUse(_)) if portway_registry::is_used(dir) => {
+            Err(HoldError::InUse(_)) if portway_registry::has_users(dir) => {
                 if let Ok(hold) = Hold::join(port) {
                     return Ok(hold);
                 }
@@ -411,7 +411,7 @@ fn wait_for_remnants(project: &mut Project) -> Result<(), CommandError> {
     Ok(())
 }
 
-fn assigned(project: &Project, given: &[Allotted]) -> AssignedPorts {
+fn assigned(project: &Project, given: &[AllocatedPort]) -> AssignedPorts {
     let mut ports = AssignedPorts::default();
     for service in project.plan.services.values() {
         let own = given.iter().filter(|one| one.service == service.name);
@@ -426,7 +426,7 @@ fn assigned(project: &Project, given: &[Allotted]) -> AssignedPorts {
 pub(crate) fn service_statuses(
     project: &Project,
     allocation: &Allocation,
-    displaced: &HashMap<u16, Displaced>,
+    displaced: &HashMap<u16, PortDisplacement>,
 ) -> Vec<ServiceStatus> {
     project
         .plan
@@ -452,11 +452,12 @@ pub(crate) fn service_statuses(
                 named_url: None,
                 forwards: Vec::new(),
                 lan_urls: Vec::new(),
-                max_body: service.max_body(),
+                max_body: service.max_body,
                 ports,
                 pid: None,
                 since: None,
                 restarts: 0,
+                reason: None,
                 message: None,
             }
         })

@@ -52,7 +52,7 @@ pub(super) fn write_ports_file(
         .record_written(&id, &remembered, &content, now)?;
     let root = &project.checkout.root;
     let content = file.merged(owned, &previous);
-    project.registry.settle(content != file)?;
+    project.registry.sync(content != file)?;
     content.write(root)?;
     ignore_ports_file(project);
     Ok(())

@@ -44,8 +44,8 @@ pub(super) fn wishes(
         let ports = file.ports(root, keys.iter().map(|(_, json)| json.as_str()))?;
         let id = &project.instance.id;
         for service in project.plan.services.values() {
-            if service.spec.health.is_some() {
-                file.local_url(root, &wiring::health_key(&service.name))?;
+            if service.health_path.is_some() {
+                file.check_local_url(root, &wiring::health_key(&service.name))?;
             }
         }
         let last: IndexMap<String, u16> = project
@@ -65,7 +65,7 @@ pub(super) fn wishes(
             };
             let wish = if last.get(json) == Some(&port) {
                 let own = |lease: &&Lease| lease.service == *service && lease.name == *name;
-                leases.iter().find(own).and_then(|lease| lease.wish)
+                leases.iter().find(own).and_then(|lease| lease.forced_port)
             } else {
                 (!by_portway).then_some(port)
             };

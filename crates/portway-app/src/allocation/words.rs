@@ -3,12 +3,14 @@
 use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
-use portway_api::{Displaced, ErrorCode};
-use portway_ports::{PortOwner, PortPolicy, PortRange};
+use portway_api::{ErrorCode, ExclusionKind, PortConflict, PortDisplacement};
+use portway_ports::{Exclusion, PortOwner, PortPolicy, PortRange};
 use portway_project::manifest::FILE_NAME;
-use portway_project::plan::key;
+use portway_project::plan::identifier;
 use portway_project::ports_file;
-use portway_registry::{ChooseError, Displacement, Lease, Liveness, Registry};
+use portway_registry::{
+    CheckoutState, ChooseError, Displacement, DisplacementReason, Lease, Registry,
+};
 
 use super::{Chosen, exclusions};
 use crate::error::CommandError;
@@ -19,33 +21,37 @@ use crate::project::Project;
 pub(super) fn displaced(
     project: &mut Project,
     chosen: &Chosen,
-) -> Result<HashMap<u16, Displaced>, CommandError> {
-    let wanted = chosen.given.iter().filter_map(|one| one.displaced.as_ref());
-    let strange: Vec<u16> = wanted
-        .filter(|why| why.lease.is_none() && !why.left_to_main && !why.excluded)
-        .map(|why| why.wanted)
+) -> Result<HashMap<u16, PortDisplacement>, CommandError> {
+    let displacements = chosen
+        .given
+        .iter()
+        .filter_map(|one| one.displacement.as_ref());
+    let strange: Vec<u16> = displacements
+        .filter(|displacement| displacement.reason == DisplacementReason::InUse)
+        .map(|displacement| displacement.wanted)
         .collect();
     let strangers = portway_ports::owners_of(&strange).unwrap_or_default();
     let mut words = HashMap::new();
     for one in &chosen.given {
-        if let Some(displacement) = &one.displaced {
+        if let Some(displacement) = &one.displacement {
             let wanted = displacement.wanted;
-            let excluded = match chosen.facts.exclusion(wanted) {
-                Some(why) if displacement.excluded => Some(why.to_string()),
-                _ if chosen.denied.contains(&wanted) => {
-                    Some(exclusions::denied(wanted, &chosen.facts))
+            let reason = match chosen.facts.exclusion(wanted) {
+                Some(why) if displacement.reason == DisplacementReason::Excluded => {
+                    PortConflict::Excluded {
+                        exclusion: exclusion_kind(why),
+                        message: why.to_string(),
+                    }
                 }
-                _ => None,
-            };
-            let displaced = Displaced {
-                wanted,
-                forced: displacement.forced,
-                excluded: excluded.is_some(),
-                holder: match excluded {
-                    Some(why) => why,
-                    None => holder(project, chosen, displacement, &strangers)?,
+                why if chosen.denied.contains(&wanted) => PortConflict::Excluded {
+                    exclusion: match why {
+                        Some(Exclusion::Privileged(_)) => ExclusionKind::Privileged,
+                        _ => ExclusionKind::PermissionDenied,
+                    },
+                    message: exclusions::denied(wanted, &chosen.facts),
                 },
+                _ => reason(project, chosen, displacement, &strangers)?,
             };
+            let displaced = PortDisplacement::new(wanted, displacement.is_forced, reason);
             words.insert(one.port, displaced);
         }
     }
@@ -53,72 +59,84 @@ pub(super) fn displaced(
 }
 
 /// Why a port is not the preferred one, as a sentence.
-pub fn reason(displaced: &Displaced) -> String {
-    if displaced.excluded {
-        let Displaced { wanted, holder, .. } = displaced;
+pub fn describe(displacement: &PortDisplacement) -> String {
+    if displacement.excluded {
+        let PortDisplacement { wanted, holder, .. } = displacement;
         return format!("{wanted} is not given out: {holder}");
     }
-    let wanted = if displaced.forced {
+    let wanted = if displacement.forced {
         "forced"
     } else {
         "preferred"
     };
-    let left = displaced.holder == "the main checkout";
+    let left = displacement.reason == PortConflict::MainCheckout;
     let verb = if left { "is left to" } else { "is taken by" };
-    format!("{wanted} {} {verb} {}", displaced.wanted, displaced.holder)
+    format!(
+        "{wanted} {} {verb} {}",
+        displacement.wanted, displacement.holder
+    )
 }
 
-fn holder(
+fn exclusion_kind(exclusion: Exclusion) -> ExclusionKind {
+    match exclusion {
+        Exclusion::BlockedByBrowsers => ExclusionKind::BlockedByBrowsers,
+        Exclusion::Ephemeral(_) => ExclusionKind::Ephemeral,
+        Exclusion::Privileged(_) => ExclusionKind::Privileged,
+        Exclusion::SystemService(_) => ExclusionKind::SystemService,
+        Exclusion::Excluded(_) => ExclusionKind::UserPreference,
+        // `Exclusion` is non-exhaustive: a new kind counts as reserved.
+        _ => ExclusionKind::Reserved,
+    }
+}
+
+fn reason(
     project: &mut Project,
     chosen: &Chosen,
     displacement: &Displacement,
     strangers: &[PortOwner],
-) -> Result<String, CommandError> {
+) -> Result<PortConflict, CommandError> {
     let mut siblings = chosen.given.iter();
     if let Some(sibling) = siblings.find(|one| one.port == displacement.wanted) {
-        return Ok(format!("`{}` of this checkout", sibling.service));
+        return Ok(PortConflict::SameInstance {
+            service: sibling.service.clone(),
+        });
     }
-    match &displacement.lease {
-        Some(lease) => leaseholder(project, lease),
-        None if displacement.left_to_main => Ok("the main checkout".to_owned()),
-        None => Ok(named(displacement.wanted, strangers)),
+    match &displacement.reason {
+        DisplacementReason::Leased(lease) | DisplacementReason::LeftToMain(Some(lease)) => {
+            leaseholder(project, lease)
+        }
+        DisplacementReason::LeftToMain(None) => Ok(PortConflict::MainCheckout),
+        DisplacementReason::InUse | DisplacementReason::Excluded => {
+            Ok(occupant(displacement.wanted, strangers))
+        }
     }
 }
 
 /// The instance that a lease belongs to.
-fn leaseholder(project: &mut Project, lease: &Lease) -> Result<String, CommandError> {
+fn leaseholder(project: &mut Project, lease: &Lease) -> Result<PortConflict, CommandError> {
     let instances = project.registry.instances()?;
     let owner = instances.iter().find(|(one, ..)| one.id == lease.instance);
-    Ok(match owner {
-        Some((one, _, liveness)) => {
-            let rests = if *liveness == Liveness::Live {
-                ""
-            } else {
-                ", which does not run"
-            };
-            format!(
-                "`{}` of {} ({}){rests}",
-                lease.service,
-                one.name,
-                one.dir.display()
-            )
-        }
-        None => "another instance".to_owned(),
+    Ok(PortConflict::OtherInstance {
+        id: lease.instance.clone(),
+        instance: owner.map(|(one, ..)| one.name.clone()),
+        directory: owner.map(|(one, ..)| one.dir.display().to_string()),
+        service: lease.service.clone(),
+        running: owner.is_some_and(|(.., state)| *state == CheckoutState::Running),
     })
 }
 
-/// The process that listens on a port, or why nobody can be named.
-fn stranger(port: u16) -> String {
-    named(port, &portway_ports::owners(port).unwrap_or_default())
+/// The process that uses a port.
+fn stranger(port: u16) -> PortConflict {
+    occupant(port, &portway_ports::owners(port).unwrap_or_default())
 }
 
-/// The same, where it is known who listens.
-fn named(port: u16, holders: &[PortOwner]) -> String {
+/// The same, where the listeners are known.
+fn occupant(port: u16, holders: &[PortOwner]) -> PortConflict {
     let here = || holders.iter().filter(|one| one.listener.port == port);
     let named = here().find(|holder| holder.process.is_some());
     match named.or(here().next()) {
-        Some(holder) => inspect::who(holder),
-        None => "a program that has bound it and does not listen".to_owned(),
+        Some(holder) => inspect::occupant(holder),
+        None => PortConflict::BoundSocket,
     }
 }
 
@@ -130,7 +148,7 @@ pub(super) fn refused(
     denied: &HashSet<u16>,
 ) -> CommandError {
     match error {
-        ChooseError::ForcedTaken { service, port, .. } if denied.contains(port) => {
+        ChooseError::ForcedInUse { service, port, .. } if denied.contains(port) => {
             let why = exclusions::denied(*port, facts);
             let message =
                 format!("port {port}, which is forced for `{service}`, may not be bound: {why}");
@@ -142,14 +160,17 @@ pub(super) fn refused(
             excluded,
             ..
         } if *excluded == range.size() => all_excluded(service, *range, facts, denied),
-        ChooseError::ForcedTaken {
+        ChooseError::ForcedInUse {
             service,
             port,
             lease,
         } => {
             let by = match lease {
-                Some(lease) => leaseholder(project, lease).unwrap_or_default(),
-                None => stranger(*port),
+                Some(lease) => leaseholder(project, lease).map_or_else(
+                    |_| "another instance".to_owned(),
+                    |instance| instance.to_string(),
+                ),
+                None => stranger(*port).to_string(),
             };
             let file = ports_file::FILE_NAME;
             CommandError::new(
@@ -159,7 +180,7 @@ pub(super) fn refused(
             .hint("end what has it, or stop that instance (`portway -C DIR down`)")
             .hint(format!(
                 "take `{}_port` out of `{file}`, or another port in it, to let Portway choose",
-                key(service)
+                identifier(service)
             ))
             .hint(format!(
                 "write `fallback = true` in `[services.{service}]` to let it take another port"
@@ -181,7 +202,14 @@ pub(super) fn refused(
                 ))
                 .hint("stop an instance that is not needed; `portway ps` lists them")
         }
-        ChooseError::System(words) => CommandError::new(ErrorCode::Failed, words.clone()),
+        ChooseError::System { source, .. } => {
+            let causes = std::iter::successors(source.source(), |error| error.source());
+            let message = std::iter::once(source.to_string())
+                .chain(causes.map(ToString::to_string))
+                .collect::<Vec<_>>()
+                .join(": ");
+            CommandError::new(ErrorCode::Failed, message)
+        }
     }
 }
 
@@ -229,7 +257,7 @@ fn holders_in_short(
                 .iter()
                 .find(|(one, ..)| one.id == lease.instance)
                 .map_or_else(|| "another instance".into(), |(one, ..)| one.name.clone()),
-            None => stranger(port),
+            None => stranger(port).to_string(),
         };
         by_holder.entry(name).or_default().push(port);
     }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use portway_api::{Check, Finding};
-use portway_project::HealthCheck;
+use portway_project::{HealthCheck, HealthTarget};
 use portway_supervisor::probe::{self, Answer, Question};
 
 use super::note::{Further, error, fine, warning};
@@ -53,7 +53,7 @@ pub(super) struct Reply {
 pub(super) async fn status(check: &HealthCheck) -> Result<u16, String> {
     let question = Question::Http {
         port: check.port,
-        path: check.path.clone().unwrap_or_else(|| "/".to_owned()),
+        path: check.path().unwrap_or("/").to_owned(),
     };
     let answer = probe::ask(&question, LIMIT).await?;
     answer.status.ok_or_else(|| "no status".to_owned())
@@ -63,7 +63,7 @@ pub(super) async fn status(check: &HealthCheck) -> Result<u16, String> {
 pub(super) async fn preflight(check: &HealthCheck, origin: &str) -> Result<Reply, String> {
     let question = Question::Preflight {
         port: check.port,
-        path: check.path.clone().unwrap_or_else(|| "/".to_owned()),
+        path: check.path().unwrap_or("/").to_owned(),
         origin: origin.to_owned(),
         method: "GET".to_owned(),
     };
@@ -82,7 +82,7 @@ pub(super) async fn preflight(check: &HealthCheck, origin: &str) -> Result<Reply
 /// Judges what a service answers.
 pub(super) fn judge(asked: &Asked) -> Finding {
     let Asked { service, check, .. } = asked;
-    let path = check.path.as_deref().unwrap_or("/");
+    let path = check.path().unwrap_or("/");
     let logs = format!("portway logs {service}");
     match &asked.status {
         Err(why) => error(
@@ -98,12 +98,12 @@ pub(super) fn judge(asked: &Asked) -> Finding {
             format!("answers {status} at {}", check.url),
         ),
         // Nobody promised that there is anything at `/`.
-        Ok(status) if check.is_met_by(*status) => fine(
+        Ok(status) if check.is_healthy(*status) => fine(
             Check::Answer,
             service,
             format!("answers {status} at {}, which is an answer", check.url),
         ),
-        Ok(status) if !check.named => warning(
+        Ok(status) if check.target == HealthTarget::DefaultPath => warning(
             Check::Answer,
             service,
             format!("answers {status} at {}", check.url),
@@ -215,8 +215,11 @@ mod tests {
             service: "api".into(),
             check: HealthCheck {
                 port: 9000,
-                path: Some("/".into()),
-                named,
+                target: if named {
+                    HealthTarget::DeclaredPath("/".into())
+                } else {
+                    HealthTarget::DefaultPath
+                },
                 url: "http://localhost:9000/".into(),
             },
             status: status.map_err(str::to_owned),

@@ -1,7 +1,7 @@
 //! Leases without an owner, and processes that an instance has left behind.
 
 use portway_api::{Check, Finding, Leftover};
-use portway_registry::Liveness;
+use portway_registry::CheckoutState;
 
 use super::note::{Further, fine, warning};
 use crate::instance::snapshot::Entry;
@@ -11,7 +11,7 @@ pub(super) fn judge(entries: &[Entry], left: &[Leftover]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut kept = 0;
     for (instance, leases, liveness) in entries {
-        if *liveness != Liveness::Gone {
+        if *liveness != CheckoutState::Missing {
             kept += leases.len();
             continue;
         }
@@ -56,14 +56,14 @@ mod tests {
 
     use super::*;
 
-    fn entry(liveness: Liveness, ports: &[u16]) -> Entry {
+    fn entry(liveness: CheckoutState, ports: &[u16]) -> Entry {
         let instance = Instance {
             id: "1".into(),
             dir: "/p/old".into(),
             project: "jobi".into(),
             name: "old.jobi".into(),
             branch: None,
-            main: false,
+            is_main: false,
             options: vec![],
             gateway: None,
             last_used: 1,
@@ -73,7 +73,7 @@ mod tests {
             instance: "1".into(),
             service: format!("s{port}"),
             name: String::new(),
-            wish: None,
+            forced_port: None,
             last_used: 1,
         });
         (instance, leases.collect(), liveness)
@@ -82,12 +82,15 @@ mod tests {
     #[test]
     fn only_what_has_no_owner_is_told() {
         let fine = judge(
-            &[entry(Liveness::Kept, &[1, 2]), entry(Liveness::Gone, &[])],
+            &[
+                entry(CheckoutState::Stopped, &[1, 2]),
+                entry(CheckoutState::Missing, &[]),
+            ],
             &[],
         );
         assert_eq!(fine[0].severity, Severity::Fine);
         assert_eq!(fine[0].message, "there are 2, each with an owner");
-        let gone = judge(&[entry(Liveness::Gone, &[1, 2])], &[]);
+        let gone = judge(&[entry(CheckoutState::Missing, &[1, 2])], &[]);
         assert_eq!(
             (gone[0].severity, gone[0].fixable),
             (Severity::Warning, true)

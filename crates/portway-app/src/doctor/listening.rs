@@ -61,7 +61,7 @@ fn forced(scene: &Scene, service: &PlannedService, index: usize, port: u16) -> O
     let by_hand = !records.copied && records.written.get(&key) != Some(value);
     let remembered = scene
         .entry()
-        .is_some_and(|(_, leases, _)| leases.iter().any(|lease| lease.wish == Some(port)));
+        .is_some_and(|(_, leases, _)| leases.iter().any(|lease| lease.forced_port == Some(port)));
     (by_hand || remembered).then_some(key)
 }
 

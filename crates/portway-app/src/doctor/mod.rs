@@ -25,7 +25,6 @@ use std::path::Path;
 
 use portway_api::{Check, Diagnosis, Finding, Severity};
 use portway_project::kind::Kind;
-use portway_project::manifest::Invalid;
 use portway_project::wiring;
 use portway_project::{HealthCheck, PlannedService};
 
@@ -159,19 +158,15 @@ fn skipped(scene: &Scene) -> Vec<Finding> {
 fn directories(scene: &Scene) -> Vec<Finding> {
     let mut findings = Vec::new();
     for service in scene.services() {
-        let (Some(source), Some(dir)) = (&scene.source, &service.spec.dir) else {
+        let (Some(manifest), Some(dir)) = (&scene.manifest, &service.dir) else {
             continue;
         };
         if scene.dir(service).is_dir() {
             continue;
         }
-        let wrong = Invalid {
-            file: source.file.clone(),
-            text: source.text.clone(),
-            span: Some(dir.span()),
-            message: format!("its directory `{}` is not there", dir.get_ref()),
-            help: Some("make it, or write the right `dir`".to_owned()),
-        };
+        let message = format!("its directory `{dir}` does not exist");
+        let help = "create it, or correct `dir`".to_owned();
+        let wrong = manifest.dir_diagnostic(&service.name, message, help);
         let wrong = CommandError::from(Box::new(wrong));
         findings.push(from_error(Check::Manifest, &service.name, &wrong));
     }
@@ -202,14 +197,11 @@ fn main_port(scene: &Scene, service: &PlannedService) -> Option<(String, u16)> {
 /// Whether something tells that a frontend calls this backend: it is the only one, or the frontend
 /// comes after it or is told of it in the manifest.
 fn means(scene: &Scene, frontend: &PlannedService, backend: &str) -> bool {
-    let spec = &frontend.spec;
-    let texts = spec.env.values().chain([&spec.command]);
+    let texts = frontend.env.values().chain([&frontend.command]);
     let mention = format!("{{{backend}.");
     of_kind(scene, Kind::Http).count() == 1
         || frontend.after.iter().any(|(name, _)| name == backend)
-        || texts
-            .into_iter()
-            .any(|text| text.get_ref().contains(&mention))
+        || texts.into_iter().any(|text| text.contains(&mention))
 }
 
 /// What the services answer that are there.
@@ -221,10 +213,10 @@ async fn speech(scene: &Scene, seats: &[Seat]) -> Vec<Finding> {
     let mut asked = Vec::new();
     let mut preflights = Vec::new();
     for service in scene.services() {
-        let Some(check) = HealthCheck::of(service, &scene.ports) else {
+        let Some(check) = HealthCheck::new(service, &scene.ports) else {
             continue;
         };
-        if check.path.is_none() || !answers(check.port) {
+        if check.path().is_none() || !answers(check.port) {
             continue;
         }
         let (name, question) = (service.name.clone(), check.clone());

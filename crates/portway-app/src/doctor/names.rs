@@ -1,7 +1,7 @@
 //! Whether services know where the gateway serves their names.
 
 use portway_api::{Check, Finding};
-use portway_project::names::GatewayPorts;
+use portway_project::hostnames::GatewayPorts;
 
 use super::note::{Further, warning};
 

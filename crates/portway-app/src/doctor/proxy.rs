@@ -226,7 +226,7 @@ pub(super) fn judge(
         let variable = backends.first().map_or_else(
             || "BACKEND_URL".to_owned(),
             |(service, _)| {
-                let name = portway_project::plan::key(service);
+                let name = portway_project::plan::identifier(service);
                 format!("{}_URL", name.to_ascii_uppercase())
             },
         );

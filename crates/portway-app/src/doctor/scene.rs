@@ -8,11 +8,12 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use portway_api::InstanceStatus;
 use portway_detect::Detection;
-use portway_project::manifest::{FILE_NAME, Source};
+use portway_project::manifest::FILE_NAME;
 use portway_project::{
-    AssignedPorts, Checkout, Plan, PlannedService, PortsFile, PortsFileError, Preferences, Wiring,
+    AssignedPorts, Checkout, Manifest, Plan, PlannedService, PortsFile, PortsFileError,
+    Preferences, Wiring,
 };
-use portway_registry::{Liveness, Registry, SqliteRegistry};
+use portway_registry::{CheckoutState, Registry, SqliteRegistry};
 use portway_supervisor::control::{self, Client};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
@@ -39,7 +40,7 @@ pub(super) struct Scene {
     /// What the plan was made of where nobody has written one down.
     pub(super) found: Option<Detection>,
     /// The manifest as it is written; `None` where it cannot be used or nobody has written one.
-    pub(super) source: Option<Source>,
+    pub(super) manifest: Option<Manifest>,
     /// What the registry knows.
     pub(super) records: Result<Records, CommandError>,
     /// `.ports.json`.
@@ -96,7 +97,7 @@ impl Scene {
                 .to_owned(),
         };
         let checkout =
-            Checkout::look(&root).map_err(|error| CommandError::file("enter", &root, &error))?;
+            Checkout::read(&root).map_err(|error| CommandError::file("enter", &root, &error))?;
         let root = checkout.root.clone();
         let file = PortsFile::read(&root);
         let entries = snapshot::entries();
@@ -104,7 +105,7 @@ impl Scene {
         let entry = entries.as_ref().ok().and_then(|all| all.iter().find(is_it));
         let found = described.as_ref().ok().and_then(|one| one.found.clone());
         let written_down = described.as_ref().ok().filter(|one| one.found.is_none());
-        let source = written_down.map(|one| one.manifest.source.clone());
+        let manifest = written_down.map(|one| one.manifest.clone());
         let plan = described.and_then(|described| snapshot::plan(&described, entry));
         let written = file.as_ref().ok().and_then(Option::as_ref);
         let ports = plan
@@ -112,7 +113,7 @@ impl Scene {
             .map(|plan| snapshot::ports(plan, written, entry))
             .unwrap_or_default();
         let status = match entry {
-            Some((instance, _, Liveness::Live)) => status(&instance.id).await,
+            Some((instance, _, CheckoutState::Running)) => status(&instance.id).await,
             _ => None,
         };
         let records = entries.and_then(|entries| {
@@ -125,7 +126,7 @@ impl Scene {
             preferences,
             plan,
             found,
-            source,
+            manifest,
             records,
             file,
             ports,
@@ -148,15 +149,14 @@ impl Scene {
 
     /// The directory of a service.
     pub(super) fn dir(&self, service: &PlannedService) -> PathBuf {
-        let dir = service.spec.dir.as_ref();
-        dir.map_or_else(|| self.root.clone(), |dir| self.root.join(dir.get_ref()))
+        service.working_dir(&self.root)
     }
 
     /// Whose every port is that belongs to somebody.
     pub(super) fn owners(&self) -> BTreeMap<u16, PortOwner> {
         let mut owners = BTreeMap::new();
         for (instance, leases, liveness) in self.records.iter().flat_map(|one| &one.entries) {
-            if instance.id == self.checkout.id || *liveness == Liveness::Gone {
+            if instance.id == self.checkout.id || *liveness == CheckoutState::Missing {
                 continue;
             }
             for lease in leases {

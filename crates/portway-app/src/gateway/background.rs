@@ -46,7 +46,7 @@ fn start(dir: &Path, port: Option<u16>, tls_port: Option<u16>) -> io::Result<Str
     let mut gateway = Command::new(std::env::current_exe()?);
     platform::in_background(&mut gateway);
     diagnostics::pass_filter(&mut gateway);
-    portway_registry::private_dir(dir)?;
+    portway_registry::create_private_dir(dir)?;
     let log = diagnostics::background_stderr(&dir.join(GATEWAY_LOG))?;
     gateway.args(["gateway", "--background"]);
     if let Some(port) = port {

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use portway_api::{ErrorCode, GatewayStatus, InstanceStatus};
-use portway_gateway::{DOMAIN, OWN};
+use portway_gateway::{DOMAIN, GATEWAY_LABEL};
 use portway_supervisor::control::{self, Client};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -32,7 +32,7 @@ pub fn status() -> Result<GatewayStatus, CommandError> {
 /// # Errors
 /// When no gateway can be started.
 pub fn dashboard_url() -> Result<String, CommandError> {
-    Ok(background::ensure(None, None)?.url(&format!("{OWN}.{DOMAIN}")))
+    Ok(background::ensure(None, None)?.url(&format!("{GATEWAY_LABEL}.{DOMAIN}")))
 }
 
 /// Starts a gateway in the background, or finds the one that runs. Returns it, and whether it

@@ -8,7 +8,7 @@ use std::io;
 use std::path::PathBuf;
 
 use portway_api::{ErrorCode, Forward, GatewayStatus};
-use portway_project::names::GatewayPorts;
+use portway_project::hostnames::GatewayPorts;
 
 use crate::dirs;
 use crate::error::CommandError;
@@ -28,7 +28,7 @@ pub(crate) struct Lock {
 pub(crate) fn lock() -> Result<Option<Lock>, CommandError> {
     let dir = dir()?;
     let take = || -> io::Result<Option<Lock>> {
-        portway_registry::private_dir(&dir)?;
+        portway_registry::create_private_dir(&dir)?;
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).read(true).write(true);
         let file = options.open(dir.join(LOCK))?;

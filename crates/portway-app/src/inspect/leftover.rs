@@ -22,7 +22,7 @@ pub(crate) fn leftovers() -> Result<Vec<(Process, Leftover)>, CommandError> {
         };
         // What another registry's instances have started is none of this one's business.
         let own = mark.dir == registry.instance_dir(mark.id());
-        if !own || mark::is_kept(pid) || registry.is_supervised(mark.id())? {
+        if !own || mark::is_kept(pid) || registry.has_supervisor(mark.id())? {
             continue;
         }
         let process = Process::read(pid).filter(|process| asker.may_end(process).is_ok());

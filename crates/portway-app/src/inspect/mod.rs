@@ -13,7 +13,7 @@ use portway_api::{
     ServiceRef,
 };
 use portway_ports::{PortOwner, PortPolicy, Process, ProcessId};
-use portway_registry::{Instance, Lease, Liveness, Registry, SqliteRegistry};
+use portway_registry::{CheckoutState, Instance, Lease, Registry, SqliteRegistry};
 use portway_supervisor::control;
 use portway_supervisor::mark::{self, Mark};
 use portway_supervisor::process::{self, root_index};
@@ -25,12 +25,12 @@ use crate::reporter::Reporter;
 
 use container::published;
 pub(crate) use leftover::leftovers;
-pub(crate) use sitter::{Holders, Of, Sitter, holders, who};
+pub(crate) use sitter::{Holders, Of, Sitter, holders, occupant};
 
 /// What the registry knew when it was asked.
 #[derive(Default)]
 pub(crate) struct Known {
-    instances: Vec<(Instance, Vec<Lease>, Liveness)>,
+    instances: Vec<(Instance, Vec<Lease>, CheckoutState)>,
     /// The gateway that runs.
     gateway: Option<GatewayStatus>,
     /// Why nothing is known, where the registry cannot be used.
@@ -56,7 +56,7 @@ impl Known {
     }
 
     /// What the registry was found to know.
-    pub(crate) fn of(instances: Vec<(Instance, Vec<Lease>, Liveness)>) -> Self {
+    pub(crate) fn of(instances: Vec<(Instance, Vec<Lease>, CheckoutState)>) -> Self {
         Self {
             instances,
             ..Self::default()
@@ -74,7 +74,7 @@ impl Known {
 
     /// All leases, by port.
     pub(crate) fn leases(&self) -> BTreeMap<u16, PortLease> {
-        let of = |(instance, leases, liveness): &(Instance, Vec<Lease>, Liveness)| {
+        let of = |(instance, leases, liveness): &(Instance, Vec<Lease>, CheckoutState)| {
             let (instance, liveness) = (instance.clone(), *liveness);
             leases
                 .clone()
@@ -92,14 +92,14 @@ impl Known {
 }
 
 /// What the registry knows of one lease.
-pub(crate) fn port_lease(instance: &Instance, lease: &Lease, liveness: Liveness) -> PortLease {
+pub(crate) fn port_lease(instance: &Instance, lease: &Lease, liveness: CheckoutState) -> PortLease {
     PortLease {
         owner: service_ref(instance, &lease.service),
         name: Some(lease.name.clone()).filter(|name| !name.is_empty()),
         state: match liveness {
-            Liveness::Live => LeaseState::Live,
-            Liveness::Kept => LeaseState::Kept,
-            Liveness::Gone => LeaseState::Gone,
+            CheckoutState::Running => LeaseState::Live,
+            CheckoutState::Stopped => LeaseState::Kept,
+            CheckoutState::Missing => LeaseState::Gone,
         },
         last_used: lease.last_used,
     }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use portway_api::PortConflict;
 use portway_ports::{PortOwner, Process};
-use portway_project::manifest::Owner;
+use portway_project::policy::ListenerOwner;
 use portway_project::{Checkout, PlannedService};
 use portway_supervisor::mark::{self, Mark};
 
@@ -58,14 +59,23 @@ pub(crate) fn holders() -> Holders {
 
 /// Who holds a socket, in words.
 pub(crate) fn who(holder: &PortOwner) -> String {
+    occupant(holder).to_string()
+}
+
+/// The process that holds a socket.
+pub(crate) fn occupant(holder: &PortOwner) -> PortConflict {
     match &holder.process {
-        Some(process) => {
-            let dir = process.working_dir.as_ref();
-            let dir = dir.map(|dir| format!(", in {}", dir.display()));
-            let dir = dir.unwrap_or_default();
-            format!("`{}` (pid {}{dir})", process.name, process.id.pid)
-        }
-        None => format!("a process of user {}", user(holder.listener.user)),
+        Some(process) => PortConflict::Process {
+            pid: process.id.pid,
+            name: process.name.clone(),
+            directory: process
+                .working_dir
+                .as_ref()
+                .map(|dir| dir.display().to_string()),
+        },
+        None => PortConflict::UnknownProcess {
+            user: Some(user(holder.listener.user)),
+        },
     }
 }
 
@@ -104,7 +114,7 @@ impl Known {
         let main = holder.process.as_ref();
         let marks = marks(holder);
         let is_own = |mark: &Mark| mark.id() == checkout.id && mark.service == service.name;
-        let of = if service.owner == Owner::Any || marks.iter().any(is_own) {
+        let of = if service.owner == ListenerOwner::Any || marks.iter().any(is_own) {
             Of::Service
         } else if marks.is_empty()
             && main.is_some_and(|one| is_below(one.working_dir.as_deref(), &checkout.root))

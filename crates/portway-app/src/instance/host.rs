@@ -1,6 +1,6 @@
 //! The supervisor's way to the registry: other ports for lost ones, and what was prepared.
 
-use portway_project::{AssignedPorts, Step, prepare};
+use portway_project::{AssignedPorts, PrepareStep, prepare};
 use portway_registry::Registry;
 use portway_supervisor::{Moved, Steward};
 
@@ -17,7 +17,7 @@ impl ProjectSteward {
     /// The files that a service's prepare step reads beside the usual ones.
     fn inputs(&self, service: &str) -> Vec<String> {
         let service = self.project.plan.services.get(service);
-        let prepare = service.and_then(|service| service.spec.prepare.as_ref());
+        let prepare = service.and_then(|service| service.prepare.as_ref());
         prepare
             .map(|prepare| prepare.inputs.clone())
             .unwrap_or_default()
@@ -37,24 +37,23 @@ impl Steward for ProjectSteward {
         })
     }
 
-    fn is_prepared(&mut self, service: &str, step: &Step) -> Result<bool, String> {
+    fn is_prepared(&mut self, service: &str, step: &PrepareStep) -> Result<bool, String> {
         let inputs = self.inputs(service);
-        let digest = prepare::digest(&step.command, &step.dir, &inputs).map_err(|error| {
-            format!("its prepare step has an input that cannot be read: {error}")
-        })?;
+        let digest = prepare::input_digest(&step.command, &step.dir, &inputs)
+            .map_err(|error| format!("invalid input of the prepare step: {error}"))?;
         let id = &self.project.instance.id;
         let last = self.project.registry.prepared(id, service);
         Ok(matches!(last, Ok(Some((known, outputs)))
             if known == digest && outputs.iter().all(|output| step.dir.join(output).exists())))
     }
 
-    fn remember_prepared(&mut self, service: &str, step: &Step) {
+    fn remember_prepared(&mut self, service: &str, step: &PrepareStep) {
         // The digest is taken after the step, which may have written a lock file of its own.
         // Should it not be remembered, the step runs once more the next time.
         let inputs = self.inputs(service);
-        if let Ok(digest) = prepare::digest(&step.command, &step.dir, &inputs) {
+        if let Ok(digest) = prepare::input_digest(&step.command, &step.dir, &inputs) {
             let id = self.project.instance.id.clone();
-            let outputs = prepare::outputs(&step.dir);
+            let outputs = prepare::existing_outputs(&step.dir);
             let registry = &mut self.project.registry;
             let _ = registry.record_prepared(&id, service, &digest, &outputs);
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portway_api::InstanceStatus;
-use portway_registry::{Liveness, Registry, SqliteRegistry};
+use portway_registry::{CheckoutState, Registry, SqliteRegistry};
 use portway_supervisor::control;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -39,9 +39,9 @@ pub fn list() -> Result<Vec<InstanceStatus>, CommandError> {
         .filter_map(|(instance, leases, liveness)| {
             let socket = registry.instance_dir(&instance.id).join(control::SOCKET);
             let is_live = match liveness {
-                Liveness::Live => true,
-                Liveness::Kept => false,
-                Liveness::Gone => return None,
+                CheckoutState::Running => true,
+                CheckoutState::Stopped => false,
+                CheckoutState::Missing => return None,
             };
             Some((instance, leases, is_live.then_some(socket)))
         });

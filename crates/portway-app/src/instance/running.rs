@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use portway_project::nearest::suggestion;
-use portway_registry::{Instance, Liveness, Registry, SqliteRegistry};
+use portway_project::suggest::suggestion;
+use portway_registry::{CheckoutState, Instance, Registry, SqliteRegistry};
 
 use super::connection::Supervised;
 use crate::dirs;
@@ -63,7 +63,7 @@ impl Running {
         let mut registry = SqliteRegistry::open(&state).ok()?;
         let instances = registry.instances().ok()?.into_iter();
         let around = instances.filter(|(one, _, liveness)| {
-            *liveness == Liveness::Live && directory.starts_with(&one.dir)
+            *liveness == CheckoutState::Running && directory.starts_with(&one.dir)
         });
         let (instance, ..) = around.max_by_key(|(one, ..)| one.dir.components().count())?;
         let mut running = Self::of(registry, instance);
@@ -98,6 +98,6 @@ impl Supervised for Running {
     }
 
     fn is_supervised(&mut self) -> Result<bool, CommandError> {
-        Ok(self.registry.is_supervised(&self.instance.id)?)
+        Ok(self.registry.has_supervisor(&self.instance.id)?)
     }
 }

@@ -4,14 +4,14 @@ use portway_api::{InstanceState, InstanceStatus, PortStatus, ServiceState, Servi
 use portway_ports::PortPolicy;
 use portway_project::kind::Kind;
 use portway_project::{AssignedPorts, Checkout, Plan, PortsFile, wiring};
-use portway_registry::{Instance, Lease, Liveness, Registry, SqliteRegistry};
+use portway_registry::{CheckoutState, Instance, Lease, Registry, SqliteRegistry};
 
 use crate::dirs;
 use crate::error::CommandError;
 use crate::project::Described;
 
 /// An instance that the registry knows, with its leases.
-pub(crate) type Entry = (Instance, Vec<Lease>, Liveness);
+pub(crate) type Entry = (Instance, Vec<Lease>, CheckoutState);
 
 /// All instances that the registry knows; none where there is no registry yet.
 pub(crate) fn entries() -> Result<Vec<Entry>, CommandError> {
@@ -25,7 +25,7 @@ pub(crate) fn entries() -> Result<Vec<Entry>, CommandError> {
 /// The checkout that is described.
 pub(crate) fn checkout(described: &Described) -> Result<Checkout, CommandError> {
     let root = described.manifest.root();
-    Checkout::look(root).map_err(|error| CommandError::file("enter", root, &error))
+    Checkout::read(root).map_err(|error| CommandError::file("enter", root, &error))
 }
 
 /// Its plan, with the optional services that are remembered for it.
@@ -52,7 +52,7 @@ pub(crate) fn plan(described: &Described, entry: Option<&Entry>) -> Result<Plan,
 /// preferred.
 pub(crate) fn ports(plan: &Plan, file: Option<&PortsFile>, entry: Option<&Entry>) -> AssignedPorts {
     let mut ports = AssignedPorts::default();
-    let runs = entry.is_some_and(|(.., liveness)| *liveness == Liveness::Live);
+    let runs = entry.is_some_and(|(.., liveness)| *liveness == CheckoutState::Running);
     for service in plan.services.values() {
         let numbers = service.ports.iter().enumerate().map(|(index, planned)| {
             let name = planned.name.as_deref().unwrap_or("");
@@ -104,6 +104,7 @@ pub(crate) fn at_rest(instance: Instance, leases: &[Lease], facts: &PortPolicy) 
                 pid: None,
                 since: None,
                 restarts: 0,
+                reason: None,
                 message: None,
             }),
         }

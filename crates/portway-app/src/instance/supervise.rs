@@ -10,8 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use portway_api::{
-    ErrorBody, ErrorCode, Event, InstanceState, InstanceStatus, LogStream, NoticeLevel,
-    ServiceState,
+    ErrorBody, ErrorCode, Event, FailureReason, InstanceState, InstanceStatus, LogStream,
+    NoticeLevel, ServiceState,
 };
 use portway_registry::InstanceLock;
 use portway_supervisor::logs::{self, Filter};
@@ -115,14 +115,7 @@ fn run(
         Outcome::Stopped => Ok(()),
         Outcome::Signal(number) => Err(CommandError::signal(number)),
         Outcome::Failed(failed) => {
-            let missing = failed
-                .iter()
-                .any(|(_, why)| why.contains("code 127") || why.contains("code 126"));
-            let code = if missing {
-                ErrorCode::MissingRequirement
-            } else {
-                ErrorCode::ServiceFailed
-            };
+            let code = FailureReason::error_code_of(failed.iter().map(|(_, reason)| reason));
             let words: Vec<String> = failed
                 .iter()
                 .map(|(service, why)| format!("`{service}` {why}"))
@@ -141,11 +134,11 @@ fn run(
 
 /// What the instance serves on the local network, if anything.
 fn on_lan(project: &Project) -> Option<LanConfig> {
-    let services = project.plan.on_lan(project.lan);
+    let services = project.plan.published_on_lan(project.lan.into());
     let instance = &project.instance.name;
     (!services.is_empty()).then(|| LanConfig {
         services,
-        host: portway_lan::host(instance),
+        host: portway_lan::host_name(instance),
         instance: instance.clone(),
         project: project.plan.project.clone(),
     })
@@ -175,7 +168,7 @@ pub(super) fn foreground(
     reporter: &Arc<dyn Reporter>,
 ) -> Result<bool, CommandError> {
     let id = project.instance.id.clone();
-    match project.registry.supervise(&id)? {
+    match project.registry.lock_as_supervisor(&id)? {
         Some(lock) => run(project, lock, options, Some(reporter), || {}).map(|()| true),
         None => Ok(false),
     }
@@ -196,7 +189,7 @@ pub fn background(
     platform::leave_terminal();
     let mut project = Project::open(directory, &options.selection)?;
     let id = project.instance.id.clone();
-    match project.registry.supervise(&id)? {
+    match project.registry.lock_as_supervisor(&id)? {
         Some(lock) => run(project, lock, options, None, on_serving),
         None => {
             on_serving();

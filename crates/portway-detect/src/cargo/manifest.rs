@@ -1,23 +1,23 @@
-//! What a `Cargo.toml` says: on what the package depends, and which programs it has.
+//! Reads `Cargo.toml`: the dependencies of a package and its binaries.
 
 use toml::{Table, Value};
 
 use crate::Dir;
 use crate::listens::Source;
 
-/// A program that a package has.
+/// A binary target of a package.
 pub(super) struct Binary {
     pub(super) name: String,
-    /// Its first file.
+    /// Path of its root source file.
     pub(super) source: Source,
-    /// Whether that is `src/main.rs`.
+    /// Whether that file is `src/main.rs`.
     pub(super) is_main: bool,
-    /// The features that it requires.
+    /// Its `required-features`.
     pub(super) features: Vec<String>,
 }
 
-/// Whether a package depends on a crate, under whatever name. One that only a feature brings counts
-/// where a program requires features.
+/// Returns whether the package depends on a crate, also under a renamed key. Optional dependencies
+/// count for binaries that require features.
 pub(super) fn depends(manifest: &Table, name: &str) -> bool {
     let list = manifest.get("dependencies").and_then(Value::as_table);
     let featured = listed(manifest).any(|bin| bin.get("required-features").is_some());
@@ -29,18 +29,18 @@ pub(super) fn depends(manifest: &Table, name: &str) -> bool {
     })
 }
 
-/// The program that `cargo run` takes where there are several.
+/// The package's `default-run`.
 pub(super) fn default_run(manifest: &Table) -> Option<&str> {
     manifest.get("package")?.get("default-run")?.as_str()
 }
 
-/// The tables of `[[bin]]`.
+/// The `[[bin]]` tables.
 fn listed(manifest: &Table) -> impl Iterator<Item = &Value> {
     let bins = manifest.get("bin").and_then(Value::as_array);
     bins.into_iter().flatten()
 }
 
-/// The programs whose first file is there: those that are listed, and those in the usual places.
+/// The binaries whose root source file exists: declared ones, and those in the default locations.
 pub(super) fn binaries(dir: &Dir<'_>, manifest: &Table) -> Vec<Binary> {
     let Some(package) = manifest.get("package").and_then(Value::as_table) else {
         return Vec::new();

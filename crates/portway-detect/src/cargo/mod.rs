@@ -1,16 +1,17 @@
-//! Rust: the programs of a package that serve HTTP.
+//! Rust: the binaries of a package that serve HTTP.
 //!
-//! A package counts when a web framework is among its dependencies and its source has a line that
-//! serves with it. Each member of a workspace is a package of its own, run in its own directory.
+//! A package is detected when it depends on a web framework and its source has a line that serves
+//! with that framework. Each workspace member is handled as a package and runs in its own
+//! directory.
 
 mod manifest;
 
 use self::manifest::{Binary, binaries, depends};
 use super::listens::{Listens, Source};
 use super::shell::quote;
-use super::{Dir, Found, Surroundings};
+use super::{DetectContext, DetectedService, Dir};
 
-/// A framework: its crate, the port of its own examples, and what serves with it.
+/// A web framework: its crate, the port that its examples use, and the calls that serve.
 struct Framework {
     name: &'static str,
     port: u16,
@@ -53,12 +54,12 @@ const fn framework(name: &'static str, port: u16, serves: &'static [&'static str
     Framework { name, port, serves }
 }
 
-/// So many source files of a package are looked at, down to this depth below `src`.
+/// Limits on the source files that are read: their number, and the depth below `src`.
 const MAX_FILES: usize = 200;
 const DEPTH: usize = 3;
 
-/// The Rust services whose package is in `dir`.
-pub(super) fn read(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found> {
+/// Detects the Rust services of the package in `dir`.
+pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedService> {
     let Some(manifest) = dir.toml("Cargo.toml") else {
         return Vec::new();
     };
@@ -73,14 +74,15 @@ pub(super) fn read(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found>
         sources: sources(dir),
         frameworks,
         many: binaries.len() > 1,
-        surroundings,
+        context,
     };
     let own = |binary: &&Binary| {
         package
             .serving(std::slice::from_ref(&binary.source))
             .is_some()
     };
-    // With several binaries, those that serve themselves; else the one of the package's own name.
+    // With several binaries, prefer those that serve in their own file, then the package's
+    // namesake.
     let mut serving: Vec<&Binary> = binaries.iter().filter(own).collect();
     if serving.is_empty() {
         let default = manifest::default_run(&manifest);
@@ -91,7 +93,7 @@ pub(super) fn read(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found>
         serving.extend(chosen.filter(|_| !package.many || default.is_some()));
     }
     let services = serving.iter().filter_map(|binary| package.service(binary));
-    let mut services: Vec<Found> = services.collect();
+    let mut services: Vec<DetectedService> = services.collect();
     if services.len() > 1 {
         for (service, binary) in services.iter_mut().zip(&serving) {
             service.name.clone_from(&binary.name);
@@ -100,7 +102,7 @@ pub(super) fn read(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found>
     services
 }
 
-/// The package's source files, without the binaries below `src/bin`; `main.rs` first.
+/// The package's source files without the binaries in `src/bin`; `main.rs` comes first.
 fn sources(dir: &Dir<'_>) -> Vec<Source> {
     let mut level: Vec<Dir<'_>> = dir.sub("src").into_iter().collect();
     let mut all = Vec::new();
@@ -121,18 +123,18 @@ fn sources(dir: &Dir<'_>) -> Vec<Source> {
     all
 }
 
-/// A package with programs and a web framework.
+/// A package with binaries and a web framework.
 struct Package<'p, 'd> {
     dir: &'p Dir<'d>,
     sources: Vec<Source>,
     frameworks: Vec<&'static Framework>,
-    /// Whether it has several programs.
+    /// Whether it has several binaries.
     many: bool,
-    surroundings: &'p Surroundings<'p>,
+    context: &'p DetectContext<'p>,
 }
 
 impl Package<'_, '_> {
-    /// The framework with which these files serve, and where.
+    /// Returns the framework that these files serve with, and the file and line.
     fn serving(&self, files: &[Source]) -> Option<(&'static Framework, String)> {
         self.frameworks.iter().find_map(|framework| {
             let place = files.iter().find_map(|(file, text)| {
@@ -147,7 +149,7 @@ impl Package<'_, '_> {
         })
     }
 
-    fn service(&self, binary: &Binary) -> Option<Found> {
+    fn service(&self, binary: &Binary) -> Option<DetectedService> {
         let own = std::slice::from_ref(&binary.source);
         let found = self.serving(own).map(|serving| (serving, true));
         let ((framework, place), is_own) =
@@ -165,46 +167,46 @@ impl Package<'_, '_> {
             command += &features;
             build += &features;
         }
-        let port = self.surroundings.port(name, framework.port);
-        let mut found = Found::http(self.dir, name, "", port).because(format!(
+        let port = self.context.port(name, framework.port);
+        let mut found = DetectedService::http(self.dir, name, "", port).with_evidence(format!(
             "`{name}` is a dependency in {}, and {place} serves with it",
             self.dir.path_of("Cargo.toml")
         ));
-        // Its own file tells first; a module of the package may have the rest.
+        // The binary's own file takes precedence over the package's other modules.
         let listens = match Listens::of(own) {
             Listens::Unknown => Listens::of(&self.sources),
-            Listens::Insists { .. } if !is_own => Listens::of(&self.sources),
+            Listens::Fixed { .. } if !is_own => Listens::of(&self.sources),
             listens => listens,
         };
         found = match (name, listens) {
             ("rocket", _) => found
-                .told("ROCKET_ADDRESS", "{host}")
-                .told("ROCKET_PORT", "{port}")
-                .because("Rocket takes its address from `ROCKET_ADDRESS` and `ROCKET_PORT`"),
+                .with_env("ROCKET_ADDRESS", "{host}")
+                .with_env("ROCKET_PORT", "{port}")
+                .with_evidence("Rocket reads its address from `ROCKET_ADDRESS` and `ROCKET_PORT`"),
             ("loco-rs", _) => {
                 command += " -- start --binding {host} --port {port}";
-                found.because("`start` takes its address")
+                found.with_evidence("`start` accepts its address")
             }
             (_, listens @ Listens::Variable { .. }) => {
-                listens.give(found, framework.port, self.surroundings)
+                listens.give(found, framework.port, self.context)
             }
             (_, listens) => match self.flag(&binary.source) {
                 Some((flag, value, place)) => {
                     command += &format!(" -- {flag} {value}");
-                    found.because(format!("{place} takes `{flag}`"))
+                    found.with_evidence(format!("{place} accepts `{flag}`"))
                 }
                 None => {
                     let listens = listens.or_configured(self.dir);
-                    listens.give(found, framework.port, self.surroundings)
+                    listens.give(found, framework.port, self.context)
                 }
             },
         };
         found.command = command;
-        // So that the first start need not wait for the compiler.
-        Some(found.prepared(build).needing("cargo", self.surroundings))
+        // Building in the prepare step keeps compile time out of the readiness timeout.
+        Some(found.with_prepare(build).requiring("cargo", self.context))
     }
 
-    /// The long option of clap's derive that takes the port, and where it stands.
+    /// Finds the long option of a clap derive struct that sets the port, with file and line.
     fn flag(&self, binary: &Source) -> Option<(&'static str, &'static str, String)> {
         std::iter::once(binary)
             .chain(&self.sources)
@@ -214,7 +216,7 @@ impl Package<'_, '_> {
                     let field = line.strip_prefix("pub ").unwrap_or(line);
                     field.starts_with("port: u16") || field.starts_with("port: Option<u16>")
                 })?;
-                // Its attribute stands in the lines above, which end where another field begins.
+                // The attribute is on the lines above, up to the previous field.
                 let above = lines[..at].iter().rev().take(4);
                 let attribute: Vec<_> = above.take_while(|line| !line.ends_with("},")).collect();
                 let is_long = attribute.iter().any(|line| {

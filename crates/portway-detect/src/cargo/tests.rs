@@ -1,4 +1,4 @@
-use crate::FoundPort;
+use crate::DetectedPort;
 use crate::fixture::{checkout, only};
 
 fn manifest(dependency: &str) -> String {
@@ -8,43 +8,43 @@ fn manifest(dependency: &str) -> String {
 const AXUM: &str = "async fn main() {\n    let listener = TcpListener::bind(\"127.0.0.1:3000\").await?;\n    axum::serve(listener, app).await\n}\n";
 
 #[test]
-fn every_framework_serves_in_its_way() {
+fn detects_how_every_framework_serves() {
     for (dependency, main, port, words) in [
         (
             "axum = '0.8'",
             AXUM,
-            FoundPort::Only(3000),
-            "src/main.rs:2 insists on port 3000",
+            DetectedPort::Fixed(3000),
+            "src/main.rs:2 requires port 3000",
         ),
         (
             "axum = { workspace = true }",
             "let port = env::var(\"PORT\").unwrap_or(\"3001\".into());\naxum::serve(l, app)",
-            FoundPort::Prefer(3000),
-            "src/main.rs:1 takes its port from `PORT`",
+            DetectedPort::Preferred(3000),
+            "src/main.rs:1 reads its port from `PORT`",
         ),
         (
             "web = { package = 'actix-web', version = '4' }",
             "HttpServer::new(|| App::new()).bind((\"127.0.0.1\", 8081))?.run()",
-            FoundPort::Only(8081),
-            "src/main.rs:1 insists on port 8081",
+            DetectedPort::Fixed(8081),
+            "src/main.rs:1 requires port 8081",
         ),
         (
             "warp = '0.3'",
             "warp::serve(hello).run(([127, 0, 0, 1], 3030)).await;",
-            FoundPort::Only(3030),
+            DetectedPort::Fixed(3030),
             "`warp` is a dependency in Cargo.toml, and src/main.rs:1 serves with it",
         ),
         (
             "rocket = '0.5'",
             "#[launch]\nfn rocket() -> _ { rocket::build() }",
-            FoundPort::Prefer(8000),
+            DetectedPort::Preferred(8000),
             "`ROCKET_PORT`",
         ),
         (
             "poem = '3'",
             "Server::new(TcpListener::bind(addr))",
-            FoundPort::Prefer(3000),
-            "nothing in its source",
+            DetectedPort::Preferred(3000),
+            "its source does not say",
         ),
     ] {
         let found = only(
@@ -57,19 +57,19 @@ fn every_framework_serves_in_its_way() {
             "{dependency}"
         );
         assert_eq!(found.prepare.as_deref(), Some("cargo build"));
-        found.says(words);
+        found.has_evidence(words);
     }
 }
 
 #[test]
-fn a_flag_or_a_module_may_tell_the_port() {
+fn reads_the_port_from_a_flag_or_a_module() {
     let main = "struct Args {\n    #[arg(short, long, default_value_t = 3000)]\n    port: u16,\n}\naxum::serve(l, app)";
     let cargo = manifest("axum = '0.8'");
     let found = only(&[("Cargo.toml", &cargo), ("src/main.rs", main)], &[]);
     assert_eq!(found.command, "cargo run -- --port {port}");
     found
-        .says("src/main.rs:3 takes `--port`")
-        .says("it needs `cargo`, which is not on this machine");
+        .has_evidence("src/main.rs:3 accepts `--port`")
+        .has_evidence("it requires `cargo`, which is not installed");
     let found = only(
         &[
             ("Cargo.toml", &cargo),
@@ -78,12 +78,12 @@ fn a_flag_or_a_module_may_tell_the_port() {
         ],
         &[],
     );
-    assert_eq!(found.port, Some(FoundPort::Only(3000)));
-    found.says("src/server/mod.rs:3 serves with it");
+    assert_eq!(found.port, Some(DetectedPort::Fixed(3000)));
+    found.has_evidence("src/server/mod.rs:3 serves with it");
 }
 
 #[test]
-fn members_of_a_workspace_are_found_once() {
+fn finds_workspace_members_once() {
     let cargo = manifest("axum.workspace = true");
     let detection = checkout(
         &[
@@ -118,7 +118,7 @@ fn members_of_a_workspace_are_found_once() {
 }
 
 #[test]
-fn features_that_a_program_requires_are_asked_for() {
+fn enables_features_that_a_binary_requires() {
     let cargo = "[package]\nname = 'shop'\n[[bin]]\nname = 'shop'\npath = 'src/main.rs'\nrequired-features = ['ssr', 'web']\n[dependencies]\naxum = { version = '0.8', optional = true }\n";
     let found = only(&[("Cargo.toml", cargo), ("src/main.rs", AXUM)], &[]);
     assert_eq!(found.command, "cargo run --features ssr,web");
@@ -128,7 +128,7 @@ fn features_that_a_program_requires_are_asked_for() {
 }
 
 #[test]
-fn a_library_or_a_tool_is_no_service() {
+fn ignores_libraries_and_tools() {
     let axum = manifest("axum = '0.8'");
     for (cargo, file, text) in [
         (axum.as_str(), "src/lib.rs", AXUM),

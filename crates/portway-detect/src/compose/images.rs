@@ -1,18 +1,18 @@
-//! What is known of images: one line each.
+//! Known container images, one line each.
 
 use portway_project::kind::Kind;
 
-/// An image that is known.
+/// A known image.
 pub(super) struct Image {
-    /// The last parts of its name, without a tag.
+    /// The last components of its name, without a tag.
     names: &'static [&'static str],
-    /// What its services are made with.
+    /// The framework name that its services get.
     pub(super) framework: &'static str,
     pub(super) kind: Kind,
     /// Its main port in the container.
     pub(super) port: u16,
-    /// What tells within the container that it is ready: that its port is published says nothing,
-    /// for the engine listens there from the first moment.
+    /// Readiness command that runs in the container. A published port proves nothing: the engine
+    /// listens on it as soon as the container starts.
     pub(super) ready: Option<&'static str>,
 }
 
@@ -44,7 +44,7 @@ pub(super) const IMAGES: [Image; 24] = [
     plain("jaeger", &["jaeger", "all-in-one"], Kind::Http, 16686),
 ];
 
-/// Names of ports beside the main one.
+/// Names of additional ports.
 const PORT_NAMES: [(u16, &str); 7] = [
     (80, "http"),
     (443, "https"),
@@ -55,7 +55,7 @@ const PORT_NAMES: [(u16, &str); 7] = [
     (8222, "monitor"),
 ];
 
-/// Ports of containers behind which somebody speaks HTTP.
+/// Container ports that usually serve HTTP.
 const HTTP_PORTS: [u16; 10] = [80, 3000, 4000, 5000, 8000, 8080, 8081, 8088, 8888, 9090];
 
 const fn plain(
@@ -89,7 +89,7 @@ const fn data(
     }
 }
 
-/// What is known of an image, by its name as `image:` has it.
+/// Looks up an image by the value of `image:`.
 pub(super) fn known(image: &str) -> Option<&'static Image> {
     let name = image.split('@').next().unwrap_or("");
     let name = name.rsplit('/').next().unwrap_or("");
@@ -97,7 +97,7 @@ pub(super) fn known(image: &str) -> Option<&'static Image> {
     IMAGES.iter().find(|image| image.names.contains(&name))
 }
 
-/// What is probably spoken at the port of an image that is not known.
+/// Guesses the protocol of a port of an unknown image.
 pub(super) fn kind_of(container: u16) -> Kind {
     match HTTP_PORTS.contains(&container) {
         true => Kind::Http,
@@ -105,7 +105,7 @@ pub(super) fn kind_of(container: u16) -> Kind {
     }
 }
 
-/// A name for a port beside the main one.
+/// A name for an additional port.
 pub(super) fn port_name(container: u16) -> String {
     let known = PORT_NAMES.iter().find(|(port, _)| *port == container);
     known.map_or_else(|| format!("p{container}"), |(_, name)| (*name).to_owned())
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn images_are_known_by_the_last_part_of_their_names() {
+    fn matches_images_by_the_last_component_of_the_name() {
         for (image, framework) in [
             ("postgres", Some("postgres")),
             ("postgres:16-alpine", Some("postgres")),

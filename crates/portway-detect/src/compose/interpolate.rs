@@ -1,12 +1,12 @@
-//! Variables in compose files: `$NAME`, `${NAME}`, `${NAME:-else}` and their like.
+//! Variable interpolation in compose files: `$NAME`, `${NAME}`, `${NAME:-default}` and similar.
 
 use indexmap::IndexMap;
 use serde_json::Value;
 
-/// A default within a default within…: further down than this nobody writes.
+/// Maximum nesting of defaults within defaults.
 const MAX_DEPTH: usize = 5;
 
-/// Fills in the variables in every text of a value; one that has no value is empty.
+/// Replaces the variables in every string of a value; a variable without a value becomes empty.
 pub(super) fn fill_all(value: &mut Value, variables: &IndexMap<String, String>) {
     match value {
         Value::String(text) if text.contains('$') => *text = fill(text, variables, 0),
@@ -52,7 +52,7 @@ fn fill(text: &str, variables: &IndexMap<String, String>, depth: usize) -> Strin
     filled + rest
 }
 
-/// What stands for `NAME`, `NAME:-else`, `NAME?error`, `NAME:+instead`.
+/// Evaluates `NAME`, `NAME:-default`, `NAME?error` or `NAME:+alternative`.
 fn braced(inside: &str, variables: &IndexMap<String, String>, depth: usize) -> String {
     let name = name_at(inside);
     let operator = &inside[name.len()..];
@@ -80,8 +80,8 @@ fn name_at(text: &str) -> &str {
     &text[..end.unwrap_or(text.len())]
 }
 
-/// Where the brace that opened before `text` is closed. Looks no further than a long line, so that
-/// a text full of open braces costs no more than its length.
+/// Returns the position of the brace that closes the one before `text`. The search is limited to
+/// the length of a long line, so a text full of open braces takes linear time.
 fn closing(text: &str) -> Option<usize> {
     let mut open = 0_usize;
     text.bytes().take(500).position(|byte| {
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn variables_are_filled_in_with_their_defaults() {
+    fn interpolates_variables_with_defaults() {
         let variables = [("A", "1"), ("E", "")];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let variables = IndexMap::from(variables);

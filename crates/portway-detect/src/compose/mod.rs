@@ -1,15 +1,13 @@
-//! Compose files: the databases and helpers that a project runs in containers.
+//! Compose files: databases and other services that a project runs in containers.
 //!
-//! A service with an image becomes a service here, whose command runs it with its port published
-//! where Portway says: `run` publishes nothing but what `-p` tells it, so the file stays as it is.
-//! What is built from the checkout is the application itself, and for other readers to find.
+//! A compose service with an image becomes a service whose command runs that container and
+//! publishes its port where Portway chooses. `compose run` publishes only the ports given with
+//! `-p`, so the file stays unchanged. Services built from the checkout are the application itself
+//! and are left to the other readers.
 //!
-//! Two checkouts must share neither containers nor data: the container's name and the compose
-//! project's have the instance's name in them. A container that a killed instance has left has the
-//! same name and is removed before the next start.
-//!
-//! Built from the documented formats of Docker; no engine was there to try it with. Podman's
-//! `compose` takes the same words.
+//! Checkouts never share containers or data: container and compose project names include the
+//! instance's name. A container that a killed instance left behind has the same name and is removed
+//! before the next start. Podman's `compose` accepts the same commands.
 
 mod images;
 mod interpolate;
@@ -23,10 +21,10 @@ pub use self::ports::Published;
 use super::process_compose::merge;
 use super::shell::{literal, quote};
 use super::text::quoted;
-use super::{Dir, Found, FoundPort, Surroundings};
-use portway_project::env_file;
+use super::{DetectContext, DetectedPort, DetectedService, Dir};
+use portway_project::dotenv;
 
-/// The files, in Docker's order.
+/// File names in Docker's order of precedence.
 const FILES: [&str; 4] = [
     "compose.yaml",
     "compose.yml",
@@ -43,25 +41,25 @@ const CONDITIONS: [(&str, &str); 4] = [
     ("service_completed_successfully", "completed"),
 ];
 
-/// The container, in words of the shell: the same name for every start of the same instance.
+/// The container's name as a shell expression; the same for every start of an instance.
 const CONTAINER: &str = "\"portway-$PORTWAY_INSTANCE-{name}\"";
 
-/// The compose project, whose names have no dots.
+/// The compose project's name, which must not contain dots.
 const PROJECT: &str = "\"$(echo \"$PORTWAY_INSTANCE\" | tr . -)\"";
 
-/// A container's service and those of the same file that it comes after.
+/// A container's service and the services of the same file that it depends on.
 pub(super) struct Container {
-    pub(super) found: Found,
+    pub(super) found: DetectedService,
     name: String,
     after: Vec<(String, &'static str)>,
 }
 
-/// The containers in the root's compose file, or where there is none in those one level below.
-/// `services` are those that were found otherwise.
+/// Reads the compose file in the root or, if there is none, those one level below. `services` are
+/// the services that other readers found.
 pub(super) fn read(
     dirs: &[Dir<'_>],
-    services: &[Found],
-    surroundings: &Surroundings<'_>,
+    services: &[DetectedService],
+    context: &DetectContext<'_>,
 ) -> Vec<Container> {
     let has_file = |dir: &&Dir<'_>| dir.first_of(&FILES).is_some();
     let root = dirs.iter().take(1).find(has_file);
@@ -72,13 +70,13 @@ pub(super) fn read(
     };
     let files = dirs.into_iter().filter_map(File::read);
     files
-        .flat_map(|file| file.containers(services, surroundings))
+        .flat_map(|file| file.containers(services, context))
         .collect()
 }
 
-/// Lets containers come after each other as their file says, and everything else after them, by the
-/// names that they have now; `all` ends with the containers.
-pub(super) fn put_in_order(all: &mut [Found], containers: &[Container]) {
+/// Sets the start order: containers as their file says, all other services after the containers.
+/// Uses the final names; the containers are at the end of `all`.
+pub(super) fn set_start_order(all: &mut [DetectedService], containers: &[Container]) {
     let count = all.len().saturating_sub(containers.len());
     let (services, found) = all.split_at_mut(count);
     let names: Vec<String> = found.iter().map(|one| one.name.clone()).collect();
@@ -100,7 +98,7 @@ pub(super) fn put_in_order(all: &mut [Found], containers: &[Container]) {
     }
 }
 
-/// A compose file with the one laid over it.
+/// A compose file merged with its override file.
 struct File<'f, 'd> {
     dir: &'f Dir<'d>,
     name: &'static str,
@@ -122,26 +120,30 @@ impl<'f, 'd> File<'f, 'd> {
             None => None,
         };
         if value.get("services").is_none() {
-            // It has processes, and another reader for them.
+            // This is a process-compose file, which has a reader of its own.
             if value.get("processes").is_none() {
                 dir.skip(name, "has no services");
             }
             return None;
         }
         let variables = dir.read(".env").and_then(|text| {
-            let parsed = env_file::parse(&text);
-            let noted = parsed.inspect_err(|error| dir.skip(".env", format!("is wrong: {error}")));
+            let parsed = dotenv::parse(&text);
+            let noted =
+                parsed.inspect_err(|error| dir.skip(".env", format!("is invalid: {error}")));
             noted.ok()
         });
         let compose = match Compose::new(value, &variables.unwrap_or_default()) {
             Ok(compose) => compose,
             Err(error) => {
-                dir.skip(name, format!("has no services that can be used: {error}"));
+                dir.skip(name, format!("has no usable services: {error}"));
                 return None;
             }
         };
         if compose.includes {
-            dir.skip(&format!("{name}: include"), "names files that are not read");
+            dir.skip(
+                &format!("{name}: include"),
+                "is not supported; the included files are not read",
+            );
         }
         Some(Self {
             dir,
@@ -151,10 +153,14 @@ impl<'f, 'd> File<'f, 'd> {
         })
     }
 
-    fn containers(&self, services: &[Found], surroundings: &Surroundings<'_>) -> Vec<Container> {
+    fn containers(
+        &self,
+        services: &[DetectedService],
+        context: &DetectContext<'_>,
+    ) -> Vec<Container> {
         let mut containers = Vec::new();
         for (name, service) in &self.compose.services {
-            match self.container(name, service, services, surroundings) {
+            match self.container(name, service, services, context) {
                 Ok(container) => containers.push(container),
                 Err(why) => self
                     .dir
@@ -164,13 +170,13 @@ impl<'f, 'd> File<'f, 'd> {
         containers
     }
 
-    /// A service as a container, or why it is passed over.
+    /// Converts a compose service into a service, or returns why it is skipped.
     fn container(
         &self,
         name: &str,
         service: &Service,
-        services: &[Found],
-        surroundings: &Surroundings<'_>,
+        services: &[DetectedService],
+        context: &DetectContext<'_>,
     ) -> Result<Container, String> {
         if let Some(build) = &service.build {
             return Err(self.built(build, services));
@@ -199,11 +205,11 @@ impl<'f, 'd> File<'f, 'd> {
         let main = ports.first().ok_or("publishes no port")?;
         let framework = known.map_or("compose", |known| known.framework);
         let kind = known.map_or_else(|| images::kind_of(main.container), |known| known.kind);
-        let engine = surroundings.first_program(&ENGINES);
-        let preferred = (surroundings.preferred)(framework);
-        let mut found = Found::http(self.dir, framework, "", FoundPort::Prefer(1))
-            .of_kind(kind)
-            .because(format!(
+        let engine = context.first_program(&ENGINES);
+        let preferred = (context.preferred)(framework);
+        let mut found = DetectedService::http(self.dir, framework, "", DetectedPort::Preferred(1))
+            .with_kind(kind)
+            .with_evidence(format!(
                 "{} has the service `{name}` with the image {image}",
                 self.dir.path_of(self.name)
             ));
@@ -225,7 +231,7 @@ impl<'f, 'd> File<'f, 'd> {
             let ready = format!("ready = {{ exec = {}, timeout = \"2m\" }}", quoted(&exec));
             found.more.push(ready);
         }
-        // The engine itself gives it ten seconds.
+        // Docker's own grace period is ten seconds.
         found.more.push("stop = { grace = \"20s\" }".into());
         if !service.other_ports.is_empty() {
             found
@@ -234,16 +240,15 @@ impl<'f, 'd> File<'f, 'd> {
         }
         if engine.is_none() {
             found.optional = true;
-            found.evidence.push(
-                "there is neither `docker` nor `podman`, so it takes part only when asked for"
-                    .into(),
-            );
+            found
+                .evidence
+                .push("neither `docker` nor `podman` is installed, so it is optional".into());
         }
         if !service.profiles.is_empty() {
             found.optional = true;
             let profiles = service.profiles.join(", ");
             found.evidence.push(format!(
-                "it belongs to the profile {profiles}, so it takes part only when asked for"
+                "it belongs to the profile {profiles}, so it is optional"
             ));
         }
         let after = service.depends_on.iter().filter_map(|(other, condition)| {
@@ -257,8 +262,8 @@ impl<'f, 'd> File<'f, 'd> {
         })
     }
 
-    /// Why a service that is built from the checkout is passed over.
-    fn built(&self, context: &str, services: &[Found]) -> String {
+    /// The reason for skipping a service that is built from the checkout.
+    fn built(&self, context: &str, services: &[DetectedService]) -> String {
         let context = context.trim_start_matches("./").trim_matches('/');
         let context = match context {
             "" | "." => self.dir.path().to_owned(),
@@ -273,23 +278,28 @@ impl<'f, 'd> File<'f, 'd> {
             place => place,
         };
         match services.iter().any(|service| is_within(&service.dir)) {
-            true => format!("is built from {place}, whose code is run directly"),
+            true => format!("is built from {place}, whose code runs directly"),
             false => {
-                format!("is built from {place}, where nothing was found that can be run directly")
+                format!("is built from {place}, where Portway found nothing to run directly")
             }
         }
     }
 
-    /// Gives the service its ports; answers how they are published.
-    fn ports(&self, found: &mut Found, ports: &[Published], preferred: Option<u16>) -> String {
-        let wish = |port: &Published| {
+    /// Sets the service's ports and returns the options that publish them.
+    fn ports(
+        &self,
+        found: &mut DetectedService,
+        ports: &[Published],
+        preferred: Option<u16>,
+    ) -> String {
+        let port_spec = |port: &Published| {
             let usual = port.host.unwrap_or(port.container);
-            // Those below need rights.
+            // Lower ports need privileges.
             if usual < 1024 { usual + 8000 } else { usual }
         };
         if let [only] = ports {
-            let port = preferred.unwrap_or_else(|| wish(only));
-            found.port = Some(FoundPort::Prefer(port));
+            let port = preferred.unwrap_or_else(|| port_spec(only));
+            found.port = Some(DetectedPort::Preferred(port));
             return format!("-p {{host}}:{{port}}:{}", only.container);
         }
         found.port = None;
@@ -299,30 +309,37 @@ impl<'f, 'd> File<'f, 'd> {
                 0 => "main".to_owned(),
                 _ => images::port_name(port.container),
             };
-            // `http` would come first for Portway.
+            // Portway sorts `http` first.
             let name = name.replace("http", "web");
             named.insert(name, port);
         }
-        let wishes = named.iter().enumerate().map(|(index, (name, port))| {
-            let wish = wish(port);
-            let wish = if index == 0 {
-                preferred.unwrap_or(wish)
+        let port_specs = named.iter().enumerate().map(|(index, (name, port))| {
+            let port_spec = port_spec(port);
+            let port_spec = if index == 0 {
+                preferred.unwrap_or(port_spec)
             } else {
-                wish
+                port_spec
             };
-            format!("{name} = {wish}")
+            format!("{name} = {port_spec}")
         });
-        let wishes: Vec<String> = wishes.collect();
+        let port_specs: Vec<String> = port_specs.collect();
         found
             .more
-            .push(format!("ports = {{ {} }}", wishes.join(", ")));
+            .push(format!("ports = {{ {} }}", port_specs.join(", ")));
         let publish = named
             .iter()
             .map(|(name, port)| format!("-p {{host}}:{{ports.{name}}}:{}", port.container));
         publish.collect::<Vec<_>>().join(" ")
     }
 
-    fn commands(&self, found: &mut Found, name: &str, image: &str, engine: &str, publish: &str) {
+    fn commands(
+        &self,
+        found: &mut DetectedService,
+        name: &str,
+        image: &str,
+        engine: &str,
+        publish: &str,
+    ) {
         let mut files = format!("-f {}", quote(self.name));
         if let Some(over) = &self.over {
             files += &format!(" -f {}", quote(over));
@@ -334,12 +351,12 @@ impl<'f, 'd> File<'f, 'd> {
         found.command = format!(
             "{engine} rm -f {CONTAINER} >/dev/null 2>&1; exec {engine} compose {files} -p {PROJECT} run --rm --no-deps --use-aliases --name {CONTAINER} {publish} {service}"
         );
-        // Fetching an image may take longer than a start.
+        // Pulling an image may exceed the readiness timeout.
         found.prepare = Some(format!(
             "{engine} image inspect {image} >/dev/null 2>&1 || {engine} compose {files} pull -q {service}"
         ));
         found.evidence.push(
-            "its container and its volumes are this checkout's own; in the main checkout the volumes are those of a plain `compose up`".into(),
+            "its container and volumes belong to this checkout; the main checkout uses the same volumes as `compose up`".into(),
         );
     }
 }

@@ -1,4 +1,4 @@
-//! What a compose file says about the services that matter here.
+//! The parts of a compose file that detection uses.
 
 use indexmap::IndexMap;
 use serde_json::Value;
@@ -14,30 +14,30 @@ use crate::yaml::{self, YamlError, scalar, strings};
 pub struct Compose {
     /// In the order of the file.
     pub services: IndexMap<String, Service>,
-    /// Whether other files are included, which are not read.
+    /// Whether it includes other files, which are not read.
     pub includes: bool,
 }
 
 /// One service of a compose file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Service {
-    /// Its image, where it names one.
+    /// Its image, if it names one.
     pub image: Option<String>,
-    /// The directory it is built from, where it is.
+    /// The directory it is built from, if any.
     pub build: Option<String>,
-    /// Its published ports; where there are none, those it exposes.
+    /// Its published ports or, if there are none, its exposed ports.
     pub ports: Vec<Published>,
-    /// Entries of `ports` that are none for TCP.
+    /// Entries of `ports` that are not TCP ports.
     pub(super) other_ports: Vec<String>,
     pub(super) profiles: Vec<String>,
     pub(super) depends_on: IndexMap<String, String>,
-    /// What tells within the container whether it is healthy.
+    /// The command of its health check, run in the container.
     pub(super) healthcheck: Option<String>,
     pub(super) on_host_network: bool,
 }
 
 impl Compose {
-    /// Reads a file's values with these variables.
+    /// Reads a parsed file and interpolates these variables.
     pub(super) fn new(
         mut value: Value,
         variables: &IndexMap<String, String>,
@@ -46,7 +46,7 @@ impl Compose {
         let services = value.get("services").and_then(Value::as_object);
         let services = services.ok_or_else(|| YamlError {
             line: None,
-            message: "`services` is no mapping".into(),
+            message: "`services` is not a mapping".into(),
         })?;
         Ok(Self {
             services: services
@@ -58,10 +58,10 @@ impl Compose {
     }
 }
 
-/// Reads the text of a compose file, with no variables but their defaults.
+/// Parses the text of a compose file. Variables take their defaults.
 ///
 /// # Errors
-/// When it is not YAML that can be used, or `services` is no mapping.
+/// If it is not usable YAML, or if `services` is not a mapping.
 pub fn parse(text: &str) -> Result<Compose, YamlError> {
     Compose::new(yaml::parse(text)?, &IndexMap::new())
 }
@@ -91,7 +91,7 @@ impl Service {
     }
 }
 
-/// The command of a health check, as it is run in the container.
+/// The command of a health check, as the container runs it.
 fn healthcheck(check: &Value) -> Option<String> {
     if check.get("disable").and_then(Value::as_bool) == Some(true) {
         return None;

@@ -1,22 +1,22 @@
-//! The ports of a compose service, in all the ways in which they may be written.
+//! Parses the ports of a compose service, in the short and the long syntax.
 
 use serde_json::Value;
 
 use crate::yaml::scalar;
 
-/// A range that is longer than this is taken in part.
+/// Maximum number of ports taken from one range.
 const LONGEST: u16 = 16;
 
-/// A port of a container, and the port of the host at which it is published.
+/// A container port and the host port that it is published on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Published {
-    /// In the container.
+    /// The port in the container.
     pub container: u16,
-    /// On the host; `None` where any will do.
+    /// The port on the host; `None` if the engine chooses it.
     pub host: Option<u16>,
 }
 
-/// The published ports in `ports`, and those entries that are none for TCP.
+/// Parses `ports`; also returns the entries that are not TCP ports.
 pub(super) fn published(ports: &Value) -> (Vec<Published>, Vec<String>) {
     let mut all: Vec<Published> = Vec::new();
     let mut others = Vec::new();
@@ -38,7 +38,7 @@ pub(super) fn published(ports: &Value) -> (Vec<Published>, Vec<String>) {
     (all, others)
 }
 
-/// The first ports of `expose`.
+/// Parses `expose`; of a range, the first port counts.
 pub(super) fn exposed(expose: &Value) -> Vec<Published> {
     let entries = expose.as_array().into_iter().flatten().filter_map(scalar);
     entries
@@ -47,7 +47,7 @@ pub(super) fn exposed(expose: &Value) -> Vec<Published> {
         .collect()
 }
 
-/// `[[ADDRESS:]HOST:]CONTAINER[/PROTOCOL]`, where both may be ranges.
+/// Parses `[[ADDRESS:]HOST:]CONTAINER[/PROTOCOL]`; both ports may be ranges.
 fn short(text: &str) -> Option<Vec<Published>> {
     let text = match text.split_once('/') {
         Some((ports, protocol)) => (protocol == "tcp").then_some(ports)?,
@@ -62,7 +62,7 @@ fn short(text: &str) -> Option<Vec<Published>> {
     Some(pairs(container, host))
 }
 
-/// `{ target: 80, published: "8080", protocol: tcp }`.
+/// Parses `{ target: 80, published: "8080", protocol: tcp }`.
 fn long(entry: &Value) -> Option<Vec<Published>> {
     let text = |key: &str| entry.get(key).and_then(scalar);
     if text("protocol").is_some_and(|protocol| protocol != "tcp") {
@@ -77,7 +77,7 @@ fn long(entry: &Value) -> Option<Vec<Published>> {
     Some(pairs(container, host))
 }
 
-/// `80` or `80-85`, without port 0.
+/// Parses `80` or `80-85`; rejects port 0.
 fn range(text: &str) -> Option<(u16, u16)> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let (first, last) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
@@ -89,7 +89,7 @@ fn pairs((first, last): (u16, u16), host: Option<(u16, u16)>) -> Vec<Published> 
     (first..=last)
         .map(|container| Published {
             container,
-            // One container port with a range of the host's may be at any of them: at the first.
+            // A single container port with a range on the host: use the first host port.
             host: host.and_then(|(from, to)| {
                 let host = from.checked_add(container - first)?;
                 (host <= to).then_some(host)
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_to_write_a_port_is_read() {
+    fn parses_every_port_syntax() {
         for (entry, expected) in [
             (serde_json::json!(3000), vec![(3000, None)]),
             ("3000".into(), vec![(3000, None)]),
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_port_for_tcp_is_named() {
+    fn reports_ports_that_are_not_tcp() {
         let ports = serde_json::json!(["53:53/udp", "x", "0", "70000:1", "5-3", {"protocol": "udp", "target": 1}]);
         let (all, others) = published(&ports);
         assert!(all.is_empty(), "{all:?}");

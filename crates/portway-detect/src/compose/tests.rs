@@ -1,5 +1,5 @@
 use crate::fixture::{checkout, only};
-use crate::{Detection, FoundPort};
+use crate::{DetectedPort, Detection};
 use portway_project::kind::Kind;
 
 const DOCKER: &[&str] = &["docker"];
@@ -11,7 +11,7 @@ fn why<'a>(detection: &'a Detection, file: &str) -> &'a str {
 }
 
 #[test]
-fn a_database_becomes_a_service_with_its_own_container() {
+fn turns_a_database_into_a_service_with_a_container() {
     let found = only(
         &[(
             "compose.yaml",
@@ -40,11 +40,11 @@ fn a_database_becomes_a_service_with_its_own_container() {
         found.more
     );
     assert!(!found.optional);
-    found.says("compose.yaml has the service `db` with the image postgres:16");
+    found.has_evidence("compose.yaml has the service `db` with the image postgres:16");
 }
 
 #[test]
-fn variables_are_those_of_the_env_file_and_the_override_is_laid_over() {
+fn reads_the_env_file_and_the_override() {
     let found = only(
         &[
             (
@@ -67,24 +67,24 @@ fn variables_are_those_of_the_env_file_and_the_override_is_laid_over() {
         "{}",
         found.command
     );
-    found.says("the image redis:7");
+    found.has_evidence("the image redis:7");
 }
 
 #[test]
-fn without_an_engine_or_in_a_profile_it_takes_part_only_when_asked_for() {
+fn makes_containers_optional_without_an_engine_or_in_a_profile() {
     let file = "services: {db: {image: mysql}}";
     let without = only(&[("compose.yml", file)], &[]);
     assert!(without.optional);
     assert_eq!(without.prefers(), Some(3306));
-    without.says("neither `docker` nor `podman`");
+    without.has_evidence("neither `docker` nor `podman`");
     let file = "services: {db: {image: mysql, profiles: [extra]}}";
     let in_profile = only(&[("compose.yml", file)], DOCKER);
     assert!(in_profile.optional);
-    in_profile.says("the profile extra");
+    in_profile.has_evidence("the profile extra");
 }
 
 #[test]
-fn the_code_of_the_checkout_is_run_directly_and_comes_after_its_database() {
+fn runs_the_checkout_directly_and_after_its_database() {
     let detection = checkout(
         &[
             (
@@ -102,12 +102,12 @@ fn the_code_of_the_checkout_is_run_directly_and_comes_after_its_database() {
     let names: Vec<&str> = detection.services.iter().map(|s| s.name.as_str()).collect();
     assert_eq!(names, ["api", "db"]);
     assert_eq!(detection.services[0].after, [("db".to_owned(), "ready")]);
-    assert!(why(&detection, "compose.yaml: services.api").contains("run directly"));
-    assert!(why(&detection, "compose.yaml: services.worker").contains("nothing was found"));
+    assert!(why(&detection, "compose.yaml: services.api").contains("runs directly"));
+    assert!(why(&detection, "compose.yaml: services.worker").contains("found nothing to run"));
 }
 
 #[test]
-fn containers_come_after_each_other_as_their_file_says() {
+fn orders_containers_as_in_their_file() {
     let detection = checkout(
         &[(
             "compose.yaml",
@@ -121,7 +121,7 @@ fn containers_come_after_each_other_as_their_file_says() {
 }
 
 #[test]
-fn a_second_port_is_named_and_the_main_one_comes_first() {
+fn names_additional_ports_after_the_main_one() {
     let found = only(
         &[(
             "compose.yaml",
@@ -138,18 +138,18 @@ fn a_second_port_is_named_and_the_main_one_comes_first() {
         "{}",
         found.command
     );
-    found.says("not published: 99:53/udp");
+    found.has_evidence("not published: 99:53/udp");
 }
 
 #[test]
 fn a_port_below_1024_is_moved_to_where_no_rights_are_needed() {
     let file = "services: {proxy: {image: nginx, ports: ['80:80']}}";
     let found = only(&[("compose.yaml", file)], DOCKER);
-    assert_eq!(found.port, Some(FoundPort::Prefer(8080)));
+    assert_eq!(found.port, Some(DetectedPort::Preferred(8080)));
 }
 
 #[test]
-fn what_cannot_be_used_is_named_and_the_rest_is_found() {
+fn reports_unusable_entries_and_finds_the_rest() {
     let detection = checkout(
         &[(
             "compose.yaml",
@@ -171,13 +171,10 @@ fn what_cannot_be_used_is_named_and_the_rest_is_found() {
 }
 
 #[test]
-fn a_broken_file_is_named_and_passed_over() {
+fn reports_and_skips_a_broken_file() {
     for (text, words) in [
-        (
-            "services:\n  db: [\n",
-            "is not YAML that can be used: line ",
-        ),
-        ("services: 3", "`services` is no mapping"),
+        ("services:\n  db: [\n", "is not usable YAML: line "),
+        ("services: 3", "`services` is not a mapping"),
         ("version: '3'", "has no services"),
         ("- a", "has no services"),
     ] {
@@ -189,7 +186,7 @@ fn a_broken_file_is_named_and_passed_over() {
 }
 
 #[test]
-fn files_one_level_below_count_where_the_root_has_none() {
+fn reads_compose_files_one_level_below_the_root() {
     let file = "services: {db: {image: 'bitnami/postgresql:16'}}";
     let found = only(&[("infra/compose.yaml", file)], DOCKER);
     assert_eq!((found.name.as_str(), found.dir.as_str()), ("db", "infra"));

@@ -1,20 +1,20 @@
-//! Deno: its tasks that serve, or else the file that does.
+//! Deno: tasks that start a server, or else the file that serves.
 //!
-//! `DENO_SERVE_ADDRESS` wins over whatever address the code gives to `Deno.serve`, and over the
-//! flags of `deno serve`, so that no port is ever insisted on there.
+//! `DENO_SERVE_ADDRESS` overrides the address that the code passes to `Deno.serve` and the flags of
+//! `deno serve`, so such a program never requires a particular port.
 
 use serde_json::Value;
 
 use super::listens::Listens;
 use super::literal;
 use super::shell::quote;
-use super::{Dir, Found, Surroundings};
+use super::{DetectContext, DetectedService, Dir};
 use portway_project::kind::Kind;
 
-/// Tasks that start a server in development, the likeliest first.
+/// Tasks that start a development server, most likely first.
 const TASKS: [&str; 4] = ["dev", "start", "serve", "server"];
 
-/// Files that serve, the likeliest first.
+/// Files that serve, most likely first.
 const FILES: [&str; 14] = [
     "main.ts",
     "main.tsx",
@@ -32,7 +32,7 @@ const FILES: [&str; 14] = [
     "src/index.ts",
 ];
 
-/// Frameworks by what an import of theirs contains.
+/// Frameworks by a part of their import specifier.
 const FRAMEWORKS: [(&str, &str); 5] = [
     ("@fresh/core", "fresh"),
     ("deno.land/x/fresh", "fresh"),
@@ -41,14 +41,14 @@ const FRAMEWORKS: [(&str, &str); 5] = [
     ("hono", "hono"),
 ];
 
-/// The Deno service in `dir`.
-pub(super) fn read(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found> {
+/// Detects the Deno service in `dir`.
+pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedService> {
     let file = dir.first_of(&["deno.json", "deno.jsonc"]);
     let is_nodes = dir.json("package.json").is_some_and(|package| {
         let has = |task: &str| package["scripts"].get(task).is_some();
         file.is_none() || TASKS.into_iter().any(has)
     });
-    // What lies below a project is started by it, and functions by whoever hosts them.
+    // A project starts what is in its subdirectories itself; functions are started by their host.
     let is_part = file.is_none()
         && dir.upwards().skip(1).any(|dir| {
             let configs = ["deno.json", "deno.jsonc", "package.json"];
@@ -62,16 +62,16 @@ pub(super) fn read(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found>
         dir,
         file: file.map(|file| dir.path_of(file)),
         imports: imports(&config),
-        surroundings,
+        context,
     };
     let found = project.task(&config).or_else(|| project.script());
     found
-        .map(|found| found.needing("deno", surroundings))
+        .map(|found| found.requiring("deno", context))
         .into_iter()
         .collect()
 }
 
-/// What `imports` of the configuration maps names to.
+/// The targets of the configuration's `imports`.
 fn imports(config: &Value) -> Vec<String> {
     let imports = config["imports"].as_object();
     let targets = imports.into_iter().flatten();
@@ -82,34 +82,34 @@ fn imports(config: &Value) -> Vec<String> {
 
 struct Project<'p, 'd> {
     dir: &'p Dir<'d>,
-    /// Its configuration, relative to the root.
+    /// Path of the configuration file, relative to the root.
     file: Option<String>,
     imports: Vec<String>,
-    surroundings: &'p Surroundings<'p>,
+    context: &'p DetectContext<'p>,
 }
 
 /// A file that serves, and how.
 struct Serving {
-    /// Relative to the root.
+    /// Path relative to the root.
     place: String,
     text: String,
-    how: How,
+    how: ServeMethod,
 }
 
 /// How a file serves.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum How {
-    /// With `Deno.serve`, itself or through a framework.
+enum ServeMethod {
+    /// Calls `Deno.serve`, directly or through a framework.
     Serve,
-    /// By what it exports, for `deno serve`.
+    /// Exports a handler for `deno serve`.
     Export,
-    /// With the old library, which no variable tells its address.
+    /// Uses the old standard library, whose address no variable sets.
     Old,
 }
 
 impl Project<'_, '_> {
-    /// The task that starts a server.
-    fn task(&self, config: &Value) -> Option<Found> {
+    /// Returns the task that starts a server.
+    fn task(&self, config: &Value) -> Option<DetectedService> {
         let tasks = config["tasks"].as_object()?;
         let file = self.file.as_ref()?;
         TASKS.into_iter().find_map(|name| {
@@ -120,12 +120,12 @@ impl Project<'_, '_> {
             if is("vite") || is("npm:vite") {
                 let command =
                     format!("deno task {name} --host {{host}} --port {{port}} --strictPort");
-                let port = self.surroundings.port("vite", 5173);
-                let found = Found::http(self.dir, "vite", command, port);
+                let port = self.context.port("vite", 5173);
+                let found = DetectedService::http(self.dir, "vite", command, port);
                 return Some(
                     found
-                        .of_kind(Kind::Frontend)
-                        .because(evidence + ", which runs Vite"),
+                        .with_kind(Kind::Frontend)
+                        .with_evidence(evidence + ", which runs Vite"),
                 );
             }
             let files = words.split_whitespace();
@@ -137,9 +137,10 @@ impl Project<'_, '_> {
             if serving.is_none() && !serves {
                 return None;
             }
-            let port = self.surroundings.port(framework, 8000);
-            let found = Found::http(self.dir, framework, format!("deno task {name}"), port);
-            let found = found.because(match &serving {
+            let port = self.context.port(framework, 8000);
+            let found =
+                DetectedService::http(self.dir, framework, format!("deno task {name}"), port);
+            let found = found.with_evidence(match &serving {
                 Some(serving) => format!("{evidence}, and {} serves", serving.place),
                 None => format!("{evidence}, which serves"),
             });
@@ -147,47 +148,47 @@ impl Project<'_, '_> {
         })
     }
 
-    /// The file that serves, where no task starts it.
-    fn script(&self) -> Option<Found> {
+    /// Returns the file that serves when no task starts it.
+    fn script(&self) -> Option<DetectedService> {
         let (file, serving) = FILES
             .into_iter()
             .find_map(|file| Some((file, self.serving(file)?)))?;
-        // A plain file may as well be a browser's or a worker's, which export the same.
-        if self.file.is_none() && serving.how == How::Export {
+        // Without a configuration, files for browsers and workers have the same exports.
+        if self.file.is_none() && serving.how == ServeMethod::Export {
             return None;
         }
         let framework = self.framework(Some(&serving));
         let command = match serving.how {
-            How::Export => format!(
+            ServeMethod::Export => format!(
                 "deno serve --host {{host}} --port {{port}} -A --watch {}",
                 quote(file)
             ),
             _ => format!("deno run -A --watch {}", quote(file)),
         };
-        let port = self.surroundings.port(framework, 8000);
-        let found = Found::http(self.dir, framework, command, port)
-            .because(format!("{} serves", serving.place))
-            .because("it is given every permission, as no task says which it needs");
+        let port = self.context.port(framework, 8000);
+        let found = DetectedService::http(self.dir, framework, command, port)
+            .with_evidence(format!("{} serves", serving.place))
+            .with_evidence("it gets all permissions, because no task names the ones it needs");
         Some(self.addressed(found, Some(serving)))
     }
 
-    /// The service, told its address.
-    fn addressed(&self, mut found: Found, serving: Option<Serving>) -> Found {
+    /// Builds the service with its address variable set.
+    fn addressed(&self, mut found: DetectedService, serving: Option<Serving>) -> DetectedService {
         if let Some(serving) = serving {
             let source = (serving.place, serving.text);
-            if serving.how == How::Old {
-                return Listens::of(&[source]).give(found, 8000, self.surroundings);
+            if serving.how == ServeMethod::Old {
+                return Listens::of(&[source]).give(found, 8000, self.context);
             }
             if let Some((port, _)) = literal::number(&source.1) {
-                found.port = Some(self.surroundings.port(found.framework, port));
+                found.port = Some(self.context.port(found.framework, port));
             }
         }
         found
-            .told("DENO_SERVE_ADDRESS", "tcp:{host}:{port}")
-            .because("`DENO_SERVE_ADDRESS` wins over the address in its code")
+            .with_env("DENO_SERVE_ADDRESS", "tcp:{host}:{port}")
+            .with_evidence("`DENO_SERVE_ADDRESS` overrides the address in its code")
     }
 
-    /// How a file serves, if it does.
+    /// Returns how a file serves, if it does.
     fn serving(&self, file: &str) -> Option<Serving> {
         let is_code = [".ts", ".tsx", ".js", ".jsx", ".mjs"];
         if !is_code.iter().any(|end| file.ends_with(end)) {
@@ -203,11 +204,11 @@ impl Project<'_, '_> {
             .iter()
             .any(|(import, _)| has(import) || self.imports.iter().any(|one| one.contains(import)));
         let how = if has("Deno.serve(") || (framework && has(".listen(")) {
-            How::Serve
+            ServeMethod::Serve
         } else if has("deno.land/std") && has("/http/") && has("serve(") {
-            How::Old
+            ServeMethod::Old
         } else if has("export default") && (has("fetch") || has("new Hono(")) {
-            How::Export
+            ServeMethod::Export
         } else {
             return None;
         };
@@ -218,7 +219,7 @@ impl Project<'_, '_> {
         })
     }
 
-    /// The framework that the configuration or a file imports.
+    /// Returns the framework that the configuration or a file imports.
     fn framework(&self, serving: Option<&Serving>) -> &'static str {
         let text = serving.map_or("", |serving| serving.text.as_str());
         let imported = FRAMEWORKS.iter().find(|(import, _)| {

@@ -1,11 +1,11 @@
-use crate::FoundPort;
+use crate::DetectedPort;
 use crate::fixture::{checkout, only};
 use portway_project::kind::Kind;
 
 const SERVE: &str = "Deno.serve({ port: 8001 }, () => new Response('x'));\n";
 
 #[test]
-fn tasks_that_serve_are_started() {
+fn starts_tasks_that_serve() {
     for (config, file, text, framework, port) in [
         (
             "{\"tasks\": {\"dev\": \"deno run --watch -A ./main.ts\", /* x */}}",
@@ -48,14 +48,16 @@ fn tasks_that_serve_are_started() {
         "deno task dev --host {host} --port {port} --strictPort"
     );
     assert_eq!(found.kind, Kind::Frontend);
-    found.says("it needs `deno`, which is not on this machine");
+    found.has_evidence("it requires `deno`, which is not installed");
 }
 
 #[test]
-fn a_file_that_serves_is_run() {
+fn runs_a_file_that_serves() {
     let found = only(&[("main.ts", SERVE)], &["deno"]);
     assert_eq!(found.command, "deno run -A --watch main.ts");
-    found.says("main.ts serves").says("every permission");
+    found
+        .has_evidence("main.ts serves")
+        .has_evidence("all permissions");
     let found = only(
         &[
             ("deno.json", "{}"),
@@ -69,12 +71,12 @@ fn a_file_that_serves_is_run() {
     );
     let old = "import { serve } from 'https://deno.land/std@0.140.0/http/server.ts';\nserve(f, { port: 8003 });";
     let old = only(&[("main.ts", old)], &["deno"]);
-    assert_eq!(old.port, Some(FoundPort::Only(8003)));
+    assert_eq!(old.port, Some(DetectedPort::Fixed(8003)));
     assert!(old.env.is_empty());
 }
 
 #[test]
-fn nodes_projects_and_libraries_are_no_services() {
+fn ignores_node_projects_and_libraries() {
     for files in [
         &[
             ("deno.json", "{}"),

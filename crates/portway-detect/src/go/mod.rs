@@ -1,16 +1,16 @@
 //! Go: the main packages of a module that listen.
 //!
-//! A main package counts when it, or a package of its own module that it imports, has a call that
-//! serves HTTP. It is run from the module's directory, as `go run ./cmd/api`.
+//! A main package is detected when it, or a package of the same module that it imports, calls a
+//! function that serves HTTP. It runs in the module's directory, for example as `go run ./cmd/api`.
 
 use std::collections::{BTreeSet, VecDeque};
 
 use super::listens::{Listens, Source};
 use super::literal;
 use super::shell::quote;
-use super::{Dir, Found, Surroundings};
+use super::{DetectContext, DetectedService, Dir};
 
-/// Frameworks by their module, with the port of their own examples.
+/// Frameworks by module path, with the port that their examples use.
 const FRAMEWORKS: [(&str, &str, u16); 8] = [
     ("github.com/gin-gonic/gin", "gin", 8080),
     ("github.com/labstack/echo", "echo", 1323),
@@ -22,7 +22,7 @@ const FRAMEWORKS: [(&str, &str, u16); 8] = [
     ("connectrpc.com/connect", "connect", 8080),
 ];
 
-/// Calls that serve HTTP, whatever they are called on.
+/// Calls that serve HTTP on any receiver.
 const SERVES: [&str; 5] = [
     ".ListenAndServe(",
     ".ListenAndServeTLS(",
@@ -31,18 +31,18 @@ const SERVES: [&str; 5] = [
     "http.Server{",
 ];
 
-/// Calls that serve HTTP where a framework is imported.
+/// Calls that serve HTTP if a framework is imported.
 const FRAMEWORK_SERVES: [&str; 4] = [".Run(", ".Start(", ".Listen(", ".RunListener("];
 
-/// So many packages of a module are looked at for one main package, and so many files of each.
+/// Limits for one main package: packages of the module, and files of each package.
 const MAX_PACKAGES: usize = 40;
 const MAX_FILES: usize = 40;
 
-/// So many directories of a module are looked at for main packages.
+/// Maximum number of directories that are searched for main packages.
 const MAX_DIRS: usize = 150;
 
-/// The Go services whose module is in `dir`.
-pub(super) fn read(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found> {
+/// Detects the Go services of the module in `dir`.
+pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedService> {
     let module = dir.read("go.mod").and_then(|text| {
         let mut lines = text.lines();
         let name = lines.find_map(|line| line.trim().strip_prefix("module "))?;
@@ -53,16 +53,16 @@ pub(super) fn read(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found>
     };
     let services = places(dir)
         .into_iter()
-        .filter_map(|place| service(dir, &module, &place, surroundings));
-    let mut services: Vec<Found> = services.collect();
-    // Alone, it has the name of its directory or its role.
+        .filter_map(|place| service(dir, &module, &place, context));
+    let mut services: Vec<DetectedService> = services.collect();
+    // A single service takes the name of its directory or its role.
     if services.len() == 1 {
         services[0].name.clear();
     }
     services
 }
 
-/// The module's directory and those below it, two levels deep, that are not modules of their own.
+/// The module's directory and those up to two levels below it, except nested modules.
 fn places<'a>(dir: &Dir<'a>) -> Vec<Dir<'a>> {
     let below = |dir: &Dir<'a>| {
         let subs = dir.subs().filter(|sub| !sub.has("go.mod"));
@@ -76,13 +76,13 @@ fn places<'a>(dir: &Dir<'a>) -> Vec<Dir<'a>> {
     all
 }
 
-/// The service that a directory's main package is, if it is one.
+/// Builds the service of a directory's main package, if it is one.
 fn service(
     dir: &Dir<'_>,
     module: &str,
     place: &Dir<'_>,
-    surroundings: &Surroundings<'_>,
-) -> Option<Found> {
+    context: &DetectContext<'_>,
+) -> Option<DetectedService> {
     let main = files(place);
     if !main.iter().any(|(_, text)| is_main(text)) {
         return None;
@@ -100,12 +100,12 @@ fn service(
         path => quote(&format!("./{path}")).into_owned(),
     };
     let mut command = format!("go run {package}");
-    let mut found = Found::http(dir, name, "", surroundings.port(name, usual));
+    let mut found = DetectedService::http(dir, name, "", context.port(name, usual));
     found.name = match path {
         "" => String::new(),
         _ => place.name().to_owned(),
     };
-    found = found.because(match framework {
+    found = found.with_evidence(match framework {
         Some((path, _, _)) => {
             format!("{file}:{line} serves HTTP with `{call}`, and it imports `{path}`")
         }
@@ -113,35 +113,32 @@ fn service(
     });
     if let Some((name, place)) = all.iter().find_map(subcommand) {
         command += &format!(" {name}");
-        found = found.because(format!("{place} has the subcommand `{name}`"));
+        found = found.with_evidence(format!("{place} has the subcommand `{name}`"));
     }
     found = match (Listens::of(&all), all.iter().find_map(flag)) {
-        (Listens::Insists { .. } | Listens::Unknown, Some(flag)) => {
+        (Listens::Fixed { .. } | Listens::Unknown, Some(flag)) => {
             command += &format!(" -{} {}", flag.name, flag.value);
-            found.port = Some(surroundings.port(name, flag.usual.unwrap_or(usual)));
-            found.because(format!(
-                "{} has the flag `-{}` for it",
-                flag.place, flag.name
-            ))
+            found.port = Some(context.port(name, flag.usual.unwrap_or(usual)));
+            found.with_evidence(format!("{} defines the flag `-{}`", flag.place, flag.name))
         }
-        // It reads PORT by itself when it is given no address.
+        // gin reads PORT when it is given no address.
         (Listens::Unknown, None) if all.iter().any(runs_by_itself) => {
-            found.because("gin takes its port from `PORT`")
+            found.with_evidence("gin reads its port from `PORT`")
         }
-        (listens, _) => listens.or_configured(dir).give(found, usual, surroundings),
+        (listens, _) => listens.or_configured(dir).give(found, usual, context),
     };
     found.command = command;
-    // So that the first start need not wait for the compiler.
-    found = found.prepared(format!("go build -o /dev/null {package}"));
-    Some(found.needing("go", surroundings))
+    // Building in the prepare step keeps compile time out of the readiness timeout.
+    found = found.with_prepare(format!("go build -o /dev/null {package}"));
+    Some(found.requiring("go", context))
 }
 
-/// Whether a file starts gin without an address.
+/// Returns whether a file starts gin without an address.
 fn runs_by_itself((_, text): &Source) -> bool {
     imports(text, "github.com/gin-gonic/gin") && text.contains(".Run()")
 }
 
-/// The source files of a package, without its tests.
+/// The source files of a package, without tests.
 fn files(dir: &Dir<'_>) -> Vec<Source> {
     let names = dir.files();
     let names = names.filter(|name| name.ends_with(".go") && !name.ends_with("_test.go"));
@@ -151,7 +148,7 @@ fn files(dir: &Dir<'_>) -> Vec<Source> {
     names.into_iter().filter_map(read).collect()
 }
 
-/// A main package's files and those of the packages of its module that it imports, however far.
+/// The files of a main package and of all packages of its module that it imports, transitively.
 fn with_imports(dir: &Dir<'_>, module: &str, main: Vec<Source>) -> Vec<Source> {
     let mut seen = BTreeSet::new();
     let mut waiting: VecDeque<String> = own_imports(module, &main).collect();
@@ -166,7 +163,7 @@ fn with_imports(dir: &Dir<'_>, module: &str, main: Vec<Source>) -> Vec<Source> {
     all
 }
 
-/// The packages of the module itself that these files import, relative to its directory.
+/// The packages of the same module that these files import, relative to the module's directory.
 fn own_imports<'s>(module: &'s str, files: &'s [Source]) -> impl Iterator<Item = String> + 's {
     let lines = files.iter().flat_map(|(_, text)| text.lines());
     lines.filter_map(move |line| {
@@ -176,7 +173,7 @@ fn own_imports<'s>(module: &'s str, files: &'s [Source]) -> impl Iterator<Item =
     })
 }
 
-/// Whether a file is one of a main package, and part of every build.
+/// Returns whether a file belongs to a main package and has no build constraint.
 fn is_main(text: &str) -> bool {
     let mut lines = text.lines().map(str::trim);
     let ignored = text.lines().any(|line| line.trim() == "//go:build ignore");
@@ -187,7 +184,7 @@ fn imports(text: &str, path: &str) -> bool {
     text.contains(&format!("\"{path}"))
 }
 
-/// The first line of a file that serves HTTP: the file, the line and the call.
+/// Finds the first line that serves HTTP: the file, the line number and the call.
 fn serving_line((file, text): &Source) -> Option<(String, usize, &'static str)> {
     let in_framework = FRAMEWORKS.iter().any(|(path, _, _)| imports(text, path));
     let calls = |line: &str| {
@@ -208,7 +205,7 @@ fn serving_line((file, text): &Source) -> Option<(String, usize, &'static str)> 
     })
 }
 
-/// The subcommand of a cobra program that serves, and where it stands.
+/// Finds the cobra subcommand that serves, with file and line.
 fn subcommand((file, text): &Source) -> Option<(&'static str, String)> {
     if !imports(text, "github.com/spf13/cobra") {
         return None;
@@ -223,7 +220,7 @@ fn subcommand((file, text): &Source) -> Option<(&'static str, String)> {
     })
 }
 
-/// A flag that takes the port or the whole address.
+/// Finds a flag that sets the port or the whole address.
 struct Flag {
     name: &'static str,
     value: &'static str,
@@ -248,7 +245,7 @@ fn flag((file, text): &Source) -> Option<Flag> {
         let (name, value) = FLAGS
             .into_iter()
             .find(|(name, _)| line.contains(&format!("\"{name}\"")))?;
-        // Its default stands behind the name.
+        // The default follows the name.
         let (_, behind) = line.split_once(&format!("\"{name}\""))?;
         let usual = literal::number(&format!("listen port{behind}")).map(|(port, _)| port);
         let place = format!("{file}:{}", index + 1);

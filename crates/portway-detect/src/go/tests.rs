@@ -1,4 +1,4 @@
-use crate::FoundPort;
+use crate::DetectedPort;
 use crate::fixture::{checkout, only};
 
 const MOD: (&str, &str) = ("go.mod", "module example.com/shop\n\ngo 1.22\n");
@@ -6,24 +6,24 @@ const LITERAL: &str = "package main\n\nimport \"net/http\"\n\nfunc main() {\n\th
 const PORT: &str = "package main\nfunc main() {\n\tport := os.Getenv(\"PORT\")\n\tif port == \"\" { port = \"9090\" }\n\tlog.Fatal(http.ListenAndServe(\":\"+port, nil))\n}\n";
 
 #[test]
-fn a_main_package_that_listens_is_a_service() {
+fn detects_a_main_package_that_listens() {
     let found = only(&[MOD, ("main.go", PORT)], &["go"]);
     assert_eq!(found.command, "go run .");
     assert_eq!(found.prepare.as_deref(), Some("go build -o /dev/null ."));
     assert_eq!((found.framework, found.prefers()), ("go", Some(9090)));
     assert!(found.env.is_empty());
     found
-        .says("main.go:5 serves HTTP with `ListenAndServe`")
-        .says("main.go:3 takes its port from `PORT`");
+        .has_evidence("main.go:5 serves HTTP with `ListenAndServe`")
+        .has_evidence("main.go:3 reads its port from `PORT`");
     let found = only(&[MOD, ("main.go", LITERAL)], &[]);
-    assert_eq!(found.port, Some(FoundPort::Only(8081)));
+    assert_eq!(found.port, Some(DetectedPort::Fixed(8081)));
     found
-        .says("main.go:6 insists on port 8081")
-        .says("it needs `go`, which is not on this machine");
+        .has_evidence("main.go:6 requires port 8081")
+        .has_evidence("it requires `go`, which is not installed");
 }
 
 #[test]
-fn commands_run_from_the_module() {
+fn runs_commands_in_the_module_directory() {
     let detection = checkout(
         &[
             ("back/go.mod", "module example.com/shop"),
@@ -64,18 +64,18 @@ fn commands_run_from_the_module() {
     );
     let api = &detection.services[1];
     assert_eq!(api.env["HTTP_PORT"], "{port}");
-    api.says("back/internal/server/server.go:3 serves HTTP with `http.Server`");
+    api.has_evidence("back/internal/server/server.go:3 serves HTTP with `http.Server`");
 }
 
 #[test]
-fn frameworks_flags_and_subcommands_are_known() {
+fn detects_frameworks_flags_and_subcommands() {
     let gin = "package main\nimport \"github.com/gin-gonic/gin\"\nfunc main() {\n\tr := gin.Default()\n\tr.Run()\n}";
     let found = only(&[MOD, ("main.go", gin)], &["go"]);
     assert_eq!((found.framework, found.prefers()), ("gin", Some(8080)));
     let echo =
         "package main\nimport \"github.com/labstack/echo/v4\"\nfunc main() { e.Start(\":1323\") }";
     let found = only(&[MOD, ("main.go", echo)], &["go"]);
-    assert_eq!(found.port, Some(FoundPort::Only(1323)));
+    assert_eq!(found.port, Some(DetectedPort::Fixed(1323)));
     for (flag, argument, usual) in [
         (
             "flag.String(\"addr\", \":4000\", \"address\")",
@@ -111,12 +111,12 @@ fn frameworks_flags_and_subcommands_are_known() {
     );
     assert_eq!(found.command, "go run . serve");
     found
-        .says("cmd/serve.go:4 has the subcommand `serve`")
-        .says("nothing in its source");
+        .has_evidence("cmd/serve.go:4 has the subcommand `serve`")
+        .has_evidence("its source does not say");
 }
 
 #[test]
-fn a_library_or_a_tool_is_no_service() {
+fn ignores_libraries_and_tools() {
     for (file, text) in [
         (
             "server.go",

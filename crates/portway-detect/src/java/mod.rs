@@ -1,21 +1,20 @@
-//! Java and Kotlin: Spring Boot and Quarkus, with Maven or Gradle.
+//! Java and Kotlin: Spring Boot and Quarkus, built with Maven or Gradle.
 //!
-//! Build files are not parsed: what counts is whether the names of plugins and libraries stand in
-//! them outside of comments. A name there is written out in full, so that this is enough.
+//! Build files are not parsed: the full names of plugins and libraries outside comments identify
+//! the framework.
 
-use super::{Dir, Found, Surroundings};
+use super::{DetectContext, DetectedService, Dir};
 
-/// A framework and how it is started in development.
+/// A framework and its development command.
 struct Framework {
     name: &'static str,
-    /// Its plugin in Maven's and in Gradle's build file, and in Gradle's through a catalogue of
-    /// versions.
+    /// Its plugin in Maven's build file, in Gradle's, and in Gradle's through a version catalog.
     plugins: &'static [&'static str],
-    /// Libraries of which one must be there, or else it serves nobody.
+    /// Libraries that serve HTTP; without one of them the project is not a server.
     web: &'static [&'static str],
     maven: &'static str,
     gradle: &'static str,
-    /// The variables that tell it its address and its port.
+    /// The variables that set its address and its port.
     variables: [(&'static str, &'static str); 2],
     /// The key of its port in its configuration.
     key: &'static str,
@@ -57,7 +56,7 @@ const FRAMEWORKS: [Framework; 2] = [
             "quarkus-smallrye-graphql",
             "quarkus-spring-web",
         ],
-        // Its debugger's port is fixed.
+        // The debugger would use a fixed port.
         maven: "quarkus:dev -Ddebug=false",
         gradle: "quarkusDev -Ddebug=false",
         variables: [
@@ -70,13 +69,13 @@ const FRAMEWORKS: [Framework; 2] = [
 
 const USUAL: u16 = 8080;
 
-/// The Java services in `dir`.
-pub(super) fn read(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found> {
-    let found = maven(dir, surroundings).or_else(|| gradle(dir, surroundings));
+/// Detects the Java services in `dir`.
+pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedService> {
+    let found = maven(dir, context).or_else(|| gradle(dir, context));
     found.into_iter().collect()
 }
 
-/// The framework that a build file has, with the library by which it serves.
+/// Returns the framework of a build file and the library that serves.
 fn framework(text: &str) -> Option<(&'static Framework, &'static str)> {
     FRAMEWORKS.iter().find_map(|framework| {
         let has = |name: &&&str| text.contains(**name);
@@ -85,17 +84,17 @@ fn framework(text: &str) -> Option<(&'static Framework, &'static str)> {
     })
 }
 
-fn maven(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Option<Found> {
+fn maven(dir: &Dir<'_>, context: &DetectContext<'_>) -> Option<DetectedService> {
     let text = without(&dir.read("pom.xml")?, "<!--", "-->");
-    // A parent names them for its modules.
+    // A parent project names plugins for its modules.
     if text.contains("<packaging>pom<") {
         return None;
     }
     let (framework, library) = framework(&text)?;
     let (program, wrapper) = program(dir, "mvnw", "mvn");
     let command = format!("{program} {}", framework.maven);
-    let mut found = start(dir, framework, library, "pom.xml", command, surroundings);
-    // A module needs its neighbours in the local repository, which its parent puts there.
+    let mut found = start(dir, framework, library, "pom.xml", command, context);
+    // A module needs its siblings in the local repository, where the parent's install puts them.
     let parent = dir.upwards().skip(1).filter(|above| {
         let pom = above.read("pom.xml");
         pom.is_some_and(|pom| pom.contains("<modules>"))
@@ -106,36 +105,36 @@ fn maven(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Option<Found> {
             let module = dir.path().strip_prefix(parent.path()).unwrap_or("");
             let module = super::shell::quote(module.trim_start_matches('/')).into_owned();
             found
-                .prepared(format!(
+                .with_prepare(format!(
                     "{program} -q -f {up}pom.xml -pl {module} -am -DskipTests install"
                 ))
-                .because(format!(
-                    "it is a module of {}, which installs what it needs of the others",
+                .with_evidence(format!(
+                    "it is a module of {}, which installs the modules that it depends on",
                     parent.path_of("pom.xml")
                 ))
         }
-        None => found.prepared(format!("{program} -q -DskipTests compile")),
+        None => found.with_prepare(format!("{program} -q -DskipTests compile")),
     };
-    Some(finish(found, wrapper, "mvn", surroundings))
+    Some(finish(found, wrapper, "mvn", context))
 }
 
-fn gradle(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Option<Found> {
+fn gradle(dir: &Dir<'_>, context: &DetectContext<'_>) -> Option<DetectedService> {
     let file = dir.first_of(&["build.gradle.kts", "build.gradle"])?;
-    // A parent without sources names them for its projects.
+    // A parent without sources names plugins for its subprojects.
     dir.sub("src")?;
     let text = without(&dir.read(file)?, "/*", "*/");
-    // A parent names a plugin with `apply false`, only to give its version to its modules.
+    // With `apply false`, a parent only sets the plugin's version for its modules.
     let counts =
         |line: &&str| !line.trim_start().starts_with("//") && !line.contains("apply false");
     let lines: Vec<&str> = text.lines().filter(counts).collect();
     let text = lines.join("\n");
     let (framework, library) = framework(&text)?;
     let (program, wrapper) = program(dir, "gradlew", "gradle");
-    // The daemon outlives the service, and what it starts is not the service's own.
+    // The Gradle daemon outlives the service, and its processes are not the service's children.
     let command = format!("{program} --no-daemon {}", framework.gradle);
-    let found = start(dir, framework, library, file, command, surroundings)
-        .prepared(format!("{program} --no-daemon -q classes"));
-    Some(finish(found, wrapper, "gradle", surroundings))
+    let found = start(dir, framework, library, file, command, context)
+        .with_prepare(format!("{program} --no-daemon -q classes"));
+    Some(finish(found, wrapper, "gradle", context))
 }
 
 fn start(
@@ -144,22 +143,22 @@ fn start(
     library: &str,
     file: &str,
     command: String,
-    surroundings: &Surroundings<'_>,
-) -> Found {
+    context: &DetectContext<'_>,
+) -> DetectedService {
     let configured = configured(dir, framework.key);
     let usual = configured.as_ref().map_or(USUAL, |(port, _)| *port);
-    let port = surroundings.port(framework.name, usual);
+    let port = context.port(framework.name, usual);
     let [address, number] = framework.variables;
-    let mut found = Found::http(dir, framework.name, command, port)
-        .told(address.0, address.1)
-        .told(number.0, number.1)
-        .because(format!(
+    let mut found = DetectedService::http(dir, framework.name, command, port)
+        .with_env(address.0, address.1)
+        .with_env(number.0, number.1)
+        .with_evidence(format!(
             "`{library}` is a dependency in {}",
             dir.path_of(file)
         ));
     if let Some((port, place)) = configured {
-        found = found.because(format!(
-            "{place} has port {port}; `{}` wins over it",
+        found = found.with_evidence(format!(
+            "{place} sets port {port}; `{}` overrides it",
             number.0
         ));
     }
@@ -167,20 +166,20 @@ fn start(
 }
 
 fn finish(
-    found: Found,
+    found: DetectedService,
     wrapper: Option<String>,
     tool: &str,
-    surroundings: &Surroundings<'_>,
-) -> Found {
+    context: &DetectContext<'_>,
+) -> DetectedService {
     let found = match wrapper {
-        Some(wrapper) => found.because(format!("{wrapper} brings the build tool")),
-        None => found.needing(tool, surroundings),
+        Some(wrapper) => found.with_evidence(format!("{wrapper} provides the build tool")),
+        None => found.requiring(tool, context),
     };
-    found.needing("java", surroundings)
+    found.requiring("java", context)
 }
 
-/// The build tool as it is called from `dir`: the nearest wrapper, with its path relative to the
-/// root, or else the machine's.
+/// Returns the build tool's command for `dir`: the nearest wrapper with its path, or else the
+/// installed program.
 fn program(dir: &Dir<'_>, wrapper: &str, tool: &str) -> (String, Option<String>) {
     match dir.upwards().find(|above| above.has(wrapper)) {
         Some(above) => {
@@ -192,13 +191,13 @@ fn program(dir: &Dir<'_>, wrapper: &str, tool: &str) -> (String, Option<String>)
     }
 }
 
-/// The way from a directory up to one above it: `../../`.
+/// Returns the relative path from a directory to an ancestor, such as `../../`.
 fn up(dir: &Dir<'_>, above: &Dir<'_>) -> String {
     let steps = dir.upwards().position(|dir| dir.path() == above.path());
     "../".repeat(steps.unwrap_or(0))
 }
 
-/// The port in the configuration below `src/main/resources`, with its file.
+/// Returns the port in the configuration in `src/main/resources`, with its file.
 fn configured(dir: &Dir<'_>, key: &str) -> Option<(u16, String)> {
     let resources = dir.below("src/main/resources")?;
     let file = resources.first_of(&[
@@ -214,7 +213,7 @@ fn configured(dir: &Dir<'_>, key: &str) -> Option<(u16, String)> {
         }),
         false => yaml_value(&text, key),
     }?;
-    // `${PORT:8081}` has its default behind the colon.
+    // In `${PORT:8081}` the default follows the colon.
     let value = value.trim().trim_end_matches('}');
     let value = value
         .rsplit(':')
@@ -226,8 +225,8 @@ fn configured(dir: &Dir<'_>, key: &str) -> Option<(u16, String)> {
     (port > 0).then(|| (port, resources.path_of(file)))
 }
 
-/// The value of `a.b` in YAML of nested keys. Such a file may have several documents, which is
-/// more than one value.
+/// Returns the value of `a.b` in YAML with nested keys. A file with several documents may have more
+/// than one value.
 fn yaml_value(text: &str, key: &str) -> Option<String> {
     let mut path: Vec<(usize, &str)> = Vec::new();
     for line in text.lines() {
@@ -249,7 +248,7 @@ fn yaml_value(text: &str, key: &str) -> Option<String> {
     None
 }
 
-/// A text without its comments of several lines.
+/// Removes comments that span several lines.
 fn without(text: &str, open: &str, close: &str) -> String {
     let mut rest = text;
     let mut kept = String::with_capacity(text.len());

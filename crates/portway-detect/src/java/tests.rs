@@ -4,7 +4,7 @@ const POM: &str = "<project><dependencies><dependency><artifactId>spring-boot-st
 const GRADLE: &str = "plugins {\n  id 'org.springframework.boot' version '3.4.0'\n}\ndependencies {\n  implementation 'org.springframework.boot:spring-boot-starter-webflux'\n}\n";
 
 #[test]
-fn spring_with_maven() {
+fn detects_spring_with_maven() {
     let found = only(
         &[
             ("pom.xml", POM),
@@ -24,14 +24,14 @@ fn spring_with_maven() {
     assert_eq!((found.framework, found.prefers()), ("spring", Some(8081)));
     assert_eq!(found.env["SERVER_PORT"], "{port}");
     assert_eq!(found.env["SERVER_ADDRESS"], "{host}");
-    found.says("`spring-boot-starter-web` is a dependency in pom.xml");
+    found.has_evidence("`spring-boot-starter-web` is a dependency in pom.xml");
     let found = only(&[("pom.xml", POM)], &["java"]);
     assert_eq!(found.command, "mvn spring-boot:run");
-    found.says("it needs `mvn`, which is not on this machine");
+    found.has_evidence("it requires `mvn`, which is not installed");
 }
 
 #[test]
-fn spring_with_gradle() {
+fn detects_spring_with_gradle() {
     let yaml =
         "# x\nspring:\n  port: 1\nserver:\n  ssl:\n    port: 2\n  port: 8083 # y\n---\na: b\n";
     let found = only(
@@ -44,11 +44,11 @@ fn spring_with_gradle() {
     );
     assert_eq!(found.command, "../gradlew --no-daemon bootRun");
     assert_eq!((found.name.as_str(), found.prefers()), ("api", Some(8083)));
-    found.says("api/src/main/resources/application.yml has port 8083");
+    found.has_evidence("api/src/main/resources/application.yml sets port 8083");
 }
 
 #[test]
-fn a_module_has_its_neighbours_installed() {
+fn installs_the_sibling_modules_of_a_module() {
     let found = only(
         &[
             (
@@ -72,7 +72,7 @@ fn a_module_has_its_neighbours_installed() {
 }
 
 #[test]
-fn quarkus() {
+fn detects_quarkus() {
     let pom = "quarkus-maven-plugin quarkus-rest-jackson";
     let found = only(&[("pom.xml", pom), ("mvnw", "")], &["java"]);
     assert_eq!(found.command, "./mvnw quarkus:dev -Ddebug=false");
@@ -86,7 +86,7 @@ fn quarkus() {
 }
 
 #[test]
-fn a_library_or_a_batch_job_is_no_service() {
+fn ignores_libraries_and_batch_jobs() {
     for (file, text) in [
         (
             "pom.xml",
@@ -124,7 +124,7 @@ fn a_library_or_a_batch_job_is_no_service() {
 }
 
 #[test]
-fn a_parent_without_sources_is_no_service() {
+fn ignores_a_parent_without_sources() {
     assert!(
         checkout(&[("build.gradle", GRADLE)], &[])
             .services

@@ -1,7 +1,7 @@
-//! The file that a server is started with, and what it tells.
+//! The file that starts a server, and the port that its source names.
 
 use super::package::Package;
-use super::script::Simple;
+use super::script::SimpleCommand;
 use super::source::{self, Port};
 use super::tools::LIBRARIES;
 use crate::Dir;
@@ -10,19 +10,19 @@ use portway_project::kind::Kind;
 /// A file that serves.
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// Relative to its package, as it is written.
+    /// Path relative to its package, as written.
     pub(super) file: String,
     pub(super) framework: &'static str,
     pub(super) kind: Kind,
-    /// The framework's usual port.
+    /// The framework's default port.
     pub(super) usual: u16,
-    /// The package that it is made with, where one is known.
+    /// The framework's package, if known.
     pub(super) library: Option<&'static str>,
-    /// What the source tells of its port, and the file that does, relative to the root.
+    /// The port that the source names, and the file that does, relative to the root.
     pub(super) port: Option<(Port, String)>,
 }
 
-/// What a file's name may lack.
+/// Extensions that a command may omit.
 const ENDS: [&str; 8] = [
     "",
     ".js",
@@ -34,7 +34,7 @@ const ENDS: [&str; 8] = [
     "/index.js",
 ];
 
-/// Files that are started where a command names none.
+/// Files that are tried when a command names none.
 const USUAL: [&str; 6] = [
     "server.js",
     "app.js",
@@ -44,15 +44,15 @@ const USUAL: [&str; 6] = [
     "src/index.ts",
 ];
 
-/// Directories whose files may tell what the entry itself does not.
+/// Directories that are searched for the port if the entry file does not name it.
 const PLACES: [&str; 5] = ["", "src", "config", "src/config", "server"];
 
-/// More files than this are not read.
+/// Maximum number of files that are read.
 const MAX_FILES: usize = 60;
 
 impl Entry {
-    /// The file that a command runs, when it serves.
-    pub(super) fn of(dir: &Dir<'_>, package: &Package, command: &Simple) -> Option<Self> {
+    /// Returns the file that a command runs, if it serves.
+    pub(super) fn of(dir: &Dir<'_>, package: &Package, command: &SimpleCommand) -> Option<Self> {
         let words = command.arguments().iter();
         // `--exec 'ts-node src/x.ts'`
         let mut words = words.flat_map(|word| word.split_whitespace());
@@ -64,15 +64,15 @@ impl Entry {
         Self::serving(dir, package, file?)
     }
 
-    /// The file that is there to be run where no script says so.
+    /// Returns the file to run when no script names one.
     pub(super) fn usual(dir: &Dir<'_>, package: &Package) -> Option<Self> {
         let entry = Self::serving(dir, package, usual(dir, package)?)?;
-        // It must say itself that it listens: a library has an `index.js` too.
+        // It must listen itself: libraries have an `index.js` too.
         let is_sure = entry.port.is_some() && entry.file.ends_with("js");
         is_sure.then_some(entry)
     }
 
-    /// The file at this path, when it is there and serves.
+    /// Returns the file at this path, if it exists and serves.
     pub(super) fn at(dir: &Dir<'_>, package: &Package, file: &str) -> Option<Self> {
         Self::serving(dir, package, resolve(dir, file)?)
     }
@@ -103,7 +103,7 @@ impl Entry {
                 Some((port, path.clone()))
             })
         };
-        // What a helper reads from the environment counts for more than a number.
+        // A port that a helper reads from the environment takes precedence over a number.
         let port = told(|port| matches!(port, Port::Reads(_)));
         let port = port.or_else(|| told(|port| matches!(port, Port::Literal(..))));
         let (library, framework, kind, usual) = match library {
@@ -126,7 +126,7 @@ fn usual(dir: &Dir<'_>, package: &Package) -> Option<String> {
     main.chain(USUAL).find_map(|file| resolve(dir, file))
 }
 
-/// The file that a word of a command names, with its ending.
+/// Resolves an argument of a command to a file with its extension.
 fn resolve(dir: &Dir<'_>, word: &str) -> Option<String> {
     let word = word.trim_start_matches("./");
     if word.is_empty() || word.starts_with(['-', '/']) || word.contains("..") {
@@ -135,7 +135,7 @@ fn resolve(dir: &Dir<'_>, word: &str) -> Option<String> {
     ENDS.iter().find_map(|end| {
         let file = format!("{word}{end}");
         let (place, name) = file.rsplit_once('/').unwrap_or(("", &file));
-        // What a build makes tells nothing that its source does not.
+        // Build output says no more than its source.
         let is_built = ["dist", "build", "out", "lib", "node_modules"]
             .iter()
             .any(|built| place.split('/').next() == Some(built));

@@ -1,12 +1,12 @@
-//! Who installs the packages and runs the scripts, and where.
+//! The package manager: how it installs packages and runs scripts, and in which directory.
 
 use std::borrow::Cow;
 
 use super::package::Package;
 use crate::yaml::strings;
-use crate::{Dir, Surroundings};
+use crate::{DetectContext, Dir};
 
-/// Patterns of workspaces with more parts than this name nothing that is looked at.
+/// Maximum number of components of a workspace pattern; detection goes no deeper.
 const MAX_PARTS: usize = 8;
 
 /// A package manager.
@@ -14,14 +14,14 @@ const MAX_PARTS: usize = 8;
 pub(super) enum Manager {
     Npm,
     Pnpm,
-    /// Version 1.
+    /// Yarn 1.
     Yarn,
-    /// Version 2 and later.
+    /// Yarn 2 and later.
     Berry,
     Bun,
 }
 
-/// Lock files and whose they are.
+/// Lock files and their package managers.
 const LOCKS: [(&str, Manager); 6] = [
     ("pnpm-lock.yaml", Manager::Pnpm),
     ("yarn.lock", Manager::Yarn),
@@ -31,24 +31,23 @@ const LOCKS: [(&str, Manager); 6] = [
     ("npm-shrinkwrap.json", Manager::Npm),
 ];
 
-/// The manager of a package.
+/// The package manager of a package.
 #[derive(Debug)]
 pub(super) struct Managed {
     pub(super) manager: Manager,
-    /// Its program, as a command: `pnpm`, or `corepack pnpm` where only that is there.
+    /// Its command: `pnpm`, or `corepack pnpm` if only Corepack is installed.
     program: Cow<'static, str>,
-    /// The directory whose packages are installed, relative to the root; the package's own, or its
-    /// workspace's.
+    /// The directory to install in, relative to the root: the package's own or its workspace's.
     pub(super) root: String,
-    /// Whether there is a lock file.
+    /// Whether a lock file exists.
     is_locked: bool,
     /// Sentences of evidence.
     pub(super) evidence: Vec<String>,
 }
 
 impl Managed {
-    /// The manager of the package in `dir`.
-    pub(super) fn of(dir: &Dir<'_>, package: &Package, surroundings: &Surroundings<'_>) -> Self {
+    /// Returns the package manager of the package in `dir`.
+    pub(super) fn of(dir: &Dir<'_>, package: &Package, context: &DetectContext<'_>) -> Self {
         let root = dir.upwards().skip(1).find(|above| has_member(above, dir));
         let mut evidence = Vec::new();
         if let Some(root) = &root {
@@ -57,7 +56,7 @@ impl Managed {
                 false => "package.json",
             };
             evidence.push(format!(
-                "it belongs to the workspace of {}",
+                "it is a member of the workspace of {}",
                 root.path_of(file)
             ));
         }
@@ -65,7 +64,7 @@ impl Managed {
             .as_ref()
             .map_or(dir.path(), |root| root.path())
             .to_owned();
-        // A directory with neither is like those above it.
+        // Without a lock file and a declaration, the parent directories decide.
         let places = dir.upwards().map(|at| {
             let declared = match at.path() == dir.path() {
                 true => package.manager.clone(),
@@ -83,13 +82,15 @@ impl Managed {
         let manager = sign.as_ref().map_or(Manager::Npm, |(manager, _)| *manager);
         evidence.extend(sign.map(|(_, sentence)| sentence));
         let name = manager.name();
-        let program = if (surroundings.has_program)(name) {
+        let program = if (context.has_program)(name) {
             Cow::Borrowed(name)
-        } else if manager.is_in_corepack() && (surroundings.has_program)("corepack") {
-            evidence.push(format!("`{name}` is not there, so `corepack` fetches it"));
+        } else if manager.is_in_corepack() && (context.has_program)("corepack") {
+            evidence.push(format!(
+                "`{name}` is not installed, so `corepack` downloads it"
+            ));
             Cow::Owned(format!("corepack {name}"))
         } else {
-            evidence.push(format!("`{name}` is not on this machine"));
+            evidence.push(format!("`{name}` is not installed"));
             Cow::Borrowed(name)
         };
         Self {
@@ -101,7 +102,7 @@ impl Managed {
         }
     }
 
-    /// Installs the packages as the lock file has them, and writes none.
+    /// The command that installs the packages from the lock file without changing it.
     pub(super) fn install(&self) -> String {
         let arguments = match (self.manager, self.is_locked) {
             (Manager::Npm, _) => "install --no-save --no-audit --no-fund",
@@ -114,11 +115,11 @@ impl Managed {
         format!("{} {arguments}", self.program)
     }
 
-    /// Runs a script, with more arguments for it.
+    /// The command that runs a script with additional arguments.
     pub(super) fn run(&self, script: &str, arguments: &str) -> String {
         let mut command = format!("{} run {script}", self.program);
         if !arguments.is_empty() {
-            // Only npm would take them for its own.
+            // Only npm would consume the arguments itself.
             let between = if self.manager == Manager::Npm {
                 " -- "
             } else {
@@ -130,7 +131,7 @@ impl Managed {
         command
     }
 
-    /// What stands before a program of an installed package.
+    /// The prefix that runs a program of an installed package.
     pub(super) fn exec(&self) -> String {
         let between = match self.manager {
             Manager::Npm => "exec --",
@@ -157,7 +158,7 @@ impl Manager {
     }
 }
 
-/// The manager that the files in `at` tell, with the sentence that says so.
+/// Returns the manager that the files in `at` imply, with the evidence.
 fn sign(at: &Dir<'_>, declared: Option<String>) -> Option<(Manager, String)> {
     let is_berry = at.has(".yarnrc.yml");
     let yarn = |later: bool| if later { Manager::Berry } else { Manager::Yarn };
@@ -182,10 +183,10 @@ fn sign(at: &Dir<'_>, declared: Option<String>) -> Option<(Manager, String)> {
         manager => *manager,
     };
     let (lock, name) = (at.path_of(lock), manager.name());
-    Some((manager, format!("{lock} is there, so `{name}` runs it")))
+    Some((manager, format!("{lock} exists, so `{name}` runs it")))
 }
 
-/// Whether `dir` is a member of the workspace of `root`.
+/// Returns whether `dir` is a member of the workspace of `root`.
 fn has_member(root: &Dir<'_>, dir: &Dir<'_>) -> bool {
     let patterns = match root.yaml("pnpm-workspace.yaml") {
         Some(file) => file.get("packages").map(strings).unwrap_or_default(),
@@ -198,7 +199,7 @@ fn has_member(root: &Dir<'_>, dir: &Dir<'_>) -> bool {
     is_among(&patterns, below.trim_start_matches('/'))
 }
 
-/// Whether a path is among those that a workspace's patterns name; one with `!` takes out.
+/// Returns whether a path matches a workspace's patterns; a pattern with `!` excludes.
 fn is_among(patterns: &[String], path: &str) -> bool {
     let clean = |pattern: &str| {
         pattern
@@ -219,13 +220,13 @@ fn is_among(patterns: &[String], path: &str) -> bool {
     within.iter().any(|pattern| meets(pattern)) && !out.iter().any(|pattern| meets(&pattern[1..]))
 }
 
-/// Whether a path has the parts of a pattern: `*` is any one, `**` any number, and a star within a
-/// part any characters.
+/// Returns whether a path matches the components of a pattern: `*` matches one component, `**` any
+/// number, and a star within a component any characters.
 fn matches(pattern: &[&str], path: &[&str]) -> bool {
     match (pattern.split_first(), path.split_first()) {
         (None, None) => true,
         (Some((&"**", rest)), _) => {
-            // A path has three parts at most: detection looks no deeper.
+            // A path has at most three components, because detection goes no deeper.
             (0..=path.len()).any(|skipped| matches(rest, &path[skipped..]))
         }
         (Some((first, pattern)), Some((part, path))) => {
@@ -248,7 +249,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patterns_of_workspaces_are_understood() {
+    fn matches_workspace_patterns() {
         let patterns = ["apps/*", "./tools/", "libs/**", "pkg-*", "!apps/old"];
         let patterns = patterns.map(str::to_owned);
         for (path, answer) in [

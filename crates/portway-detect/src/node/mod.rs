@@ -1,11 +1,11 @@
-//! Node and Bun: what the scripts of a `package.json` serve.
+//! Node and Bun: the servers that the scripts of a `package.json` start.
 //!
-//! The script is run as it is, by the package's own manager; a dev server that does not read PORT
-//! gets its arguments behind the script's. Where a script says a port itself, its command is run
-//! without the script, because most servers refuse to be told twice.
+//! The package's own manager runs the script unchanged; a dev server that ignores PORT gets
+//! arguments after the script's own. If a script sets a port itself, its command runs without the
+//! script, because most servers reject a second `--port`.
 //!
-//! A script may start others (`concurrently`, `run-p`, `npm run`): each that serves in the same
-//! directory is a service of its own. What runs in other directories is found there.
+//! A script may start others (`concurrently`, `run-p`, `npm run`): each one that serves in the same
+//! directory becomes a service. Those in other directories are detected there.
 
 mod entry;
 mod manager;
@@ -18,19 +18,19 @@ mod tools;
 use self::entry::Entry;
 use self::manager::Managed;
 use self::package::Package;
-use self::script::Simple;
-use self::servers::{Server, Serves, servers};
+use self::script::SimpleCommand;
+use self::servers::{Server, ServerKind, servers};
 use self::source::Port;
 use self::tools::{ON_VITE, Tool};
 use super::shell::{literal, quote};
-use super::{Dir, Found, FoundPort, Surroundings};
+use super::{DetectContext, DetectedPort, DetectedService, Dir};
 use portway_project::kind::Kind;
 
-/// The file with which servers begin that a tool builds and starts.
+/// The entry file of servers that a tool builds and starts.
 const MAIN: &str = "src/main.ts";
 
-/// The services of the package in `dir`.
-pub(super) fn read(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found> {
+/// Detects the services of the package in `dir`.
+pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedService> {
     let Some(package) = Package::read(dir) else {
         return Vec::new();
     };
@@ -43,19 +43,20 @@ pub(super) fn read(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found>
         return Vec::new();
     }
     let project = Project {
-        managed: Managed::of(dir, &package, surroundings),
+        managed: Managed::of(dir, &package, context),
         dir,
         package,
-        surroundings,
+        context,
     };
     let found = servers.iter().map(|server| match &server.serves {
-        Serves::Tool(tool) => project.tool(server, tool),
-        Serves::File(entry) => project.script(server, entry),
+        ServerKind::Tool(tool) => project.tool(server, tool),
+        ServerKind::File(entry) => project.script(server, entry),
     });
     let found = found.chain(alone.map(|entry| project.file(&entry)));
-    let mut found: Vec<Found> = found.map(|found| project.finish(found)).collect();
-    // Two of one kind are told apart by their scripts' names.
-    let is_alike = |one: &Found| found.iter().filter(|other| other.kind == one.kind).count() > 1;
+    let mut found: Vec<DetectedService> = found.map(|found| project.finish(found)).collect();
+    // Services of the same kind are distinguished by their scripts' names.
+    let is_alike =
+        |one: &DetectedService| found.iter().filter(|other| other.kind == one.kind).count() > 1;
     if found.iter().any(is_alike) {
         for (found, server) in found.iter_mut().zip(&servers) {
             found.name = server.name().to_owned();
@@ -64,17 +65,17 @@ pub(super) fn read(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found>
     found
 }
 
-/// A package with what is around it.
+/// A package and its machine.
 struct Project<'p, 'd> {
     dir: &'p Dir<'d>,
     package: Package,
     managed: Managed,
-    surroundings: &'p Surroundings<'p>,
+    context: &'p DetectContext<'p>,
 }
 
 impl Project<'_, '_> {
-    /// A dev server.
-    fn tool(&self, server: &Server, tool: &Tool) -> Found {
+    /// Builds the service of a dev server.
+    fn tool(&self, server: &Server, tool: &Tool) -> DetectedService {
         let on_vite = ON_VITE
             .iter()
             .find(|(package, _)| self.package.has(package));
@@ -88,13 +89,11 @@ impl Project<'_, '_> {
         });
         let written = server.port();
         let usual = written.or(configured.as_ref().map(|(port, _)| *port));
-        let port = self
-            .surroundings
-            .port(framework, usual.unwrap_or(tool.port));
-        let mut found = Found::http(self.dir, framework, "", port).of_kind(tool.kind);
-        found = found.because(server.evidence(self.dir));
+        let port = self.context.port(framework, usual.unwrap_or(tool.port));
+        let mut found = DetectedService::http(self.dir, framework, "", port).with_kind(tool.kind);
+        found = found.with_evidence(server.evidence(self.dir));
         if let Some((port, file)) = configured.filter(|_| written.is_none()) {
-            found = found.because(format!("{file} has port {port}"));
+            found = found.with_evidence(format!("{file} sets port {port}"));
         }
         if server.reads_port() {
             return self.told_by_variable(found, server);
@@ -112,34 +111,34 @@ impl Project<'_, '_> {
         if let Some(script) = server.script.as_ref().filter(|_| !server.says_a_port()) {
             if server.takes_arguments {
                 found.command = self.run(script, tool.flags);
-                return found.because(format!("`{}` tells it its port", tool.flags));
+                return found.with_evidence(format!("`{}` sets its port", tool.flags));
             }
         } else if server.is_alone {
             let command = server.without_port();
             found.command = format!("{} {}", self.exec(&command), tool.flags);
             let why = match server.script {
-                Some(_) => "it says a port itself, so its command is run without the script",
-                None => "it gets its port behind its own arguments",
+                Some(_) => "the script sets a port, so its command runs without the script",
+                None => "its port is appended to its arguments",
             };
-            return found.because(why);
+            return found.with_evidence(why);
         }
         let port = usual.unwrap_or(tool.port);
-        found.port = Some(FoundPort::Only(port));
+        found.port = Some(DetectedPort::Fixed(port));
         found.command = match &server.script {
             Some(script) => self.run(script, ""),
             None => self.exec(&server.simple),
         };
-        found.because(format!(
-            "its script is more than one command, so it cannot be told another port than {port}"
+        found.with_evidence(format!(
+            "its script has more than one command, so its port cannot be changed from {port}"
         ))
     }
 
-    /// A script that runs a file.
-    fn script(&self, server: &Server, entry: &Entry) -> Found {
-        let found = self.entry(entry).because(server.evidence(self.dir));
+    /// Builds the service of a script that runs a file.
+    fn script(&self, server: &Server, entry: &Entry) -> DetectedService {
+        let found = self.entry(entry).with_evidence(server.evidence(self.dir));
         let found = match server.port() {
-            Some(port) => Found {
-                port: Some(self.surroundings.port(found.framework, port)),
+            Some(port) => DetectedService {
+                port: Some(self.context.port(found.framework, port)),
                 ..found
             },
             None => self.listening(found, entry),
@@ -147,9 +146,9 @@ impl Project<'_, '_> {
         self.told_by_variable(found, server)
     }
 
-    /// A file without a script.
-    fn file(&self, entry: &Entry) -> Found {
-        let mut found = self.entry(entry).because(format!(
+    /// Builds the service of a file without a script.
+    fn file(&self, entry: &Entry) -> DetectedService {
+        let mut found = self.entry(entry).with_evidence(format!(
             "no script starts it, and {} listens",
             self.dir.path_of(&entry.file)
         ));
@@ -157,11 +156,12 @@ impl Project<'_, '_> {
         self.listening(found, entry)
     }
 
-    fn entry(&self, entry: &Entry) -> Found {
-        let port = self.surroundings.port(entry.framework, entry.usual);
-        let found = Found::http(self.dir, entry.framework, "", port).of_kind(entry.kind);
+    fn entry(&self, entry: &Entry) -> DetectedService {
+        let port = self.context.port(entry.framework, entry.usual);
+        let found =
+            DetectedService::http(self.dir, entry.framework, "", port).with_kind(entry.kind);
         match entry.library {
-            Some(library) => found.because(format!(
+            Some(library) => found.with_evidence(format!(
                 "`{library}` is a dependency in {}",
                 self.dir.path_of("package.json")
             )),
@@ -169,26 +169,26 @@ impl Project<'_, '_> {
         }
     }
 
-    /// With the port that its source tells.
-    fn listening(&self, mut found: Found, entry: &Entry) -> Found {
+    /// Sets the port that the source names.
+    fn listening(&self, mut found: DetectedService, entry: &Entry) -> DetectedService {
         match &entry.port {
             Some((Port::Reads(usual), place)) => {
                 let usual = usual.unwrap_or(entry.usual);
-                found.port = Some(self.surroundings.port(found.framework, usual));
-                found.because(format!("{place} reads PORT"))
+                found.port = Some(self.context.port(found.framework, usual));
+                found.with_evidence(format!("{place} reads PORT"))
             }
             Some((Port::Literal(port, line), place)) => {
-                found.port = Some(FoundPort::Only(*port));
-                found.because(format!(
-                    "{place}:{line} insists on port {port}; with `process.env.PORT` there it takes any"
+                found.port = Some(DetectedPort::Fixed(*port));
+                found.with_evidence(format!(
+                    "{place}:{line} requires port {port}; read `process.env.PORT` there to allow any port"
                 ))
             }
-            None => found.because("it is told its port by PORT"),
+            None => found.with_evidence("Portway sets its port in PORT"),
         }
     }
 
-    /// The command of a server that reads PORT: its script, unless that says a number itself.
-    fn told_by_variable(&self, mut found: Found, server: &Server) -> Found {
+    /// The command of a server that reads PORT: its script, unless the script sets a port.
+    fn told_by_variable(&self, mut found: DetectedService, server: &Server) -> DetectedService {
         let Some(port) = server.port() else {
             found.command = match &server.script {
                 Some(script) => self.run(script, ""),
@@ -197,9 +197,9 @@ impl Project<'_, '_> {
             return found;
         };
         if let Some(script) = server.script.as_ref().filter(|_| !server.is_alone) {
-            found.port = Some(FoundPort::Only(port));
+            found.port = Some(DetectedPort::Fixed(port));
             found.command = self.run(script, "");
-            return found.because(format!("its script insists on port {port}"));
+            return found.with_evidence(format!("its script requires port {port}"));
         }
         let mut command = server.without_port();
         command.env.retain(|(name, _)| name != "PORT");
@@ -207,7 +207,7 @@ impl Project<'_, '_> {
         if server.says_a_port() {
             found.command += " --port {port}";
         }
-        found.because("it says a port itself, so its command is run without the script")
+        found.with_evidence("the script sets a port, so its command runs without the script")
     }
 
     fn run(&self, script: &str, arguments: &str) -> String {
@@ -215,8 +215,8 @@ impl Project<'_, '_> {
         self.managed.run(&literal(&script), arguments)
     }
 
-    /// A command as it is run outside a script, where the programs of packages are not on the path.
-    fn exec(&self, command: &Simple) -> String {
+    /// The command outside a script, where packages' programs are not in PATH.
+    fn exec(&self, command: &SimpleCommand) -> String {
         let words: Vec<_> = command.words.iter().map(|word| quote(word)).collect();
         let words = words.join(" ");
         let mut text = String::new();
@@ -231,10 +231,10 @@ impl Project<'_, '_> {
         literal(&(text + &words)).into_owned()
     }
 
-    /// With its packages, and what is known of its manager.
-    fn finish(&self, mut found: Found) -> Found {
+    /// Adds the prepare step and the manager's evidence.
+    fn finish(&self, mut found: DetectedService) -> DetectedService {
         if found.framework == "create-react-app" {
-            found = found.told("BROWSER", "none");
+            found = found.with_env("BROWSER", "none");
         }
         if self.package.needs_packages() {
             found.prepare = Some(self.managed.install());

@@ -1,4 +1,4 @@
-//! What a `package.json` says, whatever shape its parts have.
+//! Reads `package.json`, and tolerates unexpected types.
 
 use indexmap::IndexMap;
 use serde_json::Value;
@@ -9,24 +9,24 @@ use crate::yaml::strings;
 /// The `package.json` of one directory.
 #[derive(Debug, Default)]
 pub(super) struct Package {
-    /// Its scripts by name, in the file's order.
+    /// Its scripts by name, in the order of the file.
     pub(super) scripts: IndexMap<String, String>,
-    /// The names of all packages that it depends on, in whatever way.
+    /// The names of all its dependencies, of every kind.
     dependencies: Vec<String>,
-    /// The file that it exports.
+    /// Its `main` file.
     pub(super) main: Option<String>,
-    /// The patterns of its workspaces.
+    /// Its workspace patterns.
     pub(super) workspaces: Vec<String>,
-    /// The manager that it declares: `pnpm@9.1.0`.
+    /// Its `packageManager`: `pnpm@9.1.0`.
     pub(super) manager: Option<String>,
 }
 
 impl Package {
-    /// Reads the one in `dir`; `None` where there is none that can be used.
+    /// Reads the file in `dir`; `None` if there is no usable one.
     pub(super) fn read(dir: &Dir<'_>) -> Option<Self> {
         let value = dir.json("package.json")?;
         if !value.is_object() {
-            dir.skip("package.json", "is no JSON object");
+            dir.skip("package.json", "is not a JSON object");
             return None;
         }
         let texts = |key: &str| {
@@ -50,12 +50,12 @@ impl Package {
         })
     }
 
-    /// Whether it depends on a package.
+    /// Returns whether it depends on a package.
     pub(super) fn has(&self, package: &str) -> bool {
         self.dependencies.iter().any(|name| name == package)
     }
 
-    /// Whether there is anything to install.
+    /// Returns whether there is anything to install.
     pub(super) fn needs_packages(&self) -> bool {
         !self.dependencies.is_empty()
     }

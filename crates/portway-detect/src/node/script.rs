@@ -1,28 +1,28 @@
-//! The commands of a script.
+//! Splits a script into its commands.
 
 use shlex::Shlex;
 
-/// A script, taken apart.
+/// A parsed script.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Script {
-    /// The command that runs last, and so for as long as the script does.
-    pub(super) last: Simple,
-    /// Whether it stands alone.
+    /// The last command, which runs as long as the script does.
+    pub(super) last: SimpleCommand,
+    /// Whether it is the only command.
     pub(super) is_alone: bool,
-    /// Whether arguments behind the script become its own, and nothing runs beside it.
+    /// Whether arguments after the script reach it, and nothing runs beside it.
     pub(super) ends_simply: bool,
 }
 
-/// One command of a script without what stands before its program.
+/// One command of a script, without wrappers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Simple {
-    /// Variables that are set for it alone.
+pub(super) struct SimpleCommand {
+    /// Variables that are set for this command only.
     pub(super) env: Vec<(String, String)>,
-    /// Its program, without the path of it, and its arguments.
+    /// Its program without a path, followed by its arguments.
     pub(super) words: Vec<String>,
 }
 
-/// Programs that run the one that follows.
+/// Wrappers that run the command that follows.
 const RUNNERS: [&str; 9] = [
     "npx",
     "bunx",
@@ -35,23 +35,23 @@ const RUNNERS: [&str; 9] = [
     "time",
 ];
 
-/// Programs that set variables for the one that follows.
+/// Wrappers that set variables for the command that follows.
 const SETTERS: [&str; 5] = ["cross-env", "cross-env-shell", "env", "dotenv", "dotenvx"];
 
 impl Script {
-    /// Takes a script apart; `None` where its words cannot be told.
+    /// Parses a script; `None` if it cannot be split into words.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (commands, is_sequence) = split(text);
         let last = commands.last()?;
         Some(Self {
-            last: Simple::parse(last)?,
+            last: SimpleCommand::parse(last)?,
             is_alone: commands.len() == 1 && is_sequence,
             ends_simply: is_sequence && !last.contains(['>', '<', '`', '(']),
         })
     }
 }
 
-impl Simple {
+impl SimpleCommand {
     fn parse(text: &str) -> Option<Self> {
         let mut lexer = Shlex::new(text);
         let mut words: Vec<String> = lexer.by_ref().collect();
@@ -97,7 +97,7 @@ impl Simple {
         self.words.get(1..).unwrap_or_default()
     }
 
-    /// The value of the first of these flags that it has: `--port 1`, `--port=1`, `-p1`.
+    /// Returns the value of the first of these flags: `--port 1`, `--port=1`, `-p1`.
     pub(super) fn flag(&self, flags: &[&str]) -> Option<&str> {
         let arguments = self.arguments();
         arguments.iter().enumerate().find_map(|(index, argument)| {
@@ -112,7 +112,7 @@ impl Simple {
         })
     }
 
-    /// Without these flags and their values.
+    /// Returns the command without these flags and their values.
     pub(super) fn without_flag(&self, flags: &[&str]) -> Self {
         let mut words = Vec::new();
         let mut all = self.words.iter();
@@ -133,12 +133,12 @@ impl Simple {
     }
 }
 
-/// Whether this is a short flag with its number: `-p3000`.
+/// Returns whether this is a short flag with its number attached: `-p3000`.
 fn is_glued(flag: &str, rest: &str) -> bool {
     flag.len() == 2 && !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// `NAME=value`.
+/// Parses `NAME=value`.
 fn assignment(word: &str) -> Option<(&str, &str)> {
     let (name, value) = word.split_once('=')?;
     let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
@@ -146,8 +146,7 @@ fn assignment(word: &str) -> Option<(&str, &str)> {
     is_name.then_some((name, value))
 }
 
-/// The commands of a script, and whether they run one after the other, each when the one before
-/// went well or ended.
+/// Splits a script into commands, and returns whether they run one after the other.
 fn split(text: &str) -> (Vec<&str>, bool) {
     let mut commands = Vec::new();
     let mut is_sequence = true;
@@ -165,7 +164,7 @@ fn split(text: &str) -> (Vec<&str>, bool) {
             (b'\\', None | Some(b'"')) => escaped = true,
             (b'\'' | b'"', None) => quote = Some(byte),
             (_, Some(open)) if byte == open => quote = None,
-            // `2>&1` has an ampersand of its own.
+            // The ampersand of `2>&1` separates nothing.
             (b'>' | b'<', None) if bytes.get(at) == Some(&b'&') => at += 1,
             (b';' | b'\n', None) => {
                 commands.push(&text[start..here]);
@@ -203,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_command_is_found_behind_what_sets_it_up() {
+    fn finds_the_last_command_of_a_script() {
         for (text, words, is_alone, ends_simply) in [
             ("vite", "vite", true, true),
             ("NODE_ENV=dev vite --open", "vite --open", true, true),
@@ -230,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_are_read_and_taken_out() {
+    fn reads_and_removes_flags() {
         let simple = |text: &str| Script::parse(text).unwrap().last;
         let flags = ["--port", "-p"];
         for (text, value, without) in [

@@ -1,12 +1,12 @@
-//! The commands among a package's scripts that serve.
+//! Finds the commands in a package's scripts that serve.
 
 use super::entry::Entry;
 use super::package::Package;
-use super::script::{Script, Simple};
+use super::script::{Script, SimpleCommand};
 use super::tools::{RUNS_A_FILE, Tool, tool};
 use crate::Dir;
 
-/// Scripts that start what a developer works with, the likeliest first.
+/// Scripts that start the development server, most likely first.
 const MAIN: [&str; 8] = [
     "dev",
     "start:dev",
@@ -18,7 +18,7 @@ const MAIN: [&str; 8] = [
     "dev:frontend",
 ];
 
-/// Scripts that start the server beside the pages, the likeliest first.
+/// Scripts that start an API server beside it, most likely first.
 const BESIDE: [&str; 10] = [
     "dev:server",
     "server:dev",
@@ -32,10 +32,10 @@ const BESIDE: [&str; 10] = [
     "start:backend",
 ];
 
-/// Parts of scripts' names that say nothing about what they start.
+/// Parts of script names that carry no information.
 const SAYS_NOTHING: [&str; 5] = ["dev", "start", "run", "serve", "watch"];
 
-/// Scripts that start scripts that start scripts… end somewhere.
+/// Maximum depth of scripts that start scripts.
 const MAX_DEPTH: usize = 4;
 
 /// Programs that start several commands at once, and their options that take a value.
@@ -61,26 +61,27 @@ const STARTERS: [(&str, &[&str]); 4] = [
 /// A command that serves.
 #[derive(Debug)]
 pub(super) struct Server {
-    /// The script that it ends, where one does.
+    /// The script that ends with it, if one does.
     pub(super) script: Option<String>,
-    /// The script that it was found by.
+    /// The script through which it was found.
     found_by: String,
-    pub(super) simple: Simple,
-    /// Whether its script is nothing but this command.
+    pub(super) simple: SimpleCommand,
+    /// Whether its script consists of this command only.
     pub(super) is_alone: bool,
-    /// Whether arguments behind the script become this command's.
+    /// Whether arguments after the script reach this command.
     pub(super) takes_arguments: bool,
-    pub(super) serves: Serves,
+    pub(super) serves: ServerKind,
 }
 
 /// How a command serves.
 #[derive(Debug)]
-pub(super) enum Serves {
+pub(super) enum ServerKind {
     Tool(&'static Tool),
     File(Entry),
 }
 
-/// The commands that serve: those of the likeliest script, and those of a server beside it.
+/// Returns the commands that serve: those of the most likely script, and those of an API server
+/// beside it.
 pub(super) fn servers(dir: &Dir<'_>, package: &Package) -> Vec<Server> {
     let search = Search { dir, package };
     let first = |names: &[&str]| {
@@ -97,21 +98,21 @@ pub(super) fn servers(dir: &Dir<'_>, package: &Package) -> Vec<Server> {
 }
 
 impl Server {
-    /// What its port may be called in its command. To programs that run a file, `-p` is something
+    /// The flags that set the port in its command. Programs that run a file use `-p` for something
     /// else.
     fn port_flags(&self) -> &'static [&'static str] {
         match self.serves {
-            Serves::Tool(_) => &["--port", "-p"],
-            Serves::File(_) => &["--port"],
+            ServerKind::Tool(_) => &["--port", "-p"],
+            ServerKind::File(_) => &["--port"],
         }
     }
 
-    /// Its command without a port that it says by a flag.
-    pub(super) fn without_port(&self) -> Simple {
+    /// Returns its command without a port flag.
+    pub(super) fn without_port(&self) -> SimpleCommand {
         self.simple.without_flag(self.port_flags())
     }
 
-    /// The port that its command says.
+    /// Returns the port that its command sets.
     pub(super) fn port(&self) -> Option<u16> {
         let variable = self.simple.env.iter().find(|(name, _)| name == "PORT");
         let variable = variable.map(|(_, value)| value.as_str());
@@ -119,18 +120,18 @@ impl Server {
         said.parse().ok().filter(|port| *port > 0)
     }
 
-    /// Whether its command says a port by a flag, be it in a variable.
+    /// Returns whether its command sets a port by flag, also through a variable.
     pub(super) fn says_a_port(&self) -> bool {
         self.simple.flag(self.port_flags()).is_some()
     }
 
-    /// Whether a flag takes its port from the variable PORT.
+    /// Returns whether a flag takes its value from the variable PORT.
     pub(super) fn reads_port(&self) -> bool {
         let said = self.simple.flag(self.port_flags()).unwrap_or("");
         said.starts_with("$PORT") || said.starts_with("${PORT")
     }
 
-    /// What its script's name says about what it starts; empty where it says nothing.
+    /// Returns the informative part of its script's name; may be empty.
     pub(super) fn name(&self) -> &str {
         let name = self.script.as_deref().unwrap_or("");
         let mut parts = name.split([':', '-', '.']);
@@ -159,7 +160,7 @@ struct Search<'s, 'd> {
 }
 
 impl Search<'_, '_> {
-    /// The commands of a script that serve.
+    /// Returns the commands of a script that serve.
     fn script(&self, name: &str, depth: usize) -> Vec<Server> {
         match self.package.scripts.get(name) {
             Some(text) => self.command(text, Some(name), name, depth),
@@ -167,7 +168,8 @@ impl Search<'_, '_> {
         }
     }
 
-    /// The commands of a text that serve; `script` is the one that is nothing but the text.
+    /// Returns the commands in a text that serve; `script` is the script that consists of the text
+    /// only.
     fn command(
         &self,
         text: &str,
@@ -181,16 +183,16 @@ impl Search<'_, '_> {
         let simple = parsed.last;
         if let Some(commands) = self.started(&simple) {
             let all = commands.iter().flat_map(|command| match command {
-                Started::Script(name) => self.script(name, depth),
-                Started::Command(text) => self.command(text, None, found_by, depth),
+                StartTarget::Script(name) => self.script(name, depth),
+                StartTarget::Command(text) => self.command(text, None, found_by, depth),
             });
             return all.collect();
         }
         let program = simple.program();
         let serves = match tool(program, simple.arguments()) {
-            Some(tool) => Some(Serves::Tool(tool)),
+            Some(tool) => Some(ServerKind::Tool(tool)),
             None if RUNS_A_FILE.contains(&program) => {
-                Entry::of(self.dir, self.package, &simple).map(Serves::File)
+                Entry::of(self.dir, self.package, &simple).map(ServerKind::File)
             }
             None => None,
         };
@@ -205,8 +207,8 @@ impl Search<'_, '_> {
         server.into_iter().collect()
     }
 
-    /// What a command starts instead of serving itself; `None` where it does nothing of the kind.
-    fn started(&self, simple: &Simple) -> Option<Vec<Started>> {
+    /// Returns what a command starts instead of serving itself; `None` if it starts nothing.
+    fn started(&self, simple: &SimpleCommand) -> Option<Vec<StartTarget>> {
         let (program, arguments) = (simple.program(), simple.arguments());
         let starter = STARTERS.iter().find(|(starter, _)| *starter == program);
         if let Some((_, with_value)) = starter {
@@ -217,12 +219,12 @@ impl Search<'_, '_> {
                     words.next();
                 } else if !word.starts_with('-') {
                     let name = word.strip_prefix("npm:").or_else(|| {
-                        // These know scripts alone, the other takes commands.
+                        // These accept script names only, the others accept commands.
                         (program != "concurrently").then_some(word.as_str())
                     });
                     match name {
                         Some(name) => started.extend(self.named(name)),
-                        None => started.push(Started::Command(word.clone())),
+                        None => started.push(StartTarget::Command(word.clone())),
                     }
                 }
             }
@@ -236,7 +238,7 @@ impl Search<'_, '_> {
             ("pnpm" | "yarn" | "bun", name) if has(name) => name,
             _ => return None,
         };
-        // `npm run -w other dev` and the like run something else.
+        // `npm run -w other dev` runs a script of another package.
         let is_here = !simple.words.iter().any(|word| {
             [
                 "-w",
@@ -253,13 +255,13 @@ impl Search<'_, '_> {
         let is_script = is_here && has(script);
         // `bun run src/index.ts` runs a file.
         (is_script || program != "bun").then(|| {
-            let script = is_script.then(|| Started::Script(script.to_owned()));
+            let script = is_script.then(|| StartTarget::Script(script.to_owned()));
             script.into_iter().collect()
         })
     }
 
-    /// The scripts with a name, which may end in a star.
-    fn named(&self, name: &str) -> Vec<Started> {
+    /// Returns the scripts that match a name, which may end with a star.
+    fn named(&self, name: &str) -> Vec<StartTarget> {
         let scripts = self.package.scripts.keys();
         let is_it = |script: &&String| match name.split_once('*') {
             Some((before, _)) => script.starts_with(before),
@@ -268,13 +270,13 @@ impl Search<'_, '_> {
         scripts
             .filter(is_it)
             .cloned()
-            .map(Started::Script)
+            .map(StartTarget::Script)
             .collect()
     }
 }
 
 /// What a command starts.
-enum Started {
+enum StartTarget {
     Script(String),
     Command(String),
 }

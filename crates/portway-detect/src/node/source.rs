@@ -1,15 +1,15 @@
-//! What JavaScript and TypeScript tell of ports without being run.
+//! Ports in JavaScript and TypeScript source, found without running it.
 
-/// What a file tells of the port that it listens at.
+/// The port that a file listens on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Port {
-    /// It reads PORT, and takes this one where that says nothing.
+    /// It reads PORT; this port is its fallback, if it has one.
     Reads(Option<u16>),
-    /// It listens at this one, whatever it is told; with the line.
+    /// It always listens on this port; with the line.
     Literal(u16, usize),
 }
 
-/// What a file tells of its port.
+/// Finds the port that a file listens on.
 pub(super) fn port(text: &str) -> Option<Port> {
     let mut literal = None;
     let mut in_listen = 0;
@@ -33,15 +33,15 @@ pub(super) fn port(text: &str) -> Option<Port> {
     literal.map(|(number, line)| Port::Literal(number, line))
 }
 
-/// So many lines behind a call that listens its arguments may go on.
+/// Maximum number of lines that the arguments of a listening call span.
 const LISTEN_LINES: usize = 6;
 
-/// Whether a file has a line that listens.
+/// Returns whether a file has a line that listens.
 pub(super) fn has_server(text: &str) -> bool {
     code(text).any(|(_, line)| listens(line).is_some())
 }
 
-/// The number behind `port:` in the braces behind `key:`; a configuration's.
+/// Returns the number after `port:` in the object after `key:` of a configuration.
 pub(super) fn configured(text: &str, key: &str) -> Option<u16> {
     let mut depth = None;
     for (_, line) in code(text) {
@@ -56,7 +56,7 @@ pub(super) fn configured(text: &str, key: &str) -> Option<u16> {
             depth = Some(1_usize);
             rest = after;
         }
-        // At the margin of the braces, and no deeper: there it is another's port.
+        // Only at the top level of the object: nested objects configure other ports.
         let mut level = depth.unwrap_or(1);
         for (at, character) in rest.char_indices() {
             match character {
@@ -87,7 +87,7 @@ pub(super) fn configured(text: &str, key: &str) -> Option<u16> {
     None
 }
 
-/// The lines that are code, with their numbers from 1.
+/// The lines that are code, with line numbers from 1.
 fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
     text.lines()
         .enumerate()
@@ -97,7 +97,7 @@ fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
         .filter(|(_, line)| line.len() < 1000)
 }
 
-/// Where the arguments of a call that listens begin in a line.
+/// Returns the position in a line where the arguments of a listening call start.
 fn listens(line: &str) -> Option<usize> {
     ["listen(", "serve(", "export default {"]
         .iter()
@@ -109,7 +109,7 @@ fn listens(line: &str) -> Option<usize> {
         })
 }
 
-/// What stands behind the variable PORT where the line reads it from the environment.
+/// Returns the text after the variable PORT, if the line reads it from the environment.
 fn behind_port_variable(line: &str) -> Option<&str> {
     let reads = line.contains("env") || line.contains("config");
     let at = line.match_indices("PORT").map(|(at, _)| at).find(|at| {
@@ -124,7 +124,7 @@ fn first_number(text: &str) -> Option<u16> {
     leading_number(&text[at..])
 }
 
-/// The port number that a text begins with.
+/// Parses the port number at the start of a text.
 fn leading_number(text: &str) -> Option<u16> {
     let end = text.find(|c: char| !c.is_ascii_digit());
     let number = text[..end.unwrap_or(text.len())].parse().ok()?;
@@ -136,7 +136,7 @@ fn leading_word(text: &str) -> &str {
     &text[..end.unwrap_or(text.len())]
 }
 
-/// What stands behind `key:`, which may be in quotes.
+/// Returns the text after `key:`; the key may be in quotes.
 fn behind_key<'t>(text: &'t str, key: &str) -> Option<&'t str> {
     text.match_indices(key).find_map(|(at, _)| {
         let before = text[..at].chars().next_back();
@@ -147,12 +147,13 @@ fn behind_key<'t>(text: &'t str, key: &str) -> Option<&'t str> {
     })
 }
 
-/// The number behind `key:`.
+/// Returns the number after `key:`.
 fn named_number(text: &str, key: &str) -> Option<u16> {
     leading_number(behind_key(text, key)?.trim_start())
 }
 
-/// The number that a variable is made with: `const port = 3000`, `let port: number = 3000`.
+/// Returns the number that a variable is declared with: `const port = 3000`, `let port: number =
+/// 3000`.
 fn assigned(text: &str, variable: &str) -> Option<u16> {
     if variable.is_empty() {
         return None;
@@ -170,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_port_of_a_server_is_found_where_it_is_written() {
+    fn finds_the_port_of_a_server() {
         for (text, expected) in [
             ("app.listen(3000)", Some(Port::Literal(3000, 1))),
             (
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn the_port_of_a_configuration_is_its_own() {
+    fn ignores_ports_of_nested_configuration() {
         for (text, port) in [
             ("export default { server: { port: 3000 } }", Some(3000)),
             (

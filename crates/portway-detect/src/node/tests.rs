@@ -1,12 +1,12 @@
 use crate::fixture::{checkout, only};
-use crate::{Detection, Found, FoundPort};
+use crate::{DetectedPort, DetectedService, Detection};
 use portway_project::kind::Kind;
 
 const NPM: &[&str] = &["npm", "node"];
 
-/// The only service of a package with these scripts and dependencies.
+/// Returns the only service of a package with these scripts and dependencies.
 #[track_caller]
-fn package(scripts: &str, dependencies: &[&str], files: &[(&str, &str)]) -> Found {
+fn package(scripts: &str, dependencies: &[&str], files: &[(&str, &str)]) -> DetectedService {
     let text = manifest(scripts, dependencies);
     let mut all = vec![("package.json", text.as_str())];
     all.extend_from_slice(files);
@@ -33,7 +33,7 @@ fn names(detection: &Detection) -> Vec<&str> {
 }
 
 #[test]
-fn every_dev_server_has_its_command() {
+fn builds_the_command_of_every_dev_server() {
     for (script, dependency, framework, command, port) in [
         (
             "vite",
@@ -133,7 +133,7 @@ fn every_dev_server_has_its_command() {
             "npm run dev -- --port {port}",
             8787,
         ),
-        // Those that say a port themselves are run without their script.
+        // Scripts that set a port run without the script.
         (
             "vite --port 3000",
             "vite",
@@ -165,12 +165,12 @@ fn every_dev_server_has_its_command() {
         );
         let install = "npm install --no-save --no-audit --no-fund";
         assert_eq!(found.prepare.as_deref(), Some(install));
-        found.says("the script `dev` in package.json");
+        found.has_evidence("the script `dev` in package.json");
     }
 }
 
 #[test]
-fn a_script_that_passes_port_on_is_run_as_it_is() {
+fn runs_a_script_that_passes_port_unchanged() {
     for script in ["next dev -p $PORT", "tsc && vite --port ${PORT:-5173}"] {
         let found = package(&format!("\"dev\": \"{script}\""), &["x"], &[]);
         assert_eq!(found.command, "npm run dev");
@@ -179,7 +179,7 @@ fn a_script_that_passes_port_on_is_run_as_it_is() {
 }
 
 #[test]
-fn what_cannot_be_told_a_port_keeps_its_own() {
+fn keeps_a_port_that_cannot_be_set() {
     for (script, port) in [
         ("vite & tsc -w; wait", None),
         ("tsc && vite --port 4000", Some(4000)),
@@ -190,7 +190,7 @@ fn what_cannot_be_told_a_port_keeps_its_own() {
         let found = detection.services.first();
         assert_eq!(
             found.and_then(|found| found.port),
-            port.map(FoundPort::Only),
+            port.map(DetectedPort::Fixed),
             "{script}"
         );
         if let Some(found) = found {
@@ -200,7 +200,7 @@ fn what_cannot_be_told_a_port_keeps_its_own() {
 }
 
 #[test]
-fn the_configuration_and_the_script_say_which_port_is_preferred() {
+fn reads_the_preferred_port_from_configuration_and_script() {
     let config = "export default defineConfig({\n  server: {\n    port: 3100,\n  },\n})";
     let found = package(
         "\"dev\": \"vite\"",
@@ -208,7 +208,7 @@ fn the_configuration_and_the_script_say_which_port_is_preferred() {
         &[("vite.config.ts", config)],
     );
     assert_eq!(found.prefers(), Some(3100));
-    found.says("vite.config.ts has port 3100");
+    found.has_evidence("vite.config.ts sets port 3100");
     let angular =
         "{\"projects\": {\"a\": {\"architect\": {\"serve\": {\"options\": {\n\"port\": 4300}}}}}}";
     let found = package(
@@ -220,7 +220,7 @@ fn the_configuration_and_the_script_say_which_port_is_preferred() {
 }
 
 #[test]
-fn servers_are_known_by_their_library_or_their_source() {
+fn detects_servers_by_library_or_source() {
     let reads = "require('express')().listen(process.env.PORT || 4000)";
     let literal = "serve({\n  fetch: app.fetch,\n  port: 3000\n})";
     let http = "require('http').createServer().listen(process.env.PORT)";
@@ -231,7 +231,7 @@ fn servers_are_known_by_their_library_or_their_source() {
             "bin/www",
             reads,
             "express",
-            FoundPort::Prefer(4000),
+            DetectedPort::Preferred(4000),
         ),
         (
             "tsx watch src/index.ts",
@@ -239,7 +239,7 @@ fn servers_are_known_by_their_library_or_their_source() {
             "src/index.ts",
             literal,
             "hono",
-            FoundPort::Only(3000),
+            DetectedPort::Fixed(3000),
         ),
         (
             "nodemon",
@@ -247,7 +247,7 @@ fn servers_are_known_by_their_library_or_their_source() {
             "index.js",
             reads,
             "express",
-            FoundPort::Prefer(4000),
+            DetectedPort::Preferred(4000),
         ),
         (
             "nodemon --exec 'ts-node src/a.ts'",
@@ -255,7 +255,7 @@ fn servers_are_known_by_their_library_or_their_source() {
             "src/a.ts",
             reads,
             "koa",
-            FoundPort::Prefer(4000),
+            DetectedPort::Preferred(4000),
         ),
         (
             "node --watch server",
@@ -263,7 +263,7 @@ fn servers_are_known_by_their_library_or_their_source() {
             "server.js",
             http,
             "node",
-            FoundPort::Prefer(3000),
+            DetectedPort::Preferred(3000),
         ),
         (
             "ts-node -P tsconfig.json src/a.ts",
@@ -271,7 +271,7 @@ fn servers_are_known_by_their_library_or_their_source() {
             "src/a.ts",
             reads,
             "koa",
-            FoundPort::Prefer(4000),
+            DetectedPort::Preferred(4000),
         ),
         (
             "bun run --hot src/index.ts",
@@ -279,7 +279,7 @@ fn servers_are_known_by_their_library_or_their_source() {
             "src/index.ts",
             "",
             "elysia",
-            FoundPort::Prefer(3000),
+            DetectedPort::Preferred(3000),
         ),
     ] {
         let found = package(
@@ -302,17 +302,17 @@ fn servers_are_known_by_their_library_or_their_source() {
         &["hono"],
         &[("src/index.ts", literal)],
     );
-    found.says("src/index.ts:3 insists on port 3000");
+    found.has_evidence("src/index.ts:3 requires port 3000");
 }
 
 #[test]
-fn what_nest_starts_may_insist_on_a_port() {
+fn detects_a_fixed_port_of_a_nest_application() {
     for (source, port) in [
         (
             "await app.listen(process.env.PORT ?? 3000);",
-            FoundPort::Prefer(3000),
+            DetectedPort::Preferred(3000),
         ),
-        ("await app.listen(3333);", FoundPort::Only(3333)),
+        ("await app.listen(3333);", DetectedPort::Fixed(3333)),
     ] {
         let found = package(
             "\"start:dev\": \"nest start --watch\"",
@@ -327,7 +327,7 @@ fn what_nest_starts_may_insist_on_a_port() {
 }
 
 #[test]
-fn the_port_may_be_read_by_another_file() {
+fn finds_the_port_in_another_file() {
     let found = package(
         "\"dev\": \"node src/main.js\"",
         &["fastify"],
@@ -340,11 +340,11 @@ fn the_port_may_be_read_by_another_file() {
         ],
     );
     assert_eq!(found.prefers(), Some(8123));
-    found.says("src/config/env.js reads PORT");
+    found.has_evidence("src/config/env.js reads PORT");
 }
 
 #[test]
-fn what_serves_nothing_is_no_service() {
+fn ignores_what_does_not_serve() {
     for (scripts, files) in [
         (
             "\"dev\": \"vite build --watch\", \"build\": \"vite build\"",
@@ -375,7 +375,7 @@ fn what_serves_nothing_is_no_service() {
 }
 
 #[test]
-fn scripts_that_start_others_are_followed() {
+fn follows_scripts_that_start_others() {
     let scripts = "\"dev\": \"concurrently -n a,b \\\"npm:server\\\" \\\"npm run client\\\" \\\"tsc -w\\\"\", \
                    \"server\": \"node server.js\", \"client\": \"vite\"";
     let text = manifest(scripts, &["express", "vite"]);
@@ -391,7 +391,7 @@ fn scripts_that_start_others_are_followed() {
         "\"dev\": \"run-p dev:*\", \"dev:shop\": \"vite\", \"dev:admin\": \"vite admin/\"";
     let detection = checkout(&[("package.json", &manifest(scripts, &["vite"]))], NPM);
     assert_eq!(names(&detection), ["shop", "admin"]);
-    // Without a script of its own a command is run by the manager.
+    // Without a script, the package manager runs the command.
     let scripts =
         "\"dev\": \"concurrently 'cd client && npm start' 'PORT=4000 nodemon server.js'\"";
     let text = manifest(scripts, &["express"]);
@@ -405,24 +405,24 @@ fn scripts_that_start_others_are_followed() {
 }
 
 #[test]
-fn a_server_beside_the_pages_is_found() {
+fn detects_an_api_server_beside_the_frontend() {
     let scripts = "\"dev\": \"vite\", \"server\": \"node server.js\", \"build\": \"vite build\"";
     let server = ("server.js", "http.createServer(f).listen(8081)");
     let text = manifest(scripts, &["vite"]);
     let detection = checkout(&[("package.json", &text), server], NPM);
     assert_eq!(names(&detection), ["frontend", "backend"]);
-    assert_eq!(detection.services[1].port, Some(FoundPort::Only(8081)));
+    assert_eq!(detection.services[1].port, Some(DetectedPort::Fixed(8081)));
 }
 
 #[test]
-fn a_file_that_listens_needs_no_script() {
+fn detects_a_listening_file_without_a_script() {
     let found = package(
         "",
         &["express"],
         &[("index.js", "app.listen(process.env.PORT)")],
     );
     assert_eq!(found.command, "node index.js");
-    found.says("no script starts it, and index.js listens");
+    found.has_evidence("no script starts it, and index.js listens");
     let library = manifest("", &["express"]);
     let files = [
         ("package.json", library.as_str()),
@@ -432,7 +432,7 @@ fn a_file_that_listens_needs_no_script() {
 }
 
 #[test]
-fn managers_are_known_by_their_locks_and_declarations() {
+fn detects_managers_by_lock_file_and_declaration() {
     for (file, text, programs, command, prepare) in [
         (
             "package-lock.json",
@@ -476,18 +476,18 @@ fn managers_are_known_by_their_locks_and_declarations() {
             (found.command.as_str(), found.prepare.as_deref()),
             (command, Some(prepare))
         );
-        found.says(&format!("{file} is there"));
+        found.has_evidence(&format!("{file} exists"));
     }
     let declared = "{\"scripts\": {\"dev\": \"vite\"}, \"devDependencies\": {\"vite\": \"8\"}, \"packageManager\": \"yarn@4.1.0+sha\"}";
     let found = only(&[("package.json", declared), ("yarn.lock", "")], &["yarn"]);
     assert_eq!(found.prepare.as_deref(), Some("yarn install --immutable"));
     let found = only(&[("package.json", declared)], &[]);
-    found.says("`packageManager` in package.json is yarn@4.1.0+sha");
-    found.says("`yarn` is not on this machine");
+    found.has_evidence("`packageManager` in package.json is yarn@4.1.0+sha");
+    found.has_evidence("`yarn` is not installed");
 }
 
 #[test]
-fn members_of_a_workspace_are_installed_at_its_root() {
+fn installs_workspace_members_at_the_root() {
     let web = manifest("\"dev\": \"vite\"", &["vite"]);
     let api = manifest("\"dev\": \"tsx src/a.ts\"", &["express"]);
     let npm = (
@@ -519,7 +519,7 @@ fn members_of_a_workspace_are_installed_at_its_root() {
         for found in &detection.services {
             assert_eq!(found.prepare.as_deref(), Some(prepare));
             assert_eq!(found.prepare_dir.as_deref(), Some(""));
-            found.says(&format!("it belongs to the workspace of {}", root.0));
+            found.has_evidence(&format!("it is a member of the workspace of {}", root.0));
         }
         let text = detection.manifest("p");
         let line = format!("prepare = {{ command = \"{prepare}\", dir = \".\" }}");
@@ -528,11 +528,11 @@ fn members_of_a_workspace_are_installed_at_its_root() {
 }
 
 #[test]
-fn a_broken_package_is_named_and_the_rest_is_found() {
+fn reports_a_broken_package_and_finds_the_rest() {
     for (broken, why) in [
         ("{\"scripts\": ", "is not JSON"),
-        ("[1]", "is no JSON object"),
-        ("\"x\"", "is no JSON object"),
+        ("[1]", "is not a JSON object"),
+        ("\"x\"", "is not a JSON object"),
     ] {
         let good = manifest("\"dev\": \"vite\"", &["vite"]);
         let files = [

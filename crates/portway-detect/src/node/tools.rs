@@ -1,21 +1,21 @@
-//! What is known of dev servers and of the libraries that servers are made with: one line each.
+//! Known dev servers and server frameworks, one line each.
 
 use portway_project::kind::Kind;
 
 /// A program that serves what it builds.
 #[derive(Debug)]
 pub(super) struct Tool {
-    /// What it is called, as a framework.
+    /// Its framework name.
     pub(super) name: &'static str,
     /// Its program.
     program: &'static str,
-    /// Its first arguments that serve; empty where it serves without one.
+    /// Its subcommands that serve; empty if it serves without one.
     serves: &'static [&'static str],
-    /// Its usual port.
+    /// Its default port.
     pub(super) port: u16,
-    /// How it is told another: arguments; empty where it reads PORT.
+    /// The arguments that set its port; empty if it reads PORT.
     pub(super) flags: &'static str,
-    /// Files that may say its port, and the key under which they do.
+    /// Configuration files that may set its port, and the key.
     pub(super) config: &'static [&'static str],
     pub(super) config_key: &'static str,
     pub(super) kind: Kind,
@@ -108,8 +108,8 @@ const fn api(
     }
 }
 
-/// The tool that a command serves with. Words that are none of its subcommands are taken for a
-/// directory or a file, unless it is known to do something else with a word.
+/// Returns the tool that a command serves with. Arguments that are not subcommands count as a
+/// directory or file, unless the tool is known to use them differently.
 pub(super) fn tool(program: &str, arguments: &[String]) -> Option<&'static Tool> {
     let mut words = arguments.iter().filter(|word| !word.starts_with('-'));
     let first = words.next().map_or("", String::as_str);
@@ -131,7 +131,7 @@ pub(super) fn tool(program: &str, arguments: &[String]) -> Option<&'static Tool>
         })
 }
 
-/// What else a package made with Vite may be called, by a package that it depends on.
+/// Frameworks built on Vite, by a package that they depend on.
 pub(super) const ON_VITE: [(&str, &str); 6] = [
     ("@sveltejs/kit", "sveltekit"),
     ("@remix-run/dev", "remix"),
@@ -157,7 +157,7 @@ pub(super) const RUNS_A_FILE: [&str; 12] = [
     "deno",
 ];
 
-/// Packages that servers are made with: the package, its framework, its kind, its usual port.
+/// Server frameworks: the package, its framework name, its kind, its default port.
 pub(super) const LIBRARIES: [(&str, &str, Kind, u16); 14] = [
     ("@nestjs/core", "nest", Kind::Http, 3000),
     ("express", "express", Kind::Http, 3000),
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_serves_is_a_tool() {
+    fn recognizes_serving_commands_of_tools_only() {
         for (command, name) in [
             ("vite", Some("vite")),
             ("vite --open", Some("vite")),

@@ -1,7 +1,7 @@
-//! `process-compose.yaml`: processes, their order, their probes.
+//! `process-compose.yaml`: processes, their start order and their probes.
 //!
-//! What it says is said again in the words of a manifest. Where that cannot be, the evidence names
-//! what was left out. Nothing here was run against process-compose; it follows its documentation.
+//! Converts the file to the keys of a manifest. The evidence names everything that has no
+//! equivalent. Follows process-compose's documentation; not tested against process-compose itself.
 
 mod model;
 mod probe;
@@ -12,10 +12,9 @@ use serde_json::{Map, Value};
 pub(super) use self::model::depends_on;
 pub use self::model::{Process, Project};
 use super::yaml::YamlError;
-use super::{Dir, Found, Surroundings, yaml};
+use super::{DetectContext, DetectedService, Dir, yaml};
 
-/// Files in which processes are, the first that there is. Of a compose file only `processes` is
-/// for this reader.
+/// File names; the first that exists is read. Of a compose file, only `processes` is used.
 const FILES: [&str; 4] = [
     "process-compose.yaml",
     "process-compose.yml",
@@ -23,16 +22,16 @@ const FILES: [&str; 4] = [
     "compose.yml",
 ];
 
-/// Reads the text of a file of processes.
+/// Parses the text of a process-compose file.
 ///
 /// # Errors
-/// When it is not YAML that can be used, or `processes` is no mapping.
+/// If it is not usable YAML, or if `processes` is not a mapping.
 pub fn parse(text: &str) -> Result<Project, YamlError> {
     Project::new(yaml::parse(text)?)
 }
 
-/// The services of the root's file of processes.
-pub(super) fn read(root: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found> {
+/// Detects the services of the process-compose file in the root.
+pub(super) fn read(root: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedService> {
     for file in FILES {
         let Some(mut value) = root.yaml(file) else {
             continue;
@@ -46,15 +45,14 @@ pub(super) fn read(root: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found
             merge(&mut value, over);
         }
         match Project::new(value) {
-            Ok(project) => return service::services(root, file, &project, surroundings),
-            Err(error) => root.skip(file, format!("has no processes that can be used: {error}")),
+            Ok(project) => return service::services(root, file, &project, context),
+            Err(error) => root.skip(file, format!("has no usable processes: {error}")),
         }
     }
     Vec::new()
 }
 
-/// Puts what an override says over a file: mappings key by key, lists one behind the other,
-/// anything else in its place.
+/// Merges an override file: mappings by key, lists by appending, other values by replacing.
 pub(super) fn merge(base: &mut Value, over: Value) {
     match (base, over) {
         (Value::Object(base), Value::Object(over)) => {

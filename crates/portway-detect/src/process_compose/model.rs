@@ -1,4 +1,4 @@
-//! What a file of processes says, before anything is made of it.
+//! The parsed content of a process-compose file.
 
 use indexmap::IndexMap;
 use serde_json::Value;
@@ -6,16 +6,16 @@ use serde_json::Value;
 use super::probe::Probe;
 use crate::yaml::{YamlError, scalar, strings};
 
-/// A file of processes.
+/// A process-compose file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Project {
     /// The processes by name, in the order of the file.
     pub processes: IndexMap<String, Process>,
-    /// Variables of all of them.
+    /// Variables of all processes.
     pub(super) environment: IndexMap<String, String>,
-    /// Whether `$NAME` is left as it is.
+    /// Whether `$NAME` is not interpolated.
     pub(super) no_expansion: bool,
-    /// Keys of the file that say something and have no place in a manifest.
+    /// Keys of the file that have an effect but no equivalent in a manifest.
     pub(super) left_out: Vec<String>,
 }
 
@@ -28,23 +28,23 @@ pub struct Process {
     pub(super) environment: IndexMap<String, String>,
     pub(super) env_files: Vec<String>,
     pub(super) no_dotenv: bool,
-    /// The processes it comes after, with the condition as the file has it.
+    /// The processes that it depends on, with the condition as the file spells it.
     pub(super) depends_on: IndexMap<String, String>,
     pub(super) readiness: Option<Probe>,
     pub(super) liveness: Option<Probe>,
     pub(super) ready_log_line: Option<String>,
     pub(super) restart: Option<String>,
     pub(super) signal: Option<u64>,
-    /// Seconds that it may take to stop.
+    /// Shutdown timeout in seconds.
     pub(super) grace: Option<u64>,
-    /// Started only by hand.
+    /// Whether it is started manually only.
     pub(super) optional: bool,
     pub(super) is_daemon: bool,
-    /// Keys that have no place in a manifest.
+    /// Keys that have no equivalent in a manifest.
     pub(super) left_out: Vec<String>,
 }
 
-/// Keys of the file that say nothing about what runs.
+/// Keys of the file that do not affect what runs.
 const SILENT: [&str; 12] = [
     "version",
     "name",
@@ -67,13 +67,13 @@ impl Project {
             message: message.to_owned(),
         };
         let processes = value.get("processes").and_then(Value::as_object);
-        let processes = processes.ok_or_else(|| wrong("`processes` is no mapping"))?;
+        let processes = processes.ok_or_else(|| wrong("`processes` is not a mapping"))?;
         let processes: IndexMap<String, Process> = processes
             .iter()
             .map(|(name, value)| (name.clone(), Process::new(value)))
             .collect();
         let keys = value.as_object().into_iter().flatten();
-        // A shell that is no other than the usual says nothing.
+        // The default shell needs no note.
         let shell = value
             .pointer("/shell/shell_command")
             .and_then(Value::as_str);
@@ -120,7 +120,7 @@ impl Process {
                         }
                     }
                 }
-                // Replaces what the shell would be given.
+                // Replaces the shell command.
                 "entrypoint" if process.command.is_empty() => {
                     let words = strings(value);
                     let words: Vec<_> = words.iter().map(|w| crate::shell::quote(w)).collect();
@@ -144,7 +144,7 @@ fn truth(value: Option<&Value>) -> bool {
     value.is_some_and(|value| ["true", "yes", "1"].contains(&value.as_str()))
 }
 
-/// `["A=1"]` or `{ A: 1 }`.
+/// Parses `["A=1"]` or `{ A: 1 }`.
 pub(crate) fn variables(value: Option<&Value>) -> IndexMap<String, String> {
     let mut variables: IndexMap<String, String> = match value {
         Some(Value::Object(map)) => map
@@ -159,12 +159,12 @@ pub(crate) fn variables(value: Option<&Value>) -> IndexMap<String, String> {
             .collect(),
         _ => IndexMap::new(),
     };
-    // No process can be told of others.
+    // No process can receive other names.
     variables.retain(|name, _| !name.is_empty() && !name.contains('='));
     variables
 }
 
-/// `{ db: { condition: … } }`, `{ db: … }` or `[db]`.
+/// Parses `{ db: { condition: … } }`, `{ db: … }` or `[db]`.
 pub(crate) fn depends_on(value: &Value) -> IndexMap<String, String> {
     match value {
         Value::Object(map) => map

@@ -1,4 +1,4 @@
-//! Probes, as process-compose has them and as a manifest does.
+//! Converts process-compose's probes to those of a manifest.
 
 use serde_json::Value;
 
@@ -9,22 +9,22 @@ use crate::yaml::scalar;
 /// A readiness or liveness probe.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Probe {
-    pub(super) asks: Asks,
-    /// Seconds before the first, between two, for one; and how many may fail.
+    pub(super) asks: ProbeCheck,
+    /// Initial delay, interval and timeout in seconds, and the failure threshold.
     delay: Option<u64>,
     period: Option<u64>,
     timeout: Option<u64>,
     failures: Option<u64>,
-    /// Keys that have no place in a manifest.
+    /// Keys that have no equivalent in a manifest.
     pub(super) left_out: Vec<String>,
 }
 
-/// What a probe asks.
+/// What a probe checks.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Asks {
-    /// A path at a port of this machine.
+pub(super) enum ProbeCheck {
+    /// An HTTP path on a local port.
     Http { port: Option<u16>, path: String },
-    /// A command.
+    /// The exit code of a command.
     Exec {
         command: String,
         dir: Option<String>,
@@ -32,7 +32,7 @@ pub(super) enum Asks {
 }
 
 impl Probe {
-    /// `None` for one that asks another machine, or nothing.
+    /// `None` for a probe of another machine, or without a check.
     pub(super) fn new(value: &Value) -> Option<Self> {
         let number = |key: &str| {
             let value = value.get(key).and_then(scalar)?;
@@ -54,7 +54,7 @@ impl Probe {
             }
             let port = text("port").or_else(|| text("num_port"));
             let path = text("path").filter(|path| path.starts_with('/'));
-            Asks::Http {
+            ProbeCheck::Http {
                 port: port
                     .and_then(|port| port.parse().ok())
                     .filter(|port| *port > 0),
@@ -62,7 +62,7 @@ impl Probe {
             }
         } else {
             let exec = value.get("exec")?;
-            Asks::Exec {
+            ProbeCheck::Exec {
                 command: exec.get("command").and_then(scalar)?,
                 dir: exec.get("working_dir").and_then(scalar),
             }
@@ -80,22 +80,22 @@ impl Probe {
         })
     }
 
-    /// The port that it asks.
+    /// Returns the port that it checks.
     pub(super) fn port(&self) -> Option<u16> {
         match &self.asks {
-            Asks::Http { port, .. } => *port,
-            Asks::Exec { .. } => None,
+            ProbeCheck::Http { port, .. } => *port,
+            ProbeCheck::Exec { .. } => None,
         }
     }
 
-    /// As `ready`. `own` is the port that the service's own takes the place of.
+    /// Converts to `ready`. `own` is the port number to replace with the service's own port.
     pub(super) fn ready(&self, own: Option<u16>) -> Option<String> {
         let asks = self.asks(own)?;
         let period = self.period.unwrap_or(10);
         let failures = self.failures.unwrap_or(3).max(1);
         let delay = self.delay.unwrap_or(0);
         let all = delay.saturating_add(period.saturating_mul(failures));
-        // A minute is what everyone has.
+        // 60 seconds is the manifest's default.
         let timeout = match all {
             ..=60 => String::new(),
             _ => format!(", timeout = \"{}s\"", all.min(3600)),
@@ -103,7 +103,7 @@ impl Probe {
         Some(format!("ready = {{ {asks}{timeout} }}"))
     }
 
-    /// As `liveness`.
+    /// Converts to `liveness`.
     pub(super) fn liveness(&self, own: Option<u16>) -> Option<String> {
         let mut text = format!("liveness = {{ {}", self.asks(own)?);
         for (key, seconds) in [("interval", self.period), ("timeout", self.timeout)] {
@@ -119,11 +119,11 @@ impl Probe {
 
     fn asks(&self, own: Option<u16>) -> Option<String> {
         match &self.asks {
-            // A port that is not known cannot be asked.
-            Asks::Http { port, path } => {
+            // An unknown port cannot be checked.
+            ProbeCheck::Http { port, path } => {
                 (port.is_some() && *port == own).then(|| format!("http = {}", quoted(path)))
             }
-            Asks::Exec { command, dir } => {
+            ProbeCheck::Exec { command, dir } => {
                 let command = command.replace("$$", "$");
                 let command = match dir {
                     Some(dir) => format!("cd {} && {command}", quote(dir)),
@@ -140,7 +140,7 @@ impl Probe {
     }
 }
 
-/// A command with `{port}` where it has the number `port`.
+/// Replaces the number `port` in a command with `{port}`.
 fn with_placeholder(command: &str, port: u16) -> String {
     let digits = port.to_string();
     let mut text = String::with_capacity(command.len());
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_whole_numbers_become_the_placeholder() {
+    fn replaces_whole_numbers_only() {
         assert_eq!(
             with_placeholder("curl localhost:8080/x 18080 8080.5 -p8080 8080", 8080),
             "curl localhost:{port}/x 18080 8080.5 -p8080 {port}"

@@ -1,4 +1,4 @@
-//! Processes as services.
+//! Converts processes to services.
 
 use indexmap::IndexMap;
 
@@ -7,14 +7,14 @@ use crate::procfile::command::{Listens, listens};
 use crate::procfile::nth_port;
 use crate::shell::{has_placeholder, literal, quote};
 use crate::text::quoted;
-use crate::{Dir, Found, FoundPort, Surroundings};
-use portway_project::env_file;
+use crate::{DetectContext, DetectedPort, DetectedService, Dir};
+use portway_project::dotenv;
 use portway_project::kind::Kind;
 
-/// The first port of those that tell none.
+/// The first port for processes that name none.
 const FIRST_PORT: u16 = 5000;
 
-/// What the usual `sh` may not know.
+/// Syntax that `sh` may not support.
 const BASHISMS: [&str; 6] = ["[[ ", "source ", "<(", "<<<", "&>", "pipefail"];
 
 const CONDITIONS: [(&str, &str); 6] = [
@@ -40,18 +40,18 @@ pub(super) fn services(
     root: &Dir<'_>,
     file: &str,
     project: &Project,
-    surroundings: &Surroundings<'_>,
-) -> Vec<Found> {
+    context: &DetectContext<'_>,
+) -> Vec<DetectedService> {
     for key in &project.left_out {
-        root.skip(&format!("{file}: {key}"), "has no place in a manifest");
+        root.skip(&format!("{file}: {key}"), "has no equivalent in a manifest");
     }
     let dotenv = root.read(".env").is_some_and(|text| {
-        let parsed = env_file::parse(&text);
+        let parsed = dotenv::parse(&text);
         parsed
-            .inspect_err(|error| root.skip(".env", format!("is wrong: {error}")))
+            .inspect_err(|error| root.skip(".env", format!("is invalid: {error}")))
             .is_ok()
     });
-    let first = (surroundings.preferred)("process-compose").unwrap_or(FIRST_PORT);
+    let first = (context.preferred)("process-compose").unwrap_or(FIRST_PORT);
     let mut found = Vec::new();
     for (index, (name, process)) in project.processes.iter().enumerate() {
         if process.command.trim().is_empty() {
@@ -59,7 +59,7 @@ pub(super) fn services(
             continue;
         }
         let port = nth_port(first, index);
-        let translation = Translation {
+        let translation = Conversion {
             root,
             file,
             project,
@@ -71,8 +71,8 @@ pub(super) fn services(
     found
 }
 
-/// One process on its way into a manifest.
-struct Translation<'t> {
+/// A process that is being converted.
+struct Conversion<'t> {
     root: &'t Dir<'t>,
     file: &'t str,
     project: &'t Project,
@@ -80,22 +80,22 @@ struct Translation<'t> {
     process: &'t Process,
 }
 
-impl Translation<'_> {
-    fn service(&self, port: u16, dotenv: bool) -> Found {
+impl Conversion<'_> {
+    fn service(&self, port: u16, dotenv: bool) -> DetectedService {
         let process = self.process;
         let command = self.unescaped(&process.command);
         let inferred = Kind::infer(self.name, &command);
-        let preferred = FoundPort::Prefer(port);
-        let mut found = Found::http(self.root, "process-compose", "", preferred)
-            .of_kind(inferred)
-            .because(format!("{} has the process `{}`", self.file, self.name));
+        let preferred = DetectedPort::Preferred(port);
+        let mut found = DetectedService::http(self.root, "process-compose", "", preferred)
+            .with_kind(inferred)
+            .with_evidence(format!("{} has the process `{}`", self.file, self.name));
         found.name = self.name.to_owned();
         found.optional = process.optional;
         let mut variables = self.project.environment.clone();
         variables.extend(process.environment.clone());
         found = self.with_port(found, &command, &mut variables);
         let own = found.port.map(|port| match port {
-            FoundPort::Prefer(port) | FoundPort::Only(port) => port,
+            DetectedPort::Preferred(port) | DetectedPort::Fixed(port) => port,
         });
         let exports = self.environment(&mut found, &variables);
         let cd = self.dir(&mut found);
@@ -108,8 +108,8 @@ impl Translation<'_> {
         found
     }
 
-    /// `$$` is `$` to process-compose; any other `$` is left to the shell, which fills it in from
-    /// the same variables.
+    /// process-compose reads `$$` as `$`. Every other `$` is left to the shell, which expands the
+    /// same variables.
     fn unescaped(&self, text: &str) -> String {
         match self.project.no_expansion {
             true => text.to_owned(),
@@ -117,13 +117,13 @@ impl Translation<'_> {
         }
     }
 
-    /// The port: where a probe asks, or where the command or a variable says it is.
+    /// Returns the port: from a probe, the command or a variable.
     fn with_port(
         &self,
-        mut found: Found,
+        mut found: DetectedService,
         command: &str,
         variables: &mut IndexMap<String, String>,
-    ) -> Found {
+    ) -> DetectedService {
         let probes = [&self.process.readiness, &self.process.liveness];
         let probed = probes.into_iter().flatten().find_map(|probe| probe.port());
         let number = |text: &String| text.parse::<u16>().ok().filter(|port| *port > 0);
@@ -131,26 +131,26 @@ impl Translation<'_> {
         if probed.is_some() && !found.kind.is_http() {
             found.kind = Kind::Http;
         }
-        let prefer = |mut found: Found, port: Option<u16>| {
+        let prefer = |mut found: DetectedService, port: Option<u16>| {
             if let Some(port) = port {
-                found.port = Some(FoundPort::Prefer(port));
+                found.port = Some(DetectedPort::Preferred(port));
             }
             found
         };
         match (listens(command, found.kind), probed) {
             (Listens::WherePortSays(why), _) => {
                 variables.shift_remove("PORT");
-                prefer(found, probed.or(told)).because(why)
+                prefer(found, probed.or(told)).with_evidence(why)
             }
             (Listens::WhereVariableSays(variable), _) => {
                 let told = variables.shift_remove(variable).as_ref().and_then(number);
                 prefer(found, probed.or(told))
-                    .told(variable, "{port}")
-                    .because(format!("its program takes its port from {variable}"))
+                    .with_env(variable, "{port}")
+                    .with_evidence(format!("its program reads its port from {variable}"))
             }
             (Listens::At(port, why), _) if probed.is_none_or(|probed| probed == port) => {
-                found.port = Some(FoundPort::Only(port));
-                found.because(why)
+                found.port = Some(DetectedPort::Fixed(port));
+                found.with_evidence(why)
             }
             (_, Some(port)) => {
                 let text = port.to_string();
@@ -159,31 +159,36 @@ impl Translation<'_> {
                     Some(name) => {
                         variables.shift_remove(&name);
                         if name != "PORT" {
-                            found = found.told(&name, "{port}");
+                            found = found.with_env(&name, "{port}");
                         }
-                        prefer(found, Some(port))
-                            .because(format!("its probe asks port {port}, which {name} tells it"))
+                        prefer(found, Some(port)).with_evidence(format!(
+                            "its probe checks port {port}, which {name} sets"
+                        ))
                     }
                     None => {
-                        found.port = Some(FoundPort::Only(port));
-                        found.because(format!(
-                            "its probe asks port {port}, and nothing that it is told would move it; with $PORT in its command it takes any"
+                        found.port = Some(DetectedPort::Fixed(port));
+                        found.with_evidence(format!(
+                            "its probe checks port {port}, which Portway cannot change; use $PORT in its command to allow any port"
                         ))
                     }
                 }
             }
             (_, None) if told.is_some() => {
                 variables.shift_remove("PORT");
-                prefer(found, told).because("its variable PORT names a port")
+                prefer(found, told).with_evidence("its variable PORT names a port")
             }
             (_, None) => found
                 .without_port()
-                .because("neither its command nor a probe names a port, so it has none"),
+                .with_evidence("neither its command nor a probe names a port, so it has none"),
         }
     }
 
-    /// Its variables; those that refer to others are left to the shell, and come back as commands.
-    fn environment(&self, found: &mut Found, variables: &IndexMap<String, String>) -> String {
+    /// Returns its variables. Those that refer to others are returned as commands for the shell.
+    fn environment(
+        &self,
+        found: &mut DetectedService,
+        variables: &IndexMap<String, String>,
+    ) -> String {
         let mut exports = String::new();
         for (name, value) in variables {
             let is_name =
@@ -199,8 +204,9 @@ impl Translation<'_> {
         exports
     }
 
-    /// Its directory; one outside of the checkout is changed to by the command that is answered.
-    fn dir(&self, found: &mut Found) -> String {
+    /// Returns its directory. For a directory outside the checkout, returns a command that changes
+    /// to it.
+    fn dir(&self, found: &mut DetectedService) -> String {
         let Some(dir) = &self.process.working_dir else {
             return String::new();
         };
@@ -220,7 +226,7 @@ impl Translation<'_> {
         String::new()
     }
 
-    /// The command for the shell that Portway has, which is `sh`.
+    /// Returns the command for `sh`, which Portway uses.
     fn shell(&self, command: &str) -> String {
         let command = command.trim();
         match BASHISMS.iter().any(|one| command.contains(one)) {
@@ -229,13 +235,14 @@ impl Translation<'_> {
         }
     }
 
-    fn env_files(&self, found: &mut Found, dotenv: bool) {
+    fn env_files(&self, found: &mut DetectedService, dotenv: bool) {
         let mut files = self.process.env_files.clone();
         if dotenv && files.is_empty() && !self.process.no_dotenv {
             files.push(".env".into());
         }
         if !files.is_empty() {
-            // They are named relative to the root, and read relative to the service's directory.
+            // The file names them relative to the root; the manifest reads them relative to the
+            // service.
             let parts = found.dir.split('/').filter(|part| !part.is_empty());
             let up = "../".repeat(parts.count());
             let files: Vec<String> = files
@@ -251,7 +258,7 @@ impl Translation<'_> {
         }
     }
 
-    fn probes(&self, found: &mut Found, own: Option<u16>) {
+    fn probes(&self, found: &mut DetectedService, own: Option<u16>) {
         let process = self.process;
         let pattern = process.ready_log_line.as_ref();
         let log = pattern
@@ -269,11 +276,11 @@ impl Translation<'_> {
             ("liveness_probe", &process.liveness, &live),
         ] {
             for key in probe.iter().flat_map(|probe| &probe.left_out) {
-                found.evidence.push(format!("not taken over: {name}.{key}"));
+                found.evidence.push(format!("not converted: {name}.{key}"));
             }
             if probe.is_some() && line.is_none() {
                 found.evidence.push(format!(
-                    "not taken over: its {name}, for it does not ask its own port"
+                    "not converted: its {name}, because it does not check the service's own port"
                 ));
             }
         }
@@ -281,8 +288,8 @@ impl Translation<'_> {
         found.more.extend(live);
     }
 
-    /// Restarts and stops.
-    fn life(&self, found: &mut Found) {
+    /// Converts restart and shutdown settings.
+    fn life(&self, found: &mut DetectedService) {
         let process = self.process;
         let restart = match process.restart.as_deref() {
             Some("always") => "always",
@@ -290,7 +297,7 @@ impl Translation<'_> {
             Some("exit_on_failure") => {
                 found
                     .evidence
-                    .push("not taken over: that all others end when it fails".into());
+                    .push("not converted: that all others end when it fails".into());
                 "never"
             }
             _ => "never",
@@ -302,7 +309,7 @@ impl Translation<'_> {
                 Some((_, name)) => stop.push(format!("signal = \"{name}\"")),
                 None => found
                     .evidence
-                    .push(format!("not taken over: the signal {signal} that stops it")),
+                    .push(format!("not converted: the signal {signal} that stops it")),
             }
         }
         if let Some(seconds) = process.grace.filter(|seconds| (1..=3600).contains(seconds)) {
@@ -313,19 +320,19 @@ impl Translation<'_> {
         }
     }
 
-    fn after(&self, found: &mut Found) {
+    fn after(&self, found: &mut DetectedService) {
         for (other, condition) in &self.process.depends_on {
             let known = CONDITIONS.iter().find(|(name, _)| name == condition);
             let runs = self.project.processes.get(other);
             if runs.is_none_or(|other| other.command.trim().is_empty()) {
                 found.evidence.push(format!(
-                    "it comes after `{other}`, which is no process of the file"
+                    "it starts after `{other}`, which is not a process of the file"
                 ));
                 continue;
             }
             let Some((_, condition)) = known else {
                 found.evidence.push(format!(
-                    "not taken over: the condition {condition} of `{other}`"
+                    "not converted: the condition {condition} of `{other}`"
                 ));
                 found.after.push((other.clone(), "started"));
                 continue;
@@ -334,28 +341,28 @@ impl Translation<'_> {
         }
     }
 
-    fn words(&self, found: &mut Found) {
+    fn words(&self, found: &mut DetectedService) {
         let process = self.process;
         if process.optional {
-            let sentence = "it is disabled there, so it takes part only when asked for";
+            let sentence = "it is disabled there, so it is optional";
             found.evidence.push(sentence.into());
         }
         if process.is_daemon {
-            let sentence = "it is a daemon there: here its command must stay in the foreground";
+            let sentence = "it is a daemon in process-compose; under Portway its command must stay in the foreground";
             found.evidence.push(sentence.into());
         }
         if process.command.contains("{{") {
-            let sentence = "its command has templates, which are not filled in here";
+            let sentence = "its command contains templates, which Portway does not expand";
             found.evidence.push(sentence.into());
         }
         if !process.left_out.is_empty() {
             let keys = process.left_out.join(", ");
-            found.evidence.push(format!("not taken over: {keys}"));
+            found.evidence.push(format!("not converted: {keys}"));
         }
     }
 }
 
-/// A value in double quotes, in which the shell fills in variables where they are referred to.
+/// Quotes a value so that the shell still expands its variables.
 fn in_double_quotes(value: &str, refers: bool) -> String {
     let mut text = String::from("\"");
     let mut characters = value.chars().peekable();

@@ -1,11 +1,11 @@
-use crate::FoundPort;
+use crate::DetectedPort;
 use crate::fixture::{checkout, only};
 use portway_project::kind::Kind;
 
 const FILE: &str = "process-compose.yaml";
 
 #[test]
-fn a_process_is_said_again_in_the_words_of_a_manifest() {
+fn converts_a_process_to_manifest_keys() {
     let text = r#"
 version: "0.5"
 environment: [ALL=1]
@@ -60,50 +60,50 @@ stop = { signal = "INT", grace = "4s" }
     let table = expected.trim_start();
     assert!(manifest.contains(table), "{manifest}");
     detection.services[2]
-        .says("`nobody`, which is no process of the file")
-        .says("not taken over: availability.backoff_seconds, shutdown.command, namespace");
-    detection.services[1].says("that all others end when it fails");
+        .has_evidence("`nobody`, which is not a process of the file")
+        .has_evidence("not converted: availability.backoff_seconds, shutdown.command, namespace");
+    detection.services[1].has_evidence("that all others end when it fails");
     let log = &detection.services[3];
     assert!(log.optional);
     assert_eq!(log.more[1], r#"ready = { log = 'ready \(now\)' }"#);
     assert_eq!(detection.services[0].name, "db");
 }
 
-fn port(process: &str) -> Option<FoundPort> {
+fn port(process: &str) -> Option<DetectedPort> {
     only(&[(FILE, &format!("processes:\n  x: {process}\n"))], &[]).port
 }
 
 #[test]
-fn the_port_is_where_the_probe_or_the_command_says() {
+fn reads_the_port_from_probe_or_command() {
     let probe = "readiness_probe: {http_get: {port: '4040'}}";
     for (process, expected) in [
         (
             format!("{{command: ./x, {probe}}}"),
-            Some(FoundPort::Only(4040)),
+            Some(DetectedPort::Fixed(4040)),
         ),
         (
             format!("{{command: './x $PORT', {probe}}}"),
-            Some(FoundPort::Prefer(4040)),
+            Some(DetectedPort::Preferred(4040)),
         ),
         (
             format!("{{command: './x --port 4040', {probe}}}"),
-            Some(FoundPort::Only(4040)),
+            Some(DetectedPort::Fixed(4040)),
         ),
         (
             format!("{{command: './x', environment: [PORT=4040], {probe}}}"),
-            Some(FoundPort::Prefer(4040)),
+            Some(DetectedPort::Preferred(4040)),
         ),
         (
             "{command: ./x, environment: [PORT=3000]}".into(),
-            Some(FoundPort::Prefer(3000)),
+            Some(DetectedPort::Preferred(3000)),
         ),
         (
             "{command: './x $PORT'}".into(),
-            Some(FoundPort::Prefer(5000)),
+            Some(DetectedPort::Preferred(5000)),
         ),
         (
             "{command: redis-server}".into(),
-            Some(FoundPort::Only(6379)),
+            Some(DetectedPort::Fixed(6379)),
         ),
         ("{command: ./x}".into(), None),
         (
@@ -122,12 +122,12 @@ fn the_port_is_where_the_probe_or_the_command_says() {
     assert_eq!(found.env["SERVER_PORT"], "{port}");
     assert_eq!(
         (found.port, found.kind),
-        (Some(FoundPort::Prefer(4040)), Kind::Http)
+        (Some(DetectedPort::Preferred(4040)), Kind::Http)
     );
 }
 
 #[test]
-fn what_the_shell_must_do_is_left_to_the_shell() {
+fn leaves_expansion_to_the_shell() {
     let command = |process: &str| only(&[(FILE, &format!("processes:\n  x: {process}\n"))], &[]);
     for (process, expected) in [
         (r#"{command: "echo $$HOME $A"}"#, "echo $HOME $A"),
@@ -152,11 +152,11 @@ fn what_the_shell_must_do_is_left_to_the_shell() {
     ] {
         assert_eq!(command(process).command, expected, "{process}");
     }
-    command("{command: x, is_daemon: true}").says("must stay in the foreground");
+    command("{command: x, is_daemon: true}").has_evidence("must stay in the foreground");
 }
 
 #[test]
-fn an_override_is_laid_over_the_file() {
+fn merges_the_override_file() {
     let found = only(
         &[
             (
@@ -175,7 +175,7 @@ fn an_override_is_laid_over_the_file() {
 }
 
 #[test]
-fn processes_of_a_compose_file_are_found() {
+fn reads_processes_from_a_compose_file() {
     assert_eq!(
         only(&[("compose.yaml", "processes: {x: {command: y}}")], &[]).command,
         "y"
@@ -183,12 +183,12 @@ fn processes_of_a_compose_file_are_found() {
 }
 
 #[test]
-fn what_is_broken_is_named_and_the_rest_found() {
+fn reports_broken_files_and_finds_the_rest() {
     let procfile = ("Procfile", "web: x");
     for (text, why) in [
-        ("processes: [", "is not YAML that can be used"),
-        ("processes: 1", "`processes` is no mapping"),
-        ("{}", "`processes` is no mapping"),
+        ("processes: [", "is not usable YAML"),
+        ("processes: 1", "`processes` is not a mapping"),
+        ("{}", "`processes` is not a mapping"),
     ] {
         let detection = checkout(&[(FILE, text), procfile], &[]);
         assert!(
@@ -214,7 +214,7 @@ fn what_is_broken_is_named_and_the_rest_found() {
 }
 
 #[test]
-fn what_is_no_name_of_a_variable_is_left_out() {
+fn drops_invalid_variable_names() {
     for environment in ["['=PORT=1', 'A=B=C']", "{'': 1, 'X=Y': 2, A: B=C}"] {
         let text = format!("processes:\n  a: {{command: x, environment: {environment}}}\n");
         let found = only(&[("process-compose.yaml", &text)], &[]);

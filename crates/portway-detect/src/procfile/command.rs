@@ -1,33 +1,33 @@
-//! Where the program of a command listens, as far as the command tells.
+//! Finds the port that the program of a command listens on, from its arguments.
 
 use portway_project::kind::Kind;
 use portway_project::preferences::Preferences;
 
-/// Where a command's program listens.
+/// The port that a command's program listens on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Listens {
-    /// At the port that the variable PORT names; with the reason.
+    /// The value of PORT; with the reason.
     WherePortSays(String),
-    /// At the port that another variable names.
+    /// The value of another variable.
     WhereVariableSays(&'static str),
-    /// At one port, whatever it is told; with the reason.
+    /// A fixed port; with the reason.
     At(u16, String),
-    /// The command does not tell.
+    /// The command does not say.
     Unknown,
 }
 
-/// How a program gets its port when its arguments do not say it.
+/// How a program gets its port if no argument sets it.
 #[derive(Clone, Copy)]
 enum Program {
     /// From the variable PORT.
     ReadsPort,
     /// From another variable.
     Reads(&'static str),
-    /// From arguments alone; else it takes this one.
-    Insists(u16),
+    /// Only from arguments; this is its default.
+    Fixed(u16),
 }
 
-/// Programs by the words of their commands, which may have others between them.
+/// Programs by the words of their commands; other words may be in between.
 const PROGRAMS: [(&[&str], Program); 24] = [
     (&["rails", "server"], Program::ReadsPort),
     (&["rails", "s"], Program::ReadsPort),
@@ -45,20 +45,20 @@ const PROGRAMS: [(&[&str], Program); 24] = [
         &["streamlit", "run"],
         Program::Reads("STREAMLIT_SERVER_PORT"),
     ),
-    (&["manage.py", "runserver"], Program::Insists(8000)),
-    (&["hypercorn"], Program::Insists(8000)),
-    (&["rackup"], Program::Insists(9292)),
-    (&["jekyll", "serve"], Program::Insists(4000)),
-    (&["hugo", "server"], Program::Insists(1313)),
-    (&["vite", "build"], Program::Insists(0)),
-    (&["vite"], Program::Insists(5173)),
-    (&["astro", "dev"], Program::Insists(4321)),
-    (&["ng", "serve"], Program::Insists(4200)),
-    (&["webpack", "serve"], Program::Insists(8080)),
-    (&["http.server"], Program::Insists(8000)),
+    (&["manage.py", "runserver"], Program::Fixed(8000)),
+    (&["hypercorn"], Program::Fixed(8000)),
+    (&["rackup"], Program::Fixed(9292)),
+    (&["jekyll", "serve"], Program::Fixed(4000)),
+    (&["hugo", "server"], Program::Fixed(1313)),
+    (&["vite", "build"], Program::Fixed(0)),
+    (&["vite"], Program::Fixed(5173)),
+    (&["astro", "dev"], Program::Fixed(4321)),
+    (&["ng", "serve"], Program::Fixed(4200)),
+    (&["webpack", "serve"], Program::Fixed(8080)),
+    (&["http.server"], Program::Fixed(8000)),
 ];
 
-/// Arguments behind which the port to listen at stands, alone or behind an address.
+/// Arguments that are followed by the port, alone or with an address.
 const FLAGS: [&str; 10] = [
     "--port",
     "-p",
@@ -72,10 +72,10 @@ const FLAGS: [&str; 10] = [
     "PORT",
 ];
 
-/// Words behind which it stands as an argument of its own.
+/// Words that are followed by the port as a separate argument.
 const WORDS: [&str; 2] = ["runserver", "http.server"];
 
-/// Where the program of `command` listens; `kind` is what it is taken for.
+/// Finds the port that the program of `command` listens on; `kind` is its assumed kind.
 pub(crate) fn listens(command: &str, kind: Kind) -> Listens {
     if mentions_port(command) {
         return Listens::WherePortSays("its command has $PORT".into());
@@ -83,16 +83,16 @@ pub(crate) fn listens(command: &str, kind: Kind) -> Listens {
     if let Some(port) = written(command) {
         return Listens::At(
             port,
-            format!("its command insists on {port}; with $PORT in its place it takes any"),
+            format!("its command requires {port}; use $PORT instead to allow any port"),
         );
     }
-    // What another kind than HTTP is known by has a port of its own.
+    // A kind other than HTTP was inferred from a program with a port of its own.
     let data = Preferences::default()
         .range(kind, "")
         .filter(|_| !kind.is_http());
     if let Some(range) = data.filter(|_| Kind::infer("", command) == kind) {
         let port = range.first();
-        let why = format!("its program listens at {port} unless its command says `--port $PORT`");
+        let why = format!("its program listens on {port} unless its command has `--port $PORT`");
         return Listens::At(port, why);
     }
     let words: Vec<&str> = command
@@ -108,17 +108,17 @@ pub(crate) fn listens(command: &str, kind: Kind) -> Listens {
             Listens::WherePortSays(format!("`{program}` reads PORT"))
         }
         Some((_, Program::Reads(variable))) => Listens::WhereVariableSays(variable),
-        Some((_, Program::Insists(0))) | None => Listens::Unknown,
-        Some((program, Program::Insists(port))) => {
+        Some((_, Program::Fixed(0))) | None => Listens::Unknown,
+        Some((program, Program::Fixed(port))) => {
             let why = format!(
-                "`{program}` listens at {port} unless its command has another; with $PORT there it takes any"
+                "`{program}` listens on {port} unless its command sets another port; use $PORT there to allow any port"
             );
             Listens::At(port, why)
         }
     }
 }
 
-/// Whether a command has `$PORT` or `${PORT…}`.
+/// Returns whether a command contains `$PORT` or `${PORT…}`.
 pub(crate) fn mentions_port(command: &str) -> bool {
     command.match_indices("PORT").any(|(at, _)| {
         let (before, after) = (&command[..at], &command[at + 4..]);
@@ -127,7 +127,7 @@ pub(crate) fn mentions_port(command: &str) -> bool {
     })
 }
 
-/// The port that a command says in so many digits.
+/// Returns the port that a command names as a number.
 pub(crate) fn written(command: &str) -> Option<u16> {
     let mut words = command.split_whitespace().peekable();
     while let Some(word) = words.next() {
@@ -144,12 +144,12 @@ pub(crate) fn written(command: &str) -> Option<u16> {
     None
 }
 
-/// The port of `8000`, `:8000`, `0.0.0.0:8000` or `tcp://[::]:8000`.
+/// Parses the port of `8000`, `:8000`, `0.0.0.0:8000` or `tcp://[::]:8000`.
 fn port_of(value: &str) -> Option<u16> {
     let value = value.trim_matches(['\'', '"']);
     let digits = value.rsplit(':').next()?;
     let port: u16 = digits.parse().ok()?;
-    // `-p 4` of some other program is none.
+    // In `-p 4` of an unknown program the number is not a port.
     (port == 80 || port >= 1024).then_some(port)
 }
 
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ports_in_commands_are_read() {
+    fn reads_ports_from_commands() {
         for (command, port) in [
             ("node server.js --port 3001", Some(3001)),
             ("bin/rails s -p 3000", Some(3000)),
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_are_known_by_their_words() {
+    fn recognizes_programs_by_their_words() {
         let at = |command: &str| listens(command, Kind::infer("x", command));
         assert!(matches!(
             at("env X=1 bin/rails server"),

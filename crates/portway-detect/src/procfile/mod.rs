@@ -1,61 +1,60 @@
-//! `Procfile.dev` and `Procfile`: one `name: command` a line, as foreman and Heroku have it.
+//! `Procfile.dev` and `Procfile`: one `name: command` per line, as foreman and Heroku define it.
 //!
-//! There every process is told its port by the variable PORT, and a line that is to be reached
-//! says `$PORT` or runs a program that reads the variable. Both go on to work, for Portway tells
-//! PORT too.
+//! There every process gets its port in the variable PORT, and a line that listens contains `$PORT`
+//! or runs a program that reads it. Both work unchanged, because Portway also sets PORT.
 
 pub(super) mod command;
 
 use self::command::Listens;
 use super::shell::literal;
-use super::{Dir, Found, FoundPort, Surroundings};
-use portway_project::env_file;
+use super::{DetectContext, DetectedPort, DetectedService, Dir};
+use portway_project::dotenv;
 use portway_project::kind::Kind;
 
-/// The files, the one for development first.
+/// File names, the development file first.
 const FILES: [&str; 2] = ["Procfile.dev", "Procfile"];
 
-/// Foreman's first port, and its step from line to line.
+/// Foreman's first port, and its increment from line to line.
 const FIRST_PORT: u16 = 5000;
 const STEP: u16 = 100;
 
-/// The steps from the first port to the last hundred that is whole.
+/// Number of increments up to the last full range of 100 ports.
 const STEPS: u16 = (u16::MAX - FIRST_PORT) / STEP;
 
-/// So many wrong lines are named; a file with more of them is none.
+/// Maximum number of invalid lines that are reported; a file with more is not a Procfile.
 const NAMED: usize = 20;
 
-/// What the lines of a Procfile say.
+/// A parsed Procfile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Procfile {
     /// The processes, in the order of the lines.
     pub processes: Vec<Process>,
-    /// The lines that cannot be used.
-    pub wrong: Vec<WrongLine>,
+    /// The invalid lines.
+    pub wrong: Vec<InvalidLine>,
 }
 
-/// One line that can be used.
+/// One valid line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
-    /// The line, from 1.
+    /// Line number, from 1.
     pub line: usize,
-    /// The process' name.
+    /// The process name.
     pub name: String,
     /// Its command.
     pub command: String,
 }
 
-/// A line that cannot be used.
+/// An invalid line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WrongLine {
-    /// The line, from 1.
+pub struct InvalidLine {
+    /// Line number, from 1.
     pub line: usize,
-    /// What is wrong with it, as the end of a sentence.
+    /// The fault, as the predicate of a sentence.
     pub why: String,
 }
 
-/// Reads the text of a Procfile. Blank lines and comments count for nothing; a line that is wrong
-/// does not spoil the others.
+/// Parses the text of a Procfile. Skips blank lines and comments; an invalid line does not affect
+/// the others.
 pub fn parse(text: &str) -> Procfile {
     let mut file = Procfile::default();
     let mut names = std::collections::BTreeSet::new();
@@ -69,13 +68,13 @@ pub fn parse(text: &str) -> Procfile {
         let parts = trimmed.split_once(':');
         let parts = parts.map(|(name, command)| (name.trim_end(), command.trim()));
         match parts.filter(|(name, command)| is_name(name) && !command.is_empty()) {
-            None => file.wrong.push(WrongLine {
+            None => file.wrong.push(InvalidLine {
                 line: number,
-                why: "is no `name: command`".into(),
+                why: "is not of the form `name: command`".into(),
             }),
-            Some((name, _)) if !names.insert(name) => file.wrong.push(WrongLine {
+            Some((name, _)) if !names.insert(name) => file.wrong.push(InvalidLine {
                 line: number,
-                why: format!("is a second `{name}`"),
+                why: format!("repeats the name `{name}`"),
             }),
             Some((name, command)) => file.processes.push(Process {
                 line: number,
@@ -92,8 +91,8 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
-/// The services of the root's Procfile.
-pub(super) fn read(root: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found> {
+/// Detects the services of the Procfile in the root.
+pub(super) fn read(root: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedService> {
     let Some(file) = root.first_of(&FILES) else {
         return Vec::new();
     };
@@ -105,11 +104,11 @@ pub(super) fn read(root: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found
         wrong,
     } = parse(&text);
     let more = wrong.len().saturating_sub(NAMED);
-    for WrongLine { line, why } in wrong.into_iter().take(NAMED) {
+    for InvalidLine { line, why } in wrong.into_iter().take(NAMED) {
         root.skip(&format!("{file}:{line}"), why);
     }
     if more > 0 {
-        root.skip(file, format!("has {more} more lines that are no processes"));
+        root.skip(file, format!("has {more} more invalid lines"));
     }
     processes.retain(|process| {
         let is_release = process.name == "release";
@@ -119,9 +118,9 @@ pub(super) fn read(root: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found
         }
         !is_release
     });
-    // `web` comes first and has the first port, wherever its line stands.
+    // `web` gets the first port, wherever its line is.
     processes.sort_by_key(|process| process.name != "web");
-    let (env_file, first) = surrounding_files(root, surroundings);
+    let (env_file, first) = surrounding_files(root, context);
     let mut found = Vec::new();
     for (index, process) in processes.iter().enumerate() {
         let mut one = service(root, file, process, nth_port(first, index));
@@ -135,8 +134,9 @@ pub(super) fn read(root: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found
     found
 }
 
-/// The port of the process at `index` from 0, where `first` is that of the first one. Beyond the last
-/// port they begin again at foreman's, so that each still has a hundred to move in.
+/// Returns the port of the process at `index` (from 0), where `first` is the port of the first
+/// process. After the last full range, ports start again at foreman's first, so each process still
+/// has 100 ports to choose from.
 pub(super) fn nth_port(first: u16, index: usize) -> u16 {
     let steps = u16::try_from(index % usize::from(STEPS)).unwrap_or(0) * STEP;
     let wanted = first.checked_add(steps).filter(|_| index < STEPS.into());
@@ -144,12 +144,12 @@ pub(super) fn nth_port(first: u16, index: usize) -> u16 {
     wanted.filter(is_whole).unwrap_or(FIRST_PORT + steps)
 }
 
-/// Whether there is a `.env` that can be used, and the first port: the user's, the one that `.env`
-/// or Rails' `bin/dev` has, else foreman's.
-fn surrounding_files(root: &Dir<'_>, surroundings: &Surroundings<'_>) -> (bool, u16) {
+/// Returns whether a usable `.env` exists, and the first port: the user's, the one in `.env` or in
+/// Rails' `bin/dev`, or else foreman's.
+fn surrounding_files(root: &Dir<'_>, context: &DetectContext<'_>) -> (bool, u16) {
     let variables = root.read(".env").and_then(|text| {
-        let parsed = env_file::parse(&text);
-        let noted = parsed.inspect_err(|error| root.skip(".env", format!("is wrong: {error}")));
+        let parsed = dotenv::parse(&text);
+        let noted = parsed.inspect_err(|error| root.skip(".env", format!("is invalid: {error}")));
         noted.ok()
     });
     let port = |text: &str| text.parse::<u16>().ok().filter(|port| *port > 0);
@@ -161,36 +161,41 @@ fn surrounding_files(root: &Dir<'_>, surroundings: &Surroundings<'_>) -> (bool, 
             let (_, rest) = bin.split_once("${PORT:-")?;
             port(rest.split_once('}')?.0)
         });
-    let first = (surroundings.preferred)("procfile").or(told);
+    let first = (context.preferred)("procfile").or(told);
     (variables.is_some(), first.unwrap_or(FIRST_PORT))
 }
 
-fn service(root: &Dir<'_>, file: &str, process: &Process, port: u16) -> Found {
+fn service(root: &Dir<'_>, file: &str, process: &Process, port: u16) -> DetectedService {
     let Process {
         line,
         name,
         command,
     } = process;
     let inferred = Kind::infer(name, command);
-    let mut found = Found::http(root, "procfile", literal(command), FoundPort::Prefer(port))
-        .of_kind(inferred)
-        .because(format!("{file}:{line} has `{name}`"));
+    let mut found = DetectedService::http(
+        root,
+        "procfile",
+        literal(command),
+        DetectedPort::Preferred(port),
+    )
+    .with_kind(inferred)
+    .with_evidence(format!("{file}:{line} has `{name}`"));
     found.name.clone_from(name);
     match command::listens(command, inferred) {
-        Listens::WherePortSays(why) => found.because(why),
-        Listens::WhereVariableSays(variable) => found.told(variable, "{port}").because(format!(
-            "its program takes its port from {variable}, which is set to it"
-        )),
+        Listens::WherePortSays(why) => found.with_evidence(why),
+        Listens::WhereVariableSays(variable) => found.with_env(variable, "{port}").with_evidence(
+            format!("its program reads its port from {variable}, which Portway sets"),
+        ),
         Listens::At(port, why) => {
-            found.port = Some(FoundPort::Only(port));
-            found.because(why)
+            found.port = Some(DetectedPort::Fixed(port));
+            found.with_evidence(why)
         }
         Listens::Unknown if name == "web" => {
-            found.because("a process `web` is reached at PORT by custom")
+            found.with_evidence("by convention, the process `web` listens on PORT")
         }
         Listens::Unknown => found
             .without_port()
-            .because("nothing in its command is a port, so it has none"),
+            .with_evidence("its command names no port, so it has none"),
     }
 }
 

@@ -2,7 +2,7 @@ use super::*;
 use crate::fixture::checkout;
 
 #[test]
-fn lines_are_read_and_wrong_ones_named() {
+fn parses_lines_and_reports_invalid_ones() {
     let file = parse(
         "\u{feff}# all\nweb: a:b $PORT\r\n\n  worker : x\nnonsense\nno name: y\nweb: z\nempty:\n",
     );
@@ -17,12 +17,15 @@ fn lines_are_read_and_wrong_ones_named() {
         .iter()
         .map(|w| (w.line, w.why.as_str()))
         .collect();
-    let no = "is no `name: command`";
-    assert_eq!(wrong, [(5, no), (6, no), (7, "is a second `web`"), (8, no)]);
+    let no = "is not of the form `name: command`";
+    assert_eq!(
+        wrong,
+        [(5, no), (6, no), (7, "repeats the name `web`"), (8, no)]
+    );
 }
 
 #[test]
-fn ports_are_foremans_and_web_comes_first() {
+fn assigns_foreman_ports_with_web_first() {
     let detection = checkout(
         &[(
             "Procfile",
@@ -40,15 +43,15 @@ fn ports_are_foremans_and_web_comes_first() {
         [("web", Some(5000)), ("api", Some(5100)), ("worker", None)]
     );
     detection.services[0]
-        .says("Procfile:3 has `web`")
-        .says("by custom");
-    detection.services[2].says("so it has none");
+        .has_evidence("Procfile:3 has `web`")
+        .has_evidence("by convention");
+    detection.services[2].has_evidence("so it has none");
     let skipped: Vec<_> = detection.skipped.iter().map(|s| s.file.as_str()).collect();
     assert_eq!(skipped, ["Procfile:5", "Procfile:1"]);
 }
 
 #[test]
-fn the_file_for_development_is_taken_and_nothing_guessed_beside_it() {
+fn prefers_the_development_file_and_guesses_nothing() {
     let detection = checkout(
         &[
             ("Procfile", "web: gunicorn app:app"),
@@ -70,8 +73,8 @@ fn the_file_for_development_is_taken_and_nothing_guessed_beside_it() {
         .iter()
         .map(|s| (s.name.as_str(), s.port))
         .collect();
-    let prefer = FoundPort::Prefer(3000);
-    let only = FoundPort::Only(6379);
+    let prefer = DetectedPort::Preferred(3000);
+    let only = DetectedPort::Fixed(6379);
     assert_eq!(
         services,
         [("web", Some(prefer)), ("css", None), ("db", Some(only))]
@@ -79,7 +82,7 @@ fn the_file_for_development_is_taken_and_nothing_guessed_beside_it() {
 }
 
 #[test]
-fn variables_come_from_the_file_beside_it() {
+fn reads_variables_from_the_env_file() {
     let files = [("Procfile", "web: x $PORT"), (".env", "PORT=7000\nA=1")];
     let detection = checkout(&files, &[]);
     assert_eq!(detection.services[0].prefers(), Some(7000));
@@ -88,18 +91,18 @@ fn variables_come_from_the_file_beside_it() {
     assert!(detection.services[0].more.is_empty());
     assert_eq!(
         detection.skipped[0].why,
-        "is wrong: line 2: `B` is no `NAME=value`"
+        "is invalid: line 2: `B` is no `NAME=value`"
     );
 }
 
 #[test]
-fn nothing_in_a_command_becomes_a_placeholder() {
+fn escapes_placeholders_in_a_command() {
     let detection = checkout(&[("Procfile", "web: x '{db.port}' $PORT\ndb: y")], &[]);
     assert_eq!(detection.services[0].command, "x '{''db.port}' $PORT");
 }
 
 #[test]
-fn a_name_that_tells_a_kind_does_not_give_a_port() {
+fn gives_no_port_because_of_a_name_alone() {
     let detection = checkout(
         &[(
             "Procfile",
@@ -113,7 +116,7 @@ fn a_name_that_tells_a_kind_does_not_give_a_port() {
 }
 
 #[test]
-fn any_text_ends_soon() {
+fn parses_any_text_in_linear_time() {
     for text in [
         "a:".repeat(100_000),
         "a: b\n".repeat(100_000),
@@ -125,7 +128,7 @@ fn any_text_ends_soon() {
 }
 
 #[test]
-fn a_command_that_no_process_can_be_told_is_passed_over() {
+fn skips_a_command_with_a_nul() {
     let detection = checkout(&[("Procfile", "web: a $PORT\nbad: x\0y\n")], &[]);
     let names: Vec<&str> = detection
         .services
@@ -135,13 +138,13 @@ fn a_command_that_no_process_can_be_told_is_passed_over() {
     assert_eq!(names, ["web"]);
     assert_eq!(detection.skipped[0].file, "bad");
     assert!(
-        detection.skipped[0].why.contains("has a NUL"),
+        detection.skipped[0].why.contains("a NUL character"),
         "{detection:?}"
     );
 }
 
 #[test]
-fn a_file_without_end_is_taken_in_part() {
+fn limits_the_number_of_services() {
     let text: String = (0..50_000).map(|n| format!("a{n}: x $PORT\n")).collect();
     let detection = checkout(&[("Procfile", &text)], &[]);
     assert_eq!(
@@ -151,11 +154,15 @@ fn a_file_without_end_is_taken_in_part() {
     assert!(detection.skipped[0].why.contains("50000 services"));
     let detection = checkout(&[("Procfile", &"x\n".repeat(500_000))], &[]);
     assert_eq!(detection.skipped.len(), 21);
-    assert!(detection.skipped[20].why.contains("499980 more lines"));
+    assert!(
+        detection.skipped[20]
+            .why
+            .contains("499980 more invalid lines")
+    );
 }
 
 #[test]
-fn ports_begin_again_beyond_the_last() {
+fn restarts_ports_after_the_last_range() {
     for (first, index, port) in [
         (5000, 0, 5000),
         (5000, 3, 5300),

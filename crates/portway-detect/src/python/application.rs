@@ -1,4 +1,4 @@
-//! Where a project's applications are, and how they are imported.
+//! Finds a project's applications and how to import them.
 
 use super::packages::Packages;
 use super::source::{Object, imports, is_identifier, keyword_number, object};
@@ -6,24 +6,24 @@ use super::tables::{DIRS, FILES, FLASK_FINDS, FRAMEWORKS, Framework, Run};
 use crate::Dir;
 use crate::shell::quote;
 
-/// So many directories of a project, and so many files of a directory, are looked at.
+/// Maximum numbers of directories of a project, and of files of a directory, that are searched.
 const MAX_DIRS: usize = 150;
 const MAX_FILES: usize = 40;
 
-/// An application that was found in a project.
+/// An application of a project.
 pub(super) struct Application {
     pub(super) framework: &'static Framework,
     /// Its file, relative to the project.
     pub(super) file: String,
-    /// Its module as it is imported, and the directory that must be on the path for that.
+    /// Its module name, and the directory that must be in the module search path.
     module: String,
     pub(super) path: String,
     pub(super) object: Option<Object>,
-    /// The port that its source insists on, and the line.
+    /// The port that its source requires, and the line.
     pub(super) port: Option<(u16, usize)>,
 }
 
-/// The project's directory and those below it in which its application may be, the likeliest first.
+/// The directories that may contain the application, the project's own first.
 pub(super) fn places<'a>(dir: &Dir<'a>) -> Vec<Dir<'a>> {
     let rank = |dir: &Dir<'_>| {
         let known = DIRS.iter().position(|name| *name == dir.name());
@@ -44,13 +44,13 @@ pub(super) fn places<'a>(dir: &Dir<'a>) -> Vec<Dir<'a>> {
     all
 }
 
-/// A path relative to the project.
+/// Returns a path relative to the project.
 pub(super) fn within<'t>(project: &Dir<'_>, path: &'t str) -> &'t str {
     let below = path.strip_prefix(project.path()).unwrap_or(path);
     below.trim_start_matches('/')
 }
 
-/// Every application in the project's places, the likeliest first.
+/// Returns every application of the project, the most likely first.
 pub(super) fn applications(
     project: &Dir<'_>,
     packages: Option<&Packages>,
@@ -81,7 +81,7 @@ pub(super) fn applications(
     all
 }
 
-/// What `tool.fastapi` in `pyproject.toml` names.
+/// Returns the application that `tool.fastapi` in `pyproject.toml` names.
 fn entry_point(packages: &Packages) -> Option<Application> {
     let tool = packages.pyproject.as_ref()?.get("tool")?;
     let entry = tool.get("fastapi")?.get("entrypoint")?.as_str()?;
@@ -97,8 +97,8 @@ fn entry_point(packages: &Packages) -> Option<Application> {
     })
 }
 
-/// Whether a file's application is made with a framework, and the object that it is; `known` says
-/// that the framework is a dependency.
+/// Returns the object that a file's application is, if it uses the framework; `known` means that
+/// the framework is a dependency.
 fn is_made_with(framework: &Framework, text: &str, known: bool) -> Option<Option<Object>> {
     let imported = imports(text, framework.name);
     match framework.run {
@@ -125,14 +125,15 @@ impl Application {
         let dir = within(project, place.path());
         let stem = file.trim_end_matches(".py");
         let parts: Vec<&str> = dir.split('/').filter(|part| !part.is_empty()).collect();
-        // `src` is on the path and no part of names, unless the file itself says otherwise.
+        // `src` is in the module search path and not part of names, unless the file imports it by
+        // name.
         let is_src = parts.first() == Some(&"src") && !imports(text, "src");
         let (src, rest) = parts.split_at(usize::from(is_src));
-        // Who imports its neighbours by their bare names runs in its own directory.
+        // A file that imports its siblings by bare name runs in its own directory.
         let imports_neighbours = || {
             let files = place.files().filter_map(|name| name.strip_suffix(".py"));
-            let mut neighbours = files.chain(place.dirs()).filter(|name| *name != stem);
-            neighbours.any(|name| imports(text, name))
+            let mut siblings = files.chain(place.dirs()).filter(|name| *name != stem);
+            siblings.any(|name| imports(text, name))
         };
         let is_package = rest.iter().all(|part| is_identifier(part))
             && (place.has("__init__.py") || !imports_neighbours());
@@ -159,7 +160,7 @@ impl Application {
         }
     }
 
-    /// A command's arguments with the application in them.
+    /// Inserts the application into a command's arguments.
     pub(super) fn fill(&self, arguments: &str) -> String {
         let (object, makes) = match &self.object {
             Some(Object::Variable(name)) => (name.as_str(), false),
@@ -170,7 +171,7 @@ impl Application {
         let target = match (makes, arguments.contains("--bind")) {
             (false, _) => target,
             (true, false) => format!("--factory {target}"),
-            // Hypercorn's way.
+            // Hypercorn's syntax.
             (true, true) => quote(&format!("{target}()")).into_owned(),
         };
         let at = match self.path.is_empty() {

@@ -1,19 +1,19 @@
-//! With which Python a project runs, and what makes its packages ready.
+//! The Python environment of a project, and the command that installs its packages.
 
 use super::packages::{Group, Packages};
 use crate::shell::quote;
-use crate::{Dir, Surroundings};
+use crate::{DetectContext, Dir};
 
 /// A tool that manages a project's packages.
 struct Manager {
     program: &'static str,
-    /// The file by which it is known.
+    /// The file that identifies it.
     lock: &'static str,
     prepare: &'static str,
-    /// How its `prepare` asks for an extra and for a group.
+    /// The options that select an extra and a group in its `prepare` command.
     parts: (&'static str, &'static str),
     run: &'static str,
-    /// How its `run` takes one more package along, where it can.
+    /// The option of `run` that adds a package, if it has one.
     with: Option<&'static str>,
 }
 
@@ -52,12 +52,12 @@ const MANAGERS: [Manager; 4] = [
     },
 ];
 
-/// Names that a project's own environment has; the first is the one that is made.
+/// Names of virtual environments; the first is used for a new one.
 const VENVS: [&str; 3] = [".venv", "venv", "env"];
 
 /// How a project's programs are run.
 pub(super) struct Environment {
-    /// What stands before a program's name.
+    /// The prefix of a program's name.
     before: String,
     /// The interpreter.
     pub(super) python: String,
@@ -66,27 +66,27 @@ pub(super) struct Environment {
 }
 
 impl Environment {
-    /// The environment of the project in `dir`. `framework` is the package that must be there,
-    /// `missing` one that is needed too and that no file names.
+    /// Returns the environment of the project in `dir`. `framework` is the package that must be
+    /// installed, `missing` a package that is also required and that no file names.
     pub(super) fn of(
         dir: &Dir<'_>,
         packages: Option<&Packages>,
         framework: &str,
         missing: Option<&str>,
-        surroundings: &Surroundings<'_>,
+        context: &DetectContext<'_>,
     ) -> Self {
         let mut evidence = Vec::new();
         let group = packages.map_or(Group::Main, |packages| packages.group_of(framework));
         if let Some((manager, sign)) = packages.and_then(|packages| manager(dir, packages)) {
-            if (surroundings.has_program)(manager.program) {
+            if (context.has_program)(manager.program) {
                 evidence.push(format!(
-                    "{sign}, so `{}` brings its packages",
+                    "{sign}, so `{}` installs its packages",
                     manager.program
                 ));
                 return manager.environment(&group, missing, evidence);
             }
             evidence.push(format!(
-                "{sign}, but there is no `{}` on this machine, so a plain venv has its packages",
+                "{sign}, but `{}` is not installed, so a plain venv holds its packages",
                 manager.program
             ));
         }
@@ -97,7 +97,7 @@ impl Environment {
         let install = packages.and_then(|packages| to_install(packages, &group));
         if venv.is_none() && install.is_none() {
             evidence.push(format!(
-                "no file names its packages, so it runs with the `python3` of the PATH, which must have `{framework}`"
+                "no file names its packages, so it runs with `python3` from PATH, which must have `{framework}`"
             ));
             return Self {
                 before: "python3 -m ".into(),
@@ -107,15 +107,15 @@ impl Environment {
             };
         }
         let name = venv.unwrap_or(VENVS[0]);
-        // One that uv made has no pip; then whoever made it keeps it up to date.
+        // An environment made by uv has no pip; whoever created it keeps it up to date.
         let has_pip = venv.is_none_or(|venv| {
             let bin = dir.sub(venv).and_then(|venv| venv.sub("bin"));
             bin.is_some_and(|bin| bin.has("pip"))
         });
         evidence.push(if has_pip {
-            format!("its packages are in the venv `{name}`, which is made where it is missing")
+            format!("its packages are in the venv `{name}`, which is created if it is missing")
         } else {
-            format!("its packages are in the venv `{name}`, which has no pip and is left as it is")
+            format!("its packages are in the venv `{name}`, which has no pip and is not changed")
         });
         let install = install.filter(|_| has_pip).map(|install| {
             let missing = missing.map(|missing| format!(" {missing}"));
@@ -132,7 +132,7 @@ impl Environment {
         }
     }
 
-    /// A program of one of its packages.
+    /// Returns the command of a program of one of its packages.
     pub(super) fn program(&self, name: &str) -> String {
         format!("{}{name}", self.before)
     }
@@ -148,7 +148,7 @@ impl Manager {
         let mut prepare = self.prepare.to_owned();
         match group {
             Group::Extra(name) => prepare += &format!(" {} {}", self.parts.0, quote(name)),
-            Group::Named(name) if name != "dev" => {
+            Group::Requirement(name) if name != "dev" => {
                 prepare += &format!(" {} {}", self.parts.1, quote(name));
             }
             _ => {}
@@ -170,18 +170,15 @@ impl Manager {
     }
 }
 
-/// The manager of a project's packages, and the sign by which it is known.
+/// Returns the project's package manager, and the file that identifies it.
 fn manager(dir: &Dir<'_>, packages: &Packages) -> Option<(&'static Manager, String)> {
     MANAGERS.iter().find_map(|manager| {
-        // The lock of a workspace lies above its members.
+        // A workspace's lock file is above its members.
         let locked = dir.upwards().find(|dir| dir.has(manager.lock));
         if let Some(locked) =
             locked.filter(|at| at.path() == dir.path() || packages.pyproject.is_some())
         {
-            return Some((
-                manager,
-                format!("{} is there", locked.path_of(manager.lock)),
-            ));
+            return Some((manager, format!("{} exists", locked.path_of(manager.lock))));
         }
         let tool = packages
             .pyproject
@@ -195,7 +192,7 @@ fn manager(dir: &Dir<'_>, packages: &Packages) -> Option<(&'static Manager, Stri
     })
 }
 
-/// What pip is to install, as it stands behind `pip install`.
+/// Returns the arguments of `pip install`.
 fn to_install(packages: &Packages, group: &Group) -> Option<String> {
     if let Some(file) = &packages.requirements {
         return Some(format!("-r {}", quote(file)));
@@ -210,7 +207,7 @@ fn to_install(packages: &Packages, group: &Group) -> Option<String> {
         return Some(match group {
             Group::Extra(name) => format!("-e {}", quote(&format!(".[{name}]"))),
             Group::Main => "-e .".into(),
-            Group::Named(_) => {
+            Group::Requirement(_) => {
                 let names: Vec<_> = packages.for_pip(group).into_iter().map(quote).collect();
                 format!("-e . {}", names.join(" "))
             }

@@ -1,11 +1,9 @@
-//! Python: FastAPI, Flask, Django and their like.
+//! Python: FastAPI, Flask, Django and similar frameworks.
 //!
-//! The project is the directory whose files name its packages; the application lies in it or up to
-//! two levels below, where nothing else names packages, and is found by the line that makes it. It
-//! is run in the project's directory, with the project's own environment. One that no file names
-//! packages for is run with the Python of the PATH.
-//!
-//! Servers watch their sources and reload, as a developer expects.
+//! A project is a directory whose files name packages. Its application is in that directory or up
+//! to two levels below, and is found by the line that creates it. It runs in the project's
+//! directory and environment; an application without such files runs with the Python in PATH.
+//! Servers watch their sources and reload.
 
 mod application;
 mod environment;
@@ -19,15 +17,15 @@ use self::packages::Packages;
 use self::source::Object;
 use self::tables::{BRINGS, Framework, Run, SERVERS, Server};
 use super::shell::quote;
-use super::{Dir, Found, FoundPort, Surroundings};
+use super::{DetectContext, DetectedPort, DetectedService, Dir};
 
-/// The Python services whose project is `dir`.
-pub(super) fn read(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found> {
+/// Detects the Python services of the project `dir`.
+pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedService> {
     let packages = Packages::read(dir);
     let places = match &packages {
         Some(_) => places(dir),
         None => {
-            // What lies below a project belongs to it.
+            // Subdirectories belong to the project above them.
             let mut above = dir.upwards().skip(1);
             let has_python = dir.files().any(|name| name.ends_with(".py"));
             if !has_python || above.any(|dir| Packages::read(&dir).is_some()) {
@@ -39,9 +37,9 @@ pub(super) fn read(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found>
     let project = Project {
         dir,
         packages,
-        surroundings,
+        context,
     };
-    let mut found: Vec<Found> = project.django(&places).into_iter().collect();
+    let mut found: Vec<DetectedService> = project.django(&places).into_iter().collect();
     let all = applications(dir, project.packages.as_ref(), &places);
     for (index, application) in all.iter().enumerate() {
         let is_like = |other: &&Application| other.framework.name == application.framework.name;
@@ -54,15 +52,15 @@ pub(super) fn read(dir: &Dir<'_>, surroundings: &Surroundings<'_>) -> Vec<Found>
     found
 }
 
-/// A directory with what its files say of packages.
+/// A directory and the packages that its files name.
 struct Project<'p, 'd> {
     dir: &'p Dir<'d>,
     packages: Option<Packages>,
-    surroundings: &'p Surroundings<'p>,
+    context: &'p DetectContext<'p>,
 }
 
 impl Project<'_, '_> {
-    fn django(&self, places: &[Dir<'_>]) -> Option<Found> {
+    fn django(&self, places: &[Dir<'_>]) -> Option<DetectedService> {
         let place = places.iter().find(|place| {
             let text = place.read("manage.py");
             text.is_some_and(|text| text.contains("DJANGO_SETTINGS_MODULE"))
@@ -74,17 +72,17 @@ impl Project<'_, '_> {
             environment.python,
             quote(within(self.dir, &file))
         );
-        let port = self.surroundings.port("django", 8000);
-        let found = Found::http(self.dir, "django", command, port)
-            .because(match self.source_of("django") {
+        let port = self.context.port("django", 8000);
+        let found = DetectedService::http(self.dir, "django", command, port)
+            .with_evidence(match self.source_of("django") {
                 Some(source) => format!("{source}, and {file} runs it"),
-                None => format!("{file} is that of a Django project"),
+                None => format!("{file} belongs to a Django project"),
             })
-            .because("its database is left alone: `manage.py migrate` is up to you");
+            .with_evidence("Portway does not touch its database: run `manage.py migrate` yourself");
         Some(finish(found, environment))
     }
 
-    fn service(&self, application: &Application, others: &[&str]) -> Found {
+    fn service(&self, application: &Application, others: &[&str]) -> DetectedService {
         let framework = application.framework;
         let place = self.dir.path_of(&application.file);
         let (server, named) = self.server(framework);
@@ -97,7 +95,7 @@ impl Project<'_, '_> {
             Run::Asgi => {
                 let arguments = application.fill(server.arguments);
                 let mut command = format!("{} {arguments}", environment.program(server.name));
-                // Only the application's own directory is watched, where it has one.
+                // If the application has its own directory, only that is watched.
                 let dir = application.file.split_once('/');
                 if let (Some((dir, _)), Some(watch)) = (dir, server.watch) {
                     command += &format!(" {watch} {}", quote(dir));
@@ -108,51 +106,53 @@ impl Project<'_, '_> {
             Run::Script(_) => format!("{} {}", environment.python, quote(&application.file)),
         };
         let port = match application.port {
-            Some((port, _)) => FoundPort::Only(port),
-            None => self.surroundings.port(framework.name, framework.port),
+            Some((port, _)) => DetectedPort::Fixed(port),
+            None => self.context.port(framework.name, framework.port),
         };
-        let mut found =
-            Found::http(self.dir, framework.name, command, port).of_kind(framework.kind);
+        let mut found = DetectedService::http(self.dir, framework.name, command, port)
+            .with_kind(framework.kind);
         if let Run::Script(variables) = framework.run {
             for (name, value) in variables {
-                found = found.told(name, value);
+                found = found.with_env(name, value);
             }
         }
         if !application.path.is_empty() && command_imports(framework) {
-            found = found.told("PYTHONPATH", &application.path);
+            found = found.with_env("PYTHONPATH", &application.path);
         }
-        found = found.because(match self.source_of(framework.name) {
+        found = found.with_evidence(match self.source_of(framework.name) {
             Some(source) => source,
             None => format!("{place} imports `{}`", framework.name),
         });
-        found = found.because(match &application.object {
+        found = found.with_evidence(match &application.object {
             Some(Object::Variable(name)) => format!("its application is `{name}` in {place}"),
             Some(Object::Factory(name)) => {
-                format!("its application is what `{name}` in {place} makes")
+                format!("its application is created by `{name}` in {place}")
             }
             None => format!("its application is {place}"),
         });
         if let Some((port, line)) = application.port {
-            found = found.because(format!(
-                "{place}:{line} insists on port {port}; without that number it takes any"
+            found = found.with_evidence(format!(
+                "{place}:{line} requires port {port}; remove that number to allow any port"
             ));
         }
         if !others.is_empty() {
-            found = found.because(format!(
-                "others of its kind were passed over: {}",
+            found = found.with_evidence(format!(
+                "other candidates were skipped: {}",
                 others.join(", ")
             ));
         }
         if let Some(missing) = missing {
-            found = found.because(match environment.prepare.is_some() {
-                true => format!("no file names a server such as `{missing}`, so it is added"),
-                false => format!("no file names a server such as `{missing}`, which it needs"),
+            found = found.with_evidence(match environment.prepare.is_some() {
+                true => format!(
+                    "no file names a server such as `{missing}`, so it is installed as well"
+                ),
+                false => format!("no file names a server such as `{missing}`, which it requires"),
             });
         }
         finish(found, environment)
     }
 
-    /// Where a package is named.
+    /// Returns the evidence for a package.
     fn source_of(&self, package: &str) -> Option<String> {
         let file = self.packages.as_ref()?.file_of(package)?;
         Some(format!("`{package}` is a dependency in {file}"))
@@ -160,10 +160,10 @@ impl Project<'_, '_> {
 
     fn environment(&self, package: &str, missing: Option<&str>) -> Environment {
         let packages = self.packages.as_ref();
-        Environment::of(self.dir, packages, package, missing, self.surroundings)
+        Environment::of(self.dir, packages, package, missing, self.context)
     }
 
-    /// The ASGI server for a framework, and whether a file names it.
+    /// Returns the ASGI server for a framework, and whether a file names it.
     fn server(&self, framework: &Framework) -> (&'static Server, bool) {
         let names = |package: &str| self.packages.as_ref().is_some_and(|all| all.has(package));
         let has_extra = |package: &str, extras: &[&str]| {
@@ -187,7 +187,7 @@ impl Project<'_, '_> {
     }
 }
 
-/// Whether the command imports the application by its name, and not by its file.
+/// Returns whether the command imports the application by module name rather than by file.
 fn command_imports(framework: &Framework) -> bool {
     match framework.run {
         Run::Asgi => true,
@@ -196,11 +196,11 @@ fn command_imports(framework: &Framework) -> bool {
     }
 }
 
-fn finish(mut found: Found, environment: Environment) -> Found {
+fn finish(mut found: DetectedService, environment: Environment) -> DetectedService {
     found.prepare = environment.prepare;
     found.evidence.extend(environment.evidence);
-    // Else what it prints comes late, in blocks.
-    found.told("PYTHONUNBUFFERED", "1")
+    // Otherwise Python buffers its output in blocks.
+    found.with_env("PYTHONUNBUFFERED", "1")
 }
 
 #[cfg(test)]

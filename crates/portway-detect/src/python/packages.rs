@@ -9,37 +9,37 @@ use crate::Dir;
 /// The packages that the files of one directory name.
 #[derive(Debug, Default)]
 pub(super) struct Packages {
-    /// By name, lower case with hyphens.
-    named: BTreeMap<String, Named>,
+    /// By normalized name: lower case with hyphens.
+    named: BTreeMap<String, Requirement>,
     /// The requirements file to install.
     pub(super) requirements: Option<String>,
-    /// `pyproject.toml`, where it names packages or a manager of them.
+    /// `pyproject.toml`, if it names packages or a package manager.
     pub(super) pyproject: Option<Table>,
-    /// Whether there is a Pipfile.
+    /// Whether a Pipfile exists.
     pub(super) pipfile: bool,
 }
 
-/// One package, where it is named first.
+/// One package, from the first file that names it.
 #[derive(Debug)]
-struct Named {
+struct Requirement {
     file: String,
-    /// As pip understands it, in so far as it does.
+    /// The requirement in pip's syntax, as far as it can be expressed.
     requirement: String,
     group: Group,
 }
 
-/// Whether a package comes with the project or with a part of it that must be asked for.
+/// Which part of the project a package belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Group {
-    /// It always comes.
+    /// Always installed.
     Main,
-    /// It comes with an extra (`project.optional-dependencies`).
+    /// Installed with an extra (`project.optional-dependencies`).
     Extra(String),
-    /// It comes with a dependency group.
-    Named(String),
+    /// Installed with a dependency group.
+    Requirement(String),
 }
 
-/// Requirements files in the order in which one is chosen to install.
+/// Requirements files in order of preference.
 const REQUIREMENTS: [&str; 7] = [
     "requirements.txt",
     "requirements/dev.txt",
@@ -51,7 +51,7 @@ const REQUIREMENTS: [&str; 7] = [
 ];
 
 impl Packages {
-    /// What the files in `dir` name; `None` where no file does so.
+    /// Reads the package files in `dir`; `None` if there are none.
     pub(super) fn read(dir: &Dir<'_>) -> Option<Self> {
         let mut packages = Self::default();
         packages.requirements_files(dir);
@@ -63,7 +63,7 @@ impl Packages {
             let file = dir.path_of("Pipfile");
             for (name, group) in [
                 ("packages", Group::Main),
-                ("dev-packages", Group::Named("dev".into())),
+                ("dev-packages", Group::Requirement("dev".into())),
             ] {
                 packages.table(&file, table.get(name), &group);
             }
@@ -73,17 +73,17 @@ impl Packages {
         any.then_some(packages)
     }
 
-    /// The file that names a package.
+    /// Returns the file that names a package.
     pub(super) fn file_of(&self, package: &str) -> Option<&str> {
         self.named.get(package).map(|named| named.file.as_str())
     }
 
-    /// Whether one of these is named.
+    /// Returns whether one of these packages is named.
     pub(super) fn has(&self, package: &str) -> bool {
         self.named.contains_key(package)
     }
 
-    /// Whether a package is named with one of these extras: `fastapi[standard]`.
+    /// Returns whether a package is named with one of these extras: `fastapi[standard]`.
     pub(super) fn has_extra(&self, package: &str, extras: &[&str]) -> bool {
         let named = self.named.get(package);
         let within = named.and_then(|named| {
@@ -93,14 +93,14 @@ impl Packages {
         within.is_some_and(|within| within.split(',').any(|one| extras.contains(&one.trim())))
     }
 
-    /// The part of the project that brings a package.
+    /// Returns the part of the project that a package belongs to.
     pub(super) fn group_of(&self, package: &str) -> Group {
         let named = self.named.get(package);
         named.map_or(Group::Main, |named| named.group.clone())
     }
 
-    /// What pip would have to install without the project itself: everything that always comes,
-    /// and what comes with `group`.
+    /// Returns the requirements that pip installs without the project itself: those always
+    /// installed, and those of `group`.
     pub(super) fn for_pip(&self, group: &Group) -> Vec<&str> {
         let named = self.named.values();
         named
@@ -143,7 +143,7 @@ impl Packages {
                 inside(project, "optional-dependencies"),
                 Group::Extra as fn(String) -> Group,
             ),
-            (table.get("dependency-groups").cloned(), Group::Named),
+            (table.get("dependency-groups").cloned(), Group::Requirement),
         ];
         for (lists, group) in groups {
             for (name, list) in lists.iter().filter_map(Value::as_table).flatten() {
@@ -152,15 +152,19 @@ impl Packages {
         }
         let uv = inside(tool, "uv");
         let dev = inside(uv.as_ref(), "dev-dependencies");
-        self.list(file, dev.as_ref(), &Group::Named("dev".into()));
+        self.list(file, dev.as_ref(), &Group::Requirement("dev".into()));
         let poetry = inside(tool, "poetry");
         let main = inside(poetry.as_ref(), "dependencies");
         self.table(file, main.as_ref(), &Group::Main);
         let groups = inside(poetry.as_ref(), "group");
         for (name, group) in groups.iter().filter_map(Value::as_table).flatten() {
-            self.table(file, group.get("dependencies"), &Group::Named(name.clone()));
+            self.table(
+                file,
+                group.get("dependencies"),
+                &Group::Requirement(name.clone()),
+            );
         }
-        // One that only configures linters says nothing of packages.
+        // A file that only configures linters names no packages.
         let tells = ["dependencies", "optional-dependencies"]
             .iter()
             .any(|key| inside(project, key).is_some())
@@ -171,7 +175,7 @@ impl Packages {
         self.pyproject = tells.then_some(table);
     }
 
-    /// Packages as a list of requirements.
+    /// Reads packages from a list of requirements.
     fn list(&mut self, file: &str, list: Option<&Value>, group: &Group) {
         let list = list.and_then(Value::as_array);
         for requirement in list.into_iter().flatten().filter_map(Value::as_str) {
@@ -179,7 +183,7 @@ impl Packages {
         }
     }
 
-    /// Packages as Poetry's and Pipenv's tables, by name.
+    /// Reads packages from Poetry's and Pipenv's tables.
     fn table(&mut self, file: &str, table: Option<&Value>, group: &Group) {
         for (name, value) in table.and_then(Value::as_table).into_iter().flatten() {
             if name == "python" {
@@ -188,7 +192,7 @@ impl Packages {
             let version = value
                 .as_str()
                 .or_else(|| value.get("version").and_then(Value::as_str));
-            // pip knows no `^1.2`; the newest will have to do.
+            // pip does not support `^1.2`, so the version is left open.
             let version = version.filter(|v| v.starts_with(['=', '>', '<', '~', '!']));
             let version = version.filter(|v| v.contains('='));
             let extras = value.get("extras").and_then(Value::as_array);
@@ -214,7 +218,7 @@ impl Packages {
             return;
         }
         let name = name.to_ascii_lowercase().replace(['_', '.'], "-");
-        self.named.entry(name).or_insert_with(|| Named {
+        self.named.entry(name).or_insert_with(|| Requirement {
             file: file.to_owned(),
             requirement: requirement.to_owned(),
             group: group.clone(),

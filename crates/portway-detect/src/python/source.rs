@@ -1,6 +1,6 @@
-//! What a Python file tells without being run: line by line, at the margin.
+//! Reads Python source without running it: line by line, at the top level.
 
-/// Functions that by custom make an application.
+/// Common names of application factories.
 const FACTORIES: [&str; 6] = [
     "create_app",
     "make_app",
@@ -10,17 +10,17 @@ const FACTORIES: [&str; 6] = [
     "get_application",
 ];
 
-/// An application in a file: the name it has there.
+/// An application in a file, by its name there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Object {
     /// A variable.
     Variable(String),
-    /// A function that makes one.
+    /// A factory function.
     Factory(String),
 }
 
-/// The application that a file makes with `constructor`; `known` says that the framework is a
-/// dependency, so that what a factory elsewhere makes counts too.
+/// Returns the application that a file creates with `constructor`; `known` means that the framework
+/// is a dependency, so a factory in another file counts too.
 pub(super) fn object(text: &str, constructor: &str, known: bool) -> Option<Object> {
     let makes = text.contains(&format!("{constructor}("));
     if !makes && !known {
@@ -40,7 +40,7 @@ pub(super) fn object(text: &str, constructor: &str, known: bool) -> Option<Objec
         .map(|name| Object::Factory(name.to_owned()))
 }
 
-/// Whether a file imports a module or something of it.
+/// Returns whether a file imports a module or something from it.
 pub(super) fn imports(text: &str, module: &str) -> bool {
     text.lines().any(|line| {
         let line = line.trim_start();
@@ -56,7 +56,7 @@ pub(super) fn imports(text: &str, module: &str) -> bool {
     })
 }
 
-/// The number behind `keyword=`, as in `app.run(port=8050)`.
+/// Returns the number after `keyword=`, as in `app.run(port=8050)`.
 pub(super) fn keyword_number(text: &str, keyword: &str) -> Option<(u16, usize)> {
     text.lines().enumerate().find_map(|(index, line)| {
         let (before, rest) = line.split_once(keyword)?;
@@ -69,7 +69,7 @@ pub(super) fn keyword_number(text: &str, keyword: &str) -> Option<(u16, usize)> 
     })
 }
 
-/// `name = pkg.Callee(…` at the margin: the name and the last part of the callee.
+/// Parses `name = pkg.Callee(…` at the top level: the name and the last component of the callee.
 fn assignment(line: &str) -> Option<(&str, &str)> {
     let (name, value) = line.split_once('=')?;
     let name = name.split(':').next()?.trim_end();
@@ -78,14 +78,14 @@ fn assignment(line: &str) -> Option<(&str, &str)> {
     (is_identifier(name) && is_identifier(callee)).then_some((name, callee))
 }
 
-/// `def name(` at the margin.
+/// Parses `def name(` at the top level.
 fn function(line: &str) -> Option<&str> {
     let line = line.strip_prefix("async ").unwrap_or(line);
     let name = line.strip_prefix("def ")?.split_once('(')?.0.trim();
     is_identifier(name).then_some(name)
 }
 
-/// Whether this can be the name of a variable or a module.
+/// Returns whether this is a valid name of a variable or module.
 pub(super) fn is_identifier(name: &str) -> bool {
     name.starts_with(|c: char| c.is_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_alphanumeric() || c == '_')
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn applications_are_found_at_the_margin() {
+    fn finds_applications_at_the_top_level() {
         let variable = |name: &str| Some(Object::Variable(name.into()));
         for (text, known, object_) in [
             ("app = FastAPI()", false, variable("app")),
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn imports_are_of_whole_names() {
+    fn matches_imports_by_whole_names() {
         assert!(imports("import flask", "flask"));
         assert!(imports("from flask.views import X", "flask"));
         assert!(!imports("import flask_login", "flask"));
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_read_behind_their_keyword() {
+    fn reads_numbers_after_a_keyword() {
         let number = |text| keyword_number(text, "port");
         assert_eq!(number("x\napp.run(port=8051)"), Some((8051, 2)));
         assert_eq!(number("app.run(port = 1)"), Some((1, 1)));

@@ -1,12 +1,12 @@
-//! What is known of Python's frameworks and servers; one line each.
+//! Known Python frameworks and servers, one line each.
 
 use portway_project::kind::Kind;
 
-/// A framework and how its applications are run in development.
+/// A framework and the way its applications run in development.
 pub(super) struct Framework {
     /// Its name, its package and its module.
     pub(super) name: &'static str,
-    /// What makes an application, in its source; for scripts and pages, what they call.
+    /// The constructor of an application; for scripts and pages, the call that identifies them.
     pub(super) constructor: &'static str,
     pub(super) port: u16,
     pub(super) kind: Kind,
@@ -19,7 +19,7 @@ pub(super) enum Run {
     /// By an ASGI server.
     Asgi,
     /// By a program of the framework, with `TARGET` (`main:app`) or `APP` (a module or file, and
-    /// the object where it has no usual name) in its arguments.
+    /// the object if its name is unusual) in its arguments.
     Program(&'static str),
     /// By a program that takes the file, `FILE`.
     Page(&'static str),
@@ -36,7 +36,7 @@ const GRADIO: [(&str, &str); 2] = [
     ("GRADIO_SERVER_PORT", "{port}"),
 ];
 
-/// The first whose application is in a file has it.
+/// Frameworks in order of precedence.
 pub(super) const FRAMEWORKS: [Framework; 9] = [
     backend("fastapi", "FastAPI", 8000, Run::Asgi),
     backend("flask", "Flask", 5000, Run::Program(FLASK)),
@@ -44,7 +44,7 @@ pub(super) const FRAMEWORKS: [Framework; 9] = [
     backend("starlette", "Starlette", 8000, Run::Asgi),
     backend("quart", "Quart", 5000, Run::Asgi),
     backend("sanic", "Sanic", 8000, Run::Program(SANIC)),
-    // Dash takes HOST and PORT by itself.
+    // Dash reads HOST and PORT itself.
     frontend("dash", "Dash", 8050, Run::Script(&[])),
     frontend("gradio", "launch", 7860, Run::Script(&GRADIO)),
     frontend("streamlit", "", 8501, Run::Page(STREAMLIT)),
@@ -70,14 +70,15 @@ const fn frontend(name: &'static str, constructor: &'static str, port: u16, run:
     }
 }
 
-/// An ASGI server: its program and package, its arguments, and how it watches one directory only.
+/// An ASGI server: its program and package, its arguments, and the option that limits reloading to
+/// a directory.
 pub(super) struct Server {
     pub(super) name: &'static str,
     pub(super) arguments: &'static str,
     pub(super) watch: Option<&'static str>,
 }
 
-/// The first is taken where no file names one.
+/// The first is the default.
 pub(super) const SERVERS: [Server; 3] = [
     Server {
         name: "uvicorn",
@@ -96,7 +97,7 @@ pub(super) const SERVERS: [Server; 3] = [
     },
 ];
 
-/// Packages that bring a server: by themselves, or with one of these extras.
+/// Packages that install a server: always, or with one of these extras.
 pub(super) const BRINGS: [(&str, &str, &[&str]); 4] = [
     ("fastapi", "uvicorn", &["standard", "all"]),
     ("fastapi-cli", "uvicorn", &["standard"]),
@@ -104,7 +105,7 @@ pub(super) const BRINGS: [(&str, &str, &[&str]); 4] = [
     ("quart", "hypercorn", &[]),
 ];
 
-/// Files in which applications are, the likeliest first.
+/// File names of applications, most likely first.
 pub(super) const FILES: [&str; 11] = [
     "main.py",
     "app.py",
@@ -119,8 +120,8 @@ pub(super) const FILES: [&str; 11] = [
     "__init__.py",
 ];
 
-/// Directories in which applications are, the likeliest first.
+/// Directory names of applications, most likely first.
 pub(super) const DIRS: [&str; 5] = ["app", "src", "api", "backend", "server"];
 
-/// Names that Flask looks for by itself.
+/// Names that Flask finds without an option.
 pub(super) const FLASK_FINDS: [&str; 4] = ["app", "application", "create_app", "make_app"];

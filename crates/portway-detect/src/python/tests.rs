@@ -1,4 +1,4 @@
-use crate::FoundPort;
+use crate::DetectedPort;
 use crate::fixture::{checkout, only};
 use portway_project::kind::Kind;
 
@@ -7,7 +7,7 @@ const FLASK: &str = "from flask import Flask\napp = Flask(__name__)\n";
 const VENV: &str = "[ -x .venv/bin/python ] || python3 -m venv .venv && .venv/bin/pip install -q ";
 
 #[test]
-fn fastapi_with_requirements() {
+fn detects_fastapi_with_requirements() {
     let found = only(
         &[
             (
@@ -30,12 +30,12 @@ fn fastapi_with_requirements() {
     assert_eq!(found.prepare, Some(format!("{VENV}-r requirements.txt")));
     assert_eq!(found.prefers(), Some(8000));
     found
-        .says("`fastapi` is a dependency in backend/requirements.txt")
-        .says("its application is `app` in backend/app/main.py");
+        .has_evidence("`fastapi` is a dependency in backend/requirements.txt")
+        .has_evidence("its application is `app` in backend/app/main.py");
 }
 
 #[test]
-fn every_framework_has_its_command() {
+fn builds_the_command_of_every_framework() {
     let cases: [(&str, &str, &str, &str, u16); 9] = [
         (
             "fastapi\nuvicorn",
@@ -110,7 +110,7 @@ fn every_framework_has_its_command() {
 }
 
 #[test]
-fn scripts_are_told_their_port_by_variables() {
+fn sets_port_variables_of_scripts() {
     let found = only(
         &[
             ("requirements.txt", "gradio"),
@@ -133,12 +133,12 @@ fn scripts_are_told_their_port_by_variables() {
         ],
         &[],
     );
-    assert_eq!(found.port, Some(FoundPort::Only(8051)));
-    found.says("app.py:3 insists on port 8051");
+    assert_eq!(found.port, Some(DetectedPort::Fixed(8051)));
+    found.has_evidence("app.py:3 requires port 8051");
 }
 
 #[test]
-fn django_is_known_by_its_manage_py() {
+fn detects_django_by_manage_py() {
     let manage = "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'site.settings')";
     let found = only(
         &[("requirements.txt", "Django"), ("web/manage.py", manage)],
@@ -149,8 +149,8 @@ fn django_is_known_by_its_manage_py() {
         ".venv/bin/python web/manage.py runserver {host}:{port}"
     );
     assert_eq!((found.framework, found.prefers()), ("django", Some(8000)));
-    found.says("`django` is a dependency in requirements.txt, and web/manage.py runs it");
-    // Some other manage.py, and a Django that is nowhere named.
+    found.has_evidence("`django` is a dependency in requirements.txt, and web/manage.py runs it");
+    // An unrelated manage.py, and a Django that no file names.
     assert!(
         checkout(&[("manage.py", "print(1)")], &[])
             .services
@@ -161,7 +161,7 @@ fn django_is_known_by_its_manage_py() {
 }
 
 #[test]
-fn modules_are_named_as_they_are_imported() {
+fn names_modules_as_they_are_imported() {
     for (file, source, target, path) in [
         ("src/main.py", FASTAPI, "main:app", Some("src")),
         ("src/shop/main.py", FASTAPI, "shop.main:app", Some("src")),
@@ -231,11 +231,11 @@ fn modules_are_named_as_they_are_imported() {
         "[project]\ndependencies = ['fastapi[standard]']\n[tool.fastapi]\nentrypoint = 'a.b:api'";
     let found = only(&[("pyproject.toml", entry), ("main.py", FASTAPI)], &[]);
     assert!(found.command.contains("uvicorn a.b:api "));
-    found.says("others of its kind were passed over: main.py");
+    found.has_evidence("other candidates were skipped: main.py");
 }
 
 #[test]
-fn the_manager_in_place_brings_the_packages() {
+fn installs_packages_with_the_project_manager() {
     let project = "[project]\nname = 'x'\ndependencies = ['fastapi>=0.1', 'uvicorn']\n";
     let optional =
         "[project]\nname = 'x'\n[project.optional-dependencies]\nweb = ['fastapi[all]']\n";
@@ -281,7 +281,7 @@ fn the_manager_in_place_brings_the_packages() {
             found.command
         );
     }
-    // Without the tool, a plain venv.
+    // Without the tool, a plain virtual environment.
     for (pyproject, lock, install) in [
         (project, &locked[..], "'fastapi>=0.1' uvicorn"),
         (optional, &locked, "'fastapi[all]'"),
@@ -291,12 +291,12 @@ fn the_manager_in_place_brings_the_packages() {
         files.extend(lock);
         let found = only(&files, &["python3"]);
         assert_eq!(found.prepare, Some(format!("{VENV}{install}")));
-        found.says("on this machine, so a plain venv");
+        found.has_evidence("is not installed, so a plain venv");
     }
 }
 
 #[test]
-fn a_package_is_installed_as_one() {
+fn installs_a_package_with_its_metadata() {
     let built = "[build-system]\nrequires = []\n[project]\nname = 'x'\ndependencies = ['flask']\n";
     let files = [("pyproject.toml", built), ("app.py", FLASK)];
     assert_eq!(only(&files, &[]).prepare, Some(format!("{VENV}-e .")));
@@ -309,7 +309,7 @@ fn a_package_is_installed_as_one() {
 }
 
 #[test]
-fn an_environment_in_place_is_used() {
+fn uses_an_existing_environment() {
     let files = [
         ("requirements.txt", "flask"),
         ("app.py", FLASK),
@@ -325,11 +325,11 @@ fn an_environment_in_place_is_used() {
     );
     let found = only(&files[..3], &[]);
     assert_eq!(found.prepare, None);
-    found.says("has no pip and is left as it is");
+    found.has_evidence("has no pip and is not changed");
 }
 
 #[test]
-fn a_server_that_no_file_names_is_added() {
+fn installs_a_server_that_no_file_names() {
     let found = only(
         &[("requirements.txt", "fastapi"), ("main.py", FASTAPI)],
         &[],
@@ -338,19 +338,19 @@ fn a_server_that_no_file_names_is_added() {
         found.prepare,
         Some(format!("{VENV}-r requirements.txt uvicorn"))
     );
-    found.says("no file names a server such as `uvicorn`, so it is added");
+    found.has_evidence("no file names a server such as `uvicorn`, so it is installed as well");
 }
 
 #[test]
-fn an_import_is_evidence_enough() {
+fn accepts_an_import_as_evidence() {
     let found = only(&[("api/main.py", FASTAPI)], &[]);
     assert_eq!(found.dir, "api");
     assert!(found.command.starts_with("python3 -m uvicorn main:app"));
     assert_eq!(found.prepare, None);
     found
-        .says("api/main.py imports `fastapi`")
-        .says("the `python3` of the PATH");
-    // A pyproject.toml of linters names no packages.
+        .has_evidence("api/main.py imports `fastapi`")
+        .has_evidence("`python3` from PATH");
+    // A pyproject.toml for linters names no packages.
     let found = only(
         &[
             ("pyproject.toml", "[tool.ruff]\n"),
@@ -362,7 +362,7 @@ fn an_import_is_evidence_enough() {
 }
 
 #[test]
-fn projects_beside_and_within_each_other_stay_apart() {
+fn separates_sibling_and_nested_projects() {
     let detection = checkout(
         &[
             ("requirements.txt", "streamlit\nfastapi\nuvicorn"),
@@ -390,7 +390,7 @@ fn projects_beside_and_within_each_other_stay_apart() {
 }
 
 #[test]
-fn nothing_is_found_where_nothing_serves() {
+fn finds_nothing_in_files_that_do_not_serve() {
     for files in [
         &[("requirements.txt", "fastapi"), ("main.py", "print(1)")][..],
         &[

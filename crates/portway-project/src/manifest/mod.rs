@@ -1,11 +1,9 @@
-//! `portway.toml`: what a person writes about a project.
+//! `portway.toml`: the description of a project that a person writes.
 //!
-//! Reading it checks the form; whether its parts fit together is checked when a
-//! [`Plan`](crate::Plan) is made of it. The JSON schema that editors use is made from these types.
+//! Parsing checks the form of the file. Building a [`Plan`](crate::Plan) checks whether its parts
+//! fit together. The JSON schema for editors is generated from these types and their docs.
 
-mod fields;
-mod invalid;
-mod units;
+mod forms;
 
 use std::fs;
 use std::io::{self, Read};
@@ -14,18 +12,21 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use toml::Spanned;
 
-pub use fields::{After, Condition, OneOrMany, PortSpec, Prepare, Route, Text};
-pub use invalid::{Invalid, Problem};
-pub use units::{Size, Span};
+pub use forms::{After, OneOrMany, Prepare, Route};
 
+use crate::diagnostic::{Diagnostic, Problem, Text};
 use crate::kind::Kind;
-use crate::preferences::{Setting, Table};
+use crate::policy::{ListenerOwner, RestartPolicy, SocketMode, StopSignal};
+use crate::port_spec::PortSpec;
+use crate::preferences::{Preferences, Setting, Table};
+use crate::units::{HumanDuration, HumanSize};
 
 /// The manifest's file name.
 pub const FILE_NAME: &str = "portway.toml";
 
-/// A manifest larger than this is a mistake.
+/// The largest manifest that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
 /// A whole `portway.toml`.
@@ -33,35 +34,35 @@ const MAX_BYTES: u64 = 1 << 20;
 #[serde(deny_unknown_fields)]
 #[schemars(title = "portway.toml")]
 pub struct Manifest {
-    /// About the project as a whole.
+    /// Settings of the project as a whole.
     #[serde(default)]
     pub project: Project,
-    /// The services, in the order in which they are shown and given ports.
+    /// The services, in the order in which they are displayed and get their ports.
     #[serde(default)]
     pub services: IndexMap<String, Service>,
-    /// Names for several services at once: `portway up NAME`.
+    /// Names for several services at once, for commands such as `portway up NAME`.
     #[serde(default)]
     #[schemars(with = "IndexMap<String, Vec<String>>")]
     pub groups: IndexMap<String, Vec<Text>>,
-    /// Whether the services that speak HTTP are served on the local network, for every machine
-    /// there: `portway up --lan`. `portway up --no-lan` outweighs it.
+    /// Whether to publish the HTTP services on the local network, where every device can reach
+    /// them. `portway up --lan` and `portway up --no-lan` override it.
     #[serde(default)]
     pub lan: bool,
-    /// Paths of the main service's origin that lead to other services, so that a page and its API
-    /// have one origin behind the gateway: `"/api" = "backend"`.
+    /// Paths of the main service's origin that the gateway routes to other services, so that a
+    /// page and its API share one origin: `"/api" = "backend"`.
     #[serde(default)]
     pub routes: IndexMap<String, Route>,
-    /// Preferences of the project, such as the ports of a kind of service; they outweigh each
-    /// user's own.
+    /// Preferences of the project, such as the port range of a kind of service. They override each
+    /// user's own preferences.
     #[serde(default)]
     pub preferences: Table,
-    /// Where the manifest stands; the project's root is its directory.
+    /// The file that the manifest was read from. Its directory is the project's root.
     #[serde(skip)]
     #[schemars(skip)]
     pub source: Source,
 }
 
-/// The file that a manifest was read from, for errors that are found later.
+/// The file that a manifest was read from. Later errors show their position in it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Source {
     /// Its path.
@@ -70,259 +71,194 @@ pub struct Source {
     pub text: String,
 }
 
-/// About the project as a whole.
+/// Settings of the project as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Project {
-    /// The project's name; the directory's name where it is missing.
+    /// The project's name. Default: the name of its directory.
     pub name: Option<String>,
 }
 
-/// One service: a process with ports of its own.
+/// One service: a process with its own ports.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Service {
-    /// The shell command that runs in the foreground. Placeholders: `{port}`, `{host}`, `{url}`,
-    /// `{name}`, `{SERVICE.port}`, `{SERVICE.host}`, `{SERVICE.url}`, and `{ports.NAME}`,
-    /// `{urls.NAME}` for named ports; other braces stay as they are.
+    /// The shell command that runs the service in the foreground. Placeholders: `{port}`,
+    /// `{host}`, `{url}`, `{name}`, `{SERVICE.port}`, `{SERVICE.host}`, `{SERVICE.url}`, and
+    /// `{ports.NAME}` and `{urls.NAME}` for named ports. Other braces are left unchanged.
     #[schemars(with = "String")]
     pub command: Text,
-    /// The directory in which it runs, relative to the project's root.
+    /// The directory in which the command runs, relative to the project's root.
     #[schemars(with = "Option<String>")]
     pub dir: Option<Text>,
-    /// What to run before the first start, and again when its inputs have changed.
+    /// The prepare step: a command that runs before the first start, and again when its inputs
+    /// have changed.
     pub prepare: Option<Prepare>,
-    /// Its port. A service named `backend` or `frontend`, or of a well-known kind, has one without
-    /// asking.
+    /// The service's port. A service named `backend` or `frontend`, or of a well-known kind, gets
+    /// one without this key.
     pub port: Option<PortSpec>,
-    /// Several named ports instead of one; `http`, or else the first, is the main one.
+    /// Several named ports instead of one. The main port is `http` if there is one with that name,
+    /// otherwise the first.
     #[serde(default)]
     pub ports: IndexMap<String, PortSpec>,
-    /// What it speaks; told by its name or program where it is missing.
+    /// The protocol of the service. Default: inferred from its name and its command.
     pub kind: Option<Kind>,
-    /// The services to wait for.
+    /// The services to wait for before this one starts.
     #[serde(default)]
     pub after: After,
-    /// When it counts as ready; without it, when its port listens.
+    /// When the service is ready. Default: when its port accepts connections.
     pub ready: Option<Ready>,
-    /// The path of its main port that tells whether it is well. It stands in `.ports.json` as
-    /// `NAME_health_url`, and without `ready` it tells that the service is ready as well.
+    /// The path of the main port that reports the service's health. `.ports.json` contains it as
+    /// `NAME_health_url`. Without `ready`, it is also the readiness probe.
     #[schemars(with = "Option<String>")]
     pub health: Option<Text>,
-    /// A probe that goes on while it runs.
+    /// A probe that repeats while the service runs.
     pub liveness: Option<Liveness>,
-    /// Whether to start it again when it has ended by itself.
+    /// When to restart the service after its process exits.
     #[serde(default)]
-    pub restart: Restart,
-    /// How to stop it.
+    pub restart: RestartPolicy,
+    /// How to stop the service.
     #[serde(default)]
     pub stop: Stop,
-    /// Environment variables for it; they win over everything else. Placeholders are filled in.
+    /// Environment variables of the service. They override all others. Placeholders are replaced.
     #[serde(default)]
     #[schemars(with = "IndexMap<String, String>")]
     pub env: IndexMap<String, Text>,
-    /// Files of environment variables, relative to its directory; what Portway itself tells a
-    /// service wins over them, so that they cannot go stale.
+    /// Files with environment variables, relative to the service's directory. The variables that
+    /// Portway sets override them, so that ports in these files cannot be out of date.
     #[serde(default)]
     pub env_file: OneOrMany,
-    /// Started only when asked for: `portway up --with NAME`.
+    /// Whether the service starts only on request: `portway up --with NAME`.
     #[serde(default)]
     pub optional: bool,
-    /// It is what the instance's own name leads to; the first frontend, or else the first service
-    /// that speaks HTTP, where none says so.
+    /// Whether the instance's own host name routes to this service. Default: the first frontend,
+    /// otherwise the first HTTP service.
     #[serde(default)]
     pub main: bool,
-    /// Whether it is served on the local network; what the manifest or the command says for all
-    /// where it is missing. Only for one that speaks HTTP.
+    /// Whether to publish the service on the local network. Only for HTTP services. Default: the
+    /// manifest's `lan`, or `--lan` and `--no-lan`.
     pub lan: Option<bool>,
-    /// The largest body that the gateway passes on; a larger one is answered 413. For HTTP alone.
-    #[schemars(with = "Option<Size>")]
-    pub max_body: Option<toml::Spanned<Size>>,
-    /// Whether it may take another port when the one that was forced is taken; true for a
-    /// frontend, false for anything else.
+    /// The largest request body that the gateway passes on. It rejects a larger one with status
+    /// 413. Only for HTTP services.
+    #[schemars(with = "Option<HumanSize>")]
+    pub max_body: Option<Spanned<HumanSize>>,
+    /// Whether the service may use another port if its forced port is in use. Default: true for a
+    /// frontend, false for all others.
     pub fallback: Option<bool>,
-    /// Whose process must listen on the port.
-    pub owner: Option<Owner>,
-    /// How it gets its port.
+    /// Which process must listen on the port.
+    pub owner: Option<ListenerOwner>,
+    /// How the service gets its listening socket.
     #[serde(default)]
     pub socket: SocketMode,
 }
 
-/// When a service counts as ready. Exactly one of `http`, `tcp`, `exec` and `log`.
+/// When a service is ready. Set exactly one of `http`, `tcp`, `exec` and `log`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ready {
-    /// A path that answers with a status below 400.
+    /// A path that responds with a status below 400.
     pub http: Option<String>,
     /// `true`: the port accepts a connection.
     pub tcp: Option<bool>,
-    /// A shell command that ends with success. Placeholders are filled in.
+    /// A shell command that exits with code 0. Placeholders are replaced.
     #[schemars(with = "Option<String>")]
     pub exec: Option<Text>,
-    /// A regular expression that a line of its output matches.
+    /// A regular expression that matches a line of the service's output.
     #[schemars(with = "Option<String>")]
     pub log: Option<Text>,
-    /// The named port to ask; the main one where it is missing.
+    /// The named port to probe. Default: the main port.
     pub port: Option<String>,
-    /// How long it may take, default one minute.
+    /// How long the service may take to become ready. Default: one minute.
     #[serde(default = "Ready::default_timeout")]
-    pub timeout: Span,
+    pub timeout: HumanDuration,
 }
 
 impl Ready {
-    /// Ready when a path of the main port answers.
-    pub(crate) fn at_path(path: &str) -> Self {
-        Self {
-            http: Some(path.to_owned()),
-            tcp: None,
-            exec: None,
-            log: None,
-            port: None,
-            timeout: Self::default_timeout(),
-        }
-    }
-
-    fn default_timeout() -> Span {
-        Span::seconds(60)
+    /// One minute.
+    pub(crate) fn default_timeout() -> HumanDuration {
+        HumanDuration::from_secs(60)
     }
 }
 
-/// A probe that goes on while a service runs. Exactly one of `http`, `tcp` and `exec`.
+/// A probe that repeats while a service runs. Set exactly one of `http`, `tcp` and `exec`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Liveness {
-    /// A path that answers with a status below 400.
+    /// A path that responds with a status below 400.
     pub http: Option<String>,
     /// `true`: the port accepts a connection.
     pub tcp: Option<bool>,
-    /// A shell command that ends with success.
+    /// A shell command that exits with code 0. Placeholders are replaced.
     #[schemars(with = "Option<String>")]
     pub exec: Option<Text>,
-    /// The named port to ask; the main one where it is missing.
+    /// The named port to probe. Default: the main port.
     pub port: Option<String>,
-    /// The pause between two probes, default ten seconds.
+    /// The delay between two probes. Default: 10 seconds.
     #[serde(default = "Liveness::default_interval")]
-    pub interval: Span,
-    /// How long one probe may take, default five seconds.
+    pub interval: HumanDuration,
+    /// How long one probe may take. Default: 5 seconds.
     #[serde(default = "Liveness::default_timeout")]
-    pub timeout: Span,
-    /// How many probes must fail in a row before the service is restarted, default 3.
+    pub timeout: HumanDuration,
+    /// How many probes in a row must fail before the service is restarted. Default: 3.
     #[serde(default = "Liveness::default_failures")]
     pub failures: u32,
 }
 
 impl Liveness {
-    fn default_interval() -> Span {
-        Span::seconds(10)
+    fn default_interval() -> HumanDuration {
+        HumanDuration::from_secs(10)
     }
-    fn default_timeout() -> Span {
-        Span::seconds(5)
+    fn default_timeout() -> HumanDuration {
+        HumanDuration::from_secs(5)
     }
     fn default_failures() -> u32 {
         3
     }
 }
 
-/// Whether to start a service again when it has ended by itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Restart {
-    /// Never.
-    Never,
-    /// When it ended with a failure: after a growing pause, and not for ever.
-    #[default]
-    OnFailure,
-    /// However it ended.
-    Always,
-}
-
 /// How to stop a service.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Stop {
-    /// The signal that asks it to stop.
+    /// The signal that requests the service to stop.
     pub signal: StopSignal,
-    /// How long it may take before its whole tree is killed, default ten seconds.
-    pub grace: Span,
+    /// How long to wait before the process tree is killed. Default: 10 seconds.
+    pub grace: HumanDuration,
 }
 
 impl Default for Stop {
     fn default() -> Self {
         Self {
             signal: StopSignal::default(),
-            grace: Span::seconds(10),
+            grace: HumanDuration::from_secs(10),
         }
     }
 }
 
-/// A signal that can ask a process to stop.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum StopSignal {
-    /// SIGTERM.
-    #[default]
-    Term,
-    /// SIGINT.
-    Int,
-    /// SIGQUIT.
-    Quit,
-    /// SIGHUP.
-    Hup,
-    /// SIGUSR1.
-    Usr1,
-    /// SIGUSR2.
-    Usr2,
-    /// SIGKILL: no time for anything.
-    Kill,
-}
-
-/// Whose process must listen on a service's port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Owner {
-    /// A process that the service's command started.
-    Tree,
-    /// Any process: the proxy of a container engine, for example. `docker` and `podman` commands
-    /// imply it.
-    Any,
-}
-
-/// How a service gets its port.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum SocketMode {
-    /// It binds the port itself.
-    #[default]
-    Bind,
-    /// It takes the listening socket from file descriptor 3 (`LISTEN_FDS=1`). Its command must be
-    /// one program.
-    Fd,
-}
-
-/// Why there is no manifest to work with.
+/// Why a manifest cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
-    /// None in this directory or above.
-    #[error("there is no `portway.toml` in `{0}` or above it")]
+    /// Neither this directory nor one above it has a manifest.
+    #[error("there is no `portway.toml` in `{0}` or a directory above it")]
     Missing(PathBuf),
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("cannot read `{file}`: {source}")]
     Unreadable {
         /// The manifest.
         file: PathBuf,
-        /// What the system said.
+        /// The error from the system.
         source: io::Error,
     },
-    /// It says something that cannot be.
+    /// The file has an error.
     #[error(transparent)]
-    Invalid(#[from] Box<Invalid>),
+    Invalid(#[from] Box<Diagnostic>),
 }
 
 impl Manifest {
-    /// The manifest of the directory `from`, or of the nearest directory above that has one.
+    /// Reads the manifest of `from`, or of the closest directory above it that has one.
     ///
     /// # Errors
-    /// When there is none, or it cannot be read, or its form is wrong.
+    /// When there is none, or it cannot be read or parsed.
     pub fn find(from: &Path) -> Result<Self, ManifestError> {
         let file = from
             .ancestors()
@@ -335,7 +271,7 @@ impl Manifest {
     /// Reads one file.
     ///
     /// # Errors
-    /// As [`Manifest::find`].
+    /// When it cannot be read or parsed.
     pub fn read(file: &Path) -> Result<Self, ManifestError> {
         let read = || -> io::Result<String> {
             let mut text = String::new();
@@ -353,13 +289,13 @@ impl Manifest {
         Ok(Self::parse(file, &text).map_err(Box::new)?)
     }
 
-    /// Reads a manifest's text; `file` is where it stands.
+    /// Parses the text of a manifest. `file` is its path, for errors and for the project's root.
     ///
     /// # Errors
-    /// When it is not TOML, has an unknown key or a value that cannot be.
-    pub fn parse(file: &Path, text: &str) -> Result<Self, Invalid> {
+    /// When the text is not TOML, or has an unknown key or an invalid value.
+    pub fn parse(file: &Path, text: &str) -> Result<Self, Diagnostic> {
         let mut manifest: Self = toml::from_str(text)
-            .map_err(|error| Invalid::new(file, text, Problem::from_toml(&error)))?;
+            .map_err(|error| Diagnostic::new(file, text, Problem::from_toml(&error)))?;
         manifest.source = Source {
             file: file.to_owned(),
             text: text.to_owned(),
@@ -368,14 +304,39 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// What its `[preferences]` set.
+    /// The settings in its `[preferences]` table.
     ///
     /// # Errors
-    /// When a key is unknown or a user's own, and when a value cannot be; a manifest that could be
-    /// read has no such.
-    pub fn settings(&self) -> Result<Vec<Setting>, Invalid> {
+    /// When a key is unknown or only for users, or a value is invalid. [`Manifest::parse`] rejects
+    /// such a manifest.
+    pub fn settings(&self) -> Result<Vec<Setting>, Diagnostic> {
         let Source { file, text } = &self.source;
         self.preferences.settings(file, text)
+    }
+
+    /// Applies the user's preferred ports to a manifest that was generated from detected services.
+    /// `framework` returns the framework of a service.
+    ///
+    /// A detected port is a guess, not a person's choice, unless the code requires a single port.
+    pub fn apply_preferred_ports<'a>(
+        &mut self,
+        preferences: &Preferences,
+        framework: impl Fn(&str) -> Option<&'a str>,
+    ) {
+        let project = self.project.name.clone().unwrap_or_default();
+        for (name, service) in &mut self.services {
+            let Some(spec) = service.port.as_mut().filter(|spec| spec.range.size() > 1) else {
+                continue;
+            };
+            let preferred = preferences.service_port(&project, name);
+            match preferred.and_then(PortSpec::from_port) {
+                Some(preferred) => *spec = preferred,
+                None => {
+                    let chosen = framework(name).and_then(|name| preferences.framework_port(name));
+                    spec.explicit = chosen == Some(spec.prefer);
+                }
+            }
+        }
     }
 
     /// The project's root: the directory of the manifest.
@@ -383,7 +344,7 @@ impl Manifest {
         self.source.file.parent().unwrap_or(Path::new("."))
     }
 
-    /// The JSON schema of `portway.toml`, as it is committed.
+    /// The JSON schema of `portway.toml`, as in `schema/portway.schema.json`.
     pub fn json_schema() -> String {
         let schema = schemars::schema_for!(Self);
         let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
@@ -391,8 +352,19 @@ impl Manifest {
         text
     }
 
-    pub(crate) fn invalid(&self, problem: Problem) -> Box<Invalid> {
-        Box::new(Invalid::new(&self.source.file, &self.source.text, problem))
+    /// An error about the `dir` of a service, which the plan passes on without its position.
+    pub fn dir_diagnostic(&self, service: &str, message: String, help: String) -> Diagnostic {
+        let dir = self.services.get(service).and_then(|one| one.dir.as_ref());
+        let span = dir.map_or(0..0, Spanned::span);
+        *self.diagnostic(Problem::at(span, message).help(help))
+    }
+
+    pub(crate) fn diagnostic(&self, problem: Problem) -> Box<Diagnostic> {
+        Box::new(Diagnostic::new(
+            &self.source.file,
+            &self.source.text,
+            problem,
+        ))
     }
 }
 

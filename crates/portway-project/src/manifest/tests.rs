@@ -1,6 +1,7 @@
 use super::*;
+use crate::policy::StartCondition;
 
-fn parse(text: &str) -> Result<Manifest, Invalid> {
+fn parse(text: &str) -> Result<Manifest, Diagnostic> {
     Manifest::parse(Path::new("portway.toml"), text)
 }
 
@@ -9,7 +10,7 @@ fn service(body: &str) -> Service {
     manifest.services["a"].clone()
 }
 
-/// The error's place and words, as one line.
+/// The error's location, message and help as one line.
 fn error(text: &str) -> String {
     let error = parse(text).unwrap_err();
     let help = error
@@ -17,11 +18,11 @@ fn error(text: &str) -> String {
         .as_deref()
         .map(|help| format!(" ({help})"))
         .unwrap_or_default();
-    format!("{}: {error}{help}", error.place())
+    format!("{}: {error}{help}", error.location())
 }
 
 #[test]
-fn a_port_may_be_written_in_three_ways() {
+fn a_port_has_three_forms() {
     let spec = |body: &str| service(body).port.unwrap();
     assert_eq!(spec("port = 9000").prefer, 9000);
     assert_eq!(spec("port = 9000").range.to_string(), "9000-9099");
@@ -37,7 +38,7 @@ fn services_keep_their_order() {
 }
 
 #[test]
-fn after_may_be_a_list_or_a_table() {
+fn after_is_a_list_or_a_table() {
     let conditions = |body: &str| {
         let after = service(body).after.0;
         after
@@ -47,19 +48,19 @@ fn after_may_be_a_list_or_a_table() {
     };
     assert_eq!(
         conditions("after = [\"db\"]"),
-        [("db".into(), Condition::Ready)]
+        [("db".into(), StartCondition::Ready)]
     );
     assert_eq!(
         conditions("after = { db = \"started\", migrate = \"completed\" }"),
         [
-            ("db".into(), Condition::Started),
-            ("migrate".into(), Condition::Completed)
+            ("db".into(), StartCondition::Started),
+            ("migrate".into(), StartCondition::Completed)
         ]
     );
 }
 
 #[test]
-fn spans_of_time_are_written_as_people_do() {
+fn durations_have_a_unit() {
     let grace = |text: &str| {
         service(&format!("stop = {{ grace = \"{text}\" }}"))
             .stop
@@ -70,16 +71,16 @@ fn spans_of_time_are_written_as_people_do() {
     assert_eq!(grace("2m"), std::time::Duration::from_secs(120));
     assert!(
         error("[services.a]\ncommand=\"x\"\nstop = { grace = \"soon\" }")
-            .contains("not a span of time")
+            .contains("is not a duration")
     );
     assert!(
         error("[services.a]\ncommand=\"x\"\nstop = { grace = \"-1s\" }")
-            .contains("not a span of time")
+            .contains("is not a duration")
     );
 }
 
 #[test]
-fn sizes_are_written_as_people_do() {
+fn sizes_have_an_optional_unit() {
     for (text, bytes) in [
         ("1048576", 1 << 20),
         ("'1048576'", 1 << 20),
@@ -109,7 +110,7 @@ fn sizes_are_written_as_people_do() {
 }
 
 #[test]
-fn an_unknown_key_is_refused_with_its_place_and_the_nearest_one() {
+fn an_unknown_key_is_rejected_with_its_location_and_a_suggestion() {
     assert_eq!(
         error("[services.a]\ncomand = \"x\"\n"),
         "portway.toml:2:1: unknown key `comand` (did you mean `command`?)"
@@ -129,8 +130,8 @@ fn an_unknown_key_is_refused_with_its_place_and_the_nearest_one() {
 }
 
 #[test]
-fn what_cannot_be_is_said_with_its_place() {
-    for (text, words) in [
+fn invalid_values_are_rejected_with_their_location() {
+    for (text, expected) in [
         ("services = 3", "portway.toml:1:"),
         ("[services.a]\nport = 1", "the key `command` is missing"),
         (
@@ -139,11 +140,11 @@ fn what_cannot_be_is_said_with_its_place() {
         ),
         (
             "[services.a]\ncommand=\"x\"\nport = \"9099-9000\"",
-            "upside down",
+            "is reversed",
         ),
         (
             "[services.a]\ncommand=\"x\"\nport = { prefer = 80, range = \"90-99\" }",
-            "the preferred port 80 lies outside the range 90-99",
+            "the preferred port 80 is outside the range 90-99",
         ),
         (
             "[services.a]\ncommand=\"x\"\nport = true",
@@ -152,12 +153,12 @@ fn what_cannot_be_is_said_with_its_place() {
         ("= 3", "portway.toml:1:1"),
     ] {
         let error = error(text);
-        assert!(error.contains(words), "{text}\n{error}");
+        assert!(error.contains(expected), "{text}\n{error}");
     }
 }
 
 #[test]
-fn the_committed_schema_is_the_one_of_these_types() {
+fn the_committed_json_schema_is_up_to_date() {
     let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schema/portway.schema.json");
     if std::env::var_os("PORTWAY_UPDATE").is_some() {
         fs::write(&committed, Manifest::json_schema()).unwrap();
@@ -165,6 +166,6 @@ fn the_committed_schema_is_the_one_of_these_types() {
     assert_eq!(
         fs::read_to_string(&committed).unwrap_or_default(),
         Manifest::json_schema(),
-        "run the tests once with PORTWAY_UPDATE=1 to write it again"
+        "run `cargo xtask schema` to update it"
     );
 }

@@ -1,71 +1,66 @@
-//! Whether the parts of a manifest fit together.
+//! Checks whether the parts of a manifest fit together.
 
 use indexmap::{IndexMap, IndexSet};
 
-use super::{MAX_SERVICES, PlannedPort, PlannedService, key, ports};
+use super::ports::ports;
+use super::{MAX_SERVICES, PlannedPort, PlannedService, identifier};
+use crate::diagnostic::{Problem, Text};
 use crate::kind::Kind;
-use crate::manifest::{Manifest, Problem, Service, Text};
-use crate::nearest::suggestion;
+use crate::manifest::{Manifest, Service};
 use crate::preferences::Preferences;
 use crate::template::{self, Property, TemplateError};
 
-/// A name is at most as long as a label of a host name.
+/// The longest name, which is also the longest label of a host name.
 const MAX_NAME: usize = 63;
 
-/// More services than anybody has are refused before they cost anything.
+/// Rejects a manifest with too many services before any expensive check.
 pub(super) fn count(manifest: &Manifest) -> Result<(), Problem> {
     match manifest.services.get_index(MAX_SERVICES) {
         Some((_, first_too_many)) => {
             let count = manifest.services.len();
             let message =
-                format!("there are {count} services, and {MAX_SERVICES} at most are possible");
+                format!("there are {count} services, more than the limit of {MAX_SERVICES}");
             Err(Problem::at(first_too_many.command.span(), message)
-                .help("split the project: each directory may have its own `portway.toml`"))
+                .help("split the project: each directory can have its own `portway.toml`"))
         }
         None => Ok(()),
     }
 }
 
-/// Names become parts of host names, of variables and of keys in `.ports.json`; two that become
-/// the same there cannot stand side by side.
+/// Checks names. They become parts of host names, of variables and of keys in `.ports.json`, where
+/// two different names may become equal.
 pub(super) fn names(manifest: &Manifest) -> Result<(), Problem> {
-    let well_formed = |name: &str| {
+    let is_valid = |name: &str| {
         name.len() <= MAX_NAME
             && name.starts_with(|c: char| c.is_ascii_alphabetic())
             && name
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
     };
-    let mut keys: IndexMap<String, &str> = IndexMap::new();
+    let mut identifiers: IndexMap<String, &str> = IndexMap::new();
     for (name, service) in &manifest.services {
         let ports = service.ports.keys().map(String::as_str);
         for part in std::iter::once(name.as_str()).chain(ports) {
-            if !well_formed(part) {
-                return Err(
-                    Problem::at(service.command.span(), format!("`{part}` is not a name"))
-                        .help("names have at most 63 letters, digits, `-` and `_`, and begin with a letter"),
-                );
+            if !is_valid(part) {
+                let message = format!("`{part}` is not a valid name");
+                return Err(Problem::at(service.command.span(), message)
+                    .help("use at most 63 letters, digits, `-` and `_`, starting with a letter"));
             }
         }
-        if let Some(other) = keys.insert(key(name), name) {
-            return Err(Problem::at(
-                service.command.span(),
-                format!("`{other}` and `{name}` are the same name to programs"),
-            )
-            .help("rename one of them"));
+        if let Some(other) = identifiers.insert(identifier(name), name) {
+            let message =
+                format!("`{other}` and `{name}` have the same variables and keys in `.ports.json`");
+            return Err(Problem::at(service.command.span(), message).help("rename one of them"));
         }
         if manifest.groups.contains_key(name) {
-            return Err(Problem::at(
-                service.command.span(),
-                format!("`{name}` is the name of a service and of a group"),
-            )
-            .help("rename one of them"));
+            let message = format!("`{name}` is the name of a service and of a group");
+            return Err(Problem::at(service.command.span(), message).help("rename one of them"));
         }
     }
     Ok(())
 }
 
-/// A directory is written relative to the project's root and stays in it.
+/// Rejects a directory outside the project.
 pub(super) fn dir(dir: &Text) -> Result<(), Problem> {
     let path = std::path::Path::new(dir.get_ref());
     let inside = path.components().all(|part| {
@@ -79,109 +74,53 @@ pub(super) fn dir(dir: &Text) -> Result<(), Problem> {
     }
     Err(Problem::at(
         dir.span(),
-        format!("the directory `{}` lies outside the project", dir.get_ref()),
+        format!("the directory `{}` is outside the project", dir.get_ref()),
     )
     .help("write it relative to the directory of `portway.toml`, without `..`"))
 }
 
-/// What a service is told must be something that a process can be told: a NUL ends every text of the
-/// system, and a `=` the name of a variable.
-pub(super) fn tellable(name: &str, spec: &Service) -> Result<(), Problem> {
+/// Rejects commands, directories and variables that the system cannot pass to a process: a NUL
+/// character in them, or `=` in the name of a variable.
+pub(super) fn texts(name: &str, spec: &Service) -> Result<(), Problem> {
     let prepare = spec.prepare.as_ref();
-    let ready = spec.ready.as_ref().and_then(|ready| ready.exec.as_ref());
-    let live = spec.liveness.as_ref().and_then(|live| live.exec.as_ref());
-    let commands = [
-        Some(&spec.command),
-        prepare.map(|prepare| &prepare.command),
-        ready,
-        live,
-    ];
     let dirs = [
         spec.dir.as_ref(),
         prepare.and_then(|prepare| prepare.dir.as_ref()),
     ];
     for (variable, value) in &spec.env {
         if variable.is_empty() || variable.contains(['=', '\0']) {
-            let message = format!(
-                "`{}` is not the name of a variable",
-                variable.escape_debug()
-            );
-            return Err(Problem::at(value.span(), message)
-                .help("a name has neither `=` nor a NUL in it, and is not empty"));
+            let message = format!("`{}` is not a valid variable name", variable.escape_debug());
+            return Err(Problem::at(value.span(), message).help(
+                "use a name that is not empty and contains neither `=` nor a NUL character",
+            ));
         }
     }
-    let texts = commands.into_iter().chain(dirs).flatten();
-    match texts.chain(spec.env.values()).find(|text| has_nul(text)) {
+    let texts = commands(spec).chain(dirs.into_iter().flatten());
+    match texts
+        .chain(spec.env.values())
+        .find(|text| text.get_ref().contains('\0'))
+    {
         Some(text) => {
-            let message = format!("a text of `{name}` has a NUL in it");
-            Err(Problem::at(text.span(), message).help("take it out: no process can be told one"))
+            let message = format!("a value of `{name}` contains a NUL character");
+            Err(Problem::at(text.span(), message)
+                .help("remove it: commands, paths and variables cannot contain one"))
         }
         None => Ok(()),
     }
 }
 
-fn has_nul(text: &Text) -> bool {
-    text.get_ref().contains('\0')
+/// All commands of a service.
+fn commands(spec: &Service) -> impl Iterator<Item = &Text> {
+    let ready = spec.ready.as_ref().and_then(|ready| ready.exec.as_ref());
+    let live = spec.liveness.as_ref().and_then(|live| live.exec.as_ref());
+    let prepare = spec.prepare.as_ref().map(|prepare| &prepare.command);
+    [Some(&spec.command), prepare, ready, live]
+        .into_iter()
+        .flatten()
 }
 
-pub(super) fn probes(name: &str, spec: &Service, ports: &[PlannedPort]) -> Result<(), Problem> {
-    let place = spec.command.span();
-    let pattern = spec.ready.as_ref().and_then(|ready| ready.log.as_ref());
-    if let Some(pattern) = pattern
-        && let Err(error) = regex_lite::Regex::new(pattern.get_ref())
-    {
-        let message = format!("`{}` is no regular expression", pattern.get_ref());
-        return Err(Problem::at(pattern.span(), message).help(error.to_string()));
-    }
-    let probes = [
-        spec.ready.as_ref().map(|ready| {
-            let kinds = [
-                ready.http.is_some(),
-                ready.tcp == Some(true),
-                ready.exec.is_some(),
-                ready.log.is_some(),
-            ];
-            let needs_port = ready.http.is_some() || ready.tcp == Some(true);
-            ("ready", kinds.to_vec(), needs_port, ready.port.as_deref())
-        }),
-        spec.liveness.as_ref().map(|live| {
-            let kinds = [
-                live.http.is_some(),
-                live.tcp == Some(true),
-                live.exec.is_some(),
-            ];
-            let needs_port = live.http.is_some() || live.tcp == Some(true);
-            ("liveness", kinds.to_vec(), needs_port, live.port.as_deref())
-        }),
-    ];
-    for (probe, kinds, needs_port, port) in probes.into_iter().flatten() {
-        if kinds.iter().filter(|&&on| on).count() != 1 {
-            return Err(Problem::at(
-                place,
-                format!("`{probe}` of `{name}` needs exactly one kind of probe"),
-            )
-            .help("write one of `http = \"/path\"`, `tcp = true`, `exec = \"command\"`"));
-        }
-        if needs_port && ports.is_empty() {
-            return Err(Problem::at(
-                place,
-                format!("`{probe}` of `{name}` asks a port, and `{name}` has none"),
-            )
-            .help("give it one: `port = \"9100-9199\"`"));
-        }
-        let known = ports.iter().filter_map(|port| port.name.as_deref());
-        if let Some(port) = port.filter(|port| !known.clone().any(|name| name == *port)) {
-            return Err(Problem::at(
-                place,
-                format!("`{probe}` of `{name}` asks the port `{port}`, which does not exist"),
-            )
-            .help(suggestion(port, known)));
-        }
-    }
-    Ok(())
-}
-
-/// Only what speaks HTTP is served on the local network: a database there is open to everybody.
+/// Rejects `lan = true` for a service that is not HTTP: every device on the network could open a
+/// database.
 pub(super) fn lan(
     name: &str,
     spec: &Service,
@@ -194,13 +133,13 @@ pub(super) fn lan(
     let why = if ports.is_empty() {
         "it has no port".to_owned()
     } else {
-        format!("a service of the kind `{}` speaks no HTTP", kind.word())
+        format!("the kind `{}` is not HTTP", kind.as_str())
     };
-    let message = format!("`{name}` cannot be served on the local network: {why}");
-    Err(Problem::at(spec.command.span(), message).help("leave `lan = true` out"))
+    let message = format!("`{name}` cannot be published on the local network: {why}");
+    Err(Problem::at(spec.command.span(), message).help("remove `lan = true`"))
 }
 
-/// Only what passes through the gateway has a body that can be too large.
+/// Rejects `max_body` for a service that gets no requests from the gateway.
 pub(super) fn max_body(
     name: &str,
     spec: &Service,
@@ -208,16 +147,17 @@ pub(super) fn max_body(
     ports: &[PlannedPort],
 ) -> Result<(), Problem> {
     match &spec.max_body {
-        Some(size) if !kind.is_http() || ports.is_empty() => Err(Problem::at(
-            size.span(),
-            format!("`{name}` has a `max_body`, and the gateway passes nothing on to it"),
-        )
-        .help("leave it out: it is for a service with a port that speaks HTTP")),
+        Some(size) if !kind.is_http() || ports.is_empty() => {
+            let message =
+                format!("`{name}` has a `max_body`, but the gateway sends it no requests");
+            Err(Problem::at(size.span(), message)
+                .help("remove it: only an HTTP service with a port can have one"))
+        }
         _ => Ok(()),
     }
 }
 
-/// A health path is asked of the main port, in HTTP.
+/// Checks the health path, which Portway requests from the main port.
 pub(super) fn health(
     name: &str,
     spec: &Service,
@@ -231,46 +171,44 @@ pub(super) fn health(
     let text = path.get_ref();
     if !text.starts_with('/') {
         return Err(
-            fail(format!("the health path `{text}` has no `/` in front"))
-                .help("write it as in `health = \"/health\"`; host and port are Portway's"),
+            fail(format!("the health path `{text}` does not start with `/`"))
+                .help("write it as `health = \"/health\"`, without host and port"),
         );
     }
     if let Some(wrong) = text.chars().find(|c| !c.is_ascii_graphic() || *c == '#') {
         return Err(fail(format!(
-            "the health path `{}` has {wrong:?} in it",
+            "the health path `{}` contains the character {wrong:?}",
             text.escape_debug()
         ))
-        .help("write such characters as `%20`"));
+        .help("percent-encode it, as in `%20`"));
     }
     if !kind.is_http() {
         return Err(fail(format!(
-            "`{name}` has a health path, and a service of the kind `{}` speaks no HTTP",
-            kind.word()
+            "`{name}` has a health path, but the kind `{}` is not HTTP",
+            kind.as_str()
         ))
-        .help("leave it out, or say `kind = \"http\"` if it does"));
+        .help("remove it, or set `kind = \"http\"`"));
     }
     if ports.is_empty() {
-        return Err(fail(format!(
-            "`{name}` has a health path and no port to ask it on"
-        ))
-        .help("give it one: `port = \"9100-9199\"`"));
+        return Err(fail(format!("`{name}` has a health path, but no port"))
+            .help("add one: `port = \"9100-9199\"`"));
     }
     Ok(())
 }
 
-/// `NAME_health_url` must not be the URL of another service or port.
+/// Rejects a `NAME_health_url` that is also the URL of another service or port.
 pub(super) fn health_keys(manifest: &Manifest) -> Result<(), Problem> {
     for (name, spec) in &manifest.services {
         let Some(path) = &spec.health else {
             continue;
         };
-        let own = format!("{}_health", key(name));
+        let own = format!("{}_health", identifier(name));
         let same = manifest.services.iter().find_map(|(other, service)| {
             let main = service.ports.get_index_of("http").unwrap_or(0);
             let named = service.ports.keys().enumerate();
             let mut named = named.filter(|(index, _)| *index != main);
-            let of_port = |port: &str| format!("{}_{}", key(other), key(port));
-            if key(other) == own {
+            let of_port = |port: &str| format!("{}_{}", identifier(other), identifier(port));
+            if identifier(other) == own {
                 return Some(format!("the service `{other}`"));
             }
             let (_, port) = named.find(|(_, port)| of_port(port) == own)?;
@@ -279,15 +217,17 @@ pub(super) fn health_keys(manifest: &Manifest) -> Result<(), Problem> {
         if let Some(other) = same {
             return Err(Problem::at(
                 path.span(),
-                format!("`{own}_url` would be the health path of `{name}` and {other}"),
+                format!(
+                    "the key `{own}_url` of the health path of `{name}` is also the key of {other}"
+                ),
             )
-            .help("rename one of them, or leave `health` out"));
+            .help("rename one of them, or remove `health`"));
         }
     }
     Ok(())
 }
 
-/// Refuses a circle of services that wait for each other, and draws it.
+/// Rejects a cycle of services that wait for each other. The message shows the cycle.
 pub(super) fn cycles(manifest: &Manifest) -> Result<(), Problem> {
     let mut done: IndexSet<&str> = IndexSet::new();
     for name in manifest.services.keys() {
@@ -311,13 +251,13 @@ fn walk<'a>(
     path.push(name);
     for (other, _) in &service.after.0 {
         if let Some(start) = path.iter().position(|seen| *seen == other.get_ref()) {
-            let mut circle: Vec<String> = path[start..].iter().map(|s| format!("`{s}`")).collect();
-            circle.push(format!("`{}`", other.get_ref()));
+            let mut cycle: Vec<String> = path[start..].iter().map(|s| format!("`{s}`")).collect();
+            cycle.push(format!("`{}`", other.get_ref()));
             return Err(Problem::at(
                 other.span(),
-                format!("services wait for each other: {}", circle.join(" → ")),
+                format!("services wait for each other: {}", cycle.join(" → ")),
             )
-            .help("take one `after` away"));
+            .help("remove one of these `after` entries"));
         }
         walk(manifest, other.get_ref(), path, done)?;
     }
@@ -326,30 +266,31 @@ fn walk<'a>(
     Ok(())
 }
 
-/// Two services whose ranges are the same single port can never both run.
-pub(super) fn forced_twice(services: &IndexMap<String, PlannedService>) -> Result<(), Problem> {
+/// Rejects two services whose range is the same single port: they cannot run together.
+pub(super) fn single_ports(
+    manifest: &Manifest,
+    services: &IndexMap<String, PlannedService>,
+) -> Result<(), Problem> {
     let mut single: IndexMap<u16, &str> = IndexMap::new();
-    for service in services.values() {
+    for (name, service) in services {
         for port in service.ports.iter().filter(|p| p.spec.range.size() == 1) {
-            if let Some(other) = single.insert(port.spec.prefer, &service.name) {
-                return Err(Problem::at(
-                    service.spec.command.span(),
-                    format!(
-                        "`{other}` and `{}` both insist on port {}",
-                        service.name, port.spec.prefer
-                    ),
-                )
-                .help("give one of them another port or a range"));
+            let number = port.spec.prefer;
+            if let Some(other) = single.insert(number, name) {
+                let span = manifest.services[name].command.span();
+                let message = format!("`{other}` and `{name}` both require port {number}");
+                return Err(
+                    Problem::at(span, message).help("give one of them another port or a range")
+                );
             }
         }
     }
     Ok(())
 }
 
-/// Tries every placeholder with a number, so that a slip is found before anything starts.
+/// Expands every placeholder once, so that a misspelled one is found before anything starts.
 pub(super) fn placeholders(manifest: &Manifest) -> Result<(), Problem> {
     let names: Vec<&str> = manifest.services.keys().map(String::as_str).collect();
-    // Whether a service has a port does not depend on anybody's preferences.
+    // Preferences change which port a service gets, not whether it has one.
     let preferences = Preferences::default();
     let ports: IndexMap<&str, Vec<PlannedPort>> = manifest
         .services
@@ -357,35 +298,31 @@ pub(super) fn placeholders(manifest: &Manifest) -> Result<(), Problem> {
         .map(|(name, spec)| {
             let command = spec.command.get_ref();
             let kind = spec.kind.unwrap_or_else(|| Kind::infer(name, command));
-            let lone = || preferences.port_spec("", name, kind, spec.port);
-            Ok((name.as_str(), ports(name, spec, lone)?))
+            let only_port = || preferences.port_spec("", name, kind, spec.port);
+            Ok((name.as_str(), ports(name, spec, only_port)?))
         })
         .collect::<Result<_, Problem>>()?;
-    let has = |service: &str, property: Property<'_>| {
+    let lookup = |service: &str, property: Property<'_>| {
         let ports = ports.get(service)?;
-        let there = match property {
+        let exists = match property {
             Property::Name | Property::Host => true,
             Property::Port(None) | Property::Url(None) => !ports.is_empty(),
             Property::Port(Some(name)) | Property::Url(Some(name)) => {
                 ports.iter().any(|port| port.name.as_deref() == Some(name))
             }
         };
-        there.then(String::new)
+        exists.then(String::new)
     };
     for (name, spec) in &manifest.services {
-        let ready = spec.ready.as_ref().and_then(|ready| ready.exec.as_ref());
-        let live = spec.liveness.as_ref().and_then(|live| live.exec.as_ref());
-        let prepare = spec.prepare.as_ref().map(|prepare| &prepare.command);
-        let texts = [Some(&spec.command), prepare, ready, live];
-        for text in texts.into_iter().flatten().chain(spec.env.values()) {
-            template::expand(text.get_ref(), name, &names, has)
+        for text in commands(spec).chain(spec.env.values()) {
+            template::expand(text.get_ref(), name, &names, lookup)
                 .map_err(|error| placeholder_problem(manifest, text, error))?;
         }
     }
     Ok(())
 }
 
-/// The problem at the placeholder itself, where the text is written without escapes.
+/// Points at the placeholder itself, unless the text is written with escapes.
 fn placeholder_problem(manifest: &Manifest, text: &Text, error: TemplateError) -> Problem {
     let written = manifest.source.text.get(text.span()).unwrap_or("");
     let span = match written.find(text.get_ref().as_str()) {

@@ -1,14 +1,15 @@
-//! What stands behind the names: the main service, and the paths of its origin that others answer.
+//! Routing by host name and path: the main service, and the paths that route to other services.
 
 use indexmap::IndexMap;
 use portway_api::PathRoute;
 
 use super::PlannedService;
+use crate::diagnostic::Problem;
 use crate::kind::Kind;
-use crate::manifest::{Manifest, Problem};
-use crate::nearest::suggestion;
+use crate::manifest::Manifest;
+use crate::suggest::suggestion;
 
-/// Refuses two main services, and one that no browser can speak with.
+/// Rejects two main services.
 pub(super) fn check_main(manifest: &Manifest) -> Result<(), Problem> {
     let mut mains = manifest.services.iter().filter(|(_, one)| one.main);
     let Some((first, _)) = mains.next() else {
@@ -20,25 +21,25 @@ pub(super) fn check_main(manifest: &Manifest) -> Result<(), Problem> {
             service.command.span(),
             format!("`{first}` and `{second}` are both `main`"),
         )
-        .help("an instance's name leads to one service")),
+        .help("remove `main` from all services but one")),
     }
 }
 
-/// The service that the instance's own name leads to: the one that says so, else the first
-/// frontend, else the first that speaks HTTP.
+/// The service to which the instance's own host name routes: the declared main service, otherwise
+/// the first frontend, otherwise the first HTTP service.
 pub(super) fn main(services: &IndexMap<String, PlannedService>) -> Option<String> {
     let http = || {
         let all = services.values();
         all.filter(|one| one.kind.is_http() && !one.ports.is_empty())
     };
     let found = http()
-        .find(|one| one.spec.main)
+        .find(|one| one.main)
         .or_else(|| http().find(|one| one.kind == Kind::Frontend))
         .or_else(|| http().next());
     found.map(|service| service.name.clone())
 }
 
-/// The path routes, checked. Those to services that do not take part are left out.
+/// Checks the path routes. Routes to services that are not enabled are omitted.
 pub(super) fn routes(
     manifest: &Manifest,
     services: &IndexMap<String, PlannedService>,
@@ -47,32 +48,29 @@ pub(super) fn routes(
     for (path, route) in &manifest.routes {
         let span = route.service.span();
         let name = route.service.get_ref();
-        let plain = path.bytes().all(|byte| byte.is_ascii_graphic());
-        let whole = path.starts_with('/') && path.len() > 1 && !path.ends_with('/');
-        if !plain || !whole || path.contains(['?', '#', '%']) || path.contains("//") {
-            return Err(Problem::at(
-                span,
-                format!("`{path}` is not a path that can lead to a service"),
-            )
-            .help("write it as \"/api\": it begins with `/`, does not end with it, and has neither `?`, `#` nor `%`"));
+        let is_graphic = path.bytes().all(|byte| byte.is_ascii_graphic());
+        let has_slashes = path.starts_with('/') && path.len() > 1 && !path.ends_with('/');
+        let has_reserved = path.contains(['?', '#', '%']) || path.contains("//");
+        if !is_graphic || !has_slashes || has_reserved {
+            return Err(
+                Problem::at(span, format!("`{path}` is not a valid path for a route")).help(
+                    "write it as \"/api\": it starts with `/`, does not end with `/`, \
+                     and contains no `?`, `#`, `%` or `//`",
+                ),
+            );
         }
         if !manifest.services.contains_key(name) {
             let known = manifest.services.keys().map(String::as_str);
-            return Err(Problem::at(
-                span,
-                format!("`{path}` leads to `{name}`, which does not exist"),
-            )
-            .help(suggestion(name, known)));
+            let message = format!("`{path}` routes to `{name}`, which does not exist");
+            return Err(Problem::at(span, message).help(suggestion(name, known)));
         }
         let Some(service) = services.get(name) else {
             continue;
         };
         if !service.kind.is_http() || service.ports.is_empty() {
-            return Err(Problem::at(
-                span,
-                format!("`{path}` leads to `{name}`, which does not speak HTTP"),
-            )
-            .help("name a service that does, or give it `kind = \"http\"` and a port"));
+            let message = format!("`{path}` routes to `{name}`, which is not an HTTP service");
+            return Err(Problem::at(span, message)
+                .help("choose an HTTP service, or give it `kind = \"http\"` and a port"));
         }
         routes.push(PathRoute {
             path: path.clone(),
@@ -109,23 +107,23 @@ mod tests {
     }
 
     #[test]
-    fn the_main_service_is_said_or_the_frontend_or_the_first_that_speaks_http() {
+    fn the_main_service_defaults_to_the_first_frontend_then_the_first_http_service() {
         let main = |text: &str| plan(text).unwrap().main;
         assert_eq!(main(SERVICES).as_deref(), Some("frontend"));
-        let said = SERVICES.replace("\"serve\"", "\"serve\"\nmain = true");
-        assert_eq!(main(&said).as_deref(), Some("backend"));
+        let declared = SERVICES.replace("\"serve\"", "\"serve\"\nmain = true");
+        assert_eq!(main(&declared).as_deref(), Some("backend"));
         let without = SERVICES.replace("services.frontend", "services.web-worker");
         let without = without.replace("vite", "work");
         assert!(main(&without).is_some());
-        let data = "[services.redis]\ncommand = \"redis-server\"";
-        assert_eq!(main(data), None);
-        let two = said.replace("\"vite\"", "\"vite\"\nmain = true");
+        let only_redis = "[services.redis]\ncommand = \"redis-server\"";
+        assert_eq!(main(only_redis), None);
+        let two = declared.replace("\"vite\"", "\"vite\"\nmain = true");
         let error = plan(&two).unwrap_err();
         assert!(error.contains("are both `main`"), "{error}");
     }
 
     #[test]
-    fn a_path_leads_to_a_service_that_speaks_http() {
+    fn a_route_needs_a_valid_path_and_an_http_service() {
         let with = |routes: &str| plan(&format!("{SERVICES}\n[routes]\n{routes}"));
         let routes = with(
             "\"/api\" = \"backend\"\n\"/v2\" = { service = \"backend\", strip = true }\n\"/admin\" = \"admin\"",
@@ -141,18 +139,18 @@ mod tests {
             .map(|(p, s, strip)| (p.to_owned(), s.to_owned(), strip))
             .into();
         assert_eq!(routes, expected);
-        for (routes, words) in [
-            ("\"api\" = \"backend\"", "is not a path"),
-            ("\"/api/\" = \"backend\"", "is not a path"),
-            ("\"/\" = \"backend\"", "is not a path"),
-            ("\"/a?b\" = \"backend\"", "is not a path"),
+        for (routes, expected) in [
+            ("\"api\" = \"backend\"", "is not a valid path"),
+            ("\"/api/\" = \"backend\"", "is not a valid path"),
+            ("\"/\" = \"backend\"", "is not a valid path"),
+            ("\"/a?b\" = \"backend\"", "is not a valid path"),
             ("\"/api\" = \"bakend\"", "does not exist"),
-            ("\"/api\" = \"redis\"", "does not speak HTTP"),
+            ("\"/api\" = \"redis\"", "not an HTTP service"),
             ("\"/api\" = { service = \"backend\", trim = true }", "trim"),
             ("\"/api\" = 9000", "a service"),
         ] {
             let error = with(routes).unwrap_err();
-            assert!(error.contains(words), "{routes}: {error}");
+            assert!(error.contains(expected), "{routes}: {error}");
         }
     }
 }

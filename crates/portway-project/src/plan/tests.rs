@@ -1,8 +1,9 @@
 use std::path::Path;
 
 use super::*;
+use crate::policy::LanAccess::{Disabled, Enabled, Unspecified};
 
-fn plan_with(text: &str, with: &[&str]) -> Result<Plan, Box<Invalid>> {
+fn plan_with(text: &str, with: &[&str]) -> Result<Plan, Box<Diagnostic>> {
     let manifest = Manifest::parse(Path::new("/jobi/portway.toml"), text).unwrap();
     let with: Vec<String> = with.iter().map(|&name| name.to_owned()).collect();
     Plan::new(&manifest, &with)
@@ -34,7 +35,7 @@ const JOBI: &str = r#"
 "#;
 
 #[test]
-fn the_names_alone_give_the_original_ranges() {
+fn service_names_imply_default_ranges() {
     let plan = plan(JOBI);
     assert_eq!(plan.project, "jobi");
     let spec = |name: &str| plan.services[name].ports[0].spec;
@@ -46,7 +47,7 @@ fn the_names_alone_give_the_original_ranges() {
 }
 
 #[test]
-fn an_optional_service_takes_part_when_it_is_asked_for() {
+fn an_optional_service_is_enabled_on_request() {
     assert_eq!(plan(JOBI).services.len(), 2);
     let plan = plan_with(JOBI, &["redis"]).unwrap();
     assert_eq!(plan.services["redis"].ports[0].spec.prefer, 6379);
@@ -55,7 +56,7 @@ fn an_optional_service_takes_part_when_it_is_asked_for() {
 }
 
 #[test]
-fn a_closure_has_what_its_services_wait_for_in_order() {
+fn a_closure_lists_dependencies_in_start_order() {
     let plan = plan(JOBI);
     let closure = |names: &[&str]| {
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
@@ -65,13 +66,13 @@ fn a_closure_has_what_its_services_wait_for_in_order() {
     assert_eq!(closure(&["data"]).unwrap(), ["backend"]);
     assert_eq!(closure(&[]).unwrap(), ["backend", "frontend"]);
     assert_eq!(
-        closure(&["front"]).unwrap_err().1,
+        closure(&["front"]).unwrap_err().help,
         "did you mean `frontend`?"
     );
 }
 
 #[test]
-fn named_ports_have_a_main_one() {
+fn the_port_named_http_is_the_main_port() {
     let plan = plan(
         "[services.api]\ncommand = \"x {ports.metrics} {urls.http} {port}\"\n\
          ports = { metrics = 9100, http = 8000 }",
@@ -85,19 +86,19 @@ fn named_ports_have_a_main_one() {
 }
 
 #[test]
-fn a_container_engine_implies_a_foreign_owner() {
+fn a_container_engine_implies_any_listener_owner() {
     for (command, owner) in [
-        ("docker run -p {port}:80 nginx", Owner::Any),
-        ("exec /usr/bin/podman run x", Owner::Any),
-        ("dockerize run", Owner::Tree),
+        ("docker run -p {port}:80 nginx", ListenerOwner::Any),
+        ("exec /usr/bin/podman run x", ListenerOwner::Any),
+        ("dockerize run", ListenerOwner::Tree),
     ] {
-        assert_eq!(implied_owner(command), owner, "{command}");
+        assert_eq!(build::default_owner(command), owner, "{command}");
     }
 }
 
 #[test]
-fn what_does_not_fit_together_is_said_with_its_place() {
-    for (text, words) in [
+fn inconsistent_manifests_are_rejected_with_their_location() {
+    for (text, expected) in [
         ("", "there is no service"),
         (
             "[services.a]\ncommand = \" \"",
@@ -105,7 +106,7 @@ fn what_does_not_fit_together_is_said_with_its_place() {
         ),
         (
             "[services.a]\ncommand=\"x\"\nafter=[\"bb\"]\n[services.bbb]\ncommand=\"x\"",
-            "3:8 `a` comes after `bb`, which does not exist (did you mean `bbb`?)",
+            "3:8 `a` starts after `bb`, which does not exist (did you mean `bbb`?)",
         ),
         (
             "[services.a]\ncommand=\"x\"\nafter=[\"b\"]\n[services.b]\ncommand=\"x\"\nafter=[\"a\"]",
@@ -121,20 +122,23 @@ fn what_does_not_fit_together_is_said_with_its_place() {
         ),
         (
             "[services.a]\ncommand=\"x\"\ndir=\"../b\"",
-            "3:5 the directory `../b` lies outside the project",
+            "3:5 the directory `../b` is outside the project",
         ),
         (
             "[services.a]\ncommand=\"x\"\nport=\"80\"\n[services.b]\ncommand=\"y\"\nport=\"80\"",
-            "`a` and `b` both insist on port 80",
+            "`a` and `b` both require port 80",
         ),
         (
             "[services.a-b]\ncommand=\"x\"\n[services.a_b]\ncommand=\"y\"",
-            "`a-b` and `a_b` are the same name to programs",
+            "`a-b` and `a_b` have the same variables and keys",
         ),
-        ("[services.\"a b\"]\ncommand=\"x\"", "`a b` is not a name"),
+        (
+            "[services.\"a b\"]\ncommand=\"x\"",
+            "`a b` is not a valid name",
+        ),
         (
             "[services.a]\ncommand=\"x\"\nready={ http=\"/\" }",
-            "`ready` of `a` asks a port, and `a` has none",
+            "`ready` of `a` probes a port, but `a` has no port",
         ),
         (
             "[services.a]\ncommand=\"x\"\nport=9100\nready={ http=\"/\", tcp=true }",
@@ -142,77 +146,103 @@ fn what_does_not_fit_together_is_said_with_its_place() {
         ),
         (
             "[services.a]\ncommand=\"x\"\nready={ log=\"(\" }",
-            "3:13 `(` is no regular expression",
+            "3:13 `(` is not a valid regular expression",
         ),
         (
             "[services.a]\ncommand=\"x\"\n[groups]\ng=[\"c\"]",
-            "4:4 the group `g` has `c`, which does not exist",
+            "4:4 the group `g` contains `c`, which does not exist",
         ),
     ] {
         let error = error(text);
-        assert!(error.contains(words), "{text}\n{error}");
+        assert!(error.contains(expected), "{text}\n{error}");
     }
 }
 
 #[test]
-fn a_health_path_is_the_readiness_path_where_ready_says_nothing() {
-    let ready = |body: &str| {
+fn a_health_path_is_the_readiness_probe_without_ready() {
+    let probe = |body: &str| {
         let plan = plan(&format!(
             "[services.api]\ncommand = 'x'\nport = 8000\n{body}"
         ));
-        plan.services["api"].spec.ready.clone()
+        plan.services["api"].readiness.probe.clone()
     };
-    assert_eq!(ready(""), None);
-    let path = ready("health = '/health'").unwrap().http;
-    assert_eq!(path.as_deref(), Some("/health"));
-    let both = ready("health = '/health'\nready = { tcp = true }").unwrap();
-    assert_eq!((both.http, both.tcp), (None, Some(true)));
+    assert_eq!(probe(""), None);
+    let http = Probe::Http {
+        port: 0,
+        path: "/health".into(),
+    };
+    assert_eq!(
+        probe("health = '/health'"),
+        Some(ReadinessProbe::Poll(http))
+    );
+    assert_eq!(
+        probe("health = '/health'\nready = { tcp = true }"),
+        Some(ReadinessProbe::Poll(Probe::Tcp { port: 0 }))
+    );
 }
 
 #[test]
-fn a_health_path_that_cannot_be_is_refused_with_its_place() {
-    for (body, words) in [
+fn the_plan_has_compiled_probes() {
+    let plan = plan(
+        "[services.api]\ncommand = 'x'\nports = { http = 8000, admin = 8100 }\n\
+         ready = { log = '^listening on \\d+$', timeout = '2m' }\n\
+         liveness = { http = 'up', port = 'admin', failures = 2 }",
+    );
+    let service = &plan.services["api"];
+    let Some(ReadinessProbe::Log(pattern)) = &service.readiness.probe else {
+        panic!("{:?}", service.readiness);
+    };
+    assert!(pattern.is_match("listening on 8000") && !pattern.is_match("listening"));
+    assert_eq!(service.readiness.timeout.as_secs(), 120);
+    let liveness = service.liveness.as_ref().unwrap();
+    let http = Probe::Http {
+        port: 1,
+        path: "/up".into(),
+    };
+    assert_eq!((&liveness.probe, liveness.failures), (&http, 2));
+}
+
+#[test]
+fn an_invalid_health_path_is_rejected_with_its_location() {
+    for (body, expected) in [
         (
             "port = 8000\nhealth = 'health'",
-            "4:10 the health path `health` has no `/` in front (write it as in `health = \"/health\"`",
+            "4:10 the health path `health` does not start with `/` (write it as `health = \"/health\"`",
         ),
         (
             "port = 8000\nhealth = ''",
-            "4:10 the health path `` has no `/`",
+            "4:10 the health path `` does not start with `/`",
         ),
         (
             "port = 8000\nhealth = '/a b'",
-            "4:10 the health path `/a b` has ' ' in it",
+            "4:10 the health path `/a b` contains the character ' '",
         ),
-        ("port = 8000\nhealth = '/a#b'", "has '#' in it"),
+        ("port = 8000\nhealth = '/a#b'", "contains the character '#'"),
         (
             "kind = 'redis'\nport = 8000\nhealth = '/'",
-            "a service of the kind `redis` speaks no HTTP",
+            "but the kind `redis` is not HTTP",
         ),
-        (
-            "health = '/'",
-            "`api` has a health path and no port to ask it on",
-        ),
+        ("health = '/'", "`api` has a health path, but no port"),
         (
             "port = 8000\nhealth = '/'\n[services.api-health]\ncommand = 'x'",
-            "`api_health_url` would be the health path of `api` and the service `api-health`",
+            "the key `api_health_url` of the health path of `api` is also the key of the service `api-health`",
         ),
         (
             "ports = { http = 8000, health = 8100 }\nhealth = '/'",
-            "the health path of `api` and the port `health` of `api`",
+            "is also the key of the port `health` of `api`",
         ),
     ] {
         let error = error(&format!("[services.api]\ncommand = 'x'\n{body}"));
-        assert!(error.contains(words), "{body}\n{error}");
+        assert!(error.contains(expected), "{body}\n{error}");
     }
-    // The main port has no name of its own there.
+    // Keys of the main port do not contain its name.
     plan("[services.api]\ncommand = 'x'\nports = { health = 8000 }\nhealth = '/'");
 }
 
 #[test]
-fn a_limit_of_bodies_is_for_what_the_gateway_asks() {
+fn max_body_needs_an_http_service_with_a_port() {
     let text = "[services.api]\ncommand = 'x'\nport = 8000\nmax_body = '1 MiB'";
-    assert_eq!(plan(text).services["api"].max_body(), Some(1 << 20));
+    assert_eq!(plan(text).services["api"].max_body, Some(1 << 20));
     for body in ["port = 8000\nkind = 'redis'", "kind = 'http'"] {
         let error = error(&format!(
             "[services.api]\ncommand = 'x'\nmax_body = 1\n{body}"
@@ -222,7 +252,7 @@ fn a_limit_of_bodies_is_for_what_the_gateway_asks() {
 }
 
 #[test]
-fn what_no_process_can_be_told_is_refused() {
+fn texts_that_no_process_can_receive_are_rejected() {
     for text in [
         "[services.a]\ncommand = \"x\\u0000\"",
         "[services.a]\ncommand = \"x\"\ndir = \"\\u0000\"",
@@ -231,24 +261,24 @@ fn what_no_process_can_be_told_is_refused() {
         "[services.a]\ncommand = \"x\"\nenv = { A = \"\\u0000\" }",
     ] {
         assert!(
-            error(text).contains("a text of `a` has a NUL in it"),
+            error(text).contains("a value of `a` contains a NUL character"),
             "{text}"
         );
     }
     for name in ["", "A=B", "A\\u0000"] {
         let text = format!("[services.a]\ncommand = \"x\"\nenv = {{ \"{name}\" = \"1\" }}");
         assert!(
-            error(&text).contains("is not the name of a variable"),
+            error(&text).contains("is not a valid variable name"),
             "{text}"
         );
     }
     let text = "[services.a]\ncommand = \"x\"\n[project]\nname = \"\\u0000\"";
-    assert!(error(text).contains("the project's name has a NUL in it"));
+    assert!(error(text).contains("the project's name contains a NUL character"));
 }
 
 #[test]
-fn more_services_than_anybody_has_are_refused_at_once() {
-    // A chain, which is as deep as it is long.
+fn too_many_services_are_rejected() {
+    // Each service waits for the next one, so the plan is as deep as it is long.
     let chain = |length: usize| -> String {
         let services = (0..length).map(|n| {
             let next = (n + 1).min(length - 1);
@@ -270,7 +300,7 @@ fn more_services_than_anybody_has_are_refused_at_once() {
 }
 
 #[test]
-fn the_whole_is_shown_where_not_all_of_it_can_run() {
+fn all_services_can_be_shown_even_if_they_cannot_run_together() {
     let text = |optional: bool| {
         format!(
             "[services.a]\ncommand = \"x\"\nport = \"9000\"\n\
@@ -280,7 +310,7 @@ fn the_whole_is_shown_where_not_all_of_it_can_run() {
     let whole = |optional: bool| {
         let file = Path::new("/jobi/portway.toml");
         let manifest = Manifest::parse(file, &text(optional)).unwrap();
-        Plan::whole(&manifest, &Preferences::default())
+        Plan::with_all_services(&manifest, &Preferences::default())
     };
     assert_eq!(whole(true).unwrap().services.len(), 2);
     assert!(whole(false).is_err());
@@ -288,22 +318,22 @@ fn the_whole_is_shown_where_not_all_of_it_can_run() {
 }
 
 #[test]
-fn only_what_speaks_http_and_does_not_refuse_is_served_on_the_local_network() {
+fn only_http_services_that_are_not_excluded_are_published_on_the_local_network() {
     let text = "[services.backend]\ncommand = \"x\"\n\
                 [services.frontend]\ncommand = \"x\"\nlan = true\n\
                 [services.admin]\ncommand = \"x\"\nport = 8000\nlan = false\n\
                 [services.worker]\ncommand = \"x\"\n\
                 [services.redis]\ncommand = \"redis-server\"\n";
-    let on_lan = |text: &str, asked| plan(text).on_lan(asked);
-    assert_eq!(on_lan(text, None), ["frontend"]);
-    assert_eq!(on_lan(text, Some(true)), ["backend", "frontend"]);
-    assert!(on_lan(text, Some(false)).is_empty());
+    let published = |text: &str, requested| plan(text).published_on_lan(requested);
+    assert_eq!(published(text, Unspecified), ["frontend"]);
+    assert_eq!(published(text, Enabled), ["backend", "frontend"]);
+    assert!(published(text, Disabled).is_empty());
     let all = format!("lan = true\n{text}");
-    assert_eq!(on_lan(&all, None), ["backend", "frontend"]);
-    assert!(on_lan(&all, Some(false)).is_empty());
+    assert_eq!(published(&all, Unspecified), ["backend", "frontend"]);
+    assert!(published(&all, Disabled).is_empty());
     let redis = error("[services.redis]\ncommand = \"redis-server\"\nlan = true");
     assert!(
-        redis.contains("cannot be served on the local network"),
+        redis.contains("cannot be published on the local network"),
         "{redis}"
     );
 }

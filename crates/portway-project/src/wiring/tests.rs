@@ -197,7 +197,7 @@ fn pages_on_the_local_network_are_let_in_there_too() {
         let ports = AssignedPorts(TWO.map(|(n, p)| (n.to_owned(), p.to_vec())).into());
         let mut wiring = wire(text, &[], &TWO);
         let address = std::net::Ipv4Addr::new(192, 168, 1, 5);
-        wiring.serve_on_lan(&plan, &ports, &served, &[address], "jobi-laptop.local");
+        wiring.publish_on_lan(&plan, &ports, &served, &[address], "jobi-laptop.local");
         wiring
     };
     let wiring = on_lan(JOBI);

@@ -1,69 +1,62 @@
 use std::fs;
 
+use super::schema::MIGRATIONS;
 use super::*;
-use crate::Wanted;
+use crate::{ChooseError, PortRequest, RegistryProblem};
 
-struct World {
+struct TestEnv {
     state: tempfile::TempDir,
     registry: SqliteRegistry,
 }
 
-impl World {
+impl TestEnv {
     fn new() -> Self {
         let state = tempfile::tempdir().unwrap();
         let registry = SqliteRegistry::open(&state.path().join("portway")).unwrap();
         Self { state, registry }
     }
 
-    fn newcomer(&self, id: &str, name: &str) -> Newcomer {
+    fn new_instance(&self, id: &str, name: &str) -> NewInstance {
         let dir = self.state.path().join(id);
         fs::create_dir_all(&dir).unwrap();
-        Newcomer {
+        NewInstance {
             id: id.into(),
             dir,
             project: "jobi".into(),
             name: name.into(),
-            distinct_name: format!("{name}-{id}"),
+            fallback_name: format!("{name}-{id}"),
             branch: Some("main".into()),
-            main: true,
+            is_main: true,
         }
     }
 
-    fn enroll(&mut self, id: &str, name: &str) -> Instance {
-        let newcomer = self.newcomer(id, name);
-        self.registry.enroll(&newcomer, 1).unwrap()
+    fn register(&mut self, id: &str, name: &str) -> Instance {
+        let new = self.new_instance(id, name);
+        self.registry.register(&new, 1).unwrap()
     }
 
-    fn allocate(&mut self, id: &str, wish: Option<u16>) -> Result<u16, AllocateError> {
-        self.allocate_at(id, wish, 2)
+    fn allocate(&mut self, id: &str, forced: Option<u16>) -> Result<u16, AllocateError> {
+        self.allocate_at(id, forced, 2)
     }
 
     fn allocate_at(
         &mut self,
         id: &str,
-        wish: Option<u16>,
+        forced: Option<u16>,
         now: Millis,
     ) -> Result<u16, AllocateError> {
-        let request = Request {
+        let request = AllocationRequest {
             instance: id,
-            main: true,
-            wanted: vec![Wanted {
-                service: "backend".into(),
-                name: String::new(),
-                prefer: 9000,
-                named: true,
-                range: "9000-9001".parse().unwrap(),
-                wish,
-                fallback: false,
-            }],
-            excluded: &|_| false,
-            whole: true,
-            supervises: false,
+            is_main: true,
+            ports: vec![backend(forced)],
+            is_excluded: &|_| false,
+            is_complete: true,
+            by_supervisor: false,
         };
-        let given = self
+        let allocated = self
             .registry
             .allocate(&request, &mut |_, _| Ok(true), now)?;
-        Ok(given[0].port)
+        Ok(allocated[0].port)
     }
 
     fn file(&self) -> PathBuf {
@@ -75,40 +68,52 @@ impl World {
     }
 }
 
+fn backend(forced: Option<u16>) -> PortRequest {
+    PortRequest {
+        service: "backend".into(),
+        name: String::new(),
+        preferred: 9000,
+        is_explicit: true,
+        range: "9000-9001".parse().unwrap(),
+        forced,
+        fallback: false,
+    }
+}
+
 #[test]
-fn names_are_unique_until_a_checkout_vanishes() {
-    let mut world = World::new();
-    assert_eq!(world.enroll("aaaaaa", "jobi").name, "jobi");
-    assert_eq!(world.enroll("bbbbbb", "jobi").name, "jobi-bbbbbb");
-    assert_eq!(world.enroll("aaaaaa", "jobi").name, "jobi");
-    let lock = world.registry.supervise("aaaaaa").unwrap();
-    fs::remove_dir(world.state.path().join("aaaaaa")).unwrap();
-    // One that still runs keeps its name.
-    assert_eq!(world.enroll("bbbbbb", "jobi").name, "jobi-bbbbbb");
+fn a_name_is_unique_until_its_checkout_is_missing() {
+    let mut env = TestEnv::new();
+    assert_eq!(env.register("aaaaaa", "jobi").name, "jobi");
+    assert_eq!(env.register("bbbbbb", "jobi").name, "jobi-bbbbbb");
+    assert_eq!(env.register("aaaaaa", "jobi").name, "jobi");
+    let lock = env.registry.lock_as_supervisor("aaaaaa").unwrap();
+    fs::remove_dir(env.state.path().join("aaaaaa")).unwrap();
+    // A running instance keeps its name.
+    assert_eq!(env.register("bbbbbb", "jobi").name, "jobi-bbbbbb");
     drop(lock);
-    assert_eq!(world.enroll("bbbbbb", "jobi").name, "jobi");
+    assert_eq!(env.register("bbbbbb", "jobi").name, "jobi");
 }
 
 #[test]
-fn leases_survive_and_are_passed_by() {
-    let mut world = World::new();
-    world.enroll("a", "a");
-    world.enroll("b", "b");
-    assert_eq!(world.allocate("a", None).unwrap(), 9000);
-    assert_eq!(world.allocate("b", None).unwrap(), 9001);
-    world.registry = world.reopen().unwrap();
-    assert_eq!(world.allocate("a", None).unwrap(), 9000);
-    assert_eq!(world.allocate("b", None).unwrap(), 9001);
+fn leases_survive_and_are_skipped_by_others() {
+    let mut env = TestEnv::new();
+    env.register("a", "a");
+    env.register("b", "b");
+    assert_eq!(env.allocate("a", None).unwrap(), 9000);
+    assert_eq!(env.allocate("b", None).unwrap(), 9001);
+    env.registry = env.reopen().unwrap();
+    assert_eq!(env.allocate("a", None).unwrap(), 9000);
+    assert_eq!(env.allocate("b", None).unwrap(), 9001);
 }
 
 #[test]
-fn a_use_that_changes_nothing_is_written_down_once_a_minute() {
-    let mut world = World::new();
-    world.enroll("aaaaaa", "jobi");
-    let mut used = |wish, now| {
-        world.allocate_at("aaaaaa", wish, now).unwrap();
-        let lease = world.registry.leases("aaaaaa").unwrap().remove(0);
-        (lease.wish, lease.last_used)
+fn a_use_that_changes_no_lease_is_recorded_once_a_minute() {
+    let mut env = TestEnv::new();
+    env.register("aaaaaa", "jobi");
+    let mut used = |forced, now| {
+        env.allocate_at("aaaaaa", forced, now).unwrap();
+        let lease = env.registry.leases("aaaaaa").unwrap().remove(0);
+        (lease.forced_port, lease.last_used)
     };
     assert_eq!(used(None, 1_000), (None, 1_000));
     assert_eq!(used(None, 60_999), (None, 1_000));
@@ -117,119 +122,109 @@ fn a_use_that_changes_nothing_is_written_down_once_a_minute() {
 }
 
 #[test]
-fn a_lease_is_live_while_its_lock_is_held() {
-    let mut world = World::new();
-    world.enroll("a", "a");
-    world.enroll("b", "b");
-    world.allocate("a", None).unwrap();
-    let lock = world.registry.supervise("a").unwrap().unwrap();
-    assert!(world.registry.supervise("a").unwrap().is_none());
-    assert!(world.registry.is_supervised("a").unwrap());
-    let error = world.allocate("b", Some(9000)).unwrap_err();
-    assert!(error.to_string().contains("9000"), "{error}");
+fn a_lease_is_live_while_its_instance_is_locked() {
+    let mut env = TestEnv::new();
+    env.register("a", "a");
+    env.register("b", "b");
+    env.allocate("a", None).unwrap();
+    let lock = env.registry.lock_as_supervisor("a").unwrap().unwrap();
+    assert!(env.registry.lock_as_supervisor("a").unwrap().is_none());
+    assert!(env.registry.has_supervisor("a").unwrap());
+    let error = env.allocate("b", Some(9000)).unwrap_err();
+    assert!(matches!(
+        error,
+        AllocateError::Choose(ChooseError::ForcedInUse { port: 9000, .. })
+    ));
     drop(lock);
-    assert!(!world.registry.is_supervised("a").unwrap());
-    assert_eq!(world.allocate("b", Some(9000)).unwrap(), 9000);
-    // A command that shares the instance keeps its leases alive as well.
-    let _shared = world.registry.share("b").unwrap();
-    assert!(world.allocate("a", Some(9000)).is_err());
-    assert!(!world.registry.is_supervised("b").unwrap());
+    assert!(!env.registry.has_supervisor("a").unwrap());
+    assert_eq!(env.allocate("b", Some(9000)).unwrap(), 9000);
+    // A command that uses the instance keeps its leases live too.
+    let _lock = env.registry.lock_as_user("b").unwrap();
+    assert!(env.allocate("a", Some(9000)).is_err());
+    assert!(!env.registry.has_supervisor("b").unwrap());
 }
 
 #[test]
-fn nobody_but_its_supervisor_changes_the_ports_of_an_instance_that_runs() {
-    let mut world = World::new();
-    world.enroll("a", "a");
-    world.allocate("a", None).unwrap();
-    let _lock = world.registry.supervise("a").unwrap().unwrap();
-    let error = world.allocate("a", Some(9001)).unwrap_err();
-    assert!(matches!(error, AllocateError::Supervised));
-    assert_eq!(world.registry.leases("a").unwrap()[0].port, 9000);
+fn only_its_supervisor_changes_the_ports_of_a_running_instance() {
+    let mut env = TestEnv::new();
+    env.register("a", "a");
+    env.allocate("a", None).unwrap();
+    let _lock = env.registry.lock_as_supervisor("a").unwrap().unwrap();
+    let error = env.allocate("a", Some(9001)).unwrap_err();
+    assert!(matches!(error, AllocateError::Running));
+    assert_eq!(env.registry.leases("a").unwrap()[0].port, 9000);
 }
 
 #[test]
 fn a_failed_allocation_changes_nothing() {
-    let mut world = World::new();
-    world.enroll("a", "a");
-    world.allocate("a", None).unwrap();
-    let request = Request {
+    let mut env = TestEnv::new();
+    env.register("a", "a");
+    env.allocate("a", None).unwrap();
+    let request = AllocationRequest {
         instance: "a",
-        main: true,
-        wanted: vec![],
-        excluded: &|_| false,
-        whole: false,
-        supervises: false,
+        is_main: true,
+        ports: vec![backend(None)],
+        is_excluded: &|_| false,
+        is_complete: false,
+        by_supervisor: false,
     };
-    let before = world.registry.instances().unwrap();
-    let mut request = request;
-    request.wanted = vec![Wanted {
-        service: "backend".into(),
-        name: String::new(),
-        prefer: 9000,
-        named: true,
-        range: "9000-9001".parse().unwrap(),
-        wish: None,
-        fallback: false,
-    }];
-    let refused = world.registry.allocate(&request, &mut |_, _| Ok(false), 9);
+    let before = env.registry.instances().unwrap();
+    let refused = env.registry.allocate(&request, &mut |_, _| Ok(false), 9);
     assert!(refused.is_err());
-    assert_eq!(world.registry.instances().unwrap(), before);
+    assert_eq!(env.registry.instances().unwrap(), before);
 }
 
 #[test]
-fn what_was_written_is_known_again_on_the_whole_machine() {
-    let mut world = World::new();
-    world.enroll("a", "a");
-    assert_eq!(world.registry.last_written("a").unwrap(), None);
-    world.registry.record_written("a", "{1}", "{1}", 1).unwrap();
-    world
-        .registry
+fn written_contents_are_recognized_on_the_whole_machine() {
+    let mut env = TestEnv::new();
+    env.register("a", "a");
+    assert_eq!(env.registry.last_written("a").unwrap(), None);
+    env.registry.record_written("a", "{1}", "{1}", 1).unwrap();
+    env.registry
         .record_written("a", "{2, health}", "{2}", 2)
         .unwrap();
     assert_eq!(
-        world.registry.last_written("a").unwrap().as_deref(),
+        env.registry.last_written("a").unwrap().as_deref(),
         Some("{2, health}")
     );
-    assert!(world.registry.was_written("{1}").unwrap());
-    assert!(!world.registry.was_written("{3}").unwrap());
+    assert!(env.registry.was_written("{1}").unwrap());
+    assert!(!env.registry.was_written("{3}").unwrap());
 }
 
 #[test]
-fn options_and_prepare_steps_are_remembered() {
-    let mut world = World::new();
-    world.enroll("a", "a");
-    world.registry.set_options("a", &["redis".into()]).unwrap();
-    assert_eq!(world.enroll("a", "a").options, ["redis"]);
-    assert_eq!(world.registry.prepared("a", "backend").unwrap(), None);
+fn remembers_options_and_prepare_steps() {
+    let mut env = TestEnv::new();
+    env.register("a", "a");
+    env.registry.set_options("a", &["redis".into()]).unwrap();
+    assert_eq!(env.register("a", "a").options, ["redis"]);
+    assert_eq!(env.registry.prepared("a", "backend").unwrap(), None);
     let outputs = [".venv".to_owned()];
-    world
-        .registry
+    env.registry
         .record_prepared("a", "backend", "d1", &outputs)
         .unwrap();
     assert_eq!(
-        world.registry.prepared("a", "backend").unwrap(),
+        env.registry.prepared("a", "backend").unwrap(),
         Some(("d1".into(), outputs.to_vec()))
     );
 }
 
 #[test]
-fn a_newer_registry_is_refused_and_left_alone() {
-    let world = World::new();
-    world
-        .registry
+fn a_newer_registry_is_refused_and_not_changed() {
+    let env = TestEnv::new();
+    env.registry
         .connection
         .pragma_update(None, "user_version", 99)
         .unwrap();
-    let error = world.reopen().unwrap_err();
-    assert!(
-        error.to_string().contains("newer Portway (schema 99"),
-        "{error}"
-    );
-    assert!(error.to_string().contains("registry.db"));
+    let error = env.reopen().unwrap_err();
+    let problem = RegistryProblem::Newer {
+        found: 99,
+        supported: 2,
+    };
+    assert_eq!((error.problem, error.file), (problem, env.file()));
 }
 
 #[test]
-fn a_registry_of_the_first_schema_is_brought_up_to_date() {
+fn upgrades_a_registry_of_the_first_schema() {
     let state = tempfile::tempdir().unwrap();
     let old = Connection::open(state.path().join("registry.db")).unwrap();
     old.execute_batch(MIGRATIONS[0]).unwrap();
@@ -244,88 +239,89 @@ fn a_registry_of_the_first_schema_is_brought_up_to_date() {
     let gateway =
         |registry: &mut SqliteRegistry| registry.instances().unwrap()[0].0.gateway.clone();
     assert_eq!(gateway(&mut registry), None);
-    for told in [Some("one"), Some("other"), None] {
-        registry.set_gateway("a", told).unwrap();
-        assert_eq!(gateway(&mut registry).as_deref(), told);
+    for value in [Some("one"), Some("other"), None] {
+        registry.set_gateway("a", value).unwrap();
+        assert_eq!(gateway(&mut registry).as_deref(), value);
     }
 }
 
 #[test]
-fn a_damaged_registry_is_named_and_left_alone() {
-    let world = World::new();
-    let file = world.file();
-    drop(world.registry);
-    let state = world.state;
-    fs::write(&file, "this is no database at all, only a sentence").unwrap();
+fn a_damaged_registry_is_reported_and_not_changed() {
+    let env = TestEnv::new();
+    let file = env.file();
+    drop(env.registry);
+    let state = env.state;
+    fs::write(&file, "this is not a database but only a sentence").unwrap();
     let error = SqliteRegistry::open(&state.path().join("portway")).unwrap_err();
-    assert!(error.to_string().ends_with("is damaged"), "{error}");
-    assert!(error.hint.contains("move it away"));
+    assert_eq!(error.problem, RegistryProblem::Damaged);
+    assert!(error.help.contains("mv "), "{}", error.help);
     assert!(
         fs::read_to_string(&file)
             .unwrap()
-            .starts_with("this is no database")
+            .starts_with("this is not a database")
     );
 }
 
 #[test]
-fn a_state_directory_that_is_a_file_is_an_error() {
+fn a_state_directory_that_is_a_file_is_reported() {
     let temp = tempfile::tempdir().unwrap();
     fs::write(temp.path().join("portway"), "").unwrap();
     let error = SqliteRegistry::open(&temp.path().join("portway")).unwrap_err();
-    assert!(error.to_string().contains("cannot be used"), "{error}");
+    assert_eq!(error.problem, RegistryProblem::Io);
+    assert!(error.cause().is_some());
 }
 
 #[cfg(unix)]
 #[test]
-fn the_state_directory_is_the_owners_alone() {
+fn only_the_owner_may_access_the_state_directory() {
     use std::os::unix::fs::PermissionsExt;
-    let world = World::new();
+    let env = TestEnv::new();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    let state = world.state.path().join("portway");
+    let state = env.state.path().join("portway");
     assert_eq!(mode(&state), 0o700);
     fs::set_permissions(&state, fs::Permissions::from_mode(0o755)).unwrap();
-    world.reopen().unwrap();
+    env.reopen().unwrap();
     assert_eq!(mode(&state), 0o700);
 }
 
 #[test]
-fn a_lease_is_given_up_unless_its_instance_runs() {
-    let mut world = World::new();
-    world.enroll("aaaaaa", "jobi");
-    world.enroll("bbbbbb", "shop");
-    assert_eq!(world.allocate("aaaaaa", None).unwrap(), 9000);
-    assert_eq!(world.allocate("bbbbbb", None).unwrap(), 9001);
-    let lock = world.registry.supervise("aaaaaa").unwrap();
-    // One of the two runs, so neither is given up.
-    let found = world.registry.forget(&[9000, 9001, 9002]).unwrap();
-    let states: Vec<Liveness> = found.iter().map(|(.., liveness)| *liveness).collect();
-    assert_eq!(states, [Liveness::Live, Liveness::Kept]);
-    assert_eq!(world.registry.leases("bbbbbb").unwrap().len(), 1);
+fn releases_leases_unless_an_instance_is_running() {
+    let mut env = TestEnv::new();
+    env.register("aaaaaa", "jobi");
+    env.register("bbbbbb", "shop");
+    assert_eq!(env.allocate("aaaaaa", None).unwrap(), 9000);
+    assert_eq!(env.allocate("bbbbbb", None).unwrap(), 9001);
+    let lock = env.registry.lock_as_supervisor("aaaaaa").unwrap();
+    // One of the two instances is running, so neither lease is released.
+    let found = env.registry.release(&[9000, 9001, 9002]).unwrap();
+    let states: Vec<CheckoutState> = found.iter().map(|(.., state)| *state).collect();
+    assert_eq!(states, [CheckoutState::Running, CheckoutState::Stopped]);
+    assert_eq!(env.registry.leases("bbbbbb").unwrap().len(), 1);
     drop(lock);
-    world.registry.forget(&[9000]).unwrap();
-    assert!(world.registry.leases("aaaaaa").unwrap().is_empty());
-    assert!(world.registry.forget(&[9000]).unwrap().is_empty());
+    env.registry.release(&[9000]).unwrap();
+    assert!(env.registry.leases("aaaaaa").unwrap().is_empty());
+    assert!(env.registry.release(&[9000]).unwrap().is_empty());
 }
 
 #[test]
-fn vanished_checkouts_are_dropped_with_all_that_was_kept_of_them() {
-    let mut world = World::new();
-    world.enroll("aaaaaa", "jobi");
-    world.enroll("bbbbbb", "shop");
-    world.allocate("aaaaaa", None).unwrap();
-    for id in ["aaaaaa", "bbbbbb", "nobody"] {
-        fs::create_dir_all(world.registry.instance_dir(id).join("logs")).unwrap();
+fn prune_deletes_missing_checkouts_and_their_directories() {
+    let mut env = TestEnv::new();
+    env.register("aaaaaa", "jobi");
+    env.register("bbbbbb", "shop");
+    env.allocate("aaaaaa", None).unwrap();
+    for id in ["aaaaaa", "bbbbbb", "unknown"] {
+        fs::create_dir_all(env.registry.instance_dir(id).join("logs")).unwrap();
     }
-    let running = world.registry.supervise("bbbbbb").unwrap();
+    let running = env.registry.lock_as_supervisor("bbbbbb").unwrap();
     for id in ["aaaaaa", "bbbbbb"] {
-        fs::remove_dir(world.state.path().join(id)).unwrap();
+        fs::remove_dir(env.state.path().join(id)).unwrap();
     }
-    let gone = world.registry.prune().unwrap();
+    let gone = env.registry.prune().unwrap();
     assert_eq!(gone.len(), 1);
     assert_eq!((gone[0].0.id.as_str(), gone[0].1[0].port), ("aaaaaa", 9000));
-    let exists = |id: &str| world.registry.instance_dir(id).exists();
-    assert!(!exists("aaaaaa") && !exists("nobody") && exists("bbbbbb"));
+    let exists = |id: &str| env.registry.instance_dir(id).exists();
+    assert!(!exists("aaaaaa") && !exists("unknown") && exists("bbbbbb"));
     drop(running);
-    assert_eq!(world.registry.prune().unwrap().len(), 1);
-    assert!(world.registry.prune().unwrap().is_empty());
+    assert_eq!(env.registry.prune().unwrap().len(), 1);
+    assert!(env.registry.prune().unwrap().is_empty());
 }

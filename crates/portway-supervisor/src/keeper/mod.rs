@@ -24,7 +24,7 @@ mod windows;
 
 use std::time::Duration;
 
-use portway_project::manifest::StopSignal;
+use portway_project::policy::StopSignal;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use handle::keepers;

@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use portway_project::manifest::StopSignal;
+use portway_project::policy::StopSignal;
 
 use super::{Order, Report, Task};
 use crate::platform;

@@ -10,7 +10,7 @@ use std::process::Stdio;
 
 use crate::process::{descendants, send_signal};
 use portway_ports::{Process, ProcessId};
-use portway_project::manifest::StopSignal;
+use portway_project::policy::StopSignal;
 use rustix::process::{Pid, Signal, WaitOptions, waitpid};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::signal::unix::SignalKind;

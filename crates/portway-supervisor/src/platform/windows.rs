@@ -82,7 +82,7 @@ pub(crate) fn end_orphans(keepers: &BTreeSet<u32>, by_force: bool) -> bool {
 /// Ends processes at once.
 pub(crate) fn kill_all(pids: &[u32]) {
     for process in pids.iter().copied().filter_map(Process::read) {
-        let _ = crate::process::kill(process.id);
+        let _ = process.id.kill();
     }
 }
 

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use portway_api::NoticeLevel;
-use portway_project::Step;
-use portway_project::manifest::SocketMode;
+use portway_api::{FailureReason, NoticeLevel};
+use portway_project::PrepareStep;
+use portway_project::plan::ReadinessProbe;
+use portway_project::policy::SocketMode;
 use tokio::time::sleep;
 
 use super::Supervisor;
@@ -52,7 +53,7 @@ impl Supervisor {
                 self.keep_or_let_go(name);
             }
             Effect::StopTree => self.stop_tree(name),
-            Effect::Move { port, by } => self.move_port(name, port, &by),
+            Effect::Move { port, by } => self.move_port(name, port, by),
             Effect::Timer { epoch, after } => {
                 let (service, mailbox) = (name.to_owned(), self.mailbox.clone());
                 tokio::spawn(async move {
@@ -71,7 +72,10 @@ impl Supervisor {
         };
         match self.config.steward.is_prepared(name, &step) {
             Ok(true) => return self.step(name, Input::Prepared),
-            Err(why) => return self.step(name, Input::PrepareFailed(why)),
+            Err(error) => {
+                let why = FailureReason::PrepareInputUnreadable { error };
+                return self.step(name, Input::PrepareFailed(why));
+            }
             Ok(false) => {}
         }
         if let Some(other) = self.preparing(&step) {
@@ -83,12 +87,16 @@ impl Supervisor {
         let said = format!("prepares: {}", step.command);
         self.say(name, NoticeLevel::Info, &said);
         if let Err(why) = self.start_keeper(name, step, Role::Prepare, None) {
+            let why = FailureReason::PrepareFailed {
+                cause: Box::new(why),
+                shared_with: None,
+            };
             self.step(name, Input::PrepareFailed(why));
         }
     }
 
     /// The service for which this prepare step runs at the moment.
-    fn preparing(&self, step: &Step) -> Option<String> {
+    fn preparing(&self, step: &PrepareStep) -> Option<String> {
         let mut services = self.services.iter();
         let (name, _) = services.find(|(name, service)| {
             let runs = matches!(service.keeper, Some((_, Role::Prepare)));
@@ -115,19 +123,21 @@ impl Supervisor {
         }
         let service = &self.services[name];
         let mut socket = None;
-        if service.plan.spec.socket == SocketMode::Fd
+        if service.plan.socket == SocketMode::Fd
             && let Some(hold) = self.holds_of(name).first()
         {
             match hold.listening_socket() {
                 Ok(listening) => socket = Some(listening),
                 Err(error) => {
                     let error = std::io::Error::from(error);
-                    return self.step(name, Input::SpawnFailed(format!("no socket: {error}")));
+                    let error = format!("its listening socket is not available: {error}");
+                    let why = FailureReason::StartFailed { error };
+                    return self.step(name, Input::SpawnFailed(why));
                 }
             }
         }
         let launch = &self.config.wiring.services[name];
-        let step = Step {
+        let step = PrepareStep {
             command: launch.command.clone(),
             dir: launch.dir.clone(),
         };
@@ -146,15 +156,15 @@ impl Supervisor {
     pub(super) fn start_keeper(
         &mut self,
         name: &str,
-        step: Step,
+        step: PrepareStep,
         role: Role,
         socket: Option<std::net::TcpListener>,
-    ) -> Result<(), String> {
+    ) -> Result<(), FailureReason> {
         let mark = self.mark(name);
         let launch = &self.config.wiring.services[name];
         if !step.dir.is_dir() {
-            let dir = step.dir.display();
-            return Err(format!("its directory `{dir}` does not exist"));
+            let directory = step.dir.display().to_string();
+            return Err(FailureReason::DirectoryNotFound { directory });
         }
         let Some(service) = self.services.get_mut(name) else {
             return Ok(());
@@ -174,7 +184,7 @@ impl Supervisor {
             dir: step.dir,
             env: service::environment(launch, &mark, self.config.colour),
             signal: stop.signal,
-            grace: stop.grace.0,
+            grace: stop.grace,
             socket,
         };
         let pattern = service.log_pattern().filter(|_| role == Role::Main);
@@ -186,7 +196,9 @@ impl Supervisor {
             pattern,
             &self.mailbox,
         )
-        .map_err(|error| format!("could not be started: {error}"))?;
+        .map_err(|error| FailureReason::StartFailed {
+            error: error.to_string(),
+        })?;
         service.keeper = Some((keeper, role));
         Ok(())
     }
@@ -211,18 +223,15 @@ impl Supervisor {
         let Some(service) = self.services.get_mut(name) else {
             return;
         };
-        let Some(ready) = service.plan.spec.ready.clone() else {
-            return;
+        let probe = match &service.plan.readiness.probe {
+            None => return,
+            Some(ReadinessProbe::Log(_)) => return self.probe_log(name),
+            Some(ReadinessProbe::Poll(probe)) => probe,
         };
-        if ready.log.is_some() {
-            return self.probe_log(name);
-        }
-        let task = if let Some(command) = &launch.ready_exec {
+        let task = if let Some(command) = &launch.readiness_command {
             let probe = ExecProbe::new(command, launch, mark);
             tokio::spawn(service::until_exec(probe, reporter))
-        } else if let Some(question) =
-            service.question(ready.http.as_ref(), ready.port.as_deref(), &ports)
-        {
+        } else if let Some(question) = service::question(probe, &ports) {
             tokio::spawn(service::until_ready(question, reporter))
         } else {
             return;
@@ -246,13 +255,12 @@ impl Supervisor {
         let Some(service) = self.services.get_mut(name) else {
             return;
         };
-        let Some(liveness) = service.plan.spec.liveness.clone() else {
+        let Some(liveness) = service.plan.liveness.clone() else {
             return;
         };
-        let port = liveness.port.as_deref();
-        let question = service.question(liveness.http.as_ref(), port, &ports);
+        let question = service::question(&liveness.probe, &ports);
         let exec = launch
-            .live_exec
+            .liveness_command
             .as_ref()
             .map(|command| ExecProbe::new(command, launch, mark));
         let task = tokio::spawn(service::watch_liveness(liveness, question, exec, reporter));

@@ -1,21 +1,21 @@
 //! Who may start, who must wait, who may stop: functions of the plan and the states.
 
 use indexmap::IndexMap;
-use portway_api::{InstanceState, ServiceState};
-use portway_project::manifest::Condition;
+use portway_api::{FailureReason, InstanceState, ServiceState};
+use portway_project::policy::StartCondition;
 
 /// What a waiting service finds when it looks at those it comes after.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Dependencies {
     Met,
     Pending,
-    /// One of them will not come; in words.
-    Failed(String),
+    /// One of them failed.
+    Failed(FailureReason),
 }
 
 /// Judges the services that a service comes after. Those without a state do not take part.
 pub(super) fn dependencies(
-    after: &[(String, Condition)],
+    after: &[(String, StartCondition)],
     states: &IndexMap<String, ServiceState>,
 ) -> Dependencies {
     let mut pending = false;
@@ -24,21 +24,22 @@ pub(super) fn dependencies(
             continue;
         };
         let met = match condition {
-            Condition::Started => matches!(
+            StartCondition::Started => matches!(
                 state,
                 ServiceState::Starting
                     | ServiceState::Ready
                     | ServiceState::Unhealthy
                     | ServiceState::Completed
             ),
-            Condition::Ready => matches!(
+            StartCondition::Ready => matches!(
                 state,
                 ServiceState::Ready | ServiceState::Unhealthy | ServiceState::Completed
             ),
-            Condition::Completed => *state == ServiceState::Completed,
+            StartCondition::Completed => *state == ServiceState::Completed,
         };
         if *state == ServiceState::Failed {
-            return Dependencies::Failed(format!("`{name}`, which it waits for, has failed"));
+            let service = name.clone();
+            return Dependencies::Failed(FailureReason::DependencyFailed { service });
         }
         pending |= !met;
     }
@@ -86,15 +87,15 @@ pub(super) fn instance_state(
 mod tests {
     use super::*;
 
-    fn judge(condition: Condition, state: ServiceState) -> Dependencies {
+    fn judge(condition: StartCondition, state: ServiceState) -> Dependencies {
         let states = IndexMap::from([("db".to_owned(), state)]);
         dependencies(&[("db".to_owned(), condition)], &states)
     }
 
     #[test]
     fn each_condition_is_met_by_its_states() {
-        use Condition::{Completed, Ready, Started};
         use Dependencies::{Met, Pending};
+        use StartCondition::{Completed, Ready, Started};
         for (condition, state, expected) in [
             (Started, ServiceState::Waiting, Pending),
             (Started, ServiceState::Starting, Met),
@@ -115,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_service_that_does_not_take_part_is_not_waited_for() {
-        let after = [("db".to_owned(), Condition::Ready)];
+        let after = [("db".to_owned(), StartCondition::Ready)];
         assert_eq!(dependencies(&after, &IndexMap::new()), Dependencies::Met);
     }
 

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 use portway_api::{Event, LogStream};
-use portway_project::manifest::{Liveness, Stop};
+use portway_project::plan::{Liveness, LogPattern, Probe, ReadinessProbe};
+use portway_project::policy::StopPolicy;
 use portway_project::{Launch, PlannedService};
-use regex_lite::Regex;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -64,14 +64,12 @@ pub(super) struct Service {
 
 impl Service {
     pub(super) fn new(plan: PlannedService, now: Instant) -> Self {
-        let spec = &plan.spec;
-        let ready = spec.ready.as_ref();
         let policy = Policy {
-            restart: spec.restart,
-            ready_timeout: ready.map_or(Duration::from_secs(60), |ready| ready.timeout.0),
-            prepares: spec.prepare.is_some(),
+            restart: plan.restart,
+            ready_timeout: plan.readiness.timeout,
+            prepares: plan.prepare.is_some(),
             listens: !plan.ports.is_empty(),
-            probes: ready.is_some(),
+            probes: plan.readiness.probe.is_some(),
         };
         Self {
             machine: Machine::new(policy, now),
@@ -91,14 +89,16 @@ impl Service {
         }
     }
 
-    pub(super) fn stop(&self) -> Stop {
-        self.plan.spec.stop
+    pub(super) fn stop(&self) -> StopPolicy {
+        self.plan.stop
     }
 
     /// The pattern of its output that tells that it is ready.
-    pub(super) fn log_pattern(&self) -> Option<Regex> {
-        let log = self.plan.spec.ready.as_ref()?.log.as_ref()?;
-        Regex::new(log.get_ref()).ok()
+    pub(super) fn log_pattern(&self) -> Option<LogPattern> {
+        match &self.plan.readiness.probe {
+            Some(ReadinessProbe::Log(pattern)) => Some(pattern.clone()),
+            _ => None,
+        }
     }
 
     /// Remembers a task that must not outlive the present process.
@@ -112,28 +112,20 @@ impl Service {
             task.abort();
         }
     }
+}
 
-    /// The question of a probe, if it is one over the network.
-    pub(super) fn question(
-        &self,
-        http: Option<&String>,
-        port: Option<&str>,
-        ports: &[u16],
-    ) -> Option<Question> {
-        let named = |name: &str| {
-            let has =
-                |planned: &portway_project::PlannedPort| planned.name.as_deref() == Some(name);
-            self.plan.ports.iter().position(has)
-        };
-        let port = *ports.get(port.map_or(Some(0), named)?)?;
-        Some(match http {
-            Some(path) => Question::Http {
-                port,
-                path: path.clone(),
-            },
-            None => Question::Tcp { port },
-        })
-    }
+/// The request of a probe over the network; `None` for a command.
+pub(super) fn question(probe: &Probe, ports: &[u16]) -> Option<Question> {
+    Some(match probe {
+        Probe::Http { port, path } => Question::Http {
+            port: *ports.get(*port)?,
+            path: path.clone(),
+        },
+        Probe::Tcp { port } => Question::Tcp {
+            port: *ports.get(*port)?,
+        },
+        Probe::Exec(_) => return None,
+    })
 }
 
 /// Where a service's lines go.
@@ -163,7 +155,7 @@ pub(super) fn launch(
     generation: u64,
     start: Start,
     sink: &LogSink,
-    pattern: Option<Regex>,
+    pattern: Option<LogPattern>,
     mailbox: &mpsc::UnboundedSender<Message>,
 ) -> io::Result<Keeper> {
     let (keeper, streams) = Keeper::start(start)?;
@@ -200,7 +192,7 @@ impl Reporter {
 async fn attend(
     streams: Streams,
     sink: LogSink,
-    pattern: Option<Regex>,
+    pattern: Option<LogPattern>,
     matched: Arc<AtomicBool>,
     reporter: Reporter,
 ) {
@@ -319,7 +311,7 @@ impl ExecProbe {
             command: self.command.clone(),
             dir: self.launch.dir.clone(),
             env: environment(&self.launch, &self.mark, false),
-            signal: portway_project::manifest::StopSignal::Term,
+            signal: portway_project::policy::StopSignal::Term,
             grace: Duration::from_millis(500),
             socket: None,
         };
@@ -364,10 +356,10 @@ pub(super) async fn watch_liveness(
 ) {
     let mut failures = 0;
     loop {
-        sleep(liveness.interval.0).await;
+        sleep(liveness.interval).await;
         let alive = match (&question, &exec) {
-            (_, Some(exec)) => exec.run(liveness.timeout.0).await,
-            (Some(question), None) => is_yes(question, liveness.timeout.0).await,
+            (_, Some(exec)) => exec.run(liveness.timeout).await,
+            (Some(question), None) => is_yes(question, liveness.timeout).await,
             (None, None) => return,
         };
         failures = if alive { 0 } else { failures + 1 };

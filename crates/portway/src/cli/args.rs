@@ -38,15 +38,15 @@ pub(crate) struct Cli {
     /// Act as if started in this directory
     #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
     pub(crate) directory: Option<PathBuf>,
-    /// Whether to print in colour
+    /// Whether to print in color
     #[arg(
         long,
-        alias = "color",
+        alias = "colour",
         value_name = "WHEN",
         global = true,
-        value_parser = PossibleValuesParser::new(preferences::words("colour"))
+        value_parser = PossibleValuesParser::new(preferences::words("color"))
     )]
-    pub(crate) colour: Option<String>,
+    pub(crate) color: Option<String>,
     /// Print diagnostics on standard error; repeat for more (-vv)
     ///
     /// The environment variable `PORTWAY_LOG` selects them by level or module, for example

@@ -71,14 +71,14 @@ pub(crate) enum ConfigCommand {
 pub(crate) fn run(
     directory: Option<&Path>,
     args: &Config,
-    colour: Option<&str>,
+    color: Option<&str>,
 ) -> Result<u8, CommandError> {
     let json = args.output.json;
     match &args.command {
-        None => list(directory, colour, json)?,
-        Some(ConfigCommand::List(output)) => list(directory, colour, output.json || json)?,
+        None => list(directory, color, json)?,
+        Some(ConfigCommand::List(output)) => list(directory, color, output.json || json)?,
         Some(ConfigCommand::Get { key, output }) => {
-            let one = config::get(directory, key, colour)?;
+            let one = config::get(directory, key, color)?;
             if output.json || json {
                 ui::json(&one);
             } else {
@@ -86,7 +86,7 @@ pub(crate) fn run(
             }
         }
         Some(ConfigCommand::Explain { key, output }) => {
-            let explained = config::explain(directory, key, colour)?;
+            let explained = config::explain(directory, key, color)?;
             if output.json || json {
                 ui::json(&explained);
             } else {
@@ -121,8 +121,8 @@ pub(crate) fn run(
     Ok(0)
 }
 
-fn list(directory: Option<&Path>, colour: Option<&str>, json: bool) -> Result<(), CommandError> {
-    let all = config::list(directory, colour)?;
+fn list(directory: Option<&Path>, color: Option<&str>, json: bool) -> Result<(), CommandError> {
+    let all = config::list(directory, color)?;
     if json {
         ui::json(&all);
     } else {

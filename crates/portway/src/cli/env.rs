@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::{Args, ValueEnum};
 use portway_app::error::CommandError;
 use portway_app::wiring;
-use portway_project::env_format::EnvFormat;
+use portway_project::export::ExportFormat;
 
 use super::selection::SelectionArgs;
 use crate::ui;
@@ -31,7 +31,7 @@ pub(crate) struct Env {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Format {
-    /// `export NAME='value'`
+    /// `export NAME=value`
     Shell,
     /// `NAME=value`
     Dotenv,
@@ -39,7 +39,7 @@ pub(crate) enum Format {
     Json,
 }
 
-impl From<Format> for EnvFormat {
+impl From<Format> for ExportFormat {
     fn from(format: Format) -> Self {
         match format {
             Format::Shell => Self::Shell,
@@ -53,10 +53,10 @@ pub(crate) fn run(directory: Option<&Path>, args: &Env) -> Result<u8, CommandErr
     let selection = args.selection.to_selection();
     let variables = wiring::variables(directory, args.service.as_deref(), &selection)?;
     let format = if args.json {
-        EnvFormat::Json
+        ExportFormat::Json
     } else {
         args.format.into()
     };
-    ui::out(&format.write(&variables));
+    ui::out(&format.format(&variables));
     Ok(0)
 }

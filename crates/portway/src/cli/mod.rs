@@ -60,7 +60,7 @@ pub(crate) fn run(cli: Cli, terminal: &Arc<dyn Reporter>) -> Result<u8, CommandE
         Command::Exec(args) => exec::run(directory, args),
         Command::Port(args) => one::port(directory, &args),
         Command::Url(args) => one::url(directory, &args),
-        Command::Config(args) => config::run(directory, &args, cli.colour.as_deref()),
+        Command::Config(args) => config::run(directory, &args, cli.color.as_deref()),
         Command::Plan(args) => plan::run(directory, &args),
         Command::Discover(args) => discover::run(&args, reporter),
         Command::Doctor(args) => doctor::run(directory, &args),

@@ -4,7 +4,7 @@ use comfy_table::{Table, presets};
 use portway_api::{
     Forward, GatewayStatus, InstanceState, InstanceStatus, ServiceState, ServiceStatus,
 };
-use portway_app::wiring::reason;
+use portway_app::wiring::describe;
 
 use super::sanitize::one_line;
 use super::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, out, styled, talk, warning};
@@ -40,7 +40,7 @@ pub(crate) fn plan(instance: &InstanceStatus) -> bool {
                 Some(name) => format!("{}.{name}", service.name),
                 None => service.name.clone(),
             };
-            let note = port.displaced.as_ref().map(reason).unwrap_or_default();
+            let note = port.displaced.as_ref().map(describe).unwrap_or_default();
             rows.push(vec![name, port.port.to_string(), port.url.clone(), note]);
         }
     }
@@ -67,7 +67,7 @@ pub(crate) fn summary(instance: &InstanceStatus) {
                     "{} is on port {}: {}",
                     service.name,
                     port.port,
-                    reason(why)
+                    describe(why)
                 ));
             }
         }

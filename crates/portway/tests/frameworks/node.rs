@@ -128,7 +128,7 @@ fn hono() {
         ),
     ]);
     let plan = app.plan().to_string();
-    assert!(plan.contains("insists on port 3000"), "{plan}");
+    assert!(plan.contains("port 3000"), "{plan}");
     app.replace(
         "src/index.ts",
         "port: 3000",

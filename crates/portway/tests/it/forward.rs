@@ -5,11 +5,11 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 
 use crate::gateway::gateway;
-use crate::sandbox::{PATIENCE, Sandbox, TWO, get, two, until};
+use crate::sandbox::{Sandbox, TIMEOUT, TWO_SERVICES, http_get, two_services, wait_until};
 
 /// Who answers on the fixed port, the one before the gateway's.
 fn answers(sandbox: &Sandbox) -> Option<(String, String)> {
-    let ask = |name: &str| get(sandbox.port(38), &format!("/env/{name}"));
+    let ask = |name: &str| http_get(sandbox.port(38), &format!("/env/{name}"));
     Some((ask("PORTWAY_SERVICE")?, ask("PORTWAY_INSTANCE")?))
 }
 
@@ -30,7 +30,7 @@ fn other(sandbox: &mut Sandbox) -> std::path::PathBuf {
     tree
 }
 
-fn forward(sandbox: &mut Sandbox, dir: &Path, rest: &[&str]) -> crate::sandbox::Ran {
+fn forward(sandbox: &mut Sandbox, dir: &Path, rest: &[&str]) -> crate::sandbox::CommandOutput {
     sandbox.set_project(dir.to_owned());
     let port = sandbox.port(38).to_string();
     let arguments: Vec<&str> = ["forward", &port].iter().chain(rest).copied().collect();
@@ -40,7 +40,7 @@ fn forward(sandbox: &mut Sandbox, dir: &Path, rest: &[&str]) -> crate::sandbox::
 #[test]
 #[cfg(unix)]
 fn a_fixed_port_leads_to_the_chosen_checkout() {
-    let mut sandbox = Sandbox::with_blocks(1).manifest(TWO);
+    let mut sandbox = Sandbox::with_blocks(1).manifest(TWO_SERVICES);
     let tree = other(&mut sandbox);
     let main = sandbox.project().to_owned();
     let running = gateway(&sandbox);
@@ -48,12 +48,12 @@ fn a_fixed_port_leads_to_the_chosen_checkout() {
     let led = |service: &str, instance: &str| Some((service.to_owned(), instance.to_owned()));
 
     let said = forward(&mut sandbox, &main, &[]).success();
-    said.err_has(&format!("{url} leads to frontend of jobi\n"));
+    said.stderr_has(&url);
     assert_eq!(answers(&sandbox), led("frontend", "jobi"));
 
     // One connection, over which it is switched.
     let mut stream = TcpStream::connect(("127.0.0.1", sandbox.port(38))).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     let mut ask = || {
         let request = "GET /env/PORTWAY_INSTANCE HTTP/1.1\r\nHost: tunnel.example\r\n\r\n";
         stream.write_all(request.as_bytes()).unwrap();
@@ -64,14 +64,23 @@ fn a_fixed_port_leads_to_the_chosen_checkout() {
     };
     assert_eq!(ask(), "jobi");
     let said = forward(&mut sandbox, &tree, &["backend"]).success();
-    said.err_has("leads to backend of fix.jobi, and no more to frontend of jobi");
+    // What it routes to now, and before.
+    for name in ["backend", "fix.jobi", "frontend", "jobi"] {
+        assert!(said.stderr().contains(name), "{}", said.stderr());
+    }
     assert_eq!(ask(), "fix.jobi");
     assert_eq!(answers(&sandbox), led("backend", "fix.jobi"));
 
     // It is shown where one looks for it.
     let listed = sandbox.run(&["forward"]).success();
-    listed.out_has(&url).out_has("backend of fix.jobi");
-    sandbox.run(&["ps"]).success().out_has(&url);
+    listed
+        .stdout_has(&url)
+        .stdout_has("backend")
+        .stdout_has("fix.jobi");
+    let listed = sandbox.run(&["forward", "--json"]).success().json();
+    assert_eq!(listed[0]["service"], "backend");
+    assert_eq!(listed[0]["instance"], "fix.jobi");
+    sandbox.run(&["ps"]).success().stdout_has(&url);
     let all = sandbox.run(&["ps", "--json"]).success().json();
     let forwards: Vec<_> = all
         .as_array()
@@ -88,12 +97,14 @@ fn a_fixed_port_leads_to_the_chosen_checkout() {
     // Whoever asks for the port hears of it, and a number ends nobody.
     let port = sandbox.port(38).to_string();
     let told = sandbox.run(&["who", &port]).success();
-    told.err_has("the gateway has it lead to `backend` of fix.jobi");
-    let refused = sandbox.run(&["free", &port]).code(1);
-    refused.err_has(&format!("`portway forward {port} --stop` lets it go"));
+    told.stderr_has("`backend`").stderr_has("fix.jobi");
+    sandbox
+        .fails(&["free", &port], 1, "refused")
+        .hints(&format!("`portway forward {port} --stop`"));
     let names = sandbox.port(39).to_string();
-    let refused = sandbox.run(&["free", &names]).code(1);
-    refused.err_has("`portway gateway stop` ends it");
+    sandbox
+        .fails(&["free", &names], 1, "refused")
+        .hints("`portway gateway stop`");
 
     // The next gateway remembers it.
     drop(running);
@@ -105,7 +116,7 @@ fn a_fixed_port_leads_to_the_chosen_checkout() {
     sandbox.run(&["restart", "backend"]).success();
     assert_eq!(answers(&sandbox), led("backend", "fix.jobi"));
     sandbox.run(&["down"]).success();
-    let refused = get(sandbox.port(38), "/").unwrap();
+    let refused = http_get(sandbox.port(38), "/").unwrap();
     assert!(refused.contains("portway -C"), "{refused}");
     // A page of elsewhere, whose name was made to lead here, is not told where the checkout lies.
     let mut stream = TcpStream::connect(("127.0.0.1", sandbox.port(38))).unwrap();
@@ -113,75 +124,86 @@ fn a_fixed_port_leads_to_the_chosen_checkout() {
     stream.write_all(foreign.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    assert!(
-        answer.contains("does not run") && !answer.contains("portway -C"),
-        "{answer}"
-    );
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(!answer.contains("portway -C"), "{answer}");
+    assert!(!answer.contains(tree.to_str().unwrap()), "{answer}");
 
     let ended = forward(&mut sandbox, &tree, &["--stop", "--json"]).success();
     assert_eq!(ended.json()["instance"], "fix.jobi");
     TcpListener::bind(("127.0.0.1", sandbox.port(38))).unwrap();
-    let again = forward(&mut sandbox, &tree, &["--stop"]).code(6);
-    again.err_has("is not forwarded");
+    let again = forward(&mut sandbox, &tree, &["--stop", "--json"]).code(6);
+    again.error("nothing_there").mentions(&port);
 }
 
 #[test]
 fn what_cannot_be_forwarded_is_refused() {
-    let mut sandbox = two();
+    let mut sandbox = two_services();
     let dir = sandbox.project().to_owned();
     let taken = TcpListener::bind(("127.0.0.1", sandbox.port(38))).unwrap();
     let running = gateway(&sandbox);
-    let refused = forward(&mut sandbox, &dir, &[]).code(4);
+    let refused = forward(&mut sandbox, &dir, &["--json"]).code(4);
     refused
-        .err_has("somebody else has it")
-        .err_has("portway who");
+        .error("port_taken")
+        .mentions(sandbox.port(38))
+        .hints("portway who");
     drop(taken);
     let kept = sandbox.run(&["detect", "--json"]).success().json();
     let kept = kept["services"][0]["ports"][0]["port"].to_string();
-    let refused = sandbox.run(&["forward", &kept]).code(4);
-    refused.err_has("is kept for `backend` of jobi");
-    let refused = forward(&mut sandbox, &dir, &["frontent"]).code(2);
-    refused.err_has("did you mean `frontend`?");
+    sandbox
+        .fails(&["forward", &kept], 4, "port_taken")
+        .names("backend")
+        .mentions("jobi");
+    let refused = forward(&mut sandbox, &dir, &["frontent", "--json"]).code(2);
+    refused.error("unknown_service").names("frontend");
     forward(&mut sandbox, &dir, &["frontend"]).success();
     sandbox.run(&["forward", "0"]).code(2);
 
     // One that somebody has taken meanwhile is remembered, and told of.
     drop(running);
     let mut taken = None;
-    until("the port is let go", || {
+    wait_until("the port is let go", || {
         taken = TcpListener::bind(("127.0.0.1", sandbox.port(38))).ok();
         taken.is_some()
     });
     let _running = gateway(&sandbox);
-    let listed = sandbox.run(&["forward"]).success();
-    listed.out_has("somebody else has it");
+    let troubles = |sandbox: &Sandbox| {
+        let listed = sandbox.run(&["forward", "--json"]).success().json();
+        let listed = listed.as_array().unwrap().clone();
+        assert_eq!(listed.len(), 1);
+        assert_eq!(listed[0]["port"], sandbox.port(38));
+        listed[0]["trouble"].as_str().map(str::to_owned)
+    };
+    assert!(troubles(&sandbox).is_some());
     // No URL of it is told, and it is there once it can be had.
     let port = sandbox.port(38);
-    let told = |sandbox: &Sandbox| sandbox.run(&["ps"]).out().contains(&port.to_string());
+    let told = |sandbox: &Sandbox| sandbox.run(&["ps"]).stdout().contains(&port.to_string());
     assert!(!told(&sandbox));
     drop(taken);
-    until("it is tried again", || told(&sandbox));
-    assert!(get(port, "/").is_some());
+    wait_until("it is tried again", || told(&sandbox));
+    assert_eq!(troubles(&sandbox), None);
+    assert!(http_get(port, "/").is_some());
 
     // Without a gateway they are known, and can be let go.
     sandbox.run(&["gateway", "stop"]).success();
-    let listed = sandbox.run(&["forward"]).success();
-    listed.out_has("the gateway does not run");
+    let trouble = troubles(&sandbox).expect("it has no gateway");
+    assert!(trouble.contains("`portway gateway --detach`"), "{trouble}");
     forward(&mut sandbox, &dir, &["--stop"]).success();
     forward(&mut sandbox, &dir, &["--stop"]).code(6);
     let file = sandbox.state().join("gateway/last.json");
     std::fs::write(&file, "{").unwrap();
-    let broken = sandbox.run(&["gateway", "--detach"]).code(1);
-    broken.err_has("last.json is broken").err_has("remove it");
+    sandbox
+        .fails(&["gateway", "--detach"], 1, "state")
+        .mentions("last.json")
+        .hints("remove");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "{");
 }
 
 #[test]
 fn only_http_is_forwarded() {
     let mut sandbox = Sandbox::new().manifest(&format!(
-        "{TWO}\n[services.cache]\nkind = \"tcp\"\nport = \"%20-%29\"\ncommand = \"%service serve {{port}}\"\n"
+        "{TWO_SERVICES}\n[services.cache]\nkind = \"tcp\"\nport = \"%20-%29\"\ncommand = \"%service serve {{port}}\"\n"
     ));
     let dir = sandbox.project().to_owned();
-    let refused = forward(&mut sandbox, &dir, &["cache"]).code(2);
-    refused.err_has("has no port that speaks HTTP");
+    let refused = forward(&mut sandbox, &dir, &["cache", "--json"]).code(2);
+    refused.error("usage").names("cache").mentions("HTTP");
 }

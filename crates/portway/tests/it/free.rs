@@ -2,8 +2,8 @@
 
 use std::net::TcpListener;
 
-use crate::sandbox::{Sandbox, get, two, until};
-use crate::who::{stranger, until_served};
+use crate::sandbox::{Sandbox, http_get, two_services, wait_until};
+use crate::servers::{ShellServer, wait_until_served};
 
 fn is_free(port: u16) -> bool {
     TcpListener::bind(("127.0.0.1", port)).is_ok()
@@ -12,8 +12,8 @@ fn is_free(port: u16) -> bool {
 #[test]
 fn the_whole_tree_is_ended_and_not_only_the_one_that_listens() {
     let sandbox = Sandbox::new();
-    let mut shell = stranger(&sandbox, "serve %0 --worker --grandchild plain");
-    until_served(sandbox.port(0));
+    let mut shell = ShellServer::start(&sandbox, "serve %0 --worker --grandchild plain");
+    wait_until_served(sandbox.port(0));
     let port = sandbox.port(0).to_string();
     let dry = sandbox
         .run(&["free", &port, "--dry-run", "--json"])
@@ -23,7 +23,7 @@ fn the_whole_tree_is_ended_and_not_only_the_one_that_listens() {
     assert_eq!(dry["processes"][0]["pid"], shell.pid());
     assert_eq!(dry["processes"].as_array().unwrap().len(), 4);
     assert!(!is_free(sandbox.port(0)), "a dry run does nothing");
-    sandbox.run(&["free", &port]).code(2).err_has("--yes");
+    sandbox.fails(&["free", &port], 2, "usage").hints("--yes");
     assert!(!is_free(sandbox.port(0)), "nobody was asked");
     let freed = sandbox
         .run(&["free", &port, "--yes", "--json"])
@@ -31,50 +31,49 @@ fn the_whole_tree_is_ended_and_not_only_the_one_that_listens() {
         .json();
     assert_eq!(freed["free"], true);
     assert_eq!(freed["action"], "ended");
-    shell.until_ended();
-    sandbox.until_empty();
+    shell.wait();
+    sandbox.wait_until_empty();
     assert!(is_free(sandbox.port(0)));
     sandbox
-        .run(&["free", &port, "--yes"])
-        .code(6)
-        .err_has(&format!("nobody has port {port}"));
+        .fails(&["free", &port, "--yes"], 6, "nothing_there")
+        .mentions(port);
 }
 
 #[test]
 fn what_does_not_end_when_asked_is_killed() {
     let sandbox = Sandbox::new();
-    let mut shell = stranger(&sandbox, "serve %0 --ignore --grandchild ignore");
-    until_served(sandbox.port(0));
+    let mut shell = ShellServer::start(&sandbox, "serve %0 --ignore --grandchild ignore");
+    wait_until_served(sandbox.port(0));
     let port = sandbox.port(0).to_string();
     let freed = sandbox
         .run(&["free", &port, "--yes", "--grace", "50ms", "--json"])
         .success()
         .json();
     assert_eq!(freed["action"], "killed");
-    shell.until_ended();
-    sandbox.until_empty();
+    shell.wait();
+    sandbox.wait_until_empty();
     assert!(is_free(sandbox.port(0)));
 }
 
 #[test]
 fn both_programs_on_one_port_are_ended() {
     let sandbox = Sandbox::new();
-    let _v4 = stranger(&sandbox, "serve %0");
-    let _v6 = stranger(&sandbox, "serve %0 --host ::1");
-    until("both listen", || {
+    let _v4 = ShellServer::start(&sandbox, "serve %0");
+    let _v6 = ShellServer::start(&sandbox, "serve %0 --host ::1");
+    wait_until("both listen", || {
         portway_ports::owners(sandbox.port(0)).unwrap().len() == 2
     });
     let port = sandbox.port(0).to_string();
     sandbox
         .run(&["free", &port, "--yes"])
         .success()
-        .out_has("is free");
+        .stdout_has(&port);
     assert!(portway_ports::owners(sandbox.port(0)).unwrap().is_empty());
 }
 
 #[test]
 fn a_service_is_stopped_by_its_supervisor_and_comes_back_on_request() {
-    let sandbox = two();
+    let sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
     let port = sandbox.port(0).to_string();
     let freed = sandbox
@@ -89,19 +88,19 @@ fn a_service_is_stopped_by_its_supervisor_and_comes_back_on_request() {
     assert_eq!(state(1), "ready");
     sandbox.run(&["up", "--detach"]).success();
     assert_eq!(state(0), "ready");
-    assert!(get(sandbox.port(0), "/").is_some());
+    assert!(http_get(sandbox.port(0), "/").is_some());
 }
 
 #[test]
 fn a_service_whose_port_somebody_took_meanwhile_moves() {
-    let sandbox = two();
+    let sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
     let port = sandbox.port(0).to_string();
     sandbox.run(&["free", &port, "--yes"]).success();
     let _taken = TcpListener::bind(("127.0.0.1", sandbox.port(0))).unwrap();
     sandbox.run(&["up", "--detach"]).success();
     assert_eq!(sandbox.ports_json()["backend_port"], sandbox.port(1));
-    assert!(get(sandbox.port(1), "/").is_some());
+    assert!(http_get(sandbox.port(1), "/").is_some());
 }
 
 #[test]
@@ -110,32 +109,34 @@ fn what_this_command_runs_in_is_not_ended() {
     // The test itself listens, and is above the command.
     let _listener = TcpListener::bind(("127.0.0.1", sandbox.port(0))).unwrap();
     sandbox
-        .run(&["free", &sandbox.port(0).to_string(), "--yes"])
-        .code(1)
-        .err_has("is what this command itself runs in");
-    let json = sandbox
-        .run(&["free", &sandbox.port(0).to_string(), "--yes", "--json"])
-        .code(1)
-        .json();
-    assert_eq!(json["error"]["code"], "refused");
+        .fails(
+            &["free", &sandbox.port(0).to_string(), "--yes"],
+            1,
+            "refused",
+        )
+        .mentions(format!("(pid {})", std::process::id()));
 }
 
 #[test]
 fn a_port_that_is_only_kept_is_nobodys() {
-    let sandbox = two();
+    let sandbox = two_services();
     sandbox.run(&["detect"]).success();
     sandbox
-        .run(&["free", &sandbox.port(0).to_string(), "--yes"])
-        .code(6)
-        .err_has("it is kept for `backend` of jobi")
-        .err_has("portway forget");
+        .fails(
+            &["free", &sandbox.port(0).to_string(), "--yes"],
+            6,
+            "nothing_there",
+        )
+        .names("backend")
+        .mentions("jobi")
+        .hints("portway forget");
 }
 
 #[test]
 fn a_person_is_asked() {
     let sandbox = Sandbox::new();
-    let mut shell = stranger(&sandbox, "serve %0");
-    until_served(sandbox.port(0));
+    let mut shell = ShellServer::start(&sandbox, "serve %0");
+    wait_until_served(sandbox.port(0));
     let portway = env!("CARGO_BIN_EXE_portway");
     let answer = |word: &str| {
         let mut command = sandbox.command("sh");
@@ -144,13 +145,11 @@ fn a_person_is_asked() {
             sandbox.port(0)
         );
         command.args(["-c", &script]);
-        sandbox.end(command)
+        sandbox.run_command(command)
     };
-    answer("n")
-        .code(1)
-        .out_has("end it? [y/N]")
-        .out_has("nothing was done");
+    answer("n").code(1).stdout_has("[y/N]");
     assert!(!is_free(sandbox.port(0)));
-    answer("y").success().out_has("is free");
-    shell.until_ended();
+    answer("y").success().stdout_has("[y/N]");
+    assert!(is_free(sandbox.port(0)));
+    shell.wait();
 }

@@ -5,13 +5,15 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use crate::sandbox::{PATIENCE, Running, Sandbox, TWO, get, two, until};
+use crate::sandbox::{
+    RunningCommand, Sandbox, TIMEOUT, TWO_SERVICES, http_get, two_services, wait_until,
+};
 
 /// A gateway on the sandbox's last port.
-pub(crate) fn gateway(sandbox: &Sandbox) -> Running {
+pub(crate) fn gateway(sandbox: &Sandbox) -> RunningCommand {
     let port = sandbox.port(39).to_string();
-    let mut gateway = sandbox.spawn(&["gateway", "--port", &port]);
-    gateway.until_printed("the gateway serves");
+    let mut gateway = sandbox.spawn(&["gateway", "--json", "--port", &port]);
+    gateway.wait_for_output("\"port\"");
     gateway
 }
 
@@ -27,7 +29,7 @@ fn try_to_ask(sandbox: &Sandbox, host: &str, path: &str) -> std::io::Result<(u16
 
 fn send(sandbox: &Sandbox, request: &str) -> std::io::Result<(u16, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", sandbox.port(39)))?;
-    stream.set_read_timeout(Some(PATIENCE + Duration::from_secs(10)))?;
+    stream.set_read_timeout(Some(TIMEOUT + Duration::from_secs(10)))?;
     stream.write_all(request.as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
@@ -43,7 +45,7 @@ fn send(sandbox: &Sandbox, request: &str) -> std::io::Result<(u16, String)> {
 #[test]
 #[cfg(unix)]
 fn each_service_of_each_worktree_has_its_name() {
-    let mut sandbox = Sandbox::with_blocks(1).manifest(TWO);
+    let mut sandbox = Sandbox::with_blocks(1).manifest(TWO_SERVICES);
     let main = sandbox.project().to_owned();
     std::fs::remove_dir_all(main.join(".git")).unwrap();
     sandbox.git(&main, &["init", "-q"]);
@@ -84,26 +86,30 @@ fn each_service_of_each_worktree_has_its_name() {
         // The worktree of the branch `backend` has that name; the main checkout's backend none.
         if name == "jobi" {
             assert_eq!(id("backend."), (200, "backend.jobi".to_owned()));
-            let refused = sandbox.run(&["url", "--name", "backend"]).code(6);
-            refused.err_has("no name for `backend`");
+            sandbox
+                .fails(&["url", "--name", "backend"], 6, "nothing_there")
+                .names("backend");
         } else {
             assert_eq!(id("backend."), (200, name.clone()));
         }
         let port = sandbox.port(39);
         let url = format!("http://{name}.localhost:{port}\n");
         assert_eq!(
-            sandbox.run(&["url", "--name", "frontend"]).success().out(),
+            sandbox
+                .run(&["url", "--name", "frontend"])
+                .success()
+                .stdout(),
             url
         );
     }
     let listed = sandbox.run(&["ps"]).success();
     let url = format!("http://fix-auth.jobi.localhost:{}", sandbox.port(39));
-    listed.out_has(&url);
+    listed.stdout_has(&url);
 }
 
 #[test]
 fn backends_let_pages_under_names_in() {
-    let sandbox = two();
+    let sandbox = two_services();
     let told = || {
         let env = sandbox.run(&["env", "--json"]).success().json();
         env["CORS_ORIGINS"].as_str().unwrap().to_owned()
@@ -116,27 +122,35 @@ fn backends_let_pages_under_names_in() {
     let running = gateway(&sandbox);
     // What runs was not told, and whoever asks hears what it was told.
     assert_eq!(told(), before);
-    let found = sandbox.run(&["doctor"]);
-    found.out_has("there was none: `CORS_ORIGINS` does not hold");
+    let warned = || {
+        let report = sandbox.run(&["doctor", "--json"]).json();
+        let findings = report["findings"].as_array().unwrap().clone();
+        findings.iter().any(|finding| {
+            finding["check"] == "cors"
+                && finding["subject"] == "services"
+                && finding["severity"] == "warning"
+        })
+    };
+    assert!(warned());
     sandbox.run(&["down"]).success();
     assert_eq!(told(), format!("{before}{named}"));
     sandbox.run(&["up", "--detach"]).success();
-    assert!(!sandbox.run(&["doctor"]).out().contains("does not hold"));
+    assert!(!warned());
     // It goes on being so without the gateway, which will be there again.
     drop(running);
     assert_eq!(told(), format!("{before}{named}"));
     sandbox.run(&["down"]).success();
     sandbox.run(&["up", "--detach"]).success();
-    let url = sandbox.run(&["url", "backend"]).success().out();
+    let url = sandbox.run(&["url", "backend"]).success().stdout();
     let address = url.trim().trim_start_matches("http://localhost:");
-    let heard = get(address.parse().unwrap(), "/env/CORS_ORIGINS");
+    let heard = http_get(address.parse().unwrap(), "/env/CORS_ORIGINS");
     assert_eq!(heard, Some(format!("{before}{named}")));
 }
 
 #[test]
 fn paths_lead_to_other_services() {
     let sandbox = Sandbox::new().manifest(&format!(
-        "{TWO}\n[routes]\n\"/env\" = \"backend\"\n\"/api\" = {{ service = \"backend\", strip = true }}"
+        "{TWO_SERVICES}\n[routes]\n\"/env\" = \"backend\"\n\"/api\" = {{ service = \"backend\", strip = true }}"
     ));
     sandbox.run(&["up", "--detach"]).success();
     let _gateway = gateway(&sandbox);
@@ -150,8 +164,8 @@ fn paths_lead_to_other_services() {
         "backend"
     );
     let pid = |service: &str| {
-        let port = sandbox.run(&["port", service]).success().out();
-        get(port.trim().parse().unwrap(), "/").unwrap()
+        let port = sandbox.run(&["port", service]).success().stdout();
+        http_get(port.trim().parse().unwrap(), "/").unwrap()
     };
     assert_eq!(served_by("jobi.localhost", "/"), pid("frontend"));
     assert_eq!(served_by("jobi.localhost", "/api"), pid("backend"));
@@ -159,7 +173,7 @@ fn paths_lead_to_other_services() {
 
 #[test]
 fn a_service_says_how_much_it_takes() {
-    let sandbox = Sandbox::new().manifest(&format!("{TWO}\nmax_body = \"1 kB\""));
+    let sandbox = Sandbox::new().manifest(&format!("{TWO_SERVICES}\nmax_body = \"1 kB\""));
     sandbox.run(&["up", "--detach"]).success();
     let _gateway = gateway(&sandbox);
     for (host, status) in [("jobi", 413), ("backend.jobi", 200)] {
@@ -176,7 +190,7 @@ fn a_service_says_how_much_it_takes() {
 #[test]
 #[cfg(unix)]
 fn a_thousand_requests_across_ten_restarts_are_all_answered() {
-    let sandbox = two();
+    let sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
     let _gateway = gateway(&sandbox);
     let done = AtomicBool::new(false);
@@ -232,45 +246,39 @@ fn a_request_during_the_start_waits_and_one_after_the_end_does_not() {
         asked.join().unwrap()
     });
     assert_eq!(answered.0, 200, "{}", answered.1);
-    up.until_printed("jobi is ready");
+    sandbox.wait_until_ready();
+    up.wait_for_output(&sandbox.expand("http://localhost:%0"));
     drop(up);
     sandbox.run(&["down"]);
-    until("the end is known", || {
+    wait_until("the end is known", || {
         ask(&sandbox, "backend.jobi.localhost", "/").0 == 503
     });
     let (status, body) = ask(&sandbox, "backend.jobi.localhost", "/");
     assert_eq!(status, 503);
-    assert!(body.contains("does not run"), "{body}");
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(body["error"]["code"], "not_running");
 }
 
 #[test]
 fn one_gateway_and_no_more() {
     let sandbox = Sandbox::new();
     let (port, other) = (sandbox.port(39).to_string(), sandbox.port(38).to_string());
-    sandbox
-        .run(&["gateway", "status"])
-        .code(1)
-        .err_has("does not run");
-    sandbox
-        .run(&["gateway", "stop"])
-        .code(1)
-        .err_has("does not run");
+    sandbox.fails(&["gateway", "status"], 1, "not_running");
+    sandbox.fails(&["gateway", "stop"], 1, "not_running");
     let first = sandbox.run(&["gateway", "--port", &port, "--detach", "--json"]);
     assert_eq!(first.success().json()["port"], sandbox.port(39));
     // Again: the same; on another port: no.
     sandbox.run(&["gateway", "--detach"]).success();
     sandbox
-        .run(&["gateway", "--detach", "--port", &other])
-        .code(1)
-        .err_has("runs already, on port");
+        .fails(&["gateway", "--detach", "--port", &other], 1, "refused")
+        .mentions(format!("port {port}"));
     sandbox
-        .run(&["gateway", "--port", &other])
-        .code(1)
-        .err_has("runs already");
+        .fails(&["gateway", "--port", &other], 1, "refused")
+        .hints("`portway gateway stop`");
     sandbox.run(&["gateway", "status"]).success();
     sandbox.run(&["gateway", "stop"]).success();
-    sandbox.run(&["gateway", "status"]).code(1);
-    sandbox.until_empty();
+    sandbox.fails(&["gateway", "status"], 1, "not_running");
+    sandbox.wait_until_empty();
 }
 
 #[test]
@@ -283,16 +291,15 @@ fn a_port_of_somebody_else_is_an_error_that_says_so() {
         &["gateway", "--detach", "--port", &port],
     ] {
         sandbox
-            .run(arguments)
-            .code(4)
-            .err_has("somebody else has it")
-            .err_has("portway who");
+            .fails(arguments, 4, "port_taken")
+            .mentions(&port)
+            .hints("portway who");
     }
 }
 
 #[test]
 fn the_gateway_can_die_without_a_service_noticing() {
-    let sandbox = two();
+    let sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
     let before = sandbox.status();
     drop(gateway(&sandbox));
@@ -305,13 +312,13 @@ fn the_gateway_can_die_without_a_service_noticing() {
 #[test]
 #[cfg(unix)]
 fn the_first_up_starts_it_where_that_is_preferred() {
-    let sandbox = two();
+    let sandbox = two_services();
     std::fs::create_dir_all(sandbox.path("home/.config/portway")).unwrap();
     let port = sandbox.port(39);
     let config = format!("[gateway]\nstart = \"with-up\"\nport = {port}\n");
     std::fs::write(sandbox.path("home/.config/portway/config.toml"), config).unwrap();
     let said = sandbox.run(&["up", "--detach"]).success();
-    said.out_has(&format!("http://jobi.localhost:{port}"));
+    said.stdout_has(&format!("http://jobi.localhost:{port}"));
     assert_eq!(ask(&sandbox, "jobi.localhost", "/").0, 200);
     // Where it cannot be had, services start all the same.
     sandbox.run(&["down"]).success();
@@ -320,8 +327,8 @@ fn the_first_up_starts_it_where_that_is_preferred() {
     sandbox
         .run(&["up", "--detach"])
         .success()
-        .err_has("there is no gateway")
-        .err_has("somebody else has it");
+        .stderr_has("warning: ")
+        .stderr_has(&format!("port {port}"));
 }
 
 #[test]
@@ -332,9 +339,9 @@ fn a_service_of_the_session_is_written_and_taken_away() {
     sandbox
         .run(&["gateway", "install"])
         .code(3)
-        .err_has("systemctl --user daemon-reload")
-        .err_has("enable --now portway-gateway.service")
-        .err_has("portway gateway --detach");
+        .stderr_has("systemctl --user daemon-reload")
+        .stderr_has("enable --now portway-gateway.service")
+        .stderr_has("portway gateway --detach");
     let unit = sandbox.path("home/.config/systemd/user/portway-gateway.service");
     let text = std::fs::read_to_string(&unit).unwrap();
     let state = sandbox.path("state");

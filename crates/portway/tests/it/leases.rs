@@ -4,15 +4,12 @@ use std::fs;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::sandbox::{Sandbox, two, until};
+use crate::sandbox::{Sandbox, two_services, wait_until};
 
 #[test]
 fn leases_are_listed_with_state_and_directory() {
-    let sandbox = two();
-    sandbox
-        .run(&["leases"])
-        .success()
-        .err_has("there is no lease yet");
+    let sandbox = two_services();
+    assert_eq!(sandbox.run(&["leases"]).success().stdout(), "");
     sandbox.run(&["detect"]).success();
     let json = sandbox.run(&["leases", "--json"]).success().json();
     assert_eq!(json[0]["port"], sandbox.port(0));
@@ -24,53 +21,52 @@ fn leases_are_listed_with_state_and_directory() {
     sandbox
         .run(&["leases"])
         .success()
-        .out_has("live")
-        .out_has("frontend")
-        .out_has("~/project");
+        .stdout_has("live")
+        .stdout_has("frontend")
+        .stdout_has("~/project");
 }
 
 #[test]
 fn a_lease_is_given_up_only_while_its_instance_rests() {
-    let sandbox = two();
+    let sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
     let port = sandbox.port(0).to_string();
     sandbox
-        .run(&["forget", &port])
-        .code(1)
-        .err_has("which runs")
-        .err_has("portway -C ~/project down");
+        .fails(&["forget", &port], 1, "refused")
+        .names("backend")
+        .mentions("jobi")
+        .hints(&format!("portway -C {} down", sandbox.project().display()));
     sandbox.run(&["down"]).success();
     sandbox
         .run(&["forget", &port])
         .success()
-        .err_has("no longer kept for `backend` of jobi");
+        .stderr_has("`backend`")
+        .stderr_has("jobi");
     sandbox
-        .run(&["forget", &port])
-        .code(6)
-        .err_has("no service has a lease of");
+        .fails(&["forget", &port], 6, "nothing_there")
+        .mentions(&port);
     let json = sandbox.run(&["leases", "--json"]).success().json();
     assert_eq!(json.as_array().unwrap().len(), 1);
 }
 
 #[test]
 fn leases_of_vanished_directories_are_dropped() {
-    let mut sandbox = two();
+    let mut sandbox = two_services();
     sandbox.run(&["detect"]).success();
     let project = sandbox.project().to_owned();
     sandbox.set_project(project.parent().unwrap());
     fs::rename(&project, sandbox.path("moved")).unwrap();
-    sandbox.run(&["leases"]).success().out_has("gone");
+    sandbox.run(&["leases"]).success().stdout_has("gone");
     sandbox
         .run(&["prune", "--dry-run"])
         .success()
-        .out_has("would drop port");
+        .stdout_has(&sandbox.expand("port %0"))
+        .stdout_has(&sandbox.expand("port %10"));
     let pruned = sandbox.run(&["prune", "--json"]).success().json();
     assert_eq!(pruned["leases"].as_array().unwrap().len(), 2);
     assert_eq!(pruned["leases"][0]["state"], "gone");
-    sandbox
-        .run(&["prune"])
-        .success()
-        .err_has("there is nothing to prune");
+    let again = sandbox.run(&["prune", "--json"]).success().json();
+    assert_eq!(again["leases"].as_array().unwrap().len(), 0);
     assert_eq!(
         sandbox
             .run(&["leases", "--json"])
@@ -112,7 +108,7 @@ pub fn with_leftover() -> Sandbox {
     for pid in [supervisor[0], keeper[0]] {
         signal(pid, Signal::KILL);
     }
-    until("only the grandchild is left", || {
+    wait_until("only the grandchild is left", || {
         sandbox.processes().len() == 1
     });
     sandbox
@@ -132,33 +128,37 @@ fn processes_of_a_killed_instance_are_found_and_ended() {
     sandbox
         .run(&["prune", "--yes"])
         .success()
-        .out_has("left: pid")
-        .err_has("they are ended");
-    sandbox.until_empty();
+        .stdout_has(&pid.to_string());
+    sandbox.wait_until_empty();
 }
 
 #[test]
 fn nothing_that_runs_is_pruned() {
-    let sandbox = two();
+    let sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
     let before = sandbox.processes();
-    sandbox
-        .run(&["prune", "--yes"])
-        .success()
-        .err_has("there is nothing to prune");
+    let pruned = sandbox.run(&["prune", "--yes", "--json"]).success().json();
+    for key in ["leases", "processes", "running"] {
+        assert_eq!(pruned[key].as_array().unwrap().len(), 0, "{key}");
+    }
+    assert_eq!(pruned["ended"], false);
     assert_eq!(sandbox.processes(), before);
 }
 
 #[test]
 fn a_shell_with_the_variables_of_a_service_is_not_taken_for_it() {
-    let sandbox = two();
+    let sandbox = two_services();
     let mut command = sandbox.command("sh");
     let portway = env!("CARGO_BIN_EXE_portway");
     command.args([
         "-c",
         &format!("eval \"$({portway} env backend)\"; echo ${{PORTWAY_SERVICE}}; exec {portway} prune --json"),
     ]);
-    let ran = sandbox.end(command).success();
-    assert!(ran.out().starts_with("backend\n"), "{}", ran.out());
-    assert!(ran.out().contains("\"processes\": []"), "{}", ran.out());
+    let ran = sandbox.run_command(command).success();
+    assert!(ran.stdout().starts_with("backend\n"), "{}", ran.stdout());
+    assert!(
+        ran.stdout().contains("\"processes\": []"),
+        "{}",
+        ran.stdout()
+    );
 }

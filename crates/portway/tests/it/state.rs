@@ -38,7 +38,7 @@ fn the_control_socket_speaks_plain_http() {
     curl.args(["-s", "--unix-socket"])
         .arg(&socket)
         .arg("http://portway/v1/status");
-    let status = sandbox.end(curl).success().json();
+    let status = sandbox.run_command(curl).success().json();
     assert_eq!(status["services"][0]["state"], "ready");
     let mut curl = sandbox.command("curl");
     curl.args(["-s", "--unix-socket"]).arg(&socket);
@@ -49,7 +49,7 @@ fn the_control_socket_speaks_plain_http() {
         "{\"services\":[\"x\"]}",
     ]);
     curl.arg("http://portway/v1/restart");
-    let answer = sandbox.end(curl).success().json();
+    let answer = sandbox.run_command(curl).success().json();
     assert_eq!(answer["error"]["code"], "unknown_service");
 }
 
@@ -60,10 +60,10 @@ fn a_very_long_state_path_works() {
     let run = |arguments: &[&str]| {
         let mut command = sandbox.portway(arguments);
         command.env("XDG_STATE_HOME", &long);
-        sandbox.end(command)
+        sandbox.run_command(command)
     };
     run(&["up", "--detach"]).success();
-    run(&["ps"]).success().out_has("ready");
+    run(&["ps"]).success().stdout_has("ready");
     run(&["down"]).success();
 }
 
@@ -81,17 +81,15 @@ fn a_registry_that_cannot_be_used_is_named_and_left_alone() {
         let _ = fs::remove_file(sandbox.state().join(format!("registry.db{suffix}")));
     }
     sandbox
-        .run(&["up"])
-        .code(1)
-        .err_has("registry.db` is damaged")
-        .err_has("mv ");
+        .fails(&["up"], 1, "state")
+        .mentions("registry.db`")
+        .hints("mv ");
     assert!(
         fs::read_to_string(&file)
             .unwrap()
             .starts_with("this is no database")
     );
-    let json = sandbox.run(&["ps", "--json"]).code(1).json();
-    assert_eq!(json["error"]["code"], "state");
+    sandbox.fails(&["ps"], 1, "state");
 }
 
 #[test]
@@ -99,22 +97,21 @@ fn a_state_directory_that_cannot_be_made_is_named() {
     let sandbox = one();
     fs::write(sandbox.path("state/portway"), "").unwrap();
     sandbox
-        .run(&["detect"])
-        .code(1)
-        .err_has("state/portway")
-        .err_has("XDG_STATE_HOME");
+        .fails(&["detect"], 1, "state")
+        .mentions("state/portway")
+        .hints("XDG_STATE_HOME");
     assert!(!sandbox.project().join(".ports.json").exists());
-    let mut command = sandbox.portway(&["detect"]);
+    let mut command = sandbox.portway(&["detect", "--json"]);
     command.env_remove("XDG_STATE_HOME").env_remove("HOME");
-    sandbox.end(command).code(1).err_has("HOME is not set");
+    sandbox.command_fails(command, 1, "state").mentions("HOME");
 }
 
 /// Runs Portway with a state directory on a file system of its own, in a mount namespace of the
 /// test's own.
-fn on_file_system(sandbox: &Sandbox, options: &str, then: &str) -> crate::sandbox::Ran {
+fn on_file_system(sandbox: &Sandbox, options: &str, then: &str) -> crate::sandbox::CommandOutput {
     let state = sandbox.path("state");
     let script = format!(
-        "mount -t tmpfs -o {options} none '{0}' && {{ {then}; }}; cd '{1}' && exec '{2}' detect",
+        "mount -t tmpfs -o {options} none '{0}' && {{ {then}; }}; cd '{1}' && exec '{2}' detect --json",
         state.display(),
         sandbox.project().display(),
         env!("CARGO_BIN_EXE_portway"),
@@ -122,7 +119,7 @@ fn on_file_system(sandbox: &Sandbox, options: &str, then: &str) -> crate::sandbo
     let mut command = sandbox.command("unshare");
     command.args(["--map-root-user", "--mount", "sh", "-c", &script]);
     command.current_dir(&state);
-    sandbox.end(command)
+    sandbox.run_command(command)
 }
 
 #[test]
@@ -131,8 +128,9 @@ fn a_full_disk_is_an_error_that_names_the_file() {
     let fill = "cd .; dd if=/dev/zero of=\"$XDG_STATE_HOME/fill\" bs=1k count=60 2>/dev/null";
     on_file_system(&sandbox, "size=64k", fill)
         .code(1)
-        .err_has("registry.db")
-        .err_has("full");
+        .error("state")
+        .mentions("registry.db")
+        .mentions("full");
     assert!(!sandbox.project().join(".ports.json").exists());
 }
 
@@ -140,7 +138,9 @@ fn a_full_disk_is_an_error_that_names_the_file() {
 fn a_read_only_state_directory_is_an_error_that_names_the_file() {
     let sandbox = one();
     let ran = on_file_system(&sandbox, "ro", "true").code(1);
-    ran.err_has("registry.db").err_has("XDG_STATE_HOME");
+    ran.error("state")
+        .mentions("registry.db")
+        .hints("XDG_STATE_HOME");
     assert!(!sandbox.project().join(".ports.json").exists());
 }
 
@@ -161,12 +161,12 @@ fn a_locked_registry_is_an_error_that_names_the_file() {
         time.sleep(600)",
     ]);
     locker.arg(&file);
-    let mut locker = crate::sandbox::Running::start(locker);
-    locker.until_printed("locked");
+    let mut locker = crate::sandbox::RunningCommand::start(locker);
+    locker.wait_for_output("locked");
     sandbox
-        .run(&["detect"])
-        .code(1)
-        .err_has("registry.db` is locked by another program");
+        .fails(&["detect"], 1, "state")
+        .mentions("registry.db`")
+        .mentions("locked");
     assert_eq!(sandbox.read(".ports.json"), before);
 }
 

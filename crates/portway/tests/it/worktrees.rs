@@ -3,11 +3,11 @@
 use std::fs;
 use std::process::Command;
 
-use crate::sandbox::{Sandbox, TWO, get, until};
+use crate::sandbox::{Sandbox, TWO_SERVICES, http_get, wait_until};
 
 /// A repository with the manifest committed.
 fn repository() -> Sandbox {
-    let sandbox = Sandbox::new().manifest(TWO);
+    let sandbox = Sandbox::new().manifest(TWO_SERVICES);
     let project = sandbox.project().to_owned();
     sandbox.git(&project, &["init", "-q"]);
     sandbox.git(&project, &["add", "."]);
@@ -25,7 +25,10 @@ fn add_worktree(sandbox: &Sandbox, name: &str, branch: &str) -> String {
 }
 
 fn backend(sandbox: &Sandbox, dir: &str) -> u64 {
-    let out = sandbox.run(&["-C", dir, "port", "backend"]).success().out();
+    let out = sandbox
+        .run(&["-C", dir, "port", "backend"])
+        .success()
+        .stdout();
     out.trim().parse().unwrap()
 }
 
@@ -36,11 +39,18 @@ fn the_main_checkout_keeps_the_preferred_ports() {
     // Although the worktree is the first to ask.
     let other = backend(&sandbox, &worktree);
     assert_eq!(other, u64::from(sandbox.port(1)));
-    let words = sandbox.fill("preferred %0 is left to the main checkout");
-    sandbox
-        .run(&["-C", &worktree, "detect"])
-        .success()
-        .out_has(&words);
+    let detect = ["-C", &worktree, "detect", "--json"];
+    let json = sandbox.run(&detect).success().json();
+    let displaced = &json["services"][0]["ports"][0]["displaced"];
+    assert_eq!(displaced["wanted"], sandbox.port(0));
+    assert_eq!(displaced["forced"], false);
+    assert_eq!(displaced.get("excluded"), None);
+    // No instance and no process has it: nothing is named.
+    let holder = displaced["holder"].as_str().unwrap();
+    assert!(
+        !holder.contains('`') && holder.contains("main checkout"),
+        "{holder}"
+    );
     assert_eq!(backend(&sandbox, "."), u64::from(sandbox.port(0)));
 }
 
@@ -82,10 +92,10 @@ fn instances_run_side_by_side_and_ps_lists_them_all() {
     for one in list {
         assert_eq!(one["state"], "ready");
         let port = one["services"][0]["ports"][0]["port"].as_u64().unwrap();
-        let served = get(port as u16, "/env/PORTWAY_INSTANCE").unwrap();
+        let served = http_get(port as u16, "/env/PORTWAY_INSTANCE").unwrap();
         assert_eq!(served, one["name"].as_str().unwrap());
     }
-    let out = sandbox.run(&["ps"]).success().out();
+    let out = sandbox.run(&["ps"]).success().stdout();
     assert!(out.contains("fix/login") && out.contains("main"), "{out}");
     // Stopping one leaves the others alone.
     sandbox.run(&["-C", &worktree, "down"]).success();
@@ -107,11 +117,11 @@ fn a_branch_that_is_switched_while_the_instance_runs_is_told() {
     let before = instance();
     let project = sandbox.project();
     sandbox.git(project, &["switch", "-q", "-c", "feature/auth"]);
-    until("the branch is told", || {
+    wait_until("the branch is told", || {
         instance()["branch"] == "feature/auth"
     });
     sandbox.git(project, &["switch", "-q", "--detach"]);
-    until("the commit is told", || {
+    wait_until("the commit is told", || {
         let branch = instance()["branch"].as_str().unwrap().to_owned();
         branch.len() == 8 && branch.chars().all(|one| one.is_ascii_hexdigit())
     });
@@ -175,8 +185,11 @@ fn a_kept_lease_gives_way_when_a_range_runs_out() {
     // `a` does not run, so its port is given out; `b` runs, so its port is not.
     assert_eq!(backend(&sandbox, &dir("c")), u64::from(sandbox.port(0)));
     sandbox.run(&["-C", &dir("c"), "up", "--detach"]).success();
-    let ran = sandbox.run(&["-C", &dir("a"), "detect"]).code(4);
-    ran.err_has(&sandbox.fill("taken by c: %0; b: %1"));
+    sandbox
+        .fails(&["-C", &dir("a"), "detect"], 4, "range_full")
+        .mentions(sandbox.expand("%0-%1"))
+        .hints(&sandbox.port(0).to_string())
+        .hints(&sandbox.port(1).to_string());
     for name in ["b", "c"] {
         sandbox.run(&["-C", &dir(name), "down"]).success();
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use portway_gateway::{InstanceRecord, InstanceSource};
 use portway_ports::PortPolicy;
-use portway_registry::{Liveness, Registry, SqliteRegistry};
+use portway_registry::{CheckoutState, Registry, SqliteRegistry};
 use portway_supervisor::control;
 
 use crate::dirs;
@@ -20,11 +20,11 @@ pub(crate) fn source(facts: PortPolicy) -> Result<InstanceSource, CommandError> 
         let instances = registry.instances().map_err(io::Error::other)?;
         let known = instances
             .into_iter()
-            .filter(|(.., liveness)| *liveness != Liveness::Gone)
+            .filter(|(.., liveness)| *liveness != CheckoutState::Missing)
             .map(|(instance, leases, liveness)| {
                 let dir = registry.instance_dir(&instance.id);
                 InstanceRecord {
-                    socket: (liveness == Liveness::Live).then(|| dir.join(control::SOCKET)),
+                    socket: (liveness == CheckoutState::Running).then(|| dir.join(control::SOCKET)),
                     log_dir: dir.join("logs"),
                     status: snapshot::at_rest(instance, &leases, &facts),
                 }

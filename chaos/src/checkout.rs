@@ -1,0 +1,431 @@
+//! Carries out the actions of a plan in one checkout.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use portway_ports::{Process, ProcessId};
+use portway_supervisor::process::{env_var, send_signal};
+use rustix::process::Signal;
+use serde_json::{Map, Value};
+
+use crate::Result;
+use crate::env::{ChaosEnv, CommandResult, RunningCommand, TIMEOUT};
+use crate::invariants::{commands, consistent, ready_services};
+use crate::plan::{Action, Fault, Pause, PortwayCommand, ProcessRole, SERVICES};
+use crate::probe;
+use crate::violations::Violations;
+
+/// How long a command may run before it is interrupted as by Ctrl-C. It would otherwise wait for
+/// minutes for a service that never becomes ready.
+const INTERRUPT_DELAY: Duration = Duration::from_secs(3);
+
+/// How long to wait for an instance to stop after a command reported that it is not running.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// One checkout and its running commands.
+#[derive(Debug)]
+pub(crate) struct Checkout<'a> {
+    pub(crate) env: &'a ChaosEnv,
+    pub(crate) violations: &'a Violations,
+    pub(crate) number: usize,
+    /// The running `up` in the foreground.
+    foreground: Option<RunningCommand>,
+    /// Whether `.ports.json` was edited as by a user since the last recovery.
+    was_edited: bool,
+}
+
+impl<'a> Checkout<'a> {
+    pub(crate) fn new(env: &'a ChaosEnv, violations: &'a Violations, number: usize) -> Self {
+        Self {
+            env,
+            violations,
+            number,
+            foreground: None,
+            was_edited: false,
+        }
+    }
+
+    pub(crate) fn dir(&self) -> PathBuf {
+        self.env.checkout(self.number)
+    }
+
+    fn ports_file(&self) -> PathBuf {
+        self.dir().join(".ports.json")
+    }
+
+    /// Run a command until it exits, and check its result.
+    pub(crate) fn run(&self, line: &str) -> Result<CommandResult> {
+        let result = self.env.run(&self.dir(), line)?;
+        self.check(&result, false);
+        Ok(result)
+    }
+
+    fn check(&self, result: &CommandResult, was_signaled: bool) {
+        let violation = commands::evaluate(result, was_signaled, || self.is_running());
+        self.violations
+            .record("commands exit as documented", violation);
+    }
+
+    /// Whether the instance still runs after [`STOP_TIMEOUT`].
+    fn is_running(&self) -> bool {
+        let deadline = Instant::now() + STOP_TIMEOUT;
+        let runs = || {
+            let instance = self.env.instance(&self.dir());
+            instance.is_some_and(|instance| instance.pid.is_some())
+        };
+        while runs() {
+            if Instant::now() > deadline {
+                return true;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        false
+    }
+
+    fn start(&self, command: PortwayCommand) -> Result<RunningCommand> {
+        let arguments = command.arguments(|index| self.env.ports.port(index));
+        self.env.start(&self.dir(), &arguments)
+    }
+
+    fn finish(&self, command: RunningCommand, was_signaled: bool) -> Result<()> {
+        self.check(&command.finish()?, was_signaled);
+        Ok(())
+    }
+
+    /// Wait for a command, and interrupt it after [`INTERRUPT_DELAY`].
+    fn finish_or_interrupt(&self, mut command: RunningCommand) -> Result<()> {
+        let must_interrupt = !command.wait(INTERRUPT_DELAY);
+        if must_interrupt {
+            command.signal(Signal::INT);
+        }
+        self.finish(command, must_interrupt)
+    }
+
+    fn run_with_pause(&self, command: PortwayCommand, pause: Pause) -> Result<()> {
+        let command = self.start(command)?;
+        thread::sleep(pause.delay);
+        command.signal(Signal::STOP);
+        thread::sleep(pause.duration);
+        command.signal(Signal::CONT);
+        self.finish_or_interrupt(command)
+    }
+
+    /// Carry out one action. An action with many parts starts no part after `deadline`.
+    pub(crate) fn act(&mut self, action: &Action, deadline: Instant) -> Result<()> {
+        match action {
+            Action::Run(command) => self.finish_or_interrupt(self.start(*command)?)?,
+            Action::KillCommand(command, delay) => {
+                let command = self.start(*command)?;
+                thread::sleep(*delay);
+                command.signal(Signal::KILL);
+                self.finish(command, true)?;
+            }
+            Action::KillWhileWriting(command) => self.kill_while_writing(*command)?,
+            Action::RaceDetectWithUp => self.race_detect_with_up()?,
+            Action::PauseCommand(command, pause) => self.run_with_pause(*command, *pause)?,
+            Action::StartForeground => {
+                let command = self.env.start(&self.dir(), &["up".to_owned()])?;
+                if let Some(previous) = self.foreground.replace(command) {
+                    previous.signal(Signal::INT);
+                    self.finish(previous, true)?;
+                }
+            }
+            Action::Inject(role, fault) => self.inject(*role, *fault),
+            Action::KillKeeperAndSupervisor(service) => {
+                let both = [
+                    self.find(ProcessRole::Keeper(*service)),
+                    self.find(ProcessRole::Supervisor),
+                ];
+                for process in both.into_iter().flatten() {
+                    // An error means that it has exited.
+                    let _ = send_signal(process, Signal::KILL);
+                }
+            }
+            Action::SetBehavior(service, behavior) => {
+                let file = self.env.behavior_file(self.number, *service);
+                replace(&file, behavior.as_bytes());
+            }
+            Action::Trigger(service, what) => self.trigger(*service, what),
+            Action::ForcePort(service, index) => self.force_port(*service, *index),
+            Action::CopyPortsFile(other) => {
+                if let Ok(bytes) = fs::read(self.env.checkout(*other).join(".ports.json")) {
+                    self.was_edited = true;
+                    replace(&self.ports_file(), &bytes);
+                }
+            }
+            Action::DeleteCheckout => self.delete_checkout()?,
+            Action::RunConcurrently(commands) => self.run_concurrently(commands)?,
+            Action::RestartRepeatedly(service, count) => {
+                self.restart_repeatedly(*service, *count, deadline)?;
+            }
+            Action::Idle(duration) => thread::sleep(*duration),
+        }
+        Ok(())
+    }
+
+    fn run_concurrently(&self, commands: &[(PortwayCommand, Option<Pause>)]) -> Result<()> {
+        thread::scope(|scope| {
+            let start = |(command, pause): &(PortwayCommand, Option<Pause>)| {
+                let (command, pause) = (*command, *pause);
+                scope.spawn(move || match pause {
+                    Some(pause) => self.run_with_pause(command, pause),
+                    None => self.finish_or_interrupt(self.start(command)?),
+                })
+            };
+            let threads: Vec<_> = commands.iter().map(start).collect();
+            threads
+                .into_iter()
+                .try_for_each(|thread| thread.join().unwrap_or_else(panicked))
+        })
+    }
+
+    /// Start a command that has to create `.ports.json`, and wait until it starts writing.
+    fn start_writing(&self, command: PortwayCommand) -> Result<RunningCommand> {
+        // An error means that there is no file.
+        let _ = fs::remove_file(self.ports_file());
+        let mut command = self.start(command)?;
+        let is_writing = || {
+            let files = fs::read_dir(self.dir()).into_iter().flatten().flatten();
+            let mut names = files.map(|file| file.file_name());
+            names.any(|name| name.to_string_lossy().starts_with(".ports.json."))
+        };
+        while !is_writing() && !command.has_exited() {}
+        Ok(command)
+    }
+
+    fn kill_while_writing(&mut self, command: PortwayCommand) -> Result<()> {
+        self.was_edited = true;
+        let command = self.start_writing(command)?;
+        command.signal(Signal::KILL);
+        self.finish(command, true)
+    }
+
+    fn race_detect_with_up(&mut self) -> Result<()> {
+        let bytes = fs::read(self.ports_file()).unwrap_or_default();
+        let content: Map<String, Value> = serde_json::from_slice(&bytes).unwrap_or_default();
+        self.finish_or_interrupt(self.start(PortwayCommand::Down)?)?;
+        let detect = self.start_writing(PortwayCommand::Detect)?;
+        detect.signal(Signal::STOP);
+        let ports = content.values().filter_map(Value::as_u64);
+        let taken: Vec<_> = ports
+            .filter_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port as u16)).ok())
+            .collect();
+        // If the paused command has locked the registry, `up` waits for it.
+        let up = self.start(PortwayCommand::Up)?;
+        thread::sleep(INTERRUPT_DELAY / 3);
+        detect.signal(Signal::CONT);
+        self.finish_or_interrupt(up)?;
+        self.finish(detect, false)?;
+        drop(taken);
+        // The file was deleted before both commands, so both have seen that.
+        self.was_edited = false;
+        self.check_ports_file();
+        Ok(())
+    }
+
+    /// A process of the instance. `None` if it is not a process of this run.
+    fn find(&self, role: ProcessRole) -> Option<ProcessId> {
+        let instance = self.env.instance(&self.dir())?;
+        let service = |index: usize| {
+            let mut services = instance.services.iter();
+            services
+                .find(|service| service.name == SERVICES[index])?
+                .pid
+        };
+        let pid = match role {
+            ProcessRole::Supervisor => instance.pid?,
+            ProcessRole::Service(index) => service(index)?,
+            ProcessRole::Keeper(index) => Process::read(service(index)?)?.parent,
+        };
+        let state = self.env.path("state").display().to_string();
+        let is_own = env_var(pid, "XDG_STATE_HOME") == Some(state);
+        Process::read(pid)
+            .filter(|_| is_own)
+            .map(|process| process.id)
+    }
+
+    fn inject(&self, role: ProcessRole, fault: Fault) {
+        let Some(process) = self.find(role) else {
+            return;
+        };
+        let send = |signal| {
+            // An error means that it has exited.
+            let _ = send_signal(process, signal);
+        };
+        match fault {
+            Fault::Kill => send(Signal::KILL),
+            Fault::Terminate => send(Signal::TERM),
+            Fault::Pause(duration) => {
+                send(Signal::STOP);
+                thread::sleep(duration);
+                send(Signal::CONT);
+            }
+        }
+    }
+
+    fn trigger(&self, service: usize, what: &str) {
+        let Some(instance) = self.env.instance(&self.dir()) else {
+            return;
+        };
+        let mut services = instance.services.iter();
+        let service = services.find(|status| status.name == SERVICES[service]);
+        if let Some(port) = service.and_then(|service| service.ports.first()) {
+            // The service may exit instead of answering.
+            let _ = probe::get(
+                Ipv4Addr::LOCALHOST.into(),
+                port.port,
+                &format!("/do/{what}"),
+            );
+        }
+    }
+
+    fn force_port(&mut self, service: usize, index: u16) {
+        let bytes = fs::read(self.ports_file()).unwrap_or_default();
+        let Ok(mut content) = serde_json::from_slice::<Map<String, Value>>(&bytes) else {
+            return;
+        };
+        let port = self.env.ports.port(index);
+        if content
+            .values()
+            .any(|value| value.as_u64() == Some(port.into()))
+        {
+            return;
+        }
+        let name = SERVICES[service];
+        content.insert(format!("{name}_port"), port.into());
+        content.insert(
+            format!("{name}_url"),
+            format!("http://localhost:{port}").into(),
+        );
+        self.was_edited = true;
+        replace(
+            &self.ports_file(),
+            Value::Object(content).to_string().as_bytes(),
+        );
+    }
+
+    fn delete_checkout(&mut self) -> Result<()> {
+        // The main checkout contains the repository of all worktrees.
+        if self.number == 0 {
+            return Ok(());
+        }
+        delete(&self.dir());
+        let result = self.env.run(&self.env.path(""), "prune --yes --json")?;
+        self.check(&result, false);
+        if let Some(foreground) = self.foreground.take() {
+            foreground.signal(Signal::INT);
+            let violation = commands::evaluate_any(&foreground.finish()?);
+            self.violations
+                .record("commands exit as documented", violation);
+        }
+        delete(&self.dir());
+        self.was_edited = false;
+        self.env.add_worktree(self.number)
+    }
+
+    /// Restart a service without misbehavior, which takes little time.
+    fn restart_repeatedly(&self, service: usize, count: usize, deadline: Instant) -> Result<()> {
+        self.reset_behaviors();
+        for _ in 0..count {
+            if self.violations.must_stop() || Instant::now() > deadline {
+                break;
+            }
+            let mut restart = self.start(PortwayCommand::Restart(service))?;
+            let must_interrupt = !restart.wait(INTERRUPT_DELAY);
+            if must_interrupt {
+                restart.signal(Signal::INT);
+            }
+            let result = restart.finish()?;
+            self.check(&result, must_interrupt);
+            if result.code == 0 {
+                self.env.restarts.fetch_add(1, Ordering::Relaxed);
+            } else {
+                self.finish_or_interrupt(self.start(PortwayCommand::Up)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Let every service behave well from its next start.
+    fn reset_behaviors(&self) {
+        for service in 0..SERVICES.len() {
+            // An error means that no behavior is set.
+            let _ = fs::remove_file(self.env.behavior_file(self.number, service));
+        }
+    }
+
+    /// Interrupt the `up` in the foreground, if it runs.
+    pub(crate) fn stop_foreground(&mut self) -> Result<()> {
+        if let Some(command) = self.foreground.take() {
+            command.signal(Signal::INT);
+            self.finish(command, true)?;
+        }
+        Ok(())
+    }
+
+    /// Check `.ports.json` if all services are ready and no command runs in the checkout.
+    fn check_ports_file(&self) {
+        let services = || {
+            let instance = self.env.instance(&self.dir());
+            ready_services(instance.as_slice())
+        };
+        let before = services();
+        let file = fs::read(self.ports_file()).unwrap_or_default();
+        if before.len() == SERVICES.len() && before == services() {
+            let violation = consistent::evaluate_file(&before, &file);
+            self.violations
+                .record(".ports.json matches the status", violation);
+        }
+    }
+
+    /// Stop everything, let every service behave well, and run `portway up`, which must succeed.
+    pub(crate) fn recover(&mut self) -> Result<()> {
+        self.reset_behaviors();
+        if let Some(command) = &mut self.foreground
+            && command.has_exited()
+        {
+            self.stop_foreground()?;
+        }
+        if !self.was_edited {
+            self.check_ports_file();
+        }
+        // A service keeps its behavior until its next start.
+        self.run(["down", "down --now"][self.number % 2])?;
+        if std::mem::take(&mut self.was_edited) {
+            // A forced port may be in use. Portway's error proposes to delete the file.
+            let _ = fs::remove_file(self.ports_file());
+        }
+        self.stop_foreground()?;
+        let result = self.run("up --detach")?;
+        if result.code != 0 {
+            let violation = format!("`up` fails after the faults: {result:?}");
+            self.violations
+                .record("everything recovers", Some(violation));
+        }
+        Ok(())
+    }
+}
+
+/// The error of a thread that panicked.
+pub(crate) fn panicked(_: Box<dyn std::any::Any + Send>) -> Result<()> {
+    Err("a thread of the run panicked".to_owned())
+}
+
+/// Replace a file atomically.
+fn replace(file: &Path, bytes: &[u8]) {
+    let new = file.with_extension("edited");
+    // An error means that the directory was deleted.
+    let _ = fs::write(&new, bytes).and_then(|()| fs::rename(&new, file));
+}
+
+/// Delete a directory while other processes may still write into it.
+pub(crate) fn delete(dir: &Path) {
+    let deadline = Instant::now() + TIMEOUT;
+    while fs::remove_dir_all(dir).is_err() && dir.exists() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(1));
+    }
+}

@@ -1,0 +1,82 @@
+//! Host names under which a gateway serves instances and services, and the origins of their pages.
+
+use serde::{Deserialize, Serialize};
+
+use crate::checkout::host_label;
+
+/// The domain of all host names. Browsers resolve it to this machine (RFC 6761, section 6.3).
+pub const DOMAIN: &str = "localhost";
+
+/// The label of the gateway's own pages. No instance gets this name.
+pub const GATEWAY_LABEL: &str = "portway";
+
+/// The host name of an instance: `INSTANCE.localhost`.
+pub fn instance_host(instance: &str) -> String {
+    format!("{instance}.{DOMAIN}")
+}
+
+/// The host name of a service: `SERVICE.INSTANCE.localhost`.
+pub fn service_host(service: &str, instance: &str) -> String {
+    format!("{}.{instance}.{DOMAIN}", host_label(service))
+}
+
+/// The origin of pages on `host`, as browsers write it: without the default port of the scheme.
+pub fn origin(tls: bool, host: &str, port: u16) -> String {
+    match (tls, port) {
+        (false, 80) => format!("http://{host}"),
+        (false, port) => format!("http://{host}:{port}"),
+        (true, 443) => format!("https://{host}"),
+        (true, port) => format!("https://{host}:{port}"),
+    }
+}
+
+/// The ports on which a gateway listens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewayPorts {
+    /// The port for HTTP.
+    pub http: u16,
+    /// The port for HTTPS, if the gateway serves it.
+    pub https: Option<u16>,
+    /// Its fixed ports, each of which routes to one checkout at a time.
+    pub fixed: Vec<u16>,
+}
+
+impl GatewayPorts {
+    /// The origins of pages on `host`.
+    pub fn origins(&self, host: &str) -> impl Iterator<Item = String> + use<> {
+        let https = self.https.map(|port| origin(true, host, port));
+        [origin(false, host, self.http)].into_iter().chain(https)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_omits_only_the_default_port_of_its_scheme() {
+        let own = GatewayPorts {
+            http: 80,
+            https: Some(443),
+            fixed: vec![],
+        };
+        let origins: Vec<_> = own.origins("jobi.localhost").collect();
+        assert_eq!(origins, ["http://jobi.localhost", "https://jobi.localhost"]);
+        let other = GatewayPorts {
+            http: 443,
+            https: None,
+            fixed: vec![],
+        };
+        let origins: Vec<_> = other.origins("jobi.localhost").collect();
+        assert_eq!(origins, ["http://jobi.localhost:443"]);
+    }
+
+    #[test]
+    fn a_service_name_becomes_one_label_of_the_host_name() {
+        assert_eq!(
+            service_host("my_api", "fix.jobi"),
+            "my-api.fix.jobi.localhost"
+        );
+        assert_eq!(instance_host("jobi"), "jobi.localhost");
+    }
+}

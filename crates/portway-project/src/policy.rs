@@ -1,0 +1,109 @@
+//! How Portway starts, restarts and stops a service: choices that the manifest writes as one word.
+//!
+//! The manifest parses these types and the plan passes them on unchanged.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// When a service may start that waits for another one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StartCondition {
+    /// As soon as the other service's process runs.
+    Started,
+    /// When the other service is ready.
+    #[default]
+    Ready,
+    /// When the other service has exited successfully, such as a database migration.
+    Completed,
+}
+
+/// Whether to restart a service whose process exits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RestartPolicy {
+    /// Never restart it.
+    Never,
+    /// Restart it after a failure, with a growing delay and a limited number of attempts.
+    #[default]
+    OnFailure,
+    /// Restart it after every exit.
+    Always,
+}
+
+/// The signal that requests a service to stop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum StopSignal {
+    /// SIGTERM.
+    #[default]
+    Term,
+    /// SIGINT.
+    Int,
+    /// SIGQUIT.
+    Quit,
+    /// SIGHUP.
+    Hup,
+    /// SIGUSR1.
+    Usr1,
+    /// SIGUSR2.
+    Usr2,
+    /// SIGKILL: the service cannot clean up.
+    Kill,
+}
+
+/// How to stop a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StopPolicy {
+    /// The signal to send first.
+    pub signal: StopSignal,
+    /// How long to wait before the process tree is killed.
+    pub grace: Duration,
+}
+
+/// Which process must listen on a service's port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ListenerOwner {
+    /// A process in the process tree of the service's command.
+    Tree,
+    /// Any process, such as the proxy of a container engine. This is the default for `docker` and
+    /// `podman` commands.
+    Any,
+}
+
+/// How a service gets its listening socket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SocketMode {
+    /// The service binds the port.
+    #[default]
+    Bind,
+    /// Portway passes the listening socket as file descriptor 3 (`LISTEN_FDS=1`). The command must
+    /// be a single program.
+    Fd,
+}
+
+/// Whether services are published on the local network, as one source states it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LanAccess {
+    /// This source does not state it.
+    #[default]
+    Unspecified,
+    /// They are published.
+    Enabled,
+    /// They are not published.
+    Disabled,
+}
+
+impl From<Option<bool>> for LanAccess {
+    fn from(choice: Option<bool>) -> Self {
+        match choice {
+            None => Self::Unspecified,
+            Some(true) => Self::Enabled,
+            Some(false) => Self::Disabled,
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What an allocation is asked for and what it returns.
+
+use std::error::Error;
+
+use portway_ports::PortRange;
+
+use crate::Lease;
+
+/// The ports that an instance needs.
+pub struct AllocationRequest<'a> {
+    /// The instance's id.
+    pub instance: &'a str,
+    /// Whether it is a main checkout, which uses the preferred ports.
+    pub is_main: bool,
+    /// The ports, in the order in which they are chosen.
+    pub ports: Vec<PortRequest>,
+    /// Whether a port is assigned only if it was requested by number.
+    pub is_excluded: &'a dyn Fn(u16) -> bool,
+    /// Whether `ports` is all that the instance needs: its other leases are then deleted.
+    pub is_complete: bool,
+    /// Whether the instance's own supervisor sends the request. No other process may change the
+    /// leases of a running instance.
+    pub by_supervisor: bool,
+}
+
+/// One port that a service needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortRequest {
+    /// The service.
+    pub service: String,
+    /// The port's name within the service, empty for the only one.
+    pub name: String,
+    /// The preferred port.
+    pub preferred: u16,
+    /// Whether the manifest names the preferred port by number, not only as the start of a range.
+    pub is_explicit: bool,
+    /// The range of the other candidates.
+    pub range: PortRange,
+    /// The port that the user forces.
+    pub forced: Option<u16>,
+    /// Whether the service may get another port if the forced one is in use.
+    pub fallback: bool,
+}
+
+/// One port that was allocated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AllocatedPort {
+    /// The service.
+    pub service: String,
+    /// The port's name within the service.
+    pub name: String,
+    /// The port.
+    pub port: u16,
+    /// Set if it is not the forced or preferred port.
+    pub displacement: Option<Displacement>,
+}
+
+/// A port that a service did not get although it comes before the allocated one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Displacement {
+    /// The port.
+    pub wanted: u16,
+    /// Whether the user forces it.
+    pub is_forced: bool,
+    /// Why the service did not get it.
+    pub reason: DisplacementReason,
+}
+
+/// Why a service did not get a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DisplacementReason {
+    /// Another instance leases the port.
+    Leased(Lease),
+    /// Another process uses the port, or another service of the same request got it.
+    InUse,
+    /// The port is left to the main checkout, which may lease it.
+    LeftToMain(Option<Lease>),
+    /// The service had the port before, and it is excluded now.
+    Excluded,
+}
+
+/// A failure while a port was tried.
+pub type HoldFailure = Box<dyn Error + Send + Sync>;
+
+/// Tries to hold a port and returns whether it could be held. The second argument is whether the
+/// instance leased the port before.
+pub type HoldFn<'a> = dyn FnMut(u16, bool) -> Result<bool, HoldFailure> + 'a;
+
+/// The reason why no choice satisfies a request.
+#[derive(Debug, thiserror::Error)]
+pub enum ChooseError {
+    /// A forced port is in use, and the service may not get another.
+    #[error("port {port}, which is forced for `{service}`, is in use")]
+    ForcedInUse {
+        /// The service.
+        service: String,
+        /// The port.
+        port: u16,
+        /// The lease of the port; `None` if another process uses it.
+        lease: Option<Lease>,
+    },
+    /// A range has no free port.
+    #[error("every port of {range}, the range of `{service}`, is in use")]
+    RangeFull {
+        /// The service.
+        service: String,
+        /// The range.
+        range: PortRange,
+        /// The leases in the range. Every other port is in use by another process or excluded.
+        leases: Vec<Lease>,
+        /// How many ports of the range are excluded.
+        excluded: usize,
+    },
+    /// The system failed while a port was tried.
+    #[error("cannot try a port of `{service}`")]
+    System {
+        /// The service.
+        service: String,
+        /// The failure.
+        source: HoldFailure,
+    },
+}

@@ -1,0 +1,126 @@
+//! Registered instances: their records, names and removal.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use super::checkout_state;
+use super::rows::{INSTANCE, directories, instance, instance_by_id, leases};
+use crate::{CheckoutState, Instance, Lease, Millis, NewInstance, lock};
+
+/// Writes the record of a checkout and decides its name.
+pub(super) fn register(
+    transaction: &Transaction<'_>,
+    state_dir: &Path,
+    new: &NewInstance,
+    now: Millis,
+) -> rusqlite::Result<Instance> {
+    let dir = new.dir.as_os_str().as_encoded_bytes();
+    // A directory belongs to one checkout: a record with another id is stale.
+    transaction.execute(
+        "DELETE FROM instances WHERE dir = ?1 AND id <> ?2",
+        params![dir, new.id],
+    )?;
+    let other = transaction
+        .query_row(
+            &format!("SELECT {INSTANCE} FROM instances WHERE name = ?1 AND id <> ?2"),
+            params![new.name, new.id],
+            instance,
+        )
+        .optional()?;
+    let name = match other {
+        None => &new.name,
+        Some(other)
+            if checkout_state(state_dir, &other.id, Some(&other.dir)) != CheckoutState::Missing =>
+        {
+            &new.fallback_name
+        }
+        Some(missing) => {
+            // The name and the ports of a checkout whose directory is gone are free.
+            transaction.execute("DELETE FROM instances WHERE id = ?1", [missing.id])?;
+            &new.name
+        }
+    };
+    transaction.execute(
+        "INSERT INTO instances (id, dir, project, name, branch, main, last_used)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (id) DO UPDATE SET project = ?3, name = ?4, branch = ?5, main = ?6,
+             last_used = ?7",
+        params![new.id, dir, new.project, name, new.branch, new.is_main, now],
+    )?;
+    instance_by_id(transaction, &new.id)
+}
+
+/// Returns whether the record of a checkout is up to date.
+pub(super) fn is_registered(known: &Instance, new: &NewInstance) -> bool {
+    (
+        &known.dir,
+        &known.project,
+        &known.name,
+        &known.branch,
+        known.is_main,
+    ) == (&new.dir, &new.project, &new.name, &new.branch, new.is_main)
+}
+
+/// Returns all instances with their leases and states.
+pub(super) fn list(
+    connection: &Connection,
+    state_dir: &Path,
+) -> rusqlite::Result<Vec<(Instance, Vec<Lease>, CheckoutState)>> {
+    let mut statement = connection.prepare(&format!(
+        "SELECT {INSTANCE} FROM instances ORDER BY project, main DESC, name"
+    ))?;
+    let instances: Vec<Instance> = statement
+        .query_map([], instance)?
+        .collect::<Result<_, _>>()?;
+    let leases = leases(connection)?;
+    let with_leases = |instance: Instance| {
+        let own = leases.iter().filter(|lease| lease.instance == instance.id);
+        let state = checkout_state(state_dir, &instance.id, Some(&instance.dir));
+        (instance.clone(), own.cloned().collect(), state)
+    };
+    Ok(instances.into_iter().map(with_leases).collect())
+}
+
+/// Deletes the leases of `ports`, or none if the instance of one is running. Returns them.
+pub(super) fn release(
+    transaction: &Transaction<'_>,
+    state_dir: &Path,
+    ports: &[u16],
+) -> rusqlite::Result<Vec<(Instance, Lease, CheckoutState)>> {
+    let mut found = Vec::new();
+    for lease in leases(transaction)? {
+        if ports.contains(&lease.port) {
+            let owner = instance_by_id(transaction, &lease.instance)?;
+            let state = checkout_state(state_dir, &owner.id, Some(&owner.dir));
+            found.push((owner, lease, state));
+        }
+    }
+    let is_running = |state: CheckoutState| state == CheckoutState::Running;
+    if !found.iter().any(|(.., state)| is_running(*state)) {
+        for (_, lease, _) in &found {
+            transaction.execute("DELETE FROM leases WHERE port = ?1", [lease.port])?;
+        }
+    }
+    Ok(found)
+}
+
+/// Deletes the records of instances, and the directories of all instances that have no record.
+pub(super) fn remove(
+    transaction: &Transaction<'_>,
+    state_dir: &Path,
+    gone: &[(Instance, Vec<Lease>)],
+) -> rusqlite::Result<()> {
+    for (instance, _) in gone {
+        transaction.execute("DELETE FROM instances WHERE id = ?1", [&instance.id])?;
+    }
+    let known = directories(transaction)?;
+    for id in lock::instance_ids(state_dir) {
+        let dir = lock::instance_dir(state_dir, &id);
+        if !known.contains_key(&id) && !lock::has_supervisor(&dir) && !lock::has_users(&dir) {
+            // The next call tries again.
+            let _ = std::fs::remove_dir_all(dir);
+        }
+    }
+    Ok(())
+}

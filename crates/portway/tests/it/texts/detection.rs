@@ -1,0 +1,47 @@
+//! What is found without a manifest, and which files cannot be read.
+
+use crate::sandbox::Sandbox;
+use crate::transcript::Transcript;
+
+#[test]
+fn files_that_cannot_be_read() {
+    let mut transcript = Transcript::default();
+    let sandbox = Sandbox::new()
+        .file(
+            "Procfile",
+            "no process\nweb: python3 -m http.server $PORT\nweb: again\n",
+        )
+        .file("web/package.json", "{\"scripts\": {]")
+        .file("compose.yaml", "services:\n  db:\n    image: [\n")
+        .file("api/pyproject.toml", "[broken\n");
+    transcript.run(&sandbox, "beside a service", &["plan"]);
+    transcript.run(&sandbox, "beside a service", &["detect"]);
+    let sandbox = Sandbox::new().file("compose.yaml", "services:\n  db:\n    image: [\n");
+    transcript.run(&sandbox, "and nothing else", &["detect"]);
+    let sandbox = Sandbox::new().file(
+        "Procfile",
+        "a: python3 -m http.server 8000\nb: python3 -m http.server 8000\n",
+    );
+    transcript.run(&sandbox, "two services on one port", &["plan"]);
+    transcript.run(&sandbox, "both of them", &["detect", "--with", "b"]);
+    transcript.assert("detection");
+}
+
+#[test]
+fn frameworks_that_are_found() {
+    let mut transcript = Transcript::default();
+    let sandbox = Sandbox::new()
+        .file("requirements.txt", "fastapi[standard]\n")
+        .file("main.py", "from fastapi import FastAPI\napp = FastAPI()\n")
+        .file(
+            "web/package.json",
+            "{\"scripts\": {\"dev\": \"vite\"}, \"devDependencies\": {\"vite\": \"^7\"}}",
+        )
+        .file("web/package-lock.json", "{}")
+        .file(
+            "compose.yaml",
+            "services:\n  db:\n    image: postgres:17\n    ports: [\"5432:5432\"]\n",
+        );
+    transcript.run(&sandbox, "a backend, a frontend and a database", &["plan"]);
+    transcript.assert("frameworks");
+}
