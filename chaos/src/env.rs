@@ -63,7 +63,7 @@ impl ChaosEnv {
         let target = tools.scratch.display().to_string();
         let env = Self {
             tools: tools.clone(),
-            ports: PortBlock::claim(&target, PORTS.div_ceil(portway_testing::BLOCK)),
+            ports: PortBlock::claim(&target, PORTS.div_ceil(portway_testing::BLOCK_SIZE)),
             clock: FakeClock::find(root),
             root: root.to_owned(),
             output,

@@ -193,16 +193,17 @@ describe("the dashboard", () => {
       };
     };
     const wanted = 24106;
-    assert.deepEqual(await told({ wanted, forced: false, holder: "the main checkout" }), {
+    assert.deepEqual(await told({ wanted, forced: false, holder: "the main checkout", reason: { type: "main_checkout" } }), {
       words: "preferred 24106 is left to the main checkout",
       asks: 0,
       isAmber: false,
     });
     const sibling = "`api` of fix.shop (/elsewhere/fix)";
-    assert.deepEqual(await told({ wanted, forced: false, holder: sibling }), { words: `preferred 24106 is taken by ${sibling}`, asks: 1, isAmber: false });
-    assert.deepEqual(await told({ wanted, forced: true, holder: sibling }), { words: `forced 24106 is taken by ${sibling}`, asks: 1, isAmber: true });
-    assert.deepEqual(await told({ wanted, forced: false, holder: "node (7)" }), { words: "preferred 24106 is taken by node (7)", asks: 1, isAmber: true });
-    assert.deepEqual(await told({ wanted, forced: false, excluded: true, holder: "browsers refuse it" }), {
+    const instance = { type: "other_instance", id: "other", instance: "fix.shop", directory: "/elsewhere/fix", service: "api", running: true };
+    assert.deepEqual(await told({ wanted, forced: false, holder: sibling, reason: instance }), { words: `preferred 24106 is taken by ${sibling}`, asks: 1, isAmber: false });
+    assert.deepEqual(await told({ wanted, forced: true, holder: sibling, reason: instance }), { words: `forced 24106 is taken by ${sibling}`, asks: 1, isAmber: true });
+    assert.deepEqual(await told({ wanted, forced: false, holder: "node (7)", reason: { type: "process", pid: 7, name: "node" } }), { words: "preferred 24106 is taken by node (7)", asks: 1, isAmber: true });
+    assert.deepEqual(await told({ wanted, forced: false, excluded: true, holder: "browsers refuse it", reason: { type: "excluded" } }), {
       words: "24106 is not given out: browsers refuse it",
       asks: 0,
       isAmber: true,

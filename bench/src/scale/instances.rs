@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use portway_testing::{BLOCK, PortBlock};
+use portway_testing::{BLOCK_SIZE, PortBlock};
 
 use crate::Result;
 use crate::env::BenchEnv;
@@ -55,7 +55,7 @@ impl<'a> Instances<'a> {
 
     /// First and last port of the project's range.
     pub(super) fn range(&self) -> (u16, u16) {
-        (self.ports.port(0), self.ports.port(BLOCKS * BLOCK - 1))
+        (self.ports.port(0), self.ports.port(BLOCKS * BLOCK_SIZE - 1))
     }
 
     pub(super) fn count(&self) -> usize {

@@ -92,6 +92,7 @@ mod tests {
             pid: Some(4),
             since: Some(2),
             restarts: 0,
+            reason: None,
             message: None,
         };
         let services = [("api", 9000), ("web", 9001)];

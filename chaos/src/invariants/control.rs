@@ -73,6 +73,7 @@ mod tests {
                 pid: Some(4),
                 since: Some(2),
                 restarts: 0,
+                reason: None,
                 message: None,
             }],
         }

@@ -5,8 +5,10 @@
 //! wire, a JSON schema from the same types, no logic.
 
 mod discovered;
+mod displacement;
 mod error;
 mod event;
+mod failure;
 mod finding;
 mod forward;
 mod gateway;
@@ -21,8 +23,10 @@ mod usage;
 mod who;
 
 pub use discovered::Discovered;
+pub use displacement::{ExclusionKind, PortConflict, PortDisplacement};
 pub use error::{ErrorBody, ErrorCode, ErrorInfo};
 pub use event::{Event, Notice, NoticeLevel};
+pub use failure::FailureReason;
 pub use finding::{Check, Diagnosis, Finding, Fixed, Severity};
 pub use forward::{Forward, ForwardTo};
 pub use gateway::{GatewayEvent, GatewayStatus};
@@ -32,8 +36,7 @@ pub use plan::{PortWish, ProjectPlan, ServicePlan, SkippedFile};
 pub use ports::{ExcludedPort, FreePort, NamedRange, PortMap};
 pub use preference::{ExplainedPreference, Preference, PreferenceLayer, PreferenceSource};
 pub use status::{
-    Displaced, InstanceState, InstanceStatus, PathRoute, PortStatus, ServiceState, ServiceStatus,
-    Services,
+    InstanceState, InstanceStatus, PathRoute, PortStatus, ServiceState, ServiceStatus, Services,
 };
 pub use trust::{TrustReport, TrustState, TrustStep, TrustedRoot};
 pub use usage::ServiceUsage;

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::{FailureReason, PortDisplacement};
+
 /// What an instance does as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -45,20 +47,6 @@ pub enum ServiceState {
     Failed,
 }
 
-/// A port that is not the preferred one, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Displaced {
-    /// The port that was wanted.
-    pub wanted: u16,
-    /// Whether a person forced it (in `.ports.json` or on the command line).
-    pub forced: bool,
-    /// Who has it, in words.
-    pub holder: String,
-    /// Whether nobody has it and it cannot be given out all the same; `holder` tells why.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub excluded: bool,
-}
-
 /// One port of a service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PortStatus {
@@ -71,7 +59,7 @@ pub struct PortStatus {
     pub url: String,
     /// Set when it is not the port that was wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub displaced: Option<Displaced>,
+    pub displaced: Option<PortDisplacement>,
     /// Why this port would not have been given out, had nobody asked for it by number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
@@ -112,7 +100,10 @@ pub struct ServiceStatus {
     /// How often it was started again after it ended by itself.
     #[serde(default)]
     pub restarts: u32,
-    /// More about the state, such as why it failed.
+    /// Why the service failed or is being restarted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<FailureReason>,
+    /// The text form of `reason`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }

@@ -45,6 +45,7 @@ pub(crate) fn service(name: &str, port: u16, state: ServiceState) -> ServiceStat
         pid: None,
         since: None,
         restarts: 0,
+        reason: None,
         message: None,
     }
 }

@@ -1,17 +1,17 @@
-//! Which addresses of this machine belong to its local network.
+//! The addresses of this machine on its local networks.
 
 use std::net::{IpAddr, Ipv4Addr};
 
-/// Names of interfaces that lead to containers and virtual machines of this machine, by their
-/// beginnings.
-const INSIDE: [&str; 8] = [
+/// Prefixes of the names of interfaces that connect containers and virtual machines.
+const VIRTUAL_INTERFACES: [&str; 8] = [
     "docker", "br-", "veth", "virbr", "lxc", "podman", "cni", "vmnet",
 ];
 
-/// The addresses of this machine on its local networks, lowest first: private IPv4 addresses of
-/// interfaces that are up. None is of the internet, so that what is served there is not served to
-/// the whole world from a machine that has a public address. Empty without a network.
-pub fn addresses() -> Vec<Ipv4Addr> {
+/// Returns the addresses of this machine on its local networks, lowest first: the private and
+/// link-local IPv4 addresses of interfaces that are up. Empty without a network.
+///
+/// Public addresses are left out, so that a service is not published to the internet.
+pub fn local_addresses() -> Vec<Ipv4Addr> {
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
     let mut addresses: Vec<Ipv4Addr> = interfaces
         .iter()
@@ -27,8 +27,10 @@ pub fn addresses() -> Vec<Ipv4Addr> {
 }
 
 fn is_local(interface: &str, address: Ipv4Addr) -> bool {
-    let inside = INSIDE.iter().any(|begin| interface.starts_with(begin));
-    (address.is_private() || address.is_link_local()) && !inside
+    let is_virtual = VIRTUAL_INTERFACES
+        .iter()
+        .any(|prefix| interface.starts_with(prefix));
+    (address.is_private() || address.is_link_local()) && !is_virtual
 }
 
 #[cfg(test)]
@@ -36,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_private_addresses_of_real_networks_count() {
+    fn only_private_addresses_of_physical_networks_are_local() {
         let is_local = |interface, address: &str| is_local(interface, address.parse().unwrap());
         for address in ["192.168.1.5", "10.0.0.1", "172.16.0.9", "169.254.7.7"] {
             assert!(is_local("eth0", address), "{address}");

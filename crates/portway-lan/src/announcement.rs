@@ -1,4 +1,4 @@
-//! One service as it is announced, and read again by whoever browses.
+//! The announcement of one service, and its inverse: what a browsing machine reads.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -6,13 +6,17 @@ use mdns_sd::{ResolvedService, ServiceInfo};
 use portway_api::Discovered;
 use serde::{Deserialize, Serialize};
 
-use crate::TYPE;
+use crate::SERVICE_TYPE;
 
-/// A DNS label has at most so many bytes; some are left for a ` (2)` behind it.
-const LABEL: usize = 57;
+/// The longest display name in bytes. A DNS label has at most 63; the rest is for a suffix such as
+/// ` (2)`.
+const MAX_NAME_LENGTH: usize = 57;
 
-/// What tells that Portway announces a service: the version, under this key.
-const MARK: &str = "portway";
+/// The longest value of a TXT record in bytes. Together with its key it has at most 255.
+const MAX_VALUE_LENGTH: usize = 200;
+
+/// The key of the TXT record with the version of Portway, which identifies its announcements.
+const VERSION_KEY: &str = "portway";
 
 /// A service that is served on the local network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,60 +27,56 @@ pub struct Announcement {
     pub instance: String,
     /// Its project's name.
     pub project: String,
-    /// The host that has the addresses, as [`host`](crate::host) makes it.
+    /// The host name of the addresses ([`host_name`](crate::host_name)).
     pub host: String,
-    /// Where it is served.
+    /// The addresses on which the service is available.
     pub addresses: Vec<Ipv4Addr>,
-    /// The port, on all of them.
+    /// The port on all addresses.
     pub port: u16,
 }
 
 impl Announcement {
-    /// The name that people see: `web · jobi`. A worktree's instance has its dots written in the
-    /// same way, for the library takes a name with a dot apart when it has to change it.
-    pub fn name(&self) -> String {
+    /// Returns the display name, such as `web · jobi`. Dots in the name of a worktree's instance
+    /// are replaced too, because the library splits a name at its dots when it renames a service.
+    pub fn display_name(&self) -> String {
         let name = format!("{} · {}", self.service, self.instance.replace('.', " · "));
-        let mut end = name.len().min(LABEL);
-        while !name.is_char_boundary(end) {
-            end -= 1;
-        }
-        name[..end].trim_end().to_owned()
+        truncate(&name, MAX_NAME_LENGTH).trim_end().to_owned()
     }
 
-    /// The records.
-    pub(crate) fn info(&self) -> mdns_sd::Result<ServiceInfo> {
+    /// Returns the DNS records.
+    pub(crate) fn service_info(&self) -> mdns_sd::Result<ServiceInfo> {
         let addresses: Vec<IpAddr> = self.addresses.iter().copied().map(IpAddr::V4).collect();
-        // Nothing that is private: these go to everybody who listens.
+        // Every device on the network can read these, so they contain nothing private.
         let txt = [
             ("path", "/"),
-            (MARK, env!("CARGO_PKG_VERSION")),
-            ("project", short(&self.project)),
-            ("instance", short(&self.instance)),
-            ("service", short(&self.service)),
+            (VERSION_KEY, env!("CARGO_PKG_VERSION")),
+            ("project", truncate(&self.project, MAX_VALUE_LENGTH)),
+            ("instance", truncate(&self.instance, MAX_VALUE_LENGTH)),
+            ("service", truncate(&self.service, MAX_VALUE_LENGTH)),
         ];
         let host = format!("{}.local.", self.host);
-        let addresses = &addresses[..];
-        ServiceInfo::new(TYPE, &self.name(), &host, addresses, self.port, &txt[..])
+        let (name, addresses) = (self.display_name(), &addresses[..]);
+        ServiceInfo::new(SERVICE_TYPE, &name, &host, addresses, self.port, &txt[..])
     }
 }
 
-/// What fits into one string of a TXT record, together with its key.
-fn short(value: &str) -> &str {
-    let mut end = value.len().min(200);
-    while !value.is_char_boundary(end) {
+/// Returns at most `max` bytes of `text`, cut between characters.
+fn truncate(text: &str, max: usize) -> &str {
+    let mut end = text.len().min(max);
+    while !text.is_char_boundary(end) {
         end -= 1;
     }
-    &value[..end]
+    &text[..end]
 }
 
-/// What somebody announces, if it is Portway's. It comes from strangers: no word of it is trusted
-/// for more than to be shown.
-pub(crate) fn read(found: &ResolvedService) -> Option<Discovered> {
+/// Reads an announcement; `None` if it is not from Portway. The values come from other machines and
+/// may only be displayed.
+pub(crate) fn discovered(found: &ResolvedService) -> Option<Discovered> {
     let text = |key: &str| found.get_property_val_str(key).map(str::to_owned);
-    let version = text(MARK)?;
+    let version = text(VERSION_KEY)?;
     let mut addresses: Vec<Ipv4Addr> = found.get_addresses_v4().into_iter().collect();
     addresses.sort_unstable();
-    let path = text("path").filter(|path| is_path(path));
+    let path = text("path").filter(|path| is_plain_path(path));
     let path = path.unwrap_or_else(|| "/".to_owned());
     Some(Discovered {
         service: text("service")?,
@@ -90,8 +90,8 @@ pub(crate) fn read(found: &ResolvedService) -> Option<Discovered> {
     })
 }
 
-/// Whether a path may stand in a URL as it is.
-fn is_path(path: &str) -> bool {
+/// Returns whether a path needs no encoding in a URL.
+fn is_plain_path(path: &str) -> bool {
     path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
@@ -111,17 +111,23 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_one_label() {
-        assert_eq!(web("jobi").name(), "web · jobi");
-        assert_eq!(web("fix-login.jobi").name(), "web · fix-login · jobi");
-        let long = web(&"ü".repeat(90)).name();
-        assert!(long.len() <= LABEL && long.ends_with('ü'), "{long}");
+    fn a_display_name_fits_into_one_label() {
+        assert_eq!(web("jobi").display_name(), "web · jobi");
+        assert_eq!(
+            web("fix-login.jobi").display_name(),
+            "web · fix-login · jobi"
+        );
+        let long = web(&"ü".repeat(90)).display_name();
+        assert!(
+            long.len() <= MAX_NAME_LENGTH && long.ends_with('ü'),
+            "{long}"
+        );
     }
 
     #[test]
-    fn what_is_announced_is_read_again() {
-        let info = web("fix-login.jobi").info().unwrap();
-        let read = read(&info.as_resolved_service()).unwrap();
+    fn reads_what_was_announced() {
+        let info = web("fix-login.jobi").service_info().unwrap();
+        let read = discovered(&info.as_resolved_service()).unwrap();
         let expected = Discovered {
             service: "web".into(),
             instance: "fix-login.jobi".into(),
@@ -136,17 +142,24 @@ mod tests {
     }
 
     #[test]
-    fn what_others_announce_is_not_portways() {
+    fn ignores_announcements_of_other_programs() {
         let txt = [("path", "/admin")];
-        let printer = ServiceInfo::new(TYPE, "Printer", "p.local.", "10.0.0.9", 80, &txt[..]);
-        assert_eq!(read(&printer.unwrap().as_resolved_service()), None);
+        let printer = ServiceInfo::new(
+            SERVICE_TYPE,
+            "Printer",
+            "p.local.",
+            "10.0.0.9",
+            80,
+            &txt[..],
+        );
+        assert_eq!(discovered(&printer.unwrap().as_resolved_service()), None);
     }
 
     #[test]
-    fn a_path_from_a_stranger_is_a_path_or_nothing() {
-        assert!(is_path("/") && is_path("/a?b=c"));
+    fn rejects_paths_that_need_encoding() {
+        assert!(is_plain_path("/") && is_plain_path("/a?b=c"));
         for path in ["", "x", "/a b", "/\u{1b}[2J", "/ü"] {
-            assert!(!is_path(path), "{path:?}");
+            assert!(!is_plain_path(path), "{path:?}");
         }
     }
 }

@@ -1,34 +1,45 @@
-//! Looking for what other machines announce.
+//! Finds the services that other machines announce.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use mdns_sd::{Error, ServiceDaemon, ServiceEvent};
+use mdns_sd::{ServiceDaemon, ServiceEvent};
 use portway_api::Discovered;
 
-use crate::announcement::read;
-use crate::{TYPE, addresses};
+use crate::announcement::discovered;
+use crate::{SERVICE_TYPE, local_addresses};
 
-/// The services that Portway serves on other machines of the local network, as far as they answer
-/// within `time`, in the order of their instances. What this machine itself announces is left out.
-/// `found` is called each time the number of them changes.
+/// A failure of mDNS.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct MdnsError(#[from] mdns_sd::Error);
+
+/// Returns the services that Portway serves on other machines of the local network, ordered by
+/// host, instance and service. Only machines that respond within `time` are found, and services of
+/// this machine are left out. `progress` receives the number of services whenever it changes.
 ///
 /// # Errors
-/// When the system does not let this process speak mDNS, in words.
-pub fn browse(time: Duration, mut found: impl FnMut(usize)) -> Result<Vec<Discovered>, String> {
-    let words = |error: Error| error.to_string();
-    let own = addresses();
-    let daemon = ServiceDaemon::new().map_err(words)?;
-    let events = daemon.browse(TYPE).map_err(words)?;
+/// Fails if the system does not permit mDNS.
+pub fn browse(
+    time: Duration,
+    mut progress: impl FnMut(usize),
+) -> Result<Vec<Discovered>, MdnsError> {
+    let own = local_addresses();
+    let daemon = ServiceDaemon::new()?;
+    let events = daemon.browse(SERVICE_TYPE)?;
     let deadline = Instant::now() + time;
     let mut services: BTreeMap<String, Discovered> = BTreeMap::new();
     while let Ok(event) = events.recv_deadline(deadline) {
         let before = services.len();
         match event {
             ServiceEvent::ServiceResolved(resolved) => {
-                let service = read(&resolved);
-                let elsewhere = |one: &Discovered| !one.addresses.iter().any(|a| own.contains(a));
-                if let Some(service) = service.filter(elsewhere) {
+                let is_remote = |service: &Discovered| {
+                    !service
+                        .addresses
+                        .iter()
+                        .any(|address| own.contains(address))
+                };
+                if let Some(service) = discovered(&resolved).filter(is_remote) {
                     services.insert(resolved.fullname.clone(), service);
                 }
             }
@@ -38,9 +49,10 @@ pub fn browse(time: Duration, mut found: impl FnMut(usize)) -> Result<Vec<Discov
             _ => {}
         }
         if services.len() != before {
-            found(services.len());
+            progress(services.len());
         }
     }
+    // The result is complete; a daemon that does not stop ends with the process.
     let _ = daemon.shutdown();
     let mut services: Vec<Discovered> = services.into_values().collect();
     services.sort_by(|a, b| {

@@ -1,4 +1,4 @@
-//! Serving on an address of the local network what listens on loopback.
+//! Forwards connections from addresses of the local network to ports on loopback.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -13,34 +13,36 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-/// At most so many connections at a time: each takes two descriptors of the process, and whoever
-/// is on the network must not be able to take them all.
-const CONNECTIONS: usize = 256;
+/// The most connections at a time. Each uses two file descriptors, and other machines must not be
+/// able to use up all of them.
+const MAX_CONNECTIONS: usize = 256;
 
-/// The pause after a connection could not be accepted, for want of descriptors for example.
-const AFTER_FAILURE: Duration = Duration::from_millis(100);
+/// The pause after a connection could not be accepted, for example because no file descriptors are
+/// left.
+const RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// How long a socket may take to be closed, which is done within the thread that serves it.
-const CLOSING: Duration = Duration::from_millis(100);
+/// How long to wait until the forwarder's thread has closed a socket.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Carries bytes from addresses of the local network to ports on loopback, in a thread of its own.
-/// Dropping it ends every connection.
+/// Forwards connections in a thread of its own. Dropping it closes every connection.
 #[derive(Debug)]
 pub struct Forwarder {
     runtime: Handle,
     connections: Arc<Semaphore>,
-    _lives: oneshot::Sender<()>,
+    /// The thread ends when this is dropped.
+    _running: oneshot::Sender<()>,
 }
 
-/// One address that is served. Dropping it closes the socket, so that the port can be bound again
-/// at once; connections go on until either side ends them.
+/// One address that is forwarded. Dropping it closes the socket, so that the port can be bound again
+/// immediately; open connections continue.
 #[derive(Debug)]
+#[must_use = "forwarding stops as soon as this is dropped"]
 pub struct Forward {
     accepting: JoinHandle<()>,
     closed: mpsc::Receiver<()>,
 }
 
-/// A socket that tells when it has been closed: the fields are dropped in this order.
+/// A socket that signals when it has been closed. The fields are dropped in this order.
 struct Listening {
     listener: TcpListener,
     _closed: mpsc::Sender<()>,
@@ -50,26 +52,27 @@ impl Forwarder {
     /// Starts the thread.
     ///
     /// # Errors
-    /// When the system has no more threads or descriptors.
+    /// Fails if the system has no more threads or file descriptors.
     pub fn new() -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
-        let (lives, gone) = oneshot::channel::<()>();
+        let (running, stopped) = oneshot::channel::<()>();
         thread::Builder::new().name("lan".into()).spawn(move || {
-            let _ = runtime.block_on(gone);
+            // Nothing is sent: this returns when the sender is dropped.
+            let _ = runtime.block_on(stopped);
         })?;
         Ok(Self {
             runtime: handle,
-            connections: Arc::new(Semaphore::new(CONNECTIONS)),
-            _lives: lives,
+            connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+            _running: running,
         })
     }
 
-    /// Serves on `listener`, which does not block, what listens on the same port of loopback, of
+    /// Forwards connections to `listener`, a non-blocking socket, to the same port on loopback of
     /// either family.
     ///
     /// # Errors
-    /// When the socket cannot be used.
+    /// Fails if the socket cannot be used.
     pub fn serve(&self, listener: std::net::TcpListener) -> io::Result<Forward> {
         let _context = self.runtime.enter();
         let listener = TcpListener::from_std(listener)?;
@@ -90,34 +93,37 @@ impl Forwarder {
 impl Drop for Forward {
     fn drop(&mut self) {
         self.accepting.abort();
-        // Nothing is ever sent: it ends when the other half is gone, and with it the socket.
-        let _ = self.closed.recv_timeout(CLOSING);
+        // Nothing is sent: this returns when the sender is dropped, right after the socket.
+        let _ = self.closed.recv_timeout(CLOSE_TIMEOUT);
     }
 }
 
 async fn accept(listening: Listening, port: u16, connections: Arc<Semaphore>) {
     loop {
         let Ok((client, _)) = listening.listener.accept().await else {
-            sleep(AFTER_FAILURE).await;
+            sleep(RETRY_DELAY).await;
             continue;
         };
-        let Ok(room) = connections.clone().acquire_owned().await else {
+        let Ok(permit) = connections.clone().acquire_owned().await else {
             return;
         };
         tokio::spawn(async move {
-            let _ = carry(client, port).await;
-            drop(room);
+            // A failure closes both connections, which is all that the client can be shown.
+            let _ = forward(client, port).await;
+            drop(permit);
         });
     }
 }
 
-/// Carries one connection to its end. A client for whom nobody is there is hung up on.
-async fn carry(mut client: TcpStream, port: u16) -> io::Result<()> {
+/// Forwards one connection until both sides have closed it. If no service listens, the client's
+/// connection is closed.
+async fn forward(mut client: TcpStream, port: u16) -> io::Result<()> {
     let loopback = [
         SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
         SocketAddr::from((Ipv6Addr::LOCALHOST, port)),
     ];
     let mut service = TcpStream::connect(&loopback[..]).await?;
+    // Without the option the connection works too, only slower.
     let _ = client.set_nodelay(true);
     let _ = service.set_nodelay(true);
     copy_bidirectional(&mut client, &mut service).await?;
@@ -131,8 +137,8 @@ mod tests {
 
     use super::*;
 
-    /// A server on loopback that sends everything back, and a forward to it from another address.
-    fn echo(forwarder: &Forwarder) -> (SocketAddr, Forward) {
+    /// Starts an echo server on loopback and a forward to it from another address.
+    fn forward_to_echo(forwarder: &Forwarder) -> (SocketAddr, Forward) {
         let echo = Listener::bind("127.0.0.1:0").unwrap();
         let port = echo.local_addr().unwrap().port();
         thread::spawn(move || {
@@ -148,9 +154,9 @@ mod tests {
     }
 
     #[test]
-    fn bytes_go_both_ways_to_the_end_of_each() {
+    fn forwards_both_directions_until_each_is_closed() {
         let forwarder = Forwarder::new().unwrap();
-        let (address, _forward) = echo(&forwarder);
+        let (address, _forward) = forward_to_echo(&forwarder);
         let mut stream = Stream::connect(address).unwrap();
         let sent: Vec<u8> = (0..1_000_000_u32).map(|n| n as u8).collect();
         let mut writer = stream.try_clone().unwrap();
@@ -165,9 +171,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_dropped_is_closed_at_once_and_connections_go_on() {
+    fn dropping_a_forward_closes_the_socket_and_keeps_connections() {
         let forwarder = Forwarder::new().unwrap();
-        let (address, forward) = echo(&forwarder);
+        let (address, forward) = forward_to_echo(&forwarder);
         let mut stream = Stream::connect(address).unwrap();
         stream.write_all(b"a").unwrap();
         stream.read_exact(&mut [0]).unwrap();

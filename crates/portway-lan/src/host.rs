@@ -1,20 +1,21 @@
-//! The name of this machine on its local network, for one instance.
+//! The host name under which an instance is announced.
 
 use crate::platform;
 
-/// A DNS label has at most so many bytes; some are left for a `-2` behind it.
-const LABEL: usize = 60;
+/// The longest host name in bytes. A DNS label has at most 63; the rest is for a suffix such as
+/// `-2`.
+const MAX_LENGTH: usize = 60;
 
-/// The host under which an instance is announced, without `.local`: `jobi-laptop`.
+/// Returns the host name of an instance without `.local`, such as `jobi-laptop`.
 ///
-/// Not the machine's own name: that belongs to the system's own responder, and macOS renames itself
-/// when somebody else answers to it. And one of its own for each instance, so that no two processes
-/// of a machine answer to the same name.
-pub fn host(instance: &str) -> String {
-    of(instance, &platform::machine())
+/// It differs from the machine's own name, which belongs to the system's responder; macOS renames
+/// itself if another process uses its name. Each instance has its own name, so that no two
+/// processes of a machine use the same one.
+pub fn host_name(instance: &str) -> String {
+    label(instance, &platform::machine_name())
 }
 
-fn of(instance: &str, machine: &str) -> String {
+fn label(instance: &str, machine: &str) -> String {
     let machine = machine.split('.').next().unwrap_or_default();
     let mut label = String::new();
     for character in format!("{instance}-{machine}").chars() {
@@ -25,7 +26,7 @@ fn of(instance: &str, machine: &str) -> String {
             _ => label.push('-'),
         }
     }
-    label.truncate(LABEL);
+    label.truncate(MAX_LENGTH);
     let label = label.trim_end_matches('-');
     if label.is_empty() { "portway" } else { label }.to_owned()
 }
@@ -35,11 +36,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_is_one_label_that_every_resolver_takes() {
-        assert_eq!(of("jobi", "laptop"), "jobi-laptop");
-        assert_eq!(of("fix-login.jobi", "Ada.home"), "fix-login-jobi-ada");
-        assert_eq!(of("größe", "x"), "gr-e-x");
-        assert_eq!(of("日本", ""), "portway");
-        assert_eq!(of(&"a".repeat(90), "x").len(), LABEL);
+    fn a_host_name_is_one_valid_dns_label() {
+        assert_eq!(label("jobi", "laptop"), "jobi-laptop");
+        assert_eq!(label("fix-login.jobi", "Ada.home"), "fix-login-jobi-ada");
+        assert_eq!(label("größe", "x"), "gr-e-x");
+        assert_eq!(label("日本", ""), "portway");
+        assert_eq!(label(&"a".repeat(90), "x").len(), MAX_LENGTH);
     }
 }

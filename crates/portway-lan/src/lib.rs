@@ -1,32 +1,30 @@
-//! The local network: which addresses belong to it, serving there what listens on loopback, and
-//! telling its other machines by mDNS and DNS-SD (RFC 6762, RFC 6763).
-//!
-//! # Theory of operation
+//! The local network: this machine's addresses, forwarding to loopback, and mDNS with DNS-SD
+//! (RFC 6762, RFC 6763).
 //!
 //! ```text
 //! phone ──► 192.168.1.5:5173 ── forward (in the supervisor) ──► 127.0.0.1:5173, the service
 //!   ▲
-//!   └ `_http._tcp` ── herald (a process of its own)
+//!   └ `_http._tcp` ── announcer (a process of its own)
 //! ```
 //!
-//! A supervisor serves ([`Forwarder`]) and says what there is to announce; the *herald*
-//! ([`herald`]), the same binary executed again, announces it. It lives until its standard input
-//! ends, which it also does when the supervisor is killed, and then withdraws everything: so that
-//! nobody has to wait until the records, which live 75 minutes, have expired.
+//! The caller decides what is published. A supervisor forwards connections ([`Forwarder`]) and tells
+//! the [`announcer`] what to announce: the same binary, executed again. The announcer runs until
+//! its standard input ends, also when the supervisor is killed, and then withdraws everything.
+//! Otherwise the records would remain in caches for 75 minutes.
 
 mod addresses;
 mod announcement;
+pub mod announcer;
 mod browse;
 mod forward;
-pub mod herald;
 mod host;
 mod platform;
 
-pub use addresses::addresses;
+pub use addresses::local_addresses;
 pub use announcement::Announcement;
-pub use browse::browse;
+pub use browse::{MdnsError, browse};
 pub use forward::{Forward, Forwarder};
-pub use host::host;
+pub use host::host_name;
 
-/// What is browsed for and announced: pages, wherever they come from.
-const TYPE: &str = "_http._tcp.local.";
+/// The DNS-SD type of the announced services.
+const SERVICE_TYPE: &str = "_http._tcp.local.";

@@ -84,3 +84,8 @@ pub use listener::{
 pub use policy::{Exclusion, PortPolicy};
 pub use process::{Process, ProcessId};
 pub use range::{PortRange, RangeError};
+
+/// Runs the example of the README as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -10,7 +10,7 @@ mod words;
 
 use std::time::{Duration, Instant};
 
-use portway_api::ServiceState;
+use portway_api::{FailureReason, PortConflict, ServiceState};
 use portway_project::policy::RestartPolicy;
 
 pub use words::Ended;
@@ -35,9 +35,9 @@ const MAX_MOVES: u32 = 10;
 enum Then {
     Rest,
     Start,
-    Fail(String),
-    Retry(String),
-    Move { port: u16, by: String },
+    Fail(FailureReason),
+    Retry(FailureReason),
+    Move { port: u16, by: PortConflict },
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -73,7 +73,7 @@ pub(crate) struct Machine {
     moves: u32,
     /// The service does not bind beside a hold.
     without_hold: bool,
-    message: Option<String>,
+    reason: Option<FailureReason>,
 }
 
 impl Machine {
@@ -89,7 +89,7 @@ impl Machine {
             failures: 0,
             moves: 0,
             without_hold: false,
-            message: None,
+            reason: None,
         }
     }
 
@@ -117,8 +117,9 @@ impl Machine {
         self.restarts
     }
 
-    pub(crate) fn message(&self) -> Option<&str> {
-        self.message.as_deref()
+    /// Why it failed or is restarted.
+    pub(crate) fn reason(&self) -> Option<&FailureReason> {
+        self.reason.as_ref()
     }
 
     /// Whether a process of it may exist.
@@ -179,7 +180,7 @@ impl Machine {
             | (Input::Restart, Phase::Stopped | Phase::Completed | Phase::Failed) => {
                 self.failures = 0;
                 self.moves = 0;
-                self.message = None;
+                self.reason = None;
                 self.prepare(now, effects);
             }
             (Input::Start, Phase::Stopping(Then::Rest)) | (Input::Restart, Phase::Stopping(_)) => {
@@ -221,7 +222,11 @@ impl Machine {
             ) => {
                 self.moves += 1;
                 if self.moves > MAX_MOVES {
-                    let why = format!("lost its port {MAX_MOVES} times, last to {by}");
+                    let why = FailureReason::PortLost {
+                        port,
+                        times: self.moves,
+                        taken_by: by,
+                    };
                     self.stop_tree(Then::Fail(why), now, effects);
                 } else {
                     self.stop_tree(Then::Move { port, by }, now, effects);
@@ -233,7 +238,7 @@ impl Machine {
             (Input::Alive(false), Phase::Ready) => {
                 self.enter(Phase::Unhealthy, now);
                 if self.policy.restart != RestartPolicy::Never {
-                    let why = "failed its liveness probe".to_owned();
+                    let why = FailureReason::LivenessFailed;
                     self.stop_tree(Then::Retry(why), now, effects);
                 }
             }
@@ -258,12 +263,12 @@ impl Machine {
                 }
                 Phase::Starting { .. } if self.settles() => self.set_timer(effects),
                 Phase::Starting { listening } => {
-                    let what = if self.policy.listens && !listening {
-                        "does not listen on its port"
+                    let timeout_ms = self.policy.ready_timeout.as_millis() as u64;
+                    let why = if self.policy.listens && !listening {
+                        FailureReason::NotListening { timeout_ms }
                     } else {
-                        "is not ready"
+                        FailureReason::NotReady { timeout_ms }
                     };
-                    let why = format!("{what} after {:?}", self.policy.ready_timeout);
                     self.stop_tree(Then::Fail(why), now, effects);
                 }
                 _ => {}
@@ -322,7 +327,7 @@ impl Machine {
     fn become_ready(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         let took = now - self.since;
         self.enter(Phase::Ready, now);
-        self.message = None;
+        self.reason = None;
         effects.push(Effect::Say(Say::Ready(took)));
         effects.push(Effect::WatchLiveness);
     }
@@ -344,10 +349,10 @@ impl Machine {
         }
     }
 
-    fn fail(&mut self, why: String, now: Instant, effects: &mut Vec<Effect>) {
+    fn fail(&mut self, why: FailureReason, now: Instant, effects: &mut Vec<Effect>) {
         self.enter(Phase::Failed, now);
         self.pid = None;
-        self.message = Some(why.clone());
+        self.reason = Some(why.clone());
         effects.push(Effect::Say(Say::Failed(why)));
     }
 
@@ -390,20 +395,19 @@ impl Machine {
                 self.forget_failures(now);
                 let unready = matches!(phase, Phase::Starting { .. });
                 if self.policy.restart == RestartPolicy::Always {
-                    self.again(ended.words(), now, jitter, effects);
+                    self.again(ended.into(), now, jitter, effects);
                 } else if unready && ended.is_a_missing_program() {
                     // It will be as missing the next time.
-                    self.fail(ended.words(), now, effects);
+                    self.fail(ended.into(), now, effects);
                 } else if ended.is_success() && unready && self.policy.listens {
-                    let why = "ended with code 0 before it listened on its port".to_owned();
-                    self.fail(why, now, effects);
+                    self.fail(FailureReason::ExitedBeforeListening, now, effects);
                 } else if ended.is_success() {
                     self.enter(Phase::Completed, now);
                     effects.push(Effect::Say(Say::Completed));
                 } else if self.policy.restart == RestartPolicy::Never {
-                    self.fail(ended.words(), now, effects);
+                    self.fail(ended.into(), now, effects);
                 } else {
-                    self.again(ended.words(), now, jitter, effects);
+                    self.again(ended.into(), now, jitter, effects);
                 }
             }
             _ => {}
@@ -411,17 +415,20 @@ impl Machine {
     }
 
     /// Starts again after a growing pause, or gives up.
-    fn again(&mut self, why: String, now: Instant, jitter: f64, effects: &mut Vec<Effect>) {
+    fn again(&mut self, why: FailureReason, now: Instant, jitter: f64, effects: &mut Vec<Effect>) {
         self.failures += 1;
         if self.failures > MAX_FAILURES {
-            let why = format!("{why}; given up after {MAX_FAILURES} restarts");
+            let why = FailureReason::GaveUp {
+                restarts: MAX_FAILURES,
+                cause: Box::new(why),
+            };
             return self.fail(why, now, effects);
         }
         let pause = FIRST_PAUSE * 2_u32.pow(self.failures - 1);
         let after = pause.min(LONGEST_PAUSE).mul_f64(0.8 + 0.4 * jitter);
         self.restarts += 1;
         self.enter(Phase::Backoff, now);
-        self.message = Some(why.clone());
+        self.reason = Some(why.clone());
         effects.push(Effect::Say(Say::Again { why, after }));
         effects.push(Effect::Timer {
             epoch: self.epoch,

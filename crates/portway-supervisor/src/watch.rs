@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use crate::process::descendants;
+use portway_api::PortConflict;
 use portway_ports::{Families, Listener, Process, find_owner, owners};
 
 /// What the kernel says about a service's ports.
@@ -17,7 +18,7 @@ pub(crate) enum Finding {
     /// The service's own tree listens on all of them, in these families; these are the sockets.
     Own(Families, Vec<u64>),
     /// Somebody else listens on this one.
-    Foreign { port: u16, by: String },
+    Foreign { port: u16, by: PortConflict },
     /// Somebody listens whom nobody can see yet: a process that is just being replaced. Look again.
     Unclear { port: u16 },
 }
@@ -90,15 +91,12 @@ fn stranger(listener: &Listener, keeper: u32) -> Finding {
     }
 }
 
-/// A process in words: `python3 (pid 4711, in /home/ada/jobi)`.
-pub(crate) fn describe(process: &Process) -> String {
-    match &process.working_dir {
-        Some(dir) => format!(
-            "`{}` (pid {}, in {})",
-            process.name,
-            process.id.pid,
-            dir.display()
-        ),
-        None => format!("`{}` (pid {})", process.name, process.id.pid),
+/// A process as the reason for which a port was lost.
+pub(crate) fn describe(process: &Process) -> PortConflict {
+    let directory = process.working_dir.as_ref();
+    PortConflict::Process {
+        pid: process.id.pid,
+        name: process.name.clone(),
+        directory: directory.map(|dir| dir.display().to_string()),
     }
 }

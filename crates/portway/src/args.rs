@@ -40,15 +40,15 @@ pub(crate) struct Cli {
     /// Act as if started in this directory
     #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
     pub(crate) directory: Option<PathBuf>,
-    /// Whether to print in colour
+    /// Whether to print in color
     #[arg(
         long,
-        alias = "color",
+        alias = "colour",
         value_name = "WHEN",
         global = true,
-        value_parser = PossibleValuesParser::new(preferences::words("colour"))
+        value_parser = PossibleValuesParser::new(preferences::words("color"))
     )]
-    pub(crate) colour: Option<String>,
+    pub(crate) color: Option<String>,
     #[command(subcommand)]
     pub(crate) verb: Verb,
 }

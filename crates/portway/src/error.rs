@@ -129,7 +129,7 @@ impl From<PortsFileError> for CommandError {
     fn from(error: PortsFileError) -> Self {
         Self::new(ErrorCode::PortsFileInvalid, error.to_string())
             .place(&error.file)
-            .hint(error.hint)
+            .hint(error.help())
     }
 }
 

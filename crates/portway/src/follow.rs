@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use portway_api::{
-    ErrorCode, Event, InstanceState, InstanceStatus, NoticeLevel, ServiceState, ServiceStatus,
+    ErrorCode, Event, FailureReason, InstanceState, InstanceStatus, NoticeLevel, ServiceState,
+    ServiceStatus,
 };
 use portway_supervisor::control::{self, Client, Events};
 use tokio::time::{Instant, sleep, timeout};
@@ -123,15 +124,8 @@ pub(crate) fn start_failed<'a>(
             format!("`{}` {why}", service.name)
         })
         .collect();
-    let missing = failed.iter().any(|service| {
-        let message = service.message.as_deref().unwrap_or_default();
-        message.contains("code 127") || message.contains("code 126")
-    });
-    let code = if missing {
-        ErrorCode::MissingRequirement
-    } else {
-        ErrorCode::ServiceFailed
-    };
+    let reasons = failed.iter().filter_map(|service| service.reason.as_ref());
+    let code = FailureReason::error_code_of(reasons);
     let mut error = CommandError::new(code, words.join("; "));
     for service in failed {
         let lines = tail(&service.name);

@@ -25,7 +25,7 @@ pub(crate) fn entries() -> Result<Vec<Entry>, CommandError> {
 /// The checkout that is described.
 pub(crate) fn checkout(described: &Described) -> Result<Checkout, CommandError> {
     let root = described.manifest.root();
-    Checkout::look(root).map_err(|error| CommandError::file("enter", root, &error))
+    Checkout::read(root).map_err(|error| CommandError::file("enter", root, &error))
 }
 
 /// Its plan, with the optional services that are remembered for it.
@@ -104,6 +104,7 @@ pub(crate) fn at_rest(instance: Instance, leases: &[Lease], facts: &PortPolicy) 
                 pid: None,
                 since: None,
                 restarts: 0,
+                reason: None,
                 message: None,
             }),
         }

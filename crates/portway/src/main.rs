@@ -35,8 +35,8 @@ fn main() -> ExitCode {
     if arguments.nth(1).as_deref() == Some(portway_supervisor::keeper::COMMAND) {
         return ExitCode::from(portway_supervisor::keeper::run(arguments));
     }
-    if std::env::args().nth(1).as_deref() == Some(portway_lan::herald::COMMAND) {
-        return ExitCode::from(portway_lan::herald::run());
+    if std::env::args().nth(1).as_deref() == Some(portway_lan::announcer::COMMAND) {
+        return ExitCode::from(portway_lan::announcer::run());
     }
     // Known before the command line is read, for the errors of reading it. What follows `--` is
     // another command's.
@@ -67,7 +67,7 @@ fn run(cli: args::Cli) -> Result<u8, error::CommandError> {
         }
         other => other?,
     };
-    let flag = cli.colour.as_deref();
-    ui::set_colour(preferences::with_flag(preferences, "colour", flag).colour());
+    let flag = cli.color.as_deref();
+    ui::set_color(preferences::with_flag(preferences, "color", flag).color());
     cli::run(cli)
 }

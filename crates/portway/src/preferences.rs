@@ -4,7 +4,7 @@ use std::env;
 use std::path::PathBuf;
 
 use portway_api::ErrorCode;
-use portway_project::preferences::file::{self, FileError};
+use portway_project::preferences::file::{self, ConfigFileError};
 use portway_project::preferences::{self, KEYS};
 use portway_project::{Manifest, Preferences};
 
@@ -12,7 +12,7 @@ use crate::error::CommandError;
 
 /// Where the user's `config.toml` lies; `None` where nothing tells.
 pub(crate) fn file() -> Option<PathBuf> {
-    file::place(&|name| env::var_os(name), cfg!(windows))
+    file::default_path(&|name| env::var_os(name), cfg!(windows))
 }
 
 /// What the user prefers, whatever the project.
@@ -22,9 +22,8 @@ pub(crate) fn file() -> Option<PathBuf> {
 pub(crate) fn of_user() -> Result<Preferences, CommandError> {
     let mut settings =
         preferences::from_environment(&|name| env::var_os(name)).map_err(|wrong| {
-            let message = format!("the variable `{}`: {}", wrong.variable, wrong.message);
-            CommandError::new(ErrorCode::PreferencesInvalid, message)
-                .hint(wrong.help)
+            CommandError::new(ErrorCode::PreferencesInvalid, wrong.to_string())
+                .hint(wrong.source.help)
                 .hint(format!("or unset it: `unset {}`", wrong.variable))
         })?;
     if let Some(file) = file() {
@@ -48,8 +47,8 @@ pub(crate) fn of_project(
 /// The words that a preference's flag takes.
 pub(crate) fn words(name: &str) -> Vec<&'static str> {
     let key = KEYS.iter().find(|key| key.name == name);
-    match key.map(|key| key.form) {
-        Some(preferences::Form::Word(words)) => words.to_vec(),
+    match key.map(|key| key.value_type) {
+        Some(preferences::ValueType::Choice(words)) => words.to_vec(),
         _ => Vec::new(),
     }
 }
@@ -60,19 +59,21 @@ pub(crate) fn with_flag(preferences: Preferences, name: &str, word: Option<&str>
     preferences.with(setting)
 }
 
-impl From<FileError> for CommandError {
-    fn from(error: FileError) -> Self {
+impl From<ConfigFileError> for CommandError {
+    fn from(error: ConfigFileError) -> Self {
         let message = error.to_string();
         match error {
-            FileError::Invalid(invalid) => {
+            ConfigFileError::Invalid(invalid) => {
                 let mut error = Self::from(invalid);
                 error.info.code = ErrorCode::PreferencesInvalid;
                 error
             }
-            FileError::Unreadable { file, .. } => Self::new(ErrorCode::PreferencesInvalid, message)
-                .place(&file)
-                .hint("mend it, or move it away: without it, the defaults count"),
-            FileError::Unwritable { file, .. } => Self::new(ErrorCode::Failed, message)
+            ConfigFileError::Unreadable { file, .. } => {
+                Self::new(ErrorCode::PreferencesInvalid, message)
+                    .place(&file)
+                    .hint("mend it, or move it away: without it, the defaults count")
+            }
+            ConfigFileError::Unwritable { file, .. } => Self::new(ErrorCode::Failed, message)
                 .place(&file)
                 .hint("make its directory writable"),
         }

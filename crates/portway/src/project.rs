@@ -8,7 +8,7 @@ use portway_detect::{DetectContext, Detection};
 use portway_project::checkout::file_name;
 use portway_project::manifest::{self, Manifest, ManifestError};
 use portway_project::suggest::suggestion;
-use portway_project::{Checkout, Plan, Preferences, env_file};
+use portway_project::{Checkout, Plan, Preferences, dotenv};
 use portway_registry::{Instance, NewInstance, Registry, SqliteRegistry};
 
 use crate::args::Choice;
@@ -115,7 +115,7 @@ impl Project {
             found,
             preferences,
         } = describe(&directory)?;
-        let checkout = Checkout::look(manifest.root())
+        let checkout = Checkout::read(manifest.root())
             .map_err(|error| CommandError::file("enter", manifest.root(), &error))?;
         // A plan that cannot be is refused before anything is written anywhere.
         let all = Plan::with_preferences(&manifest, &choice.with, &preferences)?;
@@ -123,8 +123,8 @@ impl Project {
         let new = NewInstance {
             id: checkout.id.clone(),
             dir: checkout.root.clone(),
-            name: checkout.name(&all.project),
-            fallback_name: checkout.distinct_name(&all.project),
+            name: checkout.instance_name(&all.project),
+            fallback_name: checkout.unique_instance_name(&all.project),
             project: all.project,
             branch: checkout.branch().map(str::to_owned),
             is_main: checkout.is_main(),
@@ -172,7 +172,7 @@ impl Project {
                 let path = dir.join(name);
                 let text = std::fs::read_to_string(&path)
                     .map_err(|error| CommandError::file("read", &path, &error))?;
-                let parsed = env_file::parse(&text).map_err(|error| {
+                let parsed = dotenv::parse(&text).map_err(|error| {
                     let mut wrong = CommandError::new(ErrorCode::Usage, error.message);
                     wrong.info.place = Some(format!("{}:{}", path.display(), error.line));
                     wrong

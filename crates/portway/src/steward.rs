@@ -39,9 +39,8 @@ impl Steward for ProjectSteward {
 
     fn is_prepared(&mut self, service: &str, step: &PrepareStep) -> Result<bool, String> {
         let inputs = self.inputs(service);
-        let digest = prepare::digest(&step.command, &step.dir, &inputs).map_err(|error| {
-            format!("its prepare step has an input that cannot be read: {error}")
-        })?;
+        let digest = prepare::input_digest(&step.command, &step.dir, &inputs)
+            .map_err(|error| format!("invalid input of the prepare step: {error}"))?;
         let id = &self.project.instance.id;
         let last = self.project.registry.prepared(id, service);
         Ok(matches!(last, Ok(Some((known, outputs)))
@@ -52,9 +51,9 @@ impl Steward for ProjectSteward {
         // The digest is taken after the step, which may have written a lock file of its own.
         // Should it not be remembered, the step runs once more the next time.
         let inputs = self.inputs(service);
-        if let Ok(digest) = prepare::digest(&step.command, &step.dir, &inputs) {
+        if let Ok(digest) = prepare::input_digest(&step.command, &step.dir, &inputs) {
             let id = self.project.instance.id.clone();
-            let outputs = prepare::outputs(&step.dir);
+            let outputs = prepare::existing_outputs(&step.dir);
             let registry = &mut self.project.registry;
             let _ = registry.record_prepared(&id, service, &digest, &outputs);
         }

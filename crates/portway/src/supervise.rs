@@ -10,8 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use portway_api::{
-    ErrorBody, ErrorCode, Event, InstanceState, InstanceStatus, LogStream, NoticeLevel,
-    ServiceState,
+    ErrorBody, ErrorCode, Event, FailureReason, InstanceState, InstanceStatus, LogStream,
+    NoticeLevel, ServiceState,
 };
 use portway_registry::InstanceLock;
 use portway_supervisor::logs::{self, Filter};
@@ -111,14 +111,7 @@ fn run(
         Outcome::Stopped => Ok(0),
         Outcome::Signal(number) => Err(CommandError::signal(number)),
         Outcome::Failed(failed) => {
-            let missing = failed
-                .iter()
-                .any(|(_, why)| why.contains("code 127") || why.contains("code 126"));
-            let code = if missing {
-                ErrorCode::MissingRequirement
-            } else {
-                ErrorCode::ServiceFailed
-            };
+            let code = FailureReason::error_code_of(failed.iter().map(|(_, reason)| reason));
             let words: Vec<String> = failed
                 .iter()
                 .map(|(service, why)| format!("`{service}` {why}"))
@@ -141,7 +134,7 @@ fn on_lan(project: &Project) -> Option<LanConfig> {
     let instance = &project.instance.name;
     (!services.is_empty()).then(|| LanConfig {
         services,
-        host: portway_lan::host(instance),
+        host: portway_lan::host_name(instance),
         instance: instance.clone(),
         project: project.plan.project.clone(),
     })

@@ -20,14 +20,11 @@ export function bytes(count) {
 
 export const count = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;
 
-// The `holder` of a port that is free but reserved for the main checkout.
-export const MAIN_CHECKOUT = "the main checkout";
-
 // Why a service did not get the port it requested.
-export function displacementReason({ wanted, forced, excluded, holder }) {
-  if (excluded) return `Port ${wanted} is excluded: ${holder}`;
+export function displacementReason({ wanted, forced, holder, reason }) {
+  if (reason.type === "excluded") return `Port ${wanted} is excluded: ${holder}`;
   const port = `${forced ? "Forced" : "Preferred"} port ${wanted}`;
-  return holder === MAIN_CHECKOUT ? `${port} is reserved for ${holder}` : `${port} is in use by ${holder}`;
+  return reason.type === "main_checkout" ? `${port} is reserved for ${holder}` : `${port} is in use by ${holder}`;
 }
 
 export const dateTime = (time) => new Date(time).toLocaleString();

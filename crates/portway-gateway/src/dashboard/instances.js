@@ -2,7 +2,7 @@
 
 import { instancePath, post } from "./api.js";
 import { byId, element, keyed, setAttribute, setText } from "./dom.js";
-import { MAIN_CHECKOUT, age, bytes, count, dateTime, displacementReason, percent } from "./format.js";
+import { age, bytes, count, dateTime, displacementReason, percent } from "./format.js";
 import { isIdle, stateLabel, stateText, toneOf } from "./states.js";
 
 const COLUMNS = [
@@ -275,7 +275,7 @@ export class Instances {
         title: url,
       });
       if (displaced) {
-        const isHeld = !displaced.excluded && displaced.holder !== MAIN_CHECKOUT;
+        const isHeld = !["excluded", "main_checkout"].includes(displaced.reason.type);
         entries.push({
           key: `displaced ${port}`,
           text: displacementReason(displaced),
@@ -302,11 +302,12 @@ export class Instances {
 
   // Whether another checkout of the same project has the preferred port, as is normal for
   // worktrees. A forced port must not be displaced.
-  #isExpected({ forced, excluded, holder }, { id, project }) {
-    if (forced || excluded) return false;
-    if (holder === MAIN_CHECKOUT) return true;
+  #isExpected({ forced, reason }, { id, project }) {
+    if (forced) return false;
+    if (reason.type === "main_checkout") return true;
+    if (reason.type !== "other_instance") return false;
     const siblings = this.#instances.filter((other) => other.project === project && other.id !== id);
-    return siblings.some(({ name, directory }) => holder.includes(` of ${name} (${directory})`));
+    return siblings.some((other) => other.id === reason.id);
   }
 
   async #act(button, instance, action, services) {

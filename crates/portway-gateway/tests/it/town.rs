@@ -255,6 +255,7 @@ pub(crate) fn jobi(services: &[(&str, u16)]) -> InstanceStatus {
                 pid: None,
                 since: None,
                 restarts: 0,
+                reason: None,
                 message: None,
             }
         })

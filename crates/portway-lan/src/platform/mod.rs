@@ -1,4 +1,4 @@
-//! What differs between the systems. Each file offers the same names.
+//! The interface behind which the operating systems differ: `machine_name`, `ignore_stop_requests`.
 
 #[cfg(unix)]
 mod unix;

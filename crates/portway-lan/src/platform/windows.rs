@@ -1,9 +1,10 @@
 //! Windows.
 
-/// The machine's own name.
-pub(crate) fn machine() -> String {
+/// Returns the machine's own name.
+pub(crate) fn machine_name() -> String {
     std::env::var("COMPUTERNAME").unwrap_or_default()
 }
 
-/// Nothing to do: the supervisor gives a herald a console of its own, where nobody presses Ctrl-C.
-pub(crate) fn stay() {}
+/// Does nothing: the supervisor starts the announcer on a separate console, which receives no
+/// Ctrl-C.
+pub(crate) fn ignore_stop_requests() {}

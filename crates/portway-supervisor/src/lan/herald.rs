@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use portway_api::{Event, Notice, NoticeLevel};
 use portway_lan::Announcement;
-use portway_lan::herald::{COMMAND, Note};
+use portway_lan::announcer::{AnnouncerEvent, COMMAND};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::{broadcast, watch};
@@ -127,11 +127,11 @@ impl Process {
 
 fn tell(note: &str, events: &broadcast::Sender<Event>) {
     match serde_json::from_str(note) {
-        Ok(Note::Renamed { from, to }) => warn(
+        Ok(AnnouncerEvent::Renamed { from, to }) => warn(
             events,
             format!("`{from}` is taken on the local network; announced as `{to}`"),
         ),
-        Ok(Note::Failed(why)) => {
+        Ok(AnnouncerEvent::Failed(why)) => {
             warn(
                 events,
                 format!("not everything is announced on the local network: {why}"),

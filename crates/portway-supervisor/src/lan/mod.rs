@@ -137,7 +137,7 @@ impl Lan {
             return;
         }
         self.looked = Some(Instant::now());
-        self.addresses = portway_lan::addresses();
+        self.addresses = portway_lan::local_addresses();
         // A service may have closed its own socket there, and bound another.
         self.served
             .retain(|_, served| !matches!(served, Served::ByItself));

@@ -103,7 +103,8 @@ fn a_prepare_step_comes_before_the_start_and_waits_for_nobody() {
     assert!(spawns(&bench.step(Input::DependenciesMet)));
     let mut bench = Bench::new(|policy| policy.prepares = true);
     bench.step(Input::Start);
-    bench.step(Input::PrepareFailed("no".into()));
+    let why = FailureReason::StartFailed { error: "no".into() };
+    bench.step(Input::PrepareFailed(why));
     assert_eq!(bench.state(), ServiceState::Failed);
 }
 
@@ -147,13 +148,11 @@ fn a_failure_is_followed_by_growing_pauses_and_an_end() {
         pauses.push((bench.now - before).as_millis());
     }
     assert_eq!(pauses, [250, 500, 1000, 2000, 4000]);
-    assert!(
-        bench
-            .machine
-            .message()
-            .unwrap()
-            .contains("given up after 5")
-    );
+    let gave_up = FailureReason::GaveUp {
+        restarts: 5,
+        cause: Box::new(FailureReason::Exited { code: 1 }),
+    };
+    assert_eq!(bench.machine.reason(), Some(&gave_up));
     assert_eq!(bench.machine.restarts(), 5);
     // A person may still start it, with a clean slate.
     bench.step(Input::Start);
@@ -253,7 +252,7 @@ fn a_stolen_port_moves_the_service() {
         if listening {
             bench.step(Input::Listening(V4));
         }
-        let by = || "thief".to_owned();
+        let by = || PortConflict::UnknownProcess { user: None };
         let stolen = Input::Stolen {
             port: 9000,
             by: by(),
@@ -274,7 +273,7 @@ fn a_port_that_is_stolen_for_ever_is_given_up() {
     for _ in 0..=MAX_MOVES {
         bench.step(Input::Stolen {
             port: 9000,
-            by: "thief".into(),
+            by: PortConflict::UnknownProcess { user: None },
         });
         bench.step(Input::TreeGone { in_use: false });
         bench.step(Input::Moved);
@@ -305,7 +304,9 @@ fn a_service_that_never_becomes_ready_fails() {
     assert_eq!(bench.step(Input::Timer(epoch)), [Effect::StopTree]);
     bench.step(Input::TreeGone { in_use: false });
     assert_eq!(bench.state(), ServiceState::Failed);
-    assert!(bench.machine.message().unwrap().contains("does not listen"));
+    let timeout_ms = 60_000;
+    let why = FailureReason::NotListening { timeout_ms };
+    assert_eq!(bench.machine.reason(), Some(&why));
 }
 
 #[test]
@@ -334,7 +335,10 @@ fn a_dead_service_that_still_runs_is_restarted() {
 fn a_dependency_that_failed_fails_those_who_wait() {
     let mut bench = Bench::new(|_| {});
     bench.step(Input::Start);
-    bench.step(Input::DependencyFailed("`db` failed".into()));
+    let why = FailureReason::DependencyFailed {
+        service: "db".into(),
+    };
+    bench.step(Input::DependencyFailed(why.clone()));
     assert_eq!(bench.state(), ServiceState::Failed);
-    assert_eq!(bench.machine.message(), Some("`db` failed"));
+    assert_eq!(bench.machine.reason(), Some(&why));
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use portway_api::{FailureReason, PortConflict};
 use portway_ports::Families;
 use portway_project::policy::RestartPolicy;
 
@@ -39,14 +40,15 @@ impl Ended {
     pub(super) fn is_a_missing_program(self) -> bool {
         matches!(self, Self::Code(126 | 127))
     }
+}
 
-    /// "ended with code 1".
-    pub(crate) fn words(self) -> String {
-        match self {
-            Self::Code(127) => "ended with code 127: a program was not found".into(),
-            Self::Code(126) => "ended with code 126: a program could not be run".into(),
-            Self::Code(code) => format!("ended with code {code}"),
-            Self::Signal(signal) => format!("was ended by signal {signal}"),
+impl From<Ended> for FailureReason {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Code(127) => Self::CommandNotFound,
+            Ended::Code(126) => Self::CommandNotExecutable,
+            Ended::Code(code) => Self::Exited { code },
+            Ended::Signal(signal) => Self::Signaled { signal },
         }
     }
 }
@@ -63,23 +65,23 @@ pub(crate) enum Input {
     /// All it waits for is there.
     DependenciesMet,
     /// Something it waits for will not come.
-    DependencyFailed(String),
+    DependencyFailed(FailureReason),
     /// The prepare step ended well, or was not needed.
     Prepared,
     /// The prepare step failed.
-    PrepareFailed(String),
+    PrepareFailed(FailureReason),
     /// Its process runs.
     Spawned(u32),
     /// Its process could not be started.
-    SpawnFailed(String),
+    SpawnFailed(FailureReason),
     /// Its own tree listens on all its ports, in these families.
     Listening(Families),
     /// Somebody else listens on this port of its own.
-    Stolen { port: u16, by: String },
+    Stolen { port: u16, by: PortConflict },
     /// Its port was replaced by another, which is held.
     Moved,
     /// Its port could not be replaced.
-    MoveFailed(String),
+    MoveFailed(FailureReason),
     /// Its readiness probe succeeded.
     ProbeSucceeded,
     /// A liveness probe succeeded, or as many in a row failed as the manifest allows.
@@ -110,7 +112,7 @@ pub(crate) enum Effect {
     /// Ask the tree to end, and end it when it does not.
     StopTree,
     /// Find another port for the one that was lost.
-    Move { port: u16, by: String },
+    Move { port: u16, by: PortConflict },
     /// Send [`Input::Timer`] with the epoch after the pause.
     Timer { epoch: u64, after: Duration },
     /// Tell people.
@@ -123,11 +125,11 @@ pub(crate) enum Say {
     /// It is ready, so long after its start.
     Ready(Duration),
     /// It ended by itself and is started again after the pause.
-    Again { why: String, after: Duration },
+    Again { why: FailureReason, after: Duration },
     /// It could not bind beside the hold and is started once more without it.
     WithoutHold,
     /// It failed for good.
-    Failed(String),
+    Failed(FailureReason),
     /// It ended with success.
     Completed,
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use portway_api::NoticeLevel;
+use portway_api::{FailureReason, NoticeLevel};
 use portway_project::PrepareStep;
 use portway_project::plan::ReadinessProbe;
 use portway_project::policy::SocketMode;
@@ -53,7 +53,7 @@ impl Supervisor {
                 self.keep_or_let_go(name);
             }
             Effect::StopTree => self.stop_tree(name),
-            Effect::Move { port, by } => self.move_port(name, port, &by),
+            Effect::Move { port, by } => self.move_port(name, port, by),
             Effect::Timer { epoch, after } => {
                 let (service, mailbox) = (name.to_owned(), self.mailbox.clone());
                 tokio::spawn(async move {
@@ -72,7 +72,10 @@ impl Supervisor {
         };
         match self.config.steward.is_prepared(name, &step) {
             Ok(true) => return self.step(name, Input::Prepared),
-            Err(why) => return self.step(name, Input::PrepareFailed(why)),
+            Err(error) => {
+                let why = FailureReason::PrepareInputUnreadable { error };
+                return self.step(name, Input::PrepareFailed(why));
+            }
             Ok(false) => {}
         }
         if let Some(other) = self.preparing(&step) {
@@ -84,6 +87,10 @@ impl Supervisor {
         let said = format!("prepares: {}", step.command);
         self.say(name, NoticeLevel::Info, &said);
         if let Err(why) = self.start_keeper(name, step, Role::Prepare, None) {
+            let why = FailureReason::PrepareFailed {
+                cause: Box::new(why),
+                shared_with: None,
+            };
             self.step(name, Input::PrepareFailed(why));
         }
     }
@@ -123,7 +130,9 @@ impl Supervisor {
                 Ok(listening) => socket = Some(listening),
                 Err(error) => {
                     let error = std::io::Error::from(error);
-                    return self.step(name, Input::SpawnFailed(format!("no socket: {error}")));
+                    let error = format!("its listening socket is not available: {error}");
+                    let why = FailureReason::StartFailed { error };
+                    return self.step(name, Input::SpawnFailed(why));
                 }
             }
         }
@@ -150,12 +159,12 @@ impl Supervisor {
         step: PrepareStep,
         role: Role,
         socket: Option<std::net::TcpListener>,
-    ) -> Result<(), String> {
+    ) -> Result<(), FailureReason> {
         let mark = self.mark(name);
         let launch = &self.config.wiring.services[name];
         if !step.dir.is_dir() {
-            let dir = step.dir.display();
-            return Err(format!("its directory `{dir}` does not exist"));
+            let directory = step.dir.display().to_string();
+            return Err(FailureReason::DirectoryNotFound { directory });
         }
         let Some(service) = self.services.get_mut(name) else {
             return Ok(());
@@ -187,7 +196,9 @@ impl Supervisor {
             pattern,
             &self.mailbox,
         )
-        .map_err(|error| format!("could not be started: {error}"))?;
+        .map_err(|error| FailureReason::StartFailed {
+            error: error.to_string(),
+        })?;
         service.keeper = Some((keeper, role));
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use portway_api::{Displaced, Event, InstanceStatus};
+use portway_api::{Event, FailureReason, InstanceStatus, PortDisplacement};
 use portway_ports::Hold;
 use portway_project::{AssignedPorts, Plan, Wiring};
 use tokio::sync::{broadcast, mpsc, watch};
@@ -30,7 +30,7 @@ pub struct Config {
     /// What they are told.
     pub wiring: Wiring,
     /// The ports that are not the ones that were wanted, and why.
-    pub displaced: HashMap<u16, Displaced>,
+    pub displaced: HashMap<u16, PortDisplacement>,
     /// What is to be said about ports that were asked for by number.
     pub warnings: HashMap<u16, String>,
     /// The holds of all ports, hard.
@@ -76,7 +76,7 @@ pub enum Outcome {
     /// A signal asked for it.
     Signal(i32),
     /// These services failed before everything was ready once, with the reasons.
-    Failed(Vec<(String, String)>),
+    Failed(Vec<(String, FailureReason)>),
 }
 
 /// What a supervisor finds in its mailbox.

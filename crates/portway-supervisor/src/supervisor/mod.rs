@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
-use portway_api::{InstanceStatus, ServiceState};
+use portway_api::{FailureReason, InstanceStatus, ServiceState};
 use portway_ports::Hold;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{sleep, sleep_until};
@@ -306,12 +306,12 @@ impl Supervisor {
             .iter()
             .filter_map(|name| self.services.get(name))
             .collect();
-        let failed: Vec<(String, String)> = wanted
+        let failed: Vec<(String, FailureReason)> = wanted
             .iter()
             .filter(|service| service.machine.state() == ServiceState::Failed)
-            .map(|service| {
-                let why = service.machine.message().unwrap_or("failed").to_owned();
-                (service.plan.name.clone(), why)
+            .filter_map(|service| {
+                let reason = service.machine.reason()?.clone();
+                Some((service.plan.name.clone(), reason))
             })
             .collect();
         let settled = wanted.iter().all(|service| {

@@ -1,7 +1,7 @@
 //! Who may start, who must wait, who may stop: functions of the plan and the states.
 
 use indexmap::IndexMap;
-use portway_api::{InstanceState, ServiceState};
+use portway_api::{FailureReason, InstanceState, ServiceState};
 use portway_project::policy::StartCondition;
 
 /// What a waiting service finds when it looks at those it comes after.
@@ -9,8 +9,8 @@ use portway_project::policy::StartCondition;
 pub(super) enum Dependencies {
     Met,
     Pending,
-    /// One of them will not come; in words.
-    Failed(String),
+    /// One of them failed.
+    Failed(FailureReason),
 }
 
 /// Judges the services that a service comes after. Those without a state do not take part.
@@ -38,7 +38,8 @@ pub(super) fn dependencies(
             StartCondition::Completed => *state == ServiceState::Completed,
         };
         if *state == ServiceState::Failed {
-            return Dependencies::Failed(format!("`{name}`, which it waits for, has failed"));
+            let service = name.clone();
+            return Dependencies::Failed(FailureReason::DependencyFailed { service });
         }
         pending |= !met;
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use portway_api::{Displaced, NoticeLevel};
+use portway_api::{FailureReason, NoticeLevel, PortConflict, PortDisplacement};
 use portway_ports::Hold;
 use portway_project::policy::ListenerOwner;
 
@@ -58,12 +58,15 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn who_has(&self, port: u16) -> String {
+    pub(super) fn who_has(&self, port: u16) -> PortConflict {
         let holders = portway_ports::owners(port).unwrap_or_default();
         holders
             .iter()
             .find_map(|holder| holder.process.as_ref())
-            .map_or_else(|| "somebody".into(), ownership::describe)
+            .map_or(
+                PortConflict::UnknownProcess { user: None },
+                ownership::describe,
+            )
     }
 
     /// How long until the next look at the ports.
@@ -121,7 +124,7 @@ impl Supervisor {
                 Finding::Unclear { port } => {
                     service.unclear += 1;
                     if service.unclear > UNCLEAR_LOOKS {
-                        let by = "a process of another user".to_owned();
+                        let by = PortConflict::UnknownProcess { user: None };
                         self.step(&name, Input::Stolen { port, by });
                     }
                 }
@@ -165,23 +168,23 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn move_port(&mut self, name: &str, lost: u16, by: &str) {
+    pub(super) fn move_port(&mut self, name: &str, lost: u16, by: PortConflict) {
         let moved = match self.config.steward.replace_port(name, lost) {
             Ok(moved) => moved,
-            Err(why) => {
-                let why = format!("lost port {lost} to {by}, and there is no other: {why}");
+            Err(error) => {
+                let why = FailureReason::NoReplacementPort {
+                    port: lost,
+                    taken_by: by,
+                    error,
+                };
                 return self.step(name, Input::MoveFailed(why));
             }
         };
         let port = moved.hold.port();
         self.holds.remove(&lost);
         self.holds.insert(port, moved.hold);
-        let displaced = Displaced {
-            wanted: lost,
-            forced: false,
-            holder: by.to_owned(),
-            excluded: false,
-        };
+        let text = format!("moves to port {port}: {by} took port {lost} before it could bind");
+        let displaced = PortDisplacement::new(lost, false, by);
         self.config.displaced.remove(&lost);
         self.config.displaced.insert(port, displaced);
         self.config.ports = moved.ports;
@@ -193,7 +196,6 @@ impl Supervisor {
             .map(|service| service.plan.name.clone())
             .filter(|other| old.services.get(other) != self.config.wiring.services.get(other))
             .collect();
-        let text = format!("moves to port {port}: {by} took port {lost} before it could bind");
         self.say(name, NoticeLevel::Warning, &text);
         for other in told {
             let text = format!("is restarted, for it was told the old port of `{name}`");

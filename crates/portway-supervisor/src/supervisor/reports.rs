@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use portway_api::{NoticeLevel, ServiceState};
+use portway_api::{FailureReason, NoticeLevel, ServiceState};
 
 use super::Supervisor;
 use super::handle::Report;
@@ -31,10 +31,15 @@ impl Supervisor {
                         self.step(name, Input::Spawned(pid));
                     }
                     (KeeperEvent::Started(_), Some(Role::Prepare)) => {}
-                    (KeeperEvent::Failed(why), Some(Role::Main)) => {
+                    (KeeperEvent::Failed(error), Some(Role::Main)) => {
+                        let why = FailureReason::StartFailed { error };
                         self.step(name, Input::SpawnFailed(why));
                     }
-                    (KeeperEvent::Failed(why), Some(Role::Prepare)) => {
+                    (KeeperEvent::Failed(error), Some(Role::Prepare)) => {
+                        let why = FailureReason::PrepareFailed {
+                            cause: Box::new(FailureReason::StartFailed { error }),
+                            shared_with: None,
+                        };
                         self.step(name, Input::PrepareFailed(why));
                     }
                     (KeeperEvent::Ended(ended), Some(Role::Main)) => {
@@ -115,13 +120,14 @@ impl Supervisor {
                 }
             }
             ended if wanted => {
-                let how = ended.unwrap_or(Ended::Signal(9)).words();
-                self.step(
-                    name,
-                    Input::PrepareFailed(format!("its prepare step {how}")),
-                );
+                let ended = ended.unwrap_or(Ended::Signal(9));
+                let failed = |shared_with| FailureReason::PrepareFailed {
+                    cause: Box::new(ended.into()),
+                    shared_with,
+                };
+                self.step(name, Input::PrepareFailed(failed(None)));
                 for other in &with {
-                    let why = format!("its prepare step, which `{name}` has too, {how}");
+                    let why = failed(Some(name.to_owned()));
                     self.step(other, Input::PrepareFailed(why));
                 }
             }

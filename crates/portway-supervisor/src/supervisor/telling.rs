@@ -39,7 +39,7 @@ impl Supervisor {
                  the hold is let go and it is started once more"
                     .to_owned(),
             ),
-            Say::Failed(why) => (NoticeLevel::Error, why),
+            Say::Failed(why) => (NoticeLevel::Error, why.to_string()),
             Say::Completed => (NoticeLevel::Info, "is done".to_owned()),
         };
         self.say(name, level, &text);
@@ -138,7 +138,8 @@ impl Supervisor {
             pid: service.machine.pid(),
             since: Some(service.since),
             restarts: service.machine.restarts(),
-            message: service.machine.message().map(str::to_owned),
+            reason: service.machine.reason().cloned(),
+            message: service.machine.reason().map(ToString::to_string),
         }
     }
 }

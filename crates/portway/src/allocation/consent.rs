@@ -1,6 +1,6 @@
 //! Asking before services start on other ports than those that were wanted (`moved = "ask"`).
 
-use portway_api::{Displaced, ErrorCode};
+use portway_api::{ErrorCode, PortDisplacement};
 use portway_registry::DisplacementReason;
 
 use super::{Keep, choose_all, words};
@@ -13,7 +13,7 @@ use crate::ui;
 pub(crate) struct Moved {
     pub(crate) service: String,
     pub(crate) port: u16,
-    pub(crate) why: Displaced,
+    pub(crate) why: PortDisplacement,
 }
 
 /// Asks, where the user wants to be asked, whether `services` may start on other ports. Nothing is

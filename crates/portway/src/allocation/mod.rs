@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use portway_api::{Displaced, ErrorCode, PortStatus, ServiceState, ServiceStatus};
+use portway_api::{ErrorCode, PortDisplacement, PortStatus, ServiceState, ServiceStatus};
 use portway_ports::{Hold, HoldError, PortPolicy};
 use portway_project::hostnames::GatewayPorts;
 use portway_project::{AssignedPorts, PortsFile, Wiring, wiring};
@@ -93,7 +93,7 @@ pub(crate) fn allocate(
 pub(crate) fn displaced(
     project: &mut Project,
     allocation: &Allocation,
-) -> Result<HashMap<u16, Displaced>, CommandError> {
+) -> Result<HashMap<u16, PortDisplacement>, CommandError> {
     match &allocation.chosen {
         Some(chosen) => words::displaced(project, chosen),
         None => Ok(HashMap::new()),
@@ -241,8 +241,8 @@ fn wire(project: &Project, ports: &AssignedPorts) -> Result<Wiring, CommandError
     );
     let served = plan.published_on_lan(project.lan.into());
     if !served.is_empty() {
-        let host = format!("{}.local", portway_lan::host(&project.instance.name));
-        wiring.publish_on_lan(plan, ports, &served, &portway_lan::addresses(), &host);
+        let host = format!("{}.local", portway_lan::host_name(&project.instance.name));
+        wiring.publish_on_lan(plan, ports, &served, &portway_lan::local_addresses(), &host);
     }
     Ok(wiring)
 }
@@ -425,7 +425,7 @@ fn assigned(project: &Project, given: &[AllocatedPort]) -> AssignedPorts {
 pub(crate) fn service_statuses(
     project: &Project,
     allocation: &Allocation,
-    displaced: &HashMap<u16, Displaced>,
+    displaced: &HashMap<u16, PortDisplacement>,
 ) -> Vec<ServiceStatus> {
     project
         .plan
@@ -456,6 +456,7 @@ pub(crate) fn service_statuses(
                 pid: None,
                 since: None,
                 restarts: 0,
+                reason: None,
                 message: None,
             }
         })

@@ -45,7 +45,7 @@ pub(super) fn wishes(
         let id = &project.instance.id;
         for service in project.plan.services.values() {
             if service.health_path.is_some() {
-                file.local_url(root, &wiring::health_key(&service.name))?;
+                file.check_local_url(root, &wiring::health_key(&service.name))?;
             }
         }
         let last: IndexMap<String, u16> = project

@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
-use portway_api::{Displaced, ErrorCode};
-use portway_ports::{PortOwner, PortPolicy, PortRange};
+use portway_api::{ErrorCode, ExclusionKind, PortConflict, PortDisplacement};
+use portway_ports::{Exclusion, PortOwner, PortPolicy, PortRange};
 use portway_project::manifest::FILE_NAME;
 use portway_project::plan::identifier;
 use portway_project::ports_file;
@@ -21,7 +21,7 @@ use crate::project::Project;
 pub(super) fn displaced(
     project: &mut Project,
     chosen: &Chosen,
-) -> Result<HashMap<u16, Displaced>, CommandError> {
+) -> Result<HashMap<u16, PortDisplacement>, CommandError> {
     let displacements = chosen
         .given
         .iter()
@@ -35,85 +35,89 @@ pub(super) fn displaced(
     for one in &chosen.given {
         if let Some(displacement) = &one.displacement {
             let wanted = displacement.wanted;
-            let excluded = match chosen.facts.exclusion(wanted) {
+            let reason = match chosen.facts.exclusion(wanted) {
                 Some(why) if displacement.reason == DisplacementReason::Excluded => {
-                    Some(why.to_string())
+                    PortConflict::Excluded {
+                        exclusion: exclusion_kind(why),
+                        message: why.to_string(),
+                    }
                 }
-                _ if chosen.denied.contains(&wanted) => {
-                    Some(exclusions::denied(wanted, &chosen.facts))
-                }
-                _ => None,
-            };
-            let displaced = Displaced {
-                wanted,
-                forced: displacement.is_forced,
-                excluded: excluded.is_some(),
-                holder: match excluded {
-                    Some(why) => why,
-                    None => holder(project, chosen, displacement, &strangers)?,
+                why if chosen.denied.contains(&wanted) => PortConflict::Excluded {
+                    exclusion: match why {
+                        Some(Exclusion::Privileged(_)) => ExclusionKind::Privileged,
+                        _ => ExclusionKind::PermissionDenied,
+                    },
+                    message: exclusions::denied(wanted, &chosen.facts),
                 },
+                _ => reason(project, chosen, displacement, &strangers)?,
             };
+            let displaced = PortDisplacement::new(wanted, displacement.is_forced, reason);
             words.insert(one.port, displaced);
         }
     }
     Ok(words)
 }
 
-fn holder(
+fn exclusion_kind(exclusion: Exclusion) -> ExclusionKind {
+    match exclusion {
+        Exclusion::BlockedByBrowsers => ExclusionKind::BlockedByBrowsers,
+        Exclusion::Ephemeral(_) => ExclusionKind::Ephemeral,
+        Exclusion::Privileged(_) => ExclusionKind::Privileged,
+        Exclusion::SystemService(_) => ExclusionKind::SystemService,
+        Exclusion::Excluded(_) => ExclusionKind::UserPreference,
+        // `Exclusion` is non-exhaustive: a new kind counts as reserved.
+        _ => ExclusionKind::Reserved,
+    }
+}
+
+fn reason(
     project: &mut Project,
     chosen: &Chosen,
     displacement: &Displacement,
     strangers: &[PortOwner],
-) -> Result<String, CommandError> {
+) -> Result<PortConflict, CommandError> {
     let mut siblings = chosen.given.iter();
     if let Some(sibling) = siblings.find(|one| one.port == displacement.wanted) {
-        return Ok(format!("`{}` of this checkout", sibling.service));
+        return Ok(PortConflict::SameInstance {
+            service: sibling.service.clone(),
+        });
     }
     match &displacement.reason {
         DisplacementReason::Leased(lease) | DisplacementReason::LeftToMain(Some(lease)) => {
             leaseholder(project, lease)
         }
-        DisplacementReason::LeftToMain(None) => Ok("the main checkout".to_owned()),
+        DisplacementReason::LeftToMain(None) => Ok(PortConflict::MainCheckout),
         DisplacementReason::InUse | DisplacementReason::Excluded => {
-            Ok(named(displacement.wanted, strangers))
+            Ok(occupant(displacement.wanted, strangers))
         }
     }
 }
 
 /// The instance that a lease belongs to.
-fn leaseholder(project: &mut Project, lease: &Lease) -> Result<String, CommandError> {
+fn leaseholder(project: &mut Project, lease: &Lease) -> Result<PortConflict, CommandError> {
     let instances = project.registry.instances()?;
     let owner = instances.iter().find(|(one, ..)| one.id == lease.instance);
-    Ok(match owner {
-        Some((one, _, liveness)) => {
-            let rests = if *liveness == CheckoutState::Running {
-                ""
-            } else {
-                ", which does not run"
-            };
-            format!(
-                "`{}` of {} ({}){rests}",
-                lease.service,
-                one.name,
-                one.dir.display()
-            )
-        }
-        None => "another instance".to_owned(),
+    Ok(PortConflict::OtherInstance {
+        id: lease.instance.clone(),
+        instance: owner.map(|(one, ..)| one.name.clone()),
+        directory: owner.map(|(one, ..)| one.dir.display().to_string()),
+        service: lease.service.clone(),
+        running: owner.is_some_and(|(.., state)| *state == CheckoutState::Running),
     })
 }
 
-/// The process that listens on a port, or why nobody can be named.
-fn stranger(port: u16) -> String {
-    named(port, &portway_ports::owners(port).unwrap_or_default())
+/// The process that uses a port.
+fn stranger(port: u16) -> PortConflict {
+    occupant(port, &portway_ports::owners(port).unwrap_or_default())
 }
 
-/// The same, where it is known who listens.
-fn named(port: u16, holders: &[PortOwner]) -> String {
+/// The same, where the listeners are known.
+fn occupant(port: u16, holders: &[PortOwner]) -> PortConflict {
     let here = || holders.iter().filter(|one| one.listener.port == port);
     let named = here().find(|holder| holder.process.is_some());
     match named.or(here().next()) {
-        Some(holder) => inspect::who(holder),
-        None => "a program that has bound it and does not listen".to_owned(),
+        Some(holder) => inspect::occupant(holder),
+        None => PortConflict::BoundSocket,
     }
 }
 
@@ -143,8 +147,11 @@ pub(super) fn refused(
             lease,
         } => {
             let by = match lease {
-                Some(lease) => leaseholder(project, lease).unwrap_or_default(),
-                None => stranger(*port),
+                Some(lease) => leaseholder(project, lease).map_or_else(
+                    |_| "another instance".to_owned(),
+                    |instance| instance.to_string(),
+                ),
+                None => stranger(*port).to_string(),
             };
             let file = ports_file::FILE_NAME;
             CommandError::new(
@@ -231,7 +238,7 @@ fn holders_in_short(
                 .iter()
                 .find(|(one, ..)| one.id == lease.instance)
                 .map_or_else(|| "another instance".into(), |(one, ..)| one.name.clone()),
-            None => stranger(port),
+            None => stranger(port).to_string(),
         };
         by_holder.entry(name).or_default().push(port);
     }

@@ -75,11 +75,11 @@ pub(crate) enum ConfigVerb {
 pub(crate) fn run(
     directory: Option<&Path>,
     args: &Config,
-    colour: Option<&str>,
+    color: Option<&str>,
 ) -> Result<u8, CommandError> {
     let layers = || {
         let preferences = here(directory)?;
-        Ok::<_, CommandError>(preferences::with_flag(preferences, "colour", colour))
+        Ok::<_, CommandError>(preferences::with_flag(preferences, "color", color))
     };
     match &args.verb {
         None => list(&layers()?, args.output.json),
@@ -131,9 +131,9 @@ fn here(directory: Option<&Path>) -> Result<Preferences, CommandError> {
 }
 
 fn known(key: &str) -> Result<(&'static Key, Vec<String>), CommandError> {
-    parse_key(key).map_err(|(message, help)| {
-        CommandError::new(ErrorCode::Usage, message)
-            .hint(help)
+    parse_key(key).map_err(|error| {
+        CommandError::new(ErrorCode::Usage, error.message)
+            .hint(error.help)
             .hint("`portway config list` has them all")
     })
 }
@@ -165,14 +165,14 @@ fn list(preferences: &Preferences, json: bool) {
 fn preference(preferences: &Preferences, path: &[String]) -> Preference {
     let first = preferences.layers(path).next();
     Preference {
-        key: keys::written(path),
+        key: keys::format_path(path),
         value: preferences
             .value(path)
             .map_or(Value::Null, |value| value.to_json()),
         text: preferences.value(path).map(|value| value.to_string()),
         source: first.map(|first| first.source),
         place: first
-            .map(|first| first.place.clone())
+            .map(|first| first.location.clone())
             .filter(|place| !place.is_empty()),
     }
 }
@@ -190,10 +190,10 @@ fn explain(preferences: &Preferences, key: &'static Key, path: &[String]) -> Exp
         let of_layer = said.iter().filter(|one| one.source == source);
         let own = of_layer.map(|one| PreferenceLayer {
             source,
-            place: Some(one.place.clone()).filter(|place| !place.is_empty()),
+            place: Some(one.location.clone()).filter(|place| !place.is_empty()),
             value: one.value.to_json(),
             text: Some(one.value.to_string()),
-            counts: key.adds_up || said.first().is_some_and(|first| first == one),
+            counts: key.is_combined || said.first().is_some_and(|first| first == one),
         });
         let before = layers.len();
         layers.extend(own);
@@ -209,7 +209,7 @@ fn explain(preferences: &Preferences, key: &'static Key, path: &[String]) -> Exp
     }
     ExplainedPreference {
         preference: preference(preferences, path),
-        about: key.about.to_owned(),
+        about: key.description.to_owned(),
         layers,
     }
 }
@@ -230,8 +230,8 @@ fn set(directory: Option<&Path>, key: &str, value: &str) -> Result<(), CommandEr
     let file = own_file()?;
     file::change(&file, |text| {
         let changed = edit::set(text, known_key, &path, value);
-        let changed = changed.map_err(|(message, help)| {
-            CommandError::new(ErrorCode::Usage, format!("`{key}`: {message}")).hint(help)
+        let changed = changed.map_err(|error| {
+            CommandError::new(ErrorCode::Usage, format!("`{key}`: {error}")).hint(error.help)
         })?;
         Ok::<_, CommandError>(Some(changed))
     })?;
@@ -246,20 +246,20 @@ fn outweighed(directory: Option<&Path>, key: &Key, path: &[String]) {
         return;
     };
     let first = preferences.layers(path).next();
-    let stronger = first.filter(|first| first.source < PreferenceSource::User && !key.adds_up);
+    let stronger = first.filter(|first| first.source < PreferenceSource::User && !key.is_combined);
     if let Some(stronger) = stronger {
-        ui::warning(&format!("`{}` here outweighs it", stronger.place));
+        ui::warning(&format!("`{}` here outweighs it", stronger.location));
     }
 }
 
 fn unset(key: &str) -> Result<(), CommandError> {
-    let (_, path) = known(key)?;
+    let (known_key, path) = known(key)?;
     let file = own_file()?;
     let was_there = file::change(&file, |text| {
-        edit::unset(text, &path).map_err(|(message, help)| {
-            CommandError::new(ErrorCode::Failed, message)
+        edit::unset(text, known_key, &path).map_err(|error| {
+            CommandError::new(ErrorCode::Failed, error.message)
                 .place(&file)
-                .hint(help)
+                .hint(error.help)
         })
     })?;
     let words = if was_there {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
-use portway_project::env_format::EnvFormat;
+use portway_project::export::ExportFormat;
 
 use crate::allocation::{self, Keep};
 use crate::args::Choice;
@@ -32,7 +32,7 @@ pub(crate) struct Env {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Format {
-    /// `export NAME='value'`
+    /// `export NAME=value`
     Shell,
     /// `NAME=value`
     Dotenv,
@@ -40,7 +40,7 @@ pub(crate) enum Format {
     Json,
 }
 
-impl From<Format> for EnvFormat {
+impl From<Format> for ExportFormat {
     fn from(format: Format) -> Self {
         match format {
             Format::Shell => Self::Shell,
@@ -61,10 +61,10 @@ pub(crate) fn run(directory: Option<&Path>, args: &Env) -> Result<u8, CommandErr
         None => &wiring.shared,
     };
     let format = if args.json {
-        EnvFormat::Json
+        ExportFormat::Json
     } else {
         args.format.into()
     };
-    ui::out(&format.write(variables));
+    ui::out(&format.format(variables));
     Ok(0)
 }

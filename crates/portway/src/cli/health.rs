@@ -109,7 +109,7 @@ fn checks(directory: Option<&Path>, args: &Health) -> Result<Checks, CommandErro
             .values()
             .filter(|one| one.health_path.is_some())
         {
-            file.local_url(&checkout.root, &wiring::health_key(&service.name))?;
+            file.check_local_url(&checkout.root, &wiring::health_key(&service.name))?;
         }
     }
     let ports = look::ports(&plan, file.as_ref(), entry);

@@ -52,7 +52,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, CommandError> {
         Verb::Exec(args) => exec::run(directory, &args),
         Verb::Port(args) => one::port(directory, &args),
         Verb::Url(args) => one::url(directory, &args),
-        Verb::Config(args) => config::run(directory, &args, cli.colour.as_deref()),
+        Verb::Config(args) => config::run(directory, &args, cli.color.as_deref()),
         Verb::Plan(args) => plan::run(directory, &args),
         Verb::Discover(args) => discover::run(&args),
         Verb::Doctor(args) => doctor::run(directory, &args),

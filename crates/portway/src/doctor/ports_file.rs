@@ -87,7 +87,7 @@ fn check(
     for service in plan.services.values() {
         if service.health_path.is_some() {
             let key = portway_project::wiring::health_key(&service.name);
-            file.local_url(&scene.root, &key)?;
+            file.check_local_url(&scene.root, &key)?;
         }
     }
     Ok(())
@@ -108,7 +108,12 @@ fn judge(facts: &Facts<'_>) -> Vec<Finding> {
     };
     let file = match facts.file {
         Err(broken) => {
-            let finding = error(Check::PortsFile, NAME, &broken.problem, &broken.hint);
+            let finding = error(
+                Check::PortsFile,
+                NAME,
+                broken.problem.to_string(),
+                broken.help(),
+            );
             return vec![finding.at(broken.file.display().to_string())];
         }
         // Nothing is to be written there.

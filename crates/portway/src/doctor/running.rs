@@ -82,7 +82,7 @@ fn judge(status: &ServiceStatus, seats: &[Seat]) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use portway_api::Severity;
+    use portway_api::{FailureReason, Severity};
     use portway_ports::Families;
 
     use super::*;
@@ -101,7 +101,8 @@ mod tests {
             pid: None,
             since: None,
             restarts: 0,
-            message: Some("ended with code 1".into()),
+            reason: Some(FailureReason::Exited { code: 1 }),
+            message: Some("exited with code 1".into()),
         };
         let finding = judge(&status, seats)?;
         Some((finding.severity, finding.command.unwrap()))
@@ -133,7 +134,7 @@ mod tests {
         for state in [Ready, Completed] {
             assert_eq!(judged(state, &[]), None, "{state:?}");
         }
-        let failed = || Expected::Failed("ended with code 1".into());
+        let failed = || Expected::Failed("exited with code 1".into());
         assert_eq!(judged(Failed, &[seat(failed(), None)]), None);
         // Where another sits on its port, only that is told there.
         let taken = seat(failed(), Some(Of::Stranger));

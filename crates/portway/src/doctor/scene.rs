@@ -97,7 +97,7 @@ impl Scene {
                 .to_owned(),
         };
         let checkout =
-            Checkout::look(&root).map_err(|error| CommandError::file("enter", &root, &error))?;
+            Checkout::read(&root).map_err(|error| CommandError::file("enter", &root, &error))?;
         let root = checkout.root.clone();
         let file = PortsFile::read(&root);
         let entries = look::entries();

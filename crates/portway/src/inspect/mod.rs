@@ -23,7 +23,7 @@ use crate::{gateway, home};
 
 use container::published;
 pub(crate) use leftover::leftovers;
-pub(crate) use sitter::{Holders, Of, Sitter, holders, who};
+pub(crate) use sitter::{Holders, Of, Sitter, holders, occupant};
 
 /// What the registry knew when it was asked.
 #[derive(Default)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use portway_api::PortConflict;
 use portway_ports::{PortOwner, Process};
 use portway_project::policy::ListenerOwner;
 use portway_project::{Checkout, PlannedService};
@@ -58,14 +59,23 @@ pub(crate) fn holders() -> Holders {
 
 /// Who holds a socket, in words.
 pub(crate) fn who(holder: &PortOwner) -> String {
+    occupant(holder).to_string()
+}
+
+/// The process that holds a socket.
+pub(crate) fn occupant(holder: &PortOwner) -> PortConflict {
     match &holder.process {
-        Some(process) => {
-            let dir = process.working_dir.as_ref();
-            let dir = dir.map(|dir| format!(", in {}", dir.display()));
-            let dir = dir.unwrap_or_default();
-            format!("`{}` (pid {}{dir})", process.name, process.id.pid)
-        }
-        None => format!("a process of user {}", user(holder.listener.user)),
+        Some(process) => PortConflict::Process {
+            pid: process.id.pid,
+            name: process.name.clone(),
+            directory: process
+                .working_dir
+                .as_ref()
+                .map(|dir| dir.display().to_string()),
+        },
+        None => PortConflict::UnknownProcess {
+            user: Some(user(holder.listener.user)),
+        },
     }
 }
 

@@ -22,6 +22,7 @@ use std::sync::OnceLock;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
+use portway_project::preferences::ColorChoice;
 
 use crate::error::CommandError;
 
@@ -52,13 +53,12 @@ pub(crate) fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// Whether the user wants colours, as far as that does not depend on the terminal. Decided once, at
-/// the start.
-static COLOUR: OnceLock<Option<bool>> = OnceLock::new();
+/// The user's choice of colors, set once at the start.
+static COLOR: OnceLock<ColorChoice> = OnceLock::new();
 
-/// Takes the user's word on colours; `None` leaves it to the terminal.
-pub(crate) fn set_colour(colour: Option<bool>) {
-    let _ = COLOUR.set(colour);
+/// Sets the user's choice. Only the first call has an effect.
+pub(crate) fn set_color(color: ColorChoice) {
+    let _ = COLOR.set(color);
 }
 
 /// Whether a stream may have colours.
@@ -69,9 +69,10 @@ fn coloured(stream: &impl IsTerminal) -> bool {
             && !set("CI")
             && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
     };
-    match COLOUR.get() {
-        Some(Some(wanted)) => *wanted,
-        Some(None) => in_terminal(),
+    match COLOR.get() {
+        Some(ColorChoice::Always) => true,
+        Some(ColorChoice::Never) => false,
+        Some(ColorChoice::Auto) => in_terminal(),
         // An error of reading the preferences themselves.
         None => !set("NO_COLOR") && (set("CLICOLOR_FORCE") || in_terminal()),
     }

@@ -1,7 +1,10 @@
 //! Plans and states as people read them.
 
 use comfy_table::{Table, presets};
-use portway_api::{Displaced, Forward, InstanceState, InstanceStatus, ServiceState, ServiceStatus};
+use portway_api::{
+    Forward, InstanceState, InstanceStatus, PortConflict, PortDisplacement, ServiceState,
+    ServiceStatus,
+};
 
 use super::sanitize::one_line;
 use super::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, out, styled, warning};
@@ -56,9 +59,9 @@ pub(crate) fn port_warnings(instance: &InstanceStatus) {
 }
 
 /// Why a port is not the one that was wanted.
-pub(crate) fn displaced(displaced: &Displaced) -> String {
+pub(crate) fn displaced(displaced: &PortDisplacement) -> String {
     if displaced.excluded {
-        let Displaced { wanted, holder, .. } = displaced;
+        let PortDisplacement { wanted, holder, .. } = displaced;
         return format!("{wanted} is not given out: {holder}");
     }
     let wanted = if displaced.forced {
@@ -66,7 +69,7 @@ pub(crate) fn displaced(displaced: &Displaced) -> String {
     } else {
         "preferred"
     };
-    let left = displaced.holder == "the main checkout";
+    let left = displaced.reason == PortConflict::MainCheckout;
     let verb = if left { "is left to" } else { "is taken by" };
     format!("{wanted} {} {verb} {}", displaced.wanted, displaced.holder)
 }

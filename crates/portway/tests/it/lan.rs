@@ -26,7 +26,7 @@ fn what_speaks_http_is_seen_resolved_and_fetched_from_another_machine() {
     let network = Network::new();
     let (ada, bob) = (&network.ada, &network.bob);
     bob.start_avahi(&sandbox);
-    // As on most machines, beside which the herald has to get along.
+    // Most machines run a responder, and the announcer must work beside it.
     ada.start_avahi(&sandbox);
     let up = ada
         .portway(&sandbox, &["up", "--detach", "--lan"])
@@ -190,7 +190,7 @@ fn a_supervisor_that_was_killed_is_withdrawn_all_the_same() {
 }
 
 #[test]
-fn a_herald_that_was_killed_is_replaced() {
+fn a_killed_announcer_is_replaced() {
     let sandbox = two();
     let network = Network::new();
     let (ada, bob) = (&network.ada, &network.bob);
@@ -198,10 +198,10 @@ fn a_herald_that_was_killed_is_replaced() {
     ada.portway(&sandbox, &["up", "--detach", "--lan", "backend"])
         .success();
     bob.until_seen(&sandbox, &["backend · jobi"]);
-    let first = hidden(&sandbox, "__herald").unwrap();
+    let first = hidden(&sandbox, "__mdns-announcer").unwrap();
     kill(first);
-    until("there is another herald", || {
-        hidden(&sandbox, "__herald").is_some_and(|herald| herald != first)
+    until("another announcer runs", || {
+        hidden(&sandbox, "__mdns-announcer").is_some_and(|pid| pid != first)
     });
     bob.until_seen(&sandbox, &["backend · jobi"]);
     ada.portway(&sandbox, &["down"]).success();

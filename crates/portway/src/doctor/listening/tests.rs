@@ -39,10 +39,10 @@ fn a_service_listens_itself_or_that_is_told() {
         (Soon, &[], Severity::Warning, "still starting"),
         (Resting, &[], Severity::Warning, "does not run"),
         (
-            Failed("ended with code 1".into()),
+            Failed("exited with code 1".into()),
             &[],
             Severity::Error,
-            "ended with code 1",
+            "exited with code 1",
         ),
         (
             Nothing,

@@ -1,33 +1,34 @@
-//! Files of environment variables: `NAME=value`, one a line.
+//! Parser for `.env` files: `NAME=value`, one variable a line.
 //!
-//! Values are taken as they are: `$` is never expanded, so that a password hash survives. Single
-//! quotes keep everything; double quotes know `\n`, `\t`, `\"` and `\\`; `#` begins a comment at
-//! the start of a line, or behind a blank after an unquoted value.
+//! Values are literal: `$` is not expanded, so that a password hash stays intact. In double quotes,
+//! `\n`, `\r`, `\t`, `\"`, `\\` and `\$` are escapes; single quotes have none. A quoted value may
+//! span several lines. `#` starts a comment at the start of a line, or after a space that follows
+//! an unquoted value.
 
 use indexmap::IndexMap;
 
-/// A line that is no assignment.
+/// An invalid line of a `.env` file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {message}")]
-pub struct EnvFileError {
-    /// The line, from 1.
+pub struct DotenvError {
+    /// The line, counted from 1.
     pub line: usize,
     /// What is wrong with it.
     pub message: String,
 }
 
-/// Reads the text of a file of variables; a later line wins over an earlier one.
+/// Parses the text of a `.env` file. A later line overrides an earlier one.
 ///
 /// # Errors
-/// The first line that is neither blank, a comment nor an assignment.
-pub fn parse(text: &str) -> Result<IndexMap<String, String>, EnvFileError> {
+/// When a line is not blank, a comment or an assignment.
+pub fn parse(text: &str) -> Result<IndexMap<String, String>, DotenvError> {
     let mut variables = IndexMap::new();
     let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut number = 0;
     while !rest.is_empty() {
         number += 1;
         let first = number;
-        let fail = |message: String| EnvFileError {
+        let fail = |message: String| DotenvError {
             line: first,
             message,
         };
@@ -38,23 +39,25 @@ pub fn parse(text: &str) -> Result<IndexMap<String, String>, EnvFileError> {
             continue;
         }
         let exported = "export ".len() * usize::from(line.starts_with("export "));
-        let (name, value) = line[exported..]
-            .split_once('=')
-            .ok_or_else(|| fail(format!("`{}` is no `NAME=value`", line.trim_end())))?;
+        let (name, value) = line[exported..].split_once('=').ok_or_else(|| {
+            fail(format!(
+                "`{}` is not of the form `NAME=value`",
+                line.trim_end()
+            ))
+        })?;
         let from_value = &here[exported + name.len() + 1..];
         let name = name.trim();
         if !is_name(name) {
-            return Err(fail(format!("`{name}` is not the name of a variable")));
+            return Err(fail(format!("`{name}` is not a valid variable name")));
         }
         let value = match value.trim_start().chars().next() {
             Some(quote @ ('"' | '\'')) => {
-                // A quoted value may go on over several lines.
                 let quoted = &from_value.trim_start()[1..];
-                let end = end_of(quoted, quote)
-                    .ok_or_else(|| fail(format!("the {quote} is never closed")))?;
-                let (inside, behind) = (&quoted[..end], &quoted[end + 1..]);
+                let end = closing_quote(quoted, quote)
+                    .ok_or_else(|| fail(format!("the closing {quote} is missing")))?;
+                let (inside, after) = (&quoted[..end], &quoted[end + 1..]);
                 number += inside.matches('\n').count();
-                rest = behind.split_once('\n').map_or("", |(_, below)| below);
+                rest = after.split_once('\n').map_or("", |(_, below)| below);
                 let inside = inside.replace("\r\n", "\n");
                 if quote == '"' {
                     unescape(&inside)
@@ -69,7 +72,9 @@ pub fn parse(text: &str) -> Result<IndexMap<String, String>, EnvFileError> {
             }
         };
         if value.contains('\0') {
-            return Err(fail(format!("the value of `{name}` has a NUL in it")));
+            return Err(fail(format!(
+                "the value of `{name}` contains a NUL character"
+            )));
         }
         variables.insert(name.to_owned(), value);
     }
@@ -83,8 +88,8 @@ fn is_name(name: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.')
 }
 
-/// Where the closing quote stands, not counting escaped ones in double quotes.
-fn end_of(text: &str, quote: char) -> Option<usize> {
+/// The index of the closing quote. In double quotes, an escaped quote does not close.
+fn closing_quote(text: &str, quote: char) -> Option<usize> {
     let mut escaped = false;
     text.char_indices()
         .find(|&(_, character)| {
@@ -120,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_taken_as_they_are() {
+    fn values_are_literal() {
         let text = "\u{feff}# a comment\n\nA=1\nexport B = two words # note\nC='$x \\n'\n\
                     D=\"a\\tb \\\"q\\\"\"\nHASH=$2b$10$abc#def\nE=\nF=\"two\nlines\"\nA=3\r\n";
         let variables = parse(text).unwrap();
@@ -139,11 +144,11 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_counted_over_long_values() {
+    fn line_numbers_include_multiline_values() {
         let text = "A=\"one\r\ntwo\" # note\r\n\tB='x\n\n'\nC";
         assert_eq!(
             parse(text).unwrap_err().to_string(),
-            "line 6: `C` is no `NAME=value`"
+            "line 6: `C` is not of the form `NAME=value`"
         );
         let variables = parse(&text[..text.len() - 1]).unwrap();
         assert_eq!(variables["A"], "one\ntwo");
@@ -152,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_takes_no_longer_than_its_length() {
+    fn parsing_time_is_linear() {
         for text in [
             "A='\n".to_owned() + &"x\n".repeat(500_000),
             "A='\n'\n".repeat(100_000),
@@ -162,22 +167,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_assignment_is_named_with_its_line() {
+    fn an_invalid_line_is_rejected_with_its_number() {
         assert_eq!(
             parse("A=1\nnonsense").unwrap_err().to_string(),
-            "line 2: `nonsense` is no `NAME=value`"
+            "line 2: `nonsense` is not of the form `NAME=value`"
         );
         assert_eq!(
             parse("1A=1").unwrap_err().to_string(),
-            "line 1: `1A` is not the name of a variable"
+            "line 1: `1A` is not a valid variable name"
         );
         assert_eq!(
             parse("A=\"x\n").unwrap_err().to_string(),
-            "line 1: the \" is never closed"
+            "line 1: the closing \" is missing"
         );
         assert_eq!(
             parse("A=1\nB=x\0").unwrap_err().to_string(),
-            "line 2: the value of `B` has a NUL in it"
+            "line 2: the value of `B` contains a NUL character"
         );
     }
 }
