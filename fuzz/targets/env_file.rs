@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use portway_project::env_file::parse;
-use portway_project::env_format::EnvFormat;
+use portway_project::dotenv::parse;
+use portway_project::export::ExportFormat;
 
 fuzz_target!(|text: &str| {
     match parse(text) {
@@ -15,7 +15,7 @@ fuzz_target!(|text: &str| {
                     "{name:?}"
                 );
             }
-            let written = EnvFormat::Dotenv.write(&variables);
+            let written = ExportFormat::Dotenv.format(&variables);
             assert_eq!(
                 parse(&written).expect("what is written can be read"),
                 variables

@@ -12,7 +12,7 @@ use portway_project::Checkout;
 /// A directory that detection of the checkout skips (below `target`, `examples`…), or for which it
 /// finds nothing, is detected separately. If nothing is found, the detection is empty.
 pub fn find(from: &Path, context: &DetectContext<'_>) -> (PathBuf, Detection) {
-    let top = Checkout::look(from)
+    let top = Checkout::read(from)
         .ok()
         .and_then(|checkout| checkout.git)
         .map_or_else(|| from.to_owned(), |git| git.top);

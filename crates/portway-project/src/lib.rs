@@ -1,17 +1,18 @@
-//! What a project is, as functions from values to values.
+//! The description of a project, as functions from values to values.
 //!
 //! ```text
 //! portway.toml ──► Manifest ──► Plan ──(ports)──► Wiring ──► .ports.json, environments, commands
 //! ```
 //!
-//! No sockets, processes, clock or environment here: what is needed of them is passed in. Files
-//! are read and written only where they are the subject: `portway.toml`, `.ports.json`, `.git`,
-//! `.env`.
+//! This crate uses no sockets, processes, clock or environment; callers pass in what it needs. It
+//! reads and writes only files that are its subject, such as `portway.toml`, `config.toml`,
+//! `.ports.json` and the files of git.
 
+mod atomic_file;
 pub mod checkout;
 pub mod diagnostic;
-pub mod env_file;
-pub mod env_format;
+pub mod dotenv;
+pub mod export;
 pub mod health;
 pub mod hostnames;
 pub mod kind;
@@ -32,6 +33,6 @@ pub use diagnostic::Diagnostic;
 pub use health::{HealthCheck, HealthTarget};
 pub use manifest::Manifest;
 pub use plan::{Plan, PlannedPort, PlannedService};
-pub use ports_file::{PortsFile, PortsFileError};
+pub use ports_file::{PortsFile, PortsFileError, PortsFileProblem};
 pub use preferences::Preferences;
 pub use wiring::{AssignedPorts, Launch, PrepareStep, Wiring};

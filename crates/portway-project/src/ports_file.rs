@@ -1,47 +1,108 @@
-//! `.ports.json`: the shared file that tells every program of a project the ports.
+//! `.ports.json`: the file from which programs of a project read the ports.
 //!
-//! Portway owns the keys of its services and leaves all others alone. The file is replaced whole
-//! (temporary file, fsync, rename), so nobody ever reads half of it. A file that cannot be used is
-//! an error and stays as it is; it is never taken for an empty one.
+//! Portway owns the keys of its services and keeps all others. It replaces the file as a whole, so
+//! that no program reads a part of it. An invalid file is an error and stays unchanged; it is never
+//! treated as empty.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
+use crate::atomic_file;
+
 /// The file's name in the project's root.
 pub const FILE_NAME: &str = ".ports.json";
 
-/// How the names of files begin that are about to take its place.
-const TEMPORARY: &str = ".ports.json.portway-";
+/// The prefix of temporary files that replace the file.
+const TEMPORARY_PREFIX: &str = ".ports.json.portway-";
 
-/// How often a file is made that is swept away before it is in its place. Once is rare.
-const TRIES: u32 = 10;
+/// How often to write the file if another process removes the temporary file. Once is rare.
+const MAX_ATTEMPTS: u32 = 10;
 
-/// A file larger than this was not made for this purpose.
+/// The largest file that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// Why `.ports.json` cannot be used.
+/// An error about `.ports.json`.
 #[derive(Debug, thiserror::Error)]
 #[error("`{}` {problem}", file.display())]
 pub struct PortsFileError {
     /// The file.
     pub file: PathBuf,
-    /// What is wrong with it, as the end of a sentence.
-    pub problem: String,
-    /// What to do about it.
-    pub hint: String,
+    /// What is wrong with it.
+    #[source]
+    pub problem: PortsFileProblem,
+}
+
+/// What is wrong with a `.ports.json`, as the end of a sentence.
+#[derive(Debug, thiserror::Error)]
+pub enum PortsFileProblem {
+    /// The system cannot read it.
+    #[error("cannot be read: {0}")]
+    Unreadable(#[source] io::Error),
+    /// The system cannot write it.
+    #[error("cannot be written: {0}")]
+    Unwritable(#[source] io::Error),
+    /// It is a symbolic link.
+    #[error("is a symbolic link, not a file")]
+    SymbolicLink,
+    /// It is a directory or a device.
+    #[error("is not a file")]
+    NotAFile,
+    /// It is larger than the limit.
+    #[error("is larger than 1 MiB")]
+    TooLarge,
+    /// It is not UTF-8.
+    #[error("is not UTF-8: {0}")]
+    NotUtf8(#[source] std::str::Utf8Error),
+    /// It is not JSON.
+    #[error("is not valid JSON: {0}")]
+    NotJson(#[source] serde_json::Error),
+    /// Its JSON value is not an object.
+    #[error("does not contain a JSON object")]
+    NotAnObject,
+    /// A port is not a number from 1 to 65535.
+    #[error("has `{key}` = {value}, which is not a port")]
+    InvalidPort {
+        /// The key.
+        key: String,
+        /// The value in the file.
+        value: Value,
+    },
+    /// A service's URL is not on this machine.
+    #[error("has `{key}` = {value}, which is not a local URL")]
+    RemoteUrl {
+        /// The key.
+        key: String,
+        /// The value in the file.
+        value: Value,
+    },
 }
 
 impl PortsFileError {
-    /// An error about the file as a whole.
-    fn at(root: &Path, problem: String) -> Self {
+    fn new(root: &Path, problem: PortsFileProblem) -> Self {
         Self {
             file: root.join(FILE_NAME),
             problem,
-            hint: "mend it, or delete it and Portway will write it anew".into(),
+        }
+    }
+
+    /// How to fix it.
+    pub fn help(&self) -> String {
+        match self.problem {
+            PortsFileProblem::Unwritable(_) => {
+                let dir = self.file.parent().unwrap_or(Path::new("."));
+                format!("make `{}` writable", dir.display())
+            }
+            PortsFileProblem::InvalidPort { .. } => {
+                "write a number from 1 to 65535, or delete the key".into()
+            }
+            PortsFileProblem::RemoteUrl { .. } => {
+                "delete the key; Portway writes the URL of the port".into()
+            }
+            _ => "fix it, or delete it; Portway creates a new one".into(),
         }
     }
 }
@@ -54,51 +115,52 @@ pub struct PortsFile {
 }
 
 impl PortsFile {
-    /// Reads the file of the project at `root`; `None` when there is none.
+    /// Reads the file of the project at `root`; `None` if it does not exist.
     ///
     /// # Errors
-    /// When it is something else than a small regular file with one JSON object in it.
+    /// When it is not a regular file of at most 1 MiB that contains one JSON object.
     pub fn read(root: &Path) -> Result<Option<Self>, PortsFileError> {
         let file = root.join(FILE_NAME);
-        let fail = |problem: String| PortsFileError::at(root, problem);
+        let fail = |problem| PortsFileError::new(root, problem);
+        let unreadable = |error| fail(PortsFileProblem::Unreadable(error));
         let metadata = match file.symlink_metadata() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            other => other.map_err(|error| fail(format!("cannot be read: {error}")))?,
+            other => other.map_err(unreadable)?,
         };
         if metadata.is_symlink() {
-            return Err(fail("is a link to elsewhere, not a file".into()));
+            return Err(fail(PortsFileProblem::SymbolicLink));
         }
         if !metadata.is_file() {
-            return Err(fail("is not a file".into()));
+            return Err(fail(PortsFileProblem::NotAFile));
         }
         if metadata.len() > MAX_BYTES {
-            return Err(fail(format!("has {} bytes, far too many", metadata.len())));
+            return Err(fail(PortsFileProblem::TooLarge));
         }
         let mut bytes = Vec::new();
         fs::File::open(&file)
             .and_then(|open| open.take(MAX_BYTES).read_to_end(&mut bytes))
-            .map_err(|error| fail(format!("cannot be read: {error}")))?;
+            .map_err(unreadable)?;
         Self::parse(root, &bytes).map(Some)
     }
 
-    /// Reads the content of the file of the project at `root`.
+    /// Parses the content of the file of the project at `root`.
     ///
     /// # Errors
-    /// When it is something else than one JSON object in UTF-8.
+    /// When it is not one JSON object in UTF-8.
     pub fn parse(root: &Path, bytes: &[u8]) -> Result<Self, PortsFileError> {
-        let fail = |problem: String| PortsFileError::at(root, problem);
-        let text = str::from_utf8(bytes).map_err(|error| fail(format!("is not UTF-8: {error}")))?;
+        let fail = |problem| PortsFileError::new(root, problem);
+        let text = str::from_utf8(bytes).map_err(|error| fail(PortsFileProblem::NotUtf8(error)))?;
         match serde_json::from_str(text) {
             Ok(Value::Object(content)) => Ok(Self { content }),
-            Ok(_) => Err(fail("holds no JSON object".into())),
-            Err(error) => Err(fail(format!("is not JSON: {error}"))),
+            Ok(_) => Err(fail(PortsFileProblem::NotAnObject)),
+            Err(error) => Err(fail(PortsFileProblem::NotJson(error))),
         }
     }
 
-    /// The ports that the file gives for `keys`, such as `backend_port`.
+    /// The ports in the file under `keys`, such as `backend_port`.
     ///
     /// # Errors
-    /// When one of them is no port, or a service's URL is not a local one.
+    /// When a value is not a port, or a service's URL is not local.
     pub fn ports<'a>(
         &self,
         root: &Path,
@@ -106,47 +168,42 @@ impl PortsFile {
     ) -> Result<IndexMap<String, u16>, PortsFileError> {
         let mut ports = IndexMap::new();
         for key in keys {
-            let fail = |problem: String, hint: &str| PortsFileError {
-                file: root.join(FILE_NAME),
-                problem,
-                hint: hint.into(),
-            };
             if let Some(value) = self.content.get(key) {
                 let port = value
                     .as_u64()
                     .and_then(|number| u16::try_from(number).ok())
                     .filter(|&port| port != 0)
                     .ok_or_else(|| {
-                        fail(
-                            format!("has `{key}` = {value}, which is not a port"),
-                            "write a number from 1 to 65535 there, or delete the key",
-                        )
+                        let (key, value) = (key.to_owned(), value.clone());
+                        PortsFileError::new(root, PortsFileProblem::InvalidPort { key, value })
                     })?;
                 ports.insert(key.to_owned(), port);
             }
-            self.local_url(root, &url_key(key))?;
+            self.check_local_url(root, &url_key(key))?;
         }
         Ok(ports)
     }
 
-    /// Whether what the file has under `key`, if anything, is a local URL.
+    /// Checks that the value under `key`, if there is one, is a URL on this machine.
     ///
     /// # Errors
     /// When it is something else.
-    pub fn local_url(&self, root: &Path, key: &str) -> Result<(), PortsFileError> {
+    pub fn check_local_url(&self, root: &Path, key: &str) -> Result<(), PortsFileError> {
         match self.content.get(key) {
-            Some(url) if !url.as_str().is_some_and(is_local_url) => Err(PortsFileError {
-                file: root.join(FILE_NAME),
-                problem: format!("has `{key}` = {url}, which is not a local URL"),
-                hint: "delete the key; Portway writes it from the port".into(),
-            }),
+            Some(url) if !url.as_str().is_some_and(is_local_url) => {
+                let (key, value) = (key.to_owned(), url.clone());
+                Err(PortsFileError::new(
+                    root,
+                    PortsFileProblem::RemoteUrl { key, value },
+                ))
+            }
             _ => Ok(()),
         }
     }
 
-    /// The file's content after Portway has put `owned` into it, in its own order and before the
-    /// user's keys. `previous` are the keys that Portway owned the last time: those that are not
-    /// owned any more go.
+    /// The content with Portway's keys `owned` first, in their order, then the user's keys.
+    /// `previous` are the keys that Portway wrote the last time; those that it no longer owns are
+    /// removed.
     pub fn merged(&self, owned: &Map<String, Value>, previous: &Map<String, Value>) -> Self {
         let mut content = owned.clone();
         for (key, value) in &self.content {
@@ -157,84 +214,65 @@ impl PortsFile {
         Self { content }
     }
 
-    /// Writes the file whole, or not at all.
+    /// Writes the file as a whole, or not at all. An equal file is not written.
     ///
     /// # Errors
-    /// When the directory does not let it be written.
+    /// When the directory or the file cannot be written.
     pub fn write(&self, root: &Path) -> Result<(), PortsFileError> {
-        sweep(root);
+        remove_stale_files(root);
         let file = root.join(FILE_NAME);
         let mut text = serde_json::to_string_pretty(&self.content).unwrap_or_default();
         text.push('\n');
         if fs::read_to_string(&file).is_ok_and(|current| current == text) {
             return Ok(());
         }
-        let write = || -> io::Result<()> {
-            let mut temporary = tempfile::Builder::new();
-            temporary.prefix(TEMPORARY);
-            #[cfg(unix)]
-            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-            #[cfg(unix)]
-            temporary.permissions(mode);
-            let mut temporary = temporary.tempfile_in(root)?;
-            // Tells those who sweep that its writer lives; on Windows an open file does.
-            #[cfg(unix)]
-            temporary.as_file().lock()?;
-            if let Ok(current) = fs::metadata(&file) {
-                temporary.as_file().set_permissions(current.permissions())?;
-            }
-            temporary.write_all(text.as_bytes())?;
-            temporary.as_file().sync_all()?;
-            temporary.persist(&file)?;
-            Ok(())
-        };
-        // Swept away in the instants in which it was not locked.
-        let is_swept = |error: &io::Error| error.kind() == io::ErrorKind::NotFound && root.is_dir();
-        let write = || {
-            let mut tries = (1..TRIES).map(|_| write());
-            let done = tries.find(|done| !done.as_ref().is_err_and(is_swept));
-            done.unwrap_or_else(write)
-        };
-        write().map_err(|error| PortsFileError {
-            file: file.clone(),
-            problem: format!("cannot be written: {error}"),
-            hint: format!("make `{}` writable", root.display()),
-        })
+        let write = || atomic_file::replace(&file, TEMPORARY_PREFIX, &text);
+        // Another process may remove the temporary file in the moment before it is locked.
+        let is_removed =
+            |error: &io::Error| error.kind() == io::ErrorKind::NotFound && root.is_dir();
+        let mut attempts = (1..MAX_ATTEMPTS).map(|_| write());
+        let written = attempts.find(|written| !written.as_ref().is_err_and(is_removed));
+        written
+            .unwrap_or_else(write)
+            .map_err(|error| PortsFileError::new(root, PortsFileProblem::Unwritable(error)))
     }
 }
 
-/// Removes what writers have left that were killed before their file was whole.
-fn sweep(root: &Path) {
+/// Removes the temporary files of writers that were killed.
+fn remove_stale_files(root: &Path) {
     for entry in fs::read_dir(root).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        let is_ours = name
+        let is_temporary = name
             .to_str()
-            .is_some_and(|name| name.starts_with(TEMPORARY));
+            .is_some_and(|name| name.starts_with(TEMPORARY_PREFIX));
         let path = entry.path();
         let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-        if is_ours && is_file && is_left(&path) {
+        if is_temporary && is_file && is_stale(&path) {
+            // A file that cannot be removed does no harm, and the next write tries again.
             let _ = fs::remove_file(&path);
         }
     }
 }
 
-/// Whether nobody writes a temporary file any more.
-fn is_left(path: &Path) -> bool {
+/// Whether the process that writes a temporary file is gone.
+fn is_stale(path: &Path) -> bool {
     let mut options = fs::OpenOptions::new();
     options.write(true);
-    // To nobody else, which fails while anybody has it open.
+    // Opening without sharing fails as long as another process has the file open.
     #[cfg(windows)]
     std::os::windows::fs::OpenOptionsExt::share_mode(&mut options, 0);
     options.open(path).is_ok_and(|file| file.try_lock().is_ok())
 }
 
-/// The key of the URL that goes with the key of a port: `backend_url` for `backend_port`.
+/// The key of the URL that belongs to the key of a port: `backend_url` for `backend_port`.
 pub fn url_key(port_key: &str) -> String {
     format!("{}_url", port_key.strip_suffix("_port").unwrap_or(port_key))
 }
 
-/// Whether a URL stays on this machine, for whoever reads it. What programs read differently is not
-/// local: a browser drops tabs, takes `\` for `/`, and needs no `//` behind `http:`.
+/// Whether a URL is on this machine for every program that reads it.
+///
+/// URLs that programs read differently are not local: a browser ignores tabs, reads `\` as `/`, and
+/// does not need `//` after `http:`.
 fn is_local_url(url: &str) -> bool {
     let Some((scheme, rest)) = url.split_once("://") else {
         return false;
@@ -243,8 +281,8 @@ fn is_local_url(url: &str) -> bool {
         && scheme
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
-    let is_odd = |c: char| c.is_control() || c.is_whitespace() || c == '\\';
-    if !is_scheme || scheme.eq_ignore_ascii_case("file") || url.contains(is_odd) {
+    let is_ambiguous = |c: char| c.is_control() || c.is_whitespace() || c == '\\';
+    if !is_scheme || scheme.eq_ignore_ascii_case("file") || url.contains(is_ambiguous) {
         return false;
     }
     let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
@@ -264,131 +302,4 @@ fn is_local_url(url: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn file(text: &str) -> PortsFile {
-        let Value::Object(content) = serde_json::from_str(text).unwrap() else {
-            panic!("not an object");
-        };
-        PortsFile { content }
-    }
-
-    #[test]
-    fn foreign_keys_are_kept_and_stale_own_ones_go() {
-        let old = file(r#"{"mine": [1], "backend_port": 9000, "redis_port": 6379}"#);
-        let owned = file(r#"{"backend_port": 9001}"#).content;
-        let previous = file(r#"{"backend_port": 9000, "redis_port": 6379}"#).content;
-        let merged = old.merged(&owned, &previous).content;
-        assert_eq!(
-            serde_json::to_string(&merged).unwrap(),
-            r#"{"backend_port":9001,"mine":[1]}"#
-        );
-    }
-
-    #[test]
-    fn foreign_numbers_do_not_drift() {
-        let temp = tempfile::tempdir().unwrap();
-        let text = r#"{"mine": [9066666666666666666666666666666666666666666666, 0.1]}"#;
-        let first = file(text);
-        first.write(temp.path()).unwrap();
-        assert_eq!(PortsFile::read(temp.path()).unwrap(), Some(first));
-    }
-
-    #[test]
-    fn writing_replaces_the_file_and_leaves_nothing_else() {
-        let temp = tempfile::tempdir().unwrap();
-        let written = file(r#"{"backend_port": 9000}"#);
-        written.write(temp.path()).unwrap();
-        assert_eq!(PortsFile::read(temp.path()).unwrap(), Some(written));
-        assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn what_a_killed_writer_has_left_goes_with_the_next_write() {
-        let temp = tempfile::tempdir().unwrap();
-        let path = |name: &str| temp.path().join(name);
-        let (dead, living) = (path(".ports.json.portway-a"), path(".ports.json.portway-b"));
-        for path in [&dead, &living, &path(".ports.json.backup")] {
-            fs::write(path, "{").unwrap();
-        }
-        let writer = fs::File::open(&living).unwrap();
-        writer.lock().unwrap();
-        let written = file(r#"{"backend_port": 9000}"#);
-        written.write(temp.path()).unwrap();
-        assert!(!dead.exists());
-        assert!(living.exists());
-        drop(writer);
-        // Also where the file is as it should be.
-        written.write(temp.path()).unwrap();
-        assert!(!living.exists());
-        assert!(path(".ports.json.backup").exists());
-        assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 2);
-    }
-
-    #[test]
-    fn ports_must_be_ports_and_urls_local() {
-        let root = Path::new("/p");
-        let ports = |text: &str| file(text).ports(root, ["backend_port"]);
-        assert_eq!(
-            ports(r#"{"backend_port": 9000, "backend_url": "http://localhost:9000"}"#).unwrap()["backend_port"],
-            9000
-        );
-        assert!(ports("{}").unwrap().is_empty());
-        for text in [
-            r#"{"backend_port": 0}"#,
-            r#"{"backend_port": 70000}"#,
-            r#"{"backend_port": "9000"}"#,
-            r#"{"backend_port": 9000, "backend_url": "http://evil.example:9000"}"#,
-            r#"{"backend_port": 9000, "backend_url": "http://localhost@evil.example"}"#,
-            r#"{"backend_port": 9000, "backend_url": 3}"#,
-        ] {
-            assert!(ports(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_url_is_local_for_a_browser_too() {
-        for url in [
-            "http://localhost",
-            "http://localhost:5173/a?b#c://d",
-            "redis://user:word@127.0.0.1:6379",
-            "http://[::1]:80/",
-            "http://api.jobi.localhost:9000/health",
-        ] {
-            assert!(is_local_url(url), "{url}");
-        }
-        for url in [
-            "localhost:9000",
-            "http:evil.example/://localhost",
-            "http://evil.example\\@localhost",
-            "ht\ttp://localhost",
-            "http://evil.example\n/@localhost",
-            "http://[::1]evil.example/",
-            "http://localhost:51-3",
-            "http://localhost:0",
-            "http://localhost:+80",
-            "http://localhost:70000",
-            "http://%65vil.localhost",
-            "file://localhost/etc/passwd",
-            "://localhost",
-        ] {
-            assert!(!is_local_url(url), "{url}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_ports_file_is_an_error_and_stays() {
-        let temp = tempfile::tempdir().unwrap();
-        let path = temp.path().join(FILE_NAME);
-        let problem = || PortsFile::read(temp.path()).unwrap_err().problem;
-        fs::write(&path, "{broken").unwrap();
-        assert!(problem().starts_with("is not JSON"));
-        fs::write(&path, "[]").unwrap();
-        assert_eq!(problem(), "holds no JSON object");
-        assert_eq!(fs::read_to_string(&path).unwrap(), "[]");
-        fs::remove_file(&path).unwrap();
-        fs::create_dir(&path).unwrap();
-        assert_eq!(problem(), "is not a file");
-    }
-}
+mod tests;

@@ -1,13 +1,13 @@
-//! When a prepare step has to run again: when its command or what it reads has changed, or when
-//! what it made is gone.
+//! Whether a prepare step must run again: its command or its inputs have changed, or its outputs
+//! are gone.
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-/// Files in a service's directory that the usual package managers read.
+/// Files that common package managers read.
 const USUAL_INPUTS: [&str; 25] = [
     "requirements.txt",
     "requirements-dev.txt",
@@ -36,15 +36,25 @@ const USUAL_INPUTS: [&str; 25] = [
     ".nvmrc",
 ];
 
-/// Directories that the usual package managers make.
+/// Directories that common package managers create.
 const USUAL_OUTPUTS: [&str; 6] = ["node_modules", ".venv", "venv", "vendor", ".bundle", "deps"];
 
-/// A digest of the command, the usual inputs that exist in `dir`, and the inputs that the manifest
-/// names, which must exist.
+/// An input of a prepare step that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read `{}`: {source}", file.display())]
+pub struct InputError {
+    /// The file.
+    pub file: PathBuf,
+    /// The error from the system.
+    pub source: io::Error,
+}
+
+/// A digest of the command and its inputs: the usual ones that exist in `dir`, and those that the
+/// manifest names.
 ///
 /// # Errors
-/// When an input that the manifest names cannot be read; the error names it.
-pub fn digest(command: &str, dir: &Path, inputs: &[String]) -> io::Result<String> {
+/// When an input that the manifest names cannot be read.
+pub fn input_digest(command: &str, dir: &Path, inputs: &[String]) -> Result<String, InputError> {
     let mut digest = Sha256::new();
     digest.update(command.as_bytes());
     for name in USUAL_INPUTS {
@@ -53,10 +63,8 @@ pub fn digest(command: &str, dir: &Path, inputs: &[String]) -> io::Result<String
         }
     }
     for name in inputs {
-        let path = dir.join(name);
-        let bytes = fs::read(&path).map_err(|error| {
-            io::Error::new(error.kind(), format!("`{}`: {error}", path.display()))
-        })?;
+        let file = dir.join(name);
+        let bytes = fs::read(&file).map_err(|source| InputError { file, source })?;
         add(&mut digest, name, &bytes);
     }
     let digest = digest.finalize();
@@ -66,7 +74,8 @@ pub fn digest(command: &str, dir: &Path, inputs: &[String]) -> io::Result<String
         .collect())
 }
 
-/// Adds one file so that no two lists of files give the same digest.
+/// Adds one file. The separators and the length keep different lists of files from having the same
+/// digest.
 fn add(digest: &mut Sha256, name: &str, bytes: &[u8]) {
     digest.update([0]);
     digest.update(name.as_bytes());
@@ -75,8 +84,8 @@ fn add(digest: &mut Sha256, name: &str, bytes: &[u8]) {
     digest.update(bytes);
 }
 
-/// The usual outputs that exist in `dir`: if one of them is gone later, the step has to run again.
-pub fn outputs(dir: &Path) -> Vec<String> {
+/// The usual outputs that exist in `dir`. The step must run again if one of them disappears.
+pub fn existing_outputs(dir: &Path) -> Vec<String> {
     USUAL_OUTPUTS
         .into_iter()
         .filter(|name| dir.join(name).exists())
@@ -92,30 +101,30 @@ mod tests {
     fn a_changed_input_changes_the_digest() {
         let temp = tempfile::tempdir().unwrap();
         let dir = temp.path();
-        let now = || digest("npm ci", dir, &[]).unwrap();
-        let before = now();
+        let current = || input_digest("npm ci", dir, &[]).unwrap();
+        let before = current();
         fs::write(dir.join("unrelated.txt"), "x").unwrap();
-        assert_eq!(now(), before);
+        assert_eq!(current(), before);
         fs::write(dir.join("package-lock.json"), "{}").unwrap();
-        let with_lock = now();
+        let with_lock = current();
         assert_ne!(with_lock, before);
-        assert_ne!(digest("npm install", dir, &[]).unwrap(), with_lock);
+        assert_ne!(input_digest("npm install", dir, &[]).unwrap(), with_lock);
     }
 
     #[test]
-    fn named_inputs_must_exist() {
+    fn inputs_that_the_manifest_names_must_exist() {
         let temp = tempfile::tempdir().unwrap();
         let inputs = ["schema.sql".to_owned()];
-        let error = digest("x", temp.path(), &inputs).unwrap_err();
-        assert!(error.to_string().contains("schema.sql"));
+        let error = input_digest("x", temp.path(), &inputs).unwrap_err();
+        assert!(error.file.ends_with("schema.sql"));
         fs::write(temp.path().join("schema.sql"), "").unwrap();
-        assert!(digest("x", temp.path(), &inputs).is_ok());
+        assert!(input_digest("x", temp.path(), &inputs).is_ok());
     }
 
     #[test]
-    fn outputs_are_those_that_exist() {
+    fn only_existing_outputs_are_listed() {
         let temp = tempfile::tempdir().unwrap();
         fs::create_dir(temp.path().join("node_modules")).unwrap();
-        assert_eq!(outputs(temp.path()), ["node_modules"]);
+        assert_eq!(existing_outputs(temp.path()), ["node_modules"]);
     }
 }

@@ -1,43 +1,45 @@
 //! Placeholders in commands and environment values: `{port}`, `{backend.url}`.
 //!
-//! Only what can be meant for Portway is taken: braces around a known word, or around a name and
-//! one of its properties. `awk '{print}'`, `${HOME}` and JSON stay as they are.
+//! A placeholder is a known word in braces, or a name and a property. All other braces stay
+//! unchanged, as in `awk '{print}'`, `${HOME}` and JSON.
 
 use crate::suggest::suggestion;
 
-/// The properties that a service has.
+/// The properties of a service.
 const PROPERTIES: [&str; 3] = ["port", "host", "url"];
-/// The tables of named ports and their URLs.
+/// The tables of a service with its named ports and their URLs.
 const TABLES: [&str; 2] = ["ports", "urls"];
 
-/// What a placeholder asks for.
+/// The value that a placeholder stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Property<'a> {
     /// The service's own name.
     Name,
-    /// The address it should bind and others reach it at.
+    /// The address that it binds and that others connect to.
     Host,
-    /// A port: the main one, or the one with this name.
+    /// A port: the main port, or the one with this name.
     Port(Option<&'a str>),
-    /// A URL: of the main port, or of the one with this name.
+    /// The URL of the main port, or of the port with this name.
     Url(Option<&'a str>),
 }
 
-/// Something that a placeholder cannot be.
+/// An invalid placeholder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TemplateError {
-    /// The byte of the template where the placeholder starts.
+    /// The index of its first byte in the template.
     pub at: usize,
-    /// How many bytes it has.
+    /// Its length in bytes.
     pub length: usize,
-    /// What is wrong, one sentence without a full stop.
+    /// What is wrong, without a final period.
     pub message: String,
-    /// What to write instead.
+    /// How to fix it.
     pub help: String,
 }
 
-/// Fills in the placeholders of `template` for the service `own`. `services` are the names there
-/// are; `value` answers for a service and a property, `None` where it has no such thing.
+/// Expands the placeholders of `template` for the service `own`.
+///
+/// `services` are the names of all services. `value` returns a property of a service, or `None` if
+/// the service does not have it.
 ///
 /// # Errors
 /// When a placeholder names a service or a property that does not exist.
@@ -57,14 +59,14 @@ pub fn expand(
             break;
         };
         let inside = &from[1..close];
-        let shell = before.ends_with('$');
-        match meaning(inside, own, services).filter(|_| !shell) {
+        let is_shell_variable = before.ends_with('$');
+        match parse(inside, own, services).filter(|_| !is_shell_variable) {
             None => {
-                // Only the brace is passed over: another placeholder may begin before the next `}`.
+                // Skips only the brace: another placeholder may start before the next `}`.
                 expanded.push('{');
                 rest = &from[1..];
             }
-            Some(meaning) => {
+            Some(parsed) => {
                 let at = template.len() - from.len();
                 let fail = |(message, help)| TemplateError {
                     at,
@@ -72,7 +74,7 @@ pub fn expand(
                     message,
                     help,
                 };
-                let (service, property) = meaning.map_err(fail)?;
+                let (service, property) = parsed.map_err(fail)?;
                 let text =
                     value(service, property).ok_or_else(|| fail(missing(service, property)))?;
                 expanded.push_str(&text);
@@ -84,18 +86,18 @@ pub fn expand(
     Ok(expanded)
 }
 
-type Meaning<'a> = Result<(&'a str, Property<'a>), (String, String)>;
+type Parsed<'a> = Result<(&'a str, Property<'a>), (String, String)>;
 
-/// What the text between two braces means, or `None` when it is not for Portway.
-fn meaning<'a>(inside: &'a str, own: &'a str, services: &[&str]) -> Option<Meaning<'a>> {
+/// Parses the text between two braces. `None` if it is not a placeholder.
+fn parse<'a>(inside: &'a str, own: &'a str, services: &[&str]) -> Option<Parsed<'a>> {
     let parts: Vec<&str> = inside.split('.').collect();
-    let word = |part: &&str| {
+    let is_word = |part: &&str| {
         !part.is_empty()
             && part
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
     };
-    if !parts.iter().all(word) {
+    if !parts.iter().all(is_word) {
         return None;
     }
     match parts.as_slice() {
@@ -112,7 +114,7 @@ fn meaning<'a>(inside: &'a str, own: &'a str, services: &[&str]) -> Option<Meani
         } else {
             Err(no_property(service, table))
         }),
-        // `{bakend.url}`: nothing else in a command looks like this, so it is a slip.
+        // `{bakend.url}` is a misspelled placeholder: nothing else in a command looks like this.
         [service, property, ..] if PROPERTIES.contains(property) || TABLES.contains(property) => {
             let help = suggestion(service, services.iter().copied());
             Some(Err((
@@ -152,11 +154,11 @@ fn missing(service: &str, property: Property<'_>) -> (String, String) {
     match property {
         Property::Port(Some(name)) | Property::Url(Some(name)) => (
             format!("service `{service}` has no port named `{name}`"),
-            format!("name it in `[services.{service}.ports]`"),
+            format!("add it to `[services.{service}.ports]`"),
         ),
         _ => (
             format!("service `{service}` has no port"),
-            format!("give it one: `port = \"9100-9199\"` in `[services.{service}]`"),
+            format!("add one: `port = \"9100-9199\"` in `[services.{service}]`"),
         ),
     }
 }
@@ -165,7 +167,7 @@ fn missing(service: &str, property: Property<'_>) -> (String, String) {
 mod tests {
     use super::*;
 
-    fn fill(template: &str) -> Result<String, TemplateError> {
+    fn expand_example(template: &str) -> Result<String, TemplateError> {
         expand(
             template,
             "web",
@@ -190,8 +192,8 @@ mod tests {
     }
 
     #[test]
-    fn own_and_foreign_properties_are_filled_in() {
-        for (template, filled) in [
+    fn expands_properties_of_all_services() {
+        for (template, expanded) in [
             (
                 "{name} {host}:{port} {url}",
                 "web 127.0.0.1:5173 http://localhost:5173",
@@ -206,12 +208,12 @@ mod tests {
             ),
             ("{port}{port}", "51735173"),
         ] {
-            assert_eq!(fill(template).as_deref(), Ok(filled));
+            assert_eq!(expand_example(template).as_deref(), Ok(expanded));
         }
     }
 
     #[test]
-    fn other_braces_stay_as_they_are() {
+    fn other_braces_stay_unchanged() {
         for template in [
             "awk '{print}'",
             "awk '{print $1}' | sed s/{/}/",
@@ -225,31 +227,31 @@ mod tests {
             "{unknown}",
             "{a.b}",
         ] {
-            assert_eq!(fill(template).as_deref(), Ok(template));
+            assert_eq!(expand_example(template).as_deref(), Ok(template));
         }
         assert_eq!(
-            fill("awk '{print {port}}'").as_deref(),
+            expand_example("awk '{print {port}}'").as_deref(),
             Ok("awk '{print 5173}'")
         );
     }
 
     #[test]
-    fn a_slip_is_an_error_with_a_suggestion() {
-        let error = fill("curl {bakend.url}").unwrap_err();
+    fn a_misspelled_placeholder_is_an_error_with_a_suggestion() {
+        let error = expand_example("curl {bakend.url}").unwrap_err();
         assert_eq!((error.at, error.length), (5, 12));
         assert_eq!(error.help, "did you mean `backend`?");
         assert_eq!(
-            fill("{backend.prot}").unwrap_err().help,
+            expand_example("{backend.prot}").unwrap_err().help,
             "did you mean `port`?"
         );
         assert!(
-            fill("{worker.port}")
+            expand_example("{worker.port}")
                 .unwrap_err()
                 .message
                 .contains("`worker` has no port")
         );
         assert!(
-            fill("{backend.ports.admin}")
+            expand_example("{backend.ports.admin}")
                 .unwrap_err()
                 .message
                 .contains("no port named `admin`")

@@ -88,7 +88,7 @@ pub(crate) fn format_size(bytes: u64) -> String {
         ("MB", bytesize::MB),
         ("kB", bytesize::KB),
     ];
-    match units.iter().find(|(_, unit)| bytes % unit == 0) {
+    match units.iter().find(|(_, unit)| bytes.is_multiple_of(*unit)) {
         Some((name, unit)) => format!("{} {name}", bytes / unit),
         None => format!("{bytes} B"),
     }

@@ -22,7 +22,7 @@ use super::process_compose::merge;
 use super::shell::{literal, quote};
 use super::text::quoted;
 use super::{DetectContext, DetectedPort, DetectedService, Dir};
-use portway_project::env_file;
+use portway_project::dotenv;
 
 /// File names in Docker's order of precedence.
 const FILES: [&str; 4] = [
@@ -127,7 +127,7 @@ impl<'f, 'd> File<'f, 'd> {
             return None;
         }
         let variables = dir.read(".env").and_then(|text| {
-            let parsed = env_file::parse(&text);
+            let parsed = dotenv::parse(&text);
             let noted =
                 parsed.inspect_err(|error| dir.skip(".env", format!("is invalid: {error}")));
             noted.ok()

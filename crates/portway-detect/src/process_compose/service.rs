@@ -8,7 +8,7 @@ use crate::procfile::nth_port;
 use crate::shell::{has_placeholder, literal, quote};
 use crate::text::quoted;
 use crate::{DetectContext, DetectedPort, DetectedService, Dir};
-use portway_project::env_file;
+use portway_project::dotenv;
 use portway_project::kind::Kind;
 
 /// The first port for processes that name none.
@@ -46,7 +46,7 @@ pub(super) fn services(
         root.skip(&format!("{file}: {key}"), "has no equivalent in a manifest");
     }
     let dotenv = root.read(".env").is_some_and(|text| {
-        let parsed = env_file::parse(&text);
+        let parsed = dotenv::parse(&text);
         parsed
             .inspect_err(|error| root.skip(".env", format!("is invalid: {error}")))
             .is_ok()

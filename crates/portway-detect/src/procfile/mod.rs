@@ -8,7 +8,7 @@ pub(super) mod command;
 use self::command::Listens;
 use super::shell::literal;
 use super::{DetectContext, DetectedPort, DetectedService, Dir};
-use portway_project::env_file;
+use portway_project::dotenv;
 use portway_project::kind::Kind;
 
 /// File names, the development file first.
@@ -148,7 +148,7 @@ pub(super) fn nth_port(first: u16, index: usize) -> u16 {
 /// Rails' `bin/dev`, or else foreman's.
 fn surrounding_files(root: &Dir<'_>, context: &DetectContext<'_>) -> (bool, u16) {
     let variables = root.read(".env").and_then(|text| {
-        let parsed = env_file::parse(&text);
+        let parsed = dotenv::parse(&text);
         let noted = parsed.inspect_err(|error| root.skip(".env", format!("is invalid: {error}")));
         noted.ok()
     });

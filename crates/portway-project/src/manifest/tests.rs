@@ -140,7 +140,7 @@ fn invalid_values_are_rejected_with_their_location() {
         ),
         (
             "[services.a]\ncommand=\"x\"\nport = \"9099-9000\"",
-            "upside down",
+            "is reversed",
         ),
         (
             "[services.a]\ncommand=\"x\"\nport = { prefer = 80, range = \"90-99\" }",

@@ -1,40 +1,37 @@
-//! Changing one value in the text of a `config.toml`, with everything else as it was: comments,
-//! order, blank lines.
+//! Editing one value in the text of a `config.toml`. Comments, order and blank lines stay.
 
 use toml_edit::{DocumentMut, Item, Table, TableLike};
 
-use super::Key;
+use super::{Key, PreferenceError};
 
-/// The text with the value of `path` set. `value` is as a person types it on a command line.
+/// Sets the value at `path` and returns the new text. `value` is written as on a command line.
 ///
 /// # Errors
-/// What is wrong with the value and what to write instead, or why the text cannot be changed.
+/// When the value is invalid, or the text is not TOML.
 pub fn set(
     text: &str,
     key: &'static Key,
     path: &[String],
     value: &str,
-) -> Result<String, (String, String)> {
-    let value = key
-        .form
-        .read_text(value)
-        .map_err(|wrong| (wrong.message, wrong.help))?;
-    let (mut document, last) = match (document(text)?, path.split_last()) {
-        (document, Some((last, _))) => (document, last),
-        (document, None) => return Ok(document.to_string()),
+) -> Result<String, PreferenceError> {
+    let value = key.value_type.parse(value)?;
+    let mut document = document(text)?;
+    let path = written_path(&document, key, path);
+    let Some((last, parents)) = path.split_last() else {
+        return Ok(document.to_string());
     };
     let is_empty = document.is_empty();
     let mut table: &mut dyn TableLike = document.as_table_mut();
-    for part in &path[..path.len() - 1] {
+    for part in parents {
         let entry = table.entry(part).or_insert_with(|| {
             let mut table = Table::new();
-            // Only a table that has values of its own gets a header.
+            // Only a table with values of its own gets a header.
             table.set_implicit(true);
             Item::Table(table)
         });
         table = entry
             .as_table_like_mut()
-            .ok_or_else(|| (format!("`{part}` is no table"), "mend the file".to_owned()))?;
+            .ok_or_else(|| PreferenceError::new(format!("`{part}` is not a table"), FIX))?;
     }
     let mut new = value.to_toml();
     match table.get_mut(last).and_then(Item::as_value_mut) {
@@ -47,7 +44,7 @@ pub fn set(
         }
     }
     if is_empty {
-        // Comments alone belong before the first value.
+        // The comments of an otherwise empty file belong before the first value.
         document.set_trailing("");
         let newline = if text.is_empty() || text.ends_with('\n') {
             ""
@@ -59,12 +56,18 @@ pub fn set(
     Ok(document.to_string())
 }
 
-/// The text without a value for `path`, or `None` where it has none. Comments stay.
+/// Removes the value at `path` and returns the new text, or `None` if there is no such value.
+/// Comments stay.
 ///
 /// # Errors
-/// Why the text cannot be changed.
-pub fn unset(text: &str, path: &[String]) -> Result<Option<String>, (String, String)> {
+/// When the text is not TOML.
+pub fn unset(
+    text: &str,
+    key: &'static Key,
+    path: &[String],
+) -> Result<Option<String>, PreferenceError> {
     let mut document = document(text)?;
+    let path = written_path(&document, key, path);
     let Some((last, parents)) = path.split_last() else {
         return Ok(None);
     };
@@ -109,7 +112,16 @@ pub fn unset(text: &str, path: &[String]) -> Result<Option<String>, (String, Str
     Ok(Some(document.to_string()))
 }
 
-fn document(text: &str) -> Result<DocumentMut, (String, String)> {
+/// How to fix a file that cannot be edited.
+const FIX: &str = "fix the file with an editor";
+
+/// The path under which the document has the key: its alias if the document uses that.
+fn written_path(document: &DocumentMut, key: &Key, path: &[String]) -> Vec<String> {
+    let alias = key.alias.filter(|alias| document.contains_key(alias));
+    alias.map_or_else(|| path.to_owned(), |alias| vec![alias.to_owned()])
+}
+
+fn document(text: &str) -> Result<DocumentMut, PreferenceError> {
     text.parse()
-        .map_err(|error: toml_edit::TomlError| (error.message().to_owned(), "mend the file".into()))
+        .map_err(|error: toml_edit::TomlError| PreferenceError::new(error.message(), FIX))
 }

@@ -1,25 +1,26 @@
-//! The user's `config.toml`: where it lies, reading it, replacing it whole.
+//! The user's `config.toml`: its path, reading it, and changing it as a whole.
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::{Setting, from_text};
+use crate::atomic_file;
 use crate::diagnostic::Diagnostic;
 
-/// A file larger than this was not made for this purpose.
+/// The largest file that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// How many links may lead from one to the next.
+/// The longest chain of symbolic links that is followed.
 const MAX_LINKS: usize = 40;
 
-/// Where the file lies: by the XDG base directory specification, which ignores relative paths, or
-/// on Windows below `%APPDATA%`. `None` where the variables do not tell.
-pub fn place(variable: &dyn Fn(&str) -> Option<OsString>, windows: bool) -> Option<PathBuf> {
+/// The path of the file: in the directory that the XDG base directory specification defines, which
+/// ignores relative paths, or below `%APPDATA%` on Windows. `None` if no variable is set.
+pub fn default_path(variable: &dyn Fn(&str) -> Option<OsString>, windows: bool) -> Option<PathBuf> {
     let path = |name: &str| {
         variable(name)
-            .filter(|held| !held.is_empty())
+            .filter(|value| !value.is_empty())
             .map(PathBuf::from)
     };
     let dir = if windows {
@@ -33,86 +34,91 @@ pub fn place(variable: &dyn Fn(&str) -> Option<OsString>, windows: bool) -> Opti
 
 /// Why the file cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum FileError {
+pub enum ConfigFileError {
     /// It cannot be read.
-    #[error("`{}` {problem}", file.display())]
+    #[error("cannot read `{}`: {source}", file.display())]
     Unreadable {
         /// The file.
         file: PathBuf,
-        /// Why, as the end of a sentence.
-        problem: String,
+        /// The error from the system.
+        source: io::Error,
     },
-    /// It cannot be written, and is as it was.
+    /// It cannot be written, and is unchanged.
     #[error("cannot write `{}`: {source}", file.display())]
     Unwritable {
         /// The file.
         file: PathBuf,
-        /// What the system said.
+        /// The error from the system.
         source: io::Error,
     },
-    /// It says something that cannot be.
+    /// It has an error.
     #[error(transparent)]
     Invalid(#[from] Box<Diagnostic>),
 }
 
-/// The file's text, empty where there is none.
+/// Reads the text of the file; empty if it does not exist.
 ///
 /// # Errors
-/// When it is something else than a small text file.
-pub fn read_text(file: &Path) -> Result<String, FileError> {
-    let fail = |problem: String| FileError::Unreadable {
+/// When it is not a text file of at most 1 MiB.
+pub fn read_text(file: &Path) -> Result<String, ConfigFileError> {
+    let read = || {
+        let metadata = match fs::metadata(file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
+            other => other?,
+        };
+        if !metadata.is_file() {
+            return Err(io::Error::other("it is not a file"));
+        }
+        if metadata.len() > MAX_BYTES {
+            return Err(io::Error::other("it is larger than 1 MiB"));
+        }
+        let mut text = String::new();
+        fs::File::open(file)?
+            .take(MAX_BYTES)
+            .read_to_string(&mut text)?;
+        Ok(text)
+    };
+    read().map_err(|source| ConfigFileError::Unreadable {
         file: file.to_owned(),
-        problem,
-    };
-    let metadata = match fs::metadata(file) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
-        other => other.map_err(|error| fail(format!("cannot be read: {error}")))?,
-    };
-    if !metadata.is_file() {
-        return Err(fail("is not a file".into()));
-    }
-    if metadata.len() > MAX_BYTES {
-        return Err(fail(format!("has {} bytes, far too many", metadata.len())));
-    }
-    let mut text = String::new();
-    fs::File::open(file)
-        .and_then(|open| open.take(MAX_BYTES).read_to_string(&mut text))
-        .map_err(|error| fail(format!("cannot be read: {error}")))?;
-    Ok(text)
+        source,
+    })
 }
 
-/// What the file sets; nothing where there is none.
+/// Reads the settings in the file; none if it does not exist.
 ///
 /// # Errors
-/// When it cannot be read, or says something that cannot be.
-pub fn read(file: &Path) -> Result<Vec<Setting>, FileError> {
+/// When it cannot be read, or has an error.
+pub fn read(file: &Path) -> Result<Vec<Setting>, ConfigFileError> {
     let text = read_text(file)?;
     Ok(from_text(file, &text).map_err(Box::new)?)
 }
 
-/// Changes the file's text whole, or not at all; `change` answers `None` where there is nothing to
-/// change. A link stays a link, and a file keeps its mode. What comes out must be a file that can
-/// be read; two commands at a time follow each other.
+/// Changes the text of the file as a whole, or not at all. `edit` returns the new text, or `None`
+/// if there is nothing to change. Returns whether there was something to change.
+///
+/// A symbolic link stays a link, and the mode of the file stays. Concurrent changes wait for each
+/// other.
 ///
 /// # Errors
-/// When the file cannot be read or written, and what `change` refuses.
-pub fn change<E: From<FileError>>(
+/// When the file cannot be read or written, when the old or the new text has an error, and when
+/// `edit` fails.
+pub fn change<E: From<ConfigFileError>>(
     file: &Path,
-    change: impl FnOnce(&str) -> Result<Option<String>, E>,
+    edit: impl FnOnce(&str) -> Result<Option<String>, E>,
 ) -> Result<bool, E> {
-    let fail = |source: io::Error| FileError::Unwritable {
+    let fail = |source: io::Error| ConfigFileError::Unwritable {
         file: file.to_owned(),
         source,
     };
-    let target = target(file).map_err(fail)?;
+    let target = link_target(file).map_err(fail)?;
     let dir = target.parent().unwrap_or(Path::new("/"));
     let locked = lock(dir);
     let text = read_text(&target)?;
-    from_text(file, &text).map_err(|invalid| FileError::from(Box::new(invalid)))?;
-    let Some(changed) = change(&text)? else {
+    from_text(file, &text).map_err(|error| ConfigFileError::from(Box::new(error)))?;
+    let Some(changed) = edit(&text)? else {
         return Ok(false);
     };
-    from_text(file, &changed).map_err(|invalid| FileError::from(Box::new(invalid)))?;
+    from_text(file, &changed).map_err(|error| ConfigFileError::from(Box::new(error)))?;
     if changed != text {
         replace(&target, dir, &changed).map_err(fail)?;
     }
@@ -120,16 +126,16 @@ pub fn change<E: From<FileError>>(
     Ok(true)
 }
 
-/// Keeps other commands from changing a file of this directory meanwhile. Where the system cannot
-/// do that, the last one wins; the file is whole in any case.
+/// Locks the directory against other commands that change a file in it. If the system does not
+/// support that, the last command wins; the file is complete in any case.
 fn lock(dir: &Path) -> Option<fs::File> {
     let open = fs::File::open(dir).ok()?;
     open.lock().ok()?;
     Some(open)
 }
 
-/// What a chain of links leads to, which need not be there yet.
-fn target(file: &Path) -> io::Result<PathBuf> {
+/// The target of a chain of symbolic links, which may not exist yet.
+fn link_target(file: &Path) -> io::Result<PathBuf> {
     let mut file = file.to_owned();
     for _ in 0..MAX_LINKS {
         match fs::read_link(&file) {
@@ -137,33 +143,22 @@ fn target(file: &Path) -> io::Result<PathBuf> {
             Err(_) => return Ok(file),
         }
     }
-    Err(io::Error::other("its links go round in a circle"))
+    Err(io::Error::other("its symbolic links form a cycle"))
 }
 
 fn replace(file: &Path, dir: &Path, text: &str) -> io::Result<()> {
-    make_dirs(dir)?;
-    let mut temporary = tempfile::Builder::new();
-    temporary.prefix(".config.toml.");
-    #[cfg(unix)]
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-    #[cfg(unix)]
-    temporary.permissions(mode);
-    let mut temporary = temporary.tempfile_in(dir)?;
-    if let Ok(current) = fs::metadata(file) {
-        temporary.as_file().set_permissions(current.permissions())?;
-    }
-    temporary.write_all(text.as_bytes())?;
-    temporary.as_file().sync_all()?;
-    temporary.persist(file)?;
-    // So that the new name survives a power cut as well; the content does in any case.
+    create_dirs(dir)?;
+    atomic_file::replace(file, ".config.toml.", text)?;
+    // Makes the new name survive a power failure. The content is complete in any case, so a
+    // directory that cannot be synced is not an error.
     if let Ok(dir) = fs::File::open(dir) {
         let _ = dir.sync_all();
     }
     Ok(())
 }
 
-/// The directories of configuration are the user's own, as the specification has it.
-fn make_dirs(dir: &Path) -> io::Result<()> {
+/// Creates the directories of the configuration, for the user only, as the specification requires.
+fn create_dirs(dir: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

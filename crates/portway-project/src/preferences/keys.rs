@@ -1,222 +1,235 @@
-//! Every preference, declared once: name, form, words, default, flag and variables. What is
-//! listed, explained, checked, documented and put into the JSON schema is made from this table.
+//! All preference keys, each declared once. Listings, checks, docs and the JSON schema are generated
+//! from this table.
 
 use serde_json::{Value as Json, json};
 
-use super::value::{Form, Value};
+use super::value::{Value, ValueType};
 use crate::suggest::{closest, suggestion};
 
-/// One preference, or a family of them.
+/// One preference, or a family of preferences with a common form.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Key {
-    /// Its name, with a dot for each table. A part in angle brackets is chosen by the user.
+    /// The name, with a dot between its parts. The user chooses a part in angle brackets.
     pub name: &'static str,
-    /// What it decides: one sentence without a full stop.
-    pub about: &'static str,
-    /// How its value is written.
-    pub form: Form,
-    /// Its value where nobody says otherwise, as text; empty for none.
+    /// Another accepted spelling of a name without dots.
+    pub alias: Option<&'static str>,
+    /// What it sets, as a phrase without a final period.
+    pub description: &'static str,
+    /// The type of its value.
+    pub value_type: ValueType,
+    /// The default value as text; empty for none.
     pub default: &'static str,
-    /// The flag that decides it for one command.
+    /// The flag that sets it for one command.
     pub flag: Option<&'static str>,
-    /// The variables that decide it, the strongest first.
+    /// The environment variables that set it. The first one that is set applies.
     pub variables: &'static [Variable],
-    /// Whether `portway.toml` may have it. What is the user's alone, it may not.
+    /// Whether `portway.toml` can set it. Only the user can set the others.
     pub in_project: bool,
-    /// Whether the layers add to each other, instead of the strongest standing alone.
-    pub adds_up: bool,
+    /// Whether the values of all layers are combined, instead of the first layer applying.
+    pub is_combined: bool,
 }
 
-/// An environment variable that decides a preference.
+/// An environment variable that sets a preference.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Variable {
     /// Its name.
     pub name: &'static str,
-    /// The value that it stands for whatever it holds, as `NO_COLOR` does; without it, what it
-    /// holds is the value.
-    pub means: Option<&'static str>,
+    /// The value that the variable stands for, no matter what it contains, as for `NO_COLOR`.
+    /// Without it, the content of the variable is the value.
+    pub fixed_value: Option<&'static str>,
 }
 
 const fn variable(name: &'static str) -> Variable {
-    Variable { name, means: None }
+    Variable {
+        name,
+        fixed_value: None,
+    }
 }
 
-/// The range of a kind of service.
-const fn range(
+/// A key with the most common properties.
+const fn key(
     name: &'static str,
-    about: &'static str,
+    description: &'static str,
+    value_type: ValueType,
     default: &'static str,
     variables: &'static [Variable],
 ) -> Key {
     Key {
         name,
-        about,
-        form: Form::Range,
+        alias: None,
+        description,
+        value_type,
         default,
         flag: None,
         variables,
         in_project: true,
-        adds_up: false,
+        is_combined: false,
     }
 }
 
 /// All preferences.
 pub const KEYS: [Key; 18] = [
-    range(
+    key(
         "ranges.backend",
-        "the ports of a service named `backend` that names none",
+        "Ports of a service named `backend` without a port in the manifest",
+        ValueType::Range,
         "9000-9099",
         &[variable("PORTWAY_RANGES_BACKEND")],
     ),
-    range(
+    key(
         "ranges.frontend",
-        "the ports of a frontend that names none",
+        "Ports of a frontend without a port in the manifest",
+        ValueType::Range,
         "5173-5272",
         &[variable("PORTWAY_RANGES_FRONTEND")],
     ),
-    range(
+    key(
         "ranges.redis",
-        "the ports of Redis or Valkey where none is named",
+        "Ports of a Redis or Valkey service without a port in the manifest",
+        ValueType::Range,
         "6379-6478",
         &[variable("PORTWAY_RANGES_REDIS")],
     ),
-    range(
+    key(
         "ranges.postgres",
-        "the ports of PostgreSQL where none is named",
+        "Ports of a PostgreSQL service without a port in the manifest",
+        ValueType::Range,
         "5432-5531",
         &[variable("PORTWAY_RANGES_POSTGRES")],
     ),
-    range(
+    key(
         "ranges.mysql",
-        "the ports of MySQL or MariaDB where none is named",
+        "Ports of a MySQL or MariaDB service without a port in the manifest",
+        ValueType::Range,
         "3306-3405",
         &[variable("PORTWAY_RANGES_MYSQL")],
     ),
-    range(
+    key(
         "ranges.mongodb",
-        "the ports of MongoDB where none is named",
+        "Ports of a MongoDB service without a port in the manifest",
+        ValueType::Range,
         "27017-27116",
         &[variable("PORTWAY_RANGES_MONGODB")],
     ),
-    range(
+    key(
         "ranges.amqp",
-        "the ports of RabbitMQ where none is named",
+        "Ports of a RabbitMQ or other AMQP service without a port in the manifest",
+        ValueType::Range,
         "5672-5771",
         &[variable("PORTWAY_RANGES_AMQP")],
     ),
-    range(
+    key(
         "ranges.nats",
-        "the ports of NATS where none is named",
+        "Ports of a NATS service without a port in the manifest",
+        ValueType::Range,
         "4222-4321",
         &[variable("PORTWAY_RANGES_NATS")],
     ),
-    range(
+    key(
         "ranges.memcached",
-        "the ports of Memcached where none is named",
+        "Ports of a Memcached service without a port in the manifest",
+        ValueType::Range,
         "11211-11310",
         &[variable("PORTWAY_RANGES_MEMCACHED")],
     ),
     Key {
-        name: "never",
-        about: "ports that are given out only when asked for by number; the layers add up",
-        form: Form::Ports,
-        default: "",
-        flag: None,
-        variables: &[variable("PORTWAY_NEVER")],
-        in_project: true,
-        adds_up: true,
+        is_combined: true,
+        ..key(
+            "never",
+            "Ports that Portway uses only if you request them by number; the values of all layers \
+             are combined",
+            ValueType::Ports,
+            "",
+            &[variable("PORTWAY_NEVER")],
+        )
     },
     Key {
-        name: "prefer.projects.<project>.<service>",
-        about: "the port to try first for a service whose project prefers none",
-        form: Form::Port,
-        default: "",
-        flag: None,
-        variables: &[],
         in_project: false,
-        adds_up: false,
+        ..key(
+            "prefer.projects.<project>.<service>",
+            "Port to try first for a service, unless the manifest names a port",
+            ValueType::Port,
+            "",
+            &[],
+        )
     },
     Key {
-        name: "prefer.frameworks.<framework>",
-        about: "the port to try first for what is found without a `portway.toml`",
-        form: Form::Port,
-        default: "",
-        flag: None,
-        variables: &[],
         in_project: false,
-        adds_up: false,
+        ..key(
+            "prefer.frameworks.<framework>",
+            "Port to try first for a service that Portway detects without a `portway.toml`",
+            ValueType::Port,
+            "",
+            &[],
+        )
     },
     Key {
-        name: "moved",
-        about: "what `up` does when a service would not be on its preferred or forced port",
-        form: Form::Word(&["go-on", "ask"]),
-        default: "go-on",
         flag: Some("--moved"),
-        variables: &[variable("PORTWAY_MOVED")],
-        in_project: true,
-        adds_up: false,
+        ..key(
+            "moved",
+            "What `up` does if a service cannot use its preferred or forced port: continue or ask",
+            ValueType::Choice(&["go-on", "ask"]),
+            "go-on",
+            &[variable("PORTWAY_MOVED")],
+        )
     },
     Key {
-        name: "colour",
-        about: "whether to print in colour; `auto` does so in a terminal and not under `CI`",
-        form: Form::Word(&["auto", "always", "never"]),
-        default: "auto",
-        flag: Some("--colour"),
-        variables: &[
-            variable("PORTWAY_COLOUR"),
-            variable("PORTWAY_COLOR"),
-            Variable {
-                name: "NO_COLOR",
-                means: Some("never"),
-            },
-            Variable {
-                name: "CLICOLOR_FORCE",
-                means: Some("always"),
-            },
-        ],
+        alias: Some("colour"),
+        flag: Some("--color"),
         in_project: false,
-        adds_up: false,
+        ..key(
+            "color",
+            "Whether to print in color; `auto` does so in a terminal, unless `CI` is set",
+            ValueType::Choice(&["auto", "always", "never"]),
+            "auto",
+            &[
+                variable("PORTWAY_COLOR"),
+                variable("PORTWAY_COLOUR"),
+                Variable {
+                    name: "NO_COLOR",
+                    fixed_value: Some("never"),
+                },
+                Variable {
+                    name: "CLICOLOR_FORCE",
+                    fixed_value: Some("always"),
+                },
+            ],
+        )
     },
+    key(
+        "gateway.start",
+        "What starts the gateway: you, or the first `portway up`",
+        ValueType::Choice(&["by-hand", "with-up"]),
+        "by-hand",
+        &[variable("PORTWAY_GATEWAY_START")],
+    ),
     Key {
-        name: "gateway.start",
-        about: "who starts the gateway: you, or the first `up`",
-        form: Form::Word(&["by-hand", "with-up"]),
-        default: "by-hand",
-        flag: None,
-        variables: &[variable("PORTWAY_GATEWAY_START")],
-        in_project: true,
-        adds_up: false,
-    },
-    Key {
-        name: "gateway.port",
-        about: "where the gateway serves; otherwise on 80, or on 7678 where that cannot be had",
-        form: Form::Port,
-        default: "",
-        flag: None,
-        variables: &[variable("PORTWAY_GATEWAY_PORT")],
         in_project: false,
-        adds_up: false,
+        ..key(
+            "gateway.port",
+            "HTTP port of the gateway; without it, 80, or 7678 if 80 is not available",
+            ValueType::Port,
+            "",
+            &[variable("PORTWAY_GATEWAY_PORT")],
+        )
     },
     Key {
-        name: "gateway.tls_port",
-        about: "where it serves HTTPS; otherwise on 443, or on 7679 where that cannot be had",
-        form: Form::Port,
-        default: "",
-        flag: None,
-        variables: &[variable("PORTWAY_GATEWAY_TLS_PORT")],
         in_project: false,
-        adds_up: false,
+        ..key(
+            "gateway.tls_port",
+            "HTTPS port of the gateway; without it, 443, or 7679 if 443 is not available",
+            ValueType::Port,
+            "",
+            &[variable("PORTWAY_GATEWAY_TLS_PORT")],
+        )
     },
-    Key {
-        name: "logs.size",
-        about: "how much of what a service prints is kept on disk",
-        form: Form::Size,
-        default: "16 MiB",
-        flag: None,
-        variables: &[variable("PORTWAY_LOGS_SIZE")],
-        in_project: true,
-        adds_up: false,
-    },
+    key(
+        "logs.size",
+        "How much output of each service Portway keeps on disk",
+        ValueType::Size,
+        "16 MiB",
+        &[variable("PORTWAY_LOGS_SIZE")],
+    ),
 ];
 
 impl Key {
@@ -225,7 +238,7 @@ impl Key {
         if self.default.is_empty() {
             return None;
         }
-        self.form.read_text(self.default).ok()
+        self.value_type.parse(self.default).ok()
     }
 
     /// Whether the user chooses a part of the name.
@@ -233,21 +246,41 @@ impl Key {
         self.name.contains('<')
     }
 
+    /// The parts of the name.
+    pub(super) fn path(&self) -> Vec<String> {
+        self.parts().map(str::to_owned).collect()
+    }
+
+    /// The path without an alias in it.
+    pub(super) fn canonical(&self, path: &[String]) -> Vec<String> {
+        if self.is_alias(path) {
+            self.path()
+        } else {
+            path.to_owned()
+        }
+    }
+
+    fn is_alias(&self, path: &[String]) -> bool {
+        matches!(path, [name] if self.alias == Some(name))
+    }
+
     fn parts(&self) -> impl Iterator<Item = &'static str> + Clone {
         self.name.split('.')
     }
 
-    /// Whether its name begins with these parts.
-    fn begins_with(&self, path: &[String]) -> bool {
+    /// Whether the name starts with these parts.
+    fn starts_with(&self, path: &[String]) -> bool {
         let mut parts = self.parts();
-        path.iter()
-            .all(|own| parts.next().is_some_and(|part| fits(part, own)))
+        self.is_alias(path)
+            || path
+                .iter()
+                .all(|own| parts.next().is_some_and(|part| matches(part, own)))
     }
 }
 
-/// Whether a part of a key stands for what was written; a part in angle brackets stands for
-/// anything.
-fn fits(part: &str, written: &str) -> bool {
+/// Whether a part of a key's name matches a part of a path. A part in angle brackets matches any
+/// part that is not empty.
+fn matches(part: &str, written: &str) -> bool {
     if part.starts_with('<') {
         !written.is_empty()
     } else {
@@ -255,9 +288,9 @@ fn fits(part: &str, written: &str) -> bool {
     }
 }
 
-/// What a path of names stands for.
+/// What a path refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Lookup {
     /// A preference.
     Key(&'static Key),
     /// A table of preferences.
@@ -266,27 +299,26 @@ pub(crate) enum Place {
     Unknown,
 }
 
-/// Looks a path of names up.
-pub(crate) fn find(path: &[String]) -> Place {
-    let mut candidates = KEYS.iter().filter(|key| key.begins_with(path)).peekable();
+/// Looks up a path.
+pub(crate) fn find(path: &[String]) -> Lookup {
+    let mut candidates = KEYS.iter().filter(|key| key.starts_with(path)).peekable();
     if candidates.peek().is_none() {
-        return Place::Unknown;
+        return Lookup::Unknown;
     }
     candidates
         .find(|key| key.parts().count() == path.len())
-        .map_or(Place::Table, Place::Key)
+        .map_or(Lookup::Table, Lookup::Key)
 }
 
-/// "did you mean `x`?" for a path that is not known, or what there is; by its first part that is
-/// wrong.
+/// A suggestion for an unknown path, based on the first unknown part.
 pub(crate) fn suggest(path: &[String]) -> String {
     let known = (0..=path.len())
         .rev()
-        .find(|&count| find(&path[..count]) != Place::Unknown)
+        .find(|&count| find(&path[..count]) != Lookup::Unknown)
         .unwrap_or(0);
     let parent = &path[..known];
     let mut siblings: Vec<&str> = Vec::new();
-    for key in KEYS.iter().filter(|key| key.begins_with(parent)) {
+    for key in KEYS.iter().filter(|key| key.starts_with(parent)) {
         if let Some(part) = key
             .parts()
             .nth(known)
@@ -296,11 +328,11 @@ pub(crate) fn suggest(path: &[String]) -> String {
         }
     }
     let full = |part: &str| {
-        let parent = written(parent);
+        let parent = format_path(parent);
         let dot = if parent.is_empty() { "" } else { "." };
         format!("{parent}{dot}{part}")
     };
-    // Alike are the parts; what they have in common says nothing.
+    // Compares the parts only: the common parent would make every candidate look similar.
     let wrong = path.get(known).map_or("", String::as_str);
     match closest(wrong, siblings.iter().copied()) {
         Some(part) => format!("did you mean `{}`?", full(part)),
@@ -312,7 +344,7 @@ pub(crate) fn suggest(path: &[String]) -> String {
 }
 
 /// A path as people write it: `logs.size`, `prefer.projects."my.app".api`.
-pub fn written(path: &[String]) -> String {
+pub fn format_path(path: &[String]) -> String {
     let parts: Vec<String> = path
         .iter()
         .map(|part| toml_edit::Key::new(part).to_string())
@@ -323,7 +355,7 @@ pub fn written(path: &[String]) -> String {
 /// The JSON schema of the table `[preferences]` of `portway.toml`.
 pub(crate) fn project_schema() -> Json {
     let mut root = json!({
-        "description": "Preferences of this project; they outweigh the user's own.",
+        "description": "Preferences of this project. They override the user's own.",
         "type": "object",
         "properties": {},
         "additionalProperties": false
@@ -334,8 +366,8 @@ pub(crate) fn project_schema() -> Json {
         while let Some(part) = parts.next() {
             let entry = &mut table["properties"][part];
             if parts.peek().is_none() {
-                *entry = key.form.schema();
-                entry["description"] = key.about.into();
+                *entry = key.value_type.schema();
+                entry["description"] = format!("{}.", key.description).into();
                 if let Some(value) = key.default_value() {
                     entry["default"] = value.to_json();
                 }
@@ -352,11 +384,11 @@ pub(crate) fn project_schema() -> Json {
     root
 }
 
-/// The table of all preferences as the documentation has it.
+/// A Markdown table of all preferences, for the documentation.
 pub fn markdown() -> String {
     let mut text = String::from(
-        "| key | value | default | flag, variables | in `portway.toml` |\n\
-         | --- | --- | --- | --- | --- |\n",
+        "| key | description | value | default | flag, variables | in `portway.toml` |\n\
+         | --- | --- | --- | --- | --- | --- |\n",
     );
     for key in &KEYS {
         let quoted = |word: &str| format!("`{word}`");
@@ -371,12 +403,12 @@ pub fn markdown() -> String {
             default => quoted(default),
         };
         text.push_str(&format!(
-            "| `{}` | {}: {} | {default} | {} | {} |\n",
+            "| `{}` | {} | {} | {default} | {} | {} |\n",
             key.name,
-            key.form,
-            key.about,
+            key.description,
+            key.value_type,
             outside.join(", "),
-            if key.in_project { "yes" } else { "" },
+            if key.in_project { "yes" } else { "no" },
         ));
     }
     text

@@ -1,12 +1,11 @@
-//! Preferences: what a user, or a project, wants to be otherwise.
+//! Preferences: defaults that a user or a project changes.
 //!
 //! ```text
 //! flag ─► environment ─► [preferences] of portway.toml ─► config.toml ─► default
 //! ```
 //!
-//! Each key is declared once, in [`keys`]. A layer is read into [`Setting`]s, each of which knows
-//! where it stands; [`Preferences`] are all layers, the strongest first, and answer both what
-//! counts and why. Variables and the text of files are passed in.
+//! The first layer that sets a preference applies. Each layer is read into [`Setting`]s;
+//! [`Preferences`] combines them. The caller passes in the environment.
 
 pub mod edit;
 pub mod file;
@@ -19,28 +18,15 @@ use portway_api::PreferenceSource;
 use portway_ports::PortRange;
 
 pub use keys::{KEYS, Key};
-pub use read::{Table, WrongVariable, from_environment, from_flag, from_text, parse_key};
-pub use value::{Form, Value};
+pub use read::{
+    InvalidVariable, Setting, Table, from_environment, from_flag, from_text, parse_key,
+};
+pub use value::{PreferenceError, Value, ValueType};
 
 use crate::kind::Kind;
 use crate::port_spec::PortSpec;
 
-/// One value of one layer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Setting {
-    /// What it is a value of.
-    pub key: &'static Key,
-    /// The key's name in its parts, with those that the user chose.
-    pub path: Vec<String>,
-    /// The value.
-    pub value: Value,
-    /// The layer.
-    pub source: PreferenceSource,
-    /// Where it stands: `FILE:LINE:COLUMN`, a variable, a flag; empty for a default.
-    pub place: String,
-}
-
-/// All layers, the strongest first.
+/// The settings of all layers, the strongest layer first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Preferences {
     settings: Vec<Setting>,
@@ -52,24 +38,36 @@ impl Default for Preferences {
     }
 }
 
+/// Whether to print in color.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ColorChoice {
+    /// If the output is a terminal.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
 impl Preferences {
-    /// The layers in `settings`, above the defaults.
+    /// Combines these settings with the defaults.
     pub fn new(mut settings: Vec<Setting>) -> Self {
         settings.extend(KEYS.iter().filter_map(|key| {
             Some(Setting {
                 key,
-                path: key.name.split('.').map(str::to_owned).collect(),
+                path: key.path(),
                 value: key.default_value()?,
                 source: PreferenceSource::Default,
-                place: String::new(),
+                location: String::new(),
             })
         }));
-        // Stable: within a layer the order stays, which for variables is one of strength.
+        // The sort is stable: the order of variables within the environment stays.
         settings.sort_by_key(|setting| setting.source);
         Self { settings }
     }
 
-    /// The same with more values, each in its layer.
+    /// Adds settings, each in its layer.
     pub fn with(self, more: impl IntoIterator<Item = Setting>) -> Self {
         let mut settings: Vec<Setting> = more.into_iter().collect();
         settings.extend(self.settings);
@@ -77,15 +75,15 @@ impl Preferences {
         Self { settings }
     }
 
-    /// Every value of a key, the one that counts first. Of a key whose layers add up all count.
+    /// The settings of a key, the one that applies first. All settings of a combined key apply.
     pub fn layers<'a>(&'a self, path: &'a [String]) -> impl Iterator<Item = &'a Setting> {
         self.settings.iter().filter(move |one| one.path == path)
     }
 
-    /// The value that counts.
+    /// The value that applies.
     pub fn value(&self, path: &[String]) -> Option<Value> {
         let first = self.layers(path).next()?;
-        if !first.key.adds_up {
+        if !first.key.is_combined {
             return Some(first.value.clone());
         }
         let mut all: Vec<PortRange> = Vec::new();
@@ -98,13 +96,13 @@ impl Preferences {
         Some(Value::Ports(all))
     }
 
-    /// The keys that are to be listed, in the order of their declaration: those with fixed names,
-    /// and of the others those that have a value.
+    /// The paths to list, in the order of [`KEYS`]: all keys with a fixed name, and each member of
+    /// a family that has a value.
     pub fn paths(&self) -> Vec<Vec<String>> {
         let mut paths = Vec::new();
         for key in &KEYS {
             if !key.is_family() {
-                paths.push(key.name.split('.').map(str::to_owned).collect());
+                paths.push(key.path());
                 continue;
             }
             for setting in self.settings.iter().filter(|one| one.key == key) {
@@ -121,10 +119,10 @@ impl Preferences {
         self.value(&path)
     }
 
-    fn word(&self, key: &str) -> &'static str {
+    fn choice(&self, key: &str) -> &'static str {
         let path: Vec<&str> = key.split('.').collect();
         match self.get(&path) {
-            Some(Value::Word(word)) => word,
+            Some(Value::Choice(word)) => word,
             _ => "",
         }
     }
@@ -136,7 +134,8 @@ impl Preferences {
         }
     }
 
-    /// The ports of a service that names none; `None` where its kind has no usual ones.
+    /// The ports of a service without a port in the manifest; `None` if its kind has no default
+    /// range.
     pub fn range(&self, kind: Kind, service: &str) -> Option<PortRange> {
         match self.get(&["ranges", kind.range_name(service)?])? {
             Value::Range(range) => Some(range),
@@ -144,7 +143,7 @@ impl Preferences {
         }
     }
 
-    /// The ranges of services that name none, each with the name of its kind.
+    /// All ranges of services without a port in the manifest, each with its name.
     pub fn ranges(&self) -> Vec<(&'static str, PortRange)> {
         let names = KEYS
             .iter()
@@ -156,7 +155,7 @@ impl Preferences {
         with_range.collect()
     }
 
-    /// The ports that are never to be given out unless asked for by number.
+    /// The ports to use only if they are requested by number.
     pub fn never(&self) -> Vec<PortRange> {
         match self.get(&["never"]) {
             Some(Value::Ports(ranges)) => ranges,
@@ -164,46 +163,46 @@ impl Preferences {
         }
     }
 
-    /// The port to try first for a framework's service.
+    /// The port to try first for a detected service with this framework.
     pub fn framework_port(&self, framework: &str) -> Option<u16> {
         self.port(&["prefer", "frameworks", framework])
     }
 
-    /// The port to try first for a project's service.
+    /// The port to try first for a service of a project.
     pub fn service_port(&self, project: &str, service: &str) -> Option<u16> {
         self.port(&["prefer", "projects", project, service])
     }
 
-    /// Whether to ask before a service starts on another port than the one that was wanted.
+    /// Whether `up` asks before it starts a service on another port than the preferred one.
     pub fn asks_when_moved(&self) -> bool {
-        self.word("moved") == "ask"
+        self.choice("moved") == "ask"
     }
 
     /// Whether `up` starts the gateway.
     pub fn starts_gateway(&self) -> bool {
-        self.word("gateway.start") == "with-up"
+        self.choice("gateway.start") == "with-up"
     }
 
-    /// Where the gateway serves; `None` leaves it to the gateway.
+    /// The gateway's HTTP port; `None` for its default.
     pub fn gateway_port(&self) -> Option<u16> {
         self.port(&["gateway", "port"])
     }
 
-    /// Where the gateway serves HTTPS; `None` leaves it to the gateway.
+    /// The gateway's HTTPS port; `None` for its default.
     pub fn gateway_tls_port(&self) -> Option<u16> {
         self.port(&["gateway", "tls_port"])
     }
 
-    /// Whether to print in colour; `None` leaves it to the terminal.
-    pub fn colour(&self) -> Option<bool> {
-        match self.word("colour") {
-            "always" => Some(true),
-            "never" => Some(false),
-            _ => None,
+    /// Whether to print in color.
+    pub fn color(&self) -> ColorChoice {
+        match self.choice("color") {
+            "always" => ColorChoice::Always,
+            "never" => ColorChoice::Never,
+            _ => ColorChoice::Auto,
         }
     }
 
-    /// How many bytes of what a service prints are kept on disk.
+    /// How many bytes of a service's output are kept on disk.
     pub fn log_size(&self) -> u64 {
         match self.get(&["logs", "size"]) {
             Some(Value::Size(bytes)) => bytes,
@@ -211,11 +210,11 @@ impl Preferences {
         }
     }
 
-    /// The ports of one service as they are wanted in the end: `written` is what the manifest says,
-    /// or what the kind of service has without saying.
+    /// The ports of a service with at most one port. `written` is the port in the manifest, which
+    /// takes precedence over the range of the kind.
     ///
-    /// The user's preferred port counts where the project prefers none: within the project's range,
-    /// or anywhere for a service without one.
+    /// The user's preferred port applies if the manifest names no port: within the manifest's
+    /// range, or without limits if the manifest has no range.
     pub(crate) fn port_spec(
         &self,
         project: &str,

@@ -1,4 +1,4 @@
-//! Reading a layer: a file, a table of the manifest, the environment, a flag.
+//! Reading one layer: a file, a table of the manifest, the environment or a flag.
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -9,15 +9,29 @@ use portway_api::PreferenceSource;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
 
-use super::keys::{self, KEYS, Key, Place};
+use super::keys::{self, KEYS, Key, Lookup, format_path};
 use super::tree::Node;
-use super::value::{Value, Wrong};
-use super::{Setting, keys::written};
+use super::value::{PreferenceError, Value};
 use crate::diagnostic::{Diagnostic, Problem};
 
-/// The table `[preferences]` of a manifest, as it was written.
+/// One value of one layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// The key.
+    pub key: &'static Key,
+    /// The parts of the key's name, with those that the user chose.
+    pub path: Vec<String>,
+    /// The value.
+    pub value: Value,
+    /// The layer.
+    pub source: PreferenceSource,
+    /// Where the value is set: `FILE:LINE:COLUMN`, a variable or a flag; empty for a default.
+    pub location: String,
+}
+
+/// The table `[preferences]` of a manifest, not yet checked.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Table(pub(crate) Node);
+pub struct Table(Node);
 
 impl<'de> Deserialize<'de> for Table {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -35,23 +49,23 @@ impl JsonSchema for Table {
 }
 
 impl Table {
-    /// What it sets. `file` and `text` are the manifest's.
+    /// The settings in the table. `file` and `text` are those of the manifest.
     ///
     /// # Errors
-    /// When a key is unknown or the user's own, and when a value cannot be.
+    /// When a key is unknown or only for users, or a value is invalid.
     pub fn settings(&self, file: &Path, text: &str) -> Result<Vec<Setting>, Diagnostic> {
         if !matches!(self.0, Node::Table(_)) {
-            let what = format!("`preferences` is a table, and not {}", self.0.describe());
-            return Err(Diagnostic::new(file, text, Problem::at(0..0, what)));
+            let message = format!("`preferences` must be a table, not {}", self.0.describe());
+            return Err(Diagnostic::new(file, text, Problem::at(0..0, message)));
         }
         settings(&self.0, PreferenceSource::Project, file, text)
     }
 }
 
-/// What the text of a user's `config.toml` sets; `file` is where it stands.
+/// Parses the text of a user's `config.toml`. `file` is its path, for errors.
 ///
 /// # Errors
-/// When it is not TOML, a key is unknown or a value cannot be.
+/// When the text is not TOML, a key is unknown or a value is invalid.
 pub fn from_text(file: &Path, text: &str) -> Result<Vec<Setting>, Diagnostic> {
     let root: Node = toml::from_str(text)
         .map_err(|error| Diagnostic::new(file, text, Problem::from_toml(&error)))?;
@@ -67,23 +81,29 @@ fn settings(
     let mut found = Vec::new();
     walk(root, source, &mut Vec::new(), &mut found)
         .map_err(|problem| Diagnostic::new(file, text, problem))?;
-    let settings = found.into_iter().map(|(key, path, value, span)| Setting {
-        key,
-        path,
-        value,
+    let settings = found.into_iter().map(|found| Setting {
+        key: found.key,
+        path: found.path,
+        value: found.value,
         source,
-        place: Diagnostic::new(file, text, Problem::at(span, "")).location(),
+        location: Diagnostic::new(file, text, Problem::at(found.span, "")).location(),
     });
     Ok(settings.collect())
 }
 
-type Found = (&'static Key, Vec<String>, Value, Range<usize>);
+/// A setting before its position is known.
+struct FoundSetting {
+    key: &'static Key,
+    path: Vec<String>,
+    value: Value,
+    span: Range<usize>,
+}
 
 fn walk(
     node: &Node,
     source: PreferenceSource,
     path: &mut Vec<String>,
-    found: &mut Vec<Found>,
+    found: &mut Vec<FoundSetting>,
 ) -> Result<(), Problem> {
     let Node::Table(entries) = node else {
         return Ok(());
@@ -91,24 +111,33 @@ fn walk(
     for (name, value) in entries {
         path.push(name.get_ref().clone());
         match (keys::find(path), value.get_ref()) {
-            (Place::Unknown, _) => {
+            (Lookup::Unknown, _) => {
                 let message = format!("unknown key `{}`", name.get_ref());
                 return Err(Problem::at(name.span(), message).help(keys::suggest(path)));
             }
-            (Place::Key(key), _) if source == PreferenceSource::Project && !key.in_project => {
+            (Lookup::Key(key), _) if source == PreferenceSource::Project && !key.in_project => {
                 return Err(for_users_only(path, name.span()));
             }
-            (Place::Key(key), leaf) => {
-                let value_read = key
-                    .form
-                    .read(leaf)
-                    .map_err(|wrong| wrong.at(value.span()))?;
-                found.push((key, path.clone(), value_read, value.span()));
+            (Lookup::Key(key), leaf) => {
+                let canonical = key.canonical(path);
+                if found.iter().any(|other| other.path == canonical) {
+                    let message = format!("`{}` is set twice", format_path(&canonical));
+                    return Err(Problem::at(name.span(), message).help("remove one of them"));
+                }
+                found.push(FoundSetting {
+                    key,
+                    path: canonical,
+                    value: key
+                        .value_type
+                        .read(leaf)
+                        .map_err(|error| error.at(value.span()))?,
+                    span: value.span(),
+                });
             }
-            (Place::Table, table @ Node::Table(_)) => walk(table, source, path, found)?,
-            (Place::Table, other) => {
-                let name = written(path);
-                let message = format!("`{name}` is a table, and not {}", other.describe());
+            (Lookup::Table, table @ Node::Table(_)) => walk(table, source, path, found)?,
+            (Lookup::Table, other) => {
+                let name = format_path(path);
+                let message = format!("`{name}` must be a table, not {}", other.describe());
                 return Err(Problem::at(value.span(), message).help(keys::suggest(path)));
             }
         }
@@ -118,91 +147,95 @@ fn walk(
 }
 
 fn for_users_only(path: &[String], span: Range<usize>) -> Problem {
-    let name = written(path);
-    Problem::at(span, format!("`{name}` is each user's own choice")).help(format!(
-        "take it out, and set it with `portway config set {name} VALUE`"
+    let name = format_path(path);
+    Problem::at(
+        span,
+        format!("a project cannot set `{name}`, only a user can"),
+    )
+    .help(format!(
+        "remove it, and run `portway config set {name} VALUE`"
     ))
 }
 
-/// A variable that holds what it cannot.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WrongVariable {
+/// An environment variable with an invalid value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the variable `{variable}` is invalid: {source}")]
+pub struct InvalidVariable {
     /// The variable.
     pub variable: &'static str,
-    /// What is wrong with it.
-    pub message: String,
-    /// What to do.
-    pub help: String,
+    /// What is wrong with its value.
+    pub source: PreferenceError,
 }
 
-/// What the environment sets. An empty variable counts as none, and so does one that is no
-/// preference's, such as those that Portway itself tells its services.
+/// Reads the preferences in the environment. An empty variable counts as not set. Variables that
+/// are not in [`KEYS`], such as those that Portway passes to services, are ignored.
 ///
 /// # Errors
-/// When a variable has a value that cannot be.
+/// When a variable has an invalid value.
 pub fn from_environment(
     variable: &dyn Fn(&str) -> Option<OsString>,
-) -> Result<Vec<Setting>, WrongVariable> {
+) -> Result<Vec<Setting>, InvalidVariable> {
     let mut found = Vec::new();
     for key in &KEYS {
         for one in key.variables {
-            let Some(held) = variable(one.name).filter(|held| !held.is_empty()) else {
+            let Some(content) = variable(one.name).filter(|content| !content.is_empty()) else {
                 continue;
             };
-            let value = match (one.means, held.to_str()) {
-                (Some(word), _) => key.form.read_text(word),
-                (None, Some(text)) => key.form.read_text(text),
-                (None, None) => Err(Wrong {
-                    message: "it is not UTF-8".into(),
-                    help: format!("write {}", key.form),
-                }),
+            let value = match (one.fixed_value, content.to_str()) {
+                (Some(value), _) => key.value_type.parse(value),
+                (None, Some(text)) => key.value_type.parse(text),
+                (None, None) => Err(PreferenceError::new(
+                    "it is not UTF-8",
+                    format!("write {}", key.value_type),
+                )),
             };
-            let value = value.map_err(|wrong| WrongVariable {
+            let value = value.map_err(|source| InvalidVariable {
                 variable: one.name,
-                message: wrong.message,
-                help: wrong.help,
+                source,
             })?;
             found.push(Setting {
                 key,
-                path: key.name.split('.').map(str::to_owned).collect(),
+                path: key.path(),
                 value,
                 source: PreferenceSource::Environment,
-                place: one.name.into(),
+                location: one.name.into(),
             });
         }
     }
     Ok(found)
 }
 
-/// What a flag sets. `None` for a value that it cannot have, or a key without a flag.
+/// The setting of a flag. `None` if the value is invalid or the key has no flag.
 pub fn from_flag(name: &str, text: &str) -> Option<Setting> {
     let key = KEYS.iter().find(|key| key.name == name)?;
     Some(Setting {
         key,
-        path: key.name.split('.').map(str::to_owned).collect(),
-        value: key.form.read_text(text).ok()?,
+        path: key.path(),
+        value: key.value_type.parse(text).ok()?,
         source: PreferenceSource::Flag,
-        place: key.flag?.into(),
+        location: key.flag?.into(),
     })
 }
 
-/// The key that a person names on the command line.
+/// Parses the name of a preference from the command line. Returns the key and its path.
 ///
 /// # Errors
-/// What is wrong with it, and what it may have been meant for.
-pub fn parse_key(text: &str) -> Result<(&'static Key, Vec<String>), (String, String)> {
+/// When there is no such preference.
+pub fn parse_key(text: &str) -> Result<(&'static Key, Vec<String>), PreferenceError> {
     let unknown = |path: &[String]| {
-        let message = format!("there is no preference `{text}`");
-        (message, keys::suggest(path))
+        PreferenceError::new(
+            format!("there is no preference `{text}`"),
+            keys::suggest(path),
+        )
     };
     let parts = toml_edit::Key::parse(text).map_err(|_| unknown(&[text.to_owned()]))?;
     let path: Vec<String> = parts.iter().map(|part| part.get().to_owned()).collect();
     match keys::find(&path) {
-        Place::Key(key) => Ok((key, path)),
-        Place::Table => Err((
+        Lookup::Key(key) => Ok((key, key.canonical(&path))),
+        Lookup::Table => Err(PreferenceError::new(
             format!("`{text}` is a group of preferences"),
             keys::suggest(&path),
         )),
-        Place::Unknown => Err(unknown(&path)),
+        Lookup::Unknown => Err(unknown(&path)),
     }
 }

@@ -11,19 +11,19 @@ fn user(text: &str) -> Result<Vec<Setting>, Diagnostic> {
     from_text(Path::new(FILE), text)
 }
 
-/// The error's place and words, as one line.
+/// The error's location, message and help as one line.
 fn error(text: &str) -> String {
-    words(&user(text).unwrap_err())
+    format_error(&user(text).unwrap_err())
 }
 
-fn words(error: &Diagnostic) -> String {
-    let place = error.location();
-    let place = place.rsplit('/').next().unwrap();
+fn format_error(error: &Diagnostic) -> String {
+    let location = error.location();
+    let location = location.rsplit('/').next().unwrap();
     let help = error.help.clone().unwrap_or_default();
-    format!("{place}: {error} ({help})")
+    format!("{location}: {error} ({help})")
 }
 
-fn environment(variables: &[(&str, &str)]) -> Result<Vec<Setting>, WrongVariable> {
+fn environment(variables: &[(&str, &str)]) -> Result<Vec<Setting>, InvalidVariable> {
     let variables: HashMap<&str, OsString> = variables
         .iter()
         .map(|(name, value)| (*name, OsString::from(value)))
@@ -44,7 +44,7 @@ fn value(preferences: &Preferences, key: &str) -> String {
 }
 
 #[test]
-fn every_default_can_be_read_and_reads_back() {
+fn every_default_is_valid_and_in_canonical_form() {
     for key in &KEYS {
         let Some(value) = key.default_value() else {
             assert_eq!(key.default, "", "{}", key.name);
@@ -55,7 +55,7 @@ fn every_default_can_be_read_and_reads_back() {
 }
 
 #[test]
-fn names_and_variables_belong_together() {
+fn the_first_variable_is_named_after_its_key() {
     for key in KEYS.iter().filter(|key| !key.is_family()) {
         let name = key.name.replace('.', "_").to_uppercase();
         let variable = format!("PORTWAY_{name}");
@@ -65,8 +65,8 @@ fn names_and_variables_belong_together() {
 }
 
 #[test]
-fn the_stronger_layer_counts() {
-    let user = user("moved = \"ask\"\ncolour = \"never\"\n[logs]\nsize = \"1 MiB\"").unwrap();
+fn the_first_layer_applies() {
+    let user = user("moved = \"ask\"\ncolor = \"never\"\n[logs]\nsize = \"1 MiB\"").unwrap();
     let project = manifest("[preferences]\nlogs.size = \"2 MiB\"\n[services]\n").unwrap();
     let environment = environment(&[("PORTWAY_LOGS_SIZE", "3 MiB")]).unwrap();
     let mut settings = user;
@@ -74,7 +74,7 @@ fn the_stronger_layer_counts() {
     let preferences = Preferences::new(settings.clone());
     assert_eq!(preferences.log_size(), 2 << 20);
     assert!(preferences.asks_when_moved());
-    assert_eq!(preferences.colour(), Some(false));
+    assert_eq!(preferences.color(), ColorChoice::Never);
     settings.extend(environment);
     let preferences = Preferences::new(settings);
     assert_eq!(preferences.log_size(), 3 << 20);
@@ -82,12 +82,12 @@ fn the_stronger_layer_counts() {
     assert!(!preferences.asks_when_moved());
     let moved = path("moved");
     let layers: Vec<_> = preferences.layers(&moved).collect();
-    let told: Vec<_> = layers
+    let described: Vec<_> = layers
         .iter()
-        .map(|one| format!("{:?} {} {}", one.source, one.place, one.value))
+        .map(|one| format!("{:?} {} {}", one.source, one.location, one.value))
         .collect();
     assert_eq!(
-        told,
+        described,
         [
             "Flag --moved go-on".to_owned(),
             format!("User {FILE}:1:9 ask"),
@@ -97,7 +97,7 @@ fn the_stronger_layer_counts() {
 }
 
 #[test]
-fn what_is_never_given_out_adds_up() {
+fn the_values_of_never_are_combined() {
     let mut settings = user("never = [8080, \"3000-3010\"]").unwrap();
     settings.extend(environment(&[("PORTWAY_NEVER", "9000, 8080")]).unwrap());
     let project = manifest("[preferences]\nnever = 5000").unwrap();
@@ -108,7 +108,7 @@ fn what_is_never_given_out_adds_up() {
 }
 
 #[test]
-fn values_may_be_written_as_people_do() {
+fn values_have_several_forms() {
     let of = |text: &str, key: &str| value(&Preferences::new(user(text).unwrap()), key);
     for (text, key, read) in [
         ("ranges.backend = 8000", "ranges.backend", "8000-8099"),
@@ -131,11 +131,11 @@ fn values_may_be_written_as_people_do() {
 }
 
 #[test]
-fn a_mistake_is_told_with_its_place_and_the_way_out() {
-    for (text, told) in [
+fn errors_have_a_location_and_a_help_text() {
+    for (text, expected) in [
         (
-            "moved = \"ask\"\ncolor = \"never\"",
-            "config.toml:2:1: unknown key `color` (did you mean `colour`?)",
+            "moved = \"ask\"\ncollor = \"never\"",
+            "config.toml:2:1: unknown key `collor` (did you mean `color`?)",
         ),
         (
             "[range]\nbackend = 1",
@@ -147,7 +147,7 @@ fn a_mistake_is_told_with_its_place_and_the_way_out() {
         ),
         (
             "ranges = 3",
-            "config.toml:1:10: `ranges` is a table, and not the number 3",
+            "config.toml:1:10: `ranges` must be a table, not the number 3",
         ),
         (
             "moved = \"asks\"",
@@ -155,11 +155,11 @@ fn a_mistake_is_told_with_its_place_and_the_way_out() {
         ),
         (
             "moved = true",
-            "config.toml:1:9: a truth value does not fit here (write \"go-on\" or \"ask\")",
+            "config.toml:1:9: a boolean is not allowed here (write \"go-on\" or \"ask\")",
         ),
         (
             "never = [80.5]",
-            "config.toml:1:9: a number with a fraction does not fit here",
+            "config.toml:1:9: a number with a fraction is not allowed here",
         ),
         (
             "never = [70000]",
@@ -167,16 +167,16 @@ fn a_mistake_is_told_with_its_place_and_the_way_out() {
         ),
         (
             "[ranges]\nredis = \"7000-6000\"",
-            "config.toml:2:9: the range `7000-6000` is upside down",
+            "config.toml:2:9: the range `7000-6000` is reversed",
         ),
         (
             "prefer.projects.jobi = 4000",
-            "config.toml:1:24: `prefer.projects.jobi` is a table, and not the number 4000 \
+            "config.toml:1:24: `prefer.projects.jobi` must be a table, not the number 4000 \
              (use `prefer.projects.jobi.<service>`)",
         ),
         (
             "prefer.frameworks.vite = \"4000\"",
-            "the text \"4000\" does not fit here (write a port such as 4000)",
+            "the string \"4000\" is not allowed here (write a port such as 4000)",
         ),
         (
             "logs.size = \"huge\"",
@@ -185,41 +185,40 @@ fn a_mistake_is_told_with_its_place_and_the_way_out() {
         ("logs.size = 3", "`3` is not between 64 KiB and 64 GiB"),
         (
             "logs.size = 1979-05-27",
-            "config.toml:1:13: a date does not fit here",
+            "config.toml:1:13: a date is not allowed here",
         ),
         ("logs.size = 99999999999999999999", "config.toml:1:13"),
         ("= 3", "config.toml:1:1"),
         ("moved = \"ask", "config.toml:1:"),
     ] {
         let error = error(text);
-        assert!(error.contains(told), "{text}\n{error}");
+        assert!(error.contains(expected), "{text}\n{error}");
     }
 }
 
 #[test]
-fn a_manifest_has_only_what_is_not_each_users_own() {
-    let error = |text: &str| words(&manifest(text).unwrap_err());
+fn a_manifest_cannot_set_user_preferences() {
+    let error = |text: &str| format_error(&manifest(text).unwrap_err());
     assert_eq!(
-        error("[preferences]\ncolour = \"never\""),
-        "portway.toml:2:1: `colour` is each user's own choice \
-         (take it out, and set it with `portway config set colour VALUE`)"
+        error("[preferences]\ncolor = \"never\""),
+        "portway.toml:2:1: a project cannot set `color`, only a user can \
+         (remove it, and run `portway config set color VALUE`)"
     );
     assert!(error("[preferences]\nmovd = \"ask\"").contains("did you mean `moved`?"));
-    assert!(error("preferences = 3").contains("`preferences` is a table"));
+    assert!(error("preferences = 3").contains("`preferences` must be a table"));
 }
 
 #[test]
-fn a_wrong_variable_is_named() {
+fn an_invalid_variable_is_named() {
     let wrong = environment(&[("PORTWAY_MOVED", "asks")]).unwrap_err();
     assert_eq!(
-        (wrong.variable, wrong.message.as_str(), wrong.help.as_str()),
+        (wrong.to_string().as_str(), wrong.source.help.as_str()),
         (
-            "PORTWAY_MOVED",
-            "unknown value `asks`",
+            "the variable `PORTWAY_MOVED` is invalid: unknown value `asks`",
             "did you mean `ask`?"
         )
     );
-    // What is empty, or no preference's, is passed by.
+    // Empty variables and other variables are ignored.
     let none = [
         ("PORTWAY_MOVED", ""),
         ("PORTWAY_PROJECT", "x"),
@@ -229,40 +228,60 @@ fn a_wrong_variable_is_named() {
 }
 
 #[test]
-fn other_programs_variables_of_colour_count_below_our_own() {
-    let colour =
-        |variables: &[(&str, &str)]| Preferences::new(environment(variables).unwrap()).colour();
-    assert_eq!(colour(&[("NO_COLOR", "1")]), Some(false));
-    assert_eq!(colour(&[("CLICOLOR_FORCE", "1")]), Some(true));
+fn own_color_variables_override_those_of_other_programs() {
+    let color =
+        |variables: &[(&str, &str)]| Preferences::new(environment(variables).unwrap()).color();
+    assert_eq!(color(&[("NO_COLOR", "1")]), ColorChoice::Never);
+    assert_eq!(color(&[("CLICOLOR_FORCE", "1")]), ColorChoice::Always);
     assert_eq!(
-        colour(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]),
-        Some(false)
+        color(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]),
+        ColorChoice::Never
     );
     assert_eq!(
-        colour(&[("NO_COLOR", "1"), ("PORTWAY_COLOR", "auto")]),
-        None
+        color(&[("NO_COLOR", "1"), ("PORTWAY_COLOR", "auto")]),
+        ColorChoice::Auto
     );
     assert_eq!(
-        colour(&[("PORTWAY_COLOR", "never"), ("PORTWAY_COLOUR", "always")]),
-        Some(true)
+        color(&[("PORTWAY_COLOUR", "never"), ("PORTWAY_COLOR", "always")]),
+        ColorChoice::Always
     );
 }
 
 #[test]
-fn a_key_on_the_command_line_is_checked() {
-    let error = |key: &str| parse_key(key).unwrap_err();
-    assert_eq!(error("movd").1, "did you mean `moved`?");
-    assert_eq!(error("log.size").1, "did you mean `logs`?");
-    assert_eq!(error("logs").1, "use `logs.size`");
+fn colour_is_another_spelling_of_color() {
+    let settings = user("colour = \"never\"").unwrap();
+    assert_eq!(Preferences::new(settings).color(), ColorChoice::Never);
+    let both = error("color = \"never\"\ncolour = \"always\"");
+    assert!(
+        both.contains("config.toml:2:1: `color` is set twice"),
+        "{both}"
+    );
+    assert_eq!(path("colour"), ["color"]);
     assert_eq!(
-        error("prefer.projects.jobi").1,
+        set("colour = \"never\" # mine\n", "color", "always"),
+        "colour = \"always\" # mine\n"
+    );
+    assert_eq!(set("", "colour", "always"), "color = \"always\"\n");
+    let (key, path) = parse_key("color").unwrap();
+    let unset = edit::unset("colour = \"never\"\n", key, &path).unwrap();
+    assert_eq!(unset.as_deref(), Some(""));
+}
+
+#[test]
+fn an_unknown_key_on_the_command_line_is_rejected() {
+    let error = |key: &str| parse_key(key).unwrap_err();
+    assert_eq!(error("movd").help, "did you mean `moved`?");
+    assert_eq!(error("log.size").help, "did you mean `logs`?");
+    assert_eq!(error("logs").help, "use `logs.size`");
+    assert_eq!(
+        error("prefer.projects.jobi").help,
         "use `prefer.projects.jobi.<service>`"
     );
     assert!(parse_key("").is_err() && parse_key("a b").is_err());
 }
 
 #[test]
-fn a_plan_has_the_preferred_ports_of_whoever_makes_it() {
+fn a_plan_has_the_preferred_ports_of_its_user() {
     let preferences = Preferences::new(
         user(
             "[ranges]\nbackend = \"7000-7009\"\n\
@@ -283,8 +302,8 @@ fn a_plan_has_the_preferred_ports_of_whoever_makes_it() {
         let spec = plan.services[name].ports[0].spec;
         (spec.prefer, spec.range.to_string(), spec.explicit)
     };
-    // Within the range of the kind; outside of it, where the project names none; within the
-    // project's range; and never against a number that the project names.
+    // A preferred port may be in the range of the kind, or outside it if the manifest has no range.
+    // It must be in the manifest's range, and cannot replace a port that the manifest names.
     assert_eq!(spec("backend"), (7005, "7000-7009".into(), true));
     assert_eq!(spec("frontend"), (4000, "4000-4099".into(), true));
     assert_eq!(spec("api"), (9010, "9000-9099".into(), true));
@@ -295,7 +314,7 @@ fn a_plan_has_the_preferred_ports_of_whoever_makes_it() {
 }
 
 #[test]
-fn what_was_found_is_no_wish() {
+fn a_detected_port_is_not_an_explicit_one() {
     let text = "[project]\nname = \"jobi\"\n\
                 [services.web]\ncommand = \"x\"\nport = 5000\n\
                 [services.api]\ncommand = \"x\"\nport = 8000\n\
@@ -318,38 +337,38 @@ fn what_was_found_is_no_wish() {
 }
 
 #[test]
-fn the_file_lies_where_the_system_has_such_files() {
-    let place = |variables: &[(&str, &str)], windows| {
+fn the_default_path_follows_the_conventions_of_the_system() {
+    let path = |variables: &[(&str, &str)], windows| {
         let variables: HashMap<&str, OsString> = variables
             .iter()
             .map(|(name, value)| (*name, OsString::from(value)))
             .collect();
-        file::place(&|name| variables.get(name).cloned(), windows)
+        file::default_path(&|name| variables.get(name).cloned(), windows)
     };
     assert_eq!(
-        place(&[("APPDATA", "C:\\a"), ("HOME", "/h")], true),
+        path(&[("APPDATA", "C:\\a"), ("HOME", "/h")], true),
         Some(Path::new("C:\\a").join("portway").join("config.toml"))
     );
-    // Elsewhere a path must be absolute, and on Windows one without a drive is not.
+    // On Windows, a path without a drive is not absolute.
     if cfg!(windows) {
         return;
     }
     let home = ("HOME", "/h");
     assert_eq!(
-        place(&[home], false),
+        path(&[home], false),
         Some("/h/.config/portway/config.toml".into())
     );
     let xdg = ("XDG_CONFIG_HOME", "/c");
     assert_eq!(
-        place(&[home, xdg], false),
+        path(&[home, xdg], false),
         Some("/c/portway/config.toml".into())
     );
     let relative = ("XDG_CONFIG_HOME", "c");
     assert_eq!(
-        place(&[home, relative], false),
+        path(&[home, relative], false),
         Some("/h/.config/portway/config.toml".into())
     );
-    assert_eq!(place(&[], false), None);
+    assert_eq!(path(&[], false), None);
 }
 
 // === editing ===
@@ -360,7 +379,7 @@ fn set(text: &str, key: &str, value: &str) -> String {
 }
 
 #[test]
-fn setting_a_value_keeps_everything_else() {
+fn setting_a_value_changes_nothing_else() {
     let text =
         "# mine\n\nmoved   =   \"go-on\"   # loudly\n\n# logs\n[logs]\nsize='1 MiB'\n# end\n";
     assert_eq!(
@@ -378,7 +397,7 @@ fn setting_a_value_keeps_everything_else() {
 }
 
 #[test]
-fn values_are_written_in_their_own_form() {
+fn values_are_written_in_canonical_form() {
     assert_eq!(
         set("", "never", "8080, 3000-3010"),
         "never = [8080, \"3000-3010\"]\n"
@@ -405,21 +424,24 @@ fn values_are_written_in_their_own_form() {
         "# only words\nmoved = \"ask\"\n"
     );
     for text in ["", "# a\n[logs]\nsize = 100000\n"] {
-        assert!(user(&set(text, "colour", "never")).is_ok(), "{text}");
+        assert!(user(&set(text, "color", "never")).is_ok(), "{text}");
     }
 }
 
 #[test]
-fn a_wrong_value_is_not_set() {
+fn an_invalid_value_is_not_set() {
     let (key, path) = parse_key("moved").unwrap();
     let error = edit::set("", key, &path, "asks").unwrap_err();
-    assert_eq!(error.1, "did you mean `ask`?");
+    assert_eq!(error.help, "did you mean `ask`?");
 }
 
 #[test]
-fn a_value_that_is_taken_out_leaves_its_comments() {
-    let unset = |text: &str, key: &str| edit::unset(text, &path(key)).unwrap();
-    let text = "# mine\n\n# ask me\nmoved = \"ask\"\ncolour = \"never\" # dull\n\n[logs]\nsize = 100000\n# end\n";
+fn unsetting_a_value_keeps_its_comments() {
+    let unset = |text: &str, key: &str| {
+        let (key, path) = parse_key(key).unwrap();
+        edit::unset(text, key, &path).unwrap()
+    };
+    let text = "# mine\n\n# ask me\nmoved = \"ask\"\ncolor = \"never\" # dull\n\n[logs]\nsize = 100000\n# end\n";
     assert_eq!(
         unset(text, "moved").unwrap(),
         text.replace("moved = \"ask\"\n", "")
@@ -434,14 +456,14 @@ fn a_value_that_is_taken_out_leaves_its_comments() {
 
 // === the file ===
 
-/// As [`file::change`], with what would refuse being no refusal here.
-fn change(file: &Path, text: &str) -> Result<bool, file::FileError> {
+/// Replaces the text of the file.
+fn change(file: &Path, text: &str) -> Result<bool, file::ConfigFileError> {
     file::change(file, |_| Ok(Some(text.to_owned())))
 }
 
 #[cfg(unix)]
 #[test]
-fn a_file_is_replaced_whole_and_keeps_its_mode() {
+fn a_file_is_replaced_as_a_whole_and_keeps_its_mode() {
     use std::os::unix::fs::PermissionsExt;
     let temp = tempfile::tempdir().unwrap();
     let file = temp.path().join("portway/config.toml");
@@ -449,10 +471,10 @@ fn a_file_is_replaced_whole_and_keeps_its_mode() {
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(file.parent().unwrap()), 0o700);
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
-    assert!(change(&file, "colour = \"never\"\n").unwrap());
+    assert!(change(&file, "color = \"never\"\n").unwrap());
     assert_eq!(mode(&file), 0o640);
     assert_eq!(file::read(&file).unwrap().len(), 1);
-    // Nothing else is left beside it.
+    // No temporary file remains.
     assert_eq!(
         std::fs::read_dir(file.parent().unwrap()).unwrap().count(),
         1
@@ -461,42 +483,42 @@ fn a_file_is_replaced_whole_and_keeps_its_mode() {
 
 #[cfg(unix)]
 #[test]
-fn a_link_stays_a_link() {
+fn a_symbolic_link_stays_a_link() {
     let temp = tempfile::tempdir().unwrap();
     let file = temp.path().join("config.toml");
     let dotfiles = temp.path().join("dotfiles");
     std::fs::create_dir(&dotfiles).unwrap();
     let real = dotfiles.join("portway.toml");
-    // Also where what it leads to is still to be made.
+    // The target of the link does not exist yet.
     std::os::unix::fs::symlink("dotfiles/portway.toml", &file).unwrap();
-    for text in ["moved = \"ask\"\n", "colour = \"never\"\n"] {
+    for text in ["moved = \"ask\"\n", "color = \"never\"\n"] {
         assert!(change(&file, text).unwrap());
         assert!(file.symlink_metadata().unwrap().is_symlink());
         assert_eq!(std::fs::read_to_string(&real).unwrap(), text);
     }
-    let circle = temp.path().join("circle");
-    std::os::unix::fs::symlink("circle", &circle).unwrap();
+    let cycle = temp.path().join("cycle");
+    std::os::unix::fs::symlink("cycle", &cycle).unwrap();
     assert!(
-        change(&circle, "")
+        change(&cycle, "")
             .unwrap_err()
             .to_string()
-            .contains("circle")
+            .contains("form a cycle")
     );
 }
 
 #[test]
-fn a_file_that_cannot_be_used_is_named_and_stays() {
+fn an_invalid_file_is_rejected_and_unchanged() {
     let temp = tempfile::tempdir().unwrap();
     let file = temp.path().join("config.toml");
-    let same = |text: &str| {
+    let rejected = |text: &str| {
         std::fs::write(&file, text).unwrap();
-        let error = change(&file, "colour = \"never\"").unwrap_err();
+        let error = change(&file, "color = \"never\"").unwrap_err();
         assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
         error.to_string()
     };
-    assert!(same("movd = 1").contains("unknown key `movd`"));
-    assert!(!same("moved = \"ask").is_empty());
-    // What a change would make of a good file is checked as well.
+    assert!(rejected("movd = 1").contains("unknown key `movd`"));
+    assert!(!rejected("moved = \"ask").is_empty());
+    // The new text is checked too.
     std::fs::write(&file, "# good\n").unwrap();
     assert!(change(&file, "moved = 3").is_err());
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "# good\n");
@@ -505,7 +527,7 @@ fn a_file_that_cannot_be_used_is_named_and_stays() {
         file::read(&file)
             .unwrap_err()
             .to_string()
-            .contains("cannot be read")
+            .starts_with("cannot read `")
     );
     let large = std::fs::File::create(&file).unwrap();
     large.set_len(1 << 30).unwrap();
@@ -514,7 +536,7 @@ fn a_file_that_cannot_be_used_is_named_and_stays() {
         file::read(&file)
             .unwrap_err()
             .to_string()
-            .contains("far too many")
+            .ends_with("larger than 1 MiB")
     );
     std::fs::remove_file(&file).unwrap();
     assert!(file::read(&file).unwrap().is_empty());
@@ -523,6 +545,6 @@ fn a_file_that_cannot_be_used_is_named_and_stays() {
         file::read(&file)
             .unwrap_err()
             .to_string()
-            .ends_with("is not a file")
+            .ends_with("it is not a file")
     );
 }

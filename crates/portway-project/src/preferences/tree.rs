@@ -1,5 +1,7 @@
-//! What TOML holds, with the place of each part: the form in which preferences are read from a file
-//! of their own and from a table of the manifest.
+//! A TOML document as a tree with the position of each part.
+//!
+//! Preferences are read from such a tree, both from `config.toml` and from the manifest's
+//! `[preferences]` table.
 
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -14,30 +16,28 @@ pub(crate) enum Node {
     Text(String),
     List(Vec<Spanned<Node>>),
     Table(Vec<(Text, Spanned<Node>)>),
-    /// What no preference is; the words say what it is.
+    /// A type that no preference has, with its description.
     Other(&'static str),
 }
 
 impl Node {
-    /// Reads one value, without a key.
-    pub(crate) fn of_value(text: &str) -> Result<Self, String> {
+    /// Parses one value, without a key.
+    pub(crate) fn parse_value(text: &str) -> Result<Self, toml::de::Error> {
         #[derive(Deserialize)]
-        struct Lone {
+        struct Document {
             value: Node,
         }
-        let lone: Lone = toml::from_str(&format!("value = {text}"))
-            .map_err(|error| error.message().trim_end().replace('\n', "; "))?;
-        Ok(lone.value)
+        toml::from_str(&format!("value = {text}")).map(|document: Document| document.value)
     }
 
-    /// What it is, in words.
+    /// A description for error messages.
     pub(crate) fn describe(&self) -> String {
         match self {
             Self::Integer(number) => format!("the number {number}"),
-            Self::Text(text) => format!("the text \"{text}\""),
+            Self::Text(text) => format!("the string \"{text}\""),
             Self::List(_) => "a list".into(),
             Self::Table(_) => "a table".into(),
-            Self::Other(words) => (*words).into(),
+            Self::Other(description) => (*description).into(),
         }
     }
 }
@@ -50,14 +50,14 @@ impl Default for Node {
 
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-        impl<'de> Visitor<'de> for Any {
+        struct NodeVisitor;
+        impl<'de> Visitor<'de> for NodeVisitor {
             type Value = Node;
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("a value")
             }
             fn visit_bool<E: Error>(self, _: bool) -> Result<Node, E> {
-                Ok(Node::Other("a truth value"))
+                Ok(Node::Other("a boolean"))
             }
             fn visit_i64<E: Error>(self, number: i64) -> Result<Node, E> {
                 Ok(Node::Integer(number))
@@ -78,7 +78,7 @@ impl<'de> Deserialize<'de> for Node {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
                 let mut entries = Vec::new();
                 loop {
-                    // The reader hands a date over as a table whose key has no place.
+                    // `toml` represents a date as a table whose key has no position.
                     let Ok(key) = map.next_key::<Text>() else {
                         return Ok(Node::Other("a date"));
                     };
@@ -89,6 +89,6 @@ impl<'de> Deserialize<'de> for Node {
                 }
             }
         }
-        deserializer.deserialize_any(Any)
+        deserializer.deserialize_any(NodeVisitor)
     }
 }

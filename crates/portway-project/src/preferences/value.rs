@@ -1,4 +1,4 @@
-//! The values of preferences, and the ways in which people write them.
+//! The values of preferences and how people write them.
 
 use std::fmt;
 
@@ -11,18 +11,18 @@ use crate::port_spec::{not_a_port, parse_port, port_schema, range_schema};
 use crate::suggest::suggestion;
 use crate::units::{format_size, parse_size};
 
-/// How a value is written.
+/// The type of a preference's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// `"9000-9099"`, or a number for itself and the ninety-nine ports above.
+pub enum ValueType {
+    /// A range such as `"9000-9099"`, or a port for itself and the next 99.
     Range,
     /// A list of ports and ranges.
     Ports,
     /// One port.
     Port,
     /// One of these words.
-    Word(&'static [&'static str]),
-    /// A number of bytes with its unit.
+    Choice(&'static [&'static str]),
+    /// A number of bytes, with or without a unit.
     Size,
 }
 
@@ -36,32 +36,50 @@ pub enum Value {
     /// A port.
     Port(u16),
     /// A word.
-    Word(&'static str),
-    /// Bytes.
+    Choice(&'static str),
+    /// A size in bytes.
     Size(u64),
 }
 
-/// The least that a service's log may have, in bytes: enough for the words of its failure.
+/// The smallest size, in bytes: enough for the last messages of a failing service.
 const MIN_SIZE: u64 = 64 << 10;
-/// The most.
+/// The largest size, in bytes.
 const MAX_SIZE: u64 = 64 << 30;
 
-/// What is wrong with a value, and what to write instead.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Wrong {
-    pub(crate) message: String,
-    pub(crate) help: String,
+/// An invalid key or value of a preference, or a file that cannot be edited.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct PreferenceError {
+    /// What is wrong.
+    pub message: String,
+    /// How to fix it.
+    pub help: String,
 }
 
-impl Form {
-    /// Reads a value of a variable, a flag or an argument. One that begins like a string or a list
-    /// in TOML is read as TOML.
-    pub(crate) fn read_text(self, text: &str) -> Result<Value, Wrong> {
+impl PreferenceError {
+    pub(super) fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            help: help.into(),
+        }
+    }
+
+    pub(super) fn at(self, span: std::ops::Range<usize>) -> Problem {
+        Problem::at(span, self.message).help(self.help)
+    }
+}
+
+impl ValueType {
+    /// Parses a value from a variable, a flag or an argument. Text that starts like a TOML string
+    /// or list is parsed as TOML.
+    pub(crate) fn parse(self, text: &str) -> Result<Value, PreferenceError> {
         let text = text.trim();
         if text.starts_with(['[', '"', '\'']) {
-            return match Node::of_value(text) {
+            return match Node::parse_value(text) {
                 Ok(node) => self.read(&node),
-                Err(why) => Err(self.wrong(format!("`{text}` is not TOML: {why}"))),
+                Err(error) => {
+                    Err(self.invalid(format!("`{text}` is not valid TOML: {}", error.message())))
+                }
             };
         }
         match self {
@@ -79,32 +97,32 @@ impl Form {
                 Ok(number) => self.read(&Node::Integer(number)),
                 Err(_) => self.read(&Node::Text(text.to_owned())),
             },
-            Self::Word(_) => self.read(&Node::Text(text.to_owned())),
+            Self::Choice(_) => self.read(&Node::Text(text.to_owned())),
         }
     }
 
-    /// Reads a value of a file.
-    pub(crate) fn read(self, node: &Node) -> Result<Value, Wrong> {
+    /// Reads a value of a TOML file.
+    pub(crate) fn read(self, node: &Node) -> Result<Value, PreferenceError> {
         match (self, node) {
             (Self::Range, Node::Integer(number)) => self
                 .port(*number)
-                .and_then(|port| PortRange::hundred_from(port).map_err(|e| self.wrong(e)))
+                .and_then(|port| PortRange::hundred_from(port).map_err(|e| self.invalid(e)))
                 .map(Value::Range),
             (Self::Range, Node::Text(text)) => self.range(text).map(Value::Range),
             (Self::Ports, Node::List(items)) => items
                 .iter()
-                .map(|item| self.one(item.get_ref()))
+                .map(|item| self.port_or_range(item.get_ref()))
                 .collect::<Result<_, _>>()
                 .map(Value::Ports),
-            (Self::Ports, _) => self.one(node).map(|one| Value::Ports(vec![one])),
+            (Self::Ports, _) => self.port_or_range(node).map(|one| Value::Ports(vec![one])),
             (Self::Port, Node::Integer(number)) => self.port(*number).map(Value::Port),
-            (Self::Word(words), Node::Text(text)) => {
+            (Self::Choice(words), Node::Text(text)) => {
                 match words.iter().find(|word| *word == text) {
-                    Some(word) => Ok(Value::Word(word)),
-                    None => Err(Wrong {
-                        message: format!("unknown value `{text}`"),
-                        help: suggestion(text, words.iter().copied()),
-                    }),
+                    Some(word) => Ok(Value::Choice(word)),
+                    None => Err(PreferenceError::new(
+                        format!("unknown value `{text}`"),
+                        suggestion(text, words.iter().copied()),
+                    )),
                 }
             }
             (Self::Size, Node::Integer(number)) => {
@@ -112,44 +130,45 @@ impl Form {
             }
             (Self::Size, Node::Text(text)) => match parse_size(text) {
                 Some(bytes) => self.size(bytes, text),
-                None => Err(self.wrong(format!("`{text}` is not a size"))),
+                None => Err(self.invalid(format!("`{text}` is not a size"))),
             },
-            _ => Err(self.wrong(format!("{} does not fit here", node.describe()))),
+            _ => Err(self.wrong_type(node)),
         }
     }
 
-    fn wrong(self, message: impl fmt::Display) -> Wrong {
-        Wrong {
-            message: message.to_string(),
-            help: format!("write {self}"),
-        }
+    fn invalid(self, message: impl fmt::Display) -> PreferenceError {
+        PreferenceError::new(message.to_string(), format!("write {self}"))
     }
 
-    /// One element of a list of ports: a lone number is that port alone.
-    fn one(self, node: &Node) -> Result<PortRange, Wrong> {
+    fn wrong_type(self, node: &Node) -> PreferenceError {
+        self.invalid(format!("{} is not allowed here", node.describe()))
+    }
+
+    /// Reads one item of a list of ports. A number is a range of one port.
+    fn port_or_range(self, node: &Node) -> Result<PortRange, PreferenceError> {
         match node {
             Node::Integer(number) => {
                 let port = self.port(*number)?;
-                PortRange::new(port, port).map_err(|error| self.wrong(error))
+                PortRange::new(port, port).map_err(|error| self.invalid(error))
             }
             Node::Text(text) => self.range(text),
-            _ => Err(self.wrong(format!("{} does not fit here", node.describe()))),
+            _ => Err(self.wrong_type(node)),
         }
     }
 
-    fn port(self, number: i64) -> Result<u16, Wrong> {
-        parse_port(number).ok_or_else(|| self.wrong(not_a_port(number)))
+    fn port(self, number: i64) -> Result<u16, PreferenceError> {
+        parse_port(number).ok_or_else(|| self.invalid(not_a_port(number)))
     }
 
-    fn range(self, text: &str) -> Result<PortRange, Wrong> {
-        text.parse().map_err(|error| self.wrong(error))
+    fn range(self, text: &str) -> Result<PortRange, PreferenceError> {
+        text.parse().map_err(|error| self.invalid(error))
     }
 
-    fn size(self, bytes: u64, written: &str) -> Result<Value, Wrong> {
+    fn size(self, bytes: u64, written: &str) -> Result<Value, PreferenceError> {
         if (MIN_SIZE..=MAX_SIZE).contains(&bytes) {
             return Ok(Value::Size(bytes));
         }
-        Err(self.wrong(format!("`{written}` is not between 64 KiB and 64 GiB")))
+        Err(self.invalid(format!("`{written}` is not between 64 KiB and 64 GiB")))
     }
 
     /// The JSON schema of such a value.
@@ -165,10 +184,10 @@ impl Form {
                 ]
             }),
             Self::Port => port,
-            Self::Word(words) => json!({ "enum": words }),
+            Self::Choice(words) => json!({ "enum": words }),
             Self::Size => json!({
                 "anyOf": [
-                    { "type": "string", "pattern": "^[0-9.]+ *([KMG]i?)?[Bb]?$" },
+                    { "type": "string", "pattern": "^[0-9.]+ *([KMGkmg]i?)?[Bb]?$" },
                     { "type": "integer", "minimum": MIN_SIZE, "maximum": MAX_SIZE }
                 ],
                 "examples": ["16 MiB"]
@@ -177,13 +196,13 @@ impl Form {
     }
 }
 
-impl fmt::Display for Form {
+impl fmt::Display for ValueType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Range => f.write_str("a range such as \"9000-9099\", or its first port"),
             Self::Ports => f.write_str("a list such as [8080, \"3000-3010\"]"),
             Self::Port => f.write_str("a port such as 4000"),
-            Self::Word(words) => {
+            Self::Choice(words) => {
                 let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
                 f.write_str(&words.join(" or "))
             }
@@ -192,25 +211,19 @@ impl fmt::Display for Form {
     }
 }
 
-impl Wrong {
-    pub(crate) fn at(self, span: std::ops::Range<usize>) -> Problem {
-        Problem::at(span, self.message).help(self.help)
-    }
-}
-
 impl Value {
-    /// The value as JSON: numbers and words as they are, a size in bytes.
+    /// The value as JSON. A size is a number of bytes.
     pub fn to_json(&self) -> Json {
         match self {
             Self::Range(range) => json!(range.to_string()),
-            Self::Ports(ranges) => ranges.iter().map(port_or_range).collect(),
+            Self::Ports(ranges) => ranges.iter().map(port_or_range_json).collect(),
             Self::Port(port) => json!(port),
-            Self::Word(word) => json!(word),
+            Self::Choice(word) => json!(word),
             Self::Size(bytes) => json!(bytes),
         }
     }
 
-    /// The value as it stands in a file.
+    /// The value as TOML.
     pub(crate) fn to_toml(&self) -> toml_edit::Value {
         match self {
             Self::Ports(ranges) => {
@@ -221,12 +234,12 @@ impl Value {
                 toml_edit::Value::Array(items.collect())
             }
             Self::Port(port) => i64::from(*port).into(),
-            Self::Range(_) | Self::Word(_) | Self::Size(_) => self.to_string().into(),
+            Self::Range(_) | Self::Choice(_) | Self::Size(_) => self.to_string().into(),
         }
     }
 }
 
-fn port_or_range(range: &PortRange) -> Json {
+fn port_or_range_json(range: &PortRange) -> Json {
     match range.size() {
         1 => json!(range.first()),
         _ => json!(range.to_string()),
@@ -238,11 +251,11 @@ impl fmt::Display for Value {
         match self {
             Self::Range(range) => range.fmt(f),
             Self::Ports(ranges) => {
-                let words: Vec<String> = ranges.iter().map(ToString::to_string).collect();
-                f.write_str(&words.join(", "))
+                let ranges: Vec<String> = ranges.iter().map(ToString::to_string).collect();
+                f.write_str(&ranges.join(", "))
             }
             Self::Port(port) => port.fmt(f),
-            Self::Word(word) => f.write_str(word),
+            Self::Choice(word) => f.write_str(word),
             Self::Size(bytes) => f.write_str(&format_size(*bytes)),
         }
     }

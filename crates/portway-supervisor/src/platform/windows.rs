@@ -47,15 +47,15 @@ pub(crate) fn become_reaper() -> io::Result<()> {
 /// The job of this process and all that it starts, if it has made one. Its handle is closed by the
 /// end of the process and not before: that would end the process itself in the midst of its work.
 /// (Wine's server crashes with it.)
-static GATEWAY_LABEL: OnceLock<Job> = OnceLock::new();
+static OWN: OnceLock<Job> = OnceLock::new();
 
 /// The job of this process, which is put into it: all that it starts is known and ends with it.
 pub(crate) fn own_job() -> io::Result<&'static Job> {
-    match GATEWAY_LABEL.get() {
+    match OWN.get() {
         Some(job) => Ok(job),
         None => {
             let job = Job::around_this_process()?;
-            Ok(GATEWAY_LABEL.get_or_init(|| job))
+            Ok(OWN.get_or_init(|| job))
         }
     }
 }
@@ -68,7 +68,7 @@ pub(crate) fn reap_descendants() -> io::Result<()> {
 /// Ends everything of this process's job that is none of `keepers`. Answers true when nothing of it
 /// is left. Without force it waits: there is nothing with which it could ask.
 pub(crate) fn end_orphans(keepers: &BTreeSet<u32>, by_force: bool) -> bool {
-    let Some(job) = GATEWAY_LABEL.get() else {
+    let Some(job) = OWN.get() else {
         return true;
     };
     let mut orphans = job.others();
@@ -82,7 +82,7 @@ pub(crate) fn end_orphans(keepers: &BTreeSet<u32>, by_force: bool) -> bool {
 /// Ends processes at once.
 pub(crate) fn kill_all(pids: &[u32]) {
     for process in pids.iter().copied().filter_map(Process::read) {
-        let _ = crate::process::kill(process.id);
+        let _ = process.id.kill();
     }
 }
 

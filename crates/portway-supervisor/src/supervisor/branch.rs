@@ -24,7 +24,7 @@ pub(super) async fn follow(
         sleep(EVERY).await;
         let directory = directory.clone();
         // Not by the supervisor itself: a disk may be slow, or away.
-        let look = spawn_blocking(move || Checkout::look(Path::new(&directory)));
+        let look = spawn_blocking(move || Checkout::read(Path::new(&directory)));
         let Ok(Ok(checkout)) = look.await else {
             continue;
         };

@@ -3,12 +3,11 @@
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
-use portway_project::env_format::EnvFormat;
+use portway_app::error::CommandError;
+use portway_app::wiring;
+use portway_project::export::ExportFormat;
 
-use crate::allocation::{self, Keep};
-use crate::args::Choice;
-use crate::error::CommandError;
-use crate::project::Project;
+use super::selection::SelectionArgs;
 use crate::ui;
 
 #[derive(Debug, Args)]
@@ -27,12 +26,12 @@ pub(crate) struct Env {
     #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) choice: Choice,
+    pub(crate) selection: SelectionArgs,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Format {
-    /// `export NAME='value'`
+    /// `export NAME=value`
     Shell,
     /// `NAME=value`
     Dotenv,
@@ -40,7 +39,7 @@ pub(crate) enum Format {
     Json,
 }
 
-impl From<Format> for EnvFormat {
+impl From<Format> for ExportFormat {
     fn from(format: Format) -> Self {
         match format {
             Format::Shell => Self::Shell,
@@ -51,20 +50,13 @@ impl From<Format> for EnvFormat {
 }
 
 pub(crate) fn run(directory: Option<&Path>, args: &Env) -> Result<u8, CommandError> {
-    let mut project = Project::open(directory, &args.choice)?;
-    if let Some(service) = &args.service {
-        project.known(service)?;
-    }
-    let wiring = allocation::current_or_new(&mut project, &args.choice, Keep::No)?.wiring;
-    let variables = match &args.service {
-        Some(service) => &wiring.services[service].env,
-        None => &wiring.shared,
-    };
+    let selection = args.selection.to_selection();
+    let variables = wiring::variables(directory, args.service.as_deref(), &selection)?;
     let format = if args.json {
-        EnvFormat::Json
+        ExportFormat::Json
     } else {
         args.format.into()
     };
-    ui::out(&format.write(variables));
+    ui::out(&format.format(&variables));
     Ok(0)
 }
