@@ -14,6 +14,7 @@ use portway_supervisor::control;
 
 use super::state;
 use crate::allocation::exclusions;
+use crate::diagnostics::{self, GATEWAY_LOG};
 use crate::error::CommandError;
 use crate::runtime::runtime;
 use crate::{platform, preferences, trust};
@@ -52,6 +53,7 @@ pub fn serve(
                 .hint("`portway gateway status` shows where; `portway gateway stop` ends it"),
         );
     };
+    diagnostics::log_to(&state::dir()?.join(GATEWAY_LOG));
     let preferences = preferences::of_user().unwrap_or_default();
     let source = source::source(exclusions::facts(&preferences)?)?;
     let listeners = listen::listen(options.port.or(preferences.gateway_port()))?;
