@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use clap::Args;
 use portway_api::{ErrorCode, Freed};
+use portway_app::error::CommandError;
+use portway_app::free::Freeing;
 
-use crate::args::{port, span};
-use crate::error::CommandError;
-use crate::freeing::Freeing;
+use super::values::{port, span};
 use crate::ui;
 
 #[derive(Debug, Args)]

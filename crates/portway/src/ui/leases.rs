@@ -40,6 +40,17 @@ pub(crate) fn leases(entries: &[LeaseEntry], now: u64) -> bool {
     out(&columns(rows, ""))
 }
 
+/// Leases that were released.
+pub(crate) fn forgotten(entries: &[LeaseEntry]) {
+    for entry in entries {
+        let owner = &entry.lease.owner;
+        talk(&format!(
+            "port {} is no longer kept for `{}` of {}\n",
+            entry.port, owner.service, owner.instance
+        ));
+    }
+}
+
 /// What was dropped, and which processes were found.
 pub(crate) fn pruned(pruned: &Pruned, dry_run: bool) {
     let verb = if dry_run { "would drop" } else { "dropped" };

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::sandbox::Sandbox;
 
 /// Long enough for packages to be fetched and a first build on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(240);
+const TIMEOUT: Duration = Duration::from_secs(240);
 
 /// Where programs put their temporary files, so that they go with the sandbox.
 const TEMPORARY: &str = "tmp";
@@ -82,20 +82,20 @@ impl Generated {
             .args(["up", "--detach"])
             .output();
         let up = up.unwrap();
-        let log = self.sandbox.run(&["logs"]).out();
+        let log = self.sandbox.run(&["logs"]).stdout();
         let said = String::from_utf8_lossy(&up.stderr);
         assert!(up.status.success(), "{said}\n{log}");
         let status = self.sandbox.status();
         let port = status["services"][0]["ports"][0]["port"].as_u64().unwrap();
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         let mut page = String::new();
         while !page.contains(words) {
             assert!(
                 Instant::now() < deadline,
                 "no `{words}` in\n{page}\n{}",
-                self.sandbox.run(&["logs"]).out()
+                self.sandbox.run(&["logs"]).stdout()
             );
-            page = get(port as u16).unwrap_or_default();
+            page = http_get(port as u16).unwrap_or_default();
             std::thread::sleep(Duration::from_millis(50));
         }
         self.sandbox.run(&["down"]).success();
@@ -150,11 +150,11 @@ impl Generated {
 }
 
 /// What a server answers, of either family; `None` while it does not.
-fn get(port: u16) -> Option<String> {
+fn http_get(port: u16) -> Option<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))
         .or_else(|_| TcpStream::connect(("::1", port)))
         .ok()?;
-    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    stream.set_read_timeout(Some(TIMEOUT)).ok()?;
     let request = format!(
         "GET / HTTP/1.1\r\nhost: localhost:{port}\r\naccept: text/html\r\nconnection: close\r\n\r\n"
     );

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Child, Stdio};
 
-use crate::sandbox::{Sandbox, get};
+use crate::sandbox::{Sandbox, http_get};
 
 /// How many commands and how many instances at once. Under Wine a command costs the machine many
 /// times as much, and whoever waits for the registry waits 20 s at most.
@@ -14,7 +14,7 @@ const INSTANCES: usize = if cfg!(windows) { 12 } else { 40 };
 
 /// Checkouts of one project, each in a directory of its own.
 fn checkouts(sandbox: &Sandbox, count: usize, manifest: &str) -> Vec<String> {
-    let manifest = sandbox.fill(manifest);
+    let manifest = sandbox.expand(manifest);
     (0..count)
         .map(|number| {
             let dir = sandbox.path(&format!("c{number}"));
@@ -83,7 +83,7 @@ fn instances_at_once_all_serve_on_their_own() {
         for service in ["backend", "frontend"] {
             let port = port(dir, &format!("{service}_port"));
             assert!(seen.insert(port), "{port} twice");
-            let id = get(port as u16, "/env/PORTWAY_INSTANCE").unwrap();
+            let id = http_get(port as u16, "/env/PORTWAY_INSTANCE").unwrap();
             let list = sandbox.run(&["ps", "--json"]).json();
             let instances = list.as_array().unwrap().iter();
             let mut instance = instances.filter(|one| one["directory"] == dir.as_str());
@@ -91,5 +91,5 @@ fn instances_at_once_all_serve_on_their_own() {
         }
     }
     run_all(&sandbox, &dirs, &["down"]);
-    sandbox.until_empty();
+    sandbox.wait_until_empty();
 }

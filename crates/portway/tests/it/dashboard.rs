@@ -9,21 +9,21 @@ use portway_api::{Freed, PortMap, PortReport};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use crate::sandbox::{PATIENCE, Running, Sandbox, get, two, until};
-use crate::who::{stranger, until_served};
+use crate::sandbox::{RunningCommand, Sandbox, TIMEOUT, http_get, two_services, wait_until};
+use crate::servers::{ShellServer, wait_until_served};
 
 /// A gateway on the sandbox's last port, as the dashboard's page speaks with it.
 struct Page<'a> {
     sandbox: &'a Sandbox,
     token: String,
-    _gateway: Running,
+    _gateway: RunningCommand,
 }
 
 impl<'a> Page<'a> {
     fn open(sandbox: &'a Sandbox) -> Self {
         let port = sandbox.port(39).to_string();
         let mut gateway = sandbox.spawn(&["gateway", "--json", "--port", &port]);
-        gateway.until_printed("\"port\"");
+        gateway.wait_for_output("\"port\"");
         let mut page = Self {
             sandbox,
             token: String::new(),
@@ -37,7 +37,7 @@ impl<'a> Page<'a> {
 
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(("127.0.0.1", self.sandbox.port(39))).unwrap();
-        let patience = PATIENCE + Duration::from_secs(10);
+        let patience = TIMEOUT + Duration::from_secs(10);
         stream.set_read_timeout(Some(patience)).unwrap();
         stream
     }
@@ -121,39 +121,39 @@ fn unchunked(mut body: &str) -> String {
 
 #[test]
 fn services_are_stopped_started_and_restarted() {
-    let sandbox = two();
+    let sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
     let page = Page::open(&sandbox);
     let backend = json!({ "services": ["backend"] });
     let (stop, start, restart) = (page.path("stop"), page.path("start"), page.path("restart"));
     assert_eq!(page.act(&stop, &backend).0, 202);
-    until("it has stopped", || page.state("backend") == "stopped");
+    wait_until("it has stopped", || page.state("backend") == "stopped");
     assert_eq!(page.state("frontend"), "ready");
     assert_eq!(page.act(&start, &backend).0, 202);
-    until("it has started", || page.state("backend") == "ready");
-    let pid = get(sandbox.port(0), "/").unwrap();
+    wait_until("it has started", || page.state("backend") == "ready");
+    let pid = http_get(sandbox.port(0), "/").unwrap();
     assert_eq!(page.act(&restart, &backend).0, 202);
-    until("it is another process", || {
-        get(sandbox.port(0), "/").is_some_and(|new| new != pid)
+    wait_until("it is another process", || {
+        http_get(sandbox.port(0), "/").is_some_and(|new| new != pid)
     });
     let (status, error) = page.act(&stop, &json!({ "services": ["nobody"] }));
     assert_eq!(status, 404);
     assert_eq!(error["error"]["code"], "unknown_service");
     // All of them: the instance ends, and is brought up again.
     assert_eq!(page.act(&stop, &json!({})).0, 202);
-    until("the instance has ended", || {
+    wait_until("the instance has ended", || {
         page.instance()["state"] == "stopped"
     });
     assert_eq!(page.act(&restart, &backend).0, 409);
     assert_eq!(page.act(&start, &backend).0, 202);
-    until("its state is known", || page.state("backend") == "ready");
+    wait_until("its state is known", || page.state("backend") == "ready");
     assert_ne!(page.state("frontend"), "ready");
-    assert!(get(sandbox.port(0), "/").is_some());
+    assert!(http_get(sandbox.port(0), "/").is_some());
 }
 
 #[test]
 fn what_cannot_be_started_is_told_with_the_reason() {
-    let sandbox = two();
+    let sandbox = two_services();
     sandbox.run(&["detect"]).success();
     let page = Page::open(&sandbox);
     sandbox.write("portway.toml", "[services.backend]\ncommand = 3\n");
@@ -166,10 +166,10 @@ fn what_cannot_be_started_is_told_with_the_reason() {
 
 #[test]
 fn the_map_tells_who_has_a_port_and_strangers_are_ended() {
-    let sandbox = two();
+    let sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
-    let mut shell = stranger(&sandbox, "serve %30");
-    until_served(sandbox.port(30));
+    let mut shell = ShellServer::start(&sandbox, "serve %30");
+    wait_until_served(sandbox.port(30));
     let page = Page::open(&sandbox);
     let map = page.look("/v1/ports");
     is_of::<PortMap>(&map);
@@ -193,10 +193,10 @@ fn the_map_tells_who_has_a_port_and_strangers_are_ended() {
     assert_eq!((status, &freed["action"]), (200, &json!("dry_run")));
     is_of::<Freed>(&freed);
     assert_eq!(freed["processes"][0]["pid"], shell.pid());
-    assert!(get(sandbox.port(30), "/").is_some(), "it was ended");
+    assert!(http_get(sandbox.port(30), "/").is_some(), "it was ended");
     let (status, freed) = page.act(&free, &json!({}));
     assert_eq!((status, &freed["free"]), (200, &json!(true)));
-    shell.until_ended();
+    shell.wait();
     assert_eq!(page.act(&free, &json!({})).0, 404);
 
     // The gateway does not end itself, nor what it runs in.
@@ -206,12 +206,12 @@ fn the_map_tells_who_has_a_port_and_strangers_are_ended() {
     let leased = format!("/v1/ports/{}/free", sandbox.port(0));
     let (status, freed) = page.act(&leased, &json!({}));
     assert_eq!((status, &freed["action"]), (200, &json!("stopped")));
-    until("its stop is known", || page.state("backend") == "stopped");
+    wait_until("its stop is known", || page.state("backend") == "stopped");
 }
 
 #[test]
 fn what_services_use_is_told_to_those_who_look() {
-    let sandbox = two();
+    let sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
     let page = Page::open(&sandbox);
     let mut stream = page.connect();
@@ -284,7 +284,7 @@ fn lines_are_followed_through_the_instances_end_and_start() {
 
 #[test]
 fn the_control_socket_needs_no_token() {
-    let sandbox = two();
+    let sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
     let page = Page::open(&sandbox);
     let stop = page.path("stop");
@@ -294,7 +294,7 @@ fn the_control_socket_needs_no_token() {
          Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}"
     );
     assert_eq!(ask(stream, &request).0, 202);
-    until("the instance has ended", || {
+    wait_until("the instance has ended", || {
         page.instance()["state"] == "stopped"
     });
 }
@@ -309,7 +309,7 @@ fn the_command_tells_where_it_is_and_starts_the_gateway() {
     let url = format!("http://portway.localhost:{port}\n");
     for arguments in [&["dashboard", "--print"][..], &["ui"]] {
         // Nobody looks at a terminal here, so nothing is opened.
-        assert_eq!(sandbox.run(arguments).success().out(), url);
+        assert_eq!(sandbox.run(arguments).success().stdout(), url);
     }
     let request =
         format!("GET / HTTP/1.1\r\nHost: portway.localhost:{port}\r\nConnection: close\r\n\r\n");

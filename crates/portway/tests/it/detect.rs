@@ -3,26 +3,26 @@
 use std::fs;
 use std::net::TcpListener;
 
-use crate::sandbox::{Sandbox, two};
+use crate::sandbox::{Sandbox, two_services};
 
 #[test]
 fn the_preferred_ports_are_taken_when_they_are_free() {
-    let sandbox = two();
+    let sandbox = two_services();
     let ran = sandbox.run(&["detect"]).success();
-    let expected = sandbox.fill(
+    let expected = sandbox.expand(
         "SERVICE   PORT   URL\n\
          backend   %0  http://localhost:%0\n\
          frontend  %10  http://localhost:%10\n",
     );
-    assert_eq!(ran.out(), expected);
+    assert_eq!(ran.stdout(), expected);
     assert!(sandbox.processes().is_empty());
 }
 
 #[test]
 fn the_file_has_exactly_the_four_keys() {
-    let sandbox = two();
+    let sandbox = two_services();
     sandbox.run(&["detect"]).success();
-    let expected = sandbox.fill(
+    let expected = sandbox.expand(
         "{\n  \"backend_port\": %0,\n  \"frontend_port\": %10,\n  \
          \"backend_url\": \"http://localhost:%0\",\n  \
          \"frontend_url\": \"http://localhost:%10\"\n}\n",
@@ -36,7 +36,7 @@ fn the_file_has_exactly_the_four_keys() {
 
 #[test]
 fn keys_that_are_not_portways_are_kept() {
-    let sandbox = two().file(".ports.json", "{\"mine\": {\"a\": [1]}, \"team\": \"x\"}");
+    let sandbox = two_services().file(".ports.json", "{\"mine\": {\"a\": [1]}, \"team\": \"x\"}");
     sandbox.run(&["detect"]).success();
     let json = sandbox.ports_json();
     assert_eq!(json["mine"]["a"][0], 1);
@@ -46,11 +46,13 @@ fn keys_that_are_not_portways_are_kept() {
 
 #[test]
 fn the_next_free_port_is_taken_and_the_holder_named() {
-    let sandbox = two();
+    let sandbox = two_services();
     let _holder = TcpListener::bind(("127.0.0.1", sandbox.port(0))).unwrap();
     let ran = sandbox.run(&["detect"]).success();
     let pid = format!("(pid {}", std::process::id());
-    let ran = ran.out_has(&sandbox.port(0).to_string()).out_has(&pid);
+    let ran = ran
+        .stdout_has(&sandbox.port(0).to_string())
+        .stdout_has(&pid);
     let json = sandbox.run(&["detect", "--json"]).success().json();
     let port = &json["services"][0]["ports"][0];
     assert_eq!(port["port"], sandbox.port(1));
@@ -58,14 +60,14 @@ fn the_next_free_port_is_taken_and_the_holder_named() {
     assert_eq!(port["displaced"]["forced"], false);
     let holder = port["displaced"]["holder"].as_str().unwrap();
     assert!(holder.contains(&pid), "{holder}");
-    assert!(ran.out().contains(&sandbox.port(1).to_string()));
+    assert!(ran.stdout().contains(&sandbox.port(1).to_string()));
     assert_eq!(sandbox.ports_json()["backend_port"], sandbox.port(1));
 }
 
 #[test]
 fn a_holder_on_any_address_of_either_family_is_seen() {
     for address in ["127.0.0.1", "::1", "0.0.0.0", "::", "127.0.0.2"] {
-        let sandbox = two();
+        let sandbox = two_services();
         let _holder = TcpListener::bind((address, sandbox.port(0))).unwrap();
         sandbox.run(&["detect"]).success();
         assert_eq!(
@@ -78,7 +80,7 @@ fn a_holder_on_any_address_of_either_family_is_seen() {
 
 #[test]
 fn the_preferred_port_comes_back_when_it_is_free_again() {
-    let sandbox = two();
+    let sandbox = two_services();
     let holder = TcpListener::bind(("127.0.0.1", sandbox.port(0))).unwrap();
     sandbox.run(&["detect"]).success();
     drop(holder);
@@ -94,9 +96,9 @@ fn a_full_range_is_an_error_with_its_own_code() {
     let _holders: Vec<_> = (0..3)
         .map(|index| TcpListener::bind(("127.0.0.1", sandbox.port(index))).unwrap())
         .collect();
-    let range = sandbox.fill("%0-%2");
-    let ran = sandbox.run(&["detect"]).code(4).err_has(&range);
-    assert_eq!(ran.out(), "");
+    let range = sandbox.expand("%0-%2");
+    let ran = sandbox.run(&["detect"]).code(4).stderr_has(&range);
+    assert_eq!(ran.stdout(), "");
     sandbox
         .fails(&["detect"], 4, "range_full")
         .names("backend")
@@ -110,7 +112,7 @@ fn a_full_range_is_an_error_with_its_own_code() {
 #[test]
 #[cfg(unix)]
 fn git_ignores_the_file_without_a_tracked_change() {
-    let sandbox = two();
+    let sandbox = two_services();
     let project = sandbox.project().to_owned();
     sandbox.git(&project, &["init", "-q"]);
     sandbox.git(&project, &["add", "portway.toml"]);
@@ -120,14 +122,14 @@ fn git_ignores_the_file_without_a_tracked_change() {
     }
     let mut status = sandbox.command("git");
     status.args(["status", "--porcelain"]);
-    assert_eq!(sandbox.end(status).success().out(), "");
+    assert_eq!(sandbox.run_command(status).success().stdout(), "");
     let exclude = sandbox.read(".git/info/exclude");
     assert_eq!(exclude.matches(".ports.json").count(), 1);
 }
 
 #[test]
 fn the_project_is_found_from_below() {
-    let mut sandbox = two().file("src/deep/x", "");
+    let mut sandbox = two_services().file("src/deep/x", "");
     let root = sandbox.project().to_owned();
     sandbox.set_project(root.join("src/deep"));
     sandbox.run(&["detect"]).success();
@@ -149,9 +151,9 @@ fn a_mistake_in_the_manifest_is_shown_in_its_place() {
     sandbox
         .run(&["detect"])
         .code(2)
-        .err_has("`comand`")
-        .err_has("portway.toml:2:1")
-        .err_has("`command`");
+        .stderr_has("`comand`")
+        .stderr_has("portway.toml:2:1")
+        .stderr_has("`command`");
     sandbox
         .fails(&["detect"], 2, "manifest_invalid")
         .at("portway.toml:2:1")
@@ -179,7 +181,7 @@ fn a_sibling_that_has_the_preferred_port_is_named() {
 #[cfg(unix)]
 #[test]
 fn one_that_is_overtaken_leaves_the_ports_of_what_runs() {
-    let sandbox = two();
+    let sandbox = two_services();
     sandbox.run(&["detect"]).success();
     let writing = || {
         let files = fs::read_dir(sandbox.project()).unwrap().flatten();
@@ -190,13 +192,13 @@ fn one_that_is_overtaken_leaves_the_ports_of_what_runs() {
     let mut detect = loop {
         fs::remove_file(sandbox.project().join(".ports.json")).unwrap();
         let mut detect = sandbox.spawn(&["detect"]);
-        while !writing() && !detect.printed().contains("frontend") {}
+        while !writing() && !detect.output().contains("frontend") {}
         detect.signal(rustix::process::Signal::STOP);
         if writing() {
             break detect;
         }
         detect.signal(rustix::process::Signal::CONT);
-        detect.end();
+        detect.wait();
     };
     // Its ports go to somebody else, and `up` has others.
     let first = ("127.0.0.1", sandbox.port(0));
@@ -204,6 +206,6 @@ fn one_that_is_overtaken_leaves_the_ports_of_what_runs() {
     sandbox.run(&["up", "--detach"]).success();
     drop(stranger);
     detect.signal(rustix::process::Signal::CONT);
-    assert_eq!(detect.end(), 0);
+    assert_eq!(detect.wait(), 0);
     assert_eq!(sandbox.ports_json()["backend_port"], sandbox.port(1));
 }

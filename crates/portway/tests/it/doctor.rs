@@ -3,15 +3,14 @@
 
 use std::fs;
 use std::net::ToSocketAddrs;
-use std::path::Path;
-use std::process::{Command, Stdio};
 
 use portway_registry::{NewInstance, Registry, SqliteRegistry};
 use serde_json::{Value, json};
 
-use crate::bad_input::snapshot;
+use crate::invalid_input::directory_contents;
 use crate::leases::with_leftover;
-use crate::sandbox::{Sandbox, get, service, until};
+use crate::sandbox::{Sandbox, http_get, wait_until};
+use crate::servers::UnrelatedServer;
 
 const JOBI: &str = "
     [project]
@@ -92,34 +91,38 @@ fn a_healthy_checkout_has_nothing_wrong_and_stays_as_it_is() {
             "API=http://localhost:%0\nBACKEND_URL=http://localhost:1\n",
         );
     sandbox.run(&["up", "--detach"]).success();
-    let before = snapshot(sandbox.project());
+    let before = directory_contents(sandbox.project());
     let leases = sandbox.run(&["leases", "--json"]).success().json();
     let diagnosis = diagnosis(&sandbox, 0);
     assert_eq!(wrong(&diagnosis), [""; 0], "{diagnosis:#}");
     let text = sandbox.run(&["doctor"]).success();
     for (check, subject, detail) in [
         ("ports_file", ".ports.json", String::new()),
-        ("listening", "backend", sandbox.fill("port %0")),
+        ("listening", "backend", sandbox.expand("port %0")),
         (
             "answer",
             "backend",
-            sandbox.fill("http://localhost:%0/health"),
+            sandbox.expand("http://localhost:%0/health"),
         ),
-        ("cors", "backend", sandbox.fill("http://localhost:%10")),
+        ("cors", "backend", sandbox.expand("http://localhost:%10")),
     ] {
         let found = finding(&diagnosis, check);
         assert_eq!(found["subject"], subject, "{found}");
         mentions(&found, &detail);
         let line = format!("✓ {subject}: {}\n", found["message"].as_str().unwrap());
-        assert!(text.out().contains(&line), "no `{line}` in\n{}", text.out());
+        assert!(
+            text.stdout().contains(&line),
+            "no `{line}` in\n{}",
+            text.stdout()
+        );
     }
-    assert_eq!(snapshot(sandbox.project()), before);
+    assert_eq!(directory_contents(sandbox.project()), before);
     // There is nothing to mend either.
     let mended = sandbox.run(&["doctor", "--fix", "--json"]).success().json();
     assert_eq!(mended["fixed"], Value::Null);
     let after = sandbox.run(&["leases", "--json"]).success().json();
     assert_eq!(after, leases);
-    assert_eq!(snapshot(sandbox.project()), before);
+    assert_eq!(directory_contents(sandbox.project()), before);
 }
 
 #[test]
@@ -134,49 +137,25 @@ fn a_checkout_that_nobody_has_used_yet_stays_unknown() {
     assert!(!sandbox.state().exists());
 }
 
-/// A server that is nothing of the sandbox's own.
-pub struct Stranger(std::process::Child);
-
-impl Stranger {
-    pub fn pid(&self) -> u32 {
-        self.0.id()
-    }
-
-    pub fn on(port: u16, dir: &Path) -> Self {
-        let mut command = Command::new(service());
-        command.args(["serve", &port.to_string()]).current_dir(dir);
-        let child = command.stdin(Stdio::null()).spawn().unwrap();
-        until("the stranger listens", || get(port, "/").is_some());
-        Self(child)
-    }
-}
-
-impl Drop for Stranger {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn a_port_of_which_a_stranger_has_taken_possession() {
     let sandbox = jobi();
     sandbox.run(&["detect"]).success();
-    let stranger = Stranger::on(sandbox.port(0), &sandbox.path("home"));
+    let stranger = UnrelatedServer::start(sandbox.port(0), &sandbox.path("home"));
     let report = diagnosis(&sandbox, 1);
     let found = finding(&report, "listening");
     assert_eq!(found["subject"], "backend");
-    mentions(&found, &sandbox.fill("port %0"));
+    mentions(&found, &sandbox.expand("port %0"));
     mentions(&found, &format!("`service` (pid {}", stranger.pid()));
-    assert_eq!(found["command"], sandbox.fill("portway free %0"));
+    assert_eq!(found["command"], sandbox.expand("portway free %0"));
     // Nobody asks a stranger whether the backend is well.
     assert!(!wrong(&report).iter().any(|one| one.starts_with("answer")));
     // Nothing is ended by mending.
     sandbox.run(&["doctor", "--fix"]).code(1);
-    assert!(get(sandbox.port(0), "/").is_some());
+    assert!(http_get(sandbox.port(0), "/").is_some());
     drop(stranger);
     // Started by hand, in the checkout: that is what the ports are for.
-    let _own = Stranger::on(sandbox.port(0), sandbox.project());
+    let _own = UnrelatedServer::start(sandbox.port(0), sandbox.project());
     let report = diagnosis(&sandbox, 1);
     assert_eq!(
         wrong(&report),
@@ -192,12 +171,12 @@ fn a_port_of_which_a_stranger_has_taken_possession() {
 fn a_forced_port_that_is_taken() {
     let sandbox = jobi();
     sandbox.write(".ports.json", "{\"backend_port\": %5}");
-    let _stranger = Stranger::on(sandbox.port(5), &sandbox.path("home"));
+    let _stranger = UnrelatedServer::start(sandbox.port(5), &sandbox.path("home"));
     let asks = |sandbox: &Sandbox| {
         let found = finding(&diagnosis(sandbox, 1), "listening");
         let repair = found["repair"].as_str().unwrap();
         assert!(repair.contains("`backend_port`"), "{repair}");
-        assert_eq!(found["command"], sandbox.fill("portway free %5"));
+        assert_eq!(found["command"], sandbox.expand("portway free %5"));
     };
     asks(&sandbox);
     sandbox.run(&["up", "--detach"]).code(4);
@@ -223,7 +202,7 @@ fn preferences_that_cannot_be_used_are_a_finding_beside_the_others() {
     fs::remove_file(&config).unwrap();
     let mut with_variable = sandbox.portway(&["doctor", "--json"]);
     with_variable.env("PORTWAY_NEVER", "zzz");
-    let report = sandbox.end(with_variable).code(1).json();
+    let report = sandbox.run_command(with_variable).code(1).json();
     assert_eq!(wrong(&report), expected);
     mentions(&finding(&report, "preferences"), "`PORTWAY_NEVER`");
 }
@@ -241,7 +220,7 @@ fn a_service_without_a_port_that_failed() {
     let sandbox = Sandbox::new().manifest(text).file("gone/file", "");
     sandbox.run(&["up", "--detach"]).success();
     fs::write(sandbox.project().join("go"), "").unwrap();
-    until("it has failed", || {
+    wait_until("it has failed", || {
         let report = sandbox.run(&["doctor", "--json"]).json();
         wrong(&report) == ["running/worker/error"]
     });
@@ -306,7 +285,7 @@ fn a_file_that_is_not_there_or_not_true_while_services_run() {
         (&json!("error"), &json!(true))
     );
     let mended = sandbox.run(&["doctor", "--fix"]).success();
-    mended.err_has(".ports.json: ");
+    mended.stderr_has(".ports.json: ");
     assert_eq!(sandbox.ports_json(), whole);
 
     let mut other = whole.clone();
@@ -321,16 +300,16 @@ fn a_file_that_is_not_there_or_not_true_while_services_run() {
     // What a person asks for stays, to be looked at by the next start.
     let mut wish = whole;
     wish["backend_port"] = json!(sandbox.port(5));
-    wish["backend_url"] = json!(sandbox.fill("http://localhost:%5"));
-    wish["backend_health_url"] = json!(sandbox.fill("http://localhost:%5/health"));
+    wish["backend_url"] = json!(sandbox.expand("http://localhost:%5"));
+    wish["backend_health_url"] = json!(sandbox.expand("http://localhost:%5/health"));
     sandbox.write(".ports.json", &wish.to_string());
     for arguments in [&["doctor", "--json"][..], &["doctor", "--json", "--fix"]] {
         let report = sandbox.run(arguments).code(1).json();
         let found = finding(&report, "ports_file");
         assert_eq!(found.get("fixable"), None);
-        mentions(&found, &sandbox.fill("port %5"));
+        mentions(&found, &sandbox.expand("port %5"));
         mentions(&found, "`backend_port`");
-        mentions(&found, &sandbox.fill("%0"));
+        mentions(&found, &sandbox.expand("%0"));
         assert_eq!(sandbox.ports_json(), wish);
     }
 }
@@ -345,7 +324,7 @@ fn a_backend_that_lets_no_pages_call_it() {
     assert_eq!(wrong(&report), ["cors/backend/error"]);
     let found = finding(&report, "cors");
     mentions(&found, "`frontend`");
-    mentions(&found, &sandbox.fill("http://localhost:%10"));
+    mentions(&found, &sandbox.expand("http://localhost:%10"));
     assert!(found["repair"].as_str().unwrap().contains("CORS_ORIGINS"));
     // Where the frontend's own server calls it, nobody has to be let in.
     sandbox.write(
@@ -381,7 +360,7 @@ fn a_backend_that_lets_other_pages_call_it() {
     assert_eq!(wrong(&report), ["cors/backend/error"]);
     mentions(
         &finding(&report, "cors"),
-        &sandbox.fill("http://localhost:%10"),
+        &sandbox.expand("http://localhost:%10"),
     );
 }
 
@@ -393,9 +372,9 @@ fn a_proxy_that_leads_elsewhere() {
     let report = diagnosis(&sandbox, 1);
     assert_eq!(wrong(&report), ["proxy/frontend/error"]);
     let found = finding(&report, "proxy");
-    mentions(&found, &sandbox.fill("http://localhost:%35"));
+    mentions(&found, &sandbox.expand("http://localhost:%35"));
     mentions(&found, "`backend`");
-    mentions(&found, &sandbox.fill("%0"));
+    mentions(&found, &sandbox.expand("%0"));
     let place = sandbox.project().join("web/vite.config.ts:4");
     assert_eq!(found["place"], place.to_str().unwrap());
     assert!(
@@ -406,7 +385,7 @@ fn a_proxy_that_leads_elsewhere() {
     );
     // A source is never edited.
     sandbox.run(&["doctor", "--fix"]).code(1);
-    assert_eq!(sandbox.read("web/vite.config.ts"), sandbox.fill(config));
+    assert_eq!(sandbox.read("web/vite.config.ts"), sandbox.expand(config));
     sandbox.write("web/vite.config.ts", &config.replace("%35", "%0"));
     assert_eq!(wrong(&diagnosis(&sandbox, 0)), [""; 0]);
 }
@@ -418,7 +397,7 @@ fn a_variable_that_leads_elsewhere() {
     let report = diagnosis(&sandbox, 0);
     assert_eq!(wrong(&report), ["env_file/API/warning"]);
     let found = finding(&report, "env_file");
-    mentions(&found, &sandbox.fill("port %35"));
+    mentions(&found, &sandbox.expand("port %35"));
     let place = sandbox.project().join("web/.env.local:2");
     assert_eq!(found["place"], place.to_str().unwrap());
     // The port of another checkout is the wrong one for certain.
@@ -433,7 +412,7 @@ fn a_variable_that_leads_elsewhere() {
     let report = diagnosis(&sandbox, 1);
     assert_eq!(wrong(&report), ["env_file/API/error"]);
     let found = finding(&report, "env_file");
-    mentions(&found, &sandbox.fill("%1"));
+    mentions(&found, &sandbox.expand("%1"));
     mentions(&found, "`backend`");
 }
 
@@ -444,8 +423,8 @@ fn a_service_that_has_ended_or_answers_badly() {
     let report = diagnosis(&sandbox, 1);
     assert_eq!(wrong(&report), ["answer/backend/error"]);
     mentions(&finding(&report, "answer"), "500");
-    let _ = get(sandbox.port(0), "/exit/1");
-    until("it has failed", || {
+    let _ = http_get(sandbox.port(0), "/exit/1");
+    wait_until("it has failed", || {
         let report = sandbox.run(&["doctor", "--json"]).code(1).json();
         let message = finding(&report, "listening")["message"].to_string();
         message.contains("code 1")
@@ -453,7 +432,7 @@ fn a_service_that_has_ended_or_answers_badly() {
     let report = diagnosis(&sandbox, 1);
     assert_eq!(wrong(&report), ["listening/backend/error"]);
     let found = finding(&report, "listening");
-    mentions(&found, &sandbox.fill("port %0"));
+    mentions(&found, &sandbox.expand("port %0"));
     assert_eq!(found["command"], "portway logs backend");
 }
 
@@ -480,13 +459,13 @@ fn what_is_broken_hides_nothing_else() {
     let sandbox = running();
     let stop = |file: &str| {
         sandbox.write(file, "{ broken");
-        let before = snapshot(sandbox.project());
+        let before = directory_contents(sandbox.project());
         for fix in [&[][..], &["--fix"]] {
             let arguments = [&["doctor", "--json"][..], fix].concat();
             let ran = sandbox.run(&arguments).code(1);
-            assert!(!ran.err().contains("panicked"), "{}", ran.err());
+            assert!(!ran.stderr().contains("panicked"), "{}", ran.stderr());
             let report = ran.json();
-            assert_eq!(snapshot(sandbox.project()), before);
+            assert_eq!(directory_contents(sandbox.project()), before);
             for check in ["registry", "lease", "localhost", "clock", "disk", "limits"] {
                 assert_eq!(finding(&report, check)["severity"], "fine", "{report:#}");
             }
@@ -500,7 +479,7 @@ fn what_is_broken_hides_nothing_else() {
     // The leases tell where the services are all the same.
     let found = finding(&report, "listening");
     assert_eq!(found["severity"], "fine");
-    mentions(&found, &sandbox.fill("port %0"));
+    mentions(&found, &sandbox.expand("port %0"));
     sandbox.write(
         ".ports.json",
         &whole.replace(&sandbox.port(0).to_string(), "0"),
@@ -541,7 +520,7 @@ fn what_is_broken_hides_nothing_else() {
     mentions(&finding(&report, "registry"), "registry.db");
     let mut homeless = sandbox.portway(&["doctor", "--json"]);
     homeless.env_remove("XDG_STATE_HOME").env_remove("HOME");
-    let report = sandbox.end(homeless).code(1).json();
+    let report = sandbox.run_command(homeless).code(1).json();
     mentions(&finding(&report, "registry"), "HOME");
     // A registry that cannot be used may not be in the way of what comes after the test.
     fs::remove_dir_all(&state).unwrap();
@@ -561,8 +540,8 @@ fn leases_of_a_vanished_checkout_are_dropped() {
     let report = diagnosis(&sandbox, 0);
     let found = finding(&report, "lease");
     assert_eq!(found["severity"], "warning");
-    mentions(&found, &sandbox.fill("%1"));
-    mentions(&found, &sandbox.fill("%11"));
+    mentions(&found, &sandbox.expand("%1"));
+    mentions(&found, &sandbox.expand("%11"));
     let mended = sandbox.run(&["doctor", "--fix", "--json"]).success().json();
     assert_eq!(mended["fixed"][0]["check"], "lease");
     assert_eq!(wrong(&mended), [""; 0]);
@@ -621,7 +600,7 @@ fn few_open_files() {
         "-c",
         &format!("ulimit -n 200; exec {portway} doctor --json"),
     ]);
-    let report = sandbox.end(shell).success().json();
+    let report = sandbox.run_command(shell).success().json();
     assert_eq!(wrong(&report), ["limits/limits/warning"]);
     mentions(&finding(&report, "limits"), "200");
 }
@@ -647,7 +626,7 @@ fn a_disk_that_is_full() {
         return;
     }
     for (size, severity) in [("8m", "error"), ("100m", "warning")] {
-        let report = sandbox.end(on_disk(size)).json();
+        let report = sandbox.run_command(on_disk(size)).json();
         let found = finding(&report, "disk");
         assert_eq!(found["severity"], severity);
         mentions(&found, &format!("{} MiB", size.trim_end_matches('m')));

@@ -5,11 +5,11 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 
 use crate::gateway::gateway;
-use crate::sandbox::{PATIENCE, Sandbox, TWO, get, two, until};
+use crate::sandbox::{Sandbox, TIMEOUT, TWO_SERVICES, http_get, two_services, wait_until};
 
 /// Who answers on the fixed port, the one before the gateway's.
 fn answers(sandbox: &Sandbox) -> Option<(String, String)> {
-    let ask = |name: &str| get(sandbox.port(38), &format!("/env/{name}"));
+    let ask = |name: &str| http_get(sandbox.port(38), &format!("/env/{name}"));
     Some((ask("PORTWAY_SERVICE")?, ask("PORTWAY_INSTANCE")?))
 }
 
@@ -30,7 +30,7 @@ fn other(sandbox: &mut Sandbox) -> std::path::PathBuf {
     tree
 }
 
-fn forward(sandbox: &mut Sandbox, dir: &Path, rest: &[&str]) -> crate::sandbox::Ran {
+fn forward(sandbox: &mut Sandbox, dir: &Path, rest: &[&str]) -> crate::sandbox::CommandOutput {
     sandbox.set_project(dir.to_owned());
     let port = sandbox.port(38).to_string();
     let arguments: Vec<&str> = ["forward", &port].iter().chain(rest).copied().collect();
@@ -40,7 +40,7 @@ fn forward(sandbox: &mut Sandbox, dir: &Path, rest: &[&str]) -> crate::sandbox::
 #[test]
 #[cfg(unix)]
 fn a_fixed_port_leads_to_the_chosen_checkout() {
-    let mut sandbox = Sandbox::with_blocks(1).manifest(TWO);
+    let mut sandbox = Sandbox::with_blocks(1).manifest(TWO_SERVICES);
     let tree = other(&mut sandbox);
     let main = sandbox.project().to_owned();
     let running = gateway(&sandbox);
@@ -48,12 +48,12 @@ fn a_fixed_port_leads_to_the_chosen_checkout() {
     let led = |service: &str, instance: &str| Some((service.to_owned(), instance.to_owned()));
 
     let said = forward(&mut sandbox, &main, &[]).success();
-    said.err_has(&url);
+    said.stderr_has(&url);
     assert_eq!(answers(&sandbox), led("frontend", "jobi"));
 
     // One connection, over which it is switched.
     let mut stream = TcpStream::connect(("127.0.0.1", sandbox.port(38))).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     let mut ask = || {
         let request = "GET /env/PORTWAY_INSTANCE HTTP/1.1\r\nHost: tunnel.example\r\n\r\n";
         stream.write_all(request.as_bytes()).unwrap();
@@ -66,18 +66,21 @@ fn a_fixed_port_leads_to_the_chosen_checkout() {
     let said = forward(&mut sandbox, &tree, &["backend"]).success();
     // What it routes to now, and before.
     for name in ["backend", "fix.jobi", "frontend", "jobi"] {
-        assert!(said.err().contains(name), "{}", said.err());
+        assert!(said.stderr().contains(name), "{}", said.stderr());
     }
     assert_eq!(ask(), "fix.jobi");
     assert_eq!(answers(&sandbox), led("backend", "fix.jobi"));
 
     // It is shown where one looks for it.
     let listed = sandbox.run(&["forward"]).success();
-    listed.out_has(&url).out_has("backend").out_has("fix.jobi");
+    listed
+        .stdout_has(&url)
+        .stdout_has("backend")
+        .stdout_has("fix.jobi");
     let listed = sandbox.run(&["forward", "--json"]).success().json();
     assert_eq!(listed[0]["service"], "backend");
     assert_eq!(listed[0]["instance"], "fix.jobi");
-    sandbox.run(&["ps"]).success().out_has(&url);
+    sandbox.run(&["ps"]).success().stdout_has(&url);
     let all = sandbox.run(&["ps", "--json"]).success().json();
     let forwards: Vec<_> = all
         .as_array()
@@ -94,7 +97,7 @@ fn a_fixed_port_leads_to_the_chosen_checkout() {
     // Whoever asks for the port hears of it, and a number ends nobody.
     let port = sandbox.port(38).to_string();
     let told = sandbox.run(&["who", &port]).success();
-    told.err_has("`backend`").err_has("fix.jobi");
+    told.stderr_has("`backend`").stderr_has("fix.jobi");
     sandbox
         .fails(&["free", &port], 1, "refused")
         .hints(&format!("`portway forward {port} --stop`"));
@@ -113,7 +116,7 @@ fn a_fixed_port_leads_to_the_chosen_checkout() {
     sandbox.run(&["restart", "backend"]).success();
     assert_eq!(answers(&sandbox), led("backend", "fix.jobi"));
     sandbox.run(&["down"]).success();
-    let refused = get(sandbox.port(38), "/").unwrap();
+    let refused = http_get(sandbox.port(38), "/").unwrap();
     assert!(refused.contains("portway -C"), "{refused}");
     // A page of elsewhere, whose name was made to lead here, is not told where the checkout lies.
     let mut stream = TcpStream::connect(("127.0.0.1", sandbox.port(38))).unwrap();
@@ -129,18 +132,18 @@ fn a_fixed_port_leads_to_the_chosen_checkout() {
     assert_eq!(ended.json()["instance"], "fix.jobi");
     TcpListener::bind(("127.0.0.1", sandbox.port(38))).unwrap();
     let again = forward(&mut sandbox, &tree, &["--stop", "--json"]).code(6);
-    again.failure("nothing_there").mentions(&port);
+    again.error("nothing_there").mentions(&port);
 }
 
 #[test]
 fn what_cannot_be_forwarded_is_refused() {
-    let mut sandbox = two();
+    let mut sandbox = two_services();
     let dir = sandbox.project().to_owned();
     let taken = TcpListener::bind(("127.0.0.1", sandbox.port(38))).unwrap();
     let running = gateway(&sandbox);
     let refused = forward(&mut sandbox, &dir, &["--json"]).code(4);
     refused
-        .failure("port_taken")
+        .error("port_taken")
         .mentions(sandbox.port(38))
         .hints("portway who");
     drop(taken);
@@ -151,14 +154,14 @@ fn what_cannot_be_forwarded_is_refused() {
         .names("backend")
         .mentions("jobi");
     let refused = forward(&mut sandbox, &dir, &["frontent", "--json"]).code(2);
-    refused.failure("unknown_service").names("frontend");
+    refused.error("unknown_service").names("frontend");
     forward(&mut sandbox, &dir, &["frontend"]).success();
     sandbox.run(&["forward", "0"]).code(2);
 
     // One that somebody has taken meanwhile is remembered, and told of.
     drop(running);
     let mut taken = None;
-    until("the port is let go", || {
+    wait_until("the port is let go", || {
         taken = TcpListener::bind(("127.0.0.1", sandbox.port(38))).ok();
         taken.is_some()
     });
@@ -173,12 +176,12 @@ fn what_cannot_be_forwarded_is_refused() {
     assert!(troubles(&sandbox).is_some());
     // No URL of it is told, and it is there once it can be had.
     let port = sandbox.port(38);
-    let told = |sandbox: &Sandbox| sandbox.run(&["ps"]).out().contains(&port.to_string());
+    let told = |sandbox: &Sandbox| sandbox.run(&["ps"]).stdout().contains(&port.to_string());
     assert!(!told(&sandbox));
     drop(taken);
-    until("it is tried again", || told(&sandbox));
+    wait_until("it is tried again", || told(&sandbox));
     assert_eq!(troubles(&sandbox), None);
-    assert!(get(port, "/").is_some());
+    assert!(http_get(port, "/").is_some());
 
     // Without a gateway they are known, and can be let go.
     sandbox.run(&["gateway", "stop"]).success();
@@ -198,9 +201,9 @@ fn what_cannot_be_forwarded_is_refused() {
 #[test]
 fn only_http_is_forwarded() {
     let mut sandbox = Sandbox::new().manifest(&format!(
-        "{TWO}\n[services.cache]\nkind = \"tcp\"\nport = \"%20-%29\"\ncommand = \"%service serve {{port}}\"\n"
+        "{TWO_SERVICES}\n[services.cache]\nkind = \"tcp\"\nport = \"%20-%29\"\ncommand = \"%service serve {{port}}\"\n"
     ));
     let dir = sandbox.project().to_owned();
     let refused = forward(&mut sandbox, &dir, &["cache", "--json"]).code(2);
-    refused.failure("usage").names("cache").mentions("HTTP");
+    refused.error("usage").names("cache").mentions("HTTP");
 }

@@ -2,8 +2,8 @@
 
 use std::net::TcpListener;
 
-use crate::sandbox::{Sandbox, get, two, until};
-use crate::who::{stranger, until_served};
+use crate::sandbox::{Sandbox, http_get, two_services, wait_until};
+use crate::servers::{ShellServer, wait_until_served};
 
 fn is_free(port: u16) -> bool {
     TcpListener::bind(("127.0.0.1", port)).is_ok()
@@ -12,8 +12,8 @@ fn is_free(port: u16) -> bool {
 #[test]
 fn the_whole_tree_is_ended_and_not_only_the_one_that_listens() {
     let sandbox = Sandbox::new();
-    let mut shell = stranger(&sandbox, "serve %0 --worker --grandchild plain");
-    until_served(sandbox.port(0));
+    let mut shell = ShellServer::start(&sandbox, "serve %0 --worker --grandchild plain");
+    wait_until_served(sandbox.port(0));
     let port = sandbox.port(0).to_string();
     let dry = sandbox
         .run(&["free", &port, "--dry-run", "--json"])
@@ -31,8 +31,8 @@ fn the_whole_tree_is_ended_and_not_only_the_one_that_listens() {
         .json();
     assert_eq!(freed["free"], true);
     assert_eq!(freed["action"], "ended");
-    shell.until_ended();
-    sandbox.until_empty();
+    shell.wait();
+    sandbox.wait_until_empty();
     assert!(is_free(sandbox.port(0)));
     sandbox
         .fails(&["free", &port, "--yes"], 6, "nothing_there")
@@ -42,38 +42,38 @@ fn the_whole_tree_is_ended_and_not_only_the_one_that_listens() {
 #[test]
 fn what_does_not_end_when_asked_is_killed() {
     let sandbox = Sandbox::new();
-    let mut shell = stranger(&sandbox, "serve %0 --ignore --grandchild ignore");
-    until_served(sandbox.port(0));
+    let mut shell = ShellServer::start(&sandbox, "serve %0 --ignore --grandchild ignore");
+    wait_until_served(sandbox.port(0));
     let port = sandbox.port(0).to_string();
     let freed = sandbox
         .run(&["free", &port, "--yes", "--grace", "50ms", "--json"])
         .success()
         .json();
     assert_eq!(freed["action"], "killed");
-    shell.until_ended();
-    sandbox.until_empty();
+    shell.wait();
+    sandbox.wait_until_empty();
     assert!(is_free(sandbox.port(0)));
 }
 
 #[test]
 fn both_programs_on_one_port_are_ended() {
     let sandbox = Sandbox::new();
-    let _v4 = stranger(&sandbox, "serve %0");
-    let _v6 = stranger(&sandbox, "serve %0 --host ::1");
-    until("both listen", || {
+    let _v4 = ShellServer::start(&sandbox, "serve %0");
+    let _v6 = ShellServer::start(&sandbox, "serve %0 --host ::1");
+    wait_until("both listen", || {
         portway_ports::owners(sandbox.port(0)).unwrap().len() == 2
     });
     let port = sandbox.port(0).to_string();
     sandbox
         .run(&["free", &port, "--yes"])
         .success()
-        .out_has(&port);
+        .stdout_has(&port);
     assert!(portway_ports::owners(sandbox.port(0)).unwrap().is_empty());
 }
 
 #[test]
 fn a_service_is_stopped_by_its_supervisor_and_comes_back_on_request() {
-    let sandbox = two();
+    let sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
     let port = sandbox.port(0).to_string();
     let freed = sandbox
@@ -88,19 +88,19 @@ fn a_service_is_stopped_by_its_supervisor_and_comes_back_on_request() {
     assert_eq!(state(1), "ready");
     sandbox.run(&["up", "--detach"]).success();
     assert_eq!(state(0), "ready");
-    assert!(get(sandbox.port(0), "/").is_some());
+    assert!(http_get(sandbox.port(0), "/").is_some());
 }
 
 #[test]
 fn a_service_whose_port_somebody_took_meanwhile_moves() {
-    let sandbox = two();
+    let sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
     let port = sandbox.port(0).to_string();
     sandbox.run(&["free", &port, "--yes"]).success();
     let _taken = TcpListener::bind(("127.0.0.1", sandbox.port(0))).unwrap();
     sandbox.run(&["up", "--detach"]).success();
     assert_eq!(sandbox.ports_json()["backend_port"], sandbox.port(1));
-    assert!(get(sandbox.port(1), "/").is_some());
+    assert!(http_get(sandbox.port(1), "/").is_some());
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn what_this_command_runs_in_is_not_ended() {
 
 #[test]
 fn a_port_that_is_only_kept_is_nobodys() {
-    let sandbox = two();
+    let sandbox = two_services();
     sandbox.run(&["detect"]).success();
     sandbox
         .fails(
@@ -135,8 +135,8 @@ fn a_port_that_is_only_kept_is_nobodys() {
 #[test]
 fn a_person_is_asked() {
     let sandbox = Sandbox::new();
-    let mut shell = stranger(&sandbox, "serve %0");
-    until_served(sandbox.port(0));
+    let mut shell = ShellServer::start(&sandbox, "serve %0");
+    wait_until_served(sandbox.port(0));
     let portway = env!("CARGO_BIN_EXE_portway");
     let answer = |word: &str| {
         let mut command = sandbox.command("sh");
@@ -145,11 +145,11 @@ fn a_person_is_asked() {
             sandbox.port(0)
         );
         command.args(["-c", &script]);
-        sandbox.end(command)
+        sandbox.run_command(command)
     };
-    answer("n").code(1).out_has("[y/N]");
+    answer("n").code(1).stdout_has("[y/N]");
     assert!(!is_free(sandbox.port(0)));
-    answer("y").success().out_has("[y/N]");
+    answer("y").success().stdout_has("[y/N]");
     assert!(is_free(sandbox.port(0)));
-    shell.until_ended();
+    shell.wait();
 }

@@ -5,13 +5,15 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use crate::sandbox::{PATIENCE, Running, Sandbox, TWO, get, two, until};
+use crate::sandbox::{
+    RunningCommand, Sandbox, TIMEOUT, TWO_SERVICES, http_get, two_services, wait_until,
+};
 
 /// A gateway on the sandbox's last port.
-pub(crate) fn gateway(sandbox: &Sandbox) -> Running {
+pub(crate) fn gateway(sandbox: &Sandbox) -> RunningCommand {
     let port = sandbox.port(39).to_string();
     let mut gateway = sandbox.spawn(&["gateway", "--json", "--port", &port]);
-    gateway.until_printed("\"port\"");
+    gateway.wait_for_output("\"port\"");
     gateway
 }
 
@@ -27,7 +29,7 @@ fn try_to_ask(sandbox: &Sandbox, host: &str, path: &str) -> std::io::Result<(u16
 
 fn send(sandbox: &Sandbox, request: &str) -> std::io::Result<(u16, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", sandbox.port(39)))?;
-    stream.set_read_timeout(Some(PATIENCE + Duration::from_secs(10)))?;
+    stream.set_read_timeout(Some(TIMEOUT + Duration::from_secs(10)))?;
     stream.write_all(request.as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
@@ -43,7 +45,7 @@ fn send(sandbox: &Sandbox, request: &str) -> std::io::Result<(u16, String)> {
 #[test]
 #[cfg(unix)]
 fn each_service_of_each_worktree_has_its_name() {
-    let mut sandbox = Sandbox::with_blocks(1).manifest(TWO);
+    let mut sandbox = Sandbox::with_blocks(1).manifest(TWO_SERVICES);
     let main = sandbox.project().to_owned();
     std::fs::remove_dir_all(main.join(".git")).unwrap();
     sandbox.git(&main, &["init", "-q"]);
@@ -93,18 +95,21 @@ fn each_service_of_each_worktree_has_its_name() {
         let port = sandbox.port(39);
         let url = format!("http://{name}.localhost:{port}\n");
         assert_eq!(
-            sandbox.run(&["url", "--name", "frontend"]).success().out(),
+            sandbox
+                .run(&["url", "--name", "frontend"])
+                .success()
+                .stdout(),
             url
         );
     }
     let listed = sandbox.run(&["ps"]).success();
     let url = format!("http://fix-auth.jobi.localhost:{}", sandbox.port(39));
-    listed.out_has(&url);
+    listed.stdout_has(&url);
 }
 
 #[test]
 fn backends_let_pages_under_names_in() {
-    let sandbox = two();
+    let sandbox = two_services();
     let told = || {
         let env = sandbox.run(&["env", "--json"]).success().json();
         env["CORS_ORIGINS"].as_str().unwrap().to_owned()
@@ -136,16 +141,16 @@ fn backends_let_pages_under_names_in() {
     assert_eq!(told(), format!("{before}{named}"));
     sandbox.run(&["down"]).success();
     sandbox.run(&["up", "--detach"]).success();
-    let url = sandbox.run(&["url", "backend"]).success().out();
+    let url = sandbox.run(&["url", "backend"]).success().stdout();
     let address = url.trim().trim_start_matches("http://localhost:");
-    let heard = get(address.parse().unwrap(), "/env/CORS_ORIGINS");
+    let heard = http_get(address.parse().unwrap(), "/env/CORS_ORIGINS");
     assert_eq!(heard, Some(format!("{before}{named}")));
 }
 
 #[test]
 fn paths_lead_to_other_services() {
     let sandbox = Sandbox::new().manifest(&format!(
-        "{TWO}\n[routes]\n\"/env\" = \"backend\"\n\"/api\" = {{ service = \"backend\", strip = true }}"
+        "{TWO_SERVICES}\n[routes]\n\"/env\" = \"backend\"\n\"/api\" = {{ service = \"backend\", strip = true }}"
     ));
     sandbox.run(&["up", "--detach"]).success();
     let _gateway = gateway(&sandbox);
@@ -159,8 +164,8 @@ fn paths_lead_to_other_services() {
         "backend"
     );
     let pid = |service: &str| {
-        let port = sandbox.run(&["port", service]).success().out();
-        get(port.trim().parse().unwrap(), "/").unwrap()
+        let port = sandbox.run(&["port", service]).success().stdout();
+        http_get(port.trim().parse().unwrap(), "/").unwrap()
     };
     assert_eq!(served_by("jobi.localhost", "/"), pid("frontend"));
     assert_eq!(served_by("jobi.localhost", "/api"), pid("backend"));
@@ -168,7 +173,7 @@ fn paths_lead_to_other_services() {
 
 #[test]
 fn a_service_says_how_much_it_takes() {
-    let sandbox = Sandbox::new().manifest(&format!("{TWO}\nmax_body = \"1 kB\""));
+    let sandbox = Sandbox::new().manifest(&format!("{TWO_SERVICES}\nmax_body = \"1 kB\""));
     sandbox.run(&["up", "--detach"]).success();
     let _gateway = gateway(&sandbox);
     for (host, status) in [("jobi", 413), ("backend.jobi", 200)] {
@@ -185,7 +190,7 @@ fn a_service_says_how_much_it_takes() {
 #[test]
 #[cfg(unix)]
 fn a_thousand_requests_across_ten_restarts_are_all_answered() {
-    let sandbox = two();
+    let sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
     let _gateway = gateway(&sandbox);
     let done = AtomicBool::new(false);
@@ -241,11 +246,11 @@ fn a_request_during_the_start_waits_and_one_after_the_end_does_not() {
         asked.join().unwrap()
     });
     assert_eq!(answered.0, 200, "{}", answered.1);
-    sandbox.until_ready();
-    up.until_printed(&sandbox.fill("http://localhost:%0"));
+    sandbox.wait_until_ready();
+    up.wait_for_output(&sandbox.expand("http://localhost:%0"));
     drop(up);
     sandbox.run(&["down"]);
-    until("the end is known", || {
+    wait_until("the end is known", || {
         ask(&sandbox, "backend.jobi.localhost", "/").0 == 503
     });
     let (status, body) = ask(&sandbox, "backend.jobi.localhost", "/");
@@ -273,7 +278,7 @@ fn one_gateway_and_no_more() {
     sandbox.run(&["gateway", "status"]).success();
     sandbox.run(&["gateway", "stop"]).success();
     sandbox.fails(&["gateway", "status"], 1, "not_running");
-    sandbox.until_empty();
+    sandbox.wait_until_empty();
 }
 
 #[test]
@@ -294,7 +299,7 @@ fn a_port_of_somebody_else_is_an_error_that_says_so() {
 
 #[test]
 fn the_gateway_can_die_without_a_service_noticing() {
-    let sandbox = two();
+    let sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
     let before = sandbox.status();
     drop(gateway(&sandbox));
@@ -307,13 +312,13 @@ fn the_gateway_can_die_without_a_service_noticing() {
 #[test]
 #[cfg(unix)]
 fn the_first_up_starts_it_where_that_is_preferred() {
-    let sandbox = two();
+    let sandbox = two_services();
     std::fs::create_dir_all(sandbox.path("home/.config/portway")).unwrap();
     let port = sandbox.port(39);
     let config = format!("[gateway]\nstart = \"with-up\"\nport = {port}\n");
     std::fs::write(sandbox.path("home/.config/portway/config.toml"), config).unwrap();
     let said = sandbox.run(&["up", "--detach"]).success();
-    said.out_has(&format!("http://jobi.localhost:{port}"));
+    said.stdout_has(&format!("http://jobi.localhost:{port}"));
     assert_eq!(ask(&sandbox, "jobi.localhost", "/").0, 200);
     // Where it cannot be had, services start all the same.
     sandbox.run(&["down"]).success();
@@ -322,8 +327,8 @@ fn the_first_up_starts_it_where_that_is_preferred() {
     sandbox
         .run(&["up", "--detach"])
         .success()
-        .err_has("warning: ")
-        .err_has(&format!("port {port}"));
+        .stderr_has("warning: ")
+        .stderr_has(&format!("port {port}"));
 }
 
 #[test]
@@ -334,9 +339,9 @@ fn a_service_of_the_session_is_written_and_taken_away() {
     sandbox
         .run(&["gateway", "install"])
         .code(3)
-        .err_has("systemctl --user daemon-reload")
-        .err_has("enable --now portway-gateway.service")
-        .err_has("portway gateway --detach");
+        .stderr_has("systemctl --user daemon-reload")
+        .stderr_has("enable --now portway-gateway.service")
+        .stderr_has("portway gateway --detach");
     let unit = sandbox.path("home/.config/systemd/user/portway-gateway.service");
     let text = std::fs::read_to_string(&unit).unwrap();
     let state = sandbox.path("state");

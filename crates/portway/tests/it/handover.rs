@@ -7,7 +7,7 @@ use portway_ports::Hold;
 use rustix::process::Signal;
 use socket2::{Domain, Socket, Type};
 
-use crate::sandbox::{Running, Sandbox, get, until};
+use crate::sandbox::{RunningCommand, Sandbox, http_get, wait_until};
 
 fn one(options: &str) -> Sandbox {
     Sandbox::new().manifest(&format!(
@@ -53,10 +53,12 @@ fn a_service_may_close_its_socket_and_bind_again() {
     let sandbox = one("--rebind");
     sandbox.run(&["up", "--detach"]).success();
     let port = sandbox.port(0);
-    let pid = get(port, "/").unwrap();
+    let pid = http_get(port, "/").unwrap();
     for _ in 0..20 {
-        get(port, "/rebind");
-        until("it serves again", || get(port, "/").as_ref() == Some(&pid));
+        http_get(port, "/rebind");
+        wait_until("it serves again", || {
+            http_get(port, "/").as_ref() == Some(&pid)
+        });
     }
     assert_eq!(sandbox.status()["services"][0]["restarts"], 0);
 }
@@ -65,7 +67,7 @@ fn a_service_may_close_its_socket_and_bind_again() {
 fn a_server_without_the_option_still_starts() {
     let sandbox = one("--no-reuse");
     sandbox.run(&["up", "--detach"]).success();
-    let events = sandbox.events("a");
+    let events = sandbox.portway_log("a");
     assert!(
         events.iter().any(|text| text.contains("SO_REUSEADDR")),
         "{events:?}"
@@ -73,7 +75,7 @@ fn a_server_without_the_option_still_starts() {
     // Also the next time. (Nobody has spoken with it: such a server cannot get past its own
     // TIME_WAIT.)
     sandbox.run(&["restart", "a"]).success();
-    assert!(get(sandbox.port(0), "/").is_some());
+    assert!(http_get(sandbox.port(0), "/").is_some());
     // Its port is held when it is away.
     sandbox.run(&["down", "a"]).success();
     assert!(!stranger_may_serve("127.0.0.1", sandbox.port(0)));
@@ -85,19 +87,19 @@ fn a_service_may_take_a_ready_socket() {
         "[services.a]\ncommand = \"%service serve --fd\"\nport = \"%0-%9\"\nsocket = \"fd\"",
     );
     sandbox.run(&["up", "--detach"]).success();
-    let pid = get(sandbox.port(0), "/").unwrap();
+    let pid = http_get(sandbox.port(0), "/").unwrap();
     assert_eq!(sandbox.status()["services"][0]["pid"].to_string(), pid);
     sandbox.run(&["restart", "a"]).success();
-    assert!(get(sandbox.port(0), "/").is_some_and(|new| new != pid));
+    assert!(http_get(sandbox.port(0), "/").is_some_and(|new| new != pid));
 }
 
 /// Somebody who takes whatever can be had of these ports.
-fn grabber(sandbox: &Sandbox, ports: std::ops::Range<u16>) -> Running {
-    let mut command = sandbox.command(crate::sandbox::service());
+fn grabber(sandbox: &Sandbox, ports: std::ops::Range<u16>) -> RunningCommand {
+    let mut command = sandbox.command(crate::sandbox::test_service());
     command.arg("grab");
     command.args(ports.map(|index| sandbox.port(index).to_string()));
     command.stdin(Stdio::null());
-    Running::start(command)
+    RunningCommand::start(command)
 }
 
 #[test]
@@ -109,43 +111,45 @@ fn a_port_stolen_in_the_hand_over_is_replaced_and_everyone_is_told() {
     );
     let mut up = sandbox.spawn(&["up"]);
     // The backend is ready and was told the frontend's port; now that port is stolen.
-    until("the backend serves", || get(sandbox.port(0), "/").is_some());
+    wait_until("the backend serves", || {
+        http_get(sandbox.port(0), "/").is_some()
+    });
     let mut thief = grabber(&sandbox, 10..11);
-    thief.until_printed("grabbed");
-    sandbox.until_ready();
+    thief.wait_for_output("grabbed");
+    sandbox.wait_until_ready();
     let json = sandbox.ports_json();
     assert_eq!(json["frontend_port"], sandbox.port(11));
     let moved = sandbox.port(11);
-    assert_eq!(get(moved, "/env/PORT").unwrap(), moved.to_string());
+    assert_eq!(http_get(moved, "/env/PORT").unwrap(), moved.to_string());
     // The backend was started again with the new wiring.
-    until("the backend knows", || {
-        let url = get(sandbox.port(0), "/env/FRONTEND_URL");
+    wait_until("the backend knows", || {
+        let url = http_get(sandbox.port(0), "/env/FRONTEND_URL");
         url == Some(format!("http://localhost:{moved}"))
     });
-    let origins = get(sandbox.port(0), "/env/CORS_ORIGINS").unwrap();
+    let origins = http_get(sandbox.port(0), "/env/CORS_ORIGINS").unwrap();
     assert!(
         origins.contains(&format!("http://localhost:{moved}")),
         "{origins}"
     );
     // The move and the thief are named, and why the backend was restarted.
-    let (old, pid) = (sandbox.fill("port %10"), format!("(pid {}", thief.pid()));
-    let events = sandbox.events("frontend");
+    let (old, pid) = (sandbox.expand("port %10"), format!("(pid {}", thief.pid()));
+    let events = sandbox.portway_log("frontend");
     assert!(
         events.iter().any(|text| text.contains(&old)
             && text.contains(&pid)
             && text.contains(&format!("port {moved}"))),
         "{events:?}"
     );
-    let events = sandbox.events("backend");
+    let events = sandbox.portway_log("backend");
     assert!(
         events.iter().any(|text| text.contains("`frontend`")),
         "{events:?}"
     );
-    up.until_printed(&pid);
-    let env = sandbox.run(&["env"]).success().out();
+    up.wait_for_output(&pid);
+    let env = sandbox.run(&["env"]).success().stdout();
     assert!(env.contains(&format!("FRONTEND_PORT='{moved}'")));
     up.signal(Signal::TERM);
-    assert_eq!(up.end(), 143);
+    assert_eq!(up.wait(), 143);
 }
 
 #[test]
@@ -158,26 +162,26 @@ fn a_listener_elsewhere_is_allowed_where_the_manifest_says_so() {
     // The test itself plays the container engine's proxy.
     let sandbox = Sandbox::new().manifest(&manifest("owner = \"any\""));
     let mut up = sandbox.spawn(&["up"]);
-    until("its port is chosen", || {
+    wait_until("its port is chosen", || {
         sandbox.project().join(".ports.json").exists()
     });
     let mut proxy = grabber(&sandbox, 0..1);
-    proxy.until_printed("grabbed");
-    sandbox.until_ready();
+    proxy.wait_for_output("grabbed");
+    sandbox.wait_until_ready();
     up.signal(Signal::TERM);
-    up.end();
+    up.wait();
     // Without the word it is a thief, and there is no other port.
     let sandbox = Sandbox::new().manifest(&manifest(""));
     let mut up = sandbox.spawn(&["up", "--json"]);
-    until("its port is chosen", || {
+    wait_until("its port is chosen", || {
         sandbox.project().join(".ports.json").exists()
     });
     let mut thief = grabber(&sandbox, 0..1);
-    thief.until_printed("grabbed");
-    assert_eq!(up.end(), 5);
-    let printed = up.printed();
+    thief.wait_for_output("grabbed");
+    assert_eq!(up.wait(), 5);
+    let printed = up.output();
     assert!(printed.contains("\"service_failed\""), "{printed}");
-    assert!(printed.contains(&sandbox.fill("port %0")), "{printed}");
+    assert!(printed.contains(&sandbox.expand("port %0")), "{printed}");
     assert!(
         printed.contains(&format!("(pid {}", thief.pid())),
         "{printed}"

@@ -8,8 +8,8 @@ use rustix::process::Signal;
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use serde_json::{Value, json};
 
-use crate::doctor::Stranger;
-use crate::sandbox::{Sandbox, two};
+use crate::sandbox::{Sandbox, two_services};
+use crate::servers::UnrelatedServer;
 
 const THREE: &str = "
     [project]
@@ -48,20 +48,20 @@ fn each_service_is_asked_in_its_own_way() {
     // The worker has no port to ask.
     assert_eq!(report["services"].as_array().unwrap().len(), 3);
     let backend = asked(&report, "backend");
-    assert_eq!(backend["url"], sandbox.fill("http://localhost:%0/health"));
+    assert_eq!(backend["url"], sandbox.expand("http://localhost:%0/health"));
     assert_eq!(backend["check"], "http");
     assert_eq!(backend["status"], 200);
     assert!(backend["latency_ms"].as_f64().unwrap() > 0.0);
     let frontend = asked(&report, "frontend");
-    assert_eq!(frontend["url"], sandbox.fill("http://localhost:%10/"));
+    assert_eq!(frontend["url"], sandbox.expand("http://localhost:%10/"));
     let cache = asked(&report, "cache");
-    assert_eq!(cache["url"], sandbox.fill("redis://localhost:%20"));
+    assert_eq!(cache["url"], sandbox.expand("redis://localhost:%20"));
     assert_eq!(cache["check"], "tcp");
     assert_eq!(cache["status"], Value::Null);
 
     fs::write(sandbox.project().join("sick"), "").unwrap();
     let ran = sandbox.run(&["health"]).code(1);
-    let lines: Vec<String> = ran.out().lines().map(str::to_owned).collect();
+    let lines: Vec<String> = ran.stdout().lines().map(str::to_owned).collect();
     assert!(lines[1].starts_with("backend"), "{lines:?}");
     assert!(lines[1].contains(" unhealthy "), "{lines:?}");
     assert!(lines[1].contains(" 500 "), "{lines:?}");
@@ -82,20 +82,20 @@ fn what_does_not_run_is_asked_where_it_would_be_and_nothing_is_chosen() {
     let sandbox = three();
     let report = sandbox.run(&["health", "--json"]).code(1).json();
     let backend = asked(&report, "backend");
-    assert_eq!(backend["url"], sandbox.fill("http://localhost:%0/health"));
+    assert_eq!(backend["url"], sandbox.expand("http://localhost:%0/health"));
     assert_eq!(backend["healthy"], false);
     assert_eq!(backend["latency_ms"], Value::Null);
     let problem = backend["problem"].as_str().unwrap();
-    assert!(problem.contains(&sandbox.fill("port %0")), "{problem}");
+    assert!(problem.contains(&sandbox.expand("port %0")), "{problem}");
     assert!(!sandbox.project().join(".ports.json").exists());
     assert!(!sandbox.state().exists());
     // Started by hand in the checkout, on the port that a person wrote down.
     sandbox.write(".ports.json", "{\"cache_port\": %35}");
-    let cache = Stranger::on(sandbox.port(35), sandbox.project());
+    let cache = UnrelatedServer::start(sandbox.port(35), sandbox.project());
     sandbox.run(&["health", "cache"]).success();
     assert_eq!(
         sandbox.read(".ports.json"),
-        sandbox.fill("{\"cache_port\": %35}")
+        sandbox.expand("{\"cache_port\": %35}")
     );
     // One that accepts and says nothing has its time.
     drop(cache);
@@ -111,7 +111,7 @@ fn what_does_not_run_is_asked_where_it_would_be_and_nothing_is_chosen() {
 #[test]
 fn what_a_stranger_answers_counts_for_nothing() {
     let sandbox = three();
-    let stranger = Stranger::on(sandbox.port(10), &sandbox.path("home"));
+    let stranger = UnrelatedServer::start(sandbox.port(10), &sandbox.path("home"));
     let report = sandbox
         .run(&["health", "frontend", "--json"])
         .code(1)
@@ -122,7 +122,7 @@ fn what_a_stranger_answers_counts_for_nothing() {
         (&json!(false), &Value::Null)
     );
     let problem = frontend["problem"].as_str().unwrap();
-    assert!(problem.contains(&sandbox.fill("port %10")), "{problem}");
+    assert!(problem.contains(&sandbox.expand("port %10")), "{problem}");
     let owner = format!("`service` (pid {}", stranger.pid());
     assert!(problem.contains(&owner), "{problem}");
 }
@@ -134,19 +134,19 @@ fn watching_shows_what_changes() {
     let arguments = ["health", "--watch", "--interval", "20ms", "backend"];
     let mut text = sandbox.spawn(&arguments);
     let mut lines = sandbox.spawn(&[&arguments[..], &["--json"]].concat());
-    text.until_printed(" 200 ");
-    lines.until_printed("\"status\":200");
+    text.wait_for_output(" 200 ");
+    lines.wait_for_output("\"status\":200");
     fs::write(sandbox.project().join("sick"), "").unwrap();
-    text.until_printed("unhealthy  500");
-    lines.until_printed("\"status\":500");
-    let printed = lines.printed().to_owned();
+    text.wait_for_output("unhealthy  500");
+    lines.wait_for_output("\"status\":500");
+    let printed = lines.output().to_owned();
     let (first, _) = printed.split_once('\n').unwrap();
     let first: Value = serde_json::from_str(first).unwrap();
     assert_eq!(first["healthy"], true);
     // Blocks, without the signs of a terminal.
-    assert!(!text.printed().contains('\x1b'));
+    assert!(!text.output().contains('\x1b'));
     text.signal(Signal::INT);
-    assert_eq!(text.end(), 130);
+    assert_eq!(text.wait(), 130);
 }
 
 #[test]
@@ -184,12 +184,12 @@ fn watching_ends_with_its_reader() {
     let portway = env!("CARGO_BIN_EXE_portway");
     let script = format!("{portway} health --watch --interval 10ms --json | head -n 2 | wc -l");
     shell.args(["-c", &script]);
-    assert_eq!(sandbox.end(shell).success().out().trim(), "2");
+    assert_eq!(sandbox.run_command(shell).success().stdout().trim(), "2");
 }
 
 #[test]
 fn the_health_url_stands_in_the_file_as_long_as_the_manifest_names_a_path() {
-    let sandbox = two().file(
+    let sandbox = two_services().file(
         ".ports.json",
         "{\"frontend_health_url\": \"http://localhost:1/mine\"}",
     );
@@ -219,7 +219,7 @@ fn the_health_url_stands_in_the_file_as_long_as_the_manifest_names_a_path() {
         let json = sandbox.ports_json();
         assert_eq!(
             json["backend_health_url"],
-            sandbox.fill("http://localhost:%0/health")
+            sandbox.expand("http://localhost:%0/health")
         );
         // The ports are Portway's as before, and the other key is a person's.
         assert_eq!(json["frontend_health_url"], "http://localhost:1/mine");
@@ -230,7 +230,7 @@ fn the_health_url_stands_in_the_file_as_long_as_the_manifest_names_a_path() {
     let json = sandbox.ports_json();
     assert_eq!(
         json["backend_health_url"],
-        sandbox.fill("http://localhost:%1/health")
+        sandbox.expand("http://localhost:%1/health")
     );
     drop(taken);
 
@@ -258,7 +258,7 @@ fn a_copied_file_with_a_health_url_forces_nothing() {
     sandbox.run(&["detect"]).success();
     assert_eq!(
         sandbox.ports_json()["backend_health_url"],
-        sandbox.fill("http://localhost:%1/health")
+        sandbox.expand("http://localhost:%1/health")
     );
 }
 
@@ -271,8 +271,8 @@ fn a_health_path_tells_that_a_service_is_ready() {
         .run(&["wait", "backend", "--timeout", "100ms"])
         .code(124);
     fs::remove_file(sandbox.project().join("sick")).unwrap();
-    sandbox.until_ready();
-    up.until_printed(&sandbox.fill("http://localhost:%0"));
+    sandbox.wait_until_ready();
+    up.wait_for_output(&sandbox.expand("http://localhost:%0"));
 }
 
 #[test]

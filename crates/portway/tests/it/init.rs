@@ -8,9 +8,9 @@ fn init_writes_a_manifest_that_works_and_never_over_another() {
     sandbox
         .run(&["init"])
         .success()
-        .err_has("~/project/portway.toml");
+        .stderr_has("~/project/portway.toml");
     let first = sandbox.read("portway.toml");
-    sandbox.run(&["detect"]).success().out_has("backend");
+    sandbox.run(&["detect"]).success().stdout_has("backend");
     assert!(!sandbox.project().join(".gitignore").exists());
     sandbox.write("portway.toml", "# mine");
     sandbox.run(&["init"]).success();
@@ -31,7 +31,7 @@ fn init_offers_a_line_in_gitignore() {
 fn schema_prints_the_committed_schema() {
     let sandbox = Sandbox::new();
     let committed = include_str!("../../../../schema/portway.schema.json");
-    assert_eq!(sandbox.run(&["schema"]).success().out(), committed);
+    assert_eq!(sandbox.run(&["schema"]).success().stdout(), committed);
 }
 
 #[test]
@@ -40,12 +40,12 @@ fn help_has_examples_and_usage_errors_their_own_code() {
     sandbox
         .run(&["--help"])
         .success()
-        .out_has("Examples:")
-        .out_has("Exit codes:");
+        .stdout_has("Examples:")
+        .stdout_has("Exit codes:");
     sandbox
         .run(&["up", "--help"])
         .success()
-        .out_has("portway up --with redis");
+        .stdout_has("portway up --with redis");
     sandbox.fails(&["upp"], 2, "usage").mentions("upp");
     sandbox
         .fails(&["ps", "--jsn"], 2, "usage")

@@ -2,13 +2,15 @@
 
 mod network;
 
-use crate::sandbox::{Running, Sandbox, TWO, kill, service, two, until};
+use crate::sandbox::{
+    RunningCommand, Sandbox, TWO_SERVICES, kill, test_service, two_services, wait_until,
+};
 use network::{Machine, Network};
 
 /// What a machine fetches over the network.
 fn fetch(machine: &Machine, sandbox: &Sandbox, url: &str) -> Option<String> {
     let fetched = machine.run(sandbox, &["curl", "-sS", "--max-time", "10", url]);
-    let body = fetched.out();
+    let body = fetched.stdout();
     (!body.is_empty()).then_some(body)
 }
 
@@ -33,7 +35,9 @@ fn what_speaks_http_is_seen_resolved_and_fetched_from_another_machine() {
         .success();
     let backend = format!("http://{}:{}", ada.address, sandbox.port(0));
     let frontend = format!("http://{}:{}", ada.address, sandbox.port(10));
-    up.err_has("warning: ").err_has(&backend).err_has(&frontend);
+    up.stderr_has("warning: ")
+        .stderr_has(&backend)
+        .stderr_has(&frontend);
 
     let seen = bob.until_seen(&sandbox, &["backend · jobi", "frontend · jobi"]);
     ada.until_seen(&sandbox, &["backend · jobi", "frontend · jobi"]);
@@ -45,7 +49,7 @@ fn what_speaks_http_is_seen_resolved_and_fetched_from_another_machine() {
     }
     let resolved = bob.run(&sandbox, &["avahi-resolve", "-4", "-n", "jobi-ada.local"]);
     assert_eq!(
-        resolved.success().out(),
+        resolved.success().stdout(),
         format!("jobi-ada.local\t{}\n", ada.address)
     );
 
@@ -60,7 +64,9 @@ fn what_speaks_http_is_seen_resolved_and_fetched_from_another_machine() {
     let origins = fetch(bob, &sandbox, &origins).unwrap();
     assert!(origins.contains(&frontend), "{origins}");
 
-    ada.portway(&sandbox, &["ps"]).success().out_has(&backend);
+    ada.portway(&sandbox, &["ps"])
+        .success()
+        .stdout_has(&backend);
     // The supervisor's own sockets are the services', and yet nothing that `localhost` leads to.
     let report = ada.portway(&sandbox, &["doctor", "--json"]).json();
     let severity = |check: &str| {
@@ -86,20 +92,20 @@ fn what_speaks_http_is_seen_resolved_and_fetched_from_another_machine() {
     assert_eq!(found[0]["instance"], "jobi");
     assert_eq!(found[1]["service"], "frontend");
     let own = ada.portway(&sandbox, &["discover"]).success();
-    assert_eq!(own.out(), "");
+    assert_eq!(own.stdout(), "");
 
     ada.portway(&sandbox, &["down"]).success();
     bob.until_seen(&sandbox, &[]);
-    sandbox.until_empty();
+    sandbox.wait_until_empty();
 }
 
 #[test]
 fn without_being_asked_only_this_machine_is_served() {
-    let sandbox = two();
+    let sandbox = two_services();
     let network = Network::new();
     network.ada.start_avahi(&sandbox);
     let up = network.ada.portway(&sandbox, &["up", "--detach"]).success();
-    assert!(!up.err().contains("warning: "), "{}", up.err());
+    assert!(!up.stderr().contains("warning: "), "{}", up.stderr());
     let local = format!("http://127.0.0.1:{}/", sandbox.port(0));
     fetch(&network.ada, &sandbox, &local).unwrap();
     for machine in [&network.ada, &network.bob] {
@@ -114,13 +120,13 @@ fn without_being_asked_only_this_machine_is_served() {
         .ada
         .portway(&sandbox, &["up", "--detach", "--lan", "--json"])
         .code(2)
-        .failure("usage")
+        .error("usage")
         .hints("`portway down`");
 }
 
 #[test]
 fn two_machines_that_choose_the_same_name_are_both_seen() {
-    let (sandbox, other) = (two(), two());
+    let (sandbox, other) = (two_services(), two_services());
     let network = Network::new();
     let (ada, bob) = (&network.ada, &network.bob);
     bob.start_avahi(&sandbox);
@@ -128,13 +134,13 @@ fn two_machines_that_choose_the_same_name_are_both_seen() {
     let up = |machine: &Machine, sandbox: &Sandbox| {
         let mut up = machine.command(sandbox, env!("CARGO_BIN_EXE_portway"));
         up.args(["up", "--lan", "backend"]);
-        Running::start(up)
+        RunningCommand::start(up)
     };
     let mut running = [up(ada, &sandbox), up(bob, &other)];
     let seen = bob.until_seen(&sandbox, &["backend · jobi", "backend · jobi (2)"]);
-    until("the new name is reported where it was changed", || {
+    wait_until("the new name is reported where it was changed", || {
         running.iter_mut().any(|up| {
-            let printed = up.printed();
+            let printed = up.output();
             let has = |name: &str| printed.contains(name);
             has("warning: ") && has("`backend · jobi`") && has("`backend · jobi (2)`")
         })
@@ -176,7 +182,7 @@ fn hidden(sandbox: &Sandbox, command: &str) -> Option<u32> {
 
 #[test]
 fn a_supervisor_that_was_killed_is_withdrawn_all_the_same() {
-    let sandbox = two();
+    let sandbox = two_services();
     let network = Network::new();
     let (ada, bob) = (&network.ada, &network.bob);
     bob.start_avahi(&sandbox);
@@ -186,12 +192,12 @@ fn a_supervisor_that_was_killed_is_withdrawn_all_the_same() {
     kill(hidden(&sandbox, "__supervise").unwrap());
     // Patience ends before the shortest of the records expires, which live two minutes and more.
     bob.until_seen(&sandbox, &[]);
-    sandbox.until_empty();
+    sandbox.wait_until_empty();
 }
 
 #[test]
 fn a_killed_announcer_is_replaced() {
-    let sandbox = two();
+    let sandbox = two_services();
     let network = Network::new();
     let (ada, bob) = (&network.ada, &network.bob);
     bob.start_avahi(&sandbox);
@@ -200,19 +206,19 @@ fn a_killed_announcer_is_replaced() {
     bob.until_seen(&sandbox, &["backend · jobi"]);
     let first = hidden(&sandbox, "__mdns-announcer").unwrap();
     kill(first);
-    until("another announcer runs", || {
+    wait_until("another announcer runs", || {
         hidden(&sandbox, "__mdns-announcer").is_some_and(|pid| pid != first)
     });
     bob.until_seen(&sandbox, &["backend · jobi"]);
     ada.portway(&sandbox, &["down"]).success();
     bob.until_seen(&sandbox, &[]);
-    sandbox.until_empty();
+    sandbox.wait_until_empty();
 }
 
 #[test]
 fn a_restart_does_not_withdraw_and_a_stop_does() {
     // A restart takes longer than the second for which Avahi keeps what was withdrawn.
-    let slow = TWO.replacen("serve {port}", "serve {port} --delay 2500", 1);
+    let slow = TWO_SERVICES.replacen("serve {port}", "serve {port} --delay 2500", 1);
     let sandbox = Sandbox::new().manifest(&slow);
     let network = Network::new();
     let (ada, bob) = (&network.ada, &network.bob);
@@ -222,16 +228,16 @@ fn a_restart_does_not_withdraw_and_a_stop_does() {
     bob.until_seen(&sandbox, &["backend · jobi", "frontend · jobi"]);
     let mut watch = bob.command(&sandbox, "avahi-browse");
     watch.args(["--parsable", "--no-db-lookup", "_http._tcp"]);
-    let mut watch = Running::start(watch);
-    watch.until_printed("+;");
+    let mut watch = RunningCommand::start(watch);
+    watch.wait_for_output("+;");
     let url = format!("http://{}:{}/", ada.address, sandbox.port(0));
     let before = fetch(bob, &sandbox, &url).unwrap();
     ada.portway(&sandbox, &["restart", "backend"]).success();
-    until("the new process answers", || {
+    wait_until("the new process answers", || {
         fetch(bob, &sandbox, &url).is_some_and(|pid| pid != before)
     });
     ada.portway(&sandbox, &["down", "frontend"]).success();
-    let gone = watch.until_printed("-;");
+    let gone = watch.wait_for_output("-;");
     assert!(!gone.contains("-;lan0;IPv4;backend"), "{gone}");
     bob.until_seen(&sandbox, &["backend · jobi"]);
     ada.portway(&sandbox, &["up", "--detach", "frontend"])
@@ -241,7 +247,7 @@ fn a_restart_does_not_withdraw_and_a_stop_does() {
 
 #[test]
 fn another_address_is_served_and_announced_in_place_of_the_old_one() {
-    let sandbox = two();
+    let sandbox = two_services();
     let network = Network::new();
     let (ada, bob) = (&network.ada, &network.bob);
     bob.start_avahi(&sandbox);
@@ -250,7 +256,7 @@ fn another_address_is_served_and_announced_in_place_of_the_old_one() {
     bob.until_seen(&sandbox, &["backend · jobi"]);
     let new = "192.168.77.9";
     ada.set_address(new);
-    until("the new address is seen", || {
+    wait_until("the new address is seen", || {
         bob.browse(&sandbox).iter().any(|one| one.address == new)
     });
     let url = format!("http://{new}:{}/", sandbox.port(0));
@@ -271,8 +277,8 @@ fn a_service_that_listens_everywhere_is_announced_as_it_is() {
     bob.start_avahi(&sandbox);
     ada.portway(&sandbox, &["up", "--detach"])
         .success()
-        .err_has("warning: ")
-        .err_has("http://192.168.77.1:");
+        .stderr_has("warning: ")
+        .stderr_has("http://192.168.77.1:");
     let seen = bob.until_seen(&sandbox, &["backend · jobi"]);
     let url = format!("http://{}:{}/", seen[0].address, seen[0].port);
     fetch(bob, &sandbox, &url).unwrap();
@@ -284,7 +290,7 @@ fn a_service_that_listens_everywhere_is_announced_as_it_is() {
 
 #[test]
 fn who_listens_for_a_service_on_the_network_is_the_service_to_those_who_free_its_port() {
-    let sandbox = two();
+    let sandbox = two_services();
     let network = Network::new();
     let ada = &network.ada;
     ada.portway(&sandbox, &["up", "--detach", "--lan"])
@@ -311,17 +317,17 @@ fn who_listens_for_a_service_on_the_network_is_the_service_to_those_who_free_its
 
 #[test]
 fn a_stranger_on_the_port_is_found_all_the_same_and_the_network_follows_the_move() {
-    let sandbox = two();
+    let sandbox = two_services();
     let network = Network::new();
     let (ada, bob) = (&network.ada, &network.bob);
     bob.start_avahi(&sandbox);
     ada.portway(&sandbox, &["up", "--detach", "--lan", "backend"])
         .success();
     bob.until_seen(&sandbox, &["backend · jobi"]);
-    let mut stranger = ada.command(&sandbox, service());
+    let mut stranger = ada.command(&sandbox, test_service());
     stranger.args(["serve", &sandbox.port(0).to_string(), "--host", "127.0.0.2"]);
-    let _stranger = Running::start(stranger);
-    until("the service has moved, and the network knows", || {
+    let _stranger = RunningCommand::start(stranger);
+    wait_until("the service has moved, and the network knows", || {
         let seen = bob.browse(&sandbox);
         seen.len() == 1 && seen[0].port != sandbox.port(0)
     });

@@ -4,12 +4,12 @@ use std::fs;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::sandbox::{Sandbox, two, until};
+use crate::sandbox::{Sandbox, two_services, wait_until};
 
 #[test]
 fn leases_are_listed_with_state_and_directory() {
-    let sandbox = two();
-    assert_eq!(sandbox.run(&["leases"]).success().out(), "");
+    let sandbox = two_services();
+    assert_eq!(sandbox.run(&["leases"]).success().stdout(), "");
     sandbox.run(&["detect"]).success();
     let json = sandbox.run(&["leases", "--json"]).success().json();
     assert_eq!(json[0]["port"], sandbox.port(0));
@@ -21,14 +21,14 @@ fn leases_are_listed_with_state_and_directory() {
     sandbox
         .run(&["leases"])
         .success()
-        .out_has("live")
-        .out_has("frontend")
-        .out_has("~/project");
+        .stdout_has("live")
+        .stdout_has("frontend")
+        .stdout_has("~/project");
 }
 
 #[test]
 fn a_lease_is_given_up_only_while_its_instance_rests() {
-    let sandbox = two();
+    let sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
     let port = sandbox.port(0).to_string();
     sandbox
@@ -40,8 +40,8 @@ fn a_lease_is_given_up_only_while_its_instance_rests() {
     sandbox
         .run(&["forget", &port])
         .success()
-        .err_has("`backend`")
-        .err_has("jobi");
+        .stderr_has("`backend`")
+        .stderr_has("jobi");
     sandbox
         .fails(&["forget", &port], 6, "nothing_there")
         .mentions(&port);
@@ -51,17 +51,17 @@ fn a_lease_is_given_up_only_while_its_instance_rests() {
 
 #[test]
 fn leases_of_vanished_directories_are_dropped() {
-    let mut sandbox = two();
+    let mut sandbox = two_services();
     sandbox.run(&["detect"]).success();
     let project = sandbox.project().to_owned();
     sandbox.set_project(project.parent().unwrap());
     fs::rename(&project, sandbox.path("moved")).unwrap();
-    sandbox.run(&["leases"]).success().out_has("gone");
+    sandbox.run(&["leases"]).success().stdout_has("gone");
     sandbox
         .run(&["prune", "--dry-run"])
         .success()
-        .out_has(&sandbox.fill("port %0"))
-        .out_has(&sandbox.fill("port %10"));
+        .stdout_has(&sandbox.expand("port %0"))
+        .stdout_has(&sandbox.expand("port %10"));
     let pruned = sandbox.run(&["prune", "--json"]).success().json();
     assert_eq!(pruned["leases"].as_array().unwrap().len(), 2);
     assert_eq!(pruned["leases"][0]["state"], "gone");
@@ -108,7 +108,7 @@ pub fn with_leftover() -> Sandbox {
     for pid in [supervisor[0], keeper[0]] {
         signal(pid, Signal::KILL);
     }
-    until("only the grandchild is left", || {
+    wait_until("only the grandchild is left", || {
         sandbox.processes().len() == 1
     });
     sandbox
@@ -128,13 +128,13 @@ fn processes_of_a_killed_instance_are_found_and_ended() {
     sandbox
         .run(&["prune", "--yes"])
         .success()
-        .out_has(&pid.to_string());
-    sandbox.until_empty();
+        .stdout_has(&pid.to_string());
+    sandbox.wait_until_empty();
 }
 
 #[test]
 fn nothing_that_runs_is_pruned() {
-    let sandbox = two();
+    let sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
     let before = sandbox.processes();
     let pruned = sandbox.run(&["prune", "--yes", "--json"]).success().json();
@@ -147,14 +147,18 @@ fn nothing_that_runs_is_pruned() {
 
 #[test]
 fn a_shell_with_the_variables_of_a_service_is_not_taken_for_it() {
-    let sandbox = two();
+    let sandbox = two_services();
     let mut command = sandbox.command("sh");
     let portway = env!("CARGO_BIN_EXE_portway");
     command.args([
         "-c",
         &format!("eval \"$({portway} env backend)\"; echo ${{PORTWAY_SERVICE}}; exec {portway} prune --json"),
     ]);
-    let ran = sandbox.end(command).success();
-    assert!(ran.out().starts_with("backend\n"), "{}", ran.out());
-    assert!(ran.out().contains("\"processes\": []"), "{}", ran.out());
+    let ran = sandbox.run_command(command).success();
+    assert!(ran.stdout().starts_with("backend\n"), "{}", ran.stdout());
+    assert!(
+        ran.stdout().contains("\"processes\": []"),
+        "{}",
+        ran.stdout()
+    );
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 
-use crate::sandbox::{Running, Sandbox, until};
+use crate::sandbox::{RunningCommand, Sandbox, wait_until};
 
 /// How a process may try to get away from whoever ends its parent.
 const GRANDCHILDREN: [&str; 4] = ["plain", "setsid", "ignore", "daemon"];
@@ -47,7 +47,7 @@ fn family(more: &str) -> Sandbox {
 /// Waits until a family is complete.
 fn until_complete(sandbox: &Sandbox) {
     sandbox.run(&["wait"]).success();
-    until("every grandchild is there", || {
+    wait_until("every grandchild is there", || {
         pids(sandbox, "service sleep").len() == GRANDCHILDREN.len()
     });
 }
@@ -115,7 +115,7 @@ fn kill(pid: u32, signal: Signal) {
 }
 
 fn until_state(sandbox: &Sandbox, name: &str, state: &str) {
-    until(&format!("{name} is {state}"), || {
+    wait_until(&format!("{name} is {state}"), || {
         service(sandbox, name)["state"] == state
     });
 }
@@ -139,11 +139,11 @@ fn left_nothing(sandbox: &Sandbox, asked: Instant, grace: Duration) {
 /// Soon nothing is left: no process, no port.
 #[track_caller]
 fn leaves_nothing(sandbox: &Sandbox, asked: Instant, grace: Duration) {
-    sandbox.until_empty();
+    sandbox.wait_until_empty();
     let took = asked.elapsed();
     assert!(took < grace + SLACK, "it took {took:?}");
     // A process closes its sockets a little after it has ceased to be seen.
-    until("every port is free", || {
+    wait_until("every port is free", || {
         (0..40).all(|index| portway_ports::Hold::acquire(sandbox.port(index)).is_ok())
     });
 }
@@ -205,9 +205,9 @@ impl Terminal {
     /// Waits for the end of the command and answers its exit code, with that of a signal as 128
     /// and more.
     #[track_caller]
-    fn end(&mut self) -> i32 {
+    fn wait(&mut self) -> i32 {
         let mut status = None;
-        until("the command ends", || {
+        wait_until("the command ends", || {
             status = self.child.try_wait().unwrap();
             status.is_some()
         });
@@ -250,7 +250,7 @@ fn ctrl_c_ends_everything() {
     until_complete(&sandbox);
     let asked = Instant::now();
     terminal.press(CTRL_C);
-    assert_eq!(terminal.end(), 130);
+    assert_eq!(terminal.wait(), 130);
     left_nothing(&sandbox, asked, GRACE);
 }
 
@@ -262,7 +262,7 @@ fn sigterm_to_the_supervisor_alone_ends_everything() {
     assert_eq!(supervisor(&sandbox), up.pid());
     let asked = Instant::now();
     up.signal(Signal::TERM);
-    assert_eq!(up.end(), 143);
+    assert_eq!(up.wait(), 143);
     left_nothing(&sandbox, asked, GRACE);
 }
 
@@ -274,7 +274,7 @@ fn sigterm_to_a_detached_supervisor_ends_everything() {
     let supervisor = supervisor(&sandbox);
     let asked = Instant::now();
     kill(supervisor, Signal::TERM);
-    until("the supervisor ends", || {
+    wait_until("the supervisor ends", || {
         !sandbox.processes().contains_key(&supervisor)
     });
     left_nothing(&sandbox, asked, GRACE);
@@ -298,7 +298,7 @@ fn down_ends_everything() {
         let mut left = sandbox.processes();
         left.remove(&supervisor);
         assert!(left.is_empty(), "left behind: {left:#?}");
-        sandbox.until_empty();
+        sandbox.wait_until_empty();
         left_nothing(&sandbox, asked, GRACE);
     }
 }
@@ -316,7 +316,7 @@ fn a_closed_terminal_ends_everything() {
         until_complete(&sandbox);
         let asked = Instant::now();
         terminal.close();
-        terminal.end();
+        terminal.wait();
         leaves_nothing(&sandbox, asked, GRACE);
         left_nothing(&sandbox, asked, GRACE);
     }
@@ -354,7 +354,7 @@ fn sigkill_of_a_keeper_fails_a_service_that_never_restarts() {
     let left = sandbox.processes();
     assert!(left.keys().eq([&up.pid()]), "left behind: {left:#?}");
     up.signal(Signal::INT);
-    assert_eq!(up.end(), 130);
+    assert_eq!(up.wait(), 130);
     left_nothing(&sandbox, asked, GRACE);
 }
 
@@ -368,7 +368,7 @@ fn sigkill_of_a_keeper_starts_its_service_anew() {
         let tree = portway_supervisor::process::descendants(keeper);
         assert_eq!(tree.len(), 2, "{name}");
         kill(keeper, Signal::KILL);
-        until("it runs again", || {
+        wait_until("it runs again", || {
             let service = service(&sandbox, name);
             service["state"] == "ready" && service["restarts"] == 1
         });
@@ -379,7 +379,7 @@ fn sigkill_of_a_keeper_starts_its_service_anew() {
     }
     let asked = Instant::now();
     up.signal(Signal::INT);
-    assert_eq!(up.end(), 130);
+    assert_eq!(up.wait(), 130);
     left_nothing(&sandbox, asked, GRACE);
 }
 
@@ -398,7 +398,7 @@ fn a_service_that_ignores_every_signal_is_gone_after_its_grace() {
         sandbox.run(&["wait"]).success();
         let asked = Instant::now();
         up.signal(signal);
-        assert_eq!(up.end(), code);
+        assert_eq!(up.wait(), code);
         assert!(asked.elapsed() >= GRACE, "it had {:?}", asked.elapsed());
         left_nothing(&sandbox, asked, GRACE);
     }
@@ -415,7 +415,7 @@ fn a_service_has_its_grace_when_the_terminal_closes() {
     sandbox.run(&["wait"]).success();
     let asked = Instant::now();
     terminal.close();
-    terminal.end();
+    terminal.wait();
     left_nothing(&sandbox, asked, Duration::ZERO);
     assert_eq!(sandbox.read("stopped"), "only\n");
 }
@@ -432,7 +432,7 @@ fn only_what_does_not_end_by_itself_uses_up_the_grace() {
     sandbox.run(&["wait"]).success();
     let asked = Instant::now();
     up.signal(Signal::INT);
-    assert_eq!(up.end(), 130);
+    assert_eq!(up.wait(), 130);
     left_nothing(&sandbox, asked, Duration::ZERO);
 }
 
@@ -448,7 +448,7 @@ fn an_end_takes_no_longer_than_the_services_do() {
         sandbox.run(&["wait"]).success();
         let asked = Instant::now();
         up.signal(Signal::INT);
-        assert_eq!(up.end(), 130);
+        assert_eq!(up.wait(), 130);
         asked.elapsed()
     };
     // One of several ends: the machine may be busy with something else for a while.
@@ -464,13 +464,13 @@ fn a_second_ctrl_c_kills_at_once() {
     until_state(&sandbox, "stubborn", "stopping");
     let asked = Instant::now();
     terminal.press(CTRL_C);
-    assert_eq!(terminal.end(), 130);
+    assert_eq!(terminal.wait(), 130);
     left_nothing(&sandbox, asked, Duration::ZERO);
 }
 
 #[test]
 fn whatever_asked_first_the_next_signal_kills() {
-    type Ask = fn(&Sandbox, &Running) -> Option<Running>;
+    type Ask = fn(&Sandbox, &RunningCommand) -> Option<RunningCommand>;
     let interrupt: Ask = |_, up| {
         up.signal(Signal::INT);
         None
@@ -502,12 +502,12 @@ fn whatever_asked_first_the_next_signal_kills() {
         let mut up = sandbox.spawn(&["up"]);
         sandbox.run(&["wait"]).success();
         let asking = first(&sandbox, &up);
-        until("it ends", || instance(&sandbox)["state"] == "stopping");
+        wait_until("it ends", || instance(&sandbox)["state"] == "stopping");
         let asked = Instant::now();
         then(&sandbox, &up);
-        assert_eq!(up.end(), code);
+        assert_eq!(up.wait(), code);
         if let Some(mut asking) = asking {
-            asking.end();
+            asking.wait();
         }
         left_nothing(&sandbox, asked, Duration::ZERO);
     }
@@ -521,8 +521,8 @@ fn down_now_kills_what_is_being_stopped() {
     until_state(&sandbox, "stubborn", "stopping");
     let asked = Instant::now();
     sandbox.run(&["down", "--now"]).success();
-    assert_eq!(down.end(), 0);
-    sandbox.until_empty();
+    assert_eq!(down.wait(), 0);
+    sandbox.wait_until_empty();
     left_nothing(&sandbox, asked, Duration::ZERO);
 }
 
@@ -533,12 +533,12 @@ fn any_number_of_signals_ends_everything() {
     sandbox.run(&["wait"]).success();
     let asked = Instant::now();
     up.signal(Signal::INT);
-    until("it has ended", || {
+    wait_until("it has ended", || {
         // A signal that comes too late finds nobody, or a zombie.
         up.signal(Signal::INT);
         sandbox.processes().is_empty()
     });
-    assert_eq!(up.end(), 130);
+    assert_eq!(up.wait(), 130);
     left_nothing(&sandbox, asked, Duration::ZERO);
 }
 
@@ -548,15 +548,15 @@ fn a_second_signal_also_kills_what_a_lost_keeper_left() {
     let mut up = sandbox.spawn(&["up"]);
     sandbox.run(&["wait"]).success();
     kill(keeper(&sandbox, "ignore"), Signal::KILL);
-    until("the keeper is missed", || {
-        let events = sandbox.events("stubborn");
+    wait_until("the keeper is missed", || {
+        let events = sandbox.portway_log("stubborn");
         events.iter().any(|text| text.contains("keeper"))
     });
     up.signal(Signal::INT);
     until_state(&sandbox, "stubborn", "stopping");
     let asked = Instant::now();
     up.signal(Signal::INT);
-    assert_eq!(up.end(), 130);
+    assert_eq!(up.wait(), 130);
     left_nothing(&sandbox, asked, Duration::ZERO);
 }
 
@@ -576,7 +576,7 @@ fn what_a_lost_keeper_left_is_ended_and_nothing_else() {
     // A new keeper appears while the orphans of the other are being ended.
     sandbox.run(&["restart", "other"]).success();
     let pid = service(&sandbox, "other")["pid"].clone();
-    until("the lost one runs again", || {
+    wait_until("the lost one runs again", || {
         let lost = service(&sandbox, "lost");
         lost["state"] == "ready" && lost["restarts"] == 1
     });
@@ -584,7 +584,7 @@ fn what_a_lost_keeper_left_is_ended_and_nothing_else() {
     assert_eq!(other["pid"], pid);
     assert_eq!(other["restarts"], 0);
     up.signal(Signal::INT);
-    assert_eq!(up.end(), 130);
+    assert_eq!(up.wait(), 130);
 }
 
 // === what is not a service yet, or beside it ===
@@ -601,7 +601,7 @@ fn a_prepare_step_that_runs_is_ended_with_everything_below_it() {
         grandchildren.join(" ")
     );
     let prepares = |sandbox: &Sandbox| {
-        until("the prepare step is complete", || {
+        wait_until("the prepare step is complete", || {
             pids(sandbox, "service sleep").len() == 2 + GRANDCHILDREN.len()
         });
     };
@@ -611,7 +611,7 @@ fn a_prepare_step_that_runs_is_ended_with_everything_below_it() {
     prepares(&sandbox);
     let asked = Instant::now();
     terminal.press(CTRL_C);
-    assert_eq!(terminal.end(), 130);
+    assert_eq!(terminal.wait(), 130);
     left_nothing(&sandbox, asked, GRACE);
 
     let sandbox = Sandbox::new().manifest(&manifest);
@@ -619,7 +619,7 @@ fn a_prepare_step_that_runs_is_ended_with_everything_below_it() {
     prepares(&sandbox);
     let asked = Instant::now();
     up.signal(Signal::TERM);
-    assert_eq!(up.end(), 143);
+    assert_eq!(up.wait(), 143);
     left_nothing(&sandbox, asked, GRACE);
 
     let sandbox = Sandbox::new().manifest(&manifest);
@@ -641,20 +641,20 @@ fn a_probe_that_runs_is_ended_with_everything_below_it() {
             stop = { grace = \"1s\" }",
         );
         let mut up = sandbox.spawn(&["up"]);
-        until("the probe is complete", || {
+        wait_until("the probe is complete", || {
             pids(&sandbox, "service sleep").len() == 3
         });
         if loses_its_keeper {
             let keeper = keeper(&sandbox, "ignore");
             kill(keeper, Signal::KILL);
-            until("the next probe runs", || {
+            wait_until("the next probe runs", || {
                 pids(&sandbox, "service sleep --ignore").len() == 2
                     && !sandbox.processes().contains_key(&keeper)
             });
         }
         let asked = Instant::now();
         up.signal(Signal::INT);
-        assert_eq!(up.end(), 130);
+        assert_eq!(up.wait(), 130);
         left_nothing(&sandbox, asked, GRACE);
     }
 }
@@ -681,7 +681,7 @@ fn those_who_need_others_stop_first() {
     sandbox.run(&["wait"]).success();
     let asked = Instant::now();
     terminal.press(CTRL_C);
-    assert_eq!(terminal.end(), 130);
+    assert_eq!(terminal.wait(), 130);
     left_nothing(&sandbox, asked, Duration::ZERO);
     assert_eq!(sandbox.read("stopped"), "top\nmiddle\nbase\n");
 }

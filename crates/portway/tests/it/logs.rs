@@ -1,6 +1,6 @@
 //! Logs: kept, found again, and harmless whatever a service prints.
 
-use crate::sandbox::{Sandbox, until};
+use crate::sandbox::{Sandbox, wait_until};
 
 #[test]
 fn logs_are_kept_and_filtered() {
@@ -9,30 +9,36 @@ fn logs_are_kept_and_filtered() {
          [services.b]\ncommand = \"echo three; sleep 600\"",
     );
     sandbox.run(&["up", "--detach"]).success();
-    until("all have printed", || {
-        sandbox.run(&["logs"]).out().contains("three")
+    wait_until("all have printed", || {
+        sandbox.run(&["logs"]).stdout().contains("three")
     });
     sandbox.run(&["down"]).success();
-    let out = sandbox.run(&["logs"]).success().out();
+    let out = sandbox.run(&["logs"]).success().stdout();
     assert!(
         out.contains("a │ one\n") && out.contains("b │ three\n"),
         "{out}"
     );
-    let only = sandbox.run(&["logs", "a", "--grep", "^t"]).success().out();
+    let only = sandbox
+        .run(&["logs", "a", "--grep", "^t"])
+        .success()
+        .stdout();
     assert_eq!(only, "a │ two\n");
     assert_eq!(
         sandbox
             .run(&["logs", "--grep", "^t", "-n", "1"])
-            .out()
+            .stdout()
             .lines()
             .count(),
         1
     );
-    assert_eq!(sandbox.run(&["logs", "--since", "0s"]).success().out(), "");
+    assert_eq!(
+        sandbox.run(&["logs", "--since", "0s"]).success().stdout(),
+        ""
+    );
     assert_eq!(
         sandbox
             .run(&["logs", "--since", "1h", "--grep", "one"])
-            .out(),
+            .stdout(),
         "a │ one\n"
     );
     sandbox
@@ -56,8 +62,8 @@ fn following_ends_with_the_instance() {
     );
     sandbox.run(&["up", "--detach"]).success();
     let mut follow = sandbox.spawn(&["logs", "-f"]);
-    follow.until_printed("line 3\n");
-    let seen = follow.until_printed("line 20\n");
+    follow.wait_for_output("line 3\n");
+    let seen = follow.wait_for_output("line 20\n");
     // No line twice, none left out.
     let numbers: Vec<u32> = seen
         .lines()
@@ -66,7 +72,7 @@ fn following_ends_with_the_instance() {
     let expected: Vec<u32> = (1..=numbers.len() as u32).collect();
     assert_eq!(numbers, expected);
     sandbox.run(&["down"]).success();
-    assert_eq!(follow.end(), 0);
+    assert_eq!(follow.wait(), 0);
 }
 
 #[test]
@@ -83,7 +89,10 @@ fn a_flood_without_newlines_in_no_encoding_harms_nobody() {
         .map(|file| file.unwrap().metadata().unwrap().len())
         .sum();
     assert!(bytes < 20_000_000, "{bytes} bytes of logs");
-    let out = sandbox.run(&["logs", "flood", "-n", "50"]).success().out();
+    let out = sandbox
+        .run(&["logs", "flood", "-n", "50"])
+        .success()
+        .stdout();
     assert!(
         out.contains('\u{fffd}') && !out.contains('\x1b'),
         "escape sequences in a pipe"
@@ -95,7 +104,7 @@ fn a_partial_line_is_shown() {
     let sandbox =
         Sandbox::new().manifest("[services.a]\ncommand = \"printf 'no newline'; sleep 600\"");
     sandbox.run(&["up", "--detach"]).success();
-    until("it is shown", || {
-        sandbox.run(&["logs"]).out().contains("a │ no newline")
+    wait_until("it is shown", || {
+        sandbox.run(&["logs"]).stdout().contains("a │ no newline")
     });
 }

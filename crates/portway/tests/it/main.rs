@@ -15,7 +15,7 @@ mod sandbox;
 
 mod contention;
 mod detect;
-mod forced;
+mod forced_ports;
 mod forward;
 mod gateway;
 mod up;
@@ -23,13 +23,13 @@ mod up;
 mod windows;
 
 #[cfg(unix)]
-mod bad_input;
+mod broken_checkouts;
 #[cfg(unix)]
 mod dashboard;
 #[cfg(unix)]
 mod doctor;
 #[cfg(unix)]
-mod excluded;
+mod excluded_ports;
 #[cfg(unix)]
 mod free;
 #[cfg(unix)]
@@ -38,6 +38,8 @@ mod handover;
 mod health;
 #[cfg(unix)]
 mod init;
+#[cfg(unix)]
+mod invalid_input;
 #[cfg(target_os = "linux")]
 mod lan;
 #[cfg(unix)]
@@ -47,15 +49,13 @@ mod lifetime;
 #[cfg(unix)]
 mod logs;
 #[cfg(unix)]
-mod passed_over;
-#[cfg(unix)]
 mod prepare;
 #[cfg(unix)]
 mod redis;
 #[cfg(unix)]
 mod reference;
 #[cfg(unix)]
-mod running;
+mod servers;
 #[cfg(unix)]
 mod state;
 #[cfg(target_os = "linux")]
@@ -64,6 +64,8 @@ mod texts;
 mod transcript;
 #[cfg(unix)]
 mod trust;
+#[cfg(unix)]
+mod unreadable_files;
 #[cfg(unix)]
 mod who;
 #[cfg(unix)]

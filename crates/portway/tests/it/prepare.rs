@@ -1,6 +1,6 @@
 //! Prepare steps: run when they have to, and only then.
 
-use crate::sandbox::{Sandbox, until};
+use crate::sandbox::{Sandbox, wait_until};
 
 fn project() -> Sandbox {
     Sandbox::new()
@@ -32,7 +32,7 @@ fn a_prepare_step_runs_again_when_its_inputs_change() {
     // What it made is gone.
     std::fs::remove_dir(sandbox.project().join("node_modules")).unwrap();
     assert_eq!(runs(&sandbox), 4);
-    sandbox.run(&["logs"]).success().out_has("a │ preparing");
+    sandbox.run(&["logs"]).success().stdout_has("a │ preparing");
 }
 
 #[test]
@@ -43,8 +43,8 @@ fn a_failing_prepare_step_shows_its_last_lines_and_stops() {
     );
     for arguments in [&["up"][..], &["up", "--detach"]] {
         let ran = sandbox.run(arguments).code(5);
-        let ran = ran.err_has("`a`").err_has("code 4");
-        let all = ran.out() + &ran.err();
+        let ran = ran.stderr_has("`a`").stderr_has("code 4");
+        let all = ran.stdout() + &ran.stderr();
         assert!(all.contains("cannot resolve fastapi==99"), "{all}");
     }
     assert!(!sandbox.project().join("started").exists());
@@ -105,11 +105,11 @@ fn whoever_waits_for_a_step_that_is_broken_off_runs_it_itself() {
     let sandbox = with_a_common_step("echo x >> runs; while ! test -f go; do sleep 0.01; done");
     let mut up = sandbox.spawn(&["up"]);
     let runs = || std::fs::read_to_string(sandbox.project().join("runs")).unwrap_or_default();
-    until("the step runs", || runs() == "x\n");
+    wait_until("the step runs", || runs() == "x\n");
     sandbox.run(&["down", "a"]).success();
-    until("the step runs again", || runs() == "x\nx\n");
+    wait_until("the step runs again", || runs() == "x\nx\n");
     sandbox.write("go", "");
     sandbox.run(&["wait", "b"]).success();
     sandbox.run(&["down"]).success();
-    up.end();
+    up.wait();
 }

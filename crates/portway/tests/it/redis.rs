@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use crate::sandbox::{Sandbox, get};
+use crate::sandbox::{Sandbox, http_get};
 
 #[test]
 fn a_real_redis_is_wired_like_everything_else() {
@@ -13,12 +13,12 @@ fn a_real_redis_is_wired_like_everything_else() {
          command = \"redis-server --port {port} --bind 127.0.0.1 -::1 --save '' --appendonly no\"\n\
          port = \"%20-%29\"",
     );
-    let url = sandbox.fill("redis://localhost:%20");
+    let url = sandbox.expand("redis://localhost:%20");
     sandbox.run(&["up", "--detach"]).success();
     let json = sandbox.ports_json();
     assert_eq!(json["redis_port"], sandbox.port(20));
     assert_eq!(json["redis_url"], url);
-    assert_eq!(get(sandbox.port(0), "/env/REDIS_URL").unwrap(), url);
+    assert_eq!(http_get(sandbox.port(0), "/env/REDIS_URL").unwrap(), url);
     let ping = || {
         let mut redis = TcpStream::connect(("127.0.0.1", sandbox.port(20))).unwrap();
         redis.write_all(b"PING\r\n").unwrap();

@@ -38,7 +38,7 @@ fn the_control_socket_speaks_plain_http() {
     curl.args(["-s", "--unix-socket"])
         .arg(&socket)
         .arg("http://portway/v1/status");
-    let status = sandbox.end(curl).success().json();
+    let status = sandbox.run_command(curl).success().json();
     assert_eq!(status["services"][0]["state"], "ready");
     let mut curl = sandbox.command("curl");
     curl.args(["-s", "--unix-socket"]).arg(&socket);
@@ -49,7 +49,7 @@ fn the_control_socket_speaks_plain_http() {
         "{\"services\":[\"x\"]}",
     ]);
     curl.arg("http://portway/v1/restart");
-    let answer = sandbox.end(curl).success().json();
+    let answer = sandbox.run_command(curl).success().json();
     assert_eq!(answer["error"]["code"], "unknown_service");
 }
 
@@ -60,10 +60,10 @@ fn a_very_long_state_path_works() {
     let run = |arguments: &[&str]| {
         let mut command = sandbox.portway(arguments);
         command.env("XDG_STATE_HOME", &long);
-        sandbox.end(command)
+        sandbox.run_command(command)
     };
     run(&["up", "--detach"]).success();
-    run(&["ps"]).success().out_has("ready");
+    run(&["ps"]).success().stdout_has("ready");
     run(&["down"]).success();
 }
 
@@ -103,12 +103,12 @@ fn a_state_directory_that_cannot_be_made_is_named() {
     assert!(!sandbox.project().join(".ports.json").exists());
     let mut command = sandbox.portway(&["detect", "--json"]);
     command.env_remove("XDG_STATE_HOME").env_remove("HOME");
-    sandbox.failed(command, 1, "state").mentions("HOME");
+    sandbox.command_fails(command, 1, "state").mentions("HOME");
 }
 
 /// Runs Portway with a state directory on a file system of its own, in a mount namespace of the
 /// test's own.
-fn on_file_system(sandbox: &Sandbox, options: &str, then: &str) -> crate::sandbox::Ran {
+fn on_file_system(sandbox: &Sandbox, options: &str, then: &str) -> crate::sandbox::CommandOutput {
     let state = sandbox.path("state");
     let script = format!(
         "mount -t tmpfs -o {options} none '{0}' && {{ {then}; }}; cd '{1}' && exec '{2}' detect --json",
@@ -119,7 +119,7 @@ fn on_file_system(sandbox: &Sandbox, options: &str, then: &str) -> crate::sandbo
     let mut command = sandbox.command("unshare");
     command.args(["--map-root-user", "--mount", "sh", "-c", &script]);
     command.current_dir(&state);
-    sandbox.end(command)
+    sandbox.run_command(command)
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn a_full_disk_is_an_error_that_names_the_file() {
     let fill = "cd .; dd if=/dev/zero of=\"$XDG_STATE_HOME/fill\" bs=1k count=60 2>/dev/null";
     on_file_system(&sandbox, "size=64k", fill)
         .code(1)
-        .failure("state")
+        .error("state")
         .mentions("registry.db")
         .mentions("full");
     assert!(!sandbox.project().join(".ports.json").exists());
@@ -138,7 +138,7 @@ fn a_full_disk_is_an_error_that_names_the_file() {
 fn a_read_only_state_directory_is_an_error_that_names_the_file() {
     let sandbox = one();
     let ran = on_file_system(&sandbox, "ro", "true").code(1);
-    ran.failure("state")
+    ran.error("state")
         .mentions("registry.db")
         .hints("XDG_STATE_HOME");
     assert!(!sandbox.project().join(".ports.json").exists());
@@ -161,8 +161,8 @@ fn a_locked_registry_is_an_error_that_names_the_file() {
         time.sleep(600)",
     ]);
     locker.arg(&file);
-    let mut locker = crate::sandbox::Running::start(locker);
-    locker.until_printed("locked");
+    let mut locker = crate::sandbox::RunningCommand::start(locker);
+    locker.wait_for_output("locked");
     sandbox
         .fails(&["detect"], 1, "state")
         .mentions("registry.db`")

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use regex_lite::Regex;
 
-use crate::sandbox::{Ran, Sandbox, service};
+use crate::sandbox::{CommandOutput, Sandbox, test_service};
 
 /// The first port of a block in a snapshot. It has as many digits as a real one, so that tables
 /// keep their columns.
@@ -40,7 +40,7 @@ impl Transcript {
     }
 
     /// Runs Portway in the sandbox and records what it prints. `title` says what is special.
-    pub fn run(&mut self, sandbox: &Sandbox, title: &str, arguments: &[&str]) -> Ran {
+    pub fn run(&mut self, sandbox: &Sandbox, title: &str, arguments: &[&str]) -> CommandOutput {
         let ran = sandbox.run(arguments);
         self.record(sandbox, title, &arguments.join(" "), &ran);
         ran
@@ -48,20 +48,20 @@ impl Transcript {
 
     /// Runs a command that runs Portway with these arguments, and records what it prints.
     pub fn run_as(&mut self, sandbox: &Sandbox, title: &str, arguments: &str, command: Command) {
-        let ran = sandbox.end(command);
+        let ran = sandbox.run_command(command);
         self.record(sandbox, title, arguments, &ran);
     }
 
     /// Records what a command has printed.
-    pub fn record(&mut self, sandbox: &Sandbox, title: &str, arguments: &str, ran: &Ran) {
+    pub fn record(&mut self, sandbox: &Sandbox, title: &str, arguments: &str, ran: &CommandOutput) {
         self.entry(title);
         let command = self.redact(sandbox, arguments);
         let _ = writeln!(self.text, "$ portway {command}");
         // Which notices a command still sees of a start depends on who is quicker.
-        let err = ran.err();
+        let err = ran.stderr();
         let err = err.lines().filter(|line| !line.starts_with("· "));
         let err: String = err.map(|line| format!("{line}\n")).collect();
-        for stream in [ran.out(), err] {
+        for stream in [ran.stdout(), err] {
             self.lines(sandbox, &stream);
         }
         if ran.exit_code() != 0 {
@@ -103,7 +103,7 @@ impl Transcript {
         }
         let paths = [
             (env!("CARGO_BIN_EXE_portway").to_owned(), "portway"),
-            (service().display().to_string(), "service"),
+            (test_service().display().to_string(), "service"),
             (sandbox.path("").display().to_string(), "~/"),
         ];
         for (path, placeholder) in paths {

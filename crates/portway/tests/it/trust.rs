@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::sandbox::{Ran, Running, Sandbox, get, two, until};
+use crate::sandbox::{CommandOutput, RunningCommand, Sandbox, http_get, two_services, wait_until};
 
 /// What the system's own stores are replaced with, for a command and all it starts. Nothing is run
 /// unless that has worked.
@@ -27,14 +27,14 @@ fn elsewhere(sandbox: &Sandbox, words: &[&str]) -> Command {
 }
 
 /// Runs Portway there.
-fn portway(sandbox: &Sandbox, words: &[&str]) -> Ran {
+fn portway(sandbox: &Sandbox, words: &[&str]) -> CommandOutput {
     let program = [env!("CARGO_BIN_EXE_portway")];
     let words: Vec<&str> = program.into_iter().chain(words.iter().copied()).collect();
-    sandbox.end(elsewhere(sandbox, &words))
+    sandbox.run_command(elsewhere(sandbox, &words))
 }
 
 /// The same for a user without root rights.
-fn portway_as_user(sandbox: &Sandbox, words: &[&str]) -> Ran {
+fn portway_as_user(sandbox: &Sandbox, words: &[&str]) -> CommandOutput {
     let user = ["unshare", "--user", "--map-user=1000"];
     let program = [env!("CARGO_BIN_EXE_portway")];
     let words: Vec<&str> = user
@@ -42,7 +42,7 @@ fn portway_as_user(sandbox: &Sandbox, words: &[&str]) -> Ran {
         .chain(program)
         .chain(words.iter().copied())
         .collect();
-    sandbox.end(elsewhere(sandbox, &words))
+    sandbox.run_command(elsewhere(sandbox, &words))
 }
 
 /// A sandbox whose user has a Chromium and a Firefox.
@@ -59,7 +59,7 @@ fn database(sandbox: &Sandbox, dir: &Path, options: &[&str]) {
     let mut command = sandbox.command("certutil");
     command.args(["-N", "-d", &format!("sql:{}", dir.display())]);
     command.args(options);
-    sandbox.end(command).success();
+    sandbox.run_command(command).success();
 }
 
 fn databases(sandbox: &Sandbox) -> [PathBuf; 2] {
@@ -71,7 +71,7 @@ fn browsers_trust(sandbox: &Sandbox) -> Vec<String> {
     let lists = databases(sandbox).map(|dir| {
         let mut command = sandbox.command("certutil");
         command.args(["-L", "-d", &format!("sql:{}", dir.display())]);
-        sandbox.end(command).success().out()
+        sandbox.run_command(command).success().stdout()
     });
     let lines = lists.iter().flat_map(|list| list.lines());
     lines
@@ -94,11 +94,11 @@ fn ca(sandbox: &Sandbox) -> PathBuf {
 }
 
 /// A gateway with HTTPS on the sandbox's last port but one.
-fn gateway(sandbox: &Sandbox) -> Running {
+fn gateway(sandbox: &Sandbox) -> RunningCommand {
     let (port, tls) = (sandbox.port(39).to_string(), sandbox.port(38).to_string());
     let ports = ["--port", &port, "--tls-port", &tls];
     let mut gateway = sandbox.spawn(&[&["gateway", "--json"], &ports[..]].concat());
-    gateway.until_printed("\"tls_port\"");
+    gateway.wait_for_output("\"tls_port\"");
     gateway
 }
 
@@ -125,20 +125,20 @@ fn nothing_is_done_unless_it_is_wanted() {
     let sandbox = with_browsers(Sandbox::new());
     let before = browsers_trust(&sandbox);
     let dry = portway(&sandbox, &["trust", "--dry-run"]).success();
-    dry.err_has("update-ca-certificates")
-        .err_has(".pki/nssdb")
-        .err_has("x.default-release")
-        .err_has("gateway/ca");
+    dry.stderr_has("update-ca-certificates")
+        .stderr_has(".pki/nssdb")
+        .stderr_has("x.default-release")
+        .stderr_has("gateway/ca");
     // Nobody can be asked.
-    portway(&sandbox, &["trust"]).code(1).err_has("--yes");
+    portway(&sandbox, &["trust"]).code(1).stderr_has("--yes");
     let refused = portway(&sandbox, &["trust", "--json"]).code(1);
-    refused.failure("refused").hints("--yes");
+    refused.error("refused").hints("--yes");
     assert_eq!(browsers_trust(&sandbox), before);
     assert_eq!(portways_files(&sandbox, "anchors"), [""; 0]);
     assert!(!sandbox.state().join("gateway").exists());
     portway(&sandbox, &["trust", "--undo"]).success();
     let undone = portway(&sandbox, &["trust", "--undo", "--json"]).code(6);
-    undone.failure("nothing_there");
+    undone.error("nothing_there");
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_person_is_asked_once_and_only_where_something_is_left_to_do() {
         let script = format!("echo {word} | script -qec '{program} trust' /dev/null");
         let mut command = elsewhere(&sandbox, &["sh", "-c", &script]);
         command.env("NO_COLOR", "1");
-        sandbox.end(command).success().out()
+        sandbox.run_command(command).success().stdout()
     };
     let refused = answer("n");
     assert!(refused.contains("[y/N]"), "{refused}");
@@ -235,8 +235,8 @@ fn every_store_is_told_and_undo_leaves_nothing() {
 fn without_root_rights_the_command_is_shown_and_the_rest_done() {
     let sandbox = with_browsers(Sandbox::new());
     let ran = portway_as_user(&sandbox, &["trust", "--yes"]).success();
-    ran.err_has("sudo install -m 644")
-        .err_has("sbin/update-ca-certificates");
+    ran.stderr_has("sudo install -m 644")
+        .stderr_has("sbin/update-ca-certificates");
     let report = portway_as_user(&sandbox, &["trust", "--yes", "--json"]).success();
     assert_eq!(states(&report.json())[0].1, "needs_root");
     assert_eq!(browsers_trust(&sandbox).len(), 2);
@@ -246,12 +246,12 @@ fn without_root_rights_the_command_is_shown_and_the_rest_done() {
     assert_eq!(portways_files(&sandbox, "anchors").len(), 1);
     portway_as_user(&sandbox, &["trust", "--undo", "--yes"])
         .success()
-        .err_has("sudo rm -f ");
+        .stderr_has("sudo rm -f ");
     assert_eq!(browsers_trust(&sandbox), [""; 0]);
     assert!(!ca(&sandbox).exists());
     portway(&sandbox, &["trust", "--yes", "--json"])
         .code(1)
-        .failure("refused")
+        .error("refused")
         .hints("`portway trust --undo`");
     portway(&sandbox, &["trust", "--undo", "--yes"]).success();
     assert_eq!(portways_files(&sandbox, "anchors"), [""; 0]);
@@ -270,7 +270,10 @@ fn a_store_that_cannot_be_changed_is_told_of_and_left_as_it_was() {
     let program = ["setsid", "--wait", env!("CARGO_BIN_EXE_portway")];
     let trust = || {
         let words = [&program[..], &["trust", "--yes", "--json"]].concat();
-        sandbox.end(elsewhere(&sandbox, &words)).code(1).json()
+        sandbox
+            .run_command(elsewhere(&sandbox, &words))
+            .code(1)
+            .json()
     };
     for state in ["done", "already"] {
         let report = trust();
@@ -302,7 +305,7 @@ fn undo_finds_what_no_record_tells_of() {
     fs::write(&record, "{").unwrap();
     portway(&sandbox, &["trust", "--undo", "--yes", "--json"])
         .code(1)
-        .failure("state")
+        .error("state")
         .mentions("trust.json")
         .hints("`rm ");
     fs::remove_file(&record).unwrap();
@@ -327,7 +330,7 @@ fn undo_finds_what_no_record_tells_of() {
         }
         portway(&sandbox, &["trust", "--undo", "--json"])
             .code(6)
-            .failure("nothing_there");
+            .error("nothing_there");
     }
 }
 
@@ -346,7 +349,10 @@ fn the_systems_store_is_found_without_sbin_in_path() {
     ];
     let dry = || {
         let words = [&words[..], &["trust", "--dry-run"]].concat();
-        sandbox.end(elsewhere(&sandbox, &words)).success().err()
+        sandbox
+            .run_command(elsewhere(&sandbox, &words))
+            .success()
+            .stderr()
     };
     let said = dry();
     assert!(said.contains("/sbin/update-ca-certificates"), "{said}");
@@ -378,7 +384,7 @@ fn a_ca_that_is_broken_or_open_to_others_is_not_used() {
     start().mentions("intermediate.key").hints("--undo");
     fs::remove_file(ca(&sandbox).join("root.pem")).unwrap();
     start().mentions("root.pem").hints("--undo");
-    portway(&sandbox, &["trust"]).code(1).err_has("--undo");
+    portway(&sandbox, &["trust"]).code(1).stderr_has("--undo");
     portway(&sandbox, &["trust", "--undo", "--yes"]).success();
     assert!(!doctor().contains("local_ca"));
 }
@@ -390,7 +396,7 @@ fn where_https_is_served_can_be_preferred() {
     let gateway = |act: &[&str]| {
         let mut command = sandbox.portway(&[&["gateway", "--json"][..], act].concat());
         command.env("PORTWAY_GATEWAY_TLS_PORT", &tls);
-        let status = sandbox.end(command).success().json();
+        let status = sandbox.run_command(command).success().json();
         sandbox.run(&["gateway", "stop"]).success();
         status["tls_port"].clone()
     };
@@ -405,42 +411,45 @@ fn where_https_is_served_can_be_preferred() {
 
 #[test]
 fn names_are_https_and_the_plain_port_goes_on() {
-    let sandbox = two();
+    let sandbox = two_services();
     portway(&sandbox, &["trust", "--yes"]).success();
     sandbox.run(&["up", "--detach"]).success();
     let _gateway = gateway(&sandbox);
     let (port, tls) = (sandbox.port(39), sandbox.port(38));
     let url = format!("https://jobi.localhost:{tls}");
-    let printed = sandbox.run(&["url", "--name", "frontend"]).success().out();
+    let printed = sandbox
+        .run(&["url", "--name", "frontend"])
+        .success()
+        .stdout();
     assert_eq!(printed.trim(), url);
-    sandbox.run(&["ps"]).success().out_has(&url);
-    let pid = get(sandbox.port(10), "/").unwrap();
+    sandbox.run(&["ps"]).success().stdout_has(&url);
+    let pid = http_get(sandbox.port(10), "/").unwrap();
     let curl = |options: &[&str], url: &str| {
         let mut command = sandbox.command("curl");
         command
             .args(["-sS", "-w", " %{http_version}"])
             .args(options);
         command.arg(url);
-        sandbox.end(command)
+        sandbox.run_command(command)
     };
     let root = ca(&sandbox).join("root.pem");
     let cacert = ["--cacert", root.to_str().unwrap()];
-    assert_eq!(curl(&cacert, &url).success().out(), format!("{pid} 2"));
+    assert_eq!(curl(&cacert, &url).success().stdout(), format!("{pid} 2"));
     let first = [&cacert[..], &["--http1.1"]].concat();
-    assert_eq!(curl(&first, &url).success().out(), format!("{pid} 1.1"));
+    assert_eq!(curl(&first, &url).success().stdout(), format!("{pid} 1.1"));
     // Whoever was not told does not believe it; a name that leads nowhere is refused.
     curl(&[], &url).code(60);
     curl(&cacert, &format!("https://other.localhost:{tls}")).code(35);
     let plain = format!("http://jobi.localhost:{port}");
-    assert_eq!(curl(&[], &plain).success().out(), format!("{pid} 1.1"));
+    assert_eq!(curl(&[], &plain).success().stdout(), format!("{pid} 1.1"));
     // What trusts the system's store.
-    let by_system = sandbox.end(elsewhere(&sandbox, &["curl", "-sS", &url]));
-    assert_eq!(by_system.success().out(), pid);
+    let by_system = sandbox.run_command(elsewhere(&sandbox, &["curl", "-sS", &url]));
+    assert_eq!(by_system.success().stdout(), pid);
 }
 
 #[test]
 fn services_and_shells_are_told_whom_to_trust() {
-    let sandbox = two();
+    let sandbox = two_services();
     portway(&sandbox, &["trust", "--yes"]).success();
     sandbox.run(&["up", "--detach"]).success();
     let _gateway = gateway(&sandbox);
@@ -454,20 +463,20 @@ fn services_and_shells_are_told_whom_to_trust() {
         let file = ca(&sandbox).join(file);
         let path = format!("/env/{name}");
         assert_eq!(env[name], file.to_str().unwrap(), "{name}");
-        assert_eq!(get(sandbox.port(0), &path).as_deref(), file.to_str());
+        assert_eq!(http_get(sandbox.port(0), &path).as_deref(), file.to_str());
     }
     // They ask the system for names, which knows those of the sandbox.
     let hosts = sandbox.path("hosts");
     fs::write(&hosts, "127.0.0.1 localhost jobi.localhost\n").unwrap();
     let url = format!("https://jobi.localhost:{}", sandbox.port(38));
-    let pid = get(sandbox.port(10), "/").unwrap();
+    let pid = http_get(sandbox.port(10), "/").unwrap();
     let portway = env!("CARGO_BIN_EXE_portway");
     let named = |words: &[&str]| {
         let mut command = sandbox.command("unshare");
         let bind = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
         command.args(["--map-root-user", "--mount", "sh", "-c", bind]);
         command.arg(&hosts).args(words);
-        sandbox.end(command)
+        sandbox.run_command(command)
     };
     let node = format!("fetch('{url}').then(r => r.text()).then(t => console.log(t))");
     let node = ["node", "-e", &node];
@@ -475,14 +484,14 @@ fn services_and_shells_are_told_whom_to_trust() {
     let python = ["python3", "-c", &python];
     for program in [node, python] {
         let told = [&[portway, "exec", "--"][..], &program].concat();
-        assert_eq!(named(&told).success().out().trim(), pid);
+        assert_eq!(named(&told).success().stdout().trim(), pid);
         named(&program).code(1);
     }
 }
 
 #[test]
 fn chromium_shows_a_page_without_complaint() {
-    let sandbox = with_browsers(two());
+    let sandbox = with_browsers(two_services());
     portway(&sandbox, &["trust", "--yes"]).success();
     sandbox.run(&["up", "--detach"]).success();
     let _gateway = gateway(&sandbox);
@@ -501,9 +510,9 @@ fn chromium_shows_a_page_without_complaint() {
                 sandbox.path(profile).display()
             ))
             .arg(format!("https://jobi.localhost:{}/", sandbox.port(38)));
-        sandbox.end(command).out()
+        sandbox.run_command(command).stdout()
     };
-    let pid = get(sandbox.port(10), "/").unwrap();
+    let pid = http_get(sandbox.port(10), "/").unwrap();
     let shown = page("profile");
     assert!(
         shown.contains(&format!("<body>{pid}")) || shown.contains(&format!(">{pid}<")),
@@ -512,7 +521,7 @@ fn chromium_shows_a_page_without_complaint() {
     portway(&sandbox, &["trust", "--undo", "--yes"]).success();
     let refused = page("other-profile");
     assert!(!refused.contains(&pid), "{refused}");
-    until("the browser has gone", || {
+    wait_until("the browser has gone", || {
         !sandbox
             .processes()
             .values()
@@ -522,7 +531,7 @@ fn chromium_shows_a_page_without_complaint() {
 
 #[test]
 fn firefox_opens_a_page_without_complaint() {
-    let sandbox = with_browsers(two());
+    let sandbox = with_browsers(two_services());
     portway(&sandbox, &["trust", "--yes"]).success();
     sandbox.run(&["up", "--detach"]).success();
     let _gateway = gateway(&sandbox);
@@ -552,7 +561,7 @@ fn firefox_opens_a_page_without_complaint() {
         ))
         .spawn()
         .unwrap();
-    until("the page has been asked for", || {
+    wait_until("the page has been asked for", || {
         let status = sandbox.status();
         let services = status["services"].as_array().unwrap();
         let frontend = services.iter().find(|one| one["name"] == "frontend");
@@ -560,7 +569,7 @@ fn firefox_opens_a_page_without_complaint() {
     });
     firefox.kill().unwrap();
     firefox.wait().unwrap();
-    until("the browser has gone", || {
+    wait_until("the browser has gone", || {
         let mut commands = sandbox.processes().into_values();
         !commands.any(|command| command.contains("firefox"))
     });

@@ -4,9 +4,9 @@ use std::thread;
 
 use serde_json::Value;
 
-use crate::sandbox::{self, Sandbox, get, kill, until};
+use crate::sandbox::{self, Sandbox, http_get, kill, wait_until};
 
-const TWO: &str = "
+const TWO_SERVICES: &str = "
     [project]
     name = \"jobi\"
     [services.backend]
@@ -19,12 +19,14 @@ const TWO: &str = "
     after = [\"backend\"]
 ";
 
-fn two() -> Sandbox {
+fn two_services() -> Sandbox {
     if cfg!(windows) {
-        let text = TWO.replace("$PORT", "%PORT%").replace("$HOST", "%HOST%");
+        let text = TWO_SERVICES
+            .replace("$PORT", "%PORT%")
+            .replace("$HOST", "%HOST%");
         return Sandbox::new().manifest(&text);
     }
-    Sandbox::new().manifest(TWO)
+    Sandbox::new().manifest(TWO_SERVICES)
 }
 
 fn service<'a>(status: &'a Value, name: &str) -> &'a Value {
@@ -34,19 +36,19 @@ fn service<'a>(status: &'a Value, name: &str) -> &'a Value {
 
 #[test]
 fn both_services_run_on_their_ports() {
-    let sandbox = two();
+    let sandbox = two_services();
     let status = sandbox.run(&["up", "--detach", "--json"]).success().json();
     assert_eq!(status["state"], "ready");
     for (index, name) in [(0, "backend"), (10, "frontend")] {
         let port = sandbox.port(index);
         assert_eq!(service(&status, name)["ports"][0]["port"], port);
         // The placeholder in one command and the variables in the other led to the same place.
-        assert_eq!(get(port, "/env/PORT").unwrap(), port.to_string());
-        assert_eq!(get(port, "/env/HOST").unwrap(), "127.0.0.1");
+        assert_eq!(http_get(port, "/env/PORT").unwrap(), port.to_string());
+        assert_eq!(http_get(port, "/env/HOST").unwrap(), "127.0.0.1");
         // On Windows the first process is `cmd`, which stays.
         if cfg!(unix) {
             let pid = service(&status, name)["pid"].to_string();
-            assert_eq!(get(port, "/").unwrap(), pid);
+            assert_eq!(http_get(port, "/").unwrap(), pid);
         }
     }
 }
@@ -58,28 +60,28 @@ fn the_foreground_prints_urls_and_follows_logs() {
         "[services.backend]\ncommand = \"%service serve {port} --print hello\"\nport = \"%0-%9\"",
     );
     let mut up = sandbox.spawn(&["up"]);
-    let url = sandbox.fill("http://localhost:%0");
-    up.until_printed(&url);
-    up.until_printed("backend │ hello");
+    let url = sandbox.expand("http://localhost:%0");
+    up.wait_for_output(&url);
+    up.wait_for_output("backend │ hello");
     up.signal(rustix::process::Signal::INT);
-    assert_eq!(up.end(), 130);
-    sandbox.until_empty();
+    assert_eq!(up.wait(), 130);
+    sandbox.wait_until_empty();
 }
 
 #[test]
 #[cfg(unix)]
 fn output_that_is_piped_has_no_escape_sequences() {
-    let sandbox = two();
+    let sandbox = two_services();
     let mut up = sandbox.spawn(&["up"]);
-    up.until_printed(&sandbox.fill("http://localhost:%10"));
-    assert!(!up.printed().contains('\x1b'), "{}", up.printed());
+    up.wait_for_output(&sandbox.expand("http://localhost:%10"));
+    assert!(!up.output().contains('\x1b'), "{}", up.output());
     up.signal(rustix::process::Signal::TERM);
-    assert_eq!(up.end(), 143);
+    assert_eq!(up.wait(), 143);
 }
 
 #[test]
 fn a_second_up_finds_the_first() {
-    let sandbox = two();
+    let sandbox = two_services();
     let first = sandbox.run(&["up", "--detach", "--json"]).success().json();
     for arguments in [&["up", "--json"][..], &["up", "--detach", "--json"]] {
         let again = sandbox.run(arguments).success().json();
@@ -93,20 +95,20 @@ fn a_second_up_finds_the_first() {
 
 #[test]
 fn a_second_up_starts_what_rests_and_waits_for_what_is_restarted() {
-    let sandbox = two();
+    let sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
     sandbox.run(&["down", "frontend"]).success();
     let again = sandbox.run(&["up", "--json"]).success().json();
     assert_eq!(service(&again, "frontend")["state"], "ready");
-    get(sandbox.port(0), "/exit/1");
+    http_get(sandbox.port(0), "/exit/1");
     let again = sandbox.run(&["up", "--json"]).success().json();
     assert_eq!(service(&again, "backend")["state"], "ready");
-    assert!(get(sandbox.port(0), "/").is_some());
+    assert!(http_get(sandbox.port(0), "/").is_some());
 }
 
 #[test]
 fn what_a_running_instance_does_not_have_is_said() {
-    let sandbox = two();
+    let sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
     let more = sandbox.read("portway.toml") + "\n[services.c]\ncommand = \"sleep 600\"\n";
     sandbox.write("portway.toml", &more);
@@ -119,7 +121,7 @@ fn what_a_running_instance_does_not_have_is_said() {
 
 #[test]
 fn many_ups_at_once_make_one_instance() {
-    let sandbox = two();
+    let sandbox = two_services();
     let pids: Vec<Value> = thread::scope(|scope| {
         let ups: Vec<_> = (0..8)
             .map(|_| scope.spawn(|| sandbox.run(&["up", "--detach", "--json"]).success().json()))
@@ -133,7 +135,7 @@ fn many_ups_at_once_make_one_instance() {
 
 #[test]
 fn a_restarted_service_keeps_its_port_and_the_others_run_on() {
-    let sandbox = two();
+    let sandbox = two_services();
     let before = sandbox.run(&["up", "--detach", "--json"]).success().json();
     sandbox.run(&["restart", "backend"]).success();
     let after = sandbox.status();
@@ -153,12 +155,12 @@ fn a_restarted_service_keeps_its_port_and_the_others_run_on() {
 
 #[test]
 fn down_and_up_at_once_keep_every_port() {
-    let sandbox = two();
+    let sandbox = two_services();
     for _ in 0..3 {
         sandbox.run(&["up", "--detach"]).success();
         for index in [0, 10] {
             // The server hangs up first: its side goes into TIME_WAIT.
-            get(sandbox.port(index), "/").unwrap();
+            http_get(sandbox.port(index), "/").unwrap();
         }
         sandbox.run(&["down"]).success();
         assert!(sandbox.processes().is_empty());
@@ -185,8 +187,8 @@ fn after_a_kill_the_next_up_has_the_same_ports() {
 
 #[test]
 fn commands_at_once_in_one_checkout_never_move_a_port() {
-    let sandbox = two();
-    let program = sandbox::service();
+    let sandbox = two_services();
+    let program = sandbox::test_service();
     let exec = [
         "exec",
         "--",
@@ -219,16 +221,16 @@ fn commands_at_once_in_one_checkout_never_move_a_port() {
 
 #[test]
 fn services_start_one_after_the_other() {
-    let sandbox = two();
+    let sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
-    let logs = sandbox.run(&["logs", "--json"]).success().out();
+    let logs = sandbox.run(&["logs", "--json"]).success().stdout();
     let records: Vec<Value> = logs
         .lines()
         .map(|l| serde_json::from_str(l).unwrap())
         .collect();
     // The line that a service is ready has its URL.
     let ready = |service: &str, index: u16| {
-        let url = sandbox.fill(&format!("http://localhost:%{index}"));
+        let url = sandbox.expand(&format!("http://localhost:%{index}"));
         records.iter().position(|record| {
             record["service"] == service
                 && record["stream"] == "portway"
@@ -243,7 +245,7 @@ fn services_start_one_after_the_other() {
 
 #[test]
 fn one_service_comes_with_those_it_needs_and_no_others() {
-    let sandbox = two();
+    let sandbox = two_services();
     let status = sandbox
         .run(&["up", "--detach", "--json", "backend"])
         .success()
@@ -278,8 +280,8 @@ fn an_optional_service_takes_part_until_it_is_taken_back() {
     sandbox
         .run(&["up", "--detach", "--with", "redis"])
         .success();
-    let url = sandbox.fill("redis://localhost:%20");
-    assert_eq!(get(sandbox.port(0), "/env/REDIS_URL").unwrap(), url);
+    let url = sandbox.expand("redis://localhost:%20");
+    assert_eq!(http_get(sandbox.port(0), "/env/REDIS_URL").unwrap(), url);
     assert_eq!(sandbox.ports_json()["redis_url"], url);
     sandbox.run(&["down"]).success();
     sandbox.run(&["up", "--detach"]).success();
@@ -291,7 +293,7 @@ fn an_optional_service_takes_part_until_it_is_taken_back() {
 
 #[test]
 fn wait_returns_when_services_are_ready() {
-    let sandbox = two();
+    let sandbox = two_services();
     sandbox
         .fails(&["wait", "--timeout", "100ms"], 124, "timeout")
         .hints("portway up --detach");
@@ -302,7 +304,7 @@ fn wait_returns_when_services_are_ready() {
         .run(&["wait", "backend", "--timeout", "10s"])
         .success();
     sandbox.run(&["down"]).success();
-    up.end();
+    up.wait();
     let sandbox = Sandbox::new().manifest(
         "[services.a]\ncommand = \"%service sleep\"\nport = \"%0\"\nready = { tcp = true }",
     );
@@ -323,8 +325,8 @@ fn a_service_that_fails_at_the_start_ends_the_start() {
         sandbox
             .run(arguments)
             .code(5)
-            .err_has("`bad`")
-            .err_has("portway logs bad");
+            .stderr_has("`bad`")
+            .stderr_has("portway logs bad");
         assert!(sandbox.processes().is_empty());
         sandbox
             .fails(arguments, 5, "service_failed")
@@ -336,7 +338,7 @@ fn a_service_that_fails_at_the_start_ends_the_start() {
     sandbox
         .run(&["logs", "bad"])
         .success()
-        .out_has("no-such-table");
+        .stdout_has("no-such-table");
 }
 
 #[test]
@@ -354,15 +356,15 @@ fn a_program_that_is_missing_has_its_own_code() {
 
 #[test]
 fn a_crash_is_followed_by_a_restart_on_the_same_port() {
-    let sandbox = two();
+    let sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
     let port = sandbox.port(0);
-    let first = get(port, "/").unwrap();
-    get(port, "/exit/7");
-    until("it serves again", || {
-        get(port, "/").is_some_and(|pid| pid != first)
+    let first = http_get(port, "/").unwrap();
+    http_get(port, "/exit/7");
+    wait_until("it serves again", || {
+        http_get(port, "/").is_some_and(|pid| pid != first)
     });
-    until("it is ready again", || {
+    wait_until("it is ready again", || {
         service(&sandbox.status(), "backend")["state"] == "ready"
     });
     assert_eq!(service(&sandbox.status(), "backend")["restarts"], 1);
@@ -413,11 +415,11 @@ fn a_service_that_never_listens_fails_and_is_told_where_it_does() {
                      ready = { tcp = true, timeout = \"4s\" }";
     let sandbox = Sandbox::new().manifest(elsewhere);
     let ran = sandbox.run(&["up", "--json"]).code(5);
-    ran.failure("service_failed").names("a");
+    ran.error("service_failed").names("a");
     // The warning names the port that the service listens on, and its own.
-    ran.err_has("warning: ")
-        .err_has(&sandbox.fill("port %5"))
-        .err_has(&sandbox.fill("port %0"));
+    ran.stderr_has("warning: ")
+        .stderr_has(&sandbox.expand("port %5"))
+        .stderr_has(&sandbox.expand("port %0"));
 }
 
 #[test]
@@ -427,13 +429,13 @@ fn a_service_that_stops_answering_is_restarted() {
          liveness = { http = \"/health\", interval = \"20ms\", failures = 2 }",
     );
     sandbox.run(&["up", "--detach"]).success();
-    let first = get(sandbox.port(0), "/").unwrap();
+    let first = http_get(sandbox.port(0), "/").unwrap();
     sandbox.write("sick", "");
-    until("it is ended", || {
-        get(sandbox.port(0), "/").is_none_or(|pid| pid != first)
+    wait_until("it is ended", || {
+        http_get(sandbox.port(0), "/").is_none_or(|pid| pid != first)
     });
     std::fs::remove_file(sandbox.project().join("sick")).unwrap();
-    until("it is ready again", || {
+    wait_until("it is ready again", || {
         service(&sandbox.status(), "a")["state"] == "ready"
     });
     assert!(service(&sandbox.status(), "a")["restarts"].as_u64() >= Some(1));
@@ -441,9 +443,9 @@ fn a_service_that_stops_answering_is_restarted() {
 
 #[test]
 fn ps_lists_what_runs_and_what_is_kept() {
-    let sandbox = two();
-    assert_eq!(sandbox.run(&["ps"]).success().out(), "");
-    assert_eq!(sandbox.run(&["ps", "--json"]).success().out(), "[]\n");
+    let sandbox = two_services();
+    assert_eq!(sandbox.run(&["ps"]).success().stdout(), "");
+    assert_eq!(sandbox.run(&["ps", "--json"]).success().stdout(), "[]\n");
     sandbox.run(&["up", "--detach"]).success();
     let list = sandbox.run(&["ps", "--json"]).success().json();
     assert_eq!(list[0]["name"], "jobi");
@@ -456,11 +458,11 @@ fn ps_lists_what_runs_and_what_is_kept() {
     let ran = sandbox
         .run(&["ps"])
         .success()
-        .out_has("jobi")
-        .out_has("ready");
-    let ran = ran.out_has(&sandbox.fill("http://localhost:%10"));
+        .stdout_has("jobi")
+        .stdout_has("ready");
+    let ran = ran.stdout_has(&sandbox.expand("http://localhost:%10"));
     let place = format!("~{}project", std::path::MAIN_SEPARATOR);
-    assert!(ran.out().contains(&place));
+    assert!(ran.stdout().contains(&place));
     sandbox.run(&["down"]).success();
     let list = sandbox.run(&["ps", "--json"]).success().json();
     assert_eq!(list[0]["state"], "stopped");
@@ -474,5 +476,5 @@ fn a_service_without_a_port_that_cannot_run_fails_the_start() {
     sandbox
         .fails(&["up", "--detach"], 3, "missing_requirement")
         .names("worker");
-    sandbox.until_empty();
+    sandbox.wait_until_empty();
 }

@@ -4,51 +4,14 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::sandbox::{Running, Sandbox, service, two, until};
-
-/// A server outside Portway: a job of its own, all of which ends with the test.
-pub struct Stranger(Running);
-
-impl Stranger {
-    /// The shell that runs the server.
-    pub fn pid(&self) -> u32 {
-        self.0.pid()
-    }
-
-    pub fn until_ended(&mut self) {
-        self.0.end();
-    }
-}
-
-impl Drop for Stranger {
-    fn drop(&mut self) {
-        let group = rustix::process::Pid::from_raw(self.pid() as i32).unwrap();
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-    }
-}
-
-/// Starts a server as a person would: by a shell with a command.
-pub fn stranger(sandbox: &Sandbox, words: &str) -> Stranger {
-    let mut command = sandbox.command("sh");
-    // The second command keeps the shell from becoming the first.
-    command.args(["-c", &sandbox.fill(&format!("%service {words}; :"))]);
-    // A job of its own, as an interactive shell gives it.
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    Stranger(Running::start(command))
-}
-
-/// Waits until somebody listens on a port, on any address.
-pub fn until_served(port: u16) {
-    until("somebody listens", || {
-        !portway_ports::owners(port).unwrap().is_empty()
-    });
-}
+use crate::sandbox::{RunningCommand, Sandbox, test_service, two_services, wait_until};
+use crate::servers::{ShellServer, wait_until_served};
 
 #[test]
 fn a_listener_is_told_with_all_that_is_known_of_it() {
     let sandbox = Sandbox::new();
-    let shell = stranger(&sandbox, "serve %0 --worker");
-    until_served(sandbox.port(0));
+    let shell = ShellServer::start(&sandbox, "serve %0 --worker");
+    wait_until_served(sandbox.port(0));
     let report = sandbox
         .run(&["who", &sandbox.port(0).to_string(), "--json"])
         .success()
@@ -59,7 +22,7 @@ fn a_listener_is_told_with_all_that_is_known_of_it() {
     assert_eq!(holder["addresses"][0], "127.0.0.1");
     let process = &holder["process"];
     assert_eq!(process["name"], "service");
-    let command = sandbox.fill("%service serve %0 --worker");
+    let command = sandbox.expand("%service serve %0 --worker");
     assert_eq!(process["command"], command.as_str());
     assert_eq!(process["directory"], sandbox.project().to_str().unwrap());
     let age = now() - process["since"].as_u64().unwrap() as i64;
@@ -73,9 +36,9 @@ fn a_listener_is_told_with_all_that_is_known_of_it() {
     let text = sandbox
         .run(&["who", &sandbox.port(0).to_string()])
         .success();
-    text.out_has(&process["pid"].to_string())
-        .out_has(&command)
-        .out_has(&shell.pid().to_string());
+    text.stdout_has(&process["pid"].to_string())
+        .stdout_has(&command)
+        .stdout_has(&shell.pid().to_string());
 }
 
 fn now() -> i64 {
@@ -86,15 +49,15 @@ fn now() -> i64 {
 #[test]
 fn both_families_and_every_program_are_told() {
     let sandbox = Sandbox::new();
-    let _v4 = stranger(&sandbox, "serve %0");
-    let _v6 = stranger(&sandbox, "serve %0 --host ::1");
-    until("both listen", || {
+    let _v4 = ShellServer::start(&sandbox, "serve %0");
+    let _v6 = ShellServer::start(&sandbox, "serve %0 --host ::1");
+    wait_until("both listen", || {
         portway_ports::owners(sandbox.port(0)).unwrap().len() == 2
     });
     let ran = sandbox
         .run(&["who", &sandbox.port(0).to_string()])
         .success();
-    ran.out_has("127.0.0.1").out_has("::1");
+    ran.stdout_has("127.0.0.1").stdout_has("::1");
 }
 
 #[test]
@@ -124,7 +87,7 @@ fn a_service_is_named_with_its_instance_and_a_quiet_one_from_the_registry() {
     );
     // One of the services is never ready.
     let _up = sandbox.spawn(&["up"]);
-    until_served(sandbox.port(0));
+    wait_until_served(sandbox.port(0));
     let report = |port: u16| {
         let report = sandbox.run(&["who", &port.to_string(), "--json"]);
         report.success().json()[0].clone()
@@ -141,9 +104,9 @@ fn a_service_is_named_with_its_instance_and_a_quiet_one_from_the_registry() {
     // The table has both.
     let table = sandbox.run(&["who"]).success();
     table
-        .out_has("`backend`")
-        .out_has("`quiet`")
-        .out_has("held");
+        .stdout_has("`backend`")
+        .stdout_has("`quiet`")
+        .stdout_has("held");
     sandbox.run(&["down"]).success();
     let kept = report(sandbox.port(0));
     assert_eq!(kept["state"], "kept");
@@ -151,8 +114,8 @@ fn a_service_is_named_with_its_instance_and_a_quiet_one_from_the_registry() {
     sandbox
         .run(&["who", &sandbox.port(0).to_string()])
         .success()
-        .out_has("`backend`")
-        .out_has("~/project");
+        .stdout_has("`backend`")
+        .stdout_has("~/project");
 }
 
 #[test]
@@ -162,9 +125,9 @@ fn who_shares_a_service_s_socket_is_told_and_who_sits_beside_it() {
          owner = \"any\"",
     );
     let _up = sandbox.spawn(&["up"]);
-    sandbox.until_ready();
-    let _beside = stranger(&sandbox, "serve %0 --host 127.0.0.2");
-    until("both listen", || {
+    sandbox.wait_until_ready();
+    let _beside = ShellServer::start(&sandbox, "serve %0 --host 127.0.0.2");
+    wait_until("both listen", || {
         portway_ports::owners(sandbox.port(0)).unwrap().len() == 2
     });
     let report = sandbox.run(&["who", &sandbox.port(0).to_string(), "--json"]);
@@ -214,15 +177,15 @@ fn another_users_process_is_told_as_far_as_it_is_known() {
         command.args(arguments).current_dir("/").env_remove("HOME");
         command.env_remove("XDG_STATE_HOME");
         std::os::unix::process::CommandExt::uid(&mut command, 65534);
-        sandbox.end(command)
+        sandbox.run_command(command)
     };
     nobody(&["who", &port])
         .success()
-        .out_has("root")
-        .err_has("sudo portway who");
+        .stdout_has("root")
+        .stderr_has("sudo portway who");
     nobody(&["free", &port, "--yes", "--json"])
         .code(1)
-        .failure("refused")
+        .error("refused")
         .mentions(&port)
         .mentions("root")
         .hints(&format!("`sudo portway who {port}`"));
@@ -241,7 +204,7 @@ fn an_engines_proxy_is_told_as_its_container() {
     let sandbox = Sandbox::new();
     // A process with the proxy's name, and an engine's client with a recorded answer.
     let proxy = sandbox.path("docker-proxy");
-    std::fs::copy(service(), &proxy).unwrap();
+    std::fs::copy(test_service(), &proxy).unwrap();
     let bin = sandbox.path("bin");
     std::fs::create_dir(&bin).unwrap();
     let docker = bin.join("docker");
@@ -251,22 +214,22 @@ fn an_engines_proxy_is_told_as_its_container() {
     let mut command = sandbox.command(&proxy);
     command.args(["serve", &sandbox.port(0).to_string()]);
     command.stdout(Stdio::null());
-    let _proxy = Running::start(command);
-    until_served(sandbox.port(0));
+    let _proxy = RunningCommand::start(command);
+    wait_until_served(sandbox.port(0));
     let port = sandbox.port(0).to_string();
     let with_docker = |arguments: &[&str]| {
         let mut command = sandbox.portway(arguments);
         let path = std::env::var("PATH").unwrap();
         command.env("PATH", format!("{}:{path}", bin.display()));
-        sandbox.end(command)
+        sandbox.run_command(command)
     };
     with_docker(&["who", &port])
         .success()
-        .out_has("`jobi-db-1`")
-        .out_has("postgres:16");
+        .stdout_has("`jobi-db-1`")
+        .stdout_has("postgres:16");
     with_docker(&["free", &port, "--yes", "--json"])
         .code(1)
-        .failure("refused")
+        .error("refused")
         .names("jobi-db-1")
         .mentions("postgres:16")
         .hints("docker stop");
@@ -275,7 +238,7 @@ fn an_engines_proxy_is_told_as_its_container() {
 
 #[test]
 fn what_is_no_port_is_refused() {
-    let sandbox = two();
+    let sandbox = two_services();
     for port in ["0", "70000", "x"] {
         sandbox.fails(&["who", port], 2, "usage");
         sandbox.fails(&["free", port], 2, "usage");
@@ -289,8 +252,8 @@ fn without_a_home_listeners_are_told_all_the_same() {
     let mut command = sandbox.portway(&["who", &sandbox.port(0).to_string()]);
     command.env_remove("HOME").env_remove("XDG_STATE_HOME");
     sandbox
-        .end(command)
+        .run_command(command)
         .success()
-        .out_has(&format!("(pid {})", std::process::id()))
-        .err_has("HOME");
+        .stdout_has(&format!("(pid {})", std::process::id()))
+        .stderr_has("HOME");
 }

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::sandbox::{Running, Sandbox, get, kill, service, two, until};
+use crate::sandbox::{
+    RunningCommand, Sandbox, http_get, kill, test_service, two_services, wait_until,
+};
 
 /// A service with everything below it that could stay behind.
 fn family(keys: &str) -> Sandbox {
@@ -28,13 +30,13 @@ fn supervisor(sandbox: &Sandbox) -> u32 {
 
 #[test]
 fn the_plan_is_shown_with_paths_of_the_system() {
-    let sandbox = two();
+    let sandbox = two_services();
     let manifest = sandbox.project().join("portway.toml");
     sandbox
         .run(&["plan"])
         .success()
-        .out_has(&format!("~{}", r"\project\portway.toml"))
-        .out_has(&sandbox.fill("%0-%9"));
+        .stdout_has(&format!("~{}", r"\project\portway.toml"))
+        .stdout_has(&sandbox.expand("%0-%9"));
     assert!(manifest.is_file());
 }
 
@@ -50,12 +52,12 @@ fn the_end_of_the_supervisor_ends_everything() {
         };
         sandbox.run(&["wait"]).success();
         // The service, a child of it, and the child of one that has ended.
-        until("the family is complete", || {
+        wait_until("the family is complete", || {
             pids(&sandbox, "service.exe").len() >= 4
         });
         kill(supervisor(&sandbox));
-        sandbox.until_empty();
-        assert_eq!(get(sandbox.port(0), "/"), None);
+        sandbox.wait_until_empty();
+        assert_eq!(http_get(sandbox.port(0), "/"), None);
     }
 }
 
@@ -67,13 +69,13 @@ fn the_end_of_a_keeper_ends_its_tree_and_the_service_starts_anew() {
     let keeper = pids(&sandbox, "__keeper");
     assert_eq!(keeper.len(), 1, "{:#?}", sandbox.processes());
     kill(keeper[0]);
-    until("it runs again", || {
+    wait_until("it runs again", || {
         let service = &sandbox.status()["services"][0];
         service["state"] == "ready" && service["restarts"] == 1
     });
     let now = sandbox.processes();
     assert!(before.iter().all(|pid| !now.contains_key(pid)), "{now:#?}");
-    assert!(get(sandbox.port(0), "/").is_some());
+    assert!(http_get(sandbox.port(0), "/").is_some());
 }
 
 #[test]
@@ -82,7 +84,7 @@ fn a_service_and_all_below_it_end_with_ctrl_c() {
     let sandbox = family("stop = { grace = \"10m\" }");
     sandbox.run(&["up", "--detach"]).success();
     sandbox.run(&["down"]).success();
-    sandbox.until_empty();
+    sandbox.wait_until_empty();
 }
 
 #[test]
@@ -97,7 +99,7 @@ fn a_service_that_ignores_ctrl_c_is_gone_after_its_grace() {
     let asked = Instant::now();
     sandbox.run(&["down"]).success();
     assert!(asked.elapsed() >= Duration::from_secs(1));
-    sandbox.until_empty();
+    sandbox.wait_until_empty();
 }
 
 #[test]
@@ -110,7 +112,7 @@ fn down_now_has_no_grace() {
     );
     sandbox.run(&["up", "--detach"]).success();
     sandbox.run(&["down", "--now"]).success();
-    sandbox.until_empty();
+    sandbox.wait_until_empty();
 }
 
 #[test]
@@ -122,15 +124,15 @@ fn a_command_is_what_it_would_be_in_a_terminal() {
     );
     sandbox.run(&["up", "--detach"]).success();
     assert_eq!(
-        get(sandbox.port(0), "/env/GREETING").as_deref(),
+        http_get(sandbox.port(0), "/env/GREETING").as_deref(),
         Some("hello")
     );
-    sandbox.run(&["logs"]).success().out_has("a b");
+    sandbox.run(&["logs"]).success().stdout_has("a b");
 }
 
 #[test]
 fn a_listener_is_told_with_its_service() {
-    let sandbox = two();
+    let sandbox = two_services();
     let status = sandbox.run(&["up", "--detach", "--json"]).success().json();
     let port = sandbox.port(0).to_string();
     let report = sandbox.run(&["who", &port, "--json"]).success().json();
@@ -150,14 +152,14 @@ fn a_listener_is_told_with_its_service() {
 fn a_stranger_is_told_and_its_port_freed() {
     let sandbox = Sandbox::new();
     let port = sandbox.port(0).to_string();
-    let mut command = sandbox.command(service());
+    let mut command = sandbox.command(test_service());
     command.args(["serve", &port]);
-    let mut stranger = Running::start(command);
-    until("it listens", || get(sandbox.port(0), "/").is_some());
+    let mut stranger = RunningCommand::start(command);
+    wait_until("it listens", || http_get(sandbox.port(0), "/").is_some());
     let report = sandbox.run(&["who", &port, "--json"]).success().json();
     let pid = &report[0]["holders"][0]["process"]["pid"];
     assert_eq!(*pid, stranger.pid());
     let freed = sandbox.run(&["free", &port, "--yes", "--grace", "50ms", "--json"]);
     assert_eq!(freed.success().json()["free"], true);
-    stranger.end();
+    stranger.wait();
 }

@@ -3,21 +3,21 @@
 use std::net::TcpListener;
 use std::path::Path;
 
-use crate::sandbox::{Running, Sandbox, get, two, until};
+use crate::sandbox::{RunningCommand, Sandbox, http_get, two_services, wait_until};
 
 #[test]
 fn env_is_the_same_before_during_and_after() {
-    let sandbox = two();
-    let env = || sandbox.run(&["env"]).success().out();
+    let sandbox = two_services();
+    let env = || sandbox.run(&["env"]).success().stdout();
     let before = env();
-    assert!(before.contains(&sandbox.fill("export BACKEND_URL=http://localhost:%0\n")));
+    assert!(before.contains(&sandbox.expand("export BACKEND_URL=http://localhost:%0\n")));
     sandbox.run(&["up", "--detach"]).success();
     assert_eq!(env(), before);
     // What the services have is what it prints.
     let json = sandbox.run(&["env", "--json"]).success().json();
     for (name, value) in json.as_object().unwrap() {
         for index in [0, 10] {
-            let told = get(sandbox.port(index), &format!("/env/{name}")).unwrap();
+            let told = http_get(sandbox.port(index), &format!("/env/{name}")).unwrap();
             assert_eq!(told, value.as_str().unwrap(), "{name}");
         }
     }
@@ -27,12 +27,12 @@ fn env_is_the_same_before_during_and_after() {
 
 #[test]
 fn env_has_three_formats() {
-    let sandbox = two();
-    let url = sandbox.fill("http://localhost:%0");
+    let sandbox = two_services();
+    let url = sandbox.expand("http://localhost:%0");
     sandbox
         .run(&["env", "--format", "dotenv"])
         .success()
-        .out_has(&format!("BACKEND_URL={url}\n"));
+        .stdout_has(&format!("BACKEND_URL={url}\n"));
     let json = sandbox.run(&["env", "--format", "json"]).success().json();
     assert_eq!(json["BACKEND_URL"], url);
     assert_eq!(json["VITE_BACKEND_URL"], url);
@@ -47,15 +47,15 @@ fn env_has_three_formats() {
         &format!("eval \"$({portway} env)\"; echo $FRONTEND_PORT"),
     ]);
     let expected = format!("{}\n", sandbox.port(10));
-    assert_eq!(sandbox.end(shell).success().out(), expected);
+    assert_eq!(sandbox.run_command(shell).success().stdout(), expected);
 }
 
 #[test]
 fn cors_origins_are_exact_and_local() {
-    let sandbox = two();
+    let sandbox = two_services();
     let json = sandbox.run(&["env", "--json"]).success().json();
     let origins = json["CORS_ORIGINS"].as_str().unwrap();
-    let expected = sandbox.fill(
+    let expected = sandbox.expand(
         "http://localhost:%10,http://127.0.0.1:%10,http://localhost:5173,\
          http://127.0.0.1:5173,http://localhost:3000,http://127.0.0.1:3000",
     );
@@ -64,11 +64,17 @@ fn cors_origins_are_exact_and_local() {
 
 #[test]
 fn port_and_url_print_one_value() {
-    let sandbox = two();
+    let sandbox = two_services();
     let expected = format!("{}\n", sandbox.port(0));
-    assert_eq!(sandbox.run(&["port", "backend"]).success().out(), expected);
-    let expected = sandbox.fill("http://localhost:%10\n");
-    assert_eq!(sandbox.run(&["url", "frontend"]).success().out(), expected);
+    assert_eq!(
+        sandbox.run(&["port", "backend"]).success().stdout(),
+        expected
+    );
+    let expected = sandbox.expand("http://localhost:%10\n");
+    assert_eq!(
+        sandbox.run(&["url", "frontend"]).success().stdout(),
+        expected
+    );
     let json = sandbox.run(&["url", "backend", "--json"]).success().json();
     assert_eq!(json["port"], sandbox.port(0));
     sandbox
@@ -80,7 +86,7 @@ fn port_and_url_print_one_value() {
     );
     let expected = format!("{}\n", sandbox.port(1));
     assert_eq!(
-        sandbox.run(&["port", "a.metrics"]).success().out(),
+        sandbox.run(&["port", "a.metrics"]).success().stdout(),
         expected
     );
     sandbox
@@ -90,10 +96,10 @@ fn port_and_url_print_one_value() {
 
 #[test]
 fn exec_passes_the_wiring_and_the_exit_code() {
-    let sandbox = two();
-    let url = sandbox.fill("http://localhost:%0\n");
+    let sandbox = two_services();
+    let url = sandbox.expand("http://localhost:%0\n");
     let show = ["exec", "--", "sh", "-c", "echo $BACKEND_URL"];
-    assert_eq!(sandbox.run(&show).success().out(), url);
+    assert_eq!(sandbox.run(&show).success().stdout(), url);
     let own = [
         "exec",
         "--service",
@@ -104,7 +110,7 @@ fn exec_passes_the_wiring_and_the_exit_code() {
         "echo $PORT",
     ];
     let port = format!("{}\n", sandbox.port(10));
-    assert_eq!(sandbox.run(&own).success().out(), port);
+    assert_eq!(sandbox.run(&own).success().stdout(), port);
     sandbox.run(&["exec", "--", "sh", "-c", "exit 42"]).code(42);
     sandbox
         .run(&["exec", "--", "sh", "-c", "kill -9 $$"])
@@ -112,14 +118,14 @@ fn exec_passes_the_wiring_and_the_exit_code() {
     sandbox
         .run(&["exec", "--", "no-such-program"])
         .code(3)
-        .err_has("no-such-program");
+        .stderr_has("no-such-program");
 }
 
 #[test]
 fn exec_keeps_the_ports_while_its_command_runs() {
-    let sandbox = two();
+    let sandbox = two_services();
     let mut exec = sandbox.spawn(&["exec", "--", "sh", "-c", "echo running; sleep 600"]);
-    exec.until_printed("running");
+    exec.wait_for_output("running");
     // Held, and leased: another checkout passes by.
     assert!(
         TcpListener::bind(("127.0.0.1", sandbox.port(0))).is_ok(),
@@ -136,15 +142,15 @@ fn exec_keeps_the_ports_while_its_command_runs() {
     let port = sandbox
         .run(&["-C", &other, "port", "backend"])
         .success()
-        .out();
+        .stdout();
     assert_eq!(port, format!("{}\n", sandbox.port(1)));
     // The same checkout comes up on them beside it.
     sandbox.run(&["up", "--detach"]).success();
     assert_eq!(sandbox.ports_json()["backend_port"], sandbox.port(0));
-    assert!(get(sandbox.port(0), "/").is_some());
+    assert!(http_get(sandbox.port(0), "/").is_some());
     exec.signal(rustix::process::Signal::TERM);
-    assert_eq!(exec.end(), 143);
-    until("its shell's child is gone", || {
+    assert_eq!(exec.wait(), 143);
+    wait_until("its shell's child is gone", || {
         sandbox
             .processes()
             .values()
@@ -166,7 +172,7 @@ fn variables_from_files_arrive_and_do_not_win_over_the_wiring() {
         .file("api/.env.local", "A=2\n");
     let json = sandbox.run(&["env", "backend", "--json"]).success().json();
     assert_eq!(json["SECRET"], "$2b$10$x");
-    assert_eq!(json["BACKEND_URL"], sandbox.fill("http://localhost:%0"));
+    assert_eq!(json["BACKEND_URL"], sandbox.expand("http://localhost:%0"));
     assert_eq!(json["LEVEL"], "manifest");
     assert_eq!(json["A"], "2");
     sandbox.write("api/.env", "nonsense");
@@ -209,10 +215,10 @@ fn a_service_is_told_its_directory_with_and_without_a_shell() {
         .file("b/x", "");
     let mut command = sandbox.portway(&["up"]);
     command.env("PWD", sandbox.project());
-    let _up = Running::start(command);
-    sandbox.until_ready();
+    let _up = RunningCommand::start(command);
+    sandbox.wait_until_ready();
     for (index, dir) in [(0, "a"), (10, "b")] {
-        let told = get(sandbox.port(index), "/env/PWD").unwrap();
+        let told = http_get(sandbox.port(index), "/env/PWD").unwrap();
         assert_eq!(told, sandbox.project().join(dir).to_str().unwrap());
     }
     sandbox.run(&["down"]).success();

@@ -3,11 +3,11 @@
 use std::fs;
 use std::process::Command;
 
-use crate::sandbox::{Sandbox, TWO, get, until};
+use crate::sandbox::{Sandbox, TWO_SERVICES, http_get, wait_until};
 
 /// A repository with the manifest committed.
 fn repository() -> Sandbox {
-    let sandbox = Sandbox::new().manifest(TWO);
+    let sandbox = Sandbox::new().manifest(TWO_SERVICES);
     let project = sandbox.project().to_owned();
     sandbox.git(&project, &["init", "-q"]);
     sandbox.git(&project, &["add", "."]);
@@ -25,7 +25,10 @@ fn add_worktree(sandbox: &Sandbox, name: &str, branch: &str) -> String {
 }
 
 fn backend(sandbox: &Sandbox, dir: &str) -> u64 {
-    let out = sandbox.run(&["-C", dir, "port", "backend"]).success().out();
+    let out = sandbox
+        .run(&["-C", dir, "port", "backend"])
+        .success()
+        .stdout();
     out.trim().parse().unwrap()
 }
 
@@ -89,10 +92,10 @@ fn instances_run_side_by_side_and_ps_lists_them_all() {
     for one in list {
         assert_eq!(one["state"], "ready");
         let port = one["services"][0]["ports"][0]["port"].as_u64().unwrap();
-        let served = get(port as u16, "/env/PORTWAY_INSTANCE").unwrap();
+        let served = http_get(port as u16, "/env/PORTWAY_INSTANCE").unwrap();
         assert_eq!(served, one["name"].as_str().unwrap());
     }
-    let out = sandbox.run(&["ps"]).success().out();
+    let out = sandbox.run(&["ps"]).success().stdout();
     assert!(out.contains("fix/login") && out.contains("main"), "{out}");
     // Stopping one leaves the others alone.
     sandbox.run(&["-C", &worktree, "down"]).success();
@@ -114,11 +117,11 @@ fn a_branch_that_is_switched_while_the_instance_runs_is_told() {
     let before = instance();
     let project = sandbox.project();
     sandbox.git(project, &["switch", "-q", "-c", "feature/auth"]);
-    until("the branch is told", || {
+    wait_until("the branch is told", || {
         instance()["branch"] == "feature/auth"
     });
     sandbox.git(project, &["switch", "-q", "--detach"]);
-    until("the commit is told", || {
+    wait_until("the commit is told", || {
         let branch = instance()["branch"].as_str().unwrap().to_owned();
         branch.len() == 8 && branch.chars().all(|one| one.is_ascii_hexdigit())
     });
@@ -184,7 +187,7 @@ fn a_kept_lease_gives_way_when_a_range_runs_out() {
     sandbox.run(&["-C", &dir("c"), "up", "--detach"]).success();
     sandbox
         .fails(&["-C", &dir("a"), "detect"], 4, "range_full")
-        .mentions(sandbox.fill("%0-%1"))
+        .mentions(sandbox.expand("%0-%1"))
         .hints(&sandbox.port(0).to_string())
         .hints(&sandbox.port(1).to_string());
     for name in ["b", "c"] {

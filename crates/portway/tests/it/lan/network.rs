@@ -11,7 +11,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::sandbox::{Ran, Sandbox, until};
+use crate::sandbox::{CommandOutput, Sandbox, wait_until};
 
 /// The interface of each machine to the network.
 pub const INTERFACE: &str = "lan0";
@@ -150,14 +150,14 @@ impl Machine {
     }
 
     /// Runs a command of the sandbox on this machine, to its end.
-    pub fn run(&self, sandbox: &Sandbox, words: &[&str]) -> Ran {
+    pub fn run(&self, sandbox: &Sandbox, words: &[&str]) -> CommandOutput {
         let mut command = self.command(sandbox, words[0]);
         command.args(&words[1..]);
-        sandbox.end(command)
+        sandbox.run_command(command)
     }
 
     /// Runs Portway on this machine, to its end.
-    pub fn portway(&self, sandbox: &Sandbox, arguments: &[&str]) -> Ran {
+    pub fn portway(&self, sandbox: &Sandbox, arguments: &[&str]) -> CommandOutput {
         let mut words = vec![env!("CARGO_BIN_EXE_portway")];
         words.extend(arguments);
         self.run(sandbox, &words)
@@ -189,7 +189,7 @@ impl Machine {
             command.args(&words[1..]);
             // It is the network's, and no process that the sandbox would have to see the end of.
             command.env_remove("XDG_STATE_HOME");
-            sandbox.end(command).success();
+            sandbox.run_command(command).success();
         };
         let flag = |name: &str, path: &Path| format!("{name}={}", path.display());
         let words = [
@@ -215,7 +215,7 @@ impl Machine {
     pub fn browse(&self, sandbox: &Sandbox) -> Vec<Seen> {
         let words = ["avahi-browse", "--parsable", "--resolve", "--terminate"];
         let browsed = self.run(sandbox, &[&words[..], &["_http._tcp"]].concat());
-        let out = browsed.success().out();
+        let out = browsed.success().stdout();
         out.lines().filter_map(Seen::read).collect()
     }
 
@@ -223,7 +223,7 @@ impl Machine {
     #[track_caller]
     pub fn until_count(&self, sandbox: &Sandbox, count: usize) -> Vec<Seen> {
         let mut seen = Vec::new();
-        until(&format!("{count} services are seen"), || {
+        wait_until(&format!("{count} services are seen"), || {
             seen = self.browse(sandbox);
             seen.len() == count
         });
@@ -234,7 +234,7 @@ impl Machine {
     #[track_caller]
     pub fn until_seen(&self, sandbox: &Sandbox, names: &[&str]) -> Vec<Seen> {
         let mut seen = Vec::new();
-        until(&format!("{names:?} is seen"), || {
+        wait_until(&format!("{names:?} is seen"), || {
             seen = self.browse(sandbox);
             seen.sort_by(|a, b| a.name.cmp(&b.name));
             let mut seen = seen.iter().map(|one| one.name.as_str());

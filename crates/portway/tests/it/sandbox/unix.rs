@@ -8,12 +8,13 @@ use std::process::{Command, ExitStatus};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Where Portway finds its state and preferences.
+/// Sets the variables that locate Portway's state and preferences.
 pub(super) fn set_home(command: &mut Command, home: &Path, state: &Path) {
     command.env("HOME", home).env("XDG_STATE_HOME", state);
 }
 
-/// Every process with this state that is not a zombie, by pid, with its command line.
+/// The command line of every process with this state directory by pid. Zombies have no environment
+/// and so are left out.
 pub(super) fn processes(state: &Path) -> BTreeMap<u32, String> {
     let mark = format!("XDG_STATE_HOME={}", state.display());
     let has_mark = |environ: &[u8]| environ.split(|&b| b == 0).any(|v| v == mark.as_bytes());
@@ -32,19 +33,19 @@ pub(super) fn processes(state: &Path) -> BTreeMap<u32, String> {
         .collect()
 }
 
-/// Ends a process at once; one that is gone already is as good.
+/// Kills a process. Does nothing when it is already gone.
 pub fn kill(pid: u32) {
     let _ = kill_process(Pid::from_raw(pid as i32).unwrap(), Signal::KILL);
 }
 
-/// A process's exit code; a signal that ended it counts as 128 and more.
+/// A process's exit code, or 128 plus the number of the signal that ended it.
 pub(super) fn code(status: ExitStatus) -> i32 {
     status
         .code()
         .unwrap_or_else(|| 128 + status.signal().unwrap())
 }
 
-impl super::Running {
+impl super::RunningCommand {
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_raw(self.pid() as i32).unwrap(), signal).unwrap();
     }

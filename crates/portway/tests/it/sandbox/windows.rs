@@ -7,7 +7,8 @@ use std::process::{Command, ExitStatus};
 
 use portway_ports::Process;
 
-/// Where Portway finds its state and preferences, and what no program does without.
+/// Sets the variables that locate Portway's state and preferences, and those that every program on
+/// Windows needs.
 pub(super) fn set_home(command: &mut Command, home: &Path, state: &Path) {
     for name in ["SystemRoot", "ComSpec", "PATHEXT", "TEMP"] {
         if let Some(value) = env::var_os(name) {
@@ -20,7 +21,7 @@ pub(super) fn set_home(command: &mut Command, home: &Path, state: &Path) {
         .env("LOCALAPPDATA", state);
 }
 
-/// Every process with this state, by pid, with its command line.
+/// The command line of every process with this state directory by pid.
 pub(super) fn processes(state: &Path) -> BTreeMap<u32, String> {
     let state = state.to_str();
     portway_supervisor::process::pids()
@@ -32,7 +33,7 @@ pub(super) fn processes(state: &Path) -> BTreeMap<u32, String> {
         .collect()
 }
 
-/// Ends a process at once; one that is gone already is as good.
+/// Kills a process. Does nothing when it is already gone.
 pub fn kill(pid: u32) {
     if let Some(process) = Process::read(pid) {
         let _ = process.id.kill();

@@ -4,14 +4,14 @@ use std::fs;
 use std::net::TcpListener;
 
 use crate::leases::with_leftover;
-use crate::sandbox::{Running, Sandbox, TWO, service, two};
+use crate::sandbox::{RunningCommand, Sandbox, TWO_SERVICES, test_service, two_services};
+use crate::servers::wait_until_served;
 use crate::transcript::Transcript;
-use crate::who::until_served;
 
 #[test]
 fn where_nothing_runs() {
     let mut transcript = Transcript::default();
-    let sandbox = two();
+    let sandbox = two_services();
     for arguments in [
         &["ps"][..],
         &["leases"],
@@ -37,7 +37,7 @@ fn where_nothing_runs() {
         &["config", "set", "moved", "perhaps"],
         &["exec", "--", "no-such-program"],
     ] {
-        let arguments: Vec<String> = arguments.iter().map(|one| sandbox.fill(one)).collect();
+        let arguments: Vec<String> = arguments.iter().map(|one| sandbox.expand(one)).collect();
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         transcript.run(&sandbox, "nothing runs", &arguments);
     }
@@ -48,9 +48,9 @@ fn where_nothing_runs() {
 fn a_checkout_from_the_start_to_the_end() {
     let mut transcript = Transcript::default();
     // One after the other, so that the log has an order.
-    let sandbox = Sandbox::new().manifest(&format!("{TWO}\nafter = [\"backend\"]"));
+    let sandbox = Sandbox::new().manifest(&format!("{TWO_SERVICES}\nafter = [\"backend\"]"));
     let mut run = |title: &str, arguments: &[&str]| {
-        let arguments: Vec<String> = arguments.iter().map(|one| sandbox.fill(one)).collect();
+        let arguments: Vec<String> = arguments.iter().map(|one| sandbox.expand(one)).collect();
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         transcript.run(&sandbox, title, &arguments)
     };
@@ -86,12 +86,12 @@ fn processes_on_a_port() {
     // Found in `PATH`, so that the command line is short and the same everywhere.
     let mut command = sandbox.command("sh");
     let path = std::env::var("PATH").unwrap();
-    let examples = service().parent().unwrap().display().to_string();
+    let examples = test_service().parent().unwrap().display().to_string();
     command.env("PATH", format!("{examples}:{path}"));
-    command.args(["-c", &sandbox.fill("service serve %0; :")]);
+    command.args(["-c", &sandbox.expand("service serve %0; :")]);
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    let server = Running::start(command);
-    until_served(sandbox.port(0));
+    let server = RunningCommand::start(command);
+    wait_until_served(sandbox.port(0));
     let port = sandbox.port(0).to_string();
     let report = sandbox.run(&["who", &port, "--json"]).success().json();
     let holder = &report[0]["holders"][0];
@@ -125,7 +125,7 @@ fn leftovers() {
     let sandbox = with_leftover();
     transcript.run(&sandbox, "a process that was left behind", &["prune"]);
     transcript.run(&sandbox, "it is stopped", &["prune", "--yes"]);
-    let mut sandbox = two();
+    let mut sandbox = two_services();
     sandbox.run(&["detect"]).success();
     let project = sandbox.project().to_owned();
     sandbox.set_project(project.parent().unwrap());
@@ -139,7 +139,7 @@ fn leftovers() {
 #[test]
 fn a_checkout_with_a_broken_manifest() {
     let mut transcript = Transcript::default();
-    let sandbox = two();
+    let sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
     sandbox.write("portway.toml", "x =");
     transcript.run(&sandbox, "while it runs", &["down", "backned"]);
@@ -151,7 +151,7 @@ fn a_checkout_with_a_broken_manifest() {
 #[test]
 fn preferences_that_are_overridden() {
     let mut transcript = Transcript::default();
-    let sandbox = two();
+    let sandbox = two_services();
     let mut command = sandbox.portway(&["config", "set", "moved", "ask"]);
     command.env("PORTWAY_MOVED", "go-on");
     let line = "config set moved ask";

@@ -1,12 +1,12 @@
 //! What the doctor reports. Further findings are recorded where they are provoked.
 
-use crate::sandbox::{Sandbox, two};
+use crate::sandbox::{Sandbox, two_services};
 use crate::transcript::Transcript;
 
 #[test]
 fn a_checkout_without_trouble() {
     let mut transcript = Transcript::default();
-    let sandbox = two();
+    let sandbox = two_services();
     // The machine's own limits and disk are not the same everywhere.
     let own = |sandbox: &Sandbox| {
         let report = sandbox.run(&["doctor", "--json"]).json();

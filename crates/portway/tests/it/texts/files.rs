@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use crate::sandbox::{Sandbox, two};
+use crate::sandbox::{Sandbox, two_services};
 use crate::transcript::Transcript;
 
 /// Records the error of `portway detect` for each of these manifests, written as they are.
@@ -241,7 +241,7 @@ fn manifest_files() {
 #[test]
 fn ports_files() {
     let mut transcript = Transcript::default();
-    let sandbox = two();
+    let sandbox = two_services();
     let file = sandbox.project().join(".ports.json");
     for (title, text) in [
         ("not JSON", &b"{broken"[..]),
@@ -291,7 +291,7 @@ fn env_files() {
 #[test]
 fn preferences() {
     let mut transcript = Transcript::default();
-    let sandbox = two();
+    let sandbox = two_services();
     let config = sandbox.path("home/.config/portway/config.toml");
     fs::create_dir_all(config.parent().unwrap()).unwrap();
     for (title, text) in [

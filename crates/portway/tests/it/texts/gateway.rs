@@ -4,13 +4,13 @@ use std::fs;
 use std::net::TcpListener;
 
 use crate::gateway::gateway;
-use crate::sandbox::two;
+use crate::sandbox::two_services;
 use crate::transcript::Transcript;
 
 #[test]
 fn the_gateway() {
     let mut transcript = Transcript::default();
-    let sandbox = two();
+    let sandbox = two_services();
     let (port, other) = (sandbox.port(39).to_string(), sandbox.port(38).to_string());
     let taken = TcpListener::bind(("127.0.0.1", sandbox.port(39))).unwrap();
     transcript.run(
@@ -55,7 +55,7 @@ fn the_gateway() {
 #[test]
 fn fixed_ports() {
     let mut transcript = Transcript::default();
-    let sandbox = two();
+    let sandbox = two_services();
     let _gateway = gateway(&sandbox);
     sandbox.run(&["up", "--detach"]).success();
     let port = sandbox.port(38).to_string();

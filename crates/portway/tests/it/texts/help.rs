@@ -26,8 +26,8 @@ fn walk(sandbox: &Sandbox, path: &[String], found: &mut Vec<(String, String)>) {
     let mut arguments: Vec<&str> = path.iter().map(String::as_str).collect();
     arguments.push("--help");
     let ran = sandbox.run(&arguments).success();
-    assert_eq!(ran.err(), "");
-    let help = ran.out();
+    assert_eq!(ran.stderr(), "");
+    let help = ran.stdout();
     let name = [&["portway".to_owned()], path].concat().join("-");
     let children = commands(&help);
     found.push((format!("help-{name}"), help));

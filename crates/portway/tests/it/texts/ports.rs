@@ -2,22 +2,24 @@
 
 use std::fs;
 
-use crate::sandbox::{Running, Sandbox, get, service, two, until};
+use crate::sandbox::{RunningCommand, Sandbox, http_get, test_service, two_services, wait_until};
 use crate::transcript::Transcript;
 
 /// The test service on a port, started outside Portway.
-fn occupy(sandbox: &Sandbox, index: u16) -> Running {
-    let mut command = sandbox.command(service());
+fn occupy(sandbox: &Sandbox, index: u16) -> RunningCommand {
+    let mut command = sandbox.command(test_service());
     command.args(["serve", &sandbox.port(index).to_string()]);
-    let running = Running::start(command);
-    until("it listens", || get(sandbox.port(index), "/").is_some());
+    let running = RunningCommand::start(command);
+    wait_until("it listens", || {
+        http_get(sandbox.port(index), "/").is_some()
+    });
     running
 }
 
 #[test]
 fn ports_in_use() {
     let mut transcript = Transcript::default();
-    let sandbox = two();
+    let sandbox = two_services();
     let mut occupants = vec![occupy(&sandbox, 0)];
     transcript
         .run(&sandbox, "the preferred port is in use", &["detect"])
@@ -63,14 +65,14 @@ fn ranges_without_a_free_port() {
     let mut transcript = Transcript::default();
     let sandbox =
         Sandbox::new().manifest("[services.api]\ncommand = \"x {port}\"\nport = \"%0-%2\"");
-    let mut occupants: Vec<Running> = (0..3).map(|index| occupy(&sandbox, index)).collect();
+    let mut occupants: Vec<RunningCommand> = (0..3).map(|index| occupy(&sandbox, index)).collect();
     transcript
         .run(&sandbox, "every port is in use", &["detect"])
         .code(4);
     occupants.clear();
     let config = sandbox.path("home/.config/portway/config.toml");
     fs::create_dir_all(config.parent().unwrap()).unwrap();
-    fs::write(&config, sandbox.fill("never = [\"%0-%2\"]")).unwrap();
+    fs::write(&config, sandbox.expand("never = [\"%0-%2\"]")).unwrap();
     transcript
         .run(&sandbox, "every port is excluded", &["detect"])
         .code(4);
@@ -78,7 +80,7 @@ fn ranges_without_a_free_port() {
         .run(
             &sandbox,
             "an excluded port is required by number",
-            &["detect", "--port", &sandbox.fill("api=%1")],
+            &["detect", "--port", &sandbox.expand("api=%1")],
         )
         .success();
     transcript.assert("full-ranges");
@@ -103,7 +105,7 @@ fn ports_of_other_instances() {
         sandbox.run(&["-C", &dir(name), "up", "--detach"]).success();
     }
     let (first, third) = (dir("first"), dir("third"));
-    let force = sandbox.fill("api=%0");
+    let force = sandbox.expand("api=%0");
     transcript
         .run(
             &sandbox,
@@ -132,7 +134,7 @@ fn ports_of_other_instances() {
 #[test]
 fn a_worktree_leaves_the_preferred_port_to_the_main_checkout() {
     let mut transcript = Transcript::default();
-    let sandbox = two();
+    let sandbox = two_services();
     let project = sandbox.project().to_owned();
     sandbox.git(&project, &["init", "-q"]);
     sandbox.git(&project, &["add", "portway.toml"]);

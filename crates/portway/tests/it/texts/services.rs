@@ -4,7 +4,7 @@ use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::sandbox::{Sandbox, get, until};
+use crate::sandbox::{Sandbox, http_get, wait_until};
 use crate::transcript::Transcript;
 
 /// Starts services in the foreground and records the error.
@@ -80,7 +80,7 @@ fn services_that_fail_to_start() {
     // In the background the error has the last lines of the log. Whether its notice is seen before
     // depends on who is quicker.
     let sandbox = Sandbox::new().manifest(&api("command = \"echo no such table: users; exit 3\""));
-    let error = sandbox.run(&["up", "--detach"]).code(5).err();
+    let error = sandbox.run(&["up", "--detach"]).code(5).stderr();
     let error = &error[error.rfind("error: ").unwrap()..];
     transcript.text(&sandbox, "a service that fails in the background", error);
     transcript.assert("failed-starts");
@@ -92,7 +92,7 @@ fn a_start_in_the_foreground() {
     let sandbox = Sandbox::new().manifest(&api("command = \"%service serve {port}\""));
     let up = thread::scope(|scope| {
         let up = scope.spawn(|| sandbox.run(&["up"]));
-        sandbox.until_ready();
+        sandbox.wait_until_ready();
         sandbox.run(&["down"]).success();
         up.join().unwrap()
     });
@@ -110,7 +110,7 @@ fn lines_in_the_log() {
         transcript.run(&sandbox, title, &["logs"]).success();
     };
     let restarted = |sandbox: &Sandbox| {
-        until("it is restarted", || {
+        wait_until("it is restarted", || {
             let api = &sandbox.status()["services"][0];
             api["restarts"] == 1 && api["state"] == "ready"
         });
@@ -134,7 +134,7 @@ fn lines_in_the_log() {
         "a crash",
         "port = \"%0-%9\"\ncommand = \"%service serve {port}\"",
         &|sandbox| {
-            get(sandbox.port(0), "/exit/7");
+            http_get(sandbox.port(0), "/exit/7");
             restarted(sandbox);
         },
     );
@@ -143,11 +143,11 @@ fn lines_in_the_log() {
         "port = \"%0-%9\"\ncommand = \"%service serve {port} --unhealthy-file sick\"\n\
          liveness = { http = \"/health\", interval = \"20ms\", failures = 2 }",
         &|sandbox| {
-            let first = get(sandbox.port(0), "/");
+            let first = http_get(sandbox.port(0), "/");
             sandbox.write("sick", "");
-            until("it is stopped", || get(sandbox.port(0), "/") != first);
+            wait_until("it is stopped", || http_get(sandbox.port(0), "/") != first);
             std::fs::remove_file(sandbox.project().join("sick")).unwrap();
-            until("it is ready again", || {
+            wait_until("it is ready again", || {
                 sandbox.status()["services"][0]["state"] == "ready"
             });
         },
@@ -174,7 +174,7 @@ fn a_start_that_does_not_fit_the_running_instance() {
     let sandbox = Sandbox::new().manifest(&api("command = \"%service serve {port}\""));
     sandbox.run(&["up", "--detach"]).success();
     transcript.run(&sandbox, "a second `up`", &["up"]).success();
-    let forced = sandbox.fill("api=%5");
+    let forced = sandbox.expand("api=%5");
     transcript
         .run(&sandbox, "another port", &["up", "--port", &forced])
         .code(4);

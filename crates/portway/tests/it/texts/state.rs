@@ -2,13 +2,13 @@
 
 use std::fs;
 
-use crate::sandbox::{Running, two};
+use crate::sandbox::{RunningCommand, two_services};
 use crate::transcript::Transcript;
 
 #[test]
 fn state_that_cannot_be_used() {
     let mut transcript = Transcript::default();
-    let sandbox = two();
+    let sandbox = two_services();
     let mut homeless = sandbox.portway(&["detect"]);
     homeless.env_remove("HOME").env_remove("XDG_STATE_HOME");
     transcript.run_as(&sandbox, "no home", "detect", homeless);
@@ -32,8 +32,8 @@ fn state_that_cannot_be_used() {
         time.sleep(600)",
     ]);
     locker.arg(&registry);
-    let mut locker = Running::start(locker);
-    locker.until_printed("locked");
+    let mut locker = RunningCommand::start(locker);
+    locker.wait_for_output("locked");
     transcript.run(&sandbox, "a locked registry", &["detect"]);
     drop(locker);
     let mut newer = sandbox.command("python3");
@@ -44,7 +44,7 @@ fn state_that_cannot_be_used() {
         c.execute('PRAGMA user_version = 900')",
     ]);
     newer.arg(&registry);
-    sandbox.end(newer).success();
+    sandbox.run_command(newer).success();
     transcript.run(&sandbox, "a registry of a newer version", &["detect"]);
     fs::write(&registry, "nonsense".repeat(100)).unwrap();
     for suffix in ["-wal", "-shm"] {

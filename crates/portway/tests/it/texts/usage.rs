@@ -1,12 +1,12 @@
 //! Command lines that Portway cannot carry out.
 
-use crate::sandbox::two;
+use crate::sandbox::two_services;
 use crate::transcript::Transcript;
 
 #[test]
 fn usage_errors() {
     let mut transcript = Transcript::default();
-    let sandbox = two();
+    let sandbox = two_services();
     for (title, arguments) in [
         ("no command", &[][..]),
         ("an unknown command", &["upp"]),
@@ -45,7 +45,7 @@ fn usage_errors() {
 #[test]
 fn unknown_services() {
     let mut transcript = Transcript::default();
-    let sandbox = two();
+    let sandbox = two_services();
     for (title, arguments) in [
         ("a name that resembles a service", &["up", "bakend"][..]),
         ("a name that resembles none", &["up", "zzz"]),
@@ -92,7 +92,7 @@ fn services_that_a_command_cannot_use() {
         ),
         ("an optional service that is not enabled", &["up", "mail"]),
     ] {
-        let arguments: Vec<String> = arguments.iter().map(|one| sandbox.fill(one)).collect();
+        let arguments: Vec<String> = arguments.iter().map(|one| sandbox.expand(one)).collect();
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         transcript.run(&sandbox, title, &arguments).code(2);
     }

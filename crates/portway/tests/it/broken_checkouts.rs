@@ -1,0 +1,102 @@
+//! What runs can be looked at and stopped, whatever has become of its manifest and its checkout.
+
+use std::fs;
+
+use crate::sandbox::{Sandbox, two_services};
+
+fn started() -> Sandbox {
+    let sandbox = two_services();
+    sandbox.run(&["up", "--detach"]).success();
+    sandbox
+}
+
+#[test]
+fn a_broken_manifest_keeps_nothing_from_being_stopped() {
+    let sandbox = started();
+    sandbox.write("portway.toml", "x =");
+    // The warning says where the manifest is broken.
+    sandbox
+        .run(&["wait"])
+        .success()
+        .stderr_has("portway.toml:1");
+    sandbox.run(&["logs", "backend"]).success();
+    sandbox
+        .run(&["down", "backned"])
+        .code(2)
+        .stderr_has("`backned`")
+        .stderr_has("`backend`");
+    sandbox.run(&["restart", "frontend"]).success();
+    sandbox
+        .run(&["down"])
+        .success()
+        .stderr_has("portway.toml:1");
+    sandbox.wait_until_empty();
+    // Nothing runs any more, so the manifest is what is wrong.
+    sandbox.run(&["down"]).code(2).stderr_has("portway.toml:1");
+}
+
+#[test]
+fn a_manifest_that_is_gone_keeps_nothing_from_being_stopped() {
+    let sandbox = started();
+    fs::remove_file(sandbox.project().join("portway.toml")).unwrap();
+    fs::create_dir(sandbox.project().join("below")).unwrap();
+    sandbox.run(&["-C", "below", "down"]).success();
+    sandbox.wait_until_empty();
+}
+
+#[test]
+fn a_checkout_that_is_gone_can_be_stopped_by_its_directory() {
+    let sandbox = started();
+    let project = sandbox.project().to_owned();
+    fs::remove_dir_all(&project).unwrap();
+    let down = ["-C", project.to_str().unwrap(), "down"];
+    let mut command = sandbox.portway(&down);
+    command.current_dir(sandbox.path("home"));
+    sandbox.run_command(command).success();
+    sandbox.wait_until_empty();
+    fs::create_dir(project).unwrap();
+}
+
+#[test]
+fn an_instance_whose_checkout_is_gone_is_pruned() {
+    let sandbox = started();
+    let project = sandbox.project().to_owned();
+    fs::remove_dir_all(&project).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = sandbox.portway(arguments);
+        command.current_dir(sandbox.path("home"));
+        sandbox.run_command(command)
+    };
+    let dry = run(&["prune", "--dry-run", "--json"]).success().json();
+    assert_eq!(dry["running"][0], project.to_str().unwrap());
+    assert_eq!(dry["ended"], false);
+    let pruned = run(&["prune", "--yes", "--json"]).success().json();
+    assert_eq!(pruned["ended"], true);
+    assert_eq!(pruned["leases"].as_array().unwrap().len(), 2, "{pruned:#}");
+    sandbox.wait_until_empty();
+    let again = run(&["prune", "--json"]).success().json();
+    assert_eq!(again["running"].as_array().unwrap().len(), 0);
+    assert_eq!(again["leases"].as_array().unwrap().len(), 0);
+    fs::create_dir(project).unwrap();
+}
+
+#[test]
+fn broken_preferences_keep_nothing_from_being_seen_and_stopped() {
+    let sandbox = started();
+    let run = |arguments: &[&str]| {
+        let mut command = sandbox.portway(arguments);
+        command.env("PORTWAY_MOVED", "perhaps");
+        sandbox.run_command(command)
+    };
+    run(&["ps"])
+        .success()
+        .stdout_has("frontend")
+        .stderr_has("PORTWAY_MOVED");
+    run(&["leases"]).success();
+    run(&["detect", "--json"])
+        .code(2)
+        .error("preferences_invalid")
+        .mentions("PORTWAY_MOVED");
+    run(&["down"]).success();
+    sandbox.wait_until_empty();
+}
