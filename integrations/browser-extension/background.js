@@ -1,65 +1,66 @@
-// Keeps the badge true: looks when something happens to tabs, and never by the clock.
+// Updates the toolbar badge when tabs, windows or settings change. It does not poll.
 
-import { general, ofService } from "./badge.js";
-import { ask } from "./gateway.js";
+import { generalBadge, serviceBadge } from "./badge.js";
+import { findGateway } from "./gateway.js";
 import * as tabs from "./tabs.js";
 
-async function paint() {
-  const view = await ask();
-  await show(general(view));
-  // Those that show something else have the general badge; the browser sees to that itself.
-  const local = (await chrome.tabs.query({})).filter(({ url }) => url);
-  await Promise.allSettled(local.map((tab) => paintOne(tab, view)));
+async function updateBadges() {
+  const view = await findGateway();
+  await setBadge(generalBadge(view));
+  // Tabs without a readable URL show the general badge.
+  const localTabs = (await chrome.tabs.query({})).filter(({ url }) => url);
+  await Promise.allSettled(localTabs.map((tab) => updateTab(tab, view)));
 }
 
-async function paintOne(tab, view) {
-  const { found, changed } = (view && (await tabs.look(tab, view))) ?? {};
-  const badge = found?.kind === "service" ? ofService(found, changed) : general(view);
-  await show(badge, tab.id);
+async function updateTab(tab, view) {
+  const { resolved, changed } = (view && (await tabs.inspect(tab, view))) ?? {};
+  const badge = resolved?.kind === "service" ? serviceBadge(resolved, changed) : generalBadge(view);
+  await setBadge(badge, tab.id);
 }
 
-async function show({ text, title, colour }, tabId) {
-  const where = tabId === undefined ? {} : { tabId };
+async function setBadge({ text, title, color }, tabId) {
+  const target = tabId === undefined ? {} : { tabId };
   await Promise.all([
-    chrome.action.setBadgeText({ text, ...where }),
-    chrome.action.setTitle({ title, ...where }),
-    chrome.action.setBadgeBackgroundColor({ color: colour, ...where }),
-    chrome.action.setBadgeTextColor({ color: "#ffffff", ...where }),
+    chrome.action.setBadgeText({ text, ...target }),
+    chrome.action.setTitle({ title, ...target }),
+    chrome.action.setBadgeBackgroundColor({ color, ...target }),
+    chrome.action.setBadgeTextColor({ color: "#ffffff", ...target }),
   ]);
 }
 
 let current = null;
 let next = null;
 
-// Done when a look is done that began after this was called. One at a time, however much happens.
-function look() {
+// Returns a promise for an update that starts after this call. Only one update runs at a time, and
+// only one more is queued.
+function requestUpdate() {
   if (!current) {
-    // What fails is a tab that has gone meanwhile, of which more events tell.
-    current = paint()
+    current = updateBadges()
+      // An update fails when a tab is closed meanwhile. That event requests another update.
       .catch(() => {})
       .finally(() => (current = null));
     return current;
   }
   next ??= current.then(() => {
     next = null;
-    return look();
+    return requestUpdate();
   });
   return next;
 }
 
-chrome.runtime.onInstalled.addListener(look);
-chrome.runtime.onStartup.addListener(look);
-chrome.storage.onChanged.addListener(look);
-chrome.tabs.onActivated.addListener(look);
+chrome.runtime.onInstalled.addListener(requestUpdate);
+chrome.runtime.onStartup.addListener(requestUpdate);
+chrome.storage.onChanged.addListener(requestUpdate);
+chrome.tabs.onActivated.addListener(requestUpdate);
 chrome.tabs.onUpdated.addListener((_id, { status, url }, tab) => {
-  if (tab.url && (status || url)) look();
+  if (tab.url && (status || url)) requestUpdate();
 });
 chrome.windows.onFocusChanged.addListener((window) => {
-  if (window !== chrome.windows.WINDOW_ID_NONE) look();
+  if (window !== chrome.windows.WINDOW_ID_NONE) requestUpdate();
 });
 
-// From a page that was loaded, and from the popup when it has seen a change.
-chrome.runtime.onMessage.addListener((_message, _sender, answer) => {
-  look().then(() => answer(null));
+// Sent by a page after it was loaded, and by the popup when it received a change.
+chrome.runtime.onMessage.addListener((_message, _sender, respond) => {
+  requestUpdate().then(() => respond(null));
   return true;
 });

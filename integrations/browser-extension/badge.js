@@ -1,39 +1,41 @@
-// What the badge says, as a value.
+// Computes the text, title and color of the toolbar badge. Pure functions.
 
-import { mood, stateInWords } from "./shared/states.js";
-import { isRunning } from "./places.js";
+import { isRunning } from "./resolve.js";
+import { stateText, toneOf } from "./shared/states.js";
 
-// White is read well on each of them.
-const COLOURS = {
-  good: "#17723a",
-  bad: "#b3261e",
-  moving: "#8a5a00",
-  resting: "#5b6472",
+// Background colors on which white text is readable.
+const COLORS = {
+  success: "#17723a",
+  critical: "#b3261e",
+  progress: "#8a5a00",
+  neutral: "#5b6472",
   changed: "#b84a00",
 };
 
-// The badge of every tab that shows no service: how many instances run. `view` is null where no
-// gateway answers.
-export function general(view) {
-  if (!view) return { text: "", title: "Portway: no gateway answers", colour: COLOURS.resting };
+const MAX_BADGE_LENGTH = 4;
+
+// The badge for tabs that show no service: the number of running instances. `view` is null if no
+// gateway responds.
+export function generalBadge(view) {
+  if (!view) return { text: "", title: "Portway: no gateway found", color: COLORS.neutral };
   const running = view.instances.filter(isRunning);
-  const isWell = running.every(({ state }) => state !== "degraded");
-  const count = running.length === 1 ? "1 instance runs" : `${running.length} instances run`;
+  const isHealthy = running.every(({ state }) => state !== "degraded");
+  const count = `${running.length} ${running.length === 1 ? "instance" : "instances"} running`;
   return {
     text: running.length === 0 ? "" : String(running.length),
-    title: `Portway: ${count}${isWell ? "" : ", not all is well"}`,
-    colour: isWell ? COLOURS.good : COLOURS.bad,
+    title: `Portway: ${count}${isHealthy ? "" : ", services failing"}`,
+    color: isHealthy ? COLORS.success : COLORS.critical,
   };
 }
 
-// The badge of a tab that shows a service: its branch, or that there is another checkout now.
-export function ofService({ instance, service }, changed) {
+// The badge for a tab that shows a service: its branch, or a warning that the checkout changed.
+export function serviceBadge({ instance, service }, changed) {
   const branch = instance.branch ? ` (${instance.branch})` : "";
-  const title = `${service.name} of ${instance.name}${branch}: ${stateInWords(service.state)}`;
-  if (changed === "checkout") return { text: "!", title: `Another checkout than the page’s: ${title}`, colour: COLOURS.changed };
-  if (changed === "branch") return { text: "!", title: `Another branch than the page’s: ${title}`, colour: COLOURS.changed };
-  return { text: short(instance.branch ?? instance.project), title, colour: COLOURS[mood(service.state)] };
+  const title = `${service.name} of ${instance.name}${branch}: ${stateText(service.state)}`;
+  if (changed === "checkout") return { text: "!", title: `Checkout changed: ${title}`, color: COLORS.changed };
+  if (changed === "branch") return { text: "!", title: `Branch changed: ${title}`, color: COLORS.changed };
+  return { text: shorten(instance.branch ?? instance.project), title, color: COLORS[toneOf(service.state)] };
 }
 
-// A badge has room for four letters; what follows the last slash tells branches apart.
-const short = (name) => name.split("/").at(-1).slice(0, 4);
+// The start of the part after the last slash, which distinguishes most branches.
+const shorten = (name) => name.split("/").at(-1).slice(0, MAX_BADGE_LENGTH);

@@ -1,49 +1,48 @@
-// The gateway's read API. Nothing else is asked, and nothing is ever sent.
+// Finds the gateway and reads its API. The extension sends no other requests and changes nothing.
 
-import { ownPort } from "./settings.js";
+import { configuredPort } from "./settings.js";
 
-// HTTP's own, and the gateway's own where it may not have that.
-const USUAL = [80, 7678];
+// The port of HTTP, and the one that the gateway uses where it may not listen on that.
+const DEFAULT_PORTS = [80, 7678];
 
-// How long an answer is waited for, in milliseconds.
-const PATIENCE = 5000;
+const REQUEST_TIMEOUT = 5000;
 
-// Where one answered last; only a hint for where to look first.
-let last = null;
+// The port of the gateway that was found last. It is checked first the next time.
+let lastPort = null;
 
-// The ports on which a gateway is looked for.
-export async function candidates() {
-  const own = await ownPort();
-  return own ? [own] : USUAL;
+// The ports on which to look for a gateway.
+export async function candidatePorts() {
+  const port = await configuredPort();
+  return port ? [port] : DEFAULT_PORTS;
 }
 
-// The gateway that answers: { home, gateway, instances }, or null.
-export async function ask() {
-  const ports = await candidates();
-  for (const port of [...ports].sort((a, b) => (b === last) - (a === last))) {
+// Returns { home, gateway, instances } of the gateway, or null if none responds.
+export async function findGateway() {
+  const ports = await candidatePorts();
+  for (const port of [...ports].sort((a, b) => (b === lastPort) - (a === lastPort))) {
     const home = `http://portway.localhost:${port}`;
     try {
       const gateway = await read(`${home}/v1/gateway`);
-      // Anybody may have port 80.
+      // Another server may listen on this port.
       if (typeof gateway?.version !== "string" || typeof gateway.port !== "number") continue;
       const instances = await read(`${home}/v1/instances`);
-      last = port;
+      lastPort = port;
       return { home, gateway, instances };
     } catch {
-      // Nobody there, or nobody who speaks so: the next one.
+      // No server, or not a gateway: check the next port.
     }
   }
   return null;
 }
 
 async function read(url) {
-  const response = await fetch(url, { signal: AbortSignal.timeout(PATIENCE), credentials: "omit" });
-  if (!response.ok) throw new Error(`${url} answers ${response.status}`);
+  const response = await fetch(url, { signal: AbortSignal.timeout(REQUEST_TIMEOUT), credentials: "omit" });
+  if (!response.ok) throw new Error(`${url} returned HTTP status ${response.status}`);
   return response.json();
 }
 
-// Tells of the instances after each change, until the connection is lost.
-export function follow(home, { onInstances, onLost }) {
+// Reports the instances after each change, until the connection is lost.
+export function subscribe(home, { onInstances, onLost }) {
   const source = new EventSource(`${home}/v1/events`);
   source.onmessage = ({ data }) => {
     const event = JSON.parse(data);

@@ -1,19 +1,19 @@
-// The options: where the gateway is.
+// The options page: sets the port of the gateway.
 
-import { ask } from "./gateway.js";
-import { ownPort, setOwnPort } from "./settings.js";
+import { findGateway } from "./gateway.js";
+import { configuredPort, setConfiguredPort } from "./settings.js";
 import { byId, setText } from "./shared/dom.js";
 
-async function tell() {
-  const view = await ask();
-  setText(byId("found"), view ? `A gateway answers on port ${view.gateway.port}.` : "No gateway answers there now.");
+async function showStatus() {
+  const view = await findGateway();
+  setText(byId("status"), view ? `Gateway found on port ${view.gateway.port}.` : "No gateway found.");
 }
 
 byId("form").addEventListener("submit", async (event) => {
   event.preventDefault();
-  await setOwnPort(byId("port").valueAsNumber || null);
-  await tell();
+  await setConfiguredPort(byId("port").valueAsNumber || null);
+  await showStatus();
 });
 
-byId("port").value = (await ownPort()) ?? "";
-await tell();
+byId("port").value = (await configuredPort()) ?? "";
+await showStatus();

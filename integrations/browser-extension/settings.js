@@ -1,9 +1,10 @@
-// The one thing that a person can set: the gateway's port.
+// The only setting: the port of the gateway.
 
-// It, or null for the usual ones.
-export async function ownPort() {
+// Returns the configured port, or null to use the default ports.
+export async function configuredPort() {
   const { port } = await chrome.storage.local.get("port");
   return port ?? null;
 }
 
-export const setOwnPort = (port) => (port ? chrome.storage.local.set({ port }) : chrome.storage.local.remove("port"));
+export const setConfiguredPort = (port) =>
+  port ? chrome.storage.local.set({ port }) : chrome.storage.local.remove("port");

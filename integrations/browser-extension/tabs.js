@@ -1,28 +1,29 @@
-// What a tab shows, and what its page remembers.
+// Compares what a tab shows now with what its page was loaded from.
 
-import { change, checkoutOf, find } from "./places.js";
+import { checkoutOf, detectChange, resolve } from "./resolve.js";
 
-// How long a page may take to answer, in milliseconds. One that is halted in a debugger takes longer.
-const PATIENCE = 1000;
+// How long to wait for a page, in milliseconds. A page that a debugger has paused does not respond.
+const PAGE_TIMEOUT = 1000;
 
-// { found, seen, changed } of a tab, by what the gateway says (`view`); null where it shows no local
-// page. A tab's URL is told for local pages alone, for no others have been asked for.
-export async function look(tab, view) {
-  const found = tab?.url ? find(tab.url, view) : null;
-  if (!found) return null;
-  const now = checkoutOf(found);
-  const seen = await recall(tab.id, { now, origin: new URL(tab.url).origin });
-  return { found, seen, changed: change(seen, now) };
+// Returns { resolved, loaded, changed } for a tab, or null if it shows no local page. The browser
+// reveals the URL of local pages only, because the extension requests no other host permissions.
+export async function inspect(tab, view) {
+  const resolved = tab?.url ? resolve(tab.url, view) : null;
+  if (!resolved) return null;
+  const current = checkoutOf(resolved);
+  const loaded = await loadedCheckout(tab.id, { current, origin: new URL(tab.url).origin });
+  return { resolved, loaded, changed: detectChange(loaded, current) };
 }
 
-// What the page in a tab was loaded from. It remembers `now` if it did not know yet.
-async function recall(tab, message) {
-  const late = new Promise((resolve) => setTimeout(resolve, PATIENCE, { seen: null }));
+// The checkout that the page in a tab was loaded from. A page that does not know yet adopts
+// `current`.
+async function loadedCheckout(tabId, message) {
+  const timeout = new Promise((resolve) => setTimeout(resolve, PAGE_TIMEOUT, { loaded: null }));
   try {
-    const { seen } = await Promise.race([chrome.tabs.sendMessage(tab, message, { frameId: 0 }), late]);
-    return seen;
+    const response = chrome.tabs.sendMessage(tabId, message, { frameId: 0 });
+    return (await Promise.race([response, timeout])).loaded;
   } catch {
-    // A page from before this extension, or one of the browser's own in place of it.
+    // The page is older than the extension, or the browser shows a page of its own.
     return null;
   }
 }

@@ -1,4 +1,4 @@
-// The browser extension in a real Firefox: the same files, another browser's rules.
+// Tests the browser extension in Firefox.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
@@ -16,24 +16,24 @@ const MINUTE = 60_000;
 describe("the browser extension in Firefox", () => {
   let project;
   let recorder;
-  let opening; // the browser, promised
+  let opening; // promise of the browser
   let firefox;
   let origin;
-  let named;
+  let urlOf; // URL of a name that the gateway serves
   let ports;
-  let inside; // a page of the extension, which may ask what it may
+  let extensionPage; // a page with the permissions of the extension
 
   before(
     async () => {
       project = await Project.create(SHOP);
-      named = await project.gateway();
+      urlOf = await project.startGateway();
       ports = await project.up();
-      recorder = await serveRecorder(Number(new URL(named("portway")).port));
+      recorder = await serveRecorder(Number(new URL(urlOf("portway")).port));
       opening = Firefox.open(project);
       firefox = await opening;
       origin = await firefox.install(EXTENSION);
-      inside = await firefox.newPage();
-      await inside.goto(`${origin}/options.html`);
+      extensionPage = await firefox.newPage();
+      await extensionPage.goto(`${origin}/options.html`);
     },
     { timeout: 2 * MINUTE },
   );
@@ -53,33 +53,33 @@ describe("the browser extension in Firefox", () => {
   const check = (name, step) => it(name, { timeout: MINUTE }, step);
 
   const tabOf = (url) =>
-    until(`a tab shows ${url}`, () => inside.evaluate(async (wanted) => (await chrome.tabs.query({})).find((tab) => tab.url === wanted)?.id, url));
+    until(`a tab shows ${url}`, () => extensionPage.evaluate(async (wanted) => (await chrome.tabs.query({})).find((tab) => tab.url === wanted)?.id, url));
 
   const untilBadge = (tab, text, title) =>
     until(`the badge ${text}`, async () => {
-      const badge = await inside.evaluate(async (tabId) => [await chrome.action.getBadgeText({ tabId }), await chrome.action.getTitle({ tabId })], tab);
+      const badge = await extensionPage.evaluate(async (tabId) => [await chrome.action.getBadgeText({ tabId }), await chrome.action.getTitle({ tabId })], tab);
       return badge[0] === text && title.test(badge[1]);
     });
 
   const untilSettled = (tab) =>
-    until("the page is settled", () => inside.evaluate(async (id) => (await chrome.tabs.sendMessage(id, { now: null })).isSettled, tab));
+    until("the page is settled", () => extensionPage.evaluate(async (id) => (await chrome.tabs.sendMessage(id, { current: null })).isSettled, tab));
 
-  check("has the rights of its manifest and no others", async () => {
-    const { origins, permissions } = await inside.evaluate(() => chrome.permissions.getAll());
+  check("has only the permissions in its manifest", async () => {
+    const { origins, permissions } = await extensionPage.evaluate(() => chrome.permissions.getAll());
     const manifest = JSON.parse(await readExtension("manifest.json"));
     assert.deepEqual([...origins].sort(), [...manifest.host_permissions].sort());
     assert.deepEqual(permissions, manifest.permissions);
   });
 
-  check("is told where the gateway is", async () => {
-    await inside.evaluate((port) => {
+  check("uses the configured gateway port", async () => {
+    await extensionPage.evaluate((port) => {
       document.getElementById("port").value = port;
       document.getElementById("form").requestSubmit();
     }, recorder.port);
-    await until("it is found", () => inside.evaluate(() => document.getElementById("found").textContent.startsWith("A gateway answers")));
+    await until("the gateway is found", () => extensionPage.evaluate(() => document.getElementById("status").textContent.startsWith("Gateway found")));
   });
 
-  check("lists what runs, with links", async () => {
+  check("lists running services with links", async () => {
     const popup = await firefox.newPage();
     await popup.goto(`${origin}/popup.html`);
     const links = await until("the list", () =>
@@ -89,20 +89,20 @@ describe("the browser extension in Firefox", () => {
       }),
     );
     assert.deepEqual(links, [
-      ["web", named("shop")],
+      ["web", urlOf("shop")],
       [String(ports.web_port), `${ports.web_url}/`],
-      ["api", named("api.shop")],
+      ["api", urlOf("api.shop")],
       [String(ports.api_port), `${ports.api_url}/`],
     ]);
     await popup.close();
   });
 
-  for (const [how, url, service] of [
+  for (const [kind, url, service] of [
     ["port", () => `${ports.api_url}/`, "api"],
-    ["name", () => named("shop"), "web"],
-    ["route", () => `${named("shop")}api/items`, "api"],
+    ["name", () => urlOf("shop"), "web"],
+    ["route", () => `${urlOf("shop")}api/items`, "api"],
   ]) {
-    check(`says which service a page is of, by ${how}`, async () => {
+    check(`shows the service of a page, by ${kind}`, async () => {
       const page = await firefox.newPage();
       await page.goto(url());
       await untilBadge(await tabOf(url()), "main", new RegExp(`^${service} of shop \\(main\\): ready$`));
@@ -110,40 +110,40 @@ describe("the browser extension in Firefox", () => {
     });
   }
 
-  check("warns when the branch has been switched, until the page is loaded anew", async () => {
+  check("warns after a branch switch until the page is reloaded", async () => {
     const page = await firefox.newPage();
     const url = `${ports.web_url}/`;
     await page.goto(url);
     const tab = await tabOf(url);
     await untilSettled(tab);
     await project.switchTo("feature/basket");
-    await until("the switch is told", async () => {
-      await inside.show();
+    await until("the badge warns", async () => {
+      await extensionPage.show();
       await page.show();
-      return inside.evaluate(async (tabId) => (await chrome.action.getBadgeText({ tabId })) === "!", tab);
+      return extensionPage.evaluate(async (tabId) => (await chrome.action.getBadgeText({ tabId })) === "!", tab);
     });
     await page.evaluate(() => history.pushState({}, "", "/elsewhere"));
     await tabOf(`${ports.web_url}/elsewhere`);
-    await untilBadge(tab, "!", /^Another branch/);
+    await untilBadge(tab, "!", /^Branch changed/);
     await page.reload();
     await untilBadge(tab, "bask", /^web of shop/);
     await page.close();
   });
 
-  // Firefox lets people take the right away; Chrome lets them withhold it in the same way.
-  check("says so where it may see no local page", async () => {
-    const rights = JSON.parse(await readExtension("manifest.json")).host_permissions;
-    assert.equal(await inside.evaluate((origins) => chrome.permissions.remove({ origins }), rights), true);
+  // Firefox lets users remove the permission. Chrome lets them withhold it.
+  check("explains that it has no access to local pages", async () => {
+    const hosts = JSON.parse(await readExtension("manifest.json")).host_permissions;
+    assert.equal(await extensionPage.evaluate((origins) => chrome.permissions.remove({ origins }), hosts), true);
     const popup = await firefox.newPage();
     await popup.goto(`${origin}/popup.html`);
-    const seen = () => [...document.querySelectorAll("main, section")].filter((one) => one.checkVisibility()).map(({ id }) => id);
-    await until("it is said", async () => (await popup.evaluate(seen)).join() === "withheld");
+    const visible = () => [...document.querySelectorAll("main, section")].filter((one) => one.checkVisibility()).map(({ id }) => id);
+    await until("the explanation", async () => (await popup.evaluate(visible)).join() === "no-access");
     await popup.close();
   });
 
-  check("has only read", () => {
-    const asked = new Set(recorder.noted.map(({ method, url }) => `${method} ${url}`));
-    assert.deepEqual([...asked].sort(), ["GET /v1/events", "GET /v1/gateway", "GET /v1/instances"]);
-    for (const { headers } of recorder.noted) assert.equal(headers["portway-token"], undefined);
+  check("sent only read requests", () => {
+    const requests = new Set(recorder.requests.map(({ method, url }) => `${method} ${url}`));
+    assert.deepEqual([...requests].sort(), ["GET /v1/events", "GET /v1/gateway", "GET /v1/instances"]);
+    for (const { headers } of recorder.requests) assert.equal(headers["portway-token"], undefined);
   });
 });

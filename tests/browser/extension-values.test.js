@@ -1,11 +1,11 @@
-// The extension's decisions, which are functions from values to values.
+// Tests the pure functions of the browser extension.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, it } from "node:test";
 
-import { general, ofService } from "../../integrations/browser-extension/badge.js";
-import { change, checkoutOf, find, hostLabel } from "../../integrations/browser-extension/places.js";
+import { generalBadge, serviceBadge } from "../../integrations/browser-extension/badge.js";
+import { checkoutOf, detectChange, hostLabel, resolve } from "../../integrations/browser-extension/resolve.js";
 import { readExtension } from "./support/extension.js";
 
 const service = (name, port, scheme = "http") => ({
@@ -37,23 +37,24 @@ const login = instance("fix-login.jobi", "fix/login", [service("frontend", 5174)
 login.services[0].forwards = [3000];
 const view = { gateway: { port: 7678, tls_port: 7679, version: "1" }, instances: [login, jobi] };
 
-function found(url, from = view) {
-  const place = find(url, from);
-  return place?.kind === "service" ? `${place.service.name} of ${place.instance.name} by ${place.by}` : (place?.kind ?? null);
+function describeTarget(url, from = view) {
+  const resolved = resolve(url, from);
+  if (resolved?.kind !== "service") return resolved?.kind ?? null;
+  return `${resolved.service.name} of ${resolved.instance.name} by ${resolved.match}`;
 }
 
-describe("which service answers at a URL", () => {
+describe("resolving a URL to a service", () => {
   for (const [url, expected] of [
-    // By port, whatever the host is called.
+    // By port, for any local host.
     ["http://localhost:5173/", "frontend of jobi by port"],
     ["http://127.0.0.1:5174/x?y#z", "frontend of fix-login.jobi by port"],
     ["http://[::1]:9000/", "my_api of jobi by port"],
     ["http://anything.localhost:9001/", "my_api of fix-login.jobi by port"],
     ["http://LOCALHOST.:5173/", "frontend of jobi by port"],
-    ["http://localhost:1/", "stranger"],
-    // By a fixed port, although that is kept for another as well.
+    ["http://localhost:1/", "unknown"],
+    // By a fixed port, although another service has the lease.
     ["http://localhost:3000/", "frontend of fix-login.jobi by port"],
-    ["http://localhost/", "stranger"],
+    ["http://localhost/", "unknown"],
     // By name.
     ["http://jobi.localhost:7678/", "frontend of jobi by name"],
     ["https://jobi.localhost:7679/", "frontend of jobi by name"],
@@ -61,18 +62,18 @@ describe("which service answers at a URL", () => {
     ["http://my-api.jobi.localhost:7678/api", "my_api of jobi by name"],
     ["http://fix-login.jobi.localhost:7678/", "frontend of fix-login.jobi by name"],
     ["http://my-api.fix-login.jobi.localhost:7678/", "my_api of fix-login.jobi by name"],
-    ["http://redis.jobi.localhost:7678/", "stranger"],
-    ["http://other.localhost:7678/", "stranger"],
-    ["http://127.0.0.1:7678/", "stranger"],
+    ["http://redis.jobi.localhost:7678/", "unknown"],
+    ["http://other.localhost:7678/", "unknown"],
+    ["http://127.0.0.1:7678/", "unknown"],
     // By route.
     ["http://jobi.localhost:7678/api", "my_api of jobi by /api"],
     ["http://jobi.localhost:7678/api/items", "my_api of jobi by /api"],
     ["http://frontend.jobi.localhost:7678/api/admin/x", "frontend of jobi by /api/admin"],
     ["http://jobi.localhost:7678/apiary", "frontend of jobi by name"],
-    // The gateway's own.
+    // The dashboard.
     ["http://portway.localhost:7678/#ports", "dashboard"],
     ["http://localhost:7678/", "dashboard"],
-    // Not on this machine, or no page.
+    // Not on this machine, or not a web page.
     ["https://example.com:5173/", null],
     ["http://localhost.example:5173/", null],
     ["http://127.0.0.2:5173/", null],
@@ -80,34 +81,34 @@ describe("which service answers at a URL", () => {
     ["chrome://newtab/", null],
     ["no url", null],
   ]) {
-    it(url, () => assert.equal(found(url), expected));
+    it(url, () => assert.equal(describeTarget(url), expected));
   }
 
-  it("an instance has its name although a service is called like it", () => {
+  it("prefers an instance to a service with the same host name", () => {
     const branch = instance("my-api.jobi", "my-api", [service("web", 5175)]);
     const both = { ...view, instances: [jobi, branch] };
-    assert.equal(found("http://my-api.jobi.localhost:7678/", both), "web of my-api.jobi by name");
+    assert.equal(describeTarget("http://my-api.jobi.localhost:7678/", both), "web of my-api.jobi by name");
   });
 
-  it("of two that know a port, the one that runs has it", () => {
-    const resting = { ...jobi, name: "rests", state: "stopped" };
-    assert.equal(found("http://localhost:5173/", { ...view, instances: [resting, jobi] }), "frontend of jobi by port");
-    assert.equal(found("http://localhost:5173/", { ...view, instances: [resting] }), "frontend of rests by port");
+  it("prefers a running instance to a stopped one with the same port", () => {
+    const stopped = { ...jobi, name: "old", state: "stopped" };
+    assert.equal(describeTarget("http://localhost:5173/", { ...view, instances: [stopped, jobi] }), "frontend of jobi by port");
+    assert.equal(describeTarget("http://localhost:5173/", { ...view, instances: [stopped] }), "frontend of old by port");
   });
 
-  it("on the protocol’s own port the number is left out", () => {
-    const usual = { ...view, gateway: { port: 80, tls_port: 443, version: "1" } };
-    assert.equal(found("http://jobi.localhost/", usual), "frontend of jobi by name");
-    assert.equal(found("https://jobi.localhost/api", usual), "my_api of jobi by /api");
-    assert.equal(found("http://localhost/", usual), "dashboard");
+  it("accepts URLs without a port on the protocol’s default port", () => {
+    const defaults = { ...view, gateway: { port: 80, tls_port: 443, version: "1" } };
+    assert.equal(describeTarget("http://jobi.localhost/", defaults), "frontend of jobi by name");
+    assert.equal(describeTarget("https://jobi.localhost/api", defaults), "my_api of jobi by /api");
+    assert.equal(describeTarget("http://localhost/", defaults), "dashboard");
   });
 
-  it("without TLS nothing is there by HTTPS", () => {
+  it("resolves no HTTPS URL if the gateway does not serve HTTPS", () => {
     const { tls_port, ...plain } = view.gateway;
-    assert.equal(found(`https://jobi.localhost:${tls_port}/`, { ...view, gateway: plain }), "stranger");
+    assert.equal(describeTarget(`https://jobi.localhost:${tls_port}/`, { ...view, gateway: plain }), "unknown");
   });
 
-  it("labels of host names", () => {
+  it("converts service names to host name labels", () => {
     for (const [text, label] of [
       ["My API", "my-api"],
       ["_web_", "web"],
@@ -120,63 +121,63 @@ describe("which service answers at a URL", () => {
   });
 });
 
-describe("whether it is still the checkout of the page", () => {
-  const of = (one) => checkoutOf({ kind: "service", instance: one, service: one.services[0], by: "port" });
+describe("detecting a changed checkout", () => {
+  const of = (one) => checkoutOf({ kind: "service", instance: one, service: one.services[0], match: "port" });
 
-  it("the same checkout and branch are no change, restarts neither", () => {
-    assert.equal(change(of(jobi), of({ ...jobi, since: 1, pid: 2, state: "degraded" })), null);
+  it("ignores restarts and state changes of the same checkout", () => {
+    assert.equal(detectChange(of(jobi), of({ ...jobi, since: 1, pid: 2, state: "degraded" })), null);
   });
 
-  it("another branch is one, a checkout without one included", () => {
-    assert.equal(change(of(jobi), of({ ...jobi, branch: "feature/auth" })), "branch");
-    assert.equal(change(of(jobi), of({ ...jobi, branch: undefined })), "branch");
+  it("detects another branch, and a checkout without a branch", () => {
+    assert.equal(detectChange(of(jobi), of({ ...jobi, branch: "feature/auth" })), "branch");
+    assert.equal(detectChange(of(jobi), of({ ...jobi, branch: undefined })), "branch");
     const none = { ...jobi, branch: undefined };
-    assert.equal(change(of(none), of(none)), null);
+    assert.equal(detectChange(of(none), of(none)), null);
   });
 
-  it("another checkout is one, on the same branch as well", () => {
-    assert.equal(change(of(jobi), of({ ...login, branch: "main" })), "checkout");
+  it("detects another checkout on the same branch", () => {
+    assert.equal(detectChange(of(jobi), of({ ...login, branch: "main" })), "checkout");
   });
 
-  it("of what is not known nothing is said", () => {
-    assert.equal(change(null, of(jobi)), null);
-    assert.equal(change(of(jobi), null), null);
+  it("reports no change if one checkout is unknown", () => {
+    assert.equal(detectChange(null, of(jobi)), null);
+    assert.equal(detectChange(of(jobi), null), null);
   });
 
-  it("what does not run and what is a stranger’s is not remembered", () => {
+  it("remembers only checkouts of running services", () => {
     assert.equal(of({ ...jobi, state: "stopped" }), null);
-    for (const none of [null, { kind: "stranger" }, { kind: "dashboard" }]) assert.equal(checkoutOf(none), null);
+    for (const none of [null, { kind: "unknown" }, { kind: "dashboard" }]) assert.equal(checkoutOf(none), null);
   });
 });
 
 describe("the badge", () => {
-  const here = (more = {}) => ({ instance: { ...login, ...more }, service: login.services[0] });
+  const target = (more = {}) => ({ instance: { ...login, ...more }, service: login.services[0] });
 
-  it("tells the branch of a service’s tab, and more in its title", () => {
-    const { text, title } = ofService(here(), null);
+  it("shows the branch, and details in the title", () => {
+    const { text, title } = serviceBadge(target(), null);
     assert.deepEqual([text, title], ["logi", "frontend of fix-login.jobi (fix/login): ready"]);
-    assert.equal(ofService(here({ branch: undefined }), null).text, "jobi");
+    assert.equal(serviceBadge(target({ branch: undefined }), null).text, "jobi");
   });
 
-  it("warns", () => {
-    assert.equal(ofService(here(), "branch").text, "!");
-    assert.match(ofService(here(), "checkout").title, /^Another checkout/);
+  it("warns about a changed checkout", () => {
+    assert.equal(serviceBadge(target(), "branch").text, "!");
+    assert.match(serviceBadge(target(), "checkout").title, /^Checkout changed/);
   });
 
-  it("counts what runs, and is silent where nothing does", () => {
-    assert.deepEqual([general(view).text, general(view).title], ["2", "Portway: 2 instances run"]);
-    const rests = { ...view, instances: [{ ...jobi, state: "stopped" }] };
-    assert.deepEqual([general(rests).text, general(rests).title], ["", "Portway: 0 instances run"]);
-    assert.match(general({ ...view, instances: [{ ...jobi, state: "degraded" }] }).title, /1 instance runs, not all is well/);
-    assert.equal(general(null).text, "");
+  it("shows the number of running instances, if there are any", () => {
+    assert.deepEqual([generalBadge(view).text, generalBadge(view).title], ["2", "Portway: 2 instances running"]);
+    const stopped = { ...view, instances: [{ ...jobi, state: "stopped" }] };
+    assert.deepEqual([generalBadge(stopped).text, generalBadge(stopped).title], ["", "Portway: 0 instances running"]);
+    assert.match(generalBadge({ ...view, instances: [{ ...jobi, state: "degraded" }] }).title, /1 instance running, services failing/);
+    assert.equal(generalBadge(null).text, "");
   });
 });
 
 describe("the extension’s files", () => {
-  it("look like the dashboard by its own files", async () => {
+  it("are copies of the dashboard’s files", async () => {
     const dashboard = new URL("../../crates/portway-gateway/src/dashboard/", import.meta.url);
     for (const [file, original] of [
-      ["shared/colours.css", "colours.css"],
+      ["shared/colors.css", "colors.css"],
       ["shared/dom.js", "dom.js"],
       ["shared/states.js", "states.js"],
       ["icons/icon.svg", "icon.svg"],
@@ -185,13 +186,13 @@ describe("the extension’s files", () => {
     }
   });
 
-  it("ask for localhost and nothing more", async () => {
+  it("request access to local pages only", async () => {
     const manifest = JSON.parse(await readExtension("manifest.json"));
     const hosts = ["localhost", "*.localhost", "127.0.0.1", "[::1]"].flatMap((host) => [`http://${host}/*`, `https://${host}/*`]);
     assert.deepEqual(manifest.host_permissions, hosts);
     assert.deepEqual(manifest.content_scripts.map(({ matches }) => matches), [hosts]);
     assert.deepEqual(manifest.permissions, ["storage"]);
-    const rights = Object.keys(manifest).filter((key) => /permission|connect|access|policy|sandbox|override|devtools/.test(key));
-    assert.deepEqual(rights, ["permissions", "host_permissions"]);
+    const permissionKeys = Object.keys(manifest).filter((key) => /permission|connect|access|policy|sandbox|override|devtools/.test(key));
+    assert.deepEqual(permissionKeys, ["permissions", "host_permissions"]);
   });
 });

@@ -1,4 +1,4 @@
-// Portway brings up the example project; a real browser uses it.
+// Tests the example project in Chromium, started by Portway.
 
 import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
@@ -13,13 +13,13 @@ import { Project } from "./support/project.js";
 const MINUTE = 60_000;
 const ALLOW_ORIGIN = "access-control-allow-origin";
 
-describe("jobi, brought up by portway", () => {
+describe("the jobi example", () => {
   let project;
   let ports;
-  let opening; // the browser, promised
+  let opening; // promise of the browser
   let browser;
 
-  // Runs one step; when it fails, shows what the services said.
+  // Runs a test and prints the logs of the services if it fails.
   async function withLogs(step) {
     try {
       await step();
@@ -33,7 +33,7 @@ describe("jobi, brought up by portway", () => {
     it(name, { timeout: 2 * MINUTE }, () => withLogs(step));
   }
 
-  // The same, with a page of its own.
+  // Runs a test in a new page.
   function checkPage(name, step) {
     check(name, async () => {
       const page = await browser.newPage();
@@ -58,7 +58,7 @@ describe("jobi, brought up by portway", () => {
 
   async function cleanUp() {
     try {
-      // One that failed to open has nothing to close.
+      // A browser that failed to open needs no closing.
       await opening?.then((opened) => opened.close(), () => {});
     } finally {
       await project?.dispose();
@@ -68,7 +68,7 @@ describe("jobi, brought up by portway", () => {
   onInterrupt(cleanUp);
   after(cleanUp, { timeout: 2 * MINUTE });
 
-  check("every service has a port of its own, and its address names it", () => {
+  check("gives each service its own port and URL", () => {
     assert.notEqual(ports.backend_port, ports.frontend_port);
     for (const service of ["backend", "frontend"]) {
       const port = ports[`${service}_port`];
@@ -77,7 +77,7 @@ describe("jobi, brought up by portway", () => {
     }
   });
 
-  checkPage("a job added in the page reaches the backend through the Vite proxy", async (page) => {
+  checkPage("stores a job that the page sends through the Vite proxy", async (page) => {
     const jobsUrl = new URL("/api/jobs", ports.backend_url).href;
     const known = { title: "Lighthouse keeper", company: "North Coast" };
     const added = { title: "Cartographer", company: "Terra Nova" };
@@ -96,7 +96,7 @@ describe("jobi, brought up by portway", () => {
       })(),
     ]);
     await job(added).waitFor();
-    assert.equal(new URL(sent.url()).origin, new URL(page.url()).origin, "the page asks its own origin");
+    assert.equal(new URL(sent.url()).origin, new URL(page.url()).origin, "the page sends requests to its own origin");
 
     await job(added).getByTestId("job-status").selectOption("applied");
     await page.locator('[data-testid="job"][data-status="applied"]').waitFor();
@@ -111,17 +111,17 @@ describe("jobi, brought up by portway", () => {
     );
   });
 
-  checkPage("the frontend's origins may call the backend directly", async (page) => {
+  checkPage("allows the frontend's origins to call the backend directly", async (page) => {
     const infoUrl = new URL("/api/info", ports.backend_url).href;
     let visited = 0;
 
     for (const host of ["localhost", "127.0.0.1"]) {
       const origin = `http://${host}:${ports.frontend_port}`;
-      const answer = await preflight(infoUrl, origin);
-      assert.equal(answer.status, 200, `preflight from ${origin}`);
-      assert.equal(answer.headers[ALLOW_ORIGIN], origin);
+      const response = await preflight(infoUrl, origin);
+      assert.equal(response.status, 200, `preflight from ${origin}`);
+      assert.equal(response.headers[ALLOW_ORIGIN], origin);
 
-      // Vite may listen on one of the loopback addresses only.
+      // Vite may listen on only one of the loopback addresses.
       if (!(await accepts(host, ports.frontend_port))) continue;
       visited += 1;
       await page.goto(origin);
@@ -131,7 +131,7 @@ describe("jobi, brought up by portway", () => {
       assert.deepEqual({ ok, type }, { ok: true, type: "cors" }, `fetch from ${origin}`);
       assert.equal(body.port, ports.backend_port);
 
-      // The page itself makes the same call, to the address it was built with.
+      // The page makes the same request, to the URL that it was built with.
       await page.locator('[data-testid="direct-call"][data-state="success"]').waitFor();
       const shown = await page.getByTestId("direct-call-info").textContent();
       assert.ok(shown.includes(String(ports.backend_port)), shown);
@@ -140,48 +140,48 @@ describe("jobi, brought up by portway", () => {
     assert.ok(visited > 0, "the browser reached the frontend on no loopback address");
   });
 
-  checkPage("a page from any other port is refused", async (page) => {
+  checkPage("rejects cross-origin requests from other ports", async (page) => {
     const infoUrl = new URL("/api/info", ports.backend_url).href;
-    const stranger = await servePage();
+    const foreign = await servePage();
     try {
-      // Ports that a careless configuration might let in would prove nothing.
-      assert.ok(![3000, 5173, ports.frontend_port].includes(stranger.port));
-      const origin = `http://127.0.0.1:${stranger.port}`;
+      // A permissive configuration might allow these ports.
+      assert.ok(![3000, 5173, ports.frontend_port].includes(foreign.port));
+      const origin = `http://127.0.0.1:${foreign.port}`;
 
       await page.goto(origin);
-      const [message, refused] = await Promise.all([
+      const [message, rejected] = await Promise.all([
         page.waitForEvent("console", (seen) => seen.text().includes("CORS policy")),
         fetchInPage(page, infoUrl),
       ]);
-      assert.deepEqual(refused, { error: "TypeError" });
+      assert.deepEqual(rejected, { error: "TypeError" });
       assert.ok(message.text().includes(origin), message.text());
 
-      // It is the rule that refuses, not the network: without asking to read
-      // the answer, the same request goes through.
+      // CORS rejects the request, not the network: a request that does not
+      // read the response succeeds.
       const opaque = await fetchInPage(page, infoUrl, { mode: "no-cors" });
       assert.equal(opaque.type, "opaque");
 
-      // And the backend says nothing that would let this origin in.
-      const answers = [
+      // The backend does not allow this origin.
+      const responses = [
         await request(infoUrl, { headers: { Origin: origin } }),
         await preflight(infoUrl, origin),
       ];
-      for (const { headers } of answers) {
+      for (const { headers } of responses) {
         assert.equal(headers[ALLOW_ORIGIN], undefined);
       }
     } finally {
-      await stranger.close();
+      await foreign.close();
     }
   });
 
-  checkPage("an edited source file shows up without a reload", async (page) => {
+  checkPage("shows an edited source file without a reload", async (page) => {
     const source = path.join(project.dir, "frontend", "src", "App.jsx");
     const original = await readFile(source, "utf8");
     const oldText = "Every application, and where it stands.";
     const newText = "Edited while the page is open.";
     assert.ok(original.includes(oldText));
 
-    // An edit before the page listens for changes would go unseen.
+    // The page misses edits before it is connected.
     await Promise.all([
       page.waitForEvent("console", (seen) => seen.text().includes("[vite] connected")),
       page.goto(ports.frontend_url),
@@ -189,7 +189,7 @@ describe("jobi, brought up by portway", () => {
     const tagline = page.getByTestId("tagline");
     await tagline.filter({ hasText: oldText }).waitFor();
 
-    // Neither of these would survive a reload.
+    // A reload would lose both.
     await page.evaluate(() => (window.stillTheSamePage = true));
     await page.getByTestId("add-title").fill("Half-typed");
 
@@ -201,25 +201,25 @@ describe("jobi, brought up by portway", () => {
   });
 
   describe("through the gateway", () => {
-    let named;
+    let urlOf; // URL of a name that the gateway serves
 
-    before(async () => (named = await project.gateway()));
+    before(async () => (urlOf = await project.startGateway()));
     after(() => project.stopGateway());
 
-    checkPage("the page and its API have one origin, and none of it is told by a port", async (page) => {
+    checkPage("serves the page and its API on one origin", async (page) => {
       const sent = [];
       page.on("request", (request) => sent.push(new URL(request.url())));
-      await page.goto(named("jobi"));
+      await page.goto(urlOf("jobi"));
       await page.getByTestId("add-title").fill("Beekeeper");
       await page.getByTestId("add-company").fill("Meadow");
       await page.getByTestId("add-submit").click();
       await page.getByTestId("job").filter({ hasText: "Beekeeper" }).waitFor();
       const posted = sent.filter((url) => url.pathname === "/api/jobs");
       assert.ok(posted.length > 0);
-      for (const { origin } of posted) assert.equal(origin, new URL(named("jobi")).origin);
+      for (const { origin } of posted) assert.equal(origin, new URL(urlOf("jobi")).origin);
     });
 
-    checkPage("an edited source file shows up without a reload", async (page) => {
+    checkPage("shows an edited source file without a reload", async (page) => {
       const source = path.join(project.dir, "frontend", "src", "App.jsx");
       const original = await readFile(source, "utf8");
       const newText = "Edited behind the gateway.";
@@ -227,28 +227,28 @@ describe("jobi, brought up by portway", () => {
       page.on("websocket", (socket) => sockets.push(new URL(socket.url()).host));
       await Promise.all([
         page.waitForEvent("console", (seen) => seen.text().includes("[vite] connected")),
-        page.goto(named("frontend.jobi")),
+        page.goto(urlOf("frontend.jobi")),
       ]);
-      // Vite's client falls back to the server's own port where a proxy takes no WebSocket.
-      assert.deepEqual(sockets, [new URL(named("frontend.jobi")).host]);
+      // Without a WebSocket through the proxy, Vite's client would connect to Vite's own port.
+      assert.deepEqual(sockets, [new URL(urlOf("frontend.jobi")).host]);
       await page.evaluate(() => (window.stillTheSamePage = true));
       await writeFile(source, original.replace(/(data-testid="tagline"[^>]*>)[^<]*/, `$1${newText}`));
       await page.getByTestId("tagline").filter({ hasText: newText }).waitFor();
       assert.equal(await page.evaluate(() => window.stillTheSamePage), true);
     });
 
-    checkPage("a page that comes before its services becomes the app", async (page) => {
+    checkPage("replaces the waiting page with the app when its services are ready", async (page) => {
       await project.down();
-      await page.goto(named("jobi"));
-      await page.getByRole("heading", { name: "jobi does not run" }).waitFor();
+      await page.goto(urlOf("jobi"));
+      await page.getByRole("heading", { name: "jobi is not running" }).waitFor();
       await Promise.all([project.up(), page.getByTestId("add-title").waitFor()]);
     });
 
-    // The services have been started anew since the gateway came.
+    // The services were restarted after the gateway, so they know its names.
     for (const name of ["jobi", "frontend.jobi"]) {
-      checkPage(`pages of ${name}.localhost may call the backend directly`, async (page) => {
+      checkPage(`allows pages of ${name}.localhost to call the backend directly`, async (page) => {
         const infoUrl = new URL("/api/info", ports.backend_url).href;
-        await page.goto(named(name));
+        await page.goto(urlOf(name));
         const { ok, type, body } = await fetchInPage(page, infoUrl);
         assert.deepEqual({ ok, type }, { ok: true, type: "cors" });
         assert.equal(body.port, ports.backend_port);
@@ -257,7 +257,7 @@ describe("jobi, brought up by portway", () => {
     }
   });
 
-  check("portway down leaves no port open", async () => {
+  check("closes all ports with `portway down`", async () => {
     const isOpen = async (port) => (await accepts("127.0.0.1", port)) || accepts("::1", port);
     const open = async () => ({
       backend: await isOpen(ports.backend_port),

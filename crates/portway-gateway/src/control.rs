@@ -1,7 +1,7 @@
-//! The gateway's own surface for commands of this user: HTTP and JSON on a local socket.
+//! The gateway's control socket, for commands of this user: HTTP and JSON on a local socket.
 //!
-//! It is the [`Api`] without a guard, for nobody else can open the socket, and one more request:
-//! `POST /v1/stop` ends the gateway; 202.
+//! It serves the [`Api`] without access checks, because only this user can open the socket, and
+//! additionally `POST /v1/stop`, which stops the gateway.
 
 use std::sync::Arc;
 
@@ -12,9 +12,9 @@ use tokio::sync::Notify;
 
 use crate::api::Api;
 
-/// The surface of the gateway; `stop` is notified when it is asked to end.
+/// Returns the routes of the control socket. A stop request notifies `stop`.
 pub fn control_router(api: &Api, stop: Arc<Notify>) -> Router {
-    api.router().route(
+    api.router(|handler, _access| handler).route(
         "/v1/stop",
         post(async move || {
             stop.notify_one();

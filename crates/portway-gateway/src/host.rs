@@ -1,4 +1,4 @@
-//! The host that a request is for.
+//! Reads the host name of a request.
 
 use hyper::Request;
 use hyper::header::HOST;
@@ -6,12 +6,12 @@ use hyper::http::uri::Authority;
 
 use crate::names::DOMAIN;
 
-/// The host that `request` names: lower case, without port, without the root's dot. `None` when it
-/// names none, several, or one that is no host.
+/// Returns the host that a request names, in lower case, without port and trailing dot.
 ///
-/// An absolute target and `:authority` outweigh the `Host` field; a field beside them must say the
-/// same (RFC 9112 3.2.2, RFC 9113 8.3.1), for a service would believe the field.
-pub(crate) fn of<B>(request: &Request<B>) -> Option<String> {
+/// Returns `None` if the request names no host, several hosts, or an invalid one. An absolute
+/// target and `:authority` take precedence over the `Host` header. The header must name the same
+/// host, because services rely on it (RFC 9112 3.2.2, RFC 9113 8.3.1).
+pub(crate) fn of_request<B>(request: &Request<B>) -> Option<String> {
     let mut fields = request.headers().get_all(HOST).iter();
     let field = fields.next();
     if fields.next().is_some() {
@@ -30,20 +30,20 @@ pub(crate) fn of<B>(request: &Request<B>) -> Option<String> {
     }
 }
 
-/// Whether a host is this machine and no name of anybody's: there the gateway itself is meant.
-pub(crate) fn is_plain(host: &str) -> bool {
+/// Whether a host is `localhost` or a loopback address, which no service uses as its name.
+pub(crate) fn is_loopback(host: &str) -> bool {
     [DOMAIN, "127.0.0.1", "[::1]"].contains(&host)
 }
 
-/// Whether a host can only be this machine, whoever answers for names elsewhere.
-pub(crate) fn is_of_this_machine(host: &str) -> bool {
-    let below = host.strip_suffix(DOMAIN);
-    is_plain(host) || below.is_some_and(|below| below.ends_with('.'))
+/// Whether a host always resolves to this machine, regardless of DNS.
+pub(crate) fn is_this_machine(host: &str) -> bool {
+    let subdomain = host.strip_suffix(DOMAIN);
+    is_loopback(host) || subdomain.is_some_and(|subdomain| subdomain.ends_with('.'))
 }
 
-/// The host of an authority such as `jobi.localhost:7678`.
-pub(crate) fn parse(authority: &str) -> Option<String> {
-    if let Some(host) = plain(authority) {
+/// Returns the host of an authority such as `jobi.localhost:7678`.
+fn parse(authority: &str) -> Option<String> {
+    if let Some(host) = parse_simple(authority) {
         return Some(host.to_owned());
     }
     if authority.contains('@') {
@@ -55,13 +55,13 @@ pub(crate) fn parse(authority: &str) -> Option<String> {
     (!host.is_empty()).then(|| host.to_ascii_lowercase())
 }
 
-/// The host of an authority that says nothing in a special way, as nearly all do: no parser is needed
-/// for it.
-fn plain(authority: &str) -> Option<&str> {
+/// Returns the host of an authority that is already normalized. Nearly all requests take this path
+/// and need no parser.
+fn parse_simple(authority: &str) -> Option<&str> {
     let (host, port) = authority.split_once(':').unwrap_or((authority, "0"));
-    let is_plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+    let is_host_byte = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
     let is_port = (1..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit());
-    let is_host = !host.is_empty() && !host.ends_with('.') && host.bytes().all(is_plain);
+    let is_host = !host.is_empty() && !host.ends_with('.') && host.bytes().all(is_host_byte);
     (is_host && is_port).then_some(host)
 }
 
@@ -74,12 +74,12 @@ mod tests {
         for field in fields {
             request = request.header(HOST, *field);
         }
-        of(&request.body(()).unwrap())
+        of_request(&request.body(()).unwrap())
     }
 
     #[test]
-    fn who_can_only_be_this_machine_is_known_by_name() {
-        for (host, plain, here) in [
+    fn recognizes_names_of_this_machine() {
+        for (host, loopback, this_machine) in [
             ("localhost", true, true),
             ("127.0.0.1", true, true),
             ("[::1]", true, true),
@@ -89,13 +89,13 @@ mod tests {
             ("localhost.example", false, false),
             ("192.168.1.5", false, false),
         ] {
-            assert_eq!(is_plain(host), plain, "{host}");
-            assert_eq!(is_of_this_machine(host), here, "{host}");
+            assert_eq!(is_loopback(host), loopback, "{host}");
+            assert_eq!(is_this_machine(host), this_machine, "{host}");
         }
     }
 
     #[test]
-    fn the_field_names_the_host() {
+    fn parses_the_host_header() {
         for (field, expected) in [
             ("jobi.localhost", Some("jobi.localhost")),
             ("jobi.localhost:7678", Some("jobi.localhost")),
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn one_host_and_one_only() {
+    fn requires_exactly_one_host() {
         assert_eq!(host("/", &[]), None);
         assert_eq!(host("/", &["a.localhost", "a.localhost"]), None);
         let absolute = "http://a.localhost:7678/x";

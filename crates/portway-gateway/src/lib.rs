@@ -1,31 +1,35 @@
-//! Names instead of numbers: one reverse proxy for every instance of the machine.
+//! The gateway: one reverse proxy that gives the services of all instances host names.
 //!
 //! ```text
-//! registry ─► snapshot ─► names ─┐
-//!   (who is there)             ▼
+//! registry ─► cache ─► names ─┐
+//!                             ▼
 //! client ─► server ─► host ─► proxy ─► service
 //!                       │
-//!                       └ its own name ─► site ─► dashboard, api ─► machine
+//!                       └ own name ─► site ─► dashboard, API ─► operations
 //! ```
 //!
-//! The gateway starts no service and chooses no port. It reads what instances say of themselves,
-//! and can die without a service noticing.
+//! The gateway reads the status of instances. It starts no service and chooses no port itself, and
+//! services keep running without it.
 
 mod api;
 mod cache;
 mod control;
 mod dashboard;
+mod error_pages;
 mod forwards;
 mod host;
 mod names;
-mod pages;
+mod peer;
 mod proxy;
+mod refusal;
+mod response;
 mod server;
 mod site;
 mod strict;
 #[cfg(test)]
 mod testing;
 pub mod tls;
+mod upstream;
 
 pub use api::{Api, Operations, openapi};
 pub use cache::{CachedInstance, InstanceCache, InstanceRecord, InstanceSnapshot, InstanceSource};

@@ -1,10 +1,10 @@
-//! Which name leads where.
+//! Maps host names to instances and services.
 //!
-//! `INSTANCE.localhost` is an instance's main service, `SERVICE.INSTANCE.localhost` one of its
-//! services. The registry gives no name to two instances, but a service's name may be what a
-//! worktree's branch is called: then the instance has it, and that service is reached by its port
-//! alone. A name never leads to one thing today and to another because of the order of starting.
-//! The browser extension leads names and routes in the same way (`places.js` there).
+//! `INSTANCE.localhost` routes to an instance's main service, and `SERVICE.INSTANCE.localhost` to
+//! one of its services. Instance names are unique, but a worktree's instance name can equal a
+//! service's host name. The instance always gets the name then, independent of the start order, and
+//! the service is available by its port only. The browser extension implements the same rules
+//! (`resolve.js`).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,33 +13,33 @@ use portway_api::{GatewayStatus, InstanceStatus, ServiceStatus};
 pub use portway_project::hostnames::{DOMAIN, GATEWAY_LABEL};
 use portway_project::hostnames::{instance_host, service_host};
 
-/// Where a name leads.
+/// What a host name routes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// The instance's id.
     pub instance: String,
-    /// The service, or `None` where the instance has no main one.
+    /// The service. `None` if the instance has no main service.
     pub service: Option<String>,
-    /// Whether the name is the instance's own, or its main service's: there the instance's path
-    /// routes count.
-    pub main: bool,
+    /// Whether the name belongs to the instance itself or to its main service. The instance's path
+    /// routes apply to these names only.
+    pub is_main: bool,
 }
 
-/// The names of all instances.
+/// The host names of all instances.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
     targets: HashMap<String, Arc<Target>>,
 }
 
 impl Names {
-    /// The names of `instances`.
+    /// Assigns names to instances and their services.
     pub fn new<'a>(instances: impl IntoIterator<Item = &'a InstanceStatus> + Clone) -> Self {
         let mut targets = HashMap::new();
         for instance in instances.clone() {
             let target = Target {
                 instance: instance.id.clone(),
                 service: instance.main.clone(),
-                main: true,
+                is_main: true,
             };
             targets
                 .entry(instance_host(&instance.name))
@@ -50,7 +50,7 @@ impl Names {
                 let target = Target {
                     instance: instance.id.clone(),
                     service: Some(service.name.clone()),
-                    main: instance.main.as_deref() == Some(&service.name),
+                    is_main: instance.main.as_deref() == Some(&service.name),
                 };
                 targets
                     .entry(service_host(&service.name, &instance.name))
@@ -61,15 +61,15 @@ impl Names {
         Self { targets }
     }
 
-    /// Where `host` leads. It is in lower case and has no port.
-    pub fn find(&self, host: &str) -> Option<&Arc<Target>> {
+    /// Resolves a host name in lower case and without port.
+    pub fn resolve(&self, host: &str) -> Option<&Arc<Target>> {
         self.targets.get(host)
     }
 
-    /// The name by which a service is reached: the instance's own for its main service. `None`
-    /// where it is reached by its port alone.
-    pub fn name(&self, instance: &InstanceStatus, service: &str) -> Option<String> {
-        let names = if instance.main.as_deref() == Some(service) {
+    /// Returns the host name of a service. The main service has the name of its instance. Returns
+    /// `None` if the service is available by its port only.
+    pub fn name_of(&self, instance: &InstanceStatus, service: &str) -> Option<String> {
+        let candidates = if instance.main.as_deref() == Some(service) {
             vec![
                 instance_host(&instance.name),
                 service_host(service, &instance.name),
@@ -77,38 +77,38 @@ impl Names {
         } else {
             vec![service_host(service, &instance.name)]
         };
-        names.into_iter().find(|name| {
-            self.find(name).is_some_and(|target| {
+        candidates.into_iter().find(|name| {
+            self.resolve(name).is_some_and(|target| {
                 target.instance == instance.id && target.service.as_deref() == Some(service)
             })
         })
     }
 }
 
-/// Fills in by what `gateway` serves each service: its URL by name, its fixed ports. `instances` are all that there
-/// are: who has a name depends on who else is there.
+/// Sets the fields of each service that depend on the gateway: its URL by name and its fixed ports.
+///
+/// `instances` must contain all instances, because names depend on each other.
 pub fn fill_gateway_fields(instances: &mut [InstanceStatus], gateway: &GatewayStatus) {
     let names = Names::new(instances.iter());
     for instance in instances {
         for service in &mut instance.services {
-            let forwards = gateway.forwards.iter();
-            let here = forwards.filter(|one| {
+            let forwards = gateway.forwards.iter().filter(|one| {
                 one.id == instance.id && one.service == service.name && one.trouble.is_none()
             });
-            service.forwards = here.map(|one| one.port).collect();
+            service.forwards = forwards.map(|one| one.port).collect();
         }
-        let named: Vec<Option<String>> = instance
+        let host_names: Vec<Option<String>> = instance
             .services
             .iter()
-            .map(|service| names.name(instance, &service.name))
+            .map(|service| names.name_of(instance, &service.name))
             .collect();
-        for (service, name) in instance.services.iter_mut().zip(named) {
-            service.named_url = name.map(|name| gateway.url(&name));
+        for (service, host_name) in instance.services.iter_mut().zip(host_names) {
+            service.named_url = host_name.map(|name| gateway.url(&name));
         }
     }
 }
 
-/// Whether a browser can speak with a service.
+/// Whether a service speaks HTTP without TLS.
 pub(crate) fn is_http(service: &ServiceStatus) -> bool {
     let url = service.url.as_deref();
     url.is_some_and(|url| url.starts_with("http://"))
@@ -120,17 +120,17 @@ mod tests {
     use crate::testing::{instance, service};
     use portway_api::ServiceState::Ready;
 
-    fn leads(names: &Names, host: &str) -> Option<(String, Option<String>)> {
-        let target = names.find(host)?;
+    fn resolve(names: &Names, host: &str) -> Option<(String, Option<String>)> {
+        let target = names.resolve(host)?;
         Some((target.instance.clone(), target.service.clone()))
     }
 
-    fn to(instance: &str, service: &str) -> Option<(String, Option<String>)> {
+    fn target(instance: &str, service: &str) -> Option<(String, Option<String>)> {
         Some((instance.to_owned(), Some(service.to_owned())))
     }
 
     #[test]
-    fn an_instance_and_each_of_its_services_have_a_name() {
+    fn assigns_names_to_instances_and_services() {
         let jobi = instance(
             "jobi",
             Some("frontend"),
@@ -140,40 +140,39 @@ mod tests {
             ],
         );
         let names = Names::new([&jobi]);
-        assert_eq!(leads(&names, "jobi.localhost"), to("jobi", "frontend"));
-        assert_eq!(
-            leads(&names, "frontend.jobi.localhost"),
-            to("jobi", "frontend")
-        );
-        assert_eq!(leads(&names, "my-api.jobi.localhost"), to("jobi", "my_api"));
-        assert_eq!(leads(&names, "other.jobi.localhost"), None);
-        assert_eq!(leads(&names, "jobi"), None);
-        assert_eq!(
-            names.name(&jobi, "frontend").as_deref(),
-            Some("jobi.localhost")
-        );
-        assert_eq!(
-            names.name(&jobi, "my_api").as_deref(),
-            Some("my-api.jobi.localhost")
-        );
+        for (host, expected) in [
+            ("jobi.localhost", target("jobi", "frontend")),
+            ("frontend.jobi.localhost", target("jobi", "frontend")),
+            ("my-api.jobi.localhost", target("jobi", "my_api")),
+            ("other.jobi.localhost", None),
+            ("jobi", None),
+        ] {
+            assert_eq!(resolve(&names, host), expected, "{host}");
+        }
+        for (service, expected) in [
+            ("frontend", "jobi.localhost"),
+            ("my_api", "my-api.jobi.localhost"),
+        ] {
+            assert_eq!(names.name_of(&jobi, service).as_deref(), Some(expected));
+        }
     }
 
     #[test]
-    fn what_speaks_no_http_has_none() {
+    fn assigns_no_name_to_services_without_http() {
         let mut redis = service("redis", 6379, Ready);
         redis.url = Some("redis://localhost:6379".into());
         let jobi = instance("jobi", None, vec![redis]);
         let names = Names::new([&jobi]);
-        assert_eq!(leads(&names, "redis.jobi.localhost"), None);
+        assert_eq!(resolve(&names, "redis.jobi.localhost"), None);
         assert_eq!(
-            leads(&names, "jobi.localhost"),
+            resolve(&names, "jobi.localhost"),
             Some(("jobi".to_owned(), None))
         );
-        assert_eq!(names.name(&jobi, "redis"), None);
+        assert_eq!(names.name_of(&jobi, "redis"), None);
     }
 
     #[test]
-    fn a_worktree_whose_branch_is_called_like_a_service_has_the_name() {
+    fn prefers_an_instance_to_a_service_with_the_same_name() {
         let jobi = instance(
             "jobi",
             Some("frontend"),
@@ -185,13 +184,16 @@ mod tests {
         let branch = instance("api.jobi", Some("api"), vec![service("api", 9001, Ready)]);
         for order in [[&jobi, &branch], [&branch, &jobi]] {
             let names = Names::new(order);
-            assert_eq!(leads(&names, "api.jobi.localhost"), to("api.jobi", "api"));
-            assert_eq!(names.name(&jobi, "api"), None);
+            assert_eq!(
+                resolve(&names, "api.jobi.localhost"),
+                target("api.jobi", "api")
+            );
+            assert_eq!(names.name_of(&jobi, "api"), None);
         }
     }
 
     #[test]
-    fn a_url_has_the_port_where_it_is_not_https_own() {
+    fn omits_default_ports_from_urls() {
         for (port, tls_port, expected) in [
             (80, None, "http://jobi.localhost"),
             (7678, None, "http://jobi.localhost:7678"),
@@ -217,12 +219,12 @@ mod tests {
     }
 
     #[test]
-    fn the_gateways_own_name_is_nobody_elses() {
-        let named = instance("portway", Some("web"), vec![service("web", 5173, Ready)]);
-        let names = Names::new([&named]);
-        assert_eq!(leads(&names, "portway.localhost"), None);
+    fn reserves_the_name_of_the_gateway() {
+        let jobi = instance("portway", Some("web"), vec![service("web", 5173, Ready)]);
+        let names = Names::new([&jobi]);
+        assert_eq!(resolve(&names, "portway.localhost"), None);
         assert_eq!(
-            names.name(&named, "web").as_deref(),
+            names.name_of(&jobi, "web").as_deref(),
             Some("web.portway.localhost")
         );
     }

@@ -58,7 +58,7 @@ pub(crate) fn moved(origin: &str) -> Response<Answer> {
 /// The answer for a name that leads nowhere.
 pub(crate) fn nobody() -> Response<Answer> {
     let why = "nothing is served under this name";
-    json(StatusCode::NOT_FOUND, ErrorCode::NothingThere, why, &[])
+    json(StatusCode::NOT_FOUND, ErrorCode::NotFound, why, &[])
 }
 
 /// The answer to a request that comes through again and again.

@@ -1,8 +1,8 @@
-//! The listening side: connections in, limits, threads.
+//! Accepts connections and serves them.
 //!
-//! The caller's runtime accepts and keeps the snapshot. Each thread has a runtime of its own and
-//! serves the connections that it is handed from their first byte to their last, with a pool of its
-//! own: no request waits for another thread.
+//! The caller's runtime accepts connections and distributes them to threads. Each thread has its
+//! own runtime and its own connection pool, and serves a connection from start to end, so requests
+//! never wait for another thread.
 
 use std::convert::Infallible;
 use std::io;
@@ -25,56 +25,59 @@ use tokio::time::timeout;
 
 use crate::api::Api;
 use crate::cache::InstanceCache;
-use crate::proxy::{Client, Peer, Proxy};
-use crate::strict::Strict;
-use crate::tls::{Authority, Tls};
+use crate::peer::{ListenerKind, Peer};
+use crate::proxy::{ClientConnection, Proxy};
+use crate::strict::StrictStream;
+use crate::tls::{Authority, TlsAcceptor};
 
-/// How long a client may take for the head of a request, and keep a connection without one.
-const HEAD_TIME: Duration = Duration::from_secs(30);
+/// How long a client may take to send the head of a request, and how long it may keep an idle
+/// connection open.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How large the head of a request may be, in bytes: room for many cookies, as `localhost` gathers
-/// them from all projects.
-const HEAD_SIZE: usize = 64 << 10;
+/// The maximum size of a request's head in bytes. It is large because `localhost` collects the
+/// cookies of all projects.
+const MAX_HEAD_SIZE: usize = 64 << 10;
 
-/// How many requests one HTTP/2 connection may have open at once. A browser asks for every module
+/// The maximum number of concurrent requests per HTTP/2 connection. A browser requests all modules
 /// of an unbundled page at the same time.
-const STREAMS: u32 = 1000;
+const MAX_CONCURRENT_STREAMS: u32 = 1000;
 
-/// How many connections there may be at once.
-const CONNECTIONS: usize = 4096;
+/// The maximum number of open connections.
+const MAX_CONNECTIONS: usize = 4096;
 
-/// How long open requests may take to end when the gateway stops.
-const DRAIN: Duration = Duration::from_secs(2);
+/// How long open requests may take to complete when the gateway stops.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The pause after a connection could not be accepted, as for want of descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How long to wait after accepting a connection failed, for example without free file descriptors.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// Where connections are made safe, and who vouches for the names there.
+/// The listeners for HTTPS and the authority that signs their certificates.
 #[derive(Debug)]
 pub struct TlsListeners {
-    /// Sockets that listen already.
+    /// Sockets that are already listening.
     pub listeners: Vec<std::net::TcpListener>,
-    /// The local authority.
+    /// The local certificate authority.
     pub authority: Authority,
 }
 
-/// Serves on `listeners`, which listen already, and by TLS on those of `secure`, until `stop` is
-/// done; `threads` serve, at least one. `snapshot` tells where names lead, `api` answers on the
-/// gateway's own.
+/// Serves HTTP on `listeners` and HTTPS on `tls` until `stop` completes.
+///
+/// The listeners must already be listening. At least one of `threads` threads serves. `cache`
+/// resolves names, and `api` responds on the gateway's own name.
 ///
 /// # Errors
-/// When a socket or a thread cannot be had.
+/// If a socket, a runtime or a thread cannot be created, or TLS cannot be configured.
 pub async fn serve(
     listeners: Vec<std::net::TcpListener>,
-    secure: Option<TlsListeners>,
+    tls: Option<TlsListeners>,
     cache: InstanceCache,
     api: Api,
     threads: usize,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let (stopping, stopped) = watch::channel(());
+    let mut senders = Vec::new();
     let mut workers = Vec::new();
-    let mut running = Vec::new();
     for _ in 0..threads.max(1) {
         let (sender, connections) = mpsc::unbounded_channel();
         let proxy = Arc::new(Proxy::new(cache.clone(), &api));
@@ -83,49 +86,47 @@ pub async fn serve(
             .enable_all()
             .build()?;
         let worker = thread::Builder::new().name("gateway".into());
-        running.push(worker.spawn(move || {
-            runtime.block_on(work(connections, proxy, stopped));
+        workers.push(worker.spawn(move || {
+            runtime.block_on(run_worker(connections, proxy, stopped));
         })?);
-        workers.push(sender);
+        senders.push(sender);
     }
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
-    let mut accepting = JoinSet::new();
-    let plain = listeners.into_iter().map(|one| (one, Door::default()));
-    let mut doors: Vec<_> = plain.collect();
-    if let Some(secure) = secure {
-        let tls = Tls::new(secure.authority, cache)?;
-        doors.extend(secure.listeners.into_iter().map(|one| {
-            let tls = Some(tls.clone());
-            (one, Door { tls, fixed: false })
-        }));
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut tasks = JoinSet::new();
+    let mut all: Vec<_> = listeners
+        .into_iter()
+        .map(|listener| (listener, Protocol::Http))
+        .collect();
+    if let Some(tls) = tls {
+        let acceptor = TlsAcceptor::new(tls.authority, cache)?;
+        let listeners = tls.listeners.into_iter();
+        all.extend(listeners.map(|listener| (listener, Protocol::Https(acceptor.clone()))));
     }
-    for (listener, door) in doors {
-        accepting.spawn(accept(listener, door, workers.clone(), room.clone()));
+    for (listener, protocol) in all {
+        let accepting = accept(listener, protocol, senders.clone(), permits.clone());
+        tasks.spawn(accepting);
     }
-    let tended = api.clone();
-    accepting.spawn(async move {
-        tended.tend().await;
+    let maintained = api.clone();
+    tasks.spawn(async move {
+        maintained.maintain().await;
         Ok(())
     });
-    api.forwards().open({
-        let (workers, runtime) = (workers.clone(), Handle::current());
+    api.forwards().start({
+        let (senders, runtime) = (senders.clone(), Handle::current());
         Arc::new(move |listener| {
-            let fixed = Door {
-                tls: None,
-                fixed: true,
-            };
-            let accept = accept(listener, fixed, workers.clone(), room.clone());
-            runtime.spawn(accept).abort_handle()
+            let protocol = Protocol::FixedPort;
+            let accepting = accept(listener, protocol, senders.clone(), permits.clone());
+            runtime.spawn(accepting).abort_handle()
         })
     });
     stop.await;
-    accepting.shutdown().await;
+    tasks.shutdown().await;
     api.close();
-    drop(workers);
+    drop(senders);
     drop(stopping);
     tokio::task::spawn_blocking(move || {
-        for worker in running {
-            // A thread that panicked has said so itself.
+        for worker in workers {
+            // The panic hook has already reported a worker that panicked.
             let _ = worker.join();
         }
     })
@@ -133,37 +134,45 @@ pub async fn serve(
     .map_err(io::Error::other)
 }
 
-/// What a listener is for.
-#[derive(Clone, Default)]
-struct Door {
-    /// What makes connections safe, where that is wanted.
-    tls: Option<Tls>,
-    /// Whether it leads to one service, whatever name is asked for.
-    fixed: bool,
+/// What a listener serves, with what it needs for that.
+#[derive(Clone)]
+enum Protocol {
+    Http,
+    Https(TlsAcceptor),
+    FixedPort,
 }
 
-/// A connection on its way to a thread.
+impl Protocol {
+    fn kind(&self) -> ListenerKind {
+        match self {
+            Self::Http => ListenerKind::Http,
+            Self::Https(_) => ListenerKind::Https,
+            Self::FixedPort => ListenerKind::FixedPort,
+        }
+    }
+}
+
+/// An accepted connection on its way to a worker.
 struct Connection {
     stream: std::net::TcpStream,
     peer: Peer,
-    /// What makes it safe, where that is wanted.
-    tls: Option<Tls>,
-    room: OwnedSemaphorePermit,
+    protocol: Protocol,
+    permit: OwnedSemaphorePermit,
 }
 
-/// Accepts connections and hands them to the workers in turn.
+/// Accepts connections and distributes them to the workers in turn.
 async fn accept(
     listener: std::net::TcpListener,
-    door: Door,
+    protocol: Protocol,
     workers: Vec<mpsc::UnboundedSender<Connection>>,
-    room: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 ) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
     let port = listener.local_addr()?.port();
     for worker in workers.iter().cycle() {
-        // Those that do not fit wait in the kernel's queue.
-        let room = room
+        // Connections without a permit wait in the kernel's backlog.
+        let permit = permits
             .clone()
             .acquire_owned()
             .await
@@ -171,10 +180,11 @@ async fn accept(
         let (stream, address) = loop {
             match listener.accept().await {
                 Ok(accepted) => break accepted,
-                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+                Err(_) => tokio::time::sleep(ACCEPT_RETRY_DELAY).await,
             }
         };
-        if let Ok(connection) = connection(stream, address, port, door.clone(), room)
+        // A failure here affects this connection only.
+        if let Ok(connection) = connection(stream, address, port, protocol.clone(), permit)
             && worker.send(connection).is_err()
         {
             break;
@@ -187,27 +197,26 @@ fn connection(
     stream: TcpStream,
     address: SocketAddr,
     port: u16,
-    door: Door,
-    room: OwnedSemaphorePermit,
+    protocol: Protocol,
+    permit: OwnedSemaphorePermit,
 ) -> io::Result<Connection> {
     stream.set_nodelay(true)?;
-    let ends = (address, stream.local_addr()?);
+    let sockets = (address, stream.local_addr()?);
     Ok(Connection {
         stream: stream.into_std()?,
         peer: Peer {
             address: address.ip(),
             port,
-            fixed: door.fixed,
-            tls: door.tls.is_some(),
-            ends,
+            listener: protocol.kind(),
+            sockets,
         },
-        tls: door.tls,
-        room,
+        protocol,
+        permit,
     })
 }
 
-/// Serves connections until there are no more.
-async fn work(
+/// Serves connections until the channel is closed.
+async fn run_worker(
     mut connections: mpsc::UnboundedReceiver<Connection>,
     proxy: Arc<Proxy>,
     stopped: watch::Receiver<()>,
@@ -217,7 +226,7 @@ async fn work(
         tokio::select! {
             connection = connections.recv() => match connection {
                 Some(connection) => {
-                    open.spawn(serve_one(connection, proxy.clone(), stopped.clone()));
+                    open.spawn(serve_connection(connection, proxy.clone(), stopped.clone()));
                 }
                 None => break,
             },
@@ -225,47 +234,49 @@ async fn work(
         }
     }
     let drained = async { while open.join_next().await.is_some() {} };
-    let _ = timeout(DRAIN, drained).await;
+    // Connections that are still open after the timeout are dropped.
+    let _ = timeout(DRAIN_TIMEOUT, drained).await;
 }
 
-/// Serves one connection to its end.
-async fn serve_one(connection: Connection, proxy: Arc<Proxy>, stopped: watch::Receiver<()>) {
+/// Serves one connection until it is closed.
+async fn serve_connection(connection: Connection, proxy: Arc<Proxy>, stopped: watch::Receiver<()>) {
     let Connection {
         stream,
         peer,
-        tls,
-        room,
+        protocol,
+        permit,
     } = connection;
     let Ok(stream) = TcpStream::from_std(stream) else {
         return;
     };
-    match tls {
-        None => converse(stream, peer, proxy, stopped).await,
-        Some(tls) => {
-            // Why a client did not like the handshake it says itself.
-            if let Ok(Ok(stream)) = timeout(HEAD_TIME, tls.accept(stream)).await {
-                converse(stream, peer, proxy, stopped).await;
+    match protocol {
+        Protocol::Http | Protocol::FixedPort => serve_http(stream, peer, proxy, stopped).await,
+        Protocol::Https(acceptor) => {
+            // A client that rejects the handshake reports the reason itself.
+            if let Ok(Ok(stream)) = timeout(HEAD_TIMEOUT, acceptor.accept(stream)).await {
+                serve_http(stream, peer, proxy, stopped).await;
             }
         }
     }
-    drop(room);
+    drop(permit);
 }
 
 /// Serves the requests of one connection.
-async fn converse<S>(stream: S, peer: Peer, proxy: Arc<Proxy>, mut stopped: watch::Receiver<()>)
+async fn serve_http<S>(stream: S, peer: Peer, proxy: Arc<Proxy>, mut stopped: watch::Receiver<()>)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let client = Arc::new(Client::new(peer));
+    let client = Arc::new(ClientConnection::new(peer));
     let service = service_fn(move |request: Request<Incoming>| {
         let (proxy, client) = (proxy.clone(), client.clone());
-        async move { Ok::<_, Infallible>(proxy.answer(request, &client).await) }
+        async move { Ok::<_, Infallible>(proxy.respond(request, &client).await) }
     });
-    let builder = protocols();
-    let served = builder.serve_connection_with_upgrades(TokioIo::new(Strict::new(stream)), service);
+    let builder = http_builder();
+    let stream = TokioIo::new(StrictStream::new(stream));
+    let served = builder.serve_connection_with_upgrades(stream, service);
     tokio::pin!(served);
     tokio::select! {
-        // How a client ends its connection is its own business.
+        // An error means that the client broke the protocol or closed the connection.
         _ = served.as_mut() => {}
         _ = stopped.changed() => {
             served.as_mut().graceful_shutdown();
@@ -274,22 +285,22 @@ where
     }
 }
 
-/// HTTP/1.1 and HTTP/2 on one port, with their limits.
-fn protocols() -> auto::Builder<TokioExecutor> {
+/// Configures HTTP/1.1 and HTTP/2 with their limits.
+fn http_builder() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME)
-        // The library's own limit of 100 fields is kept: room for more is made anew for each head.
-        .max_buf_size(HEAD_SIZE);
+        .header_read_timeout(HEAD_TIMEOUT)
+        // hyper allocates memory for each head if the limit is above its default of 100 headers.
+        .max_buf_size(MAX_HEAD_SIZE);
     builder
         .http2()
         .timer(TokioTimer::new())
         .enable_connect_protocol()
-        .max_concurrent_streams(STREAMS)
-        .max_header_list_size(HEAD_SIZE as u32)
-        .keep_alive_interval(HEAD_TIME)
-        .keep_alive_timeout(HEAD_TIME);
+        .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
+        .max_header_list_size(MAX_HEAD_SIZE as u32)
+        .keep_alive_interval(HEAD_TIMEOUT)
+        .keep_alive_timeout(HEAD_TIMEOUT);
     builder
 }

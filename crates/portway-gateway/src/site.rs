@@ -1,44 +1,39 @@
-//! The gateway's own name: the dashboard and the API, behind a guard.
+//! The gateway's own name: the dashboard and the API, with access checks.
 //!
-//! Every page that a browser shows, and every program of this machine, can send requests here. So
-//! the API answers those alone that come from the dashboard itself or from no page at all:
+//! Any web page and any program on this machine can send requests to the gateway:
 //!
-//! - whoever names an origin names exactly the one that was asked; pages of other ports, of services
-//!   behind the gateway and of the web do not;
-//! - what a browser says came from another site, or from another origin of this one
-//!   (`web.portway.localhost` may be a service), is refused even without an origin;
-//! - what changes something carries the token, which stands in the dashboard's page, and the page
-//!   has it only for this machine; other origins cannot read the page;
-//! - and it is JSON, which no form sends (the extractors see to that);
-//! - what services print is for this machine alone;
-//! - and where the system tells (Linux), another user of this machine has neither page nor API.
-//!
-//! The name itself is checked before: with another one nobody comes here (DNS rebinding).
+//! - A request with another origin is rejected, even of a service (`web.portway.localhost`).
+//! - Changes require the token in the dashboard's page, which other origins cannot read, and JSON,
+//!   which forms cannot send. Only clients on this machine get the token.
+//! - Logs are available on this machine only. On Linux, other users get no access at all.
+//! - The host name was checked before, so DNS rebinding does not get here.
 
+use std::sync::Arc;
+
+use axum::Extension;
 use axum::Router;
 use axum::body::Body;
+use axum::extract::State;
+use axum::middleware::{self, Next};
 use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::service::Service;
-use hyper::{Method, Request, Response, Uri};
+use hyper::{Request, Response, Uri};
 use hyper_util::service::TowerToHyperService;
 use portway_api::ErrorCode;
-use std::sync::Arc;
-
-use crate::api::{Api, Problem};
-use crate::dashboard;
 use portway_project::hostnames;
+use subtle::ConstantTimeEq;
 
+use crate::api::{Access, Api, ApiError, TOKEN_HEADER};
+use crate::dashboard;
 use crate::names::{DOMAIN, GATEWAY_LABEL};
-use crate::proxy::{Answer, Peer};
+use crate::peer::Peer;
+use crate::response::ResponseBody;
 
-/// The field that carries the token.
-pub(crate) const TOKEN: &str = "portway-token";
-
-/// What every answer of this name says: nothing but its own files is loaded, nobody frames it,
-/// nobody reads it from elsewhere, nothing of it is kept.
-const HEADERS: [(HeaderName, &str); 7] = [
+/// Headers of every response on this name. They block foreign content, framing, cross-origin reads
+/// and caching.
+const SECURITY_HEADERS: [(HeaderName, &str); 7] = [
     (
         header::CONTENT_SECURITY_POLICY,
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
@@ -62,23 +57,23 @@ const HEADERS: [(HeaderName, &str); 7] = [
 /// Serves the gateway's own name.
 #[derive(Clone, Debug)]
 pub(crate) struct Site {
-    /// With the token in the page, and without.
-    trusting: TowerToHyperService<Router>,
-    plain: TowerToHyperService<Router>,
-    token: Arc<str>,
+    /// For clients on this machine: the page contains the token.
+    local: TowerToHyperService<Router>,
+    /// For other clients: the page contains no token.
+    remote: TowerToHyperService<Router>,
 }
 
-/// Whether a host is the gateway's own.
-pub(crate) fn is_own(host: &str) -> bool {
+/// Whether a host is the gateway's own name.
+pub(crate) fn is_own_host(host: &str) -> bool {
     host.strip_suffix(DOMAIN)
         .and_then(|rest| rest.strip_suffix('.'))
         == Some(GATEWAY_LABEL)
 }
 
-/// The origin of the dashboard for who came like `peer`.
+/// Returns the origin of the dashboard, with the scheme and the port that the client uses.
 pub(crate) fn origin(peer: Peer) -> String {
     hostnames::origin(
-        peer.tls,
+        peer.is_tls(),
         &hostnames::instance_host(GATEWAY_LABEL),
         peer.port,
     )
@@ -86,77 +81,119 @@ pub(crate) fn origin(peer: Peer) -> String {
 
 impl Site {
     pub(crate) fn new(api: &Api) -> Self {
-        let router = |token| api.router().merge(dashboard::router(token));
+        let router = |token| {
+            let site = protected_api(api).merge(dashboard::router(token));
+            TowerToHyperService::new(site)
+        };
         Self {
-            trusting: TowerToHyperService::new(router(api.token())),
-            plain: TowerToHyperService::new(router("")),
-            token: api.token().into(),
+            local: router(api.token()),
+            remote: router(""),
         }
     }
 
-    /// Answers a request for this name.
-    pub(crate) async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Response<Answer> {
-        let mut response = match self.judge(&request, peer) {
-            Ok(()) => {
-                let router = if peer.is_local() {
-                    &self.trusting
-                } else {
-                    &self.plain
-                };
-                // A router has an answer to everything.
-                router
-                    .call(request)
-                    .await
-                    .unwrap_or_else(|never| match never {})
-            }
-            Err(problem) => problem.into_response(),
+    /// Responds to a request for this name.
+    pub(crate) async fn respond(
+        &self,
+        mut request: Request<Incoming>,
+        peer: Peer,
+    ) -> Response<ResponseBody> {
+        let mut response = if peer.is_local() && peer.is_another_user() {
+            forbidden("this gateway belongs to another user").into_response()
+        } else {
+            request.extensions_mut().insert(peer);
+            let router = if peer.is_local() {
+                &self.local
+            } else {
+                &self.remote
+            };
+            let response = router.call(request).await;
+            response.unwrap_or_else(|never| match never {})
         };
-        for (name, value) in HEADERS {
+        for (name, value) in SECURITY_HEADERS {
             let value = HeaderValue::from_static(value);
             response.headers_mut().insert(name, value);
         }
-        response.map(|body: Body| Answer::Site(body))
-    }
-
-    /// Whether a request may be answered.
-    fn judge<B>(&self, request: &Request<B>, peer: Peer) -> Result<(), Problem> {
-        if peer.is_local() && peer.is_another_user() {
-            let why = "this gateway belongs to another user of this machine";
-            return Err(Problem::new(ErrorCode::Refused, why));
-        }
-        let path = request.uri().path();
-        if !path.starts_with("/v1/") {
-            return Ok(());
-        }
-        let headers = request.headers();
-        let refused = |why| Err(Problem::new(ErrorCode::Refused, why));
-        if let Some(origin) = headers.get(header::ORIGIN)
-            && !is_own_origin(origin, request.uri(), headers, peer)
-        {
-            return refused("pages of other origins are not answered");
-        }
-        let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
-        if !matches!(site, None | Some(b"same-origin" | b"none")) {
-            return refused("pages of other origins are not answered");
-        }
-        if path.contains("/logs") && !peer.is_local() {
-            return refused("what services print is shown on their own machine alone");
-        }
-        if request.method().is_safe() && request.method() != Method::OPTIONS {
-            return Ok(());
-        }
-        let token = headers.get(TOKEN).map(HeaderValue::as_bytes);
-        if !token.is_some_and(|token| is_same(token, self.token.as_bytes())) {
-            return refused("a request that changes something carries the dashboard's token");
-        }
-        Ok(())
+        response.map(|body: Body| ResponseBody::Site(body))
     }
 }
 
-/// Whether `origin` is exactly the one that was asked.
+/// The API with an origin check on all requests and an access check on each route.
+fn protected_api(api: &Api) -> Router {
+    let token: Arc<str> = api.token().into();
+    let router = api.router(|handler, access| {
+        let guard = Guard {
+            access,
+            token: token.clone(),
+        };
+        handler.route_layer(middleware::from_fn_with_state(guard, check_access))
+    });
+    router.layer(middleware::from_fn(check_origin))
+}
+
+fn forbidden(message: &str) -> ApiError {
+    ApiError::new(ErrorCode::Refused, message)
+}
+
+/// Rejects requests that a page of another origin sends.
+async fn check_origin(
+    Extension(peer): Extension<Peer>,
+    request: axum::extract::Request,
+    next: Next,
+) -> Result<axum::response::Response, ApiError> {
+    let headers = request.headers();
+    let is_allowed_origin = headers
+        .get(header::ORIGIN)
+        .is_none_or(|origin| is_own_origin(origin, request.uri(), headers, peer));
+    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+    let is_allowed_site = matches!(site, None | Some(b"same-origin" | b"none"));
+    if is_allowed_origin && is_allowed_site {
+        Ok(next.run(request).await)
+    } else {
+        Err(forbidden("cross-origin requests are not allowed"))
+    }
+}
+
+/// What the access check of a route needs.
+#[derive(Clone)]
+struct Guard {
+    access: Access,
+    token: Arc<str>,
+}
+
+/// Applies the access rule of a route.
+async fn check_access(
+    State(guard): State<Guard>,
+    Extension(peer): Extension<Peer>,
+    request: axum::extract::Request,
+    next: Next,
+) -> Result<axum::response::Response, ApiError> {
+    match guard.access {
+        Access::Read => {}
+        Access::ReadLocal if peer.is_local() => {}
+        Access::ReadLocal => {
+            return Err(forbidden(
+                "logs are available only on the machine that runs the services",
+            ));
+        }
+        Access::Write if has_token(request.headers(), &guard.token) => {}
+        Access::Write => {
+            let message = format!("the request requires the token in `{TOKEN_HEADER}`");
+            return Err(forbidden(&message));
+        }
+    }
+    Ok(next.run(request).await)
+}
+
+/// Whether a request contains the token. The time of the comparison reveals nothing about it.
+fn has_token(headers: &HeaderMap, token: &str) -> bool {
+    let found = headers.get(TOKEN_HEADER);
+    found.is_some_and(|found| found.as_bytes().ct_eq(token.as_bytes()).into())
+}
+
+/// Whether `origin` is exactly the origin to which the request was sent.
 fn is_own_origin(origin: &HeaderValue, uri: &Uri, headers: &HeaderMap, peer: Peer) -> bool {
-    let scheme = if peer.tls { "https://" } else { "http://" };
-    let asked = match uri.authority() {
+    let scheme = if peer.is_tls() { "https://" } else { "http://" };
+    let requested = match uri.authority() {
         Some(authority) => Some(authority.as_str()),
         None => headers
             .get(header::HOST)
@@ -166,13 +203,8 @@ fn is_own_origin(origin: &HeaderValue, uri: &Uri, headers: &HeaderMap, peer: Pee
         .to_str()
         .ok()
         .and_then(|one| one.strip_prefix(scheme));
-    origin.is_some() && origin == asked && headers.get_all(header::ORIGIN).iter().count() == 1
-}
-
-/// Compares without telling by its time how much is right.
-fn is_same(one: &[u8], other: &[u8]) -> bool {
-    let differences = one.iter().zip(other).fold(0, |all, (a, b)| all | (a ^ b));
-    one.len() == other.len() && differences == 0
+    let is_only = headers.get_all(header::ORIGIN).iter().count() == 1;
+    origin.is_some() && origin == requested && is_only
 }
 
 #[cfg(test)]
@@ -180,8 +212,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_name_is_its_own() {
-        assert!(is_own("portway.localhost"));
+    fn recognizes_only_its_own_name() {
+        assert!(is_own_host("portway.localhost"));
         for other in [
             "localhost",
             "portway",
@@ -190,15 +222,21 @@ mod tests {
             "portway.localhost.evil.example",
             "portwaylocalhost",
         ] {
-            assert!(!is_own(other), "{other}");
+            assert!(!is_own_host(other), "{other}");
         }
     }
 
     #[test]
-    fn a_token_is_the_same_or_not() {
-        assert!(is_same(b"abc", b"abc"));
+    fn accepts_only_the_exact_token() {
+        let has = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(TOKEN_HEADER, HeaderValue::from_static(value));
+            has_token(&headers, "abc")
+        };
+        assert!(has("abc"));
         for other in ["abd", "ab", "abcd", ""] {
-            assert!(!is_same(other.as_bytes(), b"abc"), "{other}");
+            assert!(!has(other), "{other}");
         }
+        assert!(!has_token(&HeaderMap::new(), "abc"));
     }
 }

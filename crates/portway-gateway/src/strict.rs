@@ -1,10 +1,9 @@
-//! What the HTTP library forgives, and a gateway must not.
+//! Rejects ambiguous HTTP/1.1 requests that hyper accepts.
 //!
-//! hyper takes a bare line feed for the end of a line, and where a request has both a length and
-//! chunks it believes the chunks; both are allowed to a recipient (RFC 9112 2.2, 6.3), and both are
-//! how one request is made to look like two. What is passed on is written anew and would do no
-//! harm, but whoever sends such things is told so. [`Inspector`] reads along: it follows heads and
-//! bodies just so far as to know where a head begins.
+//! hyper accepts a bare line feed as the end of a line, and ignores `Content-Length` in a request
+//! with `Transfer-Encoding`. RFC 9112 (2.2, 6.3) permits both, but both are used for request
+//! smuggling. hyper writes forwarded requests in an unambiguous form, so this module is a second
+//! layer of defense. [`Inspector`] parses only as much as it needs to find the heads.
 
 use std::io;
 use std::pin::Pin;
@@ -12,45 +11,46 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// How an HTTP/2 connection begins. It has no lines.
+/// The start of an HTTP/2 connection, which is not inspected.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
 
-/// Only so much of a line is looked at: enough for the names and values that matter.
-const LOOKED_AT: usize = 64;
+/// How many bytes of a line are kept. This is enough for the relevant names and values.
+const MAX_LINE_BYTES: usize = 64;
 
-/// What the parser gets behind an offence: it looks at a head once it seems to be whole.
-const END: &[u8] = b"\r\n\r\n";
+/// What hyper reads after a violation. hyper parses a head only when it is complete.
+const END_OF_HEAD: &[u8] = b"\r\n\r\n";
 
-/// A stream whose reader never sees a head that two readers could take for different ones: the
-/// offending byte becomes a NUL, which the parser refuses, and nothing of the client's comes behind
-/// it.
+/// A stream that makes hyper reject ambiguous requests.
+///
+/// It replaces the first violating byte by NUL, which hyper does not accept, and reads nothing more
+/// from the client.
 #[derive(Debug)]
-pub(crate) struct Strict<S> {
+pub(crate) struct StrictStream<S> {
     stream: S,
     inspector: Inspector,
-    /// After an offence: how much of [`END`] has been read.
-    offended: Option<usize>,
+    /// After a violation: how much of [`END_OF_HEAD`] was read.
+    end_read: Option<usize>,
 }
 
-impl<S> Strict<S> {
+impl<S> StrictStream<S> {
     pub(crate) fn new(stream: S) -> Self {
         Self {
             stream,
             inspector: Inspector::default(),
-            offended: None,
+            end_read: None,
         }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Strict<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for StrictStream<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if let Some(read) = &mut this.offended {
-            let rest = &END[*read..];
+        if let Some(read) = &mut this.end_read {
+            let rest = &END_OF_HEAD[*read..];
             let step = rest.len().min(buffer.remaining());
             buffer.put_slice(&rest[..step]);
             *read += step;
@@ -59,7 +59,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Strict<S> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?;
         if let Some(at) = this.inspector.inspect(&buffer.filled()[before..]) {
-            this.offended = Some(0);
+            this.end_read = Some(0);
             buffer.filled_mut()[before + at] = 0;
             buffer.set_filled(before + at + 1);
         }
@@ -67,7 +67,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Strict<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Strict<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for StrictStream<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -97,99 +97,108 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Strict<S> {
     }
 }
 
-/// Follows what a client sends.
+/// Tracks the structure of the requests on a connection.
 #[derive(Debug, Default)]
 struct Inspector {
     state: State,
-    /// The beginning of the line that is being read.
+    /// The first bytes of the current line, at most [`MAX_LINE_BYTES`].
     line: Vec<u8>,
-    /// The last byte of the line, which may lie behind what is kept of it.
-    last: u8,
+    /// The last byte of the current line, which `line` may not contain.
+    last_byte: u8,
     head: Head,
 }
 
 #[derive(Debug, Default, PartialEq)]
 enum State {
-    /// In the first line, which may be HTTP/2's.
+    /// In the first line of the connection, which may be HTTP/2's.
     #[default]
-    First,
+    FirstLine,
     /// In a head.
     Head,
-    /// So many bytes of a body are left.
+    /// In a body, with this many bytes remaining.
     Body(u64),
-    /// In the line before a chunk.
+    /// In the line that contains the size of a chunk.
     ChunkSize,
-    /// So many bytes are left of a chunk and the line end behind it.
+    /// In a chunk, with this many bytes remaining, including the line end after it.
     Chunk(u64),
-    /// In the fields behind the last chunk.
+    /// In the trailers after the last chunk.
     Trailers,
-    /// Nothing that has lines.
-    Open,
+    /// In a part that is not inspected: HTTP/2, an upgraded connection, or invalid input.
+    Unchecked,
 }
 
-/// What a head has said so far.
+/// The relevant headers of the current head.
 #[derive(Debug, Default)]
 struct Head {
-    length: Option<u64>,
-    chunks: bool,
-    upgrade: bool,
+    content_length: Option<u64>,
+    has_transfer_encoding: bool,
+    has_upgrade: bool,
 }
 
 impl Inspector {
-    /// Reads on; answers where the first offence is.
+    /// Inspects the next bytes. Returns the position of the first violation.
     fn inspect(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = 0;
         while at < bytes.len() {
             match &mut self.state {
-                State::Open => return None,
-                State::Body(left) | State::Chunk(left) => {
-                    let step = (*left).min((bytes.len() - at) as u64);
-                    *left -= step;
+                State::Unchecked => return None,
+                State::Body(remaining) | State::Chunk(remaining) => {
+                    let step = (*remaining).min((bytes.len() - at) as u64);
+                    *remaining -= step;
                     at += step as usize;
-                    if *left == 0 {
-                        let chunk = matches!(self.state, State::Chunk(_));
-                        self.state = if chunk { State::ChunkSize } else { State::Head };
+                    if *remaining == 0 {
+                        let is_chunk = matches!(self.state, State::Chunk(_));
+                        self.state = if is_chunk {
+                            State::ChunkSize
+                        } else {
+                            State::Head
+                        };
                     }
                 }
                 _ => {
                     let rest = &bytes[at..];
                     let Some(end) = memchr::memchr(b'\n', rest) else {
-                        self.keep(rest);
+                        self.append(rest);
                         return None;
                     };
-                    self.keep(&rest[..end]);
+                    self.append(&rest[..end]);
                     at += end;
                     if !self.end_of_line() {
                         return Some(at);
                     }
                     at += 1;
                     self.line.clear();
-                    self.last = 0;
+                    self.last_byte = 0;
                 }
             }
         }
         None
     }
 
-    fn keep(&mut self, part: &[u8]) {
-        let room = LOOKED_AT.saturating_sub(self.line.len()).min(part.len());
-        self.line.extend_from_slice(&part[..room]);
-        self.last = part.last().copied().unwrap_or(self.last);
+    /// Appends a part of the current line.
+    fn append(&mut self, part: &[u8]) {
+        let free = MAX_LINE_BYTES
+            .saturating_sub(self.line.len())
+            .min(part.len());
+        self.line.extend_from_slice(&part[..free]);
+        self.last_byte = part.last().copied().unwrap_or(self.last_byte);
     }
 
-    /// Takes a whole line; false when it offends.
+    /// Processes the current line. Returns false if it violates the rules.
     fn end_of_line(&mut self) -> bool {
-        if self.last != b'\r' {
+        if self.last_byte != b'\r' {
             return false;
         }
         let line = self.line.strip_suffix(b"\r").unwrap_or(&self.line);
         match self.state {
-            State::First if line == &PREFACE[..PREFACE.len() - 2] => self.state = State::Open,
-            State::First => self.state = State::Head,
+            State::FirstLine if line == &PREFACE[..PREFACE.len() - 2] => {
+                self.state = State::Unchecked
+            }
+            State::FirstLine => self.state = State::Head,
             State::Head if line.is_empty() => self.end_of_head(),
             State::Head => {
-                self.head.read(line);
-                return !(self.head.chunks && self.head.length.is_some());
+                self.head.read_field(line);
+                return !(self.head.has_transfer_encoding && self.head.content_length.is_some());
             }
             State::ChunkSize => {
                 let digits = line.split(|byte| !byte.is_ascii_hexdigit()).next();
@@ -198,21 +207,21 @@ impl Inspector {
                 self.state = match size {
                     Some(0) => State::Trailers,
                     Some(size) => State::Chunk(size.saturating_add(2)),
-                    // The parser refuses it.
-                    None => State::Open,
+                    // hyper rejects this line.
+                    None => State::Unchecked,
                 };
             }
             State::Trailers if line.is_empty() => self.state = State::Head,
-            State::Trailers | State::Body(_) | State::Chunk(_) | State::Open => {}
+            State::Trailers | State::Body(_) | State::Chunk(_) | State::Unchecked => {}
         }
         true
     }
 
     fn end_of_head(&mut self) {
         let head = std::mem::take(&mut self.head);
-        self.state = match head.length {
-            _ if head.upgrade => State::Open,
-            _ if head.chunks => State::ChunkSize,
+        self.state = match head.content_length {
+            _ if head.has_upgrade => State::Unchecked,
+            _ if head.has_transfer_encoding => State::ChunkSize,
             Some(length) if length > 0 => State::Body(length),
             _ => State::Head,
         };
@@ -220,19 +229,19 @@ impl Inspector {
 }
 
 impl Head {
-    fn read(&mut self, line: &[u8]) {
+    fn read_field(&mut self, line: &[u8]) {
         let Some(colon) = line.iter().position(|&byte| byte == b':') else {
             return;
         };
         let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
         if name.eq_ignore_ascii_case(b"content-length") {
             let value = std::str::from_utf8(value).ok();
-            // One that is no number is refused by the parser.
-            self.length = Some(value.and_then(|value| value.parse().ok()).unwrap_or(0));
+            // hyper rejects a value that is not a number.
+            self.content_length = Some(value.and_then(|value| value.parse().ok()).unwrap_or(0));
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
-            self.chunks = true;
+            self.has_transfer_encoding = true;
         } else if name.eq_ignore_ascii_case(b"upgrade") {
-            self.upgrade = true;
+            self.has_upgrade = true;
         }
     }
 }
@@ -241,8 +250,8 @@ impl Head {
 mod tests {
     use super::*;
 
-    /// Where `text` offends, however it is cut into pieces.
-    fn offence(text: &str) -> Option<usize> {
+    /// Returns the position of the first violation, which must not depend on how `text` is split.
+    fn violation(text: &str) -> Option<usize> {
         let whole = Inspector::default().inspect(text.as_bytes());
         for size in 1..text.len() {
             let mut inspector = Inspector::default();
@@ -259,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn proper_requests_pass_one_behind_the_other() {
+    fn accepts_pipelined_requests() {
         let long = format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(500));
         for text in [
             "GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\n\r\n",
@@ -269,12 +278,12 @@ mod tests {
             "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\n\n",
             &long,
         ] {
-            assert_eq!(offence(text), None, "{text:?}");
+            assert_eq!(violation(text), None, "{text:?}");
         }
     }
 
     #[test]
-    fn an_offence_is_found_where_it_is() {
+    fn finds_the_first_violation() {
         for (before, after) in [
             ("GET / HTTP/1.1", "\nHost: x\r\n\r\n"),
             ("GET / HTTP/1.1\r\nHost: x\r\n", "\n"),
@@ -300,7 +309,7 @@ mod tests {
             ),
         ] {
             let text = format!("{before}{after}");
-            assert_eq!(offence(&text), Some(before.len()), "{text:?}");
+            assert_eq!(violation(&text), Some(before.len()), "{text:?}");
         }
     }
 }

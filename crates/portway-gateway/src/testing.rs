@@ -1,8 +1,8 @@
-//! Statuses for the tests of this crate.
+//! Sample statuses for the unit tests of this crate.
 
 use portway_api::{InstanceState, InstanceStatus, PortStatus, ServiceState, ServiceStatus};
 
-/// A running instance whose id is its name.
+/// Returns a running instance whose id equals its name.
 pub(crate) fn instance(
     name: &str,
     main: Option<&str>,
@@ -24,7 +24,7 @@ pub(crate) fn instance(
     }
 }
 
-/// A service that speaks HTTP.
+/// Returns an HTTP service.
 pub(crate) fn service(name: &str, port: u16, state: ServiceState) -> ServiceStatus {
     let url = format!("http://localhost:{port}");
     ServiceStatus {

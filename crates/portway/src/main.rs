@@ -1,50 +1,40 @@
-//! Portway: every service of every checkout on a port that stays its own.
+//! The `portway` binary: `cli/` reads the command line and calls `portway-app`, `ui/` prints.
 //!
-//! This crate is the composition: it reads the command line, puts the stages together (`project.rs`,
-//! `allocation.rs`) and shows what comes out. `cli/` has one file per verb; `ui/` is the only place
-//! that prints; `error.rs` turns every error into words, a code and an exit code.
+//! The same binary is also the keeper of a service and the mDNS announcer; both are started with a
+//! hidden first argument.
 
-mod allocation;
-mod args;
 mod cli;
-mod doctor;
-mod ending;
-mod error;
-mod follow;
-mod freeing;
-mod gateway;
-mod home;
-mod inspect;
-mod look;
-mod platform;
-mod preferences;
-mod project;
-mod running;
-mod steward;
-mod supervise;
-mod trust;
 mod ui;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
+use portway_app::error::CommandError;
+use portway_app::{diagnostics, preferences};
 use portway_project::Preferences;
 
+use cli::args::{Cli, Command};
+
 fn main() -> ExitCode {
+    diagnostics::print_panics_with_backtrace();
     let mut arguments = std::env::args();
-    // A keeper must stay small: nothing else is set up before this.
+    // A keeper must stay small, so nothing else is set up before this.
     if arguments.nth(1).as_deref() == Some(portway_supervisor::keeper::COMMAND) {
         return ExitCode::from(portway_supervisor::keeper::run(arguments));
     }
     if std::env::args().nth(1).as_deref() == Some(portway_lan::announcer::COMMAND) {
         return ExitCode::from(portway_lan::announcer::run());
     }
-    // Known before the command line is read, for the errors of reading it. What follows `--` is
-    // another command's.
+    // Errors of the command line itself need this before it is parsed. Arguments after `--` belong
+    // to another command.
     let json = std::env::args_os()
         .take_while(|argument| argument != "--")
         .any(|argument| argument == "--json");
-    let result = args::parse().and_then(run);
-    match result {
+    let cli = match cli::args::parse() {
+        Ok(cli) => cli,
+        Err(error) => return ExitCode::from(ui::usage_error(&error, json)),
+    };
+    match run(cli, json) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             ui::error(&error, json);
@@ -53,11 +43,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: args::Cli) -> Result<u8, error::CommandError> {
+fn run(cli: Cli, json: bool) -> Result<u8, CommandError> {
+    let variable = std::env::var(diagnostics::VARIABLE).ok();
+    let requested = diagnostics::filter(cli.verbose, variable.as_deref())?;
+    diagnostics::start(requested, std::io::stderr, cli.command.serves());
     let preferences = match preferences::of_user() {
-        Err(error) if cli.verb.works_without_preferences() => {
-            // What is broken the doctor tells by itself.
-            if !matches!(cli.verb, args::Verb::Doctor(_)) {
+        Err(error) if cli.command.works_without_preferences() => {
+            // `portway doctor` reports the error itself.
+            if !matches!(cli.command, Command::Doctor(_)) {
                 ui::warning(&format!(
                     "{}; going on without preferences",
                     error.info.message
@@ -69,5 +62,5 @@ fn run(cli: args::Cli) -> Result<u8, error::CommandError> {
     };
     let flag = cli.color.as_deref();
     ui::set_color(preferences::with_flag(preferences, "color", flag).color());
-    cli::run(cli)
+    cli::run(cli, &(Arc::new(ui::Terminal::new(json)) as _))
 }

@@ -4,14 +4,14 @@ import { chromium } from "playwright-core";
 
 const LOOPBACK_ONLY = "MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE 127.0.0.1, EXCLUDE [::1]";
 
-// A real Chromium with a fresh profile inside the project's temporary directory. It has the unpacked
-// extension of the directory `extension`, where one is named, and finds hosts by the rules `hosts`.
+// Starts Chromium with a new profile in the project's temporary directory. `extension` is the
+// directory of an unpacked extension to load, and `hosts` the rules that resolve host names.
 export async function openBrowser(project, { extension, hosts = LOOPBACK_ONLY } = {}) {
   const context = await chromium.launchPersistentContext(path.join(project.temporary, "profile"), {
     executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
     env: project.env,
-    chromiumSandbox: false, // containers rarely allow it
-    // The tests close the browser themselves, before they remove its profile.
+    chromiumSandbox: false, // rarely available in containers
+    // The tests close the browser before they remove its profile.
     handleSIGINT: false,
     handleSIGTERM: false,
     handleSIGHUP: false,
@@ -33,13 +33,13 @@ export async function openBrowser(project, { extension, hosts = LOOPBACK_ONLY } 
   return context;
 }
 
-// Fetches from inside the page, so that the browser's own rules apply.
+// Sends a request from the page, so that the browser's rules apply to it.
 export function fetchInPage(page, url, options) {
   return page.evaluate(
     async ([url, options]) => {
       try {
         const response = await fetch(url, options);
-        // An opaque answer has no body to read.
+        // An opaque response has no readable body.
         const body = response.type === "opaque" ? null : await response.json();
         return { ok: response.ok, type: response.type, body };
       } catch (error) {

@@ -1,4 +1,4 @@
-// Draws the extension's icons from `icons/icon.svg`, for browsers that want pixels.
+// Generates the extension's PNG icons from `icons/icon.svg`.
 
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -15,8 +15,8 @@ try {
   for (const size of SIZES) {
     const page = await browser.newPage({ viewport: { width: size, height: size } });
     await page.setContent(`<style>body { margin: 0 } svg { display: block }</style>${source}`);
-    const picture = await page.screenshot({ omitBackground: true });
-    await writeFile(path.join(EXTENSION, "icons", `${size}.png`), picture);
+    const image = await page.screenshot({ omitBackground: true });
+    await writeFile(path.join(EXTENSION, "icons", `${size}.png`), image);
   }
 } finally {
   await browser.close();

@@ -1,4 +1,4 @@
-// The browser extension in a real Chromium: its background, its popup, its badge.
+// Controls the browser extension in Chromium: its background worker, popup and badge.
 
 import { readFile } from "node:fs/promises";
 import path from "node:path";
@@ -8,17 +8,17 @@ export const EXTENSION = fileURLToPath(new URL("../../../integrations/browser-ex
 
 export const readExtension = (file, encoding = "utf8") => readFile(path.join(EXTENSION, file), encoding);
 
-const PATIENCE = 30_000;
-const PAUSE = 50;
+const TIMEOUT = 30_000;
+const POLL_INTERVAL = 50;
 
-// Asks until the answer is true, and gives it back.
-export async function until(what, ask) {
-  const end = Date.now() + PATIENCE;
+// Calls `check` until its result is truthy, and returns the result.
+export async function until(what, check) {
+  const deadline = Date.now() + TIMEOUT;
   for (;;) {
-    const answer = await ask();
-    if (answer) return answer;
-    if (Date.now() > end) throw new Error(`not come about: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, PAUSE));
+    const result = await check();
+    if (result) return result;
+    if (Date.now() > deadline) throw new Error(`timed out waiting for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, POLL_INTERVAL));
   }
 }
 
@@ -33,7 +33,7 @@ export class Extension {
     return extension;
   }
 
-  // The background; it is woken where it sleeps.
+  // The background worker. It is started if it does not run.
   async worker() {
     const [worker] = this.#context.serviceWorkers();
     return worker ?? this.#context.waitForEvent("serviceworker");
@@ -43,18 +43,18 @@ export class Extension {
     return (await this.worker()).evaluate(step, argument);
   }
 
-  // The number of the tab that shows exactly this URL.
+  // Waits for a tab with exactly this URL and returns its id.
   tab(url) {
-    return until(`a tab shows ${url}`, () =>
+    return until(`a tab with ${url}`, () =>
       this.evaluate(async (wanted) => (await chrome.tabs.query({})).find((tab) => tab.url === wanted)?.id, url),
     );
   }
 
-  // What the badge of a tab says; of all other tabs, where none is named.
+  // Returns the badge of a tab, or the general badge if `tab` is undefined.
   badge(tab) {
     return this.evaluate(async (id) => {
-      const where = id === undefined ? {} : { tabId: id };
-      return { text: await chrome.action.getBadgeText(where), title: await chrome.action.getTitle(where) };
+      const target = id === undefined ? {} : { tabId: id };
+      return { text: await chrome.action.getBadgeText(target), title: await chrome.action.getTitle(target) };
     }, tab);
   }
 
@@ -70,14 +70,14 @@ export class Extension {
     }
   }
 
-  // The page in a tab has got its memory for good.
+  // Waits until the page in a tab no longer changes what it remembers.
   untilSettled(tab) {
-    return until("the page is settled", () =>
-      this.evaluate(async (id) => (await chrome.tabs.sendMessage(id, { now: null })).isSettled, tab),
+    return until("the page to settle", () =>
+      this.evaluate(async (id) => (await chrome.tabs.sendMessage(id, { current: null })).isSettled, tab),
     );
   }
 
-  // The popup, as a click on the icon opens it over the tab that is seen.
+  // Opens the popup for the active tab, like a click on the toolbar icon.
   async popup() {
     const session = await this.#context.browser().newBrowserCDPSession();
     const url = `${this.origin}/popup.html`;
@@ -91,13 +91,13 @@ export class Extension {
   }
 }
 
-// Playwright knows no popups of extensions; so this one speaks with the browser itself.
+// Controls the popup by the DevTools protocol. Playwright does not support popups of extensions.
 class Popup {
   #session;
   #target;
   #id;
-  #asked = 0;
-  #waiting = new Map();
+  #lastId = 0;
+  #pending = new Map();
 
   constructor(session, target, id) {
     this.#session = session;
@@ -105,23 +105,23 @@ class Popup {
     this.#id = id;
     session.on("Target.receivedMessageFromTarget", ({ sessionId, message }) => {
       const { id: number, result, error } = JSON.parse(message);
-      if (sessionId !== id || !this.#waiting.has(number)) return;
-      const { resolve, reject } = this.#waiting.get(number);
-      this.#waiting.delete(number);
+      if (sessionId !== id || !this.#pending.has(number)) return;
+      const { resolve, reject } = this.#pending.get(number);
+      this.#pending.delete(number);
       if (error) reject(new Error(error.message));
       else resolve(result);
     });
   }
 
   async send(method, params = {}) {
-    const id = (this.#asked += 1);
-    const answer = new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
+    const id = (this.#lastId += 1);
+    const response = new Promise((resolve, reject) => this.#pending.set(id, { resolve, reject }));
     const message = JSON.stringify({ id, method, params });
     await this.#session.send("Target.sendMessageToTarget", { sessionId: this.#id, message });
-    return answer;
+    return response;
   }
 
-  // What the function gives back, run in the popup.
+  // Runs a function in the popup and returns its result.
   async evaluate(step, ...args) {
     const { result, exceptionDetails } = await this.send("Runtime.evaluate", {
       expression: `(${step})(...${JSON.stringify(args)})`,
@@ -133,18 +133,18 @@ class Popup {
     return result.value;
   }
 
-  // What is to be read in it, or in the element that is named; "" where that is not seen.
+  // Returns the visible text of an element, or "" if the element is hidden.
   text(selector = "body") {
-    return this.evaluate((one) => {
-      const found = document.querySelector(one);
-      return found?.checkVisibility() ? found.innerText : "";
+    return this.evaluate((selector) => {
+      const node = document.querySelector(selector);
+      return node?.checkVisibility() ? node.innerText : "";
     }, selector);
   }
 
   async untilText(pattern, selector) {
     let last;
     try {
-      return await until("the text", async () => {
+      return await until("text", async () => {
         last = await this.text(selector);
         return pattern.test(last) && last;
       });
@@ -162,23 +162,23 @@ class Popup {
     }
   }
 
-  async picture() {
+  async screenshot() {
     const { data } = await this.send("Page.captureScreenshot");
     return Buffer.from(data, "base64");
   }
 
-  theme(colours) {
-    return this.send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value: colours }] });
+  setTheme(theme) {
+    return this.send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value: theme }] });
   }
 
-  // It may have closed itself.
+  // Closes the popup, unless it has closed already.
   async close() {
     const isOpen = async () => {
       const { targetInfos } = await this.#session.send("Target.getTargets");
       return targetInfos.some(({ targetId }) => targetId === this.#target);
     };
     if (await isOpen()) await this.#session.send("Target.closeTarget", { targetId: this.#target });
-    await until("the popup is closed", async () => !(await isOpen()));
+    await until("the popup to close", async () => !(await isOpen()));
     await this.#session.detach();
   }
 }

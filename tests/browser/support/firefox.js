@@ -1,14 +1,14 @@
-// A real Firefox, spoken with by WebDriver BiDi, with an extension in it for as long as it runs.
+// Controls Firefox by WebDriver BiDi, with a temporary extension.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 
-// An address that Firefox gives to the extension; otherwise it makes one up.
+// The host of the extension's pages. Firefox would choose a random one.
 const UUID = "5c0f9a52-90b1-4c55-9c4e-6f0a5a6c8d11";
 
-// Everything that is not on this machine goes to a proxy that is not there.
+// A proxy that does not exist blocks all traffic to other machines.
 const PREFERENCES = {
   "network.proxy.type": 1,
   "network.proxy.http": "127.0.0.1",
@@ -20,21 +20,21 @@ const PREFERENCES = {
   "datareporting.policy.dataSubmissionEnabled": false,
 };
 
-const PATIENCE = 30_000;
+const START_TIMEOUT = 30_000;
 
 export class Firefox {
   #process;
   #socket;
-  #asked = 0;
-  #waiting = new Map();
+  #lastId = 0;
+  #pending = new Map();
 
-  // Starts it with a fresh profile inside the project's temporary directory.
+  // Starts Firefox with a new profile in the project's temporary directory.
   static async open(project) {
     const profile = path.join(project.temporary, "firefox");
     await mkdir(profile);
     const id = "browser-extension@portway.localhost";
-    const all = { ...PREFERENCES, "extensions.webextensions.uuids": JSON.stringify({ [id]: UUID }) };
-    const lines = Object.entries(all).map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});`);
+    const preferences = { ...PREFERENCES, "extensions.webextensions.uuids": JSON.stringify({ [id]: UUID }) };
+    const lines = Object.entries(preferences).map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});`);
     await writeFile(path.join(profile, "user.js"), lines.join("\n"));
     const firefox = new Firefox();
     try {
@@ -47,14 +47,14 @@ export class Firefox {
   }
 
   async #start(profile, env) {
-    // System access is what pages of extensions take.
+    // Pages of extensions require system access.
     const remote = ["--remote-debugging-port", "0", "--remote-allow-system-access"];
     const args = ["--headless", "--no-remote", ...remote, "--profile", profile];
     this.#process = spawn(process.env.FIREFOX || "/usr/bin/firefox-esr", args, { env, stdio: ["ignore", "ignore", "pipe"] });
-    const url = await this.#address();
+    const url = await this.#remoteAddress();
     this.#socket = new WebSocket(`${url}/session`);
     this.#socket.addEventListener("message", ({ data }) => this.#receive(JSON.parse(data)));
-    this.#socket.addEventListener("close", () => this.#giveUp(new Error("Firefox has gone")));
+    this.#socket.addEventListener("close", () => this.#rejectPending(new Error("Firefox closed the connection")));
     await new Promise((resolve, reject) => {
       this.#socket.addEventListener("open", resolve);
       this.#socket.addEventListener("error", () => reject(new Error(`cannot reach Firefox at ${url}`)));
@@ -62,52 +62,52 @@ export class Firefox {
     await this.send("session.new", { capabilities: {} });
   }
 
-  // Where it says that it listens.
-  #address() {
+  // Waits until Firefox reports the address on which it listens.
+  #remoteAddress() {
     return new Promise((resolve, reject) => {
-      let said = "";
-      const late = setTimeout(() => reject(new Error(`Firefox does not listen:\n${said}`)), PATIENCE);
-      const end = (act, value) => {
-        clearTimeout(late);
-        act(value);
+      let output = "";
+      const timeout = setTimeout(() => reject(new Error(`Firefox does not listen:\n${output}`)), START_TIMEOUT);
+      const finish = (settle, value) => {
+        clearTimeout(timeout);
+        settle(value);
       };
-      this.#process.once("error", (error) => end(reject, error));
-      this.#process.once("exit", (code) => end(reject, new Error(`Firefox ended with ${code}:\n${said}`)));
+      this.#process.once("error", (error) => finish(reject, error));
+      this.#process.once("exit", (code) => finish(reject, new Error(`Firefox exited with code ${code}:\n${output}`)));
       this.#process.stderr.setEncoding("utf8").on("data", (text) => {
-        said += text;
-        const found = /WebDriver BiDi listening on (ws:\S+)/.exec(said);
-        if (found) end(resolve, found[1]);
+        output += text;
+        const found = /WebDriver BiDi listening on (ws:\S+)/.exec(output);
+        if (found) finish(resolve, found[1]);
       });
     });
   }
 
   #receive({ id, type, result, error, message }) {
-    const waiting = this.#waiting.get(id);
-    this.#waiting.delete(id);
-    if (type === "error") waiting?.reject(new Error(`${error}: ${message}`));
-    else waiting?.resolve(result);
+    const request = this.#pending.get(id);
+    this.#pending.delete(id);
+    if (type === "error") request?.reject(new Error(`${error}: ${message}`));
+    else request?.resolve(result);
   }
 
-  #giveUp(error) {
-    for (const { reject } of this.#waiting.values()) reject(error);
-    this.#waiting.clear();
+  #rejectPending(error) {
+    for (const { reject } of this.#pending.values()) reject(error);
+    this.#pending.clear();
   }
 
   send(method, params = {}) {
-    const id = (this.#asked += 1);
+    const id = (this.#lastId += 1);
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
+      this.#pending.set(id, { resolve, reject });
       this.#socket.send(JSON.stringify({ id, method, params }));
     });
   }
 
-  // Loads an unpacked extension, and gives back where its pages are.
+  // Loads an unpacked extension and returns the origin of its pages.
   async install(directory) {
     await this.send("webExtension.install", { extensionData: { type: "path", path: directory } });
     return `moz-extension://${UUID}`;
   }
 
-  // A new tab.
+  // Opens a new tab.
   async newPage() {
     const { context } = await this.send("browsingContext.create", { type: "tab" });
     return {
@@ -115,7 +115,7 @@ export class Firefox {
       reload: () => this.send("browsingContext.reload", { context, wait: "complete" }),
       show: () => this.send("browsingContext.activate", { context }),
       close: () => this.send("browsingContext.close", { context }),
-      // What the function gives back, run in the page; as JSON, for that stays what it is.
+      // Runs a function in the page and returns its result, transferred as JSON.
       evaluate: async (step, ...args) => {
         const expression = `(async () => JSON.stringify(await (${step})(...${JSON.stringify(args)})))()`;
         const { type, result, exceptionDetails } = await this.send("script.evaluate", {
@@ -131,10 +131,10 @@ export class Firefox {
 
   async close() {
     if (!this.#process?.pid || this.#process.exitCode !== null || this.#process.signalCode !== null) return;
-    const ended = once(this.#process, "exit");
+    const exited = once(this.#process, "exit");
     this.#process.kill("SIGTERM");
-    const late = setTimeout(() => this.#process.kill("SIGKILL"), 10_000);
-    await ended;
-    clearTimeout(late);
+    const timeout = setTimeout(() => this.#process.kill("SIGKILL"), 10_000);
+    await exited;
+    clearTimeout(timeout);
   }
 }

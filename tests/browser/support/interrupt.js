@@ -1,10 +1,10 @@
-// A signal ends a test process on the spot, without its `after` hooks. The
-// services run in the background and would outlive it, so clean up first.
+// Cleans up when a signal stops the test process. Node does not run `after` hooks
+// then, and the services in the background would keep running.
 export function onInterrupt(cleanUp) {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     process.once(signal, async () => {
-      // The runner that reads this process's output may be gone already; a
-      // report that nobody takes must not cut the cleaning short.
+      // The test runner may have exited. Errors from writing to it must not stop
+      // the cleanup.
       for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
       try {
         await cleanUp();

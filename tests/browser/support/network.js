@@ -1,16 +1,16 @@
-// Plain HTTP and TCP from Node, outside any browser.
+// HTTP and TCP helpers that run in Node, without a browser.
 
 import http from "node:http";
 import net from "node:net";
 
-// Node's own fetch may refuse or rewrite headers such as Origin; this does not.
+// Sends an HTTP request. Unlike `fetch`, it sends headers such as Origin unchanged.
 export function request(url, { method = "GET", headers = {}, json } = {}) {
   const body = json === undefined ? undefined : JSON.stringify(json);
   const sent = body === undefined ? headers : { "content-type": "application/json", ...headers };
   return new Promise((resolve, reject) => {
-    // agent: false closes the connection afterwards.
+    // Without an agent, the connection is closed after the response.
     const outgoing = http.request(url, { method, headers: sent, agent: false, timeout: 10_000 });
-    outgoing.once("timeout", () => outgoing.destroy(new Error(`${method} ${url}: no answer`)));
+    outgoing.once("timeout", () => outgoing.destroy(new Error(`${method} ${url}: no response`)));
     outgoing.once("error", reject);
     outgoing.once("response", (response) => {
       let text = "";
@@ -35,49 +35,49 @@ export function preflight(url, origin, method = "GET") {
   });
 }
 
-// Whether something accepts a connection there.
+// Returns whether a server accepts connections.
 export function accepts(host, port) {
   return new Promise((resolve) => {
     const socket = net.connect({ host, port, timeout: 2_000 });
-    const answer = (value) => () => {
+    const finish = (value) => () => {
       socket.destroy();
       resolve(value);
     };
-    socket.once("connect", answer(true));
-    socket.once("error", answer(false));
-    socket.once("timeout", answer(false));
+    socket.once("connect", finish(true));
+    socket.once("error", finish(false));
+    socket.once("timeout", finish(false));
   });
 }
 
-// Passes requests on to the server at `port` as they are, and notes each one.
+// Forwards requests unchanged to the server on `port` and records them.
 export async function serveRecorder(port) {
-  const noted = [];
+  const requests = [];
   const server = http.createServer((request, response) => {
     const { method, url, headers } = request;
-    const note = { method, url, headers, body: "" };
-    noted.push(note);
-    request.on("data", (part) => (note.body += part));
-    const onward = http.request({ host: "127.0.0.1", port, method, path: url, headers, agent: false }, (answer) => {
-      response.writeHead(answer.statusCode, answer.headers);
-      answer.pipe(response);
+    const record = { method, url, headers, body: "" };
+    requests.push(record);
+    request.on("data", (part) => (record.body += part));
+    const outgoing = http.request({ host: "127.0.0.1", port, method, path: url, headers, agent: false }, (incoming) => {
+      response.writeHead(incoming.statusCode, incoming.headers);
+      incoming.pipe(response);
     });
-    onward.on("error", () => response.destroy());
-    response.on("close", () => onward.destroy());
-    request.pipe(onward);
+    outgoing.on("error", () => response.destroy());
+    response.on("close", () => outgoing.destroy());
+    request.pipe(outgoing);
   });
-  return { noted, ...(await listen(server)) };
+  return { requests, ...(await listen(server)) };
 }
 
-// An empty page on a port that the system picks.
+// Serves an empty page on a free port.
 export async function servePage() {
   const server = http.createServer((_, response) => {
     response.setHeader("content-type", "text/html");
-    response.end("<!doctype html><title>Stranger</title>");
+    response.end("<!doctype html><title>Foreign page</title>");
   });
   return listen(server);
 }
 
-// A port that nobody has now.
+// Returns a port that is currently free.
 export async function freePort() {
   const { port, close } = await servePage();
   await close();

@@ -1,6 +1,5 @@
-// A copy of a project in a temporary directory, and the Portway
-// binary to run it with. Nothing outside that directory is written, and nothing
-// of it stays behind.
+// Runs Portway on a copy of a project in a temporary directory. It writes nothing
+// outside that directory, and `dispose` removes it.
 
 import { spawn } from "node:child_process";
 import { cp, mkdir, mkdtemp, readFile, realpath, rename, rm, writeFile } from "node:fs/promises";
@@ -10,11 +9,11 @@ import { fileURLToPath } from "node:url";
 
 const EXAMPLE = fileURLToPath(new URL("../../../examples/jobi", import.meta.url));
 
-// What a developer's own checkout may hold besides the source.
+// Files in a developer's checkout that are not part of the source.
 const NOT_COPIED = new Set([".venv", "node_modules", "data", "dist", "__pycache__", ".ports.json"]);
 
-// What Portway hands to services. The shell that runs the tests may itself be
-// inside such a service, and its values must not leak into this project.
+// Variables that Portway sets for services. If the tests run inside a service of
+// Portway, its variables must not reach this project.
 const WIRED = /^((PORTWAY|VITE|BACKEND|FRONTEND|REDIS)_.*|PORT|HOST|CORS_ORIGINS|JOBI_DB)$/;
 
 const MINUTE = 60_000;
@@ -23,25 +22,25 @@ export class Project {
   #binary;
   #env;
   #source;
-  #others = []; // further checkouts
+  #others = []; // additional checkouts
   #needsDown = false;
   #needsGatewayDown = false;
-  #running = new Map(); // each command under way, and the promise of its end
+  #running = new Map(); // running commands, each with the promise of its exit
   #disposal = null;
 
-  // `source` is the project's directory; a copy of it is used.
+  // Copies the project in the directory `source`.
   static async create(source = EXAMPLE) {
     if (!process.env.PORTWAY_BIN) {
       throw new Error("PORTWAY_BIN must name the portway binary under test");
     }
     const parent = process.env.PORTWAY_TEST_TMP || os.tmpdir();
     await mkdir(parent, { recursive: true });
-    // A short name: sockets live below, and their paths may not be long.
+    // The name is short because the path of a socket is limited to about 100 bytes.
     const temporary = await realpath(await mkdtemp(path.join(parent, "pw-")));
     const project = new Project(source, temporary, path.basename(source));
     try {
       await project.#makeHome();
-      await project.#fill("main");
+      await project.#copyFiles("main");
     } catch (error) {
       await project.dispose();
       throw error;
@@ -56,34 +55,34 @@ export class Project {
     this.#binary = path.resolve(process.env.PORTWAY_BIN);
   }
 
-  // Another checkout of the same project in the same home. It goes when this one does.
-  async another(name, branch) {
+  // Adds another checkout of the same project. It is disposed together with this one.
+  async addCheckout(name, branch) {
     const other = new Project(this.#source, this.temporary, name);
     other.#env = this.#env;
     this.#others.push(other);
-    await other.#fill(branch);
+    await other.#copyFiles(branch);
     return other;
   }
 
-  async #fill(branch) {
+  async #copyFiles(branch) {
     await cp(this.#source, this.dir, {
       recursive: true,
       filter: (file) => !NOT_COPIED.has(path.basename(file)),
     });
-    // A main checkout, wherever the tests themselves are checked out.
+    // Makes the copy a main checkout, independent of the repository around it.
     await mkdir(path.join(this.dir, ".git"));
     await this.switchTo(branch);
   }
 
-  // As `git switch` does it.
+  // Switches the branch in the same way as `git switch`.
   async switchTo(branch) {
     const head = path.join(this.dir, ".git", "HEAD");
     await writeFile(`${head}.lock`, `ref: refs/heads/${branch}\n`);
     await rename(`${head}.lock`, head);
   }
 
-  // Asks for ports as a person does: `NAME_port` in `.ports.json`.
-  async wish(ports) {
+  // Forces ports by `NAME_port` in `.ports.json`.
+  async forcePorts(ports) {
     await writeFile(path.join(this.dir, ".ports.json"), JSON.stringify(ports));
   }
 
@@ -97,7 +96,7 @@ export class Project {
     for (const dir of Object.values(xdg)) {
       await mkdir(dir, { mode: 0o700 });
     }
-    // A cache that outlives the test spares repeated runs the downloads.
+    // A persistent cache avoids downloads in repeated runs.
     const cache = path.resolve(process.env.PORTWAY_TEST_CACHE || inside("cache"));
     this.#env = {
       ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !WIRED.test(name))),
@@ -113,15 +112,15 @@ export class Project {
 
   async up() {
     this.#needsDown = true;
-    // Most of this is `prepare`: a virtual environment and two installs.
+    // The prepare step creates a virtual environment and installs packages twice.
     await this.#portway(["up", "--detach"], 6 * MINUTE);
     return JSON.parse(await readFile(path.join(this.dir, ".ports.json"), "utf8"));
   }
 
-  // A gateway, on a port that the system picks where none is named; the URL of a name that it serves.
-  async gateway(wanted = 0) {
+  // Starts a gateway, by default on a free port. Returns a function that returns the URL of a name.
+  async startGateway(requestedPort = 0) {
     this.#needsGatewayDown = true;
-    const args = ["gateway", "--detach", "--port", String(wanted), "--json"];
+    const args = ["gateway", "--detach", "--port", String(requestedPort), "--json"];
     const { port } = JSON.parse(await this.#portway(args, MINUTE / 2));
     return (name) => `http://${name}.localhost:${port}/`;
   }
@@ -148,7 +147,7 @@ export class Project {
     }
   }
 
-  // Stops everything and removes the directory. Asked twice, it does so once.
+  // Stops everything and removes the directory. Further calls return the same promise.
   dispose() {
     this.#disposal ??= this.#dispose();
     return this.#disposal;
@@ -156,28 +155,28 @@ export class Project {
 
   async #dispose() {
     const all = [this, ...this.#others];
-    await Promise.all(all.map((one) => one.#endCommands()));
+    await Promise.all(all.map((one) => one.#stopCommands()));
     try {
-      const ending = all.filter((one) => one.#needsDown).map((one) => one.down());
-      if (this.#needsGatewayDown) ending.push(this.stopGateway());
-      // What fails does not keep the others from ending.
-      const failed = (await Promise.allSettled(ending)).find(({ status }) => status === "rejected");
+      const stopping = all.filter((one) => one.#needsDown).map((one) => one.down());
+      if (this.#needsGatewayDown) stopping.push(this.stopGateway());
+      // A failure does not prevent the others from stopping.
+      const failed = (await Promise.allSettled(stopping)).find(({ status }) => status === "rejected");
       if (failed) throw failed.reason;
     } finally {
-      // A browser that has just closed may still be letting go of its files.
-      const patience = { maxRetries: 20, retryDelay: 100 };
-      await rm(this.temporary, { recursive: true, force: true, ...patience });
+      // A browser that just closed may still write files.
+      const retries = { maxRetries: 20, retryDelay: 100 };
+      await rm(this.temporary, { recursive: true, force: true, ...retries });
     }
   }
 
-  async #endCommands() {
-    for (const [child, ended] of this.#running) {
+  async #stopCommands() {
+    for (const [child, exited] of this.#running) {
       child.kill("SIGTERM");
-      if (!(await within(10_000, ended))) child.kill("SIGKILL");
+      if (!(await within(10_000, exited))) child.kill("SIGKILL");
     }
   }
 
-  // Runs `portway -C DIR …` to its end and gives back what it printed.
+  // Runs `portway -C DIR …` and returns its output.
   async #portway(args, timeout) {
     const name = `portway ${args.join(" ")}`;
     if (this.#disposal && !args.some((word) => ["down", "stop"].includes(word))) {
@@ -192,24 +191,24 @@ export class Project {
       stream.setEncoding("utf8").on("data", (text) => (output += text));
     }
     const closed = new Promise((resolve) => child.once("close", () => resolve(true)));
-    const ended = new Promise((resolve) => {
+    const exited = new Promise((resolve) => {
       child.once("error", (error) => resolve(error.message));
       child.once("exit", (code, signal) => resolve(signal ?? `code ${code}`));
     });
-    this.#running.set(child, ended);
+    this.#running.set(child, exited);
     try {
-      const result = await within(timeout, ended);
+      const result = await within(timeout, exited);
       if (!result) {
         child.kill("SIGKILL");
-        throw new Error(`${name} did not end in ${timeout / 1000} s:\n${output}`);
+        throw new Error(`${name} did not exit within ${timeout / 1000} s:\n${output}`);
       }
-      // Whatever stays in the background must let go of the command's output,
-      // or `$(portway up --detach)` would never return.
+      // Background processes must close the command's output. Otherwise
+      // `$(portway up --detach)` would never return.
       if (!(await within(10_000, closed))) {
-        throw new Error(`${name} ended, but something still holds its output open:\n${output}`);
+        throw new Error(`${name} exited, but its output is still open:\n${output}`);
       }
       if (result !== "code 0") {
-        throw new Error(`${name} ended with ${result}:\n${output}`);
+        throw new Error(`${name} exited with ${result}:\n${output}`);
       }
       return output;
     } finally {
@@ -220,12 +219,12 @@ export class Project {
   }
 }
 
-// What the promise resolves to, or false when that takes too long.
+// Resolves to the value of the promise, or to false after the timeout.
 async function within(timeout, promise) {
   let timer;
-  const late = new Promise((resolve) => (timer = setTimeout(resolve, timeout, false)));
+  const timedOut = new Promise((resolve) => (timer = setTimeout(resolve, timeout, false)));
   try {
-    return await Promise.race([promise, late]);
+    return await Promise.race([promise, timedOut]);
   } finally {
     clearTimeout(timer);
   }

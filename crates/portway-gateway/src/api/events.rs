@@ -1,4 +1,4 @@
-//! Server-sent events: what changes, to those who look.
+//! Server-sent events: the state of all instances and their resource usage.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -13,20 +13,20 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::Api;
 
-/// How often it is read what services use.
-const USAGE_EVERY: Duration = Duration::from_secs(2);
+/// Interval between two measurements of resource usage.
+const USAGE_INTERVAL: Duration = Duration::from_secs(2);
 
-/// How many events may wait for a client that does not read them.
-const WAITING: usize = 64;
+/// How many events are buffered for a client that reads slowly.
+const MAX_BUFFERED_EVENTS: usize = 64;
 
-/// Events on their way to one client.
-pub(super) type Events = Sse<KeepAliveStream<ReceiverStream<Result<sse::Event, Infallible>>>>;
+/// A stream of events to one client.
+pub(super) type EventStream = Sse<KeepAliveStream<ReceiverStream<Result<sse::Event, Infallible>>>>;
 
 /// Sends events to one client.
-pub(super) struct Sender(mpsc::Sender<Result<sse::Event, Infallible>>);
+pub(super) struct EventSender(mpsc::Sender<Result<sse::Event, Infallible>>);
 
-impl Sender {
-    /// Sends an event; false when the client has gone.
+impl EventSender {
+    /// Sends an event. Returns false if the client has disconnected.
     pub(super) async fn send(&self, value: &impl Serialize, id: Option<u64>) -> bool {
         let mut event =
             sse::Event::default().data(serde_json::to_string(value).unwrap_or_default());
@@ -37,17 +37,18 @@ impl Sender {
     }
 }
 
-/// A stream of what `tell` sends, until it ends, the client goes or the gateway stops.
+/// Streams the events that `produce` sends, until it returns, the client disconnects or the gateway
+/// stops.
 pub(super) fn stream<F: Future<Output = ()> + Send + 'static>(
     api: &Api,
-    tell: impl FnOnce(Sender) -> F,
-) -> Events {
-    let (sender, receiver) = mpsc::channel(WAITING);
-    let told = tell(Sender(sender.clone()));
+    produce: impl FnOnce(EventSender) -> F,
+) -> EventStream {
+    let (sender, receiver) = mpsc::channel(MAX_BUFFERED_EVENTS);
+    let producer = produce(EventSender(sender.clone()));
     let api = api.clone();
     tokio::spawn(async move {
         tokio::select! {
-            () = told => {}
+            () = producer => {}
             () = sender.closed() => {}
             () = api.closed() => {}
         }
@@ -55,43 +56,43 @@ pub(super) fn stream<F: Future<Output = ()> + Send + 'static>(
     Sse::new(ReceiverStream::new(receiver)).keep_alive(KeepAlive::default())
 }
 
-/// The instances after each change, and what their services use.
-pub(super) async fn events(State(api): State<Api>) -> Events {
-    let teller = api.clone();
-    stream(&api, move |sender| tell(teller, sender))
+/// Streams all instances after each change, and the resource usage of their services.
+pub(super) async fn events(State(api): State<Api>) -> EventStream {
+    let source = api.clone();
+    stream(&api, move |sender| send_events(source, sender))
 }
 
-async fn tell(api: Api, sender: Sender) {
+async fn send_events(api: Api, sender: EventSender) {
     let mut changes = api.cache.changes();
     let mut forwards = api.forwards.changes();
     api.cache.refresh().await;
-    // Before it is read: no change falls between the two.
+    // Marking before reading ensures that no change is missed.
     changes.mark_unchanged();
     let mut instances = api.instances(&api.cache.snapshot());
-    let mut said = None;
+    let mut sent = None;
     let mut usage_at = Instant::now();
     loop {
-        // The snapshot is published anew after every look, also where nothing has changed.
-        if said.as_ref() != Some(&instances) {
+        // The cache publishes a snapshot after every read, even if nothing has changed.
+        if sent.as_ref() != Some(&instances) {
             let event = GatewayEvent::Instances {
                 instances: instances.clone(),
             };
             if !sender.send(&event, None).await {
                 return;
             }
-            said = Some(instances);
+            sent = Some(instances);
         }
         tokio::select! {
             changed = changes.changed() => if changed.is_err() { return },
             changed = forwards.changed() => if changed.is_err() { return },
             () = sleep_until(usage_at) => {
                 let (meter, snapshot) = (api.usage.clone(), api.cache.snapshot());
-                let read = tokio::task::spawn_blocking(move || meter.read(&snapshot)).await;
-                let event = GatewayEvent::Usage { services: read.unwrap_or_default() };
+                let usage = tokio::task::spawn_blocking(move || meter.measure(&snapshot)).await;
+                let event = GatewayEvent::Usage { services: usage.unwrap_or_default() };
                 if !sender.send(&event, None).await {
                     return;
                 }
-                usage_at = Instant::now() + USAGE_EVERY;
+                usage_at = Instant::now() + USAGE_INTERVAL;
             }
         }
         instances = api.instances(&api.cache.snapshot());

@@ -1,98 +1,96 @@
-//! Fixed ports: which there are, and where they lead.
+//! Routes that list, change and remove fixed ports.
 
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, State};
-use portway_api::{ErrorCode, Forward, ForwardTo, InstanceState};
-
+use portway_api::{ErrorCode, Forward, ForwardTarget, InstanceState};
 use tokio::time::sleep;
 
-use super::ports::real;
-use super::{Api, Problem};
+use super::ports::checked;
+use super::{Api, ApiError};
 use crate::names::is_http;
 
-/// All of them.
+/// Interval between two attempts to open the fixed ports that could not be opened, and to restore
+/// the saved status.
+const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Lists all fixed ports.
 pub(super) async fn list(State(api): State<Api>) -> Json<Vec<Forward>> {
     Json(api.status().forwards)
 }
 
-/// Has a port lead to a service.
-pub(super) async fn lead(
+/// Sets the target of a fixed port.
+pub(super) async fn set(
     State(api): State<Api>,
     port: Result<Path<u16>, PathRejection>,
-    body: Result<Json<ForwardTo>, JsonRejection>,
-) -> Result<Json<Forward>, Problem> {
-    let (port, Json(to)) = (real(port?.0)?, body?);
-    let snapshot = api.cache.refresh().await;
-    let member = snapshot.get(&to.id).ok_or_else(Problem::no_such_instance)?;
-    match member.status.service(&to.service) {
-        Some(service) if !is_http(service) => {
-            let why = format!("`{}` does not speak HTTP", to.service);
-            return Err(Problem::new(ErrorCode::Usage, why));
+    body: Result<Json<ForwardTarget>, JsonRejection>,
+) -> Result<Json<Forward>, ApiError> {
+    let (port, Json(ForwardTarget { id, service })) = (checked(port?)?, body?);
+    let instance = api.instance(&id).await?;
+    match instance.status.service(&service) {
+        Some(found) if !is_http(found) => {
+            let message = format!("`{service}` is not an HTTP service");
+            return Err(ApiError::new(ErrorCode::Usage, message));
         }
-        // What of one that rests has never had a port is not known here.
-        None if member.status.state != InstanceState::Stopped => {
-            let why = format!("there is no service `{}`", to.service);
-            return Err(Problem::new(ErrorCode::UnknownService, why));
+        // A stopped instance reports only services that once had a port.
+        None if instance.status.state != InstanceState::Stopped => {
+            return Err(ApiError::unknown_service(&service, &instance.status.name));
         }
         _ => {}
     }
     let forward = Forward {
         port,
-        id: to.id,
-        instance: member.status.name.clone(),
-        service: to.service,
+        id,
+        instance: instance.status.name.clone(),
+        service,
         trouble: None,
     };
-    let (told, forwards) = (forward.clone(), api.forwards.clone());
-    api.on_machine(move |machine| forwards.lead(told, |port| machine.listen(port)))
+    let (new, forwards) = (forward.clone(), api.forwards.clone());
+    api.run_blocking(move |operations| forwards.set(new, |port| operations.listen(port)))
         .await?;
-    api.remember().await?;
+    api.save_status().await?;
     Ok(Json(forward))
 }
 
-/// Lets a port go.
-pub(super) async fn end(
+/// Removes a fixed port.
+pub(super) async fn remove(
     State(api): State<Api>,
     port: Result<Path<u16>, PathRejection>,
-) -> Result<Json<Forward>, Problem> {
-    let port = real(port?.0)?;
+) -> Result<Json<Forward>, ApiError> {
+    let port = checked(port?)?;
     let forwards = api.forwards.clone();
-    let ended = api.on_machine(move |_| Ok(forwards.end(port))).await?;
-    let Some(ended) = ended else {
-        let why = format!("port {port} is not forwarded");
-        return Err(Problem::new(ErrorCode::NothingThere, why));
+    let removed = api.run_blocking(move |_| Ok(forwards.remove(port))).await?;
+    let Some(removed) = removed else {
+        let message = format!("port {port} is not a fixed port");
+        return Err(ApiError::new(ErrorCode::NotFound, message));
     };
-    api.remember().await?;
-    Ok(Json(ended))
+    api.save_status().await?;
+    Ok(Json(removed))
 }
 
-/// How often the gateway looks after what it has.
-const TEND_EVERY: Duration = Duration::from_secs(2);
-
 impl Api {
-    /// Tries again to have the fixed ports that could not be had, and has remembered anew what was
-    /// lost of what the gateway says of itself.
-    pub(crate) async fn tend(&self) {
+    /// Periodically tries to open the fixed ports that could not be opened, and saves the status
+    /// again, in case its file was deleted. Never returns.
+    pub(crate) async fn maintain(&self) {
         loop {
-            sleep(TEND_EVERY).await;
+            sleep(MAINTENANCE_INTERVAL).await;
             let (api, forwards) = (self.clone(), self.forwards.clone());
-            // Neither is of use to anybody when it fails; it is tried again.
+            // After an error, the next round tries again.
             let _ = self
-                .on_machine(move |machine| {
-                    forwards.retry(|port| machine.listen(port));
-                    machine.save_status(&api.status())
+                .run_blocking(move |operations| {
+                    forwards.retry(|port| operations.listen(port));
+                    operations.save_status(&api.status())
                 })
                 .await;
         }
     }
 
-    /// Has the fixed ports remembered, as they are now.
-    async fn remember(&self) -> Result<(), Problem> {
+    /// Saves the status of the gateway, which contains its fixed ports.
+    async fn save_status(&self) -> Result<(), ApiError> {
         let api = self.clone();
-        self.on_machine(move |machine| machine.save_status(&api.status()))
+        self.run_blocking(move |operations| operations.save_status(&api.status()))
             .await
     }
 }

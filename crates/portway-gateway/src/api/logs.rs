@@ -1,4 +1,4 @@
-//! What services print: the lines that there are, and those that come.
+//! Routes that return and follow the logs of an instance.
 
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -10,32 +10,32 @@ use portway_supervisor::logs::{self, Filter};
 use regex_lite::Regex;
 use serde::Deserialize;
 
-use super::events::{Events, Sender, stream};
-use super::{Api, Problem};
+use super::events::{EventSender, EventStream, stream};
+use super::{Api, ApiError};
 use crate::cache::CachedInstance;
 
-/// How many lines are answered where nothing else is asked for.
-const TAIL: usize = 1000;
+/// How many lines are returned by default.
+const DEFAULT_TAIL: usize = 1000;
 
-/// The most lines that are answered.
-const MOST: usize = 10_000;
+/// The maximum number of returned lines.
+const MAX_TAIL: usize = 10_000;
 
-/// Which lines are wanted.
+/// Which lines to return.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
+pub(super) struct LogQuery {
     service: Option<String>,
     since: Option<u64>,
     grep: Option<String>,
     tail: Option<usize>,
 }
 
-impl Wanted {
-    fn filter(&self) -> Result<Filter, Problem> {
+impl LogQuery {
+    fn filter(&self) -> Result<Filter, ApiError> {
         let grep = self.grep.as_deref().filter(|grep| !grep.is_empty());
         let grep = grep.map(Regex::new).transpose().map_err(|error| {
-            let why = format!("`grep` is no regular expression: {error}");
-            Problem::new(ErrorCode::Usage, why)
+            let message = format!("`grep` is not a valid regular expression: {error}");
+            ApiError::new(ErrorCode::Usage, message)
         })?;
         Ok(Filter {
             services: self.service.clone().into_iter().collect(),
@@ -45,35 +45,35 @@ impl Wanted {
     }
 
     fn tail(&self) -> usize {
-        self.tail.unwrap_or(TAIL).min(MOST)
+        self.tail.unwrap_or(DEFAULT_TAIL).min(MAX_TAIL)
     }
 }
 
-/// The last lines that are wanted.
+/// Returns the last lines that match the query.
 pub(super) async fn last(
     State(api): State<Api>,
     id: Result<Path<String>, PathRejection>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
-) -> Result<Json<Vec<LogRecord>>, Problem> {
-    let (Path(id), Query(wanted)) = (id?, wanted?);
-    let (member, filter) = (api.member(&id).await?, wanted.filter()?);
-    Ok(Json(read(&member, &filter, 0, wanted.tail()).await))
+    query: Result<Query<LogQuery>, QueryRejection>,
+) -> Result<Json<Vec<LogRecord>>, ApiError> {
+    let (Path(id), Query(query)) = (id?, query?);
+    let (instance, filter) = (api.instance(&id).await?, query.filter()?);
+    Ok(Json(read(&instance, &filter, 0, query.tail()).await))
 }
 
-/// The last lines that are wanted, and each new one.
+/// Streams the last lines that match the query, and then each new one.
 pub(super) async fn follow(
     State(api): State<Api>,
     id: Result<Path<String>, PathRejection>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    query: Result<Query<LogQuery>, QueryRejection>,
     headers: HeaderMap,
-) -> Result<Events, Problem> {
-    let (Path(id), Query(wanted)) = (id?, wanted?);
-    api.member(&id).await?;
-    let follower = Follower {
-        filter: wanted.filter()?,
-        tail: wanted.tail(),
-        // A browser that lost its connection tells what it has.
-        last: headers
+) -> Result<EventStream, ApiError> {
+    let (Path(id), Query(query)) = (id?, query?);
+    api.instance(&id).await?;
+    let follower = LogFollower {
+        filter: query.filter()?,
+        tail: query.tail(),
+        // A browser that reconnects sends the number of the last line it received.
+        last_number: headers
             .get("last-event-id")
             .and_then(|id| id.to_str().ok()?.parse().ok())
             .unwrap_or(0),
@@ -83,55 +83,60 @@ pub(super) async fn follow(
     Ok(stream(&api, |sender| follower.run(sender)))
 }
 
-/// The last `tail` lines whose number is above `above`.
-async fn read(member: &CachedInstance, filter: &Filter, above: u64, tail: usize) -> Vec<LogRecord> {
-    let (dir, filter) = (member.log_dir.clone(), filter.clone());
+/// Reads the last `tail` lines whose number is greater than `after`.
+async fn read(
+    instance: &CachedInstance,
+    filter: &Filter,
+    after: u64,
+    tail: usize,
+) -> Vec<LogRecord> {
+    let (dir, filter) = (instance.log_dir.clone(), filter.clone());
     let read = tokio::task::spawn_blocking(move || {
         let mut records = logs::read(&dir, &filter);
-        records.retain(|record| record.number > above);
+        records.retain(|record| record.number > after);
         records.split_off(records.len().saturating_sub(tail))
     });
     read.await.unwrap_or_default()
 }
 
-/// Follows the lines of an instance, through its ends and starts.
-struct Follower {
+/// Follows the lines of an instance across its restarts.
+struct LogFollower {
     api: Api,
     id: String,
     filter: Filter,
     tail: usize,
-    /// The number of the last line that was seen.
-    last: u64,
+    /// The number of the last line that was processed.
+    last_number: u64,
 }
 
-impl Follower {
-    async fn run(mut self, sender: Sender) {
+impl LogFollower {
+    async fn run(mut self, sender: EventSender) {
         let mut changes = self.api.cache.changes();
         let mut is_first = true;
         loop {
             changes.mark_unchanged();
-            let Some(member) = self.api.cache.snapshot().get(&self.id).cloned() else {
+            let Some(instance) = self.api.cache.snapshot().get(&self.id).cloned() else {
                 return;
             };
-            // Listening begins before the files are read; what is in both is told apart by its
-            // number.
-            let events = match &member.socket {
+            // Subscribing before reading the files ensures that no line is missed. Lines that come
+            // from both sources are recognized by their number.
+            let events = match &instance.socket {
                 Some(socket) => Client::new(socket).events().await.ok(),
                 None => None,
             };
             if is_first || events.is_some() {
                 is_first = false;
-                for record in read(&member, &self.filter, self.last, self.tail).await {
-                    if !self.tell(&sender, &record).await {
+                for record in read(&instance, &self.filter, self.last_number, self.tail).await {
+                    if !self.send(&sender, &record).await {
                         return;
                     }
                 }
             }
             if let Some(mut events) = events {
-                let mut next = None;
+                let mut expected = None;
                 while let Some(event) = events.next().await {
                     if let Event::Log(record) = event
-                        && !self.heard(&sender, record, &mut next).await
+                        && !self.process(&sender, record, &mut expected).await
                     {
                         return;
                     }
@@ -143,33 +148,39 @@ impl Follower {
         }
     }
 
-    /// A line has come; `next` is the number that was expected. False when the client has gone.
-    async fn heard(&mut self, sender: &Sender, record: LogRecord, next: &mut Option<u64>) -> bool {
-        let missed = next.map_or(0, |next| record.number.saturating_sub(next));
-        *next = Some(record.number + 1);
-        if record.number <= self.last {
+    /// Processes a new line. `expected` is the number that should follow the previous line. Returns
+    /// false if the client has disconnected.
+    async fn process(
+        &mut self,
+        sender: &EventSender,
+        record: LogRecord,
+        expected: &mut Option<u64>,
+    ) -> bool {
+        let skipped = expected.map_or(0, |expected| record.number.saturating_sub(expected));
+        *expected = Some(record.number + 1);
+        if record.number <= self.last_number {
             return true;
         }
-        if missed > 0 {
-            let told = LogRecord {
+        if skipped > 0 {
+            let notice = LogRecord {
                 number: record.number - 1,
                 stream: LogStream::Portway,
-                text: format!("{missed} lines came too fast to be shown here"),
+                text: format!("{skipped} lines are missing here because they arrived too fast"),
                 ..record.clone()
             };
-            if !self.tell(sender, &told).await {
+            if !self.send(sender, &notice).await {
                 return false;
             }
         }
-        if !self.filter.wants(&record) {
-            self.last = record.number;
+        if !self.filter.matches(&record) {
+            self.last_number = record.number;
             return true;
         }
-        self.tell(sender, &record).await
+        self.send(sender, &record).await
     }
 
-    async fn tell(&mut self, sender: &Sender, record: &LogRecord) -> bool {
-        self.last = record.number;
+    async fn send(&mut self, sender: &EventSender, record: &LogRecord) -> bool {
+        self.last_number = record.number;
         sender.send(record, Some(record.number)).await
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use portway_api::{ErrorInfo, Freed, GatewayStatus, PortMap, PortReport};
+use portway_api::{ErrorInfo, FreeReport, GatewayStatus, PortMap, PortReport};
 
 /// Knows and does what lies above the gateway: who has a port, how an instance is started. Every
 /// method may block.
@@ -23,7 +23,7 @@ pub trait Operations: Send + Sync + 'static {
     ///
     /// # Errors
     /// When nobody has it, or it may not be ended, or does not end.
-    fn free_port(&self, port: u16, dry_run: bool) -> Result<Freed, ErrorInfo>;
+    fn free_port(&self, port: u16, dry_run: bool) -> Result<FreeReport, ErrorInfo>;
 
     /// Listens on loopback on this very port.
     ///

@@ -1,71 +1,44 @@
-//! Ports: who has them, and how one is freed.
-
-use std::sync::Arc;
-use std::thread;
+//! Routes that show which processes use ports, and free them.
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, State};
-use portway_api::{ErrorCode, ErrorInfo, FreePort, Freed, PortMap, PortReport};
-use tokio::sync::oneshot;
+use portway_api::{FreePortRequest, FreeReport, PortMap, PortReport};
 
-use super::machine::Operations;
-use super::{Api, Problem};
+use super::{Api, ApiError};
 
-/// The map of the ports.
-pub(super) async fn map(State(api): State<Api>) -> Result<Json<PortMap>, Problem> {
-    Ok(Json(api.on_machine(|machine| machine.port_map()).await?))
+/// Returns the port ranges and the use of every port.
+pub(super) async fn map(State(api): State<Api>) -> Result<Json<PortMap>, ApiError> {
+    let map = api.run_blocking(|operations| operations.port_map());
+    Ok(Json(map.await?))
 }
 
-/// Who has one port.
-pub(super) async fn one(
+/// Returns the use of one port.
+pub(super) async fn report(
     State(api): State<Api>,
     port: Result<Path<u16>, PathRejection>,
-) -> Result<Json<PortReport>, Problem> {
-    let port = real(port?.0)?;
-    Ok(Json(
-        api.on_machine(move |machine| machine.port_report(port))
-            .await?,
-    ))
+) -> Result<Json<PortReport>, ApiError> {
+    let port = checked(port?)?;
+    let report = api.run_blocking(move |operations| operations.port_report(port));
+    Ok(Json(report.await?))
 }
 
-/// Frees one port.
+/// Frees a port.
 pub(super) async fn free(
     State(api): State<Api>,
     port: Result<Path<u16>, PathRejection>,
-    body: Result<Json<FreePort>, JsonRejection>,
-) -> Result<Json<Freed>, Problem> {
-    let port = real(port?.0)?;
+    body: Result<Json<FreePortRequest>, JsonRejection>,
+) -> Result<Json<FreeReport>, ApiError> {
+    let port = checked(port?)?;
     let dry_run = body?.dry_run;
-    let freed = api.on_machine(move |machine| machine.free_port(port, dry_run));
+    let freed = api.run_blocking(move |operations| operations.free_port(port, dry_run));
     Ok(Json(freed.await?))
 }
 
-/// A port that can be.
-pub(super) fn real(port: u16) -> Result<u16, Problem> {
+/// Rejects port 0.
+pub(super) fn checked(Path(port): Path<u16>) -> Result<u16, ApiError> {
     match port {
-        0 => Err(Problem::no_port("0")),
+        0 => Err(ApiError::invalid_port("0")),
         port => Ok(port),
-    }
-}
-
-impl Api {
-    /// Has the machine do something, on a thread of its own: what takes minutes must hold up
-    /// neither other requests nor the gateway's end, as a pool's threads would.
-    pub(super) async fn on_machine<T: Send + 'static>(
-        &self,
-        what: impl FnOnce(Arc<dyn Operations>) -> Result<T, ErrorInfo> + Send + 'static,
-    ) -> Result<T, Problem> {
-        let machine = self.machine.clone();
-        let (answer, answered) = oneshot::channel();
-        let thread = thread::Builder::new().name("machine".into());
-        let failed = || Problem::new(ErrorCode::Failed, "the gateway has no thread for that");
-        thread
-            .spawn(move || {
-                // Whoever asked may have gone.
-                let _ = answer.send(what(machine));
-            })
-            .map_err(|_| failed())?;
-        Ok(answered.await.map_err(|_| failed())??)
     }
 }

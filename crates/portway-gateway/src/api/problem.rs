@@ -33,12 +33,12 @@ impl Problem {
     }
 
     pub(super) fn no_such_instance() -> Self {
-        Self::new(ErrorCode::NothingThere, "there is no instance of this id")
+        Self::new(ErrorCode::NotFound, "there is no instance of this id")
     }
 
     pub(super) fn no_such_path() -> Self {
         let why = "there is no such path; `/v1/openapi.json` tells which there are";
-        Self::new(ErrorCode::NothingThere, why)
+        Self::new(ErrorCode::NotFound, why)
     }
 
     pub(super) fn no_such_method() -> Self {
@@ -62,7 +62,7 @@ impl From<ErrorInfo> for Problem {
         let status = match error.code {
             ErrorCode::Usage => StatusCode::BAD_REQUEST,
             ErrorCode::Refused => StatusCode::FORBIDDEN,
-            ErrorCode::UnknownService | ErrorCode::NothingThere => StatusCode::NOT_FOUND,
+            ErrorCode::UnknownService | ErrorCode::NotFound => StatusCode::NOT_FOUND,
             ErrorCode::NotRunning | ErrorCode::PortTaken | ErrorCode::RangeFull => {
                 StatusCode::CONFLICT
             }

@@ -1,230 +1,328 @@
-//! Every route of the API, declared once.
+//! The table of all routes. The router and the OpenAPI description are generated from it.
 
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get, post};
 use portway_api::{
-    Forward, ForwardTo, FreePort, Freed, GatewayEvent, GatewayStatus, InstanceStatus, LogRecord,
-    PortMap, PortReport, Services,
+    Forward, ForwardTarget, FreePortRequest, FreeReport, GatewayEvent, GatewayStatus,
+    InstanceStatus, LogRecord, PortMap, PortReport, ServiceSelection,
 };
-use schemars::{JsonSchema, Schema, SchemaGenerator};
 
+use super::route::{
+    Access, Method, Parameter, ParameterLocation, ResponseKind, Route, SchemaOf, schema_of,
+};
 use super::{Api, events, forwards, instances, logs, openapi, ports};
 
-/// One route.
-pub(super) struct Route {
-    pub(super) method: &'static str,
-    pub(super) path: &'static str,
-    /// One sentence without a full stop.
-    pub(super) summary: &'static str,
-    pub(super) parameters: &'static [Parameter],
-    pub(super) request: Option<SchemaOf>,
-    pub(super) response: Answer,
-    pub(super) handler: fn() -> MethodRouter<Api>,
-}
-
-/// Makes the schema of a type.
-pub(super) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
-
-/// A parameter of a path or of a query.
-#[derive(Clone, Copy)]
-pub(super) struct Parameter {
-    pub(super) name: &'static str,
-    pub(super) about: &'static str,
-    /// Its type, in JSON schema's words.
-    pub(super) kind: &'static str,
-    /// Whether it stands in the path; else in the query, where it may be left out.
-    pub(super) in_path: bool,
-}
-
-/// What comes back when all goes well.
-pub(super) enum Answer {
-    /// 200, and JSON.
-    Json(SchemaOf),
-    /// 200, and a stream of events whose data are JSON.
-    Events(SchemaOf),
-    /// 202: it is being done.
-    Accepted,
-    /// 200, and this very description.
-    Description,
-}
-
-fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
-    generator.subschema_for::<T>()
-}
-
-const fn in_path(name: &'static str, kind: &'static str, about: &'static str) -> Parameter {
-    Parameter {
-        name,
-        about,
-        kind,
-        in_path: true,
-    }
-}
-
-const fn in_query(name: &'static str, kind: &'static str, about: &'static str) -> Parameter {
-    Parameter {
-        name,
-        about,
-        kind,
-        in_path: false,
-    }
-}
-
-const ID: Parameter = in_path("id", "string", "the instance's id");
-const PORT: Parameter = in_path("port", "integer", "the port, 1 to 65535");
-const LINES: [Parameter; 5] = [
+const ID: Parameter = path_parameter("id", "string", "The id of the instance");
+const PORT: Parameter = path_parameter("port", "integer", "The port, 1 to 65535");
+const LOG_PARAMETERS: [Parameter; 5] = [
     ID,
-    in_query("service", "string", "only lines of this service"),
-    in_query(
+    query_parameter("service", "string", "Return only lines of this service"),
+    query_parameter(
         "since",
         "integer",
-        "only lines from this time on, in milliseconds since 1970-01-01 UTC",
+        "Return only lines from this time on, in milliseconds since 1970-01-01 UTC",
     ),
-    in_query(
+    query_parameter(
         "grep",
         "string",
-        "only lines that match this regular expression",
+        "Return only lines that match this regular expression",
     ),
-    in_query(
+    query_parameter(
         "tail",
         "integer",
-        "at most this many lines from the end; 1000 where it is left out, 10000 at most",
+        "Return at most this many lines, counted from the end. The default is 1000, the maximum 10000",
     ),
 ];
 
-/// All of them.
-pub(super) fn all() -> Vec<Route> {
-    let look = |path, summary, parameters, response, handler| Route {
-        method: "get",
+const fn path_parameter(
+    name: &'static str,
+    json_type: &'static str,
+    description: &'static str,
+) -> Parameter {
+    Parameter {
+        name,
+        description,
+        json_type,
+        location: ParameterLocation::Path,
+    }
+}
+
+const fn query_parameter(
+    name: &'static str,
+    json_type: &'static str,
+    description: &'static str,
+) -> Parameter {
+    Parameter {
+        name,
+        description,
+        json_type,
+        location: ParameterLocation::Query,
+    }
+}
+
+/// A route that returns data.
+fn read(
+    path: &'static str,
+    summary: &'static str,
+    parameters: &'static [Parameter],
+    response: ResponseKind,
+    handler: fn() -> MethodRouter<Api>,
+) -> Route {
+    Route {
+        method: Method::Get,
         path,
         summary,
+        access: Access::Read,
         parameters,
         request: None,
         response,
         handler,
-    };
-    let act = |path, summary, parameters, request, response, handler| Route {
-        method: "post",
+    }
+}
+
+/// A route that changes something.
+fn write(
+    path: &'static str,
+    summary: &'static str,
+    parameters: &'static [Parameter],
+    request: Option<SchemaOf>,
+    response: ResponseKind,
+    handler: fn() -> MethodRouter<Api>,
+) -> Route {
+    Route {
+        method: Method::Post,
         path,
         summary,
+        access: Access::Write,
         parameters,
-        request: Some(request),
+        request,
         response,
         handler,
-    };
+    }
+}
+
+impl Route {
+    /// Restricts a route that returns data to clients on this machine.
+    fn local(self) -> Self {
+        Self {
+            access: Access::ReadLocal,
+            ..self
+        }
+    }
+}
+
+/// Returns all routes.
+pub(super) fn all() -> Vec<Route> {
     vec![
-        look(
+        read(
             "/v1/openapi.json",
-            "this description",
+            "Get this description",
             &[],
-            Answer::Description,
-            || get(openapi::serve),
+            ResponseKind::OpenApi,
+            || get(serve_description),
         ),
-        look(
+        read(
             "/v1/gateway",
-            "what the gateway is",
+            "Get the status of the gateway",
             &[],
-            Answer::Json(of::<GatewayStatus>),
+            ResponseKind::Json(schema_of::<GatewayStatus>),
             || get(instances::gateway),
         ),
-        look(
+        read(
             "/v1/instances",
-            "all instances of this user",
+            "List all instances of this user",
             &[],
-            Answer::Json(of::<Vec<InstanceStatus>>),
+            ResponseKind::Json(schema_of::<Vec<InstanceStatus>>),
             || get(instances::list),
         ),
-        look(
+        read(
             "/v1/events",
-            "all instances, again after each change, and every two seconds what their services use",
+            "Stream all instances after each change, and their resource usage every two seconds",
             &[],
-            Answer::Events(of::<GatewayEvent>),
+            ResponseKind::Events(schema_of::<GatewayEvent>),
             || get(events::events),
         ),
-        look(
+        read(
             "/v1/instances/{id}/logs",
-            "the last lines that services printed",
-            &LINES,
-            Answer::Json(of::<Vec<LogRecord>>),
+            "Get the last log lines of an instance",
+            &LOG_PARAMETERS,
+            ResponseKind::Json(schema_of::<Vec<LogRecord>>),
             || get(logs::last),
-        ),
-        look(
+        )
+        .local(),
+        read(
             "/v1/instances/{id}/logs/follow",
-            "the same lines, then each new one, through ends and starts of the instance",
-            &LINES,
-            Answer::Events(of::<LogRecord>),
+            "Stream the last log lines of an instance and each new one, across restarts",
+            &LOG_PARAMETERS,
+            ResponseKind::Events(schema_of::<LogRecord>),
             || get(logs::follow),
-        ),
-        act(
+        )
+        .local(),
+        write(
             "/v1/instances/{id}/start",
-            "start services; an instance that does not run is brought up, and the answer comes when it is ready",
+            "Start services; if the instance is not running, return when they are ready",
             &[ID],
-            of::<Services>,
-            Answer::Accepted,
+            Some(schema_of::<ServiceSelection>),
+            ResponseKind::Accepted,
             || post(instances::start),
         ),
-        act(
+        write(
             "/v1/instances/{id}/stop",
-            "stop services; with all of them the instance ends",
+            "Stop services; the instance stops with its last service",
             &[ID],
-            of::<Services>,
-            Answer::Accepted,
+            Some(schema_of::<ServiceSelection>),
+            ResponseKind::Accepted,
             || post(instances::stop),
         ),
-        act(
+        write(
             "/v1/instances/{id}/restart",
-            "stop services and start them again, each on its own port",
+            "Restart services on the same ports",
             &[ID],
-            of::<Services>,
-            Answer::Accepted,
+            Some(schema_of::<ServiceSelection>),
+            ResponseKind::Accepted,
             || post(instances::restart),
         ),
-        look(
+        read(
             "/v1/forwards",
-            "the gateway's fixed ports, and where they lead",
+            "List the fixed ports and the services they route to",
             &[],
-            Answer::Json(of::<Vec<Forward>>),
+            ResponseKind::Json(schema_of::<Vec<Forward>>),
             || get(forwards::list),
         ),
-        act(
+        write(
             "/v1/forwards/{port}",
-            "have a fixed port lead to a service, whatever it led to before",
+            "Add a fixed port, or change the service it routes to",
             &[PORT],
-            of::<ForwardTo>,
-            Answer::Json(of::<Forward>),
-            || post(forwards::lead),
+            Some(schema_of::<ForwardTarget>),
+            ResponseKind::Json(schema_of::<Forward>),
+            || post(forwards::set),
         ),
-        Route {
-            request: None,
-            ..act(
-                "/v1/forwards/{port}/end",
-                "let a fixed port go",
-                &[PORT],
-                of::<ForwardTo>,
-                Answer::Json(of::<Forward>),
-                || post(forwards::end),
-            )
-        },
-        look(
+        write(
+            "/v1/forwards/{port}/end",
+            "Remove a fixed port",
+            &[PORT],
+            None,
+            ResponseKind::Json(schema_of::<Forward>),
+            || post(forwards::remove),
+        ),
+        read(
             "/v1/ports",
-            "the port ranges, and everyone who has a port",
+            "Get the port ranges and the use of every port",
             &[],
-            Answer::Json(of::<PortMap>),
+            ResponseKind::Json(schema_of::<PortMap>),
             || get(ports::map),
         ),
-        look(
+        read(
             "/v1/ports/{port}",
-            "who has a port",
+            "Get the process that is using a port",
             &[PORT],
-            Answer::Json(of::<PortReport>),
-            || get(ports::one),
+            ResponseKind::Json(schema_of::<PortReport>),
+            || get(ports::report),
         ),
-        act(
+        write(
             "/v1/ports/{port}/free",
-            "end who has a port, safely, or tell what would be ended",
+            "Stop what is using a port, or show what would be stopped",
             &[PORT],
-            of::<FreePort>,
-            Answer::Json(of::<Freed>),
+            Some(schema_of::<FreePortRequest>),
+            ResponseKind::Json(schema_of::<FreeReport>),
             || post(ports::free),
         ),
     ]
+}
+
+/// Returns the description of all routes.
+async fn serve_description() -> impl IntoResponse {
+    let description = openapi::describe(&all());
+    ([(CONTENT_TYPE, "application/json")], description)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn the_committed_openapi_description_is_current() {
+        let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schema/openapi.json");
+        let description = openapi::describe(&all());
+        if std::env::var_os("PORTWAY_UPDATE").is_some() {
+            fs::write(&committed, &description).unwrap();
+        }
+        assert_eq!(
+            fs::read_to_string(&committed).unwrap(),
+            description,
+            "run `cargo xtask schema` to update it"
+        );
+    }
+
+    /// Collects all references in a part of the description.
+    fn references(value: &Value, found: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    match value.as_str() {
+                        Some(target) if name == "$ref" => {
+                            found.insert(target.to_owned());
+                        }
+                        _ => references(value, found),
+                    }
+                }
+            }
+            Value::Array(values) => values.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn openapi_references_and_operation_ids_are_valid() {
+        let routes = all();
+        let description: Value = serde_json::from_str(&openapi::describe(&routes)).unwrap();
+        let mut found = BTreeSet::new();
+        references(&description, &mut found);
+        assert!(found.len() > 10, "{found:?}");
+        for reference in found {
+            let pointer = reference.strip_prefix('#').unwrap();
+            assert!(description.pointer(pointer).is_some(), "{reference}");
+        }
+        let ids: BTreeSet<String> = routes.iter().map(openapi::operation_id).collect();
+        assert_eq!(ids.len(), routes.len());
+    }
+
+    #[test]
+    fn path_parameters_match_their_paths() {
+        for route in all() {
+            let in_path = |one: &&Parameter| one.location == ParameterLocation::Path;
+            let parameters: Vec<_> = route.parameters.iter().filter(in_path).collect();
+            for parameter in &parameters {
+                let placeholder = format!("{{{}}}", parameter.name);
+                assert!(
+                    route.path.contains(&placeholder),
+                    "{} {placeholder}",
+                    route.path
+                );
+            }
+            let placeholders = route.path.matches('{').count();
+            assert_eq!(placeholders, parameters.len(), "{}", route.path);
+        }
+    }
+
+    #[test]
+    fn every_change_requires_the_token_and_logs_are_local() {
+        for route in all() {
+            let expected = match (route.method, &route.response) {
+                (Method::Post, _) => Access::Write,
+                (Method::Get, _) if route.parameters.len() == LOG_PARAMETERS.len() => {
+                    Access::ReadLocal
+                }
+                (Method::Get, _) => Access::Read,
+            };
+            assert_eq!(route.access, expected, "{}", route.path);
+        }
+    }
 }

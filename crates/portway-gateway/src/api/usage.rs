@@ -1,4 +1,4 @@
-//! What services use of the machine, read only when somebody asks.
+//! Measures the resource usage of services while a client is connected.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -9,69 +9,69 @@ use portway_supervisor::mark;
 
 use crate::cache::InstanceSnapshot;
 
-/// A reading younger than this is told to the next who asks as well.
-const FRESH: Duration = Duration::from_millis(1500);
+/// A measurement that is younger than this is returned to other clients as well.
+const REUSE_AGE: Duration = Duration::from_millis(1500);
 
-/// A reading older than this tells nothing about what is used now.
-const OLD: Duration = Duration::from_secs(15);
+/// A measurement that is older than this is not used to compute the current CPU usage.
+const MAX_BASE_AGE: Duration = Duration::from_secs(15);
 
-/// Reads, for all who look at once.
+/// Measures the resource usage once for all clients.
 #[derive(Debug, Default)]
-pub(super) struct Meter {
-    last: Mutex<Option<Reading>>,
+pub(super) struct UsageMeter {
+    last: Mutex<Option<Measurement>>,
 }
 
 #[derive(Debug)]
-struct Reading {
+struct Measurement {
     at: Instant,
-    /// The processor time of each tree, by its root.
-    cpu: HashMap<u32, Duration>,
+    /// The CPU time of each process tree, by the pid of its root.
+    cpu_times: HashMap<u32, Duration>,
     services: Vec<ServiceUsage>,
 }
 
-impl Meter {
-    /// What the services in `snapshot` use now. It blocks for some milliseconds.
-    pub(super) fn read(&self, snapshot: &InstanceSnapshot) -> Vec<ServiceUsage> {
+impl UsageMeter {
+    /// Returns the current usage of all services. Blocks for a few milliseconds.
+    pub(super) fn measure(&self, snapshot: &InstanceSnapshot) -> Vec<ServiceUsage> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(reading) = last.as_ref().filter(|one| one.at.elapsed() < FRESH) {
-            return reading.services.clone();
+        if let Some(recent) = last.as_ref().filter(|one| one.at.elapsed() < REUSE_AGE) {
+            return recent.services.clone();
         }
-        let former = last.take().filter(|one| one.at.elapsed() < OLD);
-        let reading = read(snapshot, former.as_ref());
-        let services = reading.services.clone();
-        *last = Some(reading);
+        let base = last.take().filter(|one| one.at.elapsed() < MAX_BASE_AGE);
+        let measurement = measure(snapshot, base.as_ref());
+        let services = measurement.services.clone();
+        *last = Some(measurement);
         services
     }
 }
 
-fn read(snapshot: &InstanceSnapshot, former: Option<&Reading>) -> Reading {
-    let mut named = Vec::new();
+fn measure(snapshot: &InstanceSnapshot, base: Option<&Measurement>) -> Measurement {
+    let mut names = Vec::new();
     let mut roots = Vec::new();
-    for member in snapshot.all() {
-        for service in &member.status.services {
+    for instance in snapshot.all() {
+        for service in &instance.status.services {
             let Some(pid) = service.pid else { continue };
-            named.push((&member.status.id, &service.name));
-            // What has left its parent is still below the keeper.
+            names.push((&instance.status.id, &service.name));
+            // Processes that were reparented are still below the keeper.
             roots.push(mark::keeper_of(pid).unwrap_or(pid));
         }
     }
     let at = Instant::now();
-    let found = portway_supervisor::process::usage(&roots);
-    let mut reading = Reading {
+    let usages = portway_supervisor::process::usage(&roots);
+    let mut measurement = Measurement {
         at,
-        cpu: HashMap::new(),
+        cpu_times: HashMap::new(),
         services: Vec::new(),
     };
-    for (((instance, service), root), usage) in named.into_iter().zip(roots).zip(found) {
+    for (((instance, service), root), usage) in names.into_iter().zip(roots).zip(usages) {
         let Some(usage) = usage else { continue };
-        let cpu = former.and_then(|former| {
-            let used = usage.cpu.saturating_sub(*former.cpu.get(&root)?);
-            let share = used.as_secs_f64() / (at - former.at).as_secs_f64();
-            // In tenths of a percent: the clock is no finer.
+        let cpu = base.and_then(|base| {
+            let used = usage.cpu.saturating_sub(*base.cpu_times.get(&root)?);
+            let share = used.as_secs_f64() / (at - base.at).as_secs_f64();
+            // Percent with one decimal place, the resolution of the system's clock.
             Some((share * 1000.0).round() / 10.0)
         });
-        reading.cpu.insert(root, usage.cpu);
-        reading.services.push(ServiceUsage {
+        measurement.cpu_times.insert(root, usage.cpu);
+        measurement.services.push(ServiceUsage {
             instance: instance.clone(),
             service: service.clone(),
             cpu,
@@ -79,5 +79,5 @@ fn read(snapshot: &InstanceSnapshot, former: Option<&Reading>) -> Reading {
             processes: usage.processes,
         });
     }
-    reading
+    measurement
 }

@@ -1,16 +1,14 @@
-//! One request: from a name to a service and back.
+//! Forwards requests to services.
 //!
 //! ```text
-//! host ─► name ─► instance, service ─► path route ─► ready? ─► connection ─► answer
-//!                                                      │            │
-//!                                                waits ┘            └ asked again, when nothing was lost
+//! host ─► name ─► instance, service ─► path route ─► ready? ─► connection ─► response
+//!                                                    │            │
+//!                                                    └ waits      └ retries if nothing was sent
 //! ```
 
-mod body;
-mod head;
-mod line;
-mod patience;
-mod pool;
+mod context;
+mod headers;
+mod readiness;
 mod route;
 mod upgrade;
 
@@ -18,248 +16,238 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::body::{Body, Incoming};
-use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use portway_api::InstanceState;
 use tokio::time::{timeout, timeout_at};
 
 use crate::api::Api;
 use crate::cache::{CachedInstance, InstanceCache};
+use crate::error_pages::{self, Format};
 use crate::forwards::Forwards;
 use crate::host;
-use crate::names::Target;
-use crate::pages;
+use crate::names::{DOMAIN, Target};
+use crate::peer::ListenerKind;
+use crate::refusal::Refusal;
+use crate::response::ResponseBody;
 use crate::site::{self, Site};
+use crate::upstream::{BodyTooLarge, PooledConnection, RequestBody, UpstreamBody, UpstreamPool};
 
-pub(crate) use body::Answer;
-use body::{Relay, TooLarge, Upload};
-pub(crate) use head::{Client, Peer};
-pub(crate) use patience::Refusal;
-use patience::{Verdict, judge};
-use pool::Pool;
+use context::RequestContext;
+pub(crate) use headers::ClientConnection;
+use readiness::Decision;
+use upgrade::{UpgradeKind, UpgradeRequest};
 
-/// How long a request waits for its service.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a request waits until its service is ready.
+const READY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long a page waits before the browser is shown that the service starts. A quick restart is
-/// not seen at all.
-const PAGE_PATIENCE: Duration = Duration::from_millis(500);
+/// How long a page request waits before the gateway shows that the service is starting. A quick
+/// restart therefore shows no such page.
+const PAGE_READY_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How long a service that is said to be ready may refuse connections: it has just died, and its
-/// supervisor will say so in a moment.
-const SILENCE: Duration = Duration::from_secs(5);
+/// How long a service that is reported as ready may refuse connections. It has probably just
+/// exited, and its supervisor is about to report that.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The pause before it is asked again.
-const AGAIN: Duration = Duration::from_millis(20);
+/// How long to wait before connecting again, unless the state of an instance changes earlier.
+const RETRY_DELAY: Duration = Duration::from_millis(20);
 
-/// What a browser says that it wants an answer for.
-const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
-
-/// Serves requests of one thread of the gateway.
+/// Handles the requests of one thread of the gateway.
 pub(crate) struct Proxy {
     cache: InstanceCache,
     forwards: Forwards,
-    pool: Pool,
+    pool: UpstreamPool,
     site: Site,
 }
 
-/// Where a path route leads.
-struct Routed {
+/// A request that a path route sends to another service.
+struct RoutedPath {
     service: String,
-    /// What the service is asked for.
+    /// The path and query to request from the service.
     path: Uri,
-    /// What it does not see of the path that the client asked for.
-    prefix: Option<HeaderValue>,
-}
-
-/// A request whose service is known.
-pub(crate) struct Asked {
-    target: Arc<Target>,
-    peer: Peer,
-    /// Whether the host that was asked for can only be this machine.
-    is_trusted: bool,
-    /// Whether a person looks at what comes: a page, not a part of one.
-    page: bool,
+    /// The part of the client's path that the service does not get.
+    stripped_prefix: Option<HeaderValue>,
 }
 
 impl Proxy {
     pub(crate) fn new(cache: InstanceCache, api: &Api) -> Self {
         Self {
             cache,
-            pool: Pool::default(),
+            pool: UpstreamPool::default(),
             forwards: api.forwards().clone(),
             site: Site::new(api),
         }
     }
 
-    /// Answers a request, whatever comes.
+    /// Responds to a request.
     ///
-    /// Every request moves the state of this as a whole; what is rare lies in boxes, so that it is
-    /// small.
-    pub(crate) async fn answer(
+    /// The state of this future is moved for every request. The boxed futures, which are rarely
+    /// needed, keep it small.
+    pub(crate) async fn respond(
         &self,
         request: Request<Incoming>,
-        client: &Client,
-    ) -> Response<Answer> {
-        let Some(host) = host::of(&request) else {
-            return pages::bad_request("a request names exactly one host");
+        client: &ClientConnection,
+    ) -> Response<ResponseBody> {
+        let Some(host) = host::of_request(&request) else {
+            return error_pages::bad_request("the request must name exactly one host");
         };
-        if !head::has_plain_coding(request.headers()) {
-            return pages::bad_request(
-                "the only transfer coding that is understood is `chunked`, once",
-            );
+        if !headers::has_supported_coding(request.headers()) {
+            return error_pages::bad_request("`chunked` is the only supported transfer coding");
         }
         let is_connect = request.method() == Method::CONNECT;
         if is_connect && request.extensions().get::<hyper::ext::Protocol>().is_none() {
-            return pages::not_a_proxy();
+            return error_pages::not_a_forward_proxy();
         }
-        let found = if client.peer.fixed {
-            Box::pin(self.fixed(client.peer.port)).await
-        } else if site::is_own(&host) {
-            return Box::pin(self.site.answer(request, client.peer)).await;
-        } else if host::is_plain(&host) && request.uri().path() == "/" {
-            return pages::moved(&site::origin(client.peer));
+        let found = if client.peer.listener == ListenerKind::FixedPort {
+            Box::pin(self.resolve_fixed_port(client.peer.port)).await
+        } else if site::is_own_host(&host) {
+            return Box::pin(self.site.respond(request, client.peer)).await;
+        } else if host::is_loopback(&host) && request.uri().path() == "/" {
+            return error_pages::redirect_to_dashboard(&site::origin(client.peer));
         } else {
-            self.find(&host).await
+            self.resolve_name(&host).await
         };
         let Some(target) = found else {
-            drop(Upload::of(request));
-            return pages::nobody();
+            // Dropping the body drains it, so that the client can read the response.
+            drop(RequestBody::split(request));
+            return error_pages::unknown_name();
         };
-        let asked = Asked {
-            target,
-            peer: client.peer,
-            is_trusted: host::is_of_this_machine(&host),
-            page: is_page(&request),
-        };
-        self.serve(request, &asked, client).await
+        let context = RequestContext::new(&request, &host, client.peer, target);
+        self.forward(request, &context, client).await
     }
 
-    /// Where a name leads. A look is taken for one that is not known or at rest, for its instance may
-    /// just have come, and for one whose instance has not said yet how it is.
-    async fn find(&self, host: &str) -> Option<Arc<Target>> {
+    /// Resolves a host name.
+    ///
+    /// Refreshes the cache if the name is unknown or its instance is not running, because the
+    /// instance may just have started.
+    async fn resolve_name(&self, host: &str) -> Option<Arc<Target>> {
         let snapshot = self.cache.snapshot();
-        let target = snapshot.names.find(host);
-        let answers = |target: &&Arc<Target>| snapshot.get(&target.instance).is_some_and(runs);
-        if let Some(target) = target.filter(answers) {
+        let target = snapshot.names.resolve(host);
+        let is_current = |target: &&Arc<Target>| {
+            let instance = snapshot.get(&target.instance);
+            instance.is_some_and(is_running)
+        };
+        if let Some(target) = target.filter(is_current) {
             return Some(target.clone());
         }
-        if !host.ends_with(".localhost") {
+        let subdomain = host.strip_suffix(DOMAIN)?;
+        if !subdomain.ends_with('.') {
             return None;
         }
-        self.cache.refresh().await.names.find(host).cloned()
+        self.cache.refresh().await.names.resolve(host).cloned()
     }
 
-    /// Where a fixed port leads.
-    async fn fixed(&self, port: u16) -> Option<Arc<Target>> {
+    /// Resolves a fixed port.
+    async fn resolve_fixed_port(&self, port: u16) -> Option<Arc<Target>> {
         let forward = self.forwards.find(port)?;
         let mut snapshot = self.cache.snapshot();
-        if !snapshot.get(&forward.id).is_some_and(runs) {
+        if !snapshot.get(&forward.id).is_some_and(is_running) {
             snapshot = self.cache.refresh().await;
         }
-        let member = snapshot.get(&forward.id);
-        let main = member.and_then(|member| member.status.main.as_ref());
+        let instance = snapshot.get(&forward.id);
+        let main = instance.and_then(|instance| instance.status.main.as_ref());
         Some(Arc::new(Target {
-            main: main == Some(&forward.service),
+            is_main: main == Some(&forward.service),
             instance: forward.id,
             service: Some(forward.service),
         }))
     }
 
-    async fn serve(
+    async fn forward(
         &self,
         mut request: Request<Incoming>,
-        asked: &Asked,
-        client: &Client,
-    ) -> Response<Answer> {
-        let wish = upgrade::wish(&mut request);
-        let Ok(route) = self.routed(&asked.target, request.uri()) else {
-            return pages::bad_request("there is no such path");
+        context: &RequestContext,
+        client: &ClientConnection,
+    ) -> Response<ResponseBody> {
+        let upgrade = UpgradeRequest::take(&mut request);
+        let Ok(routed) = self.apply_route(&context.target, request.uri()) else {
+            return error_pages::bad_request("the path is not valid");
         };
-        let (service, path, prefix) = match route {
-            Some(Routed {
+        let (service, path, stripped_prefix) = match routed {
+            Some(RoutedPath {
                 service,
                 path,
-                prefix,
-            }) => (Some(service), Some(path), prefix),
-            None => (asked.target.service.clone(), None, None),
+                stripped_prefix,
+            }) => (Some(service), Some(path), stripped_prefix),
+            None => (context.target.service.clone(), None, None),
         };
         let service = service.as_deref();
-        let (mut parts, mut upload) = Upload::of(request);
-        let is_empty = upload.is_end_stream();
-        let most = match is_empty {
-            true => u64::MAX,
-            false => self.max_body(asked, service),
+        let (mut parts, mut body) = RequestBody::split(request);
+        let has_body = !body.is_end_stream();
+        let max_body = if has_body {
+            self.max_body(context, service)
+        } else {
+            u64::MAX
         };
-        if !upload.limit(most) {
-            return pages::too_large(service, most);
+        if !body.limit(max_body) {
+            return error_pages::body_too_large(service, max_body);
         }
-        if !head::prepare(&mut parts, client, wish.as_ref(), path) {
-            return pages::circle();
+        if !headers::prepare_request(&mut parts, client, upgrade.as_ref(), path) {
+            return error_pages::loop_detected();
         }
-        if let Some(prefix) = prefix {
-            parts.headers.insert(head::FORWARDED_PREFIX, prefix);
+        if let Some(prefix) = stripped_prefix {
+            parts.headers.insert(headers::FORWARDED_PREFIX, prefix);
         }
-        // What has no body and changes nothing can be asked again, once, whatever became of it: a
-        // service that dies of it shall not die again and again.
-        let again = parts.method.is_safe() && is_empty && wish.is_none();
-        let mut request = Request::from_parts(parts, upload);
-        let began = Instant::now();
-        let mut silent_since = None;
-        let mut repeated = false;
+        // A safe request without a body can be repeated, even if the service received it. It is
+        // repeated only once: the request itself may make the service crash.
+        let is_repeatable = parts.method.is_safe() && !has_body && upgrade.is_none();
+        let mut request = Request::from_parts(parts, body);
+        let start = Instant::now();
+        let mut first_failure = None;
+        let mut was_repeated = false;
         loop {
-            let port = match self.judge(asked, service) {
-                Verdict::Ask(port) => port,
-                Verdict::Refuse(refusal) => return self.refuse(&refusal, asked, service),
-                Verdict::Wait => match Box::pin(self.ready(asked, service, began)).await {
+            let port = match self.evaluate(context, service) {
+                Decision::Forward(port) => port,
+                Decision::Refuse(refusal) => return self.refuse(&refusal, context, service),
+                Decision::Wait => match Box::pin(self.wait_ready(context, service, start)).await {
                     Ok(port) => port,
-                    Err(refusal) => return self.refuse(&refusal, asked, service),
+                    Err(refusal) => return self.refuse(&refusal, context, service),
                 },
             };
-            let kept = (again && !repeated).then(|| copy(&request));
-            let (failure, left) = match self.pool.take(port, again).await {
+            let copy = (is_repeatable && !was_repeated).then(|| copy_without_body(&request));
+            let (failure, unsent) = match self.pool.acquire(port, is_repeatable).await {
                 Ok(mut connection) => match connection.sender.try_send_request(request).await {
-                    Ok(response) => return finish(response, connection, wish),
+                    Ok(response) => return finish(response, connection, upgrade),
                     Err(mut error) => {
-                        // It comes back unless it was sent.
-                        let left = error.take_message();
+                        // hyper returns the request if it was not sent.
+                        let unsent = error.take_message();
                         let error = error.into_error();
-                        if TooLarge::is_in(&error) {
-                            return pages::too_large(service, most);
+                        if BodyTooLarge::caused(&error) {
+                            return error_pages::body_too_large(service, max_body);
                         }
                         if error.is_user() {
-                            return pages::bad_request("the request's body cannot be read");
+                            return error_pages::bad_request("the request body cannot be read");
                         }
-                        // An answer that makes no sense is one, and the next would be no better.
+                        // The service responded, but not with valid HTTP. A retry would not help.
                         if error.is_parse() {
-                            let refusal = Refusal::NoAnswer(error.to_string());
-                            return self.refuse(&refusal, asked, service);
+                            let refusal = Refusal::NoResponse(error.to_string());
+                            return self.refuse(&refusal, context, service);
                         }
-                        repeated |= left.is_none();
-                        (error.to_string(), left)
+                        was_repeated |= unsent.is_none();
+                        (error.to_string(), unsent)
                     }
                 },
                 Err(error) => (error.to_string(), Some(request)),
             };
-            let since = *silent_since.get_or_insert_with(Instant::now);
-            match left.or(kept) {
-                Some(left) if since.elapsed() <= SILENCE => request = left,
-                _ => return self.refuse(&Refusal::NoAnswer(failure), asked, service),
+            let since = *first_failure.get_or_insert_with(Instant::now);
+            match unsent.or(copy) {
+                Some(retry) if since.elapsed() <= CONNECT_TIMEOUT => request = retry,
+                _ => return self.refuse(&Refusal::NoResponse(failure), context, service),
             }
-            Box::pin(self.pause()).await;
+            Box::pin(self.wait_retry()).await;
         }
     }
 
-    /// The service that a request is for and what it is asked for, where a path route leads to it.
+    /// Applies the path routes of the target's instance. Returns `None` if no route matches.
     ///
     /// # Errors
-    /// When nothing can be asked for there.
-    fn routed(&self, target: &Target, uri: &Uri) -> Result<Option<Routed>, ()> {
+    /// If the path is not valid without the stripped prefix.
+    fn apply_route(&self, target: &Target, uri: &Uri) -> Result<Option<RoutedPath>, ()> {
         let snapshot = self.cache.snapshot();
-        let status = snapshot.get(&target.instance).map(|member| &member.status);
+        let status = snapshot.get(&target.instance).map(|one| &one.status);
         let routes = status.map_or(&[][..], |status| &status.routes);
         let route = target
-            .main
+            .is_main
             .then(|| route::find(routes, uri.path()))
             .flatten();
         let Some(route) = route else {
@@ -267,135 +255,118 @@ impl Proxy {
         };
         let path = route::target(route, uri).ok_or(())?;
         let prefix = HeaderValue::from_str(&route.path).ok();
-        Ok(Some(Routed {
+        Ok(Some(RoutedPath {
             service: route.service.clone(),
             path: Uri::from(path),
-            prefix: prefix.filter(|_| route.strip),
+            stripped_prefix: prefix.filter(|_| route.strip),
         }))
     }
 
-    /// The largest body that the service takes, in bytes; no limit is the largest number.
-    fn max_body(&self, asked: &Asked, service: Option<&str>) -> u64 {
+    /// Returns the maximum size of a request body in bytes. `u64::MAX` means no limit.
+    fn max_body(&self, context: &RequestContext, service: Option<&str>) -> u64 {
         let snapshot = self.cache.snapshot();
-        let member = snapshot.get(&asked.target.instance);
-        let service = member
+        let instance = snapshot.get(&context.target.instance);
+        let service = instance
             .zip(service)
-            .and_then(|(member, name)| member.status.service(name));
+            .and_then(|(instance, name)| instance.status.service(name));
         service.and_then(|one| one.max_body).unwrap_or(u64::MAX)
     }
 
-    /// Whether the service can be asked now.
-    fn judge(&self, asked: &Asked, service: Option<&str>) -> Verdict {
+    /// Decides what to do with a request now.
+    fn evaluate(&self, context: &RequestContext, service: Option<&str>) -> Decision {
         let snapshot = self.cache.snapshot();
-        match snapshot.get(&asked.target.instance) {
-            Some(member) => judge(&member.status, service),
-            None => Verdict::Refuse(Refusal::NotRunning),
+        match snapshot.get(&context.target.instance) {
+            Some(instance) => readiness::evaluate(&instance.status, service),
+            None => Decision::Refuse(Refusal::InstanceNotRunning),
         }
     }
 
-    /// Waits until the service can be asked, and answers its port.
-    async fn ready(
+    /// Waits until the service is ready and returns its port.
+    async fn wait_ready(
         &self,
-        asked: &Asked,
+        context: &RequestContext,
         service: Option<&str>,
-        began: Instant,
+        start: Instant,
     ) -> Result<u16, Refusal> {
-        let patience = if asked.page { PAGE_PATIENCE } else { PATIENCE };
+        let limit = match context.format {
+            Format::Html => PAGE_READY_TIMEOUT,
+            Format::Json => READY_TIMEOUT,
+        };
         let mut changes = self.cache.changes();
-        // The snapshot is read after the subscription: no change falls between the two.
+        // Subscribing before the first evaluation ensures that no change is missed.
         changes.mark_unchanged();
         loop {
-            match self.judge(asked, service) {
-                Verdict::Ask(port) => return Ok(port),
-                Verdict::Refuse(refusal) => return Err(refusal),
-                Verdict::Wait => {}
+            match self.evaluate(context, service) {
+                Decision::Forward(port) => return Ok(port),
+                Decision::Refuse(refusal) => return Err(refusal),
+                Decision::Wait => {}
             }
-            let waited = timeout_at((began + patience).into(), changes.changed()).await;
-            if waited.is_err() {
-                return Err(Refusal::TooLong);
+            let changed = timeout_at((start + limit).into(), changes.changed()).await;
+            if changed.is_err() {
+                return Err(Refusal::NotReady);
             }
         }
     }
 
-    /// A moment for the supervisor to say what has become of its service.
-    async fn pause(&self) {
+    /// Waits for [`RETRY_DELAY`] or the next change of an instance.
+    async fn wait_retry(&self) {
         let mut changes = self.cache.changes();
         changes.mark_unchanged();
-        let _ = timeout(AGAIN, changes.changed()).await;
+        // The next attempt follows in either case.
+        let _ = timeout(RETRY_DELAY, changes.changed()).await;
     }
 
-    fn refuse(&self, refusal: &Refusal, asked: &Asked, service: Option<&str>) -> Response<Answer> {
+    fn refuse(
+        &self,
+        refusal: &Refusal,
+        context: &RequestContext,
+        service: Option<&str>,
+    ) -> Response<ResponseBody> {
         let snapshot = self.cache.snapshot();
-        pages::refused(
-            refusal,
-            snapshot.get(&asked.target.instance),
-            service,
-            asked,
-        )
+        let instance = snapshot.get(&context.target.instance);
+        error_pages::refused(refusal, instance, service, context.audience())
     }
 }
 
-/// Whether an instance runs and has said how it is.
-fn runs(member: &CachedInstance) -> bool {
-    !member.awaits_status && member.status.state != InstanceState::Stopped
+/// Whether an instance is running and has reported its status.
+fn is_running(instance: &CachedInstance) -> bool {
+    !instance.awaits_status && instance.status.state != InstanceState::Stopped
 }
 
-/// The same request, which has no body.
-fn copy(request: &Request<Upload>) -> Request<Upload> {
-    let mut copy = Request::new(Upload::default());
+/// Copies a request that has no body.
+fn copy_without_body(request: &Request<RequestBody>) -> Request<RequestBody> {
+    let mut copy = Request::new(RequestBody::default());
     *copy.method_mut() = request.method().clone();
     *copy.uri_mut() = request.uri().clone();
     *copy.headers_mut() = request.headers().clone();
     copy
 }
 
-/// Makes the answer ready for the client.
+/// Prepares the response of a service for the client.
 fn finish(
     mut response: Response<Incoming>,
-    connection: pool::Borrowed,
-    wish: Option<upgrade::Wish>,
-) -> Response<Answer> {
-    let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    match wish {
-        Some(wish) if switches => {
-            let upgrade = response.headers().get(header::UPGRADE).cloned();
-            let extended = wish.is_extended();
-            head::strip(response.headers_mut());
-            wish.join(&mut response);
-            if !extended && let Some(upgrade) = upgrade {
+    connection: PooledConnection,
+    upgrade: Option<UpgradeRequest>,
+) -> Response<ResponseBody> {
+    let is_upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    match upgrade {
+        Some(upgrade) if is_upgraded => {
+            let protocol = response.headers().get(header::UPGRADE).cloned();
+            let kind = upgrade.kind();
+            headers::remove_hop_by_hop(response.headers_mut());
+            upgrade.connect(&mut response);
+            if kind == UpgradeKind::Http1
+                && let Some(protocol) = protocol
+            {
                 let headers = response.headers_mut();
-                headers.insert(header::UPGRADE, upgrade);
+                headers.insert(header::UPGRADE, protocol);
                 headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
             }
         }
-        None if switches => return pages::odd_answer(),
-        _ => head::strip(response.headers_mut()),
+        None if is_upgraded => return error_pages::unexpected_upgrade(),
+        _ => headers::remove_hop_by_hop(response.headers_mut()),
     }
-    // The client's protocol is the server's business.
+    // hyper sets the version that the client uses.
     *response.version_mut() = Version::default();
-    response.map(|body| Answer::Service(Relay::new(body, connection)))
-}
-
-/// Whether a request is for a page that a person looks at.
-fn is_page<B>(request: &Request<B>) -> bool {
-    let field = |name: HeaderName| {
-        let value = request.headers().get(name);
-        value.and_then(|value| value.to_str().ok())
-    };
-    request.method() == Method::GET
-        && field(header::ACCEPT).is_some_and(|accept| accept.contains("text/html"))
-        && field(FETCH_MODE).is_none_or(|mode| mode == "navigate")
-}
-
-impl Asked {
-    /// Whether the answer is for a person.
-    pub(crate) fn is_page(&self) -> bool {
-        self.page
-    }
-
-    /// Whether who asks may see what a service printed, and where its checkout lies: this user, and
-    /// no page that another name was made to lead here for (DNS rebinding).
-    pub(crate) fn is_trusted(&self) -> bool {
-        self.is_trusted && self.peer.is_local() && !self.peer.is_another_user()
-    }
+    response.map(|body| ResponseBody::Upstream(UpstreamBody::new(body, connection)))
 }

@@ -1,30 +1,30 @@
-//! Paths that lead to other services than the main one.
+//! Path routes: paths on the main service's names that other services handle.
 
 use hyper::Uri;
 use hyper::http::uri::PathAndQuery;
 use portway_api::PathRoute;
 
-/// The route for a path: the longest of those that it lies in.
-pub(crate) fn find<'a>(routes: &'a [PathRoute], path: &str) -> Option<&'a PathRoute> {
+/// Returns the route with the longest path that contains `path`.
+pub(super) fn find<'a>(routes: &'a [PathRoute], path: &str) -> Option<&'a PathRoute> {
     routes
         .iter()
-        .filter(|route| lies_in(path, &route.path))
+        .filter(|route| is_below(path, &route.path))
         .max_by_key(|route| route.path.len())
 }
 
-/// Whether `path` is `prefix` or below it: `/api` has `/api/x` in it and not `/apiary`.
-fn lies_in(path: &str, prefix: &str) -> bool {
+/// Whether `path` is `prefix` or below it. `/api` contains `/api/x`, but not `/apiary`.
+fn is_below(path: &str, prefix: &str) -> bool {
     let rest = path.strip_prefix(prefix);
     rest.is_some_and(|rest| prefix.ends_with('/') || rest.is_empty() || rest.starts_with('/'))
 }
 
-/// What the route's service is asked for.
-pub(crate) fn target(route: &PathRoute, uri: &Uri) -> Option<PathAndQuery> {
-    let asked = uri.path_and_query()?;
+/// Returns the path and query to request from the route's service. `None` if it is not valid.
+pub(super) fn target(route: &PathRoute, uri: &Uri) -> Option<PathAndQuery> {
+    let requested = uri.path_and_query()?;
     if !route.strip {
-        return Some(asked.clone());
+        return Some(requested.clone());
     }
-    let rest = asked.as_str().strip_prefix(&route.path)?;
+    let rest = requested.as_str().strip_prefix(&route.path)?;
     let slash = if rest.starts_with('/') { "" } else { "/" };
     format!("{slash}{rest}").parse().ok()
 }
@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_path_that_fits_by_whole_parts_wins() {
+    fn finds_the_longest_route_in_whole_segments() {
         let routes = [
             route("/api", "backend", false),
             route("/api/admin", "admin", false),
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_kept_or_stripped() {
+    fn keeps_or_strips_the_path_of_the_route() {
         for (uri, strip, expected) in [
             ("/api/items?x=1", false, "/api/items?x=1"),
             ("/api/items?x=1", true, "/items?x=1"),

@@ -1,4 +1,7 @@
-//! Connections that become something else: WebSocket, over HTTP/1.1 and over HTTP/2.
+//! Protocol upgrades such as WebSocket, requested over HTTP/1.1 or HTTP/2.
+//!
+//! Over HTTP/2 a client sends an extended CONNECT request (RFC 8441). The service always gets an
+//! HTTP/1.1 upgrade request.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,70 +11,67 @@ use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 
-/// What a client wants its connection to become.
+/// The upgrade that a client requested.
 #[derive(Debug)]
-pub(crate) struct Wish {
+pub(super) struct UpgradeRequest {
     client: OnUpgrade,
-    /// Asked by HTTP/2's extended CONNECT (RFC 8441), where the service is asked by HTTP/1.1.
-    extended: bool,
+    kind: UpgradeKind,
 }
 
-/// Takes the wish out of a request, with what belongs to it, or answers that there is none.
-pub(crate) fn wish<B>(request: &mut Request<B>) -> Option<Wish> {
-    let extended = is_extended(request);
-    let upgrades =
-        extended || names_upgrade(request.headers()) && request.version() == Version::HTTP_11;
-    upgrades.then(|| Wish {
-        client: hyper::upgrade::on(request),
-        extended,
-    })
+/// How a client requests an upgrade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum UpgradeKind {
+    /// `Connection: upgrade` over HTTP/1.1.
+    Http1,
+    /// An extended CONNECT request for a WebSocket over HTTP/2.
+    ExtendedConnect,
 }
 
-/// Whether it is an extended CONNECT for a WebSocket.
-fn is_extended<B>(request: &Request<B>) -> bool {
-    let protocol = request.extensions().get::<Protocol>();
-    request.method() == Method::CONNECT
-        && protocol.is_some_and(|protocol| protocol.as_str() == "websocket")
-}
+impl UpgradeRequest {
+    /// Takes the upgrade out of a request. Returns `None` if the request contains none.
+    pub(super) fn take<B>(request: &mut Request<B>) -> Option<Self> {
+        let kind = kind_of(request)?;
+        Some(Self {
+            client: hyper::upgrade::on(request),
+            kind,
+        })
+    }
 
-/// Whether `Connection` lists `upgrade` and there is something to upgrade to.
-fn names_upgrade(headers: &HeaderMap) -> bool {
-    let lists = |value: &HeaderValue| {
-        let text = value.to_str().unwrap_or_default();
-        text.split(',')
-            .any(|one| one.trim().eq_ignore_ascii_case("upgrade"))
-    };
-    headers.contains_key(header::UPGRADE) && headers.get_all(header::CONNECTION).iter().any(lists)
-}
+    pub(super) fn kind(&self) -> UpgradeKind {
+        self.kind
+    }
 
-impl Wish {
-    /// Puts it into the head that goes to the service; `asked` is what the client sent as
-    /// `Upgrade`.
-    pub(crate) fn put(
+    /// Adds the upgrade to the head of the request to the service. `protocols` is the client's
+    /// `Upgrade` header.
+    pub(super) fn apply(
         &self,
         method: &mut Method,
         headers: &mut HeaderMap,
-        asked: Option<HeaderValue>,
+        protocols: Option<HeaderValue>,
     ) {
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-        if !self.extended {
-            if let Some(asked) = asked {
-                headers.insert(header::UPGRADE, asked);
+        match self.kind {
+            UpgradeKind::Http1 => {
+                if let Some(protocols) = protocols {
+                    headers.insert(header::UPGRADE, protocols);
+                }
             }
-            return;
-        }
-        *method = Method::GET;
-        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        if let Ok(key) = HeaderValue::from_str(&key()) {
-            headers.insert(header::SEC_WEBSOCKET_KEY, key);
+            UpgradeKind::ExtendedConnect => {
+                *method = Method::GET;
+                headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+                // A service rejects the upgrade if the key is missing.
+                if let Ok(Ok(key)) = websocket_key().map(HeaderValue::try_from) {
+                    headers.insert(header::SEC_WEBSOCKET_KEY, key);
+                }
+            }
         }
     }
 
-    /// Joins client and service after the service has answered 101; changes the answer into what
-    /// the client's protocol wants.
-    pub(crate) fn join<B>(self, response: &mut Response<B>) {
+    /// Connects client and service after the service responded with 101. Adapts the response to
+    /// the client's protocol.
+    pub(super) fn connect<B>(self, response: &mut Response<B>) {
         let service = hyper::upgrade::on(&mut *response);
-        if self.extended {
+        if self.kind == UpgradeKind::ExtendedConnect {
             *response.status_mut() = StatusCode::OK;
             response.headers_mut().remove(header::SEC_WEBSOCKET_ACCEPT);
         }
@@ -80,23 +80,39 @@ impl Wish {
                 return;
             };
             let (mut client, mut service) = (TokioIo::new(client), TokioIo::new(service));
-            // Its end, good or bad, is the end of both.
+            // An error on one side closes both connections.
             let _ = tokio::io::copy_bidirectional(&mut client, &mut service).await;
         });
     }
-
-    /// Whether the client's answer carries no fields about a connection.
-    pub(crate) fn is_extended(&self) -> bool {
-        self.extended
-    }
 }
 
-/// A new `Sec-WebSocket-Key`: 16 random bytes.
-fn key() -> String {
-    use std::hash::{BuildHasher, RandomState};
-    let random = || RandomState::new().hash_one(0);
-    let bytes = [random().to_ne_bytes(), random().to_ne_bytes()].concat();
-    STANDARD.encode(bytes)
+fn kind_of<B>(request: &Request<B>) -> Option<UpgradeKind> {
+    let protocol = request.extensions().get::<Protocol>();
+    if request.method() == Method::CONNECT
+        && protocol.is_some_and(|protocol| protocol.as_str() == "websocket")
+    {
+        return Some(UpgradeKind::ExtendedConnect);
+    }
+    let is_http1 = request.version() == Version::HTTP_11;
+    (is_http1 && has_upgrade_headers(request.headers())).then_some(UpgradeKind::Http1)
+}
+
+/// Whether `Connection` lists `upgrade` and an `Upgrade` header is present.
+fn has_upgrade_headers(headers: &HeaderMap) -> bool {
+    let lists_upgrade = |value: &HeaderValue| {
+        let text = value.to_str().unwrap_or_default();
+        text.split(',')
+            .any(|one| one.trim().eq_ignore_ascii_case("upgrade"))
+    };
+    let mut connection = headers.get_all(header::CONNECTION).iter();
+    headers.contains_key(header::UPGRADE) && connection.any(lists_upgrade)
+}
+
+/// Generates a `Sec-WebSocket-Key`: 16 random bytes in Base64.
+fn websocket_key() -> Result<String, getrandom::Error> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)?;
+    Ok(STANDARD.encode(bytes))
 }
 
 #[cfg(test)]
@@ -104,19 +120,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_new_each_time() {
-        let (one, two) = (key(), key());
+    fn generates_unique_websocket_keys() {
+        let (one, two) = (websocket_key().unwrap(), websocket_key().unwrap());
         assert_ne!(one, two);
         assert_eq!(STANDARD.decode(one).unwrap().len(), 16);
     }
 
     #[test]
-    fn an_upgrade_is_named_twice() {
+    fn requires_both_upgrade_headers() {
         for (connection, upgrade, expected) in [
-            (Some("keep-alive, Upgrade"), Some("websocket"), true),
-            (Some("upgrade"), None, false),
-            (Some("keep-alive"), Some("websocket"), false),
-            (None, Some("websocket"), false),
+            (
+                Some("keep-alive, Upgrade"),
+                Some("websocket"),
+                Some(UpgradeKind::Http1),
+            ),
+            (Some("upgrade"), None, None),
+            (Some("keep-alive"), Some("websocket"), None),
+            (None, Some("websocket"), None),
         ] {
             let mut request = Request::new(());
             for (name, value) in [(header::CONNECTION, connection), (header::UPGRADE, upgrade)] {
@@ -124,7 +144,8 @@ mod tests {
                     request.headers_mut().insert(name, value.parse().unwrap());
                 }
             }
-            assert_eq!(wish(&mut request).is_some(), expected, "{connection:?}");
+            let found = UpgradeRequest::take(&mut request).map(|upgrade| upgrade.kind());
+            assert_eq!(found, expected, "{connection:?}");
         }
     }
 }

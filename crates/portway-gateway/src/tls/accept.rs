@@ -1,4 +1,4 @@
-//! The handshake.
+//! Performs TLS handshakes.
 
 use std::io;
 use std::sync::Arc;
@@ -10,31 +10,33 @@ use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::certificates::{Certificates, leads};
-use super::{Authority, provider};
+use super::certificates::{Certificates, is_served};
+use super::{Authority, crypto_provider};
 use crate::cache::InstanceCache;
 use crate::names::DOMAIN;
 
-/// The first byte of a handshake.
+/// The first byte of a TLS handshake.
 const HANDSHAKE: u8 = 0x16;
 
-/// The answer to a browser that was told `http` where it should have been `https`.
-const PLAIN: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n\
-Connection: close\r\n\r\nthis port speaks HTTPS: the URL begins with https://\n";
+/// The response to an HTTP request on a port for HTTPS.
+const HTTPS_REQUIRED: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n\
+Connection: close\r\n\r\nthis port requires HTTPS; use a URL that starts with https://\n";
 
-/// Makes connections safe, for the names that lead somewhere.
+/// Accepts TLS connections for the names that the gateway serves.
 #[derive(Clone, Debug)]
-pub(crate) struct Tls {
+pub(crate) struct TlsAcceptor {
     config: Arc<ServerConfig>,
     cache: InstanceCache,
 }
 
-impl Tls {
+impl TlsAcceptor {
+    /// Creates an acceptor whose certificates `authority` signs.
+    ///
     /// # Errors
-    /// When the cryptography does not offer what TLS needs.
+    /// If the cryptography provider does not support the default TLS versions.
     pub(crate) fn new(authority: Authority, cache: InstanceCache) -> io::Result<Self> {
         let certificates = Certificates::new(authority, cache.clone());
-        let mut config = ServerConfig::builder_with_provider(provider())
+        let mut config = ServerConfig::builder_with_provider(crypto_provider())
             .with_safe_default_protocol_versions()
             .map_err(io::Error::other)?
             .with_no_client_auth()
@@ -46,19 +48,20 @@ impl Tls {
         })
     }
 
-    /// Shakes hands. A look is taken for a name that is not known, for its instance may just have
-    /// come.
+    /// Performs the handshake. Refreshes the cache if the name is unknown, because its instance may
+    /// just have started.
     ///
     /// # Errors
-    /// When the client asks for a name that leads nowhere, does not trust the authority, or speaks
-    /// something else.
+    /// If the gateway does not serve the requested name, the client does not trust the authority,
+    /// or the client does not use TLS.
     pub(crate) async fn accept(&self, mut stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         let mut first = [HANDSHAKE];
         stream.peek(&mut first).await?;
         if first != [HANDSHAKE] {
-            // Unread, the request would have the system end the connection before the answer is read.
+            // With unread data the system would reset the connection, and the client could lose the
+            // response.
             if stream.read(&mut [0; 4096]).await? > 0 {
-                stream.write_all(PLAIN).await?;
+                stream.write_all(HTTPS_REQUIRED).await?;
             }
             return Err(io::ErrorKind::InvalidData.into());
         }
@@ -67,9 +70,10 @@ impl Tls {
             .client_hello()
             .server_name()
             .map(str::to_ascii_lowercase);
-        let is_new = name
-            .is_some_and(|name| name.ends_with(DOMAIN) && !leads(&self.cache.snapshot(), &name));
-        if is_new {
+        let is_unknown = name.is_some_and(|name| {
+            name.ends_with(DOMAIN) && !is_served(&self.cache.snapshot(), &name)
+        });
+        if is_unknown {
             self.cache.refresh().await;
         }
         hello.into_stream(self.config.clone()).await

@@ -1,4 +1,4 @@
-//! A certificate for each name that leads somewhere, made when it is first asked for.
+//! Issues a certificate for each served name when it is first requested.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,28 +8,30 @@ use rcgen::SanType;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use super::{Authority, now};
+use super::{Authority, unix_time};
 use crate::cache::{InstanceCache, InstanceSnapshot};
 use crate::names::{DOMAIN, GATEWAY_LABEL};
 
-/// How long a certificate lasts.
-const LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// How long a certificate is valid: 30 days.
+const LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// How long it is given out; the rest of its life is for connections that are open.
-const USE: Duration = Duration::from_secs(15 * 24 * 60 * 60);
+/// How long a certificate is used for new connections: 15 days. Open connections can use it for the
+/// rest of its lifetime.
+const MAX_AGE: Duration = Duration::from_secs(15 * 24 * 60 * 60);
 
-/// All certificates of a gateway. They are kept in memory alone: making one takes a moment.
+/// The certificates of a gateway. They are kept in memory only, because issuing one is fast.
 #[derive(Debug)]
 pub(super) struct Certificates {
     authority: Authority,
     cache: InstanceCache,
-    minted: Mutex<HashMap<String, Minted>>,
+    issued: Mutex<HashMap<String, IssuedCertificate>>,
 }
 
 #[derive(Debug)]
-struct Minted {
+struct IssuedCertificate {
     certificate: Arc<CertifiedKey>,
-    at: Duration,
+    /// When it was issued, as the time since 1970-01-01 UTC.
+    issued_at: Duration,
 }
 
 impl Certificates {
@@ -37,46 +39,50 @@ impl Certificates {
         Self {
             authority,
             cache,
-            minted: Mutex::default(),
+            issued: Mutex::default(),
         }
     }
 
-    /// The certificate of `name`, which leads somewhere.
-    fn of(&self, name: &str, now: Duration) -> Option<Arc<CertifiedKey>> {
-        let mut minted = self.minted.lock().unwrap_or_else(PoisonError::into_inner);
-        // A clock that was set back makes them new as well.
-        minted.retain(|_, one| now.checked_sub(one.at).is_some_and(|age| age < USE));
-        if let Some(known) = minted.get(name) {
-            return Some(known.certificate.clone());
+    /// Returns the certificate of a served name. `None` if it cannot be issued.
+    fn get_or_issue(&self, name: &str, now: Duration) -> Option<Arc<CertifiedKey>> {
+        let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+        // Certificates from the future are dropped as well: the clock was set back.
+        issued.retain(|_, one| {
+            let age = now.checked_sub(one.issued_at);
+            age.is_some_and(|age| age < MAX_AGE)
+        });
+        if let Some(found) = issued.get(name) {
+            return Some(found.certificate.clone());
         }
         let san = SanType::DnsName(name.try_into().ok()?);
-        let certificate = Arc::new(self.authority.sign(san, now, LIFE).ok()?);
-        let new = Minted {
+        let certificate = Arc::new(self.authority.sign(san, now, LIFETIME).ok()?);
+        let entry = IssuedCertificate {
             certificate: certificate.clone(),
-            at: now,
+            issued_at: now,
         };
-        minted.insert(name.to_owned(), new);
+        issued.insert(name.to_owned(), entry);
         Some(certificate)
     }
 }
 
 impl ResolvesServerCert for Certificates {
-    /// None for a name that leads nowhere, and for a client that names none: it is refused.
+    /// Returns `None`, which rejects the handshake, if the client sends no name or one that is not
+    /// served.
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name()?.to_ascii_lowercase();
-        if !leads(&self.cache.snapshot(), &name) {
+        if !is_served(&self.cache.snapshot(), &name) {
             return None;
         }
-        self.of(&name, now())
+        self.get_or_issue(&name, unix_time())
     }
 }
 
-/// Whether `name`, in lower case, leads anywhere.
-pub(super) fn leads(snapshot: &InstanceSnapshot, name: &str) -> bool {
-    let own = name
+/// Whether the gateway serves `name`, which is in lower case.
+pub(super) fn is_served(snapshot: &InstanceSnapshot, name: &str) -> bool {
+    let subdomain = name
         .strip_suffix(DOMAIN)
         .and_then(|name| name.strip_suffix('.'));
-    own == Some(GATEWAY_LABEL) || snapshot.names.find(name).is_some()
+    subdomain == Some(GATEWAY_LABEL) || snapshot.names.resolve(name).is_some()
 }
 
 #[cfg(test)]
@@ -85,25 +91,25 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_certificate_is_used_again_until_it_is_old() {
+    async fn reuses_a_certificate_until_it_is_old() {
         let dir = tempfile::tempdir().unwrap();
         let ca = dir.path().join("ca");
         GeneratedAuthority::new().unwrap().write(&ca).unwrap();
         let authority = Authority::read(&ca).unwrap().unwrap();
-        let cache = crate::InstanceCache::start(Arc::new(|| Ok(Vec::new())));
+        let cache = InstanceCache::start(Arc::new(|| Ok(Vec::new())));
         let certificates = Certificates::new(authority, cache);
-        let at = |seconds: u64| {
-            let now = now() + Duration::from_secs(seconds);
-            certificates.of("jobi.localhost", now).unwrap()
+        let certificate_after = |seconds: u64| {
+            let now = unix_time() + Duration::from_secs(seconds);
+            certificates.get_or_issue("jobi.localhost", now).unwrap()
         };
-        let first = at(0);
-        assert!(Arc::ptr_eq(&first, &at(60)));
-        assert!(Arc::ptr_eq(&first, &at(14 * 24 * 60 * 60)));
-        let second = at(16 * 24 * 60 * 60);
+        let first = certificate_after(0);
+        assert!(Arc::ptr_eq(&first, &certificate_after(60)));
+        assert!(Arc::ptr_eq(&first, &certificate_after(14 * 24 * 60 * 60)));
+        let second = certificate_after(16 * 24 * 60 * 60);
         assert!(!Arc::ptr_eq(&first, &second));
-        // No two are signed for one key: that would be one serial number twice.
+        // A shared key would also mean a shared serial number.
         assert_ne!(first.cert[0], second.cert[0]);
         // The clock is set back.
-        assert!(!Arc::ptr_eq(&second, &at(0)));
+        assert!(!Arc::ptr_eq(&second, &certificate_after(0)));
     }
 }

@@ -1,86 +1,103 @@
-//! The authority's files: a directory that is this user's alone, in which all of them lie or none.
+//! The files of the local authority: a directory that is accessible to this user only.
 
+use std::error::Error;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use thiserror::Error;
-
-/// The file of the root's certificate: what programs are told to trust.
+/// The file with the root certificate, which programs trust.
 pub const ROOT_FILE: &str = "root.pem";
 
-/// The intermediate's certificate.
-pub(super) const INTERMEDIATE: &str = "intermediate.pem";
+/// The file with the intermediate certificate.
+pub(super) const INTERMEDIATE_FILE: &str = "intermediate.pem";
 
-/// The intermediate's key, the only one that is kept; 0600.
-pub(super) const KEY: &str = "intermediate.key";
+/// The file with the key of the intermediate. Its mode is 0600.
+pub(super) const KEY_FILE: &str = "intermediate.key";
 
-/// Why there is no authority to sign with.
-#[derive(Debug, Error)]
+/// The rights of the group and of other users.
+#[cfg(unix)]
+const RIGHTS_OF_OTHERS: u32 = 0o077;
+
+/// Why no authority is available.
+#[derive(Debug, thiserror::Error)]
 pub enum AuthorityError {
-    /// A file could not be read or written.
+    /// A file operation failed.
     #[error("cannot {action} `{}`: {source}", file.display())]
     File {
-        /// What was tried.
+        /// The operation, as a verb.
         action: &'static str,
-        /// The file.
+        /// The file or directory.
         file: PathBuf,
-        /// What the system says.
+        /// The cause.
         source: io::Error,
     },
-    /// Somebody else may read the key, or write where it lies.
-    #[error("`{}` is open to others (mode {mode:03o})", file.display())]
+    /// Other users can read or replace the key.
+    #[error("`{}` is accessible to other users (mode {mode:03o})", file.display())]
     Permissions {
         /// The file or directory.
         file: PathBuf,
         /// Its mode.
         mode: u32,
     },
-    /// A file does not hold what it should.
-    #[error("`{}` is broken: {why}", file.display())]
+    /// A file has invalid content.
+    #[error("`{}` is invalid: {source}", file.display())]
     Invalid {
         /// The file.
         file: PathBuf,
-        /// What is wrong with it.
-        why: String,
+        /// The cause.
+        source: Box<dyn Error + Send + Sync>,
     },
-    /// The files are not of one authority.
-    #[error("the local CA in `{}` does not hold together: {why}", dir.display())]
+    /// The files belong to different authorities.
+    #[error("the files of the local CA in `{}` do not match: {source}", dir.display())]
     Mismatch {
         /// The directory.
         dir: PathBuf,
-        /// What a client says.
-        why: String,
+        /// The cause.
+        source: Box<dyn Error + Send + Sync>,
     },
-    /// It has run out.
-    #[error("the local CA in `{}` has run out", .0.display())]
+    /// The authority has expired. Contains its directory.
+    #[error("the local CA in `{}` has expired", .0.display())]
     Expired(PathBuf),
-    /// It could not be made.
-    #[error("cannot make a local CA: {0}")]
-    Generate(String),
+    /// The authority could not be generated.
+    #[error("cannot generate a local CA: {0}")]
+    Generate(#[source] Box<dyn Error + Send + Sync>),
 }
 
-/// The files' contents.
-pub(super) struct Texts {
+impl AuthorityError {
+    pub(super) fn invalid(
+        dir: &Path,
+        name: &str,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        Self::Invalid {
+            file: dir.join(name),
+            source: source.into(),
+        }
+    }
+
+    fn file(action: &'static str, file: &Path) -> impl FnOnce(io::Error) -> Self {
+        let file = file.to_owned();
+        move |source| Self::File {
+            action,
+            file,
+            source,
+        }
+    }
+}
+
+/// The content of the files, in PEM format.
+pub(super) struct AuthorityFiles {
     pub(super) root: String,
     pub(super) intermediate: String,
     pub(super) key: String,
 }
 
-/// Writes all files beside their place, and then has them all there at once.
-pub(super) fn write(dir: &Path, texts: &Texts) -> Result<(), AuthorityError> {
-    let new = dir.with_extension("new");
-    let failed = |action, file: &Path| {
-        let file = file.to_owned();
-        move |source| AuthorityError::File {
-            action,
-            file,
-            source,
-        }
-    };
-    match fs::remove_dir_all(&new) {
+/// Writes all files to a temporary directory and renames it to `dir`.
+pub(super) fn write(dir: &Path, files: &AuthorityFiles) -> Result<(), AuthorityError> {
+    let temporary = dir.with_extension("new");
+    match fs::remove_dir_all(&temporary) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(failed("remove", &new)(error));
+            return Err(AuthorityError::file("remove", &temporary)(error));
         }
         _ => {}
     }
@@ -88,20 +105,22 @@ pub(super) fn write(dir: &Path, texts: &Texts) -> Result<(), AuthorityError> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(&new).map_err(failed("make", &new))?;
+    builder
+        .create(&temporary)
+        .map_err(AuthorityError::file("create", &temporary))?;
     for (name, text, mode) in [
-        (ROOT_FILE, &texts.root, 0o644),
-        (INTERMEDIATE, &texts.intermediate, 0o644),
-        (KEY, &texts.key, 0o600),
+        (ROOT_FILE, &files.root, 0o644),
+        (INTERMEDIATE_FILE, &files.intermediate, 0o644),
+        (KEY_FILE, &files.key, 0o600),
     ] {
-        let file = new.join(name);
-        write_one(&file, text, mode).map_err(failed("write", &file))?;
+        let file = temporary.join(name);
+        write_file(&file, text, mode).map_err(AuthorityError::file("write", &file))?;
     }
-    fs::rename(&new, dir).map_err(failed("make", dir))
+    fs::rename(&temporary, dir).map_err(AuthorityError::file("create", dir))
 }
 
-/// Writes a file that has its mode from its first moment.
-fn write_one(file: &Path, text: &str, mode: u32) -> io::Result<()> {
+/// Creates a file with its final mode, so that it is never accessible to other users.
+fn write_file(file: &Path, text: &str, mode: u32) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -113,48 +132,34 @@ fn write_one(file: &Path, text: &str, mode: u32) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Reads all files; `None` when there is no such directory.
-pub(super) fn read(dir: &Path) -> Result<Option<Texts>, AuthorityError> {
+/// Reads all files. Returns `None` if the directory does not exist.
+pub(super) fn read(dir: &Path) -> Result<Option<AuthorityFiles>, AuthorityError> {
     let text = |name: &str| {
         let file = dir.join(name);
-        fs::read_to_string(&file).map_err(|source| AuthorityError::File {
-            action: "read",
-            file,
-            source,
-        })
+        fs::read_to_string(&file).map_err(AuthorityError::file("read", &file))
     };
     match fs::metadata(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => {
-            return Err(AuthorityError::File {
-                action: "read",
-                file: dir.to_owned(),
-                source,
-            });
-        }
+        Err(error) => return Err(AuthorityError::file("read", dir)(error)),
         Ok(_) => {}
     }
-    closed(dir, 0o077)?;
-    let texts = Texts {
+    check_private(dir)?;
+    let files = AuthorityFiles {
         root: text(ROOT_FILE)?,
-        intermediate: text(INTERMEDIATE)?,
-        key: text(KEY)?,
+        intermediate: text(INTERMEDIATE_FILE)?,
+        key: text(KEY_FILE)?,
     };
-    closed(&dir.join(KEY), 0o077)?;
-    Ok(Some(texts))
+    check_private(&dir.join(KEY_FILE))?;
+    Ok(Some(files))
 }
 
-/// Sees to it that a file has none of the rights `rights`.
+/// Checks that other users have no access to a file or directory.
 #[cfg(unix)]
-fn closed(file: &Path, rights: u32) -> Result<(), AuthorityError> {
+fn check_private(file: &Path) -> Result<(), AuthorityError> {
     use std::os::unix::fs::PermissionsExt;
-    let metadata = fs::metadata(file).map_err(|source| AuthorityError::File {
-        action: "read",
-        file: file.to_owned(),
-        source,
-    })?;
+    let metadata = fs::metadata(file).map_err(AuthorityError::file("read", file))?;
     let mode = metadata.permissions().mode() & 0o777;
-    if mode & rights == 0 {
+    if mode & RIGHTS_OF_OTHERS == 0 {
         return Ok(());
     }
     Err(AuthorityError::Permissions {
@@ -163,8 +168,8 @@ fn closed(file: &Path, rights: u32) -> Result<(), AuthorityError> {
     })
 }
 
-/// There a file has the rights of the user's own directory, in which it lies.
+/// Does nothing: on Windows a file inherits the permissions of the user's own directory.
 #[cfg(not(unix))]
-fn closed(_file: &Path, _rights: u32) -> Result<(), AuthorityError> {
+fn check_private(_file: &Path) -> Result<(), AuthorityError> {
     Ok(())
 }

@@ -1,80 +1,80 @@
-//! Names, paths, heads, bodies and connections.
+//! Tests how requests and responses are forwarded.
 
 use std::io::{Read, Write};
 
-use crate::town::{Service, Town, jobi, route};
-
-/// The last line of a head, and whatever follows.
-fn body(answer: &str) -> &str {
-    answer.split_once("\r\n\r\n").map_or("", |(_, body)| body)
-}
+use crate::support::{TestGateway, TestService, body_of, jobi, route};
 
 #[test]
-fn each_name_leads_to_its_service() {
-    let (frontend, backend) = (Service::echo(), Service::echo());
-    let town = Town::of(&[("frontend", frontend.port), ("backend", backend.port)]);
+fn routes_each_name_to_its_service() {
+    let (frontend, backend) = (TestService::echo(), TestService::echo());
+    let gateway =
+        TestGateway::with_services(&[("frontend", frontend.port), ("backend", backend.port)]);
     for (host, service) in [
         ("jobi.localhost", &frontend),
         ("frontend.jobi.localhost", &frontend),
         ("backend.jobi.localhost", &backend),
         ("BACKEND.Jobi.Localhost:7678", &backend),
     ] {
-        let before = service.seen().len();
-        let answer = town.get(host, "/x?y=1", "");
-        assert!(answer.starts_with("HTTP/1.1 200"), "{host}: {answer}");
-        assert!(body(&answer).starts_with("GET /x?y=1 HTTP/1.1"), "{answer}");
-        assert_eq!(service.seen().len(), before + 1, "{host}");
+        let before = service.requests().len();
+        let response = gateway.get(host, "/x?y=1", "");
+        assert!(response.starts_with("HTTP/1.1 200"), "{host}: {response}");
+        assert!(
+            body_of(&response).starts_with("GET /x?y=1 HTTP/1.1"),
+            "{response}"
+        );
+        assert_eq!(service.requests().len(), before + 1, "{host}");
     }
 }
 
 #[test]
-fn a_name_that_leads_nowhere_tells_nothing() {
-    let service = Service::echo();
-    let town = Town::of(&[("frontend", service.port)]);
+fn reveals_nothing_under_an_unknown_name() {
+    let service = TestService::echo();
+    let gateway = TestGateway::with_services(&[("frontend", service.port)]);
     for host in [
         "other.localhost",
         "x.frontend.jobi.localhost",
         "jobi.localhost.evil.example",
         "evil.example",
     ] {
-        let answer = town.get(host, "/", "Accept: text/html\r\n");
-        assert!(answer.starts_with("HTTP/1.1 404"), "{host}: {answer}");
-        assert!(!answer.contains("jobi"), "{host}: {answer}");
+        let response = gateway.get(host, "/", "Accept: text/html\r\n");
+        assert!(response.starts_with("HTTP/1.1 404"), "{host}: {response}");
+        assert!(!response.contains("jobi"), "{host}: {response}");
         assert!(
-            !answer.contains(&service.port.to_string()),
-            "{host}: {answer}"
+            !response.contains(&service.port.to_string()),
+            "{host}: {response}"
         );
     }
-    assert!(service.seen().is_empty());
+    assert!(service.requests().is_empty());
 }
 
 #[test]
-fn an_instance_that_comes_later_is_found_at_once() {
-    let service = Service::echo();
-    let town = Town::of(&[("frontend", service.port)]);
+fn finds_a_new_instance_immediately() {
+    let service = TestService::echo();
+    let gateway = TestGateway::with_services(&[("frontend", service.port)]);
     assert!(
-        town.get("late.localhost", "/", "")
+        gateway
+            .get("late.localhost", "/", "")
             .starts_with("HTTP/1.1 404")
     );
-    town.quietly(|all| {
+    gateway.change_unnoticed(|all| {
         let mut late = jobi(&[("web", service.port)]);
         (late.id, late.name) = ("late".into(), "late".into());
         all.push(late);
     });
-    let answer = town.get("late.localhost", "/", "");
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let response = gateway.get("late.localhost", "/", "");
+    assert!(response.starts_with("HTTP/1.1 200"), "{response}");
 }
 
 #[test]
-fn paths_of_the_main_name_lead_to_other_services() {
-    let (frontend, backend) = (Service::echo(), Service::echo());
+fn applies_path_routes_to_the_names_of_the_main_service() {
+    let (frontend, backend) = (TestService::echo(), TestService::echo());
     let mut instance = jobi(&[("frontend", frontend.port), ("backend", backend.port)]);
     instance.routes = vec![
         route("/api", "backend", false),
         route("/v2", "backend", true),
     ];
-    let town = Town::with(instance);
-    for (host, path, service, asked) in [
+    let gateway = TestGateway::with_instance(instance);
+    for (host, path, service, request_line) in [
         ("jobi.localhost", "/", &frontend, "GET / "),
         (
             "jobi.localhost",
@@ -85,7 +85,7 @@ fn paths_of_the_main_name_lead_to_other_services() {
         ("frontend.jobi.localhost", "/api", &backend, "GET /api "),
         ("jobi.localhost", "/v2/items", &backend, "GET /items "),
         ("jobi.localhost", "/apiary", &frontend, "GET /apiary "),
-        // Not on the name of another service.
+        // Routes do not apply to the names of other services.
         (
             "backend.jobi.localhost",
             "/v2/items",
@@ -93,164 +93,164 @@ fn paths_of_the_main_name_lead_to_other_services() {
             "GET /v2/items ",
         ),
     ] {
-        let answer = town.get(host, path, "");
-        assert!(body(&answer).starts_with(asked), "{host}{path}: {answer}");
-        let seen = service.seen();
+        let response = gateway.get(host, path, "");
         assert!(
-            seen.last().is_some_and(|one| one.starts_with(asked)),
-            "{host}{path}"
+            body_of(&response).starts_with(request_line),
+            "{host}{path}: {response}"
         );
+        let requests = service.requests();
+        let last = requests.last().unwrap();
+        assert!(last.starts_with(request_line), "{host}{path}");
     }
 }
 
 #[test]
-fn the_service_is_told_who_asked_and_the_client_cannot_lie() {
-    let service = Service::echo();
-    let town = Town::of(&[("frontend", service.port)]);
-    let answer = town.get(
+fn replaces_forwarding_headers() {
+    let service = TestService::echo();
+    let gateway = TestGateway::with_services(&[("frontend", service.port)]);
+    let response = gateway.get(
         "jobi.localhost:7678",
         "/",
         "X-Forwarded-For: 8.8.8.8\r\nX-Forwarded-Host: evil.example\r\nForwarded: for=8.8.8.8\r\nX-Real-IP: 8.8.8.8\r\nCookie: a=1\r\n",
     );
-    let asked = body(&answer).to_ascii_lowercase();
+    let request = body_of(&response).to_ascii_lowercase();
     for line in [
         "host: jobi.localhost:7678\r\n",
         "x-forwarded-for: 127.0.0.1\r\n",
         "x-forwarded-host: jobi.localhost:7678\r\n",
         "x-forwarded-proto: http\r\n",
-        &format!("x-forwarded-port: {}\r\n", town.address.port()),
+        &format!("x-forwarded-port: {}\r\n", gateway.address.port()),
         "forwarded: for=127.0.0.1;host=\"jobi.localhost:7678\";proto=http\r\n",
         "cookie: a=1\r\n",
     ] {
-        assert!(asked.contains(line), "{line} {asked}");
+        assert!(request.contains(line), "{line} {request}");
     }
-    for lie in ["8.8.8.8", "evil.example", "connection: close"] {
-        assert!(!asked.contains(lie), "{lie} {asked}");
+    for forged in ["8.8.8.8", "evil.example", "connection: close"] {
+        assert!(!request.contains(forged), "{forged} {request}");
     }
 }
 
 #[test]
-fn a_request_that_goes_in_circles_ends() {
-    let town = Town::of(&[("frontend", 1)]);
-    // The service sends everything back to the gateway.
-    let gateway = town.address.port();
-    town.change(|all| all[0].services[0].ports[0].port = gateway);
-    let answer = town.get("jobi.localhost", "/", "");
-    assert!(answer.starts_with("HTTP/1.1 508"), "{answer}");
+fn stops_a_request_loop() {
+    let gateway = TestGateway::with_services(&[("frontend", 1)]);
+    // The gateway is its own service.
+    let port = gateway.address.port();
+    gateway.change(|all| all[0].services[0].ports[0].port = port);
+    let response = gateway.get("jobi.localhost", "/", "");
+    assert!(response.starts_with("HTTP/1.1 508"), "{response}");
 }
 
 #[test]
-fn connections_to_services_are_used_again_and_none_is_left() {
-    let service = Service::echo();
-    let town = Town::of(&[("frontend", service.port)]);
-    let mut client = town.connect();
+fn reuses_connections_and_closes_idle_ones() {
+    let service = TestService::echo();
+    let gateway = TestGateway::with_services(&[("frontend", service.port)]);
+    let mut client = gateway.connect();
     for _ in 0..50 {
         client
             .write_all(b"GET / HTTP/1.1\r\nHost: jobi.localhost\r\n\r\n")
             .unwrap();
-        let mut answer = String::new();
-        while !answer.contains("\r\n\r\nGET / HTTP/1.1") || !answer.ends_with("\r\n\r\n") {
+        let mut response = String::new();
+        while !response.contains("\r\n\r\nGET / HTTP/1.1") || !response.ends_with("\r\n\r\n") {
             let mut chunk = [0; 4096];
             let read = client.read(&mut chunk).unwrap();
-            assert_ne!(read, 0, "{answer}");
-            answer.push_str(&String::from_utf8_lossy(&chunk[..read]));
+            assert_ne!(read, 0, "{response}");
+            response.push_str(&String::from_utf8_lossy(&chunk[..read]));
         }
     }
-    assert_eq!(service.seen().len(), 50);
+    assert_eq!(service.requests().len(), 50);
     assert_eq!(service.connections(), 1);
-    // Unused ones are closed by the gateway.
-    service.until_all_closed();
+    service.wait_until_closed();
 }
 
 #[test]
-fn a_service_on_either_loopback_address_is_reached() {
-    let service = Service::at("[::1]:0", |_| "HTTP/1.1 204 No Content\r\n\r\n".into());
-    let town = Town::of(&[("frontend", service.port)]);
+fn reaches_a_service_on_either_loopback_address() {
+    let service = TestService::responding("[::1]:0", |_| "HTTP/1.1 204 No Content\r\n\r\n".into());
+    let gateway = TestGateway::with_services(&[("frontend", service.port)]);
     for _ in 0..3 {
-        let answer = town.get("jobi.localhost", "/", "");
-        assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+        let response = gateway.get("jobi.localhost", "/", "");
+        assert!(response.starts_with("HTTP/1.1 204"), "{response}");
     }
 }
 
 #[test]
-fn what_is_sent_back_comes_as_the_service_said() {
-    let service = Service::at("127.0.0.1:0", |_| {
+fn forwards_the_response_unchanged() {
+    let service = TestService::responding("127.0.0.1:0", |_| {
         "HTTP/1.1 201 Created\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nX-Odd: \u{e9}\r\nConnection: keep-alive, X-Hop\r\nX-Hop: 1\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 6\r\n\r\n".into()
     });
-    let town = Town::of(&[("frontend", service.port)]);
-    let answer = town.get("jobi.localhost", "/", "TE: trailers\r\n");
-    let answer = answer.to_ascii_lowercase();
-    assert!(answer.starts_with("http/1.1 201"), "{answer}");
+    let gateway = TestGateway::with_services(&[("frontend", service.port)]);
+    let response = gateway.get("jobi.localhost", "/", "TE: trailers\r\n");
+    let response = response.to_ascii_lowercase();
+    assert!(response.starts_with("http/1.1 201"), "{response}");
     for part in [
         "set-cookie: a=1",
         "set-cookie: b=2",
         "3\r\nabc\r\n",
         "x-sum: 6",
     ] {
-        assert!(answer.contains(part), "{part}: {answer}");
+        assert!(response.contains(part), "{part}: {response}");
     }
-    assert!(!answer.contains("x-hop"), "{answer}");
+    assert!(!response.contains("x-hop"), "{response}");
 }
 
 #[test]
-fn a_large_upload_and_a_large_download_stream() {
+fn streams_large_bodies() {
     const SIZE: usize = 32 << 20;
-    let service = Service::at("127.0.0.1:0", |asked| {
-        let length = asked.len() - asked.find("\r\n\r\n").unwrap() - 4;
+    let service = TestService::responding("127.0.0.1:0", |request| {
+        let length = request.len() - request.find("\r\n\r\n").unwrap() - 4;
         let body = "d".repeat(SIZE);
         format!("HTTP/1.1 200 OK\r\nX-Got: {length}\r\nContent-Length: {SIZE}\r\n\r\n{body}")
     });
-    let town = Town::of(&[("frontend", service.port)]);
+    let gateway = TestGateway::with_services(&[("frontend", service.port)]);
     let head = format!(
         "POST / HTTP/1.1\r\nHost: jobi.localhost\r\nConnection: close\r\nContent-Length: {SIZE}\r\n\r\n"
     );
     let mut request = head.into_bytes();
     request.resize(request.len() + SIZE, b'u');
-    let answer = town.raw(&request);
+    let response = gateway.send(&request);
     assert!(
-        answer.contains(&format!("x-got: {SIZE}")),
+        response.contains(&format!("x-got: {SIZE}")),
         "{}",
-        &answer[..200]
+        &response[..200]
     );
-    assert_eq!(body(&answer).len(), SIZE);
+    assert_eq!(body_of(&response).len(), SIZE);
 }
 
 #[test]
-fn events_come_one_by_one() {
-    // The service sends its second event only after the client has seen the first.
-    let (seen, wait) = std::sync::mpsc::channel::<()>();
+fn forwards_server_sent_events_immediately() {
+    // The service sends its second event after the client has received the first.
+    let (received, wait) = std::sync::mpsc::channel::<()>();
     let wait = std::sync::Mutex::new(wait);
-    let service = Service::by("127.0.0.1:0", move |_, stream| {
+    let service = TestService::handling("127.0.0.1:0", move |_, stream| {
         let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: one\n\n";
         stream.write_all(head.as_bytes()).unwrap();
         wait.lock().unwrap().recv().unwrap();
         stream.write_all(b"data: two\n\n").unwrap();
         false
     });
-    let town = Town::of(&[("frontend", service.port)]);
-    let mut client = town.connect();
+    let gateway = TestGateway::with_services(&[("frontend", service.port)]);
+    let mut client = gateway.connect();
     client
         .write_all(b"GET /events HTTP/1.1\r\nHost: jobi.localhost\r\n\r\n")
         .unwrap();
-    let mut answer = String::new();
-    let mut until = |word: &str| {
-        while !answer.contains(word) {
+    let mut response = String::new();
+    let mut read_until = |text: &str| {
+        while !response.contains(text) {
             let mut chunk = [0; 1024];
             let read = client.read(&mut chunk).unwrap();
-            assert_ne!(read, 0, "{answer}");
-            answer.push_str(&String::from_utf8_lossy(&chunk[..read]));
+            assert_ne!(read, 0, "{response}");
+            response.push_str(&String::from_utf8_lossy(&chunk[..read]));
         }
     };
-    until("data: one");
-    seen.send(()).unwrap();
-    until("data: two");
+    read_until("data: one");
+    received.send(()).unwrap();
+    read_until("data: two");
 }
 
 #[test]
-fn a_client_that_asks_before_it_sends_is_told_to_go_on() {
-    let service = Service::echo();
-    let town = Town::of(&[("frontend", service.port)]);
-    let mut client = town.connect();
+fn sends_100_continue_on_request() {
+    let service = TestService::echo();
+    let gateway = TestGateway::with_services(&[("frontend", service.port)]);
+    let mut client = gateway.connect();
     client
         .write_all(b"POST / HTTP/1.1\r\nHost: jobi.localhost\r\nConnection: close\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
         .unwrap();
@@ -258,8 +258,8 @@ fn a_client_that_asks_before_it_sends_is_told_to_go_on() {
     client.read_exact(&mut first).unwrap();
     assert_eq!(&first, b"HTTP/1.1 100 Continue\r\n\r\n");
     client.write_all(b"hello").unwrap();
-    let mut answer = String::new();
-    client.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    assert!(answer.ends_with("hello"), "{answer}");
+    let mut response = String::new();
+    client.read_to_string(&mut response).unwrap();
+    assert!(response.starts_with("HTTP/1.1 200"), "{response}");
+    assert!(response.ends_with("hello"), "{response}");
 }

@@ -1,4 +1,4 @@
-//! HTTP/2 in front, HTTP/1.1 behind.
+//! Tests HTTP/2 between client and gateway.
 
 use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use hyper::body::{Bytes, Frame};
@@ -7,14 +7,16 @@ use hyper::{Request, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
 use crate::limits::with_limit;
-use crate::town::{Service, Town};
+use crate::support::{TestGateway, TestService, runtime};
 
-/// An HTTP/2 connection to the gateway.
-async fn connect<B>(town: &Town) -> SendRequest<B>
+/// Opens an HTTP/2 connection to the gateway.
+async fn connect<B>(gateway: &TestGateway) -> SendRequest<B>
 where
     B: hyper::body::Body<Data = Bytes, Error = std::convert::Infallible> + Send + Unpin + 'static,
 {
-    let stream = tokio::net::TcpStream::connect(town.address).await.unwrap();
+    let stream = tokio::net::TcpStream::connect(gateway.address)
+        .await
+        .unwrap();
     let (sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream))
         .await
         .unwrap();
@@ -22,21 +24,13 @@ where
     sender
 }
 
-fn run(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(test);
-}
-
 #[test]
-fn many_requests_of_one_connection_are_served_at_once() {
-    let service = Service::echo();
-    let town = Town::of(&[("frontend", service.port)]);
-    run(async {
-        let sender = connect::<Empty<Bytes>>(&town).await;
-        let ask = |number: usize| {
+fn serves_concurrent_requests_of_one_connection() {
+    let service = TestService::echo();
+    let gateway = TestGateway::with_services(&[("frontend", service.port)]);
+    runtime().block_on(async {
+        let sender = connect::<Empty<Bytes>>(&gateway).await;
+        let send = |number: usize| {
             let mut sender = sender.clone();
             async move {
                 let uri = format!("http://jobi.localhost/{number}");
@@ -50,34 +44,34 @@ fn many_requests_of_one_connection_are_served_at_once() {
                 let response = sender.send_request(request).await.unwrap();
                 assert_eq!(response.status(), 200);
                 let body = response.into_body().collect().await.unwrap().to_bytes();
-                let asked = String::from_utf8_lossy(&body).to_ascii_lowercase();
+                let request = String::from_utf8_lossy(&body).to_ascii_lowercase();
                 assert!(
-                    asked.starts_with(&format!("get /{number} http/1.1\r\n")),
-                    "{asked}"
+                    request.starts_with(&format!("get /{number} http/1.1\r\n")),
+                    "{request}"
                 );
-                assert!(asked.contains("host: jobi.localhost\r\n"), "{asked}");
-                assert!(asked.contains("cookie: a=1; b=2\r\n"), "{asked}");
+                assert!(request.contains("host: jobi.localhost\r\n"), "{request}");
+                assert!(request.contains("cookie: a=1; b=2\r\n"), "{request}");
             }
         };
-        let all: Vec<_> = (0..100).map(|number| tokio::spawn(ask(number))).collect();
+        let all: Vec<_> = (0..100).map(|number| tokio::spawn(send(number))).collect();
         for one in all {
             one.await.unwrap();
         }
     });
-    assert_eq!(service.seen().len(), 100);
+    assert_eq!(service.requests().len(), 100);
 }
 
 #[test]
-fn bodies_and_trailers_pass() {
-    let service = Service::at("127.0.0.1:0", |asked| {
-        let length = asked.split("\r\n\r\n").nth(1).unwrap().len();
+fn forwards_bodies_and_trailers() {
+    let service = TestService::responding("127.0.0.1:0", |request| {
+        let length = request.split("\r\n\r\n").nth(1).unwrap().len();
         format!(
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: x-sum\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: {length}\r\n\r\n"
         )
     });
-    let town = Town::of(&[("frontend", service.port)]);
-    run(async {
-        let mut sender = connect::<Full<Bytes>>(&town).await;
+    let gateway = TestGateway::with_services(&[("frontend", service.port)]);
+    runtime().block_on(async {
+        let mut sender = connect::<Full<Bytes>>(&gateway).await;
         let request = Request::builder()
             .method("POST")
             .uri("http://jobi.localhost/")
@@ -93,20 +87,20 @@ fn bodies_and_trailers_pass() {
 }
 
 #[test]
-fn an_answer_before_the_end_of_a_body_does_not_break_it_off() {
-    let service = Service::echo();
-    let town = with_limit(&service);
-    run(async {
-        let (sent, all_sent) = tokio::sync::oneshot::channel();
-        let mut sent = Some(sent);
-        let pieces = (1..=64).map(move |piece| {
-            if piece == 64 {
-                let _ = sent.take().unwrap().send(());
+fn an_early_response_does_not_reset_the_stream() {
+    let service = TestService::echo();
+    let gateway = with_limit(&service);
+    runtime().block_on(async {
+        let (finished, all_sent) = tokio::sync::oneshot::channel();
+        let mut finished = Some(finished);
+        let frames = (1..=64).map(move |frame| {
+            if frame == 64 {
+                finished.take().unwrap().send(()).unwrap();
             }
             Ok(Frame::data(Bytes::from(vec![0; 64 << 10])))
         });
-        let body = StreamBody::new(tokio_stream::iter(pieces));
-        let mut sender = connect(&town).await;
+        let body = StreamBody::new(tokio_stream::iter(frames));
+        let mut sender = connect(&gateway).await;
         let request = Request::post("http://jobi.localhost/").body(body).unwrap();
         let response = sender.send_request(request).await.unwrap();
         assert_eq!(response.status(), 413);
@@ -114,5 +108,5 @@ fn an_answer_before_the_end_of_a_body_does_not_break_it_off() {
         assert!(String::from_utf8_lossy(&body).contains("at most 1000 bytes"));
         all_sent.await.expect("the stream was reset");
     });
-    assert_eq!(service.seen().len(), 0);
+    assert_eq!(service.requests().len(), 0);
 }

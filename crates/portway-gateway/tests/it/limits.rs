@@ -1,51 +1,51 @@
-//! What a client may not do to the gateway.
+//! Tests the limits that the gateway enforces.
 
 use std::io::{Read, Write};
 
-use crate::town::{Service, Town, jobi};
+use crate::support::{TestGateway, TestService, jobi};
 
 #[test]
-fn a_head_has_a_size() {
-    let service = Service::echo();
-    let town = Town::of(&[("frontend", service.port)]);
-    let most = "a".repeat(40 << 10);
-    let answer = town.get("jobi.localhost", "/", &format!("Cookie: {most}\r\n"));
-    assert!(answer.starts_with("HTTP/1.1 200"), "{}", &answer[..100]);
-    let more = "a".repeat(80 << 10);
-    let answer = town.get("jobi.localhost", "/", &format!("Cookie: {more}\r\n"));
+fn limits_the_size_of_a_head() {
+    let service = TestService::echo();
+    let gateway = TestGateway::with_services(&[("frontend", service.port)]);
+    let allowed = "a".repeat(40 << 10);
+    let response = gateway.get("jobi.localhost", "/", &format!("Cookie: {allowed}\r\n"));
+    assert!(response.starts_with("HTTP/1.1 200"), "{}", &response[..100]);
+    let too_long = "a".repeat(80 << 10);
+    let response = gateway.get("jobi.localhost", "/", &format!("Cookie: {too_long}\r\n"));
     assert!(
-        answer.starts_with("HTTP/1.1 431") || answer.is_empty(),
-        "{answer}"
+        response.starts_with("HTTP/1.1 431") || response.is_empty(),
+        "{response}"
     );
     let fields: String = (0..300).map(|n| format!("X-{n}: 1\r\n")).collect();
-    let answer = town.get("jobi.localhost", "/", &fields);
-    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
-    assert_eq!(service.seen().len(), 1);
+    let response = gateway.get("jobi.localhost", "/", &fields);
+    assert!(response.starts_with("HTTP/1.1 431"), "{response}");
+    assert_eq!(service.requests().len(), 1);
 }
 
 #[test]
-fn clients_that_send_nothing_hold_up_nobody() {
-    let service = Service::echo();
-    let town = Town::of(&[("frontend", service.port)]);
-    let idle: Vec<_> = (0..500).map(|_| town.connect()).collect();
-    let answer = town.get("jobi.localhost", "/", "");
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+fn idle_clients_do_not_block_others() {
+    let service = TestService::echo();
+    let gateway = TestGateway::with_services(&[("frontend", service.port)]);
+    let idle: Vec<_> = (0..500).map(|_| gateway.connect()).collect();
+    let response = gateway.get("jobi.localhost", "/", "");
+    assert!(response.starts_with("HTTP/1.1 200"), "{response}");
     drop(idle);
 }
 
-/// A town whose frontend takes bodies of at most 1000 bytes, and whose backend takes any.
-pub(crate) fn with_limit(service: &Service) -> Town {
+/// Starts a gateway whose frontend accepts bodies of at most 1000 bytes.
+pub(crate) fn with_limit(service: &TestService) -> TestGateway {
     let mut instance = jobi(&[("frontend", service.port), ("backend", service.port)]);
     instance.services[0].max_body = Some(1000);
-    Town::with(instance)
+    TestGateway::with_instance(instance)
 }
 
-/// What the gateway answers to [`post`].
-fn answer_to(town: &Town, host: &str, body: &str, chunked: bool) -> String {
-    town.raw(post(host, body, chunked).as_bytes())
+/// Sends [`post`] and returns the response.
+fn send_post(gateway: &TestGateway, host: &str, body: &str, chunked: bool) -> String {
+    gateway.send(post(host, body, chunked).as_bytes())
 }
 
-/// A request that sends `body` to `host`: in one piece, or in chunks of 100 bytes.
+/// Returns a request with `body`, in one piece or in chunks of 100 bytes.
 fn post(host: &str, body: &str, chunked: bool) -> String {
     let (field, body) = if chunked {
         let chunks = body.as_bytes().chunks(100).map(|chunk| {
@@ -65,80 +65,82 @@ fn post(host: &str, body: &str, chunked: bool) -> String {
 }
 
 #[test]
-fn a_body_has_the_size_that_its_service_takes() {
-    let service = Service::echo();
-    let town = with_limit(&service);
+fn limits_the_size_of_a_body() {
+    let service = TestService::echo();
+    let gateway = with_limit(&service);
     for chunked in [false, true] {
         for (host, size, status) in [
             ("jobi.localhost", 1000, "200"),
             ("jobi.localhost", 1001, "413"),
             ("backend.jobi.localhost", 1001, "200"),
         ] {
-            let answer = answer_to(&town, host, &"a".repeat(size), chunked);
+            let response = send_post(&gateway, host, &"a".repeat(size), chunked);
             let start = format!("HTTP/1.1 {status} ");
             assert!(
-                answer.starts_with(&start),
-                "{host} {size} {chunked}: {answer}"
+                response.starts_with(&start),
+                "{host} {size} {chunked}: {response}"
             );
-            let says = answer.contains("`frontend` takes a body of at most 1000 bytes");
-            assert_eq!(says, status == "413", "{answer}");
+            let is_explained =
+                response.contains("`frontend` accepts request bodies of at most 1000");
+            assert_eq!(is_explained, status == "413", "{response}");
         }
     }
-    // Nothing that was too large came as a whole request, nor is one of them under way.
-    assert_eq!(service.seen().len(), 4);
-    service.until_all_closed();
+    // No oversized request was completed, and none is still in progress.
+    assert_eq!(service.requests().len(), 4);
+    service.wait_until_closed();
 }
 
 #[test]
-fn a_body_that_is_too_large_is_not_asked_for() {
-    let service = Service::echo();
-    let town = with_limit(&service);
-    let answer = town.raw(
+fn rejects_an_oversized_body_before_it_is_sent() {
+    let service = TestService::echo();
+    let gateway = with_limit(&service);
+    let response = gateway.send(
         b"POST / HTTP/1.1\r\nHost: jobi.localhost\r\nExpect: 100-continue\r\nContent-Length: 5000000\r\n\r\n",
     );
-    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    assert!(response.starts_with("HTTP/1.1 413 "), "{response}");
     assert_eq!(service.connections(), 0);
 }
 
 #[test]
-fn a_client_that_sends_before_it_reads_gets_its_answer() {
-    let service = Service::echo();
-    let town = with_limit(&service);
+fn drains_the_body_so_that_the_client_gets_its_response() {
+    let service = TestService::echo();
+    let gateway = with_limit(&service);
     let body = "a".repeat(20 << 20);
     for (host, chunked, status) in [
         ("jobi.localhost", false, "413"),
         ("jobi.localhost", true, "413"),
-        ("nobody.localhost", false, "404"),
+        ("unknown.localhost", false, "404"),
     ] {
-        let mut stream = town.connect();
+        let mut stream = gateway.connect();
         let sent = stream.write_all(post(host, &body, chunked).as_bytes());
-        sent.unwrap_or_else(|error| panic!("{host} {chunked}: cut off: {error}"));
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
+        sent.unwrap_or_else(|error| panic!("{host} {chunked}: {error}"));
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
         let start = format!("HTTP/1.1 {status} ");
-        assert!(answer.starts_with(&start), "{host} {chunked}: {answer}");
+        assert!(response.starts_with(&start), "{host} {chunked}: {response}");
     }
 }
 
-// Windows forgets what was not read when the other side closes with a reset.
+// Windows discards received data when the other side resets the connection.
 #[test]
 #[cfg(unix)]
-fn the_answer_of_a_service_that_closes_before_it_has_read_all_arrives() {
+fn forwards_a_response_sent_before_the_body_was_read() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let town = Town::of(&[("frontend", listener.local_addr().unwrap().port())]);
+    let gateway =
+        TestGateway::with_services(&[("frontend", listener.local_addr().unwrap().port())]);
     let body = "a".repeat(1 << 20);
-    // It ends with the test's process.
+    // The thread ends with the test process.
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             stream.read_exact(&mut [0; 1000]).unwrap();
-            let answer = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno";
-            stream.write_all(answer).unwrap();
+            let response = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno";
+            stream.write_all(response).unwrap();
         }
     });
     for round in 0..20 {
-        let answer = answer_to(&town, "jobi.localhost", &body, round % 2 == 0);
-        assert!(answer.starts_with("HTTP/1.1 401 "), "{round}: {answer}");
-        assert!(answer.ends_with("\r\n\r\nno"), "{round}: {answer}");
+        let response = send_post(&gateway, "jobi.localhost", &body, round % 2 == 0);
+        assert!(response.starts_with("HTTP/1.1 401 "), "{round}: {response}");
+        assert!(response.ends_with("\r\n\r\nno"), "{round}: {response}");
     }
 }

@@ -1,13 +1,14 @@
-//! The gateway as its clients and its services see it: real sockets on both sides.
+//! Tests the gateway with real clients and services.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod events;
 mod forwarding;
 mod http2;
 mod limits;
 mod site;
 mod smuggling;
+mod support;
 mod tls;
-mod town;
 mod waiting;
 mod websocket;

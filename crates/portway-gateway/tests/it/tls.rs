@@ -1,4 +1,4 @@
-//! The same by TLS: a client that trusts the local CA and nothing else.
+//! Tests HTTPS with a client that trusts only the local CA.
 
 use std::sync::Arc;
 
@@ -16,60 +16,56 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use crate::town::{Service, Town, jobi};
-use crate::websocket::capitals;
+use crate::support::{TestGateway, TestService, jobi, runtime};
+use crate::websocket::upgrade_service;
 
-/// Shakes hands with the gateway, as with `name`, offering `protocol`.
-async fn connect(town: &Town, name: &str, protocol: &str) -> std::io::Result<TlsStream<TcpStream>> {
+/// Connects to the gateway by TLS, with this server name and application protocol.
+async fn connect(
+    gateway: &TestGateway,
+    name: &str,
+    protocol: &str,
+) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots
-        .add(CertificateDer::from_pem_slice(&town.root()).unwrap())
+        .add(CertificateDer::from_pem_slice(&gateway.root()).unwrap())
         .unwrap();
     let mut config = ClientConfig::builder()
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
-    let stream = TcpStream::connect(town.tls_address).await.unwrap();
+    let stream = TcpStream::connect(gateway.tls_address).await.unwrap();
     let name = ServerName::try_from(name.to_owned()).unwrap();
     let stream = TlsConnector::from(Arc::new(config))
         .connect(name, stream)
         .await?;
-    let chosen = stream.get_ref().1.alpn_protocol().unwrap_or_default();
-    assert_eq!(chosen, protocol.as_bytes());
+    let negotiated = stream.get_ref().1.alpn_protocol().unwrap_or_default();
+    assert_eq!(negotiated, protocol.as_bytes());
     Ok(stream)
 }
 
-/// Sends `bytes` by HTTP/1.1 and reads to the end.
-async fn raw(town: &Town, name: &str, bytes: &str) -> String {
-    let mut stream = connect(town, name, "http/1.1").await.unwrap();
+/// Sends `bytes` by HTTP/1.1 and reads until the gateway closes the connection.
+async fn send(gateway: &TestGateway, name: &str, bytes: &str) -> String {
+    let mut stream = connect(gateway, name, "http/1.1").await.unwrap();
     stream.write_all(bytes.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    // The connection may end with an alert.
-    let _ = stream.read_to_end(&mut answer).await;
-    String::from_utf8_lossy(&answer).into_owned()
-}
-
-fn run(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(test);
+    let mut response = Vec::new();
+    // The gateway may close the connection with an alert.
+    let _ = stream.read_to_end(&mut response).await;
+    String::from_utf8_lossy(&response).into_owned()
 }
 
 #[test]
-fn a_service_is_reached_by_http_1_and_told_that_it_was_by_tls() {
-    let service = Service::echo();
-    let town = Town::of(&[("frontend", service.port)]);
-    let port = town.tls_address.port();
-    run(async {
+fn forwards_http_1_and_reports_https_to_the_service() {
+    let service = TestService::echo();
+    let gateway = TestGateway::with_services(&[("frontend", service.port)]);
+    let port = gateway.tls_address.port();
+    runtime().block_on(async {
         for name in ["jobi.localhost", "frontend.jobi.localhost"] {
-            let asked = format!(
+            let request = format!(
                 "GET /x HTTP/1.1\r\nHost: {name}:{port}\r\nX-Forwarded-Proto: http\r\nConnection: close\r\n\r\n"
             );
-            let answer = raw(&town, name, &asked).await;
-            let answer = answer.to_ascii_lowercase();
-            assert!(answer.starts_with("http/1.1 200"), "{answer}");
+            let response = send(&gateway, name, &request).await;
+            let response = response.to_ascii_lowercase();
+            assert!(response.starts_with("http/1.1 200"), "{response}");
             for line in [
                 "get /x http/1.1\r\n".to_owned(),
                 format!("host: {name}:{port}\r\n"),
@@ -77,19 +73,19 @@ fn a_service_is_reached_by_http_1_and_told_that_it_was_by_tls() {
                 format!("x-forwarded-port: {port}\r\n"),
                 format!("forwarded: for=127.0.0.1;host=\"{name}:{port}\";proto=https\r\n"),
             ] {
-                assert!(answer.contains(&line), "{line}: {answer}");
+                assert!(response.contains(&line), "{line}: {response}");
             }
-            assert!(!answer.contains("x-forwarded-proto: http\r\n"), "{answer}");
+            assert!(!response.contains("x-forwarded-proto: http\r\n"), "{response}");
         }
     });
 }
 
 #[test]
-fn a_service_is_reached_by_http_2() {
-    let service = Service::echo();
-    let town = Town::of(&[("frontend", service.port)]);
-    run(async {
-        let stream = connect(&town, "jobi.localhost", "h2").await.unwrap();
+fn forwards_http_2() {
+    let service = TestService::echo();
+    let gateway = TestGateway::with_services(&[("frontend", service.port)]);
+    runtime().block_on(async {
+        let stream = connect(&gateway, "jobi.localhost", "h2").await.unwrap();
         let (mut sender, connection) =
             handshake::<_, _, Empty<Bytes>>(TokioExecutor::new(), TokioIo::new(stream))
                 .await
@@ -102,26 +98,30 @@ fn a_service_is_reached_by_http_2() {
         let response = sender.send_request(request).await.unwrap();
         assert_eq!(response.status(), 200);
         let body = response.into_body().collect().await.unwrap().to_bytes();
-        let asked = String::from_utf8_lossy(&body).to_ascii_lowercase();
-        assert!(asked.starts_with("get /x http/1.1\r\n"), "{asked}");
-        assert!(asked.contains("x-forwarded-proto: https\r\n"), "{asked}");
+        let request = String::from_utf8_lossy(&body).to_ascii_lowercase();
+        assert!(request.starts_with("get /x http/1.1\r\n"), "{request}");
+        assert!(
+            request.contains("x-forwarded-proto: https\r\n"),
+            "{request}"
+        );
     });
 }
 
 #[test]
-fn a_websocket_within_http_2() {
-    let service = capitals();
-    let town = Town::of(&[("frontend", service.port)]);
-    run(async {
-        let stream = connect(&town, "jobi.localhost", "h2").await.unwrap();
+fn upgrades_over_http_2() {
+    let service = upgrade_service();
+    let gateway = TestGateway::with_services(&[("frontend", service.port)]);
+    runtime().block_on(async {
+        let stream = connect(&gateway, "jobi.localhost", "h2").await.unwrap();
         let (mut sender, connection) =
             handshake::<_, _, Empty<Bytes>>(TokioExecutor::new(), TokioIo::new(stream))
                 .await
                 .unwrap();
         tokio::spawn(connection);
-        // The server's settings, which allow an extended CONNECT, have come with its first answer.
+        // The first response ensures that the server's settings, which allow extended CONNECT, have
+        // arrived.
         let request = Request::builder()
-            .uri("https://nobody.localhost/")
+            .uri("https://portway.localhost/")
             .body(Empty::new())
             .unwrap();
         let first = sender.send_request(request).await.unwrap();
@@ -140,99 +140,97 @@ fn a_websocket_within_http_2() {
         let upgraded = hyper::upgrade::on(&mut response).await.unwrap();
         let mut stream = TokioIo::new(upgraded);
         stream.write_all(b"hello").await.unwrap();
-        let mut answer = [0; 5];
-        stream.read_exact(&mut answer).await.unwrap();
-        assert_eq!(&answer, b"HELLO");
+        let mut response = [0; 5];
+        stream.read_exact(&mut response).await.unwrap();
+        assert_eq!(&response, b"HELLO");
     });
-    service.until_all_closed();
+    service.wait_until_closed();
 }
 
 #[test]
-fn a_name_that_leads_nowhere_is_refused() {
-    let service = Service::echo();
-    let town = Town::of(&[("frontend", service.port)]);
-    run(async {
+fn rejects_unknown_server_names() {
+    let service = TestService::echo();
+    let gateway = TestGateway::with_services(&[("frontend", service.port)]);
+    runtime().block_on(async {
         for name in [
             "other.localhost",
             "x.frontend.jobi.localhost",
             "localhost",
             "bank.example.net",
-            // No name is sent for an address.
+            // Clients send no server name for an address.
             "127.0.0.1",
         ] {
-            let error = connect(&town, name, "h2").await.unwrap_err();
+            let error = connect(&gateway, name, "h2").await.unwrap_err();
             let error = error.to_string();
             assert!(error.contains("AccessDenied"), "{name}: {error}");
         }
-        // The gateway's own pages have a name.
-        connect(&town, "portway.localhost", "h2").await.unwrap();
-        connect(&town, "JOBI.localhost", "h2").await.unwrap();
+        connect(&gateway, "portway.localhost", "h2").await.unwrap();
+        connect(&gateway, "JOBI.localhost", "h2").await.unwrap();
     });
-    assert!(service.seen().is_empty());
+    assert!(service.requests().is_empty());
 }
 
 #[test]
-fn an_instance_that_comes_later_is_found_at_once_and_one_that_has_gone_is_refused() {
-    let service = Service::echo();
-    let town = Town::of(&[("frontend", service.port)]);
-    run(async {
-        connect(&town, "late.localhost", "h2").await.unwrap_err();
+fn accepts_new_instances_and_rejects_removed_ones() {
+    let service = TestService::echo();
+    let gateway = TestGateway::with_services(&[("frontend", service.port)]);
+    runtime().block_on(async {
+        connect(&gateway, "late.localhost", "h2").await.unwrap_err();
     });
-    town.quietly(|all| {
+    gateway.change_unnoticed(|all| {
         let mut late = jobi(&[("web", service.port)]);
         (late.id, late.name) = ("late".into(), "late".into());
         all.push(late);
     });
-    run(async {
-        connect(&town, "late.localhost", "h2").await.unwrap();
+    runtime().block_on(async {
+        connect(&gateway, "late.localhost", "h2").await.unwrap();
     });
-    town.change(|all| drop(all.pop()));
-    run(async {
-        connect(&town, "late.localhost", "h2").await.unwrap_err();
+    gateway.change(|all| drop(all.pop()));
+    runtime().block_on(async {
+        connect(&gateway, "late.localhost", "h2").await.unwrap_err();
     });
 }
 
 #[test]
-fn what_could_be_two_requests_is_refused_here_as_well() {
-    let service = Service::echo();
-    let town = Town::of(&[("frontend", service.port)]);
-    run(async {
+fn rejects_ambiguous_requests() {
+    let service = TestService::echo();
+    let gateway = TestGateway::with_services(&[("frontend", service.port)]);
+    runtime().block_on(async {
         for bytes in [
             "GET / HTTP/1.1\nHost: jobi.localhost\n\n",
             "POST / HTTP/1.1\r\nHost: jobi.localhost\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         ] {
-            let answer = raw(&town, "jobi.localhost", bytes).await;
-            assert!(answer.starts_with("HTTP/1.1 400"), "{bytes:?}: {answer}");
+            let response = send(&gateway, "jobi.localhost", bytes).await;
+            assert!(response.starts_with("HTTP/1.1 400"), "{bytes:?}: {response}");
         }
     });
-    assert!(service.seen().is_empty());
+    assert!(service.requests().is_empty());
 }
 
 #[test]
-fn who_does_not_trust_the_ca_ends_the_handshake() {
-    let service = Service::echo();
-    let town = Town::of(&[("frontend", service.port)]);
-    let other = Town::of(&[("frontend", service.port)]);
-    run(async {
+fn survives_clients_that_reject_the_certificate_or_send_http() {
+    let service = TestService::echo();
+    let gateway = TestGateway::with_services(&[("frontend", service.port)]);
+    let other = TestGateway::with_services(&[("frontend", service.port)]);
+    runtime().block_on(async {
         let mut roots = RootCertStore::empty();
         let root = CertificateDer::from_pem_slice(&other.root()).unwrap();
         roots.add(root).unwrap();
         let config = ClientConfig::builder()
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let stream = TcpStream::connect(town.tls_address).await.unwrap();
+        let stream = TcpStream::connect(gateway.tls_address).await.unwrap();
         let name = ServerName::try_from("jobi.localhost").unwrap();
         let connected = TlsConnector::from(Arc::new(config)).connect(name, stream);
         let error = connected.await.unwrap_err().to_string();
         assert!(error.contains("invalid peer certificate"), "{error}");
-        // What speaks something else does not disturb the others.
-        let mut plain = TcpStream::connect(town.tls_address).await.unwrap();
+        let mut plain = TcpStream::connect(gateway.tls_address).await.unwrap();
         plain.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
-        let mut answer = Vec::new();
-        let _ = plain.read_to_end(&mut answer).await;
-        let answer = String::from_utf8_lossy(&answer);
-        assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
-        assert!(answer.contains("https://"), "{answer}");
-        connect(&town, "jobi.localhost", "h2").await.unwrap();
+        let mut response = Vec::new();
+        let _ = plain.read_to_end(&mut response).await;
+        let response = String::from_utf8_lossy(&response);
+        assert!(response.starts_with("HTTP/1.1 400"), "{response}");
+        assert!(response.contains("https://"), "{response}");
+        connect(&gateway, "jobi.localhost", "h2").await.unwrap();
     });
 }

@@ -7,8 +7,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use portway_api::{
-    ErrorCode, ErrorInfo, Freed, GatewayStatus, InstanceState, InstanceStatus, PathRoute, PortMap,
-    PortReport, PortStatus, ServiceState, ServiceStatus,
+    ErrorCode, ErrorInfo, FreeReport, GatewayStatus, InstanceState, InstanceStatus, PathRoute,
+    PortMap, PortReport, PortStatus, ServiceState, ServiceStatus,
 };
 use portway_gateway::tls::{Authority, GeneratedAuthority, ROOT_FILE};
 use portway_gateway::{Api, InstanceCache, InstanceRecord, Operations, TlsListeners};
@@ -197,7 +197,7 @@ impl Noted {
     fn note<T>(&self, what: String) -> Result<T, ErrorInfo> {
         self.0.lock().unwrap().push(what);
         Err(ErrorInfo {
-            code: ErrorCode::NothingThere,
+            code: ErrorCode::NotFound,
             message: "noted".into(),
             place: None,
             hints: Vec::new(),
@@ -214,7 +214,7 @@ impl Operations for Noted {
         self.note(format!("port {port}"))
     }
 
-    fn free_port(&self, port: u16, dry_run: bool) -> Result<Freed, ErrorInfo> {
+    fn free_port(&self, port: u16, dry_run: bool) -> Result<FreeReport, ErrorInfo> {
         self.note(format!("free {port} {dry_run}"))
     }
 

@@ -1,4 +1,4 @@
-//! Connections that become something else.
+//! Tests protocol upgrades.
 
 use std::io::{Read, Write};
 
@@ -10,18 +10,18 @@ use hyper::{Method, Request, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::town::{Service, Town};
+use crate::support::{TestGateway, TestService, runtime};
 
-/// A service that switches to a protocol in which everything comes back in capitals.
-pub(crate) fn capitals() -> Service {
-    Service::by("127.0.0.1:0", |asked, stream| {
-        let asked = asked.to_ascii_lowercase();
-        assert!(asked.starts_with("get "), "{asked}");
-        assert!(asked.contains("upgrade: websocket\r\n"), "{asked}");
-        assert!(asked.contains("connection: upgrade\r\n"), "{asked}");
-        assert!(asked.contains("sec-websocket-key: "), "{asked}");
-        let answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\nSec-WebSocket-Protocol: vite-hmr\r\n\r\n";
-        stream.write_all(answer.as_bytes()).unwrap();
+/// Starts a service that accepts WebSocket upgrades and returns all data in upper case.
+pub(crate) fn upgrade_service() -> TestService {
+    TestService::handling("127.0.0.1:0", |request, stream| {
+        let request = request.to_ascii_lowercase();
+        assert!(request.starts_with("get "), "{request}");
+        assert!(request.contains("upgrade: websocket\r\n"), "{request}");
+        assert!(request.contains("connection: upgrade\r\n"), "{request}");
+        assert!(request.contains("sec-websocket-key: "), "{request}");
+        let response = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\nSec-WebSocket-Protocol: vite-hmr\r\n\r\n";
+        stream.write_all(response.as_bytes()).unwrap();
         let mut chunk = [0; 1024];
         while let Ok(read @ 1..) = stream.read(&mut chunk) {
             stream
@@ -33,10 +33,10 @@ pub(crate) fn capitals() -> Service {
 }
 
 #[test]
-fn over_http_1() {
-    let service = capitals();
-    let town = Town::of(&[("frontend", service.port)]);
-    let mut client = town.connect();
+fn upgrades_over_http_1() {
+    let service = upgrade_service();
+    let gateway = TestGateway::with_services(&[("frontend", service.port)]);
+    let mut client = gateway.connect();
     client
         .write_all(b"GET / HTTP/1.1\r\nHost: jobi.localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: abc\r\nSec-WebSocket-Version: 13\r\n\r\n")
         .unwrap();
@@ -56,34 +56,34 @@ fn over_http_1() {
     ] {
         assert!(head.contains(line), "{line}: {head}");
     }
-    // A bare line feed is nothing special in there.
+    // The rules for HTTP lines do not apply after the upgrade.
     client.write_all(b"hello\n").unwrap();
-    let mut answer = [0; 6];
-    client.read_exact(&mut answer).unwrap();
-    assert_eq!(&answer, b"HELLO\n");
-    // The end of the one is the end of the other.
+    let mut response = [0; 6];
+    client.read_exact(&mut response).unwrap();
+    assert_eq!(&response, b"HELLO\n");
+    // Closing one connection closes the other.
     drop(client);
-    service.until_all_closed();
+    service.wait_until_closed();
 }
 
 #[test]
-fn over_http_2() {
-    let service = capitals();
-    let town = Town::of(&[("frontend", service.port)]);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+fn upgrades_over_http_2() {
+    let service = upgrade_service();
+    let gateway = TestGateway::with_services(&[("frontend", service.port)]);
+    let runtime = runtime();
     runtime.block_on(async {
-        let stream = tokio::net::TcpStream::connect(town.address).await.unwrap();
+        let stream = tokio::net::TcpStream::connect(gateway.address)
+            .await
+            .unwrap();
         let (mut sender, connection) =
             handshake::<_, _, Empty<Bytes>>(TokioExecutor::new(), TokioIo::new(stream))
                 .await
                 .unwrap();
         tokio::spawn(connection);
-        // The server's settings, which allow an extended CONNECT, have come with its first answer.
+        // The first response ensures that the server's settings, which allow extended CONNECT, have
+        // arrived.
         let request = Request::builder()
-            .uri("http://nobody.localhost/")
+            .uri("http://unknown.localhost/")
             .body(Empty::new())
             .unwrap();
         let first = sender.send_request(request).await.unwrap();
@@ -106,23 +106,23 @@ fn over_http_2() {
         let upgraded = hyper::upgrade::on(&mut response).await.unwrap();
         let mut stream = TokioIo::new(upgraded);
         stream.write_all(b"hello").await.unwrap();
-        let mut answer = [0; 5];
-        stream.read_exact(&mut answer).await.unwrap();
-        assert_eq!(&answer, b"HELLO");
+        let mut response = [0; 5];
+        stream.read_exact(&mut response).await.unwrap();
+        assert_eq!(&response, b"HELLO");
     });
     drop(runtime);
-    assert!(service.seen()[0].starts_with("GET /hmr?token=1 HTTP/1.1"));
-    service.until_all_closed();
+    assert!(service.requests()[0].starts_with("GET /hmr?token=1 HTTP/1.1"));
+    service.wait_until_closed();
 }
 
 #[test]
-fn a_service_that_does_not_switch_just_answers() {
-    let service = Service::echo();
-    let town = Town::of(&[("frontend", service.port)]);
-    let answer = town.get(
+fn forwards_a_response_without_upgrade() {
+    let service = TestService::echo();
+    let gateway = TestGateway::with_services(&[("frontend", service.port)]);
+    let response = gateway.get(
         "jobi.localhost",
         "/",
         "Connection: Upgrade\r\nUpgrade: h2c\r\n",
     );
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(response.starts_with("HTTP/1.1 200"), "{response}");
 }

@@ -23,7 +23,7 @@ pub(super) fn details(pid: u32) -> Option<Details> {
     let kind = ProcessRefreshKind::nothing()
         .with_cmd(UpdateKind::Always)
         .with_cwd(UpdateKind::Always);
-    let mut system = System::new();
+    let mut system = System::new().ok()?;
     system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), true, kind);
     let process = system.process(pid)?;
     let text = |text: &OsString| text.to_string_lossy().into_owned();

@@ -1,13 +1,14 @@
-//! `portway discover`: what Portway serves on other machines of the local network.
+//! `portway discover`: list what Portway serves on other machines of the local network.
 
 use std::time::Duration;
 
 use clap::Args;
-use portway_api::ErrorCode;
+use portway_app::discover::discover;
+use portway_app::error::CommandError;
+use portway_app::reporter::Reporter;
 
-use crate::args::positive_span;
-use crate::error::CommandError;
-use crate::ui::{self, Progress};
+use super::values::positive_span;
+use crate::ui;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -26,18 +27,8 @@ pub(crate) struct Discover {
     json: bool,
 }
 
-pub(crate) fn run(args: &Discover) -> Result<u8, CommandError> {
-    let progress = Progress::new();
-    progress.tell("asks the local network");
-    let found = portway_lan::browse(args.time, |count| {
-        progress.tell(&format!("asks the local network: {count} so far"));
-    });
-    progress.finish();
-    let found = found.map_err(|error| {
-        let message = format!("cannot ask the local network: {error}");
-        CommandError::new(ErrorCode::Failed, message)
-            .hint("mDNS needs UDP port 5353: a firewall or another responder may keep it")
-    })?;
+pub(crate) fn run(args: &Discover, reporter: &dyn Reporter) -> Result<u8, CommandError> {
+    let found = discover(args.time, reporter)?;
     if args.json {
         ui::json(&found);
     } else {

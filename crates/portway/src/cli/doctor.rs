@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use clap::Args;
+use portway_app::doctor;
+use portway_app::error::CommandError;
 
-use crate::doctor;
-use crate::error::CommandError;
 use crate::ui;
 
 #[derive(Debug, Args)]

@@ -3,12 +3,11 @@
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
+use portway_app::error::CommandError;
+use portway_app::wiring;
 use portway_project::export::ExportFormat;
 
-use crate::allocation::{self, Keep};
-use crate::args::Choice;
-use crate::error::CommandError;
-use crate::project::Project;
+use super::selection::SelectionArgs;
 use crate::ui;
 
 #[derive(Debug, Args)]
@@ -27,7 +26,7 @@ pub(crate) struct Env {
     #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) choice: Choice,
+    pub(crate) selection: SelectionArgs,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -51,20 +50,13 @@ impl From<Format> for ExportFormat {
 }
 
 pub(crate) fn run(directory: Option<&Path>, args: &Env) -> Result<u8, CommandError> {
-    let mut project = Project::open(directory, &args.choice)?;
-    if let Some(service) = &args.service {
-        project.known(service)?;
-    }
-    let wiring = allocation::current_or_new(&mut project, &args.choice, Keep::No)?.wiring;
-    let variables = match &args.service {
-        Some(service) => &wiring.services[service].env,
-        None => &wiring.shared,
-    };
+    let selection = args.selection.to_selection();
+    let variables = wiring::variables(directory, args.service.as_deref(), &selection)?;
     let format = if args.json {
         ExportFormat::Json
     } else {
         args.format.into()
     };
-    ui::out(&format.format(variables));
+    ui::out(&format.format(&variables));
     Ok(0)
 }

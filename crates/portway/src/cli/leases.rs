@@ -1,12 +1,10 @@
-//! `portway leases`: every lease with its state and directory.
+//! `portway leases`: list every lease.
 
 use clap::Args;
-use portway_api::LeaseEntry;
-use portway_registry::{CheckoutState, Instance, Lease, Registry, SqliteRegistry};
+use portway_app::error::CommandError;
+use portway_app::leases;
 
-use crate::error::CommandError;
-use crate::inspect::port_lease;
-use crate::{home, ui};
+use crate::ui;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -21,30 +19,13 @@ pub(crate) struct Leases {
 }
 
 pub(crate) fn run(args: &Leases) -> Result<u8, CommandError> {
-    let mut registry = SqliteRegistry::open(&home::state_dir()?)?;
-    let mut entries: Vec<LeaseEntry> = registry
-        .instances()?
-        .iter()
-        .flat_map(|(instance, leases, liveness)| {
-            leases.iter().map(|lease| entry(instance, lease, *liveness))
-        })
-        .collect();
-    entries.sort_by_key(|entry| entry.port);
+    let entries = leases::list()?;
     if args.json {
         ui::json(&entries);
     } else if entries.is_empty() {
         ui::talk("there is no lease yet; `portway detect` and `portway up` make them\n");
     } else {
-        ui::leases(&entries, portway_supervisor::now());
+        ui::leases(&entries, portway_app::now());
     }
     Ok(0)
-}
-
-/// A lease as it is listed.
-pub(crate) fn entry(instance: &Instance, lease: &Lease, liveness: CheckoutState) -> LeaseEntry {
-    LeaseEntry {
-        port: lease.port,
-        lease: port_lease(instance, lease, liveness),
-        forced: lease.forced_port.filter(|wish| *wish != lease.port),
-    }
 }

@@ -1,71 +1,79 @@
-//! One file per verb.
+//! The command line: one file per command. A command turns its arguments into options of
+//! `portway-app`, calls it, and has `ui` print what it returns.
 
-pub(crate) mod config;
-pub(crate) mod dashboard;
-pub(crate) mod detect;
-pub(crate) mod discover;
-pub(crate) mod doctor;
-pub(crate) mod down;
-pub(crate) mod env;
-pub(crate) mod exec;
-pub(crate) mod forget;
-pub(crate) mod forward;
-pub(crate) mod free;
-pub(crate) mod gateway;
-pub(crate) mod health;
-pub(crate) mod init;
-pub(crate) mod leases;
-pub(crate) mod logs;
-pub(crate) mod one;
-pub(crate) mod plan;
-pub(crate) mod prune;
-pub(crate) mod ps;
-pub(crate) mod restart;
-pub(crate) mod trust;
+pub(crate) mod args;
+mod config;
+mod dashboard;
+mod detect;
+mod discover;
+mod doctor;
+mod down;
+mod env;
+mod exec;
+mod forget;
+mod forward;
+mod free;
+mod gateway;
+mod health;
+mod init;
+mod leases;
+mod logs;
+mod one;
+mod plan;
+mod prune;
+mod ps;
+mod restart;
+mod selection;
+mod trust;
 mod up;
-pub(crate) mod wait;
-pub(crate) mod who;
+mod values;
+mod wait;
+mod who;
 
+use std::sync::Arc;
+
+use portway_app::error::CommandError;
+use portway_app::reporter::Reporter;
 use portway_project::Manifest;
 
-use crate::args::{Cli, Verb};
-use crate::error::CommandError;
-use crate::{supervise, ui};
+use crate::ui;
+use args::{Cli, Command};
 
-/// Runs a command; answers its exit code.
-pub(crate) fn run(cli: Cli) -> Result<u8, CommandError> {
+/// Runs a command and returns its exit code.
+pub(crate) fn run(cli: Cli, terminal: &Arc<dyn Reporter>) -> Result<u8, CommandError> {
     let directory = cli.directory.as_deref();
-    match cli.verb {
-        Verb::Up(args) => up::run(directory, &args),
-        Verb::Down(args) => down::run(directory, &args),
-        Verb::Restart(args) => restart::run(directory, &args),
-        Verb::Ps(args) => ps::run(&args),
-        Verb::Logs(args) => logs::run(directory, &args),
-        Verb::Wait(args) => wait::run(directory, &args),
-        Verb::Detect(args) => detect::run(directory, &args),
-        Verb::Who(args) => who::run(&args),
-        Verb::Free(args) => free::run(&args),
-        Verb::Leases(args) => leases::run(&args),
-        Verb::Forget(args) => forget::run(&args),
-        Verb::Prune(args) => prune::run(&args),
-        Verb::Env(args) => env::run(directory, &args),
-        Verb::Exec(args) => exec::run(directory, &args),
-        Verb::Port(args) => one::port(directory, &args),
-        Verb::Url(args) => one::url(directory, &args),
-        Verb::Config(args) => config::run(directory, &args, cli.color.as_deref()),
-        Verb::Plan(args) => plan::run(directory, &args),
-        Verb::Discover(args) => discover::run(&args),
-        Verb::Doctor(args) => doctor::run(directory, &args),
-        Verb::Health(args) => health::run(directory, &args),
-        Verb::Gateway(args) => gateway::run(&args),
-        Verb::Forward(args) => forward::run(directory, &args),
-        Verb::Trust(args) => trust::run(&args),
-        Verb::Dashboard(args) => dashboard::run(&args),
-        Verb::Init(args) => init::run(directory, &args),
-        Verb::Schema => {
+    let reporter = terminal.as_ref();
+    match cli.command {
+        Command::Up(args) => up::run(directory, &args, terminal),
+        Command::Down(args) => down::run(directory, &args, reporter),
+        Command::Restart(args) => restart::run(directory, &args, reporter),
+        Command::Ps(args) => ps::run(&args),
+        Command::Logs(args) => logs::run(directory, args),
+        Command::Wait(args) => wait::run(directory, &args, reporter),
+        Command::Detect(args) => detect::run(directory, &args),
+        Command::Who(args) => who::run(&args, reporter),
+        Command::Free(args) => free::run(&args),
+        Command::Leases(args) => leases::run(&args),
+        Command::Forget(args) => forget::run(&args),
+        Command::Prune(args) => prune::run(&args, reporter),
+        Command::Env(args) => env::run(directory, &args),
+        Command::Exec(args) => exec::run(directory, args),
+        Command::Port(args) => one::port(directory, &args),
+        Command::Url(args) => one::url(directory, &args),
+        Command::Config(args) => config::run(directory, &args, cli.color.as_deref()),
+        Command::Plan(args) => plan::run(directory, &args),
+        Command::Discover(args) => discover::run(&args, reporter),
+        Command::Doctor(args) => doctor::run(directory, &args),
+        Command::Health(args) => health::run(directory, args),
+        Command::Gateway(args) => gateway::run(&args),
+        Command::Forward(args) => forward::run(directory, &args),
+        Command::Trust(args) => trust::run(&args),
+        Command::Dashboard(args) => dashboard::run(&args),
+        Command::Init(args) => init::run(directory, &args),
+        Command::Schema => {
             ui::out(&Manifest::json_schema());
             Ok(0)
         }
-        Verb::Supervise(args) => supervise::background(directory, &args),
+        Command::Supervise(args) => up::supervise(directory, &args),
     }
 }

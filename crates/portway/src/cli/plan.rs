@@ -1,16 +1,12 @@
-//! `portway plan`: what there is to start, and why, before anything is touched.
+//! `portway plan`: show what there is to start, and why.
 
 use std::path::Path;
 
 use clap::Args;
-use indexmap::IndexMap;
-use portway_api::{PortWish, ProjectPlan, ServicePlan, SkippedFile};
-use portway_detect::{DetectedService, Detection};
-use portway_project::{Plan, PlannedService};
+use portway_app::error::CommandError;
+use portway_app::plan::plan;
 
-use crate::error::CommandError;
-use crate::project::{Described, describe};
-use crate::{home, ui};
+use crate::ui;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -26,73 +22,11 @@ pub(crate) struct PlanArgs {
 }
 
 pub(crate) fn run(directory: Option<&Path>, args: &PlanArgs) -> Result<u8, CommandError> {
-    let described = describe(&home::directory(directory)?)?;
-    let plan = project_plan(&described)?;
+    let plan = plan(directory)?;
     if args.json {
         ui::json(&plan);
     } else {
         ui::project_plan(&plan);
     }
     Ok(0)
-}
-
-fn project_plan(described: &Described) -> Result<ProjectPlan, CommandError> {
-    let Described {
-        manifest,
-        found,
-        preferences,
-    } = described;
-    let plan = Plan::with_all_services(manifest, preferences)?;
-    let nothing = Detection::default();
-    let detection = found.as_ref().unwrap_or(&nothing);
-    let by_name: IndexMap<&str, &DetectedService> = detection
-        .services
-        .iter()
-        .map(|found| (found.name.as_str(), found))
-        .collect();
-    Ok(ProjectPlan {
-        directory: manifest.root().display().to_string(),
-        manifest: found
-            .is_none()
-            .then(|| manifest.source.file.display().to_string()),
-        services: plan
-            .services
-            .values()
-            .map(|service| service_plan(service, by_name.get(service.name.as_str()).copied()))
-            .collect(),
-        project: plan.project,
-        skipped: detection
-            .skipped
-            .iter()
-            .map(|skipped| SkippedFile {
-                file: skipped.file.clone(),
-                why: skipped.why.clone(),
-            })
-            .collect(),
-    })
-}
-
-fn service_plan(service: &PlannedService, found: Option<&DetectedService>) -> ServicePlan {
-    ServicePlan {
-        name: service.name.clone(),
-        framework: found.map(|found| found.framework.to_owned()),
-        dir: service.dir.clone().unwrap_or_default(),
-        command: service.command.clone(),
-        prepare: service.prepare.as_ref().map(|step| step.command.clone()),
-        kind: service.kind.as_str().to_owned(),
-        ports: service
-            .ports
-            .iter()
-            .map(|port| PortWish {
-                name: port.name.clone(),
-                prefer: port.spec.prefer,
-                range: port.spec.range.to_string(),
-            })
-            .collect(),
-        after: service.after.iter().map(|(name, _)| name.clone()).collect(),
-        optional: service.optional,
-        evidence: found
-            .map(|found| found.evidence.clone())
-            .unwrap_or_default(),
-    }
 }

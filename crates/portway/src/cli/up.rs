@@ -1,105 +1,83 @@
-//! `portway up`: start the services of a checkout, or find that they run.
+//! `portway up`: start the services of a checkout.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use portway_api::ErrorCode;
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use portway_app::error::CommandError;
+use portway_app::options::UpOptions;
+use portway_app::reporter::Reporter;
+use portway_app::{instance, preferences};
 
-use crate::args::Up;
-use crate::error::CommandError;
-use crate::follow::Supervised;
-use crate::project::Project;
-use crate::{allocation, follow, gateway, preferences, supervise, ui};
+use super::selection::SelectionArgs;
+use crate::ui;
 
-/// How often an instance may end between being found and being reached.
-const TRIES: u32 = 5;
-
-pub(crate) fn run(directory: Option<&Path>, args: &Up) -> Result<u8, CommandError> {
-    // An instance may end, or begin, between the question whether it runs and the next step: then
-    // all is asked again.
-    let mut has_consent = false;
-    for _ in 0..TRIES {
-        let mut project = Project::open(directory, &args.choice)?;
-        let services = project.closure(&args.services)?;
-        project.preferences =
-            preferences::with_flag(project.preferences, "moved", args.moved.as_deref());
-        if project.preferences.starts_gateway()
-            && let Err(error) = gateway::ensure(None, None)
-        {
-            // Services work without names.
-            ui::warning(&format!("there is no gateway: {}", error.info.message));
-        }
-        let runs = project.is_supervised()?;
-        let mut background = None;
-        if !runs && let Some(found) = &project.found {
-            ui::found(found);
-        }
-        if runs {
-            check_running(&mut project, args)?;
-        } else {
-            if !has_consent {
-                allocation::consent::ask(&mut project, &services, &args.choice)?;
-                has_consent = true;
-            }
-            if args.detach {
-                background = Some(supervise::detach(&project, args)?);
-            } else {
-                match supervise::foreground(project, args)? {
-                    Some(code) => return Ok(code),
-                    None => continue,
-                }
-            }
-        }
-        if let Some(code) = supervise::attach(project, args, background)? {
-            return Ok(code);
-        }
-    }
-    Err(CommandError::new(
-        ErrorCode::Failed,
-        "the instance ends again and again while it is looked for",
-    )
-    .hint("`portway logs` may say why"))
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  portway up                        everything but optional services
+  portway up --with redis           with an optional one; remembered for this checkout
+  portway up backend                this one and what it comes after
+  portway up --port backend=9005    insist on a port
+  portway up --lan                  for a phone: serve on the local network, and announce it there
+  portway up --detach --json        for scripts: returns when ready, prints the status")]
+pub(crate) struct Up {
+    /// Services or groups; all where none is named
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+    /// Return when everything is ready, and leave it running
+    #[arg(short, long)]
+    pub(crate) detach: bool,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
+    /// Serve what speaks HTTP on the local network, for every machine there, and announce it
+    #[arg(long)]
+    pub(crate) lan: bool,
+    /// Serve nothing there, whatever the manifest says
+    #[arg(long, conflicts_with = "lan")]
+    pub(crate) no_lan: bool,
+    /// What to do when a service would not be on the port that was wanted
+    #[arg(
+        long,
+        value_name = "WHAT",
+        value_parser = PossibleValuesParser::new(preferences::words("moved"))
+    )]
+    pub(crate) moved: Option<String>,
+    /// Print the status as JSON when everything is ready
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
-/// What cannot change while the instance runs.
-fn check_running(project: &mut Project, args: &Up) -> Result<(), CommandError> {
-    if let Some(wanted) = args.on_lan() {
-        check_lan(project, wanted)?;
-    }
-    if args.choice.ports.is_empty() || !follow::reachable(project)? {
-        return Ok(());
-    }
-    let all = allocation::current(project)?;
-    for (service, port) in &args.choice.ports {
-        let name = service.split('.').next().unwrap_or(service);
-        project.known(name)?;
-        if !all.ports.of(name).contains(port) {
-            return Err(CommandError::new(
-                ErrorCode::PortTaken,
-                format!("the instance runs, and `{service}` is not on port {port}"),
-            )
-            .hint("stop it first: `portway down`"));
+impl Up {
+    pub(crate) fn to_options(&self) -> UpOptions {
+        UpOptions {
+            services: self.services.clone(),
+            detach: self.detach,
+            selection: self.selection.to_selection(),
+            lan: (self.lan || self.no_lan).then_some(self.lan),
+            moved: self.moved.clone(),
         }
     }
-    Ok(())
 }
 
-/// Whether it is served on the local network is decided at its start.
-fn check_lan(project: &mut Project, wanted: bool) -> Result<(), CommandError> {
-    if !follow::reachable(project)? {
-        return Ok(());
-    }
-    let client = project.client();
-    match follow::runtime()?.block_on(client.status()) {
-        Ok(status) if status.lan != wanted => {
-            let how = if wanted {
-                "only on this machine"
-            } else {
-                "on the local network"
-            };
-            let message = format!("the instance runs, and is served {how}");
-            Err(CommandError::new(ErrorCode::Usage, message).hint("stop it first: `portway down`"))
-        }
-        // One that ends in this instant is started anew.
-        _ => Ok(()),
-    }
+pub(crate) fn run(
+    directory: Option<&Path>,
+    args: &Up,
+    reporter: &Arc<dyn Reporter>,
+) -> Result<u8, CommandError> {
+    instance::up(directory, &args.to_options(), reporter)?;
+    Ok(0)
+}
+
+/// The hidden command: the supervisor in the background. The process that started it reads one line
+/// or an error as JSON from its standard output.
+pub(crate) fn supervise(directory: Option<&Path>, args: &Up) -> Result<u8, CommandError> {
+    let announce = || {
+        ui::out(&format!("{}\n", instance::SERVING));
+    };
+    instance::background(directory, &args.to_options(), announce).inspect_err(|error| {
+        ui::json(&error.body());
+    })?;
+    Ok(0)
 }

@@ -1,16 +1,14 @@
-//! `portway wait`: until services are ready.
+//! `portway wait`: wait until services are ready.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
-use tokio::time::Instant;
+use portway_app::error::CommandError;
+use portway_app::instance;
+use portway_app::reporter::Reporter;
 
-use crate::args::span;
-use crate::error::CommandError;
-use crate::follow::{self, not_running, runtime};
-use crate::running::Running;
+use super::values::span;
 use crate::ui;
 
 #[derive(Debug, Args)]
@@ -31,22 +29,12 @@ pub(crate) struct Wait {
     pub(crate) json: bool,
 }
 
-pub(crate) fn run(directory: Option<&Path>, args: &Wait) -> Result<u8, CommandError> {
-    let mut running = Running::open(directory)?;
-    for name in &args.services {
-        running.known(name)?;
-    }
-    let status = runtime()?.block_on(async {
-        // Whoever waits may be quicker than whoever starts.
-        follow::appeared(&mut running, Instant::now() + args.timeout).await?;
-        let ready = async {
-            let Some(mut events) = follow::events(&mut running).await? else {
-                return Err(not_running());
-            };
-            follow::until_ready(&mut events, &args.services, &HashMap::new()).await
-        };
-        follow::within(args.timeout, "not ready", ready).await
-    })?;
+pub(crate) fn run(
+    directory: Option<&Path>,
+    args: &Wait,
+    reporter: &dyn Reporter,
+) -> Result<u8, CommandError> {
+    let status = instance::wait(directory, &args.services, args.timeout, reporter)?;
     if args.json {
         ui::json(&status);
     } else {

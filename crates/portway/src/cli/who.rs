@@ -1,10 +1,11 @@
-//! `portway who`: who has a port, and what that is.
+//! `portway who`: show which process uses a port.
 
 use clap::Args;
+use portway_app::error::CommandError;
+use portway_app::inspect;
+use portway_app::reporter::Reporter;
 
-use crate::args::port;
-use crate::error::CommandError;
-use crate::inspect::{self, Known};
+use super::values::port;
 use crate::ui;
 
 #[derive(Debug, Args)]
@@ -24,21 +25,14 @@ pub(crate) struct Who {
     pub(crate) json: bool,
 }
 
-pub(crate) fn run(args: &Who) -> Result<u8, CommandError> {
-    let known = Known::read();
-    let reports = inspect::report(&args.ports, &known)?;
-    if let Some(trouble) = &known.trouble {
-        ui::warning(&format!(
-            "nothing is known of Portway's own ports: {}",
-            trouble.info.message
-        ));
-    }
+pub(crate) fn run(args: &Who, reporter: &dyn Reporter) -> Result<u8, CommandError> {
+    let reports = inspect::ports(&args.ports, reporter)?;
     if args.json {
         ui::json(&reports);
     } else if args.ports.is_empty() {
-        ui::port_table(&reports, portway_supervisor::now());
+        ui::port_table(&reports, portway_app::now());
     } else {
-        ui::ports(&reports, portway_supervisor::now());
+        ui::ports(&reports, portway_app::now());
     }
     Ok(0)
 }

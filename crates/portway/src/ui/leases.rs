@@ -1,6 +1,6 @@
 //! Leases, and what was left of others.
 
-use portway_api::{LeaseEntry, LeaseState, Pruned};
+use portway_api::{LeaseEntry, LeaseState, PruneReport};
 
 use super::sanitize::one_line;
 use super::status::{ago, columns};
@@ -40,8 +40,19 @@ pub(crate) fn leases(entries: &[LeaseEntry], now: u64) -> bool {
     out(&columns(rows, ""))
 }
 
+/// Leases that were released.
+pub(crate) fn forgotten(entries: &[LeaseEntry]) {
+    for entry in entries {
+        let owner = &entry.lease.owner;
+        talk(&format!(
+            "port {} is no longer kept for `{}` of {}\n",
+            entry.port, owner.service, owner.instance
+        ));
+    }
+}
+
 /// What was dropped, and which processes were found.
-pub(crate) fn pruned(pruned: &Pruned, dry_run: bool) {
+pub(crate) fn pruned(pruned: &PruneReport, dry_run: bool) {
     let verb = if dry_run { "would drop" } else { "dropped" };
     for entry in &pruned.leases {
         let owner = &entry.lease.owner;

@@ -14,6 +14,7 @@ mod preferences;
 mod progress;
 mod sanitize;
 mod status;
+mod terminal;
 mod trust;
 
 use std::io::{self, IsTerminal, Write};
@@ -22,23 +23,20 @@ use std::sync::OnceLock;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
+use portway_api::ErrorCode;
+use portway_app::error::CommandError;
 use portway_project::preferences::ColorChoice;
-
-use crate::error::CommandError;
 
 pub(crate) use discovered::discovered;
 pub(crate) use doctor::diagnosis;
 pub(crate) use health::{health, health_again};
-pub(crate) use leases::{leases, pruned};
-pub(crate) use logs::LogPrinter;
+pub(crate) use leases::{forgotten, leases, pruned};
 pub(crate) use plan::{found, project_plan};
 pub(crate) use ports::{freed, port_table, ports, would_free};
 pub(crate) use preferences::{explained, preferences};
-pub(crate) use progress::{Progress, notice};
-pub(crate) use status::{
-    displaced, fixed_url, forwards, instances, lan_warning, plan, port_warnings, summary,
-};
-pub(crate) use trust::{Trusting, trust_plan, trusted};
+pub(crate) use status::{forwarded, forwards, gateway, instances, plan, port_warnings, summary};
+pub(crate) use terminal::Terminal;
+pub(crate) use trust::{trust_plan, trusted};
 
 pub(crate) const BOLD: Style = Style::new().bold();
 pub(crate) const DIM: Style = Style::new().dimmed();
@@ -153,9 +151,6 @@ pub(crate) fn error(error: &CommandError, as_json: bool) {
         json(&error.body());
         return;
     }
-    if let Some(text) = &error.formatted {
-        return talk(text);
-    }
     let mut text = match &error.source_text {
         Some(invalid) if invalid.span.is_some() => snippet(invalid),
         _ => {
@@ -177,6 +172,19 @@ pub(crate) fn error(error: &CommandError, as_json: bool) {
         text.push('\n');
     }
     talk(&text);
+}
+
+/// Prints an error of the command line, and returns the exit code.
+pub(crate) fn usage_error(error: &clap::Error, as_json: bool) -> u8 {
+    if as_json {
+        let first = error.to_string();
+        let first = first.lines().next().unwrap_or_default();
+        let message = first.strip_prefix("error: ").unwrap_or(first);
+        json(&CommandError::new(ErrorCode::Usage, message).body());
+    } else {
+        talk(&error.render().to_string());
+    }
+    ErrorCode::Usage.exit()
 }
 
 /// The place of an error in its file, underlined.

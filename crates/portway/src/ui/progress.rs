@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use portway_api::{InstanceStatus, Notice, NoticeLevel, ServiceState};
+use portway_app::reporter::Progress;
 
 use super::sanitize::sanitize;
 use super::{DIM, RED, YELLOW, styled, talk};
 
 /// One notice as a line of talk.
-pub(crate) fn notice(notice: &Notice) -> String {
+fn notice(notice: &Notice) -> String {
     let text = sanitize(&notice.text, false);
     let text = match &notice.service {
         Some(service) => format!("{service} {text}"),
@@ -22,13 +23,13 @@ pub(crate) fn notice(notice: &Notice) -> String {
     }
 }
 
-/// Shows what a start waits for.
-pub(crate) struct Progress {
+/// A moving line that shows what a command waits for; nothing where that cannot move.
+pub(super) struct Spinner {
     bar: Option<ProgressBar>,
 }
 
-impl Progress {
-    pub(crate) fn new() -> Self {
+impl Spinner {
+    pub(super) fn new() -> Self {
         let moving = super::coloured(&std::io::stderr());
         let bar = moving.then(|| {
             let bar = ProgressBar::new_spinner();
@@ -41,39 +42,40 @@ impl Progress {
         });
         Self { bar }
     }
+}
 
-    /// Says one thing above the moving line.
-    pub(crate) fn say(&self, line: &str) {
+impl Progress for Spinner {
+    fn notice(&self, notice: &Notice) {
+        self.line(&self::notice(notice));
+    }
+
+    fn line(&self, line: &str) {
         match &self.bar {
             Some(bar) => bar.suspend(|| talk(&format!("{line}\n"))),
             None => talk(&format!("{line}\n")),
         }
     }
 
-    /// Prints something without the moving line getting in between.
-    pub(crate) fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
+    fn suspend(&self, print: &mut dyn FnMut()) {
         match &self.bar {
             Some(bar) => bar.suspend(print),
             None => print(),
         }
     }
 
-    /// Shows what the instance waits for now.
-    pub(crate) fn show(&self, status: &InstanceStatus) {
+    fn status(&self, status: &InstanceStatus) {
         if let Some(bar) = &self.bar {
             bar.set_message(waits_for(status));
         }
     }
 
-    /// Shows what is being done.
-    pub(crate) fn tell(&self, doing: &str) {
+    fn message(&self, doing: &str) {
         if let Some(bar) = &self.bar {
             bar.set_message(doing.to_owned());
         }
     }
 
-    /// Takes the moving line away.
-    pub(crate) fn finish(&self) {
+    fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

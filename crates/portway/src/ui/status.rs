@@ -2,12 +2,12 @@
 
 use comfy_table::{Table, presets};
 use portway_api::{
-    Forward, InstanceState, InstanceStatus, PortConflict, PortDisplacement, ServiceState,
-    ServiceStatus,
+    Forward, GatewayStatus, InstanceState, InstanceStatus, ServiceState, ServiceStatus,
 };
+use portway_app::wiring::describe;
 
 use super::sanitize::one_line;
-use super::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, out, styled, warning};
+use super::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, out, styled, talk, warning};
 
 /// Rows in aligned columns, without lines.
 pub(super) fn columns(rows: Vec<Vec<String>>, indent: &str) -> String {
@@ -40,7 +40,7 @@ pub(crate) fn plan(instance: &InstanceStatus) -> bool {
                 Some(name) => format!("{}.{name}", service.name),
                 None => service.name.clone(),
             };
-            let note = port.displaced.as_ref().map(displaced).unwrap_or_default();
+            let note = port.displaced.as_ref().map(describe).unwrap_or_default();
             rows.push(vec![name, port.port.to_string(), port.url.clone(), note]);
         }
     }
@@ -58,22 +58,6 @@ pub(crate) fn port_warnings(instance: &InstanceStatus) {
     }
 }
 
-/// Why a port is not the one that was wanted.
-pub(crate) fn displaced(displaced: &PortDisplacement) -> String {
-    if displaced.excluded {
-        let PortDisplacement { wanted, holder, .. } = displaced;
-        return format!("{wanted} is not given out: {holder}");
-    }
-    let wanted = if displaced.forced {
-        "forced"
-    } else {
-        "preferred"
-    };
-    let left = displaced.reason == PortConflict::MainCheckout;
-    let verb = if left { "is left to" } else { "is taken by" };
-    format!("{wanted} {} {verb} {}", displaced.wanted, displaced.holder)
-}
-
 /// The URLs of an instance that has started; loudly for each port that is not the wanted one.
 pub(crate) fn summary(instance: &InstanceStatus) {
     for service in &instance.services {
@@ -83,7 +67,7 @@ pub(crate) fn summary(instance: &InstanceStatus) {
                     "{} is on port {}: {}",
                     service.name,
                     port.port,
-                    displaced(why)
+                    describe(why)
                 ));
             }
         }
@@ -93,7 +77,7 @@ pub(crate) fn summary(instance: &InstanceStatus) {
 }
 
 /// Warns of what the local network reaches, also whoever has not asked for it: a manifest can.
-pub(crate) fn lan_warning(instance: &InstanceStatus) {
+pub(super) fn lan_warning(instance: &InstanceStatus) {
     if instance.lan {
         warning(&on_lan(instance));
     }
@@ -141,6 +125,10 @@ fn service_row(service: &ServiceStatus) -> Vec<String> {
 
 /// Fixed ports, and where they lead.
 pub(crate) fn forwards(forwards: &[Forward]) -> bool {
+    if forwards.is_empty() {
+        talk("no port is forwarded; `portway forward PORT` has one lead to this checkout\n");
+        return true;
+    }
     let mut rows = vec![["URL", "LEADS TO", ""].map(str::to_owned).to_vec()];
     rows.extend(forwards.iter().map(|one| {
         vec![
@@ -152,8 +140,36 @@ pub(crate) fn forwards(forwards: &[Forward]) -> bool {
     out(&columns(rows, ""))
 }
 
+/// A fixed port that was forwarded, and the service to which it was forwarded `before`.
+pub(crate) fn forwarded(forward: &Forward, before: Option<&Forward>) {
+    let before = before.map_or_else(String::new, |one| {
+        format!(", and no more to {} of {}", one.service, one.instance)
+    });
+    talk(&format!(
+        "{} leads to {} of {}{before}\n",
+        fixed_url(&forward.port),
+        forward.service,
+        forward.instance
+    ));
+}
+
+/// Where the gateway serves.
+pub(crate) fn gateway(status: &GatewayStatus) {
+    let example = status.url("SERVICE.INSTANCE.localhost");
+    let plain = match status.tls_port {
+        Some(_) => format!(", and HTTP on port {}", status.port),
+        None => String::new(),
+    };
+    talk(&format!("the gateway serves {example}{plain}\n"));
+    for forward in &status.forwards {
+        if let Some(why) = &forward.trouble {
+            warning(&format!("port {} is not forwarded: {why}", forward.port));
+        }
+    }
+}
+
 /// The URL of a fixed port.
-pub(crate) fn fixed_url(port: &u16) -> String {
+fn fixed_url(port: &u16) -> String {
     format!("http://localhost:{port}")
 }
 

@@ -1,33 +1,15 @@
 //! The local CA, and who trusts it.
 
 use portway_api::{TrustReport, TrustState, TrustStep};
+use portway_app::trust::Direction;
 
 use super::{BOLD, DIM, GREEN, RED, YELLOW, styled, talk};
 
-/// Which way it goes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Trusting {
-    /// Programs are to trust the CA, which may have to be made.
-    Begins { makes: bool },
-    /// Nothing shall be left of it; its files may be gone already.
-    Ends { is_there: bool },
-}
-
-impl Trusting {
-    /// Whether the CA's own files are made or removed.
-    pub(crate) fn touches_files(self) -> bool {
-        match self {
-            Self::Begins { makes } => makes,
-            Self::Ends { is_there } => is_there,
-        }
-    }
-}
-
 /// What is going to be done, before anybody is asked.
-pub(crate) fn trust_plan(report: &TrustReport, what: Trusting) {
+pub(crate) fn trust_plan(report: &TrustReport, direction: Direction) {
     let mut text = String::new();
-    match what {
-        Trusting::Begins { makes } => {
+    match direction {
+        Direction::Install { creates } => {
             text += &format!(
                 "{}: can vouch for names below localhost, and for nothing else\n",
                 styled(BOLD, &report.root.name)
@@ -35,29 +17,29 @@ pub(crate) fn trust_plan(report: &TrustReport, what: Trusting) {
             if report.root.fingerprint.is_empty() {
                 text += "  ID is made with the CA\n";
             }
-            if makes {
+            if creates {
                 let kept =
                     "the key of its root is thrown away, that of its intermediate is yours alone";
                 text += &line("make", &report.directory, kept);
             }
         }
-        Trusting::Ends { is_there } => {
+        Direction::Undo { exists } => {
             text += &format!(
                 "{}: to be trusted by nobody any more\n",
                 styled(BOLD, &report.root.name)
             );
-            if is_there {
+            if exists {
                 text += &line("remove", &report.directory, "");
             }
         }
     }
-    let doing = match what {
-        Trusting::Begins { .. } => "tell",
-        Trusting::Ends { .. } => "take out of",
+    let doing = match direction {
+        Direction::Install { .. } => "tell",
+        Direction::Undo { .. } => "take out of",
     };
     for step in &report.steps {
         let note = match step.state {
-            TrustState::Already => "already so",
+            TrustState::AlreadyDone => "already so",
             TrustState::NeedsRoot => "takes root rights: you will be shown the command",
             _ => step.message.as_deref().unwrap_or_default(),
         };
@@ -67,7 +49,7 @@ pub(crate) fn trust_plan(report: &TrustReport, what: Trusting) {
         };
         text += &line(&doing, &step.store, note);
         let commands = match step.state {
-            TrustState::Already => &[][..],
+            TrustState::AlreadyDone => &[][..],
             _ => &step.commands,
         };
         for command in commands {
@@ -75,9 +57,11 @@ pub(crate) fn trust_plan(report: &TrustReport, what: Trusting) {
         }
     }
     if report.steps.is_empty() {
-        text += match what {
-            Trusting::Begins { .. } => "  no store of the system or of a browser was found here\n",
-            Trusting::Ends { .. } => "  no store of the system or of a browser here has it\n",
+        text += match direction {
+            Direction::Install { .. } => {
+                "  no store of the system or of a browser was found here\n"
+            }
+            Direction::Undo { .. } => "  no store of the system or of a browser here has it\n",
         };
     }
     talk(&text);
@@ -114,9 +98,9 @@ pub(crate) fn trusted(report: &TrustReport) {
 fn outcome(step: &TrustStep) -> String {
     let (style, word) = match step.state {
         TrustState::Done => (GREEN, "done"),
-        TrustState::Already => (GREEN, "already so"),
+        TrustState::AlreadyDone => (GREEN, "already so"),
         TrustState::NeedsRoot => (YELLOW, "left to you"),
-        TrustState::Planned | TrustState::Lacking => (YELLOW, "left out"),
+        TrustState::Planned | TrustState::Unavailable => (YELLOW, "left out"),
         TrustState::Failed => (RED, "failed"),
     };
     let why = step.message.as_deref();

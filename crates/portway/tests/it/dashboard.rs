@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use portway_api::{Freed, PortMap, PortReport};
+use portway_api::{FreeReport, PortMap, PortReport};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -198,7 +198,7 @@ fn ports_are_listed_with_their_owners_and_can_be_freed() {
     let free = format!("/v1/ports/{}/free", sandbox.port(30));
     let (status, freed) = page.post(&free, &json!({ "dry_run": true }));
     assert_eq!((status, &freed["action"]), (200, &json!("dry_run")));
-    assert_type::<Freed>(&freed);
+    assert_type::<FreeReport>(&freed);
     assert_eq!(freed["processes"][0]["pid"], shell.pid());
     assert!(
         http_get(sandbox.port(30), "/").is_some(),

@@ -94,7 +94,9 @@ pub(crate) fn started_at(process: ProcessId) -> Option<u64> {
 pub(super) fn users(pids: &[u32]) -> HashMap<u32, u32> {
     let pids: Vec<Pid> = pids.iter().copied().map(Pid::from_u32).collect();
     let kind = ProcessRefreshKind::nothing().with_user(UpdateKind::Always);
-    let mut system = System::new();
+    let Ok(mut system) = System::new() else {
+        return HashMap::new();
+    };
     system.refresh_processes_specifics(ProcessesToUpdate::Some(&pids), true, kind);
     let user = |pid: &Pid| {
         let sid = system.process(*pid)?.user_id()?.to_string();

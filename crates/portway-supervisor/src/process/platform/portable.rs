@@ -6,22 +6,23 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
 use crate::process::{ProcessId, Usage};
 
-fn read(which: ProcessesToUpdate<'_>, kind: ProcessRefreshKind) -> System {
-    let mut system = System::new();
+/// Reads processes; `None` if the system does not answer.
+fn read(which: ProcessesToUpdate<'_>, kind: ProcessRefreshKind) -> Option<System> {
+    let mut system = System::new().ok()?;
     system.refresh_processes_specifics(which, true, kind);
-    system
+    Some(system)
 }
 
 pub(in crate::process) fn pids() -> Vec<u32> {
     let system = read(ProcessesToUpdate::All, ProcessRefreshKind::nothing());
-    let pids = system.processes().keys();
+    let pids = system.iter().flat_map(|system| system.processes().keys());
     pids.map(|pid| pid.as_u32()).collect()
 }
 
 pub(in crate::process) fn env_var(pid: u32, name: &str) -> Option<String> {
     let pid = Pid::from_u32(pid);
     let kind = ProcessRefreshKind::nothing().with_environ(UpdateKind::Always);
-    let system = read(ProcessesToUpdate::Some(&[pid]), kind);
+    let system = read(ProcessesToUpdate::Some(&[pid]), kind)?;
     let environ = system.process(pid)?.environ();
     environ.iter().find_map(|variable| {
         let variable = variable.to_string_lossy();
@@ -50,11 +51,11 @@ fn relations(system: &System) -> Vec<(ProcessId, u32)> {
 }
 
 pub(in crate::process) fn descendants(root: u32) -> Vec<ProcessId> {
-    let Some(root) = ProcessId::read(root) else {
-        return Vec::new();
-    };
     let system = read(ProcessesToUpdate::All, ProcessRefreshKind::nothing());
-    below(root, &relations(&system))
+    match (ProcessId::read(root), system) {
+        (Some(root), Some(system)) => below(root, &relations(&system)),
+        _ => Vec::new(),
+    }
 }
 
 pub(in crate::process) fn tree_pids(root: u32) -> Vec<u32> {
@@ -66,7 +67,9 @@ pub(in crate::process) fn tree_pids(root: u32) -> Vec<u32> {
 /// The systems do not report what children that have exited used.
 pub(in crate::process) fn usage(roots: &[u32]) -> Vec<Option<Usage>> {
     let kind = ProcessRefreshKind::nothing().with_cpu().with_memory();
-    let system = read(ProcessesToUpdate::All, kind);
+    let Some(system) = read(ProcessesToUpdate::All, kind) else {
+        return vec![None; roots.len()];
+    };
     let all = relations(&system);
     let of = |root: &u32| {
         let (root, _) = *all.iter().find(|(process, _)| process.pid == *root)?;

@@ -1,0 +1,465 @@
+//! From a plan to ports that are leased and held, and to the wiring that tells of them.
+//!
+//! This is where the stages meet: the plan says what is wanted, `.ports.json` and the command line
+//! what a person forces, the registry chooses, and holding is how it finds out what is free.
+
+pub(crate) mod consent;
+pub(crate) mod exclusions;
+mod record;
+mod wishes;
+mod words;
+
+pub use words::describe;
+
+use std::collections::{HashMap, HashSet};
+use std::mem;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use portway_api::{ErrorCode, PortDisplacement, PortStatus, ServiceState, ServiceStatus};
+use portway_ports::{Hold, HoldError, PortPolicy};
+use portway_project::hostnames::GatewayPorts;
+use portway_project::{AssignedPorts, PortsFile, Wiring, wiring};
+use portway_registry::{
+    AllocateError, AllocatedPort, AllocationRequest, Instance, Lease, PortRequest, Registry,
+};
+
+use portway_supervisor::mark::Mark;
+
+use crate::error::CommandError;
+use crate::gateway::state;
+use crate::instance::connection::{self, Supervised, not_running};
+use crate::options::Selection;
+use crate::project::Project;
+use crate::trust::children;
+
+/// Ports of an instance, and everything that follows from them.
+pub(crate) struct Allocation {
+    pub(crate) ports: AssignedPorts,
+    pub(crate) wiring: Wiring,
+    /// What was chosen now; `None` when the instance runs and has its ports.
+    chosen: Option<Chosen>,
+    /// What is to be said about ports that were asked for by number.
+    pub(crate) warnings: HashMap<u16, String>,
+    /// The holds; empty when the instance runs and its supervisor has them.
+    pub(crate) holds: Vec<Arc<Hold>>,
+}
+
+/// What becomes of the holds with which ports were found free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// They are let go before anybody else may look: the leases are all that is wanted.
+    No,
+    /// They are kept, open for a command that is no supervisor.
+    Soft,
+    /// They are kept, closed, by the instance's supervisor.
+    Hard,
+}
+
+/// Chooses, leases and holds a port for everything in the plan, and writes `.ports.json`. `None`
+/// when the instance runs and it is not its supervisor that asks.
+pub(crate) fn allocate(
+    project: &mut Project,
+    selection: &Selection,
+    keep: Keep,
+) -> Result<Option<Allocation>, CommandError> {
+    let Some(mut chosen) = choose_all(project, selection, keep)? else {
+        return Ok(None);
+    };
+    let ports = assigned(project, &chosen.given);
+    let gateway = chosen.gateway.as_ref();
+    let gateway = gateway.and_then(|ports| serde_json::to_string(ports).ok());
+    if keep == Keep::Hard {
+        children::refresh();
+        if project.instance.gateway != gateway {
+            let id = &project.instance.id;
+            project.registry.set_gateway(id, gateway.as_deref())?;
+        }
+    }
+    project.instance.gateway = gateway;
+    let wiring = wire(project, &ports)?;
+    write_down(project, &ports, &wiring)?;
+    Ok(Some(Allocation {
+        warnings: exclusions::warnings(&chosen.facts, &ports),
+        ports,
+        wiring,
+        holds: mem::take(&mut chosen.holds),
+        chosen: Some(chosen),
+    }))
+}
+
+/// Why some of the ports are not the ones that were wanted, by port. Looks for whoever has those.
+pub(crate) fn displaced(
+    project: &mut Project,
+    allocation: &Allocation,
+) -> Result<HashMap<u16, PortDisplacement>, CommandError> {
+    match &allocation.chosen {
+        Some(chosen) => words::displaced(project, chosen),
+        None => Ok(HashMap::new()),
+    }
+}
+
+/// Chooses for everything in the plan, without writing anything into the checkout.
+fn choose_all(
+    project: &mut Project,
+    selection: &Selection,
+    keep: Keep,
+) -> Result<Option<Chosen>, CommandError> {
+    let file = PortsFile::read(&project.checkout.root)?;
+    let wishes = wishes::wishes(project, file.as_ref(), selection)?;
+    let facts = exclusions::facts(&project.preferences)?;
+    let wanted = exclusions::wanted(&project.plan, &wishes, &facts);
+    choose(project, wanted, facts, true, None, keep)
+}
+
+/// The ports of an instance that runs: those it has leased.
+pub(crate) fn current(project: &mut Project) -> Result<Allocation, CommandError> {
+    let ports = leased(project)?;
+    let wiring = wire(project, &ports)?;
+    Ok(Allocation {
+        warnings: exclusions::warnings(&exclusions::facts(&project.preferences)?, &ports),
+        ports,
+        wiring,
+        chosen: None,
+        holds: Vec::new(),
+    })
+}
+
+/// The ports that everything in the plan has leased.
+fn leased(project: &mut Project) -> Result<AssignedPorts, CommandError> {
+    let leases = project.registry.leases(&project.instance.id)?;
+    let mut ports = AssignedPorts::default();
+    for service in project.plan.services.values() {
+        let mut own = Vec::new();
+        for planned in &service.ports {
+            let name = planned.name.as_deref().unwrap_or("");
+            let is_it = |lease: &&Lease| lease.service == service.name && lease.name == name;
+            let lease = leases
+                .iter()
+                .find(is_it)
+                .ok_or_else(|| changed(&service.name))?;
+            own.push(lease.port);
+        }
+        ports.0.insert(service.name.clone(), own);
+    }
+    Ok(ports)
+}
+
+/// Writes `.ports.json`. Another command of the checkout may have chosen anew since `ports` were
+/// leased, and written what this one has just written over: then its ports are written once more.
+/// Whoever writes last has looked at the leases after it wrote.
+fn write_down(
+    project: &mut Project,
+    ports: &AssignedPorts,
+    wiring: &Wiring,
+) -> Result<(), CommandError> {
+    let file = PortsFile::read(&project.checkout.root)?;
+    record::write_ports_file(project, file.unwrap_or_default(), wiring)?;
+    let mut written = ports.clone();
+    // Where something of the plan has no lease any more, its ports are nobody's to write.
+    while let Ok(now) = leased(project)
+        && now != written
+    {
+        let wiring = wire(project, &now)?;
+        let file = PortsFile::read(&project.checkout.root)?;
+        record::write_ports_file(project, file.unwrap_or_default(), &wiring)?;
+        written = now;
+    }
+    Ok(())
+}
+
+/// The present ports if the instance runs, otherwise newly chosen ones.
+pub(crate) fn current_or_new(
+    project: &mut Project,
+    selection: &Selection,
+    keep: Keep,
+) -> Result<Allocation, CommandError> {
+    loop {
+        if let Some(allocation) = allocate(project, selection, keep)? {
+            return Ok(allocation);
+        }
+        if !selection.ports.is_empty() {
+            return Err(CommandError::new(
+                ErrorCode::Usage,
+                "the instance runs; its ports cannot change now",
+            )
+            .hint("stop it first: `portway down`"));
+        }
+        // A supervisor that can be reached has its ports.
+        if connection::reachable(project)? {
+            return current(project);
+        }
+    }
+}
+
+/// Writes `.ports.json` anew: with the present ports if the instance runs, otherwise as choosing
+/// them does.
+pub(crate) fn rewrite(project: &mut Project) -> Result<(), CommandError> {
+    let allocation = current_or_new(project, &Selection::default(), Keep::No)?;
+    let file = PortsFile::read(&project.checkout.root)?;
+    record::write_ports_file(project, file.unwrap_or_default(), &allocation.wiring)
+}
+
+/// Another port for one that was lost: held, leased and written down like the first ones.
+pub(crate) fn replace(
+    project: &mut Project,
+    ports: &AssignedPorts,
+    service: &str,
+    lost: u16,
+) -> Result<(Arc<Hold>, AssignedPorts, Wiring), CommandError> {
+    let index = ports.of(service).iter().position(|&port| port == lost);
+    let facts = exclusions::facts(&project.preferences)?;
+    let mut wanted: Vec<PortRequest> = exclusions::wanted(&project.plan, &HashMap::new(), &facts)
+        .into_iter()
+        .filter(|wanted| wanted.service == service)
+        .collect();
+    let wanted = vec![wanted.swap_remove(index.unwrap_or(0))];
+    let chosen = choose(project, wanted, facts, false, Some(lost), Keep::Hard)?;
+    let Chosen {
+        given, mut holds, ..
+    } = chosen.ok_or_else(not_running)?;
+    let mut ports = ports.clone();
+    ports.replace(service, lost, given[0].port);
+    let wiring = wire(project, &ports)?;
+    let file = PortsFile::read(&project.checkout.root)?;
+    record::write_ports_file(project, file.unwrap_or_default(), &wiring)?;
+    Ok((holds.swap_remove(0), ports, wiring))
+}
+
+/// What everyone is told when the services have these ports.
+fn wire(project: &Project, ports: &AssignedPorts) -> Result<Wiring, CommandError> {
+    let plan = &project.plan;
+    let mut wiring = Wiring::new(
+        plan,
+        ports,
+        &project.checkout,
+        &project.instance.name,
+        &project.env_files()?,
+        &children::variables(),
+        names_at(&project.instance).as_ref(),
+    );
+    let served = plan.published_on_lan(project.lan.into());
+    if !served.is_empty() {
+        let host = format!("{}.local", portway_lan::host_name(&project.instance.name));
+        wiring.publish_on_lan(plan, ports, &served, &portway_lan::local_addresses(), &host);
+    }
+    Ok(wiring)
+}
+
+/// Where the names of an instance are served.
+pub(crate) fn names_at(instance: &Instance) -> Option<GatewayPorts> {
+    serde_json::from_str(instance.gateway.as_ref()?).ok()
+}
+
+/// The error of a service that the running instance does not know.
+pub(crate) fn changed(service: &str) -> CommandError {
+    CommandError::new(
+        ErrorCode::Failed,
+        format!("the running instance does not have `{service}`: what takes part has changed since it started"),
+    )
+    .hint("take the change over: `portway down`, then `portway up`")
+}
+
+/// What was chosen, and by what.
+struct Chosen {
+    given: Vec<AllocatedPort>,
+    /// The holds that were kept.
+    holds: Vec<Arc<Hold>>,
+    facts: PortPolicy,
+    /// Where the gateway serves.
+    gateway: Option<GatewayPorts>,
+    /// Ports that the system does not let this user bind.
+    denied: HashSet<u16>,
+}
+
+/// Leases and holds in one step, under the registry's lock.
+fn choose(
+    project: &mut Project,
+    wanted: Vec<PortRequest>,
+    facts: PortPolicy,
+    whole: bool,
+    lost: Option<u16>,
+    keep: Keep,
+) -> Result<Option<Chosen>, CommandError> {
+    let id = project.instance.id.clone();
+    let dir = project.dir();
+    // Not when one port is replaced: the other services run, and have theirs.
+    if keep == Keep::Hard && lost.is_none() {
+        wait_for_remnants(project)?;
+    }
+    let gateway = state::last_ports()?;
+    let fixed = gateway.as_ref().map_or(&[][..], |gateway| &gateway.fixed);
+    let mut holds: HashMap<u16, Hold> = HashMap::new();
+    let mut denied = HashSet::new();
+    let mut hold = |port: u16, own: bool| {
+        if Some(port) == lost {
+            return Ok(false);
+        }
+        let held = if own {
+            hold_again(port, &dir)
+        } else {
+            Hold::acquire(port)
+        };
+        // The state is set here, inside the lock, so that another command of this checkout never
+        // finds its own ports held against it.
+        let held = held.and_then(|held| {
+            match keep {
+                Keep::No => return Ok(None),
+                Keep::Soft => held.soften()?,
+                Keep::Hard => held.harden()?,
+            }
+            Ok(Some(held))
+        });
+        match held {
+            Ok(held) => {
+                holds.extend(held.map(|held| (port, held)));
+                Ok(true)
+            }
+            Err(error @ HoldError::System { .. }) => Err(error.into()),
+            Err(HoldError::Denied(port)) => {
+                denied.insert(port);
+                Ok(false)
+            }
+            Err(_) => Ok(false),
+        }
+    };
+    let request = AllocationRequest {
+        instance: &id,
+        is_main: project.instance.is_main,
+        ports: wanted,
+        is_excluded: &|port| {
+            Some(port) == lost || fixed.contains(&port) || facts.exclusion(port).is_some()
+        },
+        is_complete: whole,
+        by_supervisor: keep == Keep::Hard,
+    };
+    let given = project
+        .registry
+        .allocate(&request, &mut hold, portway_supervisor::now());
+    let given = match given {
+        Ok(given) => given,
+        Err(AllocateError::Running) => return Ok(None),
+        Err(AllocateError::Registry(error)) => return Err(error.into()),
+        Err(AllocateError::Choose(error)) => {
+            return Err(words::refused(project, &error, &facts, &denied));
+        }
+    };
+    let holds = given
+        .iter()
+        .filter_map(|one| holds.remove(&one.port))
+        .map(Arc::new)
+        .collect();
+    Ok(Some(Chosen {
+        given,
+        holds,
+        facts,
+        gateway,
+        denied,
+    }))
+}
+
+/// Holds a port that was this instance's before. Another command of the checkout
+/// (`portway exec`) may hold it softly, and one that was just killed may not have let go yet.
+fn hold_again(port: u16, dir: &Path) -> Result<Hold, HoldError> {
+    const TRIES: u32 = 20;
+    const PAUSE: Duration = Duration::from_millis(1);
+    for _ in 0..TRIES {
+        match Hold::acquire(port) {
+            Err(HoldError::InUse(_)) if portway_registry::has_users(dir) => {
+                if let Ok(hold) = Hold::join(port) {
+                    return Ok(hold);
+                }
+            }
+            Err(HoldError::InUse(_)) => {}
+            other => return other,
+        }
+        // Somebody who listens has come to stay.
+        if portway_ports::listeners(port).is_ok_and(|found| !found.is_empty()) {
+            break;
+        }
+        thread::sleep(PAUSE);
+    }
+    Err(HoldError::InUse(port))
+}
+
+/// Waits until the services of this instance's former supervisor are gone: after its SIGKILL the
+/// keepers are still ending them, and they still have their ports.
+fn wait_for_remnants(project: &mut Project) -> Result<(), CommandError> {
+    const PATIENCE: Duration = Duration::from_secs(30);
+    const LOOK_AGAIN: Duration = Duration::from_millis(20);
+    let dir = project.dir();
+    let leases = project.registry.leases(&project.instance.id)?;
+    let deadline = Instant::now() + PATIENCE;
+    let listens = || {
+        let listeners = portway_ports::all_listeners().unwrap_or_default();
+        let ports: HashSet<u16> = listeners.iter().map(|listener| listener.port).collect();
+        leases
+            .iter()
+            .map(|lease| lease.port)
+            .filter(move |port| ports.contains(port))
+    };
+    let remains = |port: u16| {
+        let holders = portway_ports::owners(port).unwrap_or_default();
+        let mut processes = holders.iter().filter_map(|holder| holder.process.as_ref());
+        processes.any(|process| Mark::of(process.id.pid).is_some_and(|mark| mark.dir == dir))
+    };
+    while listens().any(remains) && Instant::now() < deadline {
+        thread::sleep(LOOK_AGAIN);
+    }
+    Ok(())
+}
+
+fn assigned(project: &Project, given: &[AllocatedPort]) -> AssignedPorts {
+    let mut ports = AssignedPorts::default();
+    for service in project.plan.services.values() {
+        let own = given.iter().filter(|one| one.service == service.name);
+        ports
+            .0
+            .insert(service.name.clone(), own.map(|one| one.port).collect());
+    }
+    ports
+}
+
+/// The services as a status of an instance that does not run.
+pub(crate) fn service_statuses(
+    project: &Project,
+    allocation: &Allocation,
+    displaced: &HashMap<u16, PortDisplacement>,
+) -> Vec<ServiceStatus> {
+    project
+        .plan
+        .services
+        .values()
+        .map(|service| {
+            let ports: Vec<PortStatus> = service
+                .ports
+                .iter()
+                .zip(allocation.ports.of(&service.name))
+                .map(|(planned, &port)| PortStatus {
+                    name: planned.name.clone(),
+                    port,
+                    url: wiring::url(service.kind, port),
+                    displaced: displaced.get(&port).cloned(),
+                    warning: allocation.warnings.get(&port).cloned(),
+                })
+                .collect();
+            ServiceStatus {
+                name: service.name.clone(),
+                state: ServiceState::Stopped,
+                url: ports.first().map(|port| port.url.clone()),
+                named_url: None,
+                forwards: Vec::new(),
+                lan_urls: Vec::new(),
+                max_body: service.max_body,
+                ports,
+                pid: None,
+                since: None,
+                restarts: 0,
+                reason: None,
+                message: None,
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,310 @@
+//! Who has which port, in words, and the error when nothing can be had.
+
+use std::collections::{HashMap, HashSet};
+
+use indexmap::IndexMap;
+use portway_api::{ErrorCode, ExclusionKind, PortConflict, PortDisplacement};
+use portway_ports::{Exclusion, PortOwner, PortPolicy, PortRange};
+use portway_project::manifest::FILE_NAME;
+use portway_project::plan::identifier;
+use portway_project::ports_file;
+use portway_registry::{
+    CheckoutState, ChooseError, Displacement, DisplacementReason, Lease, Registry,
+};
+
+use super::{Chosen, exclusions};
+use crate::error::CommandError;
+use crate::inspect;
+use crate::project::Project;
+
+/// Who has the ports that were wanted most.
+pub(super) fn displaced(
+    project: &mut Project,
+    chosen: &Chosen,
+) -> Result<HashMap<u16, PortDisplacement>, CommandError> {
+    let displacements = chosen
+        .given
+        .iter()
+        .filter_map(|one| one.displacement.as_ref());
+    let strange: Vec<u16> = displacements
+        .filter(|displacement| displacement.reason == DisplacementReason::InUse)
+        .map(|displacement| displacement.wanted)
+        .collect();
+    let strangers = portway_ports::owners_of(&strange).unwrap_or_default();
+    let mut words = HashMap::new();
+    for one in &chosen.given {
+        if let Some(displacement) = &one.displacement {
+            let wanted = displacement.wanted;
+            let reason = match chosen.facts.exclusion(wanted) {
+                Some(why) if displacement.reason == DisplacementReason::Excluded => {
+                    PortConflict::Excluded {
+                        exclusion: exclusion_kind(why),
+                        message: why.to_string(),
+                    }
+                }
+                why if chosen.denied.contains(&wanted) => PortConflict::Excluded {
+                    exclusion: match why {
+                        Some(Exclusion::Privileged(_)) => ExclusionKind::Privileged,
+                        _ => ExclusionKind::PermissionDenied,
+                    },
+                    message: exclusions::denied(wanted, &chosen.facts),
+                },
+                _ => reason(project, chosen, displacement, &strangers)?,
+            };
+            let displaced = PortDisplacement::new(wanted, displacement.is_forced, reason);
+            words.insert(one.port, displaced);
+        }
+    }
+    Ok(words)
+}
+
+/// Why a port is not the preferred one, as a sentence.
+pub fn describe(displacement: &PortDisplacement) -> String {
+    if displacement.excluded {
+        let PortDisplacement { wanted, holder, .. } = displacement;
+        return format!("{wanted} is not given out: {holder}");
+    }
+    let wanted = if displacement.forced {
+        "forced"
+    } else {
+        "preferred"
+    };
+    let left = displacement.reason == PortConflict::MainCheckout;
+    let verb = if left { "is left to" } else { "is taken by" };
+    format!(
+        "{wanted} {} {verb} {}",
+        displacement.wanted, displacement.holder
+    )
+}
+
+fn exclusion_kind(exclusion: Exclusion) -> ExclusionKind {
+    match exclusion {
+        Exclusion::BlockedByBrowsers => ExclusionKind::BlockedByBrowsers,
+        Exclusion::Ephemeral(_) => ExclusionKind::Ephemeral,
+        Exclusion::Privileged(_) => ExclusionKind::Privileged,
+        Exclusion::SystemService(_) => ExclusionKind::SystemService,
+        Exclusion::Excluded(_) => ExclusionKind::UserPreference,
+        // `Exclusion` is non-exhaustive: a new kind counts as reserved.
+        _ => ExclusionKind::Reserved,
+    }
+}
+
+fn reason(
+    project: &mut Project,
+    chosen: &Chosen,
+    displacement: &Displacement,
+    strangers: &[PortOwner],
+) -> Result<PortConflict, CommandError> {
+    let mut siblings = chosen.given.iter();
+    if let Some(sibling) = siblings.find(|one| one.port == displacement.wanted) {
+        return Ok(PortConflict::SameInstance {
+            service: sibling.service.clone(),
+        });
+    }
+    match &displacement.reason {
+        DisplacementReason::Leased(lease) | DisplacementReason::LeftToMain(Some(lease)) => {
+            leaseholder(project, lease)
+        }
+        DisplacementReason::LeftToMain(None) => Ok(PortConflict::MainCheckout),
+        DisplacementReason::InUse | DisplacementReason::Excluded => {
+            Ok(occupant(displacement.wanted, strangers))
+        }
+    }
+}
+
+/// The instance that a lease belongs to.
+fn leaseholder(project: &mut Project, lease: &Lease) -> Result<PortConflict, CommandError> {
+    let instances = project.registry.instances()?;
+    let owner = instances.iter().find(|(one, ..)| one.id == lease.instance);
+    Ok(PortConflict::OtherInstance {
+        id: lease.instance.clone(),
+        instance: owner.map(|(one, ..)| one.name.clone()),
+        directory: owner.map(|(one, ..)| one.dir.display().to_string()),
+        service: lease.service.clone(),
+        running: owner.is_some_and(|(.., state)| *state == CheckoutState::Running),
+    })
+}
+
+/// The process that uses a port.
+fn stranger(port: u16) -> PortConflict {
+    occupant(port, &portway_ports::owners(port).unwrap_or_default())
+}
+
+/// The same, where the listeners are known.
+fn occupant(port: u16, holders: &[PortOwner]) -> PortConflict {
+    let here = || holders.iter().filter(|one| one.listener.port == port);
+    let named = here().find(|holder| holder.process.is_some());
+    match named.or(here().next()) {
+        Some(holder) => inspect::occupant(holder),
+        None => PortConflict::BoundSocket,
+    }
+}
+
+/// The words for a request that cannot be satisfied.
+pub(super) fn refused(
+    project: &mut Project,
+    error: &ChooseError,
+    facts: &PortPolicy,
+    denied: &HashSet<u16>,
+) -> CommandError {
+    match error {
+        ChooseError::ForcedInUse { service, port, .. } if denied.contains(port) => {
+            let why = exclusions::denied(*port, facts);
+            let message =
+                format!("port {port}, which is forced for `{service}`, may not be bound: {why}");
+            exclusions::permit(CommandError::new(ErrorCode::PortTaken, message), *port)
+        }
+        ChooseError::RangeFull {
+            service,
+            range,
+            excluded,
+            ..
+        } if *excluded == range.size() => all_excluded(service, *range, facts, denied),
+        ChooseError::ForcedInUse {
+            service,
+            port,
+            lease,
+        } => {
+            let by = match lease {
+                Some(lease) => leaseholder(project, lease).map_or_else(
+                    |_| "another instance".to_owned(),
+                    |instance| instance.to_string(),
+                ),
+                None => stranger(*port).to_string(),
+            };
+            let file = ports_file::FILE_NAME;
+            CommandError::new(
+                ErrorCode::PortTaken,
+                format!("port {port}, which is forced for `{service}`, is taken by {by}"),
+            )
+            .hint("end what has it, or stop that instance (`portway -C DIR down`)")
+            .hint(format!(
+                "take `{}_port` out of `{file}`, or another port in it, to let Portway choose",
+                identifier(service)
+            ))
+            .hint(format!(
+                "write `fallback = true` in `[services.{service}]` to let it take another port"
+            ))
+        }
+        ChooseError::RangeFull {
+            service,
+            range,
+            leases,
+            excluded,
+        } => {
+            let holders = holders_in_short(project, *range, leases, *excluded);
+            CommandError::new(ErrorCode::RangeFull, error.to_string())
+                .hint(format!("it is taken by {holders}"))
+                .hint(format!(
+                    "give it more room: `port = \"{}-{}\"` in `[services.{service}]` of `{FILE_NAME}`",
+                    range.first(),
+                    range.last().saturating_add(100)
+                ))
+                .hint("stop an instance that is not needed; `portway ps` lists them")
+        }
+        ChooseError::System { source, .. } => {
+            let causes = std::iter::successors(source.source(), |error| error.source());
+            let message = std::iter::once(source.to_string())
+                .chain(causes.map(ToString::to_string))
+                .collect::<Vec<_>>()
+                .join(": ");
+            CommandError::new(ErrorCode::Failed, message)
+        }
+    }
+}
+
+/// The error of a range of which no port is given out.
+fn all_excluded(
+    service: &str,
+    range: PortRange,
+    facts: &PortPolicy,
+    denied: &HashSet<u16>,
+) -> CommandError {
+    let message = match range.size() {
+        1 => format!("port {range} of `{service}` cannot be had"),
+        _ => format!("no port of {range}, the range of `{service}`, is ever given out"),
+    };
+    let mut error = CommandError::new(ErrorCode::RangeFull, message);
+    for (why, ports) in facts.exclusions(range) {
+        error = error.hint(format!("{}: {why}", runs(&ports)));
+    }
+    if let Some(port) = range.ports().find(|port| denied.contains(port)) {
+        return exclusions::permit(error, port);
+    }
+    if range.size() == 1 {
+        return error.hint(format!("it is taken by {}", stranger(range.first())));
+    }
+    error
+        .hint(format!(
+            "give it other ports: `port = \"9100-9199\"` in `[services.{service}]` of `{FILE_NAME}`"
+        ))
+        .hint("or ask for one by its number: `port = { prefer = …, range = … }`, or `--port`")
+}
+
+/// "`python3` (9000-9090), `jobi` (9091)": the holders of a range, in as few words as possible.
+fn holders_in_short(
+    project: &mut Project,
+    range: PortRange,
+    leases: &[Lease],
+    excluded: usize,
+) -> String {
+    let instances = project.registry.instances().unwrap_or_default();
+    let mut by_holder: IndexMap<String, Vec<u16>> = IndexMap::new();
+    for port in range.ports() {
+        let lease = leases.iter().find(|lease| lease.port == port);
+        let name = match lease {
+            Some(lease) => instances
+                .iter()
+                .find(|(one, ..)| one.id == lease.instance)
+                .map_or_else(|| "another instance".into(), |(one, ..)| one.name.clone()),
+            None => stranger(port).to_string(),
+        };
+        by_holder.entry(name).or_default().push(port);
+    }
+    const SHOWN: usize = 6;
+    let mut words: Vec<String> = by_holder
+        .iter()
+        .take(SHOWN)
+        .map(|(name, ports)| format!("{name}: {}", runs(ports)))
+        .collect();
+    if by_holder.len() > SHOWN {
+        words.push(format!("{} more", by_holder.len() - SHOWN));
+    }
+    if excluded > 0 {
+        words.push(format!("{excluded} of its ports are never given out"));
+    }
+    words.join("; ")
+}
+
+/// `[1, 2, 3, 5]` as `1-3, 5`.
+fn runs(ports: &[u16]) -> String {
+    let mut runs: Vec<(u16, u16)> = Vec::new();
+    for &port in ports {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == port => *last = port,
+            _ => runs.push((port, port)),
+        }
+    }
+    let words: Vec<String> = runs
+        .into_iter()
+        .map(|(first, last)| {
+            if first == last {
+                first.to_string()
+            } else {
+                format!("{first}-{last}")
+            }
+        })
+        .collect();
+    words.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_told_in_runs() {
+        assert_eq!(runs(&[9000, 9001, 9002, 9005]), "9000-9002, 9005");
+        assert_eq!(runs(&[9000]), "9000");
+    }
+}

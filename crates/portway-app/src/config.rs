@@ -1,0 +1,207 @@
+//! Reading preferences with their sources, and changing those of the user.
+
+use std::path::{Path, PathBuf};
+
+use portway_api::{ErrorCode, ExplainedPreference, Preference, PreferenceLayer, PreferenceSource};
+use portway_project::manifest::{self, ManifestError};
+use portway_project::preferences::{Key, edit, file, keys, parse_key};
+use portway_project::{Manifest, Preferences};
+use serde_json::Value;
+
+use crate::error::CommandError;
+use crate::{dirs, preferences};
+
+/// Returns every preference with its value and source. `color` is the value of the flag.
+///
+/// # Errors
+/// When the preferences cannot be read.
+pub fn list(
+    directory: Option<&Path>,
+    color: Option<&str>,
+) -> Result<Vec<Preference>, CommandError> {
+    let preferences = layers(directory, color)?;
+    let paths = preferences.paths();
+    Ok(paths
+        .iter()
+        .map(|path| preference(&preferences, path))
+        .collect())
+}
+
+/// Returns one preference that has a value.
+///
+/// # Errors
+/// When the key is unknown or has no value, or the preferences cannot be read.
+pub fn get(
+    directory: Option<&Path>,
+    key: &str,
+    color: Option<&str>,
+) -> Result<Preference, CommandError> {
+    let (_, path) = known(key)?;
+    let one = preference(&layers(directory, color)?, &path);
+    if one.text.is_none() {
+        let message = format!("`{key}` has no value");
+        return Err(CommandError::new(ErrorCode::Failed, message)
+            .hint(format!("give it one: `portway config set {key} VALUE`")));
+    }
+    Ok(one)
+}
+
+/// Returns one preference with all its layers.
+///
+/// # Errors
+/// When the key is unknown, or the preferences cannot be read.
+pub fn explain(
+    directory: Option<&Path>,
+    key: &str,
+    color: Option<&str>,
+) -> Result<ExplainedPreference, CommandError> {
+    let (key, path) = known(key)?;
+    Ok(layered(&layers(directory, color)?, key, &path))
+}
+
+fn layers(directory: Option<&Path>, color: Option<&str>) -> Result<Preferences, CommandError> {
+    let preferences = here(directory)?;
+    Ok(preferences::with_flag(preferences, "color", color))
+}
+
+/// What counts in this directory; a project is not needed.
+fn here(directory: Option<&Path>) -> Result<Preferences, CommandError> {
+    match Manifest::find(&dirs::directory(directory)?) {
+        Ok(manifest) => preferences::of_project(preferences::of_user()?, &manifest),
+        Err(ManifestError::Missing(_)) => preferences::of_user(),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn known(key: &str) -> Result<(&'static Key, Vec<String>), CommandError> {
+    parse_key(key).map_err(|error| {
+        CommandError::new(ErrorCode::Usage, error.message)
+            .hint(error.help)
+            .hint("`portway config list` has them all")
+    })
+}
+
+/// The user's `config.toml`, which may not exist.
+///
+/// # Errors
+/// When no variable tells where it is.
+pub fn own_file() -> Result<PathBuf, CommandError> {
+    preferences::file().ok_or_else(|| {
+        CommandError::new(
+            ErrorCode::Failed,
+            "there is no place for preferences: HOME is not set",
+        )
+        .hint("set HOME, or XDG_CONFIG_HOME to an absolute path")
+    })
+}
+
+/// The value that counts, as programs see it.
+fn preference(preferences: &Preferences, path: &[String]) -> Preference {
+    let first = preferences.layers(path).next();
+    Preference {
+        key: keys::format_path(path),
+        value: preferences
+            .value(path)
+            .map_or(Value::Null, |value| value.to_json()),
+        text: preferences.value(path).map(|value| value.to_string()),
+        source: first.map(|first| first.source),
+        place: first
+            .map(|first| first.location.clone())
+            .filter(|place| !place.is_empty()),
+    }
+}
+
+fn layered(preferences: &Preferences, key: &'static Key, path: &[String]) -> ExplainedPreference {
+    let mut layers: Vec<PreferenceLayer> = Vec::new();
+    let said: Vec<_> = preferences.layers(path).collect();
+    for source in [
+        PreferenceSource::Flag,
+        PreferenceSource::Environment,
+        PreferenceSource::Project,
+        PreferenceSource::User,
+        PreferenceSource::Default,
+    ] {
+        let of_layer = said.iter().filter(|one| one.source == source);
+        let own = of_layer.map(|one| PreferenceLayer {
+            source,
+            place: Some(one.location.clone()).filter(|place| !place.is_empty()),
+            value: one.value.to_json(),
+            text: Some(one.value.to_string()),
+            counts: key.is_combined || said.first().is_some_and(|first| first == one),
+        });
+        let before = layers.len();
+        layers.extend(own);
+        if let Some(place) = could_stand(key, source).filter(|_| layers.len() == before) {
+            layers.push(PreferenceLayer {
+                source,
+                place: Some(place).filter(|place| !place.is_empty()),
+                value: Value::Null,
+                text: None,
+                counts: false,
+            });
+        }
+    }
+    ExplainedPreference {
+        preference: preference(preferences, path),
+        about: key.description.to_owned(),
+        layers,
+    }
+}
+
+/// Where a layer could say something about a preference; `None` where it cannot.
+fn could_stand(key: &Key, source: PreferenceSource) -> Option<String> {
+    match source {
+        PreferenceSource::Flag => key.flag.map(str::to_owned),
+        PreferenceSource::Environment => key.variables.first().map(|one| one.name.to_owned()),
+        PreferenceSource::Project => key.in_project.then(|| manifest::FILE_NAME.to_owned()),
+        PreferenceSource::User => preferences::file().map(|file| file.display().to_string()),
+        PreferenceSource::Default => Some(String::new()),
+    }
+}
+
+/// Sets a preference of the user. Returns the file, and the place of a setting that overrides the
+/// new value in `directory`.
+///
+/// # Errors
+/// When the key is unknown, the value is invalid, or the file cannot be written.
+pub fn set(
+    directory: Option<&Path>,
+    key: &str,
+    value: &str,
+) -> Result<(PathBuf, Option<String>), CommandError> {
+    let (known_key, path) = known(key)?;
+    let file = own_file()?;
+    file::change(&file, |text| {
+        let changed = edit::set(text, known_key, &path, value);
+        let changed = changed.map_err(|error| {
+            CommandError::new(ErrorCode::Usage, format!("`{key}`: {error}")).hint(error.help)
+        })?;
+        Ok::<_, CommandError>(Some(changed))
+    })?;
+    Ok((file, overriding(directory, known_key, &path)))
+}
+
+/// The place of a setting that overrides the user's own here.
+fn overriding(directory: Option<&Path>, key: &Key, path: &[String]) -> Option<String> {
+    let preferences = here(directory).ok()?;
+    let first = preferences.layers(path).next()?;
+    let overrides = first.source < PreferenceSource::User && !key.is_combined;
+    overrides.then(|| first.location.clone())
+}
+
+/// Removes a preference of the user. Returns the file, and whether the preference was set there.
+///
+/// # Errors
+/// When the key is unknown, or the file cannot be written.
+pub fn unset(key: &str) -> Result<(PathBuf, bool), CommandError> {
+    let (known_key, path) = known(key)?;
+    let file = own_file()?;
+    let was_set = file::change(&file, |text| {
+        edit::unset(text, known_key, &path).map_err(|error| {
+            CommandError::new(ErrorCode::Failed, error.message)
+                .place(&file)
+                .hint(error.help)
+        })
+    })?;
+    Ok((file, was_set))
+}

@@ -1,0 +1,103 @@
+//! Directories of a command: where it acts, and where Portway keeps its state.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use portway_api::ErrorCode;
+
+use crate::error::CommandError;
+use crate::platform;
+
+/// The directory of Portway's own state.
+///
+/// # Errors
+/// When neither `XDG_STATE_HOME` nor `HOME` (on Windows `LOCALAPPDATA`) tells where that is.
+pub(crate) fn state_dir() -> Result<PathBuf, CommandError> {
+    let windows = cfg!(windows);
+    resolve_state_dir(&|name| env::var_os(name), windows).ok_or_else(|| {
+        let home = home_variable(windows);
+        CommandError::new(
+            ErrorCode::State,
+            format!("there is no place to keep state: {home} is not set"),
+        )
+        .hint(format!("set {home}, or XDG_STATE_HOME to an absolute path"))
+    })
+}
+
+/// The variable that leads to what is this user's on this machine alone.
+fn home_variable(windows: bool) -> &'static str {
+    if windows { "LOCALAPPDATA" } else { "HOME" }
+}
+
+/// By the XDG base directory specification: relative paths there are ignored.
+fn resolve_state_dir(
+    variable: &dyn Fn(&str) -> Option<OsString>,
+    windows: bool,
+) -> Option<PathBuf> {
+    let absolute = |name: &str| {
+        variable(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let below = if windows { "" } else { ".local/state" };
+    absolute("XDG_STATE_HOME")
+        .or_else(|| absolute(home_variable(windows)).map(|home| home.join(below)))
+        .map(|state| state.join("portway"))
+}
+
+/// The directory in which a command acts.
+///
+/// # Errors
+/// When it does not exist.
+pub(crate) fn directory(given: Option<&Path>) -> Result<PathBuf, CommandError> {
+    let directory = given.unwrap_or(Path::new("."));
+    portway_project::checkout::canonical(directory)
+        .map_err(|error| CommandError::file("enter", directory, &error))
+}
+
+/// Whether a program can be found in `PATH`, as a shell would find it.
+pub(crate) fn has_program(name: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|dir| platform::is_program(&dir, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn state_lies_where_the_standard_says() {
+        let local = if cfg!(windows) {
+            r"C:\Local"
+        } else {
+            "/u/Local"
+        };
+        let variable = |name: &str| (name == "LOCALAPPDATA").then(|| local.into());
+        let windows = resolve_state_dir(&variable, true);
+        assert_eq!(windows, Some(Path::new(local).join("portway")));
+        // Elsewhere a path must be absolute, and on Windows one without a drive is not.
+        if cfg!(windows) {
+            return;
+        }
+        let resolve = |state: Option<&str>, home: Option<&str>| {
+            let variable = |name: &str| match name {
+                "XDG_STATE_HOME" => state.map(Into::into),
+                "HOME" => home.map(Into::into),
+                _ => None,
+            };
+            resolve_state_dir(&variable, false)
+        };
+        assert_eq!(resolve(Some("/s"), Some("/h")), Some("/s/portway".into()));
+        assert_eq!(
+            resolve(None, Some("/h")),
+            Some("/h/.local/state/portway".into())
+        );
+        assert_eq!(
+            resolve(Some("relative"), Some("/h")),
+            Some("/h/.local/state/portway".into())
+        );
+        assert_eq!(resolve(None, None), None);
+        assert_eq!(resolve(Some(""), Some("")), None);
+    }
+}

@@ -1,0 +1,244 @@
+//! What there is to look at: gathered once, with what cannot be had as values. Nothing is made,
+//! leased or written by it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use portway_api::InstanceStatus;
+use portway_detect::Detection;
+use portway_project::manifest::FILE_NAME;
+use portway_project::{
+    AssignedPorts, Checkout, Manifest, Plan, PlannedService, PortsFile, PortsFileError,
+    Preferences, Wiring,
+};
+use portway_registry::{CheckoutState, Registry, SqliteRegistry};
+use portway_supervisor::control::{self, Client};
+use serde_json::{Map, Value};
+use tokio::time::timeout;
+
+use crate::dirs;
+use crate::error::CommandError;
+use crate::instance::snapshot::{self, Entry};
+use crate::preferences;
+use crate::project::describe_for;
+
+/// A supervisor that does not answer within this time counts as one that tells nothing.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// A checkout and everything that is known of it.
+pub(super) struct Scene {
+    /// The project's root, or the directory that was asked about where there is none.
+    pub(super) root: PathBuf,
+    /// Its identity.
+    pub(super) checkout: Checkout,
+    /// Why the user's preferences cannot be used, where they cannot; the defaults count then.
+    pub(super) preferences: Result<(), CommandError>,
+    /// What is to be started here.
+    pub(super) plan: Result<Plan, CommandError>,
+    /// What the plan was made of where nobody has written one down.
+    pub(super) found: Option<Detection>,
+    /// The manifest as it is written; `None` where it cannot be used or nobody has written one.
+    pub(super) manifest: Option<Manifest>,
+    /// What the registry knows.
+    pub(super) records: Result<Records, CommandError>,
+    /// `.ports.json`.
+    pub(super) file: Result<Option<PortsFile>, PortsFileError>,
+    /// Where the services are to be found.
+    pub(super) ports: AssignedPorts,
+    /// What the supervisor says, where there is one.
+    pub(super) status: Option<InstanceStatus>,
+    /// Milliseconds since 1970-01-01 UTC.
+    pub(super) now: u64,
+}
+
+/// What the registry knows.
+#[derive(Default)]
+pub(super) struct Records {
+    /// Every checkout.
+    pub(super) entries: Vec<Entry>,
+    /// What Portway last wrote into this checkout's `.ports.json`.
+    pub(super) written: Map<String, Value>,
+    /// Whether the ports of the file are some that Portway wrote into another checkout's.
+    pub(super) copied: bool,
+}
+
+/// Whose a port is, by plan and leases.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum PortOwner {
+    /// This service's of this checkout.
+    Own(String),
+    /// A service's of another checkout, in words.
+    Other(String),
+    /// No service's that is known.
+    Nobody,
+}
+
+impl Scene {
+    /// Looks at the project of `directory`.
+    ///
+    /// # Errors
+    /// When there is no such directory.
+    pub(super) async fn gather(directory: Option<&Path>) -> Result<Self, CommandError> {
+        let directory = dirs::directory(directory)?;
+        let (user, preferences) = match preferences::of_user() {
+            Ok(user) => (user, Ok(())),
+            Err(wrong) => (Preferences::default(), Err(wrong)),
+        };
+        let described = describe_for(&directory, || Ok(user));
+        let root = match &described {
+            Ok(described) => described.manifest.root().to_owned(),
+            // A manifest that cannot be used still tells where the project is.
+            Err(_) => directory
+                .ancestors()
+                .find(|dir| dir.join(FILE_NAME).symlink_metadata().is_ok())
+                .unwrap_or(&directory)
+                .to_owned(),
+        };
+        let checkout =
+            Checkout::read(&root).map_err(|error| CommandError::file("enter", &root, &error))?;
+        let root = checkout.root.clone();
+        let file = PortsFile::read(&root);
+        let entries = snapshot::entries();
+        let is_it = |entry: &&Entry| entry.0.id == checkout.id;
+        let entry = entries.as_ref().ok().and_then(|all| all.iter().find(is_it));
+        let found = described.as_ref().ok().and_then(|one| one.found.clone());
+        let written_down = described.as_ref().ok().filter(|one| one.found.is_none());
+        let manifest = written_down.map(|one| one.manifest.clone());
+        let plan = described.and_then(|described| snapshot::plan(&described, entry));
+        let written = file.as_ref().ok().and_then(Option::as_ref);
+        let ports = plan
+            .as_ref()
+            .map(|plan| snapshot::ports(plan, written, entry))
+            .unwrap_or_default();
+        let status = match entry {
+            Some((instance, _, CheckoutState::Running)) => status(&instance.id).await,
+            _ => None,
+        };
+        let records = entries.and_then(|entries| {
+            let keys = plan.as_ref().map(port_keys).unwrap_or_default();
+            records(entries, &checkout.id, written, &keys)
+        });
+        Ok(Self {
+            root,
+            checkout,
+            preferences,
+            plan,
+            found,
+            manifest,
+            records,
+            file,
+            ports,
+            status,
+            now: portway_supervisor::now(),
+        })
+    }
+
+    /// What the registry knows of this checkout.
+    pub(super) fn entry(&self) -> Option<&Entry> {
+        let records = self.records.as_ref().ok()?;
+        let mut entries = records.entries.iter();
+        entries.find(|(instance, ..)| instance.id == self.checkout.id)
+    }
+
+    /// The services that take part, in the manifest's order; none where there is no plan.
+    pub(super) fn services(&self) -> impl Iterator<Item = &PlannedService> {
+        self.plan.iter().flat_map(|plan| plan.services.values())
+    }
+
+    /// The directory of a service.
+    pub(super) fn dir(&self, service: &PlannedService) -> PathBuf {
+        service.working_dir(&self.root)
+    }
+
+    /// Whose every port is that belongs to somebody.
+    pub(super) fn owners(&self) -> BTreeMap<u16, PortOwner> {
+        let mut owners = BTreeMap::new();
+        for (instance, leases, liveness) in self.records.iter().flat_map(|one| &one.entries) {
+            if instance.id == self.checkout.id || *liveness == CheckoutState::Missing {
+                continue;
+            }
+            for lease in leases {
+                let words = format!(
+                    "`{}` of {}, in {}",
+                    lease.service,
+                    instance.name,
+                    instance.dir.display()
+                );
+                owners.insert(lease.port, PortOwner::Other(words));
+            }
+        }
+        for service in self.services() {
+            for port in self.ports.of(&service.name) {
+                // What another has leased is not this one's because a file says so.
+                owners
+                    .entry(*port)
+                    .or_insert_with(|| PortOwner::Own(service.name.clone()));
+            }
+        }
+        owners
+    }
+
+    /// What everybody is told when the services have these ports; `None` without a plan.
+    pub(super) fn wiring(&self, ports: &AssignedPorts) -> Option<Wiring> {
+        let plan = self.plan.as_ref().ok()?;
+        let name = self.entry().map_or("", |(instance, ..)| &instance.name);
+        let none = IndexMap::new();
+        let (checkout, files) = (&self.checkout, IndexMap::new());
+        Some(Wiring::new(
+            plan, ports, checkout, name, &files, &none, None,
+        ))
+    }
+
+    /// The directories in which `.env` files count.
+    pub(super) fn dirs(&self) -> BTreeSet<PathBuf> {
+        let services = self.services().map(|service| self.dir(service));
+        services.chain([self.root.clone()]).collect()
+    }
+}
+
+async fn status(id: &str) -> Option<InstanceStatus> {
+    let registry = SqliteRegistry::open(&dirs::state_dir().ok()?).ok()?;
+    let client = Client::new(&registry.instance_dir(id).join(control::SOCKET));
+    timeout(ANSWER, client.status()).await.ok()?.ok()
+}
+
+/// The keys of all ports in `.ports.json`.
+pub(super) fn port_keys(plan: &Plan) -> Vec<String> {
+    let of = |service: &PlannedService| {
+        let keys = (0..service.ports.len()).map(|index| service.port_key(index));
+        keys.collect::<Vec<_>>()
+    };
+    plan.services.values().flat_map(of).collect()
+}
+
+fn records(
+    entries: Vec<Entry>,
+    id: &str,
+    file: Option<&PortsFile>,
+    keys: &[String],
+) -> Result<Records, CommandError> {
+    if entries.is_empty() {
+        return Ok(Records::default());
+    }
+    let mut registry = SqliteRegistry::open(&dirs::state_dir()?)?;
+    let written = registry.last_written(id)?;
+    let written = written
+        .and_then(|text| serde_json::from_str::<Map<String, Value>>(&text).ok())
+        .unwrap_or_default();
+    let ports: IndexMap<&String, &Value> = keys
+        .iter()
+        .filter_map(|key| file?.content.get_key_value(key))
+        .collect();
+    let own = ports
+        .iter()
+        .all(|(key, value)| written.get(*key) == Some(*value));
+    let content = serde_json::to_string(&ports).unwrap_or_default();
+    let copied = !own && !ports.is_empty() && registry.was_written(&content)?;
+    Ok(Records {
+        entries,
+        written,
+        copied,
+    })
+}

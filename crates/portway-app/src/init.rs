@@ -1,0 +1,127 @@
+//! Creating a `portway.toml`, and an entry in `.gitignore`.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use portway_detect::{Detection, detect};
+use portway_project::checkout::file_name;
+use portway_project::{manifest, ports_file};
+
+use crate::error::CommandError;
+use crate::project::surroundings;
+use crate::{dirs, preferences};
+
+/// What [`init`] did.
+#[derive(Debug)]
+pub struct Init {
+    /// The manifest.
+    pub file: PathBuf,
+    /// Whether it was written; false when it existed already.
+    pub is_new: bool,
+    /// The services that were detected.
+    pub detection: Detection,
+}
+
+/// Writes the detected services as `portway.toml`, or an example where none is detected. An
+/// existing file is never overwritten.
+///
+/// # Errors
+/// When the directory cannot be used or the file cannot be written.
+pub fn init(directory: Option<&Path>) -> Result<Init, CommandError> {
+    let directory = dirs::directory(directory)?;
+    let file = directory.join(manifest::FILE_NAME);
+    let preferences = preferences::of_user()?;
+    let preferred = |framework: &str| preferences.framework_port(framework);
+    let detection = detect(&directory, &surroundings(&preferred));
+    let name = file_name(&directory);
+    let text = if detection.services.is_empty() {
+        first_manifest(&name)
+    } else {
+        detection.manifest(&name)
+    };
+    let is_new = match OpenOptions::new().write(true).create_new(true).open(&file) {
+        Ok(mut open) => {
+            open.write_all(text.as_bytes())
+                .map_err(|error| CommandError::file("write", &file, &error))?;
+            true
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => false,
+        Err(error) => return Err(CommandError::file("write", &file, &error)),
+    };
+    Ok(Init {
+        file,
+        is_new,
+        detection,
+    })
+}
+
+/// Adds `.ports.json` to `.gitignore`. Returns that file, or `None` when the line was there.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn ignore_ports_file(directory: Option<&Path>) -> Result<Option<PathBuf>, CommandError> {
+    let file = dirs::directory(directory)?.join(".gitignore");
+    let name = ports_file::FILE_NAME;
+    let current = fs::read_to_string(&file).unwrap_or_default();
+    if current
+        .lines()
+        .any(|line| line.trim_start_matches('/') == name)
+    {
+        return Ok(None);
+    }
+    let newline = if current.is_empty() || current.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&file)
+        .and_then(|mut open| open.write_all(format!("{newline}{name}\n").as_bytes()))
+        .map_err(|error| CommandError::file("write", &file, &error))?;
+    Ok(Some(file))
+}
+
+fn first_manifest(project: &str) -> String {
+    let project = serde_json::to_string(project).unwrap_or_default();
+    format!(
+        r#"# What Portway runs here. All keys: `portway schema`.
+
+[project]
+name = {project}
+
+# A service needs a command; `{{port}}` is its own port, and others reach it through
+# BACKEND_URL, BACKEND_PORT and CORS_ORIGINS in their environment, or `{{backend.url}}`.
+[services.backend]
+command = "python3 -m http.server --bind {{host}} {{port}}"
+port = "9000-9099"
+
+# [services.frontend]
+# dir = "frontend"
+# prepare = "npm ci"
+# command = "npm run dev -- --port {{port}} --strictPort"
+# port = "5173-5272"
+# after = ["backend"]
+"#
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use portway_project::{Manifest, Plan};
+
+    use super::*;
+
+    #[test]
+    fn the_first_manifest_is_one_that_works() {
+        for name in ["jobi", "a \"quoted\" name"] {
+            let text = first_manifest(name);
+            let manifest = Manifest::parse(Path::new("/p/portway.toml"), &text).unwrap();
+            let plan = Plan::new(&manifest, &[]).unwrap();
+            assert_eq!(plan.project, name);
+            assert_eq!(plan.services["backend"].ports[0].spec.prefer, 9000);
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Processes that an instance has left behind which does not run any more.
+
+use portway_api::StaleProcess;
+use portway_ports::Process;
+use portway_registry::SqliteRegistry;
+use portway_supervisor::mark::{self, Mark};
+
+use super::{Known, info};
+use crate::dirs;
+use crate::error::CommandError;
+use crate::free::stop::Asker;
+
+/// The processes that were started for a service of an instance that does not run.
+pub(crate) fn leftovers() -> Result<Vec<(Process, StaleProcess)>, CommandError> {
+    let known = Known::read();
+    let mut registry = SqliteRegistry::open(&dirs::state_dir()?)?;
+    let asker = Asker::this();
+    let mut left = Vec::new();
+    for pid in portway_supervisor::process::pids() {
+        let Some(mark) = Mark::of(pid) else {
+            continue;
+        };
+        // What another registry's instances have started is none of this one's business.
+        let own = mark.dir == registry.instance_dir(mark.id());
+        if !own || mark::is_kept(pid) || registry.has_supervisor(mark.id())? {
+            continue;
+        }
+        let process = Process::read(pid).filter(|process| asker.may_end(process).is_ok());
+        if let Some(process) = process {
+            let leftover = StaleProcess {
+                process: info(&process),
+                instance: known
+                    .service(mark.id(), &mark.service)
+                    .map(|owner| owner.instance),
+                id: mark.id().to_owned(),
+                service: mark.service,
+            };
+            left.push((process, leftover));
+        }
+    }
+    Ok(left)
+}

@@ -1,0 +1,94 @@
+//! Log lines of an instance, from its log files and from its running supervisor.
+
+use std::path::Path;
+use std::time::Duration;
+
+use portway_api::{ErrorCode, Event};
+use portway_supervisor::logs::{self, Filter};
+use regex_lite::Regex;
+
+use super::Running;
+use super::connection::{self, Supervised};
+use crate::error::CommandError;
+use crate::reporter::Reporter;
+use crate::runtime::runtime;
+
+/// Which log lines to print.
+#[derive(Debug, Clone, Default)]
+pub struct LogOptions {
+    /// Services; empty for all.
+    pub services: Vec<String>,
+    /// Whether to continue while the instance runs.
+    pub follow: bool,
+    /// The maximum age of a line.
+    pub since: Option<Duration>,
+    /// A regular expression that a line must match.
+    pub grep: Option<String>,
+    /// The maximum number of lines from the end of the files.
+    pub lines: Option<usize>,
+}
+
+/// Passes log lines to `reporter` until there are no more, or their reader has gone.
+///
+/// # Errors
+/// When the directory has no project, a service is unknown, or the expression is invalid.
+pub fn logs(
+    directory: Option<&Path>,
+    options: &LogOptions,
+    reporter: &dyn Reporter,
+) -> Result<(), CommandError> {
+    let mut running = Running::open(directory, reporter)?;
+    for name in &options.services {
+        running.known(name)?;
+    }
+    let grep = options.grep.as_deref().map(Regex::new).transpose();
+    let grep = grep.map_err(|error| {
+        CommandError::new(
+            ErrorCode::Usage,
+            format!("`--grep` is no regular expression: {error}"),
+        )
+    })?;
+    let now = portway_supervisor::now();
+    let filter = Filter {
+        services: options.services.clone(),
+        since: options
+            .since
+            .map(|age| now.saturating_sub(age.as_millis() as u64)),
+        grep,
+    };
+    let names: Vec<String> = running.services.clone();
+    let print_files = |running: &Running| {
+        let lines = logs::read(&running.logs(), &filter);
+        let skipped = options
+            .lines
+            .map_or(0, |count| lines.len().saturating_sub(count));
+        let last = lines.last().map_or(0, |record| record.number);
+        let is_read = lines
+            .iter()
+            .skip(skipped)
+            .all(|record| reporter.log(&names, record));
+        (last, is_read)
+    };
+    if !options.follow {
+        print_files(&running);
+        return Ok(());
+    }
+    runtime()?.block_on(async {
+        // Subscribe before the files are read. A line that is in both is recognized by its number.
+        let events = connection::events(&mut running).await?;
+        let (last, mut is_read) = print_files(&running);
+        let Some(mut events) = events else {
+            reporter.info("nothing of this checkout runs; these are the lines of the last time");
+            return Ok(());
+        };
+        while is_read && let Some(event) = events.next().await {
+            if let Event::Log(record) = event
+                && record.number > last
+                && filter.matches(&record)
+            {
+                is_read = reporter.log(&names, &record);
+            }
+        }
+        Ok(())
+    })
+}

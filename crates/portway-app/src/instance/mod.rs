@@ -1,0 +1,20 @@
+//! Instances: starting, supervising, following, listing and stopping them.
+
+pub(crate) mod attach;
+pub(crate) mod connection;
+mod control;
+mod host;
+mod list;
+mod logs;
+mod running;
+pub(crate) mod snapshot;
+mod supervise;
+mod up;
+
+pub use control::{Down, down, restart, wait};
+pub use list::list;
+pub use logs::{LogOptions, logs};
+pub use supervise::{COMMAND, SERVING, background};
+pub use up::up;
+
+pub(crate) use running::Running;

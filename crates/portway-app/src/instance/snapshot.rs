@@ -1,0 +1,126 @@
+//! A checkout as it is: nothing is chosen, leased or written, and the registry does not hear of it.
+
+use portway_api::{InstanceState, InstanceStatus, PortStatus, ServiceState, ServiceStatus};
+use portway_ports::PortPolicy;
+use portway_project::kind::Kind;
+use portway_project::{AssignedPorts, Checkout, Plan, PortsFile, wiring};
+use portway_registry::{CheckoutState, Instance, Lease, Registry, SqliteRegistry};
+
+use crate::dirs;
+use crate::error::CommandError;
+use crate::project::Described;
+
+/// An instance that the registry knows, with its leases.
+pub(crate) type Entry = (Instance, Vec<Lease>, CheckoutState);
+
+/// All instances that the registry knows; none where there is no registry yet.
+pub(crate) fn entries() -> Result<Vec<Entry>, CommandError> {
+    let state = dirs::state_dir()?;
+    if !SqliteRegistry::exists(&state) {
+        return Ok(Vec::new());
+    }
+    Ok(SqliteRegistry::open(&state)?.instances()?)
+}
+
+/// The checkout that is described.
+pub(crate) fn checkout(described: &Described) -> Result<Checkout, CommandError> {
+    let root = described.manifest.root();
+    Checkout::read(root).map_err(|error| CommandError::file("enter", root, &error))
+}
+
+/// Its plan, with the optional services that are remembered for it.
+pub(crate) fn plan(described: &Described, entry: Option<&Entry>) -> Result<Plan, CommandError> {
+    let manifest = &described.manifest;
+    let remembered = entry.map_or(&[][..], |(instance, ..)| &instance.options);
+    let options: Vec<String> = remembered
+        .iter()
+        .filter(|name| {
+            let service = manifest.services.get(*name);
+            service.is_some_and(|service| service.optional)
+        })
+        .cloned()
+        .collect();
+    Ok(Plan::with_preferences(
+        manifest,
+        &options,
+        &described.preferences,
+    )?)
+}
+
+/// The ports on which the services of `plan` are to be found: of an instance that runs those that
+/// it has leased; else what `.ports.json` says, else what was leased last, else what would be
+/// preferred.
+pub(crate) fn ports(plan: &Plan, file: Option<&PortsFile>, entry: Option<&Entry>) -> AssignedPorts {
+    let mut ports = AssignedPorts::default();
+    let runs = entry.is_some_and(|(.., liveness)| *liveness == CheckoutState::Running);
+    for service in plan.services.values() {
+        let numbers = service.ports.iter().enumerate().map(|(index, planned)| {
+            let name = planned.name.as_deref().unwrap_or("");
+            let leased = entry.and_then(|(_, leases, _)| {
+                let is_it = |lease: &&Lease| lease.service == service.name && lease.name == name;
+                leases.iter().find(is_it).map(|lease| lease.port)
+            });
+            let json = service.port_key(index);
+            let written = file
+                .and_then(|file| file.content.get(&json)?.as_u64())
+                .and_then(|number| u16::try_from(number).ok())
+                .filter(|&port| port != 0);
+            let found = if runs {
+                leased.or(written)
+            } else {
+                written.or(leased)
+            };
+            found.unwrap_or(planned.spec.prefer)
+        });
+        let numbers = numbers.collect();
+        ports.0.insert(service.name.clone(), numbers);
+    }
+    ports
+}
+
+/// An instance that does not run, with the ports that are kept for it.
+pub(crate) fn at_rest(instance: Instance, leases: &[Lease], facts: &PortPolicy) -> InstanceStatus {
+    let mut services: Vec<ServiceStatus> = Vec::new();
+    for lease in leases {
+        let kind = Kind::infer(&lease.service, "");
+        let port = PortStatus {
+            name: Some(lease.name.clone()).filter(|name| !name.is_empty()),
+            port: lease.port,
+            url: wiring::url(kind, lease.port),
+            displaced: None,
+            warning: facts.exclusion(lease.port).map(|why| why.to_string()),
+        };
+        match services.iter_mut().find(|one| one.name == lease.service) {
+            Some(service) => service.ports.push(port),
+            None => services.push(ServiceStatus {
+                name: lease.service.clone(),
+                state: ServiceState::Stopped,
+                url: Some(port.url.clone()),
+                named_url: None,
+                forwards: Vec::new(),
+                lan_urls: Vec::new(),
+                max_body: None,
+                ports: vec![port],
+                pid: None,
+                since: None,
+                restarts: 0,
+                reason: None,
+                message: None,
+            }),
+        }
+    }
+    InstanceStatus {
+        id: instance.id,
+        name: instance.name,
+        project: instance.project,
+        directory: instance.dir.display().to_string(),
+        branch: instance.branch,
+        state: InstanceState::Stopped,
+        pid: None,
+        since: None,
+        main: None,
+        routes: Vec::new(),
+        lan: false,
+        services,
+    }
+}

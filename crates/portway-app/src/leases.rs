@@ -1,0 +1,71 @@
+//! The leases of all instances.
+
+use portway_api::{ErrorCode, LeaseEntry};
+use portway_registry::{CheckoutState, Instance, Lease, Registry, SqliteRegistry};
+
+use crate::dirs;
+use crate::error::CommandError;
+use crate::inspect::port_lease;
+
+/// Returns every lease, by port.
+///
+/// # Errors
+/// When the registry cannot be read.
+pub fn list() -> Result<Vec<LeaseEntry>, CommandError> {
+    let mut registry = SqliteRegistry::open(&dirs::state_dir()?)?;
+    let mut entries: Vec<LeaseEntry> = registry
+        .instances()?
+        .iter()
+        .flat_map(|(instance, leases, liveness)| {
+            leases.iter().map(|lease| entry(instance, lease, *liveness))
+        })
+        .collect();
+    entries.sort_by_key(|entry| entry.port);
+    Ok(entries)
+}
+
+/// Releases the leases of `ports`, and returns them.
+///
+/// # Errors
+/// When one belongs to a running instance, no port has a lease, or the registry cannot be written.
+pub fn forget(ports: &[u16]) -> Result<Vec<LeaseEntry>, CommandError> {
+    let mut registry = SqliteRegistry::open(&dirs::state_dir()?)?;
+    let found = registry.release(ports)?;
+    if let Some((instance, lease, _)) = found
+        .iter()
+        .find(|(.., liveness)| *liveness == CheckoutState::Running)
+    {
+        return Err(CommandError::new(
+            ErrorCode::Refused,
+            format!(
+                "port {} belongs to `{}` of {}, which runs",
+                lease.port, lease.service, instance.name
+            ),
+        )
+        .hint(format!(
+            "stop it first: `portway -C {} down`",
+            instance.dir.display()
+        )));
+    }
+    if found.is_empty() {
+        let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+        return Err(CommandError::new(
+            ErrorCode::NotFound,
+            format!("no service has a lease of {}", ports.join(", ")),
+        )
+        .hint("`portway leases` lists all of them"));
+    }
+    Ok(found
+        .iter()
+        .map(|(instance, lease, liveness)| entry(instance, lease, *liveness))
+        .collect())
+}
+
+/// A lease as it is listed.
+pub(crate) fn entry(instance: &Instance, lease: &Lease, liveness: CheckoutState) -> LeaseEntry {
+    LeaseEntry {
+        port: lease.port,
+        lease: port_lease(instance, lease, liveness),
+        forced: lease.forced_port.filter(|wish| *wish != lease.port),
+    }
+}

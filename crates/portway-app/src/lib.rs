@@ -1,0 +1,36 @@
+//! The Portway application: one function or type per command.
+//!
+//! Input: a directory and plain option structs ([`options`]). Output: values of `portway-api`, or a
+//! [`CommandError`](error::CommandError) with a stable code. Warnings, progress, log lines and
+//! questions go to a [`Reporter`](reporter::Reporter) that the caller provides.
+//!
+//! This crate does not know the command line, does not print and does not exit.
+
+mod allocation;
+pub mod browser;
+pub mod config;
+pub mod diagnostics;
+mod dirs;
+pub mod discover;
+pub mod doctor;
+pub mod error;
+pub mod exec;
+pub mod free;
+pub mod gateway;
+pub mod health;
+pub mod init;
+pub mod inspect;
+pub mod instance;
+pub mod leases;
+pub mod options;
+pub mod plan;
+mod platform;
+pub mod preferences;
+mod project;
+pub mod prune;
+pub mod reporter;
+mod runtime;
+pub mod trust;
+pub mod wiring;
+
+pub use portway_supervisor::now;

@@ -1,0 +1,54 @@
+//! Options of commands, as plain values.
+
+/// Which optional services are enabled, and which ports are required.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Optional services to enable. The registry remembers them for this checkout.
+    pub with: Vec<String>,
+    /// Optional services to disable again.
+    pub without: Vec<String>,
+    /// Required ports: a service, or `SERVICE.NAME` for a named port, and its port number.
+    pub ports: Vec<(String, u16)>,
+}
+
+/// Options of `portway up`.
+#[derive(Debug, Clone, Default)]
+pub struct UpOptions {
+    /// Services or groups to start; empty for all.
+    pub services: Vec<String>,
+    /// Whether to return as soon as everything is ready, and leave it running.
+    pub detach: bool,
+    /// Which optional services are enabled, and which ports are required.
+    pub selection: Selection,
+    /// Whether to serve on the local network; `None` leaves the decision to the manifest.
+    pub lan: Option<bool>,
+    /// The value of `--moved`, which overrides the preference of the same name.
+    pub moved: Option<String>,
+}
+
+impl UpOptions {
+    /// The same options as command-line arguments of the background supervisor.
+    ///
+    /// `detach` and `moved` are left out: the supervisor neither detaches nor asks.
+    pub fn to_arguments(&self) -> Vec<String> {
+        let mut arguments = self.services.clone();
+        let selection = &self.selection;
+        for (flag, names) in [
+            ("--with", &selection.with),
+            ("--without", &selection.without),
+        ] {
+            for name in names {
+                arguments.extend([flag.to_owned(), name.clone()]);
+            }
+        }
+        for (service, port) in &selection.ports {
+            arguments.extend(["--port".to_owned(), format!("{service}={port}")]);
+        }
+        match self.lan {
+            Some(true) => arguments.push("--lan".to_owned()),
+            Some(false) => arguments.push("--no-lan".to_owned()),
+            None => {}
+        }
+        arguments
+    }
+}

@@ -1,0 +1,81 @@
+//! The services of a checkout and the evidence for them.
+
+use std::path::Path;
+
+use indexmap::IndexMap;
+use portway_api::{PortPreference, ProjectPlan, ServicePlan, SkippedFile};
+use portway_detect::{DetectedService, Detection};
+use portway_project::{Plan, PlannedService};
+
+use crate::dirs;
+use crate::error::CommandError;
+use crate::project::{Described, describe};
+
+/// Returns what `portway up` would start, and why. Nothing is started, leased or written.
+///
+/// # Errors
+/// When the project cannot be used.
+pub fn plan(directory: Option<&Path>) -> Result<ProjectPlan, CommandError> {
+    project_plan(&describe(&dirs::directory(directory)?)?)
+}
+
+fn project_plan(described: &Described) -> Result<ProjectPlan, CommandError> {
+    let Described {
+        manifest,
+        found,
+        preferences,
+    } = described;
+    let plan = Plan::with_all_services(manifest, preferences)?;
+    let nothing = Detection::default();
+    let detection = found.as_ref().unwrap_or(&nothing);
+    let by_name: IndexMap<&str, &DetectedService> = detection
+        .services
+        .iter()
+        .map(|found| (found.name.as_str(), found))
+        .collect();
+    Ok(ProjectPlan {
+        directory: manifest.root().display().to_string(),
+        manifest: found
+            .is_none()
+            .then(|| manifest.source.file.display().to_string()),
+        services: plan
+            .services
+            .values()
+            .map(|service| service_plan(service, by_name.get(service.name.as_str()).copied()))
+            .collect(),
+        project: plan.project,
+        skipped: detection
+            .skipped
+            .iter()
+            .map(|skipped| SkippedFile {
+                file: skipped.file.clone(),
+                why: skipped.why.clone(),
+            })
+            .collect(),
+    })
+}
+
+fn service_plan(service: &PlannedService, found: Option<&DetectedService>) -> ServicePlan {
+    ServicePlan {
+        name: service.name.clone(),
+        framework: found.map(|found| found.framework.to_owned()),
+        dir: service.dir.clone().unwrap_or_default(),
+        command: service.command.clone(),
+        prepare: service.prepare.as_ref().map(|step| step.command.clone()),
+        kind: service.kind.as_str().to_owned(),
+        ports: service
+            .ports
+            .iter()
+            .map(|port| PortPreference {
+                name: port.name.clone(),
+                prefer: port.spec.prefer,
+                range: port.spec.range.to_string(),
+            })
+            .collect(),
+        after: service.after.iter().map(|(name, _)| name.clone()).collect(),
+        optional: service.optional,
+        evidence: found
+            .map(|found| found.evidence.clone())
+            .unwrap_or_default(),
+    }
+}

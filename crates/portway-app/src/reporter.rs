@@ -1,0 +1,60 @@
+//! What the application reports while a command runs. The user interface implements these traits.
+
+use portway_api::{InstanceStatus, LogRecord, Notice};
+use portway_detect::Detection;
+
+/// Receives warnings, log lines and questions.
+pub trait Reporter: Send + Sync {
+    /// Reports a fact that needs no attention.
+    fn info(&self, text: &str);
+
+    /// Reports a problem that does not stop the command.
+    fn warning(&self, text: &str);
+
+    /// Reports the services that were detected in a checkout without a manifest.
+    fn detected(&self, detection: &Detection);
+
+    /// Warns about each port that was requested by number and is otherwise excluded.
+    fn port_warnings(&self, status: &InstanceStatus);
+
+    /// Reports that the services of an instance are ready. `attached` says that this process
+    /// supervises the instance and stops it on Ctrl-C.
+    fn ready(&self, status: &InstanceStatus, attached: bool);
+
+    /// Prints one log line of an instance that has these `services`. Returns false once the
+    /// reader has gone.
+    fn log(&self, services: &[String], record: &LogRecord) -> bool;
+
+    /// Starts to display progress.
+    fn progress(&self) -> Box<dyn Progress>;
+
+    /// Whether standard output shows colors.
+    fn is_colored(&self) -> bool;
+
+    /// Whether a user can answer a question.
+    fn can_ask(&self) -> bool;
+
+    /// Asks a question. The default answer is no.
+    fn confirm(&self, question: &str) -> bool;
+}
+
+/// A display of what a command waits for, until [`Progress::finish`].
+pub trait Progress {
+    /// Shows what an instance waits for.
+    fn status(&self, status: &InstanceStatus);
+
+    /// Shows what the command does.
+    fn message(&self, text: &str);
+
+    /// Reports a notice of the supervisor.
+    fn notice(&self, notice: &Notice);
+
+    /// Reports one line.
+    fn line(&self, text: &str);
+
+    /// Hides the display while `print` runs.
+    fn suspend(&self, print: &mut dyn FnMut());
+
+    /// Removes the display.
+    fn finish(&self);
+}

@@ -1,0 +1,350 @@
+//! Responses that the gateway generates in place of a service's response.
+//!
+//! A browser gets a page, a program gets an [`ErrorBody`] as JSON. Responses to untrusted clients
+//! must not reveal which services exist, where they are or what they print: a website can make a
+//! browser send requests to this machine (DNS rebinding).
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::{Response, StatusCode};
+use portway_api::{ErrorBody, ErrorCode, ErrorInfo};
+use portway_supervisor::logs::{self, Filter};
+
+use crate::cache::CachedInstance;
+use crate::refusal::Refusal;
+use crate::response::ResponseBody;
+
+/// How many lines of a failed service's output a page shows.
+const LOG_LINES: usize = 30;
+
+/// Marks a response that the gateway generated. The script of a page sends `HEAD` requests until a
+/// response comes without this header. The gateway delays such requests while the service starts.
+const GENERATED: HeaderName = HeaderName::from_static("x-portway-stand-in");
+
+/// Who receives a generated response.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Audience {
+    pub(crate) format: Format,
+    /// Whether the client may see directories and the output of services.
+    pub(crate) is_trusted: bool,
+}
+
+/// The format of a generated response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// A page, for a person.
+    Html,
+    /// An [`ErrorBody`], for a program.
+    Json,
+}
+
+/// Responds to an invalid request.
+pub(crate) fn bad_request(message: &str) -> Response<ResponseBody> {
+    json(StatusCode::BAD_REQUEST, ErrorCode::Usage, message, &[])
+}
+
+/// Responds to a request whose body exceeds the `max` bytes that the service accepts.
+pub(crate) fn body_too_large(service: Option<&str>, max: u64) -> Response<ResponseBody> {
+    let service = service.map_or("the service".to_owned(), |name| format!("`{name}`"));
+    json(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorCode::Refused,
+        &format!("{service} accepts request bodies of at most {max} bytes"),
+        &["increase `max_body` of the service in `portway.toml`"],
+    )
+}
+
+/// Responds to a client that uses the gateway as a forward proxy.
+pub(crate) fn not_a_forward_proxy() -> Response<ResponseBody> {
+    json(
+        StatusCode::METHOD_NOT_ALLOWED,
+        ErrorCode::Refused,
+        "the gateway serves local services and is not a forward proxy",
+        &[],
+    )
+}
+
+/// Redirects from another name of this machine to the dashboard at `origin`.
+pub(crate) fn redirect_to_dashboard(origin: &str) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::Generated(Full::default()));
+    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    if let Ok(target) = HeaderValue::from_str(&format!("{origin}/")) {
+        response.headers_mut().insert(header::LOCATION, target);
+    }
+    response
+}
+
+/// Responds to a request for a name that belongs to no service.
+pub(crate) fn unknown_name() -> Response<ResponseBody> {
+    json(
+        StatusCode::NOT_FOUND,
+        ErrorCode::NotFound,
+        "no service is available under this name",
+        &[],
+    )
+}
+
+/// Responds to a request that has passed through the gateway too often.
+pub(crate) fn loop_detected() -> Response<ResponseBody> {
+    json(
+        StatusCode::LOOP_DETECTED,
+        ErrorCode::Refused,
+        "the request loops: a service sends it back to the gateway",
+        &[],
+    )
+}
+
+/// Responds when a service switches protocols although the client did not request it.
+pub(crate) fn unexpected_upgrade() -> Response<ResponseBody> {
+    json(
+        StatusCode::BAD_GATEWAY,
+        ErrorCode::ServiceFailed,
+        "the service responded with status 101 to a request without an upgrade",
+        &[],
+    )
+}
+
+/// Responds to a request that was not forwarded to its service.
+pub(crate) fn refused(
+    refusal: &Refusal,
+    instance: Option<&CachedInstance>,
+    service: Option<&str>,
+    audience: Audience,
+) -> Response<ResponseBody> {
+    let mut explanation = Explanation::new(refusal, instance, service);
+    if !audience.is_trusted {
+        explanation.hint = None;
+    }
+    let mut response = match audience.format {
+        Format::Json => {
+            let Explanation { status, code, .. } = explanation;
+            let hints: Vec<&str> = explanation.hint.iter().map(String::as_str).collect();
+            json(status, code, &explanation.title, &hints)
+        }
+        Format::Html => {
+            let lines = match (instance, service) {
+                (Some(instance), Some(service))
+                    if explanation.shows_logs && audience.is_trusted =>
+                {
+                    last_lines(instance, service)
+                }
+                _ => Vec::new(),
+            };
+            page(&explanation, &lines)
+        }
+    };
+    if *refusal == Refusal::NotReady {
+        let seconds = HeaderValue::from_static("1");
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    response
+}
+
+/// What a response says about a refusal.
+struct Explanation {
+    status: StatusCode,
+    code: ErrorCode,
+    title: String,
+    hint: Option<String>,
+    /// Whether the last output of the service helps to understand the refusal.
+    shows_logs: bool,
+}
+
+impl Explanation {
+    fn new(refusal: &Refusal, instance: Option<&CachedInstance>, service: Option<&str>) -> Self {
+        let instance_name = instance.map_or("the instance", |one| &one.status.name);
+        let directory = instance.map(|one| &one.status.directory);
+        let name = match service {
+            Some(service) => format!("`{service}` of {instance_name}"),
+            None => format!("the main service of {instance_name}"),
+        };
+        let service = service.unwrap_or_default();
+        let up = |services: &str| {
+            directory.map(|dir| format!("run `portway -C {dir} up --detach{services}`"))
+        };
+        let logs = || directory.map(|dir| format!("run `portway -C {dir} logs {service}`"));
+        let (status, code, title, hint, shows_logs) = match refusal {
+            Refusal::InstanceNotRunning => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                ErrorCode::NotRunning,
+                format!("{instance_name} is not running"),
+                up(""),
+                false,
+            ),
+            Refusal::NoService if service.is_empty() => (
+                StatusCode::NOT_FOUND,
+                ErrorCode::UnknownService,
+                format!("{instance_name} has no main service"),
+                Some("open a service by name: http://SERVICE.INSTANCE.localhost".to_owned()),
+                false,
+            ),
+            Refusal::NoService => (
+                StatusCode::NOT_FOUND,
+                ErrorCode::UnknownService,
+                format!("{instance_name} has no service `{service}`"),
+                None,
+                false,
+            ),
+            Refusal::ServiceStopped => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                ErrorCode::NotRunning,
+                format!("{name} is stopped"),
+                up(&format!(" {service}")),
+                false,
+            ),
+            Refusal::ServiceCompleted => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                ErrorCode::NotRunning,
+                format!("{name} has completed and is not running"),
+                None,
+                true,
+            ),
+            Refusal::ServiceFailed(cause) => (
+                StatusCode::BAD_GATEWAY,
+                ErrorCode::ServiceFailed,
+                format!("{name} failed: {cause}"),
+                logs(),
+                true,
+            ),
+            Refusal::NotReady => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                ErrorCode::Timeout,
+                format!("{name} is starting"),
+                None,
+                false,
+            ),
+            Refusal::NoResponse(cause) => (
+                StatusCode::BAD_GATEWAY,
+                ErrorCode::ServiceFailed,
+                format!("{name} did not respond: {cause}"),
+                None,
+                true,
+            ),
+        };
+        Self {
+            status,
+            code,
+            title,
+            hint,
+            shows_logs,
+        }
+    }
+}
+
+/// Returns the last lines of a service's output as plain text.
+fn last_lines(instance: &CachedInstance, service: &str) -> Vec<String> {
+    let filter = Filter {
+        services: vec![service.to_owned()],
+        ..Filter::default()
+    };
+    let records = logs::read(&instance.log_dir, &filter);
+    let skip = records.len().saturating_sub(LOG_LINES);
+    let lines = records.into_iter().skip(skip);
+    lines.map(|record| plain(&record.text)).collect()
+}
+
+/// Removes escape sequences and control characters.
+fn plain(text: &str) -> String {
+    anstream::adapter::strip_str(text).to_string()
+}
+
+fn capitalize(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(characters).collect()
+}
+
+fn escape_html(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            _ => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+fn page(explanation: &Explanation, lines: &[String]) -> Response<ResponseBody> {
+    let mut details = String::new();
+    if let Some(hint) = &explanation.hint {
+        details.push_str(&format!("<p>{}</p>\n", escape_html(&capitalize(hint))));
+    }
+    if !lines.is_empty() {
+        let lines = escape_html(&lines.join("\n"));
+        details.push_str(&format!("<p>Last output:</p>\n<pre>{lines}</pre>\n"));
+    }
+    let text = include_str!("error_pages/page.html")
+        .replace("{title}", &escape_html(&explanation.title))
+        .replace("{details}", &details);
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    generated(explanation.status, text.into(), &headers)
+}
+
+fn json(
+    status: StatusCode,
+    code: ErrorCode,
+    message: &str,
+    hints: &[&str],
+) -> Response<ResponseBody> {
+    let body = ErrorBody {
+        error: ErrorInfo {
+            code,
+            message: message.to_owned(),
+            place: None,
+            hints: hints.iter().map(|&hint| hint.to_owned()).collect(),
+        },
+    };
+    let mut text = serde_json::to_vec(&body).unwrap_or_default();
+    text.push(b'\n');
+    let headers = [(header::CONTENT_TYPE, "application/json")];
+    generated(status, text.into(), &headers)
+}
+
+fn generated(
+    status: StatusCode,
+    body: Bytes,
+    fields: &[(HeaderName, &'static str)],
+) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::Generated(Full::new(body)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    for (name, value) in fields {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(GENERATED, HeaderValue::from_static("1"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn removes_escape_sequences_and_control_characters() {
+        for (text, expected) in [
+            ("\u{1b}[31mred\u{1b}[0m \u{7}bell\ttab", "red bell\ttab"),
+            ("cut \u{1b}[3", "cut "),
+            ("\u{1b}]8;;http://x\u{1b}\\link", "link"),
+        ] {
+            assert_eq!(plain(text), expected);
+        }
+    }
+
+    #[test]
+    fn escapes_html() {
+        assert_eq!(
+            escape_html("<a href=\"x\">&"),
+            "&lt;a href=&quot;x&quot;&gt;&amp;"
+        );
+    }
+}

@@ -1,0 +1,96 @@
+//! What the application reports, on the terminal.
+
+use portway_api::{InstanceStatus, LogRecord};
+use portway_app::reporter::{Progress, Reporter};
+use portway_detect::Detection;
+
+use super::progress::Spinner;
+use super::status::lan_warning;
+use super::{ask, found, is_interactive, json, json_line, logs, port_warnings, stdout_is_coloured};
+use super::{summary, talk, warning};
+
+/// How log lines are printed.
+#[derive(Clone, Copy, Debug)]
+enum Lines {
+    /// With the name of their service.
+    Text,
+    /// As one JSON object each.
+    Json,
+    /// Not at all: standard output is for one JSON value.
+    Hidden,
+}
+
+/// Reports on standard output and standard error.
+#[derive(Debug)]
+pub(crate) struct Terminal {
+    json: bool,
+    lines: Lines,
+}
+
+impl Terminal {
+    /// For a command that prints text, or one JSON value.
+    pub(crate) fn new(json: bool) -> Self {
+        let lines = if json { Lines::Hidden } else { Lines::Text };
+        Self { json, lines }
+    }
+
+    /// For a command that prints log lines as text or as JSON.
+    pub(crate) fn for_logs(json: bool) -> Self {
+        let lines = if json { Lines::Json } else { Lines::Text };
+        Self { json, lines }
+    }
+}
+
+impl Reporter for Terminal {
+    fn info(&self, text: &str) {
+        talk(&format!("{text}\n"));
+    }
+
+    fn warning(&self, text: &str) {
+        warning(text);
+    }
+
+    fn detected(&self, detection: &Detection) {
+        found(detection);
+    }
+
+    fn port_warnings(&self, status: &InstanceStatus) {
+        port_warnings(status);
+    }
+
+    fn ready(&self, status: &InstanceStatus, attached: bool) {
+        lan_warning(status);
+        if self.json {
+            json(status);
+            return;
+        }
+        if attached {
+            talk(&format!("{} is ready; Ctrl-C stops it\n", status.name));
+        }
+        summary(status);
+    }
+
+    fn log(&self, services: &[String], record: &LogRecord) -> bool {
+        match self.lines {
+            Lines::Text => logs::log(services, record),
+            Lines::Json => json_line(record),
+            Lines::Hidden => true,
+        }
+    }
+
+    fn progress(&self) -> Box<dyn Progress> {
+        Box::new(Spinner::new())
+    }
+
+    fn is_colored(&self) -> bool {
+        stdout_is_coloured()
+    }
+
+    fn can_ask(&self) -> bool {
+        is_interactive()
+    }
+
+    fn confirm(&self, question: &str) -> bool {
+        ask(question)
+    }
+}
