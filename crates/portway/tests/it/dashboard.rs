@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use portway_api::{Freed, PortMap, PortReport};
+use portway_api::{FreeReport, PortMap, PortReport};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -191,7 +191,7 @@ fn the_map_tells_who_has_a_port_and_strangers_are_ended() {
     let free = format!("/v1/ports/{}/free", sandbox.port(30));
     let (status, freed) = page.act(&free, &json!({ "dry_run": true }));
     assert_eq!((status, &freed["action"]), (200, &json!("dry_run")));
-    is_of::<Freed>(&freed);
+    is_of::<FreeReport>(&freed);
     assert_eq!(freed["processes"][0]["pid"], shell.pid());
     assert!(http_get(sandbox.port(30), "/").is_some(), "it was ended");
     let (status, freed) = page.act(&free, &json!({}));

@@ -10,7 +10,7 @@ fn env_is_the_same_before_during_and_after() {
     let sandbox = two_services();
     let env = || sandbox.run(&["env"]).success().stdout();
     let before = env();
-    assert!(before.contains(&sandbox.expand("export BACKEND_URL='http://localhost:%0'\n")));
+    assert!(before.contains(&sandbox.expand("export BACKEND_URL=http://localhost:%0\n")));
     sandbox.run(&["up", "--detach"]).success();
     assert_eq!(env(), before);
     // What the services have is what it prints.

@@ -1,4 +1,4 @@
-//! Who is asked for two ports, and how.
+//! The tools that allocate two ports, and how they are started.
 
 use std::fs;
 use std::process::{Command, Output};
@@ -7,46 +7,46 @@ use super::super::PORTOOL;
 use super::super::ranges::Ranges;
 use super::Expected;
 use crate::Result;
-use crate::peers::{Peers, on_path};
-use crate::world::{World, run};
+use crate::env::{BenchEnv, run};
+use crate::peers::{Peers, find_program};
 
 /// One row of the table.
-pub(super) struct Contender<'a> {
+pub(super) struct Competitor<'a> {
     pub(super) name: String,
     pub(super) expected: Expected,
-    /// Whether it asks portpicker's server.
-    pub(super) asks_server: bool,
-    /// Makes ready what is not measured, and the command that is.
+    /// Whether it uses portpicker's server.
+    pub(super) uses_portserver: bool,
+    /// Does what is not measured, and returns the command to measure.
     pub(super) prepare: Box<dyn FnMut() -> Result<Command> + 'a>,
-    /// The ports that it answers with.
-    pub(super) read: fn(&Output) -> Vec<u16>,
+    /// Parses the ports in its output.
+    pub(super) parse: fn(&Output) -> Vec<u16>,
 }
 
-/// All, the baseline first.
+/// All tools, starting with the baseline.
 pub(super) fn all<'a>(
-    world: &'a World,
+    env: &'a BenchEnv,
     peers: &'a Peers,
     ranges: &'a Ranges,
-) -> Result<Vec<Contender<'a>>> {
+) -> Result<Vec<Competitor<'a>>> {
     let plain =
-        |name: &str, expected, command: Box<dyn FnMut() -> Result<Command> + 'a>| Contender {
+        |name: &str, expected, command: Box<dyn FnMut() -> Result<Command> + 'a>| Competitor {
             name: name.to_owned(),
             expected,
-            asks_server: false,
+            uses_portserver: false,
             prepare: command,
-            read: words,
+            parse: parse_numbers,
         };
     let mut all = vec![plain(
         "`/bin/true`",
         Expected::Nothing,
-        Box::new(|| Ok(world.command("/bin/true", "floor"))),
+        Box::new(|| Ok(env.command("/bin/true", "baseline"))),
     )];
-    all.extend(portway(world, ranges)?);
+    all.extend(portway(env, ranges)?);
     if let Ok(dir) = &peers.node {
-        let node = on_path("node").ok_or("`node` is missing")?;
-        let floor = node.clone();
+        let node = find_program("node").ok_or("`node` is missing")?;
+        let program = node.clone();
         let empty = move || {
-            let mut command = world.command(&floor, "floor");
+            let mut command = env.command(&program, "baseline");
             command.args(["-e", "0"]);
             Ok(command)
         };
@@ -54,11 +54,11 @@ pub(super) fn all<'a>(
         for tool in ["get-port", "detect-port", "portfinder", "plain"] {
             let node = node.clone();
             let prepare = move || {
-                let mut command = world.command(&node, "node");
+                let mut command = env.command(&node, "node");
                 command
                     .arg(dir.join("pair.mjs"))
                     .arg(tool)
-                    .args(ranges.words());
+                    .args(ranges.arguments());
                 Ok(command)
             };
             let name = if tool == "plain" {
@@ -71,9 +71,9 @@ pub(super) fn all<'a>(
     }
     if let Ok(dir) = &peers.python {
         let python = peers.python_program("python");
-        let floor = python.clone();
+        let program = python.clone();
         let empty = move || {
-            let mut command = world.command(&floor, "floor");
+            let mut command = env.command(&program, "baseline");
             command.args(["-c", "0"]);
             Ok(command)
         };
@@ -90,68 +90,68 @@ pub(super) fn all<'a>(
         ] {
             let python = python.clone();
             let prepare = move || {
-                let mut command = world.command(&python, "python");
+                let mut command = env.command(&python, "python");
                 command
                     .arg(dir.join("pair.py"))
                     .arg(tool)
-                    .args(ranges.words());
+                    .args(ranges.arguments());
                 Ok(command)
             };
-            let mut contender = plain(name, expected, Box::new(prepare));
-            contender.asks_server = name.ends_with("portserver");
-            all.push(contender);
+            let mut competitor = plain(name, expected, Box::new(prepare));
+            competitor.uses_portserver = name.ends_with("portserver");
+            all.push(competitor);
         }
     }
-    if let Ok(portool) = peers.crates("portool", PORTOOL) {
-        all.push(Contender {
-            read: |output| assigned(output, "PORT"),
+    if let Ok(portool) = peers.cargo("portool", PORTOOL) {
+        all.push(Competitor {
+            parse: |output| parse_variable(output, "PORT"),
             ..plain(
                 "portool exec (one port)",
                 Expected::InRange(1),
-                Box::new(move || repository(world, &portool, ranges)),
+                Box::new(move || repository(env, &portool, ranges)),
             )
         });
     }
     Ok(all)
 }
 
-/// Portway in a new checkout, and again in one that has its ports.
-fn portway<'a>(world: &'a World, ranges: &'a Ranges) -> Result<Vec<Contender<'a>>> {
+/// Portway in a new checkout, and in one that already has ports.
+fn portway<'a>(env: &'a BenchEnv, ranges: &'a Ranges) -> Result<Vec<Competitor<'a>>> {
     let manifest = ranges.manifest();
     let detect = |home: &str, dir: &std::path::Path| {
-        let mut command = world.command(&world.portway, home);
+        let mut command = env.command(&env.portway, home);
         command.arg("-C").arg(dir).args(["detect", "--json"]);
         command
     };
-    let kept = world.checkout("pair-kept", &manifest)?;
-    let first = world.checkout("pair-first", &manifest)?;
-    run(detect("pair-kept-home", &kept).stdout(std::process::Stdio::null()))?;
-    let contender = |name: &str, prepare: Box<dyn FnMut() -> Result<Command> + 'a>| Contender {
+    let again = env.checkout("pair-again", &manifest)?;
+    let first = env.checkout("pair-first", &manifest)?;
+    run(detect("pair-again-home", &again).stdout(std::process::Stdio::null()))?;
+    let competitor = |name: &str, prepare: Box<dyn FnMut() -> Result<Command> + 'a>| Competitor {
         name: name.to_owned(),
         expected: Expected::FirstFree,
-        asks_server: false,
+        uses_portserver: false,
         prepare,
-        read: detected,
+        parse: parse_detect,
     };
     let mut number = 0;
     Ok(vec![
-        contender(
+        competitor(
             "portway detect, again",
-            Box::new(move || Ok(detect("pair-kept-home", &kept))),
+            Box::new(move || Ok(detect("pair-again-home", &again))),
         ),
-        contender(
+        competitor(
             "portway detect, new checkout",
             Box::new(move || {
-                let _ = fs::remove_dir_all(world.path(&format!("pair-new-{number}")));
+                let _ = fs::remove_dir_all(env.path(&format!("pair-new-{number}")));
                 number += 1;
-                let dir = world.checkout(&format!("pair-new-{number}"), &manifest)?;
+                let dir = env.checkout(&format!("pair-new-{number}"), &manifest)?;
                 Ok(detect("pair-new-home", &dir))
             }),
         ),
-        contender(
+        competitor(
             "portway detect, first on a machine",
             Box::new(move || {
-                world.fresh("pair-first-home")?;
+                env.empty_dir("pair-first-home")?;
                 let _ = fs::remove_file(first.join(".ports.json"));
                 Ok(detect("pair-first-home", &first))
             }),
@@ -159,10 +159,10 @@ fn portway<'a>(world: &'a World, ranges: &'a Ranges) -> Result<Vec<Contender<'a>
     ])
 }
 
-/// A new repository in which portool has one port to give.
-fn repository(world: &World, portool: &std::path::Path, ranges: &Ranges) -> Result<Command> {
-    let home = world.fresh("portool")?;
-    let (low, high) = ranges.first();
+/// A new repository in which portool allocates one port.
+fn repository(env: &BenchEnv, portool: &std::path::Path, ranges: &Ranges) -> Result<Command> {
+    let home = env.empty_dir("portool")?;
+    let (low, high) = ranges.backend();
     let config = home.join("config/portool");
     let write = || {
         fs::create_dir_all(&config)?;
@@ -172,32 +172,32 @@ fn repository(world: &World, portool: &std::path::Path, ranges: &Ranges) -> Resu
     };
     write().map_err(|error| format!("{}: {error}", config.display()))?;
     let repository = home.join("repository");
-    let mut init = world.command("git", "portool");
+    let mut init = env.command("git", "portool");
     run(init.args(["init", "--quiet"]).arg(&repository))?;
-    let mut command = world.command(portool, "portool");
+    let mut command = env.command(portool, "portool");
     command
         .args(["exec", "--", "/usr/bin/env"])
         .current_dir(repository);
     Ok(command)
 }
 
-/// Numbers between blanks.
-fn words(output: &Output) -> Vec<u16> {
+/// Numbers separated by spaces.
+fn parse_numbers(output: &Output) -> Vec<u16> {
     let text = String::from_utf8_lossy(&output.stdout);
     text.split_whitespace()
         .filter_map(|word| word.parse().ok())
         .collect()
 }
 
-/// What a variable has in the output of `env`.
-fn assigned(output: &Output, name: &str) -> Vec<u16> {
+/// The value of a variable in the output of `env`.
+fn parse_variable(output: &Output, name: &str) -> Vec<u16> {
     let text = String::from_utf8_lossy(&output.stdout);
     let line = |line: &str| line.strip_prefix(name)?.strip_prefix('=')?.parse().ok();
     text.lines().filter_map(line).collect()
 }
 
-/// The ports in `portway detect --json`.
-fn detected(output: &Output) -> Vec<u16> {
+/// The ports in the output of `portway detect --json`.
+fn parse_detect(output: &Output) -> Vec<u16> {
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     let services = json["services"].as_array().cloned().unwrap_or_default();
     let port = |service: &serde_json::Value| service["ports"][0]["port"].as_u64();

@@ -1,4 +1,4 @@
-// TOOL PORT…: prints those that the tool calls free.
+// TOOL PORT…: print the ports that the tool reports as free.
 const [tool, ...ports] = process.argv.slice(2);
 const { find } = await import(`./tools/${tool}.mjs`);
 const free = [];

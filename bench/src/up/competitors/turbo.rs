@@ -1,20 +1,20 @@
-//! turbo: a workspace of packages, each with a script `dev`.
+//! turbo: an npm workspace in which each package has a script `dev`.
 
 use std::path::Path;
 
 use serde_json::json;
 
-use super::{Contender, HOME, of, write};
+use super::{Competitor, HOME, competitor, write};
 use crate::Result;
+use crate::env::BenchEnv;
 use crate::peers;
-use crate::world::World;
 
-/// Its own binary, and not the Node program of its package that starts that.
-pub(super) fn contender(dir: &Path) -> Result<Contender> {
+/// The native binary, without the Node program that usually starts it.
+pub(super) fn turbo(dir: &Path) -> Result<Competitor> {
     let packages = dir.join("node_modules/@turbo");
-    let program = peers::inside(&packages, &["linux"])?.join("bin/turbo");
-    let prepare = move |world: &World, services: &[String], _: &[u16]| {
-        let dir = world.fresh("up-turbo")?;
+    let program = peers::find_entry(&packages, &["linux"])?.join("bin/turbo");
+    let prepare = move |env: &BenchEnv, services: &[String], _: &[u16]| {
+        let dir = env.empty_dir("up-turbo")?;
         for (name, text) in workspace(services) {
             let parent = dir.join(&name);
             let parent = parent.parent().unwrap_or(&dir);
@@ -22,7 +22,7 @@ pub(super) fn contender(dir: &Path) -> Result<Contender> {
                 .map_err(|error| format!("{}: {error}", parent.display()))?;
             write(&dir, &name, &text)?;
         }
-        let mut command = world.bound(&program, HOME);
+        let mut command = env.child_command(&program, HOME);
         command
             .args(["run", "dev", "--ui=stream", "--concurrency"])
             .arg((services.len() + 1).to_string())
@@ -34,10 +34,10 @@ pub(super) fn contender(dir: &Path) -> Result<Contender> {
             .current_dir(dir);
         Ok(command)
     };
-    Ok(of("turbo", Box::new(prepare)))
+    Ok(competitor("turbo", Box::new(prepare)))
 }
 
-/// The files of the workspace, by their paths.
+/// The files of the workspace: paths and contents.
 fn workspace(services: &[String]) -> Vec<(String, String)> {
     let names: Vec<String> = (0..services.len())
         .map(|index| format!("s{index}"))
@@ -69,14 +69,14 @@ fn workspace(services: &[String]) -> Vec<(String, String)> {
             "turbo.json".to_owned(),
             json!({
                 "tasks": { "dev": { "cache": false, "persistent": true } },
-                // So that npm stays off the network.
+                // For the variable that keeps npm offline.
                 "globalPassThroughEnv": ["NPM_CONFIG_*"],
             }),
         ),
     ];
-    files.extend(names.iter().zip(services).map(|(name, words)| {
+    files.extend(names.iter().zip(services).map(|(name, line)| {
         let package = json!({
-            "name": name, "version": "0.0.0", "scripts": { "dev": format!("exec {words}") },
+            "name": name, "version": "0.0.0", "scripts": { "dev": format!("exec {line}") },
         });
         (format!("{name}/package.json"), package)
     }));
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_service_is_a_package_that_the_root_and_the_lock_file_name() {
+    fn declares_a_package_for_each_service() {
         let files = workspace(&["a 1".to_owned(), "b 2".to_owned()]);
         let text = |path: &str| &files.iter().find(|(name, _)| name == path).unwrap().1;
         assert!(text("s1/package.json").contains("exec b 2"));

@@ -1,4 +1,4 @@
-//! Ports with something on them.
+//! Ports with listeners and holds.
 
 use std::net::SocketAddr;
 
@@ -7,27 +7,28 @@ use socket2::{Domain, Socket, Type};
 
 use crate::Result;
 
-/// A port, what is on it, and what is true of it.
+/// A port, what is using it, and the correct answer.
 pub(super) struct Occupant {
     pub(super) name: &'static str,
     pub(super) port: u16,
-    /// `None` where it depends on who asks: a server that sets `SO_REUSEADDR` can bind.
-    pub(super) free: Option<bool>,
-    /// What keeps it so.
-    _kept: Vec<Box<dyn Send>>,
+    /// Whether it is free. `None` if that depends on the caller: a server that sets `SO_REUSEADDR`
+    /// can bind.
+    pub(super) is_free: Option<bool>,
+    /// The open sockets.
+    _sockets: Vec<Box<dyn Send>>,
 }
 
-/// One of each kind, on ports from `first` on.
-pub(super) fn all(first: u16) -> Result<Vec<Occupant>> {
+/// Occupy ports from `first` on, one in each way.
+pub(super) fn occupy(first: u16) -> Result<Vec<Occupant>> {
     let mut ports = first..;
     let mut all = Vec::new();
-    let mut add = |name, free, keep: &dyn Fn(u16) -> Result<Vec<Box<dyn Send>>>| -> Result<()> {
+    let mut add = |name, is_free, open: &dyn Fn(u16) -> Result<Vec<Box<dyn Send>>>| -> Result<()> {
         let port = ports.next().ok_or("no port is left")?;
         all.push(Occupant {
             name,
             port,
-            free,
-            _kept: keep(port)?,
+            is_free,
+            _sockets: open(port)?,
         });
         Ok(())
     };
@@ -45,13 +46,13 @@ pub(super) fn all(first: u16) -> Result<Vec<Occupant>> {
         })?;
     }
     add("held by Portway", Some(false), &|port| {
-        Ok(vec![Box::new(held(port)?)])
+        Ok(vec![Box::new(hold(port)?)])
     })?;
     add(
         "held, its service listens on 127.0.0.1",
         Some(false),
         &|port| {
-            let hold = held(port)?;
+            let hold = hold(port)?;
             hold.soften().map_err(|error| error.to_string())?;
             let service = listener("127.0.0.1", port, false)?;
             let families = Families {
@@ -63,14 +64,14 @@ pub(super) fn all(first: u16) -> Result<Vec<Occupant>> {
         },
     )?;
     add("held softly, while its service starts", None, &|port| {
-        let hold = held(port)?;
+        let hold = hold(port)?;
         hold.soften().map_err(|error| error.to_string())?;
         Ok(vec![Box::new(hold)])
     })?;
     Ok(all)
 }
 
-fn held(port: u16) -> Result<Hold> {
+fn hold(port: u16) -> Result<Hold> {
     Hold::acquire(port).map_err(|error| error.to_string())
 }
 

@@ -1,4 +1,4 @@
-//! Many checkouts of one project, each with a supervisor, a keeper and a service of its own.
+//! Many running checkouts of one project, each with a supervisor, a keeper, and a service.
 
 use std::collections::HashSet;
 use std::fs;
@@ -11,49 +11,49 @@ use nix::unistd::Pid;
 use portway_testing::{BLOCK_SIZE, PortBlock};
 
 use crate::Result;
-use crate::sample::{Sample, sample};
-use crate::world::World;
+use crate::env::BenchEnv;
+use crate::sample::{Sample, measure};
 
-/// The home of all of them.
+/// The home directory of all instances.
 pub(super) const HOME: &str = "scale-home";
-/// How many blocks of ports the project's range has: one for each instance and some to spare.
+/// The number of port blocks in the project's range: a port for each instance, and some more.
 const BLOCKS: u16 = 14;
-/// How many are started before the next are.
-const TOGETHER: u16 = 10;
-/// The longest that these may take until they are ready.
-const PATIENCE: Duration = Duration::from_secs(120);
-/// For how long the instances are watched at rest.
-const REST: Duration = Duration::from_secs(5);
-/// How many of the kernel's ticks a second has, for `/proc/PID/stat`.
-const TICKS: f64 = 100.0;
+/// The number of instances that start at the same time.
+const BATCH_SIZE: u16 = 10;
+/// Time limit for a batch to become ready.
+const READY_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long the idle instances are observed.
+const IDLE_TIME: Duration = Duration::from_secs(5);
+/// The unit of times in `/proc/PID/stat`, in ticks per second.
+const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Running instances; dropped, all are ended.
-pub(super) struct Crowd<'a> {
-    pub(super) world: &'a World,
+/// Running instances. Dropping it stops them.
+pub(super) struct Instances<'a> {
+    pub(super) env: &'a BenchEnv,
     ports: PortBlock,
     supervisors: Vec<Child>,
 }
 
-/// What `portway ps` tells of an instance with one service.
-pub(super) struct Told {
+/// An instance with one service, as `portway ps` lists it.
+pub(super) struct ListedInstance {
     pub(super) directory: PathBuf,
     pub(super) state: String,
     pub(super) port: u16,
-    /// The supervisor and the service's first process; 0 where it does not run.
+    /// The supervisor and the service's first process. 0 if it does not run.
     pids: [u32; 2],
 }
 
-impl<'a> Crowd<'a> {
-    pub(super) fn new(world: &'a World) -> Result<Self> {
-        let dir = world.cache.join("ports");
+impl<'a> Instances<'a> {
+    pub(super) fn new(env: &'a BenchEnv) -> Result<Self> {
+        let dir = env.cache.join("ports");
         Ok(Self {
-            world,
+            env,
             ports: PortBlock::claim(&dir.display().to_string(), BLOCKS),
             supervisors: Vec::new(),
         })
     }
 
-    /// First and last port of the range that all share.
+    /// First and last port of the project's range.
     pub(super) fn range(&self) -> (u16, u16) {
         (self.ports.port(0), self.ports.port(BLOCKS * BLOCK_SIZE - 1))
     }
@@ -62,37 +62,37 @@ impl<'a> Crowd<'a> {
         self.supervisors.len()
     }
 
-    /// A new checkout of the project.
+    /// Create a checkout of the project.
     pub(super) fn checkout(&self, name: &str) -> Result<PathBuf> {
         let (low, high) = self.range();
-        let helper = self.world.helper.display();
+        let helper = self.env.helper.display();
         let manifest = format!(
-            "[services.api]\ncommand = \"{helper} help:listen {{port}}\"\nport = \"{low}-{high}\"\n"
+            "[services.api]\ncommand = \"{helper} helper:listen {{port}}\"\nport = \"{low}-{high}\"\n"
         );
-        self.world.checkout(name, &manifest)
+        self.env.checkout(name, &manifest)
     }
 
-    /// `portway` in a checkout; it must succeed.
-    pub(super) fn portway(&self, dir: &Path, words: &[&str]) -> Result<Sample> {
-        let mut command = self.world.command(&self.world.portway, HOME);
-        let one = sample(command.arg("-C").arg(dir).args(words))?;
-        match one.output.status.success() {
-            true => Ok(one),
+    /// Run Portway in a checkout. Returns an error if it fails.
+    pub(super) fn portway(&self, dir: &Path, arguments: &[&str]) -> Result<Sample> {
+        let mut command = self.env.command(&self.env.portway, HOME);
+        let sample = measure(command.arg("-C").arg(dir).args(arguments))?;
+        match sample.output.status.success() {
+            true => Ok(sample),
             false => Err(format!(
                 "portway {}: {}",
-                words.join(" "),
-                String::from_utf8_lossy(&one.output.stderr)
+                arguments.join(" "),
+                String::from_utf8_lossy(&sample.output.stderr)
             )),
         }
     }
 
-    /// Starts instances until `count` run and are ready.
-    pub(super) fn grow(&mut self, count: u16) -> Result<()> {
+    /// Start instances until `count` are ready.
+    pub(super) fn start(&mut self, count: u16) -> Result<()> {
         let mut number = self.count() as u16;
         while number < count {
-            for _ in 0..TOGETHER.min(count - number) {
+            for _ in 0..BATCH_SIZE.min(count - number) {
                 let dir = self.checkout(&format!("scale-{number}"))?;
-                let mut up = self.world.bound(&self.world.portway, HOME);
+                let mut up = self.env.child_command(&self.env.portway, HOME);
                 up.arg("-C").arg(dir).arg("up");
                 up.stdout(Stdio::null()).stderr(Stdio::null());
                 let child = up.spawn();
@@ -100,9 +100,9 @@ impl<'a> Crowd<'a> {
                     .push(child.map_err(|error| format!("cannot run {up:?}: {error}"))?);
                 number += 1;
             }
-            let until = Instant::now() + PATIENCE;
+            let deadline = Instant::now() + READY_TIMEOUT;
             while self.check(&self.ps()?.1).is_err() {
-                if Instant::now() > until {
+                if Instant::now() > deadline {
                     return self.check(&self.ps()?.1);
                 }
                 std::thread::sleep(Duration::from_millis(20));
@@ -111,26 +111,29 @@ impl<'a> Crowd<'a> {
         Ok(())
     }
 
-    /// Asks `portway ps`.
-    pub(super) fn ps(&self) -> Result<(Sample, Vec<Told>)> {
-        let one = self.portway(self.world.path("").as_path(), &["ps", "--json"])?;
-        let told = told(&one.output.stdout)?;
-        Ok((one, told))
+    /// Run `portway ps`.
+    pub(super) fn ps(&self) -> Result<(Sample, Vec<ListedInstance>)> {
+        let sample = self.portway(self.env.path("").as_path(), &["ps", "--json"])?;
+        let listed = parse(&sample.output.stdout)?;
+        Ok((sample, listed))
     }
 
-    /// Whether exactly the crowd runs, each service ready on a port of its own in the range.
-    pub(super) fn check(&self, told: &[Told]) -> Result<()> {
-        let running: Vec<&Told> = told.iter().filter(|one| one.state == "ready").collect();
+    /// Check that all instances are ready, each on a different port of the range.
+    pub(super) fn check(&self, listed: &[ListedInstance]) -> Result<()> {
+        let running: Vec<&ListedInstance> = listed
+            .iter()
+            .filter(|instance| instance.state == "ready")
+            .collect();
         let (low, high) = self.range();
         let ports: HashSet<u16> = running
             .iter()
-            .map(|one| one.port)
+            .map(|instance| instance.port)
             .filter(|port| (low..=high).contains(port))
             .collect();
         match (running.len(), ports.len()) == (self.count(), self.count()) {
             true => Ok(()),
             false => Err(format!(
-                "of {} instances `portway ps` tells {} as ready, on {} ports",
+                "of {} instances, `portway ps` lists {} as ready, on {} ports",
                 self.count(),
                 running.len(),
                 ports.len()
@@ -138,12 +141,12 @@ impl<'a> Crowd<'a> {
         }
     }
 
-    /// The processes of all instances: supervisors, keepers, services.
+    /// The processes of all instances: supervisors, keepers, and services.
     fn processes(&self) -> Result<Vec<u32>> {
-        let (_, told) = self.ps()?;
+        let (_, listed) = self.ps()?;
         let mut all = HashSet::new();
-        for [supervisor, service] in told.iter().map(|one| one.pids) {
-            // The keeper stands between them.
+        for [supervisor, service] in listed.iter().map(|instance| instance.pids) {
+            // The keeper is the parent of the service.
             let keeper = stat(service)
                 .and_then(|fields| fields.get(1)?.parse().ok())
                 .unwrap_or(0);
@@ -160,7 +163,7 @@ impl<'a> Crowd<'a> {
         }
     }
 
-    /// Megabytes that each instance shares with nobody, on average.
+    /// Average private memory of an instance, in megabytes.
     pub(super) fn memory(&self) -> Result<f64> {
         let all = self.processes()?;
         let kilobytes: f64 = all
@@ -170,20 +173,20 @@ impl<'a> Crowd<'a> {
         Ok(kilobytes / 1024.0 / self.count() as f64)
     }
 
-    /// Per cent of one core that all take together at rest.
-    pub(super) fn idle(&self) -> Result<f64> {
+    /// Processor time of all idle instances together, in percent of one core.
+    pub(super) fn idle_load(&self) -> Result<f64> {
         let all = self.processes()?;
         let ticks = || -> f64 { all.iter().filter_map(|pid| ticks(*pid)).sum() };
-        let (before, began) = (ticks(), Instant::now());
-        std::thread::sleep(REST);
-        Ok((ticks() - before) / TICKS / began.elapsed().as_secs_f64() * 100.0)
+        let (before, started) = (ticks(), Instant::now());
+        std::thread::sleep(IDLE_TIME);
+        Ok((ticks() - before) / TICKS_PER_SECOND / started.elapsed().as_secs_f64() * 100.0)
     }
 }
 
-impl Drop for Crowd<'_> {
+impl Drop for Instances<'_> {
     fn drop(&mut self) {
         for child in &self.supervisors {
-            // Asked, and not killed: each ends its service.
+            // SIGTERM, so that each stops its service. An error means that it has exited.
             let pid = i32::try_from(child.id()).map(Pid::from_raw);
             let _ = pid.map(|pid| kill(pid, Signal::SIGTERM));
         }
@@ -193,14 +196,14 @@ impl Drop for Crowd<'_> {
     }
 }
 
-/// Reads `portway ps --json`.
-fn told(output: &[u8]) -> Result<Vec<Told>> {
+/// Parse the output of `portway ps --json`.
+fn parse(output: &[u8]) -> Result<Vec<ListedInstance>> {
     let json: serde_json::Value =
         serde_json::from_slice(output).map_err(|error| format!("portway ps: {error}"))?;
     let number = |value: &serde_json::Value| value.as_u64().and_then(|n| u32::try_from(n).ok());
-    let one = |instance: &serde_json::Value| {
+    let convert = |instance: &serde_json::Value| {
         let service = &instance["services"][0];
-        Told {
+        ListedInstance {
             directory: instance["directory"].as_str().unwrap_or_default().into(),
             state: instance["state"].as_str().unwrap_or_default().to_owned(),
             port: number(&service["ports"][0]["port"])
@@ -209,18 +212,18 @@ fn told(output: &[u8]) -> Result<Vec<Told>> {
             pids: [&instance["pid"], &service["pid"]].map(|pid| number(pid).unwrap_or(0)),
         }
     };
-    Ok(json.as_array().into_iter().flatten().map(one).collect())
+    Ok(json.as_array().into_iter().flatten().map(convert).collect())
 }
 
-/// The fields of `/proc/PID/stat` from the state on.
+/// The fields of `/proc/PID/stat`, starting with the state.
 fn stat(pid: u32) -> Option<Vec<String>> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name stands in brackets and may have any in it.
+    // The name is in parentheses, and may contain some.
     let (_, tail) = text.rsplit_once(')')?;
     Some(tail.split_whitespace().map(str::to_owned).collect())
 }
 
-/// The processor time of a process, user and system, in the kernel's ticks.
+/// User and system time of a process, in ticks.
 fn ticks(pid: u32) -> Option<f64> {
     let fields = stat(pid)?;
     let field = |index: usize| fields.get(index)?.parse::<f64>().ok();
@@ -232,18 +235,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_ps_tells_is_read() {
+    fn parses_the_output_of_ps() {
         let text = br#"[{"directory": "/a", "state": "ready", "pid": 7,
             "services": [{"pid": 9, "ports": [{"port": 12001}]}]},
             {"directory": "/b", "state": "stopped", "pid": null, "services": []}]"#;
-        let told = told(text).unwrap();
-        assert_eq!((told[0].port, told[0].pids), (12001, [7, 9]));
-        assert_eq!(told[1].state, "stopped");
-        assert_eq!((told[1].port, told[1].pids), (0, [0, 0]));
+        let listed = parse(text).unwrap();
+        assert_eq!((listed[0].port, listed[0].pids), (12001, [7, 9]));
+        assert_eq!(listed[1].state, "stopped");
+        assert_eq!((listed[1].port, listed[1].pids), (0, [0, 0]));
     }
 
     #[test]
-    fn a_process_has_a_parent_and_has_worked() {
+    fn reads_the_parent_and_the_processor_time() {
         let own = stat(std::process::id()).unwrap();
         assert_ne!(own[1], "0");
         assert!(ticks(std::process::id()).unwrap() >= 0.0);

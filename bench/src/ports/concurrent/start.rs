@@ -1,4 +1,4 @@
-//! Starts processes together, waits for one line of each, and ends them all.
+//! Starts processes at the same time, reads one line from each, and stops them.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -7,23 +7,23 @@ use std::time::{Duration, Instant};
 
 use crate::Result;
 
-/// The longest that a crowd may take; long enough for a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Time limit for all processes, even on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// What a process said.
+/// What a process printed.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Answer {
-    /// 0 where it had none.
+pub(super) struct Outcome {
+    /// 0 if it got none.
     pub(super) port: u16,
     pub(super) bound: bool,
 }
 
-/// Milliseconds from the first start to the last line, and the lines. The processes end when their
-/// standard input does.
-pub(super) fn all(commands: Vec<Command>) -> Result<(f64, Vec<Answer>)> {
+/// Run processes until each has printed a line. Returns the time from the first start to the last
+/// line, in milliseconds, and the lines.
+pub(super) fn run(commands: Vec<Command>) -> Result<(f64, Vec<Outcome>)> {
     let (send, receive) = mpsc::channel();
-    let began = Instant::now();
-    let mut crowd = Crowd(Vec::new());
+    let started = Instant::now();
+    let mut processes = Processes(Vec::new());
     for mut command in commands {
         command
             .stdin(Stdio::piped())
@@ -33,7 +33,7 @@ pub(super) fn all(commands: Vec<Command>) -> Result<(f64, Vec<Answer>)> {
             .spawn()
             .map_err(|error| format!("cannot run {command:?}: {error}"))?;
         let output = child.stdout.take();
-        crowd.0.push(child);
+        processes.0.push(child);
         let send = send.clone();
         std::thread::spawn(move || {
             let mut line = String::new();
@@ -43,39 +43,39 @@ pub(super) fn all(commands: Vec<Command>) -> Result<(f64, Vec<Answer>)> {
             let _ = send.send((Instant::now(), line));
         });
     }
-    let mut last = began;
-    let mut answers = Vec::new();
-    for _ in 0..crowd.0.len() {
-        let left = PATIENCE.saturating_sub(began.elapsed());
+    let mut last = started;
+    let mut outcomes = Vec::new();
+    for _ in 0..processes.0.len() {
+        let remaining = TIMEOUT.saturating_sub(started.elapsed());
         let (at, line) = receive
-            .recv_timeout(left)
-            .map_err(|_| "a crowd of processes does not answer".to_owned())?;
+            .recv_timeout(remaining)
+            .map_err(|_| "a process prints nothing".to_owned())?;
         last = last.max(at);
-        answers.push(read(&line));
+        outcomes.push(parse(&line));
     }
-    Ok(((last - began).as_secs_f64() * 1000.0, answers))
+    Ok(((last - started).as_secs_f64() * 1000.0, outcomes))
 }
 
-/// `PORT bound` or `PORT failed`.
-fn read(line: &str) -> Answer {
+/// Parse `PORT bound` or `PORT failed`.
+fn parse(line: &str) -> Outcome {
     let (port, state) = line.trim().split_once(' ').unwrap_or_default();
-    Answer {
+    Outcome {
         port: port.parse().unwrap_or(0),
         bound: state == "bound",
     }
 }
 
-/// Processes that end with this value.
-struct Crowd(Vec<Child>);
+/// Dropping it closes the standard input of all processes, which stops them.
+struct Processes(Vec<Child>);
 
-impl Drop for Crowd {
+impl Drop for Processes {
     fn drop(&mut self) {
         for child in &mut self.0 {
             drop(child.stdin.take());
         }
-        let until = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(10);
         for child in &mut self.0 {
-            while Instant::now() < until && matches!(child.try_wait(), Ok(None)) {
+            while Instant::now() < deadline && matches!(child.try_wait(), Ok(None)) {
                 std::thread::sleep(Duration::from_millis(2));
             }
             let _ = child.kill();

@@ -1,4 +1,4 @@
-"""TOOL PORT...: prints those that the tool calls free."""
+"""TOOL PORT...: print the ports that the tool reports as free."""
 
 import sys
 from importlib import import_module

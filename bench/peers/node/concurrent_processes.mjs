@@ -1,5 +1,5 @@
-// TOOL LOW HIGH MILLISECONDS: finds a port, waits as a starting server does, listens on it until
-// standard input ends. Prints the port and whether it could be had.
+// TOOL LOW HIGH MILLISECONDS: find a port, wait like a server that starts, and listen on the port
+// until standard input is closed. Prints the port and whether listening succeeded.
 import net from 'node:net';
 
 const [tool, ...numbers] = process.argv.slice(2);

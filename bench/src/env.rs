@@ -1,4 +1,4 @@
-//! Where everything is, and an environment in which nothing of the machine's matters.
+//! Programs and directories of a run, and an environment that does not depend on the machine.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -7,22 +7,22 @@ use std::process::{Command, Stdio};
 
 use crate::Result;
 
-/// The places of a run. What lies in `temp` goes with it.
+/// Programs and directories of a run. Its temporary directory is removed when it is dropped.
 #[derive(Debug)]
-pub(crate) struct World {
-    /// `bench/` of the source.
+pub(crate) struct BenchEnv {
+    /// The source directory `bench/`.
     pub(crate) bench: PathBuf,
-    /// Where the peers are installed; kept from run to run.
+    /// The directory of the installed peers, kept between runs.
     pub(crate) cache: PathBuf,
     /// The release binary of Portway.
     pub(crate) portway: PathBuf,
-    /// This program, which is also the service that is started.
+    /// This program, which also implements the measured services.
     pub(crate) helper: PathBuf,
     temp: tempfile::TempDir,
 }
 
-impl World {
-    /// Builds Portway and makes the directories.
+impl BenchEnv {
+    /// Build Portway and create the directories.
     pub(crate) fn new() -> Result<Self> {
         let bench = Path::new(env!("CARGO_MANIFEST_DIR")).to_owned();
         let root = bench.parent().unwrap_or(&bench);
@@ -44,20 +44,21 @@ impl World {
         })
     }
 
-    /// A path of this run alone.
+    /// A path in the temporary directory.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.temp.path().join(name)
     }
 
-    /// A new empty directory of this run; one that was there is emptied.
-    pub(crate) fn fresh(&self, name: &str) -> Result<PathBuf> {
+    /// Create an empty temporary directory. An existing one is emptied.
+    pub(crate) fn empty_dir(&self, name: &str) -> Result<PathBuf> {
         let path = self.path(name);
+        // An error means that it does not exist, or shows up in the next step.
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(path)
     }
 
-    /// A command whose state of every kind lies below `home` of this run.
+    /// A command that keeps its state and configuration in the temporary directory `home`.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>, home: &str) -> Command {
         let home = self.path(home);
         let mut command = Command::new(program);
@@ -72,16 +73,16 @@ impl World {
         command
     }
 
-    /// As [`World::command`], for what must not outlive the harness, however that ends.
-    pub(crate) fn bound(&self, program: impl AsRef<OsStr>, home: &str) -> Command {
+    /// Like [`BenchEnv::command`], for a process that stops when the harness exits for any reason.
+    pub(crate) fn child_command(&self, program: impl AsRef<OsStr>, home: &str) -> Command {
         let mut command = self.command("setpriv", home);
         command.args(["--pdeathsig", "TERM"]).arg(program);
         command
     }
 
-    /// A checkout with a manifest.
+    /// Create a checkout with a manifest.
     pub(crate) fn checkout(&self, name: &str, manifest: &str) -> Result<PathBuf> {
-        let dir = self.fresh(name)?;
+        let dir = self.empty_dir(name)?;
         fs::create_dir(dir.join(".git"))
             .and_then(|()| fs::write(dir.join(".git/HEAD"), "ref: refs/heads/main\n"))
             .and_then(|()| fs::write(dir.join("portway.toml"), manifest))
@@ -90,7 +91,7 @@ impl World {
     }
 }
 
-/// Runs a command to its end; its failure is an error.
+/// Run a command until it exits. Returns an error if it fails.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command.status();
     match status.map_err(|error| format!("cannot run {command:?}: {error}"))? {
