@@ -1,4 +1,4 @@
-// The plain Node finder: the first port of a range that a server can listen on.
+// A minimal port finder for Node: the first port of a range on which a server can listen.
 import net from 'node:net';
 
 const isFree = (port) =>

@@ -1,4 +1,4 @@
-"""The plain Python finder: the first port of a range that can be bound."""
+"""A minimal port finder for Python: the first port of a range that can be bound."""
 
 import socket
 

@@ -1,25 +1,25 @@
 //! `bench gateway`: requests to one service through Portway's gateway and through other proxies.
 
-mod contenders;
+mod competitors;
 mod load;
 mod memory;
 mod proxy;
 mod sockets;
 mod tools;
 
-use self::load::{Load, Speed};
-use self::memory::Cost;
+use self::load::{Load, LoadResult};
+use self::memory::Usage;
 use self::proxy::Proxy;
 use self::tools::Tools;
 use crate::chart::Bar;
+use crate::env::BenchEnv;
 use crate::peers::Peers;
 use crate::ports::ranges::Ranges;
-use crate::stats::{Summary, added, ratio, short};
+use crate::stats::{Summary, format_number, median_difference, median_ratio};
 use crate::table::Table;
-use crate::world::World;
 use crate::{Result, machine, readme};
 
-/// The loads, the name of each one's picture, and its title.
+/// The loads, each with the name and the title of its chart.
 const LOADS: [(Load, &str, &str); 5] = [
     (Load::Connections(1), "gateway-1", "1 connection, HTTP/1.1"),
     (
@@ -44,10 +44,10 @@ const LOADS: [(Load, &str, &str); 5] = [
     ),
 ];
 
-/// Whom the others are compared with.
+/// The proxy that the others are compared with.
 const NGINX: &str = "nginx, connections kept";
 
-/// What one proxy did under one load, a value for each round.
+/// The results of one proxy under one load, with a value for each round.
 #[derive(Debug, Default)]
 struct Series {
     requests: Vec<f64>,
@@ -57,44 +57,44 @@ struct Series {
 }
 
 impl Series {
-    fn push(&mut self, speed: Speed) {
-        self.requests.push(speed.requests);
-        self.p50.push(speed.p50);
-        self.p99.push(speed.p99);
-        self.wrong += speed.wrong;
+    fn push(&mut self, result: LoadResult) {
+        self.requests.push(result.requests);
+        self.p50.push(result.p50);
+        self.p99.push(result.p99);
+        self.wrong += result.wrong;
     }
 }
 
-pub(crate) fn run(world: &World, rounds: usize) -> Result<()> {
-    let peers = Peers::programs(world);
+pub(crate) fn run(env: &BenchEnv, rounds: usize) -> Result<()> {
+    let peers = Peers::without_libraries(env);
     let tools = Tools::unpack(&peers)?;
-    let ranges = Ranges::claim(world);
-    let load = machine::load();
-    let (all, missing) = contenders::all(world, &peers, &tools, &ranges)?;
-    let mut costs = Vec::new();
-    for proxy in all.iter().filter(|proxy| proxy.is_before()) {
-        costs.push((proxy.name, memory::of(world, &tools, proxy)?));
+    let ranges = Ranges::claim(env);
+    let load_before = machine::load_average();
+    let (all, missing) = competitors::start_all(env, &peers, &tools, &ranges)?;
+    let mut usages = Vec::new();
+    for proxy in all.iter().filter(|proxy| !proxy.is_service()) {
+        usages.push((proxy.name, memory::measure(env, &tools, proxy)?));
     }
-    let series = measure(world, &tools, &all, rounds)?;
+    let series = measure(env, &tools, &all, rounds)?;
     let mut text = format!(
-        "{}; {rounds} interleaved rounds; load average {load} before, {} after.\n\n",
-        machine::line(),
-        machine::load()
+        "{}; {rounds} interleaved rounds; load average {load_before} before, {} after.\n\n",
+        machine::describe(),
+        machine::load_average()
     );
     for line in missing {
         text += &line;
     }
-    for ((_, picture, title), series) in LOADS.iter().zip(&series) {
-        text += &speeds(world, picture, title, series)?;
+    for ((_, chart, title), series) in LOADS.iter().zip(&series) {
+        text += &load_section(env, chart, title, series)?;
     }
-    text += &memories(world, &costs)?;
-    readme::write(&world.bench, "gateway", &text)
+    text += &memory_section(env, &usages)?;
+    readme::write_section(&env.bench, "gateway", &text)
 }
 
-/// What each proxy that can does under each of [`LOADS`]. The first round warms all up and is not
-/// counted.
+/// Measure every proxy under each of [`LOADS`] whose protocol it supports. The first round fills
+/// caches and is not counted.
 fn measure(
-    world: &World,
+    env: &BenchEnv,
     tools: &Tools,
     all: &[Proxy],
     rounds: usize,
@@ -103,21 +103,21 @@ fn measure(
     for round in 0..=rounds {
         println!("== round {round} of {rounds}");
         for ((load, ..), series) in LOADS.iter().zip(&mut series) {
-            let speaking = all.iter().filter_map(|proxy| {
+            let supported = all.iter().filter_map(|proxy| {
                 let port = match load {
-                    Load::Connections(_) => Some(proxy.place.port),
-                    Load::Streams(_) => proxy.place.h2_port,
+                    Load::Connections(_) => Some(proxy.endpoints.port),
+                    Load::Streams(_) => proxy.endpoints.h2_port,
                 };
                 Some((proxy.name, port?))
             });
-            for (index, (name, port)) in speaking.enumerate() {
-                let speed = load
-                    .run(world, tools, port)
+            for (index, (name, port)) in supported.enumerate() {
+                let result = load
+                    .run(env, tools, port)
                     .map_err(|error| format!("{name}: {error}"))?;
                 if round == 0 {
                     series.push((name, Series::default()));
                 } else {
-                    series[index].1.push(speed);
+                    series[index].1.push(result);
                 }
             }
         }
@@ -125,21 +125,21 @@ fn measure(
     Ok(series)
 }
 
-/// The table of one load, and its picture.
-fn speeds(
-    world: &World,
-    picture: &str,
+/// The table and the chart of one load.
+fn load_section(
+    env: &BenchEnv,
+    chart: &str,
     title: &str,
     series: &[(&'static str, Series)],
 ) -> Result<String> {
-    let (table, bars) = compared(series).ok_or("nothing was measured")?;
+    let (table, bars) = compare(series).ok_or("nothing was measured")?;
     let unit = "requests/s";
-    let picture = readme::picture(&world.bench, picture, title, unit, &bars)?;
-    Ok(format!("#### {title}\n\n{}\n{picture}\n", table.markdown()))
+    let chart = readme::write_chart(&env.bench, chart, title, unit, &bars)?;
+    Ok(format!("#### {title}\n\n{}\n{chart}\n", table.markdown()))
 }
 
-/// All in comparison with the first, which is the service itself, and with [`NGINX`].
-fn compared(series: &[(&'static str, Series)]) -> Option<(Table, Vec<Bar>)> {
+/// Compare all with the first, which is the service itself, and with [`NGINX`].
+fn compare(series: &[(&'static str, Series)]) -> Option<(Table, Vec<Bar>)> {
     let mut table = Table::new(&[
         "through",
         "requests/s",
@@ -154,60 +154,64 @@ fn compared(series: &[(&'static str, Series)]) -> Option<(Table, Vec<Bar>)> {
     let mut bars = Vec::new();
     let (_, direct) = series.first()?;
     let nginx = series.iter().find(|(name, _)| *name == NGINX);
-    for (name, one) in series {
-        let requests = Summary::of(&one.requests)?;
-        let told = |value: Option<f64>| value.map(short).unwrap_or_default();
-        let median = |values: &[f64]| told(Summary::of(values).map(|one| one.median));
-        let wrong = one.wrong > 0;
+    for (name, results) in series {
+        let requests = Summary::of(&results.requests)?;
+        let format = |value: Option<f64>| value.map(format_number).unwrap_or_default();
+        let median = |values: &[f64]| format(Summary::of(values).map(|summary| summary.median));
+        let wrong = results.wrong > 0;
         table.rows.push(vec![
             match wrong {
-                true => format!("{name}: **{} wrong**", one.wrong),
+                true => format!("{name}: **{} wrong**", results.wrong),
                 false => (*name).to_owned(),
             },
-            short(requests.median),
-            format!("{}–{}", short(requests.low), short(requests.high)),
-            told(ratio(&one.requests, &direct.requests)),
-            told(nginx.and_then(|(_, nginx)| ratio(&one.requests, &nginx.requests))),
-            median(&one.p50),
-            told(added(&one.p50, &direct.p50)),
-            median(&one.p99),
-            told(added(&one.p99, &direct.p99)),
+            format_number(requests.median),
+            format!(
+                "{}–{}",
+                format_number(requests.low),
+                format_number(requests.high)
+            ),
+            format(median_ratio(&results.requests, &direct.requests)),
+            format(nginx.and_then(|(_, nginx)| median_ratio(&results.requests, &nginx.requests))),
+            median(&results.p50),
+            format(median_difference(&results.p50, &direct.p50)),
+            median(&results.p99),
+            format(median_difference(&results.p99, &direct.p99)),
         ]);
         bars.push(Bar {
             name: (*name).to_owned(),
             value: requests,
-            wrong,
+            is_wrong: wrong,
         });
     }
     Some((table, bars))
 }
 
-/// The table of memory and connections, and its picture.
-fn memories(world: &World, costs: &[(&'static str, Cost)]) -> Result<String> {
+/// The table of memory and connections, and the chart of memory.
+fn memory_section(env: &BenchEnv, usages: &[(&'static str, Usage)]) -> Result<String> {
     let mut table = Table::new(&[
         "proxy",
-        "MB at rest",
+        "MB idle",
         "MB under load",
-        "MB afterwards",
+        "MB after the load",
         "connections to the service under load",
-        "8 s afterwards",
+        "8 s later",
     ]);
     let mut bars = Vec::new();
-    for (name, cost) in costs {
+    for (name, usage) in usages {
         let mut row = vec![(*name).to_owned()];
-        row.extend(cost.megabytes.map(short));
-        row.extend(cost.connections.map(|count| count.to_string()));
+        row.extend(usage.megabytes.map(format_number));
+        row.extend(usage.connections.map(|count| count.to_string()));
         table.rows.push(row);
-        bars.extend(Summary::of(&cost.megabytes[1..2]).map(|value| Bar {
+        bars.extend(Summary::of(&usage.megabytes[1..2]).map(|value| Bar {
             name: (*name).to_owned(),
             value,
-            wrong: false,
+            is_wrong: false,
         }));
     }
     let title = "Memory under 128 connections";
-    let picture = readme::picture(&world.bench, "gateway-memory", title, "MB", &bars)?;
+    let chart = readme::write_chart(&env.bench, "gateway-memory", title, "MB", &bars)?;
     Ok(format!(
-        "#### Memory, and connections to the service\n\n{}\n{picture}",
+        "#### Memory, and connections to the service\n\n{}\n{chart}",
         table.markdown()
     ))
 }
@@ -217,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_proxy_is_compared_within_its_rounds() {
+    fn compares_values_of_the_same_round() {
         let series = |requests: [f64; 2], p50: [f64; 2], wrong| Series {
             requests: requests.to_vec(),
             p50: p50.to_vec(),
@@ -229,12 +233,12 @@ mod tests {
             ("portway", series([50.0, 500.0], [15.0, 25.0], 0)),
             (NGINX, series([25.0, 250.0], [30.0, 40.0], 3)),
         ];
-        let (table, bars) = compared(&all).unwrap();
+        let (table, bars) = compare(&all).unwrap();
         let row = &table.rows[1];
         assert_eq!(row.len(), table.columns.len());
         assert_eq!(row[3..6], ["0.50", "2.0", "20.0"]);
         assert_eq!((row[6].as_str(), row[8].as_str()), ("5.0", "5.0"));
         assert!(table.rows[2][0].contains("3 wrong"));
-        assert!(bars[2].wrong && !bars[1].wrong);
+        assert!(bars[2].is_wrong && !bars[1].is_wrong);
     }
 }

@@ -1,4 +1,4 @@
-//! The trivial service: what the harness starts under Portway and its peers.
+//! The services and other processes that the harness starts, all implemented by this program.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -8,22 +8,21 @@ use std::time::Duration;
 
 use crate::Result;
 
-/// What a service lives at the most, should nobody end it.
-const LIFE: Duration = Duration::from_secs(1800);
+/// How long a service lives if nothing stops it.
+const MAX_LIFETIME: Duration = Duration::from_secs(1800);
 
-/// `[PORT] MILLISECONDS`: waits as a starting server does, then listens until standard input
-/// ends. The port is the environment's where none is given. Prints the port and whether it could
-/// be had.
+/// `[PORT] MILLISECONDS`: wait like a server that starts, then listen until standard input is
+/// closed. The default port is `$PORT`. Prints the port and whether listening succeeded.
 pub(crate) fn serve(arguments: &[&str]) -> Result<()> {
     let environment = std::env::var("PORT").unwrap_or_default();
     let (port, wait) = match arguments {
         [port, wait] => (*port, wait),
         [wait] => (environment.as_str(), wait),
-        _ => return Err("help:serve [PORT] MILLISECONDS".to_owned()),
+        _ => return Err("usage: helper:serve [PORT] MILLISECONDS".to_owned()),
     };
-    let wait = wait.parse().map_err(|_| format!("`{wait}` is no time"))?;
+    let wait = wait.parse().map_err(|_| format!("invalid time `{wait}`"))?;
     std::thread::sleep(Duration::from_millis(wait));
-    // With SO_REUSEADDR, as servers bind.
+    // With SO_REUSEADDR, as servers do.
     let listener = port
         .parse()
         .ok()
@@ -35,19 +34,19 @@ pub(crate) fn serve(arguments: &[&str]) -> Result<()> {
     };
     println!("{port} {state}");
     let _ = std::io::stdout().flush();
-    // Until the harness goes, however it goes.
+    // Standard input is closed when the harness exits for any reason.
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
     drop(listener);
     Ok(())
 }
 
-/// `DESCRIPTORS`: has so many open, and does nothing until standard input ends.
+/// `DESCRIPTORS`: keep that many descriptors open until standard input is closed.
 pub(crate) fn idle(arguments: &[&str]) -> Result<()> {
     let count = arguments
         .first()
         .and_then(|count| count.parse::<usize>().ok());
-    let count = count.ok_or("help:idle DESCRIPTORS")?;
-    // Three are there already.
+    let count = count.ok_or("usage: helper:idle DESCRIPTORS")?;
+    // Standard input, output, and error are open already.
     let files: std::io::Result<Vec<File>> = (3..count).map(|_| File::open("/dev/null")).collect();
     let files = files.map_err(|error| error.to_string())?;
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
@@ -55,36 +54,37 @@ pub(crate) fn idle(arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// `[PORT]`: listens until it is ended, or for as long as a table takes at the most. The port is the environment's where none is given.
+/// `[PORT]`: listen until a signal arrives, at most [`MAX_LIFETIME`]. The default port is `$PORT`.
 pub(crate) fn listen(arguments: &[&str]) -> Result<()> {
     let environment = std::env::var("PORT").unwrap_or_default();
     let port = arguments.first().copied().unwrap_or(&environment);
-    let port: u16 = port.parse().map_err(|_| format!("`{port}` is no port"))?;
+    let port: u16 = port.parse().map_err(|_| format!("invalid port `{port}`"))?;
     let listener =
         TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| error.to_string())?;
-    // The kernel accepts; here the queue is only emptied. It waits without a pulse, so that
-    // hundreds of these cost nothing.
+    // The kernel accepts connections; this empties its queue. Without a timer, hundreds of these
+    // processes use no processor time.
     std::thread::spawn(move || listener.incoming().for_each(drop));
-    std::thread::sleep(LIFE);
+    std::thread::sleep(MAX_LIFETIME);
     Ok(())
 }
 
-/// `PORT TAG`: listens, beside a child that made itself a session of its own, as daemons do.
-pub(crate) fn family(arguments: &[&str]) -> Result<()> {
+/// `PORT TAG`: listen, and start a child in a session of its own, as daemons do.
+pub(crate) fn parent(arguments: &[&str]) -> Result<()> {
     let own = std::env::current_exe().map_err(|error| error.to_string())?;
-    let tag = arguments.last().ok_or("help:family PORT TAG")?;
+    let tag = arguments.last().ok_or("usage: helper:parent PORT TAG")?;
     let mut child = Command::new("setsid")
         .arg(own)
-        .args(["help:linger", tag])
+        .args(["helper:child", tag])
         .spawn()
         .map_err(|error| format!("setsid: {error}"))?;
-    let listened = listen(arguments);
+    let result = listen(arguments);
+    // An error means that it has exited.
     let _ = child.kill();
-    listened
+    result
 }
 
-/// Stays until it is ended, or for two minutes.
-pub(crate) fn linger() -> Result<()> {
+/// Wait until a signal arrives, at most two minutes.
+pub(crate) fn child() -> Result<()> {
     std::thread::sleep(Duration::from_secs(120));
     Ok(())
 }

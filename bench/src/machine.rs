@@ -1,16 +1,16 @@
-//! On what and when it was measured.
+//! Describes the machine and its load.
 
 use std::fs;
 use std::process::Command;
 
-/// The load average of the last minute, as the kernel tells it.
-pub(crate) fn load() -> String {
+/// The load average of the last minute.
+pub(crate) fn load_average() -> String {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split(' ').next().unwrap_or("?").to_owned()
 }
 
-/// One line: date, processor, cores, kernel.
-pub(crate) fn line() -> String {
+/// Date, processor, cores, and kernel, in one line.
+pub(crate) fn describe() -> String {
     let date = output("date", &["-u", "+%Y-%m-%d"]);
     let kernel = output("uname", &["-sr"]);
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

@@ -1,8 +1,9 @@
-//! Portway measured beside its peers, in one run, with every answer checked.
+//! Benchmarks: Portway and other tools, measured in one run, with every answer checked.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod chart;
+mod env;
 mod gateway;
 mod helper;
 mod machine;
@@ -16,32 +17,36 @@ mod stats;
 mod table;
 mod up;
 mod who;
-mod world;
 
 use std::process::ExitCode;
 
-/// What goes wrong is told in words and ends the run.
+/// The error is a message for the person who runs the benchmark. It stops the run.
 type Result<T> = std::result::Result<T, String>;
 
 const USAGE: &str = "\
+Compare Portway with other tools
+
 usage: cargo xtask bench [ports|up|who|scale|gateway] [--rounds N]
 
-  ports      two ports in a fresh process; fifty processes at once; what each tool calls free
-  up         until 2 and 20 services accept; memory; what is left after each kind of stop
-  who        who has a port, among 300 processes
-  scale      commands beside 1, 10, 100 and 500 running instances
-  gateway    requests through the gateway and through other proxies; memory; connections left
-  --rounds   how often each thing is measured (default 25, gateway 5; the crowd is always 20, up 5)
+  ports      two ports in a new process; 50 processes at the same time; which ports each tool
+             reports as free
+  up         time until 2 and 20 services accept connections; memory; leftovers after each kind
+             of stop
+  who        find the process that uses a port, among 300 processes
+  scale      commands while 1, 10, 100, and 500 instances run
+  gateway    requests through the gateway and through other proxies; memory; connections
+  --rounds   number of measurements [default: 25, gateway: 5]; `up` always has 5, and the 50
+             processes of `ports` always have 20
 
-Without a name: all. Results go into bench/README.md and bench/pictures/.";
+Without a name, all run. Results are written to bench/README.md and bench/pictures/.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            eprintln!("{why}");
+        Err(message) => {
+            eprintln!("{message}");
             ExitCode::FAILURE
         }
     }
@@ -49,39 +54,39 @@ fn main() -> ExitCode {
 
 fn run(arguments: &[&str]) -> Result<()> {
     let (names, rounds) = match arguments {
-        ["help:serve", rest @ ..] => return helper::serve(rest),
-        ["help:idle", rest @ ..] => return helper::idle(rest),
-        ["help:listen", rest @ ..] => return helper::listen(rest),
-        ["help:family", rest @ ..] => return helper::family(rest),
-        ["help:linger", ..] => return helper::linger(),
+        ["helper:serve", rest @ ..] => return helper::serve(rest),
+        ["helper:idle", rest @ ..] => return helper::idle(rest),
+        ["helper:listen", rest @ ..] => return helper::listen(rest),
+        ["helper:parent", rest @ ..] => return helper::parent(rest),
+        ["helper:child", ..] => return helper::child(),
         [names @ .., "--rounds", rounds] => {
             let rounds = rounds.parse().map_err(|_| USAGE.to_owned())?;
             (names, Some(rounds))
         }
         names => (names, None),
     };
-    let wants = |name| names.is_empty() || names.contains(&name);
+    let is_selected = |name| names.is_empty() || names.contains(&name);
     if names
         .iter()
         .any(|name| !["ports", "up", "who", "scale", "gateway"].contains(name))
     {
         return Err(USAGE.to_owned());
     }
-    let world = world::World::new()?;
-    if wants("ports") {
-        ports::run(&world, rounds.unwrap_or(25))?;
+    let env = env::BenchEnv::new()?;
+    if is_selected("ports") {
+        ports::run(&env, rounds.unwrap_or(25))?;
     }
-    if wants("up") {
-        up::run(&world)?;
+    if is_selected("up") {
+        up::run(&env)?;
     }
-    if wants("who") {
-        who::run(&world, rounds.unwrap_or(25))?;
+    if is_selected("who") {
+        who::run(&env, rounds.unwrap_or(25))?;
     }
-    if wants("scale") {
-        scale::run(&world, rounds.unwrap_or(25))?;
+    if is_selected("scale") {
+        scale::run(&env, rounds.unwrap_or(25))?;
     }
-    if wants("gateway") {
-        gateway::run(&world, rounds.unwrap_or(5))?;
+    if is_selected("gateway") {
+        gateway::run(&env, rounds.unwrap_or(5))?;
     }
     Ok(())
 }

@@ -1,13 +1,13 @@
-//! The peers, installed by the ordinary clients from pinned versions into `target/bench/`.
+//! Installs the peers in fixed versions into `target/bench/`, with npm, pip, cargo, and apt-get.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::Result;
-use crate::world::{World, run};
+use crate::env::{BenchEnv, run};
 
-/// What a table can be measured beside; the reason where something cannot be had here.
+/// The tools to compare with. An error is the reason why something is not available.
 #[derive(Debug)]
 pub(crate) struct Peers {
     /// The directory of the Node drivers, with `node_modules`.
@@ -18,47 +18,48 @@ pub(crate) struct Peers {
 }
 
 impl Peers {
-    /// Installs the libraries for Node and Python, or says why not.
-    pub(crate) fn install(world: &World) -> Result<Self> {
-        copy(&world.bench.join("finders"), &world.cache.join("finders"))?;
+    /// Install the libraries for Node and Python.
+    pub(crate) fn install(env: &BenchEnv) -> Result<Self> {
+        copy(&env.bench.join("finders"), &env.cache.join("finders"))?;
         let copied = |name: &str| {
-            let dir = world.cache.join("peers").join(name);
-            copy(&world.bench.join("peers").join(name), &dir).map(|()| dir)
+            let dir = env.cache.join("peers").join(name);
+            copy(&env.bench.join("peers").join(name), &dir).map(|()| dir)
         };
         Ok(Self {
             node: copied("node").and_then(node),
             python: copied("python").and_then(python),
-            cache: world.cache.clone(),
+            cache: env.cache.clone(),
         })
     }
 
-    /// For tables whose peers are programs alone: nothing is installed beforehand.
-    pub(crate) fn programs(world: &World) -> Self {
-        let unwanted = || Err("not wanted here".to_owned());
+    /// For tables without Node and Python libraries. Installs nothing.
+    pub(crate) fn without_libraries(env: &BenchEnv) -> Self {
+        let not_installed = || Err("not installed for this table".to_owned());
         Self {
-            node: unwanted(),
-            python: unwanted(),
-            cache: world.cache.clone(),
+            node: not_installed(),
+            python: not_installed(),
+            cache: env.cache.clone(),
         }
     }
 
-    /// The packages of `peers/NAME` from the npm registry: the directory that has `node_modules`.
-    pub(crate) fn npm(&self, world: &World, name: &str) -> Result<PathBuf> {
+    /// Install the npm packages of `peers/NAME`. Returns the directory that contains `node_modules`.
+    pub(crate) fn npm(&self, env: &BenchEnv, name: &str) -> Result<PathBuf> {
         let dir = self.cache.join("peers").join(name);
-        copy(&world.bench.join("peers").join(name), &dir)?;
+        copy(&env.bench.join("peers").join(name), &dir)?;
         node(dir)
     }
 
-    /// The root below which packages of the distribution are unpacked, as new as it has them.
-    /// Nothing is installed, so no service starts and the machine stays as it was.
-    pub(crate) fn unpacked(&self, packages: &[&str]) -> Result<PathBuf> {
+    /// Download and unpack Debian packages, in the newest version. Returns the directory that
+    /// contains `usr`. The packages are not installed, so that no service of theirs starts.
+    pub(crate) fn unpack_debian(&self, packages: &[&str]) -> Result<PathBuf> {
         let dir = self.cache.join("debian");
         let (root, mark) = (dir.join("root"), dir.join("unpacked"));
         let wanted = packages.join("\n");
-        if fs::read_to_string(&mark).is_ok_and(|has| has == wanted) {
+        if fs::read_to_string(&mark).is_ok_and(|unpacked| unpacked == wanted) {
             return Ok(root);
         }
-        println!("== packages of the distribution");
+        println!("== downloading Debian packages");
+        // An error means that it does not exist, or shows up in the next step.
         let _ = fs::remove_dir_all(&dir);
         let fail = |error: std::io::Error| format!("{}: {error}", dir.display());
         fs::create_dir_all(&dir).map_err(fail)?;
@@ -76,18 +77,18 @@ impl Peers {
         Ok(root)
     }
 
-    /// The virtual environment's program, such as `python` or `portserver.py`.
+    /// A program of the Python virtual environment, such as `python` or `portserver.py`.
     pub(crate) fn python_program(&self, name: &str) -> PathBuf {
         self.cache.join("peers/python/venv/bin").join(name)
     }
 
-    /// A program from the Rust registry, built where it is not there yet.
-    pub(crate) fn crates(&self, name: &str, version: &str) -> Result<PathBuf> {
-        self.built(name, name, version, &[])
+    /// A program from the crate of the same name. Builds it if it is missing.
+    pub(crate) fn cargo(&self, name: &str, version: &str) -> Result<PathBuf> {
+        self.cargo_package(name, name, version, &[])
     }
 
-    /// The program `name` of a package that is called otherwise, built with `arguments`.
-    pub(crate) fn built(
+    /// A program from a crate with another name, built with `arguments`.
+    pub(crate) fn cargo_package(
         &self,
         name: &str,
         package: &str,
@@ -97,7 +98,7 @@ impl Peers {
         let root = self.cache.join("cargo");
         let program = root.join("bin").join(name);
         if !program.exists() {
-            println!("== {package} {version}: built once");
+            println!("== building {package} {version}, once");
             let mut install = Command::new("cargo");
             install
                 .args([
@@ -118,23 +119,23 @@ impl Peers {
     }
 }
 
-/// The entry of a directory that has all of `words` in its name.
-pub(crate) fn inside(dir: &Path, words: &[&str]) -> Result<PathBuf> {
+/// Find the entry of a directory whose name contains all `parts`.
+pub(crate) fn find_entry(dir: &Path, parts: &[&str]) -> Result<PathBuf> {
     let entries = fs::read_dir(dir).map_err(|error| format!("{}: {error}", dir.display()))?;
     let has_all = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        words.iter().all(|word| name.contains(word))
+        parts.iter().all(|part| name.contains(part))
     };
     entries
         .flatten()
         .map(|entry| entry.path())
         .find(has_all)
-        .ok_or_else(|| format!("{} has nothing for this machine", dir.display()))
+        .ok_or_else(|| format!("{} contains nothing for this machine", dir.display()))
 }
 
 fn node(dir: PathBuf) -> Result<PathBuf> {
     if is_stale(&dir, "package-lock.json") {
-        println!("== npm packages of the peers");
+        println!("== installing npm packages");
         run(Command::new("npm")
             .args(["ci", "--no-audit", "--no-fund", "--prefix"])
             .arg(&dir))?;
@@ -145,7 +146,7 @@ fn node(dir: PathBuf) -> Result<PathBuf> {
 
 fn python(dir: PathBuf) -> Result<PathBuf> {
     if is_stale(&dir, "requirements.txt") {
-        println!("== Python packages of the peers");
+        println!("== installing Python packages");
         let venv = dir.join("venv");
         run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
         run(Command::new(venv.join("bin/pip"))
@@ -156,19 +157,20 @@ fn python(dir: PathBuf) -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// Whether something else than what the lock file says is installed.
+/// Whether the installed packages differ from the lock file.
 fn is_stale(dir: &Path, lock: &str) -> bool {
     let wanted = fs::read(dir.join(lock)).ok();
     wanted.is_none() || fs::read(dir.join("installed")).ok() != wanted
 }
 
+/// Remember for which lock file the packages were installed.
 fn mark(dir: &Path, lock: &str) -> Result<()> {
     fs::copy(dir.join(lock), dir.join("installed"))
         .map(|_| ())
         .map_err(|error| format!("{}: {error}", dir.display()))
 }
 
-/// Copies files and directories over what is there.
+/// Copy a directory, and overwrite existing files.
 fn copy(from: &Path, to: &Path) -> Result<()> {
     let fail = |error: std::io::Error| format!("{}: {error}", from.display());
     fs::create_dir_all(to).map_err(fail)?;
@@ -184,8 +186,8 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Where a program of the machine is.
-pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
+/// Find a program in `PATH`.
+pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .map(|dir| dir.join(name))

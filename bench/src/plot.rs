@@ -1,47 +1,47 @@
-//! A picture of how something grows: lines over a number, both scales logarithmic.
+//! A line plot as SVG, with two logarithmic scales.
 
 use std::fmt::Write;
 
-use crate::chart::escaped;
-use crate::stats::{Summary, short};
+use crate::chart::escape;
+use crate::stats::{Summary, format_number};
 
-/// One line; its points have a number and what was measured there.
+/// One line. A point has a position on the x axis and a value.
 #[derive(Debug)]
 pub(crate) struct Line {
     pub(crate) name: String,
     pub(crate) points: Vec<(f64, Summary)>,
 }
 
-/// Where the lines are drawn.
+/// The edges of the plot area.
 const LEFT: f64 = 60.0;
 const RIGHT: f64 = 610.0;
 const TOP: f64 = 50.0;
 const BOTTOM: f64 = 330.0;
-/// As far apart as names stand at least.
-const APART: f64 = 17.0;
-const COLOURS: [&str; 5] = ["#0b7a75", "#c2571a", "#5b4b9a", "#7d8ca3", "#222"];
+/// Smallest vertical distance between two labels.
+const LABEL_DISTANCE: f64 = 17.0;
+const COLORS: [&str; 5] = ["#0b7a75", "#c2571a", "#5b4b9a", "#7d8ca3", "#222"];
 
-/// The picture, in SVG. The quartiles are strokes; the name stands at a line's end.
-pub(crate) fn svg(title: &str, below: &str, lines: &[Line]) -> String {
+/// Draw a plot. Vertical strokes show the quartiles. A label at the end of each line has its name
+/// and its last value.
+pub(crate) fn svg(title: &str, x_label: &str, lines: &[Line]) -> String {
     let points = || lines.iter().flat_map(|line| &line.points);
-    let across = Scale::of(points().map(|(number, _)| *number), LEFT, RIGHT);
-    // A power of ten at both ends.
+    let x_scale = Scale::new(points().map(|(number, _)| *number), LEFT, RIGHT);
     let values = points().flat_map(|(_, value)| [value.low, value.high]);
-    let up = Scale::of(values, BOTTOM, TOP).widened();
+    let y_scale = Scale::new(values, BOTTOM, TOP).rounded_outward();
     let mut text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 800 390\" \
          font-family=\"sans-serif\" font-size=\"13\">\n\
          <rect width=\"800\" height=\"390\" fill=\"#fff\"/>\n\
          <text x=\"10\" y=\"22\" font-size=\"15\" font-weight=\"bold\">{}</text>\n\
          <text x=\"{:.0}\" y=\"376\" text-anchor=\"middle\">{}</text>\n",
-        escaped(title),
+        escape(title),
         f64::midpoint(LEFT, RIGHT),
-        escaped(below)
+        escape(x_label)
     );
     // Writing to a string cannot fail.
-    for power in up.from as i32..=up.to as i32 {
+    for power in y_scale.from as i32..=y_scale.to as i32 {
         let value = 10f64.powi(power);
-        let y = up.at(value);
+        let y = y_scale.position(value);
         let _ = writeln!(
             text,
             "<path d=\"M{LEFT} {y:.1}H{RIGHT}\" stroke=\"#ddd\"/>\
@@ -57,7 +57,7 @@ pub(crate) fn svg(title: &str, below: &str, lines: &[Line]) -> String {
         let _ = writeln!(
             text,
             "<text x=\"{:.0}\" y=\"{:.0}\" text-anchor=\"middle\">{number}</text>",
-            across.at(number),
+            x_scale.position(number),
             BOTTOM + 20.0
         );
     }
@@ -66,68 +66,76 @@ pub(crate) fn svg(title: &str, below: &str, lines: &[Line]) -> String {
         .map(|line| {
             line.points
                 .last()
-                .map_or(BOTTOM, |(_, value)| up.at(value.median))
+                .map_or(BOTTOM, |(_, value)| y_scale.position(value.median))
         })
         .collect();
     for ((index, line), label) in lines.iter().enumerate().zip(spread(&ends)) {
-        let colour = COLOURS[index % COLOURS.len()];
+        let color = COLORS[index % COLORS.len()];
         let path: Vec<String> = line
             .points
             .iter()
-            .map(|(number, value)| format!("{:.1} {:.1}", across.at(*number), up.at(value.median)))
+            .map(|(number, value)| {
+                format!(
+                    "{:.1} {:.1}",
+                    x_scale.position(*number),
+                    y_scale.position(value.median)
+                )
+            })
             .collect();
         let _ = write!(
             text,
-            "<path d=\"M{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>",
+            "<path d=\"M{}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"2\"/>",
             path.join("L")
         );
         for (number, value) in &line.points {
             let _ = write!(
                 text,
-                "<path d=\"M{:.1} {:.1}V{:.1}\" stroke=\"{colour}\" stroke-width=\"4\" \
+                "<path d=\"M{:.1} {:.1}V{:.1}\" stroke=\"{color}\" stroke-width=\"4\" \
                  stroke-linecap=\"round\"/>",
-                across.at(*number),
-                up.at(value.low),
-                up.at(value.high)
+                x_scale.position(*number),
+                y_scale.position(value.low),
+                y_scale.position(value.high)
             );
         }
         let last = line.points.last().map_or(0.0, |(_, value)| value.median);
         let _ = writeln!(
             text,
-            "<text x=\"{:.0}\" y=\"{:.0}\" fill=\"{colour}\">{} {}</text>",
+            "<text x=\"{:.0}\" y=\"{:.0}\" fill=\"{color}\">{} {}</text>",
             RIGHT + 12.0,
             label + 4.0,
-            escaped(&line.name),
-            short(last)
+            escape(&line.name),
+            format_number(last)
         );
     }
     text + "</svg>\n"
 }
 
-/// From powers of ten to places in the picture.
+/// A logarithmic scale: converts values to positions in the picture.
 struct Scale {
+    /// The logarithms of the smallest and largest value.
     from: f64,
     to: f64,
-    begin: f64,
+    start: f64,
     end: f64,
 }
 
 impl Scale {
-    fn of(values: impl Iterator<Item = f64>, begin: f64, end: f64) -> Self {
+    fn new(values: impl Iterator<Item = f64>, start: f64, end: f64) -> Self {
         let (low, high) = values.fold((f64::MAX, 0.0_f64), |(low, high), value| {
             (low.min(value), high.max(value))
         });
         let from = low.max(0.001).log10();
         Self {
             from,
-            // One number alone is a scale too.
+            // A single value needs a scale, too.
             to: high.max(0.001).log10().max(from + 0.1),
-            begin,
+            start,
             end,
         }
     }
 
-    fn widened(self) -> Self {
+    /// Extend to a power of ten at both ends.
+    fn rounded_outward(self) -> Self {
         Self {
             from: self.from.floor(),
             to: self.to.ceil(),
@@ -135,21 +143,21 @@ impl Scale {
         }
     }
 
-    fn at(&self, value: f64) -> f64 {
+    fn position(&self, value: f64) -> f64 {
         let part = (value.max(0.001).log10() - self.from) / (self.to - self.from);
-        self.begin + part * (self.end - self.begin)
+        self.start + part * (self.end - self.start)
     }
 }
 
-/// The places moved down, where they are too near to one another, by as little as it takes.
-fn spread(places: &[f64]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..places.len()).collect();
-    order.sort_by(|&a, &b| places[a].total_cmp(&places[b]));
-    let mut moved = places.to_vec();
+/// Move labels down as little as possible, so that they do not overlap.
+fn spread(positions: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..positions.len()).collect();
+    order.sort_by(|&a, &b| positions[a].total_cmp(&positions[b]));
+    let mut moved = positions.to_vec();
     let mut free = f64::MIN;
     for index in order {
         moved[index] = moved[index].max(free);
-        free = moved[index] + APART;
+        free = moved[index] + LABEL_DISTANCE;
     }
     moved
 }
@@ -159,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_that_grows_goes_up_and_names_do_not_overlap() {
+    fn draws_lines_and_separates_labels() {
         let line = |name: &str, values: [f64; 2]| Line {
             name: name.to_owned(),
             points: [1.0, 500.0]
@@ -173,14 +181,17 @@ mod tests {
             &[line("x", [1.0, 100.0]), line("y", [100.0, 100.0])],
         );
         assert!(picture.contains("a &lt; b"), "{picture}");
-        // From the bottom left to the top right; level at the top.
+        // One line rises to the top, the other stays there.
         assert!(picture.contains("M60.0 330.0L610.0 50.0"), "{picture}");
         assert!(picture.contains("M60.0 50.0L610.0 50.0"), "{picture}");
-        assert_eq!(spread(&[50.0, 50.0, 10.0]), [50.0, 50.0 + APART, 10.0]);
+        assert_eq!(
+            spread(&[50.0, 50.0, 10.0]),
+            [50.0, 50.0 + LABEL_DISTANCE, 10.0]
+        );
     }
 
     #[test]
-    fn one_point_is_a_picture_too() {
+    fn draws_a_single_point() {
         let points = vec![(1.0, Summary::of(&[1.0]).unwrap())];
         let picture = svg(
             "t",

@@ -1,4 +1,4 @@
-//! Results go between their marks in `bench/README.md`; the words around stay.
+//! Writes results into `bench/README.md`, between marks. The text around them stays.
 
 use std::fs;
 use std::path::Path;
@@ -6,29 +6,33 @@ use std::path::Path;
 use crate::Result;
 use crate::chart::{self, Bar};
 
-/// Writes a section's results and prints them.
-pub(crate) fn write(bench: &Path, name: &str, text: &str) -> Result<()> {
+/// Print the results of a section and write them.
+pub(crate) fn write_section(bench: &Path, name: &str, text: &str) -> Result<()> {
     println!("\n{text}");
     let path = bench.join("README.md");
     let old = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let new = replaced(&old, name, text)
-        .ok_or_else(|| format!("{}: no marks for `{name}`", path.display()))?;
+    let new = replace_section(&old, name, text).ok_or_else(|| {
+        format!(
+            "{}: the marks of section `{name}` are missing",
+            path.display()
+        )
+    })?;
     fs::write(&path, new).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// Draws and writes a picture of bars; answers with its Markdown.
-pub(crate) fn picture(
+/// Draw and write a bar chart. Returns the Markdown that shows it.
+pub(crate) fn write_chart(
     bench: &Path,
     name: &str,
     title: &str,
     unit: &str,
     bars: &[Bar],
 ) -> Result<String> {
-    drawn(bench, name, title, &chart::svg(title, unit, bars))
+    write_picture(bench, name, title, &chart::svg(title, unit, bars))
 }
 
-/// Writes a picture that is drawn; answers with its Markdown.
-pub(crate) fn drawn(bench: &Path, name: &str, title: &str, svg: &str) -> Result<String> {
+/// Write a picture in SVG. Returns the Markdown that shows it.
+pub(crate) fn write_picture(bench: &Path, name: &str, title: &str, svg: &str) -> Result<String> {
     let dir = bench.join("pictures");
     let path = dir.join(format!("{name}.svg"));
     fs::create_dir_all(&dir)
@@ -37,7 +41,8 @@ pub(crate) fn drawn(bench: &Path, name: &str, title: &str, svg: &str) -> Result<
     Ok(format!("![{title}](pictures/{name}.svg)\n"))
 }
 
-fn replaced(old: &str, name: &str, text: &str) -> Option<String> {
+/// Replace the text between the marks of a section. `None` if a mark is missing.
+fn replace_section(old: &str, name: &str, text: &str) -> Option<String> {
     let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
     let from = old.find(&begin)? + begin.len();
     let to = from + old[from..].find(&end)?;
@@ -49,10 +54,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_lies_between_the_marks_is_replaced() {
+    fn replaces_only_the_text_between_the_marks() {
         let old = "a\n<!-- x -->\nold\n<!-- /x -->\nb\n";
         let new = "a\n<!-- x -->\nnew\n<!-- /x -->\nb\n";
-        assert_eq!(replaced(old, "x", "new\n").unwrap(), new);
-        assert_eq!(replaced(old, "y", ""), None);
+        assert_eq!(replace_section(old, "x", "new\n").unwrap(), new);
+        assert_eq!(replace_section(old, "y", ""), None);
     }
 }

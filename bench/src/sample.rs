@@ -1,4 +1,4 @@
-//! One process, from its start to its end.
+//! Measures one process from start to exit.
 
 use std::process::{Command, Output, Stdio};
 use std::time::Instant;
@@ -7,32 +7,32 @@ use nix::sys::resource::{UsageWho, getrusage};
 
 use crate::Result;
 
-/// What one run took, and what it said.
+/// The time and the output of one run.
 #[derive(Debug)]
 pub(crate) struct Sample {
-    /// Milliseconds by the clock.
+    /// Elapsed time, in milliseconds.
     pub(crate) wall: f64,
-    /// Milliseconds of processor time, of the process and what it waited for.
+    /// Processor time of the process and of the children it waited for, in milliseconds.
     pub(crate) cpu: f64,
     pub(crate) output: Output,
 }
 
-/// Runs a command and measures it. Nothing else of this program may end meanwhile.
-pub(crate) fn sample(command: &mut Command) -> Result<Sample> {
+/// Run a command and measure it. No other child of this program may exit meanwhile.
+pub(crate) fn measure(command: &mut Command) -> Result<Sample> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let cpu_before = cpu()?;
-    let began = Instant::now();
+    let started = Instant::now();
     let output = command
         .output()
         .map_err(|error| format!("cannot run {command:?}: {error}"))?;
     Ok(Sample {
-        wall: began.elapsed().as_secs_f64() * 1000.0,
+        wall: started.elapsed().as_secs_f64() * 1000.0,
         cpu: cpu()? - cpu_before,
         output,
     })
 }
 
-/// Milliseconds of processor time of all that has ended below this program.
+/// Processor time of all children that have exited, in milliseconds.
 fn cpu() -> Result<f64> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).map_err(|error| error.to_string())?;
     let time = [usage.user_time(), usage.system_time()];

@@ -1,41 +1,44 @@
-//! `bench scale`: what commands take when a machine has many instances, all of them running.
+//! `bench scale`: the time of commands while many instances run.
 
-mod crowd;
-mod verbs;
+mod commands;
+mod instances;
 
-use self::crowd::Crowd;
-use self::verbs::{NAMES, Verbs};
+use self::commands::{Commands, NAMES};
+use self::instances::Instances;
+use crate::env::BenchEnv;
 use crate::plot::{self, Line};
-use crate::stats::{Summary, short};
+use crate::stats::{Summary, format_number};
 use crate::table::Table;
-use crate::world::World;
 use crate::{Result, machine, readme};
 
-/// How many instances run while the commands are measured.
+/// The numbers of running instances.
 const COUNTS: [u16; 4] = [1, 10, 100, 500];
 
-/// What was seen beside one number of instances.
+/// The results with one number of running instances.
 struct Step {
     count: u16,
     /// A summary for each of [`NAMES`], in milliseconds.
     times: Vec<Summary>,
-    /// Megabytes that an instance has for itself: supervisor, keeper, service.
+    /// Private memory of an instance (supervisor, keeper, and service), in megabytes.
     memory: f64,
-    /// Per cent of one core that all instances take together while nobody asks them anything.
+    /// Processor time of all instances together while no command runs, in percent of one core.
     idle: f64,
 }
 
-pub(crate) fn run(world: &World, rounds: usize) -> Result<()> {
-    let load = machine::load();
-    let mut crowd = Crowd::new(world)?;
-    let verbs = Verbs::new(world, &crowd)?;
+pub(crate) fn run(env: &BenchEnv, rounds: usize) -> Result<()> {
+    let load_before = machine::load_average();
+    let mut instances = Instances::new(env)?;
+    let commands = Commands::new(env, &instances)?;
     let mut steps = Vec::new();
     for count in COUNTS {
-        crowd.grow(count)?;
+        instances.start(count)?;
         println!("== {count} instances run");
-        let (memory, idle) = (crowd.memory()?, crowd.idle()?);
-        let series = verbs.measure(&crowd, rounds)?;
-        let times = series.iter().filter_map(|one| Summary::of(one)).collect();
+        let (memory, idle) = (instances.memory()?, instances.idle_load()?);
+        let series = commands.measure(&instances, rounds)?;
+        let times = series
+            .iter()
+            .filter_map(|values| Summary::of(values))
+            .collect();
         steps.push(Step {
             count,
             times,
@@ -43,17 +46,17 @@ pub(crate) fn run(world: &World, rounds: usize) -> Result<()> {
             idle,
         });
     }
-    drop(crowd);
+    drop(instances);
     let mut text = format!(
-        "{}; {rounds} rounds at each number; load average {load} before.\n\n",
-        machine::line()
+        "{}; {rounds} rounds at each number; load average {load_before} before.\n\n",
+        machine::describe()
     );
     text += &table(&steps).markdown();
     text += "\n";
-    let title = "Beside so many running instances, ms";
+    let title = "Time of commands while instances run, ms";
     let picture = plot::svg(title, "running instances", &lines(&steps));
-    text += &readme::drawn(&world.bench, "scale", title, &picture)?;
-    readme::write(&world.bench, "scale", &text)
+    text += &readme::write_picture(&env.bench, "scale", title, &picture)?;
+    readme::write_section(&env.bench, "scale", &text)
 }
 
 fn table(steps: &[Step]) -> Table {
@@ -63,18 +66,18 @@ fn table(steps: &[Step]) -> Table {
         .extend(NAMES.iter().map(|name| format!("{name}, ms")));
     table
         .columns
-        .extend(["MB of each alone", "all at rest, % of a core"].map(str::to_owned));
+        .extend(["private MB each", "all idle, % of a core"].map(str::to_owned));
     for step in steps {
         let mut row = vec![step.count.to_string()];
         row.extend(step.times.iter().map(|time| {
             format!(
                 "{} ({}–{})",
-                short(time.median),
-                short(time.low),
-                short(time.high)
+                format_number(time.median),
+                format_number(time.low),
+                format_number(time.high)
             )
         }));
-        row.extend([short(step.memory), short(step.idle)]);
+        row.extend([format_number(step.memory), format_number(step.idle)]);
         table.rows.push(row);
     }
     table
@@ -96,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_step_has_a_row_and_every_command_a_line() {
+    fn makes_a_row_for_each_step_and_a_line_for_each_command() {
         let time = |value: f64| Summary::of(&[value]).unwrap();
         let step = |count: u16| Step {
             count,

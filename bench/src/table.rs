@@ -1,6 +1,6 @@
 //! A table of results, as Markdown.
 
-/// Rows under headings; the first column is a name, the others are figures or words.
+/// Rows with headings. The first column has names.
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) columns: Vec<String>,
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_is_markdown() {
+    fn formats_markdown() {
         let mut table = Table::new(&["a", "b"]);
         table.rows.push(vec!["1".to_owned(), "2".to_owned()]);
         assert_eq!(table.markdown(), "| a | b |\n| --- | --- |\n| 1 | 2 |\n");

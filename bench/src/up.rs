@@ -1,64 +1,72 @@
-//! `bench up`: until all services accept, what the supervisor costs, and what is left afterwards.
+//! `bench up`: the time until all services accept connections, the memory of the supervisor, and the
+//! processes left after a stop.
 
-mod contenders;
+mod competitors;
 pub(crate) mod processes;
 mod stack;
 
 use std::time::Duration;
 
-use self::contenders::Contender;
+use self::competitors::Competitor;
 use self::stack::{Stack, Stop};
 use crate::chart::Bar;
+use crate::env::BenchEnv;
 use crate::peers::Peers;
 use crate::ports::ranges::Ranges;
-use crate::stats::{Summary, ratio, short};
+use crate::stats::{Summary, format_number, median_ratio};
 use crate::table::Table;
-use crate::world::World;
 use crate::{Result, machine, readme};
 
-/// How many rounds of starts; a round starts everything once with 2 and once with 20 services.
+/// The number of rounds. Each round starts every tool with 2 and with 20 services.
 const ROUNDS: usize = 5;
-/// How long what is left may take to end.
-const GRACE: Duration = Duration::from_secs(4);
+/// How long processes may take to stop.
+const STOP_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// What a contender's starts gave.
+/// The results of a tool.
 #[derive(Default)]
 struct Series {
     wall: Vec<f64>,
-    /// Megabytes of the supervisor, kilobytes of each helper, and how many helpers.
+    /// Resident memory of the supervisor, in megabytes.
     supervisor: Vec<f64>,
+    /// Private memory of each helper, in kilobytes.
     helper: Vec<f64>,
+    /// The number of helpers.
     helpers: usize,
 }
 
-pub(crate) fn run(world: &World) -> Result<()> {
-    let peers = Peers::install(world)?;
-    let ranges = Ranges::claim(world);
-    let (all, missing) = contenders::all(&peers);
-    let mut text = format!("{}; {ROUNDS} interleaved rounds.\n\n", machine::line());
+pub(crate) fn run(env: &BenchEnv) -> Result<()> {
+    let peers = Peers::install(env)?;
+    let ranges = Ranges::claim(env);
+    let (all, missing) = competitors::all(&peers);
+    let mut text = format!("{}; {ROUNDS} interleaved rounds.\n\n", machine::describe());
     for line in &missing {
         text += line;
     }
     for count in [2, 20] {
-        text += &starts(world, &all, &ranges, count)?;
+        text += &measure_starts(env, &all, &ranges, count)?;
     }
-    text += &stops(world, &all, &ranges)?;
-    readme::write(&world.bench, "up", &text)
+    text += &measure_stops(env, &all, &ranges)?;
+    readme::write_section(&env.bench, "up", &text)
 }
 
-fn starts(world: &World, all: &[Contender], ranges: &Ranges, count: u16) -> Result<String> {
-    let load = machine::load();
+fn measure_starts(
+    env: &BenchEnv,
+    all: &[Competitor],
+    ranges: &Ranges,
+    count: u16,
+) -> Result<String> {
+    let load_before = machine::load_average();
     let mut series: Vec<Series> = all.iter().map(|_| Series::default()).collect();
-    // The first round warms the file cache and is not counted.
+    // The first round fills the file cache and is not counted.
     for round in 0..=ROUNDS {
-        for (contender, series) in all.iter().zip(&mut series) {
-            let stack = Stack::start(world, contender, ranges, count, false)?;
+        for (competitor, series) in all.iter().zip(&mut series) {
+            let stack = Stack::start(env, competitor, ranges, count, false)?;
             if round > 0 {
-                let cost = stack.cost()?;
+                let overhead = stack.overhead()?;
                 series.wall.push(stack.wall);
-                series.supervisor.push(cost.supervisor);
-                series.helper.extend(&cost.helpers);
-                series.helpers = cost.helpers.len();
+                series.supervisor.push(overhead.supervisor);
+                series.helper.extend(&overhead.helpers);
+                series.helpers = overhead.helpers.len();
             }
         }
     }
@@ -74,68 +82,68 @@ fn starts(world: &World, all: &[Contender], ranges: &Ranges, count: u16) -> Resu
     let mut bars = Vec::new();
     let baseline = series
         .first()
-        .map(|one| one.wall.clone())
+        .map(|series| series.wall.clone())
         .unwrap_or_default();
-    for (contender, series) in all.iter().zip(&series) {
+    for (competitor, series) in all.iter().zip(&series) {
         let (Some(wall), Some(rss)) = (Summary::of(&series.wall), Summary::of(&series.supervisor))
         else {
             continue;
         };
         table.rows.push(vec![
-            contender.name.to_owned(),
-            short(wall.median),
-            format!("{}–{}", short(wall.low), short(wall.high)),
-            ratio(&series.wall, &baseline)
-                .map(short)
+            competitor.name.to_owned(),
+            format_number(wall.median),
+            format!("{}–{}", format_number(wall.low), format_number(wall.high)),
+            median_ratio(&series.wall, &baseline)
+                .map(format_number)
                 .unwrap_or_default(),
-            short(rss.median),
+            format_number(rss.median),
             series.helpers.to_string(),
             Summary::of(&series.helper)
-                .map(|one| short(one.median))
+                .map(|summary| format_number(summary.median))
                 .unwrap_or_default(),
         ]);
         bars.push(Bar {
-            name: contender.name.to_owned(),
+            name: competitor.name.to_owned(),
             value: wall,
-            wrong: false,
+            is_wrong: false,
         });
     }
-    let title = format!("{count} services until all accept");
-    let picture = readme::picture(&world.bench, &format!("up-{count}"), &title, "ms", &bars)?;
+    let title = format!("{count} services, until all accept connections");
+    let chart = readme::write_chart(&env.bench, &format!("up-{count}"), &title, "ms", &bars)?;
     Ok(format!(
-        "#### {title}\n\n{}\n{picture}\nLoad average {load} before, {} after.\n\n",
+        "#### {title}\n\n{}\n{chart}\nLoad average {load_before} before, {} after.\n\n",
         table.markdown(),
-        machine::load()
+        machine::load_average()
     ))
 }
 
-/// Two services, each with a grandchild that made itself a session of its own.
-fn stops(world: &World, all: &[Contender], ranges: &Ranges) -> Result<String> {
+/// Stop two services, each with a child in a session of its own, in three ways.
+fn measure_stops(env: &BenchEnv, all: &[Competitor], ranges: &Ranges) -> Result<String> {
     let mut table = Table::new(&["tool", "Ctrl-C", "SIGTERM", "SIGKILL"]);
     let mut bars = Vec::new();
-    for contender in all {
-        let mut row = vec![contender.name.to_owned()];
+    for competitor in all {
+        let mut row = vec![competitor.name.to_owned()];
         let mut left = 0;
-        for stop in [Stop::Polite, Stop::Terminate, Stop::Kill] {
-            let stack = Stack::start(world, contender, ranges, 2, true)?;
-            let (services, grandchildren) = stack.stop(stop, GRACE)?;
-            left += services + grandchildren;
-            row.push(match services + grandchildren {
+        for stop in [Stop::Interrupt, Stop::Terminate, Stop::Kill] {
+            let stack = Stack::start(env, competitor, ranges, 2, true)?;
+            let (services, children) = stack.stop(stop, STOP_TIMEOUT)?;
+            left += services + children;
+            row.push(match services + children {
                 0 => "0 + 0".to_owned(),
-                _ => format!("**{services} + {grandchildren}**"),
+                _ => format!("**{services} + {children}**"),
             });
         }
         table.rows.push(row);
         bars.extend(Summary::of(&[left as f64]).map(|value| Bar {
-            name: contender.name.to_owned(),
+            name: competitor.name.to_owned(),
             value,
-            wrong: left > 0,
+            is_wrong: left > 0,
         }));
     }
-    let title = "What is left after the three stops, of 12 processes";
-    let picture = readme::picture(&world.bench, "up-left", title, "left", &bars)?;
+    let title = "Processes left after three kinds of stop, of 12";
+    let chart = readme::write_chart(&env.bench, "up-left", title, "left", &bars)?;
     Ok(format!(
-        "#### What is left\n\n{}\n{picture}",
+        "#### Processes left\n\n{}\n{chart}",
         table.markdown()
     ))
 }

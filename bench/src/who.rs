@@ -1,142 +1,157 @@
-//! `bench who`: who has a port, among three hundred other processes.
+//! `bench who`: find the process that uses a port, among 300 other processes.
 
-mod crowd;
+mod processes;
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use self::crowd::{Own, Stranger};
+use self::processes::{PortwayInstance, UnrelatedServer};
 use crate::chart::Bar;
-use crate::peers::{Peers, on_path};
+use crate::env::BenchEnv;
+use crate::peers::{Peers, find_program};
 use crate::ports::ranges::Ranges;
-use crate::sample::sample;
-use crate::stats::{Summary, ratio, short};
+use crate::sample::measure;
+use crate::stats::{Summary, format_number, median_ratio};
 use crate::table::Table;
-use crate::world::World;
 use crate::{Result, machine, readme};
 
-/// How many processes there are beside the one that is looked for.
+/// The number of other processes.
 const PROCESSES: usize = 300;
-/// How many descriptors each of them has.
+/// The number of open descriptors of each.
 const DESCRIPTORS: usize = 22;
-/// Version of killport, from the Rust registry.
+/// The version of the crate killport.
 const KILLPORT: &str = "2.0.2";
 
-/// A tool, asked for one port.
-struct Contender {
+/// A tool, the port it is asked about, and its results.
+struct Competitor {
     name: String,
     program: PathBuf,
     arguments: Vec<String>,
-    /// What a right answer names.
+    /// The pid in the correct answer.
     pid: u32,
     wall: Vec<f64>,
     cpu: Vec<f64>,
     wrong: usize,
 }
 
-pub(crate) fn run(world: &World, rounds: usize) -> Result<()> {
-    let peers = Peers::programs(world);
-    let ranges = Ranges::claim(world);
-    let (first, last) = ranges.first();
-    let _idle = crowd::idle(world, PROCESSES, DESCRIPTORS)?;
-    let stranger = Stranger::start(world, first)?;
-    let own = Own::start(world, last)?;
-    let (mut all, missing) = contenders(world, &peers, (first, stranger.pid()), (last, own.pid));
-    let load = machine::load();
-    // The first round warms the file cache and is not counted.
+pub(crate) fn run(env: &BenchEnv, rounds: usize) -> Result<()> {
+    let peers = Peers::without_libraries(env);
+    let ranges = Ranges::claim(env);
+    let (first, last) = ranges.backend();
+    let _idle = processes::start_idle(env, PROCESSES, DESCRIPTORS)?;
+    let unrelated = UnrelatedServer::start(env, first)?;
+    let instance = PortwayInstance::start(env, last)?;
+    let (mut all, missing) = competitors(
+        env,
+        &peers,
+        (first, unrelated.pid()),
+        (last, instance.service_pid),
+    );
+    let load_before = machine::load_average();
+    // The first round fills the file cache and is not counted.
     for round in 0..=rounds {
-        for one in &mut all {
-            let mut command = command(world, one);
-            let sample = sample(&mut command)?;
+        for competitor in &mut all {
+            let mut command = command(env, competitor);
+            let sample = measure(&mut command)?;
             if round > 0 {
-                one.wrong += usize::from(!names(&sample.output, one.pid));
-                one.wall.push(sample.wall);
-                one.cpu.push(sample.cpu);
+                competitor.wrong += usize::from(!contains_pid(&sample.output, competitor.pid));
+                competitor.wall.push(sample.wall);
+                competitor.cpu.push(sample.cpu);
             }
         }
     }
     let mut text = format!(
-        "{}; {rounds} interleaved rounds; load average {load} before, {} after.\n\n",
-        machine::line(),
-        machine::load()
+        "{}; {rounds} interleaved rounds; load average {load_before} before, {} after.\n\n",
+        machine::describe(),
+        machine::load_average()
     );
     for line in missing {
         text += &line;
     }
-    text += &section(world, &all)?;
-    readme::write(&world.bench, "who", &text)
+    text += &section(env, &all)?;
+    readme::write_section(&env.bench, "who", &text)
 }
 
-/// All, the baseline first; and what is missing, with the reason.
-fn contenders(
-    world: &World,
+/// All tools, starting with the baseline, and a line for each tool that is not available.
+fn competitors(
+    env: &BenchEnv,
     peers: &Peers,
-    (foreign, stranger): (u16, u32),
-    (leased, service): (u16, u32),
-) -> (Vec<Contender>, Vec<String>) {
+    (unrelated_port, unrelated_pid): (u16, u32),
+    (leased_port, service_pid): (u16, u32),
+) -> (Vec<Competitor>, Vec<String>) {
     let mut missing = Vec::new();
     let mut all = Vec::new();
-    let portway: Result<PathBuf> = Ok(world.portway.clone());
-    let here = |name: &str| on_path(name).ok_or_else(|| "not on this machine".to_owned());
-    for (name, program, words, pid) in [
-        ("ss -ltnp", here("ss"), "-ltnp".to_owned(), stranger),
+    let portway: Result<PathBuf> = Ok(env.portway.clone());
+    let installed = |name: &str| find_program(name).ok_or_else(|| "not installed".to_owned());
+    for (name, program, arguments, pid) in [
+        (
+            "ss -ltnp",
+            installed("ss"),
+            "-ltnp".to_owned(),
+            unrelated_pid,
+        ),
         (
             "portway who",
             portway.clone(),
-            format!("who {foreign} --json"),
-            stranger,
+            format!("who {unrelated_port} --json"),
+            unrelated_pid,
         ),
         (
-            "portway who, a port of its own",
+            "portway who, a leased port",
             portway,
-            format!("who {leased} --json"),
-            service,
+            format!("who {leased_port} --json"),
+            service_pid,
         ),
         (
             "lsof -iTCP -sTCP:LISTEN",
-            here("lsof"),
-            format!("-nP -iTCP:{foreign} -sTCP:LISTEN"),
-            stranger,
+            installed("lsof"),
+            format!("-nP -iTCP:{unrelated_port} -sTCP:LISTEN"),
+            unrelated_pid,
         ),
-        ("fuser", here("fuser"), format!("{foreign}/tcp"), stranger),
+        (
+            "fuser",
+            installed("fuser"),
+            format!("{unrelated_port}/tcp"),
+            unrelated_pid,
+        ),
         (
             "killport --dry-run",
-            peers.crates("killport", KILLPORT),
-            format!("--dry-run {foreign}"),
-            stranger,
+            peers.cargo("killport", KILLPORT),
+            format!("--dry-run {unrelated_port}"),
+            unrelated_pid,
         ),
     ] {
         match program {
-            Ok(program) => all.push(Contender {
+            Ok(program) => all.push(Competitor {
                 name: name.to_owned(),
                 program,
-                arguments: words.split(' ').map(str::to_owned).collect(),
+                arguments: arguments.split(' ').map(str::to_owned).collect(),
                 pid,
                 wall: Vec::new(),
                 cpu: Vec::new(),
                 wrong: 0,
             }),
-            Err(why) => missing.push(format!("Not measured: {name} ({why}).\n\n")),
+            Err(reason) => missing.push(format!("Not measured: {name} ({reason}).\n\n")),
         }
     }
     (all, missing)
 }
 
-fn command(world: &World, one: &Contender) -> Command {
-    let mut command = world.command(&one.program, crowd::HOME);
-    command.args(&one.arguments);
+fn command(env: &BenchEnv, competitor: &Competitor) -> Command {
+    let mut command = env.command(&competitor.program, processes::HOME);
+    command.args(&competitor.arguments);
     command
 }
 
-/// Whether the answer names the process, as a number of its own.
-fn names(output: &Output, pid: u32) -> bool {
+/// Whether the output contains the pid as a separate number.
+fn contains_pid(output: &Output, pid: u32) -> bool {
     let text = [&output.stdout[..], b" ", &output.stderr[..]].concat();
     String::from_utf8_lossy(&text)
         .split(|letter: char| !letter.is_ascii_digit())
         .any(|number| number == pid.to_string())
 }
 
-fn section(world: &World, all: &[Contender]) -> Result<String> {
+fn section(env: &BenchEnv, all: &[Competitor]) -> Result<String> {
     let baseline = &all.first().ok_or("nothing was measured")?.wall;
     let mut table = Table::new(&[
         "tool",
@@ -147,28 +162,31 @@ fn section(world: &World, all: &[Contender]) -> Result<String> {
         "answer",
     ]);
     let mut bars = Vec::new();
-    for one in all {
-        let (Some(wall), Some(cpu)) = (Summary::of(&one.wall), Summary::of(&one.cpu)) else {
+    for competitor in all {
+        let (Some(wall), Some(cpu)) = (Summary::of(&competitor.wall), Summary::of(&competitor.cpu))
+        else {
             continue;
         };
         table.rows.push(vec![
-            one.name.clone(),
-            short(wall.median),
-            format!("{}–{}", short(wall.low), short(wall.high)),
-            ratio(&one.wall, baseline).map(short).unwrap_or_default(),
-            short(cpu.median),
-            match one.wrong {
-                0 => "right".to_owned(),
-                wrong => format!("tells no pid in {wrong} of {}", one.wall.len()),
+            competitor.name.clone(),
+            format_number(wall.median),
+            format!("{}–{}", format_number(wall.low), format_number(wall.high)),
+            median_ratio(&competitor.wall, baseline)
+                .map(format_number)
+                .unwrap_or_default(),
+            format_number(cpu.median),
+            match competitor.wrong {
+                0 => "correct".to_owned(),
+                wrong => format!("prints no pid in {wrong} of {}", competitor.wall.len()),
             },
         ]);
         bars.push(Bar {
-            name: one.name.clone(),
+            name: competitor.name.clone(),
             value: wall,
-            wrong: one.wrong > 0,
+            is_wrong: competitor.wrong > 0,
         });
     }
-    let title = "Who has a port, among 300 processes";
-    let picture = readme::picture(&world.bench, "who", title, "ms", &bars)?;
-    Ok(format!("{}\n{picture}", table.markdown()))
+    let title = "Finding the process that uses a port, among 300 processes";
+    let chart = readme::write_chart(&env.bench, "who", title, "ms", &bars)?;
+    Ok(format!("{}\n{chart}", table.markdown()))
 }

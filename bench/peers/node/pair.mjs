@@ -1,4 +1,4 @@
-// TOOL LOW HIGH LOW HIGH: prints a port of each range.
+// TOOL LOW HIGH LOW HIGH: print a port of each range.
 const [tool, ...numbers] = process.argv.slice(2);
 const { find } = await import(`./tools/${tool}.mjs`);
 const [low, high, low2, high2] = numbers.map(Number);

@@ -1,10 +1,10 @@
-"""TOOL LOW HIGH LOW HIGH: prints a port of each range."""
+"""TOOL LOW HIGH LOW HIGH: print a port of each range."""
 
 import sys
 from importlib import import_module
 
 
-def found(low, high):
+def find_or_zero(low, high):
     try:
         return find(low, high)
     except Exception:
@@ -13,4 +13,4 @@ def found(low, high):
 
 find = import_module(f"tools.{sys.argv[1]}").find
 low, high, low2, high2 = map(int, sys.argv[2:])
-print(found(low, high), found(low2, high2))
+print(find_or_zero(low, high), find_or_zero(low2, high2))

@@ -1,54 +1,54 @@
-//! The load generators: how many requests a second there are, and how long each takes.
+//! The load generators wrk and h2load: requests per second, and latency.
 
 use std::fs;
 use std::process::Command;
 
 use crate::Result;
-use crate::world::World;
+use crate::env::BenchEnv;
 
 use super::tools::Tools;
 
-/// How long each measurement takes, in seconds.
+/// Duration of each measurement, in seconds.
 const SECONDS: u32 = 2;
 
-/// The name of the instance that is asked for.
+/// The host name in every request.
 pub(super) const HOST: &str = "bench.localhost";
 
-/// What is sent at once.
+/// The requests in flight.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Load {
-    /// HTTP/1.1 over so many connections, one request at a time on each.
+    /// HTTP/1.1 over this many connections, with one request at a time on each.
     Connections(u16),
-    /// HTTP/2 over one connection with so many requests open.
+    /// HTTP/2 over one connection, with this many concurrent requests.
     Streams(u16),
 }
 
-/// What came of it.
+/// The result of a measurement.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Speed {
-    /// Requests a second.
+pub(super) struct LoadResult {
+    /// Requests per second.
     pub(super) requests: f64,
-    /// How long the middle request took, in microseconds.
+    /// Median latency, in microseconds.
     pub(super) p50: f64,
-    /// How long all but one of a hundred took at the most, in microseconds.
+    /// 99th percentile of latency, in microseconds.
     pub(super) p99: f64,
-    /// How many answers were none, or no 2xx.
+    /// The number of failed requests and of responses other than 2xx.
     pub(super) wrong: u64,
 }
 
 impl Load {
-    /// Loads what listens on `port`.
-    pub(super) fn run(self, world: &World, tools: &Tools, port: u16) -> Result<Speed> {
+    /// Send requests to `port`.
+    pub(super) fn run(self, env: &BenchEnv, tools: &Tools, port: u16) -> Result<LoadResult> {
         match self {
             Self::Connections(count) => {
-                let text = said(wrk(world, tools, port, count, SECONDS))?;
-                wrk_told(&text).ok_or_else(|| format!("wrk says:\n{text}"))
+                let text = output_of(wrk(env, tools, port, count, SECONDS))?;
+                parse_wrk(&text).ok_or_else(|| format!("cannot parse the output of wrk:\n{text}"))
             }
             Self::Streams(count) => {
-                let log = world.path("h2load.log");
-                // It is appended to.
+                let log = env.path("h2load.log");
+                // h2load appends to an existing file.
                 let _ = fs::remove_file(&log);
-                let mut command = tools.command(world, &tools.h2load);
+                let mut command = tools.command(env, &tools.h2load);
                 command
                     .args([
                         &format!("--duration={SECONDS}"),
@@ -59,23 +59,24 @@ impl Load {
                     ])
                     .arg("--log-file")
                     .arg(&log);
-                let text = said(command)?;
+                let text = output_of(command)?;
                 let lines = fs::read_to_string(&log).map_err(|error| format!("h2load: {error}"))?;
-                h2load_told(&text, &lines).ok_or_else(|| format!("h2load says:\n{text}"))
+                parse_h2load(&text, &lines)
+                    .ok_or_else(|| format!("cannot parse the output of h2load:\n{text}"))
             }
         }
     }
 }
 
-/// wrk for so many seconds. A browser says `Connection: keep-alive`, which wrk does not by itself.
+/// The command of wrk.
 pub(super) fn wrk(
-    world: &World,
+    env: &BenchEnv,
     tools: &Tools,
     port: u16,
     connections: u16,
     seconds: u32,
 ) -> Command {
-    let mut command = tools.command(world, &tools.wrk);
+    let mut command = tools.command(env, &tools.wrk);
     command.args([
         "--threads=1",
         "--latency",
@@ -87,7 +88,8 @@ pub(super) fn wrk(
     command
 }
 
-fn said(mut command: Command) -> Result<String> {
+/// Run a command and return its standard output.
+fn output_of(mut command: Command) -> Result<String> {
     let output = command
         .output()
         .map_err(|error| format!("cannot run {command:?}: {error}"))?;
@@ -100,31 +102,32 @@ fn said(mut command: Command) -> Result<String> {
     }
 }
 
-/// Reads what wrk prints.
-fn wrk_told(text: &str) -> Option<Speed> {
-    let behind = |words: &str| {
+/// Parse the output of wrk.
+fn parse_wrk(text: &str) -> Option<LoadResult> {
+    let value_after = |label: &str| {
         let line = text
             .lines()
-            .find_map(|line| line.trim().strip_prefix(words));
+            .find_map(|line| line.trim().strip_prefix(label));
         line.map(str::trim)
     };
-    // Without errors it says nothing of them.
-    let wrong = behind("Non-2xx or 3xx responses:").map_or(Some(0), |count| count.parse().ok())?;
-    let broken = behind("Socket errors:").map_or(0, |errors| {
+    // Without errors these lines are missing.
+    let wrong =
+        value_after("Non-2xx or 3xx responses:").map_or(Some(0), |count| count.parse().ok())?;
+    let failed = value_after("Socket errors:").map_or(0, |errors| {
         let numbers = errors.split(|letter: char| !letter.is_ascii_digit());
         numbers
             .filter_map(|number| number.parse::<u64>().ok())
             .sum()
     });
-    Some(Speed {
-        requests: behind("Requests/sec:")?.parse().ok()?,
-        p50: microseconds(behind("50%")?)?,
-        p99: microseconds(behind("99%")?)?,
-        wrong: wrong + broken,
+    Some(LoadResult {
+        requests: value_after("Requests/sec:")?.parse().ok()?,
+        p50: microseconds(value_after("50%")?)?,
+        p99: microseconds(value_after("99%")?)?,
+        wrong: wrong + failed,
     })
 }
 
-/// `85.00us`, `1.20ms` or `1.02s`.
+/// Parse `85.00us`, `1.20ms`, or `1.02s`.
 fn microseconds(text: &str) -> Option<f64> {
     let unit = text.find(|letter: char| letter.is_ascii_alphabetic())?;
     let factor = match &text[unit..] {
@@ -136,8 +139,8 @@ fn microseconds(text: &str) -> Option<f64> {
     Some(text[..unit].parse::<f64>().ok()? * factor)
 }
 
-/// Reads what h2load prints, and its log: when a request began, its status, its microseconds.
-fn h2load_told(text: &str, log: &str) -> Option<Speed> {
+/// Parse the output of h2load and its log: start time, status, and microseconds of each request.
+fn parse_h2load(text: &str, log: &str) -> Option<LoadResult> {
     let finished = text
         .lines()
         .find_map(|line| line.strip_prefix("finished in"))?;
@@ -150,11 +153,11 @@ fn h2load_told(text: &str, log: &str) -> Option<Speed> {
         times.push(fields.next()?.parse::<f64>().ok()?);
     }
     times.sort_by(f64::total_cmp);
-    let part = |of_hundred: usize| times.get(times.len().saturating_sub(1) * of_hundred / 100);
-    Some(Speed {
+    let percentile = |percent: usize| times.get(times.len().saturating_sub(1) * percent / 100);
+    Some(LoadResult {
         requests: requests.parse().ok()?,
-        p50: *part(50)?,
-        p99: *part(99)?,
+        p50: *percentile(50)?,
+        p99: *percentile(99)?,
         wrong,
     })
 }
@@ -164,39 +167,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_wrk_prints_is_read() {
+    fn parses_the_output_of_wrk() {
         let text = "  Thread Stats   Avg      Stdev     Max   +/- Stdev\n    \
              Latency    77.42us   60.31us   1.95ms   97.50%\n  Latency Distribution\n     \
              50%   85.00us\n     75%   95.00us\n     99%    1.20ms\n  \
              100 requests in 1.00s, 1.0MB read\n\
              Requests/sec:  13537.93\nTransfer/sec:     15.00MB\n";
-        let speed = Speed {
+        let result = LoadResult {
             requests: 13537.93,
             p50: 85.0,
             p99: 1200.0,
             wrong: 0,
         };
-        assert_eq!(wrk_told(text), Some(speed));
+        assert_eq!(parse_wrk(text), Some(result));
         let errors = "  Socket errors: connect 0, read 3, write 0, timeout 4\n  \
              Non-2xx or 3xx responses: 5\n";
-        let wrong = Speed { wrong: 12, ..speed };
-        assert_eq!(wrk_told(&(text.to_owned() + errors)), Some(wrong));
-        assert_eq!(wrk_told("unable to connect"), None);
+        let wrong = LoadResult {
+            wrong: 12,
+            ..result
+        };
+        assert_eq!(parse_wrk(&(text.to_owned() + errors)), Some(wrong));
+        assert_eq!(parse_wrk("unable to connect"), None);
     }
 
     #[test]
-    fn what_h2load_prints_is_read() {
+    fn parses_the_output_of_h2load() {
         let text = "\nfinished in 1.00s, 14192.00 req/s, 14.24MB/s\n";
         let log: String = (1..=101)
             .map(|time| format!("17956\t{}\t{time}\n", if time == 7 { 502 } else { 200 }))
             .collect();
-        let speed = Speed {
+        let result = LoadResult {
             requests: 14192.0,
             p50: 51.0,
             p99: 100.0,
             wrong: 1,
         };
-        assert_eq!(h2load_told(text, &log), Some(speed));
-        assert_eq!(h2load_told(text, ""), None);
+        assert_eq!(parse_h2load(text, &log), Some(result));
+        assert_eq!(parse_h2load(text, ""), None);
     }
 }

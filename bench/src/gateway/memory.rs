@@ -1,4 +1,4 @@
-//! What a proxy takes at rest and under load, and what it has left afterwards.
+//! Memory and connections of a proxy: idle, under load, and after the load.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -7,44 +7,45 @@ use super::load;
 use super::proxy::Proxy;
 use super::tools::Tools;
 use crate::Result;
-use crate::world::World;
+use crate::env::BenchEnv;
 
-/// How many connections the load has, and for how long, in seconds.
+/// The connections of the load, and its duration in seconds.
 const CONNECTIONS: u16 = 128;
 const SECONDS: u32 = 3;
 
-/// How often is looked meanwhile.
-const EVERY: Duration = Duration::from_millis(100);
+/// Pause between two samples under load.
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How long afterwards is looked once more: longer than Portway keeps a connection that nobody
-/// uses.
-const AFTERWARDS: Duration = Duration::from_secs(8);
+/// Time between the load and the last sample. Portway closes unused connections earlier.
+const IDLE_TIME: Duration = Duration::from_secs(8);
 
-/// Megabytes and connections to the service, before a load, at the most under it, and afterwards.
+/// Memory and connections to the service.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Cost {
+pub(super) struct Usage {
+    /// Idle, the maximum under load, and after the load.
     pub(super) megabytes: [f64; 3],
+    /// The maximum under load, and after the load.
     pub(super) connections: [usize; 2],
 }
 
-/// Loads a proxy that has had no load yet.
-pub(super) fn of(world: &World, tools: &Tools, proxy: &Proxy) -> Result<Cost> {
-    let before = proxy.memory();
-    let mut command = load::wrk(world, tools, proxy.place.port, CONNECTIONS, SECONDS);
-    // As every browser says.
+/// Measure a proxy that has not served requests yet.
+pub(super) fn measure(env: &BenchEnv, tools: &Tools, proxy: &Proxy) -> Result<Usage> {
+    let idle = proxy.memory();
+    let mut command = load::wrk(env, tools, proxy.endpoints.port, CONNECTIONS, SECONDS);
+    // Browsers send this header, wrk does not.
     command.arg("--header=Connection: keep-alive");
     command.stdout(Stdio::null());
     let child = command.spawn();
     let mut child = child.map_err(|error| format!("cannot run {command:?}: {error}"))?;
-    let (mut most, mut connections) = (before, 0);
+    let (mut maximum, mut connections) = (idle, 0);
     while matches!(child.try_wait(), Ok(None)) {
-        most = most.max(proxy.memory());
+        maximum = maximum.max(proxy.memory());
         connections = connections.max(proxy.connections());
-        std::thread::sleep(EVERY);
+        std::thread::sleep(SAMPLE_INTERVAL);
     }
-    std::thread::sleep(AFTERWARDS);
-    Ok(Cost {
-        megabytes: [before, most, proxy.memory()],
+    std::thread::sleep(IDLE_TIME);
+    Ok(Usage {
+        megabytes: [idle, maximum, proxy.memory()],
         connections: [connections, proxy.connections()],
     })
 }

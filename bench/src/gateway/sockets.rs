@@ -1,12 +1,12 @@
-//! Which connections a process has to the service behind it.
+//! Counts the connections of a process to its service.
 
 use std::collections::HashSet;
 use std::fs;
 
-/// How many connections `pids` have to `port` of this machine, in whatever state.
-pub(super) fn to(port: u16, pids: &[u32]) -> usize {
+/// Count the connections of `pids` to `port` of this machine, in any state.
+pub(super) fn count_connections(port: u16, pids: &[u32]) -> usize {
     let inodes = inodes(port);
-    let owned = |pid: &u32| {
+    let count = |pid: &u32| {
         let links = fs::read_dir(format!("/proc/{pid}/fd"));
         let links = links.into_iter().flatten().flatten();
         links
@@ -20,18 +20,18 @@ pub(super) fn to(port: u16, pids: &[u32]) -> usize {
             })
             .count()
     };
-    pids.iter().map(owned).sum()
+    pids.iter().map(count).sum()
 }
 
-/// The inodes of all sockets whose other end is `port`.
+/// The inodes of all sockets that are connected to `port`.
 fn inodes(port: u16) -> HashSet<String> {
-    let end = format!(":{port:04X}");
+    let suffix = format!(":{port:04X}");
     let mut inodes = HashSet::new();
     for table in ["tcp", "tcp6"] {
         let text = fs::read_to_string(format!("/proc/net/{table}")).unwrap_or_default();
         inodes.extend(text.lines().filter_map(|line| {
             let mut fields = line.split_whitespace();
-            fields.nth(2).filter(|other| other.ends_with(&end))?;
+            fields.nth(2).filter(|address| address.ends_with(&suffix))?;
             fields.nth(6).map(str::to_owned)
         }));
     }
@@ -45,17 +45,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_counts_for_who_has_it_as_long_as_it_is_there() {
+    fn counts_open_connections_of_the_given_processes() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let own = [std::process::id()];
-        assert_eq!(to(port, &own), 0);
+        assert_eq!(count_connections(port, &own), 0);
         let connections: Vec<TcpStream> = (0..3)
             .map(|_| TcpStream::connect(("127.0.0.1", port)).unwrap())
             .collect();
-        assert_eq!(to(port, &own), 3);
-        assert_eq!(to(port, &[]), 0);
+        assert_eq!(count_connections(port, &own), 3);
+        assert_eq!(count_connections(port, &[]), 0);
         drop(connections);
-        assert_eq!(to(port, &own), 0);
+        assert_eq!(count_connections(port, &own), 0);
     }
 }

@@ -1,16 +1,16 @@
-//! The programs of the table that the distribution has.
+//! The programs from Debian packages.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::Result;
+use crate::env::BenchEnv;
 use crate::peers::Peers;
-use crate::world::World;
 
-/// The home of all programs of the table.
+/// The home directory of all programs.
 pub(super) const HOME: &str = "gateway-home";
 
-/// The packages, and the libraries that no other program of a common machine has brought.
+/// The packages, and those of their libraries that a typical machine does not have.
 const PACKAGES: [&str; 8] = [
     "nginx",
     "caddy",
@@ -22,20 +22,21 @@ const PACKAGES: [&str; 8] = [
     "libc-ares2",
 ];
 
-/// Where they are.
+/// The paths of the programs.
 #[derive(Debug)]
 pub(super) struct Tools {
     pub(super) nginx: PathBuf,
     pub(super) caddy: PathBuf,
     pub(super) wrk: PathBuf,
     pub(super) h2load: PathBuf,
+    /// The directory for `LD_LIBRARY_PATH`.
     libraries: PathBuf,
 }
 
 impl Tools {
-    /// Unpacks them; they are not installed, so no service of theirs starts.
+    /// Download and unpack the packages.
     pub(super) fn unpack(peers: &Peers) -> Result<Self> {
-        let root = peers.unpacked(&PACKAGES)?;
+        let root = peers.unpack_debian(&PACKAGES)?;
         let triplet = format!("{}-linux-gnu", std::env::consts::ARCH);
         Ok(Self {
             nginx: root.join("usr/sbin/nginx"),
@@ -46,9 +47,9 @@ impl Tools {
         })
     }
 
-    /// A command with one of them, which does not outlive the harness.
-    pub(super) fn command(&self, world: &World, program: &Path) -> Command {
-        let mut command = world.bound(program, HOME);
+    /// A command with one of the programs, which stops when the harness exits.
+    pub(super) fn command(&self, env: &BenchEnv, program: &Path) -> Command {
+        let mut command = env.child_command(program, HOME);
         command.env("LD_LIBRARY_PATH", &self.libraries);
         command
     }

@@ -1,28 +1,28 @@
-//! `bench ports`: what it costs to get ports, and whether they are one's own.
+//! `bench ports`: the time to allocate ports, and whether the answers are correct.
 
-mod crowd;
+mod accuracy;
+mod concurrent;
 mod pair;
 mod portserver;
 pub(crate) mod ranges;
-mod sight;
 
 use crate::Result;
+use crate::env::BenchEnv;
 use crate::peers::Peers;
 use crate::readme;
-use crate::world::World;
 
-/// Version of portool, from the Rust registry.
+/// The version of the crate portool.
 const PORTOOL: &str = "0.10.2";
 
-/// Measures all three tables, each whole before it is written.
-pub(crate) fn run(world: &World, rounds: usize) -> Result<()> {
-    let peers = Peers::install(world)?;
-    readme::write(&world.bench, "sight", &sight::run(world, &peers)?)?;
-    readme::write(&world.bench, "pair", &pair::run(world, &peers, rounds)?)?;
-    readme::write(&world.bench, "crowd", &crowd::run(world, &peers)?)
+/// Measure all three tables. Each is written when it is complete.
+pub(crate) fn run(env: &BenchEnv, rounds: usize) -> Result<()> {
+    let peers = Peers::install(env)?;
+    readme::write_section(&env.bench, "accuracy", &accuracy::run(env, &peers)?)?;
+    readme::write_section(&env.bench, "pair", &pair::run(env, &peers, rounds)?)?;
+    readme::write_section(&env.bench, "concurrent", &concurrent::run(env, &peers)?)
 }
 
-/// What could not be measured here, and why, one line each.
+/// A line for each group of tools that is not available, with the reason.
 fn missing(peers: &Peers) -> Vec<String> {
     let reasons = [
         ("the Node tools", peers.node.as_ref().err()),
@@ -30,6 +30,6 @@ fn missing(peers: &Peers) -> Vec<String> {
     ];
     reasons
         .iter()
-        .filter_map(|(name, why)| Some(format!("Not measured: {name} ({}).\n", (*why)?)))
+        .filter_map(|(name, reason)| Some(format!("Not measured: {name} ({}).\n", (*reason)?)))
         .collect()
 }

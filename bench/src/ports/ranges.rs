@@ -1,58 +1,58 @@
-//! Two ranges of a hundred ports that nobody else uses meanwhile.
+//! Two ranges of 100 ports that no other run of the harness uses at the same time.
 
 use std::net::{Ipv4Addr, TcpListener};
 
 use portway_testing::PortBlock;
 
 use crate::Result;
-use crate::world::World;
+use crate::env::BenchEnv;
 
-/// How many ports a range has.
+/// The number of ports in a range.
 pub(crate) const SIZE: u16 = 100;
 
-/// The ports of a table.
+/// The claimed ports.
 #[derive(Debug)]
 pub(crate) struct Ranges(PortBlock);
 
 impl Ranges {
-    pub(crate) fn claim(world: &World) -> Self {
-        let dir = world.cache.join("ports");
+    pub(crate) fn claim(env: &BenchEnv) -> Self {
+        let dir = env.cache.join("ports");
         Self(PortBlock::claim(&dir.display().to_string(), 5))
     }
 
-    /// First and last port of the range of backends.
-    pub(crate) fn first(&self) -> (u16, u16) {
+    /// First and last port of the backend's range.
+    pub(crate) fn backend(&self) -> (u16, u16) {
         (self.0.port(0), self.0.port(SIZE - 1))
     }
 
-    /// First and last port of the range of frontends.
-    pub(crate) fn second(&self) -> (u16, u16) {
+    /// First and last port of the frontend's range.
+    pub(crate) fn frontend(&self) -> (u16, u16) {
         (self.0.port(SIZE), self.0.port(2 * SIZE - 1))
     }
 
-    /// `LOW HIGH LOW HIGH`, as the drivers take them.
-    pub(crate) fn words(&self) -> Vec<String> {
-        let (one, two) = (self.first(), self.second());
-        [one.0, one.1, two.0, two.1]
+    /// `LOW HIGH LOW HIGH`, the arguments of the drivers.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let (backend, frontend) = (self.backend(), self.frontend());
+        [backend.0, backend.1, frontend.0, frontend.1]
             .map(|port| port.to_string())
             .to_vec()
     }
 
-    /// Listeners on all of both ranges but the last port of each.
-    pub(crate) fn crowd_out(&self) -> Result<Vec<TcpListener>> {
-        let (one, two) = (self.first(), self.second());
-        (one.0..one.1)
-            .chain(two.0..two.1)
+    /// Listen on all ports of both ranges, except the last port of each.
+    pub(crate) fn occupy_all_but_last(&self) -> Result<Vec<TcpListener>> {
+        let (backend, frontend) = (self.backend(), self.frontend());
+        (backend.0..backend.1)
+            .chain(frontend.0..frontend.1)
             .map(|port| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)))
             .collect::<std::io::Result<_>>()
-            .map_err(|error| format!("a port of the harness is taken: {error}"))
+            .map_err(|error| format!("a port of the harness is in use: {error}"))
     }
 
-    /// The manifest of a project with a backend and a frontend there.
+    /// The manifest of a project with a backend and a frontend in these ranges.
     pub(crate) fn manifest(&self) -> String {
         let service = |name, (low, high)| {
             format!("[services.{name}]\ncommand = \"x {{port}}\"\nport = \"{low}-{high}\"\n")
         };
-        service("backend", self.first()) + &service("frontend", self.second())
+        service("backend", self.backend()) + &service("frontend", self.frontend())
     }
 }

@@ -1,4 +1,4 @@
-//! One start of services under one tool.
+//! Services started once by one tool.
 
 use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::process::CommandExt;
@@ -9,91 +9,93 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
-use super::contenders::Contender;
+use super::competitors::Competitor;
 use super::processes::{self, Process};
 use crate::Result;
+use crate::env::BenchEnv;
 use crate::ports::ranges::Ranges;
-use crate::world::World;
 
-/// The longest that a start may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Time limit for a start.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The name of a service's process, which is this program.
+/// The name of this program, which implements the services.
 const SERVICE: &str = "portway-bench";
 
-/// The variable that everything of a stack has in its environment, with the stack's tag.
-const MARK: &str = "PORTWAY_BENCH_STACK";
+/// The environment variable with the stack's tag, in every process of the stack.
+const TAG: &str = "PORTWAY_BENCH_STACK";
 
-/// How a stack is ended.
+/// How to stop a stack.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Stop {
-    /// As a person does it in a terminal.
-    Polite,
-    /// SIGTERM to the supervisor alone.
+    /// SIGINT to the process group, as Ctrl-C in a terminal does.
+    Interrupt,
+    /// SIGTERM to the supervisor only.
     Terminate,
-    /// SIGKILL to the supervisor alone.
+    /// SIGKILL to the supervisor only.
     Kill,
 }
 
-/// What the supervision costs.
+/// The memory of the tool.
 #[derive(Debug)]
-pub(super) struct Cost {
-    /// Megabytes, resident.
+pub(super) struct Overhead {
+    /// Resident memory, in megabytes.
     pub(super) supervisor: f64,
-    /// Kilobytes, private, of each process that is neither supervisor nor service.
+    /// Private memory of each process that is neither supervisor nor service, in kilobytes.
     pub(super) helpers: Vec<f64>,
 }
 
-/// Running services; dropped, all of it is ended.
+/// Running services. Dropping it kills all processes.
 #[derive(Debug)]
 pub(super) struct Stack {
     child: Child,
-    /// Stands in the arguments of every service and of nothing else on the machine.
+    /// A unique word in the arguments of every service.
     tag: String,
     supervisor: u32,
-    /// Whether that has left the process group of what was started.
+    /// Whether the supervisor has left the process group of the started process.
     detaches: bool,
-    /// Milliseconds from the start until every port accepted.
+    /// Time from the start until every port accepted connections, in milliseconds.
     pub(super) wall: f64,
 }
 
 impl Stack {
+    /// Start `count` services, and wait until every port accepts connections. `with_children`: each
+    /// service starts a child in a session of its own.
     pub(super) fn start(
-        world: &World,
-        contender: &Contender,
+        env: &BenchEnv,
+        competitor: &Competitor,
         ranges: &Ranges,
         count: u16,
-        families: bool,
+        with_children: bool,
     ) -> Result<Self> {
         static STARTS: AtomicUsize = AtomicUsize::new(0);
         let number = STARTS.fetch_add(1, Ordering::Relaxed);
         let tag = format!("bench-{}-{number}-end", std::process::id());
-        // Other ports each time: these are in TIME_WAIT afterwards.
-        let first = ranges.first().0 + (number as u16 % 9) * 20;
+        // Other ports each time, because used ports stay in TIME_WAIT.
+        let first = ranges.backend().0 + (number as u16 % 9) * 20;
         let ports: Vec<u16> = (first..first + count).collect();
-        let verb = if families {
-            "help:family"
+        let subcommand = if with_children {
+            "helper:parent"
         } else {
-            "help:listen"
+            "helper:listen"
         };
         let services: Vec<String> = ports
             .iter()
-            .map(|port| format!("{} {verb} {port} {tag}", world.helper.display()))
+            .map(|port| format!("{} {subcommand} {port} {tag}", env.helper.display()))
             .collect();
-        let mut command = (contender.prepare)(world, &services, &ports)?;
+        let mut command = (competitor.prepare)(env, &services, &ports)?;
         command
-            .env(MARK, &tag)
+            .env(TAG, &tag)
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        let began = Instant::now();
+        let started = Instant::now();
         let child = command
             .spawn()
             .map_err(|error| format!("cannot run {command:?}: {error}"))?;
         let mut stack = Self {
             supervisor: child.id(),
-            detaches: contender.detaches,
+            detaches: competitor.detaches,
             child,
             tag,
             wall: 0.0,
@@ -101,83 +103,86 @@ impl Stack {
         let mut waiting = ports;
         while !waiting.is_empty() {
             waiting.retain(|port| TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).is_err());
-            if began.elapsed() > PATIENCE {
-                return Err(format!("{}: {waiting:?} do not accept", contender.name));
+            if started.elapsed() > START_TIMEOUT {
+                return Err(format!("{}: {waiting:?} do not accept", competitor.name));
             }
             std::thread::sleep(Duration::from_micros(500));
         }
-        stack.wall = began.elapsed().as_secs_f64() * 1000.0;
-        if let Some(is_supervisor) = contender.supervisor {
+        stack.wall = started.elapsed().as_secs_f64() * 1000.0;
+        if let Some(is_supervisor) = competitor.supervisor {
             let all = stack.processes();
-            let found = all.iter().find(|one| is_supervisor(one));
-            stack.supervisor = found.ok_or("a supervisor is not found")?.pid;
+            let found = all.iter().find(|process| is_supervisor(process));
+            stack.supervisor = found.ok_or("the supervisor was not found")?.pid;
         }
         Ok(stack)
     }
 
-    /// All that the start has brought about, also what has left the tree of the started process.
+    /// All processes of the stack, including those that left the tree of the started process.
     fn processes(&self) -> Vec<Process> {
         let mut all = processes::tree(self.child.id());
-        let has = |all: &[Process], pid| all.iter().any(|one| one.pid == pid);
-        for one in processes::marked(MARK, &self.tag) {
-            if !has(&all, one.pid) {
-                all.push(one);
+        let contains = |all: &[Process], pid| all.iter().any(|process| process.pid == pid);
+        for process in processes::with_variable(TAG, &self.tag) {
+            if !contains(&all, process.pid) {
+                all.push(process);
             }
         }
         all
     }
 
-    pub(super) fn cost(&self) -> Result<Cost> {
-        let helpers = self.processes().into_iter().filter(|one| {
-            let is_service = one.name == SERVICE && one.words.contains(&self.tag);
-            let is_terminal = one.pid == self.child.id();
-            one.pid != self.supervisor && !is_terminal && !is_service
+    pub(super) fn overhead(&self) -> Result<Overhead> {
+        let helpers = self.processes().into_iter().filter(|process| {
+            let is_service = process.name == SERVICE && process.arguments.contains(&self.tag);
+            let is_terminal = process.pid == self.child.id();
+            process.pid != self.supervisor && !is_terminal && !is_service
         });
-        Ok(Cost {
-            supervisor: processes::resident(self.supervisor).ok_or("the supervisor is gone")?,
+        Ok(Overhead {
+            supervisor: processes::resident(self.supervisor).ok_or("the supervisor has exited")?,
             helpers: helpers
-                .filter_map(|one| processes::private(one.pid))
+                .filter_map(|process| processes::private(process.pid))
                 .collect(),
         })
     }
 
-    /// Ends it; how many services and grandchildren are left after `grace` at the most.
-    pub(super) fn stop(mut self, stop: Stop, grace: Duration) -> Result<(usize, usize)> {
+    /// Stop the stack. Returns how many services and children are left after `limit`.
+    pub(super) fn stop(mut self, stop: Stop, limit: Duration) -> Result<(usize, usize)> {
         let pid = |pid: u32| {
             i32::try_from(pid)
                 .map(Pid::from_raw)
                 .map_err(|e| e.to_string())
         };
         let sent = match stop {
-            Stop::Polite if self.detaches => kill(pid(self.supervisor)?, Signal::SIGINT),
-            Stop::Polite => killpg(pid(self.child.id())?, Signal::SIGINT),
+            Stop::Interrupt if self.detaches => kill(pid(self.supervisor)?, Signal::SIGINT),
+            Stop::Interrupt => killpg(pid(self.child.id())?, Signal::SIGINT),
             Stop::Terminate => kill(pid(self.supervisor)?, Signal::SIGTERM),
             Stop::Kill => kill(pid(self.supervisor)?, Signal::SIGKILL),
         };
         sent.map_err(|error| error.to_string())?;
-        let until = Instant::now() + grace;
+        let deadline = Instant::now() + limit;
         loop {
+            // Reaps the process. It does not matter whether it has exited.
             let _ = self.child.try_wait();
             let left = self.left();
-            if left == (0, 0) || Instant::now() > until {
+            if left == (0, 0) || Instant::now() > deadline {
                 return Ok(left);
             }
             std::thread::sleep(Duration::from_millis(20));
         }
     }
 
-    /// Services and grandchildren that run.
+    /// The numbers of running services and children.
     fn left(&self) -> (usize, usize) {
         let all = processes::all();
-        let count = |verb: &str| {
-            let own = |one: &&Process| {
-                one.name == SERVICE && one.words.contains(&self.tag) && one.words.contains(verb)
+        let count = |subcommand: &str| {
+            let is_own = |process: &&Process| {
+                process.name == SERVICE
+                    && process.arguments.contains(&self.tag)
+                    && process.arguments.contains(subcommand)
             };
-            all.iter().filter(own).count()
+            all.iter().filter(is_own).count()
         };
         (
-            count("help:family") + count("help:listen"),
-            count("help:linger"),
+            count("helper:parent") + count("helper:listen"),
+            count("helper:child"),
         )
     }
 }
@@ -185,19 +190,20 @@ impl Stack {
 impl Drop for Stack {
     fn drop(&mut self) {
         let pid = |pid: u32| i32::try_from(pid).map(Pid::from_raw);
-        // The supervisor first, so that it starts nothing again.
-        let mut doomed: Vec<u32> = self.processes().iter().map(|one| one.pid).collect();
-        doomed.sort_by_key(|&one| one != self.supervisor);
+        // The supervisor first, so that it does not restart services.
+        let mut pids: Vec<u32> = self.processes().iter().map(|process| process.pid).collect();
+        pids.sort_by_key(|&pid| pid != self.supervisor);
         let tagged = processes::all()
             .into_iter()
-            .filter(|one| one.words.contains(&self.tag));
-        doomed.extend(tagged.map(|one| one.pid));
-        for one in doomed {
-            let _ = pid(one).map(|pid| kill(pid, Signal::SIGKILL));
+            .filter(|process| process.arguments.contains(&self.tag));
+        pids.extend(tagged.map(|process| process.pid));
+        for number in pids {
+            // An error means that it has exited.
+            let _ = pid(number).map(|pid| kill(pid, Signal::SIGKILL));
         }
         let _ = self.child.wait();
-        let until = Instant::now() + Duration::from_secs(5);
-        while self.left() != (0, 0) && Instant::now() < until {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while self.left() != (0, 0) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(5));
         }
     }

@@ -10,12 +10,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use portway_app::error::CommandError;
-use portway_app::preferences;
+use portway_app::{diagnostics, preferences};
 use portway_project::Preferences;
 
 use cli::args::{Cli, Command};
 
 fn main() -> ExitCode {
+    diagnostics::print_panics_with_backtrace();
     let mut arguments = std::env::args();
     // A keeper must stay small, so nothing else is set up before this.
     if arguments.nth(1).as_deref() == Some(portway_supervisor::keeper::COMMAND) {
@@ -43,6 +44,9 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, json: bool) -> Result<u8, CommandError> {
+    let variable = std::env::var(diagnostics::VARIABLE).ok();
+    let requested = diagnostics::filter(cli.verbose, variable.as_deref())?;
+    diagnostics::start(requested, std::io::stderr, cli.command.serves());
     let preferences = match preferences::of_user() {
         Err(error) if cli.command.works_without_preferences() => {
             // `portway doctor` reports the error itself.

@@ -1,4 +1,4 @@
 import detect from 'detect-port';
 
-// It knows no end of a range.
+// It does not support the end of a range.
 export const find = (low) => detect(low);

@@ -1,4 +1,4 @@
-"""portpicker; with PORTSERVER_ADDRESS set it asks its server. It takes no range."""
+"""portpicker. It uses its server if PORTSERVER_ADDRESS is set. It does not support ranges."""
 
 import portpicker
 

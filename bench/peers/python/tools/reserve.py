@@ -1,4 +1,4 @@
-"""ephemeral-port-reserve: one preferred port, else any."""
+"""ephemeral-port-reserve: one preferred port, otherwise any port."""
 
 from ephemeral_port_reserve import reserve
 

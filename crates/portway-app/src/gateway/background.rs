@@ -1,11 +1,13 @@
 //! A gateway in the background.
 
 use std::io::{self, Read};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use portway_api::{ErrorBody, ErrorCode, GatewayStatus};
 
 use super::state;
+use crate::diagnostics::{self, GATEWAY_LOG};
 use crate::error::CommandError;
 use crate::platform;
 
@@ -18,7 +20,7 @@ pub(crate) fn ensure(
     if let Some(status) = state::status()? {
         return Ok(status);
     }
-    let answer = start(port, tls_port).map_err(|error| {
+    let answer = start(&state::dir()?, port, tls_port).map_err(|error| {
         CommandError::new(
             ErrorCode::Failed,
             format!("cannot start the gateway: {error}"),
@@ -40,9 +42,12 @@ pub(crate) fn ensure(
 }
 
 /// Starts one. It answers what it is, or why it is not, before it lets go of its output.
-fn start(port: Option<u16>, tls_port: Option<u16>) -> io::Result<String> {
+fn start(dir: &Path, port: Option<u16>, tls_port: Option<u16>) -> io::Result<String> {
     let mut gateway = Command::new(std::env::current_exe()?);
     platform::in_background(&mut gateway);
+    diagnostics::pass_filter(&mut gateway);
+    portway_registry::create_private_dir(dir)?;
+    let log = diagnostics::background_stderr(&dir.join(GATEWAY_LOG))?;
     gateway.args(["gateway", "--background"]);
     if let Some(port) = port {
         gateway.arg("--port").arg(port.to_string());
@@ -53,7 +58,7 @@ fn start(port: Option<u16>, tls_port: Option<u16>) -> io::Result<String> {
     let mut child = gateway
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(log)
         .spawn()?;
     let mut answer = String::new();
     if let Some(mut stdout) = child.stdout.take() {

@@ -1,7 +1,7 @@
 //! Being the supervisor of an instance: in the foreground, or in the background for `--detach`.
 
 use std::collections::HashMap;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{ChildStdout, Command, Stdio};
@@ -22,6 +22,7 @@ use super::attach;
 use super::connection::{self, Supervised, not_running};
 use super::host::ProjectSteward;
 use crate::allocation::{self, Keep};
+use crate::diagnostics::{self, SUPERVISOR_LOG};
 use crate::error::CommandError;
 use crate::gateway::client;
 use crate::options::UpOptions;
@@ -47,6 +48,7 @@ fn run(
     foreground: Option<&Arc<dyn Reporter>>,
     on_serving: impl FnOnce(),
 ) -> Result<(), CommandError> {
+    diagnostics::log_to(&project.dir().join(SUPERVISOR_LOG));
     let services = project.closure(&options.services)?;
     project.lan = options.lan;
     let allocation = allocation::allocate(&mut project, &options.selection, Keep::Hard)?;
@@ -73,7 +75,7 @@ fn run(
         lan: on_lan(&project),
         foreground: foreground.is_some(),
         colour: foreground.is_some_and(|reporter| reporter.is_colored()),
-        steward: Box::new(ProjectSteward {
+        host: Box::new(ProjectSteward {
             project,
             ports: allocation.ports,
         }),
@@ -92,7 +94,7 @@ fn run(
             let handle = handle.clone();
             tokio::spawn(async move {
                 if on_deaf.await.is_ok() {
-                    handle.ask(Request::Stop(Vec::new()));
+                    handle.send(Request::Stop(Vec::new()));
                 }
             });
             screen
@@ -231,13 +233,10 @@ pub(super) fn detach(project: &Project, options: &UpOptions) -> Result<Backgroun
     let dir = project.dir();
     let start = || -> io::Result<(String, Background)> {
         fs::create_dir_all(&dir)?;
-        let log = OpenOptions::new()
-            .create(true)
-            .write(true)
-            .truncate(true)
-            .open(dir.join("supervisor.log"))?;
+        let log = diagnostics::background_stderr(&dir.join(SUPERVISOR_LOG))?;
         let mut supervisor = Command::new(std::env::current_exe()?);
         platform::in_background(&mut supervisor);
+        diagnostics::pass_filter(&mut supervisor);
         let mut child = supervisor
             .arg("-C")
             .arg(&project.checkout.root)
@@ -273,7 +272,7 @@ pub(super) fn detach(project: &Project, options: &UpOptions) -> Result<Backgroun
         )
         .hint(format!(
             "`{}` may say why",
-            dir.join("supervisor.log").display()
+            dir.join(SUPERVISOR_LOG).display()
         ))),
     }
 }

@@ -5,10 +5,12 @@
 //! in no encoding, with escape sequences or without end: lines are cut at a length, bytes that are
 //! no UTF-8 are replaced, and when the newer file is full it becomes the older one.
 
+mod capped;
 mod lines;
 mod read;
 mod store;
 
+pub use capped::CappedFile;
 pub use lines::LineCutter;
 pub use read::{Filter, read};
 pub use store::LogStore;

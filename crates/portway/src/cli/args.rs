@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Parser, Subcommand};
+use clap::{ArgAction, Parser, Subcommand};
 
 use portway_app::preferences;
 
@@ -47,6 +47,12 @@ pub(crate) struct Cli {
         value_parser = PossibleValuesParser::new(preferences::words("color"))
     )]
     pub(crate) color: Option<String>,
+    /// Print diagnostics on standard error; repeat for more (-vv)
+    ///
+    /// The environment variable `PORTWAY_LOG` selects them by level or module, for example
+    /// `PORTWAY_LOG=portway_gateway=debug`.
+    #[arg(short, long, action = ArgAction::Count, global = true)]
+    pub(crate) verbose: u8,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -119,6 +125,11 @@ Examples:
 }
 
 impl Command {
+    /// Whether this process becomes a supervisor or a gateway, which log to a file.
+    pub(crate) fn serves(&self) -> bool {
+        matches!(self, Self::Up(_) | Self::Supervise(_) | Self::Gateway(_))
+    }
+
     /// Whether the command only inspects or stops, so that no preference changes what it does.
     pub(crate) fn works_without_preferences(&self) -> bool {
         matches!(

@@ -14,6 +14,7 @@ use portway_supervisor::control;
 
 use super::state;
 use crate::allocation::exclusions;
+use crate::diagnostics::{self, GATEWAY_LOG};
 use crate::error::CommandError;
 use crate::runtime::runtime;
 use crate::{platform, preferences, trust};
@@ -52,6 +53,7 @@ pub fn serve(
                 .hint("`portway gateway status` shows where; `portway gateway stop` ends it"),
         );
     };
+    diagnostics::log_to(&state::dir()?.join(GATEWAY_LOG));
     let preferences = preferences::of_user().unwrap_or_default();
     let source = source::source(exclusions::facts(&preferences)?)?;
     let listeners = listen::listen(options.port.or(preferences.gateway_port()))?;
@@ -100,7 +102,7 @@ fn secure(port: Option<u16>, preferred: Option<u16>) -> Result<Option<TlsListene
         return match port {
             None => Ok(None),
             Some(_) => Err(CommandError::new(
-                ErrorCode::NothingThere,
+                ErrorCode::NotFound,
                 "there is no local CA for HTTPS",
             )
             .hint("`portway trust` makes one")),
@@ -187,7 +189,7 @@ pub fn uninstall() -> Result<PathBuf, CommandError> {
         .map_err(|error| CommandError::file("remove", &service.file, &error))?;
     if !done {
         let message = format!("there is no {}", service.file.display());
-        return Err(CommandError::new(ErrorCode::NothingThere, message));
+        return Err(CommandError::new(ErrorCode::NotFound, message));
     }
     Ok(service.file)
 }

@@ -1,0 +1,5 @@
+"""No allocation: the port from the harness."""
+
+
+def find(low, high):
+    return low
