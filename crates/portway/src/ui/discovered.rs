@@ -1,13 +1,13 @@
 //! What other machines serve. They may say anything, so nothing of it reaches the terminal as it is.
 
-use portway_api::Discovered;
+use portway_api::DiscoveredService;
 
 use super::out;
 use super::sanitize::one_line;
 use super::status::columns;
 
 /// One service a line.
-pub(crate) fn discovered(found: &[Discovered]) -> bool {
+pub(crate) fn discovered(found: &[DiscoveredService]) -> bool {
     if found.is_empty() {
         return true;
     }

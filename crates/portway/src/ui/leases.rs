@@ -1,6 +1,6 @@
 //! Leases, and what was left of others.
 
-use portway_api::{LeaseEntry, LeaseState, Pruned};
+use portway_api::{LeaseEntry, LeaseState, PruneReport};
 
 use super::sanitize::one_line;
 use super::status::{ago, columns};
@@ -52,7 +52,7 @@ pub(crate) fn forgotten(entries: &[LeaseEntry]) {
 }
 
 /// What was dropped, and which processes were found.
-pub(crate) fn pruned(pruned: &Pruned, dry_run: bool) {
+pub(crate) fn pruned(pruned: &PruneReport, dry_run: bool) {
     let verb = if dry_run { "would drop" } else { "dropped" };
     for entry in &pruned.leases {
         let owner = &entry.lease.owner;

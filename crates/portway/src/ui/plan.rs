@@ -1,6 +1,6 @@
 //! What there is to start, in words.
 
-use portway_api::{PortWish, ProjectPlan, ServicePlan};
+use portway_api::{PortPreference, ProjectPlan, ServicePlan};
 
 use portway_detect::Detection;
 
@@ -86,7 +86,7 @@ fn service_plan(service: &ServicePlan) -> String {
 }
 
 /// "9000, else the next free one up to 9099".
-fn wish(port: &PortWish) -> String {
+fn wish(port: &PortPreference) -> String {
     let name = port.name.as_ref().map(|name| format!("{name}: "));
     let name = name.unwrap_or_default();
     if port.range == port.prefer.to_string() {
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_wish_is_told_in_words() {
-        let port = |name: Option<&str>, range: &str| PortWish {
+        let port = |name: Option<&str>, range: &str| PortPreference {
             name: name.map(str::to_owned),
             prefer: 9000,
             range: range.to_owned(),

@@ -1,7 +1,7 @@
 //! Who has which port, in words.
 
 use portway_api::{
-    FreeAction, Freed, LeaseState, PortHolder, PortLease, PortReport, PortState, ProcessInfo,
+    FreeAction, FreeReport, LeaseState, PortHolder, PortLease, PortReport, PortState, ProcessInfo,
     ServiceRef,
 };
 
@@ -198,19 +198,19 @@ fn shortened(command: &str) -> String {
 }
 
 /// What would be ended.
-pub(crate) fn would_free(freed: &Freed) {
+pub(crate) fn would_free(freed: &FreeReport) {
     talk(&list(freed));
 }
 
 /// What was done, or would be.
-pub(crate) fn freed(freed: &Freed) {
+pub(crate) fn freed(freed: &FreeReport) {
     let port = freed.port;
     let words = match freed.action {
         FreeAction::DryRun => {
             out(&list(freed));
             return talk("nothing was done (--dry-run)\n");
         }
-        FreeAction::Ended => "ended",
+        FreeAction::Terminated => "ended",
         FreeAction::Killed => "killed, for it did not end when asked",
         FreeAction::Stopped => "stopped by its supervisor",
     };
@@ -222,7 +222,7 @@ pub(crate) fn freed(freed: &Freed) {
     out(&format!("port {port} is free: {what} was {words}\n"));
 }
 
-fn list(freed: &Freed) -> String {
+fn list(freed: &FreeReport) -> String {
     if let Some(owner) = &freed.service {
         let name = service(owner);
         let directory = one_line(&owner.directory);

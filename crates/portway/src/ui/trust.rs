@@ -39,7 +39,7 @@ pub(crate) fn trust_plan(report: &TrustReport, direction: Direction) {
     };
     for step in &report.steps {
         let note = match step.state {
-            TrustState::Already => "already so",
+            TrustState::AlreadyDone => "already so",
             TrustState::NeedsRoot => "takes root rights: you will be shown the command",
             _ => step.message.as_deref().unwrap_or_default(),
         };
@@ -49,7 +49,7 @@ pub(crate) fn trust_plan(report: &TrustReport, direction: Direction) {
         };
         text += &line(&doing, &step.store, note);
         let commands = match step.state {
-            TrustState::Already => &[][..],
+            TrustState::AlreadyDone => &[][..],
             _ => &step.commands,
         };
         for command in commands {
@@ -98,9 +98,9 @@ pub(crate) fn trusted(report: &TrustReport) {
 fn outcome(step: &TrustStep) -> String {
     let (style, word) = match step.state {
         TrustState::Done => (GREEN, "done"),
-        TrustState::Already => (GREEN, "already so"),
+        TrustState::AlreadyDone => (GREEN, "already so"),
         TrustState::NeedsRoot => (YELLOW, "left to you"),
-        TrustState::Planned | TrustState::Lacking => (YELLOW, "left out"),
+        TrustState::Planned | TrustState::Unavailable => (YELLOW, "left out"),
         TrustState::Failed => (RED, "failed"),
     };
     let why = step.message.as_deref();

@@ -9,8 +9,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use portway_api::{
-    ErrorCode, ErrorInfo, Freed, GatewayStatus, InstanceState, InstanceStatus, PathRoute, PortMap,
-    PortReport, PortStatus, ServiceState, ServiceStatus,
+    ErrorCode, ErrorInfo, FreeReport, GatewayStatus, InstanceState, InstanceStatus, PathRoute,
+    PortMap, PortReport, PortStatus, ServiceState, ServiceStatus,
 };
 use portway_gateway::tls::{Authority, GeneratedAuthority, ROOT_FILE};
 use portway_gateway::{Api, InstanceCache, InstanceRecord, Operations, TlsListeners};
@@ -205,7 +205,7 @@ impl RecordedOperations {
     fn record<T>(&self, operation: String) -> Result<T, ErrorInfo> {
         self.0.lock().unwrap().push(operation);
         Err(ErrorInfo {
-            code: ErrorCode::NothingThere,
+            code: ErrorCode::NotFound,
             message: "recorded".into(),
             place: None,
             hints: Vec::new(),
@@ -222,7 +222,7 @@ impl Operations for RecordedOperations {
         self.record(format!("port_report {port}"))
     }
 
-    fn free_port(&self, port: u16, dry_run: bool) -> Result<Freed, ErrorInfo> {
+    fn free_port(&self, port: u16, dry_run: bool) -> Result<FreeReport, ErrorInfo> {
         self.record(format!("free_port {port} {dry_run}"))
     }
 
