@@ -1,27 +1,29 @@
-//! What other machines of the local network serve.
+//! Services on other machines of the local network.
 
 use std::net::Ipv4Addr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A service that Portway serves on another machine. All of it is what that machine says.
+/// A service that Portway announces on another machine of the local network.
+///
+/// Every value comes from that machine and is not verified.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Discovered {
+pub struct DiscoveredService {
     /// The service's name.
     pub service: String,
-    /// Its instance's name.
+    /// The name of its instance.
     pub instance: String,
-    /// Its project's name.
+    /// The name of its project.
     pub project: String,
-    /// The host, such as `jobi-laptop.local`.
+    /// The host name, such as `jobi-laptop.local`.
     pub host: String,
-    /// Where to reach it, by its first address.
+    /// The service's URL, with the first of its addresses.
     pub url: String,
-    /// Its addresses, lowest first.
+    /// The host's addresses, in ascending order.
     pub addresses: Vec<Ipv4Addr>,
-    /// Its port.
+    /// The service's port.
     pub port: u16,
-    /// The version of the Portway that announces it.
+    /// The version of Portway that announces the service.
     pub version: String,
 }

@@ -1,50 +1,51 @@
-//! Errors as programs see them: a stable code, words for people, the way out.
+//! Errors: a stable code, a message and help.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What went wrong, in a word that does not change between versions.
+/// The kind of an error. Codes do not change between versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorCode {
-    /// Anything without a code of its own.
+    /// An error without a more specific code.
     Failed,
-    /// The command line is wrong.
+    /// The command line is invalid.
     Usage,
-    /// No `portway.toml` here or in a directory above.
+    /// Neither this directory nor a parent directory contains a `portway.toml`.
     NoManifest,
-    /// `portway.toml` says something that cannot be.
+    /// `portway.toml` is invalid.
     ManifestInvalid,
-    /// A preference, in `config.toml` or a variable, says something that cannot be.
+    /// A preference in `config.toml` or in an environment variable is invalid.
     PreferencesInvalid,
-    /// `.ports.json` cannot be used.
+    /// `.ports.json` is invalid or cannot be read.
     PortsFileInvalid,
-    /// A service that is named does not exist.
+    /// The project has no service of this name.
     UnknownService,
-    /// A program that is needed is not there.
+    /// A required program is not installed.
     MissingRequirement,
-    /// A port that was asked for belongs to somebody else.
+    /// A requested port is in use.
     PortTaken,
-    /// What was asked for would do harm, and was not done.
+    /// Portway refused the request because it would cause damage.
     Refused,
-    /// There is nothing of the kind that was asked about.
-    NothingThere,
-    /// Every port of a service's range is taken.
+    /// The requested object does not exist.
+    #[serde(rename = "nothing_there")]
+    NotFound,
+    /// Every port of a service's range is in use.
     RangeFull,
-    /// A service, or its prepare step, failed.
+    /// A service or its prepare step failed.
     ServiceFailed,
     /// The instance is not running.
     NotRunning,
-    /// The registry, or another file of Portway's own state, cannot be used.
+    /// The registry or another file in Portway's state directory cannot be used.
     State,
-    /// What was waited for did not come in time.
+    /// The operation did not complete within its time limit.
     Timeout,
-    /// A signal ended the command.
+    /// A signal interrupted the command.
     Interrupted,
 }
 
 impl ErrorCode {
-    /// The exit code that goes with it.
+    /// Returns the exit code of a command that fails with this error.
     pub fn exit(self) -> u8 {
         match self {
             Self::Failed | Self::Refused | Self::NotRunning | Self::State => 1,
@@ -57,29 +58,29 @@ impl ErrorCode {
             Self::MissingRequirement => 3,
             Self::PortTaken | Self::RangeFull => 4,
             Self::ServiceFailed => 5,
-            Self::NothingThere => 6,
+            Self::NotFound => 6,
             Self::Timeout => 124,
             Self::Interrupted => 130,
         }
     }
 }
 
-/// One error.
+/// An error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorInfo {
     /// The stable code.
     pub code: ErrorCode,
-    /// One sentence without a full stop.
+    /// The message: one sentence, in lower case, without a final period.
     pub message: String,
-    /// Where it is: `FILE:LINE:COLUMN` or a path.
+    /// The location of the error: `FILE:LINE:COLUMN` or a path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
-    /// What to do about it, one sentence each.
+    /// How to fix it, one sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<String>,
 }
 
-/// What is printed or answered instead of a result.
+/// The document that is returned or printed instead of a result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorBody {
     /// The error.

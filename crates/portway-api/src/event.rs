@@ -1,41 +1,42 @@
-//! What a running instance tells to those who listen.
+//! Events of a running instance.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{InstanceStatus, LogRecord};
 
-/// How loud a notice is.
+/// The severity of a notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NoticeLevel {
-    /// Good to know: a prepare step begins, a service is ready.
+    /// Progress: a prepare step starts, a service is ready.
     Info,
-    /// Something differs from what was asked for: a port moved, a service is restarted.
+    /// Something differs from the request: a port moved, a service restarts.
     Warning,
-    /// Something failed for good.
+    /// A service failed and is not restarted.
     Error,
 }
 
-/// One sentence about a service or the whole instance.
+/// A message from Portway about a service or the instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Notice {
-    /// How loud it is.
+    /// The severity.
     pub level: NoticeLevel,
-    /// The service it is about, if it is about one.
+    /// The service; missing when the message is about the instance.
     pub service: Option<String>,
-    /// One sentence without a full stop.
+    /// The message: one sentence, without a final period. A message about a service reads after
+    /// the service's name.
     pub text: String,
 }
 
-/// One event of an instance; server-sent events carry it as JSON.
+/// An event of an instance. Server-sent events carry it as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
-    /// The status after a change.
+    /// The instance's status after a change.
     Status(InstanceStatus),
-    /// A line of a log.
+    /// A line of a service's log.
     Log(LogRecord),
-    /// A sentence from Portway.
+    /// A message from Portway.
     Notice(Notice),
 }

@@ -1,107 +1,108 @@
-//! What is right and wrong in a checkout, and what would mend it.
+//! The report of `portway doctor`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Everything that was looked at, in the order in which one thing depends on another.
+/// The report of `portway doctor` on a checkout.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Diagnosis {
     /// The directory of the checkout.
     pub directory: String,
-    /// Whether nothing is wrong; warnings do not count.
+    /// Whether no finding is an error. Warnings do not count.
     pub healthy: bool,
-    /// One for each fact, those included that are as they should be.
+    /// The results of all checks, including successful ones. A finding comes after those that it
+    /// depends on.
     pub findings: Vec<Finding>,
-    /// What was mended, before the findings were made.
+    /// What `--fix` fixed. The findings describe the state after that.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub fixed: Vec<Fixed>,
+    pub fixed: Vec<AppliedFix>,
 }
 
-/// One fact, and what to think of it.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
-    /// What was looked at.
+    /// The check.
     pub check: Check,
-    /// What to think of it.
+    /// The result's severity.
     pub severity: Severity,
-    /// What it is about: a service, a file, `localhost`…
+    /// What was checked: a service, a file, `localhost`…
     pub subject: String,
-    /// The fact in words, to be read behind the subject, without a full stop.
+    /// The result, as text that follows the subject, without a final period.
     pub message: String,
-    /// Where it is: `FILE:LINE`, `FILE:LINE:COLUMN` or a path.
+    /// The location: `FILE:LINE`, `FILE:LINE:COLUMN` or a path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
-    /// What to do about it, in words; nothing that is fine has one.
+    /// How to fix the problem; missing when there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repair: Option<String>,
-    /// A command that does it, where there is one.
+    /// A command that fixes the problem.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
-    /// Whether `portway doctor --fix` mends it.
+    /// Whether `portway doctor --fix` fixes the problem.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fixable: bool,
 }
 
-/// What was looked at.
+/// A check of `portway doctor`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Check {
-    /// The user's preferences, of `config.toml` and the environment; a finding only when they
-    /// cannot be used.
+    /// The preferences in `config.toml` and in environment variables. Reported only when they are
+    /// invalid.
     Preferences,
-    /// `portway.toml`, or what was found in its place.
+    /// `portway.toml`, or the services that Portway detected without one.
     Manifest,
     /// The registry can be used.
     Registry,
-    /// `.ports.json` is there, can be read, is true, and is this checkout's.
+    /// `.ports.json` exists, is valid, agrees with the leases and belongs to this checkout.
     PortsFile,
-    /// Whether the services of the checkout run at all.
+    /// The services of the checkout are running.
     Running,
-    /// A service listens on its port, and nobody else does.
+    /// Each service listens on its port, and no other process does.
     Listening,
-    /// A service answers over HTTP.
+    /// Each service responds over HTTP.
     Answer,
-    /// A backend lets the pages of a frontend call it.
+    /// Each backend allows cross-origin requests from the frontends.
     Cors,
-    /// Where a frontend's development server passes requests on to.
+    /// The target of a frontend's development proxy.
     Proxy,
-    /// The local CA, for HTTPS by names; a finding only when there is one that cannot be used.
+    /// The local CA for HTTPS. Reported only when a CA exists and cannot be used.
     LocalCa,
     /// Local URLs in `.env` files.
     EnvFile,
-    /// Leases and processes without an owner.
+    /// Stale leases and processes.
     Lease,
-    /// What the name `localhost` means here.
+    /// The addresses of the name `localhost`.
     Localhost,
-    /// The clock agrees with what was recorded.
+    /// The system clock agrees with recorded times.
     Clock,
-    /// Room on the disks.
+    /// Free disk space.
     Disk,
-    /// What the system allows this user's processes.
+    /// Resource limits of this user's processes.
     Limits,
 }
 
-/// What to think of a fact.
+/// The severity of a finding.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// It is as it should be.
+    /// No problem.
     Fine,
-    /// It may be a reason for trouble, or become one.
+    /// A possible problem.
     Warning,
-    /// It is wrong.
+    /// A problem.
     Error,
 }
 
-/// Something that was mended.
+/// A problem that `portway doctor --fix` fixed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Fixed {
-    /// What had been looked at.
+pub struct AppliedFix {
+    /// The check that found the problem.
     pub check: Check,
-    /// What it was about.
+    /// What was checked.
     pub subject: String,
-    /// What was done, without a full stop.
+    /// What was done, without a final period.
     pub message: String,
 }

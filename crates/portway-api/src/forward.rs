@@ -1,30 +1,30 @@
-//! Fixed ports that lead to a service of one checkout at a time.
+//! Fixed ports of the gateway.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A fixed port of the gateway, and where it leads.
+/// A fixed port of the gateway and the service to which it routes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Forward {
-    /// The port.
+    /// The fixed port.
     pub port: u16,
-    /// The instance's id.
+    /// The id of the target instance.
     pub id: String,
-    /// The instance's name.
+    /// The name of the target instance.
     pub instance: String,
-    /// The service.
+    /// The target service.
     pub service: String,
-    /// Why the gateway does not serve there now.
+    /// Why the gateway is not listening on the port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
 }
 
-/// Where a fixed port shall lead.
+/// The service to which a fixed port routes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ForwardTo {
+pub struct ForwardTarget {
     /// The instance's id.
     pub id: String,
-    /// The service; it speaks HTTP.
+    /// The service. It must be an HTTP service.
     pub service: String,
 }

@@ -1,32 +1,32 @@
-//! The gateway that serves the names of all instances.
+//! The gateway that routes names to the services of all instances.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Forward, InstanceStatus, ServiceUsage};
 
-/// A gateway that runs.
+/// The status of a running gateway.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GatewayStatus {
-    /// The port on which it serves HTTP.
+    /// The HTTP port.
     pub port: u16,
-    /// The port on which it serves HTTPS, when there is a local CA.
+    /// The HTTPS port; missing when there is no local CA.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls_port: Option<u16>,
-    /// Its fixed ports.
+    /// The gateway's fixed ports.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub forwards: Vec<Forward>,
-    /// Its process.
+    /// The gateway's process id.
     pub pid: u32,
-    /// When it started, in milliseconds since 1970-01-01 UTC.
+    /// The start time, in milliseconds since 1970-01-01 UTC.
     pub since: u64,
-    /// Its version.
+    /// The gateway's version.
     pub version: String,
 }
 
 impl GatewayStatus {
-    /// The URL of a name, by HTTPS where that is served. The port is left out where it is the
-    /// protocol's own.
+    /// Returns the URL of a name: HTTPS if the gateway serves it, otherwise HTTP. The protocol's
+    /// default port is omitted.
     pub fn url(&self, name: &str) -> String {
         match (self.tls_port, self.port) {
             (Some(443), _) => format!("https://{name}"),
@@ -37,18 +37,18 @@ impl GatewayStatus {
     }
 }
 
-/// One event of a gateway; server-sent events carry it as JSON.
+/// An event of the gateway. Server-sent events carry it as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum GatewayEvent {
-    /// All instances, after a change.
+    /// The status of all instances after a change.
     Instances {
-        /// They, by name.
+        /// The instances, sorted by name.
         instances: Vec<InstanceStatus>,
     },
-    /// What services use of the machine, every few seconds.
+    /// Resource usage of services, sent every few seconds.
     Usage {
-        /// Those that run and of which the system tells.
+        /// The running services whose usage the system reports.
         services: Vec<ServiceUsage>,
     },
 }

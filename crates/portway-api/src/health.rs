@@ -1,51 +1,51 @@
-//! Whether services are well.
+//! The health of services.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// One round of questions to the services of a checkout.
+/// The result of one health check of a checkout's services.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HealthReport {
-    /// When it was asked, in milliseconds since 1970-01-01 UTC.
+    /// The time of the check, in milliseconds since 1970-01-01 UTC.
     pub at: u64,
-    /// Whether all that were asked are well.
+    /// Whether all checked services are healthy.
     pub healthy: bool,
-    /// The answers, in the order of the manifest.
+    /// The results, in the order of the manifest.
     pub services: Vec<ServiceHealth>,
 }
 
-/// What one service answered.
+/// The health of one service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceHealth {
     /// The service.
     pub service: String,
-    /// How it was asked.
+    /// The kind of check.
     pub check: HealthCheckKind,
-    /// The URL that was asked.
+    /// The URL that was checked.
     pub url: String,
-    /// The port that was asked.
+    /// The port that was checked.
     pub port: u16,
-    /// Whether it answered with a status below 400 (500 where nobody named a path) or, over TCP,
-    /// accepted the connection.
+    /// Whether the service is healthy. Over HTTP, the status must be below 400, or below 500 when
+    /// no health path is configured. Over TCP, the service must accept the connection.
     pub healthy: bool,
-    /// The HTTP status, 100 to 999; `None` when there was no answer, and over TCP.
+    /// The HTTP status, 100 to 999; missing without a response and over TCP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// How long the answer took from before the connection, in milliseconds; `None` when there was
-    /// none.
+    /// The time from the start of the connection to the response, in milliseconds; missing without
+    /// a response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency_ms: Option<f64>,
-    /// Why it is not well.
+    /// Why the service is not healthy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }
 
-/// How a service is asked.
+/// How a service's health is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HealthCheckKind {
-    /// Its path has to answer.
+    /// An HTTP request.
     Http,
-    /// Its port accepts a connection: it speaks no HTTP.
+    /// A TCP connection, for services that do not speak HTTP.
     Tcp,
 }

@@ -1,8 +1,8 @@
-//! The words that programs exchange with Portway.
+//! The types that programs exchange with Portway.
 //!
-//! Everything that a command prints, a dashboard draws or an agent reads is made from the values of
-//! this crate, and so is every request that the supervisor takes. They are plain data: JSON on the
-//! wire, a JSON schema from the same types, no logic.
+//! Commands print these values with `--json`, the dashboard displays them, and the supervisor and
+//! the gateway accept them as requests. They are plain data with a JSON form and a JSON schema.
+//! This crate must not contain logic beyond text forms and codes.
 
 mod discovered;
 mod displacement;
@@ -22,25 +22,26 @@ mod trust;
 mod usage;
 mod who;
 
-pub use discovered::Discovered;
+pub use discovered::DiscoveredService;
 pub use displacement::{ExclusionKind, PortConflict, PortDisplacement};
 pub use error::{ErrorBody, ErrorCode, ErrorInfo};
 pub use event::{Event, Notice, NoticeLevel};
 pub use failure::FailureReason;
-pub use finding::{Check, Diagnosis, Finding, Fixed, Severity};
-pub use forward::{Forward, ForwardTo};
+pub use finding::{AppliedFix, Check, Diagnosis, Finding, Severity};
+pub use forward::{Forward, ForwardTarget};
 pub use gateway::{GatewayEvent, GatewayStatus};
 pub use health::{HealthCheckKind, HealthReport, ServiceHealth};
 pub use log::{LogRecord, LogStream};
-pub use plan::{PortWish, ProjectPlan, ServicePlan, SkippedFile};
-pub use ports::{ExcludedPort, FreePort, NamedRange, PortMap};
+pub use plan::{PortPreference, ProjectPlan, ServicePlan, SkippedFile};
+pub use ports::{ExcludedPort, FreePortRequest, NamedRange, PortMap};
 pub use preference::{ExplainedPreference, Preference, PreferenceLayer, PreferenceSource};
 pub use status::{
-    InstanceState, InstanceStatus, PathRoute, PortStatus, ServiceState, ServiceStatus, Services,
+    InstanceState, InstanceStatus, PathRoute, PortStatus, ServiceSelection, ServiceState,
+    ServiceStatus,
 };
 pub use trust::{TrustReport, TrustState, TrustStep, TrustedRoot};
 pub use usage::ServiceUsage;
 pub use who::{
-    FreeAction, Freed, LeaseEntry, LeaseState, Leftover, PortHolder, PortLease, PortReport,
-    PortState, ProcessInfo, Pruned, ServiceRef,
+    FreeAction, FreeReport, LeaseEntry, LeaseState, PortHolder, PortLease, PortReport, PortState,
+    ProcessInfo, PruneReport, ServiceRef, StaleProcess,
 };

@@ -1,9 +1,9 @@
-//! One line that a service printed.
+//! Log lines of services.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Where a line came from.
+/// The source of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LogStream {
@@ -11,22 +11,22 @@ pub enum LogStream {
     Out,
     /// The service's standard error.
     Err,
-    /// Portway itself, speaking about the service.
+    /// A message from Portway about the service.
     Portway,
 }
 
-/// One line of a service's log, as it lies on disk (one JSON object a line) and goes over the wire.
+/// One line of a service's log. On disk, each line of a log file is one record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LogRecord {
-    /// Milliseconds since 1970-01-01 UTC.
+    /// The time, in milliseconds since 1970-01-01 UTC.
     pub time: u64,
-    /// Counts the lines of one instance upwards, across restarts of the supervisor.
+    /// The line's number. Numbers of an instance ascend, also across restarts of its supervisor.
     pub number: u64,
     /// The service.
     pub service: String,
-    /// Where the line came from.
+    /// The source of the line.
     pub stream: LogStream,
-    /// The text without its newline. Invalid UTF-8 is replaced; escape sequences are kept, so
-    /// whoever prints it must make it harmless first.
+    /// The text, without its newline. Invalid UTF-8 is replaced. Terminal escape sequences are
+    /// kept: remove them before you print the text.
     pub text: String,
 }

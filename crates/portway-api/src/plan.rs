@@ -1,73 +1,73 @@
-//! What a project consists of, before anything is started.
+//! The services of a project, before anything is started.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A project as its manifest tells it, or as it was found.
+/// A project's services, from its manifest or as detected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProjectPlan {
     /// The project's name.
     pub project: String,
-    /// Its root.
+    /// The project's root directory.
     pub directory: String,
-    /// The manifest; `None` when there is none and the services were found.
+    /// The manifest's path; missing when the services were detected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<String>,
-    /// Its services, optional ones included, in the order in which they are shown.
+    /// The services, including optional ones, in display order.
     pub services: Vec<ServicePlan>,
-    /// Files that would have told something and could not be used.
+    /// Files that detection could not use.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<SkippedFile>,
 }
 
-/// One service before it is started.
+/// A service before it is started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ServicePlan {
-    /// Its name.
+    /// The service's name.
     pub name: String,
-    /// What it is made with, such as `vite`; only of one that was found.
+    /// The framework, such as `vite`; only for detected services.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub framework: Option<String>,
-    /// Its directory relative to the project's; empty for the root.
+    /// The service's directory, relative to the project root; empty for the root.
     pub dir: String,
     /// The command, with its placeholders.
     pub command: String,
-    /// What is run first.
+    /// The command of the prepare step, which runs before the service starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prepare: Option<String>,
-    /// What it speaks: `http`, `frontend`, `redis`…
+    /// The kind of service: `http`, `frontend`, `redis`…
     pub kind: String,
-    /// The ports that it would like to have, the main one first.
-    pub ports: Vec<PortWish>,
-    /// The services that it comes after.
+    /// The requested ports, the main port first.
+    pub ports: Vec<PortPreference>,
+    /// The services that start before this one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
-    /// Whether it takes part only when asked for.
+    /// Whether the service is started only on request.
     #[serde(default)]
     pub optional: bool,
-    /// Why it is believed to be there and to be started like this, one sentence each; only of one
-    /// that was found.
+    /// Why Portway detected the service and chose its command, one sentence each; only for detected
+    /// services.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<String>,
 }
 
-/// A port that a service would like to have.
+/// A port that a service requests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct PortWish {
-    /// The name within the service; `None` for the only or main port.
+pub struct PortPreference {
+    /// The port's name within the service; missing for the only or main port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The preferred port.
     pub prefer: u16,
-    /// The range to look in otherwise, such as `9000-9099`.
+    /// The range from which Portway chooses another port, such as `9000-9099`.
     pub range: String,
 }
 
-/// A file that was met during detection and could not be used.
+/// A file that detection could not use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SkippedFile {
-    /// The file, relative to the root.
+    /// The file, relative to the project root.
     pub file: String,
-    /// What is wrong with it, as the end of a sentence.
+    /// Why the file cannot be used, as text that follows the file's name.
     pub why: String,
 }

@@ -1,49 +1,49 @@
-//! The ports of this machine, as a map of them shows.
+//! The map of this machine's ports.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::PortReport;
 
-/// The port ranges of this user, and everyone who has a port.
+/// The port ranges of the current user and the ports in use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PortMap {
-    /// The ranges from which services that name none are given ports.
+    /// The default ranges from which Portway assigns ports.
     pub ranges: Vec<NamedRange>,
-    /// The range that the kernel gives ports from by itself, where it tells.
+    /// The kernel's ephemeral port range, if the system reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ephemeral: Option<NamedRange>,
-    /// Ports of these ranges that are not given out to anyone who does not ask for them by number.
+    /// Ports within `ranges` that Portway assigns only when they are requested by number.
     pub excluded: Vec<ExcludedPort>,
-    /// Every port that anybody listens on, or that is kept for a service.
+    /// All ports that are in use or leased.
     pub ports: Vec<PortReport>,
 }
 
-/// A port that is not given out.
+/// A port that Portway assigns only when it is requested by number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExcludedPort {
     /// The port.
     pub port: u16,
-    /// Why.
+    /// Why the port is excluded.
     pub reason: String,
 }
 
-/// A range of ports, both ends in it.
+/// A range of ports, including both ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NamedRange {
-    /// What it is for.
+    /// What the range is for.
     pub name: String,
-    /// Its first port.
+    /// The first port.
     pub first: u16,
-    /// Its last port.
+    /// The last port.
     pub last: u16,
 }
 
-/// How a port is to be freed.
+/// A request to free a port.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct FreePort {
-    /// Only tell what would be ended.
+pub struct FreePortRequest {
+    /// Report which processes would be stopped, without stopping them.
     #[serde(default)]
     pub dry_run: bool,
 }

@@ -1,70 +1,71 @@
-//! Preferences as programs see them.
+//! Preferences and where their values come from.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Where a value comes from; the strongest first.
+/// The source of a preference's value, in descending order of precedence.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum PreferenceSource {
-    /// A flag of this command.
+    /// A command-line flag.
     Flag,
     /// An environment variable.
     Environment,
-    /// `[preferences]` of the project's `portway.toml`.
+    /// The table `[preferences]` of the project's `portway.toml`.
     Project,
     /// The user's `config.toml`.
     User,
-    /// Nobody said otherwise.
+    /// The built-in default.
     Default,
 }
 
-/// A preference and the value that counts.
+/// A preference and its effective value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Preference {
-    /// Its name, such as `logs.size`.
+    /// The key, such as `logs.size`.
     pub key: String,
-    /// The value; a size is in bytes. `null` where there is none.
+    /// The effective value; `null` when the preference is not set. Sizes are in bytes.
     pub value: Value,
-    /// The value as people write it; missing where there is none.
+    /// The value as a person writes it; missing when the preference is not set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// Where the value comes from; the strongest of the layers where they add up.
+    /// The source of the value. When several layers are combined, the one with the highest
+    /// precedence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<PreferenceSource>,
-    /// `FILE:LINE:COLUMN`, a variable or a flag; missing for a default.
+    /// The location of the value: `FILE:LINE:COLUMN`, a variable or a flag; missing for a default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
 }
 
-/// A preference with every layer.
+/// A preference with its value in every layer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ExplainedPreference {
     /// The preference.
     #[serde(flatten)]
     pub preference: Preference,
-    /// What it decides.
+    /// What the preference controls.
     pub about: String,
-    /// Every layer, the strongest first, also those that say nothing.
+    /// All layers, in descending order of precedence, including those without a value.
     pub layers: Vec<PreferenceLayer>,
 }
 
-/// What one layer says about a preference.
+/// A preference's value in one layer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PreferenceLayer {
     /// The layer.
     pub source: PreferenceSource,
-    /// Where it says so, or where it could.
+    /// The location of the value, or the location where it can be set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
-    /// Its value; `null` where it says nothing.
+    /// The layer's value; `null` when the layer does not set it.
     pub value: Value,
-    /// The value as people write it; missing where it says nothing.
+    /// The value as a person writes it; missing when the layer does not set it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// Whether it counts.
+    /// Whether this layer determines the effective value.
     pub counts: bool,
 }

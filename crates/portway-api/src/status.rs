@@ -1,103 +1,103 @@
-//! The state of instances and their services.
+//! The status of instances and services.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{FailureReason, PortDisplacement};
 
-/// What an instance does as a whole.
+/// The state of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InstanceState {
-    /// Some service is not ready for the first time yet.
+    /// The instance has started, and not every service has been ready once.
     Starting,
-    /// Every service that was started is ready or done.
+    /// Every started service is ready or completed.
     Ready,
-    /// It runs, but some service has failed or is being restarted.
+    /// The instance is running, but a service failed, is unhealthy or is being restarted.
     Degraded,
-    /// It is being stopped.
+    /// The instance is being stopped.
     Stopping,
-    /// Nothing runs; its leases are kept.
+    /// The instance is not running. Its leases are retained.
     Stopped,
 }
 
-/// What a service does.
+/// The state of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ServiceState {
-    /// It was not asked for, or has been stopped.
+    /// The service was not started or has been stopped.
     Stopped,
-    /// It waits for the services it comes after.
+    /// The service waits for services that it depends on.
     Waiting,
-    /// Its prepare step runs.
+    /// The prepare step is running.
     Preparing,
-    /// It runs and is not ready yet.
+    /// The service is running and not yet ready.
     Starting,
-    /// It is ready.
+    /// The service is ready.
     Ready,
-    /// It runs, but its liveness probe fails.
+    /// The service is running, and its liveness probe fails.
     Unhealthy,
-    /// It ended and will be started again after a pause.
+    /// The service exited and restarts after a delay.
     Backoff,
-    /// It is being stopped.
+    /// The service is being stopped.
     Stopping,
-    /// It ended with success, as a one-shot service does.
+    /// The service exited with code 0, as a one-shot service does.
     Completed,
-    /// It failed and is not started again.
+    /// The service failed and is not restarted.
     Failed,
 }
 
-/// One port of a service.
+/// A port of a service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PortStatus {
-    /// The name within the service; `None` for the only or main port.
+    /// The port's name within the service; missing for the only or main port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The port.
+    /// The port number.
     pub port: u16,
-    /// Where to reach it.
+    /// The port's URL.
     pub url: String,
-    /// Set when it is not the port that was wanted.
+    /// Why the service is on this port; missing when it is the port that was wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub displaced: Option<PortDisplacement>,
-    /// Why this port would not have been given out, had nobody asked for it by number.
+    /// Why Portway assigns this port only when it is requested by number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
 }
 
-/// One service of an instance.
+/// A service of an instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceStatus {
     /// The service's name.
     pub name: String,
-    /// What it does.
+    /// The service's state.
     pub state: ServiceState,
-    /// The URL of its main port.
+    /// The URL of the main port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// Its URL by name, when a gateway serves it.
+    /// The URL with the service's name; missing when no gateway routes to the service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub named_url: Option<String>,
-    /// Fixed ports of the gateway that lead to it (`portway forward`).
+    /// The gateway's fixed ports that route to the service (`portway forward`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub forwards: Vec<u16>,
-    /// Its URLs on the local network, by address, while it is served there.
+    /// The URLs on the local network, while the service is available there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lan_urls: Vec<String>,
-    /// The largest body of a request that the gateway passes on to it, in bytes; any where it is
-    /// missing.
+    /// The maximum size, in bytes, of a request body that the gateway forwards to the service;
+    /// missing when there is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_body: Option<u64>,
-    /// Its ports, the main one first.
+    /// The service's ports, the main port first.
     #[serde(default)]
     pub ports: Vec<PortStatus>,
-    /// The process that its command became.
+    /// The process id of the command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
-    /// When it came into this state, in milliseconds since 1970-01-01 UTC.
+    /// When the service entered its state, in milliseconds since 1970-01-01 UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<u64>,
-    /// How often it was started again after it ended by itself.
+    /// How often Portway restarted the service after it exited or failed.
     #[serde(default)]
     pub restarts: u32,
     /// Why the service failed or is being restarted.
@@ -108,65 +108,65 @@ pub struct ServiceStatus {
     pub message: Option<String>,
 }
 
-/// One checkout of a project.
+/// An instance: one checkout of a project.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InstanceStatus {
-    /// Identifies the checkout on this machine.
+    /// The instance's id, which is unique on this machine.
     pub id: String,
-    /// Its name, such as `jobi` or `fix-login.jobi`.
+    /// The instance's name, such as `jobi` or `fix-login.jobi`.
     pub name: String,
     /// The project's name.
     pub project: String,
-    /// The checkout's real directory.
+    /// The checkout's directory, without symbolic links.
     pub directory: String,
-    /// The branch that is checked out, or a short commit.
+    /// The checked-out branch, or an abbreviated commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<String>,
-    /// What it does.
+    /// The instance's state.
     pub state: InstanceState,
-    /// The supervisor's process.
+    /// The supervisor's process id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
     /// When the supervisor started, in milliseconds since 1970-01-01 UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<u64>,
-    /// The service that the instance's own name leads to.
+    /// The main service. The instance's own name routes to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub main: Option<String>,
-    /// Paths of the main service's origin that lead to other services.
+    /// Path routes from the main service's origin to other services.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<PathRoute>,
-    /// Whether it serves on the local network.
+    /// Whether services are available on the local network.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lan: bool,
-    /// Its services in the order of the manifest.
+    /// The services, in the order of the manifest.
     pub services: Vec<ServiceStatus>,
 }
 
 impl InstanceStatus {
-    /// Its service of that name.
+    /// Returns the service named `name`.
     pub fn service(&self, name: &str) -> Option<&ServiceStatus> {
         self.services.iter().find(|service| service.name == name)
     }
 }
 
-/// A path, with everything below it, that leads to another service.
+/// A path that, with everything below it, routes to another service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PathRoute {
-    /// The path: it begins with `/` and does not end with one.
+    /// The path. It starts with `/` and does not end with one.
     pub path: String,
-    /// The service that answers there.
+    /// The target service.
     pub service: String,
-    /// Whether the service is asked without the path.
+    /// Whether the gateway removes the path before it forwards a request.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub strip: bool,
 }
 
-/// A request about some services; an empty list means all.
+/// The services to which a request applies.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Services {
-    /// The names.
+pub struct ServiceSelection {
+    /// The names of the services. An empty list selects all services.
     #[serde(default)]
     pub services: Vec<String>,
 }

@@ -1,62 +1,65 @@
-//! The local CA, and who trusts it.
+//! The local CA and the trust stores.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The certificate that programs are told to trust, as stores know it.
+/// The root certificate of the local CA.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TrustedRoot {
-    /// Its name, which no other has.
+    /// The certificate's name, which is unique.
     pub name: String,
-    /// Its serial number, in hexadecimal digits.
+    /// The serial number, in hexadecimal digits.
     pub serial: String,
-    /// The SHA-256 digest of the certificate, in hexadecimal digits.
+    /// The SHA-256 fingerprint of the certificate, in hexadecimal digits.
     pub fingerprint: String,
 }
 
-/// What was done, or would be, to have the local CA trusted, or no longer.
+/// The result of adding the local CA to the trust stores, or of removing it; also the preview of
+/// both.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TrustReport {
-    /// The directory of the CA's files.
+    /// The directory with the CA's files.
     pub directory: String,
-    /// The CA's root. Before there is a CA, a report of what would be done has `ID` in the place of
-    /// the digits of its name, and nothing for serial number and fingerprint.
+    /// The CA's root certificate. In a preview without an existing CA, the name contains `ID`
+    /// instead of digits, and the serial number and fingerprint are empty.
     pub root: TrustedRoot,
-    /// Store by store.
+    /// The steps, one for each trust store.
     pub steps: Vec<TrustStep>,
 }
 
-/// One store.
+/// The change to one trust store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TrustStep {
-    /// The store, as people call it.
+    /// The trust store's name.
     pub store: String,
-    /// The name of the CA that it is about, where that is another than the report's.
+    /// The name of an earlier CA, when the step is about that one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub former: Option<String>,
-    /// What is done, as commands of a shell.
+    /// The step as shell commands.
     pub commands: Vec<String>,
-    /// What became of it.
+    /// The step's result.
     pub state: TrustState,
-    /// Why it was not done.
+    /// Why the step was not carried out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }
 
-/// What became of a step.
+/// The result of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TrustState {
-    /// It will be done.
+    /// The step has not been carried out yet.
     Planned,
-    /// It is done.
+    /// The step is done.
     Done,
-    /// It was so before.
-    Already,
-    /// This user may not; somebody with root rights can run the commands.
+    /// No change was necessary.
+    #[serde(rename = "already")]
+    AlreadyDone,
+    /// The step requires root privileges.
     NeedsRoot,
-    /// It cannot be done here.
-    Lacking,
-    /// It was tried in vain.
+    /// The step is not possible on this machine.
+    #[serde(rename = "lacking")]
+    Unavailable,
+    /// The step failed.
     Failed,
 }

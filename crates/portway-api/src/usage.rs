@@ -1,21 +1,21 @@
-//! What services use of the machine.
+//! Resource usage of services.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What one service uses, with everything that it has started.
+/// The resource usage of a service's process tree.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceUsage {
     /// The instance's id.
     pub instance: String,
     /// The service.
     pub service: String,
-    /// Processor time since the former reading, in percent of one processor: 200 are two that are
-    /// busy. Missing with the first reading.
+    /// CPU time since the previous reading, in percent of one processor: 200 means two busy
+    /// processors. Missing in the first reading.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<f64>,
-    /// Resident memory in bytes; what processes share counts once for each.
+    /// Resident memory in bytes. Memory that several processes share is counted for each of them.
     pub memory: u64,
-    /// How many processes there are.
+    /// The number of processes.
     pub processes: u32,
 }

@@ -1,89 +1,91 @@
-//! Who has which port.
+//! Ports, the processes that use them, and leases.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A port and everyone who has it.
+/// A port and the processes that use it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PortReport {
     /// The port.
     pub port: u16,
-    /// How it is used.
+    /// The port's state.
     pub state: PortState,
-    /// Who listens there, or, where nobody does, who has bound it.
+    /// The processes that listen on the port. When none does, the processes that have bound it.
     pub holders: Vec<PortHolder>,
-    /// The service that it belongs to, whether or not that runs.
+    /// The lease on the port, whether or not its instance is running.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<PortLease>,
-    /// Why Portway would not give this port to anyone who does not ask for it.
+    /// Why Portway assigns the port only when it is requested by number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub excluded: Option<String>,
-    /// What would tell more, or what to do, one sentence each.
+    /// What to do next, or how to find out more; one sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<String>,
 }
 
-/// How a port is used.
+/// The state of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PortState {
-    /// Somebody listens there.
+    /// A process listens on the port.
     Listening,
-    /// An instance that runs holds it for its service, which does not listen.
+    /// A running instance holds the port for a service that does not listen.
     Held,
-    /// Somebody has bound it and does not listen.
+    /// A process has bound the port and does not listen.
     Bound,
-    /// Nobody uses it; it is kept for the service of an instance that does not run.
+    /// No process uses the port. It is leased to a service of a stopped instance.
     Kept,
-    /// Nobody uses it.
+    /// No process uses the port.
     Free,
 }
 
-/// Somebody who has a port.
+/// A process that uses a port.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PortHolder {
-    /// The local addresses, such as `127.0.0.1`, `::1`, `0.0.0.0` (all of IPv4), `::` (all).
+    /// The local addresses, such as `127.0.0.1`, `::1`, `0.0.0.0` (all IPv4 addresses) or `::` (all
+    /// addresses).
     pub addresses: Vec<String>,
-    /// The name of the user that opened it, or the number where it has no name.
+    /// The user who opened the socket: the name, or the numeric id when the user has no name.
     pub user: String,
-    /// The process; `None` where the system does not tell this user.
+    /// The process; missing when the system does not reveal it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<ProcessInfo>,
-    /// Other processes that have the same socket open, such as workers.
+    /// Other processes with the same open socket, such as workers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shared_with: Vec<ProcessInfo>,
-    /// The parents, the nearest first, up to the first process of the machine.
+    /// The ancestors of the process, from its parent up to the first process of the machine.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parents: Vec<ProcessInfo>,
-    /// The topmost process that is there for this server alone: with it, all of it ends.
+    /// The topmost ancestor that exists only for this server. Stopping it stops the server's whole
+    /// process tree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<u32>,
-    /// The container that it runs in, or for which it passes connections on.
+    /// The container in which the process runs, or to which it forwards connections.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
-    /// The Portway service that it is.
+    /// The Portway service to which the process belongs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<ServiceRef>,
 }
 
-/// One process.
+/// A process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProcessInfo {
-    /// Its number.
+    /// The process id.
     pub pid: u32,
     /// The short name.
     pub name: String,
-    /// The command line, as far as this user may see it.
+    /// The command line, as far as this user may read it.
     pub command: String,
-    /// The working directory, as far as this user may see it.
+    /// The working directory; missing when this user may not read it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<String>,
-    /// When it started, in milliseconds since 1970-01-01 UTC.
+    /// The start time, in milliseconds since 1970-01-01 UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<u64>,
 }
 
-/// A service of an instance.
+/// A reference to a service of an instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceRef {
     /// The instance's id.
@@ -96,100 +98,101 @@ pub struct ServiceRef {
     pub service: String,
 }
 
-/// What the registry knows of a port.
+/// A lease on a port.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PortLease {
-    /// The service that has the lease.
+    /// The service that owns the lease.
     #[serde(flatten)]
     pub owner: ServiceRef,
-    /// The port's name within the service; `None` for the only or main port.
+    /// The port's name within the service; missing for the only or main port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Whether the instance is there.
+    /// The state of the owner.
     pub state: LeaseState,
-    /// When it was last used, in milliseconds since 1970-01-01 UTC.
+    /// When the lease was last used, in milliseconds since 1970-01-01 UTC.
     pub last_used: u64,
 }
 
-/// Whether the owner of a lease is there.
+/// The state of a lease's owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LeaseState {
-    /// Its instance runs.
+    /// The instance is running.
     Live,
-    /// Its instance does not run; its directory is there.
+    /// The instance is stopped, and its directory exists.
     Kept,
-    /// Its directory is gone.
+    /// The instance's directory no longer exists.
     Gone,
 }
 
-/// One lease, as `portway leases` lists it.
+/// An entry of `portway leases`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LeaseEntry {
     /// The port.
     pub port: u16,
-    /// Whose it is.
+    /// The lease.
     #[serde(flatten)]
     pub lease: PortLease,
-    /// The port that a person forced for it, where it is another.
+    /// The port that a person forced for the service; missing when it is the leased port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forced: Option<u16>,
 }
 
-/// What `portway free` did, or would do.
+/// The result of `portway free`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Freed {
+pub struct FreeReport {
     /// The port.
     pub port: u16,
     /// What was done.
     pub action: FreeAction,
-    /// The processes that were ended, or would be, the root first.
+    /// The processes that were stopped, or would be stopped in a dry run; the root process first.
     pub processes: Vec<ProcessInfo>,
-    /// The Portway service that was stopped, or would be.
+    /// The Portway service that was stopped, or would be stopped in a dry run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<ServiceRef>,
-    /// Whether nobody has the port now.
+    /// Whether the port is free now.
     pub free: bool,
 }
 
-/// A way to free a port.
+/// How a port was freed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FreeAction {
-    /// The processes were asked to end, and did.
-    Ended,
-    /// Some had to be killed.
+    /// The processes exited after they were asked to.
+    #[serde(rename = "ended")]
+    Terminated,
+    /// Some processes had to be killed.
     Killed,
-    /// The service was stopped by its supervisor, which let go of the port.
+    /// The supervisor stopped the service and released the port.
     Stopped,
-    /// Nothing: it was only asked what would be done.
+    /// Nothing, because it was a dry run.
     DryRun,
 }
 
-/// What `portway prune` found and did.
+/// The result of `portway prune`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Pruned {
-    /// The leases of vanished directories that were dropped.
+pub struct PruneReport {
+    /// The removed leases, whose directories no longer exist.
     pub leases: Vec<LeaseEntry>,
-    /// The processes of instances that do not run any more.
-    pub processes: Vec<Leftover>,
-    /// The directories that are gone and whose instances run all the same.
+    /// The stale processes of instances that are not running.
+    pub processes: Vec<StaleProcess>,
+    /// The directories that no longer exist and whose instances are still running.
     pub running: Vec<String>,
-    /// Whether the processes were ended, and the instances stopped.
+    /// Whether the processes and instances were stopped.
     pub ended: bool,
 }
 
-/// A process that an instance left behind that does not run any more.
+/// A process that remains of an instance that is not running.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Leftover {
+pub struct StaleProcess {
     /// The process.
     #[serde(flatten)]
     pub process: ProcessInfo,
     /// The instance's id.
     pub id: String,
-    /// The instance's name, where the registry still knows it.
+    /// The instance's name, if the registry knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
-    /// The service that it was started for.
+    /// The service for which the process was started.
     pub service: String,
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use portway_api::{Discovered, ErrorCode};
+use portway_api::{DiscoveredService, ErrorCode};
 
 use crate::error::CommandError;
 use crate::reporter::Reporter;
@@ -11,7 +11,10 @@ use crate::reporter::Reporter;
 ///
 /// # Errors
 /// When the network cannot be queried.
-pub fn discover(time: Duration, reporter: &dyn Reporter) -> Result<Vec<Discovered>, CommandError> {
+pub fn discover(
+    time: Duration,
+    reporter: &dyn Reporter,
+) -> Result<Vec<DiscoveredService>, CommandError> {
     let progress = reporter.progress();
     progress.message("asks the local network");
     let found = portway_lan::browse(time, |count| {

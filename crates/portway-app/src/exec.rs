@@ -63,7 +63,7 @@ pub fn exec(directory: Option<&Path>, options: &ExecOptions) -> Result<u8, Comma
         loop {
             tokio::select! {
                 status = child.wait() => {
-                    portway_supervisor::end_descendants(LEFTOVERS).await;
+                    portway_supervisor::stop_descendants(LEFTOVERS).await;
                     return status;
                 }
                 () = signals.pass_on(pid) => {}

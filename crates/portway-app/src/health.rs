@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use portway_api::{ErrorCode, HealthCheckKind, HealthReport, ServiceHealth};
 use portway_project::{Checkout, HealthCheck, PlannedService, PortsFile, wiring};
-use portway_supervisor::probe::{self, Question};
+use portway_supervisor::probe::{self, ProbeRequest};
 use tokio::time::{Instant, sleep_until};
 
 use crate::dirs;
@@ -124,13 +124,13 @@ impl Checks {
             .map(|(_, check)| {
                 let port = check.port;
                 let question = match check.path() {
-                    Some(path) => Question::Http {
+                    Some(path) => ProbeRequest::Http {
                         port,
                         path: path.to_owned(),
                     },
-                    None => Question::Tcp { port },
+                    None => ProbeRequest::Tcp { port },
                 };
-                tokio::spawn(async move { probe::ask(&question, limit).await })
+                tokio::spawn(async move { probe::send(&question, limit).await })
             })
             .collect();
         let holders = inspect::holders();
@@ -161,7 +161,7 @@ impl Checks {
 fn judge(
     service: &str,
     check: &HealthCheck,
-    answer: Result<probe::Answer, String>,
+    answer: Result<probe::ProbeResponse, String>,
 ) -> ServiceHealth {
     let answered = answer.as_ref().ok();
     let status = answered.and_then(|answer| answer.status);

@@ -50,7 +50,7 @@ pub fn forget(ports: &[u16]) -> Result<Vec<LeaseEntry>, CommandError> {
     if found.is_empty() {
         let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
         return Err(CommandError::new(
-            ErrorCode::NothingThere,
+            ErrorCode::NotFound,
             format!("no service has a lease of {}", ports.join(", ")),
         )
         .hint("`portway leases` lists all of them"));

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use indexmap::IndexMap;
-use portway_api::{PortWish, ProjectPlan, ServicePlan, SkippedFile};
+use portway_api::{PortPreference, ProjectPlan, ServicePlan, SkippedFile};
 use portway_detect::{DetectedService, Detection};
 use portway_project::{Plan, PlannedService};
 
@@ -66,7 +66,7 @@ fn service_plan(service: &PlannedService, found: Option<&DetectedService>) -> Se
         ports: service
             .ports
             .iter()
-            .map(|port| PortWish {
+            .map(|port| PortPreference {
                 name: port.name.clone(),
                 prefer: port.spec.prefer,
                 range: port.spec.range.to_string(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use portway_api::Pruned;
+use portway_api::PruneReport;
 use portway_registry::{CheckoutState, Instance, Lease, Registry, SqliteRegistry};
 use portway_supervisor::process::{Process, ProcessTree, descendants};
 
@@ -20,7 +20,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// What was removed, and which processes remain to be stopped.
 pub struct Prune {
     /// The report so far.
-    pub pruned: Pruned,
+    pub pruned: PruneReport,
     left: Vec<Process>,
     homeless: Vec<Instance>,
 }
@@ -50,7 +50,7 @@ impl Prune {
         } else {
             registry.prune()?
         };
-        let pruned = Pruned {
+        let pruned = PruneReport {
             leases: entries(&gone),
             processes: left.iter().map(|(_, leftover)| leftover.clone()).collect(),
             running: homeless
@@ -75,7 +75,7 @@ impl Prune {
     ///
     /// # Errors
     /// When one cannot be stopped.
-    pub fn stop_processes(self, reporter: &dyn Reporter) -> Result<Pruned, CommandError> {
+    pub fn stop_processes(self, reporter: &dyn Reporter) -> Result<PruneReport, CommandError> {
         let mut pruned = self.pruned;
         let trees: Vec<ProcessTree> = self
             .left

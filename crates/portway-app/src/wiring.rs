@@ -110,7 +110,7 @@ pub fn named_url(directory: Option<&Path>, service: &str) -> Result<String, Comm
     let found = services.into_iter().find(|one| one.name == service);
     found.and_then(|service| service.named_url).ok_or_else(|| {
         let message = format!("the gateway has no name for `{service}`");
-        CommandError::new(ErrorCode::NothingThere, message).hint(
+        CommandError::new(ErrorCode::NotFound, message).hint(
             "it serves what speaks HTTP and has run once; a worktree whose branch is called like \
              the service has the name first",
         )

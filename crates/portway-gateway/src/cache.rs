@@ -123,7 +123,7 @@ impl InstanceCache {
     pub async fn refresh(&self) -> Arc<InstanceSnapshot> {
         let (done, refreshed) = oneshot::channel();
         if self.messages.send(Message::Refresh(done)).is_ok() {
-            // An error means that the task has ended; the latest snapshot is the answer then.
+            // The sender is dropped if the task has ended. The latest snapshot is returned then.
             let _ = refreshed.await;
         }
         self.snapshot()

@@ -79,7 +79,7 @@ pub(crate) fn redirect_to_dashboard(origin: &str) -> Response<ResponseBody> {
 pub(crate) fn unknown_name() -> Response<ResponseBody> {
     json(
         StatusCode::NOT_FOUND,
-        ErrorCode::NothingThere,
+        ErrorCode::NotFound,
         "no service is available under this name",
         &[],
     )

@@ -35,7 +35,7 @@ pub(crate) fn is_loopback(host: &str) -> bool {
     [DOMAIN, "127.0.0.1", "[::1]"].contains(&host)
 }
 
-/// Whether a host always resolves to this machine, whatever a DNS server returns.
+/// Whether a host always resolves to this machine, regardless of DNS.
 pub(crate) fn is_this_machine(host: &str) -> bool {
     let subdomain = host.strip_suffix(DOMAIN);
     is_loopback(host) || subdomain.is_some_and(|subdomain| subdomain.ends_with('.'))

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use mdns_sd::{ResolvedService, ServiceInfo};
-use portway_api::Discovered;
+use portway_api::DiscoveredService;
 use serde::{Deserialize, Serialize};
 
 use crate::SERVICE_TYPE;
@@ -71,14 +71,14 @@ fn truncate(text: &str, max: usize) -> &str {
 
 /// Reads an announcement; `None` if it is not from Portway. The values come from other machines and
 /// may only be displayed.
-pub(crate) fn discovered(found: &ResolvedService) -> Option<Discovered> {
+pub(crate) fn discovered(found: &ResolvedService) -> Option<DiscoveredService> {
     let text = |key: &str| found.get_property_val_str(key).map(str::to_owned);
     let version = text(VERSION_KEY)?;
     let mut addresses: Vec<Ipv4Addr> = found.get_addresses_v4().into_iter().collect();
     addresses.sort_unstable();
     let path = text("path").filter(|path| is_plain_path(path));
     let path = path.unwrap_or_else(|| "/".to_owned());
-    Some(Discovered {
+    Some(DiscoveredService {
         service: text("service")?,
         instance: text("instance")?,
         project: text("project").unwrap_or_default(),
@@ -128,7 +128,7 @@ mod tests {
     fn reads_what_was_announced() {
         let info = web("fix-login.jobi").service_info().unwrap();
         let read = discovered(&info.as_resolved_service()).unwrap();
-        let expected = Discovered {
+        let expected = DiscoveredService {
             service: "web".into(),
             instance: "fix-login.jobi".into(),
             project: "jobi".into(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use mdns_sd::{ServiceDaemon, ServiceEvent};
-use portway_api::Discovered;
+use portway_api::DiscoveredService;
 
 use crate::announcement::discovered;
 use crate::{SERVICE_TYPE, local_addresses};
@@ -23,17 +23,17 @@ pub struct MdnsError(#[from] mdns_sd::Error);
 pub fn browse(
     time: Duration,
     mut progress: impl FnMut(usize),
-) -> Result<Vec<Discovered>, MdnsError> {
+) -> Result<Vec<DiscoveredService>, MdnsError> {
     let own = local_addresses();
     let daemon = ServiceDaemon::new()?;
     let events = daemon.browse(SERVICE_TYPE)?;
     let deadline = Instant::now() + time;
-    let mut services: BTreeMap<String, Discovered> = BTreeMap::new();
+    let mut services: BTreeMap<String, DiscoveredService> = BTreeMap::new();
     while let Ok(event) = events.recv_deadline(deadline) {
         let before = services.len();
         match event {
             ServiceEvent::ServiceResolved(resolved) => {
-                let is_remote = |service: &Discovered| {
+                let is_remote = |service: &DiscoveredService| {
                     !service
                         .addresses
                         .iter()
@@ -54,7 +54,7 @@ pub fn browse(
     }
     // The result is complete; a daemon that does not stop ends with the process.
     let _ = daemon.shutdown();
-    let mut services: Vec<Discovered> = services.into_values().collect();
+    let mut services: Vec<DiscoveredService> = services.into_values().collect();
     services.sort_by(|a, b| {
         (&a.host, &a.instance, &a.service).cmp(&(&b.host, &b.instance, &b.service))
     });

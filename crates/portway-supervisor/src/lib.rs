@@ -18,7 +18,7 @@
 //! The supervisor keeps the holds of all ports while the instance lives, opens one for the instant
 //! in which its service starts, and asks the kernel afterwards whose socket it is that listens.
 //! Which port a service gets is not decided here: a port that was lost is replaced by the
-//! [`Steward`], whom the caller provides.
+//! [`SupervisorHost`], whom the caller provides.
 //!
 //! Where the instance serves on the local network, the supervisor listens there and passes on what
 //! comes (`lan`); a *herald* announces it, a process that outlives the supervisor for as long as it
@@ -28,6 +28,7 @@
 //! ([`control`]).
 
 pub mod control;
+mod host;
 pub mod keeper;
 mod lan;
 pub mod logs;
@@ -36,19 +37,18 @@ mod platform;
 pub mod probe;
 pub mod process;
 mod state;
-mod steward;
 mod supervisor;
 mod watch;
 
 use std::time::{Duration, Instant};
 
+pub use host::{HostError, ReplacementPort, SupervisorHost};
 pub use lan::LanConfig;
-pub use state::Ended;
-pub use steward::{Moved, Steward};
+pub use state::ExitStatus;
 pub use supervisor::{Config, Handle, Outcome, Request, Supervisor};
 
 /// Makes this process the parent of everything below it that loses its own, so that
-/// [`end_descendants`] finds it.
+/// [`stop_descendants`] finds it.
 ///
 /// # Errors
 /// When the system refuses.
@@ -59,22 +59,22 @@ pub fn become_reaper() -> std::io::Result<()> {
 /// Keeps this process's own streams from passing on to all that it starts, whatever streams those
 /// are given. Only Windows needs that.
 #[cfg(windows)]
-pub fn keep_streams() {
-    platform::keep_streams();
+pub fn disable_stream_inheritance() {
+    platform::disable_stream_inheritance();
 }
 
 /// Ends everything below this process: asks first, and kills what is left after `grace`.
-pub async fn end_descendants(grace: Duration) {
-    end_orphans(grace, || false).await;
+pub async fn stop_descendants(grace: Duration) {
+    stop_orphans(grace, || false).await;
 }
 
 /// Ends what has fallen to this process: every child that is no keeper, with all that is below it.
 /// Kills once the grace is over, or as soon as `hurry` says so.
-pub(crate) async fn end_orphans(grace: Duration, hurry: impl Fn() -> bool) {
+pub(crate) async fn stop_orphans(grace: Duration, hurry: impl Fn() -> bool) {
     let deadline = Instant::now() + grace;
     let by_force = || hurry() || Instant::now() >= deadline;
     // Other services go on meanwhile, and may get new keepers.
-    while !platform::end_orphans(&keeper::keepers(), by_force()) {
+    while !platform::stop_orphans(&keeper::keepers(), by_force()) {
         tokio::time::sleep(LOOK_AGAIN).await;
     }
 }

@@ -12,11 +12,11 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 /// The longest that one readiness question may take; a server that hangs is asked again.
-pub const ONE_QUESTION: Duration = Duration::from_secs(5);
+pub const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What to ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Question {
+pub enum ProbeRequest {
     /// What does this path answer?
     Http {
         /// The port.
@@ -45,7 +45,7 @@ pub enum Question {
 
 /// What came back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct ProbeResponse {
     /// The HTTP status, 100 to 999; `None` where only a connection was asked for.
     pub status: Option<u16>,
     /// From before the connection until the answer's head was there.
@@ -53,9 +53,9 @@ pub struct Answer {
     headers: HeaderMap,
 }
 
-impl Answer {
+impl ProbeResponse {
     /// Whether it is a yes: a connection, or a status below 400.
-    pub fn is_yes(&self) -> bool {
+    pub fn is_success(&self) -> bool {
         self.status.is_none_or(|status| status < 400)
     }
 
@@ -73,13 +73,13 @@ impl Answer {
 ///
 /// # Errors
 /// When nothing comes back within `limit`, or something that is no answer: why, in words.
-pub async fn ask(question: &Question, limit: Duration) -> Result<Answer, String> {
+pub async fn send(question: &ProbeRequest, limit: Duration) -> Result<ProbeResponse, String> {
     let started = Instant::now();
     let answer = async {
         let (status, headers) = match question {
-            Question::Tcp { port } => (connect(*port).await.map(|_| None)?, HeaderMap::new()),
-            Question::Http { port, path } => send(*port, Request::get(path)).await?,
-            Question::Preflight {
+            ProbeRequest::Tcp { port } => (connect(*port).await.map(|_| None)?, HeaderMap::new()),
+            ProbeRequest::Http { port, path } => send_http(*port, Request::get(path)).await?,
+            ProbeRequest::Preflight {
                 port,
                 path,
                 origin,
@@ -90,10 +90,10 @@ pub async fn ask(question: &Question, limit: Duration) -> Result<Answer, String>
                     .uri(path)
                     .header("origin", origin)
                     .header("access-control-request-method", method);
-                send(*port, request).await?
+                send_http(*port, request).await?
             }
         };
-        Ok(Answer {
+        Ok(ProbeResponse {
             status,
             latency: started.elapsed(),
             headers,
@@ -124,7 +124,7 @@ async fn connect(port: u16) -> Result<TcpStream, String> {
     Err(last)
 }
 
-async fn send(
+async fn send_http(
     port: u16,
     request: hyper::http::request::Builder,
 ) -> Result<(Option<u16>, HeaderMap), String> {
@@ -164,21 +164,21 @@ mod tests {
         port
     }
 
-    async fn get(answer: &'static str) -> Result<Answer, String> {
+    async fn get(answer: &'static str) -> Result<ProbeResponse, String> {
         let port = server(answer).await;
         let path = "/health".to_owned();
-        ask(&Question::Http { port, path }, ONE_QUESTION).await
+        send(&ProbeRequest::Http { port, path }, PROBE_TIMEOUT).await
     }
 
     #[tokio::test]
-    async fn a_status_below_400_is_yes() {
+    async fn a_status_below_400_is_success() {
         for (answer, status, yes) in [
             ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", 200, true),
             ("HTTP/1.1 302 Found\r\ncontent-length: 0\r\n\r\n", 302, true),
             ("HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n", 503, false),
         ] {
             let answer = get(answer).await.unwrap();
-            assert_eq!((answer.status, answer.is_yes()), (Some(status), yes));
+            assert_eq!((answer.status, answer.is_success()), (Some(status), yes));
         }
         assert!(get("nonsense\r\n\r\n").await.is_err());
         assert!(get("").await.is_err());
@@ -196,13 +196,13 @@ mod tests {
             stream.write_all(answer.as_bytes()).await.unwrap();
             String::from_utf8_lossy(&bytes[..count]).to_lowercase()
         });
-        let question = Question::Preflight {
+        let question = ProbeRequest::Preflight {
             port,
             path: "/api".into(),
             origin: "http://localhost:5173".into(),
             method: "GET".into(),
         };
-        let answer = ask(&question, ONE_QUESTION).await.unwrap();
+        let answer = send(&question, PROBE_TIMEOUT).await.unwrap();
         assert_eq!(answer.header("allow").as_deref(), Some("A, B"));
         assert_eq!(answer.header("vary"), None);
         let asked = server.await.unwrap();
@@ -218,12 +218,18 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let path = "/".to_owned();
-        let question = Question::Http { port, path };
-        let error = ask(&question, Duration::from_millis(50)).await.unwrap_err();
+        let question = ProbeRequest::Http { port, path };
+        let error = send(&question, Duration::from_millis(50))
+            .await
+            .unwrap_err();
         assert!(error.contains("no answer within"), "{error}");
-        assert!(ask(&Question::Tcp { port }, ONE_QUESTION).await.is_ok());
+        assert!(
+            send(&ProbeRequest::Tcp { port }, PROBE_TIMEOUT)
+                .await
+                .is_ok()
+        );
         drop(listener);
-        let error = ask(&Question::Tcp { port }, ONE_QUESTION).await;
+        let error = send(&ProbeRequest::Tcp { port }, PROBE_TIMEOUT).await;
         assert_eq!(error, Err(format!("nobody listens on port {port}")));
     }
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use portway_api::{FailureReason, PortConflict, ServiceState};
 use portway_project::policy::RestartPolicy;
 
-pub use words::Ended;
+pub use words::ExitStatus;
 pub(crate) use words::{Effect, Input, Policy, Say};
 
 /// How often a service may fail in a row before it is given up.
@@ -67,7 +67,7 @@ pub(crate) struct Machine {
     since: Instant,
     pid: Option<u32>,
     /// How the leader ended, while its tree is not gone.
-    ended: Option<Ended>,
+    ended: Option<ExitStatus>,
     restarts: u32,
     failures: u32,
     moves: u32,
@@ -374,7 +374,7 @@ impl Machine {
     ) {
         effects.push(Effect::Harden);
         self.pid = None;
-        let ended = self.ended.take().unwrap_or(Ended::Signal(9));
+        let ended = self.ended.take().unwrap_or(ExitStatus::Signal(9));
         match phase {
             Phase::Stopping(Then::Rest) => self.enter(Phase::Stopped, now),
             Phase::Stopping(Then::Start) => self.prepare(now, effects),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use portway_api::{Check, Finding};
 use portway_project::{HealthCheck, HealthTarget};
-use portway_supervisor::probe::{self, Answer, Question};
+use portway_supervisor::probe::{self, ProbeRequest, ProbeResponse};
 
 use super::note::{Further, error, fine, warning};
 
@@ -51,23 +51,23 @@ pub(super) struct Reply {
 
 /// Asks for the status at a path.
 pub(super) async fn status(check: &HealthCheck) -> Result<u16, String> {
-    let question = Question::Http {
+    let question = ProbeRequest::Http {
         port: check.port,
         path: check.path().unwrap_or("/").to_owned(),
     };
-    let answer = probe::ask(&question, LIMIT).await?;
+    let answer = probe::send(&question, LIMIT).await?;
     answer.status.ok_or_else(|| "no status".to_owned())
 }
 
 /// Asks as a browser does before it lets a page call.
 pub(super) async fn preflight(check: &HealthCheck, origin: &str) -> Result<Reply, String> {
-    let question = Question::Preflight {
+    let question = ProbeRequest::Preflight {
         port: check.port,
         path: check.path().unwrap_or("/").to_owned(),
         origin: origin.to_owned(),
         method: "GET".to_owned(),
     };
-    let answer: Answer = probe::ask(&question, LIMIT).await?;
+    let answer: ProbeResponse = probe::send(&question, LIMIT).await?;
     Ok(Reply {
         status: answer.status.unwrap_or(0),
         allowed: answer.header("access-control-allow-origin"),

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use portway_api::{Check, Finding, Fixed};
+use portway_api::{AppliedFix, Check, Finding};
 use portway_project::ports_file;
 use portway_registry::{Registry, SqliteRegistry};
 
@@ -14,7 +14,10 @@ use crate::project::Project;
 use crate::{allocation, dirs};
 
 /// Mends what can be mended. Answers what was done, and a finding for what failed.
-pub(super) fn mend(directory: Option<&Path>, findings: &[Finding]) -> (Vec<Fixed>, Vec<Finding>) {
+pub(super) fn mend(
+    directory: Option<&Path>,
+    findings: &[Finding],
+) -> (Vec<AppliedFix>, Vec<Finding>) {
     let (mut fixed, mut failed) = (Vec::new(), Vec::new());
     for check in [Check::Lease, Check::PortsFile] {
         let mut fixable = findings
@@ -28,7 +31,7 @@ pub(super) fn mend(directory: Option<&Path>, findings: &[Finding]) -> (Vec<Fixed
             _ => rewrite(directory),
         };
         match done {
-            Ok(message) => fixed.push(Fixed {
+            Ok(message) => fixed.push(AppliedFix {
                 check,
                 subject: first.subject.clone(),
                 message,

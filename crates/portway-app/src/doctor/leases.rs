@@ -1,13 +1,13 @@
 //! Leases without an owner, and processes that an instance has left behind.
 
-use portway_api::{Check, Finding, Leftover};
+use portway_api::{Check, Finding, StaleProcess};
 use portway_registry::CheckoutState;
 
 use super::note::{Further, fine, warning};
 use crate::instance::snapshot::Entry;
 
 /// Judges what the registry keeps and what was found running.
-pub(super) fn judge(entries: &[Entry], left: &[Leftover]) -> Vec<Finding> {
+pub(super) fn judge(entries: &[Entry], left: &[StaleProcess]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut kept = 0;
     for (instance, leases, liveness) in entries {
@@ -96,7 +96,7 @@ mod tests {
             (Severity::Warning, true)
         );
         assert!(gone[0].message.starts_with("keeps ports 1, 2, and"));
-        let left = Leftover {
+        let left = StaleProcess {
             process: ProcessInfo {
                 pid: 7,
                 name: "node".into(),

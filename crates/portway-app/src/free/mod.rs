@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use portway_api::{
-    ErrorCode, FreeAction, Freed, LeaseState, PortReport, PortState, ProcessInfo, ServiceRef,
+    ErrorCode, FreeAction, FreeReport, LeaseState, PortReport, PortState, ProcessInfo, ServiceRef,
 };
 use portway_ports::Process;
 use portway_registry::SqliteRegistry;
@@ -28,7 +28,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// A port that is about to be freed.
 pub struct Freeing {
     /// What would be done.
-    pub freed: Freed,
+    pub freed: FreeReport,
     way: Way,
 }
 
@@ -49,7 +49,7 @@ impl Freeing {
         let known = Known::read();
         let report = inspect::report(&[port], &known)?.swap_remove(0);
         let way = way(&report, &known)?;
-        let freed = Freed {
+        let freed = FreeReport {
             port,
             action: FreeAction::DryRun,
             processes: processes(&way),
@@ -66,11 +66,11 @@ impl Freeing {
     ///
     /// # Errors
     /// When a process cannot be stopped, or another takes the port.
-    pub fn carry_out(mut self, grace: Duration) -> Result<Freed, CommandError> {
+    pub fn carry_out(mut self, grace: Duration) -> Result<FreeReport, CommandError> {
         self.freed.action = match &self.way {
             Way::Release(service) => release(service)?,
             Way::End(trees) if stop::end(trees, grace)? => FreeAction::Killed,
-            Way::End(_) => FreeAction::Ended,
+            Way::End(_) => FreeAction::Terminated,
         };
         until_free(self.freed.port)?;
         self.freed.free = true;
@@ -81,7 +81,7 @@ impl Freeing {
 /// Decides, and refuses, before anything is touched.
 fn way(report: &PortReport, known: &Known) -> Result<Way, CommandError> {
     let port = report.port;
-    let nothing = |why: String| CommandError::new(ErrorCode::NothingThere, why);
+    let nothing = |why: String| CommandError::new(ErrorCode::NotFound, why);
     let lease = report.lease.as_ref();
     let live = lease.filter(|lease| lease.state == LeaseState::Live);
     match (report.state, lease) {

@@ -80,7 +80,7 @@ pub fn stop() -> Result<GatewayStatus, CommandError> {
     let status = state::status()?.ok_or_else(none)?;
     let client = Client::new(&state::dir()?.join(control::SOCKET));
     runtime()?.block_on(async {
-        let asked = client.ask("stop", &[]).await;
+        let asked = client.request("stop", &[]).await;
         asked.map_err(|error| unanswered(&error))??;
         let deadline = Instant::now() + STOP_TIMEOUT;
         while state::is_running()? {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use portway_api::{ErrorCode, Forward, ForwardTo};
+use portway_api::{ErrorCode, Forward, ForwardTarget};
 use portway_supervisor::control::{self, Client};
 use serde::Serialize;
 
@@ -43,7 +43,7 @@ pub fn stop(port: u16) -> Result<Forward, CommandError> {
     }
     state::forget_fixed(port)?.ok_or_else(|| {
         let message = format!("port {port} is not forwarded");
-        CommandError::new(ErrorCode::NothingThere, message)
+        CommandError::new(ErrorCode::NotFound, message)
     })
 }
 
@@ -76,7 +76,7 @@ pub fn start(
         );
     }
     let before = background::ensure(None, None)?.forwards;
-    let to = ForwardTo {
+    let to = ForwardTarget {
         id: project.instance.id.clone(),
         service: service.to_owned(),
     };

@@ -1,6 +1,6 @@
 //! Processes that an instance has left behind which does not run any more.
 
-use portway_api::Leftover;
+use portway_api::StaleProcess;
 use portway_ports::Process;
 use portway_registry::SqliteRegistry;
 use portway_supervisor::mark::{self, Mark};
@@ -11,7 +11,7 @@ use crate::error::CommandError;
 use crate::free::stop::Asker;
 
 /// The processes that were started for a service of an instance that does not run.
-pub(crate) fn leftovers() -> Result<Vec<(Process, Leftover)>, CommandError> {
+pub(crate) fn leftovers() -> Result<Vec<(Process, StaleProcess)>, CommandError> {
     let known = Known::read();
     let mut registry = SqliteRegistry::open(&dirs::state_dir()?)?;
     let asker = Asker::this();
@@ -27,7 +27,7 @@ pub(crate) fn leftovers() -> Result<Vec<(Process, Leftover)>, CommandError> {
         }
         let process = Process::read(pid).filter(|process| asker.may_end(process).is_ok());
         if let Some(process) = process {
-            let leftover = Leftover {
+            let leftover = StaleProcess {
                 process: info(&process),
                 instance: known
                     .service(mark.id(), &mark.service)

@@ -176,7 +176,7 @@ fn likely(lease: Option<&PortLease>) -> Vec<u32> {
     let live = lease.filter(|lease| lease.state == LeaseState::Live);
     let supervisor = live.and_then(|lease| {
         let dir = portway_registry::instance_dir(&dirs::state_dir().ok()?, &lease.owner.id);
-        control::supervisor(&dir.join(control::SOCKET))
+        control::supervisor_pid(&dir.join(control::SOCKET))
     });
     supervisor.map(process::tree_pids).unwrap_or_default()
 }

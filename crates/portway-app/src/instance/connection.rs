@@ -72,7 +72,7 @@ pub(crate) async fn ask(
     verb: &str,
     services: &[String],
 ) -> Result<(), CommandError> {
-    match client.ask(verb, services).await {
+    match client.request(verb, services).await {
         Ok(answer) => Ok(answer?),
         Err(error) => Err(CommandError::new(
             ErrorCode::NotRunning,

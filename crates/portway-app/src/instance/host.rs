@@ -2,7 +2,7 @@
 
 use portway_project::{AssignedPorts, PrepareStep, prepare};
 use portway_registry::Registry;
-use portway_supervisor::{Moved, Steward};
+use portway_supervisor::{HostError, ReplacementPort, SupervisorHost};
 
 use crate::allocation;
 use crate::project::Project;
@@ -24,30 +24,29 @@ impl ProjectSteward {
     }
 }
 
-impl Steward for ProjectSteward {
-    fn replace_port(&mut self, service: &str, lost: u16) -> Result<Moved, String> {
+impl SupervisorHost for ProjectSteward {
+    fn replace_port(&mut self, service: &str, lost: u16) -> Result<ReplacementPort, HostError> {
         let (hold, ports, wiring) =
             allocation::replace(&mut self.project, &self.ports, service, lost)
                 .map_err(|error| error.info.message)?;
         self.ports = ports.clone();
-        Ok(Moved {
+        Ok(ReplacementPort {
             hold,
             ports,
             wiring,
         })
     }
 
-    fn is_prepared(&mut self, service: &str, step: &PrepareStep) -> Result<bool, String> {
+    fn is_prepared(&mut self, service: &str, step: &PrepareStep) -> Result<bool, HostError> {
         let inputs = self.inputs(service);
-        let digest = prepare::input_digest(&step.command, &step.dir, &inputs)
-            .map_err(|error| format!("invalid input of the prepare step: {error}"))?;
+        let digest = prepare::input_digest(&step.command, &step.dir, &inputs)?;
         let id = &self.project.instance.id;
         let last = self.project.registry.prepared(id, service);
         Ok(matches!(last, Ok(Some((known, outputs)))
             if known == digest && outputs.iter().all(|output| step.dir.join(output).exists())))
     }
 
-    fn remember_prepared(&mut self, service: &str, step: &PrepareStep) {
+    fn record_prepare(&mut self, service: &str, step: &PrepareStep) {
         // The digest is taken after the step, which may have written a lock file of its own.
         // Should it not be remembered, the step runs once more the next time.
         let inputs = self.inputs(service);

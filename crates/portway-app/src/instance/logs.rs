@@ -84,7 +84,7 @@ pub fn logs(
         while is_read && let Some(event) = events.next().await {
             if let Event::Log(record) = event
                 && record.number > last
-                && filter.wants(&record)
+                && filter.matches(&record)
             {
                 is_read = reporter.log(&names, &record);
             }

@@ -75,7 +75,7 @@ fn run(
         lan: on_lan(&project),
         foreground: foreground.is_some(),
         colour: foreground.is_some_and(|reporter| reporter.is_colored()),
-        steward: Box::new(ProjectSteward {
+        host: Box::new(ProjectSteward {
             project,
             ports: allocation.ports,
         }),
@@ -94,7 +94,7 @@ fn run(
             let handle = handle.clone();
             tokio::spawn(async move {
                 if on_deaf.await.is_ok() {
-                    handle.ask(Request::Stop(Vec::new()));
+                    handle.send(Request::Stop(Vec::new()));
                 }
             });
             screen

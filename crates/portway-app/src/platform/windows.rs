@@ -19,13 +19,13 @@ use super::DiskRoom;
 /// On a console of its own that nobody sees, and with no stream of this process but those that it
 /// is given.
 pub(crate) fn in_background(command: &mut Command) {
-    portway_supervisor::keep_streams();
+    portway_supervisor::disable_stream_inheritance();
     command.creation_flags(CREATE_NO_WINDOW);
 }
 
 /// It was started on a console of its own ([`in_background`]).
 pub(crate) fn leave_terminal() {
-    portway_supervisor::keep_streams();
+    portway_supervisor::disable_stream_inheritance();
 }
 
 /// Lets go of the pipe that is this process's standard output.

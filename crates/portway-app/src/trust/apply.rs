@@ -13,9 +13,9 @@ use super::steps::{Act, Step};
 /// What is going to become of a step, after which its root is in its store, or out of it (`wanted`).
 pub(crate) fn outlook(step: &Step, wanted: bool) -> TrustStep {
     let state = if step.lacks.is_some() {
-        TrustState::Lacking
+        TrustState::Unavailable
     } else if has(&step.store, &step.root) == Ok(wanted) {
-        TrustState::Already
+        TrustState::AlreadyDone
     } else if step.needs_root {
         TrustState::NeedsRoot
     } else {

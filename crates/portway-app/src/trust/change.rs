@@ -226,9 +226,9 @@ impl Change {
                 })
         };
         let left = self.steps.iter().zip(&results).filter(|(step, result)| {
-            let is_out = matches!(result.state, TrustState::Done | TrustState::Already);
+            let is_out = matches!(result.state, TrustState::Done | TrustState::AlreadyDone);
             // A root that may belong to another user is not recorded.
-            let is_others = result.state == TrustState::Lacking && record.is_none();
+            let is_others = result.state == TrustState::Unavailable && record.is_none();
             step.root == root && had(step) && !is_out && !is_others
         });
         let stores = left.map(|(step, _)| step.store.clone()).collect();

@@ -38,10 +38,7 @@ impl ApiError {
     }
 
     pub(super) fn unknown_instance(id: &str) -> Self {
-        Self::new(
-            ErrorCode::NothingThere,
-            format!("no instance has id `{id}`"),
-        )
+        Self::new(ErrorCode::NotFound, format!("no instance has id `{id}`"))
     }
 
     pub(super) fn unknown_service(service: &str, instance: &str) -> Self {
@@ -59,7 +56,7 @@ impl ApiError {
     }
 
     pub(super) fn unknown_path() -> Self {
-        Self::new(ErrorCode::NothingThere, "the path does not exist")
+        Self::new(ErrorCode::NotFound, "the path does not exist")
             .with_hint("see `/v1/openapi.json` for all paths")
     }
 
@@ -80,7 +77,7 @@ impl From<ErrorInfo> for ApiError {
         let status = match error.code {
             ErrorCode::Usage => StatusCode::BAD_REQUEST,
             ErrorCode::Refused => StatusCode::FORBIDDEN,
-            ErrorCode::UnknownService | ErrorCode::NothingThere => StatusCode::NOT_FOUND,
+            ErrorCode::UnknownService | ErrorCode::NotFound => StatusCode::NOT_FOUND,
             ErrorCode::NotRunning | ErrorCode::PortTaken | ErrorCode::RangeFull => {
                 StatusCode::CONFLICT
             }

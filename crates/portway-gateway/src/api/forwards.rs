@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, State};
-use portway_api::{ErrorCode, Forward, ForwardTo, InstanceState};
+use portway_api::{ErrorCode, Forward, ForwardTarget, InstanceState};
 use tokio::time::sleep;
 
 use super::ports::checked;
@@ -25,9 +25,9 @@ pub(super) async fn list(State(api): State<Api>) -> Json<Vec<Forward>> {
 pub(super) async fn set(
     State(api): State<Api>,
     port: Result<Path<u16>, PathRejection>,
-    body: Result<Json<ForwardTo>, JsonRejection>,
+    body: Result<Json<ForwardTarget>, JsonRejection>,
 ) -> Result<Json<Forward>, ApiError> {
-    let (port, Json(ForwardTo { id, service })) = (checked(port?)?, body?);
+    let (port, Json(ForwardTarget { id, service })) = (checked(port?)?, body?);
     let instance = api.instance(&id).await?;
     match instance.status.service(&service) {
         Some(found) if !is_http(found) => {
@@ -64,7 +64,7 @@ pub(super) async fn remove(
     let removed = api.run_blocking(move |_| Ok(forwards.remove(port))).await?;
     let Some(removed) = removed else {
         let message = format!("port {port} is not a fixed port");
-        return Err(ApiError::new(ErrorCode::NothingThere, message));
+        return Err(ApiError::new(ErrorCode::NotFound, message));
     };
     api.save_status().await?;
     Ok(Json(removed))

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use portway_api::{GatewayStatus, InstanceStatus, Services};
+use portway_api::{GatewayStatus, InstanceStatus, ServiceSelection};
 use portway_supervisor::control::Client;
 
 use super::{Api, ApiError};
@@ -25,9 +25,9 @@ pub(super) async fn list(State(api): State<Api>) -> Json<Vec<InstanceStatus>> {
 pub(super) async fn start(
     State(api): State<Api>,
     id: Result<Path<String>, PathRejection>,
-    body: Result<Json<Services>, JsonRejection>,
+    body: Result<Json<ServiceSelection>, JsonRejection>,
 ) -> Result<StatusCode, ApiError> {
-    let (Path(id), Json(Services { services })) = (id?, body?);
+    let (Path(id), Json(ServiceSelection { services })) = (id?, body?);
     let instance = api.instance(&id).await?;
     if instance.socket.is_some() {
         return send(&instance, "start", &services).await;
@@ -42,7 +42,7 @@ pub(super) async fn start(
 pub(super) async fn stop(
     State(api): State<Api>,
     id: Result<Path<String>, PathRejection>,
-    body: Result<Json<Services>, JsonRejection>,
+    body: Result<Json<ServiceSelection>, JsonRejection>,
 ) -> Result<StatusCode, ApiError> {
     let (Path(id), Json(body)) = (id?, body?);
     send(&api.instance(&id).await?, "stop", &body.services).await
@@ -52,7 +52,7 @@ pub(super) async fn stop(
 pub(super) async fn restart(
     State(api): State<Api>,
     id: Result<Path<String>, PathRejection>,
-    body: Result<Json<Services>, JsonRejection>,
+    body: Result<Json<ServiceSelection>, JsonRejection>,
 ) -> Result<StatusCode, ApiError> {
     let (Path(id), Json(body)) = (id?, body?);
     send(&api.instance(&id).await?, "restart", &body.services).await
@@ -68,7 +68,7 @@ async fn send(
     let Some(socket) = &instance.socket else {
         return Err(ApiError::not_running(name));
     };
-    match Client::new(socket).ask(command, services).await {
+    match Client::new(socket).request(command, services).await {
         Ok(result) => result?,
         Err(error) => return Err(ApiError::not_responding(name, &error)),
     }

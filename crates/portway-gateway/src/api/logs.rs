@@ -172,7 +172,7 @@ impl LogFollower {
                 return false;
             }
         }
-        if !self.filter.wants(&record) {
+        if !self.filter.matches(&record) {
             self.last_number = record.number;
             return true;
         }

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use portway_api::{ErrorInfo, Freed, GatewayStatus, PortMap, PortReport};
+use portway_api::{ErrorInfo, FreeReport, GatewayStatus, PortMap, PortReport};
 
 /// Operations on ports and instances that this crate must not perform itself. Every method may
 /// block.
@@ -24,7 +24,7 @@ pub trait Operations: Send + Sync + 'static {
     ///
     /// # Errors
     /// If nothing uses the port, or its process must not be stopped or does not exit.
-    fn free_port(&self, port: u16, dry_run: bool) -> Result<Freed, ErrorInfo>;
+    fn free_port(&self, port: u16, dry_run: bool) -> Result<FreeReport, ErrorInfo>;
 
     /// Listens on exactly this port on the loopback addresses.
     ///

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, State};
-use portway_api::{FreePort, Freed, PortMap, PortReport};
+use portway_api::{FreePortRequest, FreeReport, PortMap, PortReport};
 
 use super::{Api, ApiError};
 
@@ -27,8 +27,8 @@ pub(super) async fn report(
 pub(super) async fn free(
     State(api): State<Api>,
     port: Result<Path<u16>, PathRejection>,
-    body: Result<Json<FreePort>, JsonRejection>,
-) -> Result<Json<Freed>, ApiError> {
+    body: Result<Json<FreePortRequest>, JsonRejection>,
+) -> Result<Json<FreeReport>, ApiError> {
     let port = checked(port?)?;
     let dry_run = body?.dry_run;
     let freed = api.run_blocking(move |operations| operations.free_port(port, dry_run));

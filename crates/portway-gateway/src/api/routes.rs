@@ -4,8 +4,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get, post};
 use portway_api::{
-    Forward, ForwardTo, FreePort, Freed, GatewayEvent, GatewayStatus, InstanceStatus, LogRecord,
-    PortMap, PortReport, Services,
+    Forward, ForwardTarget, FreePortRequest, FreeReport, GatewayEvent, GatewayStatus,
+    InstanceStatus, LogRecord, PortMap, PortReport, ServiceSelection,
 };
 
 use super::route::{
@@ -163,7 +163,7 @@ pub(super) fn all() -> Vec<Route> {
             "/v1/instances/{id}/start",
             "Start services; if the instance is not running, return when they are ready",
             &[ID],
-            Some(schema_of::<Services>),
+            Some(schema_of::<ServiceSelection>),
             ResponseKind::Accepted,
             || post(instances::start),
         ),
@@ -171,7 +171,7 @@ pub(super) fn all() -> Vec<Route> {
             "/v1/instances/{id}/stop",
             "Stop services; the instance stops with its last service",
             &[ID],
-            Some(schema_of::<Services>),
+            Some(schema_of::<ServiceSelection>),
             ResponseKind::Accepted,
             || post(instances::stop),
         ),
@@ -179,7 +179,7 @@ pub(super) fn all() -> Vec<Route> {
             "/v1/instances/{id}/restart",
             "Restart services on the same ports",
             &[ID],
-            Some(schema_of::<Services>),
+            Some(schema_of::<ServiceSelection>),
             ResponseKind::Accepted,
             || post(instances::restart),
         ),
@@ -194,7 +194,7 @@ pub(super) fn all() -> Vec<Route> {
             "/v1/forwards/{port}",
             "Add a fixed port, or change the service it routes to",
             &[PORT],
-            Some(schema_of::<ForwardTo>),
+            Some(schema_of::<ForwardTarget>),
             ResponseKind::Json(schema_of::<Forward>),
             || post(forwards::set),
         ),
@@ -224,8 +224,8 @@ pub(super) fn all() -> Vec<Route> {
             "/v1/ports/{port}/free",
             "Stop what is using a port, or show what would be stopped",
             &[PORT],
-            Some(schema_of::<FreePort>),
-            ResponseKind::Json(schema_of::<Freed>),
+            Some(schema_of::<FreePortRequest>),
+            ResponseKind::Json(schema_of::<FreeReport>),
             || post(ports::free),
         ),
     ]

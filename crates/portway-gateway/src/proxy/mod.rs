@@ -6,6 +6,7 @@
 //!                                                    └ waits      └ retries if nothing was sent
 //! ```
 
+mod context;
 mod headers;
 mod readiness;
 mod route;
@@ -15,23 +16,24 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::body::{Body, Incoming};
-use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use portway_api::InstanceState;
 use tokio::time::{timeout, timeout_at};
 
 use crate::api::Api;
 use crate::cache::{CachedInstance, InstanceCache};
-use crate::error_pages::{self, Audience, Format};
+use crate::error_pages::{self, Format};
 use crate::forwards::Forwards;
 use crate::host;
 use crate::names::{DOMAIN, Target};
-use crate::peer::{ListenerKind, Peer};
+use crate::peer::ListenerKind;
 use crate::refusal::Refusal;
 use crate::response::ResponseBody;
 use crate::site::{self, Site};
 use crate::upstream::{BodyTooLarge, PooledConnection, RequestBody, UpstreamBody, UpstreamPool};
 
+use context::RequestContext;
 pub(crate) use headers::ClientConnection;
 use readiness::Decision;
 use upgrade::{UpgradeKind, UpgradeRequest};
@@ -50,9 +52,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long to wait before connecting again, unless the state of an instance changes earlier.
 const RETRY_DELAY: Duration = Duration::from_millis(20);
 
-/// Tells what a browser requests, for example a page (`navigate`) or a script.
-const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
-
 /// Handles the requests of one thread of the gateway.
 pub(crate) struct Proxy {
     cache: InstanceCache,
@@ -68,30 +67,6 @@ struct RoutedPath {
     path: Uri,
     /// The part of the client's path that the service does not get.
     stripped_prefix: Option<HeaderValue>,
-}
-
-/// What is known about a request before its service is contacted.
-struct RequestContext {
-    target: Arc<Target>,
-    peer: Peer,
-    /// The format in which the client expects a generated response.
-    format: Format,
-    /// Whether the requested host name always resolves to this machine.
-    is_local_name: bool,
-}
-
-impl RequestContext {
-    /// Determines who receives a generated response. Asking the system for the client's user takes
-    /// time, so this is not done for every request.
-    ///
-    /// Only this user is trusted, and only under a host name that always resolves to this machine.
-    /// Any other name may belong to a website (DNS rebinding).
-    fn audience(&self) -> Audience {
-        Audience {
-            format: self.format,
-            is_trusted: self.is_local_name && self.peer.is_local() && !self.peer.is_another_user(),
-        }
-    }
 }
 
 impl Proxy {
@@ -137,16 +112,7 @@ impl Proxy {
             drop(RequestBody::split(request));
             return error_pages::unknown_name();
         };
-        let context = RequestContext {
-            target,
-            peer: client.peer,
-            format: if is_page_request(&request) {
-                Format::Html
-            } else {
-                Format::Json
-            },
-            is_local_name: host::is_this_machine(&host),
-        };
+        let context = RequestContext::new(&request, &host, client.peer, target);
         self.forward(request, &context, client).await
     }
 
@@ -403,15 +369,4 @@ fn finish(
     // hyper sets the version that the client uses.
     *response.version_mut() = Version::default();
     response.map(|body| ResponseBody::Upstream(UpstreamBody::new(body, connection)))
-}
-
-/// Whether a browser requests a page to show, rather than a part of one.
-fn is_page_request<B>(request: &Request<B>) -> bool {
-    let field = |name: HeaderName| {
-        let value = request.headers().get(name);
-        value.and_then(|value| value.to_str().ok())
-    };
-    request.method() == Method::GET
-        && field(header::ACCEPT).is_some_and(|accept| accept.contains("text/html"))
-        && field(FETCH_MODE).is_none_or(|mode| mode == "navigate")
 }

@@ -109,7 +109,7 @@ fn drains_the_body_so_that_the_client_gets_its_response() {
     for (host, chunked, status) in [
         ("jobi.localhost", false, "413"),
         ("jobi.localhost", true, "413"),
-        ("nobody.localhost", false, "404"),
+        ("unknown.localhost", false, "404"),
     ] {
         let mut stream = gateway.connect();
         let sent = stream.write_all(post(host, &body, chunked).as_bytes());

@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod events;
 mod forwarding;
 mod http2;
 mod limits;

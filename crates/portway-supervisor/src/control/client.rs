@@ -7,7 +7,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
-use portway_api::{ErrorBody, ErrorInfo, Event, InstanceStatus, Services};
+use portway_api::{ErrorBody, ErrorInfo, Event, InstanceStatus, ServiceSelection};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::task::JoinHandle;
@@ -76,11 +76,15 @@ impl Client {
     ///
     /// # Errors
     /// When nobody answers; the inner error is the instance's own.
-    pub async fn ask(&self, verb: &str, services: &[String]) -> io::Result<Result<(), ErrorInfo>> {
-        let services = Services {
+    pub async fn request(
+        &self,
+        command: &str,
+        services: &[String],
+    ) -> io::Result<Result<(), ErrorInfo>> {
+        let services = ServiceSelection {
             services: services.to_vec(),
         };
-        let answer = self.post(&format!("/v1/{verb}"), &services).await?;
+        let answer = self.post(&format!("/v1/{command}"), &services).await?;
         Ok(answer.map(drop))
     }
 

@@ -20,13 +20,13 @@ use crate::platform;
 
 pub use client::{Client, Events};
 pub(crate) use server::serve;
-pub use server::{Control, serve_router};
+pub use server::{ControlServer, serve_router};
 
 /// The socket's name in an instance's directory.
 pub const SOCKET: &str = "control.sock";
 
 /// The process that serves the control socket at `socket`; `None` where nobody does or the system
 /// does not tell.
-pub fn supervisor(socket: &Path) -> Option<u32> {
+pub fn supervisor_pid(socket: &Path) -> Option<u32> {
     platform::serves(socket)
 }

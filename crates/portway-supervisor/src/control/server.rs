@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::response::sse::{self, Sse};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use portway_api::{ErrorBody, ErrorCode, ErrorInfo, Event, InstanceStatus, Services};
+use portway_api::{ErrorBody, ErrorCode, ErrorInfo, Event, InstanceStatus, ServiceSelection};
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::{Stream, StreamExt};
@@ -20,12 +20,12 @@ use crate::supervisor::{Handle, Request};
 
 /// A control socket that is served.
 #[derive(Debug)]
-pub struct Control {
+pub struct ControlServer {
     task: JoinHandle<()>,
     path: PathBuf,
 }
 
-impl Control {
+impl ControlServer {
     /// Stops serving and takes the socket away.
     pub fn close(self) {
         self.task.abort();
@@ -35,7 +35,7 @@ impl Control {
 
 /// Serves `handle` at `path`. The caller has the instance's lock, so a socket that lies there is
 /// stale.
-pub(crate) fn serve(path: &Path, handle: Handle) -> io::Result<Control> {
+pub(crate) fn serve(path: &Path, handle: Handle) -> io::Result<ControlServer> {
     let router = Router::new()
         .route("/v1/status", get(status))
         .route("/v1/events", get(events))
@@ -54,13 +54,13 @@ pub(crate) fn serve(path: &Path, handle: Handle) -> io::Result<Control> {
 ///
 /// # Errors
 /// When the socket cannot be made.
-pub fn serve_router(path: &Path, router: Router) -> io::Result<Control> {
+pub fn serve_router(path: &Path, router: Router) -> io::Result<ControlServer> {
     let listener = platform::ControlListener::bind(path)?;
     let task = tokio::spawn(async move {
         // It serves until it is aborted.
         let _ = axum::serve(listener, router).await;
     });
-    Ok(Control {
+    Ok(ControlServer {
         task,
         path: path.to_owned(),
     })
@@ -101,8 +101,11 @@ fn sent(event: Event) -> Result<sse::Event, Infallible> {
 type Answer = Result<StatusCode, (StatusCode, Json<ErrorBody>)>;
 
 /// Refuses names that do not exist, then asks.
-fn ask(handle: &Handle, services: Services, request: fn(Vec<String>) -> Request) -> Answer {
-    let unknown = services.services.iter().find(|name| !handle.knows(name));
+fn ask(handle: &Handle, services: ServiceSelection, request: fn(Vec<String>) -> Request) -> Answer {
+    let unknown = services
+        .services
+        .iter()
+        .find(|name| !handle.has_service(name));
     if let Some(name) = unknown {
         let error = ErrorInfo {
             code: ErrorCode::UnknownService,
@@ -116,27 +119,27 @@ fn ask(handle: &Handle, services: Services, request: fn(Vec<String>) -> Request)
         };
         return Err((StatusCode::NOT_FOUND, Json(ErrorBody { error })));
     }
-    handle.ask(request(services.services));
+    handle.send(request(services.services));
     Ok(StatusCode::ACCEPTED)
 }
 
-async fn start(State(handle): State<Handle>, Json(services): Json<Services>) -> Answer {
+async fn start(State(handle): State<Handle>, Json(services): Json<ServiceSelection>) -> Answer {
     ask(&handle, services, Request::Start)
 }
 
-async fn restart(State(handle): State<Handle>, Json(services): Json<Services>) -> Answer {
+async fn restart(State(handle): State<Handle>, Json(services): Json<ServiceSelection>) -> Answer {
     ask(&handle, services, Request::Restart)
 }
 
-async fn stop(State(handle): State<Handle>, Json(services): Json<Services>) -> Answer {
+async fn stop(State(handle): State<Handle>, Json(services): Json<ServiceSelection>) -> Answer {
     ask(&handle, services, Request::Stop)
 }
 
-async fn release(State(handle): State<Handle>, Json(services): Json<Services>) -> Answer {
+async fn release(State(handle): State<Handle>, Json(services): Json<ServiceSelection>) -> Answer {
     ask(&handle, services, Request::Release)
 }
 
 async fn kill(State(handle): State<Handle>) -> StatusCode {
-    handle.ask(Request::Kill);
+    handle.send(Request::Kill);
     StatusCode::ACCEPTED
 }

@@ -14,7 +14,7 @@ use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
 use super::{COMMAND, Order, Report, Task};
 use crate::platform;
-use crate::state::Ended;
+use crate::state::ExitStatus;
 
 /// The keepers that this process has started and not yet seen the end of, its herald among them:
 /// every other child of it is an orphan. One set for the process, as the children are the process's own.
@@ -50,14 +50,14 @@ pub enum KeeperEvent {
     /// It could not be started.
     Failed(String),
     /// The process that the command became has ended.
-    Ended(Ended),
-    /// The keeper is gone, and says so or not.
-    Exit(Exit),
+    Exited(ExitStatus),
+    /// The keeper itself has exited.
+    KeeperExited(KeeperExit),
 }
 
 /// How a keeper went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
+pub enum KeeperExit {
     /// Nothing of the tree is left.
     Clean,
     /// It vanished: what it kept has fallen to the supervisor.
@@ -163,7 +163,7 @@ pub struct Reports {
 }
 
 impl Reports {
-    /// The next report. After [`KeeperEvent::Exit`] there is none.
+    /// The next report. After [`KeeperEvent::KeeperExited`] there is none.
     pub async fn next(&mut self) -> KeeperEvent {
         loop {
             let mut line = String::new();
@@ -171,14 +171,18 @@ impl Reports {
                 Ok(count) if count > 0 => match serde_json::from_str(&line) {
                     Ok(Report::Started(pid)) => return KeeperEvent::Started(pid),
                     Ok(Report::Failed(why)) => return KeeperEvent::Failed(why),
-                    Ok(Report::Ended(ended)) => return KeeperEvent::Ended(ended),
+                    Ok(Report::Exited(status)) => return KeeperEvent::Exited(status),
                     Ok(Report::Gone) => self.gone = true,
                     Err(_) => {}
                 },
                 _ => {
                     let _ = self.child.wait().await;
                     keepers().remove(&self.pid);
-                    return KeeperEvent::Exit(if self.gone { Exit::Clean } else { Exit::Lost });
+                    return KeeperEvent::KeeperExited(if self.gone {
+                        KeeperExit::Clean
+                    } else {
+                        KeeperExit::Lost
+                    });
                 }
             }
         }

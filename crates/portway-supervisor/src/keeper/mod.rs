@@ -28,9 +28,9 @@ use portway_project::policy::StopSignal;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use handle::keepers;
-pub use handle::{Exit, Keeper, KeeperEvent, Reports, Start, Streams};
+pub use handle::{Keeper, KeeperEvent, KeeperExit, Reports, Start, Streams};
 
-use crate::state::Ended;
+use crate::state::ExitStatus;
 
 /// The hidden command that makes a keeper of the binary.
 pub const COMMAND: &str = "__keeper";
@@ -44,7 +44,7 @@ enum Report {
     /// The command could not be started.
     Failed(String),
     /// The process that the command became has ended.
-    Ended(Ended),
+    Exited(ExitStatus),
     /// Nothing of the tree is left.
     Gone,
 }

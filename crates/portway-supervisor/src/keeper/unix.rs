@@ -17,7 +17,7 @@ use signal_hook::low_level::pipe;
 
 use super::{Order, Report, Task};
 use crate::platform;
-use crate::state::Ended;
+use crate::state::ExitStatus;
 
 /// How often SIGKILL is repeated while something of the tree is left: a process that forks between
 /// two looks is caught by the next.
@@ -167,10 +167,10 @@ impl Tree<'_> {
                 Ok(Some((pid, status))) if Some(pid) == self.leader => {
                     self.leader = None;
                     let ended = match (status.exit_status(), status.terminating_signal()) {
-                        (Some(code), _) => Ended::Code(code),
-                        (None, signal) => Ended::Signal(signal.unwrap_or(0)),
+                        (Some(code), _) => ExitStatus::Code(code),
+                        (None, signal) => ExitStatus::Signal(signal.unwrap_or(0)),
                     };
-                    self.report(&Report::Ended(ended));
+                    self.report(&Report::Exited(ended));
                     if matches!(self.ending, Ending::Asked(_)) {
                         self.signal_rest();
                     }

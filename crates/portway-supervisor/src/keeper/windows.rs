@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::windows::process::CommandExt;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{self, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use portway_project::policy::StopSignal;
 
 use super::{Order, Report, Task};
 use crate::platform;
-use crate::state::Ended;
+use crate::state::ExitStatus;
 
 /// How often it is looked whether anything is left, once the leader has ended.
 const LOOK_FOR_REST: Duration = Duration::from_millis(20);
@@ -28,7 +28,7 @@ const INTERRUPT: i32 = 2;
 
 /// What the keeper waits for.
 enum Happened {
-    LeaderEnded(Ended),
+    LeaderEnded(ExitStatus),
     Order(u8),
     SupervisorGone,
 }
@@ -45,7 +45,7 @@ enum Ending {
 /// Keeps one tree until nothing of it is left. `reports` is the argument that names the pipe.
 pub(super) fn run(task: &Task, reports: Option<&str>) -> io::Result<()> {
     let mut reports = platform::report_writer(reports.unwrap_or_default())?;
-    platform::keep_streams();
+    platform::disable_stream_inheritance();
     // What is started from here on is in the job from its first instruction.
     let job = platform::own_job()?;
     let (happened, happens) = mpsc::channel();
@@ -78,7 +78,7 @@ pub(super) fn run(task: &Task, reports: Option<&str>) -> io::Result<()> {
         match what {
             Some(Happened::LeaderEnded(ended)) => {
                 leader_runs = false;
-                report(&mut reports, &Report::Ended(ended));
+                report(&mut reports, &Report::Exited(ended));
             }
             Some(Happened::Order(order)) if order == Order::Kill as u8 => ending = Ending::Killing,
             Some(Happened::Order(order)) if order != Order::Stop as u8 => {}
@@ -116,17 +116,17 @@ fn start(task: &Task, happened: &Sender<Happened>) -> io::Result<u32> {
     let pid = child.id();
     let happened = happened.clone();
     thread::spawn(move || {
-        let ended = child.wait().map_or(Ended::Signal(9), how);
+        let ended = child.wait().map_or(ExitStatus::Signal(9), how);
         let _ = happened.send(Happened::LeaderEnded(ended));
     });
     Ok(pid)
 }
 
-fn how(status: ExitStatus) -> Ended {
+fn how(status: process::ExitStatus) -> ExitStatus {
     match status.code() {
-        Some(code) if code.cast_unsigned() == CONTROL_C_EXIT => Ended::Signal(INTERRUPT),
-        Some(code) => Ended::Code(code),
-        None => Ended::Signal(9),
+        Some(code) if code.cast_unsigned() == CONTROL_C_EXIT => ExitStatus::Signal(INTERRUPT),
+        Some(code) => ExitStatus::Code(code),
+        None => ExitStatus::Signal(9),
     }
 }
 

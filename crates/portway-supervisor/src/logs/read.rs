@@ -20,7 +20,7 @@ pub struct Filter {
 
 impl Filter {
     /// Whether a line is wanted.
-    pub fn wants(&self, record: &LogRecord) -> bool {
+    pub fn matches(&self, record: &LogRecord) -> bool {
         (self.services.is_empty() || self.services.contains(&record.service))
             && self.since.is_none_or(|since| record.time >= since)
             && self
@@ -45,7 +45,7 @@ pub fn read(dir: &Path, filter: &Filter) -> Vec<LogRecord> {
         .filter_map(|path| File::open(path).ok())
         .flat_map(|file| BufReader::new(file).split(b'\n').map_while(Result::ok))
         .filter_map(|line| serde_json::from_slice(&line).ok())
-        .filter(|record| filter.wants(record))
+        .filter(|record| filter.matches(record))
         .collect();
     records.sort_by_key(|record| record.number);
     records

@@ -1,6 +1,6 @@
 //! The one interface behind which the systems differ.
 //!
-//! For supervisors: `become_reaper`, `reap_descendants`, `end_orphans`, `on_signals`, `HANGUP`,
+//! For supervisors: `become_reaper`, `reap_descendants`, `stop_orphans`, `on_signals`, `HANGUP`,
 //! `terminal_closed`, `own_binary`, `link` with `ReportReader`, `OrderWriter` and `send_order`,
 //! `aside`, `pass_socket`; for the control socket `ControlListener`, `ControlStream`, `connect`, `serves`. What keepers
 //! need differs by more than names: `keeper/unix.rs` and `keeper/windows.rs`.

@@ -89,7 +89,7 @@ pub(crate) fn reap_descendants() -> io::Result<()> {
 
 /// Ends everything that has fallen to this process because the keeper above it vanished: every
 /// child that is none of `keepers`. Answers true when nothing of it is left.
-pub(crate) fn end_orphans(keepers: &BTreeSet<u32>, by_force: bool) -> bool {
+pub(crate) fn stop_orphans(keepers: &BTreeSet<u32>, by_force: bool) -> bool {
     let own = std::process::id();
     let below = descendants(own);
     let orphans: Vec<ProcessId> = below

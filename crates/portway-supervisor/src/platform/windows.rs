@@ -67,7 +67,7 @@ pub(crate) fn reap_descendants() -> io::Result<()> {
 
 /// Ends everything of this process's job that is none of `keepers`. Answers true when nothing of it
 /// is left. Without force it waits: there is nothing with which it could ask.
-pub(crate) fn end_orphans(keepers: &BTreeSet<u32>, by_force: bool) -> bool {
+pub(crate) fn stop_orphans(keepers: &BTreeSet<u32>, by_force: bool) -> bool {
     let Some(job) = OWN.get() else {
         return true;
     };
@@ -179,7 +179,7 @@ fn set_inherited(handle: &OwnedHandle, on: bool) -> io::Result<()> {
 
 /// Keeps this process's own streams from passing on to all that it starts, whatever streams those
 /// are given: a reader of a pipe would otherwise wait for them too.
-pub(crate) fn keep_streams() {
+pub(crate) fn disable_stream_inheritance() {
     for stream in [STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE] {
         // SAFETY: both calls take values alone; where there is no stream, the second refuses.
         #[allow(unsafe_code)]

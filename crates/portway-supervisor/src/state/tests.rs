@@ -49,7 +49,7 @@ impl Bench {
     }
 
     /// The process ends by itself and nothing is left of its tree.
-    fn ends(&mut self, ended: Ended, in_use: bool) -> Vec<Effect> {
+    fn ends(&mut self, ended: ExitStatus, in_use: bool) -> Vec<Effect> {
         let mut effects = self.step(Input::LeaderEnded(ended));
         effects.extend(self.step(Input::TreeGone { in_use }));
         effects
@@ -128,7 +128,7 @@ fn a_service_without_ports_is_ready_when_it_has_run_for_a_moment() {
     assert_eq!(bench.state(), ServiceState::Ready);
     // One that cannot be started never was ready.
     let mut bench = starting();
-    bench.ends(Ended::Code(127), false);
+    bench.ends(ExitStatus::Code(127), false);
     assert_eq!(bench.state(), ServiceState::Failed);
 }
 
@@ -137,7 +137,7 @@ fn a_failure_is_followed_by_growing_pauses_and_an_end() {
     let mut bench = Bench::new(|_| {}).ready();
     let mut pauses = Vec::new();
     loop {
-        let effects = bench.ends(Ended::Code(1), false);
+        let effects = bench.ends(ExitStatus::Code(1), false);
         assert!(effects.contains(&Effect::Harden));
         if bench.state() == ServiceState::Failed {
             break;
@@ -164,7 +164,7 @@ fn a_service_that_recovered_starts_counting_anew() {
     let mut bench = Bench::new(|_| {}).ready();
     for _ in 0..20 {
         bench.now += RECOVERED_AFTER;
-        let effects = bench.ends(Ended::Signal(11), false);
+        let effects = bench.ends(ExitStatus::Signal(11), false);
         assert_eq!(bench.state(), ServiceState::Backoff);
         bench.wait_for_timer(&effects);
         bench.step(Input::Listening(V4));
@@ -174,23 +174,31 @@ fn a_service_that_recovered_starts_counting_anew() {
 #[test]
 fn restart_policies() {
     for (restart, ended, state) in [
-        (RestartPolicy::Never, Ended::Code(1), ServiceState::Failed),
         (
             RestartPolicy::Never,
-            Ended::Code(0),
+            ExitStatus::Code(1),
+            ServiceState::Failed,
+        ),
+        (
+            RestartPolicy::Never,
+            ExitStatus::Code(0),
             ServiceState::Completed,
         ),
         (
             RestartPolicy::OnFailure,
-            Ended::Code(0),
+            ExitStatus::Code(0),
             ServiceState::Completed,
         ),
         (
             RestartPolicy::OnFailure,
-            Ended::Code(1),
+            ExitStatus::Code(1),
             ServiceState::Backoff,
         ),
-        (RestartPolicy::Always, Ended::Code(0), ServiceState::Backoff),
+        (
+            RestartPolicy::Always,
+            ExitStatus::Code(0),
+            ServiceState::Backoff,
+        ),
     ] {
         let mut bench = Bench::new(|policy| policy.restart = restart).ready();
         bench.ends(ended, false);
@@ -201,21 +209,25 @@ fn restart_policies() {
 #[test]
 fn a_missing_program_is_not_tried_again() {
     let mut bench = Bench::new(|_| {}).starting();
-    bench.ends(Ended::Code(127), false);
+    bench.ends(ExitStatus::Code(127), false);
     assert_eq!(bench.state(), ServiceState::Failed);
 }
 
 #[test]
 fn a_server_that_ends_well_before_it_listened_has_failed() {
     let mut bench = Bench::new(|_| {}).starting();
-    bench.ends(Ended::Code(0), false);
+    bench.ends(ExitStatus::Code(0), false);
     assert_eq!(bench.state(), ServiceState::Failed);
 }
 
 #[test]
 fn a_daemon_goes_on_when_its_leader_ends_well() {
     let mut bench = Bench::new(|_| {}).starting();
-    assert!(bench.step(Input::LeaderEnded(Ended::Code(0))).is_empty());
+    assert!(
+        bench
+            .step(Input::LeaderEnded(ExitStatus::Code(0)))
+            .is_empty()
+    );
     bench.step(Input::Listening(V4));
     assert_eq!(bench.state(), ServiceState::Ready);
     bench.step(Input::TreeGone { in_use: false });
@@ -225,18 +237,18 @@ fn a_daemon_goes_on_when_its_leader_ends_well() {
 #[test]
 fn what_a_failed_leader_leaves_is_ended() {
     let mut bench = Bench::new(|_| {}).ready();
-    let effects = bench.step(Input::LeaderEnded(Ended::Code(1)));
+    let effects = bench.step(Input::LeaderEnded(ExitStatus::Code(1)));
     assert_eq!(effects, [Effect::StopTree]);
 }
 
 #[test]
 fn a_server_that_cannot_bind_beside_the_hold_is_started_once_without() {
     let mut bench = Bench::new(|_| {}).starting();
-    let effects = bench.ends(Ended::Code(1), true);
+    let effects = bench.ends(ExitStatus::Code(1), true);
     assert!(effects.contains(&Effect::Say(Say::WithoutHold)));
     assert!(effects.contains(&Effect::Spawn { release: true }));
     // Once: the second time it is a failure like any other.
-    let effects = bench.ends(Ended::Code(1), true);
+    let effects = bench.ends(ExitStatus::Code(1), true);
     assert_eq!(bench.state(), ServiceState::Backoff);
     assert!(
         bench
@@ -286,7 +298,7 @@ fn stop_and_restart_wait_for_the_tree() {
     let mut bench = Bench::new(|_| {}).ready();
     assert_eq!(bench.step(Input::Restart), [Effect::StopTree]);
     assert_eq!(bench.state(), ServiceState::Stopping);
-    bench.step(Input::LeaderEnded(Ended::Signal(15)));
+    bench.step(Input::LeaderEnded(ExitStatus::Signal(15)));
     bench.step(Input::TreeGone { in_use: false });
     assert_eq!(bench.state(), ServiceState::Waiting);
     assert!(spawns(&bench.step(Input::DependenciesMet)));

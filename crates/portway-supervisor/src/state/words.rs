@@ -24,14 +24,14 @@ pub(crate) struct Policy {
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Ended {
+pub enum ExitStatus {
     /// With this code.
     Code(i32),
     /// By this signal.
     Signal(i32),
 }
 
-impl Ended {
+impl ExitStatus {
     pub(super) fn is_success(self) -> bool {
         self == Self::Code(0)
     }
@@ -42,13 +42,13 @@ impl Ended {
     }
 }
 
-impl From<Ended> for FailureReason {
-    fn from(ended: Ended) -> Self {
+impl From<ExitStatus> for FailureReason {
+    fn from(ended: ExitStatus) -> Self {
         match ended {
-            Ended::Code(127) => Self::CommandNotFound,
-            Ended::Code(126) => Self::CommandNotExecutable,
-            Ended::Code(code) => Self::Exited { code },
-            Ended::Signal(signal) => Self::Signaled { signal },
+            ExitStatus::Code(127) => Self::CommandNotFound,
+            ExitStatus::Code(126) => Self::CommandNotExecutable,
+            ExitStatus::Code(code) => Self::Exited { code },
+            ExitStatus::Signal(signal) => Self::Signaled { signal },
         }
     }
 }
@@ -87,7 +87,7 @@ pub(crate) enum Input {
     /// A liveness probe succeeded, or as many in a row failed as the manifest allows.
     Alive(bool),
     /// The process that its command became has ended.
-    LeaderEnded(Ended),
+    LeaderEnded(ExitStatus),
     /// Nothing of its tree is left. `in_use` tells that its last words were of an address in use.
     TreeGone { in_use: bool },
     /// A timer of this epoch ran out.

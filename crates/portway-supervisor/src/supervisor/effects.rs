@@ -70,9 +70,10 @@ impl Supervisor {
         let Some(step) = launch.prepare else {
             return self.step(name, Input::Prepared);
         };
-        match self.config.steward.is_prepared(name, &step) {
+        match self.config.host.is_prepared(name, &step) {
             Ok(true) => return self.step(name, Input::Prepared),
             Err(error) => {
+                let error = error.to_string();
                 let why = FailureReason::PrepareInputUnreadable { error };
                 return self.step(name, Input::PrepareFailed(why));
             }
@@ -105,9 +106,9 @@ impl Supervisor {
         Some(name.clone())
     }
 
-    pub(super) fn remember_prepared(&mut self, name: &str) {
+    pub(super) fn record_prepare(&mut self, name: &str) {
         if let Some(step) = &self.config.wiring.services[name].prepare {
-            self.config.steward.remember_prepared(name, step);
+            self.config.host.record_prepare(name, step);
         }
     }
 

@@ -9,9 +9,9 @@ use portway_ports::Hold;
 use portway_project::{AssignedPorts, Plan, Wiring};
 use tokio::sync::{broadcast, mpsc, watch};
 
+use crate::host::SupervisorHost;
 use crate::keeper::KeeperEvent;
 use crate::lan::LanConfig;
-use crate::steward::Steward;
 
 /// Everything a supervisor needs to run one instance.
 pub struct Config {
@@ -50,7 +50,7 @@ pub struct Config {
     /// Whether services should print in colour.
     pub colour: bool,
     /// Who replaces lost ports.
-    pub steward: Box<dyn Steward>,
+    pub host: Box<dyn SupervisorHost>,
 }
 
 /// What others may ask of a supervisor. An empty list of services means all.
@@ -116,7 +116,7 @@ pub struct Handle {
 
 impl Handle {
     /// Asks for something. Whether it came about shows in the status.
-    pub fn ask(&self, request: Request) {
+    pub fn send(&self, request: Request) {
         let _ = self.mailbox.send(Message::Request(request));
     }
 
@@ -131,7 +131,7 @@ impl Handle {
     }
 
     /// Whether the instance has a service of this name.
-    pub fn knows(&self, service: &str) -> bool {
+    pub fn has_service(&self, service: &str) -> bool {
         self.known.iter().any(|known| known == service)
     }
 }

@@ -166,7 +166,7 @@ impl Supervisor {
         // left behind.
         let something_left = || {
             let keepers = keepers();
-            !platform::end_orphans(&keepers, true) || !keepers.is_empty()
+            !platform::stop_orphans(&keepers, true) || !keepers.is_empty()
         };
         while something_left() {
             sleep(LAST_ONES).await;

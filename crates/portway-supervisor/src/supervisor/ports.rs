@@ -169,13 +169,13 @@ impl Supervisor {
     }
 
     pub(super) fn move_port(&mut self, name: &str, lost: u16, by: PortConflict) {
-        let moved = match self.config.steward.replace_port(name, lost) {
+        let moved = match self.config.host.replace_port(name, lost) {
             Ok(moved) => moved,
             Err(error) => {
                 let why = FailureReason::NoReplacementPort {
                     port: lost,
                     taken_by: by,
-                    error,
+                    error: error.to_string(),
                 };
                 return self.step(name, Input::MoveFailed(why));
             }

@@ -7,8 +7,8 @@ use portway_api::{FailureReason, NoticeLevel, ServiceState};
 use super::Supervisor;
 use super::handle::Report;
 use super::service::Role;
-use crate::keeper::{Exit, KeeperEvent};
-use crate::state::{Ended, Input};
+use crate::keeper::{KeeperEvent, KeeperExit};
+use crate::state::{ExitStatus, Input};
 
 impl Supervisor {
     pub(super) fn take_report(&mut self, name: &str, report: Report) {
@@ -42,18 +42,18 @@ impl Supervisor {
                         };
                         self.step(name, Input::PrepareFailed(why));
                     }
-                    (KeeperEvent::Ended(ended), Some(Role::Main)) => {
+                    (KeeperEvent::Exited(ended), Some(Role::Main)) => {
                         self.step(name, Input::LeaderEnded(ended));
                     }
-                    (KeeperEvent::Ended(ended), Some(Role::Prepare)) => {
+                    (KeeperEvent::Exited(ended), Some(Role::Prepare)) => {
                         service.prepared = Some(ended);
                         // What a prepare step leaves in the background is not wanted.
                         if let Some((keeper, _)) = &service.keeper {
                             keeper.stop();
                         }
                     }
-                    (KeeperEvent::Exit(Exit::Clean), _) => self.tree_gone(name),
-                    (KeeperEvent::Exit(Exit::Lost), _) => self.end_orphans(name),
+                    (KeeperEvent::KeeperExited(KeeperExit::Clean), _) => self.tree_gone(name),
+                    (KeeperEvent::KeeperExited(KeeperExit::Lost), _) => self.stop_orphans(name),
                 }
             }
         }
@@ -61,7 +61,7 @@ impl Supervisor {
 
     /// A keeper vanished, so its tree has fallen to this process. It is ended before anything else
     /// happens to the service.
-    pub(super) fn end_orphans(&mut self, name: &str) {
+    pub(super) fn stop_orphans(&mut self, name: &str) {
         let Some(service) = self.services.get_mut(name) else {
             return;
         };
@@ -72,10 +72,10 @@ impl Supervisor {
             NoticeLevel::Warning,
             "lost its keeper; its processes are ended",
         );
-        self.step(name, Input::LeaderEnded(Ended::Signal(9)));
+        self.step(name, Input::LeaderEnded(ExitStatus::Signal(9)));
         let hurry = self.by_force.clone();
         tokio::spawn(async move {
-            crate::end_orphans(grace, || hurry.load(Ordering::Relaxed)).await;
+            crate::stop_orphans(grace, || hurry.load(Ordering::Relaxed)).await;
             reporter.send(Report::OrphansGone);
         });
     }
@@ -112,15 +112,15 @@ impl Supervisor {
         });
         let with: Vec<String> = with.collect();
         match ended {
-            Some(Ended::Code(0)) if wanted => {
+            Some(ExitStatus::Code(0)) if wanted => {
                 for name in std::iter::once(name).chain(with.iter().map(String::as_str)) {
-                    self.remember_prepared(name);
+                    self.record_prepare(name);
                     self.say(name, NoticeLevel::Info, "is prepared");
                     self.step(name, Input::Prepared);
                 }
             }
             ended if wanted => {
-                let ended = ended.unwrap_or(Ended::Signal(9));
+                let ended = ended.unwrap_or(ExitStatus::Signal(9));
                 let failed = |shared_with| FailureReason::PrepareFailed {
                     cause: Box::new(ended.into()),
                     shared_with,

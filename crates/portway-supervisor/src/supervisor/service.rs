@@ -16,11 +16,11 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::handle::{Message, Report};
-use crate::keeper::{Exit, Keeper, KeeperEvent, Start, Streams};
+use crate::keeper::{Keeper, KeeperEvent, KeeperExit, Start, Streams};
 use crate::logs::{LineCutter, LogStore};
 use crate::mark;
-use crate::probe::{self, Question};
-use crate::state::{Ended, Machine, Policy};
+use crate::probe::{self, ProbeRequest};
+use crate::state::{ExitStatus, Machine, Policy};
 
 /// A line without a newline is shown when nothing more has come for this long.
 const PARTIAL_LINE: Duration = Duration::from_millis(250);
@@ -44,7 +44,7 @@ pub(super) struct Service {
     /// When the present process was started.
     pub(super) started: Instant,
     /// How the prepare step ended.
-    pub(super) prepared: Option<Ended>,
+    pub(super) prepared: Option<ExitStatus>,
     /// The service whose prepare step, the same as its own, it waits for.
     pub(super) prepares_with: Option<String>,
     /// The sockets that have been found to be its own.
@@ -115,13 +115,13 @@ impl Service {
 }
 
 /// The request of a probe over the network; `None` for a command.
-pub(super) fn question(probe: &Probe, ports: &[u16]) -> Option<Question> {
+pub(super) fn question(probe: &Probe, ports: &[u16]) -> Option<ProbeRequest> {
     Some(match probe {
-        Probe::Http { port, path } => Question::Http {
+        Probe::Http { port, path } => ProbeRequest::Http {
             port: *ports.get(*port)?,
             path: path.clone(),
         },
-        Probe::Tcp { port } => Question::Tcp {
+        Probe::Tcp { port } => ProbeRequest::Tcp {
             port: *ports.get(*port)?,
         },
         Probe::Exec(_) => return None,
@@ -218,19 +218,19 @@ async fn attend(
     let err = reader(LogStream::Err, Box::new(err));
     loop {
         let event = reports.next().await;
-        let KeeperEvent::Exit(exit) = event else {
+        let KeeperEvent::KeeperExited(exit) = event else {
             reporter.send(Report::Keeper(event));
             continue;
         };
         // The last words first, so that whoever asks why it ended finds them.
-        if exit == Exit::Clean {
+        if exit == KeeperExit::Clean {
             let _ = timeout(LAST_WORDS, async {
                 let _ = out.await;
                 let _ = err.await;
             })
             .await;
         }
-        reporter.send(Report::Keeper(KeeperEvent::Exit(exit)));
+        reporter.send(Report::Keeper(KeeperEvent::KeeperExited(exit)));
         return;
     }
 }
@@ -264,18 +264,18 @@ async fn read_lines(mut input: impl AsyncRead + Unpin, mut line: impl FnMut(Stri
 }
 
 /// Asks a readiness question until the answer is yes.
-pub(super) async fn until_ready(question: Question, reporter: Reporter) {
+pub(super) async fn until_ready(question: ProbeRequest, reporter: Reporter) {
     let mut pause = Duration::from_millis(20);
-    while !is_yes(&question, probe::ONE_QUESTION).await {
+    while !is_yes(&question, probe::PROBE_TIMEOUT).await {
         sleep(pause).await;
         pause = (pause * 2).min(Duration::from_millis(500));
     }
     reporter.send(Report::ProbeSucceeded);
 }
 
-async fn is_yes(question: &Question, limit: Duration) -> bool {
-    let answer = probe::ask(question, limit).await;
-    answer.is_ok_and(|answer| answer.is_yes())
+async fn is_yes(question: &ProbeRequest, limit: Duration) -> bool {
+    let answer = probe::send(question, limit).await;
+    answer.is_ok_and(|answer| answer.is_success())
 }
 
 /// Runs a readiness command until it succeeds.
@@ -330,9 +330,9 @@ impl ExecProbe {
             loop {
                 let success = match reports.next().await {
                     KeeperEvent::Started(_) => continue,
-                    KeeperEvent::Ended(ended) => ended == Ended::Code(0),
+                    KeeperEvent::Exited(ended) => ended == ExitStatus::Code(0),
                     KeeperEvent::Failed(_) => false,
-                    KeeperEvent::Exit(_) => break,
+                    KeeperEvent::KeeperExited(_) => break,
                 };
                 if let Some(answer) = answer.take() {
                     let _ = answer.send(success);
@@ -350,7 +350,7 @@ impl ExecProbe {
 /// Asks a liveness probe again and again.
 pub(super) async fn watch_liveness(
     liveness: Liveness,
-    question: Option<Question>,
+    question: Option<ProbeRequest>,
     exec: Option<ExecProbe>,
     reporter: Reporter,
 ) {

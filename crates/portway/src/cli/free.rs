@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use portway_api::{ErrorCode, Freed};
+use portway_api::{ErrorCode, FreeReport};
 use portway_app::error::CommandError;
 use portway_app::free::Freeing;
 
@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Free) -> Result<u8, CommandError> {
     Ok(print(&freed, args.json))
 }
 
-fn print(freed: &Freed, json: bool) -> u8 {
+fn print(freed: &FreeReport, json: bool) -> u8 {
     if json {
         ui::json(freed);
     } else {
@@ -60,7 +60,7 @@ fn print(freed: &Freed, json: bool) -> u8 {
     0
 }
 
-fn confirm(freed: &Freed) -> Result<(), CommandError> {
+fn confirm(freed: &FreeReport) -> Result<(), CommandError> {
     if !ui::is_interactive() {
         return Err(CommandError::new(
             ErrorCode::Usage,

@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Trust) -> Result<u8, CommandError> {
 fn nothing(args: &Trust, unread: Vec<String>) -> Result<u8, CommandError> {
     let message = "no local CA exists";
     if args.json {
-        let error = CommandError::new(ErrorCode::NothingThere, message);
+        let error = CommandError::new(ErrorCode::NotFound, message);
         return Err(unread.into_iter().fold(error, CommandError::hint));
     }
     let unread: String = unread.iter().map(|line| format!("  {line}\n")).collect();

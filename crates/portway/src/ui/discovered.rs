@@ -1,13 +1,13 @@
 //! Services of other machines. Their texts are untrusted and are sanitized before printing.
 
-use portway_api::Discovered;
+use portway_api::DiscoveredService;
 
 use super::out;
 use super::sanitize::one_line;
 use super::status::columns;
 
 /// Prints one service per line.
-pub(crate) fn discovered(found: &[Discovered]) -> bool {
+pub(crate) fn discovered(found: &[DiscoveredService]) -> bool {
     if found.is_empty() {
         return true;
     }

@@ -1,6 +1,6 @@
 //! Prints leases and the result of `portway prune`.
 
-use portway_api::{LeaseEntry, LeaseState, Pruned};
+use portway_api::{LeaseEntry, LeaseState, PruneReport};
 
 use super::sanitize::one_line;
 use super::status::{ago, columns};
@@ -52,7 +52,7 @@ pub(crate) fn released_leases(entries: &[LeaseEntry]) {
 }
 
 /// Reports released leases and leftover processes.
-pub(crate) fn pruned(pruned: &Pruned, dry_run: bool) {
+pub(crate) fn pruned(pruned: &PruneReport, dry_run: bool) {
     let action = if dry_run { "would release" } else { "released" };
     for entry in &pruned.leases {
         let owner = &entry.lease.owner;

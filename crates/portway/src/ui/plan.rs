@@ -1,6 +1,6 @@
 //! Prints a project's plan and what was detected.
 
-use portway_api::{PortWish, ProjectPlan, ServicePlan};
+use portway_api::{PortPreference, ProjectPlan, ServicePlan};
 
 use portway_detect::Detection;
 
@@ -82,7 +82,7 @@ fn service_plan(service: &ServicePlan) -> String {
 }
 
 /// Describes a port: "9000, otherwise a free port in 9000-9099".
-fn port_choice(port: &PortWish) -> String {
+fn port_choice(port: &PortPreference) -> String {
     let name = port.name.as_ref().map(|name| format!("{name}: "));
     let name = name.unwrap_or_default();
     if port.range == port.prefer.to_string() {
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn describes_ports() {
-        let port = |name: Option<&str>, range: &str| PortWish {
+        let port = |name: Option<&str>, range: &str| PortPreference {
             name: name.map(str::to_owned),
             prefer: 9000,
             range: range.to_owned(),

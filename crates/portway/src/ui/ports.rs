@@ -1,7 +1,7 @@
 //! Prints which processes and services use ports.
 
 use portway_api::{
-    FreeAction, Freed, LeaseState, PortHolder, PortLease, PortReport, PortState, ProcessInfo,
+    FreeAction, FreeReport, LeaseState, PortHolder, PortLease, PortReport, PortState, ProcessInfo,
     ServiceRef,
 };
 
@@ -220,19 +220,19 @@ fn truncated(command: &str) -> String {
 }
 
 /// Prints what would be stopped.
-pub(crate) fn free_plan(freed: &Freed) {
+pub(crate) fn free_plan(freed: &FreeReport) {
     message(&list(freed));
 }
 
 /// Reports what was stopped, or would be.
-pub(crate) fn freed(freed: &Freed) {
+pub(crate) fn freed(freed: &FreeReport) {
     let port = freed.port;
     let action = match freed.action {
         FreeAction::DryRun => {
             out(&list(freed));
             return message("dry run: nothing was stopped\n");
         }
-        FreeAction::Ended => "stopped",
+        FreeAction::Terminated => "stopped",
         FreeAction::Killed => "killed because it did not stop in time",
         FreeAction::Stopped => "stopped by its supervisor",
     };
@@ -244,7 +244,7 @@ pub(crate) fn freed(freed: &Freed) {
     out(&format!("port {port} is free: {what} was {action}\n"));
 }
 
-fn list(freed: &Freed) -> String {
+fn list(freed: &FreeReport) -> String {
     if let Some(owner) = &freed.service {
         let name = service(owner);
         let directory = one_line(&owner.directory);

@@ -35,7 +35,7 @@ pub(crate) fn trust_plan(report: &TrustReport, direction: Direction) {
     };
     for step in &report.steps {
         let note = match step.state {
-            TrustState::Already => "no change needed",
+            TrustState::AlreadyDone => "no change needed",
             TrustState::NeedsRoot => "requires root: Portway prints the command",
             _ => step.message.as_deref().unwrap_or_default(),
         };
@@ -45,7 +45,7 @@ pub(crate) fn trust_plan(report: &TrustReport, direction: Direction) {
         };
         text += &line(&action, &step.store, note);
         let commands = match step.state {
-            TrustState::Already => &[][..],
+            TrustState::AlreadyDone => &[][..],
             _ => &step.commands,
         };
         for command in commands {
@@ -96,9 +96,9 @@ pub(crate) fn trusted(report: &TrustReport) {
 fn outcome(step: &TrustStep) -> String {
     let (style, word) = match step.state {
         TrustState::Done => (GREEN, "done"),
-        TrustState::Already => (GREEN, "unchanged"),
+        TrustState::AlreadyDone => (GREEN, "unchanged"),
         TrustState::NeedsRoot => (YELLOW, "requires root"),
-        TrustState::Planned | TrustState::Lacking => (YELLOW, "skipped"),
+        TrustState::Planned | TrustState::Unavailable => (YELLOW, "skipped"),
         TrustState::Failed => (RED, "failed"),
     };
     let why = step.message.as_deref();

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use portway_api::{
-    ErrorBody, ErrorCode, ErrorInfo, ExcludedPort, Freed, GatewayStatus, NamedRange, PortMap,
+    ErrorBody, ErrorCode, ErrorInfo, ExcludedPort, FreeReport, GatewayStatus, NamedRange, PortMap,
     PortReport,
 };
 use portway_ports::PortRange;
@@ -43,8 +43,8 @@ impl portway_gateway::Operations for Machine {
         Ok(reports.swap_remove(0))
     }
 
-    fn free_port(&self, port: u16, dry_run: bool) -> Result<Freed, ErrorInfo> {
-        let free = || -> Result<Freed, CommandError> {
+    fn free_port(&self, port: u16, dry_run: bool) -> Result<FreeReport, ErrorInfo> {
+        let free = || -> Result<FreeReport, CommandError> {
             let freeing = Freeing::of(port)?;
             if dry_run {
                 return Ok(freeing.freed);

@@ -102,7 +102,7 @@ fn secure(port: Option<u16>, preferred: Option<u16>) -> Result<Option<TlsListene
         return match port {
             None => Ok(None),
             Some(_) => Err(CommandError::new(
-                ErrorCode::NothingThere,
+                ErrorCode::NotFound,
                 "there is no local CA for HTTPS",
             )
             .hint("`portway trust` makes one")),
@@ -189,7 +189,7 @@ pub fn uninstall() -> Result<PathBuf, CommandError> {
         .map_err(|error| CommandError::file("remove", &service.file, &error))?;
     if !done {
         let message = format!("there is no {}", service.file.display());
-        return Err(CommandError::new(ErrorCode::NothingThere, message));
+        return Err(CommandError::new(ErrorCode::NotFound, message));
     }
     Ok(service.file)
 }
