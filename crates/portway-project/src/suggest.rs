@@ -23,7 +23,7 @@ pub fn suggestion<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str> 
                 .map(|candidate| format!("`{candidate}`"))
                 .collect();
             match all.as_slice() {
-                [] => "none is defined".into(),
+                [] => "remove it".into(),
                 [one] => format!("use {one}"),
                 _ => format!("use one of {}", all.join(", ")),
             }

@@ -104,15 +104,19 @@ fn parse<'a>(inside: &'a str, own: &'a str, services: &[&str]) -> Option<Parsed<
         ["name"] => Some(Ok((own, Property::Name))),
         [property] => simple(property).map(|property| Ok((own, property))),
         [table, port] if TABLES.contains(table) => Some(Ok((own, named(table, port)))),
+        [service, table] if services.contains(service) && TABLES.contains(table) => Some(Err((
+            format!("`{{{inside}}}` names no port"),
+            format!("add its name: `{{{inside}.NAME}}`"),
+        ))),
         [service, property] if services.contains(service) => Some(
             simple(property)
                 .map(|property| (*service, property))
-                .ok_or_else(|| no_property(service, property)),
+                .ok_or_else(|| unknown(service, "property", property, &PROPERTIES)),
         ),
         [service, table, port] if services.contains(service) => Some(if TABLES.contains(table) {
             Ok((service, named(table, port)))
         } else {
-            Err(no_property(service, table))
+            Err(unknown(service, "table", table, &TABLES))
         }),
         // `{bakend.url}` is a misspelled placeholder: nothing else in a command looks like this.
         [service, property, ..] if PROPERTIES.contains(property) || TABLES.contains(property) => {
@@ -143,10 +147,11 @@ fn named<'a>(table: &str, port: &'a str) -> Property<'a> {
     }
 }
 
-fn no_property(service: &str, property: &str) -> (String, String) {
+/// The message and help for an unknown property or table of a service.
+fn unknown(service: &str, what: &str, name: &str, known: &[&str]) -> (String, String) {
     (
-        format!("service `{service}` has no property `{property}`"),
-        suggestion(property, PROPERTIES.into_iter().chain(TABLES)),
+        format!("service `{service}` has no {what} `{name}`"),
+        suggestion(name, known.iter().copied()),
     )
 }
 
@@ -255,6 +260,14 @@ mod tests {
                 .unwrap_err()
                 .message
                 .contains("no port named `admin`")
+        );
+        assert_eq!(
+            expand_example("{backend.port.metrics}").unwrap_err().help,
+            "did you mean `ports`?"
+        );
+        assert_eq!(
+            expand_example("{backend.ports}").unwrap_err().help,
+            "add its name: `{backend.ports.NAME}`"
         );
     }
 }

@@ -91,7 +91,7 @@ fn reads_variables_from_the_env_file() {
     assert!(detection.services[0].more.is_empty());
     assert_eq!(
         detection.skipped[0].why,
-        "is invalid: line 2: `B` is no `NAME=value`"
+        "is invalid: line 2: `B` is not of the form `NAME=value`"
     );
 }
 

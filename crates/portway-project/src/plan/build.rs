@@ -158,12 +158,15 @@ fn after(
     let mut after = Vec::new();
     for (other, condition) in &spec.after.0 {
         if !manifest.services.contains_key(other.get_ref()) {
-            let known = manifest.services.keys().map(String::as_str);
+            let others = manifest.services.keys().map(String::as_str);
+            let others = others.filter(|other| *other != name);
             let message = format!(
                 "`{name}` starts after `{}`, which does not exist",
                 other.get_ref()
             );
-            return Err(Problem::at(other.span(), message).help(suggestion(other.get_ref(), known)));
+            return Err(
+                Problem::at(other.span(), message).help(suggestion(other.get_ref(), others))
+            );
         }
         if is_enabled(other.get_ref()) {
             after.push((other.get_ref().clone(), *condition));
