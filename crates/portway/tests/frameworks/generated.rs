@@ -1,4 +1,4 @@
-//! A checkout that a generator made, and what must be true of each.
+//! A checkout that a generator has created, and what is expected of each.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use crate::sandbox::Sandbox;
 
-/// Long enough for packages to be fetched and a first build on a busy machine.
+/// How long downloads of packages and a first build may take on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(240);
 
-/// Where programs put their temporary files, so that they go with the sandbox.
+/// The directory for temporary files of programs. It is deleted with the sandbox.
 const TEMPORARY: &str = "tmp";
 
 pub struct Generated {
@@ -20,8 +20,8 @@ pub struct Generated {
 }
 
 impl Generated {
-    /// A checkout with these files.
-    pub fn of(files: &[(&str, &str)]) -> Self {
+    /// Creates a checkout with these files.
+    pub fn with_files(files: &[(&str, &str)]) -> Self {
         let mut generated = Self::empty();
         for (name, text) in files {
             generated.sandbox = generated.sandbox.file(name, text);
@@ -29,8 +29,8 @@ impl Generated {
         generated
     }
 
-    /// What a generator makes in the directory `app`, which it is told by its arguments.
-    pub fn by(command: &str) -> Self {
+    /// Runs a generator that creates the checkout in the directory `app`.
+    pub fn with_command(command: &str) -> Self {
         let mut generated = Self::empty();
         let output = generated
             .command("sh")
@@ -44,8 +44,11 @@ impl Generated {
             String::from_utf8_lossy(&output.stderr)
         );
         let app = generated.sandbox.project().join("app");
-        assert!(app.is_dir(), "{command} made no directory `app`");
-        // The checkout is what was made, and not the directory around it.
+        assert!(
+            app.is_dir(),
+            "{command} has not created the directory `app`"
+        );
+        // The generated directory is the checkout, not its parent.
         fs::rename(generated.sandbox.project().join(".git"), app.join(".git")).unwrap();
         generated.sandbox.set_project(app);
         generated
@@ -57,7 +60,7 @@ impl Generated {
         Self { sandbox }
     }
 
-    /// A file changed as a person would.
+    /// Replaces `old` by `new` in a file, as a user would.
     pub fn replace(self, file: &str, old: &str, new: &str) -> Self {
         let text = self.sandbox.read(file);
         assert!(text.contains(old), "no `{old}` in {text}");
@@ -65,7 +68,7 @@ impl Generated {
         self
     }
 
-    /// What `portway plan` says about its only service.
+    /// The only service of `portway plan`.
     pub fn plan(&self) -> serde_json::Value {
         let plan = self.sandbox.run(&["plan", "--json"]).success().json();
         let services = plan["services"].as_array().unwrap();
@@ -73,8 +76,9 @@ impl Generated {
         services[0].clone()
     }
 
-    /// It is taken for `framework`, comes up, and its page has these words.
-    pub fn answers(self, framework: &str, words: &str) {
+    /// Expects that `framework` is detected, that the service starts, that its page contains `text`,
+    /// and that no file of the project is changed.
+    pub fn serves(self, framework: &str, text: &str) {
         assert_eq!(self.plan()["framework"], framework);
         let files = self.files();
         let up = self
@@ -83,34 +87,34 @@ impl Generated {
             .output();
         let up = up.unwrap();
         let log = self.sandbox.run(&["logs"]).stdout();
-        let said = String::from_utf8_lossy(&up.stderr);
-        assert!(up.status.success(), "{said}\n{log}");
+        let stderr = String::from_utf8_lossy(&up.stderr);
+        assert!(up.status.success(), "{stderr}\n{log}");
         let status = self.sandbox.status();
         let port = status["services"][0]["ports"][0]["port"].as_u64().unwrap();
         let deadline = Instant::now() + TIMEOUT;
         let mut page = String::new();
-        while !page.contains(words) {
+        while !page.contains(text) {
             assert!(
                 Instant::now() < deadline,
-                "no `{words}` in\n{page}\n{}",
+                "no `{text}` in\n{page}\n{}",
                 self.sandbox.run(&["logs"]).stdout()
             );
             page = http_get(port as u16).unwrap_or_default();
             std::thread::sleep(Duration::from_millis(50));
         }
         self.sandbox.run(&["down"]).success();
-        // What belongs to the project is as it was.
-        for (path, text) in files {
+        // The files of the project are not changed.
+        for (path, before) in files {
             let now = fs::read_to_string(&path).ok();
             assert!(
-                now.as_ref() == Some(&text),
+                now.as_ref() == Some(&before),
                 "{} has changed",
                 path.display()
             );
         }
     }
 
-    /// The project's own files by their paths, those that frameworks write themselves left out.
+    /// The files of the project that no framework writes, by their paths.
     fn files(&self) -> Vec<(PathBuf, String)> {
         let own = [
             "package.json",
@@ -125,8 +129,7 @@ impl Generated {
             .collect()
     }
 
-    /// A command with caches that outlive the sandbox, temporary files that do not, and without
-    /// questions.
+    /// A command that asks no questions. Its caches outlive the sandbox; its temporary files do not.
     fn command(&self, program: &str) -> Command {
         let cache = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cache");
         let mut command = self.sandbox.command(program);
@@ -149,7 +152,7 @@ impl Generated {
     }
 }
 
-/// What a server answers, of either family; `None` while it does not.
+/// The response of a server on either address family.
 fn http_get(port: u16) -> Option<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))
         .or_else(|_| TcpStream::connect(("::1", port)))

@@ -1,8 +1,8 @@
-//! Zero configuration on real projects: each is made by its framework's own generator, comes up
-//! with a bare `portway up`, and answers on its URL.
+//! Real projects without configuration: each is created by the generator of its framework, starts
+//! with `portway up`, and answers on its URL.
 //!
-//! They install packages, which takes minutes the first time; so they run as a step of their own
-//! (`cargo xtask frameworks`). What is fetched is kept below `target/`.
+//! These tests install packages, which takes minutes the first time, so they run separately
+//! (`cargo xtask frameworks`). Downloads are cached in `target/`.
 
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 

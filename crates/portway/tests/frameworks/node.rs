@@ -1,50 +1,52 @@
-//! Node's frameworks.
+//! Frameworks for Node.
 
 use crate::generated::Generated;
 
 #[test]
 #[ignore = "installs packages: cargo xtask frameworks"]
 fn vite_react() {
-    Generated::by("npx create-vite@9 app --template react --no-interactive")
-        .answers("vite", "/@vite/client");
+    Generated::with_command("npx create-vite@9 app --template react --no-interactive")
+        .serves("vite", "/@vite/client");
 }
 
 #[test]
 #[ignore = "installs packages: cargo xtask frameworks"]
 fn vite_vue() {
-    Generated::by("npx create-vite@9 app --template vue --no-interactive")
-        .answers("vite", "/@vite/client");
+    Generated::with_command("npx create-vite@9 app --template vue --no-interactive")
+        .serves("vite", "/@vite/client");
 }
 
 #[test]
 #[ignore = "installs packages: cargo xtask frameworks"]
 fn vite_svelte() {
-    Generated::by("npx create-vite@9 app --template svelte --no-interactive")
-        .answers("vite", "/@vite/client");
+    Generated::with_command("npx create-vite@9 app --template svelte --no-interactive")
+        .serves("vite", "/@vite/client");
 }
 
 #[test]
 #[ignore = "installs packages: cargo xtask frameworks"]
 fn sveltekit() {
-    Generated::by("npx sv@0.17 create app --template minimal --types ts --no-add-ons --no-install")
-        .answers("sveltekit", "Welcome to SvelteKit");
+    Generated::with_command(
+        "npx sv@0.17 create app --template minimal --types ts --no-add-ons --no-install",
+    )
+    .serves("sveltekit", "Welcome to SvelteKit");
 }
 
 #[test]
 #[ignore = "installs packages: cargo xtask frameworks"]
 fn next() {
-    Generated::by(
+    Generated::with_command(
         "npx create-next-app@16 app --ts --no-eslint --no-tailwind --app --no-src-dir --use-npm --skip-install --disable-git --yes",
     )
-    .answers("next", "Create Next App");
+    .serves("next", "Create Next App");
 }
 
-/// The generator fetches its template from a forge rather than from the registry; these are the
-/// files of its minimal one.
+/// The generator downloads its template from a Git host instead of the package registry. These are
+/// the files of its minimal template.
 #[test]
 #[ignore = "installs packages: cargo xtask frameworks"]
 fn nuxt() {
-    Generated::of(&[
+    Generated::with_files(&[
         (
             "package.json",
             r#"{"name": "nuxt-app", "type": "module", "private": true,
@@ -54,14 +56,14 @@ fn nuxt() {
         ("nuxt.config.ts", "export default defineNuxtConfig({ devtools: { enabled: true } })\n"),
         ("app.vue", "<template><h1>Welcome to Nuxt</h1></template>\n"),
     ])
-    .answers("nuxt", "Welcome to Nuxt");
+    .serves("nuxt", "Welcome to Nuxt");
 }
 
-/// As with Nuxt.
+/// The files of the minimal template, as for Nuxt.
 #[test]
 #[ignore = "installs packages: cargo xtask frameworks"]
 fn astro() {
-    Generated::of(&[
+    Generated::with_files(&[
         (
             "package.json",
             r#"{"name": "app", "type": "module", "version": "0.0.1",
@@ -77,40 +79,42 @@ fn astro() {
             "<html lang=\"en\"><body><h1>Astro</h1></body></html>\n",
         ),
     ])
-    .answers("astro", "Astro</h1>");
+    .serves("astro", "Astro</h1>");
 }
 
-/// The generator asks for the very newest of every package, which a mirror may not have yet.
+/// The generator requires the newest version of every package, which a mirror may not have yet.
 #[test]
 #[ignore = "installs packages: cargo xtask frameworks"]
 fn angular() {
-    Generated::by(
+    Generated::with_command(
         "npx @angular/cli@21 new app --defaults --skip-git --skip-install \
          && sed -i -E 's/\"\\^21[^\"]*\"/\"^21.0.0\"/' app/package.json",
     )
-    .answers("angular", "<app-root");
+    .serves("angular", "<app-root");
 }
 
 #[test]
 #[ignore = "installs packages: cargo xtask frameworks"]
 fn express() {
-    Generated::by("npx express-generator@4 --no-view app")
-        .answers("express", "<title>Express</title>");
+    Generated::with_command("npx express-generator@4 --no-view app")
+        .serves("express", "<title>Express</title>");
 }
 
 #[test]
 #[ignore = "installs packages: cargo xtask frameworks"]
 fn nest() {
-    Generated::by("npx @nestjs/cli@11 new app --skip-git --skip-install --package-manager npm")
-        .answers("nest", "Hello World!");
+    Generated::with_command(
+        "npx @nestjs/cli@11 new app --skip-git --skip-install --package-manager npm",
+    )
+    .serves("nest", "Hello World!");
 }
 
-/// As with Nuxt. Its template says `port: 3000`, which `portway plan` tells; with the variable there
-/// it takes any.
+/// The files of the minimal template, as for Nuxt. The template has `port: 3000`, which `portway
+/// plan` reports. With the variable instead, it can use any port.
 #[test]
 #[ignore = "installs packages: cargo xtask frameworks"]
 fn hono() {
-    let app = Generated::of(&[
+    let app = Generated::with_files(&[
         (
             "package.json",
             r#"{"name": "app", "type": "module",
@@ -134,5 +138,5 @@ fn hono() {
         "port: 3000",
         "port: Number(process.env.PORT)",
     )
-    .answers("hono", "Hello Hono!");
+    .serves("hono", "Hello Hono!");
 }

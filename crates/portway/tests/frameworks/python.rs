@@ -1,11 +1,11 @@
-//! Python's frameworks; only Django has a generator.
+//! Frameworks for Python. Only Django has a generator.
 
 use crate::generated::Generated;
 
 #[test]
 #[ignore = "installs packages: cargo xtask frameworks"]
 fn fastapi() {
-    Generated::of(&[
+    Generated::with_files(&[
         ("requirements.txt", "fastapi[standard]\n"),
         (
             "app/main.py",
@@ -13,20 +13,20 @@ fn fastapi() {
         ),
         ("app/__init__.py", ""),
     ])
-    .answers("fastapi", "{\"Hello\":\"World\"}");
+    .serves("fastapi", "{\"Hello\":\"World\"}");
 }
 
 #[test]
 #[ignore = "installs packages: cargo xtask frameworks"]
 fn flask() {
-    Generated::of(&[
+    Generated::with_files(&[
         ("requirements.txt", "flask\n"),
         (
             "app.py",
             "from flask import Flask\n\napp = Flask(__name__)\n\n\n@app.route(\"/\")\ndef hello_world():\n    return \"<p>Hello, World!</p>\"\n",
         ),
     ])
-    .answers("flask", "<p>Hello, World!</p>");
+    .serves("flask", "<p>Hello, World!</p>");
 }
 
 #[test]
@@ -35,5 +35,5 @@ fn django() {
     let make = "python3 -m venv make && make/bin/pip install -q django && mkdir app \
                 && make/bin/django-admin startproject shop app && rm -r make \
                 && echo django > app/requirements.txt";
-    Generated::by(make).answers("django", "The install worked successfully");
+    Generated::with_command(make).serves("django", "The install worked successfully");
 }

@@ -1,4 +1,4 @@
-//! Ruby on Rails, with the distribution's gems.
+//! Ruby on Rails, with the gems of the Linux distribution.
 
 use crate::generated::Generated;
 
@@ -7,5 +7,5 @@ use crate::generated::Generated;
 fn rails() {
     let make = "rails new app --minimal --skip-bundle --skip-git --skip-sprockets --skip-listen --skip-bootsnap \
                 && cd app && sed -i '/byebug/d;/tzinfo-data/d' Gemfile && bundle install --local";
-    Generated::by(make).answers("rails", "<title>Ruby on Rails");
+    Generated::with_command(make).serves("rails", "<title>Ruby on Rails");
 }

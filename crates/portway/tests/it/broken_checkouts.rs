@@ -1,4 +1,5 @@
-//! What runs can be looked at and stopped, whatever has become of its manifest and its checkout.
+//! Running instances can be inspected and stopped although their manifest, preferences or checkout
+//! are broken or deleted.
 
 use std::fs;
 
@@ -11,7 +12,7 @@ fn started() -> Sandbox {
 }
 
 #[test]
-fn a_broken_manifest_keeps_nothing_from_being_stopped() {
+fn instances_with_a_broken_manifest_can_be_stopped() {
     let sandbox = started();
     sandbox.write("portway.toml", "x =");
     // The warning says where the manifest is broken.
@@ -31,12 +32,12 @@ fn a_broken_manifest_keeps_nothing_from_being_stopped() {
         .success()
         .stderr_has("portway.toml:1");
     sandbox.wait_until_empty();
-    // Nothing runs any more, so the manifest is what is wrong.
+    // Without a running instance, the manifest is needed.
     sandbox.run(&["down"]).code(2).stderr_has("portway.toml:1");
 }
 
 #[test]
-fn a_manifest_that_is_gone_keeps_nothing_from_being_stopped() {
+fn instances_without_their_manifest_can_be_stopped() {
     let sandbox = started();
     fs::remove_file(sandbox.project().join("portway.toml")).unwrap();
     fs::create_dir(sandbox.project().join("below")).unwrap();
@@ -45,7 +46,7 @@ fn a_manifest_that_is_gone_keeps_nothing_from_being_stopped() {
 }
 
 #[test]
-fn a_checkout_that_is_gone_can_be_stopped_by_its_directory() {
+fn instances_of_a_deleted_checkout_can_be_stopped_by_directory() {
     let sandbox = started();
     let project = sandbox.project().to_owned();
     fs::remove_dir_all(&project).unwrap();
@@ -58,7 +59,7 @@ fn a_checkout_that_is_gone_can_be_stopped_by_its_directory() {
 }
 
 #[test]
-fn an_instance_whose_checkout_is_gone_is_pruned() {
+fn prune_stops_instances_of_a_deleted_checkout() {
     let sandbox = started();
     let project = sandbox.project().to_owned();
     fs::remove_dir_all(&project).unwrap();
@@ -81,7 +82,7 @@ fn an_instance_whose_checkout_is_gone_is_pruned() {
 }
 
 #[test]
-fn broken_preferences_keep_nothing_from_being_seen_and_stopped() {
+fn broken_preferences_do_not_prevent_inspecting_and_stopping() {
     let sandbox = started();
     let run = |arguments: &[&str]| {
         let mut command = sandbox.portway(arguments);

@@ -1,4 +1,4 @@
-//! Many at once: no port is ever given to two.
+//! Concurrent commands and instances never get the same port.
 
 use std::collections::HashSet;
 use std::fs;
@@ -7,12 +7,12 @@ use std::process::{Child, Stdio};
 
 use crate::sandbox::{Sandbox, http_get};
 
-/// How many commands and how many instances at once. Under Wine a command costs the machine many
-/// times as much, and whoever waits for the registry waits 20 s at most.
+/// How many commands and instances run concurrently. Fewer on Windows: a command is many times as
+/// slow under Wine, and a command waits at most 20 s for the registry.
 const PROCESSES: usize = if cfg!(windows) { 20 } else { 50 };
 const INSTANCES: usize = if cfg!(windows) { 12 } else { 40 };
 
-/// Checkouts of one project, each in a directory of its own.
+/// Creates `count` checkouts of one project and returns their directories.
 fn checkouts(sandbox: &Sandbox, count: usize, manifest: &str) -> Vec<String> {
     let manifest = sandbox.expand(manifest);
     (0..count)
@@ -25,26 +25,27 @@ fn checkouts(sandbox: &Sandbox, count: usize, manifest: &str) -> Vec<String> {
         .collect()
 }
 
-/// Runs a command in all of them at once.
+/// Runs a command in all of them concurrently.
 fn run_all(sandbox: &Sandbox, dirs: &[String], arguments: &[&str]) {
-    let words = |dir: &String| Path::new(dir).join("words");
+    let stderr = |dir: &String| Path::new(dir).join("stderr");
     let start = |dir: &String| {
         let mut command = sandbox.portway(&["-C", dir]);
         command
             .args(arguments)
             .stdout(Stdio::null())
-            .stderr(fs::File::create(words(dir)).unwrap())
+            .stderr(fs::File::create(stderr(dir)).unwrap())
             .spawn()
             .unwrap()
     };
     let running: Vec<Child> = dirs.iter().map(start).collect();
     for (mut child, dir) in running.into_iter().zip(dirs) {
-        let ended = child.wait().unwrap();
-        let words = fs::read_to_string(words(dir)).unwrap();
-        assert!(ended.success(), "{arguments:?} in {dir}: {words}");
+        let status = child.wait().unwrap();
+        let stderr = fs::read_to_string(stderr(dir)).unwrap();
+        assert!(status.success(), "{arguments:?} in {dir}: {stderr}");
     }
 }
 
+/// A port in the `.ports.json` of a checkout.
 fn port(dir: &str, key: &str) -> u64 {
     let text = fs::read_to_string(format!("{dir}/.ports.json")).unwrap();
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -52,7 +53,7 @@ fn port(dir: &str, key: &str) -> u64 {
 }
 
 #[test]
-fn processes_at_once_get_a_port_each_from_a_range_of_a_hundred() {
+fn concurrent_commands_get_different_ports() {
     let sandbox = Sandbox::with_blocks(3);
     let manifest = "[services.backend]\ncommand = \"x {port}\"\nport = \"%0-%99\"";
     let dirs = checkouts(&sandbox, PROCESSES, manifest);
@@ -64,7 +65,7 @@ fn processes_at_once_get_a_port_each_from_a_range_of_a_hundred() {
 }
 
 #[test]
-fn instances_at_once_all_serve_on_their_own() {
+fn concurrent_instances_serve_on_different_ports() {
     let sandbox = Sandbox::with_blocks(5);
     let manifest = "
         [services.backend]

@@ -1,4 +1,4 @@
-//! The gateway's dashboard and API over services that really run, and `portway dashboard`.
+//! The dashboard and the web API of the gateway, with running services, and `portway dashboard`.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use crate::sandbox::{RunningCommand, Sandbox, TIMEOUT, http_get, two_services, wait_until};
 use crate::servers::{ShellServer, wait_until_served};
 
-/// A gateway on the sandbox's last port, as the dashboard's page speaks with it.
+/// A client of the web API, as the page of the dashboard is one, and its gateway on the sandbox's
+/// last port.
 struct Page<'a> {
     sandbox: &'a Sandbox,
     token: String,
@@ -37,8 +38,8 @@ impl<'a> Page<'a> {
 
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(("127.0.0.1", self.sandbox.port(39))).unwrap();
-        let patience = TIMEOUT + Duration::from_secs(10);
-        stream.set_read_timeout(Some(patience)).unwrap();
+        let timeout = TIMEOUT + Duration::from_secs(10);
+        stream.set_read_timeout(Some(timeout)).unwrap();
         stream
     }
 
@@ -51,16 +52,18 @@ impl<'a> Page<'a> {
             self.token,
             body.len()
         );
-        ask(self.connect(), &head)
+        send(self.connect(), &head)
     }
 
-    fn look(&self, path: &str) -> Value {
+    /// Reads a resource.
+    fn read(&self, path: &str) -> Value {
         let (status, body) = self.send("GET", path, "");
         assert_eq!(status, 200, "{path}: {body}");
         serde_json::from_str(&body).unwrap()
     }
 
-    fn act(&self, path: &str, body: &Value) -> (u16, Value) {
+    /// Sends a command and returns the status and the body of the response.
+    fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         let (status, answer) = self.send("POST", path, &body.to_string());
         let answer = if answer.is_empty() {
             Value::Null
@@ -70,9 +73,9 @@ impl<'a> Page<'a> {
         (status, answer)
     }
 
-    /// The only instance.
+    /// The only instance of the sandbox.
     fn instance(&self) -> Value {
-        self.look("/v1/instances")[0].clone()
+        self.read("/v1/instances")[0].clone()
     }
 
     fn state(&self, service: &str) -> String {
@@ -82,20 +85,21 @@ impl<'a> Page<'a> {
         found.unwrap()["state"].as_str().unwrap().to_owned()
     }
 
-    fn path(&self, verb: &str) -> String {
+    /// The path of a command for the only instance.
+    fn path(&self, command: &str) -> String {
         format!(
-            "/v1/instances/{}/{verb}",
+            "/v1/instances/{}/{command}",
             self.instance()["id"].as_str().unwrap()
         )
     }
 }
 
-/// Sends a request that asks for the connection's end; the status and the body.
-fn ask(mut stream: impl Read + Write, request: &str) -> (u16, String) {
+/// Sends a request with `Connection: close` and returns the status and the body of the response.
+fn send(mut stream: impl Read + Write, request: &str) -> (u16, String) {
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a response");
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     if head.contains("transfer-encoding: chunked") {
         return (status, unchunked(body));
@@ -103,12 +107,13 @@ fn ask(mut stream: impl Read + Write, request: &str) -> (u16, String) {
     (status, body.to_owned())
 }
 
-/// Checks that an answer is what the API's description says: exactly what the type has.
-fn is_of<T: DeserializeOwned + Serialize>(answer: &Value) {
+/// Expects that a response contains exactly the fields of a type of the API.
+fn assert_type<T: DeserializeOwned + Serialize>(answer: &Value) {
     let read: T = serde_json::from_value(answer.clone()).unwrap();
     assert_eq!(serde_json::to_value(read).unwrap(), *answer);
 }
 
+/// Removes the chunk headers of a chunked body.
 fn unchunked(mut body: &str) -> String {
     let mut whole = String::new();
     while let Some((length, rest)) = body.split_once("\r\n") {
@@ -120,44 +125,46 @@ fn unchunked(mut body: &str) -> String {
 }
 
 #[test]
-fn services_are_stopped_started_and_restarted() {
+fn services_can_be_stopped_started_and_restarted() {
     let sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
     let page = Page::open(&sandbox);
     let backend = json!({ "services": ["backend"] });
     let (stop, start, restart) = (page.path("stop"), page.path("start"), page.path("restart"));
-    assert_eq!(page.act(&stop, &backend).0, 202);
+    assert_eq!(page.post(&stop, &backend).0, 202);
     wait_until("it has stopped", || page.state("backend") == "stopped");
     assert_eq!(page.state("frontend"), "ready");
-    assert_eq!(page.act(&start, &backend).0, 202);
+    assert_eq!(page.post(&start, &backend).0, 202);
     wait_until("it has started", || page.state("backend") == "ready");
     let pid = http_get(sandbox.port(0), "/").unwrap();
-    assert_eq!(page.act(&restart, &backend).0, 202);
+    assert_eq!(page.post(&restart, &backend).0, 202);
     wait_until("it is another process", || {
         http_get(sandbox.port(0), "/").is_some_and(|new| new != pid)
     });
-    let (status, error) = page.act(&stop, &json!({ "services": ["nobody"] }));
+    let (status, error) = page.post(&stop, &json!({ "services": ["unknown"] }));
     assert_eq!(status, 404);
     assert_eq!(error["error"]["code"], "unknown_service");
-    // All of them: the instance ends, and is brought up again.
-    assert_eq!(page.act(&stop, &json!({})).0, 202);
-    wait_until("the instance has ended", || {
+    // Stopping all services stops the instance, which can be started again.
+    assert_eq!(page.post(&stop, &json!({})).0, 202);
+    wait_until("the instance has stopped", || {
         page.instance()["state"] == "stopped"
     });
-    assert_eq!(page.act(&restart, &backend).0, 409);
-    assert_eq!(page.act(&start, &backend).0, 202);
-    wait_until("its state is known", || page.state("backend") == "ready");
+    assert_eq!(page.post(&restart, &backend).0, 409);
+    assert_eq!(page.post(&start, &backend).0, 202);
+    wait_until("its state is published", || {
+        page.state("backend") == "ready"
+    });
     assert_ne!(page.state("frontend"), "ready");
     assert!(http_get(sandbox.port(0), "/").is_some());
 }
 
 #[test]
-fn what_cannot_be_started_is_told_with_the_reason() {
+fn a_failed_start_returns_the_error_of_the_command() {
     let sandbox = two_services();
     sandbox.run(&["detect"]).success();
     let page = Page::open(&sandbox);
     sandbox.write("portway.toml", "[services.backend]\ncommand = 3\n");
-    let (status, error) = page.act(&page.path("start"), &json!({}));
+    let (status, error) = page.post(&page.path("start"), &json!({}));
     assert_eq!(status, 500);
     assert_eq!(error["error"]["code"], "manifest_invalid");
     let place = error["error"]["place"].as_str().unwrap();
@@ -165,14 +172,14 @@ fn what_cannot_be_started_is_told_with_the_reason() {
 }
 
 #[test]
-fn the_map_tells_who_has_a_port_and_strangers_are_ended() {
+fn ports_are_listed_with_their_owners_and_can_be_freed() {
     let sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
     let mut shell = ShellServer::start(&sandbox, "serve %30");
     wait_until_served(sandbox.port(30));
     let page = Page::open(&sandbox);
-    let map = page.look("/v1/ports");
-    is_of::<PortMap>(&map);
+    let map = page.read("/v1/ports");
+    assert_type::<PortMap>(&map);
     let report = |port: u16| {
         let ports = map["ports"].as_array().unwrap();
         let found = ports.iter().find(|one| one["port"] == port);
@@ -185,32 +192,37 @@ fn the_map_tells_who_has_a_port_and_strangers_are_ended() {
     let backend = json!({ "name": "backend", "first": 9000, "last": 9099 });
     assert!(ranges.contains(&backend), "{ranges:?}");
 
-    let one = page.look(&format!("/v1/ports/{}", sandbox.port(30)));
-    is_of::<PortReport>(&one);
+    let one = page.read(&format!("/v1/ports/{}", sandbox.port(30)));
+    assert_type::<PortReport>(&one);
     assert_eq!(one["holders"][0]["root"], shell.pid());
     let free = format!("/v1/ports/{}/free", sandbox.port(30));
-    let (status, freed) = page.act(&free, &json!({ "dry_run": true }));
+    let (status, freed) = page.post(&free, &json!({ "dry_run": true }));
     assert_eq!((status, &freed["action"]), (200, &json!("dry_run")));
-    is_of::<FreeReport>(&freed);
+    assert_type::<FreeReport>(&freed);
     assert_eq!(freed["processes"][0]["pid"], shell.pid());
-    assert!(http_get(sandbox.port(30), "/").is_some(), "it was ended");
-    let (status, freed) = page.act(&free, &json!({}));
+    assert!(
+        http_get(sandbox.port(30), "/").is_some(),
+        "a dry run stops nothing"
+    );
+    let (status, freed) = page.post(&free, &json!({}));
     assert_eq!((status, &freed["free"]), (200, &json!(true)));
     shell.wait();
-    assert_eq!(page.act(&free, &json!({})).0, 404);
+    assert_eq!(page.post(&free, &json!({})).0, 404);
 
-    // The gateway does not end itself, nor what it runs in.
+    // The gateway stops neither itself nor its parents.
     let own = format!("/v1/ports/{}/free", sandbox.port(39));
-    assert_eq!(page.act(&own, &json!({})).0, 403);
-    // A service's port is let go of by its supervisor.
+    assert_eq!(page.post(&own, &json!({})).0, 403);
+    // The supervisor releases the port of a service.
     let leased = format!("/v1/ports/{}/free", sandbox.port(0));
-    let (status, freed) = page.act(&leased, &json!({}));
+    let (status, freed) = page.post(&leased, &json!({}));
     assert_eq!((status, &freed["action"]), (200, &json!("stopped")));
-    wait_until("its stop is known", || page.state("backend") == "stopped");
+    wait_until("its stop is published", || {
+        page.state("backend") == "stopped"
+    });
 }
 
 #[test]
-fn what_services_use_is_told_to_those_who_look() {
+fn usage_of_services_is_streamed() {
     let sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
     let page = Page::open(&sandbox);
@@ -224,7 +236,7 @@ fn what_services_use_is_told_to_those_who_look() {
     let usage = loop {
         let event = read.lines().find_map(|line| {
             let event: Value = serde_json::from_str(line.strip_prefix("data: ")?).ok()?;
-            // The second reading knows how much of the processor was used meanwhile.
+            // CPU usage is known from the second event on.
             let services = event.get("services")?.as_array()?.clone();
             (services.len() == 2 && services[0]["cpu"].is_number()).then_some(services)
         });
@@ -245,7 +257,7 @@ fn what_services_use_is_told_to_those_who_look() {
 }
 
 #[test]
-fn lines_are_followed_through_the_instances_end_and_start() {
+fn log_streams_continue_after_the_instance_restarts() {
     let sandbox = Sandbox::new().manifest(
         "
         [project]
@@ -293,14 +305,14 @@ fn the_control_socket_needs_no_token() {
         "POST {stop} HTTP/1.1\r\nHost: portway\r\nConnection: close\r\n\
          Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}"
     );
-    assert_eq!(ask(stream, &request).0, 202);
-    wait_until("the instance has ended", || {
+    assert_eq!(send(stream, &request).0, 202);
+    wait_until("the instance has stopped", || {
         page.instance()["state"] == "stopped"
     });
 }
 
 #[test]
-fn the_command_tells_where_it_is_and_starts_the_gateway() {
+fn the_command_prints_the_url_and_starts_the_gateway() {
     let sandbox = Sandbox::new();
     std::fs::create_dir_all(sandbox.path("home/.config/portway")).unwrap();
     let port = sandbox.port(39);
@@ -308,12 +320,12 @@ fn the_command_tells_where_it_is_and_starts_the_gateway() {
     std::fs::write(sandbox.path("home/.config/portway/config.toml"), config).unwrap();
     let url = format!("http://portway.localhost:{port}\n");
     for arguments in [&["dashboard", "--print"][..], &["ui"]] {
-        // Nobody looks at a terminal here, so nothing is opened.
+        // Without a terminal, no browser is opened.
         assert_eq!(sandbox.run(arguments).success().stdout(), url);
     }
     let request =
         format!("GET / HTTP/1.1\r\nHost: portway.localhost:{port}\r\nConnection: close\r\n\r\n");
     let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    assert!(ask(stream, &request).1.contains("<title>Portway</title>"));
+    assert!(send(stream, &request).1.contains("<title>Portway</title>"));
     sandbox.run(&["gateway", "stop"]).success();
 }

@@ -1,4 +1,4 @@
-//! `portway detect`: the plan, `.ports.json`, and nothing started.
+//! `portway detect`: the chosen ports and `.ports.json`. Nothing is started.
 
 use std::fs;
 use std::net::TcpListener;
@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use crate::sandbox::{Sandbox, two_services};
 
 #[test]
-fn the_preferred_ports_are_taken_when_they_are_free() {
+fn free_preferred_ports_are_chosen() {
     let sandbox = two_services();
     let ran = sandbox.run(&["detect"]).success();
     let expected = sandbox.expand(
@@ -19,7 +19,7 @@ fn the_preferred_ports_are_taken_when_they_are_free() {
 }
 
 #[test]
-fn the_file_has_exactly_the_four_keys() {
+fn the_file_has_exactly_four_keys() {
     let sandbox = two_services();
     sandbox.run(&["detect"]).success();
     let expected = sandbox.expand(
@@ -35,7 +35,7 @@ fn the_file_has_exactly_the_four_keys() {
 }
 
 #[test]
-fn keys_that_are_not_portways_are_kept() {
+fn keys_of_the_user_are_kept() {
     let sandbox = two_services().file(".ports.json", "{\"mine\": {\"a\": [1]}, \"team\": \"x\"}");
     sandbox.run(&["detect"]).success();
     let json = sandbox.ports_json();
@@ -45,9 +45,9 @@ fn keys_that_are_not_portways_are_kept() {
 }
 
 #[test]
-fn the_next_free_port_is_taken_and_the_holder_named() {
+fn the_next_free_port_is_chosen_and_the_other_process_named() {
     let sandbox = two_services();
-    let _holder = TcpListener::bind(("127.0.0.1", sandbox.port(0))).unwrap();
+    let _other = TcpListener::bind(("127.0.0.1", sandbox.port(0))).unwrap();
     let ran = sandbox.run(&["detect"]).success();
     let pid = format!("(pid {}", std::process::id());
     let ran = ran
@@ -65,10 +65,10 @@ fn the_next_free_port_is_taken_and_the_holder_named() {
 }
 
 #[test]
-fn a_holder_on_any_address_of_either_family_is_seen() {
+fn listeners_on_any_loopback_address_count() {
     for address in ["127.0.0.1", "::1", "0.0.0.0", "::", "127.0.0.2"] {
         let sandbox = two_services();
-        let _holder = TcpListener::bind((address, sandbox.port(0))).unwrap();
+        let _other = TcpListener::bind((address, sandbox.port(0))).unwrap();
         sandbox.run(&["detect"]).success();
         assert_eq!(
             sandbox.ports_json()["backend_port"],
@@ -79,21 +79,21 @@ fn a_holder_on_any_address_of_either_family_is_seen() {
 }
 
 #[test]
-fn the_preferred_port_comes_back_when_it_is_free_again() {
+fn returns_to_the_preferred_port_when_it_is_free_again() {
     let sandbox = two_services();
-    let holder = TcpListener::bind(("127.0.0.1", sandbox.port(0))).unwrap();
+    let other = TcpListener::bind(("127.0.0.1", sandbox.port(0))).unwrap();
     sandbox.run(&["detect"]).success();
-    drop(holder);
+    drop(other);
     sandbox.run(&["detect"]).success();
     assert_eq!(sandbox.ports_json()["backend_port"], sandbox.port(0));
 }
 
 #[test]
-fn a_full_range_is_an_error_with_its_own_code() {
+fn a_full_range_is_an_error() {
     let sandbox = Sandbox::new()
         .manifest("[services.backend]\ncommand = \"x {port}\"\nport = \"%0-%2\"")
         .file(".ports.json", "{\"mine\": 1}");
-    let _holders: Vec<_> = (0..3)
+    let _others: Vec<_> = (0..3)
         .map(|index| TcpListener::bind(("127.0.0.1", sandbox.port(index))).unwrap())
         .collect();
     let range = sandbox.expand("%0-%2");
@@ -105,13 +105,13 @@ fn a_full_range_is_an_error_with_its_own_code() {
         .mentions(&range)
         .hints(&format!("(pid {}", std::process::id()))
         .hints("`[services.backend]`");
-    // Nothing was changed.
+    // The file is not changed.
     assert_eq!(sandbox.read(".ports.json"), "{\"mine\": 1}");
 }
 
 #[test]
 #[cfg(unix)]
-fn git_ignores_the_file_without_a_tracked_change() {
+fn git_ignores_the_ports_file_without_a_tracked_change() {
     let sandbox = two_services();
     let project = sandbox.project().to_owned();
     sandbox.git(&project, &["init", "-q"]);
@@ -128,7 +128,7 @@ fn git_ignores_the_file_without_a_tracked_change() {
 }
 
 #[test]
-fn the_project_is_found_from_below() {
+fn the_project_is_found_from_a_subdirectory() {
     let mut sandbox = two_services().file("src/deep/x", "");
     let root = sandbox.project().to_owned();
     sandbox.set_project(root.join("src/deep"));
@@ -137,7 +137,7 @@ fn the_project_is_found_from_below() {
 }
 
 #[test]
-fn without_a_manifest_the_way_out_is_told() {
+fn a_missing_manifest_is_an_error_with_a_hint() {
     let sandbox = Sandbox::new();
     sandbox
         .fails(&["detect"], 2, "no_manifest")
@@ -146,7 +146,7 @@ fn without_a_manifest_the_way_out_is_told() {
 }
 
 #[test]
-fn a_mistake_in_the_manifest_is_shown_in_its_place() {
+fn an_error_in_the_manifest_shows_its_place() {
     let sandbox = Sandbox::new().manifest("[services.backend]\ncomand = \"x\"\n");
     sandbox
         .run(&["detect"])
@@ -161,12 +161,12 @@ fn a_mistake_in_the_manifest_is_shown_in_its_place() {
         .hints("`command`");
     assert!(
         !sandbox.state().exists(),
-        "nothing is written for a wrong manifest"
+        "an invalid manifest writes no state"
     );
 }
 
 #[test]
-fn a_sibling_that_has_the_preferred_port_is_named() {
+fn a_sibling_on_the_preferred_port_is_named() {
     let sandbox = Sandbox::new().manifest(
         "[services.a]\ncommand = \"x\"\nport = { prefer = %0, range = \"%0-%9\" }\n\
          [services.b]\ncommand = \"x\"\nport = { prefer = %0, range = \"%0-%9\" }",
@@ -180,7 +180,7 @@ fn a_sibling_that_has_the_preferred_port_is_named() {
 
 #[cfg(unix)]
 #[test]
-fn one_that_is_overtaken_leaves_the_ports_of_what_runs() {
+fn a_delayed_detect_does_not_overwrite_the_ports_of_a_running_instance() {
     let sandbox = two_services();
     sandbox.run(&["detect"]).success();
     let writing = || {
@@ -188,7 +188,7 @@ fn one_that_is_overtaken_leaves_the_ports_of_what_runs() {
         let mut names = files.map(|file| file.file_name().into_string().unwrap());
         names.any(|name| name.starts_with(".ports.json.portway-"))
     };
-    // Stopped between choosing its ports and writing them down.
+    // Stop `detect` between choosing its ports and writing them.
     let mut detect = loop {
         fs::remove_file(sandbox.project().join(".ports.json")).unwrap();
         let mut detect = sandbox.spawn(&["detect"]);
@@ -200,11 +200,11 @@ fn one_that_is_overtaken_leaves_the_ports_of_what_runs() {
         detect.signal(rustix::process::Signal::CONT);
         detect.wait();
     };
-    // Its ports go to somebody else, and `up` has others.
+    // Another process takes its port, so `up` chooses another one.
     let first = ("127.0.0.1", sandbox.port(0));
-    let stranger = TcpListener::bind(first).unwrap();
+    let other = TcpListener::bind(first).unwrap();
     sandbox.run(&["up", "--detach"]).success();
-    drop(stranger);
+    drop(other);
     detect.signal(rustix::process::Signal::CONT);
     assert_eq!(detect.wait(), 0);
     assert_eq!(sandbox.ports_json()["backend_port"], sandbox.port(1));

@@ -1,4 +1,4 @@
-//! Ports that are never given out unless somebody asks for them.
+//! Ports that Portway assigns only when they are required by number.
 
 use std::fs;
 
@@ -13,12 +13,12 @@ fn free(ports: impl IntoIterator<Item = u16>) -> u16 {
 }
 
 #[test]
-fn a_blocked_port_is_given_to_whoever_asks_for_it_and_to_nobody_else() {
-    // Those of an X server and of IRC, which no browser calls.
+fn a_port_that_browsers_block_is_assigned_only_by_number() {
+    // Ports of X servers and IRC, which browsers block.
     let port = free([6000, 6566, 6665, 6666, 6668, 6669, 6697]);
     let manifest = |port: &str| format!("[services.a]\ncommand = \"x {{port}}\"\nport = {port}");
-    for wish in [port.to_string(), format!("\"{port}\"")] {
-        let sandbox = Sandbox::new().manifest(&manifest(&wish));
+    for request in [port.to_string(), format!("\"{port}\"")] {
+        let sandbox = Sandbox::new().manifest(&manifest(&request));
         let ran = sandbox.run(&["detect", "--json"]).success();
         let warning = &ran.json()["services"][0]["ports"][0]["warning"];
         assert!(warning.is_string(), "{warning}");
@@ -30,22 +30,22 @@ fn a_blocked_port_is_given_to_whoever_asks_for_it_and_to_nobody_else() {
     let ran = sandbox.run(&["detect", "--json"]).success();
     assert_eq!(ran.json()["services"][0]["ports"][0].get("warning"), None);
     assert_eq!(ran.stderr(), "");
-    let given = sandbox.ports_json()["a_port"].as_u64().unwrap();
+    let assigned = sandbox.ports_json()["a_port"].as_u64().unwrap();
     assert!(
-        (u64::from(port) + 1..=u64::from(port) + 30).contains(&given),
-        "{given}"
+        (u64::from(port) + 1..=u64::from(port) + 30).contains(&assigned),
+        "{assigned}"
     );
 }
 
 #[test]
-fn a_privileged_port_is_refused_with_a_way_out_or_given_with_a_warning() {
+fn a_privileged_port_is_rejected_or_assigned_with_a_warning() {
     let start = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap();
     let start: u16 = start.trim().parse().unwrap();
     if start < 1000 {
         return;
     }
     let is_root = rustix::process::geteuid().is_root();
-    // Nobody but root can try them.
+    // Only root can check whether such a port is free.
     let port = match is_root {
         true => free(820..start),
         false => 821,

@@ -1,4 +1,4 @@
-//! Forced ports: what a person writes into `.ports.json`, or insists on by hand.
+//! Forced ports: those that a user writes into `.ports.json` or requires on the command line.
 
 use std::net::TcpListener;
 
@@ -10,13 +10,14 @@ fn ports(sandbox: &Sandbox) -> (u64, u64) {
     (port("backend_port"), port("frontend_port"))
 }
 
+/// Expects these ports in `.ports.json`, by their index.
 fn expect(sandbox: &Sandbox, backend: u16, frontend: u16) {
     let expected = (sandbox.port(backend).into(), sandbox.port(frontend).into());
     assert_eq!(ports(sandbox), expected);
 }
 
 #[test]
-fn a_port_in_the_file_is_honoured_and_stays_forced() {
+fn a_port_in_the_file_stays_forced() {
     let sandbox = two_services().file(".ports.json", "{\"backend_port\": %5, \"mine\": 1}");
     for _ in 0..3 {
         sandbox.run(&["detect"]).success();
@@ -25,14 +26,14 @@ fn a_port_in_the_file_is_honoured_and_stays_forced() {
     sandbox.run(&["up", "--detach"]).success();
     expect(&sandbox, 5, 10);
     sandbox.run(&["down"]).success();
-    // Outside the range as well: a person asked for it.
+    // A forced port may be outside the range.
     sandbox.write(".ports.json", "{\"backend_port\": %30}");
     sandbox.run(&["detect"]).success();
     expect(&sandbox, 30, 10);
 }
 
 #[test]
-fn taking_the_port_out_of_the_file_lets_portway_choose_again() {
+fn removing_the_port_from_the_file_ends_forcing() {
     let sandbox = two_services().file(".ports.json", "{\"backend_port\": %5}");
     sandbox.run(&["detect"]).success();
     std::fs::remove_file(sandbox.project().join(".ports.json")).unwrap();
@@ -41,9 +42,9 @@ fn taking_the_port_out_of_the_file_lets_portway_choose_again() {
 }
 
 #[test]
-fn a_taken_port_stops_a_backend_with_who_has_it_and_the_ways_out() {
+fn a_forced_port_in_use_is_an_error_for_a_backend() {
     let sandbox = two_services().file(".ports.json", "{\"backend_port\": %5}");
-    let _holder = TcpListener::bind(("127.0.0.1", sandbox.port(5))).unwrap();
+    let _other = TcpListener::bind(("127.0.0.1", sandbox.port(5))).unwrap();
     for command in ["up", "detect"] {
         sandbox
             .fails(&[command], 4, "port_taken")
@@ -54,7 +55,7 @@ fn a_taken_port_stops_a_backend_with_who_has_it_and_the_ways_out() {
             .hints("`.ports.json`")
             .hints("fallback = true");
     }
-    // The file is the person's and stays as it was.
+    // The file is not changed.
     assert_eq!(
         sandbox.read(".ports.json"),
         sandbox.expand("{\"backend_port\": %5}")
@@ -62,11 +63,11 @@ fn a_taken_port_stops_a_backend_with_who_has_it_and_the_ways_out() {
 }
 
 #[test]
-fn a_taken_port_makes_a_frontend_move_on_loudly() {
+fn a_forced_port_in_use_moves_a_frontend_with_a_warning() {
     let sandbox = two_services().file(".ports.json", "{\"frontend_port\": %15}");
-    let holder = TcpListener::bind(("127.0.0.1", sandbox.port(15))).unwrap();
+    let other = TcpListener::bind(("127.0.0.1", sandbox.port(15))).unwrap();
     let mut up = sandbox.spawn(&["up"]);
-    // Only the warning has the port that was asked for, and who has it.
+    // Only the warning contains the forced port and the process that is using it.
     up.wait_for_output("warning: ");
     up.wait_for_output(&sandbox.port(15).to_string());
     up.wait_for_output(&format!("(pid {}", std::process::id()));
@@ -77,24 +78,24 @@ fn a_taken_port_makes_a_frontend_move_on_loudly() {
     expect(&sandbox, 0, 10);
     sandbox.run(&["down"]).success();
     up.wait();
-    // The wish is not forgotten.
-    drop(holder);
+    // The forced port is remembered.
+    drop(other);
     sandbox.run(&["detect"]).success();
     expect(&sandbox, 0, 15);
 }
 
 #[test]
-fn fallback_may_be_chosen_for_any_service() {
+fn any_service_can_have_a_fallback() {
     let sandbox = Sandbox::new()
         .manifest("[services.api]\ncommand = \"x {port}\"\nport = \"%0-%9\"\nfallback = true")
         .file(".ports.json", "{\"api_port\": %5}");
-    let _holder = TcpListener::bind(("127.0.0.1", sandbox.port(5))).unwrap();
+    let _other = TcpListener::bind(("127.0.0.1", sandbox.port(5))).unwrap();
     sandbox.run(&["detect"]).success();
     assert_eq!(sandbox.ports_json()["api_port"], sandbox.port(0));
 }
 
 #[test]
-fn a_port_may_be_forced_on_the_command_line() {
+fn a_port_can_be_forced_on_the_command_line() {
     let sandbox = two_services();
     let force = sandbox.expand("backend=%7");
     sandbox.run(&["detect", "--port", &force]).success();
@@ -107,7 +108,7 @@ fn a_port_may_be_forced_on_the_command_line() {
 }
 
 #[test]
-fn a_file_that_cannot_be_used_is_an_error_and_stays() {
+fn an_invalid_ports_file_is_an_error_and_not_changed() {
     for (content, wrong) in [
         ("{broken", "JSON"),
         ("[]", "JSON object"),

@@ -1,4 +1,4 @@
-//! `portway forward`: one fixed port, for one checkout at a time.
+//! `portway forward`: a fixed port is routed to one checkout at a time.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -7,14 +7,14 @@ use std::path::Path;
 use crate::gateway::gateway;
 use crate::sandbox::{Sandbox, TIMEOUT, TWO_SERVICES, http_get, two_services, wait_until};
 
-/// Who answers on the fixed port, the one before the gateway's.
-fn answers(sandbox: &Sandbox) -> Option<(String, String)> {
-    let ask = |name: &str| http_get(sandbox.port(38), &format!("/env/{name}"));
-    Some((ask("PORTWAY_SERVICE")?, ask("PORTWAY_INSTANCE")?))
+/// The service and the instance that answer on the fixed port.
+fn target(sandbox: &Sandbox) -> Option<(String, String)> {
+    let read = |name: &str| http_get(sandbox.port(38), &format!("/env/{name}"));
+    Some((read("PORTWAY_SERVICE")?, read("PORTWAY_INSTANCE")?))
 }
 
-/// Another checkout of the project, up.
-fn other(sandbox: &mut Sandbox) -> std::path::PathBuf {
+/// Adds a worktree to the project and starts both checkouts. Returns the worktree.
+fn start_worktree(sandbox: &mut Sandbox) -> std::path::PathBuf {
     let main = sandbox.project().to_owned();
     std::fs::remove_dir_all(main.join(".git")).unwrap();
     sandbox.git(&main, &["init", "-q"]);
@@ -39,22 +39,22 @@ fn forward(sandbox: &mut Sandbox, dir: &Path, rest: &[&str]) -> crate::sandbox::
 
 #[test]
 #[cfg(unix)]
-fn a_fixed_port_leads_to_the_chosen_checkout() {
+fn a_fixed_port_is_routed_to_the_chosen_checkout() {
     let mut sandbox = Sandbox::with_blocks(1).manifest(TWO_SERVICES);
-    let tree = other(&mut sandbox);
+    let tree = start_worktree(&mut sandbox);
     let main = sandbox.project().to_owned();
     let running = gateway(&sandbox);
     let url = format!("http://localhost:{}", sandbox.port(38));
-    let led = |service: &str, instance: &str| Some((service.to_owned(), instance.to_owned()));
+    let route = |service: &str, instance: &str| Some((service.to_owned(), instance.to_owned()));
 
-    let said = forward(&mut sandbox, &main, &[]).success();
-    said.stderr_has(&url);
-    assert_eq!(answers(&sandbox), led("frontend", "jobi"));
+    let output = forward(&mut sandbox, &main, &[]).success();
+    output.stderr_has(&url);
+    assert_eq!(target(&sandbox), route("frontend", "jobi"));
 
-    // One connection, over which it is switched.
+    // One connection stays open while the route changes.
     let mut stream = TcpStream::connect(("127.0.0.1", sandbox.port(38))).unwrap();
     stream.set_read_timeout(Some(TIMEOUT)).unwrap();
-    let mut ask = || {
+    let mut request_instance = || {
         let request = "GET /env/PORTWAY_INSTANCE HTTP/1.1\r\nHost: tunnel.example\r\n\r\n";
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = [0; 4096];
@@ -62,16 +62,16 @@ fn a_fixed_port_leads_to_the_chosen_checkout() {
         let answer = String::from_utf8_lossy(&answer[..count]).into_owned();
         answer.rsplit("\r\n").next().unwrap().to_owned()
     };
-    assert_eq!(ask(), "jobi");
-    let said = forward(&mut sandbox, &tree, &["backend"]).success();
-    // What it routes to now, and before.
+    assert_eq!(request_instance(), "jobi");
+    let output = forward(&mut sandbox, &tree, &["backend"]).success();
+    // The message names the new and the previous target.
     for name in ["backend", "fix.jobi", "frontend", "jobi"] {
-        assert!(said.stderr().contains(name), "{}", said.stderr());
+        assert!(output.stderr().contains(name), "{}", output.stderr());
     }
-    assert_eq!(ask(), "fix.jobi");
-    assert_eq!(answers(&sandbox), led("backend", "fix.jobi"));
+    assert_eq!(request_instance(), "fix.jobi");
+    assert_eq!(target(&sandbox), route("backend", "fix.jobi"));
 
-    // It is shown where one looks for it.
+    // `forward` and `ps` list it.
     let listed = sandbox.run(&["forward"]).success();
     listed
         .stdout_has(&url)
@@ -94,10 +94,10 @@ fn a_fixed_port_leads_to_the_chosen_checkout() {
     assert_eq!(forwards[0].0, "backend");
     assert_eq!(forwards[0].1[0], sandbox.port(38));
 
-    // Whoever asks for the port hears of it, and a number ends nobody.
+    // `who` reports it, and `free` rejects the port.
     let port = sandbox.port(38).to_string();
-    let told = sandbox.run(&["who", &port]).success();
-    told.stderr_has("`backend`").stderr_has("fix.jobi");
+    let who = sandbox.run(&["who", &port]).success();
+    who.stderr_has("`backend`").stderr_has("fix.jobi");
     sandbox
         .fails(&["free", &port], 1, "refused")
         .hints(&format!("`portway forward {port} --stop`"));
@@ -106,19 +106,20 @@ fn a_fixed_port_leads_to_the_chosen_checkout() {
         .fails(&["free", &names], 1, "refused")
         .hints("`portway gateway stop`");
 
-    // The next gateway remembers it.
+    // The next gateway restores it.
     drop(running);
-    assert_eq!(answers(&sandbox), None);
+    assert_eq!(target(&sandbox), None);
     let _running = gateway(&sandbox);
-    assert_eq!(answers(&sandbox), led("backend", "fix.jobi"));
+    assert_eq!(target(&sandbox), route("backend", "fix.jobi"));
 
-    // A service that restarts is waited for.
+    // Requests wait for a restarting service.
     sandbox.run(&["restart", "backend"]).success();
-    assert_eq!(answers(&sandbox), led("backend", "fix.jobi"));
+    assert_eq!(target(&sandbox), route("backend", "fix.jobi"));
     sandbox.run(&["down"]).success();
     let refused = http_get(sandbox.port(38), "/").unwrap();
     assert!(refused.contains("portway -C"), "{refused}");
-    // A page of elsewhere, whose name was made to lead here, is not told where the checkout lies.
+    // A page of another host, whose name resolves to this machine, does not learn the path of the
+    // checkout.
     let mut stream = TcpStream::connect(("127.0.0.1", sandbox.port(38))).unwrap();
     let foreign = "GET / HTTP/1.1\r\nHost: attacker.example\r\nConnection: close\r\n\r\n";
     stream.write_all(foreign.as_bytes()).unwrap();
@@ -136,7 +137,7 @@ fn a_fixed_port_leads_to_the_chosen_checkout() {
 }
 
 #[test]
-fn what_cannot_be_forwarded_is_refused() {
+fn rejects_ports_and_services_that_cannot_be_forwarded() {
     let mut sandbox = two_services();
     let dir = sandbox.project().to_owned();
     let taken = TcpListener::bind(("127.0.0.1", sandbox.port(38))).unwrap();
@@ -158,10 +159,10 @@ fn what_cannot_be_forwarded_is_refused() {
     forward(&mut sandbox, &dir, &["frontend"]).success();
     sandbox.run(&["forward", "0"]).code(2);
 
-    // One that somebody has taken meanwhile is remembered, and told of.
+    // A fixed port that another process is using is kept and reported.
     drop(running);
     let mut taken = None;
-    wait_until("the port is let go", || {
+    wait_until("the port is released", || {
         taken = TcpListener::bind(("127.0.0.1", sandbox.port(38))).ok();
         taken.is_some()
     });
@@ -174,18 +175,18 @@ fn what_cannot_be_forwarded_is_refused() {
         listed[0]["trouble"].as_str().map(str::to_owned)
     };
     assert!(troubles(&sandbox).is_some());
-    // No URL of it is told, and it is there once it can be had.
+    // Its URL is listed as soon as the port is free.
     let port = sandbox.port(38);
-    let told = |sandbox: &Sandbox| sandbox.run(&["ps"]).stdout().contains(&port.to_string());
-    assert!(!told(&sandbox));
+    let is_listed = |sandbox: &Sandbox| sandbox.run(&["ps"]).stdout().contains(&port.to_string());
+    assert!(!is_listed(&sandbox));
     drop(taken);
-    wait_until("it is tried again", || told(&sandbox));
+    wait_until("the gateway retries", || is_listed(&sandbox));
     assert_eq!(troubles(&sandbox), None);
     assert!(http_get(port, "/").is_some());
 
-    // Without a gateway they are known, and can be let go.
+    // Without a gateway, fixed ports can be listed and removed.
     sandbox.run(&["gateway", "stop"]).success();
-    let trouble = troubles(&sandbox).expect("it has no gateway");
+    let trouble = troubles(&sandbox).expect("a problem without a gateway");
     assert!(trouble.contains("`portway gateway --detach`"), "{trouble}");
     forward(&mut sandbox, &dir, &["--stop"]).success();
     forward(&mut sandbox, &dir, &["--stop"]).code(6);
@@ -199,7 +200,7 @@ fn what_cannot_be_forwarded_is_refused() {
 }
 
 #[test]
-fn only_http_is_forwarded() {
+fn rejects_services_without_http() {
     let mut sandbox = Sandbox::new().manifest(&format!(
         "{TWO_SERVICES}\n[services.cache]\nkind = \"tcp\"\nport = \"%20-%29\"\ncommand = \"%service serve {{port}}\"\n"
     ));

@@ -1,4 +1,4 @@
-//! `portway free`: safely, wholly, and checked.
+//! `portway free`: which processes it stops, and which it rejects.
 
 use std::net::TcpListener;
 
@@ -10,7 +10,7 @@ fn is_free(port: u16) -> bool {
 }
 
 #[test]
-fn the_whole_tree_is_ended_and_not_only_the_one_that_listens() {
+fn stops_the_whole_process_tree() {
     let sandbox = Sandbox::new();
     let mut shell = ShellServer::start(&sandbox, "serve %0 --worker --grandchild plain");
     wait_until_served(sandbox.port(0));
@@ -22,9 +22,12 @@ fn the_whole_tree_is_ended_and_not_only_the_one_that_listens() {
     assert_eq!(dry["action"], "dry_run");
     assert_eq!(dry["processes"][0]["pid"], shell.pid());
     assert_eq!(dry["processes"].as_array().unwrap().len(), 4);
-    assert!(!is_free(sandbox.port(0)), "a dry run does nothing");
+    assert!(!is_free(sandbox.port(0)), "a dry run stops nothing");
     sandbox.fails(&["free", &port], 2, "usage").hints("--yes");
-    assert!(!is_free(sandbox.port(0)), "nobody was asked");
+    assert!(
+        !is_free(sandbox.port(0)),
+        "nothing is stopped without confirmation"
+    );
     let freed = sandbox
         .run(&["free", &port, "--yes", "--json"])
         .success()
@@ -40,7 +43,7 @@ fn the_whole_tree_is_ended_and_not_only_the_one_that_listens() {
 }
 
 #[test]
-fn what_does_not_end_when_asked_is_killed() {
+fn kills_processes_that_ignore_the_signal() {
     let sandbox = Sandbox::new();
     let mut shell = ShellServer::start(&sandbox, "serve %0 --ignore --grandchild ignore");
     wait_until_served(sandbox.port(0));
@@ -56,7 +59,7 @@ fn what_does_not_end_when_asked_is_killed() {
 }
 
 #[test]
-fn both_programs_on_one_port_are_ended() {
+fn stops_every_process_on_the_port() {
     let sandbox = Sandbox::new();
     let _v4 = ShellServer::start(&sandbox, "serve %0");
     let _v6 = ShellServer::start(&sandbox, "serve %0 --host ::1");
@@ -72,7 +75,7 @@ fn both_programs_on_one_port_are_ended() {
 }
 
 #[test]
-fn a_service_is_stopped_by_its_supervisor_and_comes_back_on_request() {
+fn stops_a_service_through_its_supervisor() {
     let sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
     let port = sandbox.port(0).to_string();
@@ -92,21 +95,21 @@ fn a_service_is_stopped_by_its_supervisor_and_comes_back_on_request() {
 }
 
 #[test]
-fn a_service_whose_port_somebody_took_meanwhile_moves() {
+fn a_service_moves_when_its_freed_port_is_in_use() {
     let sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
     let port = sandbox.port(0).to_string();
     sandbox.run(&["free", &port, "--yes"]).success();
-    let _taken = TcpListener::bind(("127.0.0.1", sandbox.port(0))).unwrap();
+    let _other = TcpListener::bind(("127.0.0.1", sandbox.port(0))).unwrap();
     sandbox.run(&["up", "--detach"]).success();
     assert_eq!(sandbox.ports_json()["backend_port"], sandbox.port(1));
     assert!(http_get(sandbox.port(1), "/").is_some());
 }
 
 #[test]
-fn what_this_command_runs_in_is_not_ended() {
+fn rejects_parents_of_the_command() {
     let sandbox = Sandbox::new();
-    // The test itself listens, and is above the command.
+    // The test itself listens, and is a parent of the command.
     let _listener = TcpListener::bind(("127.0.0.1", sandbox.port(0))).unwrap();
     sandbox
         .fails(
@@ -118,7 +121,7 @@ fn what_this_command_runs_in_is_not_ended() {
 }
 
 #[test]
-fn a_port_that_is_only_kept_is_nobodys() {
+fn rejects_a_port_that_is_only_leased() {
     let sandbox = two_services();
     sandbox.run(&["detect"]).success();
     sandbox
@@ -133,7 +136,7 @@ fn a_port_that_is_only_kept_is_nobodys() {
 }
 
 #[test]
-fn a_person_is_asked() {
+fn asks_for_confirmation_in_a_terminal() {
     let sandbox = Sandbox::new();
     let mut shell = ShellServer::start(&sandbox, "serve %0");
     wait_until_served(sandbox.port(0));

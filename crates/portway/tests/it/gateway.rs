@@ -1,4 +1,4 @@
-//! `portway gateway`: names for services that really run.
+//! `portway gateway`: names of running services.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use crate::sandbox::{
     RunningCommand, Sandbox, TIMEOUT, TWO_SERVICES, http_get, two_services, wait_until,
 };
 
-/// A gateway on the sandbox's last port.
+/// Starts a gateway on the sandbox's last port.
 pub(crate) fn gateway(sandbox: &Sandbox) -> RunningCommand {
     let port = sandbox.port(39).to_string();
     let mut gateway = sandbox.spawn(&["gateway", "--json", "--port", &port]);
@@ -17,12 +17,12 @@ pub(crate) fn gateway(sandbox: &Sandbox) -> RunningCommand {
     gateway
 }
 
-/// Asks the gateway for `path` of `host`; answers the status and the body.
-fn ask(sandbox: &Sandbox, host: &str, path: &str) -> (u16, String) {
-    try_to_ask(sandbox, host, path).unwrap_or_else(|error| panic!("{host}{path}: {error}"))
+/// Requests `path` of `host` from the gateway and returns the status and the body.
+fn request(sandbox: &Sandbox, host: &str, path: &str) -> (u16, String) {
+    try_request(sandbox, host, path).unwrap_or_else(|error| panic!("{host}{path}: {error}"))
 }
 
-fn try_to_ask(sandbox: &Sandbox, host: &str, path: &str) -> std::io::Result<(u16, String)> {
+fn try_request(sandbox: &Sandbox, host: &str, path: &str) -> std::io::Result<(u16, String)> {
     let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     send(sandbox, &request)
 }
@@ -39,12 +39,12 @@ fn send(sandbox: &Sandbox, request: &str) -> std::io::Result<(u16, String)> {
         .map(|(_, body)| body.to_owned());
     status
         .zip(body)
-        .ok_or_else(|| std::io::Error::other(format!("no answer: {answer:?}")))
+        .ok_or_else(|| std::io::Error::other(format!("invalid response: {answer:?}")))
 }
 
 #[test]
 #[cfg(unix)]
-fn each_service_of_each_worktree_has_its_name() {
+fn each_service_of_each_worktree_has_a_name() {
     let mut sandbox = Sandbox::with_blocks(1).manifest(TWO_SERVICES);
     let main = sandbox.project().to_owned();
     std::fs::remove_dir_all(main.join(".git")).unwrap();
@@ -79,11 +79,12 @@ fn each_service_of_each_worktree_has_its_name() {
         sandbox.set_project(dir.clone());
         let id = |service: &str| {
             let host = format!("{service}{name}.localhost");
-            ask(&sandbox, &host, "/env/PORTWAY_INSTANCE")
+            request(&sandbox, &host, "/env/PORTWAY_INSTANCE")
         };
         assert_eq!(id(""), (200, name.clone()));
         assert_eq!(id("frontend."), (200, name.clone()));
-        // The worktree of the branch `backend` has that name; the main checkout's backend none.
+        // The name belongs to the worktree of the branch `backend`, so the backend of the main
+        // checkout has none.
         if name == "jobi" {
             assert_eq!(id("backend."), (200, "backend.jobi".to_owned()));
             sandbox
@@ -108,20 +109,20 @@ fn each_service_of_each_worktree_has_its_name() {
 }
 
 #[test]
-fn backends_let_pages_under_names_in() {
+fn cors_origins_contain_the_names_once_a_gateway_exists() {
     let sandbox = two_services();
-    let told = || {
+    let origins = || {
         let env = sandbox.run(&["env", "--json"]).success().json();
         env["CORS_ORIGINS"].as_str().unwrap().to_owned()
     };
     let port = sandbox.port(39);
     let named = format!(",http://jobi.localhost:{port},http://frontend.jobi.localhost:{port}");
     sandbox.run(&["up", "--detach"]).success();
-    let before = told();
+    let before = origins();
     assert!(!before.contains("jobi"), "{before}");
     let running = gateway(&sandbox);
-    // What runs was not told, and whoever asks hears what it was told.
-    assert_eq!(told(), before);
+    // The running services keep their environment, and `env` prints what they have.
+    assert_eq!(origins(), before);
     let warned = || {
         let report = sandbox.run(&["doctor", "--json"]).json();
         let findings = report["findings"].as_array().unwrap().clone();
@@ -133,28 +134,28 @@ fn backends_let_pages_under_names_in() {
     };
     assert!(warned());
     sandbox.run(&["down"]).success();
-    assert_eq!(told(), format!("{before}{named}"));
+    assert_eq!(origins(), format!("{before}{named}"));
     sandbox.run(&["up", "--detach"]).success();
     assert!(!warned());
-    // It goes on being so without the gateway, which will be there again.
+    // The names stay without the gateway, because it will return.
     drop(running);
-    assert_eq!(told(), format!("{before}{named}"));
+    assert_eq!(origins(), format!("{before}{named}"));
     sandbox.run(&["down"]).success();
     sandbox.run(&["up", "--detach"]).success();
     let url = sandbox.run(&["url", "backend"]).success().stdout();
     let address = url.trim().trim_start_matches("http://localhost:");
-    let heard = http_get(address.parse().unwrap(), "/env/CORS_ORIGINS");
-    assert_eq!(heard, Some(format!("{before}{named}")));
+    let received = http_get(address.parse().unwrap(), "/env/CORS_ORIGINS");
+    assert_eq!(received, Some(format!("{before}{named}")));
 }
 
 #[test]
-fn paths_lead_to_other_services() {
+fn paths_are_routed_to_other_services() {
     let sandbox = Sandbox::new().manifest(&format!(
         "{TWO_SERVICES}\n[routes]\n\"/env\" = \"backend\"\n\"/api\" = {{ service = \"backend\", strip = true }}"
     ));
     sandbox.run(&["up", "--detach"]).success();
     let _gateway = gateway(&sandbox);
-    let served_by = |host: &str, path: &str| ask(&sandbox, host, path).1;
+    let served_by = |host: &str, path: &str| request(&sandbox, host, path).1;
     assert_eq!(
         served_by("jobi.localhost", "/env/PORTWAY_SERVICE"),
         "backend"
@@ -172,7 +173,7 @@ fn paths_lead_to_other_services() {
 }
 
 #[test]
-fn a_service_says_how_much_it_takes() {
+fn bodies_are_limited_per_service() {
     let sandbox = Sandbox::new().manifest(&format!("{TWO_SERVICES}\nmax_body = \"1 kB\""));
     sandbox.run(&["up", "--detach"]).success();
     let _gateway = gateway(&sandbox);
@@ -186,10 +187,10 @@ fn a_service_says_how_much_it_takes() {
     }
 }
 
-// Under Wine a restart loses its Ctrl-C now and then, and takes its whole grace.
+// Under Wine a restart sometimes loses its Ctrl-C and takes its whole grace.
 #[test]
 #[cfg(unix)]
-fn a_thousand_requests_across_ten_restarts_are_all_answered() {
+fn no_request_fails_across_ten_restarts() {
     let sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
     let _gateway = gateway(&sandbox);
@@ -200,7 +201,7 @@ fn a_thousand_requests_across_ten_restarts_are_all_answered() {
                 scope.spawn(|| {
                     let mut answered = 0;
                     while answered < 250 || !done.load(Relaxed) {
-                        let (status, body) = ask(&sandbox, "backend.jobi.localhost", "/");
+                        let (status, body) = request(&sandbox, "backend.jobi.localhost", "/");
                         assert_eq!(status, 200, "{body}");
                         answered += 1;
                     }
@@ -221,7 +222,7 @@ fn a_thousand_requests_across_ten_restarts_are_all_answered() {
 }
 
 #[test]
-fn a_request_during_the_start_waits_and_one_after_the_end_does_not() {
+fn requests_wait_for_a_starting_service_and_fail_for_a_stopped_one() {
     let sandbox = Sandbox::new().manifest(
         "
         [project]
@@ -233,41 +234,41 @@ fn a_request_during_the_start_waits_and_one_after_the_end_does_not() {
     );
     let _gateway = gateway(&sandbox);
     let mut up = sandbox.spawn(&["up"]);
-    // Its name is known from the moment its instance runs.
+    // The gateway knows the name as soon as the instance runs.
     let answered = std::thread::scope(|scope| {
-        let asked = scope.spawn(|| {
+        let client = scope.spawn(|| {
             loop {
-                let (status, body) = ask(&sandbox, "backend.jobi.localhost", "/");
+                let (status, body) = request(&sandbox, "backend.jobi.localhost", "/");
                 if status != 404 {
                     break (status, body);
                 }
             }
         });
-        asked.join().unwrap()
+        client.join().unwrap()
     });
     assert_eq!(answered.0, 200, "{}", answered.1);
     sandbox.wait_until_ready();
     up.wait_for_output(&sandbox.expand("http://localhost:%0"));
     drop(up);
     sandbox.run(&["down"]);
-    wait_until("the end is known", || {
-        ask(&sandbox, "backend.jobi.localhost", "/").0 == 503
+    wait_until("the gateway knows that it stopped", || {
+        request(&sandbox, "backend.jobi.localhost", "/").0 == 503
     });
-    let (status, body) = ask(&sandbox, "backend.jobi.localhost", "/");
+    let (status, body) = request(&sandbox, "backend.jobi.localhost", "/");
     assert_eq!(status, 503);
     let body: serde_json::Value = serde_json::from_str(&body).unwrap();
     assert_eq!(body["error"]["code"], "not_running");
 }
 
 #[test]
-fn one_gateway_and_no_more() {
+fn only_one_gateway_runs() {
     let sandbox = Sandbox::new();
     let (port, other) = (sandbox.port(39).to_string(), sandbox.port(38).to_string());
     sandbox.fails(&["gateway", "status"], 1, "not_running");
     sandbox.fails(&["gateway", "stop"], 1, "not_running");
     let first = sandbox.run(&["gateway", "--port", &port, "--detach", "--json"]);
     assert_eq!(first.success().json()["port"], sandbox.port(39));
-    // Again: the same; on another port: no.
+    // A second start returns the same gateway, and is rejected on another port.
     sandbox.run(&["gateway", "--detach"]).success();
     sandbox
         .fails(&["gateway", "--detach", "--port", &other], 1, "refused")
@@ -282,48 +283,48 @@ fn one_gateway_and_no_more() {
 }
 
 #[test]
-fn a_port_of_somebody_else_is_an_error_that_says_so() {
+fn a_port_in_use_is_an_error() {
     let sandbox = Sandbox::new();
-    let _taken = std::net::TcpListener::bind(("127.0.0.1", sandbox.port(39))).unwrap();
+    let _other = std::net::TcpListener::bind(("127.0.0.1", sandbox.port(39))).unwrap();
     let port = sandbox.port(39).to_string();
     for arguments in [
         &["gateway", "--port", &port][..],
         &["gateway", "--detach", "--port", &port],
     ] {
         sandbox
-            .fails(arguments, 4, "port_taken")
+            .fails(arguments, 4, "port_other")
             .mentions(&port)
             .hints("portway who");
     }
 }
 
 #[test]
-fn the_gateway_can_die_without_a_service_noticing() {
+fn services_survive_the_gateway() {
     let sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
     let before = sandbox.status();
     drop(gateway(&sandbox));
     assert_eq!(sandbox.status(), before);
-    // The next one takes its place at once.
+    // The next gateway takes over at once.
     let _gateway = gateway(&sandbox);
-    assert_eq!(ask(&sandbox, "jobi.localhost", "/").0, 200);
+    assert_eq!(request(&sandbox, "jobi.localhost", "/").0, 200);
 }
 
 #[test]
 #[cfg(unix)]
-fn the_first_up_starts_it_where_that_is_preferred() {
+fn up_starts_the_gateway_if_that_is_preferred() {
     let sandbox = two_services();
     std::fs::create_dir_all(sandbox.path("home/.config/portway")).unwrap();
     let port = sandbox.port(39);
     let config = format!("[gateway]\nstart = \"with-up\"\nport = {port}\n");
     std::fs::write(sandbox.path("home/.config/portway/config.toml"), config).unwrap();
-    let said = sandbox.run(&["up", "--detach"]).success();
-    said.stdout_has(&format!("http://jobi.localhost:{port}"));
-    assert_eq!(ask(&sandbox, "jobi.localhost", "/").0, 200);
-    // Where it cannot be had, services start all the same.
+    let output = sandbox.run(&["up", "--detach"]).success();
+    output.stdout_has(&format!("http://jobi.localhost:{port}"));
+    assert_eq!(request(&sandbox, "jobi.localhost", "/").0, 200);
+    // Services start although the port of the gateway is in use.
     sandbox.run(&["down"]).success();
     sandbox.run(&["gateway", "stop"]).success();
-    let _taken = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let _other = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
     sandbox
         .run(&["up", "--detach"])
         .success()
@@ -333,9 +334,9 @@ fn the_first_up_starts_it_where_that_is_preferred() {
 
 #[test]
 #[cfg(unix)]
-fn a_service_of_the_session_is_written_and_taken_away() {
+fn installs_and_uninstalls_a_user_service() {
     let sandbox = Sandbox::new();
-    // There is no session here: the file is there, and the rest is told.
+    // Without a session only the file is written; the error has the commands that are missing.
     sandbox
         .run(&["gateway", "install"])
         .code(3)
@@ -345,8 +346,8 @@ fn a_service_of_the_session_is_written_and_taken_away() {
     let unit = sandbox.path("home/.config/systemd/user/portway-gateway.service");
     let text = std::fs::read_to_string(&unit).unwrap();
     let state = sandbox.path("state");
-    let told = format!("Environment=\"XDG_STATE_HOME={}\"\n", state.display());
-    assert!(text.contains(&told), "{text}");
+    let line = format!("Environment=\"XDG_STATE_HOME={}\"\n", state.display());
+    assert!(text.contains(&line), "{text}");
     sandbox.run(&["gateway", "uninstall"]).success();
     assert!(!unit.exists());
     sandbox.run(&["gateway", "uninstall"]).code(6);

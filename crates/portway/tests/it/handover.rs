@@ -1,4 +1,4 @@
-//! The hand-over of a port from its hold to its service, and those who disturb it.
+//! The handover of a port from its hold to its service, and processes that interfere with it.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Stdio;
@@ -15,8 +15,8 @@ fn one(options: &str) -> Sandbox {
     ))
 }
 
-/// Whether a stranger who sets SO_REUSEADDR could serve at an address.
-fn stranger_may_serve(host: &str, port: u16) -> bool {
+/// Whether another process that sets SO_REUSEADDR could listen at an address.
+fn can_listen(host: &str, port: u16) -> bool {
     let address = SocketAddr::new(host.parse().unwrap(), port);
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
     socket.set_reuse_address(true).unwrap();
@@ -27,29 +27,29 @@ fn stranger_may_serve(host: &str, port: u16) -> bool {
 }
 
 #[test]
-fn nobody_shadows_localhost_while_a_service_runs() {
+fn no_other_process_can_listen_while_a_service_runs() {
     let sandbox = one("");
     sandbox.run(&["up", "--detach"]).success();
     for host in ["127.0.0.1", "::1"] {
-        assert!(!stranger_may_serve(host, sandbox.port(0)), "{host}");
+        assert!(!can_listen(host, sandbox.port(0)), "{host}");
     }
 }
 
 #[test]
-fn the_port_stays_held_while_the_service_is_away() {
+fn the_port_is_held_while_the_service_is_stopped() {
     let sandbox = one("");
     sandbox.run(&["up", "--detach"]).success();
     sandbox.run(&["down", "a"]).success();
     assert!(TcpStream::connect(("127.0.0.1", sandbox.port(0))).is_err());
     for host in ["127.0.0.1", "::1", "127.0.0.2"] {
-        assert!(!stranger_may_serve(host, sandbox.port(0)), "{host}");
+        assert!(!can_listen(host, sandbox.port(0)), "{host}");
     }
     sandbox.run(&["down"]).success();
     assert!(Hold::acquire(sandbox.port(0)).is_ok());
 }
 
 #[test]
-fn a_service_may_close_its_socket_and_bind_again() {
+fn a_service_can_close_its_socket_and_bind_again() {
     let sandbox = one("--rebind");
     sandbox.run(&["up", "--detach"]).success();
     let port = sandbox.port(0);
@@ -64,7 +64,7 @@ fn a_service_may_close_its_socket_and_bind_again() {
 }
 
 #[test]
-fn a_server_without_the_option_still_starts() {
+fn a_server_without_reuse_address_still_starts() {
     let sandbox = one("--no-reuse");
     sandbox.run(&["up", "--detach"]).success();
     let events = sandbox.portway_log("a");
@@ -72,17 +72,17 @@ fn a_server_without_the_option_still_starts() {
         events.iter().any(|text| text.contains("SO_REUSEADDR")),
         "{events:?}"
     );
-    // Also the next time. (Nobody has spoken with it: such a server cannot get past its own
-    // TIME_WAIT.)
+    // A restart works, too. No client has connected: without the option a server cannot bind while
+    // a connection is in TIME_WAIT.
     sandbox.run(&["restart", "a"]).success();
     assert!(http_get(sandbox.port(0), "/").is_some());
-    // Its port is held when it is away.
+    // Its port is held while it is stopped.
     sandbox.run(&["down", "a"]).success();
-    assert!(!stranger_may_serve("127.0.0.1", sandbox.port(0)));
+    assert!(!can_listen("127.0.0.1", sandbox.port(0)));
 }
 
 #[test]
-fn a_service_may_take_a_ready_socket() {
+fn a_service_can_receive_its_socket() {
     let sandbox = Sandbox::new().manifest(
         "[services.a]\ncommand = \"%service serve --fd\"\nport = \"%0-%9\"\nsocket = \"fd\"",
     );
@@ -93,8 +93,8 @@ fn a_service_may_take_a_ready_socket() {
     assert!(http_get(sandbox.port(0), "/").is_some_and(|new| new != pid));
 }
 
-/// Somebody who takes whatever can be had of these ports.
-fn grabber(sandbox: &Sandbox, ports: std::ops::Range<u16>) -> RunningCommand {
+/// Starts a process that listens on the first of these ports that becomes free.
+fn take_port(sandbox: &Sandbox, ports: std::ops::Range<u16>) -> RunningCommand {
     let mut command = sandbox.command(crate::sandbox::test_service());
     command.arg("grab");
     command.args(ports.map(|index| sandbox.port(index).to_string()));
@@ -103,26 +103,26 @@ fn grabber(sandbox: &Sandbox, ports: std::ops::Range<u16>) -> RunningCommand {
 }
 
 #[test]
-fn a_port_stolen_in_the_hand_over_is_replaced_and_everyone_is_told() {
+fn a_port_lost_during_handover_is_replaced_everywhere() {
     let sandbox = Sandbox::new().manifest(
         "[services.backend]\ncommand = \"%service serve {port}\"\nport = \"%0-%9\"\n\
          [services.frontend]\ncommand = \"%service serve {port} --delay 300\"\nport = \"%10-%19\"\n\
          after = [\"backend\"]",
     );
     let mut up = sandbox.spawn(&["up"]);
-    // The backend is ready and was told the frontend's port; now that port is stolen.
+    // The backend has the frontend's port in its environment. Now another process takes that port.
     wait_until("the backend serves", || {
         http_get(sandbox.port(0), "/").is_some()
     });
-    let mut thief = grabber(&sandbox, 10..11);
-    thief.wait_for_output("grabbed");
+    let mut other = take_port(&sandbox, 10..11);
+    other.wait_for_output("grabbed");
     sandbox.wait_until_ready();
     let json = sandbox.ports_json();
     assert_eq!(json["frontend_port"], sandbox.port(11));
     let moved = sandbox.port(11);
     assert_eq!(http_get(moved, "/env/PORT").unwrap(), moved.to_string());
-    // The backend was started again with the new wiring.
-    wait_until("the backend knows", || {
+    // The backend restarts with the new wiring.
+    wait_until("the backend has the new URL", || {
         let url = http_get(sandbox.port(0), "/env/FRONTEND_URL");
         url == Some(format!("http://localhost:{moved}"))
     });
@@ -131,8 +131,8 @@ fn a_port_stolen_in_the_hand_over_is_replaced_and_everyone_is_told() {
         origins.contains(&format!("http://localhost:{moved}")),
         "{origins}"
     );
-    // The move and the thief are named, and why the backend was restarted.
-    let (old, pid) = (sandbox.expand("port %10"), format!("(pid {}", thief.pid()));
+    // The log names both ports, the other process, and why the backend restarts.
+    let (old, pid) = (sandbox.expand("port %10"), format!("(pid {}", other.pid()));
     let events = sandbox.portway_log("frontend");
     assert!(
         events.iter().any(|text| text.contains(&old)
@@ -153,45 +153,45 @@ fn a_port_stolen_in_the_hand_over_is_replaced_and_everyone_is_told() {
 }
 
 #[test]
-fn a_listener_elsewhere_is_allowed_where_the_manifest_says_so() {
+fn a_listener_outside_the_process_tree_is_allowed_if_the_manifest_says_so() {
     let manifest = |owner: &str| {
         format!(
             "[services.a]\ncommand = \"sleep 600\"\nport = \"%0\"\n{owner}\nready = {{ tcp = true, timeout = \"2s\" }}"
         )
     };
-    // The test itself plays the container engine's proxy.
+    // A process outside the service's tree, like the proxy of a container engine.
     let sandbox = Sandbox::new().manifest(&manifest("owner = \"any\""));
     let mut up = sandbox.spawn(&["up"]);
     wait_until("its port is chosen", || {
         sandbox.project().join(".ports.json").exists()
     });
-    let mut proxy = grabber(&sandbox, 0..1);
+    let mut proxy = take_port(&sandbox, 0..1);
     proxy.wait_for_output("grabbed");
     sandbox.wait_until_ready();
     up.signal(Signal::TERM);
     up.wait();
-    // Without the word it is a thief, and there is no other port.
+    // Without `owner = "any"` the port is lost, and the range has no other.
     let sandbox = Sandbox::new().manifest(&manifest(""));
     let mut up = sandbox.spawn(&["up", "--json"]);
     wait_until("its port is chosen", || {
         sandbox.project().join(".ports.json").exists()
     });
-    let mut thief = grabber(&sandbox, 0..1);
-    thief.wait_for_output("grabbed");
+    let mut other = take_port(&sandbox, 0..1);
+    other.wait_for_output("grabbed");
     assert_eq!(up.wait(), 5);
     let printed = up.output();
     assert!(printed.contains("\"service_failed\""), "{printed}");
     assert!(printed.contains(&sandbox.expand("port %0")), "{printed}");
     assert!(
-        printed.contains(&format!("(pid {}", thief.pid())),
+        printed.contains(&format!("(pid {}", other.pid())),
         "{printed}"
     );
 }
 
 #[test]
-fn a_listener_of_a_stranger_that_was_there_before_is_no_service() {
+fn a_port_in_use_before_the_start_is_not_used() {
     let sandbox = one("");
-    let _stranger = TcpListener::bind(("127.0.0.1", sandbox.port(0))).unwrap();
+    let _other = TcpListener::bind(("127.0.0.1", sandbox.port(0))).unwrap();
     sandbox.run(&["up", "--detach"]).success();
     let json = sandbox.ports_json();
     assert_eq!(json["a_port"], sandbox.port(1));

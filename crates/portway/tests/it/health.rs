@@ -1,4 +1,4 @@
-//! `portway health`: services are asked whether they are well.
+//! `portway health`.
 
 use std::fs;
 use std::io::Read;
@@ -33,28 +33,29 @@ fn three() -> Sandbox {
     Sandbox::new().manifest(THREE)
 }
 
-fn asked(report: &Value, service: &str) -> Value {
+/// The result of one service.
+fn result(report: &Value, service: &str) -> Value {
     let all = report["services"].as_array().unwrap();
     let found = all.iter().find(|one| one["service"] == service);
     found.cloned().unwrap()
 }
 
 #[test]
-fn each_service_is_asked_in_its_own_way() {
+fn each_service_is_checked_by_its_kind() {
     let sandbox = three();
     sandbox.run(&["up", "--detach"]).success();
     let report = sandbox.run(&["health", "--json"]).success().json();
     assert_eq!(report["healthy"], true);
-    // The worker has no port to ask.
+    // The worker has no port.
     assert_eq!(report["services"].as_array().unwrap().len(), 3);
-    let backend = asked(&report, "backend");
+    let backend = result(&report, "backend");
     assert_eq!(backend["url"], sandbox.expand("http://localhost:%0/health"));
     assert_eq!(backend["check"], "http");
     assert_eq!(backend["status"], 200);
     assert!(backend["latency_ms"].as_f64().unwrap() > 0.0);
-    let frontend = asked(&report, "frontend");
+    let frontend = result(&report, "frontend");
     assert_eq!(frontend["url"], sandbox.expand("http://localhost:%10/"));
-    let cache = asked(&report, "cache");
+    let cache = result(&report, "cache");
     assert_eq!(cache["url"], sandbox.expand("redis://localhost:%20"));
     assert_eq!(cache["check"], "tcp");
     assert_eq!(cache["status"], Value::Null);
@@ -67,7 +68,7 @@ fn each_service_is_asked_in_its_own_way() {
     assert!(lines[1].contains(" 500 "), "{lines:?}");
     assert!(lines[3].contains(" healthy "), "{lines:?}");
     assert!(lines[3].contains(" tcp "), "{lines:?}");
-    // Who was not asked does not count.
+    // Only the named services count.
     sandbox.run(&["health", "frontend", "cache"]).success();
     let report = sandbox.run(&["health", "backend", "--json"]).code(1).json();
     assert_eq!(report["services"].as_array().unwrap().len(), 1);
@@ -78,10 +79,10 @@ fn each_service_is_asked_in_its_own_way() {
 }
 
 #[test]
-fn what_does_not_run_is_asked_where_it_would_be_and_nothing_is_chosen() {
+fn stopped_services_are_unhealthy_and_no_port_is_chosen() {
     let sandbox = three();
     let report = sandbox.run(&["health", "--json"]).code(1).json();
-    let backend = asked(&report, "backend");
+    let backend = result(&report, "backend");
     assert_eq!(backend["url"], sandbox.expand("http://localhost:%0/health"));
     assert_eq!(backend["healthy"], false);
     assert_eq!(backend["latency_ms"], Value::Null);
@@ -89,7 +90,7 @@ fn what_does_not_run_is_asked_where_it_would_be_and_nothing_is_chosen() {
     assert!(problem.contains(&sandbox.expand("port %0")), "{problem}");
     assert!(!sandbox.project().join(".ports.json").exists());
     assert!(!sandbox.state().exists());
-    // Started by hand in the checkout, on the port that a person wrote down.
+    // A server that was started by hand in the checkout, on the port in `.ports.json`.
     sandbox.write(".ports.json", "{\"cache_port\": %35}");
     let cache = UnrelatedServer::start(sandbox.port(35), sandbox.project());
     sandbox.run(&["health", "cache"]).success();
@@ -97,38 +98,38 @@ fn what_does_not_run_is_asked_where_it_would_be_and_nothing_is_chosen() {
         sandbox.read(".ports.json"),
         sandbox.expand("{\"cache_port\": %35}")
     );
-    // One that accepts and says nothing has its time.
+    // A server that accepts connections and never answers.
     drop(cache);
     sandbox.write(".ports.json", "{\"backend_port\": %36}");
     let silent = TcpListener::bind(("127.0.0.1", sandbox.port(36))).unwrap();
     let ask = ["health", "backend", "--timeout", "100ms", "--json"];
     let report = sandbox.run(&ask).code(1).json();
-    let asked = asked(&report, "backend");
-    assert_eq!(asked["latency_ms"], Value::Null);
+    let backend = result(&report, "backend");
+    assert_eq!(backend["latency_ms"], Value::Null);
     drop(silent);
 }
 
 #[test]
-fn what_a_stranger_answers_counts_for_nothing() {
+fn an_unrelated_process_on_the_port_is_unhealthy() {
     let sandbox = three();
-    let stranger = UnrelatedServer::start(sandbox.port(10), &sandbox.path("home"));
+    let other = UnrelatedServer::start(sandbox.port(10), &sandbox.path("home"));
     let report = sandbox
         .run(&["health", "frontend", "--json"])
         .code(1)
         .json();
-    let frontend = asked(&report, "frontend");
+    let frontend = result(&report, "frontend");
     assert_eq!(
         (&frontend["healthy"], &frontend["status"]),
         (&json!(false), &Value::Null)
     );
     let problem = frontend["problem"].as_str().unwrap();
     assert!(problem.contains(&sandbox.expand("port %10")), "{problem}");
-    let owner = format!("`service` (pid {}", stranger.pid());
+    let owner = format!("`service` (pid {}", other.pid());
     assert!(problem.contains(&owner), "{problem}");
 }
 
 #[test]
-fn watching_shows_what_changes() {
+fn watch_shows_changes() {
     let sandbox = three();
     sandbox.run(&["up", "--detach"]).success();
     let arguments = ["health", "--watch", "--interval", "20ms", "backend"];
@@ -143,14 +144,14 @@ fn watching_shows_what_changes() {
     let (first, _) = printed.split_once('\n').unwrap();
     let first: Value = serde_json::from_str(first).unwrap();
     assert_eq!(first["healthy"], true);
-    // Blocks, without the signs of a terminal.
+    // Without a terminal there are no escape sequences.
     assert!(!text.output().contains('\x1b'));
     text.signal(Signal::INT);
     assert_eq!(text.wait(), 130);
 }
 
 #[test]
-fn in_a_terminal_each_round_takes_the_place_of_the_one_before() {
+fn watch_redraws_a_terminal() {
     let sandbox = three();
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
     let screen = openpt(flags).unwrap();
@@ -163,12 +164,12 @@ fn in_a_terminal_each_round_takes_the_place_of_the_one_before() {
     drop(command);
     let mut shown = Vec::new();
     let mut screen = fs::File::from(screen);
-    let rounds = |shown: &[u8]| {
+    let redraws = |shown: &[u8]| {
         String::from_utf8_lossy(shown)
             .matches("\x1b[H\x1b[2J")
             .count()
     };
-    while rounds(&shown) < 3 {
+    while redraws(&shown) < 3 {
         let mut bytes = [0; 1024];
         let count = screen.read(&mut bytes).unwrap();
         shown.extend(&bytes[..count]);
@@ -178,7 +179,7 @@ fn in_a_terminal_each_round_takes_the_place_of_the_one_before() {
 }
 
 #[test]
-fn watching_ends_with_its_reader() {
+fn watch_ends_when_its_reader_exits() {
     let sandbox = three();
     let mut shell = sandbox.command("sh");
     let portway = env!("CARGO_BIN_EXE_portway");
@@ -188,7 +189,7 @@ fn watching_ends_with_its_reader() {
 }
 
 #[test]
-fn the_health_url_stands_in_the_file_as_long_as_the_manifest_names_a_path() {
+fn the_health_url_is_in_the_ports_file_while_the_manifest_has_a_path() {
     let sandbox = two_services().file(
         ".ports.json",
         "{\"frontend_health_url\": \"http://localhost:1/mine\"}",
@@ -221,18 +222,18 @@ fn the_health_url_stands_in_the_file_as_long_as_the_manifest_names_a_path() {
             json["backend_health_url"],
             sandbox.expand("http://localhost:%0/health")
         );
-        // The ports are Portway's as before, and the other key is a person's.
+        // The health URL of the user is kept.
         assert_eq!(json["frontend_health_url"], "http://localhost:1/mine");
     }
-    // What the file has of Portway's own is not taken for a person's wish.
-    let taken = TcpListener::bind(("127.0.0.1", sandbox.port(0))).unwrap();
+    // A health URL that Portway has written forces no port.
+    let other = TcpListener::bind(("127.0.0.1", sandbox.port(0))).unwrap();
     sandbox.run(&["detect"]).success();
     let json = sandbox.ports_json();
     assert_eq!(
         json["backend_health_url"],
         sandbox.expand("http://localhost:%1/health")
     );
-    drop(taken);
+    drop(other);
 
     sandbox.write("portway.toml", &manifest);
     sandbox.run(&["detect"]).success();
@@ -263,7 +264,7 @@ fn a_copied_file_with_a_health_url_forces_nothing() {
 }
 
 #[test]
-fn a_health_path_tells_that_a_service_is_ready() {
+fn the_health_path_is_the_readiness_probe() {
     let sandbox = three().file("sick", "");
     let mut up = sandbox.spawn(&["up"]);
     sandbox.run(&["wait", "frontend", "cache"]).success();
@@ -276,7 +277,7 @@ fn a_health_path_tells_that_a_service_is_ready() {
 }
 
 #[test]
-fn what_cannot_be_asked_is_an_error() {
+fn rejects_services_and_urls_that_cannot_be_checked() {
     let sandbox = three();
     sandbox
         .fails(&["health", "bakend"], 2, "unknown_service")
@@ -290,9 +291,9 @@ fn what_cannot_be_asked_is_an_error() {
         .mentions("--interval");
     let url = "{\"backend_health_url\": \"http://elsewhere.example/\"}";
     sandbox.write(".ports.json", url);
-    for verb in ["health", "detect"] {
+    for command in ["health", "detect"] {
         sandbox
-            .fails(&[verb], 2, "ports_file_invalid")
+            .fails(&[command], 2, "ports_file_invalid")
             .names("backend_health_url")
             .mentions("http://elsewhere.example/")
             .hints("delete");

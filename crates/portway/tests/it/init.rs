@@ -1,9 +1,9 @@
-//! `portway init` and `portway schema`.
+//! `portway init`, `schema` and `--help`.
 
 use crate::sandbox::Sandbox;
 
 #[test]
-fn init_writes_a_manifest_that_works_and_never_over_another() {
+fn init_writes_a_working_manifest_and_overwrites_none() {
     let sandbox = Sandbox::new();
     sandbox
         .run(&["init"])
@@ -19,7 +19,7 @@ fn init_writes_a_manifest_that_works_and_never_over_another() {
 }
 
 #[test]
-fn init_offers_a_line_in_gitignore() {
+fn init_adds_a_line_to_gitignore() {
     let sandbox = Sandbox::new().file(".gitignore", "/target");
     for _ in 0..2 {
         sandbox.run(&["init", "--gitignore"]).success();
@@ -35,7 +35,7 @@ fn schema_prints_the_committed_schema() {
 }
 
 #[test]
-fn help_has_examples_and_usage_errors_their_own_code() {
+fn help_has_examples_and_usage_errors_have_a_code() {
     let sandbox = Sandbox::new();
     sandbox
         .run(&["--help"])

@@ -1,4 +1,4 @@
-//! Bad input: one clear error with its place and a way out, and every file stays as it was.
+//! Invalid input is an error with its place, and changes no file.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::sandbox::{CommandOutput, Sandbox, http_get, two_services};
 
-/// Everything in a directory: each entry's kind, size and beginning.
+/// Every entry below a directory: its kind, its size and the start of its content.
 pub fn directory_contents(dir: &Path) -> BTreeMap<PathBuf, (String, Vec<u8>)> {
     use std::io::Read;
     let mut all = BTreeMap::new();
@@ -18,46 +18,46 @@ pub fn directory_contents(dir: &Path) -> BTreeMap<PathBuf, (String, Vec<u8>)> {
         for entry in fs::read_dir(&dir).into_iter().flatten().flatten() {
             let path = entry.path();
             let metadata = path.symlink_metadata().unwrap();
-            let mut begin = Vec::new();
+            let mut start = Vec::new();
             if metadata.is_dir() {
                 next.push(path.clone());
             } else if metadata.is_symlink() {
-                begin = fs::read_link(&path)
+                start = fs::read_link(&path)
                     .unwrap()
                     .into_os_string()
                     .into_encoded_bytes();
             } else {
                 let file = fs::File::open(&path).unwrap();
-                file.take(1 << 16).read_to_end(&mut begin).unwrap();
+                file.take(1 << 16).read_to_end(&mut start).unwrap();
             }
             let kind = format!("{:?} {}", metadata.file_type(), metadata.len());
-            all.insert(path, (kind, begin));
+            all.insert(path, (kind, start));
         }
     }
     all
 }
 
-/// Runs a command that must fail and leave the project as it was; its error in one line.
+/// Runs a command and expects that it fails and changes nothing.
 #[track_caller]
 pub fn rejected(sandbox: &Sandbox, arguments: &[&str], code: i32) -> CommandOutput {
     let before = directory_contents(sandbox.project());
-    let ran = sandbox.run(arguments).code(code);
-    assert!(!ran.stderr().contains("panicked"), "{}", ran.stderr());
+    let output = sandbox.run(arguments).code(code);
+    assert!(!output.stderr().contains("panicked"), "{}", output.stderr());
     assert_eq!(
         directory_contents(sandbox.project()),
         before,
         "{}",
-        ran.stderr()
+        output.stderr()
     );
     assert!(sandbox.processes().is_empty());
-    ran
+    output
 }
 
 #[test]
 fn rejects_invalid_manifests() {
     let service = "[services.a]\ncommand = \"x {port}\"\n";
     let with = |line: &str| format!("{service}{line}");
-    // The text, where the error is, and the names and values that it has.
+    // The manifest, the place of the error, and the names and values that it mentions.
     let cases: &[(&str, &str, &[&str])] = &[
         ("= 3", "portway.toml:1:1", &[]),
         ("[services.a\n", "portway.toml:1", &[]),
@@ -130,9 +130,9 @@ fn rejects_invalid_manifests() {
             &[],
         ),
     ];
-    for (text, place, words) in cases {
+    for (text, place, mentioned) in cases {
         let sandbox = Sandbox::new();
-        // As it is written: nothing in it is filled in.
+        // Written as it is, without placeholders.
         fs::write(sandbox.project().join("portway.toml"), text).unwrap();
         for command in [&["detect"][..], &["up", "--detach"], &["plan"]] {
             let ran = rejected(&sandbox, command, 2);
@@ -140,16 +140,19 @@ fn rejects_invalid_manifests() {
             let mut failure = rejected(&sandbox, &[command, &["--json"]].concat(), 2)
                 .error("manifest_invalid")
                 .at(place);
-            for word in *words {
-                failure = failure.mentions(word);
+            for text in *mentioned {
+                failure = failure.mentions(text);
             }
-            assert!(!sandbox.state().exists(), "nothing is written for\n{text}");
+            assert!(
+                !sandbox.state().exists(),
+                "an invalid manifest writes no state:\n{text}"
+            );
         }
     }
 }
 
 #[test]
-fn a_manifest_that_is_no_file_or_cannot_be_read() {
+fn rejects_manifests_that_cannot_be_read() {
     let sandbox = Sandbox::new();
     let file = sandbox.project().join("portway.toml");
     fs::create_dir(&file).unwrap();
@@ -171,7 +174,7 @@ fn a_manifest_that_is_no_file_or_cannot_be_read() {
 }
 
 #[test]
-fn services_that_do_not_exist() {
+fn rejects_unknown_services() {
     let sandbox = two_services();
     for arguments in [
         &["up", "bakend"][..],
@@ -191,13 +194,13 @@ fn services_that_do_not_exist() {
 }
 
 #[test]
-fn ports_files_that_cannot_be() {
+fn rejects_invalid_ports_files() {
     let sandbox = two_services();
     let file = sandbox.project().join(".ports.json");
     let delete = || {
         let _ = fs::remove_file(&file);
     };
-    // The text, and the key or the format that is wrong.
+    // The content, and the key or format that is wrong.
     for (text, wrong) in [
         ("{broken", "JSON"),
         ("[1]", "JSON object"),
@@ -218,13 +221,13 @@ fn ports_files_that_cannot_be() {
         ),
     ] {
         fs::write(&file, text).unwrap();
-        for verb in [
+        for command in [
             &["detect"][..],
             &["up", "--detach"],
             &["env"],
             &["port", "backend"],
         ] {
-            rejected(&sandbox, &[verb, &["--json"]].concat(), 2)
+            rejected(&sandbox, &[command, &["--json"]].concat(), 2)
                 .error("ports_file_invalid")
                 .at(".ports.json")
                 .mentions(wrong)
@@ -238,7 +241,7 @@ fn ports_files_that_cannot_be() {
     };
     fs::write(&file, b"{\"a\": \"\xff\"}").unwrap();
     rejected();
-    // A gigabyte, of which nothing is read.
+    // One GiB, which is not read.
     fs::File::create(&file).unwrap().set_len(1 << 30).unwrap();
     rejected().mentions(1 << 30);
     delete();
@@ -253,7 +256,7 @@ fn ports_files_that_cannot_be() {
 }
 
 #[test]
-fn a_directory_that_is_missing() {
+fn rejects_a_missing_directory() {
     let sandbox = Sandbox::new().manifest(
         "[services.a]\ncommand = \"%service serve {port}\"\ndir = \"gone\"\nport = \"%0-%9\"",
     );
@@ -265,7 +268,7 @@ fn a_directory_that_is_missing() {
 }
 
 #[test]
-fn commands_that_cannot_be_run() {
+fn rejects_commands_that_cannot_be_run() {
     for command in [
         "no-such-program-anywhere",
         "./not-executable",
@@ -285,7 +288,7 @@ fn commands_that_cannot_be_run() {
 }
 
 #[test]
-fn projects_in_directories_with_any_name() {
+fn accepts_any_name_of_a_directory() {
     for name in [
         &b"with spaces"[..],
         b"quotes ' and \" and `",
@@ -303,18 +306,18 @@ fn projects_in_directories_with_any_name() {
             .manifest("[services.backend]\ncommand = \"%service serve {port}\"\nport = \"%0-%9\"");
         sandbox.run(&["up", "--detach"]).success();
         assert!(http_get(sandbox.port(0), "/").is_some(), "{name:?}");
-        for verb in [
+        for command in [
             &["ps"][..],
             &["leases"],
             &["who"],
             &["ps", "--json"],
             &["plan"],
         ] {
-            let ran = sandbox.run(verb).success();
-            // No name breaks its line or reaches the terminal.
+            let ran = sandbox.run(command).success();
+            // A newline in a name is escaped.
             assert!(
                 !ran.stdout().contains("new\nline"),
-                "{verb:?}\n{}",
+                "{command:?}\n{}",
                 ran.stdout()
             );
         }
@@ -326,7 +329,7 @@ fn projects_in_directories_with_any_name() {
 }
 
 #[test]
-fn without_a_home() {
+fn rejects_a_missing_home() {
     let sandbox = two_services();
     let before = directory_contents(sandbox.project());
     for home in [None, Some("")] {
@@ -344,19 +347,19 @@ fn without_a_home() {
 }
 
 #[test]
-fn a_state_directory_that_cannot_be_read() {
+fn rejects_an_unusable_state_directory() {
     let sandbox = two_services();
     let state = sandbox.state();
-    // For root no mode is an obstacle; a file in its place is one for everybody.
+    // Modes do not restrict root, so a file is in the place of the directory.
     fs::write(&state, "").unwrap();
-    for verb in [
+    for command in [
         &["detect"][..],
         &["up", "--detach"],
         &["ps"],
         &["leases"],
         &["prune"],
     ] {
-        rejected(&sandbox, &[verb, &["--json"]].concat(), 1)
+        rejected(&sandbox, &[command, &["--json"]].concat(), 1)
             .error("state")
             .mentions("registry.db")
             .hints("XDG_STATE_HOME");
@@ -365,7 +368,7 @@ fn a_state_directory_that_cannot_be_read() {
     if !rustix::process::geteuid().is_root() {
         fs::create_dir(&state).unwrap();
         fs::set_permissions(&state, fs::Permissions::from_mode(0o000)).unwrap();
-        // Its own directory: Portway gives itself the rights again.
+        // Portway owns the directory, and restores its mode.
         sandbox.run(&["detect"]).success();
     }
 }

@@ -1,4 +1,4 @@
-//! The local network: served and announced there only when asked, seen by Avahi on another machine.
+//! Services on the local network, as Avahi on another machine sees them.
 
 mod network;
 
@@ -7,7 +7,7 @@ use crate::sandbox::{
 };
 use network::{Machine, Network};
 
-/// What a machine fetches over the network.
+/// The body of a response that a machine receives over the network.
 fn fetch(machine: &Machine, sandbox: &Sandbox, url: &str) -> Option<String> {
     let fetched = machine.run(sandbox, &["curl", "-sS", "--max-time", "10", url]);
     let body = fetched.stdout();
@@ -15,7 +15,7 @@ fn fetch(machine: &Machine, sandbox: &Sandbox, url: &str) -> Option<String> {
 }
 
 #[test]
-fn what_speaks_http_is_seen_resolved_and_fetched_from_another_machine() {
+fn http_services_can_be_discovered_and_reached_from_another_machine() {
     let sandbox = Sandbox::new().manifest(
         "[project]\nname = \"jobi\"\n\
          [services.backend]\ncommand = \"%service serve {port}\"\nport = \"%0-%9\"\n\
@@ -67,7 +67,8 @@ fn what_speaks_http_is_seen_resolved_and_fetched_from_another_machine() {
     ada.portway(&sandbox, &["ps"])
         .success()
         .stdout_has(&backend);
-    // The supervisor's own sockets are the services', and yet nothing that `localhost` leads to.
+    // The supervisor listens for the services on the network, but not on the addresses of
+    // `localhost`.
     let report = ada.portway(&sandbox, &["doctor", "--json"]).json();
     let severity = |check: &str| {
         let findings = report["findings"].as_array().unwrap();
@@ -100,7 +101,7 @@ fn what_speaks_http_is_seen_resolved_and_fetched_from_another_machine() {
 }
 
 #[test]
-fn without_being_asked_only_this_machine_is_served() {
+fn by_default_only_loopback_is_served() {
     let sandbox = two_services();
     let network = Network::new();
     network.ada.start_avahi(&sandbox);
@@ -112,7 +113,7 @@ fn without_being_asked_only_this_machine_is_served() {
         let url = format!("http://{}:{}/", network.ada.address, sandbox.port(0));
         assert_eq!(fetch(machine, &sandbox, &url), None);
     }
-    // Avahi on the same machine would have it at once.
+    // Avahi on the same machine would see an announcement immediately.
     network.ada.until_seen(&sandbox, &[]);
     let status = network.ada.portway(&sandbox, &["ps", "--json"]).json();
     assert_eq!(status[0].get("lan"), None);
@@ -125,12 +126,12 @@ fn without_being_asked_only_this_machine_is_served() {
 }
 
 #[test]
-fn two_machines_that_choose_the_same_name_are_both_seen() {
+fn two_machines_with_the_same_name_are_both_announced() {
     let (sandbox, other) = (two_services(), two_services());
     let network = Network::new();
     let (ada, bob) = (&network.ada, &network.bob);
     bob.start_avahi(&sandbox);
-    // At the same time, so that neither is there first.
+    // Concurrently, so that neither is first.
     let up = |machine: &Machine, sandbox: &Sandbox| {
         let mut up = machine.command(sandbox, env!("CARGO_BIN_EXE_portway"));
         up.args(["up", "--lan", "backend"]);
@@ -163,17 +164,17 @@ fn two_machines_that_choose_the_same_name_are_both_seen() {
             }
         );
     }
-    // Each withdraws its own, by the name that it has by now.
+    // Each withdraws its own service by its current name.
     ada.portway(&sandbox, &["down"]).success();
     let [left] = &bob.until_count(&sandbox, 1)[..] else {
-        panic!("one is left");
+        panic!("one service is left");
     };
     assert_eq!(left.port, other.port(0));
     bob.portway(&other, &["down"]).success();
     bob.until_seen(&sandbox, &[]);
 }
 
-/// The process of the sandbox that was started as this hidden command.
+/// The process of the sandbox that runs this hidden command.
 fn hidden(sandbox: &Sandbox, command: &str) -> Option<u32> {
     let processes = sandbox.processes();
     let mut found = processes.iter().filter(|(_, line)| line.contains(command));
@@ -181,7 +182,7 @@ fn hidden(sandbox: &Sandbox, command: &str) -> Option<u32> {
 }
 
 #[test]
-fn a_supervisor_that_was_killed_is_withdrawn_all_the_same() {
+fn a_killed_supervisor_is_withdrawn() {
     let sandbox = two_services();
     let network = Network::new();
     let (ada, bob) = (&network.ada, &network.bob);
@@ -190,7 +191,7 @@ fn a_supervisor_that_was_killed_is_withdrawn_all_the_same() {
         .success();
     bob.until_seen(&sandbox, &["backend · jobi", "frontend · jobi"]);
     kill(hidden(&sandbox, "__supervise").unwrap());
-    // Patience ends before the shortest of the records expires, which live two minutes and more.
+    // The timeout is shorter than the lifetime of the records, which is at least two minutes.
     bob.until_seen(&sandbox, &[]);
     sandbox.wait_until_empty();
 }
@@ -216,8 +217,8 @@ fn a_killed_announcer_is_replaced() {
 }
 
 #[test]
-fn a_restart_does_not_withdraw_and_a_stop_does() {
-    // A restart takes longer than the second for which Avahi keeps what was withdrawn.
+fn a_restart_keeps_the_announcement_and_a_stop_withdraws_it() {
+    // The restart takes longer than one second, for which Avahi keeps withdrawn records.
     let slow = TWO_SERVICES.replacen("serve {port}", "serve {port} --delay 2500", 1);
     let sandbox = Sandbox::new().manifest(&slow);
     let network = Network::new();
@@ -246,7 +247,7 @@ fn a_restart_does_not_withdraw_and_a_stop_does() {
 }
 
 #[test]
-fn another_address_is_served_and_announced_in_place_of_the_old_one() {
+fn a_new_address_replaces_the_old_one() {
     let sandbox = two_services();
     let network = Network::new();
     let (ada, bob) = (&network.ada, &network.bob);
@@ -267,7 +268,7 @@ fn another_address_is_served_and_announced_in_place_of_the_old_one() {
 }
 
 #[test]
-fn a_service_that_listens_everywhere_is_announced_as_it_is() {
+fn a_service_on_every_address_is_announced() {
     let sandbox = Sandbox::new().manifest(
         "lan = true\n[project]\nname = \"jobi\"\n[services.backend]\n\
          command = \"%service serve {port} --host 0.0.0.0\"\nport = \"%0-%9\"",
@@ -289,7 +290,7 @@ fn a_service_that_listens_everywhere_is_announced_as_it_is() {
 }
 
 #[test]
-fn who_listens_for_a_service_on_the_network_is_the_service_to_those_who_free_its_port() {
+fn freeing_a_port_includes_the_listeners_for_the_network() {
     let sandbox = two_services();
     let network = Network::new();
     let ada = &network.ada;
@@ -316,7 +317,7 @@ fn who_listens_for_a_service_on_the_network_is_the_service_to_those_who_free_its
 }
 
 #[test]
-fn a_stranger_on_the_port_is_found_all_the_same_and_the_network_follows_the_move() {
+fn the_announcement_follows_a_service_that_moves() {
     let sandbox = two_services();
     let network = Network::new();
     let (ada, bob) = (&network.ada, &network.bob);
@@ -324,10 +325,10 @@ fn a_stranger_on_the_port_is_found_all_the_same_and_the_network_follows_the_move
     ada.portway(&sandbox, &["up", "--detach", "--lan", "backend"])
         .success();
     bob.until_seen(&sandbox, &["backend · jobi"]);
-    let mut stranger = ada.command(&sandbox, test_service());
-    stranger.args(["serve", &sandbox.port(0).to_string(), "--host", "127.0.0.2"]);
-    let _stranger = RunningCommand::start(stranger);
-    wait_until("the service has moved, and the network knows", || {
+    let mut other = ada.command(&sandbox, test_service());
+    other.args(["serve", &sandbox.port(0).to_string(), "--host", "127.0.0.2"]);
+    let _other = RunningCommand::start(other);
+    wait_until("the service has moved and is announced there", || {
         let seen = bob.browse(&sandbox);
         seen.len() == 1 && seen[0].port != sandbox.port(0)
     });

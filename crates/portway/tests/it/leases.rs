@@ -1,4 +1,4 @@
-//! `portway leases`, `prune` and `forget`: housekeeping.
+//! `portway leases`, `prune` and `forget`.
 
 use std::fs;
 
@@ -27,7 +27,7 @@ fn leases_are_listed_with_state_and_directory() {
 }
 
 #[test]
-fn a_lease_is_given_up_only_while_its_instance_rests() {
+fn a_lease_can_be_forgotten_only_while_its_instance_is_stopped() {
     let sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
     let port = sandbox.port(0).to_string();
@@ -50,7 +50,7 @@ fn a_lease_is_given_up_only_while_its_instance_rests() {
 }
 
 #[test]
-fn leases_of_vanished_directories_are_dropped() {
+fn prune_removes_leases_of_deleted_directories() {
     let mut sandbox = two_services();
     sandbox.run(&["detect"]).success();
     let project = sandbox.project().to_owned();
@@ -78,20 +78,20 @@ fn leases_of_vanished_directories_are_dropped() {
     );
 }
 
-/// A sandbox whose supervisor and keeper were killed in the same instant: the one case in which
-/// something stays.
+/// A sandbox in which a process is left, because its supervisor and its keeper were killed at the
+/// same time.
 pub fn with_leftover() -> Sandbox {
     let sandbox = Sandbox::new().manifest(
         "[project]\nname = \"jobi\"\n[services.backend]\n\
          command = \"%service serve {port} --grandchild setsid\"\nport = \"%0-%9\"",
     );
     sandbox.run(&["up", "--detach"]).success();
-    let of = |words: &str| -> Vec<u32> {
+    let find = |text: &str| -> Vec<u32> {
         let all = sandbox.processes();
-        let found = all.iter().filter(|(_, command)| command.contains(words));
+        let found = all.iter().filter(|(_, command)| command.contains(text));
         found.map(|(pid, _)| *pid).collect()
     };
-    let (supervisor, keeper) = (of("__supervise"), of("__keeper"));
+    let (supervisor, keeper) = (find("__supervise"), find("__keeper"));
     assert_eq!(
         (supervisor.len(), keeper.len()),
         (1, 1),
@@ -101,7 +101,7 @@ pub fn with_leftover() -> Sandbox {
     let signal = |pid: u32, signal: Signal| {
         kill_process(Pid::from_raw(pid as i32).unwrap(), signal).unwrap();
     };
-    // Stopped first, so that neither sees the other go.
+    // Suspended first, so that neither can react to the death of the other.
     for pid in [supervisor[0], keeper[0]] {
         signal(pid, Signal::STOP);
     }
@@ -115,7 +115,7 @@ pub fn with_leftover() -> Sandbox {
 }
 
 #[test]
-fn processes_of_a_killed_instance_are_found_and_ended() {
+fn prune_stops_processes_of_a_killed_instance() {
     let sandbox = with_leftover();
     let left = sandbox.processes();
     let found = sandbox.run(&["prune", "--json"]).success().json();
@@ -124,7 +124,11 @@ fn processes_of_a_killed_instance_are_found_and_ended() {
     assert_eq!(found["processes"][0]["service"], "backend");
     assert_eq!(found["processes"][0]["instance"], "jobi");
     assert_eq!(found["ended"], false);
-    assert_eq!(sandbox.processes(), left, "nobody was asked");
+    assert_eq!(
+        sandbox.processes(),
+        left,
+        "nothing is stopped without confirmation"
+    );
     sandbox
         .run(&["prune", "--yes"])
         .success()
@@ -133,7 +137,7 @@ fn processes_of_a_killed_instance_are_found_and_ended() {
 }
 
 #[test]
-fn nothing_that_runs_is_pruned() {
+fn prune_does_not_touch_running_instances() {
     let sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
     let before = sandbox.processes();
@@ -146,7 +150,7 @@ fn nothing_that_runs_is_pruned() {
 }
 
 #[test]
-fn a_shell_with_the_variables_of_a_service_is_not_taken_for_it() {
+fn a_shell_with_the_variables_of_a_service_is_not_stale() {
     let sandbox = two_services();
     let mut command = sandbox.command("sh");
     let portway = env!("CARGO_BIN_EXE_portway");

@@ -1,4 +1,4 @@
-//! Logs: kept, found again, and harmless whatever a service prints.
+//! `portway logs`, and what is kept of the output of services.
 
 use crate::sandbox::{Sandbox, wait_until};
 
@@ -9,7 +9,7 @@ fn logs_are_kept_and_filtered() {
          [services.b]\ncommand = \"echo three; sleep 600\"",
     );
     sandbox.run(&["up", "--detach"]).success();
-    wait_until("all have printed", || {
+    wait_until("all services have printed", || {
         sandbox.run(&["logs"]).stdout().contains("three")
     });
     sandbox.run(&["down"]).success();
@@ -56,7 +56,7 @@ fn logs_are_kept_and_filtered() {
 }
 
 #[test]
-fn following_ends_with_the_instance() {
+fn following_ends_when_the_instance_stops() {
     let sandbox = Sandbox::new().manifest(
         "[services.a]\ncommand = \"i=0; while sleep 0.02; do i=$((i+1)); echo line $i; done\"",
     );
@@ -64,7 +64,7 @@ fn following_ends_with_the_instance() {
     let mut follow = sandbox.spawn(&["logs", "-f"]);
     follow.wait_for_output("line 3\n");
     let seen = follow.wait_for_output("line 20\n");
-    // No line twice, none left out.
+    // No line is missing or repeated.
     let numbers: Vec<u32> = seen
         .lines()
         .filter_map(|line| line.strip_prefix("a │ line ")?.parse().ok())
@@ -76,7 +76,7 @@ fn following_ends_with_the_instance() {
 }
 
 #[test]
-fn a_flood_without_newlines_in_no_encoding_harms_nobody() {
+fn a_flood_of_invalid_output_is_bounded() {
     let sandbox = Sandbox::new().manifest(
         "[services.flood]\ncommand = \"%service serve {port} --flood 60000000\"\nport = \"%0\"\n\
          [services.calm]\ncommand = \"%service serve {port}\"\nport = \"%1\"",
@@ -104,7 +104,7 @@ fn a_partial_line_is_shown() {
     let sandbox =
         Sandbox::new().manifest("[services.a]\ncommand = \"printf 'no newline'; sleep 600\"");
     sandbox.run(&["up", "--detach"]).success();
-    wait_until("it is shown", || {
+    wait_until("the line is shown", || {
         sandbox.run(&["logs"]).stdout().contains("a │ no newline")
     });
 }

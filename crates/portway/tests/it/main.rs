@@ -1,5 +1,6 @@
-//! What users see: the binary, run in a sandbox of its own. One module per verb or promise. On
-//! Windows those run that need neither a Unix shell nor signals, and [`windows`] beside them.
+//! Tests of the binary, each in a sandbox. There is one module for each command or guarantee.
+//!
+//! On Windows only those modules run that need neither a Unix shell nor signals.
 
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 #![cfg_attr(
@@ -7,7 +8,7 @@
     allow(
         dead_code,
         unused_imports,
-        reason = "what only the tests of other systems need"
+        reason = "helpers for the tests of other systems"
     )
 )]
 
@@ -60,7 +61,7 @@ mod servers;
 mod state;
 #[cfg(target_os = "linux")]
 mod texts;
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 mod transcript;
 #[cfg(unix)]
 mod trust;

@@ -1,4 +1,4 @@
-//! Prepare steps: run when they have to, and only then.
+//! Prepare steps run only when their inputs or outputs have changed.
 
 use crate::sandbox::{Sandbox, wait_until};
 
@@ -12,6 +12,7 @@ fn project() -> Sandbox {
         .file("extra", "1")
 }
 
+/// Starts and stops the services, and returns how often the step has run so far.
 fn runs(sandbox: &Sandbox) -> usize {
     sandbox.run(&["up", "--detach"]).success();
     sandbox.run(&["down"]).success();
@@ -29,14 +30,14 @@ fn a_prepare_step_runs_again_when_its_inputs_change() {
     assert_eq!(runs(&sandbox), 3);
     sandbox.write("unrelated", "2");
     assert_eq!(runs(&sandbox), 3);
-    // What it made is gone.
+    // The output of the step is deleted.
     std::fs::remove_dir(sandbox.project().join("node_modules")).unwrap();
     assert_eq!(runs(&sandbox), 4);
     sandbox.run(&["logs"]).success().stdout_has("a │ preparing");
 }
 
 #[test]
-fn a_failing_prepare_step_shows_its_last_lines_and_stops() {
+fn a_failing_prepare_step_shows_its_last_lines_and_fails_the_start() {
     let sandbox = Sandbox::new().manifest(
         "[services.a]\ncommand = \"touch started; sleep 600\"\n\
          prepare = \"echo cannot resolve fastapi==99 >&2; exit 4\"",
@@ -51,8 +52,8 @@ fn a_failing_prepare_step_shows_its_last_lines_and_stops() {
 }
 
 #[test]
-fn prepare_steps_run_side_by_side() {
-    // Each waits for the other's file, so one after the other would never end.
+fn prepare_steps_run_concurrently() {
+    // Each step waits for the file of the other, so they complete only when they run concurrently.
     let step = |own: &str, other: &str| {
         format!("touch {own}; while ! test -f {other}; do sleep 0.01; done")
     };
@@ -65,8 +66,8 @@ fn prepare_steps_run_side_by_side() {
     sandbox.run(&["up", "--detach"]).success();
 }
 
-/// Two services with the same prepare step in the root, and one whose step is another.
-fn with_a_common_step(step: &str) -> Sandbox {
+/// Two services with the same prepare step in the same directory, and one with another step.
+fn with_shared_step(step: &str) -> Sandbox {
     let sandbox = Sandbox::new().manifest(&format!(
         "[services.a]\ncommand = \"sleep 600\"\ndir = \"a\"\nprepare = {{ command = \"{step}\", dir = \".\" }}\n\
          [services.b]\ncommand = \"sleep 600\"\ndir = \"b\"\nprepare = {{ command = \"{step}\", dir = \".\" }}\n\
@@ -79,8 +80,8 @@ fn with_a_common_step(step: &str) -> Sandbox {
 }
 
 #[test]
-fn a_step_that_services_have_in_common_runs_once() {
-    let sandbox = with_a_common_step("echo x >> runs");
+fn a_shared_step_runs_once() {
+    let sandbox = with_shared_step("echo x >> runs");
     for _ in 0..2 {
         sandbox.run(&["up", "--detach"]).success();
         sandbox.run(&["down"]).success();
@@ -90,8 +91,8 @@ fn a_step_that_services_have_in_common_runs_once() {
 }
 
 #[test]
-fn a_common_step_that_fails_fails_for_all_who_need_it() {
-    let sandbox = with_a_common_step("echo x >> runs; exit 3");
+fn a_failing_shared_step_fails_every_service_with_it() {
+    let sandbox = with_shared_step("echo x >> runs; exit 3");
     sandbox
         .fails(&["up", "--detach"], 5, "service_failed")
         .names("a")
@@ -101,8 +102,8 @@ fn a_common_step_that_fails_fails_for_all_who_need_it() {
 }
 
 #[test]
-fn whoever_waits_for_a_step_that_is_broken_off_runs_it_itself() {
-    let sandbox = with_a_common_step("echo x >> runs; while ! test -f go; do sleep 0.01; done");
+fn an_interrupted_shared_step_is_run_by_the_next_service() {
+    let sandbox = with_shared_step("echo x >> runs; while ! test -f go; do sleep 0.01; done");
     let mut up = sandbox.spawn(&["up"]);
     let runs = || std::fs::read_to_string(sandbox.project().join("runs")).unwrap_or_default();
     wait_until("the step runs", || runs() == "x\n");

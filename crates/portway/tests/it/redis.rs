@@ -1,4 +1,4 @@
-//! A new service is three lines: a real Redis.
+//! A real Redis needs three lines of manifest.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use crate::sandbox::{Sandbox, http_get};
 
 #[test]
-fn a_real_redis_is_wired_like_everything_else() {
+fn redis_is_wired_like_any_service() {
     let sandbox = Sandbox::new().manifest(
         "[services.backend]\ncommand = \"%service serve {port}\"\nport = \"%0-%9\"\nafter = [\"redis\"]\n\
          [services.redis]\n\

@@ -1,4 +1,4 @@
-//! Portway's own state: where it lies, who may read it, and what happens when it cannot be used.
+//! Portway's state directory: its permissions, and errors when it cannot be used.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +10,7 @@ fn one() -> Sandbox {
 }
 
 #[test]
-fn state_is_the_owners_alone() {
+fn only_the_owner_can_read_the_state() {
     let sandbox = one();
     sandbox.run(&["up", "--detach"]).success();
     let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -21,7 +21,7 @@ fn state_is_the_owners_alone() {
         assert_eq!(mode(&dir.join("control.sock")), 0o600);
         assert_eq!(mode(&dir.join("logs/a.ndjson")), 0o600);
     }
-    // The home itself stays as it was.
+    // Nothing is written to the home directory.
     assert_eq!(fs::read_dir(sandbox.path("home")).unwrap().count(), 0);
 }
 
@@ -68,7 +68,7 @@ fn a_very_long_state_path_works() {
 }
 
 #[test]
-fn a_registry_that_cannot_be_used_is_named_and_left_alone() {
+fn a_damaged_registry_is_an_error_and_not_changed() {
     let sandbox = one();
     sandbox.run(&["detect"]).success();
     let file = sandbox.state().join("registry.db");
@@ -93,7 +93,7 @@ fn a_registry_that_cannot_be_used_is_named_and_left_alone() {
 }
 
 #[test]
-fn a_state_directory_that_cannot_be_made_is_named() {
+fn an_impossible_state_directory_is_an_error() {
     let sandbox = one();
     fs::write(sandbox.path("state/portway"), "").unwrap();
     sandbox
@@ -106,9 +106,8 @@ fn a_state_directory_that_cannot_be_made_is_named() {
     sandbox.command_fails(command, 1, "state").mentions("HOME");
 }
 
-/// Runs Portway with a state directory on a file system of its own, in a mount namespace of the
-/// test's own.
-fn on_file_system(sandbox: &Sandbox, options: &str, then: &str) -> crate::sandbox::CommandOutput {
+/// Runs `portway detect` with its state directory on a new tmpfs, in a mount namespace.
+fn detect_on_tmpfs(sandbox: &Sandbox, options: &str, then: &str) -> crate::sandbox::CommandOutput {
     let state = sandbox.path("state");
     let script = format!(
         "mount -t tmpfs -o {options} none '{0}' && {{ {then}; }}; cd '{1}' && exec '{2}' detect --json",
@@ -123,10 +122,10 @@ fn on_file_system(sandbox: &Sandbox, options: &str, then: &str) -> crate::sandbo
 }
 
 #[test]
-fn a_full_disk_is_an_error_that_names_the_file() {
+fn a_full_disk_is_an_error() {
     let sandbox = one();
     let fill = "cd .; dd if=/dev/zero of=\"$XDG_STATE_HOME/fill\" bs=1k count=60 2>/dev/null";
-    on_file_system(&sandbox, "size=64k", fill)
+    detect_on_tmpfs(&sandbox, "size=64k", fill)
         .code(1)
         .error("state")
         .mentions("registry.db")
@@ -135,9 +134,9 @@ fn a_full_disk_is_an_error_that_names_the_file() {
 }
 
 #[test]
-fn a_read_only_state_directory_is_an_error_that_names_the_file() {
+fn a_read_only_state_directory_is_an_error() {
     let sandbox = one();
-    let ran = on_file_system(&sandbox, "ro", "true").code(1);
+    let ran = detect_on_tmpfs(&sandbox, "ro", "true").code(1);
     ran.error("state")
         .mentions("registry.db")
         .hints("XDG_STATE_HOME");
@@ -145,7 +144,7 @@ fn a_read_only_state_directory_is_an_error_that_names_the_file() {
 }
 
 #[test]
-fn a_locked_registry_is_an_error_that_names_the_file() {
+fn a_locked_registry_is_an_error() {
     let sandbox = one();
     sandbox.run(&["detect"]).success();
     let before = sandbox.read(".ports.json");
@@ -171,11 +170,11 @@ fn a_locked_registry_is_an_error_that_names_the_file() {
 }
 
 #[test]
-fn a_kill_in_the_middle_of_anything_leaves_everything_whole() {
+fn a_kill_at_any_time_leaves_valid_files() {
     let sandbox = one();
     for round in 0..60 {
         let mut detect = sandbox.portway(&["detect"]).spawn().unwrap();
-        // Spread over the few milliseconds that a command takes.
+        // Spread over the few milliseconds that the command runs.
         let moment = std::time::Instant::now() + std::time::Duration::from_micros(round * 150);
         while std::time::Instant::now() < moment {
             std::hint::spin_loop();

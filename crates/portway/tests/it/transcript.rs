@@ -75,10 +75,13 @@ impl Transcript {
         self.lines(sandbox, text);
     }
 
-    /// Compares all of it with its snapshot.
+    /// Compares everything that was recorded with its snapshot. Only on Linux: other systems have
+    /// messages of their own.
     #[track_caller]
     pub fn assert(self, name: &str) {
-        assert_text(name, &self.text);
+        if cfg!(target_os = "linux") {
+            assert_text(name, &self.text);
+        }
     }
 
     fn entry(&mut self, title: &str) {

@@ -1,9 +1,9 @@
-//! Broken files that detection meets: named, passed over, and the rest is still found.
+//! Detection reports files that it cannot read, skips them, and uses the rest.
 
 use crate::invalid_input::{directory_contents, rejected};
 use crate::sandbox::{Sandbox, http_get};
 
-/// A manage.py as Django's, that needs no package.
+/// A `manage.py` like Django's that needs no package.
 const MANAGE: &str = "import os, sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'site.settings')
@@ -18,7 +18,7 @@ host, port = sys.argv[2].split(':')
 HTTPServer((host, int(port)), Handler).serve_forever()
 ";
 
-/// Three broken files: path, text, and where each is broken.
+/// Broken files: path, content, and place of the error.
 const BROKEN: [(&str, &str, &str); 3] = [
     ("web/package.json", "{\"scripts\": {]", "web/package.json"),
     ("Procfile", "# what runs\n\nno process\n", "Procfile:3"),
@@ -30,7 +30,7 @@ const BROKEN: [(&str, &str, &str); 3] = [
 ];
 
 #[test]
-fn broken_files_are_named_and_the_rest_is_found() {
+fn broken_files_are_reported_and_the_rest_is_detected() {
     let mut sandbox = Sandbox::new().file("api/manage.py", MANAGE);
     for (file, text, _) in BROKEN {
         sandbox = sandbox.file(file, text);
@@ -68,14 +68,14 @@ fn broken_files_are_named_and_the_rest_is_found() {
     }
     assert_eq!(json["services"].as_array().unwrap().len(), 1);
     sandbox.run(&["down"]).success();
-    // Beside `.ports.json`, which git is told to leave alone.
+    // Only `.ports.json` is new, and Git ignores it.
     let mut after = directory_contents(sandbox.project());
     after.retain(|path, _| !path.ends_with(".ports.json") && !path.starts_with(&git));
     assert_eq!(after, before);
 }
 
 #[test]
-fn a_broken_line_of_a_procfile_does_not_spoil_the_others() {
+fn only_broken_lines_of_a_procfile_are_skipped() {
     let sandbox = Sandbox::new().file(
         "Procfile",
         "web: %service serve $PORT\nno process\nweb: a second\nempty:\n",
@@ -85,9 +85,9 @@ fn a_broken_line_of_a_procfile_does_not_spoil_the_others() {
         .run(&["config", "set", "prefer.frameworks.procfile", &port])
         .success();
     let before = sandbox.read("Procfile");
-    for verb in [&["plan"][..], &["up", "--detach"]] {
+    for command in [&["plan"][..], &["up", "--detach"]] {
         sandbox
-            .run(verb)
+            .run(command)
             .success()
             .stderr_has("Procfile:2`")
             .stderr_has("Procfile:3`")
@@ -101,7 +101,7 @@ fn a_broken_line_of_a_procfile_does_not_spoil_the_others() {
 }
 
 #[test]
-fn two_that_were_found_to_insist_on_one_port_are_both_shown() {
+fn two_detected_services_that_require_one_port_are_both_listed() {
     let sandbox = Sandbox::new().file(
         "Procfile",
         "a: python3 -m http.server %0\nb: python3 -m http.server %0\n",
@@ -121,13 +121,13 @@ fn two_that_were_found_to_insist_on_one_port_are_both_shown() {
 }
 
 #[test]
-fn where_only_broken_files_are_the_error_names_them() {
+fn an_error_names_broken_files_if_there_are_no_others() {
     let mut sandbox = Sandbox::new();
     for (file, text, _) in BROKEN {
         sandbox = sandbox.file(file, text);
     }
-    for verb in [&["plan"][..], &["detect"], &["up", "--detach"]] {
-        let failure = rejected(&sandbox, &[verb, &["--json"]].concat(), 2).error("no_manifest");
+    for command in [&["plan"][..], &["detect"], &["up", "--detach"]] {
+        let failure = rejected(&sandbox, &[command, &["--json"]].concat(), 2).error("no_manifest");
         BROKEN
             .iter()
             .fold(failure, |failure, (_, _, place)| failure.mentions(place));

@@ -1,4 +1,4 @@
-//! `portway who`: every holder, and what that is.
+//! `portway who`: which processes are using a port.
 
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -8,7 +8,7 @@ use crate::sandbox::{RunningCommand, Sandbox, test_service, two_services, wait_u
 use crate::servers::{ShellServer, wait_until_served};
 
 #[test]
-fn a_listener_is_told_with_all_that_is_known_of_it() {
+fn reports_everything_about_a_listener() {
     let sandbox = Sandbox::new();
     let shell = ShellServer::start(&sandbox, "serve %0 --worker");
     wait_until_served(sandbox.port(0));
@@ -28,7 +28,7 @@ fn a_listener_is_told_with_all_that_is_known_of_it() {
     let age = now() - process["since"].as_u64().unwrap() as i64;
     assert!(age.abs() < 120_000, "{age} ms");
     assert_eq!(holder["shared_with"][0]["name"], "service");
-    // The shell is there for the server alone, and so its root; this test is above it.
+    // The shell runs only the server, so it is the root. This test is its parent.
     assert_eq!(holder["root"], shell.pid());
     let parents = holder["parents"].as_array().unwrap();
     assert_eq!(parents[0]["pid"], shell.pid());
@@ -47,7 +47,7 @@ fn now() -> i64 {
 }
 
 #[test]
-fn both_families_and_every_program_are_told() {
+fn reports_both_address_families_and_every_program() {
     let sandbox = Sandbox::new();
     let _v4 = ShellServer::start(&sandbox, "serve %0");
     let _v6 = ShellServer::start(&sandbox, "serve %0 --host ::1");
@@ -61,7 +61,7 @@ fn both_families_and_every_program_are_told() {
 }
 
 #[test]
-fn a_client_whose_own_port_is_the_one_in_question_is_nobody() {
+fn ignores_clients_that_use_the_port_as_their_own() {
     let sandbox = Sandbox::new();
     let server = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let client = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
@@ -79,13 +79,13 @@ fn a_client_whose_own_port_is_the_one_in_question_is_nobody() {
 }
 
 #[test]
-fn a_service_is_named_with_its_instance_and_a_quiet_one_from_the_registry() {
+fn reports_the_service_of_a_listener_and_of_a_held_port() {
     let sandbox = Sandbox::new().manifest(
         "[project]\nname = \"jobi\"\n\
          [services.backend]\ncommand = \"%service serve {port}\"\nport = \"%0-%9\"\n\
          [services.quiet]\ncommand = \"%service sleep\"\nport = \"%10-%19\"\nready = { exec = \"true\" }",
     );
-    // One of the services is never ready.
+    // `quiet` never becomes ready.
     let _up = sandbox.spawn(&["up"]);
     wait_until_served(sandbox.port(0));
     let report = |port: u16| {
@@ -101,7 +101,7 @@ fn a_service_is_named_with_its_instance_and_a_quiet_one_from_the_registry() {
     assert_eq!(quiet["state"], "held");
     assert_eq!(quiet["lease"]["service"], "quiet");
     assert_eq!(quiet["lease"]["state"], "live");
-    // The table has both.
+    // The table lists both.
     let table = sandbox.run(&["who"]).success();
     table
         .stdout_has("`backend`")
@@ -119,7 +119,7 @@ fn a_service_is_named_with_its_instance_and_a_quiet_one_from_the_registry() {
 }
 
 #[test]
-fn who_shares_a_service_s_socket_is_told_and_who_sits_beside_it() {
+fn reports_processes_that_share_a_socket_or_listen_beside_it() {
     let sandbox = Sandbox::new().manifest(
         "[services.backend]\ncommand = \"%service serve {port} --worker\"\nport = \"%0-%9\"\n\
          owner = \"any\"",
@@ -150,7 +150,7 @@ fn who_shares_a_service_s_socket_is_told_and_who_sits_beside_it() {
 }
 
 #[test]
-fn a_program_that_only_binds_is_told_as_such() {
+fn reports_a_bound_port() {
     let sandbox = Sandbox::new();
     let _hold = portway_ports::Hold::acquire(sandbox.port(0)).unwrap();
     let report = sandbox
@@ -163,8 +163,8 @@ fn a_program_that_only_binds_is_told_as_such() {
 }
 
 #[test]
-fn another_users_process_is_told_as_far_as_it_is_known() {
-    // Only root can act as somebody else. Elsewhere the words for it are tested by themselves.
+fn reports_the_user_of_another_users_process() {
+    // Only root can run a command as another user.
     if !rustix::process::geteuid().is_root() {
         return;
     }
@@ -192,7 +192,7 @@ fn another_users_process_is_told_as_far_as_it_is_known() {
     let _ = std::fs::remove_file(binary);
 }
 
-/// The binary where every user may run it.
+/// Copies the binary to a directory in which every user can run it.
 fn public_copy(binary: &Path) -> std::path::PathBuf {
     let copy = std::env::temp_dir().join(format!("portway-test-{}", std::process::id()));
     std::fs::copy(binary, &copy).unwrap();
@@ -200,9 +200,9 @@ fn public_copy(binary: &Path) -> std::path::PathBuf {
 }
 
 #[test]
-fn an_engines_proxy_is_told_as_its_container() {
+fn reports_the_container_of_a_proxy() {
     let sandbox = Sandbox::new();
-    // A process with the proxy's name, and an engine's client with a recorded answer.
+    // A process with the name of the proxy, and a client of the engine that prints a fixed answer.
     let proxy = sandbox.path("docker-proxy");
     std::fs::copy(test_service(), &proxy).unwrap();
     let bin = sandbox.path("bin");
@@ -237,7 +237,7 @@ fn an_engines_proxy_is_told_as_its_container() {
 }
 
 #[test]
-fn what_is_no_port_is_refused() {
+fn rejects_invalid_ports() {
     let sandbox = two_services();
     for port in ["0", "70000", "x"] {
         sandbox.fails(&["who", port], 2, "usage");
@@ -246,7 +246,7 @@ fn what_is_no_port_is_refused() {
 }
 
 #[test]
-fn without_a_home_listeners_are_told_all_the_same() {
+fn reports_listeners_without_a_home() {
     let sandbox = Sandbox::new();
     let _listener = TcpListener::bind(("127.0.0.1", sandbox.port(0))).unwrap();
     let mut command = sandbox.portway(&["who", &sandbox.port(0).to_string()]);

@@ -1,4 +1,4 @@
-//! What only Windows has: job objects, Ctrl-C on a console that nobody sees, a pipe for control.
+//! Tests for Windows only: job objects, Ctrl-C on a hidden console, and the control pipe.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use crate::sandbox::{
     RunningCommand, Sandbox, http_get, kill, test_service, two_services, wait_until,
 };
 
-/// A service with everything below it that could stay behind.
+/// A service with processes that could outlive it.
 fn family(keys: &str) -> Sandbox {
     Sandbox::new().manifest(&format!(
         "[project]
@@ -18,9 +18,9 @@ fn family(keys: &str) -> Sandbox {
     ))
 }
 
-fn pids(sandbox: &Sandbox, words: &str) -> Vec<u32> {
+fn pids(sandbox: &Sandbox, text: &str) -> Vec<u32> {
     let all = sandbox.processes().into_iter();
-    let with = all.filter(|(_, command)| command.contains(words));
+    let with = all.filter(|(_, command)| command.contains(text));
     with.map(|(pid, _)| pid).collect()
 }
 
@@ -29,7 +29,7 @@ fn supervisor(sandbox: &Sandbox) -> u32 {
 }
 
 #[test]
-fn the_plan_is_shown_with_paths_of_the_system() {
+fn the_plan_shows_paths_of_windows() {
     let sandbox = two_services();
     let manifest = sandbox.project().join("portway.toml");
     sandbox
@@ -41,7 +41,7 @@ fn the_plan_is_shown_with_paths_of_the_system() {
 }
 
 #[test]
-fn the_end_of_the_supervisor_ends_everything() {
+fn killing_the_supervisor_stops_everything() {
     for detach in [false, true] {
         let sandbox = family("");
         let _up = if detach {
@@ -51,8 +51,8 @@ fn the_end_of_the_supervisor_ends_everything() {
             Some(sandbox.spawn(&["up"]))
         };
         sandbox.run(&["wait"]).success();
-        // The service, a child of it, and the child of one that has ended.
-        wait_until("the family is complete", || {
+        // The service, its child, and the child of a process that has exited.
+        wait_until("every process has started", || {
             pids(&sandbox, "service.exe").len() >= 4
         });
         kill(supervisor(&sandbox));
@@ -62,14 +62,14 @@ fn the_end_of_the_supervisor_ends_everything() {
 }
 
 #[test]
-fn the_end_of_a_keeper_ends_its_tree_and_the_service_starts_anew() {
+fn killing_a_keeper_stops_its_tree_and_restarts_the_service() {
     let sandbox = family("");
     sandbox.run(&["up", "--detach"]).success();
     let before = pids(&sandbox, "service.exe");
     let keeper = pids(&sandbox, "__keeper");
     assert_eq!(keeper.len(), 1, "{:#?}", sandbox.processes());
     kill(keeper[0]);
-    wait_until("it runs again", || {
+    wait_until("the service runs again", || {
         let service = &sandbox.status()["services"][0];
         service["state"] == "ready" && service["restarts"] == 1
     });
@@ -79,8 +79,8 @@ fn the_end_of_a_keeper_ends_its_tree_and_the_service_starts_anew() {
 }
 
 #[test]
-fn a_service_and_all_below_it_end_with_ctrl_c() {
-    // Were it not for Ctrl-C, this would last longer than the test may.
+fn ctrl_c_stops_a_service_and_its_process_tree() {
+    // Without Ctrl-C, the stop would take longer than the timeout of the test.
     let sandbox = family("stop = { grace = \"10m\" }");
     sandbox.run(&["up", "--detach"]).success();
     sandbox.run(&["down"]).success();
@@ -88,7 +88,7 @@ fn a_service_and_all_below_it_end_with_ctrl_c() {
 }
 
 #[test]
-fn a_service_that_ignores_ctrl_c_is_gone_after_its_grace() {
+fn a_service_that_ignores_ctrl_c_is_killed_after_its_grace() {
     let sandbox = Sandbox::new().manifest(
         "[services.stubborn]
         command = \"%service serve {port} --ignore --grandchild ignore\"
@@ -96,9 +96,9 @@ fn a_service_that_ignores_ctrl_c_is_gone_after_its_grace() {
         stop = { grace = \"1s\" }",
     );
     sandbox.run(&["up", "--detach"]).success();
-    let asked = Instant::now();
+    let start = Instant::now();
     sandbox.run(&["down"]).success();
-    assert!(asked.elapsed() >= Duration::from_secs(1));
+    assert!(start.elapsed() >= Duration::from_secs(1));
     sandbox.wait_until_empty();
 }
 
@@ -116,7 +116,7 @@ fn down_now_has_no_grace() {
 }
 
 #[test]
-fn a_command_is_what_it_would_be_in_a_terminal() {
+fn a_command_works_as_in_a_terminal() {
     let sandbox = Sandbox::new().manifest(
         "[services.api]
         command = \"set GREETING=hello& \\\"%service\\\" serve {port} --print \\\"a b\\\"\"
@@ -131,7 +131,7 @@ fn a_command_is_what_it_would_be_in_a_terminal() {
 }
 
 #[test]
-fn a_listener_is_told_with_its_service() {
+fn reports_the_service_of_a_listener() {
     let sandbox = two_services();
     let status = sandbox.run(&["up", "--detach", "--json"]).success().json();
     let port = sandbox.port(0).to_string();
@@ -149,17 +149,17 @@ fn a_listener_is_told_with_its_service() {
 }
 
 #[test]
-fn a_stranger_is_told_and_its_port_freed() {
+fn reports_and_frees_an_unrelated_process() {
     let sandbox = Sandbox::new();
     let port = sandbox.port(0).to_string();
     let mut command = sandbox.command(test_service());
     command.args(["serve", &port]);
-    let mut stranger = RunningCommand::start(command);
+    let mut other = RunningCommand::start(command);
     wait_until("it listens", || http_get(sandbox.port(0), "/").is_some());
     let report = sandbox.run(&["who", &port, "--json"]).success().json();
     let pid = &report[0]["holders"][0]["process"]["pid"];
-    assert_eq!(*pid, stranger.pid());
+    assert_eq!(*pid, other.pid());
     let freed = sandbox.run(&["free", &port, "--yes", "--grace", "50ms", "--json"]);
     assert_eq!(freed.success().json()["free"], true);
-    stranger.wait();
+    other.wait();
 }

@@ -1,4 +1,4 @@
-//! `portway env`, `exec`, `port` and `url`: one wiring for everybody.
+//! `portway env`, `exec`, `port` and `url`, and the environment of services.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -6,19 +6,19 @@ use std::path::Path;
 use crate::sandbox::{RunningCommand, Sandbox, http_get, two_services, wait_until};
 
 #[test]
-fn env_is_the_same_before_during_and_after() {
+fn env_is_the_same_before_during_and_after_a_run() {
     let sandbox = two_services();
     let env = || sandbox.run(&["env"]).success().stdout();
     let before = env();
     assert!(before.contains(&sandbox.expand("export BACKEND_URL=http://localhost:%0\n")));
     sandbox.run(&["up", "--detach"]).success();
     assert_eq!(env(), before);
-    // What the services have is what it prints.
+    // Services have the same variables.
     let json = sandbox.run(&["env", "--json"]).success().json();
     for (name, value) in json.as_object().unwrap() {
         for index in [0, 10] {
-            let told = http_get(sandbox.port(index), &format!("/env/{name}")).unwrap();
-            assert_eq!(told, value.as_str().unwrap(), "{name}");
+            let received = http_get(sandbox.port(index), &format!("/env/{name}")).unwrap();
+            assert_eq!(received, value.as_str().unwrap(), "{name}");
         }
     }
     sandbox.run(&["down"]).success();
@@ -39,7 +39,7 @@ fn env_has_three_formats() {
     let own = sandbox.run(&["env", "frontend", "--json"]).success().json();
     assert_eq!(own["API"], format!("{url}/v1"));
     assert_eq!(own["PORT"], sandbox.port(10).to_string());
-    // A shell takes it.
+    // A shell can evaluate it.
     let mut shell = sandbox.command("sh");
     let portway = env!("CARGO_BIN_EXE_portway");
     shell.args([
@@ -95,7 +95,7 @@ fn port_and_url_print_one_value() {
 }
 
 #[test]
-fn exec_passes_the_wiring_and_the_exit_code() {
+fn exec_sets_the_wiring_and_returns_the_exit_code() {
     let sandbox = two_services();
     let url = sandbox.expand("http://localhost:%0\n");
     let show = ["exec", "--", "sh", "-c", "echo $BACKEND_URL"];
@@ -122,14 +122,14 @@ fn exec_passes_the_wiring_and_the_exit_code() {
 }
 
 #[test]
-fn exec_keeps_the_ports_while_its_command_runs() {
+fn exec_holds_the_ports_while_its_command_runs() {
     let sandbox = two_services();
     let mut exec = sandbox.spawn(&["exec", "--", "sh", "-c", "echo running; sleep 600"]);
     exec.wait_for_output("running");
-    // Held, and leased: another checkout passes by.
+    // The ports are leased, so another checkout gets others.
     assert!(
         TcpListener::bind(("127.0.0.1", sandbox.port(0))).is_ok(),
-        "soft, for its command"
+        "the hold is soft, so that the command can bind"
     );
     let other = sandbox.path("other");
     std::fs::create_dir(&other).unwrap();
@@ -144,13 +144,13 @@ fn exec_keeps_the_ports_while_its_command_runs() {
         .success()
         .stdout();
     assert_eq!(port, format!("{}\n", sandbox.port(1)));
-    // The same checkout comes up on them beside it.
+    // The same checkout can start on them at the same time.
     sandbox.run(&["up", "--detach"]).success();
     assert_eq!(sandbox.ports_json()["backend_port"], sandbox.port(0));
     assert!(http_get(sandbox.port(0), "/").is_some());
     exec.signal(rustix::process::Signal::TERM);
     assert_eq!(exec.wait(), 143);
-    wait_until("its shell's child is gone", || {
+    wait_until("the child of its shell is gone", || {
         sandbox
             .processes()
             .values()
@@ -159,7 +159,7 @@ fn exec_keeps_the_ports_while_its_command_runs() {
 }
 
 #[test]
-fn variables_from_files_arrive_and_do_not_win_over_the_wiring() {
+fn variables_from_files_do_not_override_the_wiring() {
     let sandbox = Sandbox::new()
         .manifest(
             "[services.backend]\ncommand = \"%service serve {port}\"\nport = \"%0-%9\"\n\
@@ -183,7 +183,7 @@ fn variables_from_files_arrive_and_do_not_win_over_the_wiring() {
 }
 
 #[test]
-fn no_port_is_written_in_any_file_of_the_example() {
+fn the_example_contains_no_port() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/jobi");
     let files = [
         "backend/app/config.py",
@@ -205,7 +205,7 @@ fn no_port_is_written_in_any_file_of_the_example() {
 }
 
 #[test]
-fn a_service_is_told_its_directory_with_and_without_a_shell() {
+fn pwd_is_the_directory_of_the_service() {
     let sandbox = Sandbox::new()
         .manifest(
             "[services.plain]\ncommand = \"%service serve {port}\"\nport = \"%0-%9\"\ndir = \"a\"\n\
@@ -218,8 +218,8 @@ fn a_service_is_told_its_directory_with_and_without_a_shell() {
     let _up = RunningCommand::start(command);
     sandbox.wait_until_ready();
     for (index, dir) in [(0, "a"), (10, "b")] {
-        let told = http_get(sandbox.port(index), "/env/PWD").unwrap();
-        assert_eq!(told, sandbox.project().join(dir).to_str().unwrap());
+        let received = http_get(sandbox.port(index), "/env/PWD").unwrap();
+        assert_eq!(received, sandbox.project().join(dir).to_str().unwrap());
     }
     sandbox.run(&["down"]).success();
 }

@@ -1,11 +1,11 @@
-//! Several instances at once: worktrees, clones, copies.
+//! Several instances of a project: worktrees, clones and copies.
 
 use std::fs;
 use std::process::Command;
 
 use crate::sandbox::{Sandbox, TWO_SERVICES, http_get, wait_until};
 
-/// A repository with the manifest committed.
+/// A Git repository with a committed manifest.
 fn repository() -> Sandbox {
     let sandbox = Sandbox::new().manifest(TWO_SERVICES);
     let project = sandbox.project().to_owned();
@@ -36,7 +36,7 @@ fn backend(sandbox: &Sandbox, dir: &str) -> u64 {
 fn the_main_checkout_keeps_the_preferred_ports() {
     let sandbox = repository();
     let worktree = add_worktree(&sandbox, "w", "feature/auth");
-    // Although the worktree is the first to ask.
+    // The worktree is the first to choose.
     let other = backend(&sandbox, &worktree);
     assert_eq!(other, u64::from(sandbox.port(1)));
     let detect = ["-C", &worktree, "detect", "--json"];
@@ -45,7 +45,7 @@ fn the_main_checkout_keeps_the_preferred_ports() {
     assert_eq!(displaced["wanted"], sandbox.port(0));
     assert_eq!(displaced["forced"], false);
     assert_eq!(displaced.get("excluded"), None);
-    // No instance and no process has it: nothing is named.
+    // No instance and no process is using the port, so none is named.
     let holder = displaced["holder"].as_str().unwrap();
     assert!(
         !holder.contains('`') && holder.contains("main checkout"),
@@ -55,13 +55,13 @@ fn the_main_checkout_keeps_the_preferred_ports() {
 }
 
 #[test]
-fn worktrees_get_the_same_ports_again() {
+fn worktrees_keep_their_ports() {
     let sandbox = repository();
     let first = add_worktree(&sandbox, "a", "a");
     let second = add_worktree(&sandbox, "b", "b");
     let before = [backend(&sandbox, &first), backend(&sandbox, &second)];
     assert_ne!(before[0], before[1]);
-    // In the other order, after runs, and with the main checkout up.
+    // In the other order, after a run, and while the main checkout runs.
     sandbox.run(&["up", "--detach"]).success();
     assert_eq!(backend(&sandbox, &second), before[1]);
     sandbox.run(&["-C", &first, "up", "--detach"]).success();
@@ -70,7 +70,7 @@ fn worktrees_get_the_same_ports_again() {
 }
 
 #[test]
-fn instances_run_side_by_side_and_ps_lists_them_all() {
+fn instances_run_concurrently_and_ps_lists_them_all() {
     let sandbox = repository();
     let worktree = add_worktree(&sandbox, "w", "fix/login");
     let clone = sandbox.path("clone").display().to_string();
@@ -97,7 +97,7 @@ fn instances_run_side_by_side_and_ps_lists_them_all() {
     }
     let out = sandbox.run(&["ps"]).success().stdout();
     assert!(out.contains("fix/login") && out.contains("main"), "{out}");
-    // Stopping one leaves the others alone.
+    // Stopping one does not stop the others.
     sandbox.run(&["-C", &worktree, "down"]).success();
     let list = sandbox.run(&["ps", "--json"]).success().json();
     let ready = list
@@ -110,22 +110,22 @@ fn instances_run_side_by_side_and_ps_lists_them_all() {
 }
 
 #[test]
-fn a_branch_that_is_switched_while_the_instance_runs_is_told() {
+fn the_branch_is_updated_while_the_instance_runs() {
     let sandbox = repository();
     sandbox.run(&["up", "--detach"]).success();
     let instance = || sandbox.run(&["ps", "--json"]).success().json()[0].clone();
     let before = instance();
     let project = sandbox.project();
     sandbox.git(project, &["switch", "-q", "-c", "feature/auth"]);
-    wait_until("the branch is told", || {
+    wait_until("the new branch is reported", || {
         instance()["branch"] == "feature/auth"
     });
     sandbox.git(project, &["switch", "-q", "--detach"]);
-    wait_until("the commit is told", || {
+    wait_until("the commit is reported", || {
         let branch = instance()["branch"].as_str().unwrap().to_owned();
         branch.len() == 8 && branch.chars().all(|one| one.is_ascii_hexdigit())
     });
-    // Name and processes stay what they were.
+    // The name and the processes do not change.
     let now = instance();
     for key in ["name", "id", "pid"] {
         assert_eq!(now[key], before[key], "{key}");
@@ -151,7 +151,7 @@ fn a_copy_with_its_ports_file_forces_nothing() {
 }
 
 #[test]
-fn ports_of_a_removed_worktree_are_given_out_again() {
+fn ports_of_a_removed_worktree_are_reused() {
     let sandbox =
         Sandbox::new().manifest("[services.backend]\ncommand = \"x {port}\"\nport = \"%0-%1\"");
     let project = sandbox.project().to_owned();
@@ -166,7 +166,7 @@ fn ports_of_a_removed_worktree_are_given_out_again() {
 }
 
 #[test]
-fn a_kept_lease_gives_way_when_a_range_runs_out() {
+fn ports_of_stopped_instances_are_reused_when_the_range_is_full() {
     let sandbox = Sandbox::new()
         .manifest("[services.backend]\ncommand = \"%service serve {port}\"\nport = \"%0-%1\"");
     for name in ["a", "b", "c"] {
@@ -182,7 +182,7 @@ fn a_kept_lease_gives_way_when_a_range_runs_out() {
     assert_eq!(backend(&sandbox, &dir("a")), u64::from(sandbox.port(0)));
     assert_eq!(backend(&sandbox, &dir("b")), u64::from(sandbox.port(1)));
     sandbox.run(&["-C", &dir("b"), "up", "--detach"]).success();
-    // `a` does not run, so its port is given out; `b` runs, so its port is not.
+    // `a` is stopped, so its port is reused. `b` runs, so its port is not.
     assert_eq!(backend(&sandbox, &dir("c")), u64::from(sandbox.port(0)));
     sandbox.run(&["-C", &dir("c"), "up", "--detach"]).success();
     sandbox

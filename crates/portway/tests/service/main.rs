@@ -1,22 +1,30 @@
-//! The service of the tests: a small HTTP server that does on demand what services do to those who
-//! run them.
+//! The test service: a small HTTP server that misbehaves on demand.
 //!
 //! ```text
 //! service serve PORT [OPTION…]   answers on 127.0.0.1:PORT
 //! service sleep [OPTION…]        does nothing
-//! service grab PORT…             takes a port the moment it can be had, and keeps it
+//! service grab PORT…             listens on the first of the ports that becomes free
 //! ```
 //!
-//! Options: `--host H`, `--no-reuse` (bind without SO_REUSEADDR, which on Windows nothing sets),
-//! `--fd` (take the socket from descriptor 3), `--delay MS` (before binding), `--fail CODE` (end at once), `--fail-until FILE N`
-//! (end with 1 for the first N starts), `--ignore` (ignore TERM, INT and HUP), `--setsid`,
-//! `--grandchild plain|setsid|ignore|daemon` (start one before anything else), `--print TEXT`,
-//! `--flood BYTES` (print so much), `--rebind` (a request to `/rebind` closes the socket and binds
-//! it anew), `--unhealthy-file FILE` (answer 500 on `/health` while it exists), `--worker` (start a
-//! process that has the listening socket open as well), `--cors` (let in the pages of the origins in
-//! `CORS_ORIGINS`).
+//! | option | effect |
+//! | --- | --- |
+//! | `--host HOST` | listen on another address |
+//! | `--no-reuse` | bind without SO_REUSEADDR, which is never set on Windows |
+//! | `--fd` | use the socket at descriptor 3 |
+//! | `--delay MS` | wait before binding |
+//! | `--fail CODE` | exit immediately |
+//! | `--fail-until FILE N` | exit with code 1 on the first N starts |
+//! | `--ignore` | ignore TERM, INT and HUP |
+//! | `--setsid` | start a new session |
+//! | `--grandchild KIND` | first start a process: `plain`, `setsid`, `ignore` or `daemon` |
+//! | `--print TEXT` | print a line |
+//! | `--flood BYTES` | print that many bytes |
+//! | `--rebind` | on a request for `/rebind`, close the socket and bind a new one |
+//! | `--unhealthy-file FILE` | answer `/health` with 500 while the file exists |
+//! | `--worker` | start a process that shares the listening socket |
+//! | `--cors` | allow the origins in `CORS_ORIGINS` |
 //!
-//! Paths: `/` answers the pid, `/env/NAME` a variable, `/exit/CODE` ends the process, `/health`.
+//! `/` answers with the pid, `/env/NAME` with a variable, and `/exit/CODE` exits the process.
 
 #![allow(
     missing_docs,
@@ -60,8 +68,8 @@ struct Options {
 
 fn main() {
     let mut arguments = env::args().skip(1);
-    let verb = arguments.next().expect("a verb");
-    let options = read(&mut arguments);
+    let command = arguments.next().expect("a command");
+    let options = parse(&mut arguments);
     if options.setsid {
         system::leave_session();
     }
@@ -88,17 +96,17 @@ fn main() {
         }
     }
     thread::sleep(Duration::from_millis(options.delay));
-    match verb.as_str() {
+    match command.as_str() {
         "serve" => serve(&options),
         "grab" => grab(&options.ports),
         "sleep" => loop {
             thread::sleep(Duration::from_secs(3600));
         },
-        _ => panic!("no such verb: {verb}"),
+        _ => panic!("unknown command: {command}"),
     }
 }
 
-fn read(arguments: &mut impl Iterator<Item = String>) -> Options {
+fn parse(arguments: &mut impl Iterator<Item = String>) -> Options {
     let mut options = Options::default();
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().expect("a value");
@@ -124,7 +132,7 @@ fn read(arguments: &mut impl Iterator<Item = String>) -> Options {
     options
 }
 
-/// Starts another process of this binary that only sleeps.
+/// Starts another process of this binary that sleeps.
 fn grandchild(kind: &str) {
     let mut command = Command::new(env::current_exe().unwrap());
     command.arg("sleep").stdin(Stdio::null());
@@ -136,11 +144,11 @@ fn grandchild(kind: &str) {
         "ignore" => {
             command.args(["--setsid", "--ignore"]);
         }
-        // Forks twice and leaves: its child has lost its parent.
+        // Exits after starting its own child, which thereby loses its parent.
         "daemon" => {
             command.args(["--setsid", "--grandchild", "ignore", "--fail", "0"]);
         }
-        _ => panic!("no such grandchild: {kind}"),
+        _ => panic!("unknown kind of grandchild: {kind}"),
     }
     let mut child = command.spawn().unwrap();
     if kind == "daemon" {
@@ -170,7 +178,7 @@ fn bind(options: &Options) -> TcpListener {
     let host = options.host.as_deref().unwrap_or("127.0.0.1");
     let address = SocketAddr::new(host.parse().unwrap(), options.ports[0]);
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
-    // On Windows the option means something else, and servers leave it alone.
+    // On Windows the option has another meaning, and servers do not set it.
     let reuse = cfg!(unix) && !options.no_reuse;
     socket.set_reuse_address(reuse).unwrap();
     let bound = socket
@@ -181,7 +189,7 @@ fn bind(options: &Options) -> TcpListener {
         process::exit(1);
     }
     if options.worker {
-        system::pass_on(&socket);
+        system::keep_open(&socket);
         grandchild("plain");
     }
     socket.into()
@@ -198,7 +206,7 @@ fn serve(options: &Options) {
     }
 }
 
-/// Answers one request; `Some(true)` asks for a new socket.
+/// Answers one request. `Some(true)` means that the caller must bind a new socket.
 fn answer(mut stream: TcpStream, options: &Options) -> Option<bool> {
     let mut bytes = [0; 2048];
     let count = stream.read(&mut bytes).ok()?;
@@ -220,7 +228,7 @@ fn answer(mut stream: TcpStream, options: &Options) -> Option<bool> {
     let cors = cors(&request, options).unwrap_or_default();
     let length = body.len();
     let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n{cors}");
-    // In one piece, as servers do: whoever ends this process gets all of it or nothing.
+    // In one write: a client receives all of it or nothing when the process exits.
     let answer = format!("{head}connection: close\r\n\r\n{body}");
     let _ = stream.write_all(answer.as_bytes());
     if let Some(code) = path.strip_prefix("/exit/") {
@@ -230,7 +238,7 @@ fn answer(mut stream: TcpStream, options: &Options) -> Option<bool> {
     Some(options.rebind && path == "/rebind")
 }
 
-/// The headers for a browser that asks whether a page may call, as the usual middlewares write them.
+/// The CORS headers for a request with an origin, as the usual middlewares write them.
 fn cors(request: &str, options: &Options) -> Option<String> {
     let (_, origin) = request.split_once("\r\norigin: ")?;
     let (origin, _) = origin.split_once("\r\n").filter(|_| options.cors)?;
@@ -242,7 +250,7 @@ fn cors(request: &str, options: &Options) -> Option<String> {
     Some(headers)
 }
 
-/// Takes the first of the ports that can be had, with SO_REUSEADDR, and keeps it.
+/// Listens on the first of the ports that becomes free, with SO_REUSEADDR, and never exits.
 fn grab(ports: &[u16]) {
     loop {
         for &port in ports {
@@ -263,13 +271,13 @@ fn grab(ports: &[u16]) {
     }
 }
 
-/// What systems have under other names, or not at all.
+/// What differs between systems.
 #[cfg(unix)]
 mod system {
     use std::net::TcpListener;
     use std::os::fd::FromRawFd;
 
-    /// What asks a program to end.
+    /// The signals that ask a program to stop.
     pub(crate) const SIGNALS: [i32; 3] = [15, 2, 1];
 
     pub(crate) fn leave_session() {
@@ -278,19 +286,19 @@ mod system {
 
     pub(crate) fn passed_socket() -> TcpListener {
         #[allow(unsafe_code)]
-        // SAFETY: whoever set LISTEN_FDS passed a listening socket at this descriptor.
+        // SAFETY: with LISTEN_FDS set, this descriptor is a listening socket that nothing else owns.
         unsafe {
             TcpListener::from_raw_fd(3)
         }
     }
 
-    /// Leaves a socket open through exec, as servers that fork do.
-    pub(crate) fn pass_on(socket: &socket2::Socket) {
+    /// Keeps a socket open in child processes, as servers that fork do.
+    pub(crate) fn keep_open(socket: &socket2::Socket) {
         rustix::io::fcntl_setfd(socket, rustix::io::FdFlags::empty()).unwrap();
     }
 }
 
-/// What systems have under other names, or not at all.
+/// What differs between systems.
 #[cfg(windows)]
 mod system {
     use std::net::TcpListener;
@@ -298,14 +306,14 @@ mod system {
     /// Ctrl-C.
     pub(crate) const SIGNALS: [i32; 1] = [2];
 
-    /// There is nothing that a process could leave.
+    /// Windows has no sessions of this kind.
     pub(crate) fn leave_session() {}
 
     pub(crate) fn passed_socket() -> TcpListener {
         panic!("Windows has no numbered descriptors")
     }
 
-    pub(crate) fn pass_on(_socket: &socket2::Socket) {
-        panic!("no server of Windows does that")
+    pub(crate) fn keep_open(_socket: &socket2::Socket) {
+        panic!("servers on Windows do not do that")
     }
 }

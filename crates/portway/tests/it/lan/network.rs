@@ -1,9 +1,8 @@
-//! Machines on a network of their own, made of namespaces: nothing of it is seen outside, and
-//! nothing of it outlives the test.
+//! Two machines with a network between them, made of Linux namespaces.
 //!
 //! Each machine has its own network, host name, `/run` and processes. Its first process reads from
-//! this one and ends with it, however that ends, and the kernel ends all others of the machine with
-//! it; so there is nothing that would have to be cleared away.
+//! a pipe of the test, so it exits when the test does, and the kernel then kills the other processes
+//! of the machine. Nothing has to be cleaned up.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -13,10 +12,10 @@ use std::process::{Child, Command, Stdio};
 
 use crate::sandbox::{CommandOutput, Sandbox, wait_until};
 
-/// The interface of each machine to the network.
+/// The network interface of each machine.
 pub const INTERFACE: &str = "lan0";
 
-/// Lets everybody do everything, as the bus of one test may.
+/// The configuration of a D-Bus daemon that allows everything.
 const BUS: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
   <type>system</type>
@@ -30,20 +29,20 @@ const BUS: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus C
 </busconfig>
 "#;
 
-/// A process that namespaces live with.
+/// A process that keeps namespaces alive.
 struct Namespaces {
     unshare: Child,
-    /// The first process inside, as this one sees it.
+    /// The pid of the first process inside, as the test sees it.
     first: u32,
 }
 
 impl Namespaces {
-    /// `enter` is how the namespaces are come to in which these lie.
+    /// Creates namespaces. `enter` is the command prefix that enters their parents.
     fn start(enter: &[String], kinds: &[&str]) -> Self {
-        let words = enter.iter().map(String::as_str).chain(["unshare"]);
-        let words: Vec<&str> = words.chain(kinds.iter().copied()).collect();
-        let mut unshare = Command::new(words[0])
-            .args(&words[1..])
+        let command = enter.iter().map(String::as_str).chain(["unshare"]);
+        let command: Vec<&str> = command.chain(kinds.iter().copied()).collect();
+        let mut unshare = Command::new(command[0])
+            .args(&command[1..])
             .args(["--pid", "--fork", "--kill-child", "--mount-proc"])
             .args(["sh", "-c", "echo ready; exec cat"])
             .stdin(Stdio::piped())
@@ -68,18 +67,18 @@ impl Namespaces {
         Self { unshare, first }
     }
 
-    /// What has to stand before a command to run it inside.
+    /// The command prefix that runs a command inside.
     fn enter(&self) -> Vec<String> {
         let target = self.first.to_string();
-        let words = ["nsenter", "--target", &target, "--user", "--net", "--mount"];
-        let words = words.iter().chain(&["--uts", "--pid"]);
-        words.map(|&word| word.to_owned()).collect()
+        let command_line = ["nsenter", "--target", &target, "--user", "--net", "--mount"];
+        let command_line = command_line.iter().chain(&["--uts", "--pid"]);
+        command_line.map(|&word| word.to_owned()).collect()
     }
 }
 
 impl Drop for Namespaces {
     fn drop(&mut self) {
-        // Its first process sees the end of its input, and the kernel ends the rest with it.
+        // The first process exits at the end of its input, and the kernel kills the others.
         drop(self.unshare.stdin.take());
         let _ = self.unshare.wait();
     }
@@ -91,22 +90,22 @@ pub struct Machine {
     pub address: String,
 }
 
-/// Two machines with a cable between them.
+/// Two machines with a network between them.
 pub struct Network {
     pub ada: Machine,
     pub bob: Machine,
-    /// What the machines belong to; it goes after them.
-    _around: Namespaces,
+    /// The parent namespaces. They are dropped after the machines.
+    _parent: Namespaces,
 }
 
 impl Network {
     pub fn new() -> Self {
         let kinds = ["--user", "--map-root-user", "--net", "--mount", "--uts"];
-        let around = Namespaces::start(&[], &kinds);
+        let parent = Namespaces::start(&[], &kinds);
         let machine = |name: &str, address: &str| {
             let kinds = ["--net", "--mount", "--uts"];
             let machine = Machine {
-                namespaces: Namespaces::start(&around.enter(), &kinds),
+                namespaces: Namespaces::start(&parent.enter(), &kinds),
                 address: address.to_owned(),
             };
             machine.shell(&format!(
@@ -118,8 +117,8 @@ impl Network {
             machine("ada", "192.168.77.1"),
             machine("bob", "192.168.77.2"),
         );
-        // From outside, where both ends can be named; the interfaces lie inside from the start.
-        let mut cable = ada.enter_network_alone(&around);
+        // Created from the parent, which can name both ends, directly inside the machines.
+        let mut cable = ada.enter_network_alone(&parent);
         let peer = bob.namespaces.first.to_string();
         cable.args(["ip", "link", "add", INTERFACE, "type", "veth"]);
         cable.args(["peer", "name", INTERFACE, "netns", &peer]);
@@ -127,7 +126,7 @@ impl Network {
         let network = Self {
             ada,
             bob,
-            _around: around,
+            _parent: parent,
         };
         for machine in [&network.ada, &network.bob] {
             machine.set_address(&machine.address);
@@ -137,33 +136,33 @@ impl Network {
 }
 
 impl Machine {
-    /// A command of the sandbox, run on this machine.
+    /// A command of the sandbox on this machine, not started yet.
     pub fn command(&self, sandbox: &Sandbox, program: impl AsRef<OsStr>) -> Command {
         let enter = self.namespaces.enter();
         let mut command = sandbox.command(&enter[0]);
         command.args(&enter[1..]);
-        // Entering a mount namespace leaves the directory behind.
+        // Entering a mount namespace changes the directory to `/`.
         command.arg("env").arg("-C").arg(sandbox.project());
         command.arg("DBUS_SYSTEM_BUS_ADDRESS=unix:path=/run/bus");
         command.arg(program);
         command
     }
 
-    /// Runs a command of the sandbox on this machine, to its end.
-    pub fn run(&self, sandbox: &Sandbox, words: &[&str]) -> CommandOutput {
-        let mut command = self.command(sandbox, words[0]);
-        command.args(&words[1..]);
+    /// Runs a command of the sandbox on this machine and waits until it exits.
+    pub fn run(&self, sandbox: &Sandbox, arguments: &[&str]) -> CommandOutput {
+        let mut command = self.command(sandbox, arguments[0]);
+        command.args(&arguments[1..]);
         sandbox.run_command(command)
     }
 
-    /// Runs Portway on this machine, to its end.
+    /// Runs Portway on this machine and waits until it exits.
     pub fn portway(&self, sandbox: &Sandbox, arguments: &[&str]) -> CommandOutput {
-        let mut words = vec![env!("CARGO_BIN_EXE_portway")];
-        words.extend(arguments);
-        self.run(sandbox, &words)
+        let mut command_line = vec![env!("CARGO_BIN_EXE_portway")];
+        command_line.extend(arguments);
+        self.run(sandbox, &command_line)
     }
 
-    /// Gives the machine an address in place of those that it has.
+    /// Replaces the addresses of the machine.
     pub fn set_address(&self, address: &str) {
         self.shell(&format!(
             "ip address flush dev {INTERFACE} && ip address add {address}/24 dev {INTERFACE} && \
@@ -171,35 +170,35 @@ impl Machine {
         ));
     }
 
-    /// Starts Avahi, with a bus of its own.
+    /// Starts Avahi with its own D-Bus daemon.
     pub fn start_avahi(&self, sandbox: &Sandbox) {
         let config = sandbox.path("bus.xml");
         fs::write(&config, BUS).unwrap();
         let avahi = sandbox.path("avahi.conf");
         fs::write(&avahi, "[server]\nuse-ipv6=no\n").unwrap();
-        // Only root is there: Avahi wants a directory of its own user, which root then is.
+        // The namespace has only root, and Avahi needs the user `avahi`: give root that name, too.
         self.shell(
             "for file in passwd group; do \
                printf 'root:x:0:0::/:/bin/sh\navahi:x:0:0::/:/bin/sh\n' > /run/$file && \
                mount --bind /run/$file /etc/$file; \
              done",
         );
-        let start = |words: &[&OsStr]| {
-            let mut command = self.command(sandbox, words[0]);
-            command.args(&words[1..]);
-            // It is the network's, and no process that the sandbox would have to see the end of.
+        let start = |command_line: &[&OsStr]| {
+            let mut command = self.command(sandbox, command_line[0]);
+            command.args(&command_line[1..]);
+            // The network stops these processes, so they are not processes of the sandbox.
             command.env_remove("XDG_STATE_HOME");
             sandbox.run_command(command).success();
         };
         let flag = |name: &str, path: &Path| format!("{name}={}", path.display());
-        let words = [
+        let command_line = [
             "dbus-daemon",
             &flag("--config-file", &config),
             "--fork",
             "--nopidfile",
         ];
-        start(&words.map(OsStr::new));
-        let words = [
+        start(&command_line.map(OsStr::new));
+        let command_line = [
             "avahi-daemon",
             &flag("--file", &avahi),
             "--daemonize",
@@ -208,18 +207,18 @@ impl Machine {
             "--no-rlimits",
             "--no-proc-title",
         ];
-        start(&words.map(OsStr::new));
+        start(&command_line.map(OsStr::new));
     }
 
-    /// What Avahi on this machine sees of `_http._tcp`.
+    /// The services of `_http._tcp` that Avahi on this machine sees.
     pub fn browse(&self, sandbox: &Sandbox) -> Vec<Seen> {
-        let words = ["avahi-browse", "--parsable", "--resolve", "--terminate"];
-        let browsed = self.run(sandbox, &[&words[..], &["_http._tcp"]].concat());
+        let command_line = ["avahi-browse", "--parsable", "--resolve", "--terminate"];
+        let browsed = self.run(sandbox, &[&command_line[..], &["_http._tcp"]].concat());
         let out = browsed.success().stdout();
         out.lines().filter_map(Seen::read).collect()
     }
 
-    /// Waits until Avahi on this machine sees so many services.
+    /// Waits until Avahi on this machine sees `count` services.
     #[track_caller]
     pub fn until_count(&self, sandbox: &Sandbox, count: usize) -> Vec<Seen> {
         let mut seen = Vec::new();
@@ -250,10 +249,10 @@ impl Machine {
         run(command);
     }
 
-    /// Into this machine's network and nothing else of it.
-    fn enter_network_alone(&self, around: &Namespaces) -> Command {
+    /// A command that enters only the network of this machine.
+    fn enter_network_alone(&self, parent: &Namespaces) -> Command {
         let mut command = Command::new("nsenter");
-        command.arg(format!("--user=/proc/{}/ns/user", around.first));
+        command.arg(format!("--user=/proc/{}/ns/user", parent.first));
         command.arg(format!("--net=/proc/{}/ns/net", self.namespaces.first));
         command
     }
@@ -261,8 +260,8 @@ impl Machine {
 
 fn run(mut command: Command) {
     let output = command.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {stderr}");
 }
 
 /// One service that Avahi has found and resolved.
@@ -292,7 +291,7 @@ impl Seen {
     }
 }
 
-/// Takes back `\032` (a byte, in decimal) and `\.`.
+/// Replaces the escapes `\032` (a byte in decimal) and `\.`.
 fn unescape(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();

@@ -1,5 +1,6 @@
 //! What the doctor reports. Further findings are recorded where they are provoked.
 
+use crate::doctor::describe;
 use crate::sandbox::{Sandbox, two_services};
 use crate::transcript::Transcript;
 
@@ -7,34 +8,20 @@ use crate::transcript::Transcript;
 fn a_checkout_without_trouble() {
     let mut transcript = Transcript::default();
     let sandbox = two_services();
-    // The machine's own limits and disk are not the same everywhere.
-    let own = |sandbox: &Sandbox| {
+    // The machine's limits and disk are not the same everywhere.
+    let findings = |sandbox: &Sandbox| -> String {
         let report = sandbox.run(&["doctor", "--json"]).json();
-        let findings = report["findings"].as_array().unwrap().clone();
-        let own = findings
-            .iter()
-            .filter(|one| !["disk", "limits", "clock"].contains(&one["check"].as_str().unwrap()));
-        own.map(|one| {
-            let text = |key: &str| one[key].as_str().unwrap_or_default().to_owned();
-            let mut line = format!(
-                "{} {}: {}",
-                text("severity"),
-                text("subject"),
-                text("message")
-            );
-            for key in ["repair", "command"] {
-                if one[key].is_string() {
-                    line.push_str(&format!("\n    {}", text(key)));
-                }
-            }
-            line + "\n"
-        })
-        .collect::<String>()
+        let findings = report["findings"].as_array().unwrap().iter();
+        let machine = ["disk", "limits", "clock"];
+        findings
+            .filter(|one| !machine.contains(&one["check"].as_str().unwrap()))
+            .map(describe)
+            .collect()
     };
-    transcript.text(&sandbox, "before the first start", &own(&sandbox));
+    transcript.text(&sandbox, "before the first start", &findings(&sandbox));
     sandbox.run(&["up", "--detach"]).success();
-    transcript.text(&sandbox, "while everything runs", &own(&sandbox));
+    transcript.text(&sandbox, "while everything runs", &findings(&sandbox));
     sandbox.run(&["down", "frontend"]).success();
-    transcript.text(&sandbox, "while a service is stopped", &own(&sandbox));
+    transcript.text(&sandbox, "while a service is stopped", &findings(&sandbox));
     transcript.assert("doctor");
 }

@@ -33,7 +33,7 @@ fn usage_errors() {
             &["health", "--watch", "--interval", "0s"],
         ),
         ("an invalid regular expression", &["logs", "--grep", "("]),
-        ("a command without words", &["exec", "--"]),
+        ("`exec` without a command", &["exec", "--"]),
         ("a forwarded port that is no port", &["forward", "0"]),
         ("`--stop` without a port", &["forward", "--stop"]),
     ] {
