@@ -51,9 +51,9 @@ pub enum PortsFileProblem {
     /// It is a directory or a device.
     #[error("is not a file")]
     NotAFile,
-    /// It is larger than the limit.
-    #[error("is larger than 1 MiB")]
-    TooLarge,
+    /// It is larger than the limit. The value is its size in bytes.
+    #[error("has {0} bytes, more than the limit of {MAX_BYTES}")]
+    TooLarge(u64),
     /// It is not UTF-8.
     #[error("is not UTF-8: {0}")]
     NotUtf8(#[source] std::str::Utf8Error),
@@ -134,7 +134,7 @@ impl PortsFile {
             return Err(fail(PortsFileProblem::NotAFile));
         }
         if metadata.len() > MAX_BYTES {
-            return Err(fail(PortsFileProblem::TooLarge));
+            return Err(fail(PortsFileProblem::TooLarge(metadata.len())));
         }
         let mut bytes = Vec::new();
         fs::File::open(&file)
