@@ -71,8 +71,8 @@ async fn examine_checkout(directory: Option<&Path>) -> Result<Diagnosis, Command
     findings.extend(skipped(&context));
     findings.extend(directories(&context));
     findings.push(registry(&context));
-    findings.extend(ports_file::examine_checkout(&context));
-    findings.extend(running::examine_checkout(&context, &port_checks));
+    findings.extend(ports_file::examine(&context));
+    findings.extend(running::examine(&context, &port_checks));
     findings.extend(port_checks.iter().filter_map(listening::evaluate));
     findings.extend(check_answers(&context, &port_checks).await);
     findings.extend(names(&context));

@@ -31,7 +31,7 @@ pub(super) struct FileState<'a> {
 }
 
 /// Collects the state of the file and evaluates it.
-pub(super) fn examine_checkout(context: &DoctorContext) -> Vec<Finding> {
+pub(super) fn examine(context: &DoctorContext) -> Vec<Finding> {
     let nothing = Map::new();
     let plan = context.plan.as_ref().ok();
     let file = context.file.as_ref().map(Option::as_ref);

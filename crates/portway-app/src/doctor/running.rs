@@ -7,7 +7,7 @@ use super::finding_builder::{FindingExt, error, warning};
 use super::port_check::{Expected, PortCheck, is_nothing_running};
 
 /// Evaluates which services are running.
-pub(super) fn examine_checkout(context: &DoctorContext, port_checks: &[PortCheck]) -> Vec<Finding> {
+pub(super) fn examine(context: &DoctorContext, port_checks: &[PortCheck]) -> Vec<Finding> {
     if let Some(status) = &context.status {
         let services = status.services.iter();
         return services
