@@ -23,15 +23,15 @@ mod running;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use portway_api::{Check, Diagnosis, Finding, Severity};
+use portway_api::{Check, Diagnosis, Finding, GatewayPorts, Severity};
 use portway_project::kind::Kind;
 use portway_project::wiring;
 use portway_project::{HealthCheck, PlannedService};
 
 use crate::error::CommandError;
 use crate::gateway::state;
+use crate::inspect;
 use crate::runtime::runtime;
-use crate::{allocation, inspect};
 use answers::{HealthResult, Preflight};
 use context::{DoctorContext, PortOwner};
 use finding_builder::{fine, from_error, warning};
@@ -123,8 +123,7 @@ fn names(context: &DoctorContext) -> Option<Finding> {
     context.status.as_ref()?;
     let (instance, ..) = context.entry()?;
     let gateway = state::status().ok()??;
-    let told = allocation::names_at(instance);
-    names::evaluate(told.as_ref(), &state::ports_of(&gateway))
+    names::evaluate(instance.gateway.as_ref(), &GatewayPorts::from(&gateway))
 }
 
 fn manifest(context: &DoctorContext) -> Finding {

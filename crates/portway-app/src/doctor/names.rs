@@ -1,7 +1,6 @@
 //! Checks that running services know the gateway's ports.
 
-use portway_api::{Check, Finding};
-use portway_project::hostnames::GatewayPorts;
+use portway_api::{Check, Finding, GatewayPorts};
 
 use super::finding_builder::{FindingExt, warning};
 

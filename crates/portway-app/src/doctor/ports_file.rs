@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use portway_api::{Check, Finding};
 use portway_project::{PortsFile, PortsFileError, ports_file};
+use portway_registry::WrittenValues;
 use serde_json::{Map, Value};
 
-use super::context::{DoctorContext, PortOwner, port_keys};
+use super::context::{DoctorContext, PortOwner, port_keys, port_value};
 use super::finding_builder::{FindingExt, error, fine, quoted, warning};
 use crate::instance::snapshot;
 
@@ -21,7 +22,7 @@ pub(super) struct FileState<'a> {
     /// The leased ports, by key.
     leased: Map<String, Value>,
     /// What Portway last wrote.
-    written: &'a Map<String, Value>,
+    written: &'a WrittenValues,
     /// Whether Portway wrote these ports to another checkout's file.
     copied: bool,
     /// The owners of ports.
@@ -32,7 +33,7 @@ pub(super) struct FileState<'a> {
 
 /// Collects the state of the file and evaluates it.
 pub(super) fn examine(context: &DoctorContext) -> Vec<Finding> {
-    let nothing = Map::new();
+    let nothing = WrittenValues::default();
     let plan = context.plan.as_ref().ok();
     let file = context.file.as_ref().map(Option::as_ref);
     let mut file = file;
@@ -218,7 +219,8 @@ fn port(facts: &FileState<'_>, key: &str, value: &Value) -> (Option<Finding>, bo
     let owner = value
         .as_u64()
         .and_then(|port| facts.owners.get(&u16::try_from(port).ok()?));
-    let by_hand = !facts.copied && facts.written.get(key) != Some(value);
+    let by_hand =
+        !facts.copied && port_value(value).is_none_or(|port| facts.written.port(key) != Some(port));
     let finding = match (owner, facts.leased.get(key)) {
         (_, Some(leased)) if leased == value => None,
         (Some(PortOwner::Other(words)), _) if by_hand => Some(error(
