@@ -1,10 +1,10 @@
-//! Compose files: every published port is one, and an error has its line.
+//! Compose files: every published port is valid, and an error has a line.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use portway_fuzz::has_line;
 use portway_detect::compose::parse;
+use portway_fuzz::check_yaml_error;
 
 fuzz_target!(|text: &str| {
     match parse(text) {
@@ -16,6 +16,6 @@ fuzz_target!(|text: &str| {
                 assert!(service.image.as_ref().is_none_or(|image| !image.is_empty()));
             }
         }
-        Err(error) => has_line(&error, text),
+        Err(error) => check_yaml_error(&error, text),
     }
 });

@@ -1,7 +1,7 @@
-//! What a person has written down, as a manifest: whatever the files say, the text that is made of
-//! them is a manifest, and a plan unless its services wait for each other.
+//! Detection in a checkout with Procfiles, compose files, and process-compose files: the generated
+//! text is a valid manifest, and has a valid plan unless its services wait for each other.
 //!
-//! A line `#= Procfile` begins the text of that file.
+//! A line `#= Procfile` starts the text of that file.
 
 #![no_main]
 
@@ -9,11 +9,11 @@ use std::fs;
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use portway_fuzz::use_up;
+use portway_detect::{DetectContext, DetectedPort, DetectedService, detect};
+use portway_fuzz::check_plan;
 use portway_project::Manifest;
-use portway_detect::{DetectedPort, DetectContext, detect};
 
-/// The files that may be named.
+/// The files that an input may contain.
 const FILES: [&str; 8] = [
     "Procfile",
     "Procfile.dev",
@@ -26,46 +26,66 @@ const FILES: [&str; 8] = [
 ];
 
 fuzz_target!(|text: &str| {
-    let temporary = tempfile::tempdir().expect("a directory can be made");
-    let mut any = false;
+    let checkout = tempfile::tempdir().expect("a directory can be created");
+    let mut has_files = false;
     for part in text.split("#= ").skip(1) {
         let (name, content) = part.split_once('\n').unwrap_or((part, ""));
         if FILES.contains(&name.trim()) {
-            fs::write(temporary.path().join(name.trim()), content).expect("a file can be written");
-            any = true;
+            fs::write(checkout.path().join(name.trim()), content).expect("a file can be written");
+            has_files = true;
         }
     }
-    if !any {
+    if !has_files {
         return;
     }
-    let engine = text.len() % 2 == 0;
-    let surroundings = DetectContext {
-        has_program: &|program| engine && program == "docker",
+    let has_docker = text.len() % 2 == 0;
+    let context = DetectContext {
+        has_program: &|program| has_docker && program == "docker",
         preferred: &|_| None,
     };
-    let detection = detect(temporary.path(), &surroundings);
-    let made = detection.manifest("a \"project\"");
-    let manifest = Manifest::parse(Path::new("/project/portway.toml"), &made);
-    let manifest = manifest.unwrap_or_else(|error| panic!("{}: {error}\n{made}", error.location()));
+    let detection = detect(checkout.path(), &context);
+    let text = detection.manifest("a \"project\"");
+    let manifest = Manifest::parse(Path::new("/project/portway.toml"), &text);
+    let manifest = manifest.unwrap_or_else(|error| panic!("{}: {error}\n{text}", error.location()));
     assert_eq!(manifest.services.len(), detection.services.len());
     if manifest.services.is_empty() {
         return;
     }
-    // A service that requires the port of another service is optional: one at a time.
-    let mut insisted = Vec::new();
+    // Services that require the same port are optional. Enable one of them.
+    let mut fixed = Vec::new();
     let mut optional = Vec::new();
     for service in &detection.services {
         let port = service
             .port
             .filter(|port| matches!(port, DetectedPort::Fixed(_)));
-        if service.optional && port.is_none_or(|port| !insisted.contains(&port)) {
+        if service.optional && port.is_none_or(|port| !fixed.contains(&port)) {
             optional.push(service.name.clone());
         }
-        insisted.extend(port);
+        fixed.extend(port);
     }
-    if let Err(error) = use_up(&manifest, &optional) {
-        // The files themselves can say that.
-        let circle = error.message.starts_with("services wait for each other");
-        assert!(circle, "{}: {error}\n{made}", error.location());
+    if let Err(error) = check_plan(&manifest, &optional) {
+        // The files can declare a cycle.
+        let is_cycle = has_cycle(&detection.services);
+        assert!(is_cycle, "{}: {error}\n{text}", error.location());
     }
 });
+
+/// Whether some services wait for each other.
+fn has_cycle(services: &[DetectedService]) -> bool {
+    let mut waiting: Vec<&DetectedService> = services.iter().collect();
+    loop {
+        let count = waiting.len();
+        let names: Vec<&str> = waiting
+            .iter()
+            .map(|service| service.name.as_str())
+            .collect();
+        // Remove the services that can start now.
+        waiting.retain(|service| {
+            let mut after = service.after.iter();
+            after.any(|(other, _)| names.contains(&other.as_str()))
+        });
+        if waiting.is_empty() || waiting.len() == count {
+            return !waiting.is_empty();
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! `.env` files: what is read can be written and read again, and an error has its line.
+//! `.env` files: what was read can be written and read again, and an error has a line.
 
 #![no_main]
 
@@ -17,7 +17,7 @@ fuzz_target!(|text: &str| {
             }
             let written = ExportFormat::Dotenv.format(&variables);
             assert_eq!(
-                parse(&written).expect("what is written can be read"),
+                parse(&written).expect("written text can be read"),
                 variables
             );
         }

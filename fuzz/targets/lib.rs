@@ -1,32 +1,31 @@
-//! What several targets check.
+//! Checks that several targets share.
 
 use std::path::{Component, Path};
 
 use indexmap::IndexMap;
 use portway_detect::yaml::YamlError;
-use portway_project::Diagnostic;
-use portway_project::{AssignedPorts, Checkout, Manifest, Plan, PortsFile, Wiring};
+use portway_project::{AssignedPorts, Checkout, Diagnostic, Manifest, Plan, PortsFile, Wiring};
 
-/// The root of a project that lies nowhere.
+/// The root of a project that does not exist on disk.
 pub const ROOT: &str = "/project";
 
-/// An error in a manifest says something, and its place lies in the text.
-pub fn has_place(error: &Diagnostic) {
+/// Check that an error in a manifest has a message, and a location inside the text.
+pub fn check_diagnostic(error: &Diagnostic) {
     assert!(!error.message.is_empty());
     assert!(!error.message.ends_with('.') || error.message.ends_with("..."));
     if let Some(span) = &error.span {
-        assert!(span.start <= span.end, "{span:?} is upside down");
-        let place = error.text.get(span.clone());
-        assert!(place.is_some(), "{span:?} is no part of the text: {error}");
+        assert!(span.start <= span.end, "{span:?} ends before it starts");
+        let part = error.text.get(span.clone());
+        assert!(part.is_some(), "{span:?} is outside the text: {error}");
         let (line, column) = error.line_and_column().expect("a span has a line");
         assert!(line > 0 && line <= error.text.split('\n').count() && column > 0);
     }
 }
 
-/// An error in YAML is one line of words, about a line that there is.
-pub fn has_line(error: &YamlError, text: &str) {
+/// Check that an error in YAML has a message of one line, and an existing line number.
+pub fn check_yaml_error(error: &YamlError, text: &str) {
     assert!(!error.message.is_empty() && !error.message.contains('\n'));
-    // The end of the text may be reported as the line below it.
+    // The parser may report the end of the text as the next line.
     let lines = text.split(['\n', '\r']).count() as u64 + 1;
     assert!(
         error.line.is_none_or(|line| (1..=lines).contains(&line)),
@@ -34,14 +33,14 @@ pub fn has_line(error: &YamlError, text: &str) {
     );
 }
 
-/// Makes everything of a manifest that is a function of it; an error must have its place.
-pub fn use_up(manifest: &Manifest, with: &[String]) -> Result<(), Box<Diagnostic>> {
-    let plan = Plan::new(manifest, with).inspect_err(|error| has_place(error))?;
-    let order = in_order(&plan);
+/// Make the plan and the wiring of a manifest, and check both. An error must have a location.
+pub fn check_plan(manifest: &Manifest, optional: &[String]) -> Result<(), Box<Diagnostic>> {
+    let plan = Plan::new(manifest, optional).inspect_err(|error| check_diagnostic(error))?;
+    let order = check_order(&plan);
     for group in plan.groups.keys() {
         let closure = plan
             .closure(std::slice::from_ref(group))
-            .expect("a group is known");
+            .expect("the group exists");
         assert!(closure.iter().all(|name| order.contains(name)));
     }
     let mut ports = AssignedPorts(IndexMap::new());
@@ -52,13 +51,13 @@ pub fn use_up(manifest: &Manifest, with: &[String]) -> Result<(), Box<Diagnostic
         let assigned = service.ports.iter().map(|port| port.spec.prefer);
         ports.0.insert(name.clone(), assigned.collect());
     }
-    wired(&plan, &ports);
+    check_wiring(&plan, &ports);
     Ok(())
 }
 
-/// Every service stands once in the order, behind those that it comes after.
-fn in_order(plan: &Plan) -> Vec<String> {
-    let order = plan.closure(&[]).expect("no names are no unknown ones");
+/// Check that the start order contains each service once, after the services that it waits for.
+fn check_order(plan: &Plan) -> Vec<String> {
+    let order = plan.closure(&[]).expect("no name is unknown");
     assert_eq!(order.len(), plan.services.len());
     for (index, name) in order.iter().enumerate() {
         for (other, _) in &plan.services[name].after {
@@ -71,8 +70,9 @@ fn in_order(plan: &Plan) -> Vec<String> {
     order
 }
 
-/// Every port is told under a key of its own, and nothing that is told could not be passed on.
-fn wired(plan: &Plan, ports: &AssignedPorts) {
+/// Check that every port has its own key in `.ports.json`, and that every value can be passed to a
+/// process.
+fn check_wiring(plan: &Plan, ports: &AssignedPorts) {
     let checkout = Checkout {
         root: ROOT.into(),
         id: "0123456789abcdef".into(),
@@ -96,32 +96,31 @@ fn wired(plan: &Plan, ports: &AssignedPorts) {
     assert_eq!(
         wiring.ports_json.len(),
         2 * keys.len() + health,
-        "keys that are equal"
+        "two keys are the same"
     );
-    let text = serde_json::to_vec(&wiring.ports_json).expect("it is JSON");
-    let read = PortsFile::parse(Path::new(ROOT), &text).expect("what is written can be read");
+    let text = serde_json::to_vec(&wiring.ports_json).expect("it can be serialized");
+    let read = PortsFile::parse(Path::new(ROOT), &text).expect("written text can be read");
     let read = read.ports(Path::new(ROOT), keys.iter().map(String::as_str));
-    let read = read.expect("own ports are ports");
+    let read = read.expect("the ports are valid");
     let assigned: Vec<u16> = ports.0.values().flatten().copied().collect();
     assert_eq!(read.into_values().collect::<Vec<_>>(), assigned);
     for launch in wiring.services.values() {
-        let up = launch
+        let has_parent = launch
             .dir
             .components()
             .any(|part| part == Component::ParentDir);
         assert!(
-            launch.dir.starts_with(ROOT) && !up,
-            "{:?} is elsewhere",
+            launch.dir.starts_with(ROOT) && !has_parent,
+            "{:?} is outside the project",
             launch.dir
         );
-        // No process can be told such things.
-        assert!(!launch.command.contains('\0'), "a command with a NUL");
+        assert!(!launch.command.contains('\0'), "a NUL in a command");
         for (name, value) in &launch.env {
             assert!(
                 !name.is_empty() && !name.contains(['=', '\0']),
-                "the name {name:?}"
+                "invalid variable name {name:?}"
             );
-            assert!(!value.contains('\0'), "the value of {name:?}");
+            assert!(!value.contains('\0'), "a NUL in the value of {name:?}");
         }
     }
 }

@@ -1,12 +1,12 @@
-//! `.ports.json`: what is taken from it are ports, and URLs that stay on this machine.
+//! `.ports.json`: its ports are valid, and its URLs are on this machine.
 
 #![no_main]
 
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use portway_project::{PortsFile, PortsFileProblem};
 use portway_project::ports_file::url_key;
+use portway_project::{PortsFile, PortsFileProblem};
 use url::{Host, Url};
 
 fuzz_target!(|bytes: &[u8]| {
@@ -14,7 +14,7 @@ fuzz_target!(|bytes: &[u8]| {
     let file = match PortsFile::parse(root, bytes) {
         Ok(file) => file,
         Err(error) => {
-            assert!(!error.problem.is_empty() && !error.hint.is_empty());
+            assert!(!error.problem.to_string().is_empty());
             return;
         }
     };
@@ -25,33 +25,33 @@ fuzz_target!(|bytes: &[u8]| {
                 assert!(ports[key] > 0 && Some(u64::from(ports[key])) == value.as_u64());
             }
             Err(error) => {
-                let wrong = match error.problem {
+                let reported = match error.problem {
                     PortsFileProblem::InvalidPort { key, .. } => key,
                     PortsFileProblem::RemoteUrl { key, .. } => key,
                     other => panic!("{other}"),
                 };
-                assert!(wrong == *key || wrong == url_key(key));
+                assert!(reported == *key || reported == url_key(key));
             }
         }
         if file.check_local_url(root, key).is_ok() {
-            // A browser reads it so, or cannot read it.
-            let url = value.as_str().expect("a URL is a text");
-            let elsewhere = Url::parse(url).is_ok_and(|url| !is_local(&url));
-            assert!(!elsewhere, "{url:?} counts as local");
+            // A browser must agree, or reject the URL.
+            let url = value.as_str().expect("a URL is a string");
+            let is_remote = Url::parse(url).is_ok_and(|url| !is_local(&url));
+            assert!(!is_remote, "{url:?} counts as local");
         }
     }
     let again = file.merged(&file.content, &file.content);
     assert_eq!(again, file);
-    let text = serde_json::to_vec(&file.content).expect("it is JSON");
+    let text = serde_json::to_vec(&file.content).expect("it can be serialized");
     assert_eq!(
-        PortsFile::parse(root, &text).expect("it is read again"),
+        PortsFile::parse(root, &text).expect("written text can be read"),
         file
     );
 });
 
 fn is_local(url: &Url) -> bool {
     match url.host() {
-        // A scheme that the web does not know has hosts without a meaning.
+        // The parser does not interpret hosts of schemes other than the web's.
         Some(Host::Domain(name)) => {
             let name = name.to_ascii_lowercase();
             name == "localhost" || name.ends_with(".localhost") || name == "127.0.0.1"

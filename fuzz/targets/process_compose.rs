@@ -1,13 +1,13 @@
-//! `process-compose.yaml`: it is read, or the error has its line.
+//! `process-compose.yaml`: an error has a line.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use portway_fuzz::has_line;
 use portway_detect::process_compose::parse;
+use portway_fuzz::check_yaml_error;
 
 fuzz_target!(|text: &str| {
     if let Err(error) = parse(text) {
-        has_line(&error, text);
+        check_yaml_error(&error, text);
     }
 });

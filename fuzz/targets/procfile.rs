@@ -1,4 +1,4 @@
-//! Procfiles: every line is a process, is wrong, or says nothing.
+//! Procfiles: every line is a process, an error, or empty.
 
 #![no_main]
 
@@ -9,25 +9,30 @@ use portway_detect::procfile::parse;
 
 fuzz_target!(|text: &str| {
     let file = parse(text);
-    let says_something = |line: &&str| {
+    let is_content = |line: &&str| {
         let line = line.trim();
         !line.is_empty() && !line.starts_with('#')
     };
     let lines = text.trim_start_matches('\u{feff}').lines();
-    let count = lines.filter(says_something).count();
+    let count = lines.filter(is_content).count();
     assert_eq!(file.processes.len() + file.wrong.len(), count);
     let lines = file.processes.iter().map(|process| process.line);
     let lines: BTreeSet<usize> = lines
-        .chain(file.wrong.iter().map(|wrong| wrong.line))
+        .chain(file.wrong.iter().map(|invalid| invalid.line))
         .collect();
-    assert_eq!(lines.len(), count, "a line is told twice");
+    assert_eq!(lines.len(), count, "a line is reported twice");
     assert!(
         lines
             .iter()
             .all(|line| (1..=text.lines().count()).contains(line))
     );
-    let names: BTreeSet<&str> = file.processes.iter().map(|one| one.name.as_str()).collect();
-    assert_eq!(names.len(), file.processes.len(), "a name is there twice");
+    let processes = file.processes.iter();
+    let names: BTreeSet<&str> = processes.map(|process| process.name.as_str()).collect();
+    assert_eq!(
+        names.len(),
+        file.processes.len(),
+        "two processes have the same name"
+    );
     for process in &file.processes {
         assert!(!process.name.is_empty() && !process.command.trim().is_empty());
         assert!(!process.command.contains('\n'));

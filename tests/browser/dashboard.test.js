@@ -400,7 +400,7 @@ describe("the dashboard", () => {
       await page.getByRole("textbox", { name: "Which process is using port" }).fill(String(port));
       await page.keyboard.press("Enter");
       const details = page.getByRole("region", { name: "Port details" });
-      await details.getByText(`pid ${other.pid}`).waitFor();
+      await details.getByText(`pid ${other.pid}`).first().waitFor();
       const exited = once(other, "exit");
       const dialog = page.getByRole("dialog", { name: `Free port ${port}?` });
       await details.getByRole("button", { name: "Free port…" }).click();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use portway_api::{ErrorCode, ExplainedPreference, Preference, PreferenceLayer, PreferenceSource};
 use portway_project::manifest::{self, ManifestError};
-use portway_project::preferences::{Key, edit, file, keys, parse_key};
+use portway_project::preferences::{Key, edit, file, format_path, parse_key};
 use portway_project::{Manifest, Preferences};
 use serde_json::Value;
 
@@ -99,7 +99,7 @@ pub fn own_file() -> Result<PathBuf, CommandError> {
 fn preference(preferences: &Preferences, path: &[String]) -> Preference {
     let first = preferences.layers(path).next();
     Preference {
-        key: keys::format_path(path),
+        key: format_path(path),
         value: preferences
             .value(path)
             .map_or(Value::Null, |value| value.to_json()),

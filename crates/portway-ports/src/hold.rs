@@ -88,7 +88,7 @@ impl Hold {
         })
     }
 
-    /// Holds a free port hard, chosen at random from 20000-32767.
+    /// Holds a free port hard, chosen at random from 24000-32767.
     ///
     /// Ports that this machine's [`PortPolicy`] excludes are skipped, except ephemeral ones on a
     /// machine where no others are left.

@@ -41,7 +41,7 @@ impl PortRange {
     /// The ports from which [`Hold::any`](crate::Hold::any) chooses: above the usual development
     /// ports, below the default ephemeral ranges of Linux, macOS and Windows.
     pub(crate) const ANY: Self = Self {
-        first: 20_000,
+        first: 24_000,
         last: 32_767,
     };
 

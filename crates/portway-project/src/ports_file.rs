@@ -51,9 +51,9 @@ pub enum PortsFileProblem {
     /// It is a directory or a device.
     #[error("is not a file")]
     NotAFile,
-    /// It is larger than the limit.
-    #[error("is larger than 1 MiB")]
-    TooLarge,
+    /// It is larger than the limit. The value is its size in bytes.
+    #[error("has {0} bytes, more than the limit of {MAX_BYTES}")]
+    TooLarge(u64),
     /// It is not UTF-8.
     #[error("is not UTF-8: {0}")]
     NotUtf8(#[source] std::str::Utf8Error),
@@ -134,7 +134,7 @@ impl PortsFile {
             return Err(fail(PortsFileProblem::NotAFile));
         }
         if metadata.len() > MAX_BYTES {
-            return Err(fail(PortsFileProblem::TooLarge));
+            return Err(fail(PortsFileProblem::TooLarge(metadata.len())));
         }
         let mut bytes = Vec::new();
         fs::File::open(&file)
@@ -204,10 +204,10 @@ impl PortsFile {
     /// The content with Portway's keys `owned` first, in their order, then the user's keys.
     /// `previous` are the keys that Portway wrote the last time; those that it no longer owns are
     /// removed.
-    pub fn merged(&self, owned: &Map<String, Value>, previous: &Map<String, Value>) -> Self {
+    pub fn merged(&self, owned: &Map<String, Value>, previous: &[String]) -> Self {
         let mut content = owned.clone();
         for (key, value) in &self.content {
-            if !owned.contains_key(key) && !previous.contains_key(key) {
+            if !owned.contains_key(key) && !previous.contains(key) {
                 content.insert(key.clone(), value.clone());
             }
         }

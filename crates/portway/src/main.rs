@@ -52,7 +52,7 @@ fn run(cli: Cli, json: bool) -> Result<u8, CommandError> {
             // `portway doctor` reports the error itself.
             if !matches!(cli.command, Command::Doctor(_)) {
                 ui::warning(&format!(
-                    "{}; going on without preferences",
+                    "{}; continuing without preferences",
                     error.info.message
                 ));
             }

@@ -125,3 +125,6 @@ fn document(text: &str) -> Result<DocumentMut, PreferenceError> {
     text.parse()
         .map_err(|error: toml_edit::TomlError| PreferenceError::new(error.message(), FIX))
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,6 @@
 use serde_json::{Value as Json, json};
 
 use super::value::{Value, ValueType};
-use crate::suggest::{closest, suggestion};
 
 /// One preference, or a family of preferences with a common form.
 #[derive(Debug, PartialEq, Eq)]
@@ -264,12 +263,12 @@ impl Key {
         matches!(path, [name] if self.alias == Some(name))
     }
 
-    fn parts(&self) -> impl Iterator<Item = &'static str> + Clone {
+    pub(super) fn parts(&self) -> impl Iterator<Item = &'static str> + Clone {
         self.name.split('.')
     }
 
     /// Whether the name starts with these parts.
-    fn starts_with(&self, path: &[String]) -> bool {
+    pub(super) fn starts_with(&self, path: &[String]) -> bool {
         let mut parts = self.parts();
         self.is_alias(path)
             || path
@@ -286,70 +285,6 @@ fn matches(part: &str, written: &str) -> bool {
     } else {
         part == written
     }
-}
-
-/// What a path refers to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lookup {
-    /// A preference.
-    Key(&'static Key),
-    /// A table of preferences.
-    Table,
-    /// Nothing.
-    Unknown,
-}
-
-/// Looks up a path.
-pub(crate) fn find(path: &[String]) -> Lookup {
-    let mut candidates = KEYS.iter().filter(|key| key.starts_with(path)).peekable();
-    if candidates.peek().is_none() {
-        return Lookup::Unknown;
-    }
-    candidates
-        .find(|key| key.parts().count() == path.len())
-        .map_or(Lookup::Table, Lookup::Key)
-}
-
-/// A suggestion for an unknown path, based on the first unknown part.
-pub(crate) fn suggest(path: &[String]) -> String {
-    let known = (0..=path.len())
-        .rev()
-        .find(|&count| find(&path[..count]) != Lookup::Unknown)
-        .unwrap_or(0);
-    let parent = &path[..known];
-    let mut siblings: Vec<&str> = Vec::new();
-    for key in KEYS.iter().filter(|key| key.starts_with(parent)) {
-        if let Some(part) = key
-            .parts()
-            .nth(known)
-            .filter(|part| !siblings.contains(part))
-        {
-            siblings.push(part);
-        }
-    }
-    let full = |part: &str| {
-        let parent = format_path(parent);
-        let dot = if parent.is_empty() { "" } else { "." };
-        format!("{parent}{dot}{part}")
-    };
-    // Compares the parts only: the common parent would make every candidate look similar.
-    let wrong = path.get(known).map_or("", String::as_str);
-    match closest(wrong, siblings.iter().copied()) {
-        Some(part) => format!("did you mean `{}`?", full(part)),
-        None => {
-            let all: Vec<String> = siblings.into_iter().map(full).collect();
-            suggestion("", all.iter().map(String::as_str))
-        }
-    }
-}
-
-/// A path as people write it: `logs.size`, `prefer.projects."my.app".api`.
-pub fn format_path(path: &[String]) -> String {
-    let parts: Vec<String> = path
-        .iter()
-        .map(|part| toml_edit::Key::new(part).to_string())
-        .collect();
-    parts.join(".")
 }
 
 /// The JSON schema of the table `[preferences]` of `portway.toml`.

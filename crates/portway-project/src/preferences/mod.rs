@@ -10,6 +10,7 @@
 pub mod edit;
 pub mod file;
 pub mod keys;
+mod lookup;
 mod read;
 mod tree;
 mod value;
@@ -18,6 +19,7 @@ use portway_api::PreferenceSource;
 use portway_ports::PortRange;
 
 pub use keys::{KEYS, Key};
+pub use lookup::format_path;
 pub use read::{
     InvalidVariable, Setting, Table, from_environment, from_flag, from_text, parse_key,
 };

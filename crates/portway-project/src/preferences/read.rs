@@ -9,7 +9,8 @@ use portway_api::PreferenceSource;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
 
-use super::keys::{self, KEYS, Key, Lookup, format_path};
+use super::keys::{self, KEYS, Key};
+use super::lookup::{self, Lookup, format_path};
 use super::tree::Node;
 use super::value::{PreferenceError, Value};
 use crate::diagnostic::{Diagnostic, Problem};
@@ -110,10 +111,10 @@ fn walk(
     };
     for (name, value) in entries {
         path.push(name.get_ref().clone());
-        match (keys::find(path), value.get_ref()) {
+        match (lookup::find(path), value.get_ref()) {
             (Lookup::Unknown, _) => {
                 let message = format!("unknown key `{}`", name.get_ref());
-                return Err(Problem::at(name.span(), message).help(keys::suggest(path)));
+                return Err(Problem::at(name.span(), message).help(lookup::suggest(path)));
             }
             (Lookup::Key(key), _) if source == PreferenceSource::Project && !key.in_project => {
                 return Err(for_users_only(path, name.span()));
@@ -138,7 +139,7 @@ fn walk(
             (Lookup::Table, other) => {
                 let name = format_path(path);
                 let message = format!("`{name}` must be a table, not {}", other.describe());
-                return Err(Problem::at(value.span(), message).help(keys::suggest(path)));
+                return Err(Problem::at(value.span(), message).help(lookup::suggest(path)));
             }
         }
         path.pop();
@@ -225,16 +226,16 @@ pub fn parse_key(text: &str) -> Result<(&'static Key, Vec<String>), PreferenceEr
     let unknown = |path: &[String]| {
         PreferenceError::new(
             format!("there is no preference `{text}`"),
-            keys::suggest(path),
+            lookup::suggest(path),
         )
     };
     let parts = toml_edit::Key::parse(text).map_err(|_| unknown(&[text.to_owned()]))?;
     let path: Vec<String> = parts.iter().map(|part| part.get().to_owned()).collect();
-    match keys::find(&path) {
+    match lookup::find(&path) {
         Lookup::Key(key) => Ok((key, key.canonical(&path))),
         Lookup::Table => Err(PreferenceError::new(
             format!("`{text}` is a group of preferences"),
-            keys::suggest(&path),
+            lookup::suggest(&path),
         )),
         Lookup::Unknown => Err(unknown(&path)),
     }

@@ -2,10 +2,10 @@ use super::*;
 use crate::Manifest;
 
 fn wire(text: &str, with: &[&str], ports: &[(&str, &[u16])]) -> Wiring {
-    wire_behind(None, text, with, ports)
+    wire_with_gateway(None, text, with, ports)
 }
 
-fn wire_behind(
+fn wire_with_gateway(
     gateway: Option<&GatewayPorts>,
     text: &str,
     with: &[&str],
@@ -51,7 +51,7 @@ const JOBI: &str = r#"
 const TWO: [(&str, &[u16]); 2] = [("backend", &[9003]), ("frontend", &[5180])];
 
 #[test]
-fn two_services_have_exactly_the_four_keys() {
+fn two_services_have_exactly_four_keys() {
     let json = serde_json::to_string(&wire(JOBI, &[], &TWO).ports_json).unwrap();
     assert_eq!(
         json,
@@ -60,7 +60,7 @@ fn two_services_have_exactly_the_four_keys() {
 }
 
 #[test]
-fn a_health_path_adds_its_url_behind_all_others() {
+fn a_health_path_adds_its_url_after_all_others() {
     let text = JOBI.replace("dir = \"backend\"", "health = \"/health?full\"");
     let json = serde_json::to_string(&wire(&text, &[], &TWO).ports_json).unwrap();
     assert_eq!(
@@ -85,7 +85,7 @@ fn a_third_service_adds_its_port_and_url() {
 }
 
 #[test]
-fn an_absent_optional_service_is_empty_in_commands() {
+fn placeholders_of_a_disabled_service_are_empty() {
     let command = &wire(JOBI, &[], &TWO).services["backend"].command;
     assert_eq!(
         command,
@@ -94,7 +94,7 @@ fn an_absent_optional_service_is_empty_in_commands() {
 }
 
 #[test]
-fn each_service_is_told_its_own_port_and_its_peers() {
+fn each_service_receives_its_own_port_and_those_of_its_peers() {
     let wiring = wire(JOBI, &[], &TWO);
     let env = &wiring.services["backend"].env;
     for (name, value) in [
@@ -105,7 +105,7 @@ fn each_service_is_told_its_own_port_and_its_peers() {
         ("VITE_BACKEND_URL", "http://localhost:9003"),
         ("PORTWAY_INSTANCE", "jobi"),
         ("PORTWAY_SERVICE", "backend"),
-        // A stale file does not win over the wiring; a secret in it arrives.
+        // The wiring overrides a stale value of the file; other values of the file stay.
         ("BACKEND_URL", "http://localhost:9003"),
         ("SECRET", "s"),
     ] {
@@ -115,7 +115,7 @@ fn each_service_is_told_its_own_port_and_its_peers() {
 }
 
 #[test]
-fn whom_to_trust_is_told_unless_a_file_says_otherwise() {
+fn a_file_overrides_the_trust_variables() {
     let wiring = wire(JOBI, &[], &TWO);
     assert_eq!(wiring.shared["NODE_EXTRA_CA_CERTS"], "/ca/root.pem");
     let of = |service: &str, name: &str| wiring.services[service].env[name].clone();
@@ -125,14 +125,14 @@ fn whom_to_trust_is_told_unless_a_file_says_otherwise() {
 }
 
 #[test]
-fn the_manifests_own_variables_win() {
+fn variables_of_the_manifest_override_all_others() {
     let env = &wire(JOBI, &[], &TWO).services["frontend"].env;
     assert_eq!(env["API"], "http://localhost:9003/v1");
     assert_eq!(env["PORT"], "0");
 }
 
 #[test]
-fn origins_are_exact_and_local() {
+fn cors_origins_are_exact_and_local() {
     assert_eq!(
         wire(JOBI, &[], &TWO).shared["CORS_ORIGINS"],
         "http://localhost:5180,http://127.0.0.1:5180,\
@@ -148,14 +148,14 @@ fn origins_are_exact_and_local() {
 }
 
 #[test]
-fn where_a_gateway_serves_names_their_origins_are_let_in_too() {
+fn cors_origins_include_the_host_names_of_the_gateway() {
     let gateway = |http, https| GatewayPorts {
         http,
         https,
         fixed: vec![4000],
     };
     let named = |gateway: GatewayPorts, text: &str| {
-        let wiring = wire_behind(Some(&gateway), text, &[], &TWO);
+        let wiring = wire_with_gateway(Some(&gateway), text, &[], &TWO);
         assert!(wiring.shared["CORS_ORIGINS"].contains(",http://127.0.0.1:4000,"));
         let origins = wiring.shared["CORS_ORIGINS"].split(',');
         let named = origins.filter(|one| one.contains("jobi"));
@@ -185,19 +185,19 @@ fn where_a_gateway_serves_names_their_origins_are_let_in_too() {
 }
 
 #[test]
-fn pages_on_the_local_network_are_let_in_there_too() {
+fn cors_origins_include_pages_on_the_local_network() {
     let text = JOBI.replace(
         "dir = \"backend\"",
         "env = { CORS_ORIGINS = \"http://own\" }",
     );
-    let served = ["backend".to_owned(), "frontend".to_owned()];
+    let published = ["backend".to_owned(), "frontend".to_owned()];
     let on_lan = |text: &str| {
         let manifest = Manifest::parse(Path::new("/jobi/portway.toml"), text).unwrap();
         let plan = Plan::new(&manifest, &[]).unwrap();
         let ports = AssignedPorts(TWO.map(|(n, p)| (n.to_owned(), p.to_vec())).into());
         let mut wiring = wire(text, &[], &TWO);
         let address = std::net::Ipv4Addr::new(192, 168, 1, 5);
-        wiring.publish_on_lan(&plan, &ports, &served, &[address], "jobi-laptop.local");
+        wiring.publish_on_lan(&plan, &ports, &published, &[address], "jobi-laptop.local");
         wiring
     };
     let wiring = on_lan(JOBI);
@@ -213,7 +213,7 @@ fn pages_on_the_local_network_are_let_in_there_too() {
 }
 
 #[test]
-fn named_ports_have_keys_of_their_own() {
+fn named_ports_have_their_own_keys() {
     let wiring = wire(
         "[services.my-api]\ncommand = \"x {port} {ports.metrics}\"\n\
          ports = { http = 8000, metrics = 9100 }",

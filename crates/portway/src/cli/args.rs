@@ -8,14 +8,15 @@ use clap::{ArgAction, Parser, Subcommand};
 use portway_app::preferences;
 
 use super::{
-    config, dashboard, detect, discover, doctor, down, env, exec, forget, forward, free, gateway,
-    health, init, leases, logs, one, plan, prune, ps, restart, trust, up, wait, who,
+    config, dashboard, detect, discover, doctor, down, endpoint, env, exec, forget, forward, free,
+    gateway, health, init, leases, logs, plan, prune, ps, restart, trust, up, wait, who,
 };
 
-/// Every service of every checkout on a port that stays its own.
+/// Give every service of every checkout its own port, and keep it
 ///
-/// Portway reads `portway.toml`, gives each service a port, keeps that port for it, writes
-/// `.ports.json`, tells every service where the others are, and starts and supervises them.
+/// Portway reads `portway.toml` or detects the services of a checkout. It allocates a port for each
+/// service, keeps the port reserved, writes `.ports.json`, sets URLs and environment variables, and
+/// starts and supervises the services.
 #[derive(Debug, Parser)]
 #[command(
     name = "portway",
@@ -23,34 +24,41 @@ use super::{
     max_term_width = 100,
     after_help = "\
 Examples:
-  portway up                    start everything here, follow the logs, Ctrl-C to stop
-  portway up --detach           start in the background; again: report the same URLs
-  portway ps                    all instances of this machine
-  eval \"$(portway env)\"         the URLs and ports of this checkout in a shell
-  portway exec -- npm test      run a command with them
-  portway doctor                why services do not communicate
-  portway who 9000              who has a port; `portway free 9000` ends it safely
+  portway up                    Start all services and follow their logs; Ctrl-C stops them
+  portway up --detach           Start them in the background and print their URLs
+  portway ps                    List all instances on this machine
+  eval \"$(portway env)\"         Set the URLs and ports of this checkout in your shell
+  portway exec -- npm test      Run a command with these variables
+  portway doctor                Find out why services cannot reach each other
+  portway who 9000              Show which process is using port 9000
+  portway free 9000             Stop that process after asking
 
-Exit codes: 0 done, 1 failed, 2 usage or manifest, 3 a program is missing, 4 port taken or range
-full, 5 a service failed, 6 nothing there, 124 timeout, 130 and 143 ended by a signal; `exec` passes its command's."
+Exit codes:
+  0    success
+  1    failure
+  2    invalid usage or manifest
+  3    required program not found
+  4    port in use, or port range full
+  5    a service failed
+  6    nothing found
+  124  timeout
+  130  interrupted (143: terminated)
+`portway exec` exits with the code of its command."
 )]
 pub(crate) struct Cli {
-    /// Act as if started in this directory
+    /// Run as if started in this directory
     #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
     pub(crate) directory: Option<PathBuf>,
-    /// Whether to print in color
+    /// When to print in color [default: auto]
     #[arg(
         long,
-        alias = "colour",
+        alias = "color",
         value_name = "WHEN",
         global = true,
         value_parser = PossibleValuesParser::new(preferences::words("color"))
     )]
     pub(crate) color: Option<String>,
-    /// Print diagnostics on standard error; repeat for more (-vv)
-    ///
-    /// The environment variable `PORTWAY_LOG` selects them by level or module, for example
-    /// `PORTWAY_LOG=portway_gateway=debug`.
+    /// Print diagnostics on standard error; repeat for more, or set `PORTWAY_LOG`
     #[arg(short, long, action = ArgAction::Count, global = true)]
     pub(crate) verbose: u8,
     #[command(subcommand)]
@@ -63,62 +71,66 @@ pub(crate) enum Command {
     Up(up::Up),
     /// Stop the services of this checkout
     Down(down::DownArgs),
-    /// Stop services and start them again, each on its own port
-    Restart(restart::Names),
-    /// List all instances of this machine
+    /// Restart services on the same ports
+    Restart(restart::RestartArgs),
+    /// List all instances on this machine
     Ps(ps::Ps),
-    /// Show what services print
+    /// Show the output of services
     Logs(logs::Logs),
     /// Wait until services are ready
     Wait(wait::Wait),
-    /// Choose ports and write `.ports.json`, without starting anything
+    /// Allocate ports and write `.ports.json` without starting
     Detect(detect::Detect),
-    /// Show who has a port
+    /// Show which process is using a port
     Who(who::Who),
-    /// End who has a port, safely
+    /// Stop the process that is using a port
     Free(free::Free),
-    /// List the ports that are kept for services
+    /// List the ports that are leased to services
     Leases(leases::Leases),
-    /// Give up the lease of a port
+    /// Release a port's lease
     Forget(forget::Forget),
-    /// Drop what vanished checkouts and killed instances have left
+    /// Remove stale leases and leftover processes
     Prune(prune::PruneArgs),
-    /// Print the variables that services are told
+    /// Print the environment variables of services
     Env(env::Env),
-    /// Run a command with these variables, under held ports
+    /// Run a command with the environment of services
     Exec(exec::Exec),
     /// Print the port of a service
-    #[command(after_help = "Example:\n  psql -p $(portway port db)")]
-    Port(one::One),
+    #[command(
+        after_help = "Example:\n  psql -p $(portway port db)    Connect to the database of this checkout"
+    )]
+    Port(endpoint::PortArgs),
     /// Print the URL of a service
     #[command(after_help = "\
 Examples:
-  curl $(portway url backend)/health
-  open $(portway url --name frontend)")]
-    Url(one::Url),
-    /// Show what there is to start here, and what tells so
+  curl $(portway url backend)/health     Send a request to the backend
+  open $(portway url --name frontend)    Open the frontend under its name")]
+    Url(endpoint::UrlArgs),
+    /// Show detected services and why they were detected
     Plan(plan::PlanArgs),
     /// Show and change preferences
     Config(config::Config),
-    /// List what Portway serves on other machines of the local network
+    /// List services on other machines of the local network
     Discover(discover::Discover),
-    /// Find out why services do not communicate
+    /// Find out why services cannot reach each other
     Doctor(doctor::Doctor),
-    /// Serve names for all instances of this machine
+    /// Serve all instances under names instead of ports
     Gateway(gateway::Gateway),
-    /// Have a fixed port lead to this checkout, for logins and webhooks that know one address
+    /// Route a fixed port to this checkout
     Forward(forward::ForwardArgs),
-    /// Have programs trust the gateway's names, by a CA of this machine alone
+    /// Create a local CA and add it to the trust stores
     Trust(trust::Trust),
-    /// Open the page that shows every instance of this machine
+    /// Open the dashboard in the browser
     #[command(visible_alias = "ui")]
     Dashboard(dashboard::Dashboard),
-    /// Ask services whether they are well
+    /// Check whether services are healthy
     Health(health::Health),
-    /// Write what was found as `portway.toml`
+    /// Write the detected services to `portway.toml`
     Init(init::InitArgs),
     /// Print the JSON schema of `portway.toml`
-    #[command(after_help = "Example:\n  portway schema > portway.schema.json")]
+    #[command(
+        after_help = "Example:\n  portway schema > portway.schema.json    Save the schema for an editor"
+    )]
     Schema,
     #[command(name = portway_app::instance::COMMAND, hide = true)]
     Supervise(up::Up),

@@ -11,23 +11,24 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway config                                    every preference, its value and source
-  portway config explain moved                      every layer, and which one counts
-  portway config set ranges.backend 8000-8099
-  portway config set never 8080,3000-3010
-  portway config set prefer.projects.jobi.api 9010
-  portway config unset moved
+  portway config                                     List every preference with its source
+  portway config explain moved                       Show all sources of a preference
+  portway config set ranges.backend 8000-8099        Choose backend ports from 8000 to 8099
+  portway config set never 8080,3000-3010            Never allocate these ports
+  portway config set prefer.projects.jobi.api 9010   Prefer a port for one service
+  portway config unset moved                         Return to the default
 
-A flag outweighs a variable, that `[preferences]` of `portway.toml`, that `config.toml`.")]
+A flag overrides an environment variable, which overrides `[preferences]` in `portway.toml`, which
+overrides your `config.toml`.")]
 pub(crate) struct Config {
     #[command(subcommand)]
     pub(crate) command: Option<ConfigCommand>,
     #[command(flatten)]
-    pub(crate) output: Output,
+    pub(crate) output: JsonArgs,
 }
 
 #[derive(Debug, Clone, Args)]
-pub(crate) struct Output {
+pub(crate) struct JsonArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -35,37 +36,37 @@ pub(crate) struct Output {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// List every preference with its value and where that comes from
-    List(Output),
-    /// Print the value of one
+    /// List every preference with its value and source
+    List(JsonArgs),
+    /// Print the value of a preference
     Get {
-        /// The preference, such as `logs.size`
+        /// Name of the preference, such as `logs.size`
         key: String,
         #[command(flatten)]
-        output: Output,
+        output: JsonArgs,
     },
-    /// Show every layer of one, and which counts
+    /// Show all sources of a preference and the effective one
     Explain {
-        /// The preference
+        /// Name of the preference
         key: String,
         #[command(flatten)]
-        output: Output,
+        output: JsonArgs,
     },
-    /// Set one in your `config.toml`
+    /// Set a preference in your `config.toml`
     Set {
-        /// The preference
+        /// Name of the preference
         key: String,
-        /// Its value; lists with commas between their parts
+        /// New value; separate the items of a list with commas
         #[arg(allow_hyphen_values = true)]
         value: String,
     },
-    /// Take one out of your `config.toml`
+    /// Remove a preference from your `config.toml`
     Unset {
-        /// The preference
+        /// Name of the preference
         key: String,
     },
-    /// Print where your `config.toml` lies
-    Path(Output),
+    /// Print the path of your `config.toml`
+    Path(JsonArgs),
 }
 
 pub(crate) fn run(
@@ -95,19 +96,19 @@ pub(crate) fn run(
         }
         Some(ConfigCommand::Set { key, value }) => {
             let (file, overriding) = config::set(directory, key, value)?;
-            ui::talk(&format!("`{key}` is set in {}\n", file.display()));
+            ui::message(&format!("set `{key}` in {}\n", file.display()));
             if let Some(place) = overriding {
-                ui::warning(&format!("`{place}` here outweighs it"));
+                ui::warning(&format!("`{place}` overrides it in this directory"));
             }
         }
         Some(ConfigCommand::Unset { key }) => {
             let (file, was_set) = config::unset(key)?;
-            let words = if was_set {
-                "is taken out of"
+            let text = if was_set {
+                format!("removed `{key}` from {}\n", file.display())
             } else {
-                "is not set in"
+                format!("`{key}` is not set in {}\n", file.display())
             };
-            ui::talk(&format!("`{key}` {words} {}\n", file.display()));
+            ui::message(&text);
         }
         Some(ConfigCommand::Path(output)) => {
             let file = config::own_file()?;

@@ -1,4 +1,4 @@
-//! `portway dashboard`: open the page that shows every instance of this machine.
+//! `portway dashboard`: open the dashboard in the browser.
 
 use std::io::IsTerminal;
 
@@ -11,9 +11,10 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway dashboard            opens the dashboard in the browser
-  portway dashboard --print    only prints where it is
-The gateway serves it, and is started in the background where it does not run yet.")]
+  portway dashboard            Open the dashboard in the browser
+  portway dashboard --print    Only print its URL
+
+The gateway serves the dashboard. It is started in the background if it is not running.")]
 pub(crate) struct Dashboard {
     /// Only print the URL
     #[arg(long)]

@@ -1,4 +1,4 @@
-//! `portway detect`: choose ports and write `.ports.json`, without starting anything.
+//! `portway detect`: allocate ports and write `.ports.json` without starting anything.
 
 use std::path::Path;
 
@@ -12,9 +12,9 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway detect                       choose ports and write `.ports.json`
-  portway detect --port backend=9005   insist on a port
-  portway detect --json                for programs")]
+  portway detect                       Allocate ports and write `.ports.json`
+  portway detect --port backend=9005   Require a port for a service
+  portway detect --json                Print the result for programs")]
 pub(crate) struct Detect {
     #[command(flatten)]
     pub(crate) selection: SelectionArgs,
@@ -29,7 +29,7 @@ pub(crate) fn run(directory: Option<&Path>, args: &Detect) -> Result<u8, Command
     if args.json {
         ui::json(&status);
     } else {
-        ui::plan(&status);
+        ui::allocation(&status);
     }
     Ok(0)
 }

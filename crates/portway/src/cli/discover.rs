@@ -1,4 +1,4 @@
-//! `portway discover`: list what Portway serves on other machines of the local network.
+//! `portway discover`: list services on other machines of the local network.
 
 use std::time::Duration;
 
@@ -7,20 +7,20 @@ use portway_app::discover::discover;
 use portway_app::error::CommandError;
 use portway_app::reporter::Reporter;
 
-use super::values::positive_span;
+use super::values::positive_duration;
 use crate::ui;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway discover                             what other machines serve with `portway up --lan`
-  portway discover --for 10s                   in a network that is slow to answer
-  portway discover --json | jq -r '.[].url'    for programs
+  portway discover                             List services started with `portway up --lan`
+  portway discover --for 10s                   Wait longer for answers
+  portway discover --json | jq -r '.[].url'    Print their URLs only
 
-This machine's own services are left out: `portway ps` has them.")]
+Services of this machine are not listed; use `portway ps`.")]
 pub(crate) struct Discover {
     /// How long to wait for answers
-    #[arg(long = "for", value_name = "SPAN", default_value = "2s", value_parser = positive_span)]
+    #[arg(long = "for", value_name = "TIME", default_value = "2s", value_parser = positive_duration)]
     time: Duration,
     /// Print JSON
     #[arg(long)]
@@ -35,9 +35,9 @@ pub(crate) fn run(args: &Discover, reporter: &dyn Reporter) -> Result<u8, Comman
         ui::discovered(&found);
     }
     if found.is_empty() {
-        ui::talk(
-            "no other machine of the local network announces a service of Portway; \
-             `portway up --lan` does there\n",
+        ui::message(
+            "no other machine on the local network announces services; \
+             run `portway up --lan` there\n",
         );
     }
     Ok(0)

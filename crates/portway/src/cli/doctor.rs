@@ -1,4 +1,4 @@
-//! `portway doctor`: why services do not communicate.
+//! `portway doctor`: find out why services cannot reach each other.
 
 use std::path::Path;
 
@@ -11,13 +11,14 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway doctor           looks at everything that services need to reach each other
-  portway doctor --fix     mends what is safe: `.ports.json`, leases of vanished directories
-  portway doctor --json    for programs
-Without --fix nothing is changed, chosen or started; with it no source is edited and nothing is
-ended. Exits with 1 when something is wrong; warnings do not count.")]
+  portway doctor           Check ports, `.ports.json`, CORS, proxies and names
+  portway doctor --fix     Also rewrite `.ports.json` and drop stale leases
+  portway doctor --json    Print the findings for programs
+
+Without --fix, nothing is changed. With --fix, source files are not edited and no process is
+stopped. The exit code is 1 if there is an error; warnings do not count.")]
 pub(crate) struct Doctor {
-    /// Mend what is safe to mend
+    /// Fix what can be fixed safely
     #[arg(long)]
     pub(crate) fix: bool,
     /// Print JSON

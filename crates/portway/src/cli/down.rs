@@ -12,14 +12,14 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway down              stop this checkout's services, the last started first
-  portway down frontend     stop one and leave the others running
-  portway -C ../other down  stop another checkout's")]
+  portway down                Stop all services of this checkout, in reverse order
+  portway down frontend       Stop one service
+  portway -C ../other down    Stop the services of another checkout")]
 pub(crate) struct DownArgs {
-    /// Services; the whole instance where none is named
+    /// Services to stop [default: all]
     #[arg(value_name = "SERVICE")]
     pub(crate) services: Vec<String>,
-    /// Kill at once, without grace
+    /// Kill the processes at once, without a grace period
     #[arg(long, conflicts_with = "services")]
     pub(crate) now: bool,
 }
@@ -30,9 +30,9 @@ pub(crate) fn run(
     reporter: &dyn Reporter,
 ) -> Result<u8, CommandError> {
     match instance::down(directory, &args.services, args.now, reporter)? {
-        Down::Instance(name) => ui::talk(&format!("{name} is stopped\n")),
+        Down::Instance(name) => ui::message(&format!("stopped {name}\n")),
         Down::Services => {}
-        Down::NothingRunning => ui::talk("nothing of this checkout runs\n"),
+        Down::NothingRunning => ui::message("no service of this checkout is running\n"),
     }
     Ok(0)
 }

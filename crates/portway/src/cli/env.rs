@@ -1,4 +1,4 @@
-//! `portway env`: the variables that services are told.
+//! `portway env`: print the environment variables of services.
 
 use std::path::Path;
 
@@ -13,16 +13,16 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  eval \"$(portway env)\"               into this shell
-  portway env --format dotenv > .env.portway
-  portway env backend                 all that one service is told, its own PORT included")]
+  eval \"$(portway env)\"                        Set the variables in this shell
+  portway env --format dotenv > .env.portway   Write them to a file
+  portway env backend                          Print all variables of one service")]
 pub(crate) struct Env {
-    /// Everything that this service is told, instead of what all are told
+    /// Print all variables of this service, including its own PORT
     pub(crate) service: Option<String>,
-    /// How to write it
+    /// Output format
     #[arg(long, value_enum, default_value = "shell")]
     pub(crate) format: Format,
-    /// The same as `--format json`
+    /// Same as `--format json`
     #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
     #[command(flatten)]
@@ -35,7 +35,7 @@ pub(crate) enum Format {
     Shell,
     /// `NAME=value`
     Dotenv,
-    /// One object
+    /// A JSON object
     Json,
 }
 

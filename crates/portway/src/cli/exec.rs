@@ -1,4 +1,4 @@
-//! `portway exec -- CMD`: run any command with the wiring, under held ports.
+//! `portway exec -- CMD`: run a command with the wiring while the ports are held.
 
 use std::path::Path;
 
@@ -11,15 +11,15 @@ use super::selection::SelectionArgs;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway exec -- npm test
-  portway exec --service backend -- .venv/bin/alembic upgrade head")]
+  portway exec -- npm test                  Run tests with the URLs and ports of all services
+  portway exec --service api -- ./migrate   Run a command with the variables of one service")]
 pub(crate) struct Exec {
-    /// Run it as this service: with its own PORT and variables
+    /// Use the variables of this service, including its own PORT
     #[arg(long, value_name = "SERVICE")]
     pub(crate) service: Option<String>,
     #[command(flatten)]
     pub(crate) selection: SelectionArgs,
-    /// The command and its arguments
+    /// Command to run, with its arguments
     #[arg(required = true, last = true, value_name = "CMD")]
     pub(crate) command: Vec<std::ffi::OsString>,
 }

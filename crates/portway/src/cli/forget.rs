@@ -1,4 +1,4 @@
-//! `portway forget PORT`: give up leases.
+//! `portway forget PORT`: release leases.
 
 use clap::Args;
 use portway_app::error::CommandError;
@@ -10,14 +10,16 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway forget 9001         the service gets another port, or this one, the next time
-  portway forget 9001 5174
-A lease of an instance that runs is not given up: `portway down` first.")]
+  portway forget 9001         Release the lease of port 9001
+  portway forget 9001 5174    Release several leases
+
+The service chooses a port anew when it starts next time. Leases of running instances are not
+released; run `portway down` first.")]
 pub(crate) struct Forget {
-    /// The ports
+    /// Ports to release
     #[arg(required = true, value_name = "PORT", value_parser = port)]
     pub(crate) ports: Vec<u16>,
-    /// Print what was given up as JSON
+    /// Print the released leases as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -27,7 +29,7 @@ pub(crate) fn run(args: &Forget) -> Result<u8, CommandError> {
     if args.json {
         ui::json(&entries);
     } else {
-        ui::forgotten(&entries);
+        ui::released_leases(&entries);
     }
     Ok(0)
 }

@@ -1,4 +1,4 @@
-//! `portway forward`: a fixed port that leads to the chosen checkout.
+//! `portway forward`: route a fixed port to this checkout.
 
 use std::path::Path;
 
@@ -11,19 +11,21 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway forward 3000             http://localhost:3000 is this checkout's main service, until
-                                   another checkout says the same
-  portway forward 8080 backend     a service of it
-  portway forward                  all fixed ports, and where they lead
-  portway forward 3000 --stop      let the port go")]
+  portway forward 3000            Route http://localhost:3000 to the main service
+  portway forward 8080 backend    Route port 8080 to another service
+  portway forward                 List fixed ports and their services
+  portway forward 3000 --stop     Release the port
+
+Use it for logins and webhooks that know one address. The port is routed to this checkout until you
+run the same command in another one.")]
 pub(crate) struct ForwardArgs {
-    /// The fixed port, such as the one that a login or a webhook is told
+    /// Fixed port to route
     #[arg(value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) port: Option<u16>,
-    /// The service of this checkout; its main one when it is left out
+    /// Service of this checkout [default: the main service]
     #[arg(value_name = "SERVICE", conflicts_with = "stop")]
     pub(crate) service: Option<String>,
-    /// Let the port go
+    /// Release the port
     #[arg(long, requires = "port")]
     pub(crate) stop: bool,
     /// Print JSON
@@ -46,7 +48,7 @@ pub(crate) fn run(directory: Option<&Path>, args: &ForwardArgs) -> Result<u8, Co
             if args.json {
                 ui::json(&ended);
             } else {
-                ui::talk(&format!("port {port} is free again\n"));
+                ui::message(&format!("released port {port}\n"));
             }
         }
         Some(port) => {

@@ -1,4 +1,4 @@
-//! `portway free PORT`: end who has a port, safely, and see that it is free.
+//! `portway free PORT`: stop the process that is using a port, and check that the port is free.
 
 use std::time::Duration;
 
@@ -7,30 +7,32 @@ use portway_api::{ErrorCode, FreeReport};
 use portway_app::error::CommandError;
 use portway_app::free::Freeing;
 
-use super::values::{port, span};
+use super::values::{duration, port};
 use crate::ui;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway free 9000              shows who has it, asks, ends it
-  portway free 9000 --dry-run    only shows what would be ended
-  portway free 9000 --yes        does not ask
-A service of Portway is stopped by its supervisor and can be started again: `portway up`. Refused
-are this command's own parents, another user's processes, and containers.
-Exit codes: 0 the port is free now, 1 refused or failed, 6 nobody had it.")]
+  portway free 9000              Show the process, ask, and stop it
+  portway free 9000 --dry-run    Only show what would be stopped
+  portway free 9000 --yes        Stop it without asking
+
+A Portway service is stopped by its supervisor; `portway up` starts it again. Portway refuses to
+stop parents of this command, processes of other users, and containers.
+
+Exit codes: 0 the port is free, 1 refused or failed, 6 the port was not in use.")]
 pub(crate) struct Free {
-    /// The port
+    /// Port to free
     #[arg(value_name = "PORT", value_parser = port)]
     pub(crate) port: u16,
-    /// Do not ask
+    /// Stop without asking
     #[arg(short, long)]
     pub(crate) yes: bool,
-    /// Only show what would be done
+    /// Only show what would be stopped
     #[arg(long, conflicts_with = "yes")]
     pub(crate) dry_run: bool,
-    /// How long it may take to end before it is killed
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = span)]
+    /// Grace period before the processes are killed
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
     pub(crate) grace: Duration,
     /// Print JSON
     #[arg(long)]
@@ -62,13 +64,18 @@ fn confirm(freed: &FreeReport) -> Result<(), CommandError> {
     if !ui::is_interactive() {
         return Err(CommandError::new(
             ErrorCode::Usage,
-            "nobody can be asked here whether to end it",
+            "cannot ask for confirmation: standard input is not a terminal",
         )
-        .hint("`--yes` does it without asking, `--dry-run` shows what would be done"));
+        .hint(
+            "add `--yes` to stop it without asking, or `--dry-run` to see what would be stopped",
+        ));
     }
-    ui::would_free(freed);
-    if ui::ask("end it?") {
+    ui::free_plan(freed);
+    if ui::confirm("stop it?") {
         return Ok(());
     }
-    Err(CommandError::new(ErrorCode::Refused, "nothing was done"))
+    Err(CommandError::new(
+        ErrorCode::Refused,
+        "canceled; nothing was stopped",
+    ))
 }

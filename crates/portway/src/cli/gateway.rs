@@ -1,4 +1,4 @@
-//! `portway gateway`: serve names for every service of every instance.
+//! `portway gateway`: serve all instances under names instead of ports.
 
 use clap::{Args, Subcommand};
 use portway_api::GatewayStatus;
@@ -13,70 +13,69 @@ use crate::ui;
     args_conflicts_with_subcommands = true,
     after_help = "\
 Examples:
-  portway gateway                          serve names until Ctrl-C
-  portway gateway --detach                 in the background
-  portway gateway status                   where it is
-  curl http://backend.jobi.localhost:7678  a service of the instance `jobi`"
+  portway gateway                             Run the gateway until Ctrl-C
+  portway gateway --detach                    Run it in the background
+  portway gateway status                      Show whether it is running, and where
+  curl http://backend.jobi.localhost:7678     Send a request to a service of `jobi`"
 )]
 pub(crate) struct Gateway {
-    /// Serve on this port, 0 for any that is free; without it on 80, or on 7678 where that cannot
-    /// be had
+    /// Port for HTTP; 0 for any free port [default: 80, or 7678 if 80 is not available]
     #[arg(long, value_name = "PORT")]
     pub(crate) port: Option<u16>,
-    /// Serve HTTPS on this port, 0 for any that is free, once `portway trust` has made a CA;
-    /// without it on 443, or on 7679 where that cannot be had
+    /// Port for HTTPS; requires a CA created by `portway trust` [default: 443, or 7679 if 443 is
+    /// not available]
     #[arg(long, value_name = "PORT")]
     pub(crate) tls_port: Option<u16>,
-    /// Serve in the background
+    /// Run in the background
     #[arg(long)]
     pub(crate) detach: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// This is the process in the background
+    /// Marks the process in the background
     #[arg(long, hide = true)]
     pub(crate) background: bool,
     #[command(subcommand)]
-    pub(crate) act: Option<Act>,
+    pub(crate) command: Option<GatewayCommand>,
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Act {
-    /// Show whether a gateway runs, and where
-    Status(Answer),
-    /// Stop the gateway; services go on
-    Stop(Answer),
-    /// Have it start with your session (systemd, launchd)
+pub(crate) enum GatewayCommand {
+    /// Show whether the gateway is running, and where
+    Status(JsonArgs),
+    /// Stop the gateway; services keep running
+    Stop(JsonArgs),
+    /// Start the gateway with your session (systemd, launchd)
     Install,
-    /// Undo `install`
+    /// Stop starting the gateway with your session
     Uninstall,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Answer {
+pub(crate) struct JsonArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 pub(crate) fn run(args: &Gateway) -> Result<u8, CommandError> {
-    match &args.act {
-        Some(Act::Status(answer)) => show(&gateway::status()?, answer.json),
-        Some(Act::Stop(answer)) => {
+    match &args.command {
+        Some(GatewayCommand::Status(output)) => show(&gateway::status()?, output.json),
+        Some(GatewayCommand::Stop(output)) => {
             let status = gateway::stop()?;
-            if answer.json {
+            if output.json {
                 ui::json(&status);
             } else {
-                ui::talk("the gateway has ended; services go on\n");
+                ui::message("stopped the gateway; services keep running\n");
             }
         }
-        Some(Act::Install) => {
-            host::install(|file| ui::talk(&format!("wrote {}\n", file.display())))?;
-            ui::talk("the gateway runs, and starts with your session\n");
+        Some(GatewayCommand::Install) => {
+            host::install(|file| ui::message(&format!("wrote {}\n", file.display())))?;
+            ui::message("the gateway is running and starts with your session\n");
         }
-        Some(Act::Uninstall) => {
+        Some(GatewayCommand::Uninstall) => {
             let file = host::uninstall()?;
-            ui::talk(&format!("removed {}\n", file.display()));
+            ui::message(&format!("removed {}\n", file.display()));
         }
         None if args.detach => detach(args)?,
         None => serve(args)?,
@@ -110,13 +109,13 @@ fn serve(args: &Gateway) -> Result<(), CommandError> {
     })
 }
 
-/// Starts one in the background, or finds the one that runs.
+/// Starts the gateway in the background unless it is running.
 fn detach(args: &Gateway) -> Result<(), CommandError> {
     let (status, is_elsewhere) = gateway::start(args.port, args.tls_port)?;
     show(&status, args.json);
     if is_elsewhere {
         ui::warning(
-            "it ran already; the port that is preferred counts when it is started anew: `portway gateway stop`",
+            "the gateway was already running; to apply the preferred port, restart it: run `portway gateway stop`",
         );
     }
     Ok(())

@@ -7,32 +7,33 @@ use clap::Args;
 use portway_app::error::CommandError;
 use portway_app::health::{HealthOptions, health};
 
-use super::values::positive_span;
+use super::values::positive_duration;
 use crate::ui;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway health                     every service that has a port
-  portway health backend             one of them
-  portway health --watch             again and again, until Ctrl-C
-  portway health --watch --json      one line of JSON for each round
-Asked is `health` of `portway.toml`, else the path of `ready`: they have to answer below 400. Else it
-is `/`, where any answer below 500 will do; a service that speaks no HTTP has to accept a
-connection. What answers and is somebody else's process counts for nothing. Exits with 1 when one
-that was asked is not well.")]
+  portway health                   Check every service with a port
+  portway health backend           Check one service
+  portway health --watch           Check repeatedly until Ctrl-C
+  portway health --watch --json    Print one line of JSON per check
+
+Portway requests the `health` path of `portway.toml`, or else the `ready` path; a status below 400 is
+healthy. Without such a path it requests `/`, where a status below 500 is healthy. Services without
+HTTP must accept a connection. An answer of an unrelated process does not count. The exit code is 1
+if a service is unhealthy.")]
 pub(crate) struct Health {
-    /// Services; all that have a port where none is named
+    /// Services to check [default: all with a port]
     #[arg(value_name = "SERVICE")]
     pub(crate) services: Vec<String>,
-    /// Ask again and again
+    /// Check repeatedly
     #[arg(short, long)]
     pub(crate) watch: bool,
-    /// From one round to the next
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = positive_span, requires = "watch")]
+    /// Time between two checks
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = positive_duration, requires = "watch")]
     pub(crate) interval: Duration,
-    /// How long an answer may take
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = positive_span)]
+    /// Timeout of one request
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = positive_duration)]
     pub(crate) timeout: Duration,
     /// Print JSON
     #[arg(long)]
@@ -50,7 +51,7 @@ pub(crate) fn run(directory: Option<&Path>, args: Health) -> Result<u8, CommandE
             (false, true) => ui::json(report),
             (false, false) => ui::health(report),
             (true, true) => ui::json_line(report),
-            (true, false) => ui::health_again(report),
+            (true, false) => ui::health_update(report),
         }
     })?;
     Ok(u8::from(!is_healthy))

@@ -1,4 +1,4 @@
-//! `portway init`: write a `portway.toml`.
+//! `portway init`: write the detected services to `portway.toml`.
 
 use std::path::Path;
 
@@ -12,7 +12,8 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway plan && portway init   look first, then write it down
+  portway plan && portway init    Show the detected services, then write them
+
 An existing `portway.toml` is never overwritten.")]
 pub(crate) struct InitArgs {
     /// Add `.ports.json` to `.gitignore` without asking
@@ -27,21 +28,21 @@ pub(crate) fn run(directory: Option<&Path>, args: &InitArgs) -> Result<u8, Comma
         detection,
     } = init(directory)?;
     if is_new {
-        ui::talk(&format!("wrote {}\n", file.display()));
+        ui::message(&format!("wrote {}\n", file.display()));
         if !detection.services.is_empty() {
-            ui::found(&detection);
+            ui::detected(&detection);
         }
     } else {
-        ui::talk(&format!(
-            "{} is there already and stays as it is\n",
+        ui::message(&format!(
+            "{} already exists and was not changed\n",
             file.display()
         ));
     }
     let name = ports_file::FILE_NAME;
     let wanted = args.gitignore
-        || (ui::is_interactive() && ui::ask(&format!("add `{name}` to `.gitignore`?")));
+        || (ui::is_interactive() && ui::confirm(&format!("add `{name}` to `.gitignore`?")));
     if wanted && let Some(file) = ignore_ports_file(directory)? {
-        ui::talk(&format!("`{name}` is ignored in {}\n", file.display()));
+        ui::message(&format!("added `{name}` to {}\n", file.display()));
     }
     Ok(0)
 }

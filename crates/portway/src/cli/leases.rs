@@ -9,9 +9,11 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway leases           live: runs; kept: does not run; gone: its directory is no more
-  portway forget 9001      gives one up
-  portway prune            drops those that are gone")]
+  portway leases         List all leases
+  portway forget 9001    Release one
+  portway prune          Release those whose directory is gone
+
+States: live (the instance is running), kept (it is stopped), gone (its directory was deleted).")]
 pub(crate) struct Leases {
     /// Print JSON
     #[arg(long)]
@@ -23,7 +25,7 @@ pub(crate) fn run(args: &Leases) -> Result<u8, CommandError> {
     if args.json {
         ui::json(&entries);
     } else if entries.is_empty() {
-        ui::talk("there is no lease yet; `portway detect` and `portway up` make them\n");
+        ui::message("no leases; `portway detect` and `portway up` create them\n");
     } else {
         ui::leases(&entries, portway_app::now());
     }

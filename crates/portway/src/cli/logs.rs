@@ -7,29 +7,29 @@ use clap::Args;
 use portway_app::error::CommandError;
 use portway_app::instance::{self, LogOptions};
 
-use super::values::span;
+use super::values::duration;
 use crate::ui;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway logs -f                    follow everything
-  portway logs backend --since 10m   the last ten minutes of one service
-  portway logs --grep 'ERROR|WARN'   lines that match a regular expression")]
+  portway logs -f                     Follow the output of all services
+  portway logs backend --since 10m    Show the last ten minutes of one service
+  portway logs --grep 'ERROR|WARN'    Show lines that match a regular expression")]
 pub(crate) struct Logs {
-    /// Services; all where none is named
+    /// Services to show [default: all]
     #[arg(value_name = "SERVICE")]
     pub(crate) services: Vec<String>,
-    /// Go on while the instance runs
+    /// Keep printing new lines
     #[arg(short, long)]
     pub(crate) follow: bool,
-    /// Only lines younger than this, such as `30s`, `10m`, `2h`
-    #[arg(long, value_name = "TIME", value_parser = span)]
+    /// Show only lines newer than this, such as `30s`, `10m` or `2h`
+    #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) since: Option<Duration>,
-    /// Only lines that match this regular expression
+    /// Show only lines that match this regular expression
     #[arg(long, value_name = "REGEX")]
     pub(crate) grep: Option<String>,
-    /// Only this many lines from the end
+    /// Show only this many lines from the end
     #[arg(short = 'n', long, value_name = "COUNT")]
     pub(crate) lines: Option<usize>,
     /// Print each line as a JSON object

@@ -8,6 +8,7 @@ mod detect;
 mod discover;
 mod doctor;
 mod down;
+mod endpoint;
 mod env;
 mod exec;
 mod forget;
@@ -18,7 +19,6 @@ mod health;
 mod init;
 mod leases;
 mod logs;
-mod one;
 mod plan;
 mod prune;
 mod ps;
@@ -58,8 +58,8 @@ pub(crate) fn run(cli: Cli, terminal: &Arc<dyn Reporter>) -> Result<u8, CommandE
         Command::Prune(args) => prune::run(&args, reporter),
         Command::Env(args) => env::run(directory, &args),
         Command::Exec(args) => exec::run(directory, args),
-        Command::Port(args) => one::port(directory, &args),
-        Command::Url(args) => one::url(directory, &args),
+        Command::Port(args) => endpoint::port(directory, &args),
+        Command::Url(args) => endpoint::url(directory, &args),
         Command::Config(args) => config::run(directory, &args, cli.color.as_deref()),
         Command::Plan(args) => plan::run(directory, &args),
         Command::Discover(args) => discover::run(&args, reporter),

@@ -1,4 +1,4 @@
-//! `portway plan`: show what there is to start, and why.
+//! `portway plan`: show detected services and why they were detected.
 
 use std::path::Path;
 
@@ -11,10 +11,11 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway plan            what `up` would start here, and what tells so
-  portway plan --json     the same for programs
-  portway init            take it over as `portway.toml`, to change it by hand
-Nothing is started, leased or written.")]
+  portway plan           Show what `portway up` would start, and why
+  portway plan --json    Print it for programs
+  portway init           Write it to `portway.toml` to edit it
+
+This command starts, leases and writes nothing.")]
 pub(crate) struct PlanArgs {
     /// Print JSON
     #[arg(long)]

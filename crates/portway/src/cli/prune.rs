@@ -1,4 +1,4 @@
-//! `portway prune`: remove what deleted checkouts and killed instances have left.
+//! `portway prune`: remove stale leases and leftover processes.
 
 use clap::Args;
 use portway_app::error::CommandError;
@@ -10,13 +10,14 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway prune            drops leases of vanished directories; shows left processes, asks
-  portway prune --yes      ends them without asking
-  portway prune --dry-run  only shows
-A process counts as left when it was started for a service and that instance does not run any more.
-An instance that runs in a directory that is gone is stopped.")]
+  portway prune              Release stale leases; ask before stopping processes
+  portway prune --yes        Stop leftover processes without asking
+  portway prune --dry-run    Only show what would be done
+
+A lease is stale if its directory was deleted. A process is leftover if it belongs to a service of an
+instance that is no longer running. An instance whose directory was deleted is stopped.")]
 pub(crate) struct PruneArgs {
-    /// End processes that were left, without asking
+    /// Stop leftover processes without asking
     #[arg(short, long)]
     pub(crate) yes: bool,
     /// Only show what would be done
@@ -32,11 +33,11 @@ pub(crate) fn run(args: &PruneArgs, reporter: &dyn Reporter) -> Result<u8, Comma
     if !args.json {
         ui::pruned(&prune.pruned, args.dry_run);
     }
-    let asked = || ui::is_interactive() && ui::ask("end these processes?");
+    let asked = || ui::is_interactive() && ui::confirm("stop these processes?");
     let pruned = if prune.has_processes() && !args.dry_run && (args.yes || asked()) {
         let pruned = prune.stop_processes(reporter)?;
         if !args.json {
-            ui::talk("they are ended\n");
+            ui::message("stopped them\n");
         }
         pruned
     } else {

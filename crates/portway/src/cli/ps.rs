@@ -1,4 +1,4 @@
-//! `portway ps`: list all instances of the machine.
+//! `portway ps`: list all instances on this machine.
 
 use clap::Args;
 use portway_app::error::CommandError;
@@ -9,8 +9,8 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway ps                               every instance of this machine
-  portway ps --json | jq '.[].services'    for programs")]
+  portway ps                               List instances with their services and URLs
+  portway ps --json | jq '.[].services'    Process the list in a script")]
 pub(crate) struct Ps {
     /// Print JSON
     #[arg(long)]
@@ -22,7 +22,7 @@ pub(crate) fn run(args: &Ps) -> Result<u8, CommandError> {
     if args.json {
         ui::json(&instances);
     } else if instances.is_empty() {
-        ui::talk("there is no instance yet; `portway up` starts one\n");
+        ui::message("no instances; run `portway up` in a checkout to start one\n");
     } else {
         ui::instances(&instances, portway_app::now());
     }

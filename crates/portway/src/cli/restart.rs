@@ -12,17 +12,17 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway restart            everything, in its order
-  portway restart backend    one of them; its port stays its own")]
-pub(crate) struct Names {
-    /// Services; all where none is named
+  portway restart            Restart all services in order
+  portway restart backend    Restart one service; it keeps its port")]
+pub(crate) struct RestartArgs {
+    /// Services to restart [default: all]
     #[arg(value_name = "SERVICE")]
     pub(crate) services: Vec<String>,
 }
 
 pub(crate) fn run(
     directory: Option<&Path>,
-    args: &Names,
+    args: &RestartArgs,
     reporter: &dyn Reporter,
 ) -> Result<u8, CommandError> {
     let status = instance::restart(directory, &args.services, reporter)?;

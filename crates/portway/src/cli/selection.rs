@@ -3,19 +3,19 @@
 use clap::Args;
 use portway_app::options::Selection;
 
-use super::values::forced_port;
+use super::values::service_port;
 
 /// Which optional services are enabled, and on which ports.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct SelectionArgs {
-    /// Let an optional service take part; remembered for this checkout
+    /// Enable an optional service, now and for later runs in this checkout
     #[arg(long, value_name = "SERVICE", value_delimiter = ',')]
     pub(crate) with: Vec<String>,
-    /// Let an optional service no longer take part
+    /// Disable an optional service again
     #[arg(long, value_name = "SERVICE", value_delimiter = ',')]
     pub(crate) without: Vec<String>,
-    /// Insist on a port
-    #[arg(long = "port", value_name = "SERVICE=PORT", value_parser = forced_port)]
+    /// Require a port for a service
+    #[arg(long = "port", value_name = "SERVICE=PORT", value_parser = service_port)]
     pub(crate) ports: Vec<(String, u16)>,
 }
 

@@ -1,4 +1,4 @@
-//! `portway trust`: create a local CA and have programs trust it.
+//! `portway trust`: create a local CA and add it to the trust stores.
 
 use clap::Args;
 use portway_api::{ErrorCode, TrustState, TrustStep};
@@ -10,19 +10,19 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway trust --dry-run   what would be done
-  portway trust             make a CA and have this machine's programs trust it
-  portway trust --undo      take all of it back
+  portway trust --dry-run    Show what would be changed
+  portway trust              Create a CA and add it to the trust stores of this machine
+  portway trust --undo       Remove the CA from all trust stores and delete it
 
-The CA can vouch for names below localhost and for nothing else.")]
+The CA is limited to names below localhost.")]
 pub(crate) struct Trust {
-    /// Take the CA out of every store again, and remove its files
+    /// Remove the CA from all trust stores and delete its files
     #[arg(long)]
     pub(crate) undo: bool,
-    /// Only show what would be done
+    /// Only show what would be changed
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Do it without asking
+    /// Proceed without asking
     #[arg(long, short, conflicts_with = "dry_run")]
     pub(crate) yes: bool,
     /// Print JSON
@@ -48,8 +48,8 @@ pub(crate) fn run(args: &Trust) -> Result<u8, CommandError> {
     } else {
         ui::trusted(&outcome.report);
         if outcome.needs_gateway_restart {
-            ui::talk(
-                "the gateway runs as before until `portway gateway stop`, then `portway gateway --detach`\n",
+            ui::message(
+                "to apply the change, restart the gateway: run `portway gateway stop`, then `portway gateway --detach`\n",
             );
         }
     }
@@ -57,19 +57,19 @@ pub(crate) fn run(args: &Trust) -> Result<u8, CommandError> {
     Ok(u8::from(outcome.report.steps.iter().any(failed)))
 }
 
-/// There is no CA, and no store that could be read has one.
+/// Reports that there is no CA, neither on disk nor in a store that could be read.
 fn nothing(args: &Trust, unread: Vec<String>) -> Result<u8, CommandError> {
-    let message = "there is no local CA";
+    let message = "no local CA exists";
     if args.json {
         let error = CommandError::new(ErrorCode::NotFound, message);
         return Err(unread.into_iter().fold(error, CommandError::hint));
     }
     let unread: String = unread.iter().map(|line| format!("  {line}\n")).collect();
-    ui::talk(&format!("{message}\n{unread}"));
+    ui::message(&format!("{message}\n{unread}"));
     Ok(0)
 }
 
-/// Shows the plan, and asks whether to carry it out.
+/// Shows the plan and asks for confirmation.
 fn is_confirmed(args: &Trust, change: &Change) -> Result<bool, CommandError> {
     if args.dry_run && args.json {
         ui::json(&change.report);
@@ -87,9 +87,9 @@ fn is_confirmed(args: &Trust, change: &Change) -> Result<bool, CommandError> {
     if args.json || !ui::is_interactive() {
         return Err(CommandError::new(
             ErrorCode::Refused,
-            "nothing was done: nobody can be asked here",
+            "cannot ask for confirmation: standard input is not a terminal",
         )
-        .hint("`--yes` does it without asking, `--dry-run` only shows it"));
+        .hint("add `--yes` to proceed without asking, or `--dry-run` to see the changes"));
     }
-    Ok(ui::ask("do this?"))
+    Ok(ui::confirm("proceed?"))
 }

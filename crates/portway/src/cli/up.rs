@@ -16,35 +16,35 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway up                        everything but optional services
-  portway up --with redis           with an optional one; remembered for this checkout
-  portway up backend                this one and what it comes after
-  portway up --port backend=9005    insist on a port
-  portway up --lan                  for a phone: serve on the local network, and announce it there
-  portway up --detach --json        for scripts: returns when ready, prints the status")]
+  portway up                        Start all services except optional ones
+  portway up --with redis           Enable an optional service as well
+  portway up backend                Start one service and those that it depends on
+  portway up --port backend=9005    Require a port for a service
+  portway up --lan                  Serve on the local network as well, for example for a phone
+  portway up --detach --json        Start in the background and print the status for a script")]
 pub(crate) struct Up {
-    /// Services or groups; all where none is named
+    /// Services or groups to start [default: all that are enabled]
     #[arg(value_name = "SERVICE")]
     pub(crate) services: Vec<String>,
-    /// Return when everything is ready, and leave it running
+    /// Run in the background and return when all services are ready
     #[arg(short, long)]
     pub(crate) detach: bool,
     #[command(flatten)]
     pub(crate) selection: SelectionArgs,
-    /// Serve what speaks HTTP on the local network, for every machine there, and announce it
+    /// Serve HTTP services on the local network and announce them by mDNS
     #[arg(long)]
     pub(crate) lan: bool,
-    /// Serve nothing there, whatever the manifest says
+    /// Do not serve on the local network, even if the manifest enables it
     #[arg(long, conflicts_with = "lan")]
     pub(crate) no_lan: bool,
-    /// What to do when a service would not be on the port that was wanted
+    /// What to do if a service does not get its preferred port
     #[arg(
         long,
         value_name = "WHAT",
         value_parser = PossibleValuesParser::new(preferences::words("moved"))
     )]
     pub(crate) moved: Option<String>,
-    /// Print the status as JSON when everything is ready
+    /// Print the status as JSON when all services are ready
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -8,21 +8,22 @@ use portway_app::error::CommandError;
 use portway_app::instance;
 use portway_app::reporter::Reporter;
 
-use super::values::span;
+use super::values::duration;
 use crate::ui;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway wait                       until everything that was started is ready
-  portway wait backend --timeout 10s
-Exits with 124 when the time is over, and with 5 when a service has failed.")]
+  portway wait                          Wait until all started services are ready
+  portway wait backend --timeout 10s    Wait at most 10 seconds for one service
+
+The exit code is 124 after the timeout and 5 if a service failed.")]
 pub(crate) struct Wait {
-    /// Services; all that were started where none is named
+    /// Services to wait for [default: all that were started]
     #[arg(value_name = "SERVICE")]
     pub(crate) services: Vec<String>,
-    /// How long to wait
-    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = span)]
+    /// Maximum time to wait
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration)]
     pub(crate) timeout: Duration,
     /// Print the status as JSON
     #[arg(long)]

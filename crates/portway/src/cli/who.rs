@@ -11,13 +11,14 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway who 9000          everything about one port
-  portway who 9000 5173     about several
-  portway who               all that listen, and all that running instances hold
-  portway who 9000 --json   for programs
-Only listening sockets count, never a client whose own port happens to be the same.")]
+  portway who 9000           Show the process that is using port 9000
+  portway who 9000 5173      Show several ports
+  portway who                List all listening ports and those held by running instances
+  portway who 9000 --json    Print the result for programs
+
+Only listening sockets count, not outgoing connections that use the port locally.")]
 pub(crate) struct Who {
-    /// Ports; everything that listens where none is named
+    /// Ports to show [default: all that are in use]
     #[arg(value_name = "PORT", value_parser = port)]
     pub(crate) ports: Vec<u16>,
     /// Print JSON

@@ -1,4 +1,4 @@
-//! What other machines serve. They may say anything, so nothing of it reaches the terminal as it is.
+//! Services of other machines. Their texts are untrusted and are sanitized before printing.
 
 use portway_api::DiscoveredService;
 
@@ -6,7 +6,7 @@ use super::out;
 use super::sanitize::one_line;
 use super::status::columns;
 
-/// One service a line.
+/// Prints one service per line.
 pub(crate) fn discovered(found: &[DiscoveredService]) -> bool {
     if found.is_empty() {
         return true;

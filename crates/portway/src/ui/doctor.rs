@@ -1,19 +1,18 @@
-//! What is right and wrong in a checkout: one line for each fact, below it its repair, and the
-//! command that helps with it.
+//! Prints a diagnosis: one line per finding, with the fix and its command below.
 
 use portway_api::{Diagnosis, Finding, Severity};
 
 use super::sanitize::one_line;
-use super::{CYAN, DIM, GREEN, RED, YELLOW, out, styled, talk};
+use super::{CYAN, DIM, GREEN, RED, YELLOW, message, out, styled};
 
-/// Everything that was looked at.
+/// Prints all findings and a summary.
 pub(crate) fn diagnosis(diagnosis: &Diagnosis) -> bool {
     for fixed in &diagnosis.fixed {
-        talk(&format!("{}: {}\n", fixed.subject, fixed.message));
+        message(&format!("{}: {}\n", fixed.subject, fixed.message));
     }
     let text: String = diagnosis.findings.iter().map(finding).collect();
     let read = out(&text);
-    talk(&format!("{}\n", sum(&diagnosis.findings)));
+    message(&format!("{}\n", count_problems(&diagnosis.findings)));
     read
 }
 
@@ -38,7 +37,7 @@ fn finding(finding: &Finding) -> String {
     );
     if let Some(repair) = &finding.repair {
         text.push_str(&format!("  {} {}\n", styled(CYAN, "→"), one_line(repair)));
-        // On a line of its own: it is to be copied.
+        // On a separate line, so that it is easy to copy.
         if let Some(command) = &finding.command {
             text.push_str(&format!("    {}\n", one_line(command)));
         }
@@ -46,8 +45,8 @@ fn finding(finding: &Finding) -> String {
     text
 }
 
-/// "1 error, 2 warnings".
-fn sum(findings: &[Finding]) -> String {
+/// Counts the problems: "1 error, 2 warnings".
+fn count_problems(findings: &[Finding]) -> String {
     let count = |severity| {
         findings
             .iter()
@@ -59,8 +58,8 @@ fn sum(findings: &[Finding]) -> String {
         _ => format!("{count} {word}s"),
     };
     match (count(Severity::Error), count(Severity::Warning)) {
-        (0, 0) => "nothing is wrong".to_owned(),
-        (0, warnings) => format!("nothing is wrong, {}", words(warnings, "warning")),
+        (0, 0) => "no problems found".to_owned(),
+        (0, warnings) => words(warnings, "warning"),
         (errors, 0) => words(errors, "error"),
         (errors, warnings) => {
             format!("{}, {}", words(errors, "error"), words(warnings, "warning"))
@@ -74,39 +73,39 @@ mod tests {
 
     use super::*;
 
-    fn a(severity: Severity) -> Finding {
+    fn example(severity: Severity) -> Finding {
         Finding {
             check: Check::Proxy,
             severity,
             subject: "web".into(),
-            message: "leads\nastray".into(),
+            message: "broken\nproxy".into(),
             place: Some("vite.config.ts:3".into()),
-            repair: Some("mend it".into()),
+            repair: Some("fix it".into()),
             command: Some("portway up".into()),
             fixable: false,
         }
     }
 
     #[test]
-    fn a_finding_is_one_line_with_its_repair_below() {
-        let text = anstream::adapter::strip_str(&finding(&a(Severity::Error))).to_string();
+    fn prints_a_finding_with_its_fix_below() {
+        let text = anstream::adapter::strip_str(&finding(&example(Severity::Error))).to_string();
         assert_eq!(
             text,
-            "✗ error: web: leads\\nastray (vite.config.ts:3)\n  → mend it\n    portway up\n"
+            "✗ error: web: broken\\nproxy (vite.config.ts:3)\n  → fix it\n    portway up\n"
         );
     }
 
     #[test]
-    fn findings_are_counted() {
+    fn counts_problems_by_severity() {
         use Severity::{Error, Fine, Warning};
         for (severities, words) in [
-            (&[Fine][..], "nothing is wrong"),
-            (&[Fine, Warning], "nothing is wrong, 1 warning"),
+            (&[Fine][..], "no problems found"),
+            (&[Fine, Warning], "1 warning"),
             (&[Error, Error], "2 errors"),
             (&[Error, Warning, Warning], "1 error, 2 warnings"),
         ] {
-            let findings: Vec<Finding> = severities.iter().map(|one| a(*one)).collect();
-            assert_eq!(sum(&findings), words);
+            let findings: Vec<Finding> = severities.iter().map(|one| example(*one)).collect();
+            assert_eq!(count_problems(&findings), words);
         }
     }
 }

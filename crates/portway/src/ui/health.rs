@@ -1,24 +1,24 @@
-//! Whether services are well.
+//! Prints the health of services.
 
 use std::io::{self, IsTerminal, Write};
 
 use portway_api::{HealthCheckKind, HealthReport, ServiceHealth};
 
 use super::status::columns;
-use super::{RED, out, styled, talk};
+use super::{RED, message, out, styled};
 
-/// One round.
+/// Prints one check.
 pub(crate) fn health(report: &HealthReport) -> bool {
     if report.services.is_empty() {
-        talk("no service here has a port to ask\n");
+        message("no service in this checkout has a port\n");
         return true;
     }
     out(&table(report))
 }
 
-/// One of many rounds: in a terminal in the place of the one before. False when nobody reads it any
-/// more.
-pub(crate) fn health_again(report: &HealthReport) -> bool {
+/// Prints one of several checks; on a terminal it replaces the previous one. Returns false once the
+/// reader has gone.
+pub(crate) fn health_update(report: &HealthReport) -> bool {
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     let at = jiff::Timestamp::from_millisecond(i64::try_from(report.at).unwrap_or(0))
         .unwrap_or_default()
@@ -26,7 +26,7 @@ pub(crate) fn health_again(report: &HealthReport) -> bool {
     let head = format!("{}\n", at.strftime("%H:%M:%S"));
     let mut stdout = io::stdout();
     if stdout.is_terminal() && !dumb {
-        // Past what takes colours away: this is no colour.
+        // Written directly, because the color filter would remove the escape sequence.
         let cleared = stdout.write_all(b"\x1b[H\x1b[2J");
         return cleared.is_ok() && out(&head) && health(report);
     }
@@ -34,10 +34,10 @@ pub(crate) fn health_again(report: &HealthReport) -> bool {
 }
 
 fn table(report: &HealthReport) -> String {
-    let head = ["SERVICE", "HEALTH", "STATUS", "LATENCY", "URL", ""];
-    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    let header = ["SERVICE", "HEALTH", "STATUS", "LATENCY", "URL", ""];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
     rows.extend(report.services.iter().map(row));
-    // The head is no service.
+    // The header has no state.
     let well = std::iter::once(true).chain(report.services.iter().map(|one| one.healthy));
     let lines = columns(rows, "");
     lines
@@ -56,7 +56,7 @@ fn row(service: &ServiceHealth) -> Vec<String> {
         (HealthCheckKind::Tcp, None) => "tcp".to_owned(),
         (HealthCheckKind::Http, None) => "-".to_owned(),
     };
-    // What the status tells already is not told again.
+    // A status code already says what is wrong.
     let problem = match (&service.problem, service.status) {
         (Some(problem), None) => problem.clone(),
         _ => String::new(),
@@ -76,7 +76,7 @@ fn row(service: &ServiceHealth) -> Vec<String> {
     ]
 }
 
-/// Milliseconds, with as many digits as people read.
+/// Formats milliseconds with one decimal below 10.
 fn latency(milliseconds: f64) -> String {
     if milliseconds < 10.0 {
         format!("{milliseconds:.1} ms")
@@ -90,13 +90,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_latency_has_two_digits_where_it_is_short() {
+    fn formats_short_latencies_with_a_decimal() {
         assert_eq!(latency(0.42), "0.4 ms");
         assert_eq!(latency(431.7), "432 ms");
     }
 
     #[test]
-    fn a_service_without_http_is_shown_as_such() {
+    fn shows_services_without_http_as_tcp() {
         let service = ServiceHealth {
             service: "redis".into(),
             check: HealthCheckKind::Tcp,

@@ -1,12 +1,12 @@
-//! Leases, and what was left of others.
+//! Prints leases and the result of `portway prune`.
 
 use portway_api::{LeaseEntry, LeaseState, PruneReport};
 
 use super::sanitize::one_line;
 use super::status::{ago, columns};
-use super::{out, talk};
+use super::{message, out};
 
-/// Every lease in a row.
+/// Prints one lease per line.
 pub(crate) fn leases(entries: &[LeaseEntry], now: u64) -> bool {
     let head = [
         "PORT",
@@ -40,24 +40,24 @@ pub(crate) fn leases(entries: &[LeaseEntry], now: u64) -> bool {
     out(&columns(rows, ""))
 }
 
-/// Leases that were released.
-pub(crate) fn forgotten(entries: &[LeaseEntry]) {
+/// Reports released leases.
+pub(crate) fn released_leases(entries: &[LeaseEntry]) {
     for entry in entries {
         let owner = &entry.lease.owner;
-        talk(&format!(
-            "port {} is no longer kept for `{}` of {}\n",
+        message(&format!(
+            "released port {} of `{}` in {}\n",
             entry.port, owner.service, owner.instance
         ));
     }
 }
 
-/// What was dropped, and which processes were found.
+/// Reports released leases and leftover processes.
 pub(crate) fn pruned(pruned: &PruneReport, dry_run: bool) {
-    let verb = if dry_run { "would drop" } else { "dropped" };
+    let action = if dry_run { "would release" } else { "released" };
     for entry in &pruned.leases {
         let owner = &entry.lease.owner;
         out(&format!(
-            "{verb} port {} of `{}` of {}: {} is gone\n",
+            "{action} port {} of `{}` in {}: {} was deleted\n",
             entry.port,
             owner.service,
             owner.instance,
@@ -70,8 +70,8 @@ pub(crate) fn pruned(pruned: &PruneReport, dry_run: bool) {
         .map(|left| {
             let instance = left.instance.as_deref().unwrap_or(&left.id);
             vec![
-                format!("left: pid {}", left.process.pid),
-                format!("`{}` of {instance}", left.service),
+                format!("leftover process {}", left.process.pid),
+                format!("`{}` in {instance}", left.service),
                 one_line(&left.process.command),
             ]
         })
@@ -81,11 +81,11 @@ pub(crate) fn pruned(pruned: &PruneReport, dry_run: bool) {
     }
     for directory in &pruned.running {
         out(&format!(
-            "runs, and its directory is gone: {}\n",
+            "running, but its directory was deleted: {}\n",
             one_line(directory)
         ));
     }
     if pruned.leases.is_empty() && pruned.processes.is_empty() && pruned.running.is_empty() {
-        talk("there is nothing to prune\n");
+        message("nothing to prune\n");
     }
 }

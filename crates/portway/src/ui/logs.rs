@@ -1,4 +1,4 @@
-//! Log lines: a prefix and a colour per service.
+//! Prints log lines with a prefix and a color per service.
 
 use anstyle::{AnsiColor, Style};
 use portway_api::{LogRecord, LogStream};
@@ -6,8 +6,8 @@ use portway_api::{LogRecord, LogStream};
 use super::sanitize::sanitize;
 use super::{DIM, out, styled};
 
-/// The colours that tell services apart; red and yellow are kept for trouble.
-const COLOURS: [AnsiColor; 6] = [
+/// Colors of services. Red and yellow are reserved for problems.
+const COLORS: [AnsiColor; 6] = [
     AnsiColor::Cyan,
     AnsiColor::Green,
     AnsiColor::Magenta,
@@ -16,19 +16,19 @@ const COLOURS: [AnsiColor; 6] = [
     AnsiColor::BrightMagenta,
 ];
 
-/// Prints one line of an instance that has these services. Their order gives them their colors.
-/// False when the reader has gone.
+/// Prints one line of an instance with these services; their order determines their colors. Returns
+/// false once the reader has gone.
 pub(super) fn log(services: &[String], record: &LogRecord) -> bool {
     out(&line(services, record))
 }
 
 fn line(services: &[String], record: &LogRecord) -> String {
     let index = services.iter().position(|name| *name == record.service);
-    let colour = COLOURS[index.unwrap_or(0) % COLOURS.len()];
+    let color = COLORS[index.unwrap_or(0) % COLORS.len()];
     let width = services.iter().map(String::len).max().unwrap_or(0);
     let prefix = format!("{:width$} │", record.service);
-    let prefix = styled(Style::new().fg_color(Some(colour.into())), &prefix);
-    let text = sanitize(&record.text, super::stdout_is_coloured());
+    let prefix = styled(Style::new().fg_color(Some(color.into())), &prefix);
+    let text = sanitize(&record.text, super::stdout_is_colored());
     match record.stream {
         LogStream::Portway => format!("{prefix} {}\n", styled(DIM, &format!("· {text}"))),
         LogStream::Out | LogStream::Err => format!("{prefix} {text}\n"),
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_of_different_services_are_aligned() {
+    fn aligns_lines_of_different_services() {
         let names = ["backend".to_owned(), "ui".to_owned()];
         let line = |service: &str| {
             let record = LogRecord {

@@ -1,7 +1,7 @@
-//! The only place that prints. Standard output is data, standard error is talk.
+//! The only module that prints: results on standard output, messages on standard error.
 //!
-//! Colour and animation only in a terminal, and not under `CI` or `NO_COLOR`, unless the user prefers
-//! otherwise; everything reads as well without. A reader that goes away (`portway ps | head`) is no error.
+//! Colors and animation appear only on a terminal, and not with `CI` or `NO_COLOR`, unless a
+//! preference says otherwise. A reader that closes its end (`portway ps | head`) is not an error.
 
 mod discovered;
 mod doctor;
@@ -29,12 +29,14 @@ use portway_project::preferences::ColorChoice;
 
 pub(crate) use discovered::discovered;
 pub(crate) use doctor::diagnosis;
-pub(crate) use health::{health, health_again};
-pub(crate) use leases::{forgotten, leases, pruned};
-pub(crate) use plan::{found, project_plan};
-pub(crate) use ports::{freed, port_table, ports, would_free};
+pub(crate) use health::{health, health_update};
+pub(crate) use leases::{leases, pruned, released_leases};
+pub(crate) use plan::{detected, project_plan};
+pub(crate) use ports::{free_plan, freed, port_table, ports};
 pub(crate) use preferences::{explained, preferences};
-pub(crate) use status::{forwarded, forwards, gateway, instances, plan, port_warnings, summary};
+pub(crate) use status::{
+    allocation, forwarded, forwards, gateway, instances, port_warnings, summary,
+};
 pub(crate) use terminal::Terminal;
 pub(crate) use trust::{trust_plan, trusted};
 
@@ -45,8 +47,7 @@ pub(crate) const YELLOW: Style = AnsiColor::Yellow.on_default();
 pub(crate) const RED: Style = AnsiColor::Red.on_default();
 pub(crate) const CYAN: Style = AnsiColor::Cyan.on_default();
 
-/// Text in a style, to be printed through [`out`] or [`talk`], which take the style away where it
-/// is not wanted.
+/// Applies a style. [`out`] and [`message`] remove it if colors are disabled.
 pub(crate) fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
@@ -56,11 +57,12 @@ static COLOR: OnceLock<ColorChoice> = OnceLock::new();
 
 /// Sets the user's choice. Only the first call has an effect.
 pub(crate) fn set_color(color: ColorChoice) {
+    // Later calls are ignored.
     let _ = COLOR.set(color);
 }
 
-/// Whether a stream may have colours.
-fn coloured(stream: &impl IsTerminal) -> bool {
+/// Returns whether a stream gets colors.
+fn is_colored(stream: &impl IsTerminal) -> bool {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let in_terminal = || {
         stream.is_terminal()
@@ -71,32 +73,32 @@ fn coloured(stream: &impl IsTerminal) -> bool {
         Some(ColorChoice::Always) => true,
         Some(ColorChoice::Never) => false,
         Some(ColorChoice::Auto) => in_terminal(),
-        // An error of reading the preferences themselves.
+        // The preferences could not be read.
         None => !set("NO_COLOR") && (set("CLICOLOR_FORCE") || in_terminal()),
     }
 }
 
 fn choice(stream: &impl IsTerminal) -> anstream::ColorChoice {
-    if coloured(stream) {
+    if is_colored(stream) {
         anstream::ColorChoice::Always
     } else {
         anstream::ColorChoice::Never
     }
 }
 
-/// Whether people see standard output in a terminal with colours.
-pub(crate) fn stdout_is_coloured() -> bool {
-    coloured(&io::stdout())
+/// Returns whether standard output gets colors.
+pub(crate) fn stdout_is_colored() -> bool {
+    is_colored(&io::stdout())
 }
 
-/// Whether a person may be asked something.
+/// Returns whether a user can answer questions.
 pub(crate) fn is_interactive() -> bool {
     io::stdin().is_terminal()
         && io::stderr().is_terminal()
         && std::env::var_os("CI").is_none_or(|value| value.is_empty())
 }
 
-/// Prints data. False when nobody reads it any more.
+/// Prints to standard output. Returns false once the reader has gone.
 pub(crate) fn out(text: &str) -> bool {
     let stdout = io::stdout();
     let choice = choice(&stdout);
@@ -114,35 +116,36 @@ pub(crate) fn json(value: &impl serde::Serialize) -> bool {
     out(&text)
 }
 
-/// Prints a value as JSON on one line, as one of several.
+/// Prints a value as one line of JSON.
 pub(crate) fn json_line(value: &impl serde::Serialize) -> bool {
     let mut text = serde_json::to_string(value).unwrap_or_default();
     text.push('\n');
     out(&text)
 }
 
-/// Says something.
-pub(crate) fn talk(text: &str) {
+/// Prints a message on standard error.
+pub(crate) fn message(text: &str) {
     let stderr = io::stderr();
     let choice = choice(&stderr);
     let mut stream = AutoStream::new(stderr.lock(), choice);
+    // There is no other place to report this failure.
     let _ = stream.write_all(text.as_bytes());
 }
 
-/// Says something that should not be overlooked.
+/// Prints a warning on standard error.
 pub(crate) fn warning(text: &str) {
-    talk(&format!("{} {text}\n", styled(YELLOW.bold(), "warning:")));
+    message(&format!("{} {text}\n", styled(YELLOW.bold(), "warning:")));
 }
 
-/// Asks a question that is answered by yes or no; no is the answer of an empty line.
-pub(crate) fn ask(question: &str) -> bool {
-    talk(&format!("{question} [y/N] "));
+/// Asks a question and returns whether the answer is yes. The default is no.
+pub(crate) fn confirm(question: &str) -> bool {
+    message(&format!("{question} [y/N] "));
     let mut answer = String::new();
     io::stdin().read_line(&mut answer).is_ok()
         && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
 }
 
-/// Says why the command failed: for programs as JSON on standard output.
+/// Prints an error on standard error, or as JSON on standard output.
 pub(crate) fn error(error: &CommandError, as_json: bool) {
     if error.is_silent() {
         return;
@@ -163,7 +166,7 @@ pub(crate) fn error(error: &CommandError, as_json: bool) {
                 error.info.message
             );
             for hint in &error.info.hints {
-                text.push_str(&format!("{} {hint}\n", styled(CYAN.bold(), " hint:")));
+                text.push_str(&format!("{} {hint}\n", styled(CYAN.bold(), "help:")));
             }
             text
         }
@@ -171,7 +174,7 @@ pub(crate) fn error(error: &CommandError, as_json: bool) {
     if !text.ends_with('\n') {
         text.push('\n');
     }
-    talk(&text);
+    message(&text);
 }
 
 /// Prints an error of the command line, and returns the exit code.
@@ -182,12 +185,12 @@ pub(crate) fn usage_error(error: &clap::Error, as_json: bool) -> u8 {
         let message = first.strip_prefix("error: ").unwrap_or(first);
         json(&CommandError::new(ErrorCode::Usage, message).body());
     } else {
-        talk(&error.render().to_string());
+        message(&error.render().to_string());
     }
     ErrorCode::Usage.exit()
 }
 
-/// The place of an error in its file, underlined.
+/// Renders an error with an excerpt of its file.
 fn snippet(invalid: &portway_project::Diagnostic) -> String {
     let path = invalid.file.display().to_string();
     let span = invalid.span.clone().unwrap_or(0..0);

@@ -1,45 +1,41 @@
-//! What there is to start, in words.
+//! Prints a project's plan and what was detected.
 
 use portway_api::{PortPreference, ProjectPlan, ServicePlan};
 
 use portway_detect::Detection;
 
 use super::sanitize::one_line;
-use super::{BOLD, DIM, out, styled, talk, warning};
+use super::{BOLD, DIM, message, out, styled, warning};
 
-/// What was found in place of a manifest, in one line.
-pub(crate) fn found(detection: &Detection) {
+/// Reports the detected services in one line.
+pub(crate) fn detected(detection: &Detection) {
     for skipped in &detection.skipped {
-        passed_over(&skipped.file, &skipped.why);
+        skipped_file(&skipped.file, &skipped.why);
     }
     let services: Vec<String> = detection
         .services
         .iter()
         .map(|service| format!("{} ({})", service.name, service.framework))
         .collect();
-    talk(&format!(
-        "found {}; `portway plan` tells why\n",
+    message(&format!(
+        "detected {}; run `portway plan` for details\n",
         services.join(", ")
     ));
 }
 
-fn passed_over(file: &str, why: &str) {
+fn skipped_file(file: &str, why: &str) {
     let file = one_line(file);
-    warning(&format!("`{file}` was passed over: it {}", one_line(why)));
+    warning(&format!("skipped `{file}`: it {}", one_line(why)));
 }
 
-/// A project's services, each with its command, its port and what tells of it.
+/// Prints a project's services, each with its command, its ports and the evidence.
 pub(crate) fn project_plan(plan: &ProjectPlan) -> bool {
     for skipped in &plan.skipped {
-        let file = one_line(&skipped.file);
-        warning(&format!(
-            "`{file}` was passed over: it {}",
-            one_line(&skipped.why)
-        ));
+        skipped_file(&skipped.file, &skipped.why);
     }
     let from = match &plan.manifest {
-        Some(file) => format!("as {} has it", one_line(file)),
-        None => format!("as found in {}", one_line(&plan.directory)),
+        Some(file) => format!("from {}", one_line(file)),
+        None => format!("detected in {}", one_line(&plan.directory)),
     };
     let mut text = format!("{}, {from}\n", styled(BOLD, &one_line(&plan.project)));
     for service in &plan.services {
@@ -47,7 +43,7 @@ pub(crate) fn project_plan(plan: &ProjectPlan) -> bool {
         text.push_str(&service_plan(service));
     }
     if plan.manifest.is_none() {
-        text.push_str("\n`portway init` writes this as `portway.toml`, to be changed by hand\n");
+        text.push_str("\nrun `portway init` to write this to `portway.toml` and edit it\n");
     }
     out(&text)
 }
@@ -61,19 +57,19 @@ fn service_plan(service: &ServicePlan) -> String {
         title.push_str(&format!("  in {}", one_line(&service.dir)));
     }
     if service.optional {
-        title.push_str("  optional: takes part after `up --with ");
+        title.push_str("  optional: enable it with `portway up --with ");
         title.push_str(&format!("{}`", service.name));
     }
     let mut lines = vec![title];
     let mut line = |key: &str, value: &str| {
         lines.push(format!("  {key:<9}{value}"));
     };
-    line("starts", &one_line(&service.command));
+    line("command", &one_line(&service.command));
     if let Some(prepare) = &service.prepare {
-        line("prepares", &one_line(prepare));
+        line("prepare", &one_line(prepare));
     }
     for port in &service.ports {
-        line("port", &wish(port));
+        line("port", &port_choice(port));
     }
     if !service.after.is_empty() {
         line("after", &service.after.join(", "));
@@ -85,14 +81,17 @@ fn service_plan(service: &ServicePlan) -> String {
     lines.join("\n") + "\n"
 }
 
-/// "9000, else the next free one up to 9099".
-fn wish(port: &PortPreference) -> String {
+/// Describes a port: "9000, otherwise a free port in 9000-9099".
+fn port_choice(port: &PortPreference) -> String {
     let name = port.name.as_ref().map(|name| format!("{name}: "));
     let name = name.unwrap_or_default();
     if port.range == port.prefer.to_string() {
-        format!("{name}{} and no other", port.prefer)
+        format!("{name}{} only", port.prefer)
     } else {
-        format!("{name}{}, else a free one of {}", port.prefer, port.range)
+        format!(
+            "{name}{}, otherwise a free port in {}",
+            port.prefer, port.range
+        )
     }
 }
 
@@ -101,16 +100,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wish_is_told_in_words() {
+    fn describes_ports() {
         let port = |name: Option<&str>, range: &str| PortPreference {
             name: name.map(str::to_owned),
             prefer: 9000,
             range: range.to_owned(),
         };
         assert_eq!(
-            wish(&port(None, "9000-9099")),
-            "9000, else a free one of 9000-9099"
+            port_choice(&port(None, "9000-9099")),
+            "9000, otherwise a free port in 9000-9099"
         );
-        assert_eq!(wish(&port(Some("http"), "9000")), "http: 9000 and no other");
+        assert_eq!(port_choice(&port(Some("http"), "9000")), "http: 9000 only");
     }
 }

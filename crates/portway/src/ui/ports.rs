@@ -1,4 +1,4 @@
-//! Who has which port, in words.
+//! Prints which processes and services use ports.
 
 use portway_api::{
     FreeAction, FreeReport, LeaseState, PortHolder, PortLease, PortReport, PortState, ProcessInfo,
@@ -7,20 +7,28 @@ use portway_api::{
 
 use super::sanitize::one_line;
 use super::status::{ago, columns};
-use super::{BOLD, CYAN, DIM, out, styled, talk};
+use super::{BOLD, CYAN, DIM, message, out, styled};
 
-/// As much of a command as fits into a row of a table.
-const COMMAND: usize = 60;
+/// Maximum length of a command in a table, in characters.
+const MAX_COMMAND_LENGTH: usize = 60;
 
-/// Every port in a row.
+/// Prints one line per port.
 pub(crate) fn port_table(reports: &[PortReport], now: u64) -> bool {
-    let head = ["PORT", "ADDRESS", "PID", "USER", "SINCE", "WHAT", "WHOSE"];
+    let head = [
+        "PORT",
+        "ADDRESS",
+        "PID",
+        "USER",
+        "RUNNING FOR",
+        "COMMAND",
+        "SERVICE",
+    ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for report in reports {
         let port = report.port.to_string();
         if report.holders.is_empty() {
-            let whose = report.lease.as_ref().map(|lease| service(&lease.owner));
-            rows.push(row(port, ["-", "-", "-", "-", state(report.state)], whose));
+            let owner = report.lease.as_ref().map(|lease| service(&lease.owner));
+            rows.push(row(port, ["-", "-", "-", "-", state(report.state)], owner));
         }
         for holder in &report.holders {
             let process = holder.process.as_ref();
@@ -34,24 +42,24 @@ pub(crate) fn port_table(reports: &[PortReport], now: u64) -> bool {
                     &process
                         .and_then(|process| since(process, now))
                         .unwrap_or_else(dash),
-                    &process.map_or_else(|| "?".into(), |p| shortened(&p.command)),
+                    &process.map_or_else(|| "?".into(), |p| truncated(&p.command)),
                 ],
-                whose(holder),
+                owner(holder),
             ));
         }
     }
     out(&columns(rows, ""))
 }
 
-fn row(port: String, middle: [&str; 5], whose: Option<String>) -> Vec<String> {
+fn row(port: String, middle: [&str; 5], owner: Option<String>) -> Vec<String> {
     let mut row = vec![port];
     row.extend(middle.map(str::to_owned));
-    row.push(whose.unwrap_or_default());
+    row.push(owner.unwrap_or_default());
     row
 }
 
-/// Whose a listener is: a service's, a container's, else the directory's that it runs in.
-fn whose(holder: &PortHolder) -> Option<String> {
+/// Returns the owner of a listener: its service, its container, or else its working directory.
+fn owner(holder: &PortHolder) -> Option<String> {
     holder
         .service
         .as_ref()
@@ -60,12 +68,12 @@ fn whose(holder: &PortHolder) -> Option<String> {
         .or_else(|| holder.process.as_ref()?.directory.as_deref().map(one_line))
 }
 
-/// All about some ports.
+/// Prints details of ports.
 pub(crate) fn ports(reports: &[PortReport], now: u64) -> bool {
     let blocks: Vec<String> = reports.iter().map(|report| block(report, now)).collect();
     let shown = out(&blocks.join("\n"));
     for hint in reports.iter().flat_map(|report| &report.hints) {
-        talk(&format!("{} {hint}\n", styled(CYAN.bold(), " hint:")));
+        message(&format!("{} {hint}\n", styled(CYAN.bold(), "help:")));
     }
     shown
 }
@@ -76,7 +84,10 @@ fn block(report: &PortReport, now: u64) -> String {
         let mut lines: Vec<(&str, String)> = vec![("address", holder.addresses.join(", "))];
         match &holder.process {
             Some(process) => lines.extend(process_lines(process, holder, now)),
-            None => lines.push(("process", format!("one of user {}", holder.user))),
+            None => lines.push((
+                "process",
+                format!("unknown process of user {}", holder.user),
+            )),
         }
         if let Some(container) = &holder.container {
             lines.push(("container", container.clone()));
@@ -91,39 +102,46 @@ fn block(report: &PortReport, now: u64) -> String {
             text.push_str(&format!("  {key:<10}{value}\n"));
         }
     }
-    let tells_more = report.state != PortState::Held && report.state != PortState::Kept;
-    if let Some(lease) = report.lease.as_ref().filter(|_| tells_more) {
-        text.push_str(&format!("  {:<10}{}\n", "lease", lease_words(lease)));
+    let shows_lease = report.state != PortState::Held && report.state != PortState::Kept;
+    if let Some(lease) = report.lease.as_ref().filter(|_| shows_lease) {
+        text.push_str(&format!("  {:<10}{}\n", "lease", describe_lease(lease)));
     }
     if let Some(why) = &report.excluded {
-        text.push_str(&format!("  {:<10}never given out unasked: {why}\n", "note"));
+        text.push_str(&format!(
+            "  {:<10}not allocated automatically: {why}\n",
+            "note"
+        ));
     }
     text
 }
 
 fn title(report: &PortReport) -> String {
     let port = report.port;
-    let owner = report.lease.as_ref().map(lease_words).unwrap_or_default();
+    let owner = report
+        .lease
+        .as_ref()
+        .map(describe_lease)
+        .unwrap_or_default();
     match report.state {
         PortState::Listening => match report.holders.len() {
-            0 | 1 => format!("port {port} is served"),
-            count => format!("port {port} is served by {count} programs"),
+            0 | 1 => format!("port {port} is in use"),
+            count => format!("port {port} is in use by {count} processes"),
         },
-        PortState::Held => format!("port {port} is held for {owner}; nothing listens there now"),
-        PortState::Bound => format!("port {port} is bound by a program that does not listen"),
-        PortState::Kept => format!("port {port} is kept for {owner}; nobody uses it"),
-        PortState::Free => format!("nobody has port {port}"),
+        PortState::Held => format!("port {port} is held for {owner}; nothing is listening"),
+        PortState::Bound => format!("port {port} is bound by a process that is not listening"),
+        PortState::Kept => format!("port {port} is not in use; it is leased to {owner}"),
+        PortState::Free => format!("port {port} is free"),
     }
 }
 
-fn lease_words(lease: &PortLease) -> String {
-    let rests = match lease.state {
+fn describe_lease(lease: &PortLease) -> String {
+    let state = match lease.state {
         LeaseState::Live => "",
-        LeaseState::Kept => ", which does not run",
-        LeaseState::Gone => ", whose directory is gone",
+        LeaseState::Kept => ", which is stopped",
+        LeaseState::Gone => ", whose directory was deleted",
     };
     let directory = one_line(&lease.owner.directory);
-    format!("{} in {directory}{rests}", service(&lease.owner))
+    format!("{} in {directory}{state}", service(&lease.owner))
 }
 
 fn process_lines(
@@ -131,7 +149,7 @@ fn process_lines(
     holder: &PortHolder,
     now: u64,
 ) -> Vec<(&'static str, String)> {
-    let since = since(process, now).map(|span| format!(", for {span}"));
+    let since = since(process, now).map(|span| format!(", running for {span}"));
     let mut lines = vec![
         (
             "process",
@@ -181,45 +199,49 @@ fn service(owner: &ServiceRef) -> String {
 
 fn state(state: PortState) -> &'static str {
     match state {
-        PortState::Listening => "listens",
-        PortState::Held => "held, nothing listens",
-        PortState::Bound => "bound, does not listen",
-        PortState::Kept => "kept, nobody uses it",
+        PortState::Listening => "listening",
+        PortState::Held => "held, not listening",
+        PortState::Bound => "bound, not listening",
+        PortState::Kept => "leased, not in use",
         PortState::Free => "free",
     }
 }
 
-fn shortened(command: &str) -> String {
+fn truncated(command: &str) -> String {
     let command = one_line(command);
-    if command.chars().count() <= COMMAND {
+    if command.chars().count() <= MAX_COMMAND_LENGTH {
         return command;
     }
-    command.chars().take(COMMAND - 1).chain(['…']).collect()
+    command
+        .chars()
+        .take(MAX_COMMAND_LENGTH - 1)
+        .chain(['…'])
+        .collect()
 }
 
-/// What would be ended.
-pub(crate) fn would_free(freed: &FreeReport) {
-    talk(&list(freed));
+/// Prints what would be stopped.
+pub(crate) fn free_plan(freed: &FreeReport) {
+    message(&list(freed));
 }
 
-/// What was done, or would be.
+/// Reports what was stopped, or would be.
 pub(crate) fn freed(freed: &FreeReport) {
     let port = freed.port;
-    let words = match freed.action {
+    let action = match freed.action {
         FreeAction::DryRun => {
             out(&list(freed));
-            return talk("nothing was done (--dry-run)\n");
+            return message("dry run: nothing was stopped\n");
         }
-        FreeAction::Terminated => "ended",
-        FreeAction::Killed => "killed, for it did not end when asked",
+        FreeAction::Terminated => "stopped",
+        FreeAction::Killed => "killed because it did not stop in time",
         FreeAction::Stopped => "stopped by its supervisor",
     };
     let what = match (&freed.service, freed.processes.first()) {
         (Some(owner), _) => service(owner),
         (None, Some(process)) => brief(process),
-        (None, None) => "it".to_owned(),
+        (None, None) => "the process".to_owned(),
     };
-    out(&format!("port {port} is free: {what} was {words}\n"));
+    out(&format!("port {port} is free: {what} was {action}\n"));
 }
 
 fn list(freed: &FreeReport) -> String {
@@ -227,7 +249,7 @@ fn list(freed: &FreeReport) -> String {
         let name = service(owner);
         let directory = one_line(&owner.directory);
         return format!(
-            "port {} belongs to {name} in {directory}; its supervisor would stop it\n",
+            "port {} belongs to {name} in {directory}; its supervisor will stop it\n",
             freed.port
         );
     }
@@ -238,13 +260,13 @@ fn list(freed: &FreeReport) -> String {
             let directory = process.directory.as_deref().unwrap_or_default();
             vec![
                 process.pid.to_string(),
-                shortened(&process.command),
+                truncated(&process.command),
                 one_line(directory),
             ]
         })
         .collect();
     format!(
-        "port {} would be freed by ending\n{}",
+        "processes to stop to free port {}:\n{}",
         freed.port,
         columns(rows, "  ")
     )
@@ -255,10 +277,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_commands_are_shortened_for_a_row() {
-        assert_eq!(shortened("short"), "short");
-        let long = shortened(&"ü".repeat(100));
-        assert_eq!(long.chars().count(), COMMAND);
+    fn truncates_long_commands() {
+        assert_eq!(truncated("short"), "short");
+        let long = truncated(&"ü".repeat(100));
+        assert_eq!(long.chars().count(), MAX_COMMAND_LENGTH);
         assert!(long.ends_with('…'));
     }
 }

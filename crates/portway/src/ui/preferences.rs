@@ -1,11 +1,11 @@
-//! Preferences as people read them.
+//! Prints preferences.
 
 use portway_api::{ExplainedPreference, Preference, PreferenceSource};
 
 use super::status::columns;
 use super::{BOLD, DIM, out, styled};
 
-/// Every preference, its value and where that comes from.
+/// Prints every preference with its value and source.
 pub(crate) fn preferences(all: &[Preference]) -> bool {
     let mut rows = vec![["KEY", "VALUE", "SOURCE", ""].map(str::to_owned).to_vec()];
     for one in all {
@@ -19,7 +19,7 @@ pub(crate) fn preferences(all: &[Preference]) -> bool {
     out(&columns(rows, ""))
 }
 
-/// One preference with all its layers; those that count are marked.
+/// Prints one preference with all its sources; effective ones are marked.
 pub(crate) fn explained(explained: &ExplainedPreference) -> bool {
     let Preference { key, text, .. } = &explained.preference;
     let value = text.as_deref().unwrap_or("(no value)");

@@ -1,4 +1,4 @@
-//! How a start goes on: a moving line in a terminal, plain lines elsewhere.
+//! Shows progress: a spinner on a terminal, plain lines elsewhere.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use portway_api::{InstanceStatus, Notice, NoticeLevel, ServiceState};
 use portway_app::reporter::Progress;
 
 use super::sanitize::sanitize;
-use super::{DIM, RED, YELLOW, styled, talk};
+use super::{DIM, RED, YELLOW, message, styled};
 
-/// One notice as a line of talk.
+/// Formats a notice as one line.
 fn notice(notice: &Notice) -> String {
     let text = sanitize(&notice.text, false);
     let text = match &notice.service {
@@ -23,15 +23,15 @@ fn notice(notice: &Notice) -> String {
     }
 }
 
-/// A moving line that shows what a command waits for; nothing where that cannot move.
+/// A spinner that shows what a command waits for. Shows nothing if it cannot be animated.
 pub(super) struct Spinner {
     bar: Option<ProgressBar>,
 }
 
 impl Spinner {
     pub(super) fn new() -> Self {
-        let moving = super::coloured(&std::io::stderr());
-        let bar = moving.then(|| {
+        let animated = super::is_colored(&std::io::stderr());
+        let bar = animated.then(|| {
             let bar = ProgressBar::new_spinner();
             bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
             if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
@@ -51,8 +51,8 @@ impl Progress for Spinner {
 
     fn line(&self, line: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| talk(&format!("{line}\n"))),
-            None => talk(&format!("{line}\n")),
+            Some(bar) => bar.suspend(|| message(&format!("{line}\n"))),
+            None => message(&format!("{line}\n")),
         }
     }
 
@@ -65,13 +65,13 @@ impl Progress for Spinner {
 
     fn status(&self, status: &InstanceStatus) {
         if let Some(bar) = &self.bar {
-            bar.set_message(waits_for(status));
+            bar.set_message(pending(status));
         }
     }
 
-    fn message(&self, doing: &str) {
+    fn message(&self, action: &str) {
         if let Some(bar) = &self.bar {
-            bar.set_message(doing.to_owned());
+            bar.set_message(action.to_owned());
         }
     }
 
@@ -82,19 +82,19 @@ impl Progress for Spinner {
     }
 }
 
-fn waits_for(status: &InstanceStatus) -> String {
+fn pending(status: &InstanceStatus) -> String {
     let words: Vec<String> = status
         .services
         .iter()
         .filter_map(|service| {
-            let doing = match service.state {
-                ServiceState::Preparing => "prepares",
-                ServiceState::Starting => "starts",
-                ServiceState::Backoff => "starts again",
-                ServiceState::Stopping => "stops",
+            let action = match service.state {
+                ServiceState::Preparing => "preparing",
+                ServiceState::Starting => "starting",
+                ServiceState::Backoff => "restarting",
+                ServiceState::Stopping => "stopping",
                 _ => return None,
             };
-            Some(format!("{} {doing}", service.name))
+            Some(format!("{} {action}", service.name))
         })
         .collect();
     words.join(", ")

@@ -1,12 +1,12 @@
-//! What a service prints, made harmless for a terminal.
+//! Makes the output of services safe for a terminal.
 //!
-//! Colours stay; everything else that a terminal would obey (moving the cursor, clearing the
-//! screen, setting the title, answering back) goes.
+//! Keeps colors and removes every other control sequence, such as those that move the cursor, clear
+//! the screen, set the title or make the terminal send a reply.
 
 use vte::{Params, Parser, Perform};
 
-/// `text` with its colours (`colour`) or without any escape sequence.
-pub(crate) fn sanitize(text: &str, colour: bool) -> String {
+/// Removes escape sequences from `text`; keeps colors if `color` is set.
+pub(crate) fn sanitize(text: &str, color: bool) -> String {
     if !text
         .bytes()
         .any(|byte| byte < 0x20 || byte == 0x7f || byte >= 0x80)
@@ -15,19 +15,18 @@ pub(crate) fn sanitize(text: &str, colour: bool) -> String {
     }
     let mut clean = Clean {
         text: String::with_capacity(text.len()),
-        colour,
-        coloured: false,
+        color,
+        colored: false,
     };
     let mut parser = Parser::new();
     parser.advance(&mut clean, text.as_bytes());
-    if clean.coloured {
+    if clean.colored {
         clean.text.push_str("\x1b[0m");
     }
     clean.text
 }
 
-/// A path or command without the control characters that it may have, which would break its line
-/// or be obeyed by the terminal.
+/// Escapes the control characters of a path or command, so that it stays on one line.
 pub(crate) fn one_line(path: &str) -> String {
     path.chars()
         .map(|character| {
@@ -42,13 +41,13 @@ pub(crate) fn one_line(path: &str) -> String {
 
 struct Clean {
     text: String,
-    colour: bool,
-    coloured: bool,
+    color: bool,
+    colored: bool,
 }
 
 impl Perform for Clean {
     fn print(&mut self, character: char) {
-        // C1 controls are obeyed by some terminals; the direction overrides hide what is printed.
+        // Some terminals interpret C1 controls; direction overrides disguise text.
         let hidden = matches!(character, '\u{7f}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         if !hidden {
             self.text.push(character);
@@ -58,17 +57,17 @@ impl Perform for Clean {
     fn execute(&mut self, byte: u8) {
         match byte {
             b'\t' => self.text.push('\t'),
-            // A progress bar draws over itself: the last state is the line.
+            // A progress bar overwrites itself; only its last state counts.
             b'\r' => self.text.clear(),
             _ => {}
         }
     }
 
     fn csi_dispatch(&mut self, params: &Params, intermediates: &[u8], ignore: bool, action: char) {
-        if action != 'm' || !self.colour || ignore || !intermediates.is_empty() {
+        if action != 'm' || !self.color || ignore || !intermediates.is_empty() {
             return;
         }
-        self.coloured = true;
+        self.colored = true;
         let params: Vec<String> = params
             .iter()
             .map(|sub| sub.iter().map(u16::to_string).collect::<Vec<_>>().join(":"))
@@ -82,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colours_stay_and_everything_else_goes() {
+    fn keeps_colors_and_removes_other_sequences() {
         for (text, with, without) in [
             ("plain", "plain", "plain"),
             ("\x1b[31mred\x1b[0m", "\x1b[31mred\x1b[0m\x1b[0m", "red"),
@@ -101,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_stays_on_its_line() {
+    fn escapes_control_characters_in_paths() {
         assert_eq!(
             one_line("/p/new\nline \x1b[2J ü"),
             "/p/new\\nline \\u{1b}[2J ü"

@@ -1,4 +1,4 @@
-//! Plans and states as people read them.
+//! Prints allocated ports and the state of instances.
 
 use comfy_table::{Table, presets};
 use portway_api::{
@@ -7,9 +7,9 @@ use portway_api::{
 use portway_app::wiring::describe;
 
 use super::sanitize::one_line;
-use super::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, out, styled, talk, warning};
+use super::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, message, out, styled, warning};
 
-/// Rows in aligned columns, without lines.
+/// Aligns rows in columns without borders.
 pub(super) fn columns(rows: Vec<Vec<String>>, indent: &str) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -23,8 +23,8 @@ pub(super) fn columns(rows: Vec<Vec<String>>, indent: &str) -> String {
         .collect()
 }
 
-/// What Portway has chosen, without starting anything.
-pub(crate) fn plan(instance: &InstanceStatus) -> bool {
+/// Prints the allocated ports of an instance.
+pub(crate) fn allocation(instance: &InstanceStatus) -> bool {
     let mut rows = vec![["SERVICE", "PORT", "URL", ""].map(str::to_owned).to_vec()];
     for service in &instance.services {
         if service.ports.is_empty() {
@@ -47,7 +47,7 @@ pub(crate) fn plan(instance: &InstanceStatus) -> bool {
     out(&columns(rows, ""))
 }
 
-/// Warns of ports that were asked for by number, and that nobody would have been given otherwise.
+/// Warns about ports that were requested by number and are otherwise not allocated.
 pub(crate) fn port_warnings(instance: &InstanceStatus) {
     for service in &instance.services {
         for port in &service.ports {
@@ -58,7 +58,7 @@ pub(crate) fn port_warnings(instance: &InstanceStatus) {
     }
 }
 
-/// The URLs of an instance that has started; loudly for each port that is not the wanted one.
+/// Prints the URLs of a started instance, and warns about each port that is not the preferred one.
 pub(crate) fn summary(instance: &InstanceStatus) {
     for service in &instance.services {
         for port in &service.ports {
@@ -76,7 +76,7 @@ pub(crate) fn summary(instance: &InstanceStatus) {
     out(&columns(rows, "  "));
 }
 
-/// Warns of what the local network reaches, also whoever has not asked for it: a manifest can.
+/// Warns about services that the local network can reach. A manifest can enable this too.
 pub(super) fn lan_warning(instance: &InstanceStatus) {
     if instance.lan {
         warning(&on_lan(instance));
@@ -90,10 +90,10 @@ fn on_lan(instance: &InstanceStatus) -> String {
     });
     let served: Vec<String> = served.collect();
     if served.is_empty() {
-        return "served on the local network as soon as there is one; no address of it yet".into();
+        return "this machine has no address on the local network yet; services are served there once it has one".into();
     }
     format!(
-        "everybody on the local network reaches {}",
+        "every machine on the local network can reach {}",
         served.join(", ")
     )
 }
@@ -123,13 +123,13 @@ fn service_row(service: &ServiceStatus) -> Vec<String> {
     ]
 }
 
-/// Fixed ports, and where they lead.
+/// Prints fixed ports and their services.
 pub(crate) fn forwards(forwards: &[Forward]) -> bool {
     if forwards.is_empty() {
-        talk("no port is forwarded; `portway forward PORT` has one lead to this checkout\n");
+        message("no fixed ports; run `portway forward PORT` to route one to this checkout\n");
         return true;
     }
-    let mut rows = vec![["URL", "LEADS TO", ""].map(str::to_owned).to_vec()];
+    let mut rows = vec![["URL", "SERVICE", ""].map(str::to_owned).to_vec()];
     rows.extend(forwards.iter().map(|one| {
         vec![
             fixed_url(&one.port),
@@ -140,27 +140,27 @@ pub(crate) fn forwards(forwards: &[Forward]) -> bool {
     out(&columns(rows, ""))
 }
 
-/// A fixed port that was forwarded, and the service to which it was forwarded `before`.
+/// Reports a fixed port and the service that it was routed to `before`.
 pub(crate) fn forwarded(forward: &Forward, before: Option<&Forward>) {
     let before = before.map_or_else(String::new, |one| {
-        format!(", and no more to {} of {}", one.service, one.instance)
+        format!(" (before: `{}` of {})", one.service, one.instance)
     });
-    talk(&format!(
-        "{} leads to {} of {}{before}\n",
+    message(&format!(
+        "{} is now routed to `{}` of {}{before}\n",
         fixed_url(&forward.port),
         forward.service,
         forward.instance
     ));
 }
 
-/// Where the gateway serves.
+/// Reports where the gateway is serving.
 pub(crate) fn gateway(status: &GatewayStatus) {
     let example = status.url("SERVICE.INSTANCE.localhost");
     let plain = match status.tls_port {
-        Some(_) => format!(", and HTTP on port {}", status.port),
+        Some(_) => format!(" and HTTP on port {}", status.port),
         None => String::new(),
     };
-    talk(&format!("the gateway serves {example}{plain}\n"));
+    message(&format!("the gateway is serving {example}{plain}\n"));
     for forward in &status.forwards {
         if let Some(why) = &forward.trouble {
             warning(&format!("port {} is not forwarded: {why}", forward.port));
@@ -168,13 +168,13 @@ pub(crate) fn gateway(status: &GatewayStatus) {
     }
 }
 
-/// The URL of a fixed port.
+/// Returns the URL of a fixed port.
 fn fixed_url(port: &u16) -> String {
     format!("http://localhost:{port}")
 }
 
-/// The row of a service, with what is to be said about its ports.
-fn noted_row(service: &ServiceStatus) -> Vec<String> {
+/// The row of a service with the warnings about its ports.
+fn row_with_warnings(service: &ServiceStatus) -> Vec<String> {
     let mut row = service_row(service);
     let warned = service.ports.iter().filter_map(|port| {
         let why = port.warning.as_ref()?;
@@ -190,7 +190,7 @@ fn noted_row(service: &ServiceStatus) -> Vec<String> {
     row
 }
 
-/// All instances, each with its services.
+/// Prints all instances with their services.
 pub(crate) fn instances(instances: &[InstanceStatus], now: u64) -> bool {
     let mut text = String::new();
     for instance in instances {
@@ -214,7 +214,7 @@ pub(crate) fn instances(instances: &[InstanceStatus], now: u64) -> bool {
         text.push_str(&words.join("  "));
         text.push('\n');
         text.push_str(&columns(
-            instance.services.iter().map(noted_row).collect(),
+            instance.services.iter().map(row_with_warnings).collect(),
             "  ",
         ));
     }
@@ -241,12 +241,12 @@ fn state(state: ServiceState) -> &'static str {
         ServiceState::Unhealthy => "unhealthy",
         ServiceState::Backoff => "restarting",
         ServiceState::Stopping => "stopping",
-        ServiceState::Completed => "done",
+        ServiceState::Completed => "completed",
         ServiceState::Failed => "failed",
     }
 }
 
-/// A span of time in its largest unit.
+/// Formats a duration in its largest unit.
 pub(super) fn ago(milliseconds: u64) -> String {
     let seconds = milliseconds / 1000;
     match seconds {
@@ -262,7 +262,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_are_told_in_their_largest_unit() {
+    fn formats_durations_in_their_largest_unit() {
         for (milliseconds, words) in [
             (999, "0 s"),
             (59_999, "59 s"),
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_aligned_and_have_no_trailing_blanks() {
+    fn aligns_columns_without_trailing_spaces() {
         let rows = vec![
             vec!["a".to_owned(), "ready".to_owned(), String::new()],
             vec!["longer".to_owned(), "x".to_owned(), String::new()],

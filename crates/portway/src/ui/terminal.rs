@@ -1,4 +1,4 @@
-//! What the application reports, on the terminal.
+//! Implements [`Reporter`] for the terminal.
 
 use portway_api::{InstanceStatus, LogRecord};
 use portway_app::reporter::{Progress, Reporter};
@@ -6,8 +6,10 @@ use portway_detect::Detection;
 
 use super::progress::Spinner;
 use super::status::lan_warning;
-use super::{ask, found, is_interactive, json, json_line, logs, port_warnings, stdout_is_coloured};
-use super::{summary, talk, warning};
+use super::{
+    confirm, detected, is_interactive, json, json_line, logs, port_warnings, stdout_is_colored,
+};
+use super::{message, summary, warning};
 
 /// How log lines are printed.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +18,7 @@ enum Lines {
     Text,
     /// As one JSON object each.
     Json,
-    /// Not at all: standard output is for one JSON value.
+    /// Not printed, because standard output is for one JSON value.
     Hidden,
 }
 
@@ -28,13 +30,13 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// For a command that prints text, or one JSON value.
+    /// A reporter for commands that print text or one JSON value.
     pub(crate) fn new(json: bool) -> Self {
         let lines = if json { Lines::Hidden } else { Lines::Text };
         Self { json, lines }
     }
 
-    /// For a command that prints log lines as text or as JSON.
+    /// A reporter for commands that print log lines as text or as JSON.
     pub(crate) fn for_logs(json: bool) -> Self {
         let lines = if json { Lines::Json } else { Lines::Text };
         Self { json, lines }
@@ -43,7 +45,7 @@ impl Terminal {
 
 impl Reporter for Terminal {
     fn info(&self, text: &str) {
-        talk(&format!("{text}\n"));
+        message(&format!("{text}\n"));
     }
 
     fn warning(&self, text: &str) {
@@ -51,7 +53,7 @@ impl Reporter for Terminal {
     }
 
     fn detected(&self, detection: &Detection) {
-        found(detection);
+        detected(detection);
     }
 
     fn port_warnings(&self, status: &InstanceStatus) {
@@ -65,7 +67,7 @@ impl Reporter for Terminal {
             return;
         }
         if attached {
-            talk(&format!("{} is ready; Ctrl-C stops it\n", status.name));
+            message(&format!("{} is ready; press Ctrl-C to stop\n", status.name));
         }
         summary(status);
     }
@@ -83,7 +85,7 @@ impl Reporter for Terminal {
     }
 
     fn is_colored(&self) -> bool {
-        stdout_is_coloured()
+        stdout_is_colored()
     }
 
     fn can_ask(&self) -> bool {
@@ -91,6 +93,6 @@ impl Reporter for Terminal {
     }
 
     fn confirm(&self, question: &str) -> bool {
-        ask(question)
+        confirm(question)
     }
 }

@@ -1,53 +1,49 @@
-//! The local CA, and who trusts it.
+//! Prints the local CA and the trust stores.
 
 use portway_api::{TrustReport, TrustState, TrustStep};
 use portway_app::trust::Direction;
 
-use super::{BOLD, DIM, GREEN, RED, YELLOW, styled, talk};
+use super::{BOLD, DIM, GREEN, RED, YELLOW, message, styled};
 
-/// What is going to be done, before anybody is asked.
+/// Prints the planned changes.
 pub(crate) fn trust_plan(report: &TrustReport, direction: Direction) {
     let mut text = String::new();
     match direction {
         Direction::Install { creates } => {
             text += &format!(
-                "{}: can vouch for names below localhost, and for nothing else\n",
+                "{}: limited to names below localhost\n",
                 styled(BOLD, &report.root.name)
             );
             if report.root.fingerprint.is_empty() {
-                text += "  ID is made with the CA\n";
+                text += "  its ID is created with the CA\n";
             }
             if creates {
-                let kept =
-                    "the key of its root is thrown away, that of its intermediate is yours alone";
-                text += &line("make", &report.directory, kept);
+                let keys = "discards the root's key; only you can read the intermediate's key";
+                text += &line("create", &report.directory, keys);
             }
         }
         Direction::Undo { exists } => {
-            text += &format!(
-                "{}: to be trusted by nobody any more\n",
-                styled(BOLD, &report.root.name)
-            );
+            text += &format!("{}: will be removed\n", styled(BOLD, &report.root.name));
             if exists {
                 text += &line("remove", &report.directory, "");
             }
         }
     }
-    let doing = match direction {
-        Direction::Install { .. } => "tell",
-        Direction::Undo { .. } => "take out of",
+    let action = match direction {
+        Direction::Install { .. } => "add to",
+        Direction::Undo { .. } => "remove from",
     };
     for step in &report.steps {
         let note = match step.state {
-            TrustState::AlreadyDone => "already so",
-            TrustState::NeedsRoot => "takes root rights: you will be shown the command",
+            TrustState::AlreadyDone => "no change needed",
+            TrustState::NeedsRoot => "requires root: Portway prints the command",
             _ => step.message.as_deref().unwrap_or_default(),
         };
-        let doing = match &step.former {
-            Some(former) => format!("take {former} out of"),
-            None => doing.to_owned(),
+        let action = match &step.former {
+            Some(former) => format!("remove {former} from"),
+            None => action.to_owned(),
         };
-        text += &line(&doing, &step.store, note);
+        text += &line(&action, &step.store, note);
         let commands = match step.state {
             TrustState::AlreadyDone => &[][..],
             _ => &step.commands,
@@ -59,23 +55,25 @@ pub(crate) fn trust_plan(report: &TrustReport, direction: Direction) {
     if report.steps.is_empty() {
         text += match direction {
             Direction::Install { .. } => {
-                "  no store of the system or of a browser was found here\n"
+                "  no trust store of the system or of a browser was found\n"
             }
-            Direction::Undo { .. } => "  no store of the system or of a browser here has it\n",
+            Direction::Undo { .. } => {
+                "  no trust store of the system or of a browser contains it\n"
+            }
         };
     }
-    talk(&text);
+    message(&text);
 }
 
-fn line(doing: &str, what: &str, note: &str) -> String {
+fn line(action: &str, target: &str, note: &str) -> String {
     let note = match note {
         "" => String::new(),
         note => format!(" ({note})"),
     };
-    format!("  {doing} {what}{note}\n")
+    format!("  {action} {target}{note}\n")
 }
 
-/// What became of it.
+/// Reports what was changed.
 pub(crate) fn trusted(report: &TrustReport) {
     let mut text = String::new();
     for step in &report.steps {
@@ -89,18 +87,18 @@ pub(crate) fn trusted(report: &TrustReport) {
         .map(|command| format!("  sudo {command}\n"))
         .collect();
     if !by_root.is_empty() {
-        text += "this takes root rights, so run it yourself:\n";
+        text += "these commands require root; run them yourself:\n";
         text += &by_root.concat();
     }
-    talk(&text);
+    message(&text);
 }
 
 fn outcome(step: &TrustStep) -> String {
     let (style, word) = match step.state {
         TrustState::Done => (GREEN, "done"),
-        TrustState::AlreadyDone => (GREEN, "already so"),
-        TrustState::NeedsRoot => (YELLOW, "left to you"),
-        TrustState::Planned | TrustState::Unavailable => (YELLOW, "left out"),
+        TrustState::AlreadyDone => (GREEN, "unchanged"),
+        TrustState::NeedsRoot => (YELLOW, "requires root"),
+        TrustState::Planned | TrustState::Unavailable => (YELLOW, "skipped"),
         TrustState::Failed => (RED, "failed"),
     };
     let why = step.message.as_deref();

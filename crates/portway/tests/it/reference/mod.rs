@@ -39,6 +39,27 @@ fn reference_pages_match_the_code() {
     }
 }
 
+#[test]
+fn architecture_names_every_module_of_the_application() {
+    let text = fs::read_to_string(repository().join("docs/architecture.md")).unwrap();
+    assert!(
+        text.lines().count() <= 250,
+        "docs/architecture.md has more than 250 lines"
+    );
+    let modules = fs::read_dir(repository().join("crates/portway-app/src")).unwrap();
+    for module in modules {
+        let path = module.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let is_named = [format!("`{name}`"), format!("`{name}/`")]
+            .iter()
+            .any(|quoted| text.contains(quoted));
+        assert!(
+            is_named || name == "lib",
+            "docs/architecture.md does not name the module `{name}` of portway-app"
+        );
+    }
+}
+
 /// The root of the repository.
 fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")

@@ -10,34 +10,34 @@ use portway_app::wiring;
 use crate::ui;
 
 #[derive(Debug, Args)]
-pub(crate) struct One {
-    /// The service; `SERVICE.NAME` for a named port
+pub(crate) struct PortArgs {
+    /// Service, or `SERVICE.NAME` for a named port
     pub(crate) service: String,
-    /// Print JSON: the port, its URL, and why it is not the wanted one
+    /// Print JSON: the port, its URL, and why it is not the preferred port
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Url {
+pub(crate) struct UrlArgs {
     #[command(flatten)]
-    pub(crate) one: One,
-    /// By name, as the gateway serves it; not every program can resolve names below `localhost`
+    pub(crate) port: PortArgs,
+    /// Print the URL by name that the gateway serves; some programs cannot resolve such names
     #[arg(long)]
     pub(crate) name: bool,
 }
 
-pub(crate) fn port(directory: Option<&Path>, args: &One) -> Result<u8, CommandError> {
+pub(crate) fn port(directory: Option<&Path>, args: &PortArgs) -> Result<u8, CommandError> {
     print(directory, args, |port| port.port.to_string())
 }
 
-pub(crate) fn url(directory: Option<&Path>, args: &Url) -> Result<u8, CommandError> {
-    let one = &args.one;
+pub(crate) fn url(directory: Option<&Path>, args: &UrlArgs) -> Result<u8, CommandError> {
+    let port = &args.port;
     if !args.name {
-        return print(directory, one, |port| port.url.clone());
+        return print(directory, port, |port| port.url.clone());
     }
-    let url = wiring::named_url(directory, &one.service)?;
-    if one.json {
+    let url = wiring::named_url(directory, &port.service)?;
+    if port.json {
         ui::json(&serde_json::json!({ "url": url }));
     } else {
         ui::out(&format!("{url}\n"));
@@ -47,7 +47,7 @@ pub(crate) fn url(directory: Option<&Path>, args: &Url) -> Result<u8, CommandErr
 
 fn print(
     directory: Option<&Path>,
-    args: &One,
+    args: &PortArgs,
     value: impl Fn(&PortStatus) -> String,
 ) -> Result<u8, CommandError> {
     let port = wiring::port(directory, &args.service)?;
