@@ -1,6 +1,7 @@
 //! `cargo xtask layout`: check the dependency rules of the workspace.
 //!
 //! - Crates form layers: a crate depends only on crates below it ([`layers`]).
+//! - Shipped crates have the metadata that a package registry shows ([`layers`]).
 //! - Files of a crate form no import cycle, except between a module and its own descendants
 //!   ([`cycles`]).
 //!
@@ -17,7 +18,7 @@ use std::time::Instant;
 use self::metadata::Target;
 use crate::command::root;
 
-/// Run both checks.
+/// Run all checks.
 pub(crate) fn check() -> Result<(), String> {
     let started = Instant::now();
     let packages = metadata::read()?;
@@ -39,11 +40,6 @@ pub(crate) fn check() -> Result<(), String> {
         started.elapsed().as_secs_f64()
     );
     Ok(())
-}
-
-/// Run only the check of the crate layers.
-pub(crate) fn check_layers() -> Result<(), String> {
-    report(&layers::violations(&metadata::read()?))
 }
 
 fn report(violations: &[String]) -> Result<(), String> {

@@ -12,7 +12,7 @@ pub(crate) fn test() -> Result<(), String> {
     type Step = fn() -> Result<(), String>;
     let steps: [(&str, Step); 9] = [
         ("format", || run(&mut cargo("fmt --all --check"))),
-        ("layout", layout::check_layers),
+        ("layout", layout::check),
         ("dependencies", dependencies::check),
         ("lints", || {
             run(&mut cargo(

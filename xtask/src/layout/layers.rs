@@ -1,4 +1,4 @@
-//! The layers of the workspace: which crate may depend on which.
+//! The rules for crates: which crate may depend on which, and which metadata a shipped crate has.
 
 use super::metadata::Package;
 
@@ -20,9 +20,15 @@ const LAYERS: [&str; 12] = [
 ];
 
 /// Crates that are not shipped. They may depend on every layer, and no layer depends on them.
-const TOOLS: [&str; 4] = ["portway-bench", "portway-chaos", "portway-testing", "xtask"];
+const NOT_SHIPPED: [&str; 5] = [
+    "portway-bench",
+    "portway-chaos",
+    "portway-testing",
+    "test-suite-example",
+    "xtask",
+];
 
-/// The one tool that the tests of every layer may use.
+/// The one of them that the tests of every layer may use.
 const TEST_SUPPORT: &str = "portway-testing";
 
 /// Published crates that a layer must not use, with the rule that they break.
@@ -32,20 +38,23 @@ const FORBIDDEN: [(&str, &str, &str); 1] = [(
     "arguments are parsed in the `portway` binary only",
 )];
 
-/// Describe every dependency that breaks the rules.
+/// Describe everything that breaks the rules.
 pub(super) fn violations(packages: &[Package]) -> Vec<String> {
     let level = |name: &str| LAYERS.iter().position(|layer| *layer == name);
     let mut violations = Vec::new();
     for package in packages {
         let name = package.name.as_str();
         let Some(own) = level(name) else {
-            if !TOOLS.contains(&name) {
+            if !NOT_SHIPPED.contains(&name) {
                 violations.push(format!(
                     "crate `{name}` has no layer: add it to `xtask/src/layout/layers.rs`"
                 ));
             }
             continue;
         };
+        for field in &package.missing_fields {
+            violations.push(format!("crate `{name}` has no `{field}` in its Cargo.toml"));
+        }
         for dependency in &package.dependencies {
             let used = dependency.name.as_str();
             if level(used).is_some_and(|used| used <= own) {
@@ -54,7 +63,7 @@ pub(super) fn violations(packages: &[Package]) -> Vec<String> {
                 ));
             }
             let is_test_support = used == TEST_SUPPORT && dependency.is_dev;
-            if TOOLS.contains(&used) && !is_test_support {
+            if NOT_SHIPPED.contains(&used) && !is_test_support {
                 violations.push(format!(
                     "crate `{name}` depends on `{used}`, which is not shipped"
                 ));
@@ -82,6 +91,7 @@ mod tests {
                 is_dev,
             }],
             targets: Vec::new(),
+            missing_fields: Vec::new(),
         }])
     }
 
@@ -110,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn lets_tools_use_every_layer() {
+    fn lets_crates_that_are_not_shipped_use_every_layer() {
         assert!(check("portway-chaos", "portway", false).is_empty());
     }
 
@@ -118,5 +128,19 @@ mod tests {
     fn rejects_argument_parsing_in_the_application() {
         assert_eq!(check("portway-app", "clap", false).len(), 1);
         assert!(check("portway", "clap", false).is_empty());
+    }
+
+    #[test]
+    fn requires_metadata_of_shipped_crates() {
+        let package = |name: &str| Package {
+            name: name.to_owned(),
+            dependencies: Vec::new(),
+            targets: Vec::new(),
+            missing_fields: vec!["keywords"],
+        };
+        assert_eq!(
+            violations(&[package("portway-api"), package("xtask")]),
+            ["crate `portway-api` has no `keywords` in its Cargo.toml"]
+        );
     }
 }

@@ -13,7 +13,19 @@ pub(super) struct Package {
     pub(super) name: String,
     pub(super) dependencies: Vec<Dependency>,
     pub(super) targets: Vec<Target>,
+    /// The fields of [`FIELDS`] that it does not have.
+    pub(super) missing_fields: Vec<&'static str>,
 }
+
+/// The metadata that a package registry shows.
+const FIELDS: [&str; 6] = [
+    "description",
+    "keywords",
+    "categories",
+    "license",
+    "readme",
+    "repository",
+];
 
 /// A dependency on another workspace member or on a published crate.
 #[derive(Debug)]
@@ -68,7 +80,16 @@ fn package(value: &Value) -> Option<Package> {
         name: value["name"].as_str()?.to_owned(),
         dependencies: dependencies.collect::<Option<_>>()?,
         targets: targets.collect::<Option<_>>()?,
+        missing_fields: FIELDS
+            .into_iter()
+            .filter(|field| is_empty(&value[*field]))
+            .collect(),
     })
+}
+
+/// Whether a field is missing, or a list without entries.
+fn is_empty(value: &Value) -> bool {
+    value.is_null() || value.as_array().is_some_and(Vec::is_empty)
 }
 
 #[cfg(test)]
@@ -86,9 +107,14 @@ mod tests {
                 {"name": "c", "kind": "dev"},
             ],
             "targets": [{"name": "a", "kind": ["lib"], "src_path": "/w/a/src/lib.rs"}],
+            "description": "A", "keywords": [], "categories": ["os"], "license": "MIT", "readme": null,
         }]});
         let packages = parse(&value).unwrap();
         assert_eq!(packages[0].name, "a");
+        assert_eq!(
+            packages[0].missing_fields,
+            ["keywords", "readme", "repository"]
+        );
         let dependencies: Vec<_> = packages[0]
             .dependencies
             .iter()
