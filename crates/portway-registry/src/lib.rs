@@ -119,7 +119,7 @@ pub trait Registry {
     /// Fails if the registry cannot be written.
     fn set_gateway(&mut self, instance: &str, gateway: Option<&str>) -> Result<(), RegistryError>;
 
-    /// Leases a port for every entry of `request`, or none at all.
+    /// Leases a port for every entry of `request`, or none.
     ///
     /// # Errors
     /// Fails if a forced port is in use, if a range is full, if another process than the supervisor

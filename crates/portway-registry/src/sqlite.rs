@@ -22,8 +22,8 @@ const FILE_NAME: &str = "registry.db";
 /// (3.51.3).
 const MIN_SQLITE_VERSION: i32 = 3_051_003;
 
-/// How many contents of `.ports.json` files are remembered, to tell a copied file from an edited
-/// one.
+/// How many contents of `.ports.json` files are remembered, to distinguish a copied file from
+/// an edited one.
 const MAX_WRITTEN: u32 = 2000;
 
 /// The registry in a state directory, usually `$XDG_STATE_HOME/portway`.
