@@ -10,7 +10,7 @@ use portway_registry::{Registry, SqliteRegistry};
 use super::note::error;
 use crate::error::CommandError;
 use crate::options::Selection;
-use crate::project::Project;
+use crate::project::LoadedProject;
 use crate::{allocation, dirs};
 
 /// Mends what can be mended. Answers what was done, and a finding for what failed.
@@ -54,7 +54,7 @@ fn prune() -> Result<String, CommandError> {
 }
 
 fn rewrite(directory: Option<&Path>) -> Result<String, CommandError> {
-    let mut project = Project::open(directory, &Selection::default())?;
-    allocation::rewrite(&mut project)?;
+    let mut registered = LoadedProject::load(directory, &Selection::default())?.register()?;
+    allocation::rewrite(&mut registered)?;
     Ok(format!("wrote `{}` anew", ports_file::FILE_NAME))
 }

@@ -4,7 +4,7 @@ use portway_api::{Check, Finding, StaleProcess};
 use portway_registry::CheckoutState;
 
 use super::note::{Further, fine, warning};
-use crate::instance::snapshot::Entry;
+use crate::registry::Entry;
 
 /// Judges what the registry keeps and what was found running.
 pub(super) fn judge(entries: &[Entry], left: &[StaleProcess]) -> Vec<Finding> {

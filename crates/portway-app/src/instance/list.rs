@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portway_api::InstanceStatus;
-use portway_registry::{CheckoutState, Registry, SqliteRegistry};
+use portway_registry::CheckoutState;
 use portway_supervisor::control;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -14,8 +14,9 @@ use super::snapshot;
 use crate::allocation::exclusions;
 use crate::error::CommandError;
 use crate::gateway::state;
+use crate::preferences;
+use crate::registry::RegistryReader;
 use crate::runtime::runtime;
-use crate::{dirs, preferences};
 
 /// A supervisor that does not answer within this time is shown without its services' states.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -32,7 +33,7 @@ pub fn list() -> Result<Vec<InstanceStatus>, CommandError> {
     // That they are broken has been said.
     let preferences = preferences::of_user().unwrap_or_default();
     let facts = exclusions::facts(&preferences)?;
-    let mut registry = SqliteRegistry::open(&dirs::state_dir()?)?;
+    let mut registry = RegistryReader::open()?;
     let known = registry.instances()?;
     let asked = known
         .into_iter()
