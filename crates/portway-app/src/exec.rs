@@ -12,7 +12,7 @@ use crate::allocation::{self, Keep};
 use crate::error::CommandError;
 use crate::options::Selection;
 use crate::platform::{Signals, exit_code};
-use crate::project::Project;
+use crate::project::LoadedProject;
 use crate::runtime::runtime;
 
 /// How long what the command leaves behind may take to end.
@@ -34,15 +34,16 @@ pub struct ExecOptions {
 /// # Errors
 /// When the project cannot be used, a port cannot be had, or the command cannot be run.
 pub fn exec(directory: Option<&Path>, options: &ExecOptions) -> Result<u8, CommandError> {
-    let mut project = Project::open(directory, &options.selection)?;
+    let loaded = LoadedProject::load(directory, &options.selection)?;
     if let Some(service) = &options.service {
-        project.known(service)?;
+        loaded.project.known(service)?;
     }
-    let id = project.instance.id.clone();
+    let mut registered = loaded.register()?;
+    let id = registered.instance.id.clone();
     // While the command runs, the instance's leases are live.
-    let _lock = project.registry.lock_as_user(&id)?;
+    let _lock = registered.registry.lock_as_user(&id)?;
     // Soft: the command may be a server itself.
-    let allocation = allocation::current_or_new(&mut project, &options.selection, Keep::Soft)?;
+    let allocation = allocation::current_or_new(&mut registered, &options.selection, Keep::Soft)?;
     let variables = match &options.service {
         Some(service) => &allocation.wiring.services[service].env,
         None => &allocation.wiring.shared,

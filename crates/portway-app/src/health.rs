@@ -13,6 +13,7 @@ use crate::error::CommandError;
 use crate::inspect::{self, Known};
 use crate::instance::snapshot;
 use crate::project::{describe, known};
+use crate::registry::RegistryReader;
 use crate::runtime::runtime;
 
 /// Options of `portway health`.
@@ -67,7 +68,7 @@ struct Checks {
 fn checks(directory: Option<&Path>, services: &[String]) -> Result<Checks, CommandError> {
     let described = describe(&dirs::directory(directory)?)?;
     let checkout = snapshot::checkout(&described)?;
-    let entries = snapshot::entries()?;
+    let entries = RegistryReader::open()?.instances()?;
     let entry = entries.iter().find(|(one, ..)| one.id == checkout.id);
     let plan = snapshot::plan(&described, entry)?;
     for name in services {

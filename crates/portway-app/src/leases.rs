@@ -1,18 +1,18 @@
 //! The leases of all instances.
 
 use portway_api::{ErrorCode, LeaseEntry};
-use portway_registry::{CheckoutState, Instance, Lease, Registry, SqliteRegistry};
+use portway_registry::{CheckoutState, Instance, Lease, Registry};
 
-use crate::dirs;
 use crate::error::CommandError;
 use crate::inspect::port_lease;
+use crate::registry::RegistryReader;
 
 /// Returns every lease, by port.
 ///
 /// # Errors
 /// When the registry cannot be read.
 pub fn list() -> Result<Vec<LeaseEntry>, CommandError> {
-    let mut registry = SqliteRegistry::open(&dirs::state_dir()?)?;
+    let mut registry = RegistryReader::open()?;
     let mut entries: Vec<LeaseEntry> = registry
         .instances()?
         .iter()
@@ -29,8 +29,14 @@ pub fn list() -> Result<Vec<LeaseEntry>, CommandError> {
 /// # Errors
 /// When one belongs to a running instance, no port has a lease, or the registry cannot be written.
 pub fn forget(ports: &[u16]) -> Result<Vec<LeaseEntry>, CommandError> {
-    let mut registry = SqliteRegistry::open(&dirs::state_dir()?)?;
-    let found = registry.release(ports)?;
+    let mut registry = RegistryReader::open()?;
+    let found = match registry.get()? {
+        Some(registry) => {
+            registry.allow_writes()?;
+            registry.release(ports)?
+        }
+        None => Vec::new(),
+    };
     if let Some((instance, lease, _)) = found
         .iter()
         .find(|(.., liveness)| *liveness == CheckoutState::Running)

@@ -28,6 +28,7 @@ mod platform;
 pub mod preferences;
 mod project;
 pub mod prune;
+mod registry;
 pub mod reporter;
 mod runtime;
 pub mod trust;

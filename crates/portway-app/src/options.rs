@@ -11,6 +11,13 @@ pub struct Selection {
     pub ports: Vec<(String, u16)>,
 }
 
+impl Selection {
+    /// Whether nothing is selected.
+    pub fn is_empty(&self) -> bool {
+        self.with.is_empty() && self.without.is_empty() && self.ports.is_empty()
+    }
+}
+
 /// Options of `portway up`.
 #[derive(Debug, Clone, Default)]
 pub struct UpOptions {

@@ -1,5 +1,6 @@
 //! The project that a command is about: manifest, checkout, registry, plan.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
@@ -8,12 +9,13 @@ use portway_detect::{DetectContext, Detection};
 use portway_project::checkout::file_name;
 use portway_project::manifest::{self, Manifest, ManifestError};
 use portway_project::suggest::suggestion;
-use portway_project::{Checkout, Plan, Preferences, dotenv};
+use portway_project::{Checkout, Plan, PortsFile, Preferences, dotenv};
 use portway_registry::{Instance, NewInstance, Registry, SqliteRegistry};
 
 use crate::error::CommandError;
 use crate::instance::connection::Supervised;
 use crate::options::Selection;
+use crate::registry::RegistryReader;
 use crate::{dirs, preferences};
 
 /// What a person has written about the project, or what was found in its place.
@@ -90,64 +92,116 @@ fn nothing_found(missing: ManifestError, found: &Detection) -> CommandError {
     error
 }
 
-/// Everything that is known before a port is touched.
+/// A project as its files describe it.
 pub(crate) struct Project {
     pub(crate) checkout: Checkout,
-    pub(crate) registry: SqliteRegistry,
-    pub(crate) instance: Instance,
     pub(crate) plan: Plan,
     /// What was found, where there is no `portway.toml`.
     pub(crate) found: Option<Detection>,
     /// What the user and the project prefer.
     pub(crate) preferences: Preferences,
-    /// Whether the command has services served on the local network; `None` leaves it to the
+    /// Whether the command publishes services on the local network; `None` leaves it to the
     /// manifest.
     pub(crate) lan: Option<bool>,
+    /// The optional services that are enabled.
+    options: Vec<String>,
+    /// `.ports.json`, once it has been read.
+    ports_file: OnceCell<Option<PortsFile>>,
 }
 
-impl Project {
-    /// Finds the project of `directory` and makes its plan. `selection` changes which optional
-    /// services take part, from now on.
-    pub(crate) fn open(
+/// A project and what the registry knows of it. Loading writes nothing and registers nothing.
+pub(crate) struct LoadedProject {
+    pub(crate) project: Project,
+    pub(crate) registry: RegistryReader,
+    /// The instance, if it is registered.
+    pub(crate) instance: Option<Instance>,
+}
+
+/// A project that is registered as an instance, so that ports can be leased for it.
+pub(crate) struct RegisteredProject {
+    pub(crate) project: Project,
+    pub(crate) registry: SqliteRegistry,
+    pub(crate) instance: Instance,
+}
+
+impl LoadedProject {
+    /// Reads the project of `directory`. `selection` changes which optional services are enabled;
+    /// the others are as the registry remembers them.
+    pub(crate) fn load(
         directory: Option<&Path>,
         selection: &Selection,
     ) -> Result<Self, CommandError> {
-        let directory = dirs::directory(directory)?;
         let Described {
             manifest,
             found,
             preferences,
-        } = describe(&directory)?;
+        } = describe(&dirs::directory(directory)?)?;
         let checkout = Checkout::read(manifest.root())
             .map_err(|error| CommandError::file("enter", manifest.root(), &error))?;
-        // A plan that cannot be is refused before anything is written anywhere.
-        let all = Plan::with_preferences(&manifest, &selection.with, &preferences)?;
-        let mut registry = SqliteRegistry::open(&dirs::state_dir()?)?;
+        let mut registry = RegistryReader::open()?;
+        let instance = registry.instance(&checkout.id)?;
+        let options = enabled_options(&manifest, instance.as_ref(), selection);
+        let plan = Plan::with_preferences(&manifest, &options, &preferences)?;
+        Ok(Self {
+            project: Project {
+                checkout,
+                plan,
+                found,
+                preferences,
+                lan: None,
+                options,
+                ports_file: OnceCell::new(),
+            },
+            registry,
+            instance,
+        })
+    }
+
+    /// Registers the project, and records which optional services are enabled.
+    pub(crate) fn register(self) -> Result<RegisteredProject, CommandError> {
+        let Self {
+            project,
+            registry,
+            instance: known,
+        } = self;
+        let (checkout, plan) = (&project.checkout, &project.plan);
+        let mut registry = registry.into_writable()?;
         let new = NewInstance {
             id: checkout.id.clone(),
             dir: checkout.root.clone(),
-            name: checkout.instance_name(&all.project),
-            fallback_name: checkout.unique_instance_name(&all.project),
-            project: all.project,
+            project: plan.project.clone(),
+            name: checkout.instance_name(&plan.project),
+            fallback_name: checkout.unique_instance_name(&plan.project),
             branch: checkout.branch().map(str::to_owned),
             is_main: checkout.is_main(),
         };
         let mut instance = registry.register(&new, portway_supervisor::now())?;
-        let options = options(&manifest, &instance.options, selection);
-        if options != instance.options {
-            registry.set_options(&instance.id, &options)?;
-            instance.options = options;
+        // Unchanged options are not written: another command may have changed them meanwhile.
+        if known.map_or_else(Vec::new, |known| known.options) != project.options {
+            registry.set_options(&instance.id, &project.options)?;
         }
-        let plan = Plan::with_preferences(&manifest, &instance.options, &preferences)?;
-        Ok(Self {
-            checkout,
+        instance.options.clone_from(&project.options);
+        Ok(RegisteredProject {
+            project,
             registry,
             instance,
-            plan,
-            found,
-            preferences,
-            lan: None,
         })
+    }
+}
+
+impl Project {
+    /// Returns `.ports.json`, which is read once; `None` if it does not exist.
+    pub(crate) fn ports_file(&self) -> Result<Option<&PortsFile>, CommandError> {
+        if let Some(file) = self.ports_file.get() {
+            return Ok(file.as_ref());
+        }
+        let file = PortsFile::read(&self.checkout.root)?;
+        Ok(self.ports_file.get_or_init(|| file).as_ref())
+    }
+
+    /// Has `.ports.json` read again, because the user may have edited it meanwhile.
+    pub(crate) fn reload_ports_file(&mut self) {
+        self.ports_file.take();
     }
 
     /// Refuses names that are neither services nor groups; answers the services they stand for and
@@ -188,7 +242,17 @@ impl Project {
     }
 }
 
-impl Supervised for Project {
+impl Supervised for LoadedProject {
+    fn dir(&self) -> PathBuf {
+        self.registry.instance_dir(&self.project.checkout.id)
+    }
+
+    fn is_supervised(&mut self) -> Result<bool, CommandError> {
+        self.registry.has_supervisor(&self.project.checkout.id)
+    }
+}
+
+impl Supervised for RegisteredProject {
     fn dir(&self) -> PathBuf {
         self.registry.instance_dir(&self.instance.id)
     }
@@ -224,9 +288,14 @@ pub(crate) fn no_such_service(name: &str) -> CommandError {
     CommandError::new(ErrorCode::UnknownService, message)
 }
 
-/// The optional services that take part: those remembered, as far as the manifest still has them,
-/// with the changes of this command.
-fn options(manifest: &Manifest, remembered: &[String], selection: &Selection) -> Vec<String> {
+/// The optional services that are enabled: those that the registry remembers and the manifest still
+/// has, with the changes of this command.
+pub(crate) fn enabled_options(
+    manifest: &Manifest,
+    instance: Option<&Instance>,
+    selection: &Selection,
+) -> Vec<String> {
+    let remembered = instance.map_or(&[][..], |instance| &instance.options);
     let is_optional = |name: &str| {
         let service = manifest.services.get(name);
         service.is_some_and(|service| service.optional)
@@ -245,6 +314,20 @@ fn options(manifest: &Manifest, remembered: &[String], selection: &Selection) ->
 mod tests {
     use super::*;
 
+    fn registered() -> Instance {
+        Instance {
+            id: "1".into(),
+            dir: "/p".into(),
+            project: "jobi".into(),
+            name: "jobi".into(),
+            branch: None,
+            is_main: true,
+            options: Vec::new(),
+            gateway: None,
+            last_used: 1,
+        }
+    }
+
     #[test]
     fn options_are_remembered_until_they_are_taken_back() {
         let text = "[services.a]\ncommand='a'\noptional=true\n[services.b]\ncommand='b'";
@@ -256,7 +339,11 @@ mod tests {
                 without: own(without),
                 ports: vec![],
             };
-            options(&manifest, &own(remembered), &selection)
+            let instance = Instance {
+                options: own(remembered),
+                ..registered()
+            };
+            enabled_options(&manifest, Some(&instance), &selection)
         };
         assert_eq!(change(&[], &["a"], &[]), ["a"]);
         assert_eq!(change(&["a"], &["a"], &[]), ["a"]);

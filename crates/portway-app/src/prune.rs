@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use portway_api::PruneReport;
-use portway_registry::{CheckoutState, Instance, Lease, Registry, SqliteRegistry};
+use portway_registry::{CheckoutState, Instance, Lease, Registry};
 use portway_supervisor::process::{Process, ProcessTree, descendants};
 
 use crate::error::CommandError;
 use crate::free::stop;
+use crate::inspect;
 use crate::instance::{Running, attach};
 use crate::leases::entry;
+use crate::registry::RegistryReader;
 use crate::reporter::Reporter;
 use crate::runtime::runtime;
-use crate::{dirs, inspect};
 
 /// How long a leftover process may take to end before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
@@ -31,7 +32,7 @@ impl Prune {
     /// # Errors
     /// When the registry cannot be used or the processes cannot be read.
     pub fn start(dry_run: bool) -> Result<Self, CommandError> {
-        let mut registry = SqliteRegistry::open(&dirs::state_dir()?)?;
+        let mut registry = RegistryReader::open()?;
         // Processes first: the names of their instances are known only while the registry has them.
         let left = inspect::leftovers()?;
         let homeless: Vec<Instance> = registry
@@ -48,7 +49,7 @@ impl Prune {
                 .map(|(instance, leases, _)| (instance, leases))
                 .collect()
         } else {
-            registry.prune()?
+            remove(registry)?
         };
         let pruned = PruneReport {
             leases: entries(&gone),
@@ -88,15 +89,25 @@ impl Prune {
             .collect();
         stop::end(&trees, GRACE)?;
         for instance in self.homeless {
-            let registry = SqliteRegistry::open(&dirs::state_dir()?)?;
-            let mut running = Running::of(registry, instance);
+            let mut running = Running::new(RegistryReader::open()?, instance.id);
             runtime()?.block_on(attach::stop(&mut running, false, reporter))?;
         }
         // Their leases have no owner any more.
-        let gone = SqliteRegistry::open(&dirs::state_dir()?)?.prune()?;
+        let gone = remove(RegistryReader::open()?)?;
         pruned.leases.extend(entries(&gone));
         pruned.ended = true;
         Ok(pruned)
+    }
+}
+
+/// Removes the records of deleted directories; nothing where there is no registry.
+fn remove(mut registry: RegistryReader) -> Result<Vec<(Instance, Vec<Lease>)>, CommandError> {
+    match registry.get()? {
+        Some(registry) => {
+            registry.allow_writes()?;
+            Ok(registry.prune()?)
+        }
+        None => Ok(Vec::new()),
     }
 }
 

@@ -6,12 +6,12 @@ use std::path::Path;
 use indexmap::IndexMap;
 use portway_api::{ErrorCode, InstanceState, InstanceStatus, PortStatus};
 
-use crate::allocation::{self, Keep};
+use crate::allocation::{self, Allocation, Keep};
 use crate::error::CommandError;
 use crate::gateway::{client, state};
-use crate::instance::connection::Supervised;
+use crate::instance::connection::{self, Supervised};
 use crate::options::Selection;
-use crate::project::Project;
+use crate::project::{LoadedProject, Project, RegisteredProject};
 use crate::runtime::runtime;
 
 pub use crate::allocation::describe;
@@ -24,26 +24,30 @@ pub fn detect(
     directory: Option<&Path>,
     selection: &Selection,
 ) -> Result<InstanceStatus, CommandError> {
-    let mut project = Project::open(directory, selection)?;
-    let running = project.is_supervised()?;
-    let allocation = allocation::current_or_new(&mut project, selection, Keep::No)?;
-    if running && let Ok(live) = runtime()?.block_on(project.client().status()) {
+    let mut registered = LoadedProject::load(directory, selection)?.register()?;
+    let running = registered.is_supervised()?;
+    let allocation = allocation::current_or_new(&mut registered, selection, Keep::No)?;
+    if running && let Ok(live) = runtime()?.block_on(registered.client().status()) {
         return Ok(live);
     }
-    let displaced = allocation::displaced(&mut project, &allocation)?;
+    let displaced = allocation::displaced(&mut registered, &allocation)?;
+    let RegisteredProject {
+        project, instance, ..
+    } = registered;
+    let services = allocation::service_statuses(&project, &allocation, &displaced);
     Ok(InstanceStatus {
-        id: project.instance.id.clone(),
-        name: project.instance.name.clone(),
-        project: project.plan.project.clone(),
+        id: instance.id,
+        name: instance.name,
         directory: project.checkout.root.display().to_string(),
-        branch: project.instance.branch.clone(),
+        branch: instance.branch,
         state: InstanceState::Stopped,
         pid: None,
         since: None,
-        main: project.plan.main.clone(),
-        routes: project.plan.routes.clone(),
+        project: project.plan.project,
+        main: project.plan.main,
+        routes: project.plan.routes,
         lan: false,
-        services: allocation::service_statuses(&project, &allocation, &displaced),
+        services,
     })
 }
 
@@ -56,15 +60,36 @@ pub fn variables(
     service: Option<&str>,
     selection: &Selection,
 ) -> Result<IndexMap<String, String>, CommandError> {
-    let mut project = Project::open(directory, selection)?;
+    let loaded = LoadedProject::load(directory, selection)?;
     if let Some(service) = service {
-        project.known(service)?;
+        loaded.project.known(service)?;
     }
-    let mut wiring = allocation::current_or_new(&mut project, selection, Keep::No)?.wiring;
+    let (_, Allocation { mut wiring, .. }) = resolve(loaded, selection)?;
     Ok(match service {
         Some(service) => std::mem::take(&mut wiring.services[service].env),
         None => wiring.shared,
     })
+}
+
+/// Returns the ports of a project and what follows from them. If the instance runs, nothing is
+/// written. Otherwise ports are chosen, leased and written, so that a later start has the same.
+fn resolve(
+    mut loaded: LoadedProject,
+    selection: &Selection,
+) -> Result<(Project, Allocation), CommandError> {
+    // A selection changes what the registry remembers, even while the instance runs.
+    if selection.is_empty()
+        && loaded.is_supervised()?
+        && connection::reachable(&mut loaded)?
+        && let Some(instance) = &loaded.instance
+    {
+        let leases = loaded.registry.leases(&instance.id)?;
+        let allocation = allocation::current(&loaded.project, instance, &leases)?;
+        return Ok((loaded.project, allocation));
+    }
+    let mut registered = loaded.register()?;
+    let allocation = allocation::current_or_new(&mut registered, selection, Keep::No)?;
+    Ok((registered.project, allocation))
 }
 
 /// Returns the port of `SERVICE` or `SERVICE.NAME`.
@@ -72,14 +97,15 @@ pub fn variables(
 /// # Errors
 /// When the project cannot be used, or the service is unknown or has no such port.
 pub fn port(directory: Option<&Path>, service: &str) -> Result<PortStatus, CommandError> {
-    let mut project = Project::open(directory, &Selection::default())?;
+    let selection = Selection::default();
+    let loaded = LoadedProject::load(directory, &selection)?;
     let wanted = service;
     let (service, name) = match wanted.split_once('.') {
         Some((service, name)) => (service, Some(name)),
         None => (wanted, None),
     };
-    project.known(service)?;
-    let allocation = allocation::current_or_new(&mut project, &Selection::default(), Keep::No)?;
+    loaded.project.known(service)?;
+    let (project, allocation) = resolve(loaded, &selection)?;
     // The process that uses the preferred port is not looked up here.
     allocation::service_statuses(&project, &allocation, &HashMap::new())
         .into_iter()
@@ -99,13 +125,13 @@ pub fn port(directory: Option<&Path>, service: &str) -> Result<PortStatus, Comma
 /// When the gateway does not run, the service is unknown, or the gateway has no name for it.
 pub fn named_url(directory: Option<&Path>, service: &str) -> Result<String, CommandError> {
     let gateway = state::status()?.ok_or_else(client::not_running)?;
-    let project = Project::open(directory, &Selection::default())?;
-    project.known(service)?;
+    let loaded = LoadedProject::load(directory, &Selection::default())?;
+    loaded.project.known(service)?;
     let mut all = client::instances()?;
     portway_gateway::fill_gateway_fields(&mut all, &gateway);
     let services = all
         .into_iter()
-        .filter(|one| one.id == project.instance.id)
+        .filter(|one| one.id == loaded.project.checkout.id)
         .flat_map(|one| one.services);
     let found = services.into_iter().find(|one| one.name == service);
     found.and_then(|service| service.named_url).ok_or_else(|| {

@@ -6,7 +6,7 @@ use portway_registry::DisplacementReason;
 use super::{Keep, choose_all, words};
 use crate::error::CommandError;
 use crate::options::Selection;
-use crate::project::Project;
+use crate::project::RegisteredProject;
 use crate::reporter::Reporter;
 
 /// One port that is not the wanted one.
@@ -22,18 +22,18 @@ pub(crate) struct Moved {
 /// Where nobody can answer (a script, CI) the answer is no: whoever wants to be asked does not want
 /// to find out afterwards, and a flag or a variable says otherwise for such a place.
 pub(crate) fn ask(
-    project: &mut Project,
+    registered: &mut RegisteredProject,
     services: &[String],
     selection: &Selection,
     reporter: &dyn Reporter,
 ) -> Result<(), CommandError> {
-    if !project.preferences.asks_when_moved() {
+    if !registered.project.preferences.asks_when_moved() {
         return Ok(());
     }
-    let Some(chosen) = choose_all(project, selection, Keep::No)? else {
+    let Some(chosen) = choose_all(registered, selection, Keep::No)? else {
         return Ok(());
     };
-    let reasons = words::displaced(project, &chosen)?;
+    let reasons = words::displaced(registered, &chosen)?;
     let given = chosen.given.iter().filter(|one| {
         // A worktree leaves the preferred ports to the main checkout, and nobody moved it.
         let left = one.displacement.as_ref().is_none_or(|displacement| {
@@ -66,6 +66,8 @@ pub(crate) fn ask(
             reporter.warning(sentence);
         }
         if reporter.confirm("start all the same?") {
+            // The user may have edited the file before answering.
+            registered.project.reload_ports_file();
             return Ok(());
         }
     }

@@ -22,9 +22,9 @@ use portway_api::{
     ErrorCode, GatewayPorts, PortDisplacement, PortStatus, ServiceState, ServiceStatus,
 };
 use portway_ports::{Hold, HoldError, PortPolicy};
-use portway_project::{AssignedPorts, PortsFile, Wiring, wiring};
+use portway_project::{AssignedPorts, Plan, PortsFile, Wiring, wiring};
 use portway_registry::{
-    AllocateError, AllocatedPort, AllocationRequest, Lease, PortRequest, Registry,
+    AllocateError, AllocatedPort, AllocationRequest, Instance, Lease, PortRequest, Registry,
 };
 
 use portway_supervisor::mark::Mark;
@@ -33,7 +33,7 @@ use crate::error::CommandError;
 use crate::gateway::state;
 use crate::instance::connection::{self, Supervised, not_running};
 use crate::options::Selection;
-use crate::project::Project;
+use crate::project::{Project, RegisteredProject};
 use crate::trust::children;
 
 /// Ports of an instance, and everything that follows from them.
@@ -62,24 +62,26 @@ pub(crate) enum Keep {
 /// Chooses, leases and holds a port for everything in the plan, and writes `.ports.json`. `None`
 /// when the instance runs and it is not its supervisor that asks.
 pub(crate) fn allocate(
-    project: &mut Project,
+    registered: &mut RegisteredProject,
     selection: &Selection,
     keep: Keep,
 ) -> Result<Option<Allocation>, CommandError> {
-    let Some(mut chosen) = choose_all(project, selection, keep)? else {
+    let Some(mut chosen) = choose_all(registered, selection, keep)? else {
         return Ok(None);
     };
-    let ports = assigned(project, &chosen.given);
+    let ports = assigned(&registered.project, &chosen.given);
     if keep == Keep::Hard {
         children::refresh();
-        if project.instance.gateway != chosen.gateway {
-            let id = &project.instance.id;
-            project.registry.set_gateway(id, chosen.gateway.as_ref())?;
+        if registered.instance.gateway != chosen.gateway {
+            let id = &registered.instance.id;
+            registered
+                .registry
+                .set_gateway(id, chosen.gateway.as_ref())?;
         }
     }
-    project.instance.gateway = chosen.gateway.take();
-    let wiring = wire(project, &ports)?;
-    write_down(project, &ports, &wiring)?;
+    registered.instance.gateway = chosen.gateway.take();
+    let wiring = wire(&registered.project, &registered.instance, &ports)?;
+    write_down(registered, &ports, &wiring)?;
     Ok(Some(Allocation {
         warnings: exclusions::warnings(&chosen.facts, &ports),
         ports,
@@ -91,32 +93,36 @@ pub(crate) fn allocate(
 
 /// Why some of the ports are not the ones that were wanted, by port. Looks for whoever has those.
 pub(crate) fn displaced(
-    project: &mut Project,
+    registered: &mut RegisteredProject,
     allocation: &Allocation,
 ) -> Result<HashMap<u16, PortDisplacement>, CommandError> {
     match &allocation.chosen {
-        Some(chosen) => words::displaced(project, chosen),
+        Some(chosen) => words::displaced(registered, chosen),
         None => Ok(HashMap::new()),
     }
 }
 
 /// Chooses for everything in the plan, without writing anything into the checkout.
 fn choose_all(
-    project: &mut Project,
+    registered: &mut RegisteredProject,
     selection: &Selection,
     keep: Keep,
 ) -> Result<Option<Chosen>, CommandError> {
-    let file = PortsFile::read(&project.checkout.root)?;
-    let wishes = wishes::wishes(project, file.as_ref(), selection)?;
-    let facts = exclusions::facts(&project.preferences)?;
-    let wanted = exclusions::wanted(&project.plan, &wishes, &facts);
-    choose(project, wanted, facts, true, None, keep)
+    let file = registered.project.ports_file()?.cloned();
+    let wishes = wishes::wishes(registered, file.as_ref(), selection)?;
+    let facts = exclusions::facts(&registered.project.preferences)?;
+    let wanted = exclusions::wanted(&registered.project.plan, &wishes, &facts);
+    choose(registered, wanted, facts, true, None, keep)
 }
 
-/// The ports of an instance that runs: those it has leased.
-pub(crate) fn current(project: &mut Project) -> Result<Allocation, CommandError> {
-    let ports = leased(project)?;
-    let wiring = wire(project, &ports)?;
+/// The ports of an instance that runs: those it has leased. Writes nothing.
+pub(crate) fn current(
+    project: &Project,
+    instance: &Instance,
+    leases: &[Lease],
+) -> Result<Allocation, CommandError> {
+    let ports = leased(&project.plan, leases)?;
+    let wiring = wire(project, instance, &ports)?;
     Ok(Allocation {
         warnings: exclusions::warnings(&exclusions::facts(&project.preferences)?, &ports),
         ports,
@@ -127,10 +133,9 @@ pub(crate) fn current(project: &mut Project) -> Result<Allocation, CommandError>
 }
 
 /// The ports that everything in the plan has leased.
-fn leased(project: &mut Project) -> Result<AssignedPorts, CommandError> {
-    let leases = project.registry.leases(&project.instance.id)?;
+fn leased(plan: &Plan, leases: &[Lease]) -> Result<AssignedPorts, CommandError> {
     let mut ports = AssignedPorts::default();
-    for service in project.plan.services.values() {
+    for service in plan.services.values() {
         let mut own = Vec::new();
         for planned in &service.ports {
             let name = planned.name.as_deref().unwrap_or("");
@@ -146,37 +151,48 @@ fn leased(project: &mut Project) -> Result<AssignedPorts, CommandError> {
     Ok(ports)
 }
 
-/// Writes `.ports.json`. Another command of the checkout may have chosen anew since `ports` were
-/// leased, and written what this one has just written over: then its ports are written once more.
-/// Whoever writes last has looked at the leases after it wrote.
+/// Writes `.ports.json`. Another command of the checkout may have chosen ports since `ports` were
+/// leased, and this command may have replaced what it wrote. So the leases are read again after
+/// each write, and the file is written again until they match.
 fn write_down(
-    project: &mut Project,
+    registered: &mut RegisteredProject,
     ports: &AssignedPorts,
     wiring: &Wiring,
 ) -> Result<(), CommandError> {
-    let file = PortsFile::read(&project.checkout.root)?;
-    record::write_ports_file(project, file.unwrap_or_default(), wiring)?;
+    let file = registered.project.ports_file()?.cloned();
+    record::write_ports_file(registered, file.unwrap_or_default(), wiring)?;
     let mut written = ports.clone();
-    // Where something of the plan has no lease any more, its ports are nobody's to write.
-    while let Ok(now) = leased(project)
-        && now != written
-    {
-        let wiring = wire(project, &now)?;
-        let file = PortsFile::read(&project.checkout.root)?;
-        record::write_ports_file(project, file.unwrap_or_default(), &wiring)?;
-        written = now;
+    loop {
+        let leases = registered.registry.leases(&registered.instance.id)?;
+        // Where a service of the plan has no lease any more, its ports are not this command's.
+        match leased(&registered.project.plan, &leases) {
+            Ok(now) if now != written => {
+                let wiring = wire(&registered.project, &registered.instance, &now)?;
+                rewrite_ports_file(registered, &wiring)?;
+                written = now;
+            }
+            _ => return Ok(()),
+        }
     }
-    Ok(())
+}
+
+/// Reads `.ports.json` as it is now, and writes what Portway owns in it.
+fn rewrite_ports_file(
+    registered: &mut RegisteredProject,
+    wiring: &Wiring,
+) -> Result<(), CommandError> {
+    let file = PortsFile::read(&registered.project.checkout.root)?;
+    record::write_ports_file(registered, file.unwrap_or_default(), wiring)
 }
 
 /// The present ports if the instance runs, otherwise newly chosen ones.
 pub(crate) fn current_or_new(
-    project: &mut Project,
+    registered: &mut RegisteredProject,
     selection: &Selection,
     keep: Keep,
 ) -> Result<Allocation, CommandError> {
     loop {
-        if let Some(allocation) = allocate(project, selection, keep)? {
+        if let Some(allocation) = allocate(registered, selection, keep)? {
             return Ok(allocation);
         }
         if !selection.ports.is_empty() {
@@ -187,61 +203,65 @@ pub(crate) fn current_or_new(
             .hint("stop it first: `portway down`"));
         }
         // A supervisor that can be reached has its ports.
-        if connection::reachable(project)? {
-            return current(project);
+        if connection::reachable(registered)? {
+            let leases = registered.registry.leases(&registered.instance.id)?;
+            return current(&registered.project, &registered.instance, &leases);
         }
     }
 }
 
-/// Writes `.ports.json` anew: with the present ports if the instance runs, otherwise as choosing
-/// them does.
-pub(crate) fn rewrite(project: &mut Project) -> Result<(), CommandError> {
-    let allocation = current_or_new(project, &Selection::default(), Keep::No)?;
-    let file = PortsFile::read(&project.checkout.root)?;
-    record::write_ports_file(project, file.unwrap_or_default(), &allocation.wiring)
+/// Writes `.ports.json` again: with the present ports if the instance runs, otherwise with chosen
+/// ones.
+pub(crate) fn rewrite(registered: &mut RegisteredProject) -> Result<(), CommandError> {
+    let allocation = current_or_new(registered, &Selection::default(), Keep::No)?;
+    rewrite_ports_file(registered, &allocation.wiring)
 }
 
 /// Another port for one that was lost: held, leased and written down like the first ones.
 pub(crate) fn replace(
-    project: &mut Project,
+    registered: &mut RegisteredProject,
     ports: &AssignedPorts,
     service: &str,
     lost: u16,
 ) -> Result<(Arc<Hold>, AssignedPorts, Wiring), CommandError> {
     let index = ports.of(service).iter().position(|&port| port == lost);
-    let facts = exclusions::facts(&project.preferences)?;
-    let mut wanted: Vec<PortRequest> = exclusions::wanted(&project.plan, &HashMap::new(), &facts)
-        .into_iter()
-        .filter(|wanted| wanted.service == service)
-        .collect();
+    let facts = exclusions::facts(&registered.project.preferences)?;
+    let mut wanted: Vec<PortRequest> =
+        exclusions::wanted(&registered.project.plan, &HashMap::new(), &facts)
+            .into_iter()
+            .filter(|wanted| wanted.service == service)
+            .collect();
     let wanted = vec![wanted.swap_remove(index.unwrap_or(0))];
-    let chosen = choose(project, wanted, facts, false, Some(lost), Keep::Hard)?;
+    let chosen = choose(registered, wanted, facts, false, Some(lost), Keep::Hard)?;
     let Chosen {
         given, mut holds, ..
     } = chosen.ok_or_else(not_running)?;
     let mut ports = ports.clone();
     ports.replace(service, lost, given[0].port);
-    let wiring = wire(project, &ports)?;
-    let file = PortsFile::read(&project.checkout.root)?;
-    record::write_ports_file(project, file.unwrap_or_default(), &wiring)?;
+    let wiring = wire(&registered.project, &registered.instance, &ports)?;
+    rewrite_ports_file(registered, &wiring)?;
     Ok((holds.swap_remove(0), ports, wiring))
 }
 
-/// What everyone is told when the services have these ports.
-fn wire(project: &Project, ports: &AssignedPorts) -> Result<Wiring, CommandError> {
+/// The wiring of an instance whose services have these ports.
+fn wire(
+    project: &Project,
+    instance: &Instance,
+    ports: &AssignedPorts,
+) -> Result<Wiring, CommandError> {
     let plan = &project.plan;
     let mut wiring = Wiring::new(
         plan,
         ports,
         &project.checkout,
-        &project.instance.name,
+        &instance.name,
         &project.env_files()?,
         &children::variables(),
-        project.instance.gateway.as_ref(),
+        instance.gateway.as_ref(),
     );
     let served = plan.published_on_lan(project.lan.into());
     if !served.is_empty() {
-        let host = format!("{}.local", portway_lan::host_name(&project.instance.name));
+        let host = format!("{}.local", portway_lan::host_name(&instance.name));
         wiring.publish_on_lan(plan, ports, &served, &portway_lan::local_addresses(), &host);
     }
     Ok(wiring)
@@ -270,18 +290,18 @@ struct Chosen {
 
 /// Leases and holds in one step, under the registry's lock.
 fn choose(
-    project: &mut Project,
+    registered: &mut RegisteredProject,
     wanted: Vec<PortRequest>,
     facts: PortPolicy,
     whole: bool,
     lost: Option<u16>,
     keep: Keep,
 ) -> Result<Option<Chosen>, CommandError> {
-    let id = project.instance.id.clone();
-    let dir = project.dir();
+    let id = registered.instance.id.clone();
+    let dir = registered.dir();
     // Not when one port is replaced: the other services run, and have theirs.
     if keep == Keep::Hard && lost.is_none() {
-        wait_for_remnants(project)?;
+        wait_for_remnants(registered)?;
     }
     let gateway = state::last_ports()?;
     let fixed = gateway.as_ref().map_or(&[][..], |gateway| &gateway.fixed);
@@ -321,7 +341,7 @@ fn choose(
     };
     let request = AllocationRequest {
         instance: &id,
-        is_main: project.instance.is_main,
+        is_main: registered.instance.is_main,
         ports: wanted,
         is_excluded: &|port| {
             Some(port) == lost || fixed.contains(&port) || facts.exclusion(port).is_some()
@@ -329,7 +349,7 @@ fn choose(
         is_complete: whole,
         by_supervisor: keep == Keep::Hard,
     };
-    let given = project
+    let given = registered
         .registry
         .allocate(&request, &mut hold, portway_supervisor::now());
     let given = match given {
@@ -337,7 +357,7 @@ fn choose(
         Err(AllocateError::Running) => return Ok(None),
         Err(AllocateError::Registry(error)) => return Err(error.into()),
         Err(AllocateError::Choose(error)) => {
-            return Err(words::refused(project, &error, &facts, &denied));
+            return Err(words::refused(registered, &error, &facts, &denied));
         }
     };
     let holds = given
@@ -380,11 +400,11 @@ fn hold_again(port: u16, dir: &Path) -> Result<Hold, HoldError> {
 
 /// Waits until the services of this instance's former supervisor are gone: after its SIGKILL the
 /// keepers are still ending them, and they still have their ports.
-fn wait_for_remnants(project: &mut Project) -> Result<(), CommandError> {
+fn wait_for_remnants(registered: &mut RegisteredProject) -> Result<(), CommandError> {
     const PATIENCE: Duration = Duration::from_secs(30);
     const LOOK_AGAIN: Duration = Duration::from_millis(20);
-    let dir = project.dir();
-    let leases = project.registry.leases(&project.instance.id)?;
+    let dir = registered.dir();
+    let leases = registered.registry.leases(&registered.instance.id)?;
     let deadline = Instant::now() + PATIENCE;
     let listens = || {
         let listeners = portway_ports::all_listeners().unwrap_or_default();

@@ -8,29 +8,36 @@ use portway_registry::{Registry, WrittenValue, WrittenValues};
 
 use super::wishes::port_keys;
 use crate::error::CommandError;
-use crate::project::Project;
+use crate::project::{Project, RegisteredProject};
 
 /// Writes what Portway owns in `.ports.json`, and has git ignore the file.
 pub(super) fn write_ports_file(
-    project: &mut Project,
+    registered: &mut RegisteredProject,
     file: PortsFile,
     wiring: &Wiring,
 ) -> Result<(), CommandError> {
     let owned = &wiring.ports_json;
-    let ports = port_keys(project).into_iter().filter_map(|(_, key)| {
-        let port = u16::try_from(owned.get(&key)?.as_u64()?).ok()?;
-        Some((key, WrittenValue::Port(port)))
-    });
+    let ports = port_keys(&registered.project)
+        .into_iter()
+        .filter_map(|(_, key)| {
+            let port = u16::try_from(owned.get(&key)?.as_u64()?).ok()?;
+            Some((key, WrittenValue::Port(port)))
+        });
     // A health URL is remembered by its key, because a user may have a key of that name where the
     // manifest names no path.
-    let health = project.plan.services.keys().filter_map(|service| {
-        let key = wiring::health_key(service);
-        let url = owned.get(&key)?.as_str()?.to_owned();
-        Some((key, WrittenValue::Url(url)))
-    });
+    let health = registered
+        .project
+        .plan
+        .services
+        .keys()
+        .filter_map(|service| {
+            let key = wiring::health_key(service);
+            let url = owned.get(&key)?.as_str()?.to_owned();
+            Some((key, WrittenValue::Url(url)))
+        });
     let written = WrittenValues(ports.chain(health).collect());
-    let id = project.instance.id.clone();
-    let previous: Vec<String> = project
+    let id = registered.instance.id.clone();
+    let previous: Vec<String> = registered
         .registry
         .last_written(&id)?
         .0
@@ -43,12 +50,12 @@ pub(super) fn write_ports_file(
     // First remembered, then written, after a power cut too: a file that the registry does not know
     // would count as a person's.
     let now = portway_supervisor::now();
-    project.registry.record_written(&id, &written, now)?;
-    let root = &project.checkout.root;
+    registered.registry.record_written(&id, &written, now)?;
+    let root = &registered.project.checkout.root;
     let content = file.merged(owned, &previous);
-    project.registry.sync(content != file)?;
+    registered.registry.sync(content != file)?;
     content.write(root)?;
-    ignore_ports_file(project);
+    ignore_ports_file(&registered.project);
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use portway_registry::{Lease, Registry};
 
 use crate::error::CommandError;
 use crate::options::Selection;
-use crate::project::Project;
+use crate::project::{Project, RegisteredProject};
 
 /// Identifies a port: the service, and the port's name within it (empty for the only one).
 pub(super) type PortKey = (String, String);
@@ -31,24 +31,24 @@ pub(super) fn port_keys(project: &Project) -> Vec<(PortKey, String)> {
 /// remembers the wish with the lease. A file that was copied from another checkout holds what
 /// Portway wrote there, and forces nothing.
 pub(super) fn wishes(
-    project: &mut Project,
+    registered: &mut RegisteredProject,
     file: Option<&PortsFile>,
     selection: &Selection,
 ) -> Result<HashMap<PortKey, u16>, CommandError> {
-    let keys = port_keys(project);
+    let keys = port_keys(&registered.project);
     let mut wishes = HashMap::new();
     if let Some(file) = file {
-        let root = &project.checkout.root;
+        let root = &registered.project.checkout.root;
         let ports = file.ports(root, keys.iter().map(|(_, json)| json.as_str()))?;
-        let id = &project.instance.id;
-        for service in project.plan.services.values() {
+        let id = &registered.instance.id;
+        for service in registered.project.plan.services.values() {
             if service.health_path.is_some() {
                 file.check_local_url(root, &wiring::health_key(&service.name))?;
             }
         }
-        let last = project.registry.last_written(id)?.ports();
-        let leases = project.registry.leases(id)?;
-        let by_portway = ports != last && project.registry.was_written(&ports)?;
+        let last = registered.registry.last_written(id)?.ports();
+        let leases = registered.registry.leases(id)?;
+        let by_portway = ports != last && registered.registry.was_written(&ports)?;
         for ((service, name), json) in &keys {
             let Some(&port) = ports.get(json) else {
                 continue;
@@ -66,8 +66,8 @@ pub(super) fn wishes(
     }
     for (service, port) in &selection.ports {
         let (service, name) = service.split_once('.').unwrap_or((service, ""));
-        project.known(service)?;
-        let planned = &project.plan.services[service].ports;
+        registered.project.known(service)?;
+        let planned = &registered.project.plan.services[service].ports;
         let chosen = planned
             .iter()
             .find(|port| name.is_empty() || port.name.as_deref() == Some(name))

@@ -15,11 +15,11 @@ use portway_registry::{
 use super::{Chosen, exclusions};
 use crate::error::CommandError;
 use crate::inspect;
-use crate::project::Project;
+use crate::project::RegisteredProject;
 
 /// Who has the ports that were wanted most.
 pub(super) fn displaced(
-    project: &mut Project,
+    registered: &mut RegisteredProject,
     chosen: &Chosen,
 ) -> Result<HashMap<u16, PortDisplacement>, CommandError> {
     let displacements = chosen
@@ -49,7 +49,7 @@ pub(super) fn displaced(
                     },
                     message: exclusions::denied(wanted, &chosen.facts),
                 },
-                _ => reason(project, chosen, displacement, &strangers)?,
+                _ => reason(registered, chosen, displacement, &strangers)?,
             };
             let displaced = PortDisplacement::new(wanted, displacement.is_forced, reason);
             words.insert(one.port, displaced);
@@ -90,7 +90,7 @@ fn exclusion_kind(exclusion: Exclusion) -> ExclusionKind {
 }
 
 fn reason(
-    project: &mut Project,
+    registered: &mut RegisteredProject,
     chosen: &Chosen,
     displacement: &Displacement,
     strangers: &[PortOwner],
@@ -103,7 +103,7 @@ fn reason(
     }
     match &displacement.reason {
         DisplacementReason::Leased(lease) | DisplacementReason::LeftToMain(Some(lease)) => {
-            leaseholder(project, lease)
+            leaseholder(registered, lease)
         }
         DisplacementReason::LeftToMain(None) => Ok(PortConflict::MainCheckout),
         DisplacementReason::InUse | DisplacementReason::Excluded => {
@@ -113,8 +113,11 @@ fn reason(
 }
 
 /// The instance that a lease belongs to.
-fn leaseholder(project: &mut Project, lease: &Lease) -> Result<PortConflict, CommandError> {
-    let instances = project.registry.instances()?;
+fn leaseholder(
+    registered: &mut RegisteredProject,
+    lease: &Lease,
+) -> Result<PortConflict, CommandError> {
+    let instances = registered.registry.instances()?;
     let owner = instances.iter().find(|(one, ..)| one.id == lease.instance);
     Ok(PortConflict::OtherInstance {
         id: lease.instance.clone(),
@@ -142,7 +145,7 @@ fn occupant(port: u16, holders: &[PortOwner]) -> PortConflict {
 
 /// The words for a request that cannot be satisfied.
 pub(super) fn refused(
-    project: &mut Project,
+    registered: &mut RegisteredProject,
     error: &ChooseError,
     facts: &PortPolicy,
     denied: &HashSet<u16>,
@@ -166,7 +169,7 @@ pub(super) fn refused(
             lease,
         } => {
             let by = match lease {
-                Some(lease) => leaseholder(project, lease).map_or_else(
+                Some(lease) => leaseholder(registered, lease).map_or_else(
                     |_| "another instance".to_owned(),
                     |instance| instance.to_string(),
                 ),
@@ -192,7 +195,7 @@ pub(super) fn refused(
             leases,
             excluded,
         } => {
-            let holders = holders_in_short(project, *range, leases, *excluded);
+            let holders = holders_in_short(registered, *range, leases, *excluded);
             CommandError::new(ErrorCode::RangeFull, error.to_string())
                 .hint(format!("it is taken by {holders}"))
                 .hint(format!(
@@ -243,12 +246,12 @@ fn all_excluded(
 
 /// "`python3` (9000-9090), `jobi` (9091)": the holders of a range, in as few words as possible.
 fn holders_in_short(
-    project: &mut Project,
+    registered: &mut RegisteredProject,
     range: PortRange,
     leases: &[Lease],
     excluded: usize,
 ) -> String {
-    let instances = project.registry.instances().unwrap_or_default();
+    let instances = registered.registry.instances().unwrap_or_default();
     let mut by_holder: IndexMap<String, Vec<u16>> = IndexMap::new();
     for port in range.ports() {
         let lease = leases.iter().find(|lease| lease.port == port);

@@ -13,16 +13,17 @@ use portway_project::{
     AssignedPorts, Checkout, Manifest, Plan, PlannedService, PortsFile, PortsFileError,
     Preferences, Wiring,
 };
-use portway_registry::{CheckoutState, Registry, SqliteRegistry, WrittenValues};
+use portway_registry::{CheckoutState, Registry, WrittenValues};
 use portway_supervisor::control::{self, Client};
 use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::dirs;
 use crate::error::CommandError;
-use crate::instance::snapshot::{self, Entry};
+use crate::instance::snapshot;
 use crate::preferences;
 use crate::project::describe_for;
+use crate::registry::{Entry, RegistryReader};
 
 /// Timeout of a supervisor's status.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(2);
@@ -100,7 +101,7 @@ impl DoctorContext {
             Checkout::read(&root).map_err(|error| CommandError::file("enter", &root, &error))?;
         let root = checkout.root.clone();
         let file = PortsFile::read(&root);
-        let entries = snapshot::entries();
+        let entries = RegistryReader::open().and_then(|mut registry| registry.instances());
         let is_it = |entry: &&Entry| entry.0.id == checkout.id;
         let entry = entries.as_ref().ok().and_then(|all| all.iter().find(is_it));
         let found = described.as_ref().ok().and_then(|one| one.found.clone());
@@ -199,8 +200,8 @@ impl DoctorContext {
 }
 
 async fn status(id: &str) -> Option<InstanceStatus> {
-    let registry = SqliteRegistry::open(&dirs::state_dir().ok()?).ok()?;
-    let client = Client::new(&registry.instance_dir(id).join(control::SOCKET));
+    let dir = portway_registry::instance_dir(&dirs::state_dir().ok()?, id);
+    let client = Client::new(&dir.join(control::SOCKET));
     timeout(STATUS_TIMEOUT, client.status()).await.ok()?.ok()
 }
 
@@ -224,10 +225,10 @@ fn records(
     file: Option<&PortsFile>,
     keys: &[String],
 ) -> Result<Records, CommandError> {
-    if entries.is_empty() {
+    let mut reader = RegistryReader::open()?;
+    let Some(registry) = reader.get()? else {
         return Ok(Records::default());
-    }
-    let mut registry = SqliteRegistry::open(&dirs::state_dir()?)?;
+    };
     let written = registry.last_written(id)?;
     let found: Vec<(&String, Option<u16>)> = keys
         .iter()

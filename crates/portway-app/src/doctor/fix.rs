@@ -9,7 +9,7 @@ use portway_registry::{Registry, SqliteRegistry};
 use super::finding_builder::error;
 use crate::error::CommandError;
 use crate::options::Selection;
-use crate::project::Project;
+use crate::project::LoadedProject;
 use crate::{allocation, dirs};
 
 /// Applies the fixes of fixable findings. Returns the applied fixes, and a finding per failed one.
@@ -53,7 +53,7 @@ fn prune() -> Result<String, CommandError> {
 }
 
 fn rewrite(directory: Option<&Path>) -> Result<String, CommandError> {
-    let mut project = Project::open(directory, &Selection::default())?;
-    allocation::rewrite(&mut project)?;
+    let mut registered = LoadedProject::load(directory, &Selection::default())?.register()?;
+    allocation::rewrite(&mut registered)?;
     Ok(format!("rewrote `{}`", ports_file::FILE_NAME))
 }

@@ -4,7 +4,7 @@ use portway_api::{Check, Finding, StaleProcess};
 use portway_registry::CheckoutState;
 
 use super::finding_builder::{FindingExt, fine, warning};
-use crate::instance::snapshot::Entry;
+use crate::registry::Entry;
 
 /// Evaluates the leases of the registry and the leftover processes.
 pub(super) fn evaluate(entries: &[Entry], left: &[StaleProcess]) -> Vec<Finding> {

@@ -9,7 +9,6 @@ use portway_api::{
     ErrorCode, FreeAction, FreeReport, LeaseState, PortReport, PortState, ProcessInfo, ServiceRef,
 };
 use portway_ports::Process;
-use portway_registry::SqliteRegistry;
 use portway_supervisor::control::{self, Client};
 use portway_supervisor::process::ProcessTree;
 
@@ -168,8 +167,8 @@ fn processes(way: &Way) -> Vec<ProcessInfo> {
 
 /// Has a service stopped by its supervisor, and its ports let go of.
 fn release(service: &ServiceRef) -> Result<FreeAction, CommandError> {
-    let registry = SqliteRegistry::open(&dirs::state_dir()?)?;
-    let client = Client::new(&registry.instance_dir(&service.id).join(control::SOCKET));
+    let dir = portway_registry::instance_dir(&dirs::state_dir()?, &service.id);
+    let client = Client::new(&dir.join(control::SOCKET));
     let names = [service.service.clone()];
     runtime()?.block_on(async {
         let events = client.events().await.map_err(|_| {

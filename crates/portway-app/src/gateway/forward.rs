@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{background, client, state};
 use crate::error::CommandError;
 use crate::options::Selection;
-use crate::project::Project;
+use crate::project::LoadedProject;
 use crate::runtime::runtime;
 
 /// Returns all fixed ports and the services to which the gateway forwards them.
@@ -57,7 +57,8 @@ pub fn start(
     port: u16,
     service: Option<&str>,
 ) -> Result<(Forward, Option<Forward>), CommandError> {
-    let project = Project::open(directory, &Selection::default())?;
+    let registered = LoadedProject::load(directory, &Selection::default())?.register()?;
+    let project = &registered.project;
     let service = match service {
         Some(service) => {
             project.known(service)?;
@@ -77,7 +78,7 @@ pub fn start(
     }
     let before = background::ensure(None, None)?.forwards;
     let to = ForwardTarget {
-        id: project.instance.id.clone(),
+        id: registered.instance.id.clone(),
         service: service.to_owned(),
     };
     let forward: Forward = ask(&format!("/v1/forwards/{port}"), &to)?;

@@ -2,18 +2,17 @@
 
 use portway_api::StaleProcess;
 use portway_ports::Process;
-use portway_registry::SqliteRegistry;
 use portway_supervisor::mark::{self, Mark};
 
 use super::{Known, info};
-use crate::dirs;
 use crate::error::CommandError;
 use crate::free::stop::Asker;
+use crate::registry::RegistryReader;
 
 /// The processes that were started for a service of an instance that does not run.
 pub(crate) fn leftovers() -> Result<Vec<(Process, StaleProcess)>, CommandError> {
     let known = Known::read();
-    let mut registry = SqliteRegistry::open(&dirs::state_dir()?)?;
+    let mut registry = RegistryReader::open()?;
     let asker = Asker::this();
     let mut left = Vec::new();
     for pid in portway_supervisor::process::pids() {

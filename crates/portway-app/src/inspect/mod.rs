@@ -13,7 +13,7 @@ use portway_api::{
     ServiceRef,
 };
 use portway_ports::{PortOwner, PortPolicy, Process, ProcessId};
-use portway_registry::{CheckoutState, Instance, Lease, Registry, SqliteRegistry};
+use portway_registry::{CheckoutState, Instance, Lease};
 use portway_supervisor::control;
 use portway_supervisor::mark::{self, Mark};
 use portway_supervisor::process::{self, root_index};
@@ -21,6 +21,7 @@ use portway_supervisor::process::{self, root_index};
 use crate::dirs;
 use crate::error::CommandError;
 use crate::gateway::state;
+use crate::registry::RegistryReader;
 use crate::reporter::Reporter;
 
 use container::published;
@@ -40,9 +41,7 @@ pub(crate) struct Known {
 impl Known {
     /// Reads the registry. A failure is kept as a value, because listeners can be reported without it.
     pub(crate) fn read() -> Self {
-        let read = || -> Result<_, CommandError> {
-            Ok(SqliteRegistry::open(&dirs::state_dir()?)?.instances()?)
-        };
+        let read = || RegistryReader::open()?.instances();
         let (instances, error) = match read() {
             Ok(instances) => (instances, None),
             Err(error) => (Vec::new(), Some(error)),

@@ -42,7 +42,7 @@ pub fn down(
     runtime()?.block_on(async {
         if services.is_empty() {
             return Ok(match attach::stop(&mut running, now, reporter).await? {
-                true => Down::Instance(running.instance.name),
+                true => Down::Instance(running.name()?),
                 false => Down::NothingRunning,
             });
         }

@@ -5,18 +5,18 @@ use portway_registry::Registry;
 use portway_supervisor::{HostError, ReplacementPort, SupervisorHost};
 
 use crate::allocation;
-use crate::project::Project;
+use crate::project::RegisteredProject;
 
 /// The host of one running instance.
 pub(crate) struct ProjectHost {
-    pub(crate) project: Project,
+    pub(crate) registered: RegisteredProject,
     pub(crate) ports: AssignedPorts,
 }
 
 impl ProjectHost {
     /// Returns the additional input files of a service's prepare step.
     fn inputs(&self, service: &str) -> Vec<String> {
-        let service = self.project.plan.services.get(service);
+        let service = self.registered.project.plan.services.get(service);
         let prepare = service.and_then(|service| service.prepare.as_ref());
         prepare
             .map(|prepare| prepare.inputs.clone())
@@ -27,7 +27,7 @@ impl ProjectHost {
 impl SupervisorHost for ProjectHost {
     fn replace_port(&mut self, service: &str, lost: u16) -> Result<ReplacementPort, HostError> {
         let (hold, ports, wiring) =
-            allocation::replace(&mut self.project, &self.ports, service, lost)
+            allocation::replace(&mut self.registered, &self.ports, service, lost)
                 .map_err(|error| error.info.message)?;
         self.ports = ports.clone();
         Ok(ReplacementPort {
@@ -40,8 +40,8 @@ impl SupervisorHost for ProjectHost {
     fn is_prepared(&mut self, service: &str, step: &PrepareStep) -> Result<bool, HostError> {
         let inputs = self.inputs(service);
         let digest = prepare::input_digest(&step.command, &step.dir, &inputs)?;
-        let id = &self.project.instance.id;
-        let last = self.project.registry.prepared(id, service);
+        let id = &self.registered.instance.id;
+        let last = self.registered.registry.prepared(id, service);
         Ok(matches!(last, Ok(Some((known, outputs)))
             if known == digest && outputs.iter().all(|output| step.dir.join(output).exists())))
     }
@@ -50,9 +50,9 @@ impl SupervisorHost for ProjectHost {
         // The digest is computed after the step, because the step may write a lock file.
         let inputs = self.inputs(service);
         if let Ok(digest) = prepare::input_digest(&step.command, &step.dir, &inputs) {
-            let id = self.project.instance.id.clone();
+            let id = self.registered.instance.id.clone();
             let outputs = prepare::existing_outputs(&step.dir);
-            let registry = &mut self.project.registry;
+            let registry = &mut self.registered.registry;
             if let Err(error) = registry.record_prepared(&id, service, &digest, &outputs) {
                 // The step then runs again at the next start.
                 tracing::warn!(service, %error, "cannot record the prepare step");

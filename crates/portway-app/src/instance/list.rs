@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portway_api::InstanceStatus;
-use portway_registry::{CheckoutState, Registry, SqliteRegistry};
+use portway_registry::CheckoutState;
 use portway_supervisor::control;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -14,8 +14,9 @@ use super::snapshot;
 use crate::allocation::exclusions;
 use crate::error::CommandError;
 use crate::gateway::state;
+use crate::preferences;
+use crate::registry::RegistryReader;
 use crate::runtime::runtime;
-use crate::{dirs, preferences};
 
 /// Timeout of a supervisor's status; without it, the instance is shown without the state of its services.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(2);
@@ -24,7 +25,7 @@ const STATUS_TIMEOUT: Duration = Duration::from_secs(2);
 /// others.
 const MAX_CONCURRENT: usize = 16;
 
-/// Repermits the status of every instance on this machine.
+/// Returns the status of every instance on this machine.
 ///
 /// # Errors
 /// If the registry or the state of the gateway cannot be read.
@@ -32,7 +33,7 @@ pub fn list() -> Result<Vec<InstanceStatus>, CommandError> {
     // Invalid preferences have been reported already.
     let preferences = preferences::of_user().unwrap_or_default();
     let policy = exclusions::facts(&preferences)?;
-    let mut registry = SqliteRegistry::open(&dirs::state_dir()?)?;
+    let mut registry = RegistryReader::open()?;
     let instances = registry.instances()?;
     let queries = instances
         .into_iter()

@@ -1,39 +1,40 @@
-//! An instance as the registry knows it, for the verbs that look at what runs or stop it. They must
-//! work when its manifest has been broken, moved away, or deleted with the whole checkout.
+//! An instance as the registry knows it, for commands that inspect or stop it. They also work if
+//! the manifest is invalid or the whole checkout is deleted. Nothing is registered or written.
 
 use std::path::{Path, PathBuf};
 
 use portway_project::suggest::suggestion;
-use portway_registry::{CheckoutState, Instance, Registry, SqliteRegistry};
+use portway_registry::CheckoutState;
 
 use super::connection::Supervised;
 use crate::dirs;
 use crate::error::CommandError;
 use crate::options::Selection;
-use crate::project::{Project, no_such_service};
+use crate::project::{LoadedProject, no_such_service};
+use crate::registry::RegistryReader;
 use crate::reporter::Reporter;
 use crate::runtime::runtime;
 
-/// An instance, whatever has become of its manifest.
+/// An instance that may be running, whether its manifest can be used or not.
 pub(crate) struct Running {
-    registry: SqliteRegistry,
-    pub(crate) instance: Instance,
-    /// The names of its services: the manifest's or, without one, those that its supervisor has.
+    registry: RegistryReader,
+    id: String,
+    /// The services of the manifest or, without one, those of the supervisor.
     pub(crate) services: Vec<String>,
 }
 
 impl Running {
-    /// The instance of `directory`. Where its manifest cannot be used, the one that runs there is
-    /// taken, with a warning.
+    /// The instance of `directory`. If its manifest cannot be used, the instance that runs there,
+    /// with a warning.
     pub(crate) fn open(
         directory: Option<&Path>,
         reporter: &dyn Reporter,
     ) -> Result<Self, CommandError> {
-        match Project::open(directory, &Selection::default()) {
-            Ok(project) => Ok(Self {
-                services: project.plan.services.keys().cloned().collect(),
-                registry: project.registry,
-                instance: project.instance,
+        match LoadedProject::load(directory, &Selection::default()) {
+            Ok(loaded) => Ok(Self {
+                services: loaded.project.plan.services.keys().cloned().collect(),
+                id: loaded.project.checkout.id,
+                registry: loaded.registry,
             }),
             Err(error) => match Self::around(directory) {
                 Some(running) => {
@@ -50,36 +51,38 @@ impl Running {
         }
     }
 
-    /// The instance that runs in `directory` or around it.
+    /// The instance that runs in `directory` or in a directory above it.
     fn around(directory: Option<&Path>) -> Option<Self> {
         let directory = dirs::directory(directory).ok().or_else(|| {
-            // A checkout that is gone can be named all the same.
+            // The directory may be deleted.
             std::path::absolute(directory?).ok()
         })?;
-        let state = dirs::state_dir().ok()?;
-        if !SqliteRegistry::exists(&state) {
-            return None;
-        }
-        let mut registry = SqliteRegistry::open(&state).ok()?;
+        let mut registry = RegistryReader::open().ok()?;
         let instances = registry.instances().ok()?.into_iter();
-        let around = instances.filter(|(one, _, liveness)| {
-            *liveness == CheckoutState::Running && directory.starts_with(&one.dir)
+        let around = instances.filter(|(one, _, state)| {
+            *state == CheckoutState::Running && directory.starts_with(&one.dir)
         });
         let (instance, ..) = around.max_by_key(|(one, ..)| one.dir.components().count())?;
-        let mut running = Self::of(registry, instance);
+        let mut running = Self::new(registry, instance.id);
         let status = runtime().ok()?.block_on(running.client().status());
         let services = status.into_iter().flat_map(|status| status.services);
         running.services = services.map(|service| service.name).collect();
         Some(running)
     }
 
-    /// An instance of the registry.
-    pub(crate) fn of(registry: SqliteRegistry, instance: Instance) -> Self {
+    /// The instance with this id.
+    pub(crate) fn new(registry: RegistryReader, id: String) -> Self {
         Self {
             registry,
-            instance,
+            id,
             services: Vec::new(),
         }
+    }
+
+    /// Its name, or its id if it is not registered.
+    pub(crate) fn name(&mut self) -> Result<String, CommandError> {
+        let instance = self.registry.instance(&self.id)?;
+        Ok(instance.map_or_else(|| self.id.clone(), |instance| instance.name))
     }
 
     /// Refuses a name that is none of its services.
@@ -94,10 +97,10 @@ impl Running {
 
 impl Supervised for Running {
     fn dir(&self) -> PathBuf {
-        self.registry.instance_dir(&self.instance.id)
+        self.registry.instance_dir(&self.id)
     }
 
     fn is_supervised(&mut self) -> Result<bool, CommandError> {
-        Ok(self.registry.has_supervisor(&self.instance.id)?)
+        self.registry.has_supervisor(&self.id)
     }
 }

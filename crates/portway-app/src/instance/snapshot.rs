@@ -4,23 +4,12 @@ use portway_api::{InstanceState, InstanceStatus, PortStatus, ServiceState, Servi
 use portway_ports::PortPolicy;
 use portway_project::kind::Kind;
 use portway_project::{AssignedPorts, Checkout, Plan, PortsFile, wiring};
-use portway_registry::{CheckoutState, Instance, Lease, Registry, SqliteRegistry};
+use portway_registry::{CheckoutState, Instance, Lease};
 
-use crate::dirs;
 use crate::error::CommandError;
-use crate::project::Described;
-
-/// A registered instance with its leases.
-pub(crate) type Entry = (Instance, Vec<Lease>, CheckoutState);
-
-/// Returns all registered instances; empty if there is no registry yet.
-pub(crate) fn entries() -> Result<Vec<Entry>, CommandError> {
-    let state = dirs::state_dir()?;
-    if !SqliteRegistry::exists(&state) {
-        return Ok(Vec::new());
-    }
-    Ok(SqliteRegistry::open(&state)?.instances()?)
-}
+use crate::options::Selection;
+use crate::project::{Described, enabled_options};
+use crate::registry::Entry;
 
 /// Reads the checkout of a project.
 pub(crate) fn checkout(described: &Described) -> Result<Checkout, CommandError> {
@@ -31,15 +20,8 @@ pub(crate) fn checkout(described: &Described) -> Result<Checkout, CommandError> 
 /// Builds the plan with the optional services that are enabled in the registry.
 pub(crate) fn plan(described: &Described, entry: Option<&Entry>) -> Result<Plan, CommandError> {
     let manifest = &described.manifest;
-    let remembered = entry.map_or(&[][..], |(instance, ..)| &instance.options);
-    let options: Vec<String> = remembered
-        .iter()
-        .filter(|name| {
-            let service = manifest.services.get(*name);
-            service.is_some_and(|service| service.optional)
-        })
-        .cloned()
-        .collect();
+    let instance = entry.map(|(instance, ..)| instance);
+    let options = enabled_options(manifest, instance, &Selection::default());
     Ok(Plan::with_preferences(
         manifest,
         &options,

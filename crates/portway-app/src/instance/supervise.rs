@@ -27,7 +27,7 @@ use crate::error::CommandError;
 use crate::gateway::client;
 use crate::options::UpOptions;
 use crate::platform;
-use crate::project::Project;
+use crate::project::{LoadedProject, RegisteredProject};
 use crate::reporter::Reporter;
 use crate::runtime::runtime;
 
@@ -42,27 +42,27 @@ const OUTPUT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Supervises the instance in this process until it stops. The lock marks its leases as live.
 fn run(
-    mut project: Project,
+    mut registered: RegisteredProject,
     lock: InstanceLock,
     options: &UpOptions,
     foreground: Option<&Arc<dyn Reporter>>,
     on_serving: impl FnOnce(),
 ) -> Result<(), CommandError> {
-    diagnostics::log_to(&project.dir().join(SUPERVISOR_LOG));
-    let services = project.closure(&options.services)?;
-    project.lan = options.lan;
-    let allocation = allocation::allocate(&mut project, &options.selection, Keep::Hard)?;
+    diagnostics::log_to(&registered.dir().join(SUPERVISOR_LOG));
+    let services = registered.project.closure(&options.services)?;
+    registered.project.lan = options.lan;
+    let allocation = allocation::allocate(&mut registered, &options.selection, Keep::Hard)?;
     let allocation = allocation.ok_or_else(not_running)?;
-    let displaced = allocation::displaced(&mut project, &allocation)?;
-    let dir = project.dir();
-    let logs = project.logs();
-    let names: Vec<String> = project.plan.services.keys().cloned().collect();
+    let displaced = allocation::displaced(&mut registered, &allocation)?;
+    let dir = registered.dir();
+    let logs = registered.logs();
+    let names: Vec<String> = registered.project.plan.services.keys().cloned().collect();
     let config = Config {
-        id: project.instance.id.clone(),
-        name: project.instance.name.clone(),
-        directory: project.checkout.root.display().to_string(),
-        branch: project.instance.branch.clone(),
-        plan: project.plan.clone(),
+        id: registered.instance.id.clone(),
+        name: registered.instance.name.clone(),
+        directory: registered.project.checkout.root.display().to_string(),
+        branch: registered.instance.branch.clone(),
+        plan: registered.project.plan.clone(),
         ports: allocation.ports.clone(),
         wiring: allocation.wiring,
         displaced,
@@ -70,13 +70,13 @@ fn run(
         holds: allocation.holds,
         services,
         logs: logs.clone(),
-        log_size: project.preferences.log_size(),
+        log_size: registered.project.preferences.log_size(),
         socket: dir.join(control::SOCKET),
-        lan: on_lan(&project),
+        lan: on_lan(&registered),
         is_foreground: foreground.is_some(),
         color: foreground.is_some_and(|reporter| reporter.is_colored()),
         host: Box::new(ProjectHost {
-            project,
+            registered,
             ports: allocation.ports,
         }),
     };
@@ -137,14 +137,15 @@ fn run(
 }
 
 /// Returns the configuration for the local network, if services are published there.
-fn on_lan(project: &Project) -> Option<LanConfig> {
+fn on_lan(registered: &RegisteredProject) -> Option<LanConfig> {
+    let project = &registered.project;
     let services = project.plan.published_on_lan(project.lan.into());
-    let instance = &project.instance.name;
+    let instance = &registered.instance.name;
     (!services.is_empty()).then(|| LanConfig {
         services,
         host: portway_lan::host_name(instance),
         instance: instance.clone(),
-        project: project.plan.project.clone(),
+        project: registered.project.plan.project.clone(),
     })
 }
 
@@ -166,13 +167,13 @@ fn last_lines(dir: &Path, service: &str) -> String {
 
 /// Supervises in the foreground until the instance stops. Returns false if another process supervises it.
 pub(super) fn foreground(
-    mut project: Project,
+    mut registered: RegisteredProject,
     options: &UpOptions,
     reporter: &Arc<dyn Reporter>,
 ) -> Result<bool, CommandError> {
-    let id = project.instance.id.clone();
-    match project.registry.lock_as_supervisor(&id)? {
-        Some(lock) => run(project, lock, options, Some(reporter), || {}).map(|()| true),
+    let id = registered.instance.id.clone();
+    match registered.registry.lock_as_supervisor(&id)? {
+        Some(lock) => run(registered, lock, options, Some(reporter), || {}).map(|()| true),
         None => Ok(false),
     }
 }
@@ -190,10 +191,10 @@ pub fn background(
     on_serving: impl FnOnce(),
 ) -> Result<(), CommandError> {
     platform::leave_terminal();
-    let mut project = Project::open(directory, &options.selection)?;
-    let id = project.instance.id.clone();
-    match project.registry.lock_as_supervisor(&id)? {
-        Some(lock) => run(project, lock, options, None, on_serving),
+    let mut registered = LoadedProject::load(directory, &options.selection)?.register()?;
+    let id = registered.instance.id.clone();
+    match registered.registry.lock_as_supervisor(&id)? {
+        Some(lock) => run(registered, lock, options, None, on_serving),
         None => {
             on_serving();
             Ok(())
@@ -231,8 +232,11 @@ impl Background {
 }
 
 /// Starts a supervisor in the background and returns when it can be reached.
-pub(super) fn detach(project: &Project, options: &UpOptions) -> Result<Background, CommandError> {
-    let dir = project.dir();
+pub(super) fn detach(
+    registered: &RegisteredProject,
+    options: &UpOptions,
+) -> Result<Background, CommandError> {
+    let dir = registered.dir();
     let start = || -> io::Result<(String, Background)> {
         fs::create_dir_all(&dir)?;
         let log = diagnostics::background_stderr(&dir.join(SUPERVISOR_LOG))?;
@@ -241,7 +245,7 @@ pub(super) fn detach(project: &Project, options: &UpOptions) -> Result<Backgroun
         diagnostics::pass_filter(&mut supervisor);
         let mut child = supervisor
             .arg("-C")
-            .arg(&project.checkout.root)
+            .arg(&registered.project.checkout.root)
             .arg(COMMAND)
             .args(options.to_arguments())
             .stdin(Stdio::null())
@@ -373,14 +377,14 @@ fn stopped_services(
 /// Follows an instance that another process supervises until it is ready. Returns false if it stopped
 /// before it could be followed.
 pub(super) fn attach(
-    mut project: Project,
+    mut registered: RegisteredProject,
     options: &UpOptions,
     background: Option<Background>,
     reporter: &dyn Reporter,
 ) -> Result<bool, CommandError> {
-    let services = project.closure(&options.services)?;
+    let services = registered.project.closure(&options.services)?;
     runtime()?.block_on(async {
-        let Some(events) = connection::events(&mut project).await? else {
+        let Some(events) = connection::events(&mut registered).await? else {
             // It may have failed before it could be followed.
             return background
                 .and_then(Background::failure)
@@ -391,12 +395,12 @@ pub(super) fn attach(
             Err(error) => return Err(background.and_then(Background::failure).unwrap_or(error)),
         };
         let stopped = stopped_services(&status, &services)?;
-        let Some(mut events) = connection::events(&mut project).await? else {
+        let Some(mut events) = connection::events(&mut registered).await? else {
             return Ok(false);
         };
         if !stopped.is_empty() {
             let names: Vec<String> = stopped.keys().cloned().collect();
-            connection::request(&project.client(), "start", &names).await?;
+            connection::request(&registered.client(), "start", &names).await?;
         }
         let mut status = attach::until_ready(&mut events, &services, &stopped).await?;
         client::add_urls(&mut status).await;

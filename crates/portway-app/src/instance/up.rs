@@ -4,13 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use portway_api::ErrorCode;
+use portway_registry::Registry;
 
 use super::connection::{self, Supervised};
 use super::supervise;
 use crate::error::CommandError;
 use crate::gateway::background;
 use crate::options::UpOptions;
-use crate::project::Project;
+use crate::project::{LoadedProject, RegisteredProject};
 use crate::reporter::Reporter;
 use crate::runtime::runtime;
 use crate::{allocation, preferences};
@@ -32,27 +33,30 @@ pub fn up(
     // all is asked again.
     let mut has_consent = false;
     for _ in 0..TRIES {
-        let mut project = Project::open(directory, &options.selection)?;
-        let services = project.closure(&options.services)?;
-        project.preferences =
-            preferences::with_flag(project.preferences, "moved", options.moved.as_deref());
-        if project.preferences.starts_gateway()
+        let mut registered = LoadedProject::load(directory, &options.selection)?.register()?;
+        let services = registered.project.closure(&options.services)?;
+        registered.project.preferences = preferences::with_flag(
+            registered.project.preferences,
+            "moved",
+            options.moved.as_deref(),
+        );
+        if registered.project.preferences.starts_gateway()
             && let Err(error) = background::ensure(None, None)
         {
             // Services work without names.
             reporter.warning(&format!("there is no gateway: {}", error.info.message));
         }
-        let runs = project.is_supervised()?;
+        let runs = registered.is_supervised()?;
         let mut background = None;
-        if !runs && let Some(found) = &project.found {
+        if !runs && let Some(found) = &registered.project.found {
             reporter.detected(found);
         }
         if runs {
-            check_running(&mut project, options)?;
+            check_running(&mut registered, options)?;
         } else {
             if !has_consent {
                 allocation::consent::ask(
-                    &mut project,
+                    &mut registered,
                     &services,
                     &options.selection,
                     reporter.as_ref(),
@@ -60,15 +64,15 @@ pub fn up(
                 has_consent = true;
             }
             if options.detach {
-                background = Some(supervise::detach(&project, options)?);
+                background = Some(supervise::detach(&registered, options)?);
             } else {
-                match supervise::foreground(project, options, reporter)? {
+                match supervise::foreground(registered, options, reporter)? {
                     true => return Ok(()),
                     false => continue,
                 }
             }
         }
-        if supervise::attach(project, options, background, reporter.as_ref())? {
+        if supervise::attach(registered, options, background, reporter.as_ref())? {
             return Ok(());
         }
     }
@@ -80,17 +84,21 @@ pub fn up(
 }
 
 /// What cannot change while the instance runs.
-fn check_running(project: &mut Project, options: &UpOptions) -> Result<(), CommandError> {
+fn check_running(
+    registered: &mut RegisteredProject,
+    options: &UpOptions,
+) -> Result<(), CommandError> {
     if let Some(wanted) = options.lan {
-        check_lan(project, wanted)?;
+        check_lan(registered, wanted)?;
     }
-    if options.selection.ports.is_empty() || !connection::reachable(project)? {
+    if options.selection.ports.is_empty() || !connection::reachable(registered)? {
         return Ok(());
     }
-    let all = allocation::current(project)?;
+    let leases = registered.registry.leases(&registered.instance.id)?;
+    let all = allocation::current(&registered.project, &registered.instance, &leases)?;
     for (service, port) in &options.selection.ports {
         let name = service.split('.').next().unwrap_or(service);
-        project.known(name)?;
+        registered.project.known(name)?;
         if !all.ports.of(name).contains(port) {
             return Err(CommandError::new(
                 ErrorCode::PortTaken,
@@ -103,11 +111,11 @@ fn check_running(project: &mut Project, options: &UpOptions) -> Result<(), Comma
 }
 
 /// Whether it is served on the local network is decided at its start.
-fn check_lan(project: &mut Project, wanted: bool) -> Result<(), CommandError> {
-    if !connection::reachable(project)? {
+fn check_lan(registered: &mut RegisteredProject, wanted: bool) -> Result<(), CommandError> {
+    if !connection::reachable(registered)? {
         return Ok(());
     }
-    let client = project.client();
+    let client = registered.client();
     match runtime()?.block_on(client.status()) {
         Ok(status) if status.lan != wanted => {
             let how = if wanted {

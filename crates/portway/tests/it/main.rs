@@ -52,6 +52,8 @@ mod logs;
 #[cfg(unix)]
 mod prepare;
 #[cfg(unix)]
+mod read_only;
+#[cfg(unix)]
 mod redis;
 #[cfg(unix)]
 mod reference;

@@ -5,19 +5,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use portway_gateway::{InstanceRecord, InstanceSource};
 use portway_ports::PortPolicy;
-use portway_registry::{CheckoutState, Registry, SqliteRegistry};
+use portway_registry::CheckoutState;
 use portway_supervisor::control;
 
-use crate::dirs;
 use crate::error::CommandError;
 use crate::instance::snapshot;
+use crate::registry::RegistryReader;
 
 /// All instances of this user.
 pub(crate) fn source(facts: PortPolicy) -> Result<InstanceSource, CommandError> {
-    let registry = Mutex::new(SqliteRegistry::open(&dirs::state_dir()?)?);
+    let registry = Mutex::new(RegistryReader::open()?);
     Ok(Arc::new(move || {
         let mut registry = registry.lock().unwrap_or_else(PoisonError::into_inner);
-        let instances = registry.instances().map_err(io::Error::other)?;
+        let instances = registry
+            .instances()
+            .map_err(|error| io::Error::other(error.info.message))?;
         let known = instances
             .into_iter()
             .filter(|(.., liveness)| *liveness != CheckoutState::Missing)
