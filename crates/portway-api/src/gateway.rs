@@ -37,6 +37,27 @@ impl GatewayStatus {
     }
 }
 
+/// The ports on which a gateway listens. The registry records them for each instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewayPorts {
+    /// The port for HTTP.
+    pub http: u16,
+    /// The port for HTTPS, if the gateway serves it.
+    pub https: Option<u16>,
+    /// Its fixed ports, each of which routes to one checkout at a time.
+    pub fixed: Vec<u16>,
+}
+
+impl From<&GatewayStatus> for GatewayPorts {
+    fn from(status: &GatewayStatus) -> Self {
+        Self {
+            http: status.port,
+            https: status.tls_port,
+            fixed: status.forwards.iter().map(|forward| forward.port).collect(),
+        }
+    }
+}
+
 /// An event of the gateway. Server-sent events carry it as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]

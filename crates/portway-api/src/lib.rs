@@ -29,7 +29,7 @@ pub use event::{Event, Notice, NoticeLevel};
 pub use failure::FailureReason;
 pub use finding::{AppliedFix, Check, Diagnosis, Finding, Severity};
 pub use forward::{Forward, ForwardTarget};
-pub use gateway::{GatewayEvent, GatewayStatus};
+pub use gateway::{GatewayEvent, GatewayPorts, GatewayStatus};
 pub use health::{HealthCheckKind, HealthReport, ServiceHealth};
 pub use log::{LogRecord, LogStream};
 pub use plan::{PortPreference, ProjectPlan, ServicePlan, SkippedFile};

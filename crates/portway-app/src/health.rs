@@ -130,7 +130,10 @@ impl Checks {
                     },
                     None => ProbeRequest::Tcp { port },
                 };
-                tokio::spawn(async move { probe::send(&question, limit).await })
+                tokio::spawn(async move {
+                    let answer = probe::send(&question, limit).await;
+                    answer.map_err(|error| error.to_string())
+                })
             })
             .collect();
         let holders = inspect::holders();

@@ -1,6 +1,6 @@
 //! Host names under which a gateway serves instances and services, and the origins of their pages.
 
-use serde::{Deserialize, Serialize};
+use portway_api::GatewayPorts;
 
 use crate::checkout::host_label;
 
@@ -30,23 +30,10 @@ pub fn origin(tls: bool, host: &str, port: u16) -> String {
     }
 }
 
-/// The ports on which a gateway listens.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GatewayPorts {
-    /// The port for HTTP.
-    pub http: u16,
-    /// The port for HTTPS, if the gateway serves it.
-    pub https: Option<u16>,
-    /// Its fixed ports, each of which routes to one checkout at a time.
-    pub fixed: Vec<u16>,
-}
-
-impl GatewayPorts {
-    /// The origins of pages on `host`.
-    pub fn origins(&self, host: &str) -> impl Iterator<Item = String> + use<> {
-        let https = self.https.map(|port| origin(true, host, port));
-        [origin(false, host, self.http)].into_iter().chain(https)
-    }
+/// The origins of pages that a gateway serves on `host`.
+pub fn gateway_origins(gateway: &GatewayPorts, host: &str) -> impl Iterator<Item = String> + use<> {
+    let https = gateway.https.map(|port| origin(true, host, port));
+    [origin(false, host, gateway.http)].into_iter().chain(https)
 }
 
 #[cfg(test)]
@@ -60,14 +47,14 @@ mod tests {
             https: Some(443),
             fixed: vec![],
         };
-        let origins: Vec<_> = own.origins("jobi.localhost").collect();
+        let origins: Vec<_> = gateway_origins(&own, "jobi.localhost").collect();
         assert_eq!(origins, ["http://jobi.localhost", "https://jobi.localhost"]);
         let other = GatewayPorts {
             http: 443,
             https: None,
             fixed: vec![],
         };
-        let origins: Vec<_> = other.origins("jobi.localhost").collect();
+        let origins: Vec<_> = gateway_origins(&other, "jobi.localhost").collect();
         assert_eq!(origins, ["http://jobi.localhost:443"]);
     }
 

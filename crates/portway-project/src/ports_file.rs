@@ -204,10 +204,10 @@ impl PortsFile {
     /// The content with Portway's keys `owned` first, in their order, then the user's keys.
     /// `previous` are the keys that Portway wrote the last time; those that it no longer owns are
     /// removed.
-    pub fn merged(&self, owned: &Map<String, Value>, previous: &Map<String, Value>) -> Self {
+    pub fn merged(&self, owned: &Map<String, Value>, previous: &[String]) -> Self {
         let mut content = owned.clone();
         for (key, value) in &self.content {
-            if !owned.contains_key(key) && !previous.contains_key(key) {
+            if !owned.contains_key(key) && !previous.contains(key) {
                 content.insert(key.clone(), value.clone());
             }
         }

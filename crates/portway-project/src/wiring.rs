@@ -6,9 +6,10 @@
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
+use portway_api::GatewayPorts;
 
 use crate::checkout::Checkout;
-use crate::hostnames::{self, GatewayPorts};
+use crate::hostnames;
 use crate::kind::Kind;
 use crate::plan::{Plan, PlannedPort, PlannedService, Probe, ReadinessProbe, identifier};
 use crate::template::{self, Property};
@@ -235,7 +236,11 @@ fn cors_origins(
     });
     let gateway_host = hostnames::instance_host(hostnames::GATEWAY_LABEL);
     let hosts = hosts.filter(|host| *host != gateway_host);
-    let by_name = hosts.flat_map(|host| gateway.into_iter().flat_map(move |at| at.origins(&host)));
+    let by_name = hosts.flat_map(|host| {
+        gateway
+            .into_iter()
+            .flat_map(move |at| hostnames::gateway_origins(at, &host))
+    });
     let mut origins = Vec::new();
     for origin in by_port.chain(by_name) {
         if !origins.contains(&origin) {

@@ -15,6 +15,7 @@ mod error;
 mod lock;
 mod request;
 mod sqlite;
+mod written;
 
 pub use error::{AllocateError, RegistryError, RegistryProblem};
 pub use lock::{InstanceLock, create_private_dir, has_users, instance_dir};
@@ -23,8 +24,12 @@ pub use request::{
     HoldFn, PortRequest,
 };
 pub use sqlite::SqliteRegistry;
+pub use written::{WrittenValue, WrittenValues};
 
 use std::path::PathBuf;
+
+use indexmap::IndexMap;
+use portway_api::GatewayPorts;
 
 /// Milliseconds since 1970-01-01 UTC.
 pub type Millis = u64;
@@ -66,7 +71,7 @@ pub struct Instance {
     /// The optional services that are enabled.
     pub options: Vec<String>,
     /// Where the gateway served names when the supervisor started ([`Registry::set_gateway`]).
-    pub gateway: Option<String>,
+    pub gateway: Option<GatewayPorts>,
     /// When it was last used.
     pub last_used: Millis,
 }
@@ -117,7 +122,17 @@ pub trait Registry {
     ///
     /// # Errors
     /// Fails if the registry cannot be written.
-    fn set_gateway(&mut self, instance: &str, gateway: Option<&str>) -> Result<(), RegistryError>;
+    fn set_gateway(
+        &mut self,
+        instance: &str,
+        gateway: Option<&GatewayPorts>,
+    ) -> Result<(), RegistryError>;
+
+    /// Returns the record of one instance, if it is registered.
+    ///
+    /// # Errors
+    /// Fails if the registry cannot be read.
+    fn instance(&mut self, id: &str) -> Result<Option<Instance>, RegistryError>;
 
     /// Leases a port for every entry of `request`, or none at all.
     ///
@@ -161,31 +176,28 @@ pub trait Registry {
     /// Fails if the registry cannot be written.
     fn prune(&mut self) -> Result<Vec<(Instance, Vec<Lease>)>, RegistryError>;
 
-    /// Returns what Portway last wrote into this instance's `.ports.json`, as
-    /// [`Registry::record_written`] received it.
+    /// Returns what Portway last wrote into this instance's `.ports.json`; nothing if it never
+    /// wrote one.
     ///
     /// # Errors
     /// Fails if the registry cannot be read.
-    fn last_written(&mut self, instance: &str) -> Result<Option<String>, RegistryError>;
+    fn last_written(&mut self, instance: &str) -> Result<WrittenValues, RegistryError>;
 
-    /// Returns whether Portway ever wrote `content` into a `.ports.json` on this machine. A file
-    /// with this content was copied, not edited.
+    /// Returns whether Portway ever wrote exactly these ports, in this order, into a `.ports.json`
+    /// on this machine. A file with these ports was copied, not edited.
     ///
     /// # Errors
     /// Fails if the registry cannot be read.
-    fn was_written(&mut self, content: &str) -> Result<bool, RegistryError>;
+    fn was_written(&mut self, ports: &IndexMap<String, u16>) -> Result<bool, RegistryError>;
 
-    /// Records what is about to be written into this instance's `.ports.json`: `owned` for
-    /// [`Registry::last_written`], and `content`, the part that identifies a copy, for
-    /// [`Registry::was_written`].
+    /// Records what is about to be written into this instance's `.ports.json`.
     ///
     /// # Errors
     /// Fails if the registry cannot be written.
     fn record_written(
         &mut self,
         instance: &str,
-        owned: &str,
-        content: &str,
+        values: &WrittenValues,
         now: Millis,
     ) -> Result<(), RegistryError>;
 

@@ -4,16 +4,21 @@ mod allocate;
 mod instances;
 mod rows;
 mod schema;
+mod written;
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use indexmap::IndexMap;
+use portway_api::GatewayPorts;
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
+};
 
 use crate::error::{AllocateError, RegistryError};
 use crate::lock::{self, InstanceLock};
 use crate::request::{AllocatedPort, AllocationRequest, HoldFn};
-use crate::{CheckoutState, Instance, Lease, Millis, NewInstance, Registry};
+use crate::{CheckoutState, Instance, Lease, Millis, NewInstance, Registry, WrittenValues};
 
 /// The name of the database in the state directory.
 const FILE_NAME: &str = "registry.db";
@@ -21,10 +26,6 @@ const FILE_NAME: &str = "registry.db";
 /// The first SQLite release without a bug that can lose a commit if several processes write
 /// (3.51.3).
 const MIN_SQLITE_VERSION: i32 = 3_051_003;
-
-/// How many contents of `.ports.json` files are remembered, to tell a copied file from an edited
-/// one.
-const MAX_WRITTEN: u32 = 2000;
 
 /// The registry in a state directory, usually `$XDG_STATE_HOME/portway`.
 #[derive(Debug)]
@@ -54,13 +55,18 @@ impl SqliteRegistry {
     /// # Panics
     /// If Portway was built with an SQLite that can lose commits.
     pub fn open(state_dir: &Path) -> Result<Self, RegistryError> {
+        lock::create_private_dir(state_dir)
+            .map_err(|error| RegistryError::io(&state_dir.join(FILE_NAME), error))?;
+        Self::connect(state_dir, OpenFlags::default())
+    }
+
+    fn connect(state_dir: &Path, flags: OpenFlags) -> Result<Self, RegistryError> {
         let file = state_dir.join(FILE_NAME);
         let io = |error| RegistryError::io(&file, error);
         assert!(
             rusqlite::version_number() >= MIN_SQLITE_VERSION,
             "built with an SQLite that can lose commits"
         );
-        lock::create_private_dir(state_dir).map_err(io)?;
         let lock = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -69,8 +75,8 @@ impl SqliteRegistry {
             .open(state_dir.join("registry.lock"))
             .map_err(io)?;
         lock::lock_exclusive(&lock).map_err(io)?;
-        let connection =
-            Connection::open(&file).map_err(|error| RegistryError::sqlite(&file, error))?;
+        let connection = Connection::open_with_flags(&file, flags)
+            .map_err(|error| RegistryError::sqlite(&file, error))?;
         let mut registry = Self {
             state_dir: state_dir.to_owned(),
             file: file.clone(),
@@ -82,6 +88,40 @@ impl SqliteRegistry {
         registry.unlock();
         upgraded?;
         Ok(registry)
+    }
+
+    /// Opens the registry in `state_dir` for reading; `None` if it does not exist. Creates nothing,
+    /// and writes nothing except to upgrade a registry of an older version. Operations that write
+    /// fail until [`Self::allow_writes`].
+    ///
+    /// # Errors
+    /// Fails if the directory or the file cannot be used, and if a newer version of Portway wrote
+    /// the file.
+    pub fn open_existing(state_dir: &Path) -> Result<Option<Self>, RegistryError> {
+        if !Self::exists(state_dir) {
+            return Ok(None);
+        }
+        // A read-only connection could not remove SQLite's log again when it is closed.
+        let flags = OpenFlags::default() - OpenFlags::SQLITE_OPEN_CREATE;
+        let registry = Self::connect(state_dir, flags)?;
+        registry.set_query_only(true)?;
+        Ok(Some(registry))
+    }
+
+    /// Permits operations that write on a registry from [`Self::open_existing`].
+    ///
+    /// # Errors
+    /// Fails if the directory cannot be restricted to its owner.
+    pub fn allow_writes(&mut self) -> Result<(), RegistryError> {
+        lock::create_private_dir(&self.state_dir)
+            .map_err(|error| RegistryError::io(&self.file, error))?;
+        self.set_query_only(false)
+    }
+
+    fn set_query_only(&self, is_query_only: bool) -> Result<(), RegistryError> {
+        self.connection
+            .pragma_update(None, "query_only", is_query_only)
+            .map_err(|error| RegistryError::sqlite(&self.file, error))
     }
 
     /// Returns the directory of one instance: locks, control socket, logs.
@@ -175,7 +215,7 @@ impl SqliteRegistry {
 impl Registry for SqliteRegistry {
     fn register(&mut self, new: &NewInstance, now: Millis) -> Result<Instance, RegistryError> {
         // Most commands find an unchanged record and need not write.
-        let known = self.read(|connection| rows::instance_by_id(connection, &new.id).optional())?;
+        let known = self.instance(&new.id)?;
         if let Some(known) = known.filter(|known| instances::is_registered(known, new)) {
             return Ok(known);
         }
@@ -189,9 +229,18 @@ impl Registry for SqliteRegistry {
         self.update_instance(sql, instance, Some(&options))
     }
 
-    fn set_gateway(&mut self, instance: &str, gateway: Option<&str>) -> Result<(), RegistryError> {
+    fn set_gateway(
+        &mut self,
+        instance: &str,
+        gateway: Option<&GatewayPorts>,
+    ) -> Result<(), RegistryError> {
+        let gateway = gateway.and_then(|gateway| serde_json::to_string(gateway).ok());
         let sql = "UPDATE instances SET gateway = ?2 WHERE id = ?1";
-        self.update_instance(sql, instance, gateway)
+        self.update_instance(sql, instance, gateway.as_deref())
+    }
+
+    fn instance(&mut self, id: &str) -> Result<Option<Instance>, RegistryError> {
+        self.read(|connection| rows::instance_by_id(connection, id).optional())
     }
 
     fn allocate(
@@ -254,56 +303,29 @@ impl Registry for SqliteRegistry {
         Ok(gone)
     }
 
-    fn last_written(&mut self, instance: &str) -> Result<Option<String>, RegistryError> {
-        self.read(|connection| {
-            connection
-                .query_row(
-                    "SELECT written FROM instances WHERE id = ?1",
-                    [instance],
-                    |row| row.get(0),
-                )
-                .optional()
-                .map(Option::flatten)
-        })
+    fn last_written(&mut self, instance: &str) -> Result<WrittenValues, RegistryError> {
+        let text = self.read(|connection| written::last(connection, instance))?;
+        Ok(rows::json(text).unwrap_or_default())
     }
 
-    fn was_written(&mut self, content: &str) -> Result<bool, RegistryError> {
-        self.read(|connection| {
-            connection.query_row(
-                "SELECT EXISTS (SELECT 1 FROM written WHERE content = ?1)",
-                [content],
-                |row| row.get(0),
-            )
-        })
+    fn was_written(&mut self, ports: &IndexMap<String, u16>) -> Result<bool, RegistryError> {
+        let content = serde_json::to_string(ports).unwrap_or_default();
+        self.read(|connection| written::is_known(connection, &content))
     }
 
     fn record_written(
         &mut self,
         instance: &str,
-        owned: &str,
-        content: &str,
+        values: &WrittenValues,
         now: Millis,
     ) -> Result<(), RegistryError> {
-        if self.last_written(instance)?.as_deref() == Some(owned) {
+        let text = serde_json::to_string(values).unwrap_or_default();
+        if self.read(|connection| written::last(connection, instance))? == Some(text.clone()) {
             return Ok(());
         }
-        self.write(|transaction| {
-            transaction.execute(
-                "UPDATE instances SET written = ?2 WHERE id = ?1",
-                params![instance, owned],
-            )?;
-            transaction.execute(
-                "INSERT INTO written (content, at) VALUES (?1, ?2)
-                 ON CONFLICT (content) DO UPDATE SET at = ?2",
-                params![content, now],
-            )?;
-            transaction.execute(
-                "DELETE FROM written WHERE content IN
-                 (SELECT content FROM written ORDER BY at DESC LIMIT -1 OFFSET ?1)",
-                [MAX_WRITTEN],
-            )?;
-            Ok(())
-        })
+        // A copy of the file is recognized by its ports.
+        let content = serde_json::to_string(&values.ports()).unwrap_or_default();
+        self.write(|transaction| written::record(transaction, instance, &text, &content, now))
     }
 
     fn sync(&mut self, others: bool) -> Result<(), RegistryError> {

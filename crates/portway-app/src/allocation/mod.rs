@@ -18,12 +18,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use portway_api::{ErrorCode, PortDisplacement, PortStatus, ServiceState, ServiceStatus};
+use portway_api::{
+    ErrorCode, GatewayPorts, PortDisplacement, PortStatus, ServiceState, ServiceStatus,
+};
 use portway_ports::{Hold, HoldError, PortPolicy};
-use portway_project::hostnames::GatewayPorts;
 use portway_project::{AssignedPorts, PortsFile, Wiring, wiring};
 use portway_registry::{
-    AllocateError, AllocatedPort, AllocationRequest, Instance, Lease, PortRequest, Registry,
+    AllocateError, AllocatedPort, AllocationRequest, Lease, PortRequest, Registry,
 };
 
 use portway_supervisor::mark::Mark;
@@ -69,16 +70,14 @@ pub(crate) fn allocate(
         return Ok(None);
     };
     let ports = assigned(project, &chosen.given);
-    let gateway = chosen.gateway.as_ref();
-    let gateway = gateway.and_then(|ports| serde_json::to_string(ports).ok());
     if keep == Keep::Hard {
         children::refresh();
-        if project.instance.gateway != gateway {
+        if project.instance.gateway != chosen.gateway {
             let id = &project.instance.id;
-            project.registry.set_gateway(id, gateway.as_deref())?;
+            project.registry.set_gateway(id, chosen.gateway.as_ref())?;
         }
     }
-    project.instance.gateway = gateway;
+    project.instance.gateway = chosen.gateway.take();
     let wiring = wire(project, &ports)?;
     write_down(project, &ports, &wiring)?;
     Ok(Some(Allocation {
@@ -238,7 +237,7 @@ fn wire(project: &Project, ports: &AssignedPorts) -> Result<Wiring, CommandError
         &project.instance.name,
         &project.env_files()?,
         &children::variables(),
-        names_at(&project.instance).as_ref(),
+        project.instance.gateway.as_ref(),
     );
     let served = plan.published_on_lan(project.lan.into());
     if !served.is_empty() {
@@ -246,11 +245,6 @@ fn wire(project: &Project, ports: &AssignedPorts) -> Result<Wiring, CommandError
         wiring.publish_on_lan(plan, ports, &served, &portway_lan::local_addresses(), &host);
     }
     Ok(wiring)
-}
-
-/// Where the names of an instance are served.
-pub(crate) fn names_at(instance: &Instance) -> Option<GatewayPorts> {
-    serde_json::from_str(instance.gateway.as_ref()?).ok()
 }
 
 /// The error of a service that the running instance does not know.
@@ -403,7 +397,7 @@ fn wait_for_remnants(project: &mut Project) -> Result<(), CommandError> {
     let remains = |port: u16| {
         let holders = portway_ports::owners(port).unwrap_or_default();
         let mut processes = holders.iter().filter_map(|holder| holder.process.as_ref());
-        processes.any(|process| Mark::of(process.id.pid).is_some_and(|mark| mark.dir == dir))
+        processes.any(|process| Mark::read(process.id.pid).is_some_and(|mark| mark.dir == dir))
     };
     while listens().any(remains) && Instant::now() < deadline {
         thread::sleep(LOOK_AGAIN);

@@ -3,10 +3,8 @@
 use std::fs;
 use std::io::Write;
 
-use indexmap::IndexMap;
 use portway_project::{PortsFile, Wiring, ports_file, wiring};
-use portway_registry::Registry;
-use serde_json::{Map, Value};
+use portway_registry::{Registry, WrittenValue, WrittenValues};
 
 use super::wishes::port_keys;
 use crate::error::CommandError;
@@ -19,37 +17,33 @@ pub(super) fn write_ports_file(
     wiring: &Wiring,
 ) -> Result<(), CommandError> {
     let owned = &wiring.ports_json;
-    let ports: IndexMap<&String, &Value> = port_keys(project)
-        .iter()
-        .filter_map(|(_, json)| owned.get_key_value(json))
-        .collect();
-    // A copy of the file is known by its ports. That a health URL was Portway's is remembered by
-    // name, for a person may have a key of that name where the manifest names no path.
-    let content = serde_json::to_string(&ports).unwrap_or_default();
-    let services = project.plan.services.keys();
-    let health = services.filter_map(|service| owned.get_key_value(&wiring::health_key(service)));
-    let remembered: IndexMap<&String, &Value> =
-        ports.iter().map(|(&k, &v)| (k, v)).chain(health).collect();
-    let remembered = serde_json::to_string(&remembered).unwrap_or_default();
+    let ports = port_keys(project).into_iter().filter_map(|(_, key)| {
+        let port = u16::try_from(owned.get(&key)?.as_u64()?).ok()?;
+        Some((key, WrittenValue::Port(port)))
+    });
+    // A health URL is remembered by its key, because a user may have a key of that name where the
+    // manifest names no path.
+    let health = project.plan.services.keys().filter_map(|service| {
+        let key = wiring::health_key(service);
+        let url = owned.get(&key)?.as_str()?.to_owned();
+        Some((key, WrittenValue::Url(url)))
+    });
+    let written = WrittenValues(ports.chain(health).collect());
     let id = project.instance.id.clone();
-    let previous: Map<String, Value> = project
+    let previous: Vec<String> = project
         .registry
         .last_written(&id)?
-        .and_then(|text| serde_json::from_str::<Map<String, Value>>(&text).ok())
-        .unwrap_or_default()
+        .0
         .into_iter()
         .flat_map(|(key, value)| {
-            let url = value.is_u64().then(|| ports_file::url_key(&key));
-            let url = url.map(|url| (url, Value::Null));
-            std::iter::once((key, value)).chain(url)
+            let url = matches!(value, WrittenValue::Port(_)).then(|| ports_file::url_key(&key));
+            std::iter::once(key).chain(url)
         })
         .collect();
     // First remembered, then written, after a power cut too: a file that the registry does not know
     // would count as a person's.
     let now = portway_supervisor::now();
-    project
-        .registry
-        .record_written(&id, &remembered, &content, now)?;
+    project.registry.record_written(&id, &written, now)?;
     let root = &project.checkout.root;
     let content = file.merged(owned, &previous);
     project.registry.sync(content != file)?;

@@ -2,11 +2,9 @@
 
 use std::collections::HashMap;
 
-use indexmap::IndexMap;
 use portway_api::ErrorCode;
 use portway_project::{PortsFile, wiring};
 use portway_registry::{Lease, Registry};
-use serde_json::{Map, Value};
 
 use crate::error::CommandError;
 use crate::options::Selection;
@@ -48,17 +46,9 @@ pub(super) fn wishes(
                 file.check_local_url(root, &wiring::health_key(&service.name))?;
             }
         }
-        let last: IndexMap<String, u16> = project
-            .registry
-            .last_written(id)?
-            .and_then(|text| serde_json::from_str::<Map<String, Value>>(&text).ok())
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|(key, value)| Some((key, u16::try_from(value.as_u64()?).ok()?)))
-            .collect();
+        let last = project.registry.last_written(id)?.ports();
         let leases = project.registry.leases(id)?;
-        let content = serde_json::to_string(&ports).unwrap_or_default();
-        let by_portway = ports != last && project.registry.was_written(&content)?;
+        let by_portway = ports != last && project.registry.was_written(&ports)?;
         for ((service, name), json) in &keys {
             let Some(&port) = ports.get(json) else {
                 continue;

@@ -55,7 +55,9 @@ pub(super) async fn status(check: &HealthCheck) -> Result<u16, String> {
         port: check.port,
         path: check.path().unwrap_or("/").to_owned(),
     };
-    let answer = probe::send(&question, LIMIT).await?;
+    let answer = probe::send(&question, LIMIT)
+        .await
+        .map_err(|error| error.to_string())?;
     answer.status.ok_or_else(|| "no status".to_owned())
 }
 
@@ -67,7 +69,9 @@ pub(super) async fn preflight(check: &HealthCheck, origin: &str) -> Result<Reply
         origin: origin.to_owned(),
         method: "GET".to_owned(),
     };
-    let answer: ProbeResponse = probe::send(&question, LIMIT).await?;
+    let answer: ProbeResponse = probe::send(&question, LIMIT)
+        .await
+        .map_err(|error| error.to_string())?;
     Ok(Reply {
         status: answer.status.unwrap_or(0),
         allowed: answer.header("access-control-allow-origin"),

@@ -58,7 +58,7 @@ fn forced(scene: &Scene, service: &PlannedService, index: usize, port: u16) -> O
     if service.fallback || value.as_u64() != Some(port.into()) {
         return None;
     }
-    let by_hand = !records.copied && records.written.get(&key) != Some(value);
+    let by_hand = !records.copied && records.written.port(&key) != Some(port);
     let remembered = scene
         .entry()
         .is_some_and(|(_, leases, _)| leases.iter().any(|lease| lease.forced_port == Some(port)));

@@ -23,15 +23,15 @@ mod scene;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use portway_api::{Check, Diagnosis, Finding, Severity};
+use portway_api::{Check, Diagnosis, Finding, GatewayPorts, Severity};
 use portway_project::kind::Kind;
 use portway_project::wiring;
 use portway_project::{HealthCheck, PlannedService};
 
 use crate::error::CommandError;
 use crate::gateway::state;
+use crate::inspect;
 use crate::runtime::runtime;
-use crate::{allocation, inspect};
 use answers::{Asked, Preflight};
 use note::{fine, from_error, warning};
 use port_check::{Expected, Seat};
@@ -119,8 +119,7 @@ fn names(scene: &Scene) -> Option<Finding> {
     scene.status.as_ref()?;
     let (instance, ..) = scene.entry()?;
     let gateway = state::status().ok()??;
-    let told = allocation::names_at(instance);
-    names::judge(told.as_ref(), &state::ports_of(&gateway))
+    names::judge(instance.gateway.as_ref(), &GatewayPorts::from(&gateway))
 }
 
 fn manifest(scene: &Scene) -> Finding {

@@ -1,7 +1,6 @@
 //! Whether services know where the gateway serves their names.
 
-use portway_api::{Check, Finding};
-use portway_project::hostnames::GatewayPorts;
+use portway_api::{Check, Finding, GatewayPorts};
 
 use super::note::{Further, warning};
 

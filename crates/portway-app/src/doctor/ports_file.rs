@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use portway_api::{Check, Finding};
 use portway_project::{PortsFile, PortsFileError, ports_file};
+use portway_registry::WrittenValues;
 use serde_json::{Map, Value};
 
 use super::note::{Further, error, fine, quoted, warning};
-use super::scene::{PortOwner, Scene, port_keys};
+use super::scene::{PortOwner, Scene, port_keys, port_value};
 use crate::instance::snapshot;
 
 /// What is to be judged.
@@ -22,7 +23,7 @@ pub(super) struct Facts<'a> {
     /// The same for the ports that are leased; only those.
     leased: Map<String, Value>,
     /// What Portway wrote last.
-    written: &'a Map<String, Value>,
+    written: &'a WrittenValues,
     /// Whether these are ports that Portway wrote into another checkout's file.
     copied: bool,
     /// Whose ports are.
@@ -33,7 +34,7 @@ pub(super) struct Facts<'a> {
 
 /// What the scene tells about the file.
 pub(super) fn look(scene: &Scene) -> Vec<Finding> {
-    let nothing = Map::new();
+    let nothing = WrittenValues::default();
     let plan = scene.plan.as_ref().ok();
     let file = scene.file.as_ref().map(Option::as_ref);
     let mut file = file;
@@ -218,7 +219,8 @@ fn port(facts: &Facts<'_>, key: &str, value: &Value) -> (Option<Finding>, bool) 
     let owner = value
         .as_u64()
         .and_then(|port| facts.owners.get(&u16::try_from(port).ok()?));
-    let by_hand = !facts.copied && facts.written.get(key) != Some(value);
+    let by_hand =
+        !facts.copied && port_value(value).is_none_or(|port| facts.written.port(key) != Some(port));
     let finding = match (owner, facts.leased.get(key)) {
         (_, Some(leased)) if leased == value => None,
         (Some(PortOwner::Other(words)), _) if by_hand => Some(error(

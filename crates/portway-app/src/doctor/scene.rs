@@ -13,9 +13,9 @@ use portway_project::{
     AssignedPorts, Checkout, Manifest, Plan, PlannedService, PortsFile, PortsFileError,
     Preferences, Wiring,
 };
-use portway_registry::{CheckoutState, Registry, SqliteRegistry};
+use portway_registry::{CheckoutState, Registry, SqliteRegistry, WrittenValues};
 use portway_supervisor::control::{self, Client};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::dirs;
@@ -59,7 +59,7 @@ pub(super) struct Records {
     /// Every checkout.
     pub(super) entries: Vec<Entry>,
     /// What Portway last wrote into this checkout's `.ports.json`.
-    pub(super) written: Map<String, Value>,
+    pub(super) written: WrittenValues,
     /// Whether the ports of the file are some that Portway wrote into another checkout's.
     pub(super) copied: bool,
 }
@@ -213,6 +213,11 @@ pub(super) fn port_keys(plan: &Plan) -> Vec<String> {
     plan.services.values().flat_map(of).collect()
 }
 
+/// A value of `.ports.json` as a port.
+pub(super) fn port_value(value: &Value) -> Option<u16> {
+    u16::try_from(value.as_u64()?).ok()
+}
+
 fn records(
     entries: Vec<Entry>,
     id: &str,
@@ -224,18 +229,22 @@ fn records(
     }
     let mut registry = SqliteRegistry::open(&dirs::state_dir()?)?;
     let written = registry.last_written(id)?;
-    let written = written
-        .and_then(|text| serde_json::from_str::<Map<String, Value>>(&text).ok())
-        .unwrap_or_default();
-    let ports: IndexMap<&String, &Value> = keys
+    let found: Vec<(&String, Option<u16>)> = keys
         .iter()
-        .filter_map(|key| file?.content.get_key_value(key))
+        .filter_map(|key| Some((key, port_value(file?.content.get(key)?))))
         .collect();
-    let own = ports
+    let is_own = found
         .iter()
-        .all(|(key, value)| written.get(*key) == Some(*value));
-    let content = serde_json::to_string(&ports).unwrap_or_default();
-    let copied = !own && !ports.is_empty() && registry.was_written(&content)?;
+        .all(|(key, port)| port.is_some() && written.port(key) == *port);
+    // A value that is not a port was not written by Portway.
+    let ports: Option<IndexMap<String, u16>> = found
+        .iter()
+        .map(|(key, port)| Some(((*key).clone(), (*port)?)))
+        .collect();
+    let copied = match ports {
+        Some(ports) if !is_own && !ports.is_empty() => registry.was_written(&ports)?,
+        _ => false,
+    };
     Ok(Records {
         entries,
         written,

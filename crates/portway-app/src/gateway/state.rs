@@ -7,8 +7,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::PathBuf;
 
-use portway_api::{ErrorCode, Forward, GatewayStatus};
-use portway_project::hostnames::GatewayPorts;
+use portway_api::{ErrorCode, Forward, GatewayPorts, GatewayStatus};
 
 use crate::dirs;
 use crate::error::CommandError;
@@ -90,16 +89,7 @@ pub(crate) fn last() -> Result<Option<GatewayStatus>, CommandError> {
 /// Where that one serves. The next one will be there too, so that services which let pages in go on
 /// doing so.
 pub(crate) fn last_ports() -> Result<Option<GatewayPorts>, CommandError> {
-    Ok(last()?.as_ref().map(ports_of))
-}
-
-/// Where a gateway serves.
-pub(crate) fn ports_of(gateway: &GatewayStatus) -> GatewayPorts {
-    GatewayPorts {
-        http: gateway.port,
-        https: gateway.tls_port,
-        fixed: gateway.forwards.iter().map(|one| one.port).collect(),
-    }
+    Ok(last()?.as_ref().map(GatewayPorts::from))
 }
 
 /// Has the next gateway not know a fixed port; while one runs, it is asked itself.

@@ -255,8 +255,11 @@ fn by_process(holders: &[PortOwner], port: u16, known: &Known) -> Vec<PortHolder
 fn name_supervisor(holders: &mut [PortHolder], lease: &PortLease) {
     for holder in holders.iter_mut().filter(|holder| holder.service.is_none()) {
         let pid = holder.process.as_ref().map(|process| process.pid);
-        let supervised = pid.map(mark::supervised).unwrap_or_default();
-        if supervised.iter().any(|mark| mark.id() == lease.owner.id) {
+        let supervised = pid.map(mark::supervised_services).unwrap_or_default();
+        if supervised
+            .iter()
+            .any(|mark| mark.instance_id() == lease.owner.id)
+        {
             holder.service = Some(lease.owner.clone());
         }
     }
@@ -293,8 +296,8 @@ fn port_holder(sockets: &[&PortOwner], port: u16, known: &Known) -> PortHolder {
         service: first
             .process
             .as_ref()
-            .and_then(|process| Mark::of(process.id.pid))
-            .and_then(|mark| known.service(mark.id(), &mark.service)),
+            .and_then(|process| Mark::read(process.id.pid))
+            .and_then(|mark| known.service(mark.instance_id(), &mark.service)),
         process: first.process.as_ref().map(info),
     }
 }

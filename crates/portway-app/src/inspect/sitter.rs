@@ -84,18 +84,18 @@ pub(crate) fn occupant(holder: &PortOwner) -> PortConflict {
 fn marks(holder: &PortOwner) -> Vec<Mark> {
     let main = holder.process.as_ref().map(|process| process.id.pid);
     let pids = main.into_iter().chain(holder.other_pids.iter().copied());
-    let marks: Vec<Mark> = pids.filter_map(Mark::of).collect();
+    let marks: Vec<Mark> = pids.filter_map(Mark::read).collect();
     if !marks.is_empty() {
         return marks;
     }
-    let supervised = main.map(mark::supervised).unwrap_or_default();
+    let supervised = main.map(mark::supervised_services).unwrap_or_default();
     if !supervised.is_empty() {
         return supervised;
     }
     let above = main
         .map(portway_supervisor::process::ancestors)
         .unwrap_or_default();
-    let mark = |process: &Process| Mark::of(process.id.pid);
+    let mark = |process: &Process| Mark::read(process.id.pid);
     above.iter().find_map(mark).into_iter().collect()
 }
 
@@ -113,24 +113,25 @@ impl Known {
     ) -> Sitter {
         let main = holder.process.as_ref();
         let marks = marks(holder);
-        let is_own = |mark: &Mark| mark.id() == checkout.id && mark.service == service.name;
+        let is_own =
+            |mark: &Mark| mark.instance_id() == checkout.id && mark.service == service.name;
         let of = if service.owner == ListenerOwner::Any || marks.iter().any(is_own) {
             Of::Service
         } else if marks.is_empty()
             && main.is_some_and(|one| is_below(one.working_dir.as_deref(), &checkout.root))
         {
             Of::Hand
-        } else if marks.iter().any(|mark| mark.id() != checkout.id) {
+        } else if marks.iter().any(|mark| mark.instance_id() != checkout.id) {
             Of::Neighbour
         } else {
             Of::Stranger
         };
         let process = who(holder);
         let whose = marks.iter().find_map(|mark| {
-            if mark.id() == checkout.id {
+            if mark.instance_id() == checkout.id {
                 return Some(format!("`{}` of this checkout", mark.service));
             }
-            let owner = self.service(mark.id(), &mark.service)?;
+            let owner = self.service(mark.instance_id(), &mark.service)?;
             Some(format!(
                 "`{}` of {}, in {}",
                 owner.service, owner.instance, owner.directory

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use rusqlite::{Connection, OptionalExtension, Statement};
+use serde::de::DeserializeOwned;
 
 use crate::{Instance, Lease};
 
@@ -25,7 +26,7 @@ pub(super) fn instance(row: &rusqlite::Row<'_>) -> rusqlite::Result<Instance> {
         is_main: row.get(5)?,
         options: list(row.get(6)?),
         last_used: row.get(7)?,
-        gateway: row.get(8)?,
+        gateway: json(row.get(8)?),
     })
 }
 
@@ -89,5 +90,11 @@ fn path(bytes: Vec<u8>) -> PathBuf {
 
 /// Parses a list that was stored as JSON.
 pub(super) fn list(text: String) -> Vec<String> {
-    serde_json::from_str(&text).unwrap_or_default()
+    json(Some(text)).unwrap_or_default()
+}
+
+/// Parses a value that was stored as JSON. What another version wrote in another form counts as
+/// nothing.
+pub(super) fn json<T: DeserializeOwned>(text: Option<String>) -> Option<T> {
+    serde_json::from_str(&text?).ok()
 }

@@ -2,7 +2,7 @@ use std::fs;
 
 use super::schema::MIGRATIONS;
 use super::*;
-use crate::{ChooseError, PortRequest, RegistryProblem};
+use crate::{ChooseError, PortRequest, RegistryProblem, WrittenValue};
 
 struct TestEnv {
     state: tempfile::TempDir,
@@ -178,17 +178,26 @@ fn a_failed_allocation_changes_nothing() {
 fn written_contents_are_recognized_on_the_whole_machine() {
     let mut env = TestEnv::new();
     env.register("a", "a");
-    assert_eq!(env.registry.last_written("a").unwrap(), None);
-    env.registry.record_written("a", "{1}", "{1}", 1).unwrap();
-    env.registry
-        .record_written("a", "{2, health}", "{2}", 2)
-        .unwrap();
-    assert_eq!(
-        env.registry.last_written("a").unwrap().as_deref(),
-        Some("{2, health}")
-    );
-    assert!(env.registry.was_written("{1}").unwrap());
-    assert!(!env.registry.was_written("{3}").unwrap());
+    let values = |port: u16, url: Option<&str>| {
+        let port = ("web_port".to_owned(), WrittenValue::Port(port));
+        let url = url.map(|url| {
+            (
+                "web_health_url".to_owned(),
+                WrittenValue::Url(url.to_owned()),
+            )
+        });
+        WrittenValues([port].into_iter().chain(url).collect())
+    };
+    let last = |env: &mut TestEnv| env.registry.last_written("a").unwrap();
+    assert_eq!(last(&mut env), WrittenValues::default());
+    for (values, now) in [(values(1, None), 1), (values(2, Some("http://x")), 2)] {
+        env.registry.record_written("a", &values, now).unwrap();
+        assert_eq!(last(&mut env), values);
+    }
+    for (port, was_written) in [(1, true), (2, true), (3, false)] {
+        let ports = values(port, None).ports();
+        assert_eq!(env.registry.was_written(&ports).unwrap(), was_written);
+    }
 }
 
 #[test]
@@ -239,10 +248,33 @@ fn upgrades_a_registry_of_the_first_schema() {
     let gateway =
         |registry: &mut SqliteRegistry| registry.instances().unwrap()[0].0.gateway.clone();
     assert_eq!(gateway(&mut registry), None);
-    for value in [Some("one"), Some("other"), None] {
-        registry.set_gateway("a", value).unwrap();
-        assert_eq!(gateway(&mut registry).as_deref(), value);
+    let ports = |http| GatewayPorts {
+        http,
+        https: None,
+        fixed: vec![3000],
+    };
+    for value in [Some(ports(80)), Some(ports(7678)), None] {
+        registry.set_gateway("a", value.as_ref()).unwrap();
+        assert_eq!(gateway(&mut registry), value);
     }
+}
+
+#[test]
+fn reading_creates_nothing_and_cannot_write() {
+    let state = tempfile::tempdir().unwrap();
+    let dir = state.path().join("portway");
+    assert!(SqliteRegistry::open_existing(&dir).unwrap().is_none());
+    assert!(!dir.exists());
+    let mut env = TestEnv::new();
+    env.register("a", "a");
+    let mut registry = SqliteRegistry::open_existing(&env.state.path().join("portway"))
+        .unwrap()
+        .unwrap();
+    assert_eq!(registry.instance("a").unwrap().unwrap().name, "a");
+    assert_eq!(registry.instance("b").unwrap(), None);
+    assert!(registry.set_options("a", &["redis".into()]).is_err());
+    registry.allow_writes().unwrap();
+    registry.set_options("a", &["redis".into()]).unwrap();
 }
 
 #[test]

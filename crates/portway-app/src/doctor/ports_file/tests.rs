@@ -1,6 +1,8 @@
 use portway_api::Severity;
 use serde_json::json;
 
+use portway_registry::WrittenValue;
+
 use super::*;
 
 fn map(value: Value) -> Map<String, Value> {
@@ -14,12 +16,13 @@ fn judged(content: Value, change: impl FnOnce(&mut Facts<'_>)) -> Vec<Finding> {
     };
     let port = file.content.get("api_port").cloned().unwrap_or(json!(9000));
     let url = format!("http://localhost:{port}");
-    let written = map(json!({"api_port": 9000}));
+    let leased = map(json!({"api_port": 9000}));
+    let written = WrittenValues([("api_port".to_owned(), WrittenValue::Port(9000))].into());
     let mut facts = Facts {
         file: Ok(Some(&file)),
         keys: vec!["api_port".into()],
         own: map(json!({"api_port": port, "api_url": url})),
-        leased: written.clone(),
+        leased,
         written: &written,
         copied: false,
         owners: BTreeMap::from([(9500, PortOwner::Other("`api` of old".into()))]),
