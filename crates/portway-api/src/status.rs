@@ -9,7 +9,7 @@ use crate::{FailureReason, PortDisplacement};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InstanceState {
-    /// The instance has started, and not every service has been ready once.
+    /// Some services have not been ready since the instance was started.
     Starting,
     /// Every started service is ready or completed.
     Ready,

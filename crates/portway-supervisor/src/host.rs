@@ -1,4 +1,4 @@
-//! The application in which a supervisor runs: what the supervisor needs and does not decide.
+//! The interface between a supervisor and the application that runs it.
 
 use std::error::Error;
 use std::sync::Arc;

@@ -118,7 +118,7 @@ fn send(
             place: None,
             hints: vec![
                 "run `portway ps` to list the services".into(),
-                "run `portway down` and `portway up` to apply changes of `portway.toml`".into(),
+                "run `portway down` and `portway up` to apply changes to `portway.toml`".into(),
             ],
         };
         return Err((StatusCode::NOT_FOUND, Json(ErrorBody { error })));

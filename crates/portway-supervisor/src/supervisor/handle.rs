@@ -47,7 +47,7 @@ pub struct Config {
     pub lan: Option<LanConfig>,
     /// Whether the instance stops when its terminal is closed.
     pub is_foreground: bool,
-    /// Whether services are told to print in color.
+    /// Whether services should print in color.
     pub color: bool,
     /// The application that replaces lost ports.
     pub host: Box<dyn SupervisorHost>,

@@ -216,8 +216,8 @@ async fn read_keeper(
         // The remaining output is logged before the exit is reported, so that it is available when
         // a user reads why the service exited.
         if exit == KeeperExit::Clean {
-            // The output of a process that left the tree can go on, hence the timeout. The tasks
-            // return nothing.
+            // A process that left the tree may keep the pipes open, hence the timeout. The tasks
+            // have no results.
             let _ = timeout(LAST_OUTPUT_TIMEOUT, async {
                 let _ = out.await;
                 let _ = err.await;
@@ -259,7 +259,7 @@ pub(super) async fn read_lines(mut input: impl AsyncRead + Unpin, mut line: impl
 }
 
 /// Returns the environment of a service's process. `color`: the output is displayed in a terminal
-/// with colors. Many programs do not print colors into a pipe unless they are told to.
+/// with colors. Many programs print colors into a pipe only if a variable requests it.
 pub(super) fn environment(launch: &Launch, mark: &str, color: bool) -> IndexMap<String, String> {
     let mut env = IndexMap::new();
     let mut set_default = |name: &str, value: &str| {
