@@ -2,6 +2,7 @@
 
 mod allocate;
 mod instances;
+mod prepared;
 mod rows;
 mod schema;
 mod written;
@@ -353,15 +354,7 @@ impl Registry for SqliteRegistry {
         instance: &str,
         service: &str,
     ) -> Result<Option<(String, Vec<String>)>, RegistryError> {
-        self.read(|connection| {
-            connection
-                .query_row(
-                    "SELECT digest, outputs FROM prepared WHERE instance = ?1 AND service = ?2",
-                    params![instance, service],
-                    |row| Ok((row.get(0)?, rows::list(row.get(1)?))),
-                )
-                .optional()
-        })
+        self.read(|connection| prepared::last(connection, instance, service))
     }
 
     fn record_prepared(
@@ -371,17 +364,7 @@ impl Registry for SqliteRegistry {
         digest: &str,
         outputs: &[String],
     ) -> Result<(), RegistryError> {
-        let outputs = serde_json::to_string(outputs).unwrap_or_default();
-        self.write(|transaction| {
-            transaction
-                .execute(
-                    "INSERT INTO prepared (instance, service, digest, outputs)
-                     VALUES (?1, ?2, ?3, ?4)
-                     ON CONFLICT (instance, service) DO UPDATE SET digest = ?3, outputs = ?4",
-                    params![instance, service, digest, outputs],
-                )
-                .map(drop)
-        })
+        self.write(|transaction| prepared::record(transaction, instance, service, digest, outputs))
     }
 }
 

@@ -1,0 +1,39 @@
+//! Prepare steps that succeeded.
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use super::rows::list;
+
+/// Returns the digest and the outputs of a service's last successful prepare step.
+pub(super) fn last(
+    connection: &Connection,
+    instance: &str,
+    service: &str,
+) -> rusqlite::Result<Option<(String, Vec<String>)>> {
+    connection
+        .query_row(
+            "SELECT digest, outputs FROM prepared WHERE instance = ?1 AND service = ?2",
+            params![instance, service],
+            |row| Ok((row.get(0)?, list(row.get(1)?))),
+        )
+        .optional()
+}
+
+/// Records a successful prepare step.
+pub(super) fn record(
+    transaction: &Transaction<'_>,
+    instance: &str,
+    service: &str,
+    digest: &str,
+    outputs: &[String],
+) -> rusqlite::Result<()> {
+    let outputs = serde_json::to_string(outputs).unwrap_or_default();
+    transaction
+        .execute(
+            "INSERT INTO prepared (instance, service, digest, outputs)
+             VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (instance, service) DO UPDATE SET digest = ?3, outputs = ?4",
+            params![instance, service, digest, outputs],
+        )
+        .map(drop)
+}
