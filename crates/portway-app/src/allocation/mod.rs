@@ -71,7 +71,7 @@ pub(crate) fn allocate(
     };
     let ports = assigned(project, &chosen.given);
     if keep == Keep::Hard {
-        children::refresh();
+        children::update_bundle();
         if project.instance.gateway != chosen.gateway {
             let id = &project.instance.id;
             project.registry.set_gateway(id, chosen.gateway.as_ref())?;
