@@ -142,13 +142,13 @@ impl Checks {
             let mut answer = answer.await.unwrap_or_else(|error| Err(error.to_string()));
             let here = holders.get(&check.port).into_iter().flatten();
             let stranger = here
-                .map(|holder| self.known.sitter(holder, service, &self.checkout))
-                .find(|sitter| !sitter.of.is_own());
+                .map(|holder| self.known.occupant(holder, service, &self.checkout))
+                .find(|occupant| !occupant.kind.is_own());
             // What somebody else answers says nothing of the service.
             if let Some(stranger) = stranger {
                 answer = Err(format!(
                     "its port {} belongs to {}",
-                    check.port, stranger.who
+                    check.port, stranger.description
                 ));
             }
             services.push(judge(&service.name, check, answer));
