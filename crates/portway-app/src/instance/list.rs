@@ -30,7 +30,7 @@ const AT_ONCE: usize = 16;
 /// When the registry or the state of the gateway cannot be read.
 pub fn list() -> Result<Vec<InstanceStatus>, CommandError> {
     // That they are broken has been said.
-    let preferences = preferences::of_user().unwrap_or_default();
+    let preferences = preferences::read_user().unwrap_or_default();
     let facts = exclusions::facts(&preferences)?;
     let mut registry = SqliteRegistry::open(&dirs::state_dir()?)?;
     let known = registry.instances()?;

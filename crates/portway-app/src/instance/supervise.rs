@@ -208,7 +208,7 @@ fn let_go_when_started(mut events: broadcast::Receiver<Event>) {
                 _ => {}
             }
         }
-        platform::let_go_of_stdout();
+        platform::close_stdout();
     });
 }
 

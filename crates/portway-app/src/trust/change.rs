@@ -76,8 +76,8 @@ pub enum Undo {
 }
 
 impl Change {
-    /// Plans to add the CA to the trust stores. With `dry_run`, no CA is generated and the plan must
-    /// not be applied.
+    /// Plans to add the CA to the trust stores. With `dry_run`, no CA is generated and the plan
+    /// must not be applied.
     ///
     /// # Errors
     /// When the CA or the record cannot be used, or stores still trust a previous CA.

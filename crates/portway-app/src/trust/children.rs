@@ -1,8 +1,8 @@
 //! Environment variables that make services trust the gateway's certificates.
 //!
-//! Node, Deno, Python and other runtimes have their own list of trusted CAs. Some runtimes add the CA
-//! file that a variable names. Others replace their list with that file, so Portway writes a bundle of
-//! the system's CAs and the local CA.
+//! Node, Deno, Python and other runtimes have their own list of trusted CAs. Some runtimes add the
+//! CA file that a variable names. Others replace their list with that file, so Portway writes a
+//! bundle of the system's CAs and the local CA.
 
 use std::fs;
 use std::io;
@@ -19,8 +19,8 @@ const ADDING_VARIABLES: [&str; 2] = ["NODE_EXTRA_CA_CERTS", "DENO_CERT"];
 /// Variables that replace the trusted CAs of a program.
 const REPLACING_VARIABLES: [&str; 2] = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"];
 
-/// The bundle files of Linux distributions. On macOS and Windows, no single file contains all CAs that
-/// the system trusts.
+/// The bundle files of Linux distributions. On macOS and Windows, no single file contains all CAs
+/// that the system trusts.
 const SYSTEM_BUNDLES: [&str; 4] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
@@ -39,8 +39,8 @@ pub(crate) fn variables() -> IndexMap<String, String> {
     variables_for(&ca, &|name| std::env::var_os(name).map(PathBuf::from))
 }
 
-/// Returns the variables for the CA in the directory `ca`. A variable that the user has set to another
-/// file is left out, because that file may contain other CAs.
+/// Returns the variables for the CA in the directory `ca`. A variable that the user has set to
+/// another file is left out, because that file may contain other CAs.
 fn variables_for(ca: &Path, current: &dyn Fn(&str) -> Option<PathBuf>) -> IndexMap<String, String> {
     let files = ADDING_VARIABLES
         .map(|name| (name, tls::ROOT_FILE))
@@ -56,8 +56,8 @@ fn variables_for(ca: &Path, current: &dyn Fn(&str) -> Option<PathBuf>) -> IndexM
         .collect()
 }
 
-/// Writes the bundle if the system has one and ours is missing or older. If that fails, the variables
-/// that need the bundle are not set.
+/// Writes the bundle if the system has one and ours is missing or older. If that fails, the
+/// variables that need the bundle are not set.
 pub(crate) fn update_bundle() {
     let system = SYSTEM_BUNDLES.map(PathBuf::from).into_iter();
     if cfg!(target_os = "linux")
@@ -68,7 +68,8 @@ pub(crate) fn update_bundle() {
     }
 }
 
-/// Writes the bundle to `ca`, unless it is at least as new as both the system's bundle and the root.
+/// Writes the bundle to `ca`, unless it is at least as new as both the system's bundle and the
+/// root.
 fn write_bundle(system: &Path, ca: &Path) -> io::Result<()> {
     let file = ca.join(BUNDLE);
     let root = ca.join(tls::ROOT_FILE);

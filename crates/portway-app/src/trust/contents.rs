@@ -25,8 +25,8 @@ impl StoreContents {
     }
 }
 
-/// Returns whether a store contains `root`. Compares fingerprints, because another certificate may have
-/// the same name.
+/// Returns whether a store contains `root`. Compares fingerprints, because another certificate may
+/// have the same name.
 ///
 /// # Errors
 /// When the store cannot be read.

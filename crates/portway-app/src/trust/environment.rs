@@ -48,8 +48,8 @@ const PACKAGES: [(&str, &str); 5] = [
 /// Directories of programs for root. They are not in the `PATH` of every user.
 const SBIN: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
-/// Directories of the databases of Chromium-based browsers, relative to the home directory. `*` matches
-/// one directory.
+/// Directories of the databases of Chromium-based browsers, relative to the home directory. `*`
+/// matches one directory.
 const CHROMIUM: [&str; 4] = [
     ".pki/nssdb",
     ".local/share/pki/nssdb",
@@ -134,7 +134,8 @@ impl StoreEnvironment {
     }
 }
 
-/// Finds a program that root runs. Returns its absolute path, because `sudo` may use another `PATH`.
+/// Finds a program that root runs. Returns its absolute path, because `sudo` may use another
+/// `PATH`.
 fn find_for_root(name: &str, path: &OsStr) -> Option<PathBuf> {
     let dirs = std::env::split_paths(path).chain(SBIN.map(PathBuf::from));
     let mut dirs = dirs.filter(|dir| dir.is_absolute());

@@ -4,8 +4,8 @@
 //! environment, record, store contents ─► steps ─► preview ─► results
 //! ```
 //!
-//! The steps are computed by pure functions. The record lists every store that may contain the CA, so
-//! that `portway trust --undo` finds it.
+//! The steps are computed by pure functions. The record lists every store that may contain the CA,
+//! so that `portway trust --undo` finds it.
 
 mod apply;
 mod change;

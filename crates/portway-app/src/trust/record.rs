@@ -11,8 +11,8 @@ use super::store::Store;
 use crate::error::CommandError;
 use crate::gateway::state;
 
-/// The recorded root and its stores. The record is kept when the CA's files are deleted, so that the
-/// root can still be removed from the stores.
+/// The recorded root and its stores. The record is kept when the CA's files are deleted, so that
+/// the root can still be removed from the stores.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Record {
     pub(crate) root: TrustedRoot,

@@ -190,8 +190,8 @@ pub(crate) struct Step {
     pub(crate) store: Store,
     pub(crate) root: TrustedRoot,
     pub(crate) actions: Vec<Action>,
-    /// Reverts a partial change. `certutil` adds a certificate to a database before it fails for lack
-    /// of the password that trusting it requires.
+    /// Reverts a partial change. `certutil` adds a certificate to a database before it fails for
+    /// lack of the password that trusting it requires.
     pub(crate) rollback: Vec<Action>,
     /// Whether the step needs root privileges that this process does not have.
     pub(crate) needs_root: bool,
@@ -240,16 +240,16 @@ pub(crate) fn install(
 }
 
 /// Reads the stores of this machine.
-pub(crate) fn read_stores(environment: &StoreEnvironment) -> Vec<Seen> {
+pub(crate) fn read_stores(environment: &StoreEnvironment) -> Vec<StoreContents> {
     Store::all(environment)
         .into_iter()
         .map(StoreContents::read)
         .collect()
 }
 
-/// Returns the steps that remove Portway's roots: the root of the record, `file_root` (the root in the
-/// CA's files), and the roots found in the stores of this user. The system's store may contain roots
-/// of other users, so only a root that is known to be this user's is removed there.
+/// Returns the steps that remove Portway's roots: the root of the record, `file_root` (the root in
+/// the CA's files), and the roots found in the stores of this user. The system's store may contain
+/// roots of other users, so only a root that is known to be this user's is removed there.
 pub(crate) fn undo(
     environment: &StoreEnvironment,
     record: Option<&Record>,

@@ -1,4 +1,4 @@
-//! What the gateway knows of the machine: the registry, asked again and again.
+//! The instances that the gateway serves, read from the registry.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,13 +12,13 @@ use crate::dirs;
 use crate::error::CommandError;
 use crate::instance::snapshot;
 
-/// All instances of this user.
-pub(crate) fn source(facts: PortPolicy) -> Result<InstanceSource, CommandError> {
+/// Returns a source that reads all instances of this user on each call.
+pub(crate) fn source(policy: PortPolicy) -> Result<InstanceSource, CommandError> {
     let registry = Mutex::new(SqliteRegistry::open(&dirs::state_dir()?)?);
     Ok(Arc::new(move || {
         let mut registry = registry.lock().unwrap_or_else(PoisonError::into_inner);
         let instances = registry.instances().map_err(io::Error::other)?;
-        let known = instances
+        let records = instances
             .into_iter()
             .filter(|(.., liveness)| *liveness != CheckoutState::Missing)
             .map(|(instance, leases, liveness)| {
@@ -26,9 +26,9 @@ pub(crate) fn source(facts: PortPolicy) -> Result<InstanceSource, CommandError> 
                 InstanceRecord {
                     socket: (liveness == CheckoutState::Running).then(|| dir.join(control::SOCKET)),
                     log_dir: dir.join("logs"),
-                    status: snapshot::at_rest(instance, &leases, &facts),
+                    status: snapshot::at_rest(instance, &leases, &policy),
                 }
             });
-        Ok(known.collect())
+        Ok(records.collect())
     }))
 }
