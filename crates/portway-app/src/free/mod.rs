@@ -194,8 +194,8 @@ fn stop_service(service: &ServiceRef) -> Result<FreeAction, CommandError> {
                 service.directory
             ))
         })?;
-        connection::ask(&client, "release", &names).await?;
-        attach::until_at_rest(events, &names).await
+        connection::request(&client, "release", &names).await?;
+        attach::until_services_stopped(events, &names).await
     })?;
     Ok(FreeAction::Stopped)
 }

@@ -26,7 +26,7 @@ pub(crate) fn source(policy: PortPolicy) -> Result<InstanceSource, CommandError>
                 InstanceRecord {
                     socket: (liveness == CheckoutState::Running).then(|| dir.join(control::SOCKET)),
                     log_dir: dir.join("logs"),
-                    status: snapshot::at_rest(instance, &leases, &policy),
+                    status: snapshot::stopped_status(instance, &leases, &policy),
                 }
             });
         Ok(records.collect())
