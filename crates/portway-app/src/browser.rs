@@ -1,11 +1,11 @@
-//! Opening a URL in the user's browser.
+//! Opens a URL in the user's browser.
 
 use std::env;
 use std::process::{Command, Stdio};
 
 use crate::{dirs, platform};
 
-/// Opens `url` where a browser can be shown. A failure is ignored: the caller prints the URL.
+/// Opens `url` if a browser can be displayed. Ignores failures, because the caller prints the URL.
 pub fn open(url: &str) {
     let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
     if let Some(command) = opener(env::consts::OS, &is_set, &dirs::has_program) {
@@ -13,7 +13,7 @@ pub fn open(url: &str) {
     }
 }
 
-/// The command that opens a URL on this system; `None` where no browser can be shown.
+/// Returns the command that opens a URL on this system; `None` if no browser can be displayed.
 fn opener(
     system: &str,
     is_set: &dyn Fn(&str) -> bool,
@@ -23,9 +23,9 @@ fn opener(
         "macos" => &[&["open"]],
         // The first argument of `start` is the title of the window.
         "windows" => return Some(&["cmd", "/c", "start", ""]),
-        // The browser of Windows, from the Linux inside it.
+        // In WSL, `wslview` opens the browser of Windows.
         _ if is_set("WSL_DISTRO_NAME") => &[&["wslview"], &["xdg-open"]],
-        // Over SSH or on a console there is no display.
+        // Without a display, as over SSH, no command is used.
         _ if is_set("DISPLAY") || is_set("WAYLAND_DISPLAY") => &[&["xdg-open"], &["gio", "open"]],
         _ => &[],
     };
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn opens_a_browser_only_where_one_can_be_shown() {
+    fn opens_a_browser_only_with_a_display() {
         let all = ["xdg-open", "gio", "open", "wslview"];
         assert_eq!(program("linux", &[], &all), None);
         assert_eq!(program("linux", &["DISPLAY"], &all), Some("xdg-open"));

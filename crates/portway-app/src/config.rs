@@ -1,4 +1,4 @@
-//! Reading preferences with their sources, and changing those of the user.
+//! Reads preferences with their sources, and changes the preferences of the user.
 
 use std::path::{Path, PathBuf};
 
@@ -36,12 +36,12 @@ pub fn get(
     key: &str,
     color: Option<&str>,
 ) -> Result<Preference, CommandError> {
-    let (_, path) = known(key)?;
+    let (_, path) = parse(key)?;
     let one = preference(&layers(directory, color)?, &path);
     if one.text.is_none() {
         let message = format!("`{key}` has no value");
         return Err(CommandError::new(ErrorCode::Failed, message)
-            .hint(format!("give it one: `portway config set {key} VALUE`")));
+            .hint(format!("set it: run `portway config set {key} VALUE`")));
     }
     Ok(one)
 }
@@ -55,47 +55,47 @@ pub fn explain(
     key: &str,
     color: Option<&str>,
 ) -> Result<ExplainedPreference, CommandError> {
-    let (key, path) = known(key)?;
+    let (key, path) = parse(key)?;
     Ok(layered(&layers(directory, color)?, key, &path))
 }
 
 fn layers(directory: Option<&Path>, color: Option<&str>) -> Result<Preferences, CommandError> {
-    let preferences = here(directory)?;
+    let preferences = read_for(directory)?;
     Ok(preferences::with_flag(preferences, "color", color))
 }
 
-/// What counts in this directory; a project is not needed.
-fn here(directory: Option<&Path>) -> Result<Preferences, CommandError> {
+/// Reads the preferences that apply in a directory, which need not contain a project.
+fn read_for(directory: Option<&Path>) -> Result<Preferences, CommandError> {
     match Manifest::find(&dirs::directory(directory)?) {
-        Ok(manifest) => preferences::of_project(preferences::of_user()?, &manifest),
-        Err(ManifestError::Missing(_)) => preferences::of_user(),
+        Ok(manifest) => preferences::with_manifest(preferences::read_user()?, &manifest),
+        Err(ManifestError::Missing(_)) => preferences::read_user(),
         Err(error) => Err(error.into()),
     }
 }
 
-fn known(key: &str) -> Result<(&'static Key, Vec<String>), CommandError> {
+fn parse(key: &str) -> Result<(&'static Key, Vec<String>), CommandError> {
     parse_key(key).map_err(|error| {
         CommandError::new(ErrorCode::Usage, error.message)
             .hint(error.help)
-            .hint("`portway config list` has them all")
+            .hint("run `portway config list` to see all preferences")
     })
 }
 
-/// The user's `config.toml`, which may not exist.
+/// Returns the path of the user's `config.toml`. The file may not exist.
 ///
 /// # Errors
-/// When no variable tells where it is.
-pub fn own_file() -> Result<PathBuf, CommandError> {
+/// When the variables for it are not set.
+pub fn user_file() -> Result<PathBuf, CommandError> {
     preferences::file().ok_or_else(|| {
         CommandError::new(
             ErrorCode::Failed,
-            "there is no place for preferences: HOME is not set",
+            "cannot determine the preferences file: `HOME` is not set",
         )
-        .hint("set HOME, or XDG_CONFIG_HOME to an absolute path")
+        .hint("set `HOME` or `XDG_CONFIG_HOME` to an absolute path")
     })
 }
 
-/// The value that counts, as programs see it.
+/// Returns the effective value of a preference with its source.
 fn preference(preferences: &Preferences, path: &[String]) -> Preference {
     let first = preferences.layers(path).next();
     Preference {
@@ -113,7 +113,7 @@ fn preference(preferences: &Preferences, path: &[String]) -> Preference {
 
 fn layered(preferences: &Preferences, key: &'static Key, path: &[String]) -> ExplainedPreference {
     let mut layers: Vec<PreferenceLayer> = Vec::new();
-    let said: Vec<_> = preferences.layers(path).collect();
+    let settings: Vec<_> = preferences.layers(path).collect();
     for source in [
         PreferenceSource::Flag,
         PreferenceSource::Environment,
@@ -121,17 +121,17 @@ fn layered(preferences: &Preferences, key: &'static Key, path: &[String]) -> Exp
         PreferenceSource::User,
         PreferenceSource::Default,
     ] {
-        let of_layer = said.iter().filter(|one| one.source == source);
-        let own = of_layer.map(|one| PreferenceLayer {
+        let of_source = settings.iter().filter(|one| one.source == source);
+        let set = of_source.map(|one| PreferenceLayer {
             source,
             place: Some(one.location.clone()).filter(|place| !place.is_empty()),
             value: one.value.to_json(),
             text: Some(one.value.to_string()),
-            counts: key.is_combined || said.first().is_some_and(|first| first == one),
+            counts: key.is_combined || settings.first().is_some_and(|first| first == one),
         });
         let before = layers.len();
-        layers.extend(own);
-        if let Some(place) = could_stand(key, source).filter(|_| layers.len() == before) {
+        layers.extend(set);
+        if let Some(place) = possible_location(key, source).filter(|_| layers.len() == before) {
             layers.push(PreferenceLayer {
                 source,
                 place: Some(place).filter(|place| !place.is_empty()),
@@ -148,8 +148,8 @@ fn layered(preferences: &Preferences, key: &'static Key, path: &[String]) -> Exp
     }
 }
 
-/// Where a layer could say something about a preference; `None` where it cannot.
-fn could_stand(key: &Key, source: PreferenceSource) -> Option<String> {
+/// Returns where a source can set a preference; `None` if it cannot set it.
+fn possible_location(key: &Key, source: PreferenceSource) -> Option<String> {
     match source {
         PreferenceSource::Flag => key.flag.map(str::to_owned),
         PreferenceSource::Environment => key.variables.first().map(|one| one.name.to_owned()),
@@ -159,8 +159,8 @@ fn could_stand(key: &Key, source: PreferenceSource) -> Option<String> {
     }
 }
 
-/// Sets a preference of the user. Returns the file, and the place of a setting that overrides the
-/// new value in `directory`.
+/// Sets a preference of the user. Returns the file, and the location of a setting that overrides
+/// the new value in `directory`.
 ///
 /// # Errors
 /// When the key is unknown, the value is invalid, or the file cannot be written.
@@ -169,21 +169,21 @@ pub fn set(
     key: &str,
     value: &str,
 ) -> Result<(PathBuf, Option<String>), CommandError> {
-    let (known_key, path) = known(key)?;
-    let file = own_file()?;
+    let (preference_key, path) = parse(key)?;
+    let file = user_file()?;
     file::change(&file, |text| {
-        let changed = edit::set(text, known_key, &path, value);
+        let changed = edit::set(text, preference_key, &path, value);
         let changed = changed.map_err(|error| {
             CommandError::new(ErrorCode::Usage, format!("`{key}`: {error}")).hint(error.help)
         })?;
         Ok::<_, CommandError>(Some(changed))
     })?;
-    Ok((file, overriding(directory, known_key, &path)))
+    Ok((file, overriding_location(directory, preference_key, &path)))
 }
 
-/// The place of a setting that overrides the user's own here.
-fn overriding(directory: Option<&Path>, key: &Key, path: &[String]) -> Option<String> {
-    let preferences = here(directory).ok()?;
+/// Returns the location of a setting that overrides the user's setting in `directory`.
+fn overriding_location(directory: Option<&Path>, key: &Key, path: &[String]) -> Option<String> {
+    let preferences = read_for(directory).ok()?;
     let first = preferences.layers(path).next()?;
     let overrides = first.source < PreferenceSource::User && !key.is_combined;
     overrides.then(|| first.location.clone())
@@ -194,12 +194,12 @@ fn overriding(directory: Option<&Path>, key: &Key, path: &[String]) -> Option<St
 /// # Errors
 /// When the key is unknown, or the file cannot be written.
 pub fn unset(key: &str) -> Result<(PathBuf, bool), CommandError> {
-    let (known_key, path) = known(key)?;
-    let file = own_file()?;
+    let (preference_key, path) = parse(key)?;
+    let file = user_file()?;
     let was_set = file::change(&file, |text| {
-        edit::unset(text, known_key, &path).map_err(|error| {
+        edit::unset(text, preference_key, &path).map_err(|error| {
             CommandError::new(ErrorCode::Failed, error.message)
-                .place(&file)
+                .location(&file)
                 .hint(error.help)
         })
     })?;

@@ -1,4 +1,4 @@
-//! Directories of a command: where it acts, and where Portway keeps its state.
+//! The directories of a command: its working directory and the state directory.
 
 use std::env;
 use std::ffi::OsString;
@@ -9,28 +9,31 @@ use portway_api::ErrorCode;
 use crate::error::CommandError;
 use crate::platform;
 
-/// The directory of Portway's own state.
+/// Returns the directory of Portway's state.
 ///
 /// # Errors
-/// When neither `XDG_STATE_HOME` nor `HOME` (on Windows `LOCALAPPDATA`) tells where that is.
+/// When neither `XDG_STATE_HOME` nor `HOME` (on Windows `LOCALAPPDATA`) is an absolute path.
 pub(crate) fn state_dir() -> Result<PathBuf, CommandError> {
     let windows = cfg!(windows);
     resolve_state_dir(&|name| env::var_os(name), windows).ok_or_else(|| {
         let home = home_variable(windows);
         CommandError::new(
             ErrorCode::State,
-            format!("there is no place to keep state: {home} is not set"),
+            format!("cannot determine the state directory: `{home}` is not set"),
         )
-        .hint(format!("set {home}, or XDG_STATE_HOME to an absolute path"))
+        .hint(format!(
+            "set `{home}` or `XDG_STATE_HOME` to an absolute path"
+        ))
     })
 }
 
-/// The variable that leads to what is this user's on this machine alone.
+/// Returns the variable with the user's local data directory.
 fn home_variable(windows: bool) -> &'static str {
     if windows { "LOCALAPPDATA" } else { "HOME" }
 }
 
-/// By the XDG base directory specification: relative paths there are ignored.
+/// Resolves the state directory as the XDG base directory specification says. Ignores relative
+/// paths.
 fn resolve_state_dir(
     variable: &dyn Fn(&str) -> Option<OsString>,
     windows: bool,
@@ -40,13 +43,13 @@ fn resolve_state_dir(
             .map(PathBuf::from)
             .filter(|path| path.is_absolute())
     };
-    let below = if windows { "" } else { ".local/state" };
+    let subdirectory = if windows { "" } else { ".local/state" };
     absolute("XDG_STATE_HOME")
-        .or_else(|| absolute(home_variable(windows)).map(|home| home.join(below)))
+        .or_else(|| absolute(home_variable(windows)).map(|home| home.join(subdirectory)))
         .map(|state| state.join("portway"))
 }
 
-/// The directory in which a command acts.
+/// Returns the canonical path of the directory in which a command runs.
 ///
 /// # Errors
 /// When it does not exist.
@@ -56,7 +59,7 @@ pub(crate) fn directory(given: Option<&Path>) -> Result<PathBuf, CommandError> {
         .map_err(|error| CommandError::file("enter", directory, &error))
 }
 
-/// Whether a program can be found in `PATH`, as a shell would find it.
+/// Returns whether `PATH` contains a program.
 pub(crate) fn has_program(name: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).any(|dir| platform::is_program(&dir, name))
@@ -67,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn state_lies_where_the_standard_says() {
+    fn resolves_the_state_directory() {
         let local = if cfg!(windows) {
             r"C:\Local"
         } else {
@@ -76,7 +79,7 @@ mod tests {
         let variable = |name: &str| (name == "LOCALAPPDATA").then(|| local.into());
         let windows = resolve_state_dir(&variable, true);
         assert_eq!(windows, Some(Path::new(local).join("portway")));
-        // Elsewhere a path must be absolute, and on Windows one without a drive is not.
+        // The paths below have no drive, so they are not absolute on Windows.
         if cfg!(windows) {
             return;
         }

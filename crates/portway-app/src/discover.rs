@@ -1,4 +1,4 @@
-//! Services that other machines of the local network announce.
+//! Finds the services that other machines on the local network announce.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use portway_api::{DiscoveredService, ErrorCode};
 use crate::error::CommandError;
 use crate::reporter::Reporter;
 
-/// Queries the local network for `time`. This machine's own services are left out.
+/// Queries the local network for `time`. Leaves out the services of this machine.
 ///
 /// # Errors
 /// When the network cannot be queried.
@@ -16,14 +16,14 @@ pub fn discover(
     reporter: &dyn Reporter,
 ) -> Result<Vec<DiscoveredService>, CommandError> {
     let progress = reporter.progress();
-    progress.message("asks the local network");
+    progress.message("querying the local network");
     let found = portway_lan::browse(time, |count| {
-        progress.message(&format!("asks the local network: {count} so far"));
+        progress.message(&format!("querying the local network: {count} found"));
     });
     progress.finish();
     found.map_err(|error| {
-        let message = format!("cannot ask the local network: {error}");
+        let message = format!("cannot query the local network: {error}");
         CommandError::new(ErrorCode::Failed, message)
-            .hint("mDNS needs UDP port 5353: a firewall or another responder may keep it")
+            .hint("check that no firewall and no other mDNS responder blocks UDP port 5353")
     })
 }

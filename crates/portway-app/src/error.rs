@@ -12,16 +12,16 @@ use portway_registry::RegistryError;
 /// Why a command failed.
 #[derive(Debug)]
 pub struct CommandError {
-    /// The code, message, place and hints.
+    /// The code, message, location and hints.
     pub info: ErrorInfo,
-    /// The place in the manifest, to be shown with its text.
+    /// The location in the manifest with its source text, if the manifest is invalid.
     pub source_text: Option<Box<Diagnostic>>,
-    /// The signal that ended the command.
+    /// The signal that stopped the command.
     signal: Option<i32>,
 }
 
 impl CommandError {
-    /// An error with this code and message.
+    /// Creates an error with a code and a message.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self {
             info: ErrorInfo {
@@ -35,54 +35,57 @@ impl CommandError {
         }
     }
 
-    /// Adds a way out.
+    /// Adds a hint that says how to resolve the error.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.info.hints.push(hint.into());
         self
     }
 
     /// Sets the file or directory that the error is about.
-    pub fn place(mut self, place: &Path) -> Self {
-        self.info.place = Some(place.display().to_string());
+    pub fn location(mut self, path: &Path) -> Self {
+        self.info.place = Some(path.display().to_string());
         self
     }
 
-    /// A command that a signal ended; nobody needs to be told.
+    /// Creates the error of a command that a signal has stopped. It is not printed.
     pub fn signal(number: i32) -> Self {
         Self {
             signal: Some(number),
-            ..Self::new(ErrorCode::Interrupted, format!("ended by signal {number}"))
+            ..Self::new(
+                ErrorCode::Interrupted,
+                format!("stopped by signal {number}"),
+            )
         }
     }
 
-    /// Whether nothing is printed about this error.
+    /// Returns whether the error must not be printed.
     pub fn is_silent(&self) -> bool {
         self.signal.is_some()
     }
 
-    /// The exit code of the command.
+    /// Returns the exit code of the command.
     pub fn exit(&self) -> u8 {
         match self.signal {
-            // As a shell says it.
+            // The convention of shells.
             Some(number) => 128 + u8::try_from(number).unwrap_or(0),
             None => self.info.code.exit(),
         }
     }
 
-    /// The error as programs receive it.
+    /// Returns the error as JSON output contains it.
     pub fn body(&self) -> ErrorBody {
         ErrorBody {
             error: self.info.clone(),
         }
     }
 
-    /// An operation on a file or directory that failed.
-    pub fn file(doing: &str, path: &Path, error: &io::Error) -> Self {
+    /// Creates the error of a failed operation on a file or directory.
+    pub fn file(operation: &str, path: &Path, error: &io::Error) -> Self {
         Self::new(
             ErrorCode::Failed,
-            format!("cannot {doing} `{}`: {error}", path.display()),
+            format!("cannot {operation} `{}`: {error}", path.display()),
         )
-        .place(path)
+        .location(path)
     }
 }
 
@@ -109,10 +112,11 @@ impl From<ManifestError> for CommandError {
     fn from(error: ManifestError) -> Self {
         match error {
             ManifestError::Invalid(invalid) => invalid.into(),
-            ManifestError::Missing(_) => Self::new(ErrorCode::NoManifest, error.to_string())
-                .hint("`portway init` writes a first one; `-C DIR` looks elsewhere"),
+            ManifestError::Missing(_) => Self::new(ErrorCode::NoManifest, error.to_string()).hint(
+                "run `portway init` to create one, or use `-C DIR` to select another directory",
+            ),
             ManifestError::Unreadable { ref file, .. } => {
-                Self::new(ErrorCode::ManifestInvalid, error.to_string()).place(file)
+                Self::new(ErrorCode::ManifestInvalid, error.to_string()).location(file)
             }
         }
     }
@@ -121,7 +125,7 @@ impl From<ManifestError> for CommandError {
 impl From<PortsFileError> for CommandError {
     fn from(error: PortsFileError) -> Self {
         Self::new(ErrorCode::PortsFileInvalid, error.to_string())
-            .place(&error.file)
+            .location(&error.file)
             .hint(error.help())
     }
 }
@@ -133,7 +137,7 @@ impl From<RegistryError> for CommandError {
             None => error.to_string(),
         };
         Self::new(ErrorCode::State, message)
-            .place(&error.file)
+            .location(&error.file)
             .hint(error.help)
     }
 }

@@ -1,4 +1,4 @@
-//! Running any command with the wiring, under held ports.
+//! Runs a command with the variables of a checkout while Portway holds its ports.
 
 use std::ffi::OsString;
 use std::io;
@@ -15,35 +15,44 @@ use crate::platform::{Signals, exit_code};
 use crate::project::LoadedProject;
 use crate::runtime::runtime;
 
-/// How long what the command leaves behind may take to end.
-const LEFTOVERS: Duration = Duration::from_secs(2);
+/// How long the remaining descendants of the command may take to exit.
+const DESCENDANTS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Options of `portway exec`.
 #[derive(Debug, Clone, Default)]
 pub struct ExecOptions {
-    /// The service whose variables the command gets; `None` for those that all services share.
+    /// The service whose variables the command receives; `None` for the shared variables.
     pub service: Option<String>,
-    /// Which optional services are enabled, and which ports are required.
+    /// The enabled optional services and the required ports.
     pub selection: Selection,
     /// The command and its arguments.
     pub command: Vec<OsString>,
 }
 
-/// Runs a command with the variables of this checkout, under held ports. Returns its exit code.
+/// Runs a command with the variables of this checkout while its ports are held. Returns the exit
+/// code of the command.
 ///
 /// # Errors
-/// When the project cannot be used, a port cannot be had, or the command cannot be run.
+/// When the project cannot be used, no port is available, or the command cannot be run.
 pub fn exec(directory: Option<&Path>, options: &ExecOptions) -> Result<u8, CommandError> {
     let loaded = LoadedProject::load(directory, &options.selection)?;
     if let Some(service) = &options.service {
         loaded.project.known(service)?;
     }
+<<<<<<< HEAD
     let mut registered = loaded.register()?;
     let id = registered.instance.id.clone();
     // While the command runs, the instance's leases are live.
     let _lock = registered.registry.lock_as_user(&id)?;
     // Soft: the command may be a server itself.
     let allocation = allocation::current_or_new(&mut registered, &options.selection, Keep::Soft)?;
+=======
+    let id = project.instance.id.clone();
+    // The leases of the instance are live while the lock is held.
+    let _lock = project.registry.lock_as_user(&id)?;
+    // Soft holds, because the command may be a server that binds one of the ports.
+    let allocation = allocation::current_or_new(&mut project, &options.selection, Keep::Soft)?;
+>>>>>>> apptext
     let variables = match &options.service {
         Some(service) => &allocation.wiring.services[service].env,
         None => &allocation.wiring.shared,
@@ -51,23 +60,23 @@ pub fn exec(directory: Option<&Path>, options: &ExecOptions) -> Result<u8, Comma
     let (program, arguments) = options
         .command
         .split_first()
-        .ok_or_else(|| CommandError::new(ErrorCode::Usage, "there is no command to run"))?;
+        .ok_or_else(|| CommandError::new(ErrorCode::Usage, "no command is given"))?;
     let status = runtime()?.block_on(async {
         let mut command = Command::new(program);
         command.args(arguments).envs(variables);
-        // Listening before the command starts, so that no signal ends this process alone.
-        let mut signals = Signals::catch()?;
-        // What the command leaves behind falls to this process, and is ended with it.
+        // Before the command starts, so that no signal stops only this process.
+        let mut signals = Signals::register()?;
+        // Orphaned descendants of the command become children of this process, which stops them.
         portway_supervisor::become_reaper()?;
         let mut child = command.spawn()?;
         let pid = child.id();
         loop {
             tokio::select! {
                 status = child.wait() => {
-                    portway_supervisor::stop_descendants(LEFTOVERS).await;
+                    portway_supervisor::stop_descendants(DESCENDANTS_TIMEOUT).await;
                     return status;
                 }
-                () = signals.pass_on(pid) => {}
+                () = signals.forward_next(pid) => {}
             }
         }
     });

@@ -1,4 +1,4 @@
-//! Health checks of services.
+//! Checks the health of services.
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,15 +19,15 @@ use crate::runtime::runtime;
 /// Options of `portway health`.
 #[derive(Debug, Clone)]
 pub struct HealthOptions {
-    /// Services; empty for all that have a port.
+    /// The services to check; empty for all services with a port.
     pub services: Vec<String>,
     /// The interval between two rounds; `None` for one round only.
     pub interval: Option<Duration>,
-    /// How long an answer may take.
+    /// How long a response may take.
     pub timeout: Duration,
 }
 
-/// Checks services, and passes the report of each round to `show`, until that returns false.
+/// Checks services and passes the report of each round to `show`, until `show` returns false.
 /// Returns whether all services were healthy in the last round.
 ///
 /// # Errors
@@ -37,29 +37,30 @@ pub fn health(
     options: &HealthOptions,
     mut show: impl FnMut(&HealthReport) -> bool,
 ) -> Result<bool, CommandError> {
-    let mut checks = checks(directory, &options.services)?;
+    let mut checks = Checks::new(directory, &options.services)?;
     runtime()?.block_on(async {
         loop {
             let start = Instant::now();
             let report = checks.round(options.timeout).await;
-            let is_read = show(&report);
-            let Some(interval) = options.interval.filter(|_| is_read) else {
+            let continues = show(&report);
+            let Some(interval) = options.interval.filter(|_| continues) else {
                 return Ok(report.healthy);
             };
             sleep_until(start + interval).await;
-            // A service may have moved. If the project cannot be read now, the last checks are used.
-            if let Ok(fresh) = self::checks(directory, &options.services) {
-                checks = fresh;
+            // A service may have moved. If the project cannot be read now, repeats the last checks.
+            if let Ok(updated) = Checks::new(directory, &options.services) {
+                checks = updated;
             }
         }
     })
 }
 
-/// What there is to ask.
+/// The health checks of a checkout.
 struct Checks {
     checkout: Checkout,
-    /// What is known of other checkouts.
+    /// The instances and the gateway of this user.
     known: Known,
+<<<<<<< HEAD
     each: Vec<(PlannedService, HealthCheck)>,
 }
 
@@ -113,18 +114,72 @@ fn checks(directory: Option<&Path>, services: &[String]) -> Result<Checks, Comma
         known: Known::of(entries),
         each,
     })
+=======
+    services: Vec<(PlannedService, HealthCheck)>,
+>>>>>>> apptext
 }
 
 impl Checks {
-    /// Asks all at once.
-    async fn round(&self, limit: Duration) -> HealthReport {
+    /// Collects the checks. Chooses no ports: a service that has never been started is checked on
+    /// its preferred port.
+    fn new(directory: Option<&Path>, services: &[String]) -> Result<Self, CommandError> {
+        let described = describe(&dirs::directory(directory)?)?;
+        let checkout = snapshot::checkout(&described)?;
+        let entries = snapshot::entries()?;
+        let entry = entries.iter().find(|(one, ..)| one.id == checkout.id);
+        let plan = snapshot::plan(&described, entry)?;
+        for name in services {
+            known(&plan, name)?;
+        }
+        let file = PortsFile::read(&checkout.root)?;
+        if let Some(file) = &file {
+            let keys = plan.services.values().flat_map(|service| {
+                let ports = 0..service.ports.len();
+                ports.map(|index| service.port_key(index))
+            });
+            let keys: Vec<String> = keys.collect();
+            file.ports(&checkout.root, keys.iter().map(String::as_str))?;
+            for service in plan
+                .services
+                .values()
+                .filter(|one| one.health_path.is_some())
+            {
+                file.check_local_url(&checkout.root, &wiring::health_key(&service.name))?;
+            }
+        }
+        let ports = snapshot::ports(&plan, file.as_ref(), entry);
+        let mut checks = Vec::new();
+        for (name, service) in &plan.services {
+            let is_requested = services.contains(name);
+            if !is_requested && !services.is_empty() {
+                continue;
+            }
+            match HealthCheck::new(service, &ports) {
+                Some(check) => checks.push((service.clone(), check)),
+                None if is_requested => {
+                    let message = format!("`{name}` has no port");
+                    return Err(CommandError::new(ErrorCode::Usage, message)
+                        .hint(format!("add `port = \"9100-9199\"` to `[services.{name}]`")));
+                }
+                None => {}
+            }
+        }
+        Ok(Self {
+            checkout,
+            known: Known::of(entries),
+            services: checks,
+        })
+    }
+
+    /// Sends all checks concurrently and reports the results.
+    async fn round(&self, timeout: Duration) -> HealthReport {
         let at = portway_supervisor::now();
-        let asked: Vec<_> = self
-            .each
+        let tasks: Vec<_> = self
+            .services
             .iter()
             .map(|(_, check)| {
                 let port = check.port;
-                let question = match check.path() {
+                let request = match check.path() {
                     Some(path) => ProbeRequest::Http {
                         port,
                         path: path.to_owned(),
@@ -132,27 +187,27 @@ impl Checks {
                     None => ProbeRequest::Tcp { port },
                 };
                 tokio::spawn(async move {
-                    let answer = probe::send(&question, limit).await;
-                    answer.map_err(|error| error.to_string())
+                    let response = probe::send(&request, timeout).await;
+                    response.map_err(|error| error.to_string())
                 })
             })
             .collect();
         let holders = inspect::holders();
         let mut services = Vec::new();
-        for ((service, check), answer) in self.each.iter().zip(asked) {
-            let mut answer = answer.await.unwrap_or_else(|error| Err(error.to_string()));
-            let here = holders.get(&check.port).into_iter().flatten();
-            let stranger = here
+        for ((service, check), task) in self.services.iter().zip(tasks) {
+            let mut response = task.await.unwrap_or_else(|error| Err(error.to_string()));
+            let on_port = holders.get(&check.port).into_iter().flatten();
+            let other = on_port
                 .map(|holder| self.known.occupant(holder, service, &self.checkout))
                 .find(|occupant| !occupant.kind.is_own());
-            // What somebody else answers says nothing of the service.
-            if let Some(stranger) = stranger {
-                answer = Err(format!(
-                    "its port {} belongs to {}",
-                    check.port, stranger.description
+            // The response of another process says nothing about the service.
+            if let Some(other) = other {
+                response = Err(format!(
+                    "port {} is in use by {}",
+                    check.port, other.description
                 ));
             }
-            services.push(judge(&service.name, check, answer));
+            services.push(evaluate(&service.name, check, response));
         }
         HealthReport {
             at,
@@ -162,16 +217,17 @@ impl Checks {
     }
 }
 
-fn judge(
+/// Evaluates the response to a health check.
+fn evaluate(
     service: &str,
     check: &HealthCheck,
-    answer: Result<probe::ProbeResponse, String>,
+    response: Result<probe::ProbeResponse, String>,
 ) -> ServiceHealth {
-    let answered = answer.as_ref().ok();
-    let status = answered.and_then(|answer| answer.status);
+    let received = response.as_ref().ok();
+    let status = received.and_then(|response| response.status);
     let healthy = match status {
         Some(status) => check.is_healthy(status),
-        None => answered.is_some(),
+        None => received.is_some(),
     };
     ServiceHealth {
         service: service.to_owned(),
@@ -184,11 +240,11 @@ fn judge(
         port: check.port,
         healthy,
         status,
-        // To the microsecond: what lies below is noise.
-        latency_ms: answered.map(|answer| answer.latency.as_micros() as f64 / 1000.0),
-        problem: match (&answer, status) {
+        // Rounded to microseconds; the measurement is not more exact.
+        latency_ms: received.map(|response| response.latency.as_micros() as f64 / 1000.0),
+        problem: match (&response, status) {
             (Err(why), _) => Some(why.clone()),
-            (Ok(_), Some(status)) if !healthy => Some(format!("it answers {status}")),
+            (Ok(_), Some(status)) if !healthy => Some(format!("responds with status {status}")),
             _ => None,
         },
     }

@@ -1,4 +1,4 @@
-//! Creating a `portway.toml`, and an entry in `.gitignore`.
+//! Creates a `portway.toml` and adds an entry to `.gitignore`.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -12,10 +12,10 @@ use crate::error::CommandError;
 use crate::project::surroundings;
 use crate::{dirs, preferences};
 
-/// What [`init`] did.
+/// The result of [`init`].
 #[derive(Debug)]
 pub struct Init {
-    /// The manifest.
+    /// The path of the manifest.
     pub file: PathBuf,
     /// Whether it was written; false when it existed already.
     pub is_new: bool,
@@ -23,20 +23,20 @@ pub struct Init {
     pub detection: Detection,
 }
 
-/// Writes the detected services as `portway.toml`, or an example where none is detected. An
-/// existing file is never overwritten.
+/// Writes the detected services to `portway.toml`, or an example if none is detected. Never
+/// overwrites an existing file.
 ///
 /// # Errors
 /// When the directory cannot be used or the file cannot be written.
 pub fn init(directory: Option<&Path>) -> Result<Init, CommandError> {
     let directory = dirs::directory(directory)?;
     let file = directory.join(manifest::FILE_NAME);
-    let preferences = preferences::of_user()?;
+    let preferences = preferences::read_user()?;
     let preferred = |framework: &str| preferences.framework_port(framework);
     let detection = detect(&directory, &surroundings(&preferred));
     let name = file_name(&directory);
     let text = if detection.services.is_empty() {
-        first_manifest(&name)
+        example_manifest(&name)
     } else {
         detection.manifest(&name)
     };
@@ -56,7 +56,8 @@ pub fn init(directory: Option<&Path>) -> Result<Init, CommandError> {
     })
 }
 
-/// Adds `.ports.json` to `.gitignore`. Returns that file, or `None` when the line was there.
+/// Adds `.ports.json` to `.gitignore`. Returns the path of `.gitignore`, or `None` if it already
+/// contains the line.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -84,16 +85,17 @@ pub fn ignore_ports_file(directory: Option<&Path>) -> Result<Option<PathBuf>, Co
     Ok(Some(file))
 }
 
-fn first_manifest(project: &str) -> String {
+/// Returns the text of an example manifest.
+fn example_manifest(project: &str) -> String {
     let project = serde_json::to_string(project).unwrap_or_default();
     format!(
-        r#"# What Portway runs here. All keys: `portway schema`.
+        r#"# The services of this project. Run `portway schema` for the schema of all keys.
 
 [project]
 name = {project}
 
-# A service needs a command; `{{port}}` is its own port, and others reach it through
-# BACKEND_URL, BACKEND_PORT and CORS_ORIGINS in their environment, or `{{backend.url}}`.
+# A service needs a command. Portway replaces `{{port}}` with its port. Other services receive
+# BACKEND_URL, BACKEND_PORT and CORS_ORIGINS, and can use `{{backend.url}}` in their commands.
 [services.backend]
 command = "python3 -m http.server --bind {{host}} {{port}}"
 port = "9000-9099"
@@ -115,9 +117,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_manifest_is_one_that_works() {
+    fn the_example_manifest_is_valid() {
         for name in ["jobi", "a \"quoted\" name"] {
-            let text = first_manifest(name);
+            let text = example_manifest(name);
             let manifest = Manifest::parse(Path::new("/p/portway.toml"), &text).unwrap();
             let plan = Plan::new(&manifest, &[]).unwrap();
             assert_eq!(plan.project, name);

@@ -1,4 +1,4 @@
-//! The leases of all instances.
+//! Lists and releases leases.
 
 use portway_api::{ErrorCode, LeaseEntry};
 use portway_registry::{CheckoutState, Instance, Lease, Registry};
@@ -7,7 +7,7 @@ use crate::error::CommandError;
 use crate::inspect::port_lease;
 use crate::registry::RegistryReader;
 
-/// Returns every lease, by port.
+/// Returns all leases, sorted by port.
 ///
 /// # Errors
 /// When the registry cannot be read.
@@ -27,7 +27,8 @@ pub fn list() -> Result<Vec<LeaseEntry>, CommandError> {
 /// Releases the leases of `ports`, and returns them.
 ///
 /// # Errors
-/// When one belongs to a running instance, no port has a lease, or the registry cannot be written.
+/// When a port belongs to a running instance, no port has a lease, or the registry cannot be
+/// written.
 pub fn forget(ports: &[u16]) -> Result<Vec<LeaseEntry>, CommandError> {
     let mut registry = RegistryReader::open()?;
     let found = match registry.get()? {
@@ -44,12 +45,12 @@ pub fn forget(ports: &[u16]) -> Result<Vec<LeaseEntry>, CommandError> {
         return Err(CommandError::new(
             ErrorCode::Refused,
             format!(
-                "port {} belongs to `{}` of {}, which runs",
+                "port {} belongs to `{}` of `{}`, which is running",
                 lease.port, lease.service, instance.name
             ),
         )
         .hint(format!(
-            "stop it first: `portway -C {} down`",
+            "stop it first: run `portway -C {} down`",
             instance.dir.display()
         )));
     }
@@ -57,9 +58,9 @@ pub fn forget(ports: &[u16]) -> Result<Vec<LeaseEntry>, CommandError> {
         let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
         return Err(CommandError::new(
             ErrorCode::NotFound,
-            format!("no service has a lease of {}", ports.join(", ")),
+            format!("no service has a lease on {}", ports.join(", ")),
         )
-        .hint("`portway leases` lists all of them"));
+        .hint("run `portway leases` to list all leases"));
     }
     Ok(found
         .iter()
@@ -67,11 +68,11 @@ pub fn forget(ports: &[u16]) -> Result<Vec<LeaseEntry>, CommandError> {
         .collect())
 }
 
-/// A lease as it is listed.
+/// Creates the report of a lease.
 pub(crate) fn entry(instance: &Instance, lease: &Lease, liveness: CheckoutState) -> LeaseEntry {
     LeaseEntry {
         port: lease.port,
         lease: port_lease(instance, lease, liveness),
-        forced: lease.forced_port.filter(|wish| *wish != lease.port),
+        forced: lease.forced_port.filter(|port| *port != lease.port),
     }
 }

@@ -1,4 +1,4 @@
-//! The services of a checkout and the evidence for them.
+//! Reports the services of a checkout and the evidence for them.
 
 use std::path::Path;
 
@@ -11,7 +11,8 @@ use crate::dirs;
 use crate::error::CommandError;
 use crate::project::{Described, describe};
 
-/// Returns what `portway up` would start, and why. Nothing is started, leased or written.
+/// Returns the services that `portway up` would start, with the evidence. Does not start, lease or
+/// write anything.
 ///
 /// # Errors
 /// When the project cannot be used.
@@ -26,8 +27,8 @@ fn project_plan(described: &Described) -> Result<ProjectPlan, CommandError> {
         preferences,
     } = described;
     let plan = Plan::with_all_services(manifest, preferences)?;
-    let nothing = Detection::default();
-    let detection = found.as_ref().unwrap_or(&nothing);
+    let no_detection = Detection::default();
+    let detection = found.as_ref().unwrap_or(&no_detection);
     let by_name: IndexMap<&str, &DetectedService> = detection
         .services
         .iter()

@@ -1,4 +1,4 @@
-//! Gathering the preferences of whoever runs a command: environment, `config.toml`, manifest.
+//! Collects the preferences of a user from the environment, `config.toml` and the manifest.
 
 use std::env;
 use std::path::PathBuf;
@@ -10,21 +10,21 @@ use portway_project::{Manifest, Preferences};
 
 use crate::error::CommandError;
 
-/// Where the user's `config.toml` lies; `None` where nothing tells.
+/// Returns the path of the user's `config.toml`; `None` if the variables for it are not set.
 pub(crate) fn file() -> Option<PathBuf> {
     file::default_path(&|name| env::var_os(name), cfg!(windows))
 }
 
-/// What the user prefers, whatever the project.
+/// Reads the preferences of the user from the environment and `config.toml`.
 ///
 /// # Errors
-/// When the file cannot be used, or a variable has a value that cannot be.
-pub fn of_user() -> Result<Preferences, CommandError> {
+/// When the file cannot be used, or a variable has an invalid value.
+pub fn read_user() -> Result<Preferences, CommandError> {
     let mut settings =
-        preferences::from_environment(&|name| env::var_os(name)).map_err(|wrong| {
-            CommandError::new(ErrorCode::PreferencesInvalid, wrong.to_string())
-                .hint(wrong.source.help)
-                .hint(format!("or unset it: `unset {}`", wrong.variable))
+        preferences::from_environment(&|name| env::var_os(name)).map_err(|error| {
+            CommandError::new(ErrorCode::PreferencesInvalid, error.to_string())
+                .hint(error.source.help)
+                .hint(format!("or unset the variable: `unset {}`", error.variable))
         })?;
     if let Some(file) = file() {
         settings.extend(file::read(&file)?);
@@ -32,11 +32,11 @@ pub fn of_user() -> Result<Preferences, CommandError> {
     Ok(Preferences::new(settings))
 }
 
-/// What counts in a project of somebody who prefers `user`.
+/// Adds the preferences of a manifest to those of the user.
 ///
 /// # Errors
-/// When the manifest prefers what cannot be.
-pub(crate) fn of_project(
+/// When a preference of the manifest is invalid.
+pub(crate) fn with_manifest(
     user: Preferences,
     manifest: &Manifest,
 ) -> Result<Preferences, CommandError> {
@@ -44,18 +44,18 @@ pub(crate) fn of_project(
     Ok(user.with(project))
 }
 
-/// The words that a preference's flag takes.
-pub fn words(name: &str) -> Vec<&'static str> {
+/// Returns the values that the flag of a preference accepts.
+pub fn choices(name: &str) -> Vec<&'static str> {
     let key = KEYS.iter().find(|key| key.name == name);
     match key.map(|key| key.value_type) {
-        Some(preferences::ValueType::Choice(words)) => words.to_vec(),
+        Some(preferences::ValueType::Choice(values)) => values.to_vec(),
         _ => Vec::new(),
     }
 }
 
-/// The preferences with what a flag says, if it is there.
-pub fn with_flag(preferences: Preferences, name: &str, word: Option<&str>) -> Preferences {
-    let setting = word.and_then(|word| preferences::from_flag(name, word));
+/// Adds the value of a flag to the preferences, if it is set.
+pub fn with_flag(preferences: Preferences, name: &str, value: Option<&str>) -> Preferences {
+    let setting = value.and_then(|value| preferences::from_flag(name, value));
     preferences.with(setting)
 }
 
@@ -70,11 +70,11 @@ impl From<ConfigFileError> for CommandError {
             }
             ConfigFileError::Unreadable { file, .. } => {
                 Self::new(ErrorCode::PreferencesInvalid, message)
-                    .place(&file)
-                    .hint("mend it, or move it away: without it, the defaults count")
+                    .location(&file)
+                    .hint("fix the file, or move it away to use the defaults")
             }
             ConfigFileError::Unwritable { file, .. } => Self::new(ErrorCode::Failed, message)
-                .place(&file)
+                .location(&file)
                 .hint("make its directory writable"),
         }
     }

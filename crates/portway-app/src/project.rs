@@ -29,7 +29,7 @@ pub(crate) struct Described {
 
 /// The nearest `portway.toml` of `directory` and those above, else what the checkout tells.
 pub(crate) fn describe(directory: &Path) -> Result<Described, CommandError> {
-    describe_for(directory, preferences::of_user)
+    describe_for(directory, preferences::read_user)
 }
 
 /// The same with what `user` says that the user prefers.
@@ -61,7 +61,7 @@ pub(crate) fn describe_for(
         other => {
             let manifest = other?;
             Ok(Described {
-                preferences: preferences::of_project(user()?, &manifest)?,
+                preferences: preferences::with_manifest(user()?, &manifest)?,
                 manifest,
                 found: None,
             })

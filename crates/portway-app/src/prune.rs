@@ -1,4 +1,4 @@
-//! Removing what deleted checkouts and killed instances have left.
+//! Removes the leases of deleted checkouts and stops the leftover processes of instances.
 
 use std::time::Duration;
 
@@ -15,15 +15,17 @@ use crate::registry::RegistryReader;
 use crate::reporter::Reporter;
 use crate::runtime::runtime;
 
-/// How long a leftover process may take to end before it is killed.
-const GRACE: Duration = Duration::from_secs(5);
+/// How long a leftover process may take to exit before it is killed.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What was removed, and which processes remain to be stopped.
+/// The removed leases, and the processes that can be stopped.
 pub struct Prune {
     /// The report so far.
     pub pruned: PruneReport,
-    left: Vec<Process>,
-    homeless: Vec<Instance>,
+    /// The leftover processes.
+    leftovers: Vec<Process>,
+    /// The running instances whose directory is deleted.
+    orphaned: Vec<Instance>,
 }
 
 impl Prune {
@@ -32,10 +34,17 @@ impl Prune {
     /// # Errors
     /// When the registry cannot be used or the processes cannot be read.
     pub fn start(dry_run: bool) -> Result<Self, CommandError> {
+<<<<<<< HEAD
         let mut registry = RegistryReader::open()?;
         // Processes first: the names of their instances are known only while the registry has them.
         let left = inspect::leftovers()?;
         let homeless: Vec<Instance> = registry
+=======
+        let mut registry = SqliteRegistry::open(&dirs::state_dir()?)?;
+        // Read before pruning, because the registry names the instances of the processes.
+        let leftovers = inspect::leftovers()?;
+        let orphaned: Vec<Instance> = registry
+>>>>>>> apptext
             .instances()?
             .into_iter()
             .filter(|(instance, _, liveness)| {
@@ -43,7 +52,7 @@ impl Prune {
             })
             .map(|(instance, ..)| instance)
             .collect();
-        let gone = if dry_run {
+        let removed = if dry_run {
             let all = registry.instances()?.into_iter();
             all.filter(|(.., liveness)| *liveness == CheckoutState::Missing)
                 .map(|(instance, leases, _)| (instance, leases))
@@ -52,9 +61,12 @@ impl Prune {
             remove(registry)?
         };
         let pruned = PruneReport {
-            leases: entries(&gone),
-            processes: left.iter().map(|(_, leftover)| leftover.clone()).collect(),
-            running: homeless
+            leases: entries(&removed),
+            processes: leftovers
+                .iter()
+                .map(|(_, leftover)| leftover.clone())
+                .collect(),
+            running: orphaned
                 .iter()
                 .map(|instance| instance.dir.display().to_string())
                 .collect(),
@@ -62,24 +74,24 @@ impl Prune {
         };
         Ok(Self {
             pruned,
-            left: left.into_iter().map(|(process, _)| process).collect(),
-            homeless,
+            leftovers: leftovers.into_iter().map(|(process, _)| process).collect(),
+            orphaned,
         })
     }
 
-    /// Whether there are processes to stop.
+    /// Returns whether there are processes to stop.
     pub fn has_processes(&self) -> bool {
-        !self.left.is_empty() || !self.homeless.is_empty()
+        !self.leftovers.is_empty() || !self.orphaned.is_empty()
     }
 
-    /// Stops the leftover processes, and the instances whose directory is gone.
+    /// Stops the leftover processes, and the instances whose directory is deleted.
     ///
     /// # Errors
-    /// When one cannot be stopped.
+    /// When a process or an instance cannot be stopped.
     pub fn stop_processes(self, reporter: &dyn Reporter) -> Result<PruneReport, CommandError> {
         let mut pruned = self.pruned;
         let trees: Vec<ProcessTree> = self
-            .left
+            .leftovers
             .into_iter()
             .map(|process| ProcessTree {
                 descendants: descendants(process.id.pid),
@@ -87,6 +99,7 @@ impl Prune {
                 started_by: Vec::new(),
             })
             .collect();
+<<<<<<< HEAD
         stop::end(&trees, GRACE)?;
         for instance in self.homeless {
             let mut running = Running::new(RegistryReader::open()?, instance.id);
@@ -95,11 +108,23 @@ impl Prune {
         // Their leases have no owner any more.
         let gone = remove(RegistryReader::open()?)?;
         pruned.leases.extend(entries(&gone));
+=======
+        stop::stop_trees(&trees, STOP_TIMEOUT)?;
+        for instance in self.orphaned {
+            let registry = SqliteRegistry::open(&dirs::state_dir()?)?;
+            let mut running = Running::of(registry, instance);
+            runtime()?.block_on(attach::stop(&mut running, false, reporter))?;
+        }
+        // The stopped instances no longer own their leases.
+        let removed = SqliteRegistry::open(&dirs::state_dir()?)?.prune()?;
+        pruned.leases.extend(entries(&removed));
+>>>>>>> apptext
         pruned.ended = true;
         Ok(pruned)
     }
 }
 
+<<<<<<< HEAD
 /// Removes the records of deleted directories; nothing where there is no registry.
 fn remove(mut registry: RegistryReader) -> Result<Vec<(Instance, Vec<Lease>)>, CommandError> {
     match registry.get()? {
@@ -113,6 +138,11 @@ fn remove(mut registry: RegistryReader) -> Result<Vec<(Instance, Vec<Lease>)>, C
 
 fn entries(gone: &[(Instance, Vec<Lease>)]) -> Vec<portway_api::LeaseEntry> {
     gone.iter()
+=======
+fn entries(removed: &[(Instance, Vec<Lease>)]) -> Vec<portway_api::LeaseEntry> {
+    removed
+        .iter()
+>>>>>>> apptext
         .flat_map(|(instance, leases)| {
             leases
                 .iter()

@@ -9,5 +9,10 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| CommandError::new(ErrorCode::Failed, format!("cannot start: {error}")))
+        .map_err(|error| {
+            CommandError::new(
+                ErrorCode::Failed,
+                format!("cannot start the async runtime: {error}"),
+            )
+        })
 }

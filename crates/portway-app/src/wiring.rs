@@ -1,4 +1,4 @@
-//! The ports, URLs and variables of a checkout, before, during and after its services run.
+//! The ports, URLs and variables of a checkout, whether its services are running or not.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -16,10 +16,11 @@ use crate::runtime::runtime;
 
 pub use crate::allocation::describe;
 
-/// Chooses ports where the instance does not run, writes `.ports.json`, and returns the status.
+/// Returns the status of the instance. If it is not running, chooses its ports and writes
+/// `.ports.json`.
 ///
 /// # Errors
-/// When the project cannot be used or a port cannot be had.
+/// When the project cannot be used or no port is available.
 pub fn detect(
     directory: Option<&Path>,
     selection: &Selection,
@@ -54,7 +55,7 @@ pub fn detect(
 /// Returns the variables of `service`, or those that all services share.
 ///
 /// # Errors
-/// When the project cannot be used, the service is unknown, or a port cannot be had.
+/// When the project cannot be used, the service is unknown, or no port is available.
 pub fn variables(
     directory: Option<&Path>,
     service: Option<&str>,
@@ -97,32 +98,44 @@ fn resolve(
 /// # Errors
 /// When the project cannot be used, or the service is unknown or has no such port.
 pub fn port(directory: Option<&Path>, service: &str) -> Result<PortStatus, CommandError> {
+<<<<<<< HEAD
     let selection = Selection::default();
     let loaded = LoadedProject::load(directory, &selection)?;
     let wanted = service;
     let (service, name) = match wanted.split_once('.') {
+=======
+    let mut project = Project::open(directory, &Selection::default())?;
+    let requested = service;
+    let (service, name) = match requested.split_once('.') {
+>>>>>>> apptext
         Some((service, name)) => (service, Some(name)),
-        None => (wanted, None),
+        None => (requested, None),
     };
+<<<<<<< HEAD
     loaded.project.known(service)?;
     let (project, allocation) = resolve(loaded, &selection)?;
     // The process that uses the preferred port is not looked up here.
+=======
+    project.known(service)?;
+    let allocation = allocation::current_or_new(&mut project, &Selection::default(), Keep::No)?;
+    // The result does not contain the process on the preferred port, so it is not searched for.
+>>>>>>> apptext
     allocation::service_statuses(&project, &allocation, &HashMap::new())
         .into_iter()
         .filter(|status| status.name == service)
         .flat_map(|status| status.ports)
         .find(|port| name.is_none() || port.name.as_deref() == name)
         .ok_or_else(|| {
-            CommandError::new(ErrorCode::Usage, format!("`{wanted}` has no port")).hint(format!(
-                "give it one: `port = \"9100-9199\"` in `[services.{service}]`"
+            CommandError::new(ErrorCode::Usage, format!("`{requested}` has no port")).hint(format!(
+                "add `port = \"9100-9199\"` to `[services.{service}]`"
             ))
         })
 }
 
-/// Returns the URL under which the gateway serves a service.
+/// Returns the named URL of a service, which the gateway serves.
 ///
 /// # Errors
-/// When the gateway does not run, the service is unknown, or the gateway has no name for it.
+/// When the gateway is not running, the service is unknown, or the gateway has no name for it.
 pub fn named_url(directory: Option<&Path>, service: &str) -> Result<String, CommandError> {
     let gateway = state::status()?.ok_or_else(client::not_running)?;
     let loaded = LoadedProject::load(directory, &Selection::default())?;
@@ -137,8 +150,8 @@ pub fn named_url(directory: Option<&Path>, service: &str) -> Result<String, Comm
     found.and_then(|service| service.named_url).ok_or_else(|| {
         let message = format!("the gateway has no name for `{service}`");
         CommandError::new(ErrorCode::NotFound, message).hint(
-            "it serves what speaks HTTP and has run once; a worktree whose branch is called like \
-             the service has the name first",
+            "only HTTP services that have been started once get a name; a worktree whose branch \
+             has the same name as the service takes precedence",
         )
     })
 }

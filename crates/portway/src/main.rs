@@ -47,7 +47,7 @@ fn run(cli: Cli, json: bool) -> Result<u8, CommandError> {
     let variable = std::env::var(diagnostics::VARIABLE).ok();
     let requested = diagnostics::filter(cli.verbose, variable.as_deref())?;
     diagnostics::start(requested, std::io::stderr, cli.command.serves());
-    let preferences = match preferences::of_user() {
+    let preferences = match preferences::read_user() {
         Err(error) if cli.command.works_without_preferences() => {
             // `portway doctor` reports the error itself.
             if !matches!(cli.command, Command::Doctor(_)) {

@@ -83,7 +83,7 @@ impl DoctorContext {
     /// If the directory does not exist.
     pub(super) async fn collect(directory: Option<&Path>) -> Result<Self, CommandError> {
         let directory = dirs::directory(directory)?;
-        let (user, preferences) = match preferences::of_user() {
+        let (user, preferences) = match preferences::read_user() {
             Ok(user) => (user, Ok(())),
             Err(wrong) => (Preferences::default(), Err(wrong)),
         };

@@ -6,7 +6,7 @@ use portway_api::{Check, Finding};
 
 use super::finding_builder::{error, fine, warning};
 use crate::dirs;
-use crate::platform::{self, DiskRoom};
+use crate::platform::{self, DiskSpace};
 
 const MIB: u64 = 1 << 20;
 
@@ -24,7 +24,7 @@ pub(super) struct FreeSpace {
     /// What the directory is for, as text.
     purpose: &'static str,
     dir: PathBuf,
-    room: DiskRoom,
+    space: DiskSpace,
 }
 
 /// Returns the free space for the project and for Portway's state, if the system reports it.
@@ -40,28 +40,36 @@ pub(super) fn disk_space(root: &Path) -> Vec<FreeSpace> {
             let dir = dir?;
             // The directory may not exist yet.
             let there = dir.ancestors().find(|dir| dir.exists())?;
-            let room = platform::disk_room(there)?;
-            Some(FreeSpace { purpose, dir, room })
+            let space = platform::disk_space(there)?;
+            Some(FreeSpace {
+                purpose,
+                dir,
+                space,
+            })
         })
         .collect()
 }
 
 /// Evaluates the free space for one directory.
-pub(super) fn evaluate_space(room: &FreeSpace) -> Finding {
-    let FreeSpace { purpose, dir, room } = room;
+pub(super) fn evaluate_space(space: &FreeSpace) -> Finding {
+    let FreeSpace {
+        purpose,
+        dir,
+        space,
+    } = space;
     let free = format!(
         "{} MiB free for {purpose} in {}",
-        room.free / MIB,
+        space.free / MIB,
         dir.display()
     );
     let repair = "free some disk space";
-    if room.files == Some(0) {
+    if space.files == Some(0) {
         let message = format!("no file can be created for {purpose} in {}", dir.display());
         return error(Check::Disk, "disk", message, repair);
     }
-    if room.free < NO_SPACE {
+    if space.free < NO_SPACE {
         error(Check::Disk, "disk", format!("only {free}"), repair)
-    } else if room.free < LOW_SPACE {
+    } else if space.free < LOW_SPACE {
         warning(Check::Disk, "disk", format!("only {free}"), repair)
     } else {
         fine(Check::Disk, "disk", free)
@@ -102,12 +110,12 @@ mod tests {
     #[test]
     fn evaluates_free_space() {
         let evaluated = |free, files| {
-            let room = FreeSpace {
+            let space = FreeSpace {
                 purpose: "the project",
                 dir: "/p".into(),
-                room: DiskRoom { free, files },
+                space: DiskSpace { free, files },
             };
-            evaluate_space(&room).severity
+            evaluate_space(&space).severity
         };
         assert_eq!(evaluated(10_000 * MIB, Some(1)), Severity::Fine);
         assert_eq!(evaluated(10_000 * MIB, None), Severity::Fine);

@@ -1,4 +1,5 @@
-//! Freeing a port: what has to be done is decided, and refused, before anything is touched.
+//! Frees a port: plans first which service or processes to stop, and refuses before anything is
+//! stopped.
 
 pub(crate) mod stop;
 
@@ -18,165 +19,186 @@ use crate::gateway::state;
 use crate::inspect::{self, Known};
 use crate::instance::{attach, connection};
 use crate::runtime::runtime;
-use stop::Asker;
+use stop::StopPolicy;
 
-/// How long the kernel may take to let go of a port whose last process has ended.
-const LETS_GO: Duration = Duration::from_secs(1);
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
+/// How long the kernel may take to release a port after its last process has exited.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
+/// The interval between two checks whether the port is free.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// A port that is about to be freed.
-pub struct Freeing {
-    /// What would be done.
-    pub freed: FreeReport,
-    way: Way,
+/// The plan for freeing a port.
+pub struct FreePlan {
+    /// The port and the processes to stop, as a dry run reports them.
+    pub report: FreeReport,
+    target: Target,
 }
 
-/// What has to be done.
-enum Way {
-    /// The supervisor stops a service and lets go of its ports.
-    Release(ServiceRef),
-    /// Processes are ended.
-    End(Vec<ProcessTree>),
+/// What has to be stopped.
+enum Target {
+    /// A service, which its supervisor stops before it releases the ports.
+    Service(ServiceRef),
+    /// Process trees that belong to no running instance.
+    Processes(Vec<ProcessTree>),
 }
 
-impl Freeing {
-    /// Finds the process that uses `port`, and decides how to free it.
+impl FreePlan {
+    /// Finds out what uses `port` and plans how to free it.
     ///
     /// # Errors
-    /// When the port is free, or its process must not be stopped.
-    pub fn of(port: u16) -> Result<Self, CommandError> {
+    /// When the port is free, or what uses it must not be stopped.
+    pub fn new(port: u16) -> Result<Self, CommandError> {
         let known = Known::read();
         let report = inspect::report(&[port], &known)?.swap_remove(0);
-        let way = way(&report, &known)?;
-        let freed = FreeReport {
+        let target = find_target(&report, &known)?;
+        let report = FreeReport {
             port,
             action: FreeAction::DryRun,
-            processes: processes(&way),
-            service: match &way {
-                Way::Release(service) => Some(service.clone()),
-                Way::End(_) => None,
+            processes: processes(&target),
+            service: match &target {
+                Target::Service(service) => Some(service.clone()),
+                Target::Processes(_) => None,
             },
             free: false,
         };
-        Ok(Self { freed, way })
+        Ok(Self { report, target })
     }
 
-    /// Does it, and sees that the port is free. What does not end within `grace` is killed.
+    /// Stops the service or the processes and waits until the port is free. Kills processes that do
+    /// not exit within `grace`.
     ///
     /// # Errors
-    /// When a process cannot be stopped, or another takes the port.
-    pub fn carry_out(mut self, grace: Duration) -> Result<FreeReport, CommandError> {
-        self.freed.action = match &self.way {
-            Way::Release(service) => release(service)?,
-            Way::End(trees) if stop::end(trees, grace)? => FreeAction::Killed,
-            Way::End(_) => FreeAction::Terminated,
+    /// When a process cannot be stopped, or another process starts to use the port.
+    pub fn execute(mut self, grace: Duration) -> Result<FreeReport, CommandError> {
+        self.report.action = match &self.target {
+            Target::Service(service) => stop_service(service)?,
+            Target::Processes(trees) if stop::stop_trees(trees, grace)? => FreeAction::Killed,
+            Target::Processes(_) => FreeAction::Terminated,
         };
-        until_free(self.freed.port)?;
-        self.freed.free = true;
-        Ok(self.freed)
+        wait_until_free(self.report.port)?;
+        self.report.free = true;
+        Ok(self.report)
     }
 }
 
-/// Decides, and refuses, before anything is touched.
-fn way(report: &PortReport, known: &Known) -> Result<Way, CommandError> {
+/// Finds what to stop to free a port.
+///
+/// # Errors
+/// When the port is not in use, or what uses it must not be stopped.
+fn find_target(report: &PortReport, known: &Known) -> Result<Target, CommandError> {
     let port = report.port;
-    let nothing = |why: String| CommandError::new(ErrorCode::NotFound, why);
+    let not_in_use = |message: String| CommandError::new(ErrorCode::NotFound, message);
     let lease = report.lease.as_ref();
     let live = lease.filter(|lease| lease.state == LeaseState::Live);
     match (report.state, lease) {
-        (PortState::Free, _) => return Err(nothing(format!("nobody has port {port}"))),
+        (PortState::Free, _) => return Err(not_in_use(format!("port {port} is not in use"))),
         (PortState::Kept, Some(lease)) => {
             let (service, instance) = (&lease.owner.service, &lease.owner.instance);
-            return Err(nothing(format!(
-                "nobody uses port {port}; it is kept for `{service}` of {instance}"
+            return Err(not_in_use(format!(
+                "port {port} is not in use; `{service}` of `{instance}` has a lease on it"
             ))
-            .hint(format!("`portway forget {port}` gives it up")));
+            .hint(format!("run `portway forget {port}` to release the lease")));
         }
         _ => {}
     }
-    // What serves a port of a running instance is its service, or stands for it (a container's
-    // proxy), unless it is a stranger that carries no mark of it.
-    let strangers = report.holders.iter().any(|holder| {
+    // A port of a running instance is used by its service or by the proxy of its container. A
+    // process without the mark of that instance does not belong to it.
+    let has_other_process = report.holders.iter().any(|holder| {
         holder.container.is_none()
             && holder.service.as_ref().map(|service| &service.id)
                 != live.map(|lease| &lease.owner.id)
     });
-    if let Some(lease) = live.filter(|_| !strangers) {
-        return Ok(Way::Release(lease.owner.clone()));
+    if let Some(lease) = live.filter(|_| !has_other_process) {
+        return Ok(Target::Service(lease.owner.clone()));
     }
     if let Some(gateway) = known.gateway_among(&report.holders) {
-        let (what, way_out) = state::on_port(gateway, port);
-        let why = format!("port {port} stays as it is: {what}");
-        return Err(CommandError::new(ErrorCode::Refused, why).hint(way_out));
+        let (usage, help) = state::describe_port_usage(gateway, port);
+        let message = format!("cannot free port {port}: {usage}");
+        return Err(CommandError::new(ErrorCode::Refused, message).hint(help));
     }
-    let asker = Asker::this();
+    let policy = StopPolicy::for_this_process();
     let mut trees = Vec::new();
     for holder in &report.holders {
         if let Some(container) = &holder.container {
             return Err(CommandError::new(
                 ErrorCode::Refused,
-                format!("port {port} is served by container {container}"),
+                format!("port {port} is in use by container `{container}`"),
             )
-            .hint("stop the container: `docker stop NAME`, `podman stop NAME`, or by its compose file"));
+            .hint("stop the container: run `docker stop NAME`, `podman stop NAME` or `docker compose down`"));
         }
         let Some(process) = holder.process.as_ref().and_then(|p| Process::read(p.pid)) else {
             return Err(CommandError::new(
                 ErrorCode::Refused,
-                format!("port {port} belongs to a process of user {}", holder.user),
+                format!(
+                    "port {port} is in use by a process of user `{}`",
+                    holder.user
+                ),
             )
-            .hint(format!("`sudo portway who {port}` tells which it is")));
+            .hint(format!("run `sudo portway who {port}` to see the process")));
         };
-        asker.may_end(&process)?;
+        policy.check(&process)?;
         let sharing: Vec<u32> = holder.shared_with.iter().map(|other| other.pid).collect();
-        let tree = ProcessTree::around(&process, &sharing, asker.own());
-        asker.may_end(&tree.root)?;
+        let tree = ProcessTree::around(&process, &sharing, policy.own_processes());
+        policy.check(&tree.root)?;
         for process in tree
             .descendants
             .iter()
-            .filter_map(|below| Process::read(below.pid))
+            .filter_map(|descendant| Process::read(descendant.pid))
         {
-            asker.may_end(&process)?;
+            policy.check(&process)?;
         }
         if !trees
             .iter()
-            .any(|known: &ProcessTree| known.root.id == tree.root.id)
+            .any(|other: &ProcessTree| other.root.id == tree.root.id)
         {
             trees.push(tree);
         }
     }
-    Ok(Way::End(trees))
+    Ok(Target::Processes(trees))
 }
 
-/// All that would be ended, each tree's root first.
-fn processes(way: &Way) -> Vec<ProcessInfo> {
-    let Way::End(trees) = way else {
+/// Returns all processes to stop. The root of each tree comes first.
+fn processes(target: &Target) -> Vec<ProcessInfo> {
+    let Target::Processes(trees) = target else {
         return Vec::new();
     };
     trees
         .iter()
         .flat_map(|tree| {
-            let below = tree
+            let descendants = tree
                 .descendants
                 .iter()
                 .filter_map(|one| Process::read(one.pid));
-            std::iter::once(tree.root.clone()).chain(below)
+            std::iter::once(tree.root.clone()).chain(descendants)
         })
         .map(|process| inspect::info(&process))
         .collect()
 }
 
+<<<<<<< HEAD
 /// Has a service stopped by its supervisor, and its ports let go of.
 fn release(service: &ServiceRef) -> Result<FreeAction, CommandError> {
     let dir = portway_registry::instance_dir(&dirs::state_dir()?, &service.id);
     let client = Client::new(&dir.join(control::SOCKET));
+=======
+/// Sends the supervisor a request to stop a service and release its ports, and waits for it.
+fn stop_service(service: &ServiceRef) -> Result<FreeAction, CommandError> {
+    let registry = SqliteRegistry::open(&dirs::state_dir()?)?;
+    let client = Client::new(&registry.instance_dir(&service.id).join(control::SOCKET));
+>>>>>>> apptext
     let names = [service.service.clone()];
     runtime()?.block_on(async {
         let events = client.events().await.map_err(|_| {
             CommandError::new(
                 ErrorCode::Refused,
-                format!("a command uses the ports of {}", service.instance),
+                format!(
+                    "a `portway exec` command uses the ports of `{}`",
+                    service.instance
+                ),
             )
-            .hint(format!("end the `portway exec` in {}", service.directory))
+            .hint(format!(
+                "stop the `portway exec` in `{}`",
+                service.directory
+            ))
         })?;
         connection::request(&client, "release", &names).await?;
         attach::until_services_stopped(events, &names).await
@@ -184,9 +206,12 @@ fn release(service: &ServiceRef) -> Result<FreeAction, CommandError> {
     Ok(FreeAction::Stopped)
 }
 
-/// Sees that nobody has the port any more.
-fn until_free(port: u16) -> Result<(), CommandError> {
-    let deadline = Instant::now() + LETS_GO;
+/// Waits until no process has bound the port.
+///
+/// # Errors
+/// When a process still has it after [`RELEASE_TIMEOUT`].
+fn wait_until_free(port: u16) -> Result<(), CommandError> {
+    let deadline = Instant::now() + RELEASE_TIMEOUT;
     loop {
         let known = Known::read();
         let report = inspect::report(&[port], &known)?.swap_remove(0);
@@ -195,7 +220,7 @@ fn until_free(port: u16) -> Result<(), CommandError> {
             return Ok(());
         }
         if Instant::now() >= deadline {
-            let by = report.holders.iter().find_map(|holder| {
+            let occupant = report.holders.iter().find_map(|holder| {
                 let parent = holder.parents.first()?;
                 let process = holder.process.as_ref()?;
                 Some(format!(
@@ -203,13 +228,13 @@ fn until_free(port: u16) -> Result<(), CommandError> {
                     process.name, process.pid, parent.name, parent.pid
                 ))
             });
-            let by = by.unwrap_or_else(|| "somebody".into());
+            let occupant = occupant.unwrap_or_else(|| "an unknown process".into());
             return Err(CommandError::new(
                 ErrorCode::PortTaken,
-                format!("port {port} is taken again by {by}"),
+                format!("port {port} is in use again, by {occupant}"),
             )
-            .hint("what starts it again has to be stopped itself"));
+            .hint("stop the program that restarts the process"));
         }
-        thread::sleep(LOOK_AGAIN);
+        thread::sleep(POLL_INTERVAL);
     }
 }

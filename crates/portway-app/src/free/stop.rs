@@ -1,5 +1,5 @@
-//! Ending processes that Portway did not start: only what is certain to be meant, asked first,
-//! killed by identity and never by number.
+//! Stops processes that Portway did not start: refuses processes that must not be stopped, sends
+//! SIGTERM first, and identifies each process by pid and start time.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,70 +10,74 @@ use portway_supervisor::process::{self, ProcessTree};
 
 use crate::error::CommandError;
 
-/// How often what is being ended is looked at.
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
+/// The interval between two checks whether the processes have exited.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// How long the system may take to end what was killed.
-const LAST: Duration = Duration::from_secs(5);
+/// How long killed processes may take to exit.
+const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Who asks: what may not be touched follows from it.
-pub(crate) struct Asker {
+/// Decides which processes a user may stop from a process.
+pub(crate) struct StopPolicy {
+    /// The user of this process.
     user: u32,
-    /// This process and all above it.
-    own: Vec<u32>,
+    /// The pids of this process and its ancestors.
+    own_processes: Vec<u32>,
 }
 
-impl Asker {
-    /// This process.
-    pub(crate) fn this() -> Self {
+impl StopPolicy {
+    /// Creates the policy of this process.
+    pub(crate) fn for_this_process() -> Self {
         let pid = std::process::id();
-        let above = process::ancestors(pid);
+        let ancestors = process::ancestors(pid);
         Self {
             user: process::current_user(),
-            own: std::iter::once(pid)
-                .chain(above.iter().map(|process| process.id.pid))
+            own_processes: std::iter::once(pid)
+                .chain(ancestors.iter().map(|process| process.id.pid))
                 .collect(),
         }
     }
 
-    /// The processes that are never part of somebody's tree: this one and those above it.
-    pub(crate) fn own(&self) -> &[u32] {
-        &self.own
+    /// Returns the pids of this process and its ancestors, which are never part of a tree to stop.
+    pub(crate) fn own_processes(&self) -> &[u32] {
+        &self.own_processes
     }
 
-    /// Refuses to end a process that this one lives by, the system's first, or another user's.
-    pub(crate) fn may_end(&self, process: &Process) -> Result<(), CommandError> {
+    /// Checks that a process may be stopped.
+    ///
+    /// # Errors
+    /// When it is the init process, this process or an ancestor of it, or belongs to another user.
+    pub(crate) fn check(&self, process: &Process) -> Result<(), CommandError> {
         let (pid, name) = (process.id.pid, &process.name);
         let refused = |why: String| CommandError::new(ErrorCode::Refused, why);
         if pid == 1 {
             return Err(refused(format!(
-                "`{name}` is the machine's first process (pid 1), which is never ended"
+                "cannot stop `{name}` (pid 1): it is the init process of this machine"
             )));
         }
-        if self.own.contains(&pid) {
+        if self.own_processes.contains(&pid) {
             return Err(refused(format!(
-                "`{name}` (pid {pid}) is what this command itself runs in"
+                "cannot stop `{name}` (pid {pid}): this command runs in it"
             ))
-            .hint("call it from another terminal"));
+            .hint("run the command in another terminal"));
         }
         if process.user != Some(self.user) {
             let user = process.user.map_or_else(
                 || "another user".to_owned(),
                 |user| {
                     let name = process::user_name(user);
-                    format!("user {}", name.unwrap_or_else(|| user.to_string()))
+                    format!("user `{}`", name.unwrap_or_else(|| user.to_string()))
                 },
             );
             return Err(refused(format!("`{name}` (pid {pid}) belongs to {user}"))
-                .hint("ask that user, or act as that user: `sudo -u USER portway free PORT`"));
+                .hint("run the command as that user: `sudo -u USER portway free PORT`"));
         }
         Ok(())
     }
 }
 
-/// Ends whole trees: asks each root, then what is left when its root has gone, and kills what still
-/// is there after `grace`. Answers whether something had to be killed.
-pub(crate) fn end(trees: &[ProcessTree], grace: Duration) -> Result<bool, CommandError> {
+/// Stops process trees: sends SIGTERM to each root, then to the remaining processes once the roots
+/// have exited, and kills what still runs after `grace`. Returns whether a process was killed.
+pub(crate) fn stop_trees(trees: &[ProcessTree], grace: Duration) -> Result<bool, CommandError> {
     let mut all: Vec<(ProcessId, bool)> = Vec::new();
     for tree in trees {
         let _ = process::terminate(tree.root.id);
@@ -88,33 +92,35 @@ pub(crate) fn end(trees: &[ProcessTree], grace: Duration) -> Result<bool, Comman
         if all.is_empty() {
             return Ok(killed);
         }
-        if Instant::now() > deadline + LAST {
+        if Instant::now() > deadline + KILL_TIMEOUT {
             return Err(CommandError::new(
                 ErrorCode::Failed,
-                format!("pid {} does not end, even by SIGKILL", all[0].0.pid),
+                format!("pid {} did not exit after SIGKILL", all[0].0.pid),
             )
-            .hint("it waits inside the kernel, for a disk or a network drive; try again later"));
+            .hint(
+                "try again later: the process waits in the kernel, for example for a network drive",
+            ));
         }
-        let by_force = Instant::now() >= deadline;
-        let roots_gone = !roots.iter().any(|root| root.is_alive());
-        for (process, asked) in &mut all {
-            if by_force {
+        let must_kill = Instant::now() >= deadline;
+        let roots_have_exited = !roots.iter().any(|root| root.is_alive());
+        for (process, was_signaled) in &mut all {
+            if must_kill {
                 killed = true;
                 let _ = process::kill(*process);
-            } else if roots_gone && !*asked {
-                *asked = true;
+            } else if roots_have_exited && !*was_signaled {
+                *was_signaled = true;
                 let _ = process::terminate(*process);
             }
         }
-        // What was started meanwhile belongs to it as well.
+        // The processes may have started others since the last check.
         for (process, _) in all.clone() {
-            for below in process::descendants(process.pid) {
-                if !all.iter().any(|(known, _)| *known == below) {
-                    all.push((below, false));
+            for descendant in process::descendants(process.pid) {
+                if !all.iter().any(|(other, _)| *other == descendant) {
+                    all.push((descendant, false));
                 }
             }
         }
-        thread::sleep(LOOK_AGAIN);
+        thread::sleep(POLL_INTERVAL);
     }
 }
 
@@ -129,30 +135,34 @@ mod tests {
     }
 
     #[test]
-    fn what_would_do_harm_is_refused() {
-        let asker = Asker {
+    fn refuses_init_ancestors_and_processes_of_other_users() {
+        let policy = StopPolicy {
             user: 1000,
-            own: vec![50, 40],
+            own_processes: vec![50, 40],
         };
-        assert!(asker.may_end(&process(60, Some(1000))).is_ok());
-        for (pid, user, words) in [
-            (1, Some(1000), "first process"),
-            (50, Some(1000), "itself runs in"),
-            (40, Some(1000), "itself runs in"),
-            (60, Some(0), "belongs to user "),
+        assert!(policy.check(&process(60, Some(1000))).is_ok());
+        for (pid, user, reason) in [
+            (1, Some(1000), "init process"),
+            (50, Some(1000), "runs in it"),
+            (40, Some(1000), "runs in it"),
+            (60, Some(0), "belongs to user `"),
             (60, None, "another user"),
         ] {
-            let error = asker.may_end(&process(pid, user)).unwrap_err();
+            let error = policy.check(&process(pid, user)).unwrap_err();
             assert_eq!(error.info.code, ErrorCode::Refused);
-            assert!(error.info.message.contains(words), "{}", error.info.message);
+            assert!(
+                error.info.message.contains(reason),
+                "{}",
+                error.info.message
+            );
         }
     }
 
     #[test]
-    fn this_process_and_its_parents_are_its_own() {
-        let own = Asker::this().own;
+    fn own_processes_include_this_process_and_its_parent() {
+        let own = StopPolicy::for_this_process().own_processes;
         assert_eq!(own[0], std::process::id());
-        // Elsewhere the parent may have ended.
+        // On Windows the parent may have exited.
         #[cfg(unix)]
         assert!(own.contains(&std::os::unix::process::parent_id()));
     }

@@ -1,4 +1,4 @@
-//! A gateway in the background.
+//! Starts a gateway in the background.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -11,8 +11,8 @@ use crate::diagnostics::{self, GATEWAY_LOG};
 use crate::error::CommandError;
 use crate::platform;
 
-/// The gateway that runs, or a new one in the background. Of several commands that start one at
-/// the same time one does, and the others find it.
+/// Returns the running gateway, or starts one in the background. If several commands do this at the
+/// same time, one starts the gateway and the others find it.
 pub(crate) fn ensure(
     port: Option<u16>,
     tls_port: Option<u16>,
@@ -20,28 +20,30 @@ pub(crate) fn ensure(
     if let Some(status) = state::status()? {
         return Ok(status);
     }
-    let answer = start(&state::dir()?, port, tls_port).map_err(|error| {
+    let output = start(&state::dir()?, port, tls_port).map_err(|error| {
         CommandError::new(
             ErrorCode::Failed,
             format!("cannot start the gateway: {error}"),
         )
     })?;
-    if let Ok(status) = serde_json::from_str(&answer) {
+    if let Ok(status) = serde_json::from_str(&output) {
         return Ok(status);
     }
     if let Some(status) = state::status()? {
         return Ok(status);
     }
-    match serde_json::from_str::<ErrorBody>(&answer) {
+    match serde_json::from_str::<ErrorBody>(&output) {
         Ok(body) => Err(body.error.into()),
-        Err(_) => Err(
-            CommandError::new(ErrorCode::Failed, "the gateway ended before it served")
-                .hint("`portway gateway` in the foreground shows why"),
-        ),
+        Err(_) => Err(CommandError::new(
+            ErrorCode::Failed,
+            "the gateway exited before it was ready",
+        )
+        .hint("run `portway gateway` in the foreground to see the error")),
     }
 }
 
-/// Starts one. It answers what it is, or why it is not, before it lets go of its output.
+/// Starts a gateway process and reads its standard output until the process closes it: its status,
+/// or the error, as JSON.
 fn start(dir: &Path, port: Option<u16>, tls_port: Option<u16>) -> io::Result<String> {
     let mut gateway = Command::new(std::env::current_exe()?);
     platform::in_background(&mut gateway);
@@ -60,9 +62,9 @@ fn start(dir: &Path, port: Option<u16>, tls_port: Option<u16>) -> io::Result<Str
         .stdout(Stdio::piped())
         .stderr(log)
         .spawn()?;
-    let mut answer = String::new();
+    let mut output = String::new();
     if let Some(mut stdout) = child.stdout.take() {
-        stdout.read_to_string(&mut answer)?;
+        stdout.read_to_string(&mut output)?;
     }
-    Ok(answer)
+    Ok(output)
 }

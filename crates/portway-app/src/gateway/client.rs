@@ -1,4 +1,4 @@
-//! Requests to the gateway that runs.
+//! Sends requests to the running gateway.
 
 use std::io;
 use std::time::Duration;
@@ -19,15 +19,15 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// The interval between two checks whether the gateway's lock is free.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Returns the gateway that runs.
+/// Returns the status of the running gateway.
 ///
 /// # Errors
-/// When none runs.
+/// When no gateway is running.
 pub fn status() -> Result<GatewayStatus, CommandError> {
     state::status()?.ok_or_else(not_running)
 }
 
-/// Returns the URL of the dashboard; starts a gateway in the background if none runs.
+/// Returns the URL of the dashboard. Starts a gateway in the background if none is running.
 ///
 /// # Errors
 /// When no gateway can be started.
@@ -35,59 +35,63 @@ pub fn dashboard_url() -> Result<String, CommandError> {
     Ok(background::ensure(None, None)?.url(&format!("{GATEWAY_LABEL}.{DOMAIN}")))
 }
 
-/// Starts a gateway in the background, or finds the one that runs. Returns it, and whether it
-/// serves on another port than the user prefers.
+/// Starts a gateway in the background, unless one is running. Returns its status, and whether its
+/// port differs from the preferred one.
 ///
 /// # Errors
-/// When it cannot be started, or the one that runs serves on other ports than these.
+/// When the gateway cannot be started, or one is running on other ports than the given ones.
 pub fn start(
     port: Option<u16>,
     tls_port: Option<u16>,
 ) -> Result<(GatewayStatus, bool), CommandError> {
     let status = background::ensure(port, tls_port)?;
-    let differs = |wanted: Option<u16>, has: Option<u16>| {
-        wanted.is_some_and(|port| port != 0 && Some(port) != has)
+    let differs = |requested: Option<u16>, actual: Option<u16>| {
+        requested.is_some_and(|port| port != 0 && Some(port) != actual)
     };
     if differs(port, Some(status.port)) {
         return Err(CommandError::new(
             ErrorCode::Refused,
-            format!("a gateway runs already, on port {}", status.port),
+            format!("a gateway is already running on port {}", status.port),
         )
-        .hint("stop it first: `portway gateway stop`"));
+        .hint("stop it first: run `portway gateway stop`"));
     }
     if differs(tls_port, status.tls_port) {
-        let where_to = match status.tls_port {
+        let https = match status.tls_port {
             Some(port) => format!("with HTTPS on port {port}"),
             None => "without HTTPS".to_owned(),
         };
         return Err(CommandError::new(
             ErrorCode::Refused,
-            format!("a gateway runs already, {where_to}"),
+            format!("a gateway is already running {https}"),
         )
-        .hint("stop it first: `portway gateway stop`"));
+        .hint("stop it first: run `portway gateway stop`"));
     }
-    let preferred = preferences::of_user().unwrap_or_default().gateway_port();
-    let is_elsewhere = port.is_none() && differs(preferred, Some(status.port));
-    Ok((status, is_elsewhere))
+    let preferred = preferences::read_user().unwrap_or_default().gateway_port();
+    let is_moved = port.is_none() && differs(preferred, Some(status.port));
+    Ok((status, is_moved))
 }
 
-/// Stops the gateway, waits until it has stopped, and returns what it was.
+/// Stops the gateway, waits until it has stopped, and returns its last status.
 ///
 /// # Errors
-/// When none runs, or it does not stop in time.
+/// When no gateway is running, or it does not stop within [`STOP_TIMEOUT`].
 pub fn stop() -> Result<GatewayStatus, CommandError> {
-    let none = || CommandError::new(ErrorCode::NotRunning, "the gateway does not run");
-    let status = state::status()?.ok_or_else(none)?;
+    let stopped = || CommandError::new(ErrorCode::NotRunning, "the gateway is not running");
+    let status = state::status()?.ok_or_else(stopped)?;
     let client = Client::new(&state::dir()?.join(control::SOCKET));
     runtime()?.block_on(async {
-        let asked = client.request("stop", &[]).await;
-        asked.map_err(|error| unanswered(&error))??;
+        let response = client.request("stop", &[]).await;
+        response.map_err(|error| request_failed(&error))??;
         let deadline = Instant::now() + STOP_TIMEOUT;
         while state::is_running()? {
             if Instant::now() >= deadline {
                 return Err(CommandError::new(
                     ErrorCode::Timeout,
-                    format!("the gateway (pid {}) does not end", status.pid),
+                    format!(
+                        "the gateway (pid {}) did not stop within {} s",
+                        status.pid,
+                        STOP_TIMEOUT.as_secs()
+                    ),
                 ));
             }
             sleep(POLL_INTERVAL).await;
@@ -97,47 +101,50 @@ pub fn stop() -> Result<GatewayStatus, CommandError> {
     Ok(status)
 }
 
-/// All instances, asked of the gateway that runs.
+/// Requests all instances from the running gateway.
 pub(crate) fn instances() -> Result<Vec<InstanceStatus>, CommandError> {
     let client = Client::new(&state::dir()?.join(control::SOCKET));
-    let asked = runtime()?.block_on(client.get("/v1/instances"));
-    asked.map_err(|error| unanswered(&error))
+    let response = runtime()?.block_on(client.get("/v1/instances"));
+    response.map_err(|error| request_failed(&error))
 }
 
-/// Adds the names and fixed ports under which the gateway serves an instance, if one runs.
+/// Adds the named URLs and forwarded ports of an instance to its status, if a gateway is running.
 pub(crate) async fn add_urls(status: &mut InstanceStatus) {
-    const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+    const RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
     let (Ok(Some(_)), Ok(dir)) = (state::status(), state::dir()) else {
         return;
     };
     let client = Client::new(&dir.join(control::SOCKET));
-    let asked = timeout(ANSWER_TIMEOUT, client.get("/v1/instances")).await;
-    let all: Vec<InstanceStatus> = asked.map_or_else(|_| Vec::new(), Result::unwrap_or_default);
-    let told = all.into_iter().filter(|one| one.id == status.id);
-    for told in told.flat_map(|one| one.services) {
+    let response = timeout(RESPONSE_TIMEOUT, client.get("/v1/instances")).await;
+    let all: Vec<InstanceStatus> = response.map_or_else(|_| Vec::new(), Result::unwrap_or_default);
+    let instance = all.into_iter().filter(|one| one.id == status.id);
+    for from_gateway in instance.flat_map(|one| one.services) {
         let services = &mut status.services;
-        if let Some(service) = services.iter_mut().find(|one| one.name == told.name) {
-            service.named_url = told.named_url;
-            service.forwards = told.forwards;
+        if let Some(service) = services
+            .iter_mut()
+            .find(|one| one.name == from_gateway.name)
+        {
+            service.named_url = from_gateway.named_url;
+            service.forwards = from_gateway.forwards;
         }
     }
 }
 
-/// The error of a gateway that runs and does not answer.
-pub(crate) fn unanswered(error: &io::Error) -> CommandError {
-    let message = format!("the gateway does not answer: {error}");
-    let unanswered = CommandError::new(ErrorCode::NotRunning, message);
+/// Creates the error of a failed request to the gateway.
+pub(crate) fn request_failed(error: &io::Error) -> CommandError {
+    let message = format!("the gateway does not respond: {error}");
+    let no_response = CommandError::new(ErrorCode::NotRunning, message);
     match state::status() {
-        Ok(Some(gateway)) => unanswered.hint(format!(
-            "end its process, {}, and start another: `portway gateway --detach`",
+        Ok(Some(gateway)) => no_response.hint(format!(
+            "stop its process (pid {}), then run `portway gateway --detach`",
             gateway.pid
         )),
-        _ => unanswered.hint("`portway gateway status` shows whether it runs"),
+        _ => no_response.hint("run `portway gateway status` to check whether it is running"),
     }
 }
 
-/// The error of a command that needs a gateway.
+/// Creates the error of a command that needs a running gateway.
 pub(crate) fn not_running() -> CommandError {
-    CommandError::new(ErrorCode::NotRunning, "the gateway does not run")
-        .hint("start it: `portway gateway --detach`")
+    CommandError::new(ErrorCode::NotRunning, "the gateway is not running")
+        .hint("start it: run `portway gateway --detach`")
 }

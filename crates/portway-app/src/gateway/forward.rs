@@ -1,4 +1,4 @@
-//! Fixed ports that the gateway forwards to a service of the chosen checkout.
+//! Lists, starts and stops the forwarding of fixed ports to services.
 
 use std::path::Path;
 
@@ -12,22 +12,22 @@ use crate::options::Selection;
 use crate::project::LoadedProject;
 use crate::runtime::runtime;
 
-/// Returns all fixed ports and the services to which the gateway forwards them.
+/// Returns all forwarded ports with their services.
 ///
 /// # Errors
 /// When the state of the gateway cannot be read.
 pub fn list() -> Result<Vec<Forward>, CommandError> {
     match state::status()? {
         Some(gateway) => Ok(gateway.forwards),
-        None => at_rest(),
+        None => saved(),
     }
 }
 
-/// Those that the next gateway will serve.
-fn at_rest() -> Result<Vec<Forward>, CommandError> {
+/// Returns the saved forwards, which the gateway restores when it starts.
+fn saved() -> Result<Vec<Forward>, CommandError> {
     let mut forwards = state::last()?.map_or_else(Vec::new, |last| last.forwards);
     for forward in &mut forwards {
-        let trouble = "the gateway does not run; start it: `portway gateway --detach`";
+        let trouble = "the gateway is not running; run `portway gateway --detach` to start it";
         forward.trouble = Some(trouble.to_owned());
     }
     Ok(forwards)
@@ -36,19 +36,19 @@ fn at_rest() -> Result<Vec<Forward>, CommandError> {
 /// Stops forwarding a fixed port.
 ///
 /// # Errors
-/// When the port is not forwarded, or the gateway does not answer.
+/// When the port is not forwarded, or the gateway does not respond.
 pub fn stop(port: u16) -> Result<Forward, CommandError> {
     if state::is_running()? {
-        return ask(&format!("/v1/forwards/{port}/end"), &());
+        return post(&format!("/v1/forwards/{port}/end"), &());
     }
-    state::forget_fixed(port)?.ok_or_else(|| {
+    state::remove_saved_forward(port)?.ok_or_else(|| {
         let message = format!("port {port} is not forwarded");
         CommandError::new(ErrorCode::NotFound, message)
     })
 }
 
 /// Forwards a fixed port to `service` of this checkout, or to its main service. Returns the new
-/// forward, and the one to another service that it replaces.
+/// forward, and the forward to another service that it replaces.
 ///
 /// # Errors
 /// When the project cannot be used, the service has no HTTP port, or the gateway cannot listen.
@@ -65,34 +65,33 @@ pub fn start(
             service
         }
         None => project.plan.main.as_deref().ok_or_else(|| {
-            CommandError::new(ErrorCode::Usage, "no service here speaks HTTP")
-                .hint("only requests by HTTP can be forwarded")
+            CommandError::new(ErrorCode::Usage, "this project has no HTTP service")
+                .hint("choose an HTTP service; the gateway forwards only HTTP")
         })?,
     };
     let planned = project.plan.services.get(service);
     if !planned.is_some_and(|one| one.kind.is_http() && !one.ports.is_empty()) {
-        let why = format!("`{service}` has no port that speaks HTTP");
-        return Err(
-            CommandError::new(ErrorCode::Usage, why).hint("only requests by HTTP can be forwarded")
-        );
+        let message = format!("`{service}` has no HTTP port");
+        return Err(CommandError::new(ErrorCode::Usage, message)
+            .hint("choose an HTTP service; the gateway forwards only HTTP"));
     }
-    let before = background::ensure(None, None)?.forwards;
+    let previous = background::ensure(None, None)?.forwards;
     let to = ForwardTarget {
         id: registered.instance.id.clone(),
         service: service.to_owned(),
     };
-    let forward: Forward = ask(&format!("/v1/forwards/{port}"), &to)?;
+    let forward: Forward = post(&format!("/v1/forwards/{port}"), &to)?;
     let is_other = |one: &Forward| {
         one.port == port && (&one.instance, &one.service) != (&forward.instance, &forward.service)
     };
-    let before = before.into_iter().find(is_other);
-    Ok((forward, before))
+    let replaced = previous.into_iter().find(is_other);
+    Ok((forward, replaced))
 }
 
-/// Asks the gateway.
-fn ask(path: &str, question: &impl Serialize) -> Result<Forward, CommandError> {
+/// Sends a request to the gateway and parses the forward in its response.
+fn post(path: &str, body: &impl Serialize) -> Result<Forward, CommandError> {
     let client = Client::new(&state::dir()?.join(control::SOCKET));
-    let answer = runtime()?.block_on(client.post(path, question));
-    let answer = answer.map_err(|error| client::unanswered(&error))??;
-    serde_json::from_slice(&answer).map_err(|error| client::unanswered(&error.into()))
+    let response = runtime()?.block_on(client.post(path, body));
+    let response = response.map_err(|error| client::request_failed(&error))??;
+    serde_json::from_slice(&response).map_err(|error| client::request_failed(&error.into()))
 }

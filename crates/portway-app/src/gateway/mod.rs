@@ -1,5 +1,6 @@
-//! The gateway of this user. `state`, `client`, `background` and `forward` serve commands that talk
-//! to a gateway; `host` is the gateway process itself and its registration with the session.
+//! The gateway of this user. Commands use `state`, `client`, `background` and `forward` to
+//! communicate with the gateway. `host` is the gateway process and its registration with the
+//! session manager.
 
 pub(crate) mod background;
 pub(crate) mod client;

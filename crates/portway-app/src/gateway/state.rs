@@ -1,7 +1,8 @@
-//! The state of this user's gateway on disk: its lock, where it serves, its fixed ports.
+//! The state of this user's gateway on disk: its lock, its ports and its forwards.
 //!
-//! One gateway runs at a time. It holds an OS file lock for as long as it lives, and what it has written
-//! about itself counts only while that is held: no pid is trusted.
+//! At most one gateway runs per user. It holds an OS file lock while it runs, and its status file
+//! is valid only while the lock is held. The pid in the file is never used to decide whether it
+//! runs.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -12,7 +13,7 @@ use portway_api::{ErrorCode, Forward, GatewayPorts, GatewayStatus};
 use crate::dirs;
 use crate::error::CommandError;
 
-/// The gateway's directory: its lock, its control socket, what it says of itself.
+/// Returns the gateway's directory, which contains its lock, control socket and status files.
 pub(crate) fn dir() -> Result<PathBuf, CommandError> {
     Ok(dirs::state_dir()?.join("gateway"))
 }
@@ -23,98 +24,101 @@ pub(crate) struct Lock {
     _file: File,
 }
 
-/// Takes the lock; `None` when another gateway has it.
+/// Acquires the lock; `None` if another gateway holds it.
 pub(crate) fn lock() -> Result<Option<Lock>, CommandError> {
     let dir = dir()?;
-    let take = || -> io::Result<Option<Lock>> {
+    let acquire = || -> io::Result<Option<Lock>> {
         portway_registry::create_private_dir(&dir)?;
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).read(true).write(true);
-        let file = options.open(dir.join(LOCK))?;
+        let file = options.open(dir.join(LOCK_FILE))?;
         match file.try_lock() {
             Ok(()) => {
-                // What the last one said of itself is not true of this one.
-                let _ = fs::remove_file(dir.join(STATUS));
+                // The status of the previous gateway is no longer valid.
+                let _ = fs::remove_file(dir.join(STATUS_FILE));
                 Ok(Some(Lock { _file: file }))
             }
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
     };
-    take().map_err(|error| CommandError::file("lock", &dir.join(LOCK), &error))
+    acquire().map_err(|error| CommandError::file("lock", &dir.join(LOCK_FILE), &error))
 }
 
-const LOCK: &str = "gateway.lock";
-const STATUS: &str = "gateway.json";
-const LAST: &str = "last.json";
+const LOCK_FILE: &str = "gateway.lock";
+/// The status of the running gateway.
+const STATUS_FILE: &str = "gateway.json";
+/// The last status, which the next gateway restores.
+const LAST_STATUS_FILE: &str = "last.json";
 
-/// Whether one runs.
+/// Returns whether a gateway is running.
 pub(crate) fn is_running() -> Result<bool, CommandError> {
-    let lock = dir()?.join(LOCK);
+    let lock = dir()?.join(LOCK_FILE);
     Ok(File::open(lock)
         .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))))
 }
 
-/// The gateway that runs, if one does.
+/// Returns the status of the running gateway, if there is one.
 pub(crate) fn status() -> Result<Option<GatewayStatus>, CommandError> {
     if !is_running()? {
         return Ok(None);
     }
-    // Not yet written, or of another version: then it is as if there were none.
-    let text = fs::read(dir()?.join(STATUS)).unwrap_or_default();
+    // A missing file, or one of another version, counts as no gateway.
+    let text = fs::read(dir()?.join(STATUS_FILE)).unwrap_or_default();
     Ok(serde_json::from_slice(&text).ok())
 }
 
-/// The gateway that runs, or what the last one that ran said of itself.
+/// Returns the last saved status of a gateway, which may still be running.
 pub(crate) fn last() -> Result<Option<GatewayStatus>, CommandError> {
-    let path = dir()?.join(LAST);
+    let path = dir()?.join(LAST_STATUS_FILE);
     let text = match fs::read(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(CommandError::file("read", &path, &error)),
     };
-    let broken = |why: String| {
-        let message = format!("{} is broken: {why}", path.display());
+    let invalid = |reason: String| {
+        let message = format!("`{}` is invalid: {reason}", path.display());
         CommandError::new(ErrorCode::State, message)
-            .hint("remove it; fixed ports have to be given again then (`portway forward`)")
+            .hint("delete the file, then run `portway forward` again for each fixed port")
     };
     let last: GatewayStatus =
-        serde_json::from_slice(&text).map_err(|error| broken(error.to_string()))?;
+        serde_json::from_slice(&text).map_err(|error| invalid(error.to_string()))?;
     if last.port == 0 || last.forwards.iter().any(|one| one.port == 0) {
-        return Err(broken("0 is no port".to_owned()));
+        return Err(invalid("0 is not a valid port".to_owned()));
     }
     Ok(Some(last))
 }
 
-/// Where that one serves. The next one will be there too, so that services which let pages in go on
-/// doing so.
+/// Returns the ports of the last gateway. The next gateway uses the same ports, so that the CORS
+/// origins of running services stay valid.
 pub(crate) fn last_ports() -> Result<Option<GatewayPorts>, CommandError> {
     Ok(last()?.as_ref().map(GatewayPorts::from))
 }
 
-/// Has the next gateway not know a fixed port; while one runs, it is asked itself.
-pub(crate) fn forget_fixed(port: u16) -> Result<Option<Forward>, CommandError> {
+/// Removes a saved forward. Returns `None` if there is none, or if a gateway is running, which must
+/// receive the request instead.
+pub(crate) fn remove_saved_forward(port: u16) -> Result<Option<Forward>, CommandError> {
     let Some(_lock) = lock()? else {
         return Ok(None);
     };
     let Some(mut last) = last()? else {
         return Ok(None);
     };
-    let found = last.forwards.iter().position(|one| one.port == port);
-    let ended = found.map(|index| last.forwards.remove(index));
-    if ended.is_some() {
-        write(LAST, &last)?;
+    let index = last.forwards.iter().position(|one| one.port == port);
+    let removed = index.map(|index| last.forwards.remove(index));
+    if removed.is_some() {
+        write(LAST_STATUS_FILE, &last)?;
     }
-    Ok(ended)
+    Ok(removed)
 }
 
-/// Writes what the gateway says of itself; whoever reads it sees all of it or the former text.
+/// Saves the status of the running gateway. Each file is replaced atomically.
 pub(crate) fn publish(status: &GatewayStatus) -> Result<(), CommandError> {
-    write(LAST, status)?;
-    write(STATUS, status)
+    write(LAST_STATUS_FILE, status)?;
+    write(STATUS_FILE, status)
 }
 
-/// Writes a file of the gateway's directory, unless it says that already.
+/// Writes a status to a file of the gateway's directory, unless the file already contains it.
 fn write(name: &str, status: &GatewayStatus) -> Result<(), CommandError> {
     let path = dir()?.join(name);
     let write = || -> io::Result<()> {
@@ -129,19 +133,19 @@ fn write(name: &str, status: &GatewayStatus) -> Result<(), CommandError> {
     write().map_err(|error| CommandError::file("write", &path, &error))
 }
 
-/// What a gateway does on a port of its own, and what has it let go.
-pub(crate) fn on_port(gateway: &GatewayStatus, port: u16) -> (String, String) {
+/// Describes how the gateway uses one of its ports, and how to release the port.
+pub(crate) fn describe_port_usage(gateway: &GatewayStatus, port: u16) -> (String, String) {
     match gateway.forwards.iter().find(|one| one.port == port) {
         Some(forward) => (
             format!(
-                "the gateway has it lead to `{}` of {}",
+                "the gateway forwards it to `{}` of `{}`",
                 forward.service, forward.instance
             ),
-            format!("`portway forward {port} --stop` lets it go"),
+            format!("run `portway forward {port} --stop` to release it"),
         ),
         None => (
-            "the gateway serves names there".to_owned(),
-            "`portway gateway stop` ends it; services go on".to_owned(),
+            "the gateway listens on it".to_owned(),
+            "run `portway gateway stop` to stop the gateway; services continue to run".to_owned(),
         ),
     }
 }

@@ -1,4 +1,4 @@
-//! Processes that an instance has left behind which does not run any more.
+//! Finds the leftover processes of instances that no longer run.
 
 use portway_api::StaleProcess;
 use portway_ports::Process;
@@ -6,25 +6,35 @@ use portway_supervisor::mark::{self, Mark};
 
 use super::{Known, info};
 use crate::error::CommandError;
+<<<<<<< HEAD
 use crate::free::stop::Asker;
 use crate::registry::RegistryReader;
+=======
+use crate::free::stop::StopPolicy;
+>>>>>>> apptext
 
-/// The processes that were started for a service of an instance that does not run.
+/// Returns the processes that were started for a service of an instance that no longer runs.
 pub(crate) fn leftovers() -> Result<Vec<(Process, StaleProcess)>, CommandError> {
     let known = Known::read();
+<<<<<<< HEAD
     let mut registry = RegistryReader::open()?;
     let asker = Asker::this();
     let mut left = Vec::new();
+=======
+    let mut registry = SqliteRegistry::open(&dirs::state_dir()?)?;
+    let policy = StopPolicy::for_this_process();
+    let mut leftovers = Vec::new();
+>>>>>>> apptext
     for pid in portway_supervisor::process::pids() {
         let Some(mark) = Mark::read(pid) else {
             continue;
         };
-        // What another registry's instances have started is none of this one's business.
-        let own = mark.dir == registry.instance_dir(mark.instance_id());
-        if !own || mark::has_keeper(pid) || registry.has_supervisor(mark.instance_id())? {
+        // Ignores processes that the instances of another registry have started.
+        let is_own = mark.dir == registry.instance_dir(mark.instance_id());
+        if !is_own || mark::has_keeper(pid) || registry.has_supervisor(mark.instance_id())? {
             continue;
         }
-        let process = Process::read(pid).filter(|process| asker.may_end(process).is_ok());
+        let process = Process::read(pid).filter(|process| policy.check(process).is_ok());
         if let Some(process) = process {
             let leftover = StaleProcess {
                 process: info(&process),
@@ -34,8 +44,8 @@ pub(crate) fn leftovers() -> Result<Vec<(Process, StaleProcess)>, CommandError> 
                 id: mark.instance_id().to_owned(),
                 service: mark.service,
             };
-            left.push((process, leftover));
+            leftovers.push((process, leftover));
         }
     }
-    Ok(left)
+    Ok(leftovers)
 }

@@ -1,5 +1,5 @@
-//! Which process and which service use a port: combines the kernel's listeners, their processes and the
-//! registry's leases. Changes nothing.
+//! Which process and which service use a port: combines the kernel's listeners, their processes and
+//! the registry's leases. Changes nothing.
 
 mod container;
 mod leftover;
@@ -39,7 +39,8 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// Reads the registry. A failure is kept as a value, because listeners can be reported without it.
+    /// Reads the registry. A failure is kept as a value, because listeners can be reported without
+    /// it.
     pub(crate) fn read() -> Self {
         let read = || RegistryReader::open()?.instances();
         let (instances, error) = match read() {
@@ -168,8 +169,8 @@ pub(crate) fn report(ports: &[u16], known: &Known) -> Result<Vec<PortReport>, Co
         .collect()
 }
 
-/// The processes that probably use a leased port: the instance's supervisor, which may pass a socket on,
-/// and its descendants. Empty if the supervisor cannot be reached.
+/// The processes that probably use a leased port: the instance's supervisor, which may pass a
+/// socket on, and its descendants. Empty if the supervisor cannot be reached.
 fn likely(lease: Option<&PortLease>) -> Vec<u32> {
     let live = lease.filter(|lease| lease.state == LeaseState::Live);
     let supervisor = live.and_then(|lease| {
@@ -214,7 +215,7 @@ fn one(
     }
     let mut hints = Vec::new();
     if let Some(gateway) = known.gateway_among(&holders) {
-        let (what, help) = state::on_port(gateway, port);
+        let (what, help) = state::describe_port_usage(gateway, port);
         hints.push(format!("{what}; {help}"));
     }
     if let Some(hidden) = holders.iter().find(|holder| holder.process.is_none()) {

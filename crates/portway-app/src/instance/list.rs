@@ -31,7 +31,7 @@ const MAX_CONCURRENT: usize = 16;
 /// If the registry or the state of the gateway cannot be read.
 pub fn list() -> Result<Vec<InstanceStatus>, CommandError> {
     // Invalid preferences have been reported already.
-    let preferences = preferences::of_user().unwrap_or_default();
+    let preferences = preferences::read_user().unwrap_or_default();
     let policy = exclusions::facts(&preferences)?;
     let mut registry = RegistryReader::open()?;
     let instances = registry.instances()?;

@@ -212,7 +212,7 @@ fn close_stdout_when_started(mut events: broadcast::Receiver<Event>) {
                 _ => {}
             }
         }
-        platform::let_go_of_stdout();
+        platform::close_stdout();
     });
 }
 

@@ -1,4 +1,4 @@
-//! What a command does differently on each system. Each file offers the same names.
+//! Functions of a command that differ between operating systems. Each file defines the same names.
 
 #[cfg(unix)]
 mod unix;
@@ -10,10 +10,10 @@ mod windows;
 #[cfg(windows)]
 pub(crate) use windows::*;
 
-/// Room on a disk.
-pub(crate) struct DiskRoom {
-    /// Bytes that this user may still write.
+/// The free space of a file system.
+pub(crate) struct DiskSpace {
+    /// The number of bytes available to this user.
     pub(crate) free: u64,
-    /// Files that may still be made; `None` where the file system does not count them.
+    /// The number of files that can be created; `None` if the file system has no limit.
     pub(crate) files: Option<u64>,
 }

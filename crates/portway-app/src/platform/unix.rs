@@ -7,52 +7,53 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 
-use rustix::process::{Pid, Resource, Signal as ToSend, getrlimit, kill_process};
+use rustix::process::{Pid, Resource, Signal as SignalNumber, getrlimit, kill_process};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::DiskRoom;
+use super::DiskSpace;
 
-/// A background supervisor leaves the terminal by itself ([`leave_terminal`]).
+/// Does nothing: a background process calls [`leave_terminal`].
 pub(crate) fn in_background(_command: &mut Command) {}
 
-/// The terminal's signals and its end are not for this process any more.
+/// Starts a new session, so that this process receives no signals of the terminal.
 pub(crate) fn leave_terminal() {
     let _ = rustix::process::setsid();
 }
 
-/// Lets go of the pipe that is this process's standard output.
-pub(crate) fn let_go_of_stdout() {
+/// Replaces standard output with the null device, which closes the pipe to the parent.
+pub(crate) fn close_stdout() {
     if let Ok(null) = OpenOptions::new().write(true).open("/dev/null") {
         let _ = rustix::stdio::dup2_stdout(&null);
     }
 }
 
-pub(crate) fn disk_room(dir: &Path) -> Option<DiskRoom> {
-    let found = rustix::fs::statvfs(dir).ok()?;
-    Some(DiskRoom {
-        free: found.f_bavail.saturating_mul(found.f_frsize),
-        files: (found.f_files > 0).then_some(found.f_favail),
+/// Returns the free space of the file system that contains `dir`.
+pub(crate) fn disk_space(dir: &Path) -> Option<DiskSpace> {
+    let stats = rustix::fs::statvfs(dir).ok()?;
+    Some(DiskSpace {
+        free: stats.f_bavail.saturating_mul(stats.f_frsize),
+        files: (stats.f_files > 0).then_some(stats.f_favail),
     })
 }
 
-/// How many files a process may have open; `None` for no limit.
+/// Returns how many files a process may open; `None` for no limit.
 pub(crate) fn open_files() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
 
-/// Whether this process may change the system's files.
+/// Returns whether this process runs as root.
 pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Whether `name` in `dir` is a program.
+/// Returns whether `dir` contains an executable file `name`.
 pub(crate) fn is_program(dir: &Path, name: &str) -> bool {
     let file = dir.join(name);
     file.metadata()
         .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
-/// The signals that would end a command which waits for another.
+/// The signals that stop a command: SIGINT, SIGTERM and SIGHUP.
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
@@ -60,8 +61,8 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// From now on none of them ends this process.
-    pub(crate) fn catch() -> io::Result<Self> {
+    /// Registers handlers, so that the signals no longer stop this process.
+    pub(crate) fn register() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
@@ -69,26 +70,26 @@ impl Signals {
         })
     }
 
-    /// Waits for the next, which is sent to `child` unless that has it already.
-    pub(crate) async fn pass_on(&mut self, child: Option<u32>) {
+    /// Waits for the next signal and sends it to `child`, unless the terminal has already sent it.
+    pub(crate) async fn forward_next(&mut self, child: Option<u32>) {
         tokio::select! {
-            // The terminal has sent it to the command as well.
+            // The terminal has sent it to the child too.
             _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => send(child, ToSend::TERM),
-            _ = self.hangup.recv() => send(child, ToSend::HUP),
+            _ = self.terminate.recv() => send(child, SignalNumber::TERM),
+            _ = self.hangup.recv() => send(child, SignalNumber::HUP),
         }
     }
 }
 
-fn send(child: Option<u32>, signal: ToSend) {
-    // While it is not waited for, its pid cannot mean another process.
+fn send(child: Option<u32>, signal: SignalNumber) {
+    // The child has not been waited for, so its pid is not reused.
     let pid = child.and_then(|pid| i32::try_from(pid).ok());
     if let Some(pid) = pid.and_then(Pid::from_raw) {
         let _ = kill_process(pid, signal);
     }
 }
 
-/// A command's own code, or 128 and the signal, as a shell has it.
+/// Returns the exit code of a command, or 128 plus the signal number, as shells do.
 pub(crate) fn exit_code(status: ExitStatus) -> u8 {
     let code = status
         .code()

@@ -14,27 +14,27 @@ use windows_sys::Win32::Storage::FileSystem::GetDiskFreeSpaceExW;
 use windows_sys::Win32::System::Console::{GetStdHandle, STD_OUTPUT_HANDLE, SetStdHandle};
 use windows_sys::Win32::System::Threading::CREATE_NO_WINDOW;
 
-use super::DiskRoom;
+use super::DiskSpace;
 
-/// On a console of its own that nobody sees, and with no stream of this process but those that it
-/// is given.
+/// Runs `command` on a separate, invisible console. It inherits only the streams that it is given.
 pub(crate) fn in_background(command: &mut Command) {
     portway_supervisor::disable_stream_inheritance();
     command.creation_flags(CREATE_NO_WINDOW);
 }
 
-/// It was started on a console of its own ([`in_background`]).
+/// Disables the inheritance of streams. [`in_background`] has already given the process a separate
+/// console.
 pub(crate) fn leave_terminal() {
     portway_supervisor::disable_stream_inheritance();
 }
 
-/// Lets go of the pipe that is this process's standard output.
-pub(crate) fn let_go_of_stdout() {
+/// Replaces standard output with the null device, which closes the pipe to the parent.
+pub(crate) fn close_stdout() {
     let Ok(null) = OpenOptions::new().write(true).open("NUL") else {
         return;
     };
-    // SAFETY: the new handle is open and given away for good; the old one is closed only once
-    // nobody can get it any more.
+    // SAFETY: `into_raw_handle` transfers the ownership of the open new handle. The old handle is
+    // closed only after it has been replaced, so no code can obtain it.
     #[allow(unsafe_code)]
     unsafe {
         let old = GetStdHandle(STD_OUTPUT_HANDLE);
@@ -44,12 +44,13 @@ pub(crate) fn let_go_of_stdout() {
     }
 }
 
-pub(crate) fn disk_room(dir: &Path) -> Option<DiskRoom> {
+/// Returns the free space of the file system that contains `dir`.
+pub(crate) fn disk_space(dir: &Path) -> Option<DiskSpace> {
     let name: Vec<u16> = dir.as_os_str().encode_wide().chain([0]).collect();
     let mut free = 0;
-    // SAFETY: the name ends with a zero, and the number is a live local.
+    // SAFETY: `name` ends with a zero, and `free` is a live local variable.
     #[allow(unsafe_code)]
-    let told = unsafe {
+    let succeeded = unsafe {
         GetDiskFreeSpaceExW(
             name.as_ptr(),
             &raw mut free,
@@ -57,55 +58,57 @@ pub(crate) fn disk_room(dir: &Path) -> Option<DiskRoom> {
             std::ptr::null_mut(),
         )
     };
-    (told != 0).then_some(DiskRoom { free, files: None })
+    (succeeded != 0).then_some(DiskSpace { free, files: None })
 }
 
-/// There is no such limit.
+/// Returns `None`: Windows has no such limit.
 pub(crate) fn open_files() -> Option<u64> {
     None
 }
 
-/// Nothing that is done here takes more than a user's own rights.
+/// Returns false: no command needs elevated rights on Windows.
 pub(crate) fn is_root() -> bool {
     false
 }
 
-/// Whether `name` in `dir` is a program, with one of the endings that programs have.
+/// Returns whether `dir` contains the program `name`, with an extension of `PATHEXT`.
 pub(crate) fn is_program(dir: &Path, name: &str) -> bool {
-    let endings = std::env::var("PATHEXT").unwrap_or_else(|_| ".COM;.EXE;.BAT;.CMD".to_owned());
-    let mut names = endings.split(';').map(|ending| format!("{name}{ending}"));
+    let extensions = std::env::var("PATHEXT").unwrap_or_else(|_| ".COM;.EXE;.BAT;.CMD".to_owned());
+    let mut names = extensions
+        .split(';')
+        .map(|extension| format!("{name}{extension}"));
     (Path::new(name).extension().is_some() && dir.join(name).is_file())
         || names.any(|name| dir.join(name).is_file())
 }
 
-/// The events of the console that would end a command which waits for another.
+/// The console events that stop a command.
 pub(crate) struct Signals {
-    c: CtrlC,
-    pause: CtrlBreak,
+    ctrl_c: CtrlC,
+    ctrl_break: CtrlBreak,
     close: CtrlClose,
 }
 
 impl Signals {
-    /// From now on none of them ends this process.
-    pub(crate) fn catch() -> io::Result<Self> {
+    /// Registers handlers, so that the events no longer stop this process.
+    pub(crate) fn register() -> io::Result<Self> {
         Ok(Self {
-            c: ctrl_c()?,
-            pause: ctrl_break()?,
+            ctrl_c: ctrl_c()?,
+            ctrl_break: ctrl_break()?,
             close: ctrl_close()?,
         })
     }
 
-    /// Waits for the next. The console has sent it to the command as well.
-    pub(crate) async fn pass_on(&mut self, _child: Option<u32>) {
+    /// Waits for the next event. The console has sent it to the child too.
+    pub(crate) async fn forward_next(&mut self, _child: Option<u32>) {
         tokio::select! {
-            _ = self.c.recv() => {}
-            _ = self.pause.recv() => {}
+            _ = self.ctrl_c.recv() => {}
+            _ = self.ctrl_break.recv() => {}
             _ = self.close.recv() => {}
         }
     }
 }
 
-/// A command's own code; one that does not fit is 1.
+/// Returns the exit code of a command; 1 if it does not fit into a byte.
 pub(crate) fn exit_code(status: ExitStatus) -> u8 {
     status
         .code()

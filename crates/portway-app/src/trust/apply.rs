@@ -1,4 +1,4 @@
-//! Doing what was planned.
+//! Executes planned steps.
 
 use std::fs;
 use std::io;
@@ -7,14 +7,15 @@ use std::path::Path;
 use portway_api::{TrustState, TrustStep};
 
 use super::command::{last_line, run};
-use super::contents::has;
-use super::steps::{Act, Step};
+use super::contents::contains;
+use super::steps::{Action, Step};
 
-/// What is going to become of a step, after which its root is in its store, or out of it (`wanted`).
-pub(crate) fn outlook(step: &Step, wanted: bool) -> TrustStep {
-    let state = if step.lacks.is_some() {
+/// Returns the planned result of a step without executing it. `present` is whether the root must be
+/// in the store afterwards.
+pub(crate) fn preview(step: &Step, present: bool) -> TrustStep {
+    let state = if step.unavailable.is_some() {
         TrustState::Unavailable
-    } else if has(&step.store, &step.root) == Ok(wanted) {
+    } else if contains(&step.store, &step.root) == Ok(present) {
         TrustState::AlreadyDone
     } else if step.needs_root {
         TrustState::NeedsRoot
@@ -24,62 +25,62 @@ pub(crate) fn outlook(step: &Step, wanted: bool) -> TrustStep {
     TrustStep {
         store: step.store.to_string(),
         former: None,
-        commands: step.acts.iter().map(Act::shell).collect(),
+        commands: step.actions.iter().map(Action::shell_command).collect(),
         state,
-        message: step.lacks.clone(),
+        message: step.unavailable.clone(),
     }
 }
 
-/// Does a step, where that is left to do.
-pub(crate) fn carry_out(step: &Step, wanted: bool) -> TrustStep {
-    let mut told = outlook(step, wanted);
-    if told.state != TrustState::Planned {
-        return told;
+/// Executes a step, unless its store is already as required or cannot be changed.
+pub(crate) fn execute(step: &Step, present: bool) -> TrustStep {
+    let mut result = preview(step, present);
+    if result.state != TrustState::Planned {
+        return result;
     }
-    told.message = perform_all(step, wanted).err();
-    told.state = match told.message {
+    result.message = execute_actions(step, present).err();
+    result.state = match result.message {
         None => TrustState::Done,
         Some(_) => TrustState::Failed,
     };
-    told
+    result
 }
 
-fn perform_all(step: &Step, wanted: bool) -> Result<(), String> {
-    for act in &step.acts {
-        if let Err(why) = perform(act) {
-            for act in &step.back {
-                let _ = perform(act);
+fn execute_actions(step: &Step, present: bool) -> Result<(), String> {
+    for action in &step.actions {
+        if let Err(why) = execute_action(action) {
+            for action in &step.rollback {
+                let _ = execute_action(action);
             }
-            return Err(format!("`{}` failed: {why}", act.shell()));
+            return Err(format!("`{}` failed: {why}", action.shell_command()));
         }
     }
-    // What a command says of itself is not enough to trust.
-    match has(&step.store, &step.root) {
-        Ok(is) if is == wanted => Ok(()),
-        Ok(_) => Err("its commands went well and changed nothing".to_owned()),
-        Err(why) => Err(format!("it cannot be looked through: {why}")),
+    // A successful exit code does not prove that the store has changed.
+    match contains(&step.store, &step.root) {
+        Ok(is_present) if is_present == present => Ok(()),
+        Ok(_) => Err("the commands succeeded but did not change the store".to_owned()),
+        Err(why) => Err(format!("cannot read the store: {why}")),
     }
 }
 
-fn perform(act: &Act) -> Result<(), String> {
-    let done = match act {
-        Act::Copy { from, to } => copy(from, to),
-        Act::Remove(file) => match fs::remove_file(file) {
+fn execute_action(action: &Action) -> Result<(), String> {
+    let result = match action {
+        Action::Copy { from, to } => copy(from, to),
+        Action::Remove(file) => match fs::remove_file(file) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             removed => removed,
         },
-        Act::Run(words) => {
-            let output = run(words).map_err(|error| error.to_string())?;
+        Action::Run(command) => {
+            let output = run(command).map_err(|error| error.to_string())?;
             if output.status.success() {
                 return Ok(());
             }
             return Err(last_line(&output));
         }
     };
-    done.map_err(|error| error.to_string())
+    result.map_err(|error| error.to_string())
 }
 
-/// Copies a file for all to read, whatever this process's mask is.
+/// Copies a file and makes it readable for all users, regardless of the umask.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     let text = fs::read(from)?;
     fs::write(to, text)?;

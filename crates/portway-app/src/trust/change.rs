@@ -1,5 +1,5 @@
-//! Adding the local CA to the stores of this machine, and removing it: first a plan, then its
-//! execution.
+//! Adds the local CA to the trust stores of this machine and removes it: plans first, then executes
+//! the plan.
 
 use std::fs;
 use std::io;
@@ -8,32 +8,32 @@ use std::path::{Path, PathBuf};
 use portway_api::{ErrorCode, TrustReport, TrustState, TrustStep, TrustedRoot};
 use portway_gateway::tls::{self, GeneratedAuthority, ROOT_FILE};
 
-use super::apply::{carry_out, outlook};
-use super::contents::Seen;
-use super::facts::Facts;
+use super::apply::{execute, preview};
+use super::contents::StoreContents;
+use super::environment::StoreEnvironment;
 use super::record::Record;
 use super::steps::{self, Step};
 use super::{authority, children, dir};
 use crate::error::CommandError;
 use crate::gateway::state;
 
-/// What a change does with the files of the local CA.
+/// Whether the CA is installed or removed, and what happens to its files.
 #[derive(Clone, Copy, Debug)]
 pub enum Direction {
-    /// Programs are to trust the CA; `creates` says that it has to be created first.
+    /// Adds the CA to the trust stores.
     Install {
-        /// Whether the files are created.
+        /// Whether the CA is created first.
         creates: bool,
     },
-    /// The CA is removed; `exists` says that its files are still there.
+    /// Removes the CA from the trust stores and deletes its files.
     Undo {
-        /// Whether there are files to remove.
+        /// Whether the files exist.
         exists: bool,
     },
 }
 
 impl Direction {
-    /// Whether the files of the CA are created or removed.
+    /// Returns whether the files of the CA are created or removed.
     pub fn touches_files(self) -> bool {
         match self {
             Self::Install { creates } => creates,
@@ -42,69 +42,70 @@ impl Direction {
     }
 }
 
-/// A planned change of the stores.
+/// A planned change to the trust stores.
 pub struct Change {
-    /// What is going to be done.
+    /// The planned steps.
     pub report: TrustReport,
-    /// What is going to be done with the files of the CA.
+    /// Whether the CA is installed or removed.
     pub direction: Direction,
     dir: PathBuf,
     root: TrustedRoot,
     steps: Vec<Step>,
     record: Option<Record>,
-    /// The CA to create.
-    draft: Option<GeneratedAuthority>,
-    /// What the stores hold, as far as they could be read.
-    seen: Vec<Seen>,
+    /// The new CA, which is not written yet.
+    new_authority: Option<GeneratedAuthority>,
+    /// The Portway roots found in each store; read only to plan a removal.
+    contents: Vec<StoreContents>,
 }
 
-/// What became of a change.
+/// The result of an applied change.
 #[derive(Debug)]
 pub struct Outcome {
     /// The result of each step.
     pub report: TrustReport,
-    /// Whether a gateway runs that has not noticed the change.
+    /// Whether a running gateway must be restarted for the change to take effect.
     pub needs_gateway_restart: bool,
 }
 
-/// The plan to remove the CA.
+/// The plan for removing the CA.
 pub enum Undo {
-    /// There is something to remove.
+    /// Stores or files have to change.
     Change(Box<Change>),
-    /// There is no CA. The lines name the stores that could not be read.
+    /// There is no CA. Each line names a store that could not be read, and why.
     Nothing(Vec<String>),
 }
 
 impl Change {
-    /// Plans to have programs trust the CA. With `dry_run` no CA is prepared, and the plan must not
-    /// be applied.
+    /// Plans to add the CA to the trust stores. With `dry_run`, no CA is generated and the plan
+    /// must not be applied.
     ///
     /// # Errors
-    /// When the CA or the record cannot be used, or stores trust a former CA.
+    /// When the CA or the record cannot be used, or stores still trust a previous CA.
     pub fn install(dry_run: bool) -> Result<Self, CommandError> {
         let dir = dir()?;
-        let present = authority()?;
+        let existing = authority()?;
         let record = Record::read()?;
-        let draft = match present {
+        let new_authority = match existing {
             None if !dry_run => Some(GeneratedAuthority::new()?),
             _ => None,
         };
-        let known = present.as_ref().map(|authority| authority.root());
-        let root = known
-            .or(draft.as_ref().map(GeneratedAuthority::root))
+        let root = existing
+            .as_ref()
+            .map(|authority| authority.root())
+            .or(new_authority.as_ref().map(GeneratedAuthority::root))
             .cloned();
-        // Every CA has a new name, so a dry run cannot know it.
-        let root = root.unwrap_or_else(|| nameless(format!("{} ID", tls::ROOT_NAME)));
-        let creates = present.is_none();
-        // The CA of a record may be gone, but stores still trust it.
+        // Each CA gets a random name when it is generated, so a dry run uses a placeholder.
+        let root = root.unwrap_or_else(|| placeholder_root(format!("{} ID", tls::ROOT_NAME)));
+        let creates = existing.is_none();
+        // The files of the recorded CA may be deleted while stores still trust it.
         if record.as_ref().is_some_and(|record| record.root != root) {
-            let former = CommandError::new(
+            return Err(CommandError::new(
                 ErrorCode::Refused,
-                "stores of this machine still trust a former CA of this user",
-            );
-            return Err(former.hint("take it out first: `portway trust --undo`"));
+                "trust stores of this machine still trust your previous local CA",
+            )
+            .hint("remove it first: run `portway trust --undo`"));
         }
-        let steps = steps::install(&Facts::gather()?, &root, &dir.join(ROOT_FILE));
+        let steps = steps::install(&StoreEnvironment::read()?, &root, &dir.join(ROOT_FILE));
         Ok(Self {
             report: report(&dir, &root, &steps, true),
             direction: Direction::Install { creates },
@@ -112,36 +113,39 @@ impl Change {
             root,
             steps,
             record,
-            draft,
-            seen: Vec::new(),
+            new_authority,
+            contents: Vec::new(),
         })
     }
 
-    /// Plans to remove the CA from every store, with its files.
+    /// Plans to remove the CA from every store and to delete its files.
     ///
     /// # Errors
     /// When the record cannot be used.
     pub fn undo() -> Result<Undo, CommandError> {
         let dir = dir()?;
-        let facts = Facts::gather()?;
+        let environment = StoreEnvironment::read()?;
         let record = Record::read()?;
-        let own = own_root(&dir);
-        let seen = steps::look_through(&facts);
-        let steps = steps::undo(&facts, record.as_ref(), own.as_ref(), &seen);
+        let file_root = root_of_files(&dir);
+        let contents = steps::read_stores(&environment);
+        let steps = steps::undo(&environment, record.as_ref(), file_root.as_ref(), &contents);
         let exists = dir.exists();
-        let is_known = |step: &Step| !step.root.name.is_empty();
-        if record.is_none() && !exists && !steps.iter().any(is_known) {
+        let has_root = |step: &Step| !step.root.name.is_empty();
+        if record.is_none() && !exists && !steps.iter().any(has_root) {
             let unread = steps.iter().map(|step| {
-                let why = step.lacks.as_deref().unwrap_or_default();
-                format!("not looked through: {} ({why})", step.store)
+                let why = step.unavailable.as_deref().unwrap_or_default();
+                format!("cannot read {}: {why}", step.store)
             });
             return Ok(Undo::Nothing(unread.collect()));
         }
-        let root = record.as_ref().map(|record| record.root.clone()).or(own);
-        let first = steps.iter().find(|step| is_known(step));
+        let root = record
+            .as_ref()
+            .map(|record| record.root.clone())
+            .or(file_root);
+        let first = steps.iter().find(|step| has_root(step));
         let root = root
             .or(first.map(|step| step.root.clone()))
-            .unwrap_or_else(|| nameless(format!("the CA in {}", dir.display())));
+            .unwrap_or_else(|| placeholder_root(format!("the CA in {}", dir.display())));
         Ok(Undo::Change(Box::new(Self {
             report: report(&dir, &root, &steps, false),
             direction: Direction::Undo { exists },
@@ -149,21 +153,21 @@ impl Change {
             root,
             steps,
             record,
-            draft: None,
-            seen,
+            new_authority: None,
+            contents,
         })))
     }
 
-    /// Whether applying the change does anything without root rights.
+    /// Returns whether applying the change does anything without root privileges.
     pub fn is_needed(&self) -> bool {
-        let is_open = |step: &TrustStep| step.state == TrustState::Planned;
-        self.direction.touches_files() || self.report.steps.iter().any(is_open)
+        let is_planned = |step: &TrustStep| step.state == TrustState::Planned;
+        self.direction.touches_files() || self.report.steps.iter().any(is_planned)
     }
 
-    /// Makes the change.
+    /// Applies the change. A failed step is part of the report, not an error.
     ///
     /// # Errors
-    /// When the files or the record cannot be written. A step that fails is part of the report.
+    /// When the files or the record cannot be written.
     pub fn apply(self) -> Result<Outcome, CommandError> {
         let wants_tls = matches!(self.direction, Direction::Install { .. });
         let report = if wants_tls {
@@ -180,25 +184,25 @@ impl Change {
     }
 
     fn apply_install(self) -> Result<TrustReport, CommandError> {
-        if let Some(draft) = &self.draft {
-            draft.write(&self.dir)?;
+        if let Some(new) = &self.new_authority {
+            new.write(&self.dir)?;
             authority()?;
         }
-        children::refresh();
+        children::update_bundle();
         let mut record = self.record.unwrap_or(Record {
             root: self.root.clone(),
             stores: Vec::new(),
         });
-        // Stores that need root rights are recorded too: a user may run their commands at any time.
-        let touched = self.steps.iter().filter(|step| step.lacks.is_none());
-        for step in touched {
+        // Stores that need root privileges are recorded too: the user may run their commands later.
+        let available = self.steps.iter().filter(|step| step.unavailable.is_none());
+        for step in available {
             if !record.stores.contains(&step.store) {
                 record.stores.push(step.store.clone());
             }
         }
         record.write()?;
         Ok(TrustReport {
-            steps: done(&self.steps, &self.root, true),
+            steps: execute_all(&self.steps, &self.root, true),
             ..self.report
         })
     }
@@ -207,31 +211,31 @@ impl Change {
         let Self {
             dir, root, record, ..
         } = self;
-        let results = done(&self.steps, &root, false);
+        let results = execute_all(&self.steps, &root, false);
         match fs::remove_dir_all(&dir) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(CommandError::file("remove", &dir, &error));
             }
             _ => {}
         }
-        // A store that still holds the root is remembered: one that was recorded, or one in which
-        // the root was seen.
-        let had = |step: &Step| {
+        // Keeps the record of each store that still contains the root: a recorded store, or a store
+        // in which the root was found.
+        let had_root = |step: &Step| {
             record
                 .iter()
                 .any(|record| record.stores.contains(&step.store))
-                || self.seen.iter().any(|one| {
-                    let roots = one.roots.as_ref();
-                    one.store == step.store && roots.is_ok_and(|roots| roots.contains(&root))
+                || self.contents.iter().any(|contents| {
+                    let roots = contents.roots.as_ref();
+                    contents.store == step.store && roots.is_ok_and(|roots| roots.contains(&root))
                 })
         };
-        let left = self.steps.iter().zip(&results).filter(|(step, result)| {
-            let is_out = matches!(result.state, TrustState::Done | TrustState::AlreadyDone);
+        let remaining = self.steps.iter().zip(&results).filter(|(step, result)| {
+            let is_removed = matches!(result.state, TrustState::Done | TrustState::AlreadyDone);
             // A root that may belong to another user is not recorded.
-            let is_others = result.state == TrustState::Unavailable && record.is_none();
-            step.root == root && had(step) && !is_out && !is_others
+            let may_be_another_users = result.state == TrustState::Unavailable && record.is_none();
+            step.root == root && had_root(step) && !is_removed && !may_be_another_users
         });
-        let stores = left.map(|(step, _)| step.store.clone()).collect();
+        let stores = remaining.map(|(step, _)| step.store.clone()).collect();
         Record { root, stores }.write()?;
         Ok(TrustReport {
             steps: results,
@@ -240,14 +244,14 @@ impl Change {
     }
 }
 
-/// The root in the CA's files, whether the others of them can be used or not.
-fn own_root(dir: &Path) -> Option<TrustedRoot> {
+/// Reads the root certificate of the CA's files. The other files may be missing or damaged.
+fn root_of_files(dir: &Path) -> Option<TrustedRoot> {
     let text = fs::read(dir.join(ROOT_FILE)).ok()?;
     tls::find_roots(&text).into_iter().next()
 }
 
-/// A root of which no more is known than what to call it.
-fn nameless(name: String) -> TrustedRoot {
+/// Creates a root that has only a name, for reports.
+fn placeholder_root(name: String) -> TrustedRoot {
     TrustedRoot {
         name,
         serial: String::new(),
@@ -255,28 +259,28 @@ fn nameless(name: String) -> TrustedRoot {
     }
 }
 
-fn report(dir: &Path, root: &TrustedRoot, steps: &[Step], wanted: bool) -> TrustReport {
+fn report(dir: &Path, root: &TrustedRoot, steps: &[Step], present: bool) -> TrustReport {
     let all = steps.iter();
     TrustReport {
         directory: dir.display().to_string(),
         root: root.clone(),
         steps: all
-            .map(|step| of_which(step, root, outlook(step, wanted)))
+            .map(|step| with_former_name(step, root, preview(step, present)))
             .collect(),
     }
 }
 
-/// Says of which CA a step is, where that is not the one of the report.
-fn of_which(step: &Step, root: &TrustedRoot, told: TrustStep) -> TrustStep {
+/// Adds the name of the CA to a step that removes another CA than the one of the report.
+fn with_former_name(step: &Step, root: &TrustedRoot, result: TrustStep) -> TrustStep {
     let is_other = step.root != *root && !step.root.name.is_empty();
     TrustStep {
         former: is_other.then(|| step.root.name.clone()),
-        ..told
+        ..result
     }
 }
 
-fn done(steps: &[Step], root: &TrustedRoot, wanted: bool) -> Vec<TrustStep> {
+fn execute_all(steps: &[Step], root: &TrustedRoot, present: bool) -> Vec<TrustStep> {
     let all = steps.iter();
-    all.map(|step| of_which(step, root, carry_out(step, wanted)))
+    all.map(|step| with_former_name(step, root, execute(step, present)))
         .collect()
 }

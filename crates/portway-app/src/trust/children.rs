@@ -1,7 +1,8 @@
-//! What services are told, so that they believe the gateway's certificates too.
+//! Environment variables that make services trust the gateway's certificates.
 //!
-//! Node, Deno, Python and others bring their own list of whom to trust. Some take one more from a
-//! variable; others only another list, which therefore has to hold the system's as well.
+//! Node, Deno, Python and other runtimes have their own list of trusted CAs. Some runtimes add the
+//! CA file that a variable names. Others replace their list with that file, so Portway writes a
+//! bundle of the system's CAs and the local CA.
 
 use std::fs;
 use std::io;
@@ -12,61 +13,64 @@ use portway_gateway::tls;
 
 use super::dir;
 
-/// Variables that add to whom a program trusts.
-const ADD: [&str; 2] = ["NODE_EXTRA_CA_CERTS", "DENO_CERT"];
+/// Variables that add a CA to the trusted CAs of a program.
+const ADDING_VARIABLES: [&str; 2] = ["NODE_EXTRA_CA_CERTS", "DENO_CERT"];
 
-/// Variables that replace whom a program trusts.
-const REPLACE: [&str; 2] = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"];
+/// Variables that replace the trusted CAs of a program.
+const REPLACING_VARIABLES: [&str; 2] = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"];
 
-/// Where systems keep whom they trust, in one file that programs read. On macOS and Windows such a
-/// file would not be the whole truth.
-const SYSTEM: [&str; 4] = [
+/// The bundle files of Linux distributions. On macOS and Windows, no single file contains all CAs
+/// that the system trusts.
+const SYSTEM_BUNDLES: [&str; 4] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 ];
 
-/// The file with the system's and the local CA's.
+/// The name of the file with the system's CAs and the local CA.
 const BUNDLE: &str = "bundle.pem";
 
-/// The variables. None where there is no local CA.
+/// Returns the variables to set for services; empty if there is no local CA.
 pub(crate) fn variables() -> IndexMap<String, String> {
     let Ok(ca) = dir() else {
         return IndexMap::new();
     };
-    told(&ca, &|name| std::env::var_os(name).map(PathBuf::from))
+    variables_for(&ca, &|name| std::env::var_os(name).map(PathBuf::from))
 }
 
-/// The variables by which programs trust the CA in `ca`. One that somebody has set to a file of
-/// their own is left alone: they have other CAs to trust.
-fn told(ca: &Path, set: &dyn Fn(&str) -> Option<PathBuf>) -> IndexMap<String, String> {
-    let files = ADD.map(|name| (name, tls::ROOT_FILE)).into_iter();
-    let files = files.chain(REPLACE.map(|name| (name, BUNDLE)));
+/// Returns the variables for the CA in the directory `ca`. A variable that the user has set to
+/// another file is left out, because that file may contain other CAs.
+fn variables_for(ca: &Path, current: &dyn Fn(&str) -> Option<PathBuf>) -> IndexMap<String, String> {
+    let files = ADDING_VARIABLES
+        .map(|name| (name, tls::ROOT_FILE))
+        .into_iter();
+    let files = files.chain(REPLACING_VARIABLES.map(|name| (name, BUNDLE)));
     files
         .map(|(name, file)| (name, ca.join(file)))
         .filter(|(_, file)| file.is_file())
         .filter(|(name, file)| {
-            set(name).is_none_or(|set| set.as_os_str().is_empty() || set == *file)
+            current(name).is_none_or(|value| value.as_os_str().is_empty() || value == *file)
         })
         .map(|(name, file)| (name.to_owned(), file.display().to_string()))
         .collect()
 }
 
-/// Makes the file with the system's and the local CA's, where the system has one, anew when that
-/// is newer. Where it cannot be made, programs that take no addition are not told.
-pub(crate) fn refresh() {
-    let system = SYSTEM.map(PathBuf::from).into_iter();
+/// Writes the bundle if the system has one and ours is missing or older. If that fails, the
+/// variables that need the bundle are not set.
+pub(crate) fn update_bundle() {
+    let system = SYSTEM_BUNDLES.map(PathBuf::from).into_iter();
     if cfg!(target_os = "linux")
         && let Some(system) = system.into_iter().find(|file| file.is_file())
         && let Ok(ca) = dir()
     {
-        let _ = bundle(&system, &ca);
+        let _ = write_bundle(&system, &ca);
     }
 }
 
-/// Writes the bundle into `ca`, unless it is as new as that of the system.
-fn bundle(system: &Path, ca: &Path) -> io::Result<()> {
+/// Writes the bundle to `ca`, unless it is at least as new as both the system's bundle and the
+/// root.
+fn write_bundle(system: &Path, ca: &Path) -> io::Result<()> {
     let file = ca.join(BUNDLE);
     let root = ca.join(tls::ROOT_FILE);
     let age = |file: &Path| fs::metadata(file).and_then(|metadata| metadata.modified());
@@ -81,7 +85,7 @@ fn bundle(system: &Path, ca: &Path) -> io::Result<()> {
         text.push(b'\n');
     }
     text.extend(fs::read(root)?);
-    // Others may be at it as well.
+    // Several commands may write the bundle at the same time.
     let new = ca.join(format!("{BUNDLE}.{}", std::process::id()));
     fs::write(&new, text)?;
     fs::rename(&new, &file)
@@ -96,57 +100,57 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_said_without_a_ca() {
+    fn sets_no_variable_without_a_ca() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(told(dir.path(), &|_| None).is_empty());
+        assert!(variables_for(dir.path(), &|_| None).is_empty());
     }
 
     #[test]
-    fn what_replaces_the_systems_holds_the_systems() {
+    fn the_bundle_contains_the_system_cas() {
         let dir = tempfile::tempdir().unwrap();
         let (ca, system) = (dir.path(), dir.path().join("system"));
         fs::write(ca.join(tls::ROOT_FILE), "ours\n").unwrap();
         assert_eq!(
-            names(&told(ca, &|_| None)),
+            names(&variables_for(ca, &|_| None)),
             ["NODE_EXTRA_CA_CERTS", "DENO_CERT"]
         );
-        bundle(&system, ca).unwrap_err();
+        write_bundle(&system, ca).unwrap_err();
         assert!(!ca.join(BUNDLE).exists());
         fs::write(&system, "theirs").unwrap();
-        bundle(&system, ca).unwrap();
+        write_bundle(&system, ca).unwrap();
         assert_eq!(
             fs::read_to_string(ca.join(BUNDLE)).unwrap(),
             "theirs\nours\n"
         );
-        let variables = told(ca, &|_| None);
+        let variables = variables_for(ca, &|_| None);
         assert_eq!(names(&variables).len(), 4);
         let file = ca.join(BUNDLE).display().to_string();
         assert_eq!(variables["SSL_CERT_FILE"], file);
-        // The system changes.
+        // The system bundle changes.
         fs::write(&system, "more\n").unwrap();
         let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
         let changed = fs::File::options().write(true).open(&system).unwrap();
         changed.set_modified(later).unwrap();
-        bundle(&system, ca).unwrap();
+        write_bundle(&system, ca).unwrap();
         assert_eq!(fs::read_to_string(ca.join(BUNDLE)).unwrap(), "more\nours\n");
-        let left: Vec<_> = fs::read_dir(ca).unwrap().collect();
-        assert_eq!(left.len(), 3);
+        let files: Vec<_> = fs::read_dir(ca).unwrap().collect();
+        assert_eq!(files.len(), 3);
     }
 
     #[test]
-    fn what_somebody_has_set_is_left_alone() {
+    fn keeps_a_variable_that_the_user_has_set() {
         let dir = tempfile::tempdir().unwrap();
         let ca = dir.path();
         fs::write(ca.join(tls::ROOT_FILE), "").unwrap();
         let root = ca.join(tls::ROOT_FILE);
-        let set = |value: PathBuf| {
-            let variables = told(ca, &|name| {
+        let is_set = |value: PathBuf| {
+            let variables = variables_for(ca, &|name| {
                 (name == "NODE_EXTRA_CA_CERTS").then(|| value.clone())
             });
             variables.contains_key("NODE_EXTRA_CA_CERTS")
         };
-        assert!(!set("/corporate.pem".into()));
-        assert!(set("".into()));
-        assert!(set(root));
+        assert!(!is_set("/corporate.pem".into()));
+        assert!(is_set("".into()));
+        assert!(is_set(root));
     }
 }

@@ -1,4 +1,4 @@
-//! What is in a store.
+//! Reads the Portway root certificates in a trust store.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,48 +11,49 @@ use portway_gateway::tls;
 use super::command::{last_line, run};
 use super::store::{CERTUTIL, Store, database};
 
-/// A store, and Portway's roots in it, or why that is not known.
+/// The Portway roots in a store, or the reason why the store cannot be read.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct StoreContents {
     pub(crate) store: Store,
     pub(crate) roots: Result<Vec<TrustedRoot>, String>,
 }
 
-impl Seen {
-    pub(super) fn of(store: Store) -> Self {
+impl StoreContents {
+    pub(super) fn read(store: Store) -> Self {
         let roots = roots(&store);
         Self { store, roots }
     }
 }
 
-/// Whether `root`, and no other certificate of its name, is in a store.
+/// Returns whether a store contains `root`. Compares fingerprints, because another certificate may
+/// have the same name.
 ///
 /// # Errors
-/// When that cannot be found out.
-pub(super) fn has(store: &Store, root: &TrustedRoot) -> Result<bool, String> {
+/// When the store cannot be read.
+pub(super) fn contains(store: &Store, root: &TrustedRoot) -> Result<bool, String> {
     if *store == Store::Windows {
-        return Ok(said(&[CERTUTIL, "-user", "-store", "Root", &root.serial]).is_ok());
+        return Ok(output_of(&[CERTUTIL, "-user", "-store", "Root", &root.serial]).is_ok());
     }
-    let same = |one: &TrustedRoot| one.fingerprint == root.fingerprint;
-    Ok(roots(store)?.iter().any(same))
+    let is_same = |one: &TrustedRoot| one.fingerprint == root.fingerprint;
+    Ok(roots(store)?.iter().any(is_same))
 }
 
-/// Portway's roots in a store.
+/// Returns the Portway roots in a store.
 fn roots(store: &Store) -> Result<Vec<TrustedRoot>, String> {
     match store {
         Store::System { dir, .. } => in_directory(dir).map_err(|error| error.to_string()),
         Store::Database(dir) => in_database(dir),
         Store::Keychain(keychain) => {
             let keychain = keychain.display().to_string();
-            let found = said(&["security", "find-certificate", "-a", "-p", &keychain])?;
+            let found = output_of(&["security", "find-certificate", "-a", "-p", &keychain])?;
             Ok(tls::find_roots(&found))
         }
-        // Its `certutil` speaks the user's language.
-        Store::Windows => Err("there only a CA whose number is known can be looked for".to_owned()),
+        // The output of Windows' `certutil` is localized, so it cannot be parsed.
+        Store::Windows => Err("Portway can only find a CA whose serial number it knows".to_owned()),
     }
 }
 
-/// Those in files that have their names.
+/// Returns the roots whose files have the names that Portway gives them.
 fn in_directory(dir: &Path) -> io::Result<Vec<TrustedRoot>> {
     let entries = match fs::read_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -69,17 +70,17 @@ fn in_directory(dir: &Path) -> io::Result<Vec<TrustedRoot>> {
 }
 
 fn in_database(dir: &Path) -> Result<Vec<TrustedRoot>, String> {
-    // The browser may be gone since.
+    // The browser may have been removed since it was detected.
     if !dir.join("cert9.db").is_file() {
         return Ok(Vec::new());
     }
     let dir = database(dir);
-    let list = said(&[CERTUTIL, "-d", &dir, "-L"])?;
+    let list = output_of(&[CERTUTIL, "-d", &dir, "-L"])?;
     let list = String::from_utf8_lossy(&list);
-    let names: BTreeSet<&str> = list.lines().filter_map(name).collect();
+    let names: BTreeSet<&str> = list.lines().filter_map(parse_name).collect();
     let mut found = Vec::new();
     for name in names {
-        let text = said(&[CERTUTIL, "-d", &dir, "-L", "-n", name, "-a"])?;
+        let text = output_of(&[CERTUTIL, "-d", &dir, "-L", "-n", name, "-a"])?;
         found.extend(
             tls::find_roots(&text)
                 .into_iter()
@@ -89,8 +90,8 @@ fn in_database(dir: &Path) -> Result<Vec<TrustedRoot>, String> {
     Ok(found)
 }
 
-/// The name of a root in a line of `certutil`'s list, which has its flags behind it.
-fn name(line: &str) -> Option<&str> {
+/// Parses the name of a Portway root from a line of `certutil -L`, which ends with the trust flags.
+fn parse_name(line: &str) -> Option<&str> {
     let id = line
         .strip_prefix(tls::ROOT_NAME)?
         .split_whitespace()
@@ -98,10 +99,16 @@ fn name(line: &str) -> Option<&str> {
     line.get(..tls::ROOT_NAME.len() + 1 + id.len())
 }
 
-/// What a command says when it goes well.
-fn said(words: &[&str]) -> Result<Vec<u8>, String> {
-    let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
-    let output = run(&words).map_err(|error| format!("`{}`: {error}", words[0]))?;
+/// Runs a command and returns its standard output.
+///
+/// # Errors
+/// The last line of its output if it fails.
+fn output_of(command: &[&str]) -> Result<Vec<u8>, String> {
+    let command: Vec<String> = command
+        .iter()
+        .map(|&argument| argument.to_owned())
+        .collect();
+    let output = run(&command).map_err(|error| format!("`{}`: {error}", command[0]))?;
     if output.status.success() {
         Ok(output.stdout)
     } else {

@@ -1,18 +1,18 @@
-//! Having programs trust the local CA, and taking that back.
+//! Adds the local CA to the trust stores of this machine, and removes it.
 //!
 //! ```text
-//! facts, record, what is in stores ─► steps ─► outlook ─► what became of them
+//! environment, record, store contents ─► steps ─► preview ─► results
 //! ```
 //!
-//! What is to be done is a function from facts to steps, the same for every system; doing it is
-//! thin. What was touched is written down before it is touched, so that it can always be undone.
+//! The steps are computed by pure functions. The record lists every store that may contain the CA,
+//! so that `portway trust --undo` finds it.
 
 mod apply;
 mod change;
 pub(crate) mod children;
 mod command;
 mod contents;
-mod facts;
+mod environment;
 mod record;
 mod steps;
 mod store;
@@ -28,34 +28,35 @@ use crate::gateway::state;
 
 pub use change::{Change, Direction, Outcome, Undo};
 
-/// The directory of the local CA.
+/// Returns the directory of the local CA.
 pub(crate) fn dir() -> Result<PathBuf, CommandError> {
     Ok(state::dir()?.join("ca"))
 }
 
-/// The local CA, if there is one.
+/// Reads the local CA, if it exists.
 pub(crate) fn authority() -> Result<Option<Authority>, CommandError> {
     Ok(Authority::read(&dir()?)?)
 }
 
 impl From<AuthorityError> for CommandError {
     fn from(error: AuthorityError) -> Self {
-        let told = Self::new(ErrorCode::State, error.to_string());
+        let command_error = Self::new(ErrorCode::State, error.to_string());
         match error {
             AuthorityError::Permissions { file, .. } => {
-                let close = format!("chmod go= {}", file.display());
-                told.hint(format!("close it: `{close}`; should others have been there, make a new CA: `portway trust --undo`, then `portway trust`"))
+                let chmod = format!("chmod go= {}", file.display());
+                command_error
+                    .hint(format!("remove the permissions of other users: `{chmod}`"))
+                    .hint("if other users may have read the key, create a new CA: run `portway trust --undo`, then `portway trust`")
             }
             AuthorityError::File { source, .. } if source.kind() != io::ErrorKind::NotFound => {
-                told.hint("see that it is yours")
+                command_error.hint("check that you own the file and can read it")
             }
-            AuthorityError::Generate(_) => told,
+            AuthorityError::Generate(_) => command_error,
             AuthorityError::File { .. }
             | AuthorityError::Invalid { .. }
             | AuthorityError::Mismatch { .. }
-            | AuthorityError::Expired(_) => {
-                told.hint("make a new one: `portway trust --undo`, then `portway trust`")
-            }
+            | AuthorityError::Expired(_) => command_error
+                .hint("create a new CA: run `portway trust --undo`, then `portway trust`"),
         }
     }
 }

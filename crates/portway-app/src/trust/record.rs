@@ -1,4 +1,4 @@
-//! What was touched: the stores that have, or may have, the local CA's root.
+//! The record of the trust stores that contain, or may contain, the root of the local CA.
 
 use std::fs;
 use std::io;
@@ -11,8 +11,8 @@ use super::store::Store;
 use crate::error::CommandError;
 use crate::gateway::state;
 
-/// The record. It outlives the CA's files: what is in a store has to come out of it, whatever
-/// became of them.
+/// The recorded root and its stores. The record is kept when the CA's files are deleted, so that
+/// the root can still be removed from the stores.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Record {
     pub(crate) root: TrustedRoot,
@@ -26,23 +26,22 @@ impl Record {
         Ok(state::dir()?.join(FILE))
     }
 
-    /// The record, if there is one.
+    /// Reads the record, if it exists.
     pub(crate) fn read() -> Result<Option<Self>, CommandError> {
         let file = Self::file()?;
         match fs::read(&file) {
             Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|error| {
-                let broken = format!("`{}` is broken: {error}", file.display());
-                CommandError::new(ErrorCode::State, broken).hint(format!(
-                    "remove it: `rm '{}'`; then `portway trust --undo` looks through the stores",
-                    file.display()
-                ))
+                let message = format!("`{}` is invalid: {error}", file.display());
+                CommandError::new(ErrorCode::State, message)
+                    .hint(format!("delete the file: `rm '{}'`", file.display()))
+                    .hint("then run `portway trust --undo`, which searches the trust stores")
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(CommandError::file("read", &file, &error)),
         }
     }
 
-    /// Writes it whole; without stores there is nothing to remember.
+    /// Writes the record atomically; deletes the file if no store is left.
     pub(crate) fn write(&self) -> Result<(), CommandError> {
         let file = Self::file()?;
         let write = || -> io::Result<()> {

@@ -1,48 +1,54 @@
-//! The steps that add the root of the local CA to each store, and that remove it.
+//! Computes the steps that add the root of the local CA to each trust store, and that remove it.
 
 use std::path::{Path, PathBuf};
 
 use portway_api::TrustedRoot;
 
-use super::contents::Seen;
-use super::facts::{Facts, System};
+use super::contents::StoreContents;
+use super::environment::{StoreEnvironment, System};
 use super::record::Record;
 use super::store::{CERTUTIL, SYSTEMS, Store, database, program, text};
 
 impl Store {
-    /// The stores of this machine.
-    pub(super) fn all(facts: &Facts) -> Vec<Self> {
-        match facts.system {
+    /// Returns the trust stores of this machine.
+    pub(super) fn all(environment: &StoreEnvironment) -> Vec<Self> {
+        match environment.system {
             System::Linux => {
                 let system = SYSTEMS.into_iter().find(|(dir, refresh, _)| {
-                    facts.has_dir(dir) && facts.refreshing(program(refresh)).is_some()
+                    environment.has_dir(dir)
+                        && environment.update_program(program(refresh)).is_some()
                 });
                 let system = system.map(|(dir, refresh, links)| Self::System {
                     dir: dir.into(),
                     refresh: refresh.to_owned(),
                     links: links.map(PathBuf::from),
                 });
-                let databases = facts.databases.iter().cloned().map(Self::Database);
+                let databases = environment.databases.iter().cloned().map(Self::Database);
                 system.into_iter().chain(databases).collect()
             }
             System::MacOs => vec![Self::Keychain(
-                facts.home.join("Library/Keychains/login.keychain-db"),
+                environment.home.join("Library/Keychains/login.keychain-db"),
             )],
             System::Windows => vec![Self::Windows],
         }
     }
 
-    /// What takes the root, which lies in `file`, into it.
-    fn adding(&self, facts: &Facts, root: &TrustedRoot, file: &Path) -> Vec<Act> {
+    /// Returns the actions that add the root in `file` to this store.
+    fn install_actions(
+        &self,
+        environment: &StoreEnvironment,
+        root: &TrustedRoot,
+        file: &Path,
+    ) -> Vec<Action> {
         match self {
             Self::System { dir, refresh, .. } => vec![
-                Act::Copy {
+                Action::Copy {
                     from: file.to_owned(),
                     to: Self::file(dir, root),
                 },
-                Act::refresh(facts, refresh),
+                Action::update_system(environment, refresh),
             ],
-            Self::Database(dir) => vec![Act::run([
+            Self::Database(dir) => vec![Action::run([
                 CERTUTIL,
                 "-d",
                 &database(dir),
@@ -54,7 +60,7 @@ impl Store {
                 "-i",
                 &text(file),
             ])],
-            Self::Keychain(keychain) => vec![Act::run([
+            Self::Keychain(keychain) => vec![Action::run([
                 "security",
                 "add-trusted-cert",
                 "-r",
@@ -63,7 +69,7 @@ impl Store {
                 &text(keychain),
                 &text(file),
             ])],
-            Self::Windows => vec![Act::run([
+            Self::Windows => vec![Action::run([
                 CERTUTIL,
                 "-user",
                 "-addstore",
@@ -73,8 +79,8 @@ impl Store {
         }
     }
 
-    /// What takes the root out of it.
-    fn removing(&self, facts: &Facts, root: &TrustedRoot) -> Vec<Act> {
+    /// Returns the actions that remove the root from this store.
+    fn remove_actions(&self, environment: &StoreEnvironment, root: &TrustedRoot) -> Vec<Action> {
         match self {
             Self::System {
                 dir,
@@ -85,10 +91,10 @@ impl Store {
                 let link = links.as_ref().zip(file.file_stem());
                 let link = link.map(|(links, name)| links.join(name).with_extension("pem"));
                 let files = [file].into_iter().chain(link);
-                let refresh = Act::refresh(facts, refresh);
-                files.map(Act::Remove).chain([refresh]).collect()
+                let refresh = Action::update_system(environment, refresh);
+                files.map(Action::Remove).chain([refresh]).collect()
             }
-            Self::Database(dir) => vec![Act::run([
+            Self::Database(dir) => vec![Action::run([
                 CERTUTIL,
                 "-d",
                 &database(dir),
@@ -96,8 +102,8 @@ impl Store {
                 "-n",
                 &root.name,
             ])],
-            // With `-t` what this user thinks of it goes as well.
-            Self::Keychain(keychain) => vec![Act::run([
+            // `-t` also removes the trust settings of this user.
+            Self::Keychain(keychain) => vec![Action::run([
                 "security",
                 "delete-certificate",
                 "-t",
@@ -105,7 +111,7 @@ impl Store {
                 &root.fingerprint.to_uppercase(),
                 &text(keychain),
             ])],
-            Self::Windows => vec![Act::run([
+            Self::Windows => vec![Action::run([
                 CERTUTIL,
                 "-user",
                 "-delstore",
@@ -115,45 +121,45 @@ impl Store {
         }
     }
 
-    /// Why it cannot be changed here.
-    fn lacks(&self, facts: &Facts) -> Option<String> {
+    /// Returns the reason why this store cannot be changed, if there is one.
+    fn unavailable(&self, environment: &StoreEnvironment) -> Option<String> {
         match self {
-            Self::Database(_) if !facts.has_program(CERTUTIL) => Some(format!(
-                "`{CERTUTIL}` is missing; it comes with the package {}",
-                facts.certutil_package()
+            Self::Database(_) if !environment.has_program(CERTUTIL) => Some(format!(
+                "`{CERTUTIL}` is not installed; install the package `{}`",
+                environment.certutil_package()
             )),
             _ => None,
         }
     }
 }
 
-/// One thing to do.
+/// A single change.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Act {
-    /// Copies a file, for all to read.
+pub(crate) enum Action {
+    /// Copies a file and makes it readable for all users.
     Copy { from: PathBuf, to: PathBuf },
-    /// Removes a file, should it be there.
+    /// Removes a file if it exists.
     Remove(PathBuf),
-    /// Runs a program.
+    /// Runs a program with its arguments.
     Run(Vec<String>),
 }
 
-impl Act {
-    fn run<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
-        Self::Run(words.into_iter().map(str::to_owned).collect())
+impl Action {
+    fn run<'a>(command: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::Run(command.into_iter().map(str::to_owned).collect())
     }
 
-    /// Runs what has the system see a change, by its whole path where that is known.
-    fn refresh(facts: &Facts, command: &str) -> Self {
-        let known = facts.refreshing(program(command)).map(text);
-        let first = known.unwrap_or_else(|| program(command).to_owned());
-        let rest = command.split(' ').skip(1);
-        Self::run([first.as_str()].into_iter().chain(rest))
+    /// Runs the update command of the system, by its absolute path if known.
+    fn update_system(environment: &StoreEnvironment, command: &str) -> Self {
+        let path = environment.update_program(program(command)).map(text);
+        let program = path.unwrap_or_else(|| program(command).to_owned());
+        let arguments = command.split(' ').skip(1);
+        Self::run([program.as_str()].into_iter().chain(arguments))
     }
 
-    /// The same as a command of a shell.
-    pub(crate) fn shell(&self) -> String {
-        let words = match self {
+    /// Formats the action as a shell command.
+    pub(crate) fn shell_command(&self) -> String {
+        let arguments = match self {
             Self::Copy { from, to } => vec![
                 "install".to_owned(),
                 "-m".to_owned(),
@@ -162,132 +168,152 @@ impl Act {
                 text(to),
             ],
             Self::Remove(file) => vec!["rm".to_owned(), "-f".to_owned(), text(file)],
-            Self::Run(words) => words.clone(),
+            Self::Run(command) => command.clone(),
         };
-        let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
-        words.join(" ")
+        let arguments: Vec<String> = arguments.iter().map(|word| shell_quote(word)).collect();
+        arguments.join(" ")
     }
 }
 
-/// A word as a shell reads it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=@".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
+/// Quotes a word for a POSIX shell, if necessary.
+fn shell_quote(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=@".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();
     }
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// What is to be done with one store.
+/// The change to one store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Step {
     pub(crate) store: Store,
     pub(crate) root: TrustedRoot,
-    pub(crate) acts: Vec<Act>,
-    /// What takes it back when it was done by half: `certutil` takes a certificate into a database
-    /// before it finds that it lacks the password to trust it.
-    pub(crate) back: Vec<Act>,
-    /// Whether it takes rights that this user does not have.
+    pub(crate) actions: Vec<Action>,
+    /// Reverts a partial change. `certutil` adds a certificate to a database before it fails for
+    /// lack of the password that trusting it requires.
+    pub(crate) rollback: Vec<Action>,
+    /// Whether the step needs root privileges that this process does not have.
     pub(crate) needs_root: bool,
-    /// Why it cannot be done here.
-    pub(crate) lacks: Option<String>,
+    /// The reason why the step cannot be executed, if there is one.
+    pub(crate) unavailable: Option<String>,
 }
 
 impl Step {
-    fn of(store: Store, root: &TrustedRoot, acts: Vec<Act>, back: Vec<Act>, facts: &Facts) -> Self {
+    fn new(
+        store: Store,
+        root: &TrustedRoot,
+        actions: Vec<Action>,
+        rollback: Vec<Action>,
+        environment: &StoreEnvironment,
+    ) -> Self {
         Self {
-            needs_root: matches!(store, Store::System { .. }) && !facts.is_root,
-            lacks: store.lacks(facts),
+            needs_root: matches!(store, Store::System { .. }) && !environment.is_root,
+            unavailable: store.unavailable(environment),
             root: root.clone(),
             store,
-            acts,
-            back,
+            actions,
+            rollback,
         }
     }
 
-    /// Takes `root` out of a store.
-    fn out(store: &Store, root: &TrustedRoot, facts: &Facts) -> Self {
-        let acts = store.removing(facts, root);
-        Self::of(store.clone(), root, acts, Vec::new(), facts)
+    /// Creates the step that removes `root` from a store.
+    fn removal(store: &Store, root: &TrustedRoot, environment: &StoreEnvironment) -> Self {
+        let actions = store.remove_actions(environment, root);
+        Self::new(store.clone(), root, actions, Vec::new(), environment)
     }
 }
 
-/// What has the programs of this machine trust `root`, which lies in `file`.
-pub(crate) fn install(facts: &Facts, root: &TrustedRoot, file: &Path) -> Vec<Step> {
-    let all = Store::all(facts).into_iter();
+/// Returns the steps that add `root`, which is in `file`, to all stores of this machine.
+pub(crate) fn install(
+    environment: &StoreEnvironment,
+    root: &TrustedRoot,
+    file: &Path,
+) -> Vec<Step> {
+    let all = Store::all(environment).into_iter();
     all.map(|store| {
-        let (acts, back) = (store.adding(facts, root, file), store.removing(facts, root));
-        Step::of(store, root, acts, back, facts)
+        let actions = store.install_actions(environment, root, file);
+        let rollback = store.remove_actions(environment, root);
+        Step::new(store, root, actions, rollback, environment)
     })
     .collect()
 }
 
-/// Looks through the stores of this machine.
-pub(crate) fn look_through(facts: &Facts) -> Vec<Seen> {
-    Store::all(facts).into_iter().map(Seen::of).collect()
+/// Reads the stores of this machine.
+pub(crate) fn read_stores(environment: &StoreEnvironment) -> Vec<StoreContents> {
+    Store::all(environment)
+        .into_iter()
+        .map(StoreContents::read)
+        .collect()
 }
 
-/// What takes Portway's roots out of the stores again: that of the record, `own`, which lies in the
-/// CA's files, and those that were seen in stores of this user's own. The system's store may hold
-/// those of other users: there only a root that is known is touched.
+/// Returns the steps that remove Portway's roots: the root of the record, `file_root` (the root in
+/// the CA's files), and the roots found in the stores of this user. The system's store may contain
+/// roots of other users, so only a root that is known to be this user's is removed there.
 pub(crate) fn undo(
-    facts: &Facts,
+    environment: &StoreEnvironment,
     record: Option<&Record>,
-    own: Option<&TrustedRoot>,
-    seen: &[Seen],
+    file_root: Option<&TrustedRoot>,
+    contents: &[StoreContents],
 ) -> Vec<Step> {
     let recorded = record.into_iter().flat_map(|record| {
         let stores = record.stores.iter();
-        stores.map(|store| Step::out(store, &record.root, facts))
+        stores.map(|store| Step::removal(store, &record.root, environment))
     });
     let mut steps: Vec<Step> = recorded.collect();
-    for Seen { store, roots } in seen {
+    for StoreContents { store, roots } in contents {
         match roots {
             Ok(roots) => {
-                let is_told = |root: &&TrustedRoot| {
-                    let is_it = |step: &Step| step.store == *store && step.root == **root;
-                    steps.iter().any(is_it)
+                let has_step = |root: &&TrustedRoot| {
+                    let is_same = |step: &Step| step.store == *store && step.root == **root;
+                    steps.iter().any(is_same)
                 };
-                let found: Vec<&TrustedRoot> = roots.iter().filter(|root| !is_told(root)).collect();
+                let found: Vec<&TrustedRoot> =
+                    roots.iter().filter(|root| !has_step(root)).collect();
                 steps.extend(found.into_iter().map(|root| {
-                    let known = record.map(|record| &record.root);
-                    seen_out(store, root, own == Some(root) || known == Some(root), facts)
+                    let recorded = record.map(|record| &record.root);
+                    let is_own = file_root == Some(root) || recorded == Some(root);
+                    removal_of_found(store, root, is_own, environment)
                 }));
             }
-            // A record tells which stores were touched, whether they can be looked through or not.
+            // The record already lists the stores to change.
             Err(_) if record.is_some() => {}
-            Err(why) => steps.push(match own {
-                Some(own) => Step::out(store, own, facts),
-                None => unseen(store, why, facts),
+            Err(why) => steps.push(match file_root {
+                Some(root) => Step::removal(store, root, environment),
+                None => unreadable(store, why, environment),
             }),
         }
     }
     steps
 }
 
-/// Takes a root out of the store where it was seen.
-fn seen_out(store: &Store, root: &TrustedRoot, is_known: bool, facts: &Facts) -> Step {
-    let mut step = Step::out(store, root, facts);
-    if matches!(store, Store::System { .. }) && !is_known {
-        let why = "it may be another user's; if it is yours, run these as root";
-        step.lacks = Some(why.to_owned());
+/// Creates the step that removes a root from the store in which it was found.
+fn removal_of_found(
+    store: &Store,
+    root: &TrustedRoot,
+    is_own: bool,
+    environment: &StoreEnvironment,
+) -> Step {
+    let mut step = Step::removal(store, root, environment);
+    if matches!(store, Store::System { .. }) && !is_own {
+        let why = "the CA may belong to another user; if it is yours, run these commands as root";
+        step.unavailable = Some(why.to_owned());
     }
     step
 }
 
-/// A store of which nothing is known, and nothing is to be taken out.
-fn unseen(store: &Store, why: &str, facts: &Facts) -> Step {
-    let unknown = || format!("it was not looked through: {why}");
-    let none = TrustedRoot {
+/// Creates a step without actions for a store that cannot be read.
+fn unreadable(store: &Store, why: &str, environment: &StoreEnvironment) -> Step {
+    let reason = || format!("cannot read the store: {why}");
+    let no_root = TrustedRoot {
         name: String::new(),
         serial: String::new(),
         fingerprint: String::new(),
     };
     Step {
-        lacks: Some(store.lacks(facts).unwrap_or_else(unknown)),
-        acts: Vec::new(),
+        unavailable: Some(store.unavailable(environment).unwrap_or_else(reason)),
         needs_root: false,
-        ..Step::of(store.clone(), &none, Vec::new(), Vec::new(), facts)
+        ..Step::new(store.clone(), &no_root, Vec::new(), Vec::new(), environment)
     }
 }
 

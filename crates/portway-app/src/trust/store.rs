@@ -1,4 +1,4 @@
-//! The stores in which programs look up the certificates that they trust.
+//! The kinds of trust stores.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -6,27 +6,28 @@ use std::path::{Path, PathBuf};
 use portway_api::TrustedRoot;
 use serde::{Deserialize, Serialize};
 
-/// A store.
+/// A trust store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Store {
-    /// Linux: a directory, and the command that makes programs see what lies in it.
+    /// Linux: a directory, and the command that updates the system's trusted CAs from it.
     System {
         dir: PathBuf,
         refresh: String,
-        /// Where the command makes a link to each file, which it leaves when the file goes.
+        /// The directory in which the command creates a link to each file. It does not remove the
+        /// link of a deleted file.
         links: Option<PathBuf>,
     },
-    /// Linux: a database of Chromium's or Firefox's.
+    /// Linux: a database of Chromium or Firefox.
     Database(PathBuf),
-    /// macOS: this user's keychain.
+    /// macOS: the login keychain of this user.
     Keychain(PathBuf),
-    /// Windows: this user's roots.
+    /// Windows: the root certificates of this user.
     Windows,
 }
 
-/// The directories of distributions, with the command that goes with each, and where it leaves
-/// links.
+/// The directory of each distribution, its update command, and the directory of the links that the
+/// command creates.
 pub(super) const SYSTEMS: [(&str, &str, Option<&str>); 4] = [
     // Debian, Alpine.
     (
@@ -46,11 +47,11 @@ pub(super) const SYSTEMS: [(&str, &str, Option<&str>); 4] = [
     ("/etc/pki/trust/anchors", "update-ca-certificates", None),
 ];
 
-/// The program that changes [`Store::Database`].
+/// The program that reads and changes a [`Store::Database`].
 pub(super) const CERTUTIL: &str = "certutil";
 
 impl Store {
-    /// The file of the root in the system's directory.
+    /// Returns the path of the root's file in the system's directory.
     pub(super) fn file(dir: &Path, root: &TrustedRoot) -> PathBuf {
         let name = root.name.to_lowercase().replace(' ', "-");
         dir.join(format!("{name}.crt"))
@@ -64,14 +65,14 @@ impl fmt::Display for Store {
             Self::Database(dir) if text(dir).contains("irefox") => {
                 write!(f, "Firefox ({})", dir.display())
             }
-            Self::Database(dir) => write!(f, "Chromium and others ({})", dir.display()),
+            Self::Database(dir) => write!(f, "Chromium-based browsers ({})", dir.display()),
             Self::Keychain(_) => write!(f, "your login keychain"),
             Self::Windows => write!(f, "your root certificates"),
         }
     }
 }
 
-/// How `certutil` is told of a database.
+/// Returns the value of `certutil -d` for a database.
 pub(super) fn database(dir: &Path) -> String {
     format!("sql:{}", dir.display())
 }
@@ -80,7 +81,7 @@ pub(super) fn text(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// The program of a command.
+/// Returns the program of a command.
 pub(super) fn program(command: &str) -> &str {
     command.split(' ').next().unwrap_or_default()
 }

@@ -55,7 +55,7 @@ pub(crate) struct Cli {
         alias = "colour",
         value_name = "WHEN",
         global = true,
-        value_parser = PossibleValuesParser::new(preferences::words("color"))
+        value_parser = PossibleValuesParser::new(preferences::choices("color"))
     )]
     pub(crate) color: Option<String>,
     /// Print diagnostics on standard error; repeat for more, or set `PORTWAY_LOG`

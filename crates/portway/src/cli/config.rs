@@ -111,7 +111,7 @@ pub(crate) fn run(
             ui::message(&text);
         }
         Some(ConfigCommand::Path(output)) => {
-            let file = config::own_file()?;
+            let file = config::user_file()?;
             if output.json || json {
                 ui::json(&serde_json::json!({ "path": file, "exists": file.exists() }));
             } else {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use portway_api::{ErrorCode, FreeReport};
 use portway_app::error::CommandError;
-use portway_app::free::Freeing;
+use portway_app::free::FreePlan;
 
 use super::values::{duration, port};
 use crate::ui;
@@ -40,15 +40,15 @@ pub(crate) struct Free {
 }
 
 pub(crate) fn run(args: &Free) -> Result<u8, CommandError> {
-    let freeing = Freeing::of(args.port)?;
+    let plan = FreePlan::new(args.port)?;
     if args.dry_run {
-        return Ok(print(&freeing.freed, args.json));
+        return Ok(print(&plan.report, args.json));
     }
     if !args.yes {
-        confirm(&freeing.freed)?;
+        confirm(&plan.report)?;
     }
-    let freed = freeing.carry_out(args.grace)?;
-    Ok(print(&freed, args.json))
+    let report = plan.execute(args.grace)?;
+    Ok(print(&report, args.json))
 }
 
 fn print(freed: &FreeReport, json: bool) -> u8 {

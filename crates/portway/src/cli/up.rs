@@ -41,7 +41,7 @@ pub(crate) struct Up {
     #[arg(
         long,
         value_name = "WHAT",
-        value_parser = PossibleValuesParser::new(preferences::words("moved"))
+        value_parser = PossibleValuesParser::new(preferences::choices("moved"))
     )]
     pub(crate) moved: Option<String>,
     /// Print the status as JSON when all services are ready

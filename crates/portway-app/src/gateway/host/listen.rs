@@ -1,5 +1,5 @@
-//! Where the gateway listens: the protocols' own ports where this user may bind them, else one
-//! fixed port each.
+//! Binds the gateway's ports: 80 and 443 if this user may bind them, otherwise the fixed default
+//! ports.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -8,66 +8,68 @@ use portway_api::ErrorCode;
 
 use crate::error::CommandError;
 
-/// HTTP's own port; names need no number then.
-const HTTP: u16 = 80;
+/// The standard port of HTTP. URLs need no port number then.
+const HTTP_PORT: u16 = 80;
 
-/// The port of the gateway of a user who may not bind HTTP's own: PORT on a telephone's keys. No
-/// browser blocks it, and no kernel gives it out by itself.
-pub(crate) const DEFAULT: u16 = 7678;
+/// The default port if port 80 cannot be bound: PORT on a telephone keypad. Browsers do not block
+/// it, and it is outside the default ephemeral ranges.
+pub(crate) const DEFAULT_PORT: u16 = 7678;
 
-/// HTTPS's own port.
-const HTTPS: u16 = 443;
+/// The standard port of HTTPS.
+const HTTPS_PORT: u16 = 443;
 
-/// The port for HTTPS of a user who may not bind its own: the next one.
-const TLS_DEFAULT: u16 = 7679;
+/// The default HTTPS port if port 443 cannot be bound.
+const DEFAULT_TLS_PORT: u16 = 7679;
 
-/// Listens on loopback, on `wanted` or on the best port that can be had.
-pub(crate) fn listen(wanted: Option<u16>) -> Result<Vec<TcpListener>, CommandError> {
-    best(wanted, HTTP, DEFAULT, "--port")
+/// Listens for HTTP on loopback: on `requested`, or on port 80 or the default port.
+pub(crate) fn listen(requested: Option<u16>) -> Result<Vec<TcpListener>, CommandError> {
+    listen_or_default(requested, HTTP_PORT, DEFAULT_PORT, "--port")
 }
 
-/// The same for HTTPS.
-pub(crate) fn listen_for_tls(wanted: Option<u16>) -> Result<Vec<TcpListener>, CommandError> {
-    best(wanted, HTTPS, TLS_DEFAULT, "--tls-port")
+/// Listens for HTTPS on loopback: on `requested`, or on port 443 or the default port.
+pub(crate) fn listen_for_tls(requested: Option<u16>) -> Result<Vec<TcpListener>, CommandError> {
+    listen_or_default(requested, HTTPS_PORT, DEFAULT_TLS_PORT, "--tls-port")
 }
 
-/// The port of sockets that listen on the same one; 0 where there is none.
+/// Returns the common port of `listeners`; 0 if there are none.
 pub(crate) fn port_of(listeners: &[TcpListener]) -> u16 {
     let address = listeners.first().and_then(|one| one.local_addr().ok());
     address.map_or(0, |address| address.port())
 }
 
-/// The same on this very port.
-pub(super) fn fixed(port: u16) -> Result<Vec<TcpListener>, CommandError> {
-    on(port).map_err(|error| {
-        let who = format!("`portway who {port}` shows who has it");
-        refused(port, &error).hint(who)
+/// Listens on a fixed port on loopback.
+pub(super) fn listen_on(port: u16) -> Result<Vec<TcpListener>, CommandError> {
+    bind_loopback(port).map_err(|error| {
+        let help = format!("run `portway who {port}` to see which process is using the port");
+        listen_error(port, &error).hint(help)
     })
 }
 
-/// Listens on `wanted`; without it on `own`, or on `default` where that cannot be had.
-fn best(
-    wanted: Option<u16>,
-    own: u16,
+/// Listens on `requested`. Without it, listens on `standard`, or on `default` if that fails.
+fn listen_or_default(
+    requested: Option<u16>,
+    standard: u16,
     default: u16,
     flag: &str,
 ) -> Result<Vec<TcpListener>, CommandError> {
-    if wanted.is_none()
-        && let Ok(listeners) = on(own)
+    if requested.is_none()
+        && let Ok(listeners) = bind_loopback(standard)
     {
         return Ok(listeners);
     }
-    let port = wanted.unwrap_or(default);
-    on(port).map_err(|error| {
-        refused(port, &error).hint(format!(
-            "`portway who {port}` shows who has it; `portway gateway {flag} N` takes another"
-        ))
+    let port = requested.unwrap_or(default);
+    bind_loopback(port).map_err(|error| {
+        listen_error(port, &error)
+            .hint(format!(
+                "run `portway who {port}` to see which process is using the port"
+            ))
+            .hint(format!("or use another port: `portway gateway {flag} N`"))
     })
 }
 
-/// Both loopback addresses, so that `localhost` is the gateway however it is resolved. IPv6 may be
-/// missing on a machine.
-fn on(port: u16) -> io::Result<Vec<TcpListener>> {
+/// Binds both loopback addresses, because `localhost` may resolve to either. A machine without IPv6
+/// gets only the IPv4 listener.
+fn bind_loopback(port: u16) -> io::Result<Vec<TcpListener>> {
     let v4 = TcpListener::bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port))?;
     let port = v4.local_addr()?.port();
     match TcpListener::bind(SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), port)) {
@@ -77,18 +79,18 @@ fn on(port: u16) -> io::Result<Vec<TcpListener>> {
     }
 }
 
-fn refused(port: u16, error: &io::Error) -> CommandError {
+fn listen_error(port: u16, error: &io::Error) -> CommandError {
     let code = match error.kind() {
         io::ErrorKind::AddrInUse => ErrorCode::PortTaken,
         _ => ErrorCode::Failed,
     };
-    let why = match error.kind() {
-        io::ErrorKind::AddrInUse => "somebody else has it".to_owned(),
-        io::ErrorKind::PermissionDenied => "this user may not bind it".to_owned(),
+    let reason = match error.kind() {
+        io::ErrorKind::AddrInUse => "the port is in use by another process".to_owned(),
+        io::ErrorKind::PermissionDenied => "this user is not permitted to bind it".to_owned(),
         _ => error.to_string(),
     };
     CommandError::new(
         code,
-        format!("the gateway cannot listen on port {port}: {why}"),
+        format!("the gateway cannot listen on port {port}: {reason}"),
     )
 }

@@ -1,7 +1,7 @@
-//! The gateway process, and the gateway as a service of the user's session.
+//! The gateway process, and its registration with the session manager.
 
 mod listen;
-mod machine;
+mod operations;
 mod service;
 mod source;
 
@@ -18,28 +18,28 @@ use crate::diagnostics::{self, GATEWAY_LOG};
 use crate::error::CommandError;
 use crate::runtime::runtime;
 use crate::{platform, preferences, trust};
-use machine::Machine;
-use service::{Facts, Manager, Service};
+use operations::HostOperations;
+use service::{Manager, Service, ServiceSettings};
 
-/// How many threads serve. More would only take the processor from the services.
+/// The number of threads that serve requests. The limit leaves the other cores to the services.
 const THREADS: usize = 2;
 
 /// Options of the gateway process.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ServeOptions {
-    /// The port for HTTP; 0 for any that is free.
+    /// The HTTP port; 0 for any free port.
     pub port: Option<u16>,
-    /// The port for HTTPS; 0 for any that is free.
+    /// The HTTPS port; 0 for any free port.
     pub tls_port: Option<u16>,
-    /// Whether this process was started in the background. It then leaves the terminal, and closes
-    /// its standard output once it serves.
+    /// Whether this process was started in the background. It then detaches from the terminal, and
+    /// closes its standard output once it is ready.
     pub background: bool,
 }
 
-/// Serves until a signal or `portway gateway stop`. Calls `on_serving` once it serves.
+/// Serves until a signal or `portway gateway stop`. Calls `on_serving` once the gateway is ready.
 ///
 /// # Errors
-/// When a gateway runs already, or a port cannot be had.
+/// When a gateway is already running, or a port cannot be bound.
 pub fn serve(
     options: ServeOptions,
     on_serving: impl FnOnce(&GatewayStatus),
@@ -49,63 +49,68 @@ pub fn serve(
     }
     let Some(_lock) = state::lock()? else {
         return Err(
-            CommandError::new(ErrorCode::Refused, "a gateway of this user runs already")
-                .hint("`portway gateway status` shows where; `portway gateway stop` ends it"),
+            CommandError::new(ErrorCode::Refused, "your gateway is already running")
+                .hint("run `portway gateway status` to see its port")
+                .hint("run `portway gateway stop` to stop it"),
         );
     };
     diagnostics::log_to(&state::dir()?.join(GATEWAY_LOG));
-    let preferences = preferences::of_user().unwrap_or_default();
+    let preferences = preferences::read_user().unwrap_or_default();
     let source = source::source(exclusions::facts(&preferences)?)?;
     let listeners = listen::listen(options.port.or(preferences.gateway_port()))?;
-    let secure = secure(options.tls_port, preferences.gateway_tls_port())?;
+    let tls = tls_listeners(options.tls_port, preferences.gateway_tls_port())?;
     let status = GatewayStatus {
         port: listen::port_of(&listeners),
-        tls_port: secure.as_ref().map(|one| listen::port_of(&one.listeners)),
+        tls_port: tls.as_ref().map(|one| listen::port_of(&one.listeners)),
         forwards: state::last()?.map_or_else(Vec::new, |last| last.forwards),
         pid: std::process::id(),
         since: portway_supervisor::now(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     runtime()?.block_on(async {
-        let mut signals = platform::Signals::catch().map_err(failed)?;
-        let asked = tokio::sync::Notify::new();
-        let asked = std::sync::Arc::new(asked);
+        let mut signals = platform::Signals::register().map_err(failed)?;
+        let stop_requested = std::sync::Arc::new(tokio::sync::Notify::new());
         let socket = state::dir()?.join(control::SOCKET);
         let cache = portway_gateway::InstanceCache::start(source);
-        let machine = std::sync::Arc::new(Machine::of(preferences));
-        let api = portway_gateway::Api::new(status, cache.clone(), machine);
+        let operations = std::sync::Arc::new(HostOperations::new(preferences));
+        let api = portway_gateway::Api::new(status, cache.clone(), operations);
         let api = api.map_err(failed)?;
         let status = api.status();
-        let router = portway_gateway::control_router(&api, asked.clone());
+        let router = portway_gateway::control_router(&api, stop_requested.clone());
         let control = control::serve_router(&socket, router).map_err(failed)?;
         state::publish(&status)?;
         on_serving(&status);
         if options.background {
-            platform::let_go_of_stdout();
+            platform::close_stdout();
         }
         let stop = async {
             tokio::select! {
-                () = signals.pass_on(None) => {}
-                () = asked.notified() => {}
+                () = signals.forward_next(None) => {}
+                () = stop_requested.notified() => {}
             }
         };
-        let served = portway_gateway::serve(listeners, secure, cache, api, THREADS, stop).await;
+        let served = portway_gateway::serve(listeners, tls, cache, api, THREADS, stop).await;
         control.close();
         served.map_err(failed)
     })
 }
 
-/// Where HTTPS is served: nowhere, unless there is a local CA. Whoever asks for it (`port`) is told;
-/// a preference (`preferred`) may be there before the CA.
-fn secure(port: Option<u16>, preferred: Option<u16>) -> Result<Option<TlsListeners>, CommandError> {
+/// Listens for HTTPS if a local CA exists. `preferred` is the port of the preferences.
+///
+/// # Errors
+/// When `port` is given and no local CA exists, or the port cannot be bound.
+fn tls_listeners(
+    port: Option<u16>,
+    preferred: Option<u16>,
+) -> Result<Option<TlsListeners>, CommandError> {
     let Some(authority) = trust::authority()? else {
         return match port {
             None => Ok(None),
             Some(_) => Err(CommandError::new(
                 ErrorCode::NotFound,
-                "there is no local CA for HTTPS",
+                "HTTPS needs a local CA, and none exists",
             )
-            .hint("`portway trust` makes one")),
+            .hint("run `portway trust` to create one")),
         };
     };
     Ok(Some(TlsListeners {
@@ -121,8 +126,8 @@ fn failed(error: std::io::Error) -> CommandError {
     )
 }
 
-/// How the gateway is a service of this user's session.
-fn service() -> Result<Service, CommandError> {
+/// Returns the gateway's service definition for the session manager of this system.
+fn session_service() -> Result<Service, CommandError> {
     let manager = if cfg!(target_os = "macos") {
         Manager::Launchd
     } else if cfg!(target_os = "linux") {
@@ -130,51 +135,52 @@ fn service() -> Result<Service, CommandError> {
     } else {
         return Err(CommandError::new(
             ErrorCode::Refused,
-            "services of a session are written for systemd and launchd alone",
+            "only systemd and launchd are supported as session managers",
         )
         .hint(
-            "start it by hand, or with the first `up`: `portway config set gateway.start with-up`",
+            "start the gateway with the first `up`: run `portway config set gateway.start with-up`",
         ));
     };
-    let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-    let home = set("HOME").ok_or_else(|| {
+    let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    let home = variable("HOME").ok_or_else(|| {
         CommandError::new(ErrorCode::State, "HOME is not set").hint("set it to your home directory")
     })?;
-    let told = ["XDG_STATE_HOME", "XDG_CONFIG_HOME"];
-    let variables = told
+    let names = ["XDG_STATE_HOME", "XDG_CONFIG_HOME"];
+    let variables = names
         .iter()
-        .filter_map(|&name| Some((name.to_owned(), set(name)?)));
-    Ok(Service::of(&Facts {
+        .filter_map(|&name| Some((name.to_owned(), variable(name)?)));
+    Ok(Service::new(&ServiceSettings {
         manager,
         home: home.into(),
-        config: set("XDG_CONFIG_HOME").map(Into::into),
+        config_dir: variable("XDG_CONFIG_HOME").map(Into::into),
         program: env::current_exe().map_err(failed)?,
         variables: variables.collect(),
     }))
 }
 
-/// Registers the gateway with the session manager (systemd, launchd) and starts it. Returns the file
-/// that was written.
+/// Registers the gateway with the session manager (systemd or launchd) and starts it. Calls
+/// `on_written` with the service file.
 ///
 /// # Errors
-/// When this system has no such manager, or the file cannot be written.
+/// When this system has no such manager, the file cannot be written, or the manager does not
+/// respond.
 pub fn install(on_written: impl FnOnce(&PathBuf)) -> Result<(), CommandError> {
-    let service = service()?;
-    let left = service
+    let service = session_service()?;
+    let remaining = service
         .install()
         .map_err(|error| CommandError::file("write", &service.file, &error))?;
     on_written(&service.file);
-    if left.is_empty() {
+    if remaining.is_empty() {
         return Ok(());
     }
     let mut error = CommandError::new(
         ErrorCode::MissingRequirement,
-        "nothing was started: no manager of this user's services answers here, as in a container",
+        "cannot start the gateway: the session manager does not respond (as in a container)",
     );
-    for command in left {
-        error = error.hint(format!("in a session that has one: `{command}`"));
+    for command in remaining {
+        error = error.hint(format!("in a session with a manager, run `{command}`"));
     }
-    error = error.hint("without one: `portway gateway --detach`");
+    error = error.hint("without a manager, run `portway gateway --detach`");
     Err(error)
 }
 
@@ -183,12 +189,15 @@ pub fn install(on_written: impl FnOnce(&PathBuf)) -> Result<(), CommandError> {
 /// # Errors
 /// When it is not registered, or the file cannot be removed.
 pub fn uninstall() -> Result<PathBuf, CommandError> {
-    let service = service()?;
-    let done = service
+    let service = session_service()?;
+    let was_registered = service
         .uninstall()
         .map_err(|error| CommandError::file("remove", &service.file, &error))?;
-    if !done {
-        let message = format!("there is no {}", service.file.display());
+    if !was_registered {
+        let message = format!(
+            "the gateway is not registered: `{}` does not exist",
+            service.file.display()
+        );
         return Err(CommandError::new(ErrorCode::NotFound, message));
     }
     Ok(service.file)

@@ -1,13 +1,13 @@
-//! The gateway as a service of the user's session: it starts with the login.
+//! Registers the gateway with the session manager, so that it starts at login.
 //!
-//! What is to be done is a value, made from facts; doing it is a few lines.
+//! Input: [`ServiceSettings`]. [`Service`] is the file and the commands that follow from them.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What keeps services of a user.
+/// A session manager, which runs the services of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Manager {
     /// Linux.
@@ -16,21 +16,21 @@ pub(crate) enum Manager {
     Launchd,
 }
 
-/// What tells how the service is to be.
+/// The settings from which the service definition is created.
 #[derive(Clone, Debug)]
-pub(crate) struct Facts {
+pub(crate) struct ServiceSettings {
     pub(crate) manager: Manager,
-    /// The user's home.
+    /// The user's home directory.
     pub(crate) home: PathBuf,
-    /// `XDG_CONFIG_HOME`, where it is set.
-    pub(crate) config: Option<PathBuf>,
-    /// This binary.
+    /// `XDG_CONFIG_HOME`, if it is set.
+    pub(crate) config_dir: Option<PathBuf>,
+    /// The path of the `portway` binary.
     pub(crate) program: PathBuf,
-    /// Variables that decide where state and preferences lie, where they are set.
+    /// The variables that set the directories of state and preferences, if they are set.
     pub(crate) variables: Vec<(String, String)>,
 }
 
-/// A file, and the commands that make the manager know it, or forget it.
+/// A service file, and the commands that start the service and stop it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Service {
     pub(crate) file: PathBuf,
@@ -43,32 +43,32 @@ const UNIT: &str = "portway-gateway.service";
 const LABEL: &str = "dev.portway.gateway";
 
 impl Service {
-    /// How the gateway is a service by these facts.
-    pub(crate) fn of(facts: &Facts) -> Self {
-        match facts.manager {
+    /// Creates the service definition of the gateway.
+    pub(crate) fn new(settings: &ServiceSettings) -> Self {
+        match settings.manager {
             Manager::Systemd => {
-                let config = facts.config.clone();
-                let config = config.unwrap_or_else(|| facts.home.join(".config"));
+                let config = settings.config_dir.clone();
+                let config = config.unwrap_or_else(|| settings.home.join(".config"));
                 Self {
                     file: config.join("systemd/user").join(UNIT),
-                    text: unit(facts),
-                    start: words(&[
+                    text: systemd_unit(settings),
+                    start: split_commands(&[
                         "systemctl --user daemon-reload",
                         &format!("systemctl --user enable --now {UNIT}"),
                     ]),
-                    stop: words(&[&format!("systemctl --user disable --now {UNIT}")]),
+                    stop: split_commands(&[&format!("systemctl --user disable --now {UNIT}")]),
                 }
             }
             Manager::Launchd => {
-                let file = facts.home.join("Library/LaunchAgents");
+                let file = settings.home.join("Library/LaunchAgents");
                 let file = file.join(format!("{LABEL}.plist"));
                 let path = file.display().to_string();
-                let command = |verb: &str| {
-                    let words = ["launchctl", verb, "-w", &path];
-                    words.map(str::to_owned).to_vec()
+                let command = |action: &str| {
+                    let arguments = ["launchctl", action, "-w", &path];
+                    arguments.map(str::to_owned).to_vec()
                 };
                 Self {
-                    text: plist(facts),
+                    text: launchd_plist(settings),
                     start: vec![command("load")],
                     stop: vec![command("unload")],
                     file,
@@ -77,8 +77,8 @@ impl Service {
         }
     }
 
-    /// Writes the file and has the manager start the service. Answers the commands that are left
-    /// to do by hand: all of them where there is no manager, as in a container.
+    /// Writes the file and runs the start commands. Returns the commands that remain to be run by
+    /// hand: all of them if there is no manager, as in a container.
     pub(crate) fn install(&self) -> io::Result<Vec<String>> {
         if let Some(dir) = self.file.parent() {
             fs::create_dir_all(dir)?;
@@ -87,7 +87,7 @@ impl Service {
         Ok(run(&self.start))
     }
 
-    /// Has the manager stop the service, and takes the file away; false when there is none.
+    /// Runs the stop commands and deletes the file. Returns false if the file does not exist.
     pub(crate) fn uninstall(&self) -> io::Result<bool> {
         if !self.file.exists() {
             return Ok(false);
@@ -98,28 +98,37 @@ impl Service {
     }
 }
 
-/// Runs commands until one fails; answers those that did not do.
+/// Runs commands until one fails. Returns the failed command and the ones after it.
 fn run(commands: &[Vec<String>]) -> Vec<String> {
-    let mut left = commands.iter().skip_while(|words| {
-        let mut command = Command::new(&words[0]);
-        command.args(&words[1..]).stdin(Stdio::null());
-        let quiet = command.stdout(Stdio::null()).stderr(Stdio::null());
-        quiet.status().is_ok_and(|status| status.success())
+    let mut remaining = commands.iter().skip_while(|arguments| {
+        let mut command = Command::new(&arguments[0]);
+        command.args(&arguments[1..]).stdin(Stdio::null());
+        let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
     });
-    left.by_ref().map(|words| words.join(" ")).collect()
+    remaining
+        .by_ref()
+        .map(|arguments| arguments.join(" "))
+        .collect()
 }
 
-fn words(commands: &[&str]) -> Vec<Vec<String>> {
+/// Splits commands into arguments at spaces.
+fn split_commands(commands: &[&str]) -> Vec<Vec<String>> {
     let split = |command: &&str| command.split(' ').map(str::to_owned).collect();
     commands.iter().map(split).collect()
 }
 
-/// A unit of systemd.
-fn unit(facts: &Facts) -> String {
-    let variables: String = facts
+/// Formats a systemd unit.
+fn systemd_unit(settings: &ServiceSettings) -> String {
+    let variables: String = settings
         .variables
         .iter()
-        .map(|(name, value)| format!("Environment={}\n", quoted(&format!("{name}={value}"))))
+        .map(|(name, value)| {
+            format!(
+                "Environment={}\n",
+                systemd_quote(&format!("{name}={value}"))
+            )
+        })
         .collect();
     format!(
         "[Unit]\n\
@@ -132,12 +141,12 @@ fn unit(facts: &Facts) -> String {
          \n\
          [Install]\n\
          WantedBy=default.target\n",
-        quoted(&path(&facts.program)),
+        systemd_quote(&path_text(&settings.program)),
     )
 }
 
-/// A word of a unit: `%` and `$` would be filled in, quotes and backslashes read.
-fn quoted(word: &str) -> String {
+/// Quotes a word for a systemd unit, and escapes the characters that systemd expands.
+fn systemd_quote(word: &str) -> String {
     let mut text = String::from("\"");
     for character in word.chars() {
         match character {
@@ -150,16 +159,16 @@ fn quoted(word: &str) -> String {
     text
 }
 
-/// A property list of launchd.
-fn plist(facts: &Facts) -> String {
-    let variables: String = facts
+/// Formats a launchd property list.
+fn launchd_plist(settings: &ServiceSettings) -> String {
+    let variables: String = settings
         .variables
         .iter()
         .map(|(name, value)| {
             format!(
                 "    <key>{}</key>\n    <string>{}</string>\n",
-                escaped(name),
-                escaped(value)
+                xml_escape(name),
+                xml_escape(value)
             )
         })
         .collect();
@@ -188,17 +197,18 @@ fn plist(facts: &Facts) -> String {
          \x20 </dict>\n\
          </dict>\n\
          </plist>\n",
-        escaped(&path(&facts.program)),
+        xml_escape(&path_text(&settings.program)),
     )
 }
 
-fn escaped(text: &str) -> String {
+/// Escapes text for XML.
+fn xml_escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
 }
 
-fn path(path: &Path) -> String {
+fn path_text(path: &Path) -> String {
     path.display().to_string()
 }
 
@@ -206,19 +216,19 @@ fn path(path: &Path) -> String {
 mod tests {
     use super::*;
 
-    fn facts(manager: Manager) -> Facts {
-        Facts {
+    fn settings(manager: Manager) -> ServiceSettings {
+        ServiceSettings {
             manager,
             home: "/home/ann".into(),
-            config: None,
+            config_dir: None,
             program: "/opt/100% \"mine\"/portway".into(),
             variables: vec![("XDG_STATE_HOME".into(), "/state & more".into())],
         }
     }
 
     #[test]
-    fn a_unit_of_systemd_quotes_what_it_is_told() {
-        let service = Service::of(&facts(Manager::Systemd));
+    fn quotes_the_values_of_a_systemd_unit() {
+        let service = Service::new(&settings(Manager::Systemd));
         assert_eq!(
             service.file,
             Path::new("/home/ann/.config/systemd/user/portway-gateway.service")
@@ -231,20 +241,20 @@ mod tests {
             service.start[1].join(" "),
             "systemctl --user enable --now portway-gateway.service"
         );
-        let elsewhere = Facts {
-            config: Some("/cfg".into()),
-            ..facts(Manager::Systemd)
+        let other_dir = ServiceSettings {
+            config_dir: Some("/cfg".into()),
+            ..settings(Manager::Systemd)
         };
         assert!(
-            Service::of(&elsewhere)
+            Service::new(&other_dir)
                 .file
                 .starts_with("/cfg/systemd/user")
         );
     }
 
     #[test]
-    fn a_list_of_launchd_is_xml() {
-        let service = Service::of(&facts(Manager::Launchd));
+    fn escapes_the_values_of_a_launchd_plist() {
+        let service = Service::new(&settings(Manager::Launchd));
         assert_eq!(
             service.file,
             Path::new("/home/ann/Library/LaunchAgents/dev.portway.gateway.plist")

@@ -1,4 +1,4 @@
-//! What the gateway knows of the machine: the registry, asked again and again.
+//! The instances that the gateway serves, read from the registry.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +12,7 @@ use crate::error::CommandError;
 use crate::instance::snapshot;
 use crate::registry::RegistryReader;
 
+<<<<<<< HEAD
 /// All instances of this user.
 pub(crate) fn source(facts: PortPolicy) -> Result<InstanceSource, CommandError> {
     let registry = Mutex::new(RegistryReader::open()?);
@@ -21,6 +22,15 @@ pub(crate) fn source(facts: PortPolicy) -> Result<InstanceSource, CommandError> 
             .instances()
             .map_err(|error| io::Error::other(error.info.message))?;
         let known = instances
+=======
+/// Returns a source that reads all instances of this user on each call.
+pub(crate) fn source(policy: PortPolicy) -> Result<InstanceSource, CommandError> {
+    let registry = Mutex::new(SqliteRegistry::open(&dirs::state_dir()?)?);
+    Ok(Arc::new(move || {
+        let mut registry = registry.lock().unwrap_or_else(PoisonError::into_inner);
+        let instances = registry.instances().map_err(io::Error::other)?;
+        let records = instances
+>>>>>>> apptext
             .into_iter()
             .filter(|(.., liveness)| *liveness != CheckoutState::Missing)
             .map(|(instance, leases, liveness)| {
@@ -28,9 +38,9 @@ pub(crate) fn source(facts: PortPolicy) -> Result<InstanceSource, CommandError> 
                 InstanceRecord {
                     socket: (liveness == CheckoutState::Running).then(|| dir.join(control::SOCKET)),
                     log_dir: dir.join("logs"),
-                    status: snapshot::stopped_status(instance, &leases, &facts),
+                    status: snapshot::stopped_status(instance, &leases, &policy),
                 }
             });
-        Ok(known.collect())
+        Ok(records.collect())
     }))
 }

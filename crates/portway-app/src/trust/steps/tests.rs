@@ -8,34 +8,34 @@ fn root() -> TrustedRoot {
     }
 }
 
-fn facts(system: System) -> Facts {
-    Facts {
+fn environment(system: System) -> StoreEnvironment {
+    StoreEnvironment {
         system,
         is_root: false,
         home: "/home/a b".into(),
         dirs: Vec::new(),
         programs: vec![CERTUTIL.into()],
-        refreshing: Vec::new(),
+        update_programs: Vec::new(),
         databases: Vec::new(),
     }
 }
 
-/// The commands of all steps, both ways.
-fn commands(facts: &Facts) -> Vec<String> {
-    let steps = install(facts, &root(), Path::new("/ca/root.pem"));
+/// Returns the commands that install the root and then remove it.
+fn commands(environment: &StoreEnvironment) -> Vec<String> {
+    let steps = install(environment, &root(), Path::new("/ca/root.pem"));
     let record = Record {
         stores: steps.iter().map(|step| step.store.clone()).collect(),
         root: root(),
     };
-    let back = undo(facts, Some(&record), None, &[]);
-    let acts = steps.iter().chain(&back).flat_map(|step| &step.acts);
-    acts.map(Act::shell).collect()
+    let removal = undo(environment, Some(&record), None, &[]);
+    let actions = steps.iter().chain(&removal).flat_map(|step| &step.actions);
+    actions.map(Action::shell_command).collect()
 }
 
-// Its paths are those of Unix.
+// The expected paths have the format of Unix.
 #[test]
 #[cfg(unix)]
-fn each_distribution_has_its_directory_and_its_command() {
+fn uses_the_directory_and_update_command_of_each_distribution() {
     for (dir, program, refresh) in [
         (
             "/usr/local/share/ca-certificates",
@@ -58,9 +58,9 @@ fn each_distribution_has_its_directory_and_its_command() {
             "update-ca-certificates",
         ),
     ] {
-        let mut facts = facts(System::Linux);
-        facts.dirs = vec![dir.into()];
-        facts.refreshing = vec![format!("/usr/sbin/{program}").into()];
+        let mut environment = environment(System::Linux);
+        environment.dirs = vec![dir.into()];
+        environment.update_programs = vec![format!("/usr/sbin/{program}").into()];
         let refresh = format!("/usr/sbin/{refresh}");
         let file = format!("{dir}/portway-local-ca-0123456789abcdef.crt");
         let mut expected = vec![
@@ -73,52 +73,55 @@ fn each_distribution_has_its_directory_and_its_command() {
             let link = "/etc/ssl/certs/portway-local-ca-0123456789abcdef.pem";
             expected.insert(3, format!("rm -f {link}"));
         }
-        assert_eq!(commands(&facts), expected);
-        let step = || install(&facts, &root(), Path::new("/ca/root.pem")).remove(0);
+        assert_eq!(commands(&environment), expected);
+        let step = || install(&environment, &root(), Path::new("/ca/root.pem")).remove(0);
         assert!(step().needs_root);
-        facts.is_root = true;
-        let step = install(&facts, &root(), Path::new("/ca/root.pem")).remove(0);
+        environment.is_root = true;
+        let step = install(&environment, &root(), Path::new("/ca/root.pem")).remove(0);
         assert!(!step.needs_root);
-        // A directory alone, left by another program, is no store.
-        facts.refreshing.clear();
-        assert_eq!(install(&facts, &root(), Path::new("/ca/root.pem")), []);
+        // A directory without the update program is not a store.
+        environment.update_programs.clear();
+        assert_eq!(
+            install(&environment, &root(), Path::new("/ca/root.pem")),
+            []
+        );
     }
 }
 
 #[test]
-fn browsers_on_linux_have_databases() {
-    let mut facts = facts(System::Linux);
-    facts.databases = vec!["/home/a b/.pki/nssdb".into()];
+fn changes_browser_databases_on_linux() {
+    let mut environment = environment(System::Linux);
+    environment.databases = vec!["/home/a b/.pki/nssdb".into()];
     let name = "'Portway local CA 0123456789abcdef'";
     assert_eq!(
-        commands(&facts),
+        commands(&environment),
         [
             format!("certutil -d 'sql:/home/a b/.pki/nssdb' -A -t C,, -n {name} -i /ca/root.pem"),
             format!("certutil -d 'sql:/home/a b/.pki/nssdb' -D -n {name}"),
         ]
     );
-    let step = || install(&facts, &root(), Path::new("/r")).remove(0);
+    let step = || install(&environment, &root(), Path::new("/r")).remove(0);
     assert!(!step().needs_root);
-    assert_eq!(step().lacks, None);
-    facts.programs = vec!["apt-get".into()];
-    let step = install(&facts, &root(), Path::new("/r")).remove(0);
-    let lacks = step.lacks.unwrap();
-    assert!(lacks.contains("package libnss3-tools"), "{lacks}");
+    assert_eq!(step().unavailable, None);
+    environment.programs = vec!["apt-get".into()];
+    let step = install(&environment, &root(), Path::new("/r")).remove(0);
+    let reason = step.unavailable.unwrap();
+    assert!(reason.contains("`libnss3-tools`"), "{reason}");
 }
 
-// Its paths are those of Unix.
+// The expected paths have the format of Unix.
 #[test]
 #[cfg(unix)]
-fn macos_and_windows_have_one_of_the_users_own() {
+fn uses_the_store_of_the_user_on_macos_and_windows() {
     assert_eq!(
-        commands(&facts(System::MacOs)),
+        commands(&environment(System::MacOs)),
         [
             "security add-trusted-cert -r trustRoot -k '/home/a b/Library/Keychains/login.keychain-db' /ca/root.pem",
             "security delete-certificate -t -Z AB12 '/home/a b/Library/Keychains/login.keychain-db'",
         ]
     );
     assert_eq!(
-        commands(&facts(System::Windows)),
+        commands(&environment(System::Windows)),
         [
             "certutil -user -addstore Root /ca/root.pem",
             "certutil -user -delstore Root 500123456789abcdef",
@@ -127,7 +130,7 @@ fn macos_and_windows_have_one_of_the_users_own() {
 }
 
 #[test]
-fn words_are_quoted_for_a_shell() {
+fn quotes_words_for_a_shell() {
     for (word, expected) in [
         ("a-b_c./:,=@1", "a-b_c./:,=@1"),
         ("", "''"),
@@ -135,26 +138,26 @@ fn words_are_quoted_for_a_shell() {
         ("$(x)", "'$(x)'"),
         ("it's", r"'it'\''s'"),
     ] {
-        assert_eq!(quoted(word), expected);
+        assert_eq!(shell_quote(word), expected);
     }
 }
 
 #[test]
-fn what_is_seen_comes_out_where_it_is_certainly_this_users() {
+fn removes_found_roots_that_belong_to_this_user() {
     let former = TrustedRoot {
         name: "Portway local CA fedcba9876543210".into(),
         fingerprint: "cd34".into(),
         ..root()
     };
-    let facts = facts(System::Linux);
+    let environment = environment(System::Linux);
     let system = Store::System {
         dir: "/anchors".into(),
         refresh: "update".into(),
         links: None,
     };
     let database = Store::Database("/home/a b/.pki/nssdb".into());
-    let seen: Vec<Seen> = [&system, &database]
-        .map(|store| Seen {
+    let contents: Vec<StoreContents> = [&system, &database]
+        .map(|store| StoreContents {
             store: store.clone(),
             roots: Ok(vec![root(), former.clone()]),
         })
@@ -164,20 +167,26 @@ fn what_is_seen_comes_out_where_it_is_certainly_this_users() {
         stores: vec![database.clone()],
     };
     for (record, own) in [(Some(&record), None), (None, Some(&root()))] {
-        let steps = undo(&facts, record, own, &seen);
+        let steps = undo(&environment, record, own, &contents);
         assert_eq!(steps.len(), 4);
         for step in steps {
-            let is_others = step.store == system && step.root == former;
-            assert_eq!(step.lacks.is_some(), is_others, "{step:?}");
+            let may_be_another_users = step.store == system && step.root == former;
+            assert_eq!(step.unavailable.is_some(), may_be_another_users, "{step:?}");
         }
     }
-    // What cannot be looked through is said, unless it is known that it was never touched.
-    let unseen = [Seen {
+    // An unreadable store is reported, unless the record shows that it was never changed.
+    let unreadable = [StoreContents {
         store: Store::Database("/other".into()),
         roots: Err("broken".into()),
     }];
-    assert_eq!(undo(&facts, Some(&record), None, &unseen).len(), 1);
-    let step = undo(&facts, None, None, &unseen).remove(0);
-    assert!(step.lacks.unwrap().contains("broken"));
-    assert_eq!(undo(&facts, None, Some(&root()), &unseen)[0].root, root());
+    assert_eq!(
+        undo(&environment, Some(&record), None, &unreadable).len(),
+        1
+    );
+    let step = undo(&environment, None, None, &unreadable).remove(0);
+    assert!(step.unavailable.unwrap().contains("broken"));
+    assert_eq!(
+        undo(&environment, None, Some(&root()), &unreadable)[0].root,
+        root()
+    );
 }

@@ -1,4 +1,5 @@
-//! What this machine has: the facts from which steps follow.
+//! Reads what the trust steps depend on: the operating system, directories, programs and browser
+//! databases of this machine.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -10,7 +11,7 @@ use super::store::{CERTUTIL, SYSTEMS, program};
 use crate::error::CommandError;
 use crate::{dirs, platform};
 
-/// A system, as far as its stores go.
+/// The operating system, which decides what kinds of stores exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum System {
     Linux,
@@ -18,24 +19,24 @@ pub(crate) enum System {
     Windows,
 }
 
-/// The facts.
+/// The parts of this machine that the trust steps depend on.
 #[derive(Clone, Debug)]
-pub(crate) struct Facts {
+pub(crate) struct StoreEnvironment {
     pub(crate) system: System,
-    /// Whether this user may change the system's files.
+    /// Whether this process runs as root.
     pub(crate) is_root: bool,
     pub(crate) home: PathBuf,
-    /// The directories that are there, of those that matter.
+    /// The existing directories of [`SYSTEMS`].
     pub(crate) dirs: Vec<PathBuf>,
-    /// The programs that are there, of those that matter.
+    /// The programs in `PATH`: `certutil` and package managers.
     pub(crate) programs: Vec<String>,
-    /// Where the programs are that have the system see a change.
-    pub(crate) refreshing: Vec<PathBuf>,
-    /// Databases of browsers.
+    /// The paths of the programs that update the system's trusted CAs.
+    pub(crate) update_programs: Vec<PathBuf>,
+    /// The certificate databases of browsers.
     pub(crate) databases: Vec<PathBuf>,
 }
 
-/// Package managers, and the package of each that has `certutil`.
+/// Package managers, each with the package that contains `certutil`.
 const PACKAGES: [(&str, &str); 5] = [
     ("apt-get", "libnss3-tools"),
     ("dnf", "nss-tools"),
@@ -44,10 +45,11 @@ const PACKAGES: [(&str, &str); 5] = [
     ("apk", "nss-tools"),
 ];
 
-/// Where programs for root are, which not every user has in `PATH`.
+/// Directories of programs for root. They are not in the `PATH` of every user.
 const SBIN: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
-/// Where Chromium and its relatives keep their database, below the home; `*` is any one directory.
+/// Directories of the databases of Chromium-based browsers, relative to the home directory. `*`
+/// matches one directory.
 const CHROMIUM: [&str; 4] = [
     ".pki/nssdb",
     ".local/share/pki/nssdb",
@@ -55,7 +57,7 @@ const CHROMIUM: [&str; 4] = [
     ".var/app/*/.pki/nssdb",
 ];
 
-/// Where Firefox keeps its profiles, each with a database.
+/// Directories of Firefox profiles, each with a database.
 const FIREFOX: [&str; 4] = [
     ".mozilla/firefox/*",
     ".config/mozilla/firefox/*",
@@ -63,15 +65,15 @@ const FIREFOX: [&str; 4] = [
     ".var/app/org.mozilla.firefox/.mozilla/firefox/*",
 ];
 
-impl Facts {
-    /// Looks at this machine.
+impl StoreEnvironment {
+    /// Reads the environment of this process and machine.
     ///
     /// # Errors
-    /// When it is not known where this user's home is.
-    pub(crate) fn gather() -> Result<Self, CommandError> {
+    /// When the home directory is unknown.
+    pub(crate) fn read() -> Result<Self, CommandError> {
         let home = std::env::home_dir().filter(|home| home.is_absolute());
         let home = home.ok_or_else(|| {
-            CommandError::new(ErrorCode::State, "it is not known where your home is")
+            CommandError::new(ErrorCode::State, "cannot determine your home directory")
                 .hint("set HOME to your home directory")
         })?;
         let system = if cfg!(target_os = "macos") {
@@ -83,7 +85,7 @@ impl Facts {
         };
         let managers = PACKAGES.iter().map(|(manager, _)| *manager);
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let refreshing = SYSTEMS.iter().map(|(_, refresh, _)| program(refresh));
+        let update_programs = SYSTEMS.iter().map(|(_, update, _)| program(update));
         Ok(Self {
             system,
             is_root: platform::is_root(),
@@ -92,7 +94,7 @@ impl Facts {
                 .map(|(dir, ..)| PathBuf::from(dir))
                 .filter(|dir| dir.is_dir())
                 .collect(),
-            refreshing: refreshing
+            update_programs: update_programs
                 .filter_map(|name| find_for_root(name, &path))
                 .collect(),
             programs: managers
@@ -102,7 +104,7 @@ impl Facts {
                 .collect(),
             databases: match system {
                 System::Linux => databases(&home),
-                // Firefox asks the system there.
+                // Firefox uses the system's store there.
                 System::MacOs | System::Windows => Vec::new(),
             },
             home,
@@ -117,23 +119,23 @@ impl Facts {
         self.programs.iter().any(|one| one == name)
     }
 
-    /// Where a program is that has the system see a change.
-    pub(super) fn refreshing(&self, name: &str) -> Option<&Path> {
-        let mut all = self.refreshing.iter().map(PathBuf::as_path);
+    /// Returns the path of a program that updates the system's trusted CAs.
+    pub(super) fn update_program(&self, name: &str) -> Option<&Path> {
+        let mut all = self.update_programs.iter().map(PathBuf::as_path);
         all.find(|file| file.ends_with(name))
     }
 
-    /// The package that has `certutil`, by whatever name it goes here.
+    /// Returns the name of the package that contains `certutil` on this system.
     pub(super) fn certutil_package(&self) -> &'static str {
-        let known = PACKAGES
+        let package = PACKAGES
             .iter()
             .find(|(manager, _)| self.has_program(manager));
-        known.map_or("nss-tools", |(_, package)| package)
+        package.map_or("nss-tools", |(_, package)| package)
     }
 }
 
-/// Where a program is that root runs. Who has it run by `sudo` may have another `PATH` there, so only
-/// the whole path will do.
+/// Finds a program that root runs. Returns its absolute path, because `sudo` may use another
+/// `PATH`.
 fn find_for_root(name: &str, path: &OsStr) -> Option<PathBuf> {
     let dirs = std::env::split_paths(path).chain(SBIN.map(PathBuf::from));
     let mut dirs = dirs.filter(|dir| dir.is_absolute());
@@ -141,7 +143,7 @@ fn find_for_root(name: &str, path: &OsStr) -> Option<PathBuf> {
     Some(dir.join(name))
 }
 
-/// The databases of browsers below `home`.
+/// Returns the browser databases below `home`.
 fn databases(home: &Path) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = CHROMIUM
         .iter()
@@ -149,13 +151,13 @@ fn databases(home: &Path) -> Vec<PathBuf> {
         .flat_map(|pattern| matches(home, pattern))
         .filter(|dir| dir.join("cert9.db").is_file())
         .collect();
-    // A snap's `current` leads to one of its revisions.
+    // A snap's `current` is a link to one of its revisions.
     found.sort();
     found.dedup();
     found
 }
 
-/// The directories below `dir` that fit `pattern`.
+/// Returns the directories below `dir` that match `pattern`.
 fn matches(dir: &Path, pattern: &str) -> Vec<PathBuf> {
     let (first, rest) = match pattern.split_once('/') {
         Some((first, rest)) => (first, Some(rest)),
@@ -178,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn databases_of_all_browsers_are_found() {
+    fn finds_the_databases_of_all_browsers() {
         let home = tempfile::tempdir().unwrap();
         let all = [
             ".config/mozilla/firefox/x.default",
@@ -192,7 +194,7 @@ mod tests {
             fs::create_dir_all(&dir).unwrap();
             fs::write(dir.join("cert9.db"), "").unwrap();
         }
-        // No profile, and one without a database.
+        // A profile without a database, and a file.
         fs::create_dir_all(home.path().join(".mozilla/firefox/Crash Reports")).unwrap();
         fs::write(home.path().join(".mozilla/firefox/profiles.ini"), "").unwrap();
         let expected = all.map(|dir| home.path().join(dir));

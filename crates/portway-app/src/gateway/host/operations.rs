@@ -1,4 +1,4 @@
-//! What the gateway has this binary do.
+//! The operations on this machine that the gateway's web API offers.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -17,22 +17,22 @@ use portway_project::Preferences;
 use super::listen;
 use crate::allocation::exclusions;
 use crate::error::CommandError;
-use crate::free::Freeing;
+use crate::free::FreePlan;
 use crate::gateway::state;
 use crate::inspect::{self, Known};
 use crate::platform;
 
-/// How long processes may take to end before they are killed: what `portway free` gives them.
-const GRACE: Duration = Duration::from_secs(5);
+/// How long processes may take to exit before they are killed; the default of `portway free`.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// This machine, as the user of `preferences` sees it.
-pub(crate) struct Machine {
+/// Executes the operations with the preferences of the user.
+pub(crate) struct HostOperations {
     preferences: Preferences,
-    /// What is remembered is written by one at a time.
-    remembering: Mutex<()>,
+    /// Serializes the writes of the saved status.
+    save_lock: Mutex<()>,
 }
 
-impl portway_gateway::Operations for Machine {
+impl portway_gateway::Operations for HostOperations {
     fn port_map(&self) -> Result<PortMap, ErrorInfo> {
         self.map().map_err(|error| error.info)
     }
@@ -45,34 +45,34 @@ impl portway_gateway::Operations for Machine {
 
     fn free_port(&self, port: u16, dry_run: bool) -> Result<FreeReport, ErrorInfo> {
         let free = || -> Result<FreeReport, CommandError> {
-            let freeing = Freeing::of(port)?;
+            let plan = FreePlan::new(port)?;
             if dry_run {
-                return Ok(freeing.freed);
+                return Ok(plan.report);
             }
-            freeing.carry_out(GRACE)
+            plan.execute(STOP_TIMEOUT)
         };
         free().map_err(|error| error.info)
     }
 
     fn listen(&self, port: u16) -> Result<Vec<TcpListener>, ErrorInfo> {
-        kept(port)
-            .and_then(|()| listen::fixed(port))
+        reject_leased(port)
+            .and_then(|()| listen::listen_on(port))
             .map_err(|error| error.info)
     }
 
     fn save_status(&self, gateway: &GatewayStatus) -> Result<(), ErrorInfo> {
-        let _one = self.remembering.lock();
+        let _guard = self.save_lock.lock();
         state::publish(gateway).map_err(|error| error.info)
     }
 
     fn start_services(&self, directory: &str, services: &[String]) -> Result<(), ErrorInfo> {
-        let answer = up(directory, services).map_err(|error| {
-            let why = format!("cannot start `portway up`: {error}");
-            CommandError::new(ErrorCode::Failed, why).info
+        let failure = run_up(directory, services).map_err(|error| {
+            let message = format!("cannot start `portway up`: {error}");
+            CommandError::new(ErrorCode::Failed, message).info
         })?;
-        match answer {
+        match failure {
             None => Ok(()),
-            Some(answer) => Err(match serde_json::from_slice::<ErrorBody>(&answer) {
+            Some(output) => Err(match serde_json::from_slice::<ErrorBody>(&output) {
                 Ok(body) => body.error,
                 Err(_) => CommandError::new(ErrorCode::Failed, "`portway up` failed").info,
             }),
@@ -80,37 +80,37 @@ impl portway_gateway::Operations for Machine {
     }
 }
 
-/// Refuses a port that belongs to a service, whether that runs or not.
-fn kept(port: u16) -> Result<(), CommandError> {
+/// Returns an error if a service has a lease on the port, whether it is running or not.
+fn reject_leased(port: u16) -> Result<(), CommandError> {
     let leases = Known::read().leases();
     leases.get(&port).map_or(Ok(()), |lease| {
-        let owner = format!("`{}` of {}", lease.owner.service, lease.owner.instance);
-        let message = format!("port {port} is kept for {owner}");
+        let owner = format!("`{}` of `{}`", lease.owner.service, lease.owner.instance);
+        let message = format!("port {port} is leased to {owner}");
         Err(
             CommandError::new(ErrorCode::PortTaken, message).hint(format!(
-                "`portway forget {port}` gives it up; or take another"
+                "run `portway forget {port}` to release the lease, or use another port"
             )),
         )
     })
 }
 
-impl Machine {
-    pub(crate) fn of(preferences: Preferences) -> Self {
+impl HostOperations {
+    pub(crate) fn new(preferences: Preferences) -> Self {
         Self {
             preferences,
-            remembering: Mutex::new(()),
+            save_lock: Mutex::new(()),
         }
     }
 
     fn map(&self) -> Result<PortMap, CommandError> {
         let mut known = Known::read();
-        if let Some(trouble) = known.error.take() {
-            return Err(trouble);
+        if let Some(error) = known.error.take() {
+            return Err(error);
         }
-        let facts = exclusions::facts(&self.preferences)?;
+        let policy = exclusions::facts(&self.preferences)?;
         let listening = portway_ports::all_listeners().map_err(|error| {
-            let why = format!("the system does not tell who listens: {error}");
-            CommandError::new(ErrorCode::Failed, why)
+            let message = format!("cannot list the listening sockets: {error}");
+            CommandError::new(ErrorCode::Failed, message)
         })?;
         let ports: BTreeSet<u16> = listening
             .iter()
@@ -118,7 +118,7 @@ impl Machine {
             .chain(known.leases().into_keys())
             .collect();
         let ports: Vec<u16> = ports.into_iter().collect();
-        // No port at all would ask for those of everybody.
+        // An empty list would report all ports.
         let reports = match ports[..] {
             [] => Vec::new(),
             _ => inspect::report(&ports, &known)?,
@@ -126,12 +126,12 @@ impl Machine {
         let ranges = self.preferences.ranges();
         let in_ranges: BTreeSet<u16> = ranges.iter().flat_map(|(_, range)| range.ports()).collect();
         let excluded = in_ranges.into_iter().filter_map(|port| {
-            let reason = facts.exclusion(port)?.to_string();
+            let reason = policy.exclusion(port)?.to_string();
             Some(ExcludedPort { port, reason })
         });
         Ok(PortMap {
             excluded: excluded.collect(),
-            ephemeral: facts.ephemeral.map(|range| named("ephemeral", range)),
+            ephemeral: policy.ephemeral.map(|range| named("ephemeral", range)),
             ranges: ranges
                 .into_iter()
                 .map(|(name, range)| named(name, range))
@@ -149,8 +149,8 @@ fn named(name: &str, range: PortRange) -> NamedRange {
     }
 }
 
-/// Brings an instance up as a person would; what it printed where that failed.
-fn up(directory: &str, services: &[String]) -> io::Result<Option<Vec<u8>>> {
+/// Runs `portway up --detach`. Returns its output if it fails, otherwise `None`.
+fn run_up(directory: &str, services: &[String]) -> io::Result<Option<Vec<u8>>> {
     let mut up = Command::new(std::env::current_exe()?);
     platform::in_background(&mut up);
     up.args(["-C", directory, "up", "--detach", "--json", "--"])
