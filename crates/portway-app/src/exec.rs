@@ -39,20 +39,12 @@ pub fn exec(directory: Option<&Path>, options: &ExecOptions) -> Result<u8, Comma
     if let Some(service) = &options.service {
         loaded.project.known(service)?;
     }
-<<<<<<< HEAD
     let mut registered = loaded.register()?;
     let id = registered.instance.id.clone();
-    // While the command runs, the instance's leases are live.
-    let _lock = registered.registry.lock_as_user(&id)?;
-    // Soft: the command may be a server itself.
-    let allocation = allocation::current_or_new(&mut registered, &options.selection, Keep::Soft)?;
-=======
-    let id = project.instance.id.clone();
     // The leases of the instance are live while the lock is held.
-    let _lock = project.registry.lock_as_user(&id)?;
+    let _lock = registered.registry.lock_as_user(&id)?;
     // Soft holds, because the command may be a server that binds one of the ports.
-    let allocation = allocation::current_or_new(&mut project, &options.selection, Keep::Soft)?;
->>>>>>> apptext
+    let allocation = allocation::current_or_new(&mut registered, &options.selection, Keep::Soft)?;
     let variables = match &options.service {
         Some(service) => &allocation.wiring.services[service].env,
         None => &allocation.wiring.shared,

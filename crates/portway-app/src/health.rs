@@ -60,63 +60,7 @@ struct Checks {
     checkout: Checkout,
     /// The instances and the gateway of this user.
     known: Known,
-<<<<<<< HEAD
-    each: Vec<(PlannedService, HealthCheck)>,
-}
-
-/// What there is to ask, by service. Nothing is chosen: a service that nobody has started yet is
-/// asked where it would be.
-fn checks(directory: Option<&Path>, services: &[String]) -> Result<Checks, CommandError> {
-    let described = describe(&dirs::directory(directory)?)?;
-    let checkout = snapshot::checkout(&described)?;
-    let entries = RegistryReader::open()?.instances()?;
-    let entry = entries.iter().find(|(one, ..)| one.id == checkout.id);
-    let plan = snapshot::plan(&described, entry)?;
-    for name in services {
-        known(&plan, name)?;
-    }
-    let file = PortsFile::read(&checkout.root)?;
-    if let Some(file) = &file {
-        let keys = plan.services.values().flat_map(|service| {
-            let ports = 0..service.ports.len();
-            ports.map(|index| service.port_key(index))
-        });
-        let keys: Vec<String> = keys.collect();
-        file.ports(&checkout.root, keys.iter().map(String::as_str))?;
-        for service in plan
-            .services
-            .values()
-            .filter(|one| one.health_path.is_some())
-        {
-            file.check_local_url(&checkout.root, &wiring::health_key(&service.name))?;
-        }
-    }
-    let ports = snapshot::ports(&plan, file.as_ref(), entry);
-    let mut each = Vec::new();
-    for (name, service) in &plan.services {
-        let named = services.contains(name);
-        if !named && !services.is_empty() {
-            continue;
-        }
-        match HealthCheck::new(service, &ports) {
-            Some(check) => each.push((service.clone(), check)),
-            None if named => {
-                let message = format!("`{name}` has no port to ask");
-                return Err(CommandError::new(ErrorCode::Usage, message).hint(format!(
-                    "give it one: `port = \"9100-9199\"` in `[services.{name}]`"
-                )));
-            }
-            None => {}
-        }
-    }
-    Ok(Checks {
-        checkout,
-        known: Known::of(entries),
-        each,
-    })
-=======
     services: Vec<(PlannedService, HealthCheck)>,
->>>>>>> apptext
 }
 
 impl Checks {
@@ -125,7 +69,7 @@ impl Checks {
     fn new(directory: Option<&Path>, services: &[String]) -> Result<Self, CommandError> {
         let described = describe(&dirs::directory(directory)?)?;
         let checkout = snapshot::checkout(&described)?;
-        let entries = snapshot::entries()?;
+        let entries = RegistryReader::open()?.instances()?;
         let entry = entries.iter().find(|(one, ..)| one.id == checkout.id);
         let plan = snapshot::plan(&described, entry)?;
         for name in services {

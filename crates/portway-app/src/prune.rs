@@ -34,17 +34,10 @@ impl Prune {
     /// # Errors
     /// When the registry cannot be used or the processes cannot be read.
     pub fn start(dry_run: bool) -> Result<Self, CommandError> {
-<<<<<<< HEAD
         let mut registry = RegistryReader::open()?;
-        // Processes first: the names of their instances are known only while the registry has them.
-        let left = inspect::leftovers()?;
-        let homeless: Vec<Instance> = registry
-=======
-        let mut registry = SqliteRegistry::open(&dirs::state_dir()?)?;
         // Read before pruning, because the registry names the instances of the processes.
         let leftovers = inspect::leftovers()?;
         let orphaned: Vec<Instance> = registry
->>>>>>> apptext
             .instances()?
             .into_iter()
             .filter(|(instance, _, liveness)| {
@@ -99,33 +92,20 @@ impl Prune {
                 started_by: Vec::new(),
             })
             .collect();
-<<<<<<< HEAD
-        stop::end(&trees, GRACE)?;
-        for instance in self.homeless {
+        stop::stop_trees(&trees, STOP_TIMEOUT)?;
+        for instance in self.orphaned {
             let mut running = Running::new(RegistryReader::open()?, instance.id);
             runtime()?.block_on(attach::stop(&mut running, false, reporter))?;
         }
-        // Their leases have no owner any more.
-        let gone = remove(RegistryReader::open()?)?;
-        pruned.leases.extend(entries(&gone));
-=======
-        stop::stop_trees(&trees, STOP_TIMEOUT)?;
-        for instance in self.orphaned {
-            let registry = SqliteRegistry::open(&dirs::state_dir()?)?;
-            let mut running = Running::of(registry, instance);
-            runtime()?.block_on(attach::stop(&mut running, false, reporter))?;
-        }
         // The stopped instances no longer own their leases.
-        let removed = SqliteRegistry::open(&dirs::state_dir()?)?.prune()?;
+        let removed = remove(RegistryReader::open()?)?;
         pruned.leases.extend(entries(&removed));
->>>>>>> apptext
         pruned.ended = true;
         Ok(pruned)
     }
 }
 
-<<<<<<< HEAD
-/// Removes the records of deleted directories; nothing where there is no registry.
+/// Removes the records of deleted directories. Does nothing without a registry.
 fn remove(mut registry: RegistryReader) -> Result<Vec<(Instance, Vec<Lease>)>, CommandError> {
     match registry.get()? {
         Some(registry) => {
@@ -136,13 +116,9 @@ fn remove(mut registry: RegistryReader) -> Result<Vec<(Instance, Vec<Lease>)>, C
     }
 }
 
-fn entries(gone: &[(Instance, Vec<Lease>)]) -> Vec<portway_api::LeaseEntry> {
-    gone.iter()
-=======
 fn entries(removed: &[(Instance, Vec<Lease>)]) -> Vec<portway_api::LeaseEntry> {
     removed
         .iter()
->>>>>>> apptext
         .flat_map(|(instance, leases)| {
             leases
                 .iter()

@@ -98,28 +98,16 @@ fn resolve(
 /// # Errors
 /// When the project cannot be used, or the service is unknown or has no such port.
 pub fn port(directory: Option<&Path>, service: &str) -> Result<PortStatus, CommandError> {
-<<<<<<< HEAD
     let selection = Selection::default();
     let loaded = LoadedProject::load(directory, &selection)?;
-    let wanted = service;
-    let (service, name) = match wanted.split_once('.') {
-=======
-    let mut project = Project::open(directory, &Selection::default())?;
     let requested = service;
     let (service, name) = match requested.split_once('.') {
->>>>>>> apptext
         Some((service, name)) => (service, Some(name)),
         None => (requested, None),
     };
-<<<<<<< HEAD
     loaded.project.known(service)?;
     let (project, allocation) = resolve(loaded, &selection)?;
-    // The process that uses the preferred port is not looked up here.
-=======
-    project.known(service)?;
-    let allocation = allocation::current_or_new(&mut project, &Selection::default(), Keep::No)?;
     // The result does not contain the process on the preferred port, so it is not searched for.
->>>>>>> apptext
     allocation::service_statuses(&project, &allocation, &HashMap::new())
         .into_iter()
         .filter(|status| status.name == service)

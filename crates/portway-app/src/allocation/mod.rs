@@ -71,19 +71,12 @@ pub(crate) fn allocate(
     };
     let ports = assigned(&registered.project, &chosen.given);
     if keep == Keep::Hard {
-<<<<<<< HEAD
-        children::refresh();
+        children::update_bundle();
         if registered.instance.gateway != chosen.gateway {
             let id = &registered.instance.id;
             registered
                 .registry
                 .set_gateway(id, chosen.gateway.as_ref())?;
-=======
-        children::update_bundle();
-        if project.instance.gateway != chosen.gateway {
-            let id = &project.instance.id;
-            project.registry.set_gateway(id, chosen.gateway.as_ref())?;
->>>>>>> apptext
         }
     }
     registered.instance.gateway = chosen.gateway.take();

@@ -174,17 +174,10 @@ fn processes(target: &Target) -> Vec<ProcessInfo> {
         .collect()
 }
 
-<<<<<<< HEAD
-/// Has a service stopped by its supervisor, and its ports let go of.
-fn release(service: &ServiceRef) -> Result<FreeAction, CommandError> {
-    let dir = portway_registry::instance_dir(&dirs::state_dir()?, &service.id);
-    let client = Client::new(&dir.join(control::SOCKET));
-=======
 /// Sends the supervisor a request to stop a service and release its ports, and waits for it.
 fn stop_service(service: &ServiceRef) -> Result<FreeAction, CommandError> {
-    let registry = SqliteRegistry::open(&dirs::state_dir()?)?;
-    let client = Client::new(&registry.instance_dir(&service.id).join(control::SOCKET));
->>>>>>> apptext
+    let dir = portway_registry::instance_dir(&dirs::state_dir()?, &service.id);
+    let client = Client::new(&dir.join(control::SOCKET));
     let names = [service.service.clone()];
     runtime()?.block_on(async {
         let events = client.events().await.map_err(|_| {

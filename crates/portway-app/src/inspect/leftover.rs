@@ -6,25 +6,15 @@ use portway_supervisor::mark::{self, Mark};
 
 use super::{Known, info};
 use crate::error::CommandError;
-<<<<<<< HEAD
-use crate::free::stop::Asker;
-use crate::registry::RegistryReader;
-=======
 use crate::free::stop::StopPolicy;
->>>>>>> apptext
+use crate::registry::RegistryReader;
 
 /// Returns the processes that were started for a service of an instance that no longer runs.
 pub(crate) fn leftovers() -> Result<Vec<(Process, StaleProcess)>, CommandError> {
     let known = Known::read();
-<<<<<<< HEAD
     let mut registry = RegistryReader::open()?;
-    let asker = Asker::this();
-    let mut left = Vec::new();
-=======
-    let mut registry = SqliteRegistry::open(&dirs::state_dir()?)?;
     let policy = StopPolicy::for_this_process();
     let mut leftovers = Vec::new();
->>>>>>> apptext
     for pid in portway_supervisor::process::pids() {
         let Some(mark) = Mark::read(pid) else {
             continue;

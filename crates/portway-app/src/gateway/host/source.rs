@@ -12,25 +12,15 @@ use crate::error::CommandError;
 use crate::instance::snapshot;
 use crate::registry::RegistryReader;
 
-<<<<<<< HEAD
-/// All instances of this user.
-pub(crate) fn source(facts: PortPolicy) -> Result<InstanceSource, CommandError> {
+/// Returns a source that reads all instances of this user on each call.
+pub(crate) fn source(policy: PortPolicy) -> Result<InstanceSource, CommandError> {
     let registry = Mutex::new(RegistryReader::open()?);
     Ok(Arc::new(move || {
         let mut registry = registry.lock().unwrap_or_else(PoisonError::into_inner);
         let instances = registry
             .instances()
             .map_err(|error| io::Error::other(error.info.message))?;
-        let known = instances
-=======
-/// Returns a source that reads all instances of this user on each call.
-pub(crate) fn source(policy: PortPolicy) -> Result<InstanceSource, CommandError> {
-    let registry = Mutex::new(SqliteRegistry::open(&dirs::state_dir()?)?);
-    Ok(Arc::new(move || {
-        let mut registry = registry.lock().unwrap_or_else(PoisonError::into_inner);
-        let instances = registry.instances().map_err(io::Error::other)?;
         let records = instances
->>>>>>> apptext
             .into_iter()
             .filter(|(.., liveness)| *liveness != CheckoutState::Missing)
             .map(|(instance, leases, liveness)| {
