@@ -48,7 +48,7 @@ fn services_that_fail_to_start() {
         ),
         (
             "a service that listens on another port",
-            "command = \"%service serve %20\"\nready = { tcp = true, timeout = \"3s\" }",
+            "command = \"%service serve %20\"\nready = { tcp = true, timeout = \"5s\" }",
         ),
         (
             "a service that is never ready",
