@@ -80,6 +80,8 @@ pub enum Check {
     Disk,
     /// Resource limits of this user's processes.
     Limits,
+    /// Log files of the supervisor and the gateway.
+    Logs,
 }
 
 /// The severity of a finding.

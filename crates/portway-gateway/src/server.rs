@@ -103,6 +103,7 @@ pub async fn serve(
         all.extend(listeners.map(|listener| (listener, Protocol::Https(acceptor.clone()))));
     }
     for (listener, protocol) in all {
+        tracing::info!(address = ?listener.local_addr().ok(), "listening");
         let accepting = accept(listener, protocol, senders.clone(), permits.clone());
         tasks.spawn(accepting);
     }

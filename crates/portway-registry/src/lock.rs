@@ -34,6 +34,7 @@ pub(crate) fn lock_exclusive(file: &File) -> io::Result<()> {
         Err(TryLockError::Error(error)) => return Err(error),
         Err(TryLockError::WouldBlock) => {}
     }
+    tracing::debug!("waiting for another command to release the registry");
     // The kernel's queue has no timeout, so a thread waits in it, and this one for the thread.
     let (sender, receiver) = mpsc::channel();
     let waiting = file.try_clone()?;

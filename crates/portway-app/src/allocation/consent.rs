@@ -1,26 +1,26 @@
-//! Asking before services start on other ports than those that were wanted (`moved = "ask"`).
+//! Asks before services start on ports other than the preferred ones (`moved = "ask"`).
 
 use portway_api::{ErrorCode, PortDisplacement};
 use portway_registry::DisplacementReason;
 
-use super::{Keep, choose_all, words};
+use super::{Keep, choose_all, explain};
 use crate::error::CommandError;
 use crate::options::Selection;
 use crate::project::RegisteredProject;
 use crate::reporter::Reporter;
 
-/// One port that is not the wanted one.
+/// A service on a port that is not the preferred one.
 pub(crate) struct Moved {
     pub(crate) service: String,
     pub(crate) port: u16,
     pub(crate) why: PortDisplacement,
 }
 
-/// Asks, where the user wants to be asked, whether `services` may start on other ports. Nothing is
-/// started or written before that; the leases are made, and kept.
+/// Asks whether `services` may start on other ports, if the preference says so. Starts and writes
+/// nothing before the answer, except the leases.
 ///
-/// Where nobody can answer (a script, CI) the answer is no: whoever wants to be asked does not want
-/// to find out afterwards, and a flag or a variable says otherwise for such a place.
+/// # Errors
+/// If the answer is no, or if nobody can answer, as in a script or in CI.
 pub(crate) fn ask(
     registered: &mut RegisteredProject,
     services: &[String],
@@ -33,9 +33,9 @@ pub(crate) fn ask(
     let Some(chosen) = choose_all(registered, selection, Keep::No)? else {
         return Ok(());
     };
-    let reasons = words::displaced(registered, &chosen)?;
+    let reasons = explain::displaced(registered, &chosen)?;
     let given = chosen.given.iter().filter(|one| {
-        // A worktree leaves the preferred ports to the main checkout, and nobody moved it.
+        // The main checkout keeps the preferred ports, so a worktree has not been moved.
         let left = one.displacement.as_ref().is_none_or(|displacement| {
             matches!(displacement.reason, DisplacementReason::LeftToMain(_))
         });
@@ -56,8 +56,8 @@ pub(crate) fn ask(
     let sentences: Vec<String> = moved
         .iter()
         .map(|one| {
-            let why = words::describe(&one.why);
-            format!("{} would be on port {}: {why}", one.service, one.port)
+            let why = explain::describe(&one.why);
+            format!("{} would use port {}: {why}", one.service, one.port)
         })
         .collect();
     let asked = reporter.can_ask();
@@ -65,7 +65,7 @@ pub(crate) fn ask(
         for sentence in &sentences {
             reporter.warning(sentence);
         }
-        if reporter.confirm("start all the same?") {
+        if reporter.confirm("start anyway?") {
             // The user may have edited the file before answering.
             registered.project.reload_ports_file();
             return Ok(());
@@ -76,7 +76,7 @@ pub(crate) fn ask(
     let error = if asked {
         error
     } else {
-        error.hint("the preference `moved` is `ask`, and nobody can be asked here")
+        error.hint("cannot ask for confirmation (the preference `moved` is `ask`): standard input is not a terminal")
     };
-    Err(error.hint("`--moved go-on`, or `PORTWAY_MOVED=go-on`, starts all the same"))
+    Err(error.hint("add `--moved go-on` or set `PORTWAY_MOVED=go-on` to start anyway"))
 }

@@ -1,5 +1,4 @@
-//! Ports that are not given out: what is wanted in spite of them, what is said about those that a
-//! person asked for by number.
+//! Applies excluded ports: to the requests of a plan, and as warnings for ports required by number.
 
 use std::collections::HashMap;
 
@@ -8,41 +7,41 @@ use portway_ports::{Exclusion, PortPolicy};
 use portway_project::{AssignedPorts, Plan, Preferences};
 use portway_registry::PortRequest;
 
-use super::wishes::PortKey;
+use super::required::PortKey;
 use crate::error::CommandError;
 
-/// What the machine says about its ports now, and the user.
-pub(crate) fn facts(preferences: &Preferences) -> Result<PortPolicy, CommandError> {
-    let mut facts = PortPolicy::read().map_err(|error| {
+/// Returns the excluded ports of the machine and of the user.
+pub(crate) fn policy(preferences: &Preferences) -> Result<PortPolicy, CommandError> {
+    let mut policy = PortPolicy::read().map_err(|error| {
         CommandError::new(
             ErrorCode::Failed,
-            format!("the system does not tell which ports are free to use: {error}"),
+            format!("cannot read the port settings of the system: {error}"),
         )
     })?;
-    facts.excluded = preferences.never();
-    Ok(facts)
+    policy.excluded = preferences.never();
+    Ok(policy)
 }
 
-/// What the plan wants. Where nobody asked for a number, the preferred port is the first of the
-/// range that is given out.
+/// Returns the port requests of a plan. Without an explicit number, the preferred port is the first one of
+/// the range that is not excluded.
 pub(super) fn wanted(
     plan: &Plan,
-    wishes: &HashMap<PortKey, u16>,
-    facts: &PortPolicy,
+    required: &HashMap<PortKey, u16>,
+    policy: &PortPolicy,
 ) -> Vec<PortRequest> {
     let mut wanted = Vec::new();
     for service in plan.services.values() {
         for port in &service.ports {
             let name = port.name.clone().unwrap_or_default();
             let spec = port.spec;
-            let given_out = |port: &u16| facts.exclusion(*port).is_none();
-            let prefer = if spec.explicit || given_out(&spec.prefer) {
+            let is_allowed = |port: &u16| policy.exclusion(*port).is_none();
+            let prefer = if spec.explicit || is_allowed(&spec.prefer) {
                 spec.prefer
             } else {
-                spec.range.ports().find(given_out).unwrap_or(spec.prefer)
+                spec.range.ports().find(is_allowed).unwrap_or(spec.prefer)
             };
             wanted.push(PortRequest {
-                forced: wishes.get(&(service.name.clone(), name.clone())).copied(),
+                forced: required.get(&(service.name.clone(), name.clone())).copied(),
                 service: service.name.clone(),
                 name,
                 preferred: prefer,
@@ -55,31 +54,29 @@ pub(super) fn wanted(
     wanted
 }
 
-/// What is to be said about the ports that were given although they are excluded: each was asked
-/// for by number.
-pub(crate) fn warnings(facts: &PortPolicy, ports: &AssignedPorts) -> HashMap<u16, String> {
+/// Returns the warnings for allocated ports that are excluded but were requested by number.
+pub(crate) fn warnings(policy: &PortPolicy, ports: &AssignedPorts) -> HashMap<u16, String> {
     let all = ports.0.values().flatten();
-    all.filter_map(|&port| Some((port, facts.exclusion(port)?.to_string())))
+    all.filter_map(|&port| Some((port, policy.exclusion(port)?.to_string())))
         .collect()
 }
 
-/// Why a port that is free cannot be bound by this user.
-pub(super) fn denied(port: u16, facts: &PortPolicy) -> String {
-    match facts.exclusion(port) {
+/// Describes why this user cannot bind a free port.
+pub(super) fn denied(port: u16, policy: &PortPolicy) -> String {
+    match policy.exclusion(port) {
         Some(why @ Exclusion::Privileged(_)) => why.to_string(),
-        _ => "the system does not let this user bind it".to_owned(),
+        _ => "this user is not permitted to bind it".to_owned(),
     }
 }
 
-/// What would let this user bind a privileged port.
+/// Adds help on binding a privileged port.
 pub(super) fn permit(error: CommandError, port: u16) -> CommandError {
     error
         .hint(format!(
-            "permit it to everybody until the system starts again: \
-             `sudo sysctl net.ipv4.ip_unprivileged_port_start={port}`; for longer, write the same \
-             into a file of `/etc/sysctl.d`"
+            "run `sudo sysctl net.ipv4.ip_unprivileged_port_start={port}` to permit it for all users until \
+             the next boot; add the setting to a file in `/etc/sysctl.d` to keep it"
         ))
-        .hint("or take another port: most programs do not care, and none below 1024 is needed")
+        .hint("or use a port from 1024")
 }
 
 #[cfg(test)]
@@ -96,8 +93,8 @@ mod tests {
         Plan::new(&manifest, &[]).unwrap()
     }
 
-    fn prefer(port: &str, facts: &PortPolicy) -> u16 {
-        wanted(&plan(port), &HashMap::new(), facts)[0].preferred
+    fn prefer(port: &str, policy: &PortPolicy) -> u16 {
+        wanted(&plan(port), &HashMap::new(), policy)[0].preferred
     }
 
     fn ranges(text: &str) -> Vec<portway_ports::PortRange> {
@@ -106,7 +103,7 @@ mod tests {
             .collect()
     }
 
-    /// What a Mac tells.
+    /// The policy of macOS.
     fn mac() -> PortPolicy {
         let mut policy = PortPolicy::default();
         policy.ephemeral = Some("49152-65535".parse().unwrap());
@@ -115,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_begins_with_its_first_port_that_is_given_out() {
+    fn prefers_the_first_allowed_port_of_a_range() {
         assert_eq!(prefer("\"5000-5099\"", &mac()), 5001);
         let mut windows = PortPolicy::default();
         windows.reserved = ranges("5357 8000-8099");
@@ -127,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_is_asked_for_stays_and_is_warned_of() {
+    fn keeps_explicit_ports_with_a_warning() {
         assert_eq!(prefer("5000", &mac()), 5000);
         assert_eq!(
             prefer("{ prefer = 7000, range = \"6000-7099\" }", &mac()),

@@ -1,15 +1,15 @@
-//! From a plan to ports that are leased and held, and to the wiring that tells of them.
+//! From a plan to leased and held ports, and to the wiring.
 //!
-//! This is where the stages meet: the plan says what is wanted, `.ports.json` and the command line
-//! what a person forces, the registry chooses, and holding is how it finds out what is free.
+//! Inputs: the plan, and the ports that the user requires in `.ports.json` or on the command line. The
+//! registry chooses among the ports; acquiring a hold shows whether a port is free.
 
 pub(crate) mod consent;
 pub(crate) mod exclusions;
+mod explain;
 mod record;
-mod wishes;
-mod words;
+mod required;
 
-pub use words::describe;
+pub use explain::describe;
 
 use std::collections::{HashMap, HashSet};
 use std::mem;
@@ -36,31 +36,31 @@ use crate::options::Selection;
 use crate::project::{Project, RegisteredProject};
 use crate::trust::children;
 
-/// Ports of an instance, and everything that follows from them.
+/// The ports of an instance, with their holds and the wiring.
 pub(crate) struct Allocation {
     pub(crate) ports: AssignedPorts,
     pub(crate) wiring: Wiring,
-    /// What was chosen now; `None` when the instance runs and has its ports.
+    /// The new choice; `None` if the instance is running and keeps its ports.
     chosen: Option<Chosen>,
-    /// What is to be said about ports that were asked for by number.
+    /// Warnings about ports that were requested by number.
     pub(crate) warnings: HashMap<u16, String>,
-    /// The holds; empty when the instance runs and its supervisor has them.
+    /// The holds; empty if the supervisor of a running instance has them.
     pub(crate) holds: Vec<Arc<Hold>>,
 }
 
-/// What becomes of the holds with which ports were found free.
+/// What happens to the holds that showed which ports are free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Keep {
-    /// They are let go before anybody else may look: the leases are all that is wanted.
+    /// Released before the registry is unlocked; only the leases remain.
     No,
-    /// They are kept, open for a command that is no supervisor.
+    /// Kept as soft holds for a command that is not a supervisor.
     Soft,
-    /// They are kept, closed, by the instance's supervisor.
+    /// Kept as hard holds by the instance's supervisor.
     Hard,
 }
 
-/// Chooses, leases and holds a port for everything in the plan, and writes `.ports.json`. `None`
-/// when the instance runs and it is not its supervisor that asks.
+/// Chooses, leases and holds the ports of the plan, and writes `.ports.json`. Returns `None` if the
+/// instance is running and the caller is not its supervisor.
 pub(crate) fn allocate(
     registered: &mut RegisteredProject,
     selection: &Selection,
@@ -91,31 +91,32 @@ pub(crate) fn allocate(
     }))
 }
 
-/// Why some of the ports are not the ones that were wanted, by port. Looks for whoever has those.
+/// Returns why ports differ from the preferred ones, by allocated port. Looks up the processes on the
+/// preferred ports.
 pub(crate) fn displaced(
     registered: &mut RegisteredProject,
     allocation: &Allocation,
 ) -> Result<HashMap<u16, PortDisplacement>, CommandError> {
     match &allocation.chosen {
-        Some(chosen) => words::displaced(registered, chosen),
+        Some(chosen) => explain::displaced(registered, chosen),
         None => Ok(HashMap::new()),
     }
 }
 
-/// Chooses for everything in the plan, without writing anything into the checkout.
+/// Chooses the ports of the plan without writing to the checkout.
 fn choose_all(
     registered: &mut RegisteredProject,
     selection: &Selection,
     keep: Keep,
 ) -> Result<Option<Chosen>, CommandError> {
     let file = registered.project.ports_file()?.cloned();
-    let wishes = wishes::wishes(registered, file.as_ref(), selection)?;
-    let facts = exclusions::facts(&registered.project.preferences)?;
+    let wishes = required::required_ports(registered, file.as_ref(), selection)?;
+    let facts = exclusions::policy(&registered.project.preferences)?;
     let wanted = exclusions::wanted(&registered.project.plan, &wishes, &facts);
     choose(registered, wanted, facts, true, None, keep)
 }
 
-/// The ports of an instance that runs: those it has leased. Writes nothing.
+/// Returns the leased ports of a running instance. Writes nothing.
 pub(crate) fn current(
     project: &Project,
     instance: &Instance,
@@ -124,7 +125,7 @@ pub(crate) fn current(
     let ports = leased(&project.plan, leases)?;
     let wiring = wire(project, instance, &ports)?;
     Ok(Allocation {
-        warnings: exclusions::warnings(&exclusions::facts(&project.preferences)?, &ports),
+        warnings: exclusions::warnings(&exclusions::policy(&project.preferences)?, &ports),
         ports,
         wiring,
         chosen: None,
@@ -132,7 +133,7 @@ pub(crate) fn current(
     })
 }
 
-/// The ports that everything in the plan has leased.
+/// Returns the leased ports of all services in the plan.
 fn leased(plan: &Plan, leases: &[Lease]) -> Result<AssignedPorts, CommandError> {
     let mut ports = AssignedPorts::default();
     for service in plan.services.values() {
@@ -164,7 +165,7 @@ fn write_down(
     let mut written = ports.clone();
     loop {
         let leases = registered.registry.leases(&registered.instance.id)?;
-        // Where a service of the plan has no lease any more, its ports are not this command's.
+        // A service without a lease has no port to write.
         match leased(&registered.project.plan, &leases) {
             Ok(now) if now != written => {
                 let wiring = wire(&registered.project, &registered.instance, &now)?;
@@ -185,7 +186,7 @@ fn rewrite_ports_file(
     record::write_ports_file(registered, file.unwrap_or_default(), wiring)
 }
 
-/// The present ports if the instance runs, otherwise newly chosen ones.
+/// Returns the leased ports if the instance is running, otherwise newly chosen ones.
 pub(crate) fn current_or_new(
     registered: &mut RegisteredProject,
     selection: &Selection,
@@ -198,11 +199,11 @@ pub(crate) fn current_or_new(
         if !selection.ports.is_empty() {
             return Err(CommandError::new(
                 ErrorCode::Usage,
-                "the instance runs; its ports cannot change now",
+                "cannot change ports while the instance is running",
             )
-            .hint("stop it first: `portway down`"));
+            .hint("run `portway down` first"));
         }
-        // A supervisor that can be reached has its ports.
+        // A supervisor that responds has allocated its ports.
         if connection::reachable(registered)? {
             let leases = registered.registry.leases(&registered.instance.id)?;
             return current(&registered.project, &registered.instance, &leases);
@@ -210,14 +211,13 @@ pub(crate) fn current_or_new(
     }
 }
 
-/// Writes `.ports.json` again: with the present ports if the instance runs, otherwise with chosen
-/// ones.
+/// Rewrites `.ports.json` with the leased ports if the instance is running, otherwise with chosen ones.
 pub(crate) fn rewrite(registered: &mut RegisteredProject) -> Result<(), CommandError> {
     let allocation = current_or_new(registered, &Selection::default(), Keep::No)?;
     rewrite_ports_file(registered, &allocation.wiring)
 }
 
-/// Another port for one that was lost: held, leased and written down like the first ones.
+/// Replaces a lost port: chooses, holds and leases another one, and writes it to `.ports.json`.
 pub(crate) fn replace(
     registered: &mut RegisteredProject,
     ports: &AssignedPorts,
@@ -225,7 +225,7 @@ pub(crate) fn replace(
     lost: u16,
 ) -> Result<(Arc<Hold>, AssignedPorts, Wiring), CommandError> {
     let index = ports.of(service).iter().position(|&port| port == lost);
-    let facts = exclusions::facts(&registered.project.preferences)?;
+    let facts = exclusions::policy(&registered.project.preferences)?;
     let mut wanted: Vec<PortRequest> =
         exclusions::wanted(&registered.project.plan, &HashMap::new(), &facts)
             .into_iter()
@@ -243,7 +243,7 @@ pub(crate) fn replace(
     Ok((holds.swap_remove(0), ports, wiring))
 }
 
-/// The wiring of an instance whose services have these ports.
+/// Builds the wiring for these ports.
 fn wire(
     project: &Project,
     instance: &Instance,
@@ -267,28 +267,28 @@ fn wire(
     Ok(wiring)
 }
 
-/// The error of a service that the running instance does not know.
+/// The error that a running instance does not have a service.
 pub(crate) fn changed(service: &str) -> CommandError {
     CommandError::new(
         ErrorCode::Failed,
-        format!("the running instance does not have `{service}`: what takes part has changed since it started"),
+        format!("the running instance has no service `{service}`: the enabled services have changed since it started"),
     )
-    .hint("take the change over: `portway down`, then `portway up`")
+    .hint("to apply the change, run `portway down`, then `portway up`")
 }
 
-/// What was chosen, and by what.
+/// Chosen ports and the values that the choice used.
 struct Chosen {
     given: Vec<AllocatedPort>,
-    /// The holds that were kept.
+    /// The retained holds.
     holds: Vec<Arc<Hold>>,
     facts: PortPolicy,
-    /// Where the gateway serves.
+    /// The gateway's ports.
     gateway: Option<GatewayPorts>,
-    /// Ports that the system does not let this user bind.
+    /// Ports that this user is not permitted to bind.
     denied: HashSet<u16>,
 }
 
-/// Leases and holds in one step, under the registry's lock.
+/// Leases and holds ports in one step, under the registry's lock.
 fn choose(
     registered: &mut RegisteredProject,
     wanted: Vec<PortRequest>,
@@ -299,7 +299,7 @@ fn choose(
 ) -> Result<Option<Chosen>, CommandError> {
     let id = registered.instance.id.clone();
     let dir = registered.dir();
-    // Not when one port is replaced: the other services run, and have theirs.
+    // Not if one port is replaced, because the other services are running on their ports.
     if keep == Keep::Hard && lost.is_none() {
         wait_for_remnants(registered)?;
     }
@@ -357,7 +357,7 @@ fn choose(
         Err(AllocateError::Running) => return Ok(None),
         Err(AllocateError::Registry(error)) => return Err(error.into()),
         Err(AllocateError::Choose(error)) => {
-            return Err(words::refused(registered, &error, &facts, &denied));
+            return Err(explain::refused(registered, &error, &facts, &denied));
         }
     };
     let holds = given
@@ -374,8 +374,8 @@ fn choose(
     }))
 }
 
-/// Holds a port that was this instance's before. Another command of the checkout
-/// (`portway exec`) may hold it softly, and one that was just killed may not have let go yet.
+/// Holds a port that the instance had before. Another command of the checkout (`portway exec`) may have
+/// a soft hold, and a killed process may not have released the port yet.
 fn hold_again(port: u16, dir: &Path) -> Result<Hold, HoldError> {
     const TRIES: u32 = 20;
     const PAUSE: Duration = Duration::from_millis(1);
@@ -389,7 +389,7 @@ fn hold_again(port: u16, dir: &Path) -> Result<Hold, HoldError> {
             Err(HoldError::InUse(_)) => {}
             other => return other,
         }
-        // Somebody who listens has come to stay.
+        // A process that is listening will not release the port soon.
         if portway_ports::listeners(port).is_ok_and(|found| !found.is_empty()) {
             break;
         }
@@ -398,8 +398,8 @@ fn hold_again(port: u16, dir: &Path) -> Result<Hold, HoldError> {
     Err(HoldError::InUse(port))
 }
 
-/// Waits until the services of this instance's former supervisor are gone: after its SIGKILL the
-/// keepers are still ending them, and they still have their ports.
+/// Waits until the services of a killed supervisor have stopped. Their keepers are still stopping them,
+/// and they still use their ports.
 fn wait_for_remnants(registered: &mut RegisteredProject) -> Result<(), CommandError> {
     const PATIENCE: Duration = Duration::from_secs(30);
     const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -436,7 +436,7 @@ fn assigned(project: &Project, given: &[AllocatedPort]) -> AssignedPorts {
     ports
 }
 
-/// The services as a status of an instance that does not run.
+/// Returns the service statuses of a stopped instance.
 pub(crate) fn service_statuses(
     project: &Project,
     allocation: &Allocation,

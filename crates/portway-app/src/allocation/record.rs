@@ -1,4 +1,4 @@
-//! Writing down what was chosen: `.ports.json`, ignored by git.
+//! Writes `.ports.json` and makes git ignore it.
 
 use std::fs;
 use std::io::Write;
@@ -6,11 +6,11 @@ use std::io::Write;
 use portway_project::{PortsFile, Wiring, ports_file, wiring};
 use portway_registry::{Registry, WrittenValue, WrittenValues};
 
-use super::wishes::port_keys;
+use super::required::port_keys;
 use crate::error::CommandError;
 use crate::project::{Project, RegisteredProject};
 
-/// Writes what Portway owns in `.ports.json`, and has git ignore the file.
+/// Writes Portway's keys to `.ports.json` and makes git ignore the file.
 pub(super) fn write_ports_file(
     registered: &mut RegisteredProject,
     file: PortsFile,
@@ -47,8 +47,8 @@ pub(super) fn write_ports_file(
             std::iter::once(key).chain(url)
         })
         .collect();
-    // First remembered, then written, after a power cut too: a file that the registry does not know
-    // would count as a person's.
+    // The registry must record the values before they are written, even after a power failure:
+    // otherwise they would count as the user's.
     let now = portway_supervisor::now();
     registered.registry.record_written(&id, &written, now)?;
     let root = &registered.project.checkout.root;
@@ -59,8 +59,8 @@ pub(super) fn write_ports_file(
     Ok(())
 }
 
-/// Tells git, for this clone only, to ignore `.ports.json`, so that no tracked file changes.
-/// Nothing depends on it: where it cannot be done, the file merely shows up as untracked.
+/// Adds `.ports.json` to the ignored files of this clone only, so that no tracked file changes. If that
+/// fails, git lists the file as untracked.
 fn ignore_ports_file(project: &Project) {
     let Some(exclude) = project.checkout.git_exclude() else {
         return;

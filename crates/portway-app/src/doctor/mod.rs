@@ -110,12 +110,33 @@ async fn examine_checkout(directory: Option<&Path>) -> Result<Diagnosis, Command
             .map(machine::evaluate_space),
     );
     findings.push(machine::evaluate_open_files(crate::platform::open_files()));
+    findings.extend(diagnostic_logs(&context));
     Ok(Diagnosis {
         directory: context.root.display().to_string(),
         healthy: true,
         findings,
         fixed: Vec::new(),
     })
+}
+
+/// Names the log files of the supervisor and the gateway, if they exist.
+fn diagnostic_logs(context: &DoctorContext) -> Vec<Finding> {
+    let Ok(state) = crate::dirs::state_dir() else {
+        return Vec::new();
+    };
+    let supervisor = portway_registry::instance_dir(&state, &context.checkout.id)
+        .join(crate::diagnostics::SUPERVISOR_LOG);
+    let gateway = state::dir().map(|dir| dir.join(crate::diagnostics::GATEWAY_LOG));
+    let files = [
+        ("supervisor log", Some(supervisor)),
+        ("gateway log", gateway.ok()),
+    ];
+    let existing = files
+        .into_iter()
+        .filter_map(|(name, file)| Some((name, file.filter(|file| file.exists())?)));
+    existing
+        .map(|(name, file)| fine(Check::Logs, name, format!("is {}", file.display())))
+        .collect()
 }
 
 /// Checks that running services know the gateway's ports.

@@ -32,7 +32,7 @@ const MAX_CONCURRENT: usize = 16;
 pub fn list() -> Result<Vec<InstanceStatus>, CommandError> {
     // Invalid preferences have been reported already.
     let preferences = preferences::read_user().unwrap_or_default();
-    let policy = exclusions::facts(&preferences)?;
+    let policy = exclusions::policy(&preferences)?;
     let mut registry = RegistryReader::open()?;
     let instances = registry.instances()?;
     let queries = instances

@@ -143,7 +143,9 @@ impl UpstreamPool {
                 Err(error) => first_error = first_error.or(Some(error)),
             }
         }
-        Err(first_error.unwrap_or_else(|| io::ErrorKind::NotFound.into()))
+        let error = first_error.unwrap_or_else(|| io::ErrorKind::NotFound.into());
+        tracing::debug!(port, %error, "cannot connect to the service");
+        Err(error)
     }
 
     /// Closes connections that have been idle too long, until no idle connection is left.

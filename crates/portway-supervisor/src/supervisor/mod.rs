@@ -130,6 +130,7 @@ impl Supervisor {
     /// When the control socket cannot be created. Nothing has been started in that case.
     pub async fn run(mut self, handle: Handle, on_serving: impl FnOnce()) -> io::Result<Outcome> {
         let control = control::serve(&self.config.socket, handle)?;
+        tracing::info!(instance = self.config.name, services = ?self.config.services, "supervising");
         on_serving();
         self.listen_for_signals()?;
         tokio::spawn(branch::watch(

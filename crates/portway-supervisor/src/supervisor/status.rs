@@ -39,6 +39,11 @@ impl Supervisor {
 
     /// Sends a notice about a service to all subscribers and writes it to the service's log.
     pub(super) fn notify(&self, name: &str, level: NoticeLevel, text: &str) {
+        match level {
+            NoticeLevel::Info => tracing::info!(service = name, "{text}"),
+            NoticeLevel::Warning => tracing::warn!(service = name, "{text}"),
+            NoticeLevel::Error => tracing::error!(service = name, "{text}"),
+        }
         self.sink.write(name, LogStream::Portway, text.to_owned());
         self.sink.send(Event::Notice(Notice {
             level,

@@ -56,7 +56,7 @@ pub fn serve(
     };
     diagnostics::log_to(&state::dir()?.join(GATEWAY_LOG));
     let preferences = preferences::read_user().unwrap_or_default();
-    let source = source::source(exclusions::facts(&preferences)?)?;
+    let source = source::source(exclusions::policy(&preferences)?)?;
     let listeners = listen::listen(options.port.or(preferences.gateway_port()))?;
     let tls = tls_listeners(options.tls_port, preferences.gateway_tls_port())?;
     let status = GatewayStatus {

@@ -107,7 +107,7 @@ impl HostOperations {
         if let Some(error) = known.error.take() {
             return Err(error);
         }
-        let policy = exclusions::facts(&self.preferences)?;
+        let policy = exclusions::policy(&self.preferences)?;
         let listening = portway_ports::all_listeners().map_err(|error| {
             let message = format!("cannot list the listening sockets: {error}");
             CommandError::new(ErrorCode::Failed, message)

@@ -1,4 +1,4 @@
-//! What a person forces.
+//! Ports that the user requires, on the command line or in `.ports.json`.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use crate::error::CommandError;
 use crate::options::Selection;
 use crate::project::{Project, RegisteredProject};
 
-/// Identifies a port: the service, and the port's name within it (empty for the only one).
+/// Identifies a port: the service and the port's name, which is empty for the only port.
 pub(super) type PortKey = (String, String);
 
 pub(super) fn port_keys(project: &Project) -> Vec<(PortKey, String)> {
@@ -24,19 +24,18 @@ pub(super) fn port_keys(project: &Project) -> Vec<(PortKey, String)> {
     keys
 }
 
-/// The ports that a person forces: on the command line, or in `.ports.json`.
+/// Returns the ports that the user requires.
 ///
-/// A port in the file is forced when Portway did not put it there. It stays forced until a person
-/// takes it out again, although Portway itself has written the file since then; so the registry
-/// remembers the wish with the lease. A file that was copied from another checkout holds what
-/// Portway wrote there, and forces nothing.
-pub(super) fn wishes(
+/// A port in the file is required if Portway did not write it. It stays required until the user removes
+/// it, even after Portway rewrites the file, so the registry stores it with the lease. A file copied from
+/// another checkout contains what Portway wrote there and requires nothing.
+pub(super) fn required_ports(
     registered: &mut RegisteredProject,
     file: Option<&PortsFile>,
     selection: &Selection,
 ) -> Result<HashMap<PortKey, u16>, CommandError> {
     let keys = port_keys(&registered.project);
-    let mut wishes = HashMap::new();
+    let mut required = HashMap::new();
     if let Some(file) = file {
         let root = &registered.project.checkout.root;
         let ports = file.ports(root, keys.iter().map(|(_, json)| json.as_str()))?;
@@ -53,14 +52,14 @@ pub(super) fn wishes(
             let Some(&port) = ports.get(json) else {
                 continue;
             };
-            let wish = if last.get(json) == Some(&port) {
+            let port = if last.get(json) == Some(&port) {
                 let own = |lease: &&Lease| lease.service == *service && lease.name == *name;
                 leases.iter().find(own).and_then(|lease| lease.forced_port)
             } else {
                 (!by_portway).then_some(port)
             };
-            if let Some(wish) = wish {
-                wishes.insert((service.clone(), name.clone()), wish);
+            if let Some(port) = port {
+                required.insert((service.clone(), name.clone()), port);
             }
         }
     }
@@ -80,7 +79,7 @@ pub(super) fn wishes(
                 CommandError::new(ErrorCode::Usage, message)
             })?;
         let name = chosen.name.clone().unwrap_or_default();
-        wishes.insert((service.to_owned(), name), *port);
+        required.insert((service.to_owned(), name), *port);
     }
-    Ok(wishes)
+    Ok(required)
 }

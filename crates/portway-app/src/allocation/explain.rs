@@ -1,4 +1,4 @@
-//! Who has which port, in words, and the error when nothing can be had.
+//! Explains why a port differs from the preferred one, and why no port is available.
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,7 +17,7 @@ use crate::error::CommandError;
 use crate::inspect;
 use crate::project::RegisteredProject;
 
-/// Who has the ports that were wanted most.
+/// Returns why ports differ from the preferred ones, by allocated port.
 pub(super) fn displaced(
     registered: &mut RegisteredProject,
     chosen: &Chosen,
@@ -26,12 +26,12 @@ pub(super) fn displaced(
         .given
         .iter()
         .filter_map(|one| one.displacement.as_ref());
-    let strange: Vec<u16> = displacements
+    let in_use: Vec<u16> = displacements
         .filter(|displacement| displacement.reason == DisplacementReason::InUse)
         .map(|displacement| displacement.wanted)
         .collect();
-    let strangers = portway_ports::owners_of(&strange).unwrap_or_default();
-    let mut words = HashMap::new();
+    let owners = portway_ports::owners_of(&in_use).unwrap_or_default();
+    let mut reasons = HashMap::new();
     for one in &chosen.given {
         if let Some(displacement) = &one.displacement {
             let wanted = displacement.wanted;
@@ -49,30 +49,33 @@ pub(super) fn displaced(
                     },
                     message: exclusions::denied(wanted, &chosen.facts),
                 },
-                _ => reason(registered, chosen, displacement, &strangers)?,
+                _ => reason(registered, chosen, displacement, &owners)?,
             };
             let displaced = PortDisplacement::new(wanted, displacement.is_forced, reason);
-            words.insert(one.port, displaced);
+            reasons.insert(one.port, displaced);
         }
     }
-    Ok(words)
+    Ok(reasons)
 }
 
-/// Why a port is not the preferred one, as a sentence.
+/// Describes why a port is not the preferred one.
 pub fn describe(displacement: &PortDisplacement) -> String {
     if displacement.excluded {
         let PortDisplacement { wanted, holder, .. } = displacement;
-        return format!("{wanted} is not given out: {holder}");
+        return format!("port {wanted} is not allocated: {holder}");
     }
     let wanted = if displacement.forced {
-        "forced"
+        "required"
     } else {
         "preferred"
     };
-    let left = displacement.reason == PortConflict::MainCheckout;
-    let verb = if left { "is left to" } else { "is taken by" };
+    let verb = if displacement.reason == PortConflict::MainCheckout {
+        "is reserved for"
+    } else {
+        "is in use by"
+    };
     format!(
-        "{wanted} {} {verb} {}",
+        "{wanted} port {} {verb} {}",
         displacement.wanted, displacement.holder
     )
 }
@@ -93,7 +96,7 @@ fn reason(
     registered: &mut RegisteredProject,
     chosen: &Chosen,
     displacement: &Displacement,
-    strangers: &[PortOwner],
+    owners: &[PortOwner],
 ) -> Result<PortConflict, CommandError> {
     let mut siblings = chosen.given.iter();
     if let Some(sibling) = siblings.find(|one| one.port == displacement.wanted) {
@@ -107,12 +110,12 @@ fn reason(
         }
         DisplacementReason::LeftToMain(None) => Ok(PortConflict::MainCheckout),
         DisplacementReason::InUse | DisplacementReason::Excluded => {
-            Ok(occupant(displacement.wanted, strangers))
+            Ok(occupant(displacement.wanted, owners))
         }
     }
 }
 
-/// The instance that a lease belongs to.
+/// Returns the instance that owns a lease.
 fn leaseholder(
     registered: &mut RegisteredProject,
     lease: &Lease,
@@ -128,12 +131,12 @@ fn leaseholder(
     })
 }
 
-/// The process that uses a port.
-fn stranger(port: u16) -> PortConflict {
+/// Looks up the process that is using a port.
+fn find_occupant(port: u16) -> PortConflict {
     occupant(port, &portway_ports::owners(port).unwrap_or_default())
 }
 
-/// The same, where the listeners are known.
+/// Returns the process that is using a port, from known listeners.
 fn occupant(port: u16, holders: &[PortOwner]) -> PortConflict {
     let here = || holders.iter().filter(|one| one.listener.port == port);
     let named = here().find(|holder| holder.process.is_some());
@@ -143,7 +146,7 @@ fn occupant(port: u16, holders: &[PortOwner]) -> PortConflict {
     }
 }
 
-/// The words for a request that cannot be satisfied.
+/// Builds the error of a request that cannot be satisfied.
 pub(super) fn refused(
     registered: &mut RegisteredProject,
     error: &ChooseError,
@@ -154,7 +157,7 @@ pub(super) fn refused(
         ChooseError::ForcedInUse { service, port, .. } if denied.contains(port) => {
             let why = exclusions::denied(*port, facts);
             let message =
-                format!("port {port}, which is forced for `{service}`, may not be bound: {why}");
+                format!("cannot bind port {port}, which is required for `{service}`: {why}");
             exclusions::permit(CommandError::new(ErrorCode::PortTaken, message), *port)
         }
         ChooseError::RangeFull {
@@ -173,20 +176,20 @@ pub(super) fn refused(
                     |_| "another instance".to_owned(),
                     |instance| instance.to_string(),
                 ),
-                None => stranger(*port).to_string(),
+                None => find_occupant(*port).to_string(),
             };
             let file = ports_file::FILE_NAME;
             CommandError::new(
                 ErrorCode::PortTaken,
-                format!("port {port}, which is forced for `{service}`, is taken by {by}"),
+                format!("port {port}, which is required for `{service}`, is in use by {by}"),
             )
-            .hint("end what has it, or stop that instance (`portway -C DIR down`)")
+            .hint("stop that process, or stop that instance with `portway -C DIR down`")
             .hint(format!(
-                "take `{}_port` out of `{file}`, or another port in it, to let Portway choose",
+                "remove `{}_port` from `{file}` to let Portway choose a port",
                 identifier(service)
             ))
             .hint(format!(
-                "write `fallback = true` in `[services.{service}]` to let it take another port"
+                "set `fallback = true` in `[services.{service}]` to allow another port"
             ))
         }
         ChooseError::RangeFull {
@@ -195,15 +198,15 @@ pub(super) fn refused(
             leases,
             excluded,
         } => {
-            let holders = holders_in_short(registered, *range, leases, *excluded);
+            let holders = summarize_occupants(registered, *range, leases, *excluded);
             CommandError::new(ErrorCode::RangeFull, error.to_string())
-                .hint(format!("it is taken by {holders}"))
+                .hint(format!("in use by {holders}"))
                 .hint(format!(
-                    "give it more room: `port = \"{}-{}\"` in `[services.{service}]` of `{FILE_NAME}`",
+                    "use a larger range: set `port = \"{}-{}\"` in `[services.{service}]` of `{FILE_NAME}`",
                     range.first(),
                     range.last().saturating_add(100)
                 ))
-                .hint("stop an instance that is not needed; `portway ps` lists them")
+                .hint("run `portway ps` and stop an instance that is not needed")
         }
         ChooseError::System { source, .. } => {
             let causes = std::iter::successors(source.source(), |error| error.source());
@@ -216,7 +219,7 @@ pub(super) fn refused(
     }
 }
 
-/// The error of a range of which no port is given out.
+/// The error of a range whose ports are all excluded.
 fn all_excluded(
     service: &str,
     range: PortRange,
@@ -224,8 +227,8 @@ fn all_excluded(
     denied: &HashSet<u16>,
 ) -> CommandError {
     let message = match range.size() {
-        1 => format!("port {range} of `{service}` cannot be had"),
-        _ => format!("no port of {range}, the range of `{service}`, is ever given out"),
+        1 => format!("port {range} of `{service}` is not available"),
+        _ => format!("all ports in {range}, the range of `{service}`, are excluded"),
     };
     let mut error = CommandError::new(ErrorCode::RangeFull, message);
     for (why, ports) in facts.exclusions(range) {
@@ -235,17 +238,17 @@ fn all_excluded(
         return exclusions::permit(error, port);
     }
     if range.size() == 1 {
-        return error.hint(format!("it is taken by {}", stranger(range.first())));
+        return error.hint(format!("it is in use by {}", find_occupant(range.first())));
     }
     error
         .hint(format!(
-            "give it other ports: `port = \"9100-9199\"` in `[services.{service}]` of `{FILE_NAME}`"
+            "use other ports: set `port = \"9100-9199\"` in `[services.{service}]` of `{FILE_NAME}`"
         ))
-        .hint("or ask for one by its number: `port = { prefer = …, range = … }`, or `--port`")
+        .hint("or require a port by number with `port = { prefer = …, range = … }` or `--port`")
 }
 
-/// "`python3` (9000-9090), `jobi` (9091)": the holders of a range, in as few words as possible.
-fn holders_in_short(
+/// Summarizes who is using a range: "`python3`: 9000-9090; jobi: 9091".
+fn summarize_occupants(
     registered: &mut RegisteredProject,
     range: PortRange,
     leases: &[Lease],
@@ -260,26 +263,26 @@ fn holders_in_short(
                 .iter()
                 .find(|(one, ..)| one.id == lease.instance)
                 .map_or_else(|| "another instance".into(), |(one, ..)| one.name.clone()),
-            None => stranger(port).to_string(),
+            None => find_occupant(port).to_string(),
         };
         by_holder.entry(name).or_default().push(port);
     }
-    const SHOWN: usize = 6;
+    const MAX_SHOWN: usize = 6;
     let mut words: Vec<String> = by_holder
         .iter()
-        .take(SHOWN)
+        .take(MAX_SHOWN)
         .map(|(name, ports)| format!("{name}: {}", runs(ports)))
         .collect();
-    if by_holder.len() > SHOWN {
-        words.push(format!("{} more", by_holder.len() - SHOWN));
+    if by_holder.len() > MAX_SHOWN {
+        words.push(format!("{} more", by_holder.len() - MAX_SHOWN));
     }
     if excluded > 0 {
-        words.push(format!("{excluded} of its ports are never given out"));
+        words.push(format!("{excluded} ports are excluded"));
     }
     words.join("; ")
 }
 
-/// `[1, 2, 3, 5]` as `1-3, 5`.
+/// Formats `[1, 2, 3, 5]` as `1-3, 5`.
 fn runs(ports: &[u16]) -> String {
     let mut runs: Vec<(u16, u16)> = Vec::new();
     for &port in ports {
