@@ -68,7 +68,7 @@ pub(crate) fn listen(arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// `PORT TAG`: listen, and start a child in a session of its own, as daemons do.
+/// `PORT TAG`: listen, and start a child in a separate session, as daemons do.
 pub(crate) fn parent(arguments: &[&str]) -> Result<()> {
     let own = std::env::current_exe().map_err(|error| error.to_string())?;
     let tag = arguments.last().ok_or("usage: helper:parent PORT TAG")?;

@@ -117,7 +117,7 @@ fn measure_starts(
     ))
 }
 
-/// Stop two services, each with a child in a session of its own, in three ways.
+/// Stop two services, each with a child in a separate session, in three ways.
 fn measure_stops(env: &BenchEnv, all: &[Competitor], ranges: &Ranges) -> Result<String> {
     let mut table = Table::new(&["tool", "Ctrl-C", "SIGTERM", "SIGKILL"]);
     let mut bars = Vec::new();

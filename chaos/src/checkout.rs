@@ -1,7 +1,9 @@
 //! Carries out the actions of a plan in one checkout.
 
+mod ports_file;
+
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -10,11 +12,10 @@ use std::time::{Duration, Instant};
 use portway_ports::{Process, ProcessId};
 use portway_supervisor::process::{env_var, send_signal};
 use rustix::process::Signal;
-use serde_json::{Map, Value};
 
 use crate::Result;
 use crate::env::{ChaosEnv, CommandResult, RunningCommand, TIMEOUT};
-use crate::invariants::{commands, consistent, ready_services};
+use crate::invariants::commands;
 use crate::plan::{Action, Fault, Pause, PortwayCommand, ProcessRole, SERVICES};
 use crate::probe;
 use crate::violations::Violations;
@@ -51,10 +52,6 @@ impl<'a> Checkout<'a> {
 
     pub(crate) fn dir(&self) -> PathBuf {
         self.env.checkout(self.number)
-    }
-
-    fn ports_file(&self) -> PathBuf {
-        self.dir().join(".ports.json")
     }
 
     /// Run a command until it exits, and check its result.
@@ -183,50 +180,6 @@ impl<'a> Checkout<'a> {
         })
     }
 
-    /// Start a command that has to create `.ports.json`, and wait until it starts writing.
-    fn start_writing(&self, command: PortwayCommand) -> Result<RunningCommand> {
-        // An error means that there is no file.
-        let _ = fs::remove_file(self.ports_file());
-        let mut command = self.start(command)?;
-        let is_writing = || {
-            let files = fs::read_dir(self.dir()).into_iter().flatten().flatten();
-            let mut names = files.map(|file| file.file_name());
-            names.any(|name| name.to_string_lossy().starts_with(".ports.json."))
-        };
-        while !is_writing() && !command.has_exited() {}
-        Ok(command)
-    }
-
-    fn kill_while_writing(&mut self, command: PortwayCommand) -> Result<()> {
-        self.was_edited = true;
-        let command = self.start_writing(command)?;
-        command.signal(Signal::KILL);
-        self.finish(command, true)
-    }
-
-    fn race_detect_with_up(&mut self) -> Result<()> {
-        let bytes = fs::read(self.ports_file()).unwrap_or_default();
-        let content: Map<String, Value> = serde_json::from_slice(&bytes).unwrap_or_default();
-        self.finish_or_interrupt(self.start(PortwayCommand::Down)?)?;
-        let detect = self.start_writing(PortwayCommand::Detect)?;
-        detect.signal(Signal::STOP);
-        let ports = content.values().filter_map(Value::as_u64);
-        let taken: Vec<_> = ports
-            .filter_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port as u16)).ok())
-            .collect();
-        // If the paused command has locked the registry, `up` waits for it.
-        let up = self.start(PortwayCommand::Up)?;
-        thread::sleep(INTERRUPT_DELAY / 3);
-        detect.signal(Signal::CONT);
-        self.finish_or_interrupt(up)?;
-        self.finish(detect, false)?;
-        drop(taken);
-        // The file was deleted before both commands, so both have seen that.
-        self.was_edited = false;
-        self.check_ports_file();
-        Ok(())
-    }
-
     /// A process of the instance. `None` if it is not a process of this run.
     fn find(&self, role: ProcessRole) -> Option<ProcessId> {
         let instance = self.env.instance(&self.dir())?;
@@ -281,31 +234,6 @@ impl<'a> Checkout<'a> {
                 &format!("/do/{what}"),
             );
         }
-    }
-
-    fn force_port(&mut self, service: usize, index: u16) {
-        let bytes = fs::read(self.ports_file()).unwrap_or_default();
-        let Ok(mut content) = serde_json::from_slice::<Map<String, Value>>(&bytes) else {
-            return;
-        };
-        let port = self.env.ports.port(index);
-        if content
-            .values()
-            .any(|value| value.as_u64() == Some(port.into()))
-        {
-            return;
-        }
-        let name = SERVICES[service];
-        content.insert(format!("{name}_port"), port.into());
-        content.insert(
-            format!("{name}_url"),
-            format!("http://localhost:{port}").into(),
-        );
-        self.was_edited = true;
-        replace(
-            &self.ports_file(),
-            Value::Object(content).to_string().as_bytes(),
-        );
     }
 
     fn delete_checkout(&mut self) -> Result<()> {
@@ -365,21 +293,6 @@ impl<'a> Checkout<'a> {
             self.finish(command, true)?;
         }
         Ok(())
-    }
-
-    /// Check `.ports.json` if all services are ready and no command runs in the checkout.
-    fn check_ports_file(&self) {
-        let services = || {
-            let instance = self.env.instance(&self.dir());
-            ready_services(instance.as_slice())
-        };
-        let before = services();
-        let file = fs::read(self.ports_file()).unwrap_or_default();
-        if before.len() == SERVICES.len() && before == services() {
-            let violation = consistent::evaluate_file(&before, &file);
-            self.violations
-                .record(".ports.json matches the status", violation);
-        }
     }
 
     /// Stop everything, let every service behave well, and run `portway up`, which must succeed.

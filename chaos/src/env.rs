@@ -1,4 +1,4 @@
-//! The environment of a run: real checkouts, a home directory, and a block of ports of its own.
+//! The environment of a run: real checkouts, a home directory, and its own block of ports.
 
 use std::fs::{self, File};
 use std::io;

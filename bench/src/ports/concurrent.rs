@@ -24,7 +24,7 @@ const PROCESSES: u16 = 50;
 const STARTUP_TIME: u16 = 200;
 /// The number of rounds.
 const ROUNDS: usize = 20;
-/// Tools that start an interpreter 50 times take part in one of this many rounds.
+/// Tools that start an interpreter 50 times run in one of this many rounds.
 const SLOW_INTERVAL: usize = 4;
 
 /// The results of a tool, with a value for each round.

@@ -59,7 +59,7 @@ pub(super) struct Stack {
 
 impl Stack {
     /// Start `count` services, and wait until every port accepts connections. `with_children`: each
-    /// service starts a child in a session of its own.
+    /// service starts a child in a separate session.
     pub(super) fn start(
         env: &BenchEnv,
         competitor: &Competitor,

@@ -76,14 +76,14 @@ pub enum FailureReason {
         /// How many times the service lost its port.
         times: u32,
         /// What uses the port now.
-        taken_by: PortConflict,
+        taken_by: Box<PortConflict>,
     },
     /// Another process took the service's port, and no other port is available.
     NoReplacementPort {
         /// The port that was lost.
         port: u16,
         /// What uses the port now.
-        taken_by: PortConflict,
+        taken_by: Box<PortConflict>,
         /// Why no other port is available.
         error: String,
     },

@@ -131,7 +131,10 @@ impl Checks {
                     },
                     None => ProbeRequest::Tcp { port },
                 };
-                tokio::spawn(async move { probe::send(&question, limit).await })
+                tokio::spawn(async move {
+                    let answer = probe::send(&question, limit).await;
+                    answer.map_err(|error| error.to_string())
+                })
             })
             .collect();
         let holders = inspect::holders();
@@ -140,13 +143,13 @@ impl Checks {
             let mut answer = answer.await.unwrap_or_else(|error| Err(error.to_string()));
             let here = holders.get(&check.port).into_iter().flatten();
             let stranger = here
-                .map(|holder| self.known.sitter(holder, service, &self.checkout))
-                .find(|sitter| !sitter.of.is_own());
+                .map(|holder| self.known.occupant(holder, service, &self.checkout))
+                .find(|occupant| !occupant.kind.is_own());
             // What somebody else answers says nothing of the service.
             if let Some(stranger) = stranger {
                 answer = Err(format!(
                     "its port {} belongs to {}",
-                    check.port, stranger.who
+                    check.port, stranger.description
                 ));
             }
             services.push(judge(&service.name, check, answer));

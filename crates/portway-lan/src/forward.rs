@@ -24,7 +24,7 @@ const RETRY_DELAY: Duration = Duration::from_millis(100);
 /// How long to wait until the forwarder's thread has closed a socket.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Forwards connections in a thread of its own. Dropping it closes every connection.
+/// Forwards connections in a separate thread. Dropping it closes every connection.
 #[derive(Debug)]
 pub struct Forwarder {
     runtime: Handle,

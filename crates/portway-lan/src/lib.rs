@@ -4,11 +4,11 @@
 //! ```text
 //! phone ──► 192.168.1.5:5173 ── forward (in the supervisor) ──► 127.0.0.1:5173, the service
 //!   ▲
-//!   └ `_http._tcp` ── announcer (a process of its own)
+//!   └ `_http._tcp` ── announcer (a separate process)
 //! ```
 //!
-//! The caller decides what is published. A supervisor forwards connections ([`Forwarder`]) and tells
-//! the [`announcer`] what to announce: the same binary, executed again. The announcer runs until
+//! The caller decides what is published. A supervisor forwards connections ([`Forwarder`]) and sends
+//! the list of its services to the [`announcer`]: the same binary, executed again. The announcer runs until
 //! its standard input ends, also when the supervisor is killed, and then withdraws everything.
 //! Otherwise the records would remain in caches for 75 minutes.
 

@@ -20,7 +20,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A [`PortPolicy`] says which ports should not be assigned automatically, such as those that
+//! A [`PortPolicy`] defines which ports should not be assigned automatically, such as those that
 //! browsers block or that the kernel assigns to outgoing connections:
 //!
 //! ```

@@ -18,6 +18,7 @@ pub struct ProcessId {
 
 /// A running process.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Process {
     /// The identity.
     pub id: ProcessId,
@@ -59,6 +60,22 @@ impl ProcessId {
 }
 
 impl Process {
+    /// Returns a process without parent, group, user, arguments and directory, for tests of code
+    /// that takes a process.
+    #[must_use]
+    pub fn new(id: ProcessId, name: &str) -> Self {
+        Self {
+            id,
+            parent: 0,
+            group: 0,
+            user: None,
+            name: name.to_owned(),
+            command: name.to_owned(),
+            args: Vec::new(),
+            working_dir: None,
+        }
+    }
+
     /// Reads the process with this pid. `None` if there is none or it is a zombie.
     #[must_use]
     pub fn read(pid: u32) -> Option<Self> {

@@ -1,6 +1,6 @@
 //! A checkout of a project: its identity, its branch and the names of its instance.
 //!
-//! Reads a few files of git's, but does not run git.
+//! Reads a few of git's own files and does not run git.
 
 use std::fs;
 use std::io;

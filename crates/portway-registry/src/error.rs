@@ -64,7 +64,7 @@ impl fmt::Display for RegistryProblem {
 }
 
 impl RegistryError {
-    /// Returns the underlying error, unless the message already says the same.
+    /// Returns the underlying error, unless the message already states it.
     pub fn cause(&self) -> Option<&(dyn Error + 'static)> {
         match self.problem {
             RegistryProblem::NotWritable | RegistryProblem::Io | RegistryProblem::Sqlite => {

@@ -134,7 +134,7 @@ pub trait Registry {
     /// Fails if the registry cannot be read.
     fn instance(&mut self, id: &str) -> Result<Option<Instance>, RegistryError>;
 
-    /// Leases a port for every entry of `request`, or none at all.
+    /// Leases a port for every entry of `request`, or none.
     ///
     /// # Errors
     /// Fails if a forced port is in use, if a range is full, if another process than the supervisor

@@ -1,4 +1,5 @@
-//! Running the services of one instance, and leaving nothing behind.
+//! The supervisor of one instance: it starts, watches and stops the instance's services and leaves
+//! no process behind.
 //!
 //! # Theory of operation
 //!
@@ -7,25 +8,22 @@
 //!              └── keeper ── npm ── sh ── vite …
 //! ```
 //!
-//! The *supervisor* ([`Supervisor`]) is one task that owns all state of an instance and has a
-//! mailbox. What a service does next is decided by a pure state machine (`state.rs`); the task
-//! carries it out.
+//! The [`Supervisor`] is a task that owns all state of an instance and receives messages. A pure
+//! state machine (`state`) decides the transitions of each service; the task carries out their
+//! effects.
 //!
-//! Between the supervisor and each service stands a *keeper* ([`keeper`]): the same binary,
-//! executed again, in a session of its own. It is the reaper of everything that the service starts,
-//! whatever that does to get away, and ends all of it when the supervisor asks, or vanishes.
+//! A [`keeper`] is a process between the supervisor and a service: the same binary, executed again
+//! in its own session. It adopts every process that the service starts and loses, and stops the
+//! whole process tree when the supervisor requests it or exits.
 //!
-//! The supervisor keeps the holds of all ports while the instance lives, opens one for the instant
-//! in which its service starts, and asks the kernel afterwards whose socket it is that listens.
-//! Which port a service gets is not decided here: a port that was lost is replaced by the
-//! [`SupervisorHost`], whom the caller provides.
+//! The supervisor holds all ports while the instance runs. It softens a hold while a service starts
+//! and then checks which process listens (`ownership`). It does not choose ports: the
+//! [`SupervisorHost`] of the caller replaces a lost one.
 //!
-//! Where the instance serves on the local network, the supervisor listens there and passes on what
-//! comes (`lan`); a *herald* announces it, a process that outlives the supervisor for as long as it
-//! takes to withdraw what was announced.
+//! On the local network, the supervisor forwards connections to the services (`lan`), and an
+//! announcer process publishes their names.
 //!
-//! Whoever wants to know or to change something speaks HTTP and JSON with it on a local socket
-//! ([`control`]).
+//! Other processes control a supervisor over HTTP and JSON on a local socket ([`control`]).
 
 pub mod control;
 mod host;
@@ -33,12 +31,12 @@ pub mod keeper;
 mod lan;
 pub mod logs;
 pub mod mark;
+mod ownership;
 mod platform;
 pub mod probe;
 pub mod process;
 mod state;
 mod supervisor;
-mod watch;
 
 use std::time::{Duration, Instant};
 
@@ -47,8 +45,11 @@ pub use lan::LanConfig;
 pub use state::ExitStatus;
 pub use supervisor::{Config, Handle, Outcome, Request, Supervisor};
 
-/// Makes this process the parent of everything below it that loses its own, so that
-/// [`stop_descendants`] finds it.
+/// How often [`stop_descendants`] checks which processes are left.
+const STOP_POLL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// Makes this process the parent of every descendant whose own parent exits, so that
+/// [`stop_descendants`] finds it. On Windows, puts this process into a job object.
 ///
 /// # Errors
 /// When the system refuses.
@@ -56,33 +57,29 @@ pub fn become_reaper() -> std::io::Result<()> {
     platform::reap_descendants()
 }
 
-/// Keeps this process's own streams from passing on to all that it starts, whatever streams those
-/// are given. Only Windows needs that.
+/// Keeps child processes from inheriting this process's standard streams in addition to their own.
 #[cfg(windows)]
 pub fn disable_stream_inheritance() {
     platform::disable_stream_inheritance();
 }
 
-/// Ends everything below this process: asks first, and kills what is left after `grace`.
+/// Stops every descendant of this process, and kills those that are left after `grace`.
 pub async fn stop_descendants(grace: Duration) {
     stop_orphans(grace, || false).await;
 }
 
-/// Ends what has fallen to this process: every child that is no keeper, with all that is below it.
-/// Kills once the grace is over, or as soon as `hurry` says so.
-pub(crate) async fn stop_orphans(grace: Duration, hurry: impl Fn() -> bool) {
+/// Stops every child of this process that is not a keeper, with its descendants. Kills those that
+/// are left after `grace`, or as soon as `is_urgent` returns true.
+pub(crate) async fn stop_orphans(grace: Duration, is_urgent: impl Fn() -> bool) {
     let deadline = Instant::now() + grace;
-    let by_force = || hurry() || Instant::now() >= deadline;
-    // Other services go on meanwhile, and may get new keepers.
-    while !platform::stop_orphans(&keeper::keepers(), by_force()) {
-        tokio::time::sleep(LOOK_AGAIN).await;
+    let must_kill = || is_urgent() || Instant::now() >= deadline;
+    // Other services keep running and may get new keepers, so the keepers are read each time.
+    while !platform::stop_orphans(&keeper::keepers(), must_kill()) {
+        tokio::time::sleep(STOP_POLL_INTERVAL).await;
     }
 }
 
-/// How often what is being ended is looked at.
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
-
-/// Milliseconds since 1970-01-01 UTC, for records that people read.
+/// Returns the current time in milliseconds since 1970-01-01 UTC.
 pub fn now() -> u64 {
     std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)

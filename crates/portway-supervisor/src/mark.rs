@@ -1,19 +1,18 @@
-//! The mark that everything carries which was started for a service: `PORTWAY_RUN=DIR/SERVICE` in
-//! its environment, with the directory in which the instance has its locks and logs. It tells whose
-//! a process is when all that stood above it is gone.
+//! The mark of every process that Portway starts for a service: the environment variable
+//! `PORTWAY_RUN=DIR/SERVICE`, where `DIR` is the directory of the instance's locks and logs.
 //!
-//! `portway env` never prints it, so that a person's shell does not come to carry it.
+//! The mark identifies the instance of a process whose keeper and supervisor are gone.
+//! `portway env` must not print it, so that no shell inherits it.
 
 use std::path::{Path, PathBuf};
 
-use portway_ports::Process;
-
 use crate::keeper;
+use crate::process::{Process, ancestors, descendants, env_var};
 
 /// The variable's name.
 pub(crate) const NAME: &str = "PORTWAY_RUN";
 
-/// Of which service of which instance a process carries the mark.
+/// The mark of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
     /// The directory of the instance's locks and logs.
@@ -23,9 +22,9 @@ pub struct Mark {
 }
 
 impl Mark {
-    /// The mark of a process, if it carries one and this user may see it.
-    pub fn of(pid: u32) -> Option<Self> {
-        Self::parse(&crate::process::env_var(pid, NAME)?)
+    /// Reads the mark of a process. `None` if it has none or this user may not read it.
+    pub fn read(pid: u32) -> Option<Self> {
+        Self::parse(&env_var(pid, NAME)?)
     }
 
     fn parse(value: &str) -> Option<Self> {
@@ -36,33 +35,35 @@ impl Mark {
         })
     }
 
-    /// The instance's id.
-    pub fn id(&self) -> &str {
+    /// Returns the instance's id.
+    pub fn instance_id(&self) -> &str {
         self.dir
             .file_name()
             .and_then(|name| name.to_str())
             .unwrap_or_default()
     }
 
-    /// The variable's value.
+    /// Formats the variable's value.
     pub(crate) fn value(dir: &Path, service: &str) -> String {
         format!("{}/{service}", dir.display())
     }
 }
 
-/// Whether a keeper stands above a process: then it will be ended with its service.
-pub fn is_kept(pid: u32) -> bool {
+/// Returns whether a keeper is among the ancestors of a process. It stops the process together with
+/// its service.
+pub fn has_keeper(pid: u32) -> bool {
     keeper_of(pid).is_some()
 }
 
-/// The services of which a process is the supervisor: those of the keepers that it has started.
-/// Empty for any other process.
-pub fn supervised(pid: u32) -> Vec<Mark> {
-    let below = crate::process::descendants(pid);
-    let processes = below.iter().filter_map(|one| Process::read(one.pid));
-    let keepers = processes.filter(|process| process.parent == pid && is_keeper(process));
-    keepers
-        .filter_map(|keeper| Mark::of(keeper.id.pid))
+/// Returns the services that a process supervises: those of the keepers among its children. Empty
+/// for a process that is not a supervisor.
+pub fn supervised_services(pid: u32) -> Vec<Mark> {
+    let processes = descendants(pid)
+        .into_iter()
+        .filter_map(|process| Process::read(process.pid));
+    processes
+        .filter(|process| process.parent == pid && is_keeper(process))
+        .filter_map(|keeper| Mark::read(keeper.id.pid))
         .collect()
 }
 
@@ -70,9 +71,9 @@ fn is_keeper(process: &Process) -> bool {
     process.args.get(1).map(String::as_str) == Some(keeper::COMMAND)
 }
 
-/// The keeper above a process: below it is everything that was started for the same service.
+/// Returns the pid of the keeper among the ancestors of a process.
 pub fn keeper_of(pid: u32) -> Option<u32> {
-    let keeper = crate::process::ancestors(pid).into_iter().find(is_keeper)?;
+    let keeper = ancestors(pid).into_iter().find(is_keeper)?;
     Some(keeper.id.pid)
 }
 
@@ -81,11 +82,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mark_reads_back() {
+    fn parses_a_formatted_mark() {
         let dir = Path::new("/home/ada/.local/state/portway/instances/0123");
         let mark = Mark::parse(&Mark::value(dir, "backend")).unwrap();
         assert_eq!(mark.dir, dir);
-        assert_eq!((mark.id(), mark.service.as_str()), ("0123", "backend"));
+        assert_eq!(
+            (mark.instance_id(), mark.service.as_str()),
+            ("0123", "backend")
+        );
         assert_eq!(Mark::parse("nonsense"), None);
     }
 }

@@ -1,5 +1,5 @@
-//! Probes: one question to a port of this machine, and what it answers. Readiness, liveness, `health`
-//! and `doctor` all ask here.
+//! Probes: single requests to a port of this machine. Readiness, liveness, `health` and `doctor` use
+//! them.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -11,30 +11,30 @@ use hyper::{HeaderMap, Method, Request};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-/// The longest that one readiness question may take; a server that hangs is asked again.
+/// How long one readiness probe may take. A server that hangs is probed again.
 pub const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What to ask.
+/// A request to a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProbeRequest {
-    /// What does this path answer?
+    /// An HTTP GET request.
     Http {
         /// The port.
         port: u16,
-        /// The path, from `/` on.
+        /// The path, starting with `/`.
         path: String,
     },
-    /// Does the port accept a connection?
+    /// A TCP connection.
     Tcp {
         /// The port.
         port: u16,
     },
-    /// May a page of `origin` call this path with `method`? The question that a browser asks
-    /// before it does (CORS preflight).
+    /// A CORS preflight request, as a browser sends it before a page of `origin` requests `path`
+    /// with `method`.
     Preflight {
         /// The port.
         port: u16,
-        /// The path, from `/` on.
+        /// The path, starting with `/`.
         path: String,
         /// The page's origin, such as `http://localhost:5173`.
         origin: String,
@@ -43,23 +43,24 @@ pub enum ProbeRequest {
     },
 }
 
-/// What came back.
+/// The response to a probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProbeResponse {
-    /// The HTTP status, 100 to 999; `None` where only a connection was asked for.
+    /// The HTTP status, 100 to 999; `None` for a TCP connection.
     pub status: Option<u16>,
-    /// From before the connection until the answer's head was there.
+    /// The time from the start of the connection to the response's head.
     pub latency: Duration,
     headers: HeaderMap,
 }
 
 impl ProbeResponse {
-    /// Whether it is a yes: a connection, or a status below 400.
+    /// Returns whether the probe succeeded: a TCP connection, or an HTTP status below 400.
     pub fn is_success(&self) -> bool {
         self.status.is_none_or(|status| status < 400)
     }
 
-    /// The value of a header, several of one name joined by commas; `None` where there is none.
+    /// Returns the value of a header, with repeated headers joined by commas. `None` if it is
+    /// missing.
     pub fn header(&self, name: &str) -> Option<String> {
         let values = self.headers.get_all(name).iter();
         let values: Vec<String> = values
@@ -69,15 +70,43 @@ impl ProbeResponse {
     }
 }
 
-/// Asks once.
+/// Why a probe got no response.
+#[derive(Debug, thiserror::Error)]
+pub enum ProbeError {
+    /// No process listens on the port.
+    #[error("no process listens on port {0}")]
+    NotListening(u16),
+    /// The connection failed.
+    #[error("cannot connect to port {port}: {source}")]
+    Connect {
+        /// The port.
+        port: u16,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The server did not send a valid HTTP response.
+    #[error("no HTTP response: {0}")]
+    Http(#[from] hyper::Error),
+    /// The request is not valid HTTP, for example because of its path.
+    #[error("invalid request: {0}")]
+    InvalidRequest(#[from] hyper::http::Error),
+    /// The server did not respond in time.
+    #[error("no response within {} s", .0.as_secs_f64())]
+    Timeout(Duration),
+}
+
+/// Sends one request and waits for the response.
 ///
 /// # Errors
-/// When nothing comes back within `limit`, or something that is no answer: why, in words.
-pub async fn send(question: &ProbeRequest, limit: Duration) -> Result<ProbeResponse, String> {
+/// When no valid response arrives within `timeout`.
+pub async fn send(request: &ProbeRequest, timeout: Duration) -> Result<ProbeResponse, ProbeError> {
     let started = Instant::now();
-    let answer = async {
-        let (status, headers) = match question {
-            ProbeRequest::Tcp { port } => (connect(*port).await.map(|_| None)?, HeaderMap::new()),
+    let response = async {
+        let (status, headers) = match request {
+            ProbeRequest::Tcp { port } => {
+                connect(*port).await?;
+                (None, HeaderMap::new())
+            }
             ProbeRequest::Http { port, path } => send_http(*port, Request::get(path)).await?,
             ProbeRequest::Preflight {
                 port,
@@ -99,14 +128,14 @@ pub async fn send(question: &ProbeRequest, limit: Duration) -> Result<ProbeRespo
             headers,
         })
     };
-    tokio::time::timeout(limit, answer)
+    tokio::time::timeout(timeout, response)
         .await
-        .unwrap_or_else(|_| Err(format!("no answer within {limit:?}")))
+        .unwrap_or(Err(ProbeError::Timeout(timeout)))
 }
 
-/// A connection over the family in which the server listens.
-async fn connect(port: u16) -> Result<TcpStream, String> {
-    let mut last = String::new();
+/// Connects over IPv4, or over IPv6 if that fails.
+async fn connect(port: u16) -> Result<TcpStream, ProbeError> {
+    let mut failure = None;
     for address in [
         IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(Ipv6Addr::LOCALHOST),
@@ -114,33 +143,30 @@ async fn connect(port: u16) -> Result<TcpStream, String> {
         match TcpStream::connect(SocketAddr::new(address, port)).await {
             Ok(stream) => return Ok(stream),
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                last = format!("nobody listens on port {port}");
+                failure = Some(ProbeError::NotListening(port));
             }
-            // No IPv6 here says nothing about who was asked over IPv4.
-            Err(error) if last.is_empty() => last = error.to_string(),
-            Err(_) => {}
+            // On a machine without IPv6, the error of IPv4 is the relevant one.
+            Err(source) => {
+                failure.get_or_insert(ProbeError::Connect { port, source });
+            }
         }
     }
-    Err(last)
+    Err(failure.unwrap_or(ProbeError::NotListening(port)))
 }
 
 async fn send_http(
     port: u16,
     request: hyper::http::request::Builder,
-) -> Result<(Option<u16>, HeaderMap), String> {
-    let words = |error: hyper::Error| format!("no HTTP answer: {error}");
+) -> Result<(Option<u16>, HeaderMap), ProbeError> {
     let stream = TokioIo::new(connect(port).await?);
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(stream)
-        .await
-        .map_err(words)?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await?;
     let request = request
         .header("host", format!("localhost:{port}"))
         .header("user-agent", "portway")
         .header("connection", "close")
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| error.to_string())?;
+        .body(Empty::<Bytes>::new())?;
     let connection = tokio::spawn(connection);
-    let response = sender.send_request(request).await.map_err(words);
+    let response = sender.send_request(request).await;
     connection.abort();
     let (head, _) = response?.into_parts();
     Ok((Some(head.status.as_u16()), head.headers))
@@ -152,40 +178,41 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
-    /// A server that gives one answer and hangs up.
-    async fn server(answer: &'static str) -> u16 {
+    /// Starts a server that sends one response and closes the connection.
+    async fn server(response: &'static str) -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
             let _ = stream.read(&mut [0; 1024]).await;
-            let _ = stream.write_all(answer.as_bytes()).await;
+            let _ = stream.write_all(response.as_bytes()).await;
         });
         port
     }
 
-    async fn get(answer: &'static str) -> Result<ProbeResponse, String> {
-        let port = server(answer).await;
+    async fn get(response: &'static str) -> Result<ProbeResponse, ProbeError> {
+        let port = server(response).await;
         let path = "/health".to_owned();
         send(&ProbeRequest::Http { port, path }, PROBE_TIMEOUT).await
     }
 
     #[tokio::test]
     async fn a_status_below_400_is_success() {
-        for (answer, status, yes) in [
+        for (response, status, is_success) in [
             ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", 200, true),
             ("HTTP/1.1 302 Found\r\ncontent-length: 0\r\n\r\n", 302, true),
             ("HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n", 503, false),
         ] {
-            let answer = get(answer).await.unwrap();
-            assert_eq!((answer.status, answer.is_success()), (Some(status), yes));
+            let response = get(response).await.unwrap();
+            let result = (response.status, response.is_success());
+            assert_eq!(result, (Some(status), is_success));
         }
         assert!(get("nonsense\r\n\r\n").await.is_err());
         assert!(get("").await.is_err());
     }
 
     #[tokio::test]
-    async fn a_preflight_is_asked_as_a_browser_does() {
+    async fn sends_a_preflight_as_browsers_do() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let server = tokio::spawn(async move {
@@ -196,33 +223,34 @@ mod tests {
             stream.write_all(answer.as_bytes()).await.unwrap();
             String::from_utf8_lossy(&bytes[..count]).to_lowercase()
         });
-        let question = ProbeRequest::Preflight {
+        let request = ProbeRequest::Preflight {
             port,
             path: "/api".into(),
             origin: "http://localhost:5173".into(),
             method: "GET".into(),
         };
-        let answer = send(&question, PROBE_TIMEOUT).await.unwrap();
+        let answer = send(&request, PROBE_TIMEOUT).await.unwrap();
         assert_eq!(answer.header("allow").as_deref(), Some("A, B"));
         assert_eq!(answer.header("vary"), None);
-        let asked = server.await.unwrap();
-        assert!(asked.starts_with("options /api http/1.1\r\n"), "{asked}");
+        let received = server.await.unwrap();
         assert!(
-            asked.contains("\r\norigin: http://localhost:5173\r\n"),
-            "{asked}"
+            received.starts_with("options /api http/1.1\r\n"),
+            "{received}"
+        );
+        assert!(
+            received.contains("\r\norigin: http://localhost:5173\r\n"),
+            "{received}"
         );
     }
 
     #[tokio::test]
-    async fn a_server_that_hangs_is_no() {
+    async fn fails_when_the_server_hangs_or_is_gone() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let path = "/".to_owned();
-        let question = ProbeRequest::Http { port, path };
-        let error = send(&question, Duration::from_millis(50))
-            .await
-            .unwrap_err();
-        assert!(error.contains("no answer within"), "{error}");
+        let request = ProbeRequest::Http { port, path };
+        let error = send(&request, Duration::from_millis(50)).await.unwrap_err();
+        assert_eq!(error.to_string(), "no response within 0.05 s");
         assert!(
             send(&ProbeRequest::Tcp { port }, PROBE_TIMEOUT)
                 .await
@@ -230,6 +258,6 @@ mod tests {
         );
         drop(listener);
         let error = send(&ProbeRequest::Tcp { port }, PROBE_TIMEOUT).await;
-        assert_eq!(error, Err(format!("nobody listens on port {port}")));
+        assert!(matches!(error, Err(ProbeError::NotListening(p)) if p == port));
     }
 }

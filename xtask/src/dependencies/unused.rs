@@ -1,7 +1,7 @@
 //! Dependencies that are declared and not used.
 //!
 //! A dependency counts as used if its name occurs as an identifier in any Rust file of the package,
-//! whatever the platform. One that is used in another way is listed under
+//! for any platform. A dependency that is used in another way must be listed under
 //! `package.metadata.cargo-machete.ignored`.
 
 use std::collections::BTreeSet;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::paths::ModulePath;
 
-/// A module that lives in a file of its own.
+/// A module with its own file.
 #[derive(Debug)]
 pub(super) struct Module {
     pub(super) path: ModulePath,

@@ -266,7 +266,7 @@ fn is_punct(token: &TokenTree, wanted: char) -> bool {
     matches!(token, TokenTree::Punct(punct) if punct.as_char() == wanted)
 }
 
-/// Whether a path that starts with this word lies in the same crate.
+/// Whether a path that starts with this word names an item of the same crate.
 fn is_anchor(word: &Ident) -> bool {
     word == "crate" || word == "self" || word == "super"
 }

@@ -13,7 +13,7 @@ pub(super) struct Competitor<'a> {
     pub(super) name: &'static str,
     /// The name of the row with the same processes without allocation.
     pub(super) baseline: &'static str,
-    /// Whether it takes seconds. It then takes part in fewer rounds.
+    /// Whether it takes seconds. Such a tool runs in fewer rounds.
     pub(super) is_slow: bool,
     /// Whether it uses portpicker's server.
     pub(super) uses_portserver: bool,

@@ -1,5 +1,5 @@
-//! What services answer over HTTP: at their health path, and to a browser that asks for a page of a
-//! frontend whether it may call a backend.
+//! Checks HTTP responses: to health requests, and to the CORS preflight requests that a browser sends
+//! for the pages of a frontend.
 
 use std::time::Duration;
 
@@ -7,22 +7,22 @@ use portway_api::{Check, Finding};
 use portway_project::{HealthCheck, HealthTarget};
 use portway_supervisor::probe::{self, ProbeRequest, ProbeResponse};
 
-use super::note::{Further, error, fine, warning};
+use super::finding_builder::{FindingExt, error, fine, warning};
 
-/// How long an answer may take.
-const LIMIT: Duration = Duration::from_secs(5);
+/// Timeout of one request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A service that was asked at its health path.
-pub(super) struct Asked {
+/// The result of a health request.
+pub(super) struct HealthResult {
     /// The service.
     pub(super) service: String,
-    /// What was asked.
+    /// The request.
     pub(super) check: HealthCheck,
-    /// The status, or why there is none.
+    /// The status code, or the error.
     pub(super) status: Result<u16, String>,
 }
 
-/// A backend that was asked for a frontend.
+/// The result of a preflight request.
 pub(super) struct Preflight {
     /// The backend.
     pub(super) backend: String,
@@ -30,36 +30,40 @@ pub(super) struct Preflight {
     pub(super) frontend: String,
     /// The frontend's origin.
     pub(super) origin: String,
-    /// Whether something tells that the frontend means this backend.
-    pub(super) meant: bool,
-    /// The file that has the frontend's server pass requests on, if one does.
+    /// Whether the frontend is likely to call this backend.
+    pub(super) is_expected: bool,
+    /// The configuration file of the frontend's proxy, if it has one.
     pub(super) proxy: Option<String>,
-    /// What came back.
+    /// The response, or the error.
     pub(super) reply: Result<Reply, String>,
 }
 
-/// What a browser looks at in the answer.
+/// The parts of a preflight response that a browser evaluates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Reply {
-    /// The status.
+    /// The status code.
     pub(super) status: u16,
     /// `Access-Control-Allow-Origin`.
     pub(super) allowed: Option<String>,
-    /// Whether other headers of the kind show that it knows what was asked.
-    pub(super) knows: bool,
+    /// Whether other CORS headers show that the backend handles preflight requests.
+    pub(super) handles_cors: bool,
 }
 
-/// Asks for the status at a path.
+/// Requests the health path and returns the status code.
 pub(super) async fn status(check: &HealthCheck) -> Result<u16, String> {
     let question = ProbeRequest::Http {
         port: check.port,
         path: check.path().unwrap_or("/").to_owned(),
     };
-    let answer = probe::send(&question, LIMIT).await?;
-    answer.status.ok_or_else(|| "no status".to_owned())
+    let answer = probe::send(&question, REQUEST_TIMEOUT)
+        .await
+        .map_err(|error| error.to_string())?;
+    answer
+        .status
+        .ok_or_else(|| "the response has no status".to_owned())
 }
 
-/// Asks as a browser does before it lets a page call.
+/// Sends a preflight request as a browser does.
 pub(super) async fn preflight(check: &HealthCheck, origin: &str) -> Result<Reply, String> {
     let question = ProbeRequest::Preflight {
         port: check.port,
@@ -67,11 +71,13 @@ pub(super) async fn preflight(check: &HealthCheck, origin: &str) -> Result<Reply
         origin: origin.to_owned(),
         method: "GET".to_owned(),
     };
-    let answer: ProbeResponse = probe::send(&question, LIMIT).await?;
+    let answer: ProbeResponse = probe::send(&question, REQUEST_TIMEOUT)
+        .await
+        .map_err(|error| error.to_string())?;
     Ok(Reply {
         status: answer.status.unwrap_or(0),
         allowed: answer.header("access-control-allow-origin"),
-        knows: ["methods", "headers", "credentials"].iter().any(|name| {
+        handles_cors: ["methods", "headers", "credentials"].iter().any(|name| {
             answer
                 .header(&format!("access-control-allow-{name}"))
                 .is_some()
@@ -79,63 +85,65 @@ pub(super) async fn preflight(check: &HealthCheck, origin: &str) -> Result<Reply
     })
 }
 
-/// Judges what a service answers.
-pub(super) fn judge(asked: &Asked) -> Finding {
-    let Asked { service, check, .. } = asked;
+/// Evaluates a health response.
+pub(super) fn evaluate(asked: &HealthResult) -> Finding {
+    let HealthResult { service, check, .. } = asked;
     let path = check.path().unwrap_or("/");
     let logs = format!("portway logs {service}");
     match &asked.status {
         Err(why) => error(
             Check::Answer,
             service,
-            format!("does not answer at {}: {why}", check.url),
-            "see what it says; where it speaks no HTTP, give it a `kind`",
+            format!("does not respond at {}: {why}", check.url),
+            "read its output; if it does not speak HTTP, set its `kind`",
         )
         .command(logs),
         Ok(status) if *status < 400 => fine(
             Check::Answer,
             service,
-            format!("answers {status} at {}", check.url),
+            format!("responds with {status} at {}", check.url),
         ),
-        // Nobody promised that there is anything at `/`.
+        // No page is required at `/`.
         Ok(status) if check.is_healthy(*status) => fine(
             Check::Answer,
             service,
-            format!("answers {status} at {}, which is an answer", check.url),
+            format!("responds with {status} at {}, which is accepted", check.url),
         ),
         Ok(status) if check.target == HealthTarget::DefaultPath => warning(
             Check::Answer,
             service,
-            format!("answers {status} at {}", check.url),
-            "see why; or name a path that tells whether it is well: `health = \"/health\"`",
+            format!("responds with {status} at {}", check.url),
+            "read its output, or set a path that reports its health: `health = \"/health\"`",
         )
         .command(logs),
         Ok(status) => error(
             Check::Answer,
             service,
-            format!("answers {status} at {}", check.url),
-            format!("see why; a service that is well answers below 400 at `{path}`"),
+            format!("responds with {status} at {}", check.url),
+            format!(
+                "read its output; a healthy service responds with a status below 400 at `{path}`"
+            ),
         )
         .command(logs),
     }
 }
 
-const LET_IN: &str = "let the origins in that Portway tells it in `CORS_ORIGINS`";
+const ALLOW_ORIGINS: &str = "allow the origins that Portway sets in `CORS_ORIGINS`";
 
-/// A backend that lets pages call it, and not these. That does no harm to those whose own server
-/// passes their requests on.
+/// A finding that the backend rejects these pages. It is a warning if the frontend has a proxy, because
+/// the browser then does not call the backend directly.
 fn refused(asked: &Preflight, message: String, repair: &str) -> Finding {
-    let judge = if asked.proxy.is_some() {
+    let finding = if asked.proxy.is_some() {
         warning
     } else {
         error
     };
-    judge(Check::Cors, &asked.backend, message, repair)
+    finding(Check::Cors, &asked.backend, message, repair)
 }
 
-/// Judges whether a page of the frontend may call the backend; `None` where the backend did not
-/// answer, which is another finding's matter.
-pub(super) fn judge_preflight(asked: &Preflight) -> Option<Finding> {
+/// Evaluates whether a page of the frontend may call the backend. Returns `None` if the backend did not
+/// respond, which another finding reports.
+pub(super) fn evaluate_preflight(asked: &Preflight) -> Option<Finding> {
     let Preflight {
         backend,
         frontend,
@@ -144,60 +152,60 @@ pub(super) fn judge_preflight(asked: &Preflight) -> Option<Finding> {
     } = asked;
     let reply = asked.reply.as_ref().ok()?;
     let who = format!("pages of `{frontend}` ({origin})");
-    let repair = LET_IN;
+    let repair = ALLOW_ORIGINS;
     let finding = match reply.allowed.as_deref() {
         Some(allowed) if allowed == origin && (200..300).contains(&reply.status) => {
-            fine(Check::Cors, backend, format!("lets {who} call it"))
+            fine(Check::Cors, backend, format!("allows requests from {who}"))
         }
         Some(allowed) if allowed == origin || allowed == "*" && reply.status >= 300 => error(
             Check::Cors,
             backend,
             format!(
-                "lets {who} call it and answers the browser's question with {}, which forbids it",
+                "allows requests from {who}, but responds to the preflight request with {}, which blocks them",
                 reply.status
             ),
-            "answer `OPTIONS` with 200 or 204 on every path",
+            "respond to `OPTIONS` with 200 or 204 on every path",
         ),
         Some(several) if several.contains(',') => refused(
             asked,
             format!(
-                "sends `Access-Control-Allow-Origin` more than once, or with more than one origin ({several}): no browser lets {who} call it"
+                "sends `Access-Control-Allow-Origin` more than once, or with more than one origin ({several}): browsers block {who}"
             ),
-            "have it sent once, by the service or by what stands before it, with one origin",
+            "send the header once, with one origin, from the service or from the proxy in front of it",
         ),
         Some("*") => warning(
             Check::Cors,
             backend,
-            format!("lets pages of every origin call it, {who} among them, and none with cookies"),
+            format!("allows requests from every origin, including {who}, but none with cookies"),
             repair,
         ),
         Some(allowed) => refused(
             asked,
-            format!("lets pages of {allowed} call it, and not {who}"),
+            format!("allows requests from {allowed}, but not from {who}"),
             repair,
         ),
-        None if reply.knows => refused(
+        None if reply.handles_cors => refused(
             asked,
-            format!("refuses {who}: their origin is not among those that it lets in"),
+            format!("rejects {who}: the origin is not allowed"),
             repair,
         ),
         None => match &asked.proxy {
             Some(file) => fine(
                 Check::Cors,
                 backend,
-                format!("lets no pages call it, and `{frontend}` passes requests on for them"),
+                format!("does not allow cross-origin requests, but the proxy of `{frontend}` forwards them"),
             )
             .at(file.clone()),
             None => {
-                // A backend that only others call needs no browser's leave.
-                let judge = if asked.meant { error } else { warning };
+                // A backend that this frontend does not call needs no CORS headers for it.
+                let finding = if asked.is_expected { error } else { warning };
                 let status = reply.status;
                 let message = format!(
-                    "does not let {who} call it: it answers {status} without `Access-Control-Allow-Origin`"
+                    "does not allow requests from {who}: it responds with {status} and without `Access-Control-Allow-Origin`"
                 );
                 let repair =
-                    format!("{repair}, or have the server of `{frontend}` pass requests on");
-                judge(Check::Cors, backend, message, repair)
+                    format!("{repair}, or forward requests with a proxy in `{frontend}`");
+                finding(Check::Cors, backend, message, repair)
             }
         },
     };
@@ -210,8 +218,8 @@ mod tests {
 
     use super::*;
 
-    fn judged(status: Result<u16, &str>, named: bool) -> Severity {
-        judge(&Asked {
+    fn evaluated(status: Result<u16, &str>, named: bool) -> Severity {
+        evaluate(&HealthResult {
             service: "api".into(),
             check: HealthCheck {
                 port: 9000,
@@ -228,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_somebody_named_must_answer_and_any_other_only_speak() {
+    fn requires_success_only_at_a_declared_path() {
         for (status, named, severity) in [
             (Ok(200), true, Severity::Fine),
             (Ok(302), true, Severity::Fine),
@@ -238,31 +246,36 @@ mod tests {
             (Ok(500), true, Severity::Error),
             (Err("no answer within 5s"), false, Severity::Error),
         ] {
-            assert_eq!(judged(status, named), severity, "{status:?}");
+            assert_eq!(evaluated(status, named), severity, "{status:?}");
         }
     }
 
-    fn preflighted(status: u16, allowed: Option<&str>, knows: bool, proxy: bool) -> Severity {
-        preflighted_if(true, status, allowed, knows, proxy)
+    fn preflighted(
+        status: u16,
+        allowed: Option<&str>,
+        handles_cors: bool,
+        proxy: bool,
+    ) -> Severity {
+        preflighted_if(true, status, allowed, handles_cors, proxy)
     }
 
     fn preflighted_if(
-        meant: bool,
+        is_expected: bool,
         status: u16,
         allowed: Option<&str>,
-        knows: bool,
+        handles_cors: bool,
         proxy: bool,
     ) -> Severity {
-        let finding = judge_preflight(&Preflight {
+        let finding = evaluate_preflight(&Preflight {
             backend: "api".into(),
             frontend: "web".into(),
             origin: "http://localhost:5173".into(),
-            meant,
+            is_expected,
             proxy: proxy.then(|| "vite.config.ts".into()),
             reply: Ok(Reply {
                 status,
                 allowed: allowed.map(str::to_owned),
-                knows,
+                handles_cors,
             }),
         });
         finding.unwrap().severity
@@ -271,7 +284,7 @@ mod tests {
     #[test]
     fn a_browser_is_let_in_by_exactly_its_origin_and_a_good_status() {
         let own = Some("http://localhost:5173");
-        for (status, allowed, knows, proxy, severity) in [
+        for (status, allowed, handles_cors, proxy, severity) in [
             (204, own, true, false, Severity::Fine),
             (405, own, true, false, Severity::Error),
             (200, Some("*"), false, false, Severity::Warning),
@@ -288,23 +301,26 @@ mod tests {
             (405, None, false, false, Severity::Error),
             (405, None, false, true, Severity::Fine),
         ] {
-            let found = preflighted(status, allowed, knows, proxy);
-            assert_eq!(found, severity, "{status} {allowed:?} {knows} {proxy}");
+            let found = preflighted(status, allowed, handles_cors, proxy);
+            assert_eq!(
+                found, severity,
+                "{status} {allowed:?} {handles_cors} {proxy}"
+            );
         }
     }
 
     #[test]
-    fn a_header_that_is_sent_twice_lets_nobody_in() {
-        let finding = judge_preflight(&Preflight {
+    fn rejects_a_header_that_is_sent_twice() {
+        let finding = evaluate_preflight(&Preflight {
             backend: "api".into(),
             frontend: "web".into(),
             origin: "http://localhost:5173".into(),
-            meant: true,
+            is_expected: true,
             proxy: None,
             reply: Ok(Reply {
                 status: 204,
                 allowed: Some("http://localhost:5173, *".into()),
-                knows: true,
+                handles_cors: true,
             }),
         });
         let finding = finding.unwrap();
@@ -314,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backend_that_the_frontend_does_not_mean_may_be_silent() {
+    fn warns_about_backends_that_the_frontend_does_not_call() {
         let silent = preflighted_if(false, 405, None, false, false);
         assert_eq!(silent, Severity::Warning);
         let refuses = preflighted_if(false, 400, None, true, false);
@@ -322,15 +338,15 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_answer_is_not_judged_twice() {
+    fn ignores_backends_that_do_not_respond() {
         let asked = Preflight {
             backend: "api".into(),
             frontend: "web".into(),
             origin: "http://localhost:5173".into(),
-            meant: true,
+            is_expected: true,
             proxy: None,
-            reply: Err("nobody listens".into()),
+            reply: Err("connection refused".into()),
         };
-        assert_eq!(judge_preflight(&asked), None);
+        assert_eq!(evaluate_preflight(&asked), None);
     }
 }

@@ -1,20 +1,20 @@
-//! Whether the clock agrees with what was recorded: a clock that was set back makes old leases look
-//! new, and records lie in the future.
+//! Checks the clock against recorded times. If the clock was set back, old leases look recent and
+//! records are in the future.
 
 use std::time::UNIX_EPOCH;
 
 use portway_api::{Check, Finding};
 
-use super::note::{fine, warning};
-use super::scene::Scene;
+use super::context::DoctorContext;
+use super::finding_builder::{fine, warning};
 
-/// A clock may be corrected by so much without a word, in milliseconds.
-const TOLERATED: u64 = 60_000;
+/// Clock corrections up to this many milliseconds are normal.
+const TOLERANCE_MS: u64 = 60_000;
 
-/// Everything that is dated, with its time in milliseconds since 1970-01-01 UTC.
-pub(super) fn gather(scene: &Scene) -> Vec<(String, u64)> {
+/// Collects recorded times, in milliseconds since 1970-01-01 UTC.
+pub(super) fn collect(context: &DoctorContext) -> Vec<(String, u64)> {
     let mut records = Vec::new();
-    for (instance, leases, _) in scene.records.iter().flat_map(|one| &one.entries) {
+    for (instance, leases, _) in context.records.iter().flat_map(|one| &one.entries) {
         let own = (
             format!("the last use of {}", instance.name),
             instance.last_used,
@@ -25,36 +25,36 @@ pub(super) fn gather(scene: &Scene) -> Vec<(String, u64)> {
             records.push((words, lease.last_used));
         }
     }
-    let file = scene.root.join(portway_project::ports_file::FILE_NAME);
+    let file = context.root.join(portway_project::ports_file::FILE_NAME);
     let written = file
         .metadata()
         .and_then(|metadata| metadata.modified())
         .ok();
     if let Some(since) = written.and_then(|time| time.duration_since(UNIX_EPOCH).ok()) {
         let written = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-        records.push(("the writing of `.ports.json`".to_owned(), written));
+        records.push(("the modification time of `.ports.json`".to_owned(), written));
     }
     records
 }
 
-/// Judges the latest of them.
-pub(super) fn judge(records: &[(String, u64)], now: u64) -> Finding {
+/// Evaluates the latest record.
+pub(super) fn evaluate(records: &[(String, u64)], now: u64) -> Finding {
     let latest = records.iter().max_by_key(|(_, at)| at);
     match latest.map(|(what, at)| (what, at.saturating_sub(now))) {
-        Some((what, ahead)) if ahead > TOLERATED => warning(
+        Some((what, ahead)) if ahead > TOLERANCE_MS => warning(
             Check::Clock,
             "clock",
             format!(
-                "is behind its own records: {what} lies {} ahead",
-                span(ahead)
+                "is behind recorded times: {what} is {} ahead",
+                format_duration(ahead)
             ),
-            "set it right (`timedatectl` tells); what was recorded mends itself with the next use",
+            "correct the clock (see `timedatectl`); the next use of Portway updates the records",
         ),
-        _ => fine(Check::Clock, "clock", "no record lies in the future"),
+        _ => fine(Check::Clock, "clock", "no recorded time is in the future"),
     }
 }
 
-fn span(milliseconds: u64) -> String {
+fn format_duration(milliseconds: u64) -> String {
     let minutes = milliseconds / 60_000;
     match minutes {
         0..120 => format!("{minutes} minutes"),
@@ -70,22 +70,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_of_the_future_is_told_and_a_small_correction_is_not() {
+    fn reports_records_in_the_future_and_tolerates_corrections() {
         let record = |at| {
             vec![
                 ("old".to_owned(), 5),
                 ("the lease of port 9000".to_owned(), at),
             ]
         };
-        assert_eq!(judge(&record(1_000_000), 990_000).severity, Severity::Fine);
-        assert_eq!(judge(&[], 0).severity, Severity::Fine);
-        let behind = judge(&record(10_000_000), 990_000);
+        assert_eq!(
+            evaluate(&record(1_000_000), 990_000).severity,
+            Severity::Fine
+        );
+        assert_eq!(evaluate(&[], 0).severity, Severity::Fine);
+        let behind = evaluate(&record(10_000_000), 990_000);
         assert_eq!(behind.severity, Severity::Warning);
         assert!(
             behind
                 .message
-                .ends_with("the lease of port 9000 lies 150 minutes ahead")
-                || behind.message.ends_with("lies 2 hours ahead")
+                .ends_with("the lease of port 9000 is 150 minutes ahead")
+                || behind.message.ends_with("is 2 hours ahead")
         );
     }
 }

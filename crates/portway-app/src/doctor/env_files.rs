@@ -1,4 +1,4 @@
-//! Local URLs that are written out in `.env` files, where they go stale.
+//! Checks local URLs in `.env` files, where they become stale.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,32 +7,32 @@ use std::path::{Path, PathBuf};
 use portway_api::{Check, Finding};
 use regex_lite::Regex;
 
-use super::note::{Further, error, fine, warning};
-use super::scene::PortOwner;
+use super::context::PortOwner;
+use super::finding_builder::{FindingExt, error, fine, warning};
 
-/// Endings of files that only show how one would look.
-const PATTERNS: [&str; 5] = ["example", "sample", "template", "dist", "defaults"];
+/// Suffixes of example files, which no program loads.
+const EXAMPLE_SUFFIXES: [&str; 5] = ["example", "sample", "template", "dist", "defaults"];
 
-/// A file larger than this holds no variables.
+/// Maximum size of a file that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 18;
 
-/// A variable with a local URL.
+/// A variable that contains a local URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Written {
+pub(super) struct LocalUrl {
     /// The file.
     pub(super) file: PathBuf,
-    /// The line, from 1.
+    /// The line number, from 1.
     pub(super) line: usize,
     /// The variable.
     pub(super) variable: String,
-    /// The scheme, empty where there is none.
+    /// The scheme; empty if there is none.
     pub(super) scheme: String,
     /// The port.
     pub(super) port: u16,
 }
 
-/// Reads the `.env` files of some directories, each once.
-pub(super) fn gather(dirs: &BTreeSet<PathBuf>) -> Vec<Written> {
+/// Reads the `.env` files of these directories.
+pub(super) fn collect(dirs: &BTreeSet<PathBuf>) -> Vec<LocalUrl> {
     let mut all = Vec::new();
     for dir in dirs {
         let mut files: Vec<PathBuf> = fs::read_dir(dir)
@@ -55,16 +55,16 @@ pub(super) fn gather(dirs: &BTreeSet<PathBuf>) -> Vec<Written> {
     all
 }
 
-/// Whether a file of this name holds variables that somebody gets.
+/// Returns whether programs load a file with this name.
 fn is_in_use(name: &str) -> bool {
     let mut parts = name.split('.').skip(1);
     name.starts_with(".env")
         && parts.next() == Some("env")
-        && !parts.any(|part| PATTERNS.contains(&part))
+        && !parts.any(|part| EXAMPLE_SUFFIXES.contains(&part))
 }
 
-/// The local URLs, and `localhost:PORT` without a scheme, of a `.env` file.
-fn urls(file: &Path, text: &str) -> Vec<Written> {
+/// Finds local URLs, and `localhost:PORT` without a scheme, in a `.env` file.
+fn urls(file: &Path, text: &str) -> Vec<LocalUrl> {
     let Ok(url) = Regex::new(
         r"(?:([a-z][a-z0-9+.-]*)://)?(?:[^\s/@:]*(?::[^\s/@]*)?@)?(?:\blocalhost|\b127\.0\.0\.1|\[::1\]):(\d{1,5})\b",
     ) else {
@@ -78,12 +78,12 @@ fn urls(file: &Path, text: &str) -> Vec<Written> {
         else {
             continue;
         };
-        // A comment behind the value.
+        // Strip a trailing comment.
         let value = value.split(" #").next().unwrap_or(value);
         for found in url.captures_iter(value) {
             let port = found.get(2).and_then(|port| port.as_str().parse().ok());
             if let Some(port) = port.filter(|&port| port != 0) {
-                all.push(Written {
+                all.push(LocalUrl {
                     file: file.to_owned(),
                     line: index + 1,
                     variable: variable.trim().to_owned(),
@@ -96,37 +96,38 @@ fn urls(file: &Path, text: &str) -> Vec<Written> {
     all
 }
 
-/// Judges them. `owner` tells whose a port is, `told` are the variables that Portway itself gives
-/// every service, whatever a file says, and `served` tells whether anybody listens on a port.
-pub(super) fn judge(
-    all: &[Written],
+/// Evaluates the URLs. `owner` returns the owner of a port, `wired` are the variables that Portway
+/// sets for every service and that override the file, and `is_listening` returns whether a process
+/// is listening on a port.
+pub(super) fn evaluate(
+    all: &[LocalUrl],
     owner: &dyn Fn(u16) -> PortOwner,
-    told: &BTreeSet<String>,
-    served: &dyn Fn(u16) -> bool,
+    wired: &BTreeSet<String>,
+    is_listening: &dyn Fn(u16) -> bool,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     for one in all {
         let place = format!("{}:{}", one.file.display(), one.line);
-        let Written { variable, port, .. } = one;
-        let repair = "write no port there: `portway env` has a variable with the URL of every service, and `portway exec` starts a command with them";
+        let LocalUrl { variable, port, .. } = one;
+        let repair = "remove the port: `portway env` prints a variable with the URL of every service, and `portway exec` runs a command with them";
         let finding = match owner(*port) {
             PortOwner::Own(_) => continue,
-            _ if told.contains(variable) => continue,
+            _ if wired.contains(variable) => continue,
             PortOwner::Other(words) => error(
                 Check::EnvFile,
                 variable,
-                format!("leads to port {port}, which belongs to {words}"),
+                format!("refers to port {port}, which belongs to {words}"),
                 repair,
             ),
-            // A database of the machine's own is as good as one of the project.
-            PortOwner::Nobody if !is_web(&one.scheme) && served(*port) => continue,
+            // The database may be one that is installed on the machine.
+            PortOwner::Nobody if !is_web(&one.scheme) && is_listening(*port) => continue,
             PortOwner::Nobody => {
-                let listens = if served(*port) {
-                    "is no service's of this checkout"
+                let problem = if is_listening(*port) {
+                    "belongs to no service of this checkout"
                 } else {
-                    "is no service's of this checkout, and nobody listens there"
+                    "belongs to no service of this checkout and is not in use"
                 };
-                let message = format!("leads to port {port}, which {listens}");
+                let message = format!("refers to port {port}, which {problem}");
                 warning(Check::EnvFile, variable, message, repair)
             }
         };
@@ -138,7 +139,7 @@ pub(super) fn judge(
             .iter()
             .map(|file| file.display().to_string())
             .collect();
-        let message = "every local URL in it leads where it should";
+        let message = "all local URLs refer to services of this checkout";
         findings.push(fine(Check::EnvFile, &names.join(", "), message));
     }
     findings
@@ -155,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_files_whose_variables_somebody_gets_are_read() {
+    fn reads_only_files_that_programs_load() {
         for name in [".env", ".env.local", ".env.development", ".env.test.local"] {
             assert!(is_in_use(name), "{name}");
         }
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn local_urls_are_found_with_their_line() {
+    fn finds_local_urls_with_line_numbers() {
         let text = "# API=http://localhost:1\nAPI=http://localhost:8000/v1\n\nexport DB=\"postgres://ada:s3@127.0.0.1:5432/x\"\nHOST=localhost:8001 # not localhost:2\nFAR=http://example.com:80\nNAME=localhost\nBIG=http://localhost:99999\n";
         let found: Vec<_> = urls(Path::new(".env"), text)
             .into_iter()
@@ -191,17 +192,17 @@ mod tests {
     }
 
     #[test]
-    fn a_url_is_judged_by_whose_port_it_leads_to() {
-        let judged = |variable: &str, scheme: &str, owner: PortOwner, served: bool| {
-            let written = Written {
+    fn evaluates_a_url_by_the_owner_of_its_port() {
+        let evaluated = |variable: &str, scheme: &str, owner: PortOwner, served: bool| {
+            let written = LocalUrl {
                 file: ".env".into(),
                 line: 3,
                 variable: variable.into(),
                 scheme: scheme.into(),
                 port: 8000,
             };
-            let told = BTreeSet::from(["BACKEND_URL".to_owned()]);
-            let findings = judge(&[written], &|_| owner.clone(), &told, &|_| served);
+            let wired = BTreeSet::from(["BACKEND_URL".to_owned()]);
+            let findings = evaluate(&[written], &|_| owner.clone(), &wired, &|_| served);
             findings[0].severity
         };
         let other = || PortOwner::Other("`api` of old".into());
@@ -224,11 +225,11 @@ mod tests {
                 false,
                 Severity::Warning,
             ),
-            // What Portway tells wins over the file.
+            // Variables that Portway sets override the file.
             ("BACKEND_URL", "http", other(), true, Severity::Fine),
         ] {
             assert_eq!(
-                judged(variable, scheme, owner, served),
+                evaluated(variable, scheme, owner, served),
                 severity,
                 "{variable} {scheme}"
             );

@@ -1,5 +1,4 @@
-//! Mending what is safe to mend: only what other verbs do as well. No source is edited, nothing is
-//! ended.
+//! Applies safe fixes, which other commands also perform. Edits no source file and stops no process.
 
 use std::path::Path;
 
@@ -7,14 +6,14 @@ use portway_api::{AppliedFix, Check, Finding};
 use portway_project::ports_file;
 use portway_registry::{Registry, SqliteRegistry};
 
-use super::note::error;
+use super::finding_builder::error;
 use crate::error::CommandError;
 use crate::options::Selection;
 use crate::project::LoadedProject;
 use crate::{allocation, dirs};
 
-/// Mends what can be mended. Answers what was done, and a finding for what failed.
-pub(super) fn mend(
+/// Applies the fixes of fixable findings. Returns the applied fixes, and a finding per failed one.
+pub(super) fn apply(
     directory: Option<&Path>,
     findings: &[Finding],
 ) -> (Vec<AppliedFix>, Vec<Finding>) {
@@ -37,7 +36,7 @@ pub(super) fn mend(
                 message,
             }),
             Err(wrong) => {
-                let message = format!("could not be mended: {}", wrong.info.message);
+                let message = format!("could not be fixed: {}", wrong.info.message);
                 let repair = wrong.info.hints.join("; ");
                 failed.push(error(check, &first.subject, message, repair));
             }
@@ -50,11 +49,11 @@ fn prune() -> Result<String, CommandError> {
     let gone = SqliteRegistry::open(&dirs::state_dir()?)?.prune()?;
     let leases: usize = gone.iter().map(|(_, leases)| leases.len()).sum();
     let plural = if leases == 1 { "lease" } else { "leases" };
-    Ok(format!("dropped {leases} {plural} of vanished directories"))
+    Ok(format!("released {leases} {plural} of deleted directories"))
 }
 
 fn rewrite(directory: Option<&Path>) -> Result<String, CommandError> {
     let mut registered = LoadedProject::load(directory, &Selection::default())?.register()?;
     allocation::rewrite(&mut registered)?;
-    Ok(format!("wrote `{}` anew", ports_file::FILE_NAME))
+    Ok(format!("rewrote `{}`", ports_file::FILE_NAME))
 }

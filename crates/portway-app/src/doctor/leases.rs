@@ -1,13 +1,13 @@
-//! Leases without an owner, and processes that an instance has left behind.
+//! Checks for stale leases and leftover processes.
 
 use portway_api::{Check, Finding, StaleProcess};
 use portway_registry::CheckoutState;
 
-use super::note::{Further, fine, warning};
+use super::finding_builder::{FindingExt, fine, warning};
 use crate::registry::Entry;
 
-/// Judges what the registry keeps and what was found running.
-pub(super) fn judge(entries: &[Entry], left: &[StaleProcess]) -> Vec<Finding> {
+/// Evaluates the leases of the registry and the leftover processes.
+pub(super) fn evaluate(entries: &[Entry], left: &[StaleProcess]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut kept = 0;
     for (instance, leases, liveness) in entries {
@@ -21,28 +21,28 @@ pub(super) fn judge(entries: &[Entry], left: &[StaleProcess]) -> Vec<Finding> {
         }
         let plural = if ports.len() == 1 { "port" } else { "ports" };
         let message = format!(
-            "keeps {plural} {}, and its directory {} is gone",
+            "has leases of {plural} {}, but its directory {} was deleted",
             ports.join(", "),
             instance.dir.display()
         );
-        let repair = "drop what is kept for it";
+        let repair = "release them";
         let finding = warning(Check::Lease, &instance.name, message, repair);
         findings.push(finding.command("portway prune").fixable(true));
     }
     for one in left {
         let owner = one.instance.as_deref().unwrap_or(&one.id);
         let message = format!(
-            "left a process behind: `{}` (pid {}), started for `{}`",
+            "left a process running: `{}` (pid {}), started for `{}`",
             one.process.name, one.process.pid, one.service
         );
-        let finding = warning(Check::Lease, owner, message, "end it");
+        let finding = warning(Check::Lease, owner, message, "stop it");
         findings.push(finding.command("portway prune"));
     }
     if findings.is_empty() {
         let message = match kept {
-            0 => "there are none".to_owned(),
-            1 => "there is one, and it has an owner".to_owned(),
-            count => format!("there are {count}, each with an owner"),
+            0 => "no leases".to_owned(),
+            1 => "1 lease, and its directory exists".to_owned(),
+            count => format!("{count} leases, and their directories exist"),
         };
         findings.push(fine(Check::Lease, "leases", message));
     }
@@ -80,8 +80,8 @@ mod tests {
     }
 
     #[test]
-    fn only_what_has_no_owner_is_told() {
-        let fine = judge(
+    fn reports_stale_leases_and_processes_only() {
+        let fine = evaluate(
             &[
                 entry(CheckoutState::Stopped, &[1, 2]),
                 entry(CheckoutState::Missing, &[]),
@@ -89,13 +89,13 @@ mod tests {
             &[],
         );
         assert_eq!(fine[0].severity, Severity::Fine);
-        assert_eq!(fine[0].message, "there are 2, each with an owner");
-        let gone = judge(&[entry(CheckoutState::Missing, &[1, 2])], &[]);
+        assert_eq!(fine[0].message, "2 leases, and their directories exist");
+        let gone = evaluate(&[entry(CheckoutState::Missing, &[1, 2])], &[]);
         assert_eq!(
             (gone[0].severity, gone[0].fixable),
             (Severity::Warning, true)
         );
-        assert!(gone[0].message.starts_with("keeps ports 1, 2, and"));
+        assert!(gone[0].message.starts_with("has leases of ports 1, 2"));
         let left = StaleProcess {
             process: ProcessInfo {
                 pid: 7,
@@ -108,7 +108,7 @@ mod tests {
             instance: None,
             service: "web".into(),
         };
-        // Nothing is ended unasked.
-        assert!(!judge(&[], &[left])[0].fixable);
+        // Processes are never stopped without a question.
+        assert!(!evaluate(&[], &[left])[0].fixable);
     }
 }

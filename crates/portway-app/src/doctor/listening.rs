@@ -1,65 +1,72 @@
-//! Whether each service listens on the port that is named for it, and nobody else does.
+//! Checks that each service, and no other process, is listening on its port.
 
 use portway_api::{Check, Finding, InstanceStatus, ServiceState, ServiceStatus};
 use portway_ports::Families;
 use portway_project::{PlannedService, ports_file};
 
-use super::note::{Further, error, fine, warning};
-use super::port_check::{Expected, Seat, nothing};
-use super::scene::Scene;
-use crate::inspect::{Holders, Known, Of};
+use super::context::DoctorContext;
+use super::finding_builder::{FindingExt, error, fine, warning};
+use super::port_check::{Expected, PortCheck, is_nothing_running};
+use crate::inspect::{Holders, Known, OccupantKind};
 
 const FILE: &str = ports_file::FILE_NAME;
 
-/// The ports of all services.
-pub(super) fn gather(scene: &Scene, holders: &Holders) -> Vec<Seat> {
+/// Collects the ports of all services and the processes that listen there.
+pub(super) fn collect(context: &DoctorContext, holders: &Holders) -> Vec<PortCheck> {
     let known = Known::of(
-        scene
+        context
             .records
             .as_ref()
             .map(|records| records.entries.clone())
             .unwrap_or_default(),
     );
-    let mut seats = Vec::new();
-    for service in scene.services() {
-        let expected = expected(scene.status.as_ref(), &service.name);
-        for (index, port) in scene.ports.of(&service.name).iter().enumerate() {
+    let mut port_checks = Vec::new();
+    for service in context.services() {
+        let expected = expected(context.status.as_ref(), &service.name);
+        for (index, port) in context.ports.of(&service.name).iter().enumerate() {
             let here = holders.get(port).map_or(&[][..], Vec::as_slice);
-            seats.push(Seat {
+            port_checks.push(PortCheck {
                 service: service.name.clone(),
                 port: *port,
                 expected: expected.clone(),
-                forced: forced(scene, service, index, *port),
-                sitters: here
+                forced: forced(context, service, index, *port),
+                occupants: here
                     .iter()
-                    .map(|holder| known.sitter(holder, service, &scene.checkout))
+                    .map(|holder| known.occupant(holder, service, &context.checkout))
                     .collect(),
                 families: Families::of(here.iter().map(|holder| &holder.listener).filter(|one| {
-                    // What is there for the local network is not there for `localhost`.
+                    // Addresses of the local network do not serve `localhost`.
                     one.address.is_loopback() || one.address.is_unspecified()
                 })),
             });
         }
     }
-    // That nothing runs is said once; that only some do, of each that does not.
-    if !nothing(&seats) {
-        let down = |seat: &&mut Seat| seat.expected == Expected::Nothing && seat.sitters.is_empty();
-        for seat in seats.iter_mut().filter(down) {
-            seat.expected = Expected::Resting;
+    // If nothing is running, one finding says so; if only some services are, each other gets one.
+    if !is_nothing_running(&port_checks) {
+        let down = |port_check: &&mut PortCheck| {
+            port_check.expected == Expected::NotRunning && port_check.occupants.is_empty()
+        };
+        for port_check in port_checks.iter_mut().filter(down) {
+            port_check.expected = Expected::Stopped;
         }
     }
-    seats
+    port_checks
 }
 
-fn forced(scene: &Scene, service: &PlannedService, index: usize, port: u16) -> Option<String> {
+fn forced(
+    context: &DoctorContext,
+    service: &PlannedService,
+    index: usize,
+    port: u16,
+) -> Option<String> {
     let key = service.port_key(index);
-    let value = scene.file.as_ref().ok()?.as_ref()?.content.get(&key)?;
-    let records = scene.records.as_ref().ok()?;
+    let value = context.file.as_ref().ok()?.as_ref()?.content.get(&key)?;
+    let records = context.records.as_ref().ok()?;
     if service.fallback || value.as_u64() != Some(port.into()) {
         return None;
     }
     let by_hand = !records.copied && records.written.port(&key) != Some(port);
-    let remembered = scene
+    let remembered = context
         .entry()
         .is_some_and(|(_, leases, _)| leases.iter().any(|lease| lease.forced_port == Some(port)));
     (by_hand || remembered).then_some(key)
@@ -67,17 +74,19 @@ fn forced(scene: &Scene, service: &PlannedService, index: usize, port: u16) -> O
 
 fn expected(status: Option<&InstanceStatus>, service: &str) -> Expected {
     let Some(status) = status else {
-        return Expected::Nothing;
+        return Expected::NotRunning;
     };
     let own = |one: &&ServiceStatus| one.name == service;
     let Some(status) = status.services.iter().find(own) else {
-        return Expected::Resting;
+        return Expected::Stopped;
     };
     match status.state {
         ServiceState::Ready | ServiceState::Unhealthy => Expected::Listening,
-        ServiceState::Waiting | ServiceState::Preparing | ServiceState::Starting => Expected::Soon,
+        ServiceState::Waiting | ServiceState::Preparing | ServiceState::Starting => {
+            Expected::Starting
+        }
         ServiceState::Stopped | ServiceState::Stopping | ServiceState::Completed => {
-            Expected::Resting
+            Expected::Stopped
         }
         ServiceState::Backoff | ServiceState::Failed => {
             let why = status.message.as_deref().unwrap_or("has failed");
@@ -86,89 +95,92 @@ fn expected(status: Option<&InstanceStatus>, service: &str) -> Expected {
     }
 }
 
-/// Judges one port.
-pub(super) fn judge(seat: &Seat) -> Option<Finding> {
-    let Seat { service, port, .. } = seat;
-    let stranger = seat.sitters.iter().find(|one| !one.of.is_own());
-    if let Some(stranger) = stranger {
-        let message = format!("its port {port} belongs to {}", stranger.who);
-        let end = format!("portway free {port}");
-        let (repair, command) = match (stranger.of, &seat.expected, &seat.forced) {
-            (Of::Neighbour, Expected::Nothing, Some(key)) => (
-                format!("leave that to it: take `{key}` out of `{FILE}`, and have a port chosen"),
+/// Evaluates one port.
+pub(super) fn evaluate(port_check: &PortCheck) -> Option<Finding> {
+    let PortCheck { service, port, .. } = port_check;
+    let other = port_check.occupants.iter().find(|one| !one.kind.is_own());
+    if let Some(other) = other {
+        let message = format!(
+            "cannot use its port {port}: it is in use by {}",
+            other.description
+        );
+        let stop = format!("portway free {port}");
+        let (repair, command) = match (other.kind, &port_check.expected, &port_check.forced) {
+            (OccupantKind::OtherInstance, Expected::NotRunning, Some(key)) => (
+                format!("remove `{key}` from `{FILE}`, then allocate another port"),
                 "portway detect".to_owned(),
             ),
-            (Of::Neighbour, ..) => (
-                "leave that to it, and have a port chosen for this checkout".to_owned(),
+            (OccupantKind::OtherInstance, ..) => (
+                "allocate another port for this checkout".to_owned(),
                 "portway detect".to_owned(),
             ),
-            (_, Expected::Nothing, Some(key)) => (
-                format!("take `{key}`, which asks for it, out of `{FILE}`; or end that"),
-                end,
+            (_, Expected::NotRunning, Some(key)) => (
+                format!("remove `{key}` from `{FILE}`, or stop the other process"),
+                stop,
             ),
-            (_, Expected::Nothing, None) => (
-                "start the services, which then get other ports, and everybody is told; or end that"
+            (_, Expected::NotRunning, None) => (
+                "start the services, which then get other ports, or stop the other process"
                     .to_owned(),
-                end,
+                stop,
             ),
             _ => (
-                "whoever calls this service reaches that instead; end it".to_owned(),
-                end,
+                "clients of this service reach that process instead; stop it".to_owned(),
+                stop,
             ),
         };
         return Some(error(Check::Listening, service, message, repair).command(command));
     }
-    if let Some(first) = seat.sitters.first() {
-        let mut addresses: Vec<&str> = seat
-            .sitters
+    if let Some(first) = port_check.occupants.first() {
+        let mut addresses: Vec<&str> = port_check
+            .occupants
             .iter()
             .flat_map(|one| one.addresses.iter().map(String::as_str))
             .collect();
         addresses.dedup();
         let addresses = addresses.join(", ");
-        let message = format!("listens on port {port} ({addresses})");
-        if first.of == Of::Hand {
+        let message = format!("is listening on port {port} ({addresses})");
+        if first.kind == OccupantKind::StartedByHand {
             return Some(
                 warning(
                     Check::Listening,
                     service,
                     format!(
-                        "{message}, started by hand and not by Portway: {}",
-                        first.who
+                        "{message}, but was started by hand and not by Portway: {}",
+                        first.description
                     ),
-                    "where that is not meant, end it, and have Portway start it",
+                    "stop it and start it with `portway up`, unless this is intended",
                 )
                 .command(format!("portway free {port}")),
             );
         }
         return Some(fine(Check::Listening, service, message));
     }
-    match &seat.expected {
-        // That nothing runs is said once.
-        Expected::Nothing => None,
+    match &port_check.expected {
+        // A separate finding says that nothing is running.
+        Expected::NotRunning => None,
         Expected::Listening => Some(
             error(
                 Check::Listening,
                 service,
-                format!("runs, and nobody listens on its port {port}"),
-                "see what it says, and whether it takes `{port}`",
+                format!("is running, but not listening on its port {port}"),
+                "read its output, and check that its command uses `{port}`",
             )
             .command(format!("portway logs {service}")),
         ),
-        Expected::Soon => Some(
+        Expected::Starting => Some(
             warning(
                 Check::Listening,
                 service,
-                format!("is still starting; nobody listens on port {port} yet"),
-                "wait for it, then ask again",
+                format!("is starting and not listening on port {port} yet"),
+                "wait for it, then run `portway doctor` again",
             )
             .command(format!("portway wait {service}")),
         ),
-        Expected::Resting => Some(
+        Expected::Stopped => Some(
             warning(
                 Check::Listening,
                 service,
-                format!("does not run, and others do; nobody listens on port {port}"),
+                format!("is stopped while other services are running; port {port} is not in use"),
                 "start it",
             )
             .command(format!("portway up --detach {service}")),
@@ -177,8 +189,8 @@ pub(super) fn judge(seat: &Seat) -> Option<Finding> {
             error(
                 Check::Listening,
                 service,
-                format!("{why}; nobody listens on port {port}"),
-                "see what it said before that",
+                format!("{why}; port {port} is not in use"),
+                "read its output",
             )
             .command(format!("portway logs {service}")),
         ),

@@ -1,14 +1,14 @@
-//! Whether a gateway can start with the local CA, where there is one.
+//! Checks that the gateway can use the local CA, if one exists.
 
 use portway_api::{Check, Finding};
 
-use super::note::from_error;
+use super::finding_builder::from_error;
 use crate::error::CommandError;
 
-/// Judges the CA; nothing is said of one that can be used, or that is not there.
-pub(super) fn judge<T>(authority: Result<T, CommandError>) -> Option<Finding> {
+/// Evaluates the CA. A usable or missing CA gives no finding.
+pub(super) fn evaluate<T>(authority: Result<T, CommandError>) -> Option<Finding> {
     let wrong = authority.err()?;
     let mut finding = from_error(Check::LocalCa, "local CA", &wrong);
-    finding.message += "; no gateway starts with it";
+    finding.message += "; the gateway cannot start with it";
     Some(finding)
 }

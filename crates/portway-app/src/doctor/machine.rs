@@ -1,34 +1,34 @@
-//! What the machine gives: room on the disks, and open files.
+//! Checks the machine: free disk space and the limit of open files.
 
 use std::path::{Path, PathBuf};
 
 use portway_api::{Check, Finding};
 
-use super::note::{error, fine, warning};
+use super::finding_builder::{error, fine, warning};
 use crate::dirs;
 use crate::platform::{self, DiskRoom};
 
 const MIB: u64 = 1 << 20;
 
-/// With less than this, a build or an installation is about to fail.
-const LITTLE: u64 = 500 * MIB;
+/// Builds and installations are likely to fail with less free space, in bytes.
+const LOW_SPACE: u64 = 500 * MIB;
 
-/// With less than this, not even the registry can be relied on.
-const NOTHING: u64 = 20 * MIB;
+/// The registry cannot be written reliably with less free space, in bytes.
+const NO_SPACE: u64 = 20 * MIB;
 
-/// Fewer open files than this, and a development server that watches its sources fails.
-const FILES: u64 = 1024;
+/// Development servers that watch their sources need at least this many open files.
+const MIN_OPEN_FILES: u64 = 1024;
 
-/// Room on the disk below a directory.
-pub(super) struct Room {
-    /// What the directory is, in words.
-    what: &'static str,
+/// Free space of the file system that contains a directory.
+pub(super) struct FreeSpace {
+    /// What the directory is for, as text.
+    purpose: &'static str,
     dir: PathBuf,
     room: DiskRoom,
 }
 
-/// The room of the project and of Portway's own state, as far as the system tells.
-pub(super) fn rooms(root: &Path) -> Vec<Room> {
+/// Returns the free space for the project and for Portway's state, if the system reports it.
+pub(super) fn disk_space(root: &Path) -> Vec<FreeSpace> {
     let state = dirs::state_dir().ok();
     let places = [
         ("the project", Some(root.to_owned())),
@@ -36,59 +36,59 @@ pub(super) fn rooms(root: &Path) -> Vec<Room> {
     ];
     places
         .into_iter()
-        .filter_map(|(what, dir)| {
+        .filter_map(|(purpose, dir)| {
             let dir = dir?;
-            // Where it would be made, when it is not there yet.
+            // The directory may not exist yet.
             let there = dir.ancestors().find(|dir| dir.exists())?;
             let room = platform::disk_room(there)?;
-            Some(Room { what, dir, room })
+            Some(FreeSpace { purpose, dir, room })
         })
         .collect()
 }
 
-/// Judges the room of one directory.
-pub(super) fn judge_room(room: &Room) -> Finding {
-    let Room { what, dir, room } = room;
+/// Evaluates the free space for one directory.
+pub(super) fn evaluate_space(room: &FreeSpace) -> Finding {
+    let FreeSpace { purpose, dir, room } = room;
     let free = format!(
-        "{} MiB are free for {what} in {}",
+        "{} MiB free for {purpose} in {}",
         room.free / MIB,
         dir.display()
     );
-    let repair = "make room there";
+    let repair = "free some disk space";
     if room.files == Some(0) {
-        let message = format!("no file can be made for {what} in {}", dir.display());
+        let message = format!("no file can be created for {purpose} in {}", dir.display());
         return error(Check::Disk, "disk", message, repair);
     }
-    if room.free < NOTHING {
+    if room.free < NO_SPACE {
         error(Check::Disk, "disk", format!("only {free}"), repair)
-    } else if room.free < LITTLE {
+    } else if room.free < LOW_SPACE {
         warning(Check::Disk, "disk", format!("only {free}"), repair)
     } else {
         fine(Check::Disk, "disk", free)
     }
 }
 
-/// Judges the limit of open files.
-pub(super) fn judge_files(limit: Option<u64>) -> Finding {
+/// Evaluates the limit of open files.
+pub(super) fn evaluate_open_files(limit: Option<u64>) -> Finding {
     match limit {
-        Some(limit) if limit < FILES => warning(
+        Some(limit) if limit < MIN_OPEN_FILES => warning(
             Check::Limits,
             "limits",
-            format!("a process may have no more than {limit} files open"),
+            format!("a process can open only {limit} files"),
             format!(
-                "raise it in the shell that starts the services: `ulimit -n {}`",
-                4 * FILES
+                "raise the limit in the shell that starts the services: `ulimit -n {}`",
+                4 * MIN_OPEN_FILES
             ),
         ),
         Some(limit) => fine(
             Check::Limits,
             "limits",
-            format!("a process may have {limit} files open"),
+            format!("a process can open {limit} files"),
         ),
         None => fine(
             Check::Limits,
             "limits",
-            "a process may have any number of files open",
+            "a process can open any number of files",
         ),
     }
 }
@@ -100,29 +100,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn room_is_judged_by_what_is_free() {
-        let judged = |free, files| {
-            let room = Room {
-                what: "the project",
+    fn evaluates_free_space() {
+        let evaluated = |free, files| {
+            let room = FreeSpace {
+                purpose: "the project",
                 dir: "/p".into(),
                 room: DiskRoom { free, files },
             };
-            judge_room(&room).severity
+            evaluate_space(&room).severity
         };
-        assert_eq!(judged(10_000 * MIB, Some(1)), Severity::Fine);
-        assert_eq!(judged(10_000 * MIB, None), Severity::Fine);
-        assert_eq!(judged(100 * MIB, None), Severity::Warning);
-        assert_eq!(judged(MIB, None), Severity::Error);
-        assert_eq!(judged(10_000 * MIB, Some(0)), Severity::Error);
-        // The system answers for a directory that is not there yet.
+        assert_eq!(evaluated(10_000 * MIB, Some(1)), Severity::Fine);
+        assert_eq!(evaluated(10_000 * MIB, None), Severity::Fine);
+        assert_eq!(evaluated(100 * MIB, None), Severity::Warning);
+        assert_eq!(evaluated(MIB, None), Severity::Error);
+        assert_eq!(evaluated(10_000 * MIB, Some(0)), Severity::Error);
+        // Works for a directory that does not exist yet.
         let dir = tempfile::tempdir().unwrap();
-        assert!(!rooms(&dir.path().join("not/yet")).is_empty());
+        assert!(!disk_space(&dir.path().join("not/yet")).is_empty());
     }
 
     #[test]
-    fn few_open_files_are_told() {
-        assert_eq!(judge_files(Some(256)).severity, Severity::Warning);
-        assert_eq!(judge_files(Some(1024)).severity, Severity::Fine);
-        assert_eq!(judge_files(None).severity, Severity::Fine);
+    fn warns_about_a_low_limit_of_open_files() {
+        assert_eq!(evaluate_open_files(Some(256)).severity, Severity::Warning);
+        assert_eq!(evaluate_open_files(Some(1024)).severity, Severity::Fine);
+        assert_eq!(evaluate_open_files(None).severity, Severity::Fine);
     }
 }

@@ -1,11 +1,13 @@
-//! Why services do not communicate. Each subject has a file of its own, which gathers facts and then
-//! judges them: from values to findings, without looking again.
+//! Finds out why services cannot reach each other. Each subject has a file that collects values and
+//! then evaluates them to findings with a pure function.
 //!
-//! Everything that may be broken is a value on the way, so that one broken thing hides no other.
+//! Everything that may be broken is passed on as a value, so one problem never hides another.
 
 mod answers;
 mod clock;
+mod context;
 mod env_files;
+mod finding_builder;
 mod fix;
 mod leases;
 mod listening;
@@ -13,12 +15,10 @@ mod local_ca;
 mod localhost;
 mod machine;
 mod names;
-mod note;
 mod port_check;
 mod ports_file;
 mod proxy;
 mod running;
-mod scene;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -32,21 +32,21 @@ use crate::error::CommandError;
 use crate::gateway::state;
 use crate::inspect;
 use crate::runtime::runtime;
-use answers::{Asked, Preflight};
-use note::{fine, from_error, warning};
-use port_check::{Expected, Seat};
-use scene::{PortOwner, Scene};
+use answers::{HealthResult, Preflight};
+use context::{DoctorContext, PortOwner};
+use finding_builder::{fine, from_error, warning};
+use port_check::{Expected, PortCheck};
 
-/// Looks at the checkout of `directory`; mends what is safe to mend first where `fix` says so.
+/// Examines the checkout of `directory`. With `fix`, first applies the fixes that are safe.
 ///
 /// # Errors
-/// When there is no such directory; everything else that is wrong is a finding.
+/// If the directory does not exist. Every other problem is a finding.
 pub fn examine(directory: Option<&Path>, fix: bool) -> Result<Diagnosis, CommandError> {
-    let mut diagnosis = runtime()?.block_on(look(directory))?;
+    let mut diagnosis = runtime()?.block_on(examine_checkout(directory))?;
     if fix {
-        let (fixed, failed) = fix::mend(directory, &diagnosis.findings);
+        let (fixed, failed) = fix::apply(directory, &diagnosis.findings);
         if !fixed.is_empty() {
-            diagnosis = runtime()?.block_on(look(directory))?;
+            diagnosis = runtime()?.block_on(examine_checkout(directory))?;
         }
         diagnosis.fixed = fixed;
         diagnosis.findings.extend(failed);
@@ -56,111 +56,115 @@ pub fn examine(directory: Option<&Path>, fix: bool) -> Result<Diagnosis, Command
     Ok(diagnosis)
 }
 
-async fn look(directory: Option<&Path>) -> Result<Diagnosis, CommandError> {
-    let scene = Scene::gather(directory).await?;
+async fn examine_checkout(directory: Option<&Path>) -> Result<Diagnosis, CommandError> {
+    let context = DoctorContext::collect(directory).await?;
     let holders = inspect::holders();
-    let seats = listening::gather(&scene, &holders);
-    let owners = scene.owners();
+    let port_checks = listening::collect(&context, &holders);
+    let owners = context.owners();
     let owner = |port: u16| owners.get(&port).cloned().unwrap_or(PortOwner::Nobody);
 
     let mut findings = Vec::new();
-    if let Err(wrong) = &scene.preferences {
+    if let Err(wrong) = &context.preferences {
         findings.push(from_error(Check::Preferences, "preferences", wrong));
     }
-    findings.push(manifest(&scene));
-    findings.extend(skipped(&scene));
-    findings.extend(directories(&scene));
-    findings.push(registry(&scene));
-    findings.extend(ports_file::look(&scene));
-    findings.extend(running::look(&scene, &seats));
-    findings.extend(seats.iter().filter_map(listening::judge));
-    findings.extend(speech(&scene, &seats).await);
-    findings.extend(names(&scene));
-    findings.extend(local_ca::judge(crate::trust::authority()));
-    let backends: Vec<(String, u16)> = of_kind(&scene, Kind::Http)
-        .filter_map(|service| main_port(&scene, service))
+    findings.push(manifest(&context));
+    findings.extend(skipped(&context));
+    findings.extend(directories(&context));
+    findings.push(registry(&context));
+    findings.extend(ports_file::examine(&context));
+    findings.extend(running::examine(&context, &port_checks));
+    findings.extend(port_checks.iter().filter_map(listening::evaluate));
+    findings.extend(check_answers(&context, &port_checks).await);
+    findings.extend(names(&context));
+    findings.extend(local_ca::evaluate(crate::trust::authority()));
+    let backends: Vec<(String, u16)> = of_kind(&context, Kind::Http)
+        .filter_map(|service| main_port(&context, service))
         .collect();
-    for frontend in of_kind(&scene, Kind::Frontend) {
-        if let Some(config) = proxy::gather(&scene.dir(frontend)) {
-            findings.extend(proxy::judge(&frontend.name, &config, &owner, &backends));
+    for frontend in of_kind(&context, Kind::Frontend) {
+        if let Some(config) = proxy::collect(&context.dir(frontend)) {
+            findings.extend(proxy::evaluate(&frontend.name, &config, &owner, &backends));
         }
     }
-    let told: BTreeSet<String> = scene
-        .wiring(&scene.ports)
+    let told: BTreeSet<String> = context
+        .wiring(&context.ports)
         .map(|wiring| wiring.shared.into_keys().collect())
         .unwrap_or_default();
     let served = |port: u16| holders.contains_key(&port);
-    let written = env_files::gather(&scene.dirs());
-    findings.extend(env_files::judge(&written, &owner, &told, &served));
-    if let Ok(records) = &scene.records {
-        // Where the registry knows nobody, nobody has left anything.
+    let written = env_files::collect(&context.dirs());
+    findings.extend(env_files::evaluate(&written, &owner, &told, &served));
+    if let Ok(records) = &context.records {
+        // Without registered instances there are no stale processes.
         let left = if records.entries.is_empty() {
             Vec::new()
         } else {
             let left = inspect::leftovers().unwrap_or_default().into_iter();
             left.map(|(_, leftover)| leftover).collect()
         };
-        findings.extend(leases::judge(&records.entries, &left));
+        findings.extend(leases::evaluate(&records.entries, &left));
     }
-    findings.extend(localhost::judge(&localhost::resolve(), &seats));
-    findings.push(clock::judge(&clock::gather(&scene), scene.now));
-    findings.extend(machine::rooms(&scene.root).iter().map(machine::judge_room));
-    findings.push(machine::judge_files(crate::platform::open_files()));
+    findings.extend(localhost::evaluate(&localhost::resolve(), &port_checks));
+    findings.push(clock::evaluate(&clock::collect(&context), context.now));
+    findings.extend(
+        machine::disk_space(&context.root)
+            .iter()
+            .map(machine::evaluate_space),
+    );
+    findings.push(machine::evaluate_open_files(crate::platform::open_files()));
     Ok(Diagnosis {
-        directory: scene.root.display().to_string(),
+        directory: context.root.display().to_string(),
         healthy: true,
         findings,
         fixed: Vec::new(),
     })
 }
 
-/// What the services of an instance that runs know of the gateway.
-fn names(scene: &Scene) -> Option<Finding> {
-    scene.status.as_ref()?;
-    let (instance, ..) = scene.entry()?;
+/// Checks that running services know the gateway's ports.
+fn names(context: &DoctorContext) -> Option<Finding> {
+    context.status.as_ref()?;
+    let (instance, ..) = context.entry()?;
     let gateway = state::status().ok()??;
-    names::judge(instance.gateway.as_ref(), &GatewayPorts::from(&gateway))
+    names::evaluate(instance.gateway.as_ref(), &GatewayPorts::from(&gateway))
 }
 
-fn manifest(scene: &Scene) -> Finding {
+fn manifest(context: &DoctorContext) -> Finding {
     let subject = portway_project::manifest::FILE_NAME;
-    match &scene.plan {
+    match &context.plan {
         Err(wrong) => from_error(Check::Manifest, subject, wrong),
         Ok(plan) => {
-            let names = note::quoted(plan.services.keys().map(String::as_str));
-            let message = if scene.found.is_some() {
-                format!("there is none; found without it: {names}")
+            let names = finding_builder::quoted(plan.services.keys().map(String::as_str));
+            let message = if context.found.is_some() {
+                format!("does not exist; detected services: {names}")
             } else {
-                format!("has {names}")
+                format!("defines {names}")
             };
             fine(Check::Manifest, subject, message)
         }
     }
 }
 
-/// The files that tell of services and could not be used, where there is no manifest.
-fn skipped(scene: &Scene) -> Vec<Finding> {
-    let all = scene.found.iter().flat_map(|found| &found.skipped);
+/// Reports the files that detection had to skip.
+fn skipped(context: &DoctorContext) -> Vec<Finding> {
+    let all = context.found.iter().flat_map(|found| &found.skipped);
     all.map(|skipped| {
-        let message = format!("was passed over: it {}", skipped.why);
+        let message = format!("was skipped: it {}", skipped.why);
         warning(
             Check::Manifest,
             &skipped.file,
             message,
-            "mend it, or `portway init` and write the service down",
+            "fix the file, or run `portway init` and add the service to `portway.toml`",
         )
     })
     .collect()
 }
 
-/// The services whose directory is not there: nobody can start them.
-fn directories(scene: &Scene) -> Vec<Finding> {
+/// Reports services whose directory does not exist.
+fn directories(context: &DoctorContext) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for service in scene.services() {
-        let (Some(manifest), Some(dir)) = (&scene.manifest, &service.dir) else {
+    for service in context.services() {
+        let (Some(manifest), Some(dir)) = (&context.manifest, &service.dir) else {
             continue;
         };
-        if scene.dir(service).is_dir() {
+        if context.dir(service).is_dir() {
             continue;
         }
         let message = format!("its directory `{dir}` does not exist");
@@ -172,47 +176,57 @@ fn directories(scene: &Scene) -> Vec<Finding> {
     findings
 }
 
-fn registry(scene: &Scene) -> Finding {
+fn registry(context: &DoctorContext) -> Finding {
     let subject = "registry";
-    match (&scene.records, scene.entry()) {
+    match (&context.records, context.entry()) {
         (Err(wrong), _) => from_error(Check::Registry, subject, wrong),
         (Ok(_), Some((instance, ..))) => {
-            let message = format!("knows this checkout as {}", instance.name);
+            let message = format!("has this checkout as `{}`", instance.name);
             fine(Check::Registry, subject, message)
         }
-        (Ok(_), None) => fine(Check::Registry, subject, "does not know this checkout yet"),
+        (Ok(_), None) => fine(
+            Check::Registry,
+            subject,
+            "has no instance for this checkout yet",
+        ),
     }
 }
 
-fn of_kind(scene: &Scene, kind: Kind) -> impl Iterator<Item = &PlannedService> {
-    scene.services().filter(move |service| service.kind == kind)
+fn of_kind(context: &DoctorContext, kind: Kind) -> impl Iterator<Item = &PlannedService> {
+    context
+        .services()
+        .filter(move |service| service.kind == kind)
 }
 
-fn main_port(scene: &Scene, service: &PlannedService) -> Option<(String, u16)> {
-    let port = *scene.ports.of(&service.name).first()?;
+fn main_port(context: &DoctorContext, service: &PlannedService) -> Option<(String, u16)> {
+    let port = *context.ports.of(&service.name).first()?;
     Some((service.name.clone(), port))
 }
 
-/// Whether something tells that a frontend calls this backend: it is the only one, or the frontend
-/// comes after it or is told of it in the manifest.
-fn means(scene: &Scene, frontend: &PlannedService, backend: &str) -> bool {
+/// Returns whether a frontend is likely to call this backend: it is the only one, or the manifest
+/// starts the frontend after it or passes its address to the frontend.
+fn may_call(context: &DoctorContext, frontend: &PlannedService, backend: &str) -> bool {
     let texts = frontend.env.values().chain([&frontend.command]);
     let mention = format!("{{{backend}.");
-    of_kind(scene, Kind::Http).count() == 1
+    of_kind(context, Kind::Http).count() == 1
         || frontend.after.iter().any(|(name, _)| name == backend)
         || texts.into_iter().any(|text| text.contains(&mention))
 }
 
-/// What the services answer that are there.
-async fn speech(scene: &Scene, seats: &[Seat]) -> Vec<Finding> {
+/// Sends requests to the services that are listening and evaluates the responses.
+async fn check_answers(context: &DoctorContext, port_checks: &[PortCheck]) -> Vec<Finding> {
     let answers = |port: u16| {
-        let seat = seats.iter().find(|seat| seat.port == port);
-        seat.is_some_and(|seat| seat.is_own() && seat.expected != Expected::Soon)
+        let port_check = port_checks
+            .iter()
+            .find(|port_check| port_check.port == port);
+        port_check.is_some_and(|port_check| {
+            port_check.is_own() && port_check.expected != Expected::Starting
+        })
     };
     let mut asked = Vec::new();
     let mut preflights = Vec::new();
-    for service in scene.services() {
-        let Some(check) = HealthCheck::new(service, &scene.ports) else {
+    for service in context.services() {
+        let Some(check) = HealthCheck::new(service, &context.ports) else {
             continue;
         };
         if check.path().is_none() || !answers(check.port) {
@@ -220,7 +234,7 @@ async fn speech(scene: &Scene, seats: &[Seat]) -> Vec<Finding> {
         }
         let (name, question) = (service.name.clone(), check.clone());
         asked.push(tokio::spawn(async move {
-            Asked {
+            HealthResult {
                 status: answers::status(&question).await,
                 service: name,
                 check: question,
@@ -229,12 +243,12 @@ async fn speech(scene: &Scene, seats: &[Seat]) -> Vec<Finding> {
         if service.kind != Kind::Http {
             continue;
         }
-        for frontend in of_kind(scene, Kind::Frontend) {
-            let Some((frontend_name, port)) = main_port(scene, frontend) else {
+        for frontend in of_kind(context, Kind::Frontend) {
+            let Some((frontend_name, port)) = main_port(context, frontend) else {
                 continue;
             };
-            let meant = means(scene, frontend, &service.name);
-            let proxy = proxy::gather(&scene.dir(frontend)).map(|config| config.file);
+            let is_expected = may_call(context, frontend, &service.name);
+            let proxy = proxy::collect(&context.dir(frontend)).map(|config| config.file);
             let (backend, question) = (service.name.clone(), check.clone());
             preflights.push(tokio::spawn(async move {
                 let origin = wiring::url(Kind::Frontend, port);
@@ -243,30 +257,30 @@ async fn speech(scene: &Scene, seats: &[Seat]) -> Vec<Finding> {
                     backend,
                     frontend: frontend_name,
                     origin,
-                    meant,
+                    is_expected,
                     proxy,
                 }
             }));
         }
     }
     let mut findings = Vec::new();
-    // One that fails at everything fails at this as well, which says nothing of its own.
+    // A backend that fails every request fails the CORS request too.
     let mut unwell = BTreeSet::new();
     for asked in join(asked).await {
         if asked.status.as_ref().map_or(true, |status| *status >= 500) {
             unwell.insert(asked.service.clone());
         }
-        findings.push(answers::judge(&asked));
+        findings.push(answers::evaluate(&asked));
     }
     for preflight in join(preflights).await {
         if !unwell.contains(&preflight.backend) {
-            findings.extend(answers::judge_preflight(&preflight));
+            findings.extend(answers::evaluate_preflight(&preflight));
         }
     }
     findings
 }
 
-/// The results of tasks that run side by side, in their order.
+/// Waits for concurrent tasks and returns their results in order.
 async fn join<T>(tasks: Vec<tokio::task::JoinHandle<T>>) -> Vec<T> {
     let mut results = Vec::new();
     for task in tasks {

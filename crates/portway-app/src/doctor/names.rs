@@ -1,17 +1,16 @@
-//! Whether services know where the gateway serves their names.
+//! Checks that running services know the gateway's ports.
 
 use portway_api::{Check, Finding, GatewayPorts};
 
-use super::note::{Further, warning};
+use super::finding_builder::{FindingExt, warning};
 
-/// Judges an instance that runs: `told` is where the gateway was when it started, `serves` where
-/// one is now.
-pub(super) fn judge(told: Option<&GatewayPorts>, serves: &GatewayPorts) -> Option<Finding> {
-    (told != Some(serves)).then(|| {
-        let message = "the gateway serves their names elsewhere than when they started, or there \
-                       was none: `CORS_ORIGINS` does not hold the origins of pages under names and on \
-                       fixed ports";
-        let repair = "where such pages call a backend, start the services anew";
+/// Evaluates a running instance: `at_start` are the gateway's ports when it started, `now` are its
+/// current ones.
+pub(super) fn evaluate(at_start: Option<&GatewayPorts>, now: &GatewayPorts) -> Option<Finding> {
+    (at_start != Some(now)).then(|| {
+        let message = "were started before the gateway, or before its ports changed: `CORS_ORIGINS` lacks the \
+                       origins of pages under names and on fixed ports";
+        let repair = "restart the services if such pages call a backend";
         warning(Check::Cors, "services", message, repair).command("portway down; portway up")
     })
 }
@@ -21,7 +20,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_started_before_the_gateway_is_told() {
+    fn reports_services_that_started_before_the_gateway() {
         let at = |https, fixed: &[u16]| GatewayPorts {
             http: 7678,
             https,
@@ -34,7 +33,7 @@ mod tests {
             (Some(at(Some(7679), &[3000])), true),
             (Some(at(None, &[])), true),
         ] {
-            assert_eq!(judge(told.as_ref(), &now).is_some(), finds, "{told:?}");
+            assert_eq!(evaluate(told.as_ref(), &now).is_some(), finds, "{told:?}");
         }
     }
 }

@@ -1,52 +1,53 @@
-//! What is known about one port of a service.
+//! The observed and the expected state of a service's port.
 
 use portway_ports::Families;
 
-use crate::inspect::Sitter;
+use crate::inspect::PortOccupant;
 
 /// A port of a service, and the processes that listen there.
 #[derive(Clone, Debug)]
-pub(super) struct Seat {
+pub(super) struct PortCheck {
     /// The service.
     pub(super) service: String,
     /// The port.
     pub(super) port: u16,
-    /// What is to be expected of the service.
+    /// The expected state of the service.
     pub(super) expected: Expected,
-    /// The key of `.ports.json` with which a person asks for this port and no other.
+    /// The key of `.ports.json` that requires this port, if a user set it.
     pub(super) forced: Option<String>,
-    /// Who listens.
-    pub(super) sitters: Vec<Sitter>,
-    /// Where a connection arrives.
+    /// The processes that are listening.
+    pub(super) occupants: Vec<PortOccupant>,
+    /// The address families that accept connections to `localhost`.
     pub(super) families: Families,
 }
 
-/// What is to be expected of a service.
+/// The expected state of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Expected {
-    /// It runs.
+    /// It is running.
     Listening,
-    /// It is on its way.
-    Soon,
-    /// It was not started, or has been stopped, while others run.
-    Resting,
-    /// It has failed or is about to be started again: why.
+    /// It is starting.
+    Starting,
+    /// It is stopped while other services are running.
+    Stopped,
+    /// It failed or is about to be restarted, for this reason.
     Failed(String),
-    /// Nothing runs here.
-    Nothing,
+    /// No service of the checkout is running.
+    NotRunning,
 }
 
-impl Seat {
-    /// Whether the service that the port is named for is what answers there.
+impl PortCheck {
+    /// Returns whether only the service itself is listening.
     pub(super) fn is_own(&self) -> bool {
-        !self.sitters.is_empty() && self.sitters.iter().all(|one| one.of.is_own())
+        !self.occupants.is_empty() && self.occupants.iter().all(|one| one.kind.is_own())
     }
 }
 
-/// Whether no service is where it is looked for, and none is expected.
-pub(super) fn nothing(seats: &[Seat]) -> bool {
-    let rests = |seat: &Seat| {
-        seat.expected == Expected::Nothing && !seat.sitters.iter().any(|one| one.of.is_own())
+/// Returns whether no service is running, and none is expected to.
+pub(super) fn is_nothing_running(port_checks: &[PortCheck]) -> bool {
+    let is_stopped = |port_check: &PortCheck| {
+        port_check.expected == Expected::NotRunning
+            && !port_check.occupants.iter().any(|one| one.kind.is_own())
     };
-    seats.iter().all(rests)
+    port_checks.iter().all(is_stopped)
 }

@@ -1,4 +1,4 @@
-//! Whether `.ports.json` is there, can be read, is true, and is this checkout's.
+//! Checks that `.ports.json` exists, is valid and correct, and belongs to this checkout.
 
 use std::collections::BTreeMap;
 
@@ -7,51 +7,50 @@ use portway_project::{PortsFile, PortsFileError, ports_file};
 use portway_registry::WrittenValues;
 use serde_json::{Map, Value};
 
-use super::note::{Further, error, fine, quoted, warning};
-use super::scene::{PortOwner, Scene, port_keys, port_value};
+use super::context::{DoctorContext, PortOwner, port_keys, port_value};
+use super::finding_builder::{FindingExt, error, fine, quoted, warning};
 use crate::instance::snapshot;
 
-/// What is to be judged.
-pub(super) struct Facts<'a> {
-    /// The file, or why it cannot be used.
+/// The values that the evaluation uses.
+pub(super) struct FileState<'a> {
+    /// The file, or the error of reading it.
     file: Result<Option<&'a PortsFile>, &'a PortsFileError>,
     /// The keys of all ports.
     keys: Vec<String>,
-    /// Everything that Portway would write when the services have the ports that the file gives
-    /// them.
+    /// What Portway would write if the services had the ports of the file.
     own: Map<String, Value>,
-    /// The same for the ports that are leased; only those.
+    /// The leased ports, by key.
     leased: Map<String, Value>,
-    /// What Portway wrote last.
+    /// What Portway last wrote.
     written: &'a WrittenValues,
-    /// Whether these are ports that Portway wrote into another checkout's file.
+    /// Whether Portway wrote these ports to another checkout's file.
     copied: bool,
-    /// Whose ports are.
+    /// The owners of ports.
     owners: BTreeMap<u16, PortOwner>,
-    /// Whether services run.
+    /// Whether the instance is running.
     running: bool,
 }
 
-/// What the scene tells about the file.
-pub(super) fn look(scene: &Scene) -> Vec<Finding> {
+/// Collects the state of the file and evaluates it.
+pub(super) fn examine(context: &DoctorContext) -> Vec<Finding> {
     let nothing = WrittenValues::default();
-    let plan = scene.plan.as_ref().ok();
-    let file = scene.file.as_ref().map(Option::as_ref);
+    let plan = context.plan.as_ref().ok();
+    let file = context.file.as_ref().map(Option::as_ref);
     let mut file = file;
     let invalid;
     if let (Ok(Some(written)), Some(plan)) = (file, plan)
-        && let Err(wrong) = check(written, plan, scene)
+        && let Err(wrong) = check(written, plan, context)
     {
         invalid = wrong;
         file = Err(&invalid);
     }
     let json = |ports: &portway_project::AssignedPorts| {
-        let wiring = scene.wiring(ports);
+        let wiring = context.wiring(ports);
         wiring.map(|wiring| wiring.ports_json).unwrap_or_default()
     };
-    let entry = scene.entry();
+    let entry = context.entry();
     let mut leased = Map::new();
-    for (service, lease) in scene.services().flat_map(|service| {
+    for (service, lease) in context.services().flat_map(|service| {
         let leases = entry.iter().flat_map(|(_, leases, _)| leases);
         leases
             .filter(|lease| lease.service == service.name)
@@ -64,31 +63,31 @@ pub(super) fn look(scene: &Scene) -> Vec<Finding> {
         }
     }
     let by_file = plan.map(|plan| snapshot::ports(plan, file.ok().flatten(), None));
-    let records = scene.records.as_ref().ok();
-    judge(&Facts {
+    let records = context.records.as_ref().ok();
+    evaluate(&FileState {
         file,
         keys: plan.map(port_keys).unwrap_or_default(),
         own: by_file.map(|ports| json(&ports)).unwrap_or_default(),
         leased,
         written: records.map_or(&nothing, |records| &records.written),
         copied: records.is_some_and(|records| records.copied),
-        owners: scene.owners(),
-        running: scene.status.is_some(),
+        owners: context.owners(),
+        running: context.status.is_some(),
     })
 }
 
-/// Whether the values are of the right kind.
+/// Checks the types of the values.
 fn check(
     file: &PortsFile,
     plan: &portway_project::Plan,
-    scene: &Scene,
+    context: &DoctorContext,
 ) -> Result<(), PortsFileError> {
     let keys = port_keys(plan);
-    file.ports(&scene.root, keys.iter().map(String::as_str))?;
+    file.ports(&context.root, keys.iter().map(String::as_str))?;
     for service in plan.services.values() {
         if service.health_path.is_some() {
             let key = portway_project::wiring::health_key(&service.name);
-            file.check_local_url(&scene.root, &key)?;
+            file.check_local_url(&context.root, &key)?;
         }
     }
     Ok(())
@@ -96,10 +95,11 @@ fn check(
 
 const NAME: &str = ports_file::FILE_NAME;
 
-/// What gives a person who has changed the file what it asks for.
-const TAKE_OVER: &str = "have what it asks for taken over: `portway down`, then `portway up`";
+/// How to apply ports that a user wrote to the file.
+const APPLY_FILE: &str =
+    "restart the services to apply the file: run `portway down`, then `portway up`";
 
-fn judge(facts: &Facts<'_>) -> Vec<Finding> {
+fn evaluate(facts: &FileState<'_>) -> Vec<Finding> {
     let wrong = |message: String, repair: &str| {
         if facts.running {
             error(Check::PortsFile, NAME, message, repair)
@@ -117,27 +117,27 @@ fn judge(facts: &Facts<'_>) -> Vec<Finding> {
             );
             return vec![finding.at(broken.file.display().to_string())];
         }
-        // Nothing is to be written there.
+        // Without ports there is nothing to write.
         Ok(None) if facts.keys.is_empty() => return Vec::new(),
         Ok(None) => {
             let message = if facts.running {
-                "is not there, although the services run".to_owned()
+                "is missing, although services are running".to_owned()
             } else {
-                "is not there yet: no port has been chosen".to_owned()
+                "does not exist yet: no ports are allocated".to_owned()
             };
-            let finding = wrong(message, "have it written: `portway doctor --fix`");
+            let finding = wrong(message, "run `portway doctor --fix` to write it");
             return vec![finding.fixable(true)];
         }
         Ok(Some(file)) => file,
     };
     let mut findings = Vec::new();
-    let mut asked_for = false;
+    let mut user_edited = false;
     for key in &facts.keys {
         let Some(value) = file.content.get(key) else {
             continue;
         };
         let (finding, by_hand) = port(facts, key, value);
-        asked_for |= by_hand;
+        user_edited |= by_hand;
         findings.extend(finding);
     }
     findings.extend(foreign(facts, file));
@@ -150,13 +150,13 @@ fn judge(facts: &Facts<'_>) -> Vec<Finding> {
     let stale: Vec<&String> = facts.own.keys().filter(differs).collect();
     if !stale.is_empty() {
         let keys = quoted(stale.iter().map(|key| key.as_str()));
-        let verb = if stale.len() == 1 { "leads" } else { "lead" };
+        let verb = if stale.len() == 1 { "does" } else { "do" };
         findings.push(
             error(
                 Check::PortsFile,
                 NAME,
-                format!("is not true: {keys} {verb} elsewhere than the ports beside it"),
-                "have it written anew: `portway doctor --fix`",
+                format!("is inconsistent: {keys} {verb} not match its ports"),
+                "run `portway doctor --fix` to rewrite it",
             )
             .fixable(true),
         );
@@ -168,32 +168,32 @@ fn judge(facts: &Facts<'_>) -> Vec<Finding> {
     let missing: Vec<&str> = missing.map(String::as_str).collect();
     if !missing.is_empty() {
         let message = format!("lacks {}", quoted(missing));
-        let repair = "have it written anew: `portway doctor --fix`";
+        let repair = "run `portway doctor --fix` to rewrite it";
         findings.push(wrong(message, repair).fixable(true));
     }
-    // Writing the file anew while services run would take a person's wish out of it.
-    if asked_for && facts.running {
+    // Rewriting the file while services are running would discard the user's changes.
+    if user_edited && facts.running {
         for finding in findings.iter_mut().filter(|finding| finding.fixable) {
             finding.fixable = false;
-            finding.repair = Some(TAKE_OVER.to_owned());
+            finding.repair = Some(APPLY_FILE.to_owned());
         }
     }
     if findings.is_empty() {
         let message = if facts.keys.is_empty() {
-            "can be read"
+            "is valid"
         } else if facts.leased.is_empty() {
-            "is there and agrees with itself"
+            "exists and is consistent"
         } else {
-            "is there, true, and this checkout's"
+            "exists, is correct and belongs to this checkout"
         };
         findings.push(fine(Check::PortsFile, NAME, message));
     }
     findings
 }
 
-/// Keys of ports that no service here has, and that lead to another checkout's. They may be a
-/// person's own, and stay.
-fn foreign(facts: &Facts<'_>, file: &PortsFile) -> Vec<Finding> {
+/// Reports port keys of unknown services that name another checkout's port. They may be the user's own
+/// keys and are kept.
+fn foreign(facts: &FileState<'_>, file: &PortsFile) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (key, value) in &file.content {
         let named = key == "port" || key.ends_with("_port");
@@ -206,16 +206,16 @@ fn foreign(facts: &Facts<'_>, file: &PortsFile) -> Vec<Finding> {
             findings.push(warning(
                 Check::PortsFile,
                 NAME,
-                format!("has `{key}`, {value}, which is no service's here and belongs to {words}"),
-                format!("take `{key}` out, if nobody here means that one"),
+                format!("has the unknown key `{key}`, whose port {value} belongs to {words}"),
+                format!("remove `{key}` unless this is intended"),
             ));
         }
     }
     findings
 }
 
-/// What is wrong with one port of the file, and whether a person put it there.
-fn port(facts: &Facts<'_>, key: &str, value: &Value) -> (Option<Finding>, bool) {
+/// Evaluates one port of the file, and returns whether a user wrote it.
+fn port(facts: &FileState<'_>, key: &str, value: &Value) -> (Option<Finding>, bool) {
     let owner = value
         .as_u64()
         .and_then(|port| facts.owners.get(&u16::try_from(port).ok()?));
@@ -226,15 +226,15 @@ fn port(facts: &Facts<'_>, key: &str, value: &Value) -> (Option<Finding>, bool) 
         (Some(PortOwner::Other(words)), _) if by_hand => Some(error(
             Check::PortsFile,
             NAME,
-            format!("asks for port {value} as `{key}`, which belongs to {words}"),
-            format!("write another port there, or take `{key}` out"),
+            format!("requires port {value} in `{key}`, but that port belongs to {words}"),
+            format!("set another port, or remove `{key}`"),
         )),
         (Some(PortOwner::Other(words)), _) => Some(
             error(
                 Check::PortsFile,
                 NAME,
-                format!("is of another checkout: its `{key}`, {value}, belongs to {words}"),
-                "have this checkout's own written: `portway doctor --fix`",
+                format!("belongs to another checkout: its `{key}`, {value}, belongs to {words}"),
+                "run `portway doctor --fix` to write this checkout's file",
             )
             .fixable(true),
         ),
@@ -243,11 +243,11 @@ fn port(facts: &Facts<'_>, key: &str, value: &Value) -> (Option<Finding>, bool) 
                 Check::PortsFile,
                 NAME,
                 if facts.copied {
-                    format!("is of another checkout: `{key}` is {value} there and {leased} here")
+                    format!("belongs to another checkout: `{key}` is {value} there and {leased} here")
                 } else {
-                    format!("is out of date: `{key}` is {leased} now, and {value} in it")
+                    format!("is out of date: `{key}` is {value} in the file, but the leased port is {leased}")
                 },
-                "have it written anew: `portway doctor --fix`",
+                "run `portway doctor --fix` to rewrite it",
             )
             .fixable(true),
         ),
@@ -255,8 +255,8 @@ fn port(facts: &Facts<'_>, key: &str, value: &Value) -> (Option<Finding>, bool) 
             error(
                 Check::PortsFile,
                 NAME,
-                format!("is of another checkout: Portway wrote its `{key}`, {value}, elsewhere"),
-                "have this checkout's own written: `portway doctor --fix`",
+                format!("belongs to another checkout: Portway wrote `{key}`, {value}, there"),
+                "run `portway doctor --fix` to write this checkout's file",
             )
             .fixable(true),
         ),
@@ -264,12 +264,12 @@ fn port(facts: &Facts<'_>, key: &str, value: &Value) -> (Option<Finding>, bool) 
             error(
                 Check::PortsFile,
                 NAME,
-                format!("asks for port {value} as `{key}`, and the service runs on {leased}"),
-                TAKE_OVER,
+                format!("requires port {value} in `{key}`, but the service is running on {leased}"),
+                APPLY_FILE,
             )
             .command("portway down && portway up --detach"),
         ),
-        // A wish that the next start will look at.
+        // The next start applies the port.
         _ => None,
     };
     (finding, by_hand)

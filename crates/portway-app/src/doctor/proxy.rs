@@ -1,5 +1,5 @@
-//! Where a frontend's development server passes requests on to. Its configuration is a program; what
-//! stands in it as text is read and nothing is run.
+//! Checks the proxy targets of a frontend's development server. Its configuration is read as text and
+//! never run.
 
 use std::fs;
 use std::path::Path;
@@ -7,10 +7,10 @@ use std::path::Path;
 use portway_api::{Check, Finding};
 use regex_lite::Regex;
 
-use super::note::{Further, error, fine};
-use super::scene::PortOwner;
+use super::context::PortOwner;
+use super::finding_builder::{FindingExt, error, fine};
 
-/// The names under which Vite finds its configuration, in its order.
+/// Names of Vite's configuration file, in order of precedence.
 const VITE: [&str; 6] = [
     "vite.config.js",
     "vite.config.mjs",
@@ -20,8 +20,8 @@ const VITE: [&str; 6] = [
     "vite.config.cts",
 ];
 
-/// Files in which other development servers are told to pass requests on, and the word for it.
-const OTHERS: [(&str, &str); 10] = [
+/// Configuration files of other development servers, and the word that configures a proxy.
+const OTHER_FILES: [(&str, &str); 10] = [
     ("next.config.js", "rewrites"),
     ("next.config.mjs", "rewrites"),
     ("next.config.ts", "rewrites"),
@@ -34,31 +34,31 @@ const OTHERS: [(&str, &str); 10] = [
     ("package.json", "\"proxy\""),
 ];
 
-/// A configuration larger than this was not written by a person.
+/// Maximum size of a configuration file that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// A local URL that is written out as the target of a proxy.
+/// A literal local URL as the target of a proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Target {
-    /// The line, from 1.
+    /// The line number, from 1.
     pub(super) line: usize,
-    /// The URL up to its port.
+    /// The URL up to and including its port.
     pub(super) url: String,
     /// Its port.
     pub(super) port: u16,
 }
 
-/// What the configuration of a frontend says about passing requests on.
+/// The proxy configuration of a frontend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Config {
     /// The file.
     pub(super) file: String,
-    /// The targets that are written out in it.
+    /// Its literal targets.
     pub(super) targets: Vec<Target>,
 }
 
-/// Reads the configuration in a frontend's directory; `None` where none passes anything on.
-pub(super) fn gather(dir: &Path) -> Option<Config> {
+/// Reads the configuration in a frontend's directory; `None` if it has no proxy.
+pub(super) fn collect(dir: &Path) -> Option<Config> {
     let text = |name: &str| {
         let path = dir.join(name);
         let small = path.metadata().is_ok_and(|file| file.len() <= MAX_BYTES);
@@ -73,60 +73,60 @@ pub(super) fn gather(dir: &Path) -> Option<Config> {
     {
         return Some(config(name, targets(&text)));
     }
-    // Only whether there is one: how they write it differs too much.
-    OTHERS
+    // Their formats differ too much to read targets.
+    OTHER_FILES
         .iter()
         .find(|(name, word)| text(name).is_some_and(|text| text.contains(word)))
         .map(|(name, _)| config(name, Vec::new()))
 }
 
-/// The text with every comment blanked out, each character where it was. What looks like a comment
-/// within a string, as in every URL, is none.
+/// Replaces comments with spaces and keeps all positions. Slashes in strings, such as in URLs, are not
+/// comments.
 fn without_comments(text: &str) -> String {
     #[derive(PartialEq)]
-    enum In {
+    enum Context {
         Code,
         Text(char),
         Line,
         Block,
     }
-    let mut place = In::Code;
+    let mut context = Context::Code;
     let mut out = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
         let next = characters.peek().copied();
         let mut kept = character;
-        match place {
-            In::Code => match (character, next) {
-                ('/', Some('/')) => (place, kept) = (In::Line, ' '),
-                ('/', Some('*')) => (place, kept) = (In::Block, ' '),
-                ('"' | '\'' | '`', _) => place = In::Text(character),
+        match context {
+            Context::Code => match (character, next) {
+                ('/', Some('/')) => (context, kept) = (Context::Line, ' '),
+                ('/', Some('*')) => (context, kept) = (Context::Block, ' '),
+                ('"' | '\'' | '`', _) => context = Context::Text(character),
                 _ => {}
             },
-            In::Text(quote) => {
+            Context::Text(quote) => {
                 if character == '\\' {
                     out.push(character);
                     kept = characters.next().unwrap_or(' ');
                 } else if character == quote || (character == '\n' && quote != '`') {
-                    place = In::Code;
+                    context = Context::Code;
                 }
             }
-            In::Line if character == '\n' => place = In::Code,
-            In::Block if character == '*' && next == Some('/') => {
+            Context::Line if character == '\n' => context = Context::Code,
+            Context::Block if character == '*' && next == Some('/') => {
                 characters.next();
                 out.push(' ');
-                (place, kept) = (In::Code, ' ');
+                (context, kept) = (Context::Code, ' ');
             }
-            In::Line => kept = ' ',
-            In::Block if character != '\n' => kept = ' ',
-            In::Block => {}
+            Context::Line => kept = ' ',
+            Context::Block if character != '\n' => kept = ' ',
+            Context::Block => {}
         }
         out.push(kept);
     }
     out
 }
 
-/// The bytes between the braces of the first `proxy: { … }`.
+/// Returns the byte range between the braces of the first `proxy: { … }`.
 fn proxy_block(text: &str) -> Option<std::ops::Range<usize>> {
     let start = Regex::new(r#"\bproxy["']?\s*[:=]\s*\{"#).ok()?.find(text)?;
     let mut depth = 1;
@@ -143,8 +143,8 @@ fn proxy_block(text: &str) -> Option<std::ops::Range<usize>> {
     Some(start.end()..text.len())
 }
 
-/// The local URLs that are written out within the `proxy` of a Vite configuration, or given to a
-/// name that is used there. One beside which the environment is asked is only for want of it.
+/// Finds literal local URLs in the `proxy` of a Vite configuration, or in a constant that is used there.
+/// A URL that is only the default of an environment variable does not count.
 fn targets(text: &str) -> Vec<Target> {
     let text = without_comments(text);
     let Some(block) = proxy_block(&text) else {
@@ -190,9 +190,9 @@ fn targets(text: &str) -> Vec<Target> {
     targets
 }
 
-/// Judges the targets of one frontend. `owner` tells whose a port is, `backends` are the services
-/// that a frontend may mean, each with its port.
-pub(super) fn judge(
+/// Evaluates the targets of one frontend. `owner` returns the owner of a port, `backends` are the
+/// services that the frontend may call, with their ports.
+pub(super) fn evaluate(
     frontend: &str,
     config: &Config,
     owner: &dyn Fn(u16) -> PortOwner,
@@ -201,13 +201,13 @@ pub(super) fn judge(
     let mut findings = Vec::new();
     for target in &config.targets {
         let place = format!("{}:{}", config.file, target.line);
-        let whose = match owner(target.port) {
+        let problem = match owner(target.port) {
             PortOwner::Own(service) if service != frontend => {
                 findings.push(
                     fine(
                         Check::Proxy,
                         frontend,
-                        format!("passes requests on to {}, where `{service}` is", target.url),
+                        format!("forwards requests to {}, which is `{service}`", target.url),
                     )
                     .at(place),
                 );
@@ -215,11 +215,11 @@ pub(super) fn judge(
             }
             PortOwner::Own(_) => "is its own port".to_owned(),
             PortOwner::Other(words) => format!("belongs to {words}"),
-            // Where nothing here could be meant, it is somebody's business elsewhere.
+            // Without backends, the target must be outside this project.
             PortOwner::Nobody if backends.is_empty() => continue,
-            PortOwner::Nobody => "is no service's of this checkout".to_owned(),
+            PortOwner::Nobody => "belongs to no service of this checkout".to_owned(),
         };
-        let meant: Vec<String> = backends
+        let candidates: Vec<String> = backends
             .iter()
             .map(|(service, port)| format!("`{service}` is on {port}"))
             .collect();
@@ -230,22 +230,22 @@ pub(super) fn judge(
                 format!("{}_URL", name.to_ascii_uppercase())
             },
         );
-        let mut message = format!("passes requests on to {}, which {whose}", target.url);
-        if !meant.is_empty() {
-            message.push_str(&format!("; {}", meant.join(", ")));
+        let mut message = format!("forwards requests to {}, which {problem}", target.url);
+        if !candidates.is_empty() {
+            message.push_str(&format!("; {}", candidates.join(", ")));
         }
         findings.push(
             error(
                 Check::Proxy,
                 frontend,
                 message,
-                format!("write `process.env.{variable}` in the place of the URL: it is right in every checkout"),
+                format!("replace the URL with `process.env.{variable}`, which is correct in every checkout"),
             )
             .at(place),
         );
     }
     if config.targets.is_empty() {
-        let message = "passes requests on without a port that is written out";
+        let message = "forwards requests without a literal port";
         findings.push(fine(Check::Proxy, frontend, message).at(config.file.clone()));
     }
     findings

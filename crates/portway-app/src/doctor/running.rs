@@ -1,40 +1,49 @@
-//! Which services run, whether they have a port or not.
+//! Checks which services are running, with or without a port.
 
 use portway_api::{Check, Finding, ServiceState, ServiceStatus};
 
-use super::note::{Further, error, warning};
-use super::port_check::{Expected, Seat, nothing};
-use super::scene::Scene;
+use super::context::DoctorContext;
+use super::finding_builder::{FindingExt, error, warning};
+use super::port_check::{Expected, PortCheck, is_nothing_running};
 
-/// What runs here, and what does not.
-pub(super) fn look(scene: &Scene, seats: &[Seat]) -> Vec<Finding> {
-    if let Some(status) = &scene.status {
+/// Evaluates which services are running.
+pub(super) fn examine(context: &DoctorContext, port_checks: &[PortCheck]) -> Vec<Finding> {
+    if let Some(status) = &context.status {
         let services = status.services.iter();
-        return services.filter_map(|one| judge(one, seats)).collect();
+        return services
+            .filter_map(|one| evaluate(one, port_checks))
+            .collect();
     }
-    let names = scene.services().map(|service| service.name.as_str());
-    if nothing(seats) {
+    let names = context.services().map(|service| service.name.as_str());
+    if is_nothing_running(port_checks) {
         let some = names.count() > 0;
-        return some.then(|| none(scene)).into_iter().collect();
+        return some.then(|| none(context)).into_iter().collect();
     }
-    // Others were started by hand; whoever has a port is told of there.
-    let without_port = names.filter(|name| !has_seat(seats, name));
+    // The others were started by hand; services with a port have a finding of their own.
+    let without_port = names.filter(|name| !has_seat(port_checks, name));
     without_port
-        .map(|name| down(name, "was not started by Portway, and others run"))
+        .map(|name| {
+            down(
+                name,
+                "is not running under Portway while other services are running",
+            )
+        })
         .collect()
 }
 
-fn has_seat(seats: &[Seat], service: &str) -> bool {
-    seats.iter().any(|seat| seat.service == service)
+fn has_seat(port_checks: &[PortCheck], service: &str) -> bool {
+    port_checks
+        .iter()
+        .any(|port_check| port_check.service == service)
 }
 
-/// That nothing runs is said once for all services.
-fn none(scene: &Scene) -> Finding {
-    let message = "none of them runs, so nobody answers";
+/// A finding that no service is running.
+fn none(context: &DoctorContext) -> Finding {
+    let message = "none is running";
     let finding = warning(Check::Running, "services", message, "start them");
-    let subject = scene.root.display();
+    let subject = context.root.display();
     finding.command(
-        if std::env::current_dir().is_ok_and(|dir| dir == scene.root) {
+        if std::env::current_dir().is_ok_and(|dir| dir == context.root) {
             "portway up --detach".to_owned()
         } else {
             format!("portway -C '{subject}' up --detach")
@@ -47,28 +56,30 @@ fn down(service: &str, message: &str) -> Finding {
         .command(format!("portway up --detach {service}"))
 }
 
-/// What is wrong with a service, unless one of its ports tells that already.
-fn judge(status: &ServiceStatus, seats: &[Seat]) -> Option<Finding> {
+/// Evaluates the state of a service, unless a finding about its port covers it.
+fn evaluate(status: &ServiceStatus, port_checks: &[PortCheck]) -> Option<Finding> {
     let service = &status.name;
-    let told = |seat: &Seat| {
-        seat.service == *service
-            && seat.sitters.is_empty()
-            && matches!(seat.expected, Expected::Failed(_))
+    let is_reported = |port_check: &PortCheck| {
+        port_check.service == *service
+            && port_check.occupants.is_empty()
+            && matches!(port_check.expected, Expected::Failed(_))
     };
     let message = |otherwise: &str| status.message.clone().unwrap_or(otherwise.to_owned());
     let wrong = match status.state {
-        ServiceState::Failed | ServiceState::Backoff if seats.iter().any(told) => return None,
-        ServiceState::Failed => message("has failed"),
-        ServiceState::Backoff => {
-            format!("{}; it is about to be started again", message("has ended"))
+        ServiceState::Failed | ServiceState::Backoff if port_checks.iter().any(is_reported) => {
+            return None;
         }
-        ServiceState::Unhealthy => message("runs and is not well"),
-        ServiceState::Stopped if !has_seat(seats, service) => {
-            return Some(down(service, "does not run, and others do"));
+        ServiceState::Failed => message("failed"),
+        ServiceState::Backoff => {
+            format!("{}; it is about to be restarted", message("exited"))
+        }
+        ServiceState::Unhealthy => message("is unhealthy"),
+        ServiceState::Stopped if !has_seat(port_checks, service) => {
+            return Some(down(service, "is stopped while other services are running"));
         }
         _ => return None,
     };
-    let finding = error(Check::Running, service, wrong, "see what it said");
+    let finding = error(Check::Running, service, wrong, "read its output");
     Some(finding.command(format!("portway logs {service}")))
 }
 
@@ -78,9 +89,9 @@ mod tests {
     use portway_ports::Families;
 
     use super::*;
-    use crate::inspect::{Of, Sitter};
+    use crate::inspect::{OccupantKind, PortOccupant};
 
-    fn judged(state: ServiceState, seats: &[Seat]) -> Option<(Severity, String)> {
+    fn evaluated(state: ServiceState, port_checks: &[PortCheck]) -> Option<(Severity, String)> {
         let status = ServiceStatus {
             name: "api".into(),
             state,
@@ -96,49 +107,58 @@ mod tests {
             reason: Some(FailureReason::Exited { code: 1 }),
             message: Some("exited with code 1".into()),
         };
-        let finding = judge(&status, seats)?;
+        let finding = evaluate(&status, port_checks)?;
         Some((finding.severity, finding.command.unwrap()))
     }
 
-    fn seat(expected: Expected, of: Option<Of>) -> Seat {
-        let sitter = |of| Sitter {
-            who: "`python3` (pid 7)".into(),
-            of,
+    fn port_check(expected: Expected, of: Option<OccupantKind>) -> PortCheck {
+        let occupant = |kind| PortOccupant {
+            description: "`python3` (pid 7)".into(),
+            kind,
             addresses: vec![],
         };
-        Seat {
+        PortCheck {
             service: "api".into(),
             port: 9000,
             expected,
             forced: None,
-            sitters: of.map(sitter).into_iter().collect(),
+            occupants: of.map(occupant).into_iter().collect(),
             families: Families::default(),
         }
     }
 
     #[test]
-    fn a_service_that_failed_is_told_once() {
+    fn reports_a_failed_service_once() {
         use ServiceState::{Backoff, Completed, Failed, Ready, Stopped, Unhealthy};
         let logs = || Some((Severity::Error, "portway logs api".to_owned()));
         for state in [Failed, Backoff, Unhealthy] {
-            assert_eq!(judged(state, &[]), logs(), "{state:?}");
+            assert_eq!(evaluated(state, &[]), logs(), "{state:?}");
         }
         for state in [Ready, Completed] {
-            assert_eq!(judged(state, &[]), None, "{state:?}");
+            assert_eq!(evaluated(state, &[]), None, "{state:?}");
         }
         let failed = || Expected::Failed("exited with code 1".into());
-        assert_eq!(judged(Failed, &[seat(failed(), None)]), None);
-        // Where another sits on its port, only that is told there.
-        let taken = seat(failed(), Some(Of::Stranger));
-        assert_eq!(judged(Failed, &[taken]), logs());
-        assert_eq!(judged(Stopped, &[seat(Expected::Resting, None)]), None);
-        assert_eq!(judged(Stopped, &[]).unwrap().0, Severity::Warning);
+        assert_eq!(evaluated(Failed, &[port_check(failed(), None)]), None);
+        // The finding about the port only reports the other process.
+        let taken = port_check(failed(), Some(OccupantKind::Unrelated));
+        assert_eq!(evaluated(Failed, &[taken]), logs());
+        assert_eq!(
+            evaluated(Stopped, &[port_check(Expected::Stopped, None)]),
+            None
+        );
+        assert_eq!(evaluated(Stopped, &[]).unwrap().0, Severity::Warning);
     }
 
     #[test]
-    fn a_stranger_on_a_port_is_no_service_that_runs() {
-        assert!(nothing(&[seat(Expected::Nothing, Some(Of::Stranger))]));
-        assert!(!nothing(&[seat(Expected::Nothing, Some(Of::Hand))]));
-        assert!(!nothing(&[seat(Expected::Soon, None)]));
+    fn does_not_count_other_processes_as_running_services() {
+        assert!(is_nothing_running(&[port_check(
+            Expected::NotRunning,
+            Some(OccupantKind::Unrelated)
+        )]));
+        assert!(!is_nothing_running(&[port_check(
+            Expected::NotRunning,
+            Some(OccupantKind::StartedByHand)
+        )]));
+        assert!(!is_nothing_running(&[port_check(Expected::Starting, None)]));
     }
 }

@@ -178,8 +178,8 @@ fn release(service: &ServiceRef) -> Result<FreeAction, CommandError> {
             )
             .hint(format!("end the `portway exec` in {}", service.directory))
         })?;
-        connection::ask(&client, "release", &names).await?;
-        attach::until_at_rest(events, &names).await
+        connection::request(&client, "release", &names).await?;
+        attach::until_services_stopped(events, &names).await
     })?;
     Ok(FreeAction::Stopped)
 }

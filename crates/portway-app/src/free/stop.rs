@@ -123,16 +123,9 @@ mod tests {
     use super::*;
 
     fn process(pid: u32, user: Option<u32>) -> Process {
-        Process {
-            id: ProcessId { pid, started: 1 },
-            parent: 1,
-            group: pid,
-            user,
-            name: "server".into(),
-            command: "server".into(),
-            args: vec![],
-            working_dir: None,
-        }
+        let mut process = Process::new(ProcessId { pid, started: 1 }, "server");
+        process.user = user;
+        process
     }
 
     #[test]

@@ -1,8 +1,7 @@
-//! Containers whose ports a proxy of their engine serves: the process that listens is nobody that
-//! one would want to end.
+//! Containers whose ports are served by a proxy of their engine, which must not be stopped.
 //!
-//! Built against what Docker 28 and Podman 5 print (`ps --format`), and the arguments of Docker's
-//! proxy; no engine ran beside the tests.
+//! Follows the output of Docker 28 and Podman 5 (`ps --format`) and the arguments of Docker's proxy. The
+//! tests use recorded output.
 
 use std::io::Read;
 use std::process::{Command, Stdio};
@@ -11,12 +10,11 @@ use std::time::{Duration, Instant};
 
 use portway_ports::Process;
 
-/// An engine that does not answer within this time is not waited for.
-const ANSWER: Duration = Duration::from_secs(2);
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
+/// Timeout of a query to the engine.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Processes that serve a container's published port, by short name (which the kernel cuts at 15
-/// characters), and the engine to ask.
+/// Proxies of published ports by process name, which Linux truncates to 15 characters, and their engine.
 const PROXIES: [(&str, &str); 8] = [
     ("docker-proxy", "docker"),
     ("com.docker.back", "docker"),
@@ -28,32 +26,32 @@ const PROXIES: [(&str, &str); 8] = [
     ("gvproxy", "podman"),
 ];
 
-/// The container for which `process`, if it is an engine's proxy, serves `port`: its name and
-/// image as the engine tells them, else what the proxy's arguments tell.
+/// Returns the container whose published `port` the proxy `process` serves: name and image from the
+/// engine, or else the address in the proxy's arguments.
 pub(crate) fn published(process: &Process, port: u16) -> Option<String> {
     let (_, engine) = PROXIES
         .iter()
         .find(|(name, _)| process.name.starts_with(name))?;
     let filter = format!("publish={port}");
     let format = "{{.Names}}\t{{.Image}}";
-    let answer = ask(engine, &["ps", "--filter", &filter, "--format", format]);
+    let answer = query(engine, &["ps", "--filter", &filter, "--format", format]);
     answer
-        .and_then(|answer| named(&answer))
+        .and_then(|answer| format_container(&answer))
         .or_else(|| target(&process.args))
         .or_else(|| Some(format!("a container of {engine}")))
 }
 
-/// "`jobi-db-1` (postgres:16)" of the first line of the engine's answer.
-fn named(answer: &str) -> Option<String> {
+/// Formats the first line of the engine's output: "`jobi-db-1` (postgres:16)".
+fn format_container(answer: &str) -> Option<String> {
     let (name, image) = answer.lines().next()?.split_once('\t')?;
     (!name.is_empty()).then(|| format!("`{name}` ({image})"))
 }
 
-/// The container's address among the arguments of Docker's proxy.
-fn target(words: &[String]) -> Option<String> {
+/// Returns the container's address from the arguments of Docker's proxy.
+fn target(arguments: &[String]) -> Option<String> {
     let value = |flag: &str| {
-        let at = words.iter().position(|word| word == flag)?;
-        words.get(at + 1)
+        let at = arguments.iter().position(|one| one == flag)?;
+        arguments.get(at + 1)
     };
     Some(format!(
         "a container at {}:{}",
@@ -62,8 +60,8 @@ fn target(words: &[String]) -> Option<String> {
     ))
 }
 
-/// What a program prints, if it succeeds in time.
-fn ask(program: &str, arguments: &[&str]) -> Option<String> {
+/// Runs a program and returns its output, if it succeeds in time.
+fn query(program: &str, arguments: &[&str]) -> Option<String> {
     let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
@@ -71,19 +69,20 @@ fn ask(program: &str, arguments: &[&str]) -> Option<String> {
         .stderr(Stdio::null())
         .spawn()
         .ok()?;
-    let deadline = Instant::now() + ANSWER;
+    let deadline = Instant::now() + QUERY_TIMEOUT;
     let status = loop {
         match child.try_wait() {
             Ok(Some(status)) => break status,
-            Ok(None) if Instant::now() < deadline => thread::sleep(LOOK_AGAIN),
+            Ok(None) if Instant::now() < deadline => thread::sleep(POLL_INTERVAL),
             _ => {
+                // It may have exited meanwhile.
                 let _ = child.kill();
                 let _ = child.wait();
                 return None;
             }
         }
     };
-    // One line a container: it fits into the pipe, so that nothing waits for being read.
+    // One line per container fits into the pipe's buffer, so the program never blocks.
     let mut text = String::new();
     child.stdout.take()?.read_to_string(&mut text).ok()?;
     status.success().then_some(text)
@@ -94,17 +93,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_engines_answer_names_the_container() {
+    fn parses_the_engines_output() {
         assert_eq!(
-            named("jobi-db-1\tpostgres:16\n").as_deref(),
+            format_container("jobi-db-1\tpostgres:16\n").as_deref(),
             Some("`jobi-db-1` (postgres:16)")
         );
-        assert_eq!(named(""), None);
-        assert_eq!(named("garbage\n"), None);
+        assert_eq!(format_container(""), None);
+        assert_eq!(format_container("garbage\n"), None);
     }
 
     #[test]
-    fn without_an_engine_the_proxys_arguments_tell() {
+    fn falls_back_to_the_proxys_arguments() {
         let words = "/usr/bin/docker-proxy -proto tcp -host-ip 127.0.0.1 -host-port 5432 \
                      -container-ip 172.17.0.2 -container-port 5432 -use-listen-fd";
         let words: Vec<String> = words.split(' ').map(str::to_owned).collect();

@@ -16,12 +16,12 @@ pub(crate) fn leftovers() -> Result<Vec<(Process, StaleProcess)>, CommandError> 
     let asker = Asker::this();
     let mut left = Vec::new();
     for pid in portway_supervisor::process::pids() {
-        let Some(mark) = Mark::of(pid) else {
+        let Some(mark) = Mark::read(pid) else {
             continue;
         };
         // What another registry's instances have started is none of this one's business.
-        let own = mark.dir == registry.instance_dir(mark.id());
-        if !own || mark::is_kept(pid) || registry.has_supervisor(mark.id())? {
+        let own = mark.dir == registry.instance_dir(mark.instance_id());
+        if !own || mark::has_keeper(pid) || registry.has_supervisor(mark.instance_id())? {
             continue;
         }
         let process = Process::read(pid).filter(|process| asker.may_end(process).is_ok());
@@ -29,9 +29,9 @@ pub(crate) fn leftovers() -> Result<Vec<(Process, StaleProcess)>, CommandError> 
             let leftover = StaleProcess {
                 process: info(&process),
                 instance: known
-                    .service(mark.id(), &mark.service)
+                    .service(mark.instance_id(), &mark.service)
                     .map(|owner| owner.instance),
-                id: mark.id().to_owned(),
+                id: mark.instance_id().to_owned(),
                 service: mark.service,
             };
             left.push((process, leftover));

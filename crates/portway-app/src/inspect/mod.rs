@@ -1,9 +1,9 @@
-//! Who has which port: the kernel's listeners, the processes behind them, and what the registry
-//! knows. Nothing is changed here.
+//! Which process and which service use a port: combines the kernel's listeners, their processes and the
+//! registry's leases. Changes nothing.
 
 mod container;
 mod leftover;
-mod sitter;
+mod occupant;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,35 +26,34 @@ use crate::reporter::Reporter;
 
 use container::published;
 pub(crate) use leftover::leftovers;
-pub(crate) use sitter::{Holders, Of, Sitter, holders, occupant};
+pub(crate) use occupant::{Holders, OccupantKind, PortOccupant, holders, occupant};
 
-/// What the registry knew when it was asked.
+/// A snapshot of the registry and the gateway.
 #[derive(Default)]
 pub(crate) struct Known {
     instances: Vec<(Instance, Vec<Lease>, CheckoutState)>,
-    /// The gateway that runs.
+    /// The gateway, if it is running.
     gateway: Option<GatewayStatus>,
-    /// Why nothing is known, where the registry cannot be used.
-    pub(crate) trouble: Option<CommandError>,
+    /// The error, if the registry cannot be read.
+    pub(crate) error: Option<CommandError>,
 }
 
 impl Known {
-    /// Asks the registry. One that cannot be used is no error here: who listens can be told
-    /// without it.
+    /// Reads the registry. A failure is kept as a value, because listeners can be reported without it.
     pub(crate) fn read() -> Self {
         let read = || RegistryReader::open()?.instances();
-        let (instances, trouble) = match read() {
+        let (instances, error) = match read() {
             Ok(instances) => (instances, None),
-            Err(trouble) => (Vec::new(), Some(trouble)),
+            Err(error) => (Vec::new(), Some(error)),
         };
         Self {
             instances,
             gateway: state::status().ok().flatten(),
-            trouble,
+            error,
         }
     }
 
-    /// What the registry was found to know.
+    /// A snapshot with these instances and without a gateway.
     pub(crate) fn of(instances: Vec<(Instance, Vec<Lease>, CheckoutState)>) -> Self {
         Self {
             instances,
@@ -62,7 +61,7 @@ impl Known {
         }
     }
 
-    /// The gateway, where it is one of those that have a port.
+    /// Returns the gateway if it is one of these holders.
     pub(crate) fn gateway_among(&self, holders: &[PortHolder]) -> Option<&GatewayStatus> {
         let has = |gateway: &&GatewayStatus| {
             let mut processes = holders.iter().filter_map(|holder| holder.process.as_ref());
@@ -71,7 +70,7 @@ impl Known {
         self.gateway.as_ref().filter(has)
     }
 
-    /// All leases, by port.
+    /// Returns all leases by port.
     pub(crate) fn leases(&self) -> BTreeMap<u16, PortLease> {
         let of = |(instance, leases, liveness): &(Instance, Vec<Lease>, CheckoutState)| {
             let (instance, liveness) = (instance.clone(), *liveness);
@@ -83,14 +82,14 @@ impl Known {
         self.instances.iter().flat_map(of).collect()
     }
 
-    /// The name and directory of an instance, for words.
+    /// Returns a service of an instance, for messages.
     pub(crate) fn service(&self, id: &str, service: &str) -> Option<ServiceRef> {
         let (instance, ..) = self.instances.iter().find(|(one, ..)| one.id == id)?;
         Some(service_ref(instance, service))
     }
 }
 
-/// What the registry knows of one lease.
+/// Converts a lease to its API type.
 pub(crate) fn port_lease(instance: &Instance, lease: &Lease, liveness: CheckoutState) -> PortLease {
     PortLease {
         owner: service_ref(instance, &lease.service),
@@ -117,29 +116,29 @@ fn service_ref(instance: &Instance, service: &str) -> ServiceRef {
 /// registry that cannot be read is a warning.
 ///
 /// # Errors
-/// When the system does not report its listeners.
+/// If the system does not report its listeners.
 pub fn ports(ports: &[u16], reporter: &dyn Reporter) -> Result<Vec<PortReport>, CommandError> {
     let known = Known::read();
     let reports = report(ports, &known)?;
-    if let Some(trouble) = &known.trouble {
+    if let Some(error) = &known.error {
         reporter.warning(&format!(
-            "nothing is known of Portway's own ports: {}",
-            trouble.info.message
+            "cannot read the registry, so leases are not shown: {}",
+            error.info.message
         ));
     }
     Ok(reports)
 }
 
-/// Reports on `ports`, or on every port that anybody listens on or that a running instance holds.
+/// Same as [`ports`], with a snapshot that the caller provides.
 pub(crate) fn report(ports: &[u16], known: &Known) -> Result<Vec<PortReport>, CommandError> {
     let leases = known.leases();
-    let facts = PortPolicy::read().unwrap_or_default();
+    let policy = PortPolicy::read().unwrap_or_default();
     let mut listening: BTreeMap<u16, Vec<PortOwner>> = BTreeMap::new();
     let found = match ports {
         [port] => portway_ports::owners_among(*port, &likely(leases.get(port))),
         _ => portway_ports::all_owners(),
     };
-    for holder in found.map_err(unanswered)? {
+    for holder in found.map_err(cannot_list)? {
         listening
             .entry(holder.listener.port)
             .or_default()
@@ -163,14 +162,14 @@ pub(crate) fn report(ports: &[u16], known: &Known) -> Result<Vec<PortReport>, Co
             let listeners = listening.remove(&port).unwrap_or_default();
             let lease = leases.get(&port).cloned();
             let mut report = one(port, listeners, lease, known)?;
-            report.excluded = facts.exclusion(port).map(|why| why.to_string());
+            report.excluded = policy.exclusion(port).map(|why| why.to_string());
             Ok(report)
         })
         .collect()
 }
 
-/// The processes that should have a leased port: its instance's supervisor, which may hand over a
-/// socket of its own, and everything below it. None where nobody can be asked.
+/// The processes that probably use a leased port: the instance's supervisor, which may pass a socket on,
+/// and its descendants. Empty if the supervisor cannot be reached.
 fn likely(lease: Option<&PortLease>) -> Vec<u32> {
     let live = lease.filter(|lease| lease.state == LeaseState::Live);
     let supervisor = live.and_then(|lease| {
@@ -180,10 +179,10 @@ fn likely(lease: Option<&PortLease>) -> Vec<u32> {
     supervisor.map(process::tree_pids).unwrap_or_default()
 }
 
-fn unanswered(error: std::io::Error) -> CommandError {
+fn cannot_list(error: std::io::Error) -> CommandError {
     CommandError::new(
         portway_api::ErrorCode::Failed,
-        format!("the system does not tell who listens: {error}"),
+        format!("cannot list the listening sockets: {error}"),
     )
 }
 
@@ -199,10 +198,10 @@ fn one(
     let (state, holders) = if !listeners.is_empty() {
         (PortState::Listening, listeners)
     } else if live {
-        // The hold itself is the supervisor's, which is no news.
+        // The hold belongs to the supervisor and is not reported as a holder.
         (PortState::Held, Vec::new())
     } else {
-        let bound = portway_ports::bound_owners(port).map_err(unanswered)?;
+        let bound = portway_ports::bound_owners(port).map_err(cannot_list)?;
         match (&lease, bound.is_empty()) {
             (_, false) => (PortState::Bound, bound),
             (Some(_), true) => (PortState::Kept, bound),
@@ -215,12 +214,12 @@ fn one(
     }
     let mut hints = Vec::new();
     if let Some(gateway) = known.gateway_among(&holders) {
-        let (what, way_out) = state::on_port(gateway, port);
-        hints.push(format!("{what}; {way_out}"));
+        let (what, help) = state::on_port(gateway, port);
+        hints.push(format!("{what}; {help}"));
     }
     if let Some(hidden) = holders.iter().find(|holder| holder.process.is_none()) {
         hints.push(format!(
-            "the process belongs to user {}; `sudo portway who {port}` tells which it is",
+            "the process belongs to user {}; run `sudo portway who {port}` to see it",
             hidden.user
         ));
     }
@@ -234,7 +233,7 @@ fn one(
     })
 }
 
-/// The holders of one port, each process once, with all addresses that it has.
+/// Groups the holders of one port by process.
 fn by_process(holders: &[PortOwner], port: u16, known: &Known) -> Vec<PortHolder> {
     let mut grouped: IndexMap<(Option<u32>, Option<ProcessId>), Vec<&PortOwner>> = IndexMap::new();
     for holder in holders {
@@ -250,12 +249,15 @@ fn by_process(holders: &[PortOwner], port: u16, known: &Known) -> Vec<PortHolder
         .collect()
 }
 
-/// The supervisor that listens for a service on the local network stands for that service.
+/// Marks a supervisor that listens for a service on the local network as that service.
 fn name_supervisor(holders: &mut [PortHolder], lease: &PortLease) {
     for holder in holders.iter_mut().filter(|holder| holder.service.is_none()) {
         let pid = holder.process.as_ref().map(|process| process.pid);
-        let supervised = pid.map(mark::supervised).unwrap_or_default();
-        if supervised.iter().any(|mark| mark.id() == lease.owner.id) {
+        let supervised = pid.map(mark::supervised_services).unwrap_or_default();
+        if supervised
+            .iter()
+            .any(|mark| mark.instance_id() == lease.owner.id)
+        {
             holder.service = Some(lease.owner.clone());
         }
     }
@@ -292,13 +294,13 @@ fn port_holder(sockets: &[&PortOwner], port: u16, known: &Known) -> PortHolder {
         service: first
             .process
             .as_ref()
-            .and_then(|process| Mark::of(process.id.pid))
-            .and_then(|mark| known.service(mark.id(), &mark.service)),
+            .and_then(|process| Mark::read(process.id.pid))
+            .and_then(|mark| known.service(mark.instance_id(), &mark.service)),
         process: first.process.as_ref().map(info),
     }
 }
 
-/// The pids that have any of these sockets open, beside the first one's main process.
+/// Returns the pids with any of these sockets open, except the main process of the first.
 fn shared(sockets: &[&PortOwner]) -> BTreeSet<u32> {
     let main = sockets[0].process.as_ref().map(|process| process.id.pid);
     let others = sockets
@@ -307,7 +309,7 @@ fn shared(sockets: &[&PortOwner]) -> BTreeSet<u32> {
     others.filter(|pid| Some(*pid) != main).collect()
 }
 
-/// The name of a user, or the number if the system knows no name.
+/// Returns the name of a user, or the user id if there is no name.
 fn user(user: Option<u32>) -> String {
     user.map_or_else(
         || "unknown".to_owned(),
@@ -315,7 +317,7 @@ fn user(user: Option<u32>) -> String {
     )
 }
 
-/// A process in words.
+/// Converts a process to its API type.
 pub(crate) fn info(process: &Process) -> ProcessInfo {
     ProcessInfo {
         pid: process.id.pid,

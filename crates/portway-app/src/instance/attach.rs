@@ -1,4 +1,4 @@
-//! Watching an instance from another process until something has come about.
+//! Follows an instance from another process until it reaches a state.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,12 +10,12 @@ use portway_api::{
 use portway_supervisor::control::Events;
 use tokio::time::{sleep, timeout};
 
-use super::connection::{POLL_INTERVAL, Supervised, ask_to_end, events};
+use super::connection::{POLL_INTERVAL, Supervised, events, request_stop};
 use crate::error::CommandError;
 use crate::reporter::Reporter;
 
-/// Follows a start to its end, telling how it goes, and answers the status that the instance then
-/// has. A start that failed has ended the instance; its last words are in the error.
+/// Follows a start, shows its progress, and returns the status once the instance is ready. A failed start
+/// stops the instance; the error then contains the last output lines.
 pub(crate) async fn until_started(
     mut events: Events,
     reporter: &dyn Reporter,
@@ -30,7 +30,7 @@ pub(crate) async fn until_started(
             Event::Log(record) => {
                 let tail = tails.entry(record.service).or_default();
                 tail.push(record.text);
-                if tail.len() > LAST_LINES {
+                if tail.len() > MAX_OUTPUT_LINES {
                     tail.remove(0);
                 }
             }
@@ -55,10 +55,10 @@ pub(crate) async fn until_started(
     }))
 }
 
-/// How many last lines of a failed service are shown.
-const LAST_LINES: usize = 20;
+/// Maximum number of output lines of a failed service in an error.
+const MAX_OUTPUT_LINES: usize = 20;
 
-/// The error of a start that failed: who, why, and the last lines of each.
+/// The error of a failed start: each failed service with the reason and its last output lines.
 pub(crate) fn start_failed<'a>(
     services: impl IntoIterator<Item = &'a ServiceStatus>,
     tail: impl Fn(&str) -> Vec<String>,
@@ -73,7 +73,7 @@ pub(crate) fn start_failed<'a>(
             "the instance was stopped before it was ready",
         );
     }
-    let words: Vec<String> = failed
+    let messages: Vec<String> = failed
         .iter()
         .map(|service| {
             let why = service.message.as_deref().unwrap_or("failed");
@@ -82,19 +82,23 @@ pub(crate) fn start_failed<'a>(
         .collect();
     let reasons = failed.iter().filter_map(|service| service.reason.as_ref());
     let code = FailureReason::error_code_of(reasons);
-    let mut error = CommandError::new(code, words.join("; "));
+    let mut error = CommandError::new(code, messages.join("; "));
     for service in failed {
         let lines = tail(&service.name);
         if !lines.is_empty() {
             let lines: Vec<String> = lines.iter().map(|line| format!("    {line}")).collect();
-            error = error.hint(format!("its last lines:\n{}", lines.join("\n")));
+            error = error.hint(format!("last output lines:\n{}", lines.join("\n")));
         }
-        error = error.hint(format!("`portway logs {}` shows all of them", service.name));
+        error = error.hint(format!(
+            "run `portway logs {}` to see the whole output",
+            service.name
+        ));
     }
     error
 }
 
-/// Waits until `services` are ready or done; a service that failed ends the wait.
+/// Waits until `services` are ready or completed. Returns an error as soon as one fails. A service in
+/// `fresh` counts only after its state has changed since the given time.
 pub(crate) async fn until_ready(
     events: &mut Events,
     services: &[String],
@@ -104,11 +108,11 @@ pub(crate) async fn until_ready(
         let Event::Status(status) = event else {
             continue;
         };
-        let concerned: Vec<&ServiceStatus> = status
+        let relevant: Vec<&ServiceStatus> = status
             .services
             .iter()
             .filter(|service| services.is_empty() || services.contains(&service.name))
-            // One that was never started is not waited for, unless it was named.
+            // Stopped services count only if they are named.
             .filter(|service| !services.is_empty() || service.state != ServiceState::Stopped)
             .collect();
         let is_fresh = |service: &ServiceStatus| {
@@ -116,28 +120,28 @@ pub(crate) async fn until_ready(
                 .get(&service.name)
                 .is_none_or(|old| *old != service.since)
         };
-        if concerned
+        if relevant
             .iter()
             .any(|s| s.state == ServiceState::Failed && is_fresh(s))
         {
-            return Err(start_failed(concerned, |_| Vec::new()));
+            return Err(start_failed(relevant, |_| Vec::new()));
         }
         let ready = |service: &&ServiceStatus| {
             is_fresh(service)
                 && matches!(service.state, ServiceState::Ready | ServiceState::Completed)
         };
         let starting = services.is_empty() && status.state == InstanceState::Starting;
-        if !starting && concerned.iter().all(ready) {
+        if !starting && relevant.iter().all(ready) {
             return Ok(status);
         }
     }
     Err(CommandError::new(
         ErrorCode::NotRunning,
-        "the instance ended meanwhile",
+        "the instance stopped while waiting",
     ))
 }
 
-/// Lets a future take so long and no longer.
+/// Runs a future with a timeout.
 pub(crate) async fn within<T>(
     limit: Duration,
     what: &str,
@@ -146,11 +150,11 @@ pub(crate) async fn within<T>(
     timeout(limit, future).await.unwrap_or_else(|_| {
         let message = format!("{what} after {limit:?}");
         Err(CommandError::new(ErrorCode::Timeout, message)
-            .hint("`portway ps` shows what it waits for, `portway logs` why"))
+            .hint("run `portway ps` to see the state, and `portway logs` to see the output"))
     })
 }
 
-/// Follows the end of an instance until its lock is free: then nothing of it is left.
+/// Follows the shutdown of an instance until its lock is released and all its processes are gone.
 pub(crate) async fn until_stopped(
     project: &mut impl Supervised,
     mut events: Events,
@@ -172,7 +176,7 @@ pub(crate) async fn until_stopped(
     }
     progress.finish();
     while project.is_supervised()? {
-        // Somebody may have started the next one meanwhile, which is not waited for.
+        // A new supervisor may have started meanwhile; do not wait for that one.
         let now = project.client().status().await;
         if now.is_ok_and(|status| status.pid != pid) {
             break;
@@ -182,8 +186,8 @@ pub(crate) async fn until_stopped(
     Ok(())
 }
 
-/// Stops an instance, at once where `now` says so, and waits until nothing of it is left; false when
-/// nothing of it runs.
+/// Stops an instance, without a grace period if `now` is set, and waits until it has stopped. Returns
+/// false if it was not running.
 pub(crate) async fn stop(
     instance: &mut impl Supervised,
     now: bool,
@@ -192,14 +196,14 @@ pub(crate) async fn stop(
     let Some(events) = events(instance).await? else {
         return Ok(false);
     };
-    let verb = if now { "kill" } else { "stop" };
-    ask_to_end(&instance.client(), verb, &[]).await?;
+    let action = if now { "kill" } else { "stop" };
+    request_stop(&instance.client(), action, &[]).await?;
     until_stopped(instance, events, reporter).await?;
     Ok(true)
 }
 
-/// Waits until none of `services` runs any more.
-pub(crate) async fn until_at_rest(
+/// Waits until none of `services` is running.
+pub(crate) async fn until_services_stopped(
     mut events: Events,
     services: &[String],
 ) -> Result<(), CommandError> {
@@ -207,17 +211,17 @@ pub(crate) async fn until_at_rest(
         let Event::Status(status) = event else {
             continue;
         };
-        let at_rest = |service: &ServiceStatus| {
+        let is_stopped = |service: &ServiceStatus| {
             matches!(
                 service.state,
                 ServiceState::Stopped | ServiceState::Completed | ServiceState::Failed
             )
         };
-        let mut concerned = status
+        let mut relevant = status
             .services
             .iter()
             .filter(|s| services.contains(&s.name));
-        if concerned.all(at_rest) {
+        if relevant.all(is_stopped) {
             break;
         }
     }

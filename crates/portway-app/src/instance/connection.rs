@@ -1,4 +1,4 @@
-//! The way to an instance's supervisor from another process.
+//! Connects to an instance's supervisor from another process.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,29 +10,29 @@ use tokio::time::{Instant, sleep};
 use crate::error::CommandError;
 use crate::runtime::runtime;
 
-/// The interval between two attempts to reach a supervisor that is about to start or to stop.
+/// Interval between attempts to reach a supervisor that is starting or stopping.
 pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// What has a supervisor, or may have one.
+/// An instance that may have a supervisor.
 pub(crate) trait Supervised {
-    /// The directory of its locks, logs and control socket.
+    /// Returns the directory of its locks, logs and control socket.
     fn dir(&self) -> PathBuf;
 
-    /// Whether it has one.
+    /// Returns whether it has a supervisor.
     fn is_supervised(&mut self) -> Result<bool, CommandError>;
 
-    /// Speaks with its supervisor, if there is one.
+    /// Returns a client for its supervisor.
     fn client(&self) -> Client {
         Client::new(&self.dir().join(control::SOCKET))
     }
 
-    /// Where its logs are kept.
+    /// Returns the directory of its logs.
     fn logs(&self) -> PathBuf {
         self.dir().join("logs")
     }
 }
 
-/// The events of the instance, as soon as its supervisor can be reached; `None` when it has none.
+/// Subscribes to the events of an instance once its supervisor responds; `None` if it has none.
 pub(crate) async fn events(project: &mut impl Supervised) -> Result<Option<Events>, CommandError> {
     let client = project.client();
     loop {
@@ -44,21 +44,21 @@ pub(crate) async fn events(project: &mut impl Supervised) -> Result<Option<Event
     }
 }
 
-/// Waits until the instance's supervisor answers; false when it has none.
+/// Waits until the instance's supervisor responds. Returns false if it has none.
 pub(crate) fn reachable(project: &mut impl Supervised) -> Result<bool, CommandError> {
     runtime()?.block_on(async { Ok(events(project).await?.is_some()) })
 }
 
-/// The instance's supervisor, waited for until `deadline`.
-pub(crate) async fn appeared(
+/// Waits until the instance has a supervisor, at most until `deadline`.
+pub(crate) async fn wait_for_supervisor(
     project: &mut impl Supervised,
     deadline: Instant,
 ) -> Result<(), CommandError> {
     while !project.is_supervised()? {
         if Instant::now() >= deadline {
             return Err(
-                CommandError::new(ErrorCode::Timeout, "the instance does not run")
-                    .hint("start it: `portway up --detach`"),
+                CommandError::new(ErrorCode::Timeout, "the instance is not running")
+                    .hint("run `portway up --detach` to start it"),
             );
         }
         sleep(Duration::from_millis(50)).await;
@@ -66,29 +66,29 @@ pub(crate) async fn appeared(
     Ok(())
 }
 
-/// Asks a running instance for something.
-pub(crate) async fn ask(
+/// Sends a request to a running instance.
+pub(crate) async fn request(
     client: &Client,
-    verb: &str,
+    action: &str,
     services: &[String],
 ) -> Result<(), CommandError> {
-    match client.request(verb, services).await {
+    match client.request(action, services).await {
         Ok(answer) => Ok(answer?),
         Err(error) => Err(CommandError::new(
             ErrorCode::NotRunning,
-            format!("the instance does not answer: {error}"),
+            format!("the supervisor does not respond: {error}"),
         )),
     }
 }
 
-/// Asks for the end of services. An instance that is ending already does not listen any more, which
-/// is as good.
-pub(crate) async fn ask_to_end(
+/// Requests the stop of services. An instance that no longer responds is stopping already, which is not an
+/// error.
+pub(crate) async fn request_stop(
     client: &Client,
-    verb: &str,
+    action: &str,
     services: &[String],
 ) -> Result<(), CommandError> {
-    match ask(client, verb, services).await {
+    match request(client, action, services).await {
         Err(error) if error.info.code == ErrorCode::NotRunning => Ok(()),
         other => other,
     }
@@ -98,7 +98,7 @@ pub(crate) async fn ask_to_end(
 pub(crate) fn not_running() -> CommandError {
     CommandError::new(
         ErrorCode::NotRunning,
-        "the services of this checkout do not run",
+        "no service of this checkout is running",
     )
-    .hint("start them: `portway up --detach`")
+    .hint("run `portway up --detach` to start them")
 }

@@ -17,18 +17,18 @@ use crate::runtime::runtime;
 /// What [`down`] did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Down {
-    /// The instance of this name is stopped.
+    /// It stopped the instance of this name.
     Instance(String),
-    /// The services that were named are stopped.
+    /// It stopped the named services.
     Services,
     /// The instance was not running.
     NothingRunning,
 }
 
-/// Stops `services`, or the whole instance where none is named; `now` kills without grace.
+/// Stops `services`, or the whole instance if the list is empty. `now` kills without a grace period.
 ///
 /// # Errors
-/// When the directory has no project and no running instance, or a service is unknown.
+/// If the directory has no project and no running instance, or a service is unknown.
 pub fn down(
     directory: Option<&Path>,
     services: &[String],
@@ -49,16 +49,16 @@ pub fn down(
         let Some(events) = connection::events(&mut running).await? else {
             return Ok(Down::NothingRunning);
         };
-        connection::ask_to_end(&running.client(), "stop", services).await?;
-        attach::until_at_rest(events, services).await?;
+        connection::request_stop(&running.client(), "stop", services).await?;
+        attach::until_services_stopped(events, services).await?;
         Ok(Down::Services)
     })
 }
 
-/// Restarts `services`, or all where none is named. Returns the status once they are ready.
+/// Restarts `services`, or all if the list is empty. Returns the status once they are ready.
 ///
 /// # Errors
-/// When the instance is not running, a service is unknown, or one fails.
+/// If the instance is not running, a service is unknown, or one fails.
 pub fn restart(
     directory: Option<&Path>,
     services: &[String],
@@ -80,15 +80,15 @@ pub fn restart(
             .filter(|service| services.is_empty() || services.contains(&service.name))
             .map(|service| (service.name, service.since))
             .collect();
-        connection::ask(&client, "restart", services).await?;
+        connection::request(&client, "restart", services).await?;
         attach::until_ready(&mut events, services, &since).await
     })
 }
 
-/// Waits until `services` are ready, or everything that was started where none is named.
+/// Waits until `services`, or all that were started if the list is empty, are ready.
 ///
 /// # Errors
-/// When `timeout` has passed, a service fails, or a service is unknown.
+/// If `timeout` has passed, a service fails, or a service is unknown.
 pub fn wait(
     directory: Option<&Path>,
     services: &[String],
@@ -101,7 +101,7 @@ pub fn wait(
     }
     runtime()?.block_on(async {
         // `portway wait` may run before `portway up` has created its supervisor.
-        connection::appeared(&mut running, Instant::now() + timeout).await?;
+        connection::wait_for_supervisor(&mut running, Instant::now() + timeout).await?;
         let ready = async {
             let Some(mut events) = connection::events(&mut running).await? else {
                 return Err(not_running());

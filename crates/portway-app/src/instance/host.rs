@@ -1,4 +1,4 @@
-//! The supervisor's way to the registry: other ports for lost ones, and what was prepared.
+//! Implements [`SupervisorHost`]: replaces lost ports and records prepare steps in the registry.
 
 use portway_project::{AssignedPorts, PrepareStep, prepare};
 use portway_registry::Registry;
@@ -7,14 +7,14 @@ use portway_supervisor::{HostError, ReplacementPort, SupervisorHost};
 use crate::allocation;
 use crate::project::RegisteredProject;
 
-/// Decides for one running instance.
-pub(crate) struct ProjectSteward {
+/// The host of one running instance.
+pub(crate) struct ProjectHost {
     pub(crate) registered: RegisteredProject,
     pub(crate) ports: AssignedPorts,
 }
 
-impl ProjectSteward {
-    /// The files that a service's prepare step reads beside the usual ones.
+impl ProjectHost {
+    /// Returns the additional input files of a service's prepare step.
     fn inputs(&self, service: &str) -> Vec<String> {
         let service = self.registered.project.plan.services.get(service);
         let prepare = service.and_then(|service| service.prepare.as_ref());
@@ -24,7 +24,7 @@ impl ProjectSteward {
     }
 }
 
-impl SupervisorHost for ProjectSteward {
+impl SupervisorHost for ProjectHost {
     fn replace_port(&mut self, service: &str, lost: u16) -> Result<ReplacementPort, HostError> {
         let (hold, ports, wiring) =
             allocation::replace(&mut self.registered, &self.ports, service, lost)
@@ -47,14 +47,16 @@ impl SupervisorHost for ProjectSteward {
     }
 
     fn record_prepare(&mut self, service: &str, step: &PrepareStep) {
-        // The digest is taken after the step, which may have written a lock file of its own.
-        // Should it not be remembered, the step runs once more the next time.
+        // The digest is computed after the step, because the step may write a lock file.
         let inputs = self.inputs(service);
         if let Ok(digest) = prepare::input_digest(&step.command, &step.dir, &inputs) {
             let id = self.registered.instance.id.clone();
             let outputs = prepare::existing_outputs(&step.dir);
             let registry = &mut self.registered.registry;
-            let _ = registry.record_prepared(&id, service, &digest, &outputs);
+            if let Err(error) = registry.record_prepared(&id, service, &digest, &outputs) {
+                // The step then runs again at the next start.
+                tracing::warn!(service, %error, "cannot record the prepare step");
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! All instances of the machine.
+//! Lists all instances on the machine.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,24 +18,24 @@ use crate::preferences;
 use crate::registry::RegistryReader;
 use crate::runtime::runtime;
 
-/// A supervisor that does not answer within this time is shown without its services' states.
-const ANSWER: Duration = Duration::from_secs(2);
+/// Timeout of a supervisor's status; without it, the instance is shown without the state of its services.
+const STATUS_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How many supervisors are asked at the same time: a few that hang shall not hold up the others,
-/// and hundreds shall not wait for one another while the time of each runs.
-const AT_ONCE: usize = 16;
+/// Number of supervisors that are queried concurrently, so that a few unresponsive ones do not delay the
+/// others.
+const MAX_CONCURRENT: usize = 16;
 
-/// Returns the status of every instance of this machine.
+/// Repermits the status of every instance on this machine.
 ///
 /// # Errors
-/// When the registry or the state of the gateway cannot be read.
+/// If the registry or the state of the gateway cannot be read.
 pub fn list() -> Result<Vec<InstanceStatus>, CommandError> {
-    // That they are broken has been said.
+    // Invalid preferences have been reported already.
     let preferences = preferences::of_user().unwrap_or_default();
-    let facts = exclusions::facts(&preferences)?;
+    let policy = exclusions::facts(&preferences)?;
     let mut registry = RegistryReader::open()?;
-    let known = registry.instances()?;
-    let asked = known
+    let instances = registry.instances()?;
+    let queries = instances
         .into_iter()
         .filter_map(|(instance, leases, liveness)| {
             let socket = registry.instance_dir(&instance.id).join(control::SOCKET);
@@ -47,23 +47,25 @@ pub fn list() -> Result<Vec<InstanceStatus>, CommandError> {
             Some((instance, leases, is_live.then_some(socket)))
         });
     let mut instances = runtime()?.block_on(async {
-        let turns = Arc::new(Semaphore::new(AT_ONCE));
-        let asked: Vec<_> = asked
+        let permits = Arc::new(Semaphore::new(MAX_CONCURRENT));
+        let queries: Vec<_> = queries
             .map(|(instance, leases, socket)| {
                 (
                     instance,
                     leases,
-                    socket.map(|socket| tokio::spawn(ask(socket, turns.clone()))),
+                    socket.map(|socket| tokio::spawn(query_status(socket, permits.clone()))),
                 )
             })
             .collect();
-        let mut instances = Vec::with_capacity(asked.len());
-        for (instance, leases, answer) in asked {
+        let mut instances = Vec::with_capacity(queries.len());
+        for (instance, leases, answer) in queries {
             let status = match answer {
                 Some(answer) => answer.await.ok().flatten(),
                 None => None,
             };
-            instances.push(status.unwrap_or_else(|| snapshot::at_rest(instance, &leases, &facts)));
+            instances.push(
+                status.unwrap_or_else(|| snapshot::stopped_status(instance, &leases, &policy)),
+            );
         }
         instances
     });
@@ -73,9 +75,9 @@ pub fn list() -> Result<Vec<InstanceStatus>, CommandError> {
     Ok(instances)
 }
 
-/// What the supervisor at this socket says, if it answers in time.
-async fn ask(socket: PathBuf, turns: Arc<Semaphore>) -> Option<InstanceStatus> {
-    let _turn = turns.acquire().await.ok()?;
+/// Queries the status of the supervisor at this socket.
+async fn query_status(socket: PathBuf, permits: Arc<Semaphore>) -> Option<InstanceStatus> {
+    let _permit = permits.acquire().await.ok()?;
     let client = control::Client::new(&socket);
-    timeout(ANSWER, client.status()).await.ok()?.ok()
+    timeout(STATUS_TIMEOUT, client.status()).await.ok()?.ok()
 }

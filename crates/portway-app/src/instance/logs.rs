@@ -18,7 +18,7 @@ use crate::runtime::runtime;
 pub struct LogOptions {
     /// Services; empty for all.
     pub services: Vec<String>,
-    /// Whether to continue while the instance runs.
+    /// Whether to continue with new lines while the instance is running.
     pub follow: bool,
     /// The maximum age of a line.
     pub since: Option<Duration>,
@@ -31,7 +31,7 @@ pub struct LogOptions {
 /// Passes log lines to `reporter` until there are no more, or their reader has gone.
 ///
 /// # Errors
-/// When the directory has no project, a service is unknown, or the expression is invalid.
+/// If the directory has no project, a service is unknown, or the expression is invalid.
 pub fn logs(
     directory: Option<&Path>,
     options: &LogOptions,
@@ -45,7 +45,7 @@ pub fn logs(
     let grep = grep.map_err(|error| {
         CommandError::new(
             ErrorCode::Usage,
-            format!("`--grep` is no regular expression: {error}"),
+            format!("invalid regular expression in `--grep`: {error}"),
         )
     })?;
     let now = portway_supervisor::now();
@@ -78,7 +78,9 @@ pub fn logs(
         let events = connection::events(&mut running).await?;
         let (last, mut is_read) = print_files(&running);
         let Some(mut events) = events else {
-            reporter.info("nothing of this checkout runs; these are the lines of the last time");
+            reporter.info(
+                "no service of this checkout is running; these are the lines of the last run",
+            );
             return Ok(());
         };
         while is_read && let Some(event) = events.next().await {

@@ -1,4 +1,4 @@
-//! A checkout as it is: nothing is chosen, leased or written, and the registry does not hear of it.
+//! Reads the state of a checkout without allocating, leasing, registering or writing anything.
 
 use portway_api::{InstanceState, InstanceStatus, PortStatus, ServiceState, ServiceStatus};
 use portway_ports::PortPolicy;
@@ -11,13 +11,13 @@ use crate::options::Selection;
 use crate::project::{Described, enabled_options};
 use crate::registry::Entry;
 
-/// The checkout that is described.
+/// Reads the checkout of a project.
 pub(crate) fn checkout(described: &Described) -> Result<Checkout, CommandError> {
     let root = described.manifest.root();
     Checkout::read(root).map_err(|error| CommandError::file("enter", root, &error))
 }
 
-/// Its plan, with the optional services that are remembered for it.
+/// Builds the plan with the optional services that are enabled in the registry.
 pub(crate) fn plan(described: &Described, entry: Option<&Entry>) -> Result<Plan, CommandError> {
     let manifest = &described.manifest;
     let instance = entry.map(|(instance, ..)| instance);
@@ -29,12 +29,11 @@ pub(crate) fn plan(described: &Described, entry: Option<&Entry>) -> Result<Plan,
     )?)
 }
 
-/// The ports on which the services of `plan` are to be found: of an instance that runs those that
-/// it has leased; else what `.ports.json` says, else what was leased last, else what would be
-/// preferred.
+/// Returns the ports of the services of `plan`: the leased ports if the instance is running, otherwise
+/// those in `.ports.json`, otherwise the last leased ports, otherwise the preferred ports.
 pub(crate) fn ports(plan: &Plan, file: Option<&PortsFile>, entry: Option<&Entry>) -> AssignedPorts {
     let mut ports = AssignedPorts::default();
-    let runs = entry.is_some_and(|(.., liveness)| *liveness == CheckoutState::Running);
+    let is_running = entry.is_some_and(|(.., liveness)| *liveness == CheckoutState::Running);
     for service in plan.services.values() {
         let numbers = service.ports.iter().enumerate().map(|(index, planned)| {
             let name = planned.name.as_deref().unwrap_or("");
@@ -47,7 +46,7 @@ pub(crate) fn ports(plan: &Plan, file: Option<&PortsFile>, entry: Option<&Entry>
                 .and_then(|file| file.content.get(&json)?.as_u64())
                 .and_then(|number| u16::try_from(number).ok())
                 .filter(|&port| port != 0);
-            let found = if runs {
+            let found = if is_running {
                 leased.or(written)
             } else {
                 written.or(leased)
@@ -60,8 +59,12 @@ pub(crate) fn ports(plan: &Plan, file: Option<&PortsFile>, entry: Option<&Entry>
     ports
 }
 
-/// An instance that does not run, with the ports that are kept for it.
-pub(crate) fn at_rest(instance: Instance, leases: &[Lease], facts: &PortPolicy) -> InstanceStatus {
+/// Returns the status of a stopped instance from its leases.
+pub(crate) fn stopped_status(
+    instance: Instance,
+    leases: &[Lease],
+    policy: &PortPolicy,
+) -> InstanceStatus {
     let mut services: Vec<ServiceStatus> = Vec::new();
     for lease in leases {
         let kind = Kind::infer(&lease.service, "");
@@ -70,7 +73,7 @@ pub(crate) fn at_rest(instance: Instance, leases: &[Lease], facts: &PortPolicy) 
             port: lease.port,
             url: wiring::url(kind, lease.port),
             displaced: None,
-            warning: facts.exclusion(lease.port).map(|why| why.to_string()),
+            warning: policy.exclusion(lease.port).map(|why| why.to_string()),
         };
         match services.iter_mut().find(|one| one.name == lease.service) {
             Some(service) => service.ports.push(port),

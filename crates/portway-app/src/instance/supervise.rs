@@ -1,4 +1,4 @@
-//! Being the supervisor of an instance: in the foreground, or in the background for `--detach`.
+//! Runs the supervisor of an instance, in the foreground or in the background for `--detach`.
 
 use std::collections::HashMap;
 use std::fs;
@@ -20,7 +20,7 @@ use tokio::sync::{broadcast, oneshot};
 
 use super::attach;
 use super::connection::{self, Supervised, not_running};
-use super::host::ProjectSteward;
+use super::host::ProjectHost;
 use crate::allocation::{self, Keep};
 use crate::diagnostics::{self, SUPERVISOR_LOG};
 use crate::error::CommandError;
@@ -31,16 +31,16 @@ use crate::project::{LoadedProject, RegisteredProject};
 use crate::reporter::Reporter;
 use crate::runtime::runtime;
 
-/// The hidden command that makes a background supervisor of the binary.
+/// The hidden command that runs the supervisor in the background.
 pub const COMMAND: &str = "__supervise";
 
 /// The line that a background supervisor prints on its standard output when it can be reached.
 pub const SERVING: &str = "serving";
 
-/// How long the last lines of the output may take when nobody reads them.
-const LAST_OUTPUT: Duration = Duration::from_secs(1);
+/// Timeout for printing the last lines when the reader is slow.
+const OUTPUT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Runs the instance in this process until it ends. The lock makes its leases live.
+/// Supervises the instance in this process until it stops. The lock marks its leases as live.
 fn run(
     mut registered: RegisteredProject,
     lock: InstanceLock,
@@ -68,14 +68,14 @@ fn run(
         displaced,
         warnings: allocation.warnings,
         holds: allocation.holds,
-        run: services,
+        services,
         logs: logs.clone(),
         log_size: registered.project.preferences.log_size(),
         socket: dir.join(control::SOCKET),
         lan: on_lan(&registered),
-        foreground: foreground.is_some(),
-        colour: foreground.is_some_and(|reporter| reporter.is_colored()),
-        host: Box::new(ProjectSteward {
+        is_foreground: foreground.is_some(),
+        color: foreground.is_some_and(|reporter| reporter.is_colored()),
+        host: Box::new(ProjectHost {
             registered,
             ports: allocation.ports,
         }),
@@ -84,31 +84,32 @@ fn run(
     let failed = |error: io::Error| {
         CommandError::file("use", &dir, &error).hint("make the directory writable")
     };
-    let (outcome, screen) = runtime.block_on(async {
+    let (outcome, printer) = runtime.block_on(async {
         let (supervisor, handle) = Supervisor::new(config).map_err(failed)?;
-        let screen = foreground.map(|reporter| {
-            let (deaf, on_deaf) = oneshot::channel();
-            let screen = Screen::start(handle.events(), names, reporter.clone(), deaf);
-            // The handle stays within the runtime: a screen that had one would itself keep the
-            // events from ending, which it waits for.
+        let printer = foreground.map(|reporter| {
+            let (reader_gone, on_reader_gone) = oneshot::channel();
+            let printer =
+                EventPrinter::start(handle.events(), names, reporter.clone(), reader_gone);
+            // The handle stays in the runtime. The printer waits for the end of the events, which a handle
+            // of its own would prevent.
             let handle = handle.clone();
             tokio::spawn(async move {
-                if on_deaf.await.is_ok() {
+                if on_reader_gone.await.is_ok() {
                     handle.send(Request::Stop(Vec::new()));
                 }
             });
-            screen
+            printer
         });
         if foreground.is_none() {
-            let_go_when_started(handle.events());
+            close_stdout_when_started(handle.events());
         }
         let outcome = supervisor.run(handle, on_serving).await.map_err(failed)?;
-        Ok::<_, CommandError>((outcome, screen))
+        Ok::<_, CommandError>((outcome, printer))
     })?;
-    // With the runtime the last sender of events goes, and the screen sees their end.
+    // Dropping the runtime drops the last sender of events, which ends the printer.
     drop(runtime);
-    if let Some(screen) = screen {
-        screen.finish();
+    if let Some(printer) = printer {
+        printer.finish();
     }
     drop(lock);
     match outcome {
@@ -116,23 +117,26 @@ fn run(
         Outcome::Signal(number) => Err(CommandError::signal(number)),
         Outcome::Failed(failed) => {
             let code = FailureReason::error_code_of(failed.iter().map(|(_, reason)| reason));
-            let words: Vec<String> = failed
+            let messages: Vec<String> = failed
                 .iter()
                 .map(|(service, why)| format!("`{service}` {why}"))
                 .collect();
             let lines = last_lines(&logs, &failed[0].0);
-            let error = CommandError::new(code, words.join("; "));
+            let error = CommandError::new(code, messages.join("; "));
             let error = if lines.is_empty() || foreground.is_some() {
                 error
             } else {
-                error.hint(format!("its last lines:\n{lines}"))
+                error.hint(format!("last output lines:\n{lines}"))
             };
-            Err(error.hint(format!("`portway logs {}` shows all of them", failed[0].0)))
+            Err(error.hint(format!(
+                "run `portway logs {}` to see the whole output",
+                failed[0].0
+            )))
         }
     }
 }
 
-/// What the instance serves on the local network, if anything.
+/// Returns the configuration for the local network, if services are published there.
 fn on_lan(registered: &RegisteredProject) -> Option<LanConfig> {
     let services = registered
         .project
@@ -147,9 +151,9 @@ fn on_lan(registered: &RegisteredProject) -> Option<LanConfig> {
     })
 }
 
-/// The end of a service's log, indented.
+/// Returns the last lines of a service's log, indented.
 fn last_lines(dir: &Path, service: &str) -> String {
-    const SHOWN: usize = 20;
+    const MAX_LINES: usize = 20;
     let filter = Filter {
         services: vec![service.to_owned()],
         ..Filter::default()
@@ -160,11 +164,10 @@ fn last_lines(dir: &Path, service: &str) -> String {
         .filter(|record| record.stream != LogStream::Portway)
         .map(|record| format!("    {}", record.text))
         .collect();
-    printed[printed.len().saturating_sub(SHOWN)..].join("\n")
+    printed[printed.len().saturating_sub(MAX_LINES)..].join("\n")
 }
 
-/// Supervises in the foreground until the instance ends; false when another process supervises it
-/// already.
+/// Supervises in the foreground until the instance stops. Returns false if another process supervises it.
 pub(super) fn foreground(
     mut registered: RegisteredProject,
     options: &UpOptions,
@@ -183,7 +186,7 @@ pub(super) fn foreground(
 /// when `on_serving` is called, or the error as JSON.
 ///
 /// # Errors
-/// When the project cannot be used, a port cannot be had, or a service fails.
+/// If the project cannot be used, a port is not available, or a service fails.
 pub fn background(
     directory: Option<&Path>,
     options: &UpOptions,
@@ -201,8 +204,8 @@ pub fn background(
     }
 }
 
-/// Lets go of the pipe to whoever started this process, once the start has come to its end.
-fn let_go_when_started(mut events: broadcast::Receiver<Event>) {
+/// Closes the pipe to the parent process once all services are ready.
+fn close_stdout_when_started(mut events: broadcast::Receiver<Event>) {
     thread::spawn(move || {
         loop {
             match events.blocking_recv() {
@@ -215,17 +218,16 @@ fn let_go_when_started(mut events: broadcast::Receiver<Event>) {
     });
 }
 
-/// A supervisor that was started in the background. Until its services are ready it tells through
-/// a pipe why they are not.
+/// A supervisor in the background. Until its services are ready, it reports errors through a pipe.
 pub(super) struct Background {
-    answers: BufReader<ChildStdout>,
+    output: BufReader<ChildStdout>,
 }
 
 impl Background {
-    /// Why it ended, if it said so.
+    /// Reads the error that it reported, if any.
     fn failure(mut self) -> Option<CommandError> {
         let mut text = String::new();
-        self.answers.read_to_string(&mut text).ok()?;
+        self.output.read_to_string(&mut text).ok()?;
         let body: ErrorBody = serde_json::from_str(&text).ok()?;
         Some(body.error.into())
     }
@@ -253,11 +255,11 @@ pub(super) fn detach(
             .stderr(log)
             .spawn()?;
         let stdout = child.stdout.take();
-        let stdout = stdout.ok_or_else(|| io::Error::other("it has no output"))?;
-        let mut answers = BufReader::new(stdout);
+        let stdout = stdout.ok_or_else(|| io::Error::other("the process has no output"))?;
+        let mut output = BufReader::new(stdout);
         let mut first = String::new();
-        answers.read_line(&mut first)?;
-        Ok((first, Background { answers }))
+        output.read_line(&mut first)?;
+        Ok((first, Background { output }))
     };
     let (first, mut background) = start().map_err(|error| {
         CommandError::new(
@@ -269,45 +271,46 @@ pub(super) fn detach(
         return Ok(background);
     }
     let mut text = first;
-    let _ = background.answers.read_to_string(&mut text);
+    // An incomplete text is reported below.
+    let _ = background.output.read_to_string(&mut text);
     match serde_json::from_str::<ErrorBody>(&text) {
         Ok(body) => Err(body.error.into()),
         Err(_) => Err(CommandError::new(
             ErrorCode::Failed,
-            "the supervisor ended before it could be reached",
+            "the supervisor exited before it responded",
         )
         .hint(format!(
-            "`{}` may say why",
+            "see its log: `{}`",
             dir.join(SUPERVISOR_LOG).display()
         ))),
     }
 }
 
-/// Prints what happens, in a thread of its own: a terminal that is stopped (Ctrl-S) or a reader
-/// that is slow must not keep the supervisor from its work.
-struct Screen {
+/// Prints events on a separate thread, so that a paused terminal (Ctrl-S) or a slow reader does not block
+/// the supervisor.
+struct EventPrinter {
     finished: mpsc::Receiver<()>,
 }
 
-impl Screen {
+impl EventPrinter {
     fn start(
         mut events: broadcast::Receiver<Event>,
         services: Vec<String>,
         reporter: Arc<dyn Reporter>,
-        deaf: oneshot::Sender<()>,
+        reader_gone: oneshot::Sender<()>,
     ) -> Self {
         let (done, finished) = mpsc::channel();
         thread::spawn(move || {
             let mut started = false;
             let mut warned = false;
-            let mut deaf = Some(deaf);
+            let mut reader_gone = Some(reader_gone);
             let progress = reporter.progress();
             loop {
-                let mut reads = true;
+                let mut has_reader = true;
                 match events.blocking_recv() {
                     Ok(Event::Status(mut status)) => {
                         let ready = status.state == InstanceState::Ready;
-                        // The very first status may have no services yet.
+                        // The first status may have no services yet.
                         if !warned && !status.services.is_empty() {
                             warned = true;
                             progress.suspend(&mut || reporter.port_warnings(&status));
@@ -324,7 +327,7 @@ impl Screen {
                         }
                     }
                     Ok(Event::Log(record)) => {
-                        progress.suspend(&mut || reads = reporter.log(&services, &record));
+                        progress.suspend(&mut || has_reader = reporter.log(&services, &record));
                     }
                     Ok(Event::Notice(notice)) => {
                         if notice.level != NoticeLevel::Info || notice.service.is_none() {
@@ -333,45 +336,48 @@ impl Screen {
                     }
                     Err(broadcast::error::RecvError::Lagged(missed)) => {
                         progress.line(&format!(
-                            "… {missed} lines were too fast to show; `portway logs` has them"
+                            "… {missed} lines skipped; run `portway logs` to see them"
                         ));
                     }
                     Err(broadcast::error::RecvError::Closed) => break,
                 }
-                if !reads && let Some(deaf) = deaf.take() {
-                    let _ = deaf.send(());
+                if !has_reader && let Some(reader_gone) = reader_gone.take() {
+                    // The receiver is gone once the supervisor has stopped.
+                    let _ = reader_gone.send(());
                 }
             }
             progress.finish();
+            // The receiver is gone after the timeout.
             let _ = done.send(());
         });
         Self { finished }
     }
 
-    /// Waits for what is still to be printed.
+    /// Waits until the remaining events are printed.
     fn finish(self) {
-        let _ = self.finished.recv_timeout(LAST_OUTPUT);
+        // Lines that the reader does not take in time are lost.
+        let _ = self.finished.recv_timeout(OUTPUT_TIMEOUT);
     }
 }
 
-/// Of `services` those that rest in a running instance, with the moment since when.
-fn at_rest(
+/// Returns those of `services` that are stopped in a running instance, with the time of that state.
+fn stopped_services(
     status: &InstanceStatus,
     services: &[String],
 ) -> Result<HashMap<String, Option<u64>>, CommandError> {
-    let mut at_rest = HashMap::new();
+    let mut stopped = HashMap::new();
     for name in services {
         let service = status.service(name);
         let service = service.ok_or_else(|| allocation::changed(name))?;
         if matches!(service.state, ServiceState::Stopped | ServiceState::Failed) {
-            at_rest.insert(name.clone(), service.since);
+            stopped.insert(name.clone(), service.since);
         }
     }
-    Ok(at_rest)
+    Ok(stopped)
 }
 
-/// Follows an instance that somebody else supervises, or that was just started in the background,
-/// until it is ready. Returns false when it ended before it could be followed.
+/// Follows an instance that another process supervises until it is ready. Returns false if it stopped
+/// before it could be followed.
 pub(super) fn attach(
     mut registered: RegisteredProject,
     options: &UpOptions,
@@ -381,7 +387,7 @@ pub(super) fn attach(
     let services = registered.project.closure(&options.services)?;
     runtime()?.block_on(async {
         let Some(events) = connection::events(&mut registered).await? else {
-            // It may have failed before it could be watched.
+            // It may have failed before it could be followed.
             return background
                 .and_then(Background::failure)
                 .map_or(Ok(false), Err);
@@ -390,15 +396,15 @@ pub(super) fn attach(
             Ok(status) => status,
             Err(error) => return Err(background.and_then(Background::failure).unwrap_or(error)),
         };
-        let at_rest = at_rest(&status, &services)?;
+        let stopped = stopped_services(&status, &services)?;
         let Some(mut events) = connection::events(&mut registered).await? else {
             return Ok(false);
         };
-        if !at_rest.is_empty() {
-            let names: Vec<String> = at_rest.keys().cloned().collect();
-            connection::ask(&registered.client(), "start", &names).await?;
+        if !stopped.is_empty() {
+            let names: Vec<String> = stopped.keys().cloned().collect();
+            connection::request(&registered.client(), "start", &names).await?;
         }
-        let mut status = attach::until_ready(&mut events, &services, &at_rest).await?;
+        let mut status = attach::until_ready(&mut events, &services, &stopped).await?;
         client::add_urls(&mut status).await;
         reporter.ready(&status, false);
         Ok(true)

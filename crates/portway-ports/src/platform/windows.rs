@@ -69,7 +69,7 @@ pub(crate) fn policy() -> io::Result<PortPolicy> {
     })
 }
 
-/// Makes the socket exclude all others, whatever options they set.
+/// Makes the socket exclude all others, with and without `SO_REUSEADDR`.
 pub(crate) fn set_exclusive(socket: &socket2::Socket) -> io::Result<()> {
     let on: i32 = 1;
     let handle = usize::try_from(socket.as_raw_socket()).map_err(io::Error::other)?;

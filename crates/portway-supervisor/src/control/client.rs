@@ -1,4 +1,4 @@
-//! The asking side.
+//! The client of a control socket.
 
 use std::io;
 use std::path::Path;
@@ -14,32 +14,32 @@ use tokio::task::JoinHandle;
 
 use crate::platform;
 
-/// Speaks with a running instance.
+/// A client of a running instance or gateway.
 #[derive(Debug, Clone)]
 pub struct Client {
     socket: std::path::PathBuf,
 }
 
 impl Client {
-    /// A client of the instance whose control socket lies at `socket`.
+    /// Creates a client for the control socket at `socket`. It connects with each request.
     pub fn new(socket: &Path) -> Self {
         Self {
             socket: socket.to_owned(),
         }
     }
 
-    /// Its status.
+    /// Returns the instance's status.
     ///
     /// # Errors
-    /// When nobody answers.
+    /// When the instance does not respond.
     pub async fn status(&self) -> io::Result<InstanceStatus> {
         self.get("/v1/status").await
     }
 
-    /// What is answered at `path`.
+    /// Sends a GET request and parses the response.
     ///
     /// # Errors
-    /// When nobody answers, or something else.
+    /// When the server does not respond, or the response is not a `T`.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> io::Result<T> {
         let (response, connection) = self.send(Method::GET, path, Bytes::new()).await?;
         let body = response.into_body().collect().await.map_err(other)?;
@@ -47,23 +47,23 @@ impl Client {
         serde_json::from_slice(&body.to_bytes()).map_err(other)
     }
 
-    /// Its events, the status first.
+    /// Subscribes to the instance's events. The first one is the status.
     ///
     /// # Errors
-    /// When nobody answers.
+    /// When the instance does not respond.
     pub async fn events(&self) -> io::Result<Events> {
-        self.follow("/v1/events").await
+        self.subscribe("/v1/events").await
     }
 
-    /// Its statuses alone: the one that it has, then each new one.
+    /// Subscribes to the instance's status: the current one, then each new one.
     ///
     /// # Errors
-    /// When nobody answers.
+    /// When the instance does not respond.
     pub async fn changes(&self) -> io::Result<Events> {
-        self.follow("/v1/changes").await
+        self.subscribe("/v1/changes").await
     }
 
-    async fn follow(&self, path: &str) -> io::Result<Events> {
+    async fn subscribe(&self, path: &str) -> io::Result<Events> {
         let (response, connection) = self.send(Method::GET, path, Bytes::new()).await?;
         Ok(Events {
             body: response.into_body(),
@@ -72,10 +72,11 @@ impl Client {
         })
     }
 
-    /// Asks for `start`, `restart`, `stop`, `release` or `kill`.
+    /// Requests a command: `start`, `restart`, `stop`, `release` or `kill`. An empty list of
+    /// services means all.
     ///
     /// # Errors
-    /// When nobody answers; the inner error is the instance's own.
+    /// When the instance does not respond. The inner error is the instance's response.
     pub async fn request(
         &self,
         command: &str,
@@ -84,20 +85,20 @@ impl Client {
         let services = ServiceSelection {
             services: services.to_vec(),
         };
-        let answer = self.post(&format!("/v1/{command}"), &services).await?;
-        Ok(answer.map(drop))
+        let response = self.post(&format!("/v1/{command}"), &services).await?;
+        Ok(response.map(drop))
     }
 
-    /// Sends `question` to a path; what comes back is JSON.
+    /// Sends a POST request with a JSON body and returns the body of the response, which is JSON.
     ///
     /// # Errors
-    /// When nobody answers; the inner error is that of who was asked.
+    /// When the server does not respond. The inner error is the server's response.
     pub async fn post(
         &self,
         path: &str,
-        question: &impl Serialize,
+        body: &impl Serialize,
     ) -> io::Result<Result<Bytes, ErrorInfo>> {
-        let body = serde_json::to_vec(question)?;
+        let body = serde_json::to_vec(body)?;
         let (response, connection) = self.send(Method::POST, path, body.into()).await?;
         let status = response.status();
         let body = response
@@ -111,7 +112,7 @@ impl Client {
             return Ok(Ok(body));
         }
         let body: ErrorBody = serde_json::from_slice(&body)
-            .map_err(|_| io::Error::other(format!("the instance answers {status}")))?;
+            .map_err(|_| io::Error::other(format!("unexpected response with status {status}")))?;
         Ok(Err(body.error))
     }
 
@@ -126,6 +127,7 @@ impl Client {
             .await
             .map_err(other)?;
         let connection = tokio::spawn(async move {
+            // The request reports the error of a connection that breaks.
             let _ = connection.await;
         });
         let request = Request::builder()
@@ -144,7 +146,7 @@ fn other(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
     io::Error::other(error)
 }
 
-/// The events of an instance, until it ends.
+/// A subscription to the events of an instance.
 #[derive(Debug)]
 pub struct Events {
     body: Incoming,
@@ -153,10 +155,10 @@ pub struct Events {
 }
 
 impl Events {
-    /// The next event, or `None` when the instance has ended.
+    /// Waits for the next event. `None` if the instance has stopped.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
-            // An event ends with an empty line; ours have one `data:` line each.
+            // An event ends with an empty line. The server writes one `data:` line for each.
             if let Some(end) = self.buffer.windows(2).position(|two| two == b"\n\n") {
                 let event: Vec<u8> = self.buffer.drain(..end + 2).collect();
                 let data = event.strip_prefix(b"data: ");

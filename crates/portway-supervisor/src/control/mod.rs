@@ -1,15 +1,15 @@
-//! The surface of a running instance: HTTP and JSON on a local socket.
+//! The API of a running instance: HTTP and JSON on a local socket.
 //!
-//! | request | answer |
+//! | request | response |
 //! | --- | --- |
 //! | `GET /v1/status` | the status |
-//! | `GET /v1/events` | server-sent events: the status, then whatever happens |
-//! | `GET /v1/changes` | the same without logs and notices |
-//! | `POST /v1/start`, `/v1/restart`, `/v1/stop` | `{"services": […]}`, empty for all; 202 |
-//! | `POST /v1/kill` | ends the instance without grace; 202 |
+//! | `GET /v1/events` | server-sent events: the status, then every event |
+//! | `GET /v1/changes` | server-sent events: the status, then each change of it |
+//! | `POST /v1/start`, `/v1/restart`, `/v1/stop`, `/v1/release` | 202; the body is `{"services": […]}`, empty for all |
+//! | `POST /v1/kill` | 202; kills all processes without a grace period |
 //!
-//! `curl --unix-socket control.sock http://portway/v1/status` works as well as the CLI does. The
-//! socket lies in a directory of mode 0700, is of mode 0600 itself, and serves its own user alone.
+//! Try it with `curl --unix-socket control.sock http://portway/v1/status`. The socket has mode 0600
+//! in a directory with mode 0700, and the server rejects connections of other users.
 
 mod client;
 mod server;
@@ -22,11 +22,11 @@ pub use client::{Client, Events};
 pub(crate) use server::serve;
 pub use server::{ControlServer, serve_router};
 
-/// The socket's name in an instance's directory.
+/// The socket's file name in an instance's directory.
 pub const SOCKET: &str = "control.sock";
 
-/// The process that serves the control socket at `socket`; `None` where nobody does or the system
-/// does not tell.
+/// Returns the pid of the process that serves the control socket at `socket`. `None` if there is
+/// none, and always on macOS and Windows.
 pub fn supervisor_pid(socket: &Path) -> Option<u32> {
-    platform::serves(socket)
+    platform::server_pid(socket)
 }

@@ -1,4 +1,4 @@
-//! The serving side.
+//! The server of a control socket.
 
 use std::convert::Infallible;
 use std::fs;
@@ -18,7 +18,7 @@ use tokio_stream::{Stream, StreamExt};
 use crate::platform;
 use crate::supervisor::{Handle, Request};
 
-/// A control socket that is served.
+/// A running server of a control socket.
 #[derive(Debug)]
 pub struct ControlServer {
     task: JoinHandle<()>,
@@ -26,15 +26,16 @@ pub struct ControlServer {
 }
 
 impl ControlServer {
-    /// Stops serving and takes the socket away.
+    /// Stops the server and removes the socket.
     pub fn close(self) {
         self.task.abort();
+        // The next supervisor replaces a socket that cannot be removed.
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// Serves `handle` at `path`. The caller has the instance's lock, so a socket that lies there is
-/// stale.
+/// Serves the API of `handle` at `path`. The caller holds the instance's lock, so an existing socket
+/// is stale.
 pub(crate) fn serve(path: &Path, handle: Handle) -> io::Result<ControlServer> {
     let router = Router::new()
         .route("/v1/status", get(status))
@@ -49,15 +50,15 @@ pub(crate) fn serve(path: &Path, handle: Handle) -> io::Result<ControlServer> {
     serve_router(path, router)
 }
 
-/// Serves any router at `path`, for this user alone. The caller has a lock that nobody else holds
-/// who serves there, so a socket that lies there is stale.
+/// Serves `router` on a local socket at `path`, for this user only. The caller holds the lock of
+/// the path's server, so an existing socket is stale.
 ///
 /// # Errors
-/// When the socket cannot be made.
+/// When the socket cannot be created.
 pub fn serve_router(path: &Path, router: Router) -> io::Result<ControlServer> {
     let listener = platform::ControlListener::bind(path)?;
     let task = tokio::spawn(async move {
-        // It serves until it is aborted.
+        // The server runs until the task is aborted.
         let _ = axum::serve(listener, router).await;
     });
     Ok(ControlServer {
@@ -73,13 +74,13 @@ async fn status(State(handle): State<Handle>) -> Json<InstanceStatus> {
 async fn events(
     State(handle): State<Handle>,
 ) -> Sse<impl Stream<Item = Result<sse::Event, Infallible>>> {
-    // Subscribed before the status is read: nothing falls between the two.
+    // Subscribing before reading the status ensures that no event is missed between the two.
     let later = BroadcastStream::new(handle.events()).filter_map(Result::ok);
     let first = tokio_stream::once(Event::Status(handle.status()));
-    Sse::new(first.chain(later).map(sent))
+    Sse::new(first.chain(later).map(to_sse))
 }
 
-/// The statuses alone. None is missed: whoever falls behind is told what is true then.
+/// Sends the status and its changes. A subscriber that falls behind gets the latest status.
 async fn changes(
     State(handle): State<Handle>,
 ) -> Sse<impl Stream<Item = Result<sse::Event, Infallible>>> {
@@ -90,18 +91,22 @@ async fn changes(
         Ok(_) => None,
         Err(_) => Some(Event::Status(handle.status())),
     });
-    Sse::new(first.chain(later).map(sent))
+    Sse::new(first.chain(later).map(to_sse))
 }
 
-fn sent(event: Event) -> Result<sse::Event, Infallible> {
+fn to_sse(event: Event) -> Result<sse::Event, Infallible> {
     let text = serde_json::to_string(&event).unwrap_or_default();
     Ok(sse::Event::default().data(text))
 }
 
-type Answer = Result<StatusCode, (StatusCode, Json<ErrorBody>)>;
+type Response = Result<StatusCode, (StatusCode, Json<ErrorBody>)>;
 
-/// Refuses names that do not exist, then asks.
-fn ask(handle: &Handle, services: ServiceSelection, request: fn(Vec<String>) -> Request) -> Answer {
+/// Validates the service names, then sends the request.
+fn send(
+    handle: &Handle,
+    services: ServiceSelection,
+    request: fn(Vec<String>) -> Request,
+) -> Response {
     let unknown = services
         .services
         .iter()
@@ -109,12 +114,11 @@ fn ask(handle: &Handle, services: ServiceSelection, request: fn(Vec<String>) -> 
     if let Some(name) = unknown {
         let error = ErrorInfo {
             code: ErrorCode::UnknownService,
-            message: format!("there is no service `{name}` in this instance"),
+            message: format!("unknown service `{name}`"),
             place: None,
             hints: vec![
-                "`portway ps` lists its services; after a change of `portway.toml`, \
-                 `portway down` and `portway up` take it over"
-                    .into(),
+                "run `portway ps` to list the services".into(),
+                "run `portway down` and `portway up` to apply changes of `portway.toml`".into(),
             ],
         };
         return Err((StatusCode::NOT_FOUND, Json(ErrorBody { error })));
@@ -123,20 +127,20 @@ fn ask(handle: &Handle, services: ServiceSelection, request: fn(Vec<String>) -> 
     Ok(StatusCode::ACCEPTED)
 }
 
-async fn start(State(handle): State<Handle>, Json(services): Json<ServiceSelection>) -> Answer {
-    ask(&handle, services, Request::Start)
+async fn start(State(handle): State<Handle>, Json(services): Json<ServiceSelection>) -> Response {
+    send(&handle, services, Request::Start)
 }
 
-async fn restart(State(handle): State<Handle>, Json(services): Json<ServiceSelection>) -> Answer {
-    ask(&handle, services, Request::Restart)
+async fn restart(State(handle): State<Handle>, Json(services): Json<ServiceSelection>) -> Response {
+    send(&handle, services, Request::Restart)
 }
 
-async fn stop(State(handle): State<Handle>, Json(services): Json<ServiceSelection>) -> Answer {
-    ask(&handle, services, Request::Stop)
+async fn stop(State(handle): State<Handle>, Json(services): Json<ServiceSelection>) -> Response {
+    send(&handle, services, Request::Stop)
 }
 
-async fn release(State(handle): State<Handle>, Json(services): Json<ServiceSelection>) -> Answer {
-    ask(&handle, services, Request::Release)
+async fn release(State(handle): State<Handle>, Json(services): Json<ServiceSelection>) -> Response {
+    send(&handle, services, Request::Release)
 }
 
 async fn kill(State(handle): State<Handle>) -> StatusCode {

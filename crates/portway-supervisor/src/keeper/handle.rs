@@ -1,4 +1,4 @@
-//! The supervisor's side of a keeper.
+//! The supervisor's handle of a keeper.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -12,176 +12,167 @@ use portway_project::policy::StopSignal;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
-use super::{COMMAND, Order, Report, Task};
+use super::{COMMAND, KeeperCommand, Report, Task};
 use crate::platform;
 use crate::state::ExitStatus;
 
-/// The keepers that this process has started and not yet seen the end of, its herald among them:
-/// every other child of it is an orphan. One set for the process, as the children are the process's own.
+/// The keepers (and the announcer) that this process started and that may still be running. Every
+/// other child of this process is an orphan. There is one set because children belong to the
+/// process.
 static KEEPERS: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
-/// The keepers of this process that may still keep something.
+/// Returns the pids of the keepers that may still be running.
 pub(crate) fn keepers() -> MutexGuard<'static, BTreeSet<u32>> {
     KEEPERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What to start under a keeper.
+/// What to start below a keeper.
 #[derive(Debug)]
-pub struct Start {
+pub struct KeeperConfig {
     /// The shell command.
     pub command: String,
     /// The directory to run in.
     pub dir: PathBuf,
-    /// Variables on top of the supervisor's own.
+    /// Environment variables in addition to those of the supervisor.
     pub env: IndexMap<String, String>,
-    /// What asks it to end.
-    pub signal: StopSignal,
-    /// How long it may take.
+    /// The signal that requests the process tree to stop.
+    pub stop_signal: StopSignal,
+    /// The time between the stop signal and SIGKILL.
     pub grace: Duration,
-    /// A listening socket to pass on as descriptor 3.
+    /// A listening socket to pass to the command as file descriptor 3.
     pub socket: Option<std::net::TcpListener>,
 }
 
-/// What a keeper reported.
+/// An event that a keeper reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeeperEvent {
-    /// The command runs as this process.
+    /// The command was started with this pid.
     Started(u32),
-    /// It could not be started.
-    Failed(String),
-    /// The process that the command became has ended.
-    Exited(ExitStatus),
+    /// The command could not be started, with the system's error message.
+    StartFailed(String),
+    /// The process that runs the command has exited.
+    LeaderExited(ExitStatus),
     /// The keeper itself has exited.
     KeeperExited(KeeperExit),
 }
 
-/// How a keeper went.
+/// How a keeper exited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeeperExit {
-    /// Nothing of the tree is left.
+    /// No process of the tree is left.
     Clean,
-    /// It vanished: what it kept has fallen to the supervisor.
+    /// The keeper was lost, for example killed. Its process tree may be left.
     Lost,
 }
 
-/// A running keeper. Dropping it closes its control socket, and it ends its tree.
+/// A running keeper. Dropping it closes the connection, and the keeper stops its process tree.
 #[derive(Debug)]
 pub struct Keeper {
     pid: u32,
-    orders: platform::OrderWriter,
+    commands: platform::CommandWriter,
 }
 
-/// What comes from a new keeper.
-pub struct Streams {
-    /// The tree's standard output.
+/// The output and the events of a new keeper.
+pub struct KeeperStreams {
+    /// The standard output of the process tree.
     pub out: ChildStdout,
-    /// The tree's standard error.
+    /// The standard error of the process tree.
     pub err: ChildStderr,
-    pid: u32,
-    child: Child,
-    reports: BufReader<platform::ReportReader>,
+    /// The keeper's events.
+    pub events: KeeperEvents,
 }
 
 impl Keeper {
-    /// Starts a keeper with a service under it.
+    /// Starts a keeper and the command below it.
     ///
     /// # Errors
-    /// When the directory does not exist or the system has no more processes.
-    pub fn start(start: Start) -> io::Result<(Self, Streams)> {
+    /// When the directory does not exist or the system refuses another process.
+    pub fn start(config: KeeperConfig) -> io::Result<(Self, KeeperStreams)> {
         let task = Task {
-            command: start.command,
-            signal: start.signal,
-            grace: start.grace,
-            socket: start.socket.is_some(),
+            command: config.command,
+            stop_signal: config.stop_signal,
+            grace: config.grace,
+            has_socket: config.socket.is_some(),
         };
         let mut command = Command::new(platform::own_binary()?);
         command
             .arg(COMMAND)
             .args(task.to_arguments())
-            .current_dir(&start.dir)
-            .envs(&start.env)
+            .current_dir(&config.dir)
+            .envs(&config.env)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        if let Some(socket) = start.socket {
+        if let Some(socket) = config.socket {
             platform::pass_socket(&mut command, socket)?;
         }
-        // The keeper's ends are closed here with the command, once the keeper has them.
-        let (reports, orders, _theirs) = platform::link(&mut command)?;
+        // `_remote` holds the keeper's ends of the connection open until the keeper has them.
+        let (reports, commands, _remote) = platform::connect_keeper(&mut command)?;
         let mut child = command.spawn()?;
         let missing = || io::Error::other("a keeper without its pipes");
         let pid = child.id().ok_or_else(missing)?;
         keepers().insert(pid);
-        let streams = Streams {
+        let streams = KeeperStreams {
             out: child.stdout.take().ok_or_else(missing)?,
             err: child.stderr.take().ok_or_else(missing)?,
-            pid,
-            reports: BufReader::new(reports),
-            child,
+            events: KeeperEvents {
+                pid,
+                child,
+                reports: BufReader::new(reports),
+                is_tree_gone: false,
+            },
         };
-        Ok((Self { pid, orders }, streams))
+        Ok((Self { pid, commands }, streams))
     }
 
-    /// The keeper's own process.
+    /// Returns the pid of the keeper.
     pub fn pid(&self) -> u32 {
         self.pid
     }
 
-    /// Asks the tree to end, and has it ended when the grace is over.
+    /// Stops the process tree, and kills it after the grace period.
     pub fn stop(&self) {
-        self.order(Order::Stop);
+        self.send(KeeperCommand::Stop);
     }
 
-    /// Has the tree ended now.
+    /// Kills the process tree.
     pub fn kill(&self) {
-        self.order(Order::Kill);
+        self.send(KeeperCommand::Kill);
     }
 
-    fn order(&self, order: Order) {
-        platform::send_order(&self.orders, order as u8);
-    }
-}
-
-impl Streams {
-    /// Takes the tree's standard output and error out.
-    pub fn split(self) -> (ChildStdout, ChildStderr, Reports) {
-        let reports = Reports {
-            pid: self.pid,
-            child: self.child,
-            reports: self.reports,
-            gone: false,
-        };
-        (self.out, self.err, reports)
+    fn send(&self, command: KeeperCommand) {
+        platform::send_command(&self.commands, command as u8);
     }
 }
 
-/// What a keeper reports, to its end.
-pub struct Reports {
+/// The events of a keeper.
+pub struct KeeperEvents {
     pid: u32,
     child: Child,
     reports: BufReader<platform::ReportReader>,
-    gone: bool,
+    is_tree_gone: bool,
 }
 
-impl Reports {
-    /// The next report. After [`KeeperEvent::KeeperExited`] there is none.
+impl KeeperEvents {
+    /// Waits for the next event. [`KeeperEvent::KeeperExited`] is the last one.
     pub async fn next(&mut self) -> KeeperEvent {
         loop {
             let mut line = String::new();
             match self.reports.read_line(&mut line).await {
                 Ok(count) if count > 0 => match serde_json::from_str(&line) {
                     Ok(Report::Started(pid)) => return KeeperEvent::Started(pid),
-                    Ok(Report::Failed(why)) => return KeeperEvent::Failed(why),
-                    Ok(Report::Exited(status)) => return KeeperEvent::Exited(status),
-                    Ok(Report::Gone) => self.gone = true,
+                    Ok(Report::StartFailed(error)) => return KeeperEvent::StartFailed(error),
+                    Ok(Report::LeaderExited(status)) => return KeeperEvent::LeaderExited(status),
+                    Ok(Report::TreeGone) => self.is_tree_gone = true,
+                    // The end of the connection follows an incomplete line.
                     Err(_) => {}
                 },
                 _ => {
+                    // Only the fact of the exit is of interest, not its status.
                     let _ = self.child.wait().await;
                     keepers().remove(&self.pid);
-                    return KeeperEvent::KeeperExited(if self.gone {
-                        KeeperExit::Clean
-                    } else {
-                        KeeperExit::Lost
+                    return KeeperEvent::KeeperExited(match self.is_tree_gone {
+                        true => KeeperExit::Clean,
+                        false => KeeperExit::Lost,
                     });
                 }
             }

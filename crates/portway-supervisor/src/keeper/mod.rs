@@ -1,18 +1,12 @@
-//! The keeper: a small process between the supervisor and one service's process tree.
+//! The keeper: a process between the supervisor and the process tree of one service.
 //!
-//! It is the same binary, executed again as `portway __keeper`, so small that one per service is
-//! no burden: one thread, no runtime. On Linux it is a *child subreaper*: a process below it that
-//! loses its parent becomes its child, so nothing that the service starts can leave the tree, not
-//! by `setsid` and not by forking twice. When its standard input, a socket to the supervisor,
-//! closes, the supervisor is gone, by SIGKILL or otherwise, and the keeper ends the tree.
+//! The same binary, executed again as `portway __keeper`, with one thread and no runtime. It adopts
+//! every process that the service starts: on Linux as a child subreaper, on macOS by a mark in the
+//! environment, on Windows with a job object.
 //!
-//! Ending a tree: the stop signal goes to the leader's process group, as Ctrl-C in a terminal
-//! would; once the leader has ended, to all that is left; when the grace is over, SIGKILL goes to
-//! everything again and again until nothing is left.
-//!
-//! On macOS, which has no subreapers, what belongs to a keeper is known by a mark in its
-//! environment. On Windows the keeper puts itself into a job object, which the system ends with it,
-//! and asks with Ctrl-C.
+//! The keeper stops the tree when the supervisor requests it or exits. The stop signal goes to the
+//! leader's process group and, once the leader has exited, to all remaining processes. After the
+//! grace period it sends SIGKILL until no process is left.
 
 mod handle;
 #[cfg(unix)]
@@ -28,81 +22,80 @@ use portway_project::policy::StopSignal;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use handle::keepers;
-pub use handle::{Keeper, KeeperEvent, KeeperExit, Reports, Start, Streams};
+pub use handle::{Keeper, KeeperConfig, KeeperEvent, KeeperEvents, KeeperExit, KeeperStreams};
 
 use crate::state::ExitStatus;
 
-/// The hidden command that makes a keeper of the binary.
+/// The hidden command that runs a keeper.
 pub const COMMAND: &str = "__keeper";
 
-/// What a keeper tells its supervisor, one JSON value a line.
+/// What a keeper reports to its supervisor, as one JSON value per line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Report {
-    /// The service's command runs as this process.
+    /// The command was started with this pid.
     Started(u32),
-    /// The command could not be started.
-    Failed(String),
-    /// The process that the command became has ended.
-    Exited(ExitStatus),
-    /// Nothing of the tree is left.
-    Gone,
+    /// The command could not be started, with the system's error message.
+    StartFailed(String),
+    /// The process that runs the command has exited.
+    LeaderExited(ExitStatus),
+    /// No process of the tree is left.
+    TreeGone,
 }
 
-/// What a supervisor tells its keeper, one byte each.
+/// A command from a supervisor to its keeper, as one byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Order {
-    /// Ask the tree to end, and end it after the grace.
+enum KeeperCommand {
+    /// Stop the process tree, and kill it after the grace period.
     Stop = b's' as isize,
-    /// End it now.
+    /// Kill the process tree.
     Kill = b'k' as isize,
 }
 
-/// What a keeper is started with; its environment and directory are the service's.
+/// The arguments of a keeper. Its environment and directory are those of the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Task {
     /// The shell command.
     command: String,
-    /// What asks it to end.
-    signal: StopSignal,
-    /// How long it may take.
+    /// The signal that requests the process tree to stop.
+    stop_signal: StopSignal,
+    /// The time between the stop signal and SIGKILL.
     grace: Duration,
-    /// Whether the command takes a listening socket from descriptor 3.
-    socket: bool,
+    /// Whether the command gets a listening socket as file descriptor 3.
+    has_socket: bool,
 }
 
 impl Task {
-    /// As arguments of the hidden command.
     fn to_arguments(&self) -> [String; 4] {
         [
-            serde_json::to_string(&self.signal).unwrap_or_default(),
+            serde_json::to_string(&self.stop_signal).unwrap_or_default(),
             self.grace.as_millis().to_string(),
-            self.socket.to_string(),
+            self.has_socket.to_string(),
             self.command.clone(),
         ]
     }
 
     fn from_arguments(mut arguments: impl Iterator<Item = String>) -> Option<Self> {
         Some(Self {
-            signal: serde_json::from_str(&arguments.next()?).ok()?,
+            stop_signal: serde_json::from_str(&arguments.next()?).ok()?,
             grace: Duration::from_millis(arguments.next()?.parse().ok()?),
-            socket: arguments.next()?.parse().ok()?,
+            has_socket: arguments.next()?.parse().ok()?,
             command: arguments.next()?,
         })
     }
 }
 
-/// Runs the keeper in this process; `arguments` are those after [`COMMAND`]. Answers the process's
-/// exit code when nothing of the tree is left.
+/// Runs a keeper in this process until no process of the tree is left. `arguments` are those after
+/// [`COMMAND`]. Returns the exit code.
 pub fn run(mut arguments: impl Iterator<Item = String>) -> u8 {
     let Some(task) = Task::from_arguments(&mut arguments) else {
         return 2;
     };
     #[cfg(unix)]
-    let kept = unix::run(&task);
+    let result = unix::run(&task);
     #[cfg(windows)]
-    let kept = windows::run(&task, arguments.next().as_deref());
-    match kept {
+    let result = windows::run(&task, arguments.next().as_deref());
+    match result {
         Ok(()) => 0,
         Err(_) => 1,
     }
@@ -113,15 +106,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_task_passes_through_arguments() {
+    fn parses_its_own_arguments() {
         let task = Task {
             command: "echo 'a b' && exec x".into(),
-            signal: StopSignal::Int,
+            stop_signal: StopSignal::Int,
             grace: Duration::from_millis(1500),
-            socket: true,
+            has_socket: true,
         };
-        let back = Task::from_arguments(task.to_arguments().into_iter());
-        assert_eq!(back, Some(task));
+        let parsed = Task::from_arguments(task.to_arguments().into_iter());
+        assert_eq!(parsed, Some(task));
         assert_eq!(Task::from_arguments(["x".to_owned()].into_iter()), None);
     }
 }

@@ -1,22 +1,22 @@
-//! A shell that gets out of the way.
+//! Starts plain commands without a shell in between.
 
 use std::borrow::Cow;
 
-/// Words after which `exec` would mean something else: what the shell itself does, and its grammar.
-const NOT_PROGRAMS: [&str; 34] = [
+/// Shell builtins and keywords, which cannot follow `exec`.
+const SHELL_WORDS: [&str; 34] = [
     ".", ":", "[", "alias", "break", "case", "cd", "command", "continue", "echo", "eval", "exec",
     "exit", "export", "false", "for", "function", "if", "printf", "pwd", "read", "readonly",
     "return", "set", "shift", "source", "test", "time", "trap", "true", "ulimit", "umask", "until",
     "while",
 ];
 
-/// The command with `exec` before it when it is one plain program: then the program takes the
-/// shell's place, and the process that is watched and signalled is the service's own.
-pub(super) fn direct(command: &str) -> Cow<'_, str> {
+/// Prepends `exec` to a command that runs a single program. The program then replaces the shell, so
+/// that signals reach it directly.
+pub(super) fn with_exec(command: &str) -> Cow<'_, str> {
     let first = command.split_whitespace().next().unwrap_or("");
     let plain = !command.contains(['\n', ';', '&', '|', '<', '>', '(', ')', '`'])
         && !first.contains(['=', '!', '{', '}', '$', '"', '\'', '\\', '#'])
-        && !NOT_PROGRAMS.contains(&first)
+        && !SHELL_WORDS.contains(&first)
         && !first.is_empty();
     if plain {
         Cow::Owned(format!("exec {command}"))
@@ -25,13 +25,13 @@ pub(super) fn direct(command: &str) -> Cow<'_, str> {
     }
 }
 
-/// The words of a command in which there is nothing for a shell to do but to take them apart.
-pub(super) fn words(command: &str) -> Option<Vec<&str>> {
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || " -_./:,@%+=".contains(letter);
+/// Splits a command that needs no shell into words. `None` if it needs one.
+pub(super) fn split_plain(command: &str) -> Option<Vec<&str>> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || " -_./:,@%+=".contains(c);
     let words: Vec<&str> = command.split(' ').filter(|word| !word.is_empty()).collect();
     let first = *words.first()?;
     let plain = command.chars().all(is_plain) && !first.contains('=');
-    (plain && !NOT_PROGRAMS.contains(&first)).then_some(words)
+    (plain && !SHELL_WORDS.contains(&first)).then_some(words)
 }
 
 #[cfg(test)]
@@ -39,9 +39,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_needs_no_shell_is_taken_apart() {
+    fn splits_commands_that_need_no_shell() {
         assert_eq!(
-            words(".venv/bin/uvicorn  app.main:app --port=9000 "),
+            split_plain(".venv/bin/uvicorn  app.main:app --port=9000 "),
             Some(vec![".venv/bin/uvicorn", "app.main:app", "--port=9000"])
         );
         for command in [
@@ -64,24 +64,24 @@ mod tests {
             "sérveur",
             "cd web",
         ] {
-            assert_eq!(words(command), None, "{command}");
+            assert_eq!(split_plain(command), None, "{command}");
         }
     }
 
     #[test]
-    fn one_plain_program_takes_the_shells_place() {
+    fn a_single_program_replaces_the_shell() {
         for command in [
             ".venv/bin/uvicorn app.main:app --port 9000",
             "npm run dev -- --port 5173",
             "redis-server --save '' --bind 127.0.0.1 -::1",
             "node server.js \"$HOME\"",
         ] {
-            assert_eq!(direct(command), format!("exec {command}"));
+            assert_eq!(with_exec(command), format!("exec {command}"));
         }
     }
 
     #[test]
-    fn everything_else_stays_with_the_shell() {
+    fn leaves_other_commands_to_the_shell() {
         for command in [
             "cd web && npm start",
             "PORT=1 node server.js",
@@ -95,7 +95,7 @@ mod tests {
             "# nothing",
             "\"my server\" --port 1",
         ] {
-            assert_eq!(direct(command), command);
+            assert_eq!(with_exec(command), command);
         }
     }
 }

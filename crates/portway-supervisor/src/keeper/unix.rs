@@ -1,4 +1,4 @@
-//! The keeper's one loop.
+//! The keeper on Linux and macOS: a loop that waits for children, signals and commands.
 
 use std::env;
 use std::fs;
@@ -15,38 +15,39 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, wait};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
 
-use super::{Order, Report, Task};
+use super::{KeeperCommand, Report, Task};
 use crate::platform;
 use crate::state::ExitStatus;
 
-/// How often SIGKILL is repeated while something of the tree is left: a process that forks between
-/// two looks is caught by the next.
-const KILL_AGAIN: Duration = Duration::from_millis(5);
+/// How often SIGKILL is repeated while processes are left. The next round catches a process that was
+/// forked during the previous one.
+const KILL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// How often it is looked whether what the leader left behind still runs.
-const LOOK_FOR_REST: Duration = Duration::from_millis(200);
+/// How often the keeper checks for remaining processes after the leader has exited, on systems that
+/// do not report their exit.
+const TREE_POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// What ends the tree, and when.
+/// Whether the process tree is being stopped.
 #[derive(Clone, Copy, Debug)]
-enum Ending {
-    No,
-    /// Asked; killed at the deadline.
-    Asked(Instant),
+enum StopState {
+    Running,
+    /// The stop signal was sent. SIGKILL follows at this time.
+    Stopping(Instant),
     Killing,
 }
 
 struct Tree<'a> {
     task: &'a Task,
     supervisor: UnixStream,
-    /// The service's first process, until it has ended.
+    /// The process that runs the command, until it has exited.
     leader: Option<Pid>,
-    ending: Ending,
+    stop_state: StopState,
 }
 
-/// Keeps one tree until nothing of it is left.
+/// Starts the command and waits until no process of the tree is left.
 pub(super) fn run(task: &Task) -> io::Result<()> {
-    // In a session of its own a signal from the terminal reaches the supervisor alone, which
-    // knows the order in which to stop.
+    // In a separate session, signals from the terminal reach only the supervisor, which stops
+    // services in order. The call fails only if the process already leads a session.
     let _ = rustix::process::setsid();
     platform::become_reaper()?;
     let supervisor = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
@@ -56,7 +57,8 @@ pub(super) fn run(task: &Task) -> io::Result<()> {
     children.set_nonblocking(true)?;
     signals.set_nonblocking(true)?;
     pipe::register(SIGCHLD, on_child)?;
-    // Handlers also undo an inherited "ignore": the service starts with the defaults.
+    // A handler also resets a signal that was inherited as ignored, so that the service starts with
+    // the default behavior.
     for signal in [SIGTERM, SIGINT, SIGHUP] {
         pipe::register(signal, on_signal.try_clone()?)?;
     }
@@ -64,7 +66,7 @@ pub(super) fn run(task: &Task) -> io::Result<()> {
         task,
         supervisor,
         leader: None,
-        ending: Ending::No,
+        stop_state: StopState::Running,
     };
     match tree.start() {
         Ok(pid) => {
@@ -72,45 +74,44 @@ pub(super) fn run(task: &Task) -> io::Result<()> {
             tree.report(&Report::Started(pid.as_raw_nonzero().get().unsigned_abs()));
         }
         Err(error) => {
-            tree.report(&Report::Failed(error.to_string()));
-            tree.report(&Report::Gone);
+            tree.report(&Report::StartFailed(error.to_string()));
+            tree.report(&Report::TreeGone);
             return Ok(());
         }
     }
-    let mut listening = true;
+    let mut is_connected = true;
     loop {
         if !tree.reap() {
-            tree.report(&Report::Gone);
+            tree.report(&Report::TreeGone);
             return Ok(());
         }
-        tree.press_on();
+        tree.kill_if_due();
         let mut waits = vec![
             PollFd::new(&children, PollFlags::IN),
             PollFd::new(&signals, PollFlags::IN),
         ];
-        if listening {
+        if is_connected {
             waits.push(PollFd::from_borrowed_fd(
                 tree.supervisor.as_fd(),
                 PollFlags::IN,
             ));
         }
-        match poll(&mut waits, tree.pause().as_ref()) {
+        match poll(&mut waits, tree.wait_timeout().as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
         drop(waits);
         drain(&children);
         if drain(&signals) {
-            tree.ask_to_end();
+            tree.request_stop();
         }
-        if listening {
-            listening = tree.take_orders();
+        if is_connected {
+            is_connected = tree.receive_commands();
         }
     }
 }
 
-/// Starts the service's first process. It is reaped by [`Tree::reap`], like everything else below
-/// this one.
+/// Starts the leader. [`Tree::reap`] waits for it, as for all other children.
 fn spawn(mut command: Command) -> io::Result<Pid> {
     command.stdin(Stdio::null());
     platform::tie_to_keeper(&mut command);
@@ -119,17 +120,16 @@ fn spawn(mut command: Command) -> io::Result<Pid> {
     i32::try_from(child.id())
         .ok()
         .and_then(Pid::from_raw)
-        .ok_or_else(|| io::Error::other("a process without a number"))
+        .ok_or_else(|| io::Error::other("a process without a pid"))
 }
 
-/// What `PWD` has to be, where there is one: as a shell has it, the way on which somebody came
-/// here as long as it leads here.
+/// Returns the value of `PWD` for the command, if the variable is set. As in a shell, a path with
+/// symbolic links is kept if it refers to the current directory.
 fn working_dir() -> Option<PathBuf> {
-    let came = PathBuf::from(env::var_os("PWD")?);
-    let place = |path: &Path| fs::metadata(path).ok().map(|at| (at.dev(), at.ino()));
-    let leads_here = came.is_absolute() && place(&came) == place(Path::new("."));
-    if leads_here {
-        Some(came)
+    let inherited = PathBuf::from(env::var_os("PWD")?);
+    let inode = |path: &Path| fs::metadata(path).ok().map(|at| (at.dev(), at.ino()));
+    if inherited.is_absolute() && inode(&inherited) == inode(Path::new(".")) {
+        Some(inherited)
     } else {
         env::current_dir().ok()
     }
@@ -138,129 +138,133 @@ fn working_dir() -> Option<PathBuf> {
 impl Tree<'_> {
     fn start(&self) -> io::Result<Pid> {
         let command = &self.task.command;
-        if self.task.socket {
+        if self.task.has_socket {
             let mut shell = Command::new("/bin/sh");
-            // The socket protocol wants the pid of the program itself, which only the shell that
-            // becomes it can know.
+            // `LISTEN_PID` must be the pid of the program itself, which is the pid of the shell that
+            // it replaces.
             shell.args(["-c", &format!("export LISTEN_PID=$$; exec {command}")]);
             shell.env("LISTEN_FDS", "1");
             return spawn(shell);
         }
-        if let Some([program, arguments @ ..]) = super::shell::words(command).as_deref() {
+        if let Some([program, arguments @ ..]) = super::shell::split_plain(command).as_deref() {
             let mut direct = Command::new(program);
             direct.args(arguments);
             direct.envs(working_dir().map(|dir| ("PWD", dir)));
-            // The shell knows best how to say what is wrong.
+            // If this fails, the shell prints the usual error message.
             if let Ok(pid) = spawn(direct) {
                 return Ok(pid);
             }
         }
         let mut shell = Command::new("/bin/sh");
-        shell.args(["-c", super::shell::direct(command).as_ref()]);
+        shell.args(["-c", super::shell::with_exec(command).as_ref()]);
         spawn(shell)
     }
 
-    /// Collects whatever has ended; false when nothing is left.
+    /// Waits for processes that have exited, without blocking. Returns false when none is left.
     fn reap(&mut self) -> bool {
         loop {
             match wait(WaitOptions::NOHANG) {
-                Ok(Some((pid, status))) if Some(pid) == self.leader => {
+                Ok(Some((pid, wait_status))) if Some(pid) == self.leader => {
                     self.leader = None;
-                    let ended = match (status.exit_status(), status.terminating_signal()) {
+                    let status = match (wait_status.exit_status(), wait_status.terminating_signal())
+                    {
                         (Some(code), _) => ExitStatus::Code(code),
                         (None, signal) => ExitStatus::Signal(signal.unwrap_or(0)),
                     };
-                    self.report(&Report::Exited(ended));
-                    if matches!(self.ending, Ending::Asked(_)) {
-                        self.signal_rest();
+                    self.report(&Report::LeaderExited(status));
+                    if matches!(self.stop_state, StopState::Stopping(_)) {
+                        self.signal_tree();
                     }
                 }
                 Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
                 Ok(None) => return true,
-                // There is no child. Where orphans fall to another process, some may be left.
+                // There are no children. On systems without subreapers, other processes of the
+                // tree may be left.
                 Err(_) => return !platform::REAPS_ALL && !platform::tree().is_empty(),
             }
         }
     }
 
-    /// Reads the supervisor's orders; false when it is gone.
-    fn take_orders(&mut self) -> bool {
-        let mut orders = [0; 16];
-        match (&self.supervisor).read(&mut orders) {
+    /// Carries out the supervisor's commands. Returns false when the supervisor is gone.
+    fn receive_commands(&mut self) -> bool {
+        let mut commands = [0; 16];
+        match (&self.supervisor).read(&mut commands) {
             Ok(0) => {
-                self.ask_to_end();
+                self.request_stop();
                 false
             }
             Ok(count) => {
-                for order in &orders[..count] {
-                    if *order == Order::Stop as u8 {
-                        self.ask_to_end();
-                    } else if *order == Order::Kill as u8 {
-                        self.ending = Ending::Killing;
+                for command in &commands[..count] {
+                    if *command == KeeperCommand::Stop as u8 {
+                        self.request_stop();
+                    } else if *command == KeeperCommand::Kill as u8 {
+                        self.stop_state = StopState::Killing;
                     }
                 }
                 true
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => true,
             Err(_) => {
-                self.ask_to_end();
+                self.request_stop();
                 false
             }
         }
     }
 
-    fn ask_to_end(&mut self) {
-        if !matches!(self.ending, Ending::No) {
+    fn request_stop(&mut self) {
+        if !matches!(self.stop_state, StopState::Running) {
             return;
         }
-        self.ending = Ending::Asked(Instant::now() + self.task.grace);
+        self.stop_state = StopState::Stopping(Instant::now() + self.task.grace);
         match self.leader {
             Some(leader) => {
-                let _ = kill_process_group(leader, platform::signal(self.task.signal));
-                // A stopped process does not see a signal until it goes on.
+                // Both calls fail only if the group has already exited. A suspended process handles
+                // the signal when it continues.
+                let _ = kill_process_group(leader, platform::signal(self.task.stop_signal));
                 let _ = kill_process_group(leader, Signal::CONT);
             }
-            None => self.signal_rest(),
+            None => self.signal_tree(),
         }
     }
 
-    fn signal_rest(&self) {
-        platform::signal_tree(platform::signal(self.task.signal));
+    fn signal_tree(&self) {
+        platform::signal_tree(platform::signal(self.task.stop_signal));
     }
 
-    /// Kills when the time has come.
-    fn press_on(&mut self) {
-        if let Ending::Asked(deadline) = self.ending
+    /// Kills the process tree once the grace period is over.
+    fn kill_if_due(&mut self) {
+        if let StopState::Stopping(deadline) = self.stop_state
             && Instant::now() >= deadline
         {
-            self.ending = Ending::Killing;
+            self.stop_state = StopState::Killing;
         }
-        if let Ending::Killing = self.ending {
+        if let StopState::Killing = self.stop_state {
             platform::signal_tree(Signal::KILL);
         }
     }
 
-    /// How long nothing has to be done; `None` for ever.
-    fn pause(&self) -> Option<Timespec> {
-        let pause = match self.ending {
-            // Of the end of what is not its child a keeper is not told.
-            Ending::No if !platform::REAPS_ALL && self.leader.is_none() => LOOK_FOR_REST,
-            Ending::No => return None,
-            Ending::Asked(deadline) => deadline.saturating_duration_since(Instant::now()),
-            Ending::Killing => KILL_AGAIN,
+    /// Returns how long to wait for an event. `None` means no limit.
+    fn wait_timeout(&self) -> Option<Timespec> {
+        let timeout = match self.stop_state {
+            StopState::Running if !platform::REAPS_ALL && self.leader.is_none() => {
+                TREE_POLL_INTERVAL
+            }
+            StopState::Running => return None,
+            StopState::Stopping(deadline) => deadline.saturating_duration_since(Instant::now()),
+            StopState::Killing => KILL_INTERVAL,
         };
-        Timespec::try_from(pause + Duration::from_millis(1)).ok()
+        Timespec::try_from(timeout + Duration::from_millis(1)).ok()
     }
 
     fn report(&self, report: &Report) {
         let mut line = serde_json::to_vec(report).unwrap_or_default();
         line.push(b'\n');
-        // A supervisor that is gone need not hear it.
+        // A write fails only if the supervisor is gone.
         let _ = (&self.supervisor).write_all(&line);
     }
 }
 
-/// Empties a pipe of wake-ups; true when there was one.
+/// Empties a wake-up pipe. Returns whether it contained anything.
 fn drain(mut pipe: &UnixStream) -> bool {
     let mut bytes = [0; 64];
     matches!(pipe.read(&mut bytes), Ok(count) if count > 0)

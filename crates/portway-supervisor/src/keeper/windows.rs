@@ -1,4 +1,4 @@
-//! The keeper on Windows: a job object around itself and its service.
+//! The keeper on Windows: a job object around the keeper and its process tree.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -10,147 +10,152 @@ use std::time::{Duration, Instant};
 
 use portway_project::policy::StopSignal;
 
-use super::{Order, Report, Task};
+use super::{KeeperCommand, Report, Task};
 use crate::platform;
 use crate::state::ExitStatus;
 
-/// How often it is looked whether anything is left, once the leader has ended.
-const LOOK_FOR_REST: Duration = Duration::from_millis(20);
+/// How often the keeper checks for remaining processes after the leader has exited.
+const TREE_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How often killing is repeated while something of the tree is left.
-const KILL_AGAIN: Duration = Duration::from_millis(5);
+/// How often killing is repeated while processes are left.
+const KILL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// The code with which Ctrl-C ends a program that has no handler for it.
+/// The exit code of a program that Ctrl-C terminated.
 const CONTROL_C_EXIT: u32 = 0xc000_013a;
 
-/// The signal that Ctrl-C stands for elsewhere.
+/// The number of SIGINT, to which Ctrl-C corresponds.
 const INTERRUPT: i32 = 2;
 
 /// What the keeper waits for.
-enum Happened {
-    LeaderEnded(ExitStatus),
-    Order(u8),
+enum Event {
+    LeaderExited(ExitStatus),
+    Command(u8),
     SupervisorGone,
 }
 
-/// What ends the tree, and when.
+/// Whether the process tree is being stopped.
 #[derive(Clone, Copy)]
-enum Ending {
-    No,
-    /// Asked; killed at the deadline.
-    Asked(Instant),
+enum StopState {
+    Running,
+    /// Ctrl-C was sent. The processes are killed at this time.
+    Stopping(Instant),
     Killing,
 }
 
-/// Keeps one tree until nothing of it is left. `reports` is the argument that names the pipe.
+/// Starts the command and waits until no process of the tree is left. `reports` is the argument with
+/// the handle of the pipe for reports.
 pub(super) fn run(task: &Task, reports: Option<&str>) -> io::Result<()> {
     let mut reports = platform::report_writer(reports.unwrap_or_default())?;
     platform::disable_stream_inheritance();
-    // What is started from here on is in the job from its first instruction.
+    // Processes that are started from here on belong to the job from their first instruction.
     let job = platform::own_job()?;
-    let (happened, happens) = mpsc::channel();
-    match start(task, &happened) {
+    let (sender, events) = mpsc::channel();
+    match start(task, &sender) {
         Ok(pid) => report(&mut reports, &Report::Started(pid)),
         Err(error) => {
-            report(&mut reports, &Report::Failed(error.to_string()));
-            report(&mut reports, &Report::Gone);
+            report(&mut reports, &Report::StartFailed(error.to_string()));
+            report(&mut reports, &Report::TreeGone);
             return Ok(());
         }
     }
-    thread::spawn(move || take_orders(&happened));
-    let mut leader_runs = true;
-    let mut ending = Ending::No;
+    thread::spawn(move || receive_commands(&sender));
+    let mut is_leader_running = true;
+    let mut stop_state = StopState::Running;
     loop {
-        let pause = match ending {
-            Ending::Killing => KILL_AGAIN,
-            _ if !leader_runs => LOOK_FOR_REST,
-            Ending::Asked(deadline) => deadline.saturating_duration_since(Instant::now()),
-            Ending::No => Duration::MAX,
+        let timeout = match stop_state {
+            StopState::Killing => KILL_INTERVAL,
+            _ if !is_leader_running => TREE_POLL_INTERVAL,
+            StopState::Stopping(deadline) => deadline.saturating_duration_since(Instant::now()),
+            StopState::Running => Duration::MAX,
         };
-        let what = match happens.recv_timeout(pause) {
-            Ok(what) => Some(what),
+        let event = match events.recv_timeout(timeout) {
+            Ok(event) => Some(event),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => {
-                thread::sleep(pause.min(LOOK_FOR_REST));
+                thread::sleep(timeout.min(TREE_POLL_INTERVAL));
                 None
             }
         };
-        match what {
-            Some(Happened::LeaderEnded(ended)) => {
-                leader_runs = false;
-                report(&mut reports, &Report::Exited(ended));
+        match event {
+            Some(Event::LeaderExited(status)) => {
+                is_leader_running = false;
+                report(&mut reports, &Report::LeaderExited(status));
             }
-            Some(Happened::Order(order)) if order == Order::Kill as u8 => ending = Ending::Killing,
-            Some(Happened::Order(order)) if order != Order::Stop as u8 => {}
-            Some(Happened::Order(_) | Happened::SupervisorGone) => {
-                if let Ending::No = ending {
-                    ending = ask_to_end(task);
+            Some(Event::Command(command)) if command == KeeperCommand::Kill as u8 => {
+                stop_state = StopState::Killing;
+            }
+            Some(Event::Command(command)) if command != KeeperCommand::Stop as u8 => {}
+            Some(Event::Command(_) | Event::SupervisorGone) => {
+                if let StopState::Running = stop_state {
+                    stop_state = request_stop(task);
                 }
             }
             None => {}
         }
-        if let Ending::Asked(deadline) = ending
+        if let StopState::Stopping(deadline) = stop_state
             && Instant::now() >= deadline
         {
-            ending = Ending::Killing;
+            stop_state = StopState::Killing;
         }
-        let rest = job.others();
-        if let Ending::Killing = ending {
-            platform::kill_all(&rest);
+        let remaining = job.others();
+        if let StopState::Killing = stop_state {
+            platform::kill_all(&remaining);
         }
-        if !leader_runs && rest.is_empty() {
-            report(&mut reports, &Report::Gone);
+        if !is_leader_running && remaining.is_empty() {
+            report(&mut reports, &Report::TreeGone);
             return Ok(());
         }
     }
 }
 
-/// Starts the service, and a thread that waits for the end of its first process.
-fn start(task: &Task, happened: &Sender<Happened>) -> io::Result<u32> {
+/// Starts the leader, and a thread that waits for its exit.
+fn start(task: &Task, events: &Sender<Event>) -> io::Result<u32> {
     let mut child = Command::new("cmd.exe")
-        // No AutoRun of the user's; and of the quotes only the outermost are taken off, so that
-        // the command is what it would be in a terminal.
+        // `/d` ignores the user's AutoRun commands. `/s` removes only the outermost quotes, so that
+        // the command is parsed as in a terminal.
         .raw_arg(format!("/d /s /c \"{}\"", task.command))
         .stdin(Stdio::null())
         .spawn()?;
     let pid = child.id();
-    let happened = happened.clone();
+    let events = events.clone();
     thread::spawn(move || {
-        let ended = child.wait().map_or(ExitStatus::Signal(9), how);
-        let _ = happened.send(Happened::LeaderEnded(ended));
+        let status = child.wait().map_or(ExitStatus::KILLED, exit_status);
+        // Sending fails only when the keeper is about to exit.
+        let _ = events.send(Event::LeaderExited(status));
     });
     Ok(pid)
 }
 
-fn how(status: process::ExitStatus) -> ExitStatus {
+fn exit_status(status: process::ExitStatus) -> ExitStatus {
     match status.code() {
         Some(code) if code.cast_unsigned() == CONTROL_C_EXIT => ExitStatus::Signal(INTERRUPT),
         Some(code) => ExitStatus::Code(code),
-        None => ExitStatus::Signal(9),
+        None => ExitStatus::KILLED,
     }
 }
 
-/// Reads the supervisor's orders until it is gone.
-fn take_orders(happened: &Sender<Happened>) {
-    let mut order = [0; 1];
-    while let Ok(1) = io::stdin().read(&mut order) {
-        let _ = happened.send(Happened::Order(order[0]));
+/// Passes on the supervisor's commands until the supervisor is gone.
+fn receive_commands(events: &Sender<Event>) {
+    let mut command = [0; 1];
+    // Sending fails only when the keeper is about to exit.
+    while let Ok(1) = io::stdin().read(&mut command) {
+        let _ = events.send(Event::Command(command[0]));
     }
-    let _ = happened.send(Happened::SupervisorGone);
+    let _ = events.send(Event::SupervisorGone);
 }
 
-/// Every signal but SIGKILL is Ctrl-C here: the one thing that programs expect.
-fn ask_to_end(task: &Task) -> Ending {
-    if task.signal == StopSignal::Kill {
-        return Ending::Killing;
+/// Sends Ctrl-C in place of every stop signal except SIGKILL. Windows programs handle no other.
+fn request_stop(task: &Task) -> StopState {
+    if task.stop_signal == StopSignal::Kill {
+        return StopState::Killing;
     }
     platform::interrupt_console();
-    Ending::Asked(Instant::now() + task.grace)
+    StopState::Stopping(Instant::now() + task.grace)
 }
 
 fn report(reports: &mut File, report: &Report) {
     let mut line = serde_json::to_vec(report).unwrap_or_default();
     line.push(b'\n');
-    // A supervisor that is gone need not hear it.
+    // A write fails only if the supervisor is gone.
     let _ = reports.write_all(&line);
 }

@@ -1,6 +1,6 @@
-//! Serving on the local network: sockets on its addresses, and a herald that tells of them.
+//! Services on the local network: listening sockets on its addresses, and announcements.
 
-mod herald;
+mod announcer;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,17 +13,17 @@ use portway_lan::{Announcement, Forward, Forwarder};
 use portway_ports::{Hold, HoldError, Listener};
 use tokio::sync::broadcast;
 
-use herald::Herald;
+use announcer::Announcer;
 
-/// How often it is looked whether the machine has other addresses by now.
-const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// How often the machine's addresses are read again.
+const ADDRESS_POLL_INTERVAL: Duration = Duration::from_secs(5);
 
-/// What an instance serves on the local network.
+/// The services that an instance offers on the local network.
 #[derive(Clone, Debug)]
 pub struct LanConfig {
-    /// The services, by name; all speak HTTP.
+    /// The names of the services. All of them speak HTTP.
     pub services: Vec<String>,
-    /// The host under which they are announced, without `.local`.
+    /// The host name to announce, without `.local`.
     pub host: String,
     /// The instance's name.
     pub instance: String,
@@ -31,194 +31,195 @@ pub struct LanConfig {
     pub project: String,
 }
 
-/// What a service is to the network.
+/// Whether a service is available on the local network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Presence {
-    /// It is served and announced.
-    Serves,
-    /// It is not served at the moment, and announced if it was.
-    Pauses,
-    /// It is neither.
-    Gone,
+pub(crate) enum Availability {
+    /// It is reachable and announced.
+    Available,
+    /// It is not reachable, and stays announced if it was.
+    Interrupted,
+    /// It is neither reachable nor announced.
+    Unavailable,
 }
 
-/// A service that may be served.
-pub(crate) struct Candidate {
-    pub(crate) service: String,
-    /// The hold of its main port.
+/// A service with its availability.
+pub(crate) struct LanService {
+    pub(crate) name: String,
+    /// The hold of the main port.
     pub(crate) hold: Arc<Hold>,
-    pub(crate) presence: Presence,
+    pub(crate) availability: Availability,
 }
 
-/// How one service is served on one address.
-enum Served {
-    /// What comes there is passed on to loopback.
+/// How connections to one address reach a service.
+enum Route {
+    /// The supervisor listens and forwards connections to loopback. Dropping it closes the socket.
     Forwarded { _forward: Forward },
-    /// The service listens there itself.
-    ByItself,
-    /// Somebody else does, or the system refuses.
-    Not,
+    /// The service itself listens on the address.
+    Direct,
+    /// Another process listens, or the system refuses.
+    Unreachable,
 }
 
-/// Everything that one instance serves on the local network. Dropping it ends all of it.
+/// A service, its port and an address.
+type Endpoint = (String, u16, Ipv4Addr);
+
+/// The sockets and announcements of an instance on the local network. Dropping it closes the
+/// sockets and withdraws the announcements.
 pub(crate) struct Lan {
     config: LanConfig,
     forwarder: Forwarder,
-    herald: Herald,
+    announcer: Announcer,
     addresses: Vec<Ipv4Addr>,
-    looked: Option<Instant>,
-    /// By service, port and address.
-    served: BTreeMap<(String, u16, Ipv4Addr), Served>,
+    last_poll: Option<Instant>,
+    routes: BTreeMap<Endpoint, Route>,
     announced: Vec<Announcement>,
 }
 
 impl Lan {
-    /// Nothing is served yet.
+    /// Creates the state without any socket or announcement.
+    ///
+    /// # Errors
+    /// When the forwarder cannot be created.
     pub(crate) fn new(config: LanConfig, events: broadcast::Sender<Event>) -> io::Result<Self> {
         Ok(Self {
             config,
             forwarder: Forwarder::new()?,
-            herald: Herald::new(events),
+            announcer: Announcer::new(events),
             addresses: Vec::new(),
-            looked: None,
-            served: BTreeMap::new(),
+            last_poll: None,
+            routes: BTreeMap::new(),
             announced: Vec::new(),
         })
     }
 
-    /// Serves those that are to be served, on all addresses that the machine has now. Answers what
-    /// cannot be, by service, in words.
-    pub(crate) fn serve(&mut self, candidates: &[Candidate]) -> Vec<(String, String)> {
-        self.look();
-        let of_lan = |one: &&Candidate| self.config.services.contains(&one.service);
-        let candidates: Vec<&Candidate> = candidates.iter().filter(of_lan).collect();
-        let wanted: Vec<(&Candidate, (String, u16, Ipv4Addr))> = candidates
+    /// Opens, closes and announces sockets according to the availability of `services`. Returns
+    /// the new problems: the service and a message.
+    pub(crate) fn update(&mut self, services: &[LanService]) -> Vec<(String, String)> {
+        self.poll_addresses();
+        let is_configured = |service: &&LanService| self.config.services.contains(&service.name);
+        let services: Vec<&LanService> = services.iter().filter(is_configured).collect();
+        let wanted: Vec<(&LanService, Endpoint)> = services
             .iter()
-            .filter(|one| one.presence == Presence::Serves)
-            .flat_map(|one| {
-                let key = |&address| (one.service.clone(), one.hold.port(), address);
+            .filter(|service| service.availability == Availability::Available)
+            .flat_map(|service| {
+                let endpoint = |&address| (service.name.clone(), service.hold.port(), address);
                 self.addresses
                     .iter()
-                    .map(move |address| (*one, key(address)))
+                    .map(move |address| (*service, endpoint(address)))
             })
             .collect();
-        self.served
-            .retain(|key, _| wanted.iter().any(|(_, wanted)| wanted == key));
+        self.routes
+            .retain(|endpoint, _| wanted.iter().any(|(_, wanted)| wanted == endpoint));
         let mut problems = Vec::new();
-        for (candidate, key) in wanted {
-            if self.served.contains_key(&key) {
+        for (service, endpoint) in wanted {
+            if self.routes.contains_key(&endpoint) {
                 continue;
             }
-            let address = key.2;
-            let served = self.serve_one(&candidate.hold, address);
-            let served = served.unwrap_or_else(|error| {
-                let port = candidate.hold.port();
-                let text = format!("is not served on {address}:{port}: {error}");
-                problems.push((candidate.service.clone(), text));
-                Served::Not
+            let (_, port, address) = endpoint;
+            let route = self.open(&service.hold, address).unwrap_or_else(|error| {
+                let text = format!("cannot be reached on {address}:{port}: {error}");
+                problems.push((service.name.clone(), text));
+                Route::Unreachable
             });
-            self.served.insert(key, served);
+            self.routes.insert(endpoint, route);
         }
-        self.announce(&candidates);
+        self.announce(&services);
         problems
     }
 
-    /// Closes the sockets of a service whose port is to be held as before.
-    pub(crate) fn leave(&mut self, service: &str) {
-        self.served.retain(|(name, ..), _| name != service);
+    /// Closes the sockets of a service whose hold is being restored.
+    pub(crate) fn close(&mut self, service: &str) {
+        self.routes.retain(|(name, ..), _| name != service);
     }
 
-    /// Looks at the machine's addresses from time to time.
-    fn look(&mut self) {
-        if self
-            .looked
-            .is_some_and(|looked| looked.elapsed() < LOOK_AGAIN)
-        {
+    fn poll_addresses(&mut self) {
+        let is_recent = |poll: Instant| poll.elapsed() < ADDRESS_POLL_INTERVAL;
+        if self.last_poll.is_some_and(is_recent) {
             return;
         }
-        self.looked = Some(Instant::now());
+        self.last_poll = Some(Instant::now());
         self.addresses = portway_lan::local_addresses();
-        // A service may have closed its own socket there, and bound another.
-        self.served
-            .retain(|_, served| !matches!(served, Served::ByItself));
+        // The service may have closed its own socket, so direct routes are checked again.
+        self.routes
+            .retain(|_, route| !matches!(route, Route::Direct));
     }
 
-    fn serve_one(&self, hold: &Hold, address: Ipv4Addr) -> io::Result<Served> {
+    fn open(&self, hold: &Hold, address: Ipv4Addr) -> io::Result<Route> {
         let listener = match hold.listen_beside(IpAddr::V4(address)) {
             Err(error @ HoldError::InUse(_)) => {
-                // That it is the service's own is seen to by the ownership check.
+                // The ownership check verifies that the socket belongs to the service.
                 let listeners = portway_ports::listeners(hold.port())?;
-                let there = |listener: &Listener| {
+                let accepts = |listener: &Listener| {
                     listener.address == address || listener.address.is_unspecified()
                 };
-                return listeners
-                    .iter()
-                    .any(there)
-                    .then_some(Served::ByItself)
-                    .ok_or(error.into());
+                return match listeners.iter().any(accepts) {
+                    true => Ok(Route::Direct),
+                    false => Err(error.into()),
+                };
             }
             other => other?,
         };
         listener.set_nonblocking(true)?;
         let forward = self.forwarder.serve(listener)?;
-        Ok(Served::Forwarded { _forward: forward })
+        Ok(Route::Forwarded { _forward: forward })
     }
 
-    /// Has announced what is served, and what was and pauses.
-    fn announce(&mut self, candidates: &[&Candidate]) {
-        let announcements = candidates.iter().filter_map(|one| match one.presence {
-            Presence::Serves => self.announcement(one),
-            Presence::Pauses => {
-                let was = |announced: &&Announcement| announced.service == one.service;
-                self.announced.iter().find(was).cloned()
-            }
-            Presence::Gone => None,
-        });
+    /// Announces available services, and keeps the announcements of interrupted ones.
+    fn announce(&mut self, services: &[&LanService]) {
+        let announcements = services
+            .iter()
+            .filter_map(|service| match service.availability {
+                Availability::Available => self.announcement(service),
+                Availability::Interrupted => {
+                    let is_same = |announced: &&Announcement| announced.service == service.name;
+                    self.announced.iter().find(is_same).cloned()
+                }
+                Availability::Unavailable => None,
+            });
         let announcements: Vec<Announcement> = announcements.collect();
         if announcements != self.announced {
-            self.herald.announce(announcements.clone());
+            self.announcer.announce(announcements.clone());
             self.announced = announcements;
         }
     }
 
-    fn announcement(&self, candidate: &Candidate) -> Option<Announcement> {
-        let addresses: Vec<Ipv4Addr> = self.addresses_of(&candidate.service).collect();
+    fn announcement(&self, service: &LanService) -> Option<Announcement> {
+        let endpoints = self.endpoints(&service.name);
+        let addresses: Vec<Ipv4Addr> = endpoints.map(|(_, address)| address).collect();
         if addresses.is_empty() {
             return None;
         }
         Some(Announcement {
-            service: candidate.service.clone(),
+            service: service.name.clone(),
             instance: self.config.instance.clone(),
             project: self.config.project.clone(),
             host: self.config.host.clone(),
             addresses,
-            port: candidate.hold.port(),
+            port: service.hold.port(),
         })
     }
 
-    fn served_of(&self, service: &str) -> impl Iterator<Item = (u16, Ipv4Addr)> {
-        self.served
+    /// Returns the ports and addresses at which a service is reachable.
+    fn endpoints(&self, service: &str) -> impl Iterator<Item = (u16, Ipv4Addr)> {
+        self.routes
             .iter()
-            .filter(move |((name, ..), served)| name == service && !matches!(served, Served::Not))
+            .filter(move |((name, ..), route)| {
+                name == service && !matches!(route, Route::Unreachable)
+            })
             .map(|(&(_, port, address), _)| (port, address))
     }
 
-    fn addresses_of(&self, service: &str) -> impl Iterator<Item = Ipv4Addr> {
-        self.served_of(service).map(|(_, address)| address)
-    }
-
-    /// Where a service is reached.
+    /// Returns the URLs of a service on the local network.
     pub(crate) fn urls(&self, service: &str) -> Vec<String> {
-        let served = self.served_of(service);
-        served
+        self.endpoints(service)
             .map(|(port, address)| format!("http://{address}:{port}"))
             .collect()
     }
 
-    /// Whether a listening socket is one of this instance's own here.
-    pub(crate) fn has(&self, listener: &Listener) -> bool {
-        self.served.iter().any(|((_, port, address), served)| {
-            matches!(served, Served::Forwarded { .. })
+    /// Returns whether `listener` is a socket of this supervisor.
+    pub(crate) fn owns(&self, listener: &Listener) -> bool {
+        self.routes.iter().any(|((_, port, address), route)| {
+            matches!(route, Route::Forwarded { .. })
                 && *port == listener.port
                 && listener.address == *address
         })

@@ -1,21 +1,22 @@
-//! Bytes into lines.
+//! Splits output into lines.
 
-/// A line longer than this is cut, so that a service that never prints a newline harms nobody.
+/// The maximum length of a line in bytes. Longer lines are cut, so that output without newlines does
+/// not fill the memory.
 const MAX_LINE: usize = 16 * 1024;
 
-/// Cuts a stream of bytes into lines.
+/// Splits a stream of bytes into lines.
 #[derive(Debug, Default)]
-pub struct LineCutter {
+pub struct LineSplitter {
     partial: Vec<u8>,
 }
 
-impl LineCutter {
-    /// Takes more bytes and hands over every line that is complete.
+impl LineSplitter {
+    /// Adds bytes and calls `line` for each complete line.
     pub fn feed(&mut self, mut bytes: &[u8], mut line: impl FnMut(String)) {
         while !bytes.is_empty() {
-            let room = MAX_LINE - self.partial.len();
-            let newline = bytes.iter().take(room).position(|&byte| byte == b'\n');
-            let taken = newline.unwrap_or_else(|| bytes.len().min(room));
+            let capacity = MAX_LINE - self.partial.len();
+            let newline = bytes.iter().take(capacity).position(|&byte| byte == b'\n');
+            let taken = newline.unwrap_or_else(|| bytes.len().min(capacity));
             self.partial.extend_from_slice(&bytes[..taken]);
             if newline.is_some() {
                 bytes = &bytes[taken + 1..];
@@ -29,15 +30,15 @@ impl LineCutter {
         }
     }
 
-    /// Hands over what has come without a newline, if anything.
+    /// Calls `line` with the incomplete line, if there is one.
     pub fn flush(&mut self, mut line: impl FnMut(String)) {
         if !self.partial.is_empty() {
             line(self.take());
         }
     }
 
-    /// Whether something has come without a newline.
-    pub fn is_waiting(&self) -> bool {
+    /// Returns whether there is an incomplete line.
+    pub fn has_partial_line(&self) -> bool {
         !self.partial.is_empty()
     }
 
@@ -52,30 +53,30 @@ impl LineCutter {
 mod tests {
     use super::*;
 
-    fn cut(chunks: &[&[u8]]) -> Vec<String> {
-        let mut cutter = LineCutter::default();
+    fn split(chunks: &[&[u8]]) -> Vec<String> {
+        let mut splitter = LineSplitter::default();
         let mut lines = Vec::new();
         for chunk in chunks {
-            cutter.feed(chunk, |line| lines.push(line));
+            splitter.feed(chunk, |line| lines.push(line));
         }
-        cutter.flush(|line| lines.push(line));
+        splitter.flush(|line| lines.push(line));
         lines
     }
 
     #[test]
-    fn lines_come_whole_however_the_bytes_come() {
-        assert_eq!(cut(&[b"a\nb", b"c\r\n", b"\nd"]), ["a", "bc", "", "d"]);
+    fn joins_lines_across_chunks() {
+        assert_eq!(split(&[b"a\nb", b"c\r\n", b"\nd"]), ["a", "bc", "", "d"]);
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_replaced() {
-        assert_eq!(cut(&[b"\xff\xfe ok\n"]), ["\u{fffd}\u{fffd} ok"]);
+    fn replaces_invalid_utf8() {
+        assert_eq!(split(&[b"\xff\xfe ok\n"]), ["\u{fffd}\u{fffd} ok"]);
     }
 
     #[test]
-    fn a_line_without_end_is_cut() {
+    fn cuts_long_lines() {
         let endless = vec![b'x'; MAX_LINE * 2 + 5];
-        let lengths: Vec<_> = cut(&[&endless]).iter().map(String::len).collect();
+        let lengths: Vec<_> = split(&[&endless]).iter().map(String::len).collect();
         assert_eq!(lengths, [MAX_LINE, MAX_LINE, 5]);
     }
 }

@@ -1,9 +1,8 @@
-//! What services print: cut into lines, kept on disk with a cap, read back.
+//! The logs of services: lines of output, stored in files of limited size.
 //!
-//! One directory per instance; per service two files of JSON lines, `NAME.ndjson` and the older
-//! `NAME.1.ndjson`, which can be read with `tail` and `jq`. A service may print without newlines,
-//! in no encoding, with escape sequences or without end: lines are cut at a length, bytes that are
-//! no UTF-8 are replaced, and when the newer file is full it becomes the older one.
+//! An instance has one log directory, and each service two files in it: `NAME.ndjson` and the older
+//! `NAME.1.ndjson`. Each line is a JSON record, so `tail` and `jq` can read them. A full file
+//! replaces the older one. Long lines are cut and invalid UTF-8 is replaced.
 
 mod capped;
 mod lines;
@@ -11,6 +10,6 @@ mod read;
 mod store;
 
 pub use capped::CappedFile;
-pub use lines::LineCutter;
+pub use lines::LineSplitter;
 pub use read::{Filter, read};
 pub use store::LogStore;

@@ -1,4 +1,4 @@
-//! The reading side: works on the files alone, whether the instance runs or not.
+//! Reads log files, whether or not the instance is running.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -7,19 +7,19 @@ use std::path::Path;
 use portway_api::LogRecord;
 use regex_lite::Regex;
 
-/// Which lines are wanted.
+/// A filter for log lines.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Only of these services; empty means all.
+    /// Only lines of these services. An empty list means all services.
     pub services: Vec<String>,
-    /// Only from this time on, in milliseconds since 1970-01-01 UTC.
+    /// Only lines from this time on, in milliseconds since 1970-01-01 UTC.
     pub since: Option<u64>,
-    /// Only lines that match.
+    /// Only lines that match this pattern.
     pub grep: Option<Regex>,
 }
 
 impl Filter {
-    /// Whether a line is wanted.
+    /// Returns whether a line passes the filter.
     pub fn matches(&self, record: &LogRecord) -> bool {
         (self.services.is_empty() || self.services.contains(&record.service))
             && self.since.is_none_or(|since| record.time >= since)
@@ -30,8 +30,8 @@ impl Filter {
     }
 }
 
-/// All wanted lines in the logs in `dir`, in the order in which they were printed. A line that is
-/// cut off, as after a power failure, is left out.
+/// Returns the lines in the log directory `dir` that pass the filter, in the order in which they
+/// were printed. Skips incomplete records, such as those that a power failure leaves.
 pub fn read(dir: &Path, filter: &Filter) -> Vec<LogRecord> {
     let mut records: Vec<LogRecord> = fs::read_dir(dir)
         .into_iter()
@@ -59,7 +59,7 @@ mod tests {
     use crate::logs::LogStore;
 
     #[test]
-    fn lines_are_filtered_and_come_in_order() {
+    fn filters_and_sorts_lines() {
         let temp = tempfile::tempdir().unwrap();
         let mut store = LogStore::open(temp.path(), 1 << 20).unwrap();
         for (service, text) in [("web", "one"), ("api", "two"), ("web", "three")] {

@@ -1,4 +1,4 @@
-//! The writing side.
+//! Writes log files.
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::{self, File, OpenOptions};
@@ -7,21 +7,22 @@ use std::path::{Path, PathBuf};
 
 use portway_api::{LogRecord, LogStream};
 
-/// A service's log is two files: when the newer one is full, it becomes the older one.
+/// The number of files of a service's log.
 const FILES: u64 = 2;
-/// How many last lines of each service are kept in memory, for showing why it failed.
-const TAIL: usize = 20;
+/// How many of a service's last lines are kept in memory.
+const TAIL_LINES: usize = 20;
 
 /// Writes the logs of one instance.
 #[derive(Debug)]
 pub struct LogStore {
     dir: PathBuf,
-    segment: u64,
+    /// The maximum size of a file in bytes.
+    segment_size: u64,
     open: HashMap<String, Segment>,
     tails: HashMap<String, VecDeque<String>>,
-    next: u64,
-    /// Set when a write failed, for example on a full disk; services go on all the same.
-    failure: Option<io::Error>,
+    next_number: u64,
+    /// The last error of a write, for example on a full disk. Services are not affected.
+    write_error: Option<io::Error>,
 }
 
 #[derive(Debug)]
@@ -31,47 +32,47 @@ struct Segment {
 }
 
 impl LogStore {
-    /// Opens the logs in `dir`, which is made if it is not there. `size` is how many bytes of each
-    /// service's log are kept; never fewer than the newer half of that.
+    /// Opens the log directory `dir` and creates it if necessary. `size` is the maximum size of a
+    /// service's log in bytes. At least the newer half of that is kept.
     ///
     /// # Errors
-    /// When the directory cannot be made.
+    /// When the directory cannot be created.
     pub fn open(dir: &Path, size: u64) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
         Ok(Self {
             dir: dir.to_owned(),
-            segment: size / FILES,
+            segment_size: size / FILES,
             open: HashMap::new(),
             tails: HashMap::new(),
-            // Microseconds since 1970: above every number that an earlier supervisor gave.
-            next: crate::now() * 1000,
-            failure: None,
+            // Microseconds since 1970 exceed every number that an earlier supervisor assigned.
+            next_number: crate::now() * 1000,
+            write_error: None,
         })
     }
 
-    /// Writes one line and answers it as a record.
+    /// Writes a line and returns its record.
     pub fn append(&mut self, service: &str, stream: LogStream, text: String) -> LogRecord {
         let record = LogRecord {
             time: crate::now(),
-            number: self.next,
+            number: self.next_number,
             service: service.to_owned(),
             stream,
             text,
         };
-        self.next += 1;
+        self.next_number += 1;
         let tail = self.tails.entry(service.to_owned()).or_default();
-        if tail.len() == TAIL {
+        if tail.len() == TAIL_LINES {
             tail.pop_front();
         }
         tail.push_back(record.text.clone());
         if let Err(error) = self.write(&record) {
-            self.failure = Some(error);
+            self.write_error = Some(error);
             self.open.remove(service);
         }
         record
     }
 
-    /// The last lines of a service, oldest first.
+    /// Returns the last lines of a service, the oldest first.
     pub fn tail(&self, service: &str) -> Vec<String> {
         self.tails
             .get(service)
@@ -79,14 +80,14 @@ impl LogStore {
             .unwrap_or_default()
     }
 
-    /// Forgets the last lines of a service: it starts anew.
+    /// Forgets the last lines of a service, which starts again.
     pub fn clear_tail(&mut self, service: &str) {
         self.tails.remove(service);
     }
 
-    /// The failure of a write since the last call, if there was one.
-    pub fn take_failure(&mut self) -> Option<io::Error> {
-        self.failure.take()
+    /// Returns the last write error since the previous call.
+    pub fn take_write_error(&mut self) -> Option<io::Error> {
+        self.write_error.take()
     }
 
     fn write(&mut self, record: &LogRecord) -> io::Result<()> {
@@ -94,7 +95,7 @@ impl LogStore {
         line.push(b'\n');
         let path = segment_path(&self.dir, &record.service, false);
         if let Some(segment) = self.open.get(&record.service)
-            && segment.length + line.len() as u64 > self.segment
+            && segment.length + line.len() as u64 > self.segment_size
         {
             fs::rename(&path, segment_path(&self.dir, &record.service, true))?;
             self.open.remove(&record.service);
@@ -117,7 +118,7 @@ impl LogStore {
     }
 }
 
-/// The newer or the older file of a service.
+/// Returns the path of the newer or older file of a service.
 pub(super) fn segment_path(dir: &Path, service: &str, older: bool) -> PathBuf {
     dir.join(format!("{service}{}.ndjson", if older { ".1" } else { "" }))
 }
@@ -130,7 +131,7 @@ mod tests {
     const SIZE: u64 = 1 << 20;
 
     #[test]
-    fn a_flood_stays_under_its_cap_and_the_newest_lines_are_there() {
+    fn limits_the_size_and_keeps_the_newest_lines() {
         let temp = tempfile::tempdir().unwrap();
         let mut store = LogStore::open(temp.path(), 2 * 4096).unwrap();
         for number in 0..1000 {
@@ -144,11 +145,11 @@ mod tests {
         let lines = read(temp.path(), &Filter::default());
         assert_eq!(lines.last().unwrap().text, "line 999");
         assert!(lines.windows(2).all(|two| two[0].number < two[1].number));
-        assert_eq!(store.tail("web").len(), TAIL);
+        assert_eq!(store.tail("web").len(), TAIL_LINES);
     }
 
     #[test]
-    fn a_later_supervisor_goes_on_counting_upwards() {
+    fn numbers_ascend_across_supervisors() {
         let temp = tempfile::tempdir().unwrap();
         let first =
             LogStore::open(temp.path(), SIZE)
@@ -163,15 +164,15 @@ mod tests {
     }
 
     #[test]
-    fn a_write_that_fails_is_told_and_does_not_stop_anything() {
+    fn reports_a_write_error_and_continues() {
         let temp = tempfile::tempdir().unwrap();
         let mut store = LogStore::open(temp.path(), SIZE).unwrap();
         fs::remove_dir(temp.path()).unwrap();
         assert_eq!(store.append("web", LogStream::Out, "x".into()).text, "x");
-        assert!(store.take_failure().is_some());
+        assert!(store.take_write_error().is_some());
         fs::create_dir(temp.path()).unwrap();
         store.append("web", LogStream::Out, "y".into());
-        assert!(store.take_failure().is_none());
+        assert!(store.take_write_error().is_none());
         assert_eq!(read(temp.path(), &Filter::default()).len(), 1);
     }
 }

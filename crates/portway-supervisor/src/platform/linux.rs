@@ -1,4 +1,4 @@
-//! Linux: subreapers, and what `/proc` is good for.
+//! Linux: child subreapers and `/proc`.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -6,18 +6,19 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::process::descendants;
-use portway_ports::ProcessId;
 use rustix::net::sockopt::socket_peercred;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use rustix::process::{Signal, getpid, set_child_subreaper, set_parent_process_death_signal};
 
-/// A keeper is told of the end of everything below it.
+use crate::process::{ProcessId, descendants};
+
+/// Whether a keeper becomes the parent of every descendant whose own parent exits.
 pub(crate) const REAPS_ALL: bool = true;
 
-/// The binary that runs now, to be executed again even if the file was replaced meanwhile.
+/// Returns the path of the running binary. It works even if the file was replaced.
 pub(crate) fn own_binary() -> io::Result<PathBuf> {
-    // A replaced file reads as `… (deleted)`, which does not exist; the link still leads to it.
+    // The path of a replaced file ends in ` (deleted)` and does not exist. The link still refers to
+    // the running binary.
     let path = std::env::current_exe()?;
     Ok(if path.exists() {
         path
@@ -26,36 +27,35 @@ pub(crate) fn own_binary() -> io::Result<PathBuf> {
     })
 }
 
-/// A process below this one that loses its parent becomes this one's child.
+/// Makes this process the parent of every descendant whose own parent exits.
 pub(crate) fn become_reaper() -> io::Result<()> {
-    // The value only has to be something; the call is about this process.
+    // Any pid enables the setting, which applies to this process.
     Ok(set_child_subreaper(Some(getpid()))?)
 }
 
-/// Everything that belongs to this keeper.
+/// Returns all processes of this keeper.
 pub(crate) fn tree() -> Vec<ProcessId> {
     descendants(std::process::id())
 }
 
-/// The child is killed when the thread that starts it ends. Only its first process: this is the
-/// belt for the case that keeper and supervisor are killed together.
+/// Makes the kernel kill the leader when the thread that starts it exits. This covers the case that
+/// keeper and supervisor are killed together.
 pub(crate) fn tie_to_keeper(command: &mut Command) {
-    // SAFETY: the closure runs between fork and exec and makes one system call, without memory
-    // allocation or locks.
+    // SAFETY: the closure runs between fork and exec. It makes one system call and neither allocates
+    // nor locks.
     #[allow(unsafe_code)]
     unsafe {
         command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::KILL))?));
     }
 }
 
-/// Waits until the terminal that this process was started from is gone. Where there is none, for
-/// ever. SIGHUP says the same, but not to a process that inherited it as ignored or that runs in
-/// the background.
+/// Waits until the terminal of this process is closed, or forever if there is none. SIGHUP does not
+/// reach a process that inherited it as ignored or that runs in the background.
 pub(crate) async fn terminal_closed() {
     use rustix::event::{PollFd, PollFlags, poll};
-    let (closed, waits) = tokio::sync::oneshot::channel();
-    // A thread of its own, for nothing may be read from the terminal and only "hung up" is of
-    // interest: that is the one thing that `poll` reports without being asked for anything.
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    // tokio can only wait for input, which must not be read here. With no requested events, `poll`
+    // reports a hang-up only.
     std::thread::spawn(move || {
         let Ok(terminal) = std::fs::File::open("/dev/tty") else {
             return;
@@ -68,16 +68,16 @@ pub(crate) async fn terminal_closed() {
                 Err(_) => return,
             }
         }
-        let _ = closed.send(());
+        // Sending fails only when no task waits.
+        let _ = sender.send(());
     });
-    if waits.await.is_err() {
+    if receiver.await.is_err() {
         std::future::pending().await
     }
 }
 
-/// A path for a local socket that fits into the 108 bytes that the kernel has for it, however long
-/// the real one is: through a descriptor of its directory, which must be kept open while the path
-/// is used.
+/// Returns a path for a local socket that fits into the kernel's limit of 108 bytes. A longer path is
+/// replaced by one through a descriptor of its directory, which must stay open while it is used.
 pub(crate) fn socket_path(path: &Path) -> io::Result<(PathBuf, Option<OwnedFd>)> {
     const MAX: usize = 107;
     if path.as_os_str().len() <= MAX {
@@ -91,9 +91,9 @@ pub(crate) fn socket_path(path: &Path) -> io::Result<(PathBuf, Option<OwnedFd>)>
     Ok((short.join(name), Some(dir)))
 }
 
-/// The process that listens on the local socket at `path`. It is connected to and let go of at
-/// once, without waiting for an answer.
-pub(crate) fn serves(path: &Path) -> Option<u32> {
+/// Returns the pid of the process that listens on the local socket at `path`. It connects and closes
+/// the connection at once.
+pub(crate) fn server_pid(path: &Path) -> Option<u32> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).ok()?;
     let (short, _dir) = socket_path(path).ok()?;

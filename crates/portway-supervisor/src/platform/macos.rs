@@ -1,45 +1,44 @@
-//! macOS: no subreaper, so what belongs to a keeper is known by a mark.
+//! macOS: no subreapers, so an environment variable identifies the processes of a keeper.
 
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::process::{descendants, env_var, pids};
-use portway_ports::{Process, ProcessId};
+use crate::process::{Process, ProcessId, descendants, env_var, pids};
 
-/// What loses its parent falls to `launchd`, whose children nobody else is told of.
+/// Whether a keeper becomes the parent of every descendant whose own parent exits. Here `launchd`
+/// does.
 pub(crate) const REAPS_ALL: bool = false;
 
-/// What a keeper puts into its service's environment, so that it knows what belongs to it.
-const MARK: &str = "PORTWAY_KEEPER";
+/// The variable that a keeper sets for its leader, and that all processes of the tree inherit.
+const KEEPER_VARIABLE: &str = "PORTWAY_KEEPER";
 
-/// The binary that runs now.
+/// Returns the path of the running binary.
 pub(crate) fn own_binary() -> io::Result<PathBuf> {
     std::env::current_exe()
 }
 
-/// There is no such thing here.
+/// Does nothing: macOS has no subreapers.
 #[allow(clippy::unnecessary_wraps, reason = "other systems can fail here")]
 pub(crate) fn become_reaper() -> io::Result<()> {
     Ok(())
 }
 
-/// This keeper's pid and start time, which no other process ever has.
-fn own_mark() -> Option<String> {
+/// Returns the value of the variable for this keeper: its pid and start time, which are unique.
+fn own_value() -> Option<String> {
     let id = Process::read(std::process::id())?.id;
     Some(format!("{}.{}", id.pid, id.started))
 }
 
-/// Everything that belongs to this keeper: what is below it, and what carries its mark wherever it
-/// hangs by now.
+/// Returns all processes of this keeper: its descendants, and other processes with its variable.
 pub(crate) fn tree() -> Vec<ProcessId> {
     let own = std::process::id();
     let mut all = descendants(own);
-    let mark = own_mark();
+    let value = own_value();
     let marked = pids()
         .into_iter()
-        .filter(|&pid| pid != own && mark.is_some() && variable(pid, MARK) == mark);
+        .filter(|&pid| pid != own && value.is_some() && env_var(pid, KEEPER_VARIABLE) == value);
     for process in marked.filter_map(Process::read) {
         if !all.contains(&process.id) {
             all.push(process.id);
@@ -48,19 +47,19 @@ pub(crate) fn tree() -> Vec<ProcessId> {
     all
 }
 
-/// Marks the service as this keeper's. The system cannot end it together with its parent.
+/// Sets the variable for the leader. macOS cannot kill a process together with its parent.
 pub(crate) fn tie_to_keeper(command: &mut Command) {
-    if let Some(mark) = own_mark() {
-        command.env(MARK, mark);
+    if let Some(value) = own_value() {
+        command.env(KEEPER_VARIABLE, value);
     }
 }
 
-/// The system sends SIGHUP, and that is all: `poll` does not work on terminals here.
+/// Never returns: `poll` does not work on terminals, so SIGHUP is the only report.
 pub(crate) async fn terminal_closed() {
     std::future::pending().await
 }
 
-/// A path for a local socket, for which the kernel has 104 bytes.
+/// Returns `path` if it fits into the kernel's limit of 104 bytes for local sockets.
 pub(crate) fn socket_path(path: &Path) -> io::Result<(PathBuf, Option<OwnedFd>)> {
     const MAX: usize = 103;
     if path.as_os_str().len() <= MAX {
@@ -69,14 +68,14 @@ pub(crate) fn socket_path(path: &Path) -> io::Result<(PathBuf, Option<OwnedFd>)>
     Err(io::Error::new(
         io::ErrorKind::InvalidInput,
         format!(
-            "`{}` is longer than the {MAX} bytes that macOS has for a local socket; \
+            "`{}` is longer than the {MAX} bytes that macOS allows for a local socket; \
              set XDG_STATE_HOME to a shorter directory",
             path.display()
         ),
     ))
 }
 
-/// Not asked: a listening socket names its owner here, and nobody has to look for it.
-pub(crate) fn serves(_path: &Path) -> Option<u32> {
+/// Returns `None`: the owner of a listening socket is known without a connection to its supervisor.
+pub(crate) fn server_pid(_path: &Path) -> Option<u32> {
     None
 }

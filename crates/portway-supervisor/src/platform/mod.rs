@@ -1,9 +1,9 @@
-//! The one interface behind which the systems differ.
+//! The interface behind which the operating systems differ.
 //!
-//! For supervisors: `become_reaper`, `reap_descendants`, `stop_orphans`, `on_signals`, `HANGUP`,
-//! `terminal_closed`, `own_binary`, `link` with `ReportReader`, `OrderWriter` and `send_order`,
-//! `aside`, `pass_socket`; for the control socket `ControlListener`, `ControlStream`, `connect`, `serves`. What keepers
-//! need differs by more than names: `keeper/unix.rs` and `keeper/windows.rs`.
+//! Supervisor: `become_reaper`, `reap_descendants`, `stop_orphans`, `on_signal`, `terminal_closed`,
+//! `own_binary`. Keepers: `connect_keeper`, `ReportReader`, `CommandWriter`, `send_command`,
+//! `pass_socket`, `detach_from_console`. Control socket: `ControlListener`, `connect`, `server_pid`.
+//! The keepers themselves differ more: see `keeper/unix.rs` and `keeper/windows.rs`.
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -25,8 +25,8 @@ mod windows;
 #[cfg(windows)]
 pub(crate) use windows::*;
 
-/// The number of the signal that says: the terminal is gone.
-pub(crate) const HANGUP: i32 = 1;
+/// The number of the signal that reports a closed terminal.
+pub(crate) const SIGHUP: i32 = 1;
 
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 compile_error!("Portway runs on Linux, macOS and Windows; see docs/src/platforms.md");

@@ -1,4 +1,4 @@
-//! What Linux and macOS share: signals, descriptors, local sockets.
+//! Linux and macOS: signals, file descriptors and local sockets.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,51 +8,53 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::process::{descendants, send_signal};
-use portway_ports::{Process, ProcessId};
 use portway_project::policy::StopSignal;
 use rustix::process::{Pid, Signal, WaitOptions, waitpid};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::signal::unix::SignalKind;
 
-/// What a keeper's reports are read from.
+use crate::process::{Process, ProcessId, descendants, send_signal};
+
+/// Reads a keeper's reports.
 pub(crate) type ReportReader = tokio::net::unix::OwnedReadHalf;
 
-/// What a keeper gets its orders through.
-pub(crate) type OrderWriter = tokio::net::unix::OwnedWriteHalf;
+/// Sends commands to a keeper.
+pub(crate) type CommandWriter = tokio::net::unix::OwnedWriteHalf;
 
-/// A pair of sockets: ours in two halves, the keeper's as its standard input.
-pub(crate) fn link(
+/// Creates a socket pair. One socket becomes the keeper's standard input; the halves of the other are
+/// returned.
+pub(crate) fn connect_keeper(
     command: &mut tokio::process::Command,
-) -> io::Result<(ReportReader, OrderWriter, ())> {
-    let (ours, theirs) = UnixStream::pair()?;
-    let theirs = theirs.into_std()?;
-    theirs.set_nonblocking(false)?;
-    command.stdin(Stdio::from(OwnedFd::from(theirs)));
-    let (reports, orders) = ours.into_split();
-    Ok((reports, orders, ()))
+) -> io::Result<(ReportReader, CommandWriter, ())> {
+    let (local, remote) = UnixStream::pair()?;
+    let remote = remote.into_std()?;
+    remote.set_nonblocking(false)?;
+    command.stdin(Stdio::from(OwnedFd::from(remote)));
+    let (reports, commands) = local.into_split();
+    Ok((reports, commands, ()))
 }
 
-/// A process of Portway's own that no Ctrl-C is for: it takes itself aside.
-pub(crate) fn aside(_command: &mut tokio::process::Command) {}
+/// Does nothing: Portway's own child processes start a new session, so Ctrl-C does not reach them.
+pub(crate) fn detach_from_console(_command: &mut tokio::process::Command) {}
 
-/// One byte always fits; a keeper that is gone needs no order.
-pub(crate) fn send_order(orders: &OrderWriter, order: u8) {
-    let _ = orders.try_write(&[order]);
+/// Sends a command to a keeper.
+pub(crate) fn send_command(commands: &CommandWriter, command: u8) {
+    // The socket always has space for one byte. The write fails only if the keeper is gone.
+    let _ = commands.try_write(&[command]);
 }
 
-/// Has `tell` called with the number of each signal that asks this process to end.
-pub(crate) fn on_signals(tell: impl Fn(i32) + Clone + Send + 'static) -> io::Result<()> {
+/// Calls `handler` with the number of each signal that requests this process to stop.
+pub(crate) fn on_signal(handler: impl Fn(i32) + Clone + Send + 'static) -> io::Result<()> {
     for kind in [
         SignalKind::interrupt(),
         SignalKind::terminate(),
         SignalKind::hangup(),
     ] {
         let mut stream = tokio::signal::unix::signal(kind)?;
-        let tell = tell.clone();
+        let handler = handler.clone();
         tokio::spawn(async move {
             while stream.recv().await.is_some() {
-                tell(kind.as_raw_value());
+                handler(kind.as_raw_value());
             }
         });
     }
@@ -75,21 +77,22 @@ fn pid(pid: u32) -> Option<Pid> {
     i32::try_from(pid).ok().and_then(Pid::from_raw)
 }
 
-/// Sends `signal` to everything that belongs to this keeper.
+/// Sends `signal` to all processes of this keeper.
 pub(crate) fn signal_tree(signal: Signal) {
     for process in super::tree() {
+        // A process may have exited since the tree was read.
         let _ = send_signal(process, signal);
     }
 }
 
-/// Makes this process the parent of everything below it that loses its own.
+/// Makes this process the parent of every descendant whose own parent exits.
 pub(crate) fn reap_descendants() -> io::Result<()> {
     super::become_reaper()
 }
 
-/// Ends everything that has fallen to this process because the keeper above it vanished: every
-/// child that is none of `keepers`. Answers true when nothing of it is left.
-pub(crate) fn stop_orphans(keepers: &BTreeSet<u32>, by_force: bool) -> bool {
+/// Signals every child of this process that is not one of `keepers`, with its descendants: SIGTERM,
+/// or SIGKILL with `kill`. Returns whether none is left.
+pub(crate) fn stop_orphans(keepers: &BTreeSet<u32>, kill: bool) -> bool {
     let own = std::process::id();
     let below = descendants(own);
     let orphans: Vec<ProcessId> = below
@@ -99,7 +102,8 @@ pub(crate) fn stop_orphans(keepers: &BTreeSet<u32>, by_force: bool) -> bool {
         .filter(|process| Process::read(process.pid).is_some_and(|p| p.parent == own))
         .collect();
     for orphan in &orphans {
-        let signal = if by_force { Signal::KILL } else { Signal::TERM };
+        let signal = if kill { Signal::KILL } else { Signal::TERM };
+        // Processes that have exited meanwhile are missing in the next round.
         for process in descendants(orphan.pid) {
             let _ = send_signal(process, signal);
         }
@@ -111,19 +115,18 @@ pub(crate) fn stop_orphans(keepers: &BTreeSet<u32>, by_force: bool) -> bool {
     orphans.is_empty()
 }
 
-/// The descriptor at which a service finds its listening socket (`SD_LISTEN_FDS_START`).
+/// The file descriptor of a passed listening socket (`SD_LISTEN_FDS_START`).
 const LISTEN_FD: i32 = 3;
 
-/// Passes a listening socket to the process as descriptor 3, and through it to its children.
-#[allow(clippy::unnecessary_wraps, reason = "other systems cannot")]
+/// Passes a listening socket to the process and its children as file descriptor 3.
+#[allow(clippy::unnecessary_wraps, reason = "other systems can fail here")]
 pub(crate) fn pass_socket(
     command: &mut tokio::process::Command,
     socket: std::net::TcpListener,
 ) -> io::Result<()> {
-    // SAFETY: the closure runs between fork and exec. `dup2` and `fcntl` are system calls that
-    // neither allocate nor lock. Descriptor 3 is taken as owned only for the call and never closed.
-    // The library's own pipe to the child cannot lie there: the parent has had descriptor 3 open
-    // since its start.
+    // SAFETY: the closure runs between fork and exec. `dup2` and `fcntl` neither allocate nor lock.
+    // Descriptor 3 is owned only during the call and never closed. It cannot be the library's own
+    // pipe to the child, because the parent has had descriptor 3 open since its start.
     #[allow(unsafe_code)]
     unsafe {
         command.pre_exec(move || {
@@ -139,21 +142,23 @@ pub(crate) fn pass_socket(
     Ok(())
 }
 
-/// The way in to a running instance.
+/// A connection to a control socket.
 pub(crate) type ControlStream = UnixStream;
 
-/// Reaches the instance whose control socket lies at `path`.
+/// Connects to the control socket at `path`.
 pub(crate) async fn connect(path: &Path) -> io::Result<ControlStream> {
     let (short, _dir) = super::socket_path(path)?;
     UnixStream::connect(short).await
 }
 
-/// Accepts connections of this user (and of root) only.
+/// A control socket that accepts connections of this user and of root only.
 pub(crate) struct ControlListener(UnixListener);
 
 impl ControlListener {
-    /// The caller has the instance's lock, so a socket that lies there is stale.
+    /// Creates the socket. The caller holds the lock of the path's server, so an existing socket is
+    /// stale and is removed.
     pub(crate) fn bind(path: &Path) -> io::Result<Self> {
+        // If removing fails, binding reports the reason.
         let _ = fs::remove_file(path);
         let listener = {
             let (short, _dir) = super::socket_path(path)?;

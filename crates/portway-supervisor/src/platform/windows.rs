@@ -1,4 +1,4 @@
-//! Windows: job objects, Ctrl-C, pipes.
+//! Windows: job objects, Ctrl-C and pipes.
 
 mod job;
 mod pipe;
@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::OnceLock;
 
-use portway_ports::Process;
 use tokio::process::{ChildStdout, Command};
 use windows_sys::Win32::Foundation::{HANDLE_FLAG_INHERIT, SetHandleInformation};
 use windows_sys::Win32::System::Console::{
@@ -19,146 +18,153 @@ use windows_sys::Win32::System::Console::{
 };
 use windows_sys::Win32::System::Threading::CREATE_NO_WINDOW;
 
+use crate::process::{self, Process};
 use job::Job;
 pub(crate) use pipe::{ControlListener, connect};
 
-/// What a keeper's reports are read from.
+/// Reads a keeper's reports.
 pub(crate) type ReportReader = ChildStdout;
 
-/// What a keeper gets its orders through.
-pub(crate) type OrderWriter = io::PipeWriter;
+/// Sends commands to a keeper.
+pub(crate) type CommandWriter = io::PipeWriter;
 
-/// The binary that runs now; the system does not let anyone replace its file meanwhile.
+/// Returns the path of the running binary. Windows prevents its replacement.
 pub(crate) fn own_binary() -> io::Result<PathBuf> {
     std::env::current_exe()
 }
 
-/// Not asked: a listening socket names its owner here, and nobody has to look for it.
-pub(crate) fn serves(_path: &Path) -> Option<u32> {
+/// Returns `None`: the owner of a listening socket is known without a connection to its supervisor.
+pub(crate) fn server_pid(_path: &Path) -> Option<u32> {
     None
 }
 
-/// A keeper's tree ends with its job object, and nothing falls to the supervisor.
+/// Does nothing: job objects replace subreapers.
 #[allow(clippy::unnecessary_wraps, reason = "other systems can fail here")]
 pub(crate) fn become_reaper() -> io::Result<()> {
     Ok(())
 }
 
-/// The job of this process and all that it starts, if it has made one. Its handle is closed by the
-/// end of the process and not before: that would end the process itself in the midst of its work.
-/// (Wine's server crashes with it.)
-static OWN: OnceLock<Job> = OnceLock::new();
+/// The job object of this process and its descendants. Its handle must stay open until the process
+/// exits, because closing it kills the whole job, including this process.
+static OWN_JOB: OnceLock<Job> = OnceLock::new();
 
-/// The job of this process, which is put into it: all that it starts is known and ends with it.
+/// Returns the job object of this process, and creates it if necessary. Processes that this process
+/// starts belong to the job and are killed when this process exits.
 pub(crate) fn own_job() -> io::Result<&'static Job> {
-    match OWN.get() {
+    match OWN_JOB.get() {
         Some(job) => Ok(job),
         None => {
             let job = Job::around_this_process()?;
-            Ok(OWN.get_or_init(|| job))
+            Ok(OWN_JOB.get_or_init(|| job))
         }
     }
 }
 
-/// Puts this process into a job.
+/// Puts this process into a job object.
 pub(crate) fn reap_descendants() -> io::Result<()> {
     own_job().map(drop)
 }
 
-/// Ends everything of this process's job that is none of `keepers`. Answers true when nothing of it
-/// is left. Without force it waits: there is nothing with which it could ask.
-pub(crate) fn stop_orphans(keepers: &BTreeSet<u32>, by_force: bool) -> bool {
-    let Some(job) = OWN.get() else {
+/// Kills every process of this process's job that is not one of `keepers`, if `kill` is set. Windows
+/// has no request to stop for a single process. Returns whether none is left.
+pub(crate) fn stop_orphans(keepers: &BTreeSet<u32>, kill: bool) -> bool {
+    let Some(job) = OWN_JOB.get() else {
         return true;
     };
     let mut orphans = job.others();
     orphans.retain(|pid| !keepers.contains(pid));
-    if by_force {
+    if kill {
         kill_all(&orphans);
     }
     orphans.is_empty()
 }
 
-/// Ends processes at once.
+/// Kills processes.
 pub(crate) fn kill_all(pids: &[u32]) {
     for process in pids.iter().copied().filter_map(Process::read) {
-        let _ = process.id.kill();
+        // A process may have exited since its pid was read.
+        let _ = process::kill(process.id);
     }
 }
 
-/// Has `tell` called with the number of the signal that each of the console's events stands for.
-pub(crate) fn on_signals(tell: impl Fn(i32) + Clone + Send + 'static) -> io::Result<()> {
+/// Calls `handler` for each console event that requests this process to stop, with the number of the
+/// corresponding Unix signal.
+pub(crate) fn on_signal(handler: impl Fn(i32) + Clone + Send + 'static) -> io::Result<()> {
     use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
-    const INTERRUPT: i32 = 2;
-    const TERMINATE: i32 = 15;
+    const SIGINT: i32 = 2;
+    const SIGTERM: i32 = 15;
     macro_rules! on {
         ($event:expr, $number:expr) => {
-            let (mut stream, tell) = ($event?, tell.clone());
+            let (mut stream, handler) = ($event?, handler.clone());
             tokio::spawn(async move {
                 while stream.recv().await.is_some() {
-                    tell($number);
+                    handler($number);
                 }
             });
         };
     }
-    on!(ctrl_c(), INTERRUPT);
-    on!(ctrl_break(), INTERRUPT);
-    on!(ctrl_close(), super::HANGUP);
-    on!(ctrl_logoff(), TERMINATE);
-    on!(ctrl_shutdown(), TERMINATE);
+    on!(ctrl_c(), SIGINT);
+    on!(ctrl_break(), SIGINT);
+    on!(ctrl_close(), super::SIGHUP);
+    on!(ctrl_logoff(), SIGTERM);
+    on!(ctrl_shutdown(), SIGTERM);
     Ok(())
 }
 
-/// The event of a console that closes comes through [`on_signals`].
+/// Never returns: [`on_signal`] reports a closed console.
 pub(crate) async fn terminal_closed() {
     std::future::pending().await
 }
 
-/// A service cannot be given a socket: there are no numbered descriptors.
+/// Fails: Windows has no numbered file descriptors.
 pub(crate) fn pass_socket(
     _command: &mut Command,
     _socket: std::net::TcpListener,
 ) -> io::Result<()> {
     Err(io::Error::new(
         io::ErrorKind::Unsupported,
-        "`socket = \"fd\"` does not exist on Windows; leave it out there",
+        "`socket = \"fd\"` is not supported on Windows",
     ))
 }
 
-/// Two pipes: the keeper's standard input for orders, and one for its reports, whose handle it is
-/// told as its last argument. The keeper gets a console of its own that nobody sees, so that a
-/// Ctrl-C for the supervisor is not its, and one for its service is nobody else's.
-pub(crate) fn link(command: &mut Command) -> io::Result<(ReportReader, OrderWriter, OwnedHandle)> {
-    let (theirs, orders) = io::pipe()?;
+/// Creates two pipes: the keeper's standard input for commands, and one for reports, whose handle is
+/// the keeper's last argument. The keeper gets a hidden console, so that a Ctrl-C for the supervisor
+/// does not reach it and one for its service reaches no other process.
+pub(crate) fn connect_keeper(
+    command: &mut Command,
+) -> io::Result<(ReportReader, CommandWriter, OwnedHandle)> {
+    let (remote, commands) = io::pipe()?;
     let (reports, writer) = io::pipe()?;
     let writer = OwnedHandle::from(writer);
     set_inherited(&writer, true)?;
     command
         .arg((writer.as_raw_handle() as usize).to_string())
-        .stdin(Stdio::from(theirs))
+        .stdin(Stdio::from(remote))
         .creation_flags(CREATE_NO_WINDOW);
     let reports = std::process::ChildStdout::from(OwnedHandle::from(reports));
-    Ok((ChildStdout::from_std(reports)?, orders, writer))
+    Ok((ChildStdout::from_std(reports)?, commands, writer))
 }
 
-/// A process of Portway's own that no Ctrl-C is for: it gets a console that nobody sees.
-pub(crate) fn aside(command: &mut Command) {
+/// Gives the process a hidden console, so that Ctrl-C does not reach it.
+pub(crate) fn detach_from_console(command: &mut Command) {
     command.creation_flags(CREATE_NO_WINDOW);
 }
 
-/// A pipe has room for one byte; a keeper that is gone needs no order.
-pub(crate) fn send_order(mut orders: &OrderWriter, order: u8) {
-    let _ = io::Write::write(&mut orders, &[order]);
+/// Sends a command to a keeper.
+pub(crate) fn send_command(mut commands: &CommandWriter, command: u8) {
+    // The pipe always has space for one byte. The write fails only if the keeper is gone.
+    let _ = io::Write::write(&mut commands, &[command]);
 }
 
-/// The pipe for a keeper's reports, from the argument that [`link`] made.
+/// Opens the pipe for reports in the keeper, from the argument that [`connect_keeper`] added.
 pub(crate) fn report_writer(argument: &str) -> io::Result<std::fs::File> {
     let number: usize = argument.parse().map_err(io::Error::other)?;
-    // SAFETY: the supervisor made the handle for this process and named it to nobody else; what is
-    // no handle fails in the next call, and is then not closed.
+    // SAFETY: the supervisor created the handle for this process only. If the number is not a handle,
+    // the next call fails, and the value is not closed.
     #[allow(unsafe_code)]
     let handle = unsafe { OwnedHandle::from_raw_handle(number as *mut _) };
     if let Err(error) = set_inherited(&handle, false) {
+        // The number may not be a handle, so it must not be closed.
         let _ = handle.into_raw_handle();
         return Err(error);
     }
@@ -167,7 +173,7 @@ pub(crate) fn report_writer(argument: &str) -> io::Result<std::fs::File> {
 
 fn set_inherited(handle: &OwnedHandle, on: bool) -> io::Result<()> {
     let value = if on { HANDLE_FLAG_INHERIT } else { 0 };
-    // SAFETY: the handle is open while it is borrowed, or not a handle, which the call refuses.
+    // SAFETY: the handle is open while it is borrowed. The call rejects a value that is not a handle.
     #[allow(unsafe_code)]
     let done = unsafe { SetHandleInformation(handle.as_raw_handle(), HANDLE_FLAG_INHERIT, value) };
     if done == 0 {
@@ -177,11 +183,11 @@ fn set_inherited(handle: &OwnedHandle, on: bool) -> io::Result<()> {
     }
 }
 
-/// Keeps this process's own streams from passing on to all that it starts, whatever streams those
-/// are given: a reader of a pipe would otherwise wait for them too.
+/// Keeps child processes from inheriting this process's standard streams in addition to their own.
+/// Otherwise the reader of a pipe also waits for the children.
 pub(crate) fn disable_stream_inheritance() {
     for stream in [STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE] {
-        // SAFETY: both calls take values alone; where there is no stream, the second refuses.
+        // SAFETY: both calls take values only. If the stream does not exist, the second call fails.
         #[allow(unsafe_code)]
         unsafe {
             SetHandleInformation(GetStdHandle(stream), HANDLE_FLAG_INHERIT, 0);
@@ -189,10 +195,10 @@ pub(crate) fn disable_stream_inheritance() {
     }
 }
 
-/// Sends Ctrl-C to everything on this process's console but itself. What this process starts after
-/// that ignores it.
+/// Sends Ctrl-C to all other processes on this process's console. Processes that this process starts
+/// afterwards ignore Ctrl-C.
 pub(crate) fn interrupt_console() {
-    // SAFETY: the calls take no pointer but a null one, which means: ignore it.
+    // SAFETY: the only pointer is null, which makes this process ignore Ctrl-C.
     #[allow(unsafe_code)]
     unsafe {
         SetConsoleCtrlHandler(None, 1);

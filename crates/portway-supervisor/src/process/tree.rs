@@ -132,16 +132,11 @@ mod tests {
     use super::*;
 
     fn process(pid: u32, group: u32, args: &[&str]) -> Process {
-        Process {
-            id: ProcessId { pid, started: 1 },
-            parent: 0,
-            group,
-            user: Some(1000),
-            name: base_name(args[0]).to_owned(),
-            command: args.join(" "),
-            args: args.iter().map(|&arg| arg.to_owned()).collect(),
-            working_dir: None,
-        }
+        let mut process = Process::new(ProcessId { pid, started: 1 }, base_name(args[0]));
+        process.group = group;
+        process.user = Some(1000);
+        process.args = args.iter().map(|&arg| arg.to_owned()).collect();
+        process
     }
 
     /// Returns the pid of the root of a chain. Every parent has one child, except those in `busy`.

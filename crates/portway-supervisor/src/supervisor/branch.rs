@@ -1,4 +1,4 @@
-//! Which branch is checked out: `git switch` changes that under an instance that runs.
+//! Watches which branch is checked out, because `git switch` changes it while the instance runs.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,29 +10,28 @@ use tokio::time::sleep;
 
 use super::Message;
 
-/// How often it is looked.
-const EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Tells the supervisor whenever it is another branch than `known`, which was the last it heard of.
-/// What cannot be read tells nothing, nor does a directory whose name is not Unicode.
-pub(super) async fn follow(
+/// Sends a message whenever the branch of `directory` differs from the last known one. Ignores a
+/// checkout that cannot be read and a directory whose name is not Unicode.
+pub(super) async fn watch(
     directory: String,
-    mut known: Option<String>,
+    mut last: Option<String>,
     mailbox: mpsc::UnboundedSender<Message>,
 ) {
     loop {
-        sleep(EVERY).await;
+        sleep(POLL_INTERVAL).await;
         let directory = directory.clone();
-        // Not by the supervisor itself: a disk may be slow, or away.
-        let look = spawn_blocking(move || Checkout::read(Path::new(&directory)));
-        let Ok(Ok(checkout)) = look.await else {
+        // Reading can block on a slow disk, so it must not happen in the supervisor's task.
+        let checkout = spawn_blocking(move || Checkout::read(Path::new(&directory)));
+        let Ok(Ok(checkout)) = checkout.await else {
             continue;
         };
         let branch = checkout.branch().map(str::to_owned);
-        if branch == known {
+        if branch == last {
             continue;
         }
-        known.clone_from(&branch);
+        last.clone_from(&branch);
         if mailbox.send(Message::Branch(branch)).is_err() {
             return;
         }

@@ -1,4 +1,4 @@
-//! What a supervisor is given, what it may be asked, and how others speak with it.
+//! The configuration of a supervisor, its messages, and the handle through which others use it.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -13,73 +13,73 @@ use crate::host::SupervisorHost;
 use crate::keeper::KeeperEvent;
 use crate::lan::LanConfig;
 
-/// Everything a supervisor needs to run one instance.
+/// The configuration of a supervisor.
 pub struct Config {
-    /// The instance's id on this machine.
+    /// The instance's id.
     pub id: String,
-    /// Its name.
+    /// The instance's name.
     pub name: String,
-    /// Its directory, in words.
+    /// The instance's directory, as text.
     pub directory: String,
     /// The branch that is checked out at the start.
     pub branch: Option<String>,
-    /// What there is to run.
+    /// The services of the project.
     pub plan: Plan,
-    /// The ports of all its services.
+    /// The ports of all services.
     pub ports: AssignedPorts,
-    /// What they are told.
+    /// The environment and commands of all services.
     pub wiring: Wiring,
-    /// The ports that are not the ones that were wanted, and why.
+    /// Why ports differ from the wanted ones, by the assigned port.
     pub displaced: HashMap<u16, PortDisplacement>,
-    /// What is to be said about ports that were asked for by number.
+    /// Why ports are normally excluded, by port. They were requested by number.
     pub warnings: HashMap<u16, String>,
-    /// The holds of all ports, hard.
+    /// The holds of all ports. They are hard.
     pub holds: Vec<Arc<Hold>>,
     /// The services to start, in order.
-    pub run: Vec<String>,
-    /// Where logs are kept.
+    pub services: Vec<String>,
+    /// The log directory.
     pub logs: PathBuf,
-    /// How many bytes of each service's log are kept.
+    /// The maximum size of each service's log in bytes.
     pub log_size: u64,
-    /// Where others find the supervisor.
+    /// The path of the control socket. Its directory identifies the instance.
     pub socket: PathBuf,
-    /// What is served on the local network, if anything is.
+    /// The services on the local network, if there are any.
     pub lan: Option<LanConfig>,
-    /// Whether the instance ends with its terminal.
-    pub foreground: bool,
-    /// Whether services should print in colour.
-    pub colour: bool,
-    /// Who replaces lost ports.
+    /// Whether the instance stops when its terminal is closed.
+    pub is_foreground: bool,
+    /// Whether services are told to print in color.
+    pub color: bool,
+    /// The application that replaces lost ports.
     pub host: Box<dyn SupervisorHost>,
 }
 
-/// What others may ask of a supervisor. An empty list of services means all.
+/// A request to a supervisor. An empty list of services means all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// Start services, with those they come after.
+    /// Start services and those that they depend on.
     Start(Vec<String>),
-    /// Start services anew.
+    /// Restart services.
     Restart(Vec<String>),
-    /// Stop services; all of them: end the instance.
+    /// Stop services. An empty list stops the instance.
     Stop(Vec<String>),
-    /// Stop services, and leave their ports to others until they are started again.
+    /// Stop services and release their ports until they are started again.
     Release(Vec<String>),
-    /// End the instance at once, without grace.
+    /// Kill all processes of the instance without a grace period.
     Kill,
 }
 
-/// How an instance ended.
+/// Why an instance stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Somebody asked for it.
+    /// A user requested it.
     Stopped,
-    /// A signal asked for it.
+    /// The supervisor received this signal.
     Signal(i32),
-    /// These services failed before everything was ready once, with the reasons.
+    /// These services failed before all services had been ready once.
     Failed(Vec<(String, FailureReason)>),
 }
 
-/// What a supervisor finds in its mailbox.
+/// A message to the supervisor's task.
 pub(crate) enum Message {
     Request(Request),
     Report {
@@ -92,46 +92,47 @@ pub(crate) enum Message {
         epoch: u64,
     },
     Signal(i32),
-    /// Another branch has been checked out.
+    /// Another branch was checked out.
     Branch(Option<String>),
 }
 
-/// What happened to a service's process.
+/// A report about a process of a service.
 pub(crate) enum Report {
     Keeper(KeeperEvent),
     OrphansGone,
     LogMatched,
-    ProbeSucceeded,
-    Alive(bool),
+    ReadinessProbeSucceeded,
+    LivenessChecked(bool),
 }
 
-/// A way to speak with a supervisor from within its process.
+/// A handle to a supervisor within its process.
 #[derive(Clone)]
 pub struct Handle {
     pub(super) mailbox: mpsc::UnboundedSender<Message>,
     pub(super) status: watch::Receiver<InstanceStatus>,
     pub(super) events: broadcast::Sender<Event>,
-    pub(super) known: Arc<Vec<String>>,
+    pub(super) service_names: Arc<Vec<String>>,
 }
 
 impl Handle {
-    /// Asks for something. Whether it came about shows in the status.
+    /// Sends a request. The status shows its effect.
     pub fn send(&self, request: Request) {
+        // Sending fails only when the supervisor has stopped.
         let _ = self.mailbox.send(Message::Request(request));
     }
 
-    /// The status now.
+    /// Returns the current status.
     pub fn status(&self) -> InstanceStatus {
         self.status.borrow().clone()
     }
 
-    /// All events from now on.
+    /// Subscribes to all events from now on.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
     }
 
-    /// Whether the instance has a service of this name.
+    /// Returns whether the instance has a service of this name.
     pub fn has_service(&self, service: &str) -> bool {
-        self.known.iter().any(|known| known == service)
+        self.service_names.iter().any(|name| name == service)
     }
 }

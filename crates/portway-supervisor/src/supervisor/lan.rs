@@ -1,64 +1,66 @@
-//! What the local network gets to see of the services.
+//! The services of the instance on the local network.
 
 use portway_api::{NoticeLevel, ServiceState};
 use portway_ports::Listener;
 
 use super::Supervisor;
-use crate::lan::{Candidate, Presence};
-use crate::watch::Listening;
+use crate::lan::{Availability, LanService};
+use crate::ownership::Listeners;
 
 impl Supervisor {
-    /// Serves on the local network what is ready, and no longer what is not.
-    pub(super) fn serve_on_lan(&mut self) {
-        if self.ending.is_some() {
-            // The herald withdraws while the services are still being stopped.
+    /// Makes ready services available on the local network, and closes the sockets of others.
+    pub(super) fn update_lan(&mut self) {
+        if self.stopping.is_some() {
+            // The announcements are withdrawn while the services are being stopped.
             self.lan = None;
         }
         let Some(lan) = &mut self.lan else {
             return;
         };
-        let candidates: Vec<Candidate> = self
+        let services: Vec<LanService> = self
             .services
             .values()
             .filter_map(|service| {
                 let port = *self.config.ports.of(&service.plan.name).first()?;
-                Some(Candidate {
-                    service: service.plan.name.clone(),
+                Some(LanService {
+                    name: service.plan.name.clone(),
                     hold: self.holds.get(&port)?.clone(),
-                    presence: presence(service.machine.state()),
+                    availability: availability(service.machine.state()),
                 })
             })
             .collect();
-        for (service, text) in lan.serve(&candidates) {
-            self.say(&service, NoticeLevel::Warning, &text);
+        for (service, text) in lan.update(&services) {
+            self.notify(&service, NoticeLevel::Warning, &text);
         }
     }
 
-    /// Where a service is reached from the local network.
+    /// Returns the URLs of a service on the local network.
     pub(super) fn lan_urls(&self, name: &str) -> Vec<String> {
         let lan = self.lan.as_ref();
         lan.map_or_else(Vec::new, |lan| lan.urls(name))
     }
 
-    /// The supervisor's own sockets on the local network are no stranger's.
-    pub(super) fn leave_out_own(&self, listening: &mut Listening) {
+    /// Removes the supervisor's own sockets on the local network, which are not foreign listeners.
+    pub(super) fn exclude_own_listeners(&self, all: &mut Listeners) {
         let Some(lan) = &self.lan else {
             return;
         };
-        let is_anothers = |listener: &Listener| !lan.has(listener);
-        for listeners in listening.values_mut() {
-            listeners.retain(is_anothers);
+        let is_foreign = |listener: &Listener| !lan.owns(listener);
+        for listeners in all.values_mut() {
+            listeners.retain(is_foreign);
         }
-        listening.retain(|_, listeners| !listeners.is_empty());
+        all.retain(|_, listeners| !listeners.is_empty());
     }
 }
 
-/// What a service's state means to the network. While it is only started again it stays announced:
-/// nobody who looks at a list wants it to flicker.
-fn presence(state: ServiceState) -> Presence {
+/// Returns the availability of a service in a state. A service that restarts stays announced, so
+/// that it does not disappear from lists for a moment.
+fn availability(state: ServiceState) -> Availability {
     match state {
-        ServiceState::Ready | ServiceState::Unhealthy => Presence::Serves,
-        ServiceState::Stopped | ServiceState::Failed | ServiceState::Completed => Presence::Gone,
-        _ => Presence::Pauses,
+        ServiceState::Ready | ServiceState::Unhealthy => Availability::Available,
+        ServiceState::Stopped | ServiceState::Failed | ServiceState::Completed => {
+            Availability::Unavailable
+        }
+        _ => Availability::Interrupted,
     }
 }

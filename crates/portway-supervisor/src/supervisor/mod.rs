@@ -1,4 +1,4 @@
-//! The supervisor: one task, one mailbox, all state of one instance.
+//! The supervisor: a task that owns all state of one instance and handles one message at a time.
 
 mod branch;
 mod effects;
@@ -6,9 +6,10 @@ mod handle;
 mod lan;
 mod order;
 mod ports;
+mod probes;
 mod reports;
 mod service;
-mod telling;
+mod status;
 
 pub(crate) use handle::Message;
 pub use handle::{Config, Handle, Outcome, Request};
@@ -20,7 +21,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
-use portway_api::{FailureReason, InstanceStatus, ServiceState};
+use portway_api::{FailureReason, InstanceState, InstanceStatus, ServiceState};
 use portway_ports::Hold;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{sleep, sleep_until};
@@ -33,10 +34,10 @@ use crate::{control, platform};
 use order::Dependencies;
 use service::{LogSink, Service};
 
-/// How often it is looked whether the last keepers are gone.
-const LAST_ONES: Duration = Duration::from_millis(5);
-/// How many events a slow listener may lag behind before it misses some.
-const EVENTS: usize = 4096;
+/// How often the supervisor checks whether the last keepers have exited.
+const KEEPER_POLL_INTERVAL: Duration = Duration::from_millis(5);
+/// How many events a slow subscriber may lag behind before it misses some.
+const EVENT_CAPACITY: usize = 4096;
 
 /// The supervisor of one instance.
 pub struct Supervisor {
@@ -48,25 +49,27 @@ pub struct Supervisor {
     mailbox: mpsc::UnboundedSender<Message>,
     messages: mpsc::UnboundedReceiver<Message>,
     status: watch::Sender<InstanceStatus>,
-    began: u64,
-    /// Not everything that was asked for has been ready once.
-    initial: bool,
-    ending: Option<Outcome>,
-    /// No grace any more.
-    by_force: Arc<AtomicBool>,
+    /// The start time, in milliseconds since 1970-01-01 UTC.
+    since: u64,
+    /// Whether some requested service has not been ready yet.
+    is_starting: bool,
+    /// The outcome, once the instance is being stopped.
+    stopping: Option<Outcome>,
+    /// Whether processes are killed without a grace period.
+    is_killing: Arc<AtomicBool>,
     random: u64,
 }
 
 impl Supervisor {
-    /// Prepares an instance to run; nothing starts before [`Supervisor::run`].
+    /// Creates the supervisor of an instance. It starts nothing before [`Supervisor::run`].
     ///
     /// # Errors
-    /// When the logs or the control socket cannot be made.
+    /// When the log directory cannot be created or the system refuses a required setting.
     pub fn new(mut config: Config) -> io::Result<(Self, Handle)> {
         platform::become_reaper()?;
         let store = Arc::new(Mutex::new(LogStore::open(&config.logs, config.log_size)?));
         let (mailbox, messages) = mpsc::unbounded_channel();
-        let (events, _) = broadcast::channel(EVENTS);
+        let (events, _) = broadcast::channel(EVENT_CAPACITY);
         let now = Instant::now();
         let services: IndexMap<String, Service> = config
             .plan
@@ -79,17 +82,17 @@ impl Supervisor {
             .drain(..)
             .map(|hold| (hold.port(), hold))
             .collect();
-        let began = crate::now();
-        let known = Arc::new(services.keys().cloned().collect());
+        let since = crate::now();
+        let service_names = Arc::new(services.keys().cloned().collect());
         let (status, status_receiver) = watch::channel(InstanceStatus {
             id: config.id.clone(),
             name: config.name.clone(),
             project: config.plan.project.clone(),
             directory: config.directory.clone(),
             branch: config.branch.clone(),
-            state: portway_api::InstanceState::Starting,
+            state: InstanceState::Starting,
             pid: Some(std::process::id()),
-            since: Some(began),
+            since: Some(since),
             main: None,
             routes: Vec::new(),
             lan: config.lan.is_some(),
@@ -99,7 +102,7 @@ impl Supervisor {
             mailbox: mailbox.clone(),
             status: status_receiver,
             events: events.clone(),
-            known,
+            service_names,
         };
         let lan = config.lan.take();
         let supervisor = Self {
@@ -110,66 +113,65 @@ impl Supervisor {
             mailbox,
             messages,
             status,
-            began,
-            initial: true,
-            ending: None,
-            by_force: Arc::default(),
-            random: began | 1,
+            since,
+            is_starting: true,
+            stopping: None,
+            is_killing: Arc::default(),
+            random: since | 1,
             config,
         };
         Ok((supervisor, handle))
     }
 
-    /// Runs the instance to its end: until it is asked to stop, or a service fails before all were
-    /// ready once. When it returns, nothing that it started is left.
+    /// Runs the instance until a stop is requested or a service fails during the start. No process
+    /// that it started is left when it returns. Calls `on_serving` once the control socket exists.
     ///
     /// # Errors
-    /// When the control socket cannot be made; nothing has been started then.
+    /// When the control socket cannot be created. Nothing has been started in that case.
     pub async fn run(mut self, handle: Handle, on_serving: impl FnOnce()) -> io::Result<Outcome> {
         let control = control::serve(&self.config.socket, handle)?;
         on_serving();
         self.listen_for_signals()?;
-        tokio::spawn(branch::follow(
+        tokio::spawn(branch::watch(
             self.config.directory.clone(),
             self.config.branch.clone(),
             self.mailbox.clone(),
         ));
-        for name in self.config.run.clone() {
+        for name in self.config.services.clone() {
             self.step(&name, Input::Start);
         }
-        let mut look = tokio::time::Instant::now();
+        let mut next_poll = tokio::time::Instant::now();
         let outcome = loop {
             self.advance();
-            self.serve_on_lan();
-            self.publish();
-            if let Some(outcome) = self.finished() {
+            self.update_lan();
+            self.publish_status();
+            if let Some(outcome) = self.outcome() {
                 break outcome;
             }
-            // A service that was just started is looked at sooner than was planned.
-            look = look.min(tokio::time::Instant::now() + self.until_next_look());
+            // A service that has just started is polled earlier than planned.
+            next_poll = next_poll.min(tokio::time::Instant::now() + self.poll_interval());
             tokio::select! {
                 Some(message) = self.messages.recv() => {
-                    self.receive(message);
-                    // What came meanwhile is told together: at a start it is much.
+                    self.handle_message(message);
+                    // Handling all waiting messages first avoids many status updates during a start.
                     while let Ok(message) = self.messages.try_recv() {
                         self.advance();
-                        self.receive(message);
+                        self.handle_message(message);
                     }
                 }
-                () = sleep_until(look) => {
-                    self.look();
-                    look = tokio::time::Instant::now() + self.until_next_look();
+                () = sleep_until(next_poll) => {
+                    self.poll_ports();
+                    next_poll = tokio::time::Instant::now() + self.poll_interval();
                 }
             }
         };
-        // No service is left, but a probe may be that was just asked, or what a lost keeper of one
-        // left behind.
-        let something_left = || {
+        // The keeper of a probe may still be running, or processes that a lost one left.
+        let is_process_left = || {
             let keepers = keepers();
             !platform::stop_orphans(&keepers, true) || !keepers.is_empty()
         };
-        while something_left() {
-            sleep(LAST_ONES).await;
+        while is_process_left() {
+            sleep(KEEPER_POLL_INTERVAL).await;
         }
         control.close();
         Ok(outcome)
@@ -177,29 +179,31 @@ impl Supervisor {
 
     fn listen_for_signals(&self) -> io::Result<()> {
         let mailbox = self.mailbox.clone();
-        platform::on_signals(move |number| {
+        platform::on_signal(move |number| {
+            // Sending fails only when the supervisor has stopped.
             let _ = mailbox.send(Message::Signal(number));
         })?;
-        if self.config.foreground {
+        if self.config.is_foreground {
             let mailbox = self.mailbox.clone();
             tokio::spawn(async move {
                 platform::terminal_closed().await;
-                let _ = mailbox.send(Message::Signal(platform::HANGUP));
+                // Sending fails only when the supervisor has stopped.
+                let _ = mailbox.send(Message::Signal(platform::SIGHUP));
             });
         }
         Ok(())
     }
 
-    fn receive(&mut self, message: Message) {
+    fn handle_message(&mut self, message: Message) {
         match message {
-            Message::Request(request) => self.take_request(request),
+            Message::Request(request) => self.handle_request(request),
             Message::Timer { service, epoch } => self.step(&service, Input::Timer(epoch)),
-            // The first asks, the second kills, and so does every further one. But a terminal that
-            // closes is told in several ways at once (by the kernel, by a shell that passes it on,
-            // by `terminal_closed`, by output that nobody takes), and none of them means: hurry.
-            Message::Signal(number) => match self.ending {
-                None => self.end(Outcome::Signal(number)),
-                Some(_) if number == platform::HANGUP => {}
+            // The first signal stops the instance, and further ones kill it. A closed terminal is
+            // reported several times: by the kernel, by a shell that forwards the signal, by
+            // `terminal_closed` and by output that cannot be written. None of them is urgent.
+            Message::Signal(number) => match self.stopping {
+                None => self.stop(Outcome::Signal(number)),
+                Some(_) if number == platform::SIGHUP => {}
                 Some(_) => self.kill(),
             },
             Message::Branch(branch) => self.config.branch = branch,
@@ -210,20 +214,20 @@ impl Supervisor {
             } => {
                 let current = self.services.get(&service).map(|s| s.generation);
                 if current == Some(generation) {
-                    self.take_report(&service, report);
+                    self.handle_report(&service, report);
                 }
             }
         }
     }
 
-    fn take_request(&mut self, request: Request) {
+    fn handle_request(&mut self, request: Request) {
         match request {
-            Request::Stop(names) if names.is_empty() => self.end(Outcome::Stopped),
+            Request::Stop(names) if names.is_empty() => self.stop(Outcome::Stopped),
             Request::Kill => {
-                self.end(Outcome::Stopped);
+                self.stop(Outcome::Stopped);
                 self.kill();
             }
-            _ if self.ending.is_some() => {}
+            _ if self.stopping.is_some() => {}
             Request::Stop(names) => {
                 for name in names {
                     self.step(&name, Input::Stop);
@@ -231,12 +235,12 @@ impl Supervisor {
             }
             Request::Release(names) => {
                 for name in names {
-                    self.let_go(&name);
+                    self.release_ports(&name);
                 }
             }
             Request::Restart(names) => {
                 let names = if names.is_empty() {
-                    self.config.run.clone()
+                    self.config.services.clone()
                 } else {
                     names
                 };
@@ -246,8 +250,8 @@ impl Supervisor {
             }
             Request::Start(names) => {
                 for name in self.config.plan.closure(&names).unwrap_or_default() {
-                    if !self.config.run.contains(&name) {
-                        self.config.run.push(name.clone());
+                    if !self.config.services.contains(&name) {
+                        self.config.services.push(name.clone());
                     }
                     self.step(&name, Input::Start);
                 }
@@ -255,37 +259,13 @@ impl Supervisor {
         }
     }
 
-    /// Lets everything happen that the states allow now.
+    /// Starts and stops services whose dependencies and dependents allow it now.
     fn advance(&mut self) {
         loop {
-            let states = self.states();
-            let mut inputs = Vec::new();
-            if self.ending.is_some() {
-                let active: Vec<&str> = self
-                    .services
-                    .values()
-                    .filter(|service| !service.machine.is_at_rest())
-                    .map(|service| service.plan.name.as_str())
-                    .collect();
-                let after = |name: &str| -> Vec<String> {
-                    let after = &self.services[name].plan.after;
-                    after.iter().map(|(other, _)| other.clone()).collect()
-                };
-                for name in order::may_stop(&active, after) {
-                    if self.services[name].machine.state() != ServiceState::Stopping {
-                        inputs.push((name.to_owned(), Input::Stop));
-                    }
-                }
-            } else {
-                for service in self.services.values().filter(|s| s.machine.is_waiting()) {
-                    let input = match order::dependencies(&service.plan.after, &states) {
-                        Dependencies::Met => Input::DependenciesMet,
-                        Dependencies::Failed(why) => Input::DependencyFailed(why),
-                        Dependencies::Pending => continue,
-                    };
-                    inputs.push((service.plan.name.clone(), input));
-                }
-            }
+            let inputs = match self.stopping {
+                Some(_) => self.next_stops(),
+                None => self.next_starts(),
+            };
             if inputs.is_empty() {
                 break;
             }
@@ -293,20 +273,62 @@ impl Supervisor {
                 self.step(&name, input);
             }
         }
-        if self.initial && self.ending.is_none() {
-            self.judge_the_start();
+        if self.is_starting && self.stopping.is_none() {
+            self.evaluate_start();
         }
     }
 
-    /// The start as a whole succeeds when everything is ready, and fails with the first service.
-    fn judge_the_start(&mut self) {
-        let wanted: Vec<&Service> = self
+    /// Returns the inputs for services that can be stopped, because no active service depends on
+    /// them.
+    fn next_stops(&self) -> Vec<(String, Input)> {
+        let active: Vec<&str> = self
+            .services
+            .values()
+            .filter(|service| !service.machine.is_idle())
+            .map(|service| service.plan.name.as_str())
+            .collect();
+        let after = |name: &str| -> Vec<String> {
+            let after = &self.services[name].plan.after;
+            after.iter().map(|(other, _)| other.clone()).collect()
+        };
+        order::stoppable(&active, after)
+            .into_iter()
+            .filter(|name| self.services[*name].machine.state() != ServiceState::Stopping)
+            .map(|name| (name.to_owned(), Input::Stop))
+            .collect()
+    }
+
+    /// Returns the inputs for waiting services whose dependencies are met or have failed.
+    fn next_starts(&self) -> Vec<(String, Input)> {
+        let states: IndexMap<String, ServiceState> = self
+            .services
+            .iter()
+            .map(|(name, service)| (name.clone(), service.machine.state()))
+            .collect();
+        self.services
+            .values()
+            .filter(|service| service.machine.is_waiting())
+            .filter_map(|service| {
+                let input = match order::dependencies(&service.plan.after, &states) {
+                    Dependencies::Met => Input::DependenciesMet,
+                    Dependencies::Failed(reason) => Input::DependencyFailed(reason),
+                    Dependencies::Pending => return None,
+                };
+                Some((service.plan.name.clone(), input))
+            })
+            .collect()
+    }
+
+    /// Checks whether the start of the instance is complete: it fails with the first failed service
+    /// and succeeds when all services are ready.
+    fn evaluate_start(&mut self) {
+        let requested: Vec<&Service> = self
             .config
-            .run
+            .services
             .iter()
             .filter_map(|name| self.services.get(name))
             .collect();
-        let failed: Vec<(String, FailureReason)> = wanted
+        let failed: Vec<(String, FailureReason)> = requested
             .iter()
             .filter(|service| service.machine.state() == ServiceState::Failed)
             .filter_map(|service| {
@@ -314,26 +336,26 @@ impl Supervisor {
                 Some((service.plan.name.clone(), reason))
             })
             .collect();
-        let settled = wanted.iter().all(|service| {
+        let is_complete = requested.iter().all(|service| {
             matches!(
                 service.machine.state(),
                 ServiceState::Ready | ServiceState::Completed | ServiceState::Stopped
             )
         });
         if !failed.is_empty() {
-            self.end(Outcome::Failed(failed));
+            self.stop(Outcome::Failed(failed));
             self.advance();
-        } else if settled {
-            self.initial = false;
+        } else if is_complete {
+            self.is_starting = false;
         }
     }
 
-    fn end(&mut self, outcome: Outcome) {
-        self.ending.get_or_insert(outcome);
+    fn stop(&mut self, outcome: Outcome) {
+        self.stopping.get_or_insert(outcome);
     }
 
     fn kill(&mut self) {
-        self.by_force.store(true, Ordering::Relaxed);
+        self.is_killing.store(true, Ordering::Relaxed);
         for (keeper, _) in self.services.values().filter_map(|s| s.keeper.as_ref()) {
             keeper.kill();
         }
@@ -343,23 +365,17 @@ impl Supervisor {
         }
     }
 
-    fn finished(&self) -> Option<Outcome> {
-        let at_rest = self
+    /// Returns the outcome once the instance is being stopped and no service is left.
+    fn outcome(&self) -> Option<Outcome> {
+        let is_idle = self
             .services
             .values()
-            .all(|service| service.machine.is_at_rest() && service.keeper.is_none());
-        self.ending.clone().filter(|_| at_rest)
+            .all(|service| service.machine.is_idle() && service.keeper.is_none());
+        self.stopping.clone().filter(|_| is_idle)
     }
 
-    fn states(&self) -> IndexMap<String, ServiceState> {
-        self.services
-            .iter()
-            .map(|(name, service)| (name.clone(), service.machine.state()))
-            .collect()
-    }
-
-    /// A number from 0 to 1 that spreads the restarts of services which failed together
-    /// (xorshift; nothing depends on its quality).
+    /// Returns a number from 0 to 1 (xorshift). It spreads the restarts of services that failed
+    /// together, and nothing depends on its quality.
     fn jitter(&mut self) -> f64 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;

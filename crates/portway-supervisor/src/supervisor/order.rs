@@ -1,19 +1,21 @@
-//! Who may start, who must wait, who may stop: functions of the plan and the states.
+//! The order in which services start and stop: functions of the plan and the states.
 
 use indexmap::IndexMap;
 use portway_api::{FailureReason, InstanceState, ServiceState};
 use portway_project::policy::StartCondition;
 
-/// What a waiting service finds when it looks at those it comes after.
+/// The state of the services that a waiting service depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Dependencies {
+    /// All are in the required state.
     Met,
+    /// Some are not in the required state yet.
     Pending,
     /// One of them failed.
     Failed(FailureReason),
 }
 
-/// Judges the services that a service comes after. Those without a state do not take part.
+/// Evaluates the services in `after`. Services without a state are not enabled and do not count.
 pub(super) fn dependencies(
     after: &[(String, StartCondition)],
     states: &IndexMap<String, ServiceState>,
@@ -50,8 +52,8 @@ pub(super) fn dependencies(
     }
 }
 
-/// Of the services that are `active`, those that nobody active comes after: they stop first.
-pub(super) fn may_stop<'a>(
+/// Returns those of the `active` services that no other active service depends on. They stop first.
+pub(super) fn stoppable<'a>(
     active: &[&'a str],
     after: impl Fn(&str) -> Vec<String>,
 ) -> Vec<&'a str> {
@@ -63,19 +65,19 @@ pub(super) fn may_stop<'a>(
         .collect()
 }
 
-/// What the instance does as a whole. `initial`: not everything has been ready once.
+/// Returns the state of the instance. `is_starting`: some service has not been ready yet.
 pub(super) fn instance_state(
     states: impl IntoIterator<Item = ServiceState>,
-    initial: bool,
-    stopping: bool,
+    is_starting: bool,
+    is_stopping: bool,
 ) -> InstanceState {
-    let troubled = states.into_iter().any(|state| {
+    let is_degraded = states.into_iter().any(|state| {
         matches!(
             state,
             ServiceState::Failed | ServiceState::Backoff | ServiceState::Unhealthy
         )
     });
-    match (stopping, initial, troubled) {
+    match (is_stopping, is_starting, is_degraded) {
         (true, ..) => InstanceState::Stopping,
         (_, true, _) => InstanceState::Starting,
         (.., true) => InstanceState::Degraded,
@@ -87,13 +89,13 @@ pub(super) fn instance_state(
 mod tests {
     use super::*;
 
-    fn judge(condition: StartCondition, state: ServiceState) -> Dependencies {
+    fn evaluate(condition: StartCondition, state: ServiceState) -> Dependencies {
         let states = IndexMap::from([("db".to_owned(), state)]);
         dependencies(&[("db".to_owned(), condition)], &states)
     }
 
     #[test]
-    fn each_condition_is_met_by_its_states() {
+    fn meets_each_condition_in_the_right_states() {
         use Dependencies::{Met, Pending};
         use StartCondition::{Completed, Ready, Started};
         for (condition, state, expected) in [
@@ -106,32 +108,36 @@ mod tests {
             (Completed, ServiceState::Ready, Pending),
             (Completed, ServiceState::Completed, Met),
         ] {
-            assert_eq!(judge(condition, state), expected, "{condition:?} {state:?}");
+            assert_eq!(
+                evaluate(condition, state),
+                expected,
+                "{condition:?} {state:?}"
+            );
         }
         assert!(matches!(
-            judge(Ready, ServiceState::Failed),
+            evaluate(Ready, ServiceState::Failed),
             Dependencies::Failed(_)
         ));
     }
 
     #[test]
-    fn a_service_that_does_not_take_part_is_not_waited_for() {
+    fn ignores_services_that_are_not_enabled() {
         let after = [("db".to_owned(), StartCondition::Ready)];
         assert_eq!(dependencies(&after, &IndexMap::new()), Dependencies::Met);
     }
 
     #[test]
-    fn those_who_need_others_stop_first() {
+    fn dependents_stop_first() {
         let after = |name: &str| match name {
             "web" => vec!["api".to_owned()],
             "api" => vec!["db".to_owned()],
             _ => vec![],
         };
         assert_eq!(
-            may_stop(&["db", "api", "web", "log"], after),
+            stoppable(&["db", "api", "web", "log"], after),
             ["web", "log"]
         );
-        assert_eq!(may_stop(&["db", "api"], after), ["api"]);
-        assert_eq!(may_stop(&["db"], after), ["db"]);
+        assert_eq!(stoppable(&["db", "api"], after), ["api"]);
+        assert_eq!(stoppable(&["db"], after), ["db"]);
     }
 }

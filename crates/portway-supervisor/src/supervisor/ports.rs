@@ -1,4 +1,4 @@
-//! Holds, and who listens on them.
+//! Holds of a service's ports, and the polling of the processes that listen on them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,16 +9,17 @@ use portway_project::policy::ListenerOwner;
 
 use super::Supervisor;
 use super::service::Role;
-use crate::state::{Input, Machine};
-use crate::watch::{self as ownership, Finding};
+use crate::ownership::{self, Listeners, PortOwnership};
+use crate::process::descendants;
+use crate::state::{Input, StateMachine};
 
-/// How often a service that is ready is looked at, in case a stranger took its port while it bound
-/// anew.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// Somebody who listens and cannot be seen for so many looks is a stranger.
-const UNCLEAR_LOOKS: u32 = 40;
-/// A service that listens elsewhere is told so after this time.
-const LISTENS_ELSEWHERE: Duration = Duration::from_secs(3);
+/// How often the ports of ready services are polled. Another process can take a port while its
+/// service binds it again.
+const READY_POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// After this many polls, a process that cannot be identified counts as foreign.
+const MAX_UNKNOWN_POLLS: u32 = 40;
+/// A service that listens on another port for this long is reported.
+const WRONG_PORT_DELAY: Duration = Duration::from_secs(3);
 
 impl Supervisor {
     pub(super) fn holds_of(&self, name: &str) -> Vec<Arc<Hold>> {
@@ -29,27 +30,24 @@ impl Supervisor {
             .collect()
     }
 
-    /// Stops a service whose ports somebody else wants; they are let go of when its tree is gone.
-    pub(super) fn let_go(&mut self, name: &str) {
+    /// Stops a service and releases its ports once its process tree is gone.
+    pub(super) fn release_ports(&mut self, name: &str) {
         let Some(service) = self.services.get_mut(name) else {
             return;
         };
-        service.let_go = true;
+        service.is_released = true;
         self.step(name, Input::Stop);
-        // What runs is let go of when it is gone; of what does not run nobody will tell.
-        if self.services[name].machine.is_at_rest() {
-            self.keep_or_let_go(name);
+        // No further input follows for a service that is not running.
+        if self.services[name].machine.is_idle() {
+            self.restore_holds(name);
         }
     }
 
-    /// What becomes of the ports of a service of which nothing runs any more.
-    pub(super) fn keep_or_let_go(&self, name: &str) {
-        let let_go = self
-            .services
-            .get(name)
-            .is_some_and(|service| service.let_go);
+    /// Hardens the holds of a service that is not running, or releases them on request.
+    pub(super) fn restore_holds(&self, name: &str) {
+        let is_released = self.services.get(name).is_some_and(|s| s.is_released);
         for hold in self.holds_of(name) {
-            if let_go {
+            if is_released {
                 hold.release();
             } else {
                 // A released port is held again. If that fails, the next start reports it.
@@ -58,150 +56,154 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn who_has(&self, port: u16) -> PortConflict {
-        let holders = portway_ports::owners(port).unwrap_or_default();
-        holders
+    /// Returns the process that uses a port.
+    pub(super) fn port_user(&self, port: u16) -> PortConflict {
+        let owners = portway_ports::owners(port).unwrap_or_default();
+        owners
             .iter()
-            .find_map(|holder| holder.process.as_ref())
+            .find_map(|owner| owner.process.as_ref())
             .map_or(
                 PortConflict::UnknownProcess { user: None },
-                ownership::describe,
+                ownership::port_conflict,
             )
     }
 
-    /// How long until the next look at the ports.
-    pub(super) fn until_next_look(&self) -> Duration {
-        let waiting = self
+    /// Returns the time until the next poll of the ports.
+    pub(super) fn poll_interval(&self) -> Duration {
+        let waiting_time = self
             .services
             .values()
             .filter(|service| service.machine.awaits_listening())
             .map(|service| service.started.elapsed())
             .min();
-        match waiting {
-            None => LOOK_AGAIN,
-            Some(waited) if waited < Duration::from_secs(1) => Duration::from_millis(4),
-            Some(waited) if waited < Duration::from_secs(10) => Duration::from_millis(20),
+        match waiting_time {
+            None => READY_POLL_INTERVAL,
+            Some(time) if time < Duration::from_secs(1) => Duration::from_millis(4),
+            Some(time) if time < Duration::from_secs(10) => Duration::from_millis(20),
             Some(_) => Duration::from_millis(100),
         }
     }
 
-    /// Looks who listens on the ports of the services that run.
-    pub(super) fn look(&mut self) {
-        let is_concerned = |machine: &Machine| {
-            machine.has_listened() || (machine.awaits_listening() && machine.has_begun())
+    /// Checks which processes listen on the ports of running services.
+    pub(super) fn poll_ports(&mut self) {
+        let is_polled = |machine: &StateMachine| {
+            machine.has_listened() || (machine.awaits_listening() && machine.has_started())
         };
-        let concerned: Vec<String> = self
+        let names: Vec<String> = self
             .services
             .values()
-            .filter(|service| is_concerned(&service.machine))
+            .filter(|service| is_polled(&service.machine))
             .map(|service| service.plan.name.clone())
             .collect();
-        if concerned.is_empty() {
+        if names.is_empty() {
             return;
         }
-        let mut listening = ownership::look();
-        self.leave_out_own(&mut listening);
-        for name in concerned {
-            let ports = self.config.ports.of(&name).to_vec();
-            let Some(service) = self.services.get_mut(&name) else {
-                continue;
-            };
-            let Some((keeper, Role::Main)) = &service.keeper else {
-                continue;
-            };
-            let anyone = service.plan.owner == ListenerOwner::Any;
-            let awaited = service.machine.awaits_listening();
-            let keeper = keeper.pid();
-            match ownership::judge(&listening, &ports, keeper, anyone, &service.sockets) {
-                Finding::Own(families, sockets) => {
-                    service.unclear = 0;
-                    if service.sockets != sockets {
-                        service.sockets = sockets;
-                        self.step(&name, Input::Listening(families));
-                    }
+        let mut listeners = ownership::read_listeners();
+        self.exclude_own_listeners(&mut listeners);
+        for name in names {
+            self.check_ownership(&name, &listeners);
+        }
+    }
+
+    fn check_ownership(&mut self, name: &str, listeners: &Listeners) {
+        let ports = self.config.ports.of(name);
+        let Some(service) = self.services.get_mut(name) else {
+            return;
+        };
+        let Some((keeper, Role::Service)) = &service.keeper else {
+            return;
+        };
+        let any_owner = service.plan.owner == ListenerOwner::Any;
+        let verified = &service.verified_sockets;
+        let keeper = keeper.pid();
+        match ownership::evaluate(listeners, ports, keeper, any_owner, verified) {
+            PortOwnership::Own { families, sockets } => {
+                service.unknown_polls = 0;
+                if service.verified_sockets != sockets {
+                    service.verified_sockets = sockets;
+                    self.step(name, Input::Listening(families));
                 }
-                Finding::Foreign { port, by } => self.step(&name, Input::Stolen { port, by }),
-                Finding::Unclear { port } => {
-                    service.unclear += 1;
-                    if service.unclear > UNCLEAR_LOOKS {
-                        let by = PortConflict::UnknownProcess { user: None };
-                        self.step(&name, Input::Stolen { port, by });
-                    }
+            }
+            PortOwnership::Foreign { port, process } => {
+                let taken_by = process;
+                self.step(name, Input::PortLost { port, taken_by });
+            }
+            PortOwnership::Unknown { port } => {
+                service.unknown_polls += 1;
+                if service.unknown_polls > MAX_UNKNOWN_POLLS {
+                    let taken_by = PortConflict::UnknownProcess { user: None };
+                    self.step(name, Input::PortLost { port, taken_by });
                 }
-                Finding::Quiet if awaited => self.look_elsewhere(&name, &listening, keeper),
-                Finding::Quiet => {}
+            }
+            PortOwnership::NotListening => {
+                if service.machine.awaits_listening() {
+                    self.warn_about_wrong_port(name, listeners, keeper);
+                }
             }
         }
     }
 
-    /// Tells, once, when a service listens on another port than its own.
-    pub(super) fn look_elsewhere(
-        &mut self,
-        name: &str,
-        listening: &ownership::Listening,
-        keeper: u32,
-    ) {
+    /// Reports, once, that a service listens on a port other than its own.
+    fn warn_about_wrong_port(&mut self, name: &str, listeners: &Listeners, keeper: u32) {
         let Some(service) = self.services.get_mut(name) else {
             return;
         };
-        if service.said_elsewhere || service.started.elapsed() < LISTENS_ELSEWHERE {
+        if service.has_warned_about_port || service.started.elapsed() < WRONG_PORT_DELAY {
             return;
         }
-        service.said_elsewhere = true;
+        service.has_warned_about_port = true;
         let own = self.config.ports.of(name);
-        let tree: Vec<u32> = crate::process::descendants(keeper)
-            .iter()
-            .map(|process| process.pid)
-            .collect();
-        let elsewhere = listening.iter().find(|(port, listeners)| {
+        let tree: Vec<u32> = descendants(keeper).iter().map(|p| p.pid).collect();
+        let other = listeners.iter().find(|(port, listeners)| {
             !own.contains(port)
                 && listeners.iter().any(|listener| {
                     portway_ports::find_owner(tree.iter().copied(), listener.socket).is_some()
                 })
         });
-        if let (Some((port, _)), Some(expected)) = (elsewhere, own.first()) {
+        if let (Some((port, _)), Some(expected)) = (other, own.first()) {
             let text = format!(
-                "listens on port {port} and not on its own port {expected}; \
-                 does its command use `{{port}}`?"
+                "listens on port {port} instead of its port {expected}; \
+                 use `{{port}}` in its command or read `PORT`"
             );
-            self.say(name, NoticeLevel::Warning, &text);
+            self.notify(name, NoticeLevel::Warning, &text);
         }
     }
 
-    pub(super) fn move_port(&mut self, name: &str, lost: u16, by: PortConflict) {
-        let moved = match self.config.host.replace_port(name, lost) {
-            Ok(moved) => moved,
+    /// Replaces a lost port, and restarts the running services whose wiring contained it.
+    pub(super) fn replace_port(&mut self, name: &str, lost: u16, taken_by: PortConflict) {
+        let replacement = match self.config.host.replace_port(name, lost) {
+            Ok(replacement) => replacement,
             Err(error) => {
-                let why = FailureReason::NoReplacementPort {
+                let reason = FailureReason::NoReplacementPort {
                     port: lost,
-                    taken_by: by,
+                    taken_by: Box::new(taken_by),
                     error: error.to_string(),
                 };
-                return self.step(name, Input::MoveFailed(why));
+                return self.step(name, Input::PortNotReplaced(reason));
             }
         };
-        let port = moved.hold.port();
+        let port = replacement.hold.port();
         self.holds.remove(&lost);
-        self.holds.insert(port, moved.hold);
-        let text = format!("moves to port {port}: {by} took port {lost} before it could bind");
-        let displaced = PortDisplacement::new(lost, false, by);
+        self.holds.insert(port, replacement.hold);
+        let text = format!("moved to port {port}: {taken_by} took port {lost} first");
+        let displacement = PortDisplacement::new(lost, false, taken_by);
         self.config.displaced.remove(&lost);
-        self.config.displaced.insert(port, displaced);
-        self.config.ports = moved.ports;
-        let old = std::mem::replace(&mut self.config.wiring, moved.wiring);
-        let told: Vec<String> = self
+        self.config.displaced.insert(port, displacement);
+        self.config.ports = replacement.ports;
+        let previous = std::mem::replace(&mut self.config.wiring, replacement.wiring);
+        let affected: Vec<String> = self
             .services
             .values()
             .filter(|service| service.plan.name != name && service.machine.is_active())
             .map(|service| service.plan.name.clone())
-            .filter(|other| old.services.get(other) != self.config.wiring.services.get(other))
+            .filter(|other| previous.services.get(other) != self.config.wiring.services.get(other))
             .collect();
-        self.say(name, NoticeLevel::Warning, &text);
-        for other in told {
-            let text = format!("is restarted, for it was told the old port of `{name}`");
-            self.say(&other, NoticeLevel::Warning, &text);
+        self.notify(name, NoticeLevel::Warning, &text);
+        for other in affected {
+            let text = format!("restarting, because the port of `{name}` has changed");
+            self.notify(&other, NoticeLevel::Warning, &text);
             self.step(&other, Input::Restart);
         }
-        self.step(name, Input::Moved);
+        self.step(name, Input::PortReplaced);
     }
 }

@@ -1,4 +1,4 @@
-//! What happened to a service's processes, as input for its state machine.
+//! Handles reports about a service's processes: turns them into inputs of its state machine.
 
 use std::sync::atomic::Ordering;
 
@@ -11,139 +11,169 @@ use crate::keeper::{KeeperEvent, KeeperExit};
 use crate::state::{ExitStatus, Input};
 
 impl Supervisor {
-    pub(super) fn take_report(&mut self, name: &str, report: Report) {
+    pub(super) fn handle_report(&mut self, name: &str, report: Report) {
         let Some(service) = self.services.get_mut(name) else {
             return;
         };
         match report {
             Report::LogMatched => {
                 service.log_matched = true;
-                self.probe_log(name);
+                self.evaluate_log_pattern(name);
             }
-            Report::ProbeSucceeded => self.step(name, Input::ProbeSucceeded),
-            Report::Alive(alive) => self.step(name, Input::Alive(alive)),
-            Report::OrphansGone => self.tree_gone(name),
+            Report::ReadinessProbeSucceeded => self.step(name, Input::ReadinessProbeSucceeded),
+            Report::LivenessChecked(is_alive) => {
+                self.step(name, Input::LivenessChecked(is_alive));
+            }
+            Report::OrphansGone => self.handle_tree_gone(name),
             Report::Keeper(event) => {
                 let role = service.keeper.as_ref().map(|(_, role)| *role);
                 match (event, role) {
                     (_, None) => {}
-                    (KeeperEvent::Started(pid), Some(Role::Main)) => {
-                        self.step(name, Input::Spawned(pid));
+                    (KeeperEvent::KeeperExited(KeeperExit::Clean), _) => {
+                        self.handle_tree_gone(name);
                     }
-                    (KeeperEvent::Started(_), Some(Role::Prepare)) => {}
-                    (KeeperEvent::Failed(error), Some(Role::Main)) => {
-                        let why = FailureReason::StartFailed { error };
-                        self.step(name, Input::SpawnFailed(why));
+                    (KeeperEvent::KeeperExited(KeeperExit::Lost), _) => {
+                        self.handle_lost_keeper(name);
                     }
-                    (KeeperEvent::Failed(error), Some(Role::Prepare)) => {
-                        let why = FailureReason::PrepareFailed {
-                            cause: Box::new(FailureReason::StartFailed { error }),
-                            shared_with: None,
-                        };
-                        self.step(name, Input::PrepareFailed(why));
-                    }
-                    (KeeperEvent::Exited(ended), Some(Role::Main)) => {
-                        self.step(name, Input::LeaderEnded(ended));
-                    }
-                    (KeeperEvent::Exited(ended), Some(Role::Prepare)) => {
-                        service.prepared = Some(ended);
-                        // What a prepare step leaves in the background is not wanted.
-                        if let Some((keeper, _)) = &service.keeper {
-                            keeper.stop();
-                        }
-                    }
-                    (KeeperEvent::KeeperExited(KeeperExit::Clean), _) => self.tree_gone(name),
-                    (KeeperEvent::KeeperExited(KeeperExit::Lost), _) => self.stop_orphans(name),
+                    (event, Some(Role::Service)) => self.handle_service_event(name, event),
+                    (event, Some(Role::PrepareStep)) => self.handle_prepare_event(name, event),
                 }
             }
         }
     }
 
-    /// A keeper vanished, so its tree has fallen to this process. It is ended before anything else
-    /// happens to the service.
-    pub(super) fn stop_orphans(&mut self, name: &str) {
+    fn handle_service_event(&mut self, name: &str, event: KeeperEvent) {
+        match event {
+            KeeperEvent::Started(pid) => self.step(name, Input::Started(pid)),
+            KeeperEvent::StartFailed(error) => {
+                let reason = FailureReason::StartFailed { error };
+                self.step(name, Input::StartFailed(reason));
+            }
+            KeeperEvent::LeaderExited(status) => self.step(name, Input::LeaderExited(status)),
+            KeeperEvent::KeeperExited(_) => {}
+        }
+    }
+
+    fn handle_prepare_event(&mut self, name: &str, event: KeeperEvent) {
+        match event {
+            KeeperEvent::StartFailed(error) => {
+                let reason = FailureReason::PrepareFailed {
+                    cause: Box::new(FailureReason::StartFailed { error }),
+                    shared_with: None,
+                };
+                self.step(name, Input::PrepareFailed(reason));
+            }
+            KeeperEvent::LeaderExited(status) => {
+                let Some(service) = self.services.get_mut(name) else {
+                    return;
+                };
+                service.prepare_status = Some(status);
+                // A prepare step must not leave processes in the background.
+                if let Some((keeper, _)) = &service.keeper {
+                    keeper.stop();
+                }
+            }
+            KeeperEvent::Started(_) | KeeperEvent::KeeperExited(_) => {}
+        }
+    }
+
+    /// Stops the process tree of a keeper that was lost. The processes have become children of the
+    /// supervisor.
+    fn handle_lost_keeper(&mut self, name: &str) {
         let Some(service) = self.services.get_mut(name) else {
             return;
         };
-        let grace = service.stop().grace;
+        let grace = service.plan.stop.grace;
         let reporter = self.reporter(name);
-        self.say(
+        self.notify(
             name,
             NoticeLevel::Warning,
-            "lost its keeper; its processes are ended",
+            "lost its keeper; stopping its processes",
         );
-        self.step(name, Input::LeaderEnded(ExitStatus::Signal(9)));
-        let hurry = self.by_force.clone();
+        self.step(name, Input::LeaderExited(ExitStatus::KILLED));
+        let is_killing = self.is_killing.clone();
         tokio::spawn(async move {
-            crate::stop_orphans(grace, || hurry.load(Ordering::Relaxed)).await;
+            crate::stop_orphans(grace, || is_killing.load(Ordering::Relaxed)).await;
             reporter.send(Report::OrphansGone);
         });
     }
 
-    /// Nothing is left of a service's processes.
-    pub(super) fn tree_gone(&mut self, name: &str) {
+    /// Handles the end of a process tree.
+    fn handle_tree_gone(&mut self, name: &str) {
         let Some(service) = self.services.get_mut(name) else {
             return;
         };
-        service.stop_watching();
-        service.sockets.clear();
+        service.abort_probes();
+        service.verified_sockets.clear();
         let Some((_, role)) = service.keeper.take() else {
             return;
         };
-        let preparing = service.machine.state() == ServiceState::Preparing;
-        if role == Role::Prepare {
-            return self.prepare_ended(name, preparing);
+        match role {
+            Role::PrepareStep => {
+                let is_needed = service.machine.state() == ServiceState::Preparing;
+                self.finish_prepare(name, is_needed);
+            }
+            Role::Service => {
+                let address_in_use = reports_address_in_use(&self.sink.lock().tail(name));
+                self.step(name, Input::TreeGone { address_in_use });
+            }
         }
-        let in_use = speaks_of_an_address_in_use(&self.sink.lock().tail(name));
-        self.step(name, Input::TreeGone { in_use });
     }
 
-    /// Nothing is left of a prepare step, which others may have waited for; `wanted` unless its
-    /// service was stopped meanwhile.
-    fn prepare_ended(&mut self, name: &str, wanted: bool) {
-        let ended = self
+    /// Handles the end of a prepare step, also for other services that wait for it. `is_needed` is
+    /// false if the service was stopped meanwhile.
+    fn finish_prepare(&mut self, name: &str, is_needed: bool) {
+        let status = self
             .services
             .get_mut(name)
-            .and_then(|one| one.prepared.take());
-        let with = self.services.iter_mut().filter_map(|(other, service)| {
-            service.prepares_with.take_if(|with| with == name)?;
-            let waits = service.machine.state() == ServiceState::Preparing;
-            (waits && service.keeper.is_none()).then(|| other.clone())
-        });
-        let with: Vec<String> = with.collect();
-        match ended {
-            Some(ExitStatus::Code(0)) if wanted => {
-                for name in std::iter::once(name).chain(with.iter().map(String::as_str)) {
-                    self.record_prepare(name);
-                    self.say(name, NoticeLevel::Info, "is prepared");
-                    self.step(name, Input::Prepared);
-                }
+            .and_then(|service| service.prepare_status.take());
+        let others: Vec<String> = self
+            .services
+            .iter_mut()
+            .filter_map(|(other, service)| {
+                service
+                    .shares_prepare_with
+                    .take_if(|shared| shared == name)?;
+                let is_waiting = service.machine.state() == ServiceState::Preparing;
+                (is_waiting && service.keeper.is_none()).then(|| other.clone())
+            })
+            .collect();
+        if !is_needed {
+            self.step(
+                name,
+                Input::TreeGone {
+                    address_in_use: false,
+                },
+            );
+            for other in &others {
+                self.prepare(other);
             }
-            ended if wanted => {
-                let ended = ended.unwrap_or(ExitStatus::Signal(9));
-                let failed = |shared_with| FailureReason::PrepareFailed {
-                    cause: Box::new(ended.into()),
-                    shared_with,
-                };
-                self.step(name, Input::PrepareFailed(failed(None)));
-                for other in &with {
-                    let why = failed(Some(name.to_owned()));
-                    self.step(other, Input::PrepareFailed(why));
-                }
+            return;
+        }
+        let status = status.unwrap_or(ExitStatus::KILLED);
+        if status.is_success() {
+            for name in std::iter::once(name).chain(others.iter().map(String::as_str)) {
+                self.record_prepare(name);
+                self.notify(name, NoticeLevel::Info, "prepared");
+                self.step(name, Input::Prepared);
             }
-            _ => {
-                self.step(name, Input::TreeGone { in_use: false });
-                for other in &with {
-                    self.prepare(other);
-                }
-            }
+            return;
+        }
+        let failed = |shared_with| FailureReason::PrepareFailed {
+            cause: Box::new(status.into()),
+            shared_with,
+        };
+        self.step(name, Input::PrepareFailed(failed(None)));
+        for other in &others {
+            let reason = failed(Some(name.to_owned()));
+            self.step(other, Input::PrepareFailed(reason));
         }
     }
 }
 
-/// Whether the last words of a server that ended were about its address; a server that says
-/// nothing may have meant that too.
-fn speaks_of_an_address_in_use(tail: &[String]) -> bool {
+/// Returns whether the last output of a server may report an address that is in use. A server that
+/// printed nothing may have failed for that reason too.
+fn reports_address_in_use(tail: &[String]) -> bool {
     let signs = ["in use", "eaddrinuse", "errno 98", "bind"];
     tail.is_empty()
         || tail.iter().any(|line| {

@@ -52,7 +52,7 @@ pub(crate) struct Cli {
     /// When to print in color [default: auto]
     #[arg(
         long,
-        alias = "color",
+        alias = "colour",
         value_name = "WHEN",
         global = true,
         value_parser = PossibleValuesParser::new(preferences::words("color"))

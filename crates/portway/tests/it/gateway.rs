@@ -292,7 +292,7 @@ fn a_port_in_use_is_an_error() {
         &["gateway", "--detach", "--port", &port],
     ] {
         sandbox
-            .fails(arguments, 4, "port_other")
+            .fails(arguments, 4, "port_taken")
             .mentions(&port)
             .hints("portway who");
     }

@@ -8,6 +8,7 @@ use rustix::process::Signal;
 use socket2::{Domain, Socket, Type};
 
 use crate::sandbox::{RunningCommand, Sandbox, http_get, wait_until};
+use crate::transcript::Transcript;
 
 fn one(options: &str) -> Sandbox {
     Sandbox::new().manifest(&format!(
@@ -133,6 +134,12 @@ fn a_port_lost_during_handover_is_replaced_everywhere() {
     );
     // The log names both ports, the other process, and why the backend restarts.
     let (old, pid) = (sandbox.expand("port %10"), format!("(pid {}", other.pid()));
+    let mut transcript = Transcript::default();
+    for service in ["frontend", "backend"] {
+        let lines = sandbox.portway_log(service).join("\n");
+        transcript.text(&sandbox, service, &lines);
+    }
+    transcript.assert("moved-port");
     let events = sandbox.portway_log("frontend");
     assert!(
         events.iter().any(|text| text.contains(&old)
@@ -146,8 +153,8 @@ fn a_port_lost_during_handover_is_replaced_everywhere() {
         "{events:?}"
     );
     up.wait_for_output(&pid);
-    let env = sandbox.run(&["env"]).success().stdout();
-    assert!(env.contains(&format!("FRONTEND_PORT='{moved}'")));
+    let env = sandbox.run(&["env", "--json"]).success().json();
+    assert_eq!(env["FRONTEND_PORT"], moved.to_string());
     up.signal(Signal::TERM);
     assert_eq!(up.wait(), 143);
 }

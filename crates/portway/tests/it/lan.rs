@@ -5,6 +5,7 @@ mod network;
 use crate::sandbox::{
     RunningCommand, Sandbox, TWO_SERVICES, kill, test_service, two_services, wait_until,
 };
+use crate::transcript::Transcript;
 use network::{Machine, Network};
 
 /// The body of a response that a machine receives over the network.
@@ -35,6 +36,8 @@ fn http_services_can_be_discovered_and_reached_from_another_machine() {
         .success();
     let backend = format!("http://{}:{}", ada.address, sandbox.port(0));
     let frontend = format!("http://{}:{}", ada.address, sandbox.port(10));
+    let mut transcript = Transcript::default();
+    transcript.record(&sandbox, "a start", "up --detach --lan", &up);
     up.stderr_has("warning: ")
         .stderr_has(&backend)
         .stderr_has(&frontend);
@@ -93,6 +96,8 @@ fn http_services_can_be_discovered_and_reached_from_another_machine() {
     assert_eq!(found[0]["instance"], "jobi");
     assert_eq!(found[1]["service"], "frontend");
     let own = ada.portway(&sandbox, &["discover"]).success();
+    transcript.record(&sandbox, "no other machine", "discover", &own);
+    transcript.assert("local-network");
     assert_eq!(own.stdout(), "");
 
     ada.portway(&sandbox, &["down"]).success();

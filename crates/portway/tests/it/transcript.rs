@@ -119,6 +119,9 @@ impl Transcript {
         text = replace(text, r"\bpid \d+", "pid 1234");
         text = replace(text, r"\b\d+\.\d+ (s|ms)\b", "0.1 $1");
         text = replace(text, r"\b\d+ s\b", "1 s");
+        // The hash of a directory in the name of an instance, and the id of a CA.
+        text = replace(text, r"\b([a-z]+)-[0-9a-f]{6}\b", "$1-1a2b3c");
+        text = replace(text, r"\b[0-9a-f]{16}\b", "0123456789abcdef");
         // The parents of a process are those of the test.
         text = replace(text, r"\n *parents .*", "");
         let number = Regex::new(r"\b\d{5}\b").unwrap();

@@ -1,20 +1,20 @@
 use portway_api::Severity;
 
 use super::*;
-use crate::inspect::Sitter;
+use crate::inspect::PortOccupant;
 
-fn judged(expected: Expected, sitters: &[Of]) -> Option<(Severity, String)> {
-    let sitters = sitters.iter().map(|of| Sitter {
-        who: "`python3` (pid 7)".into(),
-        of: *of,
+fn evaluated(expected: Expected, occupants: &[OccupantKind]) -> Option<(Severity, String)> {
+    let occupants = occupants.iter().map(|kind| PortOccupant {
+        description: "`python3` (pid 7)".into(),
+        kind: *kind,
         addresses: vec!["127.0.0.1".into()],
     });
-    let finding = judge(&Seat {
+    let finding = evaluate(&PortCheck {
         service: "api".into(),
         port: 9000,
         expected,
         forced: None,
-        sitters: sitters.collect(),
+        occupants: occupants.collect(),
         families: Families::default(),
     })?;
     assert_eq!(finding.repair.is_none(), finding.severity == Severity::Fine);
@@ -22,23 +22,23 @@ fn judged(expected: Expected, sitters: &[Of]) -> Option<(Severity, String)> {
 }
 
 #[test]
-fn a_service_listens_itself_or_that_is_told() {
-    use Expected::{Failed, Listening, Nothing, Resting, Soon};
-    for (expected, sitters, severity, words) in [
+fn evaluates_who_is_listening() {
+    use Expected::{Failed, Listening, NotRunning, Starting, Stopped};
+    for (expected, occupants, severity, words) in [
         (
             Listening,
-            &[Of::Service][..],
+            &[OccupantKind::Service][..],
             Severity::Fine,
-            "listens on port 9000 (127.0.0.1)",
+            "is listening on port 9000 (127.0.0.1)",
         ),
         (
             Listening,
             &[],
             Severity::Error,
-            "nobody listens on its port 9000",
+            "not listening on its port 9000",
         ),
-        (Soon, &[], Severity::Warning, "still starting"),
-        (Resting, &[], Severity::Warning, "does not run"),
+        (Starting, &[], Severity::Warning, "is starting"),
+        (Stopped, &[], Severity::Warning, "is stopped"),
         (
             Failed("exited with code 1".into()),
             &[],
@@ -46,65 +46,65 @@ fn a_service_listens_itself_or_that_is_told() {
             "exited with code 1",
         ),
         (
-            Nothing,
-            &[Of::Hand],
+            NotRunning,
+            &[OccupantKind::StartedByHand],
             Severity::Warning,
             "started by hand and not by Portway: `python3`",
         ),
         (
-            Nothing,
-            &[Of::Stranger],
+            NotRunning,
+            &[OccupantKind::Unrelated],
             Severity::Error,
-            "its port 9000 belongs to `python3`",
+            "its port 9000: it is in use by `python3`",
         ),
         (
-            Nothing,
-            &[Of::Neighbour],
+            NotRunning,
+            &[OccupantKind::OtherInstance],
             Severity::Error,
-            "its port 9000 belongs to",
+            "its port 9000: it is in use by",
         ),
         // Beside the service's own socket, on another address.
         (
             Listening,
-            &[Of::Service, Of::Stranger],
+            &[OccupantKind::Service, OccupantKind::Unrelated],
             Severity::Error,
-            "belongs to",
+            "in use by",
         ),
     ] {
-        let (found, message) = judged(expected, sitters).unwrap();
+        let (found, message) = evaluated(expected, occupants).unwrap();
         assert_eq!(found, severity, "{message}");
         assert!(message.contains(words), "{message}");
     }
-    assert_eq!(judged(Nothing, &[]), None);
+    assert_eq!(evaluated(NotRunning, &[]), None);
 }
 
 #[test]
-fn a_forced_port_that_is_taken_has_its_key_taken_out() {
-    for (of, command) in [
-        (Of::Stranger, "portway free 9000"),
-        (Of::Neighbour, "portway detect"),
+fn suggests_removing_the_key_of_a_required_port_in_use() {
+    for (kind, command) in [
+        (OccupantKind::Unrelated, "portway free 9000"),
+        (OccupantKind::OtherInstance, "portway detect"),
     ] {
-        let sitter = Sitter {
-            who: "`python3` (pid 7)".into(),
-            of,
+        let occupant = PortOccupant {
+            description: "`python3` (pid 7)".into(),
+            kind,
             addresses: vec![],
         };
-        let finding = judge(&Seat {
+        let finding = evaluate(&PortCheck {
             service: "api".into(),
             port: 9000,
-            expected: Expected::Nothing,
+            expected: Expected::NotRunning,
             forced: Some("api_port".into()),
-            sitters: vec![sitter],
+            occupants: vec![occupant],
             families: Families::default(),
         });
         let finding = finding.unwrap();
         let repair = finding.repair.unwrap();
-        assert!(repair.contains("take `api_port`"), "{repair}");
+        assert!(repair.contains("remove `api_port`"), "{repair}");
         assert_eq!(finding.command.unwrap(), command);
     }
 }
 
 #[test]
-fn what_a_supervisor_says_tells_what_to_expect() {
-    assert_eq!(expected(None, "api"), Expected::Nothing);
+fn derives_the_expected_state_from_the_status() {
+    assert_eq!(expected(None, "api"), Expected::NotRunning);
 }

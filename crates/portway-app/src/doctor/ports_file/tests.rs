@@ -10,7 +10,7 @@ fn map(value: Value) -> Map<String, Value> {
 }
 
 /// One service, which has leased port 9000.
-fn judged(content: Value, change: impl FnOnce(&mut Facts<'_>)) -> Vec<Finding> {
+fn evaluated(content: Value, change: impl FnOnce(&mut FileState<'_>)) -> Vec<Finding> {
     let file = PortsFile {
         content: map(content),
     };
@@ -18,7 +18,7 @@ fn judged(content: Value, change: impl FnOnce(&mut Facts<'_>)) -> Vec<Finding> {
     let url = format!("http://localhost:{port}");
     let leased = map(json!({"api_port": 9000}));
     let written = WrittenValues([("api_port".to_owned(), WrittenValue::Port(9000))].into());
-    let mut facts = Facts {
+    let mut facts = FileState {
         file: Ok(Some(&file)),
         keys: vec!["api_port".into()],
         own: map(json!({"api_port": port, "api_url": url})),
@@ -29,7 +29,7 @@ fn judged(content: Value, change: impl FnOnce(&mut Facts<'_>)) -> Vec<Finding> {
         running: false,
     };
     change(&mut facts);
-    judge(&facts)
+    evaluate(&facts)
 }
 
 fn on(port: u16) -> Value {
@@ -50,45 +50,50 @@ fn one(findings: &[Finding], severity: Severity, words: &str, fixable: bool) {
 }
 
 #[test]
-fn a_file_that_says_what_is_leased_is_true() {
-    one(&judged(on(9000), |_| {}), Severity::Fine, "true", false);
+fn accepts_a_file_with_the_leased_ports() {
     one(
-        &judged(on(9000), |facts| facts.running = true),
+        &evaluated(on(9000), |_| {}),
         Severity::Fine,
-        "true",
+        "correct",
+        false,
+    );
+    one(
+        &evaluated(on(9000), |facts| facts.running = true),
+        Severity::Fine,
+        "correct",
         false,
     );
 }
 
 #[test]
-fn a_file_of_another_checkout_is_known() {
-    let copied = |facts: &mut Facts<'_>| facts.copied = true;
+fn recognizes_a_file_of_another_checkout() {
+    let copied = |facts: &mut FileState<'_>| facts.copied = true;
     one(
-        &judged(on(9001), copied),
+        &evaluated(on(9001), copied),
         Severity::Error,
-        "is of another checkout",
+        "belongs to another checkout",
         true,
     );
     one(
-        &judged(on(9500), copied),
+        &evaluated(on(9500), copied),
         Severity::Error,
         "`api` of old",
         true,
     );
-    let unknown = |facts: &mut Facts<'_>| {
+    let unknown = |facts: &mut FileState<'_>| {
         facts.copied = true;
         facts.leased.clear();
     };
     one(
-        &judged(on(9001), unknown),
+        &evaluated(on(9001), unknown),
         Severity::Error,
-        "wrote its `api_port`",
+        "wrote `api_port`",
         true,
     );
 }
 
 #[test]
-fn a_key_that_is_no_services_here_and_leads_to_another_checkout_is_told_and_stays() {
+fn reports_unknown_keys_with_another_checkouts_port() {
     for (key, port, is_foreign) in [
         ("backend_port", 9500, true),
         ("backend_port", 9600, false),
@@ -96,63 +101,63 @@ fn a_key_that_is_no_services_here_and_leads_to_another_checkout_is_told_and_stay
     ] {
         let mut content = on(9000);
         content[key] = json!(port);
-        let findings = judged(content, |_| {});
+        let findings = evaluated(content, |_| {});
         if is_foreign {
             let words =
-                "has `backend_port`, 9500, which is no service's here and belongs to `api` of old";
+                "has the unknown key `backend_port`, whose port 9500 belongs to `api` of old";
             one(&findings, Severity::Warning, words, false);
         } else {
-            one(&findings, Severity::Fine, "true", false);
+            one(&findings, Severity::Fine, "correct", false);
         }
     }
 }
 
 #[test]
-fn what_a_person_asks_for_counts_from_the_next_start_and_is_never_overwritten() {
-    one(&judged(on(9001), |_| {}), Severity::Fine, "", false);
-    let running = |facts: &mut Facts<'_>| facts.running = true;
+fn never_overwrites_ports_that_a_user_wrote() {
+    one(&evaluated(on(9001), |_| {}), Severity::Fine, "", false);
+    let running = |facts: &mut FileState<'_>| facts.running = true;
     one(
-        &judged(on(9001), running),
+        &evaluated(on(9001), running),
         Severity::Error,
-        "the service runs on 9000",
+        "the service is running on 9000",
         false,
     );
     one(
-        &judged(on(9500), |_| {}),
+        &evaluated(on(9500), |_| {}),
         Severity::Error,
         "belongs to `api` of old",
         false,
     );
     let mut both = on(9001);
     both["api_url"] = json!("http://localhost:1");
-    let findings = judged(both, running);
+    let findings = evaluated(both, running);
     assert_eq!(findings.len(), 2, "{findings:#?}");
     for finding in findings {
         assert!(!finding.fixable, "{finding:#?}");
-        assert_eq!(finding.repair.as_deref(), Some(TAKE_OVER));
+        assert_eq!(finding.repair.as_deref(), Some(APPLY_FILE));
     }
 }
 
 #[test]
-fn a_url_that_leads_elsewhere_and_a_missing_key_are_told() {
+fn reports_inconsistent_urls_and_missing_keys() {
     let mut url = on(9000);
     url["api_url"] = json!("http://localhost:9001");
     one(
-        &judged(url, |_| {}),
+        &evaluated(url, |_| {}),
         Severity::Error,
-        "`api_url` leads elsewhere",
+        "`api_url` does not match",
         true,
     );
     let missing = json!({"api_port": 9000});
     one(
-        &judged(missing.clone(), |_| {}),
+        &evaluated(missing.clone(), |_| {}),
         Severity::Warning,
         "lacks `api_url`",
         true,
     );
-    let running = |facts: &mut Facts<'_>| facts.running = true;
+    let running = |facts: &mut FileState<'_>| facts.running = true;
     one(
-        &judged(missing, running),
+        &evaluated(missing, running),
         Severity::Error,
         "lacks `api_url`",
         true,
@@ -160,28 +165,28 @@ fn a_url_that_leads_elsewhere_and_a_missing_key_are_told() {
 }
 
 #[test]
-fn a_file_that_is_not_there_matters_while_services_run() {
-    let gone = |facts: &mut Facts<'_>| facts.file = Ok(None);
+fn reports_a_missing_file_while_services_are_running() {
+    let gone = |facts: &mut FileState<'_>| facts.file = Ok(None);
     one(
-        &judged(json!({}), gone),
+        &evaluated(json!({}), gone),
         Severity::Warning,
-        "not there yet",
+        "does not exist yet",
         true,
     );
-    let running = |facts: &mut Facts<'_>| {
+    let running = |facts: &mut FileState<'_>| {
         facts.file = Ok(None);
         facts.running = true;
     };
     one(
-        &judged(json!({}), running),
+        &evaluated(json!({}), running),
         Severity::Error,
         "although",
         true,
     );
     // Where nobody knows what there is, there is nothing to write.
-    let unknown = |facts: &mut Facts<'_>| {
+    let unknown = |facts: &mut FileState<'_>| {
         facts.file = Ok(None);
         facts.keys.clear();
     };
-    assert_eq!(judged(json!({}), unknown), []);
+    assert_eq!(evaluated(json!({}), unknown), []);
 }

@@ -7,19 +7,19 @@ fn found(text: &str) -> Vec<(usize, u16)> {
 }
 
 #[test]
-fn targets_are_read_where_they_stand() {
+fn reads_targets_in_the_proxy_block() {
     let config = "export default {\n  server: {\n    origin: 'http://localhost:1',\n    proxy: {\n      '/api': 'http://localhost:8000',\n      '/ws': { target: \"ws://127.0.0.1:8001\", ws: true },\n    },\n    hmr: 'ws://localhost:2',\n  },\n};\n";
     assert_eq!(found(config), [(5, 8000), (6, 8001)]);
 }
 
 #[test]
-fn a_name_that_is_used_there_counts_and_any_other_does_not() {
+fn follows_constants_that_the_proxy_uses() {
     let config = "const api = 'http://localhost:8000'\nconst docs = 'http://localhost:8001'\nexport default { server: { proxy: { '/api': { target: api } } } }";
     assert_eq!(found(config), [(1, 8000)]);
 }
 
 #[test]
-fn comments_and_what_stands_in_for_the_environment_are_no_targets() {
+fn ignores_comments_and_defaults_of_variables() {
     for config in [
         "x = { proxy: {\n // '/api': 'http://localhost:8000',\n } }",
         "x = { proxy: { /* '/api':\n 'http://localhost:8000' */ } }",
@@ -39,7 +39,7 @@ fn comments_and_what_stands_in_for_the_environment_are_no_targets() {
 }
 
 #[test]
-fn a_target_is_judged_by_whose_port_it_is() {
+fn evaluates_a_target_by_the_owner_of_its_port() {
     let config = Config {
         file: "vite.config.ts".into(),
         targets: vec![Target {
@@ -48,19 +48,19 @@ fn a_target_is_judged_by_whose_port_it_is() {
             port: 8000,
         }],
     };
-    let judge = |owner: PortOwner, backends: &[(String, u16)]| {
-        judge("web", &config, &|_| owner.clone(), backends)
+    let evaluate_for = |owner: PortOwner, backends: &[(String, u16)]| {
+        evaluate("web", &config, &|_| owner.clone(), backends)
     };
     let api = [("my-api".to_owned(), 9000)];
-    let own = judge(PortOwner::Own("my-api".into()), &api);
+    let own = evaluate_for(PortOwner::Own("my-api".into()), &api);
     assert_eq!(own[0].severity, Severity::Fine);
-    let wrong = judge(PortOwner::Nobody, &api);
+    let wrong = evaluate_for(PortOwner::Nobody, &api);
     assert_eq!(wrong[0].severity, Severity::Error);
     assert_eq!(wrong[0].place.as_deref(), Some("vite.config.ts:7"));
     assert!(wrong[0].message.ends_with("`my-api` is on 9000"));
     let repair = wrong[0].repair.as_deref().unwrap();
     assert!(repair.contains("process.env.MY_API_URL"), "{repair}");
-    let other = judge(PortOwner::Other("`api` of old".into()), &api);
+    let other = evaluate_for(PortOwner::Other("`api` of old".into()), &api);
     assert!(other[0].message.contains("belongs to `api` of old"));
-    assert_eq!(judge(PortOwner::Nobody, &[]), []);
+    assert_eq!(evaluate_for(PortOwner::Nobody, &[]), []);
 }

@@ -104,7 +104,7 @@ impl Machine {
 
     fn map(&self) -> Result<PortMap, CommandError> {
         let mut known = Known::read();
-        if let Some(trouble) = known.trouble.take() {
+        if let Some(trouble) = known.error.take() {
             return Err(trouble);
         }
         let facts = exclusions::facts(&self.preferences)?;

@@ -28,7 +28,7 @@ pub(crate) fn source(facts: PortPolicy) -> Result<InstanceSource, CommandError> 
                 InstanceRecord {
                     socket: (liveness == CheckoutState::Running).then(|| dir.join(control::SOCKET)),
                     log_dir: dir.join("logs"),
-                    status: snapshot::at_rest(instance, &leases, &facts),
+                    status: snapshot::stopped_status(instance, &leases, &facts),
                 }
             });
         Ok(known.collect())

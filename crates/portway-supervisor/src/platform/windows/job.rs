@@ -1,4 +1,4 @@
-//! A job object: what is started inside it cannot leave it, and ends with it.
+//! Job objects: groups of processes that no process can leave and that are killed together.
 
 use std::io;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
@@ -11,19 +11,20 @@ use windows_sys::Win32::System::JobObjects::{
 };
 use windows_sys::Win32::System::Threading::GetCurrentProcess;
 
-/// How many processes of a job are listed at once; those beyond are seen when the first are gone.
-const LISTED: usize = 1024;
+/// The maximum number of processes that are listed. Others are listed once the first ones are gone.
+const MAX_LISTED: usize = 1024;
 
-/// The only handle of a job: when its owner ends, however that comes, all of the job does.
+/// The only handle of a job object. When it is closed, also because its process was killed, all
+/// processes of the job are killed.
 pub(crate) struct Job(OwnedHandle);
 
 impl Job {
-    /// A job with this process in it. No process of it can break away.
+    /// Creates a job object with this process in it.
     pub(crate) fn around_this_process() -> io::Result<Self> {
         let mut limits = JOBOBJECT_EXTENDED_LIMIT_INFORMATION::default();
         limits.BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE;
-        // SAFETY: the job's handle is checked and owned at once; the limits are a live structure
-        // of the size that is named.
+        // SAFETY: the job's handle is checked and then owned. The pointer refers to `limits`, with its
+        // size.
         #[allow(unsafe_code)]
         unsafe {
             let job = CreateJobObjectW(std::ptr::null(), std::ptr::null());
@@ -46,12 +47,12 @@ impl Job {
         }
     }
 
-    /// The pids of all processes of the job but this one.
+    /// Returns the pids of all other processes of the job.
     pub(crate) fn others(&self) -> Vec<u32> {
-        // The list's two counts fill one word of eight bytes, and each pid another.
-        let mut list = vec![0_usize; LISTED + 1];
-        // SAFETY: the buffer is writable for the size that is named, and aligned for the list. That
-        // there are more processes than it holds is reported as a failure and still fills it.
+        // The two counts at the start of the list take eight bytes, as does each pid.
+        let mut list = vec![0_usize; MAX_LISTED + 1];
+        // SAFETY: the buffer is writable, aligned for the list and has the given size. If there are
+        // more processes than it holds, the call fails after filling it.
         #[allow(unsafe_code)]
         let counts = unsafe {
             QueryInformationJobObject(

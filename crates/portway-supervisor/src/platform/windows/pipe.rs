@@ -1,4 +1,4 @@
-//! The control socket as a named pipe that its owner alone may open.
+//! The control socket as a named pipe that only its owner may open.
 
 use std::ffi::c_void;
 use std::io;
@@ -14,19 +14,19 @@ use windows_sys::Win32::Security::Authorization::{
 };
 use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
 
-/// Everything for the owner and for the system, nothing for anyone else, nothing inherited.
+/// Full access for the owner and the system, none for others, no inheritance.
 const OWNER_ONLY: &str = "D:P(A;;GA;;;OW)(A;;GA;;;SY)";
 
-/// How soon a client tries again while every instance of the pipe is taken.
-const BUSY: Duration = Duration::from_millis(10);
+/// The delay before a client retries while every instance of the pipe is in use.
+const BUSY_RETRY_DELAY: Duration = Duration::from_millis(10);
 
-/// How long a server waits when the system refuses it a new instance of the pipe.
-const REFUSED: Duration = Duration::from_millis(100);
+/// The delay before a server retries to create an instance of the pipe.
+const CREATE_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// The pipe's name for a path that, on other systems, has the socket: pipes have no directories
-/// and at most 256 characters.
-fn name(path: &Path) -> String {
-    // FNV-1a, which is the same in every version of the program.
+/// Returns the pipe's name for the path of the control socket. Pipes have no directories, and their
+/// names have at most 256 characters.
+fn pipe_name(path: &Path) -> String {
+    // FNV-1a: the hash must not change between versions of Portway.
     let hash = path
         .to_string_lossy()
         .to_lowercase()
@@ -37,31 +37,31 @@ fn name(path: &Path) -> String {
     format!(r"\\.\pipe\portway-{hash:016x}")
 }
 
-/// Reaches the instance whose control socket would lie at `path`.
+/// Connects to the control socket at `path`.
 pub(crate) async fn connect(path: &Path) -> io::Result<NamedPipeClient> {
-    let name = name(path);
+    let name = pipe_name(path);
     loop {
         match ClientOptions::new().open(&name) {
             Err(error) if error.raw_os_error() == Some(ERROR_PIPE_BUSY.cast_signed()) => {
-                tokio::time::sleep(BUSY).await;
+                tokio::time::sleep(BUSY_RETRY_DELAY).await;
             }
             other => return other,
         }
     }
 }
 
-/// Accepts connections of this user.
+/// A control socket that accepts connections of this user.
 pub(crate) struct ControlListener {
     name: String,
-    /// The instance of the pipe that the next client gets: there always is one.
+    /// The instance of the pipe for the next client.
     next: NamedPipeServer,
 }
 
 impl ControlListener {
-    /// Fails when anyone else has a pipe of this name.
+    /// Creates the pipe. Fails if a pipe of this name exists.
     pub(crate) fn bind(path: &Path) -> io::Result<Self> {
-        let name = name(path);
-        let next = instance(&name, true)?;
+        let name = pipe_name(path);
+        let next = create_instance(&name, true)?;
         Ok(Self { name, next })
     }
 }
@@ -73,15 +73,15 @@ impl axum::serve::Listener for ControlListener {
     async fn accept(&mut self) -> (NamedPipeServer, String) {
         loop {
             let connected = self.next.connect().await;
-            // The next one is made before this one is served.
-            match instance(&self.name, false) {
+            // The next instance is created first, so that there is always one for a client.
+            match create_instance(&self.name, false) {
                 Ok(next) => {
                     let this = std::mem::replace(&mut self.next, next);
                     if connected.is_ok() {
                         return (this, self.name.clone());
                     }
                 }
-                Err(_) => tokio::time::sleep(REFUSED).await,
+                Err(_) => tokio::time::sleep(CREATE_RETRY_DELAY).await,
             }
         }
     }
@@ -91,12 +91,12 @@ impl axum::serve::Listener for ControlListener {
     }
 }
 
-/// One instance of the pipe. Each needs the descriptor anew: without one, everybody may read.
-fn instance(name: &str, first: bool) -> io::Result<NamedPipeServer> {
+/// Creates an instance of the pipe. Each needs a security descriptor: without one, all users may read.
+fn create_instance(name: &str, first: bool) -> io::Result<NamedPipeServer> {
     let text: Vec<u16> = OWNER_ONLY.encode_utf16().chain([0]).collect();
     let mut descriptor = std::ptr::null_mut();
-    // SAFETY: the text ends with a zero. The descriptor that the first call makes lives until it is
-    // freed below, and so do the attributes that name it while the pipe is made.
+    // SAFETY: the text ends with a zero. The descriptor that the first call creates is valid until it
+    // is freed below. The attributes that refer to it outlive the call that creates the pipe.
     #[allow(unsafe_code)]
     unsafe {
         let made = ConvertStringSecurityDescriptorToSecurityDescriptorW(

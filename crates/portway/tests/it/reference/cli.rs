@@ -5,9 +5,13 @@ use std::process::Command;
 const INTRODUCTION: &str = "\
 # Command line
 
-This page contains the help text of every command, as `portway COMMAND --help` prints it. These
-options work with every command: `-C DIR` to act on another directory, and `--color` to turn colors
-on or off.
+This page contains the help text of every command, as `portway COMMAND --help` prints it.
+
+These options work with every command:
+
+- `-C DIR` acts on another directory.
+- `--color` turns colors on or off. `--colour` is an alias.
+- `-v` and `-vv` print [diagnostics](../logs.md#diagnostics-of-portway).
 
 ";
 

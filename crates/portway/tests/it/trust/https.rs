@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::{ca, gateway, portway, with_own_stores};
 use crate::sandbox::{Sandbox, http_get, two_services};
+use crate::transcript::Transcript;
 
 #[test]
 fn rejects_a_damaged_or_readable_ca() {
@@ -16,7 +17,9 @@ fn rejects_a_damaged_or_readable_ca() {
     portway(&sandbox, &["trust", "--yes"]).success();
     let key = ca(&sandbox).join("intermediate.key");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    let mut transcript = Transcript::default();
     let start = || sandbox.fails(&arguments, 1, "state");
+    transcript.run(&sandbox, "a key that others can read", &arguments);
     start().mentions("intermediate.key").hints("chmod");
     let doctor = || sandbox.run(&["doctor", "--json"]).json()["findings"].to_string();
     let findings = doctor();
@@ -26,8 +29,11 @@ fn rejects_a_damaged_or_readable_ca() {
     );
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     fs::write(&key, "").unwrap();
+    transcript.run(&sandbox, "an empty key", &arguments);
     start().mentions("intermediate.key").hints("--undo");
     fs::remove_file(ca(&sandbox).join("root.pem")).unwrap();
+    transcript.run(&sandbox, "no root", &arguments);
+    transcript.assert("local-ca");
     start().mentions("root.pem").hints("--undo");
     portway(&sandbox, &["trust"]).code(1).stderr_has("--undo");
     portway(&sandbox, &["trust", "--undo", "--yes"]).success();

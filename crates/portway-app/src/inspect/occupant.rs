@@ -1,4 +1,4 @@
-//! Who listens on a service's port, and whether that is the service.
+//! The process that is listening on a service's port, and whether it belongs to the service.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,41 +11,41 @@ use portway_supervisor::mark::{self, Mark};
 
 use super::{Known, user};
 
-/// Somebody who listens.
+/// A process that is listening on a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Sitter {
-    /// Who that is, in words.
-    pub(crate) who: String,
-    /// Whose it is.
-    pub(crate) of: Of,
-    /// The addresses.
+pub(crate) struct PortOccupant {
+    /// Name, pid and directory, as text.
+    pub(crate) description: String,
+    /// Its relation to the service.
+    pub(crate) kind: OccupantKind,
+    /// The local addresses.
     pub(crate) addresses: Vec<String>,
 }
 
-/// Whose a process is.
+/// The relation of a process to the service of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Of {
-    /// The service's own.
+pub(crate) enum OccupantKind {
+    /// A process of the service.
     Service,
-    /// Started by hand in this checkout.
-    Hand,
-    /// A service's of another checkout.
-    Neighbour,
-    /// Somebody else's.
-    Stranger,
+    /// Started in this checkout, but not by Portway.
+    StartedByHand,
+    /// A service of another instance.
+    OtherInstance,
+    /// Any other process.
+    Unrelated,
 }
 
-impl Of {
-    /// Whether that is the service, by whomever it was started.
+impl OccupantKind {
+    /// Returns whether it is the service, whoever started it.
     pub(crate) fn is_own(self) -> bool {
-        matches!(self, Self::Service | Self::Hand)
+        matches!(self, Self::Service | Self::StartedByHand)
     }
 }
 
-/// Everybody who listens on this machine, by port.
+/// All listening sockets of the machine, by port.
 pub(crate) type Holders = BTreeMap<u16, Vec<PortOwner>>;
 
-/// Asks the system who listens; empty where it does not tell.
+/// Lists the listening sockets; empty if the system does not report them.
 pub(crate) fn holders() -> Holders {
     let mut by_port = Holders::new();
     for holder in portway_ports::all_owners().unwrap_or_default() {
@@ -57,12 +57,12 @@ pub(crate) fn holders() -> Holders {
     by_port
 }
 
-/// Who holds a socket, in words.
+/// Describes the process that holds a socket.
 pub(crate) fn who(holder: &PortOwner) -> String {
     occupant(holder).to_string()
 }
 
-/// The process that holds a socket.
+/// Returns the process that holds a socket.
 pub(crate) fn occupant(holder: &PortOwner) -> PortConflict {
     match &holder.process {
         Some(process) => PortConflict::Process {
@@ -79,23 +79,23 @@ pub(crate) fn occupant(holder: &PortOwner) -> PortConflict {
     }
 }
 
-/// The marks of a holder, those of the services whose supervisor it is (which listens for them on
-/// the local network), or those of what stands above it where it has overwritten its own environment.
+/// Returns the marks of a holder. A supervisor, which listens on the local network, has the marks of its
+/// services. A process that overwrote its environment has the marks of its nearest marked ancestor.
 fn marks(holder: &PortOwner) -> Vec<Mark> {
     let main = holder.process.as_ref().map(|process| process.id.pid);
     let pids = main.into_iter().chain(holder.other_pids.iter().copied());
-    let marks: Vec<Mark> = pids.filter_map(Mark::of).collect();
+    let marks: Vec<Mark> = pids.filter_map(Mark::read).collect();
     if !marks.is_empty() {
         return marks;
     }
-    let supervised = main.map(mark::supervised).unwrap_or_default();
+    let supervised = main.map(mark::supervised_services).unwrap_or_default();
     if !supervised.is_empty() {
         return supervised;
     }
     let above = main
         .map(portway_supervisor::process::ancestors)
         .unwrap_or_default();
-    let mark = |process: &Process| Mark::of(process.id.pid);
+    let mark = |process: &Process| Mark::read(process.id.pid);
     above.iter().find_map(mark).into_iter().collect()
 }
 
@@ -104,44 +104,45 @@ fn is_below(dir: Option<&Path>, root: &Path) -> bool {
 }
 
 impl Known {
-    /// Whose one listener on a port of `service` is.
-    pub(crate) fn sitter(
+    /// Classifies a listener on a port of `service`.
+    pub(crate) fn occupant(
         &self,
         holder: &PortOwner,
         service: &PlannedService,
         checkout: &Checkout,
-    ) -> Sitter {
+    ) -> PortOccupant {
         let main = holder.process.as_ref();
         let marks = marks(holder);
-        let is_own = |mark: &Mark| mark.id() == checkout.id && mark.service == service.name;
-        let of = if service.owner == ListenerOwner::Any || marks.iter().any(is_own) {
-            Of::Service
+        let is_own =
+            |mark: &Mark| mark.instance_id() == checkout.id && mark.service == service.name;
+        let kind = if service.owner == ListenerOwner::Any || marks.iter().any(is_own) {
+            OccupantKind::Service
         } else if marks.is_empty()
             && main.is_some_and(|one| is_below(one.working_dir.as_deref(), &checkout.root))
         {
-            Of::Hand
-        } else if marks.iter().any(|mark| mark.id() != checkout.id) {
-            Of::Neighbour
+            OccupantKind::StartedByHand
+        } else if marks.iter().any(|mark| mark.instance_id() != checkout.id) {
+            OccupantKind::OtherInstance
         } else {
-            Of::Stranger
+            OccupantKind::Unrelated
         };
         let process = who(holder);
-        let whose = marks.iter().find_map(|mark| {
-            if mark.id() == checkout.id {
+        let owner = marks.iter().find_map(|mark| {
+            if mark.instance_id() == checkout.id {
                 return Some(format!("`{}` of this checkout", mark.service));
             }
-            let owner = self.service(mark.id(), &mark.service)?;
+            let owner = self.service(mark.instance_id(), &mark.service)?;
             Some(format!(
                 "`{}` of {}, in {}",
                 owner.service, owner.instance, owner.directory
             ))
         });
-        Sitter {
-            who: match whose {
-                Some(whose) if !of.is_own() => format!("{whose}: {process}"),
+        PortOccupant {
+            description: match owner {
+                Some(owner) if !kind.is_own() => format!("{owner}: {process}"),
                 _ => process,
             },
-            of,
+            kind,
             addresses: vec![holder.listener.address.to_string()],
         }
     }
@@ -152,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_is_below_by_its_parts() {
+    fn compares_directories_by_component() {
         assert!(is_below(Some(Path::new("/p/api")), Path::new("/p")));
         assert!(!is_below(Some(Path::new("/pp")), Path::new("/p")));
         assert!(!is_below(None, Path::new("/p")));

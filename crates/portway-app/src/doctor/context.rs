@@ -1,5 +1,5 @@
-//! What there is to look at: gathered once, with what cannot be had as values. Nothing is made,
-//! leased or written by it.
+//! The state of a checkout, collected once; errors are part of the value. Creates, leases and writes
+//! nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -25,63 +25,63 @@ use crate::preferences;
 use crate::project::describe_for;
 use crate::registry::{Entry, RegistryReader};
 
-/// A supervisor that does not answer within this time counts as one that tells nothing.
-const ANSWER: Duration = Duration::from_secs(2);
+/// Timeout of a supervisor's status.
+const STATUS_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A checkout and everything that is known of it.
-pub(super) struct Scene {
-    /// The project's root, or the directory that was asked about where there is none.
+/// A checkout and everything that is known about it.
+pub(super) struct DoctorContext {
+    /// The project's root, or the requested directory if there is no project.
     pub(super) root: PathBuf,
     /// Its identity.
     pub(super) checkout: Checkout,
-    /// Why the user's preferences cannot be used, where they cannot; the defaults count then.
+    /// The error of the user's preferences, if any; the defaults then apply.
     pub(super) preferences: Result<(), CommandError>,
-    /// What is to be started here.
+    /// The plan.
     pub(super) plan: Result<Plan, CommandError>,
-    /// What the plan was made of where nobody has written one down.
+    /// What was detected, if there is no manifest.
     pub(super) found: Option<Detection>,
-    /// The manifest as it is written; `None` where it cannot be used or nobody has written one.
+    /// The manifest file; `None` if it is invalid or missing.
     pub(super) manifest: Option<Manifest>,
-    /// What the registry knows.
+    /// The records of the registry.
     pub(super) records: Result<Records, CommandError>,
     /// `.ports.json`.
     pub(super) file: Result<Option<PortsFile>, PortsFileError>,
-    /// Where the services are to be found.
+    /// The ports on which the services should be.
     pub(super) ports: AssignedPorts,
-    /// What the supervisor says, where there is one.
+    /// The supervisor's status, if the instance is running.
     pub(super) status: Option<InstanceStatus>,
     /// Milliseconds since 1970-01-01 UTC.
     pub(super) now: u64,
 }
 
-/// What the registry knows.
+/// Records of the registry.
 #[derive(Default)]
 pub(super) struct Records {
-    /// Every checkout.
+    /// Every instance with its leases.
     pub(super) entries: Vec<Entry>,
-    /// What Portway last wrote into this checkout's `.ports.json`.
+    /// What Portway last wrote to this checkout's `.ports.json`.
     pub(super) written: WrittenValues,
-    /// Whether the ports of the file are some that Portway wrote into another checkout's.
+    /// Whether Portway wrote the ports of the file to another checkout's file.
     pub(super) copied: bool,
 }
 
-/// Whose a port is, by plan and leases.
+/// The owner of a port, from plan and leases.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum PortOwner {
-    /// This service's of this checkout.
+    /// This service of this checkout.
     Own(String),
-    /// A service's of another checkout, in words.
+    /// A service of another checkout, as text.
     Other(String),
-    /// No service's that is known.
+    /// No known service.
     Nobody,
 }
 
-impl Scene {
-    /// Looks at the project of `directory`.
+impl DoctorContext {
+    /// Collects the state of the project in `directory`.
     ///
     /// # Errors
-    /// When there is no such directory.
-    pub(super) async fn gather(directory: Option<&Path>) -> Result<Self, CommandError> {
+    /// If the directory does not exist.
+    pub(super) async fn collect(directory: Option<&Path>) -> Result<Self, CommandError> {
         let directory = dirs::directory(directory)?;
         let (user, preferences) = match preferences::of_user() {
             Ok(user) => (user, Ok(())),
@@ -90,7 +90,7 @@ impl Scene {
         let described = describe_for(&directory, || Ok(user));
         let root = match &described {
             Ok(described) => described.manifest.root().to_owned(),
-            // A manifest that cannot be used still tells where the project is.
+            // Even an invalid manifest marks the project's root.
             Err(_) => directory
                 .ancestors()
                 .find(|dir| dir.join(FILE_NAME).symlink_metadata().is_ok())
@@ -136,14 +136,14 @@ impl Scene {
         })
     }
 
-    /// What the registry knows of this checkout.
+    /// Returns the registry's record of this checkout.
     pub(super) fn entry(&self) -> Option<&Entry> {
         let records = self.records.as_ref().ok()?;
         let mut entries = records.entries.iter();
         entries.find(|(instance, ..)| instance.id == self.checkout.id)
     }
 
-    /// The services that take part, in the manifest's order; none where there is no plan.
+    /// Iterates over the enabled services in the order of the manifest; empty without a plan.
     pub(super) fn services(&self) -> impl Iterator<Item = &PlannedService> {
         self.plan.iter().flat_map(|plan| plan.services.values())
     }
@@ -153,7 +153,7 @@ impl Scene {
         service.working_dir(&self.root)
     }
 
-    /// Whose every port is that belongs to somebody.
+    /// Returns the owners of all ports that have one.
     pub(super) fn owners(&self) -> BTreeMap<u16, PortOwner> {
         let mut owners = BTreeMap::new();
         for (instance, leases, liveness) in self.records.iter().flat_map(|one| &one.entries) {
@@ -172,7 +172,7 @@ impl Scene {
         }
         for service in self.services() {
             for port in self.ports.of(&service.name) {
-                // What another has leased is not this one's because a file says so.
+                // A lease of another instance takes precedence over this checkout's file.
                 owners
                     .entry(*port)
                     .or_insert_with(|| PortOwner::Own(service.name.clone()));
@@ -181,7 +181,7 @@ impl Scene {
         owners
     }
 
-    /// What everybody is told when the services have these ports; `None` without a plan.
+    /// Returns the wiring for these ports; `None` without a plan.
     pub(super) fn wiring(&self, ports: &AssignedPorts) -> Option<Wiring> {
         let plan = self.plan.as_ref().ok()?;
         let name = self.entry().map_or("", |(instance, ..)| &instance.name);
@@ -192,7 +192,7 @@ impl Scene {
         ))
     }
 
-    /// The directories in which `.env` files count.
+    /// Returns the directories whose `.env` files are read.
     pub(super) fn dirs(&self) -> BTreeSet<PathBuf> {
         let services = self.services().map(|service| self.dir(service));
         services.chain([self.root.clone()]).collect()
@@ -202,10 +202,10 @@ impl Scene {
 async fn status(id: &str) -> Option<InstanceStatus> {
     let dir = portway_registry::instance_dir(&dirs::state_dir().ok()?, id);
     let client = Client::new(&dir.join(control::SOCKET));
-    timeout(ANSWER, client.status()).await.ok()?.ok()
+    timeout(STATUS_TIMEOUT, client.status()).await.ok()?.ok()
 }
 
-/// The keys of all ports in `.ports.json`.
+/// Returns the keys of all ports in `.ports.json`.
 pub(super) fn port_keys(plan: &Plan) -> Vec<String> {
     let of = |service: &PlannedService| {
         let keys = (0..service.ports.len()).map(|index| service.port_key(index));

@@ -1,4 +1,4 @@
-//! Telling others: notices, the status, the log.
+//! The status of the instance and the notices to users.
 
 use portway_api::{
     Event, InstanceStatus, LogStream, Notice, NoticeLevel, PortStatus, ServiceStatus,
@@ -7,88 +7,74 @@ use portway_project::wiring;
 
 use super::Supervisor;
 use super::order;
-use super::service::{Reporter, Service};
-use crate::state::Say;
+use super::service::Service;
+use crate::state::Transition;
 
 impl Supervisor {
-    pub(super) fn reporter(&self, name: &str) -> Reporter {
-        Reporter {
-            service: name.to_owned(),
-            generation: self.services.get(name).map_or(0, |s| s.generation),
-            mailbox: self.mailbox.clone(),
-        }
-    }
-
-    pub(super) fn announce(&mut self, name: &str, say: Say) {
-        let (level, text) = match say {
-            Say::Ready(took) => {
+    pub(super) fn notify_transition(&self, name: &str, transition: &Transition) {
+        let (level, text) = match transition {
+            Transition::Ready(duration) => {
                 let url = self
                     .url(name)
                     .map(|url| format!(" at {url}"))
                     .unwrap_or_default();
-                let text = format!("is ready{url} after {:.1} s", took.as_secs_f64());
+                let text = format!("ready{url} after {:.1} s", duration.as_secs_f64());
                 (NoticeLevel::Info, text)
             }
-            Say::Again { why, after } => {
-                let text = format!("{why}; it is started again in {:.1} s", after.as_secs_f64());
+            Transition::Restarting { reason, delay } => {
+                let text = format!("{reason}; restarting in {:.1} s", delay.as_secs_f64());
                 (NoticeLevel::Warning, text)
             }
-            Say::WithoutHold => (
+            Transition::RestartingWithoutHold => (
                 NoticeLevel::Warning,
-                "could not bind beside the hold of its port (it does not set SO_REUSEADDR); \
-                 the hold is let go and it is started once more"
+                "could not bind its port while Portway holds it (it does not set SO_REUSEADDR); \
+                 restarting without the hold"
                     .to_owned(),
             ),
-            Say::Failed(why) => (NoticeLevel::Error, why.to_string()),
-            Say::Completed => (NoticeLevel::Info, "is done".to_owned()),
+            Transition::Failed(reason) => (NoticeLevel::Error, reason.to_string()),
+            Transition::Completed => (NoticeLevel::Info, "completed".to_owned()),
         };
-        self.say(name, level, &text);
+        self.notify(name, level, &text);
     }
 
-    /// Tells everyone who listens, and writes it into the service's log.
-    pub(super) fn say(&self, name: &str, level: NoticeLevel, text: &str) {
-        let notice = Notice {
+    /// Sends a notice about a service to all subscribers and writes it to the service's log.
+    pub(super) fn notify(&self, name: &str, level: NoticeLevel, text: &str) {
+        self.sink.write(name, LogStream::Portway, text.to_owned());
+        self.sink.send(Event::Notice(Notice {
             level,
             service: Some(name.to_owned()),
             text: text.to_owned(),
-        };
-        let record = self
-            .sink
-            .lock()
-            .append(name, LogStream::Portway, text.to_owned());
-        let _ = self.sink.events.send(Event::Log(record));
-        let _ = self.sink.events.send(Event::Notice(notice));
+        }));
     }
 
-    pub(super) fn url(&self, name: &str) -> Option<String> {
+    fn url(&self, name: &str) -> Option<String> {
         let port = *self.config.ports.of(name).first()?;
         let kind = self.services.get(name)?.plan.kind;
         Some(wiring::url(kind, port))
     }
 
-    /// Makes the status from the present state, and tells it when it has changed.
-    pub(super) fn publish(&mut self) {
-        let status = self.make_status();
-        let changed = self.status.send_if_modified(|current| {
-            let changed = *current != status;
+    /// Sends the status to all subscribers if it has changed.
+    pub(super) fn publish_status(&mut self) {
+        let status = self.current_status();
+        let has_changed = self.status.send_if_modified(|current| {
+            let has_changed = *current != status;
             *current = status.clone();
-            changed
+            has_changed
         });
-        if changed {
-            let _ = self.sink.events.send(Event::Status(status));
+        if has_changed {
+            self.sink.send(Event::Status(status));
         }
-        let failure = self.sink.lock().take_failure();
-        if let Some(error) = failure {
-            let notice = Notice {
+        let write_error = self.sink.lock().take_write_error();
+        if let Some(error) = write_error {
+            self.sink.send(Event::Notice(Notice {
                 level: NoticeLevel::Warning,
                 service: None,
-                text: format!("logs cannot be written: {error}"),
-            };
-            let _ = self.sink.events.send(Event::Notice(notice));
+                text: format!("cannot write logs: {error}"),
+            }));
         }
     }
 
-    pub(super) fn make_status(&self) -> InstanceStatus {
+    fn current_status(&self) -> InstanceStatus {
         let services: Vec<ServiceStatus> = self
             .services
             .values()
@@ -101,9 +87,9 @@ impl Supervisor {
             project: self.config.plan.project.clone(),
             directory: self.config.directory.clone(),
             branch: self.config.branch.clone(),
-            state: order::instance_state(states, self.initial, self.ending.is_some()),
+            state: order::instance_state(states, self.is_starting, self.stopping.is_some()),
             pid: Some(std::process::id()),
-            since: Some(self.began),
+            since: Some(self.since),
             main: self.config.plan.main.clone(),
             routes: self.config.plan.routes.clone(),
             lan: self.lan.is_some(),
@@ -111,7 +97,7 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn service_status(&self, service: &Service) -> ServiceStatus {
+    fn service_status(&self, service: &Service) -> ServiceStatus {
         let name = &service.plan.name;
         let ports = self.config.ports.of(name);
         ServiceStatus {

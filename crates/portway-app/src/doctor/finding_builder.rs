@@ -1,10 +1,10 @@
-//! Making findings.
+//! Builds findings.
 
 use portway_api::{Check, Finding, Severity};
 
 use crate::error::CommandError;
 
-/// A fact that is as it should be.
+/// A finding without a problem.
 pub(super) fn fine(check: Check, subject: &str, message: impl Into<String>) -> Finding {
     Finding {
         check,
@@ -18,7 +18,7 @@ pub(super) fn fine(check: Check, subject: &str, message: impl Into<String>) -> F
     }
 }
 
-/// A fact that may be a reason for trouble; `repair` is what to do about it.
+/// A possible problem; `repair` says how to fix it.
 pub(super) fn warning(
     check: Check,
     subject: &str,
@@ -32,7 +32,7 @@ pub(super) fn warning(
     }
 }
 
-/// Something that is wrong; `repair` is what to do about it.
+/// A problem; `repair` says how to fix it.
 pub(super) fn error(
     check: Check,
     subject: &str,
@@ -45,17 +45,17 @@ pub(super) fn error(
     }
 }
 
-/// What else there may be to say about a finding.
-pub(super) trait Further {
-    /// Where it is.
+/// Adds optional details to a finding.
+pub(super) trait FindingExt {
+    /// Sets the file and line.
     fn at(self, place: impl Into<String>) -> Self;
-    /// The command that mends it.
+    /// Sets the command that fixes it.
     fn command(self, command: impl Into<String>) -> Self;
-    /// Whether `--fix` mends it.
+    /// Sets whether `--fix` fixes it.
     fn fixable(self, fixable: bool) -> Self;
 }
 
-impl Further for Finding {
+impl FindingExt for Finding {
     fn at(mut self, place: impl Into<String>) -> Self {
         self.place = Some(place.into());
         self
@@ -72,11 +72,11 @@ impl Further for Finding {
     }
 }
 
-/// The error of another verb as a finding.
+/// Converts the error of an operation to a finding.
 pub(super) fn from_error(check: Check, subject: &str, wrong: &CommandError) -> Finding {
     let info = &wrong.info;
     let repair = if info.hints.is_empty() {
-        "mend it there".to_owned()
+        "correct it there".to_owned()
     } else {
         info.hints.join("; ")
     };
@@ -87,7 +87,7 @@ pub(super) fn from_error(check: Check, subject: &str, wrong: &CommandError) -> F
     }
 }
 
-/// Names in a row: "`a`, `b`".
+/// Formats a list of names: "`a`, `b`".
 pub(super) fn quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
     names.join(", ")
