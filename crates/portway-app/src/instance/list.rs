@@ -25,7 +25,7 @@ const STATUS_TIMEOUT: Duration = Duration::from_secs(2);
 /// others.
 const MAX_CONCURRENT: usize = 16;
 
-/// Repermits the status of every instance on this machine.
+/// Returns the status of every instance on this machine.
 ///
 /// # Errors
 /// If the registry or the state of the gateway cannot be read.
