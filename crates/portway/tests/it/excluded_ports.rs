@@ -6,7 +6,7 @@ use crate::invalid_input::directory_contents;
 use crate::sandbox::Sandbox;
 
 /// The first of these ports on which nothing listens.
-fn free(ports: impl IntoIterator<Item = u16>) -> u16 {
+pub fn free(ports: impl IntoIterator<Item = u16>) -> u16 {
     let is_free = |port: &u16| std::net::TcpListener::bind(("0.0.0.0", *port)).is_ok();
     let mut ports = ports.into_iter();
     ports.find(is_free).expect("one of these ports is free")

@@ -80,7 +80,7 @@ fn prune_removes_leases_of_deleted_directories() {
 
 /// A sandbox in which a process is left, because its supervisor and its keeper were killed at the
 /// same time.
-pub fn with_leftover() -> Sandbox {
+pub fn with_stale_process() -> Sandbox {
     let sandbox = Sandbox::new().manifest(
         "[project]\nname = \"jobi\"\n[services.backend]\n\
          command = \"%service serve {port} --grandchild setsid\"\nport = \"%0-%9\"",
@@ -116,7 +116,7 @@ pub fn with_leftover() -> Sandbox {
 
 #[test]
 fn prune_stops_processes_of_a_killed_instance() {
-    let sandbox = with_leftover();
+    let sandbox = with_stale_process();
     let left = sandbox.processes();
     let found = sandbox.run(&["prune", "--json"]).success().json();
     let (pid, _) = left.first_key_value().unwrap();

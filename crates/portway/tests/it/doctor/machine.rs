@@ -5,7 +5,7 @@ use std::fs;
 use portway_registry::{NewInstance, Registry, SqliteRegistry};
 
 use super::{JOBI, diagnosis, finding, mentions, prose, running, wrong};
-use crate::leases::with_leftover;
+use crate::leases::with_stale_process;
 use crate::transcript::Transcript;
 
 #[test]
@@ -37,7 +37,7 @@ fn fixes_leases_of_a_deleted_checkout() {
 #[test]
 fn reports_a_process_of_a_killed_instance() {
     let mut transcript = Transcript::default();
-    let sandbox = with_leftover();
+    let sandbox = with_stale_process();
     let (pid, _) = sandbox.processes().pop_first().unwrap();
     for arguments in [&["doctor", "--json"][..], &["doctor", "--json", "--fix"]] {
         let report = sandbox.run(arguments).success().json();

@@ -3,7 +3,9 @@
 use std::fs;
 use std::net::TcpListener;
 
-use crate::leases::with_leftover;
+use rustix::process::Signal;
+
+use crate::leases::with_stale_process;
 use crate::sandbox::{RunningCommand, Sandbox, TWO_SERVICES, test_service, two_services};
 use crate::servers::wait_until_served;
 use crate::transcript::Transcript;
@@ -19,6 +21,7 @@ fn where_nothing_runs() {
         &["down"],
         &["restart"],
         &["logs"],
+        &["logs", "-f"],
         &["health"],
         &["wait", "--timeout", "10ms"],
         &["forward"],
@@ -31,6 +34,7 @@ fn where_nothing_runs() {
         &["forget", "%0"],
         &["free", "%30", "--yes"],
         &["who", "%30"],
+        &["config", "list"],
         &["config", "get", "gateway.port"],
         &["config", "get", "gatway.port"],
         &["config", "unset", "moved"],
@@ -120,9 +124,26 @@ fn processes_on_a_port() {
 }
 
 #[test]
+fn ports_that_are_held() {
+    let mut transcript = Transcript::default();
+    let sandbox = two_services();
+    let mut exec = sandbox.spawn(&["exec", "--", "sh", "-c", "echo running; exec sleep 600"]);
+    exec.wait_for_output("running");
+    let port = sandbox.port(0).to_string();
+    transcript.run(&sandbox, "a port of a running command", &["who", &port]);
+    transcript.run(&sandbox, "freeing it", &["free", &port, "--yes"]);
+    exec.signal(Signal::TERM);
+    exec.wait();
+    sandbox.wait_until_empty();
+    transcript.assert("held-ports");
+}
+
+#[test]
 fn leftovers() {
     let mut transcript = Transcript::default();
-    let sandbox = with_leftover();
+    let sandbox = with_stale_process();
+    let (pid, _) = sandbox.processes().pop_first().unwrap();
+    transcript.hide(pid, "1234");
     transcript.run(&sandbox, "a process that was left behind", &["prune"]);
     transcript.run(&sandbox, "it is stopped", &["prune", "--yes"]);
     let mut sandbox = two_services();

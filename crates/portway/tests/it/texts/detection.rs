@@ -3,6 +3,14 @@
 use crate::sandbox::Sandbox;
 use crate::transcript::Transcript;
 
+/// Makes services of a Procfile use a port of the sandbox.
+fn prefer_own_port(sandbox: &Sandbox) {
+    let port = sandbox.port(0).to_string();
+    sandbox
+        .run(&["config", "set", "prefer.frameworks.procfile", &port])
+        .success();
+}
+
 #[test]
 fn files_that_cannot_be_read() {
     let mut transcript = Transcript::default();
@@ -14,10 +22,15 @@ fn files_that_cannot_be_read() {
         .file("web/package.json", "{\"scripts\": {]")
         .file("compose.yaml", "services:\n  db:\n    image: [\n")
         .file("api/pyproject.toml", "[broken\n");
+    prefer_own_port(&sandbox);
     transcript.run(&sandbox, "beside a service", &["plan"]);
     transcript.run(&sandbox, "beside a service", &["detect"]);
     let sandbox = Sandbox::new().file("compose.yaml", "services:\n  db:\n    image: [\n");
     transcript.run(&sandbox, "and nothing else", &["detect"]);
+    let sandbox = Sandbox::new().file("Procfile", "web: %service serve $PORT\n");
+    prefer_own_port(&sandbox);
+    transcript.run(&sandbox, "a start without a manifest", &["up", "--detach"]);
+    sandbox.run(&["down"]).success();
     let sandbox = Sandbox::new().file(
         "Procfile",
         "a: python3 -m http.server 8000\nb: python3 -m http.server 8000\n",

@@ -41,8 +41,19 @@ fn the_gateway() {
         "the same with HTTPS",
         &["gateway", "--detach", "--tls-port", &other],
     );
+    let mut preferred = sandbox.portway(&["gateway", "--detach"]);
+    preferred.env("PORTWAY_GATEWAY_PORT", &other);
+    let title = "a second one, while another port is preferred";
+    transcript.run_as(&sandbox, title, "gateway --detach", preferred);
+    transcript.run(&sandbox, "a name", &["url", "--name", "backend"]);
     transcript.run(&sandbox, "freeing its port", &["free", &port, "--yes"]);
     transcript.run(&sandbox, "a stop", &["gateway", "stop"]);
+    let _other = TcpListener::bind(("127.0.0.1", sandbox.port(39))).unwrap();
+    let mut up = sandbox.portway(&["up", "--detach"]);
+    up.env("PORTWAY_GATEWAY_START", "with-up");
+    up.env("PORTWAY_GATEWAY_PORT", &port);
+    let title = "`up` starts the gateway, and its port is in use";
+    transcript.run_as(&sandbox, title, "up --detach", up);
     transcript.run(
         &sandbox,
         "a service of the session",

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::excluded_ports::free;
 use crate::sandbox::{RunningCommand, Sandbox, http_get, test_service, two_services, wait_until};
 use crate::transcript::Transcript;
 
@@ -84,6 +85,20 @@ fn ranges_without_a_free_port() {
         )
         .success();
     transcript.assert("full-ranges");
+}
+
+#[test]
+fn a_port_that_browsers_block() {
+    let mut transcript = Transcript::default();
+    let port = free([6000, 6566, 6665, 6666, 6668, 6669, 6697]);
+    transcript.hide(port, "6000");
+    let sandbox = Sandbox::new().manifest(&format!(
+        "[services.api]\ncommand = \"x {{port}}\"\nport = {port}"
+    ));
+    transcript
+        .run(&sandbox, "it is required by number", &["detect"])
+        .success();
+    transcript.assert("blocked-port");
 }
 
 #[test]

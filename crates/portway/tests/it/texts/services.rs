@@ -47,12 +47,8 @@ fn services_that_fail_to_start() {
             "command = \"sleep 600\"\nready = { tcp = true, timeout = \"200ms\" }",
         ),
         (
-            "a service that listens on another port",
-            "command = \"%service serve %20\"\nready = { tcp = true, timeout = \"5s\" }",
-        ),
-        (
             "a service that is never ready",
-            "command = \"%service serve {port}\"\nready = { exec = \"false\", timeout = \"1s\" }",
+            "command = \"%service serve {port}\"\nready = { exec = \"false\", timeout = \"3s\" }",
         ),
         (
             "a directory that does not exist",
@@ -165,7 +161,38 @@ fn lines_in_the_log() {
             restarted(sandbox);
         },
     );
+    let sandbox = Sandbox::new().manifest(&api("command = \"%service serve %20\""));
+    let _up = sandbox.spawn(&["up"]);
+    wait_until("the warning is logged", || {
+        !sandbox.portway_log("api").is_empty()
+    });
+    let title = "a service that listens on another port";
+    transcript.run(&sandbox, title, &["logs"]).success();
+    sandbox.run(&["down"]).success();
     transcript.assert("log-lines");
+}
+
+#[test]
+fn starts_that_take_too_long() {
+    let mut transcript = Transcript::default();
+    let sandbox = Sandbox::new().manifest(&api(
+        "command = \"%service serve {port}\"\nready = { exec = \"false\" }",
+    ));
+    let up = thread::scope(|scope| {
+        let up = scope.spawn(|| sandbox.run(&["up", "--detach"]));
+        wait_until("the instance is starting", || {
+            let instances = sandbox.run(&["ps", "--json"]).json();
+            instances[0]["state"] == "starting"
+        });
+        let starting = ["wait", "--timeout", "100ms"];
+        transcript
+            .run(&sandbox, "a wait with a timeout", &starting)
+            .code(124);
+        sandbox.run(&["down"]).success();
+        up.join().unwrap()
+    });
+    transcript.record(&sandbox, "a stop during the start", "up --detach", &up);
+    transcript.assert("slow-starts");
 }
 
 #[test]
