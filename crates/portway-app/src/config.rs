@@ -199,7 +199,7 @@ pub fn unset(key: &str) -> Result<(PathBuf, bool), CommandError> {
     let was_set = file::change(&file, |text| {
         edit::unset(text, preference_key, &path).map_err(|error| {
             CommandError::new(ErrorCode::Failed, error.message)
-                .location(&file)
+                .unnamed_location(file.display().to_string())
                 .hint(error.help)
         })
     })?;

@@ -54,8 +54,8 @@ pub fn filter(verbosity: u8, variable: Option<&str>) -> Result<Option<Targets>, 
                 (Ok(level), _) => Ok(Some(portway_at(level))),
                 (_, Ok(targets)) => Ok(Some(targets)),
                 (_, Err(error)) => {
-                    let message = format!("invalid value `{text}` of `{VARIABLE}`: {error}");
-                    Err(CommandError::new(ErrorCode::Usage, message).hint(
+                    let message = format!("invalid value `{text}` of `{VARIABLE}`");
+                    Err(CommandError::new(ErrorCode::Usage, message).caused_by(error).hint(
                         "use a level (error, warn, info, debug, trace), or levels by module such as `portway_gateway=debug,info`",
                     ))
                 }

@@ -56,7 +56,7 @@ fn resolve_state_dir(
 pub(crate) fn directory(given: Option<&Path>) -> Result<PathBuf, CommandError> {
     let directory = given.unwrap_or(Path::new("."));
     portway_project::checkout::canonical(directory)
-        .map_err(|error| CommandError::file("enter", directory, &error))
+        .map_err(|error| CommandError::file("enter", directory, error))
 }
 
 /// Returns whether `PATH` contains a program.

@@ -22,8 +22,8 @@ pub fn discover(
     });
     progress.finish();
     found.map_err(|error| {
-        let message = format!("cannot query the local network: {error}");
-        CommandError::new(ErrorCode::Failed, message)
+        CommandError::new(ErrorCode::Failed, "cannot query the local network")
+            .caused_by(error)
             .hint("check that no firewall and no other mDNS responder blocks UDP port 5353")
     })
 }

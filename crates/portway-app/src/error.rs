@@ -1,5 +1,6 @@
 //! The error of a command: message, hints, stable code and exit code.
 
+use std::error::Error;
 use std::io;
 use std::path::Path;
 
@@ -10,14 +11,19 @@ use portway_project::manifest::ManifestError;
 use portway_registry::RegistryError;
 
 /// Why a command failed.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{}", info.message)]
 pub struct CommandError {
     /// The code, message, location and hints.
     pub info: ErrorInfo,
     /// The location in the manifest with its source text, if the manifest is invalid.
     pub source_text: Option<Box<Diagnostic>>,
+    /// Whether the message does not name the location.
+    is_location_unnamed: bool,
     /// The signal that stopped the command.
     signal: Option<i32>,
+    /// The cause, whose text is part of the message.
+    source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl CommandError {
@@ -31,7 +37,9 @@ impl CommandError {
                 hints: Vec::new(),
             },
             source_text: None,
+            is_location_unnamed: false,
             signal: None,
+            source: None,
         }
     }
 
@@ -41,10 +49,41 @@ impl CommandError {
         self
     }
 
-    /// Sets the file or directory that the error is about.
+    /// Adds the cause of the error: its text to the message, and the error as the source.
+    pub fn caused_by(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let cause = cause.into();
+        self.info.message = format!("{}: {cause}", self.info.message);
+        self.source = Some(cause);
+        self
+    }
+
+    /// Sets the source of an error whose message contains the text of the source already.
+    pub(crate) fn with_source(mut self, source: impl Error + Send + Sync + 'static) -> Self {
+        self.source = Some(Box::new(source));
+        self
+    }
+
+    /// Sets the file or directory that the error is about and that its message names.
     pub fn location(mut self, path: &Path) -> Self {
         self.info.place = Some(path.display().to_string());
         self
+    }
+
+    /// Sets a location that the message does not name: `FILE`, `FILE:LINE` or `FILE:LINE:COLUMN`.
+    pub(crate) fn unnamed_location(mut self, location: impl Into<String>) -> Self {
+        self.info.place = Some(location.into());
+        self.is_location_unnamed = true;
+        self
+    }
+
+    /// Returns the message, after the location if the message does not name it.
+    pub fn text(&self) -> String {
+        match &self.info.place {
+            Some(location) if self.is_location_unnamed => {
+                format!("{location}: {}", self.info.message)
+            }
+            _ => self.info.message.clone(),
+        }
     }
 
     /// Creates the error of a command that a signal has stopped. It is not printed.
@@ -79,19 +118,31 @@ impl CommandError {
         }
     }
 
+    /// Logs the cause with its type, which the message does not show.
+    pub fn log(&self) {
+        if let Some(source) = &self.source {
+            tracing::debug!(code = ?self.info.code, ?source, "the command failed");
+        }
+    }
+
     /// Creates the error of a failed operation on a file or directory.
-    pub fn file(operation: &str, path: &Path, error: &io::Error) -> Self {
-        Self::new(
-            ErrorCode::Failed,
-            format!("cannot {operation} `{}`: {error}", path.display()),
-        )
-        .location(path)
+    pub fn file(operation: &str, path: &Path, error: io::Error) -> Self {
+        let message = format!("cannot {operation} `{}`", path.display());
+        Self::new(ErrorCode::Failed, message)
+            .caused_by(error)
+            .location(path)
     }
 }
 
 impl From<ErrorInfo> for CommandError {
     fn from(info: ErrorInfo) -> Self {
         Self {
+            // Another process reports these with a location in a file, and all others with a path
+            // that their message names.
+            is_location_unnamed: matches!(
+                info.code,
+                ErrorCode::ManifestInvalid | ErrorCode::PreferencesInvalid | ErrorCode::Usage
+            ),
             info,
             ..Self::new(ErrorCode::Failed, "")
         }
@@ -100,8 +151,8 @@ impl From<ErrorInfo> for CommandError {
 
 impl From<Box<Diagnostic>> for CommandError {
     fn from(invalid: Box<Diagnostic>) -> Self {
-        let mut error = Self::new(ErrorCode::ManifestInvalid, invalid.message.clone());
-        error.info.place = Some(invalid.location());
+        let mut error = Self::new(ErrorCode::ManifestInvalid, invalid.message.clone())
+            .unnamed_location(invalid.location());
         error.info.hints.extend(invalid.help.clone());
         error.source_text = Some(invalid);
         error
@@ -116,7 +167,9 @@ impl From<ManifestError> for CommandError {
                 "run `portway init` to create one, or use `-C DIR` to select another directory",
             ),
             ManifestError::Unreadable { ref file, .. } => {
-                Self::new(ErrorCode::ManifestInvalid, error.to_string()).location(file)
+                Self::new(ErrorCode::ManifestInvalid, error.to_string())
+                    .location(file)
+                    .with_source(error)
             }
         }
     }
@@ -127,6 +180,7 @@ impl From<PortsFileError> for CommandError {
         Self::new(ErrorCode::PortsFileInvalid, error.to_string())
             .location(&error.file)
             .hint(error.help())
+            .with_source(error)
     }
 }
 
@@ -138,6 +192,27 @@ impl From<RegistryError> for CommandError {
         };
         Self::new(ErrorCode::State, message)
             .location(&error.file)
-            .hint(error.help)
+            .hint(error.help.as_str())
+            .with_source(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_the_cause_as_text_and_as_source() {
+        let cause = || io::Error::from(io::ErrorKind::PermissionDenied);
+        let error = CommandError::file("read", Path::new("/p/x"), cause());
+        assert_eq!(
+            error.to_string(),
+            format!("cannot read `/p/x`: {}", cause())
+        );
+        let source = error.source().and_then(|source| source.downcast_ref());
+        assert_eq!(
+            source.map(io::Error::kind),
+            Some(io::ErrorKind::PermissionDenied)
+        );
     }
 }

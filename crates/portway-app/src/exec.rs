@@ -73,8 +73,8 @@ pub fn exec(directory: Option<&Path>, options: &ExecOptions) -> Result<u8, Comma
         }
     });
     let status = status.map_err(|error: io::Error| {
-        let message = format!("cannot run `{}`: {error}", program.display());
-        CommandError::new(ErrorCode::MissingRequirement, message)
+        let message = format!("cannot run `{}`", program.display());
+        CommandError::new(ErrorCode::MissingRequirement, message).caused_by(error)
     })?;
     Ok(exit_code(status))
 }

@@ -43,11 +43,11 @@ pub fn init(directory: Option<&Path>) -> Result<Init, CommandError> {
     let is_new = match OpenOptions::new().write(true).create_new(true).open(&file) {
         Ok(mut open) => {
             open.write_all(text.as_bytes())
-                .map_err(|error| CommandError::file("write", &file, &error))?;
+                .map_err(|error| CommandError::file("write", &file, error))?;
             true
         }
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => false,
-        Err(error) => return Err(CommandError::file("write", &file, &error)),
+        Err(error) => return Err(CommandError::file("write", &file, error)),
     };
     Ok(Init {
         file,
@@ -81,7 +81,7 @@ pub fn ignore_ports_file(directory: Option<&Path>) -> Result<Option<PathBuf>, Co
         .append(true)
         .open(&file)
         .and_then(|mut open| open.write_all(format!("{newline}{name}\n").as_bytes()))
-        .map_err(|error| CommandError::file("write", &file, &error))?;
+        .map_err(|error| CommandError::file("write", &file, error))?;
     Ok(Some(file))
 }
 

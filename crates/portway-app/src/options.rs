@@ -1,5 +1,7 @@
 //! Options of commands, as plain values.
 
+use portway_project::policy::LanAccess;
+
 /// Which optional services are enabled, and which ports are required.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
@@ -27,8 +29,8 @@ pub struct UpOptions {
     pub detach: bool,
     /// Which optional services are enabled, and which ports are required.
     pub selection: Selection,
-    /// Whether to serve on the local network; `None` leaves the decision to the manifest.
-    pub lan: Option<bool>,
+    /// Whether to publish on the local network; if unspecified, the manifest decides.
+    pub lan: LanAccess,
     /// The value of `--moved`, which overrides the preference of the same name.
     pub moved: Option<String>,
 }
@@ -52,9 +54,9 @@ impl UpOptions {
             arguments.extend(["--port".to_owned(), format!("{service}={port}")]);
         }
         match self.lan {
-            Some(true) => arguments.push("--lan".to_owned()),
-            Some(false) => arguments.push("--no-lan".to_owned()),
-            None => {}
+            LanAccess::Enabled => arguments.push("--lan".to_owned()),
+            LanAccess::Disabled => arguments.push("--no-lan".to_owned()),
+            LanAccess::Unspecified => {}
         }
         arguments
     }

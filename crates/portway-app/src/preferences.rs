@@ -23,8 +23,9 @@ pub fn read_user() -> Result<Preferences, CommandError> {
     let mut settings =
         preferences::from_environment(&|name| env::var_os(name)).map_err(|error| {
             CommandError::new(ErrorCode::PreferencesInvalid, error.to_string())
-                .hint(error.source.help)
+                .hint(error.source.help.as_str())
                 .hint(format!("or unset the variable: `unset {}`", error.variable))
+                .with_source(error)
         })?;
     if let Some(file) = file() {
         settings.extend(file::read(&file)?);
@@ -68,14 +69,16 @@ impl From<ConfigFileError> for CommandError {
                 error.info.code = ErrorCode::PreferencesInvalid;
                 error
             }
-            ConfigFileError::Unreadable { file, .. } => {
+            ConfigFileError::Unreadable { ref file, .. } => {
                 Self::new(ErrorCode::PreferencesInvalid, message)
-                    .location(&file)
+                    .location(file)
                     .hint("fix the file, or move it away to use the defaults")
+                    .with_source(error)
             }
-            ConfigFileError::Unwritable { file, .. } => Self::new(ErrorCode::Failed, message)
-                .location(&file)
-                .hint("make its directory writable"),
+            ConfigFileError::Unwritable { ref file, .. } => Self::new(ErrorCode::Failed, message)
+                .location(file)
+                .hint("make its directory writable")
+                .with_source(error),
         }
     }
 }

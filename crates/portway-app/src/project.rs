@@ -8,6 +8,7 @@ use portway_api::ErrorCode;
 use portway_detect::{DetectContext, Detection};
 use portway_project::checkout::file_name;
 use portway_project::manifest::{self, Manifest, ManifestError};
+use portway_project::policy::LanAccess;
 use portway_project::suggest::suggestion;
 use portway_project::{Checkout, Plan, PortsFile, Preferences, dotenv};
 use portway_registry::{Instance, NewInstance, Registry, SqliteRegistry};
@@ -102,7 +103,7 @@ pub(crate) struct Project {
     pub(crate) preferences: Preferences,
     /// Whether the command publishes services on the local network; `None` leaves it to the
     /// manifest.
-    pub(crate) lan: Option<bool>,
+    pub(crate) lan: LanAccess,
     /// The optional services that are enabled.
     options: Vec<String>,
     /// `.ports.json`, once it has been read.
@@ -137,7 +138,7 @@ impl LoadedProject {
             preferences,
         } = describe(&dirs::directory(directory)?)?;
         let checkout = Checkout::read(manifest.root())
-            .map_err(|error| CommandError::file("enter", manifest.root(), &error))?;
+            .map_err(|error| CommandError::file("enter", manifest.root(), error))?;
         let mut registry = RegistryReader::open()?;
         let instance = registry.instance(&checkout.id)?;
         let options = enabled_options(&manifest, instance.as_ref(), selection);
@@ -148,7 +149,7 @@ impl LoadedProject {
                 plan,
                 found,
                 preferences,
-                lan: None,
+                lan: LanAccess::Unspecified,
                 options,
                 ports_file: OnceCell::new(),
             },
@@ -228,12 +229,12 @@ impl Project {
             for name in &service.env_files {
                 let path = dir.join(name);
                 let text = std::fs::read_to_string(&path)
-                    .map_err(|error| CommandError::file("read", &path, &error))?;
-                let parsed = dotenv::parse(&text).map_err(|error| {
-                    let mut wrong = CommandError::new(ErrorCode::Usage, error.message);
-                    wrong.info.place = Some(format!("{}:{}", path.display(), error.line));
-                    wrong
-                })?;
+                    .map_err(|error| CommandError::file("read", &path, error))?;
+                let parsed =
+                    dotenv::parse(&text).map_err(|error| {
+                        CommandError::new(ErrorCode::Usage, error.message)
+                            .unnamed_location(format!("{}:{}", path.display(), error.line))
+                    })?;
                 variables.extend(parsed);
             }
             files.insert(service.name.clone(), variables);

@@ -10,9 +10,6 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
         .enable_all()
         .build()
         .map_err(|error| {
-            CommandError::new(
-                ErrorCode::Failed,
-                format!("cannot start the async runtime: {error}"),
-            )
+            CommandError::new(ErrorCode::Failed, "cannot start the async runtime").caused_by(error)
         })
 }

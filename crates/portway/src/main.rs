@@ -37,6 +37,7 @@ fn main() -> ExitCode {
     match run(cli, json) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
+            error.log();
             ui::error(&error, json);
             ExitCode::from(error.exit())
         }

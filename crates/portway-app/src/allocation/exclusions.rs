@@ -15,8 +15,9 @@ pub(crate) fn policy(preferences: &Preferences) -> Result<PortPolicy, CommandErr
     let mut policy = PortPolicy::read().map_err(|error| {
         CommandError::new(
             ErrorCode::Failed,
-            format!("cannot read the port settings of the system: {error}"),
+            "cannot read the port settings of the system",
         )
+        .caused_by(error)
     })?;
     policy.excluded = preferences.never();
     Ok(policy)

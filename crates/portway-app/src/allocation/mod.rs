@@ -113,7 +113,7 @@ fn choose_all(
     let wishes = required::required_ports(registered, file.as_ref(), selection)?;
     let facts = exclusions::policy(&registered.project.preferences)?;
     let wanted = exclusions::wanted(&registered.project.plan, &wishes, &facts);
-    choose(registered, wanted, facts, true, None, keep)
+    choose(registered, wanted, facts, None, keep)
 }
 
 /// Returns the leased ports of a running instance. Writes nothing.
@@ -232,7 +232,7 @@ pub(crate) fn replace(
             .filter(|wanted| wanted.service == service)
             .collect();
     let wanted = vec![wanted.swap_remove(index.unwrap_or(0))];
-    let chosen = choose(registered, wanted, facts, false, Some(lost), Keep::Hard)?;
+    let chosen = choose(registered, wanted, facts, Some(lost), Keep::Hard)?;
     let Chosen {
         given, mut holds, ..
     } = chosen.ok_or_else(not_running)?;
@@ -259,7 +259,7 @@ fn wire(
         &children::variables(),
         instance.gateway.as_ref(),
     );
-    let served = plan.published_on_lan(project.lan.into());
+    let served = plan.published_on_lan(project.lan);
     if !served.is_empty() {
         let host = format!("{}.local", portway_lan::host_name(&instance.name));
         wiring.publish_on_lan(plan, ports, &served, &portway_lan::local_addresses(), &host);
@@ -288,12 +288,12 @@ struct Chosen {
     denied: HashSet<u16>,
 }
 
-/// Leases and holds ports in one step, under the registry's lock.
+/// Leases and holds ports in one step, under the registry's lock: one port in place of the `lost` one,
+/// otherwise all ports of the plan.
 fn choose(
     registered: &mut RegisteredProject,
     wanted: Vec<PortRequest>,
     facts: PortPolicy,
-    whole: bool,
     lost: Option<u16>,
     keep: Keep,
 ) -> Result<Option<Chosen>, CommandError> {
@@ -346,7 +346,7 @@ fn choose(
         is_excluded: &|port| {
             Some(port) == lost || fixed.contains(&port) || facts.exclusion(port).is_some()
         },
-        is_complete: whole,
+        is_complete: lost.is_none(),
         by_supervisor: keep == Keep::Hard,
     };
     let given = registered

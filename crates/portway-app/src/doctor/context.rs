@@ -54,15 +54,37 @@ pub(super) struct DoctorContext {
     pub(super) now: u64,
 }
 
+/// Who wrote a port into `.ports.json`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ValueOrigin {
+    /// Portway, into this file.
+    Portway,
+    /// Portway, into the file of another checkout, of which this file is a copy.
+    OtherCheckout,
+    /// The user.
+    User,
+}
+
 /// Records of the registry.
 #[derive(Default)]
 pub(super) struct Records {
     /// Every instance with its leases.
     pub(super) entries: Vec<Entry>,
     /// What Portway last wrote to this checkout's `.ports.json`.
-    pub(super) written: WrittenValues,
+    written: WrittenValues,
     /// Whether Portway wrote the ports of the file to another checkout's file.
-    pub(super) copied: bool,
+    is_copy: bool,
+}
+
+impl Records {
+    /// Returns who wrote a value of `.ports.json`.
+    pub(super) fn origin(&self, key: &str, value: &Value) -> ValueOrigin {
+        match port_value(value) {
+            _ if self.is_copy => ValueOrigin::OtherCheckout,
+            Some(port) if self.written.port(key) == Some(port) => ValueOrigin::Portway,
+            _ => ValueOrigin::User,
+        }
+    }
 }
 
 /// The owner of a port, from plan and leases.
@@ -98,7 +120,7 @@ impl DoctorContext {
                 .to_owned(),
         };
         let checkout =
-            Checkout::read(&root).map_err(|error| CommandError::file("enter", &root, &error))?;
+            Checkout::read(&root).map_err(|error| CommandError::file("enter", &root, error))?;
         let root = checkout.root.clone();
         let file = PortsFile::read(&root);
         let entries = RegistryReader::open().and_then(|mut registry| registry.instances());
@@ -215,7 +237,7 @@ pub(super) fn port_keys(plan: &Plan) -> Vec<String> {
 }
 
 /// A value of `.ports.json` as a port.
-pub(super) fn port_value(value: &Value) -> Option<u16> {
+fn port_value(value: &Value) -> Option<u16> {
     u16::try_from(value.as_u64()?).ok()
 }
 
@@ -242,13 +264,13 @@ fn records(
         .iter()
         .map(|(key, port)| Some(((*key).clone(), (*port)?)))
         .collect();
-    let copied = match ports {
+    let is_copy = match ports {
         Some(ports) if !is_own && !ports.is_empty() => registry.was_written(&ports)?,
         _ => false,
     };
     Ok(Records {
         entries,
         written,
-        copied,
+        is_copy,
     })
 }

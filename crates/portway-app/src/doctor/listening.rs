@@ -4,7 +4,7 @@ use portway_api::{Check, Finding, InstanceStatus, ServiceState, ServiceStatus};
 use portway_ports::Families;
 use portway_project::{PlannedService, ports_file};
 
-use super::context::DoctorContext;
+use super::context::{DoctorContext, ValueOrigin};
 use super::finding_builder::{FindingExt, error, fine, warning};
 use super::port_check::{Expected, PortCheck, is_nothing_running};
 use crate::inspect::{Holders, Known, OccupantKind};
@@ -65,11 +65,11 @@ fn forced(
     if service.fallback || value.as_u64() != Some(port.into()) {
         return None;
     }
-    let by_hand = !records.copied && records.written.port(&key) != Some(port);
+    let by_user = records.origin(&key, value) == ValueOrigin::User;
     let remembered = context
         .entry()
         .is_some_and(|(_, leases, _)| leases.iter().any(|lease| lease.forced_port == Some(port)));
-    (by_hand || remembered).then_some(key)
+    (by_user || remembered).then_some(key)
 }
 
 fn expected(status: Option<&InstanceStatus>, service: &str) -> Expected {

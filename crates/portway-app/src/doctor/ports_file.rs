@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use portway_api::{Check, Finding};
 use portway_project::{PortsFile, PortsFileError, ports_file};
-use portway_registry::WrittenValues;
 use serde_json::{Map, Value};
 
-use super::context::{DoctorContext, PortOwner, port_keys, port_value};
+use super::context::{DoctorContext, PortOwner, ValueOrigin, port_keys};
 use super::finding_builder::{FindingExt, error, fine, quoted, warning};
 use crate::instance::snapshot;
 
@@ -21,10 +20,8 @@ pub(super) struct FileState<'a> {
     own: Map<String, Value>,
     /// The leased ports, by key.
     leased: Map<String, Value>,
-    /// What Portway last wrote.
-    written: &'a WrittenValues,
-    /// Whether Portway wrote these ports to another checkout's file.
-    copied: bool,
+    /// Who wrote the ports of the file, by key. Without a record it is the user.
+    origins: BTreeMap<String, ValueOrigin>,
     /// The owners of ports.
     owners: BTreeMap<u16, PortOwner>,
     /// Whether the instance is running.
@@ -33,7 +30,6 @@ pub(super) struct FileState<'a> {
 
 /// Collects the state of the file and evaluates it.
 pub(super) fn examine(context: &DoctorContext) -> Vec<Finding> {
-    let nothing = WrittenValues::default();
     let plan = context.plan.as_ref().ok();
     let file = context.file.as_ref().map(Option::as_ref);
     let mut file = file;
@@ -63,14 +59,19 @@ pub(super) fn examine(context: &DoctorContext) -> Vec<Finding> {
         }
     }
     let by_file = plan.map(|plan| snapshot::ports(plan, file.ok().flatten(), None));
-    let records = context.records.as_ref().ok();
+    let content = file.ok().flatten().map(|file| &file.content);
+    let values = content.into_iter().flatten();
+    let origins = context.records.iter().flat_map(|records| {
+        let origin = |(key, value): (&String, &Value)| (key.clone(), records.origin(key, value));
+        values.clone().map(origin)
+    });
+    let origins = origins.collect();
     evaluate(&FileState {
         file,
         keys: plan.map(port_keys).unwrap_or_default(),
         own: by_file.map(|ports| json(&ports)).unwrap_or_default(),
         leased,
-        written: records.map_or(&nothing, |records| &records.written),
-        copied: records.is_some_and(|records| records.copied),
+        origins,
         owners: context.owners(),
         running: context.status.is_some(),
     })
@@ -136,8 +137,8 @@ fn evaluate(facts: &FileState<'_>) -> Vec<Finding> {
         let Some(value) = file.content.get(key) else {
             continue;
         };
-        let (finding, by_hand) = port(facts, key, value);
-        user_edited |= by_hand;
+        let (finding, is_by_user) = port(facts, key, value);
+        user_edited |= is_by_user;
         findings.extend(finding);
     }
     findings.extend(foreign(facts, file));
@@ -219,17 +220,17 @@ fn port(facts: &FileState<'_>, key: &str, value: &Value) -> (Option<Finding>, bo
     let owner = value
         .as_u64()
         .and_then(|port| facts.owners.get(&u16::try_from(port).ok()?));
-    let by_hand =
-        !facts.copied && port_value(value).is_none_or(|port| facts.written.port(key) != Some(port));
-    let finding = match (owner, facts.leased.get(key)) {
-        (_, Some(leased)) if leased == value => None,
-        (Some(PortOwner::Other(words)), _) if by_hand => Some(error(
+    let origin = facts.origins.get(key).copied();
+    let origin = origin.unwrap_or(ValueOrigin::User);
+    let finding = match (origin, owner, facts.leased.get(key)) {
+        (_, _, Some(leased)) if leased == value => None,
+        (ValueOrigin::User, Some(PortOwner::Other(words)), _) => Some(error(
             Check::PortsFile,
             NAME,
             format!("requires port {value} in `{key}`, but that port belongs to {words}"),
             format!("set another port, or remove `{key}`"),
         )),
-        (Some(PortOwner::Other(words)), _) => Some(
+        (_, Some(PortOwner::Other(words)), _) => Some(
             error(
                 Check::PortsFile,
                 NAME,
@@ -238,20 +239,25 @@ fn port(facts: &FileState<'_>, key: &str, value: &Value) -> (Option<Finding>, bo
             )
             .fixable(true),
         ),
-        (_, Some(leased)) if !by_hand => Some(
+        (ValueOrigin::OtherCheckout, _, Some(leased)) => Some(
             error(
                 Check::PortsFile,
                 NAME,
-                if facts.copied {
-                    format!("belongs to another checkout: `{key}` is {value} there and {leased} here")
-                } else {
-                    format!("is out of date: `{key}` is {value} in the file, but the leased port is {leased}")
-                },
+                format!("belongs to another checkout: `{key}` is {value} there and {leased} here"),
                 "run `portway doctor --fix` to rewrite it",
             )
             .fixable(true),
         ),
-        (_, None) if facts.copied => Some(
+        (ValueOrigin::Portway, _, Some(leased)) => Some(
+            error(
+                Check::PortsFile,
+                NAME,
+                format!("is out of date: `{key}` is {value} in the file, but the leased port is {leased}"),
+                "run `portway doctor --fix` to rewrite it",
+            )
+            .fixable(true),
+        ),
+        (ValueOrigin::OtherCheckout, _, None) => Some(
             error(
                 Check::PortsFile,
                 NAME,
@@ -260,7 +266,7 @@ fn port(facts: &FileState<'_>, key: &str, value: &Value) -> (Option<Finding>, bo
             )
             .fixable(true),
         ),
-        (_, Some(leased)) if facts.running => Some(
+        (ValueOrigin::User, _, Some(leased)) if facts.running => Some(
             error(
                 Check::PortsFile,
                 NAME,
@@ -272,7 +278,7 @@ fn port(facts: &FileState<'_>, key: &str, value: &Value) -> (Option<Finding>, bo
         // The next start applies the port.
         _ => None,
     };
-    (finding, by_hand)
+    (finding, origin == ValueOrigin::User)
 }
 
 #[cfg(test)]

@@ -21,10 +21,7 @@ pub(crate) fn ensure(
         return Ok(status);
     }
     let output = start(&state::dir()?, port, tls_port).map_err(|error| {
-        CommandError::new(
-            ErrorCode::Failed,
-            format!("cannot start the gateway: {error}"),
-        )
+        CommandError::new(ErrorCode::Failed, "cannot start the gateway").caused_by(error)
     })?;
     if let Ok(status) = serde_json::from_str(&output) {
         return Ok(status);

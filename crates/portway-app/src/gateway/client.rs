@@ -81,7 +81,7 @@ pub fn stop() -> Result<GatewayStatus, CommandError> {
     let client = Client::new(&state::dir()?.join(control::SOCKET));
     runtime()?.block_on(async {
         let response = client.request("stop", &[]).await;
-        response.map_err(|error| request_failed(&error))??;
+        response.map_err(request_failed)??;
         let deadline = Instant::now() + STOP_TIMEOUT;
         while state::is_running()? {
             if Instant::now() >= deadline {
@@ -105,7 +105,7 @@ pub fn stop() -> Result<GatewayStatus, CommandError> {
 pub(crate) fn instances() -> Result<Vec<InstanceStatus>, CommandError> {
     let client = Client::new(&state::dir()?.join(control::SOCKET));
     let response = runtime()?.block_on(client.get("/v1/instances"));
-    response.map_err(|error| request_failed(&error))
+    response.map_err(request_failed)
 }
 
 /// Adds the named URLs and forwarded ports of an instance to its status, if a gateway is running.
@@ -131,9 +131,9 @@ pub(crate) async fn add_urls(status: &mut InstanceStatus) {
 }
 
 /// Creates the error of a failed request to the gateway.
-pub(crate) fn request_failed(error: &io::Error) -> CommandError {
-    let message = format!("the gateway does not respond: {error}");
-    let no_response = CommandError::new(ErrorCode::NotRunning, message);
+pub(crate) fn request_failed(error: io::Error) -> CommandError {
+    let message = "the gateway does not respond";
+    let no_response = CommandError::new(ErrorCode::NotRunning, message).caused_by(error);
     match state::status() {
         Ok(Some(gateway)) => no_response.hint(format!(
             "stop its process (pid {}), then run `portway gateway --detach`",

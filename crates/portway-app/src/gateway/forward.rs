@@ -92,6 +92,6 @@ pub fn start(
 fn post(path: &str, body: &impl Serialize) -> Result<Forward, CommandError> {
     let client = Client::new(&state::dir()?.join(control::SOCKET));
     let response = runtime()?.block_on(client.post(path, body));
-    let response = response.map_err(|error| client::request_failed(&error))??;
-    serde_json::from_slice(&response).map_err(|error| client::request_failed(&error.into()))
+    let response = response.map_err(client::request_failed)??;
+    serde_json::from_slice(&response).map_err(|error| client::request_failed(error.into()))
 }

@@ -42,7 +42,7 @@ pub(crate) fn lock() -> Result<Option<Lock>, CommandError> {
             Err(TryLockError::Error(error)) => Err(error),
         }
     };
-    acquire().map_err(|error| CommandError::file("lock", &dir.join(LOCK_FILE), &error))
+    acquire().map_err(|error| CommandError::file("lock", &dir.join(LOCK_FILE), error))
 }
 
 const LOCK_FILE: &str = "gateway.lock";
@@ -74,7 +74,7 @@ pub(crate) fn last() -> Result<Option<GatewayStatus>, CommandError> {
     let text = match fs::read(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(CommandError::file("read", &path, &error)),
+        Err(error) => return Err(CommandError::file("read", &path, error)),
     };
     let invalid = |reason: String| {
         let message = format!("`{}` is invalid: {reason}", path.display());
@@ -130,7 +130,7 @@ fn write(name: &str, status: &GatewayStatus) -> Result<(), CommandError> {
         fs::write(&new, text)?;
         fs::rename(&new, &path)
     };
-    write().map_err(|error| CommandError::file("write", &path, &error))
+    write().map_err(|error| CommandError::file("write", &path, error))
 }
 
 /// Describes how the gateway uses one of its ports, and how to release the port.

@@ -183,8 +183,9 @@ fn likely(lease: Option<&PortLease>) -> Vec<u32> {
 fn cannot_list(error: std::io::Error) -> CommandError {
     CommandError::new(
         portway_api::ErrorCode::Failed,
-        format!("cannot list the listening sockets: {error}"),
+        "cannot list the listening sockets",
     )
+    .caused_by(error)
 }
 
 fn one(

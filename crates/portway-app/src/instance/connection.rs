@@ -76,8 +76,9 @@ pub(crate) async fn request(
         Ok(answer) => Ok(answer?),
         Err(error) => Err(CommandError::new(
             ErrorCode::NotRunning,
-            format!("the supervisor does not respond: {error}"),
-        )),
+            "the supervisor does not respond",
+        )
+        .caused_by(error)),
     }
 }
 

@@ -27,8 +27,7 @@ impl ProjectHost {
 impl SupervisorHost for ProjectHost {
     fn replace_port(&mut self, service: &str, lost: u16) -> Result<ReplacementPort, HostError> {
         let (hold, ports, wiring) =
-            allocation::replace(&mut self.registered, &self.ports, service, lost)
-                .map_err(|error| error.info.message)?;
+            allocation::replace(&mut self.registered, &self.ports, service, lost)?;
         self.ports = ports.clone();
         Ok(ReplacementPort {
             hold,

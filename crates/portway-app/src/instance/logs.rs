@@ -43,10 +43,8 @@ pub fn logs(
     }
     let grep = options.grep.as_deref().map(Regex::new).transpose();
     let grep = grep.map_err(|error| {
-        CommandError::new(
-            ErrorCode::Usage,
-            format!("invalid regular expression in `--grep`: {error}"),
-        )
+        CommandError::new(ErrorCode::Usage, "invalid regular expression in `--grep`")
+            .caused_by(error)
     })?;
     let now = portway_supervisor::now();
     let filter = Filter {

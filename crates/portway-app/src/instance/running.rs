@@ -38,11 +38,9 @@ impl Running {
             }),
             Err(error) => match Self::around(directory) {
                 Some(running) => {
-                    let place = error.info.place.as_deref().unwrap_or_default();
-                    let colon = if place.is_empty() { "" } else { ": " };
                     reporter.warning(&format!(
-                        "{place}{colon}{}; going by what runs here",
-                        error.info.message
+                        "{}; using the instance that runs here",
+                        error.text()
                     ));
                     Ok(running)
                 }

@@ -82,7 +82,7 @@ fn run(
     };
     let runtime = runtime()?;
     let failed = |error: io::Error| {
-        CommandError::file("use", &dir, &error).hint("make the directory writable")
+        CommandError::file("use", &dir, error).hint("make the directory writable")
     };
     let (outcome, printer) = runtime.block_on(async {
         let (supervisor, handle) = Supervisor::new(config).map_err(failed)?;
@@ -139,7 +139,7 @@ fn run(
 /// Returns the configuration for the local network, if services are published there.
 fn on_lan(registered: &RegisteredProject) -> Option<LanConfig> {
     let project = &registered.project;
-    let services = project.plan.published_on_lan(project.lan.into());
+    let services = project.plan.published_on_lan(project.lan);
     let instance = &registered.instance.name;
     (!services.is_empty()).then(|| LanConfig {
         services,
@@ -260,10 +260,7 @@ pub(super) fn detach(
         Ok((first, Background { output }))
     };
     let (first, mut background) = start().map_err(|error| {
-        CommandError::new(
-            ErrorCode::Failed,
-            format!("cannot start the supervisor: {error}"),
-        )
+        CommandError::new(ErrorCode::Failed, "cannot start the supervisor").caused_by(error)
     })?;
     if first.trim() == SERVING {
         return Ok(background);

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use portway_api::ErrorCode;
+use portway_project::policy::LanAccess;
 use portway_registry::Registry;
 
 use super::connection::{self, Supervised};
@@ -88,8 +89,10 @@ fn check_running(
     registered: &mut RegisteredProject,
     options: &UpOptions,
 ) -> Result<(), CommandError> {
-    if let Some(wanted) = options.lan {
-        check_lan(registered, wanted)?;
+    match options.lan {
+        LanAccess::Enabled => check_lan(registered, true)?,
+        LanAccess::Disabled => check_lan(registered, false)?,
+        LanAccess::Unspecified => {}
     }
     if options.selection.ports.is_empty() || !connection::reachable(registered)? {
         return Ok(());

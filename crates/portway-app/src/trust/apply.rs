@@ -6,7 +6,7 @@ use std::path::Path;
 
 use portway_api::{TrustState, TrustStep};
 
-use super::command::{last_line, run};
+use super::command::{StoreError, last_line, run};
 use super::contents::contains;
 use super::steps::{Action, Step};
 
@@ -15,7 +15,7 @@ use super::steps::{Action, Step};
 pub(crate) fn preview(step: &Step, present: bool) -> TrustStep {
     let state = if step.unavailable.is_some() {
         TrustState::Unavailable
-    } else if contains(&step.store, &step.root) == Ok(present) {
+    } else if contains(&step.store, &step.root).is_ok_and(|is_present| is_present == present) {
         TrustState::AlreadyDone
     } else if step.needs_root {
         TrustState::NeedsRoot
@@ -37,7 +37,9 @@ pub(crate) fn execute(step: &Step, present: bool) -> TrustStep {
     if result.state != TrustState::Planned {
         return result;
     }
-    result.message = execute_actions(step, present).err();
+    result.message = execute_actions(step, present)
+        .err()
+        .map(|error| error.to_string());
     result.state = match result.message {
         None => TrustState::Done,
         Some(_) => TrustState::Failed,
@@ -45,24 +47,27 @@ pub(crate) fn execute(step: &Step, present: bool) -> TrustStep {
     result
 }
 
-fn execute_actions(step: &Step, present: bool) -> Result<(), String> {
+fn execute_actions(step: &Step, present: bool) -> Result<(), StoreError> {
     for action in &step.actions {
-        if let Err(why) = execute_action(action) {
+        if let Err(error) = execute_action(action) {
             for action in &step.rollback {
                 let _ = execute_action(action);
             }
-            return Err(format!("`{}` failed: {why}", action.shell_command()));
+            return Err(StoreError::Action {
+                command: action.shell_command(),
+                source: Box::new(error),
+            });
         }
     }
     // A successful exit code does not prove that the store has changed.
     match contains(&step.store, &step.root) {
         Ok(is_present) if is_present == present => Ok(()),
-        Ok(_) => Err("the commands succeeded but did not change the store".to_owned()),
-        Err(why) => Err(format!("cannot read the store: {why}")),
+        Ok(_) => Err(StoreError::Unchanged),
+        Err(error) => Err(StoreError::Unreadable(Box::new(error))),
     }
 }
 
-fn execute_action(action: &Action) -> Result<(), String> {
+fn execute_action(action: &Action) -> Result<(), StoreError> {
     let result = match action {
         Action::Copy { from, to } => copy(from, to),
         Action::Remove(file) => match fs::remove_file(file) {
@@ -70,14 +75,14 @@ fn execute_action(action: &Action) -> Result<(), String> {
             removed => removed,
         },
         Action::Run(command) => {
-            let output = run(command).map_err(|error| error.to_string())?;
+            let output = run(command)?;
             if output.status.success() {
                 return Ok(());
             }
-            return Err(last_line(&output));
+            return Err(StoreError::Program(last_line(&output)));
         }
     };
-    result.map_err(|error| error.to_string())
+    Ok(result?)
 }
 
 /// Copies a file and makes it readable for all users, regardless of the umask.

@@ -214,7 +214,7 @@ impl Change {
         let results = execute_all(&self.steps, &root, false);
         match fs::remove_dir_all(&dir) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(CommandError::file("remove", &dir, &error));
+                return Err(CommandError::file("remove", &dir, error));
             }
             _ => {}
         }

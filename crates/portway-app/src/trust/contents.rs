@@ -8,14 +8,14 @@ use std::path::Path;
 use portway_api::TrustedRoot;
 use portway_gateway::tls;
 
-use super::command::{last_line, run};
+use super::command::{StoreError, last_line, run};
 use super::store::{CERTUTIL, Store, database};
 
 /// The Portway roots in a store, or the reason why the store cannot be read.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct StoreContents {
     pub(crate) store: Store,
-    pub(crate) roots: Result<Vec<TrustedRoot>, String>,
+    pub(crate) roots: Result<Vec<TrustedRoot>, StoreError>,
 }
 
 impl StoreContents {
@@ -30,7 +30,7 @@ impl StoreContents {
 ///
 /// # Errors
 /// When the store cannot be read.
-pub(super) fn contains(store: &Store, root: &TrustedRoot) -> Result<bool, String> {
+pub(super) fn contains(store: &Store, root: &TrustedRoot) -> Result<bool, StoreError> {
     if *store == Store::Windows {
         return Ok(output_of(&[CERTUTIL, "-user", "-store", "Root", &root.serial]).is_ok());
     }
@@ -39,9 +39,9 @@ pub(super) fn contains(store: &Store, root: &TrustedRoot) -> Result<bool, String
 }
 
 /// Returns the Portway roots in a store.
-fn roots(store: &Store) -> Result<Vec<TrustedRoot>, String> {
+fn roots(store: &Store) -> Result<Vec<TrustedRoot>, StoreError> {
     match store {
-        Store::System { dir, .. } => in_directory(dir).map_err(|error| error.to_string()),
+        Store::System { dir, .. } => Ok(in_directory(dir)?),
         Store::Database(dir) => in_database(dir),
         Store::Keychain(keychain) => {
             let keychain = keychain.display().to_string();
@@ -49,7 +49,7 @@ fn roots(store: &Store) -> Result<Vec<TrustedRoot>, String> {
             Ok(tls::find_roots(&found))
         }
         // The output of Windows' `certutil` is localized, so it cannot be parsed.
-        Store::Windows => Err("Portway can only find a CA whose serial number it knows".to_owned()),
+        Store::Windows => Err(StoreError::NotListable),
     }
 }
 
@@ -69,7 +69,7 @@ fn in_directory(dir: &Path) -> io::Result<Vec<TrustedRoot>> {
     Ok(found)
 }
 
-fn in_database(dir: &Path) -> Result<Vec<TrustedRoot>, String> {
+fn in_database(dir: &Path) -> Result<Vec<TrustedRoot>, StoreError> {
     // The browser may have been removed since it was detected.
     if !dir.join("cert9.db").is_file() {
         return Ok(Vec::new());
@@ -103,15 +103,18 @@ fn parse_name(line: &str) -> Option<&str> {
 ///
 /// # Errors
 /// The last line of its output if it fails.
-fn output_of(command: &[&str]) -> Result<Vec<u8>, String> {
+fn output_of(command: &[&str]) -> Result<Vec<u8>, StoreError> {
     let command: Vec<String> = command
         .iter()
         .map(|&argument| argument.to_owned())
         .collect();
-    let output = run(&command).map_err(|error| format!("`{}`: {error}", command[0]))?;
+    let output = run(&command).map_err(|source| StoreError::Start {
+        program: command[0].clone(),
+        source,
+    })?;
     if output.status.success() {
         Ok(output.stdout)
     } else {
-        Err(last_line(&output))
+        Err(StoreError::Program(last_line(&output)))
     }
 }

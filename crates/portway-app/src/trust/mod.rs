@@ -41,7 +41,7 @@ pub(crate) fn authority() -> Result<Option<Authority>, CommandError> {
 impl From<AuthorityError> for CommandError {
     fn from(error: AuthorityError) -> Self {
         let command_error = Self::new(ErrorCode::State, error.to_string());
-        match error {
+        match &error {
             AuthorityError::Permissions { file, .. } => {
                 let chmod = format!("chmod go= {}", file.display());
                 command_error
@@ -58,5 +58,6 @@ impl From<AuthorityError> for CommandError {
             | AuthorityError::Expired(_) => command_error
                 .hint("create a new CA: run `portway trust --undo`, then `portway trust`"),
         }
+        .with_source(error)
     }
 }

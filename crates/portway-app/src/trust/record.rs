@@ -31,13 +31,14 @@ impl Record {
         let file = Self::file()?;
         match fs::read(&file) {
             Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|error| {
-                let message = format!("`{}` is invalid: {error}", file.display());
+                let message = format!("`{}` is invalid", file.display());
                 CommandError::new(ErrorCode::State, message)
+                    .caused_by(error)
                     .hint(format!("delete the file: `rm '{}'`", file.display()))
                     .hint("then run `portway trust --undo`, which searches the trust stores")
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(CommandError::file("read", &file, &error)),
+            Err(error) => Err(CommandError::file("read", &file, error)),
         }
     }
 
@@ -55,6 +56,6 @@ impl Record {
             fs::write(&new, serde_json::to_vec(self)?)?;
             fs::rename(&new, &file)
         };
-        write().map_err(|error| CommandError::file("write", &file, &error))
+        write().map_err(|error| CommandError::file("write", &file, error))
     }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use portway_api::TrustedRoot;
 
+use super::command::StoreError;
 use super::contents::StoreContents;
 use super::environment::{StoreEnvironment, System};
 use super::record::Record;
@@ -303,7 +304,7 @@ fn removal_of_found(
 }
 
 /// Creates a step without actions for a store that cannot be read.
-fn unreadable(store: &Store, why: &str, environment: &StoreEnvironment) -> Step {
+fn unreadable(store: &Store, why: &StoreError, environment: &StoreEnvironment) -> Step {
     let reason = || format!("cannot read the store: {why}");
     let no_root = TrustedRoot {
         name: String::new(),

@@ -9,6 +9,7 @@ use portway_app::error::CommandError;
 use portway_app::options::UpOptions;
 use portway_app::reporter::Reporter;
 use portway_app::{instance, preferences};
+use portway_project::policy::LanAccess;
 
 use super::selection::SelectionArgs;
 use crate::ui;
@@ -55,7 +56,11 @@ impl Up {
             services: self.services.clone(),
             detach: self.detach,
             selection: self.selection.to_selection(),
-            lan: (self.lan || self.no_lan).then_some(self.lan),
+            lan: match (self.lan, self.no_lan) {
+                (true, _) => LanAccess::Enabled,
+                (_, true) => LanAccess::Disabled,
+                _ => LanAccess::Unspecified,
+            },
             moved: self.moved.clone(),
         }
     }

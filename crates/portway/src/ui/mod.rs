@@ -157,14 +157,7 @@ pub(crate) fn error(error: &CommandError, as_json: bool) {
     let mut text = match &error.source_text {
         Some(invalid) if invalid.span.is_some() => snippet(invalid),
         _ => {
-            let place = error.info.place.as_deref();
-            let place = place.filter(|place| !error.info.message.contains(*place));
-            let place = place.map(|place| format!("{place}: ")).unwrap_or_default();
-            let mut text = format!(
-                "{} {place}{}\n",
-                styled(RED.bold(), "error:"),
-                error.info.message
-            );
+            let mut text = format!("{} {}\n", styled(RED.bold(), "error:"), error.text());
             for hint in &error.info.hints {
                 text.push_str(&format!("{} {hint}\n", styled(CYAN.bold(), "help:")));
             }

@@ -1,8 +1,6 @@
 use portway_api::Severity;
 use serde_json::json;
 
-use portway_registry::WrittenValue;
-
 use super::*;
 
 fn map(value: Value) -> Map<String, Value> {
@@ -17,14 +15,19 @@ fn evaluated(content: Value, change: impl FnOnce(&mut FileState<'_>)) -> Vec<Fin
     let port = file.content.get("api_port").cloned().unwrap_or(json!(9000));
     let url = format!("http://localhost:{port}");
     let leased = map(json!({"api_port": 9000}));
-    let written = WrittenValues([("api_port".to_owned(), WrittenValue::Port(9000))].into());
     let mut facts = FileState {
         file: Ok(Some(&file)),
         keys: vec!["api_port".into()],
         own: map(json!({"api_port": port, "api_url": url})),
         leased,
-        written: &written,
-        copied: false,
+        origins: BTreeMap::from([(
+            "api_port".to_owned(),
+            if port == 9000 {
+                ValueOrigin::Portway
+            } else {
+                ValueOrigin::User
+            },
+        )]),
         owners: BTreeMap::from([(9500, PortOwner::Other("`api` of old".into()))]),
         running: false,
     };
@@ -67,7 +70,10 @@ fn accepts_a_file_with_the_leased_ports() {
 
 #[test]
 fn recognizes_a_file_of_another_checkout() {
-    let copied = |facts: &mut FileState<'_>| facts.copied = true;
+    let copied = |facts: &mut FileState<'_>| {
+        let origin = ValueOrigin::OtherCheckout;
+        facts.origins.insert("api_port".to_owned(), origin);
+    };
     one(
         &evaluated(on(9001), copied),
         Severity::Error,
@@ -81,7 +87,7 @@ fn recognizes_a_file_of_another_checkout() {
         true,
     );
     let unknown = |facts: &mut FileState<'_>| {
-        facts.copied = true;
+        copied(facts);
         facts.leased.clear();
     };
     one(

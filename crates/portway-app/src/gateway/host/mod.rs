@@ -120,10 +120,7 @@ fn tls_listeners(
 }
 
 fn failed(error: std::io::Error) -> CommandError {
-    CommandError::new(
-        ErrorCode::Failed,
-        format!("the gateway cannot serve: {error}"),
-    )
+    CommandError::new(ErrorCode::Failed, "the gateway cannot serve").caused_by(error)
 }
 
 /// Returns the gateway's service definition for the session manager of this system.
@@ -168,7 +165,7 @@ pub fn install(on_written: impl FnOnce(&PathBuf)) -> Result<(), CommandError> {
     let service = session_service()?;
     let remaining = service
         .install()
-        .map_err(|error| CommandError::file("write", &service.file, &error))?;
+        .map_err(|error| CommandError::file("write", &service.file, error))?;
     on_written(&service.file);
     if remaining.is_empty() {
         return Ok(());
@@ -192,7 +189,7 @@ pub fn uninstall() -> Result<PathBuf, CommandError> {
     let service = session_service()?;
     let was_registered = service
         .uninstall()
-        .map_err(|error| CommandError::file("remove", &service.file, &error))?;
+        .map_err(|error| CommandError::file("remove", &service.file, error))?;
     if !was_registered {
         let message = format!(
             "the gateway is not registered: `{}` does not exist",

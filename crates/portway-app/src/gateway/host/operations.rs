@@ -67,8 +67,9 @@ impl portway_gateway::Operations for HostOperations {
 
     fn start_services(&self, directory: &str, services: &[String]) -> Result<(), ErrorInfo> {
         let failure = run_up(directory, services).map_err(|error| {
-            let message = format!("cannot start `portway up`: {error}");
-            CommandError::new(ErrorCode::Failed, message).info
+            CommandError::new(ErrorCode::Failed, "cannot start `portway up`")
+                .caused_by(error)
+                .info
         })?;
         match failure {
             None => Ok(()),
@@ -109,8 +110,8 @@ impl HostOperations {
         }
         let policy = exclusions::policy(&self.preferences)?;
         let listening = portway_ports::all_listeners().map_err(|error| {
-            let message = format!("cannot list the listening sockets: {error}");
-            CommandError::new(ErrorCode::Failed, message)
+            CommandError::new(ErrorCode::Failed, "cannot list the listening sockets")
+                .caused_by(error)
         })?;
         let ports: BTreeSet<u16> = listening
             .iter()

@@ -17,9 +17,7 @@ pub(crate) fn source(policy: PortPolicy) -> Result<InstanceSource, CommandError>
     let registry = Mutex::new(RegistryReader::open()?);
     Ok(Arc::new(move || {
         let mut registry = registry.lock().unwrap_or_else(PoisonError::into_inner);
-        let instances = registry
-            .instances()
-            .map_err(|error| io::Error::other(error.info.message))?;
+        let instances = registry.instances().map_err(io::Error::other)?;
         let records = instances
             .into_iter()
             .filter(|(.., liveness)| *liveness != CheckoutState::Missing)

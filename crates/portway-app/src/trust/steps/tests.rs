@@ -177,7 +177,7 @@ fn removes_found_roots_that_belong_to_this_user() {
     // An unreadable store is reported, unless the record shows that it was never changed.
     let unreadable = [StoreContents {
         store: Store::Database("/other".into()),
-        roots: Err("broken".into()),
+        roots: Err(StoreError::Program("broken".into())),
     }];
     assert_eq!(
         undo(&environment, Some(&record), None, &unreadable).len(),
