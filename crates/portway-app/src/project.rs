@@ -141,6 +141,10 @@ impl LoadedProject {
             .map_err(|error| CommandError::file("enter", manifest.root(), error))?;
         let mut registry = RegistryReader::open()?;
         let instance = registry.instance(&checkout.id)?;
+        if !selection.with.is_empty() {
+            // Rejects unknown names, which `enabled_options` leaves out.
+            Plan::with_preferences(&manifest, &selection.with, &preferences)?;
+        }
         let options = enabled_options(&manifest, instance.as_ref(), selection);
         let plan = Plan::with_preferences(&manifest, &options, &preferences)?;
         Ok(Self {

@@ -195,7 +195,7 @@ fn rejects_ports_and_services_that_cannot_be_forwarded() {
     sandbox
         .fails(&["gateway", "--detach"], 1, "state")
         .mentions("last.json")
-        .hints("remove");
+        .hints("delete");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "{");
 }
 

@@ -132,7 +132,7 @@ fn states(report: &serde_json::Value) -> Vec<(String, String)> {
 
 /// Every store in the same state, as [`states`] returns it.
 fn all(state: &str) -> Vec<(String, String)> {
-    ["the", "Firefox", "Chromium"]
+    ["the", "Firefox", "Chromium-based"]
         .map(|store| (store.to_owned(), state.to_owned()))
         .into()
 }

@@ -178,7 +178,7 @@ fn a_store_with_a_password_is_reported_and_not_changed() {
     for state in ["done", "already"] {
         let report = trust();
         assert_eq!(states(&report)[1], ("Firefox".into(), "failed".into()));
-        assert_eq!(states(&report)[2], ("Chromium".into(), state.into()));
+        assert_eq!(states(&report)[2], ("Chromium-based".into(), state.into()));
         let message = report["steps"][1]["message"].as_str().unwrap();
         assert!(message.contains("password"), "{message}");
         assert_eq!(browsers_trust(&sandbox).len(), 1);
