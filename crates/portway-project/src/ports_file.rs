@@ -33,7 +33,7 @@ pub struct PortsFileError {
     pub file: PathBuf,
     /// What is wrong with it.
     #[source]
-    pub problem: PortsFileProblem,
+    pub problem: Box<PortsFileProblem>,
 }
 
 /// What is wrong with a `.ports.json`, as the end of a sentence.
@@ -85,13 +85,13 @@ impl PortsFileError {
     fn new(root: &Path, problem: PortsFileProblem) -> Self {
         Self {
             file: root.join(FILE_NAME),
-            problem,
+            problem: Box::new(problem),
         }
     }
 
     /// How to fix it.
     pub fn help(&self) -> String {
-        match self.problem {
+        match *self.problem {
             PortsFileProblem::Unwritable(_) => {
                 let dir = self.file.parent().unwrap_or(Path::new("."));
                 format!("make `{}` writable", dir.display())
