@@ -20,7 +20,7 @@ pub(crate) struct Moved {
 /// nothing before the answer, except the leases.
 ///
 /// # Errors
-/// If the answer is no, or if nobody can answer, as in a script or in CI.
+/// If the answer is no, or if no user can answer, as in a script or in CI.
 pub(crate) fn ask(
     registered: &mut RegisteredProject,
     services: &[String],

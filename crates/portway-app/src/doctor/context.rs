@@ -95,7 +95,7 @@ pub(super) enum PortOwner {
     /// A service of another checkout, as text.
     Other(String),
     /// No known service.
-    Nobody,
+    None,
 }
 
 impl DoctorContext {

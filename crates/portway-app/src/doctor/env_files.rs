@@ -120,8 +120,8 @@ pub(super) fn evaluate(
                 repair,
             ),
             // The database may be one that is installed on the machine.
-            PortOwner::Nobody if !is_web(&one.scheme) && is_listening(*port) => continue,
-            PortOwner::Nobody => {
+            PortOwner::None if !is_web(&one.scheme) && is_listening(*port) => continue,
+            PortOwner::None => {
                 let problem = if is_listening(*port) {
                     "belongs to no service of this checkout"
                 } else {
@@ -215,16 +215,10 @@ mod tests {
                 Severity::Fine,
             ),
             ("API", "http", other(), true, Severity::Error),
-            ("API", "http", PortOwner::Nobody, true, Severity::Warning),
-            ("API", "", PortOwner::Nobody, false, Severity::Warning),
-            ("DB", "postgres", PortOwner::Nobody, true, Severity::Fine),
-            (
-                "DB",
-                "postgres",
-                PortOwner::Nobody,
-                false,
-                Severity::Warning,
-            ),
+            ("API", "http", PortOwner::None, true, Severity::Warning),
+            ("API", "", PortOwner::None, false, Severity::Warning),
+            ("DB", "postgres", PortOwner::None, true, Severity::Fine),
+            ("DB", "postgres", PortOwner::None, false, Severity::Warning),
             // Variables that Portway sets override the file.
             ("BACKEND_URL", "http", other(), true, Severity::Fine),
         ] {

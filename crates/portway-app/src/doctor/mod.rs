@@ -61,7 +61,7 @@ async fn examine_checkout(directory: Option<&Path>) -> Result<Diagnosis, Command
     let holders = inspect::holders();
     let port_checks = listening::collect(&context, &holders);
     let owners = context.owners();
-    let owner = |port: u16| owners.get(&port).cloned().unwrap_or(PortOwner::Nobody);
+    let owner = |port: u16| owners.get(&port).cloned().unwrap_or(PortOwner::None);
 
     let mut findings = Vec::new();
     if let Err(wrong) = &context.preferences {

@@ -216,8 +216,8 @@ pub(super) fn evaluate(
             PortOwner::Own(_) => "is its own port".to_owned(),
             PortOwner::Other(words) => format!("belongs to {words}"),
             // Without backends, the target must be outside this project.
-            PortOwner::Nobody if backends.is_empty() => continue,
-            PortOwner::Nobody => "belongs to no service of this checkout".to_owned(),
+            PortOwner::None if backends.is_empty() => continue,
+            PortOwner::None => "belongs to no service of this checkout".to_owned(),
         };
         let candidates: Vec<String> = backends
             .iter()

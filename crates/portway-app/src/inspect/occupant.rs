@@ -36,7 +36,7 @@ pub(crate) enum OccupantKind {
 }
 
 impl OccupantKind {
-    /// Returns whether it is the service, whoever started it.
+    /// Returns whether it is the service, also if it was started by hand.
     pub(crate) fn is_own(self) -> bool {
         matches!(self, Self::Service | Self::StartedByHand)
     }

@@ -129,7 +129,7 @@ fn check_lan(registered: &mut RegisteredProject, wanted: bool) -> Result<(), Com
             let message = format!("the instance runs, and is served {how}");
             Err(CommandError::new(ErrorCode::Usage, message).hint("stop it first: `portway down`"))
         }
-        // One that ends in this instant is started anew.
+        // An instance that stops at this moment is started again.
         _ => Ok(()),
     }
 }

@@ -13,7 +13,7 @@ Examples:
   portway forget 9001         Release the lease of port 9001
   portway forget 9001 5174    Release several leases
 
-The service chooses a port anew when it starts next time. Leases of running instances are not
+The service chooses a port again at its next start. Leases of running instances are not
 released; run `portway down` first.")]
 pub(crate) struct Forget {
     /// Ports to release

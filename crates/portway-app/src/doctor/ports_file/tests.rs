@@ -189,7 +189,7 @@ fn reports_a_missing_file_while_services_are_running() {
         "although",
         true,
     );
-    // Where nobody knows what there is, there is nothing to write.
+    // Without known ports there is nothing to write.
     let unknown = |facts: &mut FileState<'_>| {
         facts.file = Ok(None);
         facts.keys.clear();

@@ -54,7 +54,7 @@ fn evaluates_a_target_by_the_owner_of_its_port() {
     let api = [("my-api".to_owned(), 9000)];
     let own = evaluate_for(PortOwner::Own("my-api".into()), &api);
     assert_eq!(own[0].severity, Severity::Fine);
-    let wrong = evaluate_for(PortOwner::Nobody, &api);
+    let wrong = evaluate_for(PortOwner::None, &api);
     assert_eq!(wrong[0].severity, Severity::Error);
     assert_eq!(wrong[0].place.as_deref(), Some("vite.config.ts:7"));
     assert!(wrong[0].message.ends_with("`my-api` is on 9000"));
@@ -62,5 +62,5 @@ fn evaluates_a_target_by_the_owner_of_its_port() {
     assert!(repair.contains("process.env.MY_API_URL"), "{repair}");
     let other = evaluate_for(PortOwner::Other("`api` of old".into()), &api);
     assert!(other[0].message.contains("belongs to `api` of old"));
-    assert_eq!(evaluate_for(PortOwner::Nobody, &[]), []);
+    assert_eq!(evaluate_for(PortOwner::None, &[]), []);
 }
