@@ -1,5 +1,6 @@
 //! Reads port settings from the text that a system prints.
 
+#[cfg(any(target_os = "linux", windows, test))]
 use crate::range::PortRange;
 
 /// Parses `ip_local_reserved_ports` of Linux: `8080,30000-32767`.

@@ -7,9 +7,11 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
 /// The details of one process.
 pub(super) struct Details {
-    /// The short name.
+    /// The short name; `libproc` gives it on macOS.
+    #[cfg(windows)]
     pub(super) name: String,
-    /// The pid of the parent; 0 if there is none.
+    /// The pid of the parent, 0 if there is none; `libproc` gives it on macOS.
+    #[cfg(windows)]
     pub(super) parent: u32,
     /// The arguments; empty if this user may not read them.
     pub(super) args: Vec<String>,
@@ -29,7 +31,9 @@ pub(super) fn details(pid: u32) -> Option<Details> {
     let text = |text: &OsString| text.to_string_lossy().into_owned();
     let working_dir = process.cwd().filter(|dir| !dir.as_os_str().is_empty());
     Some(Details {
+        #[cfg(windows)]
         name: process.name().to_string_lossy().into_owned(),
+        #[cfg(windows)]
         parent: process.parent().map_or(0, Pid::as_u32),
         args: process.cmd().iter().map(text).collect(),
         working_dir: working_dir.map(PathBuf::from),
