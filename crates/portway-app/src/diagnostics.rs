@@ -50,7 +50,7 @@ pub fn filter(verbosity: u8, variable: Option<&str>) -> Result<Option<Targets>, 
                 return Ok(None);
             };
             return match (text.parse::<LevelFilter>(), text.parse::<Targets>()) {
-                // A level alone is about Portway and not about its libraries.
+                // A level without a module applies to Portway and not to its libraries.
                 (Ok(level), _) => Ok(Some(portway_at(level))),
                 (_, Ok(targets)) => Ok(Some(targets)),
                 (_, Err(error)) => {
@@ -68,7 +68,7 @@ pub fn filter(verbosity: u8, variable: Option<&str>) -> Result<Option<Targets>, 
     Ok(Some(portway_at(level)))
 }
 
-/// Portway's own crates at a level, libraries off.
+/// Returns a filter with Portway's own crates at a level and libraries off.
 fn portway_at(level: LevelFilter) -> Targets {
     Targets::new().with_target("portway", level)
 }
@@ -108,8 +108,8 @@ where
     let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
-/// Writes diagnostics of this process to `path` from now on. Logging is not worth failing a start,
-/// so a file that cannot be opened is only reported.
+/// Writes diagnostics of this process to `path` from now on. A file that cannot be opened is only
+/// reported, so that the start does not fail.
 pub(crate) fn log_to(path: &Path) {
     match CappedFile::open(path, &previous(path), LOG_LIMIT) {
         Ok(file) => {
@@ -172,7 +172,7 @@ impl Drop for LogFile {
     fn drop(&mut self) {
         if let Some(file) = LOG_FILE.get() {
             let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-            // A full disk must not disturb the services.
+            // A full disk must not affect the services.
             let _ = file.write_all(&self.0);
         }
     }

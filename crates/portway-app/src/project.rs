@@ -19,21 +19,22 @@ use crate::options::Selection;
 use crate::registry::RegistryReader;
 use crate::{dirs, preferences};
 
-/// What a person has written about the project, or what was found in its place.
+/// A project's manifest, read or generated from detected services, and its preferences.
 pub(crate) struct Described {
     pub(crate) manifest: Manifest,
-    /// What was found, where there is no `portway.toml`.
+    /// The detected services, if there is no `portway.toml`.
     pub(crate) found: Option<Detection>,
-    /// What the user and the project prefer.
+    /// The preferences of the user and of the project.
     pub(crate) preferences: Preferences,
 }
 
-/// The nearest `portway.toml` of `directory` and those above, else what the checkout tells.
+/// Reads the manifest in `directory` or in the closest directory above it that has one. Without a
+/// manifest, detects the services of the checkout.
 pub(crate) fn describe(directory: &Path) -> Result<Described, CommandError> {
     describe_for(directory, preferences::read_user)
 }
 
-/// The same with what `user` says that the user prefers.
+/// Same as [`describe`], with the user's preferences from `user`.
 pub(crate) fn describe_for(
     directory: &Path,
     user: impl FnOnce() -> Result<Preferences, CommandError>,
@@ -70,7 +71,8 @@ pub(crate) fn describe_for(
     }
 }
 
-/// What detection may know of this machine; `preferred` tells the user's port for a framework.
+/// Returns the detection context of this machine. `preferred` returns the user's port for a
+/// framework.
 pub(crate) fn surroundings(preferred: &dyn Fn(&str) -> Option<u16>) -> DetectContext<'_> {
     DetectContext {
         has_program: &dirs::has_program,
@@ -97,12 +99,12 @@ fn nothing_found(missing: ManifestError, found: &Detection) -> CommandError {
 pub(crate) struct Project {
     pub(crate) checkout: Checkout,
     pub(crate) plan: Plan,
-    /// What was found, where there is no `portway.toml`.
+    /// The detected services, if there is no `portway.toml`.
     pub(crate) found: Option<Detection>,
-    /// What the user and the project prefer.
+    /// The preferences of the user and of the project.
     pub(crate) preferences: Preferences,
-    /// Whether the command publishes services on the local network; `None` leaves it to the
-    /// manifest.
+    /// Whether the command publishes services on the local network. If unspecified, the manifest
+    /// decides.
     pub(crate) lan: LanAccess,
     /// The optional services that are enabled.
     options: Vec<String>,
@@ -110,7 +112,7 @@ pub(crate) struct Project {
     ports_file: OnceCell<Option<PortsFile>>,
 }
 
-/// A project and what the registry knows of it. Loading writes nothing and registers nothing.
+/// A project and its record in the registry. Loading writes nothing and registers nothing.
 pub(crate) struct LoadedProject {
     pub(crate) project: Project,
     pub(crate) registry: RegistryReader,
@@ -127,7 +129,7 @@ pub(crate) struct RegisteredProject {
 
 impl LoadedProject {
     /// Reads the project of `directory`. `selection` changes which optional services are enabled;
-    /// the others are as the registry remembers them.
+    /// for the others, the registry's record applies.
     pub(crate) fn load(
         directory: Option<&Path>,
         selection: &Selection,
@@ -204,20 +206,23 @@ impl Project {
         Ok(self.ports_file.get_or_init(|| file).as_ref())
     }
 
-    /// Has `.ports.json` read again, because the user may have edited it meanwhile.
+    /// Discards the content of `.ports.json`, so that it is read again. The user may have edited it
+    /// meanwhile.
     pub(crate) fn reload_ports_file(&mut self) {
         self.ports_file.take();
     }
 
-    /// Refuses names that are neither services nor groups; answers the services they stand for and
-    /// those they come after.
+    /// Returns the services that `names` select and those that start before them.
+    ///
+    /// # Errors
+    /// When a name is neither a service nor a group.
     pub(crate) fn closure(&self, names: &[String]) -> Result<Vec<String>, CommandError> {
         self.plan
             .closure(names)
             .map_err(|error| unknown(&self.plan, &error.name, error.help))
     }
 
-    /// Refuses a name that is no service of the plan.
+    /// Returns an error if the plan has no service with this name.
     pub(crate) fn known(&self, name: &str) -> Result<(), CommandError> {
         known(&self.plan, name)
     }
@@ -267,7 +272,7 @@ impl Supervised for RegisteredProject {
     }
 }
 
-/// Refuses a name that is no service of `plan`.
+/// Returns an error if `plan` has no service with this name.
 pub(crate) fn known(plan: &Plan, name: &str) -> Result<(), CommandError> {
     if plan.services.contains_key(name) {
         return Ok(());
@@ -287,14 +292,14 @@ fn unknown(plan: &Plan, name: &str, help: String) -> CommandError {
     }
 }
 
-/// The error of a name that no service has.
+/// Creates the error of an unknown service name.
 pub(crate) fn no_such_service(name: &str) -> CommandError {
     let message = format!("there is no service `{name}`");
     CommandError::new(ErrorCode::UnknownService, message)
 }
 
-/// The optional services that are enabled: those that the registry remembers and the manifest still
-/// has, with the changes of this command.
+/// Returns the optional services that are enabled: those that the registry has recorded and the
+/// manifest still contains, with the changes of this command.
 pub(crate) fn enabled_options(
     manifest: &Manifest,
     instance: Option<&Instance>,
@@ -353,7 +358,7 @@ mod tests {
         assert_eq!(change(&[], &["a"], &[]), ["a"]);
         assert_eq!(change(&["a"], &["a"], &[]), ["a"]);
         assert!(change(&["a"], &[], &["a"]).is_empty());
-        // Not optional any more, or gone from the manifest.
+        // No longer optional, or removed from the manifest.
         assert!(change(&["b", "c"], &[], &[]).is_empty());
     }
 }

@@ -58,7 +58,7 @@ impl RegistryReader {
         }
     }
 
-    /// Whether an instance has a supervisor.
+    /// Returns whether an instance has a supervisor.
     pub(crate) fn has_supervisor(&mut self, id: &str) -> Result<bool, CommandError> {
         match self.get()? {
             Some(registry) => Ok(registry.has_supervisor(id)?),
@@ -66,7 +66,7 @@ impl RegistryReader {
         }
     }
 
-    /// The directory of one instance: locks, control socket, logs.
+    /// Returns the directory of one instance: locks, control socket, logs.
     pub(crate) fn instance_dir(&self, id: &str) -> PathBuf {
         portway_registry::instance_dir(&self.state_dir, id)
     }

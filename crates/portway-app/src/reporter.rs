@@ -21,8 +21,8 @@ pub trait Reporter: Send + Sync {
     /// supervises the instance and stops it on Ctrl-C.
     fn ready(&self, status: &InstanceStatus, attached: bool);
 
-    /// Prints one log line of an instance that has these `services`. Returns false once the
-    /// reader has gone.
+    /// Prints one log line of an instance that has these `services`. Returns false after the
+    /// reader has closed the stream.
     fn log(&self, services: &[String], record: &LogRecord) -> bool;
 
     /// Starts to display progress.

@@ -35,7 +35,7 @@ pub(super) fn displaced(
     for one in &chosen.given {
         if let Some(displacement) = &one.displacement {
             let wanted = displacement.wanted;
-            let reason = match chosen.facts.exclusion(wanted) {
+            let reason = match chosen.policy.exclusion(wanted) {
                 Some(why) if displacement.reason == DisplacementReason::Excluded => {
                     PortConflict::Excluded {
                         exclusion: exclusion_kind(why),
@@ -47,7 +47,7 @@ pub(super) fn displaced(
                         Some(Exclusion::Privileged(_)) => ExclusionKind::Privileged,
                         _ => ExclusionKind::PermissionDenied,
                     },
-                    message: exclusions::denied(wanted, &chosen.facts),
+                    message: exclusions::denied(wanted, &chosen.policy),
                 },
                 _ => reason(registered, chosen, displacement, &owners)?,
             };
@@ -150,12 +150,12 @@ fn occupant(port: u16, holders: &[PortOwner]) -> PortConflict {
 pub(super) fn refused(
     registered: &mut RegisteredProject,
     error: &ChooseError,
-    facts: &PortPolicy,
+    policy: &PortPolicy,
     denied: &HashSet<u16>,
 ) -> CommandError {
     match error {
         ChooseError::ForcedInUse { service, port, .. } if denied.contains(port) => {
-            let why = exclusions::denied(*port, facts);
+            let why = exclusions::denied(*port, policy);
             let message =
                 format!("cannot bind port {port}, which is required for `{service}`: {why}");
             exclusions::permit(CommandError::new(ErrorCode::PortTaken, message), *port)
@@ -165,7 +165,7 @@ pub(super) fn refused(
             range,
             excluded,
             ..
-        } if *excluded == range.size() => all_excluded(service, *range, facts, denied),
+        } if *excluded == range.size() => all_excluded(service, *range, policy, denied),
         ChooseError::ForcedInUse {
             service,
             port,
@@ -223,7 +223,7 @@ pub(super) fn refused(
 fn all_excluded(
     service: &str,
     range: PortRange,
-    facts: &PortPolicy,
+    policy: &PortPolicy,
     denied: &HashSet<u16>,
 ) -> CommandError {
     let message = match range.size() {
@@ -231,7 +231,7 @@ fn all_excluded(
         _ => format!("all ports in {range}, the range of `{service}`, are excluded"),
     };
     let mut error = CommandError::new(ErrorCode::RangeFull, message);
-    for (why, ports) in facts.exclusions(range) {
+    for (why, ports) in policy.exclusions(range) {
         error = error.hint(format!("{}: {why}", runs(&ports)));
     }
     if let Some(port) = range.ports().find(|port| denied.contains(port)) {

@@ -83,7 +83,7 @@ pub(crate) fn allocate(
     let wiring = wire(&registered.project, &registered.instance, &ports)?;
     write_down(registered, &ports, &wiring)?;
     Ok(Some(Allocation {
-        warnings: exclusions::warnings(&chosen.facts, &ports),
+        warnings: exclusions::warnings(&chosen.policy, &ports),
         ports,
         wiring,
         holds: mem::take(&mut chosen.holds),
@@ -110,10 +110,10 @@ fn choose_all(
     keep: Keep,
 ) -> Result<Option<Chosen>, CommandError> {
     let file = registered.project.ports_file()?.cloned();
-    let wishes = required::required_ports(registered, file.as_ref(), selection)?;
-    let facts = exclusions::policy(&registered.project.preferences)?;
-    let wanted = exclusions::wanted(&registered.project.plan, &wishes, &facts);
-    choose(registered, wanted, facts, None, keep)
+    let required_ports = required::required_ports(registered, file.as_ref(), selection)?;
+    let policy = exclusions::policy(&registered.project.preferences)?;
+    let wanted = exclusions::wanted(&registered.project.plan, &required_ports, &policy);
+    choose(registered, wanted, policy, None, keep)
 }
 
 /// Returns the leased ports of a running instance. Writes nothing.
@@ -225,14 +225,14 @@ pub(crate) fn replace(
     lost: u16,
 ) -> Result<(Arc<Hold>, AssignedPorts, Wiring), CommandError> {
     let index = ports.of(service).iter().position(|&port| port == lost);
-    let facts = exclusions::policy(&registered.project.preferences)?;
+    let policy = exclusions::policy(&registered.project.preferences)?;
     let mut wanted: Vec<PortRequest> =
-        exclusions::wanted(&registered.project.plan, &HashMap::new(), &facts)
+        exclusions::wanted(&registered.project.plan, &HashMap::new(), &policy)
             .into_iter()
             .filter(|wanted| wanted.service == service)
             .collect();
     let wanted = vec![wanted.swap_remove(index.unwrap_or(0))];
-    let chosen = choose(registered, wanted, facts, Some(lost), Keep::Hard)?;
+    let chosen = choose(registered, wanted, policy, Some(lost), Keep::Hard)?;
     let Chosen {
         given, mut holds, ..
     } = chosen.ok_or_else(not_running)?;
@@ -281,7 +281,7 @@ struct Chosen {
     given: Vec<AllocatedPort>,
     /// The retained holds.
     holds: Vec<Arc<Hold>>,
-    facts: PortPolicy,
+    policy: PortPolicy,
     /// The gateway's ports.
     gateway: Option<GatewayPorts>,
     /// Ports that this user is not permitted to bind.
@@ -293,7 +293,7 @@ struct Chosen {
 fn choose(
     registered: &mut RegisteredProject,
     wanted: Vec<PortRequest>,
-    facts: PortPolicy,
+    policy: PortPolicy,
     lost: Option<u16>,
     keep: Keep,
 ) -> Result<Option<Chosen>, CommandError> {
@@ -316,8 +316,8 @@ fn choose(
         } else {
             Hold::acquire(port)
         };
-        // The state is set here, inside the lock, so that another command of this checkout never
-        // finds its own ports held against it.
+        // The state is set here, inside the lock, so that a hold of one command never excludes
+        // another command of the same checkout.
         let held = held.and_then(|held| {
             match keep {
                 Keep::No => return Ok(None),
@@ -344,7 +344,7 @@ fn choose(
         is_main: registered.instance.is_main,
         ports: wanted,
         is_excluded: &|port| {
-            Some(port) == lost || fixed.contains(&port) || facts.exclusion(port).is_some()
+            Some(port) == lost || fixed.contains(&port) || policy.exclusion(port).is_some()
         },
         is_complete: lost.is_none(),
         by_supervisor: keep == Keep::Hard,
@@ -357,7 +357,7 @@ fn choose(
         Err(AllocateError::Running) => return Ok(None),
         Err(AllocateError::Registry(error)) => return Err(error.into()),
         Err(AllocateError::Choose(error)) => {
-            return Err(explain::refused(registered, &error, &facts, &denied));
+            return Err(explain::refused(registered, &error, &policy, &denied));
         }
     };
     let holds = given
@@ -368,7 +368,7 @@ fn choose(
     Ok(Some(Chosen {
         given,
         holds,
-        facts,
+        policy,
         gateway,
         denied,
     }))
@@ -377,9 +377,9 @@ fn choose(
 /// Holds a port that the instance had before. Another command of the checkout (`portway exec`) may have
 /// a soft hold, and a killed process may not have released the port yet.
 fn hold_again(port: u16, dir: &Path) -> Result<Hold, HoldError> {
-    const TRIES: u32 = 20;
-    const PAUSE: Duration = Duration::from_millis(1);
-    for _ in 0..TRIES {
+    const MAX_ATTEMPTS: u32 = 20;
+    const RETRY_DELAY: Duration = Duration::from_millis(1);
+    for _ in 0..MAX_ATTEMPTS {
         match Hold::acquire(port) {
             Err(HoldError::InUse(_)) if portway_registry::has_users(dir) => {
                 if let Ok(hold) = Hold::join(port) {
@@ -389,11 +389,11 @@ fn hold_again(port: u16, dir: &Path) -> Result<Hold, HoldError> {
             Err(HoldError::InUse(_)) => {}
             other => return other,
         }
-        // A process that is listening will not release the port soon.
+        // A process that is listening does not release the port within this time.
         if portway_ports::listeners(port).is_ok_and(|found| !found.is_empty()) {
             break;
         }
-        thread::sleep(PAUSE);
+        thread::sleep(RETRY_DELAY);
     }
     Err(HoldError::InUse(port))
 }
@@ -401,11 +401,11 @@ fn hold_again(port: u16, dir: &Path) -> Result<Hold, HoldError> {
 /// Waits until the services of a killed supervisor have stopped. Their keepers are still stopping them,
 /// and they still use their ports.
 fn wait_for_remnants(registered: &mut RegisteredProject) -> Result<(), CommandError> {
-    const PATIENCE: Duration = Duration::from_secs(30);
-    const LOOK_AGAIN: Duration = Duration::from_millis(20);
+    const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+    const POLL_INTERVAL: Duration = Duration::from_millis(20);
     let dir = registered.dir();
     let leases = registered.registry.leases(&registered.instance.id)?;
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + STOP_TIMEOUT;
     let listens = || {
         let listeners = portway_ports::all_listeners().unwrap_or_default();
         let ports: HashSet<u16> = listeners.iter().map(|listener| listener.port).collect();
@@ -420,7 +420,7 @@ fn wait_for_remnants(registered: &mut RegisteredProject) -> Result<(), CommandEr
         processes.any(|process| Mark::read(process.id.pid).is_some_and(|mark| mark.dir == dir))
     };
     while listens().any(remains) && Instant::now() < deadline {
-        thread::sleep(LOOK_AGAIN);
+        thread::sleep(POLL_INTERVAL);
     }
     Ok(())
 }

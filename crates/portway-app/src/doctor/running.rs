@@ -20,7 +20,7 @@ pub(super) fn examine(context: &DoctorContext, port_checks: &[PortCheck]) -> Vec
         return some.then(|| none(context)).into_iter().collect();
     }
     // The others were started by hand; services with a port have a finding of their own.
-    let without_port = names.filter(|name| !has_seat(port_checks, name));
+    let without_port = names.filter(|name| !has_port_check(port_checks, name));
     without_port
         .map(|name| {
             down(
@@ -31,7 +31,7 @@ pub(super) fn examine(context: &DoctorContext, port_checks: &[PortCheck]) -> Vec
         .collect()
 }
 
-fn has_seat(port_checks: &[PortCheck], service: &str) -> bool {
+fn has_port_check(port_checks: &[PortCheck], service: &str) -> bool {
     port_checks
         .iter()
         .any(|port_check| port_check.service == service)
@@ -74,7 +74,7 @@ fn evaluate(status: &ServiceStatus, port_checks: &[PortCheck]) -> Option<Finding
             format!("{}; it is about to be restarted", message("exited"))
         }
         ServiceState::Unhealthy => message("is unhealthy"),
-        ServiceState::Stopped if !has_seat(port_checks, service) => {
+        ServiceState::Stopped if !has_port_check(port_checks, service) => {
             return Some(down(service, "is stopped while other services are running"));
         }
         _ => return None,

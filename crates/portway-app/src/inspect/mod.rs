@@ -169,8 +169,8 @@ pub(crate) fn report(ports: &[u16], known: &Known) -> Result<Vec<PortReport>, Co
         .collect()
 }
 
-/// The processes that probably use a leased port: the instance's supervisor, which may pass a
-/// socket on, and its descendants. Empty if the supervisor cannot be reached.
+/// Returns the processes that probably use a leased port: the instance's supervisor, which may pass
+/// a socket on, and its descendants. Empty if the supervisor cannot be reached.
 fn likely(lease: Option<&PortLease>) -> Vec<u32> {
     let live = lease.filter(|lease| lease.state == LeaseState::Live);
     let supervisor = live.and_then(|lease| {

@@ -28,7 +28,7 @@ pub struct LogOptions {
     pub lines: Option<usize>,
 }
 
-/// Passes log lines to `reporter` until there are no more, or their reader has gone.
+/// Passes log lines to `reporter` until there are no more, or the reader has closed the stream.
 ///
 /// # Errors
 /// If the directory has no project, a service is unknown, or the expression is invalid.

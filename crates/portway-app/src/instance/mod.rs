@@ -1,4 +1,4 @@
-//! Instances: starting, supervising, following, listing and stopping them.
+//! Starts, supervises, follows, lists and stops instances.
 
 pub(crate) mod attach;
 pub(crate) mod connection;

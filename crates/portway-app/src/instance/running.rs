@@ -1,4 +1,4 @@
-//! An instance as the registry knows it, for commands that inspect or stop it. They also work if
+//! An instance as the registry records it, for commands that inspect or stop it. They also work if
 //! the manifest is invalid or the whole checkout is deleted. Nothing is registered or written.
 
 use std::path::{Path, PathBuf};
@@ -24,8 +24,8 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// The instance of `directory`. If its manifest cannot be used, the instance that runs there,
-    /// with a warning.
+    /// Opens the instance of `directory`. If its manifest cannot be used, reports a warning and
+    /// opens the instance that is running there.
     pub(crate) fn open(
         directory: Option<&Path>,
         reporter: &dyn Reporter,
@@ -36,7 +36,7 @@ impl Running {
                 id: loaded.project.checkout.id,
                 registry: loaded.registry,
             }),
-            Err(error) => match Self::around(directory) {
+            Err(error) => match Self::find_running(directory) {
                 Some(running) => {
                     reporter.warning(&format!(
                         "{}; using the instance that runs here",
@@ -49,8 +49,8 @@ impl Running {
         }
     }
 
-    /// The instance that runs in `directory` or in a directory above it.
-    fn around(directory: Option<&Path>) -> Option<Self> {
+    /// Finds the instance that is running in `directory` or in a directory above it.
+    fn find_running(directory: Option<&Path>) -> Option<Self> {
         let directory = dirs::directory(directory).ok().or_else(|| {
             // The directory may be deleted.
             std::path::absolute(directory?).ok()
@@ -68,7 +68,7 @@ impl Running {
         Some(running)
     }
 
-    /// The instance with this id.
+    /// Creates a reference to the instance with this id.
     pub(crate) fn new(registry: RegistryReader, id: String) -> Self {
         Self {
             registry,
@@ -77,13 +77,13 @@ impl Running {
         }
     }
 
-    /// Its name, or its id if it is not registered.
+    /// Returns the instance's name, or its id if it is not registered.
     pub(crate) fn name(&mut self) -> Result<String, CommandError> {
         let instance = self.registry.instance(&self.id)?;
         Ok(instance.map_or_else(|| self.id.clone(), |instance| instance.name))
     }
 
-    /// Refuses a name that is none of its services.
+    /// Returns an error if the instance has no service with this name.
     pub(crate) fn known(&self, name: &str) -> Result<(), CommandError> {
         if self.services.iter().any(|known| known == name) {
             return Ok(());

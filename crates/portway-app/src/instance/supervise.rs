@@ -90,8 +90,8 @@ fn run(
             let (reader_gone, on_reader_gone) = oneshot::channel();
             let printer =
                 EventPrinter::start(handle.events(), names, reporter.clone(), reader_gone);
-            // The handle stays in the runtime. The printer waits for the end of the events, which a handle
-            // of its own would prevent.
+            // A handle in the printer would keep the events open, so the printer would never
+            // finish. This task is dropped with the runtime.
             let handle = handle.clone();
             tokio::spawn(async move {
                 if on_reader_gone.await.is_ok() {

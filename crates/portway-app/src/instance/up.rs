@@ -1,4 +1,4 @@
-//! Starting the services of a checkout, or finding that they run.
+//! Starts the services of a checkout, or follows the instance that already runs them.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,23 +17,23 @@ use crate::reporter::Reporter;
 use crate::runtime::runtime;
 use crate::{allocation, preferences};
 
-/// How often an instance may end between being found and being reached.
-const TRIES: u32 = 5;
+/// Maximum number of attempts. An attempt fails if the instance stops before it can be reached.
+const MAX_ATTEMPTS: u32 = 5;
 
-/// Starts the services of the checkout in `directory`. In the foreground it returns when the
-/// instance has ended, with `detach` as soon as the services are ready.
+/// Starts the services of the checkout in `directory`. In the foreground, returns when the instance
+/// has stopped; with `detach`, as soon as the services are ready.
 ///
 /// # Errors
-/// When the project cannot be used, a port cannot be had, or a service fails.
+/// When the project cannot be used, no port is available, or a service fails.
 pub fn up(
     directory: Option<&Path>,
     options: &UpOptions,
     reporter: &Arc<dyn Reporter>,
 ) -> Result<(), CommandError> {
-    // An instance may end, or begin, between the question whether it runs and the next step: then
-    // all is asked again.
+    // The instance may start or stop between the check whether it is running and the next step.
+    // Everything is then checked again.
     let mut has_consent = false;
-    for _ in 0..TRIES {
+    for _ in 0..MAX_ATTEMPTS {
         let mut registered = LoadedProject::load(directory, &options.selection)?.register()?;
         let services = registered.project.closure(&options.services)?;
         registered.project.preferences = preferences::with_flag(
@@ -44,7 +44,7 @@ pub fn up(
         if registered.project.preferences.starts_gateway()
             && let Err(error) = background::ensure(None, None)
         {
-            // Services work without names.
+            // The services do not need the gateway.
             reporter.warning(&format!("there is no gateway: {}", error.info.message));
         }
         let runs = registered.is_supervised()?;
@@ -84,7 +84,7 @@ pub fn up(
     .hint("`portway logs` may say why"))
 }
 
-/// What cannot change while the instance runs.
+/// Rejects options that cannot change while the instance is running.
 fn check_running(
     registered: &mut RegisteredProject,
     options: &UpOptions,
@@ -113,7 +113,7 @@ fn check_running(
     Ok(())
 }
 
-/// Whether it is served on the local network is decided at its start.
+/// Rejects a change of local network access, which applies only when the instance starts.
 fn check_lan(registered: &mut RegisteredProject, wanted: bool) -> Result<(), CommandError> {
     if !connection::reachable(registered)? {
         return Ok(());
