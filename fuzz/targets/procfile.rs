@@ -15,10 +15,10 @@ fuzz_target!(|text: &str| {
     };
     let lines = text.trim_start_matches('\u{feff}').lines();
     let count = lines.filter(is_content).count();
-    assert_eq!(file.processes.len() + file.wrong.len(), count);
+    assert_eq!(file.processes.len() + file.invalid_lines.len(), count);
     let lines = file.processes.iter().map(|process| process.line);
     let lines: BTreeSet<usize> = lines
-        .chain(file.wrong.iter().map(|invalid| invalid.line))
+        .chain(file.invalid_lines.iter().map(|invalid| invalid.line))
         .collect();
     assert_eq!(lines.len(), count, "a line is reported twice");
     assert!(

@@ -20,7 +20,7 @@ const SDKS: [(&str, &str, Kind); 2] = [
 ];
 
 /// Calls that set a fixed address.
-const INSISTING: [&str; 6] = [
+const FIXED_ADDRESS_CALLS: [&str; 6] = [
     ".Run(\"",
     ".RunAsync(\"",
     "UseUrls(\"",
@@ -171,7 +171,7 @@ fn fixed(dir: &Dir<'_>) -> Option<(u16, String)> {
         let text = dir.read(file)?;
         let mut lines = text.lines().enumerate();
         lines.find_map(|(index, line)| {
-            let (_, behind) = INSISTING.iter().find_map(|call| line.split_once(call))?;
+            let (_, behind) = FIXED_ADDRESS_CALLS.iter().find_map(|call| line.split_once(call))?;
             let (port, _) = numbers(behind).next()?;
             let is_comment = line.trim_start().starts_with("//");
             (!is_comment).then(|| (port, format!("{}:{}", dir.path_of(file), index + 1)))

@@ -49,8 +49,8 @@ const OTHER_NAMES: [&str; 20] = [
 /// Maximum length of a line that is searched, in bytes; longer lines are generated.
 const MAX_LINE: usize = 500;
 
-/// Returns the port that a text sets, and its line: in the address of a line that listens, or else
-/// the value of something called `port`.
+/// Returns the port that a text sets, and its line: the port in the address of a line that listens,
+/// or else the value of something called `port`.
 pub(super) fn number(text: &str) -> Option<(u16, usize)> {
     let mut named = None;
     let mut before = String::new();

@@ -52,7 +52,7 @@ pub(super) fn assign(services: &mut [DetectedService]) {
 
 /// Maximum length of a derived name, which leaves space for a suffix within the 63 characters of a
 /// service name.
-const LENGTH: usize = 40;
+const MAX_LENGTH: usize = 40;
 
 /// Converts `text` to a valid service name: letters, digits and inner hyphens or underscores,
 /// starting with a letter; `service` if nothing is left.
@@ -66,7 +66,7 @@ fn word(text: &str) -> String {
         }
     }
     let word = word.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
-    let word: String = word.chars().take(LENGTH).collect();
+    let word: String = word.chars().take(MAX_LENGTH).collect();
     let word = word.trim_end_matches(['-', '_']);
     if word.is_empty() { "service" } else { word }.to_owned()
 }

@@ -13,8 +13,8 @@ pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedSe
 fn hugo(dir: &Dir<'_>, context: &DetectContext<'_>) -> Option<DetectedService> {
     const OWN: [&str; 4] = ["hugo.toml", "hugo.yaml", "hugo.yml", "hugo.json"];
     const OLD: [&str; 4] = ["config.toml", "config.yaml", "config.yml", "config.json"];
-    // A theme has such a file too, but the site that uses it shows it. The site's own file may be
-    // two levels below.
+    // A theme has such a file too, but only the site that uses it is served. `config/_default`
+    // belongs to the site two levels above.
     if dir.path().ends_with("config/_default")
         || ["theme.toml", "theme.yaml"]
             .iter()

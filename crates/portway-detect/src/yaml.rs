@@ -1,8 +1,8 @@
 //! Parses YAML into JSON values, within limits.
 //!
 //! A checkout may contain hostile files: aliases that multiply (a "billion laughs") or unlimited
-//! nesting. The parser's budgets are far below what harms and far above what files written by hand
-//! need.
+//! nesting. The limits of the parser are far below harmful sizes and far above the sizes of files
+//! that people write.
 
 use serde_json::Value;
 

@@ -1,13 +1,11 @@
 //! Compose files: databases and other services that a project runs in containers.
 //!
 //! A compose service with an image becomes a service whose command runs that container and
-//! publishes its port where Portway chooses. `compose run` publishes only the ports given with
-//! `-p`, so the file stays unchanged. Services built from the checkout are the application itself
-//! and are left to the other readers.
-//!
-//! Checkouts never share containers or data: container and compose project names include the
-//! instance's name. A container that a killed instance left behind has the same name and is removed
-//! before the next start. Podman's `compose` accepts the same commands.
+//! publishes its port where Portway chooses (`compose run -p`), so the file stays unchanged.
+//! Services built from the checkout are left to the other readers. Container and project names
+//! contain the instance's name, so checkouts never share containers or data. A container that a
+//! killed instance left behind has the same name and is removed before the next start. Podman's
+//! `compose` accepts the same commands.
 
 mod images;
 mod interpolate;

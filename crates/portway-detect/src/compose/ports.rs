@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::yaml::scalar;
 
 /// Maximum number of ports taken from one range.
-const LONGEST: u16 = 16;
+const MAX_RANGE_SIZE: u16 = 16;
 
 /// A container port and the host port that it is published on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +85,7 @@ fn range(text: &str) -> Option<(u16, u16)> {
 }
 
 fn pairs((first, last): (u16, u16), host: Option<(u16, u16)>) -> Vec<Published> {
-    let last = last.min(first.saturating_add(LONGEST - 1));
+    let last = last.min(first.saturating_add(MAX_RANGE_SIZE - 1));
     (first..=last)
         .map(|container| Published {
             container,

@@ -97,15 +97,15 @@ impl Entry {
         if library.is_none() && !serves {
             return None;
         }
-        let told = |wanted: fn(&Port) -> bool| {
+        let find_port = |wanted: fn(&Port) -> bool| {
             texts.iter().find_map(|(path, text)| {
                 let port = source::port(text).filter(wanted)?;
                 Some((port, path.clone()))
             })
         };
         // A port that a helper reads from the environment takes precedence over a number.
-        let port = told(|port| matches!(port, Port::Reads(_)));
-        let port = port.or_else(|| told(|port| matches!(port, Port::Literal(..))));
+        let port = find_port(|port| matches!(port, Port::Reads(_)));
+        let port = port.or_else(|| find_port(|port| matches!(port, Port::Literal(..))));
         let (library, framework, kind, usual) = match library {
             Some((library, framework, kind, usual)) => (Some(*library), *framework, *kind, *usual),
             None => (None, "node", Kind::Http, 3000),
@@ -135,7 +135,7 @@ fn resolve(dir: &Dir<'_>, word: &str) -> Option<String> {
     ENDS.iter().find_map(|end| {
         let file = format!("{word}{end}");
         let (place, name) = file.rsplit_once('/').unwrap_or(("", &file));
-        // Build output says no more than its source.
+        // Build output is skipped, because its source is read.
         let is_built = ["dist", "build", "out", "lib", "node_modules"]
             .iter()
             .any(|built| place.split('/').next() == Some(built));

@@ -72,15 +72,15 @@ impl Managed {
             };
             (at, declared)
         });
-        let sign = places
+        let implied = places
             .into_iter()
-            .find_map(|(at, declared)| sign(&at, declared));
+            .find_map(|(at, declared)| implied_manager(&at, declared));
         let is_locked = dir
             .upwards()
             .find(|at| at.path() == root_path)
             .is_some_and(|at| LOCKS.iter().any(|(lock, _)| at.has(lock)));
-        let manager = sign.as_ref().map_or(Manager::Npm, |(manager, _)| *manager);
-        evidence.extend(sign.map(|(_, sentence)| sentence));
+        let manager = implied.as_ref().map_or(Manager::Npm, |(manager, _)| *manager);
+        evidence.extend(implied.map(|(_, sentence)| sentence));
         let name = manager.name();
         let program = if (context.has_program)(name) {
             Cow::Borrowed(name)
@@ -159,7 +159,7 @@ impl Manager {
 }
 
 /// Returns the manager that the files in `at` imply, with the evidence.
-fn sign(at: &Dir<'_>, declared: Option<String>) -> Option<(Manager, String)> {
+fn implied_manager(at: &Dir<'_>, declared: Option<String>) -> Option<(Manager, String)> {
     let is_berry = at.has(".yarnrc.yml");
     let yarn = |later: bool| if later { Manager::Berry } else { Manager::Yarn };
     if let Some(declared) = declared {

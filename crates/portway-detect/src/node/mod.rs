@@ -96,7 +96,7 @@ impl Project<'_, '_> {
             found = found.with_evidence(format!("{file} sets port {port}"));
         }
         if server.reads_port() {
-            return self.told_by_variable(found, server);
+            return self.with_port_variable(found, server);
         }
         if tool.flags.is_empty() {
             let entry = match tool.kind {
@@ -106,7 +106,7 @@ impl Project<'_, '_> {
             if let Some(entry) = entry.filter(|entry| entry.port.is_some() && written.is_none()) {
                 found = self.listening(found, &entry);
             }
-            return self.told_by_variable(found, server);
+            return self.with_port_variable(found, server);
         }
         if let Some(script) = server.script.as_ref().filter(|_| !server.says_a_port()) {
             if server.takes_arguments {
@@ -143,7 +143,7 @@ impl Project<'_, '_> {
             },
             None => self.listening(found, entry),
         };
-        self.told_by_variable(found, server)
+        self.with_port_variable(found, server)
     }
 
     /// Builds the service of a file without a script.
@@ -187,8 +187,8 @@ impl Project<'_, '_> {
         }
     }
 
-    /// The command of a server that reads PORT: its script, unless the script sets a port.
-    fn told_by_variable(&self, mut found: DetectedService, server: &Server) -> DetectedService {
+    /// Sets the command of a server that reads PORT: its script, unless the script sets a port.
+    fn with_port_variable(&self, mut found: DetectedService, server: &Server) -> DetectedService {
         let Some(port) = server.port() else {
             found.command = match &server.script {
                 Some(script) => self.run(script, ""),

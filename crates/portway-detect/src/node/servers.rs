@@ -33,7 +33,7 @@ const BESIDE: [&str; 10] = [
 ];
 
 /// Parts of script names that carry no information.
-const SAYS_NOTHING: [&str; 5] = ["dev", "start", "run", "serve", "watch"];
+const GENERIC_PARTS: [&str; 5] = ["dev", "start", "run", "serve", "watch"];
 
 /// Maximum depth of scripts that start scripts.
 const MAX_DEPTH: usize = 4;
@@ -136,7 +136,7 @@ impl Server {
         let name = self.script.as_deref().unwrap_or("");
         let mut parts = name.split([':', '-', '.']);
         parts
-            .find(|part| !SAYS_NOTHING.contains(part))
+            .find(|part| !GENERIC_PARTS.contains(part))
             .unwrap_or("")
     }
 

@@ -14,7 +14,7 @@ pub(super) fn port(text: &str) -> Option<Port> {
     let mut literal = None;
     let mut in_listen = 0;
     for (index, line) in code(text) {
-        if let Some(rest) = behind_port_variable(line) {
+        if let Some(rest) = after_port_variable(line) {
             return Some(Port::Reads(first_number(rest)));
         }
         if let Some(at) = listens(line) {
@@ -47,7 +47,7 @@ pub(super) fn configured(text: &str, key: &str) -> Option<u16> {
     for (_, line) in code(text) {
         let mut rest = line;
         if depth.is_none() {
-            let Some(after) = behind_key(line, key) else {
+            let Some(after) = after_key(line, key) else {
                 continue;
             };
             let Some(after) = after.trim_start().strip_prefix('{') else {
@@ -70,7 +70,7 @@ pub(super) fn configured(text: &str, key: &str) -> Option<u16> {
                         .is_none_or(|c| !c.is_alphanumeric());
                     let number = begins.then(|| named_number(&rest[at..], "port")).flatten();
                     if number.is_some()
-                        && behind_key(&rest[at..], "port").is_some_and(|_| {
+                        && after_key(&rest[at..], "port").is_some_and(|_| {
                             rest[at..]
                                 .trim_start_matches(['"', '\''])
                                 .starts_with("port")
@@ -110,7 +110,7 @@ fn listens(line: &str) -> Option<usize> {
 }
 
 /// Returns the text after the variable PORT, if the line reads it from the environment.
-fn behind_port_variable(line: &str) -> Option<&str> {
+fn after_port_variable(line: &str) -> Option<&str> {
     let reads = line.contains("env") || line.contains("config");
     let at = line.match_indices("PORT").map(|(at, _)| at).find(|at| {
         let is_edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && c != '_');
@@ -137,7 +137,7 @@ fn leading_word(text: &str) -> &str {
 }
 
 /// Returns the text after `key:`; the key may be in quotes.
-fn behind_key<'t>(text: &'t str, key: &str) -> Option<&'t str> {
+fn after_key<'t>(text: &'t str, key: &str) -> Option<&'t str> {
     text.match_indices(key).find_map(|(at, _)| {
         let before = text[..at].chars().next_back();
         let begins = before.is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != '.');
@@ -149,7 +149,7 @@ fn behind_key<'t>(text: &'t str, key: &str) -> Option<&'t str> {
 
 /// Returns the number after `key:`.
 fn named_number(text: &str, key: &str) -> Option<u16> {
-    leading_number(behind_key(text, key)?.trim_start())
+    leading_number(after_key(text, key)?.trim_start())
 }
 
 /// Returns the number that a variable is declared with: `const port = 3000`, `let port: number =

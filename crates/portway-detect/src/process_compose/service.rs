@@ -102,9 +102,9 @@ impl Conversion<'_> {
         found.command = self.shell(&(exports + &cd + &command));
         self.env_files(&mut found, dotenv);
         self.probes(&mut found, own);
-        self.life(&mut found);
+        self.set_lifecycle(&mut found);
         self.after(&mut found);
-        self.words(&mut found);
+        self.add_notes(&mut found);
         found
     }
 
@@ -127,7 +127,7 @@ impl Conversion<'_> {
         let probes = [&self.process.readiness, &self.process.liveness];
         let probed = probes.into_iter().flatten().find_map(|probe| probe.port());
         let number = |text: &String| text.parse::<u16>().ok().filter(|port| *port > 0);
-        let told = variables.get("PORT").and_then(number);
+        let declared = variables.get("PORT").and_then(number);
         if probed.is_some() && !found.kind.is_http() {
             found.kind = Kind::Http;
         }
@@ -140,11 +140,11 @@ impl Conversion<'_> {
         match (listens(command, found.kind), probed) {
             (Listens::WherePortSays(why), _) => {
                 variables.shift_remove("PORT");
-                prefer(found, probed.or(told)).with_evidence(why)
+                prefer(found, probed.or(declared)).with_evidence(why)
             }
             (Listens::WhereVariableSays(variable), _) => {
-                let told = variables.shift_remove(variable).as_ref().and_then(number);
-                prefer(found, probed.or(told))
+                let declared = variables.shift_remove(variable).as_ref().and_then(number);
+                prefer(found, probed.or(declared))
                     .with_env(variable, "{port}")
                     .with_evidence(format!("its program reads its port from {variable}"))
             }
@@ -173,9 +173,9 @@ impl Conversion<'_> {
                     }
                 }
             }
-            (_, None) if told.is_some() => {
+            (_, None) if declared.is_some() => {
                 variables.shift_remove("PORT");
-                prefer(found, told).with_evidence("its variable PORT names a port")
+                prefer(found, declared).with_evidence("its variable PORT names a port")
             }
             (_, None) => found
                 .without_port()
@@ -289,7 +289,7 @@ impl Conversion<'_> {
     }
 
     /// Converts restart and shutdown settings.
-    fn life(&self, found: &mut DetectedService) {
+    fn set_lifecycle(&self, found: &mut DetectedService) {
         let process = self.process;
         let restart = match process.restart.as_deref() {
             Some("always") => "always",
@@ -341,7 +341,7 @@ impl Conversion<'_> {
         }
     }
 
-    fn words(&self, found: &mut DetectedService) {
+    fn add_notes(&self, found: &mut DetectedService) {
         let process = self.process;
         if process.optional {
             let sentence = "it is disabled there, so it is optional";

@@ -218,11 +218,11 @@ fn drops_invalid_variable_names() {
     for environment in ["['=PORT=1', 'A=B=C']", "{'': 1, 'X=Y': 2, A: B=C}"] {
         let text = format!("processes:\n  a: {{command: x, environment: {environment}}}\n");
         let found = only(&[("process-compose.yaml", &text)], &[]);
-        let told: Vec<_> = found
+        let actual: Vec<_> = found
             .env
             .iter()
             .map(|(n, v)| (n.as_str(), v.as_str()))
             .collect();
-        assert_eq!(told, [("A", "B=C")], "{environment}");
+        assert_eq!(actual, [("A", "B=C")], "{environment}");
     }
 }

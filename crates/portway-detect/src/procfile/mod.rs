@@ -1,7 +1,7 @@
 //! `Procfile.dev` and `Procfile`: one `name: command` per line, as foreman and Heroku define it.
 //!
-//! There every process gets its port in the variable PORT, and a line that listens contains `$PORT`
-//! or runs a program that reads it. Both work unchanged, because Portway also sets PORT.
+//! These tools set the port of every process in the variable PORT. A line that listens contains
+//! `$PORT` or runs a program that reads it. Both work unchanged, because Portway also sets PORT.
 
 pub(super) mod command;
 
@@ -22,7 +22,7 @@ const STEP: u16 = 100;
 const STEPS: u16 = (u16::MAX - FIRST_PORT) / STEP;
 
 /// Maximum number of invalid lines that are reported; a file with more is not a Procfile.
-const NAMED: usize = 20;
+const MAX_REPORTED: usize = 20;
 
 /// A parsed Procfile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct Procfile {
     /// The processes, in the order of the lines.
     pub processes: Vec<Process>,
     /// The invalid lines.
-    pub wrong: Vec<InvalidLine>,
+    pub invalid_lines: Vec<InvalidLine>,
 }
 
 /// One valid line.
@@ -49,8 +49,8 @@ pub struct Process {
 pub struct InvalidLine {
     /// Line number, from 1.
     pub line: usize,
-    /// The fault, as the predicate of a sentence.
-    pub why: String,
+    /// What is wrong with it, as the predicate of a sentence.
+    pub problem: String,
 }
 
 /// Parses the text of a Procfile. Skips blank lines and comments; an invalid line does not affect
@@ -68,13 +68,13 @@ pub fn parse(text: &str) -> Procfile {
         let parts = trimmed.split_once(':');
         let parts = parts.map(|(name, command)| (name.trim_end(), command.trim()));
         match parts.filter(|(name, command)| is_name(name) && !command.is_empty()) {
-            None => file.wrong.push(InvalidLine {
+            None => file.invalid_lines.push(InvalidLine {
                 line: number,
-                why: "is not of the form `name: command`".into(),
+                problem: "is not of the form `name: command`".into(),
             }),
-            Some((name, _)) if !names.insert(name) => file.wrong.push(InvalidLine {
+            Some((name, _)) if !names.insert(name) => file.invalid_lines.push(InvalidLine {
                 line: number,
-                why: format!("repeats the name `{name}`"),
+                problem: format!("repeats the name `{name}`"),
             }),
             Some((name, command)) => file.processes.push(Process {
                 line: number,
@@ -101,11 +101,11 @@ pub(super) fn read(root: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedS
     };
     let Procfile {
         mut processes,
-        wrong,
+        invalid_lines,
     } = parse(&text);
-    let more = wrong.len().saturating_sub(NAMED);
-    for InvalidLine { line, why } in wrong.into_iter().take(NAMED) {
-        root.skip(&format!("{file}:{line}"), why);
+    let more = invalid_lines.len().saturating_sub(MAX_REPORTED);
+    for InvalidLine { line, problem } in invalid_lines.into_iter().take(MAX_REPORTED) {
+        root.skip(&format!("{file}:{line}"), problem);
     }
     if more > 0 {
         root.skip(file, format!("has {more} more invalid lines"));
@@ -153,7 +153,7 @@ fn surrounding_files(root: &Dir<'_>, context: &DetectContext<'_>) -> (bool, u16)
         noted.ok()
     });
     let port = |text: &str| text.parse::<u16>().ok().filter(|port| *port > 0);
-    let told = variables
+    let configured = variables
         .as_ref()
         .and_then(|all| port(all.get("PORT")?))
         .or_else(|| {
@@ -161,7 +161,7 @@ fn surrounding_files(root: &Dir<'_>, context: &DetectContext<'_>) -> (bool, u16)
             let (_, rest) = bin.split_once("${PORT:-")?;
             port(rest.split_once('}')?.0)
         });
-    let first = (context.preferred)("procfile").or(told);
+    let first = (context.preferred)("procfile").or(configured);
     (variables.is_some(), first.unwrap_or(FIRST_PORT))
 }
 

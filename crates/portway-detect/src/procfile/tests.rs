@@ -12,14 +12,14 @@ fn parses_lines_and_reports_invalid_ones() {
         .map(|p| (p.line, p.name.as_str(), p.command.as_str()))
         .collect();
     assert_eq!(processes, [(2, "web", "a:b $PORT"), (4, "worker", "x")]);
-    let wrong: Vec<_> = file
-        .wrong
+    let invalid: Vec<_> = file
+        .invalid_lines
         .iter()
-        .map(|w| (w.line, w.why.as_str()))
+        .map(|one| (one.line, one.problem.as_str()))
         .collect();
     let no = "is not of the form `name: command`";
     assert_eq!(
-        wrong,
+        invalid,
         [(5, no), (6, no), (7, "repeats the name `web`"), (8, no)]
     );
 }
