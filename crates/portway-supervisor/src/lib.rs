@@ -1,29 +1,10 @@
 //! The supervisor of one instance: it starts, watches and stops the instance's services and leaves
-//! no process behind.
+//! no process behind. `docs/architecture.md` describes how.
 //!
-//! # Theory of operation
-//!
-//! ```text
-//! supervisor ──┬── keeper ── backend ── its workers …
-//!              └── keeper ── npm ── sh ── vite …
-//! ```
-//!
-//! The [`Supervisor`] is a task that owns all state of an instance and receives messages. A pure
-//! state machine (`state`) decides the transitions of each service; the task carries out their
-//! effects.
-//!
-//! A [`keeper`] is a process between the supervisor and a service: the same binary, executed again
-//! in its own session. It adopts every process that the service starts and loses, and stops the
-//! whole process tree when the supervisor requests it or exits.
-//!
-//! The supervisor holds all ports while the instance runs. It softens a hold while a service starts
-//! and then checks which process listens (`ownership`). It does not choose ports: the
+//! Input: a [`Config`] with the plan, the wiring and the holds of all ports. Output: a status,
+//! events and logs, also for other processes on a local socket ([`control`]). A [`keeper`] process
+//! runs between the supervisor and each service. This crate does not choose ports: the
 //! [`SupervisorHost`] of the caller replaces a lost one.
-//!
-//! On the local network, the supervisor forwards connections to the services (`lan`), and an
-//! announcer process publishes their names.
-//!
-//! Other processes control a supervisor over HTTP and JSON on a local socket ([`control`]).
 
 pub mod control;
 mod host;

@@ -23,7 +23,7 @@ const SETTLE_DELAY: Duration = Duration::from_millis(200);
 /// How often a service may lose its port while it starts before it fails.
 const MAX_PORT_LOSSES: u32 = 10;
 
-/// What follows when the process tree has been stopped.
+/// What to do when the process tree has been stopped.
 #[derive(Clone, Debug, PartialEq)]
 enum AfterStop {
     Remain,
@@ -57,7 +57,7 @@ pub(crate) struct StateMachine {
     policy: Policy,
     phase: Phase,
     epoch: u64,
-    /// When the current phase began.
+    /// When the current phase started.
     since: Instant,
     pid: Option<u32>,
     /// How the leader exited, until its process tree is gone.

@@ -1,4 +1,4 @@
-//! The supervisor's handle of a keeper.
+//! The supervisor's handle to a keeper.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -167,7 +167,7 @@ impl KeeperEvents {
                     Err(_) => {}
                 },
                 _ => {
-                    // Only the fact of the exit is of interest, not its status.
+                    // Only the exit itself is relevant, not its status.
                     let _ = self.child.wait().await;
                     keepers().remove(&self.pid);
                     return KeeperEvent::KeeperExited(match self.is_tree_gone {

@@ -1,12 +1,10 @@
 //! The keeper: a process between the supervisor and the process tree of one service.
 //!
-//! The same binary, executed again as `portway __keeper`, with one thread and no runtime. It adopts
-//! every process that the service starts: on Linux as a child subreaper, on macOS by a mark in the
-//! environment, on Windows with a job object.
-//!
-//! The keeper stops the tree when the supervisor requests it or exits. The stop signal goes to the
-//! leader's process group and, once the leader has exited, to all remaining processes. After the
-//! grace period it sends SIGKILL until no process is left.
+//! It is the same binary, executed again as `portway __keeper`, with one thread and no runtime. It
+//! adopts every process that the service starts: on Linux as a child subreaper, on macOS by a mark
+//! in the environment, on Windows with a job object. It stops the tree when the supervisor requests
+//! it or exits. The stop signal goes to the leader's process group and, once the leader has exited,
+//! to all remaining processes. After the grace period it sends SIGKILL until no process is left.
 
 mod handle;
 #[cfg(unix)]

@@ -80,7 +80,7 @@ impl LogStore {
             .unwrap_or_default()
     }
 
-    /// Forgets the last lines of a service, which starts again.
+    /// Discards the last lines of a service that starts again.
     pub fn clear_tail(&mut self, service: &str) {
         self.tails.remove(service);
     }

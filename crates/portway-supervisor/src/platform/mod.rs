@@ -1,4 +1,4 @@
-//! The interface behind which the operating systems differ.
+//! The functions that differ between operating systems.
 //!
 //! Supervisor: `become_reaper`, `reap_descendants`, `stop_orphans`, `on_signal`, `terminal_closed`,
 //! `own_binary`. Keepers: `connect_keeper`, `ReportReader`, `CommandWriter`, `send_command`,

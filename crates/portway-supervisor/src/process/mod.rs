@@ -1,4 +1,4 @@
-//! Process trees, and what else a supervisor needs to know of processes.
+//! Process trees, and the other properties of processes that a supervisor reads.
 //!
 //! `portway-ports` identifies processes and reads single ones; this module adds the relations
 //! between them, their users, containers, environments and resource usage, and signals.
@@ -13,8 +13,8 @@ pub use portway_ports::{Process, ProcessId};
 pub use tree::{ProcessTree, root_index};
 pub use usage::{Usage, usage};
 
-/// The most ancestors that are followed. A chain that changes while it is read could otherwise
-/// appear to be endless.
+/// Maximum number of ancestors that are followed. A chain that changes while it is read could
+/// otherwise appear to be endless.
 const MAX_ANCESTORS: usize = 100;
 
 /// Returns the ancestors of a process, the parent first, up to but without the first process of the

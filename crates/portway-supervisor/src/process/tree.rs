@@ -1,10 +1,10 @@
-//! Which processes belong to the server on a port: from the process that owns the socket up to the
-//! one that a person started.
+//! Finds the processes that belong to the server on a port: from the process that owns the socket
+//! up to the one that a person started.
 //!
 //! Stopping only the process that listens is rarely enough: its master replaces a forked worker,
-//! and a reloader or `npm run` restarts a server or outlives it. Stopping too much is worse: the
-//! shell, the terminal or the editor above. So a parent belongs to the tree only if it certainly
-//! exists for this child alone.
+//! and a reloader or `npm run` restarts a server or outlives it. Stopping the shell, the terminal
+//! or the editor above it would be worse. So a parent belongs to the tree only if it certainly
+//! exists only for this child.
 
 use std::collections::HashSet;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What follows when a service's process tree is gone: restart policies and delays.
+//! Decides what follows when a service's process tree is gone: restart policies and delays.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! The interface behind which the operating systems differ. Each system's module has the functions
-//! of the parent module with the same names.
+//! The functions that differ between operating systems. Each system's module has the functions of
+//! the parent module with the same names.
 
 #[cfg(unix)]
 mod unix;

@@ -6,7 +6,7 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
 use crate::process::{ProcessId, Usage};
 
-/// Reads processes; `None` if the system does not answer.
+/// Reads processes; `None` if the system does not report them.
 fn read(which: ProcessesToUpdate<'_>, kind: ProcessRefreshKind) -> Option<System> {
     let mut system = System::new().ok()?;
     system.refresh_processes_specifics(which, true, kind);
@@ -64,7 +64,7 @@ pub(in crate::process) fn tree_pids(root: u32) -> Vec<u32> {
     std::iter::once(root).chain(below).collect()
 }
 
-/// The systems do not report what children that have exited used.
+/// Measures running processes only: the systems do not report what exited children used.
 pub(in crate::process) fn usage(roots: &[u32]) -> Vec<Option<Usage>> {
     let kind = ProcessRefreshKind::nothing().with_cpu().with_memory();
     let Some(system) = read(ProcessesToUpdate::All, kind) else {

@@ -1,4 +1,4 @@
-//! What Linux and macOS share: users and signals.
+//! Users and signals on Linux and macOS.
 
 use std::io;
 
