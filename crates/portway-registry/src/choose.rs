@@ -1,14 +1,8 @@
 //! Chooses ports: a function from a request and the existing leases to allocated ports.
 //!
-//! The candidates for each port, in this order:
-//!
-//! 1. the forced port;
-//! 2. in a main checkout, the preferred port;
-//! 3. the port that the service had last (*sticky*), so that bookmarks and redirects keep working;
-//! 4. the range in ascending order, without leased ports and the preferred ports of the same
-//!    request's other services; in a worktree the preferred port comes last, because it is the main
-//!    checkout's;
-//! 5. the leases of stopped instances, the least recently used first.
+//! Tries the forced port, then a main checkout's preferred port, the port that the service had last
+//! (*sticky*), the range in ascending order, and the leases of stopped instances. See "Choice of a
+//! port" in `docs/architecture.md`.
 //!
 //! A candidate counts as free only if it could be *held*. Excluded ports are skipped unless the
 //! manifest or the user names them by number.

@@ -1,14 +1,10 @@
 //! Leases: which port belongs to which service of which checkout.
 //!
-//! All instances of a user share one SQLite file, written in transactions under one OS file lock,
-//! so that the kernel queues waiting processes. No daemon is needed.
-//!
-//! A supervisor holds a file lock while it runs ([`InstanceLock`]), and a lease is *live* while its
-//! instance has a supervisor. This is exact after SIGKILL and after a reboot. The leases of stopped
-//! instances are retained; others get their ports only if their range has no other free port.
-//!
-//! This crate opens no sockets. The caller passes a function that tries to hold a port; it runs
-//! inside the lock, so that leasing and holding are one step.
+//! All instances of a user share one SQLite file, which a command writes under one OS file lock. A
+//! lease is *live* while the supervisor of its instance holds a lock ([`InstanceLock`]), which is
+//! exact after SIGKILL and after a reboot. The leases of stopped instances are retained; others get
+//! their ports only if their range has no other free port. This crate opens no sockets. The caller
+//! passes a function that tries to hold a port, which runs inside the lock.
 
 mod choose;
 mod error;

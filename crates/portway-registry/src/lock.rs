@@ -3,8 +3,8 @@
 //! Each instance has two lock files: a supervisor holds the first exclusively, and commands that use
 //! the instance's ports without a supervisor (`portway exec`) share the second.
 //!
-//! Testing a lock takes it for a moment. Whoever tests or takes one therefore holds the registry's
-//! lock; otherwise a test could prevent a supervisor from starting.
+//! Testing a lock acquires it for a moment, which could prevent a supervisor from starting. So a
+//! process holds the registry's lock while it tests or acquires one.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -97,7 +97,7 @@ fn open(dir: &Path, name: &str) -> io::Result<File> {
     options.open(dir.join(name))
 }
 
-/// Takes the supervisor's lock; `None` if the instance has a supervisor.
+/// Acquires the supervisor's lock; `None` if the instance has a supervisor.
 pub(crate) fn lock_as_supervisor(dir: &Path) -> io::Result<Option<InstanceLock>> {
     let file = open(dir, SUPERVISOR_LOCK)?;
     match file.try_lock() {
@@ -107,7 +107,7 @@ pub(crate) fn lock_as_supervisor(dir: &Path) -> io::Result<Option<InstanceLock>>
     }
 }
 
-/// Takes a shared lock for a command that uses the instance's ports.
+/// Acquires a shared lock for a command that uses the instance's ports.
 pub(crate) fn lock_as_user(dir: &Path) -> io::Result<InstanceLock> {
     let file = open(dir, USERS_LOCK)?;
     file.lock_shared()?;

@@ -1,4 +1,4 @@
-//! What an allocation is asked for and what it returns.
+//! The request and the result of an allocation.
 
 use std::error::Error;
 
@@ -55,7 +55,7 @@ pub struct AllocatedPort {
     pub displacement: Option<Displacement>,
 }
 
-/// A port that a service did not get although it comes before the allocated one.
+/// A port that a service did not get although it takes precedence over the allocated one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Displacement {
     /// The port.

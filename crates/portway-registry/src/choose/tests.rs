@@ -2,7 +2,7 @@ use super::*;
 
 /// A machine: leases, running instances, missing checkouts and ports that other processes use.
 #[derive(Default)]
-struct Machine {
+struct MachineState {
     leases: Vec<Lease>,
     running: Vec<&'static str>,
     missing: Vec<&'static str>,
@@ -10,7 +10,7 @@ struct Machine {
     is_worktree: bool,
 }
 
-impl Machine {
+impl MachineState {
     fn lease(mut self, port: u16, instance: &str, service: &str, last_used: u64) -> Self {
         self.leases.push(Lease {
             port,
@@ -69,7 +69,7 @@ fn backend() -> PortRequest {
 
 #[test]
 fn takes_the_preferred_port_or_the_next_free_one() {
-    let mut machine = Machine::default();
+    let mut machine = MachineState::default();
     assert_eq!(machine.backend(), 9000);
     machine.in_use = vec![9000];
     let port = machine.choose(vec![backend()]).unwrap().remove(0);
@@ -83,22 +83,22 @@ fn takes_the_preferred_port_or_the_next_free_one() {
 
 #[test]
 fn a_main_checkout_returns_to_its_preferred_port() {
-    let machine = Machine::default().lease(9004, "me", "backend", 1);
+    let machine = MachineState::default().lease(9004, "me", "backend", 1);
     assert_eq!(machine.backend(), 9000);
 }
 
 #[test]
 fn a_port_is_sticky_while_the_preferred_one_is_in_use() {
-    let mut machine = Machine::default().lease(9004, "me", "backend", 1);
+    let mut machine = MachineState::default().lease(9004, "me", "backend", 1);
     machine.in_use = vec![9000];
     assert_eq!(machine.backend(), 9004);
 }
 
 #[test]
 fn a_worktree_leaves_the_preferred_port_to_the_main_checkout() {
-    let mut machine = Machine {
+    let mut machine = MachineState {
         is_worktree: true,
-        ..Machine::default()
+        ..MachineState::default()
     };
     let port = machine.choose(vec![backend()]).unwrap().remove(0);
     assert_eq!(port.port, 9001);
@@ -113,7 +113,7 @@ fn a_worktree_leaves_the_preferred_port_to_the_main_checkout() {
 
 #[test]
 fn leases_of_stopped_instances_come_last_and_the_oldest_first() {
-    let mut machine = Machine::default()
+    let mut machine = MachineState::default()
         .lease(9000, "a", "backend", 3)
         .lease(9001, "b", "backend", 2);
     assert_eq!(machine.backend(), 9003);
@@ -125,7 +125,7 @@ fn leases_of_stopped_instances_come_last_and_the_oldest_first() {
 
 #[test]
 fn a_lease_of_a_missing_checkout_does_not_count() {
-    let mut machine = Machine::default().lease(9000, "a", "backend", 1);
+    let mut machine = MachineState::default().lease(9000, "a", "backend", 1);
     assert_eq!(machine.backend(), 9001);
     machine.missing = vec!["a"];
     assert_eq!(machine.backend(), 9000);
@@ -133,9 +133,9 @@ fn a_lease_of_a_missing_checkout_does_not_count() {
 
 #[test]
 fn services_of_one_request_do_not_take_each_others_ports() {
-    let mut machine = Machine {
+    let mut machine = MachineState {
         in_use: vec![9000],
-        ..Machine::default()
+        ..MachineState::default()
     };
     let api = want("api", 9001, "9001-9005");
     let ports = |port: Vec<AllocatedPort>| port.iter().map(|one| one.port).collect::<Vec<_>>();
@@ -156,7 +156,7 @@ fn a_forced_port_comes_first_even_if_leased_or_excluded() {
         forced: Some(port),
         ..backend()
     };
-    let machine = Machine::default().lease(9003, "a", "backend", 1);
+    let machine = MachineState::default().lease(9003, "a", "backend", 1);
     for port in [9001, 9002, 9003, 12345] {
         assert_eq!(machine.choose(vec![forced(port)]).unwrap()[0].port, port);
     }
@@ -164,7 +164,7 @@ fn a_forced_port_comes_first_even_if_leased_or_excluded() {
 
 #[test]
 fn a_forced_port_in_use_fails_or_falls_back() {
-    let mut machine = Machine::default().lease(9003, "a", "backend", 1);
+    let mut machine = MachineState::default().lease(9003, "a", "backend", 1);
     machine.running = vec!["a"];
     let mut wanted = PortRequest {
         forced: Some(9003),
@@ -183,7 +183,7 @@ fn a_forced_port_in_use_fails_or_falls_back() {
 
 #[test]
 fn a_full_range_fails() {
-    let mut machine = Machine::default().lease(9001, "a", "backend", 1);
+    let mut machine = MachineState::default().lease(9001, "a", "backend", 1);
     machine.running = vec!["a"];
     machine.in_use = vec![9000, 9003, 9004, 9005];
     let ChooseError::RangeFull {
@@ -203,10 +203,10 @@ fn an_excluded_port_must_be_requested_by_number() {
         ..named.clone()
     };
     for is_worktree in [false, true] {
-        let machine = Machine {
+        let machine = MachineState {
             is_worktree,
             in_use: vec![9003, 9004, 9005],
-            ..Machine::default()
+            ..MachineState::default()
         };
         assert_eq!(machine.choose(vec![named.clone()]).unwrap()[0].port, 9002);
         assert!(matches!(
@@ -214,15 +214,15 @@ fn an_excluded_port_must_be_requested_by_number() {
             ChooseError::RangeFull { excluded: 1, .. }
         ));
     }
-    let port = Machine::default().choose(vec![ranged]).unwrap().remove(0);
+    let port = MachineState::default().choose(vec![ranged]).unwrap().remove(0);
     assert_eq!((port.port, port.displacement), (9003, None));
 }
 
 #[test]
 fn a_newly_excluded_port_is_replaced_and_reported_once() {
-    let mut machine = Machine {
+    let mut machine = MachineState {
         in_use: vec![9000],
-        ..Machine::default()
+        ..MachineState::default()
     }
     .lease(9002, "me", "backend", 1);
     let port = machine.choose(vec![backend()]).unwrap().remove(0);
@@ -239,9 +239,9 @@ fn a_newly_excluded_port_is_replaced_and_reported_once() {
     let port = machine.choose(vec![backend()]).unwrap().remove(0);
     assert_eq!(port.displacement.unwrap().reason, DisplacementReason::InUse);
     // After that, the lease is for another port.
-    machine = Machine {
+    machine = MachineState {
         in_use: vec![9000],
-        ..Machine::default()
+        ..MachineState::default()
     }
     .lease(9001, "me", "backend", 1);
     let port = machine.choose(vec![backend()]).unwrap().remove(0);
@@ -250,7 +250,7 @@ fn a_newly_excluded_port_is_replaced_and_reported_once() {
 
 #[test]
 fn a_replaced_port_is_never_taken_from_another_service() {
-    let machine = Machine::default()
+    let machine = MachineState::default()
         .lease(9001, "me", "backend", 1)
         .lease(9000, "me", "web", 1);
     for is_main in [true, false] {

@@ -1,4 +1,4 @@
-//! Prepare steps that succeeded.
+//! Records of successful prepare steps.
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 

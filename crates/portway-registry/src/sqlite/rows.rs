@@ -93,8 +93,8 @@ pub(super) fn list(text: String) -> Vec<String> {
     json(Some(text)).unwrap_or_default()
 }
 
-/// Parses a value that was stored as JSON. What another version wrote in another form counts as
-/// nothing.
+/// Parses a value that was stored as JSON. Returns `None` if another version stored it in another
+/// form.
 pub(super) fn json<T: DeserializeOwned>(text: Option<String>) -> Option<T> {
     serde_json::from_str(&text?).ok()
 }
