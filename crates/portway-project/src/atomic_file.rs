@@ -1,4 +1,4 @@
-//! Replacing a text file as a whole, so that no reader ever sees a part of it.
+//! Replaces a text file atomically, so that no reader sees an incomplete file.
 
 use std::fs;
 use std::io::{self, Write};

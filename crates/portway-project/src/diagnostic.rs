@@ -1,7 +1,7 @@
 //! Errors in `portway.toml` and `config.toml`, with their position in the file.
 //!
-//! A reader reports a [`Problem`], which knows a byte range; the caller that knows the file turns
-//! it into a [`Diagnostic`].
+//! A reader reports a [`Problem`] with a byte range. The caller adds the file, which makes it a
+//! [`Diagnostic`].
 
 use std::fmt;
 use std::ops::Range;

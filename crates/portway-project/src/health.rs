@@ -1,4 +1,4 @@
-//! How to check a running service's health.
+//! The health check of a running service.
 
 use crate::plan::{PlannedService, Probe, ReadinessProbe};
 use crate::wiring::{self, AssignedPorts};

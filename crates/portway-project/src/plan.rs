@@ -1,7 +1,7 @@
 //! The plan: which services run, which ports each of them needs and in which order they start.
 //!
-//! Input: the manifest and the preferences. Output: plain values; positions in the file, TOML types
-//! and uncompiled patterns end here. A manifest whose parts do not fit together is rejected as a
+//! Input: the manifest and the preferences. Output: plain values without positions in the file,
+//! TOML types or uncompiled patterns. A manifest whose parts do not fit together is rejected as a
 //! whole, before anything starts.
 
 mod build;

@@ -1,8 +1,8 @@
 //! `.ports.json`: the file from which programs of a project read the ports.
 //!
-//! Portway owns the keys of its services and keeps all others. It replaces the file as a whole, so
-//! that no program reads a part of it. An invalid file is an error and stays unchanged; it is never
-//! treated as empty.
+//! Portway owns the keys of its services and keeps all others. It replaces the file atomically, so
+//! that no program reads an incomplete file. An invalid file is an error and stays unchanged; it is
+//! never treated as empty.
 
 use std::fs;
 use std::io::{self, Read};
@@ -19,7 +19,8 @@ pub const FILE_NAME: &str = ".ports.json";
 /// The prefix of temporary files that replace the file.
 const TEMPORARY_PREFIX: &str = ".ports.json.portway-";
 
-/// How often to write the file if another process removes the temporary file. Once is rare.
+/// Maximum number of attempts to write the file. An attempt fails if another process removes the
+/// temporary file, which is rare.
 const MAX_ATTEMPTS: u32 = 10;
 
 /// The largest file that is read, in bytes.

@@ -1,5 +1,5 @@
-//! Whether a prepare step must run again: its command or its inputs have changed, or its outputs
-//! are gone.
+//! Detects whether a prepare step must run again: its command or its inputs have changed, or its
+//! outputs are gone.
 
 use std::fs;
 use std::io;

@@ -1,6 +1,6 @@
 //! The wiring: commands, environments and `.ports.json` of an instance, from its plan and its ports.
 //!
-//! One function makes all of it, so that `portway env`, `.ports.json` and the environments of the
+//! One function builds all of it, so that `portway env`, `.ports.json` and the environments of the
 //! processes always agree.
 
 use std::path::{Path, PathBuf};
@@ -86,7 +86,7 @@ pub struct PrepareStep {
 }
 
 impl Wiring {
-    /// Makes the wiring.
+    /// Builds the wiring.
     ///
     /// `env_files` are the variables of each service's `env_file`s. `trust` are the variables that
     /// make programs trust the gateway's certificates; a file overrides them. `gateway` is the

@@ -1,4 +1,4 @@
-//! Building a plan from a manifest: checks every part and drops positions and TOML types.
+//! Builds a plan from a manifest: checks every part and drops positions and TOML types.
 
 use indexmap::IndexMap;
 use toml::Spanned;

@@ -287,7 +287,7 @@ pub(super) fn single_ports(
     Ok(())
 }
 
-/// Expands every placeholder once, so that a misspelled one is found before anything starts.
+/// Expands every placeholder once, so that a misspelled one is reported before anything starts.
 pub(super) fn placeholders(manifest: &Manifest) -> Result<(), Problem> {
     let names: Vec<&str> = manifest.services.keys().map(String::as_str).collect();
     // Preferences change which port a service gets, not whether it has one.

@@ -1,4 +1,4 @@
-//! Editing one value in the text of a `config.toml`. Comments, order and blank lines stay.
+//! Edits one value in the text of a `config.toml`. Comments, order and blank lines stay.
 
 use toml_edit::{DocumentMut, Item, Table, TableLike};
 

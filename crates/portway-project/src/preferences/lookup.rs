@@ -1,4 +1,4 @@
-//! Finding a preference by its path.
+//! Finds a preference by its path.
 
 use super::keys::{KEYS, Key};
 use crate::suggest::{closest, suggestion};

@@ -1,4 +1,4 @@
-//! Reading one layer: a file, a table of the manifest, the environment or a flag.
+//! Reads one layer: a file, a table of the manifest, the environment or a flag.
 
 use std::borrow::Cow;
 use std::ffi::OsString;
