@@ -40,7 +40,7 @@ pub struct PortOwner {
 /// Returns the sockets that listen on `port`, of both families.
 ///
 /// # Errors
-/// Fails if the system does not answer.
+/// Fails if the system does not report its sockets.
 pub fn listeners(port: u16) -> io::Result<Vec<Listener>> {
     platform::listeners(Some(port))
 }
@@ -48,7 +48,7 @@ pub fn listeners(port: u16) -> io::Result<Vec<Listener>> {
 /// Returns all listening sockets, of both families.
 ///
 /// # Errors
-/// Fails if the system does not answer.
+/// Fails if the system does not report its sockets.
 pub fn all_listeners() -> io::Result<Vec<Listener>> {
     platform::listeners(None)
 }
@@ -57,7 +57,7 @@ pub fn all_listeners() -> io::Result<Vec<Listener>> {
 /// does not count.
 ///
 /// # Errors
-/// Fails if the system does not answer.
+/// Fails if the system does not report its sockets.
 pub fn owners(port: u16) -> io::Result<Vec<PortOwner>> {
     owners_among(port, &[])
 }
@@ -68,7 +68,7 @@ pub fn owners(port: u16) -> io::Result<Vec<PortOwner>> {
 /// every process that may share it, such as a whole process tree.
 ///
 /// # Errors
-/// Fails if the system does not answer.
+/// Fails if the system does not report its sockets.
 pub fn owners_among(port: u16, likely: &[u32]) -> io::Result<Vec<PortOwner>> {
     with_processes(platform::listeners(Some(port))?, likely)
 }
@@ -77,7 +77,7 @@ pub fn owners_among(port: u16, likely: &[u32]) -> io::Result<Vec<PortOwner>> {
 /// all ports.
 ///
 /// # Errors
-/// Fails if the system does not answer.
+/// Fails if the system does not report its sockets.
 pub fn owners_of(ports: &[u16]) -> io::Result<Vec<PortOwner>> {
     let mut found = Vec::new();
     for port in ports {
@@ -89,7 +89,7 @@ pub fn owners_of(ports: &[u16]) -> io::Result<Vec<PortOwner>> {
 /// Returns the owners of all listening sockets.
 ///
 /// # Errors
-/// Fails if the system does not answer.
+/// Fails if the system does not report its sockets.
 pub fn all_owners() -> io::Result<Vec<PortOwner>> {
     with_processes(platform::listeners(None)?, &[])
 }
@@ -98,7 +98,7 @@ pub fn all_owners() -> io::Result<Vec<PortOwner>> {
 /// [`Hold`](crate::Hold). Empty on Windows and on Linux before 6.8, which do not report them.
 ///
 /// # Errors
-/// Fails if the system does not answer.
+/// Fails if the system does not report its sockets.
 pub fn bound_owners(port: u16) -> io::Result<Vec<PortOwner>> {
     with_processes(platform::bound(port)?, &[])
 }

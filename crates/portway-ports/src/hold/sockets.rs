@@ -13,7 +13,7 @@ use crate::platform;
 /// from being bound. Any address of 127.0.0.0/8 that no server uses would do.
 const TIE_BREAK_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 255, 13, 37));
 
-/// Connections that wait to be accepted, at most, on a listening socket that a hold opens.
+/// Maximum number of connections that wait to be accepted on a listening socket of a hold.
 const BACKLOG: i32 = 1024;
 
 /// The sockets on `0.0.0.0:P` and `[::]:P`. A family that the machine does not support is `None`.

@@ -1,4 +1,4 @@
-//! What `sysinfo` reads of a process on macOS and Windows.
+//! The details of processes on macOS and Windows, read by `sysinfo`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -1,5 +1,4 @@
-//! The interface behind which the operating systems differ. Each system's module has the same
-//! names:
+//! The functions that differ between operating systems. Each system's module has the same names:
 //!
 //! - holds: `SOFT_HOLD_KEEPS_SOCKETS`, `REUSE_PASSES_TIME_WAIT`, `set_exclusive`,
 //!   `prepare_server_socket`, `is_unsupported_family`, `has_active_sockets`;

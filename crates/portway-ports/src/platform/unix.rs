@@ -1,4 +1,4 @@
-//! What Linux and macOS share: the options of bound sockets.
+//! The options of bound sockets, which are the same on Linux and macOS.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! What only Linux reports.
+//! Stands in on macOS and Windows for values that only Linux reports.
 
 use std::net::SocketAddr;
 

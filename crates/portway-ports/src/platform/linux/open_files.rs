@@ -15,7 +15,7 @@ use std::thread;
 
 use rustix::fs::{CWD, Mode, OFlags, RawDir, openat, readlinkat_raw};
 
-/// How many processes a thread takes at a time.
+/// The number of processes that a thread handles at a time.
 const BATCH_SIZE: usize = 16;
 /// Below this number of processes a second thread costs more than it saves.
 const MIN_PROCESSES_FOR_THREADS: usize = 64;
