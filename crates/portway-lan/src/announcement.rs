@@ -1,4 +1,4 @@
-//! The announcement of one service, and its inverse: what a browsing machine reads.
+//! The announcement of one service, as DNS records and as another machine reads them.
 
 use std::net::{IpAddr, Ipv4Addr};
 

@@ -19,7 +19,7 @@ pub const COMMAND: &str = "__mdns-announcer";
 /// The library sends a withdrawal a second time after 120 ms; the announcer exits after this time.
 const WITHDRAWAL_DELAY: Duration = Duration::from_millis(200);
 
-/// What an announcer reports.
+/// An event that an announcer reports.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AnnouncerEvent {

@@ -13,8 +13,8 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-/// The most connections at a time. Each uses two file descriptors, and other machines must not be
-/// able to use up all of them.
+/// Maximum number of concurrent connections. Each uses two file descriptors, and other machines
+/// must not be able to use up all of them.
 const MAX_CONNECTIONS: usize = 256;
 
 /// The pause after a connection could not be accepted, for example because no file descriptors are
@@ -108,7 +108,7 @@ async fn accept(listening: Listening, port: u16, connections: Arc<Semaphore>) {
             return;
         };
         tokio::spawn(async move {
-            // A failure closes both connections, which is all that the client can be shown.
+            // A failure closes both connections. The client cannot receive an error in another way.
             let _ = forward(client, port).await;
             drop(permit);
         });

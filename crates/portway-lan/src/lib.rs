@@ -1,15 +1,9 @@
 //! The local network: this machine's addresses, forwarding to loopback, and mDNS with DNS-SD
 //! (RFC 6762, RFC 6763).
 //!
-//! ```text
-//! phone ──► 192.168.1.5:5173 ── forward (in the supervisor) ──► 127.0.0.1:5173, the service
-//!   ▲
-//!   └ `_http._tcp` ── announcer (a separate process)
-//! ```
-//!
 //! The caller decides what is published. A supervisor forwards connections ([`Forwarder`]) and sends
-//! the list of its services to the [`announcer`]: the same binary, executed again. The announcer runs until
-//! its standard input ends, also when the supervisor is killed, and then withdraws everything.
+//! the list of its services to the [`announcer`], a separate process. The announcer runs until its
+//! standard input ends, also when the supervisor is killed, and then withdraws everything.
 //! Otherwise the records would remain in caches for 75 minutes.
 
 mod addresses;

@@ -1,4 +1,4 @@
-//! The interface behind which the operating systems differ: `machine_name`, `ignore_stop_requests`.
+//! The functions that differ between operating systems: `machine_name`, `ignore_stop_requests`.
 
 #[cfg(unix)]
 mod unix;
