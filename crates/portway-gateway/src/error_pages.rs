@@ -22,7 +22,7 @@ const LOG_LINES: usize = 30;
 /// response comes without this header. The gateway delays such requests while the service starts.
 const GENERATED: HeaderName = HeaderName::from_static("x-portway-stand-in");
 
-/// Who receives a generated response.
+/// The recipient of a generated response.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Audience {
     pub(crate) format: Format,

@@ -1,13 +1,9 @@
 //! The gateway: one reverse proxy that gives the services of all instances host names.
 //!
 //! ```text
-//! registry ─► cache ─► names ─┐
-//!                             ▼
-//! client ─► server ─► host ─► proxy ─► service
-//!                       │
+//! client ─► server ─► host ─► names (from the cache) ─► proxy ─► service
 //!                       └ own name ─► site ─► dashboard, API ─► operations
 //! ```
-//!
 //! The gateway reads the status of instances. It starts no service and chooses no port itself, and
 //! services keep running without it.
 

@@ -1,4 +1,4 @@
-//! Who connected to the gateway, and on which listener.
+//! The client of a connection, and the listener that accepted it.
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -1,4 +1,4 @@
-//! Why the gateway responds itself instead of forwarding a request.
+//! The reasons why the gateway responds itself instead of forwarding a request.
 
 /// The reason why a request was not forwarded to its service.
 #[derive(Clone, Debug, PartialEq, Eq)]

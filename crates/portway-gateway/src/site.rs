@@ -1,12 +1,11 @@
 //! The gateway's own name: the dashboard and the API, with access checks.
 //!
 //! Any web page and any program on this machine can send requests to the gateway:
-//!
 //! - A request with another origin is rejected, even of a service (`web.portway.localhost`).
 //! - Changes require the token in the dashboard's page, which other origins cannot read, and JSON,
 //!   which forms cannot send. Only clients on this machine get the token.
 //! - Logs are available on this machine only. On Linux, other users get no access at all.
-//! - The host name was checked before, so DNS rebinding does not get here.
+//! - The caller has checked the host name, which prevents DNS rebinding.
 
 use std::sync::Arc;
 

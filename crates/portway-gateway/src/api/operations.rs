@@ -1,4 +1,4 @@
-//! What the gateway delegates to the application that hosts it.
+//! The operations that the gateway delegates to the application that hosts it.
 
 use std::net::TcpListener;
 

@@ -38,7 +38,8 @@ impl Method {
     }
 }
 
-/// Who may use a route under the gateway's own name. The control socket has no access checks.
+/// The clients that may use a route under the gateway's own name. The control socket has no access
+/// checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     /// Every client.

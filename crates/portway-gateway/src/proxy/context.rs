@@ -1,4 +1,4 @@
-//! What is known about a request before its service is contacted.
+//! The properties of a request that are known before its service is contacted.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::host;
 use crate::names::Target;
 use crate::peer::Peer;
 
-/// Tells what a browser requests, for example a page (`navigate`) or a script.
+/// States what a browser requests, for example a page (`navigate`) or a script.
 const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
 /// A request whose target is known.
@@ -42,8 +42,8 @@ impl RequestContext {
         }
     }
 
-    /// Determines who receives a generated response. Asking the system for the client's user takes
-    /// time, so this is not done for every request.
+    /// Determines the recipient of a generated response. Reading the client's user from the system
+    /// takes time, so this is not done for every request.
     ///
     /// Only this user is trusted, and only under a host name that always resolves to this machine.
     /// Any other name may belong to a website (DNS rebinding).
