@@ -163,7 +163,7 @@ impl Command {
     }
 }
 
-/// Parses the command line. Help and version are printed, and end the process, here.
+/// Parses the command line. Prints the help or the version on request, and then exits the process.
 pub(crate) fn parse() -> Result<Cli, clap::Error> {
     Cli::try_parse().map_err(|error| {
         if error.use_stderr() {

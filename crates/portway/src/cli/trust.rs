@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Trust) -> Result<u8, CommandError> {
     let change = if args.undo {
         match Change::undo()? {
             Undo::Change(change) => *change,
-            Undo::Nothing(unread) => return nothing(args, unread),
+            Undo::Nothing(unread) => return report_no_ca(args, unread),
         }
     } else {
         Change::install(args.dry_run)?
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &Trust) -> Result<u8, CommandError> {
 }
 
 /// Reports that there is no CA, neither on disk nor in a store that could be read.
-fn nothing(args: &Trust, unread: Vec<String>) -> Result<u8, CommandError> {
+fn report_no_ca(args: &Trust, unread: Vec<String>) -> Result<u8, CommandError> {
     let message = "no local CA exists";
     if args.json {
         let error = CommandError::new(ErrorCode::NotFound, message);

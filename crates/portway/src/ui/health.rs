@@ -16,8 +16,8 @@ pub(crate) fn health(report: &HealthReport) -> bool {
     out(&table(report))
 }
 
-/// Prints one of several checks; on a terminal it replaces the previous one. Returns false once the
-/// reader has gone.
+/// Prints one of several checks; on a terminal it replaces the previous one. Returns false after
+/// the reader has closed the stream.
 pub(crate) fn health_update(report: &HealthReport) -> bool {
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     let at = jiff::Timestamp::from_millisecond(i64::try_from(report.at).unwrap_or(0))

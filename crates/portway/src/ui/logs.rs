@@ -17,7 +17,7 @@ const COLORS: [AnsiColor; 6] = [
 ];
 
 /// Prints one line of an instance with these services; their order determines their colors. Returns
-/// false once the reader has gone.
+/// false after the reader has closed the stream.
 pub(super) fn log(services: &[String], record: &LogRecord) -> bool {
     out(&line(services, record))
 }

@@ -98,7 +98,7 @@ pub(crate) fn is_interactive() -> bool {
         && std::env::var_os("CI").is_none_or(|value| value.is_empty())
 }
 
-/// Prints to standard output. Returns false once the reader has gone.
+/// Prints to standard output. Returns false after the reader has closed the stream.
 pub(crate) fn out(text: &str) -> bool {
     let stdout = io::stdout();
     let choice = choice(&stdout);

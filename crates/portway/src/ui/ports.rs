@@ -1,4 +1,4 @@
-//! Prints which processes and services use ports.
+//! Prints which processes and services are using ports.
 
 use portway_api::{
     FreeAction, FreeReport, LeaseState, PortHolder, PortLease, PortReport, PortState, ProcessInfo,

@@ -173,7 +173,7 @@ fn fixed_url(port: &u16) -> String {
     format!("http://localhost:{port}")
 }
 
-/// The row of a service with the warnings about its ports.
+/// Returns the row of a service with the warnings about its ports.
 fn row_with_warnings(service: &ServiceStatus) -> Vec<String> {
     let mut row = service_row(service);
     let warned = service.ports.iter().filter_map(|port| {

@@ -30,13 +30,13 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// A reporter for commands that print text or one JSON value.
+    /// Creates a reporter for commands that print text or one JSON value.
     pub(crate) fn new(json: bool) -> Self {
         let lines = if json { Lines::Hidden } else { Lines::Text };
         Self { json, lines }
     }
 
-    /// A reporter for commands that print log lines as text or as JSON.
+    /// Creates a reporter for commands that print log lines as text or as JSON.
     pub(crate) fn for_logs(json: bool) -> Self {
         let lines = if json { Lines::Json } else { Lines::Text };
         Self { json, lines }
