@@ -1,4 +1,4 @@
-//! A checkout that a generator has created, and what is expected of each.
+//! A checkout that a generator has created, and the expectations for each.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -60,7 +60,7 @@ impl Generated {
         Self { sandbox }
     }
 
-    /// Replaces `old` by `new` in a file, as a user would.
+    /// Replaces `old` by `new` in a file, as a user does.
     pub fn replace(self, file: &str, old: &str, new: &str) -> Self {
         let text = self.sandbox.read(file);
         assert!(text.contains(old), "no `{old}` in {text}");

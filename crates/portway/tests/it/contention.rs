@@ -7,8 +7,8 @@ use std::process::{Child, Stdio};
 
 use crate::sandbox::{Sandbox, http_get};
 
-/// How many commands and instances run concurrently. Fewer on Windows: a command is many times as
-/// slow under Wine, and a command waits at most 20 s for the registry.
+/// How many commands and instances run concurrently. Fewer on Windows: under Wine, a command takes
+/// many times as long, and it waits at most 20 s for the registry.
 const PROCESSES: usize = if cfg!(windows) { 20 } else { 50 };
 const INSTANCES: usize = if cfg!(windows) { 12 } else { 40 };
 

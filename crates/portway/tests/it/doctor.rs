@@ -97,8 +97,8 @@ pub fn describe(finding: &Value) -> String {
     lines
 }
 
-/// Expects that the message contains a name, a port, a process or a path. Its prose is in the
-/// snapshots.
+/// Expects that the message contains a name, a port, a process or a path. The whole message is in
+/// the snapshots.
 #[track_caller]
 fn mentions(finding: &Value, what: &str) {
     let message = finding["message"].as_str().unwrap();

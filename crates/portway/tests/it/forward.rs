@@ -118,8 +118,8 @@ fn a_fixed_port_is_routed_to_the_chosen_checkout() {
     sandbox.run(&["down"]).success();
     let refused = http_get(sandbox.port(38), "/").unwrap();
     assert!(refused.contains("portway -C"), "{refused}");
-    // A page of another host, whose name resolves to this machine, does not learn the path of the
-    // checkout.
+    // The response to another host name that resolves to this machine does not contain the path of
+    // the checkout.
     let mut stream = TcpStream::connect(("127.0.0.1", sandbox.port(38))).unwrap();
     let foreign = "GET / HTTP/1.1\r\nHost: attacker.example\r\nConnection: close\r\n\r\n";
     stream.write_all(foreign.as_bytes()).unwrap();

@@ -187,7 +187,7 @@ fn bodies_are_limited_per_service() {
     }
 }
 
-// Under Wine a restart sometimes loses its Ctrl-C and takes its whole grace.
+// Under Wine a restart sometimes loses its Ctrl-C and takes the whole grace period.
 #[test]
 #[cfg(unix)]
 fn no_request_fails_across_ten_restarts() {
@@ -336,7 +336,7 @@ fn up_starts_the_gateway_if_that_is_preferred() {
 #[cfg(unix)]
 fn installs_and_uninstalls_a_user_service() {
     let sandbox = Sandbox::new();
-    // Without a session only the file is written; the error has the commands that are missing.
+    // Without a session only the file is written; the error lists the remaining commands.
     sandbox
         .run(&["gateway", "install"])
         .code(3)

@@ -1,4 +1,4 @@
-//! Invalid input is an error with its place, and changes no file.
+//! Invalid input is an error with a location, and changes no file.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

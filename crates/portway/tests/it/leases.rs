@@ -78,8 +78,8 @@ fn prune_removes_leases_of_deleted_directories() {
     );
 }
 
-/// A sandbox in which a process is left, because its supervisor and its keeper were killed at the
-/// same time.
+/// Creates a sandbox with a leftover process: its supervisor and its keeper were killed at the same
+/// time.
 pub fn with_stale_process() -> Sandbox {
     let sandbox = Sandbox::new().manifest(
         "[project]\nname = \"jobi\"\n[services.backend]\n\

@@ -1,7 +1,7 @@
 //! No process and no socket outlives Portway.
 //!
-//! Tests stop an instance in every way there is, with processes that try to escape. An orderly stop
-//! leaves nothing, and takes at most a service's `stop.grace`.
+//! Tests stop an instance in every possible way, with processes that try to escape. An orderly stop
+//! leaves no process, and takes at most a service's `stop.grace`.
 
 mod grace;
 mod steps;
@@ -22,7 +22,8 @@ const GRANDCHILDREN: [&str; 4] = ["plain", "setsid", "ignore", "daemon"];
 /// The `stop.grace` of [`family`].
 const GRACE: Duration = Duration::from_secs(1);
 
-/// What a busy machine may need beyond a grace: far less than the "10m" of [`stubborn`].
+/// The time that a busy machine may need in addition to a grace period: far less than the "10m" of
+/// [`stubborn`].
 const SLACK: Duration = Duration::from_secs(8);
 
 /// One service for each kind of grandchild. `keys` are further keys of each service.
@@ -51,7 +52,7 @@ fn wait_until_complete(sandbox: &Sandbox) {
     });
 }
 
-/// A service that ignores signals and has a grace of ten minutes.
+/// A service that ignores signals and has a grace period of ten minutes.
 fn stubborn() -> Sandbox {
     Sandbox::new().manifest(
         "[services.stubborn]

@@ -1,12 +1,11 @@
-//! A project, a home directory and a block of ports that one test has to itself.
+//! A project, a home directory and a block of ports that only one test uses.
 //!
 //! ```ignore
 //! let sandbox = Sandbox::new().manifest("[services.api]\ncommand = \"%service serve {port}\"\nport = \"%0-%9\"");
 //! sandbox.run(&["up", "--detach"]).success();
 //! ```
 //!
-//! In files, `%N` is the Nth port of the block and `%service` the path of the test service. A test
-//! fails when a process of its sandbox outlives it.
+//! In files, `%N` is the Nth port and `%service` the test service. Leftover processes fail a test.
 
 #[path = "sandbox/commands.rs"]
 mod commands;
@@ -32,8 +31,8 @@ use serde_json::Value;
 pub use commands::{CommandOutput, Failure, RunningCommand};
 pub use system::kill;
 
-/// The longest that a test waits for anything. Busy machines need a part of it, and nothing waits
-/// this long when a test passes.
+/// Maximum time that a test waits for a condition. A test that passes needs much less, even on a
+/// busy machine.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How often a condition is checked that a test waits for.
@@ -151,7 +150,7 @@ impl Sandbox {
         serde_json::from_str(&self.read(".ports.json")).unwrap()
     }
 
-    /// A command that sees nothing of the environment but `PATH` and the sandbox.
+    /// A command whose environment contains only `PATH` and the variables of the sandbox.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command
@@ -308,7 +307,7 @@ pub fn test_service() -> PathBuf {
         .join(format!("service{EXE_SUFFIX}"))
 }
 
-/// The body that an HTTP server on a loopback address of either family answers with.
+/// Returns the body of an HTTP server's response, from a loopback address of either family.
 pub fn http_get(port: u16, path: &str) -> Option<String> {
     let mut stream = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
         .or_else(|_| TcpStream::connect(("::1", port)))

@@ -12,7 +12,7 @@ use crate::sandbox::{RunningCommand, Sandbox, http_get, test_service, wait_until
 pub struct ShellServer(RunningCommand);
 
 impl ShellServer {
-    /// Starts the test service as a person would: as a command of a shell. `arguments` may contain
+    /// Starts the test service as a person does: as a command of a shell. `arguments` may contain
     /// the placeholders of a sandbox.
     pub fn start(sandbox: &Sandbox, arguments: &str) -> Self {
         let mut command = sandbox.command("sh");

@@ -1,6 +1,6 @@
 //! What Portway prints, as text that is the same on every run, for snapshots.
 //!
-//! Tests of behavior check codes, names and numbers. The prose itself is in `snapshots/`, where it
+//! Tests of behavior check codes, names and numbers. The messages are in `snapshots/`, where they
 //! can be read as a whole. To update the snapshots: `INSTA_UPDATE=always cargo test -p portway
 //! --test it texts`.
 
@@ -39,7 +39,7 @@ impl Transcript {
             .push((value.to_string(), placeholder.to_owned()));
     }
 
-    /// Runs Portway in the sandbox and records what it prints. `title` says what is special.
+    /// Runs Portway in the sandbox and records what it prints. `title` describes the case.
     pub fn run(&mut self, sandbox: &Sandbox, title: &str, arguments: &[&str]) -> CommandOutput {
         let ran = sandbox.run(arguments);
         self.record(sandbox, title, &arguments.join(" "), &ran);
@@ -57,7 +57,7 @@ impl Transcript {
         self.entry(title);
         let command = self.redact(sandbox, arguments);
         let _ = writeln!(self.text, "$ portway {command}");
-        // Which notices a command still sees of a start depends on who is quicker.
+        // Which notices of a start a command receives depends on timing.
         let err = ran.stderr();
         let err = err.lines().filter(|line| !line.starts_with("· "));
         let err: String = err.map(|line| format!("{line}\n")).collect();
@@ -75,8 +75,8 @@ impl Transcript {
         self.lines(sandbox, text);
     }
 
-    /// Compares everything that was recorded with its snapshot. Only on Linux: other systems have
-    /// messages of their own.
+    /// Compares everything that was recorded with its snapshot. Only on Linux: other systems
+    /// have other messages.
     #[track_caller]
     pub fn assert(self, name: &str) {
         if cfg!(target_os = "linux") {

@@ -21,7 +21,7 @@ const WITH_OWN_STORES: &str = r#"
     exec "$@"
 "#;
 
-/// A command that sees and can change stores of the sandbox instead of those of the system.
+/// A command that reads and changes stores of the sandbox instead of those of the system.
 fn with_own_stores(sandbox: &Sandbox, arguments: &[&str]) -> Command {
     let mut command = sandbox.command("unshare");
     command.args([

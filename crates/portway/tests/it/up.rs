@@ -178,7 +178,7 @@ fn keeps_every_port_after_an_immediate_restart() {
 
 #[test]
 fn keeps_the_port_after_the_supervisor_was_killed() {
-    // The service keeps its port open during its grace.
+    // The service keeps its port open during its grace period.
     let sandbox = Sandbox::new().manifest(
         "[services.a]\ncommand = \"%service serve {port} --ignore\"\nport = \"%0-%9\"\n\
          stop = { grace = \"500ms\" }",

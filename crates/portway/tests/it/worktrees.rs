@@ -45,7 +45,7 @@ fn the_main_checkout_keeps_the_preferred_ports() {
     assert_eq!(displaced["wanted"], sandbox.port(0));
     assert_eq!(displaced["forced"], false);
     assert_eq!(displaced.get("excluded"), None);
-    // No instance and no process is using the port, so none is named.
+    // No instance or process is using the port, so the message names none.
     let holder = displaced["holder"].as_str().unwrap();
     assert!(
         !holder.contains('`') && holder.contains("main checkout"),

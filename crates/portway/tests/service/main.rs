@@ -271,13 +271,13 @@ fn grab(ports: &[u16]) {
     }
 }
 
-/// What differs between systems.
+/// Functions that differ between operating systems.
 #[cfg(unix)]
 mod system {
     use std::net::TcpListener;
     use std::os::fd::FromRawFd;
 
-    /// The signals that ask a program to stop.
+    /// The signals that request a program to stop.
     pub(crate) const SIGNALS: [i32; 3] = [15, 2, 1];
 
     pub(crate) fn leave_session() {
@@ -298,7 +298,7 @@ mod system {
     }
 }
 
-/// What differs between systems.
+/// Functions that differ between operating systems.
 #[cfg(windows)]
 mod system {
     use std::net::TcpListener;
@@ -306,7 +306,7 @@ mod system {
     /// Ctrl-C.
     pub(crate) const SIGNALS: [i32; 1] = [2];
 
-    /// Windows has no sessions of this kind.
+    /// Does nothing: Windows has no such sessions.
     pub(crate) fn leave_session() {}
 
     pub(crate) fn passed_socket() -> TcpListener {

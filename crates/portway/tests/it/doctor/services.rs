@@ -1,4 +1,4 @@
-//! Findings about services: who listens on their ports, and how they answer.
+//! Findings about services: which processes listen on their ports, and how they respond.
 
 use std::fs;
 use std::net::ToSocketAddrs;

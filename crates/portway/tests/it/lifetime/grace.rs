@@ -1,4 +1,4 @@
-//! How long a stop takes: a service's grace, second signals, and the order of services.
+//! How long a stop takes: a service's grace period, second signals, and the order of services.
 
 use std::time::{Duration, Instant};
 

@@ -18,7 +18,7 @@ pub(super) const CTRL_C: &[u8] = b"\x03";
 /// A terminal. It is closed, and its command killed, when this value is dropped.
 pub(super) struct Terminal {
     child: Child,
-    /// Where keys go that are typed. Dropping it closes the terminal.
+    /// Receives typed keys. Dropping it closes the terminal.
     keys: Option<mpsc::Sender<&'static [u8]>>,
     screen: Option<JoinHandle<()>>,
 }
@@ -67,7 +67,7 @@ impl Terminal {
     }
 
     /// Waits until the command exits and returns its exit code: 128 plus the number of the signal if
-    /// a signal ended it.
+    /// a signal terminated it.
     #[track_caller]
     pub(super) fn wait(&mut self) -> i32 {
         let mut status = None;

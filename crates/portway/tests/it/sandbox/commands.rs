@@ -95,7 +95,7 @@ impl CommandOutput {
 
 /// An error that a command reported as JSON.
 ///
-/// Tests check its code and the names and numbers in it. Its prose is in the snapshots.
+/// Tests check its code and the names and numbers in it. The whole message is in the snapshots.
 pub struct Failure {
     error: Value,
 }
@@ -208,7 +208,7 @@ impl RunningCommand {
     }
 
     /// Waits until the command exits and returns its exit code: 128 plus the number of the signal
-    /// if a signal ended it.
+    /// if a signal terminated it.
     #[track_caller]
     pub fn wait(&mut self) -> i32 {
         let deadline = Instant::now() + TIMEOUT;

@@ -38,7 +38,7 @@ pub fn kill(pid: u32) {
     let _ = kill_process(Pid::from_raw(pid as i32).unwrap(), Signal::KILL);
 }
 
-/// A process's exit code, or 128 plus the number of the signal that ended it.
+/// A process's exit code, or 128 plus the number of the signal that terminated it.
 pub(super) fn code(status: ExitStatus) -> i32 {
     status
         .code()

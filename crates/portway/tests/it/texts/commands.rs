@@ -1,4 +1,5 @@
-//! What commands report about instances, leases and ports, and why they refuse.
+//! What commands report about instances, leases and ports, and the errors of requests that they
+//! refuse.
 
 use std::fs;
 use std::net::TcpListener;

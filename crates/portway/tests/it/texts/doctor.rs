@@ -1,4 +1,4 @@
-//! What the doctor reports. Further findings are recorded where they are provoked.
+//! What the doctor reports. Other tests record further findings where they cause them.
 
 use crate::doctor::describe;
 use crate::sandbox::{Sandbox, two_services};

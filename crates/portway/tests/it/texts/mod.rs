@@ -1,7 +1,7 @@
 //! A snapshot of every help text, and of one example of each error and warning.
 //!
 //! A new command appears here without being listed; a new error or warning needs an example. The
-//! snapshots are made on Linux: other systems report some errors in their own words.
+//! snapshots are made on Linux: other systems report some errors with other messages.
 
 mod commands;
 mod detection;

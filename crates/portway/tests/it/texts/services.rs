@@ -1,4 +1,4 @@
-//! What `up` and the logs say about services that start, fail and are restarted.
+//! What `up` and the logs report about services that start, fail and are restarted.
 
 use std::thread;
 
@@ -73,8 +73,8 @@ fn services_that_fail_to_start() {
         "[services.db]\ncommand = \"exit 3\"\nrestart = \"never\"\nready = { exec = \"false\" }\n\
          [services.api]\ncommand = \"sleep 600\"\nafter = [\"db\"]",
     );
-    // In the background the error has the last lines of the log. Whether its notice is seen before
-    // depends on who is quicker.
+    // In the background the error has the last lines of the log. Whether its notice is received
+    // before depends on timing.
     let sandbox = Sandbox::new().manifest(&api("command = \"echo no such table: users; exit 3\""));
     let error = sandbox.run(&["up", "--detach"]).code(5).stderr();
     let error = &error[error.rfind("error: ").unwrap()..];

@@ -1,4 +1,4 @@
-//! Command lines that Portway cannot carry out.
+//! Invalid command lines.
 
 use crate::sandbox::two_services;
 use crate::transcript::Transcript;

@@ -137,8 +137,8 @@ fn without_root_shows_the_command_and_does_the_rest() {
     assert_eq!(states(&report.json())[0].1, "needs_root");
     assert_eq!(browsers_trust(&sandbox).len(), 2);
     assert_eq!(portway_files(&sandbox, "anchors"), [""; 0]);
-    // The user has run the command. Undoing it needs another command, and the CA is remembered
-    // until then.
+    // The user has run the command. Undoing it needs another command, and the record contains
+    // the CA until then.
     portway(&sandbox, &["trust", "--yes"]).success();
     assert_eq!(portway_files(&sandbox, "anchors").len(), 1);
     let undone = portway_as_user(&sandbox, &["trust", "--undo", "--yes"]).success();

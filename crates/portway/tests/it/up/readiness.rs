@@ -1,4 +1,4 @@
-//! When services count as ready, and who waits for that.
+//! When services count as ready, and which commands wait for that.
 
 use serde_json::Value;
 
