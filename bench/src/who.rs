@@ -22,7 +22,7 @@ const DESCRIPTORS: usize = 22;
 /// The version of the crate killport.
 const KILLPORT: &str = "2.0.2";
 
-/// A tool, the port it is asked about, and its results.
+/// A tool, the port that it looks up, and its results.
 struct Competitor {
     name: String,
     program: PathBuf,

@@ -20,8 +20,8 @@ use crate::plan::{Action, Fault, Pause, PortwayCommand, ProcessRole, SERVICES};
 use crate::probe;
 use crate::violations::Violations;
 
-/// How long a command may run before it is interrupted as by Ctrl-C. It would otherwise wait for
-/// minutes for a service that never becomes ready.
+/// How long a command may run before it receives SIGINT. It would otherwise wait for minutes for a
+/// service that never becomes ready.
 const INTERRUPT_DELAY: Duration = Duration::from_secs(3);
 
 /// How long to wait for an instance to stop after a command reported that it is not running.
@@ -35,7 +35,7 @@ pub(crate) struct Checkout<'a> {
     pub(crate) number: usize,
     /// The running `up` in the foreground.
     foreground: Option<RunningCommand>,
-    /// Whether `.ports.json` was edited as by a user since the last recovery.
+    /// Whether an action has edited `.ports.json`, as a user does, since the last recovery.
     was_edited: bool,
 }
 

@@ -14,8 +14,8 @@ use socket2::{Domain, Socket, Type};
 use crate::env::ChaosEnv;
 use crate::plan::PORTS;
 
-/// The largest number of free ports in use at the same time. With more, ranges would become full,
-/// which is no fault of Portway.
+/// Maximum number of free ports in use at the same time. With more, ranges would become full, which
+/// is not an error of Portway.
 const MAX_LISTENERS: usize = 8;
 /// How long a port stays in use.
 const LISTEN_TIME: Duration = Duration::from_millis(300);

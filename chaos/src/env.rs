@@ -17,7 +17,7 @@ use crate::clock::FakeClock;
 use crate::plan::{PORTS, SERVICES};
 use crate::{Result, Tools};
 
-/// Time limit for everything that must happen, even on a busy machine.
+/// Time limit of every command and every wait, long enough for a busy machine.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(150);
 
 /// The checkout without faults. Nothing may change there.
@@ -254,7 +254,7 @@ pub(crate) struct RunningCommand {
 }
 
 impl RunningCommand {
-    /// Send a signal. An error means that it has exited, which the caller finds out later.
+    /// Send a signal. An error means that it has exited, which the caller detects later.
     pub(crate) fn signal(&self, signal: Signal) {
         // The child has not been waited for, so its pid cannot be reused.
         let pid = i32::try_from(self.child.id()).ok();

@@ -1,4 +1,4 @@
-//! What a run does: a pure function from a seed to actions. The outcome also depends on the
+//! The plan of a run: a pure function from a seed to actions. The outcome also depends on the
 //! machine; the plan does not.
 
 use std::fmt;

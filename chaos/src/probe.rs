@@ -1,4 +1,4 @@
-//! Observes services from outside: which process answers at a URL, and which has the socket.
+//! Observes services from outside: which process responds at a URL, and which has the socket open.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::invariants::ReadyService;
 use crate::invariants::own_url::Probe;
 
-/// A service that hangs does not answer. That is not a wrong answer.
+/// Timeout of a request. A service that hangs does not respond, which is not a wrong answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Find the processes that answer at `localhost`, in both address families, and those that have

@@ -1,4 +1,4 @@
-//! What the tests of several crates share: ports that only one test uses at a time.
+//! Test helpers of several crates: blocks of ports that only one test uses at a time.
 
 use std::fs::{self, File};
 use std::net::SocketAddr;

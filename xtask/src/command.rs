@@ -1,4 +1,4 @@
-//! Running commands in the workspace.
+//! Runs commands in the workspace.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

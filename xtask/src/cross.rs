@@ -209,13 +209,13 @@ fn build_library(target: &str, libraries: &Path) -> Result<(), String> {
             libraries.join(host),
         );
         match fs::rename(seed.join("built"), libraries.join(target)) {
-            // The other process was faster.
+            // The other process has completed it first.
             Err(_) if libraries.join(target).is_dir() => Ok(()),
             other => other.map_err(message),
         }
     };
     let result = build();
-    // In the cache a leftover does no harm.
+    // A leftover in the cache has no effect.
     let _ = fs::remove_dir_all(&seed);
     result
 }

@@ -12,7 +12,8 @@ use crate::command::root;
 use crate::generate;
 use crate::tools::Tool;
 
-/// Makes the book. Without its server and search, which would double the time of its installation.
+/// Builds the book. Installed without its server and search, which would double the installation
+/// time.
 pub(crate) const MDBOOK: Tool = Tool {
     name: "mdbook",
     version: "0.5.4",

@@ -25,7 +25,7 @@ const CARGO_FUZZ: Tool = Tool {
 };
 
 /// Limits for one input. libFuzzer reports an input that takes longer (s), uses more memory (MiB),
-/// or allocates more at once (MiB). It generates no longer inputs (bytes).
+/// or allocates more at once (MiB). The last limit is the length of generated inputs (bytes).
 const LIMITS: [&str; 4] = [
     "-timeout=5",
     "-rss_limit_mb=512",

@@ -108,7 +108,7 @@ impl Container {
 impl Drop for Container {
     fn drop(&mut self) {
         drop(self.outer.stdin.take());
-        // Nothing can be done about an error here.
+        // An error cannot be handled here.
         let _ = self.outer.wait();
     }
 }

@@ -28,7 +28,7 @@ struct Series {
 /// The correct answer of a tool.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Expected {
-    /// The program allocates nothing.
+    /// The tool allocates nothing.
     Nothing,
     /// The tool supports preferred ports: the first free port of each range.
     FirstFree,

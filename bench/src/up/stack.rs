@@ -70,7 +70,7 @@ impl Stack {
         static STARTS: AtomicUsize = AtomicUsize::new(0);
         let number = STARTS.fetch_add(1, Ordering::Relaxed);
         let tag = format!("bench-{}-{number}-end", std::process::id());
-        // Other ports each time, because used ports stay in TIME_WAIT.
+        // Each start uses other ports, because used ports stay in TIME_WAIT.
         let first = ranges.backend().0 + (number as u16 % 9) * 20;
         let ports: Vec<u16> = (first..first + count).collect();
         let subcommand = if with_children {

@@ -1,4 +1,4 @@
-//! After everything was stopped, nothing is left behind.
+//! After everything was stopped, no process, port or file is left.
 
 use std::fs;
 use std::path::PathBuf;

@@ -10,7 +10,7 @@ use crate::env::CommandResult;
 const CODES: [i32; 6] = [0, 1, 4, 5, 6, 124];
 
 /// Check one result. `was_signaled`: the harness has sent signals to the command. `is_running`
-/// finds out whether the instance runs now.
+/// returns whether the instance is running now.
 pub(crate) fn evaluate(
     result: &CommandResult,
     was_signaled: bool,

@@ -192,7 +192,7 @@ fn anchors(text: &str) -> BTreeSet<String> {
 
 /// The anchor of a heading: lower case, punctuation removed, spaces as hyphens.
 fn anchor(heading: &str) -> String {
-    // Of a link in a heading only the text counts.
+    // Only the text of a link in a heading counts.
     let mut text = String::new();
     let mut parts = heading.split("](");
     text.push_str(parts.next().unwrap_or_default());

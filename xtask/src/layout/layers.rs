@@ -28,7 +28,7 @@ const NOT_SHIPPED: [&str; 5] = [
     "xtask",
 ];
 
-/// The one of them that the tests of every layer may use.
+/// The crate among them that the tests of every layer may use.
 const TEST_SUPPORT: &str = "portway-testing";
 
 /// Published crates that a layer must not use, with the rule that they break.

@@ -17,7 +17,7 @@ pub(super) struct Competitor<'a> {
     pub(super) is_slow: bool,
     /// Whether it uses portpicker's server.
     pub(super) uses_portserver: bool,
-    /// Does what is not measured, and returns the commands of a round.
+    /// Makes the preparations that are not measured, and returns the commands of a round.
     pub(super) prepare: Box<dyn FnMut(usize) -> Result<Vec<Command>> + 'a>,
 }
 

@@ -16,7 +16,7 @@ pub(super) struct Competitor<'a> {
     pub(super) expected: Expected,
     /// Whether it uses portpicker's server.
     pub(super) uses_portserver: bool,
-    /// Does what is not measured, and returns the command to measure.
+    /// Makes the preparations that are not measured, and returns the command to measure.
     pub(super) prepare: Box<dyn FnMut() -> Result<Command> + 'a>,
     /// Parses the ports in its output.
     pub(super) parse: fn(&Output) -> Vec<u16>,
