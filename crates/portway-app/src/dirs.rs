@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use portway_api::ErrorCode;
 
 use crate::error::CommandError;
-use crate::platform;
 
 /// Returns the directory of Portway's state.
 ///
@@ -61,8 +60,7 @@ pub(crate) fn directory(given: Option<&Path>) -> Result<PathBuf, CommandError> {
 
 /// Returns whether `PATH` contains a program.
 pub(crate) fn has_program(name: &str) -> bool {
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).any(|dir| platform::is_program(&dir, name))
+    which::which(name).is_ok()
 }
 
 #[cfg(test)]

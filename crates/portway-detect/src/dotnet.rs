@@ -5,9 +5,10 @@
 use serde_json::Value;
 
 use super::literal::numbers;
-use super::shell::{has_placeholder, quote};
+use super::shell::has_placeholder;
 use super::{DetectContext, DetectedPort, DetectedService, Dir};
 use portway_project::kind::Kind;
+use portway_project::shell::quote;
 
 /// SDKs whose projects serve, with the framework name.
 const SDKS: [(&str, &str, Kind); 2] = [

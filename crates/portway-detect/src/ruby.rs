@@ -158,7 +158,7 @@ fn sinatra(dir: &Dir<'_>, gems: &Gems, context: &DetectContext<'_>) -> Option<De
         text.lines().any(requires).then_some((name, text))
     })?;
     let file = dir.path_of(name);
-    let script = super::shell::quote(name);
+    let script = portway_project::shell::quote(name);
     let command = gems.program(&format!("ruby {script} -o {{host}} -p {{port}}"));
     let port = context.port("sinatra", 4567);
     let found = DetectedService::http(dir, "sinatra", command, port)

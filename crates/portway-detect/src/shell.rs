@@ -1,16 +1,6 @@
-//! Shell quoting, and commands of other tools whose meaning must not change in a manifest.
+//! Commands of other tools, whose meaning must not change in a manifest.
 
 use std::borrow::Cow;
-
-/// Quotes a text as one word of a shell command.
-pub(super) fn quote(text: &str) -> Cow<'_, str> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        Cow::Borrowed(text)
-    } else {
-        Cow::Owned(format!("'{}'", text.replace('\'', "'\\''")))
-    }
-}
 
 /// Escapes placeholders: `{port}` of another tool becomes `{''port}`, which means the same to the
 /// shell.
@@ -71,14 +61,6 @@ fn is_placeholder(text: &str, at: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn quotes_words_if_needed() {
-        assert_eq!(quote("fastapi[standard]>=1"), "'fastapi[standard]>=1'");
-        assert_eq!(quote("it's"), "'it'\\''s'");
-        assert_eq!(quote("a-b/c.py"), "a-b/c.py");
-        assert_eq!(quote(""), "''");
-    }
 
     #[test]
     fn escapes_placeholders_in_a_literal_command() {

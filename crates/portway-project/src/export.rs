@@ -1,8 +1,8 @@
 //! Writing environment variables for other programs.
 
-use std::borrow::Cow;
-
 use indexmap::IndexMap;
+
+use crate::shell::quote;
 
 /// An output format for environment variables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl ExportFormat {
         match self {
             Self::Shell => {
                 for (name, value) in variables {
-                    text.push_str(&format!("export {name}={}\n", shell_value(value)));
+                    text.push_str(&format!("export {name}={}\n", quote(value)));
                 }
             }
             Self::Dotenv => {
@@ -37,13 +37,6 @@ impl ExportFormat {
         }
         text
     }
-}
-
-/// Quotes a value for a POSIX shell. No variable can contain a NUL character, the only one that
-/// cannot be quoted.
-fn shell_value(value: &str) -> Cow<'_, str> {
-    let quoter = shlex::Quoter::new().allow_nul(true);
-    quoter.quote(value).unwrap_or_default()
 }
 
 /// Quotes a value for `.env` files, unless every parser reads it the same way without quotes.

@@ -23,6 +23,7 @@ pub mod port_spec;
 pub mod ports_file;
 pub mod preferences;
 pub mod prepare;
+pub mod shell;
 pub mod suggest;
 pub mod template;
 pub mod units;

@@ -2,7 +2,6 @@
 
 use std::fs::OpenOptions;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
@@ -44,13 +43,6 @@ pub(crate) fn open_files() -> Option<u64> {
 /// Returns whether this process runs as root.
 pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
-}
-
-/// Returns whether `dir` contains an executable file `name`.
-pub(crate) fn is_program(dir: &Path, name: &str) -> bool {
-    let file = dir.join(name);
-    file.metadata()
-        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
 /// The signals that stop a command: SIGINT, SIGTERM and SIGHUP.

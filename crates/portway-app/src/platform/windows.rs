@@ -71,16 +71,6 @@ pub(crate) fn is_root() -> bool {
     false
 }
 
-/// Returns whether `dir` contains the program `name`, with an extension of `PATHEXT`.
-pub(crate) fn is_program(dir: &Path, name: &str) -> bool {
-    let extensions = std::env::var("PATHEXT").unwrap_or_else(|_| ".COM;.EXE;.BAT;.CMD".to_owned());
-    let mut names = extensions
-        .split(';')
-        .map(|extension| format!("{name}{extension}"));
-    (Path::new(name).extension().is_some() && dir.join(name).is_file())
-        || names.any(|name| dir.join(name).is_file())
-}
-
 /// The console events that stop a command.
 pub(crate) struct Signals {
     ctrl_c: CtrlC,

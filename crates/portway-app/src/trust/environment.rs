@@ -74,7 +74,7 @@ impl StoreEnvironment {
         let home = std::env::home_dir().filter(|home| home.is_absolute());
         let home = home.ok_or_else(|| {
             CommandError::new(ErrorCode::State, "cannot determine your home directory")
-                .hint("set HOME to your home directory")
+                .hint("set `HOME` to your home directory")
         })?;
         let system = if cfg!(target_os = "macos") {
             System::MacOs
@@ -138,9 +138,8 @@ impl StoreEnvironment {
 /// `PATH`.
 fn find_for_root(name: &str, path: &OsStr) -> Option<PathBuf> {
     let dirs = std::env::split_paths(path).chain(SBIN.map(PathBuf::from));
-    let mut dirs = dirs.filter(|dir| dir.is_absolute());
-    let dir = dirs.find(|dir| platform::is_program(dir, name))?;
-    Some(dir.join(name))
+    let dirs = std::env::join_paths(dirs.filter(|dir| dir.is_absolute())).ok()?;
+    which::which_in_global(name, Some(dirs)).ok()?.next()
 }
 
 /// Returns the browser databases below `home`.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use portway_api::TrustedRoot;
+use portway_project::shell::quote;
 
 use super::command::StoreError;
 use super::contents::StoreContents;
@@ -171,18 +172,9 @@ impl Action {
             Self::Remove(file) => vec!["rm".to_owned(), "-f".to_owned(), text(file)],
             Self::Run(command) => command.clone(),
         };
-        let arguments: Vec<String> = arguments.iter().map(|word| shell_quote(word)).collect();
+        let arguments: Vec<_> = arguments.iter().map(|word| quote(word)).collect();
         arguments.join(" ")
     }
-}
-
-/// Quotes a word for a POSIX shell, if necessary.
-fn shell_quote(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=@".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// The change to one store.

@@ -8,8 +8,8 @@ mod manifest;
 
 use self::manifest::{Binary, binaries, depends};
 use super::listens::{Listens, Source};
-use super::shell::quote;
 use super::{DetectContext, DetectedService, Dir};
+use portway_project::shell::quote;
 
 /// A web framework: its crate, the port that its examples use, and the calls that serve.
 struct Framework {

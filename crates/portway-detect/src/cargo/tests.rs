@@ -121,7 +121,7 @@ fn finds_workspace_members_once() {
 fn enables_features_that_a_binary_requires() {
     let cargo = "[package]\nname = 'shop'\n[[bin]]\nname = 'shop'\npath = 'src/main.rs'\nrequired-features = ['ssr', 'web']\n[dependencies]\naxum = { version = '0.8', optional = true }\n";
     let found = only(&[("Cargo.toml", cargo), ("src/main.rs", AXUM)], &[]);
-    assert_eq!(found.command, "cargo run --features ssr,web");
+    assert_eq!(found.command, "cargo run --features 'ssr,web'");
     let without = cargo.replace("required-features", "other");
     let detection = checkout(&[("Cargo.toml", &without), ("src/main.rs", AXUM)], &[]);
     assert!(detection.services.is_empty(), "{detection:#?}");

@@ -17,10 +17,11 @@ use indexmap::IndexMap;
 pub use self::model::{Compose, Service, parse};
 pub use self::ports::Published;
 use super::process_compose::merge;
-use super::shell::{literal, quote};
+use super::shell::literal;
 use super::text::quoted;
 use super::{DetectContext, DetectedPort, DetectedService, Dir};
 use portway_project::dotenv;
+use portway_project::shell::quote;
 
 /// File names in Docker's order of precedence.
 const FILES: [&str; 4] = [

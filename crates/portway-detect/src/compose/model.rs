@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::interpolate;
 use super::ports::{Published, exposed, published};
 use crate::process_compose::depends_on;
-use crate::shell::quote;
 use crate::yaml::{self, YamlError, scalar, strings};
+use portway_project::shell::quote;
 
 /// The services of a compose file, by name.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -173,7 +173,7 @@ fn reports_unusable_entries_and_finds_the_rest() {
 #[test]
 fn reports_and_skips_a_broken_file() {
     for (text, words) in [
-        ("services:\n  db: [\n", "is not usable YAML: line "),
+        ("services:\n  db: [\n", "cannot be parsed as YAML: line "),
         ("services: 3", "`services` is not a mapping"),
         ("version: '3'", "has no services"),
         ("- a", "has no services"),

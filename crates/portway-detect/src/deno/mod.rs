@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::listens::Listens;
 use super::literal;
-use super::shell::quote;
 use super::{DetectContext, DetectedService, Dir};
 use portway_project::kind::Kind;
+use portway_project::shell::quote;
 
 /// Tasks that start a development server, most likely first.
 const TASKS: [&str; 4] = ["dev", "start", "serve", "server"];

@@ -7,8 +7,8 @@ use std::collections::{BTreeSet, VecDeque};
 
 use super::listens::{Listens, Source};
 use super::literal;
-use super::shell::quote;
 use super::{DetectContext, DetectedService, Dir};
+use portway_project::shell::quote;
 
 /// Frameworks by module path, with the port that their examples use.
 const FRAMEWORKS: [(&str, &str, u16); 8] = [

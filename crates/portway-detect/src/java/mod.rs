@@ -103,7 +103,7 @@ fn maven(dir: &Dir<'_>, context: &DetectContext<'_>) -> Option<DetectedService> 
         Some(parent) => {
             let up = up(dir, &parent);
             let module = dir.path().strip_prefix(parent.path()).unwrap_or("");
-            let module = super::shell::quote(module.trim_start_matches('/')).into_owned();
+            let module = portway_project::shell::quote(module.trim_start_matches('/')).into_owned();
             found
                 .with_prepare(format!(
                     "{program} -q -f {up}pom.xml -pl {module} -am -DskipTests install"

@@ -22,9 +22,10 @@ use self::script::SimpleCommand;
 use self::servers::{Server, ServerKind, servers};
 use self::source::Port;
 use self::tools::{ON_VITE, Tool};
-use super::shell::{literal, quote};
+use super::shell::literal;
 use super::{DetectContext, DetectedPort, DetectedService, Dir};
 use portway_project::kind::Kind;
+use portway_project::shell::quote;
 
 /// The entry file of servers that a tool builds and starts.
 const MAIN: &str = "src/main.ts";
@@ -175,7 +176,7 @@ impl Project<'_, '_> {
             Some((Port::Reads(usual), place)) => {
                 let usual = usual.unwrap_or(entry.usual);
                 found.port = Some(self.context.port(found.framework, usual));
-                found.with_evidence(format!("{place} reads PORT"))
+                found.with_evidence(format!("{place} reads `PORT`"))
             }
             Some((Port::Literal(port, line), place)) => {
                 found.port = Some(DetectedPort::Fixed(*port));
@@ -183,7 +184,7 @@ impl Project<'_, '_> {
                     "{place}:{line} requires port {port}; read `process.env.PORT` there to allow any port"
                 ))
             }
-            None => found.with_evidence("Portway sets its port in PORT"),
+            None => found.with_evidence("Portway sets its port in `PORT`"),
         }
     }
 

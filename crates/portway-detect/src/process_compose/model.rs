@@ -123,7 +123,10 @@ impl Process {
                 // Replaces the shell command.
                 "entrypoint" if process.command.is_empty() => {
                     let words = strings(value);
-                    let words: Vec<_> = words.iter().map(|w| crate::shell::quote(w)).collect();
+                    let words: Vec<_> = words
+                        .iter()
+                        .map(|w| portway_project::shell::quote(w))
+                        .collect();
                     process.command = words.join(" ");
                 }
                 "replicas" if value.as_u64() == Some(1) => {}

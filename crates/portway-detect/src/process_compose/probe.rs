@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use crate::shell::{literal, quote};
+use crate::shell::literal;
 use crate::text::quoted;
 use crate::yaml::scalar;
+use portway_project::shell::quote;
 
 /// A readiness or liveness probe.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,11 +5,12 @@ use indexmap::IndexMap;
 use super::model::{Process, Project};
 use crate::procfile::command::{Listens, listens};
 use crate::procfile::nth_port;
-use crate::shell::{has_placeholder, literal, quote};
+use crate::shell::{has_placeholder, literal};
 use crate::text::quoted;
 use crate::{DetectContext, DetectedPort, DetectedService, Dir};
 use portway_project::dotenv;
 use portway_project::kind::Kind;
+use portway_project::shell::quote;
 
 /// The first port for processes that name none.
 const FIRST_PORT: u16 = 5000;
@@ -168,14 +169,14 @@ impl Conversion<'_> {
                     None => {
                         found.port = Some(DetectedPort::Fixed(port));
                         found.with_evidence(format!(
-                            "its probe checks port {port}, which Portway cannot change; use $PORT in its command to allow any port"
+                            "its probe checks port {port}, which Portway cannot change; use `$PORT` in its command to allow any port"
                         ))
                     }
                 }
             }
             (_, None) if declared.is_some() => {
                 variables.shift_remove("PORT");
-                prefer(found, declared).with_evidence("its variable PORT names a port")
+                prefer(found, declared).with_evidence("its variable `PORT` contains a port")
             }
             (_, None) => found
                 .without_port()
@@ -297,7 +298,7 @@ impl Conversion<'_> {
             Some("exit_on_failure") => {
                 found
                     .evidence
-                    .push("not converted: that all others end when it fails".into());
+                    .push("not converted: all other processes stop when it fails".into());
                 "never"
             }
             _ => "never",

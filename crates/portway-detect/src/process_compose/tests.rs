@@ -186,7 +186,7 @@ fn reads_processes_from_a_compose_file() {
 fn reports_broken_files_and_finds_the_rest() {
     let procfile = ("Procfile", "web: x");
     for (text, why) in [
-        ("processes: [", "is not usable YAML"),
+        ("processes: [", "cannot be parsed as YAML"),
         ("processes: 1", "`processes` is not a mapping"),
         ("{}", "`processes` is not a mapping"),
     ] {

@@ -4,7 +4,7 @@ use super::packages::Packages;
 use super::source::{Object, imports, is_identifier, keyword_number, object};
 use super::tables::{DIRS, FILES, FLASK_FINDS, FRAMEWORKS, Framework, Run};
 use crate::Dir;
-use crate::shell::quote;
+use portway_project::shell::quote;
 
 /// Maximum numbers of directories of a project, and of files of a directory, that are searched.
 const MAX_DIRS: usize = 150;

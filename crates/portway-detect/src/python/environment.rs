@@ -1,8 +1,8 @@
 //! The Python environment of a project, and the command that installs its packages.
 
 use super::packages::{Group, Packages};
-use crate::shell::quote;
 use crate::{DetectContext, Dir};
+use portway_project::shell::quote;
 
 /// A tool that manages a project's packages.
 struct Manager {
@@ -86,7 +86,7 @@ impl Environment {
                 return manager.environment(&group, missing, evidence);
             }
             evidence.push(format!(
-                "{sign}, but `{}` is not installed, so a plain venv holds its packages",
+                "{sign}, but `{}` is not installed, so a plain venv contains its packages",
                 manager.program
             ));
         }

@@ -16,8 +16,8 @@ use self::environment::Environment;
 use self::packages::Packages;
 use self::source::Object;
 use self::tables::{BRINGS, Framework, Run, SERVERS, Server};
-use super::shell::quote;
 use super::{DetectContext, DetectedPort, DetectedService, Dir};
+use portway_project::shell::quote;
 
 /// Detects the Python services of the project `dir`.
 pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedService> {

@@ -126,7 +126,9 @@ fn failed(error: std::io::Error) -> CommandError {
 /// Returns the gateway's service definition for the session manager of this system.
 fn session_service() -> Result<Service, CommandError> {
     let manager = if cfg!(target_os = "macos") {
-        Manager::Launchd
+        Manager::Launchd {
+            user_id: portway_supervisor::process::current_user(),
+        }
     } else if cfg!(target_os = "linux") {
         Manager::Systemd
     } else {
@@ -140,7 +142,8 @@ fn session_service() -> Result<Service, CommandError> {
     };
     let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
     let home = variable("HOME").ok_or_else(|| {
-        CommandError::new(ErrorCode::State, "HOME is not set").hint("set it to your home directory")
+        CommandError::new(ErrorCode::State, "`HOME` is not set")
+            .hint("set it to your home directory")
     })?;
     let names = ["XDG_STATE_HOME", "XDG_CONFIG_HOME"];
     let variables = names
@@ -172,12 +175,14 @@ pub fn install(on_written: impl FnOnce(&PathBuf)) -> Result<(), CommandError> {
     }
     let mut error = CommandError::new(
         ErrorCode::MissingRequirement,
-        "cannot start the gateway: the session manager does not respond (as in a container)",
+        "cannot start the gateway: the session manager does not respond, which is normal in a container",
     );
     for command in remaining {
-        error = error.hint(format!("in a session with a manager, run `{command}`"));
+        error = error.hint(format!(
+            "if a session manager is available, run `{command}`"
+        ));
     }
-    error = error.hint("without a manager, run `portway gateway --detach`");
+    error = error.hint("otherwise, run `portway gateway --detach`");
     Err(error)
 }
 
@@ -192,7 +197,7 @@ pub fn uninstall() -> Result<PathBuf, CommandError> {
         .map_err(|error| CommandError::file("remove", &service.file, error))?;
     if !was_registered {
         let message = format!(
-            "the gateway is not registered: `{}` does not exist",
+            "the gateway is not installed: `{}` does not exist",
             service.file.display()
         );
         return Err(CommandError::new(ErrorCode::NotFound, message));

@@ -2,10 +2,13 @@
 //!
 //! Input: [`ServiceSettings`]. [`Service`] is the file and the commands that follow from them.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use serde::Serialize;
 
 /// A session manager, which runs the services of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +16,10 @@ pub(crate) enum Manager {
     /// Linux.
     Systemd,
     /// macOS.
-    Launchd,
+    Launchd {
+        /// The user whose graphical session runs the service.
+        user_id: u32,
+    },
 }
 
 /// The settings from which the service definition is created.
@@ -59,18 +65,20 @@ impl Service {
                     stop: split_commands(&[&format!("systemctl --user disable --now {UNIT}")]),
                 }
             }
-            Manager::Launchd => {
+            Manager::Launchd { user_id } => {
                 let file = settings.home.join("Library/LaunchAgents");
                 let file = file.join(format!("{LABEL}.plist"));
-                let path = file.display().to_string();
-                let command = |action: &str| {
-                    let arguments = ["launchctl", action, "-w", &path];
-                    arguments.map(str::to_owned).to_vec()
-                };
+                let domain = format!("gui/{user_id}");
+                let service = format!("{domain}/{LABEL}");
+                let command =
+                    |arguments: &[&str]| arguments.iter().map(|&word| word.to_owned()).collect();
                 Self {
                     text: launchd_plist(settings),
-                    start: vec![command("load")],
-                    stop: vec![command("unload")],
+                    start: vec![
+                        command(&["launchctl", "enable", &service]),
+                        command(&["launchctl", "bootstrap", &domain, &path_text(&file)]),
+                    ],
+                    stop: vec![command(&["launchctl", "bootout", &service])],
                     file,
                 }
             }
@@ -159,53 +167,39 @@ fn systemd_quote(word: &str) -> String {
     text
 }
 
-/// Formats a launchd property list.
-fn launchd_plist(settings: &ServiceSettings) -> String {
-    let variables: String = settings
-        .variables
-        .iter()
-        .map(|(name, value)| {
-            format!(
-                "    <key>{}</key>\n    <string>{}</string>\n",
-                xml_escape(name),
-                xml_escape(value)
-            )
-        })
-        .collect();
-    format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-         <!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" \
-         \"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">\n\
-         <plist version=\"1.0\">\n\
-         <dict>\n\
-         \x20 <key>Label</key>\n\
-         \x20 <string>{LABEL}</string>\n\
-         \x20 <key>ProgramArguments</key>\n\
-         \x20 <array>\n\
-         \x20   <string>{}</string>\n\
-         \x20   <string>gateway</string>\n\
-         \x20 </array>\n\
-         \x20 <key>EnvironmentVariables</key>\n\
-         \x20 <dict>\n{variables}\
-         \x20 </dict>\n\
-         \x20 <key>RunAtLoad</key>\n\
-         \x20 <true/>\n\
-         \x20 <key>KeepAlive</key>\n\
-         \x20 <dict>\n\
-         \x20   <key>SuccessfulExit</key>\n\
-         \x20   <false/>\n\
-         \x20 </dict>\n\
-         </dict>\n\
-         </plist>\n",
-        xml_escape(&path_text(&settings.program)),
-    )
+/// A launchd job, as `launchd.plist(5)` describes it.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct LaunchdJob {
+    label: &'static str,
+    program_arguments: [String; 2],
+    environment_variables: BTreeMap<String, String>,
+    run_at_load: bool,
+    keep_alive: LaunchdKeepAlive,
 }
 
-/// Escapes text for XML.
-fn xml_escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
+/// When launchd starts a job again after it exits.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct LaunchdKeepAlive {
+    successful_exit: bool,
+}
+
+/// Formats a launchd property list.
+fn launchd_plist(settings: &ServiceSettings) -> String {
+    let job = LaunchdJob {
+        label: LABEL,
+        program_arguments: [path_text(&settings.program), "gateway".to_owned()],
+        environment_variables: settings.variables.iter().cloned().collect(),
+        run_at_load: true,
+        keep_alive: LaunchdKeepAlive {
+            successful_exit: false,
+        },
+    };
+    let mut text = Vec::new();
+    // Writing texts and booleans to memory cannot fail.
+    let _ = plist::to_writer_xml(&mut text, &job);
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 fn path_text(path: &Path) -> String {
@@ -253,17 +247,32 @@ mod tests {
     }
 
     #[test]
-    fn escapes_the_values_of_a_launchd_plist() {
-        let service = Service::new(&settings(Manager::Launchd));
+    fn writes_a_launchd_job() {
+        let service = Service::new(&settings(Manager::Launchd { user_id: 501 }));
         assert_eq!(
             service.file,
             Path::new("/home/ann/Library/LaunchAgents/dev.portway.gateway.plist")
         );
-        for part in [
-            "<string>/opt/100% \"mine\"/portway</string>\n    <string>gateway</string>",
-            "<key>XDG_STATE_HOME</key>\n    <string>/state &amp; more</string>",
-        ] {
-            assert!(service.text.contains(part), "{part}\n{}", service.text);
-        }
+        let job = plist::Value::from_reader_xml(service.text.as_bytes()).unwrap();
+        let job = job.as_dictionary().unwrap();
+        let arguments = job["ProgramArguments"].as_array().unwrap();
+        assert_eq!(arguments[0].as_string(), Some("/opt/100% \"mine\"/portway"));
+        assert_eq!(arguments[1].as_string(), Some("gateway"));
+        let variables = job["EnvironmentVariables"].as_dictionary().unwrap();
+        assert_eq!(
+            variables["XDG_STATE_HOME"].as_string(),
+            Some("/state & more")
+        );
+        assert_eq!(job["RunAtLoad"].as_boolean(), Some(true));
+        let keep_alive = job["KeepAlive"].as_dictionary().unwrap();
+        assert_eq!(keep_alive["SuccessfulExit"].as_boolean(), Some(false));
+        assert_eq!(
+            service.start[1].join(" "),
+            "launchctl bootstrap gui/501 /home/ann/Library/LaunchAgents/dev.portway.gateway.plist"
+        );
+        assert_eq!(
+            service.stop[0].join(" "),
+            "launchctl bootout gui/501/dev.portway.gateway"
+        );
     }
 }
