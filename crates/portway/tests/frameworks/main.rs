@@ -1,5 +1,5 @@
 //! Real projects without configuration: each is created by the generator of its framework, starts
-//! with `portway up`, and answers on its URL.
+//! with `portway up`, and responds on its URL.
 //!
 //! These tests install packages, which takes minutes the first time, so they run separately
 //! (`cargo xtask frameworks`). Downloads are cached in `target/`.

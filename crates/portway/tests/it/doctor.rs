@@ -176,7 +176,7 @@ fn reports_a_directory_without_a_project() {
             .unwrap()
             .contains("portway init")
     );
-    // A file that cannot be read is reported beside what is detected.
+    // A file that cannot be read is reported in addition to the detected services.
     sandbox.write("requirements.txt", "fastapi\n");
     sandbox.write("main.py", "from fastapi import FastAPI\napp = FastAPI()\n");
     sandbox.write("api/pyproject.toml", "[broken\n");

@@ -78,7 +78,7 @@ fn a_forced_port_in_use_moves_a_frontend_with_a_warning() {
     expect(&sandbox, 0, 10);
     sandbox.run(&["down"]).success();
     up.wait();
-    // The forced port is remembered.
+    // The registry keeps the forced port.
     drop(other);
     sandbox.run(&["detect"]).success();
     expect(&sandbox, 0, 15);

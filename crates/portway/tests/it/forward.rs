@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::gateway::gateway;
 use crate::sandbox::{Sandbox, TIMEOUT, TWO_SERVICES, http_get, two_services, wait_until};
 
-/// The service and the instance that answer on the fixed port.
+/// The service and the instance that respond on the fixed port.
 fn target(sandbox: &Sandbox) -> Option<(String, String)> {
     let read = |name: &str| http_get(sandbox.port(38), &format!("/env/{name}"));
     Some((read("PORTWAY_SERVICE")?, read("PORTWAY_INSTANCE")?))

@@ -234,7 +234,7 @@ fn requests_wait_for_a_starting_service_and_fail_for_a_stopped_one() {
     );
     let _gateway = gateway(&sandbox);
     let mut up = sandbox.spawn(&["up"]);
-    // The gateway knows the name as soon as the instance runs.
+    // The gateway serves the name as soon as the instance runs.
     let answered = std::thread::scope(|scope| {
         let client = scope.spawn(|| {
             loop {

@@ -98,7 +98,7 @@ fn stopped_services_are_unhealthy_and_no_port_is_chosen() {
         sandbox.read(".ports.json"),
         sandbox.expand("{\"cache_port\": %35}")
     );
-    // A server that accepts connections and never answers.
+    // A server that accepts connections and never responds.
     drop(cache);
     sandbox.write(".ports.json", "{\"backend_port\": %36}");
     let silent = TcpListener::bind(("127.0.0.1", sandbox.port(36))).unwrap();

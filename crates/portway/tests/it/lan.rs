@@ -29,7 +29,7 @@ fn http_services_can_be_discovered_and_reached_from_another_machine() {
     let network = Network::new();
     let (ada, bob) = (&network.ada, &network.bob);
     bob.start_avahi(&sandbox);
-    // Most machines run a responder, and the announcer must work beside it.
+    // Most machines run a responder, and the announcer must work next to it.
     ada.start_avahi(&sandbox);
     let up = ada
         .portway(&sandbox, &["up", "--detach", "--lan"])

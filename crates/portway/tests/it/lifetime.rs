@@ -119,7 +119,7 @@ fn wait_until_state(sandbox: &Sandbox, name: &str, state: &str) {
     });
 }
 
-/// Expects that nothing is left of an instance that was asked to stop at `start`.
+/// Expects that nothing is left of an instance whose stop was requested at `start`.
 #[track_caller]
 fn assert_nothing_left(sandbox: &Sandbox, start: Instant, grace: Duration) {
     let left = sandbox.processes();

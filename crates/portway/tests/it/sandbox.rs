@@ -67,7 +67,7 @@ impl Sandbox {
             fs::create_dir(dir).unwrap();
         }
         // Main checkouts, even when the tests themselves run in a worktree. The second one is for
-        // the other directories that a test makes beside the project.
+        // the other directories that a test creates next to the project.
         for checkout in [temp.path(), &project] {
             fs::create_dir(checkout.join(".git")).unwrap();
             fs::write(checkout.join(".git/HEAD"), "ref: refs/heads/main\n").unwrap();

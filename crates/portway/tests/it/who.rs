@@ -202,7 +202,7 @@ fn public_copy(binary: &Path) -> std::path::PathBuf {
 #[test]
 fn reports_the_container_of_a_proxy() {
     let sandbox = Sandbox::new();
-    // A process with the name of the proxy, and a client of the engine that prints a fixed answer.
+    // A process with the name of the proxy, and a client of the engine that prints a fixed output.
     let proxy = sandbox.path("docker-proxy");
     std::fs::copy(test_service(), &proxy).unwrap();
     let bin = sandbox.path("bin");

@@ -144,7 +144,7 @@ fn grandchild(kind: &str) {
         "ignore" => {
             command.args(["--setsid", "--ignore"]);
         }
-        // Exits after starting its own child, which thereby loses its parent.
+        // Exits after starting its own child, which then has no parent.
         "daemon" => {
             command.args(["--setsid", "--grandchild", "ignore", "--fail", "0"]);
         }

@@ -97,7 +97,7 @@ fn reports_and_fixes_a_missing_or_wrong_ports_file() {
     sandbox.run(&["doctor", "--fix"]).success();
     assert_eq!(sandbox.ports_json(), whole);
 
-    // A port that the user asks for stays in the file for the next start.
+    // A port that the user requires stays in the file for the next start.
     let mut forced = whole;
     forced["backend_port"] = json!(sandbox.port(5));
     forced["backend_url"] = json!(sandbox.expand("http://localhost:%5"));

@@ -62,7 +62,7 @@ fn down_stops_everything() {
         let supervisor = supervisor(&sandbox);
         let start = Instant::now();
         sandbox.run(&["down"]).success();
-        // The supervisor answers shortly before it exits; no other process may be left.
+        // The supervisor responds shortly before it exits; no other process may be left.
         let mut left = sandbox.processes();
         left.remove(&supervisor);
         assert!(left.is_empty(), "these processes are left: {left:#?}");

@@ -12,7 +12,7 @@ All keys of `portway.toml`. [Services and the manifest](../services.md) explains
 /// Tables of the manifest, and the definitions of the schema that describe their keys.
 const TABLES: [(&str, &str); 2] = [("[project]", "Project"), ("[services.NAME]", "Service")];
 
-/// Definitions with a page of their own.
+/// Definitions with a separate page.
 const ELSEWHERE: [(&str, &str); 1] = [("Preferences", "[preference keys](preferences.md)")];
 
 pub(super) fn page() -> String {
