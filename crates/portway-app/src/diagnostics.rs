@@ -35,7 +35,7 @@ const LOG_LIMIT: u64 = 1 << 20;
 /// The log file of this process, once it serves.
 static LOG_FILE: OnceLock<Mutex<CappedFile>> = OnceLock::new();
 
-/// What this process was asked to log, for the processes that it starts.
+/// The requested filter of this process, for the processes that it starts.
 static REQUESTED: OnceLock<String> = OnceLock::new();
 
 /// Returns the requested filter: `verbosity` counts `-v` flags and overrides `variable`, the value

@@ -4,7 +4,7 @@
 //! [`CommandError`](error::CommandError) with a stable code. Warnings, progress, log lines and
 //! questions go to a [`Reporter`](reporter::Reporter) that the caller provides.
 //!
-//! This crate does not know the command line, does not print and does not exit.
+//! This crate does not parse the command line, does not print and does not exit.
 
 mod allocation;
 pub mod browser;

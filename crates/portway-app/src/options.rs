@@ -5,7 +5,7 @@ use portway_project::policy::LanAccess;
 /// Which optional services are enabled, and which ports are required.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// Optional services to enable. The registry remembers them for this checkout.
+    /// Optional services to enable. The registry records them for this checkout.
     pub with: Vec<String>,
     /// Optional services to disable again.
     pub without: Vec<String>,

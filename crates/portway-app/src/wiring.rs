@@ -78,7 +78,7 @@ fn resolve(
     mut loaded: LoadedProject,
     selection: &Selection,
 ) -> Result<(Project, Allocation), CommandError> {
-    // A selection changes what the registry remembers, even while the instance runs.
+    // A selection changes the registry's record, even while the instance runs.
     if selection.is_empty()
         && loaded.is_supervised()?
         && connection::reachable(&mut loaded)?

@@ -23,7 +23,7 @@ pub(super) fn write_ports_file(
             let port = u16::try_from(owned.get(&key)?.as_u64()?).ok()?;
             Some((key, WrittenValue::Port(port)))
         });
-    // A health URL is remembered by its key, because a user may have a key of that name where the
+    // A health URL is recorded by its key, because a user may have a key of that name where the
     // manifest names no path.
     let health = registered
         .project

@@ -1,4 +1,4 @@
-//! Checks the clock against recorded times. If the clock was set back, old leases look recent and
+//! Checks the clock against recorded times. If the clock was set back, old leases appear recent and
 //! records are in the future.
 
 use std::time::UNIX_EPOCH;

@@ -139,7 +139,7 @@ fn diagnostic_logs(context: &DoctorContext) -> Vec<Finding> {
         .collect()
 }
 
-/// Checks that running services know the gateway's ports.
+/// Checks that running services have the gateway's current ports.
 fn names(context: &DoctorContext) -> Option<Finding> {
     context.status.as_ref()?;
     let (instance, ..) = context.entry()?;

@@ -1,4 +1,4 @@
-//! Checks that running services know the gateway's ports.
+//! Checks that running services have the gateway's current ports.
 
 use portway_api::{Check, Finding, GatewayPorts};
 

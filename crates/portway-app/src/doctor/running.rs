@@ -19,7 +19,7 @@ pub(super) fn examine(context: &DoctorContext, port_checks: &[PortCheck]) -> Vec
         let some = names.count() > 0;
         return some.then(|| none(context)).into_iter().collect();
     }
-    // The others were started by hand; services with a port have a finding of their own.
+    // The others were started by hand; services with a port have a separate finding.
     let without_port = names.filter(|name| !has_port_check(port_checks, name));
     without_port
         .map(|name| {

@@ -63,7 +63,7 @@ fn evaluates_who_is_listening() {
             Severity::Error,
             "its port 9000: it is in use by",
         ),
-        // Beside the service's own socket, on another address.
+        // In addition to the service's own socket, on another address.
         (
             Listening,
             &[OccupantKind::Service, OccupantKind::Unrelated],
