@@ -45,7 +45,7 @@ use portway_project::kind::Kind;
 use portway_project::plan::MAX_SERVICES;
 pub use root::find;
 
-/// What detection knows about the machine; passed in so that tests can set it.
+/// The properties of the machine that detection uses; passed in so that tests can set them.
 pub struct DetectContext<'a> {
     /// Returns whether a program is in `PATH`.
     pub has_program: &'a dyn Fn(&str) -> bool,

@@ -17,7 +17,7 @@ const SERVERS: [(&str, &str); 4] = [
 const RACK: [&str; 5] = ["sinatra", "roda", "grape", "cuba", "padrino"];
 
 /// Disables Rails' pid file. It would prevent a start if another process has its pid by now, or if
-/// `bin/rails server` runs beside Portway.
+/// `bin/rails server` runs in addition to Portway.
 const PID_FILE: &str = "tmp/pids/portway.pid";
 
 /// Detects the Ruby services in `dir`.

@@ -52,7 +52,7 @@ pub fn browse(
             progress(services.len());
         }
     }
-    // The result is complete; a daemon that does not stop ends with the process.
+    // The result is complete; a daemon that does not stop exits with the process.
     let _ = daemon.shutdown();
     let mut services: Vec<DiscoveredService> = services.into_values().collect();
     services.sort_by(|a, b| {

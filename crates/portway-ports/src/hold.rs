@@ -191,7 +191,7 @@ impl Hold {
         self.set_soft(families)
     }
 
-    /// Closes the sockets and remembers the port, for a server that does not set `SO_REUSEADDR`.
+    /// Closes the sockets and keeps the port number, for a server that does not set `SO_REUSEADDR`.
     /// Until [`Hold::retake`] every process can bind the port.
     pub fn release(&self) {
         *self.lock() = None;

@@ -59,7 +59,7 @@
 //! Connections in TIME_WAIT do not prevent [`Hold::acquire`]. If several processes acquire such a
 //! port at the same time, one of them succeeds.
 //!
-//! Even a soft hold on Linux admits any process that sets `SO_REUSEADDR` and asks for exactly this
+//! Even a soft hold on Linux admits any process that sets `SO_REUSEADDR` and requests exactly this
 //! port. To be certain that your server has it, compare the pids of [`owners`] with your server's
 //! process tree.
 //!

@@ -20,7 +20,7 @@ pub(crate) fn replace(file: &Path, prefix: &str, text: &str) -> io::Result<()> {
     #[cfg(unix)]
     builder.permissions(mode);
     let mut temporary = builder.tempfile_in(dir)?;
-    // The lock shows that the writer is alive. On Windows, an open file shows it.
+    // The lock shows that the writer is running. On Windows, an open file shows it.
     #[cfg(unix)]
     temporary.as_file().lock()?;
     if let Ok(current) = fs::metadata(file) {

@@ -118,7 +118,7 @@ fn parse<'a>(inside: &'a str, own: &'a str, services: &[&str]) -> Option<Parsed<
         } else {
             Err(unknown(service, "table", table, &TABLES))
         }),
-        // `{bakend.url}` is a misspelled placeholder: nothing else in a command looks like this.
+        // `{bakend.url}` is a misspelled placeholder: nothing else in a command has this form.
         [service, property, ..] if PROPERTIES.contains(property) || TABLES.contains(property) => {
             let help = suggestion(service, services.iter().copied());
             Some(Err((

@@ -71,7 +71,7 @@ impl HumanSize {
     }
 }
 
-/// The bytes of a size such as `"1.5 MB"`, in any of the units that `bytesize` knows.
+/// The bytes of a size such as `"1.5 MB"`, in any of the units that `bytesize` supports.
 pub(crate) fn parse_size(text: &str) -> Option<u64> {
     text.parse::<ByteSize>().ok().map(|size| size.as_u64())
 }

@@ -171,7 +171,7 @@ impl SqliteRegistry {
     }
 
     fn unlock(&self) {
-        // This cannot fail for a held lock. If it did, the lock would end with the process.
+        // This cannot fail for a held lock. If it did, the kernel would release the lock at exit.
         let _ = self.lock.unlock();
     }
 

@@ -119,7 +119,7 @@ impl<'f, 'd> File<'f, 'd> {
             None => None,
         };
         if value.get("services").is_none() {
-            // This is a process-compose file, which has a reader of its own.
+            // This is a process-compose file, which has a separate reader.
             if value.get("processes").is_none() {
                 dir.skip(name, "has no services");
             }

@@ -9,7 +9,7 @@ pub(super) struct Script {
     pub(super) last: SimpleCommand,
     /// Whether it is the only command.
     pub(super) is_alone: bool,
-    /// Whether arguments after the script reach it, and nothing runs beside it.
+    /// Whether arguments after the script reach it, and no other command runs at the same time.
     pub(super) ends_simply: bool,
 }
 

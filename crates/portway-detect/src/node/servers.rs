@@ -18,7 +18,7 @@ const MAIN: [&str; 8] = [
     "dev:frontend",
 ];
 
-/// Scripts that start an API server beside it, most likely first.
+/// Scripts that start an additional API server, most likely first.
 const BESIDE: [&str; 10] = [
     "dev:server",
     "server:dev",
@@ -80,8 +80,8 @@ pub(super) enum ServerKind {
     File(Entry),
 }
 
-/// Returns the commands that serve: those of the most likely script, and those of an API server
-/// beside it.
+/// Returns the commands that serve: those of the most likely script, and those of an additional API
+/// server.
 pub(super) fn servers(dir: &Dir<'_>, package: &Package) -> Vec<Server> {
     let search = Search { dir, package };
     let first = |names: &[&str]| {

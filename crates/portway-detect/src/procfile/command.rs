@@ -86,7 +86,7 @@ pub(crate) fn listens(command: &str, kind: Kind) -> Listens {
             format!("its command requires {port}; use $PORT instead to allow any port"),
         );
     }
-    // A kind other than HTTP was inferred from a program with a port of its own.
+    // A kind other than HTTP was inferred from a program that has its own port.
     let data = Preferences::default()
         .range(kind, "")
         .filter(|_| !kind.is_http());

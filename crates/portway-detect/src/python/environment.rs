@@ -107,7 +107,7 @@ impl Environment {
             };
         }
         let name = venv.unwrap_or(VENVS[0]);
-        // An environment made by uv has no pip; whoever created it keeps it up to date.
+        // An environment that uv created has no pip; the user keeps it up to date.
         let has_pip = venv.is_none_or(|venv| {
             let bin = dir.sub(venv).and_then(|venv| venv.sub("bin"));
             bin.is_some_and(|bin| bin.has("pip"))

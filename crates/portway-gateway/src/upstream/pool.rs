@@ -31,7 +31,7 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(2);
 /// hundred connections at once.
 const MAX_IDLE_CONNECTIONS: usize = 256;
 
-/// The addresses on which services listen. The pool remembers which one accepted a connection.
+/// The addresses on which services listen. The pool stores which one accepted a connection.
 const LOOPBACK: [IpAddr; 2] = [
     IpAddr::V4(Ipv4Addr::LOCALHOST),
     IpAddr::V6(Ipv6Addr::LOCALHOST),

@@ -7,10 +7,10 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
 /// The details of one process.
 pub(super) struct Details {
-    /// The short name; `libproc` gives it on macOS.
+    /// The short name; `libproc` reports it on macOS.
     #[cfg(windows)]
     pub(super) name: String,
-    /// The pid of the parent, 0 if there is none; `libproc` gives it on macOS.
+    /// The pid of the parent, 0 if there is none; `libproc` reports it on macOS.
     #[cfg(windows)]
     pub(super) parent: u32,
     /// The arguments; empty if this user may not read them.

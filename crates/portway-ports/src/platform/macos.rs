@@ -23,7 +23,7 @@ pub(crate) use processes::{process, process_id, started_at};
 /// Setting `SO_REUSEADDR` on a bound socket does not admit others, so a soft hold has no sockets.
 pub(crate) const SOFT_HOLD_KEEPS_SOCKETS: bool = false;
 
-/// A socket with `SO_REUSEADDR` can be bound over connections in TIME_WAIT, but not beside another
+/// A socket with `SO_REUSEADDR` can be bound over connections in TIME_WAIT, but not next to another
 /// socket on the same address.
 pub(crate) const REUSE_PASSES_TIME_WAIT: bool = true;
 

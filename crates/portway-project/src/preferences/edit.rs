@@ -25,7 +25,7 @@ pub fn set(
     for part in parents {
         let entry = table.entry(part).or_insert_with(|| {
             let mut table = Table::new();
-            // Only a table with values of its own gets a header.
+            // Only a table that contains values gets a header.
             table.set_implicit(true);
             Item::Table(table)
         });

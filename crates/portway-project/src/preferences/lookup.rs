@@ -47,7 +47,7 @@ pub(crate) fn suggest(path: &[String]) -> String {
         let dot = if parent.is_empty() { "" } else { "." };
         format!("{parent}{dot}{part}")
     };
-    // Compares the parts only: the common parent would make every candidate look similar.
+    // Compares the parts only: with the common parent, every candidate would be similar.
     let wrong = path.get(known).map_or("", String::as_str);
     match closest(wrong, siblings.iter().copied()) {
         Some(part) => format!("did you mean `{}`?", full(part)),

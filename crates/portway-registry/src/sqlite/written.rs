@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::Millis;
 
-/// How many contents are remembered, to distinguish a copied file from an edited one.
+/// Maximum number of contents that are recorded, to distinguish a copied file from an edited one.
 const MAX_WRITTEN: u32 = 2000;
 
 /// Returns what was last written into an instance's file, as it is stored.

@@ -65,7 +65,7 @@ pub fn current_user() -> u32 {
     platform::current_user()
 }
 
-/// Returns the name of a user, if the system knows it.
+/// Returns the name of a user, if the system reports it.
 pub fn user_name(user: u32) -> Option<String> {
     platform::user_name(user)
 }

@@ -7,7 +7,7 @@ use portway_project::policy::RestartPolicy;
 
 use super::{AfterStop, Effect, ExitStatus, Phase, StateMachine, Transition};
 
-/// How often a service may fail in a row before Portway gives up.
+/// How often a service may fail in a row before Portway stops restarting it.
 const MAX_FAILURES: u32 = 5;
 /// The delay after the first failure. It doubles with each further failure.
 const FIRST_RESTART_DELAY: Duration = Duration::from_millis(250);
@@ -96,7 +96,7 @@ impl StateMachine {
         }
     }
 
-    /// Restarts the service after a delay that grows with each failure, or gives up.
+    /// Restarts the service after a delay that grows with each failure, or marks it as failed.
     fn schedule_restart(
         &mut self,
         reason: FailureReason,

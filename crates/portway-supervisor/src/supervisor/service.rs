@@ -216,7 +216,7 @@ async fn read_keeper(
         // The remaining output is logged before the exit is reported, so that it is available when
         // a user reads why the service exited.
         if exit == KeeperExit::Clean {
-            // A process that left the tree may keep the pipes open, hence the timeout. The tasks
+            // The timeout is for a process that left the tree and keeps the pipes open. The tasks
             // have no results.
             let _ = timeout(LAST_OUTPUT_TIMEOUT, async {
                 let _ = out.await;

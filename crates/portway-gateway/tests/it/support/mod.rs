@@ -20,7 +20,7 @@ pub(crate) use service::TestService;
 
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A running gateway and the instances that it knows.
+/// A running gateway and its instances.
 pub(crate) struct TestGateway {
     /// The address for HTTP.
     pub(crate) address: SocketAddr,
@@ -100,7 +100,7 @@ impl TestGateway {
         }
     }
 
-    /// Changes the instances and waits until the gateway knows the change.
+    /// Changes the instances and waits until the gateway has read the change.
     pub(crate) fn change(&self, change: impl FnOnce(&mut Vec<InstanceStatus>)) {
         self.change_unnoticed(change);
         let expected = self.instances.lock().unwrap().clone();

@@ -20,7 +20,7 @@ use rustix::io::Errno;
 use crate::listener::Listener;
 
 /// `TCP_BOUND_INACTIVE` of the kernel: bound and neither listening nor connected. Kernels before
-/// 6.8 do not know the state and report no sockets.
+/// 6.8 do not support the state and report no sockets.
 const BOUND_INACTIVE: u32 = 1 << 13;
 
 /// The size of a receive buffer. The kernel fills at most 32 KiB per message.
