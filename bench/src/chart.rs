@@ -10,7 +10,7 @@ use crate::stats::{Summary, format_number};
 pub(crate) struct Bar {
     pub(crate) name: String,
     pub(crate) value: Summary,
-    /// Whether its answers were wrong. Such a bar is pale.
+    /// Whether its results were wrong. Such a bar is pale.
     pub(crate) is_wrong: bool,
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::Result;
 
-/// How long a service lives if nothing stops it.
+/// How long a service runs if no signal stops it.
 const MAX_LIFETIME: Duration = Duration::from_secs(1800);
 
 /// `[PORT] MILLISECONDS`: wait like a server that starts, then listen until standard input is

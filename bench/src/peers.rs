@@ -163,7 +163,7 @@ fn is_stale(dir: &Path, lock: &str) -> bool {
     wanted.is_none() || fs::read(dir.join("installed")).ok() != wanted
 }
 
-/// Remember for which lock file the packages were installed.
+/// Record for which lock file the packages were installed.
 fn mark(dir: &Path, lock: &str) -> Result<()> {
     fs::copy(dir.join(lock), dir.join("installed"))
         .map(|_| ())

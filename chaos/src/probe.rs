@@ -13,7 +13,7 @@ use crate::invariants::own_url::Probe;
 /// Timeout of a request. A service that hangs does not respond, which is not a wrong answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Find the processes that answer at `localhost`, in both address families, and those that have
+/// Find the processes that respond at `localhost`, in both address families, and those that have
 /// the listening socket.
 pub(crate) fn probe(service: &ReadyService) -> Probe {
     let hosts: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];

@@ -83,7 +83,7 @@ fn carry_out(plan: &Plan, env: &Arc<ChaosEnv>, violations: &Arc<Violations>) -> 
     Ok(competitor.summary())
 }
 
-/// Check that the control instance still answers and has not changed.
+/// Check that the control instance still responds and has not changed.
 fn check_control(env: &ChaosEnv, control: &ControlInstance, violations: &Violations) {
     let status = || {
         let status = env.instance(&env.path(CONTROL));

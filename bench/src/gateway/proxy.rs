@@ -41,7 +41,7 @@ pub(super) struct Proxy {
 }
 
 impl Proxy {
-    /// Start a program, and wait until its port answers with the service's response.
+    /// Start a program, and wait until its port returns the service's response.
     pub(super) fn start(
         name: &'static str,
         endpoints: Endpoints,
@@ -127,7 +127,7 @@ impl Drop for Proxy {
     }
 }
 
-/// Whether `port` answers with the service's response.
+/// Whether `port` returns the service's response.
 fn is_answering(port: u16) -> bool {
     let request = || -> std::io::Result<String> {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;

@@ -16,7 +16,7 @@ pub(crate) struct Portserver {
 }
 
 impl Portserver {
-    /// Start the server with a range of ports, and wait until it answers.
+    /// Start the server with a range of ports, and wait until it responds.
     pub(crate) fn start(env: &BenchEnv, peers: &Peers, (low, high): (u16, u16)) -> Result<Self> {
         let address = env.path("portserver.sock").display().to_string();
         let _ = std::fs::remove_file(&address);

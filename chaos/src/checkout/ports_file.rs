@@ -57,7 +57,7 @@ impl Checkout<'_> {
         self.finish_or_interrupt(up)?;
         self.finish(detect, false)?;
         drop(taken);
-        // The file was deleted before both commands, so both have seen that.
+        // The file was deleted before both commands, so both have detected that.
         self.was_edited = false;
         self.check_ports_file();
         Ok(())

@@ -22,7 +22,7 @@ impl ControlInstance {
     }
 
     /// Compare the current status with the first one. A status without a pid proves nothing: the
-    /// supervisor was too busy to answer in time. The end of the run checks that it still answers.
+    /// supervisor was too busy to respond in time. The end of the run checks that it responds.
     pub(crate) fn evaluate(&self, instances: &[InstanceStatus]) -> Option<String> {
         let mut all = instances.iter();
         let status = all.find(|instance| instance.directory == self.directory)?;

@@ -20,7 +20,7 @@ pub(crate) struct Probe {
     pub(crate) marks: Vec<String>,
 }
 
-/// Remembers since when a service has had wrong answers.
+/// Records since when a service has had wrong answers.
 #[derive(Debug, Default)]
 pub(crate) struct OwnUrl {
     wrong_since: HashMap<ReadyService, Instant>,
@@ -39,7 +39,7 @@ impl OwnUrl {
             probe.marks.iter().any(|mark| !mark.ends_with(&own))
         };
         let wrong: Vec<&Probe> = probes.iter().filter(is_wrong).collect();
-        // A service with a right answer, or without a probe, starts again.
+        // A correct answer, or a missing probe, resets the time of a service.
         self.wrong_since
             .retain(|service, _| wrong.iter().any(|probe| probe.service == *service));
         wrong.into_iter().find_map(|probe| {

@@ -1,6 +1,6 @@
 //! A service with configurable misbehavior: `portway-chaos-service PORT`.
 //!
-//! It answers every request with its identity as JSON: `{"run": PORTWAY_RUN, "pid": N}`. The file
+//! It returns its identity as JSON to every request: `{"run": PORTWAY_RUN, "pid": N}`. The file
 //! `$CHAOS_BEHAVIORS/CHECKOUT.SERVICE` sets its behavior at start, as words separated by spaces. A
 //! request for `/do/WORD` triggers something later.
 //!

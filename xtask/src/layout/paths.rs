@@ -15,7 +15,7 @@ pub(super) type ModulePath = Vec<String>;
 /// What the checks need from one file.
 #[derive(Debug, Default)]
 pub(super) struct Source {
-    /// Modules that live in other files.
+    /// Modules in other files.
     pub(super) children: Vec<Child>,
     /// Absolute paths of everything imported from the same crate.
     pub(super) imports: BTreeSet<ModulePath>,
