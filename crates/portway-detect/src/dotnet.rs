@@ -172,7 +172,9 @@ fn fixed(dir: &Dir<'_>) -> Option<(u16, String)> {
         let text = dir.read(file)?;
         let mut lines = text.lines().enumerate();
         lines.find_map(|(index, line)| {
-            let (_, behind) = FIXED_ADDRESS_CALLS.iter().find_map(|call| line.split_once(call))?;
+            let (_, behind) = FIXED_ADDRESS_CALLS
+                .iter()
+                .find_map(|call| line.split_once(call))?;
             let (port, _) = numbers(behind).next()?;
             let is_comment = line.trim_start().starts_with("//");
             (!is_comment).then(|| (port, format!("{}:{}", dir.path_of(file), index + 1)))

@@ -150,7 +150,7 @@ fn configuration(dir: &Dir<'_>) -> Vec<Source> {
 /// Returns the line that reads a variable: its name in quotes, alone or followed by a comma and
 /// options, as in Go struct tags.
 fn line_of_variable(text: &str, name: &str) -> Option<usize> {
-    let asks = |line: &str| {
+    let reads_variable = |line: &str| {
         line.match_indices(name).any(|(at, _)| {
             let before = line[..at].chars().next_back();
             let behind = line[at + name.len()..].chars().next();
@@ -159,7 +159,7 @@ fn line_of_variable(text: &str, name: &str) -> Option<usize> {
     };
     let mut lines = text.lines().enumerate();
     lines
-        .find(|(_, line)| !is_comment(line) && asks(line))
+        .find(|(_, line)| !is_comment(line) && reads_variable(line))
         .map(|(index, _)| index + 1)
 }
 
@@ -180,16 +180,16 @@ mod tests {
                 usual: Some(8081)
             }
         );
-        let told = of("Addr string `env:\"LISTEN_ADDR,default=x\"`");
+        let aliased = of("Addr string `env:\"LISTEN_ADDR,default=x\"`");
         assert!(
             matches!(
-                told,
+                aliased,
                 Listens::Variable {
                     value: "{host}:{port}",
                     ..
                 }
             ),
-            "{told:?}"
+            "{aliased:?}"
         );
         let place = "main.go:2".into();
         assert_eq!(of("\nListen(\":81\")"), Listens::Fixed { port: 81, place });

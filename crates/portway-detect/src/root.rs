@@ -22,7 +22,9 @@ pub fn find(from: &Path, context: &DetectContext<'_>) -> (PathBuf, Detection) {
         .any(|part| part.to_str().is_none_or(is_skipped));
     if part_of_it {
         let whole = detect(&top, context);
-        if below.as_os_str().is_empty() || whole.services.iter().any(|one| meets(&one.dir, below)) {
+        if below.as_os_str().is_empty()
+            || whole.services.iter().any(|one| overlaps(&one.dir, below))
+        {
             return (top, whole);
         }
     }
@@ -32,7 +34,7 @@ pub fn find(from: &Path, context: &DetectContext<'_>) -> (PathBuf, Detection) {
 
 /// Returns whether one of a service's directory and a command's directory contains the other.
 /// Services in the root do not count.
-fn meets(service: &str, place: &Path) -> bool {
+fn overlaps(service: &str, place: &Path) -> bool {
     !service.is_empty() && (Path::new(service).starts_with(place) || place.starts_with(service))
 }
 
@@ -50,7 +52,7 @@ mod tests {
             ("", "examples/jobi", false),
         ] {
             assert_eq!(
-                meets(service, Path::new(place)),
+                overlaps(service, Path::new(place)),
                 answer,
                 "{service} {place}"
             );

@@ -4,9 +4,8 @@
 //! portway.toml ──► Manifest ──► Plan ──(ports)──► Wiring ──► .ports.json, environments, commands
 //! ```
 //!
-//! This crate uses no sockets, processes, clock or environment; callers pass in what it needs. It
-//! reads and writes only files that are its subject, such as `portway.toml`, `config.toml`,
-//! `.ports.json` and the files of git.
+//! This crate uses no sockets, processes, clock or environment. It reads and writes only files that
+//! are its subject, such as `portway.toml`, `config.toml`, `.ports.json` and the files of git.
 
 mod atomic_file;
 pub mod checkout;

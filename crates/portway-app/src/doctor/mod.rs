@@ -85,13 +85,13 @@ async fn examine_checkout(directory: Option<&Path>) -> Result<Diagnosis, Command
             findings.extend(proxy::evaluate(&frontend.name, &config, &owner, &backends));
         }
     }
-    let told: BTreeSet<String> = context
+    let wired: BTreeSet<String> = context
         .wiring(&context.ports)
         .map(|wiring| wiring.shared.into_keys().collect())
         .unwrap_or_default();
     let served = |port: u16| holders.contains_key(&port);
     let written = env_files::collect(&context.dirs());
-    findings.extend(env_files::evaluate(&written, &owner, &told, &served));
+    findings.extend(env_files::evaluate(&written, &owner, &wired, &served));
     if let Ok(records) = &context.records {
         // Without registered instances there are no stale processes.
         let left = if records.entries.is_empty() {

@@ -100,15 +100,15 @@ const NAME: &str = ports_file::FILE_NAME;
 const APPLY_FILE: &str =
     "restart the services to apply the file: run `portway down`, then `portway up`";
 
-fn evaluate(facts: &FileState<'_>) -> Vec<Finding> {
+fn evaluate(state: &FileState<'_>) -> Vec<Finding> {
     let wrong = |message: String, repair: &str| {
-        if facts.running {
+        if state.running {
             error(Check::PortsFile, NAME, message, repair)
         } else {
             warning(Check::PortsFile, NAME, message, repair)
         }
     };
-    let file = match facts.file {
+    let file = match state.file {
         Err(broken) => {
             let finding = error(
                 Check::PortsFile,
@@ -119,9 +119,9 @@ fn evaluate(facts: &FileState<'_>) -> Vec<Finding> {
             return vec![finding.at(broken.file.display().to_string())];
         }
         // Without ports there is nothing to write.
-        Ok(None) if facts.keys.is_empty() => return Vec::new(),
+        Ok(None) if state.keys.is_empty() => return Vec::new(),
         Ok(None) => {
-            let message = if facts.running {
+            let message = if state.running {
                 "is missing, although services are running".to_owned()
             } else {
                 "does not exist yet: no ports are allocated".to_owned()
@@ -133,22 +133,22 @@ fn evaluate(facts: &FileState<'_>) -> Vec<Finding> {
     };
     let mut findings = Vec::new();
     let mut user_edited = false;
-    for key in &facts.keys {
+    for key in &state.keys {
         let Some(value) = file.content.get(key) else {
             continue;
         };
-        let (finding, is_by_user) = port(facts, key, value);
+        let (finding, is_by_user) = port(state, key, value);
         user_edited |= is_by_user;
         findings.extend(finding);
     }
-    findings.extend(foreign(facts, file));
+    findings.extend(foreign(state, file));
     let differs = |key: &&String| {
-        let expected = &facts.own[*key];
+        let expected = &state.own[*key];
         file.content
             .get(*key)
             .is_some_and(|value| value != expected)
     };
-    let stale: Vec<&String> = facts.own.keys().filter(differs).collect();
+    let stale: Vec<&String> = state.own.keys().filter(differs).collect();
     if !stale.is_empty() {
         let keys = quoted(stale.iter().map(|key| key.as_str()));
         let verb = if stale.len() == 1 { "does" } else { "do" };
@@ -162,7 +162,7 @@ fn evaluate(facts: &FileState<'_>) -> Vec<Finding> {
             .fixable(true),
         );
     }
-    let missing = facts
+    let missing = state
         .own
         .keys()
         .filter(|key| !file.content.contains_key(*key));
@@ -173,16 +173,16 @@ fn evaluate(facts: &FileState<'_>) -> Vec<Finding> {
         findings.push(wrong(message, repair).fixable(true));
     }
     // Rewriting the file while services are running would discard the user's changes.
-    if user_edited && facts.running {
+    if user_edited && state.running {
         for finding in findings.iter_mut().filter(|finding| finding.fixable) {
             finding.fixable = false;
             finding.repair = Some(APPLY_FILE.to_owned());
         }
     }
     if findings.is_empty() {
-        let message = if facts.keys.is_empty() {
+        let message = if state.keys.is_empty() {
             "is valid"
-        } else if facts.leased.is_empty() {
+        } else if state.leased.is_empty() {
             "exists and is consistent"
         } else {
             "exists, is correct and belongs to this checkout"
@@ -194,15 +194,15 @@ fn evaluate(facts: &FileState<'_>) -> Vec<Finding> {
 
 /// Reports port keys of unknown services that name another checkout's port. They may be the user's own
 /// keys and are kept.
-fn foreign(facts: &FileState<'_>, file: &PortsFile) -> Vec<Finding> {
+fn foreign(state: &FileState<'_>, file: &PortsFile) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (key, value) in &file.content {
         let named = key == "port" || key.ends_with("_port");
-        if !named || facts.keys.contains(key) || facts.own.contains_key(key) {
+        if !named || state.keys.contains(key) || state.own.contains_key(key) {
             continue;
         }
         let port = value.as_u64().and_then(|port| u16::try_from(port).ok());
-        let owner = port.and_then(|port| facts.owners.get(&port));
+        let owner = port.and_then(|port| state.owners.get(&port));
         if let Some(PortOwner::Other(words)) = owner {
             findings.push(warning(
                 Check::PortsFile,
@@ -216,13 +216,13 @@ fn foreign(facts: &FileState<'_>, file: &PortsFile) -> Vec<Finding> {
 }
 
 /// Evaluates one port of the file, and returns whether a user wrote it.
-fn port(facts: &FileState<'_>, key: &str, value: &Value) -> (Option<Finding>, bool) {
+fn port(state: &FileState<'_>, key: &str, value: &Value) -> (Option<Finding>, bool) {
     let owner = value
         .as_u64()
-        .and_then(|port| facts.owners.get(&u16::try_from(port).ok()?));
-    let origin = facts.origins.get(key).copied();
+        .and_then(|port| state.owners.get(&u16::try_from(port).ok()?));
+    let origin = state.origins.get(key).copied();
     let origin = origin.unwrap_or(ValueOrigin::User);
-    let finding = match (origin, owner, facts.leased.get(key)) {
+    let finding = match (origin, owner, state.leased.get(key)) {
         (_, _, Some(leased)) if leased == value => None,
         (ValueOrigin::User, Some(PortOwner::Other(words)), _) => Some(error(
             Check::PortsFile,
@@ -266,7 +266,7 @@ fn port(facts: &FileState<'_>, key: &str, value: &Value) -> (Option<Finding>, bo
             )
             .fixable(true),
         ),
-        (ValueOrigin::User, _, Some(leased)) if facts.running => Some(
+        (ValueOrigin::User, _, Some(leased)) if state.running => Some(
             error(
                 Check::PortsFile,
                 NAME,

@@ -122,7 +122,7 @@ fn service(
             found.with_evidence(format!("{} defines the flag `-{}`", flag.place, flag.name))
         }
         // gin reads PORT when it is given no address.
-        (Listens::Unknown, None) if all.iter().any(runs_by_itself) => {
+        (Listens::Unknown, None) if all.iter().any(uses_default_address) => {
             found.with_evidence("gin reads its port from `PORT`")
         }
         (listens, _) => listens.or_configured(dir).give(found, usual, context),
@@ -134,7 +134,7 @@ fn service(
 }
 
 /// Returns whether a file starts gin without an address.
-fn runs_by_itself((_, text): &Source) -> bool {
+fn uses_default_address((_, text): &Source) -> bool {
     imports(text, "github.com/gin-gonic/gin") && text.contains(".Run()")
 }
 

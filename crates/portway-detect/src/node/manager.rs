@@ -79,7 +79,9 @@ impl Managed {
             .upwards()
             .find(|at| at.path() == root_path)
             .is_some_and(|at| LOCKS.iter().any(|(lock, _)| at.has(lock)));
-        let manager = implied.as_ref().map_or(Manager::Npm, |(manager, _)| *manager);
+        let manager = implied
+            .as_ref()
+            .map_or(Manager::Npm, |(manager, _)| *manager);
         evidence.extend(implied.map(|(_, sentence)| sentence));
         let name = manager.name();
         let program = if (context.has_program)(name) {
@@ -207,7 +209,7 @@ fn is_among(patterns: &[String], path: &str) -> bool {
             .trim_end_matches('/')
             .to_owned()
     };
-    let meets = |pattern: &str| {
+    let is_match = |pattern: &str| {
         let pattern = clean(pattern);
         let pattern: Vec<&str> = pattern.split('/').take(MAX_PARTS).collect();
         let path: Vec<&str> = path.split('/').collect();
@@ -217,7 +219,8 @@ fn is_among(patterns: &[String], path: &str) -> bool {
         .iter()
         .map(String::as_str)
         .partition(|pattern| pattern.starts_with('!'));
-    within.iter().any(|pattern| meets(pattern)) && !out.iter().any(|pattern| meets(&pattern[1..]))
+    within.iter().any(|pattern| is_match(pattern))
+        && !out.iter().any(|pattern| is_match(&pattern[1..]))
 }
 
 /// Returns whether a path matches the components of a pattern: `*` matches one component, `**` any
@@ -230,7 +233,7 @@ fn matches(pattern: &[&str], path: &[&str]) -> bool {
             (0..=path.len()).any(|skipped| matches(rest, &path[skipped..]))
         }
         (Some((first, pattern)), Some((part, path))) => {
-            let meets = match first.split_once('*') {
+            let is_match = match first.split_once('*') {
                 Some((before, after)) => {
                     part.len() >= before.len() + after.len()
                         && part.starts_with(before)
@@ -238,7 +241,7 @@ fn matches(pattern: &[&str], path: &[&str]) -> bool {
                 }
                 None => first == part,
             };
-            meets && matches(pattern, path)
+            is_match && matches(pattern, path)
         }
         _ => false,
     }

@@ -45,7 +45,7 @@ pub struct Process {
 }
 
 /// Keys of the file that do not affect what runs.
-const SILENT: [&str; 12] = [
+const IGNORED_KEYS: [&str; 12] = [
     "version",
     "name",
     "processes",
@@ -80,7 +80,7 @@ impl Project {
         let usual_shell = shell.is_none_or(|shell| shell.ends_with("sh"));
         let left_out = keys
             .map(|(key, _)| key)
-            .filter(|key| !SILENT.contains(&key.as_str()) && !key.starts_with("x-"))
+            .filter(|key| !IGNORED_KEYS.contains(&key.as_str()) && !key.starts_with("x-"))
             .filter(|key| !(*key == "shell" && usual_shell) && *key != "services")
             .cloned()
             .collect();

@@ -10,7 +10,7 @@ use portway_project::shell::quote;
 /// A readiness or liveness probe.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Probe {
-    pub(super) asks: ProbeCheck,
+    pub(super) check: ProbeCheck,
     /// Initial delay, interval and timeout in seconds, and the failure threshold.
     delay: Option<u64>,
     period: Option<u64>,
@@ -40,7 +40,7 @@ impl Probe {
             value.parse::<u64>().ok()
         };
         let mut left_out = Vec::new();
-        let asks = if let Some(http) = value.get("http_get").filter(|v| v.is_object()) {
+        let check = if let Some(http) = value.get("http_get").filter(|v| v.is_object()) {
             let text = |key: &str| http.get(key).and_then(scalar);
             for (key, _) in http.as_object().into_iter().flatten() {
                 if !["host", "port", "num_port", "scheme", "path"].contains(&key.as_str()) {
@@ -72,7 +72,7 @@ impl Probe {
             left_out.push("success_threshold".into());
         }
         Some(Self {
-            asks,
+            check,
             delay: number("initial_delay_seconds"),
             period: number("period_seconds"),
             timeout: number("timeout_seconds"),
@@ -83,7 +83,7 @@ impl Probe {
 
     /// Returns the port that it checks.
     pub(super) fn port(&self) -> Option<u16> {
-        match &self.asks {
+        match &self.check {
             ProbeCheck::Http { port, .. } => *port,
             ProbeCheck::Exec { .. } => None,
         }
@@ -91,7 +91,7 @@ impl Probe {
 
     /// Converts to `ready`. `own` is the port number to replace with the service's own port.
     pub(super) fn ready(&self, own: Option<u16>) -> Option<String> {
-        let asks = self.asks(own)?;
+        let check = self.format_check(own)?;
         let period = self.period.unwrap_or(10);
         let failures = self.failures.unwrap_or(3).max(1);
         let delay = self.delay.unwrap_or(0);
@@ -101,12 +101,12 @@ impl Probe {
             ..=60 => String::new(),
             _ => format!(", timeout = \"{}s\"", all.min(3600)),
         };
-        Some(format!("ready = {{ {asks}{timeout} }}"))
+        Some(format!("ready = {{ {check}{timeout} }}"))
     }
 
     /// Converts to `liveness`.
     pub(super) fn liveness(&self, own: Option<u16>) -> Option<String> {
-        let mut text = format!("liveness = {{ {}", self.asks(own)?);
+        let mut text = format!("liveness = {{ {}", self.format_check(own)?);
         for (key, seconds) in [("interval", self.period), ("timeout", self.timeout)] {
             if let Some(seconds) = seconds.filter(|seconds| (1..=3600).contains(seconds)) {
                 text += &format!(", {key} = \"{seconds}s\"");
@@ -118,8 +118,8 @@ impl Probe {
         Some(text + " }")
     }
 
-    fn asks(&self, own: Option<u16>) -> Option<String> {
-        match &self.asks {
+    fn format_check(&self, own: Option<u16>) -> Option<String> {
+        match &self.check {
             // An unknown port cannot be checked.
             ProbeCheck::Http { port, path } => {
                 (port.is_some() && *port == own).then(|| format!("http = {}", quoted(path)))

@@ -214,7 +214,10 @@ fn an_excluded_port_must_be_requested_by_number() {
             ChooseError::RangeFull { excluded: 1, .. }
         ));
     }
-    let port = MachineState::default().choose(vec![ranged]).unwrap().remove(0);
+    let port = MachineState::default()
+        .choose(vec![ranged])
+        .unwrap()
+        .remove(0);
     assert_eq!((port.port, port.displacement), (9003, None));
 }
 

@@ -15,7 +15,7 @@ fn evaluated(content: Value, change: impl FnOnce(&mut FileState<'_>)) -> Vec<Fin
     let port = file.content.get("api_port").cloned().unwrap_or(json!(9000));
     let url = format!("http://localhost:{port}");
     let leased = map(json!({"api_port": 9000}));
-    let mut facts = FileState {
+    let mut state = FileState {
         file: Ok(Some(&file)),
         keys: vec!["api_port".into()],
         own: map(json!({"api_port": port, "api_url": url})),
@@ -31,8 +31,8 @@ fn evaluated(content: Value, change: impl FnOnce(&mut FileState<'_>)) -> Vec<Fin
         owners: BTreeMap::from([(9500, PortOwner::Other("`api` of old".into()))]),
         running: false,
     };
-    change(&mut facts);
-    evaluate(&facts)
+    change(&mut state);
+    evaluate(&state)
 }
 
 fn on(port: u16) -> Value {
@@ -61,7 +61,7 @@ fn accepts_a_file_with_the_leased_ports() {
         false,
     );
     one(
-        &evaluated(on(9000), |facts| facts.running = true),
+        &evaluated(on(9000), |state| state.running = true),
         Severity::Fine,
         "correct",
         false,
@@ -70,9 +70,9 @@ fn accepts_a_file_with_the_leased_ports() {
 
 #[test]
 fn recognizes_a_file_of_another_checkout() {
-    let copied = |facts: &mut FileState<'_>| {
+    let copied = |state: &mut FileState<'_>| {
         let origin = ValueOrigin::OtherCheckout;
-        facts.origins.insert("api_port".to_owned(), origin);
+        state.origins.insert("api_port".to_owned(), origin);
     };
     one(
         &evaluated(on(9001), copied),
@@ -86,9 +86,9 @@ fn recognizes_a_file_of_another_checkout() {
         "`api` of old",
         true,
     );
-    let unknown = |facts: &mut FileState<'_>| {
-        copied(facts);
-        facts.leased.clear();
+    let unknown = |state: &mut FileState<'_>| {
+        copied(state);
+        state.leased.clear();
     };
     one(
         &evaluated(on(9001), unknown),
@@ -121,7 +121,7 @@ fn reports_unknown_keys_with_another_checkouts_port() {
 #[test]
 fn never_overwrites_ports_that_a_user_wrote() {
     one(&evaluated(on(9001), |_| {}), Severity::Fine, "", false);
-    let running = |facts: &mut FileState<'_>| facts.running = true;
+    let running = |state: &mut FileState<'_>| state.running = true;
     one(
         &evaluated(on(9001), running),
         Severity::Error,
@@ -161,7 +161,7 @@ fn reports_inconsistent_urls_and_missing_keys() {
         "lacks `api_url`",
         true,
     );
-    let running = |facts: &mut FileState<'_>| facts.running = true;
+    let running = |state: &mut FileState<'_>| state.running = true;
     one(
         &evaluated(missing, running),
         Severity::Error,
@@ -172,16 +172,16 @@ fn reports_inconsistent_urls_and_missing_keys() {
 
 #[test]
 fn reports_a_missing_file_while_services_are_running() {
-    let gone = |facts: &mut FileState<'_>| facts.file = Ok(None);
+    let gone = |state: &mut FileState<'_>| state.file = Ok(None);
     one(
         &evaluated(json!({}), gone),
         Severity::Warning,
         "does not exist yet",
         true,
     );
-    let running = |facts: &mut FileState<'_>| {
-        facts.file = Ok(None);
-        facts.running = true;
+    let running = |state: &mut FileState<'_>| {
+        state.file = Ok(None);
+        state.running = true;
     };
     one(
         &evaluated(json!({}), running),
@@ -190,9 +190,9 @@ fn reports_a_missing_file_while_services_are_running() {
         true,
     );
     // Without known ports there is nothing to write.
-    let unknown = |facts: &mut FileState<'_>| {
-        facts.file = Ok(None);
-        facts.keys.clear();
+    let unknown = |state: &mut FileState<'_>| {
+        state.file = Ok(None);
+        state.keys.clear();
     };
     assert_eq!(evaluated(json!({}), unknown), []);
 }
