@@ -27,13 +27,13 @@ mod tests {
             fixed: fixed.to_vec(),
         };
         let now = at(None, &[3000]);
-        for (previous, finds) in [
+        for (start, finds) in [
             (None, true),
             (Some(at(None, &[3000])), false),
             (Some(at(Some(7679), &[3000])), true),
             (Some(at(None, &[])), true),
         ] {
-            assert_eq!(evaluate(previous.as_ref(), &now).is_some(), finds, "{previous:?}");
+            assert_eq!(evaluate(start.as_ref(), &now).is_some(), finds, "{start:?}");
         }
     }
 }
