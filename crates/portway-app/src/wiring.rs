@@ -4,7 +4,11 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use indexmap::IndexMap;
-use portway_api::{ErrorCode, InstanceState, InstanceStatus, PortStatus};
+use portway_api::{
+    ErrorCode, InstanceState, InstanceStatus, PortDisplacement, PortStatus, ServiceState,
+    ServiceStatus,
+};
+use portway_project::wiring;
 
 use crate::allocation::{self, Allocation, Keep};
 use crate::error::CommandError;
@@ -35,7 +39,7 @@ pub fn detect(
     let RegisteredProject {
         project, instance, ..
     } = registered;
-    let services = allocation::service_statuses(&project, &allocation, &displaced);
+    let services = service_statuses(&project, &allocation, &displaced);
     Ok(InstanceStatus {
         id: instance.id,
         name: instance.name,
@@ -100,23 +104,30 @@ fn resolve(
 pub fn port(directory: Option<&Path>, service: &str) -> Result<PortStatus, CommandError> {
     let selection = Selection::default();
     let loaded = LoadedProject::load(directory, &selection)?;
-    let requested = service;
-    let (service, name) = match requested.split_once('.') {
+    let (service, name) = match service.split_once('.') {
         Some((service, name)) => (service, Some(name)),
-        None => (requested, None),
+        None => (service, None),
     };
     loaded.project.known(service)?;
     let (project, allocation) = resolve(loaded, &selection)?;
     // The result does not contain the process on the preferred port, so it is not searched for.
-    allocation::service_statuses(&project, &allocation, &HashMap::new())
+    service_statuses(&project, &allocation, &HashMap::new())
         .into_iter()
         .filter(|status| status.name == service)
         .flat_map(|status| status.ports)
         .find(|port| name.is_none() || port.name.as_deref() == name)
         .ok_or_else(|| {
-            CommandError::new(ErrorCode::Usage, format!("`{requested}` has no port")).hint(format!(
-                "add `port = \"9100-9199\"` to `[services.{service}]`"
-            ))
+            let (message, help) = match name {
+                Some(name) => (
+                    format!("`{service}` has no port named `{name}`"),
+                    format!("add `{name} = \"9100-9199\"` to `[services.{service}.ports]`"),
+                ),
+                None => (
+                    format!("`{service}` has no port"),
+                    format!("add `port = \"9100-9199\"` to `[services.{service}]`"),
+                ),
+            };
+            CommandError::new(ErrorCode::Usage, message).hint(help)
         })
 }
 
@@ -142,4 +153,46 @@ pub fn named_url(directory: Option<&Path>, service: &str) -> Result<String, Comm
              has the same name as the service takes precedence",
         )
     })
+}
+
+/// Returns the service statuses of a stopped instance.
+fn service_statuses(
+    project: &Project,
+    allocation: &Allocation,
+    displaced: &HashMap<u16, PortDisplacement>,
+) -> Vec<ServiceStatus> {
+    project
+        .plan
+        .services
+        .values()
+        .map(|service| {
+            let ports: Vec<PortStatus> = service
+                .ports
+                .iter()
+                .zip(allocation.ports.of(&service.name))
+                .map(|(planned, &port)| PortStatus {
+                    name: planned.name.clone(),
+                    port,
+                    url: wiring::url(service.kind, port),
+                    displaced: displaced.get(&port).cloned(),
+                    warning: allocation.warnings.get(&port).cloned(),
+                })
+                .collect();
+            ServiceStatus {
+                name: service.name.clone(),
+                state: ServiceState::Stopped,
+                url: ports.first().map(|port| port.url.clone()),
+                named_url: None,
+                forwards: Vec::new(),
+                lan_urls: Vec::new(),
+                max_body: service.max_body,
+                ports,
+                pid: None,
+                since: None,
+                restarts: 0,
+                reason: None,
+                message: None,
+            }
+        })
+        .collect()
 }

@@ -6,6 +6,7 @@
 pub(crate) mod consent;
 pub(crate) mod exclusions;
 mod explain;
+mod hold;
 mod record;
 mod required;
 
@@ -13,16 +14,13 @@ pub use explain::describe;
 
 use std::collections::{HashMap, HashSet};
 use std::mem;
-use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use portway_api::{
-    ErrorCode, GatewayPorts, PortDisplacement, PortStatus, ServiceState, ServiceStatus,
-};
+use portway_api::{ErrorCode, GatewayPorts, PortDisplacement};
 use portway_ports::{Hold, HoldError, PortPolicy};
-use portway_project::{AssignedPorts, Plan, PortsFile, Wiring, wiring};
+use portway_project::{AssignedPorts, Plan, Wiring};
 use portway_registry::{
     AllocateError, AllocatedPort, AllocationRequest, Instance, Lease, PortRequest, Registry,
 };
@@ -169,21 +167,12 @@ fn write_down(
         match leased(&registered.project.plan, &leases) {
             Ok(now) if now != written => {
                 let wiring = wire(&registered.project, &registered.instance, &now)?;
-                rewrite_ports_file(registered, &wiring)?;
+                record::rewrite_ports_file(registered, &wiring)?;
                 written = now;
             }
             _ => return Ok(()),
         }
     }
-}
-
-/// Reads `.ports.json` as it is now, and writes what Portway owns in it.
-fn rewrite_ports_file(
-    registered: &mut RegisteredProject,
-    wiring: &Wiring,
-) -> Result<(), CommandError> {
-    let file = PortsFile::read(&registered.project.checkout.root)?;
-    record::write_ports_file(registered, file.unwrap_or_default(), wiring)
 }
 
 /// Returns the leased ports if the instance is running, otherwise newly chosen ones.
@@ -214,7 +203,7 @@ pub(crate) fn current_or_new(
 /// Rewrites `.ports.json` with the leased ports if the instance is running, otherwise with chosen ones.
 pub(crate) fn rewrite(registered: &mut RegisteredProject) -> Result<(), CommandError> {
     let allocation = current_or_new(registered, &Selection::default(), Keep::No)?;
-    rewrite_ports_file(registered, &allocation.wiring)
+    record::rewrite_ports_file(registered, &allocation.wiring)
 }
 
 /// Replaces a lost port: chooses, holds and leases another one, and writes it to `.ports.json`.
@@ -239,7 +228,7 @@ pub(crate) fn replace(
     let mut ports = ports.clone();
     ports.replace(service, lost, given[0].port);
     let wiring = wire(&registered.project, &registered.instance, &ports)?;
-    rewrite_ports_file(registered, &wiring)?;
+    record::rewrite_ports_file(registered, &wiring)?;
     Ok((holds.swap_remove(0), ports, wiring))
 }
 
@@ -312,7 +301,7 @@ fn choose(
             return Ok(false);
         }
         let held = if own {
-            hold_again(port, &dir)
+            hold::acquire_again(port, &dir)
         } else {
             Hold::acquire(port)
         };
@@ -374,30 +363,6 @@ fn choose(
     }))
 }
 
-/// Holds a port that the instance had before. Another command of the checkout (`portway exec`) may have
-/// a soft hold, and a killed process may not have released the port yet.
-fn hold_again(port: u16, dir: &Path) -> Result<Hold, HoldError> {
-    const MAX_ATTEMPTS: u32 = 20;
-    const RETRY_DELAY: Duration = Duration::from_millis(1);
-    for _ in 0..MAX_ATTEMPTS {
-        match Hold::acquire(port) {
-            Err(HoldError::InUse(_)) if portway_registry::has_users(dir) => {
-                if let Ok(hold) = Hold::join(port) {
-                    return Ok(hold);
-                }
-            }
-            Err(HoldError::InUse(_)) => {}
-            other => return other,
-        }
-        // A process that is listening does not release the port within this time.
-        if portway_ports::listeners(port).is_ok_and(|found| !found.is_empty()) {
-            break;
-        }
-        thread::sleep(RETRY_DELAY);
-    }
-    Err(HoldError::InUse(port))
-}
-
 /// Waits until the services of a killed supervisor have stopped. Their keepers are still stopping them,
 /// and they still use their ports.
 fn wait_for_remnants(registered: &mut RegisteredProject) -> Result<(), CommandError> {
@@ -434,46 +399,4 @@ fn assigned(project: &Project, given: &[AllocatedPort]) -> AssignedPorts {
             .insert(service.name.clone(), own.map(|one| one.port).collect());
     }
     ports
-}
-
-/// Returns the service statuses of a stopped instance.
-pub(crate) fn service_statuses(
-    project: &Project,
-    allocation: &Allocation,
-    displaced: &HashMap<u16, PortDisplacement>,
-) -> Vec<ServiceStatus> {
-    project
-        .plan
-        .services
-        .values()
-        .map(|service| {
-            let ports: Vec<PortStatus> = service
-                .ports
-                .iter()
-                .zip(allocation.ports.of(&service.name))
-                .map(|(planned, &port)| PortStatus {
-                    name: planned.name.clone(),
-                    port,
-                    url: wiring::url(service.kind, port),
-                    displaced: displaced.get(&port).cloned(),
-                    warning: allocation.warnings.get(&port).cloned(),
-                })
-                .collect();
-            ServiceStatus {
-                name: service.name.clone(),
-                state: ServiceState::Stopped,
-                url: ports.first().map(|port| port.url.clone()),
-                named_url: None,
-                forwards: Vec::new(),
-                lan_urls: Vec::new(),
-                max_body: service.max_body,
-                ports,
-                pid: None,
-                since: None,
-                restarts: 0,
-                reason: None,
-                message: None,
-            }
-        })
-        .collect()
 }

@@ -59,6 +59,15 @@ pub(super) fn write_ports_file(
     Ok(())
 }
 
+/// Reads `.ports.json` as it is now, and writes what Portway owns in it.
+pub(super) fn rewrite_ports_file(
+    registered: &mut RegisteredProject,
+    wiring: &Wiring,
+) -> Result<(), CommandError> {
+    let file = PortsFile::read(&registered.project.checkout.root)?;
+    write_ports_file(registered, file.unwrap_or_default(), wiring)
+}
+
 /// Adds `.ports.json` to the ignored files of this clone only, so that no tracked file changes. If that
 /// fails, git lists the file as untracked.
 fn ignore_ports_file(project: &Project) {
