@@ -1,11 +1,14 @@
 //! Writes log files.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use portway_api::{LogRecord, LogStream};
+
+use super::CappedFile;
 
 /// The number of files of a service's log.
 const FILES: u64 = 2;
@@ -18,17 +21,11 @@ pub struct LogStore {
     dir: PathBuf,
     /// The maximum size of a file in bytes.
     segment_size: u64,
-    open: HashMap<String, Segment>,
+    open: HashMap<String, CappedFile>,
     tails: HashMap<String, VecDeque<String>>,
     next_number: u64,
     /// The last error of a write, for example on a full disk. Services are not affected.
     write_error: Option<io::Error>,
-}
-
-#[derive(Debug)]
-struct Segment {
-    file: File,
-    length: u64,
 }
 
 impl LogStore {
@@ -93,28 +90,18 @@ impl LogStore {
     fn write(&mut self, record: &LogRecord) -> io::Result<()> {
         let mut line = serde_json::to_vec(record)?;
         line.push(b'\n');
-        let path = segment_path(&self.dir, &record.service, false);
-        if let Some(segment) = self.open.get(&record.service)
-            && segment.length + line.len() as u64 > self.segment_size
-        {
-            fs::rename(&path, segment_path(&self.dir, &record.service, true))?;
-            self.open.remove(&record.service);
-        }
-        let segment = match self.open.entry(record.service.clone()) {
-            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::hash_map::Entry::Vacant(entry) => {
-                let mut options = OpenOptions::new();
-                options.create(true).append(true);
-                #[cfg(unix)]
-                std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-                let file = options.open(&path)?;
-                let length = file.metadata()?.len();
-                entry.insert(Segment { file, length })
+        let file = match self.open.entry(record.service.clone()) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let path = |older| segment_path(&self.dir, &record.service, older);
+                entry.insert(CappedFile::open(
+                    &path(false),
+                    &path(true),
+                    self.segment_size,
+                )?)
             }
         };
-        segment.file.write_all(&line)?;
-        segment.length += line.len() as u64;
-        Ok(())
+        file.write_all(&line)
     }
 }
 
