@@ -325,7 +325,10 @@ fn choose(
                 denied.insert(port);
                 Ok(false)
             }
-            Err(_) => Ok(false),
+            Err(error) => {
+                tracing::debug!(port, %error, "cannot hold");
+                Ok(false)
+            }
         }
     };
     let request = AllocationRequest {
@@ -349,6 +352,9 @@ fn choose(
             return Err(explain::refused(registered, &error, &policy, &denied));
         }
     };
+    for one in &given {
+        tracing::debug!(service = one.service, port = one.port, "leased");
+    }
     let holds = given
         .iter()
         .filter_map(|one| holds.remove(&one.port))
