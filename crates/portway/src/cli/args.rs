@@ -12,7 +12,7 @@ use super::{
     gateway, health, init, leases, logs, plan, prune, ps, restart, trust, up, wait, who,
 };
 
-/// Give every service of every checkout its own port, and keep it
+/// Start services and give each checkout its own ports
 ///
 /// Portway reads `portway.toml` or detects the services of a checkout. It allocates a port for each
 /// service, keeps the port reserved, writes `.ports.json`, sets URLs and environment variables, and
@@ -40,7 +40,7 @@ Exit codes:
   3    required program not found
   4    port in use, or port range full
   5    a service failed
-  6    nothing found
+  6    nothing to act on
   124  timeout
   130  interrupted (143: terminated)
 `portway exec` exits with the code of its command."
@@ -79,7 +79,7 @@ pub(crate) enum Command {
     Logs(logs::Logs),
     /// Wait until services are ready
     Wait(wait::Wait),
-    /// Allocate ports and write `.ports.json` without starting
+    /// Allocate ports and write `.ports.json`
     Detect(detect::Detect),
     /// Show which process is using a port
     Who(who::Who),

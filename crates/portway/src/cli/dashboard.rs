@@ -14,7 +14,8 @@ Examples:
   portway dashboard            Open the dashboard in the browser
   portway dashboard --print    Only print its URL
 
-The gateway serves the dashboard. It is started in the background if it is not running.")]
+The gateway serves the dashboard. If the gateway is not running, Portway starts it in the
+background.")]
 pub(crate) struct Dashboard {
     /// Only print the URL
     #[arg(long)]

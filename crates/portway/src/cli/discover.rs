@@ -17,7 +17,7 @@ Examples:
   portway discover --for 10s                   Wait longer for answers
   portway discover --json | jq -r '.[].url'    Print their URLs only
 
-Services of this machine are not listed; use `portway ps`.")]
+This command does not list the services of this machine; use `portway ps`.")]
 pub(crate) struct Discover {
     /// How long to wait for answers
     #[arg(long = "for", value_name = "TIME", default_value = "2s", value_parser = positive_duration)]

@@ -22,7 +22,7 @@ pub(crate) struct PortArgs {
 pub(crate) struct UrlArgs {
     #[command(flatten)]
     pub(crate) port: PortArgs,
-    /// Print the URL by name that the gateway serves; some programs cannot resolve such names
+    /// Print the gateway's URL with the service's name; some programs cannot resolve such names
     #[arg(long)]
     pub(crate) name: bool,
 }

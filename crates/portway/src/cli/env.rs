@@ -17,7 +17,7 @@ Examples:
   portway env --format dotenv > .env.portway   Write them to a file
   portway env backend                          Print all variables of one service")]
 pub(crate) struct Env {
-    /// Print all variables of this service, including its own PORT
+    /// Print all variables of this service, including its own `PORT`
     pub(crate) service: Option<String>,
     /// Output format
     #[arg(long, value_enum, default_value = "shell")]

@@ -13,8 +13,8 @@ Examples:
   portway forget 9001         Release the lease of port 9001
   portway forget 9001 5174    Release several leases
 
-The service chooses a port again at its next start. Leases of running instances are not
-released; run `portway down` first.")]
+The service chooses a port again at its next start. Portway does not release leases
+of running instances; run `portway down` first.")]
 pub(crate) struct Forget {
     /// Ports to release
     #[arg(required = true, value_name = "PORT", value_parser = port)]

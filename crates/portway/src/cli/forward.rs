@@ -16,8 +16,8 @@ Examples:
   portway forward                 List fixed ports and their services
   portway forward 3000 --stop     Release the port
 
-Use it for logins and webhooks that know one address. The port is routed to this checkout until you
-run the same command in another one.")]
+Use it for logins and webhooks that accept only one address. The port routes to this checkout until
+you run the same command in another checkout.")]
 pub(crate) struct ForwardArgs {
     /// Fixed port to route
     #[arg(value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]

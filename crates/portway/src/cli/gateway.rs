@@ -47,7 +47,7 @@ pub(crate) enum GatewayCommand {
     Stop(JsonArgs),
     /// Start the gateway with your session (systemd, launchd)
     Install,
-    /// Stop starting the gateway with your session
+    /// Undo `portway gateway install`
     Uninstall,
 }
 
@@ -115,7 +115,7 @@ fn detach(args: &Gateway) -> Result<(), CommandError> {
     show(&status, args.json);
     if is_elsewhere {
         ui::warning(
-            "the gateway was already running; to apply the preferred port, restart it: run `portway gateway stop`",
+            "the gateway was already running; to apply the preferred port, restart it: run `portway gateway stop`, then `portway gateway --detach`",
         );
     }
     Ok(())

@@ -18,10 +18,10 @@ Examples:
   portway health --watch           Check repeatedly until Ctrl-C
   portway health --watch --json    Print one line of JSON per check
 
-Portway requests the `health` path of `portway.toml`, or else the `ready` path; a status below 400 is
-healthy. Without such a path it requests `/`, where a status below 500 is healthy. Services without
-HTTP must accept a connection. An answer of an unrelated process does not count. The exit code is 1
-if a service is unhealthy.")]
+Portway requests the `health` path of the manifest, or else the `ready` path; a status below 400 is
+healthy. Without such a path, it requests `/`, where a status below 500 is healthy. Services without
+HTTP must accept a connection. A response from an unrelated process does not count. The exit code
+is 1 if a service is unhealthy.")]
 pub(crate) struct Health {
     /// Services to check [default: all with a port]
     #[arg(value_name = "SERVICE")]

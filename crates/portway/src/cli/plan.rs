@@ -15,7 +15,7 @@ Examples:
   portway plan --json    Print it for programs
   portway init           Write it to `portway.toml` to edit it
 
-This command starts, leases and writes nothing.")]
+This command starts no services, leases no ports and writes no files.")]
 pub(crate) struct PlanArgs {
     /// Print JSON
     #[arg(long)]

@@ -14,8 +14,8 @@ Examples:
   portway prune --yes        Stop leftover processes without asking
   portway prune --dry-run    Only show what would be done
 
-A lease is stale if its directory was deleted. A process is leftover if it belongs to a service of an
-instance that is no longer running. An instance whose directory was deleted is stopped.")]
+A lease is stale if its directory was deleted. A process is left over if it belongs to a service of
+an instance that is no longer running. Portway stops an instance whose directory was deleted.")]
 pub(crate) struct PruneArgs {
     /// Stop leftover processes without asking
     #[arg(short, long)]

@@ -14,7 +14,7 @@ Examples:
   portway trust              Create a CA and add it to the trust stores of this machine
   portway trust --undo       Remove the CA from all trust stores and delete it
 
-The CA is limited to names below localhost.")]
+The CA is limited to names below `localhost`.")]
 pub(crate) struct Trust {
     /// Remove the CA from all trust stores and delete its files
     #[arg(long)]

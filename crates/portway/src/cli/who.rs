@@ -16,7 +16,7 @@ Examples:
   portway who                List all listening ports and those held by running instances
   portway who 9000 --json    Print the result for programs
 
-Only listening sockets count, not outgoing connections that use the port locally.")]
+This command shows listening sockets, not outgoing connections that use the same port number.")]
 pub(crate) struct Who {
     /// Ports to show [default: all that are in use]
     #[arg(value_name = "PORT", value_parser = port)]
