@@ -109,7 +109,7 @@ impl fmt::Display for PortConflict {
                 running,
                 ..
             } => {
-                write!(f, "`{service}` of {instance}")?;
+                write!(f, "`{service}` of `{instance}`")?;
                 if let Some(directory) = directory {
                     write!(f, " ({directory})")?;
                 }
@@ -187,7 +187,7 @@ mod tests {
         };
         assert_eq!(
             reason.to_string(),
-            "`web` of jobi (/w/jobi), which is stopped"
+            "`web` of `jobi` (/w/jobi), which is stopped"
         );
     }
 }

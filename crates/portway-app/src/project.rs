@@ -85,12 +85,9 @@ fn nothing_found(missing: ManifestError, found: &Detection) -> CommandError {
     error
         .info
         .message
-        .push_str(", and nothing that Portway knows how to start");
+        .push_str(", and Portway detected no services");
     for skipped in &found.skipped {
-        error = error.hint(format!(
-            "{} was passed over: it {}",
-            skipped.file, skipped.why
-        ));
+        error = error.hint(format!("skipped `{}`: it {}", skipped.file, skipped.why));
     }
     error
 }
@@ -236,9 +233,14 @@ impl Project {
             let dir = service.working_dir(&self.checkout.root);
             let mut variables = IndexMap::new();
             for name in &service.env_files {
-                let path = dir.join(name);
-                let text = std::fs::read_to_string(&path)
-                    .map_err(|error| CommandError::file("read", &path, error))?;
+                // Without `.` components, which would be shown in errors.
+                let path: PathBuf = dir.join(name).components().collect();
+                let text = std::fs::read_to_string(&path).map_err(|error| {
+                    CommandError::file("read", &path, error).hint(format!(
+                        "create or fix the file, or remove it from `env_file` of `{}`",
+                        service.name
+                    ))
+                })?;
                 let parsed =
                     dotenv::parse(&text).map_err(|error| {
                         CommandError::new(ErrorCode::Usage, error.message)
@@ -282,13 +284,12 @@ pub(crate) fn known(plan: &Plan, name: &str) -> Result<(), CommandError> {
 }
 
 fn unknown(plan: &Plan, name: &str, help: String) -> CommandError {
-    let error = no_such_service(name);
     if plan.disabled.iter().any(|disabled| disabled == name) {
-        error.hint(format!(
-            "it is optional and does not take part here; `portway up --with {name}` lets it"
-        ))
+        let message = format!("the optional service `{name}` is not enabled in this checkout");
+        CommandError::new(ErrorCode::UnknownService, message)
+            .hint(format!("run `portway up --with {name}` to enable it"))
     } else {
-        error.hint(help)
+        no_such_service(name).hint(help)
     }
 }
 

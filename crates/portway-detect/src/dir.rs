@@ -193,7 +193,7 @@ impl<'a> Dir<'a> {
         match super::yaml::parse(&text) {
             Ok(value) => Some(value),
             Err(error) => {
-                self.skip(name, format!("is not usable YAML: {error}"));
+                self.skip(name, format!("cannot be parsed as YAML: {error}"));
                 None
             }
         }

@@ -71,7 +71,7 @@ fn laravel(
         .with_evidence("`--no-reload` passes on the variables that `artisan serve` would hide");
     if dir.has(".env.example") && !dir.has(".env") {
         found = found.with_evidence(
-            "it has no .env yet: copy .env.example to .env and run `php artisan key:generate`",
+            "it has no `.env` yet: copy `.env.example` to `.env` and run `php artisan key:generate`",
         );
     }
     Some(
@@ -171,7 +171,7 @@ mod tests {
             Some("composer install --no-interaction")
         );
         assert_eq!((found.framework, found.prefers()), ("laravel", Some(8000)));
-        found.has_evidence("it has no .env yet");
+        found.has_evidence("it has no `.env` yet");
         only(&files, &["php"]).has_evidence("it requires `composer`, which is not installed");
     }
 

@@ -23,7 +23,7 @@ pub enum HoldError {
     #[error("port {0} is in use")]
     InUse(u16),
     /// The system does not permit this user to bind the port.
-    #[error("this user may not bind port {0}")]
+    #[error("this user is not permitted to bind port {0}")]
     Denied(u16),
     /// Every port of a range is in use or excluded.
     #[error("no port in {0} is free")]

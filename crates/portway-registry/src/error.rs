@@ -78,7 +78,7 @@ impl RegistryError {
         Self {
             file: file.to_owned(),
             problem: RegistryProblem::Newer { found, supported },
-            help: "use the newer version, or set XDG_STATE_HOME to another directory".into(),
+            help: "use the newer version, or set `XDG_STATE_HOME` to another directory".into(),
             source: None,
         }
     }
@@ -88,7 +88,7 @@ impl RegistryError {
             io::ErrorKind::TimedOut => {
                 "check whether a `portway` process is suspended or hangs, and kill it"
             }
-            _ => "make its directory writable, or set XDG_STATE_HOME to another directory",
+            _ => "make its directory writable, or set `XDG_STATE_HOME` to another directory",
         };
         Self {
             file: file.to_owned(),
@@ -125,7 +125,7 @@ impl RegistryError {
                 | ErrorCode::SystemIoFailure,
             ) => (
                 RegistryProblem::NotWritable,
-                "make its directory writable, or set XDG_STATE_HOME to another directory".into(),
+                "make its directory writable, or set `XDG_STATE_HOME` to another directory".into(),
             ),
             _ => (
                 RegistryProblem::Sqlite,

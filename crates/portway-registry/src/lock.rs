@@ -48,7 +48,7 @@ pub(crate) fn lock_exclusive(file: &File) -> io::Result<()> {
             let seconds = REGISTRY_LOCK_TIMEOUT.as_secs();
             Err(io::Error::new(
                 io::ErrorKind::TimedOut,
-                format!("another portway command has locked it for more than {seconds} s"),
+                format!("another `portway` command has locked it for more than {seconds} s"),
             ))
         })
 }

@@ -53,7 +53,7 @@ fn run(cli: Cli, json: bool) -> Result<u8, CommandError> {
             // `portway doctor` reports the error itself.
             if !matches!(cli.command, Command::Doctor(_)) {
                 ui::warning(&format!(
-                    "{}; continuing without preferences",
+                    "{}; using the default preferences",
                     error.info.message
                 ));
             }

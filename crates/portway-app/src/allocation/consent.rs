@@ -57,7 +57,7 @@ pub(crate) fn ask(
         .iter()
         .map(|one| {
             let why = explain::describe(&one.why);
-            format!("{} would use port {}: {why}", one.service, one.port)
+            format!("`{}` would use port {}: {why}", one.service, one.port)
         })
         .collect();
     let asked = reporter.can_ask();

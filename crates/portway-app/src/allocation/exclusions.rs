@@ -77,7 +77,7 @@ pub(super) fn permit(error: CommandError, port: u16) -> CommandError {
             "run `sudo sysctl net.ipv4.ip_unprivileged_port_start={port}` to permit it for all users until \
              the next boot; add the setting to a file in `/etc/sysctl.d` to keep it"
         ))
-        .hint("or use a port from 1024")
+        .hint("or use port 1024 or higher")
 }
 
 #[cfg(test)]

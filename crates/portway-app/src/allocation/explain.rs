@@ -62,10 +62,10 @@ pub(super) fn displaced(
 pub fn describe(displacement: &PortDisplacement) -> String {
     if displacement.excluded {
         let PortDisplacement { wanted, holder, .. } = displacement;
-        return format!("port {wanted} is not allocated: {holder}");
+        return format!("port {wanted} is excluded: {holder}");
     }
     let wanted = if displacement.forced {
-        "required"
+        "forced"
     } else {
         "preferred"
     };
@@ -156,8 +156,7 @@ pub(super) fn refused(
     match error {
         ChooseError::ForcedInUse { service, port, .. } if denied.contains(port) => {
             let why = exclusions::denied(*port, policy);
-            let message =
-                format!("cannot bind port {port}, which is required for `{service}`: {why}");
+            let message = format!("cannot bind the forced port {port} of `{service}`: {why}");
             exclusions::permit(CommandError::new(ErrorCode::PortTaken, message), *port)
         }
         ChooseError::RangeFull {
@@ -181,11 +180,11 @@ pub(super) fn refused(
             let file = ports_file::FILE_NAME;
             CommandError::new(
                 ErrorCode::PortTaken,
-                format!("port {port}, which is required for `{service}`, is in use by {by}"),
+                format!("the forced port {port} of `{service}` is in use by {by}"),
             )
-            .hint("stop that process, or stop that instance with `portway -C DIR down`")
+            .hint("stop that process, or run `portway -C DIR down` to stop that instance")
             .hint(format!(
-                "remove `{}_port` from `{file}` to let Portway choose a port",
+                "to let Portway choose a port, remove `{}_port` from `{file}` and omit `--port`",
                 identifier(service)
             ))
             .hint(format!(
@@ -206,7 +205,7 @@ pub(super) fn refused(
                     range.first(),
                     range.last().saturating_add(100)
                 ))
-                .hint("run `portway ps` and stop an instance that is not needed")
+                .hint("run `portway ps` to list the instances, and stop one that you do not need")
         }
         ChooseError::System { source, .. } => {
             let causes = std::iter::successors(source.source(), |error| error.source());
@@ -247,7 +246,7 @@ fn all_excluded(
         .hint("or require a port by number with `port = { prefer = …, range = … }` or `--port`")
 }
 
-/// Summarizes who is using a range: "`python3`: 9000-9090; jobi: 9091".
+/// Summarizes who is using a range: "`python3`: 9000-9090; `jobi`: 9091".
 fn summarize_occupants(
     registered: &mut RegisteredProject,
     range: PortRange,
@@ -262,7 +261,10 @@ fn summarize_occupants(
             Some(lease) => instances
                 .iter()
                 .find(|(one, ..)| one.id == lease.instance)
-                .map_or_else(|| "another instance".into(), |(one, ..)| one.name.clone()),
+                .map_or_else(
+                    || "another instance".into(),
+                    |(one, ..)| format!("`{}`", one.name),
+                ),
             None => find_occupant(port).to_string(),
         };
         by_holder.entry(name).or_default().push(port);

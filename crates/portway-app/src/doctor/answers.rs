@@ -186,7 +186,7 @@ pub(super) fn evaluate_preflight(asked: &Preflight) -> Option<Finding> {
         ),
         None if reply.handles_cors => refused(
             asked,
-            format!("rejects {who}: the origin is not allowed"),
+            format!("rejects requests from {who}: the origin is not allowed"),
             repair,
         ),
         None => match &asked.proxy {

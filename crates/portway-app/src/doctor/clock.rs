@@ -16,7 +16,7 @@ pub(super) fn collect(context: &DoctorContext) -> Vec<(String, u64)> {
     let mut records = Vec::new();
     for (instance, leases, _) in context.records.iter().flat_map(|one| &one.entries) {
         let own = (
-            format!("the last use of {}", instance.name),
+            format!("the last use of `{}`", instance.name),
             instance.last_used,
         );
         records.push(own);

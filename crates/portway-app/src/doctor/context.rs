@@ -184,7 +184,7 @@ impl DoctorContext {
             }
             for lease in leases {
                 let words = format!(
-                    "`{}` of {}, in {}",
+                    "`{}` of `{}`, in {}",
                     lease.service,
                     instance.name,
                     instance.dir.display()

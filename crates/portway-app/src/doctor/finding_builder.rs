@@ -76,7 +76,7 @@ impl FindingExt for Finding {
 pub(super) fn from_error(check: Check, subject: &str, wrong: &CommandError) -> Finding {
     let info = &wrong.info;
     let repair = if info.hints.is_empty() {
-        "correct it there".to_owned()
+        "fix it at this location".to_owned()
     } else {
         info.hints.join("; ")
     };

@@ -9,6 +9,6 @@ use crate::error::CommandError;
 pub(super) fn evaluate<T>(authority: Result<T, CommandError>) -> Option<Finding> {
     let wrong = authority.err()?;
     let mut finding = from_error(Check::LocalCa, "local CA", &wrong);
-    finding.message += "; the gateway cannot start with it";
+    finding.message += "; the gateway cannot start";
     Some(finding)
 }

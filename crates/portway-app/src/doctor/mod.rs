@@ -188,8 +188,8 @@ fn directories(context: &DoctorContext) -> Vec<Finding> {
         if context.dir(service).is_dir() {
             continue;
         }
-        let message = format!("its directory `{dir}` does not exist");
-        let help = "create it, or correct `dir`".to_owned();
+        let message = format!("the directory `{dir}` does not exist");
+        let help = "create it, or fix `dir`".to_owned();
         let wrong = manifest.dir_diagnostic(&service.name, message, help);
         let wrong = CommandError::from(Box::new(wrong));
         findings.push(from_error(Check::Manifest, &service.name, &wrong));

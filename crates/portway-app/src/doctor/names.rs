@@ -9,8 +9,8 @@ use super::finding_builder::{FindingExt, warning};
 pub(super) fn evaluate(at_start: Option<&GatewayPorts>, now: &GatewayPorts) -> Option<Finding> {
     (at_start != Some(now)).then(|| {
         let message = "were started before the gateway, or before its ports changed: `CORS_ORIGINS` lacks the \
-                       origins of pages under names and on fixed ports";
-        let repair = "restart the services if such pages call a backend";
+                       origins of the gateway's names and of fixed ports";
+        let repair = "restart the services if pages at these origins call a backend";
         warning(Check::Cors, "services", message, repair).command("portway down; portway up")
     })
 }

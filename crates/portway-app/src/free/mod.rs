@@ -184,12 +184,12 @@ fn stop_service(service: &ServiceRef) -> Result<FreeAction, CommandError> {
             CommandError::new(
                 ErrorCode::Refused,
                 format!(
-                    "a `portway exec` command uses the ports of `{}`",
+                    "a `portway exec` command is using the ports of `{}`",
                     service.instance
                 ),
             )
             .hint(format!(
-                "stop the `portway exec` in `{}`",
+                "stop the `portway exec` command in `{}`",
                 service.directory
             ))
         })?;

@@ -56,7 +56,7 @@ impl StopPolicy {
         }
         if self.own_processes.contains(&pid) {
             return Err(refused(format!(
-                "cannot stop `{name}` (pid {pid}): this command runs in it"
+                "cannot stop `{name}` (pid {pid}): it is a parent process of this command"
             ))
             .hint("run the command in another terminal"));
         }
@@ -143,8 +143,8 @@ mod tests {
         assert!(policy.check(&process(60, Some(1000))).is_ok());
         for (pid, user, reason) in [
             (1, Some(1000), "init process"),
-            (50, Some(1000), "runs in it"),
-            (40, Some(1000), "runs in it"),
+            (50, Some(1000), "is a parent process of this command"),
+            (40, Some(1000), "is a parent process of this command"),
             (60, Some(0), "belongs to user `"),
             (60, None, "another user"),
         ] {

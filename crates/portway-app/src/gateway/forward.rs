@@ -42,8 +42,9 @@ pub fn stop(port: u16) -> Result<Forward, CommandError> {
         return post(&format!("/v1/forwards/{port}/end"), &());
     }
     state::remove_saved_forward(port)?.ok_or_else(|| {
-        let message = format!("port {port} is not forwarded");
+        let message = format!("port {port} is not a fixed port");
         CommandError::new(ErrorCode::NotFound, message)
+            .hint("run `portway forward` to list the fixed ports")
     })
 }
 
@@ -65,8 +66,9 @@ pub fn start(
             service
         }
         None => project.plan.main.as_deref().ok_or_else(|| {
-            CommandError::new(ErrorCode::Usage, "this project has no HTTP service")
-                .hint("choose an HTTP service; the gateway forwards only HTTP")
+            CommandError::new(ErrorCode::Usage, "this project has no HTTP service").hint(
+                "set `kind = \"http\"` and a port for a service; the gateway forwards only HTTP",
+            )
         })?,
     };
     let planned = project.plan.services.get(service);

@@ -133,7 +133,7 @@ impl Known {
             }
             let owner = self.service(mark.instance_id(), &mark.service)?;
             Some(format!(
-                "`{}` of {}, in {}",
+                "`{}` of `{}`, in {}",
                 owner.service, owner.instance, owner.directory
             ))
         });

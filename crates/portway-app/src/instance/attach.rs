@@ -137,7 +137,7 @@ pub(crate) async fn until_ready(
     }
     Err(CommandError::new(
         ErrorCode::NotRunning,
-        "the instance stopped while waiting",
+        "the instance stopped before its services were ready",
     ))
 }
 

@@ -39,7 +39,7 @@ impl Running {
             Err(error) => match Self::find_running(directory) {
                 Some(running) => {
                     reporter.warning(&format!(
-                        "{}; using the instance that runs here",
+                        "{}; using the instance that is already running in this directory",
                         error.text()
                     ));
                     Ok(running)

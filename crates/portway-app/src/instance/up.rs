@@ -45,7 +45,10 @@ pub fn up(
             && let Err(error) = background::ensure(None, None)
         {
             // The services do not need the gateway.
-            reporter.warning(&format!("there is no gateway: {}", error.info.message));
+            reporter.warning(&format!(
+                "{}; the services start without a gateway",
+                error.info.message
+            ));
         }
         let runs = registered.is_supervised()?;
         let mut background = None;
@@ -79,9 +82,9 @@ pub fn up(
     }
     Err(CommandError::new(
         ErrorCode::Failed,
-        "the instance ends again and again while it is looked for",
+        "the instance stopped repeatedly while `portway up` was connecting to it",
     )
-    .hint("`portway logs` may say why"))
+    .hint("run `portway logs` to see why it stopped"))
 }
 
 /// Rejects options that cannot change while the instance is running.
@@ -105,9 +108,9 @@ fn check_running(
         if !all.ports.of(name).contains(port) {
             return Err(CommandError::new(
                 ErrorCode::PortTaken,
-                format!("the instance runs, and `{service}` is not on port {port}"),
+                format!("the instance is already running, and `{service}` is not on port {port}"),
             )
-            .hint("stop it first: `portway down`"));
+            .hint("stop it first: run `portway down`"));
         }
     }
     Ok(())
@@ -126,8 +129,9 @@ fn check_lan(registered: &mut RegisteredProject, wanted: bool) -> Result<(), Com
             } else {
                 "on the local network"
             };
-            let message = format!("the instance runs, and is served {how}");
-            Err(CommandError::new(ErrorCode::Usage, message).hint("stop it first: `portway down`"))
+            let message = format!("the instance is already running and is served {how}");
+            Err(CommandError::new(ErrorCode::Usage, message)
+                .hint("stop it first: run `portway down`"))
         }
         // An instance that stops at this moment is started again.
         _ => Ok(()),

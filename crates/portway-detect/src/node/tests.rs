@@ -340,7 +340,7 @@ fn finds_the_port_in_another_file() {
         ],
     );
     assert_eq!(found.prefers(), Some(8123));
-    found.has_evidence("src/config/env.js reads PORT");
+    found.has_evidence("src/config/env.js reads `PORT`");
 }
 
 #[test]

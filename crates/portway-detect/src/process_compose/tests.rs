@@ -62,7 +62,7 @@ stop = { signal = "INT", grace = "4s" }
     detection.services[2]
         .has_evidence("`nobody`, which is not a process of the file")
         .has_evidence("not converted: availability.backoff_seconds, shutdown.command, namespace");
-    detection.services[1].has_evidence("that all others end when it fails");
+    detection.services[1].has_evidence("all other processes stop when it fails");
     let log = &detection.services[3];
     assert!(log.optional);
     assert_eq!(log.more[1], r#"ready = { log = 'ready \(now\)' }"#);

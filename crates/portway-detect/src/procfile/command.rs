@@ -78,12 +78,12 @@ const WORDS: [&str; 2] = ["runserver", "http.server"];
 /// Finds the port that the program of `command` listens on; `kind` is its assumed kind.
 pub(crate) fn listens(command: &str, kind: Kind) -> Listens {
     if mentions_port(command) {
-        return Listens::WherePortSays("its command has $PORT".into());
+        return Listens::WherePortSays("its command uses `$PORT`".into());
     }
     if let Some(port) = written(command) {
         return Listens::At(
             port,
-            format!("its command requires {port}; use $PORT instead to allow any port"),
+            format!("its command requires port {port}; use `$PORT` instead to allow any port"),
         );
     }
     // A kind other than HTTP was inferred from a program that has its own port.
@@ -105,13 +105,13 @@ pub(crate) fn listens(command: &str, kind: Kind) -> Listens {
     let known = PROGRAMS.iter().find(|(pattern, _)| is_in(pattern));
     match known.map(|(pattern, program)| (pattern.join(" "), *program)) {
         Some((program, Program::ReadsPort)) => {
-            Listens::WherePortSays(format!("`{program}` reads PORT"))
+            Listens::WherePortSays(format!("`{program}` reads `PORT`"))
         }
         Some((_, Program::Reads(variable))) => Listens::WhereVariableSays(variable),
         Some((_, Program::Fixed(0))) | None => Listens::Unknown,
         Some((program, Program::Fixed(port))) => {
             let why = format!(
-                "`{program}` listens on {port} unless its command sets another port; use $PORT there to allow any port"
+                "`{program}` listens on {port} unless its command sets another port; use `$PORT` there to allow any port"
             );
             Listens::At(port, why)
         }

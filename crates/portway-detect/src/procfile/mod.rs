@@ -179,7 +179,7 @@ fn service(root: &Dir<'_>, file: &str, process: &Process, port: u16) -> Detected
         DetectedPort::Preferred(port),
     )
     .with_kind(inferred)
-    .with_evidence(format!("{file}:{line} has `{name}`"));
+    .with_evidence(format!("{file}:{line} defines `{name}`"));
     found.name.clone_from(name);
     match command::listens(command, inferred) {
         Listens::WherePortSays(why) => found.with_evidence(why),

@@ -43,7 +43,7 @@ fn assigns_foreman_ports_with_web_first() {
         [("web", Some(5000)), ("api", Some(5100)), ("worker", None)]
     );
     detection.services[0]
-        .has_evidence("Procfile:3 has `web`")
+        .has_evidence("Procfile:3 defines `web`")
         .has_evidence("by convention");
     detection.services[2].has_evidence("so it has none");
     let skipped: Vec<_> = detection.skipped.iter().map(|s| s.file.as_str()).collect();

@@ -42,16 +42,19 @@ impl ApiError {
     }
 
     pub(super) fn unknown_service(service: &str, instance: &str) -> Self {
-        let message = format!("{instance} has no service `{service}`");
+        let message = format!("`{instance}` has no service `{service}`");
         Self::new(ErrorCode::UnknownService, message)
     }
 
     pub(super) fn not_running(instance: &str) -> Self {
-        Self::new(ErrorCode::NotRunning, format!("{instance} is not running"))
+        Self::new(
+            ErrorCode::NotRunning,
+            format!("`{instance}` is not running"),
+        )
     }
 
     pub(super) fn not_responding(instance: &str, error: &io::Error) -> Self {
-        let message = format!("{instance} is not responding: {error}");
+        let message = format!("`{instance}` is not responding: {error}");
         Self::new(ErrorCode::NotRunning, message)
     }
 

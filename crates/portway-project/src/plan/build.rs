@@ -21,7 +21,7 @@ pub(super) fn plan(
     preferences: &Preferences,
 ) -> Result<Plan, Problem> {
     if manifest.services.is_empty() {
-        return Err(Problem::at(0..0, "there is no service")
+        return Err(Problem::at(0..0, "the manifest defines no services")
             .help("add one: `[services.backend]` with a `command`"));
     }
     check::count(manifest)?;
@@ -29,10 +29,12 @@ pub(super) fn plan(
     for name in with {
         if !manifest.services.contains_key(name) {
             let known = manifest.services.iter().filter(|(_, s)| s.optional);
-            return Err(
-                Problem::at(0..0, format!("there is no optional service `{name}`"))
-                    .help(suggestion(name, known.map(|(name, _)| name.as_str()))),
-            );
+            let help = match known.clone().next() {
+                Some(_) => suggestion(name, known.map(|(name, _)| name.as_str())),
+                None => "only a service with `optional = true` can be enabled".into(),
+            };
+            let message = format!("there is no optional service `{name}`");
+            return Err(Problem::at(0..0, message).help(help));
         }
     }
     let is_enabled = |name: &str| {

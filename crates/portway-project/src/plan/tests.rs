@@ -99,7 +99,7 @@ fn a_container_engine_implies_any_listener_owner() {
 #[test]
 fn inconsistent_manifests_are_rejected_with_their_location() {
     for (text, expected) in [
-        ("", "there is no service"),
+        ("", "the manifest defines no services"),
         (
             "[services.a]\ncommand = \" \"",
             "2:11 the command of `a` is empty",

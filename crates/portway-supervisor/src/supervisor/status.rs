@@ -27,7 +27,7 @@ impl Supervisor {
             }
             Transition::RestartingWithoutHold => (
                 NoticeLevel::Warning,
-                "could not bind its port while Portway holds it (it does not set SO_REUSEADDR); \
+                "could not bind its port, which Portway holds, because it does not set `SO_REUSEADDR`; \
                  restarting without the hold"
                     .to_owned(),
             ),

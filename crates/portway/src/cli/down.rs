@@ -30,7 +30,7 @@ pub(crate) fn run(
     reporter: &dyn Reporter,
 ) -> Result<u8, CommandError> {
     match instance::down(directory, &args.services, args.now, reporter)? {
-        Down::Instance(name) => ui::message(&format!("stopped {name}\n")),
+        Down::Instance(name) => ui::message(&format!("stopped `{name}`\n")),
         Down::Services => {}
         Down::NothingRunning => ui::message("no service of this checkout is running\n"),
     }

@@ -45,7 +45,7 @@ pub(crate) fn released_leases(entries: &[LeaseEntry]) {
     for entry in entries {
         let owner = &entry.lease.owner;
         message(&format!(
-            "released port {} of `{}` in {}\n",
+            "released port {} of `{}` in `{}`\n",
             entry.port, owner.service, owner.instance
         ));
     }
@@ -57,7 +57,7 @@ pub(crate) fn pruned(pruned: &PruneReport, dry_run: bool) {
     for entry in &pruned.leases {
         let owner = &entry.lease.owner;
         out(&format!(
-            "{action} port {} of `{}` in {}: {} was deleted\n",
+            "{action} port {} of `{}` in `{}`: {} was deleted\n",
             entry.port,
             owner.service,
             owner.instance,
@@ -71,7 +71,7 @@ pub(crate) fn pruned(pruned: &PruneReport, dry_run: bool) {
             let instance = left.instance.as_deref().unwrap_or(&left.id);
             vec![
                 format!("leftover process {}", left.process.pid),
-                format!("`{}` in {instance}", left.service),
+                format!("`{}` in `{instance}`", left.service),
                 one_line(&left.process.command),
             ]
         })

@@ -15,7 +15,7 @@ pub(crate) fn detected(detection: &Detection) {
     let services: Vec<String> = detection
         .services
         .iter()
-        .map(|service| format!("{} ({})", service.name, service.framework))
+        .map(|service| format!("`{}` ({})", service.name, service.framework))
         .collect();
     message(&format!(
         "detected {}; run `portway plan` for details\n",

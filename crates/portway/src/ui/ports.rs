@@ -194,7 +194,7 @@ fn since(process: &ProcessInfo, now: u64) -> Option<String> {
 }
 
 fn service(owner: &ServiceRef) -> String {
-    format!("`{}` of {}", owner.service, owner.instance)
+    format!("`{}` of `{}`", owner.service, owner.instance)
 }
 
 fn state(state: PortState) -> &'static str {
@@ -238,7 +238,9 @@ pub(crate) fn freed(freed: &FreeReport) {
     };
     let what = match (&freed.service, freed.processes.first()) {
         (Some(owner), _) => service(owner),
-        (None, Some(process)) => brief(process),
+        (None, Some(process)) => {
+            format!("`{}` (pid {})", one_line(&process.name), process.pid)
+        }
         (None, None) => "the process".to_owned(),
     };
     out(&format!("port {port} is free: {what} was {action}\n"));

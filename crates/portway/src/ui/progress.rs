@@ -13,7 +13,7 @@ use super::{DIM, RED, YELLOW, message, styled};
 fn notice(notice: &Notice) -> String {
     let text = sanitize(&notice.text, false);
     let text = match &notice.service {
-        Some(service) => format!("{service} {text}"),
+        Some(service) => format!("`{service}` {text}"),
         None => text,
     };
     match notice.level {

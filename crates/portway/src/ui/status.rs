@@ -52,7 +52,10 @@ pub(crate) fn port_warnings(instance: &InstanceStatus) {
     for service in &instance.services {
         for port in &service.ports {
             if let Some(why) = &port.warning {
-                warning(&format!("{} is on port {}: {why}", service.name, port.port));
+                warning(&format!(
+                    "`{}` is on port {}: {why}",
+                    service.name, port.port
+                ));
             }
         }
     }
@@ -64,7 +67,7 @@ pub(crate) fn summary(instance: &InstanceStatus) {
         for port in &service.ports {
             if let Some(why) = &port.displaced {
                 warning(&format!(
-                    "{} is on port {}: {}",
+                    "`{}` is on port {}: {}",
                     service.name,
                     port.port,
                     describe(why)
@@ -86,11 +89,11 @@ pub(super) fn lan_warning(instance: &InstanceStatus) {
 fn on_lan(instance: &InstanceStatus) -> String {
     let served = instance.services.iter().filter_map(|service| {
         let urls = service.lan_urls.join(" ");
-        (!urls.is_empty()).then(|| format!("{} at {urls}", service.name))
+        (!urls.is_empty()).then(|| format!("`{}` at {urls}", service.name))
     });
     let served: Vec<String> = served.collect();
     if served.is_empty() {
-        return "this machine has no address on the local network yet; services are served there once it has one".into();
+        return "this machine has no address on the local network yet; Portway serves the services there as soon as it has one".into();
     }
     format!(
         "every machine on the local network can reach {}",
@@ -143,10 +146,10 @@ pub(crate) fn forwards(forwards: &[Forward]) -> bool {
 /// Reports a fixed port and the service that it was routed to `before`.
 pub(crate) fn forwarded(forward: &Forward, before: Option<&Forward>) {
     let before = before.map_or_else(String::new, |one| {
-        format!(" (before: `{}` of {})", one.service, one.instance)
+        format!(" (before: `{}` of `{}`)", one.service, one.instance)
     });
     message(&format!(
-        "{} is now routed to `{}` of {}{before}\n",
+        "{} is now routed to `{}` of `{}`{before}\n",
         fixed_url(&forward.port),
         forward.service,
         forward.instance
@@ -163,7 +166,10 @@ pub(crate) fn gateway(status: &GatewayStatus) {
     message(&format!("the gateway is serving {example}{plain}\n"));
     for forward in &status.forwards {
         if let Some(why) = &forward.trouble {
-            warning(&format!("port {} is not forwarded: {why}", forward.port));
+            warning(&format!(
+                "fixed port {} is not available: {why}",
+                forward.port
+            ));
         }
     }
 }

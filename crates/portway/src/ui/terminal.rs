@@ -67,7 +67,10 @@ impl Reporter for Terminal {
             return;
         }
         if attached {
-            message(&format!("{} is ready; press Ctrl-C to stop\n", status.name));
+            message(&format!(
+                "`{}` is ready; press Ctrl-C to stop\n",
+                status.name
+            ));
         }
         summary(status);
     }

@@ -11,11 +11,11 @@ pub(crate) fn trust_plan(report: &TrustReport, direction: Direction) {
     match direction {
         Direction::Install { creates } => {
             text += &format!(
-                "{}: limited to names below localhost\n",
+                "{}: limited to names below `localhost`\n",
                 styled(BOLD, &report.root.name)
             );
             if report.root.fingerprint.is_empty() {
-                text += "  its ID is created with the CA\n";
+                text += "  Portway generates the ID when it creates the CA\n";
             }
             if creates {
                 let keys = "discards the root's key; only you can read the intermediate's key";
