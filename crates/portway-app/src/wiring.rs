@@ -149,7 +149,7 @@ pub fn named_url(directory: Option<&Path>, service: &str) -> Result<String, Comm
     found.and_then(|service| service.named_url).ok_or_else(|| {
         let message = format!("the gateway has no name for `{service}`");
         CommandError::new(ErrorCode::NotFound, message).hint(
-            "only HTTP services that have been started once get a name; a worktree whose branch \
+            "only HTTP services that were started at least once have a name; a worktree whose branch \
              has the same name as the service takes precedence",
         )
     })

@@ -8,7 +8,7 @@ use portway_project::kind::Kind;
 /// Returns the whole manifest.
 pub(super) fn manifest(detection: &Detection, project: &str) -> String {
     let mut text = format!(
-        "# Services that Portway detected. All keys: `portway schema`.\n\n\
+        "# Services that Portway detected. Run `portway schema` for the schema of all keys.\n\n\
          [project]\nname = {}\n",
         quoted(project)
     );

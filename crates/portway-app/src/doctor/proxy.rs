@@ -207,7 +207,10 @@ pub(super) fn evaluate(
                     fine(
                         Check::Proxy,
                         frontend,
-                        format!("forwards requests to {}, which is `{service}`", target.url),
+                        format!(
+                            "forwards requests to {}, the URL of `{service}`",
+                            target.url
+                        ),
                     )
                     .at(place),
                 );

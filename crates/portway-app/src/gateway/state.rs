@@ -145,7 +145,7 @@ pub(crate) fn describe_port_usage(gateway: &GatewayStatus, port: u16) -> (String
         ),
         None => (
             "the gateway listens on it".to_owned(),
-            "run `portway gateway stop` to stop the gateway; services continue to run".to_owned(),
+            "run `portway gateway stop` to stop the gateway; services keep running".to_owned(),
         ),
     }
 }

@@ -108,6 +108,6 @@ pub fn wait(
             };
             attach::until_ready(&mut events, services, &HashMap::new()).await
         };
-        attach::within(timeout, "not ready", ready).await
+        attach::within(timeout, "the services are not ready", ready).await
     })
 }

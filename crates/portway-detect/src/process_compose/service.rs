@@ -178,9 +178,9 @@ impl Conversion<'_> {
                 variables.shift_remove("PORT");
                 prefer(found, declared).with_evidence("its variable `PORT` contains a port")
             }
-            (_, None) => found
-                .without_port()
-                .with_evidence("neither its command nor a probe names a port, so it has none"),
+            (_, None) => found.without_port().with_evidence(
+                "neither its command nor a probe contains a port, so it has no port",
+            ),
         }
     }
 

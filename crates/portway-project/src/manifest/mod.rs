@@ -125,7 +125,7 @@ pub struct Service {
     #[schemars(with = "IndexMap<String, String>")]
     pub env: IndexMap<String, Text>,
     /// Files with environment variables, relative to the service's directory. The variables that
-    /// Portway sets override them, so that ports in these files cannot be out of date.
+    /// Portway sets override them, so an outdated port in these files has no effect.
     #[serde(default)]
     pub env_file: OneOrMany,
     /// Whether the service starts only on request: `portway up --with NAME`.

@@ -223,7 +223,14 @@ impl ProbeFields<'_> {
                 "`{}` of `{name}` probes the port `{wanted}`, which does not exist",
                 self.key
             );
-            Problem::at(spec.command.span(), message).help(suggestion(wanted, known))
+            let help = match known.clone().next() {
+                Some(_) => suggestion(wanted, known),
+                None => format!(
+                    "remove `port` from `{}`, or name the ports of `{name}` in `ports`",
+                    self.key
+                ),
+            };
+            Problem::at(spec.command.span(), message).help(help)
         })
     }
 }

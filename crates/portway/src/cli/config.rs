@@ -98,7 +98,7 @@ pub(crate) fn run(
             let (file, overriding) = config::set(directory, key, value)?;
             ui::message(&format!("set `{key}` in {}\n", file.display()));
             if let Some(place) = overriding {
-                ui::warning(&format!("`{place}` overrides it in this directory"));
+                ui::warning(&format!("`{place}` overrides this value here"));
             }
         }
         Some(ConfigCommand::Unset { key }) => {

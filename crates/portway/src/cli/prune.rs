@@ -37,7 +37,7 @@ pub(crate) fn run(args: &PruneArgs, reporter: &dyn Reporter) -> Result<u8, Comma
     let pruned = if prune.has_processes() && !args.dry_run && (args.yes || asked()) {
         let pruned = prune.stop_processes(reporter)?;
         if !args.json {
-            ui::message("stopped them\n");
+            ui::message("stopped the leftover processes\n");
         }
         pruned
     } else {
