@@ -87,6 +87,15 @@ impl Problem {
         }
     }
 
+    /// An error of the file as a whole, or of a value that is not in it.
+    pub(crate) fn without_position(message: impl Into<String>) -> Self {
+        Self {
+            span: None,
+            message: message.into(),
+            help: None,
+        }
+    }
+
     /// Adds how to fix it.
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());

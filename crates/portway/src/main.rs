@@ -52,9 +52,11 @@ fn run(cli: Cli, json: bool) -> Result<u8, CommandError> {
         Err(error) if cli.command.works_without_preferences() => {
             // `portway doctor` reports the error itself.
             if !matches!(cli.command, Command::Doctor(_)) {
+                let place = error.info.place.iter().map(|place| format!(" ({place})"));
                 ui::warning(&format!(
-                    "{}; using the default preferences",
-                    error.info.message
+                    "{}{}; using the default preferences",
+                    error.info.message,
+                    place.collect::<String>()
                 ));
             }
             Preferences::default()

@@ -1,6 +1,7 @@
 //! Checks which services are running, with or without a port.
 
 use portway_api::{Check, Finding, ServiceState, ServiceStatus};
+use portway_project::shell::quote;
 
 use super::context::DoctorContext;
 use super::finding_builder::{FindingExt, error, warning};
@@ -39,14 +40,14 @@ fn has_port_check(port_checks: &[PortCheck], service: &str) -> bool {
 
 /// A finding that no service is running.
 fn none(context: &DoctorContext) -> Finding {
-    let message = "none is running";
+    let message = "are not running";
     let finding = warning(Check::Running, "services", message, "start them");
-    let subject = context.root.display();
     finding.command(
         if std::env::current_dir().is_ok_and(|dir| dir == context.root) {
             "portway up --detach".to_owned()
         } else {
-            format!("portway -C '{subject}' up --detach")
+            let root = context.root.to_string_lossy();
+            format!("portway -C {} up --detach", quote(&root))
         },
     )
 }

@@ -68,7 +68,10 @@ pub fn logs(
         (last, is_read)
     };
     if !options.follow {
-        print_files(&running);
+        let (last, _) = print_files(&running);
+        if last == 0 {
+            reporter.info("found no log lines");
+        }
         return Ok(());
     }
     runtime()?.block_on(async {

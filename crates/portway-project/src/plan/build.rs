@@ -21,8 +21,10 @@ pub(super) fn plan(
     preferences: &Preferences,
 ) -> Result<Plan, Problem> {
     if manifest.services.is_empty() {
-        return Err(Problem::at(0..0, "the manifest defines no services")
-            .help("add one: `[services.backend]` with a `command`"));
+        return Err(
+            Problem::without_position("the manifest defines no services")
+                .help("add one: `[services.backend]` with a `command`"),
+        );
     }
     check::count(manifest)?;
     check::names(manifest)?;
@@ -34,7 +36,7 @@ pub(super) fn plan(
                 None => "only a service with `optional = true` can be enabled".into(),
             };
             let message = format!("there is no optional service `{name}`");
-            return Err(Problem::at(0..0, message).help(help));
+            return Err(Problem::without_position(message).help(help));
         }
     }
     let is_enabled = |name: &str| {

@@ -50,7 +50,15 @@ pub(crate) fn suggest(path: &[String]) -> String {
     // Compares the parts only: with the common parent, every candidate would be similar.
     let wrong = path.get(known).map_or("", String::as_str);
     match closest(wrong, siblings.iter().copied()) {
-        Some(part) => format!("did you mean `{}`?", full(part)),
+        Some(part) => {
+            // The parts after the unknown one, if the corrected path has them.
+            let mut corrected = [parent, &[part.to_owned()]].concat();
+            let rest = path.get(known + 1..).unwrap_or_default();
+            if find(&[&corrected, rest].concat()) != Lookup::Unknown {
+                corrected.extend_from_slice(rest);
+            }
+            format!("did you mean `{}`?", format_path(&corrected))
+        }
         None => {
             let all: Vec<String> = siblings.into_iter().map(full).collect();
             suggestion("", all.iter().map(String::as_str))

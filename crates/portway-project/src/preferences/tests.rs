@@ -263,7 +263,8 @@ fn colour_is_another_spelling_of_color() {
 fn an_unknown_key_on_the_command_line_is_rejected() {
     let error = |key: &str| parse_key(key).unwrap_err();
     assert_eq!(error("movd").help, "did you mean `moved`?");
-    assert_eq!(error("log.size").help, "did you mean `logs`?");
+    assert_eq!(error("log.size").help, "did you mean `logs.size`?");
+    assert_eq!(error("log.sizes").help, "did you mean `logs`?");
     assert_eq!(error("logs").help, "use `logs.size`");
     assert_eq!(
         error("prefer.projects.jobi").help,

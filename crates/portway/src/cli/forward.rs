@@ -6,6 +6,7 @@ use clap::Args;
 use portway_app::error::CommandError;
 use portway_app::gateway::forward;
 
+use super::values::port;
 use crate::ui;
 
 #[derive(Debug, Args)]
@@ -20,7 +21,7 @@ Use it for logins and webhooks that accept only one address. The port routes to 
 you run the same command in another checkout.")]
 pub(crate) struct ForwardArgs {
     /// Fixed port to route
-    #[arg(value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(value_name = "PORT", value_parser = port)]
     pub(crate) port: Option<u16>,
     /// Service of this checkout [default: the main service]
     #[arg(value_name = "SERVICE", conflicts_with = "stop")]

@@ -3,12 +3,12 @@
 use portway_api::{Diagnosis, Finding, Severity};
 
 use super::sanitize::one_line;
-use super::{CYAN, DIM, GREEN, RED, YELLOW, message, out, styled};
+use super::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, message, out, styled};
 
 /// Prints all findings and a summary.
 pub(crate) fn diagnosis(diagnosis: &Diagnosis) -> bool {
     for fixed in &diagnosis.fixed {
-        message(&format!("{}: {}\n", fixed.subject, fixed.message));
+        message(&format!("{} {}\n", fixed.subject, fixed.message));
     }
     let text: String = diagnosis.findings.iter().map(finding).collect();
     let read = out(&text);
@@ -28,10 +28,10 @@ fn finding(finding: &Finding) -> String {
         .filter(|_| finding.severity != Severity::Fine);
     let place = place.map(|place| format!(" ({})", one_line(place)));
     let mut text = format!(
-        "{} {}{}: {}{}\n",
+        "{} {}{}  {}{}\n",
         styled(style, sign),
         styled(style, word),
-        one_line(&finding.subject),
+        styled(BOLD, &one_line(&finding.subject)),
         one_line(&finding.message),
         styled(DIM, &place.unwrap_or_default()),
     );
@@ -91,7 +91,7 @@ mod tests {
         let text = anstream::adapter::strip_str(&finding(&example(Severity::Error))).to_string();
         assert_eq!(
             text,
-            "✗ error: web: broken\\nproxy (vite.config.ts:3)\n  → fix it\n    portway up\n"
+            "✗ error: web  broken\\nproxy (vite.config.ts:3)\n  → fix it\n    portway up\n"
         );
     }
 
