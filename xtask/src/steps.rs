@@ -19,7 +19,7 @@ pub(crate) fn test() -> Result<(), String> {
                 "clippy --workspace --all-targets --quiet -- --deny warnings",
             ))
         }),
-        ("set-up", setup::all),
+        ("setup", setup::all),
         ("documentation", docs::check),
         ("unit and integration tests", || {
             run(&mut cargo("test --workspace --quiet"))
