@@ -45,7 +45,7 @@ const LOADS: [(Load, &str, &str); 5] = [
 ];
 
 /// The proxy that the others are compared with.
-const NGINX: &str = "nginx, connections kept";
+const NGINX: &str = "nginx, keep-alive";
 
 /// The results of one proxy under one load, with a value for each round.
 #[derive(Debug, Default)]
@@ -145,7 +145,7 @@ fn compare(series: &[(&'static str, Series)]) -> Option<(Table, Vec<Bar>)> {
         "requests/s",
         "quartiles",
         "× direct",
-        "× nginx, kept",
+        "× nginx, keep-alive",
         "p50 µs",
         "added",
         "p99 µs",

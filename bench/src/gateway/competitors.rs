@@ -46,7 +46,7 @@ pub(super) fn start_all(
     let port = allocate(1);
     let own = endpoints(port, Some(port), service_port);
     add("portway", own, Ok(portway(env, own)));
-    for (name, keep_alive) in [("nginx, connections kept", true), ("nginx", false)] {
+    for (name, keep_alive) in [("nginx, keep-alive", true), ("nginx", false)] {
         let port = allocate(2);
         let own = endpoints(port, Some(port + 1), service_port);
         add(name, own, nginx(env, tools, own, keep_alive));
