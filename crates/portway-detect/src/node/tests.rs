@@ -1,3 +1,6 @@
+mod managers;
+mod ports;
+
 use crate::fixture::{checkout, only};
 use crate::{DetectedPort, DetectedService, Detection};
 use portway_project::kind::Kind;
@@ -170,56 +173,6 @@ fn builds_the_command_of_every_dev_server() {
 }
 
 #[test]
-fn runs_a_script_that_passes_port_unchanged() {
-    for script in ["next dev -p $PORT", "tsc && vite --port ${PORT:-5173}"] {
-        let found = package(&format!("\"dev\": \"{script}\""), &["x"], &[]);
-        assert_eq!(found.command, "npm run dev");
-        assert!(found.prefers().is_some());
-    }
-}
-
-#[test]
-fn keeps_a_port_that_cannot_be_set() {
-    for (script, port) in [
-        ("vite & tsc -w; wait", None),
-        ("tsc && vite --port 4000", Some(4000)),
-        ("vite ./ > log", Some(5173)),
-    ] {
-        let text = manifest(&format!("\"dev\": \"{script}\""), &["vite"]);
-        let detection = checkout(&[("package.json", &text)], NPM);
-        let found = detection.services.first();
-        assert_eq!(
-            found.and_then(|found| found.port),
-            port.map(DetectedPort::Fixed),
-            "{script}"
-        );
-        if let Some(found) = found {
-            assert_eq!(found.command, "npm run dev");
-        }
-    }
-}
-
-#[test]
-fn reads_the_preferred_port_from_configuration_and_script() {
-    let config = "export default defineConfig({\n  server: {\n    port: 3100,\n  },\n})";
-    let found = package(
-        "\"dev\": \"vite\"",
-        &["vite"],
-        &[("vite.config.ts", config)],
-    );
-    assert_eq!(found.prefers(), Some(3100));
-    found.has_evidence("vite.config.ts sets port 3100");
-    let angular =
-        "{\"projects\": {\"a\": {\"architect\": {\"serve\": {\"options\": {\n\"port\": 4300}}}}}}";
-    let found = package(
-        "\"start\": \"ng serve\"",
-        &["@angular/cli"],
-        &[("angular.json", angular)],
-    );
-    assert_eq!(found.prefers(), Some(4300));
-}
-
-#[test]
 fn detects_servers_by_library_or_source() {
     let reads = "require('express')().listen(process.env.PORT || 4000)";
     let literal = "serve({\n  fetch: app.fetch,\n  port: 3000\n})";
@@ -303,44 +256,6 @@ fn detects_servers_by_library_or_source() {
         &[("src/index.ts", literal)],
     );
     found.has_evidence("src/index.ts:3 requires port 3000");
-}
-
-#[test]
-fn detects_a_fixed_port_of_a_nest_application() {
-    for (source, port) in [
-        (
-            "await app.listen(process.env.PORT ?? 3000);",
-            DetectedPort::Preferred(3000),
-        ),
-        ("await app.listen(3333);", DetectedPort::Fixed(3333)),
-    ] {
-        let found = package(
-            "\"start:dev\": \"nest start --watch\"",
-            &["@nestjs/core"],
-            &[("src/main.ts", source)],
-        );
-        assert_eq!(
-            (found.port, found.command.as_str()),
-            (Some(port), "npm run start:dev")
-        );
-    }
-}
-
-#[test]
-fn finds_the_port_in_another_file() {
-    let found = package(
-        "\"dev\": \"node src/main.js\"",
-        &["fastify"],
-        &[
-            ("src/main.js", "app.listen({ port: config.port })"),
-            (
-                "src/config/env.js",
-                "export const port = Number(process.env.PORT ?? 8123)",
-            ),
-        ],
-    );
-    assert_eq!(found.prefers(), Some(8123));
-    found.has_evidence("src/config/env.js reads `PORT`");
 }
 
 #[test]
@@ -429,127 +344,4 @@ fn detects_a_listening_file_without_a_script() {
         ("index.js", "module.exports = 1"),
     ];
     assert!(checkout(&files, NPM).services.is_empty());
-}
-
-#[test]
-fn detects_managers_by_lock_file_and_declaration() {
-    for (file, text, programs, command, prepare) in [
-        (
-            "package-lock.json",
-            "",
-            &["npm"][..],
-            "npm run dev -- --port {port} --strictPort",
-            "npm install --no-save --no-audit --no-fund",
-        ),
-        (
-            "pnpm-lock.yaml",
-            "",
-            &["pnpm"],
-            "pnpm run dev --port {port} --strictPort",
-            "pnpm install --frozen-lockfile",
-        ),
-        (
-            "yarn.lock",
-            "",
-            &["yarn"],
-            "yarn run dev --port {port} --strictPort",
-            "yarn install --frozen-lockfile",
-        ),
-        (
-            "bun.lock",
-            "",
-            &["bun"],
-            "bun run dev --port {port} --strictPort",
-            "bun install --frozen-lockfile",
-        ),
-        (
-            "pnpm-lock.yaml",
-            "",
-            &["corepack"],
-            "corepack pnpm run dev --port {port} --strictPort",
-            "corepack pnpm install --frozen-lockfile",
-        ),
-    ] {
-        let package = manifest("\"dev\": \"vite\"", &["vite"]);
-        let found = only(&[("package.json", &package), (file, text)], programs);
-        assert_eq!(
-            (found.command.as_str(), found.prepare.as_deref()),
-            (command, Some(prepare))
-        );
-        found.has_evidence(&format!("{file} exists"));
-    }
-    let declared = "{\"scripts\": {\"dev\": \"vite\"}, \"devDependencies\": {\"vite\": \"8\"}, \"packageManager\": \"yarn@4.1.0+sha\"}";
-    let found = only(&[("package.json", declared), ("yarn.lock", "")], &["yarn"]);
-    assert_eq!(found.prepare.as_deref(), Some("yarn install --immutable"));
-    let found = only(&[("package.json", declared)], &[]);
-    found.has_evidence("`packageManager` in package.json is yarn@4.1.0+sha");
-    found.has_evidence("`yarn` is not installed");
-}
-
-#[test]
-fn installs_workspace_members_at_the_root() {
-    let web = manifest("\"dev\": \"vite\"", &["vite"]);
-    let api = manifest("\"dev\": \"tsx src/a.ts\"", &["express"]);
-    let npm = (
-        "package.json",
-        "{\"workspaces\": [\"apps/*\"], \"scripts\": {\"dev\": \"turbo dev\"}}",
-    );
-    let pnpm = ("pnpm-workspace.yaml", "packages: ['apps/*']");
-    for (root, programs, prepare) in [
-        (
-            npm,
-            &["npm"][..],
-            "npm install --no-save --no-audit --no-fund",
-        ),
-        (pnpm, &["pnpm"], "pnpm install --no-lockfile"),
-    ] {
-        let lock = match root == pnpm {
-            true => ("package.json", "{\"packageManager\": \"pnpm@9\"}"),
-            false => ("package-lock.json", "{}"),
-        };
-        let files = [
-            root,
-            lock,
-            ("apps/web/package.json", web.as_str()),
-            ("apps/api/package.json", api.as_str()),
-            ("apps/api/src/a.ts", ""),
-        ];
-        let detection = checkout(&files, programs);
-        assert_eq!(names(&detection), ["api", "web"]);
-        for found in &detection.services {
-            assert_eq!(found.prepare.as_deref(), Some(prepare));
-            assert_eq!(found.prepare_dir.as_deref(), Some(""));
-            found.has_evidence(&format!("it is a member of the workspace of {}", root.0));
-        }
-        let text = detection.manifest("p");
-        let line = format!("prepare = {{ command = \"{prepare}\", dir = \".\" }}");
-        assert_eq!(text.matches(&line).count(), 2, "{text}");
-    }
-}
-
-#[test]
-fn reports_a_broken_package_and_finds_the_rest() {
-    for (broken, why) in [
-        ("{\"scripts\": ", "is not JSON"),
-        ("[1]", "is not a JSON object"),
-        ("\"x\"", "is not a JSON object"),
-    ] {
-        let good = manifest("\"dev\": \"vite\"", &["vite"]);
-        let files = [
-            ("web/package.json", good.as_str()),
-            ("api/package.json", broken),
-        ];
-        let detection = checkout(&files, NPM);
-        assert_eq!(names(&detection), ["web"]);
-        assert_eq!(detection.skipped.len(), 1, "{detection:#?}");
-        assert_eq!(detection.skipped[0].file, "api/package.json");
-        assert!(detection.skipped[0].why.contains(why), "{detection:#?}");
-    }
-    for odd in [
-        "{\"scripts\": [1], \"dependencies\": 3, \"workspaces\": {\"packages\": 3}, \"packageManager\": 1, \"main\": []}",
-        "{\"scripts\": {\"dev\": [1]}, \"workspaces\": [1, null, \"**/**/**/**/**/**/**/**/**/*\"]}",
-        "{}",
-    ] {
-        assert!(checkout(&[("package.json", odd)], NPM).services.is_empty());
-    }
 }

@@ -1,0 +1,124 @@
+use super::*;
+
+#[test]
+fn detects_managers_by_lock_file_and_declaration() {
+    for (file, text, programs, command, prepare) in [
+        (
+            "package-lock.json",
+            "",
+            &["npm"][..],
+            "npm run dev -- --port {port} --strictPort",
+            "npm install --no-save --no-audit --no-fund",
+        ),
+        (
+            "pnpm-lock.yaml",
+            "",
+            &["pnpm"],
+            "pnpm run dev --port {port} --strictPort",
+            "pnpm install --frozen-lockfile",
+        ),
+        (
+            "yarn.lock",
+            "",
+            &["yarn"],
+            "yarn run dev --port {port} --strictPort",
+            "yarn install --frozen-lockfile",
+        ),
+        (
+            "bun.lock",
+            "",
+            &["bun"],
+            "bun run dev --port {port} --strictPort",
+            "bun install --frozen-lockfile",
+        ),
+        (
+            "pnpm-lock.yaml",
+            "",
+            &["corepack"],
+            "corepack pnpm run dev --port {port} --strictPort",
+            "corepack pnpm install --frozen-lockfile",
+        ),
+    ] {
+        let package = manifest("\"dev\": \"vite\"", &["vite"]);
+        let found = only(&[("package.json", &package), (file, text)], programs);
+        assert_eq!(
+            (found.command.as_str(), found.prepare.as_deref()),
+            (command, Some(prepare))
+        );
+        found.has_evidence(&format!("{file} exists"));
+    }
+    let declared = "{\"scripts\": {\"dev\": \"vite\"}, \"devDependencies\": {\"vite\": \"8\"}, \"packageManager\": \"yarn@4.1.0+sha\"}";
+    let found = only(&[("package.json", declared), ("yarn.lock", "")], &["yarn"]);
+    assert_eq!(found.prepare.as_deref(), Some("yarn install --immutable"));
+    let found = only(&[("package.json", declared)], &[]);
+    found.has_evidence("`packageManager` in package.json is yarn@4.1.0+sha");
+    found.has_evidence("`yarn` is not installed");
+}
+
+#[test]
+fn installs_workspace_members_at_the_root() {
+    let web = manifest("\"dev\": \"vite\"", &["vite"]);
+    let api = manifest("\"dev\": \"tsx src/a.ts\"", &["express"]);
+    let npm = (
+        "package.json",
+        "{\"workspaces\": [\"apps/*\"], \"scripts\": {\"dev\": \"turbo dev\"}}",
+    );
+    let pnpm = ("pnpm-workspace.yaml", "packages: ['apps/*']");
+    for (root, programs, prepare) in [
+        (
+            npm,
+            &["npm"][..],
+            "npm install --no-save --no-audit --no-fund",
+        ),
+        (pnpm, &["pnpm"], "pnpm install --no-lockfile"),
+    ] {
+        let lock = match root == pnpm {
+            true => ("package.json", "{\"packageManager\": \"pnpm@9\"}"),
+            false => ("package-lock.json", "{}"),
+        };
+        let files = [
+            root,
+            lock,
+            ("apps/web/package.json", web.as_str()),
+            ("apps/api/package.json", api.as_str()),
+            ("apps/api/src/a.ts", ""),
+        ];
+        let detection = checkout(&files, programs);
+        assert_eq!(names(&detection), ["api", "web"]);
+        for found in &detection.services {
+            assert_eq!(found.prepare.as_deref(), Some(prepare));
+            assert_eq!(found.prepare_dir.as_deref(), Some(""));
+            found.has_evidence(&format!("it is a member of the workspace of {}", root.0));
+        }
+        let text = detection.manifest("p");
+        let line = format!("prepare = {{ command = \"{prepare}\", dir = \".\" }}");
+        assert_eq!(text.matches(&line).count(), 2, "{text}");
+    }
+}
+
+#[test]
+fn reports_a_broken_package_and_finds_the_rest() {
+    for (broken, why) in [
+        ("{\"scripts\": ", "is not JSON"),
+        ("[1]", "is not a JSON object"),
+        ("\"x\"", "is not a JSON object"),
+    ] {
+        let good = manifest("\"dev\": \"vite\"", &["vite"]);
+        let files = [
+            ("web/package.json", good.as_str()),
+            ("api/package.json", broken),
+        ];
+        let detection = checkout(&files, NPM);
+        assert_eq!(names(&detection), ["web"]);
+        assert_eq!(detection.skipped.len(), 1, "{detection:#?}");
+        assert_eq!(detection.skipped[0].file, "api/package.json");
+        assert!(detection.skipped[0].why.contains(why), "{detection:#?}");
+    }
+    for odd in [
+        "{\"scripts\": [1], \"dependencies\": 3, \"workspaces\": {\"packages\": 3}, \"packageManager\": 1, \"main\": []}",
+        "{\"scripts\": {\"dev\": [1]}, \"workspaces\": [1, null, \"**/**/**/**/**/**/**/**/**/*\"]}",
+        "{}",
+    ] {
+        assert!(checkout(&[("package.json", odd)], NPM).services.is_empty());
+    }
+}

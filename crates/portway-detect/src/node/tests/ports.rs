@@ -1,0 +1,89 @@
+use super::*;
+
+#[test]
+fn runs_a_script_that_passes_port_unchanged() {
+    for script in ["next dev -p $PORT", "tsc && vite --port ${PORT:-5173}"] {
+        let found = package(&format!("\"dev\": \"{script}\""), &["x"], &[]);
+        assert_eq!(found.command, "npm run dev");
+        assert!(found.prefers().is_some());
+    }
+}
+
+#[test]
+fn keeps_a_port_that_cannot_be_set() {
+    for (script, port) in [
+        ("vite & tsc -w; wait", None),
+        ("tsc && vite --port 4000", Some(4000)),
+        ("vite ./ > log", Some(5173)),
+    ] {
+        let text = manifest(&format!("\"dev\": \"{script}\""), &["vite"]);
+        let detection = checkout(&[("package.json", &text)], NPM);
+        let found = detection.services.first();
+        assert_eq!(
+            found.and_then(|found| found.port),
+            port.map(DetectedPort::Fixed),
+            "{script}"
+        );
+        if let Some(found) = found {
+            assert_eq!(found.command, "npm run dev");
+        }
+    }
+}
+
+#[test]
+fn reads_the_preferred_port_from_configuration_and_script() {
+    let config = "export default defineConfig({\n  server: {\n    port: 3100,\n  },\n})";
+    let found = package(
+        "\"dev\": \"vite\"",
+        &["vite"],
+        &[("vite.config.ts", config)],
+    );
+    assert_eq!(found.prefers(), Some(3100));
+    found.has_evidence("vite.config.ts sets port 3100");
+    let angular =
+        "{\"projects\": {\"a\": {\"architect\": {\"serve\": {\"options\": {\n\"port\": 4300}}}}}}";
+    let found = package(
+        "\"start\": \"ng serve\"",
+        &["@angular/cli"],
+        &[("angular.json", angular)],
+    );
+    assert_eq!(found.prefers(), Some(4300));
+}
+
+#[test]
+fn detects_a_fixed_port_of_a_nest_application() {
+    for (source, port) in [
+        (
+            "await app.listen(process.env.PORT ?? 3000);",
+            DetectedPort::Preferred(3000),
+        ),
+        ("await app.listen(3333);", DetectedPort::Fixed(3333)),
+    ] {
+        let found = package(
+            "\"start:dev\": \"nest start --watch\"",
+            &["@nestjs/core"],
+            &[("src/main.ts", source)],
+        );
+        assert_eq!(
+            (found.port, found.command.as_str()),
+            (Some(port), "npm run start:dev")
+        );
+    }
+}
+
+#[test]
+fn finds_the_port_in_another_file() {
+    let found = package(
+        "\"dev\": \"node src/main.js\"",
+        &["fastify"],
+        &[
+            ("src/main.js", "app.listen({ port: config.port })"),
+            (
+                "src/config/env.js",
+                "export const port = Number(process.env.PORT ?? 8123)",
+            ),
+        ],
+    );
+    assert_eq!(found.prefers(), Some(8123));
+    found.has_evidence("src/config/env.js reads `PORT`");
+}

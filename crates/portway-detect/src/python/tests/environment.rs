@@ -1,0 +1,108 @@
+use super::*;
+
+#[test]
+fn installs_packages_with_the_project_manager() {
+    let project = "[project]\nname = 'x'\ndependencies = ['fastapi>=0.1', 'uvicorn']\n";
+    let optional =
+        "[project]\nname = 'x'\n[project.optional-dependencies]\nweb = ['fastapi[all]']\n";
+    let poetry = "[tool.poetry.dependencies]\npython = '^3.11'\nfastapi = '^0.100'\nuvicorn = {version = '>=0.2', extras = ['standard']}\n";
+    let locked = [("uv.lock", "")];
+    for (pyproject, lock, programs, prepare, before) in [
+        (
+            project,
+            &locked[..],
+            &["uv"][..],
+            "uv sync",
+            "uv run uvicorn",
+        ),
+        (
+            optional,
+            &locked,
+            &["uv"],
+            "uv sync --extra web",
+            "uv run uvicorn",
+        ),
+        (
+            "[tool.uv]\n[project]\ndependencies = ['fastapi']",
+            &[],
+            &["uv"],
+            "uv sync",
+            "uv run --with uvicorn uvicorn",
+        ),
+        (
+            poetry,
+            &[],
+            &["poetry"],
+            "poetry install",
+            "poetry run uvicorn",
+        ),
+    ] {
+        let mut files = vec![("pyproject.toml", pyproject), ("main.py", FASTAPI)];
+        files.extend(lock);
+        let found = only(&files, programs);
+        assert_eq!(found.prepare.as_deref(), Some(prepare));
+        assert!(
+            found.command.starts_with(&format!("{before} main:app")),
+            "{}",
+            found.command
+        );
+    }
+    // Without the tool, a plain virtual environment.
+    for (pyproject, lock, install) in [
+        (project, &locked[..], "'fastapi>=0.1' uvicorn"),
+        (optional, &locked, "'fastapi[all]'"),
+        (poetry, &[], "fastapi 'uvicorn[standard]>=0.2'"),
+    ] {
+        let mut files = vec![("pyproject.toml", pyproject), ("main.py", FASTAPI)];
+        files.extend(lock);
+        let found = only(&files, &["python3"]);
+        assert_eq!(found.prepare, Some(format!("{VENV}{install}")));
+        found.has_evidence("is not installed, so a plain venv");
+    }
+}
+
+#[test]
+fn installs_a_package_with_its_metadata() {
+    let built = "[build-system]\nrequires = []\n[project]\nname = 'x'\ndependencies = ['flask']\n";
+    let files = [("pyproject.toml", built), ("app.py", FLASK)];
+    assert_eq!(only(&files, &[]).prepare, Some(format!("{VENV}-e .")));
+    let pipfile = "[packages]\nflask = '*'\n[dev-packages]\npytest = '*'";
+    let files = [("Pipfile", pipfile), ("app.py", FLASK)];
+    assert_eq!(only(&files, &[]).prepare, Some(format!("{VENV}flask")));
+    let found = only(&files, &["pipenv"]);
+    assert_eq!(found.prepare.as_deref(), Some("pipenv install --dev"));
+    assert!(found.command.starts_with("pipenv run flask --app app"));
+}
+
+#[test]
+fn uses_an_existing_environment() {
+    let files = [
+        ("requirements.txt", "flask"),
+        ("app.py", FLASK),
+        ("venv/pyvenv.cfg", ""),
+        ("venv/bin/pip", ""),
+    ];
+    let found = only(&files, &[]);
+    assert!(found.command.starts_with("venv/bin/flask "));
+    assert!(
+        found
+            .prepare
+            .is_some_and(|prepare| prepare.contains("venv/bin/pip install"))
+    );
+    let found = only(&files[..3], &[]);
+    assert_eq!(found.prepare, None);
+    found.has_evidence("has no pip and is not changed");
+}
+
+#[test]
+fn installs_a_server_that_no_file_names() {
+    let found = only(
+        &[("requirements.txt", "fastapi"), ("main.py", FASTAPI)],
+        &[],
+    );
+    assert_eq!(
+        found.prepare,
+        Some(format!("{VENV}-r requirements.txt uvicorn"))
+    );
+    found.has_evidence("no file names a server such as `uvicorn`, so it is installed as well");
+}
