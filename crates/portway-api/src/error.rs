@@ -21,7 +21,7 @@ pub enum ErrorCode {
     PortsFileInvalid,
     /// The project has no service of this name.
     UnknownService,
-    /// A required program is not installed.
+    /// A required program is not installed or cannot be executed.
     MissingRequirement,
     /// A requested port is in use.
     PortTaken,
@@ -34,7 +34,7 @@ pub enum ErrorCode {
     RangeFull,
     /// A service or its prepare step failed.
     ServiceFailed,
-    /// The instance is not running.
+    /// The instance or the gateway is not running.
     NotRunning,
     /// The registry or another file in Portway's state directory cannot be used.
     State,

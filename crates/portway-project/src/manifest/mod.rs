@@ -94,8 +94,8 @@ pub struct Service {
     /// The prepare step: a command that runs before the first start, and again when its inputs
     /// have changed.
     pub prepare: Option<Prepare>,
-    /// The service's port. A service named `backend` or `frontend`, or of a well-known kind, gets
-    /// one without this key.
+    /// The service's port. A service named `backend`, or of a kind other than `http` and `tcp`,
+    /// gets one without this key.
     pub port: Option<PortSpec>,
     /// Several named ports instead of one. The main port is `http` if there is one with that name,
     /// otherwise the first.
@@ -106,7 +106,7 @@ pub struct Service {
     /// The services to wait for before this one starts.
     #[serde(default)]
     pub after: After,
-    /// When the service is ready. Default: when its port accepts connections.
+    /// When the service is ready. Default: when it listens on its port.
     pub ready: Option<Ready>,
     /// The path of the main port that reports the service's health. `.ports.json` contains it as
     /// `NAME_health_url`. Without `ready`, it is also the readiness probe.

@@ -151,7 +151,7 @@ fn for_users_only(path: &[String], span: Range<usize>) -> Problem {
     let name = format_path(path);
     Problem::at(
         span,
-        format!("a project cannot set `{name}`, only a user can"),
+        format!("`{name}` is a preference of the user and cannot be set in `portway.toml`"),
     )
     .help(format!(
         "remove it, and run `portway config set {name} VALUE`"

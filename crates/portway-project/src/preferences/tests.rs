@@ -201,7 +201,7 @@ fn a_manifest_cannot_set_user_preferences() {
     let error = |text: &str| format_error(&manifest(text).unwrap_err());
     assert_eq!(
         error("[preferences]\ncolor = \"never\""),
-        "portway.toml:2:1: a project cannot set `color`, only a user can \
+        "portway.toml:2:1: `color` is a preference of the user and cannot be set in `portway.toml` \
          (remove it, and run `portway config set color VALUE`)"
     );
     assert!(error("[preferences]\nmovd = \"ask\"").contains("did you mean `moved`?"));

@@ -18,7 +18,7 @@ Examples:
   portway free 9000 --yes        Stop it without asking
 
 If a Portway service uses the port, its supervisor stops it; `portway up` starts it again. Portway
-refuses to stop parents of this command, processes of other users, and containers.
+refuses to stop parent processes of this command, processes of other users, and containers.
 
 Exit codes: 0 the port is free, 1 refused or failed, 6 the port was not in use.")]
 pub(crate) struct Free {

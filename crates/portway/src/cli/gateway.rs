@@ -45,7 +45,7 @@ pub(crate) enum GatewayCommand {
     Status(JsonArgs),
     /// Stop the gateway; services keep running
     Stop(JsonArgs),
-    /// Start the gateway with your session (systemd, launchd)
+    /// Start the gateway when you log in (systemd, launchd)
     Install,
     /// Undo `portway gateway install`
     Uninstall,

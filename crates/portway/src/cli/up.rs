@@ -17,7 +17,7 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway up                        Start all services except optional ones
+  portway up                        Start all enabled services
   portway up --with redis           Enable an optional service as well
   portway up backend                Start one service and those that it depends on
   portway up --port backend=9005    Require a port for a service
@@ -38,7 +38,7 @@ pub(crate) struct Up {
     /// Do not serve on the local network, even if the manifest enables it
     #[arg(long, conflicts_with = "lan")]
     pub(crate) no_lan: bool,
-    /// What to do if a service does not get its preferred port
+    /// What to do if a service cannot use its preferred or forced port [default: go-on]
     #[arg(
         long,
         value_name = "WHAT",

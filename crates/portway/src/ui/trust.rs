@@ -97,7 +97,7 @@ fn outcome(step: &TrustStep) -> String {
     let (style, word) = match step.state {
         TrustState::Done => (GREEN, "done"),
         TrustState::AlreadyDone => (GREEN, "unchanged"),
-        TrustState::NeedsRoot => (YELLOW, "requires root"),
+        TrustState::NeedsRoot => (YELLOW, "skipped (requires root)"),
         TrustState::Planned | TrustState::Unavailable => (YELLOW, "skipped"),
         TrustState::Failed => (RED, "failed"),
     };

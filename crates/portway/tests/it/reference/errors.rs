@@ -66,7 +66,7 @@ fn meaning(exit: u8) -> &'static str {
     match exit {
         1 => "the command failed or refused to act, or a check found a problem",
         2 => "the command line, the manifest, a preference or `.ports.json` is invalid",
-        3 => "a required program is missing",
+        3 => "a required program is missing or cannot be executed",
         4 => "a port is in use, or every port of a range is in use",
         5 => "a service failed",
         6 => "there is nothing to act on, such as no process on the port",

@@ -23,10 +23,10 @@ fn files_that_cannot_be_read() {
         .file("compose.yaml", "services:\n  db:\n    image: [\n")
         .file("api/pyproject.toml", "[broken\n");
     prefer_own_port(&sandbox);
-    transcript.run(&sandbox, "beside a service", &["plan"]);
-    transcript.run(&sandbox, "beside a service", &["detect"]);
+    transcript.run(&sandbox, "invalid files and a service", &["plan"]);
+    transcript.run(&sandbox, "invalid files and a service", &["detect"]);
     let sandbox = Sandbox::new().file("compose.yaml", "services:\n  db:\n    image: [\n");
-    transcript.run(&sandbox, "and nothing else", &["detect"]);
+    transcript.run(&sandbox, "an invalid file and no service", &["detect"]);
     let sandbox = Sandbox::new().file("Procfile", "web: %service serve $PORT\n");
     prefer_own_port(&sandbox);
     transcript.run(&sandbox, "a start without a manifest", &["up", "--detach"]);
