@@ -11,6 +11,7 @@ mod images;
 mod interpolate;
 mod model;
 mod ports;
+mod resolve;
 
 use indexmap::IndexMap;
 
@@ -118,6 +119,7 @@ impl<'f, 'd> File<'f, 'd> {
             }
             None => None,
         };
+        resolve::resolve(dir, name, &mut value);
         if value.get("services").is_none() {
             // This is a process-compose file, which has a separate reader.
             if value.get("processes").is_none() {
@@ -138,12 +140,6 @@ impl<'f, 'd> File<'f, 'd> {
                 return None;
             }
         };
-        if compose.includes {
-            dir.skip(
-                &format!("{name}: include"),
-                "is not supported; the included files are not read",
-            );
-        }
         Some(Self {
             dir,
             name,

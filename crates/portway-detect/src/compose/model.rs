@@ -14,8 +14,6 @@ use portway_project::shell::quote;
 pub struct Compose {
     /// In the order of the file.
     pub services: IndexMap<String, Service>,
-    /// Whether it includes other files, which are not read.
-    pub includes: bool,
 }
 
 /// One service of a compose file.
@@ -53,7 +51,6 @@ impl Compose {
                 .iter()
                 .map(|(name, value)| (name.clone(), Service::new(value)))
                 .collect(),
-            includes: value.get("include").is_some(),
         })
     }
 }

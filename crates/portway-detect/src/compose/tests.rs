@@ -167,7 +167,10 @@ fn reports_unusable_entries_and_finds_the_rest() {
         let file = format!("compose.yaml: services.{service}");
         assert!(why(&detection, &file).contains(words));
     }
-    assert!(why(&detection, "compose.yaml: include").contains("not read"));
+    assert_eq!(
+        why(&detection, "compose.yaml: include"),
+        "refers to other.yaml, which cannot be read"
+    );
 }
 
 #[test]
@@ -199,4 +202,94 @@ fn reads_compose_files_one_level_below_the_root() {
     );
     assert_eq!(detection.services.len(), 1);
     assert_eq!(detection.services[0].kind, Kind::Redis);
+}
+
+#[test]
+fn reads_included_files_and_extended_services() {
+    let detection = checkout(
+        &[
+            (
+                "compose.yaml",
+                "include: [docker/data.yml, {path: [mq.yml, mq.local.yml]}]\n\
+                 services:\n  db:\n    extends: {file: docker/base.yml, service: pg}\n    ports: ['5440:5432']\n  \
+                 copy: {extends: db, profiles: [copy]}\n",
+            ),
+            (
+                "docker/base.yml",
+                "services:\n  pg: {extends: {file: ../common.yml, service: any}, image: 'postgres:16'}\n",
+            ),
+            (
+                "common.yml",
+                "services: {any: {depends_on: [gone], healthcheck: {test: pg_ok}}}",
+            ),
+            ("docker/data.yml", "include: ./more.yml\n"),
+            (
+                "docker/more.yml",
+                "services: {mongo: {image: 'mongo:7', ports: ['27018:27017']}}",
+            ),
+            ("mq.yml", "services: {mq: {image: rabbitmq}}"),
+            (
+                "mq.local.yml",
+                "services: {mq: {image: 'rabbitmq:4', ports: ['5673:5672']}}",
+            ),
+        ],
+        DOCKER,
+    );
+    let found: Vec<_> = detection
+        .services
+        .iter()
+        .map(|found| (found.name.as_str(), found.prefers(), found.optional))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("db", Some(5440), false),
+            ("copy", Some(5440), true),
+            ("mongo", Some(27018), false),
+            ("mq", Some(5673), false),
+        ]
+    );
+    let db = &detection.services[0];
+    db.has_evidence("the image postgres:16");
+    assert!(db.more.iter().any(|line| line.contains("pg_ok")));
+    assert!(detection.skipped.is_empty(), "{:?}", detection.skipped);
+}
+
+#[test]
+fn reports_references_that_cannot_be_read() {
+    let detection = checkout(
+        &[(
+            "compose.yaml",
+            "include: [compose.yaml, ../outside.yml, 'https://example.org/x.yml']\n\
+                 services:\n  a: {extends: a, image: redis}\n  b: {extends: {file: gone.yml, service: x}}\n",
+        )],
+        DOCKER,
+    );
+    assert_eq!(detection.services[0].name, "a");
+    for (file, reason) in [
+        ("compose.yaml: include", "is nested more than 8 deep"),
+        (
+            "compose.yaml: include",
+            "refers to ../outside.yml, which cannot be read",
+        ),
+        (
+            "compose.yaml: include",
+            "refers to https://example.org/x.yml, which cannot be read",
+        ),
+        (
+            "compose.yaml: services.a",
+            "extends `a`, which cannot be read",
+        ),
+        (
+            "compose.yaml: services.b",
+            "extends `x` in gone.yml, which cannot be read",
+        ),
+    ] {
+        let mut skipped = detection.skipped.iter();
+        assert!(
+            skipped.any(|one| one.file == file && one.why == reason),
+            "{file} {reason}: {:#?}",
+            detection.skipped
+        );
+    }
 }

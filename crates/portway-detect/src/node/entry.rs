@@ -77,6 +77,14 @@ impl Entry {
         Self::serving(dir, package, resolve(dir, file)?)
     }
 
+    /// The variable from which it reads its port.
+    pub(super) fn port_variable(&self) -> &str {
+        match &self.port {
+            Some((Port::Reads { variable, .. }, _)) => variable,
+            _ => "PORT",
+        }
+    }
+
     fn serving(dir: &Dir<'_>, package: &Package, file: String) -> Option<Self> {
         let mut texts: Vec<(String, String)> = Vec::new();
         texts.extend(read(dir, &file).map(|text| (dir.path_of(&file), text)));
@@ -104,7 +112,7 @@ impl Entry {
             })
         };
         // A port that a helper reads from the environment takes precedence over a number.
-        let port = find_port(|port| matches!(port, Port::Reads(_)));
+        let port = find_port(|port| matches!(port, Port::Reads { .. }));
         let port = port.or_else(|| find_port(|port| matches!(port, Port::Literal(..))));
         let (library, framework, kind, usual) = match library {
             Some((library, framework, kind, usual)) => (Some(*library), *framework, *kind, *usual),

@@ -137,13 +137,14 @@ impl Project<'_, '_> {
     /// Builds the service of a script that runs a file.
     fn script(&self, server: &Server, entry: &Entry) -> DetectedService {
         let found = self.entry(entry).with_evidence(server.evidence(self.dir));
-        let found = match server.port() {
-            Some(port) => DetectedService {
-                port: Some(self.context.port(found.framework, port)),
-                ..found
-            },
-            None => self.listening(found, entry),
-        };
+        let mut found = self.listening(found, entry);
+        // A server with a number in its source ignores the variable that its script sets.
+        let is_literal = matches!(entry.port, Some((Port::Literal(..), _)));
+        if let Some(port) = server.port()
+            && (!is_literal || server.says_a_port())
+        {
+            found.port = Some(self.context.port(found.framework, port));
+        }
         self.with_port_variable(found, server)
     }
 
@@ -173,10 +174,13 @@ impl Project<'_, '_> {
     /// Sets the port that the source names.
     fn listening(&self, mut found: DetectedService, entry: &Entry) -> DetectedService {
         match &entry.port {
-            Some((Port::Reads(usual), place)) => {
+            Some((Port::Reads { variable, usual }, place)) => {
                 let usual = usual.unwrap_or(entry.usual);
                 found.port = Some(self.context.port(found.framework, usual));
-                found.with_evidence(format!("{place} reads `PORT`"))
+                if variable != "PORT" {
+                    found.env.insert(variable.clone(), "{port}".to_owned());
+                }
+                found.with_evidence(format!("{place} reads `{variable}`"))
             }
             Some((Port::Literal(port, line), place)) => {
                 found.port = Some(DetectedPort::Fixed(*port));
@@ -184,7 +188,7 @@ impl Project<'_, '_> {
                     "{place}:{line} requires port {port}; read `process.env.PORT` there to allow any port"
                 ))
             }
-            None => found.with_evidence("Portway sets its port in `PORT`"),
+            None => found.with_evidence("no file shows how it reads its port; Portway sets `PORT`"),
         }
     }
 
@@ -202,8 +206,7 @@ impl Project<'_, '_> {
             found.command = self.run(script, "");
             return found.with_evidence(format!("its script requires port {port}"));
         }
-        let mut command = server.without_port();
-        command.env.retain(|(name, _)| name != "PORT");
+        let command = server.without_port();
         found.command = self.exec(&command);
         if server.says_a_port() {
             found.command += " --port {port}";

@@ -107,14 +107,25 @@ impl Server {
         }
     }
 
-    /// Returns its command without a port flag.
+    /// The variable from which it reads its port.
+    fn port_variable(&self) -> &str {
+        match &self.serves {
+            ServerKind::File(entry) => entry.port_variable(),
+            ServerKind::Tool(_) => "PORT",
+        }
+    }
+
+    /// Returns its command without a port flag and without the variable of its port.
     pub(super) fn without_port(&self) -> SimpleCommand {
-        self.simple.without_flag(self.port_flags())
+        let mut command = self.simple.without_flag(self.port_flags());
+        command.env.retain(|(name, _)| name != self.port_variable());
+        command
     }
 
     /// Returns the port that its command sets.
     pub(super) fn port(&self) -> Option<u16> {
-        let variable = self.simple.env.iter().find(|(name, _)| name == "PORT");
+        let variable = self.simple.env.iter();
+        let variable = variable.rev().find(|(name, _)| name == self.port_variable());
         let variable = variable.map(|(_, value)| value.as_str());
         let said = self.simple.flag(self.port_flags()).or(variable)?;
         said.parse().ok().filter(|port| *port > 0)

@@ -1,36 +1,69 @@
 //! Ports in JavaScript and TypeScript source, found without running it.
 
 /// The port that a file listens on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Port {
-    /// It reads PORT; this port is its fallback, if it has one.
-    Reads(Option<u16>),
+    /// It reads a variable, usually PORT; `usual` is its fallback, if it has one.
+    Reads {
+        variable: String,
+        usual: Option<u16>,
+    },
     /// It always listens on this port; with the line.
     Literal(u16, usize),
 }
 
+/// Beginnings of variables ending in `PORT` that name the port of the server itself when a key or a
+/// variable called `port` is set to them. `DB_PORT` and the like name the ports of others.
+const OWN_PORT_PREFIXES: [&str; 14] = [
+    "API",
+    "APP",
+    "APPLICATION",
+    "BACKEND",
+    "BE",
+    "DEV_SERVER",
+    "EXPRESS",
+    "FRONTEND",
+    "HTTP",
+    "LISTEN",
+    "NODE",
+    "SERVER",
+    "SERVICE",
+    "WEB",
+];
+
 /// Finds the port that a file listens on.
 pub(super) fn port(text: &str) -> Option<Port> {
     let mut literal = None;
+    let mut variable = None;
     let mut in_listen = 0;
     for (index, line) in code(text) {
         if let Some(rest) = after_port_variable(line) {
-            return Some(Port::Reads(first_number(rest)));
+            return Some(Port::Reads {
+                variable: "PORT".to_owned(),
+                usual: first_number(rest),
+            });
         }
+        variable = variable.or_else(|| own_port_variable(line));
         if let Some(at) = listens(line) {
             in_listen = LISTEN_LINES;
             let arguments = line[at..].trim_start();
-            let number = leading_number(arguments)
-                .or_else(|| named_number(arguments, "port"))
-                .or_else(|| assigned(text, leading_word(arguments)));
+            let argument = match arguments.starts_with('{') {
+                true => after_key(arguments, "port").or(after_shorthand(arguments, "port")),
+                false => Some(arguments),
+            };
+            let value = argument.map(|argument| value(text, argument));
+            variable = value.and_then(port_variable).or(variable);
+            let number = value.and_then(leading_number);
             literal = literal.or(number.map(|number| (number, index)));
         } else if in_listen > 0 {
             in_listen -= 1;
-            let number = named_number(line, "port");
+            let value = after_key(line, "port").map(|argument| value(text, argument));
+            variable = value.and_then(port_variable).or(variable);
+            let number = value.and_then(leading_number);
             literal = literal.or(number.map(|number| (number, index)));
         }
     }
-    literal.map(|(number, line)| Port::Literal(number, line))
+    variable.or(literal.map(|(number, line)| Port::Literal(number, line)))
 }
 
 /// Maximum number of lines that the arguments of a listening call span.
@@ -152,23 +185,73 @@ fn named_number(text: &str, key: &str) -> Option<u16> {
     leading_number(after_key(text, key)?.trim_start())
 }
 
-/// Returns the number that a variable is declared with: `const port = 3000`, `let port: number =
-/// 3000`.
-fn assigned(text: &str, variable: &str) -> Option<u16> {
+/// Returns the value of an argument: of the variable that it names, if this file declares it with
+/// `const port = 3000` or `let port: number = 3000`, otherwise the argument itself.
+fn value<'t>(text: &'t str, argument: &'t str) -> &'t str {
+    let argument = argument.trim_start();
+    let variable = leading_word(argument);
     if variable.is_empty() {
-        return None;
+        return argument;
     }
-    code(text).find_map(|(_, line)| {
+    let declared = code(text).find_map(|(_, line)| {
         let (before, value) = line.split_once('=')?;
         let name = before.split(':').next()?.trim_end();
         let name = name.rsplit(char::is_whitespace).next()?;
-        (name == variable).then(|| leading_number(value.trim_start()))?
+        (name == variable).then(|| value.trim_start())
+    });
+    declared.unwrap_or(argument)
+}
+
+/// Returns the text from `key` where it stands for itself in an object: `{ port, host }`.
+fn after_shorthand<'t>(text: &'t str, key: &str) -> Option<&'t str> {
+    text.match_indices(key).find_map(|(at, _)| {
+        let is_edge =
+            |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != '.');
+        let after = text[at + key.len()..].trim_start().chars().next();
+        (is_edge(text[..at].chars().next_back()) && matches!(after, Some(',' | '}')))
+            .then(|| &text[at..])
     })
+}
+
+/// Returns the variable ending in `PORT` that an expression reads from the environment, and its
+/// fallback.
+fn port_variable(expression: &str) -> Option<Port> {
+    let at = expression.find("env")? + "env".len();
+    let rest = expression[at..].trim_start_matches(['?', '.', '[', '(', '"', '\'']);
+    let rest = rest.strip_prefix("get(").unwrap_or(rest);
+    let rest = rest.trim_start_matches(['"', '\'']);
+    let end = rest.find(|c: char| !c.is_ascii_uppercase() && !c.is_ascii_digit() && c != '_');
+    let (name, rest) = rest.split_at(end.unwrap_or(rest.len()));
+    name.ends_with("PORT").then(|| Port::Reads {
+        variable: name.to_owned(),
+        usual: first_number(rest),
+    })
+}
+
+/// Returns the variable to which a line sets a key or a variable called `port`, if its name says that
+/// it is the port of the server.
+fn own_port_variable(line: &str) -> Option<Port> {
+    let (before, value) = line.split_once(['=', ':'])?;
+    let name = before.trim_end().trim_end_matches(['"', '\'']);
+    let name = name
+        .rsplit(|c: char| !c.is_alphanumeric() && c != '_')
+        .next()?;
+    let port = port_variable(value).filter(|_| name.eq_ignore_ascii_case("port"))?;
+    let Port::Reads { variable, .. } = &port else {
+        return None;
+    };
+    let prefix = variable.strip_suffix("_PORT")?;
+    OWN_PORT_PREFIXES.contains(&prefix).then_some(port)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn reads(variable: &str, usual: Option<u16>) -> Option<Port> {
+        let variable = variable.to_owned();
+        Some(Port::Reads { variable, usual })
+    }
 
     #[test]
     fn finds_the_port_of_a_server() {
@@ -178,7 +261,10 @@ mod tests {
                 "const port = 4000;\n\napp.listen(port, () => {})",
                 Some(Port::Literal(4000, 3)),
             ),
-            ("const port: number = 4000\napp.listen({ port })", None),
+            (
+                "const port: number = 4000\napp.listen({ port })",
+                Some(Port::Literal(4000, 2)),
+            ),
             (
                 "fastify.listen({ port: 3001, host: '0.0.0.0' })",
                 Some(Port::Literal(3001, 1)),
@@ -194,25 +280,44 @@ mod tests {
             ("Bun.serve({ port: 3000 })", Some(Port::Literal(3000, 1))),
             (
                 "await app.listen(process.env.PORT ?? 3000);",
-                Some(Port::Reads(Some(3000))),
+                reads("PORT", Some(3000)),
             ),
             (
                 "const port = normalizePort(process.env.PORT || '4000');\nserver.listen(port)",
-                Some(Port::Reads(Some(4000))),
+                reads("PORT", Some(4000)),
             ),
             (
                 "const { PORT = 5000 } = process.env",
-                Some(Port::Reads(Some(5000))),
+                reads("PORT", Some(5000)),
             ),
-            (
-                "serve({ port: Number(env['PORT']) })",
-                Some(Port::Reads(None)),
-            ),
+            ("serve({ port: Number(env['PORT']) })", reads("PORT", None)),
             (
                 "process.env.REPORT; app.listen(80)",
                 Some(Port::Literal(80, 1)),
             ),
             ("process.env.DB_PORT; x", None),
+            (
+                "new Elysia().listen(Number(process.env.HOST_PORT))",
+                reads("HOST_PORT", None),
+            ),
+            (
+                "const port = process.env.SERVER_PORT || 8085;\nserver.listen(port)",
+                reads("SERVER_PORT", Some(8085)),
+            ),
+            (
+                "const p = +Bun.env['X_PORT'] || 1\nserve({\n  fetch,\n  port: p,\n})",
+                reads("X_PORT", Some(1)),
+            ),
+            (
+                "const port = Deno.env.get(\"X_PORT\")\nserver.listen({ port, host })",
+                reads("X_PORT", None),
+            ),
+            (
+                "export default { port: process.env.API_PORT ?? 4000 }",
+                reads("API_PORT", Some(4000)),
+            ),
+            ("db: { port: process.env.DB_PORT }", None),
+            ("const API_PORT = process.env.API_PORT", None),
             ("// app.listen(3000)\n * app.listen(3000)", None),
             ("db.connect({ port: 5432 })", None),
             ("app.listen()", None),

@@ -87,3 +87,23 @@ fn finds_the_port_in_another_file() {
     assert_eq!(found.prefers(), Some(8123));
     found.has_evidence("src/config/env.js reads `PORT`");
 }
+
+#[test]
+fn passes_the_port_in_the_variable_that_the_source_reads() {
+    let source = "http.createServer(f).listen(process.env.SERVER_PORT || 8085)";
+    for (script, command, port) in [
+        ("node server.js", "npm run start", 8085),
+        (
+            "SERVER_PORT=4000 LOG=1 node server.js",
+            "LOG=1 node server.js",
+            4000,
+        ),
+    ] {
+        let scripts = format!("\"start\": \"{script}\"");
+        let found = package(&scripts, &[], &[("server.js", source)]);
+        assert_eq!(found.command, command);
+        assert_eq!(found.prefers(), Some(port));
+        assert_eq!(found.env["SERVER_PORT"], "{port}");
+        found.has_evidence("server.js reads `SERVER_PORT`");
+    }
+}
