@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use portway_api::ErrorCode;
 use portway_detect::{DetectContext, Detection};
 use portway_project::checkout::file_name;
+use portway_project::diagnostic::Diagnostic;
 use portway_project::manifest::{self, Manifest, ManifestError};
 use portway_project::policy::LanAccess;
 use portway_project::suggest::suggestion;
@@ -92,6 +93,16 @@ fn nothing_found(missing: ManifestError, found: &Detection) -> CommandError {
     error
 }
 
+/// Returns the error of a plan. The text of a manifest that was `detected` is in no file.
+fn plan_error(invalid: Box<Diagnostic>, detected: bool) -> CommandError {
+    if !detected {
+        return invalid.into();
+    }
+    let mut error = CommandError::new(ErrorCode::ManifestInvalid, invalid.message);
+    error.info.hints.extend(invalid.help);
+    error.hint("run `portway init` to write the detected services to `portway.toml`, and edit it")
+}
+
 /// A project as its files describe it.
 pub(crate) struct Project {
     pub(crate) checkout: Checkout,
@@ -140,12 +151,16 @@ impl LoadedProject {
             .map_err(|error| CommandError::file("enter", manifest.root(), error))?;
         let mut registry = RegistryReader::open()?;
         let instance = registry.instance(&checkout.id)?;
+        let plan = |options: &[String]| {
+            Plan::with_preferences(&manifest, options, &preferences)
+                .map_err(|invalid| plan_error(invalid, found.is_some()))
+        };
         if !selection.with.is_empty() {
             // Rejects unknown names, which `enabled_options` leaves out.
-            Plan::with_preferences(&manifest, &selection.with, &preferences)?;
+            plan(&selection.with)?;
         }
         let options = enabled_options(&manifest, instance.as_ref(), selection);
-        let plan = Plan::with_preferences(&manifest, &options, &preferences)?;
+        let plan = plan(&options)?;
         Ok(Self {
             project: Project {
                 checkout,

@@ -275,7 +275,8 @@ fn allocated(wanted: &PortRequest, port: u16, displacement: Option<Displacement>
         service: wanted.service.clone(),
         name: wanted.name.clone(),
         port,
-        displacement,
+        // The last resort, a lease of a stopped instance, can be the port that was wanted first.
+        displacement: displacement.filter(|displacement| displacement.wanted != port),
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedSe
     let Some(package) = Package::read(dir) else {
         return Vec::new();
     };
-    let servers = servers(dir, &package);
+    let (servers, left_out) = servers(dir, &package);
     let alone = match servers.is_empty() {
         true => Entry::usual(dir, &package),
         false => None,
@@ -52,14 +52,23 @@ pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedSe
     let found = servers.iter().map(|server| match &server.serves {
         ServerKind::Tool(tool) => project.tool(server, tool),
         ServerKind::File(entry) => project.script(server, entry),
+        ServerKind::Beside => project.beside(server),
     });
     let found = found.chain(alone.map(|entry| project.file(&entry)));
     let mut found: Vec<DetectedService> = found.map(|found| project.finish(found)).collect();
+    if let Some(first) = found.first_mut() {
+        first.evidence.extend(left_out);
+    }
     // Services of the same kind are distinguished by their scripts' names.
+    let serving = || found.iter().filter(|one| one.port.is_some());
     let is_alike =
-        |one: &DetectedService| found.iter().filter(|other| other.kind == one.kind).count() > 1;
-    if found.iter().any(is_alike) {
-        for (found, server) in found.iter_mut().zip(&servers) {
+        |one: &DetectedService| serving().filter(|other| other.kind == one.kind).count() > 1;
+    if serving().any(is_alike) {
+        for (found, server) in found
+            .iter_mut()
+            .zip(&servers)
+            .filter(|(_, server)| server.serves())
+        {
             found.name = server.name().to_owned();
         }
     }
@@ -146,6 +155,24 @@ impl Project<'_, '_> {
             found.port = Some(self.context.port(found.framework, port));
         }
         self.with_port_variable(found, server)
+    }
+
+    /// Builds the service of a command that runs beside a server and has no port.
+    fn beside(&self, server: &Server) -> DetectedService {
+        let program = server.simple.program();
+        let port = DetectedPort::Preferred(1);
+        let mut found = DetectedService::http(self.dir, "worker", "", port).without_port();
+        found.name = match server.name() {
+            "" => program.to_owned(),
+            name => name.to_owned(),
+        };
+        found.command = match &server.script {
+            Some(script) => self.run(script, ""),
+            None => self.exec(&server.simple),
+        };
+        found
+            .with_evidence(server.evidence(self.dir))
+            .with_evidence("it runs beside the server and has no port")
     }
 
     /// Builds the service of a file without a script.

@@ -1,4 +1,6 @@
-//! Finds the commands in a package's scripts that serve.
+//! Finds the commands in a package's scripts that serve, and those that run beside them.
+
+use std::cell::RefCell;
 
 use super::entry::Entry;
 use super::package::Package;
@@ -58,7 +60,16 @@ const STARTERS: [(&str, &[&str]); 4] = [
     ("npm-run-all", &["--max-parallel"]),
 ];
 
-/// A command that serves.
+/// Programs that run until they are stopped, whatever their arguments are.
+const WATCHERS: [&str; 4] = ["nodemon", "tsc-watch", "chokidar", "onchange"];
+
+/// Programs that run the scripts of packages.
+const MANAGERS: [&str; 6] = ["npm", "pnpm", "yarn", "bun", "turbo", "nx"];
+
+/// Arguments with which a program runs again after each change of a file.
+const WATCH_ARGUMENTS: [&str; 5] = ["--watch", "-w", "watch", "-wp", "--watch=always"];
+
+/// A command that serves, or that runs beside such a command.
 #[derive(Debug)]
 pub(super) struct Server {
     /// The script that ends with it, if one does.
@@ -78,32 +89,53 @@ pub(super) struct Server {
 pub(super) enum ServerKind {
     Tool(&'static Tool),
     File(Entry),
+    /// It serves nothing: a compiler that watches, or a worker.
+    Beside,
 }
 
 /// Returns the commands that serve: those of the most likely script, and those of an additional API
-/// server.
-pub(super) fn servers(dir: &Dir<'_>, package: &Package) -> Vec<Server> {
-    let search = Search { dir, package };
-    let first = |names: &[&str]| {
-        let mut all = names.iter().map(|name| search.script(name, MAX_DEPTH));
-        all.find(|servers| !servers.is_empty()).unwrap_or_default()
+/// server. Includes what such a script starts beside them.
+///
+/// The second value has a sentence for each command beside them that is left out.
+pub(super) fn servers(dir: &Dir<'_>, package: &Package) -> (Vec<Server>, Vec<String>) {
+    let search = Search {
+        dir,
+        package,
+        left_out: RefCell::default(),
     };
-    let mut servers: Vec<Server> = Vec::new();
-    for server in first(&MAIN).into_iter().chain(first(&BESIDE)) {
+    let mut left_out = Vec::new();
+    let mut first = |names: &[&str]| {
+        for name in names {
+            let servers = search.script(name, MAX_DEPTH);
+            let others = search.left_out.take();
+            if servers.iter().any(Server::serves) {
+                left_out.extend(others);
+                return servers;
+            }
+        }
+        Vec::new()
+    };
+    let mut servers: Vec<Server> = first(&MAIN);
+    for server in first(&BESIDE) {
         if servers.iter().all(|known| known.simple != server.simple) {
             servers.push(server);
         }
     }
-    servers
+    (servers, left_out)
 }
 
 impl Server {
+    /// Returns whether it serves.
+    pub(super) fn serves(&self) -> bool {
+        !matches!(self.serves, ServerKind::Beside)
+    }
+
     /// The flags that set the port in its command. Programs that run a file use `-p` for something
     /// else.
     fn port_flags(&self) -> &'static [&'static str] {
         match self.serves {
             ServerKind::Tool(_) => &["--port", "-p"],
-            ServerKind::File(_) => &["--port"],
+            ServerKind::File(_) | ServerKind::Beside => &["--port"],
         }
     }
 
@@ -111,7 +143,7 @@ impl Server {
     fn port_variable(&self) -> &str {
         match &self.serves {
             ServerKind::File(entry) => entry.port_variable(),
-            ServerKind::Tool(_) => "PORT",
+            ServerKind::Tool(_) | ServerKind::Beside => "PORT",
         }
     }
 
@@ -125,7 +157,9 @@ impl Server {
     /// Returns the port that its command sets.
     pub(super) fn port(&self) -> Option<u16> {
         let variable = self.simple.env.iter();
-        let variable = variable.rev().find(|(name, _)| name == self.port_variable());
+        let variable = variable
+            .rev()
+            .find(|(name, _)| name == self.port_variable());
         let variable = variable.map(|(_, value)| value.as_str());
         let said = self.simple.flag(self.port_flags()).or(variable)?;
         said.parse().ok().filter(|port| *port > 0)
@@ -168,6 +202,8 @@ impl Server {
 struct Search<'s, 'd> {
     dir: &'s Dir<'d>,
     package: &'s Package,
+    /// Sentences about commands that are left out.
+    left_out: RefCell<Vec<String>>,
 }
 
 impl Search<'_, '_> {
@@ -193,9 +229,16 @@ impl Search<'_, '_> {
         };
         let simple = parsed.last;
         if let Some(commands) = self.started(&simple) {
-            let all = commands.iter().flat_map(|command| match command {
-                StartTarget::Script(name) => self.script(name, depth),
-                StartTarget::Command(text) => self.command(text, None, found_by, depth),
+            let runs_all_at_once = is_parallel(&simple);
+            let all = commands.iter().flat_map(|command| {
+                let found = match command {
+                    StartTarget::Script(name) => self.script(name, depth),
+                    StartTarget::Command(text) => self.command(text, None, found_by, depth),
+                };
+                match found.is_empty() && runs_all_at_once {
+                    true => self.beside(command, found_by).into_iter().collect(),
+                    false => found,
+                }
             });
             return all.collect();
         }
@@ -216,6 +259,43 @@ impl Search<'_, '_> {
             serves,
         });
         server.into_iter().collect()
+    }
+
+    /// Returns a command that keeps running without serving, such as a compiler that watches.
+    fn beside(&self, target: &StartTarget, found_by: &str) -> Option<Server> {
+        let (script, text) = match target {
+            StartTarget::Script(name) => (Some(name), self.package.scripts.get(name)?),
+            StartTarget::Command(text) => (None, text),
+        };
+        let parsed = Script::parse(text)?;
+        let simple = parsed.last;
+        let program = simple.program();
+        let watches = WATCHERS.contains(&program)
+            || RUNS_A_FILE.contains(&program)
+            || simple
+                .arguments()
+                .iter()
+                .any(|argument| WATCH_ARGUMENTS.contains(&argument.as_str()));
+        // A command with others before it needs the shell that its script runs in.
+        let is_alone = parsed.is_alone && parsed.ends_simply;
+        if watches && (script.is_some() || is_alone) {
+            return Some(Server {
+                script: script.cloned(),
+                found_by: found_by.to_owned(),
+                simple,
+                is_alone,
+                takes_arguments: false,
+                serves: ServerKind::Beside,
+            });
+        }
+        // What a package manager starts in another directory is found there.
+        if !MANAGERS.contains(&program) {
+            let file = self.dir.path_of("package.json");
+            self.left_out.borrow_mut().push(format!(
+                "the script `{found_by}` in {file} also starts `{text}`, which Portway does not start"
+            ));
+        }
+        None
     }
 
     /// Returns what a command starts instead of serving itself; `None` if it starts nothing.
@@ -283,6 +363,18 @@ impl Search<'_, '_> {
             .cloned()
             .map(StartTarget::Script)
             .collect()
+    }
+}
+
+/// Returns whether a program that starts several commands runs them at the same time.
+fn is_parallel(starter: &SimpleCommand) -> bool {
+    match starter.program() {
+        "concurrently" | "run-p" => true,
+        "npm-run-all" => {
+            let mut arguments = starter.arguments().iter();
+            arguments.any(|argument| ["-p", "--parallel"].contains(&argument.as_str()))
+        }
+        _ => false,
     }
 }
 

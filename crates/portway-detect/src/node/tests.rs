@@ -291,12 +291,18 @@ fn ignores_what_does_not_serve() {
 
 #[test]
 fn follows_scripts_that_start_others() {
-    let scripts = "\"dev\": \"concurrently -n a,b \\\"npm:server\\\" \\\"npm run client\\\" \\\"tsc -w\\\"\", \
+    let scripts = "\"dev\": \"concurrently -n a,b \\\"npm:server\\\" \\\"npm run client\\\" \\\"tsc -w\\\" \\\"maildev -v\\\"\", \
                    \"server\": \"node server.js\", \"client\": \"vite\"";
     let text = manifest(scripts, &["express", "vite"]);
     let server = ("server.js", "express().listen(process.env.PORT)");
     let detection = checkout(&[("package.json", &text), server], NPM);
-    assert_eq!(names(&detection), ["backend", "frontend"]);
+    assert_eq!(names(&detection), ["backend", "frontend", "tsc"]);
+    detection.services[0].has_evidence("`maildev -v`, which Portway does not start");
+    let watcher = &detection.services[2];
+    assert_eq!(
+        (watcher.command.as_str(), watcher.port),
+        ("npm exec -- tsc -w", None)
+    );
     assert_eq!(detection.services[0].command, "npm run server");
     assert_eq!(
         detection.services[1].command,
