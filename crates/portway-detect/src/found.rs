@@ -74,6 +74,20 @@ impl DetectedService {
     }
 }
 
+/// Makes services optional whose directory has a name that detection skips: they are members of a
+/// workspace, but examples, documentation or tests.
+pub(super) fn make_examples_optional(services: &mut [DetectedService]) {
+    for service in services {
+        let mut parts = service.dir.split('/').filter(|part| !part.is_empty());
+        if let Some(part) = parts.find(|part| super::is_skipped(part)) {
+            service
+                .evidence
+                .push(format!("it is below `{part}`, so it is optional"));
+            service.optional = true;
+        }
+    }
+}
+
 /// Removes services with a NUL, which no process can receive, and those beyond the maximum number
 /// of services of a plan. Records both.
 pub(super) fn remove_unusable(

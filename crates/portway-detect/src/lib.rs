@@ -162,6 +162,7 @@ pub fn detect(root: &Path, context: &DetectContext<'_>) -> Detection {
             }
         }
     }
+    found::make_examples_optional(&mut services);
     found::remove_unusable(&mut services, &skipped);
     let mut containers = compose::read(&dirs, &services, context);
     containers.retain(|container| {
@@ -237,7 +238,23 @@ fn walk(root: Dir<'_>) -> Vec<Dir<'_>> {
         level = below;
     }
     all.truncate(MAX_DIRS);
+    add_workspace_members(&mut all);
     all
+}
+
+/// Adds the members of workspaces, which may be deeper than other directories, or have names that are
+/// skipped otherwise.
+fn add_workspace_members(dirs: &mut Vec<Dir<'_>>) {
+    let limit = MAX_DIRS - dirs.len();
+    let members: Vec<Dir<'_>> = dirs
+        .iter()
+        .flat_map(|dir| node::members(dir, limit))
+        .collect();
+    for member in members {
+        if dirs.len() < MAX_DIRS && dirs.iter().all(|dir| dir.path() != member.path()) {
+            dirs.push(member);
+        }
+    }
 }
 
 impl Detection {

@@ -3,11 +3,8 @@
 use std::borrow::Cow;
 
 use super::package::Package;
-use crate::yaml::strings;
+use super::workspace::has_member;
 use crate::{DetectContext, Dir};
-
-/// Maximum number of components of a workspace pattern; detection goes no deeper.
-const MAX_PARTS: usize = 8;
 
 /// A package manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,87 +183,4 @@ fn implied_manager(at: &Dir<'_>, declared: Option<String>) -> Option<(Manager, S
     };
     let (lock, name) = (at.path_of(lock), manager.name());
     Some((manager, format!("{lock} exists, so `{name}` runs it")))
-}
-
-/// Returns whether `dir` is a member of the workspace of `root`.
-fn has_member(root: &Dir<'_>, dir: &Dir<'_>) -> bool {
-    let patterns = match root.yaml("pnpm-workspace.yaml") {
-        Some(file) => file.get("packages").map(strings).unwrap_or_default(),
-        None if root.has("package.json") => {
-            Package::read(root).map_or_else(Vec::new, |package| package.workspaces)
-        }
-        None => return false,
-    };
-    let below = dir.path().strip_prefix(root.path()).unwrap_or("");
-    is_among(&patterns, below.trim_start_matches('/'))
-}
-
-/// Returns whether a path matches a workspace's patterns; a pattern with `!` excludes.
-fn is_among(patterns: &[String], path: &str) -> bool {
-    let clean = |pattern: &str| {
-        pattern
-            .trim_start_matches("./")
-            .trim_end_matches('/')
-            .to_owned()
-    };
-    let is_match = |pattern: &str| {
-        let pattern = clean(pattern);
-        let pattern: Vec<&str> = pattern.split('/').take(MAX_PARTS).collect();
-        let path: Vec<&str> = path.split('/').collect();
-        matches(&pattern, &path)
-    };
-    let (out, within): (Vec<&str>, Vec<&str>) = patterns
-        .iter()
-        .map(String::as_str)
-        .partition(|pattern| pattern.starts_with('!'));
-    within.iter().any(|pattern| is_match(pattern))
-        && !out.iter().any(|pattern| is_match(&pattern[1..]))
-}
-
-/// Returns whether a path matches the components of a pattern: `*` matches one component, `**` any
-/// number, and a star within a component any characters.
-fn matches(pattern: &[&str], path: &[&str]) -> bool {
-    match (pattern.split_first(), path.split_first()) {
-        (None, None) => true,
-        (Some((&"**", rest)), _) => {
-            // A path has at most three components, because detection goes no deeper.
-            (0..=path.len()).any(|skipped| matches(rest, &path[skipped..]))
-        }
-        (Some((first, pattern)), Some((part, path))) => {
-            let is_match = match first.split_once('*') {
-                Some((before, after)) => {
-                    part.len() >= before.len() + after.len()
-                        && part.starts_with(before)
-                        && part.ends_with(after)
-                }
-                None => first == part,
-            };
-            is_match && matches(pattern, path)
-        }
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn matches_workspace_patterns() {
-        let patterns = ["apps/*", "./tools/", "libs/**", "pkg-*", "!apps/old"];
-        let patterns = patterns.map(str::to_owned);
-        for (path, answer) in [
-            ("apps/web", true),
-            ("apps/old", false),
-            ("apps", false),
-            ("apps/web/deep", false),
-            ("tools", true),
-            ("libs/a", true),
-            ("libs/a/b", true),
-            ("pkg-x", true),
-            ("other", false),
-        ] {
-            assert_eq!(is_among(&patterns, path), answer, "{path}");
-        }
-    }
 }

@@ -14,6 +14,7 @@ mod script;
 mod servers;
 mod source;
 mod tools;
+mod workspace;
 
 use self::entry::Entry;
 use self::manager::Managed;
@@ -26,6 +27,8 @@ use super::shell::literal;
 use super::{DetectContext, DetectedPort, DetectedService, Dir};
 use portway_project::kind::Kind;
 use portway_project::shell::quote;
+
+pub(super) use self::workspace::members;
 
 /// The entry file of servers that a tool builds and starts.
 const MAIN: &str = "src/main.ts";

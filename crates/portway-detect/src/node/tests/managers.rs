@@ -122,3 +122,47 @@ fn reports_a_broken_package_and_finds_the_rest() {
         assert!(checkout(&[("package.json", odd)], NPM).services.is_empty());
     }
 }
+
+#[test]
+fn finds_members_of_a_workspace_at_any_depth() {
+    let next = manifest("\"dev\": \"next dev\"", &["next"]);
+    let library = "{\"name\": \"ui\", \"scripts\": {\"build\": \"tsc\"}}";
+    let detection = checkout(
+        &[
+            (
+                "clients/package.json",
+                "{\"packageManager\": \"pnpm@10.0.0\"}",
+            ),
+            (
+                "clients/pnpm-workspace.yaml",
+                "packages: [apps/*, 'packages/**', examples/*, '!apps/old']\n",
+            ),
+            ("clients/apps/web/package.json", &next),
+            ("clients/apps/old/package.json", &next),
+            ("clients/apps/node_modules/x/package.json", &next),
+            ("clients/packages/a/b/site/package.json", &next),
+            ("clients/packages/ui/package.json", library),
+            ("clients/examples/basic/package.json", &next),
+            ("clients/other/deep/app/package.json", &next),
+        ],
+        &["pnpm"],
+    );
+    let found: Vec<_> = detection
+        .services
+        .iter()
+        .map(|found| (found.dir.as_str(), found.optional))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("clients/apps/web", false),
+            ("clients/packages/a/b/site", false),
+            ("clients/examples/basic", true),
+        ]
+    );
+    let web = &detection.services[0];
+    assert_eq!(web.command, "pnpm run dev --port {port}");
+    assert_eq!(web.prepare_dir.as_deref(), Some("clients"));
+    web.has_evidence("a member of the workspace of clients/pnpm-workspace.yaml");
+    detection.services[2].has_evidence("it is below `examples`, so it is optional");
+}

@@ -1,0 +1,160 @@
+//! Workspaces of npm, pnpm, yarn and bun: which packages belong to one.
+
+use super::package::Package;
+use crate::Dir;
+use crate::yaml::strings;
+
+/// Maximum number of components of a pattern.
+const MAX_PARTS: usize = 8;
+
+/// Levels below the root of a workspace that are searched for members.
+const MAX_DEPTH: usize = 8;
+
+/// Returns the patterns of the members of the workspace with this root; none if it is not one.
+fn patterns(root: &Dir<'_>) -> Vec<String> {
+    match root.yaml("pnpm-workspace.yaml") {
+        Some(file) => file.get("packages").map(strings).unwrap_or_default(),
+        None if root.has("package.json") => {
+            Package::read(root).map_or_else(Vec::new, |package| package.workspaces)
+        }
+        None => Vec::new(),
+    }
+}
+
+/// Returns whether `dir` is a member of the workspace of `root`.
+pub(super) fn has_member(root: &Dir<'_>, dir: &Dir<'_>) -> bool {
+    let patterns = patterns(root);
+    let below = dir.path().strip_prefix(root.path()).unwrap_or("");
+    is_among(&patterns, below.trim_start_matches('/'))
+}
+
+/// Returns whether a path matches a workspace's patterns; a pattern with `!` excludes.
+fn is_among(patterns: &[String], path: &str) -> bool {
+    let clean = |pattern: &str| {
+        pattern
+            .trim_start_matches("./")
+            .trim_end_matches('/')
+            .to_owned()
+    };
+    let is_match = |pattern: &str| {
+        let pattern = clean(pattern);
+        let pattern: Vec<&str> = pattern.split('/').take(MAX_PARTS).collect();
+        let path: Vec<&str> = path.split('/').collect();
+        matches(&pattern, &path)
+    };
+    let (out, within): (Vec<&str>, Vec<&str>) = patterns
+        .iter()
+        .map(String::as_str)
+        .partition(|pattern| pattern.starts_with('!'));
+    within.iter().any(|pattern| is_match(pattern))
+        && !out.iter().any(|pattern| is_match(&pattern[1..]))
+}
+
+/// Returns whether a path matches the components of a pattern: `*` matches one component, `**` any
+/// number, and a star within a component any characters.
+fn matches(pattern: &[&str], path: &[&str]) -> bool {
+    match (pattern.split_first(), path.split_first()) {
+        (None, None) => true,
+        (Some((&"**", rest)), _) => (0..=path.len()).any(|skipped| matches(rest, &path[skipped..])),
+        (Some((first, pattern)), Some((part, path))) => {
+            is_component_match(first, part) && matches(pattern, path)
+        }
+        _ => false,
+    }
+}
+
+/// Returns the members of the workspace of `root` that have a `package.json`, at most `limit`.
+pub(crate) fn members<'d>(root: &Dir<'d>, limit: usize) -> Vec<Dir<'d>> {
+    let patterns = patterns(root);
+    let mut members = Vec::new();
+    for pattern in patterns.iter().filter(|pattern| !pattern.starts_with('!')) {
+        let parts: Vec<&str> = pattern
+            .split('/')
+            .filter(|part| !["", "."].contains(part))
+            .take(MAX_PARTS)
+            .collect();
+        if let Some(root) = root.below("") {
+            expand(root, &parts, MAX_DEPTH, limit, &mut members);
+        }
+    }
+    let path = |dir: &Dir<'_>| {
+        let below = dir.path().strip_prefix(root.path()).unwrap_or("");
+        below.trim_start_matches('/').to_owned()
+    };
+    members.retain(|member| is_among(&patterns, &path(member)));
+    members
+}
+
+/// Adds the directories below `dir` that match the components of a pattern and have a
+/// `package.json`.
+fn expand<'d>(
+    dir: Dir<'d>,
+    pattern: &[&str],
+    depth: usize,
+    limit: usize,
+    members: &mut Vec<Dir<'d>>,
+) {
+    if members.len() >= limit {
+        return;
+    }
+    let Some((first, rest)) = pattern.split_first() else {
+        if dir.has("package.json") && !dir.path().is_empty() {
+            members.push(dir);
+        }
+        return;
+    };
+    let is_searched = |name: &&str| !name.starts_with('.') && *name != "node_modules";
+    let Some(depth) = depth.checked_sub(1) else {
+        return;
+    };
+    for name in dir.dirs().filter(is_searched) {
+        let next = match *first {
+            "**" => pattern,
+            first if is_component_match(first, name) => rest,
+            _ => continue,
+        };
+        if let Some(below) = dir.sub(name) {
+            expand(below, next, depth, limit, members);
+        }
+    }
+    if *first == "**" {
+        expand(dir, rest, depth, limit, members);
+    }
+}
+
+/// Returns whether a component of a path matches one of a pattern, in which a star stands for any
+/// characters.
+fn is_component_match(pattern: &str, part: &str) -> bool {
+    match pattern.split_once('*') {
+        Some((before, after)) => {
+            part.len() >= before.len() + after.len()
+                && part.starts_with(before)
+                && part.ends_with(after)
+        }
+        None => pattern == part,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn matches_workspace_patterns() {
+        let patterns = ["apps/*", "./tools/", "libs/**", "pkg-*", "!apps/old"];
+        let patterns = patterns.map(str::to_owned);
+        for (path, answer) in [
+            ("apps/web", true),
+            ("apps/old", false),
+            ("apps", false),
+            ("apps/web/deep", false),
+            ("tools", true),
+            ("libs/a", true),
+            ("libs/a/b", true),
+            ("pkg-x", true),
+            ("other", false),
+        ] {
+            assert_eq!(is_among(&patterns, path), answer, "{path}");
+        }
+    }
+}
