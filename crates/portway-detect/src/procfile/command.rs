@@ -75,6 +75,85 @@ const FLAGS: [&str; 10] = [
 /// Words that are followed by the port as a separate argument.
 const WORDS: [&str; 2] = ["runserver", "http.server"];
 
+/// Programs that connect to a port that their arguments name, and listen on none.
+const CLIENTS: [&str; 13] = [
+    "cloudflared",
+    "curl",
+    "cypress",
+    "k6",
+    "localtunnel",
+    "lt",
+    "newman",
+    "ngrok",
+    "open",
+    "open-cli",
+    "smee",
+    "stripe",
+    "wait-on",
+];
+
+/// Arguments that are followed by an address to connect to.
+const CALL_FLAGS: [&str; 7] = [
+    "--base-url",
+    "--endpoint",
+    "--forward-to",
+    "--proxy",
+    "--target",
+    "--upstream",
+    "--url",
+];
+
+/// Returns whether a command mentions `$PORT` only as the port of an address that it connects to.
+pub(super) fn only_calls(command: &str) -> bool {
+    let words: Vec<&str> = command.split_whitespace().collect();
+    let program = |word: &&str| CLIENTS.contains(&word.rsplit('/').next().unwrap_or(word));
+    let is_client = words.iter().take(3).any(program);
+    let mut mentions = words
+        .iter()
+        .enumerate()
+        .filter(|(_, word)| mentions_port(word))
+        .peekable();
+    mentions.peek().is_some()
+        && mentions.all(|(index, word)| {
+            let before = index.checked_sub(1).and_then(|index| words.get(index));
+            let flag = word
+                .split_once('=')
+                .map(|(flag, _)| flag)
+                .or(before.copied());
+            let flag = flag.unwrap_or("");
+            let (address, path) = word.split_once("PORT").unwrap_or((word, ""));
+            let is_address =
+                address.contains("://") || path.trim_start_matches('}').starts_with('/');
+            !FLAGS.contains(&flag) && (is_client || CALL_FLAGS.contains(&flag) || is_address)
+        })
+}
+
+/// Replaces `$PORT` and `${PORT…}` in a command.
+pub(super) fn replace_port(command: &str, with: &str) -> String {
+    let mut text = String::new();
+    let mut rest = command;
+    while let Some(at) = rest
+        .find("$PORT")
+        .into_iter()
+        .chain(rest.find("${PORT"))
+        .min()
+    {
+        text += &rest[..at];
+        let after = &rest[at..];
+        let end = match after.starts_with("${") {
+            true => after.find('}').map_or(after.len(), |end| end + 1),
+            false => "$PORT".len(),
+        };
+        let is_longer = after[end..].starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+        text += match is_longer && !after.starts_with("${") {
+            true => &after[..end],
+            false => with,
+        };
+        rest = &after[end..];
+    }
+    text + rest
+}
+
 /// Finds the port that the program of `command` listens on; `kind` is its assumed kind.
 pub(crate) fn listens(command: &str, kind: Kind) -> Listens {
     if mentions_port(command) {
@@ -172,6 +251,34 @@ mod tests {
             ("x --port", None),
         ] {
             assert_eq!(written(command), port, "{command}");
+        }
+    }
+
+    #[test]
+    fn distinguishes_addresses_to_call_from_addresses_to_listen_on() {
+        for (command, expected) in [
+            ("stripe listen --forward-to localhost:$PORT/webhooks", true),
+            ("npx wait-on http://localhost:${PORT:-3000}", true),
+            ("node warm.js http://127.0.0.1:$PORT/", true),
+            ("proxy --target=localhost:$PORT", true),
+            ("ngrok http $PORT", true),
+            ("gunicorn --bind tcp://0.0.0.0:$PORT app:app", false),
+            ("python3 -m http.server $PORT --bind 127.0.0.1", false),
+            ("node x.js --port $PORT --url http://localhost:$PORT", false),
+            ("ngrok http 3000", false),
+        ] {
+            assert_eq!(only_calls(command), expected, "{command}");
+        }
+    }
+
+    #[test]
+    fn replaces_the_variable_only() {
+        for (command, expected) in [
+            ("a :$PORT/x ${PORT:-3000} $PORT", "a :N/x N N"),
+            ("$PORTS ${PORT}", "$PORTS N"),
+            ("none", "none"),
+        ] {
+            assert_eq!(replace_port(command, "N"), expected);
         }
     }
 

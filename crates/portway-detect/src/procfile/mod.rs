@@ -121,9 +121,14 @@ pub(super) fn read(root: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedS
     // `web` gets the first port, wherever its line is.
     processes.sort_by_key(|process| process.name != "web");
     let (env_file, first) = surrounding_files(root, context);
+    let has_web = processes.iter().any(|process| process.name == "web");
     let mut found = Vec::new();
     for (index, process) in processes.iter().enumerate() {
-        let mut one = service(root, file, process, nth_port(first, index));
+        let is_client = process.name != "web" && command::only_calls(&process.command);
+        let mut one = match is_client {
+            true => client(root, file, process, has_web),
+            false => service(root, file, process, nth_port(first, index)),
+        };
         if env_file {
             one.more.push("env_file = \".env\"".into());
             one.evidence
@@ -197,6 +202,28 @@ fn service(root: &Dir<'_>, file: &str, process: &Process, port: u16) -> Detected
             .without_port()
             .with_evidence("its command names no port, so it has none"),
     }
+}
+
+/// Builds the service of a process that connects to `$PORT` instead of listening. Foreman would pass
+/// it a port of its own, on which nothing listens.
+fn client(root: &Dir<'_>, file: &str, process: &Process, has_web: bool) -> DetectedService {
+    let Process {
+        line,
+        name,
+        command,
+    } = process;
+    let mut text = literal(command).into_owned();
+    if has_web {
+        text = command::replace_port(&text, "{web.port}");
+    }
+    let mut found = DetectedService::http(root, "procfile", text, DetectedPort::Preferred(1))
+        .without_port()
+        .with_evidence(format!("{file}:{line} defines `{name}`"));
+    found.name.clone_from(name);
+    found.with_evidence(match has_web {
+        true => "it connects to `$PORT` and does not listen; Portway passes the port of `web`",
+        false => "it connects to `$PORT` and does not listen, so it has no port",
+    })
 }
 
 #[cfg(test)]

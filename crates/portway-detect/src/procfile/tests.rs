@@ -181,3 +181,20 @@ fn restarts_ports_after_the_last_range() {
     ];
     assert_eq!(checkout(&files, &[]).services.len(), 3);
 }
+
+#[test]
+fn passes_the_port_of_the_web_process_to_those_that_call_it() {
+    let text = "web: bin/rails server\nstripe: stripe listen --forward-to localhost:$PORT/hook\n";
+    let detection = checkout(&[("Procfile.dev", text)], &[]);
+    let stripe = &detection.services[1];
+    assert_eq!(
+        stripe.command,
+        "stripe listen --forward-to localhost:{web.port}/hook"
+    );
+    assert_eq!(stripe.port, None);
+    stripe.has_evidence("does not listen");
+    let alone = "stripe: stripe listen --forward-to localhost:$PORT/hook\n";
+    let detection = checkout(&[("Procfile.dev", alone)], &[]);
+    assert!(detection.services[0].command.contains("$PORT"));
+    assert_eq!(detection.services[0].port, None);
+}
