@@ -19,7 +19,7 @@ mod workspace;
 use self::entry::Entry;
 use self::manager::Managed;
 use self::package::Package;
-use self::script::SimpleCommand;
+use self::script::{SECRET_SETTERS, SimpleCommand};
 use self::servers::{Server, ServerKind, servers};
 use self::source::Port;
 use self::tools::{ON_VITE, Tool};
@@ -251,13 +251,19 @@ impl Project<'_, '_> {
 
     /// The command outside a script, where packages' programs are not in PATH.
     fn exec(&self, command: &SimpleCommand) -> String {
-        let words: Vec<_> = command.words.iter().map(|word| quote(word)).collect();
+        let words = command.wrapper.iter().chain(&command.words);
+        let words: Vec<_> = words.map(|word| quote(word)).collect();
         let words = words.join(" ");
         let mut text = String::new();
         for (name, value) in &command.env {
             text += &format!("{name}={} ", quote(value));
         }
-        let is_own = ["node", "bun", "deno"].contains(&command.program());
+        // A wrapper comes from a package, unless it is installed on the machine.
+        let first = command
+            .wrapper
+            .first()
+            .map_or(command.program(), String::as_str);
+        let is_own = ["node", "bun", "deno"].contains(&first) || SECRET_SETTERS.contains(&first);
         if !is_own {
             text += &self.managed.exec();
             text.push(' ');

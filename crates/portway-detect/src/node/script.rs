@@ -18,6 +18,8 @@ pub(super) struct Script {
 pub(super) struct SimpleCommand {
     /// Variables that are set for this command only.
     pub(super) env: Vec<(String, String)>,
+    /// The words of a program that sets variables and then runs this command; may be empty.
+    pub(super) wrapper: Vec<String>,
     /// Its program without a path, followed by its arguments.
     pub(super) words: Vec<String>,
 }
@@ -35,8 +37,31 @@ const RUNNERS: [&str; 9] = [
     "time",
 ];
 
-/// Wrappers that set variables for the command that follows.
-const SETTERS: [&str; 5] = ["cross-env", "cross-env-shell", "env", "dotenv", "dotenvx"];
+/// Wrappers that set the variables among their arguments for the command that follows.
+const SETTERS: [&str; 3] = ["cross-env", "cross-env-shell", "env"];
+
+/// Wrappers that read variables from files and pass them to the command that follows, with their
+/// options that take a value.
+const FILE_SETTERS: [(&str, &[&str]); 3] = [
+    ("dotenv", &["-e", "-p", "-v"]),
+    ("dotenvx", &["-f", "-fk", "--env-file", "--env"]),
+    (
+        "env-cmd",
+        &["-f", "--file", "-e", "--environments", "-r", "--rc-file"],
+    ),
+];
+
+/// Wrappers that fetch variables and pass them to the command after `--`. They are installed on the
+/// machine rather than with a package.
+pub(super) const SECRET_SETTERS: [&str; 7] = [
+    "aws-vault",
+    "chamber",
+    "doppler",
+    "infisical",
+    "op",
+    "teller",
+    "vault",
+];
 
 impl Script {
     /// Parses a script; `None` if it cannot be split into words.
@@ -59,6 +84,7 @@ impl SimpleCommand {
             return None;
         }
         let mut env = Vec::new();
+        let mut wrapper = Vec::new();
         loop {
             let first = words.first()?;
             let runner = RUNNERS.iter().map(|runner| runner.split(' ').collect());
@@ -71,6 +97,8 @@ impl SimpleCommand {
             } else if SETTERS.contains(&first.as_str()) {
                 let end = words.iter().position(|word| word == "--");
                 words.drain(..end.map_or(1, |end| end + 1));
+            } else if let Some(count) = wrapper_length(&words) {
+                wrapper.extend(words.drain(..count));
             } else if let Some(runner) = runner {
                 words.drain(..runner.len());
                 while words.first().is_some_and(|word| word.starts_with('-')) {
@@ -84,7 +112,11 @@ impl SimpleCommand {
         if let Some((_, name)) = program.rsplit_once(".bin/") {
             *program = name.to_owned();
         }
-        Some(Self { env, words })
+        Some(Self {
+            env,
+            wrapper,
+            words,
+        })
     }
 
     /// Its program.
@@ -127,10 +159,34 @@ impl SimpleCommand {
             }
         }
         Self {
-            env: self.env.clone(),
             words,
+            ..self.clone()
         }
     }
+}
+
+/// Returns how many words at the start belong to a wrapper that reads or fetches variables.
+fn wrapper_length(words: &[String]) -> Option<usize> {
+    let first = words.first()?.as_str();
+    let separator = words.iter().position(|word| word == "--");
+    if SECRET_SETTERS.contains(&first) {
+        return separator.map(|at| at + 1);
+    }
+    let (_, with_value) = FILE_SETTERS.iter().find(|(name, _)| *name == first)?;
+    if let Some(at) = separator {
+        return Some(at + 1);
+    }
+    let mut count = 1;
+    while let Some(word) = words.get(count) {
+        if with_value.contains(&word.as_str()) {
+            count += 2;
+        } else if word.starts_with('-') || word == "run" {
+            count += 1;
+        } else {
+            return Some(count);
+        }
+    }
+    None
 }
 
 /// Returns whether this is a short flag with its number attached: `-p3000`.
@@ -208,6 +264,16 @@ mod tests {
             ("NODE_ENV=dev vite --open", "vite --open", true, true),
             ("cross-env A=1 B=2 next dev", "next dev", true, true),
             ("dotenv -e .env.local -- next dev", "next dev", true, true),
+            ("dotenv -e .env.local next dev", "next dev", true, true),
+            ("dotenvx run -f .env -- vite", "vite", true, true),
+            ("env-cmd -f .env.dev A=1 ng serve", "ng serve", true, true),
+            (
+                "doppler run --project x -- npx next dev",
+                "next dev",
+                true,
+                true,
+            ),
+            ("op run --env-file=.env -- vite", "vite", true, true),
             ("npx -y astro dev", "astro dev", true, true),
             ("pnpm exec vite", "vite", true, true),
             ("./node_modules/.bin/ng serve", "ng serve", true, true),

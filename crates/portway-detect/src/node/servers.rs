@@ -7,6 +7,7 @@ use super::package::Package;
 use super::script::{Script, SimpleCommand};
 use super::tools::{RUNS_A_FILE, Tool, tool};
 use crate::Dir;
+use portway_project::shell::quote;
 
 /// Scripts that start the development server, most likely first.
 const MAIN: [&str; 8] = [
@@ -228,6 +229,15 @@ impl Search<'_, '_> {
             return Vec::new();
         };
         let simple = parsed.last;
+        if let Some(text) = self.forwarded(&simple) {
+            let mut servers = self.command(&text, script, found_by, depth);
+            for server in &mut servers {
+                // Without the script, the command would lack what the other script sets.
+                server.is_alone = false;
+                server.takes_arguments &= parsed.ends_simply;
+            }
+            return servers;
+        }
         if let Some(commands) = self.started(&simple) {
             let runs_all_at_once = is_parallel(&simple);
             let all = commands.iter().flat_map(|command| {
@@ -259,6 +269,29 @@ impl Search<'_, '_> {
             serves,
         });
         server.into_iter().collect()
+    }
+
+    /// Returns the text of a script that a command runs with arguments, followed by these: with
+    /// `with-env` being `dotenv -e .env --`, `pnpm with-env next dev` runs
+    /// `dotenv -e .env -- next dev`.
+    fn forwarded(&self, simple: &SimpleCommand) -> Option<String> {
+        let arguments = match (simple.program(), simple.arguments()) {
+            ("npm" | "pnpm" | "yarn" | "bun", [run, arguments @ ..]) if run == "run" => arguments,
+            ("pnpm" | "yarn" | "bun", arguments) => arguments,
+            _ => return None,
+        };
+        let (name, arguments) = arguments.split_first()?;
+        let text = self.package.scripts.get(name)?;
+        let arguments = match arguments {
+            [first, rest @ ..] if first == "--" => rest,
+            arguments => arguments,
+        };
+        // Options are for the command that the script ends with.
+        let is_command = arguments
+            .first()
+            .is_some_and(|first| !first.starts_with('-'));
+        let arguments: Vec<_> = arguments.iter().map(|word| quote(word)).collect();
+        is_command.then(|| format!("{text} {}", arguments.join(" ")))
     }
 
     /// Returns a command that keeps running without serving, such as a compiler that watches.

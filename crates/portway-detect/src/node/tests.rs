@@ -326,6 +326,34 @@ fn follows_scripts_that_start_others() {
 }
 
 #[test]
+fn follows_scripts_that_run_their_arguments() {
+    let with_env = "\"with-env\": \"dotenv -e ../.env --\"";
+    for (dev, command, port) in [
+        (
+            "pnpm with-env next dev",
+            "npm run dev -- --port {port}",
+            Some(3000),
+        ),
+        ("npm run with-env -- next dev -p 4000", "npm run dev", None),
+        (
+            "dotenv -e .env next dev -p 4000",
+            "npm exec -- dotenv -e .env next dev --port {port}",
+            Some(4000),
+        ),
+        (
+            "doppler run -- next dev -p 4000",
+            "doppler run -- next dev --port {port}",
+            Some(4000),
+        ),
+    ] {
+        let scripts = format!("\"dev\": \"{dev}\", {with_env}");
+        let found = package(&scripts, &["next"], &[]);
+        assert_eq!((found.framework, found.command.as_str()), ("next", command));
+        assert_eq!(found.prefers(), port, "{dev}");
+    }
+}
+
+#[test]
 fn detects_an_api_server_beside_the_frontend() {
     let scripts = "\"dev\": \"vite\", \"server\": \"node server.js\", \"build\": \"vite build\"";
     let server = ("server.js", "http.createServer(f).listen(8081)");
