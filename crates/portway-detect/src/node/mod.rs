@@ -13,6 +13,7 @@ mod package;
 mod script;
 mod servers;
 mod source;
+mod starters;
 mod tools;
 mod workspace;
 
