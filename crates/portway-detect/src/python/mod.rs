@@ -6,6 +6,7 @@
 //! Servers watch their sources and reload.
 
 mod application;
+mod constraint;
 mod environment;
 mod packages;
 mod source;

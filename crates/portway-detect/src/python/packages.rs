@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
+use super::constraint;
 use crate::Dir;
 
 /// The packages that the files of one directory name.
@@ -192,9 +193,7 @@ impl Packages {
             let version = value
                 .as_str()
                 .or_else(|| value.get("version").and_then(Value::as_str));
-            // pip does not support `^1.2`, so the version is left open.
-            let version = version.filter(|v| v.starts_with(['=', '>', '<', '~', '!']));
-            let version = version.filter(|v| v.contains('='));
+            let version = version.and_then(constraint::to_pip);
             let extras = value.get("extras").and_then(Value::as_array);
             let extras: Vec<&str> = extras
                 .into_iter()
@@ -205,7 +204,7 @@ impl Packages {
                 true => String::new(),
                 false => format!("[{}]", extras.join(",")),
             };
-            let requirement = format!("{name}{extras}{}", version.unwrap_or(""));
+            let requirement = format!("{name}{extras}{}", version.unwrap_or_default());
             self.add(file, &requirement, group);
         }
     }

@@ -51,7 +51,11 @@ fn installs_packages_with_the_project_manager() {
     for (pyproject, lock, install) in [
         (project, &locked[..], "'fastapi>=0.1' uvicorn"),
         (optional, &locked, "'fastapi[all]'"),
-        (poetry, &[], "fastapi 'uvicorn[standard]>=0.2'"),
+        (
+            poetry,
+            &[],
+            "'fastapi>=0.100,<0.101' 'uvicorn[standard]>=0.2'",
+        ),
     ] {
         let mut files = vec![("pyproject.toml", pyproject), ("main.py", FASTAPI)];
         files.extend(lock);
