@@ -154,13 +154,22 @@ const MAX_DIRS: usize = 1000;
 pub fn detect(root: &Path, context: &DetectContext<'_>) -> Detection {
     let skipped = RefCell::default();
     let dirs = walk(Dir::open(root, "", &skipped));
-    let mut services = from_process_files(&dirs[0], context);
-    if services.is_empty() {
-        for dir in &dirs {
-            for reader in READERS {
-                services.extend(reader(dir, context));
+    let (mut services, is_for_deployment) = from_process_files(&dirs[0], context);
+    python::provide(&dirs[0], &mut services, context);
+    node::provide(&dirs[0], &mut services, context);
+    if services.is_empty() || is_for_deployment {
+        let readers = || READERS.iter();
+        let all = dirs
+            .iter()
+            .flat_map(|dir| readers().flat_map(|reader| reader(dir, context)));
+        let all: Vec<DetectedService> = all.collect();
+        services = match services.is_empty() {
+            true => all,
+            false => {
+                let node = node::read(&dirs[0], context);
+                procfile::deployment::combine(&dirs[0], services, all, &node)
             }
-        }
+        };
     }
     found::make_examples_optional(&mut services);
     found::remove_unusable(&mut services, &skipped);
@@ -205,14 +214,15 @@ const READERS: &[Reader] = &[
     sites::read,
 ];
 
-/// Returns the services of a process-compose file or Procfile, which take precedence over guesses.
-fn from_process_files(root: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedService> {
+/// Returns the services of a process-compose file or Procfile, which take precedence over guesses, and
+/// whether that file is for a deployment, so that the dev servers of the checkout are missing.
+fn from_process_files(root: &Dir<'_>, context: &DetectContext<'_>) -> (Vec<DetectedService>, bool) {
     let processes = process_compose::read(root, context);
-    if processes.is_empty() {
-        procfile::read(root, context)
-    } else {
-        processes
+    if !processes.is_empty() {
+        return (processes, false);
     }
+    let processes = procfile::read(root, context);
+    (processes, procfile::deployment::is_for_deployment(root))
 }
 
 fn is_skipped(dir: &str) -> bool {

@@ -79,6 +79,32 @@ pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedSe
     found
 }
 
+/// Programs that run the scripts and files of a package.
+pub(super) const PROGRAMS: [&str; 7] = ["npm", "npx", "yarn", "pnpm", "bun", "node", "next"];
+
+/// Installs the packages of `dir` for commands of its own that other readers found.
+pub(super) fn provide(
+    dir: &Dir<'_>,
+    services: &mut [DetectedService],
+    context: &DetectContext<'_>,
+) {
+    let is_own = |service: &DetectedService| {
+        let program = service.command.split_whitespace().next().unwrap_or("");
+        service.dir == dir.path() && service.prepare.is_none() && PROGRAMS.contains(&program)
+    };
+    if !services.iter().any(is_own) {
+        return;
+    }
+    let Some(package) = Package::read(dir).filter(Package::needs_packages) else {
+        return;
+    };
+    let managed = Managed::of(dir, &package, context);
+    for service in services.iter_mut().filter(|service| is_own(service)) {
+        service.prepare = Some(managed.install());
+        service.evidence.extend(managed.evidence.iter().cloned());
+    }
+}
+
 /// A package and its machine.
 struct Project<'p, 'd> {
     dir: &'p Dir<'d>,

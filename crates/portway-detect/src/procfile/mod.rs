@@ -4,6 +4,7 @@
 //! `$PORT` or runs a program that reads it. Both work unchanged, because Portway also sets PORT.
 
 pub(super) mod command;
+pub(super) mod deployment;
 
 use self::command::Listens;
 use super::shell::literal;

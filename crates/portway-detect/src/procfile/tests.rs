@@ -198,3 +198,64 @@ fn passes_the_port_of_the_web_process_to_those_that_call_it() {
     assert!(detection.services[0].command.contains("$PORT"));
     assert_eq!(detection.services[0].port, None);
 }
+
+#[test]
+fn a_file_for_a_deployment_hides_no_dev_server() {
+    let vite = "{\"scripts\": {\"dev\": \"vite\"}, \"devDependencies\": {\"vite\": \"7\"}}";
+    let flask = "from flask import Flask\napp = Flask(__name__)\n";
+    let files = [
+        (
+            "Procfile",
+            "web: gunicorn app:app\nclean: sh tools/clean.sh\n",
+        ),
+        ("requirements.txt", "flask\ngunicorn\n"),
+        ("app.py", flask),
+        ("frontend/package.json", vite),
+        ("tools/package.json", vite),
+    ];
+    let detection = checkout(&files, &["npm"]);
+    let found: Vec<_> = detection
+        .services
+        .iter()
+        .map(|found| (found.name.as_str(), found.dir.as_str()))
+        .collect();
+    assert_eq!(
+        found,
+        [("web", ""), ("clean", ""), ("frontend", "frontend")]
+    );
+    let web = &detection.services[0];
+    assert_eq!(
+        web.command,
+        "export PATH=\"$PWD/.venv/bin:$PATH\"; gunicorn app:app"
+    );
+    assert!(
+        web.prepare
+            .as_deref()
+            .unwrap()
+            .ends_with("-r requirements.txt")
+    );
+    // A development file says all there is to start.
+    let mut files = files.to_vec();
+    files.push(("Procfile.dev", "web: flask run"));
+    assert_eq!(checkout(&files, &["npm"]).services.len(), 1);
+}
+
+#[test]
+fn a_dev_script_replaces_the_server_of_a_deployment() {
+    let next = "{\"scripts\": {\"dev\": \"next dev\", \"start\": \"next start\"}, \"dependencies\": {\"next\": \"15\"}}";
+    let detection = checkout(
+        &[
+            ("Procfile", "web: npm start\nworker: node worker.js\n"),
+            ("package.json", next),
+        ],
+        &["npm"],
+    );
+    let commands: Vec<_> = detection
+        .services
+        .iter()
+        .map(|found| found.command.as_str())
+        .collect();
+    assert_eq!(commands, ["node worker.js", "npm run dev -- --port {port}"]);
+    assert!(detection.services[0].prepare.is_some());
+    assert_eq!(detection.skipped[0].file, "Procfile: web");
+}

@@ -132,6 +132,21 @@ impl Environment {
         }
     }
 
+    /// Returns a shell command whose programs are those of its packages.
+    pub(super) fn in_shell(&self, command: &str) -> String {
+        if let Some(bin) = self.before.strip_suffix('/') {
+            return format!("export PATH=\"$PWD/{bin}:$PATH\"; {command}");
+        }
+        match self.before.strip_suffix(" -m ") {
+            // The programs are in PATH already.
+            Some(_) => command.to_owned(),
+            None if command.contains([';', '&', '|', '<', '>', '`']) => {
+                format!("{}sh -c {}", self.before, quote(command))
+            }
+            None => format!("{}{command}", self.before),
+        }
+    }
+
     /// Returns the command of a program of one of its packages.
     pub(super) fn program(&self, name: &str) -> String {
         format!("{}{name}", self.before)

@@ -53,6 +53,30 @@ pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedSe
     found
 }
 
+/// Installs the packages of `dir` for commands of its own that other readers found, and makes their
+/// programs available to them.
+pub(super) fn provide(
+    dir: &Dir<'_>,
+    services: &mut [DetectedService],
+    context: &DetectContext<'_>,
+) {
+    let Some(packages) = Packages::read(dir).filter(|_| !services.is_empty()) else {
+        return;
+    };
+    for service in services.iter_mut().filter(|one| one.dir == dir.path()) {
+        let program = service.command.split_whitespace().next().unwrap_or("");
+        let is_python = ["python", "python3"].contains(&program) || packages.has(program);
+        if !is_python || service.prepare.is_some() {
+            continue;
+        }
+        let environment = Environment::of(dir, Some(&packages), program, None, context);
+        service.command = environment.in_shell(&service.command);
+        service.prepare = environment.prepare;
+        service.evidence.extend(environment.evidence);
+        service.env.insert("PYTHONUNBUFFERED".into(), "1".into());
+    }
+}
+
 /// A directory and the packages that its files name.
 struct Project<'p, 'd> {
     dir: &'p Dir<'d>,

@@ -1,0 +1,60 @@
+//! A `Procfile` without `Procfile.dev` is usually written for a deployment: it starts production
+//! servers, and leaves out what the deployment builds beforehand. The dev servers of the checkout run
+//! beside its processes, or instead of them.
+
+use crate::{DetectedService, Dir, node};
+use portway_project::kind::Kind;
+
+/// Returns whether the processes of the root come from such a file.
+pub(crate) fn is_for_deployment(root: &Dir<'_>) -> bool {
+    root.has("Procfile") && !root.has("Procfile.dev")
+}
+
+/// Combines the processes of a Procfile with what the other readers found in the checkout; `dev_servers`
+/// are those of the Node package in the root.
+pub(crate) fn combine(
+    root: &Dir<'_>,
+    mut processes: Vec<DetectedService>,
+    others: Vec<DetectedService>,
+    dev_servers: &[DetectedService],
+) -> Vec<DetectedService> {
+    let is_node = |process: &DetectedService| {
+        let program = process.command.split_whitespace().next().unwrap_or("");
+        node::PROGRAMS.contains(&program)
+    };
+    if !dev_servers.is_empty() {
+        processes.retain(|process| {
+            // A worker has no dev server that replaces it.
+            let is_replaced = process.port.is_some() && is_node(process);
+            if is_replaced {
+                let why = format!(
+                    "runs `{}`, which a deployment starts; the dev script of package.json runs instead",
+                    process.command
+                );
+                root.skip(&format!("Procfile: {}", process.name), why);
+            }
+            !is_replaced
+        });
+    }
+    let has_frontend = processes
+        .iter()
+        .any(|one| one.kind == Kind::Frontend && one.name != "web");
+    let is_beside = |other: &DetectedService| match other.dir.as_str() {
+        "" => dev_servers.contains(other) || other.kind == Kind::Frontend && !has_frontend,
+        dir => !processes
+            .iter()
+            .any(|process| mentions(&process.command, dir)),
+    };
+    let beside: Vec<_> = others.into_iter().filter(is_beside).collect();
+    processes.extend(beside);
+    processes
+}
+
+/// Returns whether a command refers to a directory or to something in it.
+fn mentions(command: &str, dir: &str) -> bool {
+    let is_separator = |c: char| c.is_whitespace() || "'\"=;&|".contains(c);
+    command.split(is_separator).any(|word| {
+        let rest = word.trim_start_matches("./").strip_prefix(dir);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '.', ':']))
+    })
+}
