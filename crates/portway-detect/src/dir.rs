@@ -56,6 +56,11 @@ impl<'a> Dir<'a> {
         self.path.rsplit('/').next().unwrap_or("")
     }
 
+    /// Returns the name of the directory on disk, in lower case; also for the root.
+    pub(super) fn real_name(&self) -> Option<String> {
+        Some(self.real.file_name()?.to_str()?.to_lowercase())
+    }
+
     /// Returns the path of a file in it, relative to the root, for messages.
     pub fn path_of(&self, name: &str) -> String {
         if self.path.is_empty() {

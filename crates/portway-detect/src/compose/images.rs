@@ -44,6 +44,30 @@ pub(super) const IMAGES: [Image; 24] = [
     plain("jaeger", &["jaeger", "all-in-one"], Kind::Http, 16686),
 ];
 
+/// Proxies and administration tools, which a development server does not need.
+const TOOLS: [&str; 20] = [
+    "adminer",
+    "caddy",
+    "certbot",
+    "cloudflared",
+    "dozzle",
+    "envoy",
+    "haproxy",
+    "mongo-express",
+    "nginx",
+    "nginx-proxy-manager",
+    "pgadmin",
+    "pgadmin4",
+    "phpmyadmin",
+    "portainer",
+    "portainer-ce",
+    "redis-commander",
+    "redisinsight",
+    "swag",
+    "traefik",
+    "watchtower",
+];
+
 /// Names of additional ports.
 const PORT_NAMES: [(u16, &str); 7] = [
     (80, "http"),
@@ -91,10 +115,20 @@ const fn data(
 
 /// Looks up an image by the value of `image:`.
 pub(super) fn known(image: &str) -> Option<&'static Image> {
+    let name = last_component(image);
+    IMAGES.iter().find(|image| image.names.contains(&name))
+}
+
+/// Returns whether an image is a proxy or an administration tool.
+pub(super) fn is_tool(image: &str) -> bool {
+    TOOLS.contains(&last_component(image))
+}
+
+/// Returns the last component of an image's name, without tag and digest.
+pub(super) fn last_component(image: &str) -> &str {
     let name = image.split('@').next().unwrap_or("");
     let name = name.rsplit('/').next().unwrap_or("");
-    let name = name.split(':').next().unwrap_or("");
-    IMAGES.iter().find(|image| image.names.contains(&name))
+    name.split(':').next().unwrap_or("")
 }
 
 /// Guesses the protocol of a port of an unknown image.

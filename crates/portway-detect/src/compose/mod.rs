@@ -11,6 +11,7 @@ mod images;
 mod interpolate;
 mod model;
 mod ports;
+mod release;
 mod resolve;
 
 use indexmap::IndexMap;
@@ -232,6 +233,18 @@ impl<'f, 'd> File<'f, 'd> {
             found
                 .evidence
                 .push(format!("not published: {}", service.other_ports.join(", ")));
+        }
+        if images::is_tool(image) {
+            found.optional = true;
+            found
+                .evidence
+                .push("it is a proxy or an administration tool, so it is optional".into());
+        } else if known.is_none() && !services.is_empty() && release::is_own(self.dir, image) {
+            found.optional = true;
+            found.evidence.push(
+                "its image is a release of this project, whose code runs directly, so it is optional"
+                    .into(),
+            );
         }
         if engine.is_none() {
             found.optional = true;

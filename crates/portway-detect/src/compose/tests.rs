@@ -293,3 +293,43 @@ fn reports_references_that_cannot_be_read() {
         );
     }
 }
+
+#[test]
+fn a_release_of_the_project_and_its_tools_are_optional() {
+    let detection = checkout(
+        &[
+            (
+                "compose.yaml",
+                "services:\n  shop: {image: 'me/shop:latest', ports: ['3000:3000'], depends_on: [db]}\n  \
+                 other: {image: 'me/other', ports: ['3001:3000']}\n  \
+                 db: {image: 'postgres:16'}\n  proxy: {image: 'traefik:v3', ports: ['80:80']}\n",
+            ),
+            (
+                "package.json",
+                "{\"name\": \"@me/shop\", \"scripts\": {\"dev\": \"vite\"}, \"devDependencies\": {\"vite\": \"7\"}}",
+            ),
+        ],
+        DOCKER,
+    );
+    let optional: Vec<_> = detection
+        .services
+        .iter()
+        .map(|found| (found.name.as_str(), found.optional))
+        .collect();
+    assert_eq!(
+        optional,
+        [
+            ("frontend", false),
+            ("shop", true),
+            ("other", false),
+            ("db", false),
+            ("proxy", true)
+        ]
+    );
+    let after: Vec<_> = detection.services[0]
+        .after
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
+    assert_eq!(after, ["other", "db"]);
+}
