@@ -22,6 +22,15 @@ const LOG_LINES: usize = 30;
 /// response comes without this header. The gateway delays such requests while the service starts.
 const GENERATED: HeaderName = HeaderName::from_static("x-portway-stand-in");
 
+/// The message of a gateway that has too many connections, or no free file descriptor.
+const OVERLOADED_MESSAGE: &str = "the gateway is overloaded: too many connections are open";
+
+/// The whole response to a connection that cannot be served.
+pub(crate) const OVERLOADED: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
+content-type: application/json\r\ncontent-length: 97\r\ncache-control: no-store\r\n\
+retry-after: 1\r\nx-portway-stand-in: 1\r\nconnection: close\r\n\r\n\
+{\"error\":{\"code\":\"failed\",\"message\":\"the gateway is overloaded: too many connections are open\"}}\n";
+
 /// The recipient of a generated response.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Audience {
@@ -134,7 +143,7 @@ pub(crate) fn refused(
             page(&explanation, &lines)
         }
     };
-    if *refusal == Refusal::NotReady {
+    if matches!(refusal, Refusal::NotReady | Refusal::Overloaded) {
         let seconds = HeaderValue::from_static("1");
         response.headers_mut().insert(header::RETRY_AFTER, seconds);
     }
@@ -212,6 +221,13 @@ impl Explanation {
                 ErrorCode::Timeout,
                 format!("{name} is starting"),
                 None,
+                false,
+            ),
+            Refusal::Overloaded => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                ErrorCode::Failed,
+                OVERLOADED_MESSAGE.to_owned(),
+                Some("increase the limit of open files (`ulimit -n`)".to_owned()),
                 false,
             ),
             Refusal::NoResponse(cause) => (
@@ -338,6 +354,16 @@ mod tests {
         ] {
             assert_eq!(plain(text), expected);
         }
+    }
+
+    #[test]
+    fn the_response_of_an_overloaded_gateway_is_valid() {
+        let text = std::str::from_utf8(OVERLOADED).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let length = format!("content-length: {}\r\n", body.len());
+        assert!(head.contains(&length), "{length}");
+        let body: ErrorBody = serde_json::from_str(body).unwrap();
+        assert_eq!(body.error.message, OVERLOADED_MESSAGE);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 
 mod api;
 mod cache;
+mod connections;
 mod control;
 mod dashboard;
 mod error_pages;
@@ -16,6 +17,7 @@ mod forwards;
 mod host;
 mod names;
 mod peer;
+mod platform;
 mod proxy;
 mod refusal;
 mod response;

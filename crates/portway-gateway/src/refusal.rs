@@ -15,6 +15,8 @@ pub(crate) enum Refusal {
     ServiceFailed(String),
     /// The service did not become ready in time.
     NotReady,
+    /// This process has no free file descriptor for a connection to the service.
+    Overloaded,
     /// The service is ready, but did not respond. Contains the cause.
     NoResponse(String),
 }

@@ -1,4 +1,4 @@
-//! The body type of all responses to clients.
+//! The body types of all responses to clients.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,7 +6,44 @@ use std::task::{Context, Poll};
 use http_body_util::Full;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 
+use crate::connections::ActiveRequest;
 use crate::upstream::UpstreamBody;
+
+/// The body of a response, whose request is active until the body has been sent or dropped.
+#[derive(Debug)]
+pub(crate) struct ActiveBody {
+    body: ResponseBody,
+    _active: ActiveRequest,
+}
+
+impl ActiveBody {
+    pub(crate) fn new(body: ResponseBody, active: ActiveRequest) -> Self {
+        Self {
+            body,
+            _active: active,
+        }
+    }
+}
+
+impl Body for ActiveBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        Pin::new(&mut self.get_mut().body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
 
 /// The body of a response to a client.
 #[derive(Debug)]

@@ -4,7 +4,8 @@
 //! - A request with another origin is rejected, even of a service (`web.portway.localhost`).
 //! - Changes require the token in the dashboard's page, which other origins cannot read, and JSON,
 //!   which forms cannot send. Only clients on this machine get the token.
-//! - Logs are available on this machine only. On Linux, other users get no access at all.
+//! - Logs are available on this machine only. On Linux, other users get no access at all, and neither
+//!   does a client whose user the system could not determine.
 //! - The caller has checked the host name, which prevents DNS rebinding.
 
 use std::sync::Arc;
@@ -27,7 +28,7 @@ use subtle::ConstantTimeEq;
 use crate::api::{Access, Api, ApiError, TOKEN_HEADER};
 use crate::dashboard;
 use crate::names::{DOMAIN, GATEWAY_LABEL};
-use crate::peer::Peer;
+use crate::peer::{ClientUser, Peer};
 use crate::response::ResponseBody;
 
 /// Headers of every response on this name. They block foreign content, framing, cross-origin reads
@@ -96,17 +97,18 @@ impl Site {
         mut request: Request<Incoming>,
         peer: Peer,
     ) -> Response<ResponseBody> {
-        let mut response = if peer.is_local() && peer.is_another_user() {
-            forbidden("this gateway belongs to another user").into_response()
-        } else {
-            request.extensions_mut().insert(peer);
-            let router = if peer.is_local() {
-                &self.local
-            } else {
-                &self.remote
-            };
-            let response = router.call(request).await;
-            response.unwrap_or_else(|never| match never {})
+        let mut response = match check_user(peer.user) {
+            Err(error) => error.into_response(),
+            Ok(()) => {
+                request.extensions_mut().insert(peer);
+                let router = if peer.is_trusted() {
+                    &self.local
+                } else {
+                    &self.remote
+                };
+                let response = router.call(request).await;
+                response.unwrap_or_else(|never| match never {})
+            }
         };
         for (name, value) in SECURITY_HEADERS {
             let value = HeaderValue::from_static(value);
@@ -127,6 +129,17 @@ fn protected_api(api: &Api) -> Router {
         handler.route_layer(middleware::from_fn_with_state(guard, check_access))
     });
     router.layer(middleware::from_fn(check_origin))
+}
+
+/// Rejects other users of this machine, and users that the system could not determine.
+fn check_user(user: ClientUser) -> Result<(), ApiError> {
+    match user {
+        ClientUser::Trusted | ClientUser::NotReported => Ok(()),
+        ClientUser::Another(_) => Err(forbidden("this gateway belongs to another user")),
+        ClientUser::Unknown => Err(forbidden(
+            "the gateway could not determine which user opened the connection",
+        )),
+    }
 }
 
 fn forbidden(message: &str) -> ApiError {
@@ -222,6 +235,18 @@ mod tests {
             "portwaylocalhost",
         ] {
             assert!(!is_own_host(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn rejects_users_who_are_not_known_to_be_trusted() {
+        for (user, is_accepted) in [
+            (ClientUser::Trusted, true),
+            (ClientUser::NotReported, true),
+            (ClientUser::Another(1001), false),
+            (ClientUser::Unknown, false),
+        ] {
+            assert_eq!(check_user(user).is_ok(), is_accepted, "{user:?}");
         }
     }
 

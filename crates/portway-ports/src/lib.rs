@@ -66,6 +66,7 @@
 //! The statements for Linux are tested (`tests/hold.rs`). Those for macOS and Windows follow the
 //! documentation of these systems and were not tested on real machines.
 
+mod connection;
 mod families;
 mod hold;
 mod listener;
@@ -75,11 +76,12 @@ mod policy;
 mod process;
 mod range;
 
+pub use connection::ConnectionUsers;
 pub use families::Families;
 pub use hold::{Hold, HoldError};
 pub use listener::{
     Listener, PortOwner, all_listeners, all_owners, bound_owners, find_owner, listeners, owners,
-    owners_among, owners_of, user_of_connection,
+    owners_among, owners_of,
 };
 pub use policy::{Exclusion, PortPolicy};
 pub use process::{Process, ProcessId};

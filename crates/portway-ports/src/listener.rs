@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use crate::platform;
 use crate::process::Process;
@@ -109,15 +109,6 @@ pub fn find_owner(pids: impl IntoIterator<Item = u32>, socket: u64) -> Option<u3
         .find(|&pid| platform::has_open(pid, socket))
 }
 
-/// Returns the user who opened a TCP connection on this machine. `client` is the address of the
-/// user's end, `server` that of the other.
-///
-/// `None` if the connection is closed or the system does not report the user (macOS, Windows).
-#[must_use]
-pub fn user_of_connection(client: SocketAddr, server: SocketAddr) -> Option<u32> {
-    platform::user_of_connection(client, server)
-}
-
 fn with_processes(found: Vec<Listener>, likely: &[u32]) -> io::Result<Vec<PortOwner>> {
     let mut sockets: HashSet<u64> = found.iter().map(|listener| listener.socket).collect();
     let mut owners = platform::socket_owners_among(likely, &sockets);
@@ -137,28 +128,4 @@ fn with_processes(found: Vec<Listener>, likely: &[u32]) -> io::Result<Vec<PortOw
             }
         })
         .collect())
-}
-
-#[cfg(all(test, target_os = "linux"))]
-mod tests {
-    use std::net::{TcpListener, TcpStream};
-
-    use super::*;
-
-    #[test]
-    fn finds_the_user_of_a_connection() {
-        let own = rustix::process::geteuid().as_raw();
-        for address in ["127.0.0.1:0", "[::1]:0"] {
-            let listener = TcpListener::bind(address).unwrap();
-            let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-            let (accepted, from) = listener.accept().unwrap();
-            let to = accepted.local_addr().unwrap();
-            assert_eq!(user_of_connection(from, to), Some(own), "{address}");
-            // Without a connection the listener must not be reported instead.
-            drop((client, accepted));
-            let unused = SocketAddr::new(from.ip(), 1);
-            assert_eq!(user_of_connection(unused, to), None, "{address}");
-            assert_eq!(user_of_connection(to, unused), None, "{address}");
-        }
-    }
 }

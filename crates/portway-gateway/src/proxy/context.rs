@@ -42,15 +42,14 @@ impl RequestContext {
         }
     }
 
-    /// Determines the recipient of a generated response. Reading the client's user from the system
-    /// takes time, so this is not done for every request.
+    /// Determines the recipient of a generated response.
     ///
     /// Only this user is trusted, and only under a host name that always resolves to this machine.
     /// Any other name may belong to a website (DNS rebinding).
     pub(super) fn audience(&self) -> Audience {
         Audience {
             format: self.format,
-            is_trusted: self.is_local_name && self.peer.is_local() && !self.peer.is_another_user(),
+            is_trusted: self.is_local_name && self.peer.is_trusted(),
         }
     }
 }

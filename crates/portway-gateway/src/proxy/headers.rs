@@ -1,12 +1,14 @@
 //! Rewrites the headers of requests and responses on their way through the gateway.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Uri, Version};
 
 use super::upgrade::UpgradeRequest;
+use crate::connections::OpenConnection;
 use crate::peer::Peer;
 
 /// Headers that apply to one connection only (RFC 9110 7.6.1).
@@ -46,6 +48,8 @@ const MAX_PASSES: usize = 5;
 #[derive(Debug)]
 pub(crate) struct ClientConnection {
     pub(crate) peer: Peer,
+    /// The connection's place among the open connections.
+    pub(crate) open: Arc<OpenConnection>,
     address: HeaderValue,
     port: HeaderValue,
     proto: &'static str,
@@ -54,7 +58,7 @@ pub(crate) struct ClientConnection {
 }
 
 impl ClientConnection {
-    pub(crate) fn new(peer: Peer) -> Self {
+    pub(crate) fn new(peer: Peer, open: Arc<OpenConnection>) -> Self {
         let address = peer.address.to_string();
         let node = match peer.address {
             IpAddr::V4(_) => address.clone(),
@@ -62,6 +66,7 @@ impl ClientConnection {
         };
         Self {
             peer,
+            open,
             // An IP address is always a valid header value.
             address: HeaderValue::try_from(address)
                 .unwrap_or_else(|_| HeaderValue::from_static("unknown")),
@@ -228,7 +233,8 @@ fn record_pass(headers: &mut HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::peer::ListenerKind;
+    use crate::connections::{Connections, Limits};
+    use crate::peer::{ClientUser, ListenerKind};
 
     fn headers(fields: &[(&str, &str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -283,13 +289,12 @@ mod tests {
             address: "::1".parse().unwrap(),
             port: 7678,
             listener: ListenerKind::Http,
-            sockets: (
-                "[::1]:50000".parse().unwrap(),
-                "[::1]:7678".parse().unwrap(),
-            ),
+            user: ClientUser::Trusted,
         };
         let host = HeaderValue::from_static("jobi.localhost:7678");
-        set_forwarded(&mut fields, host, &ClientConnection::new(peer));
+        let connections = Connections::new(Limits::for_descriptors(None));
+        let open = Arc::new(connections.admit(peer.into()).unwrap());
+        set_forwarded(&mut fields, host, &ClientConnection::new(peer, open));
         for (name, value) in [
             (
                 "forwarded",

@@ -28,6 +28,7 @@ use crate::forwards::Forwards;
 use crate::host;
 use crate::names::{DOMAIN, Target};
 use crate::peer::ListenerKind;
+use crate::platform;
 use crate::refusal::Refusal;
 use crate::response::ResponseBody;
 use crate::site::{self, Site};
@@ -51,6 +52,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long to wait before connecting again, unless the state of an instance changes earlier.
 const RETRY_DELAY: Duration = Duration::from_millis(20);
+
+/// How many idle connections of clients to close if no descriptor is free to connect to a service.
+const CLOSED_PER_FAILURE: usize = 16;
 
 /// Handles the requests of one thread of the gateway.
 pub(crate) struct Proxy {
@@ -159,7 +163,7 @@ impl Proxy {
         context: &RequestContext,
         client: &ClientConnection,
     ) -> Response<ResponseBody> {
-        let upgrade = UpgradeRequest::take(&mut request);
+        let upgrade = UpgradeRequest::take(&mut request, &client.open);
         let Ok(routed) = self.apply_route(&context.target, request.uri()) else {
             return error_pages::bad_request("the path is not valid");
         };
@@ -224,15 +228,20 @@ impl Proxy {
                             return self.refuse(&refusal, context, service);
                         }
                         was_repeated |= unsent.is_none();
-                        (error.to_string(), unsent)
+                        (Refusal::NoResponse(error.to_string()), unsent)
                     }
                 },
-                Err(error) => (error.to_string(), Some(request)),
+                Err(error) if platform::is_out_of_descriptors(&error) => {
+                    self.pool.close_idle();
+                    client.open.close_idle_connections(CLOSED_PER_FAILURE);
+                    (Refusal::Overloaded, Some(request))
+                }
+                Err(error) => (Refusal::NoResponse(error.to_string()), Some(request)),
             };
             let since = *first_failure.get_or_insert_with(Instant::now);
             match unsent.or(copy) {
                 Some(retry) if since.elapsed() <= CONNECT_TIMEOUT => request = retry,
-                _ => return self.refuse(&Refusal::NoResponse(failure), context, service),
+                _ => return self.refuse(&failure, context, service),
             }
             Box::pin(self.wait_retry()).await;
         }

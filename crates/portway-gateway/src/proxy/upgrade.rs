@@ -3,6 +3,8 @@
 //! Over HTTP/2 a client sends an extended CONNECT request (RFC 8441). The service always gets an
 //! HTTP/1.1 upgrade request.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::ext::Protocol;
@@ -11,11 +13,15 @@ use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 
+use crate::connections::{ActiveRequest, OpenConnection};
+
 /// The upgrade that a client requested.
 #[derive(Debug)]
 pub(super) struct UpgradeRequest {
     client: OnUpgrade,
     kind: UpgradeKind,
+    /// Keeps the client's connection from being idle while it is upgraded.
+    active: ActiveRequest,
 }
 
 /// How a client requests an upgrade.
@@ -29,11 +35,12 @@ pub(super) enum UpgradeKind {
 
 impl UpgradeRequest {
     /// Takes the upgrade out of a request. Returns `None` if the request contains none.
-    pub(super) fn take<B>(request: &mut Request<B>) -> Option<Self> {
+    pub(super) fn take<B>(request: &mut Request<B>, open: &Arc<OpenConnection>) -> Option<Self> {
         let kind = kind_of(request)?;
         Some(Self {
             client: hyper::upgrade::on(request),
             kind,
+            active: open.start_request(),
         })
     }
 
@@ -82,6 +89,7 @@ impl UpgradeRequest {
             let (mut client, mut service) = (TokioIo::new(client), TokioIo::new(service));
             // An error on one side closes both connections.
             let _ = tokio::io::copy_bidirectional(&mut client, &mut service).await;
+            drop(self.active);
         });
     }
 }
@@ -144,8 +152,7 @@ mod tests {
                     request.headers_mut().insert(name, value.parse().unwrap());
                 }
             }
-            let found = UpgradeRequest::take(&mut request).map(|upgrade| upgrade.kind());
-            assert_eq!(found, expected, "{connection:?}");
+            assert_eq!(kind_of(&request), expected, "{connection:?}");
         }
     }
 }

@@ -120,6 +120,13 @@ impl UpstreamPool {
         }
     }
 
+    /// Closes all idle connections.
+    pub(crate) fn close_idle(&self) {
+        for port in self.ports().values_mut() {
+            port.idle.clear();
+        }
+    }
+
     async fn connect(&self, port: u16) -> io::Result<PooledConnection> {
         let first = self.ports().get(&port).map_or(0, |port| port.address_index);
         let mut first_error = None;

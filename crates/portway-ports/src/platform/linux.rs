@@ -1,5 +1,6 @@
 //! Linux: settings and processes from `/proc`, sockets from netlink `sock_diag`.
 
+mod connection_users;
 mod netlink;
 mod open_files;
 mod processes;
@@ -12,7 +13,8 @@ use crate::parse::reserved_ports;
 use crate::policy::PortPolicy;
 use crate::range::PortRange;
 
-pub(crate) use netlink::{bound, has_active_sockets, listeners, user_of_connection};
+pub(crate) use connection_users::ConnectionUsers;
+pub(crate) use netlink::{bound, has_active_sockets, listeners};
 pub(crate) use processes::{process, process_id, started_at};
 
 /// Setting `SO_REUSEADDR` on a bound socket admits other sockets that set it.

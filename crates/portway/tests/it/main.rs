@@ -49,6 +49,8 @@ mod leases;
 mod lifetime;
 #[cfg(unix)]
 mod logs;
+#[cfg(target_os = "linux")]
+mod overload;
 #[cfg(unix)]
 mod prepare;
 #[cfg(unix)]

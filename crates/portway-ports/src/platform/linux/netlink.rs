@@ -4,7 +4,6 @@
 //! about 15 ms of CPU time where `sock_diag` takes 0.03 ms.
 
 use std::io;
-use std::net::SocketAddr;
 
 use netlink_packet_core::{
     NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
@@ -51,57 +50,24 @@ fn listener(socket: InetResponse) -> Listener {
     }
 }
 
-pub(crate) fn user_of_connection(client: SocketAddr, server: SocketAddr) -> Option<u32> {
-    let (family, socket_id) = match client {
-        SocketAddr::V4(_) => (AF_INET, SocketId::new_v4()),
-        SocketAddr::V6(_) => (AF_INET6, SocketId::new_v6()),
-    };
-    let socket_id = SocketId {
-        source_port: client.port(),
-        destination_port: server.port(),
-        source_address: client.ip(),
-        destination_address: server.ip(),
-        // `INET_DIAG_NOCOOKIE`: any socket with these addresses.
-        cookie: [0xff; 8],
-        ..socket_id
-    };
-    let request = InetRequest {
-        family,
-        protocol: IPPROTO_TCP,
-        extensions: ExtensionFlags::empty(),
-        states: StateFlags::all(),
-        socket_id: socket_id.clone(),
-    };
-    let netlink = open().ok()?;
-    // Without `NLM_F_DUMP` the kernel looks the socket up instead of walking its table.
-    send(&netlink, NLM_F_REQUEST, request).ok()?;
-    let mut response = Vec::with_capacity(4096);
-    netlink.recv(&mut response, 0).ok()?;
-    match NetlinkMessage::<SockDiagMessage>::deserialize(&response)
-        .ok()?
-        .payload
-    {
-        NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(socket)) => {
-            let found = &socket.header.socket_id;
-            // If there is no such connection, the kernel may report a listener instead.
-            let is_connection = (found.source_port, found.destination_port)
-                == (socket_id.source_port, socket_id.destination_port);
-            is_connection.then_some(socket.header.uid)
-        }
-        _ => None,
-    }
-}
-
-fn open() -> io::Result<Netlink> {
+/// Opens a socket for requests.
+pub(super) fn open() -> io::Result<Netlink> {
     let mut netlink = Netlink::new(NETLINK_SOCK_DIAG)?;
     netlink.bind_auto()?;
     netlink.connect(&NetlinkAddress::new(0, 0))?;
     Ok(netlink)
 }
 
-fn send(netlink: &Netlink, flags: u16, request: InetRequest) -> io::Result<()> {
+/// Sends a request. The kernel repeats `sequence` in its response.
+pub(super) fn send(
+    netlink: &Netlink,
+    flags: u16,
+    sequence: u32,
+    request: InetRequest,
+) -> io::Result<()> {
     let mut header = NetlinkHeader::default();
     header.flags = flags;
+    header.sequence_number = sequence;
     let mut packet = NetlinkMessage::new(header, SockDiagMessage::InetRequest(request).into());
     packet.finalize();
     let mut bytes = vec![0; packet.buffer_len()];
@@ -126,7 +92,7 @@ fn dump(states: StateFlags, port: Option<u16>) -> io::Result<Vec<InetResponse>> 
             states: states.clone(),
             socket_id,
         };
-        send(&netlink, NLM_F_REQUEST | NLM_F_DUMP, request)?;
+        send(&netlink, NLM_F_REQUEST | NLM_F_DUMP, 0, request)?;
         read_dump(&netlink, &mut found)?;
     }
     // The kernel filters by port; this guards against a kernel that does not.

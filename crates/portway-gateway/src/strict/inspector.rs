@@ -1,105 +1,14 @@
-//! Rejects ambiguous HTTP/1.1 requests that hyper accepts.
-//!
-//! hyper accepts a bare line feed as the end of a line, and ignores `Content-Length` in a request
-//! with `Transfer-Encoding`. RFC 9112 (2.2, 6.3) permits both, but both are used for request
-//! smuggling. hyper writes forwarded requests in an unambiguous form, so this module is a second
-//! layer of defense. [`Inspector`] parses only as much as it needs to find the heads.
+//! Finds the heads in the requests of a connection. Parses only as much as it needs for that.
 
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-/// The start of an HTTP/2 connection, which is not inspected.
+/// The first line of an HTTP/2 connection, which is not inspected.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
 
 /// How many bytes of a line are kept. This is enough for the relevant names and values.
 const MAX_LINE_BYTES: usize = 64;
 
-/// What hyper reads after a violation. hyper parses a head only when it is complete.
-const END_OF_HEAD: &[u8] = b"\r\n\r\n";
-
-/// A stream that makes hyper reject ambiguous requests.
-///
-/// It replaces the first violating byte by NUL, which hyper does not accept, and reads nothing more
-/// from the client.
-#[derive(Debug)]
-pub(crate) struct StrictStream<S> {
-    stream: S,
-    inspector: Inspector,
-    /// After a violation: how much of [`END_OF_HEAD`] was read.
-    end_read: Option<usize>,
-}
-
-impl<S> StrictStream<S> {
-    pub(crate) fn new(stream: S) -> Self {
-        Self {
-            stream,
-            inspector: Inspector::default(),
-            end_read: None,
-        }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for StrictStream<S> {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        if let Some(read) = &mut this.end_read {
-            let rest = &END_OF_HEAD[*read..];
-            let step = rest.len().min(buffer.remaining());
-            buffer.put_slice(&rest[..step]);
-            *read += step;
-            return Poll::Ready(Ok(()));
-        }
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?;
-        if let Some(at) = this.inspector.inspect(&buffer.filled()[before..]) {
-            this.end_read = Some(0);
-            buffer.filled_mut()[before + at] = 0;
-            buffer.set_filled(before + at + 1);
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for StrictStream<S> {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        parts: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write_vectored(context, parts)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-}
-
 /// Tracks the structure of the requests on a connection.
 #[derive(Debug, Default)]
-struct Inspector {
+pub(super) struct Inspector {
     state: State,
     /// The first bytes of the current line, at most [`MAX_LINE_BYTES`].
     line: Vec<u8>,
@@ -137,7 +46,7 @@ struct Head {
 
 impl Inspector {
     /// Inspects the next bytes. Returns the position of the first violation.
-    fn inspect(&mut self, bytes: &[u8]) -> Option<usize> {
+    pub(super) fn inspect(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = 0;
         while at < bytes.len() {
             match &mut self.state {

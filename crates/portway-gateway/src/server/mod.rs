@@ -4,9 +4,10 @@
 //! own runtime and its own connection pool, and serves a connection from start to end, so requests
 //! never wait for another thread.
 
+mod accept;
+
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -17,18 +18,22 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::api::Api;
 use crate::cache::InstanceCache;
+use crate::connections::{Connections, Limits, OpenConnection};
 use crate::peer::{ListenerKind, Peer};
+use crate::platform;
 use crate::proxy::{ClientConnection, Proxy};
+use crate::response::ActiveBody;
 use crate::strict::StrictStream;
 use crate::tls::{Authority, TlsAcceptor};
+use accept::Acceptor;
 
 /// How long a client may take to send the head of a request, and how long it may keep an idle
 /// connection open.
@@ -42,14 +47,11 @@ const MAX_HEAD_SIZE: usize = 64 << 10;
 /// of an unbundled page at the same time.
 const MAX_CONCURRENT_STREAMS: u32 = 1000;
 
-/// The maximum number of open connections.
-const MAX_CONNECTIONS: usize = 4096;
-
 /// How long open requests may take to complete when the gateway stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long to wait after accepting a connection failed, for example without free file descriptors.
-const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
+/// How long a connection may take to close when others need its place.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The listeners for HTTPS and the authority that signs their certificates.
 #[derive(Debug)]
@@ -91,21 +93,21 @@ pub async fn serve(
         })?);
         senders.push(sender);
     }
-    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let limits = Limits::for_descriptors(platform::max_descriptors());
+    let acceptor = Acceptor::new(senders, Connections::new(limits))?;
     let mut tasks = JoinSet::new();
     let mut all: Vec<_> = listeners
         .into_iter()
         .map(|listener| (listener, Protocol::Http))
         .collect();
     if let Some(tls) = tls {
-        let acceptor = TlsAcceptor::new(tls.authority, cache)?;
+        let tls_acceptor = TlsAcceptor::new(tls.authority, cache)?;
         let listeners = tls.listeners.into_iter();
-        all.extend(listeners.map(|listener| (listener, Protocol::Https(acceptor.clone()))));
+        all.extend(listeners.map(|listener| (listener, Protocol::Https(tls_acceptor.clone()))));
     }
     for (listener, protocol) in all {
         tracing::info!(address = ?listener.local_addr().ok(), "listening");
-        let accepting = accept(listener, protocol, senders.clone(), permits.clone());
-        tasks.spawn(accepting);
+        tasks.spawn(acceptor.clone().run(listener, protocol));
     }
     let maintained = api.clone();
     tasks.spawn(async move {
@@ -113,17 +115,16 @@ pub async fn serve(
         Ok(())
     });
     api.forwards().start({
-        let (senders, runtime) = (senders.clone(), Handle::current());
+        let runtime = Handle::current();
         Arc::new(move |listener| {
-            let protocol = Protocol::FixedPort;
-            let accepting = accept(listener, protocol, senders.clone(), permits.clone());
+            let accepting = acceptor.clone().run(listener, Protocol::FixedPort);
             runtime.spawn(accepting).abort_handle()
         })
     });
     stop.await;
     tasks.shutdown().await;
+    // This drops the acceptor of the fixed ports, the last that sends connections to the workers.
     api.close();
-    drop(senders);
     drop(stopping);
     tokio::task::spawn_blocking(move || {
         for worker in workers {
@@ -158,62 +159,7 @@ struct Connection {
     stream: std::net::TcpStream,
     peer: Peer,
     protocol: Protocol,
-    permit: OwnedSemaphorePermit,
-}
-
-/// Accepts connections and distributes them to the workers in turn.
-async fn accept(
-    listener: std::net::TcpListener,
-    protocol: Protocol,
-    workers: Vec<mpsc::UnboundedSender<Connection>>,
-    permits: Arc<Semaphore>,
-) -> io::Result<()> {
-    listener.set_nonblocking(true)?;
-    let listener = TcpListener::from_std(listener)?;
-    let port = listener.local_addr()?.port();
-    for worker in workers.iter().cycle() {
-        // Connections without a permit wait in the kernel's backlog.
-        let permit = permits
-            .clone()
-            .acquire_owned()
-            .await
-            .map_err(io::Error::other)?;
-        let (stream, address) = loop {
-            match listener.accept().await {
-                Ok(accepted) => break accepted,
-                Err(_) => tokio::time::sleep(ACCEPT_RETRY_DELAY).await,
-            }
-        };
-        // A failure here affects this connection only.
-        if let Ok(connection) = connection(stream, address, port, protocol.clone(), permit)
-            && worker.send(connection).is_err()
-        {
-            break;
-        }
-    }
-    Ok(())
-}
-
-fn connection(
-    stream: TcpStream,
-    address: SocketAddr,
-    port: u16,
-    protocol: Protocol,
-    permit: OwnedSemaphorePermit,
-) -> io::Result<Connection> {
-    stream.set_nodelay(true)?;
-    let sockets = (address, stream.local_addr()?);
-    Ok(Connection {
-        stream: stream.into_std()?,
-        peer: Peer {
-            address: address.ip(),
-            port,
-            listener: protocol.kind(),
-            sockets,
-        },
-        protocol,
-        permit,
-    })
+    open: OpenConnection,
 }
 
 /// Serves connections until the channel is closed.
@@ -245,35 +191,47 @@ async fn serve_connection(connection: Connection, proxy: Arc<Proxy>, stopped: wa
         stream,
         peer,
         protocol,
-        permit,
+        open,
     } = connection;
     let Ok(stream) = TcpStream::from_std(stream) else {
         return;
     };
+    let client = Arc::new(ClientConnection::new(peer, Arc::new(open)));
     match protocol {
-        Protocol::Http | Protocol::FixedPort => serve_http(stream, peer, proxy, stopped).await,
+        Protocol::Http | Protocol::FixedPort => serve_http(stream, client, proxy, stopped).await,
         Protocol::Https(acceptor) => {
+            let handshake = tokio::select! {
+                handshake = timeout(HEAD_TIMEOUT, acceptor.accept(stream)) => handshake,
+                () = client.open.must_close() => return,
+            };
             // A client that rejects the handshake reports the reason itself.
-            if let Ok(Ok(stream)) = timeout(HEAD_TIMEOUT, acceptor.accept(stream)).await {
-                serve_http(stream, peer, proxy, stopped).await;
+            if let Ok(Ok(stream)) = handshake {
+                serve_http(stream, client, proxy, stopped).await;
             }
         }
     }
-    drop(permit);
 }
 
 /// Serves the requests of one connection.
-async fn serve_http<S>(stream: S, peer: Peer, proxy: Arc<Proxy>, mut stopped: watch::Receiver<()>)
-where
+async fn serve_http<S>(
+    stream: S,
+    client: Arc<ClientConnection>,
+    proxy: Arc<Proxy>,
+    mut stopped: watch::Receiver<()>,
+) where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let client = Arc::new(ClientConnection::new(peer));
+    let open = client.open.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let (proxy, client) = (proxy.clone(), client.clone());
-        async move { Ok::<_, Infallible>(proxy.respond(request, &client).await) }
+        async move {
+            let active = client.open.start_request();
+            let response = proxy.respond(request, &client).await;
+            Ok::<_, Infallible>(response.map(|body| ActiveBody::new(body, active)))
+        }
     });
     let builder = http_builder();
-    let stream = TokioIo::new(StrictStream::new(stream));
+    let stream = TokioIo::new(StrictStream::new(stream, HEAD_TIMEOUT));
     let served = builder.serve_connection_with_upgrades(stream, service);
     tokio::pin!(served);
     tokio::select! {
@@ -282,6 +240,14 @@ where
         _ = stopped.changed() => {
             served.as_mut().graceful_shutdown();
             let _ = served.await;
+        }
+        () = open.must_close() => {
+            served.as_mut().graceful_shutdown();
+            let closed = timeout(CLOSE_TIMEOUT, served.as_mut()).await;
+            // A request may have arrived just before.
+            if closed.is_err() && !open.is_idle() {
+                let _ = served.await;
+            }
         }
     }
 }
