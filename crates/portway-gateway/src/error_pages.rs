@@ -4,6 +4,8 @@
 //! must not reveal which services exist, where they are or what they print: a website can make a
 //! browser send requests to this machine (DNS rebinding).
 
+mod rejections;
+
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{self, HeaderName, HeaderValue};
@@ -14,6 +16,7 @@ use portway_supervisor::logs::{self, Filter};
 use crate::cache::CachedInstance;
 use crate::refusal::Refusal;
 use crate::response::ResponseBody;
+pub(crate) use rejections::*;
 
 /// How many lines of a failed service's output a page shows.
 const LOG_LINES: usize = 30;
@@ -46,72 +49,8 @@ pub(crate) enum Format {
     Html,
     /// An [`ErrorBody`], for a program.
     Json,
-}
-
-/// Responds to an invalid request.
-pub(crate) fn bad_request(message: &str) -> Response<ResponseBody> {
-    json(StatusCode::BAD_REQUEST, ErrorCode::Usage, message, &[])
-}
-
-/// Responds to a request whose body exceeds the `max` bytes that the service accepts.
-pub(crate) fn body_too_large(service: Option<&str>, max: u64) -> Response<ResponseBody> {
-    let service = service.map_or("the service".to_owned(), |name| format!("`{name}`"));
-    json(
-        StatusCode::PAYLOAD_TOO_LARGE,
-        ErrorCode::Refused,
-        &format!("{service} accepts request bodies of at most {max} bytes"),
-        &["increase `max_body` of the service in `portway.toml`"],
-    )
-}
-
-/// Responds to a client that uses the gateway as a forward proxy.
-pub(crate) fn not_a_forward_proxy() -> Response<ResponseBody> {
-    json(
-        StatusCode::METHOD_NOT_ALLOWED,
-        ErrorCode::Refused,
-        "the gateway serves local services and is not a forward proxy",
-        &[],
-    )
-}
-
-/// Redirects from another name of this machine to the dashboard at `origin`.
-pub(crate) fn redirect_to_dashboard(origin: &str) -> Response<ResponseBody> {
-    let mut response = Response::new(ResponseBody::Generated(Full::default()));
-    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
-    if let Ok(target) = HeaderValue::from_str(&format!("{origin}/")) {
-        response.headers_mut().insert(header::LOCATION, target);
-    }
-    response
-}
-
-/// Responds to a request for a name that belongs to no service.
-pub(crate) fn unknown_name() -> Response<ResponseBody> {
-    json(
-        StatusCode::NOT_FOUND,
-        ErrorCode::NotFound,
-        "no service is available under this name",
-        &[],
-    )
-}
-
-/// Responds to a request that has passed through the gateway too often.
-pub(crate) fn loop_detected() -> Response<ResponseBody> {
-    json(
-        StatusCode::LOOP_DETECTED,
-        ErrorCode::Refused,
-        "the request loops: a service sends it back to the gateway",
-        &[],
-    )
-}
-
-/// Responds when a service switches protocols although the client did not request it.
-pub(crate) fn unexpected_upgrade() -> Response<ResponseBody> {
-    json(
-        StatusCode::BAD_GATEWAY,
-        ErrorCode::ServiceFailed,
-        "the service responded with status 101 to a request without an upgrade",
-        &[],
-    )
+    /// A status of gRPC, for a gRPC client.
+    Grpc,
 }
 
 /// Responds to a request that was not forwarded to its service.
@@ -131,6 +70,7 @@ pub(crate) fn refused(
             let hints: Vec<&str> = explanation.hint.iter().map(String::as_str).collect();
             json(status, code, &explanation.title, &hints)
         }
+        Format::Grpc => grpc(&explanation),
         Format::Html => {
             let lines = match (instance, service) {
                 (Some(instance), Some(service))
@@ -230,6 +170,13 @@ impl Explanation {
                 Some("increase the limit of open files (`ulimit -n`)".to_owned()),
                 false,
             ),
+            Refusal::NotHttp2 => (
+                StatusCode::BAD_GATEWAY,
+                ErrorCode::ServiceFailed,
+                format!("{name} does not support HTTP/2 without TLS (h2c), which gRPC requires"),
+                None,
+                false,
+            ),
             Refusal::NoResponse(cause) => (
                 StatusCode::BAD_GATEWAY,
                 ErrorCode::ServiceFailed,
@@ -325,6 +272,30 @@ fn json(
     generated(status, text.into(), &headers)
 }
 
+/// Responds to a gRPC client with the status UNAVAILABLE, after which it may try again.
+fn grpc(explanation: &Explanation) -> Response<ResponseBody> {
+    const UNAVAILABLE: &str = "14";
+    let fields = [
+        (header::CONTENT_TYPE, "application/grpc"),
+        (HeaderName::from_static("grpc-status"), UNAVAILABLE),
+    ];
+    let mut response = generated(StatusCode::OK, Bytes::new(), &fields);
+    let message = HeaderValue::try_from(percent_encode(&explanation.title));
+    if let Ok(message) = message {
+        response.headers_mut().insert("grpc-message", message);
+    }
+    response
+}
+
+/// Encodes a message as gRPC requires: everything but printable ASCII characters.
+fn percent_encode(text: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'%' | 0..=0x1f | 0x7f.. => format!("%{byte:02X}"),
+        _ => char::from(byte).to_string(),
+    };
+    text.bytes().map(encode).collect()
+}
+
 fn generated(
     status: StatusCode,
     body: Bytes,
@@ -364,6 +335,16 @@ mod tests {
         assert!(head.contains(&length), "{length}");
         let body: ErrorBody = serde_json::from_str(body).unwrap();
         assert_eq!(body.error.message, OVERLOADED_MESSAGE);
+    }
+
+    #[test]
+    fn encodes_the_message_of_a_grpc_status() {
+        for (text, expected) in [
+            ("`api` of jobi is stopped", "`api` of jobi is stopped"),
+            ("100 % \u{e9}\n", "100 %25 %C3%A9%0A"),
+        ] {
+            assert_eq!(percent_encode(text), expected);
+        }
     }
 
     #[test]

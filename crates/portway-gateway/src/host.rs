@@ -51,6 +51,16 @@ fn parse(authority: &str) -> Option<String> {
     }
     let authority: Authority = authority.parse().ok()?;
     let host = authority.host();
+    // The parser accepts any text as the port.
+    let port = authority.as_str().strip_prefix(host)?;
+    let is_port = match port.strip_prefix(':') {
+        Some("") => true,
+        Some(digits) => is_port_number(digits),
+        None => port.is_empty(),
+    };
+    if !is_port || host.contains('%') {
+        return None;
+    }
     let host = host.strip_suffix('.').unwrap_or(host);
     (!host.is_empty()).then(|| host.to_ascii_lowercase())
 }
@@ -60,9 +70,12 @@ fn parse(authority: &str) -> Option<String> {
 fn parse_simple(authority: &str) -> Option<&str> {
     let (host, port) = authority.split_once(':').unwrap_or((authority, "0"));
     let is_host_byte = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
-    let is_port = (1..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit());
     let is_host = !host.is_empty() && !host.ends_with('.') && host.bytes().all(is_host_byte);
-    (is_host && is_port).then_some(host)
+    (is_host && is_port_number(port)).then_some(host)
+}
+
+fn is_port_number(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
 }
 
 #[cfg(test)]
@@ -110,6 +123,21 @@ mod tests {
             ("user@jobi.localhost", None),
             ("jobi.localhost/x", None),
             ("a b", None),
+            ("jobi.localhost:", Some("jobi.localhost")),
+            ("jobi.localhost:0", Some("jobi.localhost")),
+            ("Jobi.localhost:65535", Some("jobi.localhost")),
+            ("jobi.localhost:65536", None),
+            ("Jobi.localhost:65536", None),
+            ("jobi.localhost:abc", None),
+            ("JOBI.localhost:abc", None),
+            ("jobi.localhost.:abc", None),
+            ("jobi.localhost:-1", None),
+            ("jobi.localhost:+1", None),
+            ("jobi.localhost:1:2", None),
+            ("[::1]:abc", None),
+            ("[::1]:", Some("[::1]")),
+            ("[fe80::1%25lo]", None),
+            ("%6aobi.localhost", None),
             ("", None),
             (".", None),
         ] {

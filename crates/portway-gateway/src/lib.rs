@@ -13,6 +13,7 @@ mod connections;
 mod control;
 mod dashboard;
 mod error_pages;
+mod fields;
 mod forwards;
 mod host;
 mod names;

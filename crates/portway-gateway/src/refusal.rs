@@ -17,6 +17,8 @@ pub(crate) enum Refusal {
     NotReady,
     /// This process has no free file descriptor for a connection to the service.
     Overloaded,
+    /// The service does not support HTTP/2, which the request requires.
+    NotHttp2,
     /// The service is ready, but did not respond. Contains the cause.
     NoResponse(String),
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hyper::header::{self, HeaderName};
 use hyper::{Method, Request};
 
+use super::grpc;
 use crate::error_pages::{Audience, Format};
 use crate::host;
 use crate::names::Target;
@@ -34,6 +35,8 @@ impl RequestContext {
             target,
             format: if is_page_request(request) {
                 Format::Html
+            } else if grpc::is_grpc(request) {
+                Format::Grpc
             } else {
                 Format::Json
             },

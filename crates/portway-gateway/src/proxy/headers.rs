@@ -9,17 +9,8 @@ use hyper::{Uri, Version};
 
 use super::upgrade::UpgradeRequest;
 use crate::connections::OpenConnection;
+use crate::fields::{remove_forwarded, remove_hop_by_hop};
 use crate::peer::Peer;
-
-/// Headers that apply to one connection only (RFC 9110 7.6.1).
-const HOP_BY_HOP: [HeaderName; 6] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    header::TE,
-];
 
 // Headers that describe the client to the service, in addition to `Forwarded`. Services trust them
 // when they run behind a proxy, so the gateway removes the ones that a client sends.
@@ -28,7 +19,9 @@ const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 pub(super) const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
-const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+
+/// Why a request is rejected that names no host, or an invalid one.
+pub(super) const INVALID_HOST: &str = "the request must name exactly one host";
 
 /// How many headers the gateway adds to a request.
 const ADDED_HEADERS: usize = 8;
@@ -100,7 +93,6 @@ pub(super) fn prepare_request(
     let authority = authority.and_then(|one| HeaderValue::from_str(one.as_str()).ok());
     let host = authority.or_else(|| headers.get(header::HOST).cloned());
     let Some(host) = host else { return false };
-    let protocols = headers.get(header::UPGRADE).cloned();
     let accepts_trailers = accepts_trailers(headers);
     remove_hop_by_hop(headers);
     headers.reserve(ADDED_HEADERS);
@@ -117,7 +109,7 @@ pub(super) fn prepare_request(
         headers.insert(header::CONNECTION, HeaderValue::from_static("te"));
     }
     if let Some(upgrade) = upgrade {
-        upgrade.apply(&mut parts.method, headers, protocols);
+        upgrade.apply(&mut parts.method, headers);
     }
     parts.uri = path.unwrap_or_else(|| {
         let path = parts.uri.path_and_query().cloned();
@@ -142,56 +134,17 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-/// Removes the headers that apply to one connection only.
-pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    // Most messages contain none. One scan is cheaper than a lookup per name.
-    if !headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
-        return;
-    }
-    // `Connection` can declare further headers as hop-by-hop.
-    if let Some(listed) = headers.get(header::CONNECTION) {
-        let options = ["keep-alive", "close", "upgrade", "te"];
-        let listed: Vec<HeaderName> = listed
-            .to_str()
-            .unwrap_or_default()
-            .split(',')
-            .map(str::trim)
-            .filter(|name| !options.iter().any(|one| name.eq_ignore_ascii_case(one)))
-            .filter_map(|name| name.parse().ok())
-            // A client must not be able to remove headers that the message requires.
-            .filter(|name| *name != header::HOST && *name != header::CONTENT_LENGTH)
-            .collect();
-        for name in listed {
-            headers.remove(name);
-        }
-    }
-    for name in &HOP_BY_HOP {
-        headers.remove(name);
-    }
-}
-
-/// Whether the request uses no transfer coding, or only `chunked`.
-pub(super) fn has_supported_coding(headers: &HeaderMap) -> bool {
-    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
-    match (codings.next(), codings.next()) {
-        (None, _) => true,
-        (Some(one), None) => one.as_bytes().eq_ignore_ascii_case(b"chunked"),
-        _ => false,
-    }
-}
-
 /// Whether the client accepts trailers.
 fn accepts_trailers(headers: &HeaderMap) -> bool {
-    let te = headers.get(header::TE);
-    te.and_then(|te| te.to_str().ok()).is_some_and(|te| {
-        te.split(',')
-            .any(|one| one.trim().eq_ignore_ascii_case("trailers"))
-    })
+    let values = headers.get_all(header::TE).iter();
+    let mut codings = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    codings.any(|one| one.trim().eq_ignore_ascii_case("trailers"))
 }
 
 /// Sets the headers that describe the client and the original request.
 fn set_forwarded(headers: &mut HeaderMap, host: HeaderValue, client: &ClientConnection) {
-    headers.remove(REAL_IP);
     remove_forwarded(headers);
     match client.forwarded(&host) {
         Some(value) => headers.insert(header::FORWARDED, value),
@@ -201,21 +154,6 @@ fn set_forwarded(headers: &mut HeaderMap, host: HeaderValue, client: &ClientConn
     headers.insert(FORWARDED_HOST, host);
     headers.insert(FORWARDED_PORT, client.port.clone());
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(client.proto));
-}
-
-/// Removes all headers that look like a proxy's. Underscores count as hyphens, because CGI and
-/// WSGI do not distinguish them.
-fn remove_forwarded(headers: &mut HeaderMap) {
-    const PREFIX: &str = "x-forwarded-";
-    let is_forwarded = |name: &&HeaderName| {
-        let start = name.as_str().bytes().take(PREFIX.len());
-        let start = start.map(|byte| if byte == b'_' { b'-' } else { byte });
-        start.eq(PREFIX.bytes()) || name.as_str() == "x_real_ip"
-    };
-    let names: Vec<HeaderName> = headers.keys().filter(is_forwarded).cloned().collect();
-    for name in names {
-        headers.remove(name);
-    }
 }
 
 /// Records that the request passes through the gateway. Returns false if it did so too often.
@@ -243,37 +181,6 @@ mod tests {
             headers.append(name, value.parse().unwrap());
         }
         headers
-    }
-
-    #[test]
-    fn removes_proxy_headers_of_the_client() {
-        let mut fields = headers(&[
-            ("x-forwarded-user", "admin"),
-            ("x_forwarded_for", "1.2.3.4"),
-            ("x-forwarded_proto", "https"),
-            ("x_real_ip", "1.2.3.4"),
-            ("x-forward", "mine"),
-        ]);
-        remove_forwarded(&mut fields);
-        let remaining: Vec<_> = fields.keys().map(HeaderName::as_str).collect();
-        assert_eq!(remaining, ["x-forward"]);
-    }
-
-    #[test]
-    fn removes_hop_by_hop_headers() {
-        let mut fields = headers(&[
-            ("connection", "keep-alive, X-Mine, host, close"),
-            ("keep-alive", "timeout=5"),
-            ("x-mine", "1"),
-            ("host", "jobi.localhost"),
-            ("te", "gzip"),
-            ("transfer-encoding", "chunked"),
-            ("upgrade", "h2c"),
-            ("accept", "*/*"),
-        ]);
-        remove_hop_by_hop(&mut fields);
-        let remaining: Vec<&str> = fields.keys().map(HeaderName::as_str).collect();
-        assert_eq!(remaining, ["host", "accept"]);
     }
 
     #[test]

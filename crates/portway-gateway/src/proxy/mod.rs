@@ -7,8 +7,10 @@
 //! ```
 
 mod context;
+mod grpc;
 mod headers;
 mod readiness;
+mod response;
 mod route;
 mod upgrade;
 
@@ -16,14 +18,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::body::{Body, Incoming};
-use hyper::header::{self, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode, Uri, Version};
+use hyper::header::HeaderValue;
+use hyper::{Method, Request, Response, Uri};
 use portway_api::InstanceState;
 use tokio::time::{timeout, timeout_at};
 
 use crate::api::Api;
 use crate::cache::{CachedInstance, InstanceCache};
 use crate::error_pages::{self, Format};
+use crate::fields;
 use crate::forwards::Forwards;
 use crate::host;
 use crate::names::{DOMAIN, Target};
@@ -32,12 +35,12 @@ use crate::platform;
 use crate::refusal::Refusal;
 use crate::response::ResponseBody;
 use crate::site::{self, Site};
-use crate::upstream::{BodyTooLarge, PooledConnection, RequestBody, UpstreamBody, UpstreamPool};
+use crate::upstream::{BodyTooLarge, RequestBody, UpstreamPool, UpstreamProtocol};
 
 use context::RequestContext;
 pub(crate) use headers::ClientConnection;
 use readiness::Decision;
-use upgrade::{UpgradeKind, UpgradeRequest};
+use upgrade::UpgradeRequest;
 
 /// How long a request waits until its service is ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -93,14 +96,17 @@ impl Proxy {
         client: &ClientConnection,
     ) -> Response<ResponseBody> {
         let Some(host) = host::of_request(&request) else {
-            return error_pages::bad_request("the request must name exactly one host");
+            return error_pages::bad_request(headers::INVALID_HOST);
         };
-        if !headers::has_supported_coding(request.headers()) {
+        if !fields::has_supported_coding(request.headers()) {
             return error_pages::bad_request("`chunked` is the only supported transfer coding");
         }
         let is_connect = request.method() == Method::CONNECT;
         if is_connect && request.extensions().get::<hyper::ext::Protocol>().is_none() {
             return error_pages::not_a_forward_proxy();
+        }
+        if upgrade::is_unsupported(&request) {
+            return error_pages::unsupported_protocol();
         }
         let found = if client.peer.listener == ListenerKind::FixedPort {
             Box::pin(self.resolve_fixed_port(client.peer.port)).await
@@ -163,6 +169,11 @@ impl Proxy {
         context: &RequestContext,
         client: &ClientConnection,
     ) -> Response<ResponseBody> {
+        let protocol = if grpc::is_grpc(&request) {
+            UpstreamProtocol::Http2
+        } else {
+            UpstreamProtocol::Http1
+        };
         let upgrade = UpgradeRequest::take(&mut request, &client.open);
         let Ok(routed) = self.apply_route(&context.target, request.uri()) else {
             return error_pages::bad_request("the path is not valid");
@@ -192,6 +203,11 @@ impl Proxy {
         if let Some(prefix) = stripped_prefix {
             parts.headers.insert(headers::FORWARDED_PREFIX, prefix);
         }
+        if protocol == UpstreamProtocol::Http2
+            && let Err(message) = grpc::convert_to_http2(&mut parts)
+        {
+            return error_pages::bad_request(message);
+        }
         // A safe request without a body can be repeated, even if the service received it. It is
         // repeated only once: the request itself may make the service crash.
         let is_repeatable = parts.method.is_safe() && !has_body && upgrade.is_none();
@@ -209,9 +225,9 @@ impl Proxy {
                 },
             };
             let copy = (is_repeatable && !was_repeated).then(|| copy_without_body(&request));
-            let (failure, unsent) = match self.pool.acquire(port, is_repeatable).await {
-                Ok(mut connection) => match connection.sender.try_send_request(request).await {
-                    Ok(response) => return finish(response, connection, upgrade),
+            let (failure, unsent) = match self.pool.acquire(port, protocol, is_repeatable).await {
+                Ok(mut connection) => match connection.send(request).await {
+                    Ok(response) => return response::finish(response, connection, upgrade),
                     Err(mut error) => {
                         // hyper returns the request if it was not sent.
                         let unsent = error.take_message();
@@ -223,8 +239,13 @@ impl Proxy {
                             return error_pages::bad_request("the request body cannot be read");
                         }
                         // The service responded, but not with valid HTTP. A retry would not help.
-                        if error.is_parse() {
-                            let refusal = Refusal::NoResponse(error.to_string());
+                        let lacks_http2 = connection.lacks_http2();
+                        if error.is_parse() || lacks_http2 {
+                            let refusal = if lacks_http2 {
+                                Refusal::NotHttp2
+                            } else {
+                                Refusal::NoResponse(error.to_string())
+                            };
                             return self.refuse(&refusal, context, service);
                         }
                         was_repeated |= unsent.is_none();
@@ -299,7 +320,7 @@ impl Proxy {
     ) -> Result<u16, Refusal> {
         let limit = match context.format {
             Format::Html => PAGE_READY_TIMEOUT,
-            Format::Json => READY_TIMEOUT,
+            Format::Json | Format::Grpc => READY_TIMEOUT,
         };
         let mut changes = self.cache.changes();
         // Subscribing before the first evaluation ensures that no change is missed.
@@ -349,33 +370,4 @@ fn copy_without_body(request: &Request<RequestBody>) -> Request<RequestBody> {
     *copy.uri_mut() = request.uri().clone();
     *copy.headers_mut() = request.headers().clone();
     copy
-}
-
-/// Prepares the response of a service for the client.
-fn finish(
-    mut response: Response<Incoming>,
-    connection: PooledConnection,
-    upgrade: Option<UpgradeRequest>,
-) -> Response<ResponseBody> {
-    let is_upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    match upgrade {
-        Some(upgrade) if is_upgraded => {
-            let protocol = response.headers().get(header::UPGRADE).cloned();
-            let kind = upgrade.kind();
-            headers::remove_hop_by_hop(response.headers_mut());
-            upgrade.connect(&mut response);
-            if kind == UpgradeKind::Http1
-                && let Some(protocol) = protocol
-            {
-                let headers = response.headers_mut();
-                headers.insert(header::UPGRADE, protocol);
-                headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-            }
-        }
-        None if is_upgraded => return error_pages::unexpected_upgrade(),
-        _ => headers::remove_hop_by_hop(response.headers_mut()),
-    }
-    // hyper sets the version that the client uses.
-    *response.version_mut() = Version::default();
-    response.map(|body| ResponseBody::Upstream(UpstreamBody::new(body, connection)))
 }

@@ -15,11 +15,16 @@ use hyper_util::rt::TokioIo;
 
 use crate::connections::{ActiveRequest, OpenConnection};
 
+/// The protocol that can be requested over HTTP/2.
+const WEBSOCKET: &str = "websocket";
+
 /// The upgrade that a client requested.
 #[derive(Debug)]
 pub(super) struct UpgradeRequest {
     client: OnUpgrade,
     kind: UpgradeKind,
+    /// The protocols that the client offers, as in the `Upgrade` header.
+    protocols: String,
     /// Keeps the client's connection from being idle while it is upgraded.
     active: ActiveRequest,
 }
@@ -36,10 +41,11 @@ pub(super) enum UpgradeKind {
 impl UpgradeRequest {
     /// Takes the upgrade out of a request. Returns `None` if the request contains none.
     pub(super) fn take<B>(request: &mut Request<B>, open: &Arc<OpenConnection>) -> Option<Self> {
-        let kind = kind_of(request)?;
+        let (kind, protocols) = find(request)?;
         Some(Self {
             client: hyper::upgrade::on(request),
             kind,
+            protocols,
             active: open.start_request(),
         })
     }
@@ -48,28 +54,30 @@ impl UpgradeRequest {
         self.kind
     }
 
-    /// Adds the upgrade to the head of the request to the service. `protocols` is the client's
-    /// `Upgrade` header.
-    pub(super) fn apply(
-        &self,
-        method: &mut Method,
-        headers: &mut HeaderMap,
-        protocols: Option<HeaderValue>,
-    ) {
+    /// Returns the protocol to which the service switches. `None` if the client did not offer it.
+    pub(super) fn accepted<'a>(&self, response: &'a HeaderMap) -> Option<&'a HeaderValue> {
+        let mut values = response.get_all(header::UPGRADE).iter();
+        let (Some(value), None) = (values.next(), values.next()) else {
+            return None;
+        };
+        let accepted = value.to_str().ok()?.trim();
+        let mut offered = self.protocols.split(", ");
+        offered
+            .any(|one| one.eq_ignore_ascii_case(accepted))
+            .then_some(value)
+    }
+
+    /// Adds the upgrade to the head of the request to the service.
+    pub(super) fn apply(&self, method: &mut Method, headers: &mut HeaderMap) {
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-        match self.kind {
-            UpgradeKind::Http1 => {
-                if let Some(protocols) = protocols {
-                    headers.insert(header::UPGRADE, protocols);
-                }
-            }
-            UpgradeKind::ExtendedConnect => {
-                *method = Method::GET;
-                headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-                // A service rejects the upgrade if the key is missing.
-                if let Ok(Ok(key)) = websocket_key().map(HeaderValue::try_from) {
-                    headers.insert(header::SEC_WEBSOCKET_KEY, key);
-                }
+        if let Ok(protocols) = HeaderValue::from_str(&self.protocols) {
+            headers.insert(header::UPGRADE, protocols);
+        }
+        if self.kind == UpgradeKind::ExtendedConnect {
+            *method = Method::GET;
+            // A service rejects the upgrade if the key is missing.
+            if let Ok(Ok(key)) = websocket_key().map(HeaderValue::try_from) {
+                headers.insert(header::SEC_WEBSOCKET_KEY, key);
             }
         }
     }
@@ -94,26 +102,47 @@ impl UpgradeRequest {
     }
 }
 
-fn kind_of<B>(request: &Request<B>) -> Option<UpgradeKind> {
+/// Whether a request is an extended CONNECT request for a protocol that the gateway does not support.
+pub(super) fn is_unsupported<B>(request: &Request<B>) -> bool {
     let protocol = request.extensions().get::<Protocol>();
-    if request.method() == Method::CONNECT
-        && protocol.is_some_and(|protocol| protocol.as_str() == "websocket")
-    {
-        return Some(UpgradeKind::ExtendedConnect);
-    }
-    let is_http1 = request.version() == Version::HTTP_11;
-    (is_http1 && has_upgrade_headers(request.headers())).then_some(UpgradeKind::Http1)
+    protocol.is_some_and(|protocol| protocol.as_str() != WEBSOCKET)
 }
 
-/// Whether `Connection` lists `upgrade` and an `Upgrade` header is present.
-fn has_upgrade_headers(headers: &HeaderMap) -> bool {
-    let lists_upgrade = |value: &HeaderValue| {
-        let text = value.to_str().unwrap_or_default();
-        text.split(',')
-            .any(|one| one.trim().eq_ignore_ascii_case("upgrade"))
-    };
-    let mut connection = headers.get_all(header::CONNECTION).iter();
-    headers.contains_key(header::UPGRADE) && connection.any(lists_upgrade)
+/// Returns how a request asks for another protocol, and for which ones.
+fn find<B>(request: &Request<B>) -> Option<(UpgradeKind, String)> {
+    if request.method() == Method::CONNECT {
+        let protocol = request.extensions().get::<Protocol>()?;
+        let is_websocket = protocol.as_str() == WEBSOCKET;
+        return is_websocket.then(|| (UpgradeKind::ExtendedConnect, WEBSOCKET.to_owned()));
+    }
+    let headers = request.headers();
+    if request.version() != Version::HTTP_11
+        || !values(headers, header::CONNECTION).any(|one| one.eq_ignore_ascii_case("upgrade"))
+    {
+        return None;
+    }
+    let offered = values(headers, header::UPGRADE).filter(|protocol| !is_http(protocol));
+    let offered: Vec<&str> = offered.collect();
+    (!offered.is_empty()).then(|| (UpgradeKind::Http1, offered.join(", ")))
+}
+
+/// Returns the elements of a list in one or several headers.
+fn values(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(name).into_iter();
+    values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|one| !one.is_empty())
+}
+
+/// Whether a protocol is a version of HTTP, or TLS. Requests in it would bypass the gateway's routes
+/// and header rules.
+fn is_http(protocol: &str) -> bool {
+    let name = protocol.split('/').next().unwrap_or_default();
+    ["h2c", "h2", "h3", "http", "https", "tls"]
+        .iter()
+        .any(|one| name.eq_ignore_ascii_case(one))
 }
 
 /// Generates a `Sec-WebSocket-Key`: 16 random bytes in Base64.
@@ -134,25 +163,66 @@ mod tests {
         assert_eq!(STANDARD.decode(one).unwrap().len(), 16);
     }
 
-    #[test]
-    fn requires_both_upgrade_headers() {
-        for (connection, upgrade, expected) in [
-            (
-                Some("keep-alive, Upgrade"),
-                Some("websocket"),
-                Some(UpgradeKind::Http1),
-            ),
-            (Some("upgrade"), None, None),
-            (Some("keep-alive"), Some("websocket"), None),
-            (None, Some("websocket"), None),
-        ] {
-            let mut request = Request::new(());
-            for (name, value) in [(header::CONNECTION, connection), (header::UPGRADE, upgrade)] {
-                if let Some(value) = value {
-                    request.headers_mut().insert(name, value.parse().unwrap());
-                }
-            }
-            assert_eq!(kind_of(&request), expected, "{connection:?}");
+    fn request(fields: &[(&str, &str)]) -> Request<()> {
+        let mut request = Request::new(());
+        for (name, value) in fields {
+            let name: header::HeaderName = name.parse().unwrap();
+            request.headers_mut().append(name, value.parse().unwrap());
         }
+        request
+    }
+
+    #[test]
+    fn finds_the_protocols_of_a_request() {
+        const CONNECTION: (&str, &str) = ("connection", "keep-alive, Upgrade");
+        for (fields, expected) in [
+            (
+                &[CONNECTION, ("upgrade", "websocket")][..],
+                Some("websocket"),
+            ),
+            (&[CONNECTION], None),
+            (
+                &[("connection", "keep-alive"), ("upgrade", "websocket")],
+                None,
+            ),
+            (&[("upgrade", "websocket")], None),
+            (
+                &[
+                    ("connection", "keep-alive"),
+                    ("connection", "upgrade"),
+                    ("upgrade", "tcp"),
+                ],
+                Some("tcp"),
+            ),
+            // Requests in these protocols would bypass the gateway.
+            (&[CONNECTION, ("upgrade", "h2c")], None),
+            (&[CONNECTION, ("upgrade", "H2C")], None),
+            (&[CONNECTION, ("upgrade", "HTTP/2.0, TLS/1.2")], None),
+            (
+                &[
+                    CONNECTION,
+                    ("upgrade", "h2c, websocket"),
+                    ("upgrade", "SPDY/3.1,"),
+                ],
+                Some("websocket, SPDY/3.1"),
+            ),
+        ] {
+            let found = find(&request(fields)).map(|(_, protocols)| protocols);
+            assert_eq!(found.as_deref(), expected, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn supports_only_websockets_over_http_2() {
+        for (protocol, expected) in [("websocket", Some("websocket")), ("connect-udp", None)] {
+            let mut request = request(&[]);
+            *request.method_mut() = Method::CONNECT;
+            let value = Protocol::from_static(protocol);
+            request.extensions_mut().insert(value);
+            let found = find(&request).map(|(_, protocols)| protocols);
+            assert_eq!(found.as_deref(), expected, "{protocol}");
+            assert_eq!(is_unsupported(&request), expected.is_none(), "{protocol}");
+        }
+        assert!(!is_unsupported(&request(&[])));
     }
 }

@@ -12,9 +12,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use hyper::Request;
 use hyper::body::Incoming;
+use hyper::header;
 use hyper::service::service_fn;
+use hyper::{Request, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -31,7 +32,7 @@ use crate::peer::{ListenerKind, Peer};
 use crate::platform;
 use crate::proxy::{ClientConnection, Proxy};
 use crate::response::ActiveBody;
-use crate::strict::StrictStream;
+use crate::strict::{StrictStream, UpgradeGate};
 use crate::tls::{Authority, TlsAcceptor};
 use accept::Acceptor;
 
@@ -222,16 +223,22 @@ async fn serve_http<S>(
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let open = client.open.clone();
+    let gate = Arc::new(UpgradeGate::default());
+    let upgrade_gate = gate.clone();
     let service = service_fn(move |request: Request<Incoming>| {
-        let (proxy, client) = (proxy.clone(), client.clone());
+        let (proxy, client, gate) = (proxy.clone(), client.clone(), upgrade_gate.clone());
         async move {
             let active = client.open.start_request();
+            let asks_upgrade = request.headers().contains_key(header::UPGRADE);
             let response = proxy.respond(request, &client).await;
+            if asks_upgrade {
+                gate.decide(response.status() == StatusCode::SWITCHING_PROTOCOLS);
+            }
             Ok::<_, Infallible>(response.map(|body| ActiveBody::new(body, active)))
         }
     });
     let builder = http_builder();
-    let stream = TokioIo::new(StrictStream::new(stream, HEAD_TIMEOUT));
+    let stream = TokioIo::new(StrictStream::new(stream, HEAD_TIMEOUT, gate));
     let served = builder.serve_connection_with_upgrades(stream, service);
     tokio::pin!(served);
     tokio::select! {

@@ -1,4 +1,4 @@
-//! Connections to services: an HTTP/1.1 client with pooled connections.
+//! Connections to services: an HTTP client with pooled connections.
 //!
 //! Input: a port on this machine and a request with a [`RequestBody`]. Output: a response whose
 //! body ([`UpstreamBody`]) returns its connection to the [`UpstreamPool`] when it has been read.
@@ -8,6 +8,6 @@ mod request_body;
 mod response_body;
 mod stream;
 
-pub(crate) use pool::{PooledConnection, UpstreamPool};
+pub(crate) use pool::{PooledConnection, UpstreamPool, UpstreamProtocol};
 pub(crate) use request_body::{BodyTooLarge, RequestBody};
 pub(crate) use response_body::UpstreamBody;

@@ -8,11 +8,14 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
+use hyper::body::Incoming;
+use hyper::client::conn::{TrySendError, http1, http2};
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 
 use super::request_body::RequestBody;
@@ -37,6 +40,15 @@ const LOOPBACK: [IpAddr; 2] = [
     IpAddr::V6(Ipv6Addr::LOCALHOST),
 ];
 
+/// The protocol of a connection to a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UpstreamProtocol {
+    /// HTTP/1.1, which every service supports.
+    Http1,
+    /// HTTP/2 without TLS (h2c), without a request in HTTP/1.1 first. gRPC requires it.
+    Http2,
+}
+
 /// The connections of one thread of the gateway. Clones share the same connections.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct UpstreamPool {
@@ -46,29 +58,72 @@ pub(crate) struct UpstreamPool {
 #[derive(Debug, Default)]
 struct PortPool {
     /// Idle connections with the time of their release, oldest first.
-    idle: Vec<(SendRequest<RequestBody>, Instant)>,
+    idle: Vec<(http1::SendRequest<RequestBody>, Instant)>,
+    /// The connection for HTTP/2, which all requests share, with the time of its last use.
+    http2: Option<(SharedSender, Instant)>,
     /// Index of the [`LOOPBACK`] address that accepted the last connection.
     address_index: usize,
     /// Whether a task is running that closes idle connections.
     has_sweeper: bool,
 }
 
-/// A connection in use. Dropping it without [`release`](Self::release) closes it.
+/// A connection in use. Dropping it without [`release`](Self::release) closes it, unless it is for
+/// HTTP/2.
 #[derive(Debug)]
 pub(crate) struct PooledConnection {
-    /// Sends requests on this connection.
-    pub(crate) sender: SendRequest<RequestBody>,
+    sender: Sender,
     pool: UpstreamPool,
     port: u16,
 }
 
+/// Sends requests on a connection.
+#[derive(Debug)]
+enum Sender {
+    Http1(http1::SendRequest<RequestBody>),
+    Http2(SharedSender),
+}
+
+/// Sends requests on a connection for HTTP/2.
+#[derive(Clone, Debug)]
+struct SharedSender {
+    requests: http2::SendRequest<RequestBody>,
+    /// Whether the service has shown that it does not support HTTP/2.
+    lacks_http2: Arc<AtomicBool>,
+}
+
 impl PooledConnection {
+    /// Sends a request and waits for the head of the response.
+    ///
+    /// # Errors
+    /// If no response arrives. The error contains the request if it was not sent.
+    pub(crate) async fn send(
+        &mut self,
+        request: Request<RequestBody>,
+    ) -> Result<Response<Incoming>, TrySendError<Request<RequestBody>>> {
+        match &mut self.sender {
+            Sender::Http1(sender) => sender.try_send_request(request).await,
+            Sender::Http2(sender) => sender.requests.try_send_request(request).await,
+        }
+    }
+
+    /// Whether the service does not support HTTP/2, although the request needs it.
+    pub(crate) fn lacks_http2(&self) -> bool {
+        match &self.sender {
+            Sender::Http1(_) => false,
+            Sender::Http2(sender) => sender.lacks_http2.load(Ordering::Acquire),
+        }
+    }
+
     /// Returns the connection to the pool if it can be reused.
     pub(crate) fn release(self) {
-        if self.sender.is_closed() {
+        let Self { sender, pool, port } = self;
+        // The pool has kept the connection for HTTP/2.
+        let Sender::Http1(sender) = sender else {
+            return;
+        };
+        if sender.is_closed() {
             return;
         }
-        let Self { sender, pool, port } = self;
         let needs_sweeper = {
             let mut ports = pool.ports();
             let entry = ports.entry(port).or_default();
@@ -79,7 +134,7 @@ impl PooledConnection {
             !std::mem::replace(&mut entry.has_sweeper, true)
         };
         if needs_sweeper {
-            tokio::spawn(async move { pool.sweep(port).await });
+            pool.start_sweeper(port);
         }
     }
 }
@@ -97,8 +152,18 @@ impl UpstreamPool {
     pub(crate) async fn acquire(
         &self,
         port: u16,
+        protocol: UpstreamProtocol,
         is_repeatable: bool,
     ) -> io::Result<PooledConnection> {
+        let sender = match protocol {
+            UpstreamProtocol::Http1 => self.acquire_http1(port, is_repeatable).await?,
+            UpstreamProtocol::Http2 => Box::pin(self.acquire_http2(port)).await?,
+        };
+        let pool = self.clone();
+        Ok(PooledConnection { sender, pool, port })
+    }
+
+    async fn acquire_http1(&self, port: u16, is_repeatable: bool) -> io::Result<Sender> {
         let max_idle_time = if is_repeatable {
             MAX_IDLE_TIME
         } else {
@@ -107,27 +172,75 @@ impl UpstreamPool {
         loop {
             let idle = self.ports().get_mut(&port).and_then(|port| port.idle.pop());
             let Some((mut sender, released)) = idle else {
-                return Box::pin(self.connect(port)).await;
+                return Box::pin(self.connect_http1(port)).await;
             };
             // All remaining connections have been idle even longer.
             if released.elapsed() > max_idle_time {
-                return Box::pin(self.connect(port)).await;
+                return Box::pin(self.connect_http1(port)).await;
             }
             if sender.ready().await.is_ok() {
-                let pool = self.clone();
-                return Ok(PooledConnection { sender, pool, port });
+                return Ok(Sender::Http1(sender));
             }
         }
+    }
+
+    async fn acquire_http2(&self, port: u16) -> io::Result<Sender> {
+        let shared = self.ports().get_mut(&port).and_then(|port| {
+            let (sender, last_used) = port.http2.as_mut()?;
+            *last_used = Instant::now();
+            Some(sender.clone())
+        });
+        if let Some(mut sender) = shared
+            && sender.requests.ready().await.is_ok()
+        {
+            return Ok(Sender::Http2(sender));
+        }
+        let lacks_http2 = Arc::new(AtomicBool::new(false));
+        let stream = UpstreamStream::for_http2(self.connect(port).await?, lacks_http2.clone());
+        let (requests, connection) = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(io::Error::other)?;
+        tokio::spawn(async move {
+            // The pending requests receive the same error.
+            let _ = connection.await;
+        });
+        let sender = SharedSender {
+            requests,
+            lacks_http2,
+        };
+        let needs_sweeper = {
+            let mut ports = self.ports();
+            let entry = ports.entry(port).or_default();
+            entry.http2 = Some((sender.clone(), Instant::now()));
+            !std::mem::replace(&mut entry.has_sweeper, true)
+        };
+        if needs_sweeper {
+            self.clone().start_sweeper(port);
+        }
+        Ok(Sender::Http2(sender))
     }
 
     /// Closes all idle connections.
     pub(crate) fn close_idle(&self) {
         for port in self.ports().values_mut() {
             port.idle.clear();
+            port.http2 = None;
         }
     }
 
-    async fn connect(&self, port: u16) -> io::Result<PooledConnection> {
+    async fn connect_http1(&self, port: u16) -> io::Result<Sender> {
+        let stream = TokioIo::new(UpstreamStream::new(self.connect(port).await?));
+        let (sender, connection) = http1::handshake(stream).await.map_err(io::Error::other)?;
+        tokio::spawn(async move {
+            // The pending request receives the same error.
+            let _ = connection.with_upgrades().await;
+        });
+        Ok(Sender::Http1(sender))
+    }
+
+    async fn connect(&self, port: u16) -> io::Result<TcpStream> {
         let first = self.ports().get(&port).map_or(0, |port| port.address_index);
         let mut first_error = None;
         for index in [first, 1 - first] {
@@ -137,15 +250,7 @@ impl UpstreamPool {
                         self.ports().entry(port).or_default().address_index = index;
                     }
                     stream.set_nodelay(true)?;
-                    let stream = TokioIo::new(UpstreamStream::new(stream));
-                    let (sender, connection) =
-                        http1::handshake(stream).await.map_err(io::Error::other)?;
-                    tokio::spawn(async move {
-                        // The pending request receives the same error.
-                        let _ = connection.with_upgrades().await;
-                    });
-                    let pool = self.clone();
-                    return Ok(PooledConnection { sender, pool, port });
+                    return Ok(stream);
                 }
                 Err(error) => first_error = first_error.or(Some(error)),
             }
@@ -153,6 +258,10 @@ impl UpstreamPool {
         let error = first_error.unwrap_or_else(|| io::ErrorKind::NotFound.into());
         tracing::debug!(port, %error, "cannot connect to the service");
         Err(error)
+    }
+
+    fn start_sweeper(self, port: u16) {
+        tokio::spawn(async move { self.sweep(port).await });
     }
 
     /// Closes connections that have been idle too long, until no idle connection is left.
@@ -166,7 +275,11 @@ impl UpstreamPool {
             entry.idle.retain(|(sender, released)| {
                 !sender.is_closed() && released.elapsed() < MAX_IDLE_TIME
             });
-            if entry.idle.is_empty() {
+            // Requests in progress keep their connection open.
+            entry.http2 = entry.http2.take_if(|(sender, last_used)| {
+                !sender.requests.is_closed() && last_used.elapsed() < MAX_IDLE_TIME
+            });
+            if entry.idle.is_empty() && entry.http2.is_none() {
                 entry.idle.shrink_to_fit();
                 entry.has_sweeper = false;
                 return;

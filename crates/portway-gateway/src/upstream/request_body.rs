@@ -12,6 +12,8 @@ use hyper::{Request, header};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
+use crate::fields;
+
 /// How long the rest of a body is read after the response was sent. The value of nginx's
 /// `lingering_time`.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -65,7 +67,7 @@ impl Body for RequestBody {
             return Poll::Ready(None);
         };
         let frame = match ready!(Pin::new(body).poll_frame(context)) {
-            Some(Ok(frame)) => frame,
+            Some(Ok(frame)) => fields::clean_frame(frame),
             end => {
                 self.body = None;
                 return Poll::Ready(end.map(|frame| frame.map_err(Into::into)));

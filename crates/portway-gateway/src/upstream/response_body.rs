@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 
 use super::pool::PooledConnection;
+use crate::fields;
 
 /// Streams the body of a service's response.
 ///
@@ -55,7 +56,7 @@ impl Body for UpstreamBody {
             Poll::Ready(Some(Err(_))) => drop(self.connection.take()),
             _ => {}
         }
-        polled
+        polled.map(|frame| frame.map(|frame| frame.map(fields::clean_frame)))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -6,7 +6,9 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -17,13 +19,26 @@ use tokio::net::TcpStream;
 pub(super) struct UpstreamStream {
     stream: TcpStream,
     discards_writes: bool,
+    /// Set if the first bytes that are read are not those of HTTP/2. `None` after they were read,
+    /// and for HTTP/1.1.
+    lacks_http2: Option<Arc<AtomicBool>>,
 }
 
 impl UpstreamStream {
+    /// Wraps a stream for HTTP/2. Sets `lacks_http2` if the service closes the connection, or
+    /// responds in HTTP/1.1. The HTTP library does not pass on such a cause.
+    pub(super) fn for_http2(stream: TcpStream, lacks_http2: Arc<AtomicBool>) -> Self {
+        Self {
+            lacks_http2: Some(lacks_http2),
+            ..Self::new(stream)
+        }
+    }
+
     pub(super) fn new(stream: TcpStream) -> Self {
         Self {
             stream,
             discards_writes: false,
+            lacks_http2: None,
         }
     }
 
@@ -58,7 +73,15 @@ impl AsyncRead for UpstreamStream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = ready!(Pin::new(&mut self.stream).poll_read(context, buffer));
+        if let Some(lacks_http2) = self.lacks_http2.take() {
+            let bytes = &buffer.filled()[before..];
+            if read.is_err() || bytes.is_empty() || bytes.starts_with(b"HTTP") {
+                lacks_http2.store(true, Ordering::Release);
+            }
+        }
+        Poll::Ready(read)
     }
 }
 

@@ -263,3 +263,93 @@ fn sends_100_continue_on_request() {
     assert!(response.starts_with("HTTP/1.1 200"), "{response}");
     assert!(response.ends_with("hello"), "{response}");
 }
+
+/// Returns what a client receives if the service responds with `response`.
+fn forwarded(response: &'static str) -> String {
+    let service = TestService::handling("127.0.0.1:0", move |_, stream| {
+        stream.write_all(response.as_bytes()).unwrap();
+        false
+    });
+    let gateway = TestGateway::with_services(&[("frontend", service.port)]);
+    gateway.get("jobi.localhost", "/", "")
+}
+
+#[test]
+fn forwards_the_body_that_the_service_sent_or_says_why_not() {
+    for (head, body, expected) in [
+        (
+            "Content-Length: 3\r\nTransfer-Encoding: chunked",
+            "5\r\nhello\r\n0\r\n\r\n",
+            Some("hello"),
+        ),
+        (
+            "Transfer-Encoding: chunked\r\nContent-Length: 99",
+            "5\r\nhello\r\n0\r\n\r\n",
+            Some("hello"),
+        ),
+        ("Content-Length: 0005", "hello", Some("hello")),
+        (
+            "Content-Length: 5\r\nContent-Length: 5",
+            "hello",
+            Some("hello"),
+        ),
+        ("Content-Length: 5, 5", "hello", Some("hello")),
+        ("X: 1", "hello", Some("hello")),
+        ("Content-Length: 5\r\nContent-Length: 6", "hello!", None),
+        ("Content-Length: +5", "hello", None),
+        ("Content-Length: 5 5", "hello", None),
+        (
+            "Transfer-Encoding: gzip, chunked",
+            "5\r\nhello\r\n0\r\n\r\n",
+            None,
+        ),
+        ("Transfer-Encoding: gzip", "hello", None),
+        (
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+            "5\r\nhello\r\n0\r\n\r\n",
+            None,
+        ),
+    ] {
+        let response = forwarded(String::leak(format!(
+            "HTTP/1.1 200 OK\r\n{head}\r\n\r\n{body}"
+        )));
+        let status = if expected.is_some() {
+            "HTTP/1.1 200"
+        } else {
+            "HTTP/1.1 502"
+        };
+        assert!(response.starts_with(status), "{head}: {response}");
+        let (head_of_response, body) = response.split_once("\r\n\r\n").unwrap();
+        let lengths = head_of_response.matches("content-length").count();
+        assert!(lengths <= 1, "{head}: {response}");
+        if head_of_response.contains("transfer-encoding") {
+            assert_eq!(lengths, 0, "{head}: {response}");
+            assert!(
+                expected.is_none() || body == "5\r\nhello\r\n0\r\n\r\n",
+                "{head}: {response}"
+            );
+        } else if let Some(expected) = expected {
+            assert_eq!(body, expected, "{head}");
+        }
+    }
+}
+
+#[test]
+fn removes_the_headers_that_any_connection_header_lists() {
+    let service = TestService::echo();
+    let gateway = TestGateway::with_services(&[("frontend", service.port)]);
+    let headers = "Connection: X-One\r\nConnection: X-Two, X-Three\r\nX-One: 1\r\nX-Two: 2\r\nX-Three: 3\r\nX-Four: 4\r\n";
+    let response = gateway.get("jobi.localhost", "/", headers);
+    let request = body_of(&response).to_ascii_lowercase();
+    for name in ["x-one", "x-two", "x-three"] {
+        assert!(!request.contains(name), "{name}: {request}");
+    }
+    assert!(request.contains("x-four: 4"), "{request}");
+    let response = forwarded(
+        "HTTP/1.1 200 OK\r\nConnection: X-One\r\nConnection: X-Two\r\nX-One: 1\r\nX-Two: 2\r\nX-Four: 4\r\nContent-Length: 0\r\n\r\n",
+    );
+    assert!(response.contains("x-four: 4"), "{response}");
+    for name in ["x-one", "x-two"] {
+        assert!(!response.contains(name), "{name}: {response}");
+    }
+}

@@ -10,7 +10,7 @@ use crate::limits::with_limit;
 use crate::support::{TestGateway, TestService, runtime};
 
 /// Opens an HTTP/2 connection to the gateway.
-async fn connect<B>(gateway: &TestGateway) -> SendRequest<B>
+pub(crate) async fn connect<B>(gateway: &TestGateway) -> SendRequest<B>
 where
     B: hyper::body::Body<Data = Bytes, Error = std::convert::Infallible> + Send + Unpin + 'static,
 {
@@ -109,4 +109,44 @@ fn an_early_response_does_not_reset_the_stream() {
         all_sent.await.expect("the stream was reset");
     });
     assert_eq!(service.requests().len(), 0);
+}
+
+#[test]
+fn rejects_extended_connect_for_other_protocols() {
+    let service = TestService::echo();
+    let gateway = TestGateway::with_services(&[("frontend", service.port)]);
+    runtime().block_on(async {
+        let mut sender = connect::<Empty<Bytes>>(&gateway).await;
+        // The first response ensures that the server's settings have arrived.
+        let first = Request::get("http://unknown.localhost/");
+        let first = sender.send_request(first.body(Empty::new()).unwrap()).await;
+        first.unwrap().into_body().collect().await.unwrap();
+        for protocol in ["connect-udp", "WebSocket", "h2c"] {
+            let mut request = Request::connect("http://jobi.localhost/x")
+                .version(Version::HTTP_2)
+                .body(Empty::new())
+                .unwrap();
+            let value = hyper::ext::Protocol::from_static(protocol);
+            request.extensions_mut().insert(value);
+            let response = sender.send_request(request).await.unwrap();
+            assert_eq!(response.status(), 501, "{protocol}");
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            let body = String::from_utf8_lossy(&body);
+            assert!(body.contains("`websocket` is the only protocol"), "{body}");
+        }
+    });
+    assert!(service.requests().is_empty());
+}
+
+#[test]
+fn rejects_an_authority_with_an_invalid_port() {
+    let service = TestService::echo();
+    let gateway = TestGateway::with_services(&[("frontend", service.port)]);
+    runtime().block_on(async {
+        let mut sender = connect::<Empty<Bytes>>(&gateway).await;
+        let request = Request::get("http://jobi.localhost:abc/");
+        let response = sender.send_request(request.body(Empty::new()).unwrap());
+        assert_eq!(response.await.unwrap().status(), 400);
+    });
+    assert!(service.requests().is_empty());
 }

@@ -4,6 +4,7 @@
 
 mod events;
 mod forwarding;
+mod grpc;
 mod http2;
 mod limits;
 mod site;

@@ -142,6 +142,26 @@ const TABLE: &[(&str, &str, Outcome)] = &[
         Rejected,
     ),
     (
+        "a length with a hundred zeros, then a body with line feeds",
+        "POST / HTTP/1.1\r\n{H}Content-Length: 0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000003\r\n\r\na\nb",
+        Forwarded,
+    ),
+    (
+        "a host with a port that is not a number",
+        "GET / HTTP/1.1\r\nHost: jobi.localhost:abc\r\nConnection: close\r\n\r\n",
+        Rejected,
+    ),
+    (
+        "a host with a port that is too large",
+        "GET / HTTP/1.1\r\nHost: jobi.localhost:65536\r\nConnection: close\r\n\r\n",
+        Rejected,
+    ),
+    (
+        "a target with a port that is not a number",
+        "GET http://jobi.localhost:abc/ HTTP/1.1\r\nHost: jobi.localhost\r\nConnection: close\r\n\r\n",
+        Rejected,
+    ),
+    (
         "no host",
         "GET / HTTP/1.1\r\nConnection: close\r\n\r\n",
         Rejected,
@@ -235,4 +255,70 @@ fn forwards_no_ambiguous_request() {
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn keeps_a_body_behind_a_padded_size() {
+    let service = TestService::echo();
+    let gateway = TestGateway::with_services(&[("frontend", service.port)]);
+    let (zeros, spaces) = ("0".repeat(100), " ".repeat(100));
+    let body = "a\nb\r\n\r\nc\n";
+    let size = body.len();
+    for framed in [
+        format!("Content-Length: {zeros}{size}\r\n\r\n{body}"),
+        format!("Content-Length:{spaces}{size}{spaces}\r\n\r\n{body}"),
+        format!("Transfer-Encoding: chunked\r\n\r\n{zeros}{size:x}\r\n{body}\r\n0\r\n\r\n"),
+        format!("Transfer-Encoding: chunked\r\n\r\n{size:x}{spaces}\r\n{body}\r\n0\r\n\r\n"),
+    ] {
+        let head = "POST / HTTP/1.1\r\nHost: jobi.localhost\r\nConnection: close\r\n";
+        let response = gateway.send(format!("{head}{framed}").as_bytes());
+        assert!(response.starts_with("HTTP/1.1 200"), "{framed}: {response}");
+        let requests = service.requests();
+        assert!(
+            requests.last().unwrap().contains(body),
+            "{framed}: {requests:?}"
+        );
+    }
+}
+
+#[test]
+fn a_request_that_asks_for_another_protocol_does_not_end_the_checks() {
+    let service = TestService::echo();
+    let gateway = TestGateway::with_services(&[("frontend", service.port)]);
+    let ambiguous = "GET /smuggled HTTP/1.1\nHost: jobi.localhost\n\n";
+    for upgrade in [
+        "Upgrade: websocket\r\nConnection: upgrade\r\n",
+        "Upgrade: h2c\r\nConnection: upgrade\r\n",
+        "Upgrade: x\r\n",
+    ] {
+        let first = format!("GET /first HTTP/1.1\r\nHost: jobi.localhost\r\n{upgrade}\r\n");
+        let response = gateway.send(format!("{first}{ambiguous}").as_bytes());
+        assert!(
+            response.starts_with("HTTP/1.1 200"),
+            "{upgrade}: {response}"
+        );
+        assert!(response.contains("HTTP/1.1 400"), "{upgrade}: {response}");
+    }
+    let requests = service.requests();
+    assert!(
+        requests.iter().all(|one| one.starts_with("GET /first ")),
+        "{requests:?}"
+    );
+    assert_eq!(requests.len(), 3);
+}
+
+#[test]
+fn forwards_no_forged_trailers() {
+    let service = TestService::echo();
+    let gateway = TestGateway::with_services(&[("frontend", service.port)]);
+    let response = gateway.send(
+        b"POST / HTTP/1.1\r\nHost: jobi.localhost\r\nConnection: close\r\n\
+        Trailer: X-Forwarded-For, Host, X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n\
+        1\r\na\r\n0\r\nX-Forwarded-For: 8.8.8.8\r\nHost: evil.example\r\nX-Sum: 6\r\n\r\n",
+    );
+    assert!(!response.contains("8.8.8.8"), "{response}");
+    let requests = service.requests().concat().to_ascii_lowercase();
+    for forged in ["8.8.8.8", "evil.example"] {
+        assert!(!requests.contains(forged), "{requests}");
+    }
 }

@@ -122,7 +122,75 @@ fn forwards_a_response_without_upgrade() {
     let response = gateway.get(
         "jobi.localhost",
         "/",
-        "Connection: Upgrade\r\nUpgrade: h2c\r\n",
+        "Connection: Upgrade\r\nUpgrade: websocket\r\n",
     );
     assert!(response.starts_with("HTTP/1.1 200"), "{response}");
+}
+
+/// Starts a service that switches to `protocol`, whatever the client offers.
+fn switching_service(protocol: &str) -> TestService {
+    let head = format!("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n{protocol}\r\n");
+    TestService::handling("127.0.0.1:0", move |_, stream| {
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(b"tunneled").unwrap();
+        false
+    })
+}
+
+#[test]
+fn does_not_offer_http_2_to_services() {
+    let service = TestService::echo();
+    let gateway = TestGateway::with_services(&[("frontend", service.port)]);
+    let response = gateway.get(
+        "jobi.localhost",
+        "/",
+        "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n",
+    );
+    assert!(response.starts_with("HTTP/1.1 200"), "{response}");
+    let request = service.requests().concat().to_ascii_lowercase();
+    for field in ["upgrade", "http2-settings", "h2c"] {
+        assert!(!request.contains(field), "{field}: {request}");
+    }
+}
+
+#[test]
+fn switches_only_to_a_protocol_that_the_client_offered() {
+    const OFFER: &str = "Connection: Upgrade\r\nUpgrade: websocket, h2c\r\n";
+    for (protocol, headers) in [
+        ("Upgrade: h2c\r\n", OFFER),
+        ("Upgrade: other\r\n", OFFER),
+        ("", OFFER),
+        ("Upgrade: websocket\r\n", ""),
+        (
+            "Upgrade: h2c\r\n",
+            "Connection: Upgrade\r\nUpgrade: h2c\r\n",
+        ),
+    ] {
+        let service = switching_service(protocol);
+        let gateway = TestGateway::with_services(&[("frontend", service.port)]);
+        let response = gateway.get("jobi.localhost", "/", headers);
+        assert!(
+            response.starts_with("HTTP/1.1 502"),
+            "{protocol}{headers}: {response}"
+        );
+        assert!(response.contains("did not request"), "{response}");
+        assert!(!response.contains("tunneled"), "{response}");
+    }
+}
+
+#[test]
+fn forwards_data_that_follows_the_request_immediately() {
+    let service = upgrade_service();
+    let gateway = TestGateway::with_services(&[("frontend", service.port)]);
+    let mut client = gateway.connect();
+    client
+        .write_all(b"GET / HTTP/1.1\r\nHost: jobi.localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: abc\r\n\r\nearly\ndata\n")
+        .unwrap();
+    let mut response = Vec::new();
+    while !response.ends_with(b"EARLY\nDATA\n") {
+        let mut chunk = [0; 1024];
+        let read = client.read(&mut chunk).unwrap();
+        assert_ne!(read, 0, "{}", String::from_utf8_lossy(&response));
+        response.extend_from_slice(&chunk[..read]);
+    }
 }
