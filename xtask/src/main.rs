@@ -13,6 +13,7 @@ mod docs;
 mod fuzz;
 mod generate;
 mod layout;
+mod python;
 mod setup;
 mod steps;
 mod tools;
@@ -38,6 +39,7 @@ tasks:
   windows     run the tests as Windows programs under Wine
                 [WORD…]        only tests whose name contains a word
                 --check        check types and lints for Windows and macOS instead
+  api         send random requests to the API; needs Python 3.11
   schema      update schema/portway.schema.json and schema/openapi.json
   fuzz        run the fuzz targets
                 [TARGET…]      only these targets
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
         ["windows", "--check"] => cross::check(),
         ["windows", ref filter @ ..] => windows::test(filter),
         [windows::RUNNER, program, ref filter @ ..] => windows::run_program(program, filter),
+        ["api"] => steps::api(),
         ["schema"] => generate::schema(),
         ["fuzz", ref rest @ ..] => fuzz::fuzz(rest),
         ["chaos", ref rest @ ..] => chaos::run_harness(rest),

@@ -5,12 +5,13 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::command::{cargo, root, run};
+use crate::python::SCHEMATHESIS;
 use crate::{dependencies, docs, layout, setup};
 
 /// Run all checks and tests, quick ones first.
 pub(crate) fn test() -> Result<(), String> {
     type Step = fn() -> Result<(), String>;
-    let steps: [(&str, Step); 9] = [
+    let steps: [(&str, Step); 10] = [
         ("format", || run(&mut cargo("fmt --all --check"))),
         ("layout", layout::check),
         ("dependencies", dependencies::check),
@@ -24,6 +25,7 @@ pub(crate) fn test() -> Result<(), String> {
         ("unit and integration tests", || {
             run(&mut cargo("test --workspace --quiet"))
         }),
+        ("random requests to the API", api),
         ("browser tests", browser),
         ("real projects", frameworks),
     ];
@@ -36,6 +38,13 @@ pub(crate) fn test() -> Result<(), String> {
     }
     println!("== all passed in {:.0} s", started.elapsed().as_secs_f64());
     Ok(())
+}
+
+/// Send random requests to the API that its description permits or forbids.
+pub(crate) fn api() -> Result<(), String> {
+    let tool = SCHEMATHESIS.ensure()?;
+    let test = "test --quiet --package portway-gateway --test it -- --ignored api_properties";
+    run(cargo(test).env("PORTWAY_SCHEMATHESIS", tool))
 }
 
 /// Test the example, the dashboard, and the extension in real browsers.

@@ -27,7 +27,7 @@ pub(super) struct LogQuery {
     service: Option<String>,
     since: Option<u64>,
     grep: Option<String>,
-    tail: Option<usize>,
+    tail: Option<u64>,
 }
 
 impl LogQuery {
@@ -45,7 +45,10 @@ impl LogQuery {
     }
 
     fn tail(&self) -> usize {
-        self.tail.unwrap_or(DEFAULT_TAIL).min(MAX_TAIL)
+        let tail = self
+            .tail
+            .map(|tail| usize::try_from(tail).unwrap_or(MAX_TAIL));
+        tail.unwrap_or(DEFAULT_TAIL).min(MAX_TAIL)
     }
 }
 

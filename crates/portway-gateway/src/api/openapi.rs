@@ -112,7 +112,7 @@ fn parameter(parameter: &Parameter) -> Value {
         "in": location,
         "required": is_required,
         "description": parameter.description,
-        "schema": { "type": parameter.json_type },
+        "schema": parameter.kind.schema(),
     })
 }
 

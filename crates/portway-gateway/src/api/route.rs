@@ -2,6 +2,7 @@
 
 use axum::routing::MethodRouter;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::{Value, json};
 
 use super::Api;
 
@@ -63,9 +64,33 @@ pub(super) fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schem
 pub(super) struct Parameter {
     pub(super) name: &'static str,
     pub(super) description: &'static str,
-    /// Its type in JSON Schema.
-    pub(super) json_type: &'static str,
+    pub(super) kind: ParameterKind,
     pub(super) location: ParameterLocation,
+}
+
+/// The values that a parameter accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ParameterKind {
+    /// Any text.
+    Text,
+    /// A regular expression.
+    Regex,
+    /// A port: 1 to 65535.
+    Port,
+    /// A number of milliseconds or lines: 0 to 2⁶⁴ - 1.
+    Number,
+}
+
+impl ParameterKind {
+    /// Returns the JSON schema of the accepted values.
+    pub(super) fn schema(self) -> Value {
+        match self {
+            Self::Text => json!({ "type": "string" }),
+            Self::Regex => json!({ "type": "string", "format": "regex" }),
+            Self::Port => json!({ "type": "integer", "minimum": 1, "maximum": u16::MAX }),
+            Self::Number => json!({ "type": "integer", "minimum": 0, "maximum": u64::MAX }),
+        }
+    }
 }
 
 /// Where a parameter is passed.

@@ -9,54 +9,61 @@ use portway_api::{
 };
 
 use super::route::{
-    Access, Method, Parameter, ParameterLocation, ResponseKind, Route, SchemaOf, schema_of,
+    Access, Method, Parameter, ParameterKind, ParameterLocation, ResponseKind, Route, SchemaOf,
+    schema_of,
 };
 use super::{Api, events, forwards, instances, logs, openapi, ports};
 
-const ID: Parameter = path_parameter("id", "string", "The id of the instance");
-const PORT: Parameter = path_parameter("port", "integer", "The port, 1 to 65535");
+const ID: Parameter = path_parameter("id", ParameterKind::Text, "The id of the instance");
+const PORT: Parameter = path_parameter("port", ParameterKind::Port, "The port, 1 to 65535");
 const LOG_PARAMETERS: [Parameter; 5] = [
     ID,
-    query_parameter("service", "string", "Return only lines of this service"),
+    query_parameter(
+        "service",
+        ParameterKind::Text,
+        "Return only lines of this service",
+    ),
     query_parameter(
         "since",
-        "integer",
+        ParameterKind::Number,
         "Return only lines from this time on, in milliseconds since 1970-01-01 UTC",
     ),
     query_parameter(
         "grep",
-        "string",
-        "Return only lines that match this regular expression",
+        ParameterKind::Regex,
+        "Return only lines that match this regular expression, in the syntax of the Rust crate \
+         `regex-lite`",
     ),
     query_parameter(
         "tail",
-        "integer",
-        "Return at most this many lines, counted from the end. The default is 1000, the maximum 10000",
+        ParameterKind::Number,
+        "Return at most this many lines, counted from the end. The default is 1000. A larger number \
+         than 10000 counts as 10000",
     ),
 ];
 
 const fn path_parameter(
     name: &'static str,
-    json_type: &'static str,
+    kind: ParameterKind,
     description: &'static str,
 ) -> Parameter {
     Parameter {
         name,
         description,
-        json_type,
+        kind,
         location: ParameterLocation::Path,
     }
 }
 
 const fn query_parameter(
     name: &'static str,
-    json_type: &'static str,
+    kind: ParameterKind,
     description: &'static str,
 ) -> Parameter {
     Parameter {
         name,
         description,
-        json_type,
+        kind,
         location: ParameterLocation::Query,
     }
 }
@@ -292,6 +299,26 @@ mod tests {
         }
         let ids: BTreeSet<String> = routes.iter().map(openapi::operation_id).collect();
         assert_eq!(ids.len(), routes.len());
+    }
+
+    #[test]
+    fn the_schema_of_a_number_has_its_limits() {
+        let routes = all();
+        let numbers = routes.iter().flat_map(|route| route.parameters);
+        let numbers = numbers.filter(|one| one.kind.schema()["type"] == "integer");
+        let mut found = BTreeSet::new();
+        for number in numbers {
+            let schema = number.kind.schema();
+            let (minimum, maximum) = (&schema["minimum"], &schema["maximum"]);
+            let limits = (minimum.as_u64().unwrap(), maximum.as_u64().unwrap());
+            found.insert((number.name, limits));
+        }
+        let expected = [
+            ("port", (1, 65535)),
+            ("since", (0, u64::MAX)),
+            ("tail", (0, u64::MAX)),
+        ];
+        assert_eq!(found, BTreeSet::from(expected));
     }
 
     #[test]

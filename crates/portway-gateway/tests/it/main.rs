@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod api_properties;
 mod events;
 mod forwarding;
 mod grpc;

@@ -12,7 +12,7 @@ pub(crate) fn start_gateway() -> TestGateway {
 }
 
 /// Returns the token in the dashboard's page.
-fn token(gateway: &TestGateway) -> String {
+pub(crate) fn token(gateway: &TestGateway) -> String {
     let page = gateway.get(GATEWAY_HOST, "/", "");
     let (_, rest) = page
         .split_once("name=\"portway-token\" content=\"")
