@@ -7,6 +7,7 @@
 mod bench;
 mod chaos;
 mod command;
+mod conformance;
 mod cross;
 mod dependencies;
 mod docs;
@@ -40,6 +41,7 @@ tasks:
                 [WORD…]        only tests whose name contains a word
                 --check        check types and lints for Windows and macOS instead
   api         send random requests to the API; needs Python 3.11
+  conformance run suites that others wrote for HTTP/2; needs h2spec or Go
   schema      update schema/portway.schema.json and schema/openapi.json
   fuzz        run the fuzz targets
                 [TARGET…]      only these targets
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         ["windows", ref filter @ ..] => windows::test(filter),
         [windows::RUNNER, program, ref filter @ ..] => windows::run_program(program, filter),
         ["api"] => steps::api(),
+        ["conformance"] => conformance::run_suites(),
         ["schema"] => generate::schema(),
         ["fuzz", ref rest @ ..] => fuzz::fuzz(rest),
         ["chaos", ref rest @ ..] => chaos::run_harness(rest),

@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod api_properties;
+mod conformance;
 mod events;
 mod forwarding;
 mod grpc;

@@ -9,8 +9,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use portway_api::{
-    ErrorCode, ErrorInfo, FreeReport, GatewayStatus, InstanceState, InstanceStatus, PathRoute,
-    PortMap, PortReport, PortStatus, ServiceState, ServiceStatus,
+    ErrorCode, ErrorInfo, Forward, FreeReport, GatewayStatus, InstanceState, InstanceStatus,
+    PathRoute, PortMap, PortReport, PortStatus, ServiceState, ServiceStatus,
 };
 use portway_gateway::tls::{Authority, GeneratedAuthority, ROOT_FILE};
 use portway_gateway::{Api, InstanceCache, InstanceRecord, Operations, TlsListeners};
@@ -26,6 +26,8 @@ pub(crate) struct TestGateway {
     pub(crate) address: SocketAddr,
     /// The address for HTTPS.
     pub(crate) tls_address: SocketAddr,
+    /// The fixed port of the first service, if it has one.
+    pub(crate) fixed_port: u16,
     instances: Arc<Mutex<Vec<InstanceStatus>>>,
     cache: InstanceCache,
     /// Contains the logs of all instances, and the certificate authority.
@@ -58,12 +60,18 @@ impl TestGateway {
             authority: Authority::read(&ca).unwrap().unwrap(),
         };
         let tls_address = tls.listeners[0].local_addr().unwrap();
+        let fixed = TcpListener::bind("127.0.0.1:0").unwrap();
+        let fixed_port = fixed.local_addr().unwrap().port();
+        let forwards = fixed_port_of(&instances.lock().unwrap()[0], fixed_port);
         let operations = Arc::new(Mutex::new(Vec::new()));
-        let recorder = Arc::new(RecordedOperations(operations.clone()));
+        let recorder = Arc::new(RecordedOperations {
+            operations: operations.clone(),
+            fixed: Mutex::new(Some(fixed)),
+        });
         let status = GatewayStatus {
             port: address.port(),
             tls_port: Some(tls_address.port()),
-            forwards: Vec::new(),
+            forwards,
             pid: std::process::id(),
             since: 1,
             version: "0".into(),
@@ -91,6 +99,7 @@ impl TestGateway {
         Self {
             address,
             tls_address,
+            fixed_port,
             instances,
             dir,
             operations,
@@ -199,11 +208,15 @@ pub(crate) fn body_of(response: &str) -> &str {
 }
 
 /// Records operations without performing them. The tests of the binary cover the real ones.
-struct RecordedOperations(Arc<Mutex<Vec<String>>>);
+struct RecordedOperations {
+    operations: Arc<Mutex<Vec<String>>>,
+    /// The listener of the fixed port.
+    fixed: Mutex<Option<TcpListener>>,
+}
 
 impl RecordedOperations {
     fn record<T>(&self, operation: String) -> Result<T, ErrorInfo> {
-        self.0.lock().unwrap().push(operation);
+        self.operations.lock().unwrap().push(operation);
         Err(ErrorInfo {
             code: ErrorCode::NotFound,
             message: "recorded".into(),
@@ -227,7 +240,12 @@ impl Operations for RecordedOperations {
     }
 
     fn listen(&self, port: u16) -> Result<Vec<TcpListener>, ErrorInfo> {
-        self.record(format!("listen {port}"))
+        let is_fixed =
+            |listener: &mut TcpListener| listener.local_addr().is_ok_and(|one| one.port() == port);
+        match self.fixed.lock().unwrap().take_if(is_fixed) {
+            Some(listener) => Ok(vec![listener]),
+            None => self.record(format!("listen {port}")),
+        }
     }
 
     fn save_status(&self, _: &GatewayStatus) -> Result<(), ErrorInfo> {
@@ -237,6 +255,19 @@ impl Operations for RecordedOperations {
     fn start_services(&self, directory: &str, services: &[String]) -> Result<(), ErrorInfo> {
         self.record(format!("start_services {directory} {services:?}"))
     }
+}
+
+/// Returns the fixed port of an instance's first service.
+fn fixed_port_of(instance: &InstanceStatus, port: u16) -> Vec<Forward> {
+    let service = instance.services.first();
+    let forward = service.map(|service| Forward {
+        port,
+        id: instance.id.clone(),
+        instance: instance.name.clone(),
+        service: service.name.clone(),
+        trouble: None,
+    });
+    Vec::from_iter(forward)
 }
 
 /// Returns the instance `jobi` with ready services. The first one is the main service.

@@ -118,9 +118,13 @@ fn request_length(buffer: &[u8]) -> Option<usize> {
     let end = buffer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
     let head = String::from_utf8_lossy(&buffer[..end]).to_ascii_lowercase();
     if head.contains("transfer-encoding: chunked") {
-        let rest = &buffer[end..];
-        let last = rest.windows(5).position(|five| five == b"0\r\n\r\n")?;
-        return Some(end + last + 5);
+        let is_last = |line: &[u8]| line == b"\r\n0\r\n";
+        // The line end before the chunks is that of the head.
+        let last = end - 2 + buffer[end - 2..].windows(5).position(is_last)? + 3;
+        let trailers = buffer[last..]
+            .windows(4)
+            .position(|four| four == b"\r\n\r\n")?;
+        return Some(last + trailers + 4);
     }
     let length = head.split("content-length: ").nth(1);
     let length: usize = length.map_or(0, |rest| rest.lines().next().unwrap().parse().unwrap());
