@@ -50,5 +50,4 @@ fn responses_conform_to_the_description() {
     let text = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}\n{errors}");
-    println!("{text}");
 }

@@ -14,6 +14,7 @@ const EXPECTED_FAILURES: [&str; 1] = ["2: Sends invalid connection preface"];
 
 /// Runs all tests of h2spec against a port, and reports those that fail.
 #[track_caller]
+#[allow(clippy::print_stdout, reason = "the summary is a result")]
 fn h2spec(port: u16) {
     let tool = std::env::var_os(H2SPEC).expect("PORTWAY_H2SPEC is not set");
     let output = Command::new(tool)
