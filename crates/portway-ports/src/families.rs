@@ -14,8 +14,8 @@ pub struct Families {
 }
 
 impl Families {
-    /// Returns the families that `listeners` serve. `[::]` counts for both, because a socket on
-    /// that address usually accepts IPv4 connections too.
+    /// Returns the families that `listeners` serve. `[::]` counts for both, unless the socket is
+    /// known to refuse IPv4 connections.
     #[must_use]
     pub fn of<'a>(listeners: impl IntoIterator<Item = &'a Listener>) -> Self {
         let mut families = Self::default();
@@ -24,7 +24,8 @@ impl Families {
                 IpAddr::V4(_) => families.v4 = true,
                 IpAddr::V6(address) => {
                     families.v6 = true;
-                    families.v4 |= address.is_unspecified() || address.to_ipv4_mapped().is_some();
+                    families.v4 |= address.to_ipv4_mapped().is_some()
+                        || (address.is_unspecified() && !listener.only_v6);
                 }
             }
         }

@@ -183,11 +183,21 @@ impl Hold {
 
     /// Sets the state for as long as a server listens in `families`: soft in these, so that the
     /// server can bind again, and hard in the others, so that no other process can listen on
-    /// `localhost` there.
+    /// `localhost` there. On Linux, a released port is held again in the others.
     ///
     /// # Errors
-    /// Fails if the system refuses to change the sockets.
+    /// Fails if the system refuses to change the sockets, or if another socket uses a released port
+    /// in one of the other families.
     pub fn settle(&self, families: Families) -> Result<(), HoldError> {
+        if platform::SOFT_HOLD_KEEPS_SOCKETS {
+            let mut sockets = self.lock();
+            if sockets.as_ref().is_none_or(|sockets| sockets.is_partial) {
+                // The families may have changed, so the sockets are bound anew.
+                *sockets = None;
+                *sockets = Some(Sockets::beside(self.port, families)?);
+                return Ok(());
+            }
+        }
         self.set_soft(families)
     }
 
@@ -204,13 +214,15 @@ impl Hold {
         self.lock().is_some()
     }
 
-    /// Holds a released port again. Does nothing if the sockets are bound.
+    /// Holds a released port again, in both families. Does nothing if the sockets are bound.
     ///
     /// # Errors
     /// As [`Hold::acquire`].
     pub fn retake(&self) -> Result<(), HoldError> {
         let mut sockets = self.lock();
-        if sockets.is_none() {
+        if sockets.as_ref().is_none_or(|sockets| sockets.is_partial) {
+            // Its own sockets would refuse the new ones.
+            *sockets = None;
             *sockets = Some(Sockets::acquire(self.port)?);
         }
         Ok(())

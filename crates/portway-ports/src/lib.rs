@@ -80,8 +80,8 @@ pub use connection::ConnectionUsers;
 pub use families::Families;
 pub use hold::{Hold, HoldError};
 pub use listener::{
-    Listener, PortOwner, all_listeners, all_owners, bound_owners, find_owner, listeners, owners,
-    owners_among, owners_of,
+    Listener, PortOwner, all_listeners, all_owners, bound_owners, find_owner, hides_sockets,
+    listeners, owners, owners_among, owners_of,
 };
 pub use policy::{Exclusion, PortPolicy};
 pub use process::{Process, ProcessId};

@@ -15,6 +15,9 @@ pub struct Listener {
     pub address: IpAddr,
     /// The local port.
     pub port: u16,
+    /// Whether an IPv6 socket refuses IPv4 connections. Always false on macOS and Windows, which do
+    /// not report it.
+    pub only_v6: bool,
     /// The number of the user who opened the socket, if the system reports it. On Windows this is
     /// the last part of the security identifier.
     pub user: Option<u32>,
@@ -107,6 +110,13 @@ pub fn bound_owners(port: u16) -> io::Result<Vec<PortOwner>> {
 pub fn find_owner(pids: impl IntoIterator<Item = u32>, socket: u64) -> Option<u32> {
     pids.into_iter()
         .find(|&pid| platform::has_open(pid, socket))
+}
+
+/// Returns whether the system hides from this user which sockets a process has open, as for a process
+/// of another user or one whose program has file capabilities. Always false on macOS and Windows.
+#[must_use]
+pub fn hides_sockets(pid: u32) -> bool {
+    platform::hides_sockets(pid)
 }
 
 fn with_processes(found: Vec<Listener>, likely: &[u32]) -> io::Result<Vec<PortOwner>> {

@@ -22,9 +22,25 @@ pub(super) struct Sockets {
     port: u16,
     v4: Option<Socket>,
     v6: Option<Socket>,
+    /// Whether a server uses one of the families, which is therefore not held.
+    pub(super) is_partial: bool,
 }
 
 impl Sockets {
+    /// Binds the sockets of the families that a server does not use, hard.
+    pub(super) fn beside(port: u16, used: Families) -> Result<Self, HoldError> {
+        let bind = |is_used: bool, address: IpAddr| match is_used {
+            true => Ok(None),
+            false => bind_socket(SocketAddr::new(address, port), false),
+        };
+        Ok(Self {
+            port,
+            v4: bind(used.v4, Ipv4Addr::UNSPECIFIED.into())?,
+            v6: bind(used.v6, Ipv6Addr::UNSPECIFIED.into())?,
+            is_partial: true,
+        })
+    }
+
     /// Binds both sockets hard, also over connections in TIME_WAIT.
     pub(super) fn acquire(port: u16) -> Result<Self, HoldError> {
         match Self::bind(port, false) {
@@ -46,7 +62,12 @@ impl Sockets {
             let source = io::Error::from(io::ErrorKind::AddrNotAvailable);
             return Err(HoldError::System { port, source });
         }
-        Ok(Self { port, v4, v6 })
+        Ok(Self {
+            port,
+            v4,
+            v6,
+            is_partial: false,
+        })
     }
 
     /// Binds a port that only connections in TIME_WAIT keep from being bound plainly: with

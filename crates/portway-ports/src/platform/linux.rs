@@ -59,6 +59,10 @@ pub(crate) fn socket_owners_among(pids: &[u32], sockets: &HashSet<u64>) -> HashM
     open_files::owners(pids.to_vec(), sockets)
 }
 
+pub(crate) fn hides_sockets(pid: u32) -> bool {
+    open_files::are_hidden(pid)
+}
+
 pub(crate) fn has_open(pid: u32, socket: u64) -> bool {
     open_files::any(pid, |open| open == socket)
 }

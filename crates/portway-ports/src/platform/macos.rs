@@ -17,7 +17,7 @@ use crate::policy::PortPolicy;
 use crate::range::PortRange;
 
 pub(crate) use super::owner_pid::{has_open, socket_owners, socket_owners_among};
-pub(crate) use super::unsupported::ConnectionUsers;
+pub(crate) use super::unsupported::{ConnectionUsers, hides_sockets};
 pub(crate) use processes::{process, process_id, started_at};
 
 /// Setting `SO_REUSEADDR` on a bound socket does not admit others, so a soft hold has no sockets.
@@ -79,6 +79,7 @@ fn in_state(state: SocketState, port: Option<u16>) -> io::Result<Vec<Listener>> 
             Listener {
                 address,
                 port,
+                only_v6: false,
                 user: processes::user_of(pid),
                 socket: owner_pid::socket(pid, address, port),
             }

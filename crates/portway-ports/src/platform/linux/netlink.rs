@@ -10,6 +10,7 @@ use netlink_packet_core::{
 };
 use netlink_packet_sock_diag::SockDiagMessage;
 use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
+use netlink_packet_sock_diag::inet::nlas::Nla;
 use netlink_packet_sock_diag::inet::{
     ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags,
 };
@@ -42,7 +43,12 @@ pub(crate) fn bound(port: u16) -> io::Result<Vec<Listener>> {
 }
 
 fn listener(socket: InetResponse) -> Listener {
+    let only_v6 = socket
+        .nlas
+        .iter()
+        .any(|attribute| matches!(attribute, Nla::SkV6Only(true)));
     Listener {
+        only_v6,
         address: socket.header.socket_id.source_address,
         port: socket.header.socket_id.source_port,
         user: Some(socket.header.uid),

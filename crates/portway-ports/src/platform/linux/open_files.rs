@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use rustix::fs::{CWD, Mode, OFlags, RawDir, openat, readlinkat_raw};
+use rustix::io::Errno;
 
 /// The number of processes that a thread handles at a time.
 const BATCH_SIZE: usize = 16;
@@ -75,7 +76,7 @@ pub(super) fn owners(mut pids: Vec<u32>, sockets: &HashSet<u64>) -> HashMap<u64,
 
 /// Returns whether `matches` accepts a socket that the process has open. Stops at the first match.
 pub(super) fn any(pid: u32, mut matches: impl FnMut(u64) -> bool) -> bool {
-    let Some(dir) = open_dir(pid) else {
+    let Ok(dir) = open_dir(pid) else {
         return false;
     };
     let mut buffer = [MaybeUninit::uninit(); ENTRIES_SIZE];
@@ -88,13 +89,18 @@ pub(super) fn any(pid: u32, mut matches: impl FnMut(u64) -> bool) -> bool {
     false
 }
 
-/// Opens the directory of a process's file descriptors. `None` if this user may not read it.
-fn open_dir(pid: u32) -> Option<OwnedFd> {
+/// Returns whether the process exists and this user may not read its file descriptors.
+pub(super) fn are_hidden(pid: u32) -> bool {
+    matches!(open_dir(pid), Err(Errno::ACCESS | Errno::PERM))
+}
+
+/// Opens the directory of a process's file descriptors.
+fn open_dir(pid: u32) -> Result<OwnedFd, Errno> {
     let mut path = [0; 32];
-    write!(&mut path[..], "/proc/{pid}/fd\0").ok()?;
-    let path = CStr::from_bytes_until_nul(&path).ok()?;
+    write!(&mut path[..], "/proc/{pid}/fd\0").map_err(|_| Errno::NAMETOOLONG)?;
+    let path = CStr::from_bytes_until_nul(&path).map_err(|_| Errno::NAMETOOLONG)?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    openat(CWD, path, flags, Mode::empty()).ok()
+    openat(CWD, path, flags, Mode::empty())
 }
 
 /// Returns the inode of a file descriptor's socket; `None` if it is not a socket.

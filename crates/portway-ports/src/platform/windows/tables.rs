@@ -40,6 +40,7 @@ pub(crate) fn listeners(port: Option<u16>) -> io::Result<Vec<Listener>> {
         .map(|row| Listener {
             address: row.address,
             port: row.port,
+            only_v6: false,
             user: users.get(&row.pid).copied(),
             socket: socket(row.pid, row.address, row.port),
         })
