@@ -1,6 +1,7 @@
 //! Lists and releases leases.
 
 use portway_api::{ErrorCode, LeaseEntry};
+use portway_project::shell::quote;
 use portway_registry::{CheckoutState, Instance, Lease, Registry};
 
 use crate::error::CommandError;
@@ -51,7 +52,7 @@ pub fn forget(ports: &[u16]) -> Result<Vec<LeaseEntry>, CommandError> {
         )
         .hint(format!(
             "stop it first: run `portway -C {} down`",
-            instance.dir.display()
+            quote(&instance.dir.to_string_lossy())
         )));
     }
     if found.is_empty() {

@@ -104,15 +104,16 @@ impl RegistryError {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => (
                 RegistryProblem::Damaged,
                 format!(
-                    "move the file away and let Portway choose new ports: `mv '{0}' '{0}.damaged'`",
-                    file.display()
+                    "move the file away and let Portway choose new ports: `mv {} {}`",
+                    quoted(&file.display().to_string()),
+                    quoted(&format!("{}.damaged", file.display()))
                 ),
             ),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => (
                 RegistryProblem::Locked,
                 format!(
-                    "close the program that has it open and try again; `fuser '{}'` shows its pid",
-                    file.display()
+                    "close the program that has it open and try again; `fuser {}` shows its pid",
+                    quoted(&file.display().to_string())
                 ),
             ),
             Some(ErrorCode::DiskFull) => {
@@ -139,6 +140,11 @@ impl RegistryError {
             source: Some(error.into()),
         }
     }
+}
+
+/// Quotes a path for a POSIX shell.
+fn quoted(path: &str) -> String {
+    format!("'{}'", path.replace('\'', r"'\''"))
 }
 
 /// The reason why no ports were allocated.

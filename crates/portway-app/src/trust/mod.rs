@@ -22,6 +22,7 @@ use std::path::PathBuf;
 
 use portway_api::ErrorCode;
 use portway_gateway::tls::{Authority, AuthorityError};
+use portway_project::shell::quote;
 
 use crate::error::CommandError;
 use crate::gateway::state;
@@ -43,7 +44,7 @@ impl From<AuthorityError> for CommandError {
         let command_error = Self::new(ErrorCode::State, error.to_string());
         match &error {
             AuthorityError::Permissions { file, .. } => {
-                let chmod = format!("chmod go= {}", file.display());
+                let chmod = format!("chmod go= {}", quote(&file.to_string_lossy()));
                 command_error
                     .hint(format!("remove the permissions of other users: `{chmod}`"))
                     .hint("if other users may have read the key, create a new CA: run `portway trust --undo`, then `portway trust`")

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use portway_api::{ErrorCode, TrustedRoot};
+use portway_project::shell::quote;
 use serde::{Deserialize, Serialize};
 
 use super::store::Store;
@@ -34,7 +35,10 @@ impl Record {
                 let message = format!("`{}` is invalid", file.display());
                 CommandError::new(ErrorCode::State, message)
                     .caused_by(error)
-                    .hint(format!("delete the file: `rm '{}'`", file.display()))
+                    .hint(format!(
+                        "delete the file: `rm {}`",
+                        quote(&file.to_string_lossy())
+                    ))
                     .hint("then run `portway trust --undo`, which searches the trust stores")
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

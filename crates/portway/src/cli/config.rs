@@ -83,7 +83,7 @@ pub(crate) fn run(
             if output.json || json {
                 ui::json(&one);
             } else {
-                ui::out(&format!("{}\n", one.text.unwrap_or_default()));
+                ui::exact(&format!("{}\n", one.text.unwrap_or_default()));
             }
         }
         Some(ConfigCommand::Explain { key, output }) => {
@@ -115,7 +115,7 @@ pub(crate) fn run(
             if output.json || json {
                 ui::json(&serde_json::json!({ "path": file, "exists": file.exists() }));
             } else {
-                ui::out(&format!("{}\n", file.display()));
+                ui::exact(&format!("{}\n", file.display()));
             }
         }
     }

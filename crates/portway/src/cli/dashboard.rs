@@ -24,7 +24,7 @@ pub(crate) struct Dashboard {
 
 pub(crate) fn run(args: &Dashboard) -> Result<u8, CommandError> {
     let url = gateway::dashboard_url()?;
-    ui::out(&format!("{url}\n"));
+    ui::exact(&format!("{url}\n"));
     let is_watched = std::io::stdout().is_terminal() && ui::is_interactive();
     if !args.print && is_watched {
         browser::open(&url);

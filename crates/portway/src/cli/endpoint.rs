@@ -40,7 +40,7 @@ pub(crate) fn url(directory: Option<&Path>, args: &UrlArgs) -> Result<u8, Comman
     if port.json {
         ui::json(&serde_json::json!({ "url": url }));
     } else {
-        ui::out(&format!("{url}\n"));
+        ui::exact(&format!("{url}\n"));
     }
     Ok(0)
 }
@@ -54,7 +54,7 @@ fn print(
     if args.json {
         ui::json(&port);
     } else {
-        ui::out(&format!("{}\n", value(&port)));
+        ui::exact(&format!("{}\n", value(&port)));
     }
     Ok(0)
 }

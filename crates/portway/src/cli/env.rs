@@ -57,6 +57,6 @@ pub(crate) fn run(directory: Option<&Path>, args: &Env) -> Result<u8, CommandErr
     } else {
         args.format.into()
     };
-    ui::out(&format.format(&variables));
+    ui::exact(&format.format(&variables));
     Ok(0)
 }

@@ -71,7 +71,7 @@ pub(crate) fn run(cli: Cli, terminal: &Arc<dyn Reporter>) -> Result<u8, CommandE
         Command::Dashboard(args) => dashboard::run(&args),
         Command::Init(args) => init::run(directory, &args),
         Command::Schema => {
-            ui::out(&Manifest::json_schema());
+            ui::exact(&Manifest::json_schema());
             Ok(0)
         }
         Command::Supervise(args) => up::supervise(directory, &args),

@@ -100,6 +100,19 @@ pub(crate) fn is_interactive() -> bool {
 
 /// Prints to standard output. Returns false after the reader has closed the stream.
 pub(crate) fn out(text: &str) -> bool {
+    write_out(&sanitize::composed(text))
+}
+
+/// Prints a value for a program to standard output: unchanged, except on a terminal. Returns false
+/// after the reader has closed the stream.
+pub(crate) fn exact(text: &str) -> bool {
+    match io::stdout().is_terminal() {
+        true => out(text),
+        false => write_out(text),
+    }
+}
+
+fn write_out(text: &str) -> bool {
     let stdout = io::stdout();
     let choice = choice(&stdout);
     let mut stream = AutoStream::new(stdout.lock(), choice);
@@ -113,14 +126,14 @@ pub(crate) fn out(text: &str) -> bool {
 pub(crate) fn json(value: &impl serde::Serialize) -> bool {
     let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
     text.push('\n');
-    out(&text)
+    write_out(&sanitize::json(&text))
 }
 
 /// Prints a value as one line of JSON.
 pub(crate) fn json_line(value: &impl serde::Serialize) -> bool {
     let mut text = serde_json::to_string(value).unwrap_or_default();
     text.push('\n');
-    out(&text)
+    write_out(&sanitize::json(&text))
 }
 
 /// Prints a message on standard error.
@@ -129,7 +142,7 @@ pub(crate) fn message(text: &str) {
     let choice = choice(&stderr);
     let mut stream = AutoStream::new(stderr.lock(), choice);
     // There is no other place to report this failure.
-    let _ = stream.write_all(text.as_bytes());
+    let _ = stream.write_all(sanitize::composed(text).as_bytes());
 }
 
 /// Prints a warning on standard error.
@@ -154,11 +167,19 @@ pub(crate) fn error(error: &CommandError, as_json: bool) {
         json(&error.body());
         return;
     }
+    if error.is_reported() {
+        return;
+    }
     let mut text = match &error.source_text {
         Some(invalid) if invalid.span.is_some() => snippet(invalid),
         _ => {
-            let mut text = format!("{} {}\n", styled(RED.bold(), "error:"), error.text());
+            let mut text = format!(
+                "{} {}\n",
+                styled(RED.bold(), "error:"),
+                sanitize::lines(&error.text())
+            );
             for hint in &error.info.hints {
+                let hint = sanitize::lines(hint);
                 text.push_str(&format!("{} {hint}\n", styled(CYAN.bold(), "help:")));
             }
             text

@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use portway_api::{InstanceStatus, Notice, NoticeLevel, ServiceState};
 use portway_app::reporter::Progress;
 
-use super::sanitize::sanitize;
+use super::sanitize::{one_line, sanitize};
 use super::{DIM, RED, YELLOW, message, styled};
 
 /// Formats a notice as one line.
@@ -65,13 +65,13 @@ impl Progress for Spinner {
 
     fn status(&self, status: &InstanceStatus) {
         if let Some(bar) = &self.bar {
-            bar.set_message(pending(status));
+            bar.set_message(one_line(&pending(status)));
         }
     }
 
     fn message(&self, action: &str) {
         if let Some(bar) = &self.bar {
-            bar.set_message(action.to_owned());
+            bar.set_message(one_line(action));
         }
     }
 
