@@ -94,6 +94,7 @@ mod tests {
             restarts: 0,
             reason: None,
             message: None,
+            last_output: Vec::new(),
         };
         let services = [("api", 9000), ("web", 9001)];
         let instance = InstanceStatus {

@@ -75,6 +75,7 @@ mod tests {
                 restarts: 0,
                 reason: None,
                 message: None,
+                last_output: Vec::new(),
             }],
         }
     }

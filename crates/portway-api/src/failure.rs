@@ -29,6 +29,13 @@ pub enum FailureReason {
     CommandNotExecutable,
     /// The process exited with code 0 before it listened on its port.
     ExitedBeforeListening,
+    /// The process exited with an error because a module or a file does not exist.
+    FileMissing {
+        /// The exit code.
+        code: i32,
+        /// The line of its output that says so.
+        line: String,
+    },
     /// The operating system did not start the process.
     StartFailed {
         /// The system's error message.
@@ -52,9 +59,14 @@ pub enum FailureReason {
         /// The system's error message.
         error: String,
     },
-    /// A service that this one depends on failed.
+    /// The service waits for one that failed.
     DependencyFailed {
         /// The service that failed.
+        service: String,
+    },
+    /// The service waits for one that is stopped.
+    DependencyStopped {
+        /// The service that is stopped.
         service: String,
     },
     /// The service did not listen on its port before the readiness timeout.
@@ -67,6 +79,8 @@ pub enum FailureReason {
         /// The timeout in milliseconds.
         timeout_ms: u64,
     },
+    /// The service is running and no longer listens on its port.
+    StoppedListening,
     /// The liveness probe failed as many times in a row as the manifest allows.
     LivenessFailed,
     /// Other processes took the service's port again and again.
@@ -106,6 +120,19 @@ impl FailureReason {
         }
     }
 
+    /// Returns whether the service only waits for others, so that this is not its own failure.
+    pub fn is_dependency(&self) -> bool {
+        matches!(
+            self,
+            Self::DependencyFailed { .. } | Self::DependencyStopped { .. }
+        )
+    }
+
+    /// Returns whether the service was not ready before its readiness timeout.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::NotListening { .. } | Self::NotReady { .. })
+    }
+
     /// Returns the error code of a command in which services failed for these reasons: the first
     /// one that is more specific than [`ErrorCode::ServiceFailed`].
     pub fn error_code_of<'a>(reasons: impl IntoIterator<Item = &'a Self>) -> ErrorCode {
@@ -132,6 +159,7 @@ impl fmt::Display for FailureReason {
             Self::ExitedBeforeListening => {
                 write!(f, "exited with code 0 before it listened on its port")
             }
+            Self::FileMissing { code, line } => write!(f, "exited with code {code}: {line}"),
             Self::StartFailed { error } => write!(f, "could not be started: {error}"),
             Self::DirectoryNotFound { directory } => {
                 write!(f, "could not be started: `{directory}` does not exist")
@@ -148,7 +176,10 @@ impl fmt::Display for FailureReason {
                 "could not be prepared: an input of the prepare step cannot be read: {error}"
             ),
             Self::DependencyFailed { service } => {
-                write!(f, "depends on `{service}`, which failed")
+                write!(f, "waits for `{service}`, which failed")
+            }
+            Self::DependencyStopped { service } => {
+                write!(f, "waits for `{service}`, which is stopped")
             }
             Self::NotListening { timeout_ms } => {
                 let timeout = seconds(*timeout_ms);
@@ -157,6 +188,7 @@ impl fmt::Display for FailureReason {
             Self::NotReady { timeout_ms } => {
                 write!(f, "was not ready within {} s", seconds(*timeout_ms))
             }
+            Self::StoppedListening => write!(f, "no longer listens on its port"),
             Self::LivenessFailed => write!(f, "failed its liveness probe"),
             Self::PortLost {
                 times, taken_by, ..

@@ -13,7 +13,8 @@ pub enum InstanceState {
     Starting,
     /// Every started service is ready or completed.
     Ready,
-    /// The instance is running, but a service failed, is unhealthy or is being restarted.
+    /// The instance is running, but a service failed, stopped, is unhealthy, waits for a failed one
+    /// or is being restarted.
     Degraded,
     /// The instance is being stopped.
     Stopping,
@@ -25,9 +26,9 @@ pub enum InstanceState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ServiceState {
-    /// The service was not started or has been stopped.
+    /// The service was not started or has been stopped. With a `reason`, it stopped by itself.
     Stopped,
-    /// The service waits for services that it depends on.
+    /// The service waits for services that it depends on. With a `reason`, one of them failed.
     Waiting,
     /// The prepare step is running.
     Preparing,
@@ -35,13 +36,14 @@ pub enum ServiceState {
     Starting,
     /// The service is ready.
     Ready,
-    /// The service is running, and its liveness probe fails.
+    /// The service is running and is not ready: it no longer listens on its port, its liveness probe
+    /// fails, or it was not ready before its readiness timeout.
     Unhealthy,
     /// The service exited and restarts after a delay.
     Backoff,
     /// The service is being stopped.
     Stopping,
-    /// The service exited with code 0, as a one-shot service does.
+    /// The service, which has no port, exited with code 0, as a one-shot service does.
     Completed,
     /// The service failed and is not restarted.
     Failed,
@@ -106,6 +108,24 @@ pub struct ServiceStatus {
     /// The text form of `reason`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// The last lines that the service printed before it failed, since its last start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub last_output: Vec<String>,
+}
+
+impl ServiceStatus {
+    /// Returns whether the service is not ready and does not become ready without help: it failed,
+    /// stopped by itself, waits for a service that failed, or was not ready in time.
+    pub fn has_failed(&self) -> bool {
+        let reason = self.reason.as_ref();
+        match self.state {
+            ServiceState::Failed => true,
+            ServiceState::Stopped => reason.is_some(),
+            ServiceState::Waiting => reason.is_some_and(FailureReason::is_dependency),
+            ServiceState::Unhealthy => reason.is_some_and(FailureReason::is_timeout),
+            _ => false,
+        }
+    }
 }
 
 /// An instance: one checkout of a project.

@@ -20,6 +20,8 @@ pub struct CommandError {
     pub source_text: Option<Box<Diagnostic>>,
     /// Whether the message does not name the location.
     is_location_unnamed: bool,
+    /// Whether the error was printed already.
+    is_reported: bool,
     /// The signal that stopped the command.
     signal: Option<i32>,
     /// The cause, whose text is part of the message.
@@ -38,6 +40,7 @@ impl CommandError {
             },
             source_text: None,
             is_location_unnamed: false,
+            is_reported: false,
             signal: None,
             source: None,
         }
@@ -95,6 +98,17 @@ impl CommandError {
                 format!("stopped by signal {number}"),
             )
         }
+    }
+
+    /// Marks an error that was printed for a user already.
+    pub(crate) fn reported(mut self) -> Self {
+        self.is_reported = true;
+        self
+    }
+
+    /// Returns whether the error was printed for a user already.
+    pub fn is_reported(&self) -> bool {
+        self.is_reported
     }
 
     /// Returns whether the error must not be printed.

@@ -31,6 +31,8 @@ pub struct UpOptions {
     pub selection: Selection,
     /// Whether to publish on the local network; if unspecified, the manifest decides.
     pub lan: LanAccess,
+    /// Whether to stop everything when a service fails, even if the manifest does not say so.
+    pub abort_on_failure: bool,
     /// The value of `--moved`, which overrides the preference of the same name.
     pub moved: Option<String>,
 }
@@ -52,6 +54,9 @@ impl UpOptions {
         }
         for (service, port) in &selection.ports {
             arguments.extend(["--port".to_owned(), format!("{service}={port}")]);
+        }
+        if self.abort_on_failure {
+            arguments.push("--abort-on-failure".to_owned());
         }
         match self.lan {
             LanAccess::Enabled => arguments.push("--lan".to_owned()),

@@ -1,6 +1,6 @@
 //! What the application reports while a command runs. The user interface implements these traits.
 
-use portway_api::{InstanceStatus, LogRecord, Notice};
+use portway_api::{InstanceStatus, LogRecord, Notice, ServiceStatus};
 use portway_detect::Detection;
 
 /// Receives warnings, log lines and questions.
@@ -20,6 +20,12 @@ pub trait Reporter: Send + Sync {
     /// Reports that the services of an instance are ready. `attached` says that this process
     /// supervises the instance and stops it on Ctrl-C.
     fn ready(&self, status: &InstanceStatus, attached: bool);
+
+    /// Reports that a service failed or waits for one that failed, while the others keep running.
+    fn failed(&self, service: &ServiceStatus);
+
+    /// Reports the services of an instance that runs in the background, of which some failed.
+    fn started(&self, status: &InstanceStatus);
 
     /// Prints one log line of an instance that has these `services`. Returns false after the
     /// reader has closed the stream.

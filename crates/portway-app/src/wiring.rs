@@ -192,6 +192,7 @@ fn service_statuses(
                 restarts: 0,
                 reason: None,
                 message: None,
+                last_output: Vec::new(),
             }
         })
         .collect()

@@ -11,6 +11,7 @@ use hyper::body::Bytes;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use portway_api::{ErrorBody, ErrorCode, ErrorInfo};
+use portway_project::shell::quote;
 use portway_supervisor::logs::{self, Filter};
 
 use crate::cache::CachedInstance;
@@ -103,16 +104,17 @@ struct Explanation {
 impl Explanation {
     fn new(refusal: &Refusal, instance: Option<&CachedInstance>, service: Option<&str>) -> Self {
         let instance_name = instance.map_or("the instance", |one| &one.status.name);
-        let directory = instance.map(|one| &one.status.directory);
+        let directory = instance.map(|one| quote(&one.status.directory));
+        let directory = directory.as_deref();
         let name = match service {
             Some(service) => format!("`{service}` of {instance_name}"),
             None => format!("the main service of {instance_name}"),
         };
         let service = service.unwrap_or_default();
         let up = |services: &str| {
-            directory.map(|dir| format!("run `portway -C {dir} up --detach{services}`"))
+            directory.map(|dir| format!("start it: `portway -C {dir} up --detach{services}`"))
         };
-        let logs = || directory.map(|dir| format!("run `portway -C {dir} logs {service}`"));
+        let logs = || directory.map(|dir| format!("see why: `portway -C {dir} logs {service}`"));
         let (status, code, title, hint, shows_logs) = match refusal {
             Refusal::InstanceNotRunning => (
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -195,10 +197,16 @@ impl Explanation {
     }
 }
 
-/// Returns the last lines of a service's output as plain text.
+/// Returns the last lines of a service's output in this run, as plain text.
 fn last_lines(instance: &CachedInstance, service: &str) -> Vec<String> {
+    let failed = instance.status.service(service);
+    if let Some(failed) = failed.filter(|failed| !failed.last_output.is_empty()) {
+        return failed.last_output.iter().map(|line| plain(line)).collect();
+    }
     let filter = Filter {
         services: vec![service.to_owned()],
+        // Lines of an earlier run would mislead.
+        since: instance.status.since,
         ..Filter::default()
     };
     let records = logs::read(&instance.log_dir, &filter);

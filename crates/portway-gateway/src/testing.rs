@@ -47,5 +47,6 @@ pub(crate) fn service(name: &str, port: u16, state: ServiceState) -> ServiceStat
         restarts: 0,
         reason: None,
         message: None,
+        last_output: Vec::new(),
     }
 }

@@ -46,6 +46,8 @@ pub struct Plan {
     pub routes: Vec<PathRoute>,
     /// Whether to publish HTTP services on the local network by default.
     pub lan: bool,
+    /// Whether the instance stops when a service fails.
+    pub abort_on_failure: bool,
     /// The groups of the manifest, reduced to enabled services.
     pub groups: IndexMap<String, Vec<String>>,
 }

@@ -2,19 +2,22 @@
 //!
 //! While a service starts, its hold is soft, and another process that sets `SO_REUSEADDR` can take
 //! the port. So a listening socket counts as the service's own only if a process below the
-//! service's keeper has it open.
+//! service's keeper has it open. Another process takes a port when it gets connections to
+//! `localhost`; on other addresses it takes nothing.
 
 use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use portway_api::PortConflict;
-use portway_ports::{Families, Listener, Process, find_owner, owners};
+use portway_ports::{Families, Listener, Process, find_owner, hides_sockets, owners};
 
 use crate::process::{descendants, tree_pids};
 
 /// The result of the check for one service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PortOwnership {
-    /// No process listens on one of the ports yet.
+    /// The service does not listen on one of the ports, and no other process does.
     NotListening,
     /// The service listens on all its ports, in these address families and with these sockets.
     Own {
@@ -31,72 +34,140 @@ pub(crate) enum PortOwnership {
 /// All listening sockets of the machine, by port.
 pub(crate) type Listeners = HashMap<u16, Vec<Listener>>;
 
-/// Reads all listening sockets. Empty if the system does not report them.
-pub(crate) fn read_listeners() -> Listeners {
+/// Reads all listening sockets.
+///
+/// # Errors
+/// When the system does not report them.
+pub(crate) fn read_listeners() -> io::Result<Listeners> {
     let mut by_port = Listeners::new();
-    for listener in portway_ports::all_listeners().unwrap_or_default() {
+    for listener in portway_ports::all_listeners()? {
         by_port.entry(listener.port).or_default().push(listener);
     }
-    by_port
+    Ok(by_port)
 }
 
 /// Checks which process listens on `ports`, the ports of the service below `keeper`.
 ///
 /// `any_owner` waives the check, for services whose listener is another process by design.
-/// `verified` are sockets that passed an earlier check.
+/// `verified` are sockets that passed an earlier check. Also returns the sockets of other processes
+/// on these ports that take nothing from the service.
 pub(crate) fn evaluate(
     listeners: &Listeners,
     ports: &[u16],
     keeper: u32,
     any_owner: bool,
     verified: &[u64],
-) -> PortOwnership {
-    let mut all = Vec::new();
-    for port in ports {
-        match listeners.get(port) {
-            Some(listeners) => all.extend(listeners.iter()),
-            None => return PortOwnership::NotListening,
-        }
-    }
-    let is_new = |listener: &&&Listener| !verified.contains(&listener.socket);
-    let new: Vec<&&Listener> = all.iter().filter(is_new).collect();
-    if !any_owner && !new.is_empty() {
-        let mut tree = tree_pids(keeper);
-        tree.retain(|&pid| pid != keeper);
-        for listener in new {
-            if find_owner(tree.iter().copied(), listener.socket).is_none() {
-                return find_foreign_owner(listener, keeper);
+) -> (PortOwnership, Vec<Listener>) {
+    let on = |port: &u16| listeners.get(port).into_iter().flatten();
+    let is_known = |listener: &Listener| any_owner || verified.contains(&listener.socket);
+    let has_new = ports.iter().flat_map(on).any(|one| !is_known(one));
+    let mut tree = if has_new {
+        tree_pids(keeper)
+    } else {
+        Vec::new()
+    };
+    tree.retain(|&pid| pid != keeper);
+    let is_own = |listener: &Listener| {
+        is_known(listener) || find_owner(tree.iter().copied(), listener.socket).is_some()
+    };
+    let mut own = Vec::new();
+    let mut beside = Vec::new();
+    let mut is_listening = true;
+    for &port in ports {
+        let (mut own_here, foreign): (Vec<&Listener>, Vec<&Listener>) =
+            on(&port).partition(|listener| is_own(listener));
+        for listener in foreign {
+            if !takes_localhost(listener, &own_here) {
+                beside.push(listener.clone());
+                continue;
+            }
+            match find_foreign_owner(listener, keeper) {
+                ForeignOwner::Tree => own_here.push(listener),
+                ForeignOwner::Portway => {}
+                ForeignOwner::Unknown => return (PortOwnership::Unknown { port }, beside),
+                ForeignOwner::Process(process) => {
+                    return (PortOwnership::Foreign { port, process }, beside);
+                }
             }
         }
+        is_listening &= !own_here.is_empty();
+        own.extend(own_here);
     }
-    PortOwnership::Own {
-        families: Families::of(all.iter().copied()),
-        sockets: all.iter().map(|listener| listener.socket).collect(),
+    let ownership = match is_listening {
+        true => PortOwnership::Own {
+            families: Families::of(own.iter().copied()),
+            sockets: own.iter().map(|listener| listener.socket).collect(),
+        },
+        false => PortOwnership::NotListening,
+    };
+    (ownership, beside)
+}
+
+/// Returns whether a socket gets connections to an address of `localhost` that those in `own` would
+/// otherwise get, or shares them.
+pub(crate) fn takes_localhost(listener: &Listener, own: &[&Listener]) -> bool {
+    let loopback = [
+        IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(Ipv6Addr::LOCALHOST),
+    ];
+    loopback.into_iter().any(|address| {
+        let other = specificity(listener, address);
+        let own = own.iter().map(|own| specificity(own, address)).max();
+        other > 0 && other >= own.unwrap_or(0)
+    })
+}
+
+/// Returns how specifically a socket is bound to an address. The kernel chooses the socket with the
+/// highest number for a connection to the address; 0 means that the socket does not accept it.
+fn specificity(listener: &Listener, address: IpAddr) -> u8 {
+    let bound = listener.address.to_canonical();
+    if bound == address {
+        3
+    } else if !bound.is_unspecified() {
+        0
+    } else if bound.is_ipv4() == address.is_ipv4() {
+        2
+    } else {
+        u8::from(bound.is_ipv6() && !listener.only_v6)
     }
 }
 
-/// Identifies the owner of a socket that no process of the fast tree reading has open.
-fn find_foreign_owner(listener: &Listener, keeper: u32) -> PortOwnership {
-    let port = listener.port;
+/// The owner of a socket that no process of the fast reading of the tree has open.
+enum ForeignOwner {
+    /// A process of the service.
+    Tree,
+    /// Portway itself, which passes the socket to the service.
+    Portway,
+    Process(PortConflict),
+    Unknown,
+}
+
+fn find_foreign_owner(listener: &Listener, keeper: u32) -> ForeignOwner {
     // The fast reading may have missed a process, so this one is complete.
-    let tree = descendants(keeper);
-    let is_own = |pid: u32| tree.iter().any(|process| process.pid == pid);
-    let owners = owners(port).unwrap_or_default();
+    let tree: Vec<u32> = descendants(keeper)
+        .iter()
+        .map(|process| process.pid)
+        .collect();
+    let owners = owners(listener.port).unwrap_or_default();
     let owner = owners
         .iter()
         .find(|owner| owner.listener.socket == listener.socket);
     match owner.and_then(|owner| owner.process.as_ref()) {
-        None => PortOwnership::Unknown { port },
-        Some(process) if is_own(process.id.pid) => PortOwnership::Unknown { port },
-        // A socket that the supervisor passes to the service.
+        // No visible process has the socket open, but one of the service that is not visible may.
+        None if tree.iter().any(|&pid| may_own(pid, listener)) => ForeignOwner::Tree,
+        None => ForeignOwner::Unknown,
+        Some(process) if tree.contains(&process.id.pid) => ForeignOwner::Unknown,
         Some(process) if [keeper, std::process::id()].contains(&process.id.pid) => {
-            PortOwnership::NotListening
+            ForeignOwner::Portway
         }
-        Some(process) => PortOwnership::Foreign {
-            port,
-            process: port_conflict(process),
-        },
+        Some(process) => ForeignOwner::Process(port_conflict(process)),
     }
+}
+
+/// Returns whether a process whose sockets are hidden runs as the user who opened the socket. A
+/// program with file capabilities is such a process.
+fn may_own(pid: u32, listener: &Listener) -> bool {
+    hides_sockets(pid) && Process::read(pid).is_some_and(|process| process.user == listener.user)
 }
 
 /// Describes a process that uses a port.
@@ -108,3 +179,6 @@ pub(crate) fn port_conflict(process: &Process) -> PortConflict {
         directory: directory.map(|dir| dir.display().to_string()),
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests;

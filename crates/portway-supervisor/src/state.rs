@@ -7,19 +7,16 @@
 //! Each timer carries the epoch of the phase that set it. A timer of an earlier phase is ignored.
 
 mod exit;
+mod running;
 mod types;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use portway_api::{FailureReason, PortConflict, ServiceState};
-use portway_project::policy::RestartPolicy;
 
 pub use types::ExitStatus;
-pub(crate) use types::{Effect, Input, Policy, Transition};
+pub(crate) use types::{Effect, ExitContext, Input, Policy, Transition};
 
-/// A service without ports and probes is ready when it has run for this long. Most processes that
-/// cannot work have exited by then.
-const SETTLE_DELAY: Duration = Duration::from_millis(200);
 /// How often a service may lose its port while it starts before it fails.
 const MAX_PORT_LOSSES: u32 = 10;
 
@@ -30,7 +27,12 @@ enum AfterStop {
     Start,
     Fail(FailureReason),
     Restart(FailureReason),
-    ReplacePort { port: u16, taken_by: PortConflict },
+    ReplacePort {
+        port: u16,
+        taken_by: PortConflict,
+    },
+    /// The leader failed in this phase. What follows depends on its status and the policy.
+    HandleExit(Box<Phase>),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -42,7 +44,10 @@ enum Phase {
         listening: bool,
     },
     Ready,
-    Unhealthy,
+    /// The process is running and not ready: it was not ready in time, or it was ready before.
+    Unhealthy {
+        listening: bool,
+    },
     Backoff,
     Stopping(AfterStop),
     /// A lost port is being replaced. No process is running.
@@ -59,6 +64,12 @@ pub(crate) struct StateMachine {
     epoch: u64,
     /// When the current phase started.
     since: Instant,
+    /// When the current process was started.
+    started: Instant,
+    /// Whether the current process has listened on the service's ports.
+    has_listened: bool,
+    /// Whether users know that the service is not ready any more.
+    is_reported: bool,
     pid: Option<u32>,
     /// How the leader exited, until its process tree is gone.
     leader_status: Option<ExitStatus>,
@@ -66,7 +77,8 @@ pub(crate) struct StateMachine {
     /// Failures in a row.
     failures: u32,
     port_losses: u32,
-    /// Whether the service cannot bind a port that Portway holds.
+    /// Whether the current process was started without the hold, because the previous one could
+    /// not bind a port that Portway holds.
     without_hold: bool,
     reason: Option<FailureReason>,
 }
@@ -78,6 +90,9 @@ impl StateMachine {
             phase: Phase::Stopped,
             epoch: 0,
             since: now,
+            started: now,
+            has_listened: false,
+            is_reported: false,
             pid: None,
             leader_status: None,
             restarts: 0,
@@ -96,7 +111,7 @@ impl StateMachine {
             Phase::Preparing => ServiceState::Preparing,
             Phase::Starting { .. } | Phase::ReplacingPort => ServiceState::Starting,
             Phase::Ready => ServiceState::Ready,
-            Phase::Unhealthy => ServiceState::Unhealthy,
+            Phase::Unhealthy { .. } => ServiceState::Unhealthy,
             Phase::Backoff => ServiceState::Backoff,
             Phase::Stopping(_) => ServiceState::Stopping,
             Phase::Completed => ServiceState::Completed,
@@ -119,13 +134,13 @@ impl StateMachine {
 
     /// Returns whether a process of the service may exist.
     pub(crate) fn is_active(&self) -> bool {
+        self.is_running() || matches!(self.phase, Phase::Preparing | Phase::Stopping(_))
+    }
+
+    fn is_running(&self) -> bool {
         matches!(
             self.phase,
-            Phase::Preparing
-                | Phase::Starting { .. }
-                | Phase::Ready
-                | Phase::Unhealthy
-                | Phase::Stopping(_)
+            Phase::Starting { .. } | Phase::Ready | Phase::Unhealthy { .. }
         )
     }
 
@@ -137,9 +152,18 @@ impl StateMachine {
         )
     }
 
-    /// Returns whether the service is starting and does not listen on its ports yet.
+    /// Returns whether the service is running and does not listen on its ports.
     pub(crate) fn awaits_listening(&self) -> bool {
-        self.policy.has_ports && self.phase == Phase::Starting { listening: false }
+        self.policy.has_ports
+            && matches!(
+                self.phase,
+                Phase::Starting { listening: false } | Phase::Unhealthy { listening: false }
+            )
+    }
+
+    /// Returns whether the current process was started without the hold.
+    pub(crate) fn is_without_hold(&self) -> bool {
+        self.without_hold
     }
 
     /// Returns whether the keeper has reported the process. A fast server can listen before that
@@ -148,13 +172,35 @@ impl StateMachine {
         self.pid.is_some() || self.leader_status.is_some()
     }
 
-    /// Returns whether the service has listened on its ports since its start.
-    pub(crate) fn has_listened(&self) -> bool {
+    /// Returns whether the service listens on its ports, as far as the last check knows.
+    pub(crate) fn is_listening(&self) -> bool {
         self.policy.has_ports
             && matches!(
                 self.phase,
-                Phase::Starting { listening: true } | Phase::Ready | Phase::Unhealthy
+                Phase::Starting { listening: true }
+                    | Phase::Ready
+                    | Phase::Unhealthy { listening: true }
             )
+    }
+
+    /// Returns whether the process was started and neither was ready in time nor is late.
+    pub(crate) fn is_starting(&self) -> bool {
+        matches!(self.phase, Phase::Starting { .. })
+    }
+
+    /// Returns whether the service waits for one that failed or is stopped.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.is_waiting()
+            && self
+                .reason
+                .as_ref()
+                .is_some_and(FailureReason::is_dependency)
+    }
+
+    /// Returns whether the service has not become ready in time since its start.
+    pub(crate) fn is_late(&self) -> bool {
+        let is_timeout = self.reason.as_ref().is_some_and(FailureReason::is_timeout);
+        is_timeout && matches!(self.phase, Phase::Unhealthy { .. })
     }
 
     /// Returns whether the service waits for services that it depends on.
@@ -182,14 +228,23 @@ impl StateMachine {
             | (Input::Restart, Phase::Stopping(_)) => {
                 self.phase = Phase::Stopping(AfterStop::Start);
             }
-            (Input::Restart, Phase::Starting { .. } | Phase::Ready | Phase::Unhealthy) => {
-                self.stop_tree(AfterStop::Start, now, effects);
+            (Input::Restart, Phase::Starting { .. } | Phase::Ready | Phase::Unhealthy { .. }) => {
+                self.stop_tree(AfterStop::Start, now, effects)
             }
-            (Input::Restart, Phase::Backoff) => self.start(now, effects),
+            (Input::Restart, Phase::Backoff) => self.start(false, now, effects),
             (Input::Stop, phase) => self.stop(&phase, now, effects),
 
-            (Input::DependenciesMet, Phase::Waiting) => self.start(now, effects),
-            (Input::DependencyFailed(reason), Phase::Waiting) => self.fail(reason, now, effects),
+            (Input::DependenciesMet, Phase::Waiting) => {
+                self.reason = None;
+                self.start(false, now, effects);
+            }
+            (Input::DependencyFailed(reason), Phase::Waiting) => {
+                if self.reason.as_ref() != Some(&reason) {
+                    self.reason = Some(reason.clone());
+                    effects.push(Effect::Notify(Transition::Blocked(reason)));
+                }
+            }
+            (Input::DependenciesPending, Phase::Waiting) => self.reason = None,
             (Input::Prepared, Phase::Preparing) => self.enter(Phase::Waiting, now),
             (Input::PrepareFailed(reason), Phase::Preparing) => self.fail(reason, now, effects),
 
@@ -204,76 +259,49 @@ impl StateMachine {
             (Input::StartFailed(reason), Phase::Starting { .. }) => {
                 self.fail(reason, now, effects);
             }
-            (Input::Listening(families), Phase::Starting { listening: false }) => {
+            (Input::Listening(families), phase) => {
                 effects.push(Effect::SettleHold(families));
-                self.phase = Phase::Starting { listening: true };
-                if self.policy.has_readiness_probe {
-                    effects.push(Effect::StartReadinessProbe);
-                } else {
-                    self.become_ready(now, effects);
-                }
+                self.has_listened = true;
+                self.continue_listening(&phase, now, effects);
             }
-            (Input::Listening(families), _) => effects.push(Effect::SettleHold(families)),
-            (Input::ReadinessProbeSucceeded, Phase::Starting { .. }) => {
+            (Input::NotListening, phase) => self.stop_listening(&phase, now, effects),
+            (
+                Input::ReadinessProbeSucceeded,
+                Phase::Starting { .. } | Phase::Unhealthy { listening: true },
+            ) if !self.awaits_listening() && self.reason != Some(FailureReason::LivenessFailed) => {
                 self.become_ready(now, effects);
             }
             (
                 Input::PortLost { port, taken_by },
-                Phase::Starting { .. } | Phase::Ready | Phase::Unhealthy,
+                Phase::Starting { .. } | Phase::Ready | Phase::Unhealthy { .. },
             ) => self.lose_port(port, taken_by, now, effects),
-            (Input::PortReplaced, Phase::ReplacingPort) => self.start(now, effects),
+            (Input::PortReplaced, Phase::ReplacingPort) => self.start(false, now, effects),
             (Input::PortNotReplaced(reason), Phase::ReplacingPort) => {
                 self.fail(reason, now, effects);
             }
-
-            (Input::LivenessChecked(false), Phase::Ready) => {
-                self.enter(Phase::Unhealthy, now);
-                if self.policy.restart != RestartPolicy::Never {
-                    let reason = FailureReason::LivenessFailed;
-                    self.stop_tree(AfterStop::Restart(reason), now, effects);
-                }
+            (Input::LivenessChecked(is_alive), phase) => {
+                self.check_liveness(&phase, is_alive, now, effects);
             }
-            (Input::LivenessChecked(true), Phase::Unhealthy) => self.enter(Phase::Ready, now),
 
             (Input::LeaderExited(status), phase) => {
                 self.pid = None;
                 self.leader_status = Some(status);
                 // After code 0 the remaining processes may be a daemon, which is then the service.
                 // After a failure they are useless.
-                if !status.is_success() && !matches!(phase, Phase::Stopping(_)) {
-                    effects.push(Effect::StopTree);
+                if !status.is_success() && self.is_running() {
+                    self.stop_tree(AfterStop::HandleExit(Box::new(phase)), now, effects);
                 }
             }
-            (Input::TreeGone { address_in_use }, phase) => {
-                self.handle_exit(phase, address_in_use, now, jitter, effects);
+            (Input::DaemonFailed(status), _) => {
+                if self.leader_status == Some(ExitStatus::Code(0)) {
+                    self.leader_status = Some(status);
+                }
+            }
+            (Input::TreeGone(context), phase) => {
+                self.handle_exit(phase, context, now, jitter, effects);
             }
             (Input::Timer(epoch), phase) if epoch == self.epoch => {
                 self.handle_timer(&phase, now, effects);
-            }
-            _ => {}
-        }
-    }
-
-    fn handle_timer(&mut self, phase: &Phase, now: Instant, effects: &mut Vec<Effect>) {
-        match phase {
-            Phase::Backoff => self.start(now, effects),
-            Phase::Starting { .. } if self.is_ready_by_running() => {
-                let is_running =
-                    self.has_started() && self.leader_status.is_none_or(ExitStatus::is_success);
-                if is_running {
-                    self.become_ready(now, effects);
-                } else {
-                    self.set_start_timer(effects);
-                }
-            }
-            Phase::Starting { listening } => {
-                let timeout_ms = self.policy.ready_timeout.as_millis() as u64;
-                let reason = if self.policy.has_ports && !listening {
-                    FailureReason::NotListening { timeout_ms }
-                } else {
-                    FailureReason::NotReady { timeout_ms }
-                };
-                self.stop_tree(AfterStop::Fail(reason), now, effects);
             }
             _ => {}
         }
@@ -296,38 +324,18 @@ impl StateMachine {
         }
     }
 
-    fn start(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+    fn start(&mut self, without_hold: bool, now: Instant, effects: &mut Vec<Effect>) {
         self.enter(Phase::Starting { listening: false }, now);
+        self.started = now;
+        self.has_listened = false;
+        self.is_reported = false;
+        self.without_hold = without_hold;
         self.leader_status = None;
         self.pid = None;
         effects.push(Effect::Start {
-            release_port: self.without_hold,
+            release_port: without_hold,
         });
         self.set_start_timer(effects);
-    }
-
-    /// Returns whether the service has neither ports nor a probe, so that running is its only sign
-    /// of readiness.
-    fn is_ready_by_running(&self) -> bool {
-        !self.policy.has_ports && !self.policy.has_readiness_probe
-    }
-
-    fn set_start_timer(&self, effects: &mut Vec<Effect>) {
-        effects.push(Effect::SetTimer {
-            epoch: self.epoch,
-            after: match self.is_ready_by_running() {
-                true => SETTLE_DELAY,
-                false => self.policy.ready_timeout,
-            },
-        });
-    }
-
-    fn become_ready(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        let duration = now - self.since;
-        self.enter(Phase::Ready, now);
-        self.reason = None;
-        effects.push(Effect::Notify(Transition::Ready(duration)));
-        effects.push(Effect::StartLivenessProbe);
     }
 
     fn lose_port(
@@ -337,8 +345,14 @@ impl StateMachine {
         now: Instant,
         effects: &mut Vec<Effect>,
     ) {
+        let next = self.after_port_loss(port, taken_by);
+        self.stop_tree(next, now, effects);
+    }
+
+    /// Counts the loss of a port and returns what follows.
+    fn after_port_loss(&mut self, port: u16, taken_by: PortConflict) -> AfterStop {
         self.port_losses += 1;
-        let next = if self.port_losses > MAX_PORT_LOSSES {
+        if self.port_losses > MAX_PORT_LOSSES {
             AfterStop::Fail(FailureReason::PortLost {
                 port,
                 times: self.port_losses,
@@ -346,8 +360,7 @@ impl StateMachine {
             })
         } else {
             AfterStop::ReplacePort { port, taken_by }
-        };
-        self.stop_tree(next, now, effects);
+        }
     }
 
     fn stop_tree(&mut self, next: AfterStop, now: Instant, effects: &mut Vec<Effect>) {
@@ -358,14 +371,17 @@ impl StateMachine {
 
     fn stop(&mut self, phase: &Phase, now: Instant, effects: &mut Vec<Effect>) {
         match phase {
-            Phase::Preparing | Phase::Starting { .. } | Phase::Ready | Phase::Unhealthy => {
-                self.stop_tree(AfterStop::Remain, now, effects);
+            Phase::Preparing | Phase::Starting { .. } | Phase::Ready | Phase::Unhealthy { .. } => {
+                self.stop_tree(AfterStop::Remain, now, effects)
             }
             Phase::Stopping(_) => self.phase = Phase::Stopping(AfterStop::Remain),
             Phase::Waiting | Phase::Backoff | Phase::ReplacingPort => {
+                self.reason = None;
                 self.enter(Phase::Stopped, now);
             }
-            Phase::Stopped | Phase::Completed | Phase::Failed => {}
+            // Nobody has to start it again any more.
+            Phase::Stopped => self.reason = None,
+            Phase::Completed | Phase::Failed => {}
         }
     }
 

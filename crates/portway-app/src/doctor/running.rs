@@ -107,6 +107,7 @@ mod tests {
             restarts: 0,
             reason: Some(FailureReason::Exited { code: 1 }),
             message: Some("exited with code 1".into()),
+            last_output: Vec::new(),
         };
         let finding = evaluate(&status, port_checks)?;
         Some((finding.severity, finding.command.unwrap()))

@@ -14,87 +14,106 @@ use super::connection::{POLL_INTERVAL, Supervised, events, request_stop};
 use crate::error::CommandError;
 use crate::reporter::Reporter;
 
-/// Follows a start, shows its progress, and returns the status once the instance is ready. A failed start
-/// stops the instance; the error then contains the last output lines.
+/// Returns whether every service of an instance in this state is ready or has failed.
+pub(super) fn is_started(state: InstanceState) -> bool {
+    matches!(state, InstanceState::Ready | InstanceState::Degraded)
+}
+
+/// Follows a start, shows its progress, and returns the status once every service is ready or has
+/// failed. If none is left, the instance stops, which is an error.
 pub(crate) async fn until_started(
     mut events: Events,
     reporter: &dyn Reporter,
 ) -> Result<InstanceStatus, CommandError> {
     let progress = reporter.progress();
-    let mut last = None;
+    let mut failed = Vec::new();
     let mut warned = false;
-    let mut tails: HashMap<String, Vec<String>> = HashMap::new();
     while let Some(event) = events.next().await {
         match event {
+            // The error of the command names the services that failed.
+            Event::Notice(notice) if notice.level == NoticeLevel::Error => {}
             Event::Notice(notice) => progress.notice(&notice),
-            Event::Log(record) => {
-                let tail = tails.entry(record.service).or_default();
-                tail.push(record.text);
-                if tail.len() > MAX_OUTPUT_LINES {
-                    tail.remove(0);
-                }
-            }
+            Event::Log(_) => {}
             Event::Status(status) => {
                 if !warned && !status.services.is_empty() {
                     warned = true;
                     progress.suspend(&mut || reporter.port_warnings(&status));
                 }
                 progress.status(&status);
-                if matches!(status.state, InstanceState::Ready | InstanceState::Degraded) {
+                if is_started(status.state) {
                     progress.finish();
                     return Ok(status);
                 }
-                last = Some(status);
+                failed = status.services;
+                failed.retain(ServiceStatus::has_failed);
             }
         }
     }
     progress.finish();
-    let failed = last.iter().flat_map(|status| &status.services);
-    Err(start_failed(failed, |service| {
-        tails.get(service).cloned().unwrap_or_default()
-    }))
-}
-
-/// Maximum number of output lines of a failed service in an error.
-const MAX_OUTPUT_LINES: usize = 20;
-
-/// The error of a failed start: each failed service with the reason and its last output lines.
-pub(crate) fn start_failed<'a>(
-    services: impl IntoIterator<Item = &'a ServiceStatus>,
-    tail: impl Fn(&str) -> Vec<String>,
-) -> CommandError {
-    let failed: Vec<&ServiceStatus> = services
-        .into_iter()
-        .filter(|service| service.state == ServiceState::Failed)
-        .collect();
-    if failed.is_empty() {
-        return CommandError::new(
+    Err(if failed.is_empty() {
+        CommandError::new(
             ErrorCode::NotRunning,
             "the instance was stopped before it was ready",
-        );
-    }
-    let messages: Vec<String> = failed
-        .iter()
-        .map(|service| {
-            let why = service.message.as_deref().unwrap_or("failed");
-            format!("`{}` {why}", service.name)
-        })
-        .collect();
-    let reasons = failed.iter().filter_map(|service| service.reason.as_ref());
-    let code = FailureReason::error_code_of(reasons);
+        )
+    } else {
+        services_failed(&failed, false)
+    })
+}
+
+/// The error of a command for services that failed: each with the reason, its last lines of output
+/// and what to do. `is_running`: the instance is running without them.
+pub(super) fn services_failed(failed: &[ServiceStatus], is_running: bool) -> CommandError {
+    let waits = |service: &&ServiceStatus| service.state == ServiceState::Waiting;
+    let causes: Vec<&ServiceStatus> = failed.iter().filter(|one| !waits(one)).collect();
+    let waiting = failed.iter().filter(waits);
+    let messages: Vec<String> = causes.iter().copied().chain(waiting).map(failure).collect();
+    // Without any service, a missing program is the reason why nothing works.
+    let code = if is_running {
+        ErrorCode::ServiceFailed
+    } else {
+        FailureReason::error_code_of(causes.iter().filter_map(|one| one.reason.as_ref()))
+    };
     let mut error = CommandError::new(code, messages.join("; "));
-    for service in failed {
-        let lines = tail(&service.name);
-        if !lines.is_empty() {
-            let lines: Vec<String> = lines.iter().map(|line| format!("    {line}")).collect();
-            error = error.hint(format!("last output lines:\n{}", lines.join("\n")));
+    for service in &causes {
+        if !service.last_output.is_empty() {
+            let title = match causes.len() {
+                1 => "last output lines".to_owned(),
+                _ => format!("last output lines of `{}`", service.name),
+            };
+            let lines = last_lines(service);
+            error = error.hint(format!("{title}:\n{}", lines.join("\n")));
         }
-        error = error.hint(format!(
-            "run `portway logs {}` to see the whole output",
-            service.name
-        ));
+        error = error.hint(way_out(service));
+    }
+    if is_running {
+        error = error.hint("the instance keeps running; run `portway down` to stop it");
     }
     error
+}
+
+/// Returns what happened to a service that failed.
+pub fn failure(service: &ServiceStatus) -> String {
+    let reason = service.message.as_deref().unwrap_or("failed");
+    format!("`{}` {reason}", service.name)
+}
+
+/// Returns the last lines of a service that failed, indented.
+pub fn last_lines(service: &ServiceStatus) -> Vec<String> {
+    let lines = service.last_output.iter();
+    lines.map(|line| format!("    {line}")).collect()
+}
+
+/// Returns what to do about a service that failed.
+pub fn way_out(service: &ServiceStatus) -> String {
+    let name = &service.name;
+    match service.state {
+        ServiceState::Unhealthy => {
+            format!("it keeps running; run `portway logs {name}` to see the whole output")
+        }
+        _ => format!(
+            "run `portway logs {name}` to see the whole output, and `portway up` to start it again"
+        ),
+    }
 }
 
 /// Waits until `services` are ready or completed. Returns an error as soon as one fails. A service in
@@ -104,27 +123,45 @@ pub(crate) async fn until_ready(
     services: &[String],
     fresh: &HashMap<String, Option<u64>>,
 ) -> Result<InstanceStatus, CommandError> {
-    while let Some(event) = events.next().await {
-        let Event::Status(status) = event else {
-            continue;
+    let mut last: Option<InstanceStatus> = None;
+    loop {
+        let patience = last.as_ref().and_then(unhealthy_time_left);
+        let event = match patience {
+            None => events.next().await,
+            Some(patience) => match timeout(patience, events.next()).await {
+                Ok(event) => event,
+                // Nothing has changed in time.
+                Err(_) => last.take().map(Event::Status),
+            },
+        };
+        let status = match event {
+            Some(Event::Status(status)) => status,
+            Some(_) => continue,
+            None => break,
         };
         let relevant: Vec<&ServiceStatus> = status
             .services
             .iter()
             .filter(|service| services.is_empty() || services.contains(&service.name))
-            // Stopped services count only if they are named.
-            .filter(|service| !services.is_empty() || service.state != ServiceState::Stopped)
+            // Services that a user has stopped count only if they are named.
+            .filter(|service| {
+                !services.is_empty()
+                    || service.state != ServiceState::Stopped
+                    || service.has_failed()
+            })
             .collect();
         let is_fresh = |service: &ServiceStatus| {
             fresh
                 .get(&service.name)
                 .is_none_or(|old| *old != service.since)
         };
-        if relevant
+        let failed: Vec<ServiceStatus> = relevant
             .iter()
-            .any(|s| s.state == ServiceState::Failed && is_fresh(s))
-        {
-            return Err(start_failed(relevant, |_| Vec::new()));
+            .filter(|service| is_fresh(service) && (service.has_failed() || is_given_up(service)))
+            .map(|service| (*service).clone())
+            .collect();
+        if !failed.is_empty() {
+            return Err(services_failed(&failed, true));
         }
         let ready = |service: &&ServiceStatus| {
             is_fresh(service)
@@ -134,11 +171,34 @@ pub(crate) async fn until_ready(
         if !starting && relevant.iter().all(ready) {
             return Ok(status);
         }
+        last = Some(status);
     }
     Err(CommandError::new(
         ErrorCode::NotRunning,
         "the instance stopped before its services were ready",
     ))
+}
+
+/// How long a service may be unhealthy before a command stops waiting for it. A reload takes less.
+const UNHEALTHY_TIMEOUT: Duration = Duration::from_secs(5);
+
+fn unhealthy_time(service: &ServiceStatus) -> Option<Duration> {
+    let since = service.since.unwrap_or(0);
+    let elapsed = portway_supervisor::now().saturating_sub(since);
+    (service.state == ServiceState::Unhealthy).then(|| Duration::from_millis(elapsed))
+}
+
+fn is_given_up(service: &ServiceStatus) -> bool {
+    unhealthy_time(service).is_some_and(|time| time >= UNHEALTHY_TIMEOUT)
+}
+
+/// Returns the time until the next unhealthy service is given up.
+fn unhealthy_time_left(status: &InstanceStatus) -> Option<Duration> {
+    let times = status.services.iter().filter_map(unhealthy_time);
+    times
+        .map(|time| UNHEALTHY_TIMEOUT.saturating_sub(time))
+        .filter(|left| !left.is_zero())
+        .min()
 }
 
 /// Runs a future with a timeout.

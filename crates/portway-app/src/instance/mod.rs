@@ -11,6 +11,7 @@ pub(crate) mod snapshot;
 mod supervise;
 mod up;
 
+pub use attach::{failure, last_lines, way_out};
 pub use control::{Down, down, restart, wait};
 pub use list::list;
 pub use logs::{LogOptions, logs};

@@ -91,6 +91,7 @@ pub(crate) fn stopped_status(
                 restarts: 0,
                 reason: None,
                 message: None,
+                last_output: Vec::new(),
             }),
         }
     }

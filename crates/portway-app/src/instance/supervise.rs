@@ -10,11 +10,10 @@ use std::thread;
 use std::time::Duration;
 
 use portway_api::{
-    ErrorBody, ErrorCode, Event, FailureReason, InstanceState, InstanceStatus, LogStream,
-    NoticeLevel, ServiceState,
+    ErrorBody, ErrorCode, Event, FailureReason, InstanceStatus, LogRecord, LogStream, NoticeLevel,
+    ServiceState, ServiceStatus,
 };
 use portway_registry::InstanceLock;
-use portway_supervisor::logs::{self, Filter};
 use portway_supervisor::{Config, LanConfig, Outcome, Request, Supervisor, control};
 use tokio::sync::{broadcast, oneshot};
 
@@ -69,9 +68,10 @@ fn run(
         warnings: allocation.warnings,
         holds: allocation.holds,
         services,
-        logs: logs.clone(),
+        logs,
         log_size: registered.project.preferences.log_size(),
         socket: dir.join(control::SOCKET),
+        abort_on_failure: options.abort_on_failure || registered.project.plan.abort_on_failure,
         lan: on_lan(&registered),
         is_foreground: foreground.is_some(),
         color: foreground.is_some_and(|reporter| reporter.is_colored()),
@@ -108,30 +108,20 @@ fn run(
     })?;
     // Dropping the runtime drops the last sender of events, which ends the printer.
     drop(runtime);
-    if let Some(printer) = printer {
-        printer.finish();
-    }
+    let reported = printer.map(EventPrinter::finish);
     drop(lock);
     match outcome {
         Outcome::Stopped => Ok(()),
         Outcome::Signal(number) => Err(CommandError::signal(number)),
         Outcome::Failed(failed) => {
-            let code = FailureReason::error_code_of(failed.iter().map(|(_, reason)| reason));
-            let messages: Vec<String> = failed
-                .iter()
-                .map(|(service, why)| format!("`{service}` {why}"))
-                .collect();
-            let lines = last_lines(&logs, &failed[0].0);
-            let error = CommandError::new(code, messages.join("; "));
-            let error = if lines.is_empty() || foreground.is_some() {
-                error
-            } else {
-                error.hint(format!("last output lines:\n{lines}"))
+            let error = attach::services_failed(&failed, false);
+            let Some(reporter) = foreground else {
+                return Err(error);
             };
-            Err(error.hint(format!(
-                "run `portway logs {}` to see the whole output",
-                failed[0].0
-            )))
+            for service in reported.unwrap_or_default().update(&failed) {
+                reporter.failed(service);
+            }
+            Err(error.reported())
         }
     }
 }
@@ -147,22 +137,6 @@ fn on_lan(registered: &RegisteredProject) -> Option<LanConfig> {
         instance: instance.clone(),
         project: registered.project.plan.project.clone(),
     })
-}
-
-/// Returns the last lines of a service's log, indented.
-fn last_lines(dir: &Path, service: &str) -> String {
-    const MAX_LINES: usize = 20;
-    let filter = Filter {
-        services: vec![service.to_owned()],
-        ..Filter::default()
-    };
-    let records = logs::read(dir, &filter);
-    let printed: Vec<String> = records
-        .iter()
-        .filter(|record| record.stream != LogStream::Portway)
-        .map(|record| format!("    {}", record.text))
-        .collect();
-    printed[printed.len().saturating_sub(MAX_LINES)..].join("\n")
 }
 
 /// Supervises in the foreground until the instance stops. Returns false if another process supervises it.
@@ -207,7 +181,7 @@ fn close_stdout_when_started(mut events: broadcast::Receiver<Event>) {
     thread::spawn(move || {
         loop {
             match events.blocking_recv() {
-                Ok(Event::Status(status)) if status.state == InstanceState::Ready => break,
+                Ok(Event::Status(status)) if attach::is_started(status.state) => break,
                 Err(broadcast::error::RecvError::Closed) => return,
                 _ => {}
             }
@@ -284,7 +258,7 @@ pub(super) fn detach(
 /// Prints events on a separate thread, so that a paused terminal (Ctrl-S) or a slow reader does not block
 /// the supervisor.
 struct EventPrinter {
-    finished: mpsc::Receiver<()>,
+    finished: mpsc::Receiver<Failures>,
 }
 
 impl EventPrinter {
@@ -299,12 +273,16 @@ impl EventPrinter {
             let mut started = false;
             let mut warned = false;
             let mut reader_gone = Some(reader_gone);
+            let mut failures = Failures::default();
             let progress = reporter.progress();
             loop {
                 let mut has_reader = true;
                 match events.blocking_recv() {
                     Ok(Event::Status(mut status)) => {
-                        let ready = status.state == InstanceState::Ready;
+                        for service in failures.update(&status.services) {
+                            progress.suspend(&mut || reporter.failed(service));
+                        }
+                        let ready = attach::is_started(status.state);
                         // The first status may have no services yet.
                         if !warned && !status.services.is_empty() {
                             warned = true;
@@ -321,14 +299,26 @@ impl EventPrinter {
                             progress.status(&status);
                         }
                     }
+                    // Each line of Portway is also a notice.
+                    Ok(Event::Log(record)) if record.stream == LogStream::Portway => {}
                     Ok(Event::Log(record)) => {
                         progress.suspend(&mut || has_reader = reporter.log(&services, &record));
                     }
-                    Ok(Event::Notice(notice)) => {
-                        if notice.level != NoticeLevel::Info || notice.service.is_none() {
-                            progress.notice(&notice);
+                    Ok(Event::Notice(notice)) => match (notice.level, &notice.service) {
+                        // The status reports failures of services.
+                        (NoticeLevel::Error, Some(_)) => {}
+                        (NoticeLevel::Info, Some(service)) => {
+                            let record = LogRecord {
+                                time: portway_supervisor::now(),
+                                number: 0,
+                                service: service.clone(),
+                                stream: LogStream::Portway,
+                                text: notice.text,
+                            };
+                            progress.suspend(&mut || has_reader = reporter.log(&services, &record));
                         }
-                    }
+                        _ => progress.notice(&notice),
+                    },
                     Err(broadcast::error::RecvError::Lagged(missed)) => {
                         progress.line(&format!(
                             "… {missed} lines skipped; run `portway logs` to see them"
@@ -343,32 +333,73 @@ impl EventPrinter {
             }
             progress.finish();
             // The receiver is gone after the timeout.
-            let _ = done.send(());
+            let _ = done.send(failures);
         });
         Self { finished }
     }
 
-    /// Waits until the remaining events are printed.
-    fn finish(self) {
-        // Lines that the reader does not take in time are lost.
-        let _ = self.finished.recv_timeout(OUTPUT_TIMEOUT);
+    /// Waits until the remaining events are printed, and returns the failures among them. Lines that
+    /// the reader does not take in time are lost.
+    fn finish(self) -> Failures {
+        let finished = self.finished.recv_timeout(OUTPUT_TIMEOUT);
+        finished.unwrap_or_default()
     }
 }
 
-/// Returns those of `services` that are stopped in a running instance, with the time of that state.
-fn stopped_services(
+/// The failures of services that were reported.
+#[derive(Default)]
+struct Failures {
+    reported: HashMap<String, (Option<u64>, Option<FailureReason>)>,
+}
+
+impl Failures {
+    /// Returns the services that have failed since the last call, those that only wait for others
+    /// last.
+    fn update<'a>(&mut self, services: &'a [ServiceStatus]) -> Vec<&'a ServiceStatus> {
+        let mut new = Vec::new();
+        for service in services {
+            if !service.has_failed() {
+                continue;
+            }
+            let failure = (service.since, service.reason.clone());
+            if self.reported.get(&service.name) != Some(&failure) {
+                self.reported.insert(service.name.clone(), failure);
+                new.push(service);
+            }
+        }
+        new.sort_by_key(|service| service.state == ServiceState::Waiting);
+        new
+    }
+}
+
+/// Returns those of `services` that are stopped in a running instance, which have to be started, and
+/// those that wait for failed ones, which follow. Each with the time of its state.
+fn idle_services(
     status: &InstanceStatus,
     services: &[String],
-) -> Result<HashMap<String, Option<u64>>, CommandError> {
-    let mut stopped = HashMap::new();
+) -> Result<(Vec<String>, HashMap<String, Option<u64>>), CommandError> {
+    let mut stopped = Vec::new();
+    let mut idle = HashMap::new();
     for name in services {
         let service = status.service(name);
         let service = service.ok_or_else(|| allocation::changed(name))?;
-        if matches!(service.state, ServiceState::Stopped | ServiceState::Failed) {
-            stopped.insert(name.clone(), service.since);
+        let is_stopped = matches!(service.state, ServiceState::Stopped | ServiceState::Failed);
+        if is_stopped {
+            stopped.push(name.clone());
+        }
+        if is_stopped || (service.state == ServiceState::Waiting && service.has_failed()) {
+            idle.insert(name.clone(), service.since);
         }
     }
-    Ok(stopped)
+    Ok((stopped, idle))
+}
+
+/// Returns those of `services` that have failed.
+fn failed_services(status: &InstanceStatus, services: &[String]) -> Vec<ServiceStatus> {
+    let all = status.services.iter();
+    all.filter(|service| services.contains(&service.name) && service.has_failed())
+        .cloned()
+        .collect()
 }
 
 /// Follows an instance that another process supervises until it is ready. Returns false if it stopped
@@ -387,19 +418,25 @@ pub(super) fn attach(
                 .and_then(Background::failure)
                 .map_or(Ok(false), Err);
         };
-        let status = match attach::until_started(events, reporter).await {
+        let mut status = match attach::until_started(events, reporter).await {
             Ok(status) => status,
             Err(error) => return Err(background.and_then(Background::failure).unwrap_or(error)),
         };
-        let stopped = stopped_services(&status, &services)?;
+        // Services that have just failed are not started again.
+        let failed = failed_services(&status, &services);
+        if background.is_some() && !failed.is_empty() {
+            client::add_urls(&mut status).await;
+            reporter.started(&status);
+            return Err(attach::services_failed(&failed, true));
+        }
+        let (stopped, idle) = idle_services(&status, &services)?;
         let Some(mut events) = connection::events(&mut registered).await? else {
             return Ok(false);
         };
         if !stopped.is_empty() {
-            let names: Vec<String> = stopped.keys().cloned().collect();
-            connection::request(&registered.client(), "start", &names).await?;
+            connection::request(&registered.client(), "start", &stopped).await?;
         }
-        let mut status = attach::until_ready(&mut events, &services, &stopped).await?;
+        let mut status = attach::until_ready(&mut events, &services, &idle).await?;
         client::add_urls(&mut status).await;
         reporter.ready(&status, false);
         Ok(true)

@@ -48,6 +48,10 @@ pub struct Manifest {
     /// them. `portway up --lan` and `portway up --no-lan` override it.
     #[serde(default)]
     pub lan: bool,
+    /// Whether to stop all services when one fails, as `portway up --abort-on-failure` does.
+    /// Otherwise the others keep running.
+    #[serde(default)]
+    pub abort_on_failure: bool,
     /// Paths of the main service's origin that the gateway routes to other services, so that a
     /// page and its API share one origin: `"/api" = "backend"`.
     #[serde(default)]

@@ -76,6 +76,7 @@ pub(super) fn plan(
             .collect(),
         main: front::main(&services),
         lan: manifest.lan,
+        abort_on_failure: manifest.abort_on_failure,
         routes: front::routes(manifest, &services)?,
         services,
         groups,

@@ -52,6 +52,8 @@ pub enum KeeperEvent {
     StartFailed(String),
     /// The process that runs the command has exited.
     LeaderExited(ExitStatus),
+    /// A process that stayed after the leader had exited with code 0 failed. Only Linux reports it.
+    DaemonFailed(ExitStatus),
     /// The keeper itself has exited.
     KeeperExited(KeeperExit),
 }
@@ -162,6 +164,7 @@ impl KeeperEvents {
                     Ok(Report::Started(pid)) => return KeeperEvent::Started(pid),
                     Ok(Report::StartFailed(error)) => return KeeperEvent::StartFailed(error),
                     Ok(Report::LeaderExited(status)) => return KeeperEvent::LeaderExited(status),
+                    Ok(Report::DaemonFailed(status)) => return KeeperEvent::DaemonFailed(status),
                     Ok(Report::TreeGone) => self.is_tree_gone = true,
                     // The end of the connection follows an incomplete line.
                     Err(_) => {}

@@ -37,6 +37,9 @@ enum Report {
     StartFailed(String),
     /// The process that runs the command has exited.
     LeaderExited(ExitStatus),
+    /// A process that stayed after the leader had exited with code 0 failed.
+    #[cfg_attr(windows, allow(dead_code, reason = "only Linux reports it"))]
+    DaemonFailed(ExitStatus),
     /// No process of the tree is left.
     TreeGone,
 }

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, wait};
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process_group, wait};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
 
@@ -166,17 +166,21 @@ impl Tree<'_> {
             match wait(WaitOptions::NOHANG) {
                 Ok(Some((pid, wait_status))) if Some(pid) == self.leader => {
                     self.leader = None;
-                    let status = match (wait_status.exit_status(), wait_status.terminating_signal())
-                    {
-                        (Some(code), _) => ExitStatus::Code(code),
-                        (None, signal) => ExitStatus::Signal(signal.unwrap_or(0)),
-                    };
-                    self.report(&Report::LeaderExited(status));
+                    self.report(&Report::LeaderExited(exit_status(wait_status)));
                     if matches!(self.stop_state, StopState::Stopping(_)) {
                         self.signal_tree();
                     }
                 }
-                Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
+                Ok(Some((_, wait_status))) => {
+                    let status = exit_status(wait_status);
+                    if self.leader.is_none()
+                        && matches!(self.stop_state, StopState::Running)
+                        && !status.is_success()
+                    {
+                        self.report(&Report::DaemonFailed(status));
+                    }
+                }
+                Err(rustix::io::Errno::INTR) => {}
                 Ok(None) => return true,
                 // There are no children. On systems without subreapers, other processes of the
                 // tree may be left.
@@ -261,6 +265,13 @@ impl Tree<'_> {
         line.push(b'\n');
         // A write fails only if the supervisor is gone.
         let _ = (&self.supervisor).write_all(&line);
+    }
+}
+
+fn exit_status(status: WaitStatus) -> ExitStatus {
+    match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => ExitStatus::Code(code),
+        (None, signal) => ExitStatus::Signal(signal.unwrap_or(0)),
     }
 }
 

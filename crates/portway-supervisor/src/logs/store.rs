@@ -57,11 +57,13 @@ impl LogStore {
             text,
         };
         self.next_number += 1;
-        let tail = self.tails.entry(service.to_owned()).or_default();
-        if tail.len() == TAIL_LINES {
-            tail.pop_front();
+        if stream != LogStream::Portway {
+            let tail = self.tails.entry(service.to_owned()).or_default();
+            if tail.len() == TAIL_LINES {
+                tail.pop_front();
+            }
+            tail.push_back(record.text.clone());
         }
-        tail.push_back(record.text.clone());
         if let Err(error) = self.write(&record) {
             self.write_error = Some(error);
             self.open.remove(service);
@@ -69,7 +71,7 @@ impl LogStore {
         record
     }
 
-    /// Returns the last lines of a service, the oldest first.
+    /// Returns the last lines that a service itself has printed, the oldest first.
     pub fn tail(&self, service: &str) -> Vec<String> {
         self.tails
             .get(service)

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use portway_api::FailureReason;
 use portway_project::policy::RestartPolicy;
 
-use super::{AfterStop, Effect, ExitStatus, Phase, StateMachine, Transition};
+use super::{AfterStop, Effect, ExitContext, ExitStatus, Phase, StateMachine, Transition};
 
 /// How often a service may fail in a row before Portway stops restarting it.
-const MAX_FAILURES: u32 = 5;
+pub(super) const MAX_FAILURES: u32 = 5;
 /// The delay after the first failure. It doubles with each further failure.
 const FIRST_RESTART_DELAY: Duration = Duration::from_millis(250);
 const MAX_RESTART_DELAY: Duration = Duration::from_secs(10);
@@ -19,42 +19,62 @@ impl StateMachine {
     pub(super) fn handle_exit(
         &mut self,
         phase: Phase,
-        address_in_use: bool,
+        context: ExitContext,
         now: Instant,
         jitter: f64,
         effects: &mut Vec<Effect>,
     ) {
         effects.push(Effect::RestoreHold);
         self.pid = None;
-        let status = self.leader_status.take().unwrap_or(ExitStatus::KILLED);
         match phase {
+            Phase::Stopping(AfterStop::HandleExit(phase)) => {
+                self.evaluate_exit(&phase, context, now, jitter, effects);
+            }
             Phase::Stopping(next) => self.after_stop(next, now, jitter, effects),
-            Phase::Starting { listening: false }
-                if self.policy.has_ports && address_in_use && !self.without_hold =>
-            {
-                self.without_hold = true;
-                effects.push(Effect::Notify(Transition::RestartingWithoutHold));
-                self.start(now, effects);
-            }
-            Phase::Starting { .. } => {
-                let is_permanent =
-                    status.is_missing_command() || (status.is_success() && self.policy.has_ports);
-                if is_permanent && self.policy.restart != RestartPolicy::Always {
-                    let reason = match status.is_success() {
-                        true => FailureReason::ExitedBeforeListening,
-                        false => status.into(),
-                    };
-                    self.fail(reason, now, effects);
-                } else {
-                    self.apply_restart_policy(status, now, jitter, effects);
-                }
-            }
-            Phase::Ready | Phase::Unhealthy => {
+            Phase::Starting { .. } | Phase::Ready | Phase::Unhealthy { .. } => {
                 self.reset_failures_if_recovered(now);
-                self.apply_restart_policy(status, now, jitter, effects);
+                self.evaluate_exit(&phase, context, now, jitter, effects);
             }
             _ => {}
         }
+    }
+
+    /// Decides what follows when a service has exited without a request. `phase` is the one in
+    /// which it exited.
+    fn evaluate_exit(
+        &mut self,
+        phase: &Phase,
+        context: ExitContext,
+        now: Instant,
+        jitter: f64,
+        effects: &mut Vec<Effect>,
+    ) {
+        let status = self.leader_status.take().unwrap_or(ExitStatus::KILLED);
+        let has_bound = !self.policy.has_ports || self.has_listened;
+        let has_error_code = matches!(status, ExitStatus::Code(code) if code != 0);
+        if !has_bound && has_error_code && context.address_in_use {
+            if let Some((port, taken_by)) = context.lost_port {
+                let next = self.after_port_loss(port, taken_by);
+                return self.after_stop(next, now, jitter, effects);
+            }
+            if !self.without_hold {
+                effects.push(Effect::Notify(Transition::RestartingWithoutHold));
+                return self.start(true, now, effects);
+            }
+        }
+        if status.is_success() && !has_bound && self.policy.restart != RestartPolicy::Always {
+            return self.fail(FailureReason::ExitedBeforeListening, now, effects);
+        }
+        let has_worked = match self.policy.has_ports {
+            true => self.has_listened,
+            false => *phase == Phase::Ready && now - self.started >= RECOVERY_TIME,
+        };
+        if let Some(reason) = permanent_failure(status, context.missing_file)
+            && !has_worked
+        {
+            return self.fail(reason, now, effects);
+        }
+        self.apply_restart_policy(status, now, jitter, effects);
     }
 
     fn after_stop(
@@ -65,7 +85,11 @@ impl StateMachine {
         effects: &mut Vec<Effect>,
     ) {
         match next {
-            AfterStop::Remain => self.enter(Phase::Stopped, now),
+            // The exit of a leader is evaluated before this function is called.
+            AfterStop::Remain | AfterStop::HandleExit(_) => {
+                self.reason = None;
+                self.enter(Phase::Stopped, now);
+            }
             AfterStop::Start => self.prepare(now, effects),
             AfterStop::Fail(reason) => self.fail(reason, now, effects),
             AfterStop::Restart(reason) => self.schedule_restart(reason, now, jitter, effects),
@@ -85,6 +109,13 @@ impl StateMachine {
     ) {
         match self.policy.restart {
             RestartPolicy::Always => self.schedule_restart(status.into(), now, jitter, effects),
+            // A server has nothing to complete.
+            _ if status.is_success() && self.policy.has_ports => {
+                let reason = FailureReason::from(status);
+                self.enter(Phase::Stopped, now);
+                self.reason = Some(reason.clone());
+                effects.push(Effect::Notify(Transition::Stopped(reason)));
+            }
             _ if status.is_success() => {
                 self.enter(Phase::Completed, now);
                 effects.push(Effect::Notify(Transition::Completed));
@@ -129,5 +160,15 @@ impl StateMachine {
             self.failures = 0;
             self.port_losses = 0;
         }
+    }
+}
+
+/// Returns why a process that exited with this status fails again whenever it is started.
+fn permanent_failure(status: ExitStatus, missing_file: Option<String>) -> Option<FailureReason> {
+    match (status, missing_file) {
+        (ExitStatus::Code(0) | ExitStatus::Signal(_), _) => None,
+        (status, _) if status.is_usage_error() => Some(status.into()),
+        (ExitStatus::Code(code), Some(line)) => Some(FailureReason::FileMissing { code, line }),
+        _ => None,
     }
 }

@@ -40,9 +40,10 @@ impl ExitStatus {
         self == Self::Code(0)
     }
 
-    /// Returns whether a shell did not find the command (127) or could not execute it (126).
-    pub(super) fn is_missing_command(self) -> bool {
-        matches!(self, Self::Code(126 | 127))
+    /// Returns whether the command cannot succeed: a shell did not find it (127) or could not
+    /// execute it (126), or a program that starts others was used incorrectly (125).
+    pub(super) fn is_usage_error(self) -> bool {
+        matches!(self, Self::Code(125..=127))
     }
 }
 
@@ -57,6 +58,17 @@ impl From<ExitStatus> for FailureReason {
     }
 }
 
+/// What is known about the end of a process tree, apart from the exit status.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ExitContext {
+    /// The last output may report an address that is in use.
+    pub address_in_use: bool,
+    /// A port of the service that another process uses, if the address may be in use.
+    pub lost_port: Option<(u16, PortConflict)>,
+    /// The line of output that reports a missing module or file.
+    pub missing_file: Option<String>,
+}
+
 /// An input of the state machine.
 #[derive(Clone, Debug)]
 pub(crate) enum Input {
@@ -68,8 +80,10 @@ pub(crate) enum Input {
     Restart,
     /// All services that this one depends on have reached the required state.
     DependenciesMet,
-    /// A service that this one depends on failed.
+    /// A service that this one depends on failed or is stopped.
     DependencyFailed(FailureReason),
+    /// No service that this one depends on has failed, after one had.
+    DependenciesPending,
     /// The prepare step succeeded or was not necessary.
     Prepared,
     /// The prepare step failed.
@@ -80,6 +94,8 @@ pub(crate) enum Input {
     StartFailed(FailureReason),
     /// The service's process tree listens on all its ports, in these address families.
     Listening(Families),
+    /// The service's process tree does not listen on one of its ports.
+    NotListening,
     /// Another process listens on the service's port.
     PortLost { port: u16, taken_by: PortConflict },
     /// The lost port was replaced. The new port is held.
@@ -93,9 +109,10 @@ pub(crate) enum Input {
     LivenessChecked(bool),
     /// The process that runs the command has exited.
     LeaderExited(ExitStatus),
-    /// No process of the tree is left. `address_in_use`: the service's last output may report an
-    /// address that is in use.
-    TreeGone { address_in_use: bool },
+    /// A process that stayed after the leader had exited with code 0 failed.
+    DaemonFailed(ExitStatus),
+    /// No process of the tree is left.
+    TreeGone(ExitContext),
     /// The timer of this epoch expired.
     Timer(u64),
 }
@@ -107,9 +124,9 @@ pub(crate) enum Effect {
     Prepare,
     /// Soften the hold and start the process. `release_port`: release the hold instead.
     Start { release_port: bool },
-    /// Repeat the readiness probe until it succeeds.
+    /// Repeat the readiness probe until it succeeds, from the beginning if it runs already.
     StartReadinessProbe,
-    /// Repeat the liveness probe until the process tree is gone.
+    /// Repeat the liveness probe until the process tree is gone, unless this happens already.
     StartLivenessProbe,
     /// Settle the hold: the service listens in these address families.
     SettleHold(Families),
@@ -139,6 +156,14 @@ pub(crate) enum Transition {
     RestartingWithoutHold,
     /// The service failed and is not restarted.
     Failed(FailureReason),
-    /// The service exited with code 0.
+    /// The service was not ready in time. It keeps running.
+    TimedOut(FailureReason),
+    /// The service is running and not ready any more.
+    Unhealthy(FailureReason),
+    /// The service waits for one that failed or is stopped.
+    Blocked(FailureReason),
+    /// The service, which has ports, exited with code 0.
+    Stopped(FailureReason),
+    /// The service, which has no ports, exited with code 0.
     Completed,
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use portway_api::{FailureReason, NoticeLevel};
 use portway_project::PrepareStep;
@@ -14,7 +14,12 @@ use super::handle::Message;
 use super::service::{self, Reporter, Role};
 use crate::keeper::KeeperConfig;
 use crate::mark::Mark;
-use crate::state::{Effect, Input};
+use crate::state::{Effect, ExitContext, Input};
+
+/// A timer that is this late shows that the supervisor was suspended.
+pub(super) const SUSPENSION: Duration = Duration::from_secs(1);
+/// How long a service may still take to become ready after the supervisor was suspended.
+const RECHECK_DELAY: Duration = Duration::from_secs(2);
 
 impl Supervisor {
     /// Passes an input to the state machine of a service and carries out the effects.
@@ -54,16 +59,38 @@ impl Supervisor {
             }
             Effect::StopTree => self.stop_tree(name),
             Effect::ReplacePort { port, taken_by } => self.replace_port(name, port, taken_by),
-            Effect::SetTimer { epoch, after } => {
-                let (service, mailbox) = (name.to_owned(), self.mailbox.clone());
-                tokio::spawn(async move {
-                    sleep(after).await;
-                    // Sending fails only when the supervisor has stopped.
-                    let _ = mailbox.send(Message::Timer { service, epoch });
-                });
-            }
+            Effect::SetTimer { epoch, after } => self.set_timer(name, epoch, after),
             Effect::Notify(transition) => self.notify_transition(name, &transition),
         }
+    }
+
+    /// Sends [`Input::Timer`] after a delay.
+    fn set_timer(&self, name: &str, epoch: u64, after: Duration) {
+        let (service, mailbox) = (name.to_owned(), self.mailbox.clone());
+        let due = Instant::now() + after;
+        tokio::spawn(async move {
+            sleep(after).await;
+            // Sending fails only when the supervisor has stopped.
+            let _ = mailbox.send(Message::Timer {
+                service,
+                epoch,
+                due,
+            });
+        });
+    }
+
+    /// Handles a timer. A supervisor that was suspended past the deadline checks the ports first,
+    /// and lets the service have a last delay: it may have become ready meanwhile.
+    pub(super) fn handle_timer(&mut self, name: &str, epoch: u64, due: Instant) {
+        let is_starting = |supervisor: &Self| {
+            let service = supervisor.services.get(name);
+            service.is_some_and(|service| service.machine.is_starting())
+        };
+        if due.elapsed() > SUSPENSION && is_starting(self) {
+            self.poll_ports();
+            return self.set_timer(name, epoch, RECHECK_DELAY);
+        }
+        self.step(name, Input::Timer(epoch));
     }
 
     /// Runs the prepare step of a service, unless it is up to date or already runs for another
@@ -116,9 +143,15 @@ impl Supervisor {
 
     fn start(&mut self, name: &str, release_port: bool) {
         for hold in self.holds_of(name) {
-            if release_port {
-                hold.release();
-            } else if hold.retake().and_then(|()| hold.soften()).is_err() {
+            // Another process may have bound the port while it was released.
+            let held = hold.retake().and_then(|()| match release_port {
+                true => {
+                    hold.release();
+                    Ok(())
+                }
+                false => hold.soften(),
+            });
+            if held.is_err() {
                 let port = hold.port();
                 let taken_by = self.port_user(port);
                 return self.step(name, Input::PortLost { port, taken_by });
@@ -146,12 +179,7 @@ impl Supervisor {
         };
         if let Err(reason) = self.start_keeper(name, step, Role::Service, socket) {
             self.step(name, Input::StartFailed(reason));
-            self.step(
-                name,
-                Input::TreeGone {
-                    address_in_use: false,
-                },
-            );
+            self.step(name, Input::TreeGone(ExitContext::default()));
         }
     }
 
@@ -215,12 +243,7 @@ impl Supervisor {
         match &service.keeper {
             Some((keeper, _)) if is_killing => keeper.kill(),
             Some((keeper, _)) => keeper.stop(),
-            None => self.step(
-                name,
-                Input::TreeGone {
-                    address_in_use: false,
-                },
-            ),
+            None => self.step(name, Input::TreeGone(ExitContext::default())),
         }
     }
 }

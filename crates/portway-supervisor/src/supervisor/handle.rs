@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
-use portway_api::{Event, FailureReason, InstanceStatus, PortDisplacement};
+use portway_api::{Event, InstanceStatus, PortDisplacement, ServiceStatus};
 use portway_ports::Hold;
 use portway_project::{AssignedPorts, Plan, Wiring};
 use tokio::sync::{broadcast, mpsc, watch};
@@ -43,6 +44,8 @@ pub struct Config {
     pub log_size: u64,
     /// The path of the control socket. Its directory identifies the instance.
     pub socket: PathBuf,
+    /// Whether the instance stops when a service fails.
+    pub abort_on_failure: bool,
     /// The services on the local network, if there are any.
     pub lan: Option<LanConfig>,
     /// Whether the instance stops when its terminal is closed.
@@ -75,8 +78,9 @@ pub enum Outcome {
     Stopped,
     /// The supervisor received this signal.
     Signal(i32),
-    /// These services failed before all services had been ready once.
-    Failed(Vec<(String, FailureReason)>),
+    /// These services failed, and either no other was left during the start or the instance stops
+    /// when one fails.
+    Failed(Vec<ServiceStatus>),
 }
 
 /// A message to the supervisor's task.
@@ -90,6 +94,8 @@ pub(crate) enum Message {
     Timer {
         service: String,
         epoch: u64,
+        /// When the timer was due.
+        due: Instant,
     },
     Signal(i32),
     /// Another branch was checked out.

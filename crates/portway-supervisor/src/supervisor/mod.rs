@@ -1,10 +1,12 @@
 //! The supervisor: a task that owns all state of one instance and handles one message at a time.
 
+mod advance;
 mod branch;
 mod effects;
 mod handle;
 mod lan;
 mod order;
+mod output;
 mod ports;
 mod probes;
 mod reports;
@@ -21,7 +23,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
-use portway_api::{FailureReason, InstanceState, InstanceStatus, ServiceState};
+use portway_api::{InstanceState, InstanceStatus};
 use portway_ports::Hold;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{sleep, sleep_until};
@@ -31,7 +33,6 @@ use crate::lan::Lan;
 use crate::logs::LogStore;
 use crate::state::Input;
 use crate::{control, platform};
-use order::Dependencies;
 use service::{LogSink, Service};
 
 /// How often the supervisor checks whether the last keepers have exited.
@@ -198,7 +199,11 @@ impl Supervisor {
     fn handle_message(&mut self, message: Message) {
         match message {
             Message::Request(request) => self.handle_request(request),
-            Message::Timer { service, epoch } => self.step(&service, Input::Timer(epoch)),
+            Message::Timer {
+                service,
+                epoch,
+                due,
+            } => self.handle_timer(&service, epoch, due),
             // The first signal stops the instance, and further ones kill it. A closed terminal is
             // reported several times: by the kernel, by a shell that forwards the signal, by
             // `terminal_closed` and by output that cannot be written. None of them is urgent.
@@ -274,80 +279,8 @@ impl Supervisor {
                 self.step(&name, input);
             }
         }
-        if self.is_starting && self.stopping.is_none() {
-            self.evaluate_start();
-        }
-    }
-
-    /// Returns the inputs for services that can be stopped, because no active service depends on
-    /// them.
-    fn next_stops(&self) -> Vec<(String, Input)> {
-        let active: Vec<&str> = self
-            .services
-            .values()
-            .filter(|service| !service.machine.is_idle())
-            .map(|service| service.plan.name.as_str())
-            .collect();
-        let after = |name: &str| -> Vec<String> {
-            let after = &self.services[name].plan.after;
-            after.iter().map(|(other, _)| other.clone()).collect()
-        };
-        order::stoppable(&active, after)
-            .into_iter()
-            .filter(|name| self.services[*name].machine.state() != ServiceState::Stopping)
-            .map(|name| (name.to_owned(), Input::Stop))
-            .collect()
-    }
-
-    /// Returns the inputs for waiting services whose dependencies are met or have failed.
-    fn next_starts(&self) -> Vec<(String, Input)> {
-        let states: IndexMap<String, ServiceState> = self
-            .services
-            .iter()
-            .map(|(name, service)| (name.clone(), service.machine.state()))
-            .collect();
-        self.services
-            .values()
-            .filter(|service| service.machine.is_waiting())
-            .filter_map(|service| {
-                let input = match order::dependencies(&service.plan.after, &states) {
-                    Dependencies::Met => Input::DependenciesMet,
-                    Dependencies::Failed(reason) => Input::DependencyFailed(reason),
-                    Dependencies::Pending => return None,
-                };
-                Some((service.plan.name.clone(), input))
-            })
-            .collect()
-    }
-
-    /// Checks whether the start of the instance is complete: it fails with the first failed service
-    /// and succeeds when all services are ready.
-    fn evaluate_start(&mut self) {
-        let requested: Vec<&Service> = self
-            .config
-            .services
-            .iter()
-            .filter_map(|name| self.services.get(name))
-            .collect();
-        let failed: Vec<(String, FailureReason)> = requested
-            .iter()
-            .filter(|service| service.machine.state() == ServiceState::Failed)
-            .filter_map(|service| {
-                let reason = service.machine.reason()?.clone();
-                Some((service.plan.name.clone(), reason))
-            })
-            .collect();
-        let is_complete = requested.iter().all(|service| {
-            matches!(
-                service.machine.state(),
-                ServiceState::Ready | ServiceState::Completed | ServiceState::Stopped
-            )
-        });
-        if !failed.is_empty() {
-            self.stop(Outcome::Failed(failed));
-            self.advance();
-        } else if is_complete {
-            self.is_starting = false;
+        if self.stopping.is_none() && (self.is_starting || self.config.abort_on_failure) {
+            self.evaluate_failures();
         }
     }
 

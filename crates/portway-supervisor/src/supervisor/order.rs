@@ -1,8 +1,18 @@
 //! The order in which services start and stop: functions of the plan and the states.
 
 use indexmap::IndexMap;
-use portway_api::{FailureReason, InstanceState, ServiceState};
+use portway_api::{FailureReason, InstanceState, ServiceState, ServiceStatus};
 use portway_project::policy::StartCondition;
+
+/// A service that others depend on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Dependency {
+    pub(super) state: ServiceState,
+    /// Whether it was not ready in time since its start.
+    pub(super) is_late: bool,
+    /// Why it waits itself, if it does for a service that failed or is stopped.
+    pub(super) blocked_by: Option<FailureReason>,
+}
 
 /// The state of the services that a waiting service depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,20 +21,21 @@ pub(super) enum Dependencies {
     Met,
     /// Some are not in the required state yet.
     Pending,
-    /// One of them failed.
+    /// One of them failed or is stopped.
     Failed(FailureReason),
 }
 
-/// Evaluates the services in `after`. Services without a state are not enabled and do not count.
+/// Evaluates the services in `after`. Unknown services are not enabled and do not count.
 pub(super) fn dependencies(
     after: &[(String, StartCondition)],
-    states: &IndexMap<String, ServiceState>,
+    all: &IndexMap<String, Dependency>,
 ) -> Dependencies {
     let mut pending = false;
     for (name, condition) in after {
-        let Some(state) = states.get(name) else {
+        let Some(dependency) = all.get(name) else {
             continue;
         };
+        let state = dependency.state;
         let met = match condition {
             StartCondition::Started => matches!(
                 state,
@@ -33,17 +44,23 @@ pub(super) fn dependencies(
                     | ServiceState::Unhealthy
                     | ServiceState::Completed
             ),
-            StartCondition::Ready => matches!(
-                state,
-                ServiceState::Ready | ServiceState::Unhealthy | ServiceState::Completed
-            ),
-            StartCondition::Completed => *state == ServiceState::Completed,
+            StartCondition::Ready => matches!(state, ServiceState::Ready | ServiceState::Completed),
+            StartCondition::Completed => state == ServiceState::Completed,
         };
-        if *state == ServiceState::Failed {
-            let service = name.clone();
+        if met {
+            continue;
+        }
+        let service = name.clone();
+        if let Some(reason) = &dependency.blocked_by {
+            return Dependencies::Failed(reason.clone());
+        }
+        if state == ServiceState::Failed || dependency.is_late {
             return Dependencies::Failed(FailureReason::DependencyFailed { service });
         }
-        pending |= !met;
+        if state == ServiceState::Stopped {
+            return Dependencies::Failed(FailureReason::DependencyStopped { service });
+        }
+        pending = true;
     }
     if pending {
         Dependencies::Pending
@@ -65,17 +82,18 @@ pub(super) fn stoppable<'a>(
         .collect()
 }
 
-/// Returns the state of the instance. `is_starting`: some service has not been ready yet.
+/// Returns the state of the instance. `is_starting`: its start is not complete.
 pub(super) fn instance_state(
-    states: impl IntoIterator<Item = ServiceState>,
+    services: &[ServiceStatus],
     is_starting: bool,
     is_stopping: bool,
 ) -> InstanceState {
-    let is_degraded = states.into_iter().any(|state| {
-        matches!(
-            state,
-            ServiceState::Failed | ServiceState::Backoff | ServiceState::Unhealthy
-        )
+    let is_degraded = services.iter().any(|service| {
+        service.has_failed()
+            || matches!(
+                service.state,
+                ServiceState::Backoff | ServiceState::Unhealthy
+            )
     });
     match (is_stopping, is_starting, is_degraded) {
         (true, ..) => InstanceState::Stopping,
@@ -90,8 +108,22 @@ mod tests {
     use super::*;
 
     fn evaluate(condition: StartCondition, state: ServiceState) -> Dependencies {
-        let states = IndexMap::from([("db".to_owned(), state)]);
-        dependencies(&[("db".to_owned(), condition)], &states)
+        evaluate_dependency(condition, state, false, None)
+    }
+
+    fn evaluate_dependency(
+        condition: StartCondition,
+        state: ServiceState,
+        is_late: bool,
+        blocked_by: Option<FailureReason>,
+    ) -> Dependencies {
+        let dependency = Dependency {
+            state,
+            is_late,
+            blocked_by,
+        };
+        let all = IndexMap::from([("db".to_owned(), dependency)]);
+        dependencies(&[("db".to_owned(), condition)], &all)
     }
 
     #[test]
@@ -105,6 +137,7 @@ mod tests {
             (Ready, ServiceState::Starting, Pending),
             (Ready, ServiceState::Ready, Met),
             (Ready, ServiceState::Backoff, Pending),
+            (Ready, ServiceState::Unhealthy, Pending),
             (Completed, ServiceState::Ready, Pending),
             (Completed, ServiceState::Completed, Met),
         ] {
@@ -114,10 +147,35 @@ mod tests {
                 "{condition:?} {state:?}"
             );
         }
-        assert!(matches!(
-            evaluate(Ready, ServiceState::Failed),
-            Dependencies::Failed(_)
-        ));
+    }
+
+    #[test]
+    fn reports_a_dependency_that_does_not_become_ready_without_help() {
+        use StartCondition::{Ready, Started};
+        let failed = |service: &str| {
+            Dependencies::Failed(FailureReason::DependencyFailed {
+                service: service.to_owned(),
+            })
+        };
+        assert_eq!(evaluate(Ready, ServiceState::Failed), failed("db"));
+        let late = |condition| evaluate_dependency(condition, ServiceState::Unhealthy, true, None);
+        assert_eq!(late(Ready), failed("db"));
+        assert_eq!(late(Started), Dependencies::Met);
+        let stopped = FailureReason::DependencyStopped {
+            service: "db".to_owned(),
+        };
+        assert_eq!(
+            evaluate(Ready, ServiceState::Stopped),
+            Dependencies::Failed(stopped)
+        );
+        // The service at the root of a chain is named.
+        let reason = FailureReason::DependencyFailed {
+            service: "disk".to_owned(),
+        };
+        assert_eq!(
+            evaluate_dependency(Ready, ServiceState::Waiting, false, Some(reason)),
+            failed("disk")
+        );
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! Holds of a service's ports, and the polling of the processes that listen on them.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use portway_api::{FailureReason, NoticeLevel, PortConflict, PortDisplacement};
-use portway_ports::Hold;
+use portway_ports::{Hold, HoldError, Listener, ProcessId};
 use portway_project::policy::ListenerOwner;
 
 use super::Supervisor;
@@ -16,6 +17,8 @@ use crate::state::{Input, StateMachine};
 /// How often the ports of ready services are polled. Another process can take a port while its
 /// service binds it again.
 const READY_POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// A service that does not listen after this time is polled less often.
+const MAX_STARTING_TIME: Duration = Duration::from_secs(10);
 /// After this many polls, a process that cannot be identified counts as foreign.
 const MAX_UNKNOWN_POLLS: u32 = 40;
 /// A service that listens on another port for this long is reported.
@@ -58,14 +61,40 @@ impl Supervisor {
 
     /// Returns the process that uses a port.
     pub(super) fn port_user(&self, port: u16) -> PortConflict {
-        let owners = portway_ports::owners(port).unwrap_or_default();
-        owners
+        let listening = portway_ports::owners(port).unwrap_or_default();
+        // A hold of another instance does not listen.
+        let bound = portway_ports::bound_owners(port).unwrap_or_default();
+        let own = std::process::id();
+        let bound = bound.iter().filter(|owner| {
+            let process = owner.process.as_ref();
+            process.is_none_or(|process| process.id.pid != own)
+        });
+        listening
             .iter()
+            .chain(bound)
             .find_map(|owner| owner.process.as_ref())
             .map_or(
                 PortConflict::UnknownProcess { user: None },
                 ownership::port_conflict,
             )
+    }
+
+    /// Returns a port of a service without processes that another process uses, and that process.
+    pub(super) fn lost_port(&self, name: &str) -> Option<(u16, PortConflict)> {
+        let mut listeners = ownership::read_listeners().unwrap_or_default();
+        self.exclude_own_listeners(&mut listeners);
+        let without_hold = self
+            .services
+            .get(name)
+            .is_some_and(|s| s.machine.is_without_hold());
+        let is_lost = |hold: &&Arc<Hold>| {
+            let mut others = listeners.get(&hold.port()).into_iter().flatten();
+            // On another address, it does not prevent the service from listening without the hold.
+            others.any(|other| without_hold || ownership::takes_localhost(other, &[]))
+                || matches!(hold.retake(), Err(HoldError::InUse(_)))
+        };
+        let port = self.holds_of(name).iter().find(is_lost)?.port();
+        Some((port, self.port_user(port)))
     }
 
     /// Returns the time until the next poll of the ports.
@@ -74,12 +103,16 @@ impl Supervisor {
             .services
             .values()
             .filter(|service| service.machine.awaits_listening())
-            .map(|service| service.started.elapsed())
+            // A service that listened before can take as long as it wants.
+            .map(|service| match service.machine.is_starting() {
+                true => service.started.elapsed(),
+                false => MAX_STARTING_TIME,
+            })
             .min();
         match waiting_time {
             None => READY_POLL_INTERVAL,
             Some(time) if time < Duration::from_secs(1) => Duration::from_millis(4),
-            Some(time) if time < Duration::from_secs(10) => Duration::from_millis(20),
+            Some(time) if time < MAX_STARTING_TIME => Duration::from_millis(20),
             Some(_) => Duration::from_millis(100),
         }
     }
@@ -87,7 +120,7 @@ impl Supervisor {
     /// Checks which processes listen on the ports of running services.
     pub(super) fn poll_ports(&mut self) {
         let is_polled = |machine: &StateMachine| {
-            machine.has_listened() || (machine.awaits_listening() && machine.has_started())
+            machine.is_listening() || (machine.awaits_listening() && machine.has_started())
         };
         let names: Vec<String> = self
             .services
@@ -98,7 +131,10 @@ impl Supervisor {
         if names.is_empty() {
             return;
         }
-        let mut listeners = ownership::read_listeners();
+        // A poll that fails says nothing. The next one decides.
+        let Ok(mut listeners) = ownership::read_listeners() else {
+            return;
+        };
         self.exclude_own_listeners(&mut listeners);
         for name in names {
             self.check_ownership(&name, &listeners);
@@ -116,7 +152,23 @@ impl Supervisor {
         let any_owner = service.plan.owner == ListenerOwner::Any;
         let verified = &service.verified_sockets;
         let keeper = keeper.pid();
-        match ownership::evaluate(listeners, ports, keeper, any_owner, verified) {
+        let (ownership, beside) =
+            ownership::evaluate(listeners, ports, keeper, any_owner, verified);
+        // A keeper that was lost is reported soon. Until then its processes look foreign.
+        if ProcessId::read(keeper).is_none() {
+            return;
+        }
+        service
+            .other_listeners
+            .retain(|known| beside.iter().any(|one| one.socket == *known));
+        let new: Vec<Listener> = beside
+            .into_iter()
+            .filter(|one| !service.other_listeners.contains(&one.socket))
+            .collect();
+        service
+            .other_listeners
+            .extend(new.iter().map(|one| one.socket));
+        match ownership {
             PortOwnership::Own { families, sockets } => {
                 service.unknown_polls = 0;
                 if service.verified_sockets != sockets {
@@ -136,10 +188,30 @@ impl Supervisor {
                 }
             }
             PortOwnership::NotListening => {
-                if service.machine.awaits_listening() {
+                service.verified_sockets.clear();
+                if service.machine.is_starting() {
                     self.warn_about_wrong_port(name, listeners, keeper);
                 }
+                self.step(name, Input::NotListening);
             }
+        }
+        self.warn_about_other_listeners(name, &new);
+    }
+
+    /// Reports other processes that listen on a service's port at addresses that it does not use.
+    fn warn_about_other_listeners(&self, name: &str, listeners: &[Listener]) {
+        for listener in listeners {
+            let owners = portway_ports::owners(listener.port).unwrap_or_default();
+            let owner = owners
+                .iter()
+                .find(|owner| owner.listener.socket == listener.socket);
+            let process = owner.and_then(|owner| owner.process.as_ref()).map_or(
+                PortConflict::UnknownProcess { user: None },
+                ownership::port_conflict,
+            );
+            let address = SocketAddr::new(listener.address, listener.port);
+            let text = format!("is not alone on its port: {process} listens on {address}");
+            self.notify(name, NoticeLevel::Warning, &text);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Readiness and liveness probes: tasks that repeat a request or a command and report the result.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use portway_project::Launch;
 use portway_project::plan::{Liveness, Probe, ReadinessProbe};
@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 use super::Supervisor;
+use super::effects::SUSPENSION;
 use super::handle::Report;
 use super::service::{Reporter, environment, read_lines};
 use crate::keeper::{Keeper, KeeperConfig, KeeperEvent, KeeperStreams};
@@ -48,7 +49,9 @@ impl Supervisor {
         } else {
             return;
         };
-        service.add_probe(task);
+        if let Some(previous) = service.readiness_probe.replace(task) {
+            previous.abort();
+        }
     }
 
     /// Completes the readiness probe once the pattern has matched and the service listens on its
@@ -71,13 +74,16 @@ impl Supervisor {
         let Some(liveness) = service.plan.liveness.clone() else {
             return;
         };
+        if service.liveness_probe.is_some() {
+            return;
+        }
         let request = probe_request(&liveness.probe, &ports);
         let command = launch
             .liveness_command
             .as_ref()
             .map(|command| ProbeCommand::new(command, launch, mark));
         let task = tokio::spawn(check_liveness(liveness, request, command, reporter));
-        service.add_probe(task);
+        service.liveness_probe = Some(task);
     }
 }
 
@@ -130,11 +136,16 @@ async fn check_liveness(
     let mut failures = 0;
     loop {
         sleep(liveness.interval).await;
+        let started = Instant::now();
         let is_alive = match (&request, &command) {
             (_, Some(command)) => command.run(liveness.timeout).await,
             (Some(request), None) => succeeds(request, liveness.timeout).await,
             (None, None) => return,
         };
+        // A supervisor that was suspended meanwhile does not know how long the probe took.
+        if !is_alive && started.elapsed() > liveness.timeout + SUSPENSION {
+            continue;
+        }
         failures = if is_alive { 0 } else { failures + 1 };
         if is_alive || failures >= liveness.failures {
             reporter.send(Report::LivenessChecked(is_alive));
@@ -186,7 +197,7 @@ impl ProbeCommand {
             let mut sender = Some(sender);
             loop {
                 let is_success = match events.next().await {
-                    KeeperEvent::Started(_) => continue,
+                    KeeperEvent::Started(_) | KeeperEvent::DaemonFailed(_) => continue,
                     KeeperEvent::LeaderExited(status) => status.is_success(),
                     KeeperEvent::StartFailed(_) => false,
                     KeeperEvent::KeeperExited(_) => break,

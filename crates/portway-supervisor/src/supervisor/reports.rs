@@ -4,11 +4,11 @@ use std::sync::atomic::Ordering;
 
 use portway_api::{FailureReason, NoticeLevel, ServiceState};
 
-use super::Supervisor;
 use super::handle::Report;
 use super::service::Role;
+use super::{Supervisor, output};
 use crate::keeper::{KeeperEvent, KeeperExit};
-use crate::state::{ExitStatus, Input};
+use crate::state::{ExitContext, ExitStatus, Input};
 
 impl Supervisor {
     pub(super) fn handle_report(&mut self, name: &str, report: Report) {
@@ -50,6 +50,7 @@ impl Supervisor {
                 self.step(name, Input::StartFailed(reason));
             }
             KeeperEvent::LeaderExited(status) => self.step(name, Input::LeaderExited(status)),
+            KeeperEvent::DaemonFailed(status) => self.step(name, Input::DaemonFailed(status)),
             KeeperEvent::KeeperExited(_) => {}
         }
     }
@@ -73,7 +74,9 @@ impl Supervisor {
                     keeper.stop();
                 }
             }
-            KeeperEvent::Started(_) | KeeperEvent::KeeperExited(_) => {}
+            KeeperEvent::Started(_)
+            | KeeperEvent::DaemonFailed(_)
+            | KeeperEvent::KeeperExited(_) => {}
         }
     }
 
@@ -114,9 +117,20 @@ impl Supervisor {
                 self.finish_prepare(name, is_needed);
             }
             Role::Service => {
-                let address_in_use = reports_address_in_use(&self.sink.lock().tail(name));
-                self.step(name, Input::TreeGone { address_in_use });
+                let context = self.exit_context(name);
+                self.step(name, Input::TreeGone(context));
             }
+        }
+    }
+
+    /// Returns what the last output and the ports say about the end of a service.
+    fn exit_context(&mut self, name: &str) -> ExitContext {
+        let lines = self.sink.lock().tail(name);
+        let address_in_use = output::reports_address_in_use(&lines);
+        ExitContext {
+            address_in_use,
+            lost_port: address_in_use.then(|| self.lost_port(name)).flatten(),
+            missing_file: output::missing_file(&lines),
         }
     }
 
@@ -139,12 +153,7 @@ impl Supervisor {
             })
             .collect();
         if !is_needed {
-            self.step(
-                name,
-                Input::TreeGone {
-                    address_in_use: false,
-                },
-            );
+            self.step(name, Input::TreeGone(ExitContext::default()));
             for other in &others {
                 self.prepare(other);
             }
@@ -169,15 +178,4 @@ impl Supervisor {
             self.step(other, Input::PrepareFailed(reason));
         }
     }
-}
-
-/// Returns whether the last output of a server may report an address that is in use. A server that
-/// printed nothing may have failed for that reason too.
-fn reports_address_in_use(tail: &[String]) -> bool {
-    let signs = ["in use", "eaddrinuse", "errno 98", "bind"];
-    tail.is_empty()
-        || tail.iter().any(|line| {
-            let line = line.to_lowercase();
-            signs.iter().any(|sign| line.contains(sign))
-        })
 }

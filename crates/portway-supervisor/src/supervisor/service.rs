@@ -47,6 +47,8 @@ pub(super) struct Service {
     pub(super) shares_prepare_with: Option<String>,
     /// The listening sockets that passed the ownership check.
     pub(super) verified_sockets: Vec<u64>,
+    /// The sockets of other processes on the service's ports that were reported.
+    pub(super) other_listeners: Vec<u64>,
     /// How many polls in a row could not identify the listening process.
     pub(super) unknown_polls: u32,
     /// Whether a notice has reported that the service listens on another port.
@@ -57,7 +59,10 @@ pub(super) struct Service {
     pub(super) log_matched: bool,
     /// When the service entered its state, in milliseconds since 1970-01-01 UTC.
     pub(super) since: u64,
-    probes: Vec<JoinHandle<()>>,
+    /// The last lines that the service printed before it failed.
+    pub(super) last_output: Vec<String>,
+    pub(super) readiness_probe: Option<JoinHandle<()>>,
+    pub(super) liveness_probe: Option<JoinHandle<()>>,
 }
 
 impl Service {
@@ -77,12 +82,15 @@ impl Service {
             prepare_status: None,
             shares_prepare_with: None,
             verified_sockets: Vec::new(),
+            other_listeners: Vec::new(),
             unknown_polls: 0,
             has_warned_about_port: false,
             is_released: false,
             log_matched: false,
             since: crate::now(),
-            probes: Vec::new(),
+            last_output: Vec::new(),
+            readiness_probe: None,
+            liveness_probe: None,
             plan,
         }
     }
@@ -97,6 +105,7 @@ impl Service {
         self.has_warned_about_port = false;
         self.is_released = false;
         self.log_matched = false;
+        self.last_output.clear();
     }
 
     /// Returns the pattern of the readiness probe, if that is a pattern.
@@ -107,13 +116,10 @@ impl Service {
         }
     }
 
-    /// Adds the task of a probe. It is aborted when the current process tree is gone.
-    pub(super) fn add_probe(&mut self, task: JoinHandle<()>) {
-        self.probes.push(task);
-    }
-
+    /// Aborts the probes. Their results do not matter once the process tree is gone.
     pub(super) fn abort_probes(&mut self) {
-        for task in self.probes.drain(..) {
+        let probes = [self.readiness_probe.take(), self.liveness_probe.take()];
+        for task in probes.into_iter().flatten() {
             task.abort();
         }
     }

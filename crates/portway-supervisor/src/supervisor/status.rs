@@ -5,13 +5,19 @@ use portway_api::{
 };
 use portway_project::wiring;
 
-use super::Supervisor;
-use super::order;
 use super::service::Service;
+use super::{Supervisor, order, output};
 use crate::state::Transition;
 
 impl Supervisor {
-    pub(super) fn notify_transition(&self, name: &str, transition: &Transition) {
+    pub(super) fn notify_transition(&mut self, name: &str, transition: &Transition) {
+        if let Transition::Failed(_) | Transition::TimedOut(_) | Transition::Stopped(_) = transition
+        {
+            let lines = self.sink.lock().tail(name);
+            if let Some(service) = self.services.get_mut(name) {
+                service.last_output = lines.iter().map(|line| output::plain(line)).collect();
+            }
+        }
         let (level, text) = match transition {
             Transition::Ready(duration) => {
                 let url = self
@@ -32,6 +38,13 @@ impl Supervisor {
                     .to_owned(),
             ),
             Transition::Failed(reason) => (NoticeLevel::Error, reason.to_string()),
+            Transition::TimedOut(reason) => {
+                (NoticeLevel::Error, format!("{reason}; it keeps running"))
+            }
+            Transition::Blocked(reason) | Transition::Stopped(reason) => {
+                (NoticeLevel::Error, reason.to_string())
+            }
+            Transition::Unhealthy(reason) => (NoticeLevel::Warning, reason.to_string()),
             Transition::Completed => (NoticeLevel::Info, "completed".to_owned()),
         };
         self.notify(name, level, &text);
@@ -85,14 +98,13 @@ impl Supervisor {
             .values()
             .map(|service| self.service_status(service))
             .collect();
-        let states = services.iter().map(|service| service.state);
         InstanceStatus {
             id: self.config.id.clone(),
             name: self.config.name.clone(),
             project: self.config.plan.project.clone(),
             directory: self.config.directory.clone(),
             branch: self.config.branch.clone(),
-            state: order::instance_state(states, self.is_starting, self.stopping.is_some()),
+            state: order::instance_state(&services, self.is_starting, self.stopping.is_some()),
             pid: Some(std::process::id()),
             since: Some(self.since),
             main: self.config.plan.main.clone(),
@@ -102,7 +114,7 @@ impl Supervisor {
         }
     }
 
-    fn service_status(&self, service: &Service) -> ServiceStatus {
+    pub(super) fn service_status(&self, service: &Service) -> ServiceStatus {
         let name = &service.plan.name;
         let ports = self.config.ports.of(name);
         ServiceStatus {
@@ -131,6 +143,10 @@ impl Supervisor {
             restarts: service.machine.restarts(),
             reason: service.machine.reason().cloned(),
             message: service.machine.reason().map(ToString::to_string),
+            last_output: match service.machine.reason() {
+                Some(_) => service.last_output.clone(),
+                None => Vec::new(),
+            },
         }
     }
 }

@@ -187,7 +187,8 @@ mod tests {
 
     #[test]
     fn a_background_supervisor_gets_the_same_options() {
-        let line = "portway up backend --with redis --without mail --port backend=9005 --lan";
+        let line = "portway up backend --with redis --without mail --port backend=9005 --lan \
+                    --abort-on-failure";
         let Command::Up(up) = Cli::try_parse_from(line.split(' ')).unwrap().command else {
             panic!("another command");
         };

@@ -38,6 +38,9 @@ pub(crate) struct Up {
     /// Do not serve on the local network, even if the manifest enables it
     #[arg(long, conflicts_with = "lan")]
     pub(crate) no_lan: bool,
+    /// Stop all services when one fails, instead of keeping the others running
+    #[arg(long)]
+    pub(crate) abort_on_failure: bool,
     /// What to do if a service cannot use its preferred or forced port [default: go-on]
     #[arg(
         long,
@@ -61,6 +64,7 @@ impl Up {
                 (_, true) => LanAccess::Disabled,
                 _ => LanAccess::Unspecified,
             },
+            abort_on_failure: self.abort_on_failure,
             moved: self.moved.clone(),
         }
     }
@@ -79,7 +83,7 @@ pub(crate) fn run(
 /// or an error as JSON from its standard output.
 pub(crate) fn supervise(directory: Option<&Path>, args: &Up) -> Result<u8, CommandError> {
     let announce = || {
-        ui::out(&format!("{}\n", instance::SERVING));
+        ui::exact(&format!("{}\n", instance::SERVING));
     };
     instance::background(directory, &args.to_options(), announce).inspect_err(|error| {
         ui::json(&error.body());

@@ -75,8 +75,15 @@ pub(crate) fn summary(instance: &InstanceStatus) {
             }
         }
     }
-    let rows = instance.services.iter().map(service_row).collect();
-    out(&columns(rows, "  "));
+    let rows = instance.services.iter().map(|service| {
+        let mut row = service_row(service);
+        // The reason of a failure is reported separately.
+        if service.has_failed() {
+            row.pop();
+        }
+        row
+    });
+    out(&columns(rows.collect(), "  "));
 }
 
 /// Warns about services that the local network can reach. A manifest can enable this too.

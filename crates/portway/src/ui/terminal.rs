@@ -1,15 +1,17 @@
 //! Implements [`Reporter`] for the terminal.
 
-use portway_api::{InstanceStatus, LogRecord};
+use portway_api::{InstanceStatus, LogRecord, ServiceState, ServiceStatus};
+use portway_app::instance::{failure, last_lines, way_out};
 use portway_app::reporter::{Progress, Reporter};
 use portway_detect::Detection;
 
 use super::progress::Spinner;
+use super::sanitize::{one_line, sanitize};
 use super::status::lan_warning;
+use super::{CYAN, RED, message, styled, summary, warning};
 use super::{
     confirm, detected, is_interactive, json, json_line, logs, port_warnings, stdout_is_colored,
 };
-use super::{message, summary, warning};
 
 /// How log lines are printed.
 #[derive(Clone, Copy, Debug)]
@@ -67,12 +69,34 @@ impl Reporter for Terminal {
             return;
         }
         if attached {
+            let failed = status.services.iter().any(ServiceStatus::has_failed);
+            let state = if failed { "running" } else { "ready" };
             message(&format!(
-                "`{}` is ready; press Ctrl-C to stop\n",
+                "`{}` is {state}; press Ctrl-C to stop\n",
                 status.name
             ));
         }
         summary(status);
+    }
+
+    fn failed(&self, service: &ServiceStatus) {
+        let reason = failure(service);
+        if service.state == ServiceState::Waiting {
+            return warning(&reason);
+        }
+        let mut text = format!("{} {}\n", styled(RED.bold(), "error:"), one_line(&reason));
+        for line in last_lines(service) {
+            text.push_str(&format!("{}\n", sanitize(&line, false)));
+        }
+        let help = styled(CYAN.bold(), "help:");
+        text.push_str(&format!("{help} {}\n", way_out(service)));
+        message(&text);
+    }
+
+    fn started(&self, status: &InstanceStatus) {
+        if !self.json {
+            summary(status);
+        }
     }
 
     fn log(&self, services: &[String], record: &LogRecord) -> bool {

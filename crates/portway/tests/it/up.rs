@@ -1,6 +1,10 @@
 //! `portway up`, `down`, `restart`, `wait` and `ps`.
 
 mod failures;
+#[cfg(unix)]
+mod listening;
+#[cfg(unix)]
+mod one_fails;
 mod readiness;
 
 use std::thread;

@@ -296,6 +296,7 @@ pub(crate) fn jobi(services: &[(&str, u16)]) -> InstanceStatus {
                 restarts: 0,
                 reason: None,
                 message: None,
+                last_output: Vec::new(),
             }
         })
         .collect();

@@ -13,6 +13,12 @@ fn up(transcript: &mut Transcript, title: &str, manifest: &str) {
     transcript.run(&sandbox, title, &["up"]);
 }
 
+/// The same for services that keep running when they are not ready in time.
+fn up_or_abort(transcript: &mut Transcript, title: &str, manifest: &str) {
+    let sandbox = Sandbox::new().manifest(manifest);
+    transcript.run(&sandbox, title, &["up", "--abort-on-failure"]);
+}
+
 /// A service `api` with these keys and, unless they say otherwise, one that does not restart.
 fn api(keys: &str) -> String {
     format!("[services.api]\nport = \"%0-%9\"\nrestart = \"never\"\n{keys}")
@@ -43,12 +49,8 @@ fn services_that_fail_to_start() {
             "command = \"echo done\"",
         ),
         (
-            "a service that never listens",
-            "command = \"sleep 600\"\nready = { tcp = true, timeout = \"200ms\" }",
-        ),
-        (
-            "a service that is never ready",
-            "command = \"%service serve {port}\"\nready = { exec = \"false\", timeout = \"3s\" }",
+            "a module that does not exist",
+            "command = \"echo /usr/bin/python3: No module named flask >&2; exit 1\"",
         ),
         (
             "a directory that does not exist",
@@ -60,6 +62,18 @@ fn services_that_fail_to_start() {
         ),
     ] {
         up(&mut transcript, title, &api(keys));
+    }
+    for (title, keys) in [
+        (
+            "a service that never listens",
+            "command = \"sleep 600\"\nready = { tcp = true, timeout = \"200ms\" }",
+        ),
+        (
+            "a service that is never ready",
+            "command = \"%service serve {port}\"\nready = { exec = \"false\", timeout = \"3s\" }",
+        ),
+    ] {
+        up_or_abort(&mut transcript, title, &api(keys));
     }
     up(
         &mut transcript,

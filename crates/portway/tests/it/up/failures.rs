@@ -4,9 +4,9 @@ use super::{service, two_services};
 use crate::sandbox::{Sandbox, http_get, wait_until};
 
 #[test]
-fn a_failing_service_fails_the_start() {
+fn a_start_of_which_nothing_is_left_fails() {
     let sandbox = Sandbox::new().manifest(
-        "[services.good]\ncommand = \"%service serve {port}\"\nport = \"%0\"\n\
+        "[services.done]\ncommand = \"%service sleep --fail 0\"\n\
          [services.bad]\ncommand = \"%service serve {port} --print no-such-table --fail 3\"\n\
          port = \"%1\"\nrestart = \"never\"",
     );
@@ -81,11 +81,11 @@ fn retries_a_service_that_fails_to_start() {
 }
 
 #[test]
-fn a_service_that_listens_elsewhere_fails() {
+fn a_service_that_listens_elsewhere_is_reported() {
     let manifest = "[services.a]\ncommand = \"%service serve %5\"\nport = \"%0\"\n\
                      ready = { tcp = true, timeout = \"4s\" }";
     let sandbox = Sandbox::new().manifest(manifest);
-    let ran = sandbox.run(&["up", "--json"]).code(5);
+    let ran = sandbox.run(&["up", "--detach", "--json"]).code(5);
     ran.error("service_failed").names("a");
     // The warning names both ports.
     ran.stderr_has("warning: ")

@@ -1,0 +1,161 @@
+//! The phases of a running service: whether it listens, is ready, late or unhealthy.
+
+use std::time::{Duration, Instant};
+
+use portway_api::FailureReason;
+use portway_project::policy::RestartPolicy;
+
+use super::{AfterStop, Effect, ExitStatus, Phase, StateMachine, Transition};
+
+/// A service without ports and probes is ready when it has run for this long. Most processes that
+/// cannot work have exited by then.
+const SETTLE_DELAY: Duration = Duration::from_millis(200);
+/// A service that does not listen for this long is reported. Reloaders close the socket and bind it
+/// again within less.
+pub(super) const REPORT_DELAY: Duration = Duration::from_secs(3);
+
+impl StateMachine {
+    /// The service listens on all its ports.
+    pub(super) fn continue_listening(
+        &mut self,
+        phase: &Phase,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        match phase {
+            Phase::Starting { listening: false } => {
+                self.phase = Phase::Starting { listening: true };
+            }
+            Phase::Unhealthy { listening: false } => {
+                self.phase = Phase::Unhealthy { listening: true };
+            }
+            _ => return,
+        }
+        if self.policy.has_readiness_probe {
+            effects.push(Effect::StartReadinessProbe);
+        } else {
+            self.become_ready(now, effects);
+        }
+    }
+
+    /// The service does not listen on one of its ports.
+    pub(super) fn stop_listening(
+        &mut self,
+        phase: &Phase,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        match phase {
+            Phase::Ready => {
+                self.reset_failures_if_recovered(now);
+                self.enter(Phase::Unhealthy { listening: false }, now);
+                self.reason = Some(FailureReason::StoppedListening);
+                effects.push(Effect::SetTimer {
+                    epoch: self.epoch,
+                    after: REPORT_DELAY,
+                });
+            }
+            Phase::Starting { listening: true } => {
+                self.phase = Phase::Starting { listening: false };
+            }
+            Phase::Unhealthy { listening: true } => {
+                self.phase = Phase::Unhealthy { listening: false };
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn check_liveness(
+        &mut self,
+        phase: &Phase,
+        is_alive: bool,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        match phase {
+            Phase::Unhealthy { listening }
+                if is_alive && self.reason == Some(FailureReason::LivenessFailed) =>
+            {
+                if *listening || !self.policy.has_ports {
+                    self.become_ready(now, effects);
+                }
+            }
+            Phase::Ready | Phase::Unhealthy { .. } if !is_alive => {
+                let reason = FailureReason::LivenessFailed;
+                if self.policy.restart != RestartPolicy::Never {
+                    self.stop_tree(AfterStop::Restart(reason), now, effects);
+                } else if *phase == Phase::Ready {
+                    self.enter(Phase::Unhealthy { listening: true }, now);
+                    self.reason = Some(reason.clone());
+                    self.is_reported = true;
+                    effects.push(Effect::Notify(Transition::Unhealthy(reason)));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn handle_timer(&mut self, phase: &Phase, now: Instant, effects: &mut Vec<Effect>) {
+        match phase {
+            Phase::Backoff => self.start(false, now, effects),
+            Phase::Starting { .. } if self.is_ready_by_running() => {
+                let is_running =
+                    self.has_started() && self.leader_status.is_none_or(ExitStatus::is_success);
+                if is_running {
+                    self.become_ready(now, effects);
+                } else {
+                    self.set_start_timer(effects);
+                }
+            }
+            Phase::Starting { listening } => {
+                let timeout_ms = self.policy.ready_timeout.as_millis() as u64;
+                let reason = if self.policy.has_ports && !listening {
+                    FailureReason::NotListening { timeout_ms }
+                } else {
+                    FailureReason::NotReady { timeout_ms }
+                };
+                // A reloader waits for the next change of a file, so the process keeps running.
+                let listening = *listening || !self.policy.has_ports;
+                self.enter(Phase::Unhealthy { listening }, now);
+                self.reason = Some(reason.clone());
+                self.is_reported = true;
+                effects.push(Effect::Notify(Transition::TimedOut(reason)));
+            }
+            Phase::Unhealthy { .. } if !self.is_reported => {
+                self.is_reported = true;
+                let reason = self.reason.clone();
+                let reason = reason.unwrap_or(FailureReason::StoppedListening);
+                effects.push(Effect::Notify(Transition::Unhealthy(reason)));
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns whether the service has neither ports nor a probe, so that running is its only sign
+    /// of readiness.
+    fn is_ready_by_running(&self) -> bool {
+        !self.policy.has_ports && !self.policy.has_readiness_probe
+    }
+
+    pub(super) fn set_start_timer(&self, effects: &mut Vec<Effect>) {
+        effects.push(Effect::SetTimer {
+            epoch: self.epoch,
+            after: match self.is_ready_by_running() {
+                true => SETTLE_DELAY,
+                false => self.policy.ready_timeout,
+            },
+        });
+    }
+
+    pub(super) fn become_ready(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        let is_first = matches!(self.phase, Phase::Starting { .. });
+        self.enter(Phase::Ready, now);
+        self.reason = None;
+        // A short reload is not reported, neither its start nor its end.
+        if is_first || self.is_reported {
+            self.is_reported = false;
+            effects.push(Effect::Notify(Transition::Ready(now - self.started)));
+        }
+        effects.push(Effect::StartLivenessProbe);
+    }
+}
