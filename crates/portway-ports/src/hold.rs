@@ -12,6 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::families::Families;
 use crate::platform;
 use crate::policy::{Exclusion, PortPolicy};
+use crate::protocol::Protocol;
 use crate::range::PortRange;
 use sockets::Sockets;
 
@@ -67,6 +68,7 @@ impl From<HoldError> for io::Error {
 #[derive(Debug)]
 #[must_use = "the port is released as soon as the hold is dropped"]
 pub struct Hold {
+    protocol: Protocol,
     port: u16,
     /// `None` while the port is released.
     sockets: Mutex<Option<Sockets>>,
@@ -82,9 +84,18 @@ impl Hold {
     /// Fails with [`HoldError::InUse`] if another socket uses the port on any address of either
     /// family.
     pub fn acquire(port: u16) -> Result<Self, HoldError> {
+        Self::acquire_for(port, Protocol::Tcp)
+    }
+
+    /// Holds a port of either protocol hard.
+    ///
+    /// # Errors
+    /// As [`Hold::acquire`].
+    pub fn acquire_for(port: u16, protocol: Protocol) -> Result<Self, HoldError> {
         Ok(Self {
+            protocol,
             port,
-            sockets: Mutex::new(Some(Sockets::acquire(port)?)),
+            sockets: Mutex::new(Some(Sockets::acquire(port, protocol)?)),
         })
     }
 
@@ -130,13 +141,13 @@ impl Hold {
         Ok(None)
     }
 
-    /// Joins a port that another process already holds softly, and holds it softly too.
+    /// Joins a TCP port that another process already holds softly, and holds it softly too.
     ///
     /// # Errors
     /// Fails with [`HoldError::InUse`] if a process listens on the port or holds it hard.
     pub fn join(port: u16) -> Result<Self, HoldError> {
         let sockets = if platform::SOFT_HOLD_KEEPS_SOCKETS {
-            Some(Sockets::bind(port, true)?)
+            Some(Sockets::bind(port, Protocol::Tcp, true)?)
         } else {
             // A soft hold has no sockets here, so only a listener can be detected.
             let listeners = platform::listeners(Some(port));
@@ -147,9 +158,16 @@ impl Hold {
             None
         };
         Ok(Self {
+            protocol: Protocol::Tcp,
             port,
             sockets: Mutex::new(sockets),
         })
+    }
+
+    /// Returns the protocol of the held port.
+    #[must_use]
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
     }
 
     /// Returns the held port.
@@ -158,7 +176,8 @@ impl Hold {
         self.port
     }
 
-    /// Makes the hold soft: a server that sets `SO_REUSEADDR` can bind the port.
+    /// Makes the hold soft: a server that sets `SO_REUSEADDR` can bind the port, and each server a
+    /// UDP port.
     ///
     /// # Errors
     /// Fails if the system refuses to change the sockets.
@@ -194,7 +213,7 @@ impl Hold {
             if sockets.as_ref().is_none_or(|sockets| sockets.is_partial) {
                 // The families may have changed, so the sockets are bound anew.
                 *sockets = None;
-                *sockets = Some(Sockets::beside(self.port, families)?);
+                *sockets = Some(Sockets::beside(self.port, self.protocol, families)?);
                 return Ok(());
             }
         }
@@ -223,7 +242,7 @@ impl Hold {
         if sockets.as_ref().is_none_or(|sockets| sockets.is_partial) {
             // Its own sockets would refuse the new ones.
             *sockets = None;
-            *sockets = Some(Sockets::acquire(self.port)?);
+            *sockets = Some(Sockets::acquire(self.port, self.protocol)?);
         }
         Ok(())
     }
@@ -267,7 +286,7 @@ impl Hold {
 
     fn set_soft(&self, families: Families) -> Result<(), HoldError> {
         let mut sockets = self.lock();
-        if platform::SOFT_HOLD_KEEPS_SOCKETS {
+        if platform::SOFT_HOLD_KEEPS_SOCKETS && self.protocol == Protocol::Tcp {
             sockets
                 .as_ref()
                 .map_or(Ok(()), |sockets| sockets.set_soft(families))
@@ -275,7 +294,7 @@ impl Hold {
             *sockets = None;
             Ok(())
         } else if sockets.is_none() {
-            *sockets = Some(Sockets::acquire(self.port)?);
+            *sockets = Some(Sockets::acquire(self.port, self.protocol)?);
             Ok(())
         } else {
             Ok(())

@@ -1,4 +1,4 @@
-//! Hold TCP ports, choose free ones, and find out which process listens on a port.
+//! Hold TCP and UDP ports, choose free ones, and find out which process listens on a port.
 //!
 //! Checking whether a port is free proves nothing: another process can take it before your server
 //! binds it. This crate *holds* the port instead. A [`Hold`] keeps bound sockets that never listen,
@@ -56,6 +56,10 @@
 //! - a client that connects is refused immediately unless a server listens, because the sockets of
 //!   a hold never listen.
 //!
+//! A hold of a UDP port ([`Hold::acquire_for`]) has no soft state on any system, because few UDP
+//! servers set `SO_REUSEADDR`: its sockets are closed while a server starts. While the server has
+//! its socket, the hold is settled on Linux.
+//!
 //! Connections in TIME_WAIT do not prevent [`Hold::acquire`]. If several processes acquire such a
 //! port at the same time, one of them succeeds.
 //!
@@ -74,6 +78,7 @@ mod parse;
 mod platform;
 mod policy;
 mod process;
+mod protocol;
 mod range;
 
 pub use connection::ConnectionUsers;
@@ -81,10 +86,11 @@ pub use families::Families;
 pub use hold::{Hold, HoldError};
 pub use listener::{
     Listener, PortOwner, all_listeners, all_owners, bound_owners, find_owner, hides_sockets,
-    listeners, owners, owners_among, owners_of,
+    listeners, owners, owners_among, owners_of, owners_of_sockets, udp_sockets,
 };
 pub use policy::{Exclusion, PortPolicy};
 pub use process::{Process, ProcessId};
+pub use protocol::Protocol;
 pub use range::{PortRange, RangeError};
 
 /// Runs the example of the README as a test.

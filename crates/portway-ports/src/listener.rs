@@ -6,13 +6,16 @@ use std::net::IpAddr;
 
 use crate::platform;
 use crate::process::Process;
+use crate::protocol::Protocol;
 
-/// A listening TCP socket.
+/// A listening TCP socket, or a UDP socket that receives from every sender.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Listener {
     /// The local address; an unspecified address means every address of the family.
     pub address: IpAddr,
+    /// The protocol.
+    pub protocol: Protocol,
     /// The local port.
     pub port: u16,
     /// Whether an IPv6 socket refuses IPv4 connections. Always false on macOS and Windows, which do
@@ -54,6 +57,22 @@ pub fn listeners(port: u16) -> io::Result<Vec<Listener>> {
 /// Fails if the system does not report its sockets.
 pub fn all_listeners() -> io::Result<Vec<Listener>> {
     platform::listeners(None)
+}
+
+/// Returns all UDP sockets that are bound to a port and not connected, of both families.
+///
+/// # Errors
+/// Fails if the system does not answer, and always on Windows.
+pub fn udp_sockets() -> io::Result<Vec<Listener>> {
+    platform::udp_sockets()
+}
+
+/// Returns the owners of `sockets`.
+///
+/// # Errors
+/// Fails if the system does not answer.
+pub fn owners_of_sockets(sockets: Vec<Listener>) -> io::Result<Vec<PortOwner>> {
+    with_processes(sockets, &[])
 }
 
 /// Returns the owners of the sockets that listen on `port`. A client whose local port is `port`

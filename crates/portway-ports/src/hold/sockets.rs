@@ -3,11 +3,12 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Socket, Type};
 
 use super::HoldError;
 use crate::families::Families;
 use crate::platform;
+use crate::protocol::Protocol;
 
 /// The address on which two processes decide which of them takes a port that only TIME_WAIT keeps
 /// from being bound. Any address of 127.0.0.0/8 that no server uses would do.
@@ -28,10 +29,10 @@ pub(super) struct Sockets {
 
 impl Sockets {
     /// Binds the sockets of the families that a server does not use, hard.
-    pub(super) fn beside(port: u16, used: Families) -> Result<Self, HoldError> {
+    pub(super) fn beside(port: u16, protocol: Protocol, used: Families) -> Result<Self, HoldError> {
         let bind = |is_used: bool, address: IpAddr| match is_used {
             true => Ok(None),
-            false => bind_socket(SocketAddr::new(address, port), false),
+            false => bind_socket(SocketAddr::new(address, port), protocol, false),
         };
         Ok(Self {
             port,
@@ -42,9 +43,11 @@ impl Sockets {
     }
 
     /// Binds both sockets hard, also over connections in TIME_WAIT.
-    pub(super) fn acquire(port: u16) -> Result<Self, HoldError> {
-        match Self::bind(port, false) {
-            Err(HoldError::InUse(_)) if platform::REUSE_PASSES_TIME_WAIT => {
+    pub(super) fn acquire(port: u16, protocol: Protocol) -> Result<Self, HoldError> {
+        match Self::bind(port, protocol, false) {
+            Err(HoldError::InUse(_))
+                if platform::REUSE_PASSES_TIME_WAIT && protocol == Protocol::Tcp =>
+            {
                 Self::bind_over_time_wait(port)
             }
             other => other,
@@ -52,12 +55,12 @@ impl Sockets {
     }
 
     /// Binds both sockets, soft with `reuse` and hard without.
-    pub(super) fn bind(port: u16, reuse: bool) -> Result<Self, HoldError> {
+    pub(super) fn bind(port: u16, protocol: Protocol, reuse: bool) -> Result<Self, HoldError> {
         let at = |address: IpAddr| SocketAddr::new(address, port);
         // IPv4 first, and IPv6 only if that succeeds: otherwise two processes that try at the same
         // time could each get one family, and both would fail.
-        let v4 = bind_socket(at(Ipv4Addr::UNSPECIFIED.into()), reuse)?;
-        let v6 = bind_socket(at(Ipv6Addr::UNSPECIFIED.into()), reuse)?;
+        let v4 = bind_socket(at(Ipv4Addr::UNSPECIFIED.into()), protocol, reuse)?;
+        let v6 = bind_socket(at(Ipv6Addr::UNSPECIFIED.into()), protocol, reuse)?;
         if v4.is_none() && v6.is_none() {
             let source = io::Error::from(io::ErrorKind::AddrNotAvailable);
             return Err(HoldError::System { port, source });
@@ -79,7 +82,8 @@ impl Sockets {
     fn bind_over_time_wait(port: u16) -> Result<Self, HoldError> {
         let system = |source| HoldError::System { port, source };
         let tie_break = if platform::SOFT_HOLD_KEEPS_SOCKETS {
-            let socket = bind_socket(SocketAddr::new(TIE_BREAK_ADDRESS, port), false)?;
+            let address = SocketAddr::new(TIE_BREAK_ADDRESS, port);
+            let socket = bind_socket(address, Protocol::Tcp, false)?;
             Some(socket.ok_or(HoldError::InUse(port))?)
         } else {
             None
@@ -90,7 +94,7 @@ impl Sockets {
         if let Some(socket) = &tie_break {
             socket.set_reuse_address(true).map_err(system)?;
         }
-        let sockets = Self::bind(port, true)?;
+        let sockets = Self::bind(port, Protocol::Tcp, true)?;
         sockets.set_soft(Families::default())?;
         Ok(sockets)
     }
@@ -127,7 +131,7 @@ impl Sockets {
 pub(super) fn listen(address: SocketAddr) -> Result<TcpListener, HoldError> {
     let open = || {
         let domain = Domain::for_address(address);
-        let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+        let socket = Socket::new(domain, Type::STREAM, Some(socket2::Protocol::TCP))?;
         platform::prepare_server_socket(&socket)?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
@@ -137,10 +141,18 @@ pub(super) fn listen(address: SocketAddr) -> Result<TcpListener, HoldError> {
 }
 
 /// Binds one socket; `None` if the machine does not support the address family.
-fn bind_socket(address: SocketAddr, reuse: bool) -> Result<Option<Socket>, HoldError> {
+fn bind_socket(
+    address: SocketAddr,
+    protocol: Protocol,
+    reuse: bool,
+) -> Result<Option<Socket>, HoldError> {
+    let (kind, number) = match protocol {
+        Protocol::Tcp => (Type::STREAM, socket2::Protocol::TCP),
+        Protocol::Udp => (Type::DGRAM, socket2::Protocol::UDP),
+    };
     let bind = || -> io::Result<Socket> {
         let domain = Domain::for_address(address);
-        let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+        let socket = Socket::new(domain, kind, Some(number))?;
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
         }

@@ -14,7 +14,7 @@ use crate::policy::PortPolicy;
 use crate::range::PortRange;
 
 pub(crate) use connection_users::ConnectionUsers;
-pub(crate) use netlink::{bound, has_active_sockets, listeners};
+pub(crate) use netlink::{bound, has_active_sockets, listeners, udp_sockets};
 pub(crate) use processes::{process, process_id, started_at};
 
 /// Setting `SO_REUSEADDR` on a bound socket admits other sockets that set it.

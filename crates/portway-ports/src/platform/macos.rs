@@ -8,12 +8,13 @@ mod processes;
 use std::io;
 use std::process::Command;
 
-use listeners::{Protocol, SocketState};
+use listeners::SocketState;
 
 use super::owner_pid;
 use crate::listener::Listener;
 use crate::parse::netstat_lists_active;
 use crate::policy::PortPolicy;
+use crate::protocol::Protocol;
 use crate::range::PortRange;
 
 pub(crate) use super::owner_pid::{has_open, socket_owners, socket_owners_among};
@@ -60,29 +61,47 @@ pub(crate) fn has_active_sockets(port: u16) -> io::Result<bool> {
 }
 
 pub(crate) fn listeners(port: Option<u16>) -> io::Result<Vec<Listener>> {
-    in_state(SocketState::Listen, port)
+    let sockets = tcp(SocketState::Listen)?;
+    Ok(on_port(sockets, port))
 }
 
 /// Returns the sockets that are bound and neither listen nor are connected.
 pub(crate) fn bound(port: u16) -> io::Result<Vec<Listener>> {
-    in_state(SocketState::Closed, Some(port))
+    let sockets = tcp(SocketState::Closed)?;
+    Ok(on_port(sockets, Some(port)))
 }
 
-fn in_state(state: SocketState, port: Option<u16>) -> io::Result<Vec<Listener>> {
+/// Returns the UDP sockets that are bound to a port.
+pub(crate) fn udp_sockets() -> io::Result<Vec<Listener>> {
+    let mut all = sockets()?;
+    all.retain(|one| one.protocol == listeners::Protocol::UDP);
+    Ok(all.iter().map(|one| listener(Protocol::Udp, one)).collect())
+}
+
+fn tcp(state: SocketState) -> io::Result<Vec<Listener>> {
+    let mut all = sockets()?;
+    all.retain(|one| one.protocol == listeners::Protocol::TCP && one.state == state);
+    Ok(all.iter().map(|one| listener(Protocol::Tcp, one)).collect())
+}
+
+fn on_port(mut sockets: Vec<Listener>, port: Option<u16>) -> Vec<Listener> {
+    sockets.retain(|one| port.is_none_or(|port| one.port == port));
+    sockets
+}
+
+fn sockets() -> io::Result<Vec<listeners::Listener>> {
     let all = listeners::get_all().map_err(|error| io::Error::other(error.to_string()))?;
-    Ok(all
-        .into_iter()
-        .filter(|one| one.protocol == Protocol::TCP && one.state == state)
-        .filter(|one| port.is_none_or(|port| one.socket.port() == port))
-        .map(|one| {
-            let (pid, address, port) = (one.process.pid, one.socket.ip(), one.socket.port());
-            Listener {
-                address,
-                port,
-                only_v6: false,
-                user: processes::user_of(pid),
-                socket: owner_pid::socket(pid, address, port),
-            }
-        })
-        .collect())
+    Ok(all.into_iter().collect())
+}
+
+fn listener(protocol: Protocol, one: &listeners::Listener) -> Listener {
+    let (pid, address, port) = (one.process.pid, one.socket.ip(), one.socket.port());
+    Listener {
+        address,
+        protocol,
+        port,
+        only_v6: false,
+        user: processes::user_of(pid),
+        socket: owner_pid::socket(pid, address, port),
+    }
 }

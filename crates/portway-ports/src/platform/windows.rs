@@ -106,6 +106,11 @@ pub(crate) fn is_unsupported_family(error: &io::Error) -> bool {
     )
 }
 
+/// The owners of UDP sockets are not read on Windows.
+pub(crate) fn udp_sockets() -> io::Result<Vec<Listener>> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// Windows does not report sockets that are bound and do not listen.
 #[allow(clippy::unnecessary_wraps, reason = "can fail on other systems")]
 pub(crate) fn bound(_port: u16) -> io::Result<Vec<Listener>> {

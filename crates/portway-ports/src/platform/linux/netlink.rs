@@ -9,7 +9,7 @@ use netlink_packet_core::{
     NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
 };
 use netlink_packet_sock_diag::SockDiagMessage;
-use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
+use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP, IPPROTO_UDP};
 use netlink_packet_sock_diag::inet::nlas::Nla;
 use netlink_packet_sock_diag::inet::{
     ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags,
@@ -18,6 +18,7 @@ use netlink_sys::{Socket as Netlink, SocketAddr as NetlinkAddress, protocols::NE
 use rustix::io::Errno;
 
 use crate::listener::Listener;
+use crate::protocol::Protocol;
 
 /// `TCP_BOUND_INACTIVE` of the kernel: bound and neither listening nor connected. Kernels before
 /// 6.8 do not support the state and report no sockets.
@@ -29,25 +30,38 @@ const MESSAGE_SIZE: usize = 32 * 1024;
 /// Returns whether a socket in any state but TIME_WAIT has the local port `port`.
 pub(crate) fn has_active_sockets(port: u16) -> io::Result<bool> {
     let active = StateFlags::all() - StateFlags::TIME_WAIT;
-    Ok(!dump(active, Some(port))?.is_empty())
+    Ok(!dump(Protocol::Tcp, active, Some(port))?.is_empty())
 }
 
 pub(crate) fn listeners(port: Option<u16>) -> io::Result<Vec<Listener>> {
-    let found = dump(StateFlags::LISTEN, port)?;
-    Ok(found.into_iter().map(listener).collect())
+    let found = dump(Protocol::Tcp, StateFlags::LISTEN, port)?;
+    Ok(with_protocol(Protocol::Tcp, found))
+}
+
+/// Returns the UDP sockets that are bound and not connected. The kernel reports them as closed.
+pub(crate) fn udp_sockets() -> io::Result<Vec<Listener>> {
+    let found = dump(Protocol::Udp, StateFlags::CLOSE, None)?;
+    Ok(with_protocol(Protocol::Udp, found))
 }
 
 pub(crate) fn bound(port: u16) -> io::Result<Vec<Listener>> {
-    let found = dump(StateFlags::from_bits_retain(BOUND_INACTIVE), Some(port))?;
-    Ok(found.into_iter().map(listener).collect())
+    let inactive = StateFlags::from_bits_retain(BOUND_INACTIVE);
+    let found = dump(Protocol::Tcp, inactive, Some(port))?;
+    Ok(with_protocol(Protocol::Tcp, found))
 }
 
-fn listener(socket: InetResponse) -> Listener {
+fn with_protocol(protocol: Protocol, found: Vec<InetResponse>) -> Vec<Listener> {
+    let found = found.into_iter();
+    found.map(|socket| listener(protocol, &socket)).collect()
+}
+
+fn listener(protocol: Protocol, socket: &InetResponse) -> Listener {
     let only_v6 = socket
         .nlas
         .iter()
         .any(|attribute| matches!(attribute, Nla::SkV6Only(true)));
     Listener {
+        protocol,
         only_v6,
         address: socket.header.socket_id.source_address,
         port: socket.header.socket_id.source_port,
@@ -82,8 +96,12 @@ pub(super) fn send(
     Ok(())
 }
 
-/// Returns the TCP sockets in `states` with the local port `port`, or with any port.
-fn dump(states: StateFlags, port: Option<u16>) -> io::Result<Vec<InetResponse>> {
+/// Returns the sockets in `states` with the local port `port`, or with any port.
+fn dump(
+    protocol: Protocol,
+    states: StateFlags,
+    port: Option<u16>,
+) -> io::Result<Vec<InetResponse>> {
     let netlink = open()?;
     let mut found = Vec::new();
     for (family, mut socket_id) in [
@@ -93,7 +111,10 @@ fn dump(states: StateFlags, port: Option<u16>) -> io::Result<Vec<InetResponse>> 
         socket_id.source_port = port.unwrap_or(0);
         let request = InetRequest {
             family,
-            protocol: IPPROTO_TCP,
+            protocol: match protocol {
+                Protocol::Tcp => IPPROTO_TCP,
+                Protocol::Udp => IPPROTO_UDP,
+            },
             extensions: ExtensionFlags::empty(),
             states: states.clone(),
             socket_id,

@@ -13,6 +13,7 @@ use windows_sys::Win32::Networking::WinSock::{ADDRESS_FAMILY, AF_INET, AF_INET6}
 use super::super::owner_pid::socket;
 use super::processes::users;
 use crate::listener::Listener;
+use crate::protocol::Protocol;
 
 /// One row of a table.
 struct Row {
@@ -39,6 +40,7 @@ pub(crate) fn listeners(port: Option<u16>) -> io::Result<Vec<Listener>> {
         .into_iter()
         .map(|row| Listener {
             address: row.address,
+            protocol: Protocol::Tcp,
             port: row.port,
             only_v6: false,
             user: users.get(&row.pid).copied(),
