@@ -1,5 +1,6 @@
 //! The kind of a service: its protocol, and whether its users are browsers or programs.
 
+use portway_ports::Protocol;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,8 @@ pub enum Kind {
     Memcached,
     /// Any other protocol over TCP.
     Tcp,
+    /// Any protocol over UDP.
+    Udp,
 }
 
 /// For each kind: parts of service names, and programs in commands, that identify it.
@@ -93,6 +96,7 @@ impl Kind {
             Self::Nats => "nats",
             Self::Memcached => "memcached",
             Self::Tcp => "tcp",
+            Self::Udp => "udp",
         }
     }
 
@@ -108,6 +112,15 @@ impl Kind {
             Self::Nats => "nats",
             Self::Memcached => "memcached",
             Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
+
+    /// The protocol of its ports, unless the manifest sets another.
+    pub fn protocol(self) -> Protocol {
+        match self {
+            Self::Udp => Protocol::Udp,
+            _ => Protocol::Tcp,
         }
     }
 
@@ -122,7 +135,7 @@ impl Kind {
         match self {
             // A backend is an HTTP service like any other, except for its name.
             Self::Http if service == "backend" => Some("backend"),
-            Self::Http | Self::Tcp => None,
+            Self::Http | Self::Tcp | Self::Udp => None,
             _ => Some(self.as_str()),
         }
     }

@@ -17,6 +17,8 @@ use portway_api::PathRoute;
 
 pub use probe::{Liveness, LogPattern, Probe, Readiness, ReadinessProbe};
 
+use portway_ports::Protocol;
+
 use crate::diagnostic::Diagnostic;
 use crate::kind::Kind;
 use crate::manifest::Manifest;
@@ -118,6 +120,8 @@ pub struct PlannedPort {
     pub name: Option<String>,
     /// The ports to choose from.
     pub spec: PortSpec,
+    /// The protocol.
+    pub protocol: Protocol,
 }
 
 impl PlannedService {

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use portway_ports::PortRange;
+use portway_ports::{PortRange, Protocol};
+
+use crate::policy::PortProtocol;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
@@ -19,6 +21,8 @@ pub struct PortSpec {
     /// Whether a person chose `prefer` by its number, or gave a range of one port. Portway uses
     /// such a port even if it is on the list of ports that it never chooses itself.
     pub explicit: bool,
+    /// The protocol, if it differs from that of the service.
+    pub protocol: Option<Protocol>,
 }
 
 #[derive(Deserialize)]
@@ -26,6 +30,7 @@ pub struct PortSpec {
 struct PortTable {
     prefer: Option<i64>,
     range: Option<String>,
+    protocol: Option<PortProtocol>,
 }
 
 impl PortSpec {
@@ -35,6 +40,7 @@ impl PortSpec {
             prefer: range.first(),
             range,
             explicit: range.size() == 1,
+            protocol: None,
         }
     }
 
@@ -44,6 +50,7 @@ impl PortSpec {
             prefer,
             range: PortRange::hundred_from(prefer).ok()?,
             explicit: true,
+            protocol: None,
         })
     }
 
@@ -63,6 +70,7 @@ impl PortSpec {
                 prefer,
                 range,
                 explicit: true,
+                protocol: None,
             }),
             (Some(prefer), Some(range)) => Err(E::custom(format!(
                 "the preferred port {prefer} is outside the range {range}"
@@ -107,7 +115,9 @@ impl<'de> Deserialize<'de> for PortSpec {
             }
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<PortSpec, A::Error> {
                 let table = PortTable::deserialize(MapAccessDeserializer::new(map))?;
-                PortSpec::new(table.prefer, table.range.as_deref())
+                let spec = PortSpec::new(table.prefer, table.range.as_deref())?;
+                let protocol = table.protocol.map(Into::into);
+                Ok(PortSpec { protocol, ..spec })
             }
         }
         deserializer.deserialize_any(PortVisitor)
@@ -127,8 +137,12 @@ impl JsonSchema for PortSpec {
                 range,
                 {
                     "type": "object",
-                    "properties": { "prefer": port, "range": range },
-                    "minProperties": 1,
+                    "properties": {
+                        "prefer": port,
+                        "range": range,
+                        "protocol": { "enum": ["tcp", "udp"] }
+                    },
+                    "anyOf": [{ "required": ["prefer"] }, { "required": ["range"] }],
                     "additionalProperties": false
                 }
             ]

@@ -255,10 +255,11 @@ impl Chooser<'_> {
             return Ok(false);
         }
         let was_own = own.is_some();
-        let is_held = (self.hold)(port, was_own).map_err(|source| ChooseError::System {
-            service: wanted.service.clone(),
-            source,
-        })?;
+        let is_held =
+            (self.hold)(port, wanted.protocol, was_own).map_err(|source| ChooseError::System {
+                service: wanted.service.clone(),
+                source,
+            })?;
         if is_held {
             self.allocated.insert(port);
         }

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use portway_ports::PortRange;
+use portway_ports::{PortRange, Protocol};
 
 use crate::Lease;
 
@@ -30,6 +30,8 @@ pub struct PortRequest {
     pub service: String,
     /// The port's name within the service, empty for the only one.
     pub name: String,
+    /// The protocol.
+    pub protocol: Protocol,
     /// The preferred port.
     pub preferred: u16,
     /// Whether the manifest names the preferred port by number, not only as the start of a range.
@@ -82,9 +84,9 @@ pub enum DisplacementReason {
 /// A failure while a port was tried.
 pub type HoldFailure = Box<dyn Error + Send + Sync>;
 
-/// Tries to hold a port and returns whether it could be held. The second argument is whether the
+/// Tries to hold a port and returns whether it could be held. The last argument is whether the
 /// instance leased the port before.
-pub type HoldFn<'a> = dyn FnMut(u16, bool) -> Result<bool, HoldFailure> + 'a;
+pub type HoldFn<'a> = dyn FnMut(u16, Protocol, bool) -> Result<bool, HoldFailure> + 'a;
 
 /// The reason why no choice satisfies a request.
 #[derive(Debug, thiserror::Error)]

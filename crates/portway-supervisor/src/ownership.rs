@@ -5,12 +5,16 @@
 //! service's keeper has it open. Another process takes a port when it gets connections to
 //! `localhost`; on other addresses it takes nothing.
 
-use std::collections::HashMap;
-use std::io;
+mod listeners;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use portway_api::PortConflict;
-use portway_ports::{Families, Listener, Process, find_owner, hides_sockets, owners};
+use portway_ports::{
+    Families, Listener, Process, Protocol, find_owner, hides_sockets, owners_of_sockets,
+};
+
+pub(crate) use listeners::Listeners;
 
 use crate::process::{descendants, tree_pids};
 
@@ -31,21 +35,6 @@ pub(crate) enum PortOwnership {
     Unknown { port: u16 },
 }
 
-/// All listening sockets of the machine, by port.
-pub(crate) type Listeners = HashMap<u16, Vec<Listener>>;
-
-/// Reads all listening sockets.
-///
-/// # Errors
-/// When the system does not report them.
-pub(crate) fn read_listeners() -> io::Result<Listeners> {
-    let mut by_port = Listeners::new();
-    for listener in portway_ports::all_listeners()? {
-        by_port.entry(listener.port).or_default().push(listener);
-    }
-    Ok(by_port)
-}
-
 /// Checks which process listens on `ports`, the ports of the service below `keeper`.
 ///
 /// `any_owner` waives the check, for services whose listener is another process by design.
@@ -53,14 +42,14 @@ pub(crate) fn read_listeners() -> io::Result<Listeners> {
 /// on these ports that take nothing from the service.
 pub(crate) fn evaluate(
     listeners: &Listeners,
-    ports: &[u16],
+    ports: &[(Protocol, u16)],
     keeper: u32,
     any_owner: bool,
     verified: &[u64],
 ) -> (PortOwnership, Vec<Listener>) {
-    let on = |port: &u16| listeners.get(port).into_iter().flatten();
     let is_known = |listener: &Listener| any_owner || verified.contains(&listener.socket);
-    let has_new = ports.iter().flat_map(on).any(|one| !is_known(one));
+    let mut all = ports.iter().flat_map(|port| listeners.on(*port));
+    let has_new = all.any(|listener| !is_known(listener));
     let mut tree = if has_new {
         tree_pids(keeper)
     } else {
@@ -73,10 +62,15 @@ pub(crate) fn evaluate(
     let mut own = Vec::new();
     let mut beside = Vec::new();
     let mut is_listening = true;
-    for &port in ports {
+    for &(protocol, port) in ports {
+        let here = listeners.on((protocol, port)).iter();
         let (mut own_here, foreign): (Vec<&Listener>, Vec<&Listener>) =
-            on(&port).partition(|listener| is_own(listener));
+            here.partition(|listener| is_own(listener));
         for listener in foreign {
+            // A hold of a UDP port, or a socket that is passed to the service.
+            if find_owner([std::process::id()], listener.socket).is_some() {
+                continue;
+            }
             if !takes_localhost(listener, &own_here) {
                 beside.push(listener.clone());
                 continue;
@@ -90,7 +84,7 @@ pub(crate) fn evaluate(
                 }
             }
         }
-        is_listening &= !own_here.is_empty();
+        is_listening &= !own_here.is_empty() || !listeners.is_reported(protocol);
         own.extend(own_here);
     }
     let ownership = match is_listening {
@@ -136,7 +130,7 @@ fn specificity(listener: &Listener, address: IpAddr) -> u8 {
 enum ForeignOwner {
     /// A process of the service.
     Tree,
-    /// Portway itself, which passes the socket to the service.
+    /// The keeper, which passes the socket to the service.
     Portway,
     Process(PortConflict),
     Unknown,
@@ -148,18 +142,12 @@ fn find_foreign_owner(listener: &Listener, keeper: u32) -> ForeignOwner {
         .iter()
         .map(|process| process.pid)
         .collect();
-    let owners = owners(listener.port).unwrap_or_default();
-    let owner = owners
-        .iter()
-        .find(|owner| owner.listener.socket == listener.socket);
-    match owner.and_then(|owner| owner.process.as_ref()) {
+    match owner(listener).as_ref() {
         // No visible process has the socket open, but one of the service that is not visible may.
         None if tree.iter().any(|&pid| may_own(pid, listener)) => ForeignOwner::Tree,
         None => ForeignOwner::Unknown,
         Some(process) if tree.contains(&process.id.pid) => ForeignOwner::Unknown,
-        Some(process) if [keeper, std::process::id()].contains(&process.id.pid) => {
-            ForeignOwner::Portway
-        }
+        Some(process) if process.id.pid == keeper => ForeignOwner::Portway,
         Some(process) => ForeignOwner::Process(port_conflict(process)),
     }
 }
@@ -168,6 +156,18 @@ fn find_foreign_owner(listener: &Listener, keeper: u32) -> ForeignOwner {
 /// program with file capabilities is such a process.
 fn may_own(pid: u32, listener: &Listener) -> bool {
     hides_sockets(pid) && Process::read(pid).is_some_and(|process| process.user == listener.user)
+}
+
+/// Returns the process that has a socket open, if it is visible.
+fn owner(listener: &Listener) -> Option<Process> {
+    let owners = owners_of_sockets(vec![listener.clone()]).ok()?;
+    owners.into_iter().find_map(|owner| owner.process)
+}
+
+/// Describes the process that has a socket open.
+pub(crate) fn conflict_with(listener: &Listener) -> PortConflict {
+    let unknown = PortConflict::UnknownProcess { user: None };
+    owner(listener).as_ref().map_or(unknown, port_conflict)
 }
 
 /// Describes a process that uses a port.

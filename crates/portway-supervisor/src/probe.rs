@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use http_body_util::Empty;
@@ -10,6 +11,8 @@ use hyper::body::Bytes;
 use hyper::{HeaderMap, Method, Request};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+
+use crate::platform;
 
 /// How long one readiness probe may take. A server that hangs is probed again.
 pub const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -28,6 +31,11 @@ pub enum ProbeRequest {
     Tcp {
         /// The port.
         port: u16,
+    },
+    /// A connection to a Unix socket. It fails on Windows.
+    Unix {
+        /// The path.
+        path: PathBuf,
     },
     /// A CORS preflight request, as a browser sends it before a page of `origin` requests `path`
     /// with `method`.
@@ -84,6 +92,9 @@ pub enum ProbeError {
         /// The system's error.
         source: io::Error,
     },
+    /// The connection to a Unix socket failed.
+    #[error("cannot connect to the Unix socket: {0}")]
+    Unix(io::Error),
     /// The server did not send a valid HTTP response.
     #[error("no HTTP response: {0}")]
     Http(#[from] hyper::Error),
@@ -105,6 +116,11 @@ pub async fn send(request: &ProbeRequest, timeout: Duration) -> Result<ProbeResp
         let (status, headers) = match request {
             ProbeRequest::Tcp { port } => {
                 connect(*port).await?;
+                (None, HeaderMap::new())
+            }
+            ProbeRequest::Unix { path } => {
+                let connected = platform::connect_unix(path).await;
+                connected.map_err(ProbeError::Unix)?;
                 (None, HeaderMap::new())
             }
             ProbeRequest::Http { port, path } => send_http(*port, Request::get(path)).await?,

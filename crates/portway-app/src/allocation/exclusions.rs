@@ -45,6 +45,7 @@ pub(super) fn wanted(
                 forced: required.get(&(service.name.clone(), name.clone())).copied(),
                 service: service.name.clone(),
                 name,
+                protocol: port.protocol,
                 preferred: prefer,
                 is_explicit: spec.explicit,
                 range: spec.range,

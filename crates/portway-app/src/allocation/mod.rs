@@ -19,7 +19,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use portway_api::{ErrorCode, GatewayPorts, PortDisplacement};
-use portway_ports::{Hold, HoldError, PortPolicy};
+use portway_ports::{Hold, HoldError, PortPolicy, Protocol};
 use portway_project::{AssignedPorts, Plan, Wiring};
 use portway_registry::{
     AllocateError, AllocatedPort, AllocationRequest, Instance, Lease, PortRequest, Registry,
@@ -296,14 +296,14 @@ fn choose(
     let fixed = gateway.as_ref().map_or(&[][..], |gateway| &gateway.fixed);
     let mut holds: HashMap<u16, Hold> = HashMap::new();
     let mut denied = HashSet::new();
-    let mut hold = |port: u16, own: bool| {
+    let mut hold = |port: u16, protocol: Protocol, own: bool| {
         if Some(port) == lost {
             return Ok(false);
         }
         let held = if own {
-            hold::acquire_again(port, &dir)
+            hold::acquire_again(port, protocol, &dir)
         } else {
-            Hold::acquire(port)
+            Hold::acquire_for(port, protocol)
         };
         // The state is set here, inside the lock, so that a hold of one command never excludes
         // another command of the same checkout.

@@ -18,7 +18,7 @@ pub use forms::{After, OneOrMany, Prepare, Route};
 
 use crate::diagnostic::{Diagnostic, Problem, Text};
 use crate::kind::Kind;
-use crate::policy::{ListenerOwner, RestartPolicy, SocketMode, StopSignal};
+use crate::policy::{ListenerOwner, PortProtocol, RestartPolicy, SocketMode, StopSignal};
 use crate::port_spec::PortSpec;
 use crate::preferences::{Preferences, Setting, Table};
 use crate::units::{HumanDuration, HumanSize};
@@ -107,6 +107,9 @@ pub struct Service {
     pub ports: IndexMap<String, PortSpec>,
     /// The protocol of the service. Default: inferred from its name and its command.
     pub kind: Option<Kind>,
+    /// The transport protocol of the service's ports. Default: `"udp"` for the kind `udp`, otherwise
+    /// `"tcp"`.
+    pub protocol: Option<PortProtocol>,
     /// The services to wait for before this one starts.
     #[serde(default)]
     pub after: After,
@@ -170,6 +173,10 @@ pub struct Ready {
     /// A regular expression that matches a line of the service's output.
     #[schemars(with = "Option<String>")]
     pub log: Option<Text>,
+    /// A Unix socket that accepts a connection: its path, relative to the service's directory. A
+    /// service with this probe gets a port only if the manifest gives it one.
+    #[schemars(with = "Option<String>")]
+    pub unix: Option<Text>,
     /// The named port to probe. Default: the main port.
     pub port: Option<String>,
     /// How long the service may take to become ready. Default: one minute.

@@ -1,9 +1,10 @@
 //! Builds a plan from a manifest: checks every part and drops positions and TOML types.
 
 use indexmap::IndexMap;
+use portway_ports::Protocol;
 use toml::Spanned;
 
-use super::ports::ports;
+use super::ports::{self, ports};
 use super::{Plan, PlannedPrepare, PlannedService, check, front, probe};
 use crate::checkout::file_name;
 use crate::diagnostic::{Problem, Text};
@@ -103,17 +104,18 @@ fn service(
         check::dir(dir)?;
     }
     let after = after(manifest, name, spec, is_enabled)?;
-    let kind = spec.kind.unwrap_or_else(|| Kind::infer(name, command));
-    let ports = ports(name, spec, || only_port(kind))?;
+    let kind = ports::kind(name, spec);
+    let ports = ports(name, spec, kind, || only_port(kind))?;
     let readiness = probe::readiness(name, spec, &ports)?;
     let liveness = probe::liveness(name, spec, &ports)?;
     check::health(name, spec, kind, &ports)?;
     check::lan(name, spec, kind, &ports)?;
     check::max_body(name, spec, kind, &ports)?;
-    if spec.socket == SocketMode::Fd && ports.len() != 1 {
+    let is_one_tcp_port = matches!(&ports[..], [port] if port.protocol == Protocol::Tcp);
+    if spec.socket == SocketMode::Fd && !is_one_tcp_port {
         return Err(Problem::at(
             spec.command.span(),
-            format!("`{name}` has `socket = \"fd\"` and needs exactly one port"),
+            format!("`{name}` has `socket = \"fd\"` and needs exactly one TCP port"),
         ));
     }
     let plain = |text: &Text| text.get_ref().clone();

@@ -2,7 +2,7 @@
 
 use indexmap::{IndexMap, IndexSet};
 
-use super::ports::ports;
+use super::ports::{kind, ports};
 use super::{MAX_SERVICES, PlannedPort, PlannedService, identifier};
 use crate::diagnostic::{Problem, Text};
 use crate::kind::Kind;
@@ -296,10 +296,9 @@ pub(super) fn placeholders(manifest: &Manifest) -> Result<(), Problem> {
         .services
         .iter()
         .map(|(name, spec)| {
-            let command = spec.command.get_ref();
-            let kind = spec.kind.unwrap_or_else(|| Kind::infer(name, command));
+            let kind = kind(name, spec);
             let only_port = || preferences.port_spec("", name, kind, spec.port);
-            Ok((name.as_str(), ports(name, spec, only_port)?))
+            Ok((name.as_str(), ports(name, spec, kind, only_port)?))
         })
         .collect::<Result<_, Problem>>()?;
     let lookup = |service: &str, property: Property<'_>| {

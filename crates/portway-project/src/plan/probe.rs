@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use portway_ports::Protocol;
+
 use super::PlannedPort;
 use crate::diagnostic::{Problem, Text};
 use crate::manifest::{Ready, Service};
@@ -22,6 +24,8 @@ pub enum Probe {
         /// The index into [`PlannedService::ports`](super::PlannedService::ports).
         port: usize,
     },
+    /// A Unix socket accepts a connection. The path is relative to the service's directory.
+    Unix(String),
     /// This shell command, with unexpanded placeholders, exits with code 0.
     Exec(String),
 }
@@ -101,6 +105,7 @@ pub(super) fn readiness(
         http: ready.http.as_deref(),
         tcp: ready.tcp == Some(true),
         exec: ready.exec.as_ref(),
+        unix: ready.unix.as_ref(),
         port: ready.port.as_deref(),
     };
     let probe = match (pattern, fields.count()) {
@@ -131,6 +136,7 @@ pub(super) fn liveness(
         http: liveness.http.as_deref(),
         tcp: liveness.tcp == Some(true),
         exec: liveness.exec.as_ref(),
+        unix: None,
         port: liveness.port.as_deref(),
     };
     Ok(Some(Liveness {
@@ -159,18 +165,25 @@ struct ProbeFields<'a> {
     http: Option<&'a str>,
     tcp: bool,
     exec: Option<&'a Text>,
+    unix: Option<&'a Text>,
     port: Option<&'a str>,
 }
 
 impl ProbeFields<'_> {
     fn count(&self) -> usize {
-        usize::from(self.http.is_some()) + usize::from(self.tcp) + usize::from(self.exec.is_some())
+        let keys = [
+            self.http.is_some(),
+            self.tcp,
+            self.exec.is_some(),
+            self.unix.is_some(),
+        ];
+        keys.into_iter().filter(|is_set| *is_set).count()
     }
 
     fn not_exactly_one(&self, name: &str, spec: &Service) -> Problem {
         let message = format!("`{}` of `{name}` needs exactly one kind of probe", self.key);
         let log = if self.key == "ready" {
-            ", `log = \"pattern\"`"
+            ", `unix = \"path\"`, `log = \"pattern\"`"
         } else {
             ""
         };
@@ -183,6 +196,9 @@ impl ProbeFields<'_> {
         if self.count() != 1 {
             return Err(self.not_exactly_one(name, spec));
         }
+        if let Some(path) = self.unix {
+            return Ok(Probe::Unix(path.get_ref().clone()));
+        }
         if self.exec.is_none() && ports.is_empty() {
             let message = format!(
                 "`{}` of `{name}` probes a port, but `{name}` has no port",
@@ -193,6 +209,14 @@ impl ProbeFields<'_> {
             );
         }
         let port = self.port_index(name, spec, ports)?;
+        let is_udp = ports
+            .get(port)
+            .is_some_and(|port| port.protocol == Protocol::Udp);
+        if is_udp && self.exec.is_none() {
+            let message = format!("`{}` of `{name}` probes a UDP port", self.key);
+            return Err(Problem::at(spec.command.span(), message)
+                .help("remove it: a UDP service is ready when it has bound its port"));
+        }
         Ok(match (self.http, self.exec) {
             (Some(path), _) => {
                 let slash = if path.starts_with('/') { "" } else { "/" };

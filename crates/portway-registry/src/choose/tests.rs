@@ -1,3 +1,5 @@
+use portway_ports::Protocol;
+
 use super::*;
 
 /// A machine: leases, running instances, missing checkouts and ports that other processes use.
@@ -41,7 +43,8 @@ impl MachineState {
                 CheckoutState::Stopped
             }
         };
-        let mut hold = |port: u16, _own: bool| Ok(!self.in_use.contains(&port));
+        let mut hold =
+            |port: u16, _protocol: Protocol, _own: bool| Ok(!self.in_use.contains(&port));
         choose(&request, &self.leases, &mut state, &mut hold)
     }
 
@@ -55,6 +58,7 @@ fn want(service: &str, preferred: u16, range: &str) -> PortRequest {
     PortRequest {
         service: service.into(),
         name: String::new(),
+        protocol: Protocol::Tcp,
         preferred,
         is_explicit: true,
         range: range.parse().unwrap(),
@@ -266,7 +270,9 @@ fn a_replaced_port_is_never_taken_from_another_service() {
             by_supervisor: true,
         };
         let mut state = |_: &str| CheckoutState::Running;
-        let port = choose(&request, &machine.leases, &mut state, &mut |_, _| Ok(true));
+        let port = choose(&request, &machine.leases, &mut state, &mut |_, _, _| {
+            Ok(true)
+        });
         assert_eq!(port.unwrap()[0].port, 9002);
     }
 }

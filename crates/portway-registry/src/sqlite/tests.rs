@@ -1,6 +1,8 @@
 use std::fs;
 
 use super::schema::MIGRATIONS;
+use portway_ports::Protocol;
+
 use super::*;
 use crate::{ChooseError, PortRequest, RegistryProblem, WrittenValue};
 
@@ -55,7 +57,7 @@ impl TestEnv {
         };
         let allocated = self
             .registry
-            .allocate(&request, &mut |_, _| Ok(true), now)?;
+            .allocate(&request, &mut |_, _, _| Ok(true), now)?;
         Ok(allocated[0].port)
     }
 
@@ -72,6 +74,7 @@ fn backend(forced: Option<u16>) -> PortRequest {
     PortRequest {
         service: "backend".into(),
         name: String::new(),
+        protocol: Protocol::Tcp,
         preferred: 9000,
         is_explicit: true,
         range: "9000-9001".parse().unwrap(),
@@ -169,7 +172,7 @@ fn a_failed_allocation_changes_nothing() {
         by_supervisor: false,
     };
     let before = env.registry.instances().unwrap();
-    let refused = env.registry.allocate(&request, &mut |_, _| Ok(false), 9);
+    let refused = env.registry.allocate(&request, &mut |_, _, _| Ok(false), 9);
     assert!(refused.is_err());
     assert_eq!(env.registry.instances().unwrap(), before);
 }

@@ -60,10 +60,16 @@ fn reports_sockets_on_other_addresses_without_taking_the_port() {
     let (_own, own) = listen("127.0.0.1", 0, false);
     let port = own.port;
     let (_other, other) = listen("127.0.0.2", port, false);
-    let listeners = read_listeners().unwrap();
+    let listeners = Listeners::read(false).unwrap();
     // This process is not below the keeper, so its socket is only known as verified.
-    let keeper = std::process::id();
-    let (ownership, beside) = evaluate(&listeners, &[port], keeper, false, &[own.socket]);
+    // This process has the other socket open, and so has the process that stands for the keeper.
+    let (ownership, beside) = evaluate(
+        &listeners,
+        &[(Protocol::Tcp, port)],
+        std::process::id(),
+        false,
+        &[own.socket],
+    );
     let families = Families {
         v4: true,
         v6: false,

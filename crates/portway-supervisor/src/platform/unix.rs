@@ -145,6 +145,11 @@ pub(crate) fn pass_socket(
 /// A connection to a control socket.
 pub(crate) type ControlStream = UnixStream;
 
+/// Connects to the Unix socket of a service.
+pub(crate) async fn connect_unix(path: &Path) -> io::Result<()> {
+    connect(path).await.map(drop)
+}
+
 /// Connects to the control socket at `path`.
 pub(crate) async fn connect(path: &Path) -> io::Result<ControlStream> {
     let (short, _dir) = super::socket_path(path)?;

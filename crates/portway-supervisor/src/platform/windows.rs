@@ -195,6 +195,11 @@ pub(crate) fn disable_stream_inheritance() {
     }
 }
 
+/// Unix sockets of services are not supported on Windows.
+pub(crate) async fn connect_unix(_path: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// Sends Ctrl-C to all other processes on this process's console. Processes that this process starts
 /// afterwards ignore Ctrl-C.
 pub(crate) fn interrupt_console() {

@@ -46,10 +46,7 @@ impl Supervisor {
             return;
         };
         let is_foreign = |listener: &Listener| !lan.owns(listener);
-        for listeners in all.values_mut() {
-            listeners.retain(is_foreign);
-        }
-        all.retain(|_, listeners| !listeners.is_empty());
+        all.retain(is_foreign);
     }
 }
 

@@ -1,11 +1,12 @@
 //! Holds of a service's ports, and the polling of the processes that listen on them.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use portway_api::{FailureReason, NoticeLevel, PortConflict, PortDisplacement};
-use portway_ports::{Hold, HoldError, Listener, ProcessId};
+use portway_ports::{Hold, HoldError, Listener, ProcessId, Protocol};
 use portway_project::policy::ListenerOwner;
 
 use super::Supervisor;
@@ -81,14 +82,13 @@ impl Supervisor {
 
     /// Returns a port of a service without processes that another process uses, and that process.
     pub(super) fn lost_port(&self, name: &str) -> Option<(u16, PortConflict)> {
-        let mut listeners = ownership::read_listeners().unwrap_or_default();
-        self.exclude_own_listeners(&mut listeners);
+        let listeners = self.read_listeners().unwrap_or_default();
         let without_hold = self
             .services
             .get(name)
             .is_some_and(|s| s.machine.is_without_hold());
         let is_lost = |hold: &&Arc<Hold>| {
-            let mut others = listeners.get(&hold.port()).into_iter().flatten();
+            let mut others = listeners.on((hold.protocol(), hold.port())).iter();
             // On another address, it does not prevent the service from listening without the hold.
             others.any(|other| without_hold || ownership::takes_localhost(other, &[]))
                 || matches!(hold.retake(), Err(HoldError::InUse(_)))
@@ -132,28 +132,38 @@ impl Supervisor {
             return;
         }
         // A poll that fails says nothing. The next one decides.
-        let Ok(mut listeners) = ownership::read_listeners() else {
+        let Ok(listeners) = self.read_listeners() else {
             return;
         };
-        self.exclude_own_listeners(&mut listeners);
         for name in names {
             self.check_ownership(&name, &listeners);
         }
     }
 
+    /// Reads the sockets of the machine that are not the supervisor's own.
+    fn read_listeners(&self) -> io::Result<Listeners> {
+        let mut holds = self.holds.values();
+        let with_udp = holds.any(|hold| hold.protocol() == Protocol::Udp);
+        let mut listeners = Listeners::read(with_udp)?;
+        self.exclude_own_listeners(&mut listeners);
+        Ok(listeners)
+    }
+
     fn check_ownership(&mut self, name: &str, listeners: &Listeners) {
-        let ports = self.config.ports.of(name);
+        let numbers = self.config.ports.of(name).iter().copied();
         let Some(service) = self.services.get_mut(name) else {
             return;
         };
         let Some((keeper, Role::Service)) = &service.keeper else {
             return;
         };
+        let protocols = service.plan.ports.iter().map(|port| port.protocol);
+        let ports: Vec<(Protocol, u16)> = protocols.zip(numbers).collect();
         let any_owner = service.plan.owner == ListenerOwner::Any;
         let verified = &service.verified_sockets;
         let keeper = keeper.pid();
         let (ownership, beside) =
-            ownership::evaluate(listeners, ports, keeper, any_owner, verified);
+            ownership::evaluate(listeners, &ports, keeper, any_owner, verified);
         // A keeper that was lost is reported soon. Until then its processes look foreign.
         if ProcessId::read(keeper).is_none() {
             return;
@@ -201,14 +211,7 @@ impl Supervisor {
     /// Reports other processes that listen on a service's port at addresses that it does not use.
     fn warn_about_other_listeners(&self, name: &str, listeners: &[Listener]) {
         for listener in listeners {
-            let owners = portway_ports::owners(listener.port).unwrap_or_default();
-            let owner = owners
-                .iter()
-                .find(|owner| owner.listener.socket == listener.socket);
-            let process = owner.and_then(|owner| owner.process.as_ref()).map_or(
-                PortConflict::UnknownProcess { user: None },
-                ownership::port_conflict,
-            );
+            let process = ownership::conflict_with(listener);
             let address = SocketAddr::new(listener.address, listener.port);
             let text = format!("is not alone on its port: {process} listens on {address}");
             self.notify(name, NoticeLevel::Warning, &text);
@@ -226,7 +229,7 @@ impl Supervisor {
         service.has_warned_about_port = true;
         let own = self.config.ports.of(name);
         let tree: Vec<u32> = descendants(keeper).iter().map(|p| p.pid).collect();
-        let other = listeners.iter().find(|(port, listeners)| {
+        let other = listeners.tcp().find(|(port, listeners)| {
             !own.contains(port)
                 && listeners.iter().any(|listener| {
                     portway_ports::find_owner(tree.iter().copied(), listener.socket).is_some()

@@ -1,5 +1,6 @@
 //! Readiness and liveness probes: tasks that repeat a request or a command and report the result.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use portway_project::Launch;
@@ -44,7 +45,7 @@ impl Supervisor {
         let task = if let Some(command) = &launch.readiness_command {
             let command = ProbeCommand::new(command, launch, mark);
             tokio::spawn(repeat_command(command, reporter))
-        } else if let Some(request) = probe_request(probe, &ports) {
+        } else if let Some(request) = probe_request(probe, &ports, &launch.dir) {
             tokio::spawn(repeat_request(request, reporter))
         } else {
             return;
@@ -77,7 +78,7 @@ impl Supervisor {
         if service.liveness_probe.is_some() {
             return;
         }
-        let request = probe_request(&liveness.probe, &ports);
+        let request = probe_request(&liveness.probe, &ports, &launch.dir);
         let command = launch
             .liveness_command
             .as_ref()
@@ -88,7 +89,7 @@ impl Supervisor {
 }
 
 /// Returns the request of a network probe; `None` for a command.
-fn probe_request(probe: &Probe, ports: &[u16]) -> Option<ProbeRequest> {
+fn probe_request(probe: &Probe, ports: &[u16], dir: &Path) -> Option<ProbeRequest> {
     Some(match probe {
         Probe::Http { port, path } => ProbeRequest::Http {
             port: *ports.get(*port)?,
@@ -96,6 +97,9 @@ fn probe_request(probe: &Probe, ports: &[u16]) -> Option<ProbeRequest> {
         },
         Probe::Tcp { port } => ProbeRequest::Tcp {
             port: *ports.get(*port)?,
+        },
+        Probe::Unix(path) => ProbeRequest::Unix {
+            path: dir.join(path),
         },
         Probe::Exec(_) => return None,
     })

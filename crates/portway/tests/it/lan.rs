@@ -323,7 +323,8 @@ fn freeing_a_port_includes_the_listeners_for_the_network() {
 
 #[test]
 fn the_announcement_follows_a_service_that_moves() {
-    let sandbox = two_services();
+    let manifest = TWO_SERVICES.replacen("serve {port}", "serve {port} --rebind", 1);
+    let sandbox = Sandbox::new().manifest(&manifest);
     let network = Network::new();
     let (ada, bob) = (&network.ada, &network.bob);
     bob.start_avahi(&sandbox);
@@ -331,8 +332,13 @@ fn the_announcement_follows_a_service_that_moves() {
         .success();
     bob.until_seen(&sandbox, &["backend · jobi"]);
     let mut other = ada.command(&sandbox, test_service());
-    other.args(["serve", &sandbox.port(0).to_string(), "--host", "127.0.0.2"]);
-    let _other = RunningCommand::start(other);
+    other.args(["grab", &sandbox.port(0).to_string()]);
+    let mut other = RunningCommand::start(other);
+    let rebind = format!("http://localhost:{}/rebind", sandbox.port(0));
+    wait_until("the port is taken while the service binds it again", || {
+        fetch(ada, &sandbox, &rebind);
+        other.output().contains("grabbed")
+    });
     wait_until("the service has moved and is announced there", || {
         let seen = bob.browse(&sandbox);
         seen.len() == 1 && seen[0].port != sandbox.port(0)

@@ -5,6 +5,8 @@ mod failures;
 mod listening;
 #[cfg(unix)]
 mod one_fails;
+#[cfg(unix)]
+mod other_sockets;
 mod readiness;
 
 use std::thread;

@@ -10,6 +10,8 @@
 //! | --- | --- |
 //! | `--host HOST` | listen on another address |
 //! | `--no-reuse` | bind without SO_REUSEADDR, which is never set on Windows |
+//! | `--udp` | answer UDP packets with the pid |
+//! | `--unix PATH` | listen on a Unix socket only |
 //! | `--fd` | use the socket at descriptor 3 |
 //! | `--delay MS` | wait before binding |
 //! | `--fail CODE` | exit immediately |
@@ -36,7 +38,7 @@
 )]
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -51,6 +53,8 @@ struct Options {
     ports: Vec<u16>,
     host: Option<String>,
     no_reuse: bool,
+    udp: bool,
+    unix: Option<PathBuf>,
     fd: bool,
     delay: u64,
     fail: Option<i32>,
@@ -113,6 +117,8 @@ fn parse(arguments: &mut impl Iterator<Item = String>) -> Options {
         match argument.as_str() {
             "--host" => options.host = Some(value()),
             "--no-reuse" => options.no_reuse = true,
+            "--udp" => options.udp = true,
+            "--unix" => options.unix = Some(value().into()),
             "--fd" => options.fd = true,
             "--delay" => options.delay = value().parse().unwrap(),
             "--fail" => options.fail = Some(value().parse().unwrap()),
@@ -196,6 +202,12 @@ fn bind(options: &Options) -> TcpListener {
 }
 
 fn serve(options: &Options) {
+    if let Some(path) = &options.unix {
+        return system::serve_unix(path);
+    }
+    if options.udp {
+        return serve_udp(options);
+    }
     loop {
         let listener = bind(options);
         for stream in listener.incoming() {
@@ -203,6 +215,20 @@ fn serve(options: &Options) {
                 break;
             }
         }
+    }
+}
+
+/// Answers each packet with the pid.
+fn serve_udp(options: &Options) {
+    let host = options.host.as_deref().unwrap_or("127.0.0.1");
+    let bound = UdpSocket::bind((host, options.ports[0]));
+    let socket = bound.unwrap_or_else(|error| {
+        eprintln!("cannot bind: {error}");
+        process::exit(1);
+    });
+    loop {
+        let (_, from) = socket.recv_from(&mut [0; 64]).unwrap();
+        let _ = socket.send_to(process::id().to_string().as_bytes(), from);
     }
 }
 
@@ -292,6 +318,14 @@ mod system {
         }
     }
 
+    /// Accepts connections to a Unix socket.
+    pub(crate) fn serve_unix(path: &std::path::Path) {
+        let listener = std::os::unix::net::UnixListener::bind(path).unwrap();
+        for stream in listener.incoming() {
+            drop(stream.unwrap());
+        }
+    }
+
     /// Keeps a socket open in child processes, as servers that fork do.
     pub(crate) fn keep_open(socket: &socket2::Socket) {
         rustix::io::fcntl_setfd(socket, rustix::io::FdFlags::empty()).unwrap();
@@ -311,6 +345,10 @@ mod system {
 
     pub(crate) fn passed_socket() -> TcpListener {
         panic!("Windows has no numbered descriptors")
+    }
+
+    pub(crate) fn serve_unix(_path: &std::path::Path) {
+        panic!("not on Windows")
     }
 
     pub(crate) fn keep_open(_socket: &socket2::Socket) {
