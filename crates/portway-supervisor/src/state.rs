@@ -188,19 +188,9 @@ impl StateMachine {
         matches!(self.phase, Phase::Starting { .. })
     }
 
-    /// Returns whether the service waits for one that failed or is stopped.
-    pub(crate) fn is_blocked(&self) -> bool {
-        self.is_waiting()
-            && self
-                .reason
-                .as_ref()
-                .is_some_and(FailureReason::is_dependency)
-    }
-
-    /// Returns whether the service has not become ready in time since its start.
-    pub(crate) fn is_late(&self) -> bool {
-        let is_timeout = self.reason.as_ref().is_some_and(FailureReason::is_timeout);
-        is_timeout && matches!(self.phase, Phase::Unhealthy { .. })
+    /// Returns whether the service is being stopped and stays stopped.
+    pub(crate) fn is_stopping_for_good(&self) -> bool {
+        self.phase == Phase::Stopping(AfterStop::Remain)
     }
 
     /// Returns whether the service waits for services that it depends on.
@@ -238,11 +228,11 @@ impl StateMachine {
                 self.reason = None;
                 self.start(false, now, effects);
             }
-            (Input::DependencyFailed(reason), Phase::Waiting) => {
-                if self.reason.as_ref() != Some(&reason) {
-                    self.reason = Some(reason.clone());
-                    effects.push(Effect::Notify(Transition::Blocked(reason)));
-                }
+            (Input::DependencyFailed(reason), Phase::Waiting)
+                if self.reason.as_ref() != Some(&reason) =>
+            {
+                self.reason = Some(reason.clone());
+                effects.push(Effect::Notify(Transition::Blocked(reason)));
             }
             (Input::DependenciesPending, Phase::Waiting) => self.reason = None,
             (Input::Prepared, Phase::Preparing) => self.enter(Phase::Waiting, now),
@@ -292,10 +282,8 @@ impl StateMachine {
                     self.stop_tree(AfterStop::HandleExit(Box::new(phase)), now, effects);
                 }
             }
-            (Input::DaemonFailed(status), _) => {
-                if self.leader_status == Some(ExitStatus::Code(0)) {
-                    self.leader_status = Some(status);
-                }
+            (Input::DaemonFailed(status), _) if self.leader_status == Some(ExitStatus::Code(0)) => {
+                self.leader_status = Some(status);
             }
             (Input::TreeGone(context), phase) => {
                 self.handle_exit(phase, context, now, jitter, effects);

@@ -91,6 +91,40 @@ pub(super) fn services_failed(failed: &[ServiceStatus], is_running: bool) -> Com
     error
 }
 
+/// The failures of services that were reported.
+#[derive(Default)]
+pub(super) struct Failures {
+    reported: HashMap<String, (Option<u64>, Option<FailureReason>)>,
+}
+
+impl Failures {
+    /// Returns the services that have failed since the last call, those that only wait for others
+    /// last.
+    pub(super) fn update<'a>(&mut self, services: &'a [ServiceStatus]) -> Vec<&'a ServiceStatus> {
+        let mut new = Vec::new();
+        for service in services {
+            if !service.has_failed() {
+                continue;
+            }
+            let failure = (service.since, service.reason.clone());
+            if self.reported.get(&service.name) != Some(&failure) {
+                self.reported.insert(service.name.clone(), failure);
+                new.push(service);
+            }
+        }
+        new.sort_by_key(|service| service.state == ServiceState::Waiting);
+        new
+    }
+}
+
+/// Returns those of `services` that have failed.
+pub(super) fn failed_services(status: &InstanceStatus, services: &[String]) -> Vec<ServiceStatus> {
+    let all = status.services.iter();
+    all.filter(|service| services.contains(&service.name) && service.has_failed())
+        .cloned()
+        .collect()
+}
+
 /// Returns what happened to a service that failed.
 pub fn failure(service: &ServiceStatus) -> String {
     let reason = service.message.as_deref().unwrap_or("failed");

@@ -10,8 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use portway_api::{
-    ErrorBody, ErrorCode, Event, FailureReason, InstanceStatus, LogRecord, LogStream, NoticeLevel,
-    ServiceState, ServiceStatus,
+    ErrorBody, ErrorCode, Event, InstanceStatus, LogRecord, LogStream, NoticeLevel, ServiceState,
 };
 use portway_registry::InstanceLock;
 use portway_supervisor::{Config, LanConfig, Outcome, Request, Supervisor, control};
@@ -258,7 +257,7 @@ pub(super) fn detach(
 /// Prints events on a separate thread, so that a paused terminal (Ctrl-S) or a slow reader does not block
 /// the supervisor.
 struct EventPrinter {
-    finished: mpsc::Receiver<Failures>,
+    finished: mpsc::Receiver<attach::Failures>,
 }
 
 impl EventPrinter {
@@ -273,7 +272,7 @@ impl EventPrinter {
             let mut started = false;
             let mut warned = false;
             let mut reader_gone = Some(reader_gone);
-            let mut failures = Failures::default();
+            let mut failures = attach::Failures::default();
             let progress = reporter.progress();
             loop {
                 let mut has_reader = true;
@@ -340,35 +339,9 @@ impl EventPrinter {
 
     /// Waits until the remaining events are printed, and returns the failures among them. Lines that
     /// the reader does not take in time are lost.
-    fn finish(self) -> Failures {
+    fn finish(self) -> attach::Failures {
         let finished = self.finished.recv_timeout(OUTPUT_TIMEOUT);
         finished.unwrap_or_default()
-    }
-}
-
-/// The failures of services that were reported.
-#[derive(Default)]
-struct Failures {
-    reported: HashMap<String, (Option<u64>, Option<FailureReason>)>,
-}
-
-impl Failures {
-    /// Returns the services that have failed since the last call, those that only wait for others
-    /// last.
-    fn update<'a>(&mut self, services: &'a [ServiceStatus]) -> Vec<&'a ServiceStatus> {
-        let mut new = Vec::new();
-        for service in services {
-            if !service.has_failed() {
-                continue;
-            }
-            let failure = (service.since, service.reason.clone());
-            if self.reported.get(&service.name) != Some(&failure) {
-                self.reported.insert(service.name.clone(), failure);
-                new.push(service);
-            }
-        }
-        new.sort_by_key(|service| service.state == ServiceState::Waiting);
-        new
     }
 }
 
@@ -394,14 +367,6 @@ fn idle_services(
     Ok((stopped, idle))
 }
 
-/// Returns those of `services` that have failed.
-fn failed_services(status: &InstanceStatus, services: &[String]) -> Vec<ServiceStatus> {
-    let all = status.services.iter();
-    all.filter(|service| services.contains(&service.name) && service.has_failed())
-        .cloned()
-        .collect()
-}
-
 /// Follows an instance that another process supervises until it is ready. Returns false if it stopped
 /// before it could be followed.
 pub(super) fn attach(
@@ -423,7 +388,7 @@ pub(super) fn attach(
             Err(error) => return Err(background.and_then(Background::failure).unwrap_or(error)),
         };
         // Services that have just failed are not started again.
-        let failed = failed_services(&status, &services);
+        let failed = attach::failed_services(&status, &services);
         if background.is_some() && !failed.is_empty() {
             client::add_urls(&mut status).await;
             reporter.started(&status);

@@ -32,6 +32,10 @@ pub(super) fn evaluate(instance: &InstanceStatus, service: Option<&str>) -> Deci
         _ if instance.state == InstanceState::Stopping => {
             Decision::Refuse(Refusal::InstanceNotRunning)
         }
+        ServiceState::Waiting if service.has_failed() => {
+            let cause = service.message.clone().unwrap_or_default();
+            Decision::Refuse(Refusal::ServiceFailed(cause))
+        }
         // A service that is stopping may be restarting.
         ServiceState::Waiting
         | ServiceState::Preparing

@@ -15,6 +15,21 @@ const SETTLE_DELAY: Duration = Duration::from_millis(200);
 pub(super) const REPORT_DELAY: Duration = Duration::from_secs(3);
 
 impl StateMachine {
+    /// Returns whether the service waits for one that failed or is stopped.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.is_waiting()
+            && self
+                .reason
+                .as_ref()
+                .is_some_and(FailureReason::is_dependency)
+    }
+
+    /// Returns whether the service has not become ready in time since its start.
+    pub(crate) fn is_late(&self) -> bool {
+        let is_timeout = self.reason.as_ref().is_some_and(FailureReason::is_timeout);
+        is_timeout && matches!(self.phase, Phase::Unhealthy { .. })
+    }
+
     /// The service listens on all its ports.
     pub(super) fn continue_listening(
         &mut self,
@@ -74,11 +89,11 @@ impl StateMachine {
     ) {
         match phase {
             Phase::Unhealthy { listening }
-                if is_alive && self.reason == Some(FailureReason::LivenessFailed) =>
+                if is_alive
+                    && self.reason == Some(FailureReason::LivenessFailed)
+                    && (*listening || !self.policy.has_ports) =>
             {
-                if *listening || !self.policy.has_ports {
-                    self.become_ready(now, effects);
-                }
+                self.become_ready(now, effects);
             }
             Phase::Ready | Phase::Unhealthy { .. } if !is_alive => {
                 let reason = FailureReason::LivenessFailed;

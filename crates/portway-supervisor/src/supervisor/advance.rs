@@ -24,7 +24,7 @@ impl Supervisor {
         };
         order::stoppable(&active, after)
             .into_iter()
-            .filter(|name| self.services[*name].machine.state() != ServiceState::Stopping)
+            .filter(|name| !self.services[*name].machine.is_stopping_for_good())
             .map(|name| (name.to_owned(), Input::Stop))
             .collect()
     }
