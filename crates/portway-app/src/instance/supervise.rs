@@ -345,14 +345,17 @@ impl EventPrinter {
     }
 }
 
+/// When services entered their states, by name.
+type StateTimes = HashMap<String, Option<u64>>;
+
 /// Returns those of `services` that are stopped in a running instance, which have to be started, and
 /// those that wait for failed ones, which follow. Each with the time of its state.
 fn idle_services(
     status: &InstanceStatus,
     services: &[String],
-) -> Result<(Vec<String>, HashMap<String, Option<u64>>), CommandError> {
+) -> Result<(Vec<String>, StateTimes), CommandError> {
     let mut stopped = Vec::new();
-    let mut idle = HashMap::new();
+    let mut idle = StateTimes::new();
     for name in services {
         let service = status.service(name);
         let service = service.ok_or_else(|| allocation::changed(name))?;
