@@ -67,12 +67,12 @@ pub(crate) fn evaluate(
         let (mut own_here, foreign): (Vec<&Listener>, Vec<&Listener>) =
             here.partition(|listener| is_own(listener));
         for listener in foreign {
-            // A hold of a UDP port, or a socket that is passed to the service.
-            if find_owner([std::process::id()], listener.socket).is_some() {
-                continue;
-            }
             if !takes_localhost(listener, &own_here) {
                 beside.push(listener.clone());
+                continue;
+            }
+            // A hold of a UDP port, or a socket that is passed to the service.
+            if find_owner([std::process::id()], listener.socket).is_some() {
                 continue;
             }
             match find_foreign_owner(listener, keeper) {

@@ -62,7 +62,7 @@ fn reports_sockets_on_other_addresses_without_taking_the_port() {
     let (_other, other) = listen("127.0.0.2", port, false);
     let listeners = Listeners::read(false).unwrap();
     // This process is not below the keeper, so its socket is only known as verified.
-    // This process has the other socket open, and so has the process that stands for the keeper.
+    // This process is not below the keeper, so its first socket is only known as verified.
     let (ownership, beside) = evaluate(
         &listeners,
         &[(Protocol::Tcp, port)],
