@@ -180,5 +180,6 @@ pub(crate) fn port_conflict(process: &Process) -> PortConflict {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;
