@@ -8,7 +8,7 @@ use super::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, message, out, styled};
 /// Prints all findings and a summary.
 pub(crate) fn diagnosis(diagnosis: &Diagnosis) -> bool {
     for fixed in &diagnosis.fixed {
-        message(&format!("{} {}\n", fixed.subject, fixed.message));
+        message(&format!("fixed: {}\n", fixed.message));
     }
     let text: String = diagnosis.findings.iter().map(finding).collect();
     let read = out(&text);

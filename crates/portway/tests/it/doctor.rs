@@ -135,7 +135,7 @@ fn a_healthy_checkout_has_no_findings_and_is_not_changed() {
         let found = finding(&diagnosis, check);
         assert_eq!(found["subject"], subject, "{found}");
         mentions(&found, &detail);
-        let line = format!("✓ {subject}: {}\n", found["message"].as_str().unwrap());
+        let line = format!("✓ {subject}  {}\n", found["message"].as_str().unwrap());
         assert!(
             text.stdout().contains(&line),
             "no `{line}` in\n{}",

@@ -83,7 +83,7 @@ fn reports_and_fixes_a_missing_or_wrong_ports_file() {
         (&json!("error"), &json!(true))
     );
     let fixed = sandbox.run(&["doctor", "--fix"]).success();
-    fixed.stderr_has(".ports.json: ");
+    fixed.stderr_has("fixed: rewrote `.ports.json`");
     assert_eq!(sandbox.ports_json(), whole);
 
     let mut other = whole.clone();
