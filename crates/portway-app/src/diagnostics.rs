@@ -9,13 +9,17 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use portway_api::ErrorCode;
 use portway_supervisor::logs::CappedFile;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::prelude::*;
 
 use crate::error::CommandError;
@@ -75,6 +79,8 @@ fn portway_at(level: LevelFilter) -> Targets {
 
 /// Starts logging in this process: to `terminal` if a `requested` filter is given, and, in a process
 /// that `serves`, to the file that is set later. Such a file has at least the level `info`.
+///
+/// A process that serves never waits for the terminal: lines that it does not take are lost.
 pub fn start<W>(requested: Option<Targets>, terminal: W, serves: bool)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
@@ -86,11 +92,15 @@ where
         // Set once per process.
         let _ = REQUESTED.set(requested.to_string());
     }
+    let writer = match serves && requested.is_some() {
+        true => BoxMakeWriter::new(DetachedWriter::start(terminal)),
+        false => BoxMakeWriter::new(terminal),
+    };
     let to_terminal = requested.clone().map(|filter| {
         let layer = tracing_subscriber::fmt::layer();
         layer
             .with_ansi(false)
-            .with_writer(terminal)
+            .with_writer(writer)
             .with_filter(filter)
     });
     let to_file = serves.then(|| {
@@ -106,6 +116,71 @@ where
         .with(to_file);
     // Fails only if a subscriber is set already, which is then in use.
     let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+/// Waits, for a limited time, until the terminal has taken the lines of a process that serves.
+pub fn finish() {
+    const TIMEOUT: Duration = Duration::from_secs(1);
+    if let Some(lines) = DETACHED.get() {
+        let (done, finished) = mpsc::channel();
+        if lines.try_send(Line::End(done)).is_ok() {
+            // A paused terminal takes them too late.
+            let _ = finished.recv_timeout(TIMEOUT);
+        }
+    }
+}
+
+/// A line for the terminal.
+enum Line {
+    Text(Vec<u8>),
+    /// All earlier lines are written.
+    End(mpsc::Sender<()>),
+}
+
+/// The lines that the terminal has not taken yet.
+static DETACHED: OnceLock<SyncSender<Line>> = OnceLock::new();
+
+/// Writes to the terminal on a separate thread.
+#[derive(Clone, Copy)]
+struct DetachedWriter;
+
+impl DetachedWriter {
+    fn start<W>(terminal: W) -> impl Fn() -> Self
+    where
+        W: for<'a> MakeWriter<'a> + Send + 'static,
+    {
+        const CAPACITY: usize = 1024;
+        let (sender, lines) = mpsc::sync_channel(CAPACITY);
+        // Set once per process.
+        let _ = DETACHED.set(sender);
+        thread::spawn(move || {
+            for line in lines {
+                match line {
+                    Line::Text(text) => {
+                        // There is no other place to report this failure.
+                        let _ = terminal.make_writer().write_all(&text);
+                    }
+                    // The receiver is gone after its timeout.
+                    Line::End(done) => drop(done.send(())),
+                }
+            }
+        });
+        || Self
+    }
+}
+
+impl Write for DetachedWriter {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        if let Some(lines) = DETACHED.get() {
+            // The line is lost if the terminal is far behind.
+            let _ = lines.try_send(Line::Text(text.to_vec()));
+        }
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Writes diagnostics of this process to `path` from now on. A file that cannot be opened is only

@@ -6,12 +6,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use portway_api::ErrorCode;
-use tokio::process::Command;
+use portway_supervisor::{ExitStatus, Foreground, ForegroundConfig};
 
 use crate::allocation::{self, Keep};
 use crate::error::CommandError;
+use crate::instance::check_processes;
+use crate::instance::connection::Supervised;
+use crate::instance::remnants::stuck_error;
 use crate::options::Selection;
-use crate::platform::{Signals, exit_code};
+use crate::platform::{Signals, StopRequest};
 use crate::project::LoadedProject;
 use crate::runtime::runtime;
 
@@ -35,6 +38,7 @@ pub struct ExecOptions {
 /// # Errors
 /// When the project cannot be used, no port is available, or the command cannot be run.
 pub fn exec(directory: Option<&Path>, options: &ExecOptions) -> Result<u8, CommandError> {
+    check_processes()?;
     let loaded = LoadedProject::load(directory, &options.selection)?;
     if let Some(service) = &options.service {
         loaded.project.known(service)?;
@@ -49,32 +53,50 @@ pub fn exec(directory: Option<&Path>, options: &ExecOptions) -> Result<u8, Comma
         Some(service) => &allocation.wiring.services[service].env,
         None => &allocation.wiring.shared,
     };
-    let (program, arguments) = options
+    let program = options
         .command
-        .split_first()
+        .first()
         .ok_or_else(|| CommandError::new(ErrorCode::Usage, "no command is given"))?;
-    let status = runtime()?.block_on(async {
-        let mut command = Command::new(program);
-        command.args(arguments).envs(variables);
+    let config = ForegroundConfig {
+        command: options.command.clone(),
+        env: variables.clone(),
+        grace: DESCENDANTS_TIMEOUT,
+        instance_dir: registered.dir(),
+    };
+    let exit = runtime()?.block_on(async {
         // Before the command starts, so that no signal stops only this process.
         let mut signals = Signals::register()?;
-        // Orphaned descendants of the command become children of this process, which stops them.
-        portway_supervisor::become_reaper()?;
-        let mut child = command.spawn()?;
-        let pid = child.id();
+        let mut foreground = Foreground::start(config)?;
+        // This process may be process 1 of a container.
+        tokio::spawn(portway_supervisor::reap_orphans());
         loop {
-            tokio::select! {
-                status = child.wait() => {
-                    portway_supervisor::stop_descendants(DESCENDANTS_TIMEOUT).await;
-                    return status;
-                }
-                () = signals.forward_next(pid) => {}
+            let signal = tokio::select! {
+                exit = foreground.wait() => return exit,
+                signal = signals.next() => signal,
+            };
+            match signal {
+                // The terminal has sent it to the command too.
+                StopRequest::Interrupt => {}
+                StopRequest::Terminate => foreground.terminate(),
+                StopRequest::HangUp => foreground.hang_up(),
             }
         }
     });
-    let status = status.map_err(|error: io::Error| {
+    let exit = exit.map_err(|error: io::Error| {
         let message = format!("cannot run `{}`", program.display());
         CommandError::new(ErrorCode::MissingRequirement, message).caused_by(error)
     })?;
-    Ok(exit_code(status))
+    if !exit.stuck.is_empty() {
+        return Err(stuck_error(&exit.stuck));
+    }
+    Ok(exit_code(exit.status))
+}
+
+/// Returns the exit code of a command, or 128 plus the number of the signal that ended it, as shells do.
+fn exit_code(status: ExitStatus) -> u8 {
+    let code = match status {
+        ExitStatus::Code(code) => code,
+        ExitStatus::Signal(number) => 128 + number,
+    };
+    u8::try_from(code).unwrap_or(1)
 }

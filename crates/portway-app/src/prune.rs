@@ -1,14 +1,17 @@
 //! Removes the leases of deleted checkouts and stops the leftover processes of instances.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use portway_api::PruneReport;
 use portway_registry::{CheckoutState, Instance, Lease, Registry};
 use portway_supervisor::process::{Process, ProcessTree, descendants};
+use portway_supervisor::remnants;
 
 use crate::error::CommandError;
 use crate::free::stop;
 use crate::inspect;
+use crate::instance::remnants::stuck_error;
 use crate::instance::{Running, attach};
 use crate::leases::entry;
 use crate::registry::RegistryReader;
@@ -83,6 +86,17 @@ impl Prune {
     /// When a process or an instance cannot be stopped.
     pub fn stop_processes(self, reporter: &dyn Reporter) -> Result<PruneReport, CommandError> {
         let mut pruned = self.pruned;
+        let mut registry = RegistryReader::open()?;
+        let ids: BTreeSet<&String> = pruned.processes.iter().map(|left| &left.id).collect();
+        for id in ids {
+            // One may have been started meanwhile.
+            if !registry.has_supervisor(id)? {
+                let stuck = remnants::end(&registry.instance_dir(id));
+                if !stuck.is_empty() {
+                    return Err(stuck_error(&stuck));
+                }
+            }
+        }
         let trees: Vec<ProcessTree> = self
             .leftovers
             .into_iter()

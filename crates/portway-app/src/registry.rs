@@ -66,6 +66,11 @@ impl RegistryReader {
         }
     }
 
+    /// Returns the ids of all instances with a directory, registered or not.
+    pub(crate) fn instance_ids(&self) -> Vec<String> {
+        portway_registry::instance_ids(&self.state_dir)
+    }
+
     /// Returns the directory of one instance: locks, control socket, logs.
     pub(crate) fn instance_dir(&self, id: &str) -> PathBuf {
         portway_registry::instance_dir(&self.state_dir, id)

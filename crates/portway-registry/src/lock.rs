@@ -59,7 +59,7 @@ pub fn instance_dir(state: &Path, id: &str) -> PathBuf {
 }
 
 /// Returns the ids of all instances that have a directory.
-pub(crate) fn instance_ids(state: &Path) -> Vec<String> {
+pub fn instance_ids(state: &Path) -> Vec<String> {
     fs::read_dir(state.join("instances"))
         .into_iter()
         .flatten()

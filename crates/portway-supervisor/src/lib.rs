@@ -7,35 +7,51 @@
 //! [`SupervisorHost`] of the caller replaces a lost one.
 
 pub mod control;
+mod foreground;
+#[cfg(unix)]
+pub mod guard;
 mod host;
 pub mod keeper;
 mod lan;
 pub mod logs;
 pub mod mark;
+mod orphans;
 mod ownership;
 mod platform;
 pub mod probe;
 pub mod process;
+mod record;
+pub mod remnants;
 mod state;
+mod stuck;
 mod supervisor;
 
-use std::time::{Duration, Instant};
+#[cfg(windows)]
+use std::time::Duration;
 
+pub use foreground::{Foreground, ForegroundConfig, ForegroundExit};
 pub use host::{HostError, ReplacementPort, SupervisorHost};
 pub use lan::LanConfig;
 pub use state::ExitStatus;
 pub use supervisor::{Config, Handle, Outcome, Request, Supervisor};
 
-/// How often [`stop_descendants`] checks which processes are left.
-const STOP_POLL_INTERVAL: Duration = Duration::from_millis(10);
-
 /// Makes this process the parent of every descendant whose own parent exits, so that
-/// [`stop_descendants`] finds it. On Windows, puts this process into a job object.
+/// [`stop_descendants`] finds it. The present children are spared. On Windows, puts this process into a
+/// job object.
 ///
 /// # Errors
 /// When the system refuses.
-pub fn become_reaper() -> std::io::Result<()> {
+pub(crate) fn become_reaper() -> std::io::Result<()> {
+    orphans::spare_children();
     platform::reap_descendants()
+}
+
+/// Fails if this process cannot see the processes that it starts.
+///
+/// # Errors
+/// When `/proc` belongs to another PID namespace.
+pub fn check_processes() -> std::io::Result<()> {
+    platform::check_processes()
 }
 
 /// Keeps child processes from inheriting this process's standard streams in addition to their own.
@@ -44,20 +60,16 @@ pub fn disable_stream_inheritance() {
     platform::disable_stream_inheritance();
 }
 
-/// Stops every descendant of this process, and kills those that are left after `grace`.
-pub async fn stop_descendants(grace: Duration) {
-    stop_orphans(grace, || false).await;
+/// Stops every descendant of this process, and kills those that are left after `grace`. Returns those
+/// that cannot be stopped.
+#[cfg(windows)]
+pub(crate) async fn stop_descendants(grace: Duration) -> Vec<stuck::StuckProcess> {
+    orphans::stop(grace, || false).await
 }
 
-/// Stops every child of this process that is not a keeper, with its descendants. Kills those that
-/// are left after `grace`, or as soon as `is_urgent` returns true.
-pub(crate) async fn stop_orphans(grace: Duration, is_urgent: impl Fn() -> bool) {
-    let deadline = Instant::now() + grace;
-    let must_kill = || is_urgent() || Instant::now() >= deadline;
-    // Other services keep running and may get new keepers, so the keepers are read each time.
-    while !platform::stop_orphans(&keeper::keepers(), must_kill()) {
-        tokio::time::sleep(STOP_POLL_INTERVAL).await;
-    }
+/// Reaps orphans that have exited, which are children of this process as a reaper. Never returns.
+pub async fn reap_orphans() {
+    orphans::reap().await;
 }
 
 /// Returns the current time in milliseconds since 1970-01-01 UTC.

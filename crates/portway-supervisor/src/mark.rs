@@ -6,11 +6,21 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::keeper;
-use crate::process::{Process, ancestors, descendants, env_var};
+use crate::process::{Process, ProcessId, ancestors, descendants, env_var};
 
 /// The variable's name.
 pub(crate) const NAME: &str = "PORTWAY_RUN";
+
+/// The hidden command that runs a keeper.
+pub(crate) const KEEPER_COMMAND: &str = "__keeper";
+
+/// The variable that a keeper sets for its leader, and that all processes of the tree inherit.
+pub(crate) const KEEPER_NAME: &str = "PORTWAY_KEEPER";
+
+/// Returns the value of [`KEEPER_NAME`] for a keeper.
+pub(crate) fn keeper_value(keeper: ProcessId) -> String {
+    format!("{}.{}", keeper.pid, keeper.started)
+}
 
 /// The mark of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +37,7 @@ impl Mark {
         Self::parse(&env_var(pid, NAME)?)
     }
 
-    fn parse(value: &str) -> Option<Self> {
+    pub(crate) fn parse(value: &str) -> Option<Self> {
         let (dir, service) = value.rsplit_once('/')?;
         Some(Self {
             dir: PathBuf::from(dir),
@@ -67,8 +77,8 @@ pub fn supervised_services(pid: u32) -> Vec<Mark> {
         .collect()
 }
 
-fn is_keeper(process: &Process) -> bool {
-    process.args.get(1).map(String::as_str) == Some(keeper::COMMAND)
+pub(crate) fn is_keeper(process: &Process) -> bool {
+    process.args.get(1).map(String::as_str) == Some(KEEPER_COMMAND)
 }
 
 /// Returns the pid of the keeper among the ancestors of a process.

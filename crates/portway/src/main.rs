@@ -1,7 +1,7 @@
 //! The `portway` binary: `cli/` reads the command line and calls `portway-app`, `ui/` prints.
 //!
-//! The same binary is also the keeper of a service and the mDNS announcer; both are started with a
-//! hidden first argument.
+//! The same binary is also the keeper of a service, the guard of an instance and the mDNS announcer,
+//! each started with a hidden first argument.
 
 mod cli;
 mod ui;
@@ -17,12 +17,17 @@ use cli::args::{Cli, Command};
 
 fn main() -> ExitCode {
     diagnostics::print_panics_with_backtrace();
-    let mut arguments = std::env::args();
+    let mut arguments = std::env::args_os().skip(1);
+    let first = arguments.next().unwrap_or_default();
     // A keeper must stay small, so nothing else is set up before this.
-    if arguments.nth(1).as_deref() == Some(portway_supervisor::keeper::COMMAND) {
+    if first == portway_supervisor::keeper::COMMAND {
         return ExitCode::from(portway_supervisor::keeper::run(arguments));
     }
-    if std::env::args().nth(1).as_deref() == Some(portway_lan::announcer::COMMAND) {
+    #[cfg(unix)]
+    if first == portway_supervisor::guard::COMMAND {
+        return ExitCode::from(portway_supervisor::guard::run());
+    }
+    if first == portway_lan::announcer::COMMAND {
         return ExitCode::from(portway_lan::announcer::run());
     }
     // Errors of the command line itself need this before it is parsed. Arguments after `--` belong
@@ -34,14 +39,24 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return ExitCode::from(ui::usage_error(&error, json)),
     };
-    match run(cli, json) {
-        Ok(code) => ExitCode::from(code),
+    // A supervisor must not wait for a reader of its output.
+    let supervises = matches!(cli.command, Command::Up(_));
+    let result = run(cli, json);
+    let code = match result {
+        Ok(code) => code,
         Err(error) => {
             error.log();
-            ui::error(&error, json);
-            ExitCode::from(error.exit())
+            let code = error.exit();
+            if supervises {
+                ui::last_error(error, json);
+            } else {
+                ui::error(&error, json);
+            }
+            code
         }
-    }
+    };
+    diagnostics::finish();
+    ExitCode::from(code)
 }
 
 fn run(cli: Cli, json: bool) -> Result<u8, CommandError> {

@@ -15,8 +15,6 @@ pub use explain::describe;
 use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use portway_api::{ErrorCode, GatewayPorts, PortDisplacement};
 use portway_ports::{Hold, HoldError, PortPolicy, Protocol};
@@ -25,11 +23,10 @@ use portway_registry::{
     AllocateError, AllocatedPort, AllocationRequest, Instance, Lease, PortRequest, Registry,
 };
 
-use portway_supervisor::mark::Mark;
-
 use crate::error::CommandError;
 use crate::gateway::state;
 use crate::instance::connection::{self, Supervised, not_running};
+use crate::instance::remnants::{self, Mode};
 use crate::options::Selection;
 use crate::project::{Project, RegisteredProject};
 use crate::trust::children;
@@ -369,30 +366,10 @@ fn choose(
     }))
 }
 
-/// Waits until the services of a killed supervisor have stopped. Their keepers are still stopping them,
-/// and they still use their ports.
+/// Waits until the services of a killed supervisor have stopped, and kills what killed keepers left. The
+/// caller is the supervisor. `portway up` has waited already, and said so, unless one was killed since.
 fn wait_for_remnants(registered: &mut RegisteredProject) -> Result<(), CommandError> {
-    const STOP_TIMEOUT: Duration = Duration::from_secs(30);
-    const POLL_INTERVAL: Duration = Duration::from_millis(20);
-    let dir = registered.dir();
-    let leases = registered.registry.leases(&registered.instance.id)?;
-    let deadline = Instant::now() + STOP_TIMEOUT;
-    let listens = || {
-        let listeners = portway_ports::all_listeners().unwrap_or_default();
-        let ports: HashSet<u16> = listeners.iter().map(|listener| listener.port).collect();
-        leases
-            .iter()
-            .map(|lease| lease.port)
-            .filter(move |port| ports.contains(port))
-    };
-    let remains = |port: u16| {
-        let holders = portway_ports::owners(port).unwrap_or_default();
-        let mut processes = holders.iter().filter_map(|holder| holder.process.as_ref());
-        processes.any(|process| Mark::read(process.id.pid).is_some_and(|mark| mark.dir == dir))
-    };
-    while listens().any(remains) && Instant::now() < deadline {
-        thread::sleep(POLL_INTERVAL);
-    }
+    remnants::settle(&registered.dir(), Mode::Start, None, || Ok(false))?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use portway_api::StaleProcess;
 use portway_ports::Process;
 use portway_supervisor::mark::{self, Mark};
+use portway_supervisor::remnants;
 
 use super::{Known, info};
 use crate::error::CommandError;
@@ -36,6 +37,30 @@ pub(crate) fn leftovers() -> Result<Vec<(Process, StaleProcess)>, CommandError> 
             };
             leftovers.push((process, leftover));
         }
+    }
+    let mut unmarked = Vec::new();
+    for id in registry.instance_ids() {
+        let dir = registry.instance_dir(&id);
+        if !remnants::has_dead_keepers(&dir) || registry.has_supervisor(&id)? {
+            continue;
+        }
+        for found in remnants::leftovers(&dir) {
+            let is_listed = leftovers.iter().any(|(process, _)| process.id == found.id);
+            let process = Process::read(found.id.pid).filter(|one| policy.check(one).is_ok());
+            if let Some(process) = process.filter(|_| !is_listed) {
+                unmarked.push((process, id.clone(), found.service));
+            }
+        }
+    }
+    for (process, id, service) in unmarked {
+        let owner = known.service(&id, &service);
+        let leftover = StaleProcess {
+            process: info(&process),
+            instance: owner.map(|owner| owner.instance),
+            id,
+            service,
+        };
+        leftovers.push((process, leftover));
     }
     Ok(leftovers)
 }

@@ -8,9 +8,11 @@ use portway_api::{
     ServiceStatus,
 };
 use portway_supervisor::control::Events;
+use portway_supervisor::remnants::is_not_stopped;
 use tokio::time::{sleep, timeout};
 
 use super::connection::{POLL_INTERVAL, Supervised, events, request_stop};
+use super::remnants::with_kill_hint;
 use crate::error::CommandError;
 use crate::reporter::Reporter;
 
@@ -256,8 +258,14 @@ pub(crate) async fn until_stopped(
 ) -> Result<(), CommandError> {
     let progress = reporter.progress();
     let mut pid = None;
+    let mut not_stopped = Vec::new();
     while let Some(event) = events.next().await {
         match event {
+            Event::Notice(notice) if is_not_stopped(&notice) => {
+                let service = notice.service.as_ref();
+                let subject = service.map_or("the instance".to_owned(), |name| format!("`{name}`"));
+                not_stopped.push(format!("{subject} {}", notice.text));
+            }
             Event::Notice(notice) if notice.level != NoticeLevel::Info => {
                 progress.notice(&notice);
             }
@@ -276,6 +284,11 @@ pub(crate) async fn until_stopped(
             break;
         }
         sleep(POLL_INTERVAL).await;
+    }
+    if !not_stopped.is_empty() {
+        let message = not_stopped.join("; ");
+        let error = CommandError::new(ErrorCode::Failed, message);
+        return Err(with_kill_hint(error));
     }
     Ok(())
 }

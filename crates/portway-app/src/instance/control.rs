@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::Running;
 use super::attach;
 use super::connection::{self, Supervised, not_running};
+use super::remnants::{self, Mode};
 use crate::error::CommandError;
 use crate::reporter::Reporter;
 use crate::runtime::runtime;
@@ -39,13 +40,22 @@ pub fn down(
     for name in services {
         running.known(name)?;
     }
-    runtime()?.block_on(async {
-        if services.is_empty() {
-            return Ok(match attach::stop(&mut running, now, reporter).await? {
-                true => Down::Instance(running.name()?),
-                false => Down::NothingRunning,
-            });
+    if services.is_empty() {
+        let was_running = runtime()?.block_on(attach::stop(&mut running, now, reporter))?;
+        // A killed supervisor leaves keepers, and processes if they were killed, too.
+        let dir = running.dir();
+        let is_supervised = || running.is_supervised();
+        let mode = if now { Mode::Kill } else { Mode::Stop };
+        let settled = remnants::settle(&dir, mode, Some(reporter), is_supervised)?;
+        if !settled.stuck.is_empty() {
+            return Err(remnants::stuck_error(&settled.stuck));
         }
+        return Ok(match was_running || settled.found {
+            true => Down::Instance(running.name()?),
+            false => Down::NothingRunning,
+        });
+    }
+    runtime()?.block_on(async {
         let Some(events) = connection::events(&mut running).await? else {
             return Ok(Down::NothingRunning);
         };

@@ -6,6 +6,7 @@ mod control;
 mod host;
 mod list;
 mod logs;
+pub(crate) mod remnants;
 mod running;
 pub(crate) mod snapshot;
 mod supervise;
@@ -19,3 +20,4 @@ pub use supervise::{COMMAND, SERVING, background};
 pub use up::up;
 
 pub(crate) use running::Running;
+pub(crate) use up::check_processes;

@@ -8,6 +8,7 @@ use portway_project::policy::LanAccess;
 use portway_registry::Registry;
 
 use super::connection::{self, Supervised};
+use super::remnants::{self, Mode};
 use super::supervise;
 use crate::error::CommandError;
 use crate::gateway::background;
@@ -32,6 +33,7 @@ pub fn up(
 ) -> Result<(), CommandError> {
     // The instance may start or stop between the check whether it is running and the next step.
     // Everything is then checked again.
+    check_processes()?;
     let mut has_consent = false;
     for _ in 0..MAX_ATTEMPTS {
         let mut registered = LoadedProject::load(directory, &options.selection)?.register()?;
@@ -58,6 +60,13 @@ pub fn up(
         if runs {
             check_running(&mut registered, options)?;
         } else {
+            let dir = registered.dir();
+            let is_supervised = || registered.is_supervised();
+            let settled =
+                remnants::settle(&dir, Mode::Start, Some(reporter.as_ref()), is_supervised)?;
+            if !settled.stuck.is_empty() {
+                reporter.warning(&remnants::stuck_error(&settled.stuck).info.message);
+            }
             if !has_consent {
                 allocation::consent::ask(
                     &mut registered,
@@ -85,6 +94,18 @@ pub fn up(
         "the instance stopped repeatedly while `portway up` was connecting to it",
     )
     .hint("run `portway logs` to see why it stopped"))
+}
+
+/// Rejects a system on which a supervisor cannot stop what it starts.
+pub(crate) fn check_processes() -> Result<(), CommandError> {
+    portway_supervisor::check_processes().map_err(|error| {
+        CommandError::new(ErrorCode::MissingRequirement, "cannot supervise processes")
+            .caused_by(error)
+            .hint(
+                "mount `/proc` for this PID namespace: `unshare --mount-proc`, \
+                 or `mount -t proc proc /proc`",
+            )
+    })
 }
 
 /// Rejects options that cannot change while the instance is running.

@@ -17,3 +17,14 @@ pub(crate) struct DiskSpace {
     /// The number of files that can be created; `None` if the file system has no limit.
     pub(crate) files: Option<u64>,
 }
+
+/// A signal or console event that stops a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StopRequest {
+    /// Ctrl-C.
+    Interrupt,
+    /// A request by another process.
+    Terminate,
+    /// The terminal is closed.
+    HangUp,
+}

@@ -2,14 +2,13 @@
 
 use std::fs::OpenOptions;
 use std::io;
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, ExitStatus};
+use std::process::Command;
 
-use rustix::process::{Pid, Resource, Signal as SignalNumber, getrlimit, kill_process};
+use rustix::process::{Resource, getrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::DiskSpace;
+use super::{DiskSpace, StopRequest};
 
 /// Does nothing: a background process calls [`leave_terminal`].
 pub(crate) fn in_background(_command: &mut Command) {}
@@ -62,29 +61,12 @@ impl Signals {
         })
     }
 
-    /// Waits for the next signal and sends it to `child`, unless the terminal has already sent it.
-    pub(crate) async fn forward_next(&mut self, child: Option<u32>) {
+    /// Waits for the next signal.
+    pub(crate) async fn next(&mut self) -> StopRequest {
         tokio::select! {
-            // The terminal has sent it to the child too.
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => send(child, SignalNumber::TERM),
-            _ = self.hangup.recv() => send(child, SignalNumber::HUP),
+            _ = self.interrupt.recv() => StopRequest::Interrupt,
+            _ = self.terminate.recv() => StopRequest::Terminate,
+            _ = self.hangup.recv() => StopRequest::HangUp,
         }
     }
-}
-
-fn send(child: Option<u32>, signal: SignalNumber) {
-    // The child has not been waited for, so its pid is not reused.
-    let pid = child.and_then(|pid| i32::try_from(pid).ok());
-    if let Some(pid) = pid.and_then(Pid::from_raw) {
-        let _ = kill_process(pid, signal);
-    }
-}
-
-/// Returns the exit code of a command, or 128 plus the signal number, as shells do.
-pub(crate) fn exit_code(status: ExitStatus) -> u8 {
-    let code = status
-        .code()
-        .unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
-    u8::try_from(code).unwrap_or(1)
 }

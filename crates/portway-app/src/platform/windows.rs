@@ -6,7 +6,7 @@ use std::os::windows::ffi::OsStrExt;
 use std::os::windows::io::IntoRawHandle;
 use std::os::windows::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, ExitStatus};
+use std::process::Command;
 
 use tokio::signal::windows::{CtrlBreak, CtrlC, CtrlClose, ctrl_break, ctrl_c, ctrl_close};
 use windows_sys::Win32::Foundation::CloseHandle;
@@ -14,7 +14,7 @@ use windows_sys::Win32::Storage::FileSystem::GetDiskFreeSpaceExW;
 use windows_sys::Win32::System::Console::{GetStdHandle, STD_OUTPUT_HANDLE, SetStdHandle};
 use windows_sys::Win32::System::Threading::CREATE_NO_WINDOW;
 
-use super::DiskSpace;
+use super::{DiskSpace, StopRequest};
 
 /// Runs `command` on a separate, invisible console. It inherits only the streams that it is given.
 pub(crate) fn in_background(command: &mut Command) {
@@ -88,19 +88,12 @@ impl Signals {
         })
     }
 
-    /// Waits for the next event. The console has sent it to the child too.
-    pub(crate) async fn forward_next(&mut self, _child: Option<u32>) {
+    /// Waits for the next event.
+    pub(crate) async fn next(&mut self) -> StopRequest {
         tokio::select! {
-            _ = self.ctrl_c.recv() => {}
-            _ = self.ctrl_break.recv() => {}
-            _ = self.close.recv() => {}
+            _ = self.ctrl_c.recv() => StopRequest::Interrupt,
+            _ = self.ctrl_break.recv() => StopRequest::Terminate,
+            _ = self.close.recv() => StopRequest::HangUp,
         }
     }
-}
-
-/// Returns the exit code of a command; 1 if it does not fit into a byte.
-pub(crate) fn exit_code(status: ExitStatus) -> u8 {
-    status
-        .code()
-        .map_or(1, |code| u8::try_from(code).unwrap_or(1))
 }

@@ -356,8 +356,9 @@ impl<'f, 'd> File<'f, 'd> {
         let service = literal(&service);
         let image = quote(image);
         let image = literal(&image);
+        // The client may exit before its container has stopped, so the shell stays and waits for it.
         found.command = format!(
-            "{engine} rm -f {CONTAINER} >/dev/null 2>&1; exec {engine} compose {files} -p {PROJECT} run --rm --no-deps --use-aliases --name {CONTAINER} {publish} {service}"
+            "trap : TERM INT HUP; {engine} rm -f {CONTAINER} >/dev/null 2>&1; {engine} compose {files} -p {PROJECT} run --rm --no-deps --use-aliases --name {CONTAINER} {publish} {service}; status=$?; {engine} stop {CONTAINER} >/dev/null 2>&1; {engine} rm -f {CONTAINER} >/dev/null 2>&1; exit $status"
         );
         // Pulling an image may exceed the readiness timeout.
         found.prepare = Some(format!(

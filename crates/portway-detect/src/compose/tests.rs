@@ -23,10 +23,12 @@ fn turns_a_database_into_a_service_with_a_container() {
     assert_eq!(found.prefers(), Some(5433));
     assert_eq!(
         found.command,
-        "docker rm -f \"portway-$PORTWAY_INSTANCE-{name}\" >/dev/null 2>&1; \
-         exec docker compose -f compose.yaml -p \"$(echo \"$PORTWAY_INSTANCE\" | tr . -)\" \
+        "trap : TERM INT HUP; docker rm -f \"portway-$PORTWAY_INSTANCE-{name}\" >/dev/null 2>&1; \
+         docker compose -f compose.yaml -p \"$(echo \"$PORTWAY_INSTANCE\" | tr . -)\" \
          run --rm --no-deps --use-aliases --name \"portway-$PORTWAY_INSTANCE-{name}\" \
-         -p {host}:{port}:5432 db"
+         -p {host}:{port}:5432 db; status=$?; \
+         docker stop \"portway-$PORTWAY_INSTANCE-{name}\" >/dev/null 2>&1; \
+         docker rm -f \"portway-$PORTWAY_INSTANCE-{name}\" >/dev/null 2>&1; exit $status"
     );
     assert_eq!(
         found.prepare.as_deref(),
@@ -63,7 +65,7 @@ fn reads_the_env_file_and_the_override() {
     assert!(
         found
             .command
-            .contains("exec podman compose -f docker-compose.yml -f docker-compose.override.yml "),
+            .contains("podman compose -f docker-compose.yml -f docker-compose.override.yml "),
         "{}",
         found.command
     );

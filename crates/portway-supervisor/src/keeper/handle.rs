@@ -1,10 +1,14 @@
 //! The supervisor's handle to a keeper.
 
-use std::collections::BTreeSet;
+#[cfg(unix)]
+use std::ffi::OsString;
 use std::io;
+#[cfg(unix)]
+use std::os::fd::AsRawFd;
+#[cfg(unix)]
+use std::path::Path;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -12,19 +16,14 @@ use portway_project::policy::StopSignal;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
-use super::{COMMAND, KeeperCommand, Report, Task};
-use crate::platform;
+use super::{COMMAND, KeeperCommand, Report, Task, TaskCommand};
+#[cfg(unix)]
+use crate::mark::{self, Mark};
+#[cfg(unix)]
+use crate::record::{self, Kind, Record};
 use crate::state::ExitStatus;
-
-/// The keepers (and the announcer) that this process started and that may still be running. Every
-/// other child of this process is an orphan. There is one set because children belong to the
-/// process.
-static KEEPERS: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
-
-/// Returns the pids of the keepers that may still be running.
-pub(crate) fn keepers() -> MutexGuard<'static, BTreeSet<u32>> {
-    KEEPERS.lock().unwrap_or_else(PoisonError::into_inner)
-}
+use crate::stuck::StuckProcess;
+use crate::{orphans, platform};
 
 /// What to start below a keeper.
 #[derive(Debug)]
@@ -54,6 +53,8 @@ pub enum KeeperEvent {
     LeaderExited(ExitStatus),
     /// A process that stayed after the leader had exited with code 0 failed. Only Linux reports it.
     DaemonFailed(ExitStatus),
+    /// These processes of the tree cannot be stopped; the keeper gave up.
+    Stuck(Vec<StuckProcess>),
     /// The keeper itself has exited.
     KeeperExited(KeeperExit),
 }
@@ -90,13 +91,18 @@ impl Keeper {
     /// # Errors
     /// When the directory does not exist or the system refuses another process.
     pub fn start(config: KeeperConfig) -> io::Result<(Self, KeeperStreams)> {
+        let mut command = Command::new(platform::own_binary()?);
+        // The supervisor's copy of the lock is closed when the keeper has its own.
+        #[cfg(unix)]
+        let record = create_record(command.as_std_mut(), &config.env);
         let task = Task {
-            command: config.command,
+            command: TaskCommand::Shell(config.command),
             stop_signal: config.stop_signal,
             grace: config.grace,
             has_socket: config.socket.is_some(),
+            #[cfg(unix)]
+            record: record.as_ref().map(|(_, passed)| passed.clone()),
         };
-        let mut command = Command::new(platform::own_binary()?);
         command
             .arg(COMMAND)
             .args(task.to_arguments())
@@ -112,7 +118,8 @@ impl Keeper {
         let mut child = command.spawn()?;
         let missing = || io::Error::other("a keeper without its pipes");
         let pid = child.id().ok_or_else(missing)?;
-        keepers().insert(pid);
+        orphans::keepers().insert(pid);
+        orphans::add_session(pid);
         let streams = KeeperStreams {
             out: child.stdout.take().ok_or_else(missing)?,
             err: child.stderr.take().ok_or_else(missing)?,
@@ -124,6 +131,61 @@ impl Keeper {
             },
         };
         Ok((Self { pid, commands }, streams))
+    }
+
+    /// Starts a keeper and a command below it that has the terminal and the streams of this process.
+    ///
+    /// # Errors
+    /// When the system refuses another process.
+    #[cfg(unix)]
+    pub(crate) fn start_foreground(
+        words: &[OsString],
+        env: &IndexMap<String, String>,
+        grace: Duration,
+        instance_dir: &Path,
+    ) -> io::Result<(Self, KeeperEvents)> {
+        let mut command = Command::new(platform::own_binary()?);
+        let program = words.first().cloned().unwrap_or_default();
+        let record = Record::new(Kind::Command, &program.to_string_lossy());
+        // Both descriptors are the keeper's alone once it is started.
+        let record = record::pass_to(command.as_std_mut(), instance_dir, &record)
+            .inspect_err(|error| tracing::warn!(%error, "cannot record a keeper"))
+            .ok();
+        let (reports, commands, connection) = platform::connect_foreground(command.as_std_mut())?;
+        let task = Task {
+            command: TaskCommand::Foreground(connection.as_raw_fd(), words.to_vec()),
+            stop_signal: StopSignal::Term,
+            grace,
+            has_socket: false,
+            record: record.as_ref().map(|(_, passed)| passed.clone()),
+        };
+        let child = command
+            .arg(COMMAND)
+            .args(task.to_arguments())
+            .envs(env)
+            .spawn()?;
+        let missing = || io::Error::other("a keeper without a pid");
+        let pid = child.id().ok_or_else(missing)?;
+        orphans::keepers().insert(pid);
+        let events = KeeperEvents {
+            pid,
+            child,
+            reports: BufReader::new(reports),
+            is_tree_gone: false,
+        };
+        Ok((Self { pid, commands }, events))
+    }
+
+    /// Sends SIGTERM to the command in the foreground.
+    #[cfg(unix)]
+    pub(crate) fn terminate(&self) {
+        self.send(KeeperCommand::Terminate);
+    }
+
+    /// Sends SIGHUP to the command in the foreground.
+    #[cfg(unix)]
+    pub(crate) fn hang_up(&self) {
+        self.send(KeeperCommand::HangUp);
     }
 
     /// Returns the pid of the keeper.
@@ -143,7 +205,28 @@ impl Keeper {
 
     fn send(&self, command: KeeperCommand) {
         platform::send_command(&self.commands, command as u8);
+        // A keeper that was suspended continues.
+        platform::wake(self.pid);
     }
+
+    /// Kills the keeper itself, which does not respond. Its process tree is left.
+    pub(crate) fn abandon(&self) {
+        platform::kill_child(self.pid);
+    }
+}
+
+/// Creates the record of a keeper whose environment has the mark of a service. Without a record, the
+/// keeper works, but a later command cannot wait for it.
+#[cfg(unix)]
+fn create_record(
+    command: &mut std::process::Command,
+    env: &IndexMap<String, String>,
+) -> Option<(std::os::fd::OwnedFd, (i32, PathBuf))> {
+    let mark = Mark::parse(env.get(mark::NAME)?)?;
+    let record = Record::new(Kind::Service, &mark.service);
+    record::pass_to(command, &mark.dir, &record)
+        .inspect_err(|error| tracing::warn!(%error, "cannot record a keeper"))
+        .ok()
 }
 
 /// The events of a keeper.
@@ -165,6 +248,7 @@ impl KeeperEvents {
                     Ok(Report::StartFailed(error)) => return KeeperEvent::StartFailed(error),
                     Ok(Report::LeaderExited(status)) => return KeeperEvent::LeaderExited(status),
                     Ok(Report::DaemonFailed(status)) => return KeeperEvent::DaemonFailed(status),
+                    Ok(Report::Stuck(processes)) => return KeeperEvent::Stuck(processes),
                     Ok(Report::TreeGone) => self.is_tree_gone = true,
                     // The end of the connection follows an incomplete line.
                     Err(_) => {}
@@ -172,7 +256,7 @@ impl KeeperEvents {
                 _ => {
                     // Only the exit itself is relevant, not its status.
                     let _ = self.child.wait().await;
-                    keepers().remove(&self.pid);
+                    orphans::keepers().remove(&self.pid);
                     return KeeperEvent::KeeperExited(match self.is_tree_gone {
                         true => KeeperExit::Clean,
                         false => KeeperExit::Lost,

@@ -14,18 +14,22 @@ mod unix;
 #[cfg(windows)]
 mod windows;
 
+use std::ffi::OsString;
+#[cfg(unix)]
+use std::path::PathBuf;
 use std::time::Duration;
 
 use portway_project::policy::StopSignal;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use handle::keepers;
 pub use handle::{Keeper, KeeperConfig, KeeperEvent, KeeperEvents, KeeperExit, KeeperStreams};
 
+use crate::mark;
 use crate::state::ExitStatus;
+use crate::stuck::StuckProcess;
 
 /// The hidden command that runs a keeper.
-pub const COMMAND: &str = "__keeper";
+pub const COMMAND: &str = mark::KEEPER_COMMAND;
 
 /// What a keeper reports to its supervisor, as one JSON value per line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +44,10 @@ enum Report {
     /// A process that stayed after the leader had exited with code 0 failed.
     #[cfg_attr(windows, allow(dead_code, reason = "only Linux reports it"))]
     DaemonFailed(ExitStatus),
-    /// No process of the tree is left.
+    /// These processes of the tree cannot be stopped.
+    #[cfg_attr(windows, allow(dead_code, reason = "a job ends all its processes"))]
+    Stuck(Vec<StuckProcess>),
+    /// No process of the tree is left, except those that were reported as stuck.
     TreeGone,
 }
 
@@ -51,51 +58,111 @@ enum KeeperCommand {
     Stop = b's' as isize,
     /// Kill the process tree.
     Kill = b'k' as isize,
+    /// Send SIGTERM to the command in the foreground.
+    #[cfg(unix)]
+    Terminate = b't' as isize,
+    /// Send SIGHUP to the command in the foreground.
+    #[cfg(unix)]
+    HangUp = b'h' as isize,
+}
+
+/// What a keeper runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum TaskCommand {
+    /// A shell command, in a session of its own.
+    Shell(String),
+    /// A program with its arguments in the session and with the streams of the keeper. The keeper's
+    /// connection is this file descriptor.
+    #[cfg(unix)]
+    Foreground(i32, Vec<OsString>),
 }
 
 /// The arguments of a keeper. Its environment and directory are those of the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Task {
-    /// The shell command.
-    command: String,
+    command: TaskCommand,
     /// The signal that requests the process tree to stop.
     stop_signal: StopSignal,
     /// The time between the stop signal and SIGKILL.
     grace: Duration,
     /// Whether the command gets a listening socket as file descriptor 3.
     has_socket: bool,
+    /// The file descriptor and the path of the keeper's record.
+    #[cfg(unix)]
+    record: Option<(i32, PathBuf)>,
 }
 
 impl Task {
-    fn to_arguments(&self) -> [String; 4] {
-        [
-            serde_json::to_string(&self.stop_signal).unwrap_or_default(),
-            self.grace.as_millis().to_string(),
-            self.has_socket.to_string(),
-            self.command.clone(),
-        ]
+    fn to_arguments(&self) -> Vec<OsString> {
+        let mut arguments = vec![
+            serde_json::to_string(&self.stop_signal)
+                .unwrap_or_default()
+                .into(),
+            self.grace.as_millis().to_string().into(),
+            self.has_socket.to_string().into(),
+        ];
+        #[cfg(unix)]
+        {
+            let (fd, path) = self.record.clone().unwrap_or((-1, PathBuf::new()));
+            arguments.extend([fd.to_string().into(), path.into()]);
+        }
+        match &self.command {
+            TaskCommand::Shell(command) => arguments.extend(["shell".into(), command.into()]),
+            #[cfg(unix)]
+            TaskCommand::Foreground(connection, command) => {
+                arguments.extend(["foreground".into(), connection.to_string().into()]);
+                arguments.extend(command.clone());
+            }
+        }
+        arguments
     }
 
-    fn from_arguments(mut arguments: impl Iterator<Item = String>) -> Option<Self> {
+    fn from_arguments(arguments: &mut impl Iterator<Item = OsString>) -> Option<Self> {
+        let mut text = || arguments.next()?.into_string().ok();
+        let stop_signal = serde_json::from_str(&text()?).ok()?;
+        let grace = Duration::from_millis(text()?.parse().ok()?);
+        let has_socket = text()?.parse().ok()?;
+        #[cfg(unix)]
+        let fd: i32 = text()?.parse().ok()?;
+        #[cfg(unix)]
+        let path = PathBuf::from(arguments.next()?);
+        let mut text = || arguments.next()?.into_string().ok();
+        let command = match text()?.as_str() {
+            "shell" => TaskCommand::Shell(text()?),
+            #[cfg(unix)]
+            "foreground" => {
+                let connection = text()?.parse().ok()?;
+                TaskCommand::Foreground(connection, arguments.collect())
+            }
+            _ => return None,
+        };
         Some(Self {
-            stop_signal: serde_json::from_str(&arguments.next()?).ok()?,
-            grace: Duration::from_millis(arguments.next()?.parse().ok()?),
-            has_socket: arguments.next()?.parse().ok()?,
-            command: arguments.next()?,
+            command,
+            stop_signal,
+            grace,
+            has_socket,
+            #[cfg(unix)]
+            record: (fd >= 0).then_some((fd, path)),
         })
     }
 }
 
 /// Runs a keeper in this process until no process of the tree is left. `arguments` are those after
 /// [`COMMAND`]. Returns the exit code.
-pub fn run(mut arguments: impl Iterator<Item = String>) -> u8 {
+pub fn run(mut arguments: impl Iterator<Item = OsString>) -> u8 {
     let Some(task) = Task::from_arguments(&mut arguments) else {
         return 2;
     };
     #[cfg(unix)]
     let result = unix::run(&task);
     #[cfg(windows)]
-    let result = windows::run(&task, arguments.next().as_deref());
+    let result = windows::run(
+        &task,
+        arguments
+            .next()
+            .and_then(|last| last.into_string().ok())
+            .as_deref(),
+    );
     match result {
         Ok(()) => 0,
         Err(_) => 1,
@@ -108,14 +175,25 @@ mod tests {
 
     #[test]
     fn parses_its_own_arguments() {
-        let task = Task {
-            command: "echo 'a b' && exec x".into(),
+        let shell = Task {
+            command: TaskCommand::Shell("echo 'a b' && exec x".into()),
             stop_signal: StopSignal::Int,
             grace: Duration::from_millis(1500),
             has_socket: true,
+            #[cfg(unix)]
+            record: Some((12, "/state/keepers/1".into())),
         };
-        let parsed = Task::from_arguments(task.to_arguments().into_iter());
-        assert_eq!(parsed, Some(task));
-        assert_eq!(Task::from_arguments(["x".to_owned()].into_iter()), None);
+        let parse = |task: &Task| Task::from_arguments(&mut task.to_arguments().into_iter());
+        assert_eq!(parse(&shell), Some(shell.clone()));
+        #[cfg(unix)]
+        {
+            let foreground = Task {
+                command: TaskCommand::Foreground(11, vec!["npm".into(), "test".into()]),
+                record: None,
+                ..shell
+            };
+            assert_eq!(parse(&foreground), Some(foreground.clone()));
+        }
+        assert_eq!(Task::from_arguments(&mut ["x".into()].into_iter()), None);
     }
 }

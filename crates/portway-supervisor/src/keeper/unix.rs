@@ -1,27 +1,35 @@
 //! The keeper on Linux and macOS: a loop that waits for children, signals and commands.
 
+mod start;
+mod stop;
+
 use std::env;
-use std::fs;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process_group, wait};
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, wait};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::low_level::pipe;
 
-use super::{KeeperCommand, Report, Task};
-use crate::platform;
+use super::{KeeperCommand, Report, Task, TaskCommand};
+use crate::platform::{self, ControlGroup};
+use crate::process::ProcessId;
+use crate::record::{Kind, Own, Record};
 use crate::state::ExitStatus;
+use crate::stuck::{KillWatch, StuckProcess};
+
+/// A variable that disables control groups, to test what happens without them.
+const NO_GROUPS_VARIABLE: &str = "PORTWAY_NO_CGROUPS";
 
 /// How often SIGKILL is repeated while processes are left. The next round catches a process that was
 /// forked during the previous one.
 const KILL_INTERVAL: Duration = Duration::from_millis(5);
+
+/// How long SIGKILL is repeated without a pause to outrun processes that fork and exit.
+const RACE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How often the keeper checks for remaining processes after the leader has exited, on systems that
 /// do not report their exit.
@@ -33,7 +41,8 @@ enum StopState {
     Running,
     /// The stop signal was sent. SIGKILL follows at this time.
     Stopping(Instant),
-    Killing,
+    /// Killing since this time.
+    Killing(Instant),
 }
 
 struct Tree<'a> {
@@ -42,32 +51,67 @@ struct Tree<'a> {
     /// The process that runs the command, until it has exited.
     leader: Option<Pid>,
     stop_state: StopState,
+    /// The control group of the tree, if there is one.
+    group: Option<ControlGroup>,
+    record: Option<Own>,
+    /// When the whole tree was last read to kill it.
+    last_tree_read: Option<Instant>,
+    watch: KillWatch,
+    /// The processes that cannot be killed, once the keeper gives up.
+    stuck: Vec<ProcessId>,
 }
 
 /// Starts the command and waits until no process of the tree is left.
 pub(super) fn run(task: &Task) -> io::Result<()> {
-    // In a separate session, signals from the terminal reach only the supervisor, which stops
-    // services in order. The call fails only if the process already leads a session.
-    let _ = rustix::process::setsid();
+    let supervisor = match task.command {
+        TaskCommand::Foreground(connection, _) => {
+            UnixStream::from(platform::take_inherited(connection)?)
+        }
+        TaskCommand::Shell(_) => {
+            // In a separate session, signals from the terminal reach only the supervisor, which stops
+            // services in order. The call fails only if the process already leads a session.
+            let _ = rustix::process::setsid();
+            UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?)
+        }
+    };
     platform::become_reaper()?;
-    let supervisor = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     supervisor.set_nonblocking(true)?;
+    let record = task.record.as_ref().map(Own::take).transpose()?;
     let (children, on_child) = UnixStream::pair()?;
     let (signals, on_signal) = UnixStream::pair()?;
+    let (ignored, on_ignored) = UnixStream::pair()?;
     children.set_nonblocking(true)?;
     signals.set_nonblocking(true)?;
+    ignored.set_nonblocking(true)?;
     pipe::register(SIGCHLD, on_child)?;
     // A handler also resets a signal that was inherited as ignored, so that the service starts with
     // the default behavior.
+    let is_foreground = matches!(task.command, TaskCommand::Foreground(..));
     for signal in [SIGTERM, SIGINT, SIGHUP] {
-        pipe::register(signal, on_signal.try_clone()?)?;
+        // The terminal sends its signals to the command in the foreground, too.
+        let from_terminal = is_foreground && signal != SIGTERM;
+        let target = if from_terminal {
+            &on_ignored
+        } else {
+            &on_signal
+        };
+        pipe::register(signal, target.try_clone()?)?;
+    }
+    if is_foreground {
+        pipe::register(SIGQUIT, on_ignored)?;
     }
     let mut tree = Tree {
         task,
         supervisor,
         leader: None,
         stop_state: StopState::Running,
+        group: record.as_ref().and_then(create_group),
+        record,
+        last_tree_read: None,
+        watch: KillWatch::default(),
+        stuck: Vec::new(),
     };
+    tree.write_record();
     match tree.start() {
         Ok(pid) => {
             tree.leader = Some(pid);
@@ -75,17 +119,21 @@ pub(super) fn run(task: &Task) -> io::Result<()> {
         }
         Err(error) => {
             tree.report(&Report::StartFailed(error.to_string()));
-            tree.report(&Report::TreeGone);
+            tree.finish();
             return Ok(());
         }
     }
     let mut is_connected = true;
     loop {
         if !tree.reap() {
-            tree.report(&Report::TreeGone);
+            tree.finish();
             return Ok(());
         }
         tree.kill_if_due();
+        if !tree.stuck.is_empty() {
+            tree.give_up();
+            return Ok(());
+        }
         let mut waits = vec![
             PollFd::new(&children, PollFlags::IN),
             PollFd::new(&signals, PollFlags::IN),
@@ -102,6 +150,7 @@ pub(super) fn run(task: &Task) -> io::Result<()> {
         }
         drop(waits);
         drain(&children);
+        drain(&ignored);
         if drain(&signals) {
             tree.request_stop();
         }
@@ -111,53 +160,75 @@ pub(super) fn run(task: &Task) -> io::Result<()> {
     }
 }
 
-/// Starts the leader. [`Tree::reap`] waits for it, as for all other children.
-fn spawn(mut command: Command) -> io::Result<Pid> {
-    command.stdin(Stdio::null());
-    platform::tie_to_keeper(&mut command);
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    let child = command.spawn()?;
-    i32::try_from(child.id())
-        .ok()
-        .and_then(Pid::from_raw)
-        .ok_or_else(|| io::Error::other("a process without a pid"))
-}
-
-/// Returns the value of `PWD` for the command, if the variable is set. As in a shell, a path with
-/// symbolic links is kept if it refers to the current directory.
-fn working_dir() -> Option<PathBuf> {
-    let inherited = PathBuf::from(env::var_os("PWD")?);
-    let inode = |path: &Path| fs::metadata(path).ok().map(|at| (at.dev(), at.ino()));
-    if inherited.is_absolute() && inode(&inherited) == inode(Path::new(".")) {
-        Some(inherited)
-    } else {
-        env::current_dir().ok()
+/// Creates the control group of this keeper, where the system allows it.
+fn create_group(record: &Own) -> Option<ControlGroup> {
+    if env::var_os(NO_GROUPS_VARIABLE).is_some_and(|value| !value.is_empty()) {
+        return None;
     }
+    ControlGroup::create(&record.group_name()?)
 }
 
 impl Tree<'_> {
-    fn start(&self) -> io::Result<Pid> {
-        let command = &self.task.command;
-        if self.task.has_socket {
-            let mut shell = Command::new("/bin/sh");
-            // `LISTEN_PID` must be the pid of the program itself, which is the pid of the shell that
-            // it replaces.
-            shell.args(["-c", &format!("export LISTEN_PID=$$; exec {command}")]);
-            shell.env("LISTEN_FDS", "1");
-            return spawn(shell);
+    /// Continues without a group, because the system allows to create one but not to use it.
+    fn leave_group(&mut self) {
+        if let Some(group) = self.group.take() {
+            group.remove();
+            self.write_record();
         }
-        if let Some([program, arguments @ ..]) = super::shell::split_plain(command).as_deref() {
-            let mut direct = Command::new(program);
-            direct.args(arguments);
-            direct.envs(working_dir().map(|dir| ("PWD", dir)));
-            // If this fails, the shell prints the usual error message.
-            if let Ok(pid) = spawn(direct) {
-                return Ok(pid);
+    }
+
+    fn write_record(&self) {
+        let Some((own, id)) = self
+            .record
+            .as_ref()
+            .zip(ProcessId::read(std::process::id()))
+        else {
+            return;
+        };
+        let (kind, service) = match &self.task.command {
+            TaskCommand::Shell(_) => (Kind::Service, env::var(crate::mark::NAME).ok()),
+            TaskCommand::Foreground(_, words) => {
+                let program = words
+                    .first()
+                    .map(|word| word.to_string_lossy().into_owned());
+                (Kind::Command, program)
+            }
+        };
+        let service = service.unwrap_or_default();
+        let name = service.rsplit('/').next().unwrap_or_default();
+        let record = Record {
+            pid: id.pid,
+            started: id.started,
+            group: self.group.as_ref().map(|group| group.path().to_owned()),
+            ..Record::new(kind, name)
+        };
+        // On a full disk the record stays without the group; the processes are found by their mark.
+        let _ = own.write(&record);
+    }
+
+    /// Reports the end of the tree and removes its group and record.
+    fn finish(&mut self) {
+        if let Some(group) = self.group.take() {
+            // A process that joined the group from elsewhere.
+            if group.is_populated() {
+                group.kill();
+            }
+            group.remove();
+            if group.is_populated() {
+                self.record = None;
             }
         }
-        let mut shell = Command::new("/bin/sh");
-        shell.args(["-c", super::shell::with_exec(command).as_ref()]);
-        spawn(shell)
+        if let Some(record) = self.record.take() {
+            record.remove();
+        }
+        self.report(&Report::TreeGone);
+    }
+
+    /// Reports the processes that cannot be killed. Group and record stay for a later command.
+    fn give_up(&mut self) {
+        let stuck = self.stuck.iter().copied().filter_map(StuckProcess::read);
+        self.report(&Report::Stuck(stuck.collect()));
+        self.report(&Report::TreeGone);
     }
 
     /// Waits for processes that have exited, without blocking. Returns false when none is left.
@@ -167,8 +238,10 @@ impl Tree<'_> {
                 Ok(Some((pid, wait_status))) if Some(pid) == self.leader => {
                     self.leader = None;
                     self.report(&Report::LeaderExited(exit_status(wait_status)));
-                    if matches!(self.stop_state, StopState::Stopping(_)) {
-                        self.signal_tree();
+                    match self.stop_state {
+                        StopState::Stopping(_) => self.signal_tree(),
+                        StopState::Running if self.is_foreground() => self.request_stop(),
+                        _ => {}
                     }
                 }
                 Ok(Some((_, wait_status))) => {
@@ -202,7 +275,11 @@ impl Tree<'_> {
                     if *command == KeeperCommand::Stop as u8 {
                         self.request_stop();
                     } else if *command == KeeperCommand::Kill as u8 {
-                        self.stop_state = StopState::Killing;
+                        self.start_killing();
+                    } else if *command == KeeperCommand::Terminate as u8 {
+                        self.signal_leader(Signal::TERM);
+                    } else if *command == KeeperCommand::HangUp as u8 {
+                        self.signal_leader(Signal::HUP);
                     }
                 }
                 true
@@ -215,38 +292,6 @@ impl Tree<'_> {
         }
     }
 
-    fn request_stop(&mut self) {
-        if !matches!(self.stop_state, StopState::Running) {
-            return;
-        }
-        self.stop_state = StopState::Stopping(Instant::now() + self.task.grace);
-        match self.leader {
-            Some(leader) => {
-                // Both calls fail only if the group has already exited. A suspended process handles
-                // the signal when it continues.
-                let _ = kill_process_group(leader, platform::signal(self.task.stop_signal));
-                let _ = kill_process_group(leader, Signal::CONT);
-            }
-            None => self.signal_tree(),
-        }
-    }
-
-    fn signal_tree(&self) {
-        platform::signal_tree(platform::signal(self.task.stop_signal));
-    }
-
-    /// Kills the process tree once the grace period is over.
-    fn kill_if_due(&mut self) {
-        if let StopState::Stopping(deadline) = self.stop_state
-            && Instant::now() >= deadline
-        {
-            self.stop_state = StopState::Killing;
-        }
-        if let StopState::Killing = self.stop_state {
-            platform::signal_tree(Signal::KILL);
-        }
-    }
-
     /// Returns how long to wait for an event. `None` means no limit.
     fn wait_timeout(&self) -> Option<Timespec> {
         let timeout = match self.stop_state {
@@ -255,7 +300,10 @@ impl Tree<'_> {
             }
             StopState::Running => return None,
             StopState::Stopping(deadline) => deadline.saturating_duration_since(Instant::now()),
-            StopState::Killing => KILL_INTERVAL,
+            StopState::Killing(since) if self.group.is_none() && since.elapsed() < RACE_TIMEOUT => {
+                return Some(Timespec::default());
+            }
+            StopState::Killing(_) => KILL_INTERVAL,
         };
         Timespec::try_from(timeout + Duration::from_millis(1)).ok()
     }

@@ -12,7 +12,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::{broadcast, watch};
 use tokio::time::{sleep, timeout};
 
-use crate::keeper::keepers;
+use crate::orphans::keepers;
 use crate::platform;
 
 /// The delay before an announcer that exited is replaced.

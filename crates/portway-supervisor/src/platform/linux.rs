@@ -1,5 +1,9 @@
 //! Linux: child subreapers and `/proc`.
 
+mod cgroup;
+mod spawn;
+
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
@@ -10,7 +14,10 @@ use rustix::net::sockopt::socket_peercred;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use rustix::process::{Signal, getpid, set_child_subreaper, set_parent_process_death_signal};
 
-use crate::process::{ProcessId, descendants};
+use crate::mark;
+use crate::process::{Process, ProcessId, descendants};
+pub(crate) use cgroup::ControlGroup;
+pub(crate) use spawn::spawn_in;
 
 /// Whether a keeper becomes the parent of every descendant whose own parent exits.
 pub(crate) const REAPS_ALL: bool = true;
@@ -38,9 +45,93 @@ pub(crate) fn tree() -> Vec<ProcessId> {
     descendants(std::process::id())
 }
 
+/// Fails if `/proc` shows the processes of another PID namespace: their numbers mean other processes
+/// here.
+pub(crate) fn check_processes() -> io::Result<()> {
+    let own = std::fs::read_link("/proc/self")?;
+    if own.to_str() == Some(std::process::id().to_string().as_str()) {
+        return Ok(());
+    }
+    Err(io::Error::other(
+        "`/proc` shows the processes of another PID namespace",
+    ))
+}
+
+/// Returns the session of a process. `None` for a thread of the kernel, too.
+pub(crate) fn session(process: u32) -> Option<u32> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The fields after the name are state, parent, group and session.
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let session = fields.split(' ').nth(3)?.parse().ok()?;
+    (session != 0).then_some(session)
+}
+
+/// Returns the pid that was assigned last.
+pub(crate) fn latest_pid() -> Option<u32> {
+    let load = std::fs::read_to_string("/proc/loadavg").ok()?;
+    load.split_whitespace().nth(4)?.parse().ok()
+}
+
+/// Returns the pids of the children of this process that have exited and were not waited for.
+pub(crate) fn zombies() -> BTreeSet<u32> {
+    let is_zombie = |pid: &u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let state = stat
+            .rsplit_once(") ")
+            .map(|(_, fields)| fields.starts_with('Z'));
+        state == Some(true)
+    };
+    children().into_iter().filter(is_zombie).collect()
+}
+
+/// Returns the pids of the children of all threads of this process.
+fn children() -> Vec<u32> {
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten();
+    let lists = threads.flatten().map(|thread| {
+        let path = thread.path().join("children");
+        std::fs::read_to_string(path).unwrap_or_default()
+    });
+    let pids = lists.flat_map(|list| {
+        let pids = list.split_whitespace().filter_map(|pid| pid.parse().ok());
+        pids.collect::<Vec<u32>>()
+    });
+    pids.collect()
+}
+
+/// Kills the orphans among the children of this process, without their descendants. Returns whether
+/// there were any.
+pub(crate) fn kill_child_orphans(is_orphan: &dyn Fn(ProcessId) -> bool) -> bool {
+    let all = children().into_iter().filter_map(ProcessId::read);
+    let orphans: Vec<ProcessId> = all.filter(|child| is_orphan(*child)).collect();
+    for orphan in &orphans {
+        super::kill_child(orphan.pid);
+        super::reap(orphan.pid);
+    }
+    !orphans.is_empty()
+}
+
+/// Kills every child of this process that a parent of its own has not taken along. Much faster than
+/// reading the whole tree, so that it catches a process that forks and exits again and again. Only for
+/// a process with one thread, which waits for its children itself: their pids are not reused.
+pub(crate) fn kill_children() {
+    let children = std::fs::read_to_string("/proc/thread-self/children").unwrap_or_default();
+    for pid in children
+        .split_whitespace()
+        .filter_map(|pid| pid.parse().ok())
+    {
+        if let Some(pid) = rustix::process::Pid::from_raw(pid) {
+            // The child may be a zombie.
+            let _ = rustix::process::kill_process(pid, Signal::KILL);
+        }
+    }
+}
+
 /// Makes the kernel kill the leader when the thread that starts it exits. This covers the case that
-/// keeper and supervisor are killed together.
+/// keeper and supervisor are killed together. Also sets the variable that identifies its processes.
 pub(crate) fn tie_to_keeper(command: &mut Command) {
+    if let Some(own) = Process::read(std::process::id()) {
+        command.env(mark::KEEPER_NAME, mark::keeper_value(own.id));
+    }
     // SAFETY: the closure runs between fork and exec. It makes one system call and neither allocates
     // nor locks.
     #[allow(unsafe_code)]

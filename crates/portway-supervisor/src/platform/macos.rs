@@ -1,18 +1,17 @@
 //! macOS: no subreapers, so an environment variable identifies the processes of a keeper.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::mark;
 use crate::process::{Process, ProcessId, descendants, env_var, pids};
 
 /// Whether a keeper becomes the parent of every descendant whose own parent exits. Here `launchd`
 /// does.
 pub(crate) const REAPS_ALL: bool = false;
-
-/// The variable that a keeper sets for its leader, and that all processes of the tree inherit.
-const KEEPER_VARIABLE: &str = "PORTWAY_KEEPER";
 
 /// Returns the path of the running binary.
 pub(crate) fn own_binary() -> io::Result<PathBuf> {
@@ -25,10 +24,10 @@ pub(crate) fn become_reaper() -> io::Result<()> {
     Ok(())
 }
 
-/// Returns the value of the variable for this keeper: its pid and start time, which are unique.
+/// Returns the value of the variable for this keeper.
 fn own_value() -> Option<String> {
     let id = Process::read(std::process::id())?.id;
-    Some(format!("{}.{}", id.pid, id.started))
+    Some(mark::keeper_value(id))
 }
 
 /// Returns all processes of this keeper: its descendants, and other processes with its variable.
@@ -38,7 +37,7 @@ pub(crate) fn tree() -> Vec<ProcessId> {
     let value = own_value();
     let marked = pids()
         .into_iter()
-        .filter(|&pid| pid != own && value.is_some() && env_var(pid, KEEPER_VARIABLE) == value);
+        .filter(|&pid| pid != own && value.is_some() && env_var(pid, mark::KEEPER_NAME) == value);
     for process in marked.filter_map(Process::read) {
         if !all.contains(&process.id) {
             all.push(process.id);
@@ -47,10 +46,45 @@ pub(crate) fn tree() -> Vec<ProcessId> {
     all
 }
 
+/// Does nothing: there are no PID namespaces.
+#[allow(clippy::unnecessary_wraps, reason = "other systems can fail here")]
+pub(crate) fn check_processes() -> io::Result<()> {
+    Ok(())
+}
+
+/// Returns the session of a process.
+pub(crate) fn session(process: u32) -> Option<u32> {
+    let pid = i32::try_from(process)
+        .ok()
+        .and_then(rustix::process::Pid::from_raw);
+    let session = rustix::process::getsid(Some(pid?)).ok()?;
+    u32::try_from(session.as_raw_nonzero().get()).ok()
+}
+
+/// Returns `None`: the system does not report it.
+pub(crate) fn latest_pid() -> Option<u32> {
+    None
+}
+
+/// Returns no pids: `launchd` adopts orphans.
+pub(crate) fn zombies() -> BTreeSet<u32> {
+    BTreeSet::new()
+}
+
+/// Returns false: `launchd` adopts orphans.
+pub(crate) fn kill_child_orphans(_is_orphan: &dyn Fn(ProcessId) -> bool) -> bool {
+    false
+}
+
+/// Kills the processes of this keeper.
+pub(crate) fn kill_children() {
+    super::signal_tree(rustix::process::Signal::KILL);
+}
+
 /// Sets the variable for the leader. macOS cannot kill a process together with its parent.
 pub(crate) fn tie_to_keeper(command: &mut Command) {
     if let Some(value) = own_value() {
-        command.env(KEEPER_VARIABLE, value);
+        command.env(mark::KEEPER_NAME, value);
     }
 }
 

@@ -26,6 +26,11 @@ mod windows;
 #[cfg(windows)]
 pub(crate) use windows::*;
 
+#[cfg(not(target_os = "linux"))]
+mod no_cgroup;
+#[cfg(not(target_os = "linux"))]
+pub(crate) use no_cgroup::*;
+
 /// The number of the signal that reports a closed terminal.
 pub(crate) const SIGHUP: i32 = 1;
 

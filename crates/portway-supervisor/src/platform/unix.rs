@@ -1,12 +1,13 @@
 //! Linux and macOS: signals, file descriptors and local sockets.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use portway_project::policy::StopSignal;
 use rustix::process::{Pid, Signal, WaitOptions, waitpid};
@@ -34,6 +35,19 @@ pub(crate) fn connect_keeper(
     Ok((reports, commands, ()))
 }
 
+/// Creates a socket pair for a keeper whose standard input is the command's. The keeper gets the
+/// returned descriptor under the same number.
+pub(crate) fn connect_foreground(
+    command: &mut std::process::Command,
+) -> io::Result<(ReportReader, CommandWriter, OwnedFd)> {
+    let (local, remote) = UnixStream::pair()?;
+    let remote = remote.into_std()?;
+    remote.set_nonblocking(false)?;
+    let remote = inherit(command, remote.into())?;
+    let (reports, commands) = local.into_split();
+    Ok((reports, commands, remote))
+}
+
 /// Does nothing: Portway's own child processes start a new session, so Ctrl-C does not reach them.
 pub(crate) fn detach_from_console(_command: &mut tokio::process::Command) {}
 
@@ -43,6 +57,14 @@ pub(crate) fn send_command(commands: &CommandWriter, command: u8) {
     let _ = commands.try_write(&[command]);
 }
 
+/// Whether a signal ends this process at once, because nothing is left to stop.
+static SIGNALS_END: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+
+/// Lets each further signal that [`on_signal`] handled end this process.
+pub(crate) fn let_signals_end_process() {
+    SIGNALS_END.store(true, Ordering::Relaxed);
+}
+
 /// Calls `handler` with the number of each signal that requests this process to stop.
 pub(crate) fn on_signal(handler: impl Fn(i32) + Clone + Send + 'static) -> io::Result<()> {
     for kind in [
@@ -50,11 +72,13 @@ pub(crate) fn on_signal(handler: impl Fn(i32) + Clone + Send + 'static) -> io::R
         SignalKind::terminate(),
         SignalKind::hangup(),
     ] {
+        let number = kind.as_raw_value();
+        signal_hook::flag::register_conditional_default(number, SIGNALS_END.clone())?;
         let mut stream = tokio::signal::unix::signal(kind)?;
         let handler = handler.clone();
         tokio::spawn(async move {
             while stream.recv().await.is_some() {
-                handler(kind.as_raw_value());
+                handler(number);
             }
         });
     }
@@ -71,6 +95,66 @@ pub(crate) fn signal(signal: StopSignal) -> Signal {
         StopSignal::Usr2 => Signal::USR2,
         StopSignal::Kill => Signal::KILL,
     }
+}
+
+/// Passes a file descriptor to a child under the same number. The caller keeps the returned descriptor
+/// until the child is started.
+pub(crate) fn inherit(
+    command: &mut std::process::Command,
+    descriptor: OwnedFd,
+) -> io::Result<OwnedFd> {
+    // The lower numbers are the streams and a passed socket.
+    const LOWEST: i32 = 10;
+    let descriptor = rustix::io::fcntl_dupfd_cloexec(&descriptor, LOWEST)?;
+    let number = descriptor.as_raw_fd();
+    // SAFETY: the closure runs between fork and exec. `fcntl` neither allocates nor locks. The number
+    // is borrowed during the call only, and open because the caller keeps the descriptor.
+    #[allow(unsafe_code)]
+    unsafe {
+        std::os::unix::process::CommandExt::pre_exec(command, move || {
+            let descriptor = std::os::fd::BorrowedFd::borrow_raw(number);
+            Ok(rustix::io::fcntl_setfd(
+                descriptor,
+                rustix::io::FdFlags::empty(),
+            )?)
+        });
+    }
+    Ok(descriptor)
+}
+
+/// Takes a file descriptor that [`inherit`] passed to this process. Its own children do not get it.
+pub(crate) fn take_inherited(number: i32) -> io::Result<OwnedFd> {
+    // SAFETY: the parent passed the number for this process alone, which takes it once. If it is not
+    // open, the next call fails and the value is not closed.
+    #[allow(unsafe_code)]
+    let descriptor = unsafe { OwnedFd::from_raw_fd(number) };
+    if let Err(error) = rustix::io::fcntl_setfd(&descriptor, rustix::io::FdFlags::CLOEXEC) {
+        std::mem::forget(descriptor);
+        return Err(error.into());
+    }
+    Ok(descriptor)
+}
+
+/// Continues a suspended child that was not waited for.
+pub(crate) fn wake(child: u32) {
+    if let Some(pid) = pid(child) {
+        // The child may be a zombie.
+        let _ = rustix::process::kill_process(pid, Signal::CONT);
+    }
+}
+
+/// Kills a child that was not waited for.
+pub(crate) fn kill_child(child: u32) {
+    if let Some(pid) = pid(child) {
+        // The child may be a zombie.
+        let _ = rustix::process::kill_process(pid, Signal::KILL);
+    }
+}
+
+/// Suspends a process.
+pub(crate) fn suspend(process: ProcessId) {
+    // A process that this user may not signal is killed in vain, too, and reported then.
+    let _ = send_signal(process, Signal::STOP);
 }
 
 fn pid(pid: u32) -> Option<Pid> {
@@ -90,16 +174,22 @@ pub(crate) fn reap_descendants() -> io::Result<()> {
     super::become_reaper()
 }
 
-/// Signals every child of this process that is not one of `keepers`, with its descendants: SIGTERM,
-/// or SIGKILL with `kill`. Returns whether none is left.
-pub(crate) fn stop_orphans(keepers: &BTreeSet<u32>, kill: bool) -> bool {
+/// Signals every child of this process that `is_orphan`, with its descendants: SIGTERM, or SIGKILL
+/// with `kill`. Returns the orphans that are left.
+pub(crate) fn stop_orphans(kill: bool, is_orphan: &dyn Fn(ProcessId) -> bool) -> Vec<ProcessId> {
     let own = std::process::id();
+    if kill {
+        // Fast enough for a process that forks and exits again and again.
+        const ROUNDS: u32 = 100;
+        let mut rounds = 0..ROUNDS;
+        while rounds.next().is_some() && super::kill_child_orphans(is_orphan) {}
+    }
     let below = descendants(own);
     let orphans: Vec<ProcessId> = below
         .iter()
         .copied()
-        .filter(|process| !keepers.contains(&process.pid))
         .filter(|process| Process::read(process.pid).is_some_and(|p| p.parent == own))
+        .filter(|process| is_orphan(*process))
         .collect();
     for orphan in &orphans {
         let signal = if kill { Signal::KILL } else { Signal::TERM };
@@ -108,11 +198,30 @@ pub(crate) fn stop_orphans(keepers: &BTreeSet<u32>, kill: bool) -> bool {
             let _ = send_signal(process, signal);
         }
         let _ = send_signal(*orphan, signal);
-        if let Some(pid) = pid(orphan.pid) {
-            let _ = waitpid(Some(pid), WaitOptions::NOHANG);
-        }
+        reap(orphan.pid);
     }
-    orphans.is_empty()
+    orphans
+}
+
+/// Waits for a child that has exited. Does nothing if it still runs.
+pub(crate) fn reap(child: u32) {
+    if let Some(pid) = pid(child) {
+        let _ = waitpid(Some(pid), WaitOptions::NOHANG);
+    }
+}
+
+/// Reports when children of this process have exited.
+pub(crate) struct ChildExits(tokio::signal::unix::Signal);
+
+impl ChildExits {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self(tokio::signal::unix::signal(SignalKind::child())?))
+    }
+
+    /// Waits until a child has exited since the last call.
+    pub(crate) async fn next(&mut self) {
+        self.0.recv().await;
+    }
 }
 
 /// The file descriptor of a passed listening socket (`SD_LISTEN_FDS_START`).

@@ -18,7 +18,7 @@ use windows_sys::Win32::System::Console::{
 };
 use windows_sys::Win32::System::Threading::CREATE_NO_WINDOW;
 
-use crate::process::{self, Process};
+use crate::process::{self, Process, ProcessId};
 use job::Job;
 pub(crate) use pipe::{ControlListener, connect};
 
@@ -65,18 +65,47 @@ pub(crate) fn reap_descendants() -> io::Result<()> {
     own_job().map(drop)
 }
 
-/// Kills every process of this process's job that is not one of `keepers`, if `kill` is set. Windows
-/// has no request to stop for a single process. Returns whether none is left.
-pub(crate) fn stop_orphans(keepers: &BTreeSet<u32>, kill: bool) -> bool {
-    let Some(job) = OWN_JOB.get() else {
-        return true;
-    };
-    let mut orphans = job.others();
-    orphans.retain(|pid| !keepers.contains(pid));
+/// Kills every process of this process's job that `is_orphan`, if `kill` is set. Windows has no request to stop for a
+/// single process. Returns the orphans that are left.
+pub(crate) fn stop_orphans(kill: bool, is_orphan: &dyn Fn(ProcessId) -> bool) -> Vec<ProcessId> {
+    let others = OWN_JOB.get().map(Job::others).unwrap_or_default();
+    let all = others.into_iter().filter_map(ProcessId::read);
+    let left: Vec<ProcessId> = all.filter(|process| is_orphan(*process)).collect();
     if kill {
-        kill_all(&orphans);
+        for &process in &left {
+            // A process may have exited since its pid was read.
+            let _ = process::kill(process);
+        }
     }
-    orphans.is_empty()
+    left
+}
+
+/// Returns `None`: the system does not report it.
+pub(crate) fn latest_pid() -> Option<u32> {
+    None
+}
+
+/// Returns no pids: Windows has no zombies.
+pub(crate) fn zombies() -> BTreeSet<u32> {
+    BTreeSet::new()
+}
+
+/// Does nothing: Windows has no zombies.
+pub(crate) fn reap(_child: u32) {}
+
+/// Reports when children of this process have exited, which is never.
+pub(crate) struct ChildExits;
+
+impl ChildExits {
+    #[allow(clippy::unnecessary_wraps, reason = "other systems can fail here")]
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    /// Never returns.
+    pub(crate) async fn next(&mut self) {
+        std::future::pending().await
+    }
 }
 
 /// Kills processes.
@@ -86,6 +115,9 @@ pub(crate) fn kill_all(pids: &[u32]) {
         let _ = process::kill(process.id);
     }
 }
+
+/// Does nothing: Windows ends a process some seconds after it was requested to stop.
+pub(crate) fn let_signals_end_process() {}
 
 /// Calls `handler` for each console event that requests this process to stop, with the number of the
 /// corresponding Unix signal.
@@ -143,6 +175,28 @@ pub(crate) fn connect_keeper(
         .creation_flags(CREATE_NO_WINDOW);
     let reports = std::process::ChildStdout::from(OwnedHandle::from(reports));
     Ok((ChildStdout::from_std(reports)?, commands, writer))
+}
+
+/// Does nothing: Windows cannot suspend a keeper.
+pub(crate) fn wake(_child: u32) {}
+
+/// Kills a child, with the processes of its job.
+pub(crate) fn kill_child(child: u32) {
+    kill_all(&[child]);
+}
+
+/// Does nothing: Windows cannot suspend a process.
+pub(crate) fn suspend(_process: ProcessId) {}
+
+/// Returns `None`: sessions are those of users.
+pub(crate) fn session(_process: u32) -> Option<u32> {
+    None
+}
+
+/// Does nothing: there are no PID namespaces.
+#[allow(clippy::unnecessary_wraps, reason = "other systems can fail here")]
+pub(crate) fn check_processes() -> io::Result<()> {
+    Ok(())
 }
 
 /// Gives the process a hidden console, so that Ctrl-C does not reach it.

@@ -10,7 +10,7 @@ use portway_project::policy::SocketMode;
 use tokio::time::sleep;
 
 use super::Supervisor;
-use super::handle::Message;
+use super::handle::{Message, Report};
 use super::service::{self, Reporter, Role};
 use crate::keeper::KeeperConfig;
 use crate::mark::Mark;
@@ -20,6 +20,10 @@ use crate::state::{Effect, ExitContext, Input};
 pub(super) const SUSPENSION: Duration = Duration::from_secs(1);
 /// How long a service may still take to become ready after the supervisor was suspended.
 const RECHECK_DELAY: Duration = Duration::from_secs(2);
+
+/// How long a keeper may take to stop its processes beyond their grace period. It gives up on processes
+/// that it cannot kill earlier.
+const STOP_TIMEOUT: Duration = Duration::from_secs(8);
 
 impl Supervisor {
     /// Passes an input to the state machine of a service and carries out the effects.
@@ -185,8 +189,12 @@ impl Supervisor {
 
     /// Returns the mark of all processes of a service.
     pub(super) fn mark(&self, name: &str) -> String {
-        let dir = self.config.socket.parent().unwrap_or(Path::new(""));
-        Mark::value(dir, name)
+        Mark::value(self.instance_dir(), name)
+    }
+
+    /// Returns the directory of the instance's locks, records and logs.
+    pub(super) fn instance_dir(&self) -> &Path {
+        self.config.socket.parent().unwrap_or(Path::new(""))
     }
 
     /// Returns a reporter for the current process of a service.
@@ -237,13 +245,34 @@ impl Supervisor {
 
     fn stop_tree(&mut self, name: &str) {
         let is_killing = self.is_killing.load(Ordering::Relaxed);
-        let Some(service) = self.services.get_mut(name) else {
+        let has_keeper = self.services.get(name).is_some_and(|s| s.keeper.is_some());
+        if has_keeper {
+            self.stop_keeper(name, is_killing);
+        } else {
+            self.step(name, Input::TreeGone(ExitContext::default()));
+        }
+    }
+
+    /// Requests the keeper of a service to stop or kill its processes. A keeper that has not done so in
+    /// time is killed.
+    pub(super) fn stop_keeper(&self, name: &str, kill: bool) {
+        let Some(service) = self.services.get(name) else {
             return;
         };
-        match &service.keeper {
-            Some((keeper, _)) if is_killing => keeper.kill(),
-            Some((keeper, _)) => keeper.stop(),
-            None => self.step(name, Input::TreeGone(ExitContext::default())),
-        }
+        let Some((keeper, _)) = &service.keeper else {
+            return;
+        };
+        let limit = if kill {
+            keeper.kill();
+            STOP_TIMEOUT
+        } else {
+            keeper.stop();
+            service.plan.stop.grace + STOP_TIMEOUT
+        };
+        let reporter = self.reporter(name);
+        tokio::spawn(async move {
+            sleep(limit).await;
+            reporter.send(Report::StopOverdue);
+        });
     }
 }

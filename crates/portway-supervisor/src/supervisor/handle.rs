@@ -13,6 +13,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 use crate::host::SupervisorHost;
 use crate::keeper::KeeperEvent;
 use crate::lan::LanConfig;
+use crate::stuck::StuckProcess;
 
 /// The configuration of a supervisor.
 pub struct Config {
@@ -105,7 +106,10 @@ pub(crate) enum Message {
 /// A report about a process of a service.
 pub(crate) enum Report {
     Keeper(KeeperEvent),
-    OrphansGone,
+    /// The orphans of a lost keeper are gone, except these, which cannot be stopped.
+    OrphansStopped(Vec<StuckProcess>),
+    /// A keeper had enough time to stop its processes.
+    StopOverdue,
     LogMatched,
     ReadinessProbeSucceeded,
     LivenessChecked(bool),

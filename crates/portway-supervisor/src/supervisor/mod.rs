@@ -26,17 +26,18 @@ use indexmap::IndexMap;
 use portway_api::{InstanceState, InstanceStatus};
 use portway_ports::Hold;
 use tokio::sync::{broadcast, mpsc, watch};
-use tokio::time::{sleep, sleep_until};
+use tokio::time::sleep_until;
 
-use crate::keeper::keepers;
+#[cfg(unix)]
+use crate::guard::Guard;
 use crate::lan::Lan;
 use crate::logs::LogStore;
 use crate::state::Input;
-use crate::{control, platform};
+use crate::{control, orphans, platform, remnants};
 use service::{LogSink, Service};
 
-/// How often the supervisor checks whether the last keepers have exited.
-const KEEPER_POLL_INTERVAL: Duration = Duration::from_millis(5);
+/// How long the keepers of probes may take to exit at the end.
+const LAST_KEEPERS_TIMEOUT: Duration = Duration::from_secs(8);
 /// How many events a slow subscriber may lag behind before it misses some.
 const EVENT_CAPACITY: usize = 4096;
 
@@ -67,6 +68,7 @@ impl Supervisor {
     /// # Errors
     /// When the log directory cannot be created or the system refuses a required setting.
     pub fn new(mut config: Config) -> io::Result<(Self, Handle)> {
+        orphans::spare_children();
         platform::become_reaper()?;
         let store = Arc::new(Mutex::new(LogStore::open(&config.logs, config.log_size)?));
         let (mailbox, messages) = mpsc::unbounded_channel();
@@ -139,9 +141,15 @@ impl Supervisor {
             self.config.branch.clone(),
             self.mailbox.clone(),
         ));
+        tokio::spawn(orphans::reap());
         for name in self.config.services.clone() {
             self.step(&name, Input::Start);
         }
+        // After the services, whose start it must not delay.
+        #[cfg(unix)]
+        let guard = Guard::start(self.instance_dir())
+            .inspect_err(|error| tracing::warn!(%error, "cannot start the guard"))
+            .ok();
         let mut next_poll = tokio::time::Instant::now();
         let outcome = loop {
             self.advance();
@@ -168,14 +176,16 @@ impl Supervisor {
             }
         };
         // The keeper of a probe may still be running, or processes that a lost one left.
-        let is_process_left = || {
-            let keepers = keepers();
-            !platform::stop_orphans(&keepers, true) || !keepers.is_empty()
-        };
-        while is_process_left() {
-            sleep(KEEPER_POLL_INTERVAL).await;
+        let stuck = orphans::finish(LAST_KEEPERS_TIMEOUT).await;
+        self.report_last_stuck(&stuck);
+        remnants::clean(self.instance_dir());
+        #[cfg(unix)]
+        if let Some(guard) = guard {
+            guard.finish();
         }
         control.close();
+        // The output may be blocked by a reader that has paused.
+        platform::let_signals_end_process();
         Ok(outcome)
     }
 
@@ -290,11 +300,9 @@ impl Supervisor {
 
     fn kill(&mut self) {
         self.is_killing.store(true, Ordering::Relaxed);
-        for (keeper, _) in self.services.values().filter_map(|s| s.keeper.as_ref()) {
-            keeper.kill();
-        }
         let names: Vec<String> = self.services.keys().cloned().collect();
         for name in names {
+            self.stop_keeper(&name, true);
             self.step(&name, Input::Stop);
         }
     }

@@ -201,7 +201,9 @@ impl ProbeCommand {
             let mut sender = Some(sender);
             loop {
                 let is_success = match events.next().await {
-                    KeeperEvent::Started(_) | KeeperEvent::DaemonFailed(_) => continue,
+                    KeeperEvent::Started(_)
+                    | KeeperEvent::DaemonFailed(_)
+                    | KeeperEvent::Stuck(_) => continue,
                     KeeperEvent::LeaderExited(status) => status.is_success(),
                     KeeperEvent::StartFailed(_) => false,
                     KeeperEvent::KeeperExited(_) => break,

@@ -1,14 +1,18 @@
 //! Handles reports about a service's processes: turns them into inputs of its state machine.
 
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
-use portway_api::{FailureReason, NoticeLevel, ServiceState};
+use portway_api::{Event, FailureReason, Notice, NoticeLevel, ServiceState};
 
 use super::handle::Report;
 use super::service::Role;
 use super::{Supervisor, output};
 use crate::keeper::{KeeperEvent, KeeperExit};
+use crate::orphans;
+use crate::remnants;
 use crate::state::{ExitContext, ExitStatus, Input};
+use crate::stuck::StuckProcess;
 
 impl Supervisor {
     pub(super) fn handle_report(&mut self, name: &str, report: Report) {
@@ -24,11 +28,22 @@ impl Supervisor {
             Report::LivenessChecked(is_alive) => {
                 self.step(name, Input::LivenessChecked(is_alive));
             }
-            Report::OrphansGone => self.handle_tree_gone(name),
+            Report::OrphansStopped(stuck) => {
+                self.report_stuck(name, &stuck);
+                self.handle_tree_gone(name);
+            }
+            Report::StopOverdue => {
+                if let Some((keeper, _)) = &service.keeper {
+                    service.is_overdue = true;
+                    // The supervisor adopts its processes and stops them.
+                    keeper.abandon();
+                }
+            }
             Report::Keeper(event) => {
                 let role = service.keeper.as_ref().map(|(_, role)| *role);
                 match (event, role) {
                     (_, None) => {}
+                    (KeeperEvent::Stuck(stuck), _) => self.report_stuck(name, &stuck),
                     (KeeperEvent::KeeperExited(KeeperExit::Clean), _) => {
                         self.handle_tree_gone(name);
                     }
@@ -51,7 +66,7 @@ impl Supervisor {
             }
             KeeperEvent::LeaderExited(status) => self.step(name, Input::LeaderExited(status)),
             KeeperEvent::DaemonFailed(status) => self.step(name, Input::DaemonFailed(status)),
-            KeeperEvent::KeeperExited(_) => {}
+            KeeperEvent::Stuck(_) | KeeperEvent::KeeperExited(_) => {}
         }
     }
 
@@ -70,12 +85,11 @@ impl Supervisor {
                 };
                 service.prepare_status = Some(status);
                 // A prepare step must not leave processes in the background.
-                if let Some((keeper, _)) = &service.keeper {
-                    keeper.stop();
-                }
+                self.stop_keeper(name, false);
             }
             KeeperEvent::Started(_)
             | KeeperEvent::DaemonFailed(_)
+            | KeeperEvent::Stuck(_)
             | KeeperEvent::KeeperExited(_) => {}
         }
     }
@@ -86,7 +100,11 @@ impl Supervisor {
         let Some(service) = self.services.get_mut(name) else {
             return;
         };
-        let grace = service.plan.stop.grace;
+        let grace = if service.is_overdue {
+            Duration::ZERO
+        } else {
+            service.plan.stop.grace
+        };
         let reporter = self.reporter(name);
         self.notify(
             name,
@@ -95,10 +113,45 @@ impl Supervisor {
         );
         self.step(name, Input::LeaderExited(ExitStatus::KILLED));
         let is_killing = self.is_killing.clone();
+        let dir = self.instance_dir().to_owned();
         tokio::spawn(async move {
-            crate::stop_orphans(grace, || is_killing.load(Ordering::Relaxed)).await;
-            reporter.send(Report::OrphansGone);
+            let deadline = Instant::now() + grace;
+            let must_kill = || {
+                let must_kill = is_killing.load(Ordering::Relaxed) || Instant::now() >= deadline;
+                if must_kill {
+                    remnants::kill_groups(&dir);
+                }
+                must_kill
+            };
+            let stuck = orphans::stop(grace, must_kill).await;
+            // Processes that were spared or left the tree are not the supervisor's children.
+            remnants::kill_groups(&dir);
+            remnants::clean(&dir);
+            reporter.send(Report::OrphansStopped(stuck));
         });
+    }
+
+    /// Reports processes that cannot be stopped, and leaves them alone.
+    fn report_stuck(&self, name: &str, stuck: &[StuckProcess]) {
+        if stuck.is_empty() {
+            return;
+        }
+        for process in stuck {
+            orphans::spare(process.pid);
+        }
+        let text = crate::stuck::not_stopped(stuck);
+        self.notify(name, NoticeLevel::Error, &text);
+    }
+
+    /// Reports processes that are left at the end and cannot be stopped.
+    pub(super) fn report_last_stuck(&self, stuck: &[StuckProcess]) {
+        if !stuck.is_empty() {
+            self.sink.send(Event::Notice(Notice {
+                level: NoticeLevel::Error,
+                service: None,
+                text: crate::stuck::not_stopped(stuck),
+            }));
+        }
     }
 
     /// Handles the end of a process tree.

@@ -53,6 +53,8 @@ pub(super) struct Service {
     pub(super) unknown_polls: u32,
     /// Whether a notice has reported that the service listens on another port.
     pub(super) has_warned_about_port: bool,
+    /// Whether the keeper did not stop its processes in time and was killed.
+    pub(super) is_overdue: bool,
     /// Whether the ports are released until the service is started again.
     pub(super) is_released: bool,
     /// Whether a line of output has matched the readiness pattern.
@@ -85,6 +87,7 @@ impl Service {
             other_listeners: Vec::new(),
             unknown_polls: 0,
             has_warned_about_port: false,
+            is_overdue: false,
             is_released: false,
             log_matched: false,
             since: crate::now(),
@@ -103,6 +106,7 @@ impl Service {
         self.verified_sockets.clear();
         self.unknown_polls = 0;
         self.has_warned_about_port = false;
+        self.is_overdue = false;
         self.is_released = false;
         self.log_matched = false;
         self.last_output.clear();

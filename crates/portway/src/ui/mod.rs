@@ -18,7 +18,9 @@ mod terminal;
 mod trust;
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::OnceLock;
+use std::sync::{OnceLock, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use anstream::AutoStream;
@@ -202,6 +204,20 @@ pub(crate) fn usage_error(error: &clap::Error, as_json: bool) -> u8 {
         message(&error.render().to_string());
     }
     ErrorCode::Usage.exit()
+}
+
+/// Prints the error of a command that must end although a reader has paused (a pager, Ctrl-S). Gives up
+/// after a second.
+pub(crate) fn last_error(error: CommandError, as_json: bool) {
+    const TIMEOUT: Duration = Duration::from_secs(1);
+    let (done, finished) = mpsc::channel();
+    thread::spawn(move || {
+        self::error(&error, as_json);
+        // The receiver is gone after the timeout.
+        let _ = done.send(());
+    });
+    // There is no other place to report this failure.
+    let _ = finished.recv_timeout(TIMEOUT);
 }
 
 /// Renders an error with an excerpt of its file.

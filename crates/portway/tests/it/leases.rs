@@ -91,21 +91,17 @@ pub fn with_stale_process() -> Sandbox {
         let found = all.iter().filter(|(_, command)| command.contains(text));
         found.map(|(pid, _)| *pid).collect()
     };
-    let (supervisor, keeper) = (find("__supervise"), find("__keeper"));
-    assert_eq!(
-        (supervisor.len(), keeper.len()),
-        (1, 1),
-        "{:#?}",
-        sandbox.processes()
-    );
+    // The guard would end the rest.
+    let all = [find("__guard"), find("__supervise"), find("__keeper")].concat();
+    assert_eq!(all.len(), 3, "{:#?}", sandbox.processes());
     let signal = |pid: u32, signal: Signal| {
         kill_process(Pid::from_raw(pid as i32).unwrap(), signal).unwrap();
     };
     // Suspended first, so that neither can react to the death of the other.
-    for pid in [supervisor[0], keeper[0]] {
+    for &pid in &all {
         signal(pid, Signal::STOP);
     }
-    for pid in [supervisor[0], keeper[0]] {
+    for &pid in &all {
         signal(pid, Signal::KILL);
     }
     wait_until("only the grandchild is left", || {

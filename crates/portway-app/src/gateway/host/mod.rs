@@ -85,7 +85,7 @@ pub fn serve(
         }
         let stop = async {
             tokio::select! {
-                () = signals.forward_next(None) => {}
+                _ = signals.next() => {}
                 () = stop_requested.notified() => {}
             }
         };
