@@ -214,6 +214,13 @@ pub trait Registry {
         service: &str,
     ) -> Result<Option<(String, Vec<String>)>, RegistryError>;
 
+    /// Removes the records of the prepare steps of `services`, so that they run again.
+    ///
+    /// # Errors
+    /// Fails if the registry cannot be written.
+    fn forget_prepared(&mut self, instance: &str, services: &[String])
+    -> Result<(), RegistryError>;
+
     /// Records a successful prepare step.
     ///
     /// # Errors

@@ -357,6 +357,14 @@ impl Registry for SqliteRegistry {
         self.read(|connection| prepared::last(connection, instance, service))
     }
 
+    fn forget_prepared(
+        &mut self,
+        instance: &str,
+        services: &[String],
+    ) -> Result<(), RegistryError> {
+        self.write(|transaction| prepared::forget(transaction, instance, services))
+    }
+
     fn record_prepared(
         &mut self,
         instance: &str,

@@ -12,7 +12,7 @@ use std::time::Duration;
 use portway_api::{
     ErrorBody, ErrorCode, Event, InstanceStatus, LogRecord, LogStream, NoticeLevel, ServiceState,
 };
-use portway_registry::InstanceLock;
+use portway_registry::{InstanceLock, Registry};
 use portway_supervisor::{Config, LanConfig, Outcome, Request, Supervisor, control};
 use tokio::sync::{broadcast, oneshot};
 
@@ -49,6 +49,10 @@ fn run(
     diagnostics::log_to(&registered.dir().join(SUPERVISOR_LOG));
     let services = registered.project.closure(&options.services)?;
     registered.project.lan = options.lan;
+    if options.prepare {
+        let id = &registered.instance.id;
+        registered.registry.forget_prepared(id, &services)?;
+    }
     let allocation = allocation::allocate(&mut registered, &options.selection, Keep::Hard)?;
     let allocation = allocation.ok_or_else(not_running)?;
     let displaced = allocation::displaced(&mut registered, &allocation)?;

@@ -5,6 +5,7 @@ mod branch;
 mod effects;
 mod handle;
 mod lan;
+mod missing_program;
 mod order;
 mod output;
 mod ports;

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use portway_api::{FailureReason, NoticeLevel, ServiceState};
 
 use super::handle::Report;
+use super::missing_program::missing_program;
 use super::service::Role;
 use super::{Supervisor, output};
 use crate::keeper::{KeeperEvent, KeeperExit};
@@ -168,8 +169,15 @@ impl Supervisor {
             }
             return;
         }
+        let cause = match FailureReason::from(status) {
+            FailureReason::CommandNotFound => missing_program(&self.sink.lock().tail(name))
+                .map_or(FailureReason::CommandNotFound, |program| {
+                    FailureReason::ProgramNotFound { program }
+                }),
+            other => other,
+        };
         let failed = |shared_with| FailureReason::PrepareFailed {
-            cause: Box::new(status.into()),
+            cause: Box::new(cause.clone()),
             shared_with,
         };
         self.step(name, Input::PrepareFailed(failed(None)));
