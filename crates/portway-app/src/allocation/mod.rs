@@ -388,7 +388,7 @@ fn wait_for_remnants(registered: &mut RegisteredProject) -> Result<(), CommandEr
     let remains = |port: u16| {
         let holders = portway_ports::owners(port).unwrap_or_default();
         let mut processes = holders.iter().filter_map(|holder| holder.process.as_ref());
-        processes.any(|process| Mark::read(process.id.pid).is_some_and(|mark| mark.dir == dir))
+        processes.any(|process| Mark::of(process.id.pid).is_some_and(|mark| mark.dir == dir))
     };
     while listens().any(remains) && Instant::now() < deadline {
         thread::sleep(POLL_INTERVAL);
