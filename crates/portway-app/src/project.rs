@@ -11,6 +11,7 @@ use portway_project::diagnostic::Diagnostic;
 use portway_project::manifest::{self, Manifest, ManifestError};
 use portway_project::policy::LanAccess;
 use portway_project::suggest::suggestion;
+use portway_project::user_file;
 use portway_project::{Checkout, Plan, PortsFile, Preferences, dotenv};
 use portway_registry::{Instance, NewInstance, Registry, SqliteRegistry};
 
@@ -250,8 +251,8 @@ impl Project {
             for name in &service.env_files {
                 // Without `.` components, which would be shown in errors.
                 let path: PathBuf = dir.join(name).components().collect();
-                let text = std::fs::read_to_string(&path).map_err(|error| {
-                    CommandError::file("read", &path, error).hint(format!(
+                let text = user_file::read_text(&path).map_err(|error| {
+                    CommandError::file("read", &path, error.into()).hint(format!(
                         "create or fix the file, or remove it from `env_file` of `{}`",
                         service.name
                     ))

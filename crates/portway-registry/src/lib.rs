@@ -14,7 +14,7 @@ mod sqlite;
 mod written;
 
 pub use error::{AllocateError, RegistryError, RegistryProblem};
-pub use lock::{InstanceLock, create_private_dir, has_users, instance_dir};
+pub use lock::{InstanceLock, create_private_dir, has_users, instance_dir, open_lock_file};
 pub use request::{
     AllocatedPort, AllocationRequest, ChooseError, Displacement, DisplacementReason, HoldFailure,
     HoldFn, PortRequest,

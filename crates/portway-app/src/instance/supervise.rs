@@ -47,6 +47,7 @@ fn run(
     on_serving: impl FnOnce(),
 ) -> Result<(), CommandError> {
     diagnostics::log_to(&registered.dir().join(SUPERVISOR_LOG));
+    portway_supervisor::raise_open_files_limit();
     let services = registered.project.closure(&options.services)?;
     registered.project.lan = options.lan;
     if options.prepare {

@@ -5,8 +5,7 @@
 
 mod forms;
 
-use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
@@ -22,12 +21,10 @@ use crate::policy::{ListenerOwner, PortProtocol, RestartPolicy, SocketMode, Stop
 use crate::port_spec::PortSpec;
 use crate::preferences::{Preferences, Setting, Table};
 use crate::units::{HumanDuration, HumanSize};
+use crate::user_file;
 
 /// The manifest's file name.
 pub const FILE_NAME: &str = "portway.toml";
-
-/// The largest manifest that is read, in bytes.
-const MAX_BYTES: u64 = 1 << 20;
 
 /// A whole `portway.toml`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -284,18 +281,9 @@ impl Manifest {
     /// # Errors
     /// When it cannot be read or parsed.
     pub fn read(file: &Path) -> Result<Self, ManifestError> {
-        let read = || -> io::Result<String> {
-            let mut text = String::new();
-            let mut open = fs::File::open(file)?.take(MAX_BYTES + 1);
-            open.read_to_string(&mut text)?;
-            if text.len() as u64 > MAX_BYTES {
-                return Err(io::Error::other("it is larger than 1 MiB"));
-            }
-            Ok(text)
-        };
-        let text = read().map_err(|source| ManifestError::Unreadable {
+        let text = user_file::read_text(file).map_err(|error| ManifestError::Unreadable {
             file: file.to_owned(),
-            source,
+            source: error.into(),
         })?;
         Ok(Self::parse(file, &text).map_err(Box::new)?)
     }

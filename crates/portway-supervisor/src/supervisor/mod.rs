@@ -60,6 +60,8 @@ pub struct Supervisor {
     /// Whether processes are killed without a grace period.
     is_killing: Arc<AtomicBool>,
     random: u64,
+    /// Whether a notice has reported that the ports cannot be polled.
+    has_warned_about_polls: bool,
 }
 
 impl Supervisor {
@@ -120,6 +122,7 @@ impl Supervisor {
             stopping: None,
             is_killing: Arc::default(),
             random: since | 1,
+            has_warned_about_polls: false,
             config,
         };
         Ok((supervisor, handle))
