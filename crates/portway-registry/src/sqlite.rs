@@ -69,9 +69,9 @@ impl SqliteRegistry {
             "built with an SQLite that can lose commits"
         );
         let lock_file = state_dir.join("registry.lock");
-        let lock = lock::open_lock_file(&lock_file)
-            .map_err(|error| RegistryError::io(&lock_file, error))?;
+        lock::refuse_link(&lock_file).map_err(|error| RegistryError::io(&lock_file, error))?;
         lock::refuse_link(&file).map_err(io)?;
+        let lock = lock::open_lock_file(&lock_file).map_err(io)?;
         lock::lock_exclusive(&lock).map_err(io)?;
         let connection = Connection::open_with_flags(&file, flags)
             .map_err(|error| RegistryError::sqlite(&file, error))?;

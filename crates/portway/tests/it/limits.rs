@@ -107,9 +107,7 @@ fn lock_files_behind_links_are_not_written() {
         let victim = sandbox.path("victim");
         fs::create_dir_all(sandbox.state()).unwrap();
         symlink(&victim, sandbox.state().join(name)).unwrap();
-        sandbox
-            .fails(&["detect"], 1, "state")
-            .mentions(name);
+        sandbox.fails(&["detect"], 1, "state").mentions(name);
         assert!(!victim.exists(), "{name}");
     }
 }
