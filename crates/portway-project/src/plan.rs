@@ -135,6 +135,7 @@ impl PlannedService {
     /// The kind of the port at `index` of [`PlannedService::ports`].
     pub fn kind_of_port(&self, index: usize) -> Kind {
         match self.ports.get(index) {
+            Some(port) if port.protocol == Protocol::Udp => Kind::Udp,
             Some(port) => {
                 let preferred = port.spec.prefer;
                 self.kind

@@ -20,7 +20,7 @@ pub(crate) use listeners::Listeners;
 use crate::process::{descendants, tree_pids};
 
 /// The result of the check for one service.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PortOwnership {
     /// The service does not listen on one of the ports, and no other process does.
     NotListening,
@@ -36,7 +36,7 @@ pub(crate) enum PortOwnership {
     Unknown { port: u16 },
     /// This process cannot read its own or other processes, for example because it has too many files
     /// open. Nothing is known.
-    Unreadable(io::Error),
+    Unreadable(String),
 }
 
 /// Checks which process listens on `ports`, the ports of the service below `keeper`.
@@ -60,7 +60,7 @@ pub(crate) fn evaluate(
         Vec::new()
     };
     tree.retain(|&pid| pid != keeper);
-    let is_own = |listener: &Listener| {
+    let is_own = |listener: &Listener| -> io::Result<bool> {
         Ok(is_known(listener) || find_owner(tree.iter().copied(), listener.socket)?.is_some())
     };
     let mut own = Vec::new();
@@ -72,7 +72,7 @@ pub(crate) fn evaluate(
             match is_own(listener) {
                 Ok(true) => own_here.push(listener),
                 Ok(false) => foreign.push(listener),
-                Err(error) => return (PortOwnership::Unreadable(error), beside),
+                Err(error) => return (PortOwnership::Unreadable(error.to_string()), beside),
             }
         }
         for listener in foreign {
@@ -84,11 +84,11 @@ pub(crate) fn evaluate(
             match find_owner([std::process::id()], listener.socket) {
                 Ok(Some(_)) => continue,
                 Ok(None) => {}
-                Err(error) => return (PortOwnership::Unreadable(error), beside),
+                Err(error) => return (PortOwnership::Unreadable(error.to_string()), beside),
             }
             let owner = match find_foreign_owner(listener, keeper) {
                 Ok(owner) => owner,
-                Err(error) => return (PortOwnership::Unreadable(error), beside),
+                Err(error) => return (PortOwnership::Unreadable(error.to_string()), beside),
             };
             match owner {
                 ForeignOwner::Tree => own_here.push(listener),

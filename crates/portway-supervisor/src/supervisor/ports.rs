@@ -133,7 +133,7 @@ impl Supervisor {
         }
         let listeners = match self.read_listeners() {
             Ok(listeners) => listeners,
-            Err(error) => return self.warn_about_failed_poll(&names[0], &error),
+            Err(error) => return self.warn_about_failed_poll(&names[0], &error.to_string()),
         };
         for name in names {
             self.check_ownership(&name, &listeners);
@@ -142,7 +142,7 @@ impl Supervisor {
 
     /// Reports, once, that the ports cannot be polled. Nothing is concluded from a failed poll; the next
     /// one decides.
-    fn warn_about_failed_poll(&mut self, name: &str, error: &io::Error) {
+    fn warn_about_failed_poll(&mut self, name: &str, error: &str) {
         if !std::mem::replace(&mut self.has_warned_about_polls, true) {
             let text = format!("cannot read which processes listen on ports: {error}");
             self.notify(name, NoticeLevel::Warning, &text);
