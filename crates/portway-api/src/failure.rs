@@ -25,6 +25,11 @@ pub enum FailureReason {
     },
     /// A command was not found (exit code 127).
     CommandNotFound,
+    /// A command that the process runs was not found (exit code 127).
+    ProgramNotFound {
+        /// The program, as the shell's message names it.
+        program: String,
+    },
     /// A command was found and cannot be executed (exit code 126).
     CommandNotExecutable,
     /// The process exited with code 0 before it listened on its port.
@@ -114,7 +119,9 @@ impl FailureReason {
     /// Returns the error code of a command that fails for this reason.
     pub fn error_code(&self) -> ErrorCode {
         match self {
-            Self::CommandNotFound | Self::CommandNotExecutable => ErrorCode::MissingRequirement,
+            Self::CommandNotFound | Self::ProgramNotFound { .. } | Self::CommandNotExecutable => {
+                ErrorCode::MissingRequirement
+            }
             Self::PrepareFailed { cause, .. } | Self::GaveUp { cause, .. } => cause.error_code(),
             _ => ErrorCode::ServiceFailed,
         }
@@ -153,6 +160,9 @@ impl fmt::Display for FailureReason {
                 None => write!(f, "was terminated by signal {signal}"),
             },
             Self::CommandNotFound => write!(f, "exited with code 127: command not found"),
+            Self::ProgramNotFound { program } => {
+                write!(f, "exited with code 127: `{program}` was not found")
+            }
             Self::CommandNotExecutable => {
                 write!(f, "exited with code 126: command cannot be executed")
             }

@@ -1,12 +1,12 @@
 //! Creates a `portway.toml` and adds an entry to `.gitignore`.
 
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use portway_detect::{Detection, detect};
 use portway_project::checkout::file_name;
-use portway_project::{manifest, ports_file};
+use portway_project::{manifest, ports_file, user_file};
 
 use crate::error::CommandError;
 use crate::project::surroundings;
@@ -64,7 +64,10 @@ pub fn init(directory: Option<&Path>) -> Result<Init, CommandError> {
 pub fn ignore_ports_file(directory: Option<&Path>) -> Result<Option<PathBuf>, CommandError> {
     let file = dirs::directory(directory)?.join(".gitignore");
     let name = ports_file::FILE_NAME;
-    let current = fs::read_to_string(&file).unwrap_or_default();
+    let current = match user_file::read_text(&file) {
+        Err(error) if error.is_not_found() => String::new(),
+        other => other.map_err(|error| CommandError::file("read", &file, error.into()))?,
+    };
     if current
         .lines()
         .any(|line| line.trim_start_matches('/') == name)
@@ -76,10 +79,7 @@ pub fn ignore_ports_file(directory: Option<&Path>) -> Result<Option<PathBuf>, Co
     } else {
         "\n"
     };
-    OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(&file)
+    user_file::append_to(&file)
         .and_then(|mut open| open.write_all(format!("{newline}{name}\n").as_bytes()))
         .map_err(|error| CommandError::file("write", &file, error))?;
     Ok(Some(file))

@@ -33,6 +33,8 @@ pub struct UpOptions {
     pub lan: LanAccess,
     /// Whether to stop everything when a service fails, even if the manifest does not say so.
     pub abort_on_failure: bool,
+    /// Whether prepare steps run even if they are up to date.
+    pub prepare: bool,
     /// The value of `--moved`, which overrides the preference of the same name.
     pub moved: Option<String>,
 }
@@ -57,6 +59,9 @@ impl UpOptions {
         }
         if self.abort_on_failure {
             arguments.push("--abort-on-failure".to_owned());
+        }
+        if self.prepare {
+            arguments.push("--prepare".to_owned());
         }
         match self.lan {
             LanAccess::Enabled => arguments.push("--lan".to_owned()),

@@ -11,6 +11,7 @@ use portway_project::diagnostic::Diagnostic;
 use portway_project::manifest::{self, Manifest, ManifestError};
 use portway_project::policy::LanAccess;
 use portway_project::suggest::suggestion;
+use portway_project::user_file;
 use portway_project::{Checkout, Plan, PortsFile, Preferences, dotenv};
 use portway_registry::{Instance, NewInstance, Registry, SqliteRegistry};
 
@@ -250,12 +251,21 @@ impl Project {
             for name in &service.env_files {
                 // Without `.` components, which would be shown in errors.
                 let path: PathBuf = dir.join(name).components().collect();
-                let text = std::fs::read_to_string(&path).map_err(|error| {
-                    CommandError::file("read", &path, error).hint(format!(
-                        "create or fix the file, or remove it from `env_file` of `{}`",
+                if service.optional_env_files.contains(name) && is_missing(&path) {
+                    continue;
+                }
+                let text = user_file::read_text(&path).map_err(|error| {
+                    CommandError::file("read", &path, error.into()).hint(format!(
+                        "create or fix the file; if it may be missing, write \
+                         `{{ path = \"{name}\", optional = true }}` in `env_file` of `{}`",
                         service.name
                     ))
                 })?;
+                if self.found.is_some() {
+                    // Detection has reported the invalid lines.
+                    variables.extend(dotenv::parse_valid_lines(&text).0);
+                    continue;
+                }
                 let parsed =
                     dotenv::parse(&text).map_err(|error| {
                         CommandError::new(ErrorCode::Usage, error.message)
@@ -267,6 +277,12 @@ impl Project {
         }
         Ok(files)
     }
+}
+
+/// Returns whether a file certainly does not exist.
+fn is_missing(path: &Path) -> bool {
+    path.symlink_metadata()
+        .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
 }
 
 impl Supervised for LoadedProject {

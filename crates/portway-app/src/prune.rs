@@ -102,6 +102,7 @@ impl Prune {
             .into_iter()
             .map(|process| ProcessTree {
                 descendants: descendants(process.id.pid),
+                unrelated: Vec::new(),
                 root: process,
                 started_by: Vec::new(),
             })

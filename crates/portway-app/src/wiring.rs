@@ -8,7 +8,7 @@ use portway_api::{
     ErrorCode, InstanceState, InstanceStatus, PortDisplacement, PortStatus, ServiceState,
     ServiceStatus,
 };
-use portway_project::wiring;
+use portway_project::{Plan, wiring};
 
 use crate::allocation::{self, Allocation, Keep};
 use crate::error::CommandError;
@@ -97,13 +97,40 @@ fn resolve(
     Ok((registered.project, allocation))
 }
 
-/// Returns the port of `SERVICE` or `SERVICE.NAME`.
+/// Returns the main service, or the only one with a port.
+///
+/// # Errors
+/// When there is no such service.
+fn default_service(plan: &Plan) -> Result<&str, CommandError> {
+    if let Some(main) = &plan.main {
+        return Ok(main);
+    }
+    let with_port = plan.services.values().filter(|one| !one.ports.is_empty());
+    let names: Vec<&str> = with_port.map(|service| service.name.as_str()).collect();
+    match names[..] {
+        [only] => Ok(only),
+        [] => Err(CommandError::new(ErrorCode::Usage, "no service has a port")
+            .hint("add `port = \"9100-9199\"` to a service in `portway.toml`")),
+        _ => Err(CommandError::new(
+            ErrorCode::Usage,
+            "several services have a port, and none is the main one",
+        )
+        .hint(format!("name one of them: `{}`", names.join("`, `")))),
+    }
+}
+
+/// Returns the port of `SERVICE` or `SERVICE.NAME`; without a name, that of the main or only service.
 ///
 /// # Errors
 /// When the project cannot be used, or the service is unknown or has no such port.
-pub fn port(directory: Option<&Path>, service: &str) -> Result<PortStatus, CommandError> {
+pub fn port(directory: Option<&Path>, service: Option<&str>) -> Result<PortStatus, CommandError> {
     let selection = Selection::default();
     let loaded = LoadedProject::load(directory, &selection)?;
+    let service = match service {
+        Some(service) => service.to_owned(),
+        None => default_service(&loaded.project.plan)?.to_owned(),
+    };
+    let service = service.as_str();
     let (service, name) = match service.split_once('.') {
         Some((service, name)) => (service, Some(name)),
         None => (service, None),
@@ -131,13 +158,18 @@ pub fn port(directory: Option<&Path>, service: &str) -> Result<PortStatus, Comma
         })
 }
 
-/// Returns the named URL of a service, which the gateway serves.
+/// Returns the named URL of a service, which the gateway serves; without a name, that of the main or
+/// only service.
 ///
 /// # Errors
 /// When the gateway is not running, the service is unknown, or the gateway has no name for it.
-pub fn named_url(directory: Option<&Path>, service: &str) -> Result<String, CommandError> {
+pub fn named_url(directory: Option<&Path>, service: Option<&str>) -> Result<String, CommandError> {
     let gateway = state::status()?.ok_or_else(client::not_running)?;
     let loaded = LoadedProject::load(directory, &Selection::default())?;
+    let service = match service {
+        Some(service) => service,
+        None => default_service(&loaded.project.plan)?,
+    };
     loaded.project.known(service)?;
     let mut all = client::instances()?;
     portway_gateway::fill_gateway_fields(&mut all, &gateway);
@@ -169,11 +201,12 @@ fn service_statuses(
             let ports: Vec<PortStatus> = service
                 .ports
                 .iter()
+                .enumerate()
                 .zip(allocation.ports.of(&service.name))
-                .map(|(planned, &port)| PortStatus {
+                .map(|((index, planned), &port)| PortStatus {
                     name: planned.name.clone(),
                     port,
-                    url: wiring::url(service.kind, port),
+                    url: wiring::url(service.kind_of_port(index), port),
                     displaced: displaced.get(&port).cloned(),
                     warning: allocation.warnings.get(&port).cloned(),
                 })

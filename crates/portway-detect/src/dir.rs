@@ -4,13 +4,16 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+use portway_project::dotenv;
+use portway_project::user_file::{self, UserFileError};
 
 use super::Skipped;
 
-/// Maximum size of a file that is read, in bytes.
-const MAX_BYTES: u64 = 1 << 20;
+/// Maximum number of invalid lines of a file that are reported one by one.
+const MAX_REPORTED_LINES: usize = 5;
 
 /// Maximum number of directory entries that are considered.
 const MAX_ENTRIES: usize = 2000;
@@ -131,30 +134,15 @@ impl<'a> Dir<'a> {
         if *self.entries.get(name)? {
             return None;
         }
-        let path = self.real.join(name);
-        // Opening a pipe would block until something opens its other end.
-        if fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
-            self.skip(name, "is not a regular file");
-            return None;
+        match user_file::read_text(&self.real.join(name)) {
+            Ok(text) => return Some(text),
+            Err(UserFileError::Directory) => self.skip(name, "is a directory"),
+            Err(UserFileError::NotRegular) => self.skip(name, "is not a regular file"),
+            Err(UserFileError::TooLarge(_)) => self.skip(name, "is larger than 1 MiB"),
+            Err(UserFileError::NotUtf8) => self.skip(name, "is not UTF-8"),
+            Err(UserFileError::Io(error)) => self.skip(name, format!("cannot be read: {error}")),
         }
-        let mut bytes = Vec::new();
-        let read =
-            fs::File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
-        if let Err(error) = read {
-            self.skip(name, format!("cannot be read: {error}"));
-            return None;
-        }
-        if bytes.len() as u64 > MAX_BYTES {
-            self.skip(name, "is larger than 1 MiB");
-            return None;
-        }
-        match String::from_utf8(bytes) {
-            Ok(text) => Some(text),
-            Err(_) => {
-                self.skip(name, "is not UTF-8");
-                None
-            }
-        }
+        None
     }
 
     /// Reads a JSON file; records invalid JSON.
@@ -202,6 +190,20 @@ impl<'a> Dir<'a> {
                 None
             }
         }
+    }
+
+    /// Reads the variables of a `.env` file; records invalid lines.
+    pub fn dotenv(&self, name: &str) -> Option<IndexMap<String, String>> {
+        let (variables, errors) = dotenv::parse_valid_lines(&self.read(name)?);
+        let more = errors.len().saturating_sub(MAX_REPORTED_LINES);
+        for error in errors.into_iter().take(MAX_REPORTED_LINES) {
+            let place = format!("{name}:{}", error.line);
+            self.skip(&place, format!("is ignored: {}", error.message));
+        }
+        if more > 0 {
+            self.skip(name, format!("has {more} more invalid lines"));
+        }
+        Some(variables)
     }
 
     /// Records that a file cannot be used; `why` is the predicate of a sentence whose subject is

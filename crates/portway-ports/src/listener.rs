@@ -126,9 +126,16 @@ pub fn bound_owners(port: u16) -> io::Result<Vec<PortOwner>> {
 }
 
 /// Returns the first of `pids` that has `socket` ([`Listener::socket`]) open.
-pub fn find_owner(pids: impl IntoIterator<Item = u32>, socket: u64) -> Option<u32> {
-    pids.into_iter()
-        .find(|&pid| platform::has_open(pid, socket))
+///
+/// # Errors
+/// Fails if the owner is unknown because this process cannot open more files.
+pub fn find_owner(pids: impl IntoIterator<Item = u32>, socket: u64) -> io::Result<Option<u32>> {
+    for pid in pids {
+        if platform::has_open(pid, socket)? {
+            return Ok(Some(pid));
+        }
+    }
+    Ok(None)
 }
 
 /// Returns whether the system hides from this user which sockets a process has open, as for a process
@@ -140,10 +147,10 @@ pub fn hides_sockets(pid: u32) -> bool {
 
 fn with_processes(found: Vec<Listener>, likely: &[u32]) -> io::Result<Vec<PortOwner>> {
     let mut sockets: HashSet<u64> = found.iter().map(|listener| listener.socket).collect();
-    let mut owners = platform::socket_owners_among(likely, &sockets);
+    let mut owners = platform::socket_owners_among(likely, &sockets)?;
     sockets.retain(|socket| !owners.contains_key(socket));
     if !sockets.is_empty() {
-        owners.extend(platform::socket_owners(&sockets));
+        owners.extend(platform::socket_owners(&sockets)?);
     }
     Ok(found
         .into_iter()

@@ -23,7 +23,9 @@ pub(crate) fn replace(file: &Path, prefix: &str, text: &str) -> io::Result<()> {
     // The lock shows that the writer is running. On Windows, an open file shows it.
     #[cfg(unix)]
     temporary.as_file().lock()?;
-    if let Ok(current) = fs::metadata(file) {
+    if let Ok(current) = fs::symlink_metadata(file)
+        && current.is_file()
+    {
         temporary.as_file().set_permissions(current.permissions())?;
     }
     temporary.write_all(text.as_bytes())?;

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::user_file;
+
 /// One checkout of a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkout {
@@ -122,12 +124,12 @@ impl Git {
             dot_git
         } else {
             // A linked worktree or a submodule has a file `gitdir: PATH`.
-            let pointer = fs::read_to_string(&dot_git).ok()?;
+            let pointer = user_file::read_text(&dot_git).ok()?;
             dir.join(pointer.strip_prefix("gitdir:")?.trim())
         };
-        let head = fs::read_to_string(git_dir.join("HEAD")).ok()?;
+        let head = user_file::read_text(&git_dir.join("HEAD")).ok()?;
         // Only a linked worktree has a `commondir`; a submodule has its own git directory.
-        let common = fs::read_to_string(git_dir.join("commondir")).ok();
+        let common = user_file::read_text(&git_dir.join("commondir")).ok();
         let branch = head
             .strip_prefix("ref:")
             .map(|name| name.trim().trim_start_matches("refs/heads/").to_owned());

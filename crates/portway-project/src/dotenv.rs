@@ -22,7 +22,14 @@ pub struct DotenvError {
 /// # Errors
 /// When a line is not blank, a comment or an assignment.
 pub fn parse(text: &str) -> Result<IndexMap<String, String>, DotenvError> {
+    let (variables, errors) = parse_valid_lines(text);
+    errors.into_iter().next().map_or(Ok(variables), Err)
+}
+
+/// Parses the text of a `.env` file, and returns what is wrong with the lines that are left out.
+pub fn parse_valid_lines(text: &str) -> (IndexMap<String, String>, Vec<DotenvError>) {
     let mut variables = IndexMap::new();
+    let mut errors = Vec::new();
     let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut number = 0;
     while !rest.is_empty() {
@@ -39,22 +46,20 @@ pub fn parse(text: &str) -> Result<IndexMap<String, String>, DotenvError> {
             continue;
         }
         let exported = "export ".len() * usize::from(line.starts_with("export "));
-        let (name, value) = line[exported..].split_once('=').ok_or_else(|| {
-            fail(format!(
-                "`{}` is not of the form `NAME=value`",
-                line.trim_end()
-            ))
-        })?;
+        let Some((name, value)) = line[exported..].split_once('=') else {
+            let line = line.trim_end();
+            errors.push(fail(format!("`{line}` is not of the form `NAME=value`")));
+            continue;
+        };
         let from_value = &here[exported + name.len() + 1..];
         let name = name.trim();
-        if !is_name(name) {
-            return Err(fail(format!("`{name}` is not a valid variable name")));
-        }
         let value = match value.trim_start().chars().next() {
             Some(quote @ ('"' | '\'')) => {
                 let quoted = &from_value.trim_start()[1..];
-                let end = closing_quote(quoted, quote)
-                    .ok_or_else(|| fail(format!("the closing {quote} is missing")))?;
+                let Some(end) = closing_quote(quoted, quote) else {
+                    errors.push(fail(format!("the closing {quote} is missing")));
+                    continue;
+                };
                 let (inside, after) = (&quoted[..end], &quoted[end + 1..]);
                 number += inside.matches('\n').count();
                 rest = after.split_once('\n').map_or("", |(_, below)| below);
@@ -71,14 +76,16 @@ pub fn parse(text: &str) -> Result<IndexMap<String, String>, DotenvError> {
                 value[..end.unwrap_or(value.len())].trim_end().to_owned()
             }
         };
-        if value.contains('\0') {
-            return Err(fail(format!(
-                "the value of `{name}` contains a NUL character"
-            )));
+        if !is_name(name) {
+            errors.push(fail(format!("`{name}` is not a valid variable name")));
+        } else if value.contains('\0') {
+            let message = format!("the value of `{name}` contains a NUL character");
+            errors.push(fail(message));
+        } else {
+            variables.insert(name.to_owned(), value);
         }
-        variables.insert(name.to_owned(), value);
     }
-    Ok(variables)
+    (variables, errors)
 }
 
 fn is_name(name: &str) -> bool {
@@ -154,6 +161,16 @@ mod tests {
         assert_eq!(variables["A"], "one\ntwo");
         assert_eq!(variables["B"], "x\n\n");
         assert_eq!(parse("A= \nB='").unwrap_err().line, 2);
+    }
+
+    #[test]
+    fn valid_lines_are_used_beside_invalid_ones() {
+        let text = "A=1\nSSH_AUTH_SOCK\nmy-key=\"2\n3\"\nB=2\nC='x\nD=4";
+        let (variables, errors) = parse_valid_lines(text);
+        let lines: Vec<usize> = errors.iter().map(|error| error.line).collect();
+        assert_eq!(lines, [2, 3, 6]);
+        assert_eq!(variables.len(), 3);
+        assert_eq!((&variables["A"][..], &variables["D"][..]), ("1", "4"));
     }
 
     #[test]

@@ -57,6 +57,31 @@ const IDENTIFIERS: [(Kind, &[&str], &[&str]); 8] = [
     (Kind::Memcached, &["memcached"], &["memcached"]),
 ];
 
+/// Parts of the names of ports that speak HTTP, whatever their service speaks.
+const HTTP_PORT_NAMES: [&str; 15] = [
+    "http",
+    "https",
+    "web",
+    "ui",
+    "api",
+    "admin",
+    "console",
+    "dashboard",
+    "management",
+    "mgmt",
+    "metrics",
+    "monitor",
+    "monitoring",
+    "health",
+    "prometheus",
+];
+
+/// Parts of the names of ports that do not speak HTTP.
+const TCP_PORT_NAMES: [&str; 6] = ["tcp", "grpc", "smtp", "debug", "debugger", "inspect"];
+
+/// Usual ports of web interfaces of services that do not speak HTTP: RabbitMQ, NATS.
+const HTTP_PORTS: [u16; 2] = [15672, 8222];
+
 impl Kind {
     /// Infers the kind from a service's name or the program of its command. Default: HTTP.
     pub fn infer(name: &str, command: &str) -> Self {
@@ -124,6 +149,35 @@ impl Kind {
         }
     }
 
+    /// Returns the kind of one port of a service of this kind, so that its URL has the right scheme.
+    /// `name` is the port's name, if it has one, and `preferred` its preferred number.
+    pub fn of_port(self, name: Option<&str>, is_main: bool, preferred: u16) -> Self {
+        let parts = || {
+            let name = name.unwrap_or_default().to_ascii_lowercase();
+            let parts = name.split(['-', '_', '.']).map(str::to_owned);
+            parts.collect::<Vec<_>>()
+        };
+        let has = |names: &[&str]| parts().iter().any(|part| names.contains(&part.as_str()));
+        if has(&HTTP_PORT_NAMES) {
+            return if self.is_http() { self } else { Self::Http };
+        }
+        if has(&TCP_PORT_NAMES) {
+            return Self::Tcp;
+        }
+        let mut identifiers = IDENTIFIERS.into_iter();
+        if let Some((kind, ..)) = identifiers.find(|(kind, names, _)| !kind.is_http() && has(names))
+        {
+            return kind;
+        }
+        if is_main || self.is_http() {
+            self
+        } else if HTTP_PORTS.contains(&preferred) {
+            Self::Http
+        } else {
+            Self::Tcp
+        }
+    }
+
     /// Whether its protocol is HTTP.
     pub fn is_http(self) -> bool {
         matches!(self, Self::Http | Self::Frontend)
@@ -144,6 +198,25 @@ impl Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_port_has_its_own_kind() {
+        for (kind, name, is_main, preferred, expected) in [
+            (Kind::Amqp, None, true, 5672, Kind::Amqp),
+            (Kind::Amqp, Some("amqp"), true, 5672, Kind::Amqp),
+            (Kind::Amqp, Some("management"), false, 15672, Kind::Http),
+            (Kind::Amqp, Some("x"), false, 15672, Kind::Http),
+            (Kind::Amqp, Some("http"), true, 15672, Kind::Http),
+            (Kind::Amqp, Some("stream"), false, 5552, Kind::Tcp),
+            (Kind::Frontend, Some("hmr"), false, 24678, Kind::Frontend),
+            (Kind::Http, Some("grpc"), false, 50051, Kind::Tcp),
+            (Kind::Http, Some("metrics"), false, 9100, Kind::Http),
+            (Kind::Tcp, Some("main"), true, 8080, Kind::Tcp),
+        ] {
+            let found = kind.of_port(name, is_main, preferred);
+            assert_eq!(found, expected, "{kind:?} {name:?}");
+        }
+    }
 
     #[test]
     fn infers_the_kind_from_the_name_or_the_program() {

@@ -26,6 +26,7 @@ pub mod shell;
 pub mod suggest;
 pub mod template;
 pub mod units;
+pub mod user_file;
 pub mod wiring;
 
 pub use checkout::Checkout;

@@ -86,6 +86,8 @@ pub struct PlannedService {
     pub env: IndexMap<String, String>,
     /// Its files with environment variables, relative to its directory.
     pub env_files: Vec<String>,
+    /// Those of `env_files` that may be missing.
+    pub optional_env_files: Vec<String>,
     /// Whether it starts only on request.
     pub optional: bool,
     /// Whether the manifest declares it the main service.
@@ -128,6 +130,19 @@ impl PlannedService {
     /// The directory in which it runs, for a project at `root`.
     pub fn working_dir(&self, root: &Path) -> PathBuf {
         join(root, self.dir.as_deref())
+    }
+
+    /// The kind of the port at `index` of [`PlannedService::ports`].
+    pub fn kind_of_port(&self, index: usize) -> Kind {
+        match self.ports.get(index) {
+            Some(port) if port.protocol == Protocol::Udp => Kind::Udp,
+            Some(port) => {
+                let preferred = port.spec.prefer;
+                self.kind
+                    .of_port(port.name.as_deref(), index == 0, preferred)
+            }
+            None => self.kind,
+        }
     }
 
     /// The key in `.ports.json` of the port at `index` of [`PlannedService::ports`]: `api_port`

@@ -5,13 +5,13 @@
 //! never treated as empty.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use crate::atomic_file;
+use crate::{atomic_file, user_file};
 
 /// The file's name in the project's root.
 pub const FILE_NAME: &str = ".ports.json";
@@ -137,10 +137,7 @@ impl PortsFile {
         if metadata.len() > MAX_BYTES {
             return Err(fail(PortsFileProblem::TooLarge(metadata.len())));
         }
-        let mut bytes = Vec::new();
-        fs::File::open(&file)
-            .and_then(|open| open.take(MAX_BYTES).read_to_end(&mut bytes))
-            .map_err(unreadable)?;
+        let bytes = user_file::read(&file, MAX_BYTES).map_err(|error| unreadable(error.into()))?;
         Self::parse(root, &bytes).map(Some)
     }
 
@@ -202,6 +199,19 @@ impl PortsFile {
         }
     }
 
+    /// The URL `SCHEME://localhost:PORT` of a service's port, if the file contains it.
+    pub fn local_url(&self, port: u16) -> Option<String> {
+        let end = format!("://localhost:{port}");
+        let is_scheme = |scheme: &str| {
+            !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        };
+        let mut urls = self.content.iter().filter(|(key, _)| key.ends_with("_url"));
+        urls.find_map(|(_, url)| {
+            let url = url.as_str()?;
+            is_scheme(url.strip_suffix(&end)?).then(|| url.to_owned())
+        })
+    }
+
     /// The content with Portway's keys `owned` first, in their order, then the user's keys.
     /// `previous` are the keys that Portway wrote the last time; those that it no longer owns are
     /// removed.
@@ -224,7 +234,7 @@ impl PortsFile {
         let file = root.join(FILE_NAME);
         let mut text = serde_json::to_string_pretty(&self.content).unwrap_or_default();
         text.push('\n');
-        if fs::read_to_string(&file).is_ok_and(|current| current == text) {
+        if user_file::read_text(&file).is_ok_and(|current| current == text) {
             return Ok(());
         }
         let write = || atomic_file::replace(&file, TEMPORARY_PREFIX, &text);

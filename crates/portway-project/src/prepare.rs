@@ -1,11 +1,15 @@
 //! Detects whether a prepare step must run again: its command or its inputs have changed, or its
 //! outputs are gone.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
+
+use crate::user_file;
+
+/// Maximum size of an input, in bytes.
+const MAX_INPUT_BYTES: u64 = 64 << 20;
 
 /// Files that common package managers read.
 const USUAL_INPUTS: [&str; 25] = [
@@ -58,13 +62,16 @@ pub fn input_digest(command: &str, dir: &Path, inputs: &[String]) -> Result<Stri
     let mut digest = Sha256::new();
     digest.update(command.as_bytes());
     for name in USUAL_INPUTS {
-        if let Ok(bytes) = fs::read(dir.join(name)) {
+        if let Ok(bytes) = user_file::read(&dir.join(name), MAX_INPUT_BYTES) {
             add(&mut digest, name, &bytes);
         }
     }
     for name in inputs {
         let file = dir.join(name);
-        let bytes = fs::read(&file).map_err(|source| InputError { file, source })?;
+        let bytes = user_file::read(&file, MAX_INPUT_BYTES).map_err(|error| InputError {
+            file,
+            source: error.into(),
+        })?;
         add(&mut digest, name, &bytes);
     }
     let digest = digest.finalize();
@@ -95,6 +102,8 @@ pub fn existing_outputs(dir: &Path) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -172,20 +172,24 @@ pub fn url(kind: Kind, port: u16) -> String {
     format!("{}://localhost:{port}", kind.scheme())
 }
 
-/// The ports of a service with their suffix in names: empty for the main port, `_NAME` for others.
+/// The ports of a service with their suffix in names, which is empty for the main port and `_NAME` for
+/// others, and their kind.
 fn suffixed_ports<'a>(
     service: &'a PlannedService,
     ports: &'a AssignedPorts,
-) -> impl Iterator<Item = (String, u16)> + 'a {
+) -> impl Iterator<Item = (String, Kind, u16)> + 'a {
     let assigned = ports.of(&service.name).iter().copied();
     service
         .ports
         .iter()
         .zip(assigned)
         .enumerate()
-        .map(|(index, (port, number))| match &port.name {
-            Some(name) if index > 0 => (format!("_{}", identifier(name)), number),
-            _ => (String::new(), number),
+        .map(|(index, (port, number))| {
+            let suffix = match &port.name {
+                Some(name) if index > 0 => format!("_{}", identifier(name)),
+                _ => String::new(),
+            };
+            (suffix, service.kind_of_port(index), number)
         })
 }
 
@@ -195,12 +199,12 @@ fn peer_variables(
     ports: &AssignedPorts,
     variables: &mut IndexMap<String, String>,
 ) {
-    for (suffix, port) in suffixed_ports(service, ports) {
+    for (suffix, kind, port) in suffixed_ports(service, ports) {
         let name = format!("{}{suffix}", identifier(&service.name)).to_ascii_uppercase();
-        let url = url(service.kind, port);
+        let url = url(kind, port);
         variables.insert(format!("{name}_PORT"), port.to_string());
         variables.insert(format!("{name}_HOST"), HOST.into());
-        if service.kind.is_http() {
+        if kind.is_http() {
             variables.insert(format!("VITE_{name}_URL"), url.clone());
         }
         variables.insert(format!("{name}_URL"), url);
@@ -264,7 +268,7 @@ fn launch(
     env.extend(shared.clone());
     env.insert("PORTWAY_SERVICE".into(), service.name.clone());
     env.insert("HOST".into(), HOST.into());
-    for (suffix, port) in suffixed_ports(service, ports) {
+    for (suffix, _, port) in suffixed_ports(service, ports) {
         env.insert(
             format!("PORT{}", suffix.to_ascii_uppercase()),
             port.to_string(),
@@ -307,7 +311,7 @@ fn expand(plan: &Plan, ports: &AssignedPorts, own: &str, text: &str) -> String {
                 let is_wanted = |port: &PlannedPort| port.name.as_deref() == Some(wanted);
                 service.ports.iter().position(is_wanted)
             })?;
-            Some((service.kind, *ports.of(name).get(index)?))
+            Some((service.kind_of_port(index), *ports.of(name).get(index)?))
         };
         Some(match property {
             Property::Name => name.to_owned(),
@@ -324,9 +328,9 @@ fn expand(plan: &Plan, ports: &AssignedPorts, own: &str, text: &str) -> String {
 fn ports_json(plan: &Plan, ports: &AssignedPorts) -> serde_json::Map<String, serde_json::Value> {
     let all = || {
         plan.services.values().flat_map(|service| {
-            suffixed_ports(service, ports).map(|(suffix, port)| {
+            suffixed_ports(service, ports).map(|(suffix, kind, port)| {
                 let name = format!("{}{suffix}", identifier(&service.name));
-                (name, service.kind, port)
+                (name, kind, port)
             })
         })
     };

@@ -14,7 +14,9 @@ mod sqlite;
 mod written;
 
 pub use error::{AllocateError, RegistryError, RegistryProblem};
-pub use lock::{InstanceLock, create_private_dir, has_users, instance_dir, instance_ids};
+pub use lock::{
+    InstanceLock, create_private_dir, has_users, instance_dir, instance_ids, open_lock_file,
+};
 pub use request::{
     AllocatedPort, AllocationRequest, ChooseError, Displacement, DisplacementReason, HoldFailure,
     HoldFn, PortRequest,
@@ -213,6 +215,13 @@ pub trait Registry {
         instance: &str,
         service: &str,
     ) -> Result<Option<(String, Vec<String>)>, RegistryError>;
+
+    /// Removes the records of the prepare steps of `services`, so that they run again.
+    ///
+    /// # Errors
+    /// Fails if the registry cannot be written.
+    fn forget_prepared(&mut self, instance: &str, services: &[String])
+    -> Result<(), RegistryError>;
 
     /// Records a successful prepare step.
     ///

@@ -88,13 +88,31 @@ pub fn create_private_dir(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn open(dir: &Path, name: &str) -> io::Result<File> {
-    create_private_dir(dir)?;
+/// Opens a lock file that only its owner may access, and creates it if it does not exist.
+///
+/// # Errors
+/// Fails if the file is a symbolic link or cannot be opened.
+pub fn open_lock_file(path: &Path) -> io::Result<File> {
+    refuse_link(path)?;
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).read(true).write(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(dir.join(name))
+    options.open(path)
+}
+
+/// Fails if a file of Portway is a symbolic link: Portway never writes through one.
+pub(crate) fn refuse_link(path: &Path) -> io::Result<()> {
+    match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_symlink() => Err(io::Error::other("it is a symbolic link")),
+        _ => Ok(()),
+    }
+}
+
+fn open(dir: &Path, name: &str) -> io::Result<File> {
+    refuse_link(dir)?;
+    create_private_dir(dir)?;
+    open_lock_file(&dir.join(name))
 }
 
 /// Acquires the supervisor's lock; `None` if the instance has a supervisor.
@@ -115,16 +133,63 @@ pub(crate) fn lock_as_user(dir: &Path) -> io::Result<InstanceLock> {
 }
 
 /// Returns whether the instance with this directory has a supervisor.
-pub(crate) fn has_supervisor(dir: &Path) -> bool {
+///
+/// # Errors
+/// Fails if that is unknown, for example because this process has too many files open.
+pub(crate) fn has_supervisor(dir: &Path) -> io::Result<bool> {
     is_locked(&dir.join(SUPERVISOR_LOCK))
 }
 
 /// Returns whether commands use the ports of the instance with this directory without a supervisor.
 /// Call it only inside the registry's lock, that is from the function that holds ports.
-pub fn has_users(dir: &Path) -> bool {
+///
+/// # Errors
+/// Fails if that is unknown.
+pub fn has_users(dir: &Path) -> io::Result<bool> {
     is_locked(&dir.join(USERS_LOCK))
 }
 
-fn is_locked(path: &Path) -> bool {
-    File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+/// Returns whether a process uses the ports of the instance. If that is unknown, it counts as used.
+pub(crate) fn may_be_used(dir: &Path) -> bool {
+    has_supervisor(dir).unwrap_or(true) || has_users(dir).unwrap_or(true)
+}
+
+fn is_locked(path: &Path) -> io::Result<bool> {
+    use io::ErrorKind::{NotADirectory, NotFound};
+    match File::open(path) {
+        Ok(file) => match file.try_lock() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(error),
+        },
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_file_is_never_a_link() {
+        let temp = tempfile::tempdir().unwrap();
+        let (link, target) = (temp.path().join("link"), temp.path().join("target"));
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        assert!(open_lock_file(&link).is_err());
+        assert!(!target.exists());
+        open_lock_file(&target).unwrap();
+    }
+
+    #[test]
+    fn an_unreadable_lock_is_unknown() {
+        let temp = tempfile::tempdir().unwrap();
+        assert!(!has_supervisor(temp.path()).unwrap());
+        assert!(!may_be_used(temp.path()));
+        let lock = temp.path().join(SUPERVISOR_LOCK);
+        // A link to itself cannot be opened, as if too many files were open.
+        std::os::unix::fs::symlink(&lock, &lock).unwrap();
+        assert!(has_supervisor(temp.path()).is_err());
+        assert!(may_be_used(temp.path()));
+    }
 }

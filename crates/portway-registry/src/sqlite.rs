@@ -68,13 +68,10 @@ impl SqliteRegistry {
             rusqlite::version_number() >= MIN_SQLITE_VERSION,
             "built with an SQLite that can lose commits"
         );
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(state_dir.join("registry.lock"))
-            .map_err(io)?;
+        let lock_file = state_dir.join("registry.lock");
+        lock::refuse_link(&lock_file).map_err(|error| RegistryError::io(&lock_file, error))?;
+        lock::refuse_link(&file).map_err(io)?;
+        let lock = lock::open_lock_file(&lock_file).map_err(io)?;
         lock::lock_exclusive(&lock).map_err(io)?;
         let connection = Connection::open_with_flags(&file, flags)
             .map_err(|error| RegistryError::sqlite(&file, error))?;
@@ -156,7 +153,7 @@ impl SqliteRegistry {
     /// Fails if the registry cannot be locked.
     pub fn has_supervisor(&mut self, id: &str) -> Result<bool, RegistryError> {
         let dir = self.instance_dir(id);
-        self.locked(|_| Ok(lock::has_supervisor(&dir)))
+        self.locked(|_| lock::has_supervisor(&dir).map_err(|error| RegistryError::io(&dir, error)))
     }
 
     /// Runs `work` while this process holds the registry's lock.
@@ -252,7 +249,9 @@ impl Registry for SqliteRegistry {
     ) -> Result<Vec<AllocatedPort>, AllocateError> {
         self.locked(|registry| {
             let dir = registry.instance_dir(request.instance);
-            if !request.by_supervisor && lock::has_supervisor(&dir) {
+            let is_supervised =
+                || lock::has_supervisor(&dir).map_err(|error| RegistryError::io(&dir, error));
+            if !request.by_supervisor && is_supervised()? {
                 return Err(AllocateError::Running);
             }
             let (state_dir, file) = (&registry.state_dir, &registry.file);
@@ -357,6 +356,14 @@ impl Registry for SqliteRegistry {
         self.read(|connection| prepared::last(connection, instance, service))
     }
 
+    fn forget_prepared(
+        &mut self,
+        instance: &str,
+        services: &[String],
+    ) -> Result<(), RegistryError> {
+        self.write(|transaction| prepared::forget(transaction, instance, services))
+    }
+
     fn record_prepared(
         &mut self,
         instance: &str,
@@ -371,9 +378,9 @@ impl Registry for SqliteRegistry {
 /// Returns the state of an instance's checkout. `dir` is its directory, `None` if it has no record.
 fn checkout_state(state_dir: &Path, id: &str, dir: Option<&Path>) -> CheckoutState {
     let own = lock::instance_dir(state_dir, id);
-    if lock::has_supervisor(&own) || lock::has_users(&own) {
+    if lock::may_be_used(&own) {
         CheckoutState::Running
-    } else if dir.is_some_and(Path::exists) {
+    } else if dir.is_some_and(|dir| dir.try_exists().unwrap_or(true)) {
         CheckoutState::Stopped
     } else {
         CheckoutState::Missing

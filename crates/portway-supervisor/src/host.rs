@@ -27,6 +27,13 @@ pub trait SupervisorHost: Send {
     /// When an input that the manifest names cannot be read.
     fn is_prepared(&mut self, service: &str, step: &PrepareStep) -> Result<bool, HostError>;
 
+    /// Removes the records of the prepare step of `services`, which is about to run. It then runs again
+    /// at the next start, unless [`record_prepare`](Self::record_prepare) follows.
+    ///
+    /// # Errors
+    /// When the records cannot be removed.
+    fn forget_prepare(&mut self, services: &[String]) -> Result<(), HostError>;
+
     /// Records that the prepare step of `service` has succeeded.
     fn record_prepare(&mut self, service: &str, step: &PrepareStep);
 }

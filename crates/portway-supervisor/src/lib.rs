@@ -54,6 +54,17 @@ pub fn check_processes() -> std::io::Result<()> {
     platform::check_processes()
 }
 
+/// Raises the limit of open files of this process as far as the system allows. Services get the
+/// caller's limit.
+pub fn raise_open_files_limit() {
+    platform::raise_open_files_limit();
+}
+
+/// Makes a command start with the limit of open files that this process got from its caller.
+pub fn restore_open_files_limit(command: &mut std::process::Command) {
+    platform::restore_open_files_limit(command);
+}
+
 /// Keeps child processes from inheriting this process's standard streams in addition to their own.
 #[cfg(windows)]
 pub fn disable_stream_inheritance() {

@@ -37,6 +37,18 @@ impl Mark {
         Self::parse(&env_var(pid, NAME)?)
     }
 
+    /// Returns the mark of the service that a process belongs to: of the closest keeper above it,
+    /// otherwise its own, otherwise of the closest marked process above it. A program can overwrite
+    /// its environment, as Redis does to show a title.
+    pub fn of(pid: u32) -> Option<Self> {
+        let above = ancestors(pid);
+        let keeper = above.iter().find(|process| is_keeper(process));
+        keeper
+            .and_then(|keeper| Self::read(keeper.id.pid))
+            .or_else(|| Self::read(pid))
+            .or_else(|| above.iter().find_map(|process| Self::read(process.id.pid)))
+    }
+
     pub(crate) fn parse(value: &str) -> Option<Self> {
         let (dir, service) = value.rsplit_once('/')?;
         Some(Self {

@@ -7,6 +7,7 @@
 
 mod listeners;
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use portway_api::PortConflict;
@@ -33,6 +34,9 @@ pub(crate) enum PortOwnership {
     /// The process that listens is not visible yet, for example while it is being replaced. The
     /// next poll decides.
     Unknown { port: u16 },
+    /// This process cannot read its own or other processes, for example because it has too many files
+    /// open. Nothing is known.
+    Unreadable(String),
 }
 
 /// Checks which process listens on `ports`, the ports of the service below `keeper`.
@@ -56,26 +60,37 @@ pub(crate) fn evaluate(
         Vec::new()
     };
     tree.retain(|&pid| pid != keeper);
-    let is_own = |listener: &Listener| {
-        is_known(listener) || find_owner(tree.iter().copied(), listener.socket).is_some()
+    let is_own = |listener: &Listener| -> io::Result<bool> {
+        Ok(is_known(listener) || find_owner(tree.iter().copied(), listener.socket)?.is_some())
     };
     let mut own = Vec::new();
     let mut beside = Vec::new();
     let mut is_listening = true;
     for &(protocol, port) in ports {
-        let here = listeners.on((protocol, port)).iter();
-        let (mut own_here, foreign): (Vec<&Listener>, Vec<&Listener>) =
-            here.partition(|listener| is_own(listener));
+        let (mut own_here, mut foreign) = (Vec::new(), Vec::new());
+        for listener in listeners.on((protocol, port)) {
+            match is_own(listener) {
+                Ok(true) => own_here.push(listener),
+                Ok(false) => foreign.push(listener),
+                Err(error) => return (PortOwnership::Unreadable(error.to_string()), beside),
+            }
+        }
         for listener in foreign {
             if !takes_localhost(listener, &own_here) {
                 beside.push(listener.clone());
                 continue;
             }
             // A hold of a UDP port, or a socket that is passed to the service.
-            if find_owner([std::process::id()], listener.socket).is_some() {
-                continue;
+            match find_owner([std::process::id()], listener.socket) {
+                Ok(Some(_)) => continue,
+                Ok(None) => {}
+                Err(error) => return (PortOwnership::Unreadable(error.to_string()), beside),
             }
-            match find_foreign_owner(listener, keeper) {
+            let owner = match find_foreign_owner(listener, keeper) {
+                Ok(owner) => owner,
+                Err(error) => return (PortOwnership::Unreadable(error.to_string()), beside),
+            };
+            match owner {
                 ForeignOwner::Tree => own_here.push(listener),
                 ForeignOwner::Portway => {}
                 ForeignOwner::Unknown => return (PortOwnership::Unknown { port }, beside),
@@ -136,20 +151,20 @@ enum ForeignOwner {
     Unknown,
 }
 
-fn find_foreign_owner(listener: &Listener, keeper: u32) -> ForeignOwner {
+fn find_foreign_owner(listener: &Listener, keeper: u32) -> io::Result<ForeignOwner> {
     // The fast reading may have missed a process, so this one is complete.
     let tree: Vec<u32> = descendants(keeper)
         .iter()
         .map(|process| process.pid)
         .collect();
-    match owner(listener).as_ref() {
+    Ok(match owner(listener)?.as_ref() {
         // No visible process has the socket open, but one of the service that is not visible may.
         None if tree.iter().any(|&pid| may_own(pid, listener)) => ForeignOwner::Tree,
         None => ForeignOwner::Unknown,
         Some(process) if tree.contains(&process.id.pid) => ForeignOwner::Unknown,
         Some(process) if process.id.pid == keeper => ForeignOwner::Portway,
         Some(process) => ForeignOwner::Process(port_conflict(process)),
-    }
+    })
 }
 
 /// Returns whether a process whose sockets are hidden runs as the user who opened the socket. A
@@ -159,15 +174,19 @@ fn may_own(pid: u32, listener: &Listener) -> bool {
 }
 
 /// Returns the process that has a socket open, if it is visible.
-fn owner(listener: &Listener) -> Option<Process> {
-    let owners = owners_of_sockets(vec![listener.clone()]).ok()?;
-    owners.into_iter().find_map(|owner| owner.process)
+///
+/// # Errors
+/// Fails if that is unknown, for example because this process has too many files open.
+fn owner(listener: &Listener) -> io::Result<Option<Process>> {
+    let owners = owners_of_sockets(vec![listener.clone()])?;
+    Ok(owners.into_iter().find_map(|owner| owner.process))
 }
 
 /// Describes the process that has a socket open.
 pub(crate) fn conflict_with(listener: &Listener) -> PortConflict {
     let unknown = PortConflict::UnknownProcess { user: None };
-    owner(listener).as_ref().map_or(unknown, port_conflict)
+    let owner = owner(listener).ok().flatten();
+    owner.as_ref().map_or(unknown, port_conflict)
 }
 
 /// Describes a process that uses a port.

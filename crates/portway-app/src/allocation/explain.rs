@@ -8,6 +8,7 @@ use portway_ports::{Exclusion, PortOwner, PortPolicy, PortRange};
 use portway_project::manifest::FILE_NAME;
 use portway_project::plan::identifier;
 use portway_project::ports_file;
+use portway_project::shell::quote;
 use portway_registry::{
     CheckoutState, ChooseError, Displacement, DisplacementReason, Lease, Registry,
 };
@@ -171,22 +172,34 @@ pub(super) fn refused(
             lease,
         } => {
             let by = match lease {
-                Some(lease) => leaseholder(registered, lease).map_or_else(
-                    |_| "another instance".to_owned(),
-                    |instance| instance.to_string(),
-                ),
-                None => find_occupant(*port).to_string(),
+                Some(lease) => leaseholder(registered, lease).ok(),
+                None => Some(find_occupant(*port)),
             };
-            let file = ports_file::FILE_NAME;
+            let stop = match &by {
+                Some(PortConflict::OtherInstance {
+                    directory: Some(directory),
+                    ..
+                }) => format!(
+                    "run `portway -C {} down` to stop that instance",
+                    quote(directory)
+                ),
+                _ => format!("run `portway free {port}` to stop that process"),
+            };
+            let by = by.map_or_else(|| "another instance".to_owned(), |by| by.to_string());
+            let key = format!("{}_port", identifier(service));
+            let file = registered.project.ports_file().ok().flatten();
+            let written = file.and_then(|file| file.content.get(&key)?.as_u64());
+            let choose = if written == Some(u64::from(*port)) {
+                format!("remove `{key}` from `{}`", ports_file::FILE_NAME)
+            } else {
+                format!("omit `--port {service}={port}`")
+            };
             CommandError::new(
                 ErrorCode::PortTaken,
                 format!("the forced port {port} of `{service}` is in use by {by}"),
             )
-            .hint("stop that process, or run `portway -C DIR down` to stop that instance")
-            .hint(format!(
-                "to let Portway choose a port, remove `{}_port` from `{file}` and omit `--port`",
-                identifier(service)
-            ))
+            .hint(stop)
+            .hint(format!("{choose} to let Portway choose a port"))
             .hint(format!(
                 "set `fallback = true` in `[services.{service}]` to allow another port"
             ))

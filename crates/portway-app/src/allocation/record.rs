@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write;
 
-use portway_project::{PortsFile, Wiring, ports_file, wiring};
+use portway_project::{PortsFile, Wiring, ports_file, user_file, wiring};
 use portway_registry::{Registry, WrittenValue, WrittenValues};
 
 use super::required::port_keys;
@@ -79,8 +79,14 @@ fn ignore_ports_file(project: &Project) {
         text.lines()
             .any(|line| line.trim_start_matches('/') == name)
     };
-    let current = fs::read_to_string(&exclude).unwrap_or_default();
-    let own = fs::read_to_string(project.checkout.root.join(".gitignore")).unwrap_or_default();
+    // A file that cannot be read is not extended.
+    let current = match user_file::read_text(&exclude) {
+        Ok(text) => text,
+        Err(error) if error.is_not_found() => String::new(),
+        Err(_) => return,
+    };
+    let own = project.checkout.root.join(".gitignore");
+    let own = user_file::read_text(&own).unwrap_or_default();
     if ignores(&current) || ignores(&own) {
         return;
     }
@@ -90,9 +96,6 @@ fn ignore_ports_file(project: &Project) {
         "\n"
     };
     let _ = exclude.parent().map(fs::create_dir_all);
-    let _ = fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(&exclude)
+    let _ = user_file::append_to(&exclude)
         .and_then(|mut file| file.write_all(format!("{newline}{name}\n").as_bytes()));
 }

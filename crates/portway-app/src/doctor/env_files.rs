@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use portway_api::{Check, Finding};
+use portway_project::user_file;
 use regex_lite::Regex;
 
 use super::context::PortOwner;
@@ -48,7 +49,7 @@ pub(super) fn collect(dirs: &BTreeSet<PathBuf>) -> Vec<LocalUrl> {
             .collect();
         files.sort();
         for file in files {
-            let text = fs::read_to_string(&file).unwrap_or_default();
+            let text = user_file::read_text(&file).unwrap_or_default();
             all.extend(urls(&file, &text));
         }
     }

@@ -1,10 +1,10 @@
 //! Checks the proxy targets of a frontend's development server. Its configuration is read as text and
 //! never run.
 
-use std::fs;
 use std::path::Path;
 
 use portway_api::{Check, Finding};
+use portway_project::user_file;
 use regex_lite::Regex;
 
 use super::context::PortOwner;
@@ -34,9 +34,6 @@ const OTHER_FILES: [(&str, &str); 10] = [
     ("package.json", "\"proxy\""),
 ];
 
-/// Maximum size of a configuration file that is read, in bytes.
-const MAX_BYTES: u64 = 1 << 20;
-
 /// A literal local URL as the target of a proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Target {
@@ -59,11 +56,7 @@ pub(super) struct Config {
 
 /// Reads the configuration in a frontend's directory; `None` if it has no proxy.
 pub(super) fn collect(dir: &Path) -> Option<Config> {
-    let text = |name: &str| {
-        let path = dir.join(name);
-        let small = path.metadata().is_ok_and(|file| file.len() <= MAX_BYTES);
-        small.then(|| fs::read_to_string(path).ok()).flatten()
-    };
+    let text = |name: &str| user_file::read_text(&dir.join(name)).ok();
     let config = |name: &str, targets| Config {
         file: dir.join(name).display().to_string(),
         targets,

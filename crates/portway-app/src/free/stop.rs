@@ -1,6 +1,7 @@
 //! Stops processes that Portway did not start: refuses processes that must not be stopped, sends
 //! SIGTERM first, and identifies each process by pid and start time.
 
+use std::collections::HashSet;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -84,6 +85,8 @@ pub(crate) fn stop_trees(trees: &[ProcessTree], grace: Duration) -> Result<bool,
         all.push((tree.root.id, true));
         all.extend(tree.descendants.iter().map(|process| (*process, false)));
     }
+    let unrelated = trees.iter().flat_map(|tree| tree.unrelated.clone());
+    let mut unrelated: HashSet<ProcessId> = unrelated.collect();
     let roots: Vec<ProcessId> = trees.iter().map(|tree| tree.root.id).collect();
     let deadline = Instant::now() + grace;
     let mut killed = false;
@@ -113,9 +116,14 @@ pub(crate) fn stop_trees(trees: &[ProcessTree], grace: Duration) -> Result<bool,
             }
         }
         // The processes may have started others since the last check.
+        for process in unrelated.clone() {
+            unrelated.extend(process::descendants(process.pid));
+        }
         for (process, _) in all.clone() {
             for descendant in process::descendants(process.pid) {
-                if !all.iter().any(|(other, _)| *other == descendant) {
+                if !unrelated.contains(&descendant)
+                    && !all.iter().any(|(other, _)| *other == descendant)
+                {
                     all.push((descendant, false));
                 }
             }

@@ -4,7 +4,7 @@
 //! is valid only while the lock is held. The pid in the file is never used to decide whether it
 //! runs.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::PathBuf;
 
@@ -29,9 +29,7 @@ pub(crate) fn lock() -> Result<Option<Lock>, CommandError> {
     let dir = dir()?;
     let acquire = || -> io::Result<Option<Lock>> {
         portway_registry::create_private_dir(&dir)?;
-        let mut options = OpenOptions::new();
-        options.create(true).truncate(false).read(true).write(true);
-        let file = options.open(dir.join(LOCK_FILE))?;
+        let file = portway_registry::open_lock_file(&dir.join(LOCK_FILE))?;
         match file.try_lock() {
             Ok(()) => {
                 // The status of the previous gateway is no longer valid.
@@ -54,8 +52,24 @@ const LAST_STATUS_FILE: &str = "last.json";
 /// Returns whether a gateway is running.
 pub(crate) fn is_running() -> Result<bool, CommandError> {
     let lock = dir()?.join(LOCK_FILE);
-    Ok(File::open(lock)
-        .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))))
+    let is_locked = match File::open(&lock) {
+        Ok(file) => match file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(error),
+        },
+        Err(error) if is_absent(&error) => Ok(false),
+        Err(error) => Err(error),
+    };
+    is_locked.map_err(|error| CommandError::file("read", &lock, error))
+}
+
+/// Returns whether the file does not exist. After any other error, it may exist.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
 }
 
 /// Returns the status of the running gateway, if there is one.

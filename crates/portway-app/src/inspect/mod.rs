@@ -296,7 +296,7 @@ fn port_holder(sockets: &[&PortOwner], port: u16, known: &Known) -> PortHolder {
         service: first
             .process
             .as_ref()
-            .and_then(|process| Mark::read(process.id.pid))
+            .and_then(|process| Mark::of(process.id.pid))
             .and_then(|mark| known.service(mark.instance_id(), &mark.service)),
         process: first.process.as_ref().map(info),
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use portway_api::PortConflict;
-use portway_ports::{PortOwner, Process};
+use portway_ports::PortOwner;
 use portway_project::policy::ListenerOwner;
 use portway_project::{Checkout, PlannedService};
 use portway_supervisor::mark::{self, Mark};
@@ -80,23 +80,15 @@ pub(crate) fn occupant(holder: &PortOwner) -> PortConflict {
 }
 
 /// Returns the marks of a holder. A supervisor, which listens on the local network, has the marks of its
-/// services. A process that overwrote its environment has the marks of its nearest marked ancestor.
+/// services.
 fn marks(holder: &PortOwner) -> Vec<Mark> {
     let main = holder.process.as_ref().map(|process| process.id.pid);
     let pids = main.into_iter().chain(holder.other_pids.iter().copied());
-    let marks: Vec<Mark> = pids.filter_map(Mark::read).collect();
-    if !marks.is_empty() {
-        return marks;
+    let marks: Vec<Mark> = pids.filter_map(Mark::of).collect();
+    if marks.is_empty() {
+        return main.map(mark::supervised_services).unwrap_or_default();
     }
-    let supervised = main.map(mark::supervised_services).unwrap_or_default();
-    if !supervised.is_empty() {
-        return supervised;
-    }
-    let above = main
-        .map(portway_supervisor::process::ancestors)
-        .unwrap_or_default();
-    let mark = |process: &Process| Mark::read(process.id.pid);
-    above.iter().find_map(mark).into_iter().collect()
+    marks
 }
 
 fn is_below(dir: Option<&Path>, root: &Path) -> bool {

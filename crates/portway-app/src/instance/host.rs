@@ -45,6 +45,11 @@ impl SupervisorHost for ProjectHost {
             if known == digest && outputs.iter().all(|output| step.dir.join(output).exists())))
     }
 
+    fn forget_prepare(&mut self, services: &[String]) -> Result<(), HostError> {
+        let id = &self.registered.instance.id;
+        Ok(self.registered.registry.forget_prepared(id, services)?)
+    }
+
     fn record_prepare(&mut self, service: &str, step: &PrepareStep) {
         // The digest is computed after the step, because the step may write a lock file.
         let inputs = self.inputs(service);

@@ -66,12 +66,15 @@ pub(crate) fn stopped_status(
     policy: &PortPolicy,
 ) -> InstanceStatus {
     let mut services: Vec<ServiceStatus> = Vec::new();
+    // A file that cannot be read only makes schemes less exact.
+    let file = PortsFile::read(&instance.dir).ok().flatten();
     for lease in leases {
-        let kind = Kind::infer(&lease.service, "");
+        let written = file.as_ref().and_then(|file| file.local_url(lease.port));
         let port = PortStatus {
             name: Some(lease.name.clone()).filter(|name| !name.is_empty()),
             port: lease.port,
-            url: wiring::url(kind, lease.port),
+            url: written
+                .unwrap_or_else(|| wiring::url(Kind::infer(&lease.service, ""), lease.port)),
             displaced: None,
             warning: policy.exclusion(lease.port).map(|why| why.to_string()),
         };

@@ -12,7 +12,7 @@ use std::time::Duration;
 use portway_api::{
     ErrorBody, ErrorCode, Event, InstanceStatus, LogRecord, LogStream, NoticeLevel, ServiceState,
 };
-use portway_registry::InstanceLock;
+use portway_registry::{InstanceLock, Registry};
 use portway_supervisor::{Config, LanConfig, Outcome, Request, Supervisor, control};
 use tokio::sync::{broadcast, oneshot};
 
@@ -47,8 +47,13 @@ fn run(
     on_serving: impl FnOnce(),
 ) -> Result<(), CommandError> {
     diagnostics::log_to(&registered.dir().join(SUPERVISOR_LOG));
+    portway_supervisor::raise_open_files_limit();
     let services = registered.project.closure(&options.services)?;
     registered.project.lan = options.lan;
+    if options.prepare {
+        let id = &registered.instance.id;
+        registered.registry.forget_prepared(id, &services)?;
+    }
     let allocation = allocation::allocate(&mut registered, &options.selection, Keep::Hard)?;
     let allocation = allocation.ok_or_else(not_running)?;
     let displaced = allocation::displaced(&mut registered, &allocation)?;

@@ -118,6 +118,11 @@ fn check_running(
         LanAccess::Disabled => check_lan(registered, false)?,
         LanAccess::Unspecified => {}
     }
+    if options.prepare && connection::reachable(registered)? {
+        let message = "the instance is already running, and prepare steps run only at a start";
+        return Err(CommandError::new(ErrorCode::Usage, message)
+            .hint("stop it first: run `portway down`, then `portway up --prepare`"));
+    }
     if options.selection.ports.is_empty() || !connection::reachable(registered)? {
         return Ok(());
     }

@@ -34,9 +34,10 @@ pub(crate) fn disk_space(dir: &Path) -> Option<DiskSpace> {
     })
 }
 
-/// Returns how many files a process may open; `None` for no limit.
+/// Returns how many files a supervisor may open; `None` for no limit.
 pub(crate) fn open_files() -> Option<u64> {
-    getrlimit(Resource::Nofile).current
+    // A supervisor raises its limit to the hard one.
+    getrlimit(Resource::Nofile).maximum
 }
 
 /// Returns whether this process runs as root.

@@ -22,7 +22,6 @@ use super::process_compose::merge;
 use super::shell::literal;
 use super::text::quoted;
 use super::{DetectContext, DetectedPort, DetectedService, Dir};
-use portway_project::dotenv;
 use portway_project::shell::quote;
 
 /// File names in Docker's order of precedence.
@@ -128,12 +127,7 @@ impl<'f, 'd> File<'f, 'd> {
             }
             return None;
         }
-        let variables = dir.read(".env").and_then(|text| {
-            let parsed = dotenv::parse(&text);
-            let noted =
-                parsed.inspect_err(|error| dir.skip(".env", format!("is invalid: {error}")));
-            noted.ok()
-        });
+        let variables = dir.dotenv(".env");
         let compose = match Compose::new(value, &variables.unwrap_or_default()) {
             Ok(compose) => compose,
             Err(error) => {

@@ -8,7 +8,6 @@ use crate::procfile::nth_port;
 use crate::shell::{has_placeholder, literal};
 use crate::text::quoted;
 use crate::{DetectContext, DetectedPort, DetectedService, Dir};
-use portway_project::dotenv;
 use portway_project::kind::Kind;
 use portway_project::shell::quote;
 
@@ -46,12 +45,7 @@ pub(super) fn services(
     for key in &project.left_out {
         root.skip(&format!("{file}: {key}"), "has no equivalent in a manifest");
     }
-    let dotenv = root.read(".env").is_some_and(|text| {
-        let parsed = dotenv::parse(&text);
-        parsed
-            .inspect_err(|error| root.skip(".env", format!("is invalid: {error}")))
-            .is_ok()
-    });
+    let dotenv = root.dotenv(".env").is_some();
     let first = (context.preferred)("process-compose").unwrap_or(FIRST_PORT);
     let mut found = Vec::new();
     for (index, (name, process)) in project.processes.iter().enumerate() {

@@ -9,7 +9,6 @@ pub(super) mod deployment;
 use self::command::Listens;
 use super::shell::literal;
 use super::{DetectContext, DetectedPort, DetectedService, Dir};
-use portway_project::dotenv;
 use portway_project::kind::Kind;
 
 /// File names, the development file first.
@@ -153,11 +152,7 @@ pub(super) fn nth_port(first: u16, index: usize) -> u16 {
 /// Returns whether a usable `.env` exists, and the first port: the user's, the one in `.env` or in
 /// Rails' `bin/dev`, or else foreman's.
 fn surrounding_files(root: &Dir<'_>, context: &DetectContext<'_>) -> (bool, u16) {
-    let variables = root.read(".env").and_then(|text| {
-        let parsed = dotenv::parse(&text);
-        let noted = parsed.inspect_err(|error| root.skip(".env", format!("is invalid: {error}")));
-        noted.ok()
-    });
+    let variables = root.dotenv(".env");
     let port = |text: &str| text.parse::<u16>().ok().filter(|port| *port > 0);
     let configured = variables
         .as_ref()

@@ -88,10 +88,12 @@ fn reads_variables_from_the_env_file() {
     assert_eq!(detection.services[0].prefers(), Some(7000));
     assert_eq!(detection.services[0].more, ["env_file = \".env\""]);
     let detection = checkout(&[files[0], (".env", "A=1\nB")], &[]);
-    assert!(detection.services[0].more.is_empty());
+    // The valid lines are used.
+    assert_eq!(detection.services[0].more, ["env_file = \".env\""]);
+    assert_eq!(detection.skipped[0].file, ".env:2");
     assert_eq!(
         detection.skipped[0].why,
-        "is invalid: line 2: `B` is not of the form `NAME=value`"
+        "is ignored: `B` is not of the form `NAME=value`"
     );
 }
 

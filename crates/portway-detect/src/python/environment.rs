@@ -107,11 +107,7 @@ impl Environment {
             };
         }
         let name = venv.unwrap_or(VENVS[0]);
-        // An environment that uv created has no pip; the user keeps it up to date.
-        let has_pip = venv.is_none_or(|venv| {
-            let bin = dir.sub(venv).and_then(|venv| venv.sub("bin"));
-            bin.is_some_and(|bin| bin.has("pip"))
-        });
+        let has_pip = venv.is_none_or(|venv| dir.sub(venv).is_some_and(|venv| gets_pip(&venv)));
         evidence.push(if has_pip {
             format!("its packages are in the venv `{name}`, which is created if it is missing")
         } else {
@@ -120,7 +116,7 @@ impl Environment {
         let install = install.filter(|_| has_pip).map(|install| {
             let missing = missing.map(|missing| format!(" {missing}"));
             format!(
-                "[ -x {name}/bin/python ] || python3 -m venv {name} && {name}/bin/pip install -q {install}{}",
+                "[ -x {name}/bin/pip ] || python3 -m venv {name} && {name}/bin/python -m pip install -q {install}{}",
                 missing.unwrap_or_default()
             )
         });
@@ -151,6 +147,22 @@ impl Environment {
     pub(super) fn program(&self, name: &str) -> String {
         format!("{}{name}", self.before)
     }
+}
+
+/// Returns whether the prepare step installs packages with pip into this environment. An environment
+/// that uv created has no pip; the user keeps it up to date. One that `python3 -m venv` creates has
+/// it at the end, so without pip its creation was interrupted and is repeated.
+fn gets_pip(venv: &Dir<'_>) -> bool {
+    if venv.sub("bin").is_some_and(|bin| bin.has("pip")) {
+        return true;
+    }
+    let settings = venv.read("pyvenv.cfg").unwrap_or_default();
+    !settings.lines().any(|line| match line.split_once('=') {
+        Some((key, value)) => {
+            ["uv", "virtualenv"].contains(&key.trim()) || value.contains("--without-pip")
+        }
+        None => false,
+    })
 }
 
 impl Manager {

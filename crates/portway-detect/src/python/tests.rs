@@ -6,7 +6,8 @@ use portway_project::kind::Kind;
 
 const FASTAPI: &str = "from fastapi import FastAPI\napp = FastAPI()\n";
 const FLASK: &str = "from flask import Flask\napp = Flask(__name__)\n";
-const VENV: &str = "[ -x .venv/bin/python ] || python3 -m venv .venv && .venv/bin/pip install -q ";
+const VENV: &str =
+    "[ -x .venv/bin/pip ] || python3 -m venv .venv && .venv/bin/python -m pip install -q ";
 
 #[test]
 fn detects_fastapi_with_requirements() {
@@ -303,4 +304,30 @@ fn finds_nothing_in_files_that_do_not_serve() {
     let broken = checkout(&[("pyproject.toml", "[project"), ("main.py", FASTAPI)], &[]);
     assert_eq!(broken.services.len(), 1);
     assert_eq!(broken.skipped[0].file, "pyproject.toml");
+}
+
+#[test]
+fn completes_a_venv_whose_creation_was_interrupted() {
+    let cases = [
+        (
+            "home = /usr/bin\ncommand = /usr/bin/python3 -m venv /p/.venv\n",
+            true,
+        ),
+        (
+            "home = /usr/bin\ncommand = /usr/bin/python3 -m venv --without-pip /p\n",
+            false,
+        ),
+        ("home = /usr/bin\nuv = 0.8.1\n", false),
+        ("home = /usr/bin\nvirtualenv = 20.1\n", false),
+    ];
+    for (settings, is_completed) in cases {
+        let files = [
+            ("requirements.txt", "fastapi"),
+            ("main.py", FASTAPI),
+            (".venv/pyvenv.cfg", settings),
+            (".venv/bin/python", ""),
+        ];
+        let found = only(&files, &[]);
+        assert_eq!(found.prepare.is_some(), is_completed, "{settings}");
+    }
 }

@@ -50,12 +50,15 @@ pub(crate) fn policy() -> io::Result<PortPolicy> {
 
 /// For each of `sockets`, returns the pids that have it open, lowest first, as far as this user may
 /// read them.
-pub(crate) fn socket_owners(sockets: &HashSet<u64>) -> HashMap<u64, Vec<u32>> {
-    open_files::owners(processes::pids().collect(), sockets)
+pub(crate) fn socket_owners(sockets: &HashSet<u64>) -> io::Result<HashMap<u64, Vec<u32>>> {
+    open_files::owners(processes::pids()?.collect(), sockets)
 }
 
 /// Returns the same as [`socket_owners`], but only considers `pids`.
-pub(crate) fn socket_owners_among(pids: &[u32], sockets: &HashSet<u64>) -> HashMap<u64, Vec<u32>> {
+pub(crate) fn socket_owners_among(
+    pids: &[u32],
+    sockets: &HashSet<u64>,
+) -> io::Result<HashMap<u64, Vec<u32>>> {
     open_files::owners(pids.to_vec(), sockets)
 }
 
@@ -63,6 +66,6 @@ pub(crate) fn hides_sockets(pid: u32) -> bool {
     open_files::are_hidden(pid)
 }
 
-pub(crate) fn has_open(pid: u32, socket: u64) -> bool {
+pub(crate) fn has_open(pid: u32, socket: u64) -> io::Result<bool> {
     open_files::any(pid, |open| open == socket)
 }

@@ -2,6 +2,7 @@
 //! itself. The owner's pid is part of the number.
 
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::net::IpAddr;
 
 /// Returns a number for a listening socket: the owner's pid in the upper half, the port and a
@@ -23,19 +24,24 @@ fn owner(socket: u64) -> u32 {
 }
 
 /// For each of `sockets`, returns the pid that has it open.
-pub(crate) fn socket_owners(sockets: &HashSet<u64>) -> HashMap<u64, Vec<u32>> {
-    sockets.iter().map(|&s| (s, vec![owner(s)])).collect()
+#[allow(clippy::unnecessary_wraps, reason = "other systems can fail here")]
+pub(crate) fn socket_owners(sockets: &HashSet<u64>) -> io::Result<HashMap<u64, Vec<u32>>> {
+    Ok(sockets.iter().map(|&s| (s, vec![owner(s)])).collect())
 }
 
 /// Returns the same as [`socket_owners`], but only considers `pids`.
-pub(crate) fn socket_owners_among(pids: &[u32], sockets: &HashSet<u64>) -> HashMap<u64, Vec<u32>> {
-    let mut owners = socket_owners(sockets);
+pub(crate) fn socket_owners_among(
+    pids: &[u32],
+    sockets: &HashSet<u64>,
+) -> io::Result<HashMap<u64, Vec<u32>>> {
+    let mut owners = socket_owners(sockets)?;
     owners.retain(|_, owners| owners.iter().all(|owner| pids.contains(owner)));
-    owners
+    Ok(owners)
 }
 
-pub(crate) fn has_open(pid: u32, socket: u64) -> bool {
-    owner(socket) == pid
+#[allow(clippy::unnecessary_wraps, reason = "other systems can fail here")]
+pub(crate) fn has_open(pid: u32, socket: u64) -> io::Result<bool> {
+    Ok(owner(socket) == pid)
 }
 
 #[cfg(test)]
@@ -47,7 +53,7 @@ mod tests {
         let one = socket(4711, "127.0.0.1".parse().unwrap(), 9000);
         let other = socket(4711, "::1".parse().unwrap(), 9000);
         assert_ne!(one, other);
-        assert!(has_open(4711, one) && !has_open(4712, one));
-        assert_eq!(socket_owners(&HashSet::from([one]))[&one], [4711]);
+        assert!(has_open(4711, one).unwrap() && !has_open(4712, one).unwrap());
+        assert_eq!(socket_owners(&HashSet::from([one])).unwrap()[&one], [4711]);
     }
 }

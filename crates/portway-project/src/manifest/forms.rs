@@ -232,44 +232,109 @@ impl JsonSchema for Route {
     }
 }
 
-/// One file name or a list of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OneOrMany(pub Vec<String>);
+/// A file with environment variables: `".env"`, or `{ path = ".env.local", optional = true }`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvFile {
+    /// Its path, relative to the service's directory.
+    pub path: String,
+    /// Whether it may be missing.
+    pub optional: bool,
+}
 
-impl<'de> Deserialize<'de> for OneOrMany {
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EnvFileTable {
+    path: String,
+    #[serde(default)]
+    optional: bool,
+}
+
+impl<'de> Deserialize<'de> for EnvFile {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NamesVisitor;
-        impl<'de> Visitor<'de> for NamesVisitor {
-            type Value = Vec<String>;
+        struct FileVisitor;
+        impl<'de> Visitor<'de> for FileVisitor {
+            type Value = EnvFile;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a file name or a list of file names")
+                f.write_str("a file name, or { path = \"…\", optional = true }")
             }
-            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(vec![text.to_owned()])
+            fn visit_str<E: Error>(self, path: &str) -> Result<EnvFile, E> {
+                Ok(EnvFile {
+                    path: path.to_owned(),
+                    optional: false,
+                })
             }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-                let mut names = Vec::new();
-                while let Some(name) = list.next_element()? {
-                    names.push(name);
-                }
-                Ok(names)
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<EnvFile, A::Error> {
+                let table = EnvFileTable::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(EnvFile {
+                    path: table.path,
+                    optional: table.optional,
+                })
             }
         }
-        deserializer.deserialize_any(NamesVisitor).map(Self)
+        deserializer.deserialize_any(FileVisitor)
     }
 }
 
-impl JsonSchema for OneOrMany {
+/// One file with environment variables, or a list of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EnvFiles(pub Vec<EnvFile>);
+
+impl<'de> Deserialize<'de> for EnvFiles {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FilesVisitor;
+        impl<'de> Visitor<'de> for FilesVisitor {
+            type Value = Vec<EnvFile>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a file name or a list of file names")
+            }
+            fn visit_str<E: Error>(self, path: &str) -> Result<Self::Value, E> {
+                let path = path.to_owned();
+                let optional = false;
+                Ok(vec![EnvFile { path, optional }])
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                EnvFile::deserialize(MapAccessDeserializer::new(map)).map(|file| vec![file])
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut files = Vec::new();
+                while let Some(file) = list.next_element()? {
+                    files.push(file);
+                }
+                Ok(files)
+            }
+        }
+        deserializer.deserialize_any(FilesVisitor).map(Self)
+    }
+}
+
+impl JsonSchema for EnvFiles {
     fn schema_name() -> Cow<'static, str> {
-        "OneOrMany".into()
+        "EnvFiles".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "One file name or a list of them.",
+        let file = serde_json::json!({
             "anyOf": [
                 { "type": "string" },
-                { "type": "array", "items": { "type": "string" } }
+                {
+                    "type": "object",
+                    "properties": {
+                        "path": {
+                            "description": "The file, relative to the service's directory.",
+                            "type": "string"
+                        },
+                        "optional": {
+                            "description": "Whether the file may be missing.",
+                            "type": "boolean"
+                        }
+                    },
+                    "required": ["path"],
+                    "additionalProperties": false
+                }
             ]
+        });
+        json_schema!({
+            "description": "One file or a list of files.",
+            "anyOf": [file, { "type": "array", "items": file }]
         })
     }
 }

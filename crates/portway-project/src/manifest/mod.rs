@@ -5,8 +5,7 @@
 
 mod forms;
 
-use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
@@ -14,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-pub use forms::{After, OneOrMany, Prepare, Route};
+pub use forms::{After, EnvFile, EnvFiles, Prepare, Route};
 
 use crate::diagnostic::{Diagnostic, Problem, Text};
 use crate::kind::Kind;
@@ -22,12 +21,10 @@ use crate::policy::{ListenerOwner, PortProtocol, RestartPolicy, SocketMode, Stop
 use crate::port_spec::PortSpec;
 use crate::preferences::{Preferences, Setting, Table};
 use crate::units::{HumanDuration, HumanSize};
+use crate::user_file;
 
 /// The manifest's file name.
 pub const FILE_NAME: &str = "portway.toml";
-
-/// The largest manifest that is read, in bytes.
-const MAX_BYTES: u64 = 1 << 20;
 
 /// A whole `portway.toml`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -114,13 +111,15 @@ pub struct Service {
     #[serde(default)]
     pub after: After,
     /// When the service is ready. Default: when it listens on its port.
-    pub ready: Option<Ready>,
+    #[schemars(with = "Option<Ready>")]
+    pub ready: Option<Spanned<Ready>>,
     /// The path of the main port that reports the service's health. `.ports.json` contains it as
     /// `NAME_health_url`. Without `ready`, it is also the readiness probe.
     #[schemars(with = "Option<String>")]
     pub health: Option<Text>,
     /// A probe that repeats while the service runs.
-    pub liveness: Option<Liveness>,
+    #[schemars(with = "Option<Liveness>")]
+    pub liveness: Option<Spanned<Liveness>>,
     /// When to restart the service after its process exits.
     #[serde(default)]
     pub restart: RestartPolicy,
@@ -132,9 +131,10 @@ pub struct Service {
     #[schemars(with = "IndexMap<String, String>")]
     pub env: IndexMap<String, Text>,
     /// Files with environment variables, relative to the service's directory. The variables that
-    /// Portway sets override them, so an outdated port in these files has no effect.
+    /// Portway sets override them, so an outdated port in these files has no effect. A file must exist
+    /// unless it is written as `{ path = ".env.local", optional = true }`.
     #[serde(default)]
-    pub env_file: OneOrMany,
+    pub env_file: EnvFiles,
     /// Whether the service starts only on request: `portway up --with NAME`.
     #[serde(default)]
     pub optional: bool,
@@ -159,7 +159,7 @@ pub struct Service {
     pub socket: SocketMode,
 }
 
-/// When a service is ready. Set exactly one of `http`, `tcp`, `exec` and `log`.
+/// When a service is ready. Set one of `http`, `tcp`, `exec` and `log`, or only `timeout`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ready {
@@ -284,18 +284,9 @@ impl Manifest {
     /// # Errors
     /// When it cannot be read or parsed.
     pub fn read(file: &Path) -> Result<Self, ManifestError> {
-        let read = || -> io::Result<String> {
-            let mut text = String::new();
-            let mut open = fs::File::open(file)?.take(MAX_BYTES + 1);
-            open.read_to_string(&mut text)?;
-            if text.len() as u64 > MAX_BYTES {
-                return Err(io::Error::other("it is larger than 1 MiB"));
-            }
-            Ok(text)
-        };
-        let text = read().map_err(|source| ManifestError::Unreadable {
+        let text = user_file::read_text(file).map_err(|error| ManifestError::Unreadable {
             file: file.to_owned(),
-            source,
+            source: error.into(),
         })?;
         Ok(Self::parse(file, &text).map_err(Box::new)?)
     }

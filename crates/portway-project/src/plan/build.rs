@@ -144,7 +144,19 @@ fn service(
             .iter()
             .map(|(name, value)| (name.clone(), plain(value)))
             .collect(),
-        env_files: spec.env_file.0.clone(),
+        env_files: spec
+            .env_file
+            .0
+            .iter()
+            .map(|file| file.path.clone())
+            .collect(),
+        optional_env_files: spec
+            .env_file
+            .0
+            .iter()
+            .filter(|file| file.optional)
+            .map(|file| file.path.clone())
+            .collect(),
         optional: spec.optional,
         main: spec.main,
         lan: spec.lan.into(),

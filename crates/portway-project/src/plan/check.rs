@@ -111,8 +111,14 @@ pub(super) fn texts(name: &str, spec: &Service) -> Result<(), Problem> {
 
 /// All commands of a service.
 fn commands(spec: &Service) -> impl Iterator<Item = &Text> {
-    let ready = spec.ready.as_ref().and_then(|ready| ready.exec.as_ref());
-    let live = spec.liveness.as_ref().and_then(|live| live.exec.as_ref());
+    let ready = spec
+        .ready
+        .as_ref()
+        .and_then(|ready| ready.get_ref().exec.as_ref());
+    let live = spec
+        .liveness
+        .as_ref()
+        .and_then(|live| live.get_ref().exec.as_ref());
     let prepare = spec.prepare.as_ref().map(|prepare| &prepare.command);
     [Some(&spec.command), prepare, ready, live]
         .into_iter()

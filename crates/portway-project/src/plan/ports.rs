@@ -42,7 +42,7 @@ pub(super) fn ports(
         let has_unix_probe = spec
             .ready
             .as_ref()
-            .is_some_and(|ready| ready.unix.is_some());
+            .is_some_and(|ready| ready.get_ref().unix.is_some());
         // A service with a Unix socket needs no port that nobody has asked for.
         if has_unix_probe && spec.port.is_none() {
             return Ok(Vec::new());

@@ -1,5 +1,6 @@
 //! The probes of a service, checked and ready to run.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use portway_ports::Protocol;
@@ -8,6 +9,7 @@ use super::PlannedPort;
 use crate::diagnostic::{Problem, Text};
 use crate::manifest::{Ready, Service};
 use crate::suggest::suggestion;
+use crate::units::HumanDuration;
 
 /// A check that Portway runs against a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,19 +91,34 @@ pub(super) fn readiness(
     spec: &Service,
     ports: &[PlannedPort],
 ) -> Result<Readiness, Problem> {
-    let Some(ready) = &spec.ready else {
+    let usual = |timeout: HumanDuration| {
         let probe = spec.health.as_ref().map(|path| {
             ReadinessProbe::Poll(Probe::Http {
                 port: 0,
                 path: path.get_ref().clone(),
             })
         });
-        let timeout = Ready::default_timeout().0;
-        return Ok(Readiness { probe, timeout });
+        let timeout = timeout.0;
+        Ok(Readiness { probe, timeout })
     };
+    let Some(ready) = &spec.ready else {
+        return usual(Ready::default_timeout());
+    };
+    let span = ready.span();
+    let ready = ready.get_ref();
+    let is_only_timeout = ready.http.is_none()
+        && ready.tcp.is_none()
+        && ready.exec.is_none()
+        && ready.log.is_none()
+        && ready.unix.is_none()
+        && ready.port.is_none();
+    if is_only_timeout {
+        return usual(ready.timeout);
+    }
     let pattern = ready.log.as_ref().map(compile).transpose()?;
     let fields = ProbeFields {
         key: "ready",
+        span,
         http: ready.http.as_deref(),
         tcp: ready.tcp == Some(true),
         exec: ready.exec.as_ref(),
@@ -110,11 +127,11 @@ pub(super) fn readiness(
     };
     let probe = match (pattern, fields.count()) {
         (Some(pattern), 0) => {
-            fields.port_index(name, spec, ports)?;
+            fields.port_index(name, ports)?;
             ReadinessProbe::Log(pattern)
         }
-        (Some(_), _) => return Err(fields.not_exactly_one(name, spec)),
-        (None, _) => ReadinessProbe::Poll(fields.probe(name, spec, ports)?),
+        (Some(_), _) => return Err(fields.not_exactly_one(name)),
+        (None, _) => ReadinessProbe::Poll(fields.probe(name, ports)?),
     };
     Ok(Readiness {
         probe: Some(probe),
@@ -131,8 +148,11 @@ pub(super) fn liveness(
     let Some(liveness) = &spec.liveness else {
         return Ok(None);
     };
+    let span = liveness.span();
+    let liveness = liveness.get_ref();
     let fields = ProbeFields {
         key: "liveness",
+        span,
         http: liveness.http.as_deref(),
         tcp: liveness.tcp == Some(true),
         exec: liveness.exec.as_ref(),
@@ -140,7 +160,7 @@ pub(super) fn liveness(
         port: liveness.port.as_deref(),
     };
     Ok(Some(Liveness {
-        probe: fields.probe(name, spec, ports)?,
+        probe: fields.probe(name, ports)?,
         interval: liveness.interval.0,
         timeout: liveness.timeout.0,
         failures: liveness.failures,
@@ -162,6 +182,8 @@ fn compile(pattern: &Text) -> Result<LogPattern, Problem> {
 /// The keys that `ready` and `liveness` share.
 struct ProbeFields<'a> {
     key: &'static str,
+    /// Where the table is in the manifest.
+    span: Range<usize>,
     http: Option<&'a str>,
     tcp: bool,
     exec: Option<&'a Text>,
@@ -180,21 +202,21 @@ impl ProbeFields<'_> {
         keys.into_iter().filter(|is_set| *is_set).count()
     }
 
-    fn not_exactly_one(&self, name: &str, spec: &Service) -> Problem {
+    fn not_exactly_one(&self, name: &str) -> Problem {
         let message = format!("`{}` of `{name}` needs exactly one kind of probe", self.key);
         let log = if self.key == "ready" {
             ", `unix = \"path\"`, `log = \"pattern\"`"
         } else {
             ""
         };
-        Problem::at(spec.command.span(), message).help(format!(
+        Problem::at(self.span.clone(), message).help(format!(
             "set one of `http = \"/path\"`, `tcp = true`, `exec = \"command\"`{log}"
         ))
     }
 
-    fn probe(&self, name: &str, spec: &Service, ports: &[PlannedPort]) -> Result<Probe, Problem> {
+    fn probe(&self, name: &str, ports: &[PlannedPort]) -> Result<Probe, Problem> {
         if self.count() != 1 {
-            return Err(self.not_exactly_one(name, spec));
+            return Err(self.not_exactly_one(name));
         }
         if let Some(path) = self.unix {
             return Ok(Probe::Unix(path.get_ref().clone()));
@@ -205,16 +227,16 @@ impl ProbeFields<'_> {
                 self.key
             );
             return Err(
-                Problem::at(spec.command.span(), message).help("add one: `port = \"9100-9199\"`")
+                Problem::at(self.span.clone(), message).help("add one: `port = \"9100-9199\"`")
             );
         }
-        let port = self.port_index(name, spec, ports)?;
+        let port = self.port_index(name, ports)?;
         let is_udp = ports
             .get(port)
             .is_some_and(|port| port.protocol == Protocol::Udp);
         if is_udp && self.exec.is_none() {
             let message = format!("`{}` of `{name}` probes a UDP port", self.key);
-            return Err(Problem::at(spec.command.span(), message)
+            return Err(Problem::at(self.span.clone(), message)
                 .help("remove it: a UDP service is ready when it has bound its port"));
         }
         Ok(match (self.http, self.exec) {
@@ -229,12 +251,7 @@ impl ProbeFields<'_> {
     }
 
     /// The index of the port to probe; the main port without a name.
-    fn port_index(
-        &self,
-        name: &str,
-        spec: &Service,
-        ports: &[PlannedPort],
-    ) -> Result<usize, Problem> {
+    fn port_index(&self, name: &str, ports: &[PlannedPort]) -> Result<usize, Problem> {
         let Some(wanted) = self.port else {
             return Ok(0);
         };
@@ -254,7 +271,7 @@ impl ProbeFields<'_> {
                     self.key
                 ),
             };
-            Problem::at(spec.command.span(), message).help(help)
+            Problem::at(self.span.clone(), message).help(help)
         })
     }
 }

@@ -337,3 +337,17 @@ fn only_http_services_that_are_not_excluded_are_published_on_the_local_network()
         "{redis}"
     );
 }
+
+#[test]
+fn a_readiness_timeout_alone_keeps_the_usual_check() {
+    let service = |ready: &str| {
+        let text = format!("[services.a]\ncommand = \"x\"\nport = 9000\nready = {ready}");
+        let manifest = Manifest::parse(Path::new("portway.toml"), &text).unwrap();
+        Plan::new(&manifest, &[]).map(|plan| plan.services["a"].readiness.clone())
+    };
+    let readiness = service("{ timeout = \"6s\" }").unwrap();
+    assert_eq!(readiness.probe, None);
+    assert_eq!(readiness.timeout, std::time::Duration::from_secs(6));
+    let error = service("{ http = \"/\", tcp = true }").unwrap_err();
+    assert!(error.location().contains(":4:"), "{}", error.location());
+}

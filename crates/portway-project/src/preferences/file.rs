@@ -2,15 +2,13 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Setting, from_text};
 use crate::atomic_file;
 use crate::diagnostic::Diagnostic;
-
-/// The largest file that is read, in bytes.
-const MAX_BYTES: u64 = 1 << 20;
+use crate::user_file;
 
 /// The longest chain of symbolic links that is followed.
 const MAX_LINKS: usize = 40;
@@ -61,27 +59,13 @@ pub enum ConfigFileError {
 /// # Errors
 /// When it is not a text file of at most 1 MiB.
 pub fn read_text(file: &Path) -> Result<String, ConfigFileError> {
-    let read = || {
-        let metadata = match fs::metadata(file) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
-            other => other?,
-        };
-        if !metadata.is_file() {
-            return Err(io::Error::other("it is not a file"));
-        }
-        if metadata.len() > MAX_BYTES {
-            return Err(io::Error::other("it is larger than 1 MiB"));
-        }
-        let mut text = String::new();
-        fs::File::open(file)?
-            .take(MAX_BYTES)
-            .read_to_string(&mut text)?;
-        Ok(text)
-    };
-    read().map_err(|source| ConfigFileError::Unreadable {
-        file: file.to_owned(),
-        source,
-    })
+    match user_file::read_text(file) {
+        Err(error) if error.is_not_found() => Ok(String::new()),
+        other => other.map_err(|error| ConfigFileError::Unreadable {
+            file: file.to_owned(),
+            source: error.into(),
+        }),
+    }
 }
 
 /// Reads the settings in the file; none if it does not exist.

@@ -117,7 +117,7 @@ pub(super) fn remove(
     let known = directories(transaction)?;
     for id in lock::instance_ids(state_dir) {
         let dir = lock::instance_dir(state_dir, &id);
-        if !known.contains_key(&id) && !lock::has_supervisor(&dir) && !lock::has_users(&dir) {
+        if !known.contains_key(&id) && !lock::may_be_used(&dir) {
             // The next call tries again.
             let _ = std::fs::remove_dir_all(dir);
         }

@@ -19,6 +19,20 @@ pub(super) fn last(
         .optional()
 }
 
+/// Removes the records of the prepare steps of `services`.
+pub(super) fn forget(
+    transaction: &Transaction<'_>,
+    instance: &str,
+    services: &[String],
+) -> rusqlite::Result<()> {
+    let mut delete =
+        transaction.prepare("DELETE FROM prepared WHERE instance = ?1 AND service = ?2")?;
+    for service in services {
+        delete.execute(params![instance, service])?;
+    }
+    Ok(())
+}
+
 /// Records a successful prepare step.
 pub(super) fn record(
     transaction: &Transaction<'_>,

@@ -218,6 +218,14 @@ fn remembers_options_and_prepare_steps() {
         env.registry.prepared("a", "backend").unwrap(),
         Some(("d1".into(), outputs.to_vec()))
     );
+    env.registry
+        .record_prepared("a", "frontend", "d2", &[])
+        .unwrap();
+    env.registry
+        .forget_prepared("a", &["backend".into(), "unknown".into()])
+        .unwrap();
+    assert_eq!(env.registry.prepared("a", "backend").unwrap(), None);
+    assert!(env.registry.prepared("a", "frontend").unwrap().is_some());
 }
 
 #[test]

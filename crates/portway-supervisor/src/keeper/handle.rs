@@ -110,6 +110,7 @@ impl Keeper {
             .envs(&config.env)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        platform::restore_open_files_limit(command.as_std_mut());
         if let Some(socket) = config.socket {
             platform::pass_socket(&mut command, socket)?;
         }

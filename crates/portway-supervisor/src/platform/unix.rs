@@ -4,13 +4,14 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use portway_project::policy::StopSignal;
-use rustix::process::{Pid, Signal, WaitOptions, waitpid};
+use rustix::process::{Pid, Resource, Rlimit, Signal, WaitOptions, getrlimit, setrlimit, waitpid};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::signal::unix::SignalKind;
 
@@ -221,6 +222,45 @@ impl ChildExits {
     /// Waits until a child has exited since the last call.
     pub(crate) async fn next(&mut self) {
         self.0.recv().await;
+    }
+}
+
+/// The limit of open files that this process got from its caller, if it was raised.
+static CALLERS_LIMIT: OnceLock<Rlimit> = OnceLock::new();
+
+/// How many files a process may open on macOS where the hard limit is higher than the kernel allows
+/// (`OPEN_MAX`).
+const OPEN_MAX: u64 = 10_240;
+
+/// Raises the soft limit of open files to the hard one. A process that this one starts gets the
+/// caller's limit back from [`restore_open_files_limit`].
+pub(crate) fn raise_open_files_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raise = |current: Option<u64>| {
+        let maximum = limit.maximum;
+        setrlimit(Resource::Nofile, Rlimit { current, maximum })
+    };
+    let is_lower = |wanted: u64| limit.current.is_some_and(|current| current < wanted);
+    let is_raised = limit.current != limit.maximum
+        && (raise(limit.maximum).is_ok() || (is_lower(OPEN_MAX) && raise(Some(OPEN_MAX)).is_ok()));
+    if is_raised {
+        // Set once: a second call finds nothing to raise.
+        let _ = CALLERS_LIMIT.set(limit);
+    }
+}
+
+/// Makes a process start with the limit of open files that this process got from its caller. Programs
+/// that use `select` misbehave with a higher one.
+pub(crate) fn restore_open_files_limit(command: &mut std::process::Command) {
+    let Some(limit) = CALLERS_LIMIT.get() else {
+        return;
+    };
+    let (current, maximum) = (limit.current, limit.maximum);
+    // SAFETY: the closure runs between fork and exec. It makes one system call and neither allocates
+    // nor locks.
+    #[allow(unsafe_code)]
+    unsafe {
+        command.pre_exec(move || Ok(setrlimit(Resource::Nofile, Rlimit { current, maximum })?));
     }
 }
 

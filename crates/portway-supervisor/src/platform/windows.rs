@@ -204,6 +204,12 @@ pub(crate) fn detach_from_console(command: &mut Command) {
     command.creation_flags(CREATE_NO_WINDOW);
 }
 
+/// Does nothing: Windows does not limit the number of open files.
+pub(crate) fn raise_open_files_limit() {}
+
+/// Does nothing, see [`raise_open_files_limit`].
+pub(crate) fn restore_open_files_limit(_command: &mut std::process::Command) {}
+
 /// Sends a command to a keeper.
 pub(crate) fn send_command(mut commands: &CommandWriter, command: u8) {
     // The pipe always has space for one byte. The write fails only if the keeper is gone.

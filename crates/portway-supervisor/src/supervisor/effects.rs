@@ -120,7 +120,10 @@ impl Supervisor {
         }
         let text = format!("preparing: {}", step.command);
         self.notify(name, NoticeLevel::Info, &text);
-        if let Err(reason) = self.start_keeper(name, step, Role::PrepareStep, None) {
+        let started = self
+            .forget_prepare(&step)
+            .and_then(|()| self.start_keeper(name, step, Role::PrepareStep, None));
+        if let Err(reason) = started {
             let reason = FailureReason::PrepareFailed {
                 cause: Box::new(reason),
                 shared_with: None,
@@ -137,6 +140,18 @@ impl Supervisor {
             is_preparing && self.config.wiring.services[*name].prepare.as_ref() == Some(step)
         })?;
         Some(name.clone())
+    }
+
+    /// Removes the record of a prepare step that is about to run, for every service that has it: if
+    /// the step is interrupted, its outputs may be incomplete.
+    fn forget_prepare(&mut self, step: &PrepareStep) -> Result<(), FailureReason> {
+        let services = self.config.wiring.services.iter();
+        let with_step = services.filter(|(_, launch)| launch.prepare.as_ref() == Some(step));
+        let names: Vec<String> = with_step.map(|(name, _)| name.clone()).collect();
+        let forgotten = self.config.host.forget_prepare(&names);
+        forgotten.map_err(|error| FailureReason::StartFailed {
+            error: format!("the record of its last run cannot be removed: {error}"),
+        })
     }
 
     pub(super) fn record_prepare(&mut self, name: &str) {

@@ -5,6 +5,7 @@ mod branch;
 mod effects;
 mod handle;
 mod lan;
+mod missing_program;
 mod order;
 mod output;
 mod ports;
@@ -60,6 +61,8 @@ pub struct Supervisor {
     /// Whether processes are killed without a grace period.
     is_killing: Arc<AtomicBool>,
     random: u64,
+    /// Whether a notice has reported that the ports cannot be polled.
+    has_warned_about_polls: bool,
 }
 
 impl Supervisor {
@@ -121,6 +124,7 @@ impl Supervisor {
             stopping: None,
             is_killing: Arc::default(),
             random: since | 1,
+            has_warned_about_polls: false,
             config,
         };
         Ok((supervisor, handle))

@@ -131,12 +131,21 @@ impl Supervisor {
         if names.is_empty() {
             return;
         }
-        // A poll that fails says nothing. The next one decides.
-        let Ok(listeners) = self.read_listeners() else {
-            return;
+        let listeners = match self.read_listeners() {
+            Ok(listeners) => listeners,
+            Err(error) => return self.warn_about_failed_poll(&names[0], &error.to_string()),
         };
         for name in names {
             self.check_ownership(&name, &listeners);
+        }
+    }
+
+    /// Reports, once, that the ports cannot be polled. Nothing is concluded from a failed poll; the next
+    /// one decides.
+    fn warn_about_failed_poll(&mut self, name: &str, error: &str) {
+        if !std::mem::replace(&mut self.has_warned_about_polls, true) {
+            let text = format!("cannot read which processes listen on ports: {error}");
+            self.notify(name, NoticeLevel::Warning, &text);
         }
     }
 
@@ -197,6 +206,7 @@ impl Supervisor {
                     self.step(name, Input::PortLost { port, taken_by });
                 }
             }
+            PortOwnership::Unreadable(error) => self.warn_about_failed_poll(name, &error),
             PortOwnership::NotListening => {
                 service.verified_sockets.clear();
                 if service.machine.is_starting() {
@@ -232,7 +242,10 @@ impl Supervisor {
         let other = listeners.tcp().find(|(port, listeners)| {
             !own.contains(port)
                 && listeners.iter().any(|listener| {
-                    portway_ports::find_owner(tree.iter().copied(), listener.socket).is_some()
+                    matches!(
+                        portway_ports::find_owner(tree.iter().copied(), listener.socket),
+                        Ok(Some(_))
+                    )
                 })
         });
         if let (Some((port, _)), Some(expected)) = (other, own.first()) {

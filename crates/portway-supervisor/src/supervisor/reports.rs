@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use portway_api::{Event, FailureReason, Notice, NoticeLevel, ServiceState};
 
 use super::handle::Report;
+use super::missing_program::missing_program;
 use super::service::Role;
 use super::{Supervisor, output};
 use crate::keeper::{KeeperEvent, KeeperExit};
@@ -221,8 +222,15 @@ impl Supervisor {
             }
             return;
         }
+        let cause = match FailureReason::from(status) {
+            FailureReason::CommandNotFound => missing_program(&self.sink.lock().tail(name))
+                .map_or(FailureReason::CommandNotFound, |program| {
+                    FailureReason::ProgramNotFound { program }
+                }),
+            other => other,
+        };
         let failed = |shared_with| FailureReason::PrepareFailed {
-            cause: Box::new(status.into()),
+            cause: Box::new(cause.clone()),
             shared_with,
         };
         self.step(name, Input::PrepareFailed(failed(None)));

@@ -67,7 +67,7 @@ impl Supervisor {
 
     fn url(&self, name: &str) -> Option<String> {
         let port = *self.config.ports.of(name).first()?;
-        let kind = self.services.get(name)?.plan.kind;
+        let kind = self.services.get(name)?.plan.kind_of_port(0);
         Some(wiring::url(kind, port))
     }
 
@@ -129,11 +129,12 @@ impl Supervisor {
                 .plan
                 .ports
                 .iter()
+                .enumerate()
                 .zip(ports)
-                .map(|(planned, &port)| PortStatus {
+                .map(|((index, planned), &port)| PortStatus {
                     name: planned.name.clone(),
                     port,
-                    url: wiring::url(service.plan.kind, port),
+                    url: wiring::url(service.plan.kind_of_port(index), port),
                     displaced: self.config.displaced.get(&port).cloned(),
                     warning: self.config.warnings.get(&port).cloned(),
                 })

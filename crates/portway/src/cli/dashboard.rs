@@ -23,7 +23,11 @@ pub(crate) struct Dashboard {
 }
 
 pub(crate) fn run(args: &Dashboard) -> Result<u8, CommandError> {
+    let was_running = gateway::status().is_ok();
     let url = gateway::dashboard_url()?;
+    if !was_running {
+        ui::message("started the gateway; run `portway gateway stop` to stop it\n");
+    }
     ui::exact(&format!("{url}\n"));
     let is_watched = std::io::stdout().is_terminal() && ui::is_interactive();
     if !args.print && is_watched {

@@ -31,7 +31,9 @@ pub(crate) fn run(
 ) -> Result<u8, CommandError> {
     match instance::down(directory, &args.services, args.now, reporter)? {
         Down::Instance(name) => ui::message(&format!("stopped `{name}`\n")),
-        Down::Services => {}
+        Down::Services => {
+            ui::message(&format!("stopped `{}`\n", args.services.join("`, `")));
+        }
         Down::NothingRunning => ui::message("no service of this checkout is running\n"),
     }
     Ok(0)

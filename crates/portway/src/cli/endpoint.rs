@@ -11,8 +11,8 @@ use crate::ui;
 
 #[derive(Debug, Args)]
 pub(crate) struct PortArgs {
-    /// Service, or `SERVICE.NAME` for a named port
-    pub(crate) service: String,
+    /// Service, or `SERVICE.NAME` for a named port [default: the main or only service]
+    pub(crate) service: Option<String>,
     /// Print JSON: the port, its URL, and why it is not the preferred port
     #[arg(long)]
     pub(crate) json: bool,
@@ -36,7 +36,7 @@ pub(crate) fn url(directory: Option<&Path>, args: &UrlArgs) -> Result<u8, Comman
     if !args.name {
         return print(directory, port, |port| port.url.clone());
     }
-    let url = wiring::named_url(directory, &port.service)?;
+    let url = wiring::named_url(directory, port.service.as_deref())?;
     if port.json {
         ui::json(&serde_json::json!({ "url": url }));
     } else {
@@ -50,7 +50,7 @@ fn print(
     args: &PortArgs,
     value: impl Fn(&PortStatus) -> String,
 ) -> Result<u8, CommandError> {
-    let port = wiring::port(directory, &args.service)?;
+    let port = wiring::port(directory, args.service.as_deref())?;
     if args.json {
         ui::json(&port);
     } else {

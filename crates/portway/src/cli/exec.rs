@@ -20,7 +20,7 @@ pub(crate) struct Exec {
     #[command(flatten)]
     pub(crate) selection: SelectionArgs,
     /// Command to run, with its arguments
-    #[arg(required = true, last = true, value_name = "CMD")]
+    #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
     pub(crate) command: Vec<std::ffi::OsString>,
 }
 

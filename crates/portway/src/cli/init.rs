@@ -29,7 +29,12 @@ pub(crate) fn run(directory: Option<&Path>, args: &InitArgs) -> Result<u8, Comma
     } = init(directory)?;
     if is_new {
         ui::message(&format!("wrote {}\n", file.display()));
-        if !detection.services.is_empty() {
+        if detection.services.is_empty() {
+            ui::message(
+                "Portway detected no service here, so the file is an example: edit it before you run \
+                 `portway up`\n",
+            );
+        } else {
             ui::detected(&detection);
         }
     } else {

@@ -30,6 +30,9 @@ pub(crate) struct Up {
     /// Run in the background and return when all services are ready
     #[arg(short, long)]
     pub(crate) detach: bool,
+    /// Run the prepare steps even if they are up to date
+    #[arg(long)]
+    pub(crate) prepare: bool,
     #[command(flatten)]
     pub(crate) selection: SelectionArgs,
     /// Serve HTTP services on the local network and announce them by mDNS
@@ -65,6 +68,7 @@ impl Up {
                 _ => LanAccess::Unspecified,
             },
             abort_on_failure: self.abort_on_failure,
+            prepare: self.prepare,
             moved: self.moved.clone(),
         }
     }

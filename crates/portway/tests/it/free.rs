@@ -12,7 +12,7 @@ fn is_free(port: u16) -> bool {
 #[test]
 fn stops_the_whole_process_tree() {
     let sandbox = Sandbox::new();
-    let mut shell = ShellServer::start(&sandbox, "serve %0 --worker --grandchild plain");
+    let mut shell = ShellServer::start(&sandbox, "serve %0 --grandchild plain");
     wait_until_served(sandbox.port(0));
     let port = sandbox.port(0).to_string();
     let dry = sandbox
@@ -21,7 +21,7 @@ fn stops_the_whole_process_tree() {
         .json();
     assert_eq!(dry["action"], "dry_run");
     assert_eq!(dry["processes"][0]["pid"], shell.pid());
-    assert_eq!(dry["processes"].as_array().unwrap().len(), 4);
+    assert_eq!(dry["processes"].as_array().unwrap().len(), 3);
     assert!(!is_free(sandbox.port(0)), "a dry run stops nothing");
     sandbox.fails(&["free", &port], 2, "usage").hints("--yes");
     assert!(
@@ -155,4 +155,78 @@ fn asks_for_confirmation_in_a_terminal() {
     answer("y").success().stdout_has("[y/N]");
     assert!(is_free(sandbox.port(0)));
     shell.wait();
+}
+
+/// Starts a Python program in its own process group and waits until it listens.
+fn start_python(sandbox: &Sandbox, code: &str) -> ShellServer {
+    sandbox.write("program.py", code);
+    let server = ShellServer::run(sandbox, "python3 program.py --epochs 90");
+    wait_until_served(sandbox.port(0));
+    server
+}
+
+/// The pids that a program has written to files of the project.
+fn pids(sandbox: &Sandbox, names: &[&str]) -> Vec<u32> {
+    let read = |name: &&str| {
+        let read = || std::fs::read_to_string(sandbox.project().join(name)).unwrap_or_default();
+        wait_until("a process has written its pid", || read().ends_with('\n'));
+        read().trim().parse().unwrap()
+    };
+    names.iter().map(read).collect()
+}
+
+fn is_running(pid: u32) -> bool {
+    portway_ports::Process::read(pid).is_some()
+}
+
+#[test]
+fn a_job_survives_its_forked_server() {
+    let sandbox = Sandbox::new();
+    let _job = start_python(
+        &sandbox,
+        "import os, socket, time\n\
+         def note(name):\n    open(name, 'w').write(f'{os.getpid()}\\n')\n\
+         note('job')\n\
+         if os.fork() == 0:\n    note('server'); s = socket.socket(); s.bind(('127.0.0.1', %0)); s.listen(); time.sleep(600)\n\
+         time.sleep(600)\n",
+    );
+    let pids = pids(&sandbox, &["job", "server"]);
+    let port = sandbox.port(0).to_string();
+    sandbox.run(&["free", &port, "--yes"]).success();
+    assert!(is_running(pids[0]));
+    assert!(!is_running(pids[1]));
+}
+
+#[test]
+fn the_other_children_of_a_manager_survive() {
+    let sandbox = Sandbox::new();
+    let _manager = start_python(
+        &sandbox,
+        "import os, socket, subprocess, time\n\
+         def note(name, pid):\n    open(name, 'w').write(f'{pid}\\n')\n\
+         s = socket.socket(); s.bind(('127.0.0.1', %0))\n\
+         note('server', subprocess.Popen(['sleep', '601'], pass_fds=[s.fileno()]).pid)\n\
+         note('other', subprocess.Popen(['sleep', '602']).pid)\n\
+         s.listen(); time.sleep(600)\n",
+    );
+    let pids = pids(&sandbox, &["server", "other"]);
+    let port = sandbox.port(0).to_string();
+    sandbox.run(&["free", &port, "--yes"]).success();
+    assert!(!is_running(pids[0]));
+    assert!(is_running(pids[1]));
+    assert!(is_free(sandbox.port(0)));
+}
+
+#[test]
+fn a_service_that_overwrites_its_environment_is_stopped_by_its_supervisor() {
+    let sandbox = Sandbox::new().manifest(
+        "[services.redis]\n\
+         command = \"redis-server --port {port} --bind 127.0.0.1 -::1 --save '' --appendonly no\"\n\
+         port = \"%0\"",
+    );
+    sandbox.run(&["up", "--detach"]).success();
+    let port = sandbox.port(0).to_string();
+    let freed = sandbox.run(&["free", &port, "--yes", "--json"]).success();
+    assert_eq!(freed.json()["action"], "stopped");
+    assert_eq!(freed.json()["service"]["service"], "redis");
 }

@@ -48,6 +48,8 @@ mod leases;
 #[cfg(unix)]
 mod lifetime;
 #[cfg(unix)]
+mod limits;
+#[cfg(unix)]
 mod logs;
 #[cfg(target_os = "linux")]
 mod overload;

@@ -1,6 +1,6 @@
 //! Prepare steps run only when their inputs or outputs have changed.
 
-use crate::sandbox::{Sandbox, wait_until};
+use crate::sandbox::{Sandbox, kill, wait_until};
 
 fn project() -> Sandbox {
     Sandbox::new()
@@ -113,4 +113,62 @@ fn an_interrupted_shared_step_is_run_by_the_next_service() {
     sandbox.run(&["wait", "b"]).success();
     sandbox.run(&["down"]).success();
     up.wait();
+}
+
+#[test]
+fn an_interrupted_step_runs_again_although_its_inputs_are_unchanged() {
+    let step = "echo x >> runs; while ! test -f go; do sleep 0.01; done; mkdir -p node_modules";
+    let sandbox = Sandbox::new()
+        .manifest(&format!(
+            "[services.a]\ncommand = \"sleep 600\"\nprepare = \"{step}\""
+        ))
+        .file("requirements.txt", "a")
+        .file("go", "");
+    let runs = || {
+        let text = std::fs::read_to_string(sandbox.project().join("runs")).unwrap_or_default();
+        text.lines().count()
+    };
+    sandbox.run(&["up", "--detach"]).success();
+    sandbox.run(&["down"]).success();
+    assert_eq!(runs(), 1);
+    // The step starts for other inputs, is interrupted, and the inputs are those of the first run again.
+    sandbox.write("requirements.txt", "b");
+    std::fs::remove_file(sandbox.project().join("go")).unwrap();
+    let mut up = sandbox.spawn(&["up"]);
+    wait_until("the step runs", || runs() == 2);
+    kill(up.pid());
+    up.wait();
+    sandbox.wait_until_empty();
+    sandbox.write("requirements.txt", "a");
+    sandbox.write("go", "");
+    sandbox.run(&["up", "--detach"]).success();
+    assert_eq!(runs(), 3);
+}
+
+#[test]
+fn a_step_runs_on_request() {
+    let sandbox = project();
+    assert_eq!(runs(&sandbox), 1);
+    sandbox.run(&["up", "--detach", "--prepare"]).success();
+    assert_eq!(sandbox.read("runs").lines().count(), 2);
+    // A running instance has prepared its services already.
+    sandbox
+        .fails(&["up", "--detach", "--prepare"], 2, "usage")
+        .hints("portway down");
+    sandbox.run(&["down"]).success();
+    assert_eq!(runs(&sandbox), 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_step_without_its_tool_names_the_tool() {
+    for step in ["no-such-tool sync", "true && no-such-tool sync"] {
+        let sandbox = Sandbox::new().manifest(&format!(
+            "[services.a]\ncommand = \"sleep 600\"\nprepare = \"{step}\""
+        ));
+        sandbox
+            .fails(&["up", "--detach"], 3, "missing_requirement")
+            .names("a")
+            .names("no-such-tool");
+    }
 }

@@ -15,9 +15,14 @@ impl ShellServer {
     /// Starts the test service as a person does: as a command of a shell. `arguments` may contain
     /// the placeholders of a sandbox.
     pub fn start(sandbox: &Sandbox, arguments: &str) -> Self {
+        Self::run(sandbox, &sandbox.expand(&format!("%service {arguments}")))
+    }
+
+    /// Runs a command in a shell of its own process group.
+    pub fn run(sandbox: &Sandbox, script: &str) -> Self {
         let mut command = sandbox.command("sh");
         // The second command keeps the shell from replacing itself with the first.
-        command.args(["-c", &sandbox.expand(&format!("%service {arguments}; :"))]);
+        command.args(["-c", &format!("{script}; :")]);
         command.process_group(0);
         Self(RunningCommand::start(command))
     }

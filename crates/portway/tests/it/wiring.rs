@@ -223,3 +223,100 @@ fn pwd_is_the_directory_of_the_service() {
     }
     sandbox.run(&["down"]).success();
 }
+
+#[test]
+fn port_and_url_default_to_the_main_or_only_service() {
+    let sandbox = Sandbox::new()
+        .manifest("[services.db]\nkind = \"postgres\"\ncommand = \"x\"\nport = \"%0\"");
+    let printed = |command: &str| sandbox.run(&[command]).success().stdout();
+    assert_eq!(printed("port"), sandbox.expand("%0\n"));
+    assert_eq!(
+        printed("url"),
+        sandbox.expand("postgresql://localhost:%0\n")
+    );
+    sandbox.write(
+        "portway.toml",
+        "[services.db]\nkind = \"postgres\"\ncommand = \"x\"\nport = \"%0\"\n\
+         [services.cache]\nkind = \"redis\"\ncommand = \"x\"\nport = \"%1\"",
+    );
+    sandbox
+        .fails(&["url"], 2, "usage")
+        .names("db")
+        .names("cache");
+    sandbox.write(
+        "portway.toml",
+        "[services.db]\nkind = \"postgres\"\ncommand = \"x\"\nport = \"%0\"\n\
+         [services.web]\ncommand = \"x\"\nport = \"%1\"",
+    );
+    assert_eq!(printed("url"), sandbox.expand("http://localhost:%1\n"));
+}
+
+#[test]
+fn every_port_has_the_scheme_of_its_protocol() {
+    let sandbox = Sandbox::new().manifest(
+        "[services.jobs]\nkind = \"amqp\"\ncommand = \"x\"\n\
+         ports = { amqp = \"%0\", management = \"%1\" }",
+    );
+    let urls = || {
+        let status = sandbox.run(&["ps", "--json"]).success().json();
+        let ports = status[0]["services"][0]["ports"]
+            .as_array()
+            .unwrap()
+            .clone();
+        ports
+            .iter()
+            .map(|port| port["url"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    sandbox.run(&["detect"]).success();
+    let expected = ["amqp://localhost:%0", "http://localhost:%1"].map(|url| sandbox.expand(url));
+    assert_eq!(sandbox.ports_json()["jobs_management_url"], expected[1]);
+    // The instance is stopped, so `ps` knows only its leases and `.ports.json`.
+    assert_eq!(urls(), expected);
+}
+
+#[test]
+fn an_optional_env_file_may_be_missing() {
+    let sandbox = Sandbox::new()
+        .manifest(
+            "[services.a]\ncommand = \"sleep 600\"\n\
+             env_file = [\".env\", { path = \".env.local\", optional = true }]",
+        )
+        .file(".env", "A=1");
+    let value = |name: &str| {
+        let json = sandbox.run(&["env", "a", "--json"]).success().json();
+        json[name].clone()
+    };
+    assert_eq!(value("A"), "1");
+    sandbox.write(".env.local", "A=2");
+    assert_eq!(value("A"), "2");
+    std::fs::remove_file(sandbox.project().join(".env")).unwrap();
+    sandbox
+        .fails(&["env"], 1, "failed")
+        .mentions(".env")
+        .hints("optional = true");
+}
+
+#[test]
+fn valid_lines_of_a_detected_env_file_are_used() {
+    let sandbox = Sandbox::new()
+        .file("Procfile", "web: %service serve $PORT")
+        .file(".env", "A=1\nSSH_AUTH_SOCK\nmy-key=2\nB=2\n");
+    let ran = sandbox.run(&["env", "web", "--json"]).success();
+    assert_eq!(
+        (&ran.json()["A"], &ran.json()["B"]),
+        (&"1".into(), &"2".into())
+    );
+    sandbox
+        .run(&["plan"])
+        .success()
+        .stderr_has(".env:2")
+        .stderr_has(".env:3");
+}
+
+#[test]
+fn exec_needs_no_dashes() {
+    let sandbox = two_services();
+    let ran = sandbox.run(&["exec", "--service", "backend", "sh", "-c", "echo $PORT"]);
+    assert_eq!(ran.success().stdout(), sandbox.expand("%0\n"));
+}

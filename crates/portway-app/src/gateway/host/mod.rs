@@ -55,6 +55,7 @@ pub fn serve(
         );
     };
     diagnostics::log_to(&state::dir()?.join(GATEWAY_LOG));
+    portway_supervisor::raise_open_files_limit();
     let preferences = preferences::read_user().unwrap_or_default();
     let source = source::source(exclusions::policy(&preferences)?)?;
     let listeners = listen::listen(options.port.or(preferences.gateway_port()))?;

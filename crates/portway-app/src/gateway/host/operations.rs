@@ -154,6 +154,7 @@ fn named(name: &str, range: PortRange) -> NamedRange {
 fn run_up(directory: &str, services: &[String]) -> io::Result<Option<Vec<u8>>> {
     let mut up = Command::new(std::env::current_exe()?);
     platform::in_background(&mut up);
+    portway_supervisor::restore_open_files_limit(&mut up);
     up.args(["-C", directory, "up", "--detach", "--json", "--"])
         .args(services)
         .stdin(Stdio::null())

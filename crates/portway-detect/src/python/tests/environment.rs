@@ -91,9 +91,10 @@ fn uses_an_existing_environment() {
     assert!(
         found
             .prepare
-            .is_some_and(|prepare| prepare.contains("venv/bin/pip install"))
+            .is_some_and(|prepare| prepare.contains("venv/bin/python -m pip install"))
     );
-    let found = only(&files[..3], &[]);
+    let files = [files[0], files[1], ("venv/pyvenv.cfg", "uv = 0.8.1")];
+    let found = only(&files, &[]);
     assert_eq!(found.prepare, None);
     found.has_evidence("has no pip and is not changed");
 }

@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
-use std::io::Write;
+use std::io::{self, Write};
 use std::mem::MaybeUninit;
 use std::num::NonZero;
 use std::os::fd::OwnedFd;
@@ -29,7 +29,13 @@ const ENTRIES_SIZE: usize = 2048;
 const TARGET_SIZE: usize = 32;
 
 /// For each of `sockets`, returns those of `pids` that have it open, lowest first.
-pub(super) fn owners(mut pids: Vec<u32>, sockets: &HashSet<u64>) -> HashMap<u64, Vec<u32>> {
+///
+/// # Errors
+/// Fails if this process cannot open more files, so that the owners are unknown.
+pub(super) fn owners(
+    mut pids: Vec<u32>,
+    sockets: &HashSet<u64>,
+) -> io::Result<HashMap<u64, Vec<u32>>> {
     pids.sort_unstable();
     pids.dedup();
     let next = AtomicUsize::new(0);
@@ -38,7 +44,7 @@ pub(super) fn owners(mut pids: Vec<u32>, sockets: &HashSet<u64>) -> HashMap<u64,
         loop {
             let start = next.fetch_add(BATCH_SIZE, Ordering::Relaxed);
             let Some(rest) = pids.get(start..).filter(|rest| !rest.is_empty()) else {
-                return found;
+                return Ok(found);
             };
             for &pid in rest.iter().take(BATCH_SIZE) {
                 let mut seen = HashSet::new();
@@ -47,7 +53,7 @@ pub(super) fn owners(mut pids: Vec<u32>, sockets: &HashSet<u64>) -> HashMap<u64,
                         found.push((socket, pid));
                     }
                     seen.len() == sockets.len()
-                });
+                })?;
             }
         }
     };
@@ -60,33 +66,40 @@ pub(super) fn owners(mut pids: Vec<u32>, sockets: &HashSet<u64>) -> HashMap<u64,
         let others: Vec<_> = (1..threads.min(MAX_THREADS))
             .filter_map(|_| thread::Builder::new().spawn_scoped(scope, search).ok())
             .collect();
-        let mut found = search();
+        let mut found = search()?;
         for other in others {
-            found.extend(other.join().unwrap_or_default());
+            let panicked = |_| Err(io::Error::other("a thread that reads processes panicked"));
+            found.extend(other.join().unwrap_or_else(panicked)?);
         }
-        found
-    });
+        Ok::<_, io::Error>(found)
+    })?;
     found.sort_unstable();
     let mut owners: HashMap<u64, Vec<u32>> = HashMap::new();
     for (socket, pid) in found {
         owners.entry(socket).or_default().push(pid);
     }
-    owners
+    Ok(owners)
 }
 
-/// Returns whether `matches` accepts a socket that the process has open. Stops at the first match.
-pub(super) fn any(pid: u32, mut matches: impl FnMut(u64) -> bool) -> bool {
-    let Ok(dir) = open_dir(pid) else {
-        return false;
+/// Returns whether `matches` accepts a socket that the process has open. Stops at the first match. A
+/// process that this user may not read has none.
+///
+/// # Errors
+/// Fails if this process cannot open more files.
+pub(super) fn any(pid: u32, mut matches: impl FnMut(u64) -> bool) -> io::Result<bool> {
+    let dir = match open_dir(pid) {
+        Ok(dir) => dir,
+        Err(error @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM)) => return Err(error.into()),
+        Err(_) => return Ok(false),
     };
     let mut buffer = [MaybeUninit::uninit(); ENTRIES_SIZE];
     let mut entries = RawDir::new(&dir, &mut buffer);
     while let Some(Ok(entry)) = entries.next() {
         if socket(&dir, entry.file_name()).is_some_and(&mut matches) {
-            return true;
+            return Ok(true);
         }
     }
-    false
+    Ok(false)
 }
 
 /// Returns whether the process exists and this user may not read its file descriptors.
@@ -129,12 +142,12 @@ mod tests {
         let sockets = HashSet::from([inode(&listeners[0]), inode(&listeners[1])]);
         let own = std::process::id();
         // Enough pids that every thread takes several batches. Pids may be repeated.
-        let mut pids: Vec<u32> = super::super::processes::pids().collect();
+        let mut pids: Vec<u32> = super::super::processes::pids().unwrap().collect();
         pids.extend((5_000_000..5_000_500).chain([own]));
-        let found = owners(pids, &sockets);
+        let found = owners(pids, &sockets).unwrap();
         assert_eq!(found.keys().copied().collect::<HashSet<_>>(), sockets);
         assert!(found.values().all(|pids| pids == &[own]), "{found:?}");
-        assert!(owners(vec![own], &HashSet::from([1])).is_empty());
+        assert!(owners(vec![own], &HashSet::from([1])).unwrap().is_empty());
     }
 
     #[test]
@@ -143,7 +156,7 @@ mod tests {
             .map(|_| std::fs::File::open("/dev/null").unwrap())
             .collect();
         let last = TcpListener::bind("127.0.0.1:0").unwrap();
-        assert!(any(std::process::id(), |socket| socket == inode(&last)));
+        assert!(any(std::process::id(), |socket| socket == inode(&last)).unwrap());
         drop(files);
     }
 }

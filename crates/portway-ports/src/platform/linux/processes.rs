@@ -1,17 +1,17 @@
 //! Processes, read from `/proc`.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 
 use crate::process::{Process, ProcessId};
 
 /// Returns the pids of all processes.
-pub(super) fn pids() -> impl Iterator<Item = u32> {
-    fs::read_dir("/proc")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+///
+/// # Errors
+/// Fails if `/proc` cannot be read, for example because this process has too many files open.
+pub(super) fn pids() -> io::Result<impl Iterator<Item = u32>> {
+    let entries = fs::read_dir("/proc")?.flatten();
+    Ok(entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()))
 }
 
 /// Reads a file of `/proc/PID`. These files report no length; the initial capacity avoids many

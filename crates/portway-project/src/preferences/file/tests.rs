@@ -123,6 +123,6 @@ fn an_invalid_file_is_rejected_and_unchanged() {
         read(&file)
             .unwrap_err()
             .to_string()
-            .ends_with("it is not a file")
+            .ends_with("it is a directory")
     );
 }

@@ -110,6 +110,21 @@ fn stat(pid: u32) -> Option<Stat> {
     })
 }
 
+/// Returns whether a process was forked and has not executed a program since: it runs the program of
+/// its parent.
+pub(in crate::process) fn is_forked_copy(pid: u32) -> bool {
+    /// `PF_FORKNOEXEC` of the kernel.
+    const FORKED: u64 = 0x40;
+    let flags = || -> Option<u64> {
+        let text = read(pid, "stat")?;
+        let text = String::from_utf8_lossy(&text);
+        // The flags are field 9; the fields after the name start with 3.
+        let fields = text.rsplit_once(')')?.1;
+        fields.split_whitespace().nth(6)?.parse().ok()
+    };
+    flags().is_some_and(|flags| flags & FORKED != 0)
+}
+
 /// Follows the lists of children that the kernel keeps. The kernel restarts a list if one of its
 /// processes exits while it is read, and can then skip another.
 pub(in crate::process) fn tree_pids(root: u32) -> Vec<u32> {

@@ -58,6 +58,11 @@ pub(in crate::process) fn descendants(root: u32) -> Vec<ProcessId> {
     }
 }
 
+/// Not reported.
+pub(in crate::process) fn is_forked_copy(_pid: u32) -> bool {
+    false
+}
+
 pub(in crate::process) fn tree_pids(root: u32) -> Vec<u32> {
     let below = descendants(root);
     let below = below.iter().map(|process| process.pid);

@@ -124,7 +124,7 @@ fn reference_to(name: &str) -> String {
         return link.to_owned();
     }
     match name {
-        "OneOrMany" => "string or list of strings".to_owned(),
+        "EnvFiles" => "string, table, or list of these".to_owned(),
         "Project" => "[table](#project)".to_owned(),
         "Service" => "[table](#servicesname)".to_owned(),
         other => format!("[{other}](#{})", other.to_lowercase()),

@@ -143,7 +143,7 @@ fn manifest_probes_routes_and_placeholders() {
         &[
             (
                 "a probe without a kind",
-                &with("ready = { timeout = \"5s\" }"),
+                &with("ready = { tcp = false, timeout = \"5s\" }"),
             ),
             (
                 "a probe of a port that does not exist",

@@ -11,7 +11,7 @@ fn usage_errors() {
         ("no command", &[][..]),
         ("an unknown command", &["upp"]),
         ("an unknown option", &["ps", "--jsn"]),
-        ("a missing argument", &["port"]),
+        ("a missing argument", &["free"]),
         ("an unknown value of an option", &["up", "--moved", "aks"]),
         ("an unknown color", &["--color", "perhaps", "ps"]),
         (

@@ -1,0 +1,139 @@
+//! Limits of the system, and files that no program should read or write.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use crate::sandbox::{Sandbox, http_get};
+
+fn make_pipe(path: &Path) {
+    let made = std::process::Command::new("mkfifo").arg(path).status();
+    assert!(made.unwrap().success());
+}
+
+/// Replaces a file of the project by a link to a device without an end.
+fn link_to_endless(sandbox: &Sandbox, name: &str) {
+    let path = sandbox.project().join(name);
+    let _ = fs::remove_file(&path);
+    symlink("/dev/zero", path).unwrap();
+}
+
+#[test]
+fn an_env_file_that_is_no_regular_file_is_refused() {
+    let sandbox =
+        Sandbox::new().manifest("[services.a]\ncommand = \"sleep 600\"\nenv_file = \".env\"");
+    let env = sandbox.project().join(".env");
+    let refused = || {
+        for command in [&["env"][..], &["up", "--detach"]] {
+            sandbox
+                .fails(command, 1, "failed")
+                .mentions(env.display())
+                .mentions("not a regular file");
+        }
+    };
+    link_to_endless(&sandbox, ".env");
+    refused();
+    fs::remove_file(&env).unwrap();
+    make_pipe(&env);
+    refused();
+    fs::remove_file(&env).unwrap();
+    fs::File::create(&env).unwrap().set_len(1 << 30).unwrap();
+    sandbox
+        .fails(&["env"], 1, "failed")
+        .mentions(env.display())
+        .mentions("1 MiB");
+}
+
+#[test]
+fn endless_files_of_git_do_not_block() {
+    let sandbox = Sandbox::new().manifest("[services.a]\ncommand = \"sleep 600\"\nport = \"%0\"");
+    link_to_endless(&sandbox, ".git/HEAD");
+    sandbox.run(&["detect"]).success();
+    fs::remove_file(sandbox.project().join(".git/HEAD")).unwrap();
+    make_pipe(&sandbox.project().join(".git/HEAD"));
+    sandbox.run(&["detect"]).success();
+    fs::remove_dir_all(sandbox.project().join(".git")).unwrap();
+    link_to_endless(&sandbox, ".git");
+    sandbox.run(&["detect"]).success();
+}
+
+#[test]
+fn endless_files_are_reported_by_detection() {
+    let sandbox = Sandbox::new().file("Procfile", "web: %service serve $PORT\n");
+    make_pipe(&sandbox.project().join("compose.yaml"));
+    sandbox
+        .run(&["plan"])
+        .success()
+        .stderr_has("compose.yaml")
+        .stderr_has("is not a regular file");
+    for name in ["Procfile", "package.json"] {
+        let sandbox = Sandbox::new();
+        link_to_endless(&sandbox, name);
+        sandbox
+            .fails(&["plan"], 2, "no_manifest")
+            .mentions(name)
+            .mentions("is not a regular file");
+    }
+    link_to_endless(&sandbox, "portway.toml");
+    sandbox
+        .fails(&["plan"], 2, "manifest_invalid")
+        .mentions("not a regular file");
+}
+
+#[test]
+fn files_behind_links_are_not_written() {
+    let sandbox = Sandbox::new().manifest("[services.a]\ncommand = \"sleep 600\"\nport = \"%0\"");
+    let victim = sandbox.path("victim");
+    fs::write(&victim, "mine\n").unwrap();
+    let info = sandbox.project().join(".git/info");
+    fs::create_dir(&info).unwrap();
+    symlink(&victim, info.join("exclude")).unwrap();
+    sandbox.run(&["detect"]).success();
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "mine\n");
+    // The directory is a link.
+    fs::remove_dir_all(&info).unwrap();
+    let elsewhere = sandbox.path("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    symlink(&elsewhere, &info).unwrap();
+    sandbox.run(&["detect"]).success();
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
+}
+
+#[test]
+fn lock_files_behind_links_are_not_written() {
+    for name in ["registry.lock", "registry.db"] {
+        let sandbox =
+            Sandbox::new().manifest("[services.a]\ncommand = \"sleep 600\"\nport = \"%0\"");
+        let victim = sandbox.path("victim");
+        fs::create_dir_all(sandbox.state()).unwrap();
+        symlink(&victim, sandbox.state().join(name)).unwrap();
+        sandbox.fails(&["detect"], 1, "state").mentions(name);
+        assert!(!victim.exists(), "{name}");
+    }
+}
+
+#[test]
+fn many_services_start_under_a_low_limit_of_open_files() {
+    const SERVICES: u16 = 12;
+    let manifest: String = (0..SERVICES)
+        .map(|n| {
+            format!(
+                "[services.s{n}]\nport = \"%{n}\"\n\
+                 command = \"ulimit -Sn > limit-{n}; exec %service serve {{port}}\"\n"
+            )
+        })
+        .collect();
+    let sandbox = Sandbox::new().manifest(&manifest);
+    let mut up = sandbox.command("sh");
+    let script = format!(
+        "ulimit -Sn 64 && exec {} up --detach",
+        env!("CARGO_BIN_EXE_portway")
+    );
+    up.args(["-c", &script]);
+    sandbox.run_command(up).success();
+    for n in 0..SERVICES {
+        assert!(http_get(sandbox.port(n), "/").is_some());
+        // The services keep the limit of the caller.
+        assert_eq!(sandbox.read(&format!("limit-{n}")), "64\n");
+    }
+}
