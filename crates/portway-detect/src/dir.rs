@@ -7,6 +7,8 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use portway_project::checkout::is_nested_worktree;
+
 use super::Skipped;
 
 /// Maximum size of a file that is read, in bytes.
@@ -34,8 +36,9 @@ impl<'a> Dir<'a> {
             .filter_map(|entry| {
                 // Links to files are followed; links to directories are not, because they may form
                 // a cycle.
-                let kind = entry.file_type().ok()?;
-                Some((entry.file_name().into_string().ok()?, kind.is_dir()))
+                let is_dir = entry.file_type().ok()?.is_dir();
+                let is_part = !is_dir || !is_nested_worktree(&entry.path());
+                is_part.then_some((entry.file_name().into_string().ok()?, is_dir))
             })
             .collect();
         Self {
