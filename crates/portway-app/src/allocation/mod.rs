@@ -30,8 +30,10 @@ use portway_supervisor::mark::Mark;
 use crate::error::CommandError;
 use crate::gateway::state;
 use crate::instance::connection::{self, Supervised, not_running};
+use crate::instance::restore;
 use crate::options::Selection;
 use crate::project::{Project, RegisteredProject};
+use crate::runtime::runtime;
 use crate::trust::children;
 
 /// The ports of an instance, with their holds and the wiring.
@@ -193,8 +195,8 @@ pub(crate) fn current_or_new(
             .hint("run `portway down` first"));
         }
         // A supervisor that responds has allocated its ports.
-        if connection::reachable(registered)? {
-            let leases = registered.registry.leases(&registered.instance.id)?;
+        if let Some(status) = runtime()?.block_on(connection::status(registered))? {
+            let leases = restore::leases(&status, &HashMap::new());
             return current(&registered.project, &registered.instance, &leases);
         }
     }

@@ -7,12 +7,13 @@ use portway_supervisor::mark::{self, Mark};
 use super::{Known, info};
 use crate::error::CommandError;
 use crate::free::stop::StopPolicy;
+use crate::instance::locate::is_supervised;
 use crate::registry::RegistryReader;
 
 /// Returns the processes that were started for a service of an instance that no longer runs.
 pub(crate) fn leftovers() -> Result<Vec<(Process, StaleProcess)>, CommandError> {
     let known = Known::read();
-    let mut registry = RegistryReader::open()?;
+    let registry = RegistryReader::open()?;
     let policy = StopPolicy::for_this_process();
     let mut leftovers = Vec::new();
     for pid in portway_supervisor::process::pids() {
@@ -21,7 +22,7 @@ pub(crate) fn leftovers() -> Result<Vec<(Process, StaleProcess)>, CommandError> 
         };
         // Ignores processes that the instances of another registry have started.
         let is_own = mark.dir == registry.instance_dir(mark.instance_id());
-        if !is_own || mark::has_keeper(pid) || registry.has_supervisor(mark.instance_id())? {
+        if !is_own || mark::has_keeper(pid) || is_supervised(&mark.dir) {
             continue;
         }
         let process = Process::read(pid).filter(|process| policy.check(process).is_ok());

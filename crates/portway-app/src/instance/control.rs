@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::Running;
 use super::attach;
-use super::connection::{self, Supervised, not_running};
+use super::connection::{self, not_running};
 use crate::error::CommandError;
 use crate::reporter::Reporter;
 use crate::runtime::runtime;
@@ -39,18 +39,22 @@ pub fn down(
     for name in services {
         running.known(name)?;
     }
+    if let Some(difference) = running.difference() {
+        reporter.info(&difference);
+    }
     runtime()?.block_on(async {
+        let name = running.name().await;
         if services.is_empty() {
-            return Ok(match attach::stop(&mut running, now, reporter).await? {
-                true => Down::Instance(running.name()?),
+            return Ok(match attach::stop(&running, now, reporter).await? {
+                true => Down::Instance(name),
                 false => Down::NothingRunning,
             });
         }
-        let Some(events) = connection::events(&mut running).await? else {
+        let Some(events) = connection::events(&running).await? else {
             return Ok(Down::NothingRunning);
         };
-        connection::request_stop(&running.client(), "stop", services).await?;
-        attach::until_services_stopped(events, services).await?;
+        connection::request_stop(&running, "stop", services).await?;
+        attach::until_services_stopped(&running, events, services).await?;
         Ok(Down::Services)
     })
 }
@@ -64,24 +68,25 @@ pub fn restart(
     services: &[String],
     reporter: &dyn Reporter,
 ) -> Result<InstanceStatus, CommandError> {
-    let mut running = Running::open(directory, reporter)?;
+    let running = Running::open(directory, reporter)?;
     for name in services {
         running.known(name)?;
     }
+    running.check()?;
     runtime()?.block_on(async {
-        let Some(mut events) = connection::events(&mut running).await? else {
+        let Some(mut events) = connection::events(&running).await? else {
             return Err(not_running());
         };
-        let client = running.client();
-        let before = client.status().await.map_err(|_| not_running())?;
+        let before = connection::status(&running).await?;
+        let before = before.ok_or_else(not_running)?;
         let since: HashMap<String, Option<u64>> = before
             .services
             .into_iter()
             .filter(|service| services.is_empty() || services.contains(&service.name))
             .map(|service| (service.name, service.since))
             .collect();
-        connection::request(&client, "restart", services).await?;
-        attach::until_ready(&mut events, services, &since).await
+        connection::request(&running, "restart", services).await?;
+        attach::until_ready(&running, &mut events, services, &since).await
     })
 }
 
@@ -95,18 +100,20 @@ pub fn wait(
     timeout: Duration,
     reporter: &dyn Reporter,
 ) -> Result<InstanceStatus, CommandError> {
-    let mut running = Running::open(directory, reporter)?;
+    let running = Running::open(directory, reporter)?;
     for name in services {
         running.known(name)?;
     }
+    running.check()?;
+    running.check_network()?;
     runtime()?.block_on(async {
         // `portway wait` may run before `portway up` has created its supervisor.
-        connection::wait_for_supervisor(&mut running, Instant::now() + timeout).await?;
+        connection::wait_for_supervisor(&running, Instant::now() + timeout).await?;
         let ready = async {
-            let Some(mut events) = connection::events(&mut running).await? else {
+            let Some(mut events) = connection::events(&running).await? else {
                 return Err(not_running());
             };
-            attach::until_ready(&mut events, services, &HashMap::new()).await
+            attach::until_ready(&running, &mut events, services, &HashMap::new()).await
         };
         attach::within(timeout, "the services are not ready", ready).await
     })

@@ -2,8 +2,8 @@
 //!
 //! Supervisor: `become_reaper`, `reap_descendants`, `stop_orphans`, `on_signal`, `terminal_closed`,
 //! `own_binary`. Keepers: `connect_keeper`, `ReportReader`, `CommandWriter`, `send_command`,
-//! `pass_socket`, `detach_from_console`. Control socket: `ControlListener`, `connect`, `server_pid`. Probes:
-//! `connect_unix`.
+//! `pass_socket`, `detach_from_console`. Control socket: `ControlListener`, `connect`, `server_pid`,
+//! `is_served`. Probes: `connect_unix`.
 //! The keepers themselves differ more: see `keeper/unix.rs` and `keeper/windows.rs`.
 
 #[cfg(target_os = "linux")]
@@ -25,6 +25,9 @@ pub(crate) use unix::*;
 mod windows;
 #[cfg(windows)]
 pub(crate) use windows::*;
+
+/// The number of the signal that Ctrl-C sends.
+pub(crate) const SIGINT: i32 = 2;
 
 /// The number of the signal that reports a closed terminal.
 pub(crate) const SIGHUP: i32 = 1;

@@ -38,6 +38,8 @@ mod handover;
 #[cfg(unix)]
 mod health;
 #[cfg(unix)]
+mod identity;
+#[cfg(unix)]
 mod init;
 #[cfg(unix)]
 mod invalid_input;
@@ -49,6 +51,8 @@ mod leases;
 mod lifetime;
 #[cfg(unix)]
 mod logs;
+#[cfg(unix)]
+mod lost_state;
 #[cfg(target_os = "linux")]
 mod overload;
 #[cfg(unix)]
@@ -61,6 +65,8 @@ mod redis;
 mod reference;
 #[cfg(unix)]
 mod servers;
+#[cfg(unix)]
+mod silence;
 #[cfg(unix)]
 mod state;
 #[cfg(target_os = "linux")]
