@@ -36,6 +36,8 @@ pub enum ErrorCode {
     ServiceFailed,
     /// The instance or the gateway is not running.
     NotRunning,
+    /// The supervisor of the instance does not respond: it may be suspended.
+    Unresponsive,
     /// The registry or another file in Portway's state directory cannot be used.
     State,
     /// The operation did not complete within its time limit.
@@ -48,7 +50,7 @@ impl ErrorCode {
     /// Returns the exit code of a command that fails with this error.
     pub fn exit(self) -> u8 {
         match self {
-            Self::Failed | Self::Refused | Self::NotRunning | Self::State => 1,
+            Self::Failed | Self::Refused | Self::NotRunning | Self::Unresponsive | Self::State => 1,
             Self::Usage
             | Self::NoManifest
             | Self::ManifestInvalid

@@ -18,6 +18,8 @@ pub enum InstanceState {
     Degraded,
     /// The instance is being stopped.
     Stopping,
+    /// The instance is running, and its supervisor does not respond: it may be suspended.
+    Unresponsive,
     /// The instance is not running. Its leases are retained.
     Stopped,
 }
@@ -47,6 +49,8 @@ pub enum ServiceState {
     Completed,
     /// The service failed and is not restarted.
     Failed,
+    /// The supervisor does not respond.
+    Unknown,
 }
 
 /// A port of a service.

@@ -58,6 +58,23 @@ pub(crate) fn directory(given: Option<&Path>) -> Result<PathBuf, CommandError> {
         .map_err(|error| CommandError::file("enter", directory, error))
 }
 
+/// Returns the former path of a directory that does not exist, with the symbolic links resolved that
+/// still exist: the given one, or the working directory of the shell.
+pub(crate) fn missing_directory(given: Option<&Path>) -> Option<PathBuf> {
+    let path = match given {
+        Some(given) => std::path::absolute(given).ok()?,
+        None => PathBuf::from(env::var_os("PWD")?),
+    };
+    if !path.is_absolute() {
+        return None;
+    }
+    let (existing, above) = path.ancestors().find_map(|above| {
+        let existing = portway_project::checkout::canonical(above).ok()?;
+        Some((existing, above))
+    })?;
+    Some(existing.join(path.strip_prefix(above).ok()?))
+}
+
 /// Returns whether `PATH` contains a program.
 pub(crate) fn has_program(name: &str) -> bool {
     which::which(name).is_ok()

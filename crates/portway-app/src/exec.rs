@@ -43,6 +43,8 @@ pub fn exec(directory: Option<&Path>, options: &ExecOptions) -> Result<u8, Comma
     if let Some(service) = &options.service {
         loaded.project.known(service)?;
     }
+    // The ports of an instance that runs under another id are not this checkout's own.
+    loaded.has_running()?;
     let mut registered = loaded.register()?;
     let id = registered.instance.id.clone();
     // The leases of the instance are live while the lock is held.

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use portway_detect::{Detection, detect};
-use portway_project::checkout::file_name;
+use portway_project::checkout::default_project_name;
 use portway_project::{manifest, ports_file, user_file};
 
 use crate::error::CommandError;
@@ -34,7 +34,7 @@ pub fn init(directory: Option<&Path>) -> Result<Init, CommandError> {
     let preferences = preferences::read_user()?;
     let preferred = |framework: &str| preferences.framework_port(framework);
     let detection = detect(&directory, &surroundings(&preferred));
-    let name = file_name(&directory);
+    let name = default_project_name(&directory);
     let text = if detection.services.is_empty() {
         example_manifest(&name)
     } else {

@@ -4,19 +4,21 @@ use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
-use portway_api::ErrorCode;
+use portway_api::{ErrorCode, InstanceStatus};
 use portway_detect::{DetectContext, Detection};
-use portway_project::checkout::file_name;
+use portway_project::checkout::default_project_name;
 use portway_project::diagnostic::Diagnostic;
 use portway_project::manifest::{self, Manifest, ManifestError};
 use portway_project::policy::LanAccess;
 use portway_project::suggest::suggestion;
 use portway_project::user_file;
 use portway_project::{Checkout, Plan, PortsFile, Preferences, dotenv};
-use portway_registry::{Instance, NewInstance, Registry, SqliteRegistry};
+use portway_registry::{DirectoryId, Instance, NewInstance, Registry, SqliteRegistry};
 
 use crate::error::CommandError;
+use crate::gateway::state;
 use crate::instance::connection::Supervised;
+use crate::instance::locate::{Located, locate};
 use crate::options::Selection;
 use crate::registry::RegistryReader;
 use crate::{dirs, preferences};
@@ -49,7 +51,7 @@ pub(crate) fn describe_for(
             if found.services.is_empty() {
                 return Err(nothing_found(ManifestError::Missing(place), &found));
             }
-            let text = found.manifest(&file_name(&root));
+            let text = found.manifest(&default_project_name(&root));
             let mut manifest =
                 Manifest::parse(&root.join(manifest::FILE_NAME), &text).map_err(Box::new)?;
             manifest.apply_preferred_ports(&preferences, |name| {
@@ -127,6 +129,8 @@ pub(crate) struct LoadedProject {
     pub(crate) registry: RegistryReader,
     /// The instance, if it is registered.
     pub(crate) instance: Option<Instance>,
+    /// The instance that is running in the checkout.
+    pub(crate) running: Option<Located>,
 }
 
 /// A project that is registered as an instance, so that ports can be leased for it.
@@ -151,7 +155,10 @@ impl LoadedProject {
         let checkout = Checkout::read(manifest.root())
             .map_err(|error| CommandError::file("enter", manifest.root(), error))?;
         let mut registry = RegistryReader::open()?;
-        let instance = registry.instance(&checkout.id)?;
+        let running = locate(registry.state_dir(), &checkout);
+        let id = running.as_ref().map_or(&checkout.id, |running| &running.id);
+        // A registry that cannot be used is reported when the project is registered.
+        let instance = registry.instance(id).unwrap_or_default();
         let plan = |options: &[String]| {
             Plan::with_preferences(&manifest, options, &preferences)
                 .map_err(|invalid| plan_error(invalid, found.is_some()))
@@ -174,6 +181,43 @@ impl LoadedProject {
             },
             registry,
             instance,
+            running,
+        })
+    }
+
+    /// Returns whether the instance that is running in the checkout started in its directory.
+    ///
+    /// # Errors
+    /// When it started in a directory that this one has replaced.
+    pub(crate) fn has_running(&self) -> Result<bool, CommandError> {
+        let Some(running) = &self.running else {
+            return Ok(false);
+        };
+        running.check()?;
+        Ok(self.is_supervised())
+    }
+
+    /// Returns the id of the instance that is running in the checkout, or the checkout's own.
+    pub(crate) fn instance_id(&self) -> &str {
+        match &self.running {
+            Some(running) => &running.id,
+            None => &self.project.checkout.id,
+        }
+    }
+
+    /// Returns the record of a running instance that neither the registry nor its directory contains.
+    pub(crate) fn unregistered(&self, status: &InstanceStatus) -> Result<Instance, CommandError> {
+        Ok(Instance {
+            id: status.id.clone(),
+            dir: self.project.checkout.root.clone(),
+            project: status.project.clone(),
+            name: status.name.clone(),
+            branch: status.branch.clone(),
+            is_main: self.project.checkout.is_main(),
+            options: self.project.options.clone(),
+            gateway: state::last_ports()?,
+            last_used: status.since.unwrap_or_default(),
+            identity: None,
         })
     }
 
@@ -183,6 +227,7 @@ impl LoadedProject {
             project,
             registry,
             instance: known,
+            running: _,
         } = self;
         let (checkout, plan) = (&project.checkout, &project.plan);
         let mut registry = registry.into_writable()?;
@@ -194,6 +239,7 @@ impl LoadedProject {
             fallback_name: checkout.unique_instance_name(&plan.project),
             branch: checkout.branch().map(str::to_owned),
             is_main: checkout.is_main(),
+            identity: DirectoryId::read(&checkout.root),
         };
         let mut instance = registry.register(&new, portway_supervisor::now())?;
         // Unchanged options are not written: another command may have changed them meanwhile.
@@ -287,21 +333,13 @@ fn is_missing(path: &Path) -> bool {
 
 impl Supervised for LoadedProject {
     fn dir(&self) -> PathBuf {
-        self.registry.instance_dir(&self.project.checkout.id)
-    }
-
-    fn is_supervised(&mut self) -> Result<bool, CommandError> {
-        self.registry.has_supervisor(&self.project.checkout.id)
+        self.registry.instance_dir(self.instance_id())
     }
 }
 
 impl Supervised for RegisteredProject {
     fn dir(&self) -> PathBuf {
         self.registry.instance_dir(&self.instance.id)
-    }
-
-    fn is_supervised(&mut self) -> Result<bool, CommandError> {
-        Ok(self.registry.has_supervisor(&self.instance.id)?)
     }
 }
 
@@ -367,6 +405,7 @@ mod tests {
             options: Vec::new(),
             gateway: None,
             last_used: 1,
+            identity: None,
         }
     }
 

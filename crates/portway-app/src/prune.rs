@@ -1,4 +1,5 @@
-//! Removes the leases of deleted checkouts and stops the leftover processes of instances.
+//! Removes the leases of deleted checkouts and stops the leftover processes of instances. Never stops
+//! a running instance.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,11 +13,8 @@ use crate::error::CommandError;
 use crate::free::stop;
 use crate::inspect;
 use crate::instance::remnants::stuck_error;
-use crate::instance::{Running, attach};
 use crate::leases::entry;
 use crate::registry::RegistryReader;
-use crate::reporter::Reporter;
-use crate::runtime::runtime;
 
 /// How long a leftover process may take to exit before it is killed.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -27,8 +25,6 @@ pub struct Prune {
     pub pruned: PruneReport,
     /// The leftover processes.
     leftovers: Vec<Process>,
-    /// The running instances whose directory is deleted.
-    orphaned: Vec<Instance>,
 }
 
 impl Prune {
@@ -40,13 +36,13 @@ impl Prune {
         let mut registry = RegistryReader::open()?;
         // Read before pruning, because the registry names the instances of the processes.
         let leftovers = inspect::leftovers()?;
-        let orphaned: Vec<Instance> = registry
+        let running = registry
             .instances()?
             .into_iter()
             .filter(|(instance, _, liveness)| {
-                *liveness == CheckoutState::Running && !instance.dir.exists()
+                *liveness == CheckoutState::Running && instance.is_deleted()
             })
-            .map(|(instance, ..)| instance)
+            .map(|(instance, ..)| instance.dir.display().to_string())
             .collect();
         let removed = if dry_run {
             let all = registry.instances()?.into_iter();
@@ -62,59 +58,51 @@ impl Prune {
                 .iter()
                 .map(|(_, leftover)| leftover.clone())
                 .collect(),
-            running: orphaned
-                .iter()
-                .map(|instance| instance.dir.display().to_string())
-                .collect(),
+            running,
             ended: false,
         };
         Ok(Self {
             pruned,
             leftovers: leftovers.into_iter().map(|(process, _)| process).collect(),
-            orphaned,
         })
     }
 
     /// Returns whether there are processes to stop.
     pub fn has_processes(&self) -> bool {
-        !self.leftovers.is_empty() || !self.orphaned.is_empty()
+        !self.leftovers.is_empty()
     }
 
-    /// Stops the leftover processes, and the instances whose directory is deleted.
+    /// Stops the leftover processes. Running instances are not affected, even if a leftover process
+    /// started them.
     ///
     /// # Errors
-    /// When a process or an instance cannot be stopped.
-    pub fn stop_processes(self, reporter: &dyn Reporter) -> Result<PruneReport, CommandError> {
+    /// When a process cannot be stopped.
+    pub fn stop_processes(self) -> Result<PruneReport, CommandError> {
         let mut pruned = self.pruned;
-        let mut registry = RegistryReader::open()?;
+        let registry = RegistryReader::open()?;
         let ids: BTreeSet<&String> = pruned.processes.iter().map(|left| &left.id).collect();
         for id in ids {
             // One may have been started meanwhile.
-            if !registry.has_supervisor(id)? {
-                let stuck = remnants::end(&registry.instance_dir(id));
+            let dir = registry.instance_dir(id);
+            if !portway_registry::has_supervisor(&dir) {
+                let stuck = remnants::end(&dir);
                 if !stuck.is_empty() {
                     return Err(stuck_error(&stuck));
                 }
             }
         }
+        let running = inspect::RunningInstances::read()?;
         let trees: Vec<ProcessTree> = self
             .leftovers
             .into_iter()
             .map(|process| ProcessTree {
-                descendants: descendants(process.id.pid),
+                descendants: running.without(descendants(process.id.pid)),
                 unrelated: Vec::new(),
                 root: process,
                 started_by: Vec::new(),
             })
             .collect();
         stop::stop_trees(&trees, STOP_TIMEOUT)?;
-        for instance in self.orphaned {
-            let mut running = Running::new(RegistryReader::open()?, instance.id);
-            runtime()?.block_on(attach::stop(&mut running, false, reporter))?;
-        }
-        // The stopped instances no longer own their leases.
-        let removed = remove(RegistryReader::open()?)?;
-        pruned.leases.extend(entries(&removed));
         pruned.ended = true;
         Ok(pruned)
     }

@@ -13,7 +13,7 @@ use portway_project::{Plan, wiring};
 use crate::allocation::{self, Allocation, Keep};
 use crate::error::CommandError;
 use crate::gateway::{client, state};
-use crate::instance::connection::{self, Supervised};
+use crate::instance::{connection, restore};
 use crate::options::Selection;
 use crate::project::{LoadedProject, Project, RegisteredProject};
 use crate::runtime::runtime;
@@ -29,12 +29,14 @@ pub fn detect(
     directory: Option<&Path>,
     selection: &Selection,
 ) -> Result<InstanceStatus, CommandError> {
-    let mut registered = LoadedProject::load(directory, selection)?.register()?;
-    let running = registered.is_supervised()?;
-    let allocation = allocation::current_or_new(&mut registered, selection, Keep::No)?;
-    if running && let Ok(live) = runtime()?.block_on(registered.client().status()) {
-        return Ok(live);
+    let loaded = LoadedProject::load(directory, selection)?;
+    if selection.is_empty()
+        && let Some((status, _)) = of_running(&loaded)?
+    {
+        return Ok(status);
     }
+    let mut registered = loaded.register()?;
+    let allocation = allocation::current_or_new(&mut registered, selection, Keep::No)?;
     let displaced = allocation::displaced(&mut registered, &allocation)?;
     let RegisteredProject {
         project, instance, ..
@@ -78,18 +80,14 @@ pub fn variables(
 
 /// Returns the ports of a project and what follows from them. If the instance runs, nothing is
 /// written. Otherwise ports are chosen, leased and written, so that a later start has the same.
-fn resolve(
-    mut loaded: LoadedProject,
+pub(crate) fn resolve(
+    loaded: LoadedProject,
     selection: &Selection,
 ) -> Result<(Project, Allocation), CommandError> {
     // A selection changes the registry's record, even while the instance runs.
     if selection.is_empty()
-        && loaded.is_supervised()?
-        && connection::reachable(&mut loaded)?
-        && let Some(instance) = &loaded.instance
+        && let Some((_, allocation)) = of_running(&loaded)?
     {
-        let leases = loaded.registry.leases(&instance.id)?;
-        let allocation = allocation::current(&loaded.project, instance, &leases)?;
         return Ok((loaded.project, allocation));
     }
     let mut registered = loaded.register()?;
@@ -117,6 +115,26 @@ fn default_service(plan: &Plan) -> Result<&str, CommandError> {
         )
         .hint(format!("name one of them: `{}`", names.join("`, `")))),
     }
+}
+
+/// Returns the status of a running instance and its ports, as its supervisor reports them; `None` if it
+/// is not running. Does not need the registry.
+fn of_running(
+    loaded: &LoadedProject,
+) -> Result<Option<(InstanceStatus, Allocation)>, CommandError> {
+    if !loaded.has_running()? {
+        return Ok(None);
+    }
+    let Some(status) = runtime()?.block_on(connection::status(loaded))? else {
+        return Ok(None);
+    };
+    let instance = match &loaded.instance {
+        Some(instance) => instance.clone(),
+        None => loaded.unregistered(&status)?,
+    };
+    let leases = restore::leases(&status, &HashMap::new());
+    let allocation = allocation::current(&loaded.project, &instance, &leases)?;
+    Ok(Some((status, allocation)))
 }
 
 /// Returns the port of `SERVICE` or `SERVICE.NAME`; without a name, that of the main or only service.
@@ -171,11 +189,12 @@ pub fn named_url(directory: Option<&Path>, service: Option<&str>) -> Result<Stri
         None => default_service(&loaded.project.plan)?,
     };
     loaded.project.known(service)?;
+    loaded.has_running()?;
     let mut all = client::instances()?;
     portway_gateway::fill_gateway_fields(&mut all, &gateway);
     let services = all
         .into_iter()
-        .filter(|one| one.id == loaded.project.checkout.id)
+        .filter(|one| one.id == loaded.instance_id())
         .flat_map(|one| one.services);
     let found = services.into_iter().find(|one| one.name == service);
     found.and_then(|service| service.named_url).ok_or_else(|| {

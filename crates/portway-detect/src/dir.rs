@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
+use portway_project::checkout::is_nested_worktree;
 use portway_project::dotenv;
 use portway_project::user_file::{self, UserFileError};
 
@@ -37,8 +38,9 @@ impl<'a> Dir<'a> {
             .filter_map(|entry| {
                 // Links to files are followed; links to directories are not, because they may form
                 // a cycle.
-                let kind = entry.file_type().ok()?;
-                Some((entry.file_name().into_string().ok()?, kind.is_dir()))
+                let is_dir = entry.file_type().ok()?.is_dir();
+                let is_part = !is_dir || !is_nested_worktree(&entry.path());
+                is_part.then_some((entry.file_name().into_string().ok()?, is_dir))
             })
             .collect();
         Self {

@@ -116,6 +116,18 @@ impl Checkout {
 }
 
 impl Git {
+    /// Returns the name of the repository: `shop` for `shop/.git`, `shop/.bare` and `shop.git`.
+    fn repository_name(&self) -> Option<String> {
+        let dir = canonical(&self.common_dir).ok()?;
+        let name = file_name(&dir);
+        let name = if name.starts_with('.') {
+            file_name(dir.parent()?)
+        } else {
+            name.strip_suffix(".git").unwrap_or(&name).to_owned()
+        };
+        Some(name).filter(|name| !name.is_empty())
+    }
+
     /// Reads the worktree whose top directory is `dir`, if it is one.
     fn read(dir: &Path) -> Option<Self> {
         let dot_git = dir.join(".git");
@@ -147,6 +159,43 @@ impl Git {
             linked: common.is_some(),
         })
     }
+}
+
+/// Returns the name of the project in `root` if its manifest has none: the name of the directory, or
+/// in a linked worktree that of its repository, so that all worktrees of a project have one name.
+pub fn default_project_name(root: &Path) -> String {
+    let linked = Git::read(root).filter(|git| git.linked);
+    linked
+        .and_then(|git| git.repository_name())
+        .unwrap_or_else(|| file_name(root))
+}
+
+/// Returns whether `dir` is the top of a linked worktree that is inside its main checkout, or inside
+/// the directory of its bare repository. It is a checkout of its own, not a part of the other one.
+pub fn is_nested_worktree(dir: &Path) -> bool {
+    // A directory `.git` belongs to a main checkout.
+    if !dir.join(".git").is_file() {
+        return false;
+    }
+    let is_inside = || {
+        let git = Git::read(dir).filter(|git| git.linked)?;
+        let repository = canonical(&git.common_dir).ok()?;
+        Some(canonical(dir).ok()?.starts_with(repository.parent()?))
+    };
+    is_inside().unwrap_or(false)
+}
+
+/// Iterates over `dir` and the directories above it that are part of the same checkout, or above all
+/// checkouts. The main checkout around a linked worktree is neither.
+pub fn directories_above(dir: &Path) -> impl Iterator<Item = &Path> {
+    let mut next = Some(dir);
+    std::iter::from_fn(move || {
+        let dir = next.take()?;
+        if !is_nested_worktree(dir) {
+            next = dir.parent();
+        }
+        Some(dir)
+    })
 }
 
 /// The last part of a path as text; empty if there is none.
@@ -236,6 +285,61 @@ mod tests {
         let (_temp, checkout) = worktree("0123456789abcdef0123456789abcdef01234567\n");
         assert_eq!(checkout.branch(), Some("01234567"));
         assert_eq!(checkout.instance_name("jobi"), "w.jobi");
+    }
+
+    /// Creates a linked worktree in `dir` of the repository in `repository`.
+    fn link(temp: &Path, repository: &str, dir: &str) -> PathBuf {
+        let git = temp.join(repository).join("worktrees/w");
+        let dir = temp.join(dir);
+        for dir in [&git, &dir] {
+            fs::create_dir_all(dir).unwrap();
+        }
+        fs::write(git.join("HEAD"), "ref: refs/heads/fix\n").unwrap();
+        fs::write(git.join("commondir"), "../..\n").unwrap();
+        fs::write(dir.join(".git"), format!("gitdir: {}\n", git.display())).unwrap();
+        dir
+    }
+
+    #[test]
+    fn the_project_of_a_worktree_has_the_name_of_the_repository() {
+        for (repository, name) in [
+            ("shop/.git", "shop"),
+            ("shop/.bare", "shop"),
+            ("shop.git", "shop"),
+            ("shop", "shop"),
+        ] {
+            let temp = tempfile::tempdir().unwrap();
+            let dir = link(temp.path(), repository, "elsewhere/fix");
+            assert_eq!(default_project_name(&dir), name, "{repository}");
+            let root = dir.join("apps/web");
+            fs::create_dir_all(&root).unwrap();
+            assert_eq!(default_project_name(&root), "web");
+        }
+        let temp = tempfile::tempdir().unwrap();
+        assert_eq!(
+            default_project_name(temp.path()),
+            file_name(temp.path()),
+            "without git"
+        );
+    }
+
+    #[test]
+    fn the_main_checkout_is_not_above_a_worktree_in_it() {
+        let temp = tempfile::tempdir().unwrap();
+        let top = canonical(temp.path()).unwrap();
+        let nested = link(&top, "shop/.git", "shop/.worktrees/fix");
+        let beside = link(&top, "other/.git", "shop/tools");
+        let below = nested.join("src");
+        fs::create_dir(&below).unwrap();
+        assert!(is_nested_worktree(&nested) && !is_nested_worktree(&beside));
+        assert!(!is_nested_worktree(&top.join("shop")));
+        let above: Vec<&Path> = directories_above(&below).collect();
+        assert_eq!(above, [below.as_path(), &nested]);
+        // A worktree of another repository is a part of the directory around it.
+        assert!(directories_above(&beside).any(|dir| dir == top));
+        // The directory of a bare repository.
+        let bare = link(&top, "proj/.bare", "proj/main");
+        assert!(is_nested_worktree(&bare));
     }
 
     #[test]

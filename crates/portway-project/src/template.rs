@@ -15,6 +15,8 @@ const TABLES: [&str; 2] = ["ports", "urls"];
 pub enum Property<'a> {
     /// The service's own name.
     Name,
+    /// The name of the instance.
+    Instance,
     /// The address that it binds and that others connect to.
     Host,
     /// A port: the main port, or the one with this name.
@@ -102,6 +104,7 @@ fn parse<'a>(inside: &'a str, own: &'a str, services: &[&str]) -> Option<Parsed<
     }
     match parts.as_slice() {
         ["name"] => Some(Ok((own, Property::Name))),
+        ["instance"] => Some(Ok((own, Property::Instance))),
         [property] => simple(property).map(|property| Ok((own, property))),
         [table, port] if TABLES.contains(table) => Some(Ok((own, named(table, port)))),
         [service, table] if services.contains(service) && TABLES.contains(table) => Some(Err((
@@ -185,6 +188,7 @@ mod tests {
                 };
                 match property {
                     Property::Name => Some(service.into()),
+                    Property::Instance => Some("fix.shop".into()),
                     Property::Host => Some("127.0.0.1".into()),
                     Property::Port(None) => Some(port.to_string()),
                     Property::Url(None) => Some(format!("http://localhost:{port}")),
@@ -194,6 +198,15 @@ mod tests {
                 }
             },
         )
+    }
+
+    #[test]
+    fn expands_the_name_of_the_instance() {
+        assert_eq!(
+            expand_example("postgres://localhost/{instance}").unwrap(),
+            "postgres://localhost/fix.shop"
+        );
+        assert_eq!(expand_example("${instance}").unwrap(), "${instance}");
     }
 
     #[test]

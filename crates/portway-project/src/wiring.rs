@@ -262,7 +262,8 @@ fn launch(
     shared: &IndexMap<String, String>,
     env_file: Option<&IndexMap<String, String>>,
 ) -> Launch {
-    let expand = |text: &str| expand(plan, ports, &service.name, text);
+    let instance = shared.get("PORTWAY_INSTANCE").map_or("", String::as_str);
+    let expand = |text: &str| expand(plan, ports, instance, &service.name, text);
     // The last one wins: files, then Portway's variables, then those of the manifest.
     let mut env = env_file.cloned().unwrap_or_default();
     env.extend(shared.clone());
@@ -300,7 +301,7 @@ fn launch(
 
 /// Expands the placeholders of a text of the plan. A placeholder of a service that is not enabled
 /// becomes empty; the plan has checked all others.
-fn expand(plan: &Plan, ports: &AssignedPorts, own: &str, text: &str) -> String {
+fn expand(plan: &Plan, ports: &AssignedPorts, instance: &str, own: &str, text: &str) -> String {
     let enabled = plan.services.keys();
     let names: Vec<&str> = enabled.chain(&plan.disabled).map(String::as_str).collect();
     let expanded = template::expand(text, own, &names, |name, property| {
@@ -315,6 +316,7 @@ fn expand(plan: &Plan, ports: &AssignedPorts, own: &str, text: &str) -> String {
         };
         Some(match property {
             Property::Name => name.to_owned(),
+            Property::Instance => instance.to_owned(),
             Property::Host => HOST.to_owned(),
             Property::Port(name) => port(name).map(|(_, n)| n.to_string()).unwrap_or_default(),
             Property::Url(name) => port(name).map(|(k, n)| url(k, n)).unwrap_or_default(),

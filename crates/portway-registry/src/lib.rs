@@ -10,24 +10,28 @@ mod choose;
 mod error;
 mod lock;
 mod request;
+mod running;
 mod sqlite;
 mod written;
 
 pub use error::{AllocateError, RegistryError, RegistryProblem};
 pub use lock::{
-    InstanceLock, create_private_dir, has_users, instance_dir, instance_ids, open_lock_file,
+    InstanceLock, RegistryWait, create_private_dir, has_lock_file, has_supervisor, has_users,
+    instance_dir, instance_ids, lock_as_supervisor, on_wait, open_lock_file,
 };
 pub use request::{
     AllocatedPort, AllocationRequest, ChooseError, Displacement, DisplacementReason, HoldFailure,
     HoldFn, PortRequest,
 };
-pub use sqlite::SqliteRegistry;
+pub use running::{DirectoryId, RunningRecord, own_network};
+pub use sqlite::{Fingerprint, SqliteRegistry};
 pub use written::{WrittenValue, WrittenValues};
 
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
 use portway_api::GatewayPorts;
+use serde::{Deserialize, Serialize};
 
 /// Milliseconds since 1970-01-01 UTC.
 pub type Millis = u64;
@@ -49,14 +53,17 @@ pub struct NewInstance {
     pub branch: Option<String>,
     /// Whether it is the main checkout of its repository.
     pub is_main: bool,
+    /// The identity of its directory.
+    pub identity: Option<DirectoryId>,
 }
 
 /// A registered checkout.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Instance {
     /// Identifies the checkout on this machine.
     pub id: String,
     /// Its real directory.
+    #[serde(with = "running::os_path")]
     pub dir: PathBuf,
     /// The project's name.
     pub project: String,
@@ -72,6 +79,18 @@ pub struct Instance {
     pub gateway: Option<GatewayPorts>,
     /// When it was last used.
     pub last_used: Millis,
+    /// The identity of its directory when it was last used.
+    #[serde(default)]
+    pub identity: Option<DirectoryId>,
+}
+
+impl Instance {
+    /// Returns whether its directory was deleted. A directory on a device that is not mounted, or that
+    /// is not visible to this process, was not.
+    pub fn is_deleted(&self) -> bool {
+        let device = self.identity.map(|identity| identity.device);
+        running::is_deleted(&self.dir, device)
+    }
 }
 
 /// A port that belongs to a service of an instance.
@@ -143,6 +162,18 @@ pub trait Registry {
         hold: &mut HoldFn<'_>,
         now: Millis,
     ) -> Result<Vec<AllocatedPort>, AllocateError>;
+
+    /// Records a running instance and its leases again, after the database was replaced. Leases of
+    /// instances that do not run give way. Does nothing if everything is recorded.
+    ///
+    /// # Errors
+    /// Fails if the registry cannot be written.
+    fn restore(
+        &mut self,
+        instance: &Instance,
+        leases: &[Lease],
+        now: Millis,
+    ) -> Result<(), RegistryError>;
 
     /// Returns the leases of one instance.
     ///

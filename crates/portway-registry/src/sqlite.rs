@@ -9,6 +9,7 @@ mod written;
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use indexmap::IndexMap;
 use portway_api::GatewayPorts;
@@ -19,10 +20,16 @@ use rusqlite::{
 use crate::error::{AllocateError, RegistryError};
 use crate::lock::{self, InstanceLock};
 use crate::request::{AllocatedPort, AllocationRequest, HoldFn};
-use crate::{CheckoutState, Instance, Lease, Millis, NewInstance, Registry, WrittenValues};
+use crate::running::is_deleted;
+use crate::{
+    CheckoutState, DirectoryId, Instance, Lease, Millis, NewInstance, Registry, WrittenValues,
+};
 
 /// The name of the database in the state directory.
 const FILE_NAME: &str = "registry.db";
+
+/// The name of the file that every command locks while it writes.
+const LOCK_FILE_NAME: &str = "registry.lock";
 
 /// The first SQLite release without a bug that can lose a commit if several processes write
 /// (3.51.3).
@@ -34,9 +41,40 @@ pub struct SqliteRegistry {
     state_dir: PathBuf,
     file: PathBuf,
     connection: Connection,
+    /// The files that are open.
+    fingerprint: Fingerprint,
     lock: File,
     /// Whether this process committed something that a power failure may still lose.
     needs_sync: bool,
+}
+
+/// Identifies the files of a registry. It changes when one of them is deleted, replaced or truncated,
+/// which can lose what was recorded. It also changes with some writes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fingerprint {
+    /// The database with its size and the time of its last change.
+    database: Option<(Option<DirectoryId>, u64, Option<SystemTime>)>,
+    /// The log of commits, and the lock.
+    others: [Option<DirectoryId>; 2],
+}
+
+impl Fingerprint {
+    /// Reads the fingerprint of the registry in `state_dir`.
+    pub fn read(state_dir: &Path) -> Self {
+        let metadata = |name: &str| state_dir.join(name).metadata().ok();
+        let id = |name: &str| DirectoryId::of(&metadata(name)?);
+        Self {
+            database: metadata(FILE_NAME)
+                .map(|file| (DirectoryId::of(&file), file.len(), file.modified().ok())),
+            others: [&format!("{FILE_NAME}-wal"), LOCK_FILE_NAME].map(id),
+        }
+    }
+
+    /// Returns whether both are of the same files, whatever their content.
+    fn has_same_files(&self, other: &Self) -> bool {
+        let id = |one: &Self| one.database.as_ref().and_then(|(id, ..)| *id);
+        id(self) == id(other) && self.others == other.others
+    }
 }
 
 impl SqliteRegistry {
@@ -68,23 +106,25 @@ impl SqliteRegistry {
             rusqlite::version_number() >= MIN_SQLITE_VERSION,
             "built with an SQLite that can lose commits"
         );
-        let lock_file = state_dir.join("registry.lock");
-        lock::refuse_link(&lock_file).map_err(|error| RegistryError::io(&lock_file, error))?;
+        let lock_file = state_dir.join(LOCK_FILE_NAME);
         lock::refuse_link(&file).map_err(io)?;
-        let lock = lock::open_lock_file(&lock_file).map_err(io)?;
-        lock::lock_exclusive(&lock).map_err(io)?;
+        let lock = lock::open_lock(&lock_file, true)
+            .map_err(|error| RegistryError::io(&lock_file, error))?;
+        lock::lock_exclusive(&lock, &lock_file).map_err(io)?;
         let connection = Connection::open_with_flags(&file, flags)
             .map_err(|error| RegistryError::sqlite(&file, error))?;
         let mut registry = Self {
             state_dir: state_dir.to_owned(),
             file: file.clone(),
             connection,
+            fingerprint: Fingerprint::default(),
             lock,
             needs_sync: false,
         };
         let upgraded = schema::upgrade(&mut registry.connection, &file);
         registry.unlock();
         upgraded?;
+        registry.fingerprint = Fingerprint::read(state_dir);
         Ok(registry)
     }
 
@@ -122,6 +162,17 @@ impl SqliteRegistry {
             .map_err(|error| RegistryError::sqlite(&self.file, error))
     }
 
+    /// Opens the registry again if its files were deleted or replaced since it was opened.
+    ///
+    /// # Errors
+    /// Fails like [`Self::open`].
+    pub fn refresh(&mut self) -> Result<(), RegistryError> {
+        if !Fingerprint::read(&self.state_dir).has_same_files(&self.fingerprint) {
+            *self = Self::open(&self.state_dir.clone())?;
+        }
+        Ok(())
+    }
+
     /// Returns the directory of one instance: locks, control socket, logs.
     pub fn instance_dir(&self, id: &str) -> PathBuf {
         lock::instance_dir(&self.state_dir, id)
@@ -147,21 +198,14 @@ impl SqliteRegistry {
         self.locked(|_| lock::lock_as_user(&dir).map_err(|error| RegistryError::io(&dir, error)))
     }
 
-    /// Returns whether the instance has a supervisor.
-    ///
-    /// # Errors
-    /// Fails if the registry cannot be locked.
-    pub fn has_supervisor(&mut self, id: &str) -> Result<bool, RegistryError> {
-        let dir = self.instance_dir(id);
-        self.locked(|_| lock::has_supervisor(&dir).map_err(|error| RegistryError::io(&dir, error)))
-    }
-
     /// Runs `work` while this process holds the registry's lock.
     fn locked<T, E: From<RegistryError>>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
-        lock::lock_exclusive(&self.lock).map_err(|error| RegistryError::io(&self.file, error))?;
+        let lock_file = self.state_dir.join(LOCK_FILE_NAME);
+        lock::lock_exclusive(&self.lock, &lock_file)
+            .map_err(|error| RegistryError::io(&self.file, error))?;
         let result = work(self);
         self.unlock();
         result
@@ -249,9 +293,7 @@ impl Registry for SqliteRegistry {
     ) -> Result<Vec<AllocatedPort>, AllocateError> {
         self.locked(|registry| {
             let dir = registry.instance_dir(request.instance);
-            let is_supervised =
-                || lock::has_supervisor(&dir).map_err(|error| RegistryError::io(&dir, error));
-            if !request.by_supervisor && is_supervised()? {
+            if !request.by_supervisor && lock::has_supervisor(&dir) {
                 return Err(AllocateError::Running);
             }
             let (state_dir, file) = (&registry.state_dir, &registry.file);
@@ -265,6 +307,29 @@ impl Registry for SqliteRegistry {
             transaction.commit().map_err(sqlite)?;
             registry.needs_sync |= is_written;
             Ok(allocated)
+        })
+    }
+
+    fn restore(
+        &mut self,
+        instance: &Instance,
+        leases: &[Lease],
+        now: Millis,
+    ) -> Result<(), RegistryError> {
+        let known = self.instance(&instance.id)?;
+        let recorded = self.leases(&instance.id)?;
+        let is_recorded = |lease: &Lease| {
+            recorded.iter().any(|one| {
+                (one.port, &one.service, &one.name) == (lease.port, &lease.service, &lease.name)
+            })
+        };
+        if known.is_some() && leases.iter().all(is_recorded) {
+            return Ok(());
+        }
+        let state_dir = self.state_dir.clone();
+        self.write(|transaction| {
+            instances::restore(transaction, &state_dir, instance, known.is_none(), now)?;
+            allocate::restore(transaction, &instance.id, leases, now)
         })
     }
 
@@ -375,15 +440,16 @@ impl Registry for SqliteRegistry {
     }
 }
 
-/// Returns the state of an instance's checkout. `dir` is its directory, `None` if it has no record.
-fn checkout_state(state_dir: &Path, id: &str, dir: Option<&Path>) -> CheckoutState {
+/// Returns the state of an instance's checkout. `dir` is its directory with the device on which it
+/// was, `None` if the instance has no record.
+fn checkout_state(state_dir: &Path, id: &str, dir: Option<(&Path, Option<u64>)>) -> CheckoutState {
     let own = lock::instance_dir(state_dir, id);
-    if lock::may_be_used(&own) {
-        CheckoutState::Running
-    } else if dir.is_some_and(|dir| dir.try_exists().unwrap_or(true)) {
-        CheckoutState::Stopped
-    } else {
-        CheckoutState::Missing
+    if lock::has_supervisor(&own) || lock::has_users(&own) {
+        return CheckoutState::Running;
+    }
+    match dir {
+        Some((dir, device)) if !is_deleted(dir, device) => CheckoutState::Stopped,
+        _ => CheckoutState::Missing,
     }
 }
 

@@ -78,6 +78,7 @@ fn run(cli: Cli, json: bool) -> Result<u8, CommandError> {
         }
         other => other?,
     };
+    portway_app::instance::on_wait(ui::notice);
     let flag = cli.color.as_deref();
     ui::set_color(preferences::with_flag(preferences, "color", flag).color());
     cli::run(cli, &(Arc::new(ui::Terminal::new(json)) as _))

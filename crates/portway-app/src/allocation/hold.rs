@@ -14,8 +14,7 @@ pub(super) fn acquire_again(port: u16, protocol: Protocol, dir: &Path) -> Result
     for _ in 0..MAX_ATTEMPTS {
         match Hold::acquire_for(port, protocol) {
             Err(HoldError::InUse(_))
-                if protocol == Protocol::Tcp
-                    && portway_registry::has_users(dir).unwrap_or(true) =>
+                if protocol == Protocol::Tcp && portway_registry::has_users(dir) =>
             {
                 if let Ok(hold) = Hold::join(port) {
                     return Ok(hold);

@@ -14,6 +14,7 @@ pub use explain::describe;
 
 use std::collections::{HashMap, HashSet};
 use std::mem;
+use std::path::Path;
 use std::sync::Arc;
 
 use portway_api::{ErrorCode, GatewayPorts, PortDisplacement};
@@ -27,8 +28,10 @@ use crate::error::CommandError;
 use crate::gateway::state;
 use crate::instance::connection::{self, Supervised, not_running};
 use crate::instance::remnants::{self, Mode};
+use crate::instance::restore;
 use crate::options::Selection;
 use crate::project::{Project, RegisteredProject};
+use crate::runtime::runtime;
 use crate::trust::children;
 
 /// The ports of an instance, with their holds and the wiring.
@@ -190,8 +193,8 @@ pub(crate) fn current_or_new(
             .hint("run `portway down` first"));
         }
         // A supervisor that responds has allocated its ports.
-        if connection::reachable(registered)? {
-            let leases = registered.registry.leases(&registered.instance.id)?;
+        if let Some(status) = runtime()?.block_on(connection::status(registered))? {
+            let leases = restore::leases(&status, &HashMap::new());
             return current(&registered.project, &registered.instance, &leases);
         }
     }
@@ -287,7 +290,7 @@ fn choose(
     let dir = registered.dir();
     // Not if one port is replaced, because the other services are running on their ports.
     if keep == Keep::Hard && lost.is_none() {
-        wait_for_remnants(registered)?;
+        wait_for_remnants(&dir);
     }
     let gateway = state::last_ports()?;
     let fixed = gateway.as_ref().map_or(&[][..], |gateway| &gateway.fixed);
@@ -368,9 +371,8 @@ fn choose(
 
 /// Waits until the services of a killed supervisor have stopped, and kills what killed keepers left. The
 /// caller is the supervisor. `portway up` has waited already, and said so, unless one was killed since.
-fn wait_for_remnants(registered: &mut RegisteredProject) -> Result<(), CommandError> {
-    remnants::settle(&registered.dir(), Mode::Start, None, || Ok(false))?;
-    Ok(())
+fn wait_for_remnants(dir: &Path) {
+    remnants::settle(dir, Mode::Start, None, || false);
 }
 
 fn assigned(project: &Project, given: &[AllocatedPort]) -> AssignedPorts {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use portway_api::InstanceStatus;
 use portway_detect::Detection;
+use portway_project::checkout::directories_above;
 use portway_project::manifest::FILE_NAME;
 use portway_project::{
     AssignedPorts, Checkout, Manifest, Plan, PlannedService, PortsFile, PortsFileError,
@@ -113,8 +114,7 @@ impl DoctorContext {
         let root = match &described {
             Ok(described) => described.manifest.root().to_owned(),
             // Even an invalid manifest marks the project's root.
-            Err(_) => directory
-                .ancestors()
+            Err(_) => directories_above(&directory)
                 .find(|dir| dir.join(FILE_NAME).symlink_metadata().is_ok())
                 .unwrap_or(&directory)
                 .to_owned(),

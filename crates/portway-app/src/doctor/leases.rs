@@ -67,6 +67,7 @@ mod tests {
             options: vec![],
             gateway: None,
             last_used: 1,
+            identity: None,
         };
         let leases = ports.iter().map(|port| Lease {
             port: *port,

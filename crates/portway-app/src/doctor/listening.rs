@@ -82,6 +82,7 @@ fn expected(status: Option<&InstanceStatus>, service: &str) -> Expected {
     };
     match status.state {
         ServiceState::Ready | ServiceState::Unhealthy => Expected::Listening,
+        ServiceState::Unknown => Expected::NotRunning,
         ServiceState::Waiting | ServiceState::Preparing | ServiceState::Starting => {
             Expected::Starting
         }

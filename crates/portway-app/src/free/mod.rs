@@ -10,14 +10,14 @@ use portway_api::{
     ErrorCode, FreeAction, FreeReport, LeaseState, PortReport, PortState, ProcessInfo, ServiceRef,
 };
 use portway_ports::Process;
-use portway_supervisor::control::{self, Client};
 use portway_supervisor::process::ProcessTree;
 
 use crate::dirs;
 use crate::error::CommandError;
 use crate::gateway::state;
 use crate::inspect::{self, Known};
-use crate::instance::{attach, connection};
+use crate::instance::attach;
+use crate::instance::connection::{self, InstanceDir};
 use crate::runtime::runtime;
 use stop::StopPolicy;
 
@@ -177,10 +177,10 @@ fn processes(target: &Target) -> Vec<ProcessInfo> {
 /// Sends the supervisor a request to stop a service and release its ports, and waits for it.
 fn stop_service(service: &ServiceRef) -> Result<FreeAction, CommandError> {
     let dir = portway_registry::instance_dir(&dirs::state_dir()?, &service.id);
-    let client = Client::new(&dir.join(control::SOCKET));
+    let instance = InstanceDir(dir);
     let names = [service.service.clone()];
     runtime()?.block_on(async {
-        let events = client.events().await.map_err(|_| {
+        let events = connection::events(&instance).await?.ok_or_else(|| {
             CommandError::new(
                 ErrorCode::Refused,
                 format!(
@@ -193,8 +193,8 @@ fn stop_service(service: &ServiceRef) -> Result<FreeAction, CommandError> {
                 service.directory
             ))
         })?;
-        connection::request(&client, "release", &names).await?;
-        attach::until_services_stopped(events, &names).await
+        connection::request(&instance, "release", &names).await?;
+        attach::until_services_stopped(&instance, events, &names).await
     })?;
     Ok(FreeAction::Stopped)
 }

@@ -1,19 +1,27 @@
 //! Finds the leftover processes of instances that no longer run.
 
+use std::collections::HashSet;
+
 use portway_api::StaleProcess;
-use portway_ports::Process;
+use portway_ports::{Process, ProcessId};
+use portway_registry::RunningRecord;
 use portway_supervisor::mark::{self, Mark};
+use portway_supervisor::process::descendants;
 use portway_supervisor::remnants;
 
 use super::{Known, info};
 use crate::error::CommandError;
 use crate::free::stop::StopPolicy;
+use crate::gateway::state;
+use crate::instance::locate::is_supervised;
+use crate::instance::response::supervisor_pid;
 use crate::registry::RegistryReader;
 
 /// Returns the processes that were started for a service of an instance that no longer runs.
 pub(crate) fn leftovers() -> Result<Vec<(Process, StaleProcess)>, CommandError> {
     let known = Known::read();
-    let mut registry = RegistryReader::open()?;
+    let registry = RegistryReader::open()?;
+    let running = RunningInstances::read()?;
     let policy = StopPolicy::for_this_process();
     let mut leftovers = Vec::new();
     for pid in portway_supervisor::process::pids() {
@@ -22,7 +30,7 @@ pub(crate) fn leftovers() -> Result<Vec<(Process, StaleProcess)>, CommandError> 
         };
         // Ignores processes that the instances of another registry have started.
         let is_own = mark.dir == registry.instance_dir(mark.instance_id());
-        if !is_own || mark::has_keeper(pid) || registry.has_supervisor(mark.instance_id())? {
+        if !is_own || mark::has_keeper(pid) || is_supervised(&mark.dir) || running.contains(pid) {
             continue;
         }
         let process = Process::read(pid).filter(|process| policy.check(process).is_ok());
@@ -41,7 +49,7 @@ pub(crate) fn leftovers() -> Result<Vec<(Process, StaleProcess)>, CommandError> 
     let mut unmarked = Vec::new();
     for id in registry.instance_ids() {
         let dir = registry.instance_dir(&id);
-        if !remnants::has_dead_keepers(&dir) || registry.has_supervisor(&id)? {
+        if !remnants::has_dead_keepers(&dir) || portway_registry::has_supervisor(&dir) {
             continue;
         }
         for found in remnants::leftovers(&dir) {
@@ -63,4 +71,46 @@ pub(crate) fn leftovers() -> Result<Vec<(Process, StaleProcess)>, CommandError> 
         leftovers.push((process, leftover));
     }
     Ok(leftovers)
+}
+
+/// The supervisors and the gateway, which run although they may have inherited the mark of another
+/// instance.
+pub(crate) struct RunningInstances {
+    pids: HashSet<u32>,
+}
+
+impl RunningInstances {
+    pub(crate) fn read() -> Result<Self, CommandError> {
+        let registry = RegistryReader::open()?;
+        let state_dir = registry.state_dir();
+        let dirs = portway_registry::instance_ids(state_dir).into_iter();
+        let pids = dirs
+            .map(|id| registry.instance_dir(&id))
+            .filter(|dir| is_supervised(dir))
+            .filter_map(|dir| supervisor_pid(&dir, RunningRecord::read(&dir).as_ref()));
+        let gateway = state::status().ok().flatten().map(|gateway| gateway.pid);
+        Ok(Self {
+            pids: pids.chain(gateway).collect(),
+        })
+    }
+
+    /// Returns whether a process is one of them, or the supervisor of an instance with another state
+    /// directory.
+    pub(crate) fn contains(&self, pid: u32) -> bool {
+        self.pids.contains(&pid) || !mark::supervised_services(pid).is_empty()
+    }
+
+    /// Returns `processes` without these and without all processes below them.
+    pub(crate) fn without(&self, mut processes: Vec<ProcessId>) -> Vec<ProcessId> {
+        let running: Vec<u32> = processes
+            .iter()
+            .map(|process| process.pid)
+            .filter(|&pid| self.contains(pid))
+            .collect();
+        for pid in running {
+            let below = descendants(pid);
+            processes.retain(|process| process.pid != pid && !below.contains(process));
+        }
+        processes
+    }
 }

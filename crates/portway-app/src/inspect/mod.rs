@@ -25,7 +25,7 @@ use crate::registry::RegistryReader;
 use crate::reporter::Reporter;
 
 use container::published;
-pub(crate) use leftover::leftovers;
+pub(crate) use leftover::{RunningInstances, leftovers};
 pub(crate) use occupant::{Holders, OccupantKind, PortOccupant, holders, occupant};
 
 /// A snapshot of the registry and the gateway.

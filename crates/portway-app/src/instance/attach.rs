@@ -12,7 +12,9 @@ use portway_supervisor::remnants::is_not_stopped;
 use tokio::time::{sleep, timeout};
 
 use super::connection::{POLL_INTERVAL, Supervised, events, request_stop};
+use super::follow::{ProgressReport, next};
 use super::remnants::with_kill_hint;
+use super::response::SupervisorWait;
 use crate::error::CommandError;
 use crate::reporter::Reporter;
 
@@ -24,13 +26,14 @@ pub(super) fn is_started(state: InstanceState) -> bool {
 /// Follows a start, shows its progress, and returns the status once every service is ready or has
 /// failed. If none is left, the instance stops, which is an error.
 pub(crate) async fn until_started(
+    instance: &impl Supervised,
     mut events: Events,
     reporter: &dyn Reporter,
 ) -> Result<InstanceStatus, CommandError> {
     let progress = reporter.progress();
     let mut failed = Vec::new();
     let mut warned = false;
-    while let Some(event) = events.next().await {
+    while let Some(event) = next(instance, &mut events).await? {
         match event {
             // The error of the command names the services that failed.
             Event::Notice(notice) if notice.level == NoticeLevel::Error => {}
@@ -155,17 +158,19 @@ pub fn way_out(service: &ServiceStatus) -> String {
 /// Waits until `services` are ready or completed. Returns an error as soon as one fails. A service in
 /// `fresh` counts only after its state has changed since the given time.
 pub(crate) async fn until_ready(
+    instance: &impl Supervised,
     events: &mut Events,
     services: &[String],
     fresh: &HashMap<String, Option<u64>>,
 ) -> Result<InstanceStatus, CommandError> {
     let mut last: Option<InstanceStatus> = None;
+    let mut progress = ProgressReport::new();
     loop {
         let patience = last.as_ref().and_then(unhealthy_time_left);
         let event = match patience {
-            None => events.next().await,
-            Some(patience) => match timeout(patience, events.next()).await {
-                Ok(event) => event,
+            None => progress.next(instance, events).await?,
+            Some(patience) => match timeout(patience, progress.next(instance, events)).await {
+                Ok(event) => event?,
                 // Nothing has changed in time.
                 Err(_) => last.take().map(Event::Status),
             },
@@ -252,14 +257,15 @@ pub(crate) async fn within<T>(
 
 /// Follows the shutdown of an instance until its lock is released and all its processes are gone.
 pub(crate) async fn until_stopped(
-    project: &mut impl Supervised,
+    instance: &impl Supervised,
     mut events: Events,
     reporter: &dyn Reporter,
 ) -> Result<(), CommandError> {
     let progress = reporter.progress();
     let mut pid = None;
     let mut not_stopped = Vec::new();
-    while let Some(event) = events.next().await {
+    let mut report = ProgressReport::new();
+    while let Some(event) = report.next(instance, &mut events).await? {
         match event {
             Event::Notice(notice) if is_not_stopped(&notice) => {
                 let service = notice.service.as_ref();
@@ -277,12 +283,14 @@ pub(crate) async fn until_stopped(
         }
     }
     progress.finish();
-    while project.is_supervised()? {
+    let mut wait = SupervisorWait::new(&instance.dir());
+    while instance.is_supervised() {
         // A new supervisor may have started meanwhile; do not wait for that one.
-        let now = project.client().status().await;
+        let now = wait.response(instance.client().status()).await?;
         if now.is_ok_and(|status| status.pid != pid) {
             break;
         }
+        wait.exit()?;
         sleep(POLL_INTERVAL).await;
     }
     if !not_stopped.is_empty() {
@@ -296,7 +304,7 @@ pub(crate) async fn until_stopped(
 /// Stops an instance, without a grace period if `now` is set, and waits until it has stopped. Returns
 /// false if it was not running.
 pub(crate) async fn stop(
-    instance: &mut impl Supervised,
+    instance: &impl Supervised,
     now: bool,
     reporter: &dyn Reporter,
 ) -> Result<bool, CommandError> {
@@ -304,17 +312,19 @@ pub(crate) async fn stop(
         return Ok(false);
     };
     let action = if now { "kill" } else { "stop" };
-    request_stop(&instance.client(), action, &[]).await?;
+    request_stop(instance, action, &[]).await?;
     until_stopped(instance, events, reporter).await?;
     Ok(true)
 }
 
 /// Waits until none of `services` is running.
 pub(crate) async fn until_services_stopped(
+    instance: &impl Supervised,
     mut events: Events,
     services: &[String],
 ) -> Result<(), CommandError> {
-    while let Some(event) = events.next().await {
+    let mut report = ProgressReport::new();
+    while let Some(event) = report.next(instance, &mut events).await? {
         let Event::Status(status) = event else {
             continue;
         };

@@ -1,17 +1,22 @@
 //! Connects to an instance's supervisor from another process.
 
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use portway_api::ErrorCode;
+use portway_api::{ErrorCode, InstanceState, InstanceStatus};
 use portway_supervisor::control::{self, Client, Events};
 use tokio::time::{Instant, sleep};
 
+use super::locate;
+use super::response::{SupervisorWait, report};
 use crate::error::CommandError;
-use crate::runtime::runtime;
 
 /// Interval between attempts to reach a supervisor that is starting or stopping.
 pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// How long `portway wait` waits in silence for `portway up`, which may start at the same moment.
+const START_REPORT_DELAY: Duration = Duration::from_secs(1);
 
 /// An instance that may have a supervisor.
 pub(crate) trait Supervised {
@@ -19,7 +24,9 @@ pub(crate) trait Supervised {
     fn dir(&self) -> PathBuf;
 
     /// Returns whether it has a supervisor.
-    fn is_supervised(&mut self) -> Result<bool, CommandError>;
+    fn is_supervised(&self) -> bool {
+        locate::is_supervised(&self.dir())
+    }
 
     /// Returns a client for its supervisor.
     fn client(&self) -> Client {
@@ -32,29 +39,73 @@ pub(crate) trait Supervised {
     }
 }
 
+/// An instance, given by the directory of its locks, logs and control socket.
+pub(crate) struct InstanceDir(pub(crate) PathBuf);
+
+impl Supervised for InstanceDir {
+    fn dir(&self) -> PathBuf {
+        self.0.clone()
+    }
+}
+
 /// Subscribes to the events of an instance once its supervisor responds; `None` if it has none.
-pub(crate) async fn events(project: &mut impl Supervised) -> Result<Option<Events>, CommandError> {
-    let client = project.client();
+///
+/// # Errors
+/// When the supervisor is suspended or does not respond in time.
+pub(crate) async fn events(instance: &impl Supervised) -> Result<Option<Events>, CommandError> {
+    let client = instance.client();
+    ask(instance, async || client.events().await).await
+}
+
+/// Returns the status of an instance once its supervisor responds; `None` if it has none.
+///
+/// # Errors
+/// When the supervisor is suspended or does not respond in time.
+pub(crate) async fn status(
+    instance: &impl Supervised,
+) -> Result<Option<InstanceStatus>, CommandError> {
+    let client = instance.client();
+    ask(instance, async || {
+        let status = client.status().await?;
+        // The first status has no services.
+        if status.services.is_empty() && status.state == InstanceState::Starting {
+            return Err(io::Error::from(io::ErrorKind::WouldBlock));
+        }
+        Ok(status)
+    })
+    .await
+}
+
+/// Repeats a request until the supervisor of an instance responds, or the instance has none.
+async fn ask<T>(
+    instance: &impl Supervised,
+    request: impl AsyncFn() -> io::Result<T>,
+) -> Result<Option<T>, CommandError> {
+    let mut wait = SupervisorWait::new(&instance.dir());
     loop {
-        match client.events().await {
-            Ok(events) => return Ok(Some(events)),
-            Err(_) if project.is_supervised()? => sleep(POLL_INTERVAL).await,
-            Err(_) => return Ok(None),
+        match wait.response(request()).await? {
+            Ok(response) => return Ok(Some(response)),
+            Err(_) if !instance.is_supervised() => return Ok(None),
+            Err(_) => {
+                wait.start()?;
+                sleep(POLL_INTERVAL).await;
+            }
         }
     }
 }
 
-/// Waits until the instance's supervisor responds. Returns false if it has none.
-pub(crate) fn reachable(project: &mut impl Supervised) -> Result<bool, CommandError> {
-    runtime()?.block_on(async { Ok(events(project).await?.is_some()) })
-}
-
 /// Waits until the instance has a supervisor, at most until `deadline`.
 pub(crate) async fn wait_for_supervisor(
-    project: &mut impl Supervised,
+    instance: &impl Supervised,
     deadline: Instant,
 ) -> Result<(), CommandError> {
-    while !project.is_supervised()? {
+    let report_at = Instant::now() + START_REPORT_DELAY;
+    let mut is_reported = false;
+    while !instance.is_supervised() {
+        if !is_reported && Instant::now() >= report_at {
+            is_reported = true;
+            report("no service of this checkout is running; waiting for `portway up`");
+        }
         if Instant::now() >= deadline {
             return Err(
                 CommandError::new(ErrorCode::Timeout, "the instance is not running")
@@ -68,11 +119,13 @@ pub(crate) async fn wait_for_supervisor(
 
 /// Sends a request to a running instance.
 pub(crate) async fn request(
-    client: &Client,
+    instance: &impl Supervised,
     action: &str,
     services: &[String],
 ) -> Result<(), CommandError> {
-    match client.request(action, services).await {
+    let client = instance.client();
+    let mut wait = SupervisorWait::new(&instance.dir());
+    match wait.response(client.request(action, services)).await? {
         Ok(answer) => Ok(answer?),
         Err(error) => Err(CommandError::new(
             ErrorCode::NotRunning,
@@ -85,11 +138,11 @@ pub(crate) async fn request(
 /// Requests the stop of services. An instance that no longer responds is stopping already, which is not an
 /// error.
 pub(crate) async fn request_stop(
-    client: &Client,
+    instance: &impl Supervised,
     action: &str,
     services: &[String],
 ) -> Result<(), CommandError> {
-    match request(client, action, services).await {
+    match request(instance, action, services).await {
         Err(error) if error.info.code == ErrorCode::NotRunning => Ok(()),
         other => other,
     }

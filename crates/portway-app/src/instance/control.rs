@@ -40,27 +40,34 @@ pub fn down(
     for name in services {
         running.known(name)?;
     }
+    if let Some(difference) = running.difference() {
+        reporter.info(&difference);
+    }
     if services.is_empty() {
-        let was_running = runtime()?.block_on(attach::stop(&mut running, now, reporter))?;
+        let (name, was_running) = runtime()?.block_on(async {
+            let name = running.name().await;
+            let was_running = attach::stop(&running, now, reporter).await?;
+            Ok::<_, CommandError>((name, was_running))
+        })?;
         // A killed supervisor leaves keepers, and processes if they were killed, too.
         let dir = running.dir();
         let is_supervised = || running.is_supervised();
         let mode = if now { Mode::Kill } else { Mode::Stop };
-        let settled = remnants::settle(&dir, mode, Some(reporter), is_supervised)?;
+        let settled = remnants::settle(&dir, mode, Some(reporter), is_supervised);
         if !settled.stuck.is_empty() {
             return Err(remnants::stuck_error(&settled.stuck));
         }
         return Ok(match was_running || settled.found {
-            true => Down::Instance(running.name()?),
+            true => Down::Instance(name),
             false => Down::NothingRunning,
         });
     }
     runtime()?.block_on(async {
-        let Some(events) = connection::events(&mut running).await? else {
+        let Some(events) = connection::events(&running).await? else {
             return Ok(Down::NothingRunning);
         };
-        connection::request_stop(&running.client(), "stop", services).await?;
-        attach::until_services_stopped(events, services).await?;
+        connection::request_stop(&running, "stop", services).await?;
+        attach::until_services_stopped(&running, events, services).await?;
         Ok(Down::Services)
     })
 }
@@ -74,24 +81,25 @@ pub fn restart(
     services: &[String],
     reporter: &dyn Reporter,
 ) -> Result<InstanceStatus, CommandError> {
-    let mut running = Running::open(directory, reporter)?;
+    let running = Running::open(directory, reporter)?;
     for name in services {
         running.known(name)?;
     }
+    running.check()?;
     runtime()?.block_on(async {
-        let Some(mut events) = connection::events(&mut running).await? else {
+        let Some(mut events) = connection::events(&running).await? else {
             return Err(not_running());
         };
-        let client = running.client();
-        let before = client.status().await.map_err(|_| not_running())?;
+        let before = connection::status(&running).await?;
+        let before = before.ok_or_else(not_running)?;
         let since: HashMap<String, Option<u64>> = before
             .services
             .into_iter()
             .filter(|service| services.is_empty() || services.contains(&service.name))
             .map(|service| (service.name, service.since))
             .collect();
-        connection::request(&client, "restart", services).await?;
-        attach::until_ready(&mut events, services, &since).await
+        connection::request(&running, "restart", services).await?;
+        attach::until_ready(&running, &mut events, services, &since).await
     })
 }
 
@@ -105,18 +113,20 @@ pub fn wait(
     timeout: Duration,
     reporter: &dyn Reporter,
 ) -> Result<InstanceStatus, CommandError> {
-    let mut running = Running::open(directory, reporter)?;
+    let running = Running::open(directory, reporter)?;
     for name in services {
         running.known(name)?;
     }
+    running.check()?;
+    running.check_network()?;
     runtime()?.block_on(async {
         // `portway wait` may run before `portway up` has created its supervisor.
-        connection::wait_for_supervisor(&mut running, Instant::now() + timeout).await?;
+        connection::wait_for_supervisor(&running, Instant::now() + timeout).await?;
         let ready = async {
-            let Some(mut events) = connection::events(&mut running).await? else {
+            let Some(mut events) = connection::events(&running).await? else {
                 return Err(not_running());
             };
-            attach::until_ready(&mut events, services, &HashMap::new()).await
+            attach::until_ready(&running, &mut events, services, &HashMap::new()).await
         };
         attach::within(timeout, "the services are not ready", ready).await
     })

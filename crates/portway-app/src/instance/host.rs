@@ -26,6 +26,7 @@ impl ProjectHost {
 
 impl SupervisorHost for ProjectHost {
     fn replace_port(&mut self, service: &str, lost: u16) -> Result<ReplacementPort, HostError> {
+        self.registered.registry.refresh()?;
         let (hold, ports, wiring) =
             allocation::replace(&mut self.registered, &self.ports, service, lost)?;
         self.ports = ports.clone();
@@ -57,7 +58,10 @@ impl SupervisorHost for ProjectHost {
             let id = self.registered.instance.id.clone();
             let outputs = prepare::existing_outputs(&step.dir);
             let registry = &mut self.registered.registry;
-            if let Err(error) = registry.record_prepared(&id, service, &digest, &outputs) {
+            let recorded = registry
+                .refresh()
+                .and_then(|()| registry.record_prepared(&id, service, &digest, &outputs));
+            if let Err(error) = recorded {
                 // The step then runs again at the next start.
                 tracing::warn!(service, %error, "cannot record the prepare step");
             }

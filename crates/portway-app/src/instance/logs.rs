@@ -9,6 +9,7 @@ use regex_lite::Regex;
 
 use super::Running;
 use super::connection::{self, Supervised};
+use super::follow::next;
 use crate::error::CommandError;
 use crate::reporter::Reporter;
 use crate::runtime::runtime;
@@ -37,7 +38,10 @@ pub fn logs(
     options: &LogOptions,
     reporter: &dyn Reporter,
 ) -> Result<(), CommandError> {
-    let mut running = Running::open(directory, reporter)?;
+    let running = Running::open(directory, reporter)?;
+    if let Some(difference) = running.difference() {
+        reporter.info(&difference);
+    }
     for name in &options.services {
         running.known(name)?;
     }
@@ -76,7 +80,7 @@ pub fn logs(
     }
     runtime()?.block_on(async {
         // Subscribe before the files are read. A line that is in both is recognized by its number.
-        let events = connection::events(&mut running).await?;
+        let events = connection::events(&running).await?;
         let (last, mut is_read) = print_files(&running);
         let Some(mut events) = events else {
             reporter.info(
@@ -84,7 +88,7 @@ pub fn logs(
             );
             return Ok(());
         };
-        while is_read && let Some(event) = events.next().await {
+        while is_read && let Some(event) = next(&running, &mut events).await? {
             if let Event::Log(record) = event
                 && record.number > last
                 && filter.matches(&record)

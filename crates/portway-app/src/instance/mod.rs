@@ -3,10 +3,14 @@
 pub(crate) mod attach;
 pub(crate) mod connection;
 mod control;
+mod follow;
 mod host;
 mod list;
+pub(crate) mod locate;
 mod logs;
 pub(crate) mod remnants;
+pub(crate) mod response;
+pub(crate) mod restore;
 mod running;
 pub(crate) mod snapshot;
 mod supervise;
@@ -16,6 +20,7 @@ pub use attach::{failure, last_lines, way_out};
 pub use control::{Down, down, restart, wait};
 pub use list::list;
 pub use logs::{LogOptions, logs};
+pub use response::on_wait;
 pub use supervise::{COMMAND, SERVING, background};
 pub use up::up;
 

@@ -43,14 +43,14 @@ pub(crate) fn settle(
     dir: &Path,
     mode: Mode,
     reporter: Option<&dyn Reporter>,
-    mut is_supervised: impl FnMut() -> Result<bool, CommandError>,
-) -> Result<Settled, CommandError> {
+    is_supervised: impl Fn() -> bool,
+) -> Settled {
     let start = Instant::now();
     let mut settled = Settled::default();
     let mut was_said = false;
     loop {
-        if is_supervised()? {
-            return Ok(settled);
+        if is_supervised() {
+            return settled;
         }
         // Reading all processes takes some milliseconds, which a start without need must not.
         let is_dead = mode != Mode::Start || remnants::has_dead_keepers(dir);
@@ -62,7 +62,7 @@ pub(crate) fn settle(
             if is_dead {
                 settled.stuck = remnants::end(dir);
             }
-            return Ok(settled);
+            return settled;
         }
         settled.found = true;
         if mode == Mode::Kill {

@@ -2,11 +2,14 @@
 //! the manifest is invalid or the whole checkout is deleted. Nothing is registered or written.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use portway_project::suggest::suggestion;
-use portway_registry::CheckoutState;
+use portway_registry::{DirectoryId, RunningRecord};
+use tokio::time::timeout;
 
 use super::connection::Supervised;
+use super::locate::{Located, is_supervised};
 use crate::dirs;
 use crate::error::CommandError;
 use crate::options::Selection;
@@ -15,10 +18,15 @@ use crate::registry::RegistryReader;
 use crate::reporter::Reporter;
 use crate::runtime::runtime;
 
+/// How long a supervisor may take to respond with the name of its instance.
+const NAME_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// An instance that may be running, whether its manifest can be used or not.
 pub(crate) struct Running {
     registry: RegistryReader,
     id: String,
+    /// The instance, if it was found by its directory and is running.
+    located: Option<Located>,
     /// The services of the manifest or, without one, those of the supervisor.
     pub(crate) services: Vec<String>,
 }
@@ -32,8 +40,9 @@ impl Running {
     ) -> Result<Self, CommandError> {
         match LoadedProject::load(directory, &Selection::default()) {
             Ok(loaded) => Ok(Self {
+                id: loaded.instance_id().to_owned(),
                 services: loaded.project.plan.services.keys().cloned().collect(),
-                id: loaded.project.checkout.id,
+                located: loaded.running,
                 registry: loaded.registry,
             }),
             Err(error) => match Self::find_running(directory) {
@@ -51,17 +60,17 @@ impl Running {
 
     /// Finds the instance that is running in `directory` or in a directory above it.
     fn find_running(directory: Option<&Path>) -> Option<Self> {
-        let directory = dirs::directory(directory).ok().or_else(|| {
-            // The directory may be deleted.
-            std::path::absolute(directory?).ok()
-        })?;
-        let mut registry = RegistryReader::open().ok()?;
-        let instances = registry.instances().ok()?.into_iter();
-        let around = instances.filter(|(one, _, state)| {
-            *state == CheckoutState::Running && directory.starts_with(&one.dir)
-        });
-        let (instance, ..) = around.max_by_key(|(one, ..)| one.dir.components().count())?;
-        let mut running = Self::new(registry, instance.id);
+        let registry = RegistryReader::open().ok()?;
+        let directory = dirs::directory(directory)
+            .ok()
+            .or_else(|| dirs::missing_directory(directory))?;
+        let records = RunningRecord::read_all(registry.state_dir());
+        let running: Vec<RunningRecord> = records
+            .into_iter()
+            .filter(|record| is_supervised(&registry.instance_dir(&record.instance.id)))
+            .collect();
+        let record = around(&directory, &running, DirectoryId::read)?;
+        let mut running = Self::new(registry, record.instance.id.clone());
         let status = runtime().ok()?.block_on(running.client().status());
         let services = status.into_iter().flat_map(|status| status.services);
         running.services = services.map(|service| service.name).collect();
@@ -73,14 +82,43 @@ impl Running {
         Self {
             registry,
             id,
+            located: None,
             services: Vec::new(),
         }
     }
 
-    /// Returns the instance's name, or its id if it is not registered.
-    pub(crate) fn name(&mut self) -> Result<String, CommandError> {
-        let instance = self.registry.instance(&self.id)?;
-        Ok(instance.map_or_else(|| self.id.clone(), |instance| instance.name))
+    /// Returns the instance's name, or its id if neither a file nor its supervisor has the name.
+    pub(crate) async fn name(&mut self) -> String {
+        if let Some(record) = RunningRecord::read(&self.dir()) {
+            return record.instance.name;
+        }
+        // The name does not matter enough to report a registry that cannot be used.
+        if let Ok(Some(instance)) = self.registry.instance(&self.id) {
+            return instance.name;
+        }
+        let status = timeout(NAME_TIMEOUT, self.client().status()).await;
+        match status {
+            Ok(Ok(status)) => status.name,
+            _ => self.id.clone(),
+        }
+    }
+
+    /// Describes the difference between the directory and the instance that is running, if any.
+    pub(crate) fn difference(&self) -> Option<String> {
+        self.located.as_ref()?.difference()
+    }
+
+    /// Returns an error if this process cannot reach the ports of the instance.
+    pub(crate) fn check_network(&self) -> Result<(), CommandError> {
+        self.located.as_ref().map_or(Ok(()), Located::check_network)
+    }
+
+    /// Reports that the directory of the instance was moved.
+    ///
+    /// # Errors
+    /// When another directory has replaced it.
+    pub(crate) fn check(&self) -> Result<(), CommandError> {
+        self.located.as_ref().map_or(Ok(()), Located::check)
     }
 
     /// Returns an error if the instance has no service with this name.
@@ -97,8 +135,20 @@ impl Supervised for Running {
     fn dir(&self) -> PathBuf {
         self.registry.instance_dir(&self.id)
     }
+}
 
-    fn is_supervised(&mut self) -> Result<bool, CommandError> {
-        self.registry.has_supervisor(&self.id)
-    }
+/// Returns the instance that is running in `directory` or in the closest directory above it, by path or
+/// by identity.
+fn around<'a>(
+    directory: &Path,
+    running: &'a [RunningRecord],
+    identity_of: impl Fn(&Path) -> Option<DirectoryId>,
+) -> Option<&'a RunningRecord> {
+    directory.ancestors().find_map(|above| {
+        let identity = identity_of(above);
+        let has_identity =
+            |record: &&RunningRecord| identity.is_some() && record.instance.identity == identity;
+        let by_identity = running.iter().find(has_identity);
+        by_identity.or_else(|| running.iter().find(|one| one.instance.dir == above))
+    })
 }

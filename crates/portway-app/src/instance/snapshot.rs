@@ -65,6 +65,18 @@ pub(crate) fn stopped_status(
     leases: &[Lease],
     policy: &PortPolicy,
 ) -> InstanceStatus {
+    let (state, service) = (InstanceState::Stopped, ServiceState::Stopped);
+    silent_status(instance, leases, policy, state, service)
+}
+
+/// Returns the status of an instance whose supervisor reports none, from its leases.
+pub(crate) fn silent_status(
+    instance: Instance,
+    leases: &[Lease],
+    policy: &PortPolicy,
+    state: InstanceState,
+    service_state: ServiceState,
+) -> InstanceStatus {
     let mut services: Vec<ServiceStatus> = Vec::new();
     // A file that cannot be read only makes schemes less exact.
     let file = PortsFile::read(&instance.dir).ok().flatten();
@@ -82,7 +94,7 @@ pub(crate) fn stopped_status(
             Some(service) => service.ports.push(port),
             None => services.push(ServiceStatus {
                 name: lease.service.clone(),
-                state: ServiceState::Stopped,
+                state: service_state,
                 url: Some(port.url.clone()),
                 named_url: None,
                 forwards: Vec::new(),
@@ -104,7 +116,7 @@ pub(crate) fn stopped_status(
         project: instance.project,
         directory: instance.dir.display().to_string(),
         branch: instance.branch,
-        state: InstanceState::Stopped,
+        state,
         pid: None,
         since: None,
         main: None,

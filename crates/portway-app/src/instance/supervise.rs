@@ -13,14 +13,16 @@ use portway_api::{
     ErrorBody, ErrorCode, Event, InstanceStatus, LogRecord, LogStream, NoticeLevel, ServiceState,
 };
 use portway_registry::{InstanceLock, Registry};
-use portway_supervisor::{Config, LanConfig, Outcome, Request, Supervisor, control};
+use portway_supervisor::{Config, Handle, LanConfig, Outcome, Request, Supervisor, control};
 use tokio::sync::{broadcast, oneshot};
 
 use super::attach;
 use super::connection::{self, Supervised, not_running};
 use super::host::ProjectHost;
+use super::restore::Presence;
 use crate::allocation::{self, Keep};
 use crate::diagnostics::{self, SUPERVISOR_LOG};
+use crate::dirs;
 use crate::error::CommandError;
 use crate::gateway::client;
 use crate::options::UpOptions;
@@ -48,6 +50,7 @@ fn run(
 ) -> Result<(), CommandError> {
     diagnostics::log_to(&registered.dir().join(SUPERVISOR_LOG));
     portway_supervisor::raise_open_files_limit();
+    let presence = Presence::new(&registered, lock);
     let services = registered.project.closure(&options.services)?;
     registered.project.lan = options.lan;
     if options.prepare {
@@ -59,6 +62,7 @@ fn run(
     let displaced = allocation::displaced(&mut registered, &allocation)?;
     let dir = registered.dir();
     let logs = registered.logs();
+    let restorer = presence.restorer(&mut registered, dirs::state_dir()?)?;
     let names: Vec<String> = registered.project.plan.services.keys().cloned().collect();
     let config = Config {
         id: registered.instance.id.clone(),
@@ -90,10 +94,11 @@ fn run(
     };
     let (outcome, printer) = runtime.block_on(async {
         let (supervisor, handle) = Supervisor::new(config).map_err(failed)?;
+        // Dropped with the runtime.
+        tokio::spawn(restorer.run(handle.clone()));
         let printer = foreground.map(|reporter| {
             let (reader_gone, on_reader_gone) = oneshot::channel();
-            let printer =
-                EventPrinter::start(handle.events(), names, reporter.clone(), reader_gone);
+            let printer = EventPrinter::start(&handle, names, reporter.clone(), reader_gone);
             // A handle in the printer would keep the events open, so the printer would never
             // finish. This task is dropped with the runtime.
             let handle = handle.clone();
@@ -105,7 +110,7 @@ fn run(
             printer
         });
         if foreground.is_none() {
-            close_stdout_when_started(handle.events());
+            close_stdout_when_started(&handle);
         }
         let outcome = supervisor.run(handle, on_serving).await.map_err(failed)?;
         Ok::<_, CommandError>((outcome, printer))
@@ -113,7 +118,7 @@ fn run(
     // Dropping the runtime drops the last sender of events, which ends the printer.
     drop(runtime);
     let reported = printer.map(EventPrinter::finish);
-    drop(lock);
+    drop(presence);
     match outcome {
         Outcome::Stopped => Ok(()),
         Outcome::Signal(number) => Err(CommandError::signal(number)),
@@ -143,14 +148,22 @@ fn on_lan(registered: &RegisteredProject) -> Option<LanConfig> {
     })
 }
 
+/// Locks an instance as its supervisor; `None` if it has one, even if that one's lock was deleted.
+fn lock(registered: &mut RegisteredProject) -> Result<Option<InstanceLock>, CommandError> {
+    if registered.is_supervised() {
+        return Ok(None);
+    }
+    let id = registered.instance.id.clone();
+    Ok(registered.registry.lock_as_supervisor(&id)?)
+}
+
 /// Supervises in the foreground until the instance stops. Returns false if another process supervises it.
 pub(super) fn foreground(
     mut registered: RegisteredProject,
     options: &UpOptions,
     reporter: &Arc<dyn Reporter>,
 ) -> Result<bool, CommandError> {
-    let id = registered.instance.id.clone();
-    match registered.registry.lock_as_supervisor(&id)? {
+    match lock(&mut registered)? {
         Some(lock) => run(registered, lock, options, Some(reporter), || {}).map(|()| true),
         None => Ok(false),
     }
@@ -170,8 +183,7 @@ pub fn background(
 ) -> Result<(), CommandError> {
     platform::leave_terminal();
     let mut registered = LoadedProject::load(directory, &options.selection)?.register()?;
-    let id = registered.instance.id.clone();
-    match registered.registry.lock_as_supervisor(&id)? {
+    match lock(&mut registered)? {
         Some(lock) => run(registered, lock, options, None, on_serving),
         None => {
             on_serving();
@@ -181,16 +193,13 @@ pub fn background(
 }
 
 /// Closes the pipe to the parent process once all services are ready.
-fn close_stdout_when_started(mut events: broadcast::Receiver<Event>) {
-    thread::spawn(move || {
-        loop {
-            match events.blocking_recv() {
-                Ok(Event::Status(status)) if attach::is_started(status.state) => break,
-                Err(broadcast::error::RecvError::Closed) => return,
-                _ => {}
-            }
+fn close_stdout_when_started(handle: &Handle) {
+    let mut status = handle.status_changes();
+    tokio::spawn(async move {
+        let is_started = |status: &InstanceStatus| attach::is_started(status.state);
+        if status.wait_for(is_started).await.is_ok() {
+            platform::close_stdout();
         }
-        platform::close_stdout();
     });
 }
 
@@ -267,11 +276,14 @@ struct EventPrinter {
 
 impl EventPrinter {
     fn start(
-        mut events: broadcast::Receiver<Event>,
+        handle: &Handle,
         services: Vec<String>,
         reporter: Arc<dyn Reporter>,
         reader_gone: oneshot::Sender<()>,
     ) -> Self {
+        let mut events = handle.events();
+        // Unlike a handle, this does not keep the events open.
+        let latest = handle.status_changes();
         let (done, finished) = mpsc::channel();
         thread::spawn(move || {
             let mut started = false;
@@ -281,7 +293,17 @@ impl EventPrinter {
             let progress = reporter.progress();
             loop {
                 let mut has_reader = true;
-                match events.blocking_recv() {
+                let event = match events.blocking_recv() {
+                    // One of the missed events may be the status that the command waits for.
+                    Err(broadcast::error::RecvError::Lagged(missed)) => {
+                        progress.line(&format!(
+                            "… {missed} lines skipped; run `portway logs` to see them"
+                        ));
+                        Ok(Event::Status(latest.borrow().clone()))
+                    }
+                    other => other,
+                };
+                match event {
                     Ok(Event::Status(mut status)) => {
                         for service in failures.update(&status.services) {
                             progress.suspend(&mut || reporter.failed(service));
@@ -323,12 +345,7 @@ impl EventPrinter {
                         }
                         _ => progress.notice(&notice),
                     },
-                    Err(broadcast::error::RecvError::Lagged(missed)) => {
-                        progress.line(&format!(
-                            "… {missed} lines skipped; run `portway logs` to see them"
-                        ));
-                    }
-                    Err(broadcast::error::RecvError::Closed) => break,
+                    Err(_) => break,
                 }
                 if !has_reader && let Some(reader_gone) = reader_gone.take() {
                     // The receiver is gone once the supervisor has stopped.
@@ -375,41 +392,40 @@ fn idle_services(
     Ok((stopped, idle))
 }
 
-/// Follows an instance that another process supervises until it is ready. Returns false if it stopped
-/// before it could be followed.
+/// Follows an instance that another process supervises until `services` are ready. Returns false if it
+/// stopped before it could be followed.
 pub(super) fn attach(
-    mut registered: RegisteredProject,
-    options: &UpOptions,
+    instance: &impl Supervised,
+    services: &[String],
     background: Option<Background>,
     reporter: &dyn Reporter,
 ) -> Result<bool, CommandError> {
-    let services = registered.project.closure(&options.services)?;
     runtime()?.block_on(async {
-        let Some(events) = connection::events(&mut registered).await? else {
+        let Some(events) = connection::events(instance).await? else {
             // It may have failed before it could be followed.
             return background
                 .and_then(Background::failure)
                 .map_or(Ok(false), Err);
         };
-        let mut status = match attach::until_started(events, reporter).await {
+        let mut status = match attach::until_started(instance, events, reporter).await {
             Ok(status) => status,
             Err(error) => return Err(background.and_then(Background::failure).unwrap_or(error)),
         };
         // Services that have just failed are not started again.
-        let failed = attach::failed_services(&status, &services);
+        let failed = attach::failed_services(&status, services);
         if background.is_some() && !failed.is_empty() {
             client::add_urls(&mut status).await;
             reporter.started(&status);
             return Err(attach::services_failed(&failed, true));
         }
-        let (stopped, idle) = idle_services(&status, &services)?;
-        let Some(mut events) = connection::events(&mut registered).await? else {
+        let (stopped, idle) = idle_services(&status, services)?;
+        let Some(mut events) = connection::events(instance).await? else {
             return Ok(false);
         };
         if !stopped.is_empty() {
-            connection::request(&registered.client(), "start", &stopped).await?;
+            connection::request(instance, "start", &stopped).await?;
         }
-        let mut status = attach::until_ready(&mut events, &services, &idle).await?;
+        let mut status = attach::until_ready(instance, &mut events, services, &idle).await?;
         client::add_urls(&mut status).await;
         reporter.ready(&status, false);
         Ok(true)

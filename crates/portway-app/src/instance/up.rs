@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use portway_api::ErrorCode;
 use portway_project::policy::LanAccess;
-use portway_registry::Registry;
 
+use super::attach;
 use super::connection::{self, Supervised};
+use super::locate::Located;
 use super::remnants::{self, Mode};
 use super::supervise;
 use crate::error::CommandError;
 use crate::gateway::background;
 use crate::options::UpOptions;
-use crate::project::{LoadedProject, RegisteredProject};
+use crate::project::{LoadedProject, Project};
 use crate::reporter::Reporter;
 use crate::runtime::runtime;
 use crate::{allocation, preferences};
@@ -36,14 +37,13 @@ pub fn up(
     check_processes()?;
     let mut has_consent = false;
     for _ in 0..MAX_ATTEMPTS {
-        let mut registered = LoadedProject::load(directory, &options.selection)?.register()?;
-        let services = registered.project.closure(&options.services)?;
-        registered.project.preferences = preferences::with_flag(
-            registered.project.preferences,
-            "moved",
-            options.moved.as_deref(),
-        );
-        if registered.project.preferences.starts_gateway()
+        let loaded = LoadedProject::load(directory, &options.selection)?;
+        if let Some(difference) = loaded.running.as_ref().and_then(Located::difference) {
+            stop_other(&loaded, &difference, reporter.as_ref())?;
+            continue;
+        }
+        let services = loaded.project.closure(&options.services)?;
+        if loaded.project.preferences.starts_gateway()
             && let Err(error) = background::ensure(None, None)
         {
             // The services do not need the gateway.
@@ -52,18 +52,34 @@ pub fn up(
                 error.info.message
             ));
         }
-        let runs = registered.is_supervised()?;
+        let runs = loaded.is_supervised();
+        if let Some(running) = loaded.running.as_ref().filter(|_| runs) {
+            running.check_network()?;
+        }
+        if runs && options.selection.is_empty() {
+            check_running(&loaded, &loaded.project, options)?;
+            if supervise::attach(&loaded, &services, None, reporter.as_ref())? {
+                return Ok(());
+            }
+            continue;
+        }
+        let mut registered = loaded.register()?;
+        registered.project.preferences = preferences::with_flag(
+            registered.project.preferences,
+            "moved",
+            options.moved.as_deref(),
+        );
         let mut background = None;
         if !runs && let Some(found) = &registered.project.found {
             reporter.detected(found);
         }
         if runs {
-            check_running(&mut registered, options)?;
+            check_running(&registered, &registered.project, options)?;
         } else {
             let dir = registered.dir();
             let is_supervised = || registered.is_supervised();
             let settled =
-                remnants::settle(&dir, Mode::Start, Some(reporter.as_ref()), is_supervised)?;
+                remnants::settle(&dir, Mode::Start, Some(reporter.as_ref()), is_supervised);
             if !settled.stuck.is_empty() {
                 reporter.warning(&remnants::stuck_error(&settled.stuck).info.message);
             }
@@ -85,7 +101,7 @@ pub fn up(
                 }
             }
         }
-        if supervise::attach(registered, options, background, reporter.as_ref())? {
+        if supervise::attach(&registered, &services, background, reporter.as_ref())? {
             return Ok(());
         }
     }
@@ -108,30 +124,55 @@ pub(crate) fn check_processes() -> Result<(), CommandError> {
     })
 }
 
+/// Stops an instance that is running in the checkout but started in another directory, or in this one
+/// under its former path.
+fn stop_other(
+    loaded: &LoadedProject,
+    difference: &str,
+    reporter: &dyn Reporter,
+) -> Result<(), CommandError> {
+    reporter.info(&format!("{difference}; stopping it"));
+    runtime()?.block_on(attach::stop(loaded, false, reporter))?;
+    Ok(())
+}
+
 /// Rejects options that cannot change while the instance is running.
 fn check_running(
-    registered: &mut RegisteredProject,
+    instance: &impl Supervised,
+    project: &Project,
     options: &UpOptions,
 ) -> Result<(), CommandError> {
-    match options.lan {
-        LanAccess::Enabled => check_lan(registered, true)?,
-        LanAccess::Disabled => check_lan(registered, false)?,
-        LanAccess::Unspecified => {}
-    }
-    if options.prepare && connection::reachable(registered)? {
-        let message = "the instance is already running, and prepare steps run only at a start";
-        return Err(CommandError::new(ErrorCode::Usage, message)
-            .hint("stop it first: run `portway down`, then `portway up --prepare`"));
-    }
-    if options.selection.ports.is_empty() || !connection::reachable(registered)? {
+    let wanted = match options.lan {
+        LanAccess::Enabled => Some(true),
+        LanAccess::Disabled => Some(false),
+        LanAccess::Unspecified => None,
+    };
+    let ports = &options.selection.ports;
+    if wanted.is_none() && ports.is_empty() && !options.prepare {
         return Ok(());
     }
-    let leases = registered.registry.leases(&registered.instance.id)?;
-    let all = allocation::current(&registered.project, &registered.instance, &leases)?;
-    for (service, port) in &options.selection.ports {
+    // An instance that stops at this moment is started again.
+    let Some(status) = runtime()?.block_on(connection::status(instance))? else {
+        return Ok(());
+    };
+    if wanted.is_some_and(|wanted| status.lan != wanted) {
+        let how = if status.lan {
+            "on the local network"
+        } else {
+            "only on this machine"
+        };
+        let message = format!("the instance is already running and is served {how}");
+        return Err(
+            CommandError::new(ErrorCode::Usage, message).hint("stop it first: run `portway down`")
+        );
+    }
+    for (service, port) in ports {
         let name = service.split('.').next().unwrap_or(service);
-        registered.project.known(name)?;
-        if !all.ports.of(name).contains(port) {
+        project.known(name)?;
+        let running = status
+            .service(name)
+            .ok_or_else(|| allocation::changed(name))?;
+        if !running.ports.iter().any(|running| running.port == *port) {
             return Err(CommandError::new(
                 ErrorCode::PortTaken,
                 format!("the instance is already running, and `{service}` is not on port {port}"),
@@ -140,26 +181,4 @@ fn check_running(
         }
     }
     Ok(())
-}
-
-/// Rejects a change of local network access, which applies only when the instance starts.
-fn check_lan(registered: &mut RegisteredProject, wanted: bool) -> Result<(), CommandError> {
-    if !connection::reachable(registered)? {
-        return Ok(());
-    }
-    let client = registered.client();
-    match runtime()?.block_on(client.status()) {
-        Ok(status) if status.lan != wanted => {
-            let how = if wanted {
-                "only on this machine"
-            } else {
-                "on the local network"
-            };
-            let message = format!("the instance is already running and is served {how}");
-            Err(CommandError::new(ErrorCode::Usage, message)
-                .hint("stop it first: run `portway down`"))
-        }
-        // An instance that stops at this moment is started again.
-        _ => Ok(()),
-    }
 }

@@ -25,10 +25,13 @@ pub(super) fn evaluate(instance: &InstanceStatus, service: Option<&str>) -> Deci
         return Decision::Refuse(Refusal::NoService);
     };
     match service.state {
-        ServiceState::Ready | ServiceState::Unhealthy => match service.ports.first() {
-            Some(port) => Decision::Forward(port.port),
-            None => Decision::Refuse(Refusal::NoService),
-        },
+        // A service can respond although its supervisor does not.
+        ServiceState::Ready | ServiceState::Unhealthy | ServiceState::Unknown => {
+            match service.ports.first() {
+                Some(port) => Decision::Forward(port.port),
+                None => Decision::Refuse(Refusal::NoService),
+            }
+        }
         _ if instance.state == InstanceState::Stopping => {
             Decision::Refuse(Refusal::InstanceNotRunning)
         }
@@ -62,6 +65,7 @@ mod tests {
         for (state, expected) in [
             (Ready, Decision::Forward(9000)),
             (Unhealthy, Decision::Forward(9000)),
+            (Unknown, Decision::Forward(9000)),
             (Waiting, Decision::Wait),
             (Preparing, Decision::Wait),
             (Starting, Decision::Wait),

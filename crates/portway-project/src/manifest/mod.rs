@@ -15,6 +15,7 @@ use toml::Spanned;
 
 pub use forms::{After, EnvFile, EnvFiles, Prepare, Route};
 
+use crate::checkout::directories_above;
 use crate::diagnostic::{Diagnostic, Problem, Text};
 use crate::kind::Kind;
 use crate::policy::{ListenerOwner, PortProtocol, RestartPolicy, SocketMode, StopSignal};
@@ -266,13 +267,13 @@ pub enum ManifestError {
 }
 
 impl Manifest {
-    /// Reads the manifest of `from`, or of the closest directory above it that has one.
+    /// Reads the manifest of `from`, or of the closest directory above it that has one. A linked
+    /// worktree inside its main checkout does not use the manifest of the main checkout.
     ///
     /// # Errors
     /// When there is none, or it cannot be read or parsed.
     pub fn find(from: &Path) -> Result<Self, ManifestError> {
-        let file = from
-            .ancestors()
+        let file = directories_above(from)
             .map(|dir| dir.join(FILE_NAME))
             .find(|file| file.symlink_metadata().is_ok())
             .ok_or_else(|| ManifestError::Missing(from.to_owned()))?;

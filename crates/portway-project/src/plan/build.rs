@@ -6,7 +6,7 @@ use toml::Spanned;
 
 use super::ports::{self, ports};
 use super::{Plan, PlannedPrepare, PlannedService, check, front, probe};
-use crate::checkout::file_name;
+use crate::checkout::default_project_name;
 use crate::diagnostic::{Problem, Text};
 use crate::kind::Kind;
 use crate::manifest::{Manifest, Service};
@@ -47,7 +47,7 @@ pub(super) fn plan(
             .is_some_and(|service| !service.optional || with.iter().any(|on| on == name))
     };
     let project = manifest.project.name.clone();
-    let project = project.unwrap_or_else(|| file_name(manifest.root()));
+    let project = project.unwrap_or_else(|| default_project_name(manifest.root()));
     if project.contains('\0') {
         return Err(
             Problem::at(0..0, "the project's name contains a NUL character")

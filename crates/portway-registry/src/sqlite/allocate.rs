@@ -36,7 +36,8 @@ pub(super) fn allocate(
         *known
             .entry(id.to_owned())
             .or_insert_with(|| match directory(&mut find_dir, id) {
-                Ok(dir) => checkout_state(state_dir, id, dir.as_deref()),
+                Ok(Some((dir, device))) => checkout_state(state_dir, id, Some((&dir, device))),
+                Ok(None) => checkout_state(state_dir, id, None),
                 Err(error) => {
                     failure.get_or_insert(error);
                     CheckoutState::Running
@@ -85,6 +86,32 @@ fn record(
             params![id, now],
         )
         .map(|_| true)
+}
+
+/// Records the leases of a running instance again, in place of any others.
+pub(super) fn restore(
+    transaction: &Transaction<'_>,
+    id: &str,
+    leases: &[Lease],
+    now: Millis,
+) -> rusqlite::Result<()> {
+    transaction.execute("DELETE FROM leases WHERE instance = ?1", [id])?;
+    for lease in leases {
+        transaction.execute("DELETE FROM leases WHERE port = ?1", [lease.port])?;
+        transaction.execute(
+            "INSERT INTO leases (port, instance, service, name, wish, last_used)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![
+                lease.port,
+                id,
+                lease.service,
+                lease.name,
+                lease.forced_port,
+                now
+            ],
+        )?;
+    }
+    Ok(())
 }
 
 /// Returns whether exactly these leases are recorded and were used recently.

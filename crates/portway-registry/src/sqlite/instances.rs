@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::checkout_state;
-use super::rows::{INSTANCE, directories, instance, instance_by_id, leases};
+use super::rows::{INSTANCE, directories, identity_columns, instance, instance_by_id, leases};
 use crate::{CheckoutState, Instance, Lease, Millis, NewInstance, lock};
 
 /// Writes the record of a checkout and decides its name.
@@ -30,9 +30,7 @@ pub(super) fn register(
         .optional()?;
     let name = match other {
         None => &new.name,
-        Some(other)
-            if checkout_state(state_dir, &other.id, Some(&other.dir)) != CheckoutState::Missing =>
-        {
+        Some(other) if instance_state(state_dir, &other) != CheckoutState::Missing => {
             &new.fallback_name
         }
         Some(missing) => {
@@ -41,14 +39,63 @@ pub(super) fn register(
             &new.name
         }
     };
+    let (device, inode) = identity_columns(new.identity);
     transaction.execute(
-        "INSERT INTO instances (id, dir, project, name, branch, main, last_used)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        "INSERT INTO instances (id, dir, project, name, branch, main, last_used, device, inode)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
          ON CONFLICT (id) DO UPDATE SET project = ?3, name = ?4, branch = ?5, main = ?6,
-             last_used = ?7",
-        params![new.id, dir, new.project, name, new.branch, new.is_main, now],
+             last_used = ?7, device = ?8, inode = ?9",
+        params![
+            new.id,
+            dir,
+            new.project,
+            name,
+            new.branch,
+            new.is_main,
+            now,
+            device,
+            inode
+        ],
     )?;
     instance_by_id(transaction, &new.id)
+}
+
+/// Records a running instance again, with the name under which it started if that is free.
+pub(super) fn restore(
+    transaction: &Transaction<'_>,
+    state_dir: &Path,
+    instance: &Instance,
+    is_missing: bool,
+    now: Millis,
+) -> rusqlite::Result<()> {
+    if !is_missing {
+        return Ok(());
+    }
+    let (first, rest) = match instance.name.split_once('.') {
+        Some((first, rest)) => (first, format!(".{rest}")),
+        None => (instance.name.as_str(), String::new()),
+    };
+    let digits: String = instance.id.chars().take(6).collect();
+    let new = NewInstance {
+        id: instance.id.clone(),
+        dir: instance.dir.clone(),
+        project: instance.project.clone(),
+        name: instance.name.clone(),
+        fallback_name: format!("{first}-{digits}{rest}"),
+        branch: instance.branch.clone(),
+        is_main: instance.is_main,
+        identity: instance.identity,
+    };
+    register(transaction, state_dir, &new, now)?;
+    let options = serde_json::to_string(&instance.options).unwrap_or_default();
+    let gateway = instance.gateway.as_ref();
+    let gateway = gateway.and_then(|gateway| serde_json::to_string(gateway).ok());
+    transaction
+        .execute(
+            "UPDATE instances SET options = ?2, gateway = ?3 WHERE id = ?1",
+            params![instance.id, options, gateway],
+        )
+        .map(drop)
 }
 
 /// Returns whether the record of a checkout is up to date.
@@ -59,7 +106,21 @@ pub(super) fn is_registered(known: &Instance, new: &NewInstance) -> bool {
         &known.name,
         &known.branch,
         known.is_main,
-    ) == (&new.dir, &new.project, &new.name, &new.branch, new.is_main)
+        known.identity,
+    ) == (
+        &new.dir,
+        &new.project,
+        &new.name,
+        &new.branch,
+        new.is_main,
+        new.identity,
+    )
+}
+
+/// Returns the state of an instance's checkout.
+fn instance_state(state_dir: &Path, instance: &Instance) -> CheckoutState {
+    let device = instance.identity.map(|identity| identity.device);
+    checkout_state(state_dir, &instance.id, Some((&instance.dir, device)))
 }
 
 /// Returns all instances with their leases and states.
@@ -76,7 +137,7 @@ pub(super) fn list(
     let leases = leases(connection)?;
     let with_leases = |instance: Instance| {
         let own = leases.iter().filter(|lease| lease.instance == instance.id);
-        let state = checkout_state(state_dir, &instance.id, Some(&instance.dir));
+        let state = instance_state(state_dir, &instance);
         (instance.clone(), own.cloned().collect(), state)
     };
     Ok(instances.into_iter().map(with_leases).collect())
@@ -92,7 +153,7 @@ pub(super) fn release(
     for lease in leases(transaction)? {
         if ports.contains(&lease.port) {
             let owner = instance_by_id(transaction, &lease.instance)?;
-            let state = checkout_state(state_dir, &owner.id, Some(&owner.dir));
+            let state = instance_state(state_dir, &owner);
             found.push((owner, lease, state));
         }
     }
@@ -117,7 +178,7 @@ pub(super) fn remove(
     let known = directories(transaction)?;
     for id in lock::instance_ids(state_dir) {
         let dir = lock::instance_dir(state_dir, &id);
-        if !known.contains_key(&id) && !lock::may_be_used(&dir) {
+        if !known.contains_key(&id) && !lock::has_supervisor(&dir) && !lock::has_users(&dir) {
             // The next call tries again.
             let _ = std::fs::remove_dir_all(dir);
         }

@@ -7,14 +7,14 @@ use std::path::PathBuf;
 use rusqlite::{Connection, OptionalExtension, Statement};
 use serde::de::DeserializeOwned;
 
-use crate::{Instance, Lease};
+use crate::{DirectoryId, Instance, Lease};
 
 /// The columns that [`instance`] reads.
 pub(super) const INSTANCE: &str =
-    "id, dir, project, name, branch, main, options, last_used, gateway";
+    "id, dir, project, name, branch, main, options, last_used, gateway, device, inode";
 
 /// The query of [`directory`].
-pub(super) const DIRECTORY: &str = "SELECT dir FROM instances WHERE id = ?1";
+pub(super) const DIRECTORY: &str = "SELECT dir, device FROM instances WHERE id = ?1";
 
 pub(super) fn instance(row: &rusqlite::Row<'_>) -> rusqlite::Result<Instance> {
     Ok(Instance {
@@ -27,6 +27,7 @@ pub(super) fn instance(row: &rusqlite::Row<'_>) -> rusqlite::Result<Instance> {
         options: list(row.get(6)?),
         last_used: row.get(7)?,
         gateway: json(row.get(8)?),
+        identity: identity(row.get(9)?, row.get(10)?),
     })
 }
 
@@ -57,13 +58,32 @@ pub(super) fn leases(connection: &Connection) -> rusqlite::Result<Vec<Lease>> {
     leases.collect()
 }
 
-/// Returns the directory of one instance.
+/// Converts the columns with an identity. SQLite stores signed numbers, so the bits are kept.
+fn identity(device: Option<i64>, inode: Option<i64>) -> Option<DirectoryId> {
+    Some(DirectoryId {
+        device: device?.cast_unsigned(),
+        inode: inode?.cast_unsigned(),
+    })
+}
+
+/// Converts an identity to the columns `device` and `inode`.
+pub(super) fn identity_columns(identity: Option<DirectoryId>) -> (Option<i64>, Option<i64>) {
+    (
+        identity.map(|id| id.device.cast_signed()),
+        identity.map(|id| id.inode.cast_signed()),
+    )
+}
+
+/// Returns the directory of one instance and the device on which it was.
 pub(super) fn directory(
     statement: &mut Statement<'_>,
     id: &str,
-) -> rusqlite::Result<Option<PathBuf>> {
+) -> rusqlite::Result<Option<(PathBuf, Option<u64>)>> {
     statement
-        .query_row([id], |row| row.get(0).map(path))
+        .query_row([id], |row| {
+            let device: Option<i64> = row.get(1)?;
+            Ok((path(row.get(0)?), device.map(i64::cast_unsigned)))
+        })
         .optional()
 }
 

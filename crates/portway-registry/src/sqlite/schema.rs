@@ -11,8 +11,8 @@ use crate::error::RegistryError;
 /// Each entry upgrades the schema from its index to the next version (`PRAGMA user_version`).
 ///
 /// `leases.wish` is the forced port. `written` has the contents of `.ports.json` files that Portway
-/// wrote.
-pub(super) const MIGRATIONS: [&str; 2] = [
+/// wrote. `device` and `inode` identify the directory when it was last used.
+pub(super) const MIGRATIONS: [&str; 3] = [
     "
     CREATE TABLE instances (
         id TEXT PRIMARY KEY,
@@ -48,6 +48,10 @@ pub(super) const MIGRATIONS: [&str; 2] = [
     ",
     "
     ALTER TABLE instances ADD COLUMN gateway TEXT;
+    ",
+    "
+    ALTER TABLE instances ADD COLUMN device INTEGER;
+    ALTER TABLE instances ADD COLUMN inode INTEGER;
     ",
 ];
 

@@ -28,6 +28,7 @@ impl TestEnv {
             name: name.into(),
             fallback_name: format!("{name}-{id}"),
             branch: Some("main".into()),
+            identity: DirectoryId::read(&self.state.path().join(id)),
             is_main: true,
         }
     }
@@ -132,19 +133,19 @@ fn a_lease_is_live_while_its_instance_is_locked() {
     env.allocate("a", None).unwrap();
     let lock = env.registry.lock_as_supervisor("a").unwrap().unwrap();
     assert!(env.registry.lock_as_supervisor("a").unwrap().is_none());
-    assert!(env.registry.has_supervisor("a").unwrap());
+    assert!(lock::has_supervisor(&env.registry.instance_dir("a")));
     let error = env.allocate("b", Some(9000)).unwrap_err();
     assert!(matches!(
         error,
         AllocateError::Choose(ChooseError::ForcedInUse { port: 9000, .. })
     ));
     drop(lock);
-    assert!(!env.registry.has_supervisor("a").unwrap());
+    assert!(!lock::has_supervisor(&env.registry.instance_dir("a")));
     assert_eq!(env.allocate("b", Some(9000)).unwrap(), 9000);
     // A command that uses the instance keeps its leases live too.
     let _lock = env.registry.lock_as_user("b").unwrap();
     assert!(env.allocate("a", Some(9000)).is_err());
-    assert!(!env.registry.has_supervisor("b").unwrap());
+    assert!(!lock::has_supervisor(&env.registry.instance_dir("b")));
 }
 
 #[test]
@@ -238,7 +239,7 @@ fn a_newer_registry_is_refused_and_not_changed() {
     let error = env.reopen().unwrap_err();
     let problem = RegistryProblem::Newer {
         found: 99,
-        supported: 2,
+        supported: MIGRATIONS.len(),
     };
     assert_eq!((error.problem, error.file), (problem, env.file()));
 }
@@ -367,4 +368,63 @@ fn prune_deletes_missing_checkouts_and_their_directories() {
     drop(running);
     assert_eq!(env.registry.prune().unwrap().len(), 1);
     assert!(env.registry.prune().unwrap().is_empty());
+}
+
+#[test]
+fn a_running_instance_is_recorded_again_after_the_database_was_deleted() {
+    let mut env = TestEnv::new();
+    let instance = env.register("aaaaaa", "fix.jobi");
+    env.allocate("aaaaaa", Some(9000)).unwrap();
+    env.registry
+        .set_options("aaaaaa", &["redis".to_owned()])
+        .unwrap();
+    let instance = Instance {
+        options: vec!["redis".into()],
+        ..instance
+    };
+    let leases = env.registry.leases("aaaaaa").unwrap();
+    let state_dir = env.state.path().join("portway");
+    let before = Fingerprint::read(&state_dir);
+    for suffix in ["", "-wal", "-shm"] {
+        fs::remove_file(format!("{}{suffix}", env.file().display())).unwrap();
+    }
+    assert_ne!(Fingerprint::read(&state_dir), before);
+    // Another instance has taken its name and its port meanwhile.
+    let mut other = env.reopen().unwrap();
+    other
+        .register(&env.new_instance("bbbbbb", "fix.jobi"), 1)
+        .unwrap();
+    env.registry.refresh().unwrap();
+    assert_eq!(env.allocate("bbbbbb", None).unwrap(), 9000);
+    env.registry.restore(&instance, &leases, 3).unwrap();
+    let restored = env.registry.instance("aaaaaa").unwrap().unwrap();
+    assert_eq!(restored.name, "fix-aaaaaa.jobi");
+    assert_eq!(
+        (restored.options, restored.identity),
+        (instance.options.clone(), instance.identity)
+    );
+    let ports = |leases: Vec<Lease>| -> Vec<(u16, Option<u16>)> {
+        leases
+            .iter()
+            .map(|one| (one.port, one.forced_port))
+            .collect()
+    };
+    assert_eq!(
+        ports(env.registry.leases("aaaaaa").unwrap()),
+        [(9000, Some(9000))]
+    );
+    assert_eq!(env.registry.leases("bbbbbb").unwrap(), []);
+}
+
+#[test]
+fn a_directory_on_a_missing_device_is_not_deleted() {
+    let temp = tempfile::tempdir().unwrap();
+    let Some(id) = DirectoryId::read(temp.path()) else {
+        return;
+    };
+    let gone = temp.path().join("parent/gone");
+    assert!(!is_deleted(temp.path(), None));
+    assert!(is_deleted(&gone, Some(id.device)));
+    assert!(is_deleted(&gone, None));
+    assert!(!is_deleted(&gone, Some(id.device + 1)));
 }

@@ -30,3 +30,9 @@ pub const SOCKET: &str = "control.sock";
 pub fn supervisor_pid(socket: &Path) -> Option<u32> {
     platform::server_pid(socket)
 }
+
+/// Returns whether a process serves the control socket at `socket`, even if the socket was deleted.
+/// On macOS, a deleted socket is served again after a second.
+pub fn is_served(socket: &Path) -> bool {
+    platform::is_served(socket)
+}

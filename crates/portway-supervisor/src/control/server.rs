@@ -75,8 +75,10 @@ async fn events(
     State(handle): State<Handle>,
 ) -> Sse<impl Stream<Item = Result<sse::Event, Infallible>>> {
     // Subscribing before reading the status ensures that no event is missed between the two.
-    let later = BroadcastStream::new(handle.events()).filter_map(Result::ok);
+    let events = BroadcastStream::new(handle.events());
     let first = tokio_stream::once(Event::Status(handle.status()));
+    // A subscriber that falls behind misses lines of logs, never the latest status.
+    let later = events.map(move |event| event.unwrap_or_else(|_| Event::Status(handle.status())));
     Sse::new(first.chain(later).map(to_sse))
 }
 

@@ -6,6 +6,8 @@ mod spawn;
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -182,13 +184,61 @@ pub(crate) fn socket_path(path: &Path) -> io::Result<(PathBuf, Option<OwnedFd>)>
     Ok((short.join(name), Some(dir)))
 }
 
-/// Returns the pid of the process that listens on the local socket at `path`. It connects and closes
-/// the connection at once.
+/// Returns the pid of the process that listens on the local socket at `path`, or at its abstract
+/// address. It connects and closes the connection at once.
 pub(crate) fn server_pid(path: &Path) -> Option<u32> {
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).ok()?;
-    let (short, _dir) = socket_path(path).ok()?;
-    connect(&socket, &SocketAddrUnix::new(short).ok()?).ok()?;
-    let peer = socket_peercred(&socket).ok()?;
+    let socket = connect_now(path).or_else(|_| connect_alias(path).map(OwnedFd::from));
+    let peer = socket_peercred(&socket.ok()?).ok()?;
     u32::try_from(peer.pid.as_raw_nonzero().get()).ok()
+}
+
+/// Returns whether a process listens on the local socket at `path`, or at its abstract address.
+pub(crate) fn is_served(path: &Path) -> bool {
+    // A server that has too many waiting clients serves, too.
+    let serves = |connected: io::Result<()>| match connected {
+        Ok(()) => true,
+        Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+    };
+    serves(connect_now(path).map(drop)) || serves(connect_alias(path).map(drop))
+}
+
+/// Connects without waiting for a server that does not respond.
+fn connect_now(path: &Path) -> io::Result<OwnedFd> {
+    let (short, _dir) = socket_path(path)?;
+    connect_address(&SocketAddrUnix::new(short)?)
+}
+
+fn connect_address(address: &SocketAddrUnix) -> io::Result<OwnedFd> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    connect(&socket, address)?;
+    Ok(socket)
+}
+
+/// Returns the abstract name for the control socket at `path`.
+fn alias(path: &Path) -> String {
+    // FNV-1a: the hash must not change between versions of Portway.
+    let bytes = path.as_os_str().as_encoded_bytes();
+    let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let user = rustix::process::geteuid().as_raw();
+    format!("portway/{user}/{hash:016x}")
+}
+
+/// Listens at the abstract address for the control socket at `path`. It exists as long as its process.
+pub(crate) fn alias_listener(path: &Path) -> io::Result<Option<UnixListener>> {
+    let listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(alias(path))?)?;
+    listener.set_nonblocking(true)?;
+    Ok(Some(listener))
+}
+
+/// Connects to the abstract address for the control socket at `path`. Every user can listen there, so
+/// a listener of another user is an error.
+pub(crate) fn connect_alias(path: &Path) -> io::Result<UnixStream> {
+    let socket = connect_address(&SocketAddrUnix::new_abstract_name(alias(path).as_bytes())?)?;
+    if socket_peercred(&socket)?.uid != rustix::process::geteuid() {
+        return Err(io::Error::from(io::ErrorKind::PermissionDenied));
+    }
+    Ok(UnixStream::from(socket))
 }

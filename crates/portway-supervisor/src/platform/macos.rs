@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -112,4 +113,20 @@ pub(crate) fn socket_path(path: &Path) -> io::Result<(PathBuf, Option<OwnedFd>)>
 /// Returns `None`: the owner of a listening socket is known without a connection to its supervisor.
 pub(crate) fn server_pid(_path: &Path) -> Option<u32> {
     None
+}
+
+/// Returns whether a process listens on the local socket at `path`.
+pub(crate) fn is_served(path: &Path) -> bool {
+    socket_path(path).is_ok_and(|(path, _)| UnixStream::connect(path).is_ok())
+}
+
+/// Returns `None`: macOS has no abstract addresses.
+#[allow(clippy::unnecessary_wraps, reason = "other systems can fail here")]
+pub(crate) fn alias_listener(_path: &Path) -> io::Result<Option<UnixListener>> {
+    Ok(None)
+}
+
+/// Fails: macOS has no abstract addresses.
+pub(crate) fn connect_alias(_path: &Path) -> io::Result<UnixStream> {
+    Err(io::Error::from(io::ErrorKind::Unsupported))
 }

@@ -2,8 +2,8 @@
 //!
 //! Supervisor: `become_reaper`, `reap_descendants`, `stop_orphans`, `on_signal`, `terminal_closed`,
 //! `own_binary`, `raise_open_files_limit`, `restore_open_files_limit`. Keepers: `connect_keeper`,
-//! `ReportReader`, `CommandWriter`, `send_command`, `pass_socket`, `detach_from_console`. Control socket: `ControlListener`, `connect`, `server_pid`. Probes:
-//! `connect_unix`.
+//! `ReportReader`, `CommandWriter`, `send_command`, `pass_socket`, `detach_from_console`. Control
+//! socket: `ControlListener`, `connect`, `server_pid`, `is_served`. Probes: `connect_unix`.
 //! The keepers themselves differ more: see `keeper/unix.rs` and `keeper/windows.rs`.
 
 #[cfg(target_os = "linux")]
@@ -30,6 +30,9 @@ pub(crate) use windows::*;
 mod no_cgroup;
 #[cfg(not(target_os = "linux"))]
 pub(crate) use no_cgroup::*;
+
+/// The number of the signal that Ctrl-C sends.
+pub(crate) const SIGINT: i32 = 2;
 
 /// The number of the signal that reports a closed terminal.
 pub(crate) const SIGHUP: i32 = 1;

@@ -1,9 +1,9 @@
 //! Linux and macOS: signals, file descriptors and local sockets.
 
-use std::fs;
+mod control;
+
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Stdio;
@@ -12,10 +12,12 @@ use std::sync::{Arc, LazyLock, OnceLock};
 
 use portway_project::policy::StopSignal;
 use rustix::process::{Pid, Resource, Rlimit, Signal, WaitOptions, getrlimit, setrlimit, waitpid};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixStream;
 use tokio::signal::unix::SignalKind;
 
 use crate::process::{Process, ProcessId, descendants, send_signal};
+
+pub(crate) use control::{ControlListener, connect};
 
 /// Reads a keeper's reports.
 pub(crate) type ReportReader = tokio::net::unix::OwnedReadHalf;
@@ -291,56 +293,8 @@ pub(crate) fn pass_socket(
     Ok(())
 }
 
-/// A connection to a control socket.
-pub(crate) type ControlStream = UnixStream;
-
 /// Connects to the Unix socket of a service.
 pub(crate) async fn connect_unix(path: &Path) -> io::Result<()> {
-    connect(path).await.map(drop)
-}
-
-/// Connects to the control socket at `path`.
-pub(crate) async fn connect(path: &Path) -> io::Result<ControlStream> {
     let (short, _dir) = super::socket_path(path)?;
-    UnixStream::connect(short).await
-}
-
-/// A control socket that accepts connections of this user and of root only.
-pub(crate) struct ControlListener(UnixListener);
-
-impl ControlListener {
-    /// Creates the socket. The caller holds the lock of the path's server, so an existing socket is
-    /// stale and is removed.
-    pub(crate) fn bind(path: &Path) -> io::Result<Self> {
-        // If removing fails, binding reports the reason.
-        let _ = fs::remove_file(path);
-        let listener = {
-            let (short, _dir) = super::socket_path(path)?;
-            UnixListener::bind(short)?
-        };
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
-        Ok(Self(listener))
-    }
-}
-
-impl axum::serve::Listener for ControlListener {
-    type Io = UnixStream;
-    type Addr = tokio::net::unix::SocketAddr;
-
-    async fn accept(&mut self) -> (UnixStream, Self::Addr) {
-        loop {
-            let (stream, address) = axum::serve::Listener::accept(&mut self.0).await;
-            let own = rustix::process::geteuid().as_raw();
-            if stream
-                .peer_cred()
-                .is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
-            {
-                return (stream, address);
-            }
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.0.local_addr()
-    }
+    UnixStream::connect(short).await.map(drop)
 }

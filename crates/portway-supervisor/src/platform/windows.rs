@@ -20,7 +20,7 @@ use windows_sys::Win32::System::Threading::CREATE_NO_WINDOW;
 
 use crate::process::{self, Process, ProcessId};
 use job::Job;
-pub(crate) use pipe::{ControlListener, connect};
+pub(crate) use pipe::{ControlListener, connect, is_served};
 
 /// Reads a keeper's reports.
 pub(crate) type ReportReader = ChildStdout;

@@ -60,6 +60,11 @@ pub fn container(pid: u32) -> Option<String> {
     platform::container(pid)
 }
 
+/// Returns whether a process is suspended (SIGSTOP, Ctrl-Z, a debugger). Always false on Windows.
+pub fn is_suspended(pid: u32) -> bool {
+    platform::is_suspended(pid)
+}
+
 /// Returns the number of the user as which this process acts.
 pub fn current_user() -> u32 {
     platform::current_user()

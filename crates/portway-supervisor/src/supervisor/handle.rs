@@ -136,6 +136,11 @@ impl Handle {
         self.status.borrow().clone()
     }
 
+    /// Returns the current status and its changes. Unlike a handle, it does not keep the events open.
+    pub fn status_changes(&self) -> watch::Receiver<InstanceStatus> {
+        self.status.clone()
+    }
+
     /// Subscribes to all events from now on.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()

@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
-use portway_api::{InstanceState, InstanceStatus};
+use portway_api::{Event, InstanceState, InstanceStatus, Notice, NoticeLevel};
 use portway_ports::Hold;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::sleep_until;
@@ -222,7 +222,10 @@ impl Supervisor {
             // reported several times: by the kernel, by a shell that forwards the signal, by
             // `terminal_closed` and by output that cannot be written. None of them is urgent.
             Message::Signal(number) => match self.stopping {
-                None => self.stop(Outcome::Signal(number)),
+                None => {
+                    self.announce_stop(number);
+                    self.stop(Outcome::Signal(number));
+                }
                 Some(_) if number == platform::SIGHUP => {}
                 Some(_) => self.kill(),
             },
@@ -300,6 +303,21 @@ impl Supervisor {
 
     fn stop(&mut self, outcome: Outcome) {
         self.stopping.get_or_insert(outcome);
+    }
+
+    /// Reports what a signal does and how to hurry, to a user who pressed Ctrl-C.
+    fn announce_stop(&self, number: i32) {
+        let active = self.services.values();
+        let active = active.filter(|service| !service.machine.is_idle()).count();
+        if number != platform::SIGINT || !self.config.is_foreground || active == 0 {
+            return;
+        }
+        let plural = if active == 1 { "" } else { "s" };
+        self.sink.send(Event::Notice(Notice {
+            level: NoticeLevel::Info,
+            service: None,
+            text: format!("stopping {active} service{plural}; press Ctrl-C again to kill"),
+        }));
     }
 
     fn kill(&mut self) {

@@ -55,7 +55,7 @@ pub(crate) fn run(cli: Cli, terminal: &Arc<dyn Reporter>) -> Result<u8, CommandE
         Command::Free(args) => free::run(&args),
         Command::Leases(args) => leases::run(&args),
         Command::Forget(args) => forget::run(&args),
-        Command::Prune(args) => prune::run(&args, reporter),
+        Command::Prune(args) => prune::run(&args),
         Command::Env(args) => env::run(directory, &args),
         Command::Exec(args) => exec::run(directory, args),
         Command::Port(args) => endpoint::port(directory, &args),

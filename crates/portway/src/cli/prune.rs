@@ -3,7 +3,6 @@
 use clap::Args;
 use portway_app::error::CommandError;
 use portway_app::prune::Prune;
-use portway_app::reporter::Reporter;
 
 use crate::ui;
 
@@ -15,7 +14,7 @@ Examples:
   portway prune --dry-run    Only show what would be done
 
 A lease is stale if its directory was deleted. A process is left over if it belongs to a service of
-an instance that is no longer running. Portway stops an instance whose directory was deleted.")]
+an instance that is no longer running. A running instance is never stopped.")]
 pub(crate) struct PruneArgs {
     /// Stop leftover processes without asking
     #[arg(short, long)]
@@ -28,19 +27,21 @@ pub(crate) struct PruneArgs {
     pub(crate) json: bool,
 }
 
-pub(crate) fn run(args: &PruneArgs, reporter: &dyn Reporter) -> Result<u8, CommandError> {
+pub(crate) fn run(args: &PruneArgs) -> Result<u8, CommandError> {
     let prune = Prune::start(args.dry_run)?;
     if !args.json {
         ui::pruned(&prune.pruned, args.dry_run);
     }
-    let asked = || ui::is_interactive() && ui::confirm("stop these processes?");
-    let pruned = if prune.has_processes() && !args.dry_run && (args.yes || asked()) {
-        let pruned = prune.stop_processes(reporter)?;
+    let pruned = if !prune.has_processes() || args.dry_run {
+        prune.pruned
+    } else if args.yes || ui::is_interactive() && ui::confirm("stop these processes?") {
+        let pruned = prune.stop_processes()?;
         if !args.json {
             ui::message("stopped the leftover processes\n");
         }
         pruned
     } else {
+        ui::message("no process was stopped; run `portway prune --yes` to stop them\n");
         prune.pruned
     };
     if args.json {

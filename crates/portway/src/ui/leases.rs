@@ -81,7 +81,7 @@ pub(crate) fn pruned(pruned: &PruneReport, dry_run: bool) {
     }
     for directory in &pruned.running {
         out(&format!(
-            "running, but its directory was deleted: {}\n",
+            "running, but its directory was deleted: {0}; run `portway -C {0} down` to stop it\n",
             one_line(directory)
         ));
     }

@@ -147,6 +147,11 @@ pub(crate) fn message(text: &str) {
     let _ = stream.write_all(sanitize::composed(text).as_bytes());
 }
 
+/// Prints what a command waits for, or another fact, on standard error.
+pub(crate) fn notice(text: &str) {
+    message(&format!("{}\n", sanitize::sanitize(text, false)));
+}
+
 /// Prints a warning on standard error.
 pub(crate) fn warning(text: &str) {
     message(&format!("{} {text}\n", styled(YELLOW.bold(), "warning:")));

@@ -210,7 +210,7 @@ pub(crate) fn instances(instances: &[InstanceStatus], now: u64) -> bool {
         let style = match instance.state {
             InstanceState::Ready => GREEN,
             InstanceState::Starting | InstanceState::Stopping => CYAN,
-            InstanceState::Degraded => RED,
+            InstanceState::Degraded | InstanceState::Unresponsive => RED,
             InstanceState::Stopped => DIM,
         };
         let mut words = vec![
@@ -226,6 +226,11 @@ pub(crate) fn instances(instances: &[InstanceStatus], now: u64) -> bool {
         words.push(styled(DIM, &one_line(&instance.directory)));
         text.push_str(&words.join("  "));
         text.push('\n');
+        if let (InstanceState::Unresponsive, Some(pid)) = (instance.state, instance.pid) {
+            text.push_str(&format!(
+                "  its supervisor is pid {pid}; if it is suspended, run `kill -CONT {pid}`\n"
+            ));
+        }
         text.push_str(&columns(
             instance.services.iter().map(row_with_warnings).collect(),
             "  ",
@@ -240,6 +245,7 @@ fn instance_state(state: InstanceState) -> &'static str {
         InstanceState::Ready => "ready",
         InstanceState::Degraded => "degraded",
         InstanceState::Stopping => "stopping",
+        InstanceState::Unresponsive => "not responding",
         InstanceState::Stopped => "stopped",
     }
 }
@@ -256,6 +262,7 @@ fn state(state: ServiceState) -> &'static str {
         ServiceState::Stopping => "stopping",
         ServiceState::Completed => "completed",
         ServiceState::Failed => "failed",
+        ServiceState::Unknown => "unknown",
     }
 }
 

@@ -59,7 +59,7 @@ fn instances_of_a_deleted_checkout_can_be_stopped_by_directory() {
 }
 
 #[test]
-fn prune_stops_instances_of_a_deleted_checkout() {
+fn prune_reports_running_instances_of_a_deleted_checkout() {
     let sandbox = started();
     let project = sandbox.project().to_owned();
     fs::remove_dir_all(&project).unwrap();
@@ -68,16 +68,24 @@ fn prune_stops_instances_of_a_deleted_checkout() {
         command.current_dir(sandbox.path("home"));
         sandbox.run_command(command)
     };
-    let dry = run(&["prune", "--dry-run", "--json"]).success().json();
-    assert_eq!(dry["running"][0], project.to_str().unwrap());
-    assert_eq!(dry["ended"], false);
+    let before = sandbox.processes();
     let pruned = run(&["prune", "--yes", "--json"]).success().json();
-    assert_eq!(pruned["ended"], true);
-    assert_eq!(pruned["leases"].as_array().unwrap().len(), 2, "{pruned:#}");
+    assert_eq!(pruned["running"][0], project.to_str().unwrap());
+    assert_eq!(pruned["ended"], false);
+    assert_eq!(
+        sandbox.processes(),
+        before,
+        "a running instance is never stopped"
+    );
+    let down = format!("portway -C {} down", project.display());
+    let stdout = run(&["prune"]).success().stdout();
+    let root = sandbox.path("").display().to_string();
+    let root = root.trim_end_matches('/');
+    assert!(stdout.contains(&down.replace(root, "~")), "{stdout}");
+    run(&["-C", project.to_str().unwrap(), "down"]).success();
     sandbox.wait_until_empty();
-    let again = run(&["prune", "--json"]).success().json();
-    assert_eq!(again["running"].as_array().unwrap().len(), 0);
-    assert_eq!(again["leases"].as_array().unwrap().len(), 0);
+    let pruned = run(&["prune", "--json"]).success().json();
+    assert_eq!(pruned["leases"].as_array().unwrap().len(), 2, "{pruned:#}");
     fs::create_dir(project).unwrap();
 }
 

@@ -114,6 +114,10 @@ pub fn with_stale_process() -> Sandbox {
 fn prune_stops_processes_of_a_killed_instance() {
     let sandbox = with_stale_process();
     let left = sandbox.processes();
+    sandbox
+        .run(&["prune"])
+        .success()
+        .stderr_has("portway prune --yes");
     let found = sandbox.run(&["prune", "--json"]).success().json();
     let (pid, _) = left.first_key_value().unwrap();
     assert_eq!(found["processes"][0]["pid"], *pid);
@@ -143,6 +147,37 @@ fn prune_does_not_touch_running_instances() {
     }
     assert_eq!(pruned["ended"], false);
     assert_eq!(sandbox.processes(), before);
+}
+
+#[test]
+fn prune_spares_an_instance_that_a_leftover_process_started() {
+    let mut sandbox = two_services();
+    sandbox.run(&["detect"]).success();
+    let id = sandbox.run(&["ps", "--json"]).success().json()[0]["id"].clone();
+    let mark = sandbox.state().join("instances").join(id.as_str().unwrap());
+    let other = sandbox.path("other");
+    fs::create_dir(&other).unwrap();
+    fs::copy(
+        sandbox.project().join("portway.toml"),
+        other.join("portway.toml"),
+    )
+    .unwrap();
+    sandbox.set_project(&other);
+    // A shell that belongs to the stopped instance starts another instance.
+    let mut shell = sandbox.command("sh");
+    shell.env("PORTWAY_RUN", mark.join("backend"));
+    shell.args([
+        "-c",
+        &format!("'{}' up & wait; sleep 600", env!("CARGO_BIN_EXE_portway")),
+    ]);
+    let shell = crate::sandbox::RunningCommand::start(shell);
+    sandbox.wait_until_ready();
+    let pruned = sandbox.run(&["prune", "--yes", "--json"]).success().json();
+    let pids = pruned["processes"].as_array().unwrap().iter();
+    let pids: Vec<u64> = pids.map(|one| one["pid"].as_u64().unwrap()).collect();
+    assert_eq!(pids, [u64::from(shell.pid())], "{pruned:#}");
+    assert_eq!(sandbox.status()["state"], "ready");
+    sandbox.run(&["down"]).success();
 }
 
 #[test]

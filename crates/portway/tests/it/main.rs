@@ -38,6 +38,8 @@ mod handover;
 #[cfg(unix)]
 mod health;
 #[cfg(unix)]
+mod identity;
+#[cfg(unix)]
 mod init;
 #[cfg(unix)]
 mod invalid_input;
@@ -51,6 +53,8 @@ mod lifetime;
 mod limits;
 #[cfg(unix)]
 mod logs;
+#[cfg(unix)]
+mod lost_state;
 #[cfg(target_os = "linux")]
 mod overload;
 #[cfg(unix)]
@@ -63,6 +67,8 @@ mod redis;
 mod reference;
 #[cfg(unix)]
 mod servers;
+#[cfg(unix)]
+mod silence;
 #[cfg(unix)]
 mod state;
 #[cfg(target_os = "linux")]

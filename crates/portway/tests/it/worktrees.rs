@@ -194,3 +194,63 @@ fn ports_of_stopped_instances_are_reused_when_the_range_is_full() {
         sandbox.run(&["-C", &dir(name), "down"]).success();
     }
 }
+
+#[test]
+fn a_worktree_inside_the_main_checkout_is_a_checkout_of_its_own() {
+    let sandbox = Sandbox::new();
+    let project = sandbox.project().to_owned();
+    sandbox.write(
+        "package.json",
+        "{\"name\": \"shop\", \"scripts\": {\"dev\": \"node server.js\"}, \"dependencies\": {\"express\": \"*\"}}",
+    );
+    sandbox.write("server.js", "");
+    sandbox.git(&project, &["init", "-q"]);
+    sandbox.git(&project, &["add", "."]);
+    sandbox.git(&project, &["commit", "-qm", "first"]);
+    let worktree = add_worktree(&sandbox, "project/fix", "fix");
+    // The services of the worktree are not those of the main checkout.
+    let plan = |dir: &str| {
+        let plan = sandbox.run(&["-C", dir, "plan", "--json"]);
+        plan.success().json()
+    };
+    let main = plan(".");
+    assert_eq!(main["services"].as_array().unwrap().len(), 1, "{main:#}");
+    // The main checkout's manifest, which is not committed, is not used in the worktree.
+    sandbox.write("portway.toml", TWO_SERVICES);
+    let services = plan(&worktree)["services"].clone();
+    assert_eq!(services, main["services"]);
+    let below = format!("{worktree}/below");
+    fs::create_dir(&below).unwrap();
+    let plan = sandbox.run(&["-C", &below, "plan", "--json"]);
+    plan.error("no_manifest");
+}
+
+#[test]
+fn the_name_of_a_worktree_contains_the_project() {
+    let sandbox = Sandbox::new();
+    let project = sandbox.project().to_owned();
+    sandbox.write(
+        "portway.toml",
+        "[services.a]\ncommand = \"%service serve {port}\"\nport = \"%0-%9\"\n\
+         env = { DATABASE = \"app_{instance}\" }",
+    );
+    sandbox.git(&project, &["init", "-q"]);
+    sandbox.git(&project, &["add", "."]);
+    sandbox.git(&project, &["commit", "-qm", "first"]);
+    let name = |dir: &str| {
+        let env = sandbox.run(&["-C", dir, "env", "a", "--json"]);
+        let env = env.success().json();
+        let name = env["PORTWAY_INSTANCE"].as_str().unwrap().to_owned();
+        assert_eq!(env["DATABASE"], format!("app_{name}"));
+        name
+    };
+    assert_eq!(name("."), "project");
+    let worktree = add_worktree(&sandbox, "w", "fix/login");
+    assert_eq!(name(&worktree), "fix-login.project");
+    // A bare repository with worktrees.
+    let top = sandbox.path(".");
+    sandbox.git(&top, &["clone", "-q", "--bare", "project", "shop.git"]);
+    let bare = sandbox.path("shop.git");
+    sandbox.git(&bare, &["worktree", "add", "-q", "-b", "try", "../one"]);
+    assert_eq!(name(&sandbox.path("one").display().to_string()), "try.shop");
+}

@@ -50,6 +50,19 @@ pub(crate) async fn connect(path: &Path) -> io::Result<NamedPipeClient> {
     }
 }
 
+/// Returns whether a process serves the control socket at `path`.
+pub(crate) fn is_served(path: &Path) -> bool {
+    // Without the client of `tokio`, which needs a runtime.
+    let open = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(pipe_name(path));
+    match open {
+        Ok(_) => true,
+        Err(error) => error.raw_os_error() == Some(ERROR_PIPE_BUSY.cast_signed()),
+    }
+}
+
 /// A control socket that accepts connections of this user.
 pub(crate) struct ControlListener {
     name: String,

@@ -28,6 +28,13 @@ fn read(pid: u32, name: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+pub(in crate::process) fn is_suspended(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The state follows the name in parentheses: `T` for a signal, `t` for a debugger.
+    let (_, fields) = stat.rsplit_once(") ").unwrap_or_default();
+    fields.starts_with(['T', 't'])
+}
+
 /// Reads the container from the control group. Container engines put an id of 64 hexadecimal digits
 /// into its path (`docker-ID.scope`, `/docker/ID`, `libpod-ID.scope`, `cri-containerd-ID.scope`),
 /// LXC a name (`lxc.payload.NAME`) and systemd-nspawn the machine's name (`machine-NAME.scope`).

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
+use sysinfo::{Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System, UpdateKind};
 
 use crate::process::{ProcessId, Usage};
 
@@ -29,6 +29,16 @@ pub(in crate::process) fn env_var(pid: u32, name: &str) -> Option<String> {
         let (key, value) = variable.split_once('=')?;
         is_same_name(key, name).then(|| value.to_owned())
     })
+}
+
+pub(in crate::process) fn is_suspended(pid: u32) -> bool {
+    let pid = Pid::from_u32(pid);
+    let system = read(
+        ProcessesToUpdate::Some(&[pid]),
+        ProcessRefreshKind::nothing(),
+    );
+    let process = system.as_ref().and_then(|system| system.process(pid));
+    process.is_some_and(|process| process.status() == ProcessStatus::Stop)
 }
 
 /// Returns whether two names mean the same environment variable. Windows ignores case.

@@ -69,6 +69,7 @@ fn reports_a_clock_that_was_set_back() {
         fallback_name: "later-1".into(),
         branch: None,
         is_main: true,
+        identity: None,
     };
     let mut registry = SqliteRegistry::open(&sandbox.state()).unwrap();
     let now = sandbox.run(&["health", "--json"]).success().json()["at"].as_u64();

@@ -1,0 +1,96 @@
+//! Follows the events of an instance, and reports what a command waits for.
+
+use portway_api::{Event, InstanceStatus, ServiceState};
+use portway_supervisor::control::Events;
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
+
+use super::connection::Supervised;
+use super::response::{REPORT_DELAY, check_suspended, report};
+use crate::error::CommandError;
+
+/// How often the supervisor is checked while it sends no events.
+const CHECK_INTERVAL: Duration = Duration::from_secs(4);
+
+/// Waits for the next event of an instance. `None` if the instance has stopped.
+///
+/// # Errors
+/// When its supervisor is suspended.
+pub(crate) async fn next(
+    instance: &impl Supervised,
+    events: &mut Events,
+) -> Result<Option<Event>, CommandError> {
+    loop {
+        match timeout(CHECK_INTERVAL, events.next()).await {
+            Ok(event) => return Ok(event),
+            Err(_) => check_suspended(&instance.dir())?,
+        }
+    }
+}
+
+/// Reports once, after some seconds, which services a command waits for.
+pub(crate) struct ProgressReport {
+    report_at: Option<Instant>,
+    /// What the command waits for.
+    pending: Option<String>,
+}
+
+impl ProgressReport {
+    pub(crate) fn new() -> Self {
+        Self {
+            report_at: Some(Instant::now() + REPORT_DELAY),
+            pending: None,
+        }
+    }
+
+    /// Waits for the next event of an instance. `None` if the instance has stopped.
+    ///
+    /// # Errors
+    /// When its supervisor is suspended.
+    pub(crate) async fn next(
+        &mut self,
+        instance: &impl Supervised,
+        events: &mut Events,
+    ) -> Result<Option<Event>, CommandError> {
+        let event = match self.report_at {
+            Some(at) => match tokio::time::timeout_at(at, next(instance, events)).await {
+                Ok(event) => event?,
+                Err(_) => {
+                    self.report_at = None;
+                    if let Some(pending) = &self.pending {
+                        report(pending);
+                    }
+                    next(instance, events).await?
+                }
+            },
+            None => next(instance, events).await?,
+        };
+        if let Some(Event::Status(status)) = &event {
+            self.pending = pending(status);
+        }
+        Ok(event)
+    }
+}
+
+/// Describes the services of an instance that are not in a final state.
+fn pending(status: &InstanceStatus) -> Option<String> {
+    let services = status.services.iter().filter_map(|service| {
+        let action = match service.state {
+            ServiceState::Waiting => "waits for other services",
+            ServiceState::Preparing => "prepares",
+            ServiceState::Starting => "starts",
+            ServiceState::Unhealthy => "is unhealthy",
+            ServiceState::Backoff => "restarts after a delay",
+            ServiceState::Stopping => "stops",
+            _ => return None,
+        };
+        let pid = service.pid.map(|pid| format!(" (pid {pid})"));
+        Some(format!(
+            "`{}`{} {action}",
+            service.name,
+            pid.unwrap_or_default()
+        ))
+    });
+    let services: Vec<String> = services.collect();
+    (!services.is_empty()).then(|| format!("waiting: {}", services.join(", ")))
+}

@@ -1,0 +1,190 @@
+//! Restores what shows other processes that an instance is running, if it was deleted: its lock and
+//! record, and its leases in the registry.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use portway_api::InstanceStatus;
+use portway_registry::{
+    Fingerprint, InstanceLock, Lease, Registry, RegistryError, RunningRecord, SqliteRegistry,
+    create_private_dir, lock_as_supervisor, own_network,
+};
+use portway_supervisor::Handle;
+use tokio::time::sleep;
+
+use crate::error::CommandError;
+use crate::instance::connection::Supervised;
+use crate::project::RegisteredProject;
+
+/// How often a supervisor checks whether something was deleted.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What shows that an instance is running, until it is dropped. It must outlive the processes of the
+/// instance.
+pub(super) struct Presence {
+    dir: PathBuf,
+    /// The locks. More than one if the first was deleted.
+    locks: Arc<Mutex<Vec<InstanceLock>>>,
+    /// Keeps the kernel from using the directory's inode again after the directory was deleted. `None`
+    /// on Windows.
+    _directory: Option<std::fs::File>,
+}
+
+impl Presence {
+    /// Records the instance that `lock` belongs to.
+    pub(super) fn new(registered: &RegisteredProject, lock: InstanceLock) -> Self {
+        let dir = registered.dir();
+        // In place of the record of a killed supervisor.
+        write_record(&dir, registered);
+        Self {
+            dir,
+            locks: Arc::new(Mutex::new(vec![lock])),
+            _directory: std::fs::File::open(&registered.project.checkout.root).ok(),
+        }
+    }
+
+    /// Records the instance as it is after its ports are chosen. Returns what restores it.
+    pub(super) fn restorer(
+        &self,
+        registered: &mut RegisteredProject,
+        state_dir: PathBuf,
+    ) -> Result<Restorer, CommandError> {
+        let record = write_record(&self.dir, registered);
+        let leases = registered.registry.leases(&registered.instance.id)?;
+        let forced = leases.into_iter().filter_map(|lease| {
+            let port = lease.forced_port?;
+            Some(((lease.service, lease.name), port))
+        });
+        Ok(Restorer {
+            fingerprint: Fingerprint::read(&state_dir),
+            state_dir,
+            dir: self.dir.clone(),
+            record,
+            forced: forced.collect(),
+            locks: self.locks.clone(),
+        })
+    }
+}
+
+fn write_record(dir: &Path, registered: &RegisteredProject) -> RunningRecord {
+    let record = RunningRecord {
+        instance: registered.instance.clone(),
+        pid: std::process::id(),
+        network: own_network(),
+    };
+    if let Err(error) = record.write(dir) {
+        // The instance is then found by its path only.
+        tracing::warn!(%error, "cannot record the instance as running");
+    }
+    record
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        RunningRecord::remove(&self.dir);
+    }
+}
+
+/// Restores what was deleted.
+pub(super) struct Restorer {
+    state_dir: PathBuf,
+    dir: PathBuf,
+    record: RunningRecord,
+    /// The forced ports by service and name of the port.
+    forced: HashMap<(String, String), u16>,
+    locks: Arc<Mutex<Vec<InstanceLock>>>,
+    fingerprint: Fingerprint,
+}
+
+impl Restorer {
+    /// Runs until its task is dropped.
+    pub(super) async fn run(mut self, handle: Handle) {
+        loop {
+            sleep(CHECK_INTERVAL).await;
+            let status = handle.status();
+            let check = tokio::task::spawn_blocking(move || {
+                self.check(&status);
+                self
+            });
+            match check.await {
+                Ok(restorer) => self = restorer,
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn check(&mut self, status: &InstanceStatus) {
+        if let Err(error) = self.restore_lock() {
+            tracing::warn!(%error, "cannot restore the lock of the instance");
+        }
+        // The first status has no services.
+        let now = Fingerprint::read(&self.state_dir);
+        if now == self.fingerprint || status.services.is_empty() || !may_create(&self.state_dir) {
+            return;
+        }
+        match self.restore_leases(status) {
+            Ok(()) => self.fingerprint = Fingerprint::read(&self.state_dir),
+            Err(error) => {
+                tracing::warn!(%error, "cannot record the leases of the instance");
+                // Tried again after the next change.
+                self.fingerprint = now;
+            }
+        }
+    }
+
+    fn restore_lock(&self) -> io::Result<()> {
+        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_visible = locks.last().is_some_and(InstanceLock::is_visible);
+        if !is_visible && may_create(&self.state_dir) {
+            create_private_dir(&self.dir)?;
+            match lock_as_supervisor(&self.dir)? {
+                Some(lock) => locks.push(lock),
+                None => return Err(io::Error::from(io::ErrorKind::WouldBlock)),
+            }
+        }
+        if !RunningRecord::exists(&self.dir) && self.dir.exists() {
+            self.record.write(&self.dir)?;
+        }
+        Ok(())
+    }
+
+    fn restore_leases(&self, status: &InstanceStatus) -> Result<(), RegistryError> {
+        let leases: Vec<Lease> = leases(status, &self.forced);
+        SqliteRegistry::open(&self.state_dir)?.restore(
+            &self.record.instance,
+            &leases,
+            portway_supervisor::now(),
+        )
+    }
+}
+
+/// Returns whether a deleted state directory may be created again: not if the directories above it are
+/// gone, too.
+fn may_create(state_dir: &Path) -> bool {
+    state_dir.ancestors().nth(2).is_some_and(Path::exists)
+}
+
+/// Returns the leases of a running instance from its status.
+pub(crate) fn leases(
+    status: &InstanceStatus,
+    forced: &HashMap<(String, String), u16>,
+) -> Vec<Lease> {
+    let mut leases = Vec::new();
+    for service in &status.services {
+        for port in &service.ports {
+            let name = port.name.clone().unwrap_or_default();
+            leases.push(Lease {
+                port: port.port,
+                instance: status.id.clone(),
+                service: service.name.clone(),
+                forced_port: forced.get(&(service.name.clone(), name.clone())).copied(),
+                name,
+                last_used: status.since.unwrap_or_default(),
+            });
+        }
+    }
+    leases
+}
