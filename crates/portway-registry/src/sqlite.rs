@@ -108,8 +108,8 @@ impl SqliteRegistry {
         );
         let lock_file = state_dir.join(LOCK_FILE_NAME);
         lock::refuse_link(&file).map_err(io)?;
-        let lock = lock::open_lock(&lock_file, true)
-            .map_err(|error| RegistryError::io(&lock_file, error))?;
+        lock::refuse_link(&lock_file).map_err(|error| RegistryError::io(&lock_file, error))?;
+        let lock = lock::open_lock(&lock_file, true).map_err(io)?;
         lock::lock_exclusive(&lock, &lock_file).map_err(io)?;
         let connection = Connection::open_with_flags(&file, flags)
             .map_err(|error| RegistryError::sqlite(&file, error))?;

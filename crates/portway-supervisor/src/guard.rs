@@ -15,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::record;
-use crate::{orphans, platform, remnants};
+use crate::{mark, orphans, platform, remnants};
 
 /// The hidden command that runs a guard.
 pub const COMMAND: &str = "__guard";
@@ -43,6 +43,8 @@ impl Guard {
             .arg0(NAME)
             .arg(COMMAND)
             .env(DIR_VARIABLE, dir)
+            // Inherited if a service of another instance started this one.
+            .env_remove(mark::NAME)
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

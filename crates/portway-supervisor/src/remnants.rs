@@ -256,8 +256,14 @@ impl<'a> Scanner<'a> {
 /// started, or below one: such processes inherit marks and groups.
 fn is_supervised(pid: u32, dir: &Path) -> bool {
     let is_portway = |process: &Process| {
-        process.name == "portway"
-            || matches!(process.args.get(1), Some(first) if first.starts_with("__"))
+        // A hidden command may follow `-C DIR`, and the binary may have a longer name.
+        process.name.starts_with("portway")
+            || process
+                .args
+                .iter()
+                .skip(1)
+                .take(3)
+                .any(|one| one.starts_with("__"))
     };
     let has_mark = |pid| Mark::read(pid).is_some_and(|mark| mark.dir == dir);
     Process::read(pid).is_some_and(|process| is_portway(&process))

@@ -6,7 +6,7 @@ use portway_api::StaleProcess;
 use portway_ports::{Process, ProcessId};
 use portway_registry::RunningRecord;
 use portway_supervisor::mark::{self, Mark};
-use portway_supervisor::process::descendants;
+use portway_supervisor::process::{ancestors, descendants};
 use portway_supervisor::remnants;
 
 use super::{Known, info};
@@ -30,7 +30,7 @@ pub(crate) fn leftovers() -> Result<Vec<(Process, StaleProcess)>, CommandError> 
         };
         // Ignores processes that the instances of another registry have started.
         let is_own = mark.dir == registry.instance_dir(mark.instance_id());
-        if !is_own || mark::has_keeper(pid) || is_supervised(&mark.dir) || running.contains(pid) {
+        if !is_own || mark::has_keeper(pid) || is_supervised(&mark.dir) || running.has_part(pid) {
             continue;
         }
         let process = Process::read(pid).filter(|process| policy.check(process).is_ok());
@@ -98,6 +98,14 @@ impl RunningInstances {
     /// directory.
     pub(crate) fn contains(&self, pid: u32) -> bool {
         self.pids.contains(&pid) || !mark::supervised_services(pid).is_empty()
+    }
+
+    /// Returns whether a process is one of them or below one.
+    fn has_part(&self, pid: u32) -> bool {
+        self.contains(pid)
+            || ancestors(pid)
+                .iter()
+                .any(|above| self.contains(above.id.pid))
     }
 
     /// Returns `processes` without these and without all processes below them.
