@@ -15,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::record;
-use crate::{orphans, platform, remnants};
+use crate::{mark, orphans, platform, remnants};
 
 /// The hidden command that runs a guard.
 pub const COMMAND: &str = "__guard";
@@ -43,6 +43,9 @@ impl Guard {
             .arg0(NAME)
             .arg(COMMAND)
             .env(DIR_VARIABLE, dir)
+            // A supervisor that a service started has the marks of that service's instance.
+            .env_remove(mark::NAME)
+            .env_remove(mark::KEEPER_NAME)
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
