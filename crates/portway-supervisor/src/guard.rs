@@ -43,8 +43,9 @@ impl Guard {
             .arg0(NAME)
             .arg(COMMAND)
             .env(DIR_VARIABLE, dir)
-            // Inherited if a service of another instance started this one.
+            // A supervisor that a service started has the marks of that service's instance.
             .env_remove(mark::NAME)
+            .env_remove(mark::KEEPER_NAME)
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

@@ -48,6 +48,7 @@ pub(crate) struct Found {
 }
 
 impl Record {
+    #[cfg(any(unix, test))]
     pub(crate) fn new(kind: Kind, service: &str) -> Self {
         Self {
             kind,

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use portway_api::{
     ErrorBody, ErrorCode, Event, InstanceStatus, LogRecord, LogStream, NoticeLevel, ServiceState,
+    ServiceStatus,
 };
 use portway_registry::{InstanceLock, Registry};
 use portway_supervisor::{Config, Handle, LanConfig, Outcome, Request, Supervisor, control};
@@ -127,12 +128,30 @@ fn run(
             let Some(reporter) = foreground else {
                 return Err(error);
             };
-            for service in reported.unwrap_or_default().update(&failed) {
-                reporter.failed(service);
-            }
+            let mut reported = reported.unwrap_or_default();
+            report_failures(reporter, reported.update(&failed));
             Err(error.reported())
         }
     }
+}
+
+/// Reports failures on a separate thread, so that a reader that has paused does not delay the end.
+fn report_failures<'a>(
+    reporter: &Arc<dyn Reporter>,
+    failed: impl IntoIterator<Item = &'a ServiceStatus>,
+) {
+    let failed: Vec<ServiceStatus> = failed.into_iter().cloned().collect();
+    let reporter = reporter.clone();
+    let (done, finished) = mpsc::channel();
+    thread::spawn(move || {
+        for service in &failed {
+            reporter.failed(service);
+        }
+        // The receiver is gone after the timeout.
+        let _ = done.send(());
+    });
+    // What the reader does not take in time is lost.
+    let _ = finished.recv_timeout(OUTPUT_TIMEOUT);
 }
 
 /// Returns the configuration for the local network, if services are published there.

@@ -21,8 +21,9 @@ use crate::record::{Kind, Own, Record};
 use crate::state::ExitStatus;
 use crate::stuck::{KillWatch, StuckProcess};
 
-/// A variable that disables control groups, to test what happens without them.
-const NO_GROUPS_VARIABLE: &str = "PORTWAY_NO_CGROUPS";
+/// A variable that decides whether control groups are used: `1` wherever one can be created, `0` never.
+/// By default they are used where the service manager has delegated a group.
+const GROUPS_VARIABLE: &str = "PORTWAY_CGROUPS";
 
 /// How often SIGKILL is repeated while processes are left. The next round catches a process that was
 /// forked during the previous one.
@@ -162,10 +163,12 @@ pub(super) fn run(task: &Task) -> io::Result<()> {
 
 /// Creates the control group of this keeper, where the system allows it.
 fn create_group(record: &Own) -> Option<ControlGroup> {
-    if env::var_os(NO_GROUPS_VARIABLE).is_some_and(|value| !value.is_empty()) {
-        return None;
+    let name = record.group_name()?;
+    match env::var(GROUPS_VARIABLE).as_deref() {
+        Ok("0") => None,
+        Ok("1") => ControlGroup::create(&name),
+        _ => ControlGroup::create_delegated(&name),
     }
-    ControlGroup::create(&record.group_name()?)
 }
 
 impl Tree<'_> {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use portway_project::policy::StopSignal;
 
-use super::{KeeperCommand, Report, Task};
+use super::{KeeperCommand, Report, Task, TaskCommand};
 use crate::platform;
 use crate::state::ExitStatus;
 
@@ -110,10 +110,11 @@ pub(super) fn run(task: &Task, reports: Option<&str>) -> io::Result<()> {
 
 /// Starts the leader, and a thread that waits for its exit.
 fn start(task: &Task, events: &Sender<Event>) -> io::Result<u32> {
+    let TaskCommand::Shell(command) = &task.command;
     let mut child = Command::new("cmd.exe")
         // `/d` ignores the user's AutoRun commands. `/s` removes only the outermost quotes, so that
         // the command is parsed as in a terminal.
-        .raw_arg(format!("/d /s /c \"{}\"", task.command))
+        .raw_arg(format!("/d /s /c \"{command}\""))
         .stdin(Stdio::null())
         .spawn()?;
     let pid = child.id();

@@ -32,6 +32,14 @@ impl ControlGroup {
         None
     }
 
+    /// Creates a group like [`ControlGroup::create`], but only below a group that the service manager
+    /// has delegated. All other groups belong to their manager, which accounts for the processes in
+    /// them and may remove groups that it does not know.
+    pub(crate) fn create_delegated(name: &str) -> Option<Self> {
+        let is_delegated = own_group()?.ancestors().any(is_delegated);
+        is_delegated.then(|| Self::create(name))?
+    }
+
     /// Opens the group with this path. `None` if it does not exist.
     pub(crate) fn open(path: &Path) -> Option<Self> {
         let exists = path.join("cgroup.kill").exists();
@@ -83,6 +91,16 @@ impl ControlGroup {
             }
         }
     }
+}
+
+/// Returns whether a group has the mark of delegation, as systemd sets it
+/// (<https://systemd.io/CGROUP_DELEGATION>).
+fn is_delegated(group: &Path) -> bool {
+    let is_set = |name| {
+        let mut value = [0; 8];
+        rustix::fs::getxattr(group, name, &mut value).is_ok_and(|length| value[..length] == *b"1")
+    };
+    is_set("user.delegate") || is_set("trusted.delegate")
 }
 
 fn subgroups(path: &Path) -> impl Iterator<Item = PathBuf> {

@@ -116,9 +116,7 @@ fn jobs_that_ran_before_portway_are_spared() {
                 ),
             ]);
             shell.arg(env!("CARGO_BIN_EXE_portway"));
-            if groups == Groups::Unused {
-                shell.env("PORTWAY_NO_CGROUPS", "1");
-            }
+            groups.set(&mut shell);
             let mut command = RunningCommand::start(shell);
             if arguments == "up" {
                 sandbox.wait_until_ready();

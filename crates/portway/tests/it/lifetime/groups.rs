@@ -27,10 +27,14 @@ impl Groups {
     /// Portway, not started yet.
     pub(super) fn portway(self, sandbox: &Sandbox, arguments: &[&str]) -> Command {
         let mut command = sandbox.portway(arguments);
-        if self == Self::Unused {
-            command.env("PORTWAY_NO_CGROUPS", "1");
-        }
+        self.set(&mut command);
         command
+    }
+
+    /// Sets the variable that selects the way.
+    pub(super) fn set(self, command: &mut Command) {
+        let is_used = self == Self::Used;
+        command.env("PORTWAY_CGROUPS", if is_used { "1" } else { "0" });
     }
 
     /// Starts the instance in the background and checks whether the services are in groups.
