@@ -155,6 +155,11 @@ fn check_running(
     let Some(status) = runtime()?.block_on(connection::status(instance))? else {
         return Ok(());
     };
+    if options.prepare {
+        let message = "the instance is already running, and prepare steps run only at a start";
+        return Err(CommandError::new(ErrorCode::Usage, message)
+            .hint("stop it first: run `portway down`, then `portway up --prepare`"));
+    }
     if wanted.is_some_and(|wanted| status.lan != wanted) {
         let how = if status.lan {
             "on the local network"
