@@ -128,6 +128,7 @@ fn set_flags(options: &mut OpenOptions, flags: rustix::fs::OFlags) {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    #[cfg(unix)]
     use std::io::Write;
 
     use super::*;
