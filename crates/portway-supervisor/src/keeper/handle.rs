@@ -40,6 +40,9 @@ pub struct KeeperConfig {
     pub grace: Duration,
     /// A listening socket to pass to the command as file descriptor 3.
     pub socket: Option<std::net::TcpListener>,
+    /// Whether the standard input of the command is a pipe that stays open. Otherwise it is empty.
+    /// Compilers that watch files exit at the end of their input.
+    pub keeps_input_open: bool,
 }
 
 /// An event that a keeper reports.
@@ -100,6 +103,7 @@ impl Keeper {
             stop_signal: config.stop_signal,
             grace: config.grace,
             has_socket: config.socket.is_some(),
+            keeps_input_open: config.keeps_input_open,
             #[cfg(unix)]
             record: record.as_ref().map(|(_, passed)| passed.clone()),
         };
@@ -158,6 +162,7 @@ impl Keeper {
             stop_signal: StopSignal::Term,
             grace,
             has_socket: false,
+            keeps_input_open: false,
             record: record.as_ref().map(|(_, passed)| passed.clone()),
         };
         let child = command

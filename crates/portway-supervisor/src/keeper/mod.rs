@@ -87,6 +87,8 @@ struct Task {
     grace: Duration,
     /// Whether the command gets a listening socket as file descriptor 3.
     has_socket: bool,
+    /// Whether the standard input of the command is a pipe that stays open, instead of empty.
+    keeps_input_open: bool,
     /// The file descriptor and the path of the keeper's record.
     #[cfg(unix)]
     record: Option<(i32, PathBuf)>,
@@ -100,6 +102,7 @@ impl Task {
                 .into(),
             self.grace.as_millis().to_string().into(),
             self.has_socket.to_string().into(),
+            self.keeps_input_open.to_string().into(),
         ];
         #[cfg(unix)]
         {
@@ -122,6 +125,7 @@ impl Task {
         let stop_signal = serde_json::from_str(&text()?).ok()?;
         let grace = Duration::from_millis(text()?.parse().ok()?);
         let has_socket = text()?.parse().ok()?;
+        let keeps_input_open = text()?.parse().ok()?;
         #[cfg(unix)]
         let fd: i32 = text()?.parse().ok()?;
         #[cfg(unix)]
@@ -141,6 +145,7 @@ impl Task {
             stop_signal,
             grace,
             has_socket,
+            keeps_input_open,
             #[cfg(unix)]
             record: (fd >= 0).then_some((fd, path)),
         })
@@ -180,6 +185,7 @@ mod tests {
             stop_signal: StopSignal::Int,
             grace: Duration::from_millis(1500),
             has_socket: true,
+            keeps_input_open: true,
             #[cfg(unix)]
             record: Some((12, "/state/keepers/1".into())),
         };

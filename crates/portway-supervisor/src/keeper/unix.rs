@@ -52,6 +52,8 @@ struct Tree<'a> {
     /// The process that runs the command, until it has exited.
     leader: Option<Pid>,
     stop_state: StopState,
+    /// The end of the leader's standard input that is never written to.
+    input: Option<io::PipeWriter>,
     /// The control group of the tree, if there is one.
     group: Option<ControlGroup>,
     record: Option<Own>,
@@ -106,6 +108,7 @@ pub(super) fn run(task: &Task) -> io::Result<()> {
         supervisor,
         leader: None,
         stop_state: StopState::Running,
+        input: None,
         group: record.as_ref().and_then(create_group),
         record,
         last_tree_read: None,

@@ -115,12 +115,18 @@ fn start(task: &Task, events: &Sender<Event>) -> io::Result<u32> {
         // `/d` ignores the user's AutoRun commands. `/s` removes only the outermost quotes, so that
         // the command is parsed as in a terminal.
         .raw_arg(format!("/d /s /c \"{command}\""))
-        .stdin(Stdio::null())
+        .stdin(match task.keeps_input_open {
+            true => Stdio::piped(),
+            false => Stdio::null(),
+        })
         .spawn()?;
+    // `wait` would close the pipe.
+    let input = child.stdin.take();
     let pid = child.id();
     let events = events.clone();
     thread::spawn(move || {
         let status = child.wait().map_or(ExitStatus::KILLED, exit_status);
+        drop(input);
         // Sending fails only when the keeper is about to exit.
         let _ = events.send(Event::LeaderExited(status));
     });

@@ -247,6 +247,7 @@ impl Supervisor {
             stop_signal: stop.signal,
             grace: stop.grace,
             socket,
+            keeps_input_open: role == Role::Service,
         };
         let keeper = service::start_keeper(config, &self.sink, pattern, self.reporter(name))
             .map_err(|error| FailureReason::StartFailed {

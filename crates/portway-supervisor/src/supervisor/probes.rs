@@ -183,6 +183,7 @@ impl ProbeCommand {
             stop_signal: StopSignal::Term,
             grace: COMMAND_GRACE,
             socket: None,
+            keeps_input_open: false,
         };
         let Ok((keeper, streams)) = Keeper::start(config) else {
             return false;

@@ -51,7 +51,16 @@ impl Tree<'_> {
     }
 
     fn spawn_service(&mut self, mut command: Command) -> io::Result<Pid> {
-        command.stdin(Stdio::null());
+        match self.task.keeps_input_open {
+            true => {
+                let (reader, writer) = io::pipe()?;
+                command.stdin(reader);
+                self.input = Some(writer);
+            }
+            false => {
+                command.stdin(Stdio::null());
+            }
+        }
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         self.spawn(command)
     }

@@ -79,3 +79,18 @@ fn services_start_in_order() {
     let frontend = records.iter().position(|one| one["service"] == "frontend");
     assert!(backend < frontend.unwrap());
 }
+
+/// Compilers that watch files exit at the end of their standard input.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_input_of_a_service_stays_open() {
+    let sandbox =
+        Sandbox::new().manifest("[services.watcher]\nprepare = \"cat\"\ncommand = \"exec cat\"");
+    sandbox.run(&["up", "--detach"]).success();
+    let watcher = service(&sandbox.status(), "watcher").clone();
+    assert_eq!(watcher["state"], "ready");
+    let input = std::fs::read_link(format!("/proc/{}/fd/0", watcher["pid"])).unwrap();
+    assert!(input.to_string_lossy().starts_with("pipe:"), "{input:?}");
+    sandbox.run(&["down"]).success();
+    sandbox.wait_until_empty();
+}
