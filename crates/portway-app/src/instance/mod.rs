@@ -8,6 +8,7 @@ mod host;
 mod list;
 pub(crate) mod locate;
 mod logs;
+mod printer;
 pub(crate) mod remnants;
 pub(crate) mod response;
 pub(crate) mod restore;

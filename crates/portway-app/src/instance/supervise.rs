@@ -5,21 +5,17 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{ChildStdout, Command, Stdio};
-use std::sync::{Arc, mpsc};
-use std::thread;
-use std::time::Duration;
+use std::sync::Arc;
 
-use portway_api::{
-    ErrorBody, ErrorCode, Event, InstanceStatus, LogRecord, LogStream, NoticeLevel, ServiceState,
-    ServiceStatus,
-};
+use portway_api::{ErrorBody, ErrorCode, InstanceStatus, ServiceState};
 use portway_registry::{InstanceLock, Registry};
 use portway_supervisor::{Config, Handle, LanConfig, Outcome, Request, Supervisor, control};
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::oneshot;
 
 use super::attach;
 use super::connection::{self, Supervised, not_running};
 use super::host::ProjectHost;
+use super::printer::{EventPrinter, report_failures};
 use super::restore::Presence;
 use crate::allocation::{self, Keep};
 use crate::diagnostics::{self, SUPERVISOR_LOG};
@@ -37,9 +33,6 @@ pub const COMMAND: &str = "__supervise";
 
 /// The line that a background supervisor prints on its standard output when it can be reached.
 pub const SERVING: &str = "serving";
-
-/// Timeout for printing the last lines when the reader is slow.
-const OUTPUT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Supervises the instance in this process until it stops. The lock marks its leases as live.
 fn run(
@@ -133,25 +126,6 @@ fn run(
             Err(error.reported())
         }
     }
-}
-
-/// Reports failures on a separate thread, so that a reader that has paused does not delay the end.
-fn report_failures<'a>(
-    reporter: &Arc<dyn Reporter>,
-    failed: impl IntoIterator<Item = &'a ServiceStatus>,
-) {
-    let failed: Vec<ServiceStatus> = failed.into_iter().cloned().collect();
-    let reporter = reporter.clone();
-    let (done, finished) = mpsc::channel();
-    thread::spawn(move || {
-        for service in &failed {
-            reporter.failed(service);
-        }
-        // The receiver is gone after the timeout.
-        let _ = done.send(());
-    });
-    // What the reader does not take in time is lost.
-    let _ = finished.recv_timeout(OUTPUT_TIMEOUT);
 }
 
 /// Returns the configuration for the local network, if services are published there.
@@ -284,105 +258,6 @@ pub(super) fn detach(
             "see its log: `{}`",
             dir.join(SUPERVISOR_LOG).display()
         ))),
-    }
-}
-
-/// Prints events on a separate thread, so that a paused terminal (Ctrl-S) or a slow reader does not block
-/// the supervisor.
-struct EventPrinter {
-    finished: mpsc::Receiver<attach::Failures>,
-}
-
-impl EventPrinter {
-    fn start(
-        handle: &Handle,
-        services: Vec<String>,
-        reporter: Arc<dyn Reporter>,
-        reader_gone: oneshot::Sender<()>,
-    ) -> Self {
-        let mut events = handle.events();
-        // Unlike a handle, this does not keep the events open.
-        let latest = handle.status_changes();
-        let (done, finished) = mpsc::channel();
-        thread::spawn(move || {
-            let mut started = false;
-            let mut warned = false;
-            let mut reader_gone = Some(reader_gone);
-            let mut failures = attach::Failures::default();
-            let progress = reporter.progress();
-            loop {
-                let mut has_reader = true;
-                let event = match events.blocking_recv() {
-                    // One of the missed events may be the status that the command waits for.
-                    Err(broadcast::error::RecvError::Lagged(missed)) => {
-                        progress.line(&format!(
-                            "… {missed} lines skipped; run `portway logs` to see them"
-                        ));
-                        Ok(Event::Status(latest.borrow().clone()))
-                    }
-                    other => other,
-                };
-                match event {
-                    Ok(Event::Status(mut status)) => {
-                        for service in failures.update(&status.services) {
-                            progress.suspend(&mut || reporter.failed(service));
-                        }
-                        let ready = attach::is_started(status.state);
-                        // The first status may have no services yet.
-                        if !warned && !status.services.is_empty() {
-                            warned = true;
-                            progress.suspend(&mut || reporter.port_warnings(&status));
-                        }
-                        if ready && !started {
-                            started = true;
-                            progress.finish();
-                            if let Ok(runtime) = runtime() {
-                                runtime.block_on(client::add_urls(&mut status));
-                            }
-                            reporter.ready(&status, true);
-                        } else if !started {
-                            progress.status(&status);
-                        }
-                    }
-                    // Each line of Portway is also a notice.
-                    Ok(Event::Log(record)) if record.stream == LogStream::Portway => {}
-                    Ok(Event::Log(record)) => {
-                        progress.suspend(&mut || has_reader = reporter.log(&services, &record));
-                    }
-                    Ok(Event::Notice(notice)) => match (notice.level, &notice.service) {
-                        // The status reports failures of services.
-                        (NoticeLevel::Error, Some(_)) => {}
-                        (NoticeLevel::Info, Some(service)) => {
-                            let record = LogRecord {
-                                time: portway_supervisor::now(),
-                                number: 0,
-                                service: service.clone(),
-                                stream: LogStream::Portway,
-                                text: notice.text,
-                            };
-                            progress.suspend(&mut || has_reader = reporter.log(&services, &record));
-                        }
-                        _ => progress.notice(&notice),
-                    },
-                    Err(_) => break,
-                }
-                if !has_reader && let Some(reader_gone) = reader_gone.take() {
-                    // The receiver is gone once the supervisor has stopped.
-                    let _ = reader_gone.send(());
-                }
-            }
-            progress.finish();
-            // The receiver is gone after the timeout.
-            let _ = done.send(failures);
-        });
-        Self { finished }
-    }
-
-    /// Waits until the remaining events are printed, and returns the failures among them. Lines that
-    /// the reader does not take in time are lost.
-    fn finish(self) -> attach::Failures {
-        let finished = self.finished.recv_timeout(OUTPUT_TIMEOUT);
-        finished.unwrap_or_default()
     }
 }
 
