@@ -63,7 +63,7 @@ impl PortSpec {
             .transpose()
             .map_err(|error| E::custom(error))?;
         match (prefer, range) {
-            (None, None) => Err(E::custom("a port table needs `prefer`, `range` or both")),
+            (None, None) => Err(E::custom("a port table requires `prefer`, `range` or both")),
             (None, Some(range)) => Ok(Self::from_range(range)),
             (Some(prefer), None) => Self::from_port(prefer).ok_or_else(|| E::custom(not_a_port(0))),
             (Some(prefer), Some(range)) if range.contains(prefer) => Ok(Self {

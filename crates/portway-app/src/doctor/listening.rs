@@ -146,7 +146,7 @@ pub(super) fn evaluate(port_check: &PortCheck) -> Option<Finding> {
                     Check::Listening,
                     service,
                     format!(
-                        "{message}, but was started by hand and not by Portway: {}",
+                        "{message}, but Portway did not start it: {}",
                         first.description
                     ),
                     "stop it and start it with `portway up`, unless this is intended",

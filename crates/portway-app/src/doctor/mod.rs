@@ -202,13 +202,13 @@ fn registry(context: &DoctorContext) -> Finding {
     match (&context.records, context.entry()) {
         (Err(wrong), _) => from_error(Check::Registry, subject, wrong),
         (Ok(_), Some((instance, ..))) => {
-            let message = format!("has this checkout as `{}`", instance.name);
+            let message = format!("contains this checkout as `{}`", instance.name);
             fine(Check::Registry, subject, message)
         }
         (Ok(_), None) => fine(
             Check::Registry,
             subject,
-            "has no instance for this checkout yet",
+            "contains no instance for this checkout yet",
         ),
     }
 }

@@ -11,7 +11,7 @@ pub(super) fn evaluate(at_start: Option<&GatewayPorts>, now: &GatewayPorts) -> O
         let message = "were started before the gateway, or before its ports changed: `CORS_ORIGINS` lacks the \
                        origins of the gateway's names and of fixed ports";
         let repair = "restart the services if pages at these origins call a backend";
-        warning(Check::Cors, "services", message, repair).command("portway down; portway up")
+        warning(Check::Cors, "services", message, repair).command("portway down && portway up --detach")
     })
 }
 

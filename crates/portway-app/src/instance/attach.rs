@@ -83,7 +83,7 @@ pub(super) fn services_failed(failed: &[ServiceStatus], is_running: bool) -> Com
         if !service.last_output.is_empty() {
             let title = match causes.len() {
                 1 => "last output lines".to_owned(),
-                _ => format!("last output lines of `{}`", service.name),
+                _ => format!("last lines of output of `{}`", service.name),
             };
             let lines = last_lines(service);
             error = error.hint(format!("{title}:\n{}", lines.join("\n")));
@@ -147,10 +147,10 @@ pub fn way_out(service: &ServiceStatus) -> String {
     let name = &service.name;
     match service.state {
         ServiceState::Unhealthy => {
-            format!("it keeps running; run `portway logs {name}` to see the whole output")
+            format!("it keeps running; run `portway logs {name}` to see its full output")
         }
         _ => format!(
-            "run `portway logs {name}` to see the whole output, and `portway up` to start it again"
+            "run `portway logs {name}` to see its full output, and `portway up` to start it again"
         ),
     }
 }

@@ -104,7 +104,7 @@ pub(crate) async fn wait_for_supervisor(
     while !instance.is_supervised() {
         if !is_reported && Instant::now() >= report_at {
             is_reported = true;
-            report("no service of this checkout is running; waiting for `portway up`");
+            report("no services of this checkout are running; waiting for `portway up`");
         }
         if Instant::now() >= deadline {
             return Err(
@@ -152,7 +152,7 @@ pub(crate) async fn request_stop(
 pub(crate) fn not_running() -> CommandError {
     CommandError::new(
         ErrorCode::NotRunning,
-        "no service of this checkout is running",
+        "no services of this checkout are running",
     )
     .hint("run `portway up --detach` to start them")
 }

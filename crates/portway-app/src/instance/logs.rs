@@ -84,7 +84,7 @@ pub fn logs(
         let (last, mut is_read) = print_files(&running);
         let Some(mut events) = events else {
             reporter.info(
-                "no service of this checkout is running; these are the lines of the last run",
+                "no services of this checkout are running; these are the lines of the last run",
             );
             return Ok(());
         };

@@ -177,7 +177,7 @@ impl Supervisor {
         CommandError::new(ErrorCode::Unresponsive, format!("{self} is suspended"))
             .hint(format!("{} to resume it", resume(pid)))
             .hint(format!(
-                "run `kill -KILL {pid}` to stop the instance; its services are then stopped, too"
+                "run `kill -KILL {pid}` to kill the supervisor; its services then stop, too"
             ))
     }
 
@@ -186,7 +186,7 @@ impl Supervisor {
         let error = CommandError::new(ErrorCode::Unresponsive, message);
         match self.pid {
             Some(pid) => error.hint(format!(
-                "run `kill -KILL {pid}` to stop the instance; its services are then stopped, too"
+                "run `kill -KILL {pid}` to kill the supervisor; its services then stop, too"
             )),
             None => error,
         }

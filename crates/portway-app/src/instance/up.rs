@@ -156,7 +156,8 @@ fn check_running(
         return Ok(());
     };
     if options.prepare {
-        let message = "the instance is already running, and prepare steps run only at a start";
+        let message =
+            "the instance is already running; prepare steps run only when a service starts";
         return Err(CommandError::new(ErrorCode::Usage, message)
             .hint("stop it first: run `portway down`, then `portway up --prepare`"));
     }

@@ -96,7 +96,7 @@ pub struct Service {
     /// The prepare step: a command that runs before the first start, and again when its inputs
     /// have changed.
     pub prepare: Option<Prepare>,
-    /// The service's port. A service named `backend`, or of a kind other than `http` and `tcp`,
+    /// The service's port. A service named `backend`, or of a kind other than `http`, `tcp` and `udp`,
     /// gets one without this key.
     pub port: Option<PortSpec>,
     /// Several named ports instead of one. The main port is `http` if there is one with that name,

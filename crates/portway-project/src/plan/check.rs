@@ -155,7 +155,7 @@ pub(super) fn max_body(
     match &spec.max_body {
         Some(size) if !kind.is_http() || ports.is_empty() => {
             let message =
-                format!("`{name}` has a `max_body`, but the gateway sends it no requests");
+                format!("`{name}` has a `max_body`, but the gateway does not route requests to it");
             Err(Problem::at(size.span(), message)
                 .help("remove it: only an HTTP service with a port can have one"))
         }

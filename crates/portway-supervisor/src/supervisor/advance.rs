@@ -101,7 +101,7 @@ impl Supervisor {
                     self.sink.send(Event::Notice(Notice {
                         level: NoticeLevel::Info,
                         service: None,
-                        text: "stopping all services, because one failed".to_owned(),
+                        text: "stopping all services because one failed".to_owned(),
                     }));
                 }
                 // The status does not contain the failures of services that are being stopped.

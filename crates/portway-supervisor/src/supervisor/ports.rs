@@ -288,7 +288,7 @@ impl Supervisor {
             .collect();
         self.notify(name, NoticeLevel::Warning, &text);
         for other in affected {
-            let text = format!("restarting, because the port of `{name}` has changed");
+            let text = format!("restarting because the port of `{name}` has changed");
             self.notify(&other, NoticeLevel::Warning, &text);
             self.step(&other, Input::Restart);
         }

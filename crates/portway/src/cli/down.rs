@@ -34,7 +34,7 @@ pub(crate) fn run(
         Down::Services => {
             ui::message(&format!("stopped `{}`\n", args.services.join("`, `")));
         }
-        Down::NothingRunning => ui::message("no service of this checkout is running\n"),
+        Down::NothingRunning => ui::message("no services of this checkout are running\n"),
     }
     Ok(0)
 }

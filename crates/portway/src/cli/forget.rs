@@ -13,7 +13,7 @@ Examples:
   portway forget 9001         Release the lease of port 9001
   portway forget 9001 5174    Release several leases
 
-The service chooses a port again at its next start. Portway does not release leases
+Portway chooses a new port when the service starts again. Portway does not release leases
 of running instances; run `portway down` first.")]
 pub(crate) struct Forget {
     /// Ports to release

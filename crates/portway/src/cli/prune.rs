@@ -41,7 +41,7 @@ pub(crate) fn run(args: &PruneArgs) -> Result<u8, CommandError> {
         }
         pruned
     } else {
-        ui::message("no process was stopped; run `portway prune --yes` to stop them\n");
+        ui::message("no processes were stopped; run `portway prune --yes` to stop them\n");
         prune.pruned
     };
     if args.json {

@@ -67,7 +67,7 @@ fn a_suspended_supervisor_is_named() {
 fn wait_says_that_nothing_is_running() {
     let sandbox = two_services();
     let mut wait = sandbox.spawn(&["wait", "--timeout", "30s"]);
-    wait.wait_for_output("no service of this checkout is running");
+    wait.wait_for_output("no services of this checkout are running");
     sandbox.run(&["up", "--detach"]).success();
     assert_eq!(wait.wait(), 0);
 }

@@ -109,7 +109,7 @@ fn tls_listeners(
             None => Ok(None),
             Some(_) => Err(CommandError::new(
                 ErrorCode::NotFound,
-                "HTTPS needs a local CA, and none exists",
+                "HTTPS requires a local CA, and none exists",
             )
             .hint("run `portway trust` to create one")),
         };
@@ -135,7 +135,7 @@ fn session_service() -> Result<Service, CommandError> {
     } else {
         return Err(CommandError::new(
             ErrorCode::Refused,
-            "only systemd and launchd are supported as session managers",
+            "only systemd and launchd are supported as service managers",
         )
         .hint(
             "start the gateway with the first `up`: run `portway config set gateway.start with-up`",
@@ -176,7 +176,7 @@ pub fn install(on_written: impl FnOnce(&PathBuf)) -> Result<(), CommandError> {
     }
     let mut error = CommandError::new(
         ErrorCode::MissingRequirement,
-        "cannot start the gateway: the session manager does not respond, which is normal in a container",
+        "cannot start the gateway: the service manager does not respond, which is normal in a container",
     );
     for command in remaining {
         error = error.hint(format!(
