@@ -49,7 +49,7 @@ fn evaluates_who_is_listening() {
             NotRunning,
             &[OccupantKind::StartedByHand],
             Severity::Warning,
-            "started by hand and not by Portway: `python3`",
+            "but Portway did not start it: `python3`",
         ),
         (
             NotRunning,
