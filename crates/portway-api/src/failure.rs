@@ -186,10 +186,10 @@ impl fmt::Display for FailureReason {
                 "could not be prepared: an input of the prepare step cannot be read: {error}"
             ),
             Self::DependencyFailed { service } => {
-                write!(f, "waits for `{service}`, which failed")
+                write!(f, "is waiting for `{service}`, which failed")
             }
             Self::DependencyStopped { service } => {
-                write!(f, "waits for `{service}`, which is stopped")
+                write!(f, "is waiting for `{service}`, which is stopped")
             }
             Self::NotListening { timeout_ms } => {
                 let timeout = seconds(*timeout_ms);

@@ -48,7 +48,9 @@ pub fn parse_valid_lines(text: &str) -> (IndexMap<String, String>, Vec<DotenvErr
         let exported = "export ".len() * usize::from(line.starts_with("export "));
         let Some((name, value)) = line[exported..].split_once('=') else {
             let line = line.trim_end();
-            errors.push(fail(format!("`{line}` is not of the form `NAME=value`")));
+            errors.push(fail(format!(
+                "`{line}` does not have the form `NAME=value`"
+            )));
             continue;
         };
         let from_value = &here[exported + name.len() + 1..];
@@ -155,7 +157,7 @@ mod tests {
         let text = "A=\"one\r\ntwo\" # note\r\n\tB='x\n\n'\nC";
         assert_eq!(
             parse(text).unwrap_err().to_string(),
-            "line 6: `C` is not of the form `NAME=value`"
+            "line 6: `C` does not have the form `NAME=value`"
         );
         let variables = parse(&text[..text.len() - 1]).unwrap();
         assert_eq!(variables["A"], "one\ntwo");
@@ -187,7 +189,7 @@ mod tests {
     fn an_invalid_line_is_rejected_with_its_number() {
         assert_eq!(
             parse("A=1\nnonsense").unwrap_err().to_string(),
-            "line 2: `nonsense` is not of the form `NAME=value`"
+            "line 2: `nonsense` does not have the form `NAME=value`"
         );
         assert_eq!(
             parse("1A=1").unwrap_err().to_string(),

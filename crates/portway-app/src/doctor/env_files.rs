@@ -110,7 +110,7 @@ pub(super) fn evaluate(
     for one in all {
         let place = format!("{}:{}", one.file.display(), one.line);
         let LocalUrl { variable, port, .. } = one;
-        let repair = "remove the port from the file: `portway env` prints a variable with the URL of each service, and `portway exec` runs a command with these variables";
+        let repair = "remove the port from the file; `portway env` prints a variable with the URL of each service, and `portway exec` runs a command with these variables";
         let finding = match owner(*port) {
             PortOwner::Own(_) => continue,
             _ if wired.contains(variable) => continue,

@@ -41,8 +41,8 @@ pub(super) fn evaluate(entries: &[Entry], left: &[StaleProcess]) -> Vec<Finding>
     if findings.is_empty() {
         let message = match kept {
             0 => "no leases".to_owned(),
-            1 => "1 lease, and its directory exists".to_owned(),
-            count => format!("{count} leases, and their directories exist"),
+            1 => "1 lease; its directory exists".to_owned(),
+            count => format!("{count} leases; all their directories exist"),
         };
         findings.push(fine(Check::Lease, "leases", message));
     }
@@ -90,7 +90,7 @@ mod tests {
             &[],
         );
         assert_eq!(fine[0].severity, Severity::Fine);
-        assert_eq!(fine[0].message, "2 leases, and their directories exist");
+        assert_eq!(fine[0].message, "2 leases; all their directories exist");
         let gone = evaluate(&[entry(CheckoutState::Missing, &[1, 2])], &[]);
         assert_eq!(
             (gone[0].severity, gone[0].fixable),

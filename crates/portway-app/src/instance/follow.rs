@@ -76,12 +76,12 @@ impl ProgressReport {
 fn pending(status: &InstanceStatus) -> Option<String> {
     let services = status.services.iter().filter_map(|service| {
         let action = match service.state {
-            ServiceState::Waiting => "waits for other services",
-            ServiceState::Preparing => "prepares",
-            ServiceState::Starting => "starts",
+            ServiceState::Waiting => "is waiting for other services",
+            ServiceState::Preparing => "is preparing",
+            ServiceState::Starting => "is starting",
             ServiceState::Unhealthy => "is unhealthy",
-            ServiceState::Backoff => "restarts after a delay",
-            ServiceState::Stopping => "stops",
+            ServiceState::Backoff => "is waiting to restart",
+            ServiceState::Stopping => "is stopping",
             _ => return None,
         };
         let pid = service.pid.map(|pid| format!(" (pid {pid})"));

@@ -121,7 +121,7 @@ impl Located {
                 old.display()
             )),
             Relation::Replaced => Some(format!(
-                "`{name}`, which is running, started in another directory at this path, which was replaced"
+                "`{name}` is still running in a directory that was at this path before and has been replaced"
             )),
         }
     }

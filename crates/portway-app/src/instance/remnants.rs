@@ -84,8 +84,8 @@ fn waiting_for(stopping: &[StoppingKeeper]) -> String {
         .map(|keeper| format!("`{}` (keeper: pid {})", keeper.service, keeper.pid))
         .collect();
     format!(
-        "the supervisor of this checkout was killed; waiting until its services have stopped: {}; \
-         `portway down --now` kills them",
+        "the supervisor of this checkout was killed; waiting for its services to stop: {}; \
+         run `portway down --now` to kill them",
         services.join(", ")
     )
 }

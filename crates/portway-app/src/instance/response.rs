@@ -62,8 +62,8 @@ fn registry_wait(wait: &RegistryWait) -> String {
             "waiting for process {pid}, which is suspended and has locked `{file}`: {}",
             resume(pid)
         ),
-        Some(pid) => format!("waiting for process {pid}, which has locked `{file}`"),
-        None => format!("waiting for another `portway` command, which has locked `{file}`"),
+        Some(pid) => format!("waiting for process {pid} to release its lock on `{file}`"),
+        None => format!("waiting for another `portway` command to release its lock on `{file}`"),
     }
 }
 

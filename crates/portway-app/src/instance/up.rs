@@ -167,7 +167,7 @@ fn check_running(
         } else {
             "only on this machine"
         };
-        let message = format!("the instance is already running and is served {how}");
+        let message = format!("the instance is already running and its services are served {how}");
         return Err(
             CommandError::new(ErrorCode::Usage, message).hint("stop it first: run `portway down`")
         );

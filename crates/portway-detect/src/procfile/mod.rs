@@ -70,7 +70,7 @@ pub fn parse(text: &str) -> Procfile {
         match parts.filter(|(name, command)| is_name(name) && !command.is_empty()) {
             None => file.invalid_lines.push(InvalidLine {
                 line: number,
-                problem: "is not of the form `name: command`".into(),
+                problem: "does not have the form `name: command`".into(),
             }),
             Some((name, _)) if !names.insert(name) => file.invalid_lines.push(InvalidLine {
                 line: number,

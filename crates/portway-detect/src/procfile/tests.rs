@@ -17,7 +17,7 @@ fn parses_lines_and_reports_invalid_ones() {
         .iter()
         .map(|one| (one.line, one.problem.as_str()))
         .collect();
-    let no = "is not of the form `name: command`";
+    let no = "does not have the form `name: command`";
     assert_eq!(
         invalid,
         [(5, no), (6, no), (7, "repeats the name `web`"), (8, no)]
@@ -93,7 +93,7 @@ fn reads_variables_from_the_env_file() {
     assert_eq!(detection.skipped[0].file, ".env:2");
     assert_eq!(
         detection.skipped[0].why,
-        "is ignored: `B` is not of the form `NAME=value`"
+        "is ignored: `B` does not have the form `NAME=value`"
     );
 }
 

@@ -160,7 +160,7 @@ pub struct Service {
     pub socket: SocketMode,
 }
 
-/// When a service is ready. Set one of `http`, `tcp`, `exec` and `log`, or only `timeout`.
+/// When a service is ready. Set one of `http`, `tcp`, `exec`, `log` and `unix`, or only `timeout`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ready {

@@ -223,7 +223,7 @@ impl Supervisor {
         for listener in listeners {
             let process = ownership::conflict_with(listener);
             let address = SocketAddr::new(listener.address, listener.port);
-            let text = format!("is not alone on its port: {process} listens on {address}");
+            let text = format!("shares its port: {process} listens on {address}");
             self.notify(name, NoticeLevel::Warning, &text);
         }
     }

@@ -217,7 +217,7 @@ fn up_waits_for_the_keepers_of_a_killed_supervisor() {
         sandbox
             .run_command(up)
             .success()
-            .stderr_has("waiting until its services have stopped: `slow` (keeper: pid ");
+            .stderr_has("waiting for its services to stop: `slow` (keeper: pid ");
         assert_eq!(sandbox.read("log"), "started\nstopped\nstarted\n");
         assert_eq!(
             service(&sandbox, "slow")["ports"][0]["port"],

@@ -33,7 +33,7 @@ fn the_others_keep_running_in_the_background() {
     failed
         .names("bad")
         .mentions("code 3")
-        .mentions("`web` waits for `bad`, which failed")
+        .mentions("`web` is waiting for `bad`, which failed")
         .mentions("no such table")
         .hints("portway logs bad")
         .hints("portway down");
@@ -67,7 +67,7 @@ fn the_foreground_reports_a_failure_once_and_continues() {
     let output = up.wait_for_output(&sandbox.expand("http://localhost:%0"));
     let count = |text: &str| output.matches(text).count();
     assert_eq!(count("exited with code 3"), 1, "{output}");
-    assert_eq!(count("waits for `bad`"), 1, "{output}");
+    assert_eq!(count("is waiting for `bad`"), 1, "{output}");
     assert!(output.contains("    no such table\n"), "{output}");
     assert!(output.contains("portway logs bad"), "{output}");
     assert!(http_get(sandbox.port(0), "/").is_some());
