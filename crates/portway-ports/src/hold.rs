@@ -211,7 +211,7 @@ impl Hold {
         if platform::SOFT_HOLD_KEEPS_SOCKETS {
             let mut sockets = self.lock();
             if sockets.as_ref().is_none_or(|sockets| sockets.is_partial) {
-                // The families may have changed, so the sockets are bound anew.
+                // The families may have changed, so the sockets are bound again.
                 *sockets = None;
                 *sockets = Some(Sockets::beside(self.port, self.protocol, families)?);
                 return Ok(());

@@ -367,7 +367,7 @@ impl StateMachine {
                 self.reason = None;
                 self.enter(Phase::Stopped, now);
             }
-            // Nobody has to start it again any more.
+            // The user does not have to start it again.
             Phase::Stopped => self.reason = None,
             Phase::Completed | Phase::Failed => {}
         }

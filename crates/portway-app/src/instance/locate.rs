@@ -92,7 +92,7 @@ fn relate<I: IntoIterator<Item = RunningRecord>>(
     match moved {
         Some(record) => {
             let old = record.instance.dir;
-            // Both paths lead to the directory if one is a bind mount.
+            // Both paths are the directory if one is a bind mount.
             let relation = if identity_of(&old) == identity {
                 Relation::Same
             } else {
@@ -240,7 +240,7 @@ mod tests {
         // Another instance started at the new path before.
         let own = Some(Some(record("a", "/a", Some(NEW))));
         assert_eq!(find(Some(OLD), own, &others, &[]), moved);
-        // A bind mount: both paths lead to the directory.
+        // A bind mount: both paths are the directory.
         let mounted = find(Some(OLD), None, &others, &[("/b", OLD)]);
         assert_eq!(mounted, found("b", Relation::Same));
     }

@@ -342,7 +342,7 @@ mod tests {
                 Some(Stop::Upgrade(request.len())),
                 "{text:?}"
             );
-            // The inspection goes on if the gateway does not switch, and ends if it does.
+            // The inspection continues if the gateway does not switch, and stops if it does.
             let mut inspector = Inspector::default();
             let mut inspect = |text: &str| inspector.inspect(text.as_bytes());
             assert_eq!(inspect(request), Some(Stop::Upgrade(request.len())));

@@ -43,7 +43,7 @@ pub(super) fn ports(
             .ready
             .as_ref()
             .is_some_and(|ready| ready.get_ref().unix.is_some());
-        // A service with a Unix socket needs no port that nobody has asked for.
+        // A service with a Unix socket gets no port unless the manifest requests one.
         if has_unix_probe && spec.port.is_none() {
             return Ok(Vec::new());
         }

@@ -1,4 +1,4 @@
-//! Output that nobody reads: a pager, a paused terminal, a pipe of a program that does something else.
+//! Output without a reader: a pager, a paused terminal, a pipe of a program that does something else.
 
 use std::fs;
 use std::process::{Child, Stdio};
