@@ -1,100 +1,30 @@
 //! The project that a command is about: manifest, checkout, registry, plan.
 
+mod describe;
+
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 use portway_api::{ErrorCode, InstanceStatus};
-use portway_detect::{DetectContext, Detection};
-use portway_project::checkout::default_project_name;
+use portway_detect::Detection;
 use portway_project::diagnostic::Diagnostic;
-use portway_project::manifest::{self, Manifest, ManifestError};
+use portway_project::manifest::Manifest;
 use portway_project::policy::LanAccess;
 use portway_project::suggest::suggestion;
 use portway_project::user_file;
 use portway_project::{Checkout, Plan, PortsFile, Preferences, dotenv};
 use portway_registry::{DirectoryId, Instance, NewInstance, Registry, SqliteRegistry};
 
+pub(crate) use describe::{Described, describe, describe_for, surroundings};
+
+use crate::dirs;
 use crate::error::CommandError;
 use crate::gateway::state;
 use crate::instance::connection::Supervised;
 use crate::instance::locate::{Located, locate};
 use crate::options::Selection;
 use crate::registry::RegistryReader;
-use crate::{dirs, preferences};
-
-/// A project's manifest, read or generated from detected services, and its preferences.
-pub(crate) struct Described {
-    pub(crate) manifest: Manifest,
-    /// The detected services, if there is no `portway.toml`.
-    pub(crate) found: Option<Detection>,
-    /// The preferences of the user and of the project.
-    pub(crate) preferences: Preferences,
-}
-
-/// Reads the manifest in `directory` or in the closest directory above it that has one. Without a
-/// manifest, detects the services of the checkout.
-pub(crate) fn describe(directory: &Path) -> Result<Described, CommandError> {
-    describe_for(directory, preferences::read_user)
-}
-
-/// Same as [`describe`], with the user's preferences from `user`.
-pub(crate) fn describe_for(
-    directory: &Path,
-    user: impl FnOnce() -> Result<Preferences, CommandError>,
-) -> Result<Described, CommandError> {
-    match Manifest::find(directory) {
-        Err(ManifestError::Missing(place)) => {
-            let preferences = user()?;
-            let preferred = |framework: &str| preferences.framework_port(framework);
-            let (root, found) = portway_detect::find(directory, &surroundings(&preferred));
-            if found.services.is_empty() {
-                return Err(nothing_found(ManifestError::Missing(place), &found));
-            }
-            let text = found.manifest(&default_project_name(&root));
-            let mut manifest =
-                Manifest::parse(&root.join(manifest::FILE_NAME), &text).map_err(Box::new)?;
-            manifest.apply_preferred_ports(&preferences, |name| {
-                let service = found.services.iter().find(|found| found.name == name);
-                service.map(|found| found.framework)
-            });
-            Ok(Described {
-                manifest,
-                found: Some(found),
-                preferences,
-            })
-        }
-        other => {
-            let manifest = other?;
-            Ok(Described {
-                preferences: preferences::with_manifest(user()?, &manifest)?,
-                manifest,
-                found: None,
-            })
-        }
-    }
-}
-
-/// Returns the detection context of this machine. `preferred` returns the user's port for a
-/// framework.
-pub(crate) fn surroundings(preferred: &dyn Fn(&str) -> Option<u16>) -> DetectContext<'_> {
-    DetectContext {
-        has_program: &dirs::has_program,
-        preferred,
-    }
-}
-
-fn nothing_found(missing: ManifestError, found: &Detection) -> CommandError {
-    let mut error = CommandError::from(missing);
-    error
-        .info
-        .message
-        .push_str(", and Portway detected no services");
-    for skipped in &found.skipped {
-        error = error.hint(format!("skipped `{}`: it {}", skipped.file, skipped.why));
-    }
-    error
-}
 
 /// Returns the error of a plan. The text of a manifest that was `detected` is in no file.
 fn plan_error(invalid: Box<Diagnostic>, detected: bool) -> CommandError {

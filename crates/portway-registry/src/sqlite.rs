@@ -1,6 +1,7 @@
 //! The registry as one SQLite file.
 
 mod allocate;
+mod fingerprint;
 mod instances;
 mod prepared;
 mod rows;
@@ -9,7 +10,6 @@ mod written;
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use indexmap::IndexMap;
 use portway_api::GatewayPorts;
@@ -17,19 +17,14 @@ use rusqlite::{
     Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
 };
 
+pub use fingerprint::Fingerprint;
+use fingerprint::{FILE_NAME, LOCK_FILE_NAME};
+use instances::checkout_state;
+
 use crate::error::{AllocateError, RegistryError};
 use crate::lock::{self, InstanceLock};
 use crate::request::{AllocatedPort, AllocationRequest, HoldFn};
-use crate::running::is_deleted;
-use crate::{
-    CheckoutState, DirectoryId, Instance, Lease, Millis, NewInstance, Registry, WrittenValues,
-};
-
-/// The name of the database in the state directory.
-const FILE_NAME: &str = "registry.db";
-
-/// The name of the file that every command locks while it writes.
-const LOCK_FILE_NAME: &str = "registry.lock";
+use crate::{CheckoutState, Instance, Lease, Millis, NewInstance, Registry, WrittenValues};
 
 /// The first SQLite release without a bug that can lose a commit if several processes write
 /// (3.51.3).
@@ -46,35 +41,6 @@ pub struct SqliteRegistry {
     lock: File,
     /// Whether this process committed something that a power failure may still lose.
     needs_sync: bool,
-}
-
-/// Identifies the files of a registry. It changes when one of them is deleted, replaced or truncated,
-/// which can lose what was recorded. It also changes with some writes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Fingerprint {
-    /// The database with its size and the time of its last change.
-    database: Option<(Option<DirectoryId>, u64, Option<SystemTime>)>,
-    /// The log of commits, and the lock.
-    others: [Option<DirectoryId>; 2],
-}
-
-impl Fingerprint {
-    /// Reads the fingerprint of the registry in `state_dir`.
-    pub fn read(state_dir: &Path) -> Self {
-        let metadata = |name: &str| state_dir.join(name).metadata().ok();
-        let id = |name: &str| DirectoryId::of(&metadata(name)?);
-        Self {
-            database: metadata(FILE_NAME)
-                .map(|file| (DirectoryId::of(&file), file.len(), file.modified().ok())),
-            others: [&format!("{FILE_NAME}-wal"), LOCK_FILE_NAME].map(id),
-        }
-    }
-
-    /// Returns whether both are of the same files, whatever their content.
-    fn has_same_files(&self, other: &Self) -> bool {
-        let id = |one: &Self| one.database.as_ref().and_then(|(id, ..)| *id);
-        id(self) == id(other) && self.others == other.others
-    }
 }
 
 impl SqliteRegistry {
@@ -437,19 +403,6 @@ impl Registry for SqliteRegistry {
         outputs: &[String],
     ) -> Result<(), RegistryError> {
         self.write(|transaction| prepared::record(transaction, instance, service, digest, outputs))
-    }
-}
-
-/// Returns the state of an instance's checkout. `dir` is its directory with the device on which it
-/// was, `None` if the instance has no record.
-fn checkout_state(state_dir: &Path, id: &str, dir: Option<(&Path, Option<u64>)>) -> CheckoutState {
-    let own = lock::instance_dir(state_dir, id);
-    if lock::has_supervisor(&own) || lock::has_users(&own) {
-        return CheckoutState::Running;
-    }
-    match dir {
-        Some((dir, device)) if !is_deleted(dir, device) => CheckoutState::Stopped,
-        _ => CheckoutState::Missing,
     }
 }
 

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::checkout_state;
 use super::rows::{INSTANCE, directories, identity_columns, instance, instance_by_id, leases};
+use crate::running::is_deleted;
 use crate::{CheckoutState, Instance, Lease, Millis, NewInstance, lock};
 
 /// Writes the record of a checkout and decides its name.
@@ -184,4 +184,21 @@ pub(super) fn remove(
         }
     }
     Ok(())
+}
+
+/// Returns the state of an instance's checkout. `dir` is its directory with the device on which it
+/// was, `None` if the instance has no record.
+pub(super) fn checkout_state(
+    state_dir: &Path,
+    id: &str,
+    dir: Option<(&Path, Option<u64>)>,
+) -> CheckoutState {
+    let own = lock::instance_dir(state_dir, id);
+    if lock::has_supervisor(&own) || lock::has_users(&own) {
+        return CheckoutState::Running;
+    }
+    match dir {
+        Some((dir, device)) if !is_deleted(dir, device) => CheckoutState::Stopped,
+        _ => CheckoutState::Missing,
+    }
 }
