@@ -85,7 +85,7 @@ impl Prune {
             // One may have been started meanwhile.
             let dir = registry.instance_dir(id);
             if !portway_registry::has_supervisor(&dir) {
-                let stuck = remnants::end(&dir);
+                let stuck = remnants::kill_leftovers(&dir);
                 if !stuck.is_empty() {
                     return Err(stuck_error(&stuck));
                 }

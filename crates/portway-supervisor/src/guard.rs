@@ -1,5 +1,5 @@
 //! The guard: a process that outlives the supervisor and all keepers when they are killed at the same
-//! moment (`killall -9 portway`), and then ends what they left.
+//! moment (`killall -9 portway`), and then stops what they left.
 //!
 //! The same binary under another name, with one thread and no runtime. It waits for the end of its
 //! standard input, which the supervisor holds open.
@@ -55,7 +55,7 @@ impl Guard {
         Ok(Self(child))
     }
 
-    /// Ends the guard, because nothing is left.
+    /// Stops the guard, because nothing is left.
     pub(crate) fn finish(mut self) {
         if let Some(mut input) = self.0.stdin.take() {
             // The guard may have been killed.
@@ -77,15 +77,15 @@ pub fn run() -> u8 {
     };
     let mut byte = [0];
     if io::stdin().read_exact(&mut byte).is_err() {
-        end(&dir);
+        stop_remnants(&dir);
     }
     0
 }
 
-/// Ends what a killed supervisor left: waits for the keepers that live, and ends the processes of those
+/// Stops what a killed supervisor left: waits for the keepers that live, and kills the processes of those
 /// that were killed, too. A new supervisor may start as soon as the keepers are gone, so others than
 /// the present ones do not count.
-fn end(dir: &Path) {
+fn stop_remnants(dir: &Path) {
     let names = || -> BTreeSet<PathBuf> {
         let all = record::read_all(dir).into_iter();
         all.map(|found| found.path().to_owned()).collect()
@@ -98,7 +98,7 @@ fn end(dir: &Path) {
             return;
         };
         let is_dead = !found.is_locked || left.any(|found| !found.is_locked);
-        if is_dead && !remnants::end(dir).is_empty() {
+        if is_dead && !remnants::kill_leftovers(dir).is_empty() {
             return;
         }
         thread::sleep(POLL_INTERVAL);

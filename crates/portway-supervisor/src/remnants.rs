@@ -87,7 +87,7 @@ pub fn leftovers(dir: &Path) -> Vec<Leftover> {
 
 /// Kills the processes whose keeper and supervisor were killed. Returns those that cannot be stopped.
 /// The caller knows that the instance has no supervisor.
-pub fn end(dir: &Path) -> Vec<StuckProcess> {
+pub fn kill_leftovers(dir: &Path) -> Vec<StuckProcess> {
     let start = Instant::now();
     let mut watch = KillWatch::default();
     let mut seen = BTreeSet::new();

@@ -1,8 +1,9 @@
 //! Follows the events of an instance, and reports what a command waits for.
 
+use std::time::Duration;
+
 use portway_api::{Event, InstanceStatus, ServiceState};
 use portway_supervisor::control::Events;
-use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::connection::Supervised;

@@ -125,9 +125,7 @@ impl Located {
             )),
         }
     }
-}
 
-impl Located {
     /// Returns an error if this process cannot reach the ports of the instance.
     pub(crate) fn check_network(&self) -> Result<(), CommandError> {
         if self.network.is_none() || self.network == own_network() {

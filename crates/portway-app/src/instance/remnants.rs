@@ -1,4 +1,4 @@
-//! Ends what a killed supervisor left, before an instance starts and when it is stopped.
+//! Stops what a killed supervisor left, before an instance starts and when it is stopped.
 
 use std::path::Path;
 use std::thread;
@@ -60,7 +60,7 @@ pub(crate) fn settle(
         let stopping = remnants::stopping(dir);
         if stopping.is_empty() {
             if is_dead {
-                settled.stuck = remnants::end(dir);
+                settled.stuck = remnants::kill_leftovers(dir);
             }
             return settled;
         }

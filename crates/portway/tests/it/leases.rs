@@ -91,7 +91,7 @@ pub fn with_stale_process() -> Sandbox {
         let found = all.iter().filter(|(_, command)| command.contains(text));
         found.map(|(pid, _)| *pid).collect()
     };
-    // The guard would end the rest.
+    // The guard would stop the rest.
     let all = [find("__guard"), find("__supervise"), find("__keeper")].concat();
     assert_eq!(all.len(), 3, "{:#?}", sandbox.processes());
     let signal = |pid: u32, signal: Signal| {
