@@ -118,6 +118,31 @@ pub struct ServiceStatus {
 }
 
 impl ServiceStatus {
+    /// Creates the status of a service without a process: nothing is known but its ports, the main port
+    /// first.
+    pub fn without_process(
+        name: impl Into<String>,
+        state: ServiceState,
+        ports: Vec<PortStatus>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            state,
+            url: ports.first().map(|port| port.url.clone()),
+            named_url: None,
+            forwards: Vec::new(),
+            lan_urls: Vec::new(),
+            max_body: None,
+            ports,
+            pid: None,
+            since: None,
+            restarts: 0,
+            reason: None,
+            message: None,
+            last_output: Vec::new(),
+        }
+    }
+
     /// Returns whether the service is not ready and does not become ready without help: it failed,
     /// stopped by itself, waits for a service that failed, or was not ready in time.
     pub fn has_failed(&self) -> bool {

@@ -231,20 +231,8 @@ fn service_statuses(
                 })
                 .collect();
             ServiceStatus {
-                name: service.name.clone(),
-                state: ServiceState::Stopped,
-                url: ports.first().map(|port| port.url.clone()),
-                named_url: None,
-                forwards: Vec::new(),
-                lan_urls: Vec::new(),
                 max_body: service.max_body,
-                ports,
-                pid: None,
-                since: None,
-                restarts: 0,
-                reason: None,
-                message: None,
-                last_output: Vec::new(),
+                ..ServiceStatus::without_process(service.name.clone(), ServiceState::Stopped, ports)
             }
         })
         .collect()

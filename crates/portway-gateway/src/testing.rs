@@ -27,26 +27,15 @@ pub(crate) fn instance(
 /// Returns an HTTP service.
 pub(crate) fn service(name: &str, port: u16, state: ServiceState) -> ServiceStatus {
     let url = format!("http://localhost:{port}");
-    ServiceStatus {
-        name: name.to_owned(),
+    ServiceStatus::without_process(
+        name,
         state,
-        url: Some(url.clone()),
-        named_url: None,
-        forwards: Vec::new(),
-        lan_urls: Vec::new(),
-        max_body: None,
-        ports: vec![PortStatus {
+        vec![PortStatus {
             name: None,
             port,
             url,
             displaced: None,
             warning: None,
         }],
-        pid: None,
-        since: None,
-        restarts: 0,
-        reason: None,
-        message: None,
-        last_output: Vec::new(),
-    }
+    )
 }

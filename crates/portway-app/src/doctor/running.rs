@@ -94,20 +94,9 @@ mod tests {
 
     fn evaluated(state: ServiceState, port_checks: &[PortCheck]) -> Option<(Severity, String)> {
         let status = ServiceStatus {
-            name: "api".into(),
-            state,
-            url: None,
-            named_url: None,
-            forwards: Vec::new(),
-            lan_urls: Vec::new(),
-            max_body: None,
-            ports: vec![],
-            pid: None,
-            since: None,
-            restarts: 0,
             reason: Some(FailureReason::Exited { code: 1 }),
             message: Some("exited with code 1".into()),
-            last_output: Vec::new(),
+            ..ServiceStatus::without_process("api", state, Vec::new())
         };
         let finding = evaluate(&status, port_checks)?;
         Some((finding.severity, finding.command.unwrap()))

@@ -92,22 +92,11 @@ pub(crate) fn silent_status(
         };
         match services.iter_mut().find(|one| one.name == lease.service) {
             Some(service) => service.ports.push(port),
-            None => services.push(ServiceStatus {
-                name: lease.service.clone(),
-                state: service_state,
-                url: Some(port.url.clone()),
-                named_url: None,
-                forwards: Vec::new(),
-                lan_urls: Vec::new(),
-                max_body: None,
-                ports: vec![port],
-                pid: None,
-                since: None,
-                restarts: 0,
-                reason: None,
-                message: None,
-                last_output: Vec::new(),
-            }),
+            None => services.push(ServiceStatus::without_process(
+                lease.service.clone(),
+                service_state,
+                vec![port],
+            )),
         }
     }
     InstanceStatus {

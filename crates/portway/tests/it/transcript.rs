@@ -4,7 +4,7 @@
 //! can be read as a whole. To update the snapshots: `INSTA_UPDATE=always cargo test -p portway
 //! --test it texts`.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 use std::process::Command;
 
 use regex_lite::Regex;
@@ -30,6 +30,7 @@ pub fn assert_text(name: &str, text: &str) {
 pub struct Transcript {
     text: String,
     hidden: Vec<(String, String)>,
+    pids: Vec<(Regex, String)>,
 }
 
 impl Transcript {
@@ -37,6 +38,13 @@ impl Transcript {
     pub fn hide(&mut self, value: impl ToString, placeholder: &str) {
         self.hidden
             .push((value.to_string(), placeholder.to_owned()));
+    }
+
+    /// Replaces the id of a process, also where it is aligned with ids of other lengths at the start of a
+    /// line.
+    pub fn hide_pid(&mut self, pid: impl Display, placeholder: &str) {
+        let pattern = Regex::new(&format!(r"(?m)(^ +)?\b{pid}\b")).unwrap();
+        self.pids.push((pattern, placeholder.to_owned()));
     }
 
     /// Runs Portway in the sandbox and records what it prints. `title` describes the case.
@@ -103,6 +111,13 @@ impl Transcript {
         let mut text = text.to_owned();
         for (value, placeholder) in &self.hidden {
             text = text.replace(value, placeholder);
+        }
+        for (pattern, placeholder) in &self.pids {
+            let aligned = |captures: &regex_lite::Captures<'_>| {
+                let indent = captures.get(1).map_or("", |_| "  ");
+                format!("{indent}{placeholder}")
+            };
+            text = pattern.replace_all(&text, aligned).into_owned();
         }
         let paths = [
             (env!("CARGO_BIN_EXE_portway").to_owned(), "portway"),

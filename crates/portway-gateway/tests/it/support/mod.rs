@@ -276,28 +276,17 @@ pub(crate) fn jobi(services: &[(&str, u16)]) -> InstanceStatus {
         .iter()
         .map(|(name, port)| {
             let url = format!("http://localhost:{port}");
-            ServiceStatus {
-                name: (*name).to_owned(),
-                state: ServiceState::Ready,
-                url: Some(url.clone()),
-                named_url: None,
-                forwards: Vec::new(),
-                lan_urls: Vec::new(),
-                max_body: None,
-                ports: vec![PortStatus {
+            ServiceStatus::without_process(
+                *name,
+                ServiceState::Ready,
+                vec![PortStatus {
                     name: None,
                     port: *port,
                     url,
                     displaced: None,
                     warning: None,
                 }],
-                pid: None,
-                since: None,
-                restarts: 0,
-                reason: None,
-                message: None,
-                last_output: Vec::new(),
-            }
+            )
         })
         .collect();
     InstanceStatus {

@@ -101,8 +101,8 @@ fn processes_on_a_port() {
     let report = sandbox.run(&["who", &port, "--json"]).success().json();
     let holder = &report[0]["holders"][0];
     transcript.hide(holder["user"].as_str().unwrap(), "dev");
-    transcript.hide(&holder["process"]["pid"], "1235");
-    transcript.hide(server.pid(), "1234");
+    transcript.hide_pid(&holder["process"]["pid"], "1235");
+    transcript.hide_pid(server.pid(), "1234");
     transcript.run(&sandbox, "a process outside Portway", &["who", &port]);
     transcript.run(&sandbox, "freeing it without a terminal", &["free", &port]);
     transcript.run(
@@ -144,7 +144,7 @@ fn leftovers() {
     let mut transcript = Transcript::default();
     let sandbox = with_stale_process();
     let (pid, _) = sandbox.processes().pop_first().unwrap();
-    transcript.hide(pid, "1234");
+    transcript.hide_pid(pid, "1234");
     transcript.run(&sandbox, "a process that was left behind", &["prune"]);
     transcript.run(&sandbox, "it is stopped", &["prune", "--yes"]);
     let mut sandbox = two_services();
