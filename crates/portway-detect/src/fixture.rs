@@ -64,7 +64,7 @@ impl DetectedService {
     /// Returns its preferred port, unless the port is fixed.
     pub(super) fn prefers(&self) -> Option<u16> {
         match self.port {
-            Some(DetectedPort::Preferred(port)) => Some(port),
+            Some(DetectedPort::Preferred(port) | DetectedPort::Chosen { port, .. }) => Some(port),
             _ => None,
         }
     }

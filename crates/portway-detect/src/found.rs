@@ -145,7 +145,10 @@ impl DetectedService {
 impl DetectContext<'_> {
     /// Returns the user's preferred port for a framework, or else the framework's default.
     pub(super) fn port(&self, framework: &str, usual: u16) -> DetectedPort {
-        DetectedPort::Preferred((self.preferred)(framework).unwrap_or(usual))
+        match (self.preferred)(framework).filter(|&port| port != usual) {
+            Some(port) => DetectedPort::Chosen { port, usual },
+            None => DetectedPort::Preferred(usual),
+        }
     }
 
     /// Returns the first of these programs that is installed.

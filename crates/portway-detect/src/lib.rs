@@ -97,8 +97,16 @@ pub struct DetectedService {
 /// The port of a detected service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DetectedPort {
-    /// A preferred port, the user's or the framework's; the next 99 ports are alternatives.
+    /// The port of the project's files or of the framework; the next 99 ports are alternatives.
     Preferred(u16),
+    /// The user's preferred port for the framework, with the next 99 ports as alternatives, instead
+    /// of `usual`, the port of the project's files or of the framework.
+    Chosen {
+        /// The user's preferred port.
+        port: u16,
+        /// The port without that preference.
+        usual: u16,
+    },
     /// The one port that the program's code requires.
     Fixed(u16),
 }

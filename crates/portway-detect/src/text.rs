@@ -45,6 +45,9 @@ fn table(text: &mut String, service: &DetectedService) {
     line("command", quoted(&service.command));
     match service.port {
         Some(DetectedPort::Preferred(port)) => line("port", port.to_string()),
+        Some(DetectedPort::Chosen { port, usual }) => {
+            line("port", format!("{{ prefer = {port}, usual = {usual} }}"));
+        }
         Some(DetectedPort::Fixed(port)) => line("port", quoted(&port.to_string())),
         None => {}
     }

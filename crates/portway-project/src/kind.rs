@@ -178,6 +178,21 @@ impl Kind {
         }
     }
 
+    /// The port on which servers of this kind listen by default, unless it differs from program to
+    /// program.
+    pub fn usual_port(self) -> Option<u16> {
+        match self {
+            Self::Redis => Some(6379),
+            Self::Postgres => Some(5432),
+            Self::Mysql => Some(3306),
+            Self::Mongodb => Some(27017),
+            Self::Amqp => Some(5672),
+            Self::Nats => Some(4222),
+            Self::Memcached => Some(11211),
+            Self::Http | Self::Frontend | Self::Tcp | Self::Udp => None,
+        }
+    }
+
     /// Whether its protocol is HTTP.
     pub fn is_http(self) -> bool {
         matches!(self, Self::Http | Self::Frontend)

@@ -9,6 +9,7 @@ mod check;
 mod front;
 mod ports;
 mod probe;
+mod usual;
 
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,7 @@ use indexmap::{IndexMap, IndexSet};
 use portway_api::PathRoute;
 
 pub use probe::{Liveness, LogPattern, Probe, Readiness, ReadinessProbe};
+pub use usual::ServicePort;
 
 use portway_ports::Protocol;
 

@@ -23,6 +23,9 @@ pub struct PortSpec {
     pub explicit: bool,
     /// The protocol, if it differs from that of the service.
     pub protocol: Option<Protocol>,
+    /// The port that the project's own files name for the service, if it is not `prefer`. Portway
+    /// never chooses it for this reason; it only recognizes the number.
+    pub usual: Option<u16>,
 }
 
 #[derive(Deserialize)]
@@ -31,6 +34,7 @@ struct PortTable {
     prefer: Option<i64>,
     range: Option<String>,
     protocol: Option<PortProtocol>,
+    usual: Option<i64>,
 }
 
 impl PortSpec {
@@ -41,6 +45,7 @@ impl PortSpec {
             range,
             explicit: range.size() == 1,
             protocol: None,
+            usual: None,
         }
     }
 
@@ -51,7 +56,17 @@ impl PortSpec {
             range: PortRange::hundred_from(prefer).ok()?,
             explicit: true,
             protocol: None,
+            usual: None,
         })
+    }
+
+    /// Replaces this with the port that the user prefers. The project's files still name this one.
+    pub(crate) fn preferring(self, chosen: Self) -> Self {
+        let usual = self.usual.unwrap_or(self.prefer);
+        Self {
+            usual: Some(usual).filter(|&usual| usual != chosen.prefer),
+            ..chosen
+        }
     }
 
     fn new<E: Error>(prefer: Option<i64>, range: Option<&str>) -> Result<Self, E> {
@@ -71,6 +86,7 @@ impl PortSpec {
                 range,
                 explicit: true,
                 protocol: None,
+                usual: None,
             }),
             (Some(prefer), Some(range)) => Err(E::custom(format!(
                 "the preferred port {prefer} is outside the range {range}"
@@ -117,7 +133,14 @@ impl<'de> Deserialize<'de> for PortSpec {
                 let table = PortTable::deserialize(MapAccessDeserializer::new(map))?;
                 let spec = PortSpec::new(table.prefer, table.range.as_deref())?;
                 let protocol = table.protocol.map(Into::into);
-                Ok(PortSpec { protocol, ..spec })
+                let usual = table.usual.map(|number| {
+                    parse_port(number).ok_or_else(|| A::Error::custom(not_a_port(number)))
+                });
+                Ok(PortSpec {
+                    protocol,
+                    usual: usual.transpose()?,
+                    ..spec
+                })
             }
         }
         deserializer.deserialize_any(PortVisitor)
@@ -140,7 +163,8 @@ impl JsonSchema for PortSpec {
                     "properties": {
                         "prefer": port,
                         "range": range,
-                        "protocol": { "enum": ["tcp", "udp"] }
+                        "protocol": { "enum": ["tcp", "udp"] },
+                        "usual": port
                     },
                     "anyOf": [{ "required": ["prefer"] }, { "required": ["range"] }],
                     "additionalProperties": false

@@ -300,8 +300,11 @@ impl<'f, 'd> File<'f, 'd> {
             if usual < 1024 { usual + 8000 } else { usual }
         };
         if let [only] = ports {
-            let port = preferred.unwrap_or_else(|| port_spec(only));
-            found.port = Some(DetectedPort::Preferred(port));
+            let usual = port_spec(only);
+            found.port = Some(match preferred.filter(|&port| port != usual) {
+                Some(port) => DetectedPort::Chosen { port, usual },
+                None => DetectedPort::Preferred(usual),
+            });
             return format!("-p {{host}}:{{port}}:{}", only.container);
         }
         found.port = None;
@@ -317,11 +320,9 @@ impl<'f, 'd> File<'f, 'd> {
         }
         let port_specs = named.iter().enumerate().map(|(index, (name, port))| {
             let port_spec = port_spec(port);
-            let port_spec = if index == 0 {
-                preferred.unwrap_or(port_spec)
-            } else {
-                port_spec
-            };
+            if let Some(chosen) = preferred.filter(|&port| index == 0 && port != port_spec) {
+                return format!("{name} = {{ prefer = {chosen}, usual = {port_spec} }}");
+            }
             format!("{name} = {port_spec}")
         });
         let port_specs: Vec<String> = port_specs.collect();

@@ -90,7 +90,9 @@ impl Conversion<'_> {
         variables.extend(process.environment.clone());
         found = self.with_port(found, &command, &mut variables);
         let own = found.port.map(|port| match port {
-            DetectedPort::Preferred(port) | DetectedPort::Fixed(port) => port,
+            DetectedPort::Preferred(port)
+            | DetectedPort::Chosen { port, .. }
+            | DetectedPort::Fixed(port) => port,
         });
         let exports = self.environment(&mut found, &variables);
         let cd = self.dir(&mut found);

@@ -333,7 +333,7 @@ impl Manifest {
             };
             let preferred = preferences.service_port(&project, name);
             match preferred.and_then(PortSpec::from_port) {
-                Some(preferred) => *spec = preferred,
+                Some(preferred) => *spec = spec.preferring(preferred),
                 None => {
                     let chosen = framework(name).and_then(|name| preferences.framework_port(name));
                     spec.explicit = chosen == Some(spec.prefer);

@@ -229,12 +229,14 @@ impl Preferences {
             .service_port(project, service)
             .filter(|_| !spec.explicit);
         match preferred {
-            Some(port) if spec.range.contains(port) => Some(PortSpec {
+            Some(port) if spec.range.contains(port) => Some(spec.preferring(PortSpec {
                 prefer: port,
                 explicit: true,
                 ..spec
-            }),
-            Some(port) if written.is_none() => PortSpec::from_port(port),
+            })),
+            Some(port) if written.is_none() => {
+                PortSpec::from_port(port).map(|chosen| spec.preferring(chosen))
+            }
             _ => Some(spec),
         }
     }
