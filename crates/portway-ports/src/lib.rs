@@ -80,6 +80,7 @@ mod policy;
 mod process;
 mod protocol;
 mod range;
+mod ranges;
 
 pub use connection::ConnectionUsers;
 pub use families::Families;
@@ -92,6 +93,7 @@ pub use policy::{Exclusion, PortPolicy};
 pub use process::{Process, ProcessId};
 pub use protocol::Protocol;
 pub use range::{PortRange, RangeError};
+pub use ranges::{PortRanges, RangesError};
 
 /// Runs the example of the README as a test.
 #[cfg(doctest)]

@@ -107,11 +107,11 @@ impl PortPolicy {
             .map(Exclusion::Ephemeral)
     }
 
-    /// Returns the excluded ports of `range`, grouped by reason, lowest first.
+    /// Returns those of `ports` that are excluded, grouped by reason, in their order.
     #[must_use]
-    pub fn exclusions(&self, range: PortRange) -> Vec<(Exclusion, Vec<u16>)> {
+    pub fn exclusions(&self, ports: impl IntoIterator<Item = u16>) -> Vec<(Exclusion, Vec<u16>)> {
         let mut groups: Vec<(Exclusion, Vec<u16>)> = Vec::new();
-        for port in range.ports() {
+        for port in ports {
             let Some(reason) = self.exclusion(port) else {
                 continue;
             };
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn groups_the_exclusions_of_a_range_by_reason() {
-        let groups = linux().exclusions("6664-6669".parse().unwrap());
+        let groups = linux().exclusions(6664..=6669);
         assert_eq!(
             groups,
             [(
@@ -205,7 +205,7 @@ mod tests {
                 vec![6665, 6666, 6667, 6668, 6669]
             )]
         );
-        assert!(linux().exclusions("9000-9099".parse().unwrap()).is_empty());
+        assert!(linux().exclusions(9000..=9099).is_empty());
     }
 
     #[test]

@@ -91,6 +91,12 @@ impl PortRange {
         (self.first..=self.last).contains(&port)
     }
 
+    /// Returns whether the ranges have a common port.
+    #[must_use]
+    pub fn overlaps(self, other: Self) -> bool {
+        self.first <= other.last && other.first <= self.last
+    }
+
     /// Returns all ports, lowest first.
     pub fn ports(self) -> impl Iterator<Item = u16> + Clone {
         self.first..=self.last

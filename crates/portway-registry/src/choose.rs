@@ -145,7 +145,7 @@ impl Chooser<'_> {
         leases.sort_by_key(|lease| lease.port);
         ChooseError::RangeFull {
             service: wanted.service.clone(),
-            range: wanted.range,
+            range: wanted.range.clone(),
             excluded: wanted
                 .range
                 .ports()

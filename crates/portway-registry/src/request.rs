@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use portway_ports::{PortRange, Protocol};
+use portway_ports::{PortRanges, Protocol};
 
 use crate::Lease;
 
@@ -36,8 +36,8 @@ pub struct PortRequest {
     pub preferred: u16,
     /// Whether the manifest names the preferred port by number, not only as the start of a range.
     pub is_explicit: bool,
-    /// The range of the other candidates.
-    pub range: PortRange,
+    /// The ranges of the other candidates.
+    pub range: PortRanges,
     /// The port that the user forces.
     pub forced: Option<u16>,
     /// Whether the service may get another port if the forced one is in use.
@@ -106,8 +106,8 @@ pub enum ChooseError {
     RangeFull {
         /// The service.
         service: String,
-        /// The range.
-        range: PortRange,
+        /// The ranges.
+        range: PortRanges,
         /// The leases in the range. Every other port is in use by another process or excluded.
         leases: Vec<Lease>,
         /// How many ports of the range are excluded.

@@ -78,5 +78,5 @@ pub(crate) fn ask(
     } else {
         error.hint("cannot ask for confirmation (the preference `moved` is `ask`): standard input is not a terminal")
     };
-    Err(error.hint("add `--moved go-on` or set `PORTWAY_MOVED=go-on` to start anyway"))
+    Err(error.hint("add `--moved continue` or set `PORTWAY_MOVED=continue` to start anyway"))
 }

@@ -34,7 +34,7 @@ pub(super) fn wanted(
     for service in plan.services.values() {
         for port in &service.ports {
             let name = port.name.clone().unwrap_or_default();
-            let spec = port.spec;
+            let spec = &port.spec;
             let is_allowed = |port: &u16| policy.exclusion(*port).is_none();
             let prefer = if spec.explicit || is_allowed(&spec.prefer) {
                 spec.prefer
@@ -48,7 +48,7 @@ pub(super) fn wanted(
                 protocol: port.protocol,
                 preferred: prefer,
                 is_explicit: spec.explicit,
-                range: spec.range,
+                range: spec.range.clone(),
                 fallback: service.fallback,
             });
         }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
 use portway_api::{ErrorCode, ExclusionKind, PortConflict, PortDisplacement};
-use portway_ports::{Exclusion, PortOwner, PortPolicy, PortRange};
+use portway_ports::{Exclusion, PortOwner, PortPolicy, PortRange, PortRanges};
 use portway_project::manifest::FILE_NAME;
 use portway_project::plan::identifier;
 use portway_project::ports_file;
@@ -165,7 +165,7 @@ pub(super) fn refused(
             range,
             excluded,
             ..
-        } if *excluded == range.size() => all_excluded(service, *range, policy, denied),
+        } if *excluded == range.size() => all_excluded(service, range, policy, denied),
         ChooseError::ForcedInUse {
             service,
             port,
@@ -210,13 +210,12 @@ pub(super) fn refused(
             leases,
             excluded,
         } => {
-            let holders = summarize_occupants(registered, *range, leases, *excluded);
+            let holders = summarize_occupants(registered, range, leases, *excluded);
             CommandError::new(ErrorCode::RangeFull, error.to_string())
                 .hint(format!("in use by {holders}"))
                 .hint(format!(
-                    "use a larger range: set `port = \"{}-{}\"` in `[services.{service}]` of `{FILE_NAME}`",
-                    range.first(),
-                    range.last().saturating_add(100)
+                    "use a larger range: set `port = {}` in `[services.{service}]` of `{FILE_NAME}`",
+                    larger(range)
                 ))
                 .hint("run `portway ps` to list the instances, and stop one that you do not need")
         }
@@ -231,10 +230,28 @@ pub(super) fn refused(
     }
 }
 
+/// Returns these ranges with 100 more ports, as TOML.
+fn larger(ranges: &PortRanges) -> String {
+    let quoted = |first: u16, last: u16| format!("\"{first}-{last}\"");
+    // The highest range has no other one above it.
+    let highest = ranges.ranges().map(PortRange::last).max();
+    let words: Vec<String> = ranges
+        .ranges()
+        .map(|range| match range.last() {
+            last if Some(last) == highest => quoted(range.first(), last.saturating_add(100)),
+            last => quoted(range.first(), last),
+        })
+        .collect();
+    match &words[..] {
+        [one] => one.clone(),
+        several => format!("[{}]", several.join(", ")),
+    }
+}
+
 /// The error of a range whose ports are all excluded.
 fn all_excluded(
     service: &str,
-    range: PortRange,
+    range: &PortRanges,
     policy: &PortPolicy,
     denied: &HashSet<u16>,
 ) -> CommandError {
@@ -243,7 +260,7 @@ fn all_excluded(
         _ => format!("all ports in {range}, the range of `{service}`, are excluded"),
     };
     let mut error = CommandError::new(ErrorCode::RangeFull, message);
-    for (why, ports) in policy.exclusions(range) {
+    for (why, ports) in policy.exclusions(range.ports()) {
         error = error.hint(format!("{}: {why}", runs(&ports)));
     }
     if let Some(port) = range.ports().find(|port| denied.contains(port)) {
@@ -262,7 +279,7 @@ fn all_excluded(
 /// Summarizes who is using a range: "`python3`: 9000-9090; `jobi`: 9091".
 fn summarize_occupants(
     registered: &mut RegisteredProject,
-    range: PortRange,
+    range: &PortRanges,
     leases: &[Lease],
     excluded: usize,
 ) -> String {
@@ -322,6 +339,17 @@ fn runs(ports: &[u16]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn suggests_a_larger_range_without_overlaps() {
+        for (ranges, suggestion) in [
+            ("9000-9099", "\"9000-9199\""),
+            ("9100-9199, 9000-9099", "[\"9100-9299\", \"9000-9099\"]"),
+            ("65000-65500", "\"65000-65535\""),
+        ] {
+            assert_eq!(larger(&ranges.parse().unwrap()), suggestion);
+        }
+    }
 
     #[test]
     fn ports_are_told_in_runs() {

@@ -24,13 +24,23 @@ fn error(text: &str) -> String {
 }
 
 #[test]
-fn a_port_has_three_forms() {
+fn a_port_has_several_forms() {
     let spec = |body: &str| service(body).port.unwrap();
     assert_eq!(spec("port = 9000").prefer, 9000);
     assert_eq!(spec("port = 9000").range.to_string(), "9000-9099");
     assert_eq!(spec("port = \"5173-5272\"").prefer, 5173);
     let both = spec("port = { prefer = 9010, range = \"9000-9099\" }");
     assert_eq!((both.prefer, both.range.first()), (9010, 9000));
+    for body in [
+        "port = [\"9200-9299\", \"9000-9099\", 8080]",
+        "port = { range = [\"9200-9299\", \"9000-9099\", 8080] }",
+    ] {
+        let several = spec(body);
+        assert_eq!(several.range.to_string(), "9200-9299, 9000-9099, 8080");
+        assert_eq!((several.prefer, several.explicit), (9200, false));
+    }
+    let both = spec("port = { prefer = 9010, range = [\"9200-9299\", \"9000-9099\"] }");
+    assert_eq!((both.prefer, both.range.first()), (9010, 9200));
 }
 
 #[test]
@@ -151,6 +161,26 @@ fn invalid_values_are_rejected_with_their_location() {
         (
             "[services.a]\ncommand=\"x\"\nport = true",
             "a port, a range",
+        ),
+        (
+            "[services.a]\ncommand=\"x\"\nport = [\n  \"9000-9099\",\n  \"9299-9200\",\n]",
+            "portway.toml:5:3: the range `9299-9200` is reversed",
+        ),
+        (
+            "[services.a]\ncommand=\"x\"\n\nport = [\"9000-9099\", \"9050-9149\"]",
+            "portway.toml:4:8: the port ranges `9000-9099` and `9050-9149` overlap",
+        ),
+        (
+            "[services.a]\ncommand=\"x\"\nport = { range = [] }",
+            "portway.toml:3:18: the list of port ranges is empty",
+        ),
+        (
+            "[services.a]\ncommand=\"x\"\nport = { range = [true] }",
+            "expected a port, or a range",
+        ),
+        (
+            "[services.a]\ncommand=\"x\"\nport = { prefer = 1, range = [\"9000-9099\", 9200] }",
+            "the preferred port 1 is outside the range 9000-9099, 9200",
         ),
         ("= 3", "portway.toml:1:1"),
     ] {

@@ -56,7 +56,7 @@ pub(super) fn plan(
     }
     let mut services = IndexMap::new();
     for (name, spec) in &manifest.services {
-        let only_port = |kind| preferences.port_spec(&project, name, kind, spec.port);
+        let only_port = |kind| preferences.port_spec(&project, name, kind, spec.port.as_ref());
         let planned = service(manifest, name, spec, &is_enabled, only_port)?;
         if is_enabled(name) {
             services.insert(name.clone(), planned);

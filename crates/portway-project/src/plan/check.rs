@@ -303,7 +303,7 @@ pub(super) fn placeholders(manifest: &Manifest) -> Result<(), Problem> {
         .iter()
         .map(|(name, spec)| {
             let kind = kind(name, spec);
-            let only_port = || preferences.port_spec("", name, kind, spec.port);
+            let only_port = || preferences.port_spec("", name, kind, spec.port.as_ref());
             Ok((name.as_str(), ports(name, spec, kind, only_port)?))
         })
         .collect::<Result<_, Problem>>()?;

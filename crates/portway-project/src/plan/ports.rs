@@ -34,8 +34,8 @@ pub(super) fn ports(
         let default = spec.protocol.map_or(kind.protocol(), Into::into);
         PlannedPort {
             name,
-            spec: port,
             protocol: port.protocol.unwrap_or(default),
+            spec: port,
         }
     };
     if spec.ports.is_empty() {
@@ -53,7 +53,7 @@ pub(super) fn ports(
     let mut ports: Vec<PlannedPort> = spec
         .ports
         .iter()
-        .map(|(name, port)| planned(Some(name.clone()), *port))
+        .map(|(name, port)| planned(Some(name.clone()), port.clone()))
         .collect();
     if let Some(main) = spec.ports.get_index_of("http") {
         ports[..=main].rotate_right(1);

@@ -38,7 +38,7 @@ const JOBI: &str = r#"
 fn service_names_imply_default_ranges() {
     let plan = plan(JOBI);
     assert_eq!(plan.project, "jobi");
-    let spec = |name: &str| plan.services[name].ports[0].spec;
+    let spec = |name: &str| &plan.services[name].ports[0].spec;
     assert_eq!(spec("backend").prefer, 9000);
     assert_eq!(spec("backend").range.to_string(), "9000-9099");
     assert_eq!(spec("frontend").prefer, 5173);

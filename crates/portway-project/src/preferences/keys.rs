@@ -167,8 +167,8 @@ pub const KEYS: [Key; 18] = [
         ..key(
             "moved",
             "What `up` does if a service cannot use its preferred or forced port: continue or ask",
-            ValueType::Choice(&["go-on", "ask"]),
-            "go-on",
+            ValueType::Choice(&["continue", "ask"]),
+            "continue",
             &[variable("PORTWAY_MOVED")],
         )
     },
@@ -198,8 +198,8 @@ pub const KEYS: [Key; 18] = [
     key(
         "gateway.start",
         "What starts the gateway: you, or the first `portway up`",
-        ValueType::Choice(&["by-hand", "with-up"]),
-        "by-hand",
+        ValueType::Choice(&["manual", "with-up"]),
+        "manual",
         &[variable("PORTWAY_GATEWAY_START")],
     ),
     Key {

@@ -16,14 +16,14 @@ mod tree;
 mod value;
 
 use portway_api::PreferenceSource;
-use portway_ports::PortRange;
+use portway_ports::{PortRange, PortRanges};
 
 pub use keys::{KEYS, Key};
 pub use lookup::format_path;
 pub use read::{
     InvalidVariable, Setting, Table, from_environment, from_flag, from_text, parse_key,
 };
-pub use value::{PreferenceError, Value, ValueType};
+pub use value::{PreferenceError, Value, ValueType, former_name};
 
 use crate::kind::Kind;
 use crate::port_spec::PortSpec;
@@ -138,7 +138,7 @@ impl Preferences {
 
     /// The ports of a service without a port in the manifest; `None` if its kind has no default
     /// range.
-    pub fn range(&self, kind: Kind, service: &str) -> Option<PortRange> {
+    pub fn range(&self, kind: Kind, service: &str) -> Option<PortRanges> {
         match self.get(&["ranges", kind.range_name(service)?])? {
             Value::Range(range) => Some(range),
             _ => None,
@@ -146,7 +146,7 @@ impl Preferences {
     }
 
     /// All ranges of services without a port in the manifest, each with its name.
-    pub fn ranges(&self) -> Vec<(&'static str, PortRange)> {
+    pub fn ranges(&self) -> Vec<(&'static str, PortRanges)> {
         let names = KEYS
             .iter()
             .filter_map(|key| key.name.strip_prefix("ranges."));
@@ -222,9 +222,11 @@ impl Preferences {
         project: &str,
         service: &str,
         kind: Kind,
-        written: Option<PortSpec>,
+        written: Option<&PortSpec>,
     ) -> Option<PortSpec> {
-        let spec = written.or_else(|| self.range(kind, service).map(PortSpec::from_range))?;
+        let spec = written
+            .cloned()
+            .or_else(|| self.range(kind, service).map(PortSpec::from_range))?;
         let preferred = self
             .service_port(project, service)
             .filter(|_| !spec.explicit);
@@ -232,7 +234,7 @@ impl Preferences {
             Some(port) if spec.range.contains(port) => Some(spec.preferring(PortSpec {
                 prefer: port,
                 explicit: true,
-                ..spec
+                ..spec.clone()
             })),
             Some(port) if written.is_none() => {
                 PortSpec::from_port(port).map(|chosen| spec.preferring(chosen))

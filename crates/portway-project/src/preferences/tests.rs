@@ -78,7 +78,7 @@ fn the_first_layer_applies() {
     settings.extend(environment);
     let preferences = Preferences::new(settings);
     assert_eq!(preferences.log_size(), 3 << 20);
-    let preferences = preferences.with(from_flag("moved", "go-on"));
+    let preferences = preferences.with(from_flag("moved", "continue"));
     assert!(!preferences.asks_when_moved());
     let moved = path("moved");
     let layers: Vec<_> = preferences.layers(&moved).collect();
@@ -89,9 +89,9 @@ fn the_first_layer_applies() {
     assert_eq!(
         described,
         [
-            "Flag --moved go-on".to_owned(),
+            "Flag --moved continue".to_owned(),
             format!("User {FILE}:1:9 ask"),
-            "Default  go-on".to_owned()
+            "Default  continue".to_owned()
         ]
     );
 }
@@ -117,6 +117,13 @@ fn values_have_several_forms() {
             "ranges.backend",
             "8000-8010",
         ),
+        (
+            "ranges.backend = [\"8000-8010\", 9000]",
+            "ranges.backend",
+            "8000-8010, 9000",
+        ),
+        ("moved = \"go-on\"", "moved", "continue"),
+        ("gateway.start = \"by-hand\"", "gateway.start", "manual"),
         ("never = \"3000-3010\"", "never", "3000-3010"),
         ("logs.size = 1048576", "logs.size", "1 MiB"),
         ("logs.size = \"1.5mb\"", "logs.size", "1500 kB"),
@@ -155,7 +162,7 @@ fn errors_have_a_location_and_a_help_text() {
         ),
         (
             "moved = true",
-            "config.toml:1:9: a boolean is not allowed here (write \"go-on\" or \"ask\")",
+            "config.toml:1:9: a boolean is not allowed here (write \"continue\" or \"ask\")",
         ),
         (
             "never = [80.5]",
@@ -168,6 +175,14 @@ fn errors_have_a_location_and_a_help_text() {
         (
             "[ranges]\nredis = \"7000-6000\"",
             "config.toml:2:9: the range `7000-6000` is reversed",
+        ),
+        (
+            "[ranges]\nredis = []",
+            "config.toml:2:9: the list of port ranges is empty",
+        ),
+        (
+            "[ranges]\nredis = [\"6379-6400\", \"6400-6500\"]",
+            "config.toml:2:9: the port ranges `6379-6400` and `6400-6500` overlap",
         ),
         (
             "prefer.projects.jobi = 4000",
@@ -292,7 +307,7 @@ fn a_plan_has_the_preferred_ports_of_its_user() {
     .unwrap();
     let plan = Plan::with_preferences(&manifest, &[], &preferences).unwrap();
     let spec = |name: &str| {
-        let spec = plan.services[name].ports[0].spec;
+        let spec = plan.services[name].ports[0].spec.clone();
         (spec.prefer, spec.range.to_string(), spec.explicit)
     };
     // A preferred port may be in the range of the kind, or outside it if the manifest has no range.
@@ -320,7 +335,7 @@ fn a_detected_port_is_not_an_explicit_one() {
     let mut manifest = manifest(text).unwrap();
     manifest.apply_preferred_ports(&preferences, |name| (name == "api").then_some("fastapi"));
     let spec = |name: &str| {
-        let spec = manifest.services[name].port.unwrap();
+        let spec = manifest.services[name].port.clone().unwrap();
         (spec.prefer, spec.explicit)
     };
     assert_eq!(spec("web"), (5000, false));

@@ -2,19 +2,20 @@
 
 use std::fmt;
 
-use portway_ports::PortRange;
+use portway_ports::{PortRange, PortRanges};
 use serde_json::{Value as Json, json};
+use toml::Spanned;
 
 use super::tree::Node;
 use crate::diagnostic::Problem;
-use crate::port_spec::{not_a_port, parse_port, port_schema, range_schema};
+use crate::port_spec::{not_a_port, parse_port, port_schema, range_schema, ranges_schema};
 use crate::suggest::suggestion;
 use crate::units::{format_size, parse_size};
 
 /// The type of a preference's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueType {
-    /// A range such as `"9000-9099"`, or a port for itself and the next 99.
+    /// A range such as `"9000-9099"`, a list of ranges, or a port for itself and the next 99.
     Range,
     /// A list of ports and ranges.
     Ports,
@@ -29,8 +30,8 @@ pub enum ValueType {
 /// The value of a preference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
-    /// A range of ports.
-    Range(PortRange),
+    /// One or more ranges of ports.
+    Range(PortRanges),
     /// Ports and ranges.
     Ports(Vec<PortRange>),
     /// A port.
@@ -69,6 +70,15 @@ impl PreferenceError {
     }
 }
 
+/// The name that a word of [`ValueType::Choice`] had before. It is still accepted.
+pub fn former_name(word: &str) -> Option<&'static str> {
+    match word {
+        "continue" => Some("go-on"),
+        "manual" => Some("by-hand"),
+        _ => None,
+    }
+}
+
 impl ValueType {
     /// Parses a value from a variable, a flag or an argument. Text that starts like a TOML string
     /// or list is parsed as TOML.
@@ -83,16 +93,8 @@ impl ValueType {
             };
         }
         match self {
-            Self::Ports => {
-                let parts = text
-                    .split(',')
-                    .map(str::trim)
-                    .filter(|part| !part.is_empty());
-                let ranges = parts
-                    .map(|part| self.range(part))
-                    .collect::<Result<_, _>>()?;
-                Ok(Value::Ports(ranges))
-            }
+            Self::Ports => self.list(text).map(Value::Ports),
+            Self::Range if text.contains(',') => self.ranges(self.list(text)?),
             Self::Range | Self::Port | Self::Size => match text.parse() {
                 Ok(number) => self.read(&Node::Integer(number)),
                 Err(_) => self.read(&Node::Text(text.to_owned())),
@@ -107,17 +109,17 @@ impl ValueType {
             (Self::Range, Node::Integer(number)) => self
                 .port(*number)
                 .and_then(|port| PortRange::hundred_from(port).map_err(|e| self.invalid(e)))
-                .map(Value::Range),
-            (Self::Range, Node::Text(text)) => self.range(text).map(Value::Range),
-            (Self::Ports, Node::List(items)) => items
-                .iter()
-                .map(|item| self.port_or_range(item.get_ref()))
-                .collect::<Result<_, _>>()
-                .map(Value::Ports),
+                .map(|range| Value::Range(range.into())),
+            (Self::Range, Node::Text(text)) => {
+                self.range(text).map(|range| Value::Range(range.into()))
+            }
+            (Self::Range, Node::List(items)) => self.ranges(self.items(items)?),
+            (Self::Ports, Node::List(items)) => self.items(items).map(Value::Ports),
             (Self::Ports, _) => self.port_or_range(node).map(|one| Value::Ports(vec![one])),
             (Self::Port, Node::Integer(number)) => self.port(*number).map(Value::Port),
             (Self::Choice(words), Node::Text(text)) => {
-                match words.iter().find(|word| *word == text) {
+                let is_meant = |word: &str| word == text || former_name(word) == Some(text);
+                match words.iter().find(|word| is_meant(word)) {
                     Some(word) => Ok(Value::Choice(word)),
                     None => Err(PreferenceError::new(
                         format!("unknown value `{text}`"),
@@ -142,6 +144,25 @@ impl ValueType {
 
     fn wrong_type(self, node: &Node) -> PreferenceError {
         self.invalid(format!("{} is not allowed here", node.describe()))
+    }
+
+    /// Parses ports and ranges with commas between them.
+    fn list(self, text: &str) -> Result<Vec<PortRange>, PreferenceError> {
+        let parts = text.split(',').map(str::trim);
+        let parts = parts.filter(|part| !part.is_empty());
+        parts.map(|part| self.range(part)).collect()
+    }
+
+    /// Reads a list of ports and ranges.
+    fn items(self, items: &[Spanned<Node>]) -> Result<Vec<PortRange>, PreferenceError> {
+        let items = items.iter().map(Spanned::get_ref);
+        items.map(|item| self.port_or_range(item)).collect()
+    }
+
+    fn ranges(self, ranges: Vec<PortRange>) -> Result<Value, PreferenceError> {
+        PortRanges::new(ranges)
+            .map(Value::Range)
+            .map_err(|error| self.invalid(error))
     }
 
     /// Reads one item of a list of ports. A number is a range of one port.
@@ -175,7 +196,7 @@ impl ValueType {
     pub(crate) fn schema(self) -> Json {
         let (port, range) = (port_schema(), range_schema());
         match self {
-            Self::Range => json!({ "anyOf": [port, range] }),
+            Self::Range => json!({ "anyOf": [port, range, ranges_schema()] }),
             Self::Ports => json!({
                 "anyOf": [
                     { "type": "array", "items": { "anyOf": [port, range] } },
@@ -199,7 +220,9 @@ impl ValueType {
 impl fmt::Display for ValueType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Range => f.write_str("a range such as \"9000-9099\", or its first port"),
+            Self::Range => {
+                f.write_str("a range such as \"9000-9099\", its first port, or a list of ranges")
+            }
             Self::Ports => f.write_str("a list such as [8080, \"3000-3010\"]"),
             Self::Port => f.write_str("a port such as 4000"),
             Self::Choice(words) => {
@@ -215,7 +238,10 @@ impl Value {
     /// The value as JSON. A size is a number of bytes.
     pub fn to_json(&self) -> Json {
         match self {
-            Self::Range(range) => json!(range.to_string()),
+            Self::Range(ranges) => match &ranges.ranges().collect::<Vec<_>>()[..] {
+                [range] => json!(range.to_string()),
+                ranges => ranges.iter().map(port_or_range_json).collect(),
+            },
             Self::Ports(ranges) => ranges.iter().map(port_or_range_json).collect(),
             Self::Port(port) => json!(port),
             Self::Choice(word) => json!(word),
@@ -226,17 +252,23 @@ impl Value {
     /// The value as TOML.
     pub(crate) fn to_toml(&self) -> toml_edit::Value {
         match self {
-            Self::Ports(ranges) => {
-                let items = ranges.iter().map(|range| match range.size() {
-                    1 => toml_edit::Value::from(i64::from(range.first())),
-                    _ => range.to_string().into(),
-                });
-                toml_edit::Value::Array(items.collect())
-            }
+            Self::Ports(ranges) => list_toml(ranges),
+            Self::Range(ranges) => match &ranges.ranges().collect::<Vec<_>>()[..] {
+                [range] => range.to_string().into(),
+                ranges => list_toml(ranges),
+            },
             Self::Port(port) => i64::from(*port).into(),
-            Self::Range(_) | Self::Choice(_) | Self::Size(_) => self.to_string().into(),
+            Self::Choice(_) | Self::Size(_) => self.to_string().into(),
         }
     }
+}
+
+fn list_toml(ranges: &[PortRange]) -> toml_edit::Value {
+    let items = ranges.iter().map(|range| match range.size() {
+        1 => toml_edit::Value::from(i64::from(range.first())),
+        _ => range.to_string().into(),
+    });
+    toml_edit::Value::Array(items.collect())
 }
 
 fn port_or_range_json(range: &PortRange) -> Json {

@@ -276,3 +276,22 @@ fn a_replaced_port_is_never_taken_from_another_service() {
         assert_eq!(port.unwrap()[0].port, 9002);
     }
 }
+
+#[test]
+fn several_ranges_are_tried_in_their_order() {
+    let several = || PortRequest {
+        is_explicit: false,
+        ..want("backend", 9200, "9200-9201, 9000-9001")
+    };
+    let mut machine = MachineState::default();
+    for expected in [9200, 9201, 9000, 9001] {
+        let chosen = machine.choose(vec![several()]).unwrap();
+        assert_eq!(chosen[0].port, expected);
+        machine.in_use.push(expected);
+    }
+    let error = machine.choose(vec![several()]).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "every port of 9200-9201, 9000-9001, the range of `backend`, is in use"
+    );
+}

@@ -4,12 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use portway_app::error::CommandError;
 use portway_app::options::UpOptions;
 use portway_app::reporter::Reporter;
 use portway_app::{instance, preferences};
 use portway_project::policy::LanAccess;
+use portway_project::preferences::former_name;
 
 use super::selection::SelectionArgs;
 use crate::ui;
@@ -17,12 +18,18 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway up                        Start all enabled services
-  portway up --with redis           Enable an optional service as well
-  portway up backend                Start one service and those that it depends on
-  portway up --port backend=9005    Require a port for a service
-  portway up --lan                  Serve on the local network as well, for example for a phone
-  portway up --detach --json        Start in the background and print the status for a script")]
+  portway up
+      Start all enabled services
+  portway up --with redis
+      Enable an optional service as well
+  portway up backend
+      Start one service and those that it depends on
+  portway up --port backend=9005
+      Require a port for a service
+  portway up --lan
+      Serve on the local network as well, for example for a phone
+  portway up --detach --json
+      Start in the background and print the status for a script")]
 pub(crate) struct Up {
     /// Services or groups to start [default: all that are enabled]
     #[arg(value_name = "SERVICE")]
@@ -44,16 +51,23 @@ pub(crate) struct Up {
     /// Stop all services when one fails, instead of keeping the others running
     #[arg(long)]
     pub(crate) abort_on_failure: bool,
-    /// What to do if a service cannot use its preferred or forced port [default: go-on]
+    /// What to do if a service cannot use its preferred or forced port [default: continue]
     #[arg(
         long,
         value_name = "WHAT",
-        value_parser = PossibleValuesParser::new(preferences::choices("moved"))
+        value_parser = moved_values()
     )]
     pub(crate) moved: Option<String>,
     /// Print the status as JSON when all services are ready
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// The values of `--moved`, with those that they had before.
+fn moved_values() -> PossibleValuesParser {
+    let values = preferences::choices("moved").into_iter();
+    let values = values.map(|word| PossibleValue::new(word).aliases(former_name(word)));
+    PossibleValuesParser::new(values.collect::<Vec<_>>())
 }
 
 impl Up {

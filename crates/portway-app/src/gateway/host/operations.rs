@@ -134,8 +134,8 @@ impl HostOperations {
             excluded: excluded.collect(),
             ephemeral: policy.ephemeral.map(|range| named("ephemeral", range)),
             ranges: ranges
-                .into_iter()
-                .map(|(name, range)| named(name, range))
+                .iter()
+                .flat_map(|(name, ranges)| ranges.ranges().map(|range| named(name, range)))
                 .collect(),
             ports: reports,
         })

@@ -10,10 +10,10 @@ fn set(text: &str, key: &str, value: &str) -> String {
 #[test]
 fn setting_a_value_changes_nothing_else() {
     let text =
-        "# mine\n\nmoved   =   \"go-on\"   # loudly\n\n# logs\n[logs]\nsize='1 MiB'\n# end\n";
+        "# mine\n\nmoved   =   \"continue\"   # loudly\n\n# logs\n[logs]\nsize='1 MiB'\n# end\n";
     assert_eq!(
         set(text, "moved", "ask"),
-        text.replace("\"go-on\"", "\"ask\"")
+        text.replace("\"continue\"", "\"ask\"")
     );
     assert_eq!(
         set(text, "logs.size", "2 MiB"),

@@ -175,7 +175,7 @@ fn preferences_that_are_overridden() {
     let mut transcript = Transcript::default();
     let sandbox = two_services();
     let mut command = sandbox.portway(&["config", "set", "moved", "ask"]);
-    command.env("PORTWAY_MOVED", "go-on");
+    command.env("PORTWAY_MOVED", "continue");
     let line = "config set moved ask";
     transcript.run_as(&sandbox, "a variable has another value", line, command);
     transcript.run(&sandbox, "the value", &["config", "explain", "moved"]);
