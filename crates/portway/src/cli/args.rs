@@ -1,8 +1,10 @@
 //! The declaration of the command line. The options of one command are in `cli/COMMAND.rs`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
+use clap::error::ErrorKind;
 use clap::{ArgAction, Parser, Subcommand};
 
 use portway_app::preferences;
@@ -24,14 +26,22 @@ use super::{
     max_term_width = 100,
     after_help = "\
 Examples:
-  portway up                    Start all services and follow their logs; Ctrl-C stops them
-  portway up --detach           Start them in the background and print their URLs
-  portway ps                    List all instances on this machine
-  eval \"$(portway env)\"         Set the URLs and ports of this checkout in your shell
-  portway exec -- npm test      Run a command with these variables
-  portway doctor                Find out why services cannot reach each other
-  portway who 9000              Show which process is using port 9000
-  portway free 9000             Stop that process after asking
+  portway up
+      Start all services and follow their logs; Ctrl-C stops them
+  portway up --detach
+      Start them in the background and print their URLs
+  portway ps
+      List all instances on this machine
+  eval \"$(portway env)\"
+      Set the URLs and ports of this checkout in your shell
+  portway exec -- npm test
+      Run a command with these variables
+  portway doctor
+      Find out why services cannot reach each other
+  portway who 9000
+      Show which process is using port 9000
+  portway free 9000
+      Stop that process after asking
 
 Exit codes:
   0    success
@@ -97,14 +107,16 @@ pub(crate) enum Command {
     Exec(exec::Exec),
     /// Print the port of a service
     #[command(
-        after_help = "Example:\n  psql -p $(portway port db)    Connect to the database of this checkout"
+        after_help = "Example:\n  psql -p $(portway port db)\n      Connect to the database of this checkout"
     )]
     Port(endpoint::PortArgs),
     /// Print the URL of a service
     #[command(after_help = "\
 Examples:
-  curl $(portway url backend)/health     Send a request to the backend
-  open $(portway url --name frontend)    Open the frontend under its name")]
+  curl $(portway url backend)/health
+      Send a request to the backend
+  open $(portway url --name frontend)
+      Open the frontend under its name")]
     Url(endpoint::UrlArgs),
     /// Show detected services and why they were detected
     Plan(plan::PlanArgs),
@@ -129,7 +141,7 @@ Examples:
     Init(init::InitArgs),
     /// Print the JSON schema of `portway.toml`
     #[command(
-        after_help = "Example:\n  portway schema > portway.schema.json    Save the schema for an editor"
+        after_help = "Example:\n  portway schema > portway.schema.json\n      Save the schema for an editor"
     )]
     Schema,
     #[command(name = portway_app::instance::COMMAND, hide = true)]
@@ -165,13 +177,32 @@ impl Command {
 
 /// Parses the command line. Prints the help or the version on request, and then exits the process.
 pub(crate) fn parse() -> Result<Cli, clap::Error> {
-    Cli::try_parse().map_err(|error| {
+    parse_from(std::env::args_os().collect()).map_err(|error| {
         if error.use_stderr() {
             error
         } else {
             error.exit()
         }
     })
+}
+
+/// Parses these arguments. clap reads the `--help` of `portway help --help` as a name of a command;
+/// it means the help of the command before it.
+fn parse_from(mut arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let error = match Cli::try_parse_from(&arguments) {
+        Err(error) if error.kind() == ErrorKind::InvalidSubcommand => error,
+        result => return result,
+    };
+    let is_help_flag = |argument: &OsString| argument == "--help" || argument == "-h";
+    let Some(at) = arguments.iter().position(is_help_flag) else {
+        return Err(error);
+    };
+    match arguments[..at].iter().any(|argument| argument == "help") {
+        true if arguments[at - 1] == "help" => arguments[at] = "help".into(),
+        true => drop(arguments.remove(at)),
+        false => return Err(error),
+    }
+    parse_from(arguments)
 }
 
 #[cfg(test)]
@@ -183,6 +214,58 @@ mod tests {
     #[test]
     fn the_declaration_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_command_help_accepts_the_flag_help() {
+        let help = |line: &str| {
+            let arguments = line.split(' ').map(OsString::from).collect();
+            let error = parse_from(arguments).unwrap_err();
+            (error.kind() == ErrorKind::DisplayHelp).then(|| error.to_string())
+        };
+        for (line, usage) in [
+            ("portway help --help", "Usage: portway help [COMMAND]..."),
+            ("portway help -h", "Usage: portway help [COMMAND]..."),
+            (
+                "portway -C /tmp help up --help",
+                "Usage: portway up [OPTIONS]",
+            ),
+            (
+                "portway help config set -h",
+                "Usage: portway config set [OPTIONS]",
+            ),
+            (
+                "portway config help --help",
+                "Usage: portway config help [COMMAND]...",
+            ),
+        ] {
+            let text = help(line).unwrap_or_default();
+            assert!(text.contains(usage), "{line}\n{text}");
+        }
+        assert_eq!(help("portway help nothing --help"), None);
+        assert_eq!(help("portway nothing"), None);
+    }
+
+    #[test]
+    fn help_texts_have_no_line_breaks_within_a_paragraph() {
+        fn check(command: &clap::Command) {
+            let text = command.get_after_help().map(ToString::to_string);
+            let text = text.unwrap_or_default();
+            let is_prose = |line: &str| !line.is_empty() && !line.starts_with(' ');
+            let lines: Vec<&str> = text.lines().collect();
+            for pair in lines.windows(2) {
+                assert!(
+                    !(is_prose(pair[0]) && is_prose(pair[1])),
+                    "`{}`: {pair:?}",
+                    command.get_name()
+                );
+            }
+            for line in lines.iter().filter(|line| line.starts_with(' ')) {
+                assert!(line.len() <= 80, "`{}`: {line}", command.get_name());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
     }
 
     #[test]

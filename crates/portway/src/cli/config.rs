@@ -11,14 +11,20 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway config                                     List every preference with its source
-  portway config explain moved                       Show all sources of a preference
-  portway config set ranges.backend 8000-8099        Choose backend ports from 8000 to 8099
-  portway config set never 8080,3000-3010            Never allocate these ports
-  portway config set prefer.projects.jobi.api 9010   Prefer a port for one service
-  portway config unset moved                         Return to the default
+  portway config
+      List every preference with its source
+  portway config explain moved
+      Show all sources of a preference
+  portway config set ranges.backend 8000-8099
+      Choose backend ports from 8000 to 8099
+  portway config set never 8080,3000-3010
+      Never allocate these ports
+  portway config set prefer.projects.jobi.api 9010
+      Prefer a port for one service
+  portway config unset moved
+      Return to the default
 
-A flag overrides an environment variable, which overrides `[preferences]` in `portway.toml`, which
+A flag overrides an environment variable, which overrides `[preferences]` in `portway.toml`, which \
 overrides your `config.toml`.")]
 pub(crate) struct Config {
     #[command(subcommand)]

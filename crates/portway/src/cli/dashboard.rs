@@ -11,10 +11,12 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway dashboard            Open the dashboard in the browser
-  portway dashboard --print    Only print its URL
+  portway dashboard
+      Open the dashboard in the browser
+  portway dashboard --print
+      Only print its URL
 
-The gateway serves the dashboard. If the gateway is not running, Portway starts it in the
+The gateway serves the dashboard. If the gateway is not running, Portway starts it in the \
 background.")]
 pub(crate) struct Dashboard {
     /// Only print the URL

@@ -12,9 +12,12 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway detect                       Allocate ports and write `.ports.json`
-  portway detect --port backend=9005   Require a port for a service
-  portway detect --json                Print the result for programs")]
+  portway detect
+      Allocate ports and write `.ports.json`
+  portway detect --port backend=9005
+      Require a port for a service
+  portway detect --json
+      Print the result for programs")]
 pub(crate) struct Detect {
     #[command(flatten)]
     pub(crate) selection: SelectionArgs,

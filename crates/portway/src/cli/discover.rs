@@ -13,9 +13,12 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway discover                             List services started with `portway up --lan`
-  portway discover --for 10s                   Wait longer for answers
-  portway discover --json | jq -r '.[].url'    Print their URLs only
+  portway discover
+      List services started with `portway up --lan`
+  portway discover --for 10s
+      Wait longer for answers
+  portway discover --json | jq -r '.[].url'
+      Print their URLs only
 
 This command does not list the services of this machine; use `portway ps`.")]
 pub(crate) struct Discover {

@@ -11,11 +11,14 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway doctor           Check ports, `.ports.json`, CORS, proxies and names
-  portway doctor --fix     Also rewrite `.ports.json` and release stale leases
-  portway doctor --json    Print the findings for programs
+  portway doctor
+      Check ports, `.ports.json`, CORS, proxies and names
+  portway doctor --fix
+      Also rewrite `.ports.json` and release stale leases
+  portway doctor --json
+      Print the findings for programs
 
-Without `--fix`, this command changes nothing. With `--fix`, it edits no source files and stops no
+Without `--fix`, this command changes nothing. With `--fix`, it edits no source files and stops no \
 processes. The exit code is 1 if there is an error; warnings do not count.")]
 pub(crate) struct Doctor {
     /// Fix what can be fixed safely

@@ -12,9 +12,12 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway down                Stop all services of this checkout, in reverse order
-  portway down frontend       Stop one service
-  portway -C ../other down    Stop the services of another checkout")]
+  portway down
+      Stop all services of this checkout, in reverse order
+  portway down frontend
+      Stop one service
+  portway -C ../other down
+      Stop the services of another checkout")]
 pub(crate) struct DownArgs {
     /// Services to stop [default: all]
     #[arg(value_name = "SERVICE")]

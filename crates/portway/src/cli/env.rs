@@ -13,9 +13,12 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  eval \"$(portway env)\"                        Set the variables in this shell
-  portway env --format dotenv > .env.portway   Write them to a file
-  portway env backend                          Print all variables of one service")]
+  eval \"$(portway env)\"
+      Set the variables in this shell
+  portway env --format dotenv > .env.portway
+      Write them to a file
+  portway env backend
+      Print all variables of one service")]
 pub(crate) struct Env {
     /// Print all variables of this service, including its own `PORT`
     pub(crate) service: Option<String>,

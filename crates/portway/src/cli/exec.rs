@@ -11,8 +11,10 @@ use super::selection::SelectionArgs;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway exec -- npm test                  Run tests with the URLs and ports of all services
-  portway exec --service api -- ./migrate   Run a command with the variables of one service")]
+  portway exec -- npm test
+      Run tests with the URLs and ports of all services
+  portway exec --service api -- ./migrate
+      Run a command with the variables of one service")]
 pub(crate) struct Exec {
     /// Use the variables of this service, including its own `PORT`
     #[arg(long, value_name = "SERVICE")]

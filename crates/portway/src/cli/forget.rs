@@ -10,10 +10,12 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway forget 9001         Release the lease of port 9001
-  portway forget 9001 5174    Release several leases
+  portway forget 9001
+      Release the lease of port 9001
+  portway forget 9001 5174
+      Release several leases
 
-Portway chooses a new port when the service starts again. Portway does not release leases
+Portway chooses a new port when the service starts again. Portway does not release leases \
 of running instances; run `portway down` first.")]
 pub(crate) struct Forget {
     /// Ports to release

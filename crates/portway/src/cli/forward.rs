@@ -12,12 +12,16 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway forward 3000            Route http://localhost:3000 to the main service
-  portway forward 8080 backend    Route port 8080 to another service
-  portway forward                 List fixed ports and their services
-  portway forward 3000 --stop     Release the port
+  portway forward 3000
+      Route http://localhost:3000 to the main service
+  portway forward 8080 backend
+      Route port 8080 to another service
+  portway forward
+      List fixed ports and their services
+  portway forward 3000 --stop
+      Release the port
 
-Use it for logins and webhooks that accept only one address. The port routes to this checkout until
+Use it for logins and webhooks that accept only one address. The port routes to this checkout until \
 you run the same command in another checkout.")]
 pub(crate) struct ForwardArgs {
     /// Fixed port to route

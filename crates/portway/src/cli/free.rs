@@ -13,11 +13,14 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway free 9000              Show the process, ask, and stop it
-  portway free 9000 --dry-run    Only show what would be stopped
-  portway free 9000 --yes        Stop it without asking
+  portway free 9000
+      Show the process, ask, and stop it
+  portway free 9000 --dry-run
+      Only show what would be stopped
+  portway free 9000 --yes
+      Stop it without asking
 
-If a Portway service uses the port, its supervisor stops it; `portway up` starts it again. Portway
+If a Portway service uses the port, its supervisor stops it; `portway up` starts it again. Portway \
 refuses to stop parent processes of this command, processes of other users, and containers.
 
 Exit codes: 0 the port is free, 1 refused or failed, 6 the port was not in use.")]

@@ -13,10 +13,14 @@ use crate::ui;
     args_conflicts_with_subcommands = true,
     after_help = "\
 Examples:
-  portway gateway                             Run the gateway until Ctrl-C
-  portway gateway --detach                    Run it in the background
-  portway gateway status                      Show whether it is running, and where
-  curl http://backend.jobi.localhost:7678     Send a request to a service of `jobi`"
+  portway gateway
+      Run the gateway until Ctrl-C
+  portway gateway --detach
+      Run it in the background
+  portway gateway status
+      Show whether it is running, and where
+  curl http://backend.jobi.localhost:7678
+      Send a request to a service of `jobi`"
 )]
 pub(crate) struct Gateway {
     /// Port for HTTP; 0 for any free port [default: 80, or 7678 if 80 is not available]

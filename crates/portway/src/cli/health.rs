@@ -13,14 +13,18 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway health                   Check every service with a port
-  portway health backend           Check one service
-  portway health --watch           Check repeatedly until Ctrl-C
-  portway health --watch --json    Print one line of JSON per check
+  portway health
+      Check every service with a port
+  portway health backend
+      Check one service
+  portway health --watch
+      Check repeatedly until Ctrl-C
+  portway health --watch --json
+      Print one line of JSON per check
 
-Portway requests the `health` path of the manifest, or else the `ready` path; a status below 400 is
-healthy. Without such a path, it requests `/`, where a status below 500 is healthy. Services without
-HTTP must accept a connection. A response from an unrelated process does not count. The exit code
+Portway requests the `health` path of the manifest, or else the `ready` path; a status below 400 is \
+healthy. Without such a path, it requests `/`, where a status below 500 is healthy. Services without \
+HTTP must accept a connection. A response from an unrelated process does not count. The exit code \
 is 1 if a service is unhealthy.")]
 pub(crate) struct Health {
     /// Services to check [default: all with a port]

@@ -12,7 +12,8 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway plan && portway init    Show the detected services, then write them
+  portway plan && portway init
+      Show the detected services, then write them
 
 An existing `portway.toml` is never overwritten.")]
 pub(crate) struct InitArgs {

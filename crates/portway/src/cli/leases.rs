@@ -9,9 +9,12 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway leases         List all leases
-  portway forget 9001    Release one
-  portway prune          Release those whose directory is gone
+  portway leases
+      List all leases
+  portway forget 9001
+      Release one
+  portway prune
+      Release those whose directory is gone
 
 States: live (the instance is running), kept (it is stopped), gone (its directory was deleted).")]
 pub(crate) struct Leases {

@@ -13,9 +13,12 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway logs -f                     Follow the output of all services
-  portway logs backend --since 10m    Show the last ten minutes of one service
-  portway logs --grep 'ERROR|WARN'    Show lines that match a regular expression")]
+  portway logs -f
+      Follow the output of all services
+  portway logs backend --since 10m
+      Show the last ten minutes of one service
+  portway logs --grep 'ERROR|WARN'
+      Show lines that match a regular expression")]
 pub(crate) struct Logs {
     /// Services to show [default: all]
     #[arg(value_name = "SERVICE")]

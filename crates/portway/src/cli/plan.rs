@@ -11,9 +11,12 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway plan           Show what `portway up` would start, and why
-  portway plan --json    Print it for programs
-  portway init           Write it to `portway.toml` to edit it
+  portway plan
+      Show what `portway up` would start, and why
+  portway plan --json
+      Print it for programs
+  portway init
+      Write it to `portway.toml` to edit it
 
 This command starts no services, leases no ports and writes no files.")]
 pub(crate) struct PlanArgs {

@@ -9,11 +9,14 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway prune              Release stale leases; ask before stopping processes
-  portway prune --yes        Stop leftover processes without asking
-  portway prune --dry-run    Only show what would be done
+  portway prune
+      Release stale leases; ask before stopping processes
+  portway prune --yes
+      Stop leftover processes without asking
+  portway prune --dry-run
+      Only show what would be done
 
-A lease is stale if its directory was deleted. A process is left over if it belongs to a service of
+A lease is stale if its directory was deleted. A process is left over if it belongs to a service of \
 an instance that is no longer running. A running instance is never stopped.")]
 pub(crate) struct PruneArgs {
     /// Stop leftover processes without asking

@@ -9,8 +9,10 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway ps                               List instances with their services and URLs
-  portway ps --json | jq '.[].services'    Process the list in a script")]
+  portway ps
+      List instances with their services and URLs
+  portway ps --json | jq '.[].services'
+      Process the list in a script")]
 pub(crate) struct Ps {
     /// Print JSON
     #[arg(long)]

@@ -12,8 +12,10 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway restart            Restart all services in order
-  portway restart backend    Restart one service; it keeps its port")]
+  portway restart
+      Restart all services in order
+  portway restart backend
+      Restart one service; it keeps its port")]
 pub(crate) struct RestartArgs {
     /// Services to restart [default: all]
     #[arg(value_name = "SERVICE")]

@@ -10,9 +10,12 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway trust --dry-run    Show what would be changed
-  portway trust              Create a CA and add it to the trust stores of this machine
-  portway trust --undo       Remove the CA from all trust stores and delete it
+  portway trust --dry-run
+      Show what would be changed
+  portway trust
+      Create a CA and add it to the trust stores of this machine
+  portway trust --undo
+      Remove the CA from all trust stores and delete it
 
 The CA is limited to names below `localhost`.")]
 pub(crate) struct Trust {

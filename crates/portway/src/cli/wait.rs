@@ -14,8 +14,10 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway wait                          Wait until all started services are ready
-  portway wait backend --timeout 10s    Wait at most 10 seconds for one service
+  portway wait
+      Wait until all started services are ready
+  portway wait backend --timeout 10s
+      Wait at most 10 seconds for one service
 
 The exit code is 124 after the timeout and 5 if a service failed.")]
 pub(crate) struct Wait {

@@ -11,10 +11,14 @@ use crate::ui;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  portway who 9000           Show the process that is using port 9000
-  portway who 9000 5173      Show several ports
-  portway who                List all listening ports and those held by running instances
-  portway who 9000 --json    Print the result for programs
+  portway who 9000
+      Show the process that is using port 9000
+  portway who 9000 5173
+      Show several ports
+  portway who
+      List all listening ports and those held by running instances
+  portway who 9000 --json
+      Print the result for programs
 
 This command shows listening sockets, not outgoing connections that use the same port number.")]
 pub(crate) struct Who {
