@@ -37,7 +37,7 @@ pub use ports::{ExcludedPort, FreePortRequest, NamedRange, PortMap};
 pub use preference::{ExplainedPreference, Preference, PreferenceLayer, PreferenceSource};
 pub use status::{
     InstanceState, InstanceStatus, PathRoute, PortStatus, ServiceSelection, ServiceState,
-    ServiceStatus,
+    ServiceStatus, UrlRewriting, UsualPort,
 };
 pub use trust::{TrustReport, TrustState, TrustStep, TrustedRoot};
 pub use usage::ServiceUsage;

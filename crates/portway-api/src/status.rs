@@ -94,6 +94,9 @@ pub struct ServiceStatus {
     /// missing when there is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_body: Option<u64>,
+    /// Which local URLs the gateway rewrites in the responses of the service.
+    #[serde(default, skip_serializing_if = "UrlRewriting::is_none")]
+    pub rewriting: UrlRewriting,
     /// The service's ports, the main port first.
     #[serde(default)]
     pub ports: Vec<PortStatus>,
@@ -133,6 +136,7 @@ impl ServiceStatus {
             forwards: Vec::new(),
             lan_urls: Vec::new(),
             max_body: None,
+            rewriting: UrlRewriting::None,
             ports,
             pid: None,
             since: None,
@@ -185,6 +189,9 @@ pub struct InstanceStatus {
     /// Path routes from the main service's origin to other services.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<PathRoute>,
+    /// The port numbers by which the project's own files call the ports of HTTP services.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub usual_ports: Vec<UsualPort>,
     /// Whether services are available on the local network.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lan: bool,
@@ -209,6 +216,41 @@ pub struct PathRoute {
     /// Whether the gateway removes the path before it forwards a request.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub strip: bool,
+}
+
+/// A port number by which the project's own files call a port of a service, such as 8000 in
+/// `http://localhost:8000`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UsualPort {
+    /// The number in the files.
+    pub port: u16,
+    /// The service.
+    pub service: String,
+    /// The port that the service has in this instance.
+    pub actual: u16,
+}
+
+/// Which local URLs the gateway rewrites in the responses of a service, where they contain a usual
+/// port.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum UrlRewriting {
+    /// None.
+    #[default]
+    None,
+    /// Those in headers, such as the target of a redirect.
+    Headers,
+    /// Those in headers, and in HTML, CSS, JavaScript and JSON.
+    Pages,
+}
+
+impl UrlRewriting {
+    /// Returns whether nothing is rewritten.
+    pub fn is_none(&self) -> bool {
+        *self == Self::None
+    }
 }
 
 /// The services to which a request applies.

@@ -52,6 +52,7 @@ pub fn detect(
         since: None,
         project: project.plan.project,
         main: project.plan.main,
+        usual_ports: wiring::usual_ports(&project.plan, &allocation.ports),
         routes: project.plan.routes,
         lan: false,
         services,

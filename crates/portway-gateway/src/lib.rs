@@ -22,6 +22,7 @@ mod platform;
 mod proxy;
 mod refusal;
 mod response;
+mod rewrite;
 mod server;
 mod site;
 mod strict;

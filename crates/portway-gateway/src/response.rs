@@ -1,5 +1,6 @@
 //! The body types of all responses to clients.
 
+use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -7,7 +8,10 @@ use http_body_util::Full;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 
 use crate::connections::ActiveRequest;
+use crate::rewrite::RewrittenBody;
 use crate::upstream::UpstreamBody;
+
+type BoxError = Box<dyn Error + Send + Sync>;
 
 /// The body of a response, whose request is active until the body has been sent or dropped.
 #[derive(Debug)]
@@ -27,12 +31,12 @@ impl ActiveBody {
 
 impl Body for ActiveBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BoxError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         Pin::new(&mut self.get_mut().body).poll_frame(context)
     }
 
@@ -54,16 +58,18 @@ pub(crate) enum ResponseBody {
     Site(axum::body::Body),
     /// The response of a service.
     Upstream(UpstreamBody),
+    /// The response of a service with other URLs.
+    Rewritten(Box<RewrittenBody<UpstreamBody>>),
 }
 
 impl Body for ResponseBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BoxError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self.get_mut() {
             Self::Generated(body) => match Pin::new(body).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(frame))),
@@ -75,7 +81,11 @@ impl Body for ResponseBody {
                 Poll::Ready(_) => Poll::Ready(None),
                 Poll::Pending => Poll::Pending,
             },
-            Self::Upstream(body) => Pin::new(body).poll_frame(context),
+            Self::Upstream(body) => {
+                let polled = Pin::new(body).poll_frame(context);
+                polled.map(|frame| frame.map(|frame| frame.map_err(Into::into)))
+            }
+            Self::Rewritten(body) => Pin::new(body).poll_frame(context),
         }
     }
 
@@ -84,6 +94,7 @@ impl Body for ResponseBody {
             Self::Generated(body) => body.is_end_stream(),
             Self::Site(body) => body.is_end_stream(),
             Self::Upstream(body) => body.is_end_stream(),
+            Self::Rewritten(body) => body.is_end_stream(),
         }
     }
 
@@ -92,6 +103,7 @@ impl Body for ResponseBody {
             Self::Generated(body) => body.size_hint(),
             Self::Site(body) => body.size_hint(),
             Self::Upstream(body) => body.size_hint(),
+            Self::Rewritten(body) => body.size_hint(),
         }
     }
 }

@@ -19,6 +19,7 @@ pub(crate) fn instance(
         since: None,
         main: main.map(str::to_owned),
         routes: Vec::new(),
+        usual_ports: Vec::new(),
         lan: false,
         services,
     }

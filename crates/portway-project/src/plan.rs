@@ -14,7 +14,7 @@ mod usual;
 use std::path::{Path, PathBuf};
 
 use indexmap::{IndexMap, IndexSet};
-use portway_api::PathRoute;
+use portway_api::{PathRoute, UrlRewriting};
 
 pub use probe::{Liveness, LogPattern, Probe, Readiness, ReadinessProbe};
 pub use usual::ServicePort;
@@ -98,6 +98,8 @@ pub struct PlannedService {
     pub lan: LanAccess,
     /// The largest request body that the gateway passes on, in bytes; `None` for no limit.
     pub max_body: Option<u64>,
+    /// Which local URLs the gateway rewrites in its responses.
+    pub rewriting: UrlRewriting,
     /// Whether it may use another port if its forced port is in use.
     pub fallback: bool,
     /// Which process must listen on its ports.

@@ -2,10 +2,11 @@
 //!
 //! The manifest parses these types and the plan passes them on unchanged.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use portway_ports::Protocol;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// The state that another service must reach before this one starts.
@@ -104,6 +105,47 @@ pub enum SocketMode {
     /// Portway passes the listening socket as file descriptor 3 (`LISTEN_FDS=1`). The command must
     /// be a single program.
     Fd,
+}
+
+/// Whether the gateway rewrites local URLs in the responses of a service: `"auto"` or `false`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "RewriteForm")]
+pub enum Rewrite {
+    /// Where they contain the usual port of a service that has another port in this instance.
+    #[default]
+    Auto,
+    /// Never.
+    Never,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected \"auto\" or false")]
+enum RewriteForm {
+    Word(String),
+    Switch(bool),
+}
+
+impl TryFrom<RewriteForm> for Rewrite {
+    type Error = &'static str;
+    fn try_from(form: RewriteForm) -> Result<Self, Self::Error> {
+        match form {
+            RewriteForm::Word(word) if word == "auto" => Ok(Self::Auto),
+            RewriteForm::Switch(false) => Ok(Self::Never),
+            _ => Err("expected \"auto\" or false"),
+        }
+    }
+}
+
+impl JsonSchema for Rewrite {
+    fn schema_name() -> Cow<'static, str> {
+        "Rewrite".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Whether the gateway rewrites local URLs in the responses of a service.",
+            "enum": ["auto", false]
+        })
+    }
 }
 
 /// Whether services are published on the local network, as one source states it.

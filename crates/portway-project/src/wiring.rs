@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
-use portway_api::GatewayPorts;
+use portway_api::{GatewayPorts, UsualPort};
 
 use crate::checkout::Checkout;
 use crate::hostnames;
@@ -172,6 +172,21 @@ pub fn url(kind: Kind, port: u16) -> String {
     format!("{}://localhost:{port}", kind.scheme())
 }
 
+/// The usual ports of HTTP services (see [`Plan::usual_ports`]), with the ports that these have in
+/// this instance.
+pub fn usual_ports(plan: &Plan, ports: &AssignedPorts) -> Vec<UsualPort> {
+    let known = plan.usual_ports().into_iter().filter_map(|(port, of)| {
+        let kind = plan.services.get(of.service)?.kind_of_port(of.index);
+        let actual = *ports.of(of.service).get(of.index)?;
+        kind.is_http().then(|| UsualPort {
+            port,
+            service: of.service.to_owned(),
+            actual,
+        })
+    });
+    known.collect()
+}
+
 /// The ports of a service with their suffix in names, which is empty for the main port and `_NAME` for
 /// others, and their kind.
 fn suffixed_ports<'a>(
@@ -212,7 +227,8 @@ fn peer_variables(
 }
 
 /// The exact origins that may call a backend, on this machine only and never a wildcard: each
-/// frontend's port, the compatible ports, the gateway's fixed ports and each frontend's host names.
+/// frontend's port, the compatible ports, each frontend's usual ports and host names and the fixed
+/// ports of the gateway.
 fn cors_origins(
     plan: &Plan,
     ports: &AssignedPorts,
@@ -223,11 +239,17 @@ fn cors_origins(
         let services = plan.services.values();
         services.filter(|service| service.kind == Kind::Frontend)
     };
+    // The gateway maps the origins of names to these, as services with a fixed list know them.
+    let usual = plan.usual_ports().into_iter().filter(|(_, of)| {
+        gateway.is_some() && of.index == 0 && plan.services[of.service].kind == Kind::Frontend
+    });
+    let usual = usual.map(|(port, _)| port);
     let fixed = gateway.map_or(&[][..], |gateway| &gateway.fixed);
     let fixed = fixed.iter().filter(|_| frontends().next().is_some());
     let numbers = frontends()
         .filter_map(|service| ports.of(&service.name).first().copied())
         .chain(COMPATIBLE_ORIGINS)
+        .chain(usual)
         .chain(fixed.copied());
     let by_port = numbers.flat_map(|port| {
         ["localhost", "127.0.0.1"].map(|host| hostnames::origin(false, host, port))

@@ -110,6 +110,7 @@ pub(crate) fn silent_status(
         since: None,
         main: None,
         routes: Vec::new(),
+        usual_ports: Vec::new(),
         lan: false,
         services,
     }

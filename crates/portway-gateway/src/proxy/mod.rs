@@ -34,6 +34,7 @@ use crate::peer::ListenerKind;
 use crate::platform;
 use crate::refusal::Refusal;
 use crate::response::ResponseBody;
+use crate::rewrite::Rewriting;
 use crate::site::{self, Site};
 use crate::upstream::{BodyTooLarge, RequestBody, UpstreamPool, UpstreamProtocol};
 
@@ -224,10 +225,18 @@ impl Proxy {
                     Err(refusal) => return self.refuse(&refusal, context, service),
                 },
             };
+            let rewriting = match protocol {
+                UpstreamProtocol::Http1 => {
+                    self.start_rewriting(context, service, client, &mut request)
+                }
+                UpstreamProtocol::Http2 => None,
+            };
             let copy = (is_repeatable && !was_repeated).then(|| copy_without_body(&request));
             let (failure, unsent) = match self.pool.acquire(port, protocol, is_repeatable).await {
                 Ok(mut connection) => match connection.send(request).await {
-                    Ok(response) => return response::finish(response, connection, upgrade),
+                    Ok(response) => {
+                        return response::finish(response, connection, upgrade, rewriting);
+                    }
                     Err(mut error) => {
                         // hyper returns the request if it was not sent.
                         let unsent = error.take_message();
@@ -290,6 +299,23 @@ impl Proxy {
             path: Uri::from(path),
             stripped_prefix: prefix.filter(|_| route.strip),
         }))
+    }
+
+    /// Decides whether to rewrite the URLs in the response, and prepares the request for it.
+    fn start_rewriting(
+        &self,
+        context: &RequestContext,
+        service: Option<&str>,
+        client: &ClientConnection,
+        request: &mut Request<RequestBody>,
+    ) -> Option<Rewriting> {
+        if client.peer.listener == ListenerKind::FixedPort {
+            return None;
+        }
+        let snapshot = self.cache.snapshot();
+        let instance = snapshot.get(&context.target.instance)?;
+        let is_tls = client.peer.is_tls();
+        Rewriting::start(&instance.status, &snapshot.names, service?, is_tls, request)
     }
 
     /// Returns the maximum size of a request body in bytes. `u64::MAX` means no limit.

@@ -8,6 +8,7 @@ use super::upgrade::{UpgradeKind, UpgradeRequest};
 use crate::error_pages;
 use crate::fields;
 use crate::response::ResponseBody;
+use crate::rewrite::{Rewriting, Rewritten};
 use crate::upstream::{PooledConnection, UpstreamBody};
 
 /// Prepares the response of a service for the client.
@@ -15,6 +16,7 @@ pub(super) fn finish(
     mut response: Response<Incoming>,
     connection: PooledConnection,
     upgrade: Option<UpgradeRequest>,
+    rewriting: Option<Rewriting>,
 ) -> Response<ResponseBody> {
     if !fields::has_supported_coding(response.headers()) {
         return error_pages::unsupported_coding();
@@ -40,5 +42,12 @@ pub(super) fn finish(
     }
     // hyper sets the version that the client uses.
     *response.version_mut() = Version::default();
-    response.map(|body| ResponseBody::Upstream(UpstreamBody::new(body, connection)))
+    let response = response.map(|body| UpstreamBody::new(body, connection));
+    let Some(rewriting) = rewriting else {
+        return response.map(ResponseBody::Upstream);
+    };
+    rewriting.apply(response).map(|body| match body {
+        Rewritten::Unchanged(body) => ResponseBody::Upstream(body),
+        Rewritten::Changed(body) => ResponseBody::Rewritten(body),
+    })
 }

@@ -9,6 +9,7 @@ mod forwarding;
 mod grpc;
 mod http2;
 mod limits;
+mod rewriting;
 mod site;
 mod smuggling;
 mod support;

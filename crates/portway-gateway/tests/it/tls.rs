@@ -53,6 +53,12 @@ async fn send(gateway: &TestGateway, name: &str, bytes: &str) -> String {
     String::from_utf8_lossy(&response).into_owned()
 }
 
+/// Requests `path` of `host` by HTTPS, without a port in the `Host` header.
+pub(crate) fn get(gateway: &TestGateway, host: &str, path: &str) -> String {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    runtime().block_on(send(gateway, host, &request))
+}
+
 #[test]
 fn forwards_http_1_and_reports_https_to_the_service() {
     let service = TestService::echo();

@@ -18,7 +18,7 @@ pub use forms::{After, EnvFile, EnvFiles, Prepare, Route};
 use crate::checkout::directories_above;
 use crate::diagnostic::{Diagnostic, Problem, Text};
 use crate::kind::Kind;
-use crate::policy::{ListenerOwner, PortProtocol, RestartPolicy, SocketMode, StopSignal};
+use crate::policy::{ListenerOwner, PortProtocol, RestartPolicy, Rewrite, SocketMode, StopSignal};
 use crate::port_spec::PortSpec;
 use crate::preferences::{Preferences, Setting, Table};
 use crate::units::{HumanDuration, HumanSize};
@@ -150,6 +150,12 @@ pub struct Service {
     /// 413. Only for HTTP services.
     #[schemars(with = "Option<HumanSize>")]
     pub max_body: Option<Spanned<HumanSize>>,
+    /// Whether the gateway rewrites `http://localhost:N` in the responses of the service, where N is
+    /// the usual port of a service that has another port in this checkout: `"auto"` or `false`. In
+    /// pages, scripts, styles and JSON of a frontend, and in headers of every HTTP service. Default:
+    /// `"auto"`.
+    #[serde(default)]
+    pub rewrite: Rewrite,
     /// Whether the service may use another port if its forced port is in use. Default: true for a
     /// frontend, false for all others.
     pub fallback: Option<bool>,

@@ -1,6 +1,7 @@
 //! Builds a plan from a manifest: checks every part and drops positions and TOML types.
 
 use indexmap::IndexMap;
+use portway_api::UrlRewriting;
 use portway_ports::Protocol;
 use toml::Spanned;
 
@@ -10,7 +11,7 @@ use crate::checkout::default_project_name;
 use crate::diagnostic::{Problem, Text};
 use crate::kind::Kind;
 use crate::manifest::{Manifest, Service};
-use crate::policy::{ListenerOwner, SocketMode, StartCondition, StopPolicy};
+use crate::policy::{ListenerOwner, Rewrite, SocketMode, StartCondition, StopPolicy};
 use crate::port_spec::PortSpec;
 use crate::preferences::Preferences;
 use crate::suggest::suggestion;
@@ -161,10 +162,19 @@ fn service(
         main: spec.main,
         lan: spec.lan.into(),
         max_body: spec.max_body.as_ref().map(|size| size.get_ref().0),
+        rewriting: rewriting(spec.rewrite, kind),
         fallback: spec.fallback.unwrap_or(kind == Kind::Frontend),
         owner: spec.owner.unwrap_or_else(|| default_owner(command)),
         socket: spec.socket,
     })
+}
+
+fn rewriting(rewrite: Rewrite, kind: Kind) -> UrlRewriting {
+    match (rewrite, kind) {
+        (Rewrite::Auto, Kind::Frontend) => UrlRewriting::Pages,
+        (Rewrite::Auto, Kind::Http) => UrlRewriting::Headers,
+        _ => UrlRewriting::None,
+    }
 }
 
 /// The services that a service waits for, reduced to enabled ones.

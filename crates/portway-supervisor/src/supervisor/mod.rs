@@ -101,6 +101,7 @@ impl Supervisor {
             since: Some(since),
             main: None,
             routes: Vec::new(),
+            usual_ports: Vec::new(),
             lan: config.lan.is_some(),
             services: Vec::new(),
         });

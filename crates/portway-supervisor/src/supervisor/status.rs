@@ -109,6 +109,7 @@ impl Supervisor {
             since: Some(self.since),
             main: self.config.plan.main.clone(),
             routes: self.config.plan.routes.clone(),
+            usual_ports: wiring::usual_ports(&self.config.plan, &self.config.ports),
             lan: self.lan.is_some(),
             services,
         }
@@ -125,6 +126,7 @@ impl Supervisor {
             forwards: Vec::new(),
             lan_urls: self.lan_urls(name),
             max_body: service.plan.max_body,
+            rewriting: service.plan.rewriting,
             ports: service
                 .plan
                 .ports

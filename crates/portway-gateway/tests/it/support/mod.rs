@@ -300,6 +300,7 @@ pub(crate) fn jobi(services: &[(&str, u16)]) -> InstanceStatus {
         since: None,
         main: services.first().map(|one| one.name.clone()),
         routes: Vec::new(),
+        usual_ports: Vec::new(),
         lan: false,
         services,
     }
