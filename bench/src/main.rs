@@ -7,6 +7,7 @@ mod env;
 mod gateway;
 mod helper;
 mod machine;
+mod page;
 mod peers;
 mod plot;
 mod ports;
@@ -26,7 +27,7 @@ type Result<T> = std::result::Result<T, String>;
 const USAGE: &str = "\
 Compare Portway with other tools
 
-usage: cargo xtask bench [ports|up|who|scale|gateway] [--rounds N]
+usage: cargo xtask bench [ports|up|who|scale|gateway|page] [--rounds N]
 
   ports      two ports in a new process; 50 processes at the same time; which ports each tool
              reports as free
@@ -35,7 +36,8 @@ usage: cargo xtask bench [ports|up|who|scale|gateway] [--rounds N]
   who        find the process that uses a port, among 300 processes
   scale      commands while 1, 10, 100, and 500 instances run
   gateway    requests through the gateway and through other proxies; memory; connections
-  --rounds   number of measurements [default: 25, gateway: 5]; `up` always has 5, and the 50
+  page       a page of 1,500 modules through the gateway in Chromium, with and without rewritten URLs
+  --rounds   number of measurements [default: 25, gateway: 5, page: 10]; `up` always has 5, and the 50
              processes of `ports` always have 20
 
 Without a name, all run. Results are written to bench/README.md and bench/pictures/.";
@@ -68,7 +70,7 @@ fn run(arguments: &[&str]) -> Result<()> {
     let is_selected = |name| names.is_empty() || names.contains(&name);
     if names
         .iter()
-        .any(|name| !["ports", "up", "who", "scale", "gateway"].contains(name))
+        .any(|name| !["ports", "up", "who", "scale", "gateway", "page"].contains(name))
     {
         return Err(USAGE.to_owned());
     }
@@ -87,6 +89,9 @@ fn run(arguments: &[&str]) -> Result<()> {
     }
     if is_selected("gateway") {
         gateway::run(&env, rounds.unwrap_or(5))?;
+    }
+    if is_selected("page") {
+        page::run(&env, rounds.unwrap_or(10))?;
     }
     Ok(())
 }

@@ -42,6 +42,7 @@ pub fn detect(
         project, instance, ..
     } = registered;
     let services = service_statuses(&project, &allocation, &displaced);
+    let usual_ports = wiring::usual_ports(&project.plan, &allocation.ports);
     Ok(InstanceStatus {
         id: instance.id,
         name: instance.name,
@@ -52,7 +53,7 @@ pub fn detect(
         since: None,
         project: project.plan.project,
         main: project.plan.main,
-        usual_ports: wiring::usual_ports(&project.plan, &allocation.ports),
+        usual_ports,
         routes: project.plan.routes,
         lan: false,
         services,

@@ -64,14 +64,33 @@ export class Project {
     return other;
   }
 
+  // Adds a linked worktree, in the same way as `git worktree add`. It is disposed together with
+  // this checkout.
+  async addWorktree(name) {
+    const other = new Project(this.#source, this.temporary, name);
+    other.#env = this.#env;
+    this.#others.push(other);
+    const git = path.join(this.dir, ".git", "worktrees", name);
+    await mkdir(git, { recursive: true });
+    await writeFile(path.join(git, "HEAD"), `ref: refs/heads/${name}\n`);
+    await writeFile(path.join(git, "commondir"), "../..\n");
+    await other.#copySource();
+    await writeFile(path.join(other.dir, ".git"), `gitdir: ${git}\n`);
+    return other;
+  }
+
   async #copyFiles(branch) {
+    await this.#copySource();
+    // Makes the copy a main checkout, independent of the repository around it.
+    await mkdir(path.join(this.dir, ".git"));
+    await this.switchTo(branch);
+  }
+
+  async #copySource() {
     await cp(this.#source, this.dir, {
       recursive: true,
       filter: (file) => !NOT_COPIED.has(path.basename(file)),
     });
-    // Makes the copy a main checkout, independent of the repository around it.
-    await mkdir(path.join(this.dir, ".git"));
-    await this.switchTo(branch);
   }
 
   // Switches the branch in the same way as `git switch`.
