@@ -66,6 +66,8 @@ pub enum Check {
     Cors,
     /// The target of a frontend's development proxy.
     Proxy,
+    /// Local URLs in the source files of a frontend.
+    Literal,
     /// The local CA for HTTPS. Reported only when a CA exists and cannot be used.
     LocalCa,
     /// Local URLs in `.env` files.

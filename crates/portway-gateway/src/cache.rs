@@ -135,7 +135,7 @@ enum Message {
     /// Read the source now and notify the sender afterwards.
     Refresh(oneshot::Sender<()>),
     /// An instance reported its status.
-    Status(InstanceStatus),
+    Status(Box<InstanceStatus>),
     /// The event stream of the instance with this id ended.
     Disconnected(String),
 }
@@ -180,7 +180,7 @@ impl CacheTask {
                 }
                 Ok(Some(Message::Status(status))) => {
                     if let Some(subscription) = self.subscriptions.get_mut(&status.id) {
-                        subscription.status = Some(Arc::new(status));
+                        subscription.status = Some(Arc::from(status));
                         self.publish();
                     }
                 }
@@ -301,7 +301,7 @@ async fn forward_events(id: String, socket: PathBuf, messages: mpsc::UnboundedSe
     if let Ok(mut events) = Client::new(&socket).changes().await {
         while let Some(event) = events.next().await {
             if let Event::Status(status) = event
-                && (status.id != id || messages.send(Message::Status(status)).is_err())
+                && (status.id != id || messages.send(Message::Status(Box::new(status))).is_err())
             {
                 break;
             }

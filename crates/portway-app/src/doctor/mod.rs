@@ -11,10 +11,12 @@ mod finding_builder;
 mod fix;
 mod leases;
 mod listening;
+mod literals;
 mod local_ca;
 mod localhost;
 mod machine;
 mod names;
+mod pages;
 mod port_check;
 mod ports_file;
 mod proxy;
@@ -56,6 +58,37 @@ pub fn examine(directory: Option<&Path>, fix: bool) -> Result<Diagnosis, Command
     Ok(diagnosis)
 }
 
+/// The maximum number of problems that [`page_warnings`] lists.
+const MAX_WARNINGS: usize = 5;
+
+/// Returns a text for each place where a page of the running instance in `directory` calls a port
+/// that is not one of its services.
+pub(crate) fn page_warnings(directory: &Path) -> Vec<String> {
+    let Ok(runtime) = runtime() else {
+        return Vec::new();
+    };
+    let problems = runtime.block_on(pages::problems(directory));
+    let more = problems.len().saturating_sub(MAX_WARNINGS);
+    let mut warnings: Vec<String> = problems
+        .iter()
+        .take(MAX_WARNINGS)
+        .map(|problem| {
+            let place = problem.place.as_deref().unwrap_or_default();
+            let repair = problem.repair.as_deref().unwrap_or_default();
+            let Finding {
+                subject, message, ..
+            } = problem;
+            format!("`{subject}` {message} ({place}); {repair}")
+        })
+        .collect();
+    if more > 0 {
+        warnings.push(format!(
+            "{more} more such places; run `portway doctor` to see them"
+        ));
+    }
+    warnings
+}
+
 async fn examine_checkout(directory: Option<&Path>) -> Result<Diagnosis, CommandError> {
     let context = DoctorContext::collect(directory).await?;
     let holders = inspect::holders();
@@ -77,14 +110,7 @@ async fn examine_checkout(directory: Option<&Path>) -> Result<Diagnosis, Command
     findings.extend(check_answers(&context, &port_checks).await);
     findings.extend(names(&context));
     findings.extend(local_ca::evaluate(crate::trust::authority()));
-    let backends: Vec<(String, u16)> = of_kind(&context, Kind::Http)
-        .filter_map(|service| main_port(&context, service))
-        .collect();
-    for frontend in of_kind(&context, Kind::Frontend) {
-        if let Some(config) = proxy::collect(&context.dir(frontend)) {
-            findings.extend(proxy::evaluate(&frontend.name, &config, &owner, &backends));
-        }
-    }
+    findings.extend(pages::examine(&context, &owners, false).await);
     let wired: BTreeSet<String> = context
         .wiring(&context.ports)
         .map(|wiring| wiring.shared.into_keys().collect())

@@ -75,7 +75,7 @@ pub(super) fn collect(dir: &Path) -> Option<Config> {
 
 /// Replaces comments with spaces and keeps all positions. Slashes in strings, such as in URLs, are not
 /// comments.
-fn without_comments(text: &str) -> String {
+pub(super) fn without_comments(text: &str) -> String {
     #[derive(PartialEq)]
     enum Context {
         Code,

@@ -1,5 +1,6 @@
 //! Prints what happens in an instance that this process supervises in the foreground.
 
+use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use portway_supervisor::Handle;
 use tokio::sync::{broadcast, oneshot};
 
 use super::attach;
+use crate::doctor;
 use crate::gateway::client;
 use crate::reporter::Reporter;
 use crate::runtime::runtime;
@@ -70,6 +72,7 @@ impl EventPrinter {
                                 runtime.block_on(client::add_urls(&mut status));
                             }
                             reporter.ready(&status, true);
+                            warn_about_pages(PathBuf::from(&status.directory), &reporter);
                         } else if !started {
                             progress.status(&status);
                         }
@@ -114,6 +117,17 @@ impl EventPrinter {
         let finished = self.finished.recv_timeout(OUTPUT_TIMEOUT);
         finished.unwrap_or_default()
     }
+}
+
+/// Warns about pages that call the ports of other instances, on a separate thread, because reading
+/// their files takes time.
+fn warn_about_pages(directory: PathBuf, reporter: &Arc<dyn Reporter>) {
+    let reporter = reporter.clone();
+    thread::spawn(move || {
+        for warning in doctor::page_warnings(&directory) {
+            reporter.warning(&warning);
+        }
+    });
 }
 
 /// Reports failures on a separate thread, so that a reader that has paused does not delay the end.

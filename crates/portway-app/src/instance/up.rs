@@ -17,7 +17,7 @@ use crate::options::UpOptions;
 use crate::project::{LoadedProject, Project};
 use crate::reporter::Reporter;
 use crate::runtime::runtime;
-use crate::{allocation, preferences};
+use crate::{allocation, doctor, preferences};
 
 /// Maximum number of attempts. An attempt fails if the instance stops before it can be reached.
 const MAX_ATTEMPTS: u32 = 5;
@@ -101,7 +101,13 @@ pub fn up(
                 }
             }
         }
+        let starts = background.is_some();
         if supervise::attach(&registered, &services, background, reporter.as_ref())? {
+            if starts {
+                for warning in doctor::page_warnings(&registered.project.checkout.root) {
+                    reporter.warning(&warning);
+                }
+            }
             return Ok(());
         }
     }

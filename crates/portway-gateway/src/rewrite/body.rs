@@ -14,7 +14,7 @@ use super::rewriter::Rewriter;
 /// Decodes and rewrites a body frame by frame.
 pub(crate) struct RewrittenBody<B> {
     body: B,
-    decoder: Option<Decoder>,
+    decoder: Option<Box<Decoder>>,
     rewriter: Rewriter,
     state: State,
 }
@@ -40,7 +40,7 @@ impl<B> fmt::Debug for RewrittenBody<B> {
 }
 
 impl<B> RewrittenBody<B> {
-    pub(super) fn new(body: B, decoder: Option<Decoder>, rewriter: Rewriter) -> Self {
+    pub(super) fn new(body: B, decoder: Option<Box<Decoder>>, rewriter: Rewriter) -> Self {
         Self {
             body,
             decoder,

@@ -27,7 +27,7 @@ pub(super) enum Coding {
     /// Not at all.
     Identity,
     /// In a way that the gateway can decode.
-    Known(Decoder),
+    Known(Box<Decoder>),
     /// In another way.
     Unknown,
 }
@@ -46,14 +46,18 @@ impl Coding {
         let coding = field.to_str().unwrap_or_default().trim();
         match coding.to_ascii_lowercase().as_str() {
             "" | "identity" => Self::Identity,
-            "gzip" | "x-gzip" => Self::Known(Decoder::Gzip(MultiGzDecoder::new(Vec::new()))),
-            "deflate" => Self::Known(Decoder::Deflate),
+            "gzip" | "x-gzip" => Self::known(Decoder::Gzip(MultiGzDecoder::new(Vec::new()))),
+            "deflate" => Self::known(Decoder::Deflate),
             "br" => {
                 let decoder = DecompressorWriter::new(Vec::new(), BUFFER_SIZE);
-                Self::Known(Decoder::Brotli(Box::new(decoder)))
+                Self::known(Decoder::Brotli(Box::new(decoder)))
             }
             _ => Self::Unknown,
         }
+    }
+
+    fn known(decoder: Decoder) -> Self {
+        Self::Known(Box::new(decoder))
     }
 }
 

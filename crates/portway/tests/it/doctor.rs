@@ -3,6 +3,7 @@
 mod connections;
 mod files;
 mod machine;
+mod pages;
 mod services;
 
 use std::fs;
