@@ -1,23 +1,22 @@
 //! Carries out the actions of a plan in one checkout.
 
+mod directory;
 mod ports_file;
+mod processes;
+mod state;
 
 use std::fs;
-use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use portway_ports::{Process, ProcessId};
-use portway_supervisor::process::{env_var, send_signal};
 use rustix::process::Signal;
 
 use crate::Result;
 use crate::env::{ChaosEnv, CommandResult, RunningCommand, TIMEOUT};
-use crate::invariants::commands;
-use crate::plan::{Action, Fault, Pause, PortwayCommand, ProcessRole, SERVICES};
-use crate::probe;
+use crate::invariants::commands::{self, Conditions};
+use crate::plan::{Action, Pause, PortwayCommand, ProcessRole, SERVICES};
 use crate::violations::Violations;
 
 /// How long a command may run before it receives SIGINT. It would otherwise wait for minutes for a
@@ -37,6 +36,8 @@ pub(crate) struct Checkout<'a> {
     foreground: Option<RunningCommand>,
     /// Whether an action has edited `.ports.json`, as a user does, since the last recovery.
     was_edited: bool,
+    /// Whether an action has limited the descriptors of the supervisor since the last recovery.
+    was_limited: bool,
 }
 
 impl<'a> Checkout<'a> {
@@ -47,6 +48,7 @@ impl<'a> Checkout<'a> {
             number,
             foreground: None,
             was_edited: false,
+            was_limited: false,
         }
     }
 
@@ -57,12 +59,21 @@ impl<'a> Checkout<'a> {
     /// Run a command until it exits, and check its result.
     pub(crate) fn run(&self, line: &str) -> Result<CommandResult> {
         let result = self.env.run(&self.dir(), line)?;
-        self.check(&result, false);
+        self.check(&result, self.conditions());
         Ok(result)
     }
 
-    fn check(&self, result: &CommandResult, was_signaled: bool) {
-        let violation = commands::evaluate(result, was_signaled, || self.is_running());
+    /// What may explain the failure of a command that runs now.
+    fn conditions(&self) -> Conditions {
+        Conditions {
+            is_limited: self.was_limited,
+            is_state_deleted: self.env.is_state_deleted(),
+            ..Conditions::default()
+        }
+    }
+
+    fn check(&self, result: &CommandResult, conditions: Conditions) {
+        let violation = commands::evaluate(result, conditions, || self.is_running());
         self.violations
             .record("commands exit as documented", violation);
     }
@@ -89,7 +100,12 @@ impl<'a> Checkout<'a> {
     }
 
     fn finish(&self, command: RunningCommand, was_signaled: bool) -> Result<()> {
-        self.check(&command.finish()?, was_signaled);
+        let result = command.finish()?;
+        let conditions = Conditions {
+            was_signaled,
+            ..self.conditions()
+        };
+        self.check(&result, conditions);
         Ok(())
     }
 
@@ -137,10 +153,17 @@ impl<'a> Checkout<'a> {
                     self.find(ProcessRole::Keeper(*service)),
                     self.find(ProcessRole::Supervisor),
                 ];
-                for process in both.into_iter().flatten() {
-                    // An error means that it has exited.
-                    let _ = send_signal(process, Signal::KILL);
-                }
+                processes::kill_together(&both.into_iter().flatten().collect::<Vec<_>>());
+            }
+            Action::KillPortway(with_guard) => self.kill_portway(*with_guard),
+            Action::KillStartingKeeper(service, delay) => {
+                self.kill_starting_keeper(*service, *delay)?;
+            }
+            Action::RunWhileSuspended(role, command) => {
+                self.run_while_suspended(*role, *command)?;
+            }
+            Action::LimitDescriptors(command, limit) => {
+                self.run_with_descriptors(*command, *limit)?;
             }
             Action::SetBehavior(service, behavior) => {
                 let file = self.env.behavior_file(self.number, *service);
@@ -155,6 +178,9 @@ impl<'a> Checkout<'a> {
                 }
             }
             Action::DeleteCheckout => self.delete_checkout()?,
+            Action::MoveCheckout(command) => self.move_checkout(*command)?,
+            Action::ReplaceCheckout(command) => self.replace_checkout(*command)?,
+            Action::DeleteState(part) => self.delete_state(*part),
             Action::RunConcurrently(commands) => self.run_concurrently(commands)?,
             Action::RestartRepeatedly(service, count) => {
                 self.restart_repeatedly(*service, *count, deadline)?;
@@ -180,81 +206,6 @@ impl<'a> Checkout<'a> {
         })
     }
 
-    /// A process of the instance. `None` if it is not a process of this run.
-    fn find(&self, role: ProcessRole) -> Option<ProcessId> {
-        let instance = self.env.instance(&self.dir())?;
-        let service = |index: usize| {
-            let mut services = instance.services.iter();
-            services
-                .find(|service| service.name == SERVICES[index])?
-                .pid
-        };
-        let pid = match role {
-            ProcessRole::Supervisor => instance.pid?,
-            ProcessRole::Service(index) => service(index)?,
-            ProcessRole::Keeper(index) => Process::read(service(index)?)?.parent,
-        };
-        let state = self.env.path("state").display().to_string();
-        let is_own = env_var(pid, "XDG_STATE_HOME") == Some(state);
-        Process::read(pid)
-            .filter(|_| is_own)
-            .map(|process| process.id)
-    }
-
-    fn inject(&self, role: ProcessRole, fault: Fault) {
-        let Some(process) = self.find(role) else {
-            return;
-        };
-        let send = |signal| {
-            // An error means that it has exited.
-            let _ = send_signal(process, signal);
-        };
-        match fault {
-            Fault::Kill => send(Signal::KILL),
-            Fault::Terminate => send(Signal::TERM),
-            Fault::Pause(duration) => {
-                send(Signal::STOP);
-                thread::sleep(duration);
-                send(Signal::CONT);
-            }
-        }
-    }
-
-    fn trigger(&self, service: usize, what: &str) {
-        let Some(instance) = self.env.instance(&self.dir()) else {
-            return;
-        };
-        let mut services = instance.services.iter();
-        let service = services.find(|status| status.name == SERVICES[service]);
-        if let Some(port) = service.and_then(|service| service.ports.first()) {
-            // The service may exit instead of answering.
-            let _ = probe::get(
-                Ipv4Addr::LOCALHOST.into(),
-                port.port,
-                &format!("/do/{what}"),
-            );
-        }
-    }
-
-    fn delete_checkout(&mut self) -> Result<()> {
-        // The main checkout contains the repository of all worktrees.
-        if self.number == 0 {
-            return Ok(());
-        }
-        delete(&self.dir());
-        let result = self.env.run(&self.env.path(""), "prune --yes --json")?;
-        self.check(&result, false);
-        if let Some(foreground) = self.foreground.take() {
-            foreground.signal(Signal::INT);
-            let violation = commands::evaluate_any(&foreground.finish()?);
-            self.violations
-                .record("commands exit as documented", violation);
-        }
-        delete(&self.dir());
-        self.was_edited = false;
-        self.env.add_worktree(self.number)
-    }
-
     /// Restart a service without misbehavior, which takes little time.
     fn restart_repeatedly(&self, service: usize, count: usize, deadline: Instant) -> Result<()> {
         self.reset_behaviors();
@@ -268,7 +219,11 @@ impl<'a> Checkout<'a> {
                 restart.signal(Signal::INT);
             }
             let result = restart.finish()?;
-            self.check(&result, must_interrupt);
+            let conditions = Conditions {
+                was_signaled: must_interrupt,
+                ..self.conditions()
+            };
+            self.check(&result, conditions);
             if result.code == 0 {
                 self.env.restarts.fetch_add(1, Ordering::Relaxed);
             } else {
@@ -308,11 +263,14 @@ impl<'a> Checkout<'a> {
         }
         // A service keeps its behavior until its next start.
         self.run(["down", "down --now"][self.number % 2])?;
-        if std::mem::take(&mut self.was_edited) {
-            // A forced port may be in use. Portway's error proposes to delete the file.
+        if std::mem::take(&mut self.was_edited) || self.env.is_state_deleted() {
+            // A forced port may be in use. Portway's error proposes to delete the file. Without its
+            // state, Portway does not know that it wrote the file itself.
             let _ = fs::remove_file(self.ports_file());
         }
         self.stop_foreground()?;
+        self.was_limited = false;
+        self.check_nothing_left();
         let result = self.run("up --detach")?;
         if result.code != 0 {
             let violation = format!("`up` fails after the faults: {result:?}");

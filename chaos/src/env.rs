@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use portway_api::InstanceStatus;
@@ -36,6 +36,8 @@ pub(crate) struct ChaosEnv {
     commands: AtomicU64,
     /// The number of successful restarts by `Action::RestartRepeatedly`.
     pub(crate) restarts: AtomicU64,
+    /// Whether an action has deleted a part of Portway's state since the last recovery.
+    is_state_deleted: AtomicBool,
 }
 
 /// How a command exited.
@@ -69,6 +71,7 @@ impl ChaosEnv {
             output,
             commands: AtomicU64::new(0),
             restarts: AtomicU64::new(0),
+            is_state_deleted: AtomicBool::new(false),
         };
         for name in [CONTROL, "c0"] {
             let dir = env.path(name);
@@ -121,9 +124,28 @@ impl ChaosEnv {
         self.path(&format!("c{number}"))
     }
 
+    /// Portway's state directory.
+    pub(crate) fn state_dir(&self) -> PathBuf {
+        self.root.join("state/portway")
+    }
+
     /// Where Portway keeps the locks and logs of instances.
     pub(crate) fn instances_dir(&self) -> PathBuf {
-        self.root.join("state/portway/instances")
+        self.state_dir().join("instances")
+    }
+
+    /// Record that an action deletes a part of Portway's state, which concerns all checkouts.
+    pub(crate) fn mark_state_deleted(&self) {
+        self.is_state_deleted.store(true, Ordering::SeqCst);
+    }
+
+    /// Record that every instance has been started again.
+    pub(crate) fn mark_state_restored(&self) {
+        self.is_state_deleted.store(false, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_state_deleted(&self) -> bool {
+        self.is_state_deleted.load(Ordering::SeqCst)
     }
 
     /// The file that sets the behavior of a service.
@@ -150,9 +172,18 @@ impl ChaosEnv {
         command
     }
 
-    /// Portway in a checkout. Every second checkout has a fake clock.
-    pub(crate) fn portway(&self, dir: &Path, arguments: &[String]) -> Command {
-        let mut command = self.command(&self.tools.portway, dir);
+    /// Portway in a checkout. Every second checkout has a fake clock. `limit` is the number of files
+    /// that it may open.
+    fn portway(&self, dir: &Path, arguments: &[String], limit: Option<u64>) -> Command {
+        let mut command = match limit {
+            Some(limit) => {
+                let mut command = self.command("sh", dir);
+                command.args(["-c", "ulimit -n \"$1\"; shift; exec \"$@\"", "sh"]);
+                command.arg(limit.to_string()).arg(&self.tools.portway);
+                command
+            }
+            None => self.command(&self.tools.portway, dir),
+        };
         let name = dir.file_name().unwrap_or_default().to_string_lossy();
         let odd = name.ends_with(['1', '3', '5', '7', '9']);
         if let Some(clock) = self.clock.as_ref().filter(|_| odd) {
@@ -164,12 +195,31 @@ impl ChaosEnv {
 
     /// Start Portway with its output in files.
     pub(crate) fn start(&self, dir: &Path, arguments: &[String]) -> Result<RunningCommand> {
+        self.start_command(dir, arguments, None)
+    }
+
+    /// Start Portway, which may open only `limit` files.
+    pub(crate) fn start_limited(
+        &self,
+        dir: &Path,
+        arguments: &[String],
+        limit: u64,
+    ) -> Result<RunningCommand> {
+        self.start_command(dir, arguments, Some(limit))
+    }
+
+    fn start_command(
+        &self,
+        dir: &Path,
+        arguments: &[String],
+        limit: Option<u64>,
+    ) -> Result<RunningCommand> {
         let number = self.commands.fetch_add(1, Ordering::Relaxed);
         let output = self.output.join(number.to_string());
         let open =
             |kind| File::create(output.with_extension(kind)).map_err(|error| error.to_string());
         let child = self
-            .portway(dir, arguments)
+            .portway(dir, arguments, limit)
             .stdout(open("out")?)
             .stderr(open("err")?)
             .spawn()

@@ -8,6 +8,7 @@ mod clock;
 mod competitor;
 mod disk_full;
 mod env;
+mod gateway;
 mod invariants;
 mod monitor;
 mod plan;

@@ -1,6 +1,8 @@
 //! The plan of a run: a pure function from a seed to actions. The outcome also depends on the
 //! machine; the plan does not.
 
+mod random;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -36,6 +38,8 @@ pub struct Round {
     pub clock_offset: i64,
     /// Whether another process competes for ports.
     pub has_competitor: bool,
+    /// The number of clients that connect to the gateway and stay silent.
+    pub silent_clients: usize,
     /// No action starts after this time. A busy machine completes fewer of them.
     pub limit: Duration,
 }
@@ -60,6 +64,15 @@ pub enum Action {
     Inject(ProcessRole, Fault),
     /// Kill the keeper of a service and the supervisor at the same time.
     KillKeeperAndSupervisor(usize),
+    /// Kill the supervisor and all keepers at the same time, as `killall -9` does. If true, the
+    /// guard, too.
+    KillPortway(bool),
+    /// Kill the keeper of a service this long after a restart has started it.
+    KillStartingKeeper(usize, Duration),
+    /// Run a command while a process of the instance is suspended.
+    RunWhileSuspended(ProcessRole, PortwayCommand),
+    /// Run a command that may open only a number of files.
+    LimitDescriptors(PortwayCommand, u64),
     /// Set how a service behaves from its next start.
     SetBehavior(usize, String),
     /// Make a running service do something.
@@ -70,6 +83,13 @@ pub enum Action {
     CopyPortsFile(usize),
     /// Delete the directory of the running instance, prune, and check it out again.
     DeleteCheckout,
+    /// Rename the directory of the running instance, run a command there, and rename it back.
+    MoveCheckout(PortwayCommand),
+    /// Rename the directory of the running instance, check out another one in its place, run a
+    /// command there, and delete the renamed one.
+    ReplaceCheckout(PortwayCommand),
+    /// Delete a part of Portway's state.
+    DeleteState(StatePart),
     /// Run commands at the same time, some of them paused for a while.
     RunConcurrently(Vec<(PortwayCommand, Option<Pause>)>),
     /// Restart a service a number of times.
@@ -128,6 +148,17 @@ impl PortwayCommand {
     }
 }
 
+/// A part of Portway's state directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatePart {
+    /// The database and its lock.
+    Registry,
+    /// The directory with the lock, the socket, and the logs of the instance.
+    Instance,
+    /// Everything, of all instances.
+    All,
+}
+
 /// SIGSTOP after a delay, then SIGCONT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pause {
@@ -162,6 +193,9 @@ pub enum Fault {
 /// The number of ports in the block that the services of a run share.
 pub(crate) const PORTS: u16 = 80;
 
+/// How many files the gateway of a run may open.
+pub(crate) const GATEWAY_DESCRIPTORS: usize = 200;
+
 impl Plan {
     /// The plan of a seed.
     pub fn new(seed: u64, length: Length) -> Self {
@@ -173,11 +207,17 @@ impl Plan {
         let mut rounds: Vec<Round> = (0..rounds)
             .map(|_| Round {
                 actions: (0..checkouts)
-                    .map(|_| (0..actions).map(|_| action(&mut rng, checkouts)).collect())
+                    .map(|_| {
+                        (0..actions)
+                            .map(|_| random::action(&mut rng, checkouts))
+                            .collect()
+                    })
                     .collect(),
                 // Up to thirty years, forwards and backwards.
                 clock_offset: rng.i64(-946_000_000..946_000_000),
                 has_competitor: rng.u8(..4) != 0,
+                // More than the gateway has descriptors for, fewer, or none.
+                silent_clients: [2 * GATEWAY_DESCRIPTORS, 40, 0][rng.usize(..3)],
                 limit: Duration::from_secs(seconds),
             })
             .collect();
@@ -200,115 +240,14 @@ impl Plan {
     }
 }
 
-fn action(rng: &mut fastrand::Rng, checkouts: usize) -> Action {
-    let service = rng.usize(..SERVICES.len());
-    match rng.u32(..100) {
-        0..18 => Action::Run(command(rng)),
-        18..28 => Action::KillCommand(allocating_command(rng), micros(rng, 60_000)),
-        28..31 => Action::KillWhileWriting(allocating_command(rng)),
-        31 => Action::RaceDetectWithUp,
-        32..38 => Action::PauseCommand(allocating_command(rng), pause(rng)),
-        38..42 => Action::StartForeground,
-        42..50 => {
-            let role = match rng.u8(..3) {
-                0 => ProcessRole::Supervisor,
-                1 => ProcessRole::Keeper(service),
-                _ => ProcessRole::Service(service),
-            };
-            let fault = match rng.u8(..6) {
-                0..4 => Fault::Kill,
-                4 => Fault::Terminate,
-                _ => Fault::Pause(micros(rng, 500_000)),
-            };
-            Action::Inject(role, fault)
-        }
-        50..54 => Action::KillKeeperAndSupervisor(service),
-        54..68 => Action::SetBehavior(service, behavior(rng)),
-        68..80 => Action::Trigger(
-            service,
-            rng.choice([
-                "exit", "abort", "hang", "flood", "rebind", "fork", "plain", "setsid", "stubborn",
-            ])
-            .unwrap_or("exit"),
-        ),
-        80..84 => Action::ForcePort(service, rng.u16(..PORTS)),
-        84..87 => Action::CopyPortsFile(rng.usize(..checkouts)),
-        87..90 => Action::DeleteCheckout,
-        90..95 => {
-            let member = |_| (allocating_command(rng), rng.bool().then(|| pause(rng)));
-            Action::RunConcurrently((0..3 + service * 3).map(member).collect())
-        }
-        _ => Action::Idle(micros(rng, 300_000)),
-    }
-}
-
-fn pause(rng: &mut fastrand::Rng) -> Pause {
-    Pause {
-        delay: micros(rng, 60_000),
-        duration: micros(rng, 500_000),
-    }
-}
-
-fn micros(rng: &mut fastrand::Rng, limit: u64) -> Duration {
-    Duration::from_micros(rng.u64(..limit))
-}
-
-/// Any command.
-fn command(rng: &mut fastrand::Rng) -> PortwayCommand {
-    match rng.u32(..20) {
-        0..6 => allocating_command(rng),
-        6..8 => PortwayCommand::Down,
-        8 => PortwayCommand::DownNow,
-        9..12 => PortwayCommand::Restart(rng.usize(..SERVICES.len())),
-        12 => PortwayCommand::Exec,
-        13 => PortwayCommand::Doctor,
-        14 | 15 => PortwayCommand::Prune,
-        16 => PortwayCommand::Leases,
-        17 => PortwayCommand::Who(rng.u16(..PORTS)),
-        18 => PortwayCommand::Logs,
-        _ => PortwayCommand::Env,
-    }
-}
-
-/// A command that chooses ports.
-fn allocating_command(rng: &mut fastrand::Rng) -> PortwayCommand {
-    match rng.u32(..8) {
-        0..4 => PortwayCommand::Up,
-        4..6 => PortwayCommand::Detect,
-        6 => PortwayCommand::Env,
-        _ => PortwayCommand::Exec,
-    }
-}
-
-/// The behavior of a service, as `service/main.rs` describes it.
-fn behavior(rng: &mut fastrand::Rng) -> String {
-    let milliseconds = rng.u32(..300);
-    let host = ["127.0.0.1", "::1", "0.0.0.0", "::"][rng.usize(..4)];
-    match rng.u32(..15) {
-        0 => format!("slow {milliseconds}"),
-        1 => "exit 0".to_owned(),
-        2 => "exit 3".to_owned(),
-        3 => format!("crash {milliseconds}"),
-        4 | 5 => format!("host {host}"),
-        6 => "no-reuse".to_owned(),
-        7 => "ignore-signals".to_owned(),
-        8 => "daemonize".to_owned(),
-        9 => "wrong-port".to_owned(),
-        10 => "flood".to_owned(),
-        11 => "plain setsid stubborn".to_owned(),
-        12 => format!("stubborn ignore-signals slow {milliseconds}"),
-        13 => format!("flood host {host} slow {milliseconds}"),
-        _ => String::new(),
-    }
-}
-
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, round) in self.rounds.iter().enumerate() {
             writeln!(
                 f,
-                "round {number}: clock offset {} s{}",
+                "round {number}: clock offset {} s, {} silent clients{}",
                 round.clock_offset,
+                round.silent_clients,
                 if round.has_competitor {
                     ", with a competitor for ports"
                 } else {

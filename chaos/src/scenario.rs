@@ -11,6 +11,7 @@ use portway_api::LeaseEntry;
 use crate::checkout::{Checkout, delete, panicked};
 use crate::competitor::PortCompetitor;
 use crate::env::{CONTROL, ChaosEnv, TIMEOUT};
+use crate::gateway::Gateway;
 use crate::invariants::consistent::{self, Snapshot};
 use crate::invariants::control::ControlInstance;
 use crate::invariants::{cleanup, ready_services};
@@ -61,6 +62,7 @@ fn carry_out(plan: &Plan, env: &Arc<ChaosEnv>, violations: &Arc<Violations>) -> 
         .ok_or("the control instance is not listed")?;
     let control = Arc::new(ControlInstance::new(&status));
     let competitor = PortCompetitor::new(env, plan.seed);
+    let gateway = Gateway::start(env, violations)?;
     let monitor = Monitor::start(env, plan.checkouts, Arc::clone(&control), violations);
     let mut checkouts: Vec<Checkout<'_>> = (0..plan.checkouts)
         .map(|number| Checkout::new(env, violations, number))
@@ -69,13 +71,19 @@ fn carry_out(plan: &Plan, env: &Arc<ChaosEnv>, violations: &Arc<Violations>) -> 
         if violations.must_stop() {
             break;
         }
+        gateway.set_silent_clients(round.silent_clients);
         inject_faults(round, env, &competitor, &mut checkouts)?;
+        gateway.set_silent_clients(0);
         if !violations.must_stop() {
             recover(env, &mut checkouts, violations)
                 .map_err(|message| format!("round {number}: {message}"))?;
         }
     }
     drop(monitor);
+    if !violations.must_stop() {
+        gateway.wait_until_served()?;
+    }
+    drop(gateway);
     if !violations.must_stop() {
         check_control(env, &control, violations);
         finish(env, &mut checkouts, violations)?;
@@ -149,9 +157,8 @@ fn for_each(
 
 /// Bring all instances up without faults, and check that their state is consistent.
 fn recover(env: &ChaosEnv, checkouts: &mut [Checkout<'_>], violations: &Violations) -> Result<()> {
-    // Stops what a keeper and its supervisor, killed at the same time, have left behind.
-    env.run(&env.path(""), "prune --yes")?;
     for_each(checkouts, |checkout| checkout.recover())?;
+    env.mark_state_restored();
     for checkout in checkouts.iter() {
         if violations.must_stop() {
             break;

@@ -10,6 +10,9 @@ use portway_ports::Hold;
 use crate::env::{ChaosEnv, TIMEOUT};
 use crate::plan::PORTS;
 
+/// How long a process may take to disappear after the command that stopped it has exited.
+pub(crate) const EXIT_GRACE: Duration = Duration::from_secs(5);
+
 /// Processes, ports, and files that are left after every instance was stopped. Waits for processes
 /// that are about to exit.
 pub(crate) fn leftovers(env: &ChaosEnv, checkouts: &[PathBuf]) -> Vec<String> {

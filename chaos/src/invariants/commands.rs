@@ -9,11 +9,23 @@ use crate::env::CommandResult;
 /// reads is valid.
 const CODES: [i32; 6] = [0, 1, 4, 5, 6, 124];
 
-/// Check one result. `was_signaled`: the harness has sent signals to the command. `is_running`
-/// returns whether the instance is running now.
+/// Faults that explain the failure of a command.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Conditions {
+    /// The harness has sent signals to the command.
+    pub(crate) was_signaled: bool,
+    /// The supervisor or a keeper was suspended.
+    pub(crate) is_suspended: bool,
+    /// The command or the supervisor could open only few files.
+    pub(crate) is_limited: bool,
+    /// A part of Portway's state was deleted.
+    pub(crate) is_state_deleted: bool,
+}
+
+/// Check one result. `is_running` returns whether the instance is running now.
 pub(crate) fn evaluate(
     result: &CommandResult,
-    was_signaled: bool,
+    conditions: Conditions,
     is_running: impl FnOnce() -> bool,
 ) -> Option<String> {
     if let Some(violation) = evaluate_any(result) {
@@ -21,16 +33,39 @@ pub(crate) fn evaluate(
     }
     let violation = |message: &str| Some(format!("{message}: {result:?}"));
     // Either the signal's own effect, or a command that caught it.
-    if was_signaled && result.code >= 128 {
+    if conditions.was_signaled && result.code >= 128 {
+        return None;
+    }
+    // The dynamic loader needs descriptors, too.
+    if conditions.is_limited && [126, 127].contains(&result.code) {
         return None;
     }
     if !CODES.contains(&result.code) {
         return violation("a command exits with an unexpected code");
     }
-    if result.code == 1 && !is_failure_expected(result, is_running) {
+    let is_explained = conditions.explains(result);
+    if result.code == 1 && !is_explained && !is_failure_expected(result, is_running) {
         return violation("a command fails for no known reason");
     }
     None
+}
+
+impl Conditions {
+    /// Whether one of these faults is what the command reports as the reason of its exit code 1.
+    fn explains(self, result: &CommandResult) -> bool {
+        let code = error_code(&result.stdout);
+        let says = |words: &[&str]| {
+            let message = [result.stderr.as_str(), &result.stdout].concat();
+            words.iter().any(|word| message.contains(word))
+        };
+        let is_suspended =
+            || code == Some(ErrorCode::Unresponsive) || says(&["is suspended", "did not respond"]);
+        let is_limited = || says(&["oo many open files", "file descriptor"]);
+        let is_state_deleted = || code == Some(ErrorCode::State) || says(&["registry."]);
+        self.is_suspended && is_suspended()
+            || self.is_limited && is_limited()
+            || self.is_state_deleted && is_state_deleted()
+    }
 }
 
 /// Whether exit code 1 has one of the reasons that faults can cause.
@@ -85,7 +120,11 @@ mod tests {
     fn finds_unexpected_exit_codes_and_panics() {
         let is_violation = |code, stderr: &str, was_signaled| {
             let result = result("env --json", code, "", stderr);
-            evaluate(&result, was_signaled, || false).is_some()
+            let conditions = Conditions {
+                was_signaled,
+                ..Conditions::default()
+            };
+            evaluate(&result, conditions, || false).is_some()
         };
         assert!(!is_violation(0, "", false));
         assert!(!is_violation(137, "", true));
@@ -99,7 +138,8 @@ mod tests {
     #[test]
     fn expects_failures_only_if_the_instance_does_not_run() {
         let is_violation = |line: &str, stdout: &str, is_running| {
-            evaluate(&result(line, 1, stdout, ""), false, || is_running).is_some()
+            let result = result(line, 1, stdout, "");
+            evaluate(&result, Conditions::default(), || is_running).is_some()
         };
         let error = |code: &str| format!(r#"{{"error": {{"code": "{code}", "message": "m"}}}}"#);
         let stopped = error("not_running");
@@ -115,5 +155,26 @@ mod tests {
         assert!(is_violation("restart api", "", true));
         assert!(!is_violation("restart api", "", false));
         assert!(!is_violation("doctor --json", "[]", true));
+    }
+
+    #[test]
+    fn expects_failures_that_name_the_fault() {
+        let is_violation = |stderr: &str, conditions| {
+            evaluate(&result("down", 1, "", stderr), conditions, || true).is_some()
+        };
+        let message = "error: the supervisor of `c0` (pid 7) is suspended";
+        let suspended = Conditions {
+            is_suspended: true,
+            ..Conditions::default()
+        };
+        assert!(!is_violation(message, suspended));
+        assert!(is_violation("error: something else", suspended));
+        assert!(is_violation(message, Conditions::default()));
+        let limited = Conditions {
+            is_limited: true,
+            ..Conditions::default()
+        };
+        assert!(!is_violation("error: Too many open files", limited));
+        assert!(is_violation(message, limited));
     }
 }

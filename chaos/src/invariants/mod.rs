@@ -7,6 +7,7 @@ pub(crate) mod cleanup;
 pub(crate) mod commands;
 pub(crate) mod consistent;
 pub(crate) mod control;
+pub(crate) mod gateway;
 pub(crate) mod one_owner;
 pub(crate) mod own_url;
 pub(crate) mod ports_file;

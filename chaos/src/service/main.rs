@@ -5,9 +5,10 @@
 //! request for `/do/WORD` triggers something later.
 //!
 //! ```text
-//! start: slow MS, exit CODE, host ADDRESS, no-reuse, ignore-signals, daemonize, wrong-port, crash MS
+//! start: slow MS, exit CODE, host ADDRESS, no-reuse, ignore-signals, daemonize, wrong-port, crash MS,
+//!        descriptors N
 //! both:  plain | setsid | stubborn (a child that stays), fork (a child with the socket), flood
-//! later: exit, abort, hang, rebind
+//! later: exit, abort, hang, rebind, exhaust (all descriptors for a second)
 //! ```
 
 #![allow(

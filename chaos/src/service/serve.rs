@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use std::{env, fs, process, thread};
 
+use rustix::process::{Resource, Rlimit, setrlimit};
 use socket2::{Domain, Socket, Type};
 
 /// How much a flood prints, in bytes: enough to rotate a log file.
@@ -90,6 +91,14 @@ fn start(port: u16) {
                 process::exit(0);
             }
             "wrong-port" => return serve_on_wrong_port(),
+            "descriptors" => {
+                let limit = Rlimit {
+                    current: Some(number()),
+                    maximum: None,
+                };
+                // An error means that the limit is lower already.
+                let _ = setrlimit(Resource::Nofile, limit);
+            }
             "flood" => {
                 thread::spawn(flood);
             }
@@ -125,6 +134,20 @@ fn stay(how: &[&str]) {
     loop {
         thread::sleep(Duration::from_secs(3600));
     }
+}
+
+/// Open files until no descriptor is left, and close them after a second. At most a thousand, because
+/// the limit of the machine may be high.
+fn exhaust_descriptors() {
+    let limit = Rlimit {
+        current: Some(100),
+        maximum: None,
+    };
+    let _ = setrlimit(Resource::Nofile, limit);
+    let open = |_| fs::File::open("/dev/null").ok();
+    let files: Vec<_> = (0..1000).map_while(open).collect();
+    thread::sleep(Duration::from_secs(1));
+    drop(files);
 }
 
 fn flood() {
@@ -198,6 +221,9 @@ fn answer(mut stream: TcpStream, listener: &TcpListener) -> bool {
         },
         Some("flood") => {
             thread::spawn(flood);
+        }
+        Some("exhaust") => {
+            thread::spawn(exhaust_descriptors);
         }
         Some("rebind") => return true,
         Some("fork") => {

@@ -1,0 +1,66 @@
+//! Actions that delete, move, and replace the directory of a running instance.
+
+use std::fs;
+use std::path::Path;
+
+use rustix::process::Signal;
+
+use super::{Checkout, delete};
+use crate::Result;
+use crate::invariants::commands;
+use crate::plan::PortwayCommand;
+
+impl Checkout<'_> {
+    pub(super) fn delete_checkout(&mut self) -> Result<()> {
+        // The main checkout contains the repository of all worktrees.
+        if self.number == 0 {
+            return Ok(());
+        }
+        delete(&self.dir());
+        let result = self.env.run(&self.env.path(""), "prune --yes --json")?;
+        self.check(&result, self.conditions());
+        if let Some(foreground) = self.foreground.take() {
+            foreground.signal(Signal::INT);
+            let violation = commands::evaluate_any(&foreground.finish()?);
+            self.violations
+                .record("commands exit as documented", violation);
+        }
+        delete(&self.dir());
+        self.was_edited = false;
+        self.env.add_worktree(self.number)
+    }
+
+    pub(super) fn move_checkout(&mut self, command: PortwayCommand) -> Result<()> {
+        let (dir, moved) = (self.dir(), self.beside("moved"));
+        rename(&dir, &moved)?;
+        let arguments = command.arguments(|index| self.env.ports.port(index));
+        let command = self.env.start(&moved, &arguments)?;
+        let result = self.finish_or_interrupt(command);
+        rename(&moved, &dir)?;
+        result
+    }
+
+    pub(super) fn replace_checkout(&mut self, command: PortwayCommand) -> Result<()> {
+        // The main checkout contains the repository of all worktrees.
+        if self.number == 0 {
+            return Ok(());
+        }
+        let (dir, old) = (self.dir(), self.beside("old"));
+        rename(&dir, &old)?;
+        self.was_edited = false;
+        self.env.add_worktree(self.number)?;
+        self.finish_or_interrupt(self.start(command)?)?;
+        delete(&old);
+        Ok(())
+    }
+
+    /// A directory next to the checkout. Its name ends like that of the checkout, which decides
+    /// whether commands have a fake clock.
+    fn beside(&self, prefix: &str) -> std::path::PathBuf {
+        self.env.path(&format!("{prefix}-c{}", self.number))
+    }
+}
+
+fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).map_err(|error| format!("cannot rename `{}`: {error}", from.display()))
+}
