@@ -38,6 +38,8 @@ pub(crate) struct Checkout<'a> {
     was_edited: bool,
     /// Whether an action has limited the descriptors of the supervisor since the last recovery.
     was_limited: bool,
+    /// Whether an action has replaced the directory since the last recovery.
+    was_replaced: bool,
 }
 
 impl<'a> Checkout<'a> {
@@ -49,6 +51,7 @@ impl<'a> Checkout<'a> {
             foreground: None,
             was_edited: false,
             was_limited: false,
+            was_replaced: false,
         }
     }
 
@@ -67,6 +70,7 @@ impl<'a> Checkout<'a> {
     fn conditions(&self) -> Conditions {
         Conditions {
             is_limited: self.was_limited,
+            is_replaced: self.was_replaced,
             is_state_deleted: self.env.is_state_deleted(),
             ..Conditions::default()
         }
@@ -270,6 +274,7 @@ impl<'a> Checkout<'a> {
         }
         self.stop_foreground()?;
         self.was_limited = false;
+        self.was_replaced = false;
         self.check_nothing_left();
         let result = self.run("up --detach")?;
         if result.code != 0 {

@@ -1,7 +1,7 @@
 //! Actions that delete, move, and replace the directory of a running instance.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::process::Signal;
 
@@ -26,8 +26,7 @@ impl Checkout<'_> {
                 .record("commands exit as documented", violation);
         }
         delete(&self.dir());
-        self.was_edited = false;
-        self.env.add_worktree(self.number)
+        self.add_worktree()
     }
 
     pub(super) fn move_checkout(&mut self, command: PortwayCommand) -> Result<()> {
@@ -47,16 +46,23 @@ impl Checkout<'_> {
         }
         let (dir, old) = (self.dir(), self.beside("old"));
         rename(&dir, &old)?;
-        self.was_edited = false;
-        self.env.add_worktree(self.number)?;
+        self.add_worktree()?;
         self.finish_or_interrupt(self.start(command)?)?;
         delete(&old);
         Ok(())
     }
 
+    /// Check the worktree out again. An instance may still run in the previous directory.
+    fn add_worktree(&mut self) -> Result<()> {
+        self.was_replaced = true;
+        // The new directory has no `.ports.json` until its first start.
+        self.was_edited = true;
+        self.env.add_worktree(self.number)
+    }
+
     /// A directory next to the checkout. Its name ends like that of the checkout, which decides
     /// whether commands have a fake clock.
-    fn beside(&self, prefix: &str) -> std::path::PathBuf {
+    fn beside(&self, prefix: &str) -> PathBuf {
         self.env.path(&format!("{prefix}-c{}", self.number))
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Conditions {
     pub(crate) is_limited: bool,
     /// A part of Portway's state was deleted.
     pub(crate) is_state_deleted: bool,
+    /// The directory was replaced while the instance was running.
+    pub(crate) is_replaced: bool,
 }
 
 /// Check one result. `is_running` returns whether the instance is running now.
@@ -65,6 +67,7 @@ impl Conditions {
         self.is_suspended && is_suspended()
             || self.is_limited && is_limited()
             || self.is_state_deleted && is_state_deleted()
+            || self.is_replaced && says(&["has been replaced"])
     }
 }
 
