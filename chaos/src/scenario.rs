@@ -189,6 +189,7 @@ fn finish(env: &ChaosEnv, checkouts: &mut [Checkout<'_>], violations: &Violation
         checkout.stop_foreground()
     })?;
     env.run(&env.path(CONTROL), "down")?;
+    stop_others(env, violations)?;
     let dirs = (0..checkouts.len()).map(|number| env.checkout(number));
     let dirs: Vec<PathBuf> = dirs.chain([env.path(CONTROL)]).collect();
     for violation in cleanup::leftovers(env, &dirs) {
@@ -200,6 +201,18 @@ fn finish(env: &ChaosEnv, checkouts: &mut [Checkout<'_>], violations: &Violation
     env.run(&env.path(""), "prune --yes")?;
     for violation in cleanup::leftovers_of_deleted(env) {
         violations.record("no lease is left behind", Some(violation));
+    }
+    Ok(())
+}
+
+/// Stop the instances by name that belong to no checkout: a directory was renamed while they ran, and
+/// then deleted.
+fn stop_others(env: &ChaosEnv, violations: &Violations) -> Result<()> {
+    let running = env.instances().into_iter();
+    for instance in running.filter(|instance| instance.pid.is_some()) {
+        let result = env.run(&env.path(""), &format!("down {}", instance.name))?;
+        let failed = (result.code != 0).then(|| format!("{result:?}"));
+        violations.record("every instance can be stopped by its name", failed);
     }
     Ok(())
 }

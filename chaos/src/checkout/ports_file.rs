@@ -88,8 +88,12 @@ impl Checkout<'_> {
         );
     }
 
-    /// Check `.ports.json` if all services are ready and no command runs in the checkout.
+    /// Check `.ports.json` if all services are ready and no command runs in the checkout. Without
+    /// leases, a command that was overtaken cannot know that the file is newer than its ports.
     pub(super) fn check_ports_file(&self) {
+        if self.env.is_state_deleted() {
+            return;
+        }
         let services = || {
             let instance = self.env.instance(&self.dir());
             ready_services(instance.as_slice())

@@ -255,9 +255,10 @@ impl<'a> Scanner<'a> {
 /// Returns whether a process is Portway itself, such as a supervisor that a service of this instance
 /// started, or below one: such processes inherit marks and groups.
 fn is_supervised(pid: u32, dir: &Path) -> bool {
+    let own = own_name();
     let is_portway = |process: &Process| {
-        // A hidden command may follow `-C DIR`, and the binary may have a longer name.
-        process.name.starts_with("portway")
+        // A hidden command may follow `-C DIR`.
+        is_program(&process.name, &own)
             || process
                 .args
                 .iter()
@@ -270,4 +271,40 @@ fn is_supervised(pid: u32, dir: &Path) -> bool {
         || ancestors(pid)
             .iter()
             .any(|process| is_portway(process) && has_mark(process.id.pid))
+}
+
+/// Returns the file name of this binary.
+fn own_name() -> String {
+    let path = std::env::current_exe().unwrap_or_default();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    // Linux adds this if the file was replaced.
+    name.trim_end_matches(" (deleted)").to_owned()
+}
+
+/// Returns whether the name of a process is that of Portway, or of this binary, whose file name may
+/// differ. A service may be called `portway-worker`, so a common start of both names is not enough.
+fn is_program(name: &str, own: &str) -> bool {
+    // Linux truncates the names of processes.
+    const MAX_LENGTH: usize = 15;
+    let strip = |name: &str| name.trim_end_matches(".exe").to_owned();
+    let name = strip(name);
+    let truncated: String = strip(own).chars().take(MAX_LENGTH).collect();
+    !name.is_empty() && (name == "portway" || name == truncated || name == strip(own))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_program;
+
+    #[test]
+    fn recognizes_portway_by_its_whole_name() {
+        assert!(is_program("portway", "portway"));
+        assert!(is_program("portway.exe", "portway.exe"));
+        assert!(is_program("portway", "portway-1.0"));
+        assert!(is_program("portway-1.0", "portway-1.0"));
+        assert!(is_program("portway-x86_64-", "portway-x86_64-linux"));
+        assert!(!is_program("portway-worker", "portway"));
+        assert!(!is_program("portways", "portway"));
+        assert!(!is_program("", ""));
+    }
 }

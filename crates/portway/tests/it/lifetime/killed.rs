@@ -84,6 +84,29 @@ fn down_and_prune_end_what_is_left() {
 }
 
 #[test]
+fn processes_with_a_similar_name_are_ended_too() {
+    for groups in Groups::all() {
+        let sandbox = Sandbox::new();
+        let worker = sandbox.path("portway-worker");
+        std::fs::copy(crate::sandbox::test_service(), &worker).unwrap();
+        let command = format!("{} serve {{port}} --grandchild setsid", worker.display());
+        sandbox.write(
+            "portway.toml",
+            &format!("[services.api]\ncommand = \"{command}\"\nport = \"%0-%9\""),
+        );
+        groups.start(&sandbox);
+        wait_until("the grandchild has started", || {
+            !pids(&sandbox, "portway-worker sleep").is_empty()
+        });
+        kill_portway(&sandbox, true);
+        assert!(!sandbox.processes().is_empty(), "{groups:?}");
+        let start = Instant::now();
+        sandbox.run(&["down"]).success();
+        wait_until_nothing_left(&sandbox, start, Duration::ZERO);
+    }
+}
+
+#[test]
 fn processes_without_an_environment_are_ended_too() {
     for groups in Groups::all() {
         let sandbox = Sandbox::new()
