@@ -10,6 +10,7 @@ mod command;
 mod conformance;
 mod cross;
 mod dependencies;
+mod docker;
 mod docs;
 mod fuzz;
 mod generate;

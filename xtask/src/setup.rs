@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::command::{root, run};
-use crate::docs;
+use crate::{docker, docs};
 
 /// Programs that the tests run, each with the Debian packages that provide it.
 const PROGRAMS: &[(&str, &str)] = &[
@@ -20,6 +20,8 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("ip", "iproute2"),
     // Clock jumps in `chaos/`.
     ("faketime", "faketime"),
+    // The tests start an engine of their own.
+    ("dockerd", "docker.io"),
     // What `rails new --minimal` needs. The package `rails` would install hundreds more.
     (
         "rails",
@@ -39,6 +41,7 @@ pub(crate) fn all() -> Result<(), String> {
         }
     }
     packages()?;
+    docker::prepare()?;
     docs::MDBOOK.ensure()?;
     let browser = root().join("tests/browser");
     println!("== installing the npm packages of the browser tests");
