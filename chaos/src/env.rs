@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,8 @@ pub(crate) struct ChaosEnv {
     pub(crate) restarts: AtomicU64,
     /// Whether an action has deleted a part of Portway's state since the last recovery.
     is_state_deleted: AtomicBool,
+    /// Held while a worktree is added.
+    git_lock: Mutex<()>,
 }
 
 /// How a command exited.
@@ -72,6 +75,7 @@ impl ChaosEnv {
             commands: AtomicU64::new(0),
             restarts: AtomicU64::new(0),
             is_state_deleted: AtomicBool::new(false),
+            git_lock: Mutex::new(()),
         };
         for name in [CONTROL, "c0"] {
             let dir = env.path(name);
@@ -92,9 +96,12 @@ impl ChaosEnv {
     pub(crate) fn add_worktree(&self, checkout: usize) -> Result<()> {
         let (name, dir) = (format!("c{checkout}"), self.checkout(checkout));
         let main = self.checkout(0);
-        self.git(&main, &["worktree", "prune"])?;
         let dir = dir.to_string_lossy();
-        self.git(&main, &["worktree", "add", "--quiet", "-B", &name, &dir])
+        // One at a time, because git locks its files only briefly. The force is for the record of
+        // the previous worktree at this path.
+        let _lock = self.git_lock.lock();
+        let add = ["worktree", "add", "--force", "--quiet", "-B"];
+        self.git(&main, &[&add[..], &[&name, &dir]].concat())
     }
 
     /// The manifest of a checkout. The port ranges of its two services overlap.

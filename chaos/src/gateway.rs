@@ -143,5 +143,8 @@ fn request(port: u16) -> Answer {
         let _ = stream.read_to_end(&mut bytes);
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     };
-    Answer::read(&exchange().unwrap_or_default())
+    match exchange() {
+        Ok(response) => Answer::read(&response),
+        Err(error) => Answer::None(error.to_string()),
+    }
 }

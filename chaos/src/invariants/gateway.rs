@@ -18,22 +18,22 @@ pub(crate) enum Answer {
     Service(String),
     /// A response of the gateway itself, with its status.
     Gateway(u16),
-    /// No complete response.
-    None,
+    /// No complete response, but this text or error.
+    None(String),
 }
 
 impl Answer {
     /// Parse a response.
     pub(crate) fn read(response: &str) -> Self {
         let Some((head, body)) = response.split_once("\r\n\r\n") else {
-            return Self::None;
+            return Self::None(response.to_owned());
         };
         let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
         let body = serde_json::from_str::<Value>(body).unwrap_or_default();
         match (status, body["run"].as_str()) {
             (Some(200), Some(mark)) => Self::Service(mark.to_owned()),
             (Some(status), _) => Self::Gateway(status),
-            _ => Self::None,
+            _ => Self::None(head.to_owned()),
         }
     }
 }
@@ -78,7 +78,7 @@ mod tests {
             Answer::Service("/i/0a/api".into())
         );
         assert_eq!(response(503, "{}"), Answer::Gateway(503));
-        assert_eq!(Answer::read(""), Answer::None);
+        assert_eq!(Answer::read(""), Answer::None(String::new()));
     }
 
     #[test]
@@ -86,7 +86,7 @@ mod tests {
         let mut answers = GatewayAnswers::default();
         let now = Instant::now();
         let service = |mark: &str| Answer::Service(mark.into());
-        assert_eq!(answers.evaluate(&Answer::None, now), None);
+        assert_eq!(answers.evaluate(&Answer::None(String::new()), now), None);
         assert_eq!(answers.evaluate(&service("/i/0a/api"), now), None);
         assert_eq!(answers.evaluate(&Answer::Gateway(503), now), None);
         let later = now + GRACE_PERIOD;
