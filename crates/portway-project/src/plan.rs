@@ -7,6 +7,7 @@
 mod build;
 mod check;
 mod front;
+mod owner;
 mod ports;
 mod probe;
 mod usual;

@@ -6,12 +6,12 @@ use portway_ports::Protocol;
 use toml::Spanned;
 
 use super::ports::{self, ports};
-use super::{Plan, PlannedPrepare, PlannedService, check, front, probe};
+use super::{Plan, PlannedPrepare, PlannedService, check, front, owner, probe};
 use crate::checkout::default_project_name;
 use crate::diagnostic::{Problem, Text};
 use crate::kind::Kind;
 use crate::manifest::{Manifest, Service};
-use crate::policy::{ListenerOwner, Rewrite, SocketMode, StartCondition, StopPolicy};
+use crate::policy::{Rewrite, SocketMode, StartCondition, StopPolicy};
 use crate::port_spec::PortSpec;
 use crate::preferences::Preferences;
 use crate::suggest::suggestion;
@@ -164,7 +164,7 @@ fn service(
         max_body: spec.max_body.as_ref().map(|size| size.get_ref().0),
         rewriting: rewriting(spec.rewrite, kind),
         fallback: spec.fallback.unwrap_or(kind == Kind::Frontend),
-        owner: spec.owner.unwrap_or_else(|| default_owner(command)),
+        owner: spec.owner.unwrap_or_else(|| owner::default_owner(command)),
         socket: spec.socket,
     })
 }
@@ -202,20 +202,6 @@ fn after(
         }
     }
     Ok(after)
-}
-
-/// The port of a container is served by the engine's proxy, which is not a child of the command.
-pub(super) fn default_owner(command: &str) -> ListenerOwner {
-    let mut words = command
-        .split_whitespace()
-        .skip_while(|&word| word == "exec");
-    let program = words.next().and_then(|word| word.rsplit('/').next());
-    match program {
-        Some("docker" | "podman" | "docker-compose" | "podman-compose" | "nerdctl") => {
-            ListenerOwner::Any
-        }
-        _ => ListenerOwner::Tree,
-    }
 }
 
 fn groups(

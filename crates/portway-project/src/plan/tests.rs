@@ -86,17 +86,6 @@ fn the_port_named_http_is_the_main_port() {
 }
 
 #[test]
-fn a_container_engine_implies_any_listener_owner() {
-    for (command, owner) in [
-        ("docker run -p {port}:80 nginx", ListenerOwner::Any),
-        ("exec /usr/bin/podman run x", ListenerOwner::Any),
-        ("dockerize run", ListenerOwner::Tree),
-    ] {
-        assert_eq!(build::default_owner(command), owner, "{command}");
-    }
-}
-
-#[test]
 fn inconsistent_manifests_are_rejected_with_their_location() {
     for (text, expected) in [
         ("", "the manifest defines no services"),
