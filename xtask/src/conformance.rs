@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::command::{cargo, root, run};
-use crate::setup::is_installed;
+use crate::system::is_installed;
 
 /// h2spec, a suite for HTTP/2, as a Go module.
 const H2SPEC: &str = "github.com/summerwind/h2spec/cmd/h2spec@v2.6.0";

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::command::root;
-use crate::setup;
+use crate::system;
 
 /// The release with the first Debian package of Compose 2, and its signing keys.
 const RELEASE: &str = "trixie";
@@ -20,7 +20,7 @@ const PLUGIN: &str = "usr/libexec/docker/cli-plugins/docker-compose";
 
 /// Prepare what is missing.
 pub(crate) fn prepare() -> Result<(), String> {
-    if !setup::is_installed("dpkg-deb") || !setup::is_root() {
+    if !system::is_installed("dpkg-deb") || !system::is_root() {
         println!("== no images for the tests of containers: they need Debian's packages, and root");
         return Ok(());
     }

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::command::{root, run};
-use crate::setup::is_installed;
+use crate::system::is_installed;
 use crate::tools::Tool;
 
 /// Default run time of each target, in seconds.

@@ -18,6 +18,7 @@ mod layout;
 mod python;
 mod setup;
 mod steps;
+mod system;
 mod tools;
 mod windows;
 mod wine;

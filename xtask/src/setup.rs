@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::command::{root, run};
+use crate::system::{is_installed, is_root};
 use crate::{docker, docs};
 
 /// Programs that the tests run, each with the Debian packages that provide it.
@@ -94,18 +95,4 @@ fn install(packages: &[&str]) -> Result<(), String> {
             .env("DEBIAN_FRONTEND", "noninteractive"))?;
     }
     Ok(())
-}
-
-/// Whether `PATH` contains a program.
-pub(crate) fn is_installed(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
-}
-
-/// Whether this process runs as root. Reads the owner of its directory in `/proc`.
-pub(crate) fn is_root() -> bool {
-    use std::os::unix::fs::MetadataExt;
-    Path::new("/proc/self")
-        .metadata()
-        .is_ok_and(|own| own.uid() == 0)
 }

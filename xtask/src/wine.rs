@@ -55,7 +55,7 @@ pub(crate) struct ContainerId {
 impl Container {
     /// Start a container that shares these directories. Installs Wine if it is missing.
     pub(crate) fn start(cache: &Path, shared: &[&Path]) -> Result<Self, String> {
-        if !setup::is_root() {
+        if !crate::system::is_root() {
             return Err("running Wine in a container needs root\nhelp: use `sudo`".into());
         }
         let root = cache.join("wine-10");

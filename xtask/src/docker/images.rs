@@ -10,8 +10,9 @@ use crate::command::run;
 
 /// An image that behaves like an official one, made of Debian's version of the program.
 struct Image {
-    /// The name of its files, with all of its `tags` in the list of changes.
+    /// The name of its files, with which the names of the packages of programs start, too.
     name: &'static str,
+    /// All names of the image.
     tags: &'static [&'static str],
     packages: &'static [&'static str],
     entrypoint: &'static str,
@@ -37,7 +38,7 @@ const IMAGES: &[Image] = &[
         ],
     },
     Image {
-        name: "postgres",
+        name: "postgresql",
         tags: &["postgres:16", "postgres:16-alpine"],
         packages: &["postgresql"],
         entrypoint: include_str!("../../../testing/docker/postgres.sh"),
@@ -47,14 +48,13 @@ const IMAGES: &[Image] = &[
             "VOLUME /var/lib/postgresql/data",
             "EXPOSE 5432",
             "USER user",
-            "STOPSIGNAL SIGINT",
             "CMD [\"postgres\"]",
         ],
     },
     Image {
-        name: "mysql",
+        name: "mariadb",
         tags: &["mysql:8", "mariadb:11"],
-        packages: &["mariadb-server-core", "mariadb-client-core"],
+        packages: &["mariadb-server-core", "mariadb-client"],
         entrypoint: include_str!("../../../testing/docker/mysql.sh"),
         directories: &["var/lib/mysql"],
         changes: &[
@@ -125,13 +125,10 @@ fn prepare_image(image: &Image, directory: &Path) -> Result<(), String> {
 
 /// Whether a container needs a package: libraries and the programs.
 fn is_needed(name: &str, image: &Image) -> bool {
-    let family = image.name.trim_end_matches("sql");
-    let is_program = image.packages.contains(&name)
-        || name.starts_with(family)
-        || name.starts_with("postgresql-") && image.name == "postgres";
-    let is_library = name.starts_with("lib") && !name.ends_with("-perl");
+    let is_program = name.starts_with(image.name) && !name.ends_with("-common");
+    let is_library = name.starts_with("lib") && !name.ends_with("-perl") || name == "zlib1g";
     let is_omitted = OMITTED.iter().any(|omitted| name.starts_with(omitted));
-    (is_program || is_library) && !is_omitted && !name.ends_with("-common")
+    is_program || is_library && !is_omitted
 }
 
 /// Add a shell, a user, and the entry point to the programs. Returns the directories of programs.

@@ -3,7 +3,6 @@
 //! Tests stop an instance in every possible way, with processes that try to escape. An orderly stop
 //! leaves no process, and takes at most a service's `stop.grace`.
 
-mod container;
 mod escapes;
 mod exec;
 mod grace;

@@ -25,10 +25,14 @@ mod windows;
 
 #[cfg(unix)]
 mod broken_checkouts;
+#[cfg(target_os = "linux")]
+mod containers;
 #[cfg(unix)]
 mod dashboard;
 #[cfg(unix)]
 mod doctor;
+#[cfg(target_os = "linux")]
+mod engine;
 #[cfg(unix)]
 mod excluded_ports;
 #[cfg(unix)]

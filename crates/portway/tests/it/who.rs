@@ -2,9 +2,8 @@
 
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::Stdio;
 
-use crate::sandbox::{RunningCommand, Sandbox, test_service, two_services, wait_until};
+use crate::sandbox::{Sandbox, two_services, wait_until};
 use crate::servers::{ShellServer, wait_until_served};
 
 #[test]
@@ -197,43 +196,6 @@ fn public_copy(binary: &Path) -> std::path::PathBuf {
     let copy = std::env::temp_dir().join(format!("portway-test-{}", std::process::id()));
     std::fs::copy(binary, &copy).unwrap();
     copy
-}
-
-#[test]
-fn reports_the_container_of_a_proxy() {
-    let sandbox = Sandbox::new();
-    // A process with the name of the proxy, and a client of the engine that prints a fixed output.
-    let proxy = sandbox.path("docker-proxy");
-    std::fs::copy(test_service(), &proxy).unwrap();
-    let bin = sandbox.path("bin");
-    std::fs::create_dir(&bin).unwrap();
-    let docker = bin.join("docker");
-    std::fs::write(&docker, "#!/bin/sh\nprintf 'jobi-db-1\\tpostgres:16\\n'\n").unwrap();
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(&docker, mode).unwrap();
-    let mut command = sandbox.command(&proxy);
-    command.args(["serve", &sandbox.port(0).to_string()]);
-    command.stdout(Stdio::null());
-    let _proxy = RunningCommand::start(command);
-    wait_until_served(sandbox.port(0));
-    let port = sandbox.port(0).to_string();
-    let with_docker = |arguments: &[&str]| {
-        let mut command = sandbox.portway(arguments);
-        let path = std::env::var("PATH").unwrap();
-        command.env("PATH", format!("{}:{path}", bin.display()));
-        sandbox.run_command(command)
-    };
-    with_docker(&["who", &port])
-        .success()
-        .stdout_has("`jobi-db-1`")
-        .stdout_has("postgres:16");
-    with_docker(&["free", &port, "--yes", "--json"])
-        .code(1)
-        .error("refused")
-        .names("jobi-db-1")
-        .mentions("postgres:16")
-        .hints("docker stop");
-    assert!(!portway_ports::owners(sandbox.port(0)).unwrap().is_empty());
 }
 
 #[test]
