@@ -42,6 +42,7 @@ impl PythonTool {
                 .arg(&directory))?;
             run(Command::new(directory.join("bin/pip"))
                 .args(["install", "--quiet", "--disable-pip-version-check"])
+                .env("PIP_CACHE_DIR", root().join("target/tmp/cache/pip"))
                 .arg(format!("{package}=={version}")))?;
             fs::write(&record, version)
                 .map_err(|error| format!("cannot write `{}`: {error}", record.display()))?;

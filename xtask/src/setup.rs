@@ -48,7 +48,9 @@ pub(crate) fn all() -> Result<(), String> {
     println!("== installing the npm packages of the browser tests");
     run(Command::new("npm")
         .args(["ci", "--no-audit", "--no-fund", "--prefix"])
-        .arg(browser))
+        .arg(browser)
+        .env("npm_config_cache", root().join("target/tmp/cache/npm"))
+        .env("npm_config_update_notifier", "false"))
 }
 
 /// Install the Debian packages of all missing [`PROGRAMS`].

@@ -43,7 +43,7 @@ pub(crate) fn test() -> Result<(), String> {
 /// Send random requests to the API that its description permits or forbids.
 pub(crate) fn api() -> Result<(), String> {
     let tool = SCHEMATHESIS.ensure()?;
-    let test = "test --quiet --package portway-gateway --test it -- --ignored api_properties";
+    let test = "test --quiet --workspace --test it -- --ignored api_properties";
     run(cargo(test).env("PORTWAY_SCHEMATHESIS", tool))
 }
 
@@ -56,12 +56,17 @@ fn browser() -> Result<(), String> {
         std::fs::create_dir_all(dir)
             .map_err(|error| format!("cannot create `{}`: {error}", dir.display()))?;
     }
-    run(&mut cargo("build --quiet --package portway"))?;
+    // With the features of the whole workspace, as in the other tests, so that nothing is compiled
+    // twice.
+    run(&mut cargo("build --quiet --workspace --bin portway"))?;
+    let npm_cache = cache.join("npm");
     run(Command::new("npm")
         .args(["test", "--prefix"])
         .arg(root().join("tests/browser"))
         .env("PORTWAY_BIN", target.join("debug/portway"))
         .env("PORTWAY_TEST_TMP", temporary)
+        .env("npm_config_cache", npm_cache)
+        .env("npm_config_update_notifier", "false")
         .env("PORTWAY_TEST_CACHE", cache))
 }
 
@@ -69,6 +74,6 @@ fn browser() -> Result<(), String> {
 /// builds.
 pub(crate) fn frameworks() -> Result<(), String> {
     run(&mut cargo(
-        "test --quiet --package portway --test frameworks -- --ignored --test-threads 2",
+        "test --quiet --workspace --test frameworks -- --ignored --test-threads 2",
     ))
 }

@@ -17,6 +17,9 @@ pub struct PortDisplacement {
     /// Whether the wanted port is free, and Portway does not assign it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub excluded: bool,
+    /// Whether a worktree leaves the wanted port to the main checkout, as usual.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub left_to_main: bool,
     /// Why the wanted port was not assigned.
     #[serde(default)]
     pub reason: PortConflict,
@@ -30,6 +33,7 @@ impl PortDisplacement {
             forced,
             holder: reason.to_string(),
             excluded: matches!(reason, PortConflict::Excluded { .. }),
+            left_to_main: reason == PortConflict::MainCheckout,
             reason,
         }
     }

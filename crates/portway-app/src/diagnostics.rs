@@ -5,7 +5,7 @@
 //! in size, and the file that preceded them is kept as `*.1.log`.
 
 use std::backtrace::Backtrace;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,6 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use portway_api::ErrorCode;
+use portway_project::user_file;
 use portway_supervisor::logs::CappedFile;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -197,11 +198,7 @@ pub(crate) fn log_to(path: &Path) {
 
 /// Opens a log file as the standard error stream of a process that is started in the background.
 pub(crate) fn background_stderr(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    user_file::append_to_private(path)
 }
 
 /// Passes the requested filter to a process that is started in the background.

@@ -7,6 +7,7 @@ use std::path::Path;
 use portway_api::{ErrorBody, ErrorCode, ErrorInfo};
 use portway_project::Diagnostic;
 use portway_project::PortsFileError;
+use portway_project::checkout::CheckoutError;
 use portway_project::manifest::ManifestError;
 use portway_registry::RegistryError;
 
@@ -145,6 +146,17 @@ impl CommandError {
         Self::new(ErrorCode::Failed, message)
             .caused_by(error)
             .location(path)
+    }
+}
+
+impl From<CheckoutError> for CommandError {
+    fn from(error: CheckoutError) -> Self {
+        match error {
+            CheckoutError::Enter { dir, source } => Self::file("enter", &dir, source),
+            CheckoutError::Git { file, source } => Self::file("read", &file, source.into()).hint(
+                "Portway reads git's files to find the main checkout and the branch; fix this file",
+            ),
+        }
     }
 }
 

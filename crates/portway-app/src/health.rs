@@ -14,13 +14,16 @@ use crate::inspect::{self, Known};
 use crate::instance::snapshot;
 use crate::project::{describe, known};
 use crate::registry::RegistryReader;
+use crate::reporter::Reporter;
 use crate::runtime::runtime;
 
 /// Options of `portway health`.
 #[derive(Debug, Clone)]
 pub struct HealthOptions {
-    /// The services to check; empty for all services with a port.
+    /// The services to check; empty for the main service, or all if there is none.
     pub services: Vec<String>,
+    /// Whether to check all services with a port.
+    pub all: bool,
     /// The interval between two rounds; `None` for one round only.
     pub interval: Option<Duration>,
     /// How long a response may take.
@@ -35,9 +38,15 @@ pub struct HealthOptions {
 pub fn health(
     directory: Option<&Path>,
     options: &HealthOptions,
+    reporter: &dyn Reporter,
     mut show: impl FnMut(&HealthReport) -> bool,
 ) -> Result<bool, CommandError> {
-    let mut checks = Checks::new(directory, &options.services)?;
+    let mut checks = Checks::new(directory, options)?;
+    if let Some(main) = &checks.only_main {
+        reporter.info(&format!(
+            "checking the main service `{main}`; add `--all` to check all services"
+        ));
+    }
     runtime()?.block_on(async {
         loop {
             let start = Instant::now();
@@ -48,7 +57,7 @@ pub fn health(
             };
             sleep_until(start + interval).await;
             // A service may have moved. If the project cannot be read now, repeats the last checks.
-            if let Ok(updated) = Checks::new(directory, &options.services) {
+            if let Ok(updated) = Checks::new(directory, options) {
                 checks = updated;
             }
         }
@@ -57,6 +66,8 @@ pub fn health(
 
 /// The health checks of a checkout.
 struct Checks {
+    /// The main service, if it is checked by default and others are not.
+    only_main: Option<String>,
     checkout: Checkout,
     /// The instances and the gateway of this user.
     known: Known,
@@ -66,15 +77,21 @@ struct Checks {
 impl Checks {
     /// Collects the checks. Chooses no ports: a service that has never been started is checked on
     /// its preferred port.
-    fn new(directory: Option<&Path>, services: &[String]) -> Result<Self, CommandError> {
+    fn new(directory: Option<&Path>, options: &HealthOptions) -> Result<Self, CommandError> {
         let described = describe(&dirs::directory(directory)?)?;
         let checkout = snapshot::checkout(&described)?;
         let entries = RegistryReader::open()?.instances()?;
         let entry = entries.iter().find(|(one, ..)| one.id == checkout.id);
         let plan = snapshot::plan(&described, entry)?;
-        for name in services {
+        for name in &options.services {
             known(&plan, name)?;
         }
+        let by_default = !options.all && options.services.is_empty();
+        let main = plan.main.clone().filter(|_| by_default);
+        let services = match &main {
+            Some(main) => std::slice::from_ref(main),
+            None => &options.services[..],
+        };
         let file = PortsFile::read(&checkout.root)?;
         if let Some(file) = &file {
             let keys = plan.services.values().flat_map(|service| {
@@ -108,7 +125,9 @@ impl Checks {
                 None => {}
             }
         }
+        let with_port = plan.services.values().filter(|one| !one.ports.is_empty());
         Ok(Self {
+            only_main: main.filter(|_| with_port.count() > 1),
             checkout,
             known: Known::of(entries),
             services: checks,

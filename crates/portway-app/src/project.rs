@@ -82,8 +82,7 @@ impl LoadedProject {
             found,
             preferences,
         } = describe(&dirs::directory(directory)?)?;
-        let checkout = Checkout::read(manifest.root())
-            .map_err(|error| CommandError::file("enter", manifest.root(), error))?;
+        let checkout = Checkout::read(manifest.root())?;
         let mut registry = RegistryReader::open()?;
         let running = locate(registry.state_dir(), &checkout);
         let id = running.as_ref().map_or(&checkout.id, |running| &running.id);

@@ -21,6 +21,9 @@ pub trait Reporter: Send + Sync {
     /// supervises the instance and stops it on Ctrl-C.
     fn ready(&self, status: &InstanceStatus, attached: bool);
 
+    /// Reports that the services are ready of an instance that was running before the command.
+    fn running(&self, status: &InstanceStatus);
+
     /// Reports that a service failed or waits for one that failed, while the others keep running.
     fn failed(&self, service: &ServiceStatus);
 

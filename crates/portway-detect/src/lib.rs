@@ -43,7 +43,7 @@ use indexmap::IndexMap;
 pub use dir::Dir;
 use portway_project::kind::Kind;
 use portway_project::plan::MAX_SERVICES;
-pub use root::find;
+pub use root::{checkouts_below, find};
 
 /// The properties of the machine that detection uses; passed in so that tests can set them.
 pub struct DetectContext<'a> {
@@ -161,22 +161,27 @@ const MAX_DIRS: usize = 1000;
 /// Detects the services of the checkout with this root.
 pub fn detect(root: &Path, context: &DetectContext<'_>) -> Detection {
     let skipped = RefCell::default();
-    let dirs = walk(Dir::open(root, "", &skipped));
+    let nested = root::nested_checkouts(root);
+    let dirs = walk(Dir::open(root, "", &skipped), &nested);
     let (mut services, is_for_deployment) = from_process_files(&dirs[0], context);
     python::provide(&dirs[0], &mut services, context);
     node::provide(&dirs[0], &mut services, context);
     if services.is_empty() || is_for_deployment {
-        let readers = || READERS.iter();
-        let all = dirs
-            .iter()
-            .flat_map(|dir| readers().flat_map(|reader| reader(dir, context)));
-        let all: Vec<DetectedService> = all.collect();
+        let node = node::read(&dirs[0], context);
+        let mut all = node.clone();
+        for (index, dir) in dirs.iter().enumerate() {
+            if index > 0 {
+                all.extend(node::read(dir, context));
+            }
+            all.extend(READERS.iter().flat_map(|reader| reader(dir, context)));
+        }
+        if nested.len() > 1 {
+            // A parent folder of checkouts may contain other projects too.
+            all.retain(|service| service.dir.is_empty());
+        }
         services = match services.is_empty() {
             true => all,
-            false => {
-                let node = node::read(&dirs[0], context);
-                procfile::deployment::combine(&dirs[0], services, all, &node)
-            }
+            false => procfile::deployment::combine(&dirs[0], services, all, &node),
         };
     }
     found::make_examples_optional(&mut services);
@@ -207,9 +212,8 @@ pub fn detect(root: &Path, context: &DetectContext<'_>) -> Detection {
 /// Finds the services of one directory. An empty name is replaced later.
 type Reader = fn(&Dir<'_>, &DetectContext<'_>) -> Vec<DetectedService>;
 
-/// All readers of a single directory, in display order.
+/// The readers of a single directory that follow [`node::read`], in display order.
 const READERS: &[Reader] = &[
-    node::read,
     python::read,
     ruby::read,
     php::read,
@@ -238,7 +242,8 @@ fn is_skipped(dir: &str) -> bool {
 }
 
 /// Returns the root and the directories below it that detection searches, parents first.
-fn walk(root: Dir<'_>) -> Vec<Dir<'_>> {
+/// Those with a path in `nested` are checkouts of their own.
+fn walk<'a>(root: Dir<'a>, nested: &[String]) -> Vec<Dir<'a>> {
     let mut level = vec![root];
     let mut all = Vec::new();
     for depth in 0..=DEPTH {
@@ -246,6 +251,7 @@ fn walk(root: Dir<'_>) -> Vec<Dir<'_>> {
         if depth < DEPTH {
             for dir in &level {
                 let names = dir.dirs().filter(|name| !is_skipped(name));
+                let names = names.filter(|name| !nested.contains(&dir.path_of(name)));
                 below.extend(names.filter_map(|name| dir.sub(name)));
                 if all.len() + level.len() + below.len() > MAX_DIRS {
                     break;

@@ -71,7 +71,7 @@ pub(crate) fn refused(
             let hints: Vec<&str> = explanation.hint.iter().map(String::as_str).collect();
             json(status, code, &explanation.title, &hints)
         }
-        Format::Grpc => grpc(&explanation),
+        Format::Grpc => grpc(UNAVAILABLE, &explanation.title),
         Format::Html => {
             let lines = match (instance, service) {
                 (Some(instance), Some(service))
@@ -277,18 +277,48 @@ fn json(
     let mut text = serde_json::to_vec(&body).unwrap_or_default();
     text.push(b'\n');
     let headers = [(header::CONTENT_TYPE, "application/json")];
-    generated(status, text.into(), &headers)
+    let mut response = generated(status, text.into(), &headers);
+    response
+        .extensions_mut()
+        .insert(ErrorMessage(message.to_owned()));
+    response
 }
 
-/// Responds to a gRPC client with the status UNAVAILABLE, after which it may try again.
-fn grpc(explanation: &Explanation) -> Response<ResponseBody> {
-    const UNAVAILABLE: &str = "14";
+/// The message of an error, kept next to the response that contains it as JSON.
+#[derive(Clone, Debug)]
+struct ErrorMessage(String);
+
+/// Converts an error that the gateway generated to a response for a gRPC client, with the code that
+/// gRPC assigns to its HTTP status. Returns every other response unchanged.
+pub(crate) fn for_grpc(response: Response<ResponseBody>) -> Response<ResponseBody> {
+    let code = match response.status() {
+        StatusCode::BAD_REQUEST => "13",
+        StatusCode::UNAUTHORIZED => "16",
+        StatusCode::FORBIDDEN => "7",
+        StatusCode::NOT_FOUND => "12",
+        StatusCode::TOO_MANY_REQUESTS
+        | StatusCode::BAD_GATEWAY
+        | StatusCode::SERVICE_UNAVAILABLE
+        | StatusCode::GATEWAY_TIMEOUT => UNAVAILABLE,
+        _ => "2",
+    };
+    match response.extensions().get() {
+        Some(ErrorMessage(message)) => grpc(code, message),
+        None => response,
+    }
+}
+
+/// The gRPC status UNAVAILABLE, after which a client may try again.
+const UNAVAILABLE: &str = "14";
+
+/// Responds to a gRPC client with an error.
+fn grpc(code: &'static str, message: &str) -> Response<ResponseBody> {
     let fields = [
         (header::CONTENT_TYPE, "application/grpc"),
-        (HeaderName::from_static("grpc-status"), UNAVAILABLE),
+        (HeaderName::from_static("grpc-status"), code),
     ];
     let mut response = generated(StatusCode::OK, Bytes::new(), &fields);
-    let message = HeaderValue::try_from(percent_encode(&explanation.title));
+    let message = HeaderValue::try_from(percent_encode(message));
     if let Ok(message) = message {
         response.headers_mut().insert("grpc-message", message);
     }

@@ -2,13 +2,15 @@
 //!
 //! Reads a few of git's own files and does not run git.
 
-use std::fs;
+mod git;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::user_file;
+use crate::user_file::UserFileError;
+pub use git::Git;
 
 /// One checkout of a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,19 +23,26 @@ pub struct Checkout {
     pub git: Option<Git>,
 }
 
-/// The git worktree of a checkout.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Git {
-    /// The git directory that all worktrees of the repository share.
-    pub common_dir: PathBuf,
-    /// The top directory of this worktree.
-    pub top: PathBuf,
-    /// The branch; `None` for a detached `HEAD`.
-    pub branch: Option<String>,
-    /// The shortened commit of a detached `HEAD`.
-    pub commit: Option<String>,
-    /// Whether it is a linked worktree (`git worktree add`), not the main checkout.
-    pub linked: bool,
+/// Why a checkout cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckoutError {
+    /// The directory does not exist or is not accessible.
+    #[error("cannot enter `{}`", dir.display())]
+    Enter {
+        /// The directory.
+        dir: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// A file of git cannot be read, for example because it is a device. Portway does not guess then
+    /// whether the directory is a main checkout.
+    #[error("cannot read `{}`", file.display())]
+    Git {
+        /// The file.
+        file: PathBuf,
+        /// The cause.
+        source: UserFileError,
+    },
 }
 
 /// The absolute path of a directory, with all symbolic links resolved.
@@ -55,19 +64,27 @@ fn without_prefix(path: &str) -> Option<&str> {
 }
 
 impl Checkout {
-    /// Reads the checkout with this project root. If git's files cannot be read, it has no
-    /// worktree.
+    /// Reads the checkout with this project root. Without git's files, it has no worktree.
     ///
     /// # Errors
-    /// When the directory does not exist or is not accessible.
-    pub fn read(root: &Path) -> io::Result<Self> {
-        let root = canonical(root)?;
+    /// When the directory is not accessible, or a file of git exists and cannot be read.
+    pub fn read(root: &Path) -> Result<Self, CheckoutError> {
+        let root = canonical(root).map_err(|source| CheckoutError::Enter {
+            dir: root.to_owned(),
+            source,
+        })?;
         let digest = Sha256::digest(root.as_os_str().as_encoded_bytes());
         let id = digest[..8]
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        let git = root.ancestors().find_map(Git::read);
+        let mut git = None;
+        for dir in root.ancestors() {
+            git = Git::read(dir)?;
+            if git.is_some() {
+                break;
+            }
+        }
         Ok(Self { root, id, git })
     }
 
@@ -115,56 +132,10 @@ impl Checkout {
     }
 }
 
-impl Git {
-    /// Returns the name of the repository: `shop` for `shop/.git`, `shop/.bare` and `shop.git`.
-    fn repository_name(&self) -> Option<String> {
-        let dir = canonical(&self.common_dir).ok()?;
-        let name = file_name(&dir);
-        let name = if name.starts_with('.') {
-            file_name(dir.parent()?)
-        } else {
-            name.strip_suffix(".git").unwrap_or(&name).to_owned()
-        };
-        Some(name).filter(|name| !name.is_empty())
-    }
-
-    /// Reads the worktree whose top directory is `dir`, if it is one.
-    fn read(dir: &Path) -> Option<Self> {
-        let dot_git = dir.join(".git");
-        let metadata = fs::metadata(&dot_git).ok()?;
-        let git_dir = if metadata.is_dir() {
-            dot_git
-        } else {
-            // A linked worktree or a submodule has a file `gitdir: PATH`.
-            let pointer = user_file::read_text(&dot_git).ok()?;
-            dir.join(pointer.strip_prefix("gitdir:")?.trim())
-        };
-        let head = user_file::read_text(&git_dir.join("HEAD")).ok()?;
-        // Only a linked worktree has a `commondir`; a submodule has its own git directory.
-        let common = user_file::read_text(&git_dir.join("commondir")).ok();
-        let branch = head
-            .strip_prefix("ref:")
-            .map(|name| name.trim().trim_start_matches("refs/heads/").to_owned());
-        let commit = branch
-            .is_none()
-            .then(|| head.trim().chars().take(8).collect());
-        Some(Self {
-            common_dir: match &common {
-                Some(common) => git_dir.join(common.trim()),
-                None => git_dir,
-            },
-            top: dir.to_owned(),
-            branch,
-            commit,
-            linked: common.is_some(),
-        })
-    }
-}
-
 /// Returns the name of the project in `root` if its manifest has none: the name of the directory, or
 /// in a linked worktree that of its repository, so that all worktrees of a project have one name.
 pub fn default_project_name(root: &Path) -> String {
-    let linked = Git::read(root).filter(|git| git.linked);
+    let linked = Git::find(root).filter(|git| git.linked);
     linked
         .and_then(|git| git.repository_name())
         .unwrap_or_else(|| file_name(root))
@@ -178,7 +149,7 @@ pub fn is_nested_worktree(dir: &Path) -> bool {
         return false;
     }
     let is_inside = || {
-        let git = Git::read(dir).filter(|git| git.linked)?;
+        let git = Git::find(dir).filter(|git| git.linked)?;
         let repository = canonical(&git.common_dir).ok()?;
         Some(canonical(dir).ok()?.starts_with(repository.parent()?))
     };
@@ -223,6 +194,8 @@ pub fn host_label(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     /// Creates a checkout with these files.

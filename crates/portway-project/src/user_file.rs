@@ -34,7 +34,8 @@ pub enum UserFileError {
 impl UserFileError {
     /// Returns whether the file does not exist.
     pub fn is_not_found(&self) -> bool {
-        matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::NotFound)
+        use io::ErrorKind::{NotADirectory, NotFound};
+        matches!(self, Self::Io(error) if matches!(error.kind(), NotFound | NotADirectory))
     }
 }
 
@@ -103,6 +104,18 @@ fn open(path: &Path) -> io::Result<File> {
 /// # Errors
 /// When the path or its directory is a symbolic link, or the system refuses.
 pub fn append_to(path: &Path) -> io::Result<File> {
+    append(path, 0o666)
+}
+
+/// Same as [`append_to`] for a file of Portway: only its owner can read it.
+///
+/// # Errors
+/// When the path or its directory is a symbolic link, or the system refuses.
+pub fn append_to_private(path: &Path) -> io::Result<File> {
+    append(path, 0o600)
+}
+
+fn append(path: &Path, mode: u32) -> io::Result<File> {
     let is_link = |path: &Path| path.symlink_metadata().is_ok_and(|at| at.is_symlink());
     if is_link(path) || path.parent().is_some_and(is_link) {
         return Err(io::Error::other("it is a symbolic link"));
@@ -110,10 +123,15 @@ pub fn append_to(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.create(true).append(true);
     #[cfg(unix)]
-    set_flags(
-        &mut options,
-        rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK,
-    );
+    {
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+        set_flags(
+            &mut options,
+            rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK,
+        );
+    }
+    #[cfg(not(unix))]
+    let _ = mode;
     let file = options.open(path)?;
     check(&file.metadata()?)?;
     Ok(file)

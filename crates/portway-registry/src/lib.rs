@@ -9,6 +9,7 @@
 mod choose;
 mod error;
 mod lock;
+mod private_file;
 mod request;
 mod running;
 mod sqlite;
@@ -19,6 +20,7 @@ pub use lock::{
     InstanceLock, RegistryWait, create_private_dir, has_lock_file, has_supervisor, has_users,
     instance_dir, instance_ids, lock_as_supervisor, on_wait, open_lock_file,
 };
+pub use private_file::replace_file;
 pub use request::{
     AllocatedPort, AllocationRequest, ChooseError, Displacement, DisplacementReason, HoldFailure,
     HoldFn, PortRequest,

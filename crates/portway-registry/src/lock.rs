@@ -14,6 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::DirectoryId;
+use crate::private_file::refuse_link;
 
 /// A lock of an instance. Dropping it releases the lock.
 #[derive(Debug)]
@@ -203,14 +204,6 @@ pub fn create_private_dir(dir: &Path) -> io::Result<()> {
 /// Fails if the file is a symbolic link or cannot be opened.
 pub fn open_lock_file(path: &Path) -> io::Result<File> {
     open_lock(path, true)
-}
-
-/// Fails if a file of Portway is a symbolic link: Portway never writes through one.
-pub(crate) fn refuse_link(path: &Path) -> io::Result<()> {
-    match path.symlink_metadata() {
-        Ok(metadata) if metadata.is_symlink() => Err(io::Error::other("it is a symbolic link")),
-        _ => Ok(()),
-    }
 }
 
 fn open(dir: &Path, name: &str) -> io::Result<File> {

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::private_file::replace_file;
 use crate::{Instance, lock};
 
 const FILE_NAME: &str = "running.json";
@@ -71,9 +72,7 @@ impl RunningRecord {
     /// # Errors
     /// Fails if the file cannot be written.
     pub fn write(&self, dir: &Path) -> io::Result<()> {
-        let new = dir.join("running.new");
-        fs::write(&new, serde_json::to_vec(self)?)?;
-        fs::rename(&new, dir.join(FILE_NAME))
+        replace_file(&dir.join(FILE_NAME), &serde_json::to_vec(self)?)
     }
 
     /// Removes the record from the directory of an instance, if it exists. The caller holds the

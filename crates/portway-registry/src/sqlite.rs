@@ -3,28 +3,24 @@
 mod allocate;
 mod fingerprint;
 mod instances;
+mod operations;
 mod prepared;
 mod rows;
 mod schema;
 mod written;
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use indexmap::IndexMap;
-use portway_api::GatewayPorts;
-use rusqlite::{
-    Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
-};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 
 pub use fingerprint::Fingerprint;
 use fingerprint::{FILE_NAME, LOCK_FILE_NAME};
 use instances::checkout_state;
 
-use crate::error::{AllocateError, RegistryError};
+use crate::error::RegistryError;
 use crate::lock::{self, InstanceLock};
-use crate::request::{AllocatedPort, AllocationRequest, HoldFn};
-use crate::{CheckoutState, Instance, Lease, Millis, NewInstance, Registry, WrittenValues};
+use crate::private_file::refuse_link;
 
 /// The first SQLite release without a bug that can lose a commit if several processes write
 /// (3.51.3).
@@ -73,8 +69,8 @@ impl SqliteRegistry {
             "built with an SQLite that can lose commits"
         );
         let lock_file = state_dir.join(LOCK_FILE_NAME);
-        lock::refuse_link(&file).map_err(io)?;
-        lock::refuse_link(&lock_file).map_err(|error| RegistryError::io(&lock_file, error))?;
+        refuse_link(&file).map_err(io)?;
+        refuse_link(&lock_file).map_err(|error| RegistryError::io(&lock_file, error))?;
         let lock = lock::open_lock(&lock_file, true).map_err(io)?;
         lock::lock_exclusive(&lock, &lock_file).map_err(io)?;
         let connection = Connection::open_with_flags(&file, flags)
@@ -217,192 +213,6 @@ impl SqliteRegistry {
         value: Option<&str>,
     ) -> Result<(), RegistryError> {
         self.write(|transaction| transaction.execute(sql, params![instance, value]).map(drop))
-    }
-}
-
-impl Registry for SqliteRegistry {
-    fn register(&mut self, new: &NewInstance, now: Millis) -> Result<Instance, RegistryError> {
-        // Most commands find an unchanged record and need not write.
-        let known = self.instance(&new.id)?;
-        if let Some(known) = known.filter(|known| instances::is_registered(known, new)) {
-            return Ok(known);
-        }
-        let state_dir = self.state_dir.clone();
-        self.write(|transaction| instances::register(transaction, &state_dir, new, now))
-    }
-
-    fn set_options(&mut self, instance: &str, options: &[String]) -> Result<(), RegistryError> {
-        let options = serde_json::to_string(options).unwrap_or_default();
-        let sql = "UPDATE instances SET options = ?2 WHERE id = ?1";
-        self.update_instance(sql, instance, Some(&options))
-    }
-
-    fn set_gateway(
-        &mut self,
-        instance: &str,
-        gateway: Option<&GatewayPorts>,
-    ) -> Result<(), RegistryError> {
-        let gateway = gateway.and_then(|gateway| serde_json::to_string(gateway).ok());
-        let sql = "UPDATE instances SET gateway = ?2 WHERE id = ?1";
-        self.update_instance(sql, instance, gateway.as_deref())
-    }
-
-    fn instance(&mut self, id: &str) -> Result<Option<Instance>, RegistryError> {
-        self.read(|connection| rows::instance_by_id(connection, id).optional())
-    }
-
-    fn allocate(
-        &mut self,
-        request: &AllocationRequest<'_>,
-        hold: &mut HoldFn<'_>,
-        now: Millis,
-    ) -> Result<Vec<AllocatedPort>, AllocateError> {
-        self.locked(|registry| {
-            let dir = registry.instance_dir(request.instance);
-            if !request.by_supervisor && lock::has_supervisor(&dir) {
-                return Err(AllocateError::Running);
-            }
-            let (state_dir, file) = (&registry.state_dir, &registry.file);
-            let sqlite = |error| RegistryError::sqlite(file, error);
-            let transaction = registry
-                .connection
-                .transaction_with_behavior(TransactionBehavior::Immediate)
-                .map_err(sqlite)?;
-            let (allocated, is_written) =
-                allocate::allocate(&transaction, state_dir, file, request, hold, now)?;
-            transaction.commit().map_err(sqlite)?;
-            registry.needs_sync |= is_written;
-            Ok(allocated)
-        })
-    }
-
-    fn restore(
-        &mut self,
-        instance: &Instance,
-        leases: &[Lease],
-        now: Millis,
-    ) -> Result<(), RegistryError> {
-        let known = self.instance(&instance.id)?;
-        let recorded = self.leases(&instance.id)?;
-        let is_recorded = |lease: &Lease| {
-            recorded.iter().any(|one| {
-                (one.port, &one.service, &one.name) == (lease.port, &lease.service, &lease.name)
-            })
-        };
-        if known.is_some() && leases.iter().all(is_recorded) {
-            return Ok(());
-        }
-        let state_dir = self.state_dir.clone();
-        self.write(|transaction| {
-            instances::restore(transaction, &state_dir, instance, known.is_none(), now)?;
-            allocate::restore(transaction, &instance.id, leases, now)
-        })
-    }
-
-    fn leases(&mut self, instance: &str) -> Result<Vec<Lease>, RegistryError> {
-        let mut leases = self.read(rows::leases)?;
-        leases.retain(|lease| lease.instance == instance);
-        Ok(leases)
-    }
-
-    fn instances(&mut self) -> Result<Vec<(Instance, Vec<Lease>, CheckoutState)>, RegistryError> {
-        self.locked(|registry| {
-            registry.read(|connection| instances::list(connection, &registry.state_dir))
-        })
-    }
-
-    fn release(
-        &mut self,
-        ports: &[u16],
-    ) -> Result<Vec<(Instance, Lease, CheckoutState)>, RegistryError> {
-        let state_dir = self.state_dir.clone();
-        let found = self.write(|transaction| instances::release(transaction, &state_dir, ports))?;
-        self.sync(false)?;
-        Ok(found)
-    }
-
-    fn prune(&mut self) -> Result<Vec<(Instance, Vec<Lease>)>, RegistryError> {
-        let gone: Vec<(Instance, Vec<Lease>)> = self
-            .instances()?
-            .into_iter()
-            .filter(|(.., state)| *state == CheckoutState::Missing)
-            .map(|(instance, leases, _)| (instance, leases))
-            .collect();
-        let state_dir = self.state_dir.clone();
-        self.write(|transaction| instances::remove(transaction, &state_dir, &gone))?;
-        self.sync(false)?;
-        Ok(gone)
-    }
-
-    fn last_written(&mut self, instance: &str) -> Result<WrittenValues, RegistryError> {
-        let text = self.read(|connection| written::last(connection, instance))?;
-        Ok(rows::json(text).unwrap_or_default())
-    }
-
-    fn was_written(&mut self, ports: &IndexMap<String, u16>) -> Result<bool, RegistryError> {
-        let content = serde_json::to_string(ports).unwrap_or_default();
-        self.read(|connection| written::is_known(connection, &content))
-    }
-
-    fn record_written(
-        &mut self,
-        instance: &str,
-        values: &WrittenValues,
-        now: Millis,
-    ) -> Result<(), RegistryError> {
-        let text = serde_json::to_string(values).unwrap_or_default();
-        if self.read(|connection| written::last(connection, instance))? == Some(text.clone()) {
-            return Ok(());
-        }
-        // A copy of the file is recognized by its ports.
-        let content = serde_json::to_string(&values.ports()).unwrap_or_default();
-        self.write(|transaction| written::record(transaction, instance, &text, &content, now))
-    }
-
-    fn sync(&mut self, others: bool) -> Result<(), RegistryError> {
-        if !self.needs_sync && !others {
-            return Ok(());
-        }
-        // Outside the lock: processes that sync at the same time wait together, and the kernel
-        // writes all their commits at once. Closing the file drops no lock, because SQLite locks
-        // another one.
-        let log = self.state_dir.join(format!("{FILE_NAME}-wal"));
-        match OpenOptions::new().write(true).open(&log) {
-            Ok(open) => open
-                .sync_data()
-                .map_err(|error| RegistryError::io(&log, error))?,
-            // SQLite keeps no log on this file system, and every commit waits for the disk itself.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(RegistryError::io(&log, error)),
-        }
-        self.needs_sync = false;
-        Ok(())
-    }
-
-    fn prepared(
-        &mut self,
-        instance: &str,
-        service: &str,
-    ) -> Result<Option<(String, Vec<String>)>, RegistryError> {
-        self.read(|connection| prepared::last(connection, instance, service))
-    }
-
-    fn forget_prepared(
-        &mut self,
-        instance: &str,
-        services: &[String],
-    ) -> Result<(), RegistryError> {
-        self.write(|transaction| prepared::forget(transaction, instance, services))
-    }
-
-    fn record_prepared(
-        &mut self,
-        instance: &str,
-        service: &str,
-        digest: &str,
-        outputs: &[String],
-    ) -> Result<(), RegistryError> {
-        self.write(|transaction| prepared::record(transaction, instance, service, digest, outputs))
     }
 }
 

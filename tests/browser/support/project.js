@@ -107,19 +107,23 @@ export class Project {
 
   async #makeHome() {
     const inside = (name) => path.join(this.temporary, name);
-    const xdg = {
+    // Browsers write to the home directory too: caches, and a directory for downloads.
+    const home = {
+      HOME: inside("home"),
+      XDG_CACHE_HOME: inside("home-cache"),
+      XDG_DATA_HOME: inside("data"),
       XDG_STATE_HOME: inside("state"),
       XDG_CONFIG_HOME: inside("config"),
       XDG_RUNTIME_DIR: inside("run"),
     };
-    for (const dir of Object.values(xdg)) {
+    for (const dir of Object.values(home)) {
       await mkdir(dir, { mode: 0o700 });
     }
     // A persistent cache avoids downloads in repeated runs.
     const cache = path.resolve(process.env.PORTWAY_TEST_CACHE || inside("cache"));
     this.#env = {
       ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !WIRED.test(name))),
-      ...xdg,
+      ...home,
       npm_config_cache: path.join(cache, "npm"),
       PIP_CACHE_DIR: path.join(cache, "pip"),
     };

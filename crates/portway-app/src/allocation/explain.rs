@@ -52,7 +52,9 @@ pub(super) fn displaced(
                 },
                 _ => reason(registered, chosen, displacement, &owners)?,
             };
-            let displaced = PortDisplacement::new(wanted, displacement.is_forced, reason);
+            let mut displaced = PortDisplacement::new(wanted, displacement.is_forced, reason);
+            displaced.left_to_main =
+                matches!(displacement.reason, DisplacementReason::LeftToMain(_));
             reasons.insert(one.port, displaced);
         }
     }

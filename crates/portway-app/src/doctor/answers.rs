@@ -32,6 +32,8 @@ pub(super) struct Preflight {
     pub(super) origin: String,
     /// Whether the frontend is likely to call this backend.
     pub(super) is_expected: bool,
+    /// Whether the request was for `/` because the manifest declares no path.
+    pub(super) is_default_path: bool,
     /// The configuration file of the frontend's proxy, if it has one.
     pub(super) proxy: Option<String>,
     /// The response, or the error.
@@ -153,11 +155,21 @@ pub(super) fn evaluate_preflight(asked: &Preflight) -> Option<Finding> {
     let reply = asked.reply.as_ref().ok()?;
     let who = format!("pages of `{frontend}` ({origin})");
     let repair = ALLOW_ORIGINS;
+    // A backend without a route for `/` can respond differently at the paths that pages request.
+    let has_no_route = asked.is_default_path && reply.status == 404;
+    let is_accepted = (200..300).contains(&reply.status) || has_no_route;
     let finding = match reply.allowed.as_deref() {
-        Some(allowed) if allowed == origin && (200..300).contains(&reply.status) => {
+        None if has_no_route && !reply.handles_cors => fine(
+            Check::Cors,
+            backend,
+            format!(
+                "has no route for the preflight request to `/`, which says nothing about {who}; set `health` to a path to check it"
+            ),
+        ),
+        Some(allowed) if allowed == origin && is_accepted => {
             fine(Check::Cors, backend, format!("allows requests from {who}"))
         }
-        Some(allowed) if allowed == origin || allowed == "*" && reply.status >= 300 => error(
+        Some(allowed) if allowed == origin || allowed == "*" && !is_accepted => error(
             Check::Cors,
             backend,
             format!(
@@ -271,6 +283,7 @@ mod tests {
             frontend: "web".into(),
             origin: "http://localhost:5173".into(),
             is_expected,
+            is_default_path: false,
             proxy: proxy.then(|| "vite.config.ts".into()),
             reply: Ok(Reply {
                 status,
@@ -310,12 +323,44 @@ mod tests {
     }
 
     #[test]
+    fn a_backend_without_a_route_for_the_default_path_is_no_problem() {
+        let severity = |status: u16, allowed: Option<&str>, handles_cors: bool| {
+            let finding = evaluate_preflight(&Preflight {
+                backend: "api".into(),
+                frontend: "web".into(),
+                origin: "http://localhost:5173".into(),
+                is_expected: true,
+                is_default_path: true,
+                proxy: None,
+                reply: Ok(Reply {
+                    status,
+                    allowed: allowed.map(str::to_owned),
+                    handles_cors,
+                }),
+            });
+            finding.unwrap().severity
+        };
+        assert_eq!(severity(404, None, false), Severity::Fine);
+        assert_eq!(
+            severity(404, Some("http://localhost:5173"), true),
+            Severity::Fine
+        );
+        assert_eq!(
+            severity(404, Some("http://localhost:3000"), true),
+            Severity::Error
+        );
+        assert_eq!(severity(405, None, false), Severity::Error);
+        assert_eq!(severity(200, None, false), Severity::Error);
+    }
+
+    #[test]
     fn rejects_a_header_that_is_sent_twice() {
         let finding = evaluate_preflight(&Preflight {
             backend: "api".into(),
             frontend: "web".into(),
             origin: "http://localhost:5173".into(),
             is_expected: true,
+            is_default_path: true,
             proxy: None,
             reply: Ok(Reply {
                 status: 204,
@@ -344,6 +389,7 @@ mod tests {
             frontend: "web".into(),
             origin: "http://localhost:5173".into(),
             is_expected: true,
+            is_default_path: true,
             proxy: None,
             reply: Err("connection refused".into()),
         };

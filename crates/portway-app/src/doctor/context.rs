@@ -119,8 +119,7 @@ impl DoctorContext {
                 .unwrap_or(&directory)
                 .to_owned(),
         };
-        let checkout =
-            Checkout::read(&root).map_err(|error| CommandError::file("enter", &root, error))?;
+        let checkout = Checkout::read(&root)?;
         let root = checkout.root.clone();
         let file = PortsFile::read(&root);
         let entries = RegistryReader::open().and_then(|mut registry| registry.instances());
@@ -212,6 +211,23 @@ impl DoctorContext {
         Some(Wiring::new(
             plan, ports, checkout, name, &files, &none, None,
         ))
+    }
+
+    /// Returns whether Portway or the manifest sets a variable for every service that loads the `.env`
+    /// files of `dir`, which therefore do not apply. A service loads those of its own directory or, if
+    /// no service is there, of the root.
+    pub(super) fn is_overridden(&self, dir: &Path, variable: &str, wiring: &Wiring) -> bool {
+        let all: Vec<&PlannedService> = self.services().collect();
+        let mut loading: Vec<&PlannedService> = all.clone();
+        loading.retain(|service| self.dir(service) == dir);
+        if loading.is_empty() {
+            loading = all;
+        }
+        let is_set = |service: &&PlannedService| {
+            let launch = wiring.services.get(&service.name);
+            launch.is_some_and(|launch| launch.env.contains_key(variable))
+        };
+        wiring.shared.contains_key(variable) || (!loading.is_empty() && loading.iter().all(is_set))
     }
 
     /// Returns the directories whose `.env` files are read.

@@ -97,13 +97,13 @@ fn urls(file: &Path, text: &str) -> Vec<LocalUrl> {
     all
 }
 
-/// Evaluates the URLs. `owner` returns the owner of a port, `wired` are the variables that Portway
-/// sets for every service and that override the file, and `is_listening` returns whether a process
-/// is listening on a port.
+/// Evaluates the URLs. `owner` returns the owner of a port, `is_overridden` returns whether Portway or
+/// the manifest sets a variable for every service that loads a file, and `is_listening` returns whether
+/// a process is listening on a port.
 pub(super) fn evaluate(
     all: &[LocalUrl],
     owner: &dyn Fn(u16) -> PortOwner,
-    wired: &BTreeSet<String>,
+    is_overridden: &dyn Fn(&Path, &str) -> bool,
     is_listening: &dyn Fn(u16) -> bool,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -113,7 +113,7 @@ pub(super) fn evaluate(
         let repair = "remove the port from the file; `portway env` prints a variable with the URL of each service, and `portway exec` runs a command with these variables";
         let finding = match owner(*port) {
             PortOwner::Own(_) => continue,
-            _ if wired.contains(variable) => continue,
+            _ if is_overridden(&one.file, variable) => continue,
             PortOwner::Other(words) => error(
                 Check::EnvFile,
                 variable,
@@ -202,8 +202,9 @@ mod tests {
                 scheme: scheme.into(),
                 port: 8000,
             };
-            let wired = BTreeSet::from(["BACKEND_URL".to_owned()]);
-            let findings = evaluate(&[written], &|_| owner.clone(), &wired, &|_| served);
+            let is_overridden =
+                |file: &Path, variable: &str| (file, variable) == (".env".as_ref(), "BACKEND_URL");
+            let findings = evaluate(&[written], &|_| owner.clone(), &is_overridden, &|_| served);
             findings[0].severity
         };
         let other = || PortOwner::Other("`api` of old".into());

@@ -3,6 +3,7 @@
 //!
 //! Everything that may be broken is passed on as a value, so one problem never hides another.
 
+mod admin_tools;
 mod answers;
 mod clock;
 mod context;
@@ -28,7 +29,7 @@ use std::path::Path;
 use portway_api::{Check, Diagnosis, Finding, GatewayPorts, Severity};
 use portway_project::kind::Kind;
 use portway_project::wiring;
-use portway_project::{HealthCheck, PlannedService};
+use portway_project::{HealthCheck, HealthTarget, PlannedService};
 
 use crate::error::CommandError;
 use crate::gateway::state;
@@ -42,7 +43,7 @@ use port_check::{Expected, PortCheck};
 /// Examines the checkout of `directory`. With `fix`, first applies the fixes that are safe.
 ///
 /// # Errors
-/// If the directory does not exist. Every other problem is a finding.
+/// If the directory or git's files in it cannot be read. Every other problem is a finding.
 pub fn examine(directory: Option<&Path>, fix: bool) -> Result<Diagnosis, CommandError> {
     let mut diagnosis = runtime()?.block_on(examine_checkout(directory))?;
     if fix {
@@ -111,13 +112,20 @@ async fn examine_checkout(directory: Option<&Path>) -> Result<Diagnosis, Command
     findings.extend(names(&context));
     findings.extend(local_ca::evaluate(crate::trust::authority()));
     findings.extend(pages::examine(&context, &owners, false).await);
-    let wired: BTreeSet<String> = context
-        .wiring(&context.ports)
-        .map(|wiring| wiring.shared.into_keys().collect())
-        .unwrap_or_default();
+    let wiring = context.wiring(&context.ports);
+    let is_overridden = |file: &Path, variable: &str| {
+        let dir = file.parent().unwrap_or(file);
+        let wiring = wiring.as_ref();
+        wiring.is_some_and(|wiring| context.is_overridden(dir, variable, wiring))
+    };
     let served = |port: u16| holders.contains_key(&port);
     let written = env_files::collect(&context.dirs());
-    findings.extend(env_files::evaluate(&written, &owner, &wired, &served));
+    findings.extend(env_files::evaluate(
+        &written,
+        &owner,
+        &is_overridden,
+        &served,
+    ));
     if let Ok(records) = &context.records {
         // Without registered instances there are no stale processes.
         let left = if records.entries.is_empty() {
@@ -137,10 +145,17 @@ async fn examine_checkout(directory: Option<&Path>) -> Result<Diagnosis, Command
     );
     findings.push(machine::evaluate_open_files(crate::platform::open_files()));
     findings.extend(diagnostic_logs(&context));
+    let mut all: Vec<Finding> = Vec::new();
+    for finding in findings {
+        // Two services can share a directory or a port.
+        if !all.contains(&finding) {
+            all.push(finding);
+        }
+    }
     Ok(Diagnosis {
         directory: context.root.display().to_string(),
         healthy: true,
-        findings,
+        findings: all,
         fixed: Vec::new(),
     })
 }
@@ -255,7 +270,10 @@ fn main_port(context: &DoctorContext, service: &PlannedService) -> Option<(Strin
 fn may_call(context: &DoctorContext, frontend: &PlannedService, backend: &str) -> bool {
     let texts = frontend.env.values().chain([&frontend.command]);
     let mention = format!("{{{backend}.");
-    of_kind(context, Kind::Http).count() == 1
+    let mut backends = of_kind(context, Kind::Http);
+    let is_only =
+        backends.all(|service| service.name == backend || admin_tools::is_admin_tool(service));
+    is_only
         || frontend.after.iter().any(|(name, _)| name == backend)
         || texts.into_iter().any(|text| text.contains(&mention))
 }
@@ -287,7 +305,7 @@ async fn check_answers(context: &DoctorContext, port_checks: &[PortCheck]) -> Ve
                 check: question,
             }
         }));
-        if service.kind != Kind::Http {
+        if service.kind != Kind::Http || admin_tools::is_admin_tool(service) {
             continue;
         }
         for frontend in of_kind(context, Kind::Frontend) {
@@ -305,6 +323,7 @@ async fn check_answers(context: &DoctorContext, port_checks: &[PortCheck]) -> Ve
                     frontend: frontend_name,
                     origin,
                     is_expected,
+                    is_default_path: question.target == HealthTarget::DefaultPath,
                     proxy,
                 }
             }));

@@ -9,6 +9,7 @@ use std::io;
 use std::path::PathBuf;
 
 use portway_api::{ErrorCode, Forward, GatewayPorts, GatewayStatus};
+use portway_registry::replace_file;
 
 use crate::dirs;
 use crate::error::CommandError;
@@ -140,9 +141,7 @@ fn write(name: &str, status: &GatewayStatus) -> Result<(), CommandError> {
         if fs::read(&path).is_ok_and(|written| written == text) {
             return Ok(());
         }
-        let new = path.with_extension("new");
-        fs::write(&new, text)?;
-        fs::rename(&new, &path)
+        replace_file(&path, &text)
     };
     write().map_err(|error| CommandError::file("write", &path, error))
 }

@@ -24,15 +24,17 @@ pub(super) fn is_started(state: InstanceState) -> bool {
 }
 
 /// Follows a start, shows its progress, and returns the status once every service is ready or has
-/// failed. If none is left, the instance stops, which is an error.
+/// failed. If none is left, the instance stops, which is an error. `is_new` says that this command
+/// started the instance.
 pub(crate) async fn until_started(
     instance: &impl Supervised,
     mut events: Events,
+    is_new: bool,
     reporter: &dyn Reporter,
 ) -> Result<InstanceStatus, CommandError> {
     let progress = reporter.progress();
     let mut failed = Vec::new();
-    let mut warned = false;
+    let mut warned = !is_new;
     while let Some(event) = next(instance, &mut events).await? {
         match event {
             // The error of the command names the services that failed.
@@ -317,6 +319,14 @@ pub(crate) async fn stop(
     Ok(true)
 }
 
+/// Returns whether a service has no process and gets none unless it is started again.
+pub(super) fn is_stopped(service: &ServiceStatus) -> bool {
+    matches!(
+        service.state,
+        ServiceState::Stopped | ServiceState::Completed | ServiceState::Failed
+    )
+}
+
 /// Waits until none of `services` is running.
 pub(crate) async fn until_services_stopped(
     instance: &impl Supervised,
@@ -327,12 +337,6 @@ pub(crate) async fn until_services_stopped(
     while let Some(event) = report.next(instance, &mut events).await? {
         let Event::Status(status) = event else {
             continue;
-        };
-        let is_stopped = |service: &ServiceStatus| {
-            matches!(
-                service.state,
-                ServiceState::Stopped | ServiceState::Completed | ServiceState::Failed
-            )
         };
         let mut relevant = status
             .services

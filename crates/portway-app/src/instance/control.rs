@@ -20,8 +20,13 @@ use crate::runtime::runtime;
 pub enum Down {
     /// It stopped the instance of this name.
     Instance(String),
-    /// It stopped the named services.
-    Services,
+    /// It stopped services of the instance.
+    Services {
+        /// The named services that it stopped.
+        stopped: Vec<String>,
+        /// The named services that were not running.
+        idle: Vec<String>,
+    },
     /// The instance was not running.
     NothingRunning,
 }
@@ -66,9 +71,15 @@ pub fn down(
         let Some(events) = connection::events(&running).await? else {
             return Ok(Down::NothingRunning);
         };
+        let before = connection::status(&running).await?;
+        let is_stopped = |name: &String| {
+            let service = before.as_ref().and_then(|status| status.service(name));
+            service.is_some_and(attach::is_stopped)
+        };
+        let (idle, stopped) = services.iter().cloned().partition(is_stopped);
         connection::request_stop(&running, "stop", services).await?;
         attach::until_services_stopped(&running, events, services).await?;
-        Ok(Down::Services)
+        Ok(Down::Services { stopped, idle })
     })
 }
 

@@ -17,8 +17,10 @@ use crate::runtime::runtime;
 /// Which log lines to print.
 #[derive(Debug, Clone, Default)]
 pub struct LogOptions {
-    /// Services; empty for all.
+    /// Services. If it is empty: with `follow`, the main service; otherwise all.
     pub services: Vec<String>,
+    /// Whether to follow all services.
+    pub all: bool,
     /// Whether to continue with new lines while the instance is running.
     pub follow: bool,
     /// The maximum age of a line.
@@ -45,6 +47,15 @@ pub fn logs(
     for name in &options.services {
         running.known(name)?;
     }
+    let mut services = options.services.clone();
+    if options.follow && !options.all && services.is_empty() && running.services.len() > 1 {
+        services.extend(running.main.clone());
+        if let Some(main) = &running.main {
+            reporter.info(&format!(
+                "following the main service `{main}`; add `--all` to follow all services"
+            ));
+        }
+    }
     let grep = options.grep.as_deref().map(Regex::new).transpose();
     let grep = grep.map_err(|error| {
         CommandError::new(ErrorCode::Usage, "invalid regular expression in `--grep`")
@@ -52,7 +63,7 @@ pub fn logs(
     })?;
     let now = portway_supervisor::now();
     let filter = Filter {
-        services: options.services.clone(),
+        services,
         since: options
             .since
             .map(|age| now.saturating_sub(age.as_millis() as u64)),

@@ -29,6 +29,8 @@ pub(crate) struct Running {
     located: Option<Located>,
     /// The services of the manifest or, without one, those of the supervisor.
     pub(crate) services: Vec<String>,
+    /// The main service, if the manifest or the supervisor names one.
+    pub(crate) main: Option<String>,
 }
 
 impl Running {
@@ -42,6 +44,7 @@ impl Running {
             Ok(loaded) => Ok(Self {
                 id: loaded.instance_id().to_owned(),
                 services: loaded.project.plan.services.keys().cloned().collect(),
+                main: loaded.project.plan.main.clone(),
                 located: loaded.running,
                 registry: loaded.registry,
             }),
@@ -71,9 +74,11 @@ impl Running {
             .collect();
         let record = around(&directory, &running, DirectoryId::read)?;
         let mut running = Self::new(registry, record.instance.id.clone());
-        let status = runtime().ok()?.block_on(running.client().status());
-        let services = status.into_iter().flat_map(|status| status.services);
-        running.services = services.map(|service| service.name).collect();
+        if let Ok(status) = runtime().ok()?.block_on(running.client().status()) {
+            let services = status.services.into_iter();
+            running.services = services.map(|service| service.name).collect();
+            running.main = status.main;
+        }
         Some(running)
     }
 
@@ -84,6 +89,7 @@ impl Running {
             id,
             located: None,
             services: Vec::new(),
+            main: None,
         }
     }
 

@@ -14,7 +14,7 @@ use crate::registry::Entry;
 /// Reads the checkout of a project.
 pub(crate) fn checkout(described: &Described) -> Result<Checkout, CommandError> {
     let root = described.manifest.root();
-    Checkout::read(root).map_err(|error| CommandError::file("enter", root, error))
+    Ok(Checkout::read(root)?)
 }
 
 /// Builds the plan with the optional services that are enabled in the registry.

@@ -301,13 +301,15 @@ pub(super) fn attach(
                 .and_then(Background::failure)
                 .map_or(Ok(false), Err);
         };
-        let mut status = match attach::until_started(instance, events, reporter).await {
+        // What its start reported is not repeated.
+        let is_new = background.is_some();
+        let mut status = match attach::until_started(instance, events, is_new, reporter).await {
             Ok(status) => status,
             Err(error) => return Err(background.and_then(Background::failure).unwrap_or(error)),
         };
         // Services that have just failed are not started again.
         let failed = attach::failed_services(&status, services);
-        if background.is_some() && !failed.is_empty() {
+        if is_new && !failed.is_empty() {
             client::add_urls(&mut status).await;
             reporter.started(&status);
             return Err(attach::services_failed(&failed, true));
@@ -321,7 +323,10 @@ pub(super) fn attach(
         }
         let mut status = attach::until_ready(instance, &mut events, services, &idle).await?;
         client::add_urls(&mut status).await;
-        reporter.ready(&status, false);
+        match is_new {
+            true => reporter.ready(&status, false),
+            false => reporter.running(&status),
+        }
         Ok(true)
     })
 }

@@ -6,6 +6,7 @@ use portway_detect::{DetectContext, Detection};
 use portway_project::Preferences;
 use portway_project::checkout::default_project_name;
 use portway_project::manifest::{self, Manifest, ManifestError};
+use portway_project::shell::quote;
 
 use crate::error::CommandError;
 use crate::{dirs, preferences};
@@ -36,7 +37,7 @@ pub(crate) fn describe_for(
             let preferred = |framework: &str| preferences.framework_port(framework);
             let (root, found) = portway_detect::find(directory, &surroundings(&preferred));
             if found.services.is_empty() {
-                return Err(nothing_found(ManifestError::Missing(place), &found));
+                return Err(nothing_found(ManifestError::Missing(place), &root, &found));
             }
             let text = found.manifest(&default_project_name(&root));
             let mut manifest =
@@ -71,12 +72,41 @@ pub(crate) fn surroundings(preferred: &dyn Fn(&str) -> Option<u16>) -> DetectCon
     }
 }
 
-fn nothing_found(missing: ManifestError, found: &Detection) -> CommandError {
+/// Maximum number of checkouts that an error names.
+const MAX_NAMED: usize = 8;
+
+fn nothing_found(missing: ManifestError, root: &Path, found: &Detection) -> CommandError {
     let mut error = CommandError::from(missing);
-    error
-        .info
-        .message
-        .push_str(", and Portway detected no services");
+    let checkouts = portway_detect::checkouts_below(root);
+    if let Some(first) = checkouts.first() {
+        let named: Vec<String> = checkouts.iter().map(|name| format!("`{name}`")).collect();
+        let (named, others) = named.split_at(named.len().min(MAX_NAMED));
+        let others = match others.len() {
+            0 => String::new(),
+            count => format!(" and {count} more"),
+        };
+        let noun = if checkouts.len() == 1 {
+            "the checkout"
+        } else {
+            "the checkouts"
+        };
+        error.info.message = format!(
+            "`{}` is not a project: it contains {noun} {}{others}",
+            root.display(),
+            named.join(", ")
+        );
+        error.info.hints = vec![
+            format!("run the command in one of them: `cd {}`", quote(first)),
+            "to start services of several checkouts together, write a `portway.toml` here: run \
+             `portway init`"
+                .to_owned(),
+        ];
+    } else {
+        error
+            .info
+            .message
+            .push_str(", and Portway detected no services");
+    }
     for skipped in &found.skipped {
         error = error.hint(format!("skipped `{}`: it {}", skipped.file, skipped.why));
     }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use portway_api::{TrustState, TrustStep};
+use portway_registry::replace_file;
 
 use super::command::{StoreError, last_line, run};
 use super::contents::contains;
@@ -88,7 +89,7 @@ fn execute_action(action: &Action) -> Result<(), StoreError> {
 /// Copies a file and makes it readable for all users, regardless of the umask.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     let text = fs::read(from)?;
-    fs::write(to, text)?;
+    replace_file(to, &text)?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

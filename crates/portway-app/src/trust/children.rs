@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 use portway_gateway::tls;
+use portway_registry::replace_file;
 
 use super::dir;
 
@@ -85,10 +86,7 @@ fn write_bundle(system: &Path, ca: &Path) -> io::Result<()> {
         text.push(b'\n');
     }
     text.extend(fs::read(root)?);
-    // Several commands may write the bundle at the same time.
-    let new = ca.join(format!("{BUNDLE}.{}", std::process::id()));
-    fs::write(&new, text)?;
-    fs::rename(&new, &file)
+    replace_file(&file, &text)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use portway_api::{ErrorCode, TrustedRoot};
 use portway_project::shell::quote;
+use portway_registry::replace_file;
 use serde::{Deserialize, Serialize};
 
 use super::store::Store;
@@ -56,9 +57,7 @@ impl Record {
                     _ => Ok(()),
                 };
             }
-            let new = file.with_extension("new");
-            fs::write(&new, serde_json::to_vec(self)?)?;
-            fs::rename(&new, &file)
+            replace_file(&file, &serde_json::to_vec(self)?)
         };
         write().map_err(|error| CommandError::file("write", &file, error))
     }

@@ -88,10 +88,24 @@ impl Proxy {
     }
 
     /// Responds to a request.
+    pub(crate) async fn respond(
+        &self,
+        request: Request<Incoming>,
+        client: &ClientConnection,
+    ) -> Response<ResponseBody> {
+        let is_grpc = grpc::is_grpc(&request);
+        let response = self.respond_to_any(request, client).await;
+        match is_grpc {
+            true => error_pages::for_grpc(response),
+            false => response,
+        }
+    }
+
+    /// Responds to a request, with errors for a browser or a program.
     ///
     /// The state of this future is moved for every request. The boxed futures, which are rarely
     /// needed, keep it small.
-    pub(crate) async fn respond(
+    async fn respond_to_any(
         &self,
         request: Request<Incoming>,
         client: &ClientConnection,

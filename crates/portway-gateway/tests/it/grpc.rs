@@ -99,8 +99,13 @@ fn request<B>(body: B) -> Request<B> {
 
 /// Sends a unary request and returns the head, the message and the trailers.
 async fn call(gateway: &TestGateway) -> (HeaderMap, Bytes, HeaderMap) {
+    call_host(gateway, "api.jobi.localhost").await
+}
+
+async fn call_host(gateway: &TestGateway, host: &str) -> (HeaderMap, Bytes, HeaderMap) {
     let mut client = connect::<Full<Bytes>>(gateway).await;
-    let request = request(Full::from("\0\0\0\0\x02hi"));
+    let mut request = request(Full::from("\0\0\0\0\x02hi"));
+    *request.uri_mut() = format!("http://{host}/pkg.Greeter/Greet").parse().unwrap();
     let response = client.send_request(request).await.unwrap();
     assert_eq!(response.status(), 200);
     let headers = response.headers().clone();
@@ -206,6 +211,18 @@ fn says_why_a_service_cannot_serve_grpc() {
         let text = headers["grpc-message"].to_str().unwrap();
         assert!(text.contains("`api` of jobi is stopped"), "{text}");
     }
+}
+
+#[test]
+fn responds_with_a_grpc_status_to_an_unknown_host() {
+    let gateway = TestGateway::with_services(&[("web", 1)]);
+    let (headers, message, _) =
+        runtime().block_on(call_host(&gateway, "nothing.nowhere.localhost"));
+    assert_eq!(headers["content-type"], "application/grpc");
+    assert_eq!(headers["grpc-status"], "12");
+    let text = headers["grpc-message"].to_str().unwrap();
+    assert!(text.contains("no service is available"), "{text}");
+    assert!(message.is_empty());
 }
 
 #[test]

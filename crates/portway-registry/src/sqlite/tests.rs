@@ -3,10 +3,14 @@ mod restore;
 use std::fs;
 
 use super::schema::MIGRATIONS;
+use portway_api::GatewayPorts;
 use portway_ports::Protocol;
 
 use super::*;
-use crate::{ChooseError, DirectoryId, PortRequest, RegistryProblem, WrittenValue};
+use crate::{
+    AllocateError, AllocationRequest, CheckoutState, ChooseError, DirectoryId, Instance, Lease,
+    Millis, NewInstance, PortRequest, Registry, RegistryProblem, WrittenValue, WrittenValues,
+};
 
 struct TestEnv {
     state: tempfile::TempDir,

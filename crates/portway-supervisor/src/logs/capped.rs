@@ -1,8 +1,10 @@
 //! A file that is limited in size. When it is full, it replaces its predecessor.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+use portway_project::user_file;
 
 /// An append-only file and the predecessor that it replaces when it is full.
 #[derive(Debug)]
@@ -20,7 +22,7 @@ impl CappedFile {
     /// exceed `limit` bytes, the file is first renamed to `previous`.
     ///
     /// # Errors
-    /// If the file cannot be opened.
+    /// If the file cannot be opened, or it or its directory is a symbolic link.
     pub fn open(path: &Path, previous: &Path, limit: u64) -> io::Result<Self> {
         let (file, length) = open(path)?;
         Ok(Self {
@@ -51,11 +53,7 @@ impl Write for CappedFile {
 }
 
 fn open(path: &Path) -> io::Result<(File, u64)> {
-    let mut options = OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
+    let file = user_file::append_to_private(path)?;
     let length = file.metadata()?.len();
     Ok((file, length))
 }
@@ -63,6 +61,18 @@ fn open(path: &Path) -> io::Result<(File, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn never_writes_through_a_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, victim) = (dir.path().join("a.log"), dir.path().join("victim"));
+        fs::write(&victim, "mine").unwrap();
+        std::os::unix::fs::symlink(&victim, &path).unwrap();
+        let error = CappedFile::open(&path, &dir.path().join("a.log.1"), 10).unwrap_err();
+        assert_eq!(error.to_string(), "it is a symbolic link");
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "mine");
+    }
 
     #[test]
     fn replaces_the_predecessor_when_it_is_full() {

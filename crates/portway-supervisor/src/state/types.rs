@@ -152,7 +152,7 @@ pub(crate) enum Transition {
         reason: FailureReason,
         delay: Duration,
     },
-    /// The service could not bind its port while Portway held it. It restarts without the hold.
+    /// The service may be unable to bind its port while Portway holds it. It restarts without the hold.
     RestartingWithoutHold,
     /// The service failed and is not restarted.
     Failed(FailureReason),

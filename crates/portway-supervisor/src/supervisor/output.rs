@@ -54,19 +54,50 @@ pub(super) fn reports_address_in_use(lines: &[String]) -> bool {
         })
 }
 
-/// Returns the line that reports a missing module or file.
+/// Starts of lines that follow the report of a missing module or file: notes of the runtime and of the
+/// programs that started it. Lines of a stack trace are indented.
+const AFTER_REPORT: [&str; 18] = [
+    "Require stack:",
+    "{",
+    "}",
+    "]",
+    "- ",
+    "at ",
+    "from ",
+    "Node.js v",
+    "Bun v",
+    "Caused by: ",
+    "npm ",
+    "error ",
+    "error: ",
+    "info ",
+    "ELIFECYCLE",
+    "make: ",
+    "make[",
+    "exit status ",
+];
+
+/// Returns whether a line can follow the report of a missing module. After any other line, the service
+/// continued, so it exited for another reason.
+fn can_follow_report(line: &str) -> bool {
+    line.trim().is_empty()
+        || line.starts_with([' ', '\t'])
+        || AFTER_REPORT.iter().any(|start| line.starts_with(start))
+}
+
+/// Returns the line that reports a missing module or file, if the output ends with that report.
 pub(super) fn missing_file(lines: &[String]) -> Option<String> {
-    let reports_missing = |line: &&String| {
+    let reports_missing = |line: &str| {
         // Yarn reports other failures of a command with the same start.
         let line = line.trim();
         let is_yarn = line.starts_with("error Command \"") && line.ends_with("not found.");
         is_yarn || MISSING.iter().any(|sign| line.contains(sign))
     };
-    lines
+    let at = lines.iter().rposition(|line| reports_missing(line))?;
+    let is_last = lines[at + 1..]
         .iter()
-        .rev()
-        .find(reports_missing)
-        .map(|line| plain(line.trim()))
+        .all(|line| can_follow_report(&anstream::adapter::strip_str(line).to_string()));
+    is_last.then(|| plain(lines[at].trim()))
 }
 
 #[cfg(test)]
@@ -94,6 +125,31 @@ mod tests {
             "FileNotFoundError: [Errno 2] No such file or directory: '/tmp/cache'",
         ] {
             assert_eq!(missing_file(&[line.to_owned()]), None);
+        }
+    }
+
+    #[test]
+    fn ignores_a_missing_module_after_which_the_service_continued() {
+        let found = |text: &str| {
+            let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            missing_file(&lines)
+        };
+        for text in [
+            "Error: Cannot find module 'fsevents'\nusing polling instead\nError: boom",
+            "ModuleNotFoundError: No module named 'ujson'\n\n\
+             During handling of the above exception, another exception occurred:\n\n\
+             Traceback (most recent call last):\n  File \"a.py\"\nKeyError: 'PORT'",
+        ] {
+            assert_eq!(found(text), None, "{text}");
+        }
+        for text in [
+            "Error: Cannot find module 'x'\nRequire stack:\n- /p/a.js\n    at f (a.js)\n  \
+             code: 'MODULE_NOT_FOUND',\n}\n\nNode.js v22.1.0\nnpm error Lifecycle script failed",
+            "Error [ERR_MODULE_NOT_FOUND]: Cannot find package 'x'\n    at f (a.js) {\n  code: \
+             'ERR'\n}\n\u{1b}[31m ELIFECYCLE \u{1b}[0m Command failed with exit code 1.",
+            "a.rb:1:in `require': cannot load such file -- x (LoadError)\n\tfrom a.rb:1:in `<main>'",
+        ] {
+            assert!(found(text).is_some(), "{text}");
         }
     }
 

@@ -33,8 +33,8 @@ impl Supervisor {
             }
             Transition::RestartingWithoutHold => (
                 NoticeLevel::Warning,
-                "could not bind its port, which Portway holds, because it does not set `SO_REUSEADDR`; \
-                 restarting without the hold"
+                "exited before it listened; it may be unable to bind a port that Portway holds, so it \
+                 restarts once without the hold"
                     .to_owned(),
             ),
             Transition::Failed(reason) => (NoticeLevel::Error, reason.to_string()),

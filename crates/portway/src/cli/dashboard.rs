@@ -14,12 +14,12 @@ Examples:
   portway dashboard
       Open the dashboard in the browser
   portway dashboard --print
-      Only print its URL
+      Print its URL instead
 
 The gateway serves the dashboard. If the gateway is not running, Portway starts it in the \
 background.")]
 pub(crate) struct Dashboard {
-    /// Only print the URL
+    /// Print the URL instead of opening it; starts the gateway if it is not running
     #[arg(long)]
     pub(crate) print: bool,
 }

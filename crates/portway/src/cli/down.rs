@@ -34,8 +34,15 @@ pub(crate) fn run(
 ) -> Result<u8, CommandError> {
     match instance::down(directory, &args.services, args.now, reporter)? {
         Down::Instance(name) => ui::message(&format!("stopped `{name}`\n")),
-        Down::Services => {
-            ui::message(&format!("stopped `{}`\n", args.services.join("`, `")));
+        Down::Services { stopped, idle } => {
+            let names = |services: &[String]| format!("`{}`", services.join("`, `"));
+            if !stopped.is_empty() {
+                ui::message(&format!("stopped {}\n", names(&stopped)));
+            }
+            if !idle.is_empty() {
+                let verb = if idle.len() == 1 { "was" } else { "were" };
+                ui::message(&format!("{} {verb} not running\n", names(&idle)));
+            }
         }
         Down::NothingRunning => ui::message("no services of this checkout are running\n"),
     }

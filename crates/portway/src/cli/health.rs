@@ -14,6 +14,8 @@ use crate::ui;
 #[command(after_help = "\
 Examples:
   portway health
+      Check the main or only service
+  portway health --all
       Check every service with a port
   portway health backend
       Check one service
@@ -27,9 +29,12 @@ healthy. Without such a path, it requests `/`, where a status below 500 is healt
 HTTP must accept a connection. A response from an unrelated process does not count. The exit code \
 is 1 if a service is unhealthy.")]
 pub(crate) struct Health {
-    /// Services to check [default: all with a port]
+    /// Services to check [default: the main or only service]
     #[arg(value_name = "SERVICE")]
     pub(crate) services: Vec<String>,
+    /// Check every service with a port
+    #[arg(short, long, conflicts_with = "services")]
+    pub(crate) all: bool,
     /// Check repeatedly
     #[arg(short, long)]
     pub(crate) watch: bool,
@@ -45,12 +50,14 @@ pub(crate) struct Health {
 }
 
 pub(crate) fn run(directory: Option<&Path>, args: Health) -> Result<u8, CommandError> {
+    let reporter = ui::Terminal::new(args.json);
     let options = HealthOptions {
         services: args.services,
+        all: args.all,
         interval: args.watch.then_some(args.interval),
         timeout: args.timeout,
     };
-    let is_healthy = health(directory, &options, |report| {
+    let is_healthy = health(directory, &options, &reporter, |report| {
         match (args.watch, args.json) {
             (false, true) => ui::json(report),
             (false, false) => ui::health(report),

@@ -4,7 +4,7 @@ use portway_api::DiscoveredService;
 
 use super::out;
 use super::sanitize::one_line;
-use super::status::columns;
+use super::table::columns;
 
 /// Prints one service per line.
 pub(crate) fn discovered(found: &[DiscoveredService]) -> bool {
@@ -27,5 +27,5 @@ pub(crate) fn discovered(found: &[DiscoveredService]) -> bool {
         .map(|text| one_line(text))
         .to_vec()
     }));
-    out(&columns(rows, ""))
+    out(&columns(rows, "", &[]))
 }

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use portway_api::{HealthCheckKind, HealthReport, ServiceHealth};
 
-use super::status::columns;
+use super::table::{Flexible, columns};
 use super::{RED, message, out, styled};
 
 /// Prints one check.
@@ -39,7 +39,8 @@ fn table(report: &HealthReport) -> String {
     rows.extend(report.services.iter().map(row));
     // The header has no state.
     let well = std::iter::once(true).chain(report.services.iter().map(|one| one.healthy));
-    let lines = columns(rows, "");
+    // The problem of an unhealthy service.
+    let lines = columns(rows, "", &[Flexible::text(5, 20)]);
     lines
         .lines()
         .zip(well)

@@ -3,7 +3,8 @@
 use portway_api::{LeaseEntry, LeaseState, PruneReport};
 
 use super::sanitize::one_line;
-use super::status::{ago, columns};
+use super::status::ago;
+use super::table::{Flexible, columns};
 use super::{message, out};
 
 /// Prints one lease per line.
@@ -37,7 +38,7 @@ pub(crate) fn leases(entries: &[LeaseEntry], now: u64) -> bool {
             one_line(&lease.owner.directory),
         ]);
     }
-    out(&columns(rows, ""))
+    out(&columns(rows, "", &[Flexible::path(5, 20)]))
 }
 
 /// Reports released leases.
@@ -77,7 +78,7 @@ pub(crate) fn pruned(pruned: &PruneReport, dry_run: bool) {
         })
         .collect();
     if !pruned.processes.is_empty() {
-        out(&columns(rows, ""));
+        out(&columns(rows, "", &[Flexible::text(2, 20)]));
     }
     for directory in &pruned.running {
         out(&format!(

@@ -14,6 +14,7 @@ mod preferences;
 mod progress;
 mod sanitize;
 mod status;
+mod table;
 mod terminal;
 mod trust;
 
@@ -37,7 +38,8 @@ pub(crate) use plan::{detected, project_plan};
 pub(crate) use ports::{free_plan, freed, port_table, ports};
 pub(crate) use preferences::{explained, preferences};
 pub(crate) use status::{
-    allocation, forwarded, forwards, gateway, instances, port_warnings, summary,
+    allocation, displacement_warnings, forwarded, forwards, gateway, instances, port_warnings,
+    summary,
 };
 pub(crate) use terminal::Terminal;
 pub(crate) use trust::{trust_plan, trusted};

@@ -6,11 +6,9 @@ use portway_api::{
 };
 
 use super::sanitize::one_line;
-use super::status::{ago, columns};
+use super::status::ago;
+use super::table::{Flexible, columns};
 use super::{BOLD, CYAN, DIM, message, out, styled};
-
-/// Maximum length of a command in a table, in characters.
-const MAX_COMMAND_LENGTH: usize = 60;
 
 /// Prints one line per port.
 pub(crate) fn port_table(reports: &[PortReport], now: u64) -> bool {
@@ -42,13 +40,19 @@ pub(crate) fn port_table(reports: &[PortReport], now: u64) -> bool {
                     &process
                         .and_then(|process| since(process, now))
                         .unwrap_or_else(dash),
-                    &process.map_or_else(|| "?".into(), |p| truncated(&p.command)),
+                    &process.map_or_else(|| "?".into(), |p| one_line(&p.command)),
                 ],
                 owner(holder),
             ));
         }
     }
-    out(&columns(rows, ""))
+    let flexible = [
+        Flexible::text(5, 20),
+        Flexible::path(6, 16),
+        Flexible::text(1, 9),
+        Flexible::text(5, 7),
+    ];
+    out(&columns(rows, "", &flexible))
 }
 
 fn row(port: String, middle: [&str; 5], owner: Option<String>) -> Vec<String> {
@@ -207,18 +211,6 @@ fn state(state: PortState) -> &'static str {
     }
 }
 
-fn truncated(command: &str) -> String {
-    let command = one_line(command);
-    if command.chars().count() <= MAX_COMMAND_LENGTH {
-        return command;
-    }
-    command
-        .chars()
-        .take(MAX_COMMAND_LENGTH - 1)
-        .chain(['…'])
-        .collect()
-}
-
 /// Prints what would be stopped.
 pub(crate) fn free_plan(freed: &FreeReport) {
     message(&list(freed));
@@ -262,7 +254,7 @@ fn list(freed: &FreeReport) -> String {
             let directory = process.directory.as_deref().unwrap_or_default();
             vec![
                 process.pid.to_string(),
-                truncated(&process.command),
+                one_line(&process.command),
                 one_line(directory),
             ]
         })
@@ -270,19 +262,6 @@ fn list(freed: &FreeReport) -> String {
     format!(
         "processes to stop to free port {}:\n{}",
         freed.port,
-        columns(rows, "  ")
+        columns(rows, "  ", &[Flexible::text(1, 24), Flexible::path(2, 16)])
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn truncates_long_commands() {
-        assert_eq!(truncated("short"), "short");
-        let long = truncated(&"ü".repeat(100));
-        assert_eq!(long.chars().count(), MAX_COMMAND_LENGTH);
-        assert!(long.ends_with('…'));
-    }
 }

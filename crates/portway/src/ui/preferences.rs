@@ -2,7 +2,7 @@
 
 use portway_api::{ExplainedPreference, Preference, PreferenceSource};
 
-use super::status::columns;
+use super::table::columns;
 use super::{BOLD, DIM, out, styled};
 
 /// Prints every preference with its value and source.
@@ -16,7 +16,7 @@ pub(crate) fn preferences(all: &[Preference]) -> bool {
             one.place.clone().unwrap_or_default(),
         ]);
     }
-    out(&columns(rows, ""))
+    out(&columns(rows, "", &[]))
 }
 
 /// Prints one preference with all its sources; effective ones are marked.
@@ -37,7 +37,7 @@ pub(crate) fn explained(explained: &ExplainedPreference) -> bool {
             layer.place.clone().unwrap_or_default(),
         ]
     });
-    all.push_str(&columns(rows.collect(), ""));
+    all.push_str(&columns(rows.collect(), "", &[]));
     out(&all)
 }
 

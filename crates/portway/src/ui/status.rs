@@ -1,27 +1,13 @@
 //! Prints allocated ports and the state of instances.
 
-use comfy_table::{Table, presets};
 use portway_api::{
     Forward, GatewayStatus, InstanceState, InstanceStatus, ServiceState, ServiceStatus,
 };
 use portway_app::wiring::describe;
 
 use super::sanitize::one_line;
+use super::table::{Flexible, columns};
 use super::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, message, out, styled, warning};
-
-/// Aligns rows in columns without borders.
-pub(super) fn columns(rows: Vec<Vec<String>>, indent: &str) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.add_rows(rows);
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    table
-        .lines()
-        .map(|line| format!("{indent}{}\n", line.trim_end()))
-        .collect()
-}
 
 /// Prints the allocated ports of an instance.
 pub(crate) fn allocation(instance: &InstanceStatus) -> bool {
@@ -44,7 +30,7 @@ pub(crate) fn allocation(instance: &InstanceStatus) -> bool {
             rows.push(vec![name, port.port.to_string(), port.url.clone(), note]);
         }
     }
-    out(&columns(rows, ""))
+    out(&columns(rows, "", &[]))
 }
 
 /// Warns about ports that were requested by number and are otherwise not allocated.
@@ -61,11 +47,12 @@ pub(crate) fn port_warnings(instance: &InstanceStatus) {
     }
 }
 
-/// Prints the URLs of a started instance, and warns about each port that is not the preferred one.
-pub(crate) fn summary(instance: &InstanceStatus) {
+/// Warns about each port that is not the preferred one, unless a worktree leaves that port to the main
+/// checkout, as it should.
+pub(crate) fn displacement_warnings(instance: &InstanceStatus) {
     for service in &instance.services {
         for port in &service.ports {
-            if let Some(why) = &port.displaced {
+            if let Some(why) = port.displaced.as_ref().filter(|why| !why.left_to_main) {
                 warning(&format!(
                     "`{}` is on port {}: {}",
                     service.name,
@@ -75,6 +62,10 @@ pub(crate) fn summary(instance: &InstanceStatus) {
             }
         }
     }
+}
+
+/// Prints the URLs of a started instance.
+pub(crate) fn summary(instance: &InstanceStatus) {
     let rows = instance.services.iter().map(|service| {
         let mut row = service_row(service);
         // The reason of a failure is reported separately.
@@ -83,7 +74,7 @@ pub(crate) fn summary(instance: &InstanceStatus) {
         }
         row
     });
-    out(&columns(rows.collect(), "  "));
+    out(&columns(rows.collect(), "  ", &[NOTE]));
 }
 
 /// Warns about services that the local network can reach. A manifest can enable this too.
@@ -107,6 +98,9 @@ fn on_lan(instance: &InstanceStatus) -> String {
         served.join(", ")
     )
 }
+
+/// The column of [`service_row`] that a narrow terminal shortens. URLs stay whole.
+const NOTE: Flexible = Flexible::text(3, 20);
 
 fn service_row(service: &ServiceStatus) -> Vec<String> {
     let named = service.named_url.as_deref();
@@ -147,7 +141,7 @@ pub(crate) fn forwards(forwards: &[Forward]) -> bool {
             one.trouble.clone().unwrap_or_default(),
         ]
     }));
-    out(&columns(rows, ""))
+    out(&columns(rows, "", &[]))
 }
 
 /// Reports a fixed port and the service that it was routed to `before`.
@@ -234,6 +228,7 @@ pub(crate) fn instances(instances: &[InstanceStatus], now: u64) -> bool {
         text.push_str(&columns(
             instance.services.iter().map(row_with_warnings).collect(),
             "  ",
+            &[NOTE],
         ));
     }
     out(&text)
@@ -292,14 +287,5 @@ mod tests {
         ] {
             assert_eq!(ago(milliseconds), words);
         }
-    }
-
-    #[test]
-    fn aligns_columns_without_trailing_spaces() {
-        let rows = vec![
-            vec!["a".to_owned(), "ready".to_owned(), String::new()],
-            vec!["longer".to_owned(), "x".to_owned(), String::new()],
-        ];
-        assert_eq!(columns(rows, "  "), "  a       ready\n  longer  x\n");
     }
 }

@@ -10,7 +10,8 @@ use super::sanitize::{one_line, sanitize};
 use super::status::lan_warning;
 use super::{CYAN, RED, message, styled, summary, warning};
 use super::{
-    confirm, detected, is_interactive, json, json_line, logs, port_warnings, stdout_is_colored,
+    confirm, detected, displacement_warnings, is_interactive, json, json_line, logs, port_warnings,
+    stdout_is_colored,
 };
 
 /// How log lines are printed.
@@ -76,7 +77,16 @@ impl Reporter for Terminal {
                 status.name
             ));
         }
+        displacement_warnings(status);
         summary(status);
+    }
+
+    fn running(&self, status: &InstanceStatus) {
+        lan_warning(status);
+        match self.json {
+            true => drop(json(status)),
+            false => summary(status),
+        }
     }
 
     fn failed(&self, service: &ServiceStatus) {
@@ -95,6 +105,7 @@ impl Reporter for Terminal {
 
     fn started(&self, status: &InstanceStatus) {
         if !self.json {
+            displacement_warnings(status);
             summary(status);
         }
     }

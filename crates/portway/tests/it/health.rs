@@ -44,7 +44,8 @@ fn result(report: &Value, service: &str) -> Value {
 fn each_service_is_checked_by_its_kind() {
     let sandbox = three();
     sandbox.run(&["up", "--detach"]).success();
-    let report = sandbox.run(&["health", "--json"]).success().json();
+    let report = sandbox.run(&["health", "--all", "--json"]);
+    let report = report.success().json();
     assert_eq!(report["healthy"], true);
     // The worker has no port.
     assert_eq!(report["services"].as_array().unwrap().len(), 3);
@@ -61,7 +62,7 @@ fn each_service_is_checked_by_its_kind() {
     assert_eq!(cache["status"], Value::Null);
 
     fs::write(sandbox.project().join("sick"), "").unwrap();
-    let ran = sandbox.run(&["health"]).code(1);
+    let ran = sandbox.run(&["health", "--all"]).code(1);
     let lines: Vec<String> = ran.stdout().lines().map(str::to_owned).collect();
     assert!(lines[1].starts_with("backend"), "{lines:?}");
     assert!(lines[1].contains(" unhealthy "), "{lines:?}");
@@ -79,9 +80,37 @@ fn each_service_is_checked_by_its_kind() {
 }
 
 #[test]
+fn health_checks_the_main_or_only_service() {
+    let sandbox = three();
+    let checked = |sandbox: &Sandbox| {
+        let ran = sandbox.run(&["health", "--json"]).code(1);
+        let services = ran.json()["services"].clone();
+        let names = services.as_array().unwrap().iter();
+        let names: Vec<String> = names.map(|one| one["service"].to_string()).collect();
+        (names.join(" "), ran.stderr())
+    };
+    let (names, note) = checked(&sandbox);
+    assert_eq!(names, "\"frontend\"");
+    assert!(
+        note.contains("`frontend`") && note.contains("--all"),
+        "{note}"
+    );
+    // No service is the main one.
+    let cache = "[services.NAME]\ncommand = \"sleep 600\"\nport = \"%0-%9\"\nkind = \"redis\"\n";
+    sandbox.write("portway.toml", &cache.replace("NAME", "a"));
+    let (names, note) = checked(&sandbox);
+    assert_eq!((names.as_str(), note.as_str()), ("\"a\"", ""));
+    sandbox.write(
+        "portway.toml",
+        &[cache.replace("NAME", "a"), cache.replace("NAME", "b")].concat(),
+    );
+    assert_eq!(checked(&sandbox).0, "\"a\" \"b\"");
+}
+
+#[test]
 fn stopped_services_are_unhealthy_and_no_port_is_chosen() {
     let sandbox = three();
-    let report = sandbox.run(&["health", "--json"]).code(1).json();
+    let report = sandbox.run(&["health", "--all", "--json"]).code(1).json();
     let backend = result(&report, "backend");
     assert_eq!(backend["url"], sandbox.expand("http://localhost:%0/health"));
     assert_eq!(backend["healthy"], false);

@@ -45,15 +45,26 @@ fn an_env_file_that_is_no_regular_file_is_refused() {
 }
 
 #[test]
-fn endless_files_of_git_do_not_block() {
+fn endless_files_of_git_are_refused() {
     let sandbox = Sandbox::new().manifest("[services.a]\ncommand = \"sleep 600\"\nport = \"%0\"");
+    // Without git's files, Portway does not know whether this is the main checkout.
+    let refused = |name: &str| {
+        for command in ["detect", "up", "doctor"] {
+            sandbox
+                .fails(&[command], 1, "failed")
+                .mentions(sandbox.project().join(name).display())
+                .mentions("not a regular file");
+        }
+    };
     link_to_endless(&sandbox, ".git/HEAD");
-    sandbox.run(&["detect"]).success();
+    refused(".git/HEAD");
     fs::remove_file(sandbox.project().join(".git/HEAD")).unwrap();
     make_pipe(&sandbox.project().join(".git/HEAD"));
-    sandbox.run(&["detect"]).success();
+    refused(".git/HEAD");
     fs::remove_dir_all(sandbox.project().join(".git")).unwrap();
     link_to_endless(&sandbox, ".git");
+    refused(".git");
+    fs::remove_file(sandbox.project().join(".git")).unwrap();
     sandbox.run(&["detect"]).success();
 }
 

@@ -76,6 +76,29 @@ fn following_ends_when_the_instance_stops() {
 }
 
 #[test]
+fn following_shows_the_main_service() {
+    let sandbox = Sandbox::new().manifest(
+        "[services.worker]\ncommand = \"echo working; sleep 600\"\n\
+         [services.web]\ncommand = \"%service serve {port} --print serving\"\nport = \"%0\"",
+    );
+    sandbox.run(&["up", "--detach"]).success();
+    wait_until("both have printed", || {
+        let out = sandbox.run(&["logs"]).stdout();
+        out.contains("working") && out.contains("serving")
+    });
+    let mut main = sandbox.spawn(&["logs", "--follow"]);
+    let mut all = sandbox.spawn(&["logs", "--follow", "--all"]);
+    let out = main.wait_for_output("serving").to_owned();
+    assert!(!out.contains("working"), "{out}");
+    assert!(out.contains("`web`") && out.contains("--all"), "{out}");
+    all.wait_for_output("serving");
+    all.wait_for_output("working");
+    sandbox.run(&["down"]).success();
+    assert_eq!((main.wait(), all.wait()), (0, 0));
+    assert!(!main.output().contains("working"));
+}
+
+#[test]
 fn a_flood_of_invalid_output_is_bounded() {
     let sandbox = Sandbox::new().manifest(
         "[services.flood]\ncommand = \"%service serve {port} --flood 60000000\"\nport = \"%0\"\n\

@@ -40,6 +40,59 @@ fn reports_everything_about_a_listener() {
         .stdout_has(&shell.pid().to_string());
 }
 
+/// Runs Portway on a terminal with this number of columns and returns the lines that it prints.
+#[cfg(unix)]
+fn on_terminal(sandbox: &Sandbox, columns: u16, arguments: &[&str]) -> Vec<String> {
+    use std::io::Read;
+
+    use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
+    use rustix::termios::{Winsize, tcsetwinsize};
+
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let screen = openpt(flags).unwrap();
+    grantpt(&screen).unwrap();
+    unlockpt(&screen).unwrap();
+    let size = Winsize {
+        ws_row: 24,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    tcsetwinsize(&screen, size).unwrap();
+    let terminal = ioctl_tiocgptpeer(&screen, flags).unwrap();
+    let mut command = sandbox.portway(arguments);
+    command.stdout(terminal);
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    let mut shown = Vec::new();
+    // Reading fails when the last process has closed the terminal.
+    let _ = std::fs::File::from(screen).read_to_end(&mut shown);
+    assert!(child.wait().unwrap().success());
+    let shown = String::from_utf8(shown).unwrap();
+    shown.lines().map(str::to_owned).collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn the_list_fits_on_a_terminal() {
+    let sandbox = Sandbox::new();
+    let long = "x".repeat(200);
+    let shell = ShellServer::start(&sandbox, &format!("serve %0 --print {long}"));
+    wait_until_served(sandbox.port(0));
+    let port = sandbox.port(0).to_string();
+    for columns in [80, 100] {
+        let lines = on_terminal(&sandbox, columns, &["--color", "never", "who"]);
+        let line = lines.iter().find(|line| line.starts_with(&port)).unwrap();
+        assert!(line.contains('…'), "{line}");
+        for line in &lines {
+            assert!(line.chars().count() <= columns.into(), "{line}");
+        }
+    }
+    // In a pipe, nothing is shortened.
+    sandbox.run(&["who"]).success().stdout_has(&long);
+    drop(shell);
+}
+
 fn now() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.unwrap().as_millis() as i64

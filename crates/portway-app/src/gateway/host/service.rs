@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use portway_registry::replace_file;
 use serde::Serialize;
 
 /// A session manager, which runs the services of a user.
@@ -91,7 +92,7 @@ impl Service {
         if let Some(dir) = self.file.parent() {
             fs::create_dir_all(dir)?;
         }
-        fs::write(&self.file, &self.text)?;
+        replace_file(&self.file, self.text.as_bytes())?;
         Ok(run(&self.start))
     }
 

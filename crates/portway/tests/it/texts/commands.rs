@@ -140,6 +140,22 @@ fn ports_that_are_held() {
 }
 
 #[test]
+fn services_that_are_stopped_by_name() {
+    let mut transcript = Transcript::default();
+    let sandbox = two_services();
+    sandbox.run(&["up", "--detach"]).success();
+    for title in ["a running service", "a stopped service"] {
+        transcript
+            .run(&sandbox, title, &["down", "backend"])
+            .success();
+    }
+    transcript
+        .run(&sandbox, "one of each", &["down", "backend", "frontend"])
+        .success();
+    transcript.assert("stopped-services");
+}
+
+#[test]
 fn leftovers() {
     let mut transcript = Transcript::default();
     let sandbox = with_stale_process();

@@ -41,6 +41,34 @@ fn files_that_cannot_be_read() {
 }
 
 #[test]
+fn a_parent_folder_of_checkouts() {
+    let mut transcript = Transcript::default();
+    let sandbox = Sandbox::new();
+    // Outside the checkout of the sandbox.
+    let parent = tempfile::tempdir().unwrap();
+    let parent = parent.path().canonicalize().unwrap();
+    for name in ["jobi", "my shop"] {
+        let git = parent.join(name).join(".git");
+        std::fs::create_dir_all(&git).unwrap();
+        std::fs::write(git.join("HEAD"), "ref: refs/heads/main\n").unwrap();
+        let package = "{ \"scripts\": { \"dev\": \"vite\" } }";
+        std::fs::write(parent.join(name).join("package.json"), package).unwrap();
+    }
+    transcript.hide(parent.display(), "~/src");
+    let parent = parent.to_str().unwrap();
+    for command in ["up", "plan"] {
+        transcript
+            .run(&sandbox, "in the parent", &["-C", parent, command])
+            .code(2);
+    }
+    std::fs::remove_dir_all(std::path::Path::new(parent).join("jobi")).unwrap();
+    transcript
+        .run(&sandbox, "one checkout", &["-C", parent, "up"])
+        .code(2);
+    transcript.assert("parent-folder");
+}
+
+#[test]
 fn frameworks_that_are_found() {
     let mut transcript = Transcript::default();
     let sandbox = Sandbox::new()

@@ -159,5 +159,18 @@ fn a_worktree_leaves_the_preferred_port_to_the_main_checkout() {
     transcript
         .run(&sandbox, "in a worktree", &["-C", &tree, "detect"])
         .success();
+    transcript
+        .run(&sandbox, "a start there", &["-C", &tree, "up", "--detach"])
+        .success();
+    sandbox.run(&["-C", &tree, "down"]).success();
+    let _other = occupy(&sandbox, 0);
+    transcript
+        .run(&sandbox, "a moved port", &["up", "--detach"])
+        .success();
+    for command in [&["up", "--detach"][..], &["restart"], &["url", "backend"]] {
+        transcript
+            .run(&sandbox, "a later command", command)
+            .success();
+    }
     transcript.assert("worktree");
 }

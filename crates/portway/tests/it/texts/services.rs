@@ -215,6 +215,10 @@ fn a_start_that_does_not_fit_the_running_instance() {
     let sandbox = Sandbox::new().manifest(&api("command = \"%service serve {port}\""));
     sandbox.run(&["up", "--detach"]).success();
     transcript.run(&sandbox, "a second `up`", &["up"]).success();
+    let prepare = ["up", "--prepare"];
+    transcript
+        .run(&sandbox, "prepare steps of a running instance", &prepare)
+        .code(2);
     let forced = sandbox.expand("api=%5");
     transcript
         .run(&sandbox, "another port", &["up", "--port", &forced])

@@ -179,8 +179,11 @@ fn a_supervisor_that_was_suspended_past_a_deadline_checks_again() {
     wait_until("it is started", is_started);
     up.signal(rustix::process::Signal::STOP);
     wait_until("it serves", || http_get(sandbox.port(0), "/").is_some());
-    // The timeout and the delay that shows a suspension have to pass.
-    std::thread::sleep(std::time::Duration::from_millis(2500));
+    // The timeout of 1 s and the delay of 1 s that shows a suspension pass before another supervisor
+    // reports a timeout of 2 s.
+    let other = one("command = \"sleep 600\"\nready = { tcp = true, timeout = \"2s\" }");
+    other.run(&["up", "--detach"]).code(5);
+    other.run(&["down"]).success();
     up.signal(rustix::process::Signal::CONT);
     sandbox.wait_until_ready();
     let log = sandbox.portway_log("a");
