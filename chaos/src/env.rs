@@ -96,12 +96,11 @@ impl ChaosEnv {
     pub(crate) fn add_worktree(&self, checkout: usize) -> Result<()> {
         let (name, dir) = (format!("c{checkout}"), self.checkout(checkout));
         let main = self.checkout(0);
-        let dir = dir.to_string_lossy();
-        // One at a time, because git locks its files only briefly. The force is for the record of
-        // the previous worktree at this path.
+        // One at a time, because git locks its files only briefly.
         let _lock = self.git_lock.lock();
-        let add = ["worktree", "add", "--force", "--quiet", "-B"];
-        self.git(&main, &[&add[..], &[&name, &dir]].concat())
+        forget_worktree(&main, &dir);
+        let dir = dir.to_string_lossy();
+        self.git(&main, &["worktree", "add", "--quiet", "-B", &name, &dir])
     }
 
     /// The manifest of a checkout. The port ranges of its two services overlap.
@@ -298,6 +297,20 @@ impl ChaosEnv {
             .lines()
             .map(str::to_owned)
             .collect()
+    }
+}
+
+/// Delete git's record of the previous worktree in `dir`. `git worktree prune` would also delete those
+/// of worktrees that are renamed for a moment.
+fn forget_worktree(main: &Path, dir: &Path) {
+    let link = dir.join(".git");
+    let records = fs::read_dir(main.join(".git/worktrees"));
+    for record in records.into_iter().flatten().flatten() {
+        let target = fs::read_to_string(record.path().join("gitdir")).unwrap_or_default();
+        if Path::new(target.trim_end()) == link {
+            // If it stays, git reports it.
+            let _ = fs::remove_dir_all(record.path());
+        }
     }
 }
 
