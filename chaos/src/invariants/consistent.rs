@@ -75,6 +75,7 @@ mod tests {
 
     fn snapshot() -> Snapshot {
         let status = |(name, port): (&str, u16)| ServiceStatus {
+            rewriting: Default::default(),
             named_url: None,
             forwards: Vec::new(),
             lan_urls: Vec::new(),
@@ -99,6 +100,7 @@ mod tests {
         let services = [("api", 9000), ("web", 9001)];
         let instance = InstanceStatus {
             main: None,
+            usual_ports: Vec::new(),
             routes: Vec::new(),
             lan: false,
             id: "0a".into(),

@@ -51,6 +51,7 @@ mod tests {
         };
         InstanceStatus {
             main: None,
+            usual_ports: Vec::new(),
             routes: Vec::new(),
             lan: false,
             id: "0a".into(),
@@ -62,6 +63,7 @@ mod tests {
             pid: Some(3),
             since: Some(1),
             services: vec![ServiceStatus {
+                rewriting: Default::default(),
                 named_url: None,
                 forwards: Vec::new(),
                 lan_urls: Vec::new(),
