@@ -11,6 +11,9 @@ use crate::Result;
 /// How long a service runs if no signal stops it.
 const MAX_LIFETIME: Duration = Duration::from_secs(1800);
 
+/// The number of processes in a chain, so that it ends in any case: about ten seconds.
+const MAX_CHAIN: u32 = 3000;
+
 /// `[PORT] MILLISECONDS`: wait like a server that starts, then listen until standard input is
 /// closed. The default port is `$PORT`. Prints the port and whether listening succeeded.
 pub(crate) fn serve(arguments: &[&str]) -> Result<()> {
@@ -81,6 +84,47 @@ pub(crate) fn parent(arguments: &[&str]) -> Result<()> {
     // An error means that it has exited.
     let _ = child.kill();
     result
+}
+
+/// `PORT TAG`: like [`parent`], with a child that forks and exits again and again.
+pub(crate) fn chained(arguments: &[&str]) -> Result<()> {
+    let tag = arguments.last().ok_or("usage: helper:chained PORT TAG")?;
+    let own = std::env::current_exe().map_err(|error| error.to_string())?;
+    let mut child = Command::new("setsid")
+        .arg(own)
+        .args(["helper:child-chain", tag, &MAX_CHAIN.to_string()])
+        .spawn()
+        .map_err(|error| format!("setsid: {error}"))?;
+    std::thread::spawn(move || child.wait());
+    listen(arguments)
+}
+
+/// `TAG LENGTH`: start the next process of the chain, and exit.
+pub(crate) fn chain(arguments: &[&str]) -> Result<()> {
+    let (tag, length) = match arguments {
+        [tag, length] => (tag, length.parse::<u32>().unwrap_or(0)),
+        _ => return Err("usage: helper:child-chain TAG LENGTH".to_owned()),
+    };
+    if length == 0 {
+        return Ok(());
+    }
+    let own = std::env::current_exe().map_err(|error| error.to_string())?;
+    // It is not waited for, because this process exits.
+    #[allow(clippy::zombie_processes)]
+    let next = Command::new(own)
+        .args(["helper:child-chain", tag, &(length - 1).to_string()])
+        .spawn();
+    next.map(drop).map_err(|error| error.to_string())
+}
+
+/// `PORT TAG`: like [`parent`], and print without end.
+pub(crate) fn flood(arguments: &[&str]) -> Result<()> {
+    std::thread::spawn(|| {
+        let line = [b'x'; 4096];
+        let mut out = std::io::stdout();
+        while out.write_all(&line).is_ok() {}
+    });
+    parent(arguments)
 }
 
 /// Wait until a signal arrives, at most two minutes.

@@ -27,12 +27,12 @@ type Result<T> = std::result::Result<T, String>;
 const USAGE: &str = "\
 Compare Portway with other tools
 
-usage: cargo xtask bench [ports|up|who|scale|gateway|page] [--rounds N]
+usage: cargo xtask bench [ports|up|survival|who|scale|gateway|page] [--rounds N]
 
   ports      two ports in a new process; 50 processes at the same time; which ports each tool
              reports as free
-  up         time until 2 and 20 services accept connections; memory; leftovers after each kind
-             of stop
+  up         time until 2 and 20 services accept connections; memory
+  survival   what is left after each kind of end, and whether the next start gets the same ports
   who        find the process that uses a port, among 300 processes
   scale      commands while 1, 10, 100, and 500 instances run
   gateway    requests through the gateway and through other proxies; memory; connections
@@ -60,6 +60,9 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["helper:idle", rest @ ..] => return helper::idle(rest),
         ["helper:listen", rest @ ..] => return helper::listen(rest),
         ["helper:parent", rest @ ..] => return helper::parent(rest),
+        ["helper:chained", rest @ ..] => return helper::chained(rest),
+        ["helper:flood", rest @ ..] => return helper::flood(rest),
+        ["helper:child-chain", rest @ ..] => return helper::chain(rest),
         ["helper:child", ..] => return helper::child(),
         [names @ .., "--rounds", rounds] => {
             let rounds = rounds.parse().map_err(|_| USAGE.to_owned())?;
@@ -70,7 +73,7 @@ fn run(arguments: &[&str]) -> Result<()> {
     let is_selected = |name| names.is_empty() || names.contains(&name);
     if names
         .iter()
-        .any(|name| !["ports", "up", "who", "scale", "gateway", "page"].contains(name))
+        .any(|name| !["ports", "up", "survival", "who", "scale", "gateway", "page"].contains(name))
     {
         return Err(USAGE.to_owned());
     }
@@ -80,6 +83,9 @@ fn run(arguments: &[&str]) -> Result<()> {
     }
     if is_selected("up") {
         up::run(&env)?;
+    }
+    if is_selected("survival") {
+        up::run_survival(&env)?;
     }
     if is_selected("who") {
         who::run(&env, rounds.unwrap_or(25))?;

@@ -4,11 +4,10 @@
 mod competitors;
 pub(crate) mod processes;
 mod stack;
-
-use std::time::Duration;
+mod survival;
 
 use self::competitors::Competitor;
-use self::stack::{Stack, Stop};
+use self::stack::{Load, Stack};
 use crate::chart::Bar;
 use crate::env::BenchEnv;
 use crate::peers::Peers;
@@ -19,8 +18,6 @@ use crate::{Result, machine, readme};
 
 /// The number of rounds. Each round starts every tool with 2 and with 20 services.
 const ROUNDS: usize = 5;
-/// How long processes may take to stop.
-const STOP_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The results of a tool.
 #[derive(Default)]
@@ -45,8 +42,20 @@ pub(crate) fn run(env: &BenchEnv) -> Result<()> {
     for count in [2, 20] {
         text += &measure_starts(env, &all, &ranges, count)?;
     }
-    text += &measure_stops(env, &all, &ranges)?;
     readme::write_section(&env.bench, "up", &text)
+}
+
+/// `bench survival`: what is left after every kind of end.
+pub(crate) fn run_survival(env: &BenchEnv) -> Result<()> {
+    let peers = Peers::install(env)?;
+    let ranges = Ranges::claim(env);
+    let (all, missing) = competitors::all(&peers);
+    let mut text = format!("{}.\n\n", machine::describe());
+    for line in &missing {
+        text += line;
+    }
+    text += &survival::measure(env, &all, &ranges)?;
+    readme::write_section(&env.bench, "survival", &text)
 }
 
 fn measure_starts(
@@ -60,7 +69,7 @@ fn measure_starts(
     // The first round fills the file cache and is not counted.
     for round in 0..=ROUNDS {
         for (competitor, series) in all.iter().zip(&mut series) {
-            let stack = Stack::start(env, competitor, ranges, count, false)?;
+            let stack = Stack::start(env, competitor, ranges, count, Load::None, false)?;
             if round > 0 {
                 let overhead = stack.overhead()?;
                 series.wall.push(stack.wall);
@@ -114,36 +123,5 @@ fn measure_starts(
         "#### {title}\n\n{}\n{chart}\nLoad average {load_before} before, {} after.\n\n",
         table.markdown(),
         machine::load_average()
-    ))
-}
-
-/// Stop two services, each with a child in a separate session, in three ways.
-fn measure_stops(env: &BenchEnv, all: &[Competitor], ranges: &Ranges) -> Result<String> {
-    let mut table = Table::new(&["tool", "Ctrl-C", "SIGTERM", "SIGKILL"]);
-    let mut bars = Vec::new();
-    for competitor in all {
-        let mut row = vec![competitor.name.to_owned()];
-        let mut left = 0;
-        for stop in [Stop::Interrupt, Stop::Terminate, Stop::Kill] {
-            let stack = Stack::start(env, competitor, ranges, 2, true)?;
-            let (services, children) = stack.stop(stop, STOP_TIMEOUT)?;
-            left += services + children;
-            row.push(match services + children {
-                0 => "0 + 0".to_owned(),
-                _ => format!("**{services} + {children}**"),
-            });
-        }
-        table.rows.push(row);
-        bars.extend(Summary::of(&[left as f64]).map(|value| Bar {
-            name: competitor.name.to_owned(),
-            value,
-            is_wrong: left > 0,
-        }));
-    }
-    let title = "Processes left after three kinds of stop, of 12";
-    let chart = readme::write_chart(&env.bench, "up-left", title, "left", &bars)?;
-    Ok(format!(
-        "#### Processes left\n\n{}\n{chart}",
-        table.markdown()
     ))
 }

@@ -25,6 +25,20 @@ pub(super) struct Competitor {
     pub(super) prepare: Prepare,
 }
 
+/// The directory with the files of a tool.
+pub(super) fn directory(name: &str) -> Option<&'static str> {
+    match name {
+        "`bash &`" => Some("up-bash"),
+        "portway up" => Some("up-portway"),
+        "pitchfork" => Some("up-pitchfork"),
+        "mprocs" => Some("up-mprocs"),
+        "turbo" => Some("up-turbo"),
+        "pm2-runtime" => Some("up-pm2"),
+        "foreman" | "honcho" => Some("up-procfile"),
+        _ => None,
+    }
+}
+
 const HOME: &str = "up-home";
 
 /// All tools, starting with the baseline, and a line for each tool that is not available.

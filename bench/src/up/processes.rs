@@ -37,6 +37,12 @@ fn read(pid: u32) -> Option<Process> {
     })
 }
 
+/// A child of a process.
+pub(super) fn child(parent: u32) -> Option<u32> {
+    let mut all = all().into_iter();
+    Some(all.find(|process| process.parent == parent)?.pid)
+}
+
 /// A process and all its descendants.
 pub(crate) fn tree(root: u32) -> Vec<Process> {
     let all = all();

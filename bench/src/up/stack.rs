@@ -2,11 +2,11 @@
 
 use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::competitors::Competitor;
@@ -24,15 +24,17 @@ const SERVICE: &str = "portway-bench";
 /// The environment variable with the stack's tag, in every process of the stack.
 const TAG: &str = "PORTWAY_BENCH_STACK";
 
-/// How to stop a stack.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Stop {
-    /// SIGINT to the process group, as Ctrl-C in a terminal does.
-    Interrupt,
-    /// SIGTERM to the supervisor only.
-    Terminate,
-    /// SIGKILL to the supervisor only.
-    Kill,
+/// What the services do besides listening.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Load {
+    /// Nothing.
+    None,
+    /// Each has a child in a separate session.
+    Child,
+    /// Each has a child in a separate session that forks and exits again and again.
+    Chain,
+    /// Each prints without end, and has a child. Nobody reads the output of the tool.
+    Flood,
 }
 
 /// The memory of the tool.
@@ -47,25 +49,29 @@ pub(super) struct Overhead {
 /// Running services. Dropping it kills all processes.
 #[derive(Debug)]
 pub(super) struct Stack {
-    child: Child,
+    pub(super) child: Child,
     /// A unique word in the arguments of every service.
-    tag: String,
-    supervisor: u32,
+    pub(super) tag: String,
+    pub(super) supervisor: u32,
     /// Whether the supervisor has left the process group of the started process.
-    detaches: bool,
+    pub(super) detaches: bool,
+    /// Starts the tool again.
+    command: Command,
+    pub(super) ports: Vec<u16>,
     /// Time from the start until every port accepted connections, in milliseconds.
     pub(super) wall: f64,
 }
 
 impl Stack {
-    /// Start `count` services, and wait until every port accepts connections. `with_children`: each
-    /// service starts a child in a separate session.
+    /// Start `count` services, and wait until every port accepts connections. `in_terminal`: in a
+    /// terminal that closes when the started process is killed.
     pub(super) fn start(
         env: &BenchEnv,
         competitor: &Competitor,
         ranges: &Ranges,
         count: u16,
-        with_children: bool,
+        load: Load,
+        in_terminal: bool,
     ) -> Result<Self> {
         static STARTS: AtomicUsize = AtomicUsize::new(0);
         let number = STARTS.fetch_add(1, Ordering::Relaxed);
@@ -73,22 +79,31 @@ impl Stack {
         // Each start uses other ports, because used ports stay in TIME_WAIT.
         let first = ranges.backend().0 + (number as u16 % 9) * 20;
         let ports: Vec<u16> = (first..first + count).collect();
-        let subcommand = if with_children {
-            "helper:parent"
-        } else {
-            "helper:listen"
+        let subcommand = match load {
+            Load::None => "helper:listen",
+            Load::Child => "helper:parent",
+            Load::Chain => "helper:chained",
+            Load::Flood => "helper:flood",
         };
         let services: Vec<String> = ports
             .iter()
             .map(|port| format!("{} {subcommand} {port} {tag}", env.helper.display()))
             .collect();
         let mut command = (competitor.prepare)(env, &services, &ports)?;
+        if in_terminal {
+            command = terminal(env, &command);
+        }
+        let output = || match load {
+            // Its other end stays open and is not read.
+            Load::Flood => Stdio::piped(),
+            _ => Stdio::null(),
+        };
         command
             .env(TAG, &tag)
             .process_group(0)
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+            .stdout(output())
+            .stderr(output());
         let started = Instant::now();
         let child = command
             .spawn()
@@ -99,6 +114,8 @@ impl Stack {
             child,
             tag,
             wall: 0.0,
+            command,
+            ports: ports.clone(),
         };
         let mut waiting = ports;
         while !waiting.is_empty() {
@@ -109,10 +126,14 @@ impl Stack {
             std::thread::sleep(Duration::from_micros(500));
         }
         stack.wall = started.elapsed().as_secs_f64() * 1000.0;
-        if let Some(is_supervisor) = competitor.supervisor {
+        let is_supervisor = competitor.supervisor;
+        if let Some(is_supervisor) = is_supervisor {
             let all = stack.processes();
             let found = all.iter().find(|process| is_supervisor(process));
             stack.supervisor = found.ok_or("the supervisor was not found")?.pid;
+        } else if in_terminal {
+            stack.supervisor =
+                processes::child(stack.child.id()).ok_or("no process in the terminal")?;
         }
         Ok(stack)
     }
@@ -131,7 +152,7 @@ impl Stack {
 
     pub(super) fn overhead(&self) -> Result<Overhead> {
         let helpers = self.processes().into_iter().filter(|process| {
-            let is_service = process.name == SERVICE && process.arguments.contains(&self.tag);
+            let is_service = self.is_service(process);
             let is_terminal = process.pid == self.child.id();
             process.pid != self.supervisor && !is_terminal && !is_service
         });
@@ -143,48 +164,95 @@ impl Stack {
         })
     }
 
-    /// Stop the stack. Returns how many services and children are left after `limit`.
-    pub(super) fn stop(mut self, stop: Stop, limit: Duration) -> Result<(usize, usize)> {
-        let pid = |pid: u32| {
-            i32::try_from(pid)
-                .map(Pid::from_raw)
-                .map_err(|e| e.to_string())
-        };
-        let sent = match stop {
-            Stop::Interrupt if self.detaches => kill(pid(self.supervisor)?, Signal::SIGINT),
-            Stop::Interrupt => killpg(pid(self.child.id())?, Signal::SIGINT),
-            Stop::Terminate => kill(pid(self.supervisor)?, Signal::SIGTERM),
-            Stop::Kill => kill(pid(self.supervisor)?, Signal::SIGKILL),
-        };
-        sent.map_err(|error| error.to_string())?;
-        let deadline = Instant::now() + limit;
+    /// The processes of the tool that are neither the supervisor nor services.
+    pub(super) fn helpers(&self) -> Vec<u32> {
+        let all = self.processes().into_iter();
+        all.filter(|process| !self.is_service(process))
+            .map(|process| process.pid)
+            .filter(|&pid| pid != self.supervisor && pid != self.child.id())
+            .collect()
+    }
+
+    fn is_service(&self, process: &Process) -> bool {
+        process.name == SERVICE && process.arguments.contains(&self.tag)
+    }
+
+    /// Wait until no service and no child is left, at most until `deadline`. Returns the numbers of
+    /// those that are.
+    pub(super) fn wait_until_empty(&mut self, deadline: Instant) -> (usize, usize) {
         loop {
             // Reaps the process. It does not matter whether it has exited.
             let _ = self.child.try_wait();
             let left = self.left();
             if left == (0, 0) || Instant::now() > deadline {
-                return Ok(left);
+                return left;
             }
             std::thread::sleep(Duration::from_millis(20));
         }
     }
 
+    /// Start the tool again with the same ports, while what is left of the first start still runs.
+    /// Returns the milliseconds until new services listen on them; `None` after `limit`.
+    pub(super) fn start_again(&mut self, limit: Duration) -> Result<Option<f64>> {
+        let is_new = {
+            let old: Vec<u32> = self.services().map(|process| process.pid).collect();
+            move |process: &Process| !old.contains(&process.pid)
+        };
+        // What it was before, if it has not exited.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let started = Instant::now();
+        self.child = self.command.spawn().map_err(|error| error.to_string())?;
+        while started.elapsed() < limit {
+            let accepts = |port: &u16| TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).is_ok();
+            if self.ports.iter().all(accepts) {
+                let wall = started.elapsed().as_secs_f64() * 1000.0;
+                // A service that cannot listen exits at once.
+                std::thread::sleep(Duration::from_millis(300));
+                let count = self.services().filter(&is_new).count();
+                if count == self.ports.len() {
+                    return Ok(Some(wall));
+                }
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(None)
+    }
+
+    fn services(&self) -> impl Iterator<Item = Process> {
+        processes::all().into_iter().filter(|process| {
+            self.is_service(process) && !process.arguments.contains("helper:child")
+        })
+    }
+
     /// The numbers of running services and children.
     fn left(&self) -> (usize, usize) {
-        let all = processes::all();
-        let count = |subcommand: &str| {
-            let is_own = |process: &&Process| {
-                process.name == SERVICE
-                    && process.arguments.contains(&self.tag)
-                    && process.arguments.contains(subcommand)
-            };
-            all.iter().filter(is_own).count()
-        };
-        (
-            count("helper:parent") + count("helper:listen"),
-            count("helper:child"),
-        )
+        let all: Vec<Process> = processes::all()
+            .into_iter()
+            .filter(|process| self.is_service(process))
+            .collect();
+        let is_child = |process: &&Process| process.arguments.contains("helper:child");
+        let children = all.iter().filter(is_child).count();
+        (all.len() - children, children)
     }
+}
+
+/// The command in a terminal of its own.
+fn terminal(env: &BenchEnv, command: &Command) -> Command {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let quoted = words.map(|word| format!("'{}'", word.to_string_lossy().replace('\'', "'\\''")));
+    let line = quoted.collect::<Vec<_>>().join(" ");
+    let mut terminal = env.command("script", "up-home");
+    terminal.args(["-q", "-c", &format!("exec {line}"), "/dev/null"]);
+    for (name, value) in command.get_envs() {
+        if let Some(value) = value {
+            terminal.env(name, value);
+        }
+    }
+    // Some tools write a log into their working directory.
+    let temporary = env.path(".");
+    terminal.current_dir(command.get_current_dir().unwrap_or(&temporary));
+    terminal
 }
 
 impl Drop for Stack {
