@@ -31,7 +31,7 @@ fn running(sandbox: &Sandbox) -> Vec<String> {
 }
 
 /// A sandbox whose project was moved to another directory while it was running.
-fn moved() -> (Sandbox, PathBuf) {
+pub fn moved() -> (Sandbox, PathBuf) {
     let mut sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
     let new = sandbox.path("moved");
@@ -88,7 +88,7 @@ fn a_link_to_the_new_path_leads_to_the_instance() {
 }
 
 /// A sandbox whose project was replaced by another directory while it was running.
-fn replaced() -> Sandbox {
+pub fn replaced() -> Sandbox {
     let sandbox = two_services();
     sandbox.run(&["up", "--detach"]).success();
     fs::remove_dir_all(sandbox.project()).unwrap();

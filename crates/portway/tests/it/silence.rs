@@ -12,10 +12,10 @@ fn signal(pid: u64, signal: Signal) {
 }
 
 /// A suspended supervisor, which is resumed when this value is dropped.
-struct Suspended(u64);
+pub struct Suspended(pub u64);
 
 impl Suspended {
-    fn of(sandbox: &Sandbox) -> Self {
+    pub fn of(sandbox: &Sandbox) -> Self {
         let pid = sandbox.status()["pid"].as_u64().unwrap();
         signal(pid, Signal::STOP);
         Self(pid)

@@ -10,6 +10,7 @@ mod files;
 mod gateway;
 mod help;
 mod ports;
+mod running;
 mod services;
 mod state;
 mod usage;
