@@ -79,13 +79,24 @@ pub(super) fn measure(env: &BenchEnv, all: &[Competitor], ranges: &Ranges) -> Re
         let mut again_row = vec![name.to_owned()];
         for (competitor, total) in all.iter().zip(&mut totals) {
             println!("== {name}: {}", competitor.name);
-            let (was_left, next) = match end(env, competitor, ranges, ending)? {
-                Some(outcome) => {
+            let (was_left, next) = match end(env, competitor, ranges, ending) {
+                Ok(Some(outcome)) => {
                     *total += outcome.services + outcome.children;
-                    (outcome.left(), outcome.next())
+                    // Its files are gone, so it is not started again.
+                    let next = match ending {
+                        Ending::DirectoryDeleted => "–".to_owned(),
+                        _ => outcome.next(),
+                    };
+                    (outcome.left(), next)
                 }
-                None => ("–".to_owned(), "–".to_owned()),
+                Ok(None) => ("–".to_owned(), "–".to_owned()),
+                // The other tools are measured nevertheless.
+                Err(message) => {
+                    println!("{message}");
+                    ("?".to_owned(), "?".to_owned())
+                }
             };
+            println!("{was_left}; next start: {next}");
             left_row.push(was_left);
             again_row.push(next);
         }
