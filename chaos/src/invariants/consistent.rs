@@ -103,6 +103,7 @@ mod tests {
             usual_ports: Vec::new(),
             routes: Vec::new(),
             lan: false,
+            changed_files: Vec::new(),
             id: "0a".into(),
             name: "c0".into(),
             project: "c0".into(),

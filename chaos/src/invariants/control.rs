@@ -54,6 +54,7 @@ mod tests {
             usual_ports: Vec::new(),
             routes: Vec::new(),
             lan: false,
+            changed_files: Vec::new(),
             id: "0a".into(),
             name: "control".into(),
             project: "control".into(),

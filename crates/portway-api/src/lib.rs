@@ -4,6 +4,7 @@
 //! the gateway accept them as requests. They are plain data with a JSON form and a JSON schema.
 //! This crate must not contain logic beyond text forms and codes.
 
+mod change;
 mod discovered;
 mod displacement;
 mod error;
@@ -22,6 +23,7 @@ mod trust;
 mod usage;
 mod who;
 
+pub use change::{ApplyRequest, ChangeAction, ChangePlan, InstanceEnvironment, ServiceChange};
 pub use discovered::DiscoveredService;
 pub use displacement::{ExclusionKind, PortConflict, PortDisplacement};
 pub use error::{ErrorBody, ErrorCode, ErrorInfo};

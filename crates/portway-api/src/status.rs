@@ -195,6 +195,10 @@ pub struct InstanceStatus {
     /// Whether services are available on the local network.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lan: bool,
+    /// The project's files that have changed since they were last applied, relative to the directory if
+    /// they are in it. `portway up` applies them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed_files: Vec<String>,
     /// The services, in the order of the manifest.
     pub services: Vec<ServiceStatus>,
 }

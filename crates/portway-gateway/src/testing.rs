@@ -21,6 +21,7 @@ pub(crate) fn instance(
         routes: Vec::new(),
         usual_ports: Vec::new(),
         lan: false,
+        changed_files: Vec::new(),
         services,
     }
 }

@@ -8,6 +8,7 @@
 //! are its subject, such as `portway.toml`, `config.toml`, `.ports.json` and the files of git.
 
 mod atomic_file;
+pub mod change;
 pub mod checkout;
 pub mod diagnostic;
 pub mod dotenv;

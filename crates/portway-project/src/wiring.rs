@@ -22,7 +22,7 @@ pub const HOST: &str = "127.0.0.1";
 const COMPATIBLE_ORIGINS: [u16; 2] = [5173, 3000];
 
 /// The variable with the origins that may call a backend.
-const CORS_ORIGINS: &str = "CORS_ORIGINS";
+pub(crate) const CORS_ORIGINS: &str = "CORS_ORIGINS";
 
 /// The variable with a host name that Vite accepts in addition to `localhost` and addresses.
 const VITE_ALLOWED_HOST: &str = "__VITE_ADDITIONAL_SERVER_ALLOWED_HOSTS";

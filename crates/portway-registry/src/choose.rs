@@ -25,7 +25,7 @@ pub(crate) fn choose(
     let mut chooser = Chooser {
         request,
         by_port: leases.iter().map(|lease| (lease.port, lease)).collect(),
-        allocated: HashSet::new(),
+        allocated: request.ports.iter().filter_map(|one| one.keep).collect(),
         state,
         hold,
     };
@@ -46,6 +46,9 @@ struct Chooser<'a> {
 
 impl Chooser<'_> {
     fn choose(&mut self, wanted: &PortRequest) -> Result<AllocatedPort, ChooseError> {
+        if let Some(port) = wanted.keep {
+            return Ok(allocated(wanted, port, None));
+        }
         let mut allocated = self.allocate(wanted)?;
         // A port that was lost to an exclusion is reported once, when it happens.
         let displacement = allocated.displacement.as_ref();

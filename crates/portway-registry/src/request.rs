@@ -42,6 +42,8 @@ pub struct PortRequest {
     pub forced: Option<u16>,
     /// Whether the service may get another port if the forced one is in use.
     pub fallback: bool,
+    /// The port that the service keeps because it is running on it. The instance holds it.
+    pub keep: Option<u16>,
 }
 
 /// One port that was allocated.

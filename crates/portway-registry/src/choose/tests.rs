@@ -64,6 +64,7 @@ fn want(service: &str, preferred: u16, range: &str) -> PortRequest {
         range: range.parse().unwrap(),
         forced: None,
         fallback: false,
+        keep: None,
     }
 }
 
@@ -294,4 +295,30 @@ fn several_ranges_are_tried_in_their_order() {
         error,
         "every port of 9200-9201, 9000-9001, the range of `backend`, is in use"
     );
+}
+
+#[test]
+fn a_running_service_keeps_its_port() {
+    let machine = MachineState::default()
+        .lease(9003, "me", "backend", 1)
+        .lease(9000, "me", "removed", 1);
+    let kept = PortRequest {
+        keep: Some(9003),
+        ..backend()
+    };
+    // Even if the manifest has another range now, and a service before it would get the port.
+    let moved = PortRequest {
+        range: "9100-9101".parse().unwrap(),
+        ..kept.clone()
+    };
+    for kept in [kept, moved] {
+        let first = want("first", 9003, "9003-9004");
+        let given = machine.choose(vec![first, kept]).unwrap();
+        let ports: Vec<u16> = given.iter().map(|one| one.port).collect();
+        assert_eq!(ports, [9004, 9003]);
+        assert_eq!(given[1].displacement, None);
+    }
+    // A new service takes over the port of a removed one.
+    let renamed = want("new", 9000, "9000-9005");
+    assert_eq!(machine.choose(vec![renamed]).unwrap()[0].port, 9000);
 }

@@ -87,6 +87,7 @@ fn backend(forced: Option<u16>) -> PortRequest {
         range: "9000-9001".parse().unwrap(),
         forced,
         fallback: false,
+        keep: None,
     }
 }
 

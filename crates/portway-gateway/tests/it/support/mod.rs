@@ -302,6 +302,7 @@ pub(crate) fn jobi(services: &[(&str, u16)]) -> InstanceStatus {
         routes: Vec::new(),
         usual_ports: Vec::new(),
         lan: false,
+        changed_files: Vec::new(),
         services,
     }
 }
