@@ -1,10 +1,13 @@
 //! The interface between a supervisor and the application that runs it.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::sync::Arc;
 
+use indexmap::IndexMap;
+use portway_api::{ApplyRequest, ErrorInfo, PortDisplacement};
 use portway_ports::Hold;
-use portway_project::{AssignedPorts, PrepareStep, Wiring};
+use portway_project::{AssignedPorts, Plan, PrepareStep, Wiring};
 
 /// An error of a [`SupervisorHost`].
 pub type HostError = Box<dyn Error + Send + Sync>;
@@ -36,6 +39,51 @@ pub trait SupervisorHost: Send {
 
     /// Records that the prepare step of `service` has succeeded.
     fn record_prepare(&mut self, service: &str, step: &PrepareStep);
+
+    /// Returns the job that plans a change of the project that runs. It reads the project's files,
+    /// leases and holds new ports, and may take seconds, so it runs on another thread.
+    fn plan_change(&self, request: ApplyRequest, running: RunningProject) -> ChangeJob;
+}
+
+/// A job that plans a change of the project. Its error is the answer to the request.
+pub type ChangeJob = Box<dyn FnOnce() -> Result<Change, ErrorInfo> + Send>;
+
+/// The project that a supervisor runs.
+pub struct RunningProject {
+    /// The plan.
+    pub plan: Plan,
+    /// The ports of all services.
+    pub ports: AssignedPorts,
+    /// The wiring with these ports.
+    pub wiring: Wiring,
+}
+
+/// A change of the project that a supervisor runs.
+pub struct Change {
+    /// The instance's new name.
+    pub name: String,
+    /// The new plan.
+    pub plan: Plan,
+    /// The ports of its services.
+    pub ports: AssignedPorts,
+    /// The wiring with these ports.
+    pub wiring: Wiring,
+    /// Why new ports differ from the wanted ones, by the assigned port.
+    pub displaced: HashMap<u16, PortDisplacement>,
+    /// Why ports are normally excluded, by port.
+    pub warnings: HashMap<u16, String>,
+    /// The holds of new ports. They are hard.
+    pub holds: Vec<Arc<Hold>>,
+    /// The services that are to run.
+    pub services: Vec<String>,
+    /// The services of both plans that must restart, with the reasons.
+    pub restarts: IndexMap<String, Vec<String>>,
+    /// The services on the local network, if there are any.
+    pub lan_services: Option<Vec<String>>,
+    /// The host of the new plan; `None` if the plan and its ports are the same.
+    pub host: Option<Box<dyn SupervisorHost>>,
+    /// Called when the change takes effect. Returns within milliseconds.
+    pub on_applied: Box<dyn FnOnce() + Send>,
 }
 
 /// A port that replaces a lost one.

@@ -193,6 +193,16 @@ impl StateMachine {
         self.phase == Phase::Stopping(AfterStop::Remain)
     }
 
+    /// Returns whether a lost port of the service is being replaced.
+    pub(crate) fn is_replacing_port(&self) -> bool {
+        self.phase == Phase::ReplacingPort
+    }
+
+    /// Replaces the policy of a service that keeps running.
+    pub(crate) fn set_policy(&mut self, policy: Policy) {
+        self.policy = policy;
+    }
+
     /// Returns whether the service waits for services that it depends on.
     pub(crate) fn is_waiting(&self) -> bool {
         self.phase == Phase::Waiting

@@ -92,7 +92,8 @@ impl Client {
     /// Sends a POST request with a JSON body and returns the body of the response, which is JSON.
     ///
     /// # Errors
-    /// When the server does not respond. The inner error is the server's response.
+    /// When the server does not respond; the kind is `InvalidData` if its response is not understood. The
+    /// inner error is the server's response.
     pub async fn post(
         &self,
         path: &str,
@@ -111,8 +112,10 @@ impl Client {
         if status.is_success() {
             return Ok(Ok(body));
         }
-        let body: ErrorBody = serde_json::from_slice(&body)
-            .map_err(|_| io::Error::other(format!("unexpected response with status {status}")))?;
+        let body: ErrorBody = serde_json::from_slice(&body).map_err(|_| {
+            let message = format!("unexpected response with status {status}");
+            io::Error::new(io::ErrorKind::InvalidData, message)
+        })?;
         Ok(Err(body.error))
     }
 

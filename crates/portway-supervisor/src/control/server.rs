@@ -10,7 +10,10 @@ use axum::http::StatusCode;
 use axum::response::sse::{self, Sse};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use portway_api::{ErrorBody, ErrorCode, ErrorInfo, Event, InstanceStatus, ServiceSelection};
+use portway_api::{
+    ApplyRequest, ChangePlan, ErrorBody, ErrorCode, ErrorInfo, Event, InstanceEnvironment,
+    InstanceStatus, ServiceSelection,
+};
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::{Stream, StreamExt};
@@ -46,6 +49,8 @@ pub(crate) fn serve(path: &Path, handle: Handle) -> io::Result<ControlServer> {
         .route("/v1/stop", post(stop))
         .route("/v1/release", post(release))
         .route("/v1/kill", post(kill))
+        .route("/v1/apply", post(apply))
+        .route("/v1/environment", get(environment))
         .with_state(handle);
     serve_router(path, router)
 }
@@ -68,7 +73,35 @@ pub fn serve_router(path: &Path, router: Router) -> io::Result<ControlServer> {
 }
 
 async fn status(State(handle): State<Handle>) -> Json<InstanceStatus> {
-    Json(handle.status())
+    Json(handle.checked_status().await)
+}
+
+async fn environment(
+    State(handle): State<Handle>,
+) -> Result<Json<InstanceEnvironment>, (StatusCode, Json<ErrorBody>)> {
+    handle.environment().await.map(Json).ok_or_else(gone)
+}
+
+async fn apply(
+    State(handle): State<Handle>,
+    Json(request): Json<ApplyRequest>,
+) -> Result<Json<ChangePlan>, (StatusCode, Json<ErrorBody>)> {
+    match handle.apply(request).await {
+        Some(Ok(plan)) => Ok(Json(plan)),
+        Some(Err(error)) => Err((StatusCode::CONFLICT, Json(ErrorBody { error }))),
+        None => Err(gone()),
+    }
+}
+
+/// The error of a request that the supervisor does not answer because it has stopped.
+fn gone() -> (StatusCode, Json<ErrorBody>) {
+    let error = ErrorInfo {
+        code: ErrorCode::NotRunning,
+        message: "the instance has stopped".to_owned(),
+        place: None,
+        hints: Vec::new(),
+    };
+    (StatusCode::CONFLICT, Json(ErrorBody { error }))
 }
 
 async fn events(
@@ -120,7 +153,7 @@ fn send(
             place: None,
             hints: vec![
                 "run `portway ps` to list the services".into(),
-                "run `portway down` and `portway up` to apply changes to `portway.toml`".into(),
+                "run `portway up` to apply changes to `portway.toml`".into(),
             ],
         };
         return Err((StatusCode::NOT_FOUND, Json(ErrorBody { error })));

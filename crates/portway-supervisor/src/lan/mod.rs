@@ -92,6 +92,11 @@ impl Lan {
         })
     }
 
+    /// Replaces the services that are offered.
+    pub(crate) fn set_services(&mut self, services: Vec<String>) {
+        self.config.services = services;
+    }
+
     /// Opens, closes and announces sockets according to the availability of `services`. Returns
     /// the new problems: the service and a message.
     pub(crate) fn update(&mut self, services: &[LanService]) -> Vec<(String, String)> {

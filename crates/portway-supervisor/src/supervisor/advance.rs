@@ -58,6 +58,8 @@ impl Supervisor {
                     Dependencies::Failed(reason) if machine.reason() == Some(&reason) => {
                         return None;
                     }
+                    // It may start again when the change takes effect.
+                    Dependencies::Failed(_) if self.is_applying() => return None,
                     Dependencies::Failed(reason) => Input::DependencyFailed(reason),
                     Dependencies::Pending if machine.is_blocked() => Input::DependenciesPending,
                     Dependencies::Pending => return None,

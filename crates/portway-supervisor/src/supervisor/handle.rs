@@ -2,18 +2,33 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use portway_api::{Event, InstanceStatus, PortDisplacement, ServiceStatus};
+use portway_api::{
+    ApplyRequest, ChangePlan, ErrorInfo, Event, InstanceEnvironment, InstanceStatus,
+    PortDisplacement, ServiceStatus,
+};
 use portway_ports::Hold;
 use portway_project::{AssignedPorts, Plan, Wiring};
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
-use crate::host::SupervisorHost;
+use crate::host::{Change, SupervisorHost};
 use crate::keeper::KeeperEvent;
 use crate::lan::LanConfig;
 use crate::stuck::StuckProcess;
+
+/// How long the check of the project's files may delay a status.
+const FILES_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Returns the project's files that have changed since they were last applied. May block for as long as
+/// the disk does.
+pub type ChangedFiles = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
+
+/// Receives the plan of the changes, or the reason why they cannot be applied.
+pub(crate) type ApplyReply = oneshot::Sender<Result<ChangePlan, ErrorInfo>>;
 
 /// The configuration of a supervisor.
 pub struct Config {
@@ -53,8 +68,10 @@ pub struct Config {
     pub is_foreground: bool,
     /// Whether services should print in color.
     pub color: bool,
-    /// The application that replaces lost ports.
+    /// The application that replaces lost ports and plans changes.
     pub host: Box<dyn SupervisorHost>,
+    /// Checks the project's files.
+    pub changed_files: ChangedFiles,
 }
 
 /// A request to a supervisor. An empty list of services means all.
@@ -101,6 +118,18 @@ pub(crate) enum Message {
     Signal(i32),
     /// Another branch was checked out.
     Branch(Option<String>),
+    /// A request to apply the changes of the project.
+    Apply(ApplyRequest, ApplyReply),
+    /// The host has planned a change.
+    ChangePlanned {
+        result: Result<Box<Change>, ErrorInfo>,
+        is_dry_run: bool,
+        reply: ApplyReply,
+    },
+    /// A request for the variables of the services.
+    Environment(oneshot::Sender<InstanceEnvironment>),
+    /// Other files of the project have changed.
+    ChangedFiles(Vec<String>),
 }
 
 /// A report about a process of a service.
@@ -121,7 +150,8 @@ pub struct Handle {
     pub(super) mailbox: mpsc::UnboundedSender<Message>,
     pub(super) status: watch::Receiver<InstanceStatus>,
     pub(super) events: broadcast::Sender<Event>,
-    pub(super) service_names: Arc<Vec<String>>,
+    pub(super) service_names: Arc<Mutex<Vec<String>>>,
+    pub(super) changed_files: ChangedFiles,
 }
 
 impl Handle {
@@ -148,6 +178,42 @@ impl Handle {
 
     /// Returns whether the instance has a service of this name.
     pub fn has_service(&self, service: &str) -> bool {
-        self.service_names.iter().any(|name| name == service)
+        let names = self.service_names.lock();
+        let names = names.unwrap_or_else(PoisonError::into_inner);
+        names.iter().any(|name| name == service)
+    }
+
+    /// Applies the changes of the project. Returns what happens as soon as it is decided. `None` if the
+    /// supervisor has stopped.
+    pub(crate) async fn apply(
+        &self,
+        request: ApplyRequest,
+    ) -> Option<Result<ChangePlan, ErrorInfo>> {
+        let (reply, answer) = oneshot::channel();
+        self.mailbox.send(Message::Apply(request, reply)).ok()?;
+        answer.await.ok()
+    }
+
+    /// Returns the variables of the services. `None` if the supervisor has stopped.
+    pub(crate) async fn environment(&self) -> Option<InstanceEnvironment> {
+        let (reply, answer) = oneshot::channel();
+        self.mailbox.send(Message::Environment(reply)).ok()?;
+        answer.await.ok()
+    }
+
+    /// Returns the status after the project's files have been checked.
+    pub(crate) async fn checked_status(&self) -> InstanceStatus {
+        let check = self.changed_files.clone();
+        // A disk that does not respond must not delay the status.
+        let files = timeout(FILES_TIMEOUT, spawn_blocking(move || check())).await;
+        let mut status = self.status();
+        if let Ok(Ok(files)) = files
+            && files != status.changed_files
+        {
+            status.changed_files.clone_from(&files);
+            // Sending fails only when the supervisor has stopped.
+            let _ = self.mailbox.send(Message::ChangedFiles(files));
+        }
+        status
     }
 }

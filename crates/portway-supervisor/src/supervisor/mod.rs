@@ -1,8 +1,10 @@
 //! The supervisor: a task that owns all state of one instance and handles one message at a time.
 
 mod advance;
+mod apply;
 mod branch;
 mod effects;
+mod files;
 mod handle;
 mod lan;
 mod missing_program;
@@ -15,7 +17,7 @@ mod service;
 mod status;
 
 pub(crate) use handle::Message;
-pub use handle::{Config, Handle, Outcome, Request};
+pub use handle::{ChangedFiles, Config, Handle, Outcome, Request};
 
 use std::collections::HashMap;
 use std::io;
@@ -35,6 +37,7 @@ use crate::lan::Lan;
 use crate::logs::LogStore;
 use crate::state::Input;
 use crate::{control, orphans, platform, remnants};
+use apply::Applying;
 use service::{LogSink, Service};
 
 /// How long the keepers of probes may take to exit at the end.
@@ -63,6 +66,12 @@ pub struct Supervisor {
     random: u64,
     /// Whether a notice has reported that the ports cannot be polled.
     has_warned_about_polls: bool,
+    /// The project's files that have changed since they were last applied.
+    changed_files: Vec<String>,
+    /// The changes that are being applied.
+    applying: Applying,
+    /// The names of all services, which handles share.
+    service_names: Arc<Mutex<Vec<String>>>,
 }
 
 impl Supervisor {
@@ -89,7 +98,9 @@ impl Supervisor {
             .map(|hold| (hold.port(), hold))
             .collect();
         let since = crate::now();
-        let service_names = Arc::new(services.keys().cloned().collect());
+        let service_names = Arc::new(Mutex::new(
+            services.keys().cloned().collect::<Vec<String>>(),
+        ));
         let (status, status_receiver) = watch::channel(InstanceStatus {
             id: config.id.clone(),
             name: config.name.clone(),
@@ -103,13 +114,15 @@ impl Supervisor {
             routes: Vec::new(),
             usual_ports: Vec::new(),
             lan: config.lan.is_some(),
+            changed_files: Vec::new(),
             services: Vec::new(),
         });
         let handle = Handle {
             mailbox: mailbox.clone(),
             status: status_receiver,
             events: events.clone(),
-            service_names,
+            service_names: service_names.clone(),
+            changed_files: config.changed_files.clone(),
         };
         let lan = config.lan.take();
         let supervisor = Self {
@@ -126,6 +139,9 @@ impl Supervisor {
             is_killing: Arc::default(),
             random: since | 1,
             has_warned_about_polls: false,
+            changed_files: Vec::new(),
+            applying: Applying::default(),
+            service_names,
             config,
         };
         Ok((supervisor, handle))
@@ -144,6 +160,10 @@ impl Supervisor {
         tokio::spawn(branch::watch(
             self.config.directory.clone(),
             self.config.branch.clone(),
+            self.mailbox.clone(),
+        ));
+        tokio::spawn(files::watch(
+            self.config.changed_files.clone(),
             self.mailbox.clone(),
         ));
         tokio::spawn(orphans::reap());
@@ -224,13 +244,26 @@ impl Supervisor {
             // `terminal_closed` and by output that cannot be written. None of them is urgent.
             Message::Signal(number) => match self.stopping {
                 None => {
-                    self.announce_stop(number);
+                    if number == platform::SIGINT {
+                        self.announce_stop("; press Ctrl-C again to kill");
+                    }
                     self.stop(Outcome::Signal(number));
                 }
                 Some(_) if number == platform::SIGHUP => {}
                 Some(_) => self.kill(),
             },
             Message::Branch(branch) => self.config.branch = branch,
+            Message::Apply(request, reply) => self.request_apply(request, reply),
+            Message::ChangePlanned {
+                result,
+                is_dry_run,
+                reply,
+            } => self.handle_planned_change(result, is_dry_run, reply),
+            Message::Environment(reply) => {
+                // The command may have gone.
+                let _ = reply.send(self.environment());
+            }
+            Message::ChangedFiles(files) => self.changed_files = files,
             Message::Report {
                 service,
                 generation,
@@ -246,9 +279,9 @@ impl Supervisor {
 
     fn handle_request(&mut self, request: Request) {
         match request {
-            Request::Stop(names) if names.is_empty() => self.stop(Outcome::Stopped),
+            Request::Stop(names) if names.is_empty() => self.stop_on_request(),
             Request::Kill => {
-                self.stop(Outcome::Stopped);
+                self.stop_on_request();
                 self.kill();
             }
             _ if self.stopping.is_some() => {}
@@ -285,6 +318,7 @@ impl Supervisor {
 
     /// Starts and stops services whose dependencies and dependents allow it now.
     fn advance(&mut self) {
+        self.continue_change();
         loop {
             let inputs = match self.stopping {
                 Some(_) => self.next_stops(),
@@ -306,18 +340,27 @@ impl Supervisor {
         self.stopping.get_or_insert(outcome);
     }
 
-    /// Reports what a signal does and how to hurry, to a user who pressed Ctrl-C.
-    fn announce_stop(&self, number: i32) {
+    /// Stops the instance because another command requested it.
+    fn stop_on_request(&mut self) {
+        if self.stopping.is_none() {
+            self.announce_stop(": another command, such as `portway down`, requested it");
+        }
+        self.stop(Outcome::Stopped);
+    }
+
+    /// Reports to the user of a foreground supervisor that its services are being stopped. `more` is the
+    /// end of the text.
+    fn announce_stop(&self, more: &str) {
         let active = self.services.values();
         let active = active.filter(|service| !service.machine.is_idle()).count();
-        if number != platform::SIGINT || !self.config.is_foreground || active == 0 {
+        if !self.config.is_foreground || active == 0 {
             return;
         }
         let plural = if active == 1 { "" } else { "s" };
         self.sink.send(Event::Notice(Notice {
             level: NoticeLevel::Info,
             service: None,
-            text: format!("stopping {active} service{plural}; press Ctrl-C again to kill"),
+            text: format!("stopping {active} service{plural}{more}"),
         }));
     }
 

@@ -259,6 +259,9 @@ impl Supervisor {
 
     /// Replaces a lost port, and restarts the running services whose wiring contained it.
     pub(super) fn replace_port(&mut self, name: &str, lost: u16, taken_by: PortConflict) {
+        if self.defers_replacement(name, lost, &taken_by) {
+            return;
+        }
         let replacement = match self.config.host.replace_port(name, lost) {
             Ok(replacement) => replacement,
             Err(error) => {

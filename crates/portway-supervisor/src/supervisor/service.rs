@@ -67,17 +67,20 @@ pub(super) struct Service {
     pub(super) liveness_probe: Option<JoinHandle<()>>,
 }
 
+fn policy(plan: &PlannedService) -> Policy {
+    Policy {
+        restart: plan.restart,
+        ready_timeout: plan.readiness.timeout,
+        has_prepare_step: plan.prepare.is_some(),
+        has_ports: !plan.ports.is_empty(),
+        has_readiness_probe: plan.readiness.probe.is_some(),
+    }
+}
+
 impl Service {
     pub(super) fn new(plan: PlannedService, now: Instant) -> Self {
-        let policy = Policy {
-            restart: plan.restart,
-            ready_timeout: plan.readiness.timeout,
-            has_prepare_step: plan.prepare.is_some(),
-            has_ports: !plan.ports.is_empty(),
-            has_readiness_probe: plan.readiness.probe.is_some(),
-        };
         Self {
-            machine: StateMachine::new(policy, now),
+            machine: StateMachine::new(policy(&plan), now),
             keeper: None,
             generation: 0,
             started: now,
@@ -95,6 +98,21 @@ impl Service {
             readiness_probe: None,
             liveness_probe: None,
             plan,
+        }
+    }
+
+    /// Replaces the plan of a service that keeps running. What its process received is the same.
+    pub(super) fn update(&mut self, plan: PlannedService) {
+        self.machine.set_policy(policy(&plan));
+        self.plan = plan;
+    }
+
+    /// Returns the service with another plan. It has no process.
+    pub(super) fn replaced_by(self, plan: PlannedService, now: Instant) -> Self {
+        Self {
+            // Late reports about the old processes are ignored.
+            generation: self.generation + 1,
+            ..Self::new(plan, now)
         }
     }
 

@@ -1,7 +1,11 @@
 //! The status of the instance and the notices to users.
 
+use std::sync::PoisonError;
+
+use indexmap::IndexMap;
 use portway_api::{
-    Event, InstanceStatus, LogStream, Notice, NoticeLevel, PortStatus, ServiceStatus,
+    Event, InstanceEnvironment, InstanceStatus, LogStream, Notice, NoticeLevel, PortStatus,
+    ServiceStatus,
 };
 use portway_project::wiring;
 
@@ -111,6 +115,7 @@ impl Supervisor {
             routes: self.config.plan.routes.clone(),
             usual_ports: wiring::usual_ports(&self.config.plan, &self.config.ports),
             lan: self.lan.is_some(),
+            changed_files: self.changed_files.clone(),
             services,
         }
     }
@@ -151,5 +156,30 @@ impl Supervisor {
                 None => Vec::new(),
             },
         }
+    }
+
+    /// Returns the variables that the services receive.
+    pub(super) fn environment(&self) -> InstanceEnvironment {
+        let variables = |all: &IndexMap<String, String>| {
+            let all = all.iter();
+            all.map(|(name, value)| (name.clone(), value.clone()))
+                .collect()
+        };
+        let wiring = &self.config.wiring;
+        InstanceEnvironment {
+            shared: variables(&wiring.shared),
+            services: wiring
+                .services
+                .iter()
+                .map(|(name, launch)| (name.clone(), variables(&launch.env)))
+                .collect(),
+        }
+    }
+
+    /// Shares the names of the services with the handles.
+    pub(super) fn publish_service_names(&self) {
+        let names = self.services.keys().cloned().collect();
+        let shared = self.service_names.lock();
+        *shared.unwrap_or_else(PoisonError::into_inner) = names;
     }
 }
