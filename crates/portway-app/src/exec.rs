@@ -11,12 +11,13 @@ use portway_supervisor::{ExitStatus, Foreground, ForegroundConfig};
 use crate::allocation::{self, Keep};
 use crate::error::CommandError;
 use crate::instance::check_processes;
-use crate::instance::connection::Supervised;
+use crate::instance::connection::{self, Supervised};
 use crate::instance::remnants::stuck_error;
 use crate::options::Selection;
 use crate::platform::{Signals, StopRequest};
 use crate::project::LoadedProject;
 use crate::runtime::runtime;
+use crate::wiring::running_variables;
 
 /// How long the remaining descendants of the command may take to exit.
 const DESCENDANTS_TIMEOUT: Duration = Duration::from_secs(2);
@@ -40,20 +41,33 @@ pub struct ExecOptions {
 pub fn exec(directory: Option<&Path>, options: &ExecOptions) -> Result<u8, CommandError> {
     check_processes()?;
     let loaded = LoadedProject::load(directory, &options.selection)?;
-    if let Some(service) = &options.service {
+    let service = options.service.as_deref();
+    // The ports of an instance that runs under another id are not this checkout's own.
+    let running = match loaded.has_running()? && options.selection.is_empty() {
+        true => runtime()?.block_on(connection::environment(&loaded))?,
+        false => None,
+    };
+    let running = running.and_then(|running| running_variables(running, service));
+    if let (None, Some(service)) = (&running, service) {
         loaded.project.known(service)?;
     }
-    // The ports of an instance that runs under another id are not this checkout's own.
-    loaded.has_running()?;
     let mut registered = loaded.register()?;
     let id = registered.instance.id.clone();
     // The leases of the instance are live while the lock is held.
     let _lock = registered.registry.lock_as_user(&id)?;
-    // Soft holds, because the command may be a server that binds one of the ports.
-    let allocation = allocation::current_or_new(&mut registered, &options.selection, Keep::Soft)?;
-    let variables = match &options.service {
-        Some(service) => &allocation.wiring.services[service].env,
-        None => &allocation.wiring.shared,
+    let (variables, _holds) = match running {
+        Some(variables) => (variables, Vec::new()),
+        None => {
+            // Soft holds, because the command may be a server that binds one of the ports.
+            let mut allocation =
+                allocation::current_or_new(&mut registered, &options.selection, Keep::Soft)?;
+            registered.remember_options()?;
+            let variables = match service {
+                Some(service) => std::mem::take(&mut allocation.wiring.services[service].env),
+                None => allocation.wiring.shared,
+            };
+            (variables, allocation.holds)
+        }
     };
     let program = options
         .command
@@ -61,7 +75,7 @@ pub fn exec(directory: Option<&Path>, options: &ExecOptions) -> Result<u8, Comma
         .ok_or_else(|| CommandError::new(ErrorCode::Usage, "no command is given"))?;
     let config = ForegroundConfig {
         command: options.command.clone(),
-        env: variables.clone(),
+        env: variables,
         grace: DESCENDANTS_TIMEOUT,
         instance_dir: registered.dir(),
     };

@@ -6,10 +6,10 @@ use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
-use portway_api::{ErrorCode, InstanceStatus};
+use portway_api::ErrorCode;
 use portway_detect::Detection;
 use portway_project::diagnostic::Diagnostic;
-use portway_project::manifest::Manifest;
+use portway_project::manifest::{Manifest, Source};
 use portway_project::policy::LanAccess;
 use portway_project::suggest::suggestion;
 use portway_project::user_file;
@@ -20,7 +20,6 @@ pub(crate) use describe::{Described, describe, describe_for, surroundings};
 
 use crate::dirs;
 use crate::error::CommandError;
-use crate::gateway::state;
 use crate::instance::connection::Supervised;
 use crate::instance::locate::{Located, locate};
 use crate::options::Selection;
@@ -47,8 +46,10 @@ pub(crate) struct Project {
     /// Whether the command publishes services on the local network. If unspecified, the manifest
     /// decides.
     pub(crate) lan: LanAccess,
+    /// The file of the manifest and its text, which was generated if the services were detected.
+    pub(crate) source: Source,
     /// The optional services that are enabled.
-    options: Vec<String>,
+    pub(crate) options: Vec<String>,
     /// `.ports.json`, once it has been read.
     ports_file: OnceCell<Option<PortsFile>>,
 }
@@ -57,8 +58,6 @@ pub(crate) struct Project {
 pub(crate) struct LoadedProject {
     pub(crate) project: Project,
     pub(crate) registry: RegistryReader,
-    /// The instance, if it is registered.
-    pub(crate) instance: Option<Instance>,
     /// The instance that is running in the checkout.
     pub(crate) running: Option<Located>,
 }
@@ -68,6 +67,8 @@ pub(crate) struct RegisteredProject {
     pub(crate) project: Project,
     pub(crate) registry: SqliteRegistry,
     pub(crate) instance: Instance,
+    /// The optional services that the registry has recorded as enabled.
+    pub(crate) remembered: Vec<String>,
 }
 
 impl LoadedProject {
@@ -96,7 +97,12 @@ impl LoadedProject {
             // Rejects unknown names, which `enabled_options` leaves out.
             plan(&selection.with)?;
         }
-        let options = enabled_options(&manifest, instance.as_ref(), selection);
+        // A running instance has those with which it was started or that were applied last.
+        let remembered = match running.as_ref().and_then(|one| one.options.as_ref()) {
+            Some(running) => running.as_slice(),
+            None => instance.as_ref().map_or(&[][..], |one| &one.options),
+        };
+        let options = enabled_options(&manifest, remembered, selection);
         let plan = plan(&options)?;
         Ok(Self {
             project: Project {
@@ -104,12 +110,12 @@ impl LoadedProject {
                 plan,
                 found,
                 preferences,
+                source: manifest.source,
                 lan: LanAccess::Unspecified,
                 options,
                 ports_file: OnceCell::new(),
             },
             registry,
-            instance,
             running,
         })
     }
@@ -134,33 +140,45 @@ impl LoadedProject {
         }
     }
 
-    /// Returns the record of a running instance that neither the registry nor its directory contains.
-    pub(crate) fn unregistered(&self, status: &InstanceStatus) -> Result<Instance, CommandError> {
-        Ok(Instance {
-            id: status.id.clone(),
-            dir: self.project.checkout.root.clone(),
-            project: status.project.clone(),
-            name: status.name.clone(),
-            branch: status.branch.clone(),
-            is_main: self.project.checkout.is_main(),
-            options: self.project.options.clone(),
-            gateway: state::last_ports()?,
-            last_used: status.since.unwrap_or_default(),
-            identity: None,
-        })
-    }
-
-    /// Registers the project, and records which optional services are enabled.
+    /// Registers the project. Which optional services are enabled is recorded only when the command has
+    /// succeeded ([`RegisteredProject::remember_options`]).
     pub(crate) fn register(self) -> Result<RegisteredProject, CommandError> {
         let Self {
             project,
             registry,
-            instance: known,
             running: _,
         } = self;
-        let (checkout, plan) = (&project.checkout, &project.plan);
         let mut registry = registry.into_writable()?;
-        let new = NewInstance {
+        let new = project.new_instance();
+        let mut instance = registry.register(&new, portway_supervisor::now())?;
+        let remembered = std::mem::replace(&mut instance.options, project.options.clone());
+        Ok(RegisteredProject {
+            project,
+            registry,
+            instance,
+            remembered,
+        })
+    }
+}
+
+impl RegisteredProject {
+    /// Records which optional services are enabled, for later commands.
+    pub(crate) fn remember_options(&mut self) -> Result<(), CommandError> {
+        // Unchanged options are not written: another command may have changed them meanwhile.
+        if self.remembered != self.project.options {
+            let options = &self.project.options;
+            self.registry.set_options(&self.instance.id, options)?;
+            self.remembered.clone_from(options);
+        }
+        Ok(())
+    }
+}
+
+impl Project {
+    /// Returns what is registered for the checkout.
+    pub(crate) fn new_instance(&self) -> NewInstance {
+        let (checkout, plan) = (&self.checkout, &self.plan);
+        NewInstance {
             id: checkout.id.clone(),
             dir: checkout.root.clone(),
             project: plan.project.clone(),
@@ -169,22 +187,9 @@ impl LoadedProject {
             branch: checkout.branch().map(str::to_owned),
             is_main: checkout.is_main(),
             identity: DirectoryId::read(&checkout.root),
-        };
-        let mut instance = registry.register(&new, portway_supervisor::now())?;
-        // Unchanged options are not written: another command may have changed them meanwhile.
-        if known.map_or_else(Vec::new, |known| known.options) != project.options {
-            registry.set_options(&instance.id, &project.options)?;
         }
-        instance.options.clone_from(&project.options);
-        Ok(RegisteredProject {
-            project,
-            registry,
-            instance,
-        })
     }
-}
 
-impl Project {
     /// Returns `.ports.json`, which is read once; `None` if it does not exist.
     pub(crate) fn ports_file(&self) -> Result<Option<&PortsFile>, CommandError> {
         if let Some(file) = self.ports_file.get() {
@@ -297,14 +302,13 @@ pub(crate) fn no_such_service(name: &str) -> CommandError {
     CommandError::new(ErrorCode::UnknownService, message)
 }
 
-/// Returns the optional services that are enabled: those that the registry has recorded and the
-/// manifest still contains, with the changes of this command.
+/// Returns the optional services that are enabled: those that were `remembered` and the manifest still
+/// contains, with the changes of this command.
 pub(crate) fn enabled_options(
     manifest: &Manifest,
-    instance: Option<&Instance>,
+    remembered: &[String],
     selection: &Selection,
 ) -> Vec<String> {
-    let remembered = instance.map_or(&[][..], |instance| &instance.options);
     let is_optional = |name: &str| {
         let service = manifest.services.get(name);
         service.is_some_and(|service| service.optional)
@@ -323,21 +327,6 @@ pub(crate) fn enabled_options(
 mod tests {
     use super::*;
 
-    fn registered() -> Instance {
-        Instance {
-            id: "1".into(),
-            dir: "/p".into(),
-            project: "jobi".into(),
-            name: "jobi".into(),
-            branch: None,
-            is_main: true,
-            options: Vec::new(),
-            gateway: None,
-            last_used: 1,
-            identity: None,
-        }
-    }
-
     #[test]
     fn options_are_remembered_until_they_are_taken_back() {
         let text = "[services.a]\ncommand='a'\noptional=true\n[services.b]\ncommand='b'";
@@ -349,11 +338,7 @@ mod tests {
                 without: own(without),
                 ports: vec![],
             };
-            let instance = Instance {
-                options: own(remembered),
-                ..registered()
-            };
-            enabled_options(&manifest, Some(&instance), &selection)
+            enabled_options(&manifest, &own(remembered), &selection)
         };
         assert_eq!(change(&[], &["a"], &[]), ["a"]);
         assert_eq!(change(&["a"], &["a"], &[]), ["a"]);

@@ -1,6 +1,6 @@
 //! What the application reports while a command runs. The user interface implements these traits.
 
-use portway_api::{InstanceStatus, LogRecord, Notice, ServiceStatus};
+use portway_api::{ChangePlan, InstanceStatus, LogRecord, Notice, ServiceStatus};
 use portway_detect::Detection;
 
 /// Receives warnings, log lines and questions.
@@ -23,6 +23,9 @@ pub trait Reporter: Send + Sync {
 
     /// Reports that the services are ready of an instance that was running before the command.
     fn running(&self, status: &InstanceStatus);
+
+    /// Reports what changes in a running instance.
+    fn changes(&self, plan: &ChangePlan);
 
     /// Reports that a service failed or waits for one that failed, while the others keep running.
     fn failed(&self, service: &ServiceStatus);

@@ -1,20 +1,13 @@
 //! Asks before services start on ports other than the preferred ones (`moved = "ask"`).
 
-use portway_api::{ErrorCode, PortDisplacement};
+use portway_api::ErrorCode;
 use portway_registry::DisplacementReason;
 
-use super::{Keep, choose_all, explain};
+use super::{Chosen, Keep, choose_all, explain};
 use crate::error::CommandError;
 use crate::options::Selection;
 use crate::project::RegisteredProject;
 use crate::reporter::Reporter;
-
-/// A service on a port that is not the preferred one.
-pub(crate) struct Moved {
-    pub(crate) service: String,
-    pub(crate) port: u16,
-    pub(crate) why: PortDisplacement,
-}
 
 /// Asks whether `services` may start on other ports, if the preference says so. Starts and writes
 /// nothing before the answer, except the leases.
@@ -33,33 +26,10 @@ pub(crate) fn ask(
     let Some(chosen) = choose_all(registered, selection, Keep::No)? else {
         return Ok(());
     };
-    let reasons = explain::displaced(registered, &chosen)?;
-    let given = chosen.given.iter().filter(|one| {
-        // The main checkout keeps the preferred ports, so a worktree has not been moved.
-        let left = one.displacement.as_ref().is_none_or(|displacement| {
-            matches!(displacement.reason, DisplacementReason::LeftToMain(_))
-        });
-        !left && services.contains(&one.service)
-    });
-    let moved: Vec<Moved> = given
-        .filter_map(|one| {
-            Some(Moved {
-                service: one.service.clone(),
-                port: one.port,
-                why: reasons.get(&one.port)?.clone(),
-            })
-        })
-        .collect();
-    if moved.is_empty() {
+    let sentences = moved(registered, &chosen, Some(services))?;
+    if sentences.is_empty() {
         return Ok(());
     }
-    let sentences: Vec<String> = moved
-        .iter()
-        .map(|one| {
-            let why = explain::describe(&one.why);
-            format!("`{}` would use port {}: {why}", one.service, one.port)
-        })
-        .collect();
     let asked = reporter.can_ask();
     if asked {
         for sentence in &sentences {
@@ -71,12 +41,57 @@ pub(crate) fn ask(
             return Ok(());
         }
     }
+    let reason = (!asked).then_some("standard input is not a terminal");
+    Err(not_started(&sentences, reason))
+}
+
+/// Rejects a change of a running instance that needs consent: its supervisor cannot ask.
+pub(super) fn check(
+    registered: &mut RegisteredProject,
+    chosen: &Chosen,
+) -> Result<(), CommandError> {
+    if !registered.project.preferences.asks_when_moved() {
+        return Ok(());
+    }
+    let sentences = moved(registered, chosen, None)?;
+    if sentences.is_empty() {
+        return Ok(());
+    }
+    Err(not_started(&sentences, Some("the instance is running")))
+}
+
+/// The error of services that would start on other ports. `cannot_ask` is why no user was asked.
+fn not_started(sentences: &[String], cannot_ask: Option<&str>) -> CommandError {
     let message = format!("not started: {}", sentences.join("; "));
-    let error = CommandError::new(ErrorCode::PortTaken, message);
-    let error = if asked {
-        error
-    } else {
-        error.hint("cannot ask for confirmation (the preference `moved` is `ask`): standard input is not a terminal")
-    };
-    Err(error.hint("add `--moved continue` or set `PORTWAY_MOVED=continue` to start anyway"))
+    let mut error = CommandError::new(ErrorCode::PortTaken, message);
+    if let Some(reason) = cannot_ask {
+        error = error.hint(format!(
+            "cannot ask for confirmation (the preference `moved` is `ask`): {reason}"
+        ));
+    }
+    error.hint("add `--moved continue` or set `PORTWAY_MOVED=continue` to start anyway")
+}
+
+/// Returns which of `services`, or of all, would be on other ports, as sentences.
+fn moved(
+    registered: &mut RegisteredProject,
+    chosen: &Chosen,
+    services: Option<&[String]>,
+) -> Result<Vec<String>, CommandError> {
+    let reasons = explain::displaced(registered, chosen)?;
+    let given = chosen.given.iter().filter(|one| {
+        // The main checkout keeps the preferred ports, so a worktree has not been moved.
+        let left = one.displacement.as_ref().is_none_or(|displacement| {
+            matches!(displacement.reason, DisplacementReason::LeftToMain(_))
+        });
+        !left && services.is_none_or(|services| services.contains(&one.service))
+    });
+    let sentences = given.filter_map(|one| {
+        let why = explain::describe(reasons.get(&one.port)?);
+        Some(format!(
+            "`{}` would use port {}: {why}",
+            one.service, one.port
+        ))
+    });
+    Ok(sentences.collect())
 }

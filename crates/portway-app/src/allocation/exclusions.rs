@@ -50,6 +50,7 @@ pub(super) fn wanted(
                 is_explicit: spec.explicit,
                 range: spec.range.clone(),
                 fallback: service.fallback,
+                keep: None,
             });
         }
     }

@@ -3,31 +3,30 @@
 //! Inputs: the plan, and the ports that the user requires in `.ports.json` or on the command line. The
 //! registry chooses among the ports; acquiring a hold shows whether a port is free.
 
+mod choice;
 pub(crate) mod consent;
 pub(crate) mod exclusions;
 mod explain;
 mod hold;
 mod record;
 mod required;
+pub(crate) mod running;
 
 pub use explain::describe;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::mem;
-use std::path::Path;
 use std::sync::Arc;
 
-use portway_api::{ErrorCode, GatewayPorts, PortDisplacement};
-use portway_ports::{Hold, HoldError, PortPolicy, Protocol};
+use portway_api::{ErrorCode, PortDisplacement};
+use portway_ports::Hold;
 use portway_project::{AssignedPorts, Plan, Wiring};
-use portway_registry::{
-    AllocateError, AllocatedPort, AllocationRequest, Instance, Lease, PortRequest, Registry,
-};
+use portway_registry::{AllocatedPort, Instance, Lease, PortRequest, Registry};
+
+use choice::{Chosen, Scope, choose};
 
 use crate::error::CommandError;
-use crate::gateway::state;
-use crate::instance::connection::{self, Supervised, not_running};
-use crate::instance::remnants::{self, Mode};
+use crate::instance::connection::{self, not_running};
 use crate::instance::restore;
 use crate::options::Selection;
 use crate::project::{Project, RegisteredProject};
@@ -111,7 +110,7 @@ fn choose_all(
     let required_ports = required::required_ports(registered, file.as_ref(), selection)?;
     let policy = exclusions::policy(&registered.project.preferences)?;
     let wanted = exclusions::wanted(&registered.project.plan, &required_ports, &policy);
-    choose(registered, wanted, policy, None, keep)
+    choose(registered, wanted, policy, Scope::All, keep)
 }
 
 /// Returns the leased ports of a running instance. Writes nothing.
@@ -221,7 +220,13 @@ pub(crate) fn replace(
             .filter(|wanted| wanted.service == service)
             .collect();
     let wanted = vec![wanted.swap_remove(index.unwrap_or(0))];
-    let chosen = choose(registered, wanted, policy, Some(lost), Keep::Hard)?;
+    let chosen = choose(
+        registered,
+        wanted,
+        policy,
+        Scope::Replacement { lost },
+        Keep::Hard,
+    )?;
     let Chosen {
         given, mut holds, ..
     } = chosen.ok_or_else(not_running)?;
@@ -233,7 +238,7 @@ pub(crate) fn replace(
 }
 
 /// Builds the wiring for these ports.
-fn wire(
+pub(crate) fn wire(
     project: &Project,
     instance: &Instance,
     ports: &AssignedPorts,
@@ -262,117 +267,7 @@ pub(crate) fn changed(service: &str) -> CommandError {
         ErrorCode::Failed,
         format!("the running instance has no service `{service}`: the enabled services have changed since it started"),
     )
-    .hint("to apply the change, run `portway down`, then `portway up`")
-}
-
-/// Chosen ports and the values that the choice used.
-struct Chosen {
-    given: Vec<AllocatedPort>,
-    /// The retained holds.
-    holds: Vec<Arc<Hold>>,
-    policy: PortPolicy,
-    /// The gateway's ports.
-    gateway: Option<GatewayPorts>,
-    /// Ports that this user is not permitted to bind.
-    denied: HashSet<u16>,
-}
-
-/// Leases and holds ports in one step, under the registry's lock: one port in place of the `lost` one,
-/// otherwise all ports of the plan.
-fn choose(
-    registered: &mut RegisteredProject,
-    wanted: Vec<PortRequest>,
-    policy: PortPolicy,
-    lost: Option<u16>,
-    keep: Keep,
-) -> Result<Option<Chosen>, CommandError> {
-    let id = registered.instance.id.clone();
-    let dir = registered.dir();
-    // Not if one port is replaced, because the other services are running on their ports.
-    if keep == Keep::Hard && lost.is_none() {
-        wait_for_remnants(&dir);
-    }
-    let gateway = state::last_ports()?;
-    let fixed = gateway.as_ref().map_or(&[][..], |gateway| &gateway.fixed);
-    let mut holds: HashMap<u16, Hold> = HashMap::new();
-    let mut denied = HashSet::new();
-    let mut hold = |port: u16, protocol: Protocol, own: bool| {
-        if Some(port) == lost {
-            return Ok(false);
-        }
-        let held = if own {
-            hold::acquire_again(port, protocol, &dir)
-        } else {
-            Hold::acquire_for(port, protocol)
-        };
-        // The state is set here, inside the lock, so that a hold of one command never excludes
-        // another command of the same checkout.
-        let held = held.and_then(|held| {
-            match keep {
-                Keep::No => return Ok(None),
-                Keep::Soft => held.soften()?,
-                Keep::Hard => held.harden()?,
-            }
-            Ok(Some(held))
-        });
-        match held {
-            Ok(held) => {
-                holds.extend(held.map(|held| (port, held)));
-                Ok(true)
-            }
-            Err(error @ HoldError::System { .. }) => Err(error.into()),
-            Err(HoldError::Denied(port)) => {
-                denied.insert(port);
-                Ok(false)
-            }
-            Err(error) => {
-                tracing::debug!(port, %error, "cannot hold");
-                Ok(false)
-            }
-        }
-    };
-    let request = AllocationRequest {
-        instance: &id,
-        is_main: registered.instance.is_main,
-        ports: wanted,
-        is_excluded: &|port| {
-            Some(port) == lost || fixed.contains(&port) || policy.exclusion(port).is_some()
-        },
-        is_complete: lost.is_none(),
-        by_supervisor: keep == Keep::Hard,
-    };
-    let given = registered
-        .registry
-        .allocate(&request, &mut hold, portway_supervisor::now());
-    let given = match given {
-        Ok(given) => given,
-        Err(AllocateError::Running) => return Ok(None),
-        Err(AllocateError::Registry(error)) => return Err(error.into()),
-        Err(AllocateError::Choose(error)) => {
-            return Err(explain::refused(registered, &error, &policy, &denied));
-        }
-    };
-    for one in &given {
-        tracing::debug!(service = one.service, port = one.port, "leased");
-    }
-    let holds = given
-        .iter()
-        .filter_map(|one| holds.remove(&one.port))
-        .map(Arc::new)
-        .collect();
-    Ok(Some(Chosen {
-        given,
-        holds,
-        policy,
-        gateway,
-        denied,
-    }))
-}
-
-/// Waits until the services of a killed supervisor have stopped, and kills what killed keepers left. The
-/// caller is the supervisor. `portway up` has waited already, and said so, unless one was killed since.
-fn wait_for_remnants(dir: &Path) {
-    remnants::settle(dir, Mode::Start, None, || false);
+    .hint("run `portway up` to apply the change")
 }
 
 fn assigned(project: &Project, given: &[AllocatedPort]) -> AssignedPorts {

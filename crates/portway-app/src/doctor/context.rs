@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use portway_api::InstanceStatus;
+use portway_api::{ErrorCode, InstanceStatus};
 use portway_detect::Detection;
 use portway_project::checkout::directories_above;
 use portway_project::manifest::FILE_NAME;
@@ -14,16 +14,16 @@ use portway_project::{
     AssignedPorts, Checkout, Manifest, Plan, PlannedService, PortsFile, PortsFileError,
     Preferences, Wiring,
 };
-use portway_registry::{CheckoutState, Registry, WrittenValues};
+use portway_registry::{CheckoutState, Registry, RunningRecord, WrittenValues};
 use portway_supervisor::control::{self, Client};
 use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::dirs;
 use crate::error::CommandError;
-use crate::instance::snapshot;
+use crate::instance::{applied_manifest, snapshot};
 use crate::preferences;
-use crate::project::describe_for;
+use crate::project::{Described, describe_for};
 use crate::registry::{Entry, RegistryReader};
 
 /// Timeout of a supervisor's status.
@@ -128,7 +128,10 @@ impl DoctorContext {
         let found = described.as_ref().ok().and_then(|one| one.found.clone());
         let written_down = described.as_ref().ok().filter(|one| one.found.is_none());
         let manifest = written_down.map(|one| one.manifest.clone());
-        let plan = described.and_then(|described| snapshot::plan(&described, entry));
+        let plan = match running_plan(&root, entry, &described) {
+            Some(plan) => Ok(plan),
+            None => described.and_then(|described| snapshot::plan(&described, entry)),
+        };
         let written = file.as_ref().ok().and_then(Option::as_ref);
         let ports = plan
             .as_ref()
@@ -235,6 +238,29 @@ impl DoctorContext {
         let services = self.services().map(|service| self.dir(service));
         services.chain([self.root.clone()]).collect()
     }
+}
+
+/// Returns the plan of the instance that is running. `None` if it is not running, or if the manifest is
+/// invalid now, which is reported.
+fn running_plan(
+    root: &Path,
+    entry: Option<&Entry>,
+    described: &Result<Described, CommandError>,
+) -> Option<Plan> {
+    let preferences = match described {
+        Ok(described) => described.preferences.clone(),
+        Err(error) if error.info.code == ErrorCode::NoManifest => Preferences::default(),
+        Err(_) => return None,
+    };
+    let (instance, _, CheckoutState::Running) = entry? else {
+        return None;
+    };
+    let dir = portway_registry::instance_dir(&dirs::state_dir().ok()?, &instance.id);
+    let record = RunningRecord::read(&dir)?;
+    let text = applied_manifest::read(&dir)?;
+    let manifest = Manifest::parse(&root.join(FILE_NAME), &text).ok()?;
+    let options = record.instance.options;
+    Plan::with_preferences(&manifest, &options, &preferences).ok()
 }
 
 async fn status(id: &str) -> Option<InstanceStatus> {

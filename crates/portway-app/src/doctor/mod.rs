@@ -37,7 +37,7 @@ use crate::inspect;
 use crate::runtime::runtime;
 use answers::{HealthResult, Preflight};
 use context::{DoctorContext, PortOwner};
-use finding_builder::{fine, from_error, warning};
+use finding_builder::{FindingExt, fine, from_error, warning};
 use port_check::{Expected, PortCheck};
 
 /// Examines the checkout of `directory`. With `fix`, first applies the fixes that are safe.
@@ -102,6 +102,7 @@ async fn examine_checkout(directory: Option<&Path>) -> Result<Diagnosis, Command
         findings.push(from_error(Check::Preferences, "preferences", wrong));
     }
     findings.push(manifest(&context));
+    findings.extend(changed(&context));
     findings.extend(skipped(&context));
     findings.extend(directories(&context));
     findings.push(registry(&context));
@@ -202,6 +203,19 @@ fn manifest(context: &DoctorContext) -> Finding {
             fine(Check::Manifest, subject, message)
         }
     }
+}
+
+/// Reports that the project's files differ from what runs.
+fn changed(context: &DoctorContext) -> Option<Finding> {
+    // An invalid manifest has its own finding.
+    context.plan.as_ref().ok()?;
+    let status = context.status.as_ref()?;
+    let files = status.changed_files.iter().map(String::as_str);
+    let files = finding_builder::quoted(files);
+    (!files.is_empty()).then(|| {
+        let message = format!("changed since it was applied: {files}");
+        warning(Check::Manifest, "manifest", message, "apply the change").command("portway up")
+    })
 }
 
 /// Reports the files that detection had to skip.

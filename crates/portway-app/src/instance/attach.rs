@@ -24,19 +24,21 @@ pub(super) fn is_started(state: InstanceState) -> bool {
 }
 
 /// Follows a start, shows its progress, and returns the status once every service is ready or has
-/// failed. If none is left, the instance stops, which is an error. `is_new` says that this command
-/// started the instance.
+/// failed. If none is left, the instance stops, which is an error. `first` is the first status. `is_new`
+/// says that this command started the instance.
 pub(crate) async fn until_started(
     instance: &impl Supervised,
-    mut events: Events,
+    first: InstanceStatus,
+    events: &mut Events,
     is_new: bool,
     reporter: &dyn Reporter,
 ) -> Result<InstanceStatus, CommandError> {
     let progress = reporter.progress();
     let mut failed = Vec::new();
     let mut warned = !is_new;
-    while let Some(event) = next(instance, &mut events).await? {
-        match event {
+    let mut event = Some(Event::Status(first));
+    while let Some(current) = event {
+        match current {
             // The error of the command names the services that failed.
             Event::Notice(notice) if notice.level == NoticeLevel::Error => {}
             Event::Notice(notice) => progress.notice(&notice),
@@ -55,6 +57,7 @@ pub(crate) async fn until_started(
                 failed.retain(ServiceStatus::has_failed);
             }
         }
+        event = next(instance, events).await?;
     }
     progress.finish();
     Err(if failed.is_empty() {
@@ -158,24 +161,30 @@ pub fn way_out(service: &ServiceStatus) -> String {
 }
 
 /// Waits until `services` are ready or completed. Returns an error as soon as one fails. A service in
-/// `fresh` counts only after its state has changed since the given time.
+/// `fresh` counts only after its state has changed since the given time. `first` is the first status, if
+/// it has been received.
 pub(crate) async fn until_ready(
     instance: &impl Supervised,
+    first: Option<InstanceStatus>,
     events: &mut Events,
     services: &[String],
     fresh: &HashMap<String, Option<u64>>,
 ) -> Result<InstanceStatus, CommandError> {
+    let mut first = first;
     let mut last: Option<InstanceStatus> = None;
     let mut progress = ProgressReport::new();
     loop {
         let patience = last.as_ref().and_then(unhealthy_time_left);
-        let event = match patience {
-            None => progress.next(instance, events).await?,
-            Some(patience) => match timeout(patience, progress.next(instance, events)).await {
-                Ok(event) => event?,
-                // Nothing has changed in time.
-                Err(_) => last.take().map(Event::Status),
-            },
+        let event = match (first.take(), patience) {
+            (Some(first), _) => Some(Event::Status(first)),
+            (None, None) => progress.next(instance, events).await?,
+            (None, Some(patience)) => {
+                match timeout(patience, progress.next(instance, events)).await {
+                    Ok(event) => event?,
+                    // Nothing has changed in time.
+                    Err(_) => last.take().map(Event::Status),
+                }
+            }
         };
         let status = match event {
             Some(Event::Status(status)) => status,
@@ -211,7 +220,9 @@ pub(crate) async fn until_ready(
                 && matches!(service.state, ServiceState::Ready | ServiceState::Completed)
         };
         let starting = services.is_empty() && status.state == InstanceState::Starting;
-        if !starting && relevant.iter().all(ready) {
+        // A service that was added may not be in the status yet.
+        let has_all = services.iter().all(|name| status.service(name).is_some());
+        if !starting && has_all && relevant.iter().all(ready) {
             return Ok(status);
         }
         last = Some(status);
@@ -257,16 +268,38 @@ pub(crate) async fn within<T>(
     })
 }
 
+/// Waits until an instance that another command is stopping is gone. `first` is the first status.
+pub(super) async fn until_gone(
+    instance: &impl Supervised,
+    first: &InstanceStatus,
+    events: Events,
+    reporter: &dyn Reporter,
+) -> Result<(), CommandError> {
+    let reason = "waiting for another command, such as `portway down`, to stop the services";
+    let mut report = ProgressReport::because(reason);
+    report.update(first);
+    follow_stop(instance, first.pid, events, report, reporter).await
+}
+
 /// Follows the shutdown of an instance until its lock is released and all its processes are gone.
 pub(crate) async fn until_stopped(
     instance: &impl Supervised,
+    events: Events,
+    reporter: &dyn Reporter,
+) -> Result<(), CommandError> {
+    let report = ProgressReport::new();
+    follow_stop(instance, None, events, report, reporter).await
+}
+
+async fn follow_stop(
+    instance: &impl Supervised,
+    mut pid: Option<u32>,
     mut events: Events,
+    mut report: ProgressReport,
     reporter: &dyn Reporter,
 ) -> Result<(), CommandError> {
     let progress = reporter.progress();
-    let mut pid = None;
     let mut not_stopped = Vec::new();
-    let mut report = ProgressReport::new();
     while let Some(event) = report.next(instance, &mut events).await? {
         match event {
             Event::Notice(notice) if is_not_stopped(&notice) => {

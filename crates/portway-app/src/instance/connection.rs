@@ -4,7 +4,9 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use portway_api::{ErrorCode, InstanceState, InstanceStatus};
+use portway_api::{
+    ApplyRequest, ChangePlan, ErrorCode, InstanceEnvironment, InstanceState, InstanceStatus,
+};
 use portway_supervisor::control::{self, Client, Events};
 use tokio::time::{Instant, sleep};
 
@@ -17,6 +19,10 @@ pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// How long `portway wait` waits in silence for `portway up`, which may start at the same moment.
 const START_REPORT_DELAY: Duration = Duration::from_secs(1);
+
+/// How long a supervisor may take to decide what to change. It first applies earlier changes, whose
+/// services may have long grace periods.
+const APPLY_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// An instance that may have a supervisor.
 pub(crate) trait Supervised {
@@ -133,6 +139,59 @@ pub(crate) async fn request(
         )
         .caused_by(error)),
     }
+}
+
+/// Requests that a running instance applies what has changed.
+///
+/// # Errors
+/// When the change cannot be applied; the code is `NotRunning` if the instance has stopped.
+pub(crate) async fn apply(
+    instance: &impl Supervised,
+    request: &ApplyRequest,
+) -> Result<ChangePlan, CommandError> {
+    let client = instance.client();
+    let mut wait = SupervisorWait::new(&instance.dir());
+    let response = client.post("/v1/apply", request);
+    match wait.response_within(APPLY_TIMEOUT, response).await? {
+        Ok(answer) => serde_json::from_slice(&answer?)
+            .map_err(|error| unexpected("the changes").caused_by(error)),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            Err(unexpected("the changes").caused_by(error))
+        }
+        Err(_) => Err(not_running()),
+    }
+}
+
+/// Returns the variables of the services of a running instance; `None` if it has no supervisor.
+///
+/// # Errors
+/// When the supervisor is suspended or does not respond in time.
+pub(crate) async fn environment(
+    instance: &impl Supervised,
+) -> Result<Option<InstanceEnvironment>, CommandError> {
+    // A supervisor that returns its status has chosen its ports.
+    if status(instance).await?.is_none() {
+        return Ok(None);
+    }
+    let client = instance.client();
+    let mut wait = SupervisorWait::new(&instance.dir());
+    match wait.response(client.get("/v1/environment")).await? {
+        Ok(environment) => Ok(Some(environment)),
+        Err(error) => match status(instance).await? {
+            Some(status) if status.state != InstanceState::Stopping => {
+                Err(unexpected("its variables").caused_by(error))
+            }
+            // It has just been stopped.
+            _ => Ok(None),
+        },
+    }
+}
+
+/// The error of a supervisor whose answer this version does not understand.
+fn unexpected(what: &str) -> CommandError {
+    let message = format!("the supervisor gave no valid answer about {what}");
+    CommandError::new(ErrorCode::Failed, message)
+        .hint("if another version of Portway started it, run `portway down`, then `portway up`")
 }
 
 /// Requests the stop of services. An instance that no longer responds is stopping already, which is not an

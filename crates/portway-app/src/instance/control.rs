@@ -11,6 +11,7 @@ use super::Running;
 use super::attach;
 use super::connection::{self, Supervised, not_running};
 use super::remnants::{self, Mode};
+use crate::allocation;
 use crate::error::CommandError;
 use crate::reporter::Reporter;
 use crate::runtime::runtime;
@@ -110,7 +111,7 @@ pub fn restart(
             .map(|service| (service.name, service.since))
             .collect();
         connection::request(&running, "restart", services).await?;
-        attach::until_ready(&running, &mut events, services, &since).await
+        attach::until_ready(&running, None, &mut events, services, &since).await
     })
 }
 
@@ -137,7 +138,12 @@ pub fn wait(
             let Some(mut events) = connection::events(&running).await? else {
                 return Err(not_running());
             };
-            attach::until_ready(&running, &mut events, services, &HashMap::new()).await
+            let status = connection::status(&running).await?;
+            let status = status.ok_or_else(not_running)?;
+            if let Some(name) = services.iter().find(|name| status.service(name).is_none()) {
+                return Err(allocation::changed(name));
+            }
+            attach::until_ready(&running, None, &mut events, services, &HashMap::new()).await
         };
         attach::within(timeout, "the services are not ready", ready).await
     })

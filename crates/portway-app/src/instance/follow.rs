@@ -29,18 +29,61 @@ pub(crate) async fn next(
     }
 }
 
+/// Waits for the next status of an instance. `None` if the instance has stopped.
+///
+/// # Errors
+/// When its supervisor is suspended.
+pub(crate) async fn next_status(
+    instance: &impl Supervised,
+    events: &mut Events,
+) -> Result<Option<InstanceStatus>, CommandError> {
+    loop {
+        match next(instance, events).await? {
+            Some(Event::Status(status)) => return Ok(Some(status)),
+            Some(_) => {}
+            None => return Ok(None),
+        }
+    }
+}
+
 /// Reports once, after some seconds, which services a command waits for.
 pub(crate) struct ProgressReport {
     report_at: Option<Instant>,
+    /// Why the command waits, as the start of the report.
+    reason: &'static str,
     /// What the command waits for.
     pending: Option<String>,
 }
 
 impl ProgressReport {
     pub(crate) fn new() -> Self {
+        Self::because("waiting")
+    }
+
+    /// Same as [`ProgressReport::new`], for a command that waits for this `reason`.
+    pub(crate) fn because(reason: &'static str) -> Self {
         Self {
             report_at: Some(Instant::now() + REPORT_DELAY),
+            reason,
             pending: None,
+        }
+    }
+
+    /// Waits for the next status of an instance. `None` if the instance has stopped.
+    ///
+    /// # Errors
+    /// When its supervisor is suspended.
+    pub(crate) async fn next_status(
+        &mut self,
+        instance: &impl Supervised,
+        events: &mut Events,
+    ) -> Result<Option<InstanceStatus>, CommandError> {
+        loop {
+            match self.next(instance, events).await? {
+                Some(Event::Status(status)) => return Ok(Some(status)),
+                Some(_) => {}
+                None => return Ok(None),
+            }
         }
     }
 
@@ -59,7 +102,7 @@ impl ProgressReport {
                 Err(_) => {
                     self.report_at = None;
                     if let Some(pending) = &self.pending {
-                        report(pending);
+                        report(&format!("{}: {pending}", self.reason));
                     }
                     next(instance, events).await?
                 }
@@ -67,9 +110,14 @@ impl ProgressReport {
             None => next(instance, events).await?,
         };
         if let Some(Event::Status(status)) = &event {
-            self.pending = pending(status);
+            self.update(status);
         }
         Ok(event)
+    }
+
+    /// Learns from a status what the command waits for.
+    pub(crate) fn update(&mut self, status: &InstanceStatus) {
+        self.pending = pending(status);
     }
 }
 
@@ -93,5 +141,5 @@ fn pending(status: &InstanceStatus) -> Option<String> {
         ))
     });
     let services: Vec<String> = services.collect();
-    (!services.is_empty()).then(|| format!("waiting: {}", services.join(", ")))
+    (!services.is_empty()).then(|| services.join(", "))
 }

@@ -1,17 +1,24 @@
 //! Implements [`SupervisorHost`]: replaces lost ports and records prepare steps in the registry.
 
+use std::sync::Arc;
+
+use portway_api::ApplyRequest;
 use portway_project::{AssignedPorts, PrepareStep, prepare};
 use portway_registry::Registry;
-use portway_supervisor::{HostError, ReplacementPort, SupervisorHost};
+use portway_supervisor::{ChangeJob, HostError, ReplacementPort, RunningProject, SupervisorHost};
 
 use crate::allocation;
 use crate::project::RegisteredProject;
 
 /// The host of one running instance.
-pub(crate) struct ProjectHost {
-    pub(crate) registered: RegisteredProject,
-    pub(crate) ports: AssignedPorts,
+pub(super) struct ProjectHost {
+    pub(super) registered: RegisteredProject,
+    pub(super) ports: AssignedPorts,
+    pub(super) planner: Planner,
 }
+
+/// Returns the job that plans a change of the project.
+pub(super) type Planner = Arc<dyn Fn(ApplyRequest, RunningProject) -> ChangeJob + Send + Sync>;
 
 impl ProjectHost {
     /// Returns the additional input files of a service's prepare step.
@@ -49,6 +56,10 @@ impl SupervisorHost for ProjectHost {
     fn forget_prepare(&mut self, services: &[String]) -> Result<(), HostError> {
         let id = &self.registered.instance.id;
         Ok(self.registered.registry.forget_prepared(id, services)?)
+    }
+
+    fn plan_change(&self, request: ApplyRequest, running: RunningProject) -> ChangeJob {
+        (self.planner)(request, running)
     }
 
     fn record_prepare(&mut self, service: &str, step: &PrepareStep) {

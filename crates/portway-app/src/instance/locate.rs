@@ -36,6 +36,8 @@ pub(crate) struct Located {
     pub(crate) relation: Relation,
     /// The network namespace in which its services listen, if it is known.
     pub(crate) network: Option<u64>,
+    /// The optional services that are enabled in it, if they are recorded.
+    pub(crate) options: Option<Vec<String>>,
 }
 
 /// Returns whether the instance with this directory has a supervisor, even if its locks were deleted.
@@ -78,6 +80,9 @@ fn relate<I: IntoIterator<Item = RunningRecord>>(
         Some(Located {
             id: id.to_owned(),
             network: record.as_ref().and_then(|record| record.network),
+            options: record
+                .as_ref()
+                .map(|record| record.instance.options.clone()),
             name: record.map(|record| record.instance.name),
             relation,
         })
@@ -103,6 +108,7 @@ fn relate<I: IntoIterator<Item = RunningRecord>>(
                 name: Some(record.instance.name),
                 relation,
                 network: record.network,
+                options: Some(record.instance.options),
             })
         }
         None if is_replaced => own(Relation::Replaced),

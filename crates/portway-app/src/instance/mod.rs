@@ -1,19 +1,24 @@
 //! Starts, supervises, follows, lists and stops instances.
 
+pub(crate) mod applied_manifest;
+mod apply;
 pub(crate) mod attach;
 pub(crate) mod connection;
 mod control;
 mod follow;
 mod host;
+mod join;
 mod list;
 pub(crate) mod locate;
 mod logs;
 mod printer;
+mod remember;
 pub(crate) mod remnants;
 pub(crate) mod response;
 pub(crate) mod restore;
 mod running;
 pub(crate) mod snapshot;
+mod sources;
 mod supervise;
 mod up;
 
@@ -23,7 +28,7 @@ pub use list::list;
 pub use logs::{LogOptions, logs};
 pub use response::on_wait;
 pub use supervise::{COMMAND, SERVING, background};
-pub use up::up;
+pub use up::{dry_run, up};
 
 pub(crate) use running::Running;
 pub(crate) use up::check_processes;

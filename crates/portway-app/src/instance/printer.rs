@@ -28,7 +28,7 @@ impl EventPrinter {
     /// Starts to print the events of `handle`. Uses `reader_gone` when the reader has closed the output.
     pub(super) fn start(
         handle: &Handle,
-        services: Vec<String>,
+        mut services: Vec<String>,
         reporter: Arc<dyn Reporter>,
         reader_gone: oneshot::Sender<()>,
     ) -> Self {
@@ -56,6 +56,11 @@ impl EventPrinter {
                 };
                 match event {
                     Ok(Event::Status(mut status)) => {
+                        // A change of the project can add services.
+                        if !status.services.is_empty() {
+                            let names = status.services.iter();
+                            services = names.map(|service| service.name.clone()).collect();
+                        }
                         for service in failures.update(&status.services) {
                             progress.suspend(&mut || reporter.failed(service));
                         }

@@ -97,8 +97,17 @@ impl SupervisorWait {
         &mut self,
         response: impl Future<Output = T>,
     ) -> Result<T, CommandError> {
+        self.response_within(RESPONSE_TIMEOUT, response).await
+    }
+
+    /// Same as [`SupervisorWait::response`], with another time limit.
+    pub(crate) async fn response_within<T>(
+        &mut self,
+        limit: Duration,
+        response: impl Future<Output = T>,
+    ) -> Result<T, CommandError> {
         tokio::pin!(response);
-        let deadline = Instant::now() + RESPONSE_TIMEOUT;
+        let deadline = Instant::now() + limit;
         loop {
             match timeout(CHECK_INTERVAL, &mut response).await {
                 Ok(response) => return Ok(response),

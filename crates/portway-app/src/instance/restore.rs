@@ -4,13 +4,13 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use portway_api::InstanceStatus;
 use portway_registry::{
-    Fingerprint, InstanceLock, Lease, Registry, RegistryError, RunningRecord, SqliteRegistry,
-    create_private_dir, lock_as_supervisor, own_network,
+    Fingerprint, Instance, InstanceLock, Lease, Registry, RegistryError, RunningRecord,
+    SqliteRegistry, create_private_dir, lock_as_supervisor, own_network,
 };
 use portway_supervisor::Handle;
 use tokio::time::sleep;
@@ -52,20 +52,52 @@ impl Presence {
         registered: &mut RegisteredProject,
         state_dir: PathBuf,
     ) -> Result<Restorer, CommandError> {
-        let record = write_record(&self.dir, registered);
-        let leases = registered.registry.leases(&registered.instance.id)?;
-        let forced = leases.into_iter().filter_map(|lease| {
-            let port = lease.forced_port?;
-            Some(((lease.service, lease.name), port))
-        });
+        let recorded = Recorded {
+            dir: self.dir.clone(),
+            record: write_record(&self.dir, registered),
+            forced: forced_ports(registered)?,
+        };
         Ok(Restorer {
             fingerprint: Fingerprint::read(&state_dir),
             state_dir,
             dir: self.dir.clone(),
-            record,
-            forced: forced.collect(),
+            recorded: Arc::new(Mutex::new(recorded)),
             locks: self.locks.clone(),
         })
+    }
+}
+
+/// The forced ports of an instance by service and name of the port.
+type ForcedPorts = HashMap<(String, String), u16>;
+
+/// Returns the forced ports of an instance.
+pub(super) fn forced_ports(
+    registered: &mut RegisteredProject,
+) -> Result<ForcedPorts, CommandError> {
+    let leases = registered.registry.leases(&registered.instance.id)?;
+    let forced = leases.into_iter().filter_map(|lease| {
+        let port = lease.forced_port?;
+        Some(((lease.service, lease.name), port))
+    });
+    Ok(forced.collect())
+}
+
+/// The instance as it is recorded. A change of the project changes it.
+pub(super) struct Recorded {
+    dir: PathBuf,
+    pub(super) record: RunningRecord,
+    forced: ForcedPorts,
+}
+
+impl Recorded {
+    /// Records the instance after a change. `forced` is `None` if its ports are the same.
+    pub(super) fn update(&mut self, instance: Instance, forced: Option<ForcedPorts>) {
+        self.forced = forced.unwrap_or_else(|| std::mem::take(&mut self.forced));
+        if self.record.instance == instance {
+            return;
+        }
+        self.record.instance = instance;
+        write(&self.record, &self.dir);
     }
 }
 
@@ -75,11 +107,15 @@ fn write_record(dir: &Path, registered: &RegisteredProject) -> RunningRecord {
         pid: std::process::id(),
         network: own_network(),
     };
+    write(&record, dir);
+    record
+}
+
+fn write(record: &RunningRecord, dir: &Path) {
     if let Err(error) = record.write(dir) {
         // The instance is then found by its path only.
         tracing::warn!(%error, "cannot record the instance as running");
     }
-    record
 }
 
 impl Drop for Presence {
@@ -92,9 +128,7 @@ impl Drop for Presence {
 pub(super) struct Restorer {
     state_dir: PathBuf,
     dir: PathBuf,
-    record: RunningRecord,
-    /// The forced ports by service and name of the port.
-    forced: HashMap<(String, String), u16>,
+    pub(super) recorded: Arc<Mutex<Recorded>>,
     locks: Arc<Mutex<Vec<InstanceLock>>>,
     fingerprint: Fingerprint,
 }
@@ -146,18 +180,25 @@ impl Restorer {
             }
         }
         if !RunningRecord::exists(&self.dir) && self.dir.exists() {
-            self.record.write(&self.dir)?;
+            self.recorded().record.write(&self.dir)?;
         }
         Ok(())
     }
 
     fn restore_leases(&self, status: &InstanceStatus) -> Result<(), RegistryError> {
-        let leases: Vec<Lease> = leases(status, &self.forced);
+        let recorded = self.recorded();
+        let leases: Vec<Lease> = leases(status, &recorded.forced);
+        let instance = recorded.record.instance.clone();
+        drop(recorded);
         SqliteRegistry::open(&self.state_dir)?.restore(
-            &self.record.instance,
+            &instance,
             &leases,
             portway_supervisor::now(),
         )
+    }
+
+    fn recorded(&self) -> MutexGuard<'_, Recorded> {
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

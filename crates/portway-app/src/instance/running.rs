@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use portway_api::InstanceStatus;
 use portway_project::suggest::suggestion;
 use portway_registry::{DirectoryId, RunningRecord};
 use tokio::time::timeout;
@@ -41,13 +42,21 @@ impl Running {
         reporter: &dyn Reporter,
     ) -> Result<Self, CommandError> {
         match LoadedProject::load(directory, &Selection::default()) {
-            Ok(loaded) => Ok(Self {
-                id: loaded.instance_id().to_owned(),
-                services: loaded.project.plan.services.keys().cloned().collect(),
-                main: loaded.project.plan.main.clone(),
-                located: loaded.running,
-                registry: loaded.registry,
-            }),
+            Ok(loaded) => {
+                let mut running = Self {
+                    id: loaded.instance_id().to_owned(),
+                    services: loaded.project.plan.services.keys().cloned().collect(),
+                    main: loaded.project.plan.main.clone(),
+                    located: loaded.running,
+                    registry: loaded.registry,
+                };
+                // The project may have changed since it was started.
+                if let Some(status) = running.running_status() {
+                    running.services.extend(names(&status));
+                    running.main = status.main;
+                }
+                Ok(running)
+            }
             Err(error) => match Self::find_running(directory) {
                 Some(running) => {
                     reporter.warning(&format!(
@@ -62,7 +71,7 @@ impl Running {
     }
 
     /// Finds the instance that is running in `directory` or in a directory above it.
-    fn find_running(directory: Option<&Path>) -> Option<Self> {
+    pub(crate) fn find_running(directory: Option<&Path>) -> Option<Self> {
         let registry = RegistryReader::open().ok()?;
         let directory = dirs::directory(directory)
             .ok()
@@ -74,12 +83,24 @@ impl Running {
             .collect();
         let record = around(&directory, &running, DirectoryId::read)?;
         let mut running = Self::new(registry, record.instance.id.clone());
-        if let Ok(status) = runtime().ok()?.block_on(running.client().status()) {
-            let services = status.services.into_iter();
-            running.services = services.map(|service| service.name).collect();
+        if let Some(status) = running.running_status() {
+            running.services = names(&status).collect();
             running.main = status.main;
         }
         Some(running)
+    }
+
+    /// Returns the status of the instance; `None` if it is not running or does not respond in time.
+    fn running_status(&self) -> Option<InstanceStatus> {
+        if !self.is_supervised() {
+            return None;
+        }
+        let client = self.client();
+        let status = runtime().ok()?.block_on(async {
+            // A supervisor that does not respond is reported by what follows.
+            timeout(NAME_TIMEOUT, client.status()).await
+        });
+        status.ok()?.ok()
     }
 
     /// Creates a reference to the instance with this id.
@@ -141,6 +162,11 @@ impl Supervised for Running {
     fn dir(&self) -> PathBuf {
         self.registry.instance_dir(&self.id)
     }
+}
+
+/// Returns the names of the services of an instance.
+fn names(status: &InstanceStatus) -> impl Iterator<Item = String> {
+    status.services.iter().map(|service| service.name.clone())
 }
 
 /// Returns the instance that is running in `directory` or in the closest directory above it, by path or

@@ -20,8 +20,8 @@ pub(crate) fn checkout(described: &Described) -> Result<Checkout, CommandError> 
 /// Builds the plan with the optional services that are enabled in the registry.
 pub(crate) fn plan(described: &Described, entry: Option<&Entry>) -> Result<Plan, CommandError> {
     let manifest = &described.manifest;
-    let instance = entry.map(|(instance, ..)| instance);
-    let options = enabled_options(manifest, instance, &Selection::default());
+    let remembered = entry.map_or(&[][..], |(instance, ..)| &instance.options);
+    let options = enabled_options(manifest, remembered, &Selection::default());
     Ok(Plan::with_preferences(
         manifest,
         &options,
@@ -112,6 +112,7 @@ pub(crate) fn silent_status(
         routes: Vec::new(),
         usual_ports: Vec::new(),
         lan: false,
+        changed_files: Vec::new(),
         services,
     }
 }

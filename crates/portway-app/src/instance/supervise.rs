@@ -1,27 +1,29 @@
 //! Runs the supervisor of an instance, in the foreground or in the background for `--detach`.
 
-use std::collections::HashMap;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{ChildStdout, Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use portway_api::{ErrorBody, ErrorCode, InstanceStatus, ServiceState};
+use portway_api::{ErrorBody, ErrorCode, InstanceStatus};
 use portway_registry::{InstanceLock, Registry};
 use portway_supervisor::{Config, Handle, LanConfig, Outcome, Request, Supervisor, control};
 use tokio::sync::oneshot;
 
+use super::applied_manifest;
+use super::apply::{Applied, planner};
 use super::attach;
-use super::connection::{self, Supervised, not_running};
+use super::connection::{Supervised, not_running};
 use super::host::ProjectHost;
 use super::printer::{EventPrinter, report_failures};
+use super::remember;
 use super::restore::Presence;
+use super::sources::Sources;
 use crate::allocation::{self, Keep};
 use crate::diagnostics::{self, SUPERVISOR_LOG};
 use crate::dirs;
 use crate::error::CommandError;
-use crate::gateway::client;
 use crate::options::UpOptions;
 use crate::platform;
 use crate::project::{LoadedProject, RegisteredProject};
@@ -45,6 +47,8 @@ fn run(
     diagnostics::log_to(&registered.dir().join(SUPERVISOR_LOG));
     portway_supervisor::raise_open_files_limit();
     let presence = Presence::new(&registered, lock);
+    // Before the `env_file`s are used, so that no later change is missed.
+    let sources = Sources::read(&registered.project);
     let services = registered.project.closure(&options.services)?;
     registered.project.lan = options.lan;
     if options.prepare {
@@ -58,6 +62,16 @@ fn run(
     let logs = registered.logs();
     let restorer = presence.restorer(&mut registered, dirs::state_dir()?)?;
     let names: Vec<String> = registered.project.plan.services.keys().cloned().collect();
+    applied_manifest::write(&dir, &registered.project.source.text);
+    let applied = Applied {
+        dir: dir.clone(),
+        root: registered.project.checkout.root.clone(),
+        lan: options.lan,
+        recorded: restorer.recorded.clone(),
+        sources: Arc::new(Mutex::new(sources)),
+    };
+    let checked = applied.clone();
+    let remembered = registered.remembered.clone();
     let config = Config {
         id: registered.instance.id.clone(),
         name: registered.instance.name.clone(),
@@ -80,7 +94,9 @@ fn run(
         host: Box::new(ProjectHost {
             registered,
             ports: allocation.ports,
+            planner: planner(applied),
         }),
+        changed_files: Arc::new(move || checked.changed_files()),
     };
     let runtime = runtime()?;
     let failed = |error: io::Error| {
@@ -90,6 +106,13 @@ fn run(
         let (supervisor, handle) = Supervisor::new(config).map_err(failed)?;
         // Dropped with the runtime.
         tokio::spawn(restorer.run(handle.clone()));
+        if foreground.is_some() {
+            tokio::spawn(remember::when_ready(
+                dir.clone(),
+                remembered,
+                handle.status_changes(),
+            ));
+        }
         let printer = foreground.map(|reporter| {
             let (reader_gone, on_reader_gone) = oneshot::channel();
             let printer = EventPrinter::start(&handle, names, reporter.clone(), reader_gone);
@@ -203,7 +226,7 @@ pub(super) struct Background {
 
 impl Background {
     /// Reads the error that it reported, if any.
-    fn failure(mut self) -> Option<CommandError> {
+    pub(super) fn failure(mut self) -> Option<CommandError> {
         let mut text = String::new();
         self.output.read_to_string(&mut text).ok()?;
         let body: ErrorBody = serde_json::from_str(&text).ok()?;
@@ -259,74 +282,4 @@ pub(super) fn detach(
             dir.join(SUPERVISOR_LOG).display()
         ))),
     }
-}
-
-/// When services entered their states, by name.
-type StateTimes = HashMap<String, Option<u64>>;
-
-/// Returns those of `services` that are stopped in a running instance, which have to be started, and
-/// those that wait for failed ones, which follow. Each with the time of its state.
-fn idle_services(
-    status: &InstanceStatus,
-    services: &[String],
-) -> Result<(Vec<String>, StateTimes), CommandError> {
-    let mut stopped = Vec::new();
-    let mut idle = StateTimes::new();
-    for name in services {
-        let service = status.service(name);
-        let service = service.ok_or_else(|| allocation::changed(name))?;
-        let is_stopped = matches!(service.state, ServiceState::Stopped | ServiceState::Failed);
-        if is_stopped {
-            stopped.push(name.clone());
-        }
-        if is_stopped || (service.state == ServiceState::Waiting && service.has_failed()) {
-            idle.insert(name.clone(), service.since);
-        }
-    }
-    Ok((stopped, idle))
-}
-
-/// Follows an instance that another process supervises until `services` are ready. Returns false if it
-/// stopped before it could be followed.
-pub(super) fn attach(
-    instance: &impl Supervised,
-    services: &[String],
-    background: Option<Background>,
-    reporter: &dyn Reporter,
-) -> Result<bool, CommandError> {
-    runtime()?.block_on(async {
-        let Some(events) = connection::events(instance).await? else {
-            // It may have failed before it could be followed.
-            return background
-                .and_then(Background::failure)
-                .map_or(Ok(false), Err);
-        };
-        // What its start reported is not repeated.
-        let is_new = background.is_some();
-        let mut status = match attach::until_started(instance, events, is_new, reporter).await {
-            Ok(status) => status,
-            Err(error) => return Err(background.and_then(Background::failure).unwrap_or(error)),
-        };
-        // Services that have just failed are not started again.
-        let failed = attach::failed_services(&status, services);
-        if is_new && !failed.is_empty() {
-            client::add_urls(&mut status).await;
-            reporter.started(&status);
-            return Err(attach::services_failed(&failed, true));
-        }
-        let (stopped, idle) = idle_services(&status, services)?;
-        let Some(mut events) = connection::events(instance).await? else {
-            return Ok(false);
-        };
-        if !stopped.is_empty() {
-            connection::request(instance, "start", &stopped).await?;
-        }
-        let mut status = attach::until_ready(instance, &mut events, services, &idle).await?;
-        client::add_urls(&mut status).await;
-        match is_new {
-            true => reporter.ready(&status, false),
-            false => reporter.running(&status),
-        }
-        Ok(true)
-    })
 }

@@ -3,18 +3,20 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use portway_api::ErrorCode;
+use portway_api::{ChangeAction, ChangePlan, ErrorCode, InstanceState, ServiceChange};
 use portway_project::policy::LanAccess;
 
 use super::attach;
 use super::connection::{self, Supervised};
+use super::join;
 use super::locate::Located;
 use super::remnants::{self, Mode};
+use super::running::Running;
 use super::supervise;
 use crate::error::CommandError;
 use crate::gateway::background;
 use crate::options::UpOptions;
-use crate::project::{LoadedProject, Project};
+use crate::project::LoadedProject;
 use crate::reporter::Reporter;
 use crate::runtime::runtime;
 use crate::{allocation, doctor, preferences};
@@ -37,7 +39,17 @@ pub fn up(
     check_processes()?;
     let mut has_consent = false;
     for _ in 0..MAX_ATTEMPTS {
-        let loaded = LoadedProject::load(directory, &options.selection)?;
+        let loaded = match LoadedProject::load(directory, &options.selection) {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                if let Some(running) = undetected(directory, &error)
+                    && join::running(&running, options, reporter.as_ref())?
+                {
+                    return Ok(());
+                }
+                return Err(error);
+            }
+        };
         if let Some(difference) = loaded.running.as_ref().and_then(Located::difference) {
             stop_other(&loaded, &difference, reporter.as_ref())?;
             continue;
@@ -52,13 +64,12 @@ pub fn up(
                 error.info.message
             ));
         }
-        let runs = loaded.is_supervised();
-        if let Some(running) = loaded.running.as_ref().filter(|_| runs) {
-            running.check_network()?;
-        }
-        if runs && options.selection.is_empty() {
-            check_running(&loaded, &loaded.project, options)?;
-            if supervise::attach(&loaded, &services, None, reporter.as_ref())? {
+        if loaded.is_supervised() {
+            if let Some(running) = &loaded.running {
+                running.check_network()?;
+            }
+            check_running(&loaded, options)?;
+            if join::running(&loaded, options, reporter.as_ref())? {
                 return Ok(());
             }
             continue;
@@ -69,45 +80,33 @@ pub fn up(
             "moved",
             options.moved.as_deref(),
         );
-        let mut background = None;
-        if !runs && let Some(found) = &registered.project.found {
+        if let Some(found) = &registered.project.found {
             reporter.detected(found);
         }
-        if runs {
-            check_running(&registered, &registered.project, options)?;
-        } else {
-            let dir = registered.dir();
-            let is_supervised = || registered.is_supervised();
-            let settled =
-                remnants::settle(&dir, Mode::Start, Some(reporter.as_ref()), is_supervised);
-            if !settled.stuck.is_empty() {
-                reporter.warning(&remnants::stuck_error(&settled.stuck).info.message);
-            }
-            if !has_consent {
-                allocation::consent::ask(
-                    &mut registered,
-                    &services,
-                    &options.selection,
-                    reporter.as_ref(),
-                )?;
-                has_consent = true;
-            }
-            if options.detach {
-                background = Some(supervise::detach(&registered, options)?);
-            } else {
-                match supervise::foreground(registered, options, reporter)? {
-                    true => return Ok(()),
-                    false => continue,
-                }
-            }
+        let dir = registered.dir();
+        let is_supervised = || registered.is_supervised();
+        let settled = remnants::settle(&dir, Mode::Start, Some(reporter.as_ref()), is_supervised);
+        if !settled.stuck.is_empty() {
+            reporter.warning(&remnants::stuck_error(&settled.stuck).info.message);
         }
-        let starts = background.is_some();
-        if supervise::attach(&registered, &services, background, reporter.as_ref())? {
-            if starts {
+        if !has_consent {
+            allocation::consent::ask(
+                &mut registered,
+                &services,
+                &options.selection,
+                reporter.as_ref(),
+            )?;
+            has_consent = true;
+        }
+        if options.detach {
+            let background = supervise::detach(&registered, options)?;
+            if join::started(&registered, &services, background, reporter.as_ref())? {
                 for warning in doctor::page_warnings(&registered.project.checkout.root) {
                     reporter.warning(&warning);
                 }
+                return Ok(());
             }
+        } else if supervise::foreground(registered, options, reporter)? {
             return Ok(());
         }
     }
@@ -142,23 +141,63 @@ fn stop_other(
     Ok(())
 }
 
+/// Returns what [`up`] would do, in a running instance or at a start. Starts and writes nothing.
+///
+/// # Errors
+/// When the project cannot be used.
+pub fn dry_run(directory: Option<&Path>, options: &UpOptions) -> Result<ChangePlan, CommandError> {
+    let loaded = match LoadedProject::load(directory, &options.selection) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            let running = undetected(directory, &error);
+            let plan = running.map(|running| join::dry_run(&running, options));
+            return plan.transpose()?.flatten().ok_or(error);
+        }
+    };
+    let is_same = loaded
+        .running
+        .as_ref()
+        .is_none_or(|running| running.difference().is_none());
+    if is_same
+        && loaded.is_supervised()
+        && let Some(plan) = join::dry_run(&loaded, options)?
+    {
+        return Ok(plan);
+    }
+    let services = loaded.project.closure(&options.services)?;
+    let changes = services.into_iter().map(|service| ServiceChange {
+        service,
+        action: ChangeAction::Start,
+        reasons: vec!["not running".to_owned()],
+    });
+    Ok(ChangePlan {
+        running: false,
+        changes: changes.collect(),
+    })
+}
+
+/// Returns the instance that is running in `directory` if nothing was detected there: programs that
+/// detection needs may be in the `PATH` of the supervisor only.
+fn undetected(directory: Option<&Path>, error: &CommandError) -> Option<Running> {
+    if error.info.code != ErrorCode::NoManifest {
+        return None;
+    }
+    Running::find_running(directory)
+}
+
 /// Rejects options that cannot change while the instance is running.
-fn check_running(
-    instance: &impl Supervised,
-    project: &Project,
-    options: &UpOptions,
-) -> Result<(), CommandError> {
+fn check_running(instance: &impl Supervised, options: &UpOptions) -> Result<(), CommandError> {
     let wanted = match options.lan {
         LanAccess::Enabled => Some(true),
         LanAccess::Disabled => Some(false),
         LanAccess::Unspecified => None,
     };
-    let ports = &options.selection.ports;
-    if wanted.is_none() && ports.is_empty() && !options.prepare {
+    if wanted.is_none() && !options.prepare {
         return Ok(());
     }
     // An instance that stops at this moment is started again.
-    let Some(status) = runtime()?.block_on(connection::status(instance))? else {
+    let status = runtime()?.block_on(connection::status(instance))?;
+    let Some(status) = status.filter(|status| status.state != InstanceState::Stopping) else {
         return Ok(());
     };
     if options.prepare {
@@ -177,20 +216,6 @@ fn check_running(
         return Err(
             CommandError::new(ErrorCode::Usage, message).hint("stop it first: run `portway down`")
         );
-    }
-    for (service, port) in ports {
-        let name = service.split('.').next().unwrap_or(service);
-        project.known(name)?;
-        let running = status
-            .service(name)
-            .ok_or_else(|| allocation::changed(name))?;
-        if !running.ports.iter().any(|running| running.port == *port) {
-            return Err(CommandError::new(
-                ErrorCode::PortTaken,
-                format!("the instance is already running, and `{service}` is not on port {port}"),
-            )
-            .hint("stop it first: run `portway down`"));
-        }
     }
     Ok(())
 }

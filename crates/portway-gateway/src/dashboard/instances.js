@@ -162,6 +162,7 @@ export class Instances {
           element("button", { class: "logs", onclick: () => this.openLogs(shown.get(card).instance.id, ""), text: "Logs" }),
         ),
       ),
+      part("p", "changed"),
       element(
         "table",
         { role: "table" },
@@ -182,6 +183,10 @@ export class Instances {
     setText(part("branch"), instance.branch ?? "");
     setText(part("directory"), instance.directory);
     setAge(part("age"), instance.since);
+    const changed = card.querySelector(":scope > .changed");
+    const files = instance.changed_files ?? [];
+    changed.hidden = files.length === 0;
+    setText(changed, files.length > 0 ? `Manifest changed: ${files.join(", ")}. Run \`portway up\` to apply the change.` : "");
     const isRunning = instance.state !== "stopped";
     const isComplete = isRunning && instance.services.every(({ state }) => !isIdle(state) || state === "completed");
     setHidden(part("start"), isComplete, part("stop"));

@@ -26,6 +26,8 @@ Examples:
       Start one service and those that it depends on
   portway up --port backend=9005
       Require a port for a service
+  portway up --dry-run
+      Show what would start, restart or stop
   portway up --lan
       Serve on the local network as well, for example for a phone
   portway up --detach --json
@@ -58,6 +60,9 @@ pub(crate) struct Up {
         value_parser = moved_values()
     )]
     pub(crate) moved: Option<String>,
+    /// Show what would start, restart or stop, without doing it
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// Print the status as JSON when all services are ready
     #[arg(long)]
     pub(crate) json: bool,
@@ -93,6 +98,15 @@ pub(crate) fn run(
     args: &Up,
     reporter: &Arc<dyn Reporter>,
 ) -> Result<u8, CommandError> {
+    if args.dry_run {
+        let plan = instance::dry_run(directory, &args.to_options())?;
+        if args.json {
+            ui::json(&plan);
+        } else {
+            ui::changes::planned(&plan);
+        }
+        return Ok(0);
+    }
     instance::up(directory, &args.to_options(), reporter)?;
     Ok(0)
 }

@@ -3,6 +3,7 @@
 //! Colors and animation appear only on a terminal, and not with `CI` or `NO_COLOR`, unless a
 //! preference says otherwise. A reader that closes its end (`portway ps | head`) is not an error.
 
+pub(crate) mod changes;
 mod discovered;
 mod doctor;
 mod health;

@@ -225,6 +225,9 @@ pub(crate) fn instances(instances: &[InstanceStatus], now: u64) -> bool {
                 "  its supervisor is pid {pid}; if it is suspended, run `kill -CONT {pid}`\n"
             ));
         }
+        if !instance.changed_files.is_empty() {
+            text.push_str(&format!("  {}\n", styled(YELLOW, &changed(instance))));
+        }
         text.push_str(&columns(
             instance.services.iter().map(row_with_warnings).collect(),
             "  ",
@@ -232,6 +235,16 @@ pub(crate) fn instances(instances: &[InstanceStatus], now: u64) -> bool {
         ));
     }
     out(&text)
+}
+
+/// Says that the project's files differ from what runs.
+fn changed(instance: &InstanceStatus) -> String {
+    let files = instance.changed_files.iter();
+    let files: Vec<String> = files.map(|file| format!("`{}`", one_line(file))).collect();
+    format!(
+        "manifest changed: {}; run `portway up` to apply the change",
+        files.join(", ")
+    )
 }
 
 fn instance_state(state: InstanceState) -> &'static str {

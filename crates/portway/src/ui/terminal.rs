@@ -1,10 +1,11 @@
 //! Implements [`Reporter`] for the terminal.
 
-use portway_api::{InstanceStatus, LogRecord, ServiceState, ServiceStatus};
+use portway_api::{ChangePlan, InstanceStatus, LogRecord, ServiceState, ServiceStatus};
 use portway_app::instance::{failure, last_lines, way_out};
 use portway_app::reporter::{Progress, Reporter};
 use portway_detect::Detection;
 
+use super::changes;
 use super::progress::Spinner;
 use super::sanitize::{one_line, sanitize};
 use super::status::lan_warning;
@@ -87,6 +88,10 @@ impl Reporter for Terminal {
             true => drop(json(status)),
             false => summary(status),
         }
+    }
+
+    fn changes(&self, plan: &ChangePlan) {
+        changes::applied(plan);
     }
 
     fn failed(&self, service: &ServiceStatus) {

@@ -25,6 +25,8 @@ mod windows;
 
 #[cfg(unix)]
 mod broken_checkouts;
+#[cfg(unix)]
+mod changes;
 #[cfg(target_os = "linux")]
 mod containers;
 #[cfg(unix)]
@@ -83,6 +85,8 @@ mod transcript;
 mod trust;
 #[cfg(unix)]
 mod unreadable_files;
+#[cfg(unix)]
+mod up_and_down;
 #[cfg(unix)]
 mod who;
 #[cfg(unix)]

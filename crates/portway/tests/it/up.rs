@@ -117,19 +117,6 @@ fn a_second_up_starts_stopped_services_and_waits_for_restarting_ones() {
 }
 
 #[test]
-fn a_second_up_rejects_new_services() {
-    let sandbox = two_services();
-    sandbox.run(&["up", "--detach"]).success();
-    let more = sandbox.read("portway.toml") + "\n[services.c]\ncommand = \"sleep 600\"\n";
-    sandbox.write("portway.toml", &more);
-    sandbox
-        .fails(&["up"], 1, "failed")
-        .names("c")
-        .hints("`portway down`")
-        .hints("`portway up`");
-}
-
-#[test]
 fn concurrent_ups_start_one_instance() {
     let sandbox = two_services();
     let pids: Vec<Value> = thread::scope(|scope| {

@@ -41,6 +41,7 @@ fn warns_when_the_backend_without_cors_may_not_be_the_one_in_use() {
     let text = sandbox.read("portway.toml");
     let with_url = "dir = \"web\"\nenv = { VITE_API = \"{backend.url}/v1\" }";
     sandbox.write("portway.toml", &text.replace("dir = \"web\"", with_url));
+    sandbox.run(&["up", "--detach"]).success();
     assert_eq!(wrong(&diagnosis(&sandbox, 1)), ["cors/backend/error"]);
     transcript.assert("doctor-unused-backend");
 }

@@ -210,9 +210,13 @@ fn starts_that_take_too_long() {
 }
 
 #[test]
-fn a_start_that_does_not_fit_the_running_instance() {
+fn a_start_in_a_running_instance() {
     let mut transcript = Transcript::default();
     let sandbox = Sandbox::new().manifest(&api("command = \"%service serve {port}\""));
+    let dry_run = ["up", "--dry-run"];
+    transcript
+        .run(&sandbox, "a plan of the start", &dry_run)
+        .success();
     sandbox.run(&["up", "--detach"]).success();
     transcript.run(&sandbox, "a second `up`", &["up"]).success();
     let prepare = ["up", "--prepare"];
@@ -222,15 +226,20 @@ fn a_start_that_does_not_fit_the_running_instance() {
     let forced = sandbox.expand("api=%5");
     transcript
         .run(&sandbox, "another port", &["up", "--port", &forced])
-        .code(4);
+        .success();
     transcript
         .run(&sandbox, "another network", &["up", "--lan"])
         .code(2);
     let manifest = sandbox.read("portway.toml");
-    sandbox.write(
-        "portway.toml",
-        &format!("{manifest}\n[services.web]\ncommand = \"sleep 600\"\n"),
-    );
-    transcript.run(&sandbox, "a new service", &["up"]).code(1);
+    let worker = "[services.worker]\ncommand = \"sleep 600\"\n";
+    sandbox.write("portway.toml", &format!("{manifest}\n{worker}"));
+    transcript
+        .run(&sandbox, "a plan of changes", &dry_run)
+        .success();
+    transcript.run(&sandbox, "a new service", &["up"]).success();
+    sandbox.write("portway.toml", worker);
+    transcript
+        .run(&sandbox, "a removed service", &["up"])
+        .success();
     transcript.assert("running-instance");
 }
