@@ -177,15 +177,26 @@ impl Stack {
         process.name == SERVICE && process.arguments.contains(&self.tag)
     }
 
-    /// Wait until no service and no child is left, at most until `deadline`. Returns the numbers of
-    /// those that are.
-    pub(super) fn wait_until_empty(&mut self, deadline: Instant) -> (usize, usize) {
+    /// Wait until no service and no child has been found for some time, at most until `deadline`.
+    /// Returns the numbers of those that were found last.
+    pub(super) fn wait_until_empty(
+        &mut self,
+        deadline: Instant,
+        quiet_time: Duration,
+    ) -> (usize, usize) {
+        let (mut found, mut last) = ((0, 0), Instant::now());
         loop {
             // Reaps the process. It does not matter whether it has exited.
             let _ = self.child.try_wait();
             let left = self.left();
-            if left == (0, 0) || Instant::now() > deadline {
-                return left;
+            if left != (0, 0) {
+                (found, last) = (left, Instant::now());
+            }
+            if last.elapsed() >= quiet_time {
+                return (0, 0);
+            }
+            if Instant::now() > deadline {
+                return found;
             }
             std::thread::sleep(Duration::from_millis(20));
         }

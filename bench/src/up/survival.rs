@@ -17,8 +17,12 @@ use crate::{Result, readme};
 /// How long processes may take to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// How long the next start may take.
-const START_TIMEOUT: Duration = Duration::from_secs(8);
+/// How long nothing may be found until nothing is left: one look can miss a process that forks and
+/// exits.
+const QUIET_TIME: Duration = Duration::from_millis(300);
+
+/// How long the next start may take. Some tools first wait for the grace period of ten seconds.
+const START_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How a stack ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,8 +161,9 @@ fn end(
     }
     let started = Instant::now();
     signal(&stack, ending, &helpers, env, competitor)?;
-    let (services, children) = stack.wait_until_empty(started + STOP_TIMEOUT);
-    let stopped = started.elapsed().as_secs_f64() * 1000.0;
+    let (services, children) = stack.wait_until_empty(started + STOP_TIMEOUT, QUIET_TIME);
+    let stopped = started.elapsed().saturating_sub(QUIET_TIME);
+    let stopped = stopped.as_secs_f64() * 1000.0;
     // The tool has to find its files again.
     let again = match ending {
         Ending::DirectoryDeleted => None,
