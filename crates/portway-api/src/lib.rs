@@ -34,7 +34,9 @@ pub use forward::{Forward, ForwardTarget};
 pub use gateway::{GatewayEvent, GatewayPorts, GatewayStatus};
 pub use health::{HealthCheckKind, HealthReport, ServiceHealth};
 pub use log::{LogRecord, LogStream};
-pub use plan::{PortPreference, ProjectPlan, ServicePlan, SkippedFile};
+pub use plan::{
+    MissingVariable, PortPreference, ProjectPlan, ServicePlan, SkippedFile, VariablePlan,
+};
 pub use ports::{ExcludedPort, FreePortRequest, NamedRange, PortMap};
 pub use preference::{ExplainedPreference, Preference, PreferenceLayer, PreferenceSource};
 pub use status::{

@@ -49,6 +49,39 @@ pub struct ServicePlan {
     /// services.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<String>,
+    /// The variables that Portway sets because the application's own files name them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub variables: Vec<VariablePlan>,
+    /// The variables of an example file, such as `.env.example`, that still need a value.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<MissingVariable>,
+}
+
+/// A variable of a service that the application's own files name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct VariablePlan {
+    /// Its name.
+    pub name: String,
+    /// Its value, with placeholders for ports.
+    pub value: String,
+    /// The file that names it, relative to the project root.
+    pub file: String,
+    /// The line in that file, counted from 1.
+    pub line: usize,
+    /// What the ports in that file stand for, such as "8000 is `api`"; empty if the value is the file's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub meaning: Vec<String>,
+}
+
+/// A variable that needs a value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MissingVariable {
+    /// Its name.
+    pub name: String,
+    /// The example file that names it, relative to the project root.
+    pub file: String,
+    /// The line in that file, counted from 1.
+    pub line: usize,
 }
 
 /// A port that a service requests.

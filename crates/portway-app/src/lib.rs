@@ -22,6 +22,7 @@ pub mod init;
 pub mod inspect;
 pub mod instance;
 pub mod leases;
+mod mapping;
 pub mod options;
 pub mod plan;
 mod platform;

@@ -3,12 +3,16 @@
 use std::path::Path;
 
 use indexmap::IndexMap;
-use portway_api::{PortPreference, ProjectPlan, ServicePlan, SkippedFile};
+use portway_api::{
+    MissingVariable, PortPreference, ProjectPlan, ServicePlan, SkippedFile, VariablePlan,
+};
 use portway_detect::{DetectedService, Detection};
+use portway_project::mapping::Mapping;
 use portway_project::{Plan, PlannedService};
 
 use crate::dirs;
 use crate::error::CommandError;
+use crate::mapping::mappings;
 use crate::project::{Described, describe};
 
 /// Returns the services that `portway up` would start, with the evidence. Does not start, lease or
@@ -27,6 +31,7 @@ fn project_plan(described: &Described) -> Result<ProjectPlan, CommandError> {
         preferences,
     } = described;
     let plan = Plan::with_all_services(manifest, preferences)?;
+    let mappings = mappings(manifest.root(), &plan, found.is_some());
     let no_detection = Detection::default();
     let detection = found.as_ref().unwrap_or(&no_detection);
     let by_name: IndexMap<&str, &DetectedService> = detection
@@ -42,7 +47,10 @@ fn project_plan(described: &Described) -> Result<ProjectPlan, CommandError> {
         services: plan
             .services
             .values()
-            .map(|service| service_plan(service, by_name.get(service.name.as_str()).copied()))
+            .map(|service| {
+                let found = by_name.get(service.name.as_str()).copied();
+                service_plan(service, found, mappings.get(&service.name))
+            })
             .collect(),
         project: plan.project,
         skipped: detection
@@ -56,7 +64,13 @@ fn project_plan(described: &Described) -> Result<ProjectPlan, CommandError> {
     })
 }
 
-fn service_plan(service: &PlannedService, found: Option<&DetectedService>) -> ServicePlan {
+fn service_plan(
+    service: &PlannedService,
+    found: Option<&DetectedService>,
+    mapping: Option<&Mapping>,
+) -> ServicePlan {
+    let variables = mapping.iter().flat_map(|mapping| &mapping.variables);
+    let missing = mapping.iter().flat_map(|mapping| &mapping.missing);
     ServicePlan {
         name: service.name.clone(),
         framework: found.map(|found| found.framework.to_owned()),
@@ -78,5 +92,24 @@ fn service_plan(service: &PlannedService, found: Option<&DetectedService>) -> Se
         evidence: found
             .map(|found| found.evidence.clone())
             .unwrap_or_default(),
+        // The manifest overrides the application's files.
+        variables: variables
+            .filter(|variable| !service.env.contains_key(&variable.name))
+            .map(|variable| VariablePlan {
+                name: variable.name.clone(),
+                value: variable.value.template(),
+                file: variable.place.file.clone(),
+                line: variable.place.line,
+                meaning: variable.meaning.clone(),
+            })
+            .collect(),
+        missing: missing
+            .filter(|variable| !service.env.contains_key(&variable.name))
+            .map(|variable| MissingVariable {
+                name: variable.name.clone(),
+                file: variable.place.file.clone(),
+                line: variable.place.line,
+            })
+            .collect(),
     }
 }

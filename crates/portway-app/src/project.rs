@@ -10,6 +10,7 @@ use portway_api::ErrorCode;
 use portway_detect::Detection;
 use portway_project::diagnostic::Diagnostic;
 use portway_project::manifest::{Manifest, Source};
+use portway_project::mapping::Mapping;
 use portway_project::policy::LanAccess;
 use portway_project::suggest::suggestion;
 use portway_project::user_file;
@@ -22,6 +23,7 @@ use crate::dirs;
 use crate::error::CommandError;
 use crate::instance::connection::Supervised;
 use crate::instance::locate::{Located, locate};
+use crate::mapping::{environment, mappings};
 use crate::options::Selection;
 use crate::registry::RegistryReader;
 
@@ -220,6 +222,11 @@ impl Project {
         known(&self.plan, name)
     }
 
+    /// Maps the variables that the application's own files set.
+    pub(crate) fn mappings(&self) -> IndexMap<String, Mapping> {
+        mappings(&self.checkout.root, &self.plan, self.found.is_some())
+    }
+
     /// Reads the `env_file`s of every service.
     pub(crate) fn env_files(
         &self,
@@ -243,11 +250,11 @@ impl Project {
                 })?;
                 if self.found.is_some() {
                     // Detection has reported the invalid lines.
-                    variables.extend(dotenv::parse_valid_lines(&text).0);
+                    variables.extend(dotenv::parse_valid_lines(&text, &environment).0);
                     continue;
                 }
                 let parsed =
-                    dotenv::parse(&text).map_err(|error| {
+                    dotenv::parse(&text, &environment).map_err(|error| {
                         CommandError::new(ErrorCode::Usage, error.message)
                             .unnamed_location(format!("{}:{}", path.display(), error.line))
                     })?;

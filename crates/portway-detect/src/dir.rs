@@ -196,7 +196,7 @@ impl<'a> Dir<'a> {
 
     /// Reads the variables of a `.env` file; records invalid lines.
     pub fn dotenv(&self, name: &str) -> Option<IndexMap<String, String>> {
-        let (variables, errors) = dotenv::parse_valid_lines(&self.read(name)?);
+        let (variables, errors) = dotenv::parse_valid_lines(&self.read(name)?, &|_| None);
         let more = errors.len().saturating_sub(MAX_REPORTED_LINES);
         for error in errors.into_iter().take(MAX_REPORTED_LINES) {
             let place = format!("{name}:{}", error.line);

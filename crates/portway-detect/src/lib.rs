@@ -33,6 +33,7 @@ mod ruby;
 mod shell;
 mod sites;
 mod text;
+pub mod variables;
 pub mod yaml;
 
 use std::cell::RefCell;

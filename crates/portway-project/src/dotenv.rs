@@ -1,11 +1,19 @@
 //! Parser for `.env` files: `NAME=value`, one variable a line.
 //!
-//! Values are literal: `$` is not expanded, so that a password hash stays intact. In double quotes,
-//! `\n`, `\r`, `\t`, `\"`, `\\` and `\$` are escapes; single quotes have none. A quoted value may
-//! span several lines. `#` starts a comment at the start of a line, or after a space that follows
-//! an unquoted value.
+//! `${NAME}` and `${NAME:-default}` in unquoted and double-quoted values are expanded, as dotenv libraries
+//! do; every other `$` stays, so that a password hash remains intact. In double quotes, `\n`, `\r`, `\t`,
+//! `\"`, `\\` and `\$` are escapes; single quotes have none. A quoted value may span several lines. `#`
+//! starts a comment at the start of a line, or after a space that follows an unquoted value.
+
+mod expansion;
+
+use std::collections::HashMap;
 
 use indexmap::IndexMap;
+
+/// Maximum length of a value, in bytes: a value that refers to others may grow with each line. Linux
+/// limits one variable of a process to 128 KiB.
+const MAX_VALUE: usize = 128 * 1024;
 
 /// An invalid line of a `.env` file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,18 +25,45 @@ pub struct DotenvError {
     pub message: String,
 }
 
+/// A line of a `.env` file that sets a variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assignment {
+    /// The variable's name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+    /// The line, counted from 1.
+    pub line: usize,
+    /// Whether every variable to which the value refers is set. A reference to another one is empty.
+    pub is_complete: bool,
+}
+
+/// Returns the value of a variable that a file refers to and does not set itself.
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+
 /// Parses the text of a `.env` file. A later line overrides an earlier one.
 ///
 /// # Errors
 /// When a line is not blank, a comment or an assignment.
-pub fn parse(text: &str) -> Result<IndexMap<String, String>, DotenvError> {
-    let (variables, errors) = parse_valid_lines(text);
+pub fn parse(text: &str, lookup: Lookup<'_>) -> Result<IndexMap<String, String>, DotenvError> {
+    let (variables, errors) = parse_valid_lines(text, lookup);
     errors.into_iter().next().map_or(Ok(variables), Err)
 }
 
 /// Parses the text of a `.env` file, and returns what is wrong with the lines that are left out.
-pub fn parse_valid_lines(text: &str) -> (IndexMap<String, String>, Vec<DotenvError>) {
-    let mut variables = IndexMap::new();
+pub fn parse_valid_lines(
+    text: &str,
+    lookup: Lookup<'_>,
+) -> (IndexMap<String, String>, Vec<DotenvError>) {
+    let (assignments, errors) = assignments(text, lookup);
+    let pairs = assignments.into_iter().map(|one| (one.name, one.value));
+    (pairs.collect(), errors)
+}
+
+/// Returns the assignments of a `.env` file in their order, and what is wrong with the other lines.
+pub fn assignments(text: &str, lookup: Lookup<'_>) -> (Vec<Assignment>, Vec<DotenvError>) {
+    let mut assignments: Vec<Assignment> = Vec::new();
+    let mut known: HashMap<String, String> = HashMap::new();
     let mut errors = Vec::new();
     let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut number = 0;
@@ -55,6 +90,12 @@ pub fn parse_valid_lines(text: &str) -> (IndexMap<String, String>, Vec<DotenvErr
         };
         let from_value = &here[exported + name.len() + 1..];
         let name = name.trim();
+        let mut is_complete = true;
+        let mut value_of = |name: &str, has_default: bool| {
+            let found = known.get(name).cloned().or_else(|| lookup(name));
+            is_complete &= found.is_some() || has_default;
+            found
+        };
         let value = match value.trim_start().chars().next() {
             Some(quote @ ('"' | '\'')) => {
                 let quoted = &from_value.trim_start()[1..];
@@ -67,7 +108,7 @@ pub fn parse_valid_lines(text: &str) -> (IndexMap<String, String>, Vec<DotenvErr
                 rest = after.split_once('\n').map_or("", |(_, below)| below);
                 let inside = inside.replace("\r\n", "\n");
                 if quote == '"' {
-                    unescape(&inside)
+                    expansion::expand_quoted(&inside, &mut value_of)
                 } else {
                     inside
                 }
@@ -75,7 +116,8 @@ pub fn parse_valid_lines(text: &str) -> (IndexMap<String, String>, Vec<DotenvErr
             _ => {
                 let value = value.trim_start();
                 let end = value.find(" #").or_else(|| value.find("\t#"));
-                value[..end.unwrap_or(value.len())].trim_end().to_owned()
+                let value = value[..end.unwrap_or(value.len())].trim_end();
+                expansion::expand(value, &mut value_of)
             }
         };
         if !is_name(name) {
@@ -83,11 +125,20 @@ pub fn parse_valid_lines(text: &str) -> (IndexMap<String, String>, Vec<DotenvErr
         } else if value.contains('\0') {
             let message = format!("the value of `{name}` contains a NUL character");
             errors.push(fail(message));
+        } else if value.len() > MAX_VALUE {
+            let message = format!("the value of `{name}` is longer than {MAX_VALUE} bytes");
+            errors.push(fail(message));
         } else {
-            variables.insert(name.to_owned(), value);
+            known.insert(name.to_owned(), value.clone());
+            assignments.push(Assignment {
+                name: name.to_owned(),
+                value,
+                line: first,
+                is_complete,
+            });
         }
     }
-    (variables, errors)
+    (assignments, errors)
 }
 
 fn is_name(name: &str) -> bool {
@@ -109,29 +160,13 @@ fn closing_quote(text: &str, quote: char) -> Option<usize> {
         .map(|(index, _)| index)
 }
 
-fn unescape(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut characters = text.chars();
-    while let Some(character) = characters.next() {
-        if character != '\\' {
-            plain.push(character);
-            continue;
-        }
-        match characters.next() {
-            Some('n') => plain.push('\n'),
-            Some('r') => plain.push('\r'),
-            Some('t') => plain.push('\t'),
-            Some(other @ ('"' | '\\' | '$')) => plain.push(other),
-            Some(other) => plain.extend(['\\', other]),
-            None => plain.push('\\'),
-        }
-    }
-    plain
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parse(text: &str) -> Result<IndexMap<String, String>, DotenvError> {
+        super::parse(text, &|_| None)
+    }
 
     #[test]
     fn values_are_literal() {
@@ -153,6 +188,45 @@ mod tests {
     }
 
     #[test]
+    fn references_are_expanded() {
+        let text = "HOST=db\nPORT=5432\nURL=postgres://${HOST}:${PORT}/x\nDEEP=\"<${URL}>\"\n\
+                    RAW='${HOST}'\nESCAPED=\"\\${HOST}\"\nOUTER=${HOME}/x\nNONE=a${UNSET}b\n\
+                    OR=${UNSET:-http://localhost:1}\nHASH=$2b$10$abc\nBARE=$HOST\nOPEN=${HOST\n\
+                    ODD=${not a name}\nHOST=other";
+        let (assignments, errors) =
+            assignments(text, &|name| (name == "HOME").then(|| "/home/ada".into()));
+        assert_eq!(errors, []);
+        let value = |name: &str| {
+            let found = assignments.iter().find(|one| one.name == name);
+            found
+                .map(|one| (one.value.as_str(), one.is_complete))
+                .unwrap()
+        };
+        for (name, expected) in [
+            ("URL", ("postgres://db:5432/x", true)),
+            ("DEEP", ("<postgres://db:5432/x>", true)),
+            ("RAW", ("${HOST}", true)),
+            ("ESCAPED", ("${HOST}", true)),
+            ("OUTER", ("/home/ada/x", true)),
+            ("NONE", ("ab", false)),
+            ("OR", ("http://localhost:1", true)),
+            ("HASH", ("$2b$10$abc", true)),
+            ("BARE", ("$HOST", true)),
+            ("OPEN", ("${HOST", true)),
+            ("ODD", ("${not a name}", true)),
+        ] {
+            assert_eq!(value(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_grows_without_end_is_rejected() {
+        let text = format!("A=xxxxxxxx\n{}", "A=${A}${A}\n".repeat(40));
+        let message = parse(&text).unwrap_err().message;
+        assert_eq!(message, "the value of `A` is longer than 131072 bytes");
+    }
+
+    #[test]
     fn line_numbers_include_multiline_values() {
         let text = "A=\"one\r\ntwo\" # note\r\n\tB='x\n\n'\nC";
         assert_eq!(
@@ -168,7 +242,7 @@ mod tests {
     #[test]
     fn valid_lines_are_used_beside_invalid_ones() {
         let text = "A=1\nSSH_AUTH_SOCK\nmy-key=\"2\n3\"\nB=2\nC='x\nD=4";
-        let (variables, errors) = parse_valid_lines(text);
+        let (variables, errors) = parse_valid_lines(text, &|_| None);
         let lines: Vec<usize> = errors.iter().map(|error| error.line).collect();
         assert_eq!(lines, [2, 3, 6]);
         assert_eq!(variables.len(), 3);
@@ -180,6 +254,8 @@ mod tests {
         for text in [
             "A='\n".to_owned() + &"x\n".repeat(500_000),
             "A='\n'\n".repeat(100_000),
+            "A=x${A}${A}\n".repeat(100),
+            format!("A={}", "${".repeat(100_000)),
         ] {
             let _ = parse(&text);
         }

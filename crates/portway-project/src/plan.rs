@@ -91,6 +91,8 @@ pub struct PlannedService {
     pub env_files: Vec<String>,
     /// Those of `env_files` that may be missing.
     pub optional_env_files: Vec<String>,
+    /// Whether the variables of the application's own files are mapped to the ports of the instance.
+    pub map_env: bool,
     /// Whether it starts only on request.
     pub optional: bool,
     /// Whether the manifest declares it the main service.

@@ -17,6 +17,12 @@ pub enum Property<'a> {
     Name,
     /// The name of the instance.
     Instance,
+    /// The name of the project, as a label of a host name.
+    Project,
+    /// The branch of the checkout, as a label of a host name; empty without one.
+    Branch,
+    /// The origins that may call the backends of this instance, separated by commas.
+    Origins,
     /// The address that it binds and that others connect to.
     Host,
     /// A port: the main port, or the one with this name.
@@ -105,6 +111,9 @@ fn parse<'a>(inside: &'a str, own: &'a str, services: &[&str]) -> Option<Parsed<
     match parts.as_slice() {
         ["name"] => Some(Ok((own, Property::Name))),
         ["instance"] => Some(Ok((own, Property::Instance))),
+        ["project"] => Some(Ok((own, Property::Project))),
+        ["branch"] => Some(Ok((own, Property::Branch))),
+        ["origins"] => Some(Ok((own, Property::Origins))),
         [property] => simple(property).map(|property| Ok((own, property))),
         [table, port] if TABLES.contains(table) => Some(Ok((own, named(table, port)))),
         [service, table] if services.contains(service) && TABLES.contains(table) => Some(Err((
@@ -189,6 +198,9 @@ mod tests {
                 match property {
                     Property::Name => Some(service.into()),
                     Property::Instance => Some("fix.shop".into()),
+                    Property::Project => Some("shop".into()),
+                    Property::Branch => Some("fix".into()),
+                    Property::Origins => Some("http://a,http://b".into()),
                     Property::Host => Some("127.0.0.1".into()),
                     Property::Port(None) => Some(port.to_string()),
                     Property::Url(None) => Some(format!("http://localhost:{port}")),
@@ -207,6 +219,10 @@ mod tests {
             "postgres://localhost/fix.shop"
         );
         assert_eq!(expand_example("${instance}").unwrap(), "${instance}");
+        assert_eq!(
+            expand_example("{project}_{branch} {origins}").unwrap(),
+            "shop_fix http://a,http://b"
+        );
     }
 
     #[test]

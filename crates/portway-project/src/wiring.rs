@@ -3,6 +3,8 @@
 //! One function builds all of it, so that `portway env`, `.ports.json` and the environments of the
 //! processes always agree.
 
+mod values;
+
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
@@ -11,8 +13,10 @@ use portway_api::{GatewayPorts, UsualPort};
 use crate::checkout::Checkout;
 use crate::hostnames;
 use crate::kind::Kind;
-use crate::plan::{Plan, PlannedPort, PlannedService, Probe, ReadinessProbe, identifier};
-use crate::template::{self, Property};
+use crate::mapping::{self, Mapping};
+use crate::plan::{Plan, PlannedService, Probe, ReadinessProbe, identifier};
+
+use values::Values;
 
 /// The address that services bind.
 pub const HOST: &str = "127.0.0.1";
@@ -75,6 +79,21 @@ pub struct Launch {
     pub env: IndexMap<String, String>,
 }
 
+/// What the wiring depends on besides the plan, the ports and the checkout.
+#[derive(Clone, Copy, Debug)]
+pub struct WiringInput<'a> {
+    /// The instance's name.
+    pub instance: &'a str,
+    /// The variables of each service's `env_file`s.
+    pub env_files: &'a IndexMap<String, IndexMap<String, String>>,
+    /// The mapping of each service's own variables.
+    pub mappings: &'a IndexMap<String, Mapping>,
+    /// The variables that make programs trust the gateway's certificates; a file overrides them.
+    pub trust: &'a IndexMap<String, String>,
+    /// The gateway that serves the host names, if there is one.
+    pub gateway: Option<&'a GatewayPorts>,
+}
+
 /// A command that runs before a service starts. A step that is equal for several services runs
 /// once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,42 +106,46 @@ pub struct PrepareStep {
 
 impl Wiring {
     /// Builds the wiring.
-    ///
-    /// `env_files` are the variables of each service's `env_file`s. `trust` are the variables that
-    /// make programs trust the gateway's certificates; a file overrides them. `gateway` is the
-    /// gateway that serves the host names, if there is one.
     pub fn new(
         plan: &Plan,
         ports: &AssignedPorts,
         checkout: &Checkout,
-        instance: &str,
-        env_files: &IndexMap<String, IndexMap<String, String>>,
-        trust: &IndexMap<String, String>,
-        gateway: Option<&GatewayPorts>,
+        input: &WiringInput<'_>,
     ) -> Self {
         let mut shared = IndexMap::new();
         for service in plan.services.values() {
             peer_variables(service, ports, &mut shared);
         }
-        let origins = cors_origins(plan, ports, instance, gateway);
+        let origins = cors_origins(plan, ports, input.instance, input.gateway);
         shared.insert(CORS_ORIGINS.into(), origins.join(","));
         shared.insert("PORTWAY_PROJECT".into(), plan.project.clone());
-        shared.insert("PORTWAY_INSTANCE".into(), instance.to_owned());
+        shared.insert("PORTWAY_INSTANCE".into(), input.instance.to_owned());
         shared.insert("PORTWAY_ID".into(), checkout.id.clone());
+        if let Some(branch) = checkout.branch() {
+            shared.insert("PORTWAY_BRANCH".into(), branch.to_owned());
+        }
+        let values = Values {
+            plan,
+            ports,
+            instance: input.instance,
+            branch: checkout.branch(),
+            origins: &origins,
+        };
         let services = plan
             .services
             .values()
             .map(|service| {
-                let file = env_files.get(&service.name);
-                let mut launch = launch(plan, service, ports, &checkout.root, &shared, file);
-                for (name, value) in trust {
+                let file = input.env_files.get(&service.name);
+                let mapping = input.mappings.get(&service.name);
+                let mut launch = launch(&values, service, &checkout.root, &shared, file, mapping);
+                for (name, value) in input.trust {
                     let entry = launch.env.entry(name.clone());
                     entry.or_insert_with(|| value.clone());
                 }
                 (service.name.clone(), launch)
             })
             .collect();
-        shared.extend(trust.clone());
+        shared.extend(input.trust.clone());
         Self {
             shared,
             services,
@@ -154,10 +177,17 @@ impl Wiring {
             }
         }
         let before = self.shared.insert(CORS_ORIGINS.into(), origins.clone());
+        let before = before.unwrap_or_default();
         for (name, launch) in &mut self.services {
-            // A value from the manifest stays unchanged.
-            if launch.env.get(CORS_ORIGINS) == before.as_ref() {
-                launch.env.insert(CORS_ORIGINS.into(), origins.clone());
+            // A list without the origins of this instance is the user's and stays unchanged.
+            for value in launch.env.values_mut() {
+                for separator in mapping::ORIGIN_SEPARATORS {
+                    let of_list = |origins: &str| origins.replace(',', separator);
+                    if value.contains(&of_list(&before)) {
+                        *value = value.replace(&of_list(&before), &of_list(&origins));
+                        break;
+                    }
+                }
             }
             if frontends.contains(&name) {
                 let allowed = launch.env.entry(VITE_ALLOWED_HOST.into());
@@ -277,25 +307,35 @@ fn cors_origins(
 }
 
 fn launch(
-    plan: &Plan,
+    values: &Values<'_>,
     service: &PlannedService,
-    ports: &AssignedPorts,
     root: &Path,
     shared: &IndexMap<String, String>,
     env_file: Option<&IndexMap<String, String>>,
+    mapping: Option<&Mapping>,
 ) -> Launch {
-    let instance = shared.get("PORTWAY_INSTANCE").map_or("", String::as_str);
-    let expand = |text: &str| expand(plan, ports, instance, &service.name, text);
-    // The last one wins: files, then Portway's variables, then those of the manifest.
+    let expand = |text: &str| values.expand(&service.name, text);
+    let is_kept = |name: &str| {
+        // Portway never leaves the list of origins to an outdated file.
+        let kept = mapping.is_some_and(|mapping| mapping.kept.iter().any(|kept| kept == name));
+        kept && name != CORS_ORIGINS && !name.starts_with("PORTWAY_")
+    };
+    // The last one wins: files, Portway's variables, the application's mapped to the ports, and those of
+    // the manifest.
     let mut env = env_file.cloned().unwrap_or_default();
-    env.extend(shared.clone());
+    let wired = shared.iter().filter(|(name, _)| !is_kept(name));
+    env.extend(wired.map(|(name, value)| (name.clone(), value.clone())));
     env.insert("PORTWAY_SERVICE".into(), service.name.clone());
     env.insert("HOST".into(), HOST.into());
-    for (suffix, _, port) in suffixed_ports(service, ports) {
+    for (suffix, _, port) in suffixed_ports(service, values.ports) {
         env.insert(
             format!("PORT{}", suffix.to_ascii_uppercase()),
             port.to_string(),
         );
+    }
+    for variable in mapping.iter().flat_map(|mapping| &mapping.variables) {
+        let value = variable.value.expand(|part| values.part(part));
+        env.insert(variable.name.clone(), value);
     }
     for (name, value) in &service.env {
         env.insert(name.clone(), expand(value));
@@ -319,32 +359,6 @@ fn launch(
         dir: service.working_dir(root),
         env,
     }
-}
-
-/// Expands the placeholders of a text of the plan. A placeholder of a service that is not enabled
-/// becomes empty; the plan has checked all others.
-fn expand(plan: &Plan, ports: &AssignedPorts, instance: &str, own: &str, text: &str) -> String {
-    let enabled = plan.services.keys();
-    let names: Vec<&str> = enabled.chain(&plan.disabled).map(String::as_str).collect();
-    let expanded = template::expand(text, own, &names, |name, property| {
-        let service = plan.services.get(name);
-        let port = |wanted: Option<&str>| {
-            let service = service?;
-            let index = wanted.map_or(Some(0), |wanted| {
-                let is_wanted = |port: &PlannedPort| port.name.as_deref() == Some(wanted);
-                service.ports.iter().position(is_wanted)
-            })?;
-            Some((service.kind_of_port(index), *ports.of(name).get(index)?))
-        };
-        Some(match property {
-            Property::Name => name.to_owned(),
-            Property::Instance => instance.to_owned(),
-            Property::Host => HOST.to_owned(),
-            Property::Port(name) => port(name).map(|(_, n)| n.to_string()).unwrap_or_default(),
-            Property::Url(name) => port(name).map(|(k, n)| url(k, n)).unwrap_or_default(),
-        })
-    });
-    expanded.unwrap_or_else(|_| text.to_owned())
 }
 
 /// `NAME_port` of every service, then `NAME_url` of every service, then `NAME_health_url` of every

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use portway_api::{ErrorCode, PortDisplacement};
 use portway_ports::Hold;
-use portway_project::{AssignedPorts, Plan, Wiring};
+use portway_project::{AssignedPorts, Plan, Wiring, WiringInput};
 use portway_registry::{AllocatedPort, Instance, Lease, PortRequest, Registry};
 
 use choice::{Chosen, Scope, choose};
@@ -248,10 +248,13 @@ pub(crate) fn wire(
         plan,
         ports,
         &project.checkout,
-        &instance.name,
-        &project.env_files()?,
-        &children::variables(),
-        instance.gateway.as_ref(),
+        &WiringInput {
+            instance: &instance.name,
+            env_files: &project.env_files()?,
+            mappings: &project.mappings(),
+            trust: &children::variables(),
+            gateway: instance.gateway.as_ref(),
+        },
     );
     let served = plan.published_on_lan(project.lan);
     if !served.is_empty() {

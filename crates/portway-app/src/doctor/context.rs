@@ -12,7 +12,7 @@ use portway_project::checkout::directories_above;
 use portway_project::manifest::FILE_NAME;
 use portway_project::{
     AssignedPorts, Checkout, Manifest, Plan, PlannedService, PortsFile, PortsFileError,
-    Preferences, Wiring,
+    Preferences, Wiring, WiringInput,
 };
 use portway_registry::{CheckoutState, Registry, RunningRecord, WrittenValues};
 use portway_supervisor::control::{self, Client};
@@ -22,6 +22,7 @@ use tokio::time::timeout;
 use crate::dirs;
 use crate::error::CommandError;
 use crate::instance::{applied_manifest, snapshot};
+use crate::mapping::mappings;
 use crate::preferences;
 use crate::project::{Described, describe_for};
 use crate::registry::{Entry, RegistryReader};
@@ -209,11 +210,14 @@ impl DoctorContext {
     pub(super) fn wiring(&self, ports: &AssignedPorts) -> Option<Wiring> {
         let plan = self.plan.as_ref().ok()?;
         let name = self.entry().map_or("", |(instance, ..)| &instance.name);
-        let none = IndexMap::new();
-        let (checkout, files) = (&self.checkout, IndexMap::new());
-        Some(Wiring::new(
-            plan, ports, checkout, name, &files, &none, None,
-        ))
+        let input = WiringInput {
+            instance: name,
+            env_files: &IndexMap::new(),
+            mappings: &mappings(&self.root, plan, self.found.is_some()),
+            trust: &IndexMap::new(),
+            gateway: None,
+        };
+        Some(Wiring::new(plan, ports, &self.checkout, &input))
     }
 
     /// Returns whether Portway or the manifest sets a variable for every service that loads the `.env`

@@ -221,6 +221,8 @@ impl<'f, 'd> File<'f, 'd> {
             let ready = format!("ready = {{ exec = {}, timeout = \"2m\" }}", quoted(&exec));
             found.more.push(ready);
         }
+        // The client of the engine reads the same files and resolves host names of containers.
+        found.more.push("map_env = false".into());
         // Docker's own grace period is ten seconds.
         found.more.push("stop = { grace = \"20s\" }".into());
         if !service.other_ports.is_empty() {

@@ -87,7 +87,8 @@ pub struct Project {
 pub struct Service {
     /// The shell command that runs the service in the foreground. Placeholders: `{port}`,
     /// `{host}`, `{url}`, `{name}`, `{SERVICE.port}`, `{SERVICE.host}`, `{SERVICE.url}`, and
-    /// `{ports.NAME}` and `{urls.NAME}` for named ports. Other braces are left unchanged.
+    /// `{ports.NAME}` and `{urls.NAME}` for named ports, `{origins}`, `{instance}`, `{project}` and
+    /// `{branch}`. Other braces are left unchanged.
     #[schemars(with = "String")]
     pub command: Text,
     /// The directory in which the command runs, relative to the project's root.
@@ -136,6 +137,9 @@ pub struct Service {
     /// unless it is written as `{ path = ".env.local", optional = true }`.
     #[serde(default)]
     pub env_file: EnvFiles,
+    /// Whether to rewrite the variables that the application's own files set, such as `.env`, to the
+    /// ports of this instance. Default: true.
+    pub map_env: Option<bool>,
     /// Whether the service starts only on request: `portway up --with NAME`.
     #[serde(default)]
     pub optional: bool,

@@ -310,7 +310,12 @@ pub(super) fn placeholders(manifest: &Manifest) -> Result<(), Problem> {
     let lookup = |service: &str, property: Property<'_>| {
         let ports = ports.get(service)?;
         let exists = match property {
-            Property::Name | Property::Instance | Property::Host => true,
+            Property::Name
+            | Property::Instance
+            | Property::Project
+            | Property::Branch
+            | Property::Origins
+            | Property::Host => true,
             Property::Port(None) | Property::Url(None) => !ports.is_empty(),
             Property::Port(Some(name)) | Property::Url(Some(name)) => {
                 ports.iter().any(|port| port.name.as_deref() == Some(name))

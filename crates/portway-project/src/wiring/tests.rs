@@ -1,5 +1,6 @@
 use super::*;
 use crate::Manifest;
+use crate::mapping::{AppVariable, Origin, Place};
 
 fn wire(text: &str, with: &[&str], ports: &[(&str, &[u16])]) -> Wiring {
     wire_with_gateway(None, text, with, ports)
@@ -10,6 +11,16 @@ fn wire_with_gateway(
     text: &str,
     with: &[&str],
     ports: &[(&str, &[u16])],
+) -> Wiring {
+    wire_with_mapping(gateway, text, with, ports, &IndexMap::new())
+}
+
+fn wire_with_mapping(
+    gateway: Option<&GatewayPorts>,
+    text: &str,
+    with: &[&str],
+    ports: &[(&str, &[u16])],
+    mappings: &IndexMap<String, Mapping>,
 ) -> Wiring {
     let manifest = Manifest::parse(Path::new("/jobi/portway.toml"), text).unwrap();
     let with: Vec<String> = with.iter().map(|&name| name.to_owned()).collect();
@@ -34,7 +45,14 @@ fn wire_with_gateway(
         ("SSL_CERT_FILE".to_owned(), "/ca/bundle.pem".to_owned()),
     ]);
     let ports = AssignedPorts(ports);
-    Wiring::new(&plan, &ports, &checkout, "jobi", &files, &trust, gateway)
+    let input = WiringInput {
+        instance: "jobi",
+        env_files: &files,
+        mappings,
+        trust: &trust,
+        gateway,
+    };
+    Wiring::new(&plan, &ports, &checkout, &input)
 }
 
 const JOBI: &str = r#"
@@ -229,4 +247,77 @@ fn named_ports_have_their_own_keys() {
     assert_eq!(launch.command, "x 8000 9101");
     assert_eq!(launch.env["PORT_METRICS"], "9101");
     assert_eq!(launch.env["MY_API_METRICS_PORT"], "9101");
+}
+
+/// Wires two services; the mapping of `backend` is that of these variables in a `.env` file.
+fn wire_mapped(pairs: &[(&str, &str)]) -> Wiring {
+    let manifest = Manifest::parse(Path::new("/jobi/portway.toml"), JOBI).unwrap();
+    let plan = Plan::new(&manifest, &[]).unwrap();
+    let variables: Vec<AppVariable> = pairs
+        .iter()
+        .map(|(name, value)| AppVariable {
+            name: (*name).to_owned(),
+            value: (*value).to_owned(),
+            place: Place {
+                file: ".env".to_owned(),
+                line: 1,
+            },
+            origin: Origin::File,
+        })
+        .collect();
+    let endpoints = mapping::endpoints(&plan);
+    let mapping = Mapping::new("backend", &variables, &endpoints, false);
+    let mappings = IndexMap::from([("backend".to_owned(), mapping)]);
+    wire_with_mapping(None, JOBI, &[], &TWO, &mappings)
+}
+
+#[test]
+fn variables_of_the_application_are_mapped_to_the_ports_of_the_instance() {
+    let wiring = wire_mapped(&[
+        ("FRONTEND_URL", "http://127.0.0.1:5173/app"),
+        ("PUBLIC_API", "http://localhost:9000/v1"),
+        ("CORS_ORIGINS", "https://jobi.example"),
+        ("TRUSTED_ORIGINS", "[\"https://jobi.example\"]"),
+    ]);
+    let env = &wiring.services["backend"].env;
+    assert_eq!(env["FRONTEND_URL"], "http://127.0.0.1:5180/app");
+    assert_eq!(env["PUBLIC_API"], "http://localhost:9003/v1");
+    let origins = &wiring.shared["CORS_ORIGINS"];
+    assert!(origins.starts_with("http://localhost:5180,"), "{origins}");
+    assert_eq!(
+        env["CORS_ORIGINS"],
+        format!("https://jobi.example,{origins}")
+    );
+    let list: Vec<String> = serde_json::from_str(&env["TRUSTED_ORIGINS"]).unwrap();
+    assert_eq!(list.join(","), env["CORS_ORIGINS"]);
+    // The frontend has no such file.
+    let frontend = &wiring.services["frontend"].env;
+    assert_eq!(frontend["FRONTEND_URL"], "http://localhost:5180");
+}
+
+#[test]
+fn a_users_value_for_another_machine_is_not_replaced() {
+    let wiring = wire_mapped(&[
+        ("FRONTEND_URL", "https://jobi.example"),
+        ("CORS_ORIGINS", "*"),
+        ("PORTWAY_ID", "1"),
+    ]);
+    let env = &wiring.services["backend"].env;
+    assert!(!env.contains_key("FRONTEND_URL"));
+    assert_eq!(env["FRONTEND_PORT"], "5180");
+    assert_eq!(env["CORS_ORIGINS"], wiring.shared["CORS_ORIGINS"]);
+    assert_eq!(env["PORTWAY_ID"], "0123456789abcdef");
+}
+
+#[test]
+fn mapped_lists_contain_pages_on_the_local_network() {
+    let mut wiring = wire_mapped(&[("TRUSTED_ORIGINS", "[\"https://jobi.example\"]")]);
+    let manifest = Manifest::parse(Path::new("/jobi/portway.toml"), JOBI).unwrap();
+    let plan = Plan::new(&manifest, &[]).unwrap();
+    let ports = TWO.map(|(name, ports)| (name.to_owned(), ports.to_vec()));
+    let ports = AssignedPorts(IndexMap::from(ports));
+    wiring.publish_on_lan(&plan, &ports, &["frontend".to_owned()], &[], "jobi.local");
+    let list = &wiring.services["backend"].env["TRUSTED_ORIGINS"];
+    let list: Vec<String> = serde_json::from_str(list).unwrap();
+    assert_eq!(list.last().unwrap(), "http://jobi.local:5180");
 }

@@ -1,7 +1,7 @@
 //! Prints a project's plan and what was detected.
 
-use portway_api::{PortPreference, ProjectPlan, ServicePlan};
-
+use indexmap::IndexMap;
+use portway_api::{MissingVariable, PortPreference, ProjectPlan, ServicePlan, VariablePlan};
 use portway_detect::Detection;
 
 use super::sanitize::one_line;
@@ -74,11 +74,53 @@ fn service_plan(service: &ServicePlan) -> String {
     if !service.after.is_empty() {
         line("after", &service.after.join(", "));
     }
+    for (index, sentence) in variables(&service.variables).iter().enumerate() {
+        line(if index == 0 { "sets" } else { "" }, sentence);
+    }
+    for (index, sentence) in missing(&service.missing).iter().enumerate() {
+        line(if index == 0 { "missing" } else { "" }, sentence);
+    }
     for (index, sentence) in service.evidence.iter().enumerate() {
         let key = if index == 0 { "because" } else { "" };
         line(key, &styled(DIM, &one_line(sentence)));
     }
     lines.join("\n") + "\n"
+}
+
+/// Describes the variables that a service gets: each mapped one, and how many keep the value of a file.
+fn variables(all: &[VariablePlan]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut unchanged: IndexMap<&str, usize> = IndexMap::new();
+    for variable in all {
+        if variable.meaning.is_empty() {
+            *unchanged.entry(&variable.file).or_default() += 1;
+            continue;
+        }
+        let from = format!("from {}:{}", variable.file, variable.line);
+        let why = format!("{from}, {}", variable.meaning.join(", "));
+        let value = one_line(&format!("{}={}", variable.name, variable.value));
+        lines.push(format!("{value}  {}", styled(DIM, &one_line(&why))));
+    }
+    lines.extend(unchanged.into_iter().map(|(file, count)| {
+        let values = if count == 1 { "value" } else { "values" };
+        one_line(&format!("{count} other {values} of {file}"))
+    }));
+    lines
+}
+
+/// Describes the variables that need a value, by the file that names them.
+fn missing(all: &[MissingVariable]) -> Vec<String> {
+    let mut by_file: IndexMap<&str, Vec<&str>> = IndexMap::new();
+    for variable in all {
+        by_file
+            .entry(&variable.file)
+            .or_default()
+            .push(&variable.name);
+    }
+    let lines = by_file
+        .into_iter()
+        .map(|(file, names)| one_line(&format!("{} (named in {file})", names.join(", "))));
+    lines.collect()
 }
 
 /// Describes a port: "9000, otherwise a free port in 9000-9099".

@@ -1,0 +1,59 @@
+//! The environment mapping of a project: what its own files say about variables, mapped to the ports of
+//! the plan.
+
+use std::path::Path;
+
+use indexmap::IndexMap;
+use portway_detect::variables;
+use portway_project::mapping::{self, AppVariable, Mapping, Origin, Place};
+use portway_project::{Plan, PlannedService, dotenv, user_file};
+
+/// Maps the variables of each service of `plan`, except those whose manifest disables it. Files that
+/// cannot be read count as empty: who needs them reports them.
+///
+/// `is_detected` is whether there is no manifest. Values of example files then apply to directories
+/// without a file in use.
+pub(crate) fn mappings(root: &Path, plan: &Plan, is_detected: bool) -> IndexMap<String, Mapping> {
+    let services = || plan.services.values().filter(|service| service.map_env);
+    let dirs: Vec<(&str, &str)> = services()
+        .map(|service| (service.name.as_str(), service.dir.as_deref().unwrap_or("")))
+        .collect();
+    let found = variables::find(root, &dirs);
+    let endpoints = mapping::endpoints(plan);
+    let mapped = services().map(|service| {
+        let mut variables = found.get(&service.name).cloned().unwrap_or_default();
+        variables.extend(of_env_files(root, service));
+        let mapping = Mapping::new(&service.name, &variables, &endpoints, is_detected);
+        (service.name.clone(), mapping)
+    });
+    mapped.collect()
+}
+
+/// Reads the variables of a service's `env_file`s, which may have any name.
+fn of_env_files(root: &Path, service: &PlannedService) -> Vec<AppVariable> {
+    let mut all = Vec::new();
+    for name in &service.env_files {
+        let path = service.working_dir(root).join(name);
+        let text = user_file::read_text(&path).unwrap_or_default();
+        let file = match &service.dir {
+            Some(dir) => format!("{dir}/{name}"),
+            None => name.clone(),
+        };
+        let (assignments, _) = dotenv::assignments(&text, &environment);
+        all.extend(assignments.into_iter().map(|one| AppVariable {
+            name: one.name,
+            value: one.value,
+            place: Place {
+                file: file.clone(),
+                line: one.line,
+            },
+            origin: Origin::File,
+        }));
+    }
+    all
+}
+
+/// Returns the value of a variable of Portway's own environment, to which `env_file`s can refer.
+pub(crate) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

@@ -1,0 +1,105 @@
+//! `.env` files and their examples.
+
+use portway_project::dotenv;
+use portway_project::mapping::{AppVariable, Origin};
+
+use super::variable;
+use crate::Dir;
+
+/// Files that programs load in development, in the order in which they override each other.
+const IN_USE: [&str; 6] = [
+    ".env",
+    ".env.dev",
+    ".env.development",
+    ".env.local",
+    ".env.dev.local",
+    ".env.development.local",
+];
+
+/// Parts of names of example files, which no program loads.
+const EXAMPLES: [&str; 7] = [
+    "example", "sample", "template", "tmpl", "dist", "default", "defaults",
+];
+
+/// Parts of names of files for other environments than development.
+const OTHER_ENVIRONMENTS: [&str; 9] = [
+    "prod",
+    "production",
+    "test",
+    "testing",
+    "ci",
+    "staging",
+    "stage",
+    "preview",
+    "e2e",
+];
+
+/// Returns whether programs load a file with this name in development.
+pub fn is_in_use(name: &str) -> bool {
+    IN_USE.contains(&name)
+}
+
+/// Returns whether a file with this name is an example of a `.env` file for development.
+pub fn is_example(name: &str) -> bool {
+    let parts = || name.split(['.', '-', '_']).filter(|part| !part.is_empty());
+    let has = |known: &[&str]| parts().any(|part| known.contains(&part));
+    parts().any(|part| part == "env") && has(&EXAMPLES) && !has(&OTHER_ENVIRONMENTS)
+}
+
+/// Reads the variables of the files in `dir`: examples first, then the files in use.
+pub(super) fn variables(dir: &Dir<'_>) -> Vec<AppVariable> {
+    let in_use: Vec<&str> = IN_USE.into_iter().filter(|name| dir.has(name)).collect();
+    let of_example = match in_use.is_empty() {
+        true => Origin::Example,
+        false => Origin::Documented,
+    };
+    let mut variables = Vec::new();
+    for name in dir.files().filter(|name| is_example(name)) {
+        variables.extend(read(dir, name, of_example));
+    }
+    for name in in_use {
+        variables.extend(read(dir, name, Origin::File));
+    }
+    variables
+}
+
+/// Reads one file. Values that refer to variables outside the file are left out: what they are depends
+/// on the program that loads the file.
+fn read(dir: &Dir<'_>, file: &str, origin: Origin) -> Vec<AppVariable> {
+    let text = dir.read(file).unwrap_or_default();
+    let (assignments, _) = dotenv::assignments(&text, &|_| None);
+    let complete = assignments.into_iter().filter(|one| one.is_complete);
+    complete
+        .map(|one| variable(dir, file, one.line, (one.name, one.value), origin))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recognizes_files_and_their_examples() {
+        for (name, in_use, example) in [
+            (".env", true, false),
+            (".env.development.local", true, false),
+            (".env.production", false, false),
+            (".env.test", false, false),
+            (".env.example", false, true),
+            (".env.local.example", false, true),
+            ("env.sample", false, true),
+            (".env-template", false, true),
+            ("example.env", false, true),
+            (".env.production.example", false, false),
+            (".envrc", false, false),
+            ("environment.example", false, false),
+            ("default.conf", false, false),
+        ] {
+            assert_eq!(
+                (is_in_use(name), is_example(name)),
+                (in_use, example),
+                "{name}"
+            );
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The variables that the application of a service uses: from its `.env` files, from their examples, and
+//! from defaults in its code.
+//!
+//! Input: the root of a checkout and the directories of its services. Output: the variables of each
+//! service with their places, for [`portway_project::mapping`].
+
+mod code;
+mod files;
+
+use std::cell::RefCell;
+use std::path::Path;
+
+use indexmap::IndexMap;
+use portway_project::mapping::{AppVariable, Origin, Place};
+
+use super::Dir;
+
+pub use files::{is_example, is_in_use};
+
+/// Finds the variables of services. `services` are their names and directories, relative to `root`.
+///
+/// A file in a directory above a service's applies to the service as well; a closer one overrides it.
+pub fn find(root: &Path, services: &[(&str, &str)]) -> IndexMap<String, Vec<AppVariable>> {
+    // Detection and `doctor` report files that cannot be read.
+    let skipped = RefCell::default();
+    let root = Dir::open(root, "", &skipped);
+    let mut read: IndexMap<String, Vec<AppVariable>> = IndexMap::new();
+    let mut scanned: IndexMap<&str, Vec<AppVariable>> = IndexMap::new();
+    let mut found = IndexMap::new();
+    for (name, path) in services {
+        let Some(dir) = root.below(path) else {
+            continue;
+        };
+        let others: Vec<&str> = services.iter().map(|(_, other)| *other).collect();
+        let defaults = scanned
+            .entry(path)
+            .or_insert_with(|| code::defaults(&dir, &others));
+        let mut variables = defaults.clone();
+        let mut above: Vec<Dir<'_>> = dir.upwards().collect();
+        above.reverse();
+        for dir in &above {
+            let of_dir = read
+                .entry(dir.path().to_owned())
+                .or_insert_with(|| files::variables(dir));
+            variables.extend(of_dir.iter().cloned());
+        }
+        found.insert((*name).to_owned(), variables);
+    }
+    found
+}
+
+/// Creates a variable that a file of `dir` names.
+fn variable(
+    dir: &Dir<'_>,
+    file: &str,
+    line: usize,
+    (name, value): (String, String),
+    origin: Origin,
+) -> AppVariable {
+    let place = Place {
+        file: dir.path_of(file),
+        line,
+    };
+    AppVariable {
+        name,
+        value,
+        place,
+        origin,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn closer_files_override_and_examples_rank_by_their_directory() {
+        let temp = tempfile::tempdir().unwrap();
+        for (path, text) in [
+            (".env", "A=root\nB=root\n"),
+            (".env.example", "C=documented\n"),
+            ("api/.env.local", "A=local\n"),
+            ("api/.env", "A=api\n"),
+            ("api/src/settings.py", "X = os.getenv(\"CODE\", \"code\")\n"),
+            ("web/.env.sample", "E=example\n"),
+            ("web/node_modules/x/index.js", "process.env.F || \"far\"\n"),
+        ] {
+            let path = temp.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let found = find(
+            temp.path(),
+            &[("api", "api"), ("web", "web"), ("gone", "x/y")],
+        );
+        let summary = |service: &str| -> Vec<String> {
+            let all = found[service].iter();
+            all.map(|one| {
+                let Place { file, line } = &one.place;
+                format!("{:?} {}={} {file}:{line}", one.origin, one.name, one.value)
+            })
+            .collect()
+        };
+        assert_eq!(
+            summary("api"),
+            [
+                "Code CODE=code api/src/settings.py:1",
+                "Documented C=documented .env.example:1",
+                "File A=root .env:1",
+                "File B=root .env:2",
+                "File A=api api/.env:1",
+                "File A=local api/.env.local:1",
+            ]
+        );
+        assert_eq!(summary("web")[3..], ["Example E=example web/.env.sample:1"]);
+        assert!(!found.contains_key("gone"));
+    }
+}

@@ -1,0 +1,51 @@
+//! The ports of a plan, as applications refer to them.
+
+use crate::kind::Kind;
+use crate::plan::Plan;
+
+/// One port of a service, and how applications refer to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The service.
+    pub service: String,
+    /// The port's name; `None` for the main port.
+    pub name: Option<String>,
+    /// The kind of the port.
+    pub kind: Kind,
+    /// The ports under which applications know it: the preferred port and the usual one of its kind.
+    pub usual: Vec<u16>,
+    /// Host names of the service in a container network.
+    pub hosts: Vec<String>,
+}
+
+impl Endpoint {
+    /// How messages name it: the service, or the service and the port's name.
+    pub(super) fn label(&self) -> String {
+        match &self.name {
+            Some(name) => format!("`{}` ({name})", self.service),
+            None => format!("`{}`", self.service),
+        }
+    }
+}
+
+/// Returns the ports of all services of a plan.
+pub fn endpoints(plan: &Plan) -> Vec<Endpoint> {
+    let mut endpoints = Vec::new();
+    for service in plan.services.values() {
+        for (index, port) in service.ports.iter().enumerate() {
+            let kind = service.kind_of_port(index);
+            let mut usual = vec![port.spec.prefer];
+            if index == 0 {
+                usual.extend(kind.usual_port().filter(|usual| *usual != port.spec.prefer));
+            }
+            endpoints.push(Endpoint {
+                service: service.name.clone(),
+                name: port.name.clone().filter(|_| index > 0),
+                kind,
+                usual,
+                hosts: vec![service.name.clone()],
+            });
+        }
+    }
+    endpoints
+}

@@ -1,0 +1,290 @@
+//! Environment mapping: how variables that an application already uses are rewritten to the ports of
+//! an instance.
+//!
+//! Input: the variables of one service as its files name them, with their values, and the ports of all
+//! services. Output: for each variable that refers to a service, its value with only host and port
+//! replaced. Users, passwords, paths and queries stay unchanged. A value that refers to no service is
+//! never changed.
+
+mod address;
+mod endpoint;
+mod hint;
+mod origins;
+mod pair;
+mod value;
+
+use std::collections::BTreeMap;
+
+pub use endpoint::{Endpoint, endpoints};
+pub(crate) use origins::ORIGIN_SEPARATORS;
+pub use value::{MappedValue, Part};
+
+use address::Address;
+
+/// Where a file of the application names a variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file, relative to the project's root and separated by `/`.
+    pub file: String,
+    /// The line, counted from 1.
+    pub line: usize,
+}
+
+/// What kind of file names a variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// A default in the application's code.
+    Code,
+    /// An example file, such as `.env.example`, beside a file that is in use.
+    Documented,
+    /// An example file in a directory that has no file in use.
+    Example,
+    /// A file that is in use, such as `.env`.
+    File,
+}
+
+/// A variable that the application uses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppVariable {
+    /// Its name.
+    pub name: String,
+    /// Its value there.
+    pub value: String,
+    /// Where it is.
+    pub place: Place,
+    /// The kind of that file.
+    pub origin: Origin,
+}
+
+/// A variable that Portway sets because of the application's files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MappedVariable {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: MappedValue,
+    /// Where the application names it.
+    pub place: Place,
+    /// What the ports in its value stand for, such as "8000 is `api`"; empty if it is unchanged.
+    pub meaning: Vec<String>,
+}
+
+/// The mapping of one service's variables.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mapping {
+    /// The variables to set.
+    pub variables: Vec<MappedVariable>,
+    /// Names of variables with a value of the user that refers to another machine or to no service.
+    /// Portway sets none of them.
+    pub kept: Vec<String>,
+    /// The variables of example files that still need a value.
+    pub missing: Vec<AppVariable>,
+}
+
+/// Names that Portway sets for each service itself.
+const OWN_NAMES: [&str; 2] = ["PORT", "HOST"];
+
+impl Mapping {
+    /// Maps the variables of the service `owner`. A later variable overrides an earlier one with the same
+    /// name, unless its origin ranks lower.
+    ///
+    /// `uses_examples` is whether values of example files apply where no file is in use.
+    pub fn new(
+        owner: &str,
+        variables: &[AppVariable],
+        endpoints: &[Endpoint],
+        uses_examples: bool,
+    ) -> Self {
+        let mut by_name: BTreeMap<&str, &AppVariable> = BTreeMap::new();
+        let mut order = Vec::new();
+        for variable in variables {
+            match by_name.get(variable.name.as_str()) {
+                Some(known) if known.origin > variable.origin => {}
+                known => {
+                    if known.is_none() {
+                        order.push(variable.name.as_str());
+                    }
+                    by_name.insert(&variable.name, variable);
+                }
+            }
+        }
+        let context = Context {
+            owner,
+            endpoints,
+            by_name: &by_name,
+        };
+        let mut mapping = Self::default();
+        for name in order {
+            if !OWN_NAMES.contains(&name) && !name.starts_with("PORTWAY_") {
+                mapping.add(&context, by_name[name], uses_examples);
+            }
+        }
+        pair::add_missing_ports(&context, &mut mapping.variables);
+        mapping
+    }
+
+    fn add(&mut self, context: &Context<'_>, variable: &AppVariable, uses_examples: bool) {
+        let found = origins::map(variable)
+            .or_else(|| pair::map(context, variable))
+            .or_else(|| context.map_addresses(variable));
+        if let Some((value, meaning)) = found {
+            self.variables.push(MappedVariable {
+                name: variable.name.clone(),
+                value,
+                place: variable.place.clone(),
+                meaning,
+            });
+            return;
+        }
+        let is_local = is_local(&variable.value);
+        match variable.origin {
+            Origin::File | Origin::Code if !variable.value.is_empty() && !is_local => {
+                self.kept.push(variable.name.clone());
+            }
+            Origin::Example if uses_examples => {
+                if needs_value(&variable.value) || is_local {
+                    self.missing.push(variable.clone());
+                }
+                if !variable.value.is_empty() && !is_local {
+                    self.variables.push(MappedVariable {
+                        name: variable.name.clone(),
+                        value: MappedValue::literal(&variable.value),
+                        place: variable.place.clone(),
+                        meaning: Vec::new(),
+                    });
+                }
+            }
+            Origin::Example if needs_value(&variable.value) || is_local => {
+                self.missing.push(variable.clone());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What the mapping of one variable depends on.
+struct Context<'a> {
+    owner: &'a str,
+    endpoints: &'a [Endpoint],
+    by_name: &'a BTreeMap<&'a str, &'a AppVariable>,
+}
+
+impl<'a> Context<'a> {
+    /// Replaces each address of a service in a value; `None` if there is none.
+    fn map_addresses(&self, variable: &AppVariable) -> Option<(MappedValue, Vec<String>)> {
+        let text = &variable.value;
+        let aliases = |host: &str| self.by_alias(host).is_some();
+        let mut value = MappedValue::default();
+        let mut meaning = Vec::new();
+        let mut done = 0;
+        for address in address::find(text, &aliases) {
+            let Some(endpoint) = self.resolve(&variable.name, &address) else {
+                continue;
+            };
+            value.push_literal(&text[done..address.start]);
+            value.push_address(text, &address, endpoint);
+            done = address.end;
+            let was = match address.port {
+                Some(port) => port.to_string(),
+                None => address.host.to_owned(),
+            };
+            let sentence = format!("{was} is {}", endpoint.label());
+            if !meaning.contains(&sentence) {
+                meaning.push(sentence);
+            }
+        }
+        value.push_literal(&text[done..]);
+        (!meaning.is_empty()).then_some((value, meaning))
+    }
+
+    /// Returns the port that an address in the variable `name` stands for.
+    fn resolve(&self, name: &str, address: &Address<'_>) -> Option<&'a Endpoint> {
+        let fits = |endpoint: &&Endpoint| {
+            address
+                .scheme
+                .is_none_or(|scheme| hint::scheme_fits(scheme, endpoint.kind))
+        };
+        if !address::is_this_machine(address.host) {
+            return self.by_alias_and_port(address.host, address.port);
+        }
+        let port = address
+            .port
+            .or_else(|| address.scheme.and_then(hint::default_port))?;
+        let usual = self
+            .endpoints
+            .iter()
+            .filter(|one| one.usual.contains(&port));
+        let usual: Vec<&Endpoint> = usual.filter(fits).collect();
+        match usual[..] {
+            [] => {
+                let hinted = hint::endpoints(name, self.endpoints);
+                let hinted: Vec<&Endpoint> = hinted.into_iter().filter(fits).collect();
+                match hinted[..] {
+                    [only] => Some(only),
+                    _ => None,
+                }
+            }
+            [only] => Some(only),
+            _ => self.most_likely(name, &usual),
+        }
+    }
+
+    /// Returns the one of several ports that a name refers to, or else the owner's.
+    fn most_likely(&self, name: &str, candidates: &[&'a Endpoint]) -> Option<&'a Endpoint> {
+        let hinted = hint::endpoints(name, self.endpoints);
+        let both: Vec<&Endpoint> = candidates
+            .iter()
+            .copied()
+            .filter(|one| hinted.contains(one))
+            .collect();
+        match both[..] {
+            [only] => Some(only),
+            _ => candidates
+                .iter()
+                .copied()
+                .find(|one| one.service == self.owner),
+        }
+    }
+
+    /// Returns the main port of the service with this host name in a container network.
+    fn by_alias(&self, host: &str) -> Option<&'a Endpoint> {
+        let mut endpoints = self.endpoints.iter();
+        endpoints.find(|one| one.name.is_none() && one.hosts.iter().any(|known| known == host))
+    }
+
+    fn by_alias_and_port(&self, host: &str, port: Option<u16>) -> Option<&'a Endpoint> {
+        let is_host = |one: &&Endpoint| one.hosts.iter().any(|known| known == host);
+        let mut endpoints = self.endpoints.iter().filter(is_host);
+        let port = port.filter(|port| *port > 0);
+        let exact = port.and_then(|port| endpoints.clone().find(|one| one.usual.contains(&port)));
+        exact.or_else(|| endpoints.find(|one| one.name.is_none()))
+    }
+}
+
+/// Returns whether a value contains an address of this machine.
+fn is_local(value: &str) -> bool {
+    address::find(value, &|_| false).next().is_some()
+}
+
+/// Returns whether the value of an example is no value that an application can use.
+fn needs_value(value: &str) -> bool {
+    const MARKS: [&str; 9] = [
+        "your",
+        "changeme",
+        "change-me",
+        "change_me",
+        "change this",
+        "changethis",
+        "replace",
+        "xxx",
+        "todo",
+    ];
+    let lower = value.to_ascii_lowercase();
+    lower.is_empty()
+        || (lower.starts_with('<') && lower.ends_with('>'))
+        || lower.ends_with("...")
+        || MARKS.iter().any(|mark| lower.contains(mark))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! Addresses in two variables: `DB_HOST` and `DB_PORT`.
+
+use super::address::is_this_machine;
+use super::value::{MappedValue, Part};
+use super::{AppVariable, Context, Endpoint, MappedVariable, hint};
+
+/// The last parts of names of variables with a host.
+const HOSTS: [&str; 5] = ["HOST", "HOSTNAME", "SERVER", "ADDR", "ADDRESS"];
+
+/// Maps a variable that contains only a host or only a port.
+pub(super) fn map(
+    context: &Context<'_>,
+    variable: &AppVariable,
+) -> Option<(MappedValue, Vec<String>)> {
+    let (prefix, last) = split(&variable.name)?;
+    let value = variable.value.trim();
+    if last.eq_ignore_ascii_case("PORT") {
+        let port: u16 = value.parse().ok().filter(|port| *port > 0)?;
+        let endpoint = port_owner(context, &variable.name, prefix, port)?;
+        let meaning = format!("{port} is {}", endpoint.label());
+        return Some((MappedValue::of(port_of(endpoint)), vec![meaning]));
+    }
+    if is_host_name(last) {
+        let endpoint = context.by_alias(value)?;
+        let meaning = format!("`{value}` is the host name of {}", endpoint.label());
+        let service = endpoint.service.clone();
+        return Some((MappedValue::of(Part::Host { service }), vec![meaning]));
+    }
+    None
+}
+
+/// Adds the port to each host that was mapped, if the application has no variable for the port: it would
+/// use the service's usual port.
+pub(super) fn add_missing_ports(context: &Context<'_>, variables: &mut Vec<MappedVariable>) {
+    let mut more = Vec::new();
+    for variable in &*variables {
+        let [Part::Host { service }] = &variable.value.parts[..] else {
+            continue;
+        };
+        let Some((prefix, last)) = split(&variable.name) else {
+            continue;
+        };
+        let port = if last.chars().any(|c| c.is_ascii_lowercase()) {
+            "port"
+        } else {
+            "PORT"
+        };
+        let name = format!("{prefix}{port}");
+        let endpoint = context.endpoints.iter().find(|one| one.service == *service);
+        if let Some(endpoint) = endpoint.filter(|_| !context.by_name.contains_key(name.as_str())) {
+            more.push(MappedVariable {
+                name,
+                value: MappedValue::of(port_of(endpoint)),
+                place: variable.place.clone(),
+                meaning: variable.meaning.clone(),
+            });
+        }
+    }
+    variables.extend(more);
+}
+
+/// Splits a name into its last part and what is before it, with the separator: `DB_` and `PORT`.
+/// `PGPORT` and `PGHOST` are split as libpq reads them.
+fn split(name: &str) -> Option<(&str, &str)> {
+    if let Some(last) = name
+        .strip_prefix("PG")
+        .filter(|last| ["PORT", "HOST"].contains(last))
+    {
+        return Some(("PG", last));
+    }
+    let at = name.rfind('_').filter(|at| *at > 0)? + 1;
+    Some(name.split_at(at))
+}
+
+fn is_host_name(last: &str) -> bool {
+    HOSTS.iter().any(|known| last.eq_ignore_ascii_case(known))
+}
+
+/// Returns the port that a variable with a number stands for.
+fn port_owner<'a>(
+    context: &Context<'a>,
+    name: &str,
+    prefix: &str,
+    port: u16,
+) -> Option<&'a Endpoint> {
+    let host = HOSTS.iter().find_map(|last| {
+        let variable = context.by_name.get(format!("{prefix}{last}").as_str())?;
+        Some(variable.value.trim()).filter(|value| !value.is_empty())
+    });
+    let hinted = match prefix {
+        "PG" => hint::endpoints("POSTGRES", context.endpoints),
+        _ => hint::endpoints(name, context.endpoints),
+    };
+    if let Some(host) = host {
+        if let Some(endpoint) = context.by_alias_and_port(host, Some(port)) {
+            return Some(endpoint);
+        }
+        if !is_this_machine(host) {
+            return None;
+        }
+    }
+    let usual = context
+        .endpoints
+        .iter()
+        .filter(|one| one.usual.contains(&port));
+    let usual: Vec<&Endpoint> = usual.collect();
+    let fitting: Vec<&Endpoint> = usual
+        .iter()
+        .copied()
+        .filter(|one| hinted.is_empty() || hinted.contains(one))
+        .collect();
+    match (&fitting[..], &hinted[..]) {
+        ([only], _) => Some(only),
+        ([], [only]) if usual.is_empty() => Some(only),
+        _ => None,
+    }
+}
+
+fn port_of(endpoint: &Endpoint) -> Part {
+    Part::Port {
+        service: endpoint.service.clone(),
+        name: endpoint.name.clone(),
+    }
+}

@@ -1,0 +1,285 @@
+use super::*;
+use crate::kind::Kind;
+
+fn endpoint(service: &str, kind: Kind, usual: &[u16]) -> Endpoint {
+    Endpoint {
+        service: service.into(),
+        name: None,
+        kind,
+        usual: usual.to_vec(),
+        hosts: vec![service.into()],
+    }
+}
+
+fn shop() -> Vec<Endpoint> {
+    vec![
+        endpoint("api", Kind::Http, &[8000]),
+        endpoint("web", Kind::Frontend, &[5173]),
+        endpoint("db", Kind::Postgres, &[5433, 5432]),
+        endpoint("redis", Kind::Redis, &[6379]),
+    ]
+}
+
+fn variable(name: &str, value: &str, origin: Origin) -> AppVariable {
+    AppVariable {
+        name: name.into(),
+        value: value.into(),
+        place: Place {
+            file: ".env".into(),
+            line: 1,
+        },
+        origin,
+    }
+}
+
+/// Maps variables of a `.env` file of `api`.
+fn mapped(pairs: &[(&str, &str)]) -> Mapping {
+    let variables: Vec<AppVariable> = pairs
+        .iter()
+        .map(|(name, value)| variable(name, value, Origin::File))
+        .collect();
+    Mapping::new("api", &variables, &shop(), false)
+}
+
+fn templates(mapping: &Mapping) -> Vec<(String, String)> {
+    let all = mapping.variables.iter();
+    all.map(|one| (one.name.clone(), one.value.template()))
+        .collect()
+}
+
+#[test]
+fn replaces_only_host_and_port() {
+    for (name, value, expected) in [
+        ("VITE_API_URL", "http://localhost:8000", "{api.url}"),
+        (
+            "VITE_API_URL",
+            "http://localhost:8000/v1?x={port}#a",
+            "{api.url}/v1?x={port}#a",
+        ),
+        (
+            "X",
+            "http://127.0.0.1:8000/",
+            "http://127.0.0.1:{api.port}/",
+        ),
+        (
+            "X",
+            "https://localhost:8000",
+            "https://localhost:{api.port}",
+        ),
+        (
+            "X",
+            "ws://localhost:8000/ws",
+            "ws://localhost:{api.port}/ws",
+        ),
+        ("X", "http://0.0.0.0:8000", "{api.url}"),
+        ("X", "http://api:8000/x", "{api.url}/x"),
+        (
+            "X",
+            "http://host.docker.internal:8000",
+            "http://{api.host}:{api.port}",
+        ),
+        (
+            "DATABASE_URL",
+            "postgresql://app:secret@localhost:5432/shop",
+            "postgresql://app:secret@localhost:{db.port}/shop",
+        ),
+        (
+            "DATABASE_URL",
+            "postgresql+asyncpg://app:s%40@db/shop?ssl=no",
+            "postgresql+asyncpg://app:s%40@{db.host}:{db.port}/shop?ssl=no",
+        ),
+        (
+            "SPRING_URL",
+            "jdbc:postgresql://db:5432/x",
+            "jdbc:{db.url}/x",
+        ),
+        (
+            "X",
+            "redis://:pw@localhost:6379/0",
+            "redis://:pw@localhost:{redis.port}/0",
+        ),
+        ("X", "redis://localhost", "{redis.url}"),
+        ("BIND", "0.0.0.0:8000", "{api.host}:{api.port}"),
+        (
+            "BROKERS",
+            "db:5432,localhost:6379",
+            "{db.host}:{db.port},localhost:{redis.port}",
+        ),
+        // The name says which service is meant.
+        ("VITE_API_URL", "http://localhost:3333", "{api.url}"),
+        (
+            "DB_URL",
+            "postgres://localhost:5999/x",
+            "postgres://localhost:{db.port}/x",
+        ),
+    ] {
+        let mapping = mapped(&[(name, value)]);
+        let expected = vec![(name.to_owned(), expected.to_owned())];
+        assert_eq!(templates(&mapping), expected, "{value}");
+        assert_eq!(mapping.kept, Vec::<String>::new(), "{value}");
+    }
+}
+
+#[test]
+fn a_value_that_refers_to_no_service_stays() {
+    for (name, value, is_kept) in [
+        ("DATABASE_URL", "postgres://db.example.com:5432/x", true),
+        ("DATABASE_URL", "sqlite:///./app.db", true),
+        ("DB_HOST", "db.example.com", true),
+        ("NAME", "shop", true),
+        ("POSTGRES_IMAGE", "db:16", true),
+        ("EMPTY", "", false),
+        ("OLLAMA_SERVER_URL", "http://localhost:11434", false),
+        ("MYSQL_URL", "mysql://localhost:3306/x", false),
+    ] {
+        let mapping = mapped(&[(name, value)]);
+        assert_eq!(templates(&mapping), [], "{name}={value}");
+        assert_eq!(!mapping.kept.is_empty(), is_kept, "{name}={value}");
+    }
+    assert_eq!(
+        mapped(&[("PORT", "8000"), ("HOST", "db")]),
+        Mapping::default()
+    );
+}
+
+#[test]
+fn maps_a_host_and_a_port_in_two_variables() {
+    for (pairs, expected) in [
+        (
+            &[("DB_HOST", "localhost"), ("DB_PORT", "5432")][..],
+            &[("DB_PORT", "{db.port}")][..],
+        ),
+        (
+            &[("POSTGRES_SERVER", "db"), ("POSTGRES_PORT", "5432")],
+            &[
+                ("POSTGRES_SERVER", "{db.host}"),
+                ("POSTGRES_PORT", "{db.port}"),
+            ],
+        ),
+        (
+            &[("DB_HOST", "db")],
+            &[("DB_HOST", "{db.host}"), ("DB_PORT", "{db.port}")],
+        ),
+        (&[("PGPORT", "5432")], &[("PGPORT", "{db.port}")]),
+        (&[("REDIS_PORT", "6380")], &[("REDIS_PORT", "{redis.port}")]),
+        (
+            &[("BACKEND_PORT", "8000")],
+            &[("BACKEND_PORT", "{api.port}")],
+        ),
+        // The host is another machine, or the number is another service's.
+        (&[("DB_HOST", "db.example.com"), ("DB_PORT", "5432")], &[]),
+        (&[("REDIS_PORT", "8000")], &[]),
+        (&[("SMTP_PORT", "1025")], &[]),
+        (&[("TIMEOUT", "8000")], &[]),
+    ] {
+        let expected: Vec<(String, String)> = expected
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        assert_eq!(templates(&mapped(pairs)), expected, "{pairs:?}");
+    }
+}
+
+#[test]
+fn adds_the_origins_of_the_instance_to_a_list() {
+    for (name, value, expected) in [
+        (
+            "CORS_ORIGINS",
+            "http://localhost:5173",
+            Some("http://localhost:5173,{origins}"),
+        ),
+        (
+            "ALLOWED_ORIGINS",
+            "http://localhost:5173, https://shop.example",
+            Some("http://localhost:5173, https://shop.example,{origins}"),
+        ),
+        (
+            "BACKEND_CORS_ORIGINS",
+            "[\"http://localhost\", \"http://localhost:5173\"]",
+            Some("[\"http://localhost\", \"http://localhost:5173\",\"{origins}\"]"),
+        ),
+        ("CORS_ORIGINS", "[]", Some("[\"{origins}\"]")),
+        ("CORS_ORIGIN", "http://localhost:5173", Some("{web.url}")),
+        ("CORS_ORIGINS", "*", None),
+    ] {
+        let found = templates(&mapped(&[(name, value)]));
+        let expected = expected.map(|expected| (name.to_owned(), expected.to_owned()));
+        assert_eq!(found, Vec::from_iter(expected), "{name}={value}");
+    }
+}
+
+#[test]
+fn the_port_of_two_services_is_the_named_one_or_the_owners() {
+    let mut services = shop();
+    services.push(endpoint("auth", Kind::Http, &[8000]));
+    let map = |owner: &str, name: &str| {
+        let variables = [variable(name, "http://localhost:8000", Origin::File)];
+        templates(&Mapping::new(owner, &variables, &services, false))
+    };
+    let one = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
+    assert_eq!(map("web", "AUTH_URL"), one("AUTH_URL", "{auth.url}"));
+    assert_eq!(map("api", "SELF_URL"), one("SELF_URL", "{api.url}"));
+    assert_eq!(map("web", "OTHER_URL"), []);
+}
+
+#[test]
+fn a_file_in_use_takes_precedence_over_examples_and_code() {
+    let all = [
+        variable("A_URL", "http://far.example", Origin::File),
+        variable("A_URL", "http://localhost:8000", Origin::Documented),
+        variable("B_URL", "http://localhost:8000", Origin::Code),
+        variable("B_URL", "http://localhost:5173", Origin::File),
+        variable("B_URL", "http://localhost:8000/x", Origin::File),
+    ];
+    let mapping = Mapping::new("web", &all, &shop(), true);
+    assert_eq!(
+        templates(&mapping),
+        [("B_URL".to_owned(), "{api.url}/x".to_owned())]
+    );
+    assert_eq!(mapping.kept, ["A_URL"]);
+}
+
+#[test]
+fn examples_apply_only_on_request_and_report_what_is_missing() {
+    let all = [
+        variable(
+            "DATABASE_URL",
+            "mysql://u:p@localhost:3306/app",
+            Origin::Example,
+        ),
+        variable("FRONTEND_URL", "http://localhost:5173", Origin::Example),
+        variable("TITLE", "Shop", Origin::Example),
+        variable("API_KEY", "your-key-here", Origin::Example),
+        variable("EMPTY", "", Origin::Example),
+    ];
+    for (uses_examples, expected) in [
+        (false, &["FRONTEND_URL"][..]),
+        (true, &["FRONTEND_URL", "TITLE", "API_KEY"]),
+    ] {
+        let mapping = Mapping::new("api", &all, &shop(), uses_examples);
+        let names: Vec<&str> = mapping
+            .variables
+            .iter()
+            .map(|one| one.name.as_str())
+            .collect();
+        assert_eq!(names, expected);
+        let missing: Vec<&str> = mapping
+            .missing
+            .iter()
+            .map(|one| one.name.as_str())
+            .collect();
+        assert_eq!(missing, ["DATABASE_URL", "API_KEY", "EMPTY"]);
+    }
+}
+
+#[test]
+fn says_what_the_ports_stand_for() {
+    let mapping = mapped(&[(
+        "X",
+        "http://localhost:8000,http://localhost:8000,redis://redis",
+    )]);
+    assert_eq!(
+        mapping.variables[0].meaning,
+        ["8000 is `api`", "redis is `redis`"]
+    );
+}
