@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use indexmap::IndexMap;
-use portway_detect::variables;
+use portway_detect::{compose, variables};
 use portway_project::mapping::{self, AppVariable, Mapping, Origin, Place};
 use portway_project::{Plan, PlannedService, dotenv, user_file};
 
@@ -23,6 +23,10 @@ pub(crate) fn mappings(root: &Path, plan: &Plan, is_detected: bool) -> IndexMap<
     let mapped = services().map(|service| {
         let mut variables = found.get(&service.name).cloned().unwrap_or_default();
         variables.extend(of_env_files(root, service));
+        if let Some(of) = &service.compose {
+            let environment = compose::environment(root, &of.file, &of.service);
+            variables.extend(environment.unwrap_or_default());
+        }
         let mapping = Mapping::new(&service.name, &variables, &endpoints, is_detected);
         (service.name.clone(), mapping)
     });

@@ -187,7 +187,9 @@ pub fn detect(root: &Path, context: &DetectContext<'_>) -> Detection {
     }
     found::make_examples_optional(&mut services);
     found::remove_unusable(&mut services, &skipped);
-    let mut containers = compose::read(&dirs, &services, context);
+    let files = compose::files(&dirs);
+    compose::run_directly(&dirs[0], &files, &mut services, context);
+    let mut containers = compose::containers(&files, &services, context);
     containers.retain(|container| {
         let is_free_of_nul = container.found.is_free_of_nul();
         if !is_free_of_nul {

@@ -24,7 +24,7 @@ use portway_ports::Protocol;
 
 use crate::diagnostic::Diagnostic;
 use crate::kind::Kind;
-use crate::manifest::Manifest;
+use crate::manifest::{ComposeService, Manifest};
 use crate::policy::{
     LanAccess, ListenerOwner, RestartPolicy, SocketMode, StartCondition, StopPolicy,
 };
@@ -91,6 +91,8 @@ pub struct PlannedService {
     pub env_files: Vec<String>,
     /// Those of `env_files` that may be missing.
     pub optional_env_files: Vec<String>,
+    /// The compose service whose environment it gets.
+    pub compose: Option<ComposeService>,
     /// Whether the variables of the application's own files are mapped to the ports of the instance.
     pub map_env: bool,
     /// Whether it starts only on request.

@@ -7,6 +7,8 @@
 //! killed instance left behind has the same name and is removed before the next start. Podman's
 //! `compose` accepts the same commands.
 
+mod direct;
+mod environment;
 mod images;
 mod interpolate;
 mod model;
@@ -16,6 +18,8 @@ mod resolve;
 
 use indexmap::IndexMap;
 
+pub(super) use self::direct::run_directly;
+pub use self::environment::environment;
 pub use self::model::{Compose, Service, parse};
 pub use self::ports::Published;
 use super::process_compose::merge;
@@ -54,13 +58,8 @@ pub(super) struct Container {
     after: Vec<(String, &'static str)>,
 }
 
-/// Reads the compose file in the root or, if there is none, those one level below. `services` are
-/// the services that other readers found.
-pub(super) fn read(
-    dirs: &[Dir<'_>],
-    services: &[DetectedService],
-    context: &DetectContext<'_>,
-) -> Vec<Container> {
+/// Reads the compose file in the root or, if there is none, those one level below.
+pub(super) fn files<'f, 'd>(dirs: &'f [Dir<'d>]) -> Vec<File<'f, 'd>> {
     let has_file = |dir: &&Dir<'_>| dir.first_of(&FILES).is_some();
     let root = dirs.iter().take(1).find(has_file);
     let below = |dir: &&Dir<'_>| !dir.path().is_empty() && !dir.path().contains('/');
@@ -68,8 +67,18 @@ pub(super) fn read(
         Some(root) => vec![root],
         None => dirs.iter().filter(below).filter(has_file).collect(),
     };
-    let files = dirs.into_iter().filter_map(File::read);
+    dirs.into_iter().filter_map(File::read).collect()
+}
+
+/// Returns the services of compose files that run in containers. `services` are the services that other
+/// readers found.
+pub(super) fn containers(
+    files: &[File<'_, '_>],
+    services: &[DetectedService],
+    context: &DetectContext<'_>,
+) -> Vec<Container> {
     files
+        .iter()
         .flat_map(|file| file.containers(services, context))
         .collect()
 }
@@ -99,16 +108,20 @@ pub(super) fn set_start_order(all: &mut [DetectedService], containers: &[Contain
 }
 
 /// A compose file merged with its override file.
-struct File<'f, 'd> {
+pub(super) struct File<'f, 'd> {
     dir: &'f Dir<'d>,
-    name: &'static str,
+    name: String,
     over: Option<String>,
     compose: Compose,
 }
 
 impl<'f, 'd> File<'f, 'd> {
     fn read(dir: &'f Dir<'d>) -> Option<Self> {
-        let name = dir.first_of(&FILES)?;
+        Self::read_named(dir, dir.first_of(&FILES)?)
+    }
+
+    /// Reads the file `name` and its override file.
+    fn read_named(dir: &'f Dir<'d>, name: &str) -> Option<Self> {
         let mut value = dir.yaml(name)?;
         let (stem, extension) = name.rsplit_once('.')?;
         let over = format!("{stem}.override.{extension}");
@@ -137,7 +150,7 @@ impl<'f, 'd> File<'f, 'd> {
         };
         Some(Self {
             dir,
-            name,
+            name: name.to_owned(),
             over,
             compose,
         })
@@ -151,7 +164,7 @@ impl<'f, 'd> File<'f, 'd> {
         let mut containers = Vec::new();
         for (name, service) in &self.compose.services {
             match self.container(name, service, services, context) {
-                Ok(container) => containers.push(container),
+                Ok(container) => containers.extend(container),
                 Err(why) => self
                     .dir
                     .skip(&format!("{}: services.{name}", self.name), why),
@@ -160,16 +173,17 @@ impl<'f, 'd> File<'f, 'd> {
         containers
     }
 
-    /// Converts a compose service into a service, or returns why it is skipped.
+    /// Converts a compose service into a service, or returns why it is skipped. A service whose code runs
+    /// directly has no container.
     fn container(
         &self,
         name: &str,
         service: &Service,
         services: &[DetectedService],
         context: &DetectContext<'_>,
-    ) -> Result<Container, String> {
-        if let Some(build) = &service.build {
-            return Err(self.built(build, services));
+    ) -> Result<Option<Container>, String> {
+        if let Some(dir) = self.build_dir(service) {
+            return self.built(name, &dir, services).map_or(Ok(None), Err);
         }
         let image = service
             .image
@@ -201,7 +215,7 @@ impl<'f, 'd> File<'f, 'd> {
             .with_kind(kind)
             .with_evidence(format!(
                 "{} has the service `{name}` with the image {image}",
-                self.dir.path_of(self.name)
+                self.dir.path_of(&self.name)
             ));
         found.name = name.to_owned();
         let publish = self.ports(&mut found, &ports, preferred);
@@ -259,34 +273,11 @@ impl<'f, 'd> File<'f, 'd> {
             let known = CONDITIONS.iter().find(|(name, _)| name == condition);
             Some((other.clone(), known?.1))
         });
-        Ok(Container {
+        Ok(Some(Container {
             found,
             name: name.to_owned(),
             after: after.collect(),
-        })
-    }
-
-    /// The reason for skipping a service that is built from the checkout.
-    fn built(&self, context: &str, services: &[DetectedService]) -> String {
-        let context = context.trim_start_matches("./").trim_matches('/');
-        let context = match context {
-            "" | "." => self.dir.path().to_owned(),
-            below => self.dir.path_of(below),
-        };
-        let is_within = |dir: &str| {
-            let below = dir.strip_prefix(context.as_str());
-            context.is_empty() || below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        let place = match context.as_str() {
-            "" => "the root",
-            place => place,
-        };
-        match services.iter().any(|service| is_within(&service.dir)) {
-            true => format!("is built from {place}, whose code runs directly"),
-            false => {
-                format!("is built from {place}, where Portway found nothing to run directly")
-            }
-        }
+        }))
     }
 
     /// Sets the service's ports and returns the options that publish them.
@@ -345,7 +336,7 @@ impl<'f, 'd> File<'f, 'd> {
         engine: &str,
         publish: &str,
     ) {
-        let mut files = format!("-f {}", quote(self.name));
+        let mut files = format!("-f {}", quote(&self.name));
         if let Some(over) = &self.over {
             files += &format!(" -f {}", quote(over));
         }

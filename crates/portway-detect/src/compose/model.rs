@@ -3,8 +3,8 @@
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::interpolate;
 use super::ports::{Published, exposed, published};
+use super::{environment, interpolate};
 use crate::process_compose::depends_on;
 use crate::yaml::{self, YamlError, scalar, strings};
 use portway_project::shell::quote;
@@ -23,6 +23,13 @@ pub struct Service {
     pub image: Option<String>,
     /// The directory it is built from, if any.
     pub build: Option<String>,
+    /// The path of its Dockerfile relative to that directory, if it names one.
+    pub(super) dockerfile: Option<String>,
+    /// The command that replaces that of its image.
+    pub(super) command: Option<String>,
+    pub(super) environment: IndexMap<String, String>,
+    /// The paths of `env_file`, relative to the compose file.
+    pub(super) env_files: Vec<String>,
     /// Its published ports or, if there are none, its exposed ports.
     pub ports: Vec<Published>,
     /// Entries of `ports` that are not TCP ports.
@@ -67,6 +74,8 @@ impl Service {
     fn new(value: &Value) -> Self {
         let text = |key: &str| value.get(key).and_then(scalar).filter(|t| !t.is_empty());
         let build = value.get("build").filter(|build| !build.is_null());
+        let dockerfile = build.and_then(|build| build.get("dockerfile"));
+        let dockerfile = dockerfile.and_then(scalar);
         let build = build.map(|build| {
             let context = scalar(build).or_else(|| build.get("context").and_then(scalar));
             context.unwrap_or_else(|| ".".into())
@@ -78,6 +87,16 @@ impl Service {
         Self {
             image: text("image"),
             build,
+            dockerfile,
+            command: value.get("command").and_then(command),
+            environment: value
+                .get("environment")
+                .map(environment::parse)
+                .unwrap_or_default(),
+            env_files: value
+                .get("env_file")
+                .map(environment::parse_files)
+                .unwrap_or_default(),
             ports,
             other_ports,
             profiles: value.get("profiles").map(strings).unwrap_or_default(),
@@ -86,6 +105,19 @@ impl Service {
             on_host_network: text("network_mode").as_deref() == Some("host"),
         }
     }
+}
+
+/// A command, as a shell runs it: a text, or a list of words.
+fn command(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::Array(_) => {
+            let words = strings(value);
+            let words: Vec<_> = words.iter().map(|word| quote(word)).collect();
+            words.join(" ")
+        }
+        one => scalar(one)?,
+    };
+    (!text.trim().is_empty()).then_some(text)
 }
 
 /// The command of a health check, as the container runs it.

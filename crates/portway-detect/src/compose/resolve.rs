@@ -134,6 +134,13 @@ fn extended(
 /// Reads a compose file of the checkout by its path relative to `dir`, and returns its directory and
 /// its name.
 fn read<'d>(dir: &Dir<'d>, path: &str) -> Option<(Dir<'d>, String, Value)> {
+    let (dir, file) = place(dir, path)?;
+    let value = dir.yaml(&file)?;
+    Some((dir, file, value))
+}
+
+/// Returns the directory and the name of a file of the checkout by its path relative to `dir`.
+pub(super) fn place<'d>(dir: &Dir<'d>, path: &str) -> Option<(Dir<'d>, String)> {
     if path.starts_with('/') || path.contains("://") {
         return None;
     }
@@ -145,6 +152,5 @@ fn read<'d>(dir: &Dir<'d>, path: &str) -> Option<(Dir<'d>, String, Value)> {
             part => dir.sub(part)?,
         };
     }
-    let value = dir.yaml(file)?;
-    Some((dir, file.to_owned(), value))
+    Some((dir, file.to_owned()))
 }

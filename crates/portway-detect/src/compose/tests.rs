@@ -2,6 +2,8 @@ use crate::fixture::{checkout, only};
 use crate::{DetectedPort, Detection};
 use portway_project::kind::Kind;
 
+mod direct;
+
 const DOCKER: &[&str] = &["docker"];
 
 fn why<'a>(detection: &'a Detection, file: &str) -> &'a str {
@@ -104,7 +106,7 @@ fn runs_the_checkout_directly_and_after_its_database() {
     let names: Vec<&str> = detection.services.iter().map(|s| s.name.as_str()).collect();
     assert_eq!(names, ["api", "db"]);
     assert_eq!(detection.services[0].after, [("db".to_owned(), "ready")]);
-    assert!(why(&detection, "compose.yaml: services.api").contains("runs directly"));
+    detection.services[0].has_evidence("the service `api` in compose.yaml");
     assert!(why(&detection, "compose.yaml: services.worker").contains("found nothing to run"));
 }
 

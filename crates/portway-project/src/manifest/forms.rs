@@ -13,6 +13,16 @@ use toml::Spanned;
 use crate::diagnostic::Text;
 use crate::policy::StartCondition;
 
+/// A service of a compose file.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ComposeService {
+    /// The compose file, relative to the project's root.
+    pub file: String,
+    /// The service in it.
+    pub service: String,
+}
+
 /// The services to wait for: `["db"]`, or `{ db = "ready", migrate = "completed" }`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct After(pub Vec<(Text, StartCondition)>);

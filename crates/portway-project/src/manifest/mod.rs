@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-pub use forms::{After, EnvFile, EnvFiles, Prepare, Route};
+pub use forms::{After, ComposeService, EnvFile, EnvFiles, Prepare, Route};
 
 use crate::checkout::directories_above;
 use crate::diagnostic::{Diagnostic, Problem, Text};
@@ -137,6 +137,9 @@ pub struct Service {
     /// unless it is written as `{ path = ".env.local", optional = true }`.
     #[serde(default)]
     pub env_file: EnvFiles,
+    /// A service of a compose file, if the code of this one runs in it otherwise. This service gets its
+    /// `environment` and `env_file`, mapped to the ports of this instance.
+    pub compose: Option<ComposeService>,
     /// Whether to rewrite the variables that the application's own files set, such as `.env`, to the
     /// ports of this instance. Default: true.
     pub map_env: Option<bool>,

@@ -32,6 +32,11 @@ impl Endpoint {
 pub fn endpoints(plan: &Plan) -> Vec<Endpoint> {
     let mut endpoints = Vec::new();
     for service in plan.services.values() {
+        let compose = service
+            .compose
+            .iter()
+            .map(|compose| compose.service.clone());
+        let hosts: Vec<String> = compose.chain([service.name.clone()]).collect();
         for (index, port) in service.ports.iter().enumerate() {
             let kind = service.kind_of_port(index);
             let mut usual = vec![port.spec.prefer];
@@ -43,7 +48,7 @@ pub fn endpoints(plan: &Plan) -> Vec<Endpoint> {
                 name: port.name.clone().filter(|_| index > 0),
                 kind,
                 usual,
-                hosts: vec![service.name.clone()],
+                hosts: hosts.clone(),
             });
         }
     }

@@ -26,7 +26,7 @@ use address::Address;
 pub struct Place {
     /// The file, relative to the project's root and separated by `/`.
     pub file: String,
-    /// The line, counted from 1.
+    /// The line, counted from 1; 0 if it is not known.
     pub line: usize,
 }
 
@@ -41,6 +41,8 @@ pub enum Origin {
     Example,
     /// A file that is in use, such as `.env`.
     File,
+    /// A compose file, whose environment the service gets as a whole.
+    Compose,
 }
 
 /// A variable that the application uses.
@@ -141,6 +143,12 @@ impl Mapping {
             Origin::File | Origin::Code if !variable.value.is_empty() && !is_local => {
                 self.kept.push(variable.name.clone());
             }
+            Origin::Compose => self.variables.push(MappedVariable {
+                name: variable.name.clone(),
+                value: MappedValue::literal(&variable.value),
+                place: variable.place.clone(),
+                meaning: Vec::new(),
+            }),
             Origin::Example if uses_examples => {
                 if needs_value(&variable.value) || is_local {
                     self.missing.push(variable.clone());

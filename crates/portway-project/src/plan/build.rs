@@ -158,6 +158,7 @@ fn service(
             .filter(|file| file.optional)
             .map(|file| file.path.clone())
             .collect(),
+        compose: spec.compose.clone(),
         map_env: spec.map_env.unwrap_or(true),
         optional: spec.optional,
         main: spec.main,

@@ -1,0 +1,160 @@
+use std::fs;
+
+use super::why;
+use crate::compose::environment;
+use crate::fixture::checkout;
+use crate::{DetectedService, Detection};
+use portway_project::mapping::AppVariable;
+
+const COMPOSE: &str = "\
+services:
+  api:
+    build: ./api
+    env_file: [.env]
+    environment: {DB_HOST: db, DB_PORT: 5432, SECRET: '${SECRET}', UPLOADS: /app/uploads, PORT: 8000}
+    depends_on: {migrate: {condition: service_completed_successfully}, db: {condition: service_started}}
+    ports: ['9999:8000']
+  migrate:
+    build: ./api
+    command: [alembic, upgrade, 'head']
+  worker:
+    build: {context: ./api}
+    command: celery -A main worker
+    environment: ['DB_HOST=db', 'EMPTY=', 'INHERITED']
+  entry:
+    build: ./api
+    command: /app/start.sh
+  admin:
+    build: ./api
+    command: flask run
+    ports: ['5000:5000']
+  db:
+    image: postgres:16
+";
+
+const FILES: [(&str, &str); 4] = [
+    ("docker-compose.yml", COMPOSE),
+    (
+        "api/main.py",
+        "from fastapi import FastAPI\napp = FastAPI()\n",
+    ),
+    ("api/requirements.txt", "fastapi\ncelery\n"),
+    (".env", "SECRET=s\nAPI_KEY=k\n"),
+];
+
+fn service<'a>(detection: &'a Detection, name: &str) -> &'a DetectedService {
+    let mut all = detection.services.iter();
+    all.find(|one| one.name == name)
+        .unwrap_or_else(|| panic!("no {name} in {detection:#?}"))
+}
+
+#[test]
+fn code_that_a_compose_file_builds_runs_directly_with_its_environment() {
+    let found = checkout(&FILES, &["docker"]);
+    let names: Vec<&str> = found.services.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["api", "migrate", "worker", "db"]);
+    let api = service(&found, "api");
+    let key =
+        |name: &str| format!("compose = {{ file = \"docker-compose.yml\", service = \"{name}\" }}");
+    assert!(api.more.contains(&key("api")), "{:?}", api.more);
+    assert_eq!(api.prefers(), Some(9999));
+    assert_eq!(
+        api.after,
+        [
+            ("migrate".to_owned(), "completed"),
+            ("db".to_owned(), "ready")
+        ]
+    );
+    api.has_evidence("the service `api` in docker-compose.yml");
+}
+
+#[test]
+fn other_commands_of_the_same_image_run_beside_it() {
+    let found = checkout(&FILES, &["docker"]);
+    let (api, worker) = (service(&found, "api"), service(&found, "worker"));
+    assert_eq!(
+        worker.command,
+        "export PATH=\"$PWD/.venv/bin:$PATH\"; celery -A main worker"
+    );
+    assert_eq!((&worker.dir[..], worker.port), ("api", None));
+    assert!(worker.prepare.is_some());
+    // It is not among the packages, so it uses the environment of the server.
+    let migrate = service(&found, "migrate");
+    assert_eq!(
+        migrate.command,
+        "export PATH=\"$PWD/.venv/bin:$PATH\"; alembic upgrade head"
+    );
+    assert_eq!(migrate.prepare, api.prepare);
+    for (name, reason) in [
+        ("entry", "a path of its container"),
+        (
+            "admin",
+            "which of its ports belongs to this command is not known",
+        ),
+    ] {
+        let why = why(&found, &format!("docker-compose.yml: services.{name}"));
+        assert!(why.contains(reason), "{why}");
+    }
+}
+
+#[test]
+fn the_text_of_the_manifest_contains_no_value_of_the_environment() {
+    let text = checkout(&FILES, &["docker"]).manifest("p");
+    assert!(!text.contains("SECRET"), "{text}");
+}
+
+#[test]
+fn reads_the_environment_of_a_service() {
+    let temp = tempfile::tempdir().unwrap();
+    for (name, text) in FILES {
+        let path = temp.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let of = |name: &str| -> Option<Vec<String>> {
+        let all = environment(temp.path(), "docker-compose.yml", name)?;
+        let shown = |one: &AppVariable| {
+            format!(
+                "{}={} {}:{}",
+                one.name, one.value, one.place.file, one.place.line
+            )
+        };
+        Some(all.iter().map(shown).collect())
+    };
+    assert_eq!(
+        of("api").unwrap(),
+        [
+            "SECRET=s .env:1",
+            "API_KEY=k .env:2",
+            "DB_HOST=db docker-compose.yml:0",
+            "DB_PORT=5432 docker-compose.yml:0",
+            "SECRET=s docker-compose.yml:0",
+        ]
+    );
+    assert_eq!(of("worker").unwrap(), ["DB_HOST=db docker-compose.yml:0"]);
+    assert_eq!(of("gone"), None);
+    assert_eq!(environment(temp.path(), "../x.yml", "api"), None);
+}
+
+#[test]
+fn a_dockerfile_in_a_directory_says_what_is_built() {
+    let found = checkout(
+        &[
+            (
+                "compose.yaml",
+                "services: {backend: {build: {context: ., dockerfile: server/Dockerfile}, environment: {A: b}}}",
+            ),
+            ("server/main.py", FILES[1].1),
+            ("server/requirements.txt", "fastapi\n"),
+        ],
+        &[],
+    );
+    let server = service(&found, "server");
+    assert!(
+        server
+            .more
+            .iter()
+            .any(|line| line.contains("service = \"backend\""))
+    );
+    assert_eq!(found.skipped, []);
+}
