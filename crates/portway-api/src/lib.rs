@@ -35,7 +35,8 @@ pub use gateway::{GatewayEvent, GatewayPorts, GatewayStatus};
 pub use health::{HealthCheckKind, HealthReport, ServiceHealth};
 pub use log::{LogRecord, LogStream};
 pub use plan::{
-    MissingVariable, PortPreference, ProjectPlan, ServicePlan, SkippedFile, VariablePlan,
+    ExplainedVariable, MissingVariable, PortPreference, ProjectPlan, ServicePlan, SkippedFile,
+    VariablePlan,
 };
 pub use ports::{ExcludedPort, FreePortRequest, NamedRange, PortMap};
 pub use preference::{ExplainedPreference, Preference, PreferenceLayer, PreferenceSource};

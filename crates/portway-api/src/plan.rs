@@ -66,11 +66,22 @@ pub struct VariablePlan {
     pub value: String,
     /// The file that names it, relative to the project root.
     pub file: String,
-    /// The line in that file, counted from 1.
+    /// The line in that file, counted from 1; 0 if it is not known.
     pub line: usize,
     /// What the ports in that file stand for, such as "8000 is `api`"; empty if the value is the file's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub meaning: Vec<String>,
+}
+
+/// A variable of a service, with where its value comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ExplainedVariable {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+    /// Where the value comes from: `Portway`, or a file and line and what its ports stand for.
+    pub source: String,
 }
 
 /// A variable that needs a value.

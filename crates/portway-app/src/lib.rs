@@ -15,6 +15,7 @@ pub mod discover;
 pub mod doctor;
 pub mod error;
 pub mod exec;
+pub mod explain;
 pub mod free;
 pub mod gateway;
 pub mod health;

@@ -141,20 +141,6 @@ impl Kind {
         }
     }
 
-    /// The port on which servers of this kind listen by default; `None` if there is none.
-    pub fn usual_port(self) -> Option<u16> {
-        match self {
-            Self::Redis => Some(6379),
-            Self::Postgres => Some(5432),
-            Self::Mysql => Some(3306),
-            Self::Mongodb => Some(27017),
-            Self::Amqp => Some(5672),
-            Self::Nats => Some(4222),
-            Self::Memcached => Some(11211),
-            Self::Http | Self::Frontend | Self::Tcp | Self::Udp => None,
-        }
-    }
-
     /// The protocol of its ports, unless the manifest sets another.
     pub fn protocol(self) -> Protocol {
         match self {

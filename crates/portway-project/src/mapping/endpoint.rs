@@ -1,7 +1,7 @@
 //! The ports of a plan, as applications refer to them.
 
 use crate::kind::Kind;
-use crate::plan::Plan;
+use crate::plan::{Plan, ServicePort};
 
 /// One port of a service, and how applications refer to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub struct Endpoint {
     pub name: Option<String>,
     /// The kind of the port.
     pub kind: Kind,
-    /// The ports under which applications know it: the preferred port and the usual one of its kind.
+    /// The ports under which applications know it: see [`Plan::usual_ports`].
     pub usual: Vec<u16>,
     /// Host names of the service in a container network.
     pub hosts: Vec<String>,
@@ -30,6 +30,7 @@ impl Endpoint {
 
 /// Returns the ports of all services of a plan.
 pub fn endpoints(plan: &Plan) -> Vec<Endpoint> {
+    let candidates = plan.usual_candidates();
     let mut endpoints = Vec::new();
     for service in plan.services.values() {
         let compose = service
@@ -38,15 +39,16 @@ pub fn endpoints(plan: &Plan) -> Vec<Endpoint> {
             .map(|compose| compose.service.clone());
         let hosts: Vec<String> = compose.chain([service.name.clone()]).collect();
         for (index, port) in service.ports.iter().enumerate() {
-            let kind = service.kind_of_port(index);
-            let mut usual = vec![port.spec.prefer];
-            if index == 0 {
-                usual.extend(kind.usual_port().filter(|usual| *usual != port.spec.prefer));
-            }
+            let is_own = |of: &ServicePort<'_>| of.service == service.name && of.index == index;
+            let usual = candidates
+                .iter()
+                .filter(|(_, candidates)| candidates.iter().any(is_own))
+                .map(|(number, _)| *number)
+                .collect();
             endpoints.push(Endpoint {
                 service: service.name.clone(),
                 name: port.name.clone().filter(|_| index > 0),
-                kind,
+                kind: service.kind_of_port(index),
                 usual,
                 hosts: hosts.clone(),
             });

@@ -102,6 +102,19 @@ impl Plan {
     /// A number can be the usual port of one service and, in an instance, the actual port of
     /// another. In the project's files it means the first.
     pub fn usual_ports(&self) -> IndexMap<u16, ServicePort<'_>> {
+        let certain = self
+            .usual_candidates()
+            .into_iter()
+            .filter_map(|(number, candidates)| match candidates[..] {
+                [only] => Some((number, only)),
+                _ => None,
+            });
+        certain.collect()
+    }
+
+    /// All ports that a number in the project's own files can mean: several if nothing says which of them
+    /// it means.
+    pub(crate) fn usual_candidates(&self) -> IndexMap<u16, Vec<ServicePort<'_>>> {
         let mut claims: IndexMap<u16, Vec<(Claim, ServicePort<'_>)>> = IndexMap::new();
         for (name, service) in &self.services {
             for (index, port) in service.ports.iter().enumerate() {
@@ -117,13 +130,15 @@ impl Plan {
                 }
             }
         }
-        let resolved = claims.into_iter().filter_map(|(number, claims)| {
-            let strongest = claims.iter().map(|(claim, _)| *claim).max()?;
-            let mut winners = claims.iter().filter(|(claim, _)| *claim == strongest);
-            let (_, first) = winners.next()?;
-            winners
-                .all(|(_, other)| other == first)
-                .then_some((number, *first))
+        let resolved = claims.into_iter().map(|(number, claims)| {
+            let strongest = claims.iter().map(|(claim, _)| *claim).max();
+            let mut ports: Vec<ServicePort<'_>> = Vec::new();
+            for (claim, port) in claims {
+                if Some(claim) == strongest && !ports.contains(&port) {
+                    ports.push(port);
+                }
+            }
+            (number, ports)
         });
         resolved.collect()
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use clap::{Args, ValueEnum};
 use portway_app::error::CommandError;
+use portway_app::explain::explain;
 use portway_app::wiring;
 use portway_project::export::ExportFormat;
 
@@ -18,7 +19,9 @@ Examples:
   portway env --format dotenv > .env.portway
       Write them to a file
   portway env backend
-      Print all variables of one service")]
+      Print all variables of one service
+  portway env backend --explain
+      Also print where each value comes from")]
 pub(crate) struct Env {
     /// Print all variables of this service, including its own `PORT`
     pub(crate) service: Option<String>,
@@ -28,6 +31,9 @@ pub(crate) struct Env {
     /// Same as `--format json`
     #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
+    /// Print where each value comes from
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) explain: bool,
     #[command(flatten)]
     pub(crate) selection: SelectionArgs,
 }
@@ -54,6 +60,14 @@ impl From<Format> for ExportFormat {
 
 pub(crate) fn run(directory: Option<&Path>, args: &Env) -> Result<u8, CommandError> {
     let selection = args.selection.to_selection();
+    if args.explain {
+        let variables = explain(directory, args.service.as_deref(), &selection)?;
+        match args.json {
+            true => ui::json(&variables),
+            false => ui::explained(&variables),
+        };
+        return Ok(0);
+    }
     let variables = wiring::variables(directory, args.service.as_deref(), &selection)?;
     let format = if args.json {
         ExportFormat::Json

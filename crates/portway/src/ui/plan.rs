@@ -1,7 +1,9 @@
 //! Prints a project's plan and what was detected.
 
 use indexmap::IndexMap;
-use portway_api::{MissingVariable, PortPreference, ProjectPlan, ServicePlan, VariablePlan};
+use portway_api::{
+    ExplainedVariable, MissingVariable, PortPreference, ProjectPlan, ServicePlan, VariablePlan,
+};
 use portway_detect::Detection;
 
 use super::sanitize::one_line;
@@ -87,6 +89,15 @@ fn service_plan(service: &ServicePlan) -> String {
     lines.join("\n") + "\n"
 }
 
+/// Prints variables and where their values come from.
+pub(crate) fn explained(variables: &[ExplainedVariable]) -> bool {
+    let lines = variables.iter().map(|variable| {
+        let pair = one_line(&format!("{}={}", variable.name, variable.value));
+        format!("{pair}  {}\n", styled(DIM, &one_line(&variable.source)))
+    });
+    out(&lines.collect::<String>())
+}
+
 /// Describes the variables that a service gets: each mapped one, and how many keep the value of a file.
 fn variables(all: &[VariablePlan]) -> Vec<String> {
     let mut lines = Vec::new();
@@ -96,7 +107,10 @@ fn variables(all: &[VariablePlan]) -> Vec<String> {
             *unchanged.entry(&variable.file).or_default() += 1;
             continue;
         }
-        let from = format!("from {}:{}", variable.file, variable.line);
+        let from = match variable.line {
+            0 => format!("from {}", variable.file),
+            line => format!("from {}:{line}", variable.file),
+        };
         let why = format!("{from}, {}", variable.meaning.join(", "));
         let value = one_line(&format!("{}={}", variable.name, variable.value));
         lines.push(format!("{value}  {}", styled(DIM, &one_line(&why))));
