@@ -53,6 +53,8 @@ pub struct Plan {
     pub lan: bool,
     /// Whether the instance stops when a service fails.
     pub abort_on_failure: bool,
+    /// Patterns of the files that a linked worktree gets from the main checkout.
+    pub worktree_copy: Vec<String>,
     /// The groups of the manifest, reduced to enabled services.
     pub groups: IndexMap<String, Vec<String>>,
 }

@@ -3,16 +3,17 @@
 //! Follows the output of Docker 28 and Podman 5 (`ps --format`) and the arguments of Docker's proxy. The
 //! tests use recorded output.
 
-use std::io::Read;
-use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use portway_ports::Process;
 
+use crate::program;
+
 /// Timeout of a query to the engine.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(2);
-const POLL_INTERVAL: Duration = Duration::from_millis(5);
+/// Maximum size of its response, in bytes.
+const MAX_OUTPUT: u64 = 1 << 20;
 
 /// Proxies of published ports by process name, which Linux truncates to 15 characters, and their engine.
 const PROXIES: [(&str, &str); 8] = [
@@ -62,30 +63,10 @@ fn target(arguments: &[String]) -> Option<String> {
 
 /// Runs a program and returns its output, if it succeeds in time.
 fn query(program: &str, arguments: &[&str]) -> Option<String> {
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
-    let deadline = Instant::now() + QUERY_TIMEOUT;
-    let status = loop {
-        match child.try_wait() {
-            Ok(Some(status)) => break status,
-            Ok(None) if Instant::now() < deadline => thread::sleep(POLL_INTERVAL),
-            _ => {
-                // It may have exited meanwhile.
-                let _ = child.kill();
-                let _ = child.wait();
-                return None;
-            }
-        }
-    };
-    // One line per container fits into the pipe's buffer, so the program never blocks.
-    let mut text = String::new();
-    child.stdout.take()?.read_to_string(&mut text).ok()?;
-    status.success().then_some(text)
+    let mut command = Command::new(program);
+    command.args(arguments);
+    let text = program::output(command, QUERY_TIMEOUT, MAX_OUTPUT)?;
+    String::from_utf8(text).ok()
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use crate::options::UpOptions;
 use crate::project::LoadedProject;
 use crate::reporter::Reporter;
 use crate::runtime::runtime;
-use crate::{allocation, doctor, preferences};
+use crate::{allocation, doctor, missing, preferences, worktree};
 
 /// Maximum number of attempts. An attempt fails if the instance stops before it can be reached.
 const MAX_ATTEMPTS: u32 = 5;
@@ -38,6 +38,7 @@ pub fn up(
     // Everything is then checked again.
     check_processes()?;
     let mut has_consent = false;
+    let mut has_provided_files = false;
     for _ in 0..MAX_ATTEMPTS {
         let loaded = match LoadedProject::load(directory, &options.selection) {
             Ok(loaded) => loaded,
@@ -74,6 +75,12 @@ pub fn up(
             }
             continue;
         }
+        if !has_provided_files {
+            has_provided_files = true;
+            if worktree::provide(&loaded.project, reporter.as_ref())? {
+                continue;
+            }
+        }
         let mut registered = loaded.register()?;
         registered.project.preferences = preferences::with_flag(
             registered.project.preferences,
@@ -83,6 +90,7 @@ pub fn up(
         if let Some(found) = &registered.project.found {
             reporter.detected(found);
         }
+        missing::report(&registered.project, reporter.as_ref());
         let dir = registered.dir();
         let is_supervised = || registered.is_supervised();
         let settled = remnants::settle(&dir, Mode::Start, Some(reporter.as_ref()), is_supervised);

@@ -22,6 +22,14 @@ pub struct Git {
 }
 
 impl Git {
+    /// Returns the main checkout of a linked worktree; `None` if this is the main checkout, or if the
+    /// repository is bare.
+    pub fn main_checkout(&self) -> Option<PathBuf> {
+        let common = canonical(&self.common_dir).ok().filter(|_| self.linked)?;
+        let is_in_checkout = common.file_name().is_some_and(|name| name == ".git");
+        is_in_checkout.then(|| common.parent().map(Path::to_owned))?
+    }
+
     /// Returns the name of the repository: `shop` for `shop/.git`, `shop/.bare` and `shop.git`.
     pub(super) fn repository_name(&self) -> Option<String> {
         let dir = canonical(&self.common_dir).ok()?;

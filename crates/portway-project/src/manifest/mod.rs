@@ -54,6 +54,9 @@ pub struct Manifest {
     /// page and its API share one origin: `"/api" = "backend"`.
     #[serde(default)]
     pub routes: IndexMap<String, Route>,
+    /// Settings of linked git worktrees.
+    #[serde(default)]
+    pub worktree: Worktree,
     /// Preferences of the project, such as the port range of a kind of service. They override each
     /// user's own preferences.
     #[serde(default)]
@@ -79,6 +82,17 @@ pub struct Source {
 pub struct Project {
     /// The project's name. Default: the name of its directory.
     pub name: Option<String>,
+}
+
+/// Settings of linked git worktrees.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Worktree {
+    /// Files that git ignores and that `portway up` copies from the main checkout if a worktree lacks them,
+    /// as patterns relative to the project's root: `[".env", "api/*.pem"]`. A file `.worktreeinclude` in the
+    /// root of the repository has the same effect.
+    #[serde(default)]
+    pub copy: Vec<String>,
 }
 
 /// One service: a process with its own ports.

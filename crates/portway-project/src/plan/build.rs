@@ -78,6 +78,7 @@ pub(super) fn plan(
             .collect(),
         main: front::main(&services),
         lan: manifest.lan,
+        worktree_copy: manifest.worktree.copy.clone(),
         abort_on_failure: manifest.abort_on_failure,
         routes: front::routes(manifest, &services)?,
         services,

@@ -64,7 +64,7 @@ pub(crate) fn run(directory: Option<&Path>, args: &Env) -> Result<u8, CommandErr
         let variables = explain(directory, args.service.as_deref(), &selection)?;
         match args.json {
             true => ui::json(&variables),
-            false => ui::explained(&variables),
+            false => ui::explained_variables(&variables),
         };
         return Ok(0);
     }

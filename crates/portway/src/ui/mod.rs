@@ -35,7 +35,7 @@ pub(crate) use discovered::discovered;
 pub(crate) use doctor::diagnosis;
 pub(crate) use health::{health, health_update};
 pub(crate) use leases::{leases, pruned, released_leases};
-pub(crate) use plan::{detected, explained, project_plan};
+pub(crate) use plan::{detected, explained_variables, project_plan};
 pub(crate) use ports::{free_plan, freed, port_table, ports};
 pub(crate) use preferences::{explained, preferences};
 pub(crate) use status::{

@@ -90,7 +90,7 @@ fn service_plan(service: &ServicePlan) -> String {
 }
 
 /// Prints variables and where their values come from.
-pub(crate) fn explained(variables: &[ExplainedVariable]) -> bool {
+pub(crate) fn explained_variables(variables: &[ExplainedVariable]) -> bool {
     let lines = variables.iter().map(|variable| {
         let pair = one_line(&format!("{}={}", variable.name, variable.value));
         format!("{pair}  {}\n", styled(DIM, &one_line(&variable.source)))

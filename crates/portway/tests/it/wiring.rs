@@ -116,10 +116,7 @@ fn the_manifest_overrides_the_files_of_the_application() {
     let mapped = with("");
     assert_eq!(mapped["OTHER"], actual);
     assert_eq!(mapped["FRONTEND_URL"], actual);
-    assert_eq!(
-        with("env = { OTHER = \"{project}{branch}\" }")["OTHER"],
-        "jobi"
-    );
+    assert_eq!(with("env = { OTHER = \"{project}\" }")["OTHER"], "jobi");
     assert_eq!(with("map_env = false")["OTHER"], serde_json::Value::Null);
 }
 

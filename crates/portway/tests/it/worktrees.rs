@@ -55,6 +55,40 @@ fn the_main_checkout_keeps_the_preferred_ports() {
 }
 
 #[test]
+fn a_worktree_gets_listed_files_that_git_ignores() {
+    let sandbox = repository();
+    let project = sandbox.project().to_owned();
+    sandbox.write(".gitignore", ".env*\nkeys/\nlink\n");
+    sandbox.write(".worktreeinclude", "/.env\nkeys\n/link\n/notes\n");
+    sandbox.git(&project, &["add", "."]);
+    sandbox.git(&project, &["commit", "-qm", "ignore"]);
+    sandbox.write(".env", "SECRET=s\n");
+    sandbox.write(".env.local", "LOCAL=1\n");
+    sandbox.write("keys/dev.pem", "key\n");
+    // Not ignored by git, so it is not one of these files.
+    sandbox.write("notes", "untracked\n");
+    std::os::unix::fs::symlink("/etc/hostname", project.join("link")).unwrap();
+    let worktree = add_worktree(&sandbox, "w", "feature");
+    let path = |name: &str| sandbox.path("w").join(name);
+    sandbox
+        .run(&["-C", &worktree, "up", "--detach"])
+        .success()
+        .stderr_has("copied `.env`, `keys/dev.pem` from the main checkout")
+        .stderr_has("this worktree lacks `.env.local`");
+    assert_eq!(fs::read_to_string(path(".env")).unwrap(), "SECRET=s\n");
+    assert_eq!(fs::read_to_string(path("keys/dev.pem")).unwrap(), "key\n");
+    for name in ["link", "notes", ".env.local"] {
+        assert!(path(name).symlink_metadata().is_err(), "{name}");
+    }
+    sandbox.run(&["-C", &worktree, "down"]).success();
+    // A file of the worktree stays as it is.
+    fs::write(path(".env"), "SECRET=own\n").unwrap();
+    sandbox.run(&["-C", &worktree, "up", "--detach"]).success();
+    assert_eq!(fs::read_to_string(path(".env")).unwrap(), "SECRET=own\n");
+    sandbox.run(&["-C", &worktree, "down"]).success();
+}
+
+#[test]
 fn worktrees_keep_their_ports() {
     let sandbox = repository();
     let first = add_worktree(&sandbox, "a", "a");
