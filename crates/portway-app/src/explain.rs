@@ -8,8 +8,8 @@ use portway_project::mapping::{Mapping, Place};
 
 use crate::error::CommandError;
 use crate::options::Selection;
-use crate::project::LoadedProject;
-use crate::wiring::resolve;
+use crate::project::{LoadedProject, Project};
+use crate::wiring;
 
 /// Returns the variables of `service`, or those that all services share, and where each value comes from.
 ///
@@ -20,52 +20,66 @@ pub fn explain(
     service: Option<&str>,
     selection: &Selection,
 ) -> Result<Vec<ExplainedVariable>, CommandError> {
-    let loaded = LoadedProject::load(directory, selection)?;
-    if let Some(service) = service {
-        loaded.project.known(service)?;
-    }
-    let (project, allocation) = resolve(loaded, selection)?;
-    let wiring = allocation.wiring;
-    let Some(name) = service else {
-        let shared = wiring.shared.into_iter();
-        let all = shared.map(|(name, value)| explained(name, value, PORTWAY.to_owned()));
-        return Ok(all.collect());
+    let variables = wiring::variables(directory, service, selection)?;
+    let project = LoadedProject::load(directory, selection).map(|loaded| loaded.project);
+    let sources = match (service, &project) {
+        (Some(service), Ok(project)) => Some(Sources::of(project, service)?),
+        // The variables are those of a running instance, whose files have changed since.
+        (Some(_), Err(_)) => None,
+        (None, _) => Some(Sources::default()),
     };
-    let mapping = project.mappings().shift_remove(name).unwrap_or_default();
-    let files = project.env_files()?.shift_remove(name).unwrap_or_default();
-    let own = &project.plan.services[name].env;
-    let all = wiring.services[name].env.iter().map(|(name, value)| {
-        let source = match own.contains_key(name) {
-            true => "`env` of the service".to_owned(),
-            false => source(name, value, &mapping, &files),
+    let all = variables.into_iter().map(|(name, value)| {
+        let source = match &sources {
+            Some(sources) => sources.source(&name, &value),
+            None => "the running instance".to_owned(),
         };
-        explained(name.clone(), value.clone(), source)
+        ExplainedVariable {
+            name,
+            value,
+            source,
+        }
     });
     Ok(all.collect())
 }
 
-/// The source of what Portway sets itself.
-const PORTWAY: &str = "Portway";
-
-fn explained(name: String, value: String, source: String) -> ExplainedVariable {
-    ExplainedVariable {
-        name,
-        value,
-        source,
-    }
+/// The sources of the variables of one service.
+#[derive(Default)]
+struct Sources {
+    own: IndexMap<String, String>,
+    mapping: Mapping,
+    files: IndexMap<String, String>,
 }
 
-/// Says where a variable comes from that the service's `env` does not set.
-fn source(name: &str, value: &str, mapping: &Mapping, files: &IndexMap<String, String>) -> String {
-    let mut mapped = mapping.variables.iter();
-    if let Some(variable) = mapped.find(|variable| variable.name == name) {
-        let mut parts = vec![place(&variable.place)];
-        parts.extend(variable.meaning.iter().cloned());
-        return parts.join(", ");
+impl Sources {
+    fn of(project: &Project, service: &str) -> Result<Self, CommandError> {
+        let planned = project.plan.services.get(service);
+        Ok(Self {
+            own: planned
+                .map(|planned| planned.env.clone())
+                .unwrap_or_default(),
+            mapping: project.mappings().shift_remove(service).unwrap_or_default(),
+            files: project
+                .env_files()?
+                .shift_remove(service)
+                .unwrap_or_default(),
+        })
     }
-    match files.get(name) {
-        Some(of_file) if of_file == value => "`env_file` of the service".to_owned(),
-        _ => PORTWAY.to_owned(),
+
+    /// Says where a variable comes from.
+    fn source(&self, name: &str, value: &str) -> String {
+        if self.own.contains_key(name) {
+            return "`env` of the service".to_owned();
+        }
+        let mut mapped = self.mapping.variables.iter();
+        if let Some(variable) = mapped.find(|variable| variable.name == name) {
+            let mut parts = vec![place(&variable.place)];
+            parts.extend(variable.meaning.iter().cloned());
+            return parts.join(", ");
+        }
+        match self.files.get(name) {
+            Some(of_file) if of_file == value => "`env_file` of the service".to_owned(),
+            _ => "Portway".to_owned(),
+        }
     }
 }
 

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use portway_detect::variables;
+use portway_project::PlannedService;
 use portway_project::manifest::FILE_NAME;
 use portway_project::user_file::{self, MAX_TEXT_BYTES};
 
@@ -114,6 +116,19 @@ impl Source {
     }
 }
 
+/// Returns the application's files whose variables are mapped.
+fn mapped_files(root: &Path, service: &PlannedService) -> Vec<PathBuf> {
+    if !service.map_env {
+        return Vec::new();
+    }
+    let dir = Path::new(service.dir.as_deref().unwrap_or(""));
+    let in_use = dir
+        .ancestors()
+        .flat_map(|dir| variables::IN_USE.map(|name| root.join(dir).join(name)));
+    let compose = service.compose.iter().map(|of| root.join(&of.file));
+    in_use.chain(compose).collect()
+}
+
 /// The files that a project was read from.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sources {
@@ -132,6 +147,7 @@ impl Sources {
             let dir = service.working_dir(root);
             let files = service.env_files.iter();
             paths.extend(files.map(|name| dir.join(name).components().collect::<PathBuf>()));
+            paths.extend(mapped_files(root, service));
         }
         paths.extend(preferences::file());
         if let Some(found) = &project.found {

@@ -7,7 +7,7 @@ use super::variable;
 use crate::Dir;
 
 /// Files that programs load in development, in the order in which they override each other.
-const IN_USE: [&str; 6] = [
+pub const IN_USE: [&str; 6] = [
     ".env",
     ".env.dev",
     ".env.development",

@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::wiring::WiringInput;
 use crate::{Checkout, Manifest};
 
 struct Side {
@@ -40,7 +41,18 @@ fn side(plan: Plan, file: &[(&str, &str)]) -> Side {
     let file = file.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let files = IndexMap::from([("api".to_owned(), file.collect())]);
     let trust = IndexMap::new();
-    let wiring = Wiring::new(&plan, &ports, &checkout, "p", &files, &trust, None);
+    let wiring = Wiring::new(
+        &plan,
+        &ports,
+        &checkout,
+        &WiringInput {
+            instance: "p",
+            env_files: &files,
+            mappings: &IndexMap::new(),
+            trust: &trust,
+            gateway: None,
+        },
+    );
     Side {
         plan,
         ports,
