@@ -36,12 +36,11 @@ pub fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
     fs::rename(new, path)
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 
     #[test]
-    #[cfg(unix)]
     fn replaces_links_instead_of_writing_through_them() {
         use std::os::unix::fs::symlink;
         let dir = tempfile::tempdir().unwrap();

@@ -4,6 +4,7 @@
 //! fit together. The JSON schema for editors is generated from these types and their docs.
 
 mod forms;
+mod settings;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 pub use forms::{After, ComposeService, EnvFile, EnvFiles, Prepare, Route};
+pub use settings::{Project, Worktree};
 
 use crate::checkout::directories_above;
 use crate::diagnostic::{Diagnostic, Problem, Text};
@@ -74,25 +76,6 @@ pub struct Source {
     pub file: PathBuf,
     /// Its text.
     pub text: String,
-}
-
-/// Settings of the project as a whole.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Project {
-    /// The project's name. Default: the name of its directory.
-    pub name: Option<String>,
-}
-
-/// Settings of linked git worktrees.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Worktree {
-    /// Files that git ignores and that `portway up` copies from the main checkout if a worktree lacks them,
-    /// as patterns relative to the project's root: `[".env", "api/*.pem"]`. A file `.worktreeinclude` in the
-    /// root of the repository has the same effect.
-    #[serde(default)]
-    pub copy: Vec<String>,
 }
 
 /// One service: a process with its own ports.
