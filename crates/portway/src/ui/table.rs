@@ -128,7 +128,7 @@ mod tests {
         assert_eq!(second(47), "9000|python3 -m http.server|/home/me/src/jobi|");
         assert_eq!(second(46), "9000|python3 -m http.serv…|/home/me/src/jobi|");
         assert_eq!(second(35), "9000|python3 -…|/home/me/src/jobi|");
-        assert_eq!(second(30), "9000|python3 -…|…/src/jobi|");
+        assert_eq!(second(30), "9000|python3 -…|…me/src/jobi|");
         // A header is never shortened.
         assert_eq!(second(1), "9000|python3 -…|…src/jobi|");
         assert_eq!(
