@@ -120,10 +120,12 @@ fn reports_and_fixes_a_missing_or_wrong_ports_file() {
 fn reports_a_variable_with_the_wrong_port() {
     let mut transcript = Transcript::default();
     let mut sandbox = running();
-    sandbox.write("web/.env.local", "# the API\nAPI=http://localhost:%35/v1\n");
+    sandbox.write("web/.env.local", "# the API\nUPSTREAM=http://localhost:%35/v1\n");
     let report = diagnosis(&sandbox, 0);
     transcript.text(&sandbox, "an unknown port", &prose(&report));
-    assert_eq!(wrong(&report), ["env_file/API/warning"]);
+    // The file was created after the start.
+    let changed = "manifest/manifest/warning";
+    assert_eq!(wrong(&report), [changed, "env_file/UPSTREAM/warning"]);
     let found = finding(&report, "env_file");
     mentions(&found, &sandbox.expand("port %35"));
     let place = sandbox.project().join("web/.env.local:2");
@@ -136,10 +138,10 @@ fn reports_a_variable_with_the_wrong_port() {
     sandbox.write("portway.toml", &JOBI.replace("dir = \"web\"", ""));
     sandbox.run(&["detect"]).success();
     sandbox.set_project(&first);
-    sandbox.write("web/.env.local", "API=http://localhost:%1/v1\n");
+    sandbox.write("web/.env.local", "UPSTREAM=http://localhost:%1/v1\n");
     let report = diagnosis(&sandbox, 1);
     transcript.text(&sandbox, "a port of another checkout", &prose(&report));
-    assert_eq!(wrong(&report), ["env_file/API/error"]);
+    assert_eq!(wrong(&report), [changed, "env_file/UPSTREAM/error"]);
     let found = finding(&report, "env_file");
     mentions(&found, &sandbox.expand("%1"));
     mentions(&found, "`backend`");
