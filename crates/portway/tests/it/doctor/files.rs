@@ -120,7 +120,10 @@ fn reports_and_fixes_a_missing_or_wrong_ports_file() {
 fn reports_a_variable_with_the_wrong_port() {
     let mut transcript = Transcript::default();
     let mut sandbox = running();
-    sandbox.write("web/.env.local", "# the API\nUPSTREAM=http://localhost:%35/v1\n");
+    sandbox.write(
+        "web/.env.local",
+        "# the API\nUPSTREAM=http://localhost:%35/v1\n",
+    );
     let report = diagnosis(&sandbox, 0);
     transcript.text(&sandbox, "an unknown port", &prose(&report));
     // The file was created after the start.
