@@ -24,7 +24,7 @@ const SERVICE: &str = "portway-bench";
 /// The environment variable with the stack's tag, in every process of the stack.
 const TAG: &str = "PORTWAY_BENCH_STACK";
 
-/// What the services do besides listening.
+/// What the services do in addition to listening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Load {
     /// Nothing.
@@ -33,7 +33,7 @@ pub(super) enum Load {
     Child,
     /// Each has a child in a separate session that forks and exits again and again.
     Chain,
-    /// Each prints without end, and has a child. Nobody reads the output of the tool.
+    /// Each prints without end, and has a child. No process reads the output of the tool.
     Flood,
 }
 

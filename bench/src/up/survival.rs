@@ -57,7 +57,7 @@ const ENDINGS: [(Ending, &str); 11] = [
     ),
     (Ending::SuspendHelpers, "helpers suspended, then SIGTERM"),
     (Ending::Chain, "children fork and exit without end, SIGTERM"),
-    (Ending::BlockedOutput, "nobody reads the output, SIGTERM"),
+    (Ending::BlockedOutput, "output that is not read, SIGTERM"),
     (Ending::DirectoryDeleted, "directory deleted, then SIGTERM"),
 ];
 

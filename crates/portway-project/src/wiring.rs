@@ -79,7 +79,7 @@ pub struct Launch {
     pub env: IndexMap<String, String>,
 }
 
-/// What the wiring depends on besides the plan, the ports and the checkout.
+/// What the wiring depends on in addition to the plan, the ports and the checkout.
 #[derive(Clone, Copy, Debug)]
 pub struct WiringInput<'a> {
     /// The instance's name.

@@ -1,5 +1,7 @@
 //! `portway env`, `exec`, `port` and `url`, and the environment of services.
 
+mod mapping;
+
 use std::net::TcpListener;
 use std::path::Path;
 
@@ -23,101 +25,6 @@ fn env_is_the_same_before_during_and_after_a_run() {
     }
     sandbox.run(&["down"]).success();
     assert_eq!(env(), before);
-}
-
-/// A project without a manifest: an API, a page, and a database in a compose file.
-fn own_variables() -> Sandbox {
-    Sandbox::new()
-        .file(
-            "api/main.py",
-            "from fastapi import FastAPI\napp = FastAPI()\n",
-        )
-        .file("api/requirements.txt", "fastapi\nuvicorn\n")
-        .file(
-            "api/.env",
-            "FRONTEND_URL=http://localhost:5173/app\nAPI_KEY=k\nSELF_URL=https://far.example\n",
-        )
-        .file(
-            "api/settings.py",
-            "import os\nCACHE = os.getenv(\"CACHE_ADDR\", \"localhost:6379\")\n",
-        )
-        .file(
-            "web/package.json",
-            r#"{"scripts":{"dev":"vite"},"devDependencies":{"vite":"7"}}"#,
-        )
-        .file(
-            "web/.env.example",
-            "VITE_API_URL=http://localhost:8000/v1\nVITE_KEY=\nVITE_TITLE=Shop\n",
-        )
-        .file(
-            "compose.yaml",
-            "services:\n  cache: {image: 'redis:7', ports: ['6379:6379']}\n",
-        )
-}
-
-#[test]
-fn variables_of_the_application_follow_the_ports() {
-    let sandbox = own_variables();
-    let env = |service: &str| sandbox.run(&["env", service, "--json"]).success().json();
-    let (api, web) = (env("api"), env("web"));
-    let port = |service: &str| {
-        let port = sandbox.run(&["port", service]).success().stdout();
-        port.trim().to_owned()
-    };
-    assert_eq!(
-        api["FRONTEND_URL"],
-        format!("http://localhost:{}/app", port("web"))
-    );
-    assert_eq!(api["CACHE_ADDR"], format!("localhost:{}", port("cache")));
-    assert_eq!(
-        web["VITE_API_URL"],
-        format!("http://localhost:{}/v1", port("api"))
-    );
-    // The example applies, because there is no file in use beside it.
-    assert_eq!(web["VITE_TITLE"], "Shop");
-    // The application loads its own file.
-    assert_eq!(api["API_KEY"], serde_json::Value::Null);
-    let plan = sandbox.run(&["plan", "--json"]).success().json();
-    let of = |name: &str| {
-        let services = plan["services"].as_array().unwrap();
-        services
-            .iter()
-            .find(|one| one["name"] == name)
-            .unwrap()
-            .clone()
-    };
-    assert_eq!(of("web")["variables"][0]["value"], "{api.url}/v1");
-    assert_eq!(of("web")["missing"][0]["name"], "VITE_KEY");
-    let explained = sandbox.run(&["env", "api", "--explain"]).success().stdout();
-    let line = explained
-        .lines()
-        .find(|line| line.starts_with("FRONTEND_URL="));
-    let line = line.unwrap();
-    assert!(line.ends_with("api/.env:1, 5173 is `web`"), "{line}");
-}
-
-#[test]
-fn the_manifest_overrides_the_files_of_the_application() {
-    let sandbox = two_services();
-    let _other = TcpListener::bind(("127.0.0.1", sandbox.port(10))).unwrap();
-    let usual = sandbox.expand("http://localhost:%10/x");
-    let actual = sandbox.expand("http://localhost:%11/x");
-    sandbox.write(
-        "backend/.env",
-        &format!("FRONTEND_URL={usual}\nOTHER={usual}\n"),
-    );
-    let manifest = sandbox.read("portway.toml");
-    let with = |line: &str| {
-        let backend = "[services.backend]\n";
-        let text = manifest.replace(backend, &format!("{backend}dir = \"backend\"\n{line}\n"));
-        sandbox.write("portway.toml", &text);
-        sandbox.run(&["env", "backend", "--json"]).success().json()
-    };
-    let mapped = with("");
-    assert_eq!(mapped["OTHER"], actual);
-    assert_eq!(mapped["FRONTEND_URL"], actual);
-    assert_eq!(with("env = { OTHER = \"{project}\" }")["OTHER"], "jobi");
-    assert_eq!(with("map_env = false")["OTHER"], serde_json::Value::Null);
 }
 
 #[test]
