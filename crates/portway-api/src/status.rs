@@ -189,9 +189,6 @@ pub struct InstanceStatus {
     /// Path routes from the main service's origin to other services.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<PathRoute>,
-    /// The port numbers by which the project's own files call the ports of HTTP services.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub usual_ports: Vec<UsualPort>,
     /// Whether services are available on the local network.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lan: bool,
@@ -201,6 +198,9 @@ pub struct InstanceStatus {
     pub changed_files: Vec<String>,
     /// The services, in the order of the manifest.
     pub services: Vec<ServiceStatus>,
+    /// The port numbers by which the project's own files call the ports of HTTP services.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub usual_ports: Vec<UsualPort>,
 }
 
 impl InstanceStatus {
