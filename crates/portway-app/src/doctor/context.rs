@@ -21,7 +21,7 @@ use tokio::time::timeout;
 
 use crate::dirs;
 use crate::error::CommandError;
-use crate::instance::{applied_manifest, snapshot};
+use crate::instance::snapshot;
 use crate::mapping::mappings;
 use crate::preferences;
 use crate::project::{Described, describe_for};
@@ -129,7 +129,7 @@ impl DoctorContext {
         let found = described.as_ref().ok().and_then(|one| one.found.clone());
         let written_down = described.as_ref().ok().filter(|one| one.found.is_none());
         let manifest = written_down.map(|one| one.manifest.clone());
-        let plan = match running_plan(&root, entry, &described) {
+        let plan = match running_plan(&root, entry, &described).await {
             Some(plan) => Ok(plan),
             None => described.and_then(|described| snapshot::plan(&described, entry)),
         };
@@ -246,7 +246,7 @@ impl DoctorContext {
 
 /// Returns the plan of the instance that is running. `None` if it is not running, or if the manifest is
 /// invalid now, which is reported.
-fn running_plan(
+async fn running_plan(
     root: &Path,
     entry: Option<&Entry>,
     described: &Result<Described, CommandError>,
@@ -261,7 +261,9 @@ fn running_plan(
     };
     let dir = portway_registry::instance_dir(&dirs::state_dir().ok()?, &instance.id);
     let record = RunningRecord::read(&dir)?;
-    let text = applied_manifest::read(&dir)?;
+    let client = Client::new(&dir.join(control::SOCKET));
+    let text = timeout(STATUS_TIMEOUT, client.get::<String>("/v1/manifest"));
+    let text = text.await.ok()?.ok()?;
     let manifest = Manifest::parse(&root.join(FILE_NAME), &text).ok()?;
     let options = record.instance.options;
     Plan::with_preferences(&manifest, &options, &preferences).ok()

@@ -12,7 +12,6 @@ use portway_project::policy::LanAccess;
 use portway_registry::Registry;
 use portway_supervisor::{Change, RunningProject};
 
-use super::applied_manifest;
 use super::host::{Planner, ProjectHost};
 use super::locate::Relation;
 use super::restore::{Recorded, forced_ports};
@@ -27,8 +26,6 @@ use crate::project::{LoadedProject, RegisteredProject};
 /// What a supervisor knows about its instance, which changes when a change of the project is applied.
 #[derive(Clone)]
 pub(super) struct Applied {
-    /// The directory of the instance's locks and logs.
-    pub(super) dir: PathBuf,
     /// The root of the project.
     pub(super) root: PathBuf,
     /// The command line's choice for the local network.
@@ -37,6 +34,8 @@ pub(super) struct Applied {
     pub(super) recorded: Arc<Mutex<Recorded>>,
     /// The files that were read.
     pub(super) sources: Arc<Mutex<Sources>>,
+    /// The text of the manifest that is in effect.
+    pub(super) manifest: Arc<Mutex<String>>,
 }
 
 impl Applied {
@@ -180,7 +179,7 @@ fn plan(
     let applied = applied.clone();
     change.on_applied = Box::new(move || {
         if is_complete {
-            applied_manifest::write(&applied.dir, &manifest);
+            *lock(&applied.manifest) = manifest;
             *lock(&applied.sources) = sources;
         }
         lock(&applied.recorded).update(instance, forced);

@@ -1,6 +1,5 @@
 //! Starts, supervises, follows, lists and stops instances.
 
-pub(crate) mod applied_manifest;
 mod apply;
 pub(crate) mod attach;
 pub(crate) mod connection;

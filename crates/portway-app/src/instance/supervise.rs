@@ -11,7 +11,6 @@ use portway_registry::{InstanceLock, Registry};
 use portway_supervisor::{Config, Handle, LanConfig, Outcome, Request, Supervisor, control};
 use tokio::sync::oneshot;
 
-use super::applied_manifest;
 use super::apply::{Applied, planner};
 use super::attach;
 use super::connection::{Supervised, not_running};
@@ -62,13 +61,13 @@ fn run(
     let logs = registered.logs();
     let restorer = presence.restorer(&mut registered, dirs::state_dir()?)?;
     let names: Vec<String> = registered.project.plan.services.keys().cloned().collect();
-    applied_manifest::write(&dir, &registered.project.source.text);
+    let manifest = Arc::new(Mutex::new(registered.project.source.text.clone()));
     let applied = Applied {
-        dir: dir.clone(),
         root: registered.project.checkout.root.clone(),
         lan: options.lan,
         recorded: restorer.recorded.clone(),
         sources: Arc::new(Mutex::new(sources)),
+        manifest: manifest.clone(),
     };
     let checked = applied.clone();
     let remembered = registered.remembered.clone();
@@ -97,6 +96,7 @@ fn run(
             planner: planner(applied),
         }),
         changed_files: Arc::new(move || checked.changed_files()),
+        manifest,
     };
     let runtime = runtime()?;
     let failed = |error: io::Error| {

@@ -8,6 +8,7 @@
 //! | `POST /v1/start`, `/v1/restart`, `/v1/stop`, `/v1/release` | 202; the body is `{"services": […]}`, empty for all |
 //! | `POST /v1/apply` | the changes of the project that it applies; the body is an `ApplyRequest` |
 //! | `GET /v1/environment` | the variables of the services |
+//! | `GET /v1/manifest` | the text of the manifest that is in effect, as a string |
 //! | `POST /v1/kill` | 202; kills all processes without a grace period |
 //!
 //! Try it with `curl --unix-socket control.sock http://portway/v1/status`. The socket has mode 0600

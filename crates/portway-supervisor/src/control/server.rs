@@ -51,6 +51,7 @@ pub(crate) fn serve(path: &Path, handle: Handle) -> io::Result<ControlServer> {
         .route("/v1/kill", post(kill))
         .route("/v1/apply", post(apply))
         .route("/v1/environment", get(environment))
+        .route("/v1/manifest", get(manifest))
         .with_state(handle);
     serve_router(path, router)
 }
@@ -80,6 +81,10 @@ async fn environment(
     State(handle): State<Handle>,
 ) -> Result<Json<InstanceEnvironment>, (StatusCode, Json<ErrorBody>)> {
     handle.environment().await.map(Json).ok_or_else(gone)
+}
+
+async fn manifest(State(handle): State<Handle>) -> Json<String> {
+    Json(handle.manifest())
 }
 
 async fn apply(

@@ -72,6 +72,8 @@ pub struct Config {
     pub host: Box<dyn SupervisorHost>,
     /// Checks the project's files.
     pub changed_files: ChangedFiles,
+    /// The text of the manifest that is in effect. The host replaces it when all changes are applied.
+    pub manifest: Arc<Mutex<String>>,
 }
 
 /// A request to a supervisor. An empty list of services means all.
@@ -152,6 +154,7 @@ pub struct Handle {
     pub(super) events: broadcast::Sender<Event>,
     pub(super) service_names: Arc<Mutex<Vec<String>>>,
     pub(super) changed_files: ChangedFiles,
+    pub(super) manifest: Arc<Mutex<String>>,
 }
 
 impl Handle {
@@ -199,6 +202,12 @@ impl Handle {
         let (reply, answer) = oneshot::channel();
         self.mailbox.send(Message::Environment(reply)).ok()?;
         answer.await.ok()
+    }
+
+    /// Returns the text of the manifest that is in effect.
+    pub(crate) fn manifest(&self) -> String {
+        let text = self.manifest.lock();
+        text.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Returns the status after the project's files have been checked.

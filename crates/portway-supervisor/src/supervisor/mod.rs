@@ -123,6 +123,7 @@ impl Supervisor {
             events: events.clone(),
             service_names: service_names.clone(),
             changed_files: config.changed_files.clone(),
+            manifest: config.manifest.clone(),
         };
         let lan = config.lan.take();
         let supervisor = Self {

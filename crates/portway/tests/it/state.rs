@@ -26,6 +26,38 @@ fn only_the_owner_can_read_the_state() {
 }
 
 #[test]
+fn no_value_of_a_variable_is_stored() {
+    let sandbox = Sandbox::new()
+        .manifest(
+            "[services.a]\ncommand = \"%service serve {port}\"\nport = \"%0-%9\"\n\
+             env_file = \"a.env\"\nenv = { KEY = \"value-in-manifest\" }",
+        )
+        .file("a.env", "TOKEN=value-in-file\n");
+    let mut up = sandbox.portway(&["up", "--detach"]);
+    up.env("SHELL_TOKEN", "value-in-shell");
+    sandbox.run_command(up).success();
+    sandbox.run(&["doctor", "--json"]);
+    sandbox.write("a.env", "TOKEN=value-in-file-now\n");
+    sandbox.run(&["up", "--detach"]).success();
+    let mut dirs = vec![sandbox.path("state")];
+    let mut files = 0;
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(&dir).unwrap().flatten() {
+            let file_type = entry.file_type().unwrap();
+            if file_type.is_dir() {
+                dirs.push(entry.path());
+            } else if file_type.is_file() {
+                let content = fs::read(entry.path()).unwrap();
+                let text = String::from_utf8_lossy(&content);
+                assert!(!text.contains("value-in-"), "{}", entry.path().display());
+                files += 1;
+            }
+        }
+    }
+    assert!(files > 2, "{files} files");
+}
+
+#[test]
 fn the_control_socket_speaks_plain_http() {
     let sandbox = one();
     sandbox.run(&["up", "--detach"]).success();
