@@ -23,6 +23,8 @@ impl DetectedService {
             prepare: None,
             prepare_dir: None,
             port: Some(port),
+            is_port_written: false,
+            called_by: None,
             kind: Kind::Http,
             env: Default::default(),
             after: Vec::new(),

@@ -7,6 +7,7 @@
 //! Not to be confused with the command `portway detect`, which allocates the ports of an instance.
 //! This crate reads files only: it opens no socket, starts no process and reads no environment.
 
+mod calls;
 mod cargo;
 pub mod compose;
 mod conflicts;
@@ -19,6 +20,7 @@ mod fixture;
 mod found;
 mod go;
 mod java;
+pub mod javascript;
 mod jsonc;
 mod listens;
 mod literal;
@@ -80,6 +82,11 @@ pub struct DetectedService {
     pub prepare_dir: Option<String>,
     /// Its port; `None` for a service that does not listen.
     pub port: Option<DetectedPort>,
+    /// Whether a script or a configuration file of the project names its port, rather than the
+    /// framework or a default in its code.
+    pub is_port_written: bool,
+    /// The file and line that calls its preferred port as a number, such as the target of a proxy.
+    pub called_by: Option<String>,
     /// Its kind, which says what protocol it speaks.
     pub kind: Kind,
     /// Additional environment variables, with placeholders.
@@ -202,9 +209,11 @@ pub fn detect(root: &Path, context: &DetectContext<'_>) -> Detection {
         containers.truncate(MAX_SERVICES - services.len());
         skipped.borrow_mut().push(found::too_many(all));
     }
+    let programs = services.len();
     services.extend(containers.iter().map(|container| container.found.clone()));
     names::assign(&mut services);
     conflicts::resolve(&mut services);
+    calls::prefer_called_ports(root, &mut services, programs);
     compose::set_start_order(&mut services, &containers);
     Detection {
         services,

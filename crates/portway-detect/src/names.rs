@@ -84,6 +84,8 @@ mod tests {
             prepare: None,
             prepare_dir: None,
             port: None,
+            is_port_written: false,
+            called_by: None,
             kind,
             env: Default::default(),
             after: vec![],

@@ -44,7 +44,13 @@ fn table(text: &mut String, service: &DetectedService) {
     }
     line("command", quoted(&service.command));
     match service.port {
-        Some(DetectedPort::Preferred(port)) => line("port", port.to_string()),
+        Some(DetectedPort::Preferred(port)) => line(
+            "port",
+            match &service.called_by {
+                Some(place) => format!("{{ prefer = {port}, called_by = {} }}", quoted(place)),
+                None => port.to_string(),
+            },
+        ),
         Some(DetectedPort::Chosen { port, usual }) => {
             line("port", format!("{{ prefer = {port}, usual = {usual} }}"));
         }

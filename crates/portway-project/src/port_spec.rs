@@ -27,6 +27,9 @@ pub struct PortSpec {
     /// The port that the project's own files name for the service, if it is not `prefer`. Portway
     /// never chooses it for this reason; it only recognizes the number.
     pub usual: Option<u16>,
+    /// The file and line that calls `prefer` as a number, such as `web/vite.config.ts:9`. A stopped
+    /// instance of another project then does not keep the port.
+    pub called_by: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -36,6 +39,7 @@ struct PortTable {
     range: Option<Ranges>,
     protocol: Option<PortProtocol>,
     usual: Option<i64>,
+    called_by: Option<String>,
 }
 
 impl PortSpec {
@@ -47,6 +51,7 @@ impl PortSpec {
             range,
             protocol: None,
             usual: None,
+            called_by: None,
         }
     }
 
@@ -58,6 +63,7 @@ impl PortSpec {
             explicit: true,
             protocol: None,
             usual: None,
+            called_by: None,
         })
     }
 
@@ -84,6 +90,7 @@ impl PortSpec {
                 explicit: true,
                 protocol: None,
                 usual: None,
+                called_by: None,
             }),
             (Some(prefer), Some(range)) => Err(E::custom(format!(
                 "the preferred port {prefer} is outside the range {range}"
@@ -202,6 +209,7 @@ impl<'de> Deserialize<'de> for PortSpec {
                 Ok(PortSpec {
                     protocol,
                     usual: usual.transpose()?,
+                    called_by: table.called_by,
                     ..spec
                 })
             }
@@ -228,7 +236,11 @@ impl JsonSchema for PortSpec {
                         "prefer": port,
                         "range": { "anyOf": [range, ranges] },
                         "protocol": { "enum": ["tcp", "udp"] },
-                        "usual": port
+                        "usual": port,
+                        "called_by": {
+                            "description": "The file and line that calls `prefer` as a number, such as `web/vite.config.ts:9`. A stopped instance of another project then does not keep the port.",
+                            "type": "string"
+                        }
                     },
                     "anyOf": [{ "required": ["prefer"] }, { "required": ["range"] }],
                     "additionalProperties": false

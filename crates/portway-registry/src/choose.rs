@@ -15,15 +15,18 @@ use crate::request::{
 };
 use crate::{CheckoutState, Lease};
 
-/// Chooses ports for `request`. `state` is called only for instances whose leases are candidates.
+/// Chooses ports for `request`. `state` is called only for instances whose leases are candidates. `siblings`
+/// are the instances of the same project.
 pub(crate) fn choose(
     request: &AllocationRequest<'_>,
     leases: &[Lease],
+    siblings: &HashSet<String>,
     state: &mut dyn FnMut(&str) -> CheckoutState,
     hold: &mut HoldFn<'_>,
 ) -> Result<Vec<AllocatedPort>, ChooseError> {
     let mut chooser = Chooser {
         request,
+        siblings,
         by_port: leases.iter().map(|lease| (lease.port, lease)).collect(),
         allocated: request.ports.iter().filter_map(|one| one.keep).collect(),
         state,
@@ -38,6 +41,7 @@ pub(crate) fn choose(
 
 struct Chooser<'a> {
     request: &'a AllocationRequest<'a>,
+    siblings: &'a HashSet<String>,
     by_port: HashMap<u16, &'a Lease>,
     allocated: HashSet<u16>,
     state: &'a mut dyn FnMut(&str) -> CheckoutState,
@@ -117,7 +121,10 @@ impl Chooser<'_> {
             && self.may_use_preferred(wanted)
         {
             let lease = self.blocking_lease(preferred);
-            if lease.is_none() && self.try_hold(wanted, preferred)? {
+            let yields = lease
+                .as_ref()
+                .is_none_or(|lease| wanted.is_called && self.yields_called_port(lease));
+            if yields && self.try_hold(wanted, preferred)? {
                 return Ok(allocated(wanted, preferred, displacement));
             }
             displacement.get_or_insert(Displacement {
@@ -232,6 +239,13 @@ impl Chooser<'_> {
     fn blocking_lease(&mut self, port: u16) -> Option<Lease> {
         let lease = self.foreign_lease(port)?;
         ((self.state)(&lease.instance) != CheckoutState::Missing).then_some(lease)
+    }
+
+    /// Returns whether an instance gives up a port that files of this project call: it is stopped, and
+    /// belongs to another project.
+    fn yields_called_port(&mut self, lease: &Lease) -> bool {
+        !self.siblings.contains(&lease.instance)
+            && (self.state)(&lease.instance) == CheckoutState::Stopped
     }
 
     /// Returns whether this instance leases `port` for another port of the same request.

@@ -36,6 +36,9 @@ pub struct PortRequest {
     pub preferred: u16,
     /// Whether the manifest names the preferred port by number, not only as the start of a range.
     pub is_explicit: bool,
+    /// Whether files of the project call the preferred port as a number. A stopped instance of another
+    /// project then does not keep it.
+    pub is_called: bool,
     /// The ranges of the other candidates.
     pub range: PortRanges,
     /// The port that the user forces.

@@ -48,6 +48,7 @@ pub(super) fn wanted(
                 protocol: port.protocol,
                 preferred: prefer,
                 is_explicit: spec.explicit,
+                is_called: spec.called_by.is_some(),
                 range: spec.range.clone(),
                 fallback: service.fallback,
                 keep: None,

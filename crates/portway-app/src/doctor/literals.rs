@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use portway_api::{Check, Finding};
+use portway_detect::javascript::without_comments;
 use portway_project::plan::identifier;
 use portway_project::user_file;
 use regex_lite::Regex;
 
 use super::context::PortOwner;
 use super::finding_builder::{FindingExt, warning};
-use super::proxy::without_comments;
 
 /// How long to read files. The rest is not checked.
 const READ_TIMEOUT: Duration = Duration::from_secs(1);

@@ -146,6 +146,7 @@ impl File<'_, '_> {
         });
         if let Some(host) = published {
             service.port = Some(DetectedPort::Preferred(host));
+            service.is_port_written = true;
         }
     }
 

@@ -132,6 +132,7 @@ impl Project<'_, '_> {
         let port = self.context.port(framework, usual.unwrap_or(tool.port));
         let mut found = DetectedService::http(self.dir, framework, "", port).with_kind(tool.kind);
         found = found.with_evidence(server.evidence(self.dir));
+        found.is_port_written = usual.is_some();
         if let Some((port, file)) = configured.filter(|_| written.is_none()) {
             found = found.with_evidence(format!("{file} sets port {port}"));
         }
@@ -183,6 +184,7 @@ impl Project<'_, '_> {
             && (!is_literal || server.says_a_port())
         {
             found.port = Some(self.context.port(found.framework, port));
+            found.is_port_written = true;
         }
         self.with_port_variable(found, server)
     }

@@ -86,6 +86,7 @@ impl Conversion<'_> {
             .with_evidence(format!("{} has the process `{}`", self.file, self.name));
         found.name = self.name.to_owned();
         found.optional = process.optional;
+        found.is_port_written = true;
         let mut variables = self.project.environment.clone();
         variables.extend(process.environment.clone());
         found = self.with_port(found, &command, &mut variables);

@@ -9,6 +9,7 @@ struct MachineState {
     running: Vec<&'static str>,
     missing: Vec<&'static str>,
     in_use: Vec<u16>,
+    siblings: Vec<&'static str>,
     is_worktree: bool,
 }
 
@@ -34,6 +35,7 @@ impl MachineState {
             is_complete: true,
             by_supervisor: false,
         };
+        let siblings = self.siblings.iter().map(|&id| id.to_owned()).collect();
         let mut state = |instance: &str| {
             if self.running.contains(&instance) {
                 CheckoutState::Running
@@ -45,7 +47,7 @@ impl MachineState {
         };
         let mut hold =
             |port: u16, _protocol: Protocol, _own: bool| Ok(!self.in_use.contains(&port));
-        choose(&request, &self.leases, &mut state, &mut hold)
+        choose(&request, &self.leases, &siblings, &mut state, &mut hold)
     }
 
     /// Returns the port that a single backend gets from 9000-9005.
@@ -61,6 +63,7 @@ fn want(service: &str, preferred: u16, range: &str) -> PortRequest {
         protocol: Protocol::Tcp,
         preferred,
         is_explicit: true,
+        is_called: false,
         range: range.parse().unwrap(),
         forced: None,
         fallback: false,
@@ -126,6 +129,40 @@ fn leases_of_stopped_instances_come_last_and_the_oldest_first() {
     assert_eq!(machine.backend(), 9001);
     machine.running = vec!["b"];
     assert_eq!(machine.backend(), 9000);
+}
+
+#[test]
+fn a_called_port_is_not_kept_by_a_stopped_instance_of_another_project() {
+    let called = || PortRequest {
+        is_called: true,
+        ..backend()
+    };
+    let machine = || MachineState::default().lease(9000, "other", "backend", 1);
+    let port = |machine: &MachineState| machine.choose(vec![called()]).unwrap().remove(0);
+    let taken = port(&machine());
+    assert_eq!((taken.port, taken.displacement), (9000, None));
+    for machine in [
+        MachineState {
+            running: vec!["other"],
+            ..machine()
+        },
+        MachineState {
+            siblings: vec!["other"],
+            ..machine()
+        },
+        MachineState {
+            is_worktree: true,
+            ..machine()
+        },
+        MachineState {
+            in_use: vec![9000],
+            ..machine()
+        },
+    ] {
+        let left = port(&machine);
+        assert_eq!(left.port, 9001);
+        assert_eq!(left.displacement.unwrap().wanted, 9000);
+    }
 }
 
 #[test]
@@ -205,6 +242,7 @@ fn an_excluded_port_must_be_requested_by_number() {
     let named = want("backend", 9002, "9002-9005");
     let ranged = PortRequest {
         is_explicit: false,
+        is_called: false,
         ..named.clone()
     };
     for is_worktree in [false, true] {
@@ -271,9 +309,9 @@ fn a_replaced_port_is_never_taken_from_another_service() {
             by_supervisor: true,
         };
         let mut state = |_: &str| CheckoutState::Running;
-        let port = choose(&request, &machine.leases, &mut state, &mut |_, _, _| {
-            Ok(true)
-        });
+        let siblings = HashSet::new();
+        let mut hold = |_, _, _| Ok(true);
+        let port = choose(&request, &machine.leases, &siblings, &mut state, &mut hold);
         assert_eq!(port.unwrap()[0].port, 9002);
     }
 }

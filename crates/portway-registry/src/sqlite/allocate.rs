@@ -1,6 +1,6 @@
 //! Allocation inside one transaction.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use rusqlite::{Transaction, params};
@@ -27,6 +27,10 @@ pub(super) fn allocate(
 ) -> Result<(Vec<AllocatedPort>, bool), AllocateError> {
     let sqlite = |error| RegistryError::sqlite(file, error);
     let leases = leases(transaction).map_err(sqlite)?;
+    let siblings = match request.ports.iter().any(|port| port.is_called) {
+        true => siblings(transaction, request.instance).map_err(sqlite)?,
+        false => HashSet::new(),
+    };
     // Only directories of instances whose leases are candidates are read: there may be thousands
     // of others.
     let mut find_dir = transaction.prepare(DIRECTORY).map_err(sqlite)?;
@@ -44,13 +48,22 @@ pub(super) fn allocate(
                 }
             })
     };
-    let allocated = choose(request, &leases, &mut state, hold);
+    let allocated = choose(request, &leases, &siblings, &mut state, hold);
     if let Some(error) = failure {
         return Err(sqlite(error).into());
     }
     let allocated = allocated?;
     let is_written = record(transaction, request, &allocated, &leases, now).map_err(sqlite)?;
     Ok((allocated, is_written))
+}
+
+/// Returns the ids of the instances of the same project.
+fn siblings(transaction: &Transaction<'_>, id: &str) -> rusqlite::Result<HashSet<String>> {
+    let mut find = transaction.prepare(
+        "SELECT id FROM instances WHERE project = (SELECT project FROM instances WHERE id = ?1)",
+    )?;
+    let ids = find.query_map([id], |row| row.get(0))?;
+    ids.collect()
 }
 
 /// Records the allocated ports; returns whether that changed anything.

@@ -84,6 +84,7 @@ fn backend(forced: Option<u16>) -> PortRequest {
         protocol: Protocol::Tcp,
         preferred: 9000,
         is_explicit: true,
+        is_called: false,
         range: "9000-9001".parse().unwrap(),
         forced,
         fallback: false,

@@ -197,3 +197,39 @@ fn a_shell_with_the_variables_of_a_service_is_not_stale() {
         ran.stdout()
     );
 }
+
+#[test]
+fn a_port_that_files_call_is_not_kept_by_a_stopped_instance_of_another_project() {
+    let mut sandbox = Sandbox::new().file(
+        "shop/portway.toml",
+        "[project]\nname = \"shop\"\n[services.api]\ncommand = \"%service serve {port}\"\nport = %0",
+    );
+    sandbox.write(
+        "desk/portway.toml",
+        "[project]\nname = \"desk\"\n[services.api]\ncommand = \"%service serve {port}\"\n\
+         port = { prefer = %0, called_by = \"web/vite.config.ts:9\" }",
+    );
+    let project = sandbox.project().to_owned();
+    for name in ["shop", "desk"] {
+        std::fs::create_dir(project.join(name).join(".git")).unwrap();
+        std::fs::write(
+            project.join(name).join(".git/HEAD"),
+            "ref: refs/heads/main\n",
+        )
+        .unwrap();
+    }
+    let port = |sandbox: &Sandbox| {
+        let port = sandbox.run(&["port", "api"]).success().stdout();
+        port.trim().parse::<u16>().unwrap()
+    };
+    sandbox.set_project(project.join("shop"));
+    assert_eq!(port(&sandbox), sandbox.port(0));
+    sandbox.set_project(project.join("desk"));
+    assert_eq!(port(&sandbox), sandbox.port(0));
+    // The other project moves at its next start and keeps that port.
+    sandbox.set_project(project.join("shop"));
+    assert_eq!(port(&sandbox), sandbox.port(1));
+    sandbox.run(&["up", "--detach"]).success();
+    sandbox.set_project(project.join("desk"));
+    assert_eq!(port(&sandbox), sandbox.port(0));
+}
