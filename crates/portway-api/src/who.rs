@@ -176,10 +176,24 @@ pub struct PruneReport {
     pub leases: Vec<LeaseEntry>,
     /// The stale processes of instances that are not running.
     pub processes: Vec<StaleProcess>,
+    /// The stale containers of instances that are not running.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub containers: Vec<StaleContainer>,
     /// The directories that no longer exist and whose instances are still running.
     pub running: Vec<String>,
     /// Whether the processes and instances were stopped.
     pub ended: bool,
+}
+
+/// A container that remains of an instance that is not running.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StaleContainer {
+    /// The container's name.
+    pub container: String,
+    /// The instance's id.
+    pub id: String,
+    /// The service that ran the container.
+    pub service: String,
 }
 
 /// A process that remains of an instance that is not running.

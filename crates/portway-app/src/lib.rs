@@ -29,7 +29,6 @@ pub mod options;
 pub mod plan;
 mod platform;
 pub mod preferences;
-mod program;
 mod project;
 pub mod prune;
 mod registry;

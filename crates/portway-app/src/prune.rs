@@ -1,17 +1,21 @@
-//! Removes the leases of deleted checkouts and stops the leftover processes of instances. Never stops
+//! Removes the leases of deleted checkouts and stops leftover processes and containers of instances. Never stops
 //! a running instance.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use portway_api::PruneReport;
+use portway_api::{ErrorCode, PruneReport, StaleContainer};
 use portway_registry::{CheckoutState, Instance, Lease, Registry};
+use portway_supervisor::containers::{self, Container, Containers};
 use portway_supervisor::process::{Process, ProcessTree, descendants};
 use portway_supervisor::remnants;
 
 use crate::error::CommandError;
 use crate::free::stop;
 use crate::inspect;
+use crate::instance::containers::{names, not_checked};
+use crate::instance::locate::is_supervised;
 use crate::instance::remnants::stuck_error;
 use crate::leases::entry;
 use crate::registry::RegistryReader;
@@ -25,6 +29,10 @@ pub struct Prune {
     pub pruned: PruneReport,
     /// The leftover processes.
     leftovers: Vec<Process>,
+    /// The leftover containers.
+    containers: Vec<Container>,
+    /// The container engines that did not respond.
+    silent_engines: Vec<&'static str>,
 }
 
 impl Prune {
@@ -36,6 +44,7 @@ impl Prune {
         let mut registry = RegistryReader::open()?;
         // Read before pruning, because the registry names the instances of the processes.
         let leftovers = inspect::leftovers()?;
+        let containers = leftover_containers(&registry);
         let running = registry
             .instances()?
             .into_iter()
@@ -58,26 +67,35 @@ impl Prune {
                 .iter()
                 .map(|(_, leftover)| leftover.clone())
                 .collect(),
+            containers: containers.found.iter().map(stale).collect(),
             running,
             ended: false,
         };
         Ok(Self {
             pruned,
+            containers: containers.found,
+            silent_engines: containers.silent,
             leftovers: leftovers.into_iter().map(|(process, _)| process).collect(),
         })
     }
 
-    /// Returns whether there are processes to stop.
-    pub fn has_processes(&self) -> bool {
-        !self.leftovers.is_empty()
+    /// Returns whether there are processes or containers to stop.
+    pub fn has_leftovers(&self) -> bool {
+        !self.leftovers.is_empty() || !self.containers.is_empty()
     }
 
-    /// Stops the leftover processes. Running instances are not affected, even if a leftover process
-    /// started them.
+    /// Returns what could not be checked.
+    pub fn warnings(&self) -> Vec<String> {
+        let engines = self.silent_engines.iter();
+        engines.map(|engine| not_checked(engine)).collect()
+    }
+
+    /// Stops the leftover processes and removes the leftover containers. Running instances are not
+    /// affected, even if a leftover process started them.
     ///
     /// # Errors
-    /// When a process cannot be stopped.
-    pub fn stop_processes(self) -> Result<PruneReport, CommandError> {
+    /// When a process cannot be stopped or a container cannot be removed.
+    pub fn stop_leftovers(self) -> Result<PruneReport, CommandError> {
         let mut pruned = self.pruned;
         let registry = RegistryReader::open()?;
         let ids: BTreeSet<&String> = pruned.processes.iter().map(|left| &left.id).collect();
@@ -103,8 +121,40 @@ impl Prune {
             })
             .collect();
         stop::stop_trees(&trees, STOP_TIMEOUT)?;
+        let mut containers = self.containers;
+        // One may have been started meanwhile.
+        containers.retain(|container| !is_supervised(&container.mark.dir));
+        let left = containers::remove(containers);
+        if !left.is_empty() {
+            let message = format!("cannot remove {}", names(&left));
+            return Err(CommandError::new(ErrorCode::Failed, message)
+                .hint("remove it with the container engine: `docker rm --force NAME`"));
+        }
         pruned.ended = true;
         Ok(pruned)
+    }
+}
+
+/// Returns the containers of instances that are not running.
+fn leftover_containers(registry: &RegistryReader) -> Containers {
+    let dirs = registry.instance_ids().into_iter();
+    let dirs: Vec<PathBuf> = dirs
+        .map(|id| registry.instance_dir(&id))
+        .filter(|dir| !is_supervised(dir))
+        .collect();
+    let mut containers = containers::list(&dirs, containers::QUERY_TIMEOUT);
+    // One may have been started meanwhile.
+    containers
+        .found
+        .retain(|container| !is_supervised(&container.mark.dir));
+    containers
+}
+
+fn stale(container: &Container) -> StaleContainer {
+    StaleContainer {
+        container: container.name.clone(),
+        id: container.mark.instance_id().to_owned(),
+        service: container.mark.service.clone(),
     }
 }
 

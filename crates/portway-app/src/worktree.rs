@@ -10,9 +10,9 @@ use std::time::Duration;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use portway_api::ErrorCode;
 use portway_project::user_file;
+use portway_supervisor::program;
 
 use crate::error::CommandError;
-use crate::program;
 use crate::project::Project;
 use crate::reporter::Reporter;
 

@@ -15,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::record;
-use crate::{mark, orphans, platform, remnants};
+use crate::{containers, control, mark, orphans, platform, remnants};
 
 /// The hidden command that runs a guard.
 pub const COMMAND: &str = "__guard";
@@ -78,6 +78,9 @@ pub fn run() -> u8 {
     let mut byte = [0];
     if io::stdin().read_exact(&mut byte).is_err() {
         stop_remnants(&dir);
+        containers::finish(&dir, containers::QUERY_TIMEOUT, || {
+            control::is_served(&dir.join(control::SOCKET))
+        });
     }
     0
 }

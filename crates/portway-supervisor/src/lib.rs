@@ -6,6 +6,7 @@
 //! runs between the supervisor and each service. This crate does not choose ports: the
 //! [`SupervisorHost`] of the caller replaces a lost one.
 
+pub mod containers;
 pub mod control;
 mod foreground;
 #[cfg(unix)]
@@ -20,6 +21,7 @@ mod ownership;
 mod platform;
 pub mod probe;
 pub mod process;
+pub mod program;
 mod record;
 pub mod remnants;
 mod state;

@@ -7,8 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use portway_ports::Process;
-
-use crate::program;
+use portway_supervisor::program;
 
 /// Timeout of a query to the engine.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(2);

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::Running;
 use super::attach;
 use super::connection::{self, Supervised, not_running};
+use super::containers;
 use super::remnants::{self, Mode};
 use crate::allocation;
 use crate::error::CommandError;
@@ -63,7 +64,8 @@ pub fn down(
         if !settled.stuck.is_empty() {
             return Err(remnants::stuck_error(&settled.stuck));
         }
-        return Ok(match was_running || settled.found {
+        let had_containers = containers::remove(&dir, reporter, is_supervised);
+        return Ok(match was_running || settled.found || had_containers {
             true => Down::Instance(name),
             false => Down::NothingRunning,
         });

@@ -3,6 +3,7 @@
 mod apply;
 pub(crate) mod attach;
 pub(crate) mod connection;
+pub(crate) mod containers;
 mod control;
 mod follow;
 mod host;

@@ -8,6 +8,7 @@ use portway_project::policy::LanAccess;
 
 use super::attach;
 use super::connection::{self, Supervised};
+use super::containers;
 use super::join;
 use super::locate::Located;
 use super::remnants::{self, Mode};
@@ -97,6 +98,7 @@ pub fn up(
         if !settled.stuck.is_empty() {
             reporter.warning(&remnants::stuck_error(&settled.stuck).info.message);
         }
+        containers::remove(&dir, reporter.as_ref(), is_supervised);
         if !has_consent {
             allocation::consent::ask(
                 &mut registered,

@@ -48,6 +48,9 @@ const CONDITIONS: [(&str, &str); 4] = [
 /// The container's name as a shell expression; the same for every start of an instance.
 const CONTAINER: &str = "\"portway-$PORTWAY_INSTANCE-{name}\"";
 
+/// The label of the container, by which Portway removes it if a killed instance left it.
+const LABEL: &str = "\"portway.run=$PORTWAY_RUN\"";
+
 /// The compose project's name, which must not contain dots.
 const PROJECT: &str = "\"$(echo \"$PORTWAY_INSTANCE\" | tr . -)\"";
 
@@ -346,7 +349,7 @@ impl<'f, 'd> File<'f, 'd> {
         let image = literal(&image);
         // The client may exit before its container has stopped, so the shell stays and waits for it.
         found.command = format!(
-            "trap : TERM INT HUP; {engine} rm -f {CONTAINER} >/dev/null 2>&1; {engine} compose {files} -p {PROJECT} run --rm --no-deps --use-aliases --name {CONTAINER} {publish} {service}; status=$?; {engine} stop {CONTAINER} >/dev/null 2>&1; {engine} rm -f {CONTAINER} >/dev/null 2>&1; exit $status"
+            "trap : TERM INT HUP; {engine} rm -f {CONTAINER} >/dev/null 2>&1; {engine} compose {files} -p {PROJECT} run --rm --no-deps --use-aliases --label {LABEL} --name {CONTAINER} {publish} {service}; status=$?; {engine} stop {CONTAINER} >/dev/null 2>&1; {engine} rm -f {CONTAINER} >/dev/null 2>&1; exit $status"
         );
         // Pulling an image may exceed the readiness timeout.
         found.prepare = Some(format!(

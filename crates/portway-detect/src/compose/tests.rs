@@ -27,7 +27,8 @@ fn turns_a_database_into_a_service_with_a_container() {
         found.command,
         "trap : TERM INT HUP; docker rm -f \"portway-$PORTWAY_INSTANCE-{name}\" >/dev/null 2>&1; \
          docker compose -f compose.yaml -p \"$(echo \"$PORTWAY_INSTANCE\" | tr . -)\" \
-         run --rm --no-deps --use-aliases --name \"portway-$PORTWAY_INSTANCE-{name}\" \
+         run --rm --no-deps --use-aliases --label \"portway.run=$PORTWAY_RUN\" \
+         --name \"portway-$PORTWAY_INSTANCE-{name}\" \
          -p {host}:{port}:5432 db; status=$?; \
          docker stop \"portway-$PORTWAY_INSTANCE-{name}\" >/dev/null 2>&1; \
          docker rm -f \"portway-$PORTWAY_INSTANCE-{name}\" >/dev/null 2>&1; exit $status"

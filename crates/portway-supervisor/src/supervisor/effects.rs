@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use super::Supervisor;
 use super::handle::{Message, Report};
 use super::service::{self, Reporter, Role};
+use crate::containers;
 use crate::keeper::KeeperConfig;
 use crate::mark::Mark;
 use crate::state::{Effect, ExitContext, Input};
@@ -239,6 +240,7 @@ impl Supervisor {
         let stop = service.plan.stop;
         let pattern = service.log_pattern().filter(|_| role == Role::Service);
         self.sink.lock().clear_tail(name);
+        containers::record_engine(self.instance_dir(), &step.command);
         let launch = &self.config.wiring.services[name];
         let config = KeeperConfig {
             command: step.command,

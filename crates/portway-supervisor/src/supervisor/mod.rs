@@ -36,7 +36,7 @@ use crate::guard::Guard;
 use crate::lan::Lan;
 use crate::logs::LogStore;
 use crate::state::Input;
-use crate::{control, orphans, platform, remnants};
+use crate::{containers, control, orphans, platform, remnants};
 use apply::Applying;
 use service::{LogSink, Service};
 
@@ -205,6 +205,7 @@ impl Supervisor {
         let stuck = orphans::finish(LAST_KEEPERS_TIMEOUT).await;
         self.report_last_stuck(&stuck);
         remnants::clean(self.instance_dir());
+        containers::finish_supervised(self.instance_dir()).await;
         #[cfg(unix)]
         if let Some(guard) = guard {
             guard.finish();

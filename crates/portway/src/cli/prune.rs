@@ -16,8 +16,8 @@ Examples:
   portway prune --dry-run
       Only show what would be done
 
-A lease is stale if its directory was deleted. A process is left over if it belongs to a service of \
-an instance that is no longer running. A running instance is never stopped.")]
+A lease is stale if its directory was deleted. A process or container is left over if it belongs \
+to a service of an instance that is no longer running. A running instance is never stopped.")]
 pub(crate) struct PruneArgs {
     /// Stop leftover processes without asking
     #[arg(short, long)]
@@ -35,16 +35,19 @@ pub(crate) fn run(args: &PruneArgs) -> Result<u8, CommandError> {
     if !args.json {
         ui::pruned(&prune.pruned, args.dry_run);
     }
-    let pruned = if !prune.has_processes() || args.dry_run {
+    for warning in prune.warnings() {
+        ui::warning(&warning);
+    }
+    let pruned = if !prune.has_leftovers() || args.dry_run {
         prune.pruned
-    } else if args.yes || ui::is_interactive() && ui::confirm("stop these processes?") {
-        let pruned = prune.stop_processes()?;
+    } else if args.yes || ui::is_interactive() && ui::confirm("stop them?") {
+        let pruned = prune.stop_leftovers()?;
         if !args.json {
-            ui::message("stopped the leftover processes\n");
+            ui::message("stopped what was left over\n");
         }
         pruned
     } else {
-        ui::message("no processes were stopped; run `portway prune --yes` to stop them\n");
+        ui::message("nothing was stopped; run `portway prune --yes` to stop what is left over\n");
         prune.pruned
     };
     if args.json {

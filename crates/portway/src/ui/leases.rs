@@ -80,13 +80,22 @@ pub(crate) fn pruned(pruned: &PruneReport, dry_run: bool) {
     if !pruned.processes.is_empty() {
         out(&columns(rows, "", &[Flexible::text(2, 20)]));
     }
+    for left in &pruned.containers {
+        out(&format!(
+            "leftover container {}, `{}` in `{}`\n",
+            one_line(&left.container),
+            one_line(&left.service),
+            left.id
+        ));
+    }
     for directory in &pruned.running {
         out(&format!(
             "running, but its directory was deleted: {0}; run `portway -C {0} down` to stop it\n",
             one_line(directory)
         ));
     }
-    if pruned.leases.is_empty() && pruned.processes.is_empty() && pruned.running.is_empty() {
+    let has_leftovers = !pruned.processes.is_empty() || !pruned.containers.is_empty();
+    if pruned.leases.is_empty() && !has_leftovers && pruned.running.is_empty() {
         message("nothing to prune\n");
     }
 }

@@ -1,6 +1,10 @@
 //! Services and Portway itself in containers of a real engine.
 
 use std::fs;
+use std::os::unix::net::UnixListener;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::engine::{Engine, with_engine};
 use crate::sandbox::{Sandbox, wait_until};
@@ -46,28 +50,69 @@ fn down_returns_when_the_container_is_gone() {
     });
 }
 
+/// Starts an instance, then kills all its processes at the same moment, the guard included. Only the
+/// container is left, which belongs to the engine.
+fn leave_container(engine: &Engine, sandbox: &Sandbox) -> String {
+    engine.run(sandbox, &["up", "--detach"]).success();
+    let id = engine.docker(&["ps", "--quiet", "--filter", "name=killed"]);
+    let pids: Vec<u32> = sandbox.processes().into_keys().collect();
+    // No process sees the end of another one before its own.
+    for signal in [Signal::STOP, Signal::KILL] {
+        for pid in &pids {
+            let pid = Pid::from_raw(pid.cast_signed()).unwrap();
+            // The kernel kills the first processes of services with their keepers.
+            let _ = kill_process(pid, signal);
+        }
+    }
+    sandbox.wait_until_empty();
+    assert_eq!(engine.containers("killed").len(), 1);
+    id
+}
+
 #[test]
-fn a_container_that_a_killed_supervisor_left_is_replaced() {
+fn containers_that_a_killed_supervisor_left_are_removed() {
     with_engine(|engine| {
         let sandbox = project(
             "killed",
             "services:\n  cache:\n    image: redis:7\n    ports: ['%0:6379']\n",
         );
-        engine.run(&sandbox, &["up", "--detach"]).success();
-        let first = engine.docker(&["ps", "--quiet", "--filter", "name=killed"]);
-        let processes = sandbox.processes();
-        // All processes but the container, which belongs to the engine.
-        for pid in processes.keys() {
-            crate::sandbox::kill(*pid);
-        }
-        sandbox.wait_until_empty();
-        assert_eq!(engine.containers("killed").len(), 1);
-        engine.run(&sandbox, &["up", "--detach"]).success();
+        // Of an instance with another state directory.
+        let other = "portway-other-cache";
+        let label = "portway.run=/elsewhere/instances/01/cache";
+        engine.docker(&[
+            "run", "--detach", "--name", other, "--label", label, "redis:7",
+        ]);
+
+        let first = leave_container(engine, &sandbox);
+        let up = engine.run(&sandbox, &["up", "--detach"]).success();
+        up.stderr_has("removing what a killed start left: container `portway-killed-cache`");
         let second = engine.docker(&["ps", "--quiet", "--filter", "name=killed"]);
         assert_eq!(second.lines().count(), 1);
         assert_ne!(first, second);
+        let port = engine.run(&sandbox, &["port", "cache"]).success();
+        assert_eq!(port.stdout().trim(), sandbox.port(0).to_string());
+
+        leave_container(engine, &sandbox);
+        let listed = engine.run(&sandbox, &["prune", "--dry-run"]).success();
+        listed.stdout_has("leftover container portway-killed-cache");
+        let silent = UnixListener::bind(sandbox.path("silent.sock")).unwrap();
+        let mut down = engine.portway(&sandbox, &["down"]);
+        let path = sandbox.path("silent.sock");
+        down.env("DOCKER_HOST", format!("unix://{}", path.display()));
+        let start = Instant::now();
+        let down = sandbox.run_command(down).success();
+        down.stderr_has("`docker ps` failed or did not respond within 2 s");
+        assert!(start.elapsed() < Duration::from_secs(4));
+        drop(silent);
+        assert_eq!(engine.containers("killed").len(), 1);
+        engine.run(&sandbox, &["prune", "--yes"]).success();
+        assert_eq!(engine.containers("killed"), [""; 0]);
+
+        leave_container(engine, &sandbox);
         engine.run(&sandbox, &["down"]).success();
         assert_eq!(engine.containers("killed"), [""; 0]);
+        assert_eq!(engine.containers(other), [other]);
+        engine.docker(&["rm", "--force", other]);
     });
 }
 

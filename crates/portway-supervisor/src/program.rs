@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Returns what a program prints, if it succeeds within `timeout`, and prints at most `max` bytes.
-pub(crate) fn output(mut command: Command, timeout: Duration, max: u64) -> Option<Vec<u8>> {
+pub fn output(mut command: Command, timeout: Duration, max: u64) -> Option<Vec<u8>> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
