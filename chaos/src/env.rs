@@ -5,8 +5,8 @@ use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use portway_api::InstanceStatus;
@@ -96,11 +96,16 @@ impl ChaosEnv {
     pub(crate) fn add_worktree(&self, checkout: usize) -> Result<()> {
         let (name, dir) = (format!("c{checkout}"), self.checkout(checkout));
         let main = self.checkout(0);
-        // One at a time, because git locks its files only briefly.
-        let _lock = self.git_lock.lock();
+        let _lock = self.lock_git();
         forget_worktree(&main, &dir);
         let dir = dir.to_string_lossy();
         self.git(&main, &["worktree", "add", "--quiet", "-B", &name, &dir])
+    }
+
+    /// Let no other thread change the repository: git locks its files only briefly.
+    pub(crate) fn lock_git(&self) -> MutexGuard<'_, ()> {
+        let lock = self.git_lock.lock();
+        lock.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The manifest of a checkout. The port ranges of its two services overlap.

@@ -31,6 +31,8 @@ impl Checkout<'_> {
 
     pub(super) fn move_checkout(&mut self, command: PortwayCommand) -> Result<()> {
         let (dir, moved) = (self.dir(), self.beside("moved"));
+        // The main checkout contains the repository, in which git must not work while it moves.
+        let _lock = (self.number == 0).then(|| self.env.lock_git());
         rename(&dir, &moved)?;
         let arguments = command.arguments(|index| self.env.ports.port(index));
         let command = self.env.start(&moved, &arguments)?;

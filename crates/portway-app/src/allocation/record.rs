@@ -95,7 +95,8 @@ fn ignore_ports_file(project: &Project) {
     } else {
         "\n"
     };
-    let _ = exclude.parent().map(fs::create_dir_all);
+    // Only `info`: if the main checkout has moved, nothing is created at its old place.
+    let _ = exclude.parent().map(fs::create_dir);
     let _ = user_file::append_to(&exclude)
         .and_then(|mut file| file.write_all(format!("{newline}{name}\n").as_bytes()));
 }

@@ -148,3 +148,25 @@ fn many_services_start_under_a_low_limit_of_open_files() {
         assert_eq!(sandbox.read(&format!("limit-{n}")), "64\n");
     }
 }
+
+#[test]
+fn no_command_panics_when_no_descriptor_is_left() {
+    let sandbox =
+        Sandbox::new().manifest("[services.a]\ncommand = \"%service serve {port}\"\nport = \"%0\"");
+    sandbox.run(&["up", "--detach"]).success();
+    let mut failed = 0;
+    for limit in 8..28 {
+        for arguments in ["ps", "restart a", "wait --timeout 20s"] {
+            let mut command = sandbox.command("sh");
+            let portway = env!("CARGO_BIN_EXE_portway");
+            let script = format!("ulimit -n {limit} && exec {portway} {arguments}");
+            command.args(["-c", &script]);
+            let output = sandbox.run_command(command);
+            let stderr = output.stderr();
+            assert!(!stderr.contains("panicked"), "{limit}: {stderr}");
+            failed += usize::from(stderr.contains("oo many open files"));
+        }
+    }
+    assert!(failed > 0, "no limit was too low");
+    sandbox.wait_until_ready();
+}

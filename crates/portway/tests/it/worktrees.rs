@@ -55,6 +55,17 @@ fn the_main_checkout_keeps_the_preferred_ports() {
 }
 
 #[test]
+fn nothing_is_created_where_the_main_checkout_was() {
+    let sandbox = repository();
+    let worktree = add_worktree(&sandbox, "w", "a");
+    let git = sandbox.project().join(".git");
+    fs::rename(&git, sandbox.path("moved.git")).unwrap();
+    // Whether this works is not the question here.
+    sandbox.run(&["-C", &worktree, "detect"]);
+    assert!(!git.exists());
+}
+
+#[test]
 fn a_worktree_gets_listed_files_that_git_ignores() {
     let sandbox = repository();
     let project = sandbox.project().to_owned();
