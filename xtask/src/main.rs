@@ -8,6 +8,7 @@ mod bench;
 mod chaos;
 mod command;
 mod conformance;
+mod corpus;
 mod cross;
 mod dependencies;
 mod docker;
@@ -44,6 +45,7 @@ tasks:
                 --check        check types and lints for Windows and macOS instead
   api         send random requests to the API; needs Python 3.11
   conformance run suites that others wrote for HTTP/2; needs h2spec or Go
+  corpus      run Portway on public repositories; see `cargo xtask corpus help`
   schema      update schema/portway.schema.json and schema/openapi.json
   fuzz        run the fuzz targets
                 [TARGET…]      only these targets
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         [windows::RUNNER, program, ref filter @ ..] => windows::run_program(program, filter),
         ["api"] => steps::api(),
         ["conformance"] => conformance::run_suites(),
+        ["corpus", ref rest @ ..] => corpus::run(rest),
         ["schema"] => generate::schema(),
         ["fuzz", ref rest @ ..] => fuzz::fuzz(rest),
         ["chaos", ref rest @ ..] => chaos::run_harness(rest),
