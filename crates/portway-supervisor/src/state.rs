@@ -84,11 +84,13 @@ pub(crate) struct StateMachine {
 }
 
 impl StateMachine {
-    pub(crate) fn new(policy: Policy, now: Instant) -> Self {
+    /// Creates the machine of a service that is stopped. Timers of another machine are ignored if their
+    /// epochs are below `epoch`.
+    pub(crate) fn new(policy: Policy, epoch: u64, now: Instant) -> Self {
         Self {
             policy,
             phase: Phase::Stopped,
-            epoch: 0,
+            epoch,
             since: now,
             started: now,
             has_listened: false,

@@ -26,7 +26,7 @@ impl Fixture {
         change(&mut policy);
         let now = Instant::now();
         Self {
-            machine: StateMachine::new(policy, now),
+            machine: StateMachine::new(policy, 0, now),
             now,
         }
     }

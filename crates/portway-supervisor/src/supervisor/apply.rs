@@ -290,8 +290,7 @@ impl Supervisor {
                         service.update(planned.clone());
                         service
                     }
-                    Some(service) => service.replaced_by(planned.clone(), now),
-                    None => Service::new(planned.clone(), now),
+                    _ => Service::new(planned.clone(), now),
                 };
                 (name, service)
             })

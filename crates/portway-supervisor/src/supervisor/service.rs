@@ -1,7 +1,7 @@
 //! One service of a supervisor: its state machine, its keeper and the reading of its output.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -77,12 +77,21 @@ fn policy(plan: &PlannedService) -> Policy {
     }
 }
 
+/// Returns a generation that no service of this process has had, so that what is late from a removed or
+/// replaced service never belongs to another one of its name.
+fn next_generation() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
 impl Service {
     pub(super) fn new(plan: PlannedService, now: Instant) -> Self {
+        let generation = next_generation();
         Self {
-            machine: StateMachine::new(policy(&plan), now),
+            // A machine has fewer phases than this shift leaves room for.
+            machine: StateMachine::new(policy(&plan), generation << 32, now),
             keeper: None,
-            generation: 0,
+            generation,
             started: now,
             prepare_status: None,
             shares_prepare_with: None,
@@ -107,18 +116,9 @@ impl Service {
         self.plan = plan;
     }
 
-    /// Returns the service with another plan. It has no process.
-    pub(super) fn replaced_by(self, plan: PlannedService, now: Instant) -> Self {
-        Self {
-            // Late reports about the old processes are ignored.
-            generation: self.generation + 1,
-            ..Self::new(plan, now)
-        }
-    }
-
     /// Resets what belongs to the previous process, before another one is started.
     pub(super) fn begin_generation(&mut self) {
-        self.generation += 1;
+        self.generation = next_generation();
         self.started = Instant::now();
         self.prepare_status = None;
         self.verified_sockets.clear();
@@ -304,4 +304,46 @@ pub(super) fn environment(launch: &Launch, mark: &str, color: bool) -> IndexMap<
     env.extend(launch.env.clone());
     env.insert(mark::NAME.to_owned(), mark.to_owned());
     env
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use portway_project::{Manifest, Plan, Preferences};
+
+    use super::*;
+    use crate::state::{Effect, Input};
+
+    fn starting(plan: &PlannedService) -> (Service, Vec<Effect>) {
+        let now = Instant::now();
+        let mut service = Service::new(plan.clone(), now);
+        let mut effects = Vec::new();
+        for input in [Input::Start, Input::DependenciesMet, Input::Started(7)] {
+            effects.extend(service.machine.step(input, now, 0.5));
+        }
+        (service, effects)
+    }
+
+    #[test]
+    fn what_is_late_from_a_replaced_service_is_ignored() {
+        let text = "[services.a]\ncommand = \"a\"\nport = 9000\n";
+        let manifest = Manifest::parse(Path::new("portway.toml"), text).unwrap();
+        let plan = Plan::with_preferences(&manifest, &[], &Preferences::default()).unwrap();
+        let (mut old, effects) = starting(&plan.services["a"]);
+        let timers = effects.iter().filter_map(|effect| match effect {
+            Effect::SetTimer { epoch, .. } => Some(*epoch),
+            _ => None,
+        });
+        let timers: Vec<u64> = timers.collect();
+        assert!(!timers.is_empty());
+        old.begin_generation();
+        let (mut new, _) = starting(&plan.services["a"]);
+        new.begin_generation();
+        assert_ne!(old.generation, new.generation);
+        for epoch in timers {
+            let effects = new.machine.step(Input::Timer(epoch), Instant::now(), 0.5);
+            assert_eq!(effects, []);
+        }
+    }
 }
