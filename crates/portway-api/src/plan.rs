@@ -18,6 +18,9 @@ pub struct ProjectPlan {
     /// Files that detection could not use.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<SkippedFile>,
+    /// Packages, Dockerfiles and other manifests from which detection made no service, with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<SkippedFile>,
 }
 
 /// A service before it is started.

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use portway_api::{
     MissingVariable, PortPreference, ProjectPlan, ServicePlan, SkippedFile, VariablePlan,
 };
-use portway_detect::{DetectedService, Detection};
+use portway_detect::{DetectedService, Detection, Skipped};
 use portway_project::mapping::Mapping;
 use portway_project::{Plan, PlannedService};
 
@@ -53,15 +53,16 @@ fn project_plan(described: &Described) -> Result<ProjectPlan, CommandError> {
             })
             .collect(),
         project: plan.project,
-        skipped: detection
-            .skipped
-            .iter()
-            .map(|skipped| SkippedFile {
-                file: skipped.file.clone(),
-                why: skipped.why.clone(),
-            })
-            .collect(),
+        skipped: detection.skipped.iter().map(skipped_file).collect(),
+        passed_over: detection.passed_over.iter().map(skipped_file).collect(),
     })
+}
+
+fn skipped_file(skipped: &Skipped) -> SkippedFile {
+    SkippedFile {
+        file: skipped.file.clone(),
+        why: skipped.why.clone(),
+    }
 }
 
 fn service_plan(

@@ -25,6 +25,7 @@ impl DetectedService {
             port: Some(port),
             is_port_written: false,
             called_by: None,
+            needs_broker: false,
             kind: Kind::Http,
             env: Default::default(),
             after: Vec::new(),
@@ -87,6 +88,74 @@ pub(super) fn make_examples_optional(services: &mut [DetectedService]) {
                 .push(format!("it is below `{part}`, so it is optional"));
             service.optional = true;
         }
+    }
+}
+
+/// Frameworks that show parts of an application, which works without them.
+const PREVIEWS: [&str; 2] = ["react-email", "storybook"];
+
+/// Makes previews optional, unless the checkout has nothing else to start.
+pub(super) fn make_previews_optional(services: &mut [DetectedService]) {
+    let is_preview = |one: &DetectedService| PREVIEWS.contains(&one.framework);
+    let has_others = services.iter().any(|one| !is_preview(one) && !one.optional);
+    for preview in services.iter_mut().filter(|one| is_preview(one)) {
+        let was_optional = std::mem::replace(&mut preview.optional, has_others);
+        if has_others && !was_optional {
+            preview.evidence.push(
+                "it shows parts of the application, which works without it, so it is optional"
+                    .into(),
+            );
+        }
+    }
+}
+
+/// Removes workers that another file of the checkout, such as a compose file, describes as well.
+pub(super) fn remove_repeated_workers(services: &mut Vec<DetectedService>) {
+    let described: Vec<(String, String)> = services
+        .iter()
+        .filter(|one| !one.needs_broker)
+        .map(|one| (one.dir.clone(), one.command.clone()))
+        .collect();
+    services.retain(|one| {
+        let name = if one.name == "beat" {
+            " beat"
+        } else {
+            " worker"
+        };
+        let mut programs = ["celery", "dramatiq", "arq", "huey", "rq", "sidekiq"].into_iter();
+        let program = programs
+            .find(|program| one.command.contains(program))
+            .unwrap_or("");
+        let is_same = |(dir, command): &(String, String)| {
+            *dir == one.dir
+                && !program.is_empty()
+                && command.contains(program)
+                && (program != "celery" || command.contains(name))
+        };
+        !one.needs_broker || !described.iter().any(is_same)
+    });
+}
+
+/// Makes workers optional if the checkout has no broker that they could take work from.
+pub(super) fn make_workers_without_broker_optional(
+    services: &mut [DetectedService],
+    containers: &[super::compose::Container],
+) {
+    let is_broker = |one: &DetectedService| {
+        matches!(one.kind, Kind::Redis | Kind::Amqp | Kind::Nats) && !one.optional
+    };
+    let has_broker = services.iter().any(is_broker)
+        || containers
+            .iter()
+            .any(|container| is_broker(&container.found));
+    for worker in services
+        .iter_mut()
+        .filter(|one| one.needs_broker && !has_broker)
+    {
+        worker.optional = true;
+        worker.evidence.push(
+            "the checkout has no broker such as Redis that it could take work from, so it is optional".into(),
+        );
     }
 }
 

@@ -26,6 +26,7 @@ mod listens;
 mod literal;
 mod names;
 mod node;
+mod passed_over;
 mod php;
 pub mod process_compose;
 pub mod procfile;
@@ -34,6 +35,7 @@ mod root;
 mod ruby;
 mod shell;
 mod sites;
+mod tasks;
 mod text;
 pub mod variables;
 pub mod yaml;
@@ -45,6 +47,7 @@ use indexmap::IndexMap;
 
 pub use dir::Dir;
 use portway_project::kind::Kind;
+use portway_project::manifest::FILE_NAME;
 use portway_project::plan::MAX_SERVICES;
 pub use root::{checkouts_below, find};
 
@@ -63,6 +66,8 @@ pub struct Detection {
     pub services: Vec<DetectedService>,
     /// Relevant files that could not be used.
     pub skipped: Vec<Skipped>,
+    /// Packages and other manifests from which no service was made, with the reason.
+    pub passed_over: Vec<Skipped>,
 }
 
 /// One detected service.
@@ -95,6 +100,8 @@ pub struct DetectedService {
     pub after: Vec<(String, &'static str)>,
     /// Whether it is optional: it runs only if it is enabled.
     pub optional: bool,
+    /// Whether it takes work from a broker such as Redis, without which it fails.
+    pub needs_broker: bool,
     /// Further keys of its manifest table, as TOML lines without a line break.
     pub more: Vec<String>,
     /// Why it was detected and why it is started this way, one sentence each, such as "`vite` is a
@@ -170,7 +177,8 @@ const MAX_DIRS: usize = 1000;
 pub fn detect(root: &Path, context: &DetectContext<'_>) -> Detection {
     let skipped = RefCell::default();
     let nested = root::nested_checkouts(root);
-    let dirs = walk(Dir::open(root, "", &skipped), &nested);
+    let mut passed_over = Vec::new();
+    let dirs = walk(Dir::open(root, "", &skipped), &nested, &mut passed_over);
     let (mut services, is_for_deployment) = from_process_files(&dirs[0], context);
     python::provide(&dirs[0], &mut services, context);
     node::provide(&dirs[0], &mut services, context);
@@ -183,6 +191,9 @@ pub fn detect(root: &Path, context: &DetectContext<'_>) -> Detection {
             }
             all.extend(READERS.iter().flat_map(|reader| reader(dir, context)));
         }
+        if all.is_empty() {
+            all = tasks::read(&dirs[0], context, &mut passed_over);
+        }
         if nested.len() > 1 {
             // A parent folder of checkouts may contain other projects too.
             all.retain(|service| service.dir.is_empty());
@@ -192,6 +203,7 @@ pub fn detect(root: &Path, context: &DetectContext<'_>) -> Detection {
             false => procfile::deployment::combine(&dirs[0], services, all, &node),
         };
     }
+    found::make_previews_optional(&mut services);
     found::make_examples_optional(&mut services);
     found::remove_unusable(&mut services, &skipped);
     let files = compose::files(&dirs);
@@ -209,15 +221,19 @@ pub fn detect(root: &Path, context: &DetectContext<'_>) -> Detection {
         containers.truncate(MAX_SERVICES - services.len());
         skipped.borrow_mut().push(found::too_many(all));
     }
+    found::remove_repeated_workers(&mut services);
+    found::make_workers_without_broker_optional(&mut services, &containers);
     let programs = services.len();
     services.extend(containers.iter().map(|container| container.found.clone()));
     names::assign(&mut services);
     conflicts::resolve(&mut services);
     calls::prefer_called_ports(root, &mut services, programs);
+    passed_over.extend(passed_over::find(&dirs, &services[..programs]));
     compose::set_start_order(&mut services, &containers);
     Detection {
         services,
         skipped: skipped.into_inner(),
+        passed_over,
     }
 }
 
@@ -250,12 +266,20 @@ fn from_process_files(root: &Dir<'_>, context: &DetectContext<'_>) -> (Vec<Detec
 }
 
 fn is_skipped(dir: &str) -> bool {
-    dir.starts_with('.') || SKIPPED_DIRS.contains(&dir.to_lowercase().as_str())
+    dir.starts_with('.') || is_build(dir) || SKIPPED_DIRS.contains(&dir.to_lowercase().as_str())
+}
+
+/// Returns whether a directory with this name is the output of a build: `dist`, `dist-package`.
+fn is_build(dir: &str) -> bool {
+    let dir = dir.to_lowercase();
+    ["dist", "build"].contains(&dir.as_str())
+        || dir.starts_with("dist-")
+        || dir.starts_with("dist_")
 }
 
 /// Returns the root and the directories below it that detection searches, parents first.
 /// Those with a path in `nested` are checkouts of their own.
-fn walk<'a>(root: Dir<'a>, nested: &[String]) -> Vec<Dir<'a>> {
+fn walk<'a>(root: Dir<'a>, nested: &[String], passed_over: &mut Vec<Skipped>) -> Vec<Dir<'a>> {
     let mut level = vec![root];
     let mut all = Vec::new();
     for depth in 0..=DEPTH {
@@ -275,6 +299,21 @@ fn walk<'a>(root: Dir<'a>, nested: &[String]) -> Vec<Dir<'a>> {
     }
     all.truncate(MAX_DIRS);
     add_workspace_members(&mut all);
+    // A directory with a manifest is a project of its own.
+    let own: Vec<String> = all
+        .iter()
+        .filter(|dir| !dir.path().is_empty() && dir.has(FILE_NAME))
+        .map(|dir| dir.path().to_owned())
+        .collect();
+    let is_below = |dir: &Dir<'_>, above: &String| {
+        let rest = dir.path().strip_prefix(above.as_str());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    all.retain(|dir| !own.iter().any(|above| is_below(dir, above)));
+    passed_over.extend(own.into_iter().map(|dir| Skipped {
+        file: format!("{dir}/{FILE_NAME}"),
+        why: "makes its directory a project of its own".into(),
+    }));
     all
 }
 

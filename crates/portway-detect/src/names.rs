@@ -86,6 +86,7 @@ mod tests {
             port: None,
             is_port_written: false,
             called_by: None,
+            needs_broker: false,
             kind,
             env: Default::default(),
             after: vec![],

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{DetectContext, DetectedService, Dir};
+use super::{DetectContext, DetectedPort, DetectedService, Dir};
 
 /// Document roots: directories that usually hold a project's `index.php`.
 const PUBLIC: [&str; 3] = ["public", "web", "webroot"];
@@ -36,6 +36,58 @@ pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedSe
                 .requiring("composer", context),
         },
     ]
+    .into_iter()
+    .chain(workers(dir, composer.as_ref()))
+    .collect()
+}
+
+/// Workers that the script `dev` of `composer.json` starts beside the server: their names, commands of
+/// `artisan`, and the arguments that set their port.
+const WORKERS: [(&str, &str, &str); 5] = [
+    ("queue", "queue:listen", ""),
+    ("queue", "queue:work", ""),
+    ("horizon", "horizon", ""),
+    ("scheduler", "schedule:work", ""),
+    ("reverb", "reverb:start", "--host={host} --port={port}"),
+];
+
+/// Builds the services of the workers that `composer dev` starts.
+fn workers(dir: &Dir<'_>, composer: Option<&Value>) -> Vec<DetectedService> {
+    let script = composer.map(|composer| &composer["scripts"]["dev"]);
+    let lines = script.map(crate::yaml::strings).unwrap_or_default();
+    let single = script.and_then(Value::as_str).map(str::to_owned);
+    let mut found: Vec<DetectedService> = Vec::new();
+    for line in lines.iter().chain(&single) {
+        // `concurrently` takes commands as words.
+        let words: Vec<String> = shlex::Shlex::new(line).collect();
+        for part in words.iter().chain([line]) {
+            let Some(arguments) = part
+                .strip_prefix("php artisan ")
+                .or(part.strip_prefix("@php artisan "))
+            else {
+                continue;
+            };
+            let known = WORKERS
+                .iter()
+                .find(|(_, name, _)| arguments.split(' ').next() == Some(name));
+            let Some((name, _, flags)) =
+                known.filter(|(name, ..)| found.iter().all(|one| one.name != *name))
+            else {
+                continue;
+            };
+            let command = format!("php artisan {} {flags}", super::shell::literal(arguments));
+            let command = command.trim_end();
+            let port = DetectedPort::Preferred(8080);
+            let mut one = DetectedService::http(dir, "laravel", command, port);
+            one.name = (*name).to_owned();
+            if flags.is_empty() {
+                one = one.without_port();
+            }
+            let file = dir.path_of("composer.json");
+            found.push(one.with_evidence(format!("the script `dev` in {file} starts `{part}`")));
+        }
+    }
+    found
 }
 
 /// Returns whether `composer.json` requires a package.
@@ -173,6 +225,22 @@ mod tests {
         assert_eq!((found.framework, found.prefers()), ("laravel", Some(8000)));
         found.has_evidence("it has no `.env` yet");
         only(&files, &["php"]).has_evidence("it requires `composer`, which is not installed");
+    }
+
+    #[test]
+    fn workers_of_the_script_dev_run_beside_the_server() {
+        let composer = r##"{"require": {"laravel/framework": "^12.0"}, "scripts": {"dev": [
+            "Composer\\Config::disableProcessTimeout",
+            "npx concurrently -c \"#93c5fd\" \"php artisan serve\" \"php artisan queue:listen --tries=1\" \"php artisan pail\" \"npm run dev\" --names=server,queue"
+        ]}}"##;
+        let detection = checkout(&[("artisan", ""), ("composer.json", composer)], &["php"]);
+        let commands: Vec<&str> = detection
+            .services
+            .iter()
+            .map(|one| one.command.as_str())
+            .collect();
+        assert_eq!(commands[1..], ["php artisan queue:listen --tries=1"]);
+        assert_eq!(detection.services[1].port, None);
     }
 
     #[test]

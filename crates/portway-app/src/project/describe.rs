@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use portway_detect::{DetectContext, Detection};
+use portway_detect::{DetectContext, Detection, Skipped};
 use portway_project::Preferences;
 use portway_project::checkout::default_project_name;
 use portway_project::manifest::{self, Manifest, ManifestError};
@@ -10,6 +10,9 @@ use portway_project::shell::quote;
 
 use crate::error::CommandError;
 use crate::{dirs, preferences};
+
+/// Maximum number of passed-over files that the error about a checkout without services names.
+const MAX_PASSED_OVER: usize = 5;
 
 /// A project's manifest, read or generated from detected services, and its preferences.
 pub(crate) struct Described {
@@ -109,6 +112,10 @@ fn nothing_found(missing: ManifestError, root: &Path, found: &Detection) -> Comm
     }
     for skipped in &found.skipped {
         error = error.hint(format!("skipped `{}`: it {}", skipped.file, skipped.why));
+    }
+    for passed_over in found.passed_over.iter().take(MAX_PASSED_OVER) {
+        let Skipped { file, why } = passed_over;
+        error = error.hint(format!("`{file}` {why}"));
     }
     error
 }

@@ -8,10 +8,11 @@ use std::collections::{BTreeSet, VecDeque};
 use super::listens::{Listens, Source};
 use super::literal;
 use super::{DetectContext, DetectedService, Dir};
+use portway_project::kind::Kind;
 use portway_project::shell::quote;
 
 /// Frameworks by module path, with the port that their examples use.
-const FRAMEWORKS: [(&str, &str, u16); 8] = [
+const FRAMEWORKS: [(&str, &str, u16); 9] = [
     ("github.com/gin-gonic/gin", "gin", 8080),
     ("github.com/labstack/echo", "echo", 1323),
     ("github.com/gofiber/fiber", "fiber", 3000),
@@ -20,7 +21,11 @@ const FRAMEWORKS: [(&str, &str, u16); 8] = [
     ("github.com/gorilla/mux", "mux", 8080),
     ("github.com/valyala/fasthttp", "fasthttp", 8080),
     ("connectrpc.com/connect", "connect", 8080),
+    (GRPC, "grpc", 50_051),
 ];
+
+/// The module of gRPC, which serves no HTTP that others can call.
+const GRPC: &str = "google.golang.org/grpc";
 
 /// Calls that serve HTTP on any receiver.
 const SERVES: [&str; 5] = [
@@ -101,13 +106,16 @@ fn service(
     };
     let mut command = format!("go run {package}");
     let mut found = DetectedService::http(dir, name, "", context.port(name, usual));
+    if name == "grpc" {
+        found = found.with_kind(Kind::Tcp);
+    }
     found.name = match path {
         "" => String::new(),
         _ => place.name().to_owned(),
     };
     found = found.with_evidence(match framework {
         Some((path, _, _)) => {
-            format!("{file}:{line} serves HTTP with `{call}`, and it imports `{path}`")
+            format!("{file}:{line} serves with `{call}`, and it imports `{path}`")
         }
         None => format!("{file}:{line} serves HTTP with `{call}`"),
     });
@@ -193,9 +201,13 @@ fn serving_line((file, text): &Source) -> Option<(String, usize, &'static str)> 
             return None;
         }
         let framework = FRAMEWORK_SERVES.iter().filter(|_| in_framework);
+        let grpc = [".Serve("]
+            .iter()
+            .filter(|_| text.contains("grpc.NewServer("));
         SERVES
             .iter()
             .chain(framework)
+            .chain(grpc)
             .find(|call| line.contains(**call))
     };
     let mut lines = text.lines().enumerate();

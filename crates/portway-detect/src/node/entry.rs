@@ -3,7 +3,7 @@
 use super::package::Package;
 use super::script::SimpleCommand;
 use super::source::{self, Port};
-use super::tools::LIBRARIES;
+use super::tools::{CLIENT_LIBRARIES, LIBRARIES};
 use crate::Dir;
 use portway_project::kind::Kind;
 
@@ -35,13 +35,30 @@ const ENDS: [&str; 8] = [
 ];
 
 /// Files that are tried when a command names none.
-const USUAL: [&str; 6] = [
+const USUAL: [&str; 11] = [
     "server.js",
     "app.js",
     "index.js",
     "server.ts",
     "src/index.js",
     "src/index.ts",
+    "src/server.ts",
+    "src/main.ts",
+    "src/app.ts",
+    "app.ts",
+    "index.ts",
+];
+
+/// Parts of names of files that serve nothing, unless they listen themselves.
+const WORKER_FILES: [&str; 8] = [
+    "worker",
+    "queue",
+    "cron",
+    "scheduler",
+    "consumer",
+    "processor",
+    "jobs",
+    "seed",
 ];
 
 /// Directories that are searched for the port if the entry file does not name it.
@@ -53,15 +70,30 @@ const MAX_FILES: usize = 60;
 impl Entry {
     /// Returns the file that a command runs, if it serves.
     pub(super) fn of(dir: &Dir<'_>, package: &Package, command: &SimpleCommand) -> Option<Self> {
-        let words = command.arguments().iter();
-        // `--exec 'ts-node src/x.ts'`
-        let mut words = words.flat_map(|word| word.split_whitespace());
-        let file = words.find_map(|word| resolve(dir, word));
+        let file = Self::source(dir, command);
         let file = match command.program() {
             "nodemon" | "bun" => file.or_else(|| usual(dir, package)),
             _ => file,
         };
-        Self::serving(dir, package, file?)
+        let entry = Self::serving(dir, package, file?)?;
+        // Packages have workers beside their servers.
+        let stem = entry
+            .file
+            .rsplit('/')
+            .next()
+            .unwrap_or("")
+            .to_ascii_lowercase();
+        let is_worker = WORKER_FILES.iter().any(|part| stem.contains(part))
+            && !read(dir, &entry.file).is_some_and(|text| source::has_server(&text));
+        (!is_worker).then_some(entry)
+    }
+
+    /// Returns the source file that a command runs.
+    pub(super) fn source(dir: &Dir<'_>, command: &SimpleCommand) -> Option<String> {
+        let words = command.arguments().iter();
+        // `--exec 'ts-node src/x.ts'`
+        let mut words = words.flat_map(|word| word.split_whitespace());
+        words.find_map(|word| resolve(dir, word))
     }
 
     /// Returns the file to run when no script names one.
@@ -102,7 +134,8 @@ impl Entry {
         }
         let serves = texts.iter().any(|(_, text)| source::has_server(text));
         let library = LIBRARIES.iter().find(|(name, ..)| package.has(name));
-        if library.is_none() && !serves {
+        let is_sure = library.is_some_and(|(name, ..)| !CLIENT_LIBRARIES.contains(name));
+        if !is_sure && !serves {
             return None;
         }
         let find_port = |wanted: fn(&Port) -> bool| {

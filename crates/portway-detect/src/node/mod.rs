@@ -9,8 +9,10 @@
 
 mod entry;
 mod manager;
+mod nx;
 mod package;
 mod script;
+mod search;
 mod servers;
 mod source;
 mod starters;
@@ -25,7 +27,7 @@ use self::servers::{Server, ServerKind, servers};
 use self::source::Port;
 use self::tools::{ON_VITE, Tool};
 use super::shell::literal;
-use super::{DetectContext, DetectedPort, DetectedService, Dir};
+use super::{DetectContext, DetectedPort, DetectedService, Dir, variables};
 use portway_project::kind::Kind;
 use portway_project::shell::quote;
 
@@ -36,6 +38,40 @@ const MAIN: &str = "src/main.ts";
 
 /// Detects the services of the package in `dir`.
 pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedService> {
+    let found = of_package(dir, context);
+    match found.is_empty() {
+        true => nx::read(dir, context).into_iter().collect(),
+        false => found,
+    }
+}
+
+/// Returns why the package in `dir` has no service; `None` if it is no package.
+pub(super) fn reason(dir: &Dir<'_>) -> Option<String> {
+    let package = Package::read(dir)?;
+    if !package.workspaces.is_empty() || dir.has("pnpm-workspace.yaml") {
+        return None;
+    }
+    let dev = ["dev", "start", "serve", "develop"];
+    let script = dev
+        .iter()
+        .find_map(|name| package.scripts.get_key_value(*name));
+    Some(match script {
+        Some((name, text)) => {
+            let text: String = text.chars().take(MAX_SHOWN).collect();
+            format!("has the script `{name}` (`{text}`), which starts no server that Portway knows")
+        }
+        // Its `project.json` has targets instead.
+        None if package.scripts.is_empty() && dir.has("project.json") => return None,
+        None if package.scripts.is_empty() => "has no scripts".to_owned(),
+        None => "has no script that starts a server".to_owned(),
+    })
+}
+
+/// Maximum number of characters of a script that are shown.
+const MAX_SHOWN: usize = 80;
+
+/// Detects the services of the scripts of a package.
+fn of_package(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedService> {
     let Some(package) = Package::read(dir) else {
         return Vec::new();
     };
@@ -53,10 +89,15 @@ pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedSe
         package,
         context,
     };
-    let found = servers.iter().map(|server| match &server.serves {
-        ServerKind::Tool(tool) => project.tool(server, tool),
-        ServerKind::File(entry) => project.script(server, entry),
-        ServerKind::Beside => project.beside(server),
+    let found = servers.iter().map(|server| {
+        let mut found = match &server.serves {
+            ServerKind::Tool(tool) => project.tool(server, tool),
+            ServerKind::File(entry) => project.script(server, entry),
+            ServerKind::Beside => project.beside(server),
+        };
+        found.optional = server.optional.is_some();
+        found.evidence.extend(server.optional.map(str::to_owned));
+        found
     });
     let found = found.chain(alone.map(|entry| project.file(&entry)));
     let mut found: Vec<DetectedService> = found.map(|found| project.finish(found)).collect();
@@ -149,7 +190,9 @@ impl Project<'_, '_> {
             }
             return self.with_port_variable(found, server);
         }
-        if let Some(script) = server.script.as_ref().filter(|_| !server.says_a_port()) {
+        let is_replaced = server.simple.replaced.is_some() && server.is_alone;
+        let script = server.script.as_ref().filter(|_| !is_replaced);
+        if let Some(script) = script.filter(|_| !server.says_a_port()) {
             if server.takes_arguments {
                 found.command = self.run(script, tool.flags);
                 return found.with_evidence(format!("`{}` sets its port", tool.flags));
@@ -157,9 +200,14 @@ impl Project<'_, '_> {
         } else if server.is_alone {
             let command = server.without_port();
             found.command = format!("{} {}", self.exec(&command), tool.flags);
-            let why = match server.script {
-                Some(_) => "the script sets a port, so its command runs without the script",
-                None => "its port is appended to its arguments",
+            let why = match (server.simple.replaced, &server.script) {
+                (Some(program), _) => {
+                    format!("it runs without `{program}`, which chooses a port itself")
+                }
+                (None, Some(_)) => {
+                    "the script sets a port, so its command runs without the script".to_owned()
+                }
+                (None, None) => "its port is appended to its arguments".to_owned(),
             };
             return found.with_evidence(why);
         }
@@ -234,8 +282,14 @@ impl Project<'_, '_> {
     fn listening(&self, mut found: DetectedService, entry: &Entry) -> DetectedService {
         match &entry.port {
             Some((Port::Reads { variable, usual }, place)) => {
-                let usual = usual.unwrap_or(entry.usual);
+                let configured = variables::port(self.dir, variable);
+                let set = configured.as_ref().map(|(port, _)| *port);
+                let usual = set.or(*usual).unwrap_or(entry.usual);
                 found.port = Some(self.context.port(found.framework, usual));
+                if let Some((port, file)) = configured {
+                    found.is_port_written = true;
+                    found = found.with_evidence(format!("{file} sets `{variable}` to {port}"));
+                }
                 if variable != "PORT" {
                     found.env.insert(variable.clone(), "{port}".to_owned());
                 }
@@ -253,6 +307,12 @@ impl Project<'_, '_> {
 
     /// Sets the command of a server that reads PORT: its script, unless the script sets a port.
     fn with_port_variable(&self, mut found: DetectedService, server: &Server) -> DetectedService {
+        if let Some(program) = server.simple.replaced.filter(|_| server.is_alone) {
+            found.command = self.exec(&server.without_port());
+            return found.with_evidence(format!(
+                "it runs without `{program}`, which chooses a port itself"
+            ));
+        }
         let Some(port) = server.port() else {
             found.command = match &server.script {
                 Some(script) => self.run(script, ""),

@@ -20,12 +20,17 @@ pub(super) struct SimpleCommand {
     pub(super) env: Vec<(String, String)>,
     /// The words of a program that sets variables and then runs this command; may be empty.
     pub(super) wrapper: Vec<String>,
+    /// A program around it that chooses a port itself, so the command runs without it.
+    pub(super) replaced: Option<&'static str>,
     /// Its program without a path, followed by its arguments.
     pub(super) words: Vec<String>,
 }
 
 /// Wrappers that run the command that follows.
-const RUNNERS: [&str; 9] = [
+const RUNNERS: [&str; 12] = [
+    "corepack",
+    "pnpm dlx",
+    "yarn dlx",
     "npx",
     "bunx",
     "pnpx",
@@ -51,9 +56,17 @@ const FILE_SETTERS: [(&str, &[&str]); 3] = [
     ),
 ];
 
+/// Wrappers that choose a port, pass it to the command that follows, and serve it under a name.
+const PORT_CHOOSERS: [&str; 1] = ["portless"];
+
+/// Options of [`PORT_CHOOSERS`] that take a value.
+const CHOOSER_OPTIONS: [&str; 4] = ["--name", "--port", "-p", "--app-port"];
+
 /// Wrappers that fetch variables and pass them to the command after `--`. They are installed on the
 /// machine rather than with a package.
-pub(super) const SECRET_SETTERS: [&str; 7] = [
+pub(super) const SECRET_SETTERS: [&str; 9] = [
+    "phase",
+    "varlock",
     "aws-vault",
     "chamber",
     "doppler",
@@ -67,12 +80,40 @@ impl Script {
     /// Parses a script; `None` if it cannot be split into words.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (commands, is_sequence) = split(text);
-        let last = commands.last()?;
+        // The first command of a pipe serves, the others read what it prints.
+        let is_in_pipe = |index: usize| index > 0 && commands[index - 1].1 == Separator::Pipe;
+        let mut last = commands.len().checked_sub(1)?;
+        while is_in_pipe(last) {
+            last -= 1;
+        }
+        let (last, _) = commands[last];
         Some(Self {
             last: SimpleCommand::parse(last)?,
             is_alone: commands.len() == 1 && is_sequence,
             ends_simply: is_sequence && !last.contains(['>', '<', '`', '(']),
         })
+    }
+
+    /// Returns the parts of a script that run at the same time, because `&` puts all but the last into the
+    /// background.
+    pub(super) fn at_once(text: &str) -> Vec<&str> {
+        let (commands, _) = split(text);
+        let mut parts = Vec::new();
+        let mut start = 0;
+        for (command, separator) in commands {
+            // Both are slices of the same text.
+            let end = command.as_ptr() as usize - text.as_ptr() as usize + command.len();
+            if separator == Separator::Background {
+                parts.push(text[start..end].trim());
+                start = end + 1;
+            }
+        }
+        // `wait` waits for the others.
+        let last = text[start..].trim();
+        let last = last.strip_suffix("wait").unwrap_or(last).trim_end();
+        parts.push(last.trim_end_matches([';', '&']).trim());
+        parts.retain(|part| !part.is_empty());
+        parts
     }
 }
 
@@ -85,18 +126,25 @@ impl SimpleCommand {
         }
         let mut env = Vec::new();
         let mut wrapper = Vec::new();
+        let mut replaced = None;
         loop {
             let first = words.first()?;
             let runner = RUNNERS.iter().map(|runner| runner.split(' ').collect());
             let runner = runner.into_iter().find(|runner: &Vec<&str>| {
                 words.len() > runner.len() && runner.iter().zip(&words).all(|(a, b)| a == b)
             });
-            if let Some((name, value)) = assignment(first) {
+            if first == "bun" && words.get(1).is_some_and(|word| word == "--bun") {
+                words.remove(1);
+            } else if let Some((name, value)) = assignment(first) {
                 env.push((name.to_owned(), value.to_owned()));
                 words.remove(0);
             } else if SETTERS.contains(&first.as_str()) {
                 let end = words.iter().position(|word| word == "--");
                 words.drain(..end.map_or(1, |end| end + 1));
+            } else if let Some(chooser) = PORT_CHOOSERS.into_iter().find(|name| first == name) {
+                let count = chooser_length(&words)?;
+                words.drain(..count);
+                replaced = Some(chooser);
             } else if let Some(count) = wrapper_length(&words) {
                 wrapper.extend(words.drain(..count));
             } else if let Some(runner) = runner {
@@ -112,9 +160,11 @@ impl SimpleCommand {
         if let Some((_, name)) = program.rsplit_once(".bin/") {
             *program = name.to_owned();
         }
+        run_by_path(&mut words);
         Some(Self {
             env,
             wrapper,
+            replaced,
             words,
         })
     }
@@ -189,6 +239,47 @@ fn wrapper_length(words: &[String]) -> Option<usize> {
     None
 }
 
+/// Returns how many words at the start belong to a wrapper that chooses a port: its name, its options and
+/// the name under which it serves, or `run`.
+fn chooser_length(words: &[String]) -> Option<usize> {
+    if let Some(at) = words.iter().position(|word| word == "--") {
+        return Some(at + 1).filter(|count| *count < words.len());
+    }
+    let mut count = 1;
+    let mut has_name = false;
+    while let Some(word) = words.get(count) {
+        if CHOOSER_OPTIONS.contains(&word.as_str()) {
+            count += 2;
+        } else if word.starts_with('-') {
+            count += 1;
+        } else if has_name {
+            return Some(count);
+        } else {
+            has_name = true;
+            count += 1;
+        }
+    }
+    None
+}
+
+/// Replaces the path of a package's program that `node` runs by its name:
+/// `node node_modules/next/dist/bin/next dev` runs `next dev`.
+fn run_by_path(words: &mut Vec<String>) {
+    if words.first().is_none_or(|program| program != "node") {
+        return;
+    }
+    let path = words.iter().position(|word| word.contains("node_modules/"));
+    if let Some(at) = path.filter(|at| words[1..*at].iter().all(|word| word.starts_with('-'))) {
+        let name = words[at].rsplit('/').next().unwrap_or("");
+        let name = name
+            .trim_end_matches(".js")
+            .trim_end_matches(".mjs")
+            .to_owned();
+        words.drain(..at);
+        words[0] = name;
+    }
+}
+
 /// Returns whether this is a short flag with its number attached: `-p3000`.
 fn is_glued(flag: &str, rest: &str) -> bool {
     flag.len() == 2 && !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit())
@@ -202,8 +293,19 @@ fn assignment(word: &str) -> Option<(&str, &str)> {
     is_name.then_some((name, value))
 }
 
-/// Splits a script into commands, and returns whether they run one after the other.
-fn split(text: &str) -> (Vec<&str>, bool) {
+/// What follows a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Separator {
+    /// `&`, after which the next command runs at the same time.
+    Background,
+    /// `|`
+    Pipe,
+    /// Anything else.
+    Other,
+}
+
+/// Splits a script into commands with what follows them, and returns whether they run one after the other.
+fn split(text: &str) -> (Vec<(&str, Separator)>, bool) {
     let mut commands = Vec::new();
     let mut is_sequence = true;
     let (mut start, mut quote, mut escaped) = (0, None, false);
@@ -223,93 +325,31 @@ fn split(text: &str) -> (Vec<&str>, bool) {
             // The ampersand of `2>&1` separates nothing.
             (b'>' | b'<', None) if bytes.get(at) == Some(&b'&') => at += 1,
             (b';' | b'\n', None) => {
-                commands.push(&text[start..here]);
+                commands.push((&text[start..here], Separator::Other));
                 start = at;
             }
             (b'&' | b'|', None) => {
+                let mut separator = Separator::Other;
                 if bytes.get(at) == Some(&byte) {
                     at += 1;
                     is_sequence &= byte == b'&';
                 } else {
                     is_sequence = false;
+                    separator = match byte {
+                        b'&' => Separator::Background,
+                        _ => Separator::Pipe,
+                    };
                 }
-                commands.push(&text[start..here]);
+                commands.push((&text[start..here], separator));
                 start = at;
             }
             _ => {}
         }
     }
-    commands.push(&text[start..]);
-    commands.retain(|command| !command.trim().is_empty());
+    commands.push((&text[start..], Separator::Other));
+    commands.retain(|(command, _)| !command.trim().is_empty());
     (commands, is_sequence)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parsed(text: &str) -> (String, bool, bool) {
-        let script = Script::parse(text).unwrap();
-        (
-            script.last.words.join(" "),
-            script.is_alone,
-            script.ends_simply,
-        )
-    }
-
-    #[test]
-    fn finds_the_last_command_of_a_script() {
-        for (text, words, is_alone, ends_simply) in [
-            ("vite", "vite", true, true),
-            ("NODE_ENV=dev vite --open", "vite --open", true, true),
-            ("cross-env A=1 B=2 next dev", "next dev", true, true),
-            ("dotenv -e .env.local -- next dev", "next dev", true, true),
-            ("dotenv -e .env.local next dev", "next dev", true, true),
-            ("dotenvx run -f .env -- vite", "vite", true, true),
-            ("env-cmd -f .env.dev A=1 ng serve", "ng serve", true, true),
-            (
-                "doppler run --project x -- npx next dev",
-                "next dev",
-                true,
-                true,
-            ),
-            ("op run --env-file=.env -- vite", "vite", true, true),
-            ("npx -y astro dev", "astro dev", true, true),
-            ("pnpm exec vite", "vite", true, true),
-            ("./node_modules/.bin/ng serve", "ng serve", true, true),
-            ("tsc -b && vite", "vite", false, true),
-            ("prisma generate; next dev", "next dev", false, true),
-            ("tsc -w & node dist", "node dist", false, false),
-            ("vite | cat", "cat", false, false),
-            ("a || b", "b", false, false),
-            ("vite 2>&1", "vite 2>&1", true, false),
-            ("echo 'a && b' && x", "x", false, true),
-        ] {
-            let expected = (words.to_owned(), is_alone, ends_simply);
-            assert_eq!(parsed(text), expected, "{text}");
-        }
-        for text in ["", "  ", "a 'b", "A=1", "npx", "cross-env"] {
-            let program = Script::parse(text).map(|script| script.last.program().to_owned());
-            assert!(matches!(program.as_deref(), None | Some("npx")), "{text}");
-        }
-    }
-
-    #[test]
-    fn reads_and_removes_flags() {
-        let simple = |text: &str| Script::parse(text).unwrap().last;
-        let flags = ["--port", "-p"];
-        for (text, value, without) in [
-            ("vite --port 3000 --open", Some("3000"), "vite --open"),
-            ("vite --port=3000", Some("3000"), "vite"),
-            ("next dev -p 1 x", Some("1"), "next dev x"),
-            ("next dev -p1", Some("1"), "next dev"),
-            ("vite --port", Some(""), "vite"),
-            ("vite --portal 1", None, "vite --portal 1"),
-            ("vite -prod", None, "vite -prod"),
-            ("vite", None, "vite"),
-        ] {
-            assert_eq!(simple(text).flag(&flags), value, "{text}");
-            assert_eq!(simple(text).without_flag(&flags).words.join(" "), without);
-        }
-    }
-}
+mod tests;

@@ -4,9 +4,9 @@ use std::cell::RefCell;
 
 use super::entry::Entry;
 use super::package::Package;
-use super::script::{Script, SimpleCommand};
-use super::starters::{StartTarget, forwarded, is_parallel, started};
-use super::tools::{RUNS_A_FILE, Tool, tool};
+use super::script::SimpleCommand;
+use super::search::Search;
+use super::tools::Tool;
 use crate::Dir;
 
 /// Scripts that start the development server, most likely first.
@@ -35,20 +35,51 @@ const BESIDE: [&str; 10] = [
     "start:backend",
 ];
 
+/// Names of scripts that start a program beside the server, without a port. Each occurs with a prefix or
+/// suffix too, such as `dev:worker`.
+const WORKERS: [&str; 9] = [
+    "worker",
+    "workers",
+    "queue",
+    "queues",
+    "scheduler",
+    "cron",
+    "jobs",
+    "consumer",
+    "processor",
+];
+
+/// Scripts that start another server for development that the application does not always need, with the
+/// reason why their service is optional.
+const OPTIONAL: [(&[&str], &str); 2] = [
+    (
+        &[
+            "storybook",
+            "storybook:dev",
+            "dev:storybook",
+            "start:storybook",
+        ],
+        "it shows parts of the application, which works without it, so it is optional",
+    ),
+    (
+        &[
+            "run-mock-server",
+            "mock-server",
+            "mock:server",
+            "mock",
+            "dev:mock",
+            "mock:api",
+            "json-server",
+        ],
+        "it simulates a server, so it is optional",
+    ),
+];
+
 /// Parts of script names that carry no information.
 const GENERIC_PARTS: [&str; 5] = ["dev", "start", "run", "serve", "watch"];
 
 /// Maximum depth of scripts that start scripts.
 const MAX_DEPTH: usize = 4;
-
-/// Programs that run until they are stopped, whatever their arguments are.
-const WATCHERS: [&str; 4] = ["nodemon", "tsc-watch", "chokidar", "onchange"];
-
-/// Programs that run the scripts of packages.
-const MANAGERS: [&str; 6] = ["npm", "pnpm", "yarn", "bun", "turbo", "nx"];
-
-/// Arguments with which a program runs again after each change of a file.
-const WATCH_ARGUMENTS: [&str; 5] = ["--watch", "-w", "watch", "-wp", "--watch=always"];
 
 /// A command that serves, or that runs beside such a command.
 #[derive(Debug)]
@@ -56,13 +87,15 @@ pub(super) struct Server {
     /// The script that ends with it, if one does.
     pub(super) script: Option<String>,
     /// The script through which it was found.
-    found_by: String,
+    pub(super) found_by: String,
     pub(super) simple: SimpleCommand,
     /// Whether its script consists of this command only.
     pub(super) is_alone: bool,
     /// Whether arguments after the script reach this command.
     pub(super) takes_arguments: bool,
     pub(super) serves: ServerKind,
+    /// Why the application does not always need it.
+    pub(super) optional: Option<&'static str>,
 }
 
 /// How a command serves.
@@ -100,6 +133,30 @@ pub(super) fn servers(dir: &Dir<'_>, package: &Package) -> (Vec<Server>, Vec<Str
     for server in first(&BESIDE) {
         if servers.iter().all(|known| known.simple != server.simple) {
             servers.push(server);
+        }
+    }
+    let is_new = |servers: &[Server], server: &Server| {
+        servers.iter().all(|known| known.simple != server.simple)
+    };
+    for base in WORKERS {
+        let names = [
+            format!("dev:{base}"),
+            format!("{base}:dev"),
+            base.to_owned(),
+            format!("start:{base}"),
+            format!("{base}:start"),
+        ];
+        let mut found = names.iter().filter_map(|name| search.worker(name));
+        if let Some(worker) = found.next().filter(|worker| is_new(&servers, worker)) {
+            servers.push(worker);
+        }
+    }
+    for (names, reason) in OPTIONAL {
+        for mut server in first(names) {
+            if is_new(&servers, &server) {
+                server.optional = Some(reason);
+                servers.push(server);
+            }
         }
     }
     (servers, left_out)
@@ -177,114 +234,5 @@ impl Server {
             Some(script) => format!("the script `{script}` in {file} ends with `{words}`"),
             None => format!("the script `{}` in {file} starts `{words}`", self.found_by),
         }
-    }
-}
-
-struct Search<'s, 'd> {
-    dir: &'s Dir<'d>,
-    package: &'s Package,
-    /// Sentences about commands that are left out.
-    left_out: RefCell<Vec<String>>,
-}
-
-impl Search<'_, '_> {
-    /// Returns the commands of a script that serve.
-    fn script(&self, name: &str, depth: usize) -> Vec<Server> {
-        match self.package.scripts.get(name) {
-            Some(text) => self.command(text, Some(name), name, depth),
-            None => Vec::new(),
-        }
-    }
-
-    /// Returns the commands in a text that serve; `script` is the script that consists of the text
-    /// only.
-    fn command(
-        &self,
-        text: &str,
-        script: Option<&str>,
-        found_by: &str,
-        depth: usize,
-    ) -> Vec<Server> {
-        let (Some(parsed), Some(depth)) = (Script::parse(text), depth.checked_sub(1)) else {
-            return Vec::new();
-        };
-        let simple = parsed.last;
-        if let Some(text) = forwarded(self.package, &simple) {
-            let mut servers = self.command(&text, script, found_by, depth);
-            for server in &mut servers {
-                // Without the script, the command would lack what the other script sets.
-                server.is_alone = false;
-                server.takes_arguments &= parsed.ends_simply;
-            }
-            return servers;
-        }
-        if let Some(commands) = started(self.package, &simple) {
-            let runs_all_at_once = is_parallel(&simple);
-            let all = commands.iter().flat_map(|command| {
-                let found = match command {
-                    StartTarget::Script(name) => self.script(name, depth),
-                    StartTarget::Command(text) => self.command(text, None, found_by, depth),
-                };
-                match found.is_empty() && runs_all_at_once {
-                    true => self.beside(command, found_by).into_iter().collect(),
-                    false => found,
-                }
-            });
-            return all.collect();
-        }
-        let program = simple.program();
-        let serves = match tool(program, simple.arguments()) {
-            Some(tool) => Some(ServerKind::Tool(tool)),
-            None if RUNS_A_FILE.contains(&program) => {
-                Entry::of(self.dir, self.package, &simple).map(ServerKind::File)
-            }
-            None => None,
-        };
-        let server = serves.map(|serves| Server {
-            script: script.map(str::to_owned),
-            found_by: found_by.to_owned(),
-            simple,
-            is_alone: parsed.is_alone && parsed.ends_simply,
-            takes_arguments: parsed.ends_simply,
-            serves,
-        });
-        server.into_iter().collect()
-    }
-
-    /// Returns a command that keeps running without serving, such as a compiler that watches.
-    fn beside(&self, target: &StartTarget, found_by: &str) -> Option<Server> {
-        let (script, text) = match target {
-            StartTarget::Script(name) => (Some(name), self.package.scripts.get(name)?),
-            StartTarget::Command(text) => (None, text),
-        };
-        let parsed = Script::parse(text)?;
-        let simple = parsed.last;
-        let program = simple.program();
-        let watches = WATCHERS.contains(&program)
-            || RUNS_A_FILE.contains(&program)
-            || simple
-                .arguments()
-                .iter()
-                .any(|argument| WATCH_ARGUMENTS.contains(&argument.as_str()));
-        // A command with others before it needs the shell that its script runs in.
-        let is_alone = parsed.is_alone && parsed.ends_simply;
-        if watches && (script.is_some() || is_alone) {
-            return Some(Server {
-                script: script.cloned(),
-                found_by: found_by.to_owned(),
-                simple,
-                is_alone,
-                takes_arguments: false,
-                serves: ServerKind::Beside,
-            });
-        }
-        // What a package manager starts in another directory is found there.
-        if !MANAGERS.contains(&program) {
-            let file = self.dir.path_of("package.json");
-            self.left_out.borrow_mut().push(format!(
-                "the script `{found_by}` in {file} also starts `{text}`, which Portway does not start"
-            ));
-        }
-        None
     }
 }

@@ -53,7 +53,7 @@ pub(super) fn port(text: &str) -> Option<Port> {
             };
             let value = argument.map(|argument| value(text, argument));
             variable = value.and_then(port_variable).or(variable);
-            let number = value.and_then(leading_number);
+            let number = value.and_then(number_of);
             literal = literal.or(number.map(|number| (number, index)));
         } else if in_listen > 0 {
             in_listen -= 1;
@@ -132,7 +132,7 @@ fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
 
 /// Returns the position in a line where the arguments of a listening call start.
 fn listens(line: &str) -> Option<usize> {
-    ["listen(", "serve(", "export default {"]
+    ["listen(", "bindAsync(", "serve(", "export default {"]
         .iter()
         .find_map(|call| {
             let at = line.find(call)?;
@@ -162,6 +162,16 @@ fn leading_number(text: &str) -> Option<u16> {
     let end = text.find(|c: char| !c.is_ascii_digit());
     let number = text[..end.unwrap_or(text.len())].parse().ok()?;
     (number > 0).then_some(number)
+}
+
+/// Parses the port at the start of a text, which may be a string or the end of an address in one.
+fn number_of(text: &str) -> Option<u16> {
+    let Some(quote) = text.chars().next().filter(|c| "'\"`".contains(*c)) else {
+        return leading_number(text);
+    };
+    let inside = text[1..].split(quote).next()?;
+    let number = inside.rsplit(':').next()?;
+    number.parse().ok().filter(|port| *port > 0)
 }
 
 fn leading_word(text: &str) -> &str {
@@ -322,6 +332,11 @@ mod tests {
             ("db.connect({ port: 5432 })", None),
             ("app.listen()", None),
             ("app.listen(99999)", None),
+            (
+                "server.bindAsync('0.0.0.0:50051', credentials, () => {})",
+                Some(Port::Literal(50_051, 1)),
+            ),
+            ("app.listen('3000')", Some(Port::Literal(3000, 1))),
         ] {
             assert_eq!(port(text), expected, "{text}");
         }

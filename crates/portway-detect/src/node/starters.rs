@@ -6,7 +6,7 @@ use super::script::SimpleCommand;
 use portway_project::shell::quote;
 
 /// Programs that start several commands at once, and their options that take a value.
-const STARTERS: [(&str, &[&str]); 4] = [
+const STARTERS: [(&str, &[&str]); 6] = [
     (
         "concurrently",
         &[
@@ -18,10 +18,27 @@ const STARTERS: [(&str, &[&str]); 4] = [
             "--prefix",
             "-s",
             "--success",
+            "-m",
+            "--max-processes",
+            "-l",
+            "--prefix-length",
+            "-t",
+            "--timestamp-format",
+            "--hide",
+            "--restart-tries",
+            "--restart-after",
+            "--default-input-target",
+            "--kill-signal",
+            "--teardown",
         ],
     ),
     ("run-p", &["--max-parallel"]),
     ("run-s", &[]),
+    ("npm-run-all2", &["--max-parallel"]),
+    (
+        "conc",
+        &["-n", "--names", "-c", "--prefix-colors", "-p", "--prefix"],
+    ),
     ("npm-run-all", &["--max-parallel"]),
 ];
 
@@ -61,10 +78,11 @@ pub(super) fn started(package: &Package, simple: &SimpleCommand) -> Option<Vec<S
             } else if !word.starts_with('-') {
                 let name = word.strip_prefix("npm:").or_else(|| {
                     // These accept script names only, the others accept commands.
-                    (program != "concurrently").then_some(word.as_str())
+                    (!["concurrently", "conc"].contains(&program)).then_some(word.as_str())
                 });
                 match name {
-                    Some(name) => started.extend(named(package, name)),
+                    // `run-p "dev:* -- --open"` passes arguments.
+                    Some(name) => started.extend(named(package, first_word(name))),
                     None => started.push(StartTarget::Command(word.clone())),
                 }
             }
@@ -76,6 +94,7 @@ pub(super) fn started(package: &Package, simple: &SimpleCommand) -> Option<Vec<S
     let script = match (program, first) {
         ("npm" | "pnpm" | "yarn" | "bun", "run" | "run-script") => arguments.get(1)?,
         ("npm", "start") => first,
+        ("node", "--run") => arguments.get(1)?,
         ("pnpm" | "yarn" | "bun", name) if has(name) => name,
         _ => return None,
     };
@@ -101,11 +120,17 @@ pub(super) fn started(package: &Package, simple: &SimpleCommand) -> Option<Vec<S
     })
 }
 
+fn first_word(text: &str) -> &str {
+    text.split_whitespace().next().unwrap_or(text)
+}
+
 /// Returns the scripts that match a name, which may end with a star.
 fn named(package: &Package, name: &str) -> Vec<StartTarget> {
     let scripts = package.scripts.keys();
     let is_it = |script: &&String| match name.split_once('*') {
-        Some((before, _)) => script.starts_with(before),
+        Some((before, after)) => {
+            script.starts_with(before) && script.ends_with(after.trim_start_matches('*'))
+        }
         None => *script == name,
     };
     scripts
@@ -118,8 +143,8 @@ fn named(package: &Package, name: &str) -> Vec<StartTarget> {
 /// Returns whether a program that starts several commands runs them at the same time.
 pub(super) fn is_parallel(starter: &SimpleCommand) -> bool {
     match starter.program() {
-        "concurrently" | "run-p" => true,
-        "npm-run-all" => {
+        "concurrently" | "conc" | "run-p" => true,
+        "npm-run-all" | "npm-run-all2" => {
             let mut arguments = starter.arguments().iter();
             arguments.any(|argument| ["-p", "--parallel"].contains(&argument.as_str()))
         }

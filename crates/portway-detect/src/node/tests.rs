@@ -1,3 +1,4 @@
+mod indirection;
 mod managers;
 mod ports;
 

@@ -23,6 +23,8 @@ pub(super) struct Tool {
 
 const STRICT: &str = "--port {port} --strictPort";
 const PLAIN: &str = "--port {port}";
+/// It neither asks nor opens a browser.
+const STORYBOOK: &str = "--port {port} --ci";
 const VITE_CONFIG: &[&str] = &[
     "vite.config.ts",
     "vite.config.js",
@@ -41,7 +43,7 @@ const RSPACK_CONFIG: &[&str] = &[
 const VUE_CONFIG: &[&str] = &["vue.config.js"];
 
 #[rustfmt::skip]
-const TOOLS: [Tool; 30] = [
+const TOOLS: [Tool; 69] = [
     page("vite", "vite", &["", "dev", "serve"], 5173, STRICT, VITE_CONFIG, "server"),
     page("vite", "vp", &["dev"], 5173, STRICT, VITE_CONFIG, "server"),
     page("next", "next", &["", "dev"], 3000, PLAIN, &[], ""),
@@ -72,6 +74,45 @@ const TOOLS: [Tool; 30] = [
     api("wrangler", "wrangler", &["dev"], 8787, PLAIN),
     api("strapi", "strapi", &["develop", "dev"], 1337, ""),
     api("json-server", "json-server", &[""], 3000, PLAIN),
+    api("adonis", "node", &["ace"], 3333, ""),
+    api("medusa", "medusa", &["develop"], 9000, PLAIN),
+    api("keystone", "keystone", &["dev"], 3000, ""),
+    api("nitro", "nitro", &["dev"], 3000, PLAIN),
+    api("nitro", "nitropack", &["dev"], 3000, PLAIN),
+    api("partykit", "partykit", &["dev"], 1999, PLAIN),
+    api("azure-functions", "func", &["start"], 7071, PLAIN),
+    api("serverless", "serverless", &["offline"], 3000, "--httpPort {port}"),
+    api("serverless", "sls", &["offline"], 3000, "--httpPort {port}"),
+    page("storybook", "storybook", &["dev"], 6006, STORYBOOK, &[], ""),
+    page("storybook", "start-storybook", &[""], 6006, STORYBOOK, &[], ""),
+    page("slidev", "slidev", &[""], 3030, PLAIN, &[], ""),
+    page("vuepress", "vuepress", &["dev"], 8080, PLAIN, &[], ""),
+    page("docsify", "docsify", &["serve"], 3000, PLAIN, &[], ""),
+    page("mintlify", "mintlify", &["dev"], 3000, PLAIN, &[], ""),
+    page("mintlify", "mint", &["dev"], 3000, PLAIN, &[], ""),
+    page("sanity", "sanity", &["dev", "start"], 3333, PLAIN, &[], ""),
+    page("react-email", "email", &["dev"], 3000, PLAIN, &[], ""),
+    page("waku", "waku", &["dev"], 3000, PLAIN, &[], ""),
+    page("umi", "umi", &["dev"], 8000, "", &[], ""),
+    page("umi", "max", &["dev"], 8000, "", &[], ""),
+    page("modern", "modern", &["dev"], 8080, "", &[], ""),
+    page("ice", "ice", &["start"], 3000, PLAIN, &[], ""),
+    page("quasar", "quasar", &["dev"], 9000, PLAIN, &[], ""),
+    page("ionic", "ionic", &["serve"], 8100, "--port {port} --no-open", &[], ""),
+    page("stencil", "stencil", &["--serve"], 3333, PLAIN, &[], ""),
+    page("preact", "preact", &["watch"], 8080, PLAIN, &[], ""),
+    page("snowpack", "snowpack", &["dev"], 8080, PLAIN, &[], ""),
+    page("gridsome", "gridsome", &["develop"], 8080, PLAIN, &[], ""),
+    page("hexo", "hexo", &["server", "s"], 4000, PLAIN, &[], ""),
+    page("netlify", "netlify", &["dev"], 8888, PLAIN, &[], ""),
+    page("netlify", "ntl", &["dev"], 8888, PLAIN, &[], ""),
+    page("vercel", "vercel", &["dev"], 3000, "--listen {port}", &[], ""),
+    page("browser-sync", "browser-sync", &["start"], 3000, "--port {port} --no-open", &[], ""),
+    page("live-server", "live-server", &[""], 8080, "--port={port} --no-browser", &[], ""),
+    page("http-server", "http-server", &[""], 8080, PLAIN, &[], ""),
+    page("serve", "serve", &[""], 3000, "--listen {port}", &[], ""),
+    page("web-dev-server", "web-dev-server", &[""], 8000, PLAIN, &[], ""),
+    page("web-dev-server", "wds", &[""], 8000, PLAIN, &[], ""),
 ];
 
 const fn page(
@@ -142,7 +183,9 @@ pub(super) const ON_VITE: [(&str, &str); 6] = [
 ];
 
 /// Programs that run a file.
-pub(super) const RUNS_A_FILE: [&str; 12] = [
+pub(super) const RUNS_A_FILE: [&str; 14] = [
+    "tsup",
+    "tsc-watch",
     "node",
     "nodemon",
     "tsx",
@@ -158,7 +201,7 @@ pub(super) const RUNS_A_FILE: [&str; 12] = [
 ];
 
 /// Server frameworks: the package, its framework name, its kind, its default port.
-pub(super) const LIBRARIES: [(&str, &str, Kind, u16); 14] = [
+pub(super) const LIBRARIES: [(&str, &str, Kind, u16); 16] = [
     ("@nestjs/core", "nest", Kind::Http, 3000),
     ("express", "express", Kind::Http, 3000),
     ("hono", "hono", Kind::Http, 3000),
@@ -173,7 +216,13 @@ pub(super) const LIBRARIES: [(&str, &str, Kind, u16); 14] = [
     ("socket.io", "socket.io", Kind::Http, 3000),
     ("ws", "ws", Kind::Http, 8080),
     ("next", "next", Kind::Frontend, 3000),
+    ("@grpc/grpc-js", "grpc", Kind::Tcp, 50_051),
+    ("nice-grpc", "grpc", Kind::Tcp, 50_051),
 ];
+
+/// Those of [`LIBRARIES`] that clients use as well, so that a program with them need not serve.
+pub(super) const CLIENT_LIBRARIES: [&str; 5] =
+    ["ws", "socket.io", "next", "@grpc/grpc-js", "nice-grpc"];
 
 #[cfg(test)]
 mod tests {
@@ -201,6 +250,10 @@ mod tests {
             ("nest start --watch", Some("nest")),
             ("nest build", None),
             ("json-server db.json", Some("json-server")),
+            ("storybook dev", Some("storybook")),
+            ("storybook build", None),
+            ("node ace serve --hmr", Some("adonis")),
+            ("node server.js", None),
         ] {
             let words: Vec<String> = command.split(' ').map(str::to_owned).collect();
             let found = tool(&words[0], &words[1..]).map(|tool| tool.name);

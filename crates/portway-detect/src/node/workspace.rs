@@ -82,7 +82,41 @@ pub(crate) fn members<'d>(root: &Dir<'d>, limit: usize) -> Vec<Dir<'d>> {
         below.trim_start_matches('/').to_owned()
     };
     members.retain(|member| is_among(&patterns, &path(member)));
+    if root.has("nx.json")
+        && let Some(root) = root.below("")
+    {
+        let limit = limit.saturating_sub(members.len());
+        members.extend(nx_projects(root, limit));
+    }
     members
+}
+
+/// Levels below the root of an Nx workspace that are searched for projects.
+const NX_DEPTH: usize = 4;
+
+/// Maximum number of directories of an Nx workspace that are searched.
+const NX_MAX_SEARCHED: usize = 2000;
+
+/// Returns the projects of an Nx workspace, at most `limit`. They need no `package.json`.
+fn nx_projects<'d>(root: Dir<'d>, limit: usize) -> Vec<Dir<'d>> {
+    let (mut found, mut level, mut searched) = (Vec::new(), vec![root], 0);
+    for _ in 0..NX_DEPTH {
+        let mut below = Vec::new();
+        for dir in &level {
+            let names = dir.dirs().filter(|name| !crate::is_skipped(name));
+            below.extend(names.filter_map(|name| dir.sub(name)));
+            searched += 1;
+            if searched > NX_MAX_SEARCHED {
+                break;
+            }
+        }
+        let (projects, others): (Vec<_>, Vec<_>) =
+            below.into_iter().partition(|dir| dir.has("project.json"));
+        found.extend(projects);
+        level = others;
+    }
+    found.truncate(limit);
+    found
 }
 
 /// Adds the directories below `dir` that match the components of a pattern and have a

@@ -36,6 +36,26 @@ pub(crate) fn combine(
             !is_replaced
         });
     }
+    // The server of a deployment needs what the deployment builds and sets.
+    let dev_server = others.iter().find(|other| {
+        other.dir.is_empty()
+            && other.kind == Kind::Http
+            && other.port.is_some()
+            && !dev_servers.contains(other)
+    });
+    if let Some(dev_server) = dev_server {
+        for process in processes.iter_mut().filter(|process| process.name == "web") {
+            let why = format!(
+                "runs `{}`, which a deployment starts; the detected `{}` server runs instead",
+                process.command, dev_server.framework
+            );
+            root.skip(&format!("Procfile: {}", process.name), why);
+            *process = DetectedService {
+                name: "web".into(),
+                ..dev_server.clone()
+            };
+        }
+    }
     let has_frontend = processes
         .iter()
         .any(|one| one.kind == Kind::Frontend && one.name != "web");

@@ -228,8 +228,9 @@ fn a_file_for_a_deployment_hides_no_dev_server() {
     let web = &detection.services[0];
     assert_eq!(
         web.command,
-        "export PATH=\"$PWD/.venv/bin:$PATH\"; gunicorn app:app"
+        ".venv/bin/flask --app app run --host {host} --port {port} --debug"
     );
+    assert_eq!(detection.skipped[0].file, "Procfile: web");
     assert!(
         web.prepare
             .as_deref()

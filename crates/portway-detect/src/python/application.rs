@@ -1,9 +1,12 @@
 //! Finds a project's applications and how to import them.
 
 use super::packages::Packages;
-use super::source::{Object, imports, is_identifier, keyword_number, object};
+use super::source::{
+    Object, imports, is_identifier, keyword_number, object, run_port, uvicorn_target,
+};
 use super::tables::{DIRS, FILES, FLASK_FINDS, FRAMEWORKS, Framework, Run};
 use crate::Dir;
+use portway_project::kind::Kind;
 use portway_project::shell::quote;
 
 /// Maximum numbers of directories of a project, and of files of a directory, that are searched.
@@ -21,6 +24,8 @@ pub(super) struct Application {
     pub(super) object: Option<Object>,
     /// The port that its source requires, and the line.
     pub(super) port: Option<(u16, usize)>,
+    /// The port with which its file runs it, and the line; an option of its server overrides it.
+    pub(super) usual: Option<(u16, usize)>,
 }
 
 /// The directories that may contain the application, the project's own first.
@@ -57,6 +62,7 @@ pub(super) fn applications(
     places: &[Dir<'_>],
 ) -> Vec<Application> {
     let mut all: Vec<Application> = packages.and_then(entry_point).into_iter().collect();
+    all.extend(runner(project));
     for place in places {
         let mut files: Vec<&str> = FILES.into_iter().filter(|name| place.has(name)).collect();
         let others = place.files().filter(|name| {
@@ -81,6 +87,32 @@ pub(super) fn applications(
     all
 }
 
+/// Returns the application that a file in `dir` runs by name with uvicorn.
+pub(super) fn runner(dir: &Dir<'_>) -> Option<Application> {
+    FILES.iter().find_map(|file| {
+        let text = dir.read(file)?;
+        let (module, object) = uvicorn_target(&text)?;
+        let (place, name) = module.rsplit_once('.').unwrap_or(("", module));
+        let source = dir
+            .below(&place.replace('.', "/"))?
+            .read(&format!("{name}.py"))?;
+        let is_asgi = |one: &&Framework| matches!(one.run, Run::Asgi);
+        let framework = FRAMEWORKS
+            .iter()
+            .filter(is_asgi)
+            .find(|framework| imports(&source, framework.name))?;
+        Some(Application {
+            framework,
+            file: format!("{}.py", module.replace('.', "/")),
+            module: module.to_owned(),
+            path: String::new(),
+            object: Some(Object::Variable(object.to_owned())),
+            port: None,
+            usual: run_port(&text),
+        })
+    })
+}
+
 /// Returns the application that `tool.fastapi` in `pyproject.toml` names.
 fn entry_point(packages: &Packages) -> Option<Application> {
     let tool = packages.pyproject.as_ref()?.get("tool")?;
@@ -94,6 +126,7 @@ fn entry_point(packages: &Packages) -> Option<Application> {
         path: String::new(),
         object: Some(Object::Variable(object.to_owned())),
         port: None,
+        usual: None,
     })
 }
 
@@ -157,6 +190,7 @@ impl Application {
             path: path.join("/"),
             object,
             port: keyword_number(text, keyword).filter(|_| is_script),
+            usual: run_port(text).filter(|_| framework.kind == Kind::Http),
         }
     }
 

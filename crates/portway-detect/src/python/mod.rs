@@ -11,6 +11,7 @@ mod environment;
 mod packages;
 mod source;
 mod tables;
+mod workers;
 
 use self::application::{Application, applications, places, within};
 use self::environment::Environment;
@@ -29,7 +30,10 @@ pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedSe
             // Subdirectories belong to the project above them.
             let mut above = dir.upwards().skip(1);
             let has_python = dir.files().any(|name| name.ends_with(".py"));
-            if !has_python || above.any(|dir| Packages::read(&dir).is_some()) {
+            let is_part = |dir: Dir<'_>| {
+                Packages::read(&dir).is_some() || application::runner(&dir).is_some()
+            };
+            if !has_python || above.any(is_part) {
                 return Vec::new();
             }
             dir.upwards().take(1).collect()
@@ -50,6 +54,7 @@ pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedSe
             found.push(project.service(application, &others));
         }
     }
+    found.extend(project.workers(&places));
     found
 }
 
@@ -132,7 +137,10 @@ impl Project<'_, '_> {
         };
         let port = match application.port {
             Some((port, _)) => DetectedPort::Fixed(port),
-            None => self.context.port(framework.name, framework.port),
+            None => {
+                let usual = application.usual.map_or(framework.port, |(port, _)| port);
+                self.context.port(framework.name, usual)
+            }
         };
         let mut found = DetectedService::http(self.dir, framework.name, command, port)
             .with_kind(framework.kind);
@@ -159,6 +167,9 @@ impl Project<'_, '_> {
             found = found.with_evidence(format!(
                 "{place}:{line} requires port {port}; remove that number to allow any port"
             ));
+        }
+        if let Some((port, line)) = application.usual {
+            found = found.with_evidence(format!("{place}:{line} names port {port}"));
         }
         if !others.is_empty() {
             found = found.with_evidence(format!(

@@ -69,8 +69,56 @@ pub(super) fn keyword_number(text: &str, keyword: &str) -> Option<(u16, usize)> 
     })
 }
 
+/// Maximum number of lines that the arguments of a call span.
+const CALL_LINES: usize = 8;
+
+/// Returns the port with which a file runs its application, `app.run(port=8000)`, and the line.
+pub(super) fn run_port(text: &str) -> Option<(u16, usize)> {
+    let lines: Vec<&str> = text.lines().collect();
+    let calls = |line: &&str| {
+        let line = line.trim_start();
+        !line.starts_with('#') && line.contains(".run(") && !line.starts_with("subprocess")
+    };
+    let start = lines.iter().position(calls)?;
+    lines[start..]
+        .iter()
+        .take(CALL_LINES)
+        .enumerate()
+        .find_map(|(index, line)| {
+            let at = line.find("port=").or_else(|| line.find("port ="))?;
+            let rest = &line[at..];
+            let digit = rest.find(|c: char| c.is_ascii_digit())?;
+            let end = rest[digit..].find(|c: char| !c.is_ascii_digit());
+            let number = &rest[digit..end.map_or(rest.len(), |end| digit + end)];
+            let port = number.parse().ok().filter(|port| *port > 0)?;
+            Some((port, start + index + 1))
+        })
+}
+
+/// Returns the module and the object of `uvicorn.run("module:object", …)`.
+pub(super) fn uvicorn_target(text: &str) -> Option<(&str, &str)> {
+    let mut lines = text.lines().enumerate();
+    let (index, _) = lines.find(|(_, line)| {
+        let line = line.trim_start();
+        !line.starts_with('#') && line.contains("uvicorn.run(")
+    })?;
+    // The target may be on the next line.
+    let mut lines = text.lines().skip(index).take(2);
+    let target = lines.find_map(|line| {
+        let line = line
+            .split_once("uvicorn.run(")
+            .map_or(line, |(_, rest)| rest)
+            .trim_start();
+        let quote = line.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+        line[1..].split_once(quote).map(|(target, _)| target)
+    })?;
+    let (module, object) = target.split_once(':')?;
+    let is_module = module.split('.').all(is_identifier);
+    (is_module && is_identifier(object)).then_some((module, object))
+}
+
 /// Parses `name = pkg.Callee(…` at the top level: the name and the last component of the callee.
-fn assignment(line: &str) -> Option<(&str, &str)> {
+pub(super) fn assignment(line: &str) -> Option<(&str, &str)> {
     let (name, value) = line.split_once('=')?;
     let name = name.split(':').next()?.trim_end();
     let callee = value.trim_start().split_once('(')?.0.trim_end();
@@ -118,6 +166,34 @@ mod tests {
             ("x == FastAPI()", false, None),
         ] {
             assert_eq!(object(text, "FastAPI", known), object_, "{text}");
+        }
+    }
+
+    #[test]
+    fn finds_how_a_file_runs_its_application() {
+        let text = "if __name__ == '__main__':\n    uvicorn.run(\n        \"app.api:app\",\n        port=8010,\n    )";
+        assert_eq!(uvicorn_target(text), Some(("app.api", "app")));
+        assert_eq!(run_port(text), Some((8010, 4)));
+        for (text, target, port) in [
+            (
+                "uvicorn.run('main:app', port=8001)",
+                Some(("main", "app")),
+                Some((8001, 1)),
+            ),
+            ("uvicorn.run(app, port=8002)", None, Some((8002, 1))),
+            ("# uvicorn.run('main:app', port=1)", None, None),
+            ("Redis(port=6379)\napp.run(debug=True)", None, None),
+            (
+                "app.run(port=int(os.environ.get('PORT', 5001)))",
+                None,
+                Some((5001, 1)),
+            ),
+        ] {
+            assert_eq!(
+                (uvicorn_target(text), run_port(text)),
+                (target, port),
+                "{text}"
+            );
         }
     }
 

@@ -1,4 +1,5 @@
 mod environment;
+mod workers;
 
 use crate::DetectedPort;
 use crate::fixture::{checkout, only};

@@ -46,6 +46,18 @@ pub fn is_example(name: &str) -> bool {
     parts().any(|part| part == "env") && has(&EXAMPLES) && !has(&OTHER_ENVIRONMENTS)
 }
 
+/// Returns the port to which a file in use, or else an example, sets a variable, and that file.
+pub(crate) fn port(dir: &Dir<'_>, variable: &str) -> Option<(u16, String)> {
+    let in_use = IN_USE.into_iter().rev().filter(|name| dir.has(name));
+    let examples = dir.files().filter(|name| is_example(name));
+    let mut names = in_use.chain(examples);
+    names.find_map(|name| {
+        let value = dir.dotenv(name)?.swap_remove(variable)?;
+        let port = value.trim().parse().ok().filter(|port| *port > 0)?;
+        Some((port, dir.path_of(name)))
+    })
+}
+
 /// Reads the variables of the files in `dir`: examples first, then the files in use.
 pub(super) fn variables(dir: &Dir<'_>) -> Vec<AppVariable> {
     let in_use: Vec<&str> = IN_USE.into_iter().filter(|name| dir.has(name)).collect();

@@ -15,6 +15,7 @@ use portway_project::mapping::{AppVariable, Origin, Place};
 
 use super::Dir;
 
+pub(crate) use files::port;
 pub use files::{IN_USE, is_example, is_in_use};
 
 /// Finds the variables of services. `services` are their names and directories, relative to `root`.

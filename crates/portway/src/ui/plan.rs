@@ -44,6 +44,13 @@ pub(crate) fn project_plan(plan: &ProjectPlan) -> bool {
         text.push('\n');
         text.push_str(&service_plan(service));
     }
+    for (index, passed_over) in plan.passed_over.iter().enumerate() {
+        if index == 0 {
+            text.push_str("\npassed over\n");
+        }
+        let sentence = format!("{} {}", passed_over.file, passed_over.why);
+        text.push_str(&format!("  {}\n", styled(DIM, &one_line(&sentence))));
+    }
     if plan.manifest.is_none() {
         text.push_str("\nrun `portway init` to write this to `portway.toml` and edit it\n");
     }

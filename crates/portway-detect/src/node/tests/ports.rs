@@ -12,7 +12,6 @@ fn runs_a_script_that_passes_port_unchanged() {
 #[test]
 fn keeps_a_port_that_cannot_be_set() {
     for (script, port) in [
-        ("vite & tsc -w; wait", None),
         ("tsc && vite --port 4000", Some(4000)),
         ("vite ./ > log", Some(5173)),
     ] {
@@ -27,6 +26,20 @@ fn keeps_a_port_that_cannot_be_set() {
         if let Some(found) = found {
             assert_eq!(found.command, "npm run dev");
         }
+    }
+}
+
+#[test]
+fn a_file_with_variables_sets_the_usual_port() {
+    let server = ("server.js", "app.listen(process.env.PORT || 3000)");
+    let scripts = "\"dev\": \"node server.js\"";
+    for (file, port) in [
+        (".env", 5000),
+        (".env.example", 5000),
+        (".env.production", 3000),
+    ] {
+        let found = package(scripts, &["express"], &[server, (file, "PORT=5000\n")]);
+        assert_eq!(found.prefers(), Some(port), "{file}");
     }
 }
 
