@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use super::entry::Entry;
 use super::package::Package;
 use super::script::{Script, SimpleCommand};
-use super::servers::{Server, ServerKind};
+use super::server::{Server, ServerKind};
 use super::starters::{StartTarget, forwarded, is_parallel, started};
 use super::tools::{RUNS_A_FILE, tool};
 use crate::Dir;
