@@ -203,6 +203,13 @@ impl From<ManifestError> for CommandError {
 
 impl From<PortsFileError> for CommandError {
     fn from(error: PortsFileError) -> Self {
+        let dir = error.file.parent().unwrap_or(&error.file);
+        if error.problem.is_directory_missing() {
+            let message = format!("the directory `{}` was moved or deleted", dir.display());
+            return Self::new(ErrorCode::Failed, message)
+                .hint("run the command again in the directory of the project")
+                .with_source(error);
+        }
         Self::new(ErrorCode::PortsFileInvalid, error.to_string())
             .location(&error.file)
             .hint(error.help())

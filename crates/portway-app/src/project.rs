@@ -104,6 +104,7 @@ impl LoadedProject {
             Some(running) => running.as_slice(),
             None => instance.as_ref().map_or(&[][..], |one| &one.options),
         };
+        check_without(&manifest, remembered, &selection.without)?;
         let options = enabled_options(&manifest, remembered, selection);
         let plan = plan(&options)?;
         Ok(Self {
@@ -307,6 +308,40 @@ fn unknown(plan: &Plan, name: &str, help: String) -> CommandError {
 pub(crate) fn no_such_service(name: &str) -> CommandError {
     let message = format!("there is no service `{name}`");
     CommandError::new(ErrorCode::UnknownService, message)
+}
+
+/// Returns an error if a service of `--without` is not optional or does not exist.
+fn check_without(
+    manifest: &Manifest,
+    remembered: &[String],
+    without: &[String],
+) -> Result<(), CommandError> {
+    for name in without {
+        match manifest.services.get(name) {
+            Some(service) if service.optional => {}
+            Some(_) => {
+                let mut others = manifest.services.iter();
+                let other = others.find(|(other, service)| *other != name && !service.optional);
+                let other = other.map_or("NAME", |(other, _)| other);
+                let message = format!("`{name}` is not optional, so `--without` does not apply");
+                return Err(CommandError::new(ErrorCode::Usage, message)
+                    .hint(format!(
+                        "name the services to start, for example `portway up {other}`"
+                    ))
+                    .hint(format!(
+                        "or write `optional = true` into `[services.{name}]`"
+                    )));
+            }
+            // The manifest no longer contains it.
+            None if remembered.contains(name) => {}
+            None => {
+                let known = manifest.services.iter().filter(|(_, one)| one.optional);
+                let known = known.map(|(name, _)| name.as_str());
+                return Err(no_such_service(name).hint(suggestion(name, known)));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Returns the optional services that are enabled: those that were `remembered` and the manifest still

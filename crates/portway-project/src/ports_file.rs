@@ -108,6 +108,13 @@ impl PortsFileError {
     }
 }
 
+impl PortsFileProblem {
+    /// Returns whether the file cannot be written because its directory does not exist any more.
+    pub fn is_directory_missing(&self) -> bool {
+        matches!(self, Self::Unwritable(error) if error.kind() == io::ErrorKind::NotFound)
+    }
+}
+
 /// The content of a `.ports.json`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PortsFile {

@@ -172,10 +172,19 @@ fn plan(
         ports: &change.ports,
         wiring: &change.wiring,
     };
-    change.restarts = change::restarts(old, next, limit);
+    let mut read = lock(&applied.sources).clone();
+    let mut restarts = |limit| {
+        with_env_files(
+            change::restarts(old, next, limit),
+            (old, next),
+            limit,
+            &mut read,
+        )
+    };
+    let limited = restarts(limit);
     // Whether nothing is left of the changes of the files.
-    let is_complete = limit.is_none()
-        || (change.plan == new && change::restarts(old, next, None) == change.restarts);
+    let is_complete = limit.is_none() || (change.plan == new && restarts(None) == limited);
+    change.restarts = limited;
     let applied = applied.clone();
     change.on_applied = Box::new(move || {
         if is_complete {
@@ -185,6 +194,27 @@ fn plan(
         lock(&applied.recorded).update(instance, forced);
     });
     Ok(change)
+}
+
+/// Adds the services whose own `.env` files have changed to those that restart.
+fn with_env_files(
+    mut restarts: IndexMap<String, Vec<String>>,
+    (old, next): (Wired<'_>, Wired<'_>),
+    limit: Option<&[String]>,
+    read: &mut Sources,
+) -> IndexMap<String, Vec<String>> {
+    for (name, service) in &next.plan.services {
+        let is_new = !old.plan.services.contains_key(name);
+        let is_selected = limit.is_none_or(|selected| selected.contains(name));
+        if is_selected && !is_new && !restarts.contains_key(name) {
+            let files = read.changed_env_files(service);
+            if !files.is_empty() {
+                restarts.insert(name.clone(), files);
+            }
+        }
+    }
+    restarts.sort_by_key(|name, _| next.plan.services.get_index_of(name));
+    restarts
 }
 
 /// Registers the instance under the new name of its project, if that has changed.

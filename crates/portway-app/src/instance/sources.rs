@@ -116,17 +116,24 @@ impl Source {
     }
 }
 
-/// Returns the application's files whose variables are mapped.
-fn mapped_files(root: &Path, service: &PlannedService) -> Vec<PathBuf> {
+/// Returns the application's own `.env` files, in its directory and above, if their variables are mapped.
+fn own_env_files(root: &Path, service: &PlannedService) -> Vec<PathBuf> {
     if !service.map_env {
         return Vec::new();
     }
     let dir = Path::new(service.dir.as_deref().unwrap_or(""));
-    let in_use = dir
-        .ancestors()
-        .flat_map(|dir| variables::IN_USE.map(|name| root.join(dir).join(name)));
-    let compose = service.compose.iter().map(|of| root.join(&of.file));
-    in_use.chain(compose).collect()
+    dir.ancestors()
+        .flat_map(|dir| variables::IN_USE.map(|name| root.join(dir).join(name)))
+        .collect()
+}
+
+/// Returns the application's files whose variables are mapped.
+fn mapped_files(root: &Path, service: &PlannedService) -> Vec<PathBuf> {
+    let mut files = own_env_files(root, service);
+    if service.map_env {
+        files.extend(service.compose.iter().map(|of| root.join(&of.file)));
+    }
+    files
 }
 
 /// The files that a project was read from.
@@ -183,9 +190,21 @@ impl Sources {
 
     /// Returns the files that have changed, relative to the project's root if they are in it.
     pub(super) fn changed(&mut self) -> Vec<String> {
+        self.changed_among(|_| true)
+    }
+
+    /// Returns the application's own `.env` files that have changed. The service reads them when it
+    /// starts, so a value that Portway does not pass to it may have changed, too.
+    pub(super) fn changed_env_files(&mut self, service: &PlannedService) -> Vec<String> {
+        let own = own_env_files(&self.root, service);
+        self.changed_among(|path| own.iter().any(|file| file == path))
+    }
+
+    fn changed_among(&mut self, is_wanted: impl Fn(&Path) -> bool) -> Vec<String> {
         let root = &self.root;
         let files = self.files.iter_mut();
         files
+            .filter(|source| is_wanted(&source.path))
             .filter_map(|source| {
                 let path = source.path.strip_prefix(root).unwrap_or(&source.path);
                 let name = path.display().to_string();

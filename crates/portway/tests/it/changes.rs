@@ -162,6 +162,24 @@ fn changed_variables_and_env_files_restart_their_service() {
 }
 
 #[test]
+fn the_application_reads_its_changed_env_file_again() {
+    let services = TWO_SERVICES.replace("[services.backend]", "[services.backend]\ndir = \"api\"");
+    let sandbox = Sandbox::new()
+        .file("api/.env", "TOKEN=1\n")
+        .manifest(&services);
+    up(&sandbox);
+    let before = (pid(&sandbox, "backend"), pid(&sandbox, "frontend"));
+    // Portway does not pass this value on.
+    sandbox.write("api/.env", "TOKEN=2\n");
+    let expected = ["restart backend api/.env", "keep frontend"];
+    assert_eq!(plan(&sandbox, &[]), expected);
+    up(&sandbox);
+    assert_ne!(before.0, pid(&sandbox, "backend"));
+    assert_eq!(before.1, pid(&sandbox, "frontend"));
+    assert_eq!(plan(&sandbox, &[]), ["keep backend", "keep frontend"]);
+}
+
+#[test]
 fn a_changed_port_moves_its_service() {
     let sandbox = two_services();
     up(&sandbox);

@@ -266,6 +266,18 @@ fn an_optional_service_stays_enabled_until_it_is_disabled() {
 }
 
 #[test]
+fn only_optional_services_can_be_left_out() {
+    let sandbox = two_services();
+    sandbox
+        .fails(&["up", "--without", "backend"], 2, "usage")
+        .names("backend")
+        .hints("portway up frontend");
+    sandbox
+        .fails(&["detect", "--without", "nothing"], 2, "unknown_service")
+        .names("nothing");
+}
+
+#[test]
 fn ps_lists_running_and_stopped_instances() {
     let sandbox = two_services();
     assert_eq!(sandbox.run(&["ps"]).success().stdout(), "");
