@@ -2,8 +2,8 @@
 //! `http://localhost:8000` calls the service of its own instance.
 //!
 //! Input: the status of the instance, a request under one of its names, and the response of the
-//! service. Output: the response with other URLs. If every service has its usual port, nothing is
-//! read or changed.
+//! service. Output: the response with other URLs. If every service has its usual port, no body is
+//! read, and only the origins of pages are mapped.
 
 mod body;
 mod decoder;
@@ -29,7 +29,8 @@ use crate::names::Names;
 /// The rewriting of one response.
 #[derive(Debug)]
 pub(crate) struct Rewriting {
-    targets: Targets,
+    /// `None` if every service has its usual port.
+    targets: Option<Targets>,
     extent: UrlRewriting,
     origin: Option<MappedOrigin>,
     /// Whether the response has no body because of the request's method.
@@ -60,12 +61,15 @@ impl Rewriting {
             return None;
         }
         let port = request.headers().get(header::HOST).and_then(port);
-        let targets = Targets::new(instance, names, port.as_deref(), is_tls)?;
-        if extent == UrlRewriting::Pages {
-            head::prepare_request(request.headers_mut(), &targets);
-        }
+        let targets = Targets::new(instance, names, port.as_deref(), is_tls);
         let headers = request.headers_mut();
+        if let (Some(targets), UrlRewriting::Pages) = (&targets, extent) {
+            head::prepare_request(headers, targets);
+        }
         let origin = MappedOrigin::map(instance, names, service, is_tls, headers);
+        if targets.is_none() && origin.is_none() {
+            return None;
+        }
         Some(Self {
             targets,
             extent,
@@ -81,9 +85,12 @@ impl Rewriting {
         if let Some(origin) = &self.origin {
             origin.restore(&mut parts.headers);
         }
-        head::rewrite_urls(&mut parts.headers, &self.targets);
+        let Some(targets) = &self.targets else {
+            return Response::from_parts(parts, Rewritten::Unchanged(body));
+        };
+        head::rewrite_urls(&mut parts.headers, targets);
         if self.extent == UrlRewriting::Pages {
-            head::mark_tag(&mut parts.headers, &self.targets);
+            head::mark_tag(&mut parts.headers, targets);
         }
         let body = match self.coding(parts.status, &parts.headers) {
             None | Some(Coding::Unknown) => Rewritten::Unchanged(body),
@@ -96,7 +103,7 @@ impl Rewriting {
                 if self.is_head {
                     Rewritten::Unchanged(body)
                 } else {
-                    let rewriter = Rewriter::new(self.targets);
+                    let rewriter = Rewriter::new(targets.clone());
                     Rewritten::Changed(Box::new(RewrittenBody::new(body, decoder, rewriter)))
                 }
             }

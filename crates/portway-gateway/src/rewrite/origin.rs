@@ -1,7 +1,8 @@
 //! Maps the origin of a page to the one that its services know.
 //!
 //! A backend with a hard-coded list of CORS origins allows `http://localhost:5173`. The page of the
-//! same instance has another origin under its name.
+//! same instance has another origin under its name. A backend that allows the one origin in a mapped
+//! variable names the page's present port in its response, whatever it was sent.
 
 use hyper::Uri;
 use hyper::header::{self, HeaderMap, HeaderValue};
@@ -13,7 +14,8 @@ use crate::names::Names;
 #[derive(Debug)]
 pub(super) struct MappedOrigin {
     client: HeaderValue,
-    service: HeaderValue,
+    /// The origins of the same page as the service knows them: with its usual and its present port.
+    known: [HeaderValue; 2],
 }
 
 impl MappedOrigin {
@@ -46,15 +48,16 @@ impl MappedOrigin {
         if status.rewriting != UrlRewriting::Pages {
             return None;
         }
-        let origin = format!("http://localhost:{}", usual.port);
-        let service = HeaderValue::try_from(origin).ok()?;
-        headers.insert(header::ORIGIN, service.clone());
-        Some(Self { client, service })
+        let local = |port: u16| HeaderValue::try_from(format!("http://localhost:{port}")).ok();
+        let known = [local(usual.port)?, local(usual.actual)?];
+        headers.insert(header::ORIGIN, known[0].clone());
+        Some(Self { client, known })
     }
 
     /// Replaces the origin that the service allows by that of the page.
     pub(super) fn restore(&self, headers: &mut HeaderMap) {
-        if headers.get(header::ACCESS_CONTROL_ALLOW_ORIGIN) == Some(&self.service) {
+        let allowed = headers.get(header::ACCESS_CONTROL_ALLOW_ORIGIN);
+        if allowed.is_some_and(|allowed| self.known.contains(allowed)) {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, self.client.clone());
         }
     }

@@ -274,6 +274,31 @@ fn services_see_the_usual_origin_of_a_page() {
 }
 
 #[test]
+fn a_service_that_allows_one_origin_allows_the_page() {
+    // The page's port and its usual port: moved, or not.
+    for (web, usual) in [(5174, 5173), (5173, 5173)] {
+        let api = TestService::responding("127.0.0.1:0", move |_| {
+            let head = format!("Access-Control-Allow-Origin: http://localhost:{web}\r\n");
+            response(&head, "")
+        });
+        let gateway = TestGateway::with_instance(shop(web, api.port));
+        gateway.change(|all| {
+            all[0].usual_ports[0].port = usual;
+            all[0].usual_ports[1].port = api.port;
+        });
+        for (origin, is_allowed) in [
+            ("http://jobi.localhost", true),
+            ("http://evil.example", false),
+        ] {
+            let request = format!("Origin: {origin}\r\n");
+            let response = gateway.get("api.jobi.localhost", "/", &request);
+            let allowed = format!("access-control-allow-origin: {origin}\r\n");
+            assert_eq!(response.contains(&allowed), is_allowed, "{response}");
+        }
+    }
+}
+
+#[test]
 fn a_browser_can_validate_its_copy_of_a_rewritten_page() {
     let web = TestService::responding("127.0.0.1:0", |request| {
         if request.contains("if-none-match: \"v1\"") {
