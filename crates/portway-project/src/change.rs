@@ -110,6 +110,7 @@ fn reasons(
             || is_changed(|a, b| a.liveness_command != b.liveness_command),
     );
     check("stop policy", before.stop != after.stop);
+    check("terminal", before.tty != after.tty);
     check(
         "socket",
         (before.socket, before.owner) != (after.socket, after.owner),

@@ -113,6 +113,8 @@ pub struct PlannedService {
     pub owner: ListenerOwner,
     /// How it gets its listening socket.
     pub socket: SocketMode,
+    /// Whether it runs in a terminal of its own.
+    pub tty: bool,
 }
 
 /// The prepare step of a service.

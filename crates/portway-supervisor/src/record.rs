@@ -36,6 +36,9 @@ pub(crate) struct Record {
     pub(crate) created: u64,
     /// The control group of its processes.
     pub(crate) group: Option<PathBuf>,
+    /// The session of the command, if it has a terminal.
+    #[serde(default)]
+    pub(crate) session: Option<u32>,
 }
 
 /// A record that was found.
@@ -57,6 +60,7 @@ impl Record {
             started: 0,
             created: crate::now(),
             group: None,
+            session: None,
         }
     }
 

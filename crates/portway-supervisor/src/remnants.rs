@@ -203,8 +203,10 @@ impl<'a> Scanner<'a> {
             scanner.values.insert(value, service);
             // A pid is not reused while it is the number of a session. The record may be older than
             // the machine's start, though.
-            if record.is_of_this_boot() && ProcessId::read(record.pid).is_none() {
-                scanner.sessions.insert(record.pid, service);
+            if record.is_of_this_boot() {
+                let sessions = std::iter::once(record.pid).chain(record.session);
+                let ended = sessions.filter(|&pid| ProcessId::read(pid).is_none());
+                scanner.sessions.extend(ended.map(|pid| (pid, service)));
             }
         }
         scanner

@@ -3,6 +3,8 @@
 mod apply;
 pub(crate) mod attach;
 pub(crate) mod connection;
+#[cfg(unix)]
+mod console;
 pub(crate) mod containers;
 mod control;
 mod follow;
@@ -23,6 +25,8 @@ mod supervise;
 mod up;
 
 pub use attach::{failure, last_lines, way_out};
+#[cfg(unix)]
+pub use console::{AttachOptions, ConsoleOutput, attach as attach_console};
 pub use control::{Down, down, restart, wait};
 pub use list::list;
 pub use logs::{LogOptions, logs};

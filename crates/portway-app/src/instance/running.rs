@@ -52,7 +52,11 @@ impl Running {
                 };
                 // The project may have changed since it was started.
                 if let Some(status) = running.running_status() {
-                    running.services.extend(names(&status));
+                    for name in names(&status) {
+                        if !running.services.contains(&name) {
+                            running.services.push(name);
+                        }
+                    }
                     running.main = status.main;
                 }
                 Ok(running)

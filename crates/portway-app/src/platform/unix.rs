@@ -1,5 +1,7 @@
 //! Linux and macOS.
 
+mod terminal;
+
 use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
@@ -9,6 +11,8 @@ use rustix::process::{Resource, getrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{DiskSpace, StopRequest};
+
+pub(crate) use terminal::{RawMode, TerminalSignal, TerminalSignals, terminal_size};
 
 /// Does nothing: a background process calls [`leave_terminal`].
 pub(crate) fn in_background(_command: &mut Command) {}

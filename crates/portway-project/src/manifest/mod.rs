@@ -168,6 +168,11 @@ pub struct Service {
     /// How the service gets its listening socket.
     #[serde(default)]
     pub socket: SocketMode,
+    /// Whether the service runs in a terminal of its own, so that debuggers, prompts and keys work with
+    /// `portway attach`. Otherwise its standard input is a pipe that stays open. Default: false. On
+    /// Windows, it has no effect.
+    #[serde(default)]
+    pub tty: bool,
 }
 
 /// When a service is ready. Set one of `http`, `tcp`, `exec`, `log` and `unix`, or only `timeout`.

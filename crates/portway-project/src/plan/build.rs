@@ -169,6 +169,7 @@ fn service(
         fallback: spec.fallback.unwrap_or(kind == Kind::Frontend),
         owner: spec.owner.unwrap_or_else(|| owner::default_owner(command)),
         socket: spec.socket,
+        tty: spec.tty,
     })
 }
 

@@ -5,13 +5,14 @@ use std::path::Path;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::{Method, Request, Response};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use portway_api::{ErrorBody, ErrorInfo, Event, InstanceStatus, ServiceSelection};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::task::JoinHandle;
 
+use super::attach::{self, Attached};
 use crate::platform;
 
 /// A client of a running instance or gateway.
@@ -113,6 +114,47 @@ impl Client {
             return Ok(Ok(body));
         }
         let body: ErrorBody = serde_json::from_slice(&body).map_err(|_| {
+            let message = format!("unexpected response with status {status}");
+            io::Error::new(io::ErrorKind::InvalidData, message)
+        })?;
+        Ok(Err(body.error))
+    }
+
+    /// Connects a terminal to a service.
+    ///
+    /// # Errors
+    /// When the instance does not respond. The inner error is the instance's response.
+    pub async fn attach(&self, service: &str) -> io::Result<Result<Attached, ErrorInfo>> {
+        let services = ServiceSelection {
+            services: vec![service.to_owned()],
+        };
+        let stream = platform::connect(&self.socket).await?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(other)?;
+        tokio::spawn(async move {
+            // The request reports the error of a connection that breaks.
+            let _ = connection.with_upgrades().await;
+        });
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri("/v1/attach")
+            .header("host", "portway")
+            .header("connection", "upgrade")
+            .header("upgrade", attach::PROTOCOL)
+            .header("content-type", "application/json")
+            .body(Full::new(Bytes::from(serde_json::to_vec(&services)?)))
+            .map_err(other)?;
+        let response = sender.send_request(request).await.map_err(other)?;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            let is_terminal = response.headers().get(attach::TERMINAL);
+            let is_terminal = is_terminal.is_some_and(|value| value == "true");
+            let upgraded = hyper::upgrade::on(response).await.map_err(other)?;
+            return Ok(Ok(Attached::new(upgraded, is_terminal)));
+        }
+        let status = response.status();
+        let body = response.into_body().collect().await.map_err(other)?;
+        let body: ErrorBody = serde_json::from_slice(&body.to_bytes()).map_err(|_| {
             let message = format!("unexpected response with status {status}");
             io::Error::new(io::ErrorKind::InvalidData, message)
         })?;

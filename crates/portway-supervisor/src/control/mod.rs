@@ -9,11 +9,13 @@
 //! | `POST /v1/apply` | the changes of the project that it applies; the body is an `ApplyRequest` |
 //! | `GET /v1/environment` | the variables of the services |
 //! | `GET /v1/manifest` | the text of the manifest that is in effect, as a string |
+//! | `POST /v1/attach` | switches to the protocol of `attach.rs`; the body names one service |
 //! | `POST /v1/kill` | 202; kills all processes without a grace period |
 //!
 //! Try it with `curl --unix-socket control.sock http://portway/v1/status`. The socket has mode 0600
 //! in a directory with mode 0700, and the server rejects connections of other users.
 
+mod attach;
 mod client;
 mod server;
 
@@ -21,6 +23,7 @@ use std::path::Path;
 
 use crate::platform;
 
+pub use attach::{Attached, AttachedInput, AttachedOutput};
 pub use client::{Client, Events};
 pub(crate) use server::serve;
 pub use server::{ControlServer, serve_router};

@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::{Stream, StreamExt};
 
+use super::attach;
 use crate::platform;
 use crate::supervisor::{Handle, Request};
 
@@ -51,6 +52,7 @@ pub(crate) fn serve(path: &Path, handle: Handle) -> io::Result<ControlServer> {
         .route("/v1/kill", post(kill))
         .route("/v1/apply", post(apply))
         .route("/v1/environment", get(environment))
+        .route("/v1/attach", post(attach::attach))
         .route("/v1/manifest", get(manifest))
         .with_state(handle);
     serve_router(path, router)
@@ -99,7 +101,7 @@ async fn apply(
 }
 
 /// The error of a request that the supervisor does not answer because it has stopped.
-fn gone() -> (StatusCode, Json<ErrorBody>) {
+pub(super) fn gone() -> (StatusCode, Json<ErrorBody>) {
     let error = ErrorInfo {
         code: ErrorCode::NotRunning,
         message: "the instance has stopped".to_owned(),
@@ -141,6 +143,20 @@ fn to_sse(event: Event) -> Result<sse::Event, Infallible> {
 
 type Response = Result<StatusCode, (StatusCode, Json<ErrorBody>)>;
 
+/// The error of a request that names an unknown service.
+pub(super) fn unknown_service(name: &str) -> (StatusCode, Json<ErrorBody>) {
+    let error = ErrorInfo {
+        code: ErrorCode::UnknownService,
+        message: format!("unknown service `{name}`"),
+        place: None,
+        hints: vec![
+            "run `portway ps` to list the services".into(),
+            "run `portway up` to apply changes to `portway.toml`".into(),
+        ],
+    };
+    (StatusCode::NOT_FOUND, Json(ErrorBody { error }))
+}
+
 /// Validates the service names, then sends the request.
 fn send(
     handle: &Handle,
@@ -152,16 +168,7 @@ fn send(
         .iter()
         .find(|name| !handle.has_service(name));
     if let Some(name) = unknown {
-        let error = ErrorInfo {
-            code: ErrorCode::UnknownService,
-            message: format!("unknown service `{name}`"),
-            place: None,
-            hints: vec![
-                "run `portway ps` to list the services".into(),
-                "run `portway up` to apply changes to `portway.toml`".into(),
-            ],
-        };
-        return Err((StatusCode::NOT_FOUND, Json(ErrorBody { error })));
+        return Err(unknown_service(name));
     }
     handle.send(request(services.services));
     Ok(StatusCode::ACCEPTED)

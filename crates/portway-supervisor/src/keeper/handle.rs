@@ -9,14 +9,18 @@ use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
 use portway_project::policy::StopSignal;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, ChildStderr, Command};
 
-use super::{COMMAND, KeeperCommand, Report, Task, TaskCommand};
+#[cfg(unix)]
+use super::TaskInput;
+use super::input::{self, ServiceInput};
+use super::{COMMAND, InputKind, KeeperCommand, Report, Task, TaskCommand};
 #[cfg(unix)]
 use crate::mark::{self, Mark};
 #[cfg(unix)]
@@ -40,9 +44,8 @@ pub struct KeeperConfig {
     pub grace: Duration,
     /// A listening socket to pass to the command as file descriptor 3.
     pub socket: Option<std::net::TcpListener>,
-    /// Whether the standard input of the command is a pipe that stays open. Otherwise it is empty.
-    /// Compilers that watch files exit at the end of their input.
-    pub keeps_input_open: bool,
+    /// The standard input of the command.
+    pub input: InputKind,
 }
 
 /// An event that a keeper reports.
@@ -80,10 +83,12 @@ pub struct Keeper {
 
 /// The output and the events of a new keeper.
 pub struct KeeperStreams {
-    /// The standard output of the process tree.
-    pub out: ChildStdout,
+    /// The standard output of the process tree, or its terminal.
+    pub out: Box<dyn AsyncRead + Send + Unpin>,
     /// The standard error of the process tree.
     pub err: ChildStderr,
+    /// The standard input of the command, if it is open.
+    pub(crate) input: Option<Arc<ServiceInput>>,
     /// The keeper's events.
     pub events: KeeperEvents,
 }
@@ -98,12 +103,17 @@ impl Keeper {
         // The supervisor's copy of the lock is closed when the keeper has its own.
         #[cfg(unix)]
         let record = create_record(command.as_std_mut(), &config.env);
+        #[cfg(unix)]
+        let input = input::create(command.as_std_mut(), config.input)?;
         let task = Task {
             command: TaskCommand::Shell(config.command),
             stop_signal: config.stop_signal,
             grace: config.grace,
             has_socket: config.socket.is_some(),
-            keeps_input_open: config.keeps_input_open,
+            #[cfg(unix)]
+            input: input.task,
+            #[cfg(windows)]
+            input: input::task_input(config.input),
             #[cfg(unix)]
             record: record.as_ref().map(|(_, passed)| passed.clone()),
         };
@@ -125,11 +135,26 @@ impl Keeper {
         let pid = child.id().ok_or_else(missing)?;
         orphans::keepers().insert(pid);
         orphans::add_session(pid);
+        #[cfg(unix)]
+        let input = input.own;
+        #[cfg(windows)]
+        let input = None;
+        let is_terminal = config.input == InputKind::Terminal;
+        let out = child.stdout.take().ok_or_else(missing)?;
         let streams = KeeperStreams {
-            out: child.stdout.take().ok_or_else(missing)?,
+            #[cfg(unix)]
+            out: match &input {
+                // The keeper itself prints nothing.
+                Some(input) if is_terminal => Box::new(input::TerminalOutput(input.clone())),
+                _ => Box::new(out),
+            },
+            #[cfg(windows)]
+            out: Box::new(out),
             err: child.stderr.take().ok_or_else(missing)?,
+            input,
             events: KeeperEvents {
                 pid,
+                leads_session: is_terminal,
                 child,
                 reports: BufReader::new(reports),
                 is_tree_gone: false,
@@ -162,7 +187,7 @@ impl Keeper {
             stop_signal: StopSignal::Term,
             grace,
             has_socket: false,
-            keeps_input_open: false,
+            input: TaskInput::Empty,
             record: record.as_ref().map(|(_, passed)| passed.clone()),
         };
         let child = command
@@ -175,6 +200,7 @@ impl Keeper {
         orphans::keepers().insert(pid);
         let events = KeeperEvents {
             pid,
+            leads_session: false,
             child,
             reports: BufReader::new(reports),
             is_tree_gone: false,
@@ -238,6 +264,8 @@ fn create_record(
 /// The events of a keeper.
 pub struct KeeperEvents {
     pid: u32,
+    /// Whether the command starts a session, for its terminal.
+    leads_session: bool,
     child: Child,
     reports: BufReader<platform::ReportReader>,
     is_tree_gone: bool,
@@ -250,7 +278,12 @@ impl KeeperEvents {
             let mut line = String::new();
             match self.reports.read_line(&mut line).await {
                 Ok(count) if count > 0 => match serde_json::from_str(&line) {
-                    Ok(Report::Started(pid)) => return KeeperEvent::Started(pid),
+                    Ok(Report::Started(pid)) => {
+                        if self.leads_session {
+                            orphans::add_session(pid);
+                        }
+                        return KeeperEvent::Started(pid);
+                    }
                     Ok(Report::StartFailed(error)) => return KeeperEvent::StartFailed(error),
                     Ok(Report::LeaderExited(status)) => return KeeperEvent::LeaderExited(status),
                     Ok(Report::DaemonFailed(status)) => return KeeperEvent::DaemonFailed(status),

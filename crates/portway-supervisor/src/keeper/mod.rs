@@ -8,6 +8,11 @@
 
 mod handle;
 #[cfg(unix)]
+mod input;
+#[cfg(windows)]
+#[path = "no_input.rs"]
+mod input;
+#[cfg(unix)]
 mod shell;
 #[cfg(unix)]
 mod unix;
@@ -23,6 +28,7 @@ use portway_project::policy::StopSignal;
 use serde::{Deserialize, Serialize};
 
 pub use handle::{Keeper, KeeperConfig, KeeperEvent, KeeperEvents, KeeperExit, KeeperStreams};
+pub(crate) use input::ServiceInput;
 
 use crate::mark;
 use crate::state::ExitStatus;
@@ -66,6 +72,32 @@ enum KeeperCommand {
     HangUp = b'h' as isize,
 }
 
+/// The standard input of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputKind {
+    /// At its end.
+    Empty,
+    /// A pipe that stays open. Compilers that watch files exit at the end of their input.
+    Pipe,
+    /// A terminal, which is also its output and its controlling terminal. On Windows, a pipe.
+    Terminal,
+}
+
+/// The standard input of a command, as a keeper gets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum TaskInput {
+    Empty,
+    /// A pipe, by the file descriptors of its ends: the one to read from first.
+    #[cfg(unix)]
+    Pipe(i32, i32),
+    #[cfg(windows)]
+    Pipe,
+    /// A terminal, by the file descriptor of its controlling end.
+    #[cfg(unix)]
+    Terminal(i32),
+}
+
 /// What a keeper runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum TaskCommand {
@@ -87,8 +119,8 @@ struct Task {
     grace: Duration,
     /// Whether the command gets a listening socket as file descriptor 3.
     has_socket: bool,
-    /// Whether the standard input of the command is a pipe that stays open, instead of empty.
-    keeps_input_open: bool,
+    /// The standard input of the command.
+    input: TaskInput,
     /// The file descriptor and the path of the keeper's record.
     #[cfg(unix)]
     record: Option<(i32, PathBuf)>,
@@ -102,7 +134,9 @@ impl Task {
                 .into(),
             self.grace.as_millis().to_string().into(),
             self.has_socket.to_string().into(),
-            self.keeps_input_open.to_string().into(),
+            serde_json::to_string(&self.input)
+                .unwrap_or_default()
+                .into(),
         ];
         #[cfg(unix)]
         {
@@ -125,7 +159,7 @@ impl Task {
         let stop_signal = serde_json::from_str(&text()?).ok()?;
         let grace = Duration::from_millis(text()?.parse().ok()?);
         let has_socket = text()?.parse().ok()?;
-        let keeps_input_open = text()?.parse().ok()?;
+        let input = serde_json::from_str(&text()?).ok()?;
         #[cfg(unix)]
         let fd: i32 = text()?.parse().ok()?;
         #[cfg(unix)]
@@ -145,7 +179,7 @@ impl Task {
             stop_signal,
             grace,
             has_socket,
-            keeps_input_open,
+            input,
             #[cfg(unix)]
             record: (fd >= 0).then_some((fd, path)),
         })
@@ -185,7 +219,10 @@ mod tests {
             stop_signal: StopSignal::Int,
             grace: Duration::from_millis(1500),
             has_socket: true,
-            keeps_input_open: true,
+            #[cfg(unix)]
+            input: TaskInput::Pipe(11, 12),
+            #[cfg(windows)]
+            input: TaskInput::Pipe,
             #[cfg(unix)]
             record: Some((12, "/state/keepers/1".into())),
         };
@@ -196,6 +233,7 @@ mod tests {
             let foreground = Task {
                 command: TaskCommand::Foreground(11, vec!["npm".into(), "test".into()]),
                 record: None,
+                input: TaskInput::Terminal(12),
                 ..shell
             };
             assert_eq!(parse(&foreground), Some(foreground.clone()));

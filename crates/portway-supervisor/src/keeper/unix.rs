@@ -5,7 +5,7 @@ mod stop;
 
 use std::env;
 use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, wait};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::low_level::pipe;
 
-use super::{KeeperCommand, Report, Task, TaskCommand};
+use super::{KeeperCommand, Report, Task, TaskCommand, TaskInput};
 use crate::platform::{self, ControlGroup};
 use crate::process::ProcessId;
 use crate::record::{Kind, Own, Record};
@@ -52,8 +52,12 @@ struct Tree<'a> {
     /// The process that runs the command, until it has exited.
     leader: Option<Pid>,
     stop_state: StopState,
-    /// The end of the leader's standard input that is never written to.
-    input: Option<io::PipeWriter>,
+    /// The other end of the leader's input, which keeps it open.
+    held_input: Option<OwnedFd>,
+    /// The leader's end of its input, until it has started.
+    input: Option<OwnedFd>,
+    /// Whether the input is a terminal.
+    has_terminal: bool,
     /// The control group of the tree, if there is one.
     group: Option<ControlGroup>,
     record: Option<Own>,
@@ -103,12 +107,15 @@ pub(super) fn run(task: &Task) -> io::Result<()> {
     if is_foreground {
         pipe::register(SIGQUIT, on_ignored)?;
     }
+    let (held_input, input) = take_input(task.input)?;
     let mut tree = Tree {
         task,
         supervisor,
         leader: None,
         stop_state: StopState::Running,
-        input: None,
+        held_input,
+        input,
+        has_terminal: matches!(task.input, TaskInput::Terminal(_)),
         group: record.as_ref().and_then(create_group),
         record,
         last_tree_read: None,
@@ -119,7 +126,11 @@ pub(super) fn run(task: &Task) -> io::Result<()> {
     match tree.start() {
         Ok(pid) => {
             tree.leader = Some(pid);
-            tree.report(&Report::Started(pid.as_raw_nonzero().get().unsigned_abs()));
+            tree.input = None;
+            if tree.has_terminal {
+                tree.write_record();
+            }
+            tree.report(&Report::Started(number(pid)));
         }
         Err(error) => {
             tree.report(&Report::StartFailed(error.to_string()));
@@ -148,11 +159,22 @@ pub(super) fn run(task: &Task) -> io::Result<()> {
                 PollFlags::IN,
             ));
         }
+        // Nobody else reads the terminal then, and a service that prints must not wait.
+        let terminal = tree.held_input.as_ref().filter(|_| tree.has_terminal);
+        let terminal = terminal.filter(|_| !is_connected);
+        if let Some(terminal) = terminal {
+            waits.push(PollFd::new(terminal, PollFlags::IN));
+        }
         match poll(&mut waits, tree.wait_timeout().as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
+        let has_output =
+            terminal.is_some() && waits.last().is_some_and(|w| !w.revents().is_empty());
         drop(waits);
+        if has_output && !discard_output(&tree) {
+            tree.held_input = None;
+        }
         drain(&children);
         drain(&ignored);
         if drain(&signals) {
@@ -162,6 +184,38 @@ pub(super) fn run(task: &Task) -> io::Result<()> {
             is_connected = tree.receive_commands();
         }
     }
+}
+
+/// Takes the input of the leader: the end that this keeper holds, and the leader's.
+fn take_input(input: TaskInput) -> io::Result<(Option<OwnedFd>, Option<OwnedFd>)> {
+    match input {
+        TaskInput::Empty => Ok((None, None)),
+        TaskInput::Pipe(reader, writer) => {
+            let writer = platform::take_inherited(writer)?;
+            Ok((Some(writer), Some(platform::take_inherited(reader)?)))
+        }
+        TaskInput::Terminal(fd) => {
+            let terminal = platform::take_inherited(fd)?;
+            let other = platform::open_terminal_of_service(&terminal)?;
+            Ok((Some(terminal), Some(other)))
+        }
+    }
+}
+
+/// Reads what the service has printed to its terminal. Returns false at the end.
+fn discard_output(tree: &Tree<'_>) -> bool {
+    let mut bytes = [0; 4096];
+    let Some(terminal) = &tree.held_input else {
+        return false;
+    };
+    match rustix::io::read(terminal, &mut bytes[..]) {
+        Ok(count) => count > 0,
+        Err(error) => matches!(error, rustix::io::Errno::AGAIN | rustix::io::Errno::INTR),
+    }
+}
+
+fn number(pid: Pid) -> u32 {
+    pid.as_raw_nonzero().get().unsigned_abs()
 }
 
 /// Creates the control group of this keeper, where the system allows it.
@@ -206,6 +260,7 @@ impl Tree<'_> {
             pid: id.pid,
             started: id.started,
             group: self.group.as_ref().map(|group| group.path().to_owned()),
+            session: self.leader.filter(|_| self.has_terminal).map(number),
             ..Record::new(kind, name)
         };
         // On a full disk the record stays without the group; the processes are found by their mark.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use portway_project::policy::StopSignal;
 
-use super::{KeeperCommand, Report, Task, TaskCommand};
+use super::{KeeperCommand, Report, Task, TaskCommand, TaskInput};
 use crate::platform;
 use crate::state::ExitStatus;
 
@@ -115,9 +115,9 @@ fn start(task: &Task, events: &Sender<Event>) -> io::Result<u32> {
         // `/d` ignores the user's AutoRun commands. `/s` removes only the outermost quotes, so that
         // the command is parsed as in a terminal.
         .raw_arg(format!("/d /s /c \"{command}\""))
-        .stdin(match task.keeps_input_open {
-            true => Stdio::piped(),
-            false => Stdio::null(),
+        .stdin(match task.input {
+            TaskInput::Pipe => Stdio::piped(),
+            TaskInput::Empty => Stdio::null(),
         })
         .spawn()?;
     // `wait` would close the pipe.

@@ -1,6 +1,7 @@
 //! Linux and macOS: signals, file descriptors and local sockets.
 
 mod control;
+mod terminal;
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
@@ -18,6 +19,9 @@ use tokio::signal::unix::SignalKind;
 use crate::process::{Process, ProcessId, descendants, send_signal};
 
 pub(crate) use control::{ControlListener, connect};
+pub(crate) use terminal::{
+    open_terminal, open_terminal_of_service, resize_terminal, take_terminal, watch,
+};
 
 /// Reads a keeper's reports.
 pub(crate) type ReportReader = tokio::net::unix::OwnedReadHalf;

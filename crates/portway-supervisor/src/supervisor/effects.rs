@@ -13,7 +13,7 @@ use super::Supervisor;
 use super::handle::{Message, Report};
 use super::service::{self, Reporter, Role};
 use crate::containers;
-use crate::keeper::KeeperConfig;
+use crate::keeper::{InputKind, KeeperConfig};
 use crate::mark::Mark;
 use crate::state::{Effect, ExitContext, Input};
 
@@ -192,6 +192,10 @@ impl Supervisor {
                 }
             }
         }
+        if cfg!(windows) && service.plan.tty {
+            let text = "`tty` has no effect on Windows; the service gets a pipe";
+            self.notify(name, NoticeLevel::Warning, text);
+        }
         let launch = &self.config.wiring.services[name];
         let step = PrepareStep {
             command: launch.command.clone(),
@@ -238,25 +242,37 @@ impl Supervisor {
         };
         service.begin_generation();
         let stop = service.plan.stop;
+        let input = match role {
+            Role::PrepareStep => InputKind::Empty,
+            Role::Service if service.plan.tty => InputKind::Terminal,
+            Role::Service => InputKind::Pipe,
+        };
         let pattern = service.log_pattern().filter(|_| role == Role::Service);
         self.sink.lock().clear_tail(name);
         containers::record_engine(self.instance_dir(), &step.command);
         let launch = &self.config.wiring.services[name];
+        let mut env = service::environment(launch, &self.mark(name), self.config.color);
+        if input == InputKind::Terminal {
+            service::describe_terminal(&mut env);
+        }
         let config = KeeperConfig {
             command: step.command,
             dir: step.dir,
-            env: service::environment(launch, &self.mark(name), self.config.color),
+            env,
             stop_signal: stop.signal,
             grace: stop.grace,
             socket,
-            keeps_input_open: role == Role::Service,
+            input,
         };
-        let keeper = service::start_keeper(config, &self.sink, pattern, self.reporter(name))
-            .map_err(|error| FailureReason::StartFailed {
-                error: error.to_string(),
-            })?;
+        let (keeper, console) =
+            service::start_keeper(config, &self.sink, pattern, self.reporter(name)).map_err(
+                |error| FailureReason::StartFailed {
+                    error: error.to_string(),
+                },
+            )?;
         if let Some(service) = self.services.get_mut(name) {
             service.keeper = Some((keeper, role));
+            service.console = (role == Role::Service).then_some(console);
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use super::console::Attachment;
 use crate::host::{Change, SupervisorHost};
 use crate::keeper::KeeperEvent;
 use crate::lan::LanConfig;
@@ -130,6 +131,8 @@ pub(crate) enum Message {
     },
     /// A request for the variables of the services.
     Environment(oneshot::Sender<InstanceEnvironment>),
+    /// A request to connect a terminal to a service.
+    Attach(String, oneshot::Sender<Result<Attachment, ErrorInfo>>),
     /// Other files of the project have changed.
     ChangedFiles(Vec<String>),
 }
@@ -208,6 +211,14 @@ impl Handle {
     pub(crate) fn manifest(&self) -> String {
         let text = self.manifest.lock();
         text.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Connects a terminal to a service. `None` if the supervisor has stopped.
+    pub(crate) async fn attach(&self, service: &str) -> Option<Result<Attachment, ErrorInfo>> {
+        let (reply, answer) = oneshot::channel();
+        let message = Message::Attach(service.to_owned(), reply);
+        self.mailbox.send(message).ok()?;
+        answer.await.ok()
     }
 
     /// Returns the status after the project's files have been checked.

@@ -3,6 +3,7 @@
 mod advance;
 mod apply;
 mod branch;
+mod console;
 mod effects;
 mod files;
 mod handle;
@@ -16,6 +17,7 @@ mod reports;
 mod service;
 mod status;
 
+pub(crate) use console::Attachment;
 pub(crate) use handle::Message;
 pub use handle::{ChangedFiles, Config, Handle, Outcome, Request};
 
@@ -264,6 +266,10 @@ impl Supervisor {
             Message::Environment(reply) => {
                 // The command may have gone.
                 let _ = reply.send(self.environment());
+            }
+            Message::Attach(service, reply) => {
+                // The command may have gone.
+                let _ = reply.send(self.attach(&service));
             }
             Message::ChangedFiles(files) => self.changed_files = files,
             Message::Report {

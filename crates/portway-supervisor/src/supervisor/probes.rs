@@ -13,7 +13,7 @@ use super::Supervisor;
 use super::effects::SUSPENSION;
 use super::handle::Report;
 use super::service::{Reporter, environment, read_lines};
-use crate::keeper::{Keeper, KeeperConfig, KeeperEvent, KeeperStreams};
+use crate::keeper::{InputKind, Keeper, KeeperConfig, KeeperEvent, KeeperStreams};
 use crate::probe::{self, PROBE_TIMEOUT, ProbeRequest};
 use crate::state::Input;
 
@@ -183,7 +183,7 @@ impl ProbeCommand {
             stop_signal: StopSignal::Term,
             grace: COMMAND_GRACE,
             socket: None,
-            keeps_input_open: false,
+            input: InputKind::Empty,
         };
         let Ok((keeper, streams)) = Keeper::start(config) else {
             return false;
@@ -192,6 +192,7 @@ impl ProbeCommand {
             out,
             err,
             mut events,
+            ..
         } = streams;
         let drain = tokio::spawn(async move {
             tokio::join!(read_lines(out, drop), read_lines(err, drop));

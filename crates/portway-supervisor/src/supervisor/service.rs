@@ -14,6 +14,7 @@ use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::console::Console;
 use super::handle::{Message, Report};
 use crate::keeper::{Keeper, KeeperConfig, KeeperEvent, KeeperExit, KeeperStreams};
 use crate::logs::{LineSplitter, LogStore};
@@ -65,6 +66,8 @@ pub(super) struct Service {
     pub(super) last_output: Vec<String>,
     pub(super) readiness_probe: Option<JoinHandle<()>>,
     pub(super) liveness_probe: Option<JoinHandle<()>>,
+    /// The console of the current process.
+    pub(super) console: Option<Arc<Console>>,
 }
 
 fn policy(plan: &PlannedService) -> Policy {
@@ -106,6 +109,7 @@ impl Service {
             last_output: Vec::new(),
             readiness_probe: None,
             liveness_probe: None,
+            console: None,
             plan,
         }
     }
@@ -128,6 +132,7 @@ impl Service {
         self.is_released = false;
         self.log_matched = false;
         self.last_output.clear();
+        self.console = None;
     }
 
     /// Returns the pattern of the readiness probe, if that is a pattern.
@@ -191,16 +196,18 @@ impl Reporter {
     }
 }
 
-/// Starts a keeper and a task that reads its output and events.
+/// Starts a keeper and a task that reads its output and events. Returns the console of its command, too.
 pub(super) fn start_keeper(
     config: KeeperConfig,
     sink: &LogSink,
     pattern: Option<LogPattern>,
     reporter: Reporter,
-) -> io::Result<Keeper> {
+) -> io::Result<(Keeper, Arc<Console>)> {
     let (keeper, streams) = Keeper::start(config)?;
-    tokio::spawn(read_keeper(streams, sink.clone(), pattern, reporter));
-    Ok(keeper)
+    let console = Arc::new(Console::new(streams.input.clone()));
+    let task = read_keeper(streams, sink.clone(), pattern, reporter, console.clone());
+    tokio::spawn(task);
+    Ok((keeper, console))
 }
 
 /// Reports the events of a keeper until it has exited, and logs the output of its process tree.
@@ -209,15 +216,17 @@ async fn read_keeper(
     sink: LogSink,
     pattern: Option<LogPattern>,
     reporter: Reporter,
+    console: Arc<Console>,
 ) {
     let KeeperStreams {
         out,
         err,
         mut events,
+        ..
     } = streams;
     let has_matched = Arc::new(AtomicBool::new(pattern.is_none()));
     let reader = |stream, input: Box<dyn AsyncRead + Send + Unpin>| {
-        let (sink, reporter) = (sink.clone(), reporter.clone());
+        let (sink, reporter, console) = (sink.clone(), reporter.clone(), console.clone());
         let (pattern, has_matched) = (pattern.clone(), has_matched.clone());
         tokio::spawn(async move {
             let line = |text: String| {
@@ -230,10 +239,10 @@ async fn read_keeper(
                 }
                 sink.write(&reporter.service, stream, text);
             };
-            read_lines(input, line).await;
+            read_output(input, |bytes| console.write(bytes), line).await;
         })
     };
-    let out = reader(LogStream::Out, Box::new(out));
+    let out = reader(LogStream::Out, out);
     let err = reader(LogStream::Err, Box::new(err));
     loop {
         let event = events.next().await;
@@ -252,13 +261,23 @@ async fn read_keeper(
             })
             .await;
         }
+        console.close();
         reporter.send(Report::Keeper(KeeperEvent::KeeperExited(exit)));
         return;
     }
 }
 
 /// Calls `line` for each line of `input` until its end.
-pub(super) async fn read_lines(mut input: impl AsyncRead + Unpin, mut line: impl FnMut(String)) {
+pub(super) async fn read_lines(input: impl AsyncRead + Unpin, line: impl FnMut(String)) {
+    read_output(input, |_| {}, line).await;
+}
+
+/// Calls `raw` for the bytes of `input`, and `line` for each line, until its end.
+async fn read_output(
+    mut input: impl AsyncRead + Unpin,
+    mut raw: impl FnMut(&[u8]),
+    mut line: impl FnMut(String),
+) {
     let mut splitter = LineSplitter::default();
     let mut bytes = vec![0; 16 * 1024];
     loop {
@@ -275,7 +294,10 @@ pub(super) async fn read_lines(mut input: impl AsyncRead + Unpin, mut line: impl
             read.await
         };
         match count {
-            Ok(count) if count > 0 => splitter.feed(&bytes[..count], &mut line),
+            Ok(count) if count > 0 => {
+                raw(&bytes[..count]);
+                splitter.feed(&bytes[..count], &mut line);
+            }
             _ => {
                 splitter.flush(&mut line);
                 return;
@@ -304,6 +326,14 @@ pub(super) fn environment(launch: &Launch, mark: &str, color: bool) -> IndexMap<
     env.extend(launch.env.clone());
     env.insert(mark::NAME.to_owned(), mark.to_owned());
     env
+}
+
+/// Adds what programs in a terminal need to know. The supervisor may have none itself.
+pub(super) fn describe_terminal(env: &mut IndexMap<String, String>) {
+    let is_usable = |term: &String| !term.is_empty() && term != "dumb";
+    if !std::env::var("TERM").as_ref().is_ok_and(is_usable) && !env.contains_key("TERM") {
+        env.insert("TERM".to_owned(), "xterm-256color".to_owned());
+    }
 }
 
 #[cfg(test)]

@@ -10,8 +10,9 @@ use clap::{ArgAction, Parser, Subcommand};
 use portway_app::preferences;
 
 use super::{
-    config, dashboard, detect, discover, doctor, down, endpoint, env, exec, forget, forward, free,
-    gateway, health, init, leases, logs, plan, prune, ps, restart, trust, up, wait, who,
+    attach, config, dashboard, detect, discover, doctor, down, endpoint, env, exec, forget,
+    forward, free, gateway, health, init, leases, logs, plan, prune, ps, restart, trust, up, wait,
+    who,
 };
 
 /// Start services and give each checkout its own ports
@@ -87,6 +88,8 @@ pub(crate) enum Command {
     Ps(ps::Ps),
     /// Show the output of services
     Logs(logs::Logs),
+    /// Connect this terminal to a running service
+    Attach(attach::Attach),
     /// Wait until services are ready
     Wait(wait::Wait),
     /// Allocate ports and write `.ports.json`
@@ -162,6 +165,7 @@ impl Command {
                 | Self::Restart(_)
                 | Self::Ps(_)
                 | Self::Logs(_)
+                | Self::Attach(_)
                 | Self::Wait(_)
                 | Self::Who(_)
                 | Self::Free(_)

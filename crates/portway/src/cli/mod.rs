@@ -2,6 +2,7 @@
 //! `portway-app`, calls it, and has `ui` print what it returns.
 
 pub(crate) mod args;
+mod attach;
 mod config;
 mod dashboard;
 mod detect;
@@ -49,6 +50,7 @@ pub(crate) fn run(cli: Cli, terminal: &Arc<dyn Reporter>) -> Result<u8, CommandE
         Command::Restart(args) => restart::run(directory, &args, reporter),
         Command::Ps(args) => ps::run(&args),
         Command::Logs(args) => logs::run(directory, args),
+        Command::Attach(args) => attach::run(directory, args, reporter),
         Command::Wait(args) => wait::run(directory, &args, reporter),
         Command::Detect(args) => detect::run(directory, &args),
         Command::Who(args) => who::run(&args, reporter),

@@ -117,6 +117,25 @@ pub(crate) fn exact(text: &str) -> bool {
     }
 }
 
+/// Prints output of a service to which this terminal is attached, as it arrives. If the service has no
+/// terminal itself, only its colors reach this one. Returns false after the reader has closed the stream.
+#[cfg(unix)]
+pub(crate) fn console(bytes: &[u8], is_terminal: bool) -> bool {
+    let mut stdout = io::stdout().lock();
+    let written = if is_terminal || !stdout.is_terminal() {
+        stdout.write_all(bytes)
+    } else {
+        let text = String::from_utf8_lossy(bytes);
+        let lines = text.split('\n').map(|line| {
+            let line = line.strip_suffix('\r').unwrap_or(line);
+            sanitize::sanitize(line, is_colored(&stdout))
+        });
+        let lines: Vec<String> = lines.collect();
+        stdout.write_all(lines.join("\n").as_bytes())
+    };
+    written.and_then(|()| stdout.flush()).is_ok()
+}
+
 fn write_out(text: &str) -> bool {
     let stdout = io::stdout();
     let choice = choice(&stdout);

@@ -23,6 +23,8 @@ mod up;
 #[cfg(windows)]
 mod windows;
 
+#[cfg(target_os = "linux")]
+mod attach;
 #[cfg(unix)]
 mod broken_checkouts;
 #[cfg(unix)]

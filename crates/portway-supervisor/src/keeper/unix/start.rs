@@ -51,17 +51,21 @@ impl Tree<'_> {
     }
 
     fn spawn_service(&mut self, mut command: Command) -> io::Result<Pid> {
-        match self.task.keeps_input_open {
-            true => {
-                let (reader, writer) = io::pipe()?;
-                command.stdin(reader);
-                self.input = Some(writer);
+        match &self.input {
+            Some(input) => command.stdin(input.try_clone()?),
+            None => command.stdin(Stdio::null()),
+        };
+        match self.input.as_ref().filter(|_| self.has_terminal) {
+            Some(terminal) => {
+                command.stdout(terminal.try_clone()?);
+                command.stderr(terminal.try_clone()?);
+                // The new session is a new process group, too.
+                platform::take_terminal(&mut command);
             }
-            false => {
-                command.stdin(Stdio::null());
+            None => {
+                std::os::unix::process::CommandExt::process_group(&mut command, 0);
             }
         }
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
         self.spawn(command)
     }
 
