@@ -17,7 +17,7 @@ use portway_api::{ErrorBody, ServiceSelection};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::broadcast::error::RecvError;
 
-use super::server::{gone, unknown_service};
+use super::refusal::{gone, unknown_service};
 use crate::supervisor::{Attachment, Handle};
 
 /// The name of the protocol.

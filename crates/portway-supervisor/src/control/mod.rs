@@ -17,6 +17,7 @@
 
 mod attach;
 mod client;
+mod refusal;
 mod server;
 
 use std::path::Path;

@@ -11,14 +11,15 @@ use axum::response::sse::{self, Sse};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use portway_api::{
-    ApplyRequest, ChangePlan, ErrorBody, ErrorCode, ErrorInfo, Event, InstanceEnvironment,
-    InstanceStatus, ServiceSelection,
+    ApplyRequest, ChangePlan, ErrorBody, Event, InstanceEnvironment, InstanceStatus,
+    ServiceSelection,
 };
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::{Stream, StreamExt};
 
 use super::attach;
+use super::refusal::{gone, unknown_service};
 use crate::platform;
 use crate::supervisor::{Handle, Request};
 
@@ -100,17 +101,6 @@ async fn apply(
     }
 }
 
-/// The error of a request that the supervisor does not answer because it has stopped.
-pub(super) fn gone() -> (StatusCode, Json<ErrorBody>) {
-    let error = ErrorInfo {
-        code: ErrorCode::NotRunning,
-        message: "the instance has stopped".to_owned(),
-        place: None,
-        hints: Vec::new(),
-    };
-    (StatusCode::CONFLICT, Json(ErrorBody { error }))
-}
-
 async fn events(
     State(handle): State<Handle>,
 ) -> Sse<impl Stream<Item = Result<sse::Event, Infallible>>> {
@@ -142,20 +132,6 @@ fn to_sse(event: Event) -> Result<sse::Event, Infallible> {
 }
 
 type Response = Result<StatusCode, (StatusCode, Json<ErrorBody>)>;
-
-/// The error of a request that names an unknown service.
-pub(super) fn unknown_service(name: &str) -> (StatusCode, Json<ErrorBody>) {
-    let error = ErrorInfo {
-        code: ErrorCode::UnknownService,
-        message: format!("unknown service `{name}`"),
-        place: None,
-        hints: vec![
-            "run `portway ps` to list the services".into(),
-            "run `portway up` to apply changes to `portway.toml`".into(),
-        ],
-    };
-    (StatusCode::NOT_FOUND, Json(ErrorBody { error }))
-}
 
 /// Validates the service names, then sends the request.
 fn send(

@@ -267,10 +267,8 @@ impl Supervisor {
                 // The command may have gone.
                 let _ = reply.send(self.environment());
             }
-            Message::Attach(service, reply) => {
-                // The command may have gone.
-                let _ = reply.send(self.attach(&service));
-            }
+            // The command may have gone.
+            Message::Attach(service, reply) => drop(reply.send(self.attach(&service))),
             Message::ChangedFiles(files) => self.changed_files = files,
             Message::Report {
                 service,
