@@ -10,7 +10,7 @@ use portway_api::{ErrorBody, InstanceStatus, ProjectPlan, ServiceStatus};
 use super::processes;
 use super::record::Attempt;
 use super::sandbox::{Answer, Sandbox};
-use super::toolchain::unreachable_host;
+use super::toolchain::lack_in_output;
 use super::wiring::{self, Own, Page};
 use crate::command::root;
 
@@ -82,13 +82,13 @@ fn cause(hint: &str) -> Option<&str> {
         .find(|line| SIGNS.iter().any(|sign| line.contains(sign)))
 }
 
-/// The end of what the services printed, and the line before it that names an unreachable host.
+/// The end of what the services printed, and the line before it that says what the machine lacks.
 fn last_output(sandbox: &Sandbox, directory: &Path) -> Result<Vec<String>, String> {
     let answer = sandbox.portway(directory, &["logs"], Duration::from_secs(20))?;
     let lines: Vec<_> = answer.stdout.lines().collect();
     let (before, last) = lines.split_at(lines.len().saturating_sub(OUTPUT_LINES));
-    let unreachable = before.iter().find(|line| unreachable_host(line).is_some());
-    Ok(unreachable
+    let lack = before.iter().find(|line| lack_in_output(line).is_some());
+    Ok(lack
         .into_iter()
         .chain(last)
         .map(|line| (*line).to_owned())

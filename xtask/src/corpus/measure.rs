@@ -66,9 +66,9 @@ pub(super) fn measure(
         run.left = left?;
         run.portway.clone_from(&record.portway);
         let mut output = run.main.output.iter().chain(&run.worktree.output);
-        let host = output.find_map(|line| toolchain::unreachable_host(line));
-        if let (false, Some(host)) = (run.worktree.is_wired(), host) {
-            record.lacks.push(format!("{host} is not reachable"));
+        let lack = output.find_map(|line| toolchain::lack_in_output(line));
+        if let (false, Some(lack)) = (run.worktree.is_wired(), lack) {
+            record.lacks.push(lack);
         }
         record.run = Some(run);
     }

@@ -158,9 +158,20 @@ fn go_version(dir: &Path) -> Option<String> {
     Some(format!(">={}", line.trim()))
 }
 
+/// What a line of output says that the machine lacks: a host that it does not reach, or a version.
+pub(super) fn lack_in_output(line: &str) -> Option<String> {
+    if let Some(host) = unreachable_host(line) {
+        return Some(format!("{host} is not reachable"));
+    }
+    let (_, rest) = line.split_once("requires at least Node.js v")?;
+    let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.'));
+    let version = rest[..end.unwrap_or(rest.len())].trim_matches('.');
+    Some(format!("Node {version} is required"))
+}
+
 /// The host that output names as unreachable: this machine has no name for it. Hosts of this machine
 /// do not count.
-pub(super) fn unreachable_host(output: &str) -> Option<String> {
+fn unreachable_host(output: &str) -> Option<String> {
     const SIGNS: [&str; 8] = [
         "getaddrinfo ENOTFOUND ",
         "getaddrinfo EAI_AGAIN ",
@@ -203,6 +214,19 @@ fn succeeds(command: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_the_version_that_is_required() {
+        let lack = |line| lack_in_output(line);
+        let line = "warn: This version of pnpm requires at least Node.js v22.13";
+        assert_eq!(lack(line).as_deref(), Some("Node 22.13 is required"));
+        assert_eq!(lack("Node.js v20.20.2"), None);
+        let line = "getaddrinfo ENOTFOUND api.example.io";
+        assert_eq!(
+            lack(line).as_deref(),
+            Some("api.example.io is not reachable")
+        );
+    }
 
     #[test]
     fn names_the_host_that_is_not_reached() {
