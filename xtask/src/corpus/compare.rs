@@ -1,6 +1,6 @@
 //! Compares what Portway plans with what a person expects. Pure functions.
 
-use portway_api::{ProjectPlan, ServicePlan};
+use portway_api::ServicePlan;
 
 use super::list::{Expected, Need};
 
@@ -8,11 +8,11 @@ use super::list::{Expected, Need};
 ///
 /// Optional services that nobody expects are not a difference, because a bare `up` does not start
 /// them.
-pub(super) fn differences(expected: &[Expected], plan: &ProjectPlan) -> Vec<String> {
-    let matches = assign(expected, &plan.services);
+pub(super) fn differences(expected: &[Expected], planned: &[ServicePlan]) -> Vec<String> {
+    let matches = assign(expected, planned);
     let mut differences = Vec::new();
     for (service, found) in expected.iter().zip(&matches) {
-        let Some(found) = found.map(|index| &plan.services[index]) else {
+        let Some(found) = found.map(|index| &planned[index]) else {
             if matches!(service.need, Need::Required | Need::Present) {
                 differences.push(format!("`{}` is not found", service.name));
             }
@@ -28,15 +28,15 @@ pub(super) fn differences(expected: &[Expected], plan: &ProjectPlan) -> Vec<Stri
         for before in &service.after {
             let position = expected.iter().position(|other| other.name == *before);
             let other = position.and_then(|position| matches[position]);
-            let Some(other) = other.map(|index| &plan.services[index]) else {
+            let Some(other) = other.map(|index| &planned[index]) else {
                 continue; // already reported as not found
             };
-            if !starts_after(found, &other.name, &plan.services) {
+            if !starts_after(found, &other.name, planned) {
                 differences.push(format!("`{}` is not after `{}`", found.name, other.name));
             }
         }
     }
-    for (index, service) in plan.services.iter().enumerate() {
+    for (index, service) in planned.iter().enumerate() {
         let is_known = matches.contains(&Some(index))
             || expected
                 .iter()

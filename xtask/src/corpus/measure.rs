@@ -98,17 +98,10 @@ fn plan(
         return Ok((None, vec!["`portway plan` took too long".to_owned()]));
     }
     if let Ok(plan) = serde_json::from_str::<ProjectPlan>(&answer.stdout) {
-        let differences = compare::differences(&repository.services, &plan);
+        let differences = compare::differences(&repository.services, &plan.services);
         return Ok((Some(plan), differences));
     }
-    let nothing = ProjectPlan {
-        project: String::new(),
-        directory: String::new(),
-        manifest: None,
-        services: Vec::new(),
-        skipped: Vec::new(),
-    };
-    Ok((None, compare::differences(&repository.services, &nothing)))
+    Ok((None, compare::differences(&repository.services, &[])))
 }
 
 /// Start both checkouts, the worktree while the main one runs, and check each.

@@ -1,26 +1,17 @@
-use portway_api::{PortPreference, ProjectPlan, ServicePlan};
+use portway_api::ServicePlan;
 
 use super::*;
 
 fn planned(name: &str, dir: &str, command: &str, port: u16, after: &[&str]) -> ServicePlan {
-    ServicePlan {
-        name: name.to_owned(),
-        framework: None,
-        dir: dir.to_owned(),
-        command: command.to_owned(),
-        prepare: None,
-        kind: "http".to_owned(),
-        ports: vec![PortPreference {
-            name: None,
-            prefer: port,
-            range: String::new(),
-        }],
-        after: after.iter().map(|&name| name.to_owned()).collect(),
-        optional: false,
-        evidence: Vec::new(),
-        variables: Vec::new(),
-        missing: Vec::new(),
-    }
+    let service = serde_json::json!({
+        "name": name,
+        "dir": dir,
+        "command": command,
+        "kind": "http",
+        "ports": [{ "prefer": port, "range": "" }],
+        "after": after,
+    });
+    serde_json::from_value(service).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn expected(name: &str, dir: &str, runs: &str, port: u16) -> Expected {
@@ -31,16 +22,6 @@ fn expected(name: &str, dir: &str, runs: &str, port: u16) -> Expected {
         port: Some(port),
         after: Vec::new(),
         need: Need::Required,
-    }
-}
-
-fn plan(services: Vec<ServicePlan>) -> ProjectPlan {
-    ProjectPlan {
-        project: "shop".to_owned(),
-        directory: "/shop".to_owned(),
-        manifest: None,
-        services,
-        skipped: Vec::new(),
     }
 }
 
@@ -62,14 +43,14 @@ fn shop() -> (Vec<Expected>, Vec<ServicePlan>) {
 #[test]
 fn accepts_a_plan_as_expected() {
     let (expected, services) = shop();
-    assert_eq!(differences(&expected, &plan(services)), [""; 0]);
+    assert_eq!(differences(&expected, &services), [""; 0]);
 }
 
 #[test]
 fn accepts_an_optional_database() {
     let (expected, mut services) = shop();
     services[2].optional = true;
-    assert_eq!(differences(&expected, &plan(services)), [""; 0]);
+    assert_eq!(differences(&expected, &services), [""; 0]);
 }
 
 #[test]
@@ -93,7 +74,7 @@ fn reports_each_difference() {
     for (change, difference) in cases {
         let (expected, mut services) = shop();
         change(&mut services);
-        let found = differences(&expected, &plan(services));
+        let found = differences(&expected, &services);
         assert!(found.iter().any(|d| d == difference), "{found:?}");
     }
 }
@@ -108,16 +89,16 @@ fn tells_services_with_the_same_program_apart_by_port() {
         planned("test", "", "run postgres", 5433, &[]),
         planned("db", "", "run postgres", 5432, &[]),
     ];
-    assert_eq!(differences(&[db, test_db], &plan(services)), [""; 0]);
+    assert_eq!(differences(&[db, test_db], &services), [""; 0]);
 }
 
 #[test]
 fn expects_nothing_of_a_library() {
     let mut docs = planned("docs", "docs", "mkdocs serve", 8000, &[]);
     docs.optional = true;
-    assert_eq!(differences(&[], &plan(vec![docs.clone()])), [""; 0]);
+    assert_eq!(differences(&[], &[docs.clone()]), [""; 0]);
     docs.optional = false;
-    assert_eq!(differences(&[], &plan(vec![docs])).len(), 1);
+    assert_eq!(differences(&[], &[docs]).len(), 1);
 }
 
 #[test]
@@ -126,7 +107,7 @@ fn rejects_an_optional_tool_that_would_start() {
     admin.need = Need::Optional;
     let service = planned("adminer", "", "run adminer", 8080, &[]);
     assert_eq!(
-        differences(&[admin], &plan(vec![service])),
+        differences(&[admin], &[service]),
         ["`adminer` is not optional"]
     );
 }
