@@ -61,12 +61,21 @@ pub(crate) fn provide(project: &Project, reporter: &dyn Reporter) -> Result<bool
     let lacking = lacking(&main.join(below), root, &directories(project));
     if !lacking.is_empty() {
         let files = quoted(&lacking);
+        let patterns: Vec<String> = lacking.iter().map(|file| format!("/{file}")).collect();
+        let patterns = quoted(&patterns);
+        let from = main.join(below);
         let first = &lacking[0];
+        let (source, copy) = (from.join(first), root.join(first));
+        let example = if lacking.len() > 1 {
+            ", for example"
+        } else {
+            ""
+        };
         reporter.warning(&format!(
             "this worktree lacks {files}, which the main checkout has; to copy such files to every worktree, \
-             add `/{first}` to `{INCLUDE_FILE}`, or copy them yourself: `cp {} {}`",
-            main.join(below).join(first).display(),
-            root.join(first).display(),
+             add {patterns} to `{INCLUDE_FILE}`, or copy them yourself{example}: `cp {} {}`",
+            source.display(),
+            copy.display(),
         ));
     }
     Ok(!copied.is_empty())

@@ -18,10 +18,13 @@ pub fn suggestion<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str> 
     match closest(word, candidates.clone()) {
         Some(candidate) => format!("did you mean `{candidate}`?"),
         None => {
-            let all: Vec<_> = candidates
-                .into_iter()
-                .map(|candidate| format!("`{candidate}`"))
-                .collect();
+            let mut all: Vec<String> = Vec::new();
+            for candidate in candidates {
+                let quoted = format!("`{candidate}`");
+                if !all.contains(&quoted) {
+                    all.push(quoted);
+                }
+            }
             match all.as_slice() {
                 [] => "remove it".into(),
                 [one] => format!("use {one}"),

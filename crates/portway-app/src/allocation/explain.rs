@@ -72,10 +72,11 @@ pub fn describe(displacement: &PortDisplacement) -> String {
     } else {
         "preferred"
     };
-    let verb = if displacement.reason == PortConflict::MainCheckout {
-        "is reserved for"
-    } else {
-        "is in use by"
+    let verb = match displacement.reason {
+        PortConflict::MainCheckout | PortConflict::OtherInstance { running: false, .. } => {
+            "is reserved for"
+        }
+        _ => "is in use by",
     };
     format!(
         "{wanted} port {} {verb} {}",

@@ -241,10 +241,13 @@ pub(crate) fn instances(instances: &[InstanceStatus], now: u64) -> bool {
 fn changed(instance: &InstanceStatus) -> String {
     let files = instance.changed_files.iter();
     let files: Vec<String> = files.map(|file| format!("`{}`", one_line(file))).collect();
-    format!(
-        "manifest changed: {}; run `portway up` to apply the change",
-        files.join(", ")
-    )
+    let is_manifest = |file: &String| file.ends_with(portway_project::manifest::FILE_NAME);
+    let what = match instance.changed_files.iter().any(is_manifest) {
+        true => "manifest changed",
+        false => "files changed",
+    };
+    let files = files.join(", ");
+    format!("{what}: {files}; run `portway up` to apply the change")
 }
 
 fn instance_state(state: InstanceState) -> &'static str {
