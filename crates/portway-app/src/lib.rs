@@ -34,6 +34,7 @@ pub mod prune;
 mod registry;
 pub mod reporter;
 mod runtime;
+mod toolchains;
 pub mod trust;
 pub mod wiring;
 mod worktree;

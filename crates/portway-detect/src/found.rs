@@ -26,6 +26,7 @@ impl DetectedService {
             is_port_written: false,
             called_by: None,
             needs_broker: false,
+            names_addresses: false,
             kind: Kind::Http,
             env: Default::default(),
             after: Vec::new(),

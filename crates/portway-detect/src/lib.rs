@@ -7,6 +7,7 @@
 //! Not to be confused with the command `portway detect`, which allocates the ports of an instance.
 //! This crate reads files only: it opens no socket, starts no process and reads no environment.
 
+mod addresses;
 mod calls;
 mod cargo;
 pub mod compose;
@@ -37,6 +38,7 @@ mod shell;
 mod sites;
 mod tasks;
 mod text;
+pub mod toolchain;
 pub mod variables;
 pub mod yaml;
 
@@ -66,6 +68,8 @@ pub struct Detection {
     pub services: Vec<DetectedService>,
     /// Relevant files that could not be used.
     pub skipped: Vec<Skipped>,
+    /// Versions of tools that the services require.
+    pub requirements: Vec<toolchain::Requirement>,
     /// Packages and other manifests from which no service was made, with the reason.
     pub passed_over: Vec<Skipped>,
 }
@@ -102,6 +106,8 @@ pub struct DetectedService {
     pub optional: bool,
     /// Whether it takes work from a broker such as Redis, without which it fails.
     pub needs_broker: bool,
+    /// Whether its command contains addresses of other services, whose ports become placeholders.
+    pub names_addresses: bool,
     /// Further keys of its manifest table, as TOML lines without a line break.
     pub more: Vec<String>,
     /// Why it was detected and why it is started this way, one sentence each, such as "`vite` is a
@@ -228,11 +234,14 @@ pub fn detect(root: &Path, context: &DetectContext<'_>) -> Detection {
     names::assign(&mut services);
     conflicts::resolve(&mut services);
     calls::prefer_called_ports(root, &mut services, programs);
+    addresses::replace(&mut services);
+    let requirements = toolchain::require(&dirs[0], &mut services[..programs]);
     passed_over.extend(passed_over::find(&dirs, &services[..programs]));
     compose::set_start_order(&mut services, &containers);
     Detection {
         services,
         skipped: skipped.into_inner(),
+        requirements,
         passed_over,
     }
 }

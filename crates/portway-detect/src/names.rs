@@ -87,6 +87,7 @@ mod tests {
             is_port_written: false,
             called_by: None,
             needs_broker: false,
+            names_addresses: false,
             kind,
             env: Default::default(),
             after: vec![],

@@ -20,7 +20,7 @@ use crate::options::UpOptions;
 use crate::project::LoadedProject;
 use crate::reporter::Reporter;
 use crate::runtime::runtime;
-use crate::{allocation, doctor, missing, preferences, worktree};
+use crate::{allocation, doctor, missing, preferences, toolchains, worktree};
 
 /// Maximum number of attempts. An attempt fails if the instance stops before it can be reached.
 const MAX_ATTEMPTS: u32 = 5;
@@ -82,6 +82,7 @@ pub fn up(
                 continue;
             }
         }
+        toolchains::check(&loaded.project, reporter.as_ref())?;
         let mut registered = loaded.register()?;
         registered.project.preferences = preferences::with_flag(
             registered.project.preferences,

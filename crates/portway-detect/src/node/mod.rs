@@ -192,7 +192,9 @@ impl Project<'_, '_> {
             }
             return self.with_port_variable(found, server);
         }
-        let is_replaced = server.simple.replaced.is_some() && server.is_alone;
+        let names_addresses = server.is_alone && server.names_addresses();
+        found.names_addresses = names_addresses;
+        let is_replaced = (server.simple.replaced.is_some() || names_addresses) && server.is_alone;
         let script = server.script.as_ref().filter(|_| !is_replaced);
         if let Some(script) = script.filter(|_| !server.says_a_port()) {
             if server.takes_arguments {
@@ -205,6 +207,9 @@ impl Project<'_, '_> {
             let why = match (server.simple.replaced, &server.script) {
                 (Some(program), _) => {
                     format!("it runs without `{program}`, which chooses a port itself")
+                }
+                (None, Some(_)) if names_addresses => {
+                    "the script names ports, so its command runs without the script".to_owned()
                 }
                 (None, Some(_)) => {
                     "the script sets a port, so its command runs without the script".to_owned()
@@ -314,6 +319,12 @@ impl Project<'_, '_> {
             return found.with_evidence(format!(
                 "it runs without `{program}`, which chooses a port itself"
             ));
+        }
+        if server.is_alone && server.names_addresses() {
+            found.names_addresses = true;
+            found.command = self.exec(&server.without_port());
+            return found
+                .with_evidence("the script names ports, so its command runs without the script");
         }
         let Some(port) = server.port() else {
             found.command = match &server.script {

@@ -4,6 +4,7 @@ use super::entry::Entry;
 use super::script::SimpleCommand;
 use super::tools::Tool;
 use crate::Dir;
+use crate::addresses::has_address;
 
 /// Parts of script names that carry no information.
 const GENERIC_PARTS: [&str; 5] = ["dev", "start", "run", "serve", "watch"];
@@ -78,6 +79,13 @@ impl Server {
     /// Returns whether its command sets a port by flag, also through a variable.
     pub(super) fn says_a_port(&self) -> bool {
         self.simple.flag(self.port_flags()).is_some()
+    }
+
+    /// Returns whether its arguments or its variables contain an address of this machine.
+    pub(super) fn names_addresses(&self) -> bool {
+        let values = self.simple.env.iter().map(|(_, value)| value);
+        let mut texts = values.chain(self.simple.arguments());
+        texts.any(|text| has_address(text))
     }
 
     /// Returns whether a flag takes its value from the variable PORT.

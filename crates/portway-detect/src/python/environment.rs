@@ -1,7 +1,7 @@
 //! The Python environment of a project, and the command that installs its packages.
 
 use super::packages::{Group, Packages};
-use crate::{DetectContext, Dir};
+use crate::{DetectContext, Dir, toolchain};
 use portway_project::shell::quote;
 
 /// A tool that manages a project's packages.
@@ -116,7 +116,8 @@ impl Environment {
         let install = install.filter(|_| has_pip).map(|install| {
             let missing = missing.map(|missing| format!(" {missing}"));
             format!(
-                "[ -x {name}/bin/pip ] || python3 -m venv {name} && {name}/bin/python -m pip install -q {install}{}",
+                "[ -x {name}/bin/pip ] || {} && {name}/bin/python -m pip install -q {install}{}",
+                create_venv(dir, name),
                 missing.unwrap_or_default()
             )
         });
@@ -147,6 +148,38 @@ impl Environment {
     pub(super) fn program(&self, name: &str) -> String {
         format!("{}{name}", self.before)
     }
+}
+
+/// The last minor version of Python 3 that is tried.
+const LAST_MINOR: u32 = 15;
+
+/// Returns the shell command that creates a venv. If a file requires a version of Python, the first installed
+/// interpreter that fits creates it.
+fn create_venv(dir: &Dir<'_>, name: &str) -> String {
+    let plain = format!("python3 -m venv {name}");
+    let required = dir.upwards().find_map(|at| toolchain::python(&at));
+    let range = required.and_then(|(text, _)| toolchain::VersionRange::parse(&text));
+    let Some(range) = range else {
+        return plain;
+    };
+    let minors = range.minors(3, LAST_MINOR);
+    if minors.is_empty() || minors.len() > LAST_MINOR as usize {
+        return plain;
+    }
+    let others: String = minors
+        .iter()
+        .rev()
+        .map(|minor| format!(" python3.{minor}"))
+        .collect();
+    let fits: Vec<String> = minors.iter().map(u32::to_string).collect();
+    let check = format!(
+        "import sys; sys.exit(sys.version_info[1] not in [{}])",
+        fits.join(", ")
+    );
+    format!(
+        "for python in python3{others}; do \"$python\" -c '{check}' 2>/dev/null && \"$python\" -m venv {name} && break; done || {{ echo {} >&2; exit 1; }}",
+        quote(&format!("no installed Python is {}", range.text()))
+    )
 }
 
 /// Returns whether the prepare step installs packages with pip into this environment. An environment

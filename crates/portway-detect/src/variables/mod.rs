@@ -6,6 +6,7 @@
 
 mod code;
 mod files;
+mod settings;
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -33,9 +34,11 @@ pub fn find(root: &Path, services: &[(&str, &str)]) -> IndexMap<String, Vec<AppV
             continue;
         };
         let others: Vec<&str> = services.iter().map(|(_, other)| *other).collect();
-        let defaults = scanned
-            .entry(path)
-            .or_insert_with(|| code::defaults(&dir, &others));
+        let defaults = scanned.entry(path).or_insert_with(|| {
+            let mut all = settings::variables(&dir);
+            all.extend(code::defaults(&dir, &others));
+            all
+        });
         let mut variables = defaults.clone();
         let mut above: Vec<Dir<'_>> = dir.upwards().collect();
         above.reverse();

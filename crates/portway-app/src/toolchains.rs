@@ -1,0 +1,138 @@
+//! Compares the versions of Node, Python, Go and Rust that the files of a checkout require with the installed
+//! ones, before anything is installed.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use portway_api::ErrorCode;
+use portway_detect::toolchain::{Fit, Requirement, Tool};
+
+use crate::error::CommandError;
+use crate::program;
+use crate::project::Project;
+use crate::reporter::Reporter;
+
+/// How long to wait for a program to print its version.
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Maximum number of bytes that such a program prints.
+const MAX_OUTPUT: u64 = 4096;
+
+/// The last minor version of Python 3 that is tried.
+const LAST_MINOR: u32 = 15;
+
+/// From this minor version on, Go downloads the version that a module requires.
+const GO_DOWNLOADS: &str = ">=1.21";
+
+/// Compares what the enabled services require with what is installed. A program that is not installed is no
+/// part of this: the service that needs it says so.
+///
+/// # Errors
+/// When an installed program is too old to run a service. Whether another version of Node works is not
+/// certain, so it is a warning.
+pub(crate) fn check(project: &Project, reporter: &dyn Reporter) -> Result<(), CommandError> {
+    let Some(found) = &project.found else {
+        return Ok(());
+    };
+    let root = &project.checkout.root;
+    for requirement in &found.requirements {
+        let mut services = requirement.services.iter();
+        let Some(service) = services.find(|name| project.plan.services.contains_key(*name)) else {
+            continue;
+        };
+        let dir = project.plan.services[service].working_dir(root);
+        let Some((program, version, fit)) = installed(requirement, &dir) else {
+            continue;
+        };
+        let Requirement { range, place, .. } = requirement;
+        let name = requirement.tool.name();
+        let message = format!(
+            "`{service}` requires {name} {} ({place}), but `{program}` is {name} {version}",
+            range.text()
+        );
+        match (fit, requirement.tool) {
+            (Fit::Fits, _) => {}
+            (Fit::TooOld, Tool::Python | Tool::Go | Tool::Rust) => {
+                return Err(CommandError::new(ErrorCode::Failed, message)
+                    .hint(format!("install {name} {} and put it into `PATH`", range.text()))
+                    .hint(format!(
+                        "or run `portway init` and edit `portway.toml`, to use {name} {version} anyway"
+                    )));
+            }
+            _ => reporter.warning(&message),
+        }
+    }
+    Ok(())
+}
+
+/// Returns the installed program that fits best, its version, and whether it fits.
+fn installed(requirement: &Requirement, dir: &Path) -> Option<(String, String, Fit)> {
+    let programs: Vec<(String, &str)> = match requirement.tool {
+        Tool::Node => vec![("node".into(), "--version")],
+        Tool::Go => vec![("go".into(), "version")],
+        Tool::Rust => vec![("rustc".into(), "--version")],
+        // A venv has the interpreter that created it.
+        Tool::Python if dir.join(".venv/pyvenv.cfg").exists() => return None,
+        Tool::Python => {
+            let minors = requirement.range.minors(3, LAST_MINOR);
+            let others = minors.iter().rev().map(|minor| format!("python3.{minor}"));
+            let all = std::iter::once("python3".to_owned()).chain(others);
+            all.map(|program| (program, "--version")).collect()
+        }
+    };
+    let mut first = None;
+    for (program, argument) in programs {
+        let mut command = Command::new(&program);
+        command.arg(argument).current_dir(dir);
+        let output = program::output(command, TIMEOUT, MAX_OUTPUT).unwrap_or_default();
+        let text = String::from_utf8_lossy(&output).into_owned();
+        let Some(fit) = requirement.range.fit(&text) else {
+            continue;
+        };
+        if requirement.tool == Tool::Go && downloads(&text) {
+            return None;
+        }
+        let found = (program, number(&text), fit);
+        if fit == Fit::Fits {
+            return Some(found);
+        }
+        first.get_or_insert(found);
+    }
+    first
+}
+
+/// Returns whether this version of Go downloads the one that a module requires.
+fn downloads(version: &str) -> bool {
+    let range = portway_detect::toolchain::VersionRange::parse(GO_DOWNLOADS);
+    range.and_then(|range| range.fit(version)) == Some(Fit::Fits)
+}
+
+/// Returns the version number in what a program printed.
+fn number(text: &str) -> String {
+    let start = text
+        .find(|c: char| c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let is_part = |c: &char| c.is_ascii_digit() || *c == '.';
+    text[start..].chars().take_while(is_part).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_version_numbers() {
+        for (text, version) in [
+            ("v20.20.2\n", "20.20.2"),
+            ("Python 3.11.7\n", "3.11.7"),
+            ("go version go1.19.8 linux/amd64", "1.19.8"),
+            ("rustc 1.95.0-nightly (abc 2026)", "1.95.0"),
+            ("none", ""),
+        ] {
+            assert_eq!(number(text), version);
+        }
+        assert!(downloads("go version go1.22.0 linux/amd64"));
+        assert!(!downloads("go version go1.19.8 linux/amd64"));
+    }
+}
