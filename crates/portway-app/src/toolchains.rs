@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use portway_api::ErrorCode;
 use portway_detect::toolchain::{Fit, Requirement, Tool};
+use portway_supervisor::program;
 
 use crate::error::CommandError;
-use crate::program;
 use crate::project::Project;
 use crate::reporter::Reporter;
 
