@@ -50,9 +50,8 @@ pub(crate) fn run(arguments: &[&str]) -> Result<(), String> {
         match measure(repository, &options, &machine, &target) {
             Ok(mut record) => {
                 // A new plan does not make the last run void.
-                if options.plan_only
-                    && let Some(known) = known
-                {
+                let known = known.filter(|known| options.plan_only && known.run.is_some());
+                if let Some(known) = known {
                     record.run.clone_from(&known.run);
                     record.lacks.clone_from(&known.lacks);
                 }

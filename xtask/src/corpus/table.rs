@@ -125,6 +125,9 @@ fn missing(record: &Record) -> String {
         let mut problems = problems.into_iter().flatten().flatten();
         reasons.extend(problems.next().map(String::as_str));
         reasons.extend(run.and_then(|run| run.left.first()).map(String::as_str));
+        if run.is_none() {
+            reasons.push("not started yet");
+        }
     } else {
         reasons.extend(record.lacks.iter().map(String::as_str));
     }
@@ -248,6 +251,10 @@ mod tests {
             ),
             (Some(lacking), "yes | – | – | – | `php` is not installed |"),
             (Some(wrong), "no | yes | yes | yes | `api` is not found |"),
+            (
+                Some(Record::default()),
+                "yes | – | – | – | not started yet |",
+            ),
             (None, "not measured | – | – | – | |"),
         ] {
             let row = row(&repository("a/b", Set::Learn), record.as_ref());
