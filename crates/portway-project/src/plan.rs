@@ -6,6 +6,7 @@
 
 mod build;
 mod check;
+mod database;
 mod front;
 mod owner;
 mod ports;
@@ -22,6 +23,7 @@ pub use usual::ServicePort;
 
 use portway_ports::Protocol;
 
+use crate::database::DatabaseSetup;
 use crate::diagnostic::Diagnostic;
 use crate::kind::Kind;
 use crate::manifest::{ComposeService, Manifest};
@@ -55,6 +57,8 @@ pub struct Plan {
     pub abort_on_failure: bool,
     /// Patterns of the files that a linked worktree gets from the main checkout.
     pub worktree_copy: Vec<String>,
+    /// The service that creates the databases of this worktree, if there is one.
+    pub database_step: Option<String>,
     /// The groups of the manifest, reduced to enabled services.
     pub groups: IndexMap<String, Vec<String>>,
 }
@@ -95,6 +99,8 @@ pub struct PlannedService {
     pub optional_env_files: Vec<String>,
     /// The compose service whose environment it gets.
     pub compose: Option<ComposeService>,
+    /// The database that each worktree has for itself, if the manifest declares one.
+    pub database: Option<DatabaseSetup>,
     /// Whether the variables of the application's own files are mapped to the ports of the instance.
     pub map_env: bool,
     /// Whether it starts only on request.

@@ -11,6 +11,7 @@ use indexmap::IndexMap;
 use portway_api::{GatewayPorts, UsualPort};
 
 use crate::checkout::Checkout;
+use crate::database::DatabaseSetup;
 use crate::hostnames;
 use crate::kind::Kind;
 use crate::mapping::{self, Mapping};
@@ -58,6 +59,8 @@ pub struct Wiring {
     pub shared: IndexMap<String, String>,
     /// How to start each service.
     pub services: IndexMap<String, Launch>,
+    /// The databases that services declare, with expanded placeholders.
+    pub databases: IndexMap<String, DatabaseSetup>,
     /// The keys of `.ports.json` that Portway owns, in their order.
     pub ports_json: serde_json::Map<String, serde_json::Value>,
 }
@@ -149,6 +152,7 @@ impl Wiring {
         Self {
             shared,
             services,
+            databases: values.databases(),
             ports_json: ports_json(plan, ports),
         }
     }

@@ -3,6 +3,7 @@
 //! Parsing checks the form of the file. Building a [`Plan`](crate::Plan) checks whether its parts
 //! fit together. The JSON schema for editors is generated from these types and their docs.
 
+mod database;
 mod forms;
 mod settings;
 
@@ -14,6 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
+pub use database::Database;
 pub use forms::{After, ComposeService, EnvFile, EnvFiles, Prepare, Route};
 pub use settings::{Project, Worktree};
 
@@ -137,6 +139,9 @@ pub struct Service {
     /// A service of a compose file, if the code of this one runs in it otherwise. This service gets its
     /// `environment` and `env_file`, mapped to the ports of this instance.
     pub compose: Option<ComposeService>,
+    /// The database of the application, of which each linked git worktree gets a copy: the name of
+    /// the one to copy, or a table.
+    pub database: Option<Database>,
     /// Whether to rewrite the variables that the application's own files set, such as `.env`, to the
     /// ports of this instance. Default: true.
     pub map_env: Option<bool>,

@@ -81,6 +81,8 @@ pub struct Mapping {
     pub kept: Vec<String>,
     /// The variables of example files that still need a value.
     pub missing: Vec<AppVariable>,
+    /// The variables that have a value without Portway, mapped or not.
+    pub in_use: Vec<AppVariable>,
 }
 
 /// Names that Portway sets for each service itself.
@@ -126,6 +128,14 @@ impl Mapping {
     }
 
     fn add(&mut self, context: &Context<'_>, variable: &AppVariable, uses_examples: bool) {
+        let is_in_use = match variable.origin {
+            Origin::Documented => false,
+            Origin::Example => uses_examples,
+            Origin::Code | Origin::File | Origin::Compose => true,
+        };
+        if is_in_use {
+            self.in_use.push(variable.clone());
+        }
         let found = origins::map(variable)
             .or_else(|| pair::map(context, variable))
             .or_else(|| context.map_addresses(variable));

@@ -6,8 +6,9 @@ use portway_ports::Protocol;
 use toml::Spanned;
 
 use super::ports::{self, ports};
-use super::{Plan, PlannedPrepare, PlannedService, check, front, owner, probe};
+use super::{Plan, PlannedPrepare, PlannedService, check, database, front, owner, probe};
 use crate::checkout::default_project_name;
+use crate::database::{DEFAULT_VARIABLE, DatabaseSetup};
 use crate::diagnostic::{Problem, Text};
 use crate::kind::Kind;
 use crate::manifest::{Manifest, Service};
@@ -83,6 +84,7 @@ pub(super) fn plan(
         routes: front::routes(manifest, &services)?,
         services,
         groups,
+        database_step: None,
     })
 }
 
@@ -160,6 +162,7 @@ fn service(
             .map(|file| file.path.clone())
             .collect(),
         compose: spec.compose.clone(),
+        database: database_setup(spec)?,
         map_env: spec.map_env.unwrap_or(true),
         optional: spec.optional,
         main: spec.main,
@@ -171,6 +174,27 @@ fn service(
         socket: spec.socket,
         tty: spec.tty,
     })
+}
+
+/// The database that each worktree has for itself.
+fn database_setup(spec: &Service) -> Result<Option<DatabaseSetup>, Problem> {
+    let Some(declared) = &spec.database else {
+        return Ok(None);
+    };
+    database::check(declared)?;
+    let variables = match declared.env.is_empty() {
+        true => vec![DEFAULT_VARIABLE.to_owned()],
+        false => declared
+            .env
+            .iter()
+            .map(|name| name.get_ref().clone())
+            .collect(),
+    };
+    Ok(Some(DatabaseSetup {
+        template: declared.template.get_ref().clone(),
+        url: declared.url.as_ref().map(|url| url.get_ref().clone()),
+        variables,
+    }))
 }
 
 fn rewriting(rewrite: Rewrite, kind: Kind) -> UrlRewriting {

@@ -324,7 +324,8 @@ pub(super) fn placeholders(manifest: &Manifest) -> Result<(), Problem> {
         exists.then(String::new)
     };
     for (name, spec) in &manifest.services {
-        for text in commands(spec).chain(spec.env.values()) {
+        let url = spec.database.as_ref().and_then(|one| one.url.as_ref());
+        for text in commands(spec).chain(spec.env.values()).chain(url) {
             template::expand(text.get_ref(), name, &names, lookup)
                 .map_err(|error| placeholder_problem(manifest, text, error))?;
         }

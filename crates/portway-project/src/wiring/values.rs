@@ -1,7 +1,10 @@
 //! The values of placeholders and of the parts of mapped variables.
 
+use indexmap::IndexMap;
+
 use super::{AssignedPorts, HOST, url};
 use crate::checkout::host_label;
+use crate::database::DatabaseSetup;
 use crate::kind::Kind;
 use crate::mapping::Part;
 use crate::plan::{Plan, PlannedPort};
@@ -42,6 +45,16 @@ impl Values<'_> {
             })
         });
         expanded.unwrap_or_else(|_| text.to_owned())
+    }
+
+    /// Returns the databases that services declare.
+    pub(super) fn databases(&self) -> IndexMap<String, DatabaseSetup> {
+        let declared = self.plan.services.values().filter_map(|service| {
+            let mut setup = service.database.clone()?;
+            setup.url = setup.url.map(|url| self.expand(&service.name, &url));
+            Some((service.name.clone(), setup))
+        });
+        declared.collect()
     }
 
     /// Returns a part of a mapped value.
