@@ -10,6 +10,8 @@ use crate::{docker, docs};
 /// Programs that the tests run, each with the Debian packages that provide it.
 const PROGRAMS: &[(&str, &str)] = &[
     ("redis-server", "redis-server"),
+    ("psql", "postgresql"),
+    ("mariadbd", "mariadb-server-core mariadb-client"),
     ("chromium", "chromium"),
     ("firefox-esr", "firefox-esr"),
     ("certutil", "libnss3-tools"),

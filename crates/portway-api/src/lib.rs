@@ -48,5 +48,5 @@ pub use trust::{TrustReport, TrustState, TrustStep, TrustedRoot};
 pub use usage::ServiceUsage;
 pub use who::{
     FreeAction, FreeReport, LeaseEntry, LeaseState, PortHolder, PortLease, PortReport, PortState,
-    ProcessInfo, PruneReport, ServiceRef, StaleContainer, StaleProcess,
+    ProcessInfo, PruneReport, ServiceRef, StaleContainer, StaleDatabase, StaleProcess,
 };

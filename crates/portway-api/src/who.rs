@@ -183,6 +183,27 @@ pub struct PruneReport {
     pub running: Vec<String>,
     /// Whether the processes and instances were stopped.
     pub ended: bool,
+    /// The databases that were created for checkouts that no longer exist.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub databases: Vec<StaleDatabase>,
+}
+
+/// A database that Portway created for a checkout that no longer exists.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StaleDatabase {
+    /// Its name; for SQLite, its file.
+    pub name: String,
+    /// Its server, such as `PostgreSQL at localhost:5432`.
+    pub server: String,
+    /// The database from which it was made.
+    pub template: String,
+    /// The directory of the checkout.
+    pub directory: String,
+    /// Whether it was dropped.
+    pub dropped: bool,
+    /// Why it cannot be dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 /// A container that remains of an instance that is not running.

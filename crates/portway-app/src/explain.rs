@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use portway_api::ExplainedVariable;
 use portway_project::mapping::{Mapping, Place};
 
+use crate::database::{OwnVariable, own_variables};
 use crate::error::CommandError;
 use crate::options::Selection;
 use crate::project::{LoadedProject, Project};
@@ -48,16 +49,21 @@ struct Sources {
     own: IndexMap<String, String>,
     mapping: Mapping,
     files: IndexMap<String, String>,
+    /// The variables that refer to a database of this worktree.
+    databases: Vec<OwnVariable>,
 }
 
 impl Sources {
     fn of(project: &Project, service: &str) -> Result<Self, CommandError> {
         let planned = project.plan.services.get(service);
+        let mut mappings = project.mappings();
+        let mut databases = own_variables(&project.plan, &project.checkout, &mappings)?;
         Ok(Self {
+            databases: databases.shift_remove(service).unwrap_or_default(),
             own: planned
                 .map(|planned| planned.env.clone())
                 .unwrap_or_default(),
-            mapping: project.mappings().shift_remove(service).unwrap_or_default(),
+            mapping: mappings.shift_remove(service).unwrap_or_default(),
             files: project
                 .env_files()?
                 .shift_remove(service)
@@ -67,6 +73,23 @@ impl Sources {
 
     /// Says where a variable comes from.
     fn source(&self, name: &str, value: &str) -> String {
+        let mut databases = self.databases.iter();
+        match databases.find(|variable| variable.name == name) {
+            Some(OwnVariable {
+                meaning, place: of, ..
+            }) => {
+                let source = match (self.source_of_template(name, value), of) {
+                    (source, Some(of)) if source == "Portway" => place(of),
+                    (source, _) => source,
+                };
+                format!("{source}, {meaning}")
+            }
+            None => self.source_of_template(name, value),
+        }
+    }
+
+    /// Says where a variable comes from whose database is not replaced.
+    fn source_of_template(&self, name: &str, value: &str) -> String {
         if self.own.contains_key(name) {
             return "`env` of the service".to_owned();
         }

@@ -7,9 +7,11 @@ use portway_api::{
     MissingVariable, PortPreference, ProjectPlan, ServicePlan, SkippedFile, VariablePlan,
 };
 use portway_detect::{DetectedService, Detection, Skipped};
+use portway_project::manifest::FILE_NAME;
 use portway_project::mapping::Mapping;
-use portway_project::{Plan, PlannedService};
+use portway_project::{Checkout, Plan, PlannedService};
 
+use crate::database::{self, OwnVariable};
 use crate::dirs;
 use crate::error::CommandError;
 use crate::mapping::mappings;
@@ -30,8 +32,13 @@ fn project_plan(described: &Described) -> Result<ProjectPlan, CommandError> {
         found,
         preferences,
     } = described;
-    let plan = Plan::with_all_services(manifest, preferences)?;
+    let mut plan = Plan::with_all_services(manifest, preferences)?;
     let mappings = mappings(manifest.root(), &plan, found.is_some());
+    let checkout = Checkout::read(manifest.root())?;
+    let databases = database::own_variables(&plan, &checkout, &mappings)?;
+    if database::is_needed(&plan, &checkout) {
+        database::add_step(&mut plan, &mappings, &IndexMap::new())?;
+    }
     let no_detection = Detection::default();
     let detection = found.as_ref().unwrap_or(&no_detection);
     let by_name: IndexMap<&str, &DetectedService> = detection
@@ -49,7 +56,14 @@ fn project_plan(described: &Described) -> Result<ProjectPlan, CommandError> {
             .values()
             .map(|service| {
                 let found = by_name.get(service.name.as_str()).copied();
-                service_plan(service, found, mappings.get(&service.name))
+                let mut described = service_plan(service, found, mappings.get(&service.name));
+                if plan.database_step.as_ref() == Some(&service.name) {
+                    let evidence = "creates the databases of this worktree at its first start";
+                    described.evidence.push(evidence.to_owned());
+                }
+                let own = databases.get(&service.name).map_or(&[][..], Vec::as_slice);
+                add_databases(&mut described.variables, own);
+                described
             })
             .collect(),
         project: plan.project,
@@ -62,6 +76,26 @@ fn skipped_file(skipped: &Skipped) -> SkippedFile {
     SkippedFile {
         file: skipped.file.clone(),
         why: skipped.why.clone(),
+    }
+}
+
+/// Replaces the variables that refer to a database of this worktree, and adds those that no port changes.
+fn add_databases(variables: &mut Vec<VariablePlan>, own: &[OwnVariable]) {
+    for one in own {
+        let known = variables.iter_mut().find(|known| known.name == one.name);
+        if let Some(known) = known {
+            known.value.clone_from(&one.value);
+            known.meaning.push(one.meaning.clone());
+            continue;
+        }
+        let place = one.place.as_ref();
+        variables.push(VariablePlan {
+            name: one.name.clone(),
+            value: one.value.clone(),
+            file: place.map_or_else(|| FILE_NAME.to_owned(), |place| place.file.clone()),
+            line: place.map_or(0, |place| place.line),
+            meaning: vec![one.meaning.clone()],
+        });
     }
 }
 

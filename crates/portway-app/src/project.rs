@@ -19,6 +19,7 @@ use portway_registry::{DirectoryId, Instance, NewInstance, Registry, SqliteRegis
 
 pub(crate) use describe::{Described, describe, describe_for, surroundings};
 
+use crate::database;
 use crate::dirs;
 use crate::error::CommandError;
 use crate::instance::connection::Supervised;
@@ -107,17 +108,24 @@ impl LoadedProject {
         check_without(&manifest, remembered, &selection.without)?;
         let options = enabled_options(&manifest, remembered, selection);
         let plan = plan(&options)?;
+        let mut project = Project {
+            checkout,
+            plan,
+            found,
+            preferences,
+            source: manifest.source,
+            lan: LanAccess::Unspecified,
+            options,
+            ports_file: OnceCell::new(),
+        };
+        if database::is_needed(&project.plan, &project.checkout) {
+            // A file that cannot be read is reported when it is used: it may be copied before.
+            let files = project.env_files().unwrap_or_default();
+            let mappings = project.mappings();
+            database::add_step(&mut project.plan, &mappings, &files)?;
+        }
         Ok(Self {
-            project: Project {
-                checkout,
-                plan,
-                found,
-                preferences,
-                source: manifest.source,
-                lan: LanAccess::Unspecified,
-                options,
-                ports_file: OnceCell::new(),
-            },
+            project,
             registry,
             running,
         })

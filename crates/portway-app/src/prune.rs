@@ -1,6 +1,8 @@
 //! Removes the leases of deleted checkouts and stops leftover processes and containers of instances. Never stops
 //! a running instance.
 
+mod databases;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,6 +12,8 @@ use portway_registry::{CheckoutState, Instance, Lease, Registry};
 use portway_supervisor::containers::{self, Container, Containers};
 use portway_supervisor::process::{Process, ProcessTree, descendants};
 use portway_supervisor::remnants;
+
+use databases::StaleDatabases;
 
 use crate::error::CommandError;
 use crate::free::stop;
@@ -33,6 +37,7 @@ pub struct Prune {
     containers: Vec<Container>,
     /// The container engines that did not respond.
     silent_engines: Vec<&'static str>,
+    databases: StaleDatabases,
 }
 
 impl Prune {
@@ -61,7 +66,10 @@ impl Prune {
         } else {
             remove(registry)?
         };
+        // A deleted checkout is no longer in the registry now.
+        let databases = StaleDatabases::find()?;
         let pruned = PruneReport {
+            databases: databases.list(),
             leases: entries(&removed),
             processes: leftovers
                 .iter()
@@ -75,8 +83,15 @@ impl Prune {
             pruned,
             containers: containers.found,
             silent_engines: containers.silent,
+            databases,
             leftovers: leftovers.into_iter().map(|(process, _)| process).collect(),
         })
+    }
+
+    /// Drops the databases of deleted checkouts and records in the report what was done. A database that
+    /// cannot be dropped has a problem there.
+    pub fn drop_databases(&mut self) {
+        self.pruned.databases = std::mem::take(&mut self.databases).drop_all();
     }
 
     /// Returns whether there are processes or containers to stop.

@@ -29,6 +29,10 @@ pub use running::{DirectoryId, RunningRecord, own_network};
 pub use sqlite::{Fingerprint, SqliteRegistry};
 pub use written::{WrittenValue, WrittenValues};
 
+/// The file in an instance's directory with the databases that were created for it. It is kept when the
+/// other files of a deleted checkout are removed.
+pub const DATABASES_FILE: &str = "databases.json";
+
 use std::path::PathBuf;
 
 use indexmap::IndexMap;

@@ -25,6 +25,7 @@ use portway_registry::{AllocatedPort, Instance, Lease, PortRequest, Registry};
 
 use choice::{Chosen, Scope, choose};
 
+use crate::database;
 use crate::error::CommandError;
 use crate::instance::connection::{self, not_running};
 use crate::instance::restore;
@@ -244,6 +245,7 @@ pub(crate) fn wire(
     ports: &AssignedPorts,
 ) -> Result<Wiring, CommandError> {
     let plan = &project.plan;
+    let mappings = project.mappings();
     let mut wiring = Wiring::new(
         plan,
         ports,
@@ -251,11 +253,12 @@ pub(crate) fn wire(
         &WiringInput {
             instance: &instance.name,
             env_files: &project.env_files()?,
-            mappings: &project.mappings(),
+            mappings: &mappings,
             trust: &children::variables(),
             gateway: instance.gateway.as_ref(),
         },
     );
+    database::assign(plan, &project.checkout, instance, &mappings, &mut wiring)?;
     let served = plan.published_on_lan(project.lan);
     if !served.is_empty() {
         let host = format!("{}.local", portway_lan::host_name(&instance.name));

@@ -93,6 +93,7 @@ fn service(name: String, command: String, after: Vec<(String, StartCondition)>) 
         fallback: false,
         owner: ListenerOwner::Tree,
         socket: SocketMode::Bind,
+        tty: false,
     }
 }
 

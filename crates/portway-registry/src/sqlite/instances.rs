@@ -1,12 +1,13 @@
 //! Registered instances: their records, names and removal.
 
 use std::path::Path;
+use std::{fs, io};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::rows::{INSTANCE, directories, identity_columns, instance, instance_by_id, leases};
 use crate::running::is_deleted;
-use crate::{CheckoutState, Instance, Lease, Millis, NewInstance, lock};
+use crate::{CheckoutState, DATABASES_FILE, Instance, Lease, Millis, NewInstance, lock};
 
 /// Writes the record of a checkout and decides its name.
 pub(super) fn register(
@@ -180,7 +181,23 @@ pub(super) fn remove(
         let dir = lock::instance_dir(state_dir, &id);
         if !known.contains_key(&id) && !lock::has_supervisor(&dir) && !lock::has_users(&dir) {
             // The next call tries again.
-            let _ = std::fs::remove_dir_all(dir);
+            let _ = remove_directory(&dir);
+        }
+    }
+    Ok(())
+}
+
+/// Removes the directory of an instance. The record of its databases stays until they are dropped.
+fn remove_directory(dir: &Path) -> io::Result<()> {
+    if dir.join(DATABASES_FILE).symlink_metadata().is_err() {
+        return fs::remove_dir_all(dir);
+    }
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        } else if entry.file_name() != DATABASES_FILE {
+            fs::remove_file(entry.path())?;
         }
     }
     Ok(())

@@ -364,6 +364,11 @@ fn prune_deletes_missing_checkouts_and_their_directories() {
     for id in ["aaaaaa", "bbbbbb", "unknown"] {
         fs::create_dir_all(env.registry.instance_dir(id).join("logs")).unwrap();
     }
+    let databases = env
+        .registry
+        .instance_dir("bbbbbb")
+        .join(crate::DATABASES_FILE);
+    fs::write(&databases, "{}").unwrap();
     let running = env.registry.lock_as_supervisor("bbbbbb").unwrap();
     for id in ["aaaaaa", "bbbbbb"] {
         fs::remove_dir(env.state.path().join(id)).unwrap();
@@ -376,4 +381,7 @@ fn prune_deletes_missing_checkouts_and_their_directories() {
     drop(running);
     assert_eq!(env.registry.prune().unwrap().len(), 1);
     assert!(env.registry.prune().unwrap().is_empty());
+    // The databases are not dropped yet.
+    let entries = fs::read_dir(env.registry.instance_dir("bbbbbb")).unwrap();
+    assert_eq!((entries.count(), databases.is_file()), (1, true));
 }

@@ -149,6 +149,8 @@ Examples:
     Schema,
     #[command(name = portway_app::instance::COMMAND, hide = true)]
     Supervise(up::Up),
+    #[command(name = portway_app::database::COMMAND, hide = true)]
+    Databases,
 }
 
 impl Command {
@@ -175,6 +177,7 @@ impl Command {
                 | Self::Trust(_)
                 | Self::Doctor(_)
                 | Self::Discover(_)
+                | Self::Databases
         )
     }
 }

@@ -77,5 +77,11 @@ pub(crate) fn run(cli: Cli, terminal: &Arc<dyn Reporter>) -> Result<u8, CommandE
             Ok(0)
         }
         Command::Supervise(args) => up::supervise(directory, &args),
+        Command::Databases => {
+            portway_app::database::create(&|line| {
+                ui::exact(&format!("{line}\n"));
+            })?;
+            Ok(0)
+        }
     }
 }

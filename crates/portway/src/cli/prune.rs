@@ -12,14 +12,16 @@ Examples:
   portway prune
       Release stale leases; ask before stopping processes
   portway prune --yes
-      Stop leftover processes without asking
+      Stop leftover processes and drop databases
   portway prune --dry-run
       Only show what would be done
 
 A lease is stale if its directory was deleted. A process or container is left over if it belongs \
-to a service of an instance that is no longer running. A running instance is never stopped.")]
+to a service of an instance that is no longer running. A running instance is never stopped. \
+Databases that Portway created for deleted worktrees are only listed without `--yes`; a template is \
+never dropped.")]
 pub(crate) struct PruneArgs {
-    /// Stop leftover processes without asking
+    /// Stop leftover processes and drop databases without asking
     #[arg(short, long)]
     pub(crate) yes: bool,
     /// Only show what would be done
@@ -31,7 +33,11 @@ pub(crate) struct PruneArgs {
 }
 
 pub(crate) fn run(args: &PruneArgs) -> Result<u8, CommandError> {
-    let prune = Prune::start(args.dry_run)?;
+    let mut prune = Prune::start(args.dry_run)?;
+    // A question about processes is no consent to drop data.
+    if args.yes {
+        prune.drop_databases();
+    }
     if !args.json {
         ui::pruned(&prune.pruned, args.dry_run);
     }

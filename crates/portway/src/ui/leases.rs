@@ -1,11 +1,33 @@
 //! Prints leases and the result of `portway prune`.
 
-use portway_api::{LeaseEntry, LeaseState, PruneReport};
+use portway_api::{LeaseEntry, LeaseState, PruneReport, StaleDatabase};
 
 use super::sanitize::one_line;
 use super::status::ago;
 use super::table::{Flexible, columns};
 use super::{message, out};
+
+/// Describes a database of a deleted checkout.
+fn stale_database(database: &StaleDatabase) -> String {
+    let action = match (database.dropped, &database.problem) {
+        (true, _) => "dropped the database".to_owned(),
+        (false, Some(problem)) => {
+            let name = one_line(&database.name);
+            return format!(
+                "did not drop the database `{name}`: {}\n",
+                one_line(problem)
+            );
+        }
+        (false, None) => "stale database".to_owned(),
+    };
+    format!(
+        "{action} `{}` ({}), made from `{}`: {} was deleted\n",
+        one_line(&database.name),
+        one_line(&database.server),
+        one_line(&database.template),
+        one_line(&database.directory)
+    )
+}
 
 /// Prints one lease per line.
 pub(crate) fn leases(entries: &[LeaseEntry], now: u64) -> bool {
@@ -94,8 +116,17 @@ pub(crate) fn pruned(pruned: &PruneReport, dry_run: bool) {
             one_line(directory)
         ));
     }
+    let mut is_dropping = true;
+    for database in &pruned.databases {
+        out(&stale_database(database));
+        is_dropping &= database.dropped || database.problem.is_some();
+    }
+    if !is_dropping && !dry_run {
+        message("no databases were dropped; run `portway prune --yes` to drop them\n");
+    }
     let has_leftovers = !pruned.processes.is_empty() || !pruned.containers.is_empty();
-    if pruned.leases.is_empty() && !has_leftovers && pruned.running.is_empty() {
+    let is_empty = pruned.leases.is_empty() && pruned.databases.is_empty();
+    if is_empty && !has_leftovers && pruned.running.is_empty() {
         message("nothing to prune\n");
     }
 }

@@ -33,6 +33,8 @@ mod changes;
 mod containers;
 #[cfg(unix)]
 mod dashboard;
+#[cfg(target_os = "linux")]
+mod databases;
 #[cfg(unix)]
 mod doctor;
 #[cfg(target_os = "linux")]
