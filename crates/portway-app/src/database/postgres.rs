@@ -240,7 +240,7 @@ impl<'a> Postgres<'a> {
                     .all(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
                 && part.bytes().any(|b| b.is_ascii_digit())
         };
-        if let Some(at) = parts.iter().position(|part| is_code(part)) {
+        if let Some(at) = parts.iter().position(is_code) {
             return Failure {
                 code: Some(parts[at].to_owned()),
                 message: parts[at + 1..].join(": "),
