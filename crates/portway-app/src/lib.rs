@@ -9,6 +9,7 @@
 mod allocation;
 pub mod browser;
 pub mod config;
+mod credentials;
 pub mod database;
 pub mod diagnostics;
 mod dirs;

@@ -10,6 +10,7 @@
 mod atomic_file;
 pub mod change;
 pub mod checkout;
+pub mod credentials;
 pub mod database;
 pub mod diagnostic;
 pub mod dotenv;

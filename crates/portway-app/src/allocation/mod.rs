@@ -25,7 +25,6 @@ use portway_registry::{AllocatedPort, Instance, Lease, PortRequest, Registry};
 
 use choice::{Chosen, Scope, choose};
 
-use crate::database;
 use crate::error::CommandError;
 use crate::instance::connection::{self, not_running};
 use crate::instance::restore;
@@ -33,6 +32,7 @@ use crate::options::Selection;
 use crate::project::{Project, RegisteredProject};
 use crate::runtime::runtime;
 use crate::trust::children;
+use crate::{credentials, database};
 
 /// The ports of an instance, with their holds and the wiring.
 pub(crate) struct Allocation {
@@ -258,6 +258,7 @@ pub(crate) fn wire(
             gateway: instance.gateway.as_ref(),
         },
     );
+    credentials::add(&project.checkout.root, plan, ports, &mappings, &mut wiring);
     database::assign(plan, &project.checkout, instance, &mappings, &mut wiring)?;
     let served = plan.published_on_lan(project.lan);
     if !served.is_empty() {

@@ -151,7 +151,7 @@ impl File<'_, '_> {
     }
 
     /// The line of the manifest that names a compose service.
-    fn key(&self, name: &str) -> String {
+    pub(super) fn key(&self, name: &str) -> String {
         let file = quoted(&self.dir.path_of(&self.name));
         format!("compose = {{ file = {file}, service = {} }}", quoted(name))
     }

@@ -7,6 +7,7 @@
 //! killed instance left behind has the same name and is removed before the next start. Podman's
 //! `compose` accepts the same commands.
 
+mod credentials;
 mod direct;
 mod environment;
 mod images;
@@ -18,6 +19,7 @@ mod resolve;
 
 use indexmap::IndexMap;
 
+pub use self::credentials::credentials;
 pub(super) use self::direct::run_directly;
 pub use self::environment::environment;
 pub use self::model::{Compose, Service, parse};
@@ -238,6 +240,8 @@ impl<'f, 'd> File<'f, 'd> {
             let ready = format!("ready = {{ exec = {}, timeout = \"2m\" }}", quoted(&exec));
             found.more.push(ready);
         }
+        // Portway reads the user and the password of a database there.
+        found.more.push(self.key(name));
         // The client of the engine reads the same files and resolves host names of containers.
         found.more.push("map_env = false".into());
         // Docker's own grace period is ten seconds.

@@ -137,7 +137,8 @@ pub struct Service {
     #[serde(default)]
     pub env_file: EnvFiles,
     /// A service of a compose file, if the code of this one runs in it otherwise. This service gets its
-    /// `environment` and `env_file`, mapped to the ports of this instance.
+    /// `environment` and `env_file`, mapped to the ports of this instance. If `map_env` is false and it is
+    /// a database, the other services get its address with user, password and database.
     pub compose: Option<ComposeService>,
     /// The database of the application, of which each linked git worktree gets a copy: the name of
     /// the one to copy, or a table.

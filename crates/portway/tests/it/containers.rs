@@ -192,3 +192,67 @@ fn reaps_orphans_as_process_1_of_a_container() {
         engine.docker(&["rm", "--force", name]);
     });
 }
+
+/// Databases whose users, passwords and databases are in the compose file and in `.env`.
+const DATABASES: &str = "
+services:
+  db:
+    image: postgres:16
+    environment: { POSTGRES_USER: app, POSTGRES_PASSWORD: '${DB_PASSWORD}', POSTGRES_DB: shop }
+    ports: ['%0:5432']
+  cache:
+    image: redis:7
+    command: redis-server --requirepass pa_ss --protected-mode no
+    ports: ['%10:6379']
+";
+
+#[test]
+fn variables_contain_what_clients_of_databases_need() {
+    with_engine(|engine| {
+        let sandbox = project("credentials", DATABASES);
+        sandbox.write(".env", "DB_PASSWORD=p@ss/word\n");
+        engine.run(&sandbox, &["up", "--detach"]).success();
+        let shell = |script: &str| {
+            let exec = engine.portway(&sandbox, &["exec", "--", "sh", "-c", script]);
+            sandbox
+                .run_command(exec)
+                .success()
+                .stdout()
+                .trim()
+                .to_owned()
+        };
+        let query = "SELECT current_user || ' ' || current_database()";
+        let user = shell(&format!("psql -Atc \"{query}\" \"$DATABASE_URL\""));
+        assert_eq!(user, "app shop");
+        assert_eq!(
+            shell("echo $REDIS_URL"),
+            sandbox.expand("redis://:pa_ss@localhost:%10")
+        );
+        assert_eq!(
+            shell("redis-cli -u \"$REDIS_URL\" --no-auth-warning PING"),
+            "PONG"
+        );
+        assert_eq!(shell("echo $DATABASE_URL"), shell("echo $DB_URL"));
+        // The plan does not show them.
+        let plan = engine.run(&sandbox, &["plan"]).success().stdout();
+        assert!(!plan.contains("p@ss") && !plan.contains("pa_ss"), "{plan}");
+        engine.run(&sandbox, &["down"]).success();
+
+        let mysql = "services:\n  db:\n    image: mysql:8\n    ports: ['%0:3306']\n    environment:\n\
+                     \x20     - MYSQL_USER=app\n      - MYSQL_PASSWORD=pw\n      - MYSQL_DATABASE=shop\n\
+                     \x20     - MYSQL_ROOT_PASSWORD=root\n";
+        sandbox.write("compose.yaml", mysql);
+        engine.run(&sandbox, &["up", "--detach"]).success();
+        let url = sandbox.expand("mysql://app:pw@localhost:%0/shop");
+        assert_eq!(shell("echo $DATABASE_URL"), url);
+        let login = sandbox.expand(
+            "mysql --no-defaults --protocol=TCP -h 127.0.0.1 -P %0 -u app -ppw -Ne 'SELECT database()' shop",
+        );
+        assert_eq!(shell(&login), "shop");
+        // A value of the user stays.
+        sandbox.write(".env", "DATABASE_URL=mysql://other@db.example/x\n");
+        assert_eq!(shell("echo $DATABASE_URL"), url, "of the running instance");
+        engine.run(&sandbox, &["down"]).success();
+        assert_eq!(engine.containers("credentials"), [""; 0]);
+    });
+}
