@@ -228,10 +228,8 @@ fn variables_contain_what_clients_of_databases_need() {
             shell("echo $REDIS_URL"),
             sandbox.expand("redis://:pa_ss@localhost:%10")
         );
-        assert_eq!(
-            shell("redis-cli -u \"$REDIS_URL\" --no-auth-warning PING"),
-            "PONG"
-        );
+        let login = sandbox.expand("redis-cli -p %10 -a pa_ss --no-auth-warning PING");
+        assert_eq!(shell(&login), "PONG");
         assert_eq!(shell("echo $DATABASE_URL"), shell("echo $DB_URL"));
         // The plan does not show them.
         let plan = engine.run(&sandbox, &["plan"]).success().stdout();
