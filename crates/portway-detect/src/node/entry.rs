@@ -144,8 +144,13 @@ impl Entry {
                 Some((port, path.clone()))
             })
         };
-        // A port that a helper reads from the environment takes precedence over a number.
-        let port = find_port(|port| matches!(port, Port::Reads { .. }));
+        // The file that runs says its own port. Otherwise, a port that a helper reads from the environment
+        // takes precedence over a number.
+        let own = texts
+            .first()
+            .filter(|(path, text)| *path == dir.path_of(&file) && source::has_server(text));
+        let own = own.and_then(|(path, text)| Some((source::port(text)?, path.clone())));
+        let port = own.or_else(|| find_port(|port| matches!(port, Port::Reads { .. })));
         let port = port.or_else(|| find_port(|port| matches!(port, Port::Literal(..))));
         let (library, framework, kind, usual) = match library {
             Some((library, framework, kind, usual)) => (Some(*library), *framework, *kind, *usual),

@@ -79,15 +79,23 @@ impl Managed {
         let manager = implied
             .as_ref()
             .map_or(Manager::Npm, |(manager, _)| *manager);
+        let is_declared = implied
+            .as_ref()
+            .is_some_and(|(_, sentence)| sentence.starts_with("`packageManager`"));
         evidence.extend(implied.map(|(_, sentence)| sentence));
         let name = manager.name();
         let program = if (context.has_program)(name) {
             Cow::Borrowed(name)
         } else if manager.is_in_corepack() && (context.has_program)("corepack") {
+            // Without a declared version, Corepack takes the newest, which may reject the lock file.
+            let version = match is_declared {
+                false if manager == Manager::Pnpm => lock_version(dir, &root_path),
+                _ => "",
+            };
             evidence.push(format!(
-                "`{name}` is not installed, so `corepack` downloads it"
+                "`{name}` is not installed, so `corepack` downloads `{name}{version}`"
             ));
-            Cow::Owned(format!("corepack {name}"))
+            Cow::Owned(format!("corepack {name}{version}"))
         } else {
             evidence.push(format!("`{name}` is not installed"));
             Cow::Borrowed(name)
@@ -154,6 +162,24 @@ impl Manager {
 
     fn is_in_corepack(self) -> bool {
         matches!(self, Self::Pnpm | Self::Yarn | Self::Berry)
+    }
+}
+
+/// Returns the version of pnpm that wrote the lock file of the workspace, as a suffix of its name.
+fn lock_version(dir: &Dir<'_>, root: &str) -> &'static str {
+    let root = dir.upwards().find(|at| at.path() == root);
+    let text = root
+        .and_then(|root| root.read("pnpm-lock.yaml"))
+        .unwrap_or_default();
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("lockfileVersion:"));
+    let version = line.unwrap_or("").trim().trim_matches(['\'', '"']);
+    match version.split('.').next() {
+        Some("9") => "@9",
+        Some("6") => "@8",
+        Some("5") => "@7",
+        _ => "",
     }
 }
 

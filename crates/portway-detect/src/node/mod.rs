@@ -11,6 +11,7 @@ mod entry;
 mod manager;
 mod nx;
 mod package;
+mod reason;
 mod script;
 mod search;
 mod server;
@@ -33,6 +34,7 @@ use super::{DetectContext, DetectedPort, DetectedService, Dir, variables};
 use portway_project::kind::Kind;
 use portway_project::shell::quote;
 
+pub(super) use self::reason::reason;
 pub(super) use self::workspace::members;
 
 /// The entry file of servers that a tool builds and starts.
@@ -47,30 +49,17 @@ pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedSe
     }
 }
 
-/// Returns why the package in `dir` has no service; `None` if it is no package.
-pub(super) fn reason(dir: &Dir<'_>) -> Option<String> {
-    let package = Package::read(dir)?;
-    if !package.workspaces.is_empty() || dir.has("pnpm-workspace.yaml") {
-        return None;
+/// Returns the variable from which a JavaScript file reads its port, or the number on which it listens, with
+/// the line.
+pub(super) fn port_of(text: &str) -> Option<Result<String, (u16, usize)>> {
+    match source::has_server(text)
+        .then(|| source::port(text))
+        .flatten()?
+    {
+        Port::Reads { variable, .. } => Some(Ok(variable)),
+        Port::Literal(port, line) => Some(Err((port, line))),
     }
-    let dev = ["dev", "start", "serve", "develop"];
-    let script = dev
-        .iter()
-        .find_map(|name| package.scripts.get_key_value(*name));
-    Some(match script {
-        Some((name, text)) => {
-            let text: String = text.chars().take(MAX_SHOWN).collect();
-            format!("has the script `{name}` (`{text}`), which starts no server that Portway knows")
-        }
-        // Its `project.json` has targets instead.
-        None if package.scripts.is_empty() && dir.has("project.json") => return None,
-        None if package.scripts.is_empty() => "has no scripts".to_owned(),
-        None => "has no script that starts a server".to_owned(),
-    })
 }
-
-/// Maximum number of characters of a script that are shown.
-const MAX_SHOWN: usize = 80;
 
 /// Detects the services of the scripts of a package.
 fn of_package(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedService> {

@@ -8,7 +8,7 @@ pub(super) mod deployment;
 
 use self::command::Listens;
 use super::shell::literal;
-use super::{DetectContext, DetectedPort, DetectedService, Dir};
+use super::{DetectContext, DetectedPort, DetectedService, Dir, node, python};
 use portway_project::kind::Kind;
 
 /// File names, the development file first.
@@ -194,7 +194,38 @@ fn service(root: &Dir<'_>, file: &str, process: &Process, port: u16) -> Detected
         Listens::Unknown if name == "web" => {
             found.with_evidence("by convention, the process `web` listens on PORT")
         }
-        Listens::Unknown => found
+        Listens::Unknown => of_source(root, found),
+    }
+}
+
+/// Sets the port that the source file in a command names, if it does.
+fn of_source(root: &Dir<'_>, mut found: DetectedService) -> DetectedService {
+    let words: Vec<String> = shlex::Shlex::new(&found.command).collect();
+    let port = words.iter().find_map(|word| {
+        let (place, name) = word.rsplit_once('/').unwrap_or(("", word));
+        let (_, extension) = name.rsplit_once('.')?;
+        let text = || root.below(place)?.read(name);
+        let port = match extension {
+            "js" | "mjs" | "cjs" | "ts" | "mts" => node::port_of(&text()?)?,
+            "py" => Err(python::run_port(&text()?)?),
+            _ => return None,
+        };
+        Some((port, word.trim_start_matches("./").to_owned()))
+    });
+    match port {
+        Some((Ok(variable), file)) => {
+            if variable != "PORT" {
+                found = found.with_env(&variable, "{port}");
+            }
+            found.with_evidence(format!("{file} reads its port from `{variable}`"))
+        }
+        Some((Err((port, line)), file)) => {
+            found.port = Some(DetectedPort::Fixed(port));
+            found.with_evidence(format!(
+                "{file}:{line} requires port {port}; read `PORT` there to allow any port"
+            ))
+        }
+        None => found
             .without_port()
             .with_evidence("its command names no port, so it has none"),
     }

@@ -202,6 +202,32 @@ fn passes_the_port_of_the_web_process_to_those_that_call_it() {
 }
 
 #[test]
+fn the_source_of_a_process_names_its_port() {
+    let text = "web: bin/rails server\nprices: node prices.js\nml: python ml/app.py\njobs: node jobs.js\nops: node ops.js\n";
+    let detection = checkout(
+        &[
+            ("Procfile.dev", text),
+            ("prices.js", "require('http').createServer(f).listen(4100)"),
+            ("ml/app.py", "app.run(port=4200)"),
+            ("jobs.js", "setInterval(work, 1000)"),
+            ("ops.js", "app.listen(process.env.OPS_PORT)"),
+        ],
+        &["node"],
+    );
+    let ports: Vec<_> = detection.services.iter().map(|one| one.port).collect();
+    assert_eq!(
+        ports[1..],
+        [
+            Some(DetectedPort::Fixed(4100)),
+            Some(DetectedPort::Fixed(4200)),
+            None,
+            Some(DetectedPort::Preferred(5400))
+        ]
+    );
+    assert_eq!(detection.services[4].env["OPS_PORT"], "{port}");
+}
+
+#[test]
 fn a_file_for_a_deployment_hides_no_dev_server() {
     let vite = "{\"scripts\": {\"dev\": \"vite\"}, \"devDependencies\": {\"vite\": \"7\"}}";
     let flask = "from flask import Flask\napp = Flask(__name__)\n";

@@ -21,6 +21,8 @@ use self::tables::{BRINGS, Framework, Run, SERVERS, Server};
 use super::{DetectContext, DetectedPort, DetectedService, Dir};
 use portway_project::shell::quote;
 
+pub(super) use self::source::run_port;
+
 /// Detects the Python services of the project `dir`.
 pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedService> {
     let packages = Packages::read(dir);

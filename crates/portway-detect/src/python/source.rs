@@ -73,7 +73,7 @@ pub(super) fn keyword_number(text: &str, keyword: &str) -> Option<(u16, usize)> 
 const CALL_LINES: usize = 8;
 
 /// Returns the port with which a file runs its application, `app.run(port=8000)`, and the line.
-pub(super) fn run_port(text: &str) -> Option<(u16, usize)> {
+pub(crate) fn run_port(text: &str) -> Option<(u16, usize)> {
     let lines: Vec<&str> = text.lines().collect();
     let calls = |line: &&str| {
         let line = line.trim_start();

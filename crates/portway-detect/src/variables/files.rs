@@ -46,15 +46,20 @@ pub fn is_example(name: &str) -> bool {
     parts().any(|part| part == "env") && has(&EXAMPLES) && !has(&OTHER_ENVIRONMENTS)
 }
 
-/// Returns the port to which a file in use, or else an example, sets a variable, and that file.
+/// Returns the port to which a file in use, or else an example, sets a variable, and that file. A file in a
+/// directory above applies too.
 pub(crate) fn port(dir: &Dir<'_>, variable: &str) -> Option<(u16, String)> {
-    let in_use = IN_USE.into_iter().rev().filter(|name| dir.has(name));
-    let examples = dir.files().filter(|name| is_example(name));
-    let mut names = in_use.chain(examples);
-    names.find_map(|name| {
-        let value = dir.dotenv(name)?.swap_remove(variable)?;
-        let port = value.trim().parse().ok().filter(|port| *port > 0)?;
-        Some((port, dir.path_of(name)))
+    // `PORT` of a directory above may be that of another service.
+    let levels = if variable == "PORT" { 1 } else { usize::MAX };
+    dir.upwards().take(levels).find_map(|at| {
+        let in_use = IN_USE.into_iter().rev().filter(|name| at.has(name));
+        let examples = at.files().filter(|name| is_example(name));
+        let mut names = in_use.chain(examples);
+        names.find_map(|name| {
+            let value = at.dotenv(name)?.swap_remove(variable)?;
+            let port = value.trim().parse().ok().filter(|port| *port > 0)?;
+            Some((port, at.path_of(name)))
+        })
     })
 }
 

@@ -166,3 +166,19 @@ fn finds_members_of_a_workspace_at_any_depth() {
     web.has_evidence("a member of the workspace of clients/pnpm-workspace.yaml");
     detection.services[2].has_evidence("it is below `examples`, so it is optional");
 }
+
+#[test]
+fn corepack_gets_the_pnpm_that_wrote_the_lock_file() {
+    let text = manifest("\"dev\": \"vite\"", &["vite"]);
+    for (lock, program) in [
+        ("lockfileVersion: '9.0'\n", "corepack pnpm@9"),
+        ("lockfileVersion: '6.0'\n", "corepack pnpm@8"),
+        ("lockfileVersion: 5.4\n", "corepack pnpm@7"),
+        ("", "corepack pnpm"),
+    ] {
+        let files = [("package.json", text.as_str()), ("pnpm-lock.yaml", lock)];
+        let found = only(&files, &["corepack"]);
+        let expected = format!("{program} install --frozen-lockfile");
+        assert_eq!(found.prepare.as_deref(), Some(expected.as_str()));
+    }
+}
