@@ -144,8 +144,8 @@ fn usual_port(service: &DetectedService) -> Option<u16> {
 /// Returns the addresses of this machine in a text, with their lines. An address that is only the default
 /// of a variable does not count: the variable overrides it.
 fn addresses(text: &str, address: &Regex) -> Vec<(u16, usize)> {
-    // Nearly all files contain none.
-    if !address.is_match(text) {
+    // Nearly all files contain none, and this search is much faster than the expression.
+    if !HOSTS.iter().any(|host| text.contains(host)) || !address.is_match(text) {
         return Vec::new();
     }
     let mut all = Vec::new();
@@ -169,6 +169,9 @@ fn addresses(text: &str, address: &Regex) -> Vec<(u16, usize)> {
     }
     all
 }
+
+/// Names of this machine.
+const HOSTS: [&str; 4] = ["localhost", "127.0.0.1", "0.0.0.0", "[::1]"];
 
 /// Maximum length of a line that is searched, in bytes; longer lines are generated.
 const MAX_LINE: usize = 500;

@@ -23,16 +23,10 @@ pub(super) struct Entry {
 }
 
 /// Extensions that a command may omit.
-const ENDS: [&str; 8] = [
-    "",
-    ".js",
-    ".ts",
-    ".mjs",
-    ".mts",
-    ".cjs",
-    ".tsx",
-    "/index.js",
-];
+const ENDS: [&str; 7] = ["", ".js", ".ts", ".mjs", ".mts", ".cjs", ".tsx"];
+
+/// The file that a directory stands for.
+const INDEX: &str = "index.js";
 
 /// Files that are tried when a command names none.
 const USUAL: [&str; 11] = [
@@ -178,17 +172,30 @@ fn resolve(dir: &Dir<'_>, word: &str) -> Option<String> {
     if word.is_empty() || word.starts_with(['-', '/']) || word.contains("..") {
         return None;
     }
-    ENDS.iter().find_map(|end| {
-        let file = format!("{word}{end}");
-        let (place, name) = file.rsplit_once('/').unwrap_or(("", &file));
-        // Build output is skipped, because its source is read.
-        let is_built = ["dist", "build", "out", "lib", "node_modules"]
-            .iter()
-            .any(|built| place.split('/').next() == Some(built));
-        let place = dir.below(place).filter(|_| !is_built)?;
-        let is_file = place.files().any(|file| file == name);
-        (is_file && (is_source(name) || !name.contains('.'))).then_some(file)
-    })
+    // Build output is skipped, because its source is read.
+    let first = word.split('/').next().unwrap_or("");
+    let is_built = |name: &str| ["dist", "build", "out", "lib", "node_modules"].contains(&name);
+    let (place, name) = word.rsplit_once('/').unwrap_or(("", word));
+    if !place.is_empty() && (is_built(first) || !dir.has(first)) {
+        return None;
+    }
+    let below = match place {
+        "" => None,
+        place => Some(dir.below(place)?),
+    };
+    let at = below.as_ref().unwrap_or(dir);
+    let is_file = |name: &str| {
+        let mut files = at.files();
+        (is_source(name) || !name.contains('.')) && files.any(|file| file == name)
+    };
+    let end = ENDS.iter().find(|end| is_file(&format!("{name}{end}")));
+    if let Some(end) = end {
+        return Some(format!("{word}{end}"));
+    }
+    let sub = at.sub(name).filter(|_| !is_built(first))?;
+    sub.files()
+        .any(|file| file == INDEX)
+        .then(|| format!("{word}/{INDEX}"))
 }
 
 fn read(dir: &Dir<'_>, file: &str) -> Option<String> {

@@ -71,7 +71,15 @@ const INFERRED: [(&[&str], &str); 6] = [
 
 /// Detects the service of the project of an Nx workspace in `dir`.
 pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Option<DetectedService> {
-    if !dir.has("project.json") && !dir.has("package.json") {
+    // The directories above are read only where this one can be a project that serves: in a large workspace,
+    // they have many entries.
+    let has_config = || {
+        INFERRED
+            .iter()
+            .any(|(files, _)| dir.first_of(files).is_some())
+    };
+    let can_be = dir.has("project.json") || (dir.has("package.json") && has_config());
+    if !can_be {
         return None;
     }
     let root = dir.upwards().find(|at| at.has("nx.json"))?;
