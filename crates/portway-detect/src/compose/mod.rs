@@ -351,9 +351,17 @@ impl<'f, 'd> File<'f, 'd> {
         let service = literal(&service);
         let image = quote(image);
         let image = literal(&image);
+        // Two services that start at the same moment can both create the network of the project. Compose
+        // then refuses to use it, so all but one are removed at the next start.
+        let list = format!(
+            "{engine} network ls -q --filter label=com.docker.compose.project={PROJECT} --filter label=com.docker.compose.network=default"
+        );
+        let networks = format!(
+            "for network in $({list} | sort -r); do [ $({list} | wc -l) -lt 2 ] || {engine} network rm $network; done >/dev/null 2>&1"
+        );
         // The client may exit before its container has stopped, so the shell stays and waits for it.
         found.command = format!(
-            "trap : TERM INT HUP; {engine} rm -f {CONTAINER} >/dev/null 2>&1; {engine} compose {files} -p {PROJECT} run --rm --no-deps --use-aliases --label {LABEL} --name {CONTAINER} {publish} {service}; status=$?; {engine} stop {CONTAINER} >/dev/null 2>&1; {engine} rm -f {CONTAINER} >/dev/null 2>&1; exit $status"
+            "trap : TERM INT HUP; {engine} rm -f {CONTAINER} >/dev/null 2>&1; {networks}; {engine} compose {files} -p {PROJECT} run --rm --no-deps --use-aliases --label {LABEL} --name {CONTAINER} {publish} {service}; status=$?; {engine} stop {CONTAINER} >/dev/null 2>&1; {engine} rm -f {CONTAINER} >/dev/null 2>&1; exit $status"
         );
         // Pulling an image may exceed the readiness timeout.
         found.prepare = Some(format!(
