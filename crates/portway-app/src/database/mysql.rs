@@ -62,7 +62,8 @@ impl<'a> Mysql<'a> {
         dump.args(["--", template]);
         let mut load = self.client(&program_paths::find(&CLIENTS, PACKAGE)?);
         load.args(["--batch", "--", to]);
-        let copied = client::pipe(dump, load).map_err(|error| spawn_error("mysqldump", error))?;
+        let copied =
+            client::pipe(dump, load).map_err(|error| client::spawn_error("mysqldump", error))?;
         copied.map_err(|failed| {
             let program = if failed.is_source {
                 "mysqldump"
@@ -108,7 +109,8 @@ impl<'a> Mysql<'a> {
             "--raw",
             "--connect-timeout=10",
         ]);
-        let output = client::run(mysql, sql).map_err(|error| spawn_error("mysql", error))?;
+        let output =
+            client::run(mysql, sql).map_err(|error| client::spawn_error("mysql", error))?;
         if output.is_success {
             return Ok(output.stdout);
         }
@@ -186,14 +188,6 @@ impl<'a> Mysql<'a> {
             _ => error(format!("{server} rejects a statement: {message}")),
         }
     }
-}
-
-fn spawn_error(program: &str, error: std::io::Error) -> CommandError {
-    CommandError::new(
-        ErrorCode::MissingRequirement,
-        format!("cannot run `{program}`"),
-    )
-    .caused_by(error)
 }
 
 fn name(name: &str) -> String {

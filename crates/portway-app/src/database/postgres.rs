@@ -110,7 +110,7 @@ impl<'a> Postgres<'a> {
         let mut load = self.psql(to)?;
         load.args(["--single-transaction", "-f", "-"]);
         let started = client::pipe(dump, load);
-        let failed = started.map_err(|error| spawn_error("pg_dump", error))?;
+        let failed = started.map_err(|error| client::spawn_error("pg_dump", error))?;
         failed.map_err(|failed| {
             let cause = self.first_error(&failed.stderr).message;
             let program = if failed.is_source { "pg_dump" } else { "psql" };
@@ -159,7 +159,8 @@ impl<'a> Postgres<'a> {
         for database in MAINTENANCE {
             let mut psql = self.psql(database)?;
             psql.args(["-f", "-"]);
-            let output = client::run(psql, sql).map_err(|error| spawn_error("psql", error))?;
+            let output =
+                client::run(psql, sql).map_err(|error| client::spawn_error("psql", error))?;
             if output.is_success {
                 return Ok(Ok(output.stdout));
             }
@@ -305,14 +306,6 @@ fn is_rejected(message: &str) -> bool {
     ]
     .iter()
     .any(|sign| message.contains(sign))
-}
-
-fn spawn_error(program: &str, error: std::io::Error) -> CommandError {
-    CommandError::new(
-        ErrorCode::MissingRequirement,
-        format!("cannot run `{program}`"),
-    )
-    .caused_by(error)
 }
 
 fn name(name: &str) -> String {

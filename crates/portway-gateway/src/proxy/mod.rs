@@ -18,7 +18,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::body::{Body, Incoming};
-use hyper::header::HeaderValue;
 use hyper::{Method, Request, Response, Uri};
 use portway_api::InstanceState;
 use tokio::time::{timeout, timeout_at};
@@ -41,6 +40,7 @@ use crate::upstream::{BodyTooLarge, RequestBody, UpstreamPool, UpstreamProtocol}
 use context::RequestContext;
 pub(crate) use headers::ClientConnection;
 use readiness::Decision;
+use route::RoutedPath;
 use upgrade::UpgradeRequest;
 
 /// How long a request waits until its service is ready.
@@ -66,15 +66,6 @@ pub(crate) struct Proxy {
     forwards: Forwards,
     pool: UpstreamPool,
     site: Site,
-}
-
-/// A request that a path route sends to another service.
-struct RoutedPath {
-    service: String,
-    /// The path and query to request from the service.
-    path: Uri,
-    /// The part of the client's path that the service does not get.
-    stripped_prefix: Option<HeaderValue>,
 }
 
 impl Proxy {
@@ -299,20 +290,10 @@ impl Proxy {
         let snapshot = self.cache.snapshot();
         let status = snapshot.get(&target.instance).map(|one| &one.status);
         let routes = status.map_or(&[][..], |status| &status.routes);
-        let route = target
-            .is_main
-            .then(|| route::find(routes, uri.path()))
-            .flatten();
-        let Some(route) = route else {
-            return Ok(None);
-        };
-        let path = route::target(route, uri).ok_or(())?;
-        let prefix = HeaderValue::from_str(&route.path).ok();
-        Ok(Some(RoutedPath {
-            service: route.service.clone(),
-            path: Uri::from(path),
-            stripped_prefix: prefix.filter(|_| route.strip),
-        }))
+        match target.is_main {
+            true => route::apply(routes, uri),
+            false => Ok(None),
+        }
     }
 
     /// Decides whether to rewrite the URLs in the response, and prepares the request for it.

@@ -1,11 +1,38 @@
 //! Path routes: paths on the main service's names that other services handle.
 
 use hyper::Uri;
+use hyper::header::HeaderValue;
 use hyper::http::uri::PathAndQuery;
 use portway_api::PathRoute;
 
+/// A request that a path route sends to another service.
+pub(super) struct RoutedPath {
+    pub(super) service: String,
+    /// The path and query to request from the service.
+    pub(super) path: Uri,
+    /// The part of the client's path that the service does not get.
+    pub(super) stripped_prefix: Option<HeaderValue>,
+}
+
+/// Applies the route with the longest path that contains the path of `uri`; `None` if no route does.
+///
+/// # Errors
+/// If the path is not valid without the stripped prefix.
+pub(super) fn apply(routes: &[PathRoute], uri: &Uri) -> Result<Option<RoutedPath>, ()> {
+    let Some(route) = find(routes, uri.path()) else {
+        return Ok(None);
+    };
+    let path = target(route, uri).ok_or(())?;
+    let prefix = HeaderValue::from_str(&route.path).ok();
+    Ok(Some(RoutedPath {
+        service: route.service.clone(),
+        path: Uri::from(path),
+        stripped_prefix: prefix.filter(|_| route.strip),
+    }))
+}
+
 /// Returns the route with the longest path that contains `path`.
-pub(super) fn find<'a>(routes: &'a [PathRoute], path: &str) -> Option<&'a PathRoute> {
+fn find<'a>(routes: &'a [PathRoute], path: &str) -> Option<&'a PathRoute> {
     routes
         .iter()
         .filter(|route| is_below(path, &route.path))
@@ -19,7 +46,7 @@ fn is_below(path: &str, prefix: &str) -> bool {
 }
 
 /// Returns the path and query to request from the route's service. `None` if it is not valid.
-pub(super) fn target(route: &PathRoute, uri: &Uri) -> Option<PathAndQuery> {
+fn target(route: &PathRoute, uri: &Uri) -> Option<PathAndQuery> {
     let requested = uri.path_and_query()?;
     if !route.strip {
         return Some(requested.clone());

@@ -201,7 +201,7 @@ async fn serve(stream: TokioIo<Upgraded>, attachment: Attachment) -> io::Result<
         result = &mut receive => result,
     };
     match received {
-        // The process has closed its standard input; its output goes on.
+        // The process has closed its standard input; its output continues.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => send.await,
         other => other,
     }
