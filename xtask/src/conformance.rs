@@ -1,22 +1,39 @@
-//! `cargo xtask conformance`: run suites that others wrote for HTTP against the gateway.
+//! `cargo xtask conformance`: run suites that others wrote for HTTP and WebSocket against the gateway.
 
 use std::path::PathBuf;
 use std::process::Command;
 
 use crate::command::{cargo, root, run};
 use crate::system::is_installed;
+use crate::wstest;
 
 /// h2spec, a suite for HTTP/2, as a Go module.
 const H2SPEC: &str = "github.com/summerwind/h2spec/cmd/h2spec@v2.6.0";
 
 /// Run all suites that are installed or can be installed.
+///
+/// # Errors
+/// If a suite finds a fault, or cannot be installed.
 pub(crate) fn run_suites() -> Result<(), String> {
-    let h2spec = h2spec()?;
-    println!("== h2spec");
-    run(
-        cargo("test --package portway-gateway --test it -- --ignored --nocapture conformance")
-            .env("PORTWAY_H2SPEC", h2spec),
-    )
+    let suites = [
+        ("h2spec", "PORTWAY_H2SPEC", h2spec()),
+        ("autobahn", "PORTWAY_WSTEST_PYTHON", wstest::ensure()),
+    ];
+    let mut missing = Vec::new();
+    for (name, variable, program) in suites {
+        match program {
+            Ok(program) => {
+                println!("== {name}");
+                let test = "test --package portway-gateway --test it -- --ignored --nocapture";
+                run(cargo(test).arg(name).env(variable, program))?;
+            }
+            Err(error) => missing.push(format!("{name} did not run: {error}")),
+        }
+    }
+    match missing.as_slice() {
+        [] => Ok(()),
+        missing => Err(missing.join("\n")),
+    }
 }
 
 /// Return the path of h2spec; install it with Go if it is missing.

@@ -4,17 +4,16 @@
 //! engine. Compose and the images are in `target/docker`; the tests start an engine of their own.
 
 mod images;
-mod packages;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::command::root;
+use crate::debian::{self, create};
 use crate::system;
 
-/// The release with the first Debian package of Compose 2, and its signing keys.
+/// The release with the first Debian package of Compose 2.
 const RELEASE: &str = "trixie";
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /// Where the package and an installed Compose have the plugin.
 const PLUGIN: &str = "usr/libexec/docker/cli-plugins/docker-compose";
 
@@ -50,16 +49,12 @@ fn compose(directory: &Path) -> Result<(), String> {
     }
     println!("== downloading Compose");
     let work = directory.join("compose");
-    let sources = packages::Sources::release(&work, RELEASE, KEYRING)?;
+    let sources = debian::Sources::release(&work, RELEASE)
+        .map_err(|error| format!("{error}\nhelp: install Docker Compose 2.24 or newer as a plugin"))?;
     let files = sources.download(&["docker-compose".to_owned()], &work)?;
-    packages::unpack(&files, &work.join("root"))?;
+    debian::unpack(&files, &work.join("root"))?;
     copy(&work.join("root").join(PLUGIN), &plugin)?;
     remove(&work)
-}
-
-fn create(directory: &Path) -> Result<(), String> {
-    fs::create_dir_all(directory)
-        .map_err(|error| format!("cannot create `{}`: {error}", directory.display()))
 }
 
 fn remove(directory: &Path) -> Result<(), String> {

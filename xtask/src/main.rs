@@ -10,6 +10,7 @@ mod command;
 mod conformance;
 mod corpus;
 mod cross;
+mod debian;
 mod dependencies;
 mod docker;
 mod docs;
@@ -23,6 +24,7 @@ mod system;
 mod tools;
 mod windows;
 mod wine;
+mod wstest;
 
 use std::process::ExitCode;
 
@@ -44,7 +46,7 @@ tasks:
                 [WORD…]        only tests whose name contains a word
                 --check        check types and lints for Windows and macOS instead
   api         send random requests to the API; needs Python 3.11
-  conformance run suites that others wrote for HTTP/2; needs h2spec or Go
+  conformance run suites that others wrote for HTTP/2 and WebSocket; needs h2spec or Go, and Debian
   corpus      run Portway on public repositories; see `cargo xtask corpus help`
   schema      update schema/portway.schema.json and schema/openapi.json
   fuzz        run the fuzz targets

@@ -1,13 +1,27 @@
-//! Variables that an example file names and that still need a value.
+//! What an application's `.env` files lack: values that an example file names, and files that cannot be
+//! read.
 
 use indexmap::IndexMap;
+use portway_detect::variables;
 use portway_project::shell::quote;
 
 use crate::project::Project;
 use crate::reporter::Reporter;
 
-/// Warns about the variables of example files that need a value and have none.
+/// Warns about `.env` files that cannot be read, and about the variables of example files that need a value
+/// and have none.
 pub(crate) fn report(project: &Project, reporter: &dyn Reporter) {
+    let services = project.plan.services.values();
+    let dirs: Vec<&str> = services
+        .filter(|service| service.map_env)
+        .map(|service| service.dir.as_deref().unwrap_or(""))
+        .collect();
+    for file in variables::unreadable(&project.checkout.root, &dirs) {
+        reporter.warning(&format!(
+            "`{}` {}; Portway cannot set the ports in its variables",
+            file.file, file.why
+        ));
+    }
     let mut by_file: IndexMap<String, Vec<String>> = IndexMap::new();
     for (service, mapping) in project.mappings() {
         let own = &project.plan.services[&service].env;

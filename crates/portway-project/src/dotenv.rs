@@ -2,8 +2,8 @@
 //!
 //! `${NAME}` and `${NAME:-default}` in unquoted and double-quoted values are expanded, as dotenv libraries
 //! do; every other `$` stays, so that a password hash remains intact. In double quotes, `\n`, `\r`, `\t`,
-//! `\"`, `\\` and `\$` are escapes; single quotes have none. A quoted value may span several lines. `#`
-//! starts a comment at the start of a line, or after a space that follows an unquoted value.
+//! `\"`, `\\` and `\$` are escapes; single quotes and backticks have none. A quoted value may span several
+//! lines. `#` starts a comment at the start of a line, or after a space that follows an unquoted value.
 
 mod expansion;
 
@@ -97,7 +97,7 @@ pub fn assignments(text: &str, lookup: Lookup<'_>) -> (Vec<Assignment>, Vec<Dote
             found
         };
         let value = match value.trim_start().chars().next() {
-            Some(quote @ ('"' | '\'')) => {
+            Some(quote @ ('"' | '\'' | '`')) => {
                 let quoted = &from_value.trim_start()[1..];
                 let Some(end) = closing_quote(quoted, quote) else {
                     errors.push(fail(format!("the closing {quote} is missing")));
@@ -171,13 +171,14 @@ mod tests {
     #[test]
     fn values_are_literal() {
         let text = "\u{feff}# a comment\n\nA=1\nexport B = two words # note\nC='$x \\n'\n\
-                    D=\"a\\tb \\\"q\\\"\"\nHASH=$2b$10$abc#def\nE=\nF=\"two\nlines\"\nA=3\r\n";
+                    D=\"a\\tb \\\"q\\\"\"\nG=`'\"$x` # note\nHASH=$2b$10$abc#def\nE=\nF=\"two\nlines\"\nA=3\r\n";
         let variables = parse(text).unwrap();
         let expected = [
             ("A", "3"),
             ("B", "two words"),
             ("C", "$x \\n"),
             ("D", "a\tb \"q\""),
+            ("G", "'\"$x"),
             ("HASH", "$2b$10$abc#def"),
             ("E", ""),
             ("F", "two\nlines"),

@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StartCondition {
+    /// When the other service's prepare step has succeeded, whether it runs or not: this service uses
+    /// what that step makes, such as a virtual environment.
+    Prepared,
     /// As soon as the other service's process runs.
     Started,
     /// When the other service is ready.

@@ -9,6 +9,10 @@ use crate::suggest::suggestion;
 const PROPERTIES: [&str; 3] = ["port", "host", "url"];
 /// The tables of a service with its named ports and their URLs.
 const TABLES: [&str; 2] = ["ports", "urls"];
+/// All placeholders of one word.
+const WORDS: [&str; 8] = [
+    "name", "instance", "project", "branch", "origins", "port", "host", "url",
+];
 
 /// The value that a placeholder stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +118,15 @@ fn parse<'a>(inside: &'a str, own: &'a str, services: &[&str]) -> Option<Parsed<
         ["project"] => Some(Ok((own, Property::Project))),
         ["branch"] => Some(Ok((own, Property::Branch))),
         ["origins"] => Some(Ok((own, Property::Origins))),
-        [property] => simple(property).map(|property| Ok((own, property))),
+        [word] => match simple(word) {
+            Some(property) => Some(Ok((own, property))),
+            None => transposed(word).map(|known| {
+                Err((
+                    format!("`{{{inside}}}` is not a placeholder"),
+                    format!("did you mean `{{{known}}}`?"),
+                ))
+            }),
+        },
         [table, port] if TABLES.contains(table) => Some(Ok((own, named(table, port)))),
         [service, table] if services.contains(service) && TABLES.contains(table) => Some(Err((
             format!("`{{{inside}}}` names no port"),
@@ -130,6 +142,10 @@ fn parse<'a>(inside: &'a str, own: &'a str, services: &[&str]) -> Option<Parsed<
         } else {
             Err(unknown(service, "table", table, &TABLES))
         }),
+        ["port" | "url", name] => Some(Err((
+            format!("`{{{inside}}}` names a service that does not exist"),
+            format!("a port with a name is `{{{}s.{name}}}`", parts[0]),
+        ))),
         // `{bakend.url}` is a misspelled placeholder: nothing else in a command has this form.
         [service, property, ..] if PROPERTIES.contains(property) || TABLES.contains(property) => {
             let help = suggestion(service, services.iter().copied());
@@ -140,6 +156,18 @@ fn parse<'a>(inside: &'a str, own: &'a str, services: &[&str]) -> Option<Parsed<
         }
         _ => None,
     }
+}
+
+/// Returns the placeholder whose letters `word` has in another order, as `prot` has those of `port`.
+/// Other words close to a placeholder may well be meant, such as `{post}`.
+fn transposed(word: &str) -> Option<&'static str> {
+    let letters = |word: &str| {
+        let mut letters = word.as_bytes().to_vec();
+        letters.sort_unstable();
+        letters
+    };
+    let of_word = letters(word);
+    WORDS.into_iter().find(|known| letters(known) == of_word)
 }
 
 fn simple(property: &str) -> Option<Property<'static>> {
@@ -259,6 +287,7 @@ mod tests {
             "}{",
             "{}",
             "{unknown}",
+            "/posts/{post}",
             "{a.b}",
         ] {
             assert_eq!(expand_example(template).as_deref(), Ok(template));
@@ -294,6 +323,14 @@ mod tests {
             expand_example("{backend.port.metrics}").unwrap_err().help,
             "did you mean `ports`?"
         );
+        for (template, help) in [
+            ("{prot}", "did you mean `{port}`?"),
+            ("--base={ulr}", "did you mean `{url}`?"),
+            ("{port.metrics}", "a port with a name is `{ports.metrics}`"),
+            ("{url.metrics}", "a port with a name is `{urls.metrics}`"),
+        ] {
+            assert_eq!(expand_example(template).unwrap_err().help, help);
+        }
         assert_eq!(
             expand_example("{backend.ports}").unwrap_err().help,
             "add its name: `{backend.ports.NAME}`"

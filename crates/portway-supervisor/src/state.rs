@@ -71,6 +71,8 @@ pub(crate) struct StateMachine {
     /// Whether users know that the service is not ready any more.
     is_reported: bool,
     pid: Option<u32>,
+    /// Whether the prepare step has succeeded since the service was last started, if it has one.
+    is_prepared: bool,
     /// How the leader exited, until its process tree is gone.
     leader_status: Option<ExitStatus>,
     restarts: u32,
@@ -96,6 +98,7 @@ impl StateMachine {
             has_listened: false,
             is_reported: false,
             pid: None,
+            is_prepared: false,
             leader_status: None,
             restarts: 0,
             failures: 0,
@@ -205,6 +208,11 @@ impl StateMachine {
         self.policy = policy;
     }
 
+    /// Returns whether what the service prepares can be used.
+    pub(crate) fn is_prepared(&self) -> bool {
+        self.is_prepared
+    }
+
     /// Returns whether the service waits for services that it depends on.
     pub(crate) fn is_waiting(&self) -> bool {
         self.phase == Phase::Waiting
@@ -247,7 +255,10 @@ impl StateMachine {
                 effects.push(Effect::Notify(Transition::Blocked(reason)));
             }
             (Input::DependenciesPending, Phase::Waiting) => self.reason = None,
-            (Input::Prepared, Phase::Preparing) => self.enter(Phase::Waiting, now),
+            (Input::Prepared, Phase::Preparing) => {
+                self.is_prepared = true;
+                self.enter(Phase::Waiting, now);
+            }
             (Input::PrepareFailed(reason), Phase::Preparing) => self.fail(reason, now, effects),
 
             (Input::Started(pid), phase) => {
@@ -316,6 +327,7 @@ impl StateMachine {
     /// Starts the prepare step. It does not wait for other services, so prepare steps run in
     /// parallel.
     fn prepare(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        self.is_prepared = !self.policy.has_prepare_step;
         if self.policy.has_prepare_step {
             self.enter(Phase::Preparing, now);
             effects.push(Effect::Prepare);
@@ -336,31 +348,6 @@ impl StateMachine {
             release_port: without_hold,
         });
         self.set_start_timer(effects);
-    }
-
-    fn lose_port(
-        &mut self,
-        port: u16,
-        taken_by: PortConflict,
-        now: Instant,
-        effects: &mut Vec<Effect>,
-    ) {
-        let next = self.after_port_loss(port, taken_by);
-        self.stop_tree(next, now, effects);
-    }
-
-    /// Counts the loss of a port and returns what follows.
-    fn after_port_loss(&mut self, port: u16, taken_by: PortConflict) -> AfterStop {
-        self.port_losses += 1;
-        if self.port_losses > MAX_PORT_LOSSES {
-            AfterStop::Fail(FailureReason::PortLost {
-                port,
-                times: self.port_losses,
-                taken_by: Box::new(taken_by),
-            })
-        } else {
-            AfterStop::ReplacePort { port, taken_by }
-        }
     }
 
     fn stop_tree(&mut self, next: AfterStop, now: Instant, effects: &mut Vec<Effect>) {

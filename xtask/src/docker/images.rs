@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::packages::{Sources, output, unpack};
-use super::{create, remove};
+use super::remove;
 use crate::command::run;
+use crate::debian::{Sources, create, output, unpack};
 
 /// An image that behaves like an official one, made of Debian's version of the program.
 struct Image {

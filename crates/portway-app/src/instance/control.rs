@@ -99,7 +99,7 @@ pub fn restart(
     for name in services {
         running.known(name)?;
     }
-    running.check()?;
+    running.check_start()?;
     runtime()?.block_on(async {
         let Some(mut events) = connection::events(&running).await? else {
             return Err(not_running());

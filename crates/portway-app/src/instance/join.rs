@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use portway_api::{
     ApplyRequest, ChangeAction, ChangePlan, ErrorCode, InstanceState, InstanceStatus, ServiceState,
 };
+use portway_project::manifest::FILE_NAME;
 use portway_supervisor::control::Events;
 
 use super::attach;
@@ -77,8 +78,10 @@ pub(super) fn started(
 
 /// Applies what has changed to the running instance, starts the selected services that are not running,
 /// and follows them until they are ready. Returns false if another command has stopped the instance.
+/// `is_detected` tells whether the services were detected because there is no manifest.
 pub(super) fn running(
     instance: &impl Supervised,
+    is_detected: bool,
     options: &UpOptions,
     reporter: &dyn Reporter,
 ) -> Result<bool, CommandError> {
@@ -86,6 +89,14 @@ pub(super) fn running(
         let Some((first, mut events)) = follow(instance, false, reporter).await? else {
             return Ok(false);
         };
+        if is_detected
+            && let Some(status) = connection::status(instance).await?
+            && status.changed_files.iter().any(|file| file == FILE_NAME)
+        {
+            reporter.warning(&format!(
+                "`{FILE_NAME}` was deleted; the services are detected now"
+            ));
+        }
         let request = request(instance, options, &first, false)?;
         let plan = match connection::apply(instance, &request).await {
             Ok(plan) => plan,

@@ -152,18 +152,32 @@ impl Located {
     /// # Errors
     /// When the instance started in a directory that the checkout has replaced.
     pub(crate) fn check(&self) -> Result<(), CommandError> {
-        let Some(difference) = self.difference() else {
-            return Ok(());
-        };
-        if self.relation == Relation::Replaced {
-            return Err(CommandError::new(ErrorCode::NotRunning, difference)
-                .hint(
-                    "run `portway up --detach` to stop it and start the services of this directory",
-                )
-                .hint("run `portway down` to stop it"));
+        match self.difference() {
+            Some(difference) if self.relation == Relation::Replaced => Err(self.other_directory(difference)),
+            Some(difference) => {
+                report(&difference);
+                Ok(())
+            }
+            None => Ok(()),
         }
-        report(&difference);
-        Ok(())
+    }
+
+    /// Returns an error if the instance could not start a service again, because its directory has another
+    /// path now.
+    pub(crate) fn check_start(&self) -> Result<(), CommandError> {
+        self.difference()
+            .map_or(Ok(()), |difference| Err(self.other_directory(difference)))
+    }
+
+    /// The error of a command that needs an instance that started in this directory, at this path.
+    fn other_directory(&self, difference: String) -> CommandError {
+        let code = match self.relation {
+            Relation::Replaced => ErrorCode::NotRunning,
+            Relation::Same | Relation::Moved(_) => ErrorCode::Failed,
+        };
+        CommandError::new(code, difference)
+            .hint("run `portway up --detach` to stop it and start the services of this directory")
+            .hint("run `portway down` to stop it")
     }
 }
 

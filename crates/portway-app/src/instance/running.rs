@@ -152,6 +152,12 @@ impl Running {
         self.located.as_ref().map_or(Ok(()), Located::check)
     }
 
+    /// Returns an error if the instance could not start a service again, because its directory was moved or
+    /// replaced.
+    pub(crate) fn check_start(&self) -> Result<(), CommandError> {
+        self.located.as_ref().map_or(Ok(()), Located::check_start)
+    }
+
     /// Returns an error if the instance has no service with this name.
     pub(crate) fn known(&self, name: &str) -> Result<(), CommandError> {
         if self.services.iter().any(|known| known == name) {

@@ -45,7 +45,7 @@ pub fn up(
             Ok(loaded) => loaded,
             Err(error) => {
                 if let Some(running) = undetected(directory, &error)
-                    && join::running(&running, options, reporter.as_ref())?
+                    && join::running(&running, false, options, reporter.as_ref())?
                 {
                     return Ok(());
                 }
@@ -71,7 +71,8 @@ pub fn up(
                 running.check_network()?;
             }
             check_running(&loaded, options)?;
-            if join::running(&loaded, options, reporter.as_ref())? {
+            let is_detected = loaded.project.found.is_some();
+            if join::running(&loaded, is_detected, options, reporter.as_ref())? {
                 return Ok(());
             }
             continue;

@@ -8,8 +8,14 @@ use portway_project::shell::quote;
 struct Manager {
     program: &'static str,
     /// The file that identifies it.
+    sign: &'static str,
+    /// The file with the exact versions of all packages.
     lock: &'static str,
     prepare: &'static str,
+    /// The beginning of `prepare` that makes the tool use the venv in the working directory.
+    in_venv: &'static str,
+    /// The end of `prepare` that makes the tool keep the other packages of the venv.
+    keeping: &'static str,
     /// The options that select an extra and a group in its `prepare` command.
     parts: (&'static str, &'static str),
     run: &'static str,
@@ -20,7 +26,10 @@ struct Manager {
 const MANAGERS: [Manager; 4] = [
     Manager {
         program: "uv",
+        sign: "uv.lock",
         lock: "uv.lock",
+        in_venv: "UV_PROJECT_ENVIRONMENT=\"$PWD/.venv\"",
+        keeping: " --inexact",
         prepare: "uv sync",
         parts: ("--extra", "--group"),
         run: "uv run",
@@ -28,7 +37,10 @@ const MANAGERS: [Manager; 4] = [
     },
     Manager {
         program: "poetry",
+        sign: "poetry.lock",
         lock: "poetry.lock",
+        in_venv: "POETRY_VIRTUALENVS_IN_PROJECT=1",
+        keeping: "",
         prepare: "poetry install",
         parts: ("--extras", "--with"),
         run: "poetry run",
@@ -36,7 +48,10 @@ const MANAGERS: [Manager; 4] = [
     },
     Manager {
         program: "pdm",
+        sign: "pdm.lock",
         lock: "pdm.lock",
+        in_venv: "PDM_IGNORE_SAVED_PYTHON=1",
+        keeping: "",
         prepare: "pdm install",
         parts: ("--group", "--group"),
         run: "pdm run",
@@ -44,7 +59,10 @@ const MANAGERS: [Manager; 4] = [
     },
     Manager {
         program: "pipenv",
-        lock: "Pipfile",
+        sign: "Pipfile",
+        lock: "Pipfile.lock",
+        in_venv: "PIPENV_VENV_IN_PROJECT=1",
+        keeping: "",
         prepare: "pipenv install --dev",
         parts: ("--categories", "--categories"),
         run: "pipenv run",
@@ -84,6 +102,15 @@ impl Environment {
                     manager.program
                 ));
                 return manager.environment(&group, missing, evidence);
+            }
+            let is_locked = dir.upwards().any(|at| at.has(manager.lock));
+            if is_locked && !has_other_venv(dir) {
+                evidence.push(format!(
+                    "{sign}, and `{}` is not installed, so it is installed into `{}` and installs the \
+                     packages there",
+                    manager.program, VENVS[0]
+                ));
+                return manager.environment_in_venv(dir, &group, missing, evidence);
             }
             evidence.push(format!(
                 "{sign}, but `{}` is not installed, so a plain venv contains its packages",
@@ -150,6 +177,13 @@ impl Environment {
     }
 }
 
+/// Returns whether the project has a venv that this reader does not make.
+fn has_other_venv(dir: &Dir<'_>) -> bool {
+    let exists = |name: &&str| dir.sub(name).is_some_and(|venv| venv.has("pyvenv.cfg"));
+    let mut venvs = VENVS.iter().filter(|name| exists(name));
+    venvs.any(|name| *name != VENVS[0] || !dir.sub(name).is_some_and(|venv| gets_pip(&venv)))
+}
+
 /// The last minor version of Python 3 that is tried.
 const LAST_MINOR: u32 = 15;
 
@@ -199,20 +233,14 @@ fn gets_pip(venv: &Dir<'_>) -> bool {
 }
 
 impl Manager {
+    /// Returns the environment of a project whose manager is installed.
     fn environment(
         &self,
         group: &Group,
         missing: Option<&str>,
         evidence: Vec<String>,
     ) -> Environment {
-        let mut prepare = self.prepare.to_owned();
-        match group {
-            Group::Extra(name) => prepare += &format!(" {} {}", self.parts.0, quote(name)),
-            Group::Requirement(name) if name != "dev" => {
-                prepare += &format!(" {} {}", self.parts.1, quote(name));
-            }
-            _ => {}
-        }
+        let mut prepare = format!("{}{}", self.prepare, self.selection(group));
         let mut before = format!("{} ", self.run);
         match (missing, self.with) {
             (Some(missing), Some(with)) => before += &format!("{with} {missing} "),
@@ -228,17 +256,61 @@ impl Manager {
             evidence,
         }
     }
+
+    /// Returns the environment of a project whose manager is not installed: a venv, with the manager in a
+    /// venv of its own inside, so that the packages of both do not meet.
+    fn environment_in_venv(
+        &self,
+        dir: &Dir<'_>,
+        group: &Group,
+        missing: Option<&str>,
+        evidence: Vec<String>,
+    ) -> Environment {
+        let venv = VENVS[0];
+        let program = self.program;
+        let own = format!("{venv}/{program}");
+        let mut prepare = format!(
+            "[ -x {venv}/bin/pip ] || {} && \
+             [ -x {own}/bin/{program} ] || {venv}/bin/python -m venv {own} && \
+             {own}/bin/python -m pip install -q {program} && {} {own}/bin/{}{}{}",
+            create_venv(dir, venv),
+            self.in_venv,
+            self.prepare,
+            self.keeping,
+            self.selection(group),
+        );
+        if let Some(missing) = missing {
+            prepare += &format!(" && {venv}/bin/python -m pip install -q {missing}");
+        }
+        Environment {
+            before: format!("{venv}/bin/"),
+            python: format!("{venv}/bin/python"),
+            prepare: Some(prepare),
+            evidence,
+        }
+    }
+
+    /// Returns the options that select a group of packages.
+    fn selection(&self, group: &Group) -> String {
+        match group {
+            Group::Extra(name) => format!(" {} {}", self.parts.0, quote(name)),
+            Group::Requirement(name) if name != "dev" => {
+                format!(" {} {}", self.parts.1, quote(name))
+            }
+            _ => String::new(),
+        }
+    }
 }
 
 /// Returns the project's package manager, and the file that identifies it.
 fn manager(dir: &Dir<'_>, packages: &Packages) -> Option<(&'static Manager, String)> {
     MANAGERS.iter().find_map(|manager| {
         // A workspace's lock file is above its members.
-        let locked = dir.upwards().find(|dir| dir.has(manager.lock));
+        let locked = dir.upwards().find(|dir| dir.has(manager.sign));
         if let Some(locked) =
             locked.filter(|at| at.path() == dir.path() || packages.pyproject.is_some())
         {
-            return Some((manager, format!("{} exists", locked.path_of(manager.lock))));
+            return Some((manager, format!("{} exists", locked.path_of(manager.sign))));
         }
         let tool = packages
             .pyproject

@@ -6,12 +6,26 @@ use portway_project::mapping::{AppVariable, Origin};
 use super::variable;
 use crate::Dir;
 
-/// Files that programs load in development, in the order in which they override each other.
+/// Files that programs load in development, in the order in which they override each other for most
+/// programs.
 pub const IN_USE: [&str; 6] = [
     ".env",
     ".env.dev",
     ".env.development",
     ".env.local",
+    ".env.dev.local",
+    ".env.development.local",
+];
+
+/// The same in the order of Vite and of what is built on it, where a file of a mode overrides
+/// `.env.local`.
+///
+/// Source: <https://vite.dev/guide/env-and-mode>
+const IN_USE_BY_VITE: [&str; 6] = [
+    ".env",
+    ".env.local",
+    ".env.dev",
+    ".env.development",
     ".env.dev.local",
     ".env.development.local",
 ];
@@ -34,6 +48,17 @@ const OTHER_ENVIRONMENTS: [&str; 9] = [
     "e2e",
 ];
 
+/// Returns the files in use of a directory, in the order in which they override each other there.
+pub(super) fn in_use<'d>(dir: &'d Dir<'_>) -> impl DoubleEndedIterator<Item = &'d str> {
+    let is_vite = |file: &str| file.starts_with("vite.config.") || file.starts_with("astro.config.");
+    let order = match dir.files().any(is_vite) {
+        true => IN_USE_BY_VITE,
+        false => IN_USE,
+    };
+    let names = order.into_iter().map(|name: &str| name);
+    names.filter(|name| dir.has(name))
+}
+
 /// Returns whether programs load a file with this name in development.
 pub fn is_in_use(name: &str) -> bool {
     IN_USE.contains(&name)
@@ -52,7 +77,7 @@ pub(crate) fn port(dir: &Dir<'_>, variable: &str) -> Option<(u16, String)> {
     // `PORT` of a directory above may be that of another service.
     let levels = if variable == "PORT" { 1 } else { usize::MAX };
     dir.upwards().take(levels).find_map(|at| {
-        let in_use = IN_USE.into_iter().rev().filter(|name| at.has(name));
+        let in_use = in_use(&at).rev();
         let examples = at.files().filter(|name| is_example(name));
         let mut names = in_use.chain(examples);
         names.find_map(|name| {
@@ -65,7 +90,7 @@ pub(crate) fn port(dir: &Dir<'_>, variable: &str) -> Option<(u16, String)> {
 
 /// Reads the variables of the files in `dir`: examples first, then the files in use.
 pub(super) fn variables(dir: &Dir<'_>) -> Vec<AppVariable> {
-    let in_use: Vec<&str> = IN_USE.into_iter().filter(|name| dir.has(name)).collect();
+    let in_use: Vec<&str> = in_use(dir).collect();
     let of_example = match in_use.is_empty() {
         true => Origin::Example,
         false => Origin::Documented,

@@ -9,12 +9,13 @@ mod files;
 mod settings;
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use indexmap::IndexMap;
 use portway_project::mapping::{AppVariable, Origin, Place};
 
-use super::Dir;
+use super::{Dir, Skipped};
 
 pub(crate) use files::port;
 pub use files::{IN_USE, is_example, is_in_use};
@@ -23,7 +24,7 @@ pub use files::{IN_USE, is_example, is_in_use};
 ///
 /// A file in a directory above a service's applies to the service as well; a closer one overrides it.
 pub fn find(root: &Path, services: &[(&str, &str)]) -> IndexMap<String, Vec<AppVariable>> {
-    // Detection and `doctor` report files that cannot be read.
+    // `unreadable` returns the files that cannot be read.
     let skipped = RefCell::default();
     let root = Dir::open(root, "", &skipped);
     let mut read: IndexMap<String, Vec<AppVariable>> = IndexMap::new();
@@ -53,6 +54,22 @@ pub fn find(root: &Path, services: &[(&str, &str)]) -> IndexMap<String, Vec<AppV
     found
 }
 
+/// Returns the `.env` files in use of services that cannot be read. `services` are their directories,
+/// relative to `root`.
+pub fn unreadable(root: &Path, services: &[&str]) -> Vec<Skipped> {
+    let skipped = RefCell::default();
+    let root = Dir::open(root, "", &skipped);
+    let mut read = BTreeSet::new();
+    for dir in services.iter().filter_map(|path| root.below(path)) {
+        for dir in dir.upwards() {
+            if read.insert(dir.path().to_owned()) {
+                files::in_use(&dir).for_each(|file| drop(dir.read(file)));
+            }
+        }
+    }
+    skipped.take()
+}
+
 /// Creates a variable that a file of `dir` names.
 fn variable(
     dir: &Dir<'_>,
@@ -78,6 +95,42 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    #[test]
+    fn names_files_in_use_that_cannot_be_read() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = |name: &str| temp.path().join(name);
+        fs::create_dir_all(path("api")).unwrap();
+        fs::create_dir(path(".env")).unwrap();
+        fs::write(path("api/.env"), "A=1\nnonsense\n").unwrap();
+        fs::write(path("api/.env.local"), [b'A', b'=', 0xff]).unwrap();
+        fs::write(path("api/.env.example"), [0xff]).unwrap();
+        let found = unreadable(temp.path(), &["api", "", "gone"]);
+        let found: Vec<(&str, &str)> = found
+            .iter()
+            .map(|one| (one.file.as_str(), one.why.as_str()))
+            .collect();
+        assert_eq!(found, [("api/.env.local", "is not UTF-8")]);
+    }
+
+    #[test]
+    fn a_mode_overrides_local_values_for_vite_only() {
+        let temp = tempfile::tempdir().unwrap();
+        for (path, text) in [
+            ("vite/vite.config.ts", ""),
+            ("vite/.env.local", "A=local"),
+            ("vite/.env.development", "A=mode"),
+            ("next/.env.local", "A=local"),
+            ("next/.env.development", "A=mode"),
+        ] {
+            let path = temp.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let found = find(temp.path(), &[("vite", "vite"), ("next", "next")]);
+        let last = |service: &str| found[service].last().unwrap().value.as_str();
+        assert_eq!((last("vite"), last("next")), ("mode", "local"));
+    }
 
     #[test]
     fn closer_files_override_and_examples_rank_by_their_directory() {

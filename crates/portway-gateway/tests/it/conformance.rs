@@ -1,7 +1,11 @@
-//! Runs suites that others wrote for HTTP/2 against the gateway.
+//! Runs suites that others wrote for HTTP/2 and WebSocket against the gateway.
 
-use std::collections::BTreeSet;
-use std::process::Command;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
 
 use crate::support::{TestGateway, TestService};
 
@@ -39,4 +43,105 @@ fn h2spec_accepts_forwarded_requests() {
     // On its fixed port, the gateway forwards requests for any host.
     h2spec(gateway.fixed_port);
     assert!(service.requests().len() > 10);
+}
+
+/// The variable with a Python that can import the Autobahn test suite.
+const WSTEST_PYTHON: &str = "PORTWAY_WSTEST_PYTHON";
+
+/// A server that sends each message back. It rejects clients that name another port than its argument or,
+/// if that is 0, its own. Prints its own.
+const ECHO: &str = "
+import sys
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from twisted.internet import reactor
+class Echo(WebSocketServerProtocol):
+    def onMessage(self, payload, is_binary):
+        self.sendMessage(payload, is_binary)
+factory = WebSocketServerFactory('ws://127.0.0.1')
+factory.protocol = Echo
+port = reactor.listenTCP(0, factory, interface='127.0.0.1').getHost().port
+factory.externalPort = int(sys.argv[1]) or port
+sys.stdout.write('%d\\n' % port)
+sys.stdout.flush()
+reactor.run()
+";
+
+/// Runs the suite's client. Its argument: the file with the settings.
+const CLIENT: &str = "
+import sys
+from autobahntestsuite.wstest import run
+sys.argv = ['wstest', '-m', 'fuzzingclient', '-s', sys.argv[1]]
+run()
+";
+
+fn python(script: &str, argument: &str) -> Command {
+    let tool = std::env::var_os(WSTEST_PYTHON).expect("PORTWAY_WSTEST_PYTHON is not set");
+    let mut command = Command::new(tool);
+    command.args(["-W", "ignore", "-c", script, argument]);
+    command
+}
+
+/// Ends a process with its test.
+struct Killed(std::process::Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts the echo server for clients that connect to `external`. Returns its port.
+fn echo(external: u16) -> (Killed, u16) {
+    let mut command = python(ECHO, &external.to_string());
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    let mut reader = BufReader::new(child.stdout.take().unwrap());
+    reader.read_line(&mut line).unwrap();
+    (Killed(child), line.trim().parse().unwrap())
+}
+
+#[test]
+#[ignore = "needs the Autobahn test suite, which `cargo xtask conformance` installs"]
+#[allow(clippy::print_stdout, reason = "the summary is a result")]
+fn the_autobahn_suite_sees_no_difference_to_a_direct_connection() {
+    let (_direct, port) = echo(0);
+    let placeholder = TestService::echo();
+    let gateway = TestGateway::with_services(&[("frontend", placeholder.port)]);
+    // The server has to know the port of the gateway.
+    let (_behind, behind) = echo(gateway.fixed_port);
+    gateway.change(|instances| instances[0].services[0].ports[0].port = behind);
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    let settings = serde_json::json!({
+        "outdir": out,
+        "servers": [
+            { "agent": "direct", "url": format!("ws://127.0.0.1:{port}") },
+            { "agent": "gateway", "url": format!("ws://127.0.0.1:{}", gateway.fixed_port) },
+        ],
+        "cases": ["*"],
+        // Speed, and compression of a thousand messages a case.
+        "exclude-cases": ["9.*", "12.*", "13.*"],
+        "exclude-agent-cases": {},
+    });
+    let file = dir.path().join("settings.json");
+    fs::write(&file, settings.to_string()).unwrap();
+    let output = python(CLIENT, file.to_str().unwrap()).output().unwrap();
+    let report = fs::read_to_string(out.join("index.json"));
+    let report = report.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    let report: Value = serde_json::from_str(&report).unwrap();
+    let results = |agent: &str| -> BTreeMap<String, String> {
+        let cases = report[agent].as_object().unwrap().iter();
+        cases
+            .map(|(case, result)| {
+                let result = format!("{} {}", result["behavior"], result["behaviorClose"]);
+                (case.clone(), result)
+            })
+            .collect()
+    };
+    let (direct, gateway) = (results("direct"), results("gateway"));
+    assert_eq!(direct, gateway);
+    assert!(direct.len() > 200, "{direct:?}");
+    assert!(direct.values().all(|result| !result.contains("FAILED")), "{direct:?}");
+    println!("Autobahn: {} cases, as without the gateway", gateway.len());
 }

@@ -34,7 +34,8 @@ impl<'de> Deserialize<'de> for After {
             type Value = After;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(
-                    "a list of services, or { SERVICE = \"started\" | \"ready\" | \"completed\" }",
+                    "a list of services, or \
+                     { SERVICE = \"prepared\" | \"started\" | \"ready\" | \"completed\" }",
                 )
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<After, A::Error> {

@@ -105,6 +105,9 @@ fn address(text: &str, host_at: Range<usize>) -> Option<Address<'_>> {
     if scheme.is_none() && port.is_none_or(|port| port < MIN_BARE_PORT) {
         return None;
     }
+    if scheme.is_some() && is_user(after) {
+        return None;
+    }
     Some(Address {
         scheme,
         start,
@@ -113,6 +116,14 @@ fn address(text: &str, host_at: Range<usize>) -> Option<Address<'_>> {
         host_at,
         port,
     })
+}
+
+/// Returns whether what precedes `after` in a URL is its user and not its host, as in
+/// `http://localhost:8000@example.com`.
+fn is_user(after: &str) -> bool {
+    let ends = |c: char| c.is_whitespace() || "/?#,;\"'`<>".contains(c);
+    let authority = after.split(ends).next().unwrap_or(after);
+    authority.contains('@')
 }
 
 /// Returns the scheme before a host and where the address starts; `None` if the host is part of a path
@@ -197,6 +208,18 @@ mod tests {
                 ],
             ),
             (
+                "mongodb://localhost:pw@localhost:27017,db:27018/x",
+                vec![
+                    (
+                        Some("mongodb"),
+                        "localhost",
+                        Some(27017),
+                        "localhost:27017",
+                    ),
+                    (None, "db", Some(27018), "db:27018"),
+                ],
+            ),
+            (
                 "[\"http://localhost:3000\"]",
                 vec![(
                     Some("http"),
@@ -226,6 +249,9 @@ mod tests {
             "localhost:8000px",
             "x.localhost:8000",
             "localhost:0",
+            "http://localhost:8000@example.com/",
+            "http://localhost:pass@example.com",
+            "http://localhost@example.com:8000",
             "é.localhost:8000",
         ] {
             assert_eq!(found(text), [], "{text}");

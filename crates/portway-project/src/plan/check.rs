@@ -6,7 +6,7 @@ use super::ports::{kind, ports};
 use super::{MAX_SERVICES, PlannedPort, PlannedService, identifier};
 use crate::diagnostic::{Problem, Text};
 use crate::kind::Kind;
-use crate::manifest::{Manifest, Service};
+use crate::manifest::{Manifest, Prepare, Service};
 use crate::preferences::Preferences;
 use crate::template::{self, Property, TemplateError};
 
@@ -109,7 +109,7 @@ pub(super) fn texts(name: &str, spec: &Service) -> Result<(), Problem> {
     }
 }
 
-/// All commands of a service.
+/// All commands of a service, those for Windows included.
 fn commands(spec: &Service) -> impl Iterator<Item = &Text> {
     let ready = spec
         .ready
@@ -119,8 +119,18 @@ fn commands(spec: &Service) -> impl Iterator<Item = &Text> {
         .liveness
         .as_ref()
         .and_then(|live| live.get_ref().exec.as_ref());
-    let prepare = spec.prepare.as_ref().map(|prepare| &prepare.command);
-    [Some(&spec.command), prepare, ready, live]
+    let windows = &spec.windows;
+    fn prepare(prepare: &Option<Prepare>) -> Option<&Text> {
+        prepare.as_ref().map(|prepare| &prepare.command)
+    }
+    [
+        Some(&spec.command),
+        prepare(&spec.prepare),
+        ready,
+        live,
+        windows.command.as_ref(),
+        prepare(&windows.prepare),
+    ]
         .into_iter()
         .flatten()
 }
@@ -325,7 +335,8 @@ pub(super) fn placeholders(manifest: &Manifest) -> Result<(), Problem> {
     };
     for (name, spec) in &manifest.services {
         let url = spec.database.as_ref().and_then(|one| one.url.as_ref());
-        for text in commands(spec).chain(spec.env.values()).chain(url) {
+        let env = spec.env.values().chain(spec.windows.env.values());
+        for text in commands(spec).chain(env).chain(url) {
             template::expand(text.get_ref(), name, &names, lookup)
                 .map_err(|error| placeholder_problem(manifest, text, error))?;
         }

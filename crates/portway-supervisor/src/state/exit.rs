@@ -58,7 +58,10 @@ impl StateMachine {
                 return self.after_stop(next, now, jitter, effects);
             }
             if !self.without_hold {
-                effects.push(Effect::Notify(Transition::RestartingWithoutHold));
+                // Said once, however often the service fails in a row.
+                if self.failures == 0 {
+                    effects.push(Effect::Notify(Transition::RestartingWithoutHold));
+                }
                 return self.start(true, now, effects);
             }
         }

@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use portway_api::FailureReason;
+use portway_api::{FailureReason, PortConflict};
 use portway_project::policy::RestartPolicy;
 
-use super::{AfterStop, Effect, ExitStatus, Phase, StateMachine, Transition};
+use super::{
+    AfterStop, Effect, ExitStatus, MAX_PORT_LOSSES, Phase, StateMachine, Transition,
+};
 
 /// A service without ports and probes is ready when it has run for this long. Most processes that
 /// cannot work have exited by then.
@@ -172,5 +174,31 @@ impl StateMachine {
             effects.push(Effect::Notify(Transition::Ready(now - self.started)));
         }
         effects.push(Effect::StartLivenessProbe);
+    }
+
+    /// Another process has taken a port of the service.
+    pub(super) fn lose_port(
+        &mut self,
+        port: u16,
+        taken_by: PortConflict,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        let next = self.after_port_loss(port, taken_by);
+        self.stop_tree(next, now, effects);
+    }
+
+    /// Counts the loss of a port and returns what follows.
+    pub(super) fn after_port_loss(&mut self, port: u16, taken_by: PortConflict) -> AfterStop {
+        self.port_losses += 1;
+        if self.port_losses > MAX_PORT_LOSSES {
+            AfterStop::Fail(FailureReason::PortLost {
+                port,
+                times: self.port_losses,
+                taken_by: Box::new(taken_by),
+            })
+        } else {
+            AfterStop::ReplacePort { port, taken_by }
+        }
     }
 }

@@ -112,14 +112,20 @@ fn prepares_before_it_waits_for_dependencies() {
     let mut service = Fixture::new(|policy| policy.has_prepare_step = true);
     assert_eq!(service.step(Input::Start), [Effect::Prepare]);
     assert_eq!(service.state(), ServiceState::Preparing);
+    assert!(!service.machine.is_prepared());
     service.step(Input::Prepared);
     assert_eq!(service.state(), ServiceState::Waiting);
+    assert!(service.machine.is_prepared());
     assert!(starts(&service.step(Input::DependenciesMet)));
     let mut service = Fixture::new(|policy| policy.has_prepare_step = true);
     service.step(Input::Start);
     let reason = FailureReason::StartFailed { error: "no".into() };
     service.step(Input::PrepareFailed(reason));
     assert_eq!(service.state(), ServiceState::Failed);
+    assert!(!service.machine.is_prepared());
+    let mut service = Fixture::new(|_| {});
+    service.step(Input::Start);
+    assert!(service.machine.is_prepared());
 }
 
 #[test]

@@ -38,6 +38,7 @@ impl Supervisor {
             .map(|(name, service)| {
                 let dependency = Dependency {
                     state: service.machine.state(),
+                    is_prepared: service.machine.is_prepared(),
                     is_late: service.machine.is_late(),
                     blocked_by: service
                         .machine

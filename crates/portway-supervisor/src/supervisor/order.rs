@@ -8,6 +8,8 @@ use portway_project::policy::StartCondition;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Dependency {
     pub(super) state: ServiceState,
+    /// Whether what it prepares can be used.
+    pub(super) is_prepared: bool,
     /// Whether it was not ready in time since its start.
     pub(super) is_late: bool,
     /// Why it waits itself, if it does for a service that failed or is stopped.
@@ -37,6 +39,9 @@ pub(super) fn dependencies(
         };
         let state = dependency.state;
         let met = match condition {
+            StartCondition::Prepared => {
+                dependency.is_prepared && state != ServiceState::Stopped
+            }
             StartCondition::Started => matches!(
                 state,
                 ServiceState::Starting
@@ -119,6 +124,7 @@ mod tests {
     ) -> Dependencies {
         let dependency = Dependency {
             state,
+            is_prepared: !matches!(state, ServiceState::Preparing | ServiceState::Failed),
             is_late,
             blocked_by,
         };
@@ -129,8 +135,11 @@ mod tests {
     #[test]
     fn meets_each_condition_in_the_right_states() {
         use Dependencies::{Met, Pending};
-        use StartCondition::{Completed, Ready, Started};
+        use StartCondition::{Completed, Prepared, Ready, Started};
         for (condition, state, expected) in [
+            (Prepared, ServiceState::Preparing, Pending),
+            (Prepared, ServiceState::Waiting, Met),
+            (Prepared, ServiceState::Backoff, Met),
             (Started, ServiceState::Waiting, Pending),
             (Started, ServiceState::Starting, Met),
             (Started, ServiceState::Completed, Met),
@@ -151,13 +160,14 @@ mod tests {
 
     #[test]
     fn reports_a_dependency_that_does_not_become_ready_without_help() {
-        use StartCondition::{Ready, Started};
+        use StartCondition::{Prepared, Ready, Started};
         let failed = |service: &str| {
             Dependencies::Failed(FailureReason::DependencyFailed {
                 service: service.to_owned(),
             })
         };
         assert_eq!(evaluate(Ready, ServiceState::Failed), failed("db"));
+        assert_eq!(evaluate(Prepared, ServiceState::Failed), failed("db"));
         let late = |condition| evaluate_dependency(condition, ServiceState::Unhealthy, true, None);
         assert_eq!(late(Ready), failed("db"));
         assert_eq!(late(Started), Dependencies::Met);

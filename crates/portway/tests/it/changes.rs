@@ -2,6 +2,8 @@
 
 mod not_applied;
 
+use std::fs;
+
 use serde_json::Value;
 
 use crate::sandbox::{Sandbox, TWO_SERVICES, http_get, two_services, wait_until};
@@ -101,6 +103,21 @@ fn a_removed_service_stops_and_the_others_keep_running() {
     drop(std::net::TcpListener::bind(("127.0.0.1", sandbox.port(10))).unwrap());
     let leases = sandbox.run(&["leases", "--json"]).success().stdout();
     assert!(!leases.contains("frontend"), "{leases}");
+}
+
+#[test]
+fn says_that_services_are_detected_after_the_manifest_was_deleted() {
+    let sandbox = two_services();
+    up(&sandbox);
+    sandbox.write("Procfile", "api: %service serve $PORT\n");
+    fs::remove_file(sandbox.project().join("portway.toml")).unwrap();
+    sandbox
+        .run(&["up", "--detach"])
+        .success()
+        .stderr_has("`portway.toml` was deleted; the services are detected now")
+        .stderr_has("stopping `backend`: removed");
+    assert_eq!(service(&status(&sandbox), "api")["state"], "ready");
+    sandbox.run(&["down"]).success();
 }
 
 #[test]

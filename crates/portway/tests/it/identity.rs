@@ -51,6 +51,11 @@ fn a_moved_directory_is_stopped_under_its_new_path() {
             .stderr_has("~/project");
     }
     run_in(&sandbox, &new, &["wait"]).success();
+    run_in(&sandbox, &new, &["restart"])
+        .code(1)
+        .stderr_has("whose path was")
+        .stderr_has("run `portway up --detach`");
+    assert!(http_get(sandbox.port(0), "/").is_some());
     run_in(&sandbox, &new, &["down"])
         .success()
         .stderr_has("~/project")

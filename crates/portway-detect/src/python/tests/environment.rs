@@ -47,18 +47,18 @@ fn installs_packages_with_the_project_manager() {
             found.command
         );
     }
-    // Without the tool, a plain virtual environment.
-    for (pyproject, lock, install) in [
-        (project, &locked[..], "'fastapi>=0.1' uvicorn"),
-        (optional, &locked, "'fastapi[all]'"),
-        (
-            poetry,
-            &[],
-            "'fastapi>=0.100,<0.101' 'uvicorn[standard]>=0.2'",
-        ),
+    // Without the tool and without exact versions, a plain virtual environment.
+    for (pyproject, install) in [
+        (project, "'fastapi>=0.1' uvicorn"),
+        (optional, "'fastapi[all]'"),
+        (poetry, "'fastapi>=0.100,<0.101' 'uvicorn[standard]>=0.2'"),
     ] {
-        let mut files = vec![("pyproject.toml", pyproject), ("main.py", FASTAPI)];
-        files.extend(lock);
+        let tool = "\n[tool.uv]\nx = 1";
+        let pyproject = match pyproject == poetry {
+            true => poetry.to_owned(),
+            false => format!("{pyproject}{tool}"),
+        };
+        let files = [("pyproject.toml", pyproject.as_str()), ("main.py", FASTAPI)];
         let found = only(&files, &["python3"]);
         let prepare = found.prepare.as_deref().unwrap();
         if pyproject == poetry {
@@ -73,6 +73,60 @@ fn installs_packages_with_the_project_manager() {
             assert_eq!(prepare, format!("{VENV}{install}"));
         }
         found.has_evidence("is not installed, so a plain venv");
+    }
+}
+
+#[test]
+fn installs_the_manager_of_exact_versions() {
+    let project = "[project]\nname = 'x'\ndependencies = ['fastapi', 'uvicorn']\n";
+    let optional =
+        "[project]\nname = 'x'\n[project.optional-dependencies]\nweb = ['fastapi[all]']\n";
+    let poetry = "[tool.poetry.dependencies]\nfastapi = '*'\nuvicorn = '*'\n";
+    let pipfile = "[packages]\nfastapi = '*'\n";
+    for (file, text, lock, end) in [
+        (
+            "pyproject.toml",
+            project,
+            "uv.lock",
+            ".venv/uv/bin/python -m pip install -q uv && \
+             UV_PROJECT_ENVIRONMENT=\"$PWD/.venv\" .venv/uv/bin/uv sync --inexact",
+        ),
+        (
+            "pyproject.toml",
+            optional,
+            "uv.lock",
+            ".venv/uv/bin/uv sync --inexact --extra web",
+        ),
+        (
+            "pyproject.toml",
+            poetry,
+            "poetry.lock",
+            "POETRY_VIRTUALENVS_IN_PROJECT=1 .venv/poetry/bin/poetry install",
+        ),
+        (
+            "Pipfile",
+            pipfile,
+            "Pipfile.lock",
+            "PIPENV_VENV_IN_PROJECT=1 .venv/pipenv/bin/pipenv install --dev && \
+             .venv/bin/python -m pip install -q uvicorn",
+        ),
+    ] {
+        let mut files = vec![(file, text), (lock, ""), ("main.py", FASTAPI)];
+        // The same after it was prepared.
+        for prepared in [false, true] {
+            if prepared {
+                files.extend([(".venv/pyvenv.cfg", ""), (".venv/bin/pip", "")]);
+            }
+            let found = only(&files, &["python3"]);
+            let prepare = found.prepare.as_deref().unwrap();
+            assert!(prepare.ends_with(end), "{prepare}");
+            assert!(found.command.starts_with(".venv/bin/uvicorn main:app"));
+            found.has_evidence("is not installed, so it is installed into `.venv`");
+        }
+        // An environment of the user stays as it is.
+        let files = [files[0], files[1], files[2], ("venv/pyvenv.cfg", "")];
+        let found = only(&files, &["python3"]);
+        assert!(found.command.starts_with("venv/bin/uvicorn main:app"));
     }
 }
 

@@ -220,6 +220,9 @@ fn releases_the_hold_once_for_a_server_that_cannot_bind() {
     assert!(service.wait_for_timer(&effects).contains(&Effect::Start {
         release_port: false
     }));
+    let effects = service.exits(ExitStatus::Code(1), true);
+    assert!(effects.contains(&Effect::Start { release_port: true }));
+    assert!(!effects.contains(&Effect::Notify(Transition::RestartingWithoutHold)));
 }
 
 #[test]

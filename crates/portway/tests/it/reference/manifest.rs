@@ -101,6 +101,10 @@ fn type_of(schema: &Value) -> String {
     if let Some(reference) = schema["$ref"].as_str() {
         return reference_to(reference.trim_start_matches("#/$defs/"));
     }
+    // The `anyOf` of a table says which keys it needs, not which types are possible.
+    if schema["type"] == "object" {
+        return object_type(schema);
+    }
     if let Some(forms) = schema["anyOf"].as_array() {
         let forms = forms.iter().filter(|form| form["type"] != "null");
         return forms.map(type_of).collect::<Vec<_>>().join(" or ");
@@ -113,7 +117,6 @@ fn type_of(schema: &Value) -> String {
         Some("boolean") => "`true` or `false`".to_owned(),
         Some("integer") => "number".to_owned(),
         Some("array") => format!("list of {}", plural(type_of(&schema["items"]))),
-        Some("object") => object_type(schema),
         Some(other) => other.to_owned(),
         None => "any".to_owned(),
     }

@@ -98,3 +98,25 @@ fn the_manifest_overrides_the_files_of_the_application() {
     assert_eq!(with("env = { OTHER = \"{project}\" }")["OTHER"], "jobi");
     assert_eq!(with("map_env = false")["OTHER"], serde_json::Value::Null);
 }
+
+#[test]
+fn says_which_values_are_missing_and_which_files_cannot_be_read() {
+    let sandbox = Sandbox::new().file("Procfile", "web: %service serve $PORT\n");
+    sandbox.write(
+        ".env.example",
+        "MAIL_KEY=\nTITLE=Shop\nSECRET=change-me\nREPLICA=http://localhost:9999\n",
+    );
+    sandbox
+        .run(&["up", "--detach"])
+        .success()
+        .stderr_has("variables that still need a value: MAIL_KEY, SECRET, REPLICA")
+        .stderr_has("run `cp .env.example .env` and fill them in");
+    sandbox.run(&["down"]).success();
+    std::fs::write(sandbox.project().join(".env"), [b'A', b'=', 0xff]).unwrap();
+    sandbox
+        .run(&["up", "--detach"])
+        .success()
+        .stderr_has("`.env` is not UTF-8; Portway cannot set the ports in its variables");
+    assert_eq!(sandbox.status()["services"][0]["state"], "ready");
+    sandbox.run(&["down"]).success();
+}

@@ -4,19 +4,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::create;
 use crate::command::run;
+
+/// The keys with which Debian signs its releases.
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// Where apt finds packages.
 #[derive(Debug, Default)]
-pub(super) struct Sources {
+pub(crate) struct Sources {
     /// Options of apt.
     options: Vec<String>,
 }
 
 impl Sources {
     /// Another release of the distribution that this machine uses. Keeps its lists in `work`.
-    pub(super) fn release(work: &Path, release: &str, keyring: &str) -> Result<Self, String> {
+    pub(crate) fn release(work: &Path, release: &str) -> Result<Self, String> {
         let mirror = output(Command::new("apt-get").args([
             "indextargets",
             "--format",
@@ -25,12 +27,12 @@ impl Sources {
             "Origin: Debian",
         ]))?;
         let mirror = mirror.lines().next().ok_or(
-            "apt has no mirror of Debian\nhelp: install Docker Compose 2.24 or newer as a plugin",
+            "apt has no mirror of Debian",
         )?;
         create(&work.join("lists/partial"))?;
         create(&work.join("archives/partial"))?;
         let list = work.join("sources.list");
-        let line = format!("deb [signed-by={keyring}] {mirror} {release} main\n");
+        let line = format!("deb [signed-by={KEYRING}] {mirror} {release} main\n");
         fs::write(&list, line).map_err(|error| format!("{}: {error}", list.display()))?;
         let work = work.display();
         let options = [
@@ -59,7 +61,7 @@ impl Sources {
     }
 
     /// The names of packages and of those that they depend on, installed here or not.
-    pub(super) fn with_dependencies(&self, packages: &[&str]) -> Result<Vec<String>, String> {
+    pub(crate) fn with_dependencies(&self, packages: &[&str]) -> Result<Vec<String>, String> {
         let mut command = self.apt();
         command.args(["-o", "Dir::State::Status=/dev/null", "--print-uris"]);
         command.args(["-qq", "-y", "--no-install-recommends", "install"]);
@@ -68,7 +70,7 @@ impl Sources {
     }
 
     /// Download packages. Returns the files.
-    pub(super) fn download(&self, packages: &[String], to: &Path) -> Result<Vec<PathBuf>, String> {
+    pub(crate) fn download(&self, packages: &[String], to: &Path) -> Result<Vec<PathBuf>, String> {
         let files = to.join("packages");
         create(&files)?;
         let mut command = self.apt();
@@ -82,8 +84,14 @@ impl Sources {
     }
 }
 
+/// Create a directory and those above it.
+pub(crate) fn create(directory: &Path) -> Result<(), String> {
+    fs::create_dir_all(directory)
+        .map_err(|error| format!("cannot create `{}`: {error}", directory.display()))
+}
+
 /// Unpack packages into a directory.
-pub(super) fn unpack(files: &[PathBuf], to: &Path) -> Result<(), String> {
+pub(crate) fn unpack(files: &[PathBuf], to: &Path) -> Result<(), String> {
     files
         .iter()
         .try_for_each(|file| run(Command::new("dpkg-deb").arg("--extract").arg(file).arg(to)))
@@ -99,7 +107,7 @@ fn names(uris: &str) -> Vec<String> {
 }
 
 /// Run a command and return what it prints.
-pub(super) fn output(command: &mut Command) -> Result<String, String> {
+pub(crate) fn output(command: &mut Command) -> Result<String, String> {
     let output = command.output();
     let output = output.map_err(|error| format!("cannot run {command:?}: {error}"))?;
     if output.status.success() {
