@@ -26,9 +26,7 @@ impl Sources {
             "Created-By: Packages",
             "Origin: Debian",
         ]))?;
-        let mirror = mirror.lines().next().ok_or(
-            "apt has no mirror of Debian",
-        )?;
+        let mirror = mirror.lines().next().ok_or("apt has no mirror of Debian")?;
         create(&work.join("lists/partial"))?;
         create(&work.join("archives/partial"))?;
         let list = work.join("sources.list");

@@ -49,8 +49,9 @@ fn compose(directory: &Path) -> Result<(), String> {
     }
     println!("== downloading Compose");
     let work = directory.join("compose");
-    let sources = debian::Sources::release(&work, RELEASE)
-        .map_err(|error| format!("{error}\nhelp: install Docker Compose 2.24 or newer as a plugin"))?;
+    let sources = debian::Sources::release(&work, RELEASE).map_err(|error| {
+        format!("{error}\nhelp: install Docker Compose 2.24 or newer as a plugin")
+    })?;
     let files = sources.download(&["docker-compose".to_owned()], &work)?;
     debian::unpack(&files, &work.join("root"))?;
     copy(&work.join("root").join(PLUGIN), &plugin)?;

@@ -72,7 +72,15 @@ fn install(directory: &Path, python: &Path) -> Result<(), String> {
     write(&requirements, REQUIREMENTS)?;
     let site = directory.join("site");
     run(Command::new(python)
-        .args(["-W", "ignore", "-m", "pip", "install", "--quiet", "--no-deps"])
+        .args([
+            "-W",
+            "ignore",
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+        ])
         .args(["--no-python-version-warning", "--upgrade", "--target"])
         .arg(&site)
         .arg("--requirement")

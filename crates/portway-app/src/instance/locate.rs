@@ -153,7 +153,9 @@ impl Located {
     /// When the instance started in a directory that the checkout has replaced.
     pub(crate) fn check(&self) -> Result<(), CommandError> {
         match self.difference() {
-            Some(difference) if self.relation == Relation::Replaced => Err(self.other_directory(difference)),
+            Some(difference) if self.relation == Relation::Replaced => {
+                Err(self.other_directory(difference))
+            }
             Some(difference) => {
                 report(&difference);
                 Ok(())

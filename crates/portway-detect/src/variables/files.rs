@@ -50,7 +50,8 @@ const OTHER_ENVIRONMENTS: [&str; 9] = [
 
 /// Returns the files in use of a directory, in the order in which they override each other there.
 pub(super) fn in_use<'d>(dir: &'d Dir<'_>) -> impl DoubleEndedIterator<Item = &'d str> {
-    let is_vite = |file: &str| file.starts_with("vite.config.") || file.starts_with("astro.config.");
+    let is_vite =
+        |file: &str| file.starts_with("vite.config.") || file.starts_with("astro.config.");
     let order = match dir.files().any(is_vite) {
         true => IN_USE_BY_VITE,
         false => IN_USE,

@@ -1,6 +1,6 @@
 //! Runs suites that others wrote for HTTP/2 and WebSocket against the gateway.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -48,8 +48,8 @@ fn h2spec_accepts_forwarded_requests() {
 /// The variable with a Python that can import the Autobahn test suite.
 const WSTEST_PYTHON: &str = "PORTWAY_WSTEST_PYTHON";
 
-/// A server that sends each message back. It rejects clients that name another port than its argument or,
-/// if that is 0, its own. Prints its own.
+/// A server that sends each message back, to clients that name the port in its argument. Prints its own
+/// port.
 const ECHO: &str = "
 import sys
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
@@ -60,7 +60,7 @@ class Echo(WebSocketServerProtocol):
 factory = WebSocketServerFactory('ws://127.0.0.1')
 factory.protocol = Echo
 port = reactor.listenTCP(0, factory, interface='127.0.0.1').getHost().port
-factory.externalPort = int(sys.argv[1]) or port
+factory.externalPort = int(sys.argv[1])
 sys.stdout.write('%d\\n' % port)
 sys.stdout.flush()
 reactor.run()
@@ -104,19 +104,17 @@ fn echo(external: u16) -> (Killed, u16) {
 #[test]
 #[ignore = "needs the Autobahn test suite, which `cargo xtask conformance` installs"]
 #[allow(clippy::print_stdout, reason = "the summary is a result")]
-fn the_autobahn_suite_sees_no_difference_to_a_direct_connection() {
-    let (_direct, port) = echo(0);
+fn autobahn_accepts_what_passes_through_the_gateway() {
     let placeholder = TestService::echo();
     let gateway = TestGateway::with_services(&[("frontend", placeholder.port)]);
     // The server has to know the port of the gateway.
-    let (_behind, behind) = echo(gateway.fixed_port);
-    gateway.change(|instances| instances[0].services[0].ports[0].port = behind);
+    let (_server, port) = echo(gateway.fixed_port);
+    gateway.change(|instances| instances[0].services[0].ports[0].port = port);
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");
     let settings = serde_json::json!({
         "outdir": out,
         "servers": [
-            { "agent": "direct", "url": format!("ws://127.0.0.1:{port}") },
             { "agent": "gateway", "url": format!("ws://127.0.0.1:{}", gateway.fixed_port) },
         ],
         "cases": ["*"],
@@ -130,18 +128,17 @@ fn the_autobahn_suite_sees_no_difference_to_a_direct_connection() {
     let report = fs::read_to_string(out.join("index.json"));
     let report = report.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
     let report: Value = serde_json::from_str(&report).unwrap();
-    let results = |agent: &str| -> BTreeMap<String, String> {
-        let cases = report[agent].as_object().unwrap().iter();
-        cases
-            .map(|(case, result)| {
-                let result = format!("{} {}", result["behavior"], result["behaviorClose"]);
-                (case.clone(), result)
-            })
-            .collect()
+    let cases = report["gateway"].as_object().unwrap();
+    // Whether a case passes strictly depends on the moment at which a segment arrives.
+    let passes = |result: &Value| {
+        let passes = |key: &str| {
+            let result = result[key].as_str();
+            result.is_some_and(|one| ["OK", "NON-STRICT", "INFORMATIONAL"].contains(&one))
+        };
+        passes("behavior") && passes("behaviorClose")
     };
-    let (direct, gateway) = (results("direct"), results("gateway"));
-    assert_eq!(direct, gateway);
-    assert!(direct.len() > 200, "{direct:?}");
-    assert!(direct.values().all(|result| !result.contains("FAILED")), "{direct:?}");
-    println!("Autobahn: {} cases, as without the gateway", gateway.len());
+    let failed: Vec<_> = cases.iter().filter(|(_, result)| !passes(result)).collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+    assert!(cases.len() > 200, "{cases:#?}");
+    println!("Autobahn: {} cases", cases.len());
 }

@@ -59,13 +59,23 @@ mod tests {
         let mut manifest = Manifest::parse(Path::new("portway.toml"), TEXT).unwrap();
         let service = &mut manifest.services["api"];
         if !cfg!(windows) {
-            assert_eq!(service.command.get_ref(), ".venv/bin/uvicorn app:app --port {port}");
+            assert_eq!(
+                service.command.get_ref(),
+                ".venv/bin/uvicorn app:app --port {port}"
+            );
             apply(service);
         }
-        assert_eq!(service.command.get_ref(), ".venv\\Scripts\\uvicorn app:app --port {port}");
+        assert_eq!(
+            service.command.get_ref(),
+            ".venv\\Scripts\\uvicorn app:app --port {port}"
+        );
         let prepare = service.prepare.as_ref().unwrap();
         assert_eq!(prepare.command.get_ref(), "python3 -m venv .venv");
-        let env: Vec<&str> = service.env.values().map(|text| text.get_ref().as_str()).collect();
+        let env: Vec<&str> = service
+            .env
+            .values()
+            .map(|text| text.get_ref().as_str())
+            .collect();
         assert_eq!(env, ["1", "2"]);
     }
 }

@@ -210,12 +210,7 @@ mod tests {
             (
                 "mongodb://localhost:pw@localhost:27017,db:27018/x",
                 vec![
-                    (
-                        Some("mongodb"),
-                        "localhost",
-                        Some(27017),
-                        "localhost:27017",
-                    ),
+                    (Some("mongodb"), "localhost", Some(27017), "localhost:27017"),
                     (None, "db", Some(27018), "db:27018"),
                 ],
             ),

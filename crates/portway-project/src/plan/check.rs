@@ -131,8 +131,8 @@ fn commands(spec: &Service) -> impl Iterator<Item = &Text> {
         windows.command.as_ref(),
         prepare(&windows.prepare),
     ]
-        .into_iter()
-        .flatten()
+    .into_iter()
+    .flatten()
 }
 
 /// Rejects `lan = true` for a service that is not HTTP: every device on the network could open a

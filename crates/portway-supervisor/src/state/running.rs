@@ -5,9 +5,7 @@ use std::time::{Duration, Instant};
 use portway_api::{FailureReason, PortConflict};
 use portway_project::policy::RestartPolicy;
 
-use super::{
-    AfterStop, Effect, ExitStatus, MAX_PORT_LOSSES, Phase, StateMachine, Transition,
-};
+use super::{AfterStop, Effect, ExitStatus, MAX_PORT_LOSSES, Phase, StateMachine, Transition};
 
 /// A service without ports and probes is ready when it has run for this long. Most processes that
 /// cannot work have exited by then.

@@ -39,9 +39,7 @@ pub(super) fn dependencies(
         };
         let state = dependency.state;
         let met = match condition {
-            StartCondition::Prepared => {
-                dependency.is_prepared && state != ServiceState::Stopped
-            }
+            StartCondition::Prepared => dependency.is_prepared && state != ServiceState::Stopped,
             StartCondition::Started => matches!(
                 state,
                 ServiceState::Starting

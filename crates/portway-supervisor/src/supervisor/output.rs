@@ -91,7 +91,8 @@ pub(super) fn missing_file(lines: &[String]) -> Option<String> {
         // Yarn reports other failures of a command with the same start.
         let line = line.trim();
         let is_yarn = line.starts_with("error Command \"") && line.ends_with("not found.");
-        is_yarn || MISSING.iter().any(|sign| line.contains(sign))
+        let is_compose = line.starts_with("env file ") && line.contains(" not found");
+        is_yarn || is_compose || MISSING.iter().any(|sign| line.contains(sign))
     };
     let at = lines.iter().rposition(|line| reports_missing(line))?;
     let is_last = lines[at + 1..]
@@ -115,6 +116,7 @@ mod tests {
             "error Command \"dev\" not found.",
             "ruby: No such file or directory -- app.rb (LoadError)",
             "Could not open input file: artisan",
+            "env file /p/.env not found: stat /p/.env: no such file or directory",
         ] {
             let lines = ["starting".to_owned(), format!("  {line}"), "}".to_owned()];
             assert_eq!(missing_file(&lines).as_deref(), Some(line));
