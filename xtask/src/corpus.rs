@@ -6,6 +6,7 @@
 mod attempt;
 mod checkout;
 mod compare;
+mod engine;
 mod list;
 mod measure;
 mod options;
@@ -29,6 +30,9 @@ use crate::command::root;
 /// Measure the requested repositories one after the other, then write the table.
 pub(crate) fn run(arguments: &[&str]) -> Result<(), String> {
     let options = options::parse(arguments)?;
+    if !options.table_only && !options.plan_only && engine::enter(arguments)? {
+        return Ok(());
+    }
     let target = root().join("target/corpus");
     fs::create_dir_all(&target)
         .map_err(|error| format!("cannot create `{}`: {error}", target.display()))?;

@@ -29,7 +29,8 @@ pub(crate) fn prepare() -> Result<(), String> {
     images::prepare(&directory)
 }
 
-fn directory() -> PathBuf {
+/// Where Compose and the images are.
+pub(crate) fn directory() -> PathBuf {
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     target.join("docker")

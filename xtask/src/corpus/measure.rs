@@ -10,6 +10,7 @@ use portway_api::ProjectPlan;
 use super::attempt;
 use super::checkout::Checkout;
 use super::compare;
+use super::engine;
 use super::list::{Need, Repository};
 use super::options::Options;
 use super::processes;
@@ -60,8 +61,10 @@ pub(super) fn measure(
     };
     record.lacks = toolchain::lacks(&plan, &checkout.main, machine);
     if record.lacks.is_empty() && !options.plan_only {
+        engine::name_images(&checkout.main)?;
         let run = start_and_stop(&sandbox, &checkout, &plan);
         let left = stop(&sandbox, &checkout);
+        engine::clean()?;
         let mut run = run?;
         run.left = left?;
         run.portway.clone_from(&record.portway);

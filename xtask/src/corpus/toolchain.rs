@@ -2,6 +2,7 @@
 //! output of its services. A project that the machine cannot run is not counted.
 
 use std::fs;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -10,11 +11,16 @@ use serde_json::Value;
 
 use super::versions::fulfills;
 
+/// The minor versions of Python 3 that are looked for.
+const PYTHON_MINORS: RangeInclusive<u32> = 8..=15;
+
 /// The versions of what this machine has; empty if it does not have it.
 #[derive(Debug, Default)]
 pub(super) struct Machine {
     node: String,
     python: String,
+    /// Other versions of Python in `PATH`. Portway takes the first that fits.
+    other_pythons: Vec<String>,
     go: String,
     ruby: String,
     has_engine: bool,
@@ -25,6 +31,11 @@ impl Machine {
         Self {
             node: version(&["node", "--version"]),
             python: version(&["python3", "--version"]).replace("Python ", ""),
+            other_pythons: PYTHON_MINORS
+                .map(|minor| version(&[&format!("python3.{minor}"), "--version"]))
+                .map(|version| version.replace("Python ", ""))
+                .filter(|version| !version.is_empty())
+                .collect(),
             go: version(&["go", "version"]).replace("go version go", ""),
             ruby: version(&["ruby", "-e", "print RUBY_VERSION"]),
             has_engine: succeeds(&["docker", "info"])
@@ -35,10 +46,13 @@ impl Machine {
     /// One line for the documentation.
     pub(super) fn describe(&self) -> String {
         let engine = if self.has_engine { "a" } else { "no" };
+        let mut pythons = vec![self.python.as_str()];
+        let others = self.other_pythons.iter().map(String::as_str);
+        pythons.extend(others.filter(|other| *other != self.python));
         format!(
             "Node {}, Python {}, Go {}, Ruby {}, and {engine} container engine",
             self.node.trim_start_matches('v'),
-            self.python,
+            pythons.join(" and "),
             self.go.split(' ').next().unwrap_or_default(),
             self.ruby,
         )
@@ -114,7 +128,9 @@ fn version_lacks(service: &ServicePlan, dir: &Path, root: &Path, machine: &Machi
         .into_iter()
         .filter_map(|(name, version, requirement)| {
             let requirement = requirement?;
-            (!version.is_empty() && !fulfills(version, &requirement))
+            let others = machine.other_pythons.iter().filter(|_| name == "Python");
+            let fits = |version: &str| fulfills(version, &requirement);
+            (!version.is_empty() && !fits(version) && !others.into_iter().any(|one| fits(one)))
                 .then(|| format!("{name} {requirement} is required"))
         })
         .collect()
