@@ -238,6 +238,7 @@ pub fn detect(root: &Path, context: &DetectContext<'_>) -> Detection {
     let requirements = toolchain::require(&dirs[0], &mut services[..programs]);
     passed_over.extend(passed_over::find(&dirs, &services[..programs]));
     compose::set_start_order(&mut services, &containers);
+    compose::order(&files, &mut services);
     Detection {
         services,
         skipped: skipped.into_inner(),

@@ -3,7 +3,7 @@
 //! Gems are the names after `gem` in the Gemfile, which is read line by line and never run.
 
 use super::listens::Listens;
-use super::{DetectContext, DetectedService, Dir};
+use super::{DetectContext, DetectedPort, DetectedService, Dir};
 
 /// Servers that a Gemfile may name, with the command that runs a `config.ru`.
 const SERVERS: [(&str, &str); 4] = [
@@ -27,10 +27,30 @@ pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedSe
         .or_else(|| hanami(dir, &gems, context))
         .or_else(|| rack(dir, &gems, context))
         .or_else(|| sinatra(dir, &gems, context));
+    let worker = found.as_ref().and_then(|_| sidekiq(dir, &gems));
     found
-        .map(|found| gems.finish(found, context))
         .into_iter()
+        .chain(worker)
+        .map(|found| gems.finish(found, context))
         .collect()
+}
+
+/// Builds the worker of an application whose jobs Sidekiq runs.
+fn sidekiq(dir: &Dir<'_>, gems: &Gems) -> Option<DetectedService> {
+    let (_, evidence) = gems.first_of(&["sidekiq"])?;
+    let jobs = ["app/sidekiq", "app/workers", "app/jobs"];
+    let place = jobs.into_iter().find(|place| dir.below(place).is_some())?;
+    let command = gems.program("sidekiq");
+    let port = DetectedPort::Preferred(1);
+    let mut found = DetectedService::http(dir, "worker", command, port).without_port();
+    found.name = "sidekiq".to_owned();
+    found.needs_broker = true;
+    let place = dir.path_of(place);
+    Some(
+        found
+            .with_evidence(evidence)
+            .with_evidence(format!("{place} has its jobs")),
+    )
 }
 
 /// The gems that a directory's Gemfile names.
@@ -173,7 +193,6 @@ fn sinatra(dir: &Dir<'_>, gems: &Gems, context: &DetectContext<'_>) -> Option<De
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::DetectedPort;
     use crate::fixture::{checkout, only};
 
     const APPLICATION: &str = "module Shop\n  class Application < Rails::Application\n  end\nend\n";
@@ -213,6 +232,29 @@ mod tests {
         assert_eq!((found.framework, found.prefers()), ("rails", Some(3000)));
         found.has_evidence("config/application.rb has a `Rails::Application`");
         only(&files, &["ruby"]).has_evidence("it requires `bundle`, which is not installed");
+    }
+
+    #[test]
+    fn runs_sidekiq_beside_the_application_if_there_is_a_broker() {
+        let files = [
+            ("Gemfile", "gem 'rails'\ngem 'sidekiq'"),
+            ("config/application.rb", APPLICATION),
+            ("app/jobs/mail_job.rb", ""),
+            ("compose.yml", "services: {redis: {image: redis}}"),
+        ];
+        let programs = &["ruby", "bundle", "docker"];
+        let worker = |files: &[(&str, &str)]| {
+            let all = checkout(files, programs).services;
+            all.into_iter().find(|one| one.name == "sidekiq")
+        };
+        let found = worker(&files).unwrap();
+        assert_eq!(
+            (found.command.as_str(), found.optional),
+            ("bundle exec sidekiq", false)
+        );
+        found.has_evidence("app/jobs has its jobs");
+        assert!(worker(&files[..3]).unwrap().optional);
+        assert!(worker(&files[..2]).is_none());
     }
 
     #[test]

@@ -37,9 +37,56 @@ pub(crate) fn run_directly(
                 .collect();
             siblings.extend(file.connect(root, &dir, &built, services, context));
         }
-        file.order(&siblings, services);
         services.extend(siblings);
     }
+}
+
+/// Makes services that run directly wait for each other as their compose services do. Uses the final names.
+pub(crate) fn order(files: &[File<'_, '_>], services: &mut [DetectedService]) {
+    for file in files {
+        // The position of the service that runs each compose service, and its name.
+        let running = |name: &str| {
+            let key = file.key(name);
+            services.iter().position(|one| one.more.contains(&key))
+        };
+        let mut found = Vec::new();
+        for (name, compose) in &file.compose.services {
+            let Some(own) = running(name) else { continue };
+            for (other, condition) in &compose.depends_on {
+                let known = CONDITIONS.iter().find(|(name, _)| name == condition);
+                let (Some(other), Some((_, condition))) = (running(other), known) else {
+                    continue;
+                };
+                if other != own && (!services[other].optional || services[own].optional) {
+                    found.push((own, (services[other].name.clone(), *condition)));
+                }
+            }
+        }
+        for (own, after) in found {
+            let is_known = services[own].after.iter().any(|(name, _)| *name == after.0);
+            if !is_known && !waits_for(services, &after.0, &services[own].name) {
+                services[own].after.push(after);
+            }
+        }
+    }
+}
+
+/// Returns whether a service starts after another one, directly or through others.
+fn waits_for(services: &[DetectedService], name: &str, other: &str) -> bool {
+    let mut pending = vec![name];
+    let mut seen: Vec<&str> = Vec::new();
+    while let Some(name) = pending.pop() {
+        if name == other {
+            return true;
+        }
+        if !seen.contains(&name) {
+            seen.push(name);
+            let service = services.iter().find(|one| one.name == name);
+            let before = service.into_iter().flat_map(|one| &one.after);
+            pending.extend(before.map(|(name, _)| name.as_str()));
+        }
+    }
+    false
 }
 
 impl File<'_, '_> {
@@ -207,23 +254,6 @@ impl File<'_, '_> {
         }
         found.more.push(self.key(name));
         Some(found)
-    }
-
-    /// Makes services wait for the commands beside them that their compose services depend on.
-    fn order(&self, siblings: &[DetectedService], services: &mut [DetectedService]) {
-        let is_sibling = |name: &str| siblings.iter().any(|one| one.name == name);
-        for service in services {
-            let own = self.compose.services.iter().find(|(name, _)| {
-                let key = self.key(name);
-                service.more.contains(&key)
-            });
-            for (other, condition) in own.iter().flat_map(|(_, own)| &own.depends_on) {
-                let known = CONDITIONS.iter().find(|(name, _)| name == condition);
-                if let Some((_, condition)) = known.filter(|_| is_sibling(other)) {
-                    service.after.push((other.clone(), condition));
-                }
-            }
-        }
     }
 }
 

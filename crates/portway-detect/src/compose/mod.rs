@@ -7,6 +7,7 @@
 //! killed instance left behind has the same name and is removed before the next start. Podman's
 //! `compose` accepts the same commands.
 
+mod alternatives;
 mod credentials;
 mod direct;
 mod environment;
@@ -20,7 +21,7 @@ mod resolve;
 use indexmap::IndexMap;
 
 pub use self::credentials::credentials;
-pub(super) use self::direct::run_directly;
+pub(super) use self::direct::{order, run_directly};
 pub use self::environment::environment;
 pub use self::model::{Compose, Service, parse};
 pub use self::ports::Published;
@@ -82,10 +83,12 @@ pub(super) fn containers(
     services: &[DetectedService],
     context: &DetectContext<'_>,
 ) -> Vec<Container> {
-    files
+    let mut all: Vec<Container> = files
         .iter()
         .flat_map(|file| file.containers(services, context))
-        .collect()
+        .collect();
+    alternatives::make_optional(files, &mut all);
+    all
 }
 
 /// Sets the start order: containers as their file says, all other services after the containers.

@@ -114,6 +114,49 @@ fn runs_the_checkout_directly_and_after_its_database() {
 }
 
 #[test]
+fn orders_what_runs_directly_as_in_the_file() {
+    let vite = "{\"scripts\": {\"dev\": \"vite\"}}";
+    let detection = checkout(
+        &[
+            (
+                "compose.yaml",
+                "services:\n  page: {build: ./web, depends_on: {server: {condition: service_healthy}}}\n  \
+                 server: {build: ./api, depends_on: [page, gone]}\n",
+            ),
+            ("api/requirements.txt", "flask"),
+            (
+                "api/app.py",
+                "from flask import Flask\napp = Flask(__name__)\n",
+            ),
+            ("web/package.json", vite),
+        ],
+        DOCKER,
+    );
+    let after = |name: &str| {
+        let service = detection.services.iter().find(|one| one.name == name);
+        service.unwrap().after.clone()
+    };
+    assert_eq!(after("web"), [("api".to_owned(), "ready")]);
+    // Compose rejects a circle, and so does Portway.
+    assert_eq!(after("api"), []);
+}
+
+#[test]
+fn databases_to_choose_from_are_optional() {
+    for (after, optional) in [("", true), ("depends_on: [one]", false)] {
+        let file = format!(
+            "services:\n  one: {{image: postgres}}\n  two: {{image: mysql}}\n  mail: {{image: mailpit, {after}}}\n"
+        );
+        let detection = checkout(&[("compose.yaml", &file)], DOCKER);
+        let state: Vec<bool> = detection.services.iter().map(|one| one.optional).collect();
+        assert_eq!(state, [optional, optional, false], "{detection:#?}");
+    }
+    let file = "services: {one: {image: postgres}, two: {image: postgres}}";
+    let detection = checkout(&[("compose.yaml", file)], DOCKER);
+    assert!(detection.services.iter().all(|one| !one.optional));
+}
+
+#[test]
 fn orders_containers_as_in_their_file() {
     let detection = checkout(
         &[(

@@ -28,6 +28,9 @@ const LOCKS: [(&str, Manager); 6] = [
     ("npm-shrinkwrap.json", Manager::Npm),
 ];
 
+/// Versions of pnpm whose lock files newer versions reject.
+const OLD_PNPM: [&str; 2] = ["@8", "@7"];
+
 /// The package manager of a package.
 #[derive(Debug)]
 pub(super) struct Managed {
@@ -36,8 +39,12 @@ pub(super) struct Managed {
     program: Cow<'static, str>,
     /// The directory to install in, relative to the root: the package's own or its workspace's.
     pub(super) root: String,
+    /// Its command that installs packages, if another version than that of `program` does.
+    installer: Option<String>,
     /// Whether a lock file exists.
     is_locked: bool,
+    /// Whether any version of pnpm may install the packages.
+    is_any_pnpm: bool,
     /// Sentences of evidence.
     pub(super) evidence: Vec<String>,
 }
@@ -84,14 +91,21 @@ impl Managed {
             .is_some_and(|(_, sentence)| sentence.starts_with("`packageManager`"));
         evidence.extend(implied.map(|(_, sentence)| sentence));
         let name = manager.name();
+        // A version is only known if it is declared. Other versions may reject the lock file.
+        let version = match is_declared {
+            false if manager == Manager::Pnpm => lock_version(dir, &root_path),
+            _ => "",
+        };
+        let mut installer = None;
         let program = if (context.has_program)(name) {
+            if OLD_PNPM.contains(&version) && (context.has_program)("npx") {
+                evidence.push(format!(
+                    "`npx` downloads `{name}{version}`, which its lock file needs"
+                ));
+                installer = Some(format!("npx --yes {name}{version}"));
+            }
             Cow::Borrowed(name)
         } else if manager.is_in_corepack() && (context.has_program)("corepack") {
-            // Without a declared version, Corepack takes the newest, which may reject the lock file.
-            let version = match is_declared {
-                false if manager == Manager::Pnpm => lock_version(dir, &root_path),
-                _ => "",
-            };
             evidence.push(format!(
                 "`{name}` is not installed, so `corepack` downloads `{name}{version}`"
             ));
@@ -100,11 +114,18 @@ impl Managed {
             evidence.push(format!("`{name}` is not installed"));
             Cow::Borrowed(name)
         };
+        let is_fixed = match program == name {
+            true => installer.is_some(),
+            false => !version.is_empty(),
+        };
+        let is_any_pnpm = manager == Manager::Pnpm && !is_declared && !is_fixed;
         Self {
             manager,
             program,
             root: root_path,
+            installer,
             is_locked,
+            is_any_pnpm,
             evidence,
         }
     }
@@ -119,7 +140,13 @@ impl Managed {
             (Manager::Pnpm, false) => "install --no-lockfile",
             (Manager::Berry | Manager::Bun, false) => "install",
         };
-        format!("{} {arguments}", self.program)
+        // Since version 11, pnpm fails if a package has a build script that the project does not mention.
+        let tolerant = match self.is_any_pnpm {
+            true => " --config.strict-dep-builds=false",
+            false => "",
+        };
+        let program = self.installer.as_deref().unwrap_or(&self.program);
+        format!("{program} {arguments}{tolerant}")
     }
 
     /// The command that runs a script with additional arguments.

@@ -279,12 +279,20 @@ impl Project<'_, '_> {
         match &entry.port {
             Some((Port::Reads { variable, usual }, place)) => {
                 let configured = variables::port(self.dir, variable);
-                let set = configured.as_ref().map(|(port, _)| *port);
-                let usual = set.or(*usual).unwrap_or(entry.usual);
+                let set = configured.as_ref().map(|(port, _)| *port).or(*usual);
+                let default = match set {
+                    Some(_) => None,
+                    None => variables::default_port(self.dir, variable),
+                };
+                let default_port = default.as_ref().map(|(port, _)| *port);
+                let usual = set.or(default_port).unwrap_or(entry.usual);
                 found.port = Some(self.context.port(found.framework, usual));
                 if let Some((port, file)) = configured {
                     found.is_port_written = true;
                     found = found.with_evidence(format!("{file} sets `{variable}` to {port}"));
+                }
+                if let Some((port, file)) = default {
+                    found = found.with_evidence(format!("{file} has the default {port}"));
                 }
                 if variable != "PORT" {
                     found.env.insert(variable.clone(), "{port}".to_owned());

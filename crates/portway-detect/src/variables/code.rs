@@ -51,8 +51,24 @@ const DEPTH: usize = 5;
 /// Maximum length of a line that is searched, in bytes; longer lines are generated.
 const MAX_LINE: usize = 500;
 
+/// Returns the default port of a variable in the code in `dir`, and the file. Packages below are others.
+pub(crate) fn default_port(dir: &Dir<'_>, variable: &str) -> Option<(u16, String)> {
+    let all = search(dir, &|sub| sub.has("package.json"));
+    all.into_iter()
+        .filter(|found| found.name == variable)
+        .find_map(|found| {
+            let port = found.value.parse().ok().filter(|port| *port > 0)?;
+            Some((port, found.place.file))
+        })
+}
+
 /// Finds the defaults in the code of the service in `dir`, but not in the directories of `others`.
 pub(super) fn defaults(dir: &Dir<'_>, others: &[&str]) -> Vec<AppVariable> {
+    search(dir, &|sub| others.contains(&sub.path()))
+}
+
+/// Finds the defaults in the code in `dir`, except in directories of others.
+fn search(dir: &Dir<'_>, is_other: &dyn Fn(&Dir<'_>) -> bool) -> Vec<AppVariable> {
     let Some(patterns) = &*PATTERNS else {
         return Vec::new();
     };
@@ -75,7 +91,7 @@ pub(super) fn defaults(dir: &Dir<'_>, others: &[&str]) -> Vec<AppVariable> {
             if depth < DEPTH {
                 let names = dir.dirs().filter(|name| !is_skipped(name));
                 let subs = names.filter_map(|name| dir.sub(name));
-                below.extend(subs.filter(|sub| !others.contains(&sub.path())));
+                below.extend(subs.filter(|sub| !is_other(sub)));
             }
         }
         level = below;

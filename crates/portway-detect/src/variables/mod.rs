@@ -17,6 +17,7 @@ use portway_project::mapping::{AppVariable, Origin, Place};
 
 use super::{Dir, Skipped};
 
+pub(crate) use code::default_port;
 pub(crate) use files::port;
 pub use files::{IN_USE, is_example, is_in_use};
 

@@ -61,8 +61,8 @@ fn code_that_a_compose_file_builds_runs_directly_with_its_environment() {
     assert_eq!(
         api.after,
         [
-            ("migrate".to_owned(), "completed"),
-            ("db".to_owned(), "ready")
+            ("db".to_owned(), "ready"),
+            ("migrate".to_owned(), "completed")
         ]
     );
     api.has_evidence("the service `api` in docker-compose.yml");

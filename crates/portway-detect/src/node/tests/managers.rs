@@ -15,7 +15,14 @@ fn detects_managers_by_lock_file_and_declaration() {
             "",
             &["pnpm"],
             "pnpm run dev --port {port} --strictPort",
-            "pnpm install --frozen-lockfile",
+            "pnpm install --frozen-lockfile --config.strict-dep-builds=false",
+        ),
+        (
+            "pnpm-lock.yaml",
+            "lockfileVersion: '6.0'",
+            &["pnpm", "npx"],
+            "pnpm run dev --port {port} --strictPort",
+            "npx --yes pnpm@8 install --frozen-lockfile",
         ),
         (
             "yarn.lock",
@@ -36,7 +43,7 @@ fn detects_managers_by_lock_file_and_declaration() {
             "",
             &["corepack"],
             "corepack pnpm run dev --port {port} --strictPort",
-            "corepack pnpm install --frozen-lockfile",
+            "corepack pnpm install --frozen-lockfile --config.strict-dep-builds=false",
         ),
     ] {
         let package = manifest("\"dev\": \"vite\"", &["vite"]);
@@ -47,6 +54,11 @@ fn detects_managers_by_lock_file_and_declaration() {
         );
         found.has_evidence(&format!("{file} exists"));
     }
+    let declared = "{\"scripts\": {\"dev\": \"vite\"}, \"devDependencies\": {\"vite\": \"8\"}, \"packageManager\": \"pnpm@9.1.0\"}";
+    let old = ("pnpm-lock.yaml", "lockfileVersion: '6.0'");
+    let found = only(&[("package.json", declared), old], &["pnpm", "npx"]);
+    let prepare = "pnpm install --frozen-lockfile";
+    assert_eq!(found.prepare.as_deref(), Some(prepare));
     let declared = "{\"scripts\": {\"dev\": \"vite\"}, \"devDependencies\": {\"vite\": \"8\"}, \"packageManager\": \"yarn@4.1.0+sha\"}";
     let found = only(&[("package.json", declared), ("yarn.lock", "")], &["yarn"]);
     assert_eq!(found.prepare.as_deref(), Some("yarn install --immutable"));
@@ -178,7 +190,12 @@ fn corepack_gets_the_pnpm_that_wrote_the_lock_file() {
     ] {
         let files = [("package.json", text.as_str()), ("pnpm-lock.yaml", lock)];
         let found = only(&files, &["corepack"]);
-        let expected = format!("{program} install --frozen-lockfile");
+        // Any pnpm, the newest too, must accept packages with build scripts.
+        let tolerant = match lock {
+            "" => " --config.strict-dep-builds=false",
+            _ => "",
+        };
+        let expected = format!("{program} install --frozen-lockfile{tolerant}");
         assert_eq!(found.prepare.as_deref(), Some(expected.as_str()));
     }
 }
