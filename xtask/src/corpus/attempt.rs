@@ -17,9 +17,9 @@ use crate::command::root;
 /// The longest that `portway up` may take, installing packages included.
 const UP_LIMIT: Duration = Duration::from_secs(8 * 60);
 /// The longest that a page may take, from opening the browser to closing it.
-const PAGE_LIMIT: Duration = Duration::from_secs(3 * 60);
+const PAGE_LIMIT: Duration = Duration::from_secs(5 * 60);
 /// The longest that a first request may take, for example while a page is compiled.
-const REQUEST_LIMIT: Duration = Duration::from_secs(2 * 60);
+const REQUEST_LIMIT: Duration = Duration::from_secs(4 * 60);
 /// The pause before a URL that answered 503 is requested again.
 const RETRY_DELAY: Duration = Duration::from_secs(2);
 /// How many of the last lines of a failed service are kept.
@@ -114,7 +114,7 @@ pub(super) fn check(
             check_service(sandbox, service, url, kind == "frontend", &own, attempt)?;
         }
     }
-    let pids = processes::with_variable("PORTWAY_ID", &status.id);
+    let pids = processes::of_instance(&status.id);
     let (connections, listening) = processes::sockets(&pids)?;
     let problems = wiring::connection_problems(&connections, &own, &listening);
     attempt.problems.extend(problems);

@@ -18,7 +18,14 @@ use crate::system::{is_installed, is_root};
 /// Set for the task in the namespaces.
 const INSIDE: &str = "CORPUS_ENGINE";
 /// What the namespaces and the engine need.
-const PROGRAMS: [&str; 5] = ["dockerd", "docker", "slirp4netns", "unshare", "ip"];
+const PROGRAMS: [&str; 6] = [
+    "dockerd",
+    "docker",
+    "slirp4netns",
+    "setpriv",
+    "unshare",
+    "ip",
+];
 /// How long the engine may take to start, and the network to be connected.
 const START_LIMIT: Duration = Duration::from_secs(60);
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -57,7 +64,7 @@ pub(super) fn enter(arguments: &[&str]) -> Result<bool, String> {
     fs::create_dir_all(&directory)
         .map_err(|error| format!("cannot create `{}`: {error}", directory.display()))?;
     let own = std::env::current_exe().map_err(|error| error.to_string())?;
-    let mut task = Command::new("unshare")
+    let mut task = with_this_task("unshare")
         .args(["--net", "--mount", "--pid", "--fork", "--kill-child"])
         .args(["--mount-proc", "sh", "-c", START, "sh"])
         .arg(own)
@@ -97,7 +104,7 @@ fn connect(task: &Child) -> Result<Child, String> {
         let text = fs::read_to_string(&children).ok()?;
         text.split_whitespace().next().map(str::to_owned)
     })?;
-    Command::new("slirp4netns")
+    with_this_task("slirp4netns")
         .args([
             "--configure",
             "--mtu=65520",
@@ -110,6 +117,13 @@ fn connect(task: &Child) -> Result<Child, String> {
         .stderr(Stdio::null())
         .spawn()
         .map_err(|error| format!("cannot run `slirp4netns`: {error}"))
+}
+
+/// A command that the kernel kills if this task is killed.
+fn with_this_task(program: &str) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", program]);
+    command
 }
 
 /// Wait for the engine and the network, remove old containers, and import the images.

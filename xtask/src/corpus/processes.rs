@@ -24,6 +24,39 @@ pub(super) fn with_variable(name: &str, start: &str) -> Vec<u32> {
         .collect()
 }
 
+/// The processes of an instance: those with its id, and those that they started, which may have
+/// another environment.
+pub(super) fn of_instance(id: &str) -> Vec<u32> {
+    let mut own = with_variable("PORTWAY_ID", id);
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let parents: Vec<(u32, u32)> = entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
+        .filter_map(|pid| {
+            Some((
+                pid,
+                parent(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?,
+            ))
+        })
+        .collect();
+    loop {
+        let known = own.len();
+        for (pid, parent) in &parents {
+            if own.contains(parent) && !own.contains(pid) {
+                own.push(*pid);
+            }
+        }
+        if own.len() == known {
+            return own;
+        }
+    }
+}
+
+/// The parent in the text of `/proc/PID/stat`: `PID (NAME) STATE PARENT …`.
+fn parent(stat: &str) -> Option<u32> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_whitespace().nth(1)?.parse().ok()
+}
+
 /// What a process runs, in one line.
 pub(super) fn command(pid: u32) -> String {
     let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -40,8 +73,16 @@ pub(super) fn sockets(pids: &[u32]) -> Result<(Vec<Connection>, Vec<u16>), Strin
         .filter(|socket| socket.pids.iter().any(|pid| pids.contains(pid)))
         .map(|socket| socket.local.1)
         .collect();
-    let connections = list(&["-tnpH", "state", "established"])?
+    let established = list(&["-tnpH", "state", "established"])?;
+    let is_own = |socket: &Socket| socket.pids.iter().any(|pid| pids.contains(pid));
+    let connections = established
         .iter()
+        // Processes of the instance may talk to each other.
+        .filter(|socket| {
+            let (near, far) = (socket.local.1, socket.peer.1);
+            let is_other_end = |other: &&Socket| other.local.1 == far && other.peer.1 == near;
+            !established.iter().filter(is_other_end).any(is_own)
+        })
         .filter(|socket| socket.peer.0.contains("127.0.0.1") || socket.peer.0 == "[::1]")
         // The other end of a connection to a port of their own.
         .filter(|socket| !listening.contains(&socket.local.1))
@@ -112,6 +153,12 @@ fn parse(line: &str) -> Option<Socket> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reads_the_parent_of_a_process() {
+        assert_eq!(parent("12 (next) server) S 7 12 12 0 -1"), Some(7));
+        assert_eq!(parent("nothing"), None);
+    }
 
     #[test]
     fn parses_lines_of_ss() {

@@ -139,8 +139,9 @@ impl Sandbox {
         }
         command
             .env("COREPACK_ENABLE_DOWNLOAD_PROMPT", "0")
-            // Mirrors of the registry may have no signatures, which Corepack otherwise requires.
+            // Mirrors of the registry may have no signatures, which Corepack and pnpm otherwise require.
             .env("COREPACK_INTEGRITY_KEYS", "0")
+            .env("npm_config_manage_package_manager_versions", "false")
             .env("npm_config_update_notifier", "false")
             .env("NEXT_TELEMETRY_DISABLED", "1")
             .env("NUXT_TELEMETRY_DISABLED", "1")
