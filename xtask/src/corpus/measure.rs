@@ -59,8 +59,11 @@ pub(super) fn measure(
         record.run = Some(nothing_to_start());
         return Ok(record);
     };
+    if options.plan_only {
+        return Ok(record);
+    }
     record.lacks = toolchain::lacks(&plan, &checkout.main, machine);
-    if record.lacks.is_empty() && !options.plan_only {
+    if record.lacks.is_empty() {
         engine::name_images(&checkout.main)?;
         let run = start_and_stop(&sandbox, &checkout, &plan);
         let left = stop(&sandbox, &checkout);

@@ -174,6 +174,11 @@ A dash means that it was not tried: the machine lacks what the project requires,
 `xtask/src/corpus/toolchain.rs`, or the project was not up. Repositories that the machine cannot run do not
 count under *up* and *wired*.
 
+A container engine of its own runs if Docker and slirp4netns are installed, and the measurement runs as
+root after `cargo xtask setup`. It reaches no registry of images: whatever version of PostgreSQL, Redis,
+MySQL, or MariaDB a Compose file names, it gets the one that Debian packages. A repository that needs
+another image cannot run here.
+
 To repeat it, install Node, Python, and Chromium, and run this command. It installs packages and runs
 programs of these repositories, so use a disposable machine:
 

@@ -10,9 +10,13 @@ use portway_api::{ProjectPlan, ServicePlan};
 use serde_json::Value;
 
 use super::versions::fulfills;
+use crate::system::is_installed;
 
 /// The minor versions of Python 3 that are looked for.
 const PYTHON_MINORS: RangeInclusive<u32> = 8..=15;
+
+/// Package managers that not every machine has.
+const MANAGERS: [&str; 6] = ["pnpm", "yarn", "bun", "uv", "poetry", "pipenv"];
 
 /// The versions of what this machine has; empty if it does not have it.
 #[derive(Debug, Default)]
@@ -49,8 +53,10 @@ impl Machine {
         let mut pythons = vec![self.python.as_str()];
         let others = self.other_pythons.iter().map(String::as_str);
         pythons.extend(others.filter(|other| *other != self.python));
+        let managers = MANAGERS.iter().filter(|name| is_installed(name));
+        let managers: String = managers.map(|name| format!("{name}, ")).collect();
         format!(
-            "Node {}, Python {}, Go {}, Ruby {}, and {engine} container engine",
+            "Node {}, Python {}, Go {}, Ruby {}, {managers}and {engine} container engine",
             self.node.trim_start_matches('v'),
             pythons.join(" and "),
             self.go.split(' ').next().unwrap_or_default(),
