@@ -165,6 +165,11 @@ impl Managed {
         command
     }
 
+    /// Whether it skips the install scripts of packages, unless the project allows them.
+    pub(super) fn skips_install_scripts(&self) -> bool {
+        matches!(self.manager, Manager::Pnpm | Manager::Berry | Manager::Bun)
+    }
+
     /// The prefix that runs a program of an installed package.
     pub(super) fn exec(&self) -> String {
         let between = match self.manager {

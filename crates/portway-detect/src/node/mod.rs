@@ -8,6 +8,7 @@
 //! directory becomes a service. Those in other directories are detected there.
 
 mod entry;
+mod generated;
 mod manager;
 mod nx;
 mod package;
@@ -376,7 +377,13 @@ impl Project<'_, '_> {
             found = found.with_env("BROWSER", "none");
         }
         if self.package.needs_packages() {
-            found.prepare = Some(self.managed.install());
+            let mut prepare = self.managed.install();
+            if let Some((command, why)) = generated::command(self.dir, &self.package, &self.managed)
+            {
+                prepare = format!("{prepare} && {command}");
+                found = found.with_evidence(why);
+            }
+            found.prepare = Some(prepare);
             found.prepare_dir =
                 (self.managed.root != self.dir.path()).then(|| self.managed.root.clone());
         }
