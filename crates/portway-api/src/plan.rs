@@ -21,6 +21,9 @@ pub struct ProjectPlan {
     /// Packages, Dockerfiles and other manifests from which detection made no service, with the reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passed_over: Vec<SkippedFile>,
+    /// What this machine lacks for some of the services, and what to do about it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// A service before it is started.

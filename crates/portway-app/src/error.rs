@@ -25,6 +25,8 @@ pub struct CommandError {
     is_reported: bool,
     /// The signal that stopped the command.
     signal: Option<i32>,
+    /// The exit code, if it is not that of the code.
+    exit: Option<u8>,
     /// The cause, whose text is part of the message.
     source: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -43,6 +45,7 @@ impl CommandError {
             is_location_unnamed: false,
             is_reported: false,
             signal: None,
+            exit: None,
             source: None,
         }
     }
@@ -101,6 +104,12 @@ impl CommandError {
         }
     }
 
+    /// Sets the exit code of the command.
+    pub(crate) fn with_exit(mut self, code: u8) -> Self {
+        self.exit = Some(code);
+        self
+    }
+
     /// Marks an error that was printed for a user already.
     pub(crate) fn reported(mut self) -> Self {
         self.is_reported = true;
@@ -122,7 +131,7 @@ impl CommandError {
         match self.signal {
             // The convention of shells.
             Some(number) => 128 + u8::try_from(number).unwrap_or(0),
-            None => self.info.code.exit(),
+            None => self.exit.unwrap_or_else(|| self.info.code.exit()),
         }
     }
 

@@ -8,6 +8,7 @@
 
 mod allocation;
 pub mod browser;
+pub mod compose;
 pub mod config;
 mod credentials;
 pub mod database;

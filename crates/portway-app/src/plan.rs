@@ -69,6 +69,7 @@ fn project_plan(described: &Described) -> Result<ProjectPlan, CommandError> {
         project: plan.project,
         skipped: detection.skipped.iter().map(skipped_file).collect(),
         passed_over: detection.passed_over.iter().map(skipped_file).collect(),
+        warnings: detection.warnings.clone(),
     })
 }
 

@@ -1,7 +1,6 @@
 //! One directory of the checkout, as the readers see it: bounded, and without following directory
 //! links.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,6 +11,7 @@ use portway_project::dotenv;
 use portway_project::user_file::{self, UserFileError};
 
 use super::Skipped;
+use super::records::Records;
 
 /// Maximum number of invalid lines of a file that are reported one by one.
 const MAX_REPORTED_LINES: usize = 5;
@@ -27,11 +27,11 @@ pub struct Dir<'a> {
     path: String,
     /// Entries by name; true for a directory.
     entries: BTreeMap<String, bool>,
-    skipped: &'a RefCell<Vec<Skipped>>,
+    records: &'a Records,
 }
 
 impl<'a> Dir<'a> {
-    pub(super) fn open(real: &Path, path: &str, skipped: &'a RefCell<Vec<Skipped>>) -> Self {
+    pub(super) fn open(real: &Path, path: &str, records: &'a Records) -> Self {
         let entries = fs::read_dir(real).into_iter().flatten().flatten();
         let entries = entries
             .take(MAX_ENTRIES)
@@ -47,7 +47,7 @@ impl<'a> Dir<'a> {
             real: real.to_owned(),
             path: path.to_owned(),
             entries,
-            skipped,
+            records,
         }
     }
 
@@ -100,12 +100,12 @@ impl<'a> Dir<'a> {
     /// Opens a subdirectory.
     pub fn sub(&self, name: &str) -> Option<Dir<'a>> {
         let is_dir = *self.entries.get(name)?;
-        is_dir.then(|| Dir::open(&self.real.join(name), &self.path_of(name), self.skipped))
+        is_dir.then(|| Dir::open(&self.real.join(name), &self.path_of(name), self.records))
     }
 
     /// Opens a directory below it by a path separated by `/`; itself if the path is empty.
     pub fn below(&self, path: &str) -> Option<Dir<'a>> {
-        let own = Dir::open(&self.real, &self.path, self.skipped);
+        let own = Dir::open(&self.real, &self.path, self.records);
         let mut parts = path.split('/').filter(|part| !part.is_empty());
         parts.try_fold(own, |dir, part| dir.sub(part))
     }
@@ -116,12 +116,12 @@ impl<'a> Dir<'a> {
             return None;
         }
         let above = self.path.rsplit_once('/').map_or("", |(above, _)| above);
-        Some(Dir::open(self.real.parent()?, above, self.skipped))
+        Some(Dir::open(self.real.parent()?, above, self.records))
     }
 
     /// Iterates over it and its ancestors up to the root, nearest first.
     pub fn upwards(&self) -> impl Iterator<Item = Dir<'a>> {
-        let own = Dir::open(&self.real, &self.path, self.skipped);
+        let own = Dir::open(&self.real, &self.path, self.records);
         std::iter::successors(Some(own), Dir::up)
     }
 
@@ -211,13 +211,19 @@ impl<'a> Dir<'a> {
     /// Records that a file cannot be used; `why` is the predicate of a sentence whose subject is
     /// the file.
     pub fn skip(&self, name: &str, why: impl Into<String>) {
-        let skipped = Skipped {
+        self.records.skip(self.record(name, why.into()));
+    }
+
+    /// Records that a file, or a part of it, is left out by a decision; `why` is the predicate of a
+    /// sentence whose subject is the file.
+    pub(super) fn pass_over(&self, name: &str, why: impl Into<String>) {
+        self.records.pass_over(self.record(name, why.into()));
+    }
+
+    fn record(&self, name: &str, why: String) -> Skipped {
+        Skipped {
             file: self.path_of(name),
-            why: why.into(),
-        };
-        let mut all = self.skipped.borrow_mut();
-        if !all.contains(&skipped) {
-            all.push(skipped);
+            why,
         }
     }
 }
@@ -232,8 +238,8 @@ mod tests {
         let path = temp.path().join("Procfile");
         let made = std::process::Command::new("mkfifo").arg(path).status();
         assert!(made.unwrap().success());
-        let skipped = RefCell::default();
-        assert_eq!(Dir::open(temp.path(), "", &skipped).read("Procfile"), None);
-        assert_eq!(skipped.borrow()[0].why, "is not a regular file");
+        let records = Records::default();
+        assert_eq!(Dir::open(temp.path(), "", &records).read("Procfile"), None);
+        assert_eq!(records.into_inner().0[0].why, "is not a regular file");
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::{DetectContext, DetectedPort, DetectedService, Detection, detect};
+use super::{DetectContext, DetectedPort, DetectedService, Detection, NoEngine, detect};
 use portway_project::{Manifest, Plan};
 
 /// Runs detection on a checkout with these files, on a machine with these programs, and checks that
@@ -20,6 +20,13 @@ pub(super) fn checkout(files: &[(&str, &str)], programs: &[&str]) -> Detection {
         &DetectContext {
             has_program: &|program| programs.contains(&program),
             preferred: &|_| None,
+            engine: &|| {
+                let has_engine = programs.contains(&"docker") || programs.contains(&"podman");
+                (!has_engine).then(|| NoEngine {
+                    message: "`docker` is not installed".into(),
+                    help: "install it".into(),
+                })
+            },
         },
     );
     if !detection.services.is_empty() {

@@ -1,8 +1,8 @@
 //! Builder methods for what the readers find, and the limits that apply to it.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 
+use super::records::Records;
 use super::{DetectContext, DetectedPort, DetectedService, Dir, Skipped};
 use portway_project::kind::Kind;
 use portway_project::plan::MAX_SERVICES;
@@ -162,23 +162,20 @@ pub(super) fn make_workers_without_broker_optional(
 
 /// Removes services with a NUL, which no process can receive, and those beyond the maximum number
 /// of services of a plan. Records both.
-pub(super) fn remove_unusable(
-    services: &mut Vec<DetectedService>,
-    skipped: &RefCell<Vec<Skipped>>,
-) {
+pub(super) fn remove_unusable(services: &mut Vec<DetectedService>, records: &Records) {
     let mut gone = Vec::new();
     services.retain(|service| {
         let is_free_of_nul = service.is_free_of_nul();
         if !is_free_of_nul {
             gone.push(service.name.clone());
-            skipped.borrow_mut().push(service.skipped_for_nul());
+            records.skip(service.skipped_for_nul());
         }
         is_free_of_nul
     });
     if services.len() > MAX_SERVICES {
         let all = services.len();
         gone.extend(services.drain(MAX_SERVICES..).map(|service| service.name));
-        skipped.borrow_mut().push(too_many(all));
+        records.skip(too_many(all));
     }
     let gone: BTreeSet<String> = gone.into_iter().collect();
     for service in services {
@@ -221,11 +218,5 @@ impl DetectContext<'_> {
             Some(port) => DetectedPort::Chosen { port, usual },
             None => DetectedPort::Preferred(usual),
         }
-    }
-
-    /// Returns the first of these programs that is installed.
-    pub(super) fn first_program<'p>(&self, programs: &[&'p str]) -> Option<&'p str> {
-        let is_there = |program: &&str| (self.has_program)(program);
-        programs.iter().copied().find(is_there)
     }
 }

@@ -32,6 +32,7 @@ mod php;
 pub mod process_compose;
 pub mod procfile;
 mod python;
+mod records;
 mod root;
 mod ruby;
 mod shell;
@@ -42,7 +43,6 @@ pub mod toolchain;
 pub mod variables;
 pub mod yaml;
 
-use std::cell::RefCell;
 use std::path::Path;
 
 use indexmap::IndexMap;
@@ -59,6 +59,18 @@ pub struct DetectContext<'a> {
     pub has_program: &'a dyn Fn(&str) -> bool,
     /// Returns the user's preferred port for a framework, named as in [`DetectedService::framework`].
     pub preferred: &'a dyn Fn(&str) -> Option<u16>,
+    /// Returns why no engine runs containers, if none does. It is called only if the checkout has
+    /// services that run in containers.
+    pub engine: &'a dyn Fn() -> Option<NoEngine>,
+}
+
+/// Why no engine runs containers on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoEngine {
+    /// What is missing, as a main clause: "`docker compose` is not installed".
+    pub message: String,
+    /// How to change that, as an imperative.
+    pub help: String,
 }
 
 /// The services found in a checkout.
@@ -70,8 +82,11 @@ pub struct Detection {
     pub skipped: Vec<Skipped>,
     /// Versions of tools that the services require.
     pub requirements: Vec<toolchain::Requirement>,
-    /// Packages and other manifests from which no service was made, with the reason.
+    /// Packages, other manifests and services of other files from which no service was made, with the
+    /// reason.
     pub passed_over: Vec<Skipped>,
+    /// What this machine lacks for some of the services, and what to do about it, one sentence each.
+    pub warnings: Vec<String>,
 }
 
 /// One detected service.
@@ -181,10 +196,10 @@ const MAX_DIRS: usize = 1000;
 
 /// Detects the services of the checkout with this root.
 pub fn detect(root: &Path, context: &DetectContext<'_>) -> Detection {
-    let skipped = RefCell::default();
+    let records = records::Records::default();
     let nested = root::nested_checkouts(root);
     let mut passed_over = Vec::new();
-    let dirs = walk(Dir::open(root, "", &skipped), &nested, &mut passed_over);
+    let dirs = walk(Dir::open(root, "", &records), &nested, &mut passed_over);
     let (mut services, is_for_deployment) = from_process_files(&dirs[0], context);
     python::provide(&dirs[0], &mut services, context);
     node::provide(&dirs[0], &mut services, context);
@@ -211,22 +226,23 @@ pub fn detect(root: &Path, context: &DetectContext<'_>) -> Detection {
     }
     found::make_previews_optional(&mut services);
     found::make_examples_optional(&mut services);
-    found::remove_unusable(&mut services, &skipped);
+    found::remove_unusable(&mut services, &records);
     let files = compose::files(&dirs);
     compose::run_directly(&dirs[0], &files, &mut services, context);
     let mut containers = compose::containers(&files, &services, context);
     containers.retain(|container| {
         let is_free_of_nul = container.found.is_free_of_nul();
         if !is_free_of_nul {
-            skipped.borrow_mut().push(container.found.skipped_for_nul());
+            records.skip(container.found.skipped_for_nul());
         }
         is_free_of_nul
     });
     let all = services.len() + containers.len();
     if all > MAX_SERVICES {
         containers.truncate(MAX_SERVICES - services.len());
-        skipped.borrow_mut().push(found::too_many(all));
+        records.skip(found::too_many(all));
     }
+    let lacking = compose::engine::check(&mut containers, context);
     found::remove_repeated_workers(&mut services);
     found::make_workers_without_broker_optional(&mut services, &containers);
     let programs = services.len();
@@ -237,13 +253,21 @@ pub fn detect(root: &Path, context: &DetectContext<'_>) -> Detection {
     addresses::replace(&mut services);
     let requirements = toolchain::require(&dirs[0], &mut services[..programs]);
     passed_over.extend(passed_over::find(&dirs, &services[..programs]));
-    compose::set_start_order(&mut services, &containers);
-    compose::order(&files, &mut services);
+    compose::set_start_order(&mut services, &containers, &files);
+    let warnings = lacking.into_iter();
+    let warnings = warnings.filter_map(|lacking| lacking.warning(&services[programs..]));
+    let warnings = warnings.collect();
+    drop(files);
+    drop(containers);
+    drop(dirs);
+    let (skipped, decisions) = records.into_inner();
+    passed_over.splice(0..0, decisions);
     Detection {
         services,
-        skipped: skipped.into_inner(),
+        skipped,
         requirements,
         passed_over,
+        warnings,
     }
 }
 

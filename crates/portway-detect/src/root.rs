@@ -116,6 +116,7 @@ mod tests {
         let context = DetectContext {
             has_program: &|_| true,
             preferred: &|_| None,
+            engine: &|| None,
         };
         let (_, found) = find(from, &context);
         found.services.into_iter().map(|one| one.dir).collect()

@@ -63,8 +63,9 @@ pub struct Containers {
     pub silent: Vec<&'static str>,
 }
 
-/// Records the engine that a command of the instance with the directory `dir` uses, if it uses one.
-pub(crate) fn record_engine(dir: &Path, command: &str) {
+/// Records the engine that a command of the instance with the directory `dir` uses, if it uses one. The
+/// command may be the name of the engine alone.
+pub fn record_engine(dir: &Path, command: &str) {
     let used = engines_in(command);
     let known = recorded(dir);
     if !used.is_subset(&known) {
@@ -161,6 +162,12 @@ fn engines_in(command: &str) -> BTreeSet<&'static str> {
         .filter_map(engine)
         .map(|(_, engine)| *engine)
         .collect()
+}
+
+/// Returns the engine that a command of the instance with the directory `dir` has used, if it is only one.
+pub fn recorded_engine(dir: &Path) -> Option<&'static str> {
+    let all = recorded(dir);
+    all.first().copied().filter(|_| all.len() == 1)
 }
 
 fn recorded(dir: &Path) -> BTreeSet<&'static str> {

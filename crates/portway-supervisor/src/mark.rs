@@ -32,6 +32,11 @@ pub struct Mark {
 }
 
 impl Mark {
+    /// Returns the mark in the environment of this process.
+    pub fn own() -> Option<Self> {
+        Self::parse(&std::env::var(NAME).ok()?)
+    }
+
     /// Reads the mark of a process. `None` if it has none or this user may not read it.
     pub fn read(pid: u32) -> Option<Self> {
         Self::parse(&env_var(pid, NAME)?)
@@ -66,7 +71,7 @@ impl Mark {
     }
 
     /// Formats the variable's value.
-    pub(crate) fn value(dir: &Path, service: &str) -> String {
+    pub fn value(dir: &Path, service: &str) -> String {
         format!("{}/{service}", dir.display())
     }
 }

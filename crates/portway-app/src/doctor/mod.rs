@@ -218,10 +218,15 @@ fn changed(context: &DoctorContext) -> Option<Finding> {
     })
 }
 
-/// Reports the files that detection had to skip.
+/// Reports the files that detection had to skip, and what this machine lacks.
 fn skipped(context: &DoctorContext) -> Vec<Finding> {
+    let lacking = context.found.iter().flat_map(|found| &found.warnings);
+    let lacking = lacking.map(|text| {
+        let repair = "do this, and run `portway up`; or enable what you need with `--with`";
+        warning(Check::Manifest, "containers", text.clone(), repair)
+    });
     let all = context.found.iter().flat_map(|found| &found.skipped);
-    all.map(|skipped| {
+    let skipped = all.map(|skipped| {
         let message = format!("was skipped: it {}", skipped.why);
         warning(
             Check::Manifest,
@@ -229,8 +234,8 @@ fn skipped(context: &DoctorContext) -> Vec<Finding> {
             message,
             "fix the file, or run `portway init` and add the service to `portway.toml`",
         )
-    })
-    .collect()
+    });
+    skipped.chain(lacking).collect()
 }
 
 /// Reports services whose directory does not exist.

@@ -8,6 +8,7 @@ use portway_project::checkout::default_project_name;
 use portway_project::manifest::{self, Manifest, ManifestError};
 use portway_project::shell::quote;
 
+use crate::compose::engine::{self, DETECT_TIMEOUT};
 use crate::error::CommandError;
 use crate::{dirs, preferences};
 
@@ -72,6 +73,7 @@ pub(crate) fn surroundings(preferred: &dyn Fn(&str) -> Option<u16>) -> DetectCon
     DetectContext {
         has_program: &dirs::has_program,
         preferred,
+        engine: &|| engine::find(None, DETECT_TIMEOUT).err(),
     }
 }
 

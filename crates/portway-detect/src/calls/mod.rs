@@ -8,7 +8,6 @@
 mod config;
 mod source;
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -34,8 +33,8 @@ const OTHER_PROGRAMS: [u16; 5] = [4566, 8025, 9099, 9199, 11434];
 /// run code of the project, the others are containers.
 pub(super) fn prefer_called_ports(root: &Path, services: &mut [DetectedService], programs: usize) {
     // What cannot be read here is not needed.
-    let skipped = RefCell::default();
-    let root = Dir::open(root, "", &skipped);
+    let records = crate::records::Records::default();
+    let root = Dir::open(root, "", &records);
     if !services.iter().any(is_backend) || !services.iter().any(is_frontend) {
         return;
     }

@@ -6,7 +6,7 @@ use super::{Container, File};
 
 /// Makes the databases of several engines optional if no service of the compose files waits for one: the
 /// application works with each of them, and with none.
-pub(super) fn make_optional(files: &[File<'_, '_>], containers: &mut [Container]) {
+pub(super) fn make_optional(files: &[File<'_>], containers: &mut [Container]) {
     let is_relational = |one: &&mut Container| {
         matches!(one.found.kind, Kind::Postgres | Kind::Mysql) && !one.found.optional
     };

@@ -1,7 +1,6 @@
 //! What the containers of databases and brokers need to let clients in, from their environment and their
 //! command.
 
-use std::cell::RefCell;
 use std::path::Path;
 
 use indexmap::IndexMap;
@@ -16,15 +15,15 @@ use super::{Dir, File};
 /// Returns the kind and the credentials of the service `name` in the compose file at `path`, relative to
 /// `root`, if it runs a known image.
 pub fn credentials(root: &Path, path: &str, name: &str) -> Option<(Kind, Credentials)> {
-    let skipped = RefCell::default();
-    let root = Dir::open(root, "", &skipped);
-    let (dir, file_name) = place(&root, path)?;
-    let file = File::read_named(&dir, &file_name)?;
+    let records = crate::records::Records::default();
+    let root = Dir::open(root, "", &records);
+    let file = File::at(&root, path)?;
+    let dir = &file.dir;
     let service = file.compose.services.get(name)?;
     let kind = images::known(service.image.as_deref()?)?.kind;
     let mut environment = IndexMap::new();
     for env_file in &service.env_files {
-        if let Some((place, name)) = place(&dir, env_file) {
+        if let Some((place, name)) = place(dir, env_file) {
             let text = place.read(&name).unwrap_or_default();
             environment.extend(dotenv::parse_valid_lines(&text, &|_| None).0);
         }

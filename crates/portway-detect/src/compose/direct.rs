@@ -3,7 +3,7 @@
 
 use portway_project::kind::Kind;
 
-use super::{CONDITIONS, File, Service};
+use super::{File, Service, value};
 use crate::text::quoted;
 use crate::{DetectContext, DetectedPort, DetectedService, Dir, node, python};
 
@@ -18,11 +18,25 @@ const PREFIXES: [&str; 7] = [
     "env/bin/",
 ];
 
+/// Directories that contain Dockerfiles rather than code.
+const FOR_DOCKER: [&str; 10] = [
+    ".devcontainer",
+    ".docker",
+    "build",
+    "containers",
+    "deploy",
+    "deployment",
+    "docker",
+    "dockerfiles",
+    "infra",
+    "ops",
+];
+
 /// Connects `services` with the compose services that are built from their directories, and adds the
 /// workers and other commands that run in the same images. `root` is the root of the checkout.
 pub(crate) fn run_directly(
     root: &Dir<'_>,
-    files: &[File<'_, '_>],
+    files: &[File<'_>],
     services: &mut Vec<DetectedService>,
     context: &DetectContext<'_>,
 ) {
@@ -41,74 +55,24 @@ pub(crate) fn run_directly(
     }
 }
 
-/// Makes services that run directly wait for each other as their compose services do. Uses the final names.
-pub(crate) fn order(files: &[File<'_, '_>], services: &mut [DetectedService]) {
-    for file in files {
-        // The position of the service that runs each compose service, and its name.
-        let running = |name: &str| {
-            let key = file.key(name);
-            services.iter().position(|one| one.more.contains(&key))
-        };
-        let mut found = Vec::new();
-        for (name, compose) in &file.compose.services {
-            let Some(own) = running(name) else { continue };
-            for (other, condition) in &compose.depends_on {
-                let known = CONDITIONS.iter().find(|(name, _)| name == condition);
-                let (Some(other), Some((_, condition))) = (running(other), known) else {
-                    continue;
-                };
-                if other != own && (!services[other].optional || services[own].optional) {
-                    found.push((own, (services[other].name.clone(), *condition)));
-                }
-            }
-        }
-        for (own, after) in found {
-            let is_known = services[own].after.iter().any(|(name, _)| *name == after.0);
-            if !is_known && !waits_for(services, &after.0, &services[own].name) {
-                services[own].after.push(after);
-            }
-        }
-    }
-}
-
-/// Returns whether a service starts after another one, directly or through others.
-fn waits_for(services: &[DetectedService], name: &str, other: &str) -> bool {
-    let mut pending = vec![name];
-    let mut seen: Vec<&str> = Vec::new();
-    while let Some(name) = pending.pop() {
-        if name == other {
-            return true;
-        }
-        if !seen.contains(&name) {
-            seen.push(name);
-            let service = services.iter().find(|one| one.name == name);
-            let before = service.into_iter().flat_map(|one| &one.after);
-            pending.extend(before.map(|(name, _)| name.as_str()));
-        }
-    }
-    false
-}
-
-impl File<'_, '_> {
+impl File<'_> {
     /// Returns the directory that a service is built from, relative to the root: that of its Dockerfile if
     /// its context is the directory of the compose file.
     pub(super) fn build_dir(&self, service: &Service) -> Option<String> {
-        let context = service.build.as_deref()?;
-        let context = context.trim_start_matches("./").trim_matches('/');
-        let (parent, _) = service
-            .dockerfile
-            .as_deref()
-            .and_then(|file| file.trim_start_matches("./").rsplit_once('/'))
+        let context = value::join(self.dir.path(), service.build.as_deref()?)?;
+        let file = service.dockerfile.as_deref().unwrap_or_default();
+        let (parent, _) = file
+            .trim_start_matches("./")
+            .rsplit_once('/')
             .unwrap_or_default();
-        let dir = match context {
-            "" | "." if self.dir.below(parent).is_some() => parent,
-            "" | "." => "",
-            below => below,
-        };
-        Some(match dir {
-            "" => self.dir.path().to_owned(),
-            below => self.dir.path_of(below),
-        })
+        let last = parent.rsplit('/').next().unwrap_or_default().to_lowercase();
+        let is_own = context != self.dir.path()
+            || self.dir.below(parent).is_none()
+            || FOR_DOCKER.contains(&last.as_str());
+        match is_own {
+            true => Some(context),
+            false => value::join(&context, parent),
+        }
     }
 
     /// The reason for skipping a service that is built from `dir`; `None` if it runs directly.
@@ -165,9 +129,11 @@ impl File<'_, '_> {
         let names: Vec<String> = services.iter().map(|one| one.name.clone()).collect();
         let mut directly: Vec<&mut DetectedService> = services.iter_mut().filter(in_dir).collect();
         let mut rest: Vec<(&String, &Service)> = built.to_vec();
+        let mut profiles: Vec<&String> = Vec::new();
         for service in &mut directly {
             if let Some(index) = most_likely(service, &rest) {
                 let (name, compose) = rest.remove(index);
+                profiles.extend(&compose.profiles);
                 self.attach(service, name, compose);
             }
         }
@@ -175,8 +141,23 @@ impl File<'_, '_> {
             return Vec::new();
         };
         let rest = rest.into_iter().filter(|(name, _)| !names.contains(name));
-        rest.filter_map(|(name, compose)| self.sibling(root, main, name, compose, context))
-            .collect()
+        // The code itself may have a profile because people run it without Compose.
+        let is_active = |compose: &Service| {
+            let mut own = compose.profiles.iter();
+            self.is_active(compose) || own.any(|profile| profiles.contains(&profile))
+        };
+        rest.filter_map(|(name, compose)| {
+            let mut found = self.sibling(root, main, name, compose, context)?;
+            if !is_active(compose) {
+                let profiles = compose.profiles.join(", ");
+                found.optional = true;
+                found.evidence.push(format!(
+                    "it belongs to the profile {profiles}, so it is optional"
+                ));
+            }
+            Some(found)
+        })
+        .collect()
     }
 
     /// Makes `service` run with the environment of the compose service `name`.
@@ -184,7 +165,7 @@ impl File<'_, '_> {
         service.more.push(self.key(name));
         service.evidence.push(format!(
             "it is the service `{name}` in {}, whose `environment` and `env_file` apply",
-            self.dir.path_of(&self.name)
+            self.dir.path_of(self.name())
         ));
         // People know the server by the port that the compose file publishes.
         let published = compose.ports.iter().find_map(|port| {
@@ -199,7 +180,7 @@ impl File<'_, '_> {
 
     /// The line of the manifest that names a compose service.
     pub(super) fn key(&self, name: &str) -> String {
-        let file = quoted(&self.dir.path_of(&self.name));
+        let file = quoted(&self.dir.path_of(self.name()));
         format!("compose = {{ file = {file}, service = {} }}", quoted(name))
     }
 
@@ -213,17 +194,17 @@ impl File<'_, '_> {
         compose: &Service,
         context: &DetectContext<'_>,
     ) -> Option<DetectedService> {
-        let place = format!("{}: services.{name}", self.name);
+        let place = format!("{}: services.{name}", self.name());
         let command = compose.command.as_deref()?;
         if !compose.ports.is_empty() {
             let why = "is built from a directory whose code runs directly, and which of its ports belongs to this command is not known";
-            self.dir.skip(&place, why);
+            self.dir.pass_over(&place, why);
             return None;
         }
         let words = command.split_whitespace();
         if let Some(path) = words.clone().find(|word| word.starts_with('/')) {
             let why = format!("runs {path}, which is a path of its container");
-            self.dir.skip(&place, why);
+            self.dir.pass_over(&place, why);
             return None;
         }
         let dir = root.below(&main.dir)?;
@@ -232,7 +213,7 @@ impl File<'_, '_> {
             .without_port()
             .with_evidence(format!(
                 "{} has the service `{name}`, which runs the code in {} with another command",
-                self.dir.path_of(&self.name),
+                self.dir.path_of(self.name()),
                 if main.dir.is_empty() {
                     "the root"
                 } else {
@@ -240,7 +221,7 @@ impl File<'_, '_> {
                 }
             ));
         found.name = name.to_owned();
-        found.optional = main.optional || !compose.profiles.is_empty();
+        found.optional = main.optional;
         let mut one = [found];
         python::provide(&dir, &mut one, context);
         node::provide(&dir, &mut one, context);

@@ -1,6 +1,5 @@
 //! The environment of a compose service, for code that runs outside its container.
 
-use std::cell::RefCell;
 use std::path::Path;
 
 use indexmap::IndexMap;
@@ -34,14 +33,14 @@ const CONTAINER_DIRS: [&str; 10] = [
 ///
 /// Empty values and directories of the container are left out.
 pub fn environment(root: &Path, path: &str, name: &str) -> Option<Vec<AppVariable>> {
-    let skipped = RefCell::default();
-    let root = Dir::open(root, "", &skipped);
-    let (dir, file_name) = place(&root, path)?;
-    let file = File::read_named(&dir, &file_name)?;
+    let records = crate::records::Records::default();
+    let root = Dir::open(root, "", &records);
+    let file = File::at(&root, path)?;
+    let dir = &file.dir;
     let service = file.compose.services.get(name)?;
     let mut variables = Vec::new();
     for env_file in &service.env_files {
-        let Some((place, name)) = place(&dir, env_file) else {
+        let Some((place, name)) = place(dir, env_file) else {
             continue;
         };
         let text = place.read(&name).unwrap_or_default();
@@ -58,7 +57,7 @@ pub fn environment(root: &Path, path: &str, name: &str) -> Option<Vec<AppVariabl
     }
     // Positions are lost when files are merged.
     let at = Place {
-        file: dir.path_of(&file_name),
+        file: dir.path_of(file.name()),
         line: 0,
     };
     variables.extend(service.environment.iter().map(|(name, value)| AppVariable {

@@ -1,45 +1,41 @@
 //! Compose files: databases and other services that a project runs in containers.
 //!
-//! A compose service with an image becomes a service whose command runs that container and
-//! publishes its port where Portway chooses (`compose run -p`), so the file stays unchanged.
-//! Services built from the checkout are left to the other readers. Container and project names
-//! contain the instance's name, so checkouts never share containers or data. A container that a
-//! killed instance left behind has the same name and is removed before the next start. Podman's
-//! `compose` accepts the same commands.
+//! A compose service with an image becomes a service whose command runs that container and publishes
+//! its port where Portway chooses (`portway compose run`), so the file stays unchanged. Services built
+//! from the checkout are left to the other readers.
 
 mod alternatives;
 mod credentials;
 mod direct;
+pub(super) mod engine;
 mod environment;
+mod files;
 mod images;
 mod interpolate;
 mod model;
+mod order;
 mod ports;
+mod published;
 mod release;
 mod resolve;
+mod scripts;
+mod usage;
+mod value;
 
 use indexmap::IndexMap;
 
 pub use self::credentials::credentials;
-pub(super) use self::direct::{order, run_directly};
+pub(super) use self::direct::run_directly;
 pub use self::environment::environment;
+pub(super) use self::files::{File, files};
 pub use self::model::{Compose, Service, parse};
+pub(super) use self::order::set_start_order;
 pub use self::ports::Published;
-use super::process_compose::merge;
+pub use self::published::{PublishedFiles, PublishedService, published};
 use super::shell::literal;
 use super::text::quoted;
 use super::{DetectContext, DetectedPort, DetectedService, Dir};
 use portway_project::shell::quote;
-
-/// File names in Docker's order of precedence.
-const FILES: [&str; 4] = [
-    "compose.yaml",
-    "compose.yml",
-    "docker-compose.yml",
-    "docker-compose.yaml",
-];
-
-const ENGINES: [&str; 2] = ["docker", "podman"];
 
 const CONDITIONS: [(&str, &str); 4] = [
     ("", "started"),
@@ -48,38 +44,17 @@ const CONDITIONS: [(&str, &str); 4] = [
     ("service_completed_successfully", "completed"),
 ];
 
-/// The container's name as a shell expression; the same for every start of an instance.
-const CONTAINER: &str = "\"portway-$PORTWAY_INSTANCE-{name}\"";
-
-/// The label of the container, by which Portway removes it if a killed instance left it.
-const LABEL: &str = "\"portway.run=$PORTWAY_RUN\"";
-
-/// The compose project's name, which must not contain dots.
-const PROJECT: &str = "\"$(echo \"$PORTWAY_INSTANCE\" | tr . -)\"";
-
-/// A container's service and the services of the same file that it depends on.
+/// A service that runs in a container.
 pub(super) struct Container {
     pub(super) found: DetectedService,
+    /// The name of its compose service.
     name: String,
-    after: Vec<(String, &'static str)>,
-}
-
-/// Reads the compose file in the root or, if there is none, those one level below.
-pub(super) fn files<'f, 'd>(dirs: &'f [Dir<'d>]) -> Vec<File<'f, 'd>> {
-    let has_file = |dir: &&Dir<'_>| dir.first_of(&FILES).is_some();
-    let root = dirs.iter().take(1).find(has_file);
-    let below = |dir: &&Dir<'_>| !dir.path().is_empty() && !dir.path().contains('/');
-    let dirs: Vec<&Dir<'_>> = match root {
-        Some(root) => vec![root],
-        None => dirs.iter().filter(below).filter(has_file).collect(),
-    };
-    dirs.into_iter().filter_map(File::read).collect()
 }
 
 /// Returns the services of compose files that run in containers. `services` are the services that other
 /// readers found.
 pub(super) fn containers(
-    files: &[File<'_, '_>],
+    files: &[File<'_>],
     services: &[DetectedService],
     context: &DetectContext<'_>,
 ) -> Vec<Container> {
@@ -91,79 +66,7 @@ pub(super) fn containers(
     all
 }
 
-/// Sets the start order: containers as their file says, all other services after the containers.
-/// Uses the final names; the containers are at the end of `all`.
-pub(super) fn set_start_order(all: &mut [DetectedService], containers: &[Container]) {
-    let count = all.len().saturating_sub(containers.len());
-    let (services, found) = all.split_at_mut(count);
-    let names: Vec<String> = found.iter().map(|one| one.name.clone()).collect();
-    for (one, container) in found.iter_mut().zip(containers) {
-        for (other, condition) in &container.after {
-            let index = containers
-                .iter()
-                .position(|container| container.name == *other && container.found.dir == one.dir);
-            if let Some(name) = index.and_then(|index| names.get(index)) {
-                one.after.push((name.clone(), condition));
-            }
-        }
-    }
-    for service in services {
-        let needed = found.iter().filter(|one| !one.optional);
-        service
-            .after
-            .extend(needed.map(|one| (one.name.clone(), "ready")));
-    }
-}
-
-/// A compose file merged with its override file.
-pub(super) struct File<'f, 'd> {
-    dir: &'f Dir<'d>,
-    name: String,
-    over: Option<String>,
-    compose: Compose,
-}
-
-impl<'f, 'd> File<'f, 'd> {
-    fn read(dir: &'f Dir<'d>) -> Option<Self> {
-        Self::read_named(dir, dir.first_of(&FILES)?)
-    }
-
-    /// Reads the file `name` and its override file.
-    fn read_named(dir: &'f Dir<'d>, name: &str) -> Option<Self> {
-        let mut value = dir.yaml(name)?;
-        let (stem, extension) = name.rsplit_once('.')?;
-        let over = format!("{stem}.override.{extension}");
-        let over = match dir.yaml(&over) {
-            Some(more) => {
-                merge(&mut value, more);
-                Some(over)
-            }
-            None => None,
-        };
-        resolve::resolve(dir, name, &mut value);
-        if value.get("services").is_none() {
-            // This is a process-compose file, which has a separate reader.
-            if value.get("processes").is_none() {
-                dir.skip(name, "has no services");
-            }
-            return None;
-        }
-        let variables = dir.dotenv(".env");
-        let compose = match Compose::new(value, &variables.unwrap_or_default()) {
-            Ok(compose) => compose,
-            Err(error) => {
-                dir.skip(name, format!("has no usable services: {error}"));
-                return None;
-            }
-        };
-        Some(Self {
-            dir,
-            name: name.to_owned(),
-            over,
-            compose,
-        })
-    }
-
+impl File<'_> {
     fn containers(
         &self,
         services: &[DetectedService],
@@ -175,7 +78,7 @@ impl<'f, 'd> File<'f, 'd> {
                 Ok(container) => containers.extend(container),
                 Err(why) => self
                     .dir
-                    .skip(&format!("{}: services.{name}", self.name), why),
+                    .pass_over(&format!("{}: services.{name}", self.name()), why),
             }
         }
         containers
@@ -217,29 +120,20 @@ impl<'f, 'd> File<'f, 'd> {
         let main = ports.first().ok_or("publishes no port")?;
         let framework = known.map_or("compose", |known| known.framework);
         let kind = known.map_or_else(|| images::kind_of(main.container), |known| known.kind);
-        let engine = context.first_program(&ENGINES);
         let preferred = (context.preferred)(framework);
-        let mut found = DetectedService::http(self.dir, framework, "", DetectedPort::Preferred(1))
+        let mut found = DetectedService::http(&self.dir, framework, "", DetectedPort::Preferred(1))
             .with_kind(kind)
             .with_evidence(format!(
                 "{} has the service `{name}` with the image {image}",
-                self.dir.path_of(&self.name)
+                self.dir.path_of(self.name())
             ));
         found.name = name.to_owned();
         let publish = self.ports(&mut found, &ports, preferred);
-        self.commands(
-            &mut found,
-            name,
-            image,
-            engine.unwrap_or(ENGINES[0]),
-            &publish,
-        );
+        self.commands(&mut found, name, &publish);
         let check = service.healthcheck.as_deref();
         let check = check.or_else(|| known.and_then(|known| known.ready));
         if let Some(check) = check {
-            let engine = engine.unwrap_or(ENGINES[0]);
-            let check = literal(check);
-            let exec = format!("{engine} exec {CONTAINER} {check}");
+            let exec = format!("portway compose exec {}", literal(check));
             let ready = format!("ready = {{ exec = {}, timeout = \"2m\" }}", quoted(&exec));
             found.more.push(ready);
         }
@@ -259,34 +153,20 @@ impl<'f, 'd> File<'f, 'd> {
             found
                 .evidence
                 .push("it is a proxy or an administration tool, so it is optional".into());
-        } else if known.is_none() && !services.is_empty() && release::is_own(self.dir, image) {
+        } else if known.is_none() && !services.is_empty() && release::is_own(&self.dir, image) {
             found.optional = true;
             found.evidence.push(
                 "its image is a release of this project, whose code runs directly, so it is optional"
                     .into(),
             );
         }
-        if engine.is_none() {
+        if let Some(why) = self.why_unused(name, service) {
             found.optional = true;
-            found
-                .evidence
-                .push("neither `docker` nor `podman` is installed, so it is optional".into());
+            found.evidence.push(format!("{why}, so it is optional"));
         }
-        if !service.profiles.is_empty() {
-            found.optional = true;
-            let profiles = service.profiles.join(", ");
-            found.evidence.push(format!(
-                "it belongs to the profile {profiles}, so it is optional"
-            ));
-        }
-        let after = service.depends_on.iter().filter_map(|(other, condition)| {
-            let known = CONDITIONS.iter().find(|(name, _)| name == condition);
-            Some((other.clone(), known?.1))
-        });
         Ok(Some(Container {
             found,
             name: name.to_owned(),
-            after: after.collect(),
         }))
     }
 
@@ -308,7 +188,7 @@ impl<'f, 'd> File<'f, 'd> {
                 Some(port) => DetectedPort::Chosen { port, usual },
                 None => DetectedPort::Preferred(usual),
             });
-            return format!("-p {{host}}:{{port}}:{}", only.container);
+            return format!("--publish {{host}}:{{port}}:{}", only.container);
         }
         found.port = None;
         let mut named: IndexMap<String, &Published> = IndexMap::new();
@@ -334,42 +214,24 @@ impl<'f, 'd> File<'f, 'd> {
             .push(format!("ports = {{ {} }}", port_specs.join(", ")));
         let publish = named
             .iter()
-            .map(|(name, port)| format!("-p {{host}}:{{ports.{name}}}:{}", port.container));
+            .map(|(name, port)| format!("--publish {{host}}:{{ports.{name}}}:{}", port.container));
         publish.collect::<Vec<_>>().join(" ")
     }
 
-    fn commands(
-        &self,
-        found: &mut DetectedService,
-        name: &str,
-        image: &str,
-        engine: &str,
-        publish: &str,
-    ) {
-        let mut files = format!("-f {}", quote(&self.name));
-        if let Some(over) = &self.over {
-            files += &format!(" -f {}", quote(over));
-        }
+    fn commands(&self, found: &mut DetectedService, name: &str, publish: &str) {
+        // Compose finds the usual files itself.
+        let files = match self.is_usual {
+            true => &[][..],
+            false => &self.names,
+        };
+        let files = files.iter().map(|name| format!("--file {} ", quote(name)));
+        let files: String = files.collect();
+        let files = literal(&files);
         let service = quote(name);
         let service = literal(&service);
-        let image = quote(image);
-        let image = literal(&image);
-        // Two services that start at the same moment can both create the network of the project. Compose
-        // then refuses to use it, so all but one are removed at the next start.
-        let list = format!(
-            "{engine} network ls -q --filter label=com.docker.compose.project={PROJECT} --filter label=com.docker.compose.network=default"
-        );
-        let networks = format!(
-            "for network in $({list} | sort -r); do [ $({list} | wc -l) -lt 2 ] || {engine} network rm $network; done >/dev/null 2>&1"
-        );
-        // The client may exit before its container has stopped, so the shell stays and waits for it.
-        found.command = format!(
-            "trap : TERM INT HUP; {engine} rm -f {CONTAINER} >/dev/null 2>&1; {networks}; {engine} compose {files} -p {PROJECT} run --rm --no-deps --use-aliases --label {LABEL} --name {CONTAINER} {publish} {service}; status=$?; {engine} stop {CONTAINER} >/dev/null 2>&1; {engine} rm -f {CONTAINER} >/dev/null 2>&1; exit $status"
-        );
+        found.command = format!("portway compose run {files}{publish} {service}");
         // Pulling an image may exceed the readiness timeout.
-        found.prepare = Some(format!(
-            "{engine} image inspect {image} >/dev/null 2>&1 || {engine} compose {files} pull -q {service}"
-        ));
+        found.prepare = Some(format!("portway compose pull {files}{service}"));
         found.evidence.push(
             "its container and volumes belong to this checkout; the main checkout uses the same volumes as `compose up`".into(),
         );

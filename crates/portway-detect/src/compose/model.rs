@@ -32,6 +32,10 @@ pub struct Service {
     pub(super) env_files: Vec<String>,
     /// Its published ports or, if there are none, its exposed ports.
     pub ports: Vec<Published>,
+    /// Whether the file publishes these ports, rather than only exposing them.
+    pub(super) is_published: bool,
+    /// Whether the file names its container.
+    pub(super) has_container_name: bool,
     /// Entries of `ports` that are not TCP ports.
     pub(super) other_ports: Vec<String>,
     pub(super) profiles: Vec<String>,
@@ -81,7 +85,8 @@ impl Service {
             context.unwrap_or_else(|| ".".into())
         });
         let (mut ports, other_ports) = value.get("ports").map(published).unwrap_or_default();
-        if ports.is_empty() {
+        let is_published = !ports.is_empty();
+        if !is_published {
             ports = value.get("expose").map(exposed).unwrap_or_default();
         }
         Self {
@@ -99,6 +104,8 @@ impl Service {
                 .unwrap_or_default(),
             ports,
             other_ports,
+            is_published,
+            has_container_name: text("container_name").is_some(),
             profiles: value.get("profiles").map(strings).unwrap_or_default(),
             depends_on: value.get("depends_on").map(depends_on).unwrap_or_default(),
             healthcheck: value.get("healthcheck").and_then(healthcheck),

@@ -5,19 +5,19 @@
 use serde_json::{Map, Value};
 
 use super::Dir;
-use crate::process_compose::merge;
+use super::value::{self, merge};
 use crate::yaml::{scalar, strings};
 
 /// Maximum number of files, and of services, that refer to each other in a chain.
 const MAX_DEPTH: usize = 8;
 
-/// What a service does not take from the service that it extends.
-const NOT_EXTENDED: [&str; 4] = ["depends_on", "volumes_from", "links", "profiles"];
-
-/// Adds the services of included files to `compose`, the file `name` in `dir`, and the values of
-/// extended services to those that extend them.
-pub(super) fn resolve(dir: &Dir<'_>, name: &str, compose: &mut Value) {
-    resolve_file(dir, name, compose, MAX_DEPTH);
+/// Reads the file at `path`, relative to `dir`. Adds the services of included files, and the values of
+/// extended services to those that extend them. Paths in it are relative to `dir`.
+pub(super) fn read_resolved(dir: &Dir<'_>, path: &str) -> Option<Value> {
+    let (_, _, mut compose) = read(dir, path)?;
+    // Compose resolves all paths from the directory of the first file, which is `dir`.
+    resolve_file(dir, path, &mut compose, MAX_DEPTH);
+    Some(compose)
 }
 
 fn resolve_file(dir: &Dir<'_>, name: &str, compose: &mut Value, depth: usize) {
@@ -37,7 +37,10 @@ fn resolve_file(dir: &Dir<'_>, name: &str, compose: &mut Value, depth: usize) {
         };
         resolve_file(&place, &file, &mut included, depth - 1);
         let services = included.get_mut("services").map(Value::take);
-        if let (Some(Value::Object(services)), Value::Object(compose)) = (services, &mut *compose) {
+        if let (Some(Value::Object(mut services)), Value::Object(compose)) =
+            (services, &mut *compose)
+        {
+            value::rebase(&mut services, place.path(), dir.path());
             let own = compose
                 .entry("services")
                 .or_insert_with(|| Value::Object(Map::new()));
@@ -106,7 +109,9 @@ fn extended(
                 let (place, file, compose) = read(dir, file)?;
                 let services = compose.get("services")?.as_object()?;
                 let base = services.get(other)?;
-                Some(extended(&place, &file, services, other, base, depth))
+                let mut base = extended(&place, &file, services, other, base, depth);
+                value::rebase_service(&mut base, place.path(), dir.path());
+                Some(base)
             }
         }
     });
@@ -123,9 +128,8 @@ fn extended(
         return value.clone();
     };
     let mut own = value.clone();
-    if let (Value::Object(base), Value::Object(own)) = (&mut base, &mut own) {
+    if let Value::Object(own) = &mut own {
         own.remove("extends");
-        base.retain(|key, _| !NOT_EXTENDED.contains(&key.as_str()));
     }
     merge(&mut base, own);
     base
@@ -135,7 +139,7 @@ fn extended(
 /// its name.
 fn read<'d>(dir: &Dir<'d>, path: &str) -> Option<(Dir<'d>, String, Value)> {
     let (dir, file) = place(dir, path)?;
-    let value = dir.yaml(&file)?;
+    let value = value::read(&dir, &file)?;
     Some((dir, file, value))
 }
 

@@ -3,11 +3,13 @@ use crate::{DetectedPort, Detection};
 use portway_project::kind::Kind;
 
 mod direct;
+mod files;
 
 const DOCKER: &[&str] = &["docker"];
 
+/// Why a file, or a part of it, is no service.
 fn why<'a>(detection: &'a Detection, file: &str) -> &'a str {
-    let mut skipped = detection.skipped.iter();
+    let mut skipped = detection.skipped.iter().chain(&detection.passed_over);
     let one = skipped.find(|skipped| skipped.file == file);
     one.map_or_else(|| panic!("{file} is not in {detection:#?}"), |one| &one.why)
 }
@@ -23,26 +25,16 @@ fn turns_a_database_into_a_service_with_a_container() {
     );
     assert_eq!((found.name.as_str(), found.kind), ("db", Kind::Postgres));
     assert_eq!(found.prefers(), Some(5433));
-    let run = "docker compose -f compose.yaml -p \"$(echo \"$PORTWAY_INSTANCE\" | tr . -)\" \
-         run --rm --no-deps --use-aliases --label \"portway.run=$PORTWAY_RUN\" \
-         --name \"portway-$PORTWAY_INSTANCE-{name}\" \
-         -p {host}:{port}:5432 db; status=$?;";
-    assert!(found.command.contains(run), "{}", found.command);
-    let removal = "docker rm -f \"portway-$PORTWAY_INSTANCE-{name}\" >/dev/null 2>&1;";
     assert_eq!(
-        found.command.matches(removal).count(),
-        2,
-        "a container of an earlier run is removed before the start, and this one at the end: {}",
-        found.command
+        found.command,
+        "portway compose run --publish {host}:{port}:5432 db"
     );
-    assert_eq!(
-        found.prepare.as_deref(),
-        Some(
-            "docker image inspect postgres:16 >/dev/null 2>&1 || docker compose -f compose.yaml pull -q db"
-        )
-    );
+    assert_eq!(found.prepare.as_deref(), Some("portway compose pull db"));
     assert!(
-        found.more.iter().any(|line| line.contains("pg_isready")),
+        found
+            .more
+            .iter()
+            .any(|line| line.contains("portway compose exec pg_isready ")),
         "{:?}",
         found.more
     );
@@ -68,9 +60,7 @@ fn reads_the_env_file_and_the_override() {
     );
     assert_eq!((found.kind, found.prefers()), (Kind::Redis, Some(6400)));
     assert!(
-        found
-            .command
-            .contains("podman compose -f docker-compose.yml -f docker-compose.override.yml "),
+        found.command.starts_with("portway compose run --publish"),
         "{}",
         found.command
     );
@@ -83,11 +73,28 @@ fn makes_containers_optional_without_an_engine_or_in_a_profile() {
     let without = only(&[("compose.yml", file)], &[]);
     assert!(without.optional);
     assert_eq!(without.prefers(), Some(3306));
-    without.has_evidence("neither `docker` nor `podman`");
+    without.has_evidence("`docker` is not installed, so it is optional");
     let file = "services: {db: {image: mysql, profiles: [extra]}}";
     let in_profile = only(&[("compose.yml", file)], DOCKER);
     assert!(in_profile.optional);
     in_profile.has_evidence("the profile extra");
+}
+
+#[test]
+fn says_once_what_containers_lack() {
+    let file =
+        "services: {db: {image: mysql}, cache: {image: redis}, x: {image: nginx, ports: ['80']}}";
+    let found = checkout(&[("compose.yml", file)], &[]);
+    assert!(found.services.iter().all(|one| one.optional));
+    assert_eq!(
+        found.warnings,
+        [
+            "`db`, `cache` run in containers, but `docker` is not installed, so they are optional; install it"
+        ]
+    );
+    assert_eq!(checkout(&[("compose.yml", file)], DOCKER).warnings, [""; 0]);
+    let profile = "services: {db: {image: mysql, profiles: [x]}}";
+    assert_eq!(checkout(&[("compose.yml", profile)], &[]).warnings, [""; 0]);
 }
 
 #[test]
@@ -182,9 +189,9 @@ fn names_additional_ports_after_the_main_one() {
     assert_eq!((found.port, found.kind), (None, Kind::Amqp));
     assert_eq!(found.more[0], "ports = { main = 5672, management = 15672 }");
     assert!(
-        found
-            .command
-            .contains("-p {host}:{ports.main}:5672 -p {host}:{ports.management}:15672"),
+        found.command.contains(
+            "--publish {host}:{ports.main}:5672 --publish {host}:{ports.management}:15672"
+        ),
         "{}",
         found.command
     );

@@ -31,7 +31,7 @@ pub(crate) fn combine(
                     "runs `{}`, which a deployment starts; the dev script of package.json runs instead",
                     process.command
                 );
-                root.skip(&format!("Procfile: {}", process.name), why);
+                root.pass_over(&format!("Procfile: {}", process.name), why);
             }
             !is_replaced
         });
@@ -49,7 +49,7 @@ pub(crate) fn combine(
                 "runs `{}`, which a deployment starts; the detected `{}` server runs instead",
                 process.command, dev_server.framework
             );
-            root.skip(&format!("Procfile: {}", process.name), why);
+            root.pass_over(&format!("Procfile: {}", process.name), why);
             *process = DetectedService {
                 name: "web".into(),
                 ..dev_server.clone()

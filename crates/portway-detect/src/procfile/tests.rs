@@ -46,7 +46,8 @@ fn assigns_foreman_ports_with_web_first() {
         .has_evidence("Procfile:3 defines `web`")
         .has_evidence("by convention");
     detection.services[2].has_evidence("so it has none");
-    let skipped: Vec<_> = detection.skipped.iter().map(|s| s.file.as_str()).collect();
+    let all = detection.skipped.iter().chain(&detection.passed_over);
+    let skipped: Vec<_> = all.map(|s| s.file.as_str()).collect();
     assert_eq!(skipped, ["Procfile:5", "Procfile:1"]);
 }
 
@@ -256,7 +257,7 @@ fn a_file_for_a_deployment_hides_no_dev_server() {
         web.command,
         ".venv/bin/flask --app app run --host {host} --port {port} --debug"
     );
-    assert_eq!(detection.skipped[0].file, "Procfile: web");
+    assert_eq!(detection.passed_over[0].file, "Procfile: web");
     assert!(
         web.prepare
             .as_deref()
@@ -286,5 +287,5 @@ fn a_dev_script_replaces_the_server_of_a_deployment() {
         .collect();
     assert_eq!(commands, ["node worker.js", "npm run dev -- --port {port}"]);
     assert!(detection.services[0].prepare.is_some());
-    assert_eq!(detection.skipped[0].file, "Procfile: web");
+    assert_eq!(detection.passed_over[0].file, "Procfile: web");
 }

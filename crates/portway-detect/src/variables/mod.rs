@@ -8,7 +8,6 @@ mod code;
 mod files;
 mod settings;
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -26,8 +25,8 @@ pub use files::{IN_USE, is_example, is_in_use};
 /// A file in a directory above a service's applies to the service as well; a closer one overrides it.
 pub fn find(root: &Path, services: &[(&str, &str)]) -> IndexMap<String, Vec<AppVariable>> {
     // `unreadable` returns the files that cannot be read.
-    let skipped = RefCell::default();
-    let root = Dir::open(root, "", &skipped);
+    let records = crate::records::Records::default();
+    let root = Dir::open(root, "", &records);
     let mut read: IndexMap<String, Vec<AppVariable>> = IndexMap::new();
     let mut scanned: IndexMap<&str, Vec<AppVariable>> = IndexMap::new();
     let mut found = IndexMap::new();
@@ -58,8 +57,8 @@ pub fn find(root: &Path, services: &[(&str, &str)]) -> IndexMap<String, Vec<AppV
 /// Returns the `.env` files in use of services that cannot be read. `services` are their directories,
 /// relative to `root`.
 pub fn unreadable(root: &Path, services: &[&str]) -> Vec<Skipped> {
-    let skipped = RefCell::default();
-    let root = Dir::open(root, "", &skipped);
+    let records = crate::records::Records::default();
+    let root = Dir::open(root, "", &records);
     let mut read = BTreeSet::new();
     for dir in services.iter().filter_map(|path| root.below(path)) {
         for dir in dir.upwards() {
@@ -68,7 +67,7 @@ pub fn unreadable(root: &Path, services: &[&str]) -> Vec<Skipped> {
             }
         }
     }
-    skipped.take()
+    records.take_skipped()
 }
 
 /// Creates a variable that a file of `dir` names.

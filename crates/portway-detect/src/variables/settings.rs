@@ -199,7 +199,6 @@ fn flatten(value: &Value, prefix: &str, depth: usize, found: &mut Vec<(String, S
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
     use std::fs;
 
     use super::*;
@@ -209,8 +208,8 @@ mod tests {
         let path = temp.path().join(file);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
-        let skipped = RefCell::default();
-        let all = variables(&Dir::open(temp.path(), "", &skipped));
+        let records = crate::records::Records::default();
+        let all = variables(&Dir::open(temp.path(), "", &records));
         let shown = all
             .iter()
             .map(|one| format!("{} {}={}", one.place.line, one.name, one.value));

@@ -28,7 +28,10 @@ fn runs_engine(command: &str) -> bool {
         .split_whitespace()
         .skip_while(|&word| word == "exec");
     let program = words.next().and_then(|word| word.rsplit('/').next());
-    program.is_some_and(|program| ENGINES.contains(&program))
+    match program {
+        Some("portway") => words.next() == Some("compose") && words.next() == Some("run"),
+        program => program.is_some_and(|program| ENGINES.contains(&program)),
+    }
 }
 
 /// Splits a command line of a shell at `;`, `&`, `|` and ends of lines outside of quotes and `$(…)`.
@@ -78,6 +81,11 @@ mod tests {
                  -p {host}:{ports.main}:80 web; status=$?; exit $status",
                 ListenerOwner::Any,
             ),
+            (
+                "portway compose run --publish {host}:{port}:5432 db",
+                ListenerOwner::Any,
+            ),
+            ("portway compose pull db", ListenerOwner::Tree),
             ("docker start db && vite --port {port}", ListenerOwner::Tree),
             ("vite --port {port}; docker stop db", ListenerOwner::Tree),
             ("docker start db; npm run dev", ListenerOwner::Tree),

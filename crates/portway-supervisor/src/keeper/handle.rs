@@ -20,6 +20,7 @@ use tokio::process::{Child, ChildStderr, Command};
 #[cfg(unix)]
 use super::TaskInput;
 use super::input::{self, ServiceInput};
+use super::own_program;
 use super::{COMMAND, InputKind, KeeperCommand, Report, Task, TaskCommand};
 #[cfg(unix)]
 use crate::mark::{self, Mark};
@@ -32,7 +33,7 @@ use crate::{orphans, platform};
 /// What to start below a keeper.
 #[derive(Debug)]
 pub struct KeeperConfig {
-    /// The shell command.
+    /// The shell command. `portway` in it means this binary.
     pub command: String,
     /// The directory to run in.
     pub dir: PathBuf,
@@ -106,7 +107,7 @@ impl Keeper {
         #[cfg(unix)]
         let input = input::create(command.as_std_mut(), config.input)?;
         let task = Task {
-            command: TaskCommand::Shell(config.command),
+            command: TaskCommand::Shell(own_program::resolve(&config.command).into_owned()),
             stop_signal: config.stop_signal,
             grace: config.grace,
             has_socket: config.socket.is_some(),

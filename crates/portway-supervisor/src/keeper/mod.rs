@@ -12,6 +12,7 @@ mod input;
 #[cfg(windows)]
 #[path = "no_input.rs"]
 mod input;
+mod own_program;
 #[cfg(unix)]
 mod shell;
 #[cfg(unix)]

@@ -10,9 +10,9 @@ use clap::{ArgAction, Parser, Subcommand};
 use portway_app::preferences;
 
 use super::{
-    attach, config, dashboard, detect, discover, doctor, down, endpoint, env, exec, forget,
-    forward, free, gateway, health, init, leases, logs, plan, prune, ps, restart, trust, up, wait,
-    who,
+    attach, compose, config, dashboard, detect, discover, doctor, down, endpoint, env, exec,
+    forget, forward, free, gateway, health, init, leases, logs, plan, prune, ps, restart, trust,
+    up, wait, who,
 };
 
 /// Start services and give each checkout its own ports
@@ -92,6 +92,8 @@ pub(crate) enum Command {
     Attach(attach::Attach),
     /// Wait until services are ready
     Wait(wait::Wait),
+    /// Use compose files with the ports of this checkout
+    Compose(compose::Compose),
     /// Allocate ports and write `.ports.json`
     Detect(detect::Detect),
     /// Show which process is using a port
@@ -178,6 +180,7 @@ impl Command {
                 | Self::Doctor(_)
                 | Self::Discover(_)
                 | Self::Databases
+                | Self::Compose(_)
         )
     }
 }

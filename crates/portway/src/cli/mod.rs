@@ -3,6 +3,7 @@
 
 pub(crate) mod args;
 mod attach;
+mod compose;
 mod config;
 mod dashboard;
 mod detect;
@@ -77,6 +78,7 @@ pub(crate) fn run(cli: Cli, terminal: &Arc<dyn Reporter>) -> Result<u8, CommandE
             Ok(0)
         }
         Command::Supervise(args) => up::supervise(directory, &args),
+        Command::Compose(args) => compose::run(directory, args),
         Command::Databases => {
             portway_app::database::create(&|line| {
                 ui::exact(&format!("{line}\n"));

@@ -14,6 +14,9 @@ pub(crate) fn detected(detection: &Detection) {
     for skipped in &detection.skipped {
         skipped_file(&skipped.file, &skipped.why);
     }
+    for text in &detection.warnings {
+        warning(&one_line(text));
+    }
     let services: Vec<String> = detection
         .services
         .iter()
@@ -34,6 +37,9 @@ fn skipped_file(file: &str, why: &str) {
 pub(crate) fn project_plan(plan: &ProjectPlan) -> bool {
     for skipped in &plan.skipped {
         skipped_file(&skipped.file, &skipped.why);
+    }
+    for text in &plan.warnings {
+        warning(&one_line(text));
     }
     let from = match &plan.manifest {
         Some(file) => format!("from {}", one_line(file)),

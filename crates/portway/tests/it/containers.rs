@@ -29,7 +29,7 @@ fn container(engine: &Engine, service: &str, project: &str) -> Option<String> {
 }
 
 /// A project with a name of its own, because all tests share the engine.
-fn project(name: &str, compose: &str) -> Sandbox {
+pub fn project(name: &str, compose: &str) -> Sandbox {
     let mut sandbox = Sandbox::new();
     let dir = sandbox.path(name);
     fs::create_dir_all(dir.join(".git")).unwrap();

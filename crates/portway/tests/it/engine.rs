@@ -147,6 +147,11 @@ impl Engine {
         }
     }
 
+    /// The socket of the engine.
+    pub fn socket(&self) -> PathBuf {
+        self.directory.join("docker.sock")
+    }
+
     fn variables(&self) -> [(&'static str, String); 2] {
         let directory = self.directory.display();
         [
@@ -159,6 +164,13 @@ impl Engine {
     fn client(&self) -> Command {
         let mut command = Command::new("docker");
         command.envs(self.variables()).stdin(Stdio::null());
+        command
+    }
+
+    /// The client of the engine in the project of a sandbox.
+    pub fn client_in(&self, sandbox: &Sandbox) -> Command {
+        let mut command = self.client();
+        command.current_dir(sandbox.project());
         command
     }
 

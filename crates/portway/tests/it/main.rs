@@ -30,6 +30,8 @@ mod broken_checkouts;
 #[cfg(unix)]
 mod changes;
 #[cfg(target_os = "linux")]
+mod compose;
+#[cfg(target_os = "linux")]
 mod containers;
 #[cfg(unix)]
 mod dashboard;

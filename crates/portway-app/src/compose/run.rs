@@ -1,0 +1,159 @@
+//! Runs the container of a compose service in the foreground, and removes it at the end.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use portway_api::ErrorCode;
+use portway_supervisor::containers::record_engine;
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use super::container::Container;
+use super::engine::{self, Engine};
+use super::{NO_ENGINE, pull};
+use crate::error::CommandError;
+use crate::platform::Signals;
+use crate::runtime::runtime;
+
+/// How often stopping is repeated: the container may appear only then.
+const STOP_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Options of [`run`].
+#[derive(Clone, Debug, Default)]
+pub struct RunOptions {
+    /// The directory of the compose files; the working directory if it is missing.
+    pub directory: Option<PathBuf>,
+    /// The compose files; those that Compose finds itself if there are none.
+    pub files: Vec<OsString>,
+    /// The name of the engine; the first one that works if it is missing.
+    pub engine: Option<String>,
+    /// Which ports of the container to publish, as `ADDRESS:PORT:CONTAINER_PORT`.
+    pub publish: Vec<String>,
+    /// The service in the compose file.
+    pub service: String,
+}
+
+/// Runs the container of a compose service until it exits or this process is asked to stop. Returns the
+/// exit code of the container.
+///
+/// # Errors
+/// When this process belongs to no service, no engine runs containers, or Compose cannot be started.
+pub fn run(options: &RunOptions) -> Result<u8, CommandError> {
+    let container = Container::own("run")?;
+    let engine = engine::find(options.engine.as_deref(), engine::START_TIMEOUT)
+        .map_err(|problem| engine::error(problem).with_exit(NO_ENGINE))?;
+    // If this process is killed, Portway asks this engine for the container.
+    record_engine(&container.mark.dir, engine.client);
+    let status = runtime()?.block_on(
+        Run {
+            options,
+            container,
+            engine,
+        }
+        .complete(),
+    );
+    let status = status.map_err(|error| {
+        CommandError::new(ErrorCode::MissingRequirement, "cannot run Compose").caused_by(error)
+    })?;
+    Ok(exit_code(status))
+}
+
+struct Run<'a> {
+    options: &'a RunOptions,
+    container: Container,
+    engine: Engine,
+}
+
+impl Run<'_> {
+    async fn complete(&self) -> io::Result<ExitStatus> {
+        // Before anything starts, so that no signal stops only this process.
+        let mut signals = Signals::register()?;
+        let name = self.container.name();
+        let mut child = tokio::select! {
+            _ = signals.next() => return Ok(ExitStatus::default()),
+            child = self.start(&name) => child?,
+        };
+        let status = tokio::select! {
+            status = child.wait() => status,
+            _ = signals.next() => self.stop(&name, &mut child).await,
+        };
+        // The client may exit before its container has stopped.
+        self.quietly(&["stop", &name]).await;
+        self.quietly(&["rm", "--force", &name]).await;
+        status
+    }
+
+    /// Removes what an earlier run left, and starts the client.
+    async fn start(&self, name: &str) -> io::Result<Child> {
+        self.quietly(&["rm", "--force", name]).await;
+        self.remove_repeated_networks().await;
+        let mut command = Command::from(pull::with_files(
+            &self.engine,
+            self.options.directory.as_deref(),
+            &self.options.files,
+        ));
+        command.args(["-p", &self.container.project(), "run"]);
+        command.args(["--rm", "--no-deps", "--use-aliases"]);
+        command.args(["--label", &self.container.label(), "--name", name]);
+        for port in &self.options.publish {
+            command.args(["-p", port]);
+        }
+        command.arg(&self.options.service).spawn()
+    }
+
+    /// Two services that start at the same moment can both create the network of the project. Compose then
+    /// refuses to use it, so all but one are removed. The engine keeps those that are used.
+    async fn remove_repeated_networks(&self) {
+        let project = self.container.project();
+        let project = format!("label=com.docker.compose.project={project}");
+        let network = "label=com.docker.compose.network=default";
+        let words = ["network", "ls", "--quiet", "--filter", &project];
+        let mut list = Command::from(self.engine.command(&words));
+        let output = list.args(["--filter", network]).stdin(Stdio::null());
+        let Ok(output) = output.output().await else {
+            return;
+        };
+        let text = String::from_utf8_lossy(&output.stdout);
+        let mut networks: Vec<&str> = text.lines().map(str::trim).collect();
+        networks.sort_unstable();
+        let mut left = networks.len();
+        for network in networks.into_iter().rev() {
+            if left > 1 && self.quietly(&["network", "rm", network]).await {
+                left -= 1;
+            }
+        }
+    }
+
+    /// Stops the container and waits for the client, which may still be starting it.
+    async fn stop(&self, name: &str, child: &mut Child) -> io::Result<ExitStatus> {
+        loop {
+            self.quietly(&["stop", name]).await;
+            if let Ok(status) = timeout(STOP_INTERVAL, child.wait()).await {
+                return status;
+            }
+        }
+    }
+
+    /// Runs a command of the engine whose failure does not matter. Returns whether it succeeded.
+    async fn quietly(&self, words: &[&str]) -> bool {
+        let mut command = Command::from(self.engine.command(words));
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let status = command.stderr(Stdio::null()).status().await;
+        status.is_ok_and(|status| status.success())
+    }
+}
+
+/// Returns the exit code for a status, as shells do.
+fn exit_code(status: ExitStatus) -> u8 {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return u8::try_from(128 + signal).unwrap_or(1);
+    }
+    status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .unwrap_or(1)
+}

@@ -1,0 +1,243 @@
+//! Which compose files a checkout uses: those that Compose finds itself, those that `COMPOSE_FILE` in `.env`
+//! names, or those that a script starts for development.
+
+use indexmap::IndexMap;
+
+use super::model::Compose;
+use super::resolve::{self, place};
+use super::scripts::{self, ComposeCommand};
+use super::value;
+use crate::Dir;
+
+/// File names in the order of Compose.
+const FILES: [&str; 4] = [
+    "compose.yaml",
+    "compose.yml",
+    "docker-compose.yml",
+    "docker-compose.yaml",
+];
+
+/// Names of override files. The first one applies to whichever of [`FILES`] there is.
+const OVERRIDES: [&str; 4] = [
+    "compose.override.yml",
+    "compose.override.yaml",
+    "docker-compose.override.yml",
+    "docker-compose.override.yaml",
+];
+
+/// Maximum number of files that are merged.
+const MAX_FILES: usize = 16;
+
+/// A compose file merged with the files that override it.
+pub(crate) struct File<'d> {
+    /// The directory in which Compose runs.
+    pub(super) dir: Dir<'d>,
+    /// The paths of the files relative to the directory; the first one is the base.
+    pub(super) names: Vec<String>,
+    /// Whether Compose uses these files if none are named.
+    pub(super) is_usual: bool,
+    /// The profiles that are active.
+    pub(super) profiles: Vec<String>,
+    pub(super) compose: Compose,
+}
+
+/// Files to merge, before they are read.
+struct Choice<'d> {
+    dir: Dir<'d>,
+    names: Vec<String>,
+    is_usual: bool,
+    profiles: Vec<String>,
+}
+
+/// Reads the compose files of the checkout: those of the root or, if it uses none, those in the directories
+/// below it.
+pub(crate) fn files<'d>(dirs: &[Dir<'d>]) -> Vec<File<'d>> {
+    let Some(root) = dirs.first() else {
+        return Vec::new();
+    };
+    if let Some(choice) = choose(root) {
+        return File::read(choice).into_iter().collect();
+    }
+    let is_below = |dir: &&Dir<'_>| !dir.path().is_empty() && !dir.path().contains('/');
+    let below = dirs.iter().filter(is_below);
+    below.filter_map(usual).filter_map(File::read).collect()
+}
+
+/// Returns the files that the project in `root` uses for development.
+fn choose<'d>(root: &Dir<'d>) -> Option<Choice<'d>> {
+    if let Some(choice) = from_variable(root) {
+        return Some(choice);
+    }
+    let commands = scripts::read(root);
+    let named = |command: &ComposeCommand| named(root, command);
+    let for_development = commands.iter().filter(|one| one.is_for_development());
+    if let Some(choice) = for_development.filter_map(named).next() {
+        return Some(choice);
+    }
+    if let Some(mut choice) = usual(root) {
+        let starts = |one: &&ComposeCommand| one.files.is_empty() && !one.profiles.is_empty();
+        let profiles = commands.iter().find(starts).map(|one| one.profiles.clone());
+        choice.profiles.extend(profiles.unwrap_or_default());
+        return Some(choice);
+    }
+    if let Some(choice) = commands.iter().filter_map(named).next() {
+        return Some(choice);
+    }
+    let name = root
+        .files()
+        .find(|name| scripts::is_development_file(name))?;
+    Some(Choice {
+        names: vec![name.to_owned()],
+        ..usual_in(root.below("")?)
+    })
+}
+
+/// The files that `COMPOSE_FILE` in `.env` names.
+fn from_variable<'d>(root: &Dir<'d>) -> Option<Choice<'d>> {
+    let variables = root.has(".env").then(|| root.dotenv(".env")).flatten()?;
+    let value = variables
+        .get("COMPOSE_FILE")
+        .filter(|text| !text.is_empty())?;
+    let separator = match variables.get("COMPOSE_PATH_SEPARATOR") {
+        Some(text) if !text.is_empty() => text.as_str(),
+        _ if value.contains(';') => ";",
+        _ => ":",
+    };
+    let names: Vec<String> = value.split(separator).map(str::to_owned).collect();
+    let missing = names.iter().find(|name| !exists(root, name));
+    if let Some(missing) = missing {
+        root.skip(
+            ".env",
+            format!("names {missing} in COMPOSE_FILE, which cannot be read"),
+        );
+        return None;
+    }
+    Some(Choice {
+        names,
+        is_usual: true,
+        ..usual_in(root.below("")?)
+    })
+}
+
+/// The files that Compose finds in `dir`.
+fn usual<'d>(dir: &Dir<'d>) -> Option<Choice<'d>> {
+    let name = dir.first_of(&FILES)?;
+    let names = [name].into_iter().chain(dir.first_of(&OVERRIDES));
+    Some(Choice {
+        names: names.map(str::to_owned).collect(),
+        is_usual: true,
+        ..usual_in(dir.below("")?)
+    })
+}
+
+/// No files in `dir`, with the profiles of its `.env`.
+fn usual_in(dir: Dir<'_>) -> Choice<'_> {
+    let variables = dir.has(".env").then(|| dir.dotenv(".env")).flatten();
+    let profiles = variables.and_then(|all| all.get("COMPOSE_PROFILES").cloned());
+    let profiles = profiles.unwrap_or_default();
+    let profiles = profiles
+        .split(',')
+        .map(str::trim)
+        .filter(|one| !one.is_empty());
+    Choice {
+        profiles: profiles.map(str::to_owned).collect(),
+        dir,
+        names: Vec::new(),
+        is_usual: false,
+    }
+}
+
+/// The files that a command names, relative to the directory of the first one.
+fn named<'d>(root: &Dir<'d>, command: &ComposeCommand) -> Option<Choice<'d>> {
+    let first = command.files.first()?;
+    let all_exist = command.files.iter().all(|name| exists(root, name));
+    if !all_exist || command.is_for_deployment() {
+        return None;
+    }
+    let (dir, _) = place(root, first)?;
+    let relative = |name: &String| {
+        let (at, file) = place(root, name)?;
+        Some(value::relative(dir.path(), &at.path_of(&file)))
+    };
+    let names: Option<Vec<String>> = command.files.iter().map(relative).collect();
+    let mut choice = usual_in(dir.below("")?);
+    choice.profiles.extend(command.profiles.iter().cloned());
+    Some(Choice {
+        names: names?,
+        ..choice
+    })
+}
+
+fn exists(dir: &Dir<'_>, path: &str) -> bool {
+    place(dir, path).is_some_and(|(dir, file)| dir.has(&file))
+}
+
+impl<'d> File<'d> {
+    /// The name of the base file.
+    pub(super) fn name(&self) -> &str {
+        self.names.first().map_or("", String::as_str)
+    }
+
+    /// Reads the files that the project in `root` uses.
+    pub(super) fn of_root(root: &Dir<'d>) -> Option<Self> {
+        Self::read(choose(root)?)
+    }
+
+    /// Reads the file at `path`, relative to the root, with the files that override it.
+    pub(super) fn at(root: &Dir<'d>, path: &str) -> Option<Self> {
+        let is_same = |choice: &Choice<'_>| {
+            let first = choice.names.first();
+            first.is_some_and(|name| choice.dir.path_of(name) == path)
+        };
+        let (dir, name) = place(root, path)?;
+        let choice = choose(root).filter(is_same);
+        let choice = choice.or_else(|| usual(&dir).filter(is_same));
+        let only = || {
+            Some(Choice {
+                names: vec![name],
+                ..usual_in(dir.below("")?)
+            })
+        };
+        Self::read(choice.or_else(only)?)
+    }
+
+    fn read(choice: Choice<'d>) -> Option<Self> {
+        let Choice {
+            dir,
+            names,
+            is_usual,
+            profiles,
+        } = choice;
+        let mut names_left = names.iter().take(MAX_FILES);
+        let name = names_left.next()?;
+        let mut value = resolve::read_resolved(&dir, name)?;
+        for over in names_left {
+            if let Some(more) = resolve::read_resolved(&dir, over) {
+                value::merge(&mut value, more);
+            }
+        }
+        value::finish(&mut value);
+        if value.get("services").is_none() {
+            // This is a process-compose file, which has a separate reader.
+            if value.get("processes").is_none() {
+                dir.skip(name, "has no services");
+            }
+            return None;
+        }
+        let variables: IndexMap<String, String> = dir.dotenv(".env").unwrap_or_default();
+        let compose = match Compose::new(value, &variables) {
+            Ok(compose) => compose,
+            Err(error) => {
+                dir.skip(name, format!("has no usable services: {error}"));
+                return None;
+            }
+        };
+        Some(Self {
+            dir,
+            names,
+            is_usual,
+            profiles,
+            compose,
+        })
+    }
+}
