@@ -36,6 +36,8 @@ pub(crate) struct File<'d> {
     pub(super) names: Vec<String>,
     /// Whether Compose uses these files if none are named.
     pub(super) is_usual: bool,
+    /// Whether Compose names the project like Portway names the main checkout: after its directory.
+    pub(super) has_usual_project: bool,
     /// The profiles that are active.
     pub(super) profiles: Vec<String>,
     pub(super) compose: Compose,
@@ -225,6 +227,8 @@ impl<'d> File<'d> {
             return None;
         }
         let variables: IndexMap<String, String> = dir.dotenv(".env").unwrap_or_default();
+        let has_name =
+            value.get("name").is_some() || variables.contains_key("COMPOSE_PROJECT_NAME");
         let compose = match Compose::new(value, &variables) {
             Ok(compose) => compose,
             Err(error) => {
@@ -233,6 +237,7 @@ impl<'d> File<'d> {
             }
         };
         Some(Self {
+            has_usual_project: dir.path().is_empty() && !has_name,
             dir,
             names,
             is_usual,

@@ -96,10 +96,11 @@ impl File<'_> {
         if let Some(dir) = self.build_dir(service) {
             return self.built(name, &dir, services).map_or(Ok(None), Err);
         }
-        let image = service
-            .image
-            .as_deref()
-            .ok_or("has neither image nor build")?;
+        let without_image = match service.build {
+            Some(_) => "is built from a place outside of the checkout",
+            None => "has neither image nor build",
+        };
+        let image = service.image.as_deref().ok_or(without_image)?;
         if service.on_host_network {
             return Err("shares the network of the host, so its port cannot be moved".into());
         }
@@ -232,9 +233,11 @@ impl File<'_> {
         found.command = format!("portway compose run {files}{publish} {service}");
         // Pulling an image may exceed the readiness timeout.
         found.prepare = Some(format!("portway compose pull {files}{service}"));
-        found.evidence.push(
-            "its container and volumes belong to this checkout; the main checkout uses the same volumes as `compose up`".into(),
-        );
+        let mut volumes = "its container and volumes belong to this checkout".to_owned();
+        if self.has_usual_project {
+            volumes += "; the main checkout uses the same volumes as `compose up`";
+        }
+        found.evidence.push(volumes);
     }
 }
 

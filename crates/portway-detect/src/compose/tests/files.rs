@@ -233,3 +233,22 @@ fn depends_on_between_services_that_run_directly_is_kept() {
         .collect();
     assert_eq!(optional, ["gateway", "proxy"]);
 }
+
+#[test]
+fn evidence_about_volumes_is_accurate() {
+    let volumes = |name: &str, text: &str| {
+        let detection = checkout(&[(name, text)], DOCKER);
+        let evidence = detection.services[0].evidence.join("\n");
+        evidence.contains("the same volumes as `compose up`")
+    };
+    let db = "services: {db: {image: postgres}}\n";
+    assert!(volumes("compose.yaml", db));
+    assert!(!volumes("compose.yaml", &format!("name: other\n{db}")));
+    assert!(!volumes("infra/compose.yaml", db));
+    let remote = "services: {x: {build: 'https://example.org/x.git'}, y: {build: ../y}}";
+    let detection = checkout(&[("compose.yaml", remote)], DOCKER);
+    for name in ["x", "y"] {
+        let why = super::why(&detection, &format!("compose.yaml: services.{name}"));
+        assert_eq!(why, "is built from a place outside of the checkout");
+    }
+}
