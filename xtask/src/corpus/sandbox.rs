@@ -43,6 +43,14 @@ impl Sandbox {
             fs::create_dir_all(dir.join(part)).map_err(failed)?;
         }
         fs::create_dir_all(&cache).map_err(failed)?;
+        // For pnpm in scripts that pnpm runs, which does not pass the variable on.
+        let settings = dir.join("config/pnpm");
+        fs::create_dir_all(&settings).map_err(failed)?;
+        fs::write(
+            settings.join("rc"),
+            "manage-package-manager-versions=false\n",
+        )
+        .map_err(failed)?;
         Ok(Self {
             binary: binary.to_owned(),
             dir,
