@@ -194,7 +194,7 @@ pub(super) fn lack_in_output(line: &str) -> Option<String> {
 /// The host that output names as unreachable: this machine has no name for it. Hosts of this machine
 /// do not count.
 fn unreachable_host(output: &str) -> Option<String> {
-    const SIGNS: [&str; 8] = [
+    const SIGNS: [&str; 9] = [
         "getaddrinfo ENOTFOUND ",
         "getaddrinfo EAI_AGAIN ",
         "Could not resolve host: ",
@@ -203,6 +203,7 @@ fn unreachable_host(output: &str) -> Option<String> {
         "dial tcp: lookup ",
         "Unknown host ",
         "connect to ",
+        "Failed to fetch https://",
     ];
     output.lines().find_map(|line| {
         let (at, sign) = SIGNS
@@ -260,6 +261,10 @@ mod tests {
             (
                 "curl: (6) Could not resolve host: a.example.com",
                 Some("a.example.com"),
+            ),
+            (
+                "wget: Failed to fetch https://b.example.com/a.zip",
+                Some("b.example.com"),
             ),
             ("dial tcp: lookup db on 127.0.0.1:53", None),
             ("getaddrinfo ENOTFOUND db", None),
