@@ -26,19 +26,19 @@ pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedSe
     let Some(found) = found else {
         return Vec::new();
     };
+    // All of them need the packages, so none starts before these are installed.
+    let prepared = |found: DetectedService| match dir.has("composer.phar") {
+        _ if !has_packages(composer.as_ref()) => found,
+        true => found.with_prepare("php composer.phar install --no-interaction"),
+        false => found
+            .with_prepare("composer install --no-interaction")
+            .requiring("composer", context),
+    };
     let found = found.requiring("php", context);
-    vec![
-        match (has_packages(composer.as_ref()), dir.has("composer.phar")) {
-            (false, _) => found,
-            (true, true) => found.with_prepare("php composer.phar install --no-interaction"),
-            (true, false) => found
-                .with_prepare("composer install --no-interaction")
-                .requiring("composer", context),
-        },
-    ]
-    .into_iter()
-    .chain(workers(dir, composer.as_ref()))
-    .collect()
+    std::iter::once(found)
+        .chain(workers(dir, composer.as_ref()))
+        .map(prepared)
+        .collect()
 }
 
 /// Workers that the script `dev` of `composer.json` starts beside the server: their names, commands of
@@ -241,6 +241,10 @@ mod tests {
             .collect();
         assert_eq!(commands[1..], ["php artisan queue:listen --tries=1"]);
         assert_eq!(detection.services[1].port, None);
+        for service in &detection.services {
+            let prepare = service.prepare.as_deref();
+            assert_eq!(prepare, Some("composer install --no-interaction"));
+        }
     }
 
     #[test]

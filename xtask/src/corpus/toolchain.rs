@@ -194,7 +194,7 @@ pub(super) fn lack_in_output(line: &str) -> Option<String> {
 /// The host that output names as unreachable: this machine has no name for it. Hosts of this machine
 /// do not count.
 fn unreachable_host(output: &str) -> Option<String> {
-    const SIGNS: [&str; 9] = [
+    const SIGNS: [&str; 10] = [
         "getaddrinfo ENOTFOUND ",
         "getaddrinfo EAI_AGAIN ",
         "Could not resolve host: ",
@@ -204,6 +204,7 @@ fn unreachable_host(output: &str) -> Option<String> {
         "Unknown host ",
         "connect to ",
         "Failed to fetch https://",
+        "error 6 while downloading https://",
     ];
     output.lines().find_map(|line| {
         let (at, sign) = SIGNS
