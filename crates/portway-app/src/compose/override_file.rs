@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use portway_api::{ErrorCode, InstanceState, InstanceStatus};
 use portway_detect::compose::{Published, PublishedFiles, PublishedService, published};
 use portway_project::shell::quote;
-use portway_project::{PlannedService, user_file};
+use portway_project::{Plan, PlannedService, user_file};
 use regex_lite::Regex;
 
 use super::container::project_name;
@@ -61,7 +61,7 @@ pub fn override_file(
     };
     let command = command(&files, shown.strip_prefix(&dir).unwrap_or(&shown));
     let lines = files.services.iter().filter_map(|service| {
-        let planned = planned(&project, &files.file, &service.name);
+        let planned = planned(&project.plan, &files.file, &service.name);
         Some((service, publish(service, planned, &status)?))
     });
     let text = text(&status.name, &command, lines);
@@ -107,12 +107,14 @@ fn files(project: &Project, file: Option<&str>) -> Result<PublishedFiles, Comman
     })
 }
 
-fn planned<'a>(project: &'a Project, file: &str, name: &str) -> Option<&'a PlannedService> {
-    let mut services = project.plan.services.values();
-    services.find(|one| {
+/// Returns the service that runs a compose service: the one whose manifest says so, or the one with its name.
+fn planned<'a>(plan: &'a Plan, file: &str, name: &str) -> Option<&'a PlannedService> {
+    let runs = |one: &&PlannedService| {
         let compose = one.compose.as_ref();
         compose.is_some_and(|compose| compose.file == file && compose.service == name)
-    })
+    };
+    let by_name = || plan.services.get(name).filter(|one| one.compose.is_none());
+    plan.services.values().find(runs).or_else(by_name)
 }
 
 /// Refuses to replace a file that Portway did not write.
@@ -229,6 +231,8 @@ fn yaml(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use portway_project::Manifest;
+
     use super::*;
 
     #[test]
@@ -242,6 +246,20 @@ mod tests {
         );
         assert_eq!(published_as(command, 1), None);
         assert_eq!(published_as("x {host}:{port}:80", 80), Some(None));
+    }
+
+    #[test]
+    fn a_manifest_says_which_service_runs_a_compose_service() {
+        let text = "[services.db]\ncommand = \"docker run -p {port}:5432 x\"\nport = 5432\n\
+                    [services.api]\ncommand = \"x\"\nport = 8000\n\
+                    compose = { file = \"c.yaml\", service = \"web\" }\n";
+        let manifest = Manifest::parse(Path::new("/p/portway.toml"), text).unwrap();
+        let plan = Plan::new(&manifest, &[]).unwrap();
+        let name = |name: &str| planned(&plan, "c.yaml", name).map(|one| one.name.as_str());
+        assert_eq!(name("web"), Some("api"));
+        assert_eq!(name("db"), Some("db"));
+        assert_eq!(name("api"), None);
+        assert_eq!(name("other"), None);
     }
 
     #[test]

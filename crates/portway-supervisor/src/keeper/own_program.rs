@@ -121,7 +121,7 @@ mod tests {
         for command in [
             "echo portway",
             "echo 'a; portway ps'",
-            "echo \"a; portway ps\" \\; portway",
+            "echo \"a; portway ps\" portway",
             "./portway ps",
             "portway-dev ps",
             "npm run dev -- --name portway",
@@ -130,6 +130,9 @@ mod tests {
         ] {
             let same = replace(command, "/opt/p/portway");
             assert!(matches!(same, Cow::Borrowed(_)), "{command}: {same}");
+        }
+        if cfg!(unix) {
+            assert_eq!(replace("echo \\; portway", "/p"), "echo \\; portway");
         }
         replace(&"portway;".repeat(10_000), "/opt/p/portway");
     }
