@@ -3,8 +3,11 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
+
+use nix::unistd::{geteuid, getuid};
 
 use crate::Result;
 
@@ -71,12 +74,17 @@ pub(crate) fn listen(arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// `PORT TAG`: listen, and start a child in a separate session, as daemons do.
+/// `PORT TAG [PROGRAM]`: listen, and start a child in a separate session, as daemons do. `PROGRAM` is a
+/// copy of this program that implements the child.
 pub(crate) fn parent(arguments: &[&str]) -> Result<()> {
     let own = std::env::current_exe().map_err(|error| error.to_string())?;
-    let tag = arguments.last().ok_or("usage: helper:parent PORT TAG")?;
+    let (tag, program) = match arguments {
+        [_, tag] => (tag, own.as_path()),
+        [_, tag, program] => (tag, Path::new(program)),
+        _ => return Err("usage: helper:parent PORT TAG [PROGRAM]".to_owned()),
+    };
     let mut child = Command::new("setsid")
-        .arg(own)
+        .arg(program)
         .args(["helper:child", tag])
         .spawn()
         .map_err(|error| format!("setsid: {error}"))?;
@@ -131,4 +139,12 @@ pub(crate) fn flood(arguments: &[&str]) -> Result<()> {
 pub(crate) fn child() -> Result<()> {
     std::thread::sleep(Duration::from_secs(120));
     Ok(())
+}
+
+/// Fail unless this program runs with the rights of its owner, who is not the user that started it.
+pub(crate) fn check_set_uid() -> Result<()> {
+    match geteuid() == getuid() {
+        true => Err("the set-uid bit has no effect in this file system".to_owned()),
+        false => Ok(()),
+    }
 }

@@ -64,6 +64,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["helper:flood", rest @ ..] => return helper::flood(rest),
         ["helper:child-chain", rest @ ..] => return helper::chain(rest),
         ["helper:child", ..] => return helper::child(),
+        ["helper:check-set-uid"] => return helper::check_set_uid(),
         [names @ .., "--rounds", rounds] => {
             let rounds = rounds.parse().map_err(|_| USAGE.to_owned())?;
             (names, Some(rounds))

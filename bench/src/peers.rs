@@ -49,10 +49,11 @@ impl Peers {
         node(dir)
     }
 
-    /// Download and unpack Debian packages, in the newest version. Returns the directory that
-    /// contains `usr`. The packages are not installed, so that no service of theirs starts.
-    pub(crate) fn unpack_debian(&self, packages: &[&str]) -> Result<PathBuf> {
-        let dir = self.cache.join("debian");
+    /// Download and unpack Debian packages into a directory with this name, in the newest version.
+    /// Returns the directory that contains `usr`. The packages are not installed, so that no service of
+    /// theirs starts.
+    pub(crate) fn unpack_debian(&self, name: &str, packages: &[&str]) -> Result<PathBuf> {
+        let dir = self.cache.join("debian").join(name);
         let (root, mark) = (dir.join("root"), dir.join("unpacked"));
         let wanted = packages.join("\n");
         if fs::read_to_string(&mark).is_ok_and(|unpacked| unpacked == wanted) {

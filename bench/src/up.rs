@@ -3,11 +3,12 @@
 
 mod competitors;
 pub(crate) mod processes;
+mod set_uid;
 mod stack;
 mod survival;
 
 use self::competitors::Competitor;
-use self::stack::{Load, Stack};
+use self::stack::{Load, Mode, Stack};
 use crate::chart::Bar;
 use crate::env::BenchEnv;
 use crate::peers::Peers;
@@ -69,7 +70,7 @@ fn measure_starts(
     // The first round fills the file cache and is not counted.
     for round in 0..=ROUNDS {
         for (competitor, series) in all.iter().zip(&mut series) {
-            let stack = Stack::start(env, competitor, ranges, count, Load::None, false)?;
+            let stack = Stack::start(env, competitor, ranges, count, Load::None, Mode::Up)?;
             if round > 0 {
                 let overhead = stack.overhead()?;
                 series.wall.push(stack.wall);

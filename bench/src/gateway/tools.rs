@@ -36,7 +36,7 @@ pub(super) struct Tools {
 impl Tools {
     /// Download and unpack the packages.
     pub(super) fn unpack(peers: &Peers) -> Result<Self> {
-        let root = peers.unpack_debian(&PACKAGES)?;
+        let root = peers.unpack_debian("gateway", &PACKAGES)?;
         let triplet = format!("{}-linux-gnu", std::env::consts::ARCH);
         Ok(Self {
             nginx: root.join("usr/sbin/nginx"),

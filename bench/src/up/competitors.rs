@@ -1,6 +1,7 @@
 //! The tools that start services, and their configuration.
 
 mod pitchfork;
+mod procfile;
 mod turbo;
 
 use std::fs;
@@ -10,7 +11,7 @@ use std::process::Command;
 use super::processes::Process;
 use crate::Result;
 use crate::env::BenchEnv;
-use crate::peers::{self, Peers, find_program};
+use crate::peers::{self, Peers};
 
 /// Returns the command that starts services, given their command lines and ports.
 type Prepare = Box<dyn Fn(&BenchEnv, &[String], &[u16]) -> Result<Command>>;
@@ -23,6 +24,8 @@ pub(super) struct Competitor {
     /// Whether the supervisor leaves the terminal, so that Ctrl-C does not reach it.
     pub(super) detaches: bool,
     pub(super) prepare: Prepare,
+    /// Like `prepare`, for the command of the tool that runs one command in the foreground.
+    pub(super) exec: Option<Prepare>,
 }
 
 /// The directory with the files of a tool.
@@ -45,7 +48,10 @@ const HOME: &str = "up-home";
 pub(super) fn all(peers: &Peers) -> (Vec<Competitor>, Vec<String>) {
     let mut all = vec![
         competitor("`bash &`", Box::new(bash)),
-        competitor("portway up", Box::new(portway)),
+        Competitor {
+            exec: Some(Box::new(portway_exec)),
+            ..competitor("portway up", Box::new(portway))
+        },
     ];
     let mut missing = Vec::new();
     let mut add = |name: &str, result: Result<Competitor>| match result {
@@ -65,16 +71,8 @@ pub(super) fn all(peers: &Peers) -> (Vec<Competitor>, Vec<String>) {
         "pm2",
         node(|dir| Ok(pm2(dir.join("node_modules/.bin/pm2-runtime")))),
     );
-    let foreman = find_program("foreman").ok_or_else(|| "not installed".to_owned());
-    add(
-        "foreman",
-        foreman.map(|program| procfile("foreman", program)),
-    );
-    let python = peers.python.clone();
-    add(
-        "honcho",
-        python.map(|_| procfile("honcho", peers.python_program("honcho"))),
-    );
+    add("foreman", procfile::foreman(peers));
+    add("honcho", procfile::honcho(peers));
     (all, missing)
 }
 
@@ -84,6 +82,7 @@ fn competitor(name: &'static str, prepare: Prepare) -> Competitor {
         supervisor: None,
         detaches: false,
         prepare,
+        exec: None,
     }
 }
 
@@ -101,8 +100,26 @@ fn bash(env: &BenchEnv, services: &[String], _: &[u16]) -> Result<Command> {
     Ok(command)
 }
 
-/// Portway in a checkout that already has ports.
+/// `portway up` in a checkout that already has ports.
 fn portway(env: &BenchEnv, services: &[String], ports: &[u16]) -> Result<Command> {
+    let mut command = portway_checkout(env, services, ports)?;
+    command.arg("up");
+    Ok(command)
+}
+
+fn portway_exec(env: &BenchEnv, services: &[String], ports: &[u16]) -> Result<Command> {
+    let mut command = portway_checkout(env, services, ports)?;
+    command.args(["exec", "--"]).args(words(services));
+    Ok(command)
+}
+
+/// The words of the first command line.
+fn words(services: &[String]) -> impl Iterator<Item = &str> {
+    services.iter().take(1).flat_map(|line| line.split(' '))
+}
+
+/// Portway in a new checkout that has ports, without a command.
+fn portway_checkout(env: &BenchEnv, services: &[String], ports: &[u16]) -> Result<Command> {
     let text: String = services
         .iter()
         .zip(ports)
@@ -116,22 +133,8 @@ fn portway(env: &BenchEnv, services: &[String], ports: &[u16]) -> Result<Command
     detect.arg("-C").arg(&dir).args(["detect", "--json"]);
     crate::sample::measure(&mut detect)?;
     let mut command = env.child_command(&env.portway, HOME);
-    command.arg("-C").arg(dir).arg("up");
+    command.arg("-C").arg(dir);
     Ok(command)
-}
-
-fn procfile(name: &'static str, program: PathBuf) -> Competitor {
-    let prepare = move |env: &BenchEnv, services: &[String], _: &[u16]| {
-        let lines = services.iter().enumerate();
-        let text: String = lines
-            .map(|(index, line)| format!("s{index}: exec {line}\n"))
-            .collect();
-        let file = write(&env.empty_dir("up-procfile")?, "Procfile", &text)?;
-        let mut command = env.child_command(&program, HOME);
-        command.arg("start").arg("-f").arg(file);
-        Ok(command)
-    };
-    competitor(name, Box::new(prepare))
 }
 
 fn concurrently(program: PathBuf) -> Competitor {

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -19,22 +20,35 @@ use crate::ports::ranges::Ranges;
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The name of this program, which implements the services.
-const SERVICE: &str = "portway-bench";
+pub(super) const SERVICE: &str = "portway-bench";
 
 /// The environment variable with the stack's tag, in every process of the stack.
 const TAG: &str = "PORTWAY_BENCH_STACK";
 
 /// What the services do in addition to listening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Load {
+pub(super) enum Load<'a> {
     /// Nothing.
     None,
     /// Each has a child in a separate session.
     Child,
+    /// Each has a child in a separate session that runs this program, which has the set-uid bit.
+    SetUidChild(&'a Path),
     /// Each has a child in a separate session that forks and exits again and again.
     Chain,
     /// Each prints without end, and has a child. No process reads the output of the tool.
     Flood,
+}
+
+/// How the tool is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// It starts the services of a file.
+    Up,
+    /// Like `Up`, in a terminal that closes when the started process is killed.
+    UpInTerminal,
+    /// It runs one command.
+    Exec,
 }
 
 /// The memory of the tool.
@@ -63,15 +77,14 @@ pub(super) struct Stack {
 }
 
 impl Stack {
-    /// Start `count` services, and wait until every port accepts connections. `in_terminal`: in a
-    /// terminal that closes when the started process is killed.
+    /// Start `count` services, and wait until every port accepts connections.
     pub(super) fn start(
         env: &BenchEnv,
         competitor: &Competitor,
         ranges: &Ranges,
         count: u16,
-        load: Load,
-        in_terminal: bool,
+        load: Load<'_>,
+        mode: Mode,
     ) -> Result<Self> {
         static STARTS: AtomicUsize = AtomicUsize::new(0);
         let number = STARTS.fetch_add(1, Ordering::Relaxed);
@@ -81,16 +94,31 @@ impl Stack {
         let ports: Vec<u16> = (first..first + count).collect();
         let subcommand = match load {
             Load::None => "helper:listen",
-            Load::Child => "helper:parent",
+            Load::Child | Load::SetUidChild(_) => "helper:parent",
             Load::Chain => "helper:chained",
             Load::Flood => "helper:flood",
         };
+        let program = match load {
+            Load::SetUidChild(program) => format!(" {}", program.display()),
+            _ => String::new(),
+        };
         let services: Vec<String> = ports
             .iter()
-            .map(|port| format!("{} {subcommand} {port} {tag}", env.helper.display()))
+            .map(|port| {
+                format!(
+                    "{} {subcommand} {port} {tag}{program}",
+                    env.helper.display()
+                )
+            })
             .collect();
-        let mut command = (competitor.prepare)(env, &services, &ports)?;
-        if in_terminal {
+        let prepare = match (mode, &competitor.exec) {
+            (Mode::Exec, Some(exec)) => exec,
+            (Mode::Exec, None) => return Err("it has no command that runs a command".to_owned()),
+            _ => &competitor.prepare,
+        };
+        let mut command = prepare(env, &services, &ports)?;
+        env.hand_over_all()?;
+        if mode == Mode::UpInTerminal {
             command = terminal(env, &command);
         }
         let output = || match load {
@@ -131,7 +159,7 @@ impl Stack {
             let all = stack.processes();
             let found = all.iter().find(|process| is_supervisor(process));
             stack.supervisor = found.ok_or("the supervisor was not found")?.pid;
-        } else if in_terminal {
+        } else if mode == Mode::UpInTerminal {
             stack.supervisor =
                 processes::child(stack.child.id()).ok_or("no process in the terminal")?;
         }

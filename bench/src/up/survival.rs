@@ -6,7 +6,8 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 use super::competitors::{self, Competitor};
-use super::stack::{Load, Stack};
+use super::set_uid::SetUid;
+use super::stack::{Load, Mode, Stack};
 use crate::chart::Bar;
 use crate::env::BenchEnv;
 use crate::ports::ranges::Ranges;
@@ -38,10 +39,12 @@ enum Ending {
     Chain,
     BlockedOutput,
     DirectoryDeleted,
+    SetUidChild,
+    KillExec,
 }
 
 /// The rows of the table.
-const ENDINGS: [(Ending, &str); 11] = [
+const ENDINGS: [(Ending, &str); 13] = [
     (Ending::Interrupt, "Ctrl-C"),
     (Ending::Terminate, "SIGTERM"),
     (Ending::TerminalClosed, "terminal closed"),
@@ -59,6 +62,8 @@ const ENDINGS: [(Ending, &str); 11] = [
     (Ending::Chain, "children fork and exit without end, SIGTERM"),
     (Ending::BlockedOutput, "output that is not read, SIGTERM"),
     (Ending::DirectoryDeleted, "directory deleted, then SIGTERM"),
+    (Ending::SetUidChild, "set-uid children, SIGTERM"),
+    (Ending::KillExec, "one command, SIGKILL"),
 ];
 
 /// What was found after an ending.
@@ -78,12 +83,18 @@ pub(super) fn measure(env: &BenchEnv, all: &[Competitor], ranges: &Ranges) -> Re
     let mut left = Table::new(&columns);
     let mut again = Table::new(&columns);
     let mut totals = vec![0; all.len()];
+    let set_uid = SetUid::new(env);
+    let mut missing = String::new();
+    if let Err(reason) = &set_uid {
+        missing = format!("Not measured: set-uid children ({reason}).\n\n");
+    }
+    let set_uid = set_uid.ok();
     for (ending, name) in ENDINGS {
         let mut left_row = vec![name.to_owned()];
         let mut again_row = vec![name.to_owned()];
         for (competitor, total) in all.iter().zip(&mut totals) {
             println!("== {name}: {}", competitor.name);
-            let (was_left, next) = match end(env, competitor, ranges, ending) {
+            let (was_left, next) = match end(env, set_uid.as_ref(), competitor, ranges, ending) {
                 Ok(Some(outcome)) => {
                     *total += outcome.services + outcome.children;
                     // Its files are gone, so it is not started again.
@@ -93,6 +104,7 @@ pub(super) fn measure(env: &BenchEnv, all: &[Competitor], ranges: &Ranges) -> Re
                     };
                     (outcome.left(), next)
                 }
+                Ok(None) if ending == Ending::KillExec => ("n/a".to_owned(), "n/a".to_owned()),
                 Ok(None) => ("–".to_owned(), "–".to_owned()),
                 // The other tools are measured nevertheless.
                 Err(message) => {
@@ -118,7 +130,7 @@ pub(super) fn measure(env: &BenchEnv, all: &[Competitor], ranges: &Ranges) -> Re
     let bars: Vec<Bar> = bars.collect();
     let chart = readme::write_chart(&env.bench, "up-left", &title, "left", &bars)?;
     Ok(format!(
-        "#### Processes left\n\n{}\n{chart}\n#### The next start gets the same ports\n\n{}\n",
+        "{missing}#### Processes left\n\n{}\n{chart}\n#### The next start gets the same ports\n\n{}\n",
         left.markdown(),
         again.markdown()
     ))
@@ -140,20 +152,29 @@ impl Outcome {
     }
 }
 
-/// Start a stack, and end it. `None` if the tool has no helpers and the ending needs some.
+/// Start a stack, and end it. `None` if the ending needs something that is not available: helpers of
+/// the tool, a command that runs one command, or another user.
 fn end(
     env: &BenchEnv,
+    set_uid: Option<&SetUid>,
     competitor: &Competitor,
     ranges: &Ranges,
     ending: Ending,
 ) -> Result<Option<Outcome>> {
-    let load = match ending {
-        Ending::Chain => Load::Chain,
-        Ending::BlockedOutput => Load::Flood,
-        _ => Load::Child,
+    let (env, load) = match (ending, set_uid) {
+        (Ending::SetUidChild, None) => return Ok(None),
+        (Ending::SetUidChild, Some(set_uid)) => (&set_uid.env, Load::SetUidChild(&set_uid.program)),
+        (Ending::Chain, _) => (env, Load::Chain),
+        (Ending::BlockedOutput, _) => (env, Load::Flood),
+        _ => (env, Load::Child),
     };
-    let in_terminal = ending == Ending::TerminalClosed;
-    let mut stack = Stack::start(env, competitor, ranges, 2, load, in_terminal)?;
+    let (mode, count) = match ending {
+        Ending::KillExec if competitor.exec.is_none() => return Ok(None),
+        Ending::KillExec => (Mode::Exec, 1),
+        Ending::TerminalClosed => (Mode::UpInTerminal, 2),
+        _ => (Mode::Up, 2),
+    };
+    let mut stack = Stack::start(env, competitor, ranges, count, load, mode)?;
     let helpers = stack.helpers();
     let needs_helpers = matches!(ending, Ending::KillHelpers | Ending::SuspendHelpers);
     if helpers.is_empty() && needs_helpers {
@@ -202,7 +223,7 @@ fn signal(
         Ending::TerminalClosed => {
             kill(pid(stack.child.id())?, Signal::SIGKILL).map_err(|error| error.to_string())
         }
-        Ending::Kill => send(Signal::SIGKILL),
+        Ending::Kill | Ending::KillExec => send(Signal::SIGKILL),
         Ending::KillHelpers => {
             send_helpers(Signal::SIGKILL);
             std::thread::sleep(Duration::from_millis(500));
@@ -233,7 +254,9 @@ fn signal(
             }
             send(Signal::SIGTERM)
         }
-        Ending::Terminate | Ending::Chain | Ending::BlockedOutput => send(Signal::SIGTERM),
+        Ending::Terminate | Ending::Chain | Ending::BlockedOutput | Ending::SetUidChild => {
+            send(Signal::SIGTERM)
+        }
     }
 }
 
