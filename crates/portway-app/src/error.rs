@@ -1,6 +1,7 @@
 //! The error of a command: message, hints, stable code and exit code.
 
 use std::error::Error;
+use std::fmt;
 use std::io;
 use std::path::Path;
 
@@ -10,6 +11,8 @@ use portway_project::PortsFileError;
 use portway_project::checkout::CheckoutError;
 use portway_project::manifest::ManifestError;
 use portway_registry::RegistryError;
+
+use crate::platform;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +51,16 @@ impl CommandError {
             exit: None,
             source: None,
         }
+    }
+
+    /// Creates the error when a program cannot be started. It is a missing requirement only if the
+    /// program is the reason, and not, for example, a limit of the system.
+    pub(crate) fn cannot_run(program: impl fmt::Display, cause: io::Error) -> Self {
+        let code = match is_program_unusable(&cause) {
+            true => ErrorCode::MissingRequirement,
+            false => ErrorCode::Failed,
+        };
+        Self::new(code, format!("cannot run `{program}`")).caused_by(cause)
     }
 
     /// Adds a hint that says how to resolve the error.
@@ -239,9 +252,40 @@ impl From<RegistryError> for CommandError {
     }
 }
 
+/// Returns whether the system refused to start a program because of the program or its path.
+fn is_program_unusable(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidFilename, IsADirectory, NotADirectory, NotFound, PermissionDenied};
+    matches!(
+        error.kind(),
+        NotFound | PermissionDenied | NotADirectory | IsADirectory | InvalidFilename
+    ) || platform::is_not_a_program(error)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn only_an_unusable_program_is_a_missing_requirement() {
+        use rustix::io::Errno;
+        let code = |errno: Errno| CommandError::cannot_run("x", errno.into()).info.code;
+        let missing = [Errno::NOENT, Errno::ACCESS, Errno::NOTDIR, Errno::NOEXEC];
+        for errno in missing {
+            assert_eq!(code(errno), ErrorCode::MissingRequirement, "{errno}");
+        }
+        let limits = [
+            Errno::MFILE,
+            Errno::NFILE,
+            Errno::AGAIN,
+            Errno::NOMEM,
+            Errno::TOOBIG,
+            Errno::IO,
+        ];
+        for errno in limits {
+            assert_eq!(code(errno), ErrorCode::Failed, "{errno}");
+        }
+    }
 
     #[test]
     fn keeps_the_cause_as_text_and_as_source() {

@@ -1,7 +1,6 @@
 //! Runs a command with the variables of a checkout while Portway holds its ports.
 
 use std::ffi::OsString;
-use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -98,10 +97,7 @@ pub fn exec(directory: Option<&Path>, options: &ExecOptions) -> Result<u8, Comma
             }
         }
     });
-    let exit = exit.map_err(|error: io::Error| {
-        let message = format!("cannot run `{}`", program.display());
-        CommandError::new(ErrorCode::MissingRequirement, message).caused_by(error)
-    })?;
+    let exit = exit.map_err(|error| CommandError::cannot_run(program.display(), error))?;
     if !exit.stuck.is_empty() {
         return Err(stuck_error(&exit.stuck));
     }

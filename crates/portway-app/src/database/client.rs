@@ -5,10 +5,6 @@ use std::io::{self, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 
-use portway_api::ErrorCode;
-
-use crate::error::CommandError;
-
 /// Maximum size of the output of a program that is kept, in bytes.
 const MAX_OUTPUT: u64 = 1 << 20;
 
@@ -96,15 +92,6 @@ pub(super) fn pipe(mut from: Command, mut to: Command) -> io::Result<Result<(), 
 pub(super) struct Failed {
     pub(super) is_source: bool,
     pub(super) stderr: String,
-}
-
-/// The error when a client cannot be run.
-pub(super) fn spawn_error(program: &str, error: io::Error) -> CommandError {
-    CommandError::new(
-        ErrorCode::MissingRequirement,
-        format!("cannot run `{program}`"),
-    )
-    .caused_by(error)
 }
 
 fn status_text(status: ExitStatus) -> String {

@@ -62,8 +62,8 @@ impl<'a> Mysql<'a> {
         dump.args(["--", template]);
         let mut load = self.client(&program_paths::find(&CLIENTS, PACKAGE)?);
         load.args(["--batch", "--", to]);
-        let copied =
-            client::pipe(dump, load).map_err(|error| client::spawn_error("mysqldump", error))?;
+        let copied = client::pipe(dump, load)
+            .map_err(|error| CommandError::cannot_run("mysqldump", error))?;
         copied.map_err(|failed| {
             let program = if failed.is_source {
                 "mysqldump"
@@ -110,7 +110,7 @@ impl<'a> Mysql<'a> {
             "--connect-timeout=10",
         ]);
         let output =
-            client::run(mysql, sql).map_err(|error| client::spawn_error("mysql", error))?;
+            client::run(mysql, sql).map_err(|error| CommandError::cannot_run("mysql", error))?;
         if output.is_success {
             return Ok(output.stdout);
         }

@@ -110,7 +110,7 @@ impl<'a> Postgres<'a> {
         let mut load = self.psql(to)?;
         load.args(["--single-transaction", "-f", "-"]);
         let started = client::pipe(dump, load);
-        let failed = started.map_err(|error| client::spawn_error("pg_dump", error))?;
+        let failed = started.map_err(|error| CommandError::cannot_run("pg_dump", error))?;
         failed.map_err(|failed| {
             let cause = self.first_error(&failed.stderr).message;
             let program = if failed.is_source { "pg_dump" } else { "psql" };
@@ -160,7 +160,7 @@ impl<'a> Postgres<'a> {
             let mut psql = self.psql(database)?;
             psql.args(["-f", "-"]);
             let output =
-                client::run(psql, sql).map_err(|error| client::spawn_error("psql", error))?;
+                client::run(psql, sql).map_err(|error| CommandError::cannot_run("psql", error))?;
             if output.is_success {
                 return Ok(Ok(output.stdout));
             }

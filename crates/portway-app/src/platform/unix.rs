@@ -29,6 +29,11 @@ pub(crate) fn close_stdout() {
     }
 }
 
+/// Returns whether a program was not started because its file is not a program.
+pub(crate) fn is_not_a_program(error: &io::Error) -> bool {
+    rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::NOEXEC)
+}
+
 /// Returns the free space of the file system that contains `dir`.
 pub(crate) fn disk_space(dir: &Path) -> Option<DiskSpace> {
     let stats = rustix::fs::statvfs(dir).ok()?;

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use tokio::signal::windows::{CtrlBreak, CtrlC, CtrlClose, ctrl_break, ctrl_c, ctrl_close};
-use windows_sys::Win32::Foundation::CloseHandle;
+use windows_sys::Win32::Foundation::{CloseHandle, ERROR_BAD_EXE_FORMAT};
 use windows_sys::Win32::Storage::FileSystem::GetDiskFreeSpaceExW;
 use windows_sys::Win32::System::Console::{GetStdHandle, STD_OUTPUT_HANDLE, SetStdHandle};
 use windows_sys::Win32::System::Threading::CREATE_NO_WINDOW;
@@ -42,6 +42,14 @@ pub(crate) fn close_stdout() {
             CloseHandle(old);
         }
     }
+}
+
+/// Returns whether a program was not started because its file is not a program.
+pub(crate) fn is_not_a_program(error: &io::Error) -> bool {
+    let code = error
+        .raw_os_error()
+        .and_then(|code| u32::try_from(code).ok());
+    code == Some(ERROR_BAD_EXE_FORMAT)
 }
 
 /// Returns the free space of the file system that contains `dir`.

@@ -44,7 +44,7 @@ impl Foreground {
         loop {
             match self.events.next().await {
                 KeeperEvent::Started(_) | KeeperEvent::DaemonFailed(_) => {}
-                KeeperEvent::StartFailed(error) => return Err(io::Error::other(error)),
+                KeeperEvent::StartFailed(error) => return Err(error.into()),
                 KeeperEvent::LeaderExited(exit) => status = Some(exit),
                 KeeperEvent::Stuck(processes) => stuck = processes,
                 KeeperEvent::KeeperExited(exit) => {

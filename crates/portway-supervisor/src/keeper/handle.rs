@@ -21,7 +21,7 @@ use tokio::process::{Child, ChildStderr, Command};
 use super::TaskInput;
 use super::input::{self, ServiceInput};
 use super::own_program;
-use super::{COMMAND, InputKind, KeeperCommand, Report, Task, TaskCommand};
+use super::{COMMAND, InputKind, KeeperCommand, Report, StartError, Task, TaskCommand};
 #[cfg(unix)]
 use crate::mark::{self, Mark};
 #[cfg(unix)]
@@ -54,8 +54,8 @@ pub struct KeeperConfig {
 pub enum KeeperEvent {
     /// The command was started with this pid.
     Started(u32),
-    /// The command could not be started, with the system's error message.
-    StartFailed(String),
+    /// The command could not be started.
+    StartFailed(StartError),
     /// The process that runs the command has exited.
     LeaderExited(ExitStatus),
     /// A process that stayed after the leader had exited with code 0 failed. Only Linux reports it.

@@ -21,6 +21,7 @@ mod unix;
 mod windows;
 
 use std::ffi::OsString;
+use std::io;
 #[cfg(unix)]
 use std::path::PathBuf;
 use std::time::Duration;
@@ -44,8 +45,8 @@ pub const COMMAND: &str = mark::KEEPER_COMMAND;
 enum Report {
     /// The command was started with this pid.
     Started(u32),
-    /// The command could not be started, with the system's error message.
-    StartFailed(String),
+    /// The command could not be started.
+    StartFailed(StartError),
     /// The process that runs the command has exited.
     LeaderExited(ExitStatus),
     /// A process that stayed after the leader had exited with code 0 failed.
@@ -56,6 +57,34 @@ enum Report {
     Stuck(Vec<StuckProcess>),
     /// No process of the tree is left, except those that were reported as stuck.
     TreeGone,
+}
+
+/// Why the system did not start a command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartError {
+    /// The system's error message.
+    pub message: String,
+    /// The system's error code, if it has one.
+    code: Option<i32>,
+}
+
+impl From<io::Error> for StartError {
+    fn from(error: io::Error) -> Self {
+        Self {
+            message: error.to_string(),
+            code: error.raw_os_error(),
+        }
+    }
+}
+
+/// Has the kind of the original error if that had a code.
+impl From<StartError> for io::Error {
+    fn from(error: StartError) -> Self {
+        match error.code {
+            Some(code) => Self::from_raw_os_error(code),
+            None => Self::other(error.message),
+        }
+    }
 }
 
 /// A command from a supervisor to its keeper, as one byte.
@@ -212,6 +241,25 @@ pub fn run(mut arguments: impl Iterator<Item = OsString>) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_keeps_its_kind_in_a_report() {
+        let original = io::Error::from(io::ErrorKind::NotFound);
+        assert_eq!(
+            io::Error::from(StartError::from(original)).kind(),
+            io::ErrorKind::Other
+        );
+        for code in [2, 13, 24] {
+            let report = Report::StartFailed(io::Error::from_raw_os_error(code).into());
+            let line = serde_json::to_string(&report).unwrap();
+            let Report::StartFailed(error) = serde_json::from_str(&line).unwrap() else {
+                panic!("{line}");
+            };
+            let original = io::Error::from_raw_os_error(code);
+            assert_eq!(error.message, original.to_string());
+            assert_eq!(io::Error::from(error).kind(), original.kind());
+        }
+    }
 
     #[test]
     fn parses_its_own_arguments() {

@@ -133,7 +133,7 @@ pub(super) fn run(task: &Task) -> io::Result<()> {
             tree.report(&Report::Started(number(pid)));
         }
         Err(error) => {
-            tree.report(&Report::StartFailed(error.to_string()));
+            tree.report(&Report::StartFailed(error.into()));
             tree.finish();
             return Ok(());
         }

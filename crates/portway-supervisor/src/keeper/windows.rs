@@ -53,7 +53,7 @@ pub(super) fn run(task: &Task, reports: Option<&str>) -> io::Result<()> {
     match start(task, &sender) {
         Ok(pid) => report(&mut reports, &Report::Started(pid)),
         Err(error) => {
-            report(&mut reports, &Report::StartFailed(error.to_string()));
+            report(&mut reports, &Report::StartFailed(error.into()));
             report(&mut reports, &Report::TreeGone);
             return Ok(());
         }

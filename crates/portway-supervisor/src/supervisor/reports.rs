@@ -62,7 +62,9 @@ impl Supervisor {
         match event {
             KeeperEvent::Started(pid) => self.step(name, Input::Started(pid)),
             KeeperEvent::StartFailed(error) => {
-                let reason = FailureReason::StartFailed { error };
+                let reason = FailureReason::StartFailed {
+                    error: error.message,
+                };
                 self.step(name, Input::StartFailed(reason));
             }
             KeeperEvent::LeaderExited(status) => self.step(name, Input::LeaderExited(status)),
@@ -74,8 +76,11 @@ impl Supervisor {
     fn handle_prepare_event(&mut self, name: &str, event: KeeperEvent) {
         match event {
             KeeperEvent::StartFailed(error) => {
+                let cause = FailureReason::StartFailed {
+                    error: error.message,
+                };
                 let reason = FailureReason::PrepareFailed {
-                    cause: Box::new(FailureReason::StartFailed { error }),
+                    cause: Box::new(cause),
                     shared_with: None,
                 };
                 self.step(name, Input::PrepareFailed(reason));

@@ -150,6 +150,28 @@ fn many_services_start_under_a_low_limit_of_open_files() {
 }
 
 #[test]
+fn a_program_is_not_missing_because_no_descriptor_is_left() {
+    let sandbox =
+        Sandbox::new().manifest("[services.a]\ncommand = \"%service serve {port}\"\nport = \"%0\"");
+    sandbox.run(&["detect"]).success();
+    let mut failed = 0;
+    for limit in 8..40 {
+        let mut command = sandbox.command("sh");
+        let portway = env!("CARGO_BIN_EXE_portway");
+        let script = format!("ulimit -n {limit} && exec {portway} exec -- true");
+        command.args(["-c", &script]);
+        let output = sandbox.run_command(command);
+        let stderr = output.stderr();
+        if stderr.contains("cannot run `true`: Too many open files") {
+            output.code(1);
+            failed += 1;
+        }
+    }
+    assert!(failed > 0, "no limit stopped the start of the command");
+    sandbox.run(&["exec", "--", "./no-such-program"]).code(3);
+}
+
+#[test]
 fn no_command_panics_when_no_descriptor_is_left() {
     let sandbox =
         Sandbox::new().manifest("[services.a]\ncommand = \"%service serve {port}\"\nport = \"%0\"");
