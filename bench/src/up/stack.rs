@@ -118,6 +118,10 @@ impl Stack {
         };
         let mut command = prepare(env, &services, &ports)?;
         env.hand_over_all()?;
+        if command.get_current_dir().is_none() {
+            // Some tools write a log into their working directory.
+            command.current_dir(env.path("."));
+        }
         if mode == Mode::UpInTerminal {
             command = terminal(env, &command);
         }
@@ -288,9 +292,9 @@ fn terminal(env: &BenchEnv, command: &Command) -> Command {
             terminal.env(name, value);
         }
     }
-    // Some tools write a log into their working directory.
-    let temporary = env.path(".");
-    terminal.current_dir(command.get_current_dir().unwrap_or(&temporary));
+    if let Some(dir) = command.get_current_dir() {
+        terminal.current_dir(dir);
+    }
     terminal
 }
 
