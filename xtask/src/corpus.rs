@@ -30,7 +30,7 @@ use crate::command::root;
 /// Measure the requested repositories one after the other, then write the table.
 pub(crate) fn run(arguments: &[&str]) -> Result<(), String> {
     let options = options::parse(arguments)?;
-    if !options.table_only && !options.plan_only && engine::enter(arguments)? {
+    if !options.plan_only && engine::enter(arguments)? {
         return Ok(());
     }
     let target = root().join("target/corpus");
