@@ -136,7 +136,8 @@ fn missing(record: &Record) -> String {
 
 /// A text as a cell of a table: one line, not too long, without characters with a meaning.
 fn cell(text: &str) -> String {
-    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words: Vec<_> = text.split_whitespace().map(without_directory).collect();
+    let line = words.join(" ");
     let shown = if line.chars().count() > MISSING_LENGTH {
         let mut shown: String = line.chars().take(MISSING_LENGTH - 1).collect();
         // A code span that was cut would reach into the next column.
@@ -151,6 +152,17 @@ fn cell(text: &str) -> String {
         .replace('|', "\\|")
         .replace('<', "&lt;")
         .replace('[', "\\[")
+}
+
+/// A word without the directory of an absolute path, which says something about this machine only.
+fn without_directory(word: &str) -> String {
+    let start = word.trim_start_matches(['(', '`', '"', '\'']);
+    match start.rsplit_once('/') {
+        Some((_, name)) if start.starts_with('/') => {
+            format!("{}{name}", &word[..word.len() - start.len()])
+        }
+        _ => word.to_owned(),
+    }
 }
 
 const HEAD: &str = "\
@@ -301,6 +313,8 @@ mod tests {
     #[test]
     fn keeps_a_cell_within_its_column() {
         assert_eq!(cell("a | b\n<c>"), "a \\| b &lt;c>");
+        let text = "no /home/ada/shop/.env: see (/tmp/x.log) and https://example.com/a";
+        assert_eq!(cell(text), "no .env: see (x.log) and https://example.com/a");
         let long = cell(&format!("`{}`", "x".repeat(300)));
         assert_eq!(long.matches('`').count(), 2, "{long}");
         assert!(long.chars().count() <= MISSING_LENGTH + 1, "{long}");
