@@ -300,6 +300,23 @@ fn terminal(env: &BenchEnv, command: &Command) -> Command {
 
 impl Drop for Stack {
     fn drop(&mut self) {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        // Again and again, because a tool may restart a service before it is killed itself. What is left
+        // would use the ports of a later stack.
+        loop {
+            self.kill_all();
+            // An error means that it was waited for already.
+            let _ = self.child.wait();
+            std::thread::sleep(Duration::from_millis(20));
+            if self.left() == (0, 0) && self.processes().is_empty() || Instant::now() > deadline {
+                return;
+            }
+        }
+    }
+}
+
+impl Stack {
+    fn kill_all(&self) {
         let pid = |pid: u32| i32::try_from(pid).map(Pid::from_raw);
         // The supervisor first, so that it does not restart services.
         let mut pids: Vec<u32> = self.processes().iter().map(|process| process.pid).collect();
@@ -311,11 +328,6 @@ impl Drop for Stack {
         for number in pids {
             // An error means that it has exited.
             let _ = pid(number).map(|pid| kill(pid, Signal::SIGKILL));
-        }
-        let _ = self.child.wait();
-        let deadline = Instant::now() + Duration::from_secs(5);
-        while self.left() != (0, 0) && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(5));
         }
     }
 }
