@@ -6,6 +6,7 @@
 
 mod container;
 pub(crate) mod engine;
+mod example_env;
 mod override_file;
 mod pull;
 mod run;

@@ -10,6 +10,7 @@ use portway_supervisor::program;
 use serde_json::Value;
 
 use super::engine::{self, Engine};
+use super::example_env;
 use crate::error::CommandError;
 
 /// How long Compose may take to read its files.
@@ -29,12 +30,12 @@ pub fn pull(
     service: &str,
 ) -> Result<u8, CommandError> {
     let engine = engine::find(engine, engine::START_TIMEOUT).map_err(engine::error)?;
-    let image = image(with_files(&engine, directory, files), service);
+    let compose = || example_env::compose(&engine, directory, files, service);
+    let image = image(compose(), service);
     if image.is_some_and(|image| has_image(&engine, &image)) {
         return Ok(0);
     }
-    let mut command = with_files(&engine, directory, files);
-    let status = command.args(["pull", "--quiet", service]).status();
+    let status = compose().args(["pull", "--quiet", service]).status();
     let status = status.map_err(|error| {
         CommandError::new(ErrorCode::MissingRequirement, "cannot run Compose").caused_by(error)
     })?;
@@ -42,16 +43,6 @@ pub fn pull(
         .code()
         .and_then(|code| u8::try_from(code).ok())
         .unwrap_or(1))
-}
-
-/// Starts a command line of Compose with its files.
-pub(super) fn with_files(engine: &Engine, directory: Option<&Path>, files: &[OsString]) -> Command {
-    let mut command = engine.compose();
-    command.current_dir(directory.unwrap_or(Path::new(".")));
-    for file in files {
-        command.arg("-f").arg(file);
-    }
-    command
 }
 
 /// Returns the image of a service, asked with this command of Compose. Not every implementation of Compose says it.

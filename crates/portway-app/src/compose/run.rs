@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::container::Container;
 use super::engine::{self, Engine};
-use super::{NO_ENGINE, pull};
+use super::{NO_ENGINE, example_env};
 use crate::error::CommandError;
 use crate::platform::Signals;
 use crate::runtime::runtime;
@@ -90,10 +90,11 @@ impl Run<'_> {
     async fn start(&self, name: &str) -> io::Result<Child> {
         self.quietly(&["rm", "--force", name]).await;
         self.remove_repeated_networks().await;
-        let mut command = Command::from(pull::with_files(
+        let mut command = Command::from(example_env::compose(
             &self.engine,
             self.options.directory.as_deref(),
             &self.options.files,
+            &self.options.service,
         ));
         command.args(["-p", &self.container.project(), "run"]);
         command.args(["--rm", "--no-deps", "--use-aliases"]);

@@ -8,6 +8,7 @@ use portway_project::credentials::Credentials;
 use portway_project::dotenv;
 use portway_project::kind::Kind;
 
+use super::example_env::existing;
 use super::images;
 use super::resolve::place;
 use super::{Dir, File};
@@ -23,7 +24,8 @@ pub fn credentials(root: &Path, path: &str, name: &str) -> Option<(Kind, Credent
     let kind = images::known(service.image.as_deref()?)?.kind;
     let mut environment = IndexMap::new();
     for env_file in &service.env_files {
-        if let Some((place, name)) = place(dir, env_file) {
+        let path = existing(dir, env_file);
+        if let Some((place, name)) = path.and_then(|path| place(dir, &path)) {
             let text = place.read(&name).unwrap_or_default();
             environment.extend(dotenv::parse_valid_lines(&text, &|_| None).0);
         }

@@ -7,6 +7,7 @@ use portway_project::dotenv;
 use portway_project::mapping::{AppVariable, Origin, Place};
 use serde_json::Value;
 
+use super::example_env::existing;
 use super::resolve::place;
 use super::{Dir, File};
 use crate::yaml::{scalar, strings};
@@ -40,7 +41,8 @@ pub fn environment(root: &Path, path: &str, name: &str) -> Option<Vec<AppVariabl
     let service = file.compose.services.get(name)?;
     let mut variables = Vec::new();
     for env_file in &service.env_files {
-        let Some((place, name)) = place(dir, env_file) else {
+        let path = existing(dir, env_file);
+        let Some((place, name)) = path.and_then(|path| place(dir, &path)) else {
             continue;
         };
         let text = place.read(&name).unwrap_or_default();

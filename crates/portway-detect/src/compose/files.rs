@@ -3,6 +3,7 @@
 
 use indexmap::IndexMap;
 
+use super::example_env::example_if_missing;
 use super::model::Compose;
 use super::resolve::{self, place};
 use super::scripts::{self, ComposeCommand};
@@ -203,6 +204,14 @@ impl<'d> File<'d> {
         Self::read(choice.or_else(only)?)
     }
 
+    /// Reads these files of `root`.
+    pub(super) fn of_names(root: &Dir<'d>, names: &[String]) -> Option<Self> {
+        Self::read(Choice {
+            names: names.to_vec(),
+            ..usual_in(root.below("")?)
+        })
+    }
+
     fn read(choice: Choice<'d>) -> Option<Self> {
         let Choice {
             dir,
@@ -226,7 +235,9 @@ impl<'d> File<'d> {
             }
             return None;
         }
-        let variables: IndexMap<String, String> = dir.dotenv(".env").unwrap_or_default();
+        let example = example_if_missing(&dir, ".env");
+        let env = example.as_deref().unwrap_or(".env");
+        let variables: IndexMap<String, String> = dir.dotenv(env).unwrap_or_default();
         let has_name =
             value.get("name").is_some() || variables.contains_key("COMPOSE_PROJECT_NAME");
         let compose = match Compose::new(value, &variables) {

@@ -9,6 +9,7 @@ mod credentials;
 mod direct;
 pub(super) mod engine;
 mod environment;
+mod example_env;
 mod files;
 mod images;
 mod interpolate;
@@ -27,6 +28,8 @@ use indexmap::IndexMap;
 pub use self::credentials::credentials;
 pub(super) use self::direct::run_directly;
 pub use self::environment::environment;
+use self::example_env::existing;
+pub use self::example_env::{ExampleEnv, example_env};
 pub(super) use self::files::{File, files};
 pub use self::model::{Compose, Service, parse};
 pub(super) use self::order::set_start_order;
@@ -144,6 +147,7 @@ impl File<'_> {
         found.more.push("map_env = false".into());
         // Docker's own grace period is ten seconds.
         found.more.push("stop = { grace = \"20s\" }".into());
+        found.evidence.extend(self.examples(service));
         if !service.other_ports.is_empty() {
             found
                 .evidence
@@ -169,6 +173,22 @@ impl File<'_> {
             found,
             name: name.to_owned(),
         }))
+    }
+
+    /// Says which examples stand in for `.env` files that are missing.
+    fn examples(&self, service: &Service) -> Vec<String> {
+        let paths = service.env_files.iter().map(String::as_str);
+        let mut paths: Vec<&str> = paths.chain([".env"]).collect();
+        paths.dedup();
+        let missing = paths.into_iter().filter_map(|path| {
+            let example = existing(&self.dir, path).filter(|found| found != path)?;
+            Some(format!(
+                "{} is missing, so the values of {} apply",
+                self.dir.path_of(path),
+                self.dir.path_of(&example)
+            ))
+        });
+        missing.collect()
     }
 
     /// Sets the service's ports and returns the options that publish them.

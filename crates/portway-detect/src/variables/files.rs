@@ -72,6 +72,25 @@ pub fn is_example(name: &str) -> bool {
     parts().any(|part| part == "env") && has(&EXAMPLES) && !has(&OTHER_ENVIRONMENTS)
 }
 
+/// Returns the example of the file `name`, which `dir` lacks: `.env.dev-sample` of `.env.dev`, and for `.env`
+/// also `env.example` and `example.env`.
+pub(crate) fn example_of(dir: &Dir<'_>, name: &str) -> Option<String> {
+    let is_of = |file: &&str| {
+        let rest = file.strip_prefix(name);
+        let rest = rest.and_then(|rest| rest.strip_prefix(['.', '-', '_']));
+        rest.is_some_and(|rest| EXAMPLES.contains(&rest))
+    };
+    let is_plain = |file: &&str| {
+        let mut parts = file.split(['.', '-', '_']).filter(|part| !part.is_empty());
+        name == ".env" && parts.all(|part| part == "env" || EXAMPLES.contains(&part))
+    };
+    let mut files = dir.files();
+    let found = files
+        .find(is_of)
+        .or_else(|| dir.files().filter(|file| is_example(file)).find(is_plain));
+    found.map(str::to_owned)
+}
+
 /// Returns the port to which a file in use, or else an example, sets a variable, and that file. A file in a
 /// directory above applies too.
 pub(crate) fn port(dir: &Dir<'_>, variable: &str) -> Option<(u16, String)> {

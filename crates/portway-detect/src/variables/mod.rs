@@ -17,8 +17,8 @@ use portway_project::mapping::{AppVariable, Origin, Place};
 use super::{Dir, Skipped};
 
 pub(crate) use code::default_port;
-pub(crate) use files::port;
 pub use files::{IN_USE, is_example, is_in_use};
+pub(crate) use files::{example_of, port};
 
 /// Finds the variables of services. `services` are their names and directories, relative to `root`.
 ///

@@ -31,6 +31,14 @@ const MISSING: [&str; 21] = [
     "no required module provides package ",
 ];
 
+/// What precedes and follows the name of a missing `.env` file or of a variable that it should set, in lines of
+/// Compose and Node.
+const MISSING_SETTINGS: [(&str, &str); 3] = [
+    ("env file ", " not found"),
+    ("required variable ", " is missing a value"),
+    ("node: ", ": not found"),
+];
+
 /// The maximum length of a line in a status, in characters.
 const MAX_LINE: usize = 500;
 
@@ -91,8 +99,13 @@ pub(super) fn missing_file(lines: &[String]) -> Option<String> {
         // Yarn reports other failures of a command with the same start.
         let line = line.trim();
         let is_yarn = line.starts_with("error Command \"") && line.ends_with("not found.");
-        let is_compose = line.starts_with("env file ") && line.contains(" not found");
-        is_yarn || is_compose || MISSING.iter().any(|sign| line.contains(sign))
+        let is_setting = |(start, end): &(&str, &str)| {
+            let rest = line.split_once(start).map(|(_, rest)| rest);
+            rest.is_some_and(|rest| rest.contains(end))
+        };
+        is_yarn
+            || MISSING_SETTINGS.iter().any(is_setting)
+            || MISSING.iter().any(|sign| line.contains(sign))
     };
     let at = lines.iter().rposition(|line| reports_missing(line))?;
     let is_last = lines[at + 1..]
@@ -117,6 +130,8 @@ mod tests {
             "ruby: No such file or directory -- app.rb (LoadError)",
             "Could not open input file: artisan",
             "env file /p/.env not found: stat /p/.env: no such file or directory",
+            "error while interpolating services.db.command: required variable DB is missing a value: set it",
+            "node: .env: not found",
         ] {
             let lines = ["starting".to_owned(), format!("  {line}"), "}".to_owned()];
             assert_eq!(missing_file(&lines).as_deref(), Some(line));

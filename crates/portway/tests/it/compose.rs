@@ -88,6 +88,46 @@ fn a_container_in_the_foreground_returns_its_status_and_is_removed() {
 }
 
 #[test]
+fn examples_stand_in_for_env_files_that_a_fresh_clone_lacks() {
+    with_engine(|engine| {
+        let compose = "
+services:
+  cache:
+    image: redis:7
+    command: redis-server --requirepass ${CACHE_PASSWORD:?}
+    env_file: [.env, config/.env.dev]
+    ports: ['%0:6379']
+  other:
+    image: redis:7
+    env_file: gone.env
+    profiles: [other]
+";
+        let sandbox = project("composed-example", compose)
+            .file(".env.example", "CACHE_PASSWORD=of-the-example\n")
+            .file("config/.env.dev-sample", "SEEN=in-the-container\n");
+        engine
+            .run(&sandbox, &["plan"])
+            .success()
+            .stdout_has(".env is missing, so the values of .env.example apply");
+        engine.run(&sandbox, &["up", "--detach"]).success();
+        let containers = engine.containers("composed-example");
+        let inside =
+            |words: &[&str]| engine.docker(&[&["exec", containers[0].as_str()], words].concat());
+        let client = ["redis-cli", "-a", "of-the-example", "ping"];
+        assert!(inside(&client).contains("PONG"));
+        assert!(inside(&["env"]).contains("SEEN=in-the-container"));
+        engine.run(&sandbox, &["down"]).success();
+        // Nothing was written into the checkout.
+        assert!(!sandbox.project().join(".env").exists());
+        // What has no example is named, once.
+        fs::remove_file(sandbox.project().join("config/.env.dev-sample")).unwrap();
+        let up = engine.run(&sandbox, &["up", "--detach"]);
+        assert_ne!(up.exit_code(), 0);
+        up.stderr_has("config/.env.dev");
+    });
+}
+
+#[test]
 fn the_command_needs_no_portway_in_the_path() {
     with_engine(|engine| {
         let sandbox = project("composed-path", COMPOSE);
