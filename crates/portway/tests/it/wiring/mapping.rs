@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 
+use crate::engine::with_engine;
 use crate::sandbox::{Sandbox, two_services};
 
 /// A project without a manifest: an API, a page, and a database in a compose file.
@@ -36,43 +37,47 @@ fn own_variables() -> Sandbox {
 
 #[test]
 fn variables_of_the_application_follow_the_ports() {
-    let sandbox = own_variables();
-    let env = |service: &str| sandbox.run(&["env", service, "--json"]).success().json();
-    let (api, web) = (env("api"), env("web"));
-    let port = |service: &str| {
-        let port = sandbox.run(&["port", service]).success().stdout();
-        port.trim().to_owned()
-    };
-    assert_eq!(
-        api["FRONTEND_URL"],
-        format!("http://localhost:{}/app", port("web"))
-    );
-    assert_eq!(api["CACHE_ADDR"], format!("localhost:{}", port("cache")));
-    assert_eq!(
-        web["VITE_API_URL"],
-        format!("http://localhost:{}/v1", port("api"))
-    );
-    // The example applies, because there is no file in use beside it.
-    assert_eq!(web["VITE_TITLE"], "Shop");
-    // The application loads its own file.
-    assert_eq!(api["API_KEY"], serde_json::Value::Null);
-    let plan = sandbox.run(&["plan", "--json"]).success().json();
-    let of = |name: &str| {
-        let services = plan["services"].as_array().unwrap();
-        services
-            .iter()
-            .find(|one| one["name"] == name)
-            .unwrap()
-            .clone()
-    };
-    assert_eq!(of("web")["variables"][0]["value"], "{api.url}/v1");
-    assert_eq!(of("web")["missing"][0]["name"], "VITE_KEY");
-    let explained = sandbox.run(&["env", "api", "--explain"]).success().stdout();
-    let line = explained
-        .lines()
-        .find(|line| line.starts_with("FRONTEND_URL="));
-    let line = line.unwrap();
-    assert!(line.ends_with("api/.env:1, 5173 is `web`"), "{line}");
+    // Without an engine, the cache would be optional.
+    with_engine(|engine| {
+        let sandbox = own_variables();
+        let run = |arguments: &[&str]| engine.run(&sandbox, arguments).success();
+        let env = |service: &str| run(&["env", service, "--json"]).json();
+        let (api, web) = (env("api"), env("web"));
+        let port = |service: &str| {
+            let port = run(&["port", service]).stdout();
+            port.trim().to_owned()
+        };
+        assert_eq!(
+            api["FRONTEND_URL"],
+            format!("http://localhost:{}/app", port("web"))
+        );
+        assert_eq!(api["CACHE_ADDR"], format!("localhost:{}", port("cache")));
+        assert_eq!(
+            web["VITE_API_URL"],
+            format!("http://localhost:{}/v1", port("api"))
+        );
+        // The example applies, because there is no file in use beside it.
+        assert_eq!(web["VITE_TITLE"], "Shop");
+        // The application loads its own file.
+        assert_eq!(api["API_KEY"], serde_json::Value::Null);
+        let plan = run(&["plan", "--json"]).json();
+        let of = |name: &str| {
+            let services = plan["services"].as_array().unwrap();
+            services
+                .iter()
+                .find(|one| one["name"] == name)
+                .unwrap()
+                .clone()
+        };
+        assert_eq!(of("web")["variables"][0]["value"], "{api.url}/v1");
+        assert_eq!(of("web")["missing"][0]["name"], "VITE_KEY");
+        let explained = run(&["env", "api", "--explain"]).stdout();
+        let line = explained
+            .lines()
+            .find(|line| line.starts_with("FRONTEND_URL="));
+        let line = line.unwrap();
+        assert!(line.ends_with("api/.env:1, 5173 is `web`"), "{line}");
+    });
 }
 
 #[test]
