@@ -77,6 +77,8 @@ fn is_failure_expected(result: &CommandResult, is_running: impl FnOnce() -> bool
     match command.split(' ').next().unwrap_or_default() {
         // It reports findings.
         "doctor" => true,
+        // A service could not start again under the old path.
+        "restart" if result.stderr.contains("whose path was") => true,
         // These print no error codes. They fail if the instance does not run, or stops meanwhile.
         "restart" | "down" => !is_running(),
         // In the foreground it prints logs and no error codes. Other commands and faults stop it.
@@ -136,6 +138,18 @@ mod tests {
         assert!(is_violation(101, "", true));
         assert!(is_violation(0, "thread 'main' panicked at src", false));
         assert!(is_violation(1, "error: disk I/O error", false));
+    }
+
+    #[test]
+    fn a_moved_directory_is_a_reason_not_to_restart() {
+        let moved =
+            "error: `c1` is running in this directory, whose path was `/c1` when it started";
+        let is_violation = |line: &str| {
+            let result = result(line, 1, "", moved);
+            evaluate(&result, Conditions::default(), || true).is_some()
+        };
+        assert!(!is_violation("restart web"));
+        assert!(is_violation("down"));
     }
 
     #[test]
