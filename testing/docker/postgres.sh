@@ -1,6 +1,6 @@
 #!/bin/sh
 # As in the official image: creates a cluster from POSTGRES_USER, POSTGRES_PASSWORD, and POSTGRES_DB
-# in an empty data directory.
+# in an empty data directory, and runs the scripts in /docker-entrypoint-initdb.d.
 set -e
 case "${1-}" in -*) set -- postgres "$@" ;; esac
 if [ "$1" = postgres ] && [ ! -s "$PGDATA/PG_VERSION" ]; then
@@ -17,6 +17,19 @@ if [ "$1" = postgres ] && [ ! -s "$PGDATA/PG_VERSION" ]; then
     echo "listen_addresses = '*'" >> "$PGDATA/postgresql.conf"
     if [ "$db" != postgres ]; then
         echo "CREATE DATABASE \"$db\"" | postgres --single -D "$PGDATA" postgres
+    fi
+    # Scripts run before the server accepts connections from outside.
+    if [ -n "$(ls /docker-entrypoint-initdb.d/ 2> /dev/null)" ]; then
+        pg_ctl --pgdata="$PGDATA" --options="-c listen_addresses=''" --wait --silent start
+        export PGUSER="$user" PGDATABASE="$db" PGHOST=/var/run/postgresql
+        for file in /docker-entrypoint-initdb.d/*; do
+            case "$file" in
+                *.sql) psql --no-psqlrc --set=ON_ERROR_STOP=1 --file="$file" ;;
+                *.sh) if [ -x "$file" ]; then "$file"; else . "$file"; fi ;;
+            esac
+        done
+        unset PGUSER PGDATABASE PGHOST
+        pg_ctl --pgdata="$PGDATA" --mode=fast --wait --silent stop
     fi
 fi
 exec "$@"

@@ -26,7 +26,7 @@ const IMAGES: &[Image] = &[
     Image {
         name: "redis",
         tags: &["redis:7", "redis:7-alpine"],
-        packages: &["redis-server"],
+        packages: &["redis-server", "bash"],
         entrypoint: include_str!("../../../testing/docker/redis.sh"),
         directories: &["data"],
         changes: &[
@@ -40,7 +40,7 @@ const IMAGES: &[Image] = &[
     Image {
         name: "postgresql",
         tags: &["postgres:16", "postgres:16-alpine"],
-        packages: &["postgresql"],
+        packages: &["postgresql", "tzdata", "bash"],
         entrypoint: include_str!("../../../testing/docker/postgres.sh"),
         directories: &["var/lib/postgresql/data", "run/postgresql"],
         changes: &[
@@ -54,7 +54,7 @@ const IMAGES: &[Image] = &[
     Image {
         name: "mariadb",
         tags: &["mysql:8", "mariadb:11"],
-        packages: &["mariadb-server-core", "mariadb-client"],
+        packages: &["mariadb-server-core", "mariadb-client", "tzdata", "bash"],
         entrypoint: include_str!("../../../testing/docker/mysql.sh"),
         directories: &["var/lib/mysql"],
         changes: &[
@@ -125,7 +125,8 @@ fn prepare_image(image: &Image, directory: &Path) -> Result<(), String> {
 
 /// Whether a container needs a package: libraries and the programs.
 fn is_needed(name: &str, image: &Image) -> bool {
-    let is_program = name.starts_with(image.name) && !name.ends_with("-common");
+    let is_program = name.starts_with(image.name) && !name.ends_with("-common")
+        || ["bash", "tzdata"].contains(&name) && image.packages.contains(&name);
     let is_library = name.starts_with("lib") && !name.ends_with("-perl") || name == "zlib1g";
     let is_omitted = OMITTED.iter().any(|omitted| name.starts_with(omitted));
     is_program || is_library && !is_omitted
