@@ -7,7 +7,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -79,12 +79,12 @@ pub(super) fn enter(arguments: &[&str]) -> Result<bool, String> {
         .current_dir(&directory)
         .spawn()
         .map_err(|error| format!("cannot run `unshare`: {error}"))?;
-    let network = connect(&task);
-    let status = task.wait().map_err(|error| error.to_string());
-    let mut network = network?;
-    // It ends with the namespace; this only makes sure.
-    let _ = network.kill();
-    let _ = network.wait();
+    let status = connect(&task).and_then(|network| wait_connected(&mut task, network));
+    if status.is_err() {
+        // Also ends everything in the namespaces.
+        let _ = task.kill();
+        let _ = task.wait();
+    }
     match status?.success() {
         true => Ok(true),
         false => Err("the measurement with an engine failed".to_owned()),
@@ -94,6 +94,28 @@ pub(super) fn enter(arguments: &[&str]) -> Result<bool, String> {
 /// The engine's directory. Not that of the tests, which may run at the same time.
 fn directory() -> PathBuf {
     root().join("target/corpus/engine")
+}
+
+/// Wait for the end of the task. Connect its network again if the connection is lost: without it, every
+/// later repository would count as one that this machine cannot run.
+fn wait_connected(task: &mut Child, mut network: Child) -> Result<ExitStatus, String> {
+    let mut is_lost = false;
+    let status = loop {
+        if let Some(status) = task.try_wait().map_err(|error| error.to_string())? {
+            break status;
+        }
+        if is_lost {
+            eprintln!("== connecting the network again");
+            network = connect(task)?;
+        }
+        // The connection also ends with the namespaces, so the task is checked first.
+        is_lost = !is_lost && matches!(network.try_wait(), Ok(Some(_)));
+        thread::sleep(POLL_INTERVAL);
+    };
+    // It ends with the namespace; this only makes sure.
+    let _ = network.kill();
+    let _ = network.wait();
+    Ok(status)
 }
 
 /// Connect the network of the namespaces to the outside.
