@@ -37,7 +37,9 @@ mod root;
 mod ruby;
 mod shell;
 mod sites;
+mod skipped;
 mod tasks;
+mod templates;
 mod text;
 pub mod toolchain;
 pub mod variables;
@@ -52,6 +54,7 @@ use portway_project::kind::Kind;
 use portway_project::manifest::FILE_NAME;
 use portway_project::plan::MAX_SERVICES;
 pub use root::{checkouts_below, find};
+use skipped::is_skipped;
 
 /// The properties of the machine that detection uses; passed in so that tests can set them.
 pub struct DetectContext<'a> {
@@ -156,38 +159,6 @@ pub struct Skipped {
     pub why: String,
 }
 
-/// Directories that are skipped, in addition to hidden ones: build output, and material to read or
-/// test rather than to run.
-const SKIPPED_DIRS: [&str; 27] = [
-    "__pycache__",
-    "build",
-    "coverage",
-    "dist",
-    "doc",
-    "docs",
-    "e2e",
-    "env",
-    "example",
-    "examples",
-    "fixtures",
-    "node_modules",
-    "out",
-    "public",
-    "spec",
-    "static",
-    "target",
-    "templates",
-    "test",
-    "testing",
-    "tests",
-    "third_party",
-    "tmp",
-    "vendor",
-    "venv",
-    "virtualenv",
-    "site-packages",
-];
-
 /// Levels below the root that are searched.
 const DEPTH: usize = 2;
 
@@ -199,7 +170,14 @@ pub fn detect(root: &Path, context: &DetectContext<'_>) -> Detection {
     let records = records::Records::default();
     let nested = root::nested_checkouts(root);
     let mut passed_over = Vec::new();
-    let dirs = walk(Dir::open(root, "", &records), &nested, &mut passed_over);
+    let top = Dir::open(root, "", &records);
+    if let Some(template) = templates::of(&top) {
+        return Detection {
+            passed_over: vec![template],
+            ..Detection::default()
+        };
+    }
+    let dirs = walk(top, &nested, &mut passed_over);
     let (mut services, is_for_deployment) = from_process_files(&dirs[0], context);
     python::provide(&dirs[0], &mut services, context);
     node::provide(&dirs[0], &mut services, context);
@@ -299,30 +277,25 @@ fn from_process_files(root: &Dir<'_>, context: &DetectContext<'_>) -> (Vec<Detec
     (processes, procfile::deployment::is_for_deployment(root))
 }
 
-fn is_skipped(dir: &str) -> bool {
-    dir.starts_with('.') || is_build(dir) || SKIPPED_DIRS.contains(&dir.to_lowercase().as_str())
-}
-
-/// Returns whether a directory with this name is the output of a build: `dist`, `dist-package`.
-fn is_build(dir: &str) -> bool {
-    let dir = dir.to_lowercase();
-    ["dist", "build"].contains(&dir.as_str())
-        || dir.starts_with("dist-")
-        || dir.starts_with("dist_")
-}
-
 /// Returns the root and the directories below it that detection searches, parents first.
 /// Those with a path in `nested` are checkouts of their own.
 fn walk<'a>(root: Dir<'a>, nested: &[String], passed_over: &mut Vec<Skipped>) -> Vec<Dir<'a>> {
     let mut level = vec![root];
     let mut all = Vec::new();
+    let mut is_filled_in = |dir: &Dir<'_>| {
+        let template = templates::of(dir);
+        let is_none = template.is_none();
+        passed_over.extend(template);
+        is_none
+    };
     for depth in 0..=DEPTH {
         let mut below = Vec::new();
         if depth < DEPTH {
             for dir in &level {
                 let names = dir.dirs().filter(|name| !is_skipped(name));
                 let names = names.filter(|name| !nested.contains(&dir.path_of(name)));
-                below.extend(names.filter_map(|name| dir.sub(name)));
+                let subs = names.filter_map(|name| dir.sub(name));
+                below.extend(subs.filter(|sub| is_filled_in(sub)));
                 if all.len() + level.len() + below.len() > MAX_DIRS {
                     break;
                 }
@@ -360,7 +333,8 @@ fn add_workspace_members(dirs: &mut Vec<Dir<'_>>) {
         .flat_map(|dir| node::members(dir, limit))
         .collect();
     for member in members {
-        if dirs.len() < MAX_DIRS && dirs.iter().all(|dir| dir.path() != member.path()) {
+        let is_new = dirs.iter().all(|dir| dir.path() != member.path());
+        if is_new && dirs.len() < MAX_DIRS && !templates::contains(&member) {
             dirs.push(member);
         }
     }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{DetectedService, Dir, Skipped, is_build, is_skipped, node};
+use super::skipped::{is_build, is_material, is_skipped};
+use super::{DetectedService, Dir, Skipped, node};
 
 /// Maximum number of files that are listed.
 const MAX_LISTED: usize = 100;
@@ -115,9 +116,8 @@ pub(super) fn find(dirs: &[Dir<'_>], services: &[DetectedService]) -> Vec<Skippe
                 }
             }
         }
-        let skipped = dir.dirs().filter(|name| is_skipped(name));
-        for name in skipped.filter(|name| !searched.contains(dir.path_of(name).as_str())) {
-            all.extend(skipped_dir(dir, name));
+        for name in dir.dirs().filter(|name| is_skipped(name)) {
+            all.extend(skipped_dir(dir, name, &searched));
         }
     }
     if all.len() > MAX_LISTED {
@@ -131,30 +131,18 @@ pub(super) fn find(dirs: &[Dir<'_>], services: &[DetectedService]) -> Vec<Skippe
     all
 }
 
-/// Names of directories that are skipped although they may contain projects: material to read or to test.
-const MATERIAL: [&str; 12] = [
-    "doc",
-    "docs",
-    "e2e",
-    "example",
-    "examples",
-    "fixtures",
-    "spec",
-    "templates",
-    "test",
-    "testing",
-    "tests",
-    "third_party",
-];
-
-/// Returns the record of a directory that is not searched, if it contains projects.
-fn skipped_dir(dir: &Dir<'_>, name: &str) -> Option<Skipped> {
+/// Returns the record of a directory that is not searched, if it contains projects. Members of workspaces in
+/// it are `searched`.
+fn skipped_dir(dir: &Dir<'_>, name: &str, searched: &BTreeSet<&str>) -> Option<Skipped> {
     let is_build = is_build(name);
-    if !is_build && !MATERIAL.contains(&name.to_lowercase().as_str()) {
+    if !is_build && !is_material(name) {
         return None;
     }
     let sub = dir.sub(name)?;
     let manifest = |at: &Dir<'_>| {
+        if searched.contains(at.path()) {
+            return None;
+        }
         let known = MANIFESTS.iter().map(|(file, _)| *file);
         let mut known = known.chain(OTHER_MANIFESTS);
         known.find(|file| at.has(file)).map(|file| at.path_of(file))
