@@ -1,7 +1,7 @@
 //! The file that starts a server, and the port that its source names.
 
 use super::package::Package;
-use super::script::SimpleCommand;
+use super::script::{Script, SimpleCommand};
 use super::source::{self, Port};
 use super::tools::{CLIENT_LIBRARIES, LIBRARIES};
 use crate::Dir;
@@ -84,6 +84,9 @@ impl Entry {
 
     /// Returns the source file that a command runs.
     pub(super) fn source(dir: &Dir<'_>, command: &SimpleCommand) -> Option<String> {
+        if let Some(file) = after_build(dir, command) {
+            return Some(file);
+        }
         let words = command.arguments().iter();
         // `--exec 'ts-node src/x.ts'`
         let mut words = words.flat_map(|word| word.split_whitespace());
@@ -119,7 +122,13 @@ impl Entry {
             let Some(place) = dir.below(place) else {
                 continue;
             };
-            for name in place.files().filter(|name| is_source(name)) {
+            // `app.config.ts` there is part of the application.
+            let is_config =
+                |name: &str| place.name() == "config" && is_source(&name.replace(".config.", "."));
+            for name in place
+                .files()
+                .filter(|name| is_source(name) || is_config(name))
+            {
                 let path = place.path_of(name);
                 if texts.len() < MAX_FILES && texts.iter().all(|(known, _)| *known != path) {
                     texts.extend(place.read(name).map(|text| (path, text)));
@@ -161,6 +170,39 @@ impl Entry {
     }
 }
 
+/// Programs that build, and start another command afterwards.
+const BUILDERS: [&str; 3] = ["tsc-watch", "tsdown", "tsup"];
+
+/// Options of [`BUILDERS`] whose value is that command.
+const AFTER_BUILD: [&str; 3] = ["--onSuccess", "--on-success", "--onFirstSuccess"];
+
+/// Returns the source of what a command runs after each build: `tsdown --watch --onSuccess "node dist/x.mjs"`
+/// runs what is built from `src/x.ts`.
+fn after_build(dir: &Dir<'_>, command: &SimpleCommand) -> Option<String> {
+    if !BUILDERS.contains(&command.program()) {
+        return None;
+    }
+    let run = Script::parse(command.flag(&AFTER_BUILD)?)?.last;
+    let words = || run.arguments().iter().filter(|word| !word.starts_with('-'));
+    let path = words().find(|word| *word == "." || word.contains('/') || word.ends_with("js"))?;
+    let main = Package::read(dir).and_then(|package| package.main);
+    let path = match path.as_str() {
+        "." | "./" => main.as_deref()?,
+        path => path,
+    };
+    let path = path.trim_start_matches("./");
+    let (first, rest) = path.split_once('/').unwrap_or(("", path));
+    let stem = rest.rsplit_once('.').map_or(rest, |(stem, _)| stem);
+    let is_built = is_built(first) || first.is_empty();
+    let source = is_built.then(|| [format!("src/{stem}"), stem.to_owned()]);
+    source?.iter().find_map(|file| resolve(dir, file))
+}
+
+/// Returns whether a directory with this name contains what a build makes.
+fn is_built(name: &str) -> bool {
+    ["dist", "build", "out", "lib", "node_modules"].contains(&name)
+}
+
 fn usual(dir: &Dir<'_>, package: &Package) -> Option<String> {
     let main = package.main.iter().map(String::as_str);
     main.chain(USUAL).find_map(|file| resolve(dir, file))
@@ -174,7 +216,6 @@ fn resolve(dir: &Dir<'_>, word: &str) -> Option<String> {
     }
     // Build output is skipped, because its source is read.
     let first = word.split('/').next().unwrap_or("");
-    let is_built = |name: &str| ["dist", "build", "out", "lib", "node_modules"].contains(&name);
     let (place, name) = word.rsplit_once('/').unwrap_or(("", word));
     if !place.is_empty() && (is_built(first) || !dir.has(first)) {
         return None;

@@ -7,8 +7,10 @@
 //! A script may start others (`concurrently`, `run-p`, `npm run`): each one that serves in the same
 //! directory becomes a service. Those in other directories are detected there.
 
+mod configured;
 mod entry;
 mod generated;
+mod listening;
 mod manager;
 mod nx;
 mod package;
@@ -29,9 +31,9 @@ use self::script::{SECRET_SETTERS, SimpleCommand};
 use self::server::{Server, ServerKind};
 use self::servers::servers;
 use self::source::Port;
-use self::tools::{ON_VITE, Tool};
+use self::tools::{ON_MACHINE, ON_VITE, Tool};
 use super::shell::literal;
-use super::{DetectContext, DetectedPort, DetectedService, Dir, variables};
+use super::{DetectContext, DetectedPort, DetectedService, Dir};
 use portway_project::kind::Kind;
 use portway_project::shell::quote;
 
@@ -96,6 +98,7 @@ fn of_package(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedService
     if let Some(first) = found.first_mut() {
         first.evidence.extend(left_out);
     }
+    wait_for_databases(&mut found, &servers);
     // Services of the same kind are distinguished by their scripts' names.
     let serving = || found.iter().filter(|one| one.port.is_some());
     let is_alike =
@@ -110,6 +113,27 @@ fn of_package(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedService
         }
     }
     found
+}
+
+/// Names the database servers among the services of a package; the others start after them.
+fn wait_for_databases(found: &mut [DetectedService], servers: &[Server]) {
+    let is_database = |one: &DetectedService| one.kind.usual_port().is_some();
+    let mut names = Vec::new();
+    for (one, server) in found.iter_mut().zip(servers) {
+        if is_database(one) {
+            one.name = match server.name() {
+                "" => one.framework.to_owned(),
+                name => name.to_owned(),
+            };
+            names.push((one.name.clone(), "ready"));
+        }
+    }
+    for one in found
+        .iter_mut()
+        .filter(|one| !is_database(one) && !one.optional)
+    {
+        one.after.extend(names.iter().cloned());
+    }
 }
 
 /// Programs that run the scripts and files of a package.
@@ -156,10 +180,7 @@ impl Project<'_, '_> {
             Some((_, framework)) if tool.name == "vite" => framework,
             _ => tool.name,
         };
-        let configured = tool.config.iter().find_map(|file| {
-            let port = source::configured(&self.dir.read(file)?, tool.config_key)?;
-            Some((port, self.dir.path_of(file)))
-        });
+        let configured = configured::port(self.dir, tool, Some(&server.simple));
         let written = server.port();
         let usual = written.or(configured.as_ref().map(|(port, _)| *port));
         let port = self.context.port(framework, usual.unwrap_or(tool.port));
@@ -178,7 +199,7 @@ impl Project<'_, '_> {
                 _ => None,
             };
             if let Some(entry) = entry.filter(|entry| entry.port.is_some() && written.is_none()) {
-                found = self.listening(found, &entry);
+                found = self.listening(found, &entry, Some(&server.simple));
             }
             return self.with_port_variable(found, server);
         }
@@ -222,7 +243,7 @@ impl Project<'_, '_> {
     /// Builds the service of a script that runs a file.
     fn script(&self, server: &Server, entry: &Entry) -> DetectedService {
         let found = self.entry(entry).with_evidence(server.evidence(self.dir));
-        let mut found = self.listening(found, entry);
+        let mut found = self.listening(found, entry, Some(&server.simple));
         // A server with a number in its source ignores the variable that its script sets.
         let is_literal = matches!(entry.port, Some((Port::Literal(..), _)));
         if let Some(port) = server.port()
@@ -259,55 +280,7 @@ impl Project<'_, '_> {
             self.dir.path_of(&entry.file)
         ));
         found.command = format!("node {}", literal(&quote(&entry.file)));
-        self.listening(found, entry)
-    }
-
-    fn entry(&self, entry: &Entry) -> DetectedService {
-        let port = self.context.port(entry.framework, entry.usual);
-        let found =
-            DetectedService::http(self.dir, entry.framework, "", port).with_kind(entry.kind);
-        match entry.library {
-            Some(library) => found.with_evidence(format!(
-                "`{library}` is a dependency in {}",
-                self.dir.path_of("package.json")
-            )),
-            None => found,
-        }
-    }
-
-    /// Sets the port that the source names.
-    fn listening(&self, mut found: DetectedService, entry: &Entry) -> DetectedService {
-        match &entry.port {
-            Some((Port::Reads { variable, usual }, place)) => {
-                let configured = variables::port(self.dir, variable);
-                let set = configured.as_ref().map(|(port, _)| *port).or(*usual);
-                let default = match set {
-                    Some(_) => None,
-                    None => variables::default_port(self.dir, variable),
-                };
-                let default_port = default.as_ref().map(|(port, _)| *port);
-                let usual = set.or(default_port).unwrap_or(entry.usual);
-                found.port = Some(self.context.port(found.framework, usual));
-                if let Some((port, file)) = configured {
-                    found.is_port_written = true;
-                    found = found.with_evidence(format!("{file} sets `{variable}` to {port}"));
-                }
-                if let Some((port, file)) = default {
-                    found = found.with_evidence(format!("{file} has the default {port}"));
-                }
-                if variable != "PORT" {
-                    found.env.insert(variable.clone(), "{port}".to_owned());
-                }
-                found.with_evidence(format!("{place} reads `{variable}`"))
-            }
-            Some((Port::Literal(port, line), place)) => {
-                found.port = Some(DetectedPort::Fixed(*port));
-                found.with_evidence(format!(
-                    "{place}:{line} requires port {port}; read `process.env.PORT` there to allow any port"
-                ))
-            }
-            None => found.with_evidence("no file shows how it reads its port; Portway sets `PORT`"),
-        }
+        self.listening(found, entry, None)
     }
 
     /// Sets the command of a server that reads PORT: its script, unless the script sets a port.
@@ -363,7 +336,7 @@ impl Project<'_, '_> {
             .wrapper
             .first()
             .map_or(command.program(), String::as_str);
-        let is_own = ["node", "bun", "deno"].contains(&first) || SECRET_SETTERS.contains(&first);
+        let is_own = ON_MACHINE.contains(&first) || SECRET_SETTERS.contains(&first);
         if !is_own {
             text += &self.managed.exec();
             text.push(' ');

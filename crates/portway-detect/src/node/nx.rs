@@ -3,11 +3,11 @@
 
 use serde_json::Value;
 
+use super::configured;
 use super::entry::Entry;
 use super::manager::Managed;
 use super::package::Package;
 use super::script::Script;
-use super::source;
 use super::tools::{Tool, tool};
 use super::{MAIN, Project};
 use crate::{DetectContext, DetectedPort, DetectedService, Dir};
@@ -195,10 +195,7 @@ impl Nx<'_, '_> {
         written: Option<u16>,
     ) -> Option<DetectedService> {
         let dir = self.project.dir;
-        let configured = tool.config.iter().find_map(|file| {
-            let port = source::configured(&dir.read(file)?, tool.config_key)?;
-            Some((port, dir.path_of(file)))
-        });
+        let configured = configured::port(dir, tool, None);
         let usual = written.or(configured.as_ref().map(|(port, _)| *port));
         let preferred = self.project.context.port(tool.name, usual.unwrap_or(port));
         let command = format!("{run} {}", tool.flags);
@@ -221,7 +218,7 @@ impl Nx<'_, '_> {
         let mut found = match entry {
             Some(entry) => {
                 let found = self.project.entry(entry).with_evidence(evidence);
-                self.project.listening(found, entry)
+                self.project.listening(found, entry, None)
             }
             None => {
                 DetectedService::http(self.project.dir, "node", "", DetectedPort::Preferred(3000))

@@ -169,9 +169,20 @@ impl SimpleCommand {
         })
     }
 
-    /// Its program.
+    /// Its program, without the version that `npx vite@latest` names.
     pub(super) fn program(&self) -> &str {
-        self.words.first().map_or("", String::as_str)
+        let word = self.words.first().map_or("", String::as_str);
+        match word.rsplit_once('@') {
+            Some((name, _)) if !name.is_empty() => name,
+            _ => word,
+        }
+    }
+
+    /// Returns the files from which it, or the wrapper before it, reads variables.
+    pub(super) fn env_files(&self) -> Vec<&str> {
+        let own = values(&self.words, &["--env-file", "--env-file-if-exists"]);
+        let of_wrapper = values(&self.wrapper, &["-e", "-f", "--file", "--env-file"]);
+        of_wrapper.into_iter().chain(own).collect()
     }
 
     /// Its arguments.
@@ -213,6 +224,21 @@ impl SimpleCommand {
             ..self.clone()
         }
     }
+}
+
+/// Returns the values of all occurrences of these flags: `-f a`, `--file=a`.
+fn values<'w>(words: &'w [String], flags: &[&str]) -> Vec<&'w str> {
+    let mut found = Vec::new();
+    for (index, word) in words.iter().enumerate() {
+        match word.split_once('=') {
+            Some((flag, value)) if flags.contains(&flag) => found.push(value),
+            None if flags.contains(&word.as_str()) => {
+                found.extend(words.get(index + 1).map(String::as_str));
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 /// Returns how many words at the start belong to a wrapper that reads or fetches variables.

@@ -32,6 +32,19 @@ const QUEUE_PROGRAMS: [&str; 11] = [
 /// Programs that run the scripts of packages.
 const MANAGERS: [&str; 6] = ["npm", "pnpm", "yarn", "bun", "turbo", "nx"];
 
+/// Arguments with which a package manager runs the scripts of members of a workspace.
+const TO_MEMBERS: [&str; 9] = [
+    "--filter",
+    "-F",
+    "--recursive",
+    "-r",
+    "--workspace",
+    "-w",
+    "--workspaces",
+    "-ws",
+    "workspaces",
+];
+
 /// Arguments with which a program runs again after each change of a file.
 const WATCH_ARGUMENTS: [&str; 5] = ["--watch", "-w", "watch", "-wp", "--watch=always"];
 
@@ -134,6 +147,30 @@ impl Search<'_, '_> {
             simple.words.drain(..skipped);
         }
         simple
+    }
+
+    /// Returns whether a script starts the members of a workspace, which are detected in their directories.
+    /// The scripts of the root that serve what a build made are not for development then.
+    pub(super) fn starts_members(&self, name: &str) -> bool {
+        let is_root = !self.package.workspaces.is_empty() || self.dir.has("pnpm-workspace.yaml");
+        let text = self.package.scripts.get(name).filter(|_| is_root);
+        let last = text
+            .and_then(|text| Script::parse(text))
+            .map(|one| one.last);
+        last.is_some_and(|last| {
+            let mut arguments = last.arguments().iter();
+            match last.program() {
+                "turbo" | "lerna" | "moon" => true,
+                "nx" => arguments.any(|word| word == "run-many"),
+                program => {
+                    MANAGERS.contains(&program)
+                        && arguments.any(|word| {
+                            let flag = word.split('=').next().unwrap_or(word);
+                            TO_MEMBERS.contains(&flag)
+                        })
+                }
+            }
+        })
     }
 
     fn has_script(&self, name: &str) -> bool {

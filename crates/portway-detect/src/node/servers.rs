@@ -95,6 +95,9 @@ pub(super) fn servers(dir: &Dir<'_>, package: &Package) -> (Vec<Server>, Vec<Str
                 left_out.extend(others);
                 return servers;
             }
+            if search.starts_members(name) {
+                break;
+            }
         }
         Vec::new()
     };

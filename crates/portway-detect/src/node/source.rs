@@ -34,16 +34,24 @@ const OWN_PORT_PREFIXES: [&str; 14] = [
 /// Finds the port that a file listens on.
 pub(super) fn port(text: &str) -> Option<Port> {
     let mut literal = None;
-    let mut variable = None;
+    let (mut variable, mut own_line) = (None, 0);
     let mut in_listen = 0;
     for (index, line) in code(text) {
+        let own = own_port_variable(line);
         if let Some(rest) = after_port_variable(line) {
-            return Some(Port::Reads {
-                variable: "PORT".to_owned(),
-                usual: first_number(rest),
-            });
+            let usual = first_number(rest);
+            // `env.APP_PORT || env.PORT`: the first variable takes precedence.
+            let first = own.or(variable.filter(|_| own_line + CONDITION_LINES >= index));
+            let variable = match first {
+                Some(Port::Reads { variable, .. }) => variable,
+                _ => "PORT".to_owned(),
+            };
+            return Some(Port::Reads { variable, usual });
         }
-        variable = variable.or_else(|| own_port_variable(line));
+        if variable.is_none() && own.is_some() {
+            variable = own;
+            own_line = index;
+        }
         if let Some(at) = listens(line) {
             in_listen = LISTEN_LINES;
             let arguments = line[at..].trim_start();
@@ -65,6 +73,9 @@ pub(super) fn port(text: &str) -> Option<Port> {
     }
     variable.or(literal.map(|(number, line)| Port::Literal(number, line)))
 }
+
+/// Maximum number of lines from a variable to the one that replaces it if it is not set.
+const CONDITION_LINES: usize = 3;
 
 /// Maximum number of lines that the arguments of a listening call span.
 const LISTEN_LINES: usize = 6;
@@ -101,14 +112,12 @@ pub(super) fn configured(text: &str, key: &str) -> Option<u16> {
                         .chars()
                         .next_back()
                         .is_none_or(|c| !c.is_alphanumeric());
-                    let number = begins.then(|| named_number(&rest[at..], "port")).flatten();
-                    if number.is_some()
-                        && after_key(&rest[at..], "port").is_some_and(|_| {
-                            rest[at..]
-                                .trim_start_matches(['"', '\''])
-                                .starts_with("port")
-                        })
-                    {
+                    let is_port = rest[at..]
+                        .trim_start_matches(['"', '\''])
+                        .starts_with("port");
+                    let value = after_key(&rest[at..], "port").filter(|_| begins && is_port);
+                    let number = value.and_then(|value| default_number(text, value));
+                    if number.is_some() {
                         return number;
                     }
                 }
@@ -190,9 +199,17 @@ fn after_key<'t>(text: &'t str, key: &str) -> Option<&'t str> {
     })
 }
 
-/// Returns the number after `key:`.
-fn named_number(text: &str, key: &str) -> Option<u16> {
-    leading_number(after_key(text, key)?.trim_start())
+/// Returns the number of an expression: `3000`, `port` for `const port = 3000`, and the default of a variable
+/// in `Number(process.env.PORT) || 3000`.
+fn default_number(text: &str, expression: &str) -> Option<u16> {
+    let value = value(text, expression);
+    number_of(value).or_else(|| {
+        let end = value.find([',', '}', ';']).unwrap_or(value.len());
+        let (_, default) = value[..end]
+            .rsplit_once("||")
+            .or(value[..end].rsplit_once("??"))?;
+        number_of(default.trim_start().trim_start_matches("Number("))
+    })
 }
 
 /// Returns the value of an argument: of the variable that it names, if this file declares it with
@@ -328,6 +345,14 @@ mod tests {
             ),
             ("db: { port: process.env.DB_PORT }", None),
             ("const API_PORT = process.env.API_PORT", None),
+            (
+                "port: process.env.APP_PORT\n  ? parseInt(process.env.APP_PORT, 10)\n  : process.env.PORT\n    ? 1\n    : 3000",
+                reads("APP_PORT", None),
+            ),
+            (
+                "const port = process.env.API_PORT || process.env.PORT || 3000",
+                reads("API_PORT", Some(3000)),
+            ),
             ("// app.listen(3000)\n * app.listen(3000)", None),
             ("db.connect({ port: 5432 })", None),
             ("app.listen()", None),
@@ -356,6 +381,16 @@ mod tests {
             ),
             ("\"options\": {\n  \"port\": 4300\n}", Some(4300)),
             ("server: { port: process.env.X }", None),
+            (
+                "server: { port: Number(process.env.X) || 3002, open: true }",
+                Some(3002),
+            ),
+            ("server: { port: parseInt(env.X ?? '3003') }", Some(3003)),
+            ("const port = 3004;\nserver: {\n  port,\n}", None),
+            (
+                "const PORT = 3004;\nserver: {\n  port: PORT,\n}",
+                Some(3004),
+            ),
             ("server: serverOptions, port: 1", None),
             ("devServer: { support: 5 }", None),
             ("// server: { port: 1 }", None),

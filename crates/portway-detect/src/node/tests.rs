@@ -1,5 +1,6 @@
 mod indirection;
 mod managers;
+mod parts;
 mod ports;
 
 use crate::fixture::{checkout, only};

@@ -30,6 +30,8 @@ const VITE_CONFIG: &[&str] = &[
     "vite.config.js",
     "vite.config.mts",
     "vite.config.mjs",
+    "vite.config.cts",
+    "vite.config.cjs",
 ];
 const NUXT_CONFIG: &[&str] = &["nuxt.config.ts", "nuxt.config.js"];
 const ASTRO_CONFIG: &[&str] = &["astro.config.mjs", "astro.config.ts", "astro.config.js"];
@@ -43,7 +45,7 @@ const RSPACK_CONFIG: &[&str] = &[
 const VUE_CONFIG: &[&str] = &["vue.config.js"];
 
 #[rustfmt::skip]
-const TOOLS: [Tool; 69] = [
+const TOOLS: [Tool; 75] = [
     page("vite", "vite", &["", "dev", "serve"], 5173, STRICT, VITE_CONFIG, "server"),
     page("vite", "vp", &["dev"], 5173, STRICT, VITE_CONFIG, "server"),
     page("next", "next", &["", "dev"], 3000, PLAIN, &[], ""),
@@ -92,6 +94,7 @@ const TOOLS: [Tool; 69] = [
     page("mintlify", "mint", &["dev"], 3000, PLAIN, &[], ""),
     page("sanity", "sanity", &["dev", "start"], 3333, PLAIN, &[], ""),
     page("react-email", "email", &["dev"], 3000, PLAIN, &[], ""),
+    page("react-email", "react-email", &["dev"], 3000, PLAIN, &[], ""),
     page("waku", "waku", &["dev"], 3000, PLAIN, &[], ""),
     page("umi", "umi", &["dev"], 8000, "", &[], ""),
     page("umi", "max", &["dev"], 8000, "", &[], ""),
@@ -113,6 +116,11 @@ const TOOLS: [Tool; 69] = [
     page("serve", "serve", &[""], 3000, "--listen {port}", &[], ""),
     page("web-dev-server", "web-dev-server", &[""], 8000, PLAIN, &[], ""),
     page("web-dev-server", "wds", &[""], 8000, PLAIN, &[], ""),
+    data("pglite", "pglite-server", 5432, "--port={port}", Kind::Postgres),
+    data("redis", "redis-server", 6379, PLAIN, Kind::Redis),
+    data("redis", "valkey-server", 6379, PLAIN, Kind::Redis),
+    data("mongodb", "mongod", 27017, PLAIN, Kind::Mongodb),
+    data("libsql", "sqld", 8080, "--http-listen-addr {host}:{port}", Kind::Tcp),
 ];
 
 const fn page(
@@ -146,6 +154,20 @@ const fn api(
     Tool {
         kind: Kind::Http,
         ..page(name, program, serves, port, flags, &[], "")
+    }
+}
+
+/// A database server.
+const fn data(
+    name: &'static str,
+    program: &'static str,
+    port: u16,
+    flags: &'static str,
+    kind: Kind,
+) -> Tool {
+    Tool {
+        kind,
+        ..page(name, program, &[""], port, flags, &[], "")
     }
 }
 
@@ -183,8 +205,9 @@ pub(super) const ON_VITE: [(&str, &str); 6] = [
 ];
 
 /// Programs that run a file.
-pub(super) const RUNS_A_FILE: [&str; 14] = [
+pub(super) const RUNS_A_FILE: [&str; 15] = [
     "tsup",
+    "tsdown",
     "tsc-watch",
     "node",
     "nodemon",
@@ -198,6 +221,17 @@ pub(super) const RUNS_A_FILE: [&str; 14] = [
     "node-dev",
     "swc-node",
     "deno",
+];
+
+/// Programs that no package contains, so they are installed on the machine.
+pub(super) const ON_MACHINE: [&str; 7] = [
+    "bun",
+    "deno",
+    "mongod",
+    "node",
+    "redis-server",
+    "sqld",
+    "valkey-server",
 ];
 
 /// Server frameworks: the package, its framework name, its kind, its default port.

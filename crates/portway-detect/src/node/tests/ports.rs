@@ -120,3 +120,28 @@ fn passes_the_port_in_the_variable_that_the_source_reads() {
         found.has_evidence("server.js reads `SERVER_PORT`");
     }
 }
+
+#[test]
+fn a_variable_with_a_name_of_its_own_takes_precedence_over_port() {
+    let found = only(
+        &[
+            (
+                "package.json",
+                "{\"scripts\": {\"start:dev\": \"nest start --watch\"}, \"dependencies\": {\"@nestjs/core\": \"11\"}}",
+            ),
+            (
+                "src/main.ts",
+                "await app.listen(config.getOrThrow('app.port'));",
+            ),
+            (
+                "src/config/app.config.ts",
+                "port: process.env.APP_PORT\n  ? parseInt(process.env.APP_PORT, 10)\n  : process.env.PORT\n    ? 1\n    : 3000,",
+            ),
+            ("env-example-relational", "APP_PORT=3001\n"),
+        ],
+        &["npm"],
+    );
+    assert_eq!(found.prefers(), Some(3001));
+    assert_eq!(found.env["APP_PORT"], "{port}");
+    found.has_evidence("env-example-relational sets `APP_PORT` to 3001");
+}
