@@ -43,8 +43,12 @@ pub(super) fn places<'a>(dir: &Dir<'a>) -> Vec<Dir<'a>> {
     };
     let first = below(dir);
     let second: Vec<Dir<'a>> = first.iter().take(MAX_DIRS / 3).flat_map(below).collect();
+    // `src` is a level of its own: packages are below it.
+    let is_in_src = |below: &&Dir<'a>| within(dir, below.path()).starts_with("src/");
+    let third: Vec<Dir<'a>> = second.iter().filter(is_in_src).flat_map(below).collect();
     let own = dir.upwards().next();
-    let mut all: Vec<Dir<'a>> = own.into_iter().chain(first).chain(second).collect();
+    let all = own.into_iter().chain(first).chain(second).chain(third);
+    let mut all: Vec<Dir<'a>> = all.collect();
     all.truncate(MAX_DIRS);
     all
 }
@@ -70,7 +74,8 @@ pub(super) fn applications(
         });
         files.extend(others.take(MAX_FILES));
         for file in files {
-            let Some(text) = place.read(file) else {
+            let text = place.read(file).filter(|text| !is_migration(text));
+            let Some(text) = text else {
                 continue;
             };
             let made = FRAMEWORKS.iter().find_map(|framework| {
@@ -85,6 +90,12 @@ pub(super) fn applications(
         }
     }
     all
+}
+
+/// Returns whether a file belongs to Alembic, which creates the application only to migrate its database.
+fn is_migration(text: &str) -> bool {
+    text.lines()
+        .any(|line| line.trim_end() == "from alembic import context")
 }
 
 /// Returns the application that a file in `dir` runs by name with uvicorn.

@@ -35,9 +35,29 @@ pub(super) fn object(text: &str, constructor: &str, known: bool) -> Option<Objec
     }
     let mut functions = text.lines().filter_map(function);
     let factory = functions.find(|name| FACTORIES.contains(name));
+    let factory = factory.or_else(|| annotated_factory(text, constructor));
     factory
         .filter(|_| makes)
         .map(|name| Object::Factory(name.to_owned()))
+}
+
+/// Returns the function at the top level that returns the application by its annotation, and needs no
+/// arguments: `def start() -> FastAPI:`.
+fn annotated_factory<'t>(text: &'t str, constructor: &str) -> Option<&'t str> {
+    let mut start = 0;
+    text.split_inclusive('\n').find_map(|line| {
+        let signature = &text[start..];
+        start += line.len();
+        let name = function(line)?;
+        let (parameters, rest) = signature.split_once('(')?.1.split_once(')')?;
+        let result = rest.trim_start().strip_prefix("->")?.split_once(':')?.0;
+        let is_given = |one: &str| {
+            let one = one.trim();
+            one.is_empty() || one.contains('=') || one.starts_with(['*', '/', '#'])
+        };
+        let is_it = result.trim().rsplit('.').next() == Some(constructor);
+        (is_it && parameters.split(',').all(is_given)).then_some(name)
+    })
 }
 
 /// Returns whether a file imports a module or something from it.
@@ -158,6 +178,16 @@ mod tests {
                 "def create_app() -> FastAPI:\n    app = FastAPI()",
                 false,
                 Some(Object::Factory("create_app".into())),
+            ),
+            (
+                "import x\ndef start(*, debug: bool = True) -> fastapi.FastAPI:\n    return FastAPI()",
+                false,
+                Some(Object::Factory("start".into())),
+            ),
+            (
+                "import x\ndef routes(\n    app: FastAPI,\n) -> FastAPI:\n    FastAPI()",
+                false,
+                None,
             ),
             ("app = create_app()", true, variable("app")),
             ("app = create_app()", false, None),

@@ -1,4 +1,5 @@
 mod environment;
+mod places;
 mod workers;
 
 use crate::DetectedPort;

@@ -1,0 +1,53 @@
+//! Where applications are, and what is none.
+
+use crate::fixture::only;
+
+#[test]
+fn finds_an_application_below_packages_in_src() {
+    let found = only(
+        &[
+            (
+                "pyproject.toml",
+                "[project]\nname = \"x\"\ndependencies = [\"fastapi\", \"uvicorn\"]\n",
+            ),
+            (
+                "src/shop/main/run.py",
+                "from fastapi import FastAPI\n\ndef make_app(*, debug: bool = False) -> FastAPI:\n    return FastAPI()\n",
+            ),
+            ("src/shop/__init__.py", ""),
+            ("src/shop/main/__init__.py", ""),
+        ],
+        &["python3"],
+    );
+    assert!(
+        found
+            .command
+            .contains("uvicorn --factory shop.main.run:make_app"),
+        "{}",
+        found.command
+    );
+    assert_eq!(found.env["PYTHONPATH"], "src");
+}
+
+#[test]
+fn the_environment_of_alembic_is_no_application() {
+    let found = only(
+        &[
+            ("requirements.txt", "flask\nalembic\n"),
+            (
+                "db/env.py",
+                "from alembic import context\nfrom shop.app import create_app\napp = create_app()\n",
+            ),
+            (
+                "shop/app.py",
+                "from flask import Flask\ndef create_app():\n    return Flask(__name__)\n",
+            ),
+        ],
+        &["python3"],
+    );
+    assert!(
+        found.command.contains("--app shop.app run"),
+        "{}",
+        found.command
+    );
+}
