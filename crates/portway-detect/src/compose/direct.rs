@@ -48,8 +48,20 @@ pub(crate) fn run_directly(
                 .services
                 .iter()
                 .filter(|(_, service)| file.build_dir(service).as_deref() == Some(&dir))
+                .filter(|(name, service)| file.contains_code(service) && !is_test(name, service))
                 .collect();
             siblings.extend(file.connect(root, &dir, &built, services, context));
+            let prefix = format!("{dir}/");
+            let is_in = |one: &DetectedService| {
+                dir.is_empty() || one.dir == dir || one.dir.starts_with(&prefix)
+            };
+            if let Some(place) = root.below(&dir).filter(|_| !services.iter().any(is_in)) {
+                let workers = built.iter();
+                siblings.extend(
+                    workers
+                        .filter_map(|(name, compose)| file.worker(&place, name, compose, context)),
+                );
+            }
         }
         services.extend(siblings);
     }
@@ -137,6 +149,14 @@ impl File<'_> {
                 self.attach(service, name, compose);
             }
         }
+        rest.retain(|(name, compose)| {
+            let known = self.described(root, dir, compose, &mut directly);
+            let is_new = known.is_none();
+            if let Some(known) = known {
+                self.attach(known, name, compose);
+            }
+            is_new
+        });
         let Some(main) = directly.first() else {
             return Vec::new();
         };
@@ -168,13 +188,15 @@ impl File<'_> {
             self.dir.path_of(self.name())
         ));
         // People know the server by the port that the compose file publishes.
-        let published = compose.ports.iter().find_map(|port| {
-            let is_own = service.port == Some(DetectedPort::Preferred(port.container));
-            port.host.filter(|host| is_own && *host >= 1024)
-        });
-        if let Some(host) = published {
+        if let Some(host) = self.published_port(service, compose)
+            && service.port != Some(DetectedPort::Preferred(host))
+        {
             service.port = Some(DetectedPort::Preferred(host));
             service.is_port_written = true;
+            service.evidence.push(format!(
+                "{} publishes it on port {host}",
+                self.dir.path_of(self.name())
+            ));
         }
     }
 
@@ -236,6 +258,20 @@ impl File<'_> {
         found.more.push(self.key(name));
         Some(found)
     }
+}
+
+/// Parts of names of services and Dockerfiles that run tests.
+const TESTS: [&str; 6] = ["cypress", "e2e", "playwright", "spec", "test", "tests"];
+
+/// Returns whether a service runs the tests of the code that its image contains.
+fn is_test(name: &str, service: &Service) -> bool {
+    let is_part = |part: &str| TESTS.contains(&part.to_ascii_lowercase().as_str());
+    let file = service.dockerfile.as_deref().unwrap_or_default();
+    let file = file.rsplit('/').next().unwrap_or_default();
+    let mut parts = name
+        .split(['-', '_', '.'])
+        .chain(file.split(['-', '_', '.']));
+    parts.any(is_part)
 }
 
 /// Returns the compose service that `service` most likely is: the one with its name, or else one that

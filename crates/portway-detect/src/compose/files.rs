@@ -1,13 +1,16 @@
 //! Which compose files a checkout uses: those that Compose finds itself, those that `COMPOSE_FILE` in `.env`
 //! names, or those that a script starts for development.
 
+use std::collections::BTreeSet;
+
 use indexmap::IndexMap;
+use serde_json::Value;
 
 use super::example_env::example_if_missing;
 use super::model::Compose;
 use super::resolve::{self, place};
 use super::scripts::{self, ComposeCommand};
-use super::value;
+use super::{images, release, value};
 use crate::Dir;
 
 /// File names in the order of Compose.
@@ -77,7 +80,17 @@ fn choose<'d>(root: &Dir<'d>) -> Option<Choice<'d>> {
     if let Some(choice) = for_development.filter_map(named).next() {
         return Some(choice);
     }
+    let development = || root.files().find(|name| scripts::is_development_file(name));
+    let of = |name: &str| {
+        Some(Choice {
+            names: vec![name.to_owned()],
+            ..usual_in(root.below("")?)
+        })
+    };
     if let Some(mut choice) = usual(root) {
+        if let Some(name) = development().filter(|name| replaces(root, name, &choice)) {
+            return of(name);
+        }
         let starts = |one: &&ComposeCommand| one.files.is_empty() && !one.profiles.is_empty();
         let profiles = commands.iter().find(starts).map(|one| one.profiles.clone());
         choice.profiles.extend(profiles.unwrap_or_default());
@@ -86,13 +99,48 @@ fn choose<'d>(root: &Dir<'d>) -> Option<Choice<'d>> {
     if let Some(choice) = commands.iter().filter_map(named).next() {
         return Some(choice);
     }
-    let name = root
-        .files()
-        .find(|name| scripts::is_development_file(name))?;
-    Some(Choice {
-        names: vec![name.to_owned()],
-        ..usual_in(root.below("")?)
-    })
+    of(development()?)
+}
+
+/// Returns whether people use the file `name` for development instead of the usual files: those start a
+/// release of the project, and this one is complete and has the same databases and the like.
+fn replaces(root: &Dir<'_>, name: &str, usual: &Choice<'_>) -> bool {
+    let own = services(root, name);
+    let others: Vec<Value> = usual
+        .names
+        .iter()
+        .flat_map(|name| services(root, name))
+        .collect();
+    let frameworks = |services: &[Value]| -> BTreeSet<&'static str> {
+        let known = services.iter().filter_map(|one| images::known(image(one)?));
+        known.map(|known| known.framework).collect()
+    };
+    let is_built = |one: &Value| one.get("build").is_some();
+    let is_release = |one: &Value| {
+        image(one)
+            .is_some_and(|image| images::known(image).is_none() && release::is_own(root, image))
+    };
+    let is_complete = |one: &Value| image(one).is_some() || is_built(one);
+    others.iter().any(is_release)
+        && !others.iter().any(is_built)
+        && !own.is_empty()
+        && own.iter().all(is_complete)
+        && frameworks(&own).is_superset(&frameworks(&others))
+}
+
+/// Returns the services of a compose file.
+fn services(root: &Dir<'_>, name: &str) -> Vec<Value> {
+    let file = resolve::read_resolved(root, name);
+    let all = file
+        .as_ref()
+        .and_then(|file| file.get("services")?.as_object());
+    all.into_iter()
+        .flat_map(|all| all.values().cloned())
+        .collect()
+}
+
+fn image(service: &Value) -> Option<&str> {
+    service.get("image")?.as_str()
 }
 
 /// The files that `COMPOSE_FILE` in `.env` names.
@@ -135,7 +183,9 @@ fn usual<'d>(dir: &Dir<'d>) -> Option<Choice<'d>> {
 
 /// No files in `dir`, with the profiles of its `.env`.
 fn usual_in(dir: Dir<'_>) -> Choice<'_> {
-    let variables = dir.has(".env").then(|| dir.dotenv(".env")).flatten();
+    let example = example_if_missing(&dir, ".env");
+    let env = example.as_deref().unwrap_or(".env");
+    let variables = dir.has(env).then(|| dir.dotenv(env)).flatten();
     let profiles = variables.and_then(|all| all.get("COMPOSE_PROFILES").cloned());
     let profiles = profiles.unwrap_or_default();
     let profiles = profiles

@@ -17,7 +17,7 @@ pub(super) struct Image {
 }
 
 #[rustfmt::skip]
-pub(super) const IMAGES: [Image; 24] = [
+pub(super) const IMAGES: [Image; 37] = [
     data("postgres", &["postgres", "postgresql", "postgis", "pgvector", "timescaledb"], Kind::Postgres, 5432, "pg_isready -q -h 127.0.0.1"),
     data("redis", &["redis", "redis-stack", "redis-stack-server"], Kind::Redis, 6379, "redis-cli ping"),
     data("valkey", &["valkey"], Kind::Redis, 6379, "valkey-cli ping"),
@@ -42,10 +42,23 @@ pub(super) const IMAGES: [Image; 24] = [
     plain("zookeeper", &["zookeeper", "cp-zookeeper"], Kind::Tcp, 2181),
     plain("grafana", &["grafana"], Kind::Http, 3000),
     plain("jaeger", &["jaeger", "all-in-one"], Kind::Http, 16686),
+    plain("browserless", &["chrome", "chromium", "browserless"], Kind::Http, 3000),
+    plain("gotenberg", &["gotenberg"], Kind::Http, 3000),
+    plain("imgproxy", &["imgproxy"], Kind::Http, 8080),
+    plain("maildev", &["maildev"], Kind::Http, 1080),
+    plain("inbucket", &["inbucket"], Kind::Http, 9000),
+    plain("soketi", &["soketi"], Kind::Http, 6001),
+    plain("dynamodb", &["dynamodb-local"], Kind::Http, 8000),
+    plain("azurite", &["azurite"], Kind::Http, 10000),
+    plain("chroma", &["chroma"], Kind::Http, 8000),
+    plain("weaviate", &["weaviate"], Kind::Http, 8080),
+    plain("neo4j", &["neo4j"], Kind::Tcp, 7687),
+    plain("influxdb", &["influxdb"], Kind::Http, 8086),
+    plain("cassandra", &["cassandra", "scylla"], Kind::Tcp, 9042),
 ];
 
 /// Proxies and administration tools, which a development server does not need.
-const TOOLS: [&str; 20] = [
+const TOOLS: [&str; 23] = [
     "adminer",
     "caddy",
     "certbot",
@@ -61,6 +74,9 @@ const TOOLS: [&str; 20] = [
     "phpmyadmin",
     "portainer",
     "portainer-ce",
+    "pgweb",
+    "adminerevo",
+    "mongo-gui",
     "redis-commander",
     "redisinsight",
     "swag",

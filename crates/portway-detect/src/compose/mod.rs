@@ -7,6 +7,7 @@
 mod alternatives;
 mod credentials;
 mod direct;
+mod dockerfile;
 pub(super) mod engine;
 mod environment;
 mod example_env;
@@ -22,6 +23,7 @@ mod resolve;
 mod scripts;
 mod usage;
 mod value;
+mod workers;
 
 use indexmap::IndexMap;
 
@@ -96,24 +98,31 @@ impl File<'_> {
         services: &[DetectedService],
         context: &DetectContext<'_>,
     ) -> Result<Option<Container>, String> {
-        if let Some(dir) = self.build_dir(service) {
-            return self.built(name, &dir, services).map_or(Ok(None), Err);
+        let built = self.build_dir(service);
+        if let Some(dir) = built.as_ref().filter(|_| self.contains_code(service)) {
+            return self.built(name, dir, services).map_or(Ok(None), Err);
         }
-        let without_image = match service.build {
-            Some(_) => "is built from a place outside of the checkout",
-            None => "has neither image nor build",
+        let image = match (service.image.as_deref(), &service.build) {
+            (Some(image), _) => image,
+            // The image is built; its service often has the name of what is in it.
+            (None, Some(_)) if built.is_some() => name,
+            (None, Some(_)) => return Err("is built from a place outside of the checkout".into()),
+            (None, None) => return Err("has neither image nor build".into()),
         };
-        let image = service.image.as_deref().ok_or(without_image)?;
         if service.on_host_network {
             return Err("shares the network of the host, so its port cannot be moved".into());
         }
         let known = images::known(image);
         let mut ports = service.ports.clone();
         if ports.is_empty() {
-            ports.extend(known.map(|known| Published {
-                container: known.port,
-                host: None,
-            }));
+            let port = known.map(|known| known.port);
+            ports.extend(
+                port.or_else(|| self.named_port(name))
+                    .map(|container| Published {
+                        container,
+                        host: None,
+                    }),
+            );
         }
         if let Some(main) = ports
             .iter()
@@ -127,10 +136,12 @@ impl File<'_> {
         let preferred = (context.preferred)(framework);
         let mut found = DetectedService::http(&self.dir, framework, "", DetectedPort::Preferred(1))
             .with_kind(kind)
-            .with_evidence(format!(
-                "{} has the service `{name}` with the image {image}",
-                self.dir.path_of(self.name())
-            ));
+            .with_evidence(match (built, self.dir.path_of(self.name())) {
+                (None, file) => format!("{file} has the service `{name}` with the image {image}"),
+                (Some(_), file) => {
+                    format!("{file} has the service `{name}`, whose image contains no code of the project")
+                }
+            });
         found.name = name.to_owned();
         let publish = self.ports(&mut found, &ports, preferred);
         self.commands(&mut found, name, &publish);
@@ -173,6 +184,20 @@ impl File<'_> {
             found,
             name: name.to_owned(),
         }))
+    }
+
+    /// Returns the port with which other services of the file call the service `name`: 3000 for
+    /// `ws://chrome:3000`.
+    fn named_port(&self, name: &str) -> Option<u16> {
+        let values = self.compose.services.values();
+        let mut values = values.flat_map(|one| one.environment.values());
+        values.find_map(|value| {
+            let (before, rest) = value.split_once(&format!("{name}:"))?;
+            let end = rest.find(|c: char| !c.is_ascii_digit());
+            let is_host = before.is_empty() || before.ends_with(['/', '@']);
+            let port = rest[..end.unwrap_or(rest.len())].parse().ok();
+            port.filter(|port| is_host && *port > 0)
+        })
     }
 
     /// Says which examples stand in for `.env` files that are missing.

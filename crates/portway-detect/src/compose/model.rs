@@ -43,6 +43,8 @@ pub struct Service {
     /// The command of its health check, run in the container.
     pub(super) healthcheck: Option<String>,
     pub(super) on_host_network: bool,
+    /// Whether a directory of the machine, such as the code, is mounted into its container.
+    pub(super) has_mounts: bool,
 }
 
 impl Compose {
@@ -110,8 +112,18 @@ impl Service {
             depends_on: value.get("depends_on").map(depends_on).unwrap_or_default(),
             healthcheck: value.get("healthcheck").and_then(healthcheck),
             on_host_network: text("network_mode").as_deref() == Some("host"),
+            has_mounts: value.get("volumes").is_some_and(has_mounts),
         }
     }
+}
+
+/// Whether one of the volumes is a directory of the machine rather than a volume with a name.
+fn has_mounts(volumes: &Value) -> bool {
+    let mut all = volumes.as_array().into_iter().flatten();
+    all.any(|volume| match volume {
+        Value::Object(_) => volume.get("type").and_then(Value::as_str) == Some("bind"),
+        one => scalar(one).is_some_and(|text| text.starts_with(['.', '/', '~', '$'])),
+    })
 }
 
 /// A command, as a shell runs it: a text, or a list of words.

@@ -4,6 +4,7 @@ use portway_project::kind::Kind;
 
 mod direct;
 mod files;
+mod images;
 
 const DOCKER: &[&str] = &["docker"];
 

@@ -158,3 +158,76 @@ fn a_dockerfile_in_a_directory_says_what_is_built() {
     );
     assert_eq!(found.skipped, []);
 }
+
+#[test]
+fn a_worker_that_is_known_is_not_described_twice() {
+    let compose = "services:\n  api: {build: ./api, ports: ['8000:8000']}\n  \
+                   tasks: {build: ./api, command: ./bin/worker.sh, environment: {A: b}}\n  \
+                   redis: {image: redis}\n";
+    let found = checkout(
+        &[
+            ("compose.yml", compose),
+            (
+                "api/main.py",
+                "from fastapi import FastAPI\napp = FastAPI()\n",
+            ),
+            ("api/requirements.txt", "fastapi\ncelery\n"),
+            (
+                "api/tasks.py",
+                "from celery import Celery\napp = Celery('x')\n",
+            ),
+            (
+                "api/bin/worker.sh",
+                "#!/bin/sh\nexec celery -A tasks worker -l info\n",
+            ),
+        ],
+        &["python3", "docker"],
+    );
+    let names: Vec<&str> = found.services.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["api", "worker", "redis"]);
+    service(&found, "worker").has_evidence("it is the service `tasks` in compose.yml");
+}
+
+#[test]
+fn a_program_that_publishes_nothing_is_a_worker() {
+    for (files, program, command) in [
+        (
+            vec![(
+                "work/w.csproj",
+                "<Project Sdk=\"Microsoft.NET.Sdk\"><OutputType>Exe</OutputType>",
+            )],
+            "dotnet",
+            "dotnet run",
+        ),
+        (
+            vec![
+                ("work/go.mod", "module w\n"),
+                ("work/main.go", "package main\nfunc main() {}\n"),
+            ],
+            "go",
+            "go run .",
+        ),
+        (
+            vec![
+                ("work/requirements.txt", "redis\n"),
+                ("work/run.py", "while True: pass\n"),
+            ],
+            "python3",
+            "export PATH=\"$PWD/.venv/bin:$PATH\"; python run.py",
+        ),
+    ] {
+        let mut files = files;
+        files.extend([
+            (
+                "compose.yml",
+                "services:\n  jobs: {build: ./work, depends_on: [redis]}\n  redis: {image: redis}\n",
+            ),
+            ("work/Dockerfile", "FROM x\nCOPY . .\nCMD [\"python\", \"run.py\"]\n"),
+        ]);
+        let found = checkout(&files, &[program, "docker"]);
+        let jobs = service(&found, "jobs");
+        assert_eq!((jobs.command.as_str(), jobs.port), (command, None));
+        assert_eq!(jobs.after, [("redis".to_owned(), "ready")]);
+        jobs.has_evidence("compose.yml builds the service `jobs` from work");
+    }
+}

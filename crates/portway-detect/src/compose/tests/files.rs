@@ -106,6 +106,8 @@ fn profiles_are_active_where_the_env_file_or_a_script_says_so() {
     assert_eq!(with(&[compose]), ["a? 6379", "b? 5432"]);
     let env = (".env", "COMPOSE_PROFILES=x, z\n");
     assert_eq!(with(&[compose, env]), ["a 6379", "b? 5432"]);
+    let example = (".env.example", "export COMPOSE_PROFILES=x\n");
+    assert_eq!(with(&[compose, example]), ["a 6379", "b? 5432"]);
     let make = ("Makefile", "up:\n\tdocker compose --profile y up -d\n");
     assert_eq!(with(&[compose, make]), ["a? 6379", "b 5432"]);
 }

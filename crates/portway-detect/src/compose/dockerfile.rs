@@ -1,0 +1,85 @@
+//! What Dockerfiles say about the services that are built with them.
+
+use super::resolve::place;
+use super::{File, Service, images, value};
+use crate::{DetectedPort, DetectedService};
+
+/// Images that serve the files of a build instead of running the code.
+const WEB_SERVERS: [&str; 6] = [
+    "caddy",
+    "httpd",
+    "nginx",
+    "nginx-unprivileged",
+    "static-web-server",
+    "traefik",
+];
+
+/// Ports of debuggers and of servers that reload pages.
+const DEBUGGERS: [u16; 8] = [2345, 5005, 5678, 9229, 9230, 24678, 35729, 40000];
+
+/// Lowest port that needs no privileges.
+const FIRST_FREE: u16 = 1024;
+
+impl File<'_> {
+    /// Returns the text of the Dockerfile of a service that is built from the checkout.
+    pub(super) fn dockerfile(&self, service: &Service) -> Option<String> {
+        let context = value::join(self.dir.path(), service.build.as_deref()?)?;
+        let name = service.dockerfile.as_deref().unwrap_or("Dockerfile");
+        let path = value::relative(self.dir.path(), &value::join(&context, name)?);
+        let (dir, file) = place(&self.dir, &path)?;
+        dir.has(&file).then(|| dir.read(&file)).flatten()
+    }
+
+    /// Returns whether the image of a service contains code of the project: its Dockerfile copies some, or
+    /// the code is mounted. Otherwise, it is an image of its own, such as that of a mail server.
+    pub(super) fn contains_code(&self, service: &Service) -> bool {
+        let copies = |text: String| {
+            text.lines().any(|line| {
+                let line = line.trim_start().to_ascii_uppercase();
+                (line.starts_with("COPY ") || line.starts_with("ADD ")) && !line.contains("--FROM=")
+            })
+        };
+        service.has_mounts
+            || service.command.is_some()
+            || self.dockerfile(service).is_none_or(copies)
+    }
+
+    /// Returns the port of the machine on which the compose file publishes the program of `service`, which
+    /// runs directly. Nothing if the image does not run that program, or if several ports are published.
+    pub(super) fn published_port(
+        &self,
+        service: &DetectedService,
+        compose: &Service,
+    ) -> Option<u16> {
+        let Some(DetectedPort::Preferred(own)) = service.port else {
+            return None;
+        };
+        let is_free = |host: &u16| *host >= FIRST_FREE;
+        if let Some(port) = compose.ports.iter().find(|port| port.container == own) {
+            return port.host.filter(is_free);
+        }
+        let text = self.dockerfile(compose).unwrap_or_default();
+        if service.is_port_written || !compose.is_published || serves_files(&text) {
+            return None;
+        }
+        let mut ports = compose.ports.iter();
+        let [only] = &ports
+            .by_ref()
+            .filter(|port| !DEBUGGERS.contains(&port.container))
+            .collect::<Vec<_>>()[..]
+        else {
+            return None;
+        };
+        only.host.filter(is_free)
+    }
+}
+
+/// Returns whether the last stage of a Dockerfile is a web server.
+fn serves_files(text: &str) -> bool {
+    let from = text.lines().rev().find_map(|line| {
+        let mut words = line.split_whitespace();
+        let is_from = words.next()?.eq_ignore_ascii_case("from");
+        is_from.then(|| words.find(|word| !word.starts_with("--")))?
+    });
+    from.is_some_and(|image| WEB_SERVERS.contains(&images::last_component(image)))
+}

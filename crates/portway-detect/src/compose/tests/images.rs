@@ -1,0 +1,128 @@
+//! What images are: releases of the project, tools that it needs, and servers that a Dockerfile installs.
+
+use crate::fixture::checkout;
+use crate::{DetectedService, Detection};
+
+const VITE: &str = "{\"name\": \"shop\", \"scripts\": {\"dev\": \"vite\"}}";
+
+fn service<'a>(detection: &'a Detection, name: &str) -> &'a DetectedService {
+    let mut all = detection.services.iter();
+    all.find(|one| one.name == name)
+        .unwrap_or_else(|| panic!("no {name} in {detection:#?}"))
+}
+
+#[test]
+fn a_release_is_optional_wherever_its_compose_file_is() {
+    let main = "package main\nfunc main() { http.ListenAndServe(\":8081\", nil) }";
+    for (image, optional) in [
+        ("owner/shop:stable", true),
+        ("ghcr.io/owner/shop-backend", true),
+        ("shop-backend", false),
+        ("owner/other", false),
+        ("owner/workshop", false),
+    ] {
+        let compose = format!("services: {{one: {{image: '{image}', ports: ['5230:5230']}}}}");
+        let detection = checkout(
+            &[
+                ("go.mod", "module github.com/owner/shop/v2\n"),
+                ("main.go", main),
+                ("scripts/compose.yaml", &compose),
+            ],
+            &["go", "docker"],
+        );
+        assert_eq!(service(&detection, "one").optional, optional, "{image}");
+    }
+}
+
+#[test]
+fn the_file_for_development_replaces_one_that_starts_a_release() {
+    let release =
+        "services:\n  app: {image: 'owner/shop', ports: ['3000:3000']}\n  db: {image: postgres}\n";
+    let infra = "services:\n  db: {image: postgres, ports: ['5433:5432']}\n  print: {image: 'x/print', ports: ['8080:3000']}\n";
+    let without = "services:\n  print: {image: 'x/print', ports: ['8080:3000']}\n";
+    let names = |usual: &str, development: &str| -> Vec<String> {
+        let found = checkout(
+            &[
+                ("package.json", VITE),
+                ("compose.yml", usual),
+                ("compose.dev.yml", development),
+            ],
+            &["npm", "docker"],
+        );
+        let all = found.services.into_iter().map(|one| one.name);
+        all.filter(|name| name != "frontend").collect()
+    };
+    assert_eq!(names(release, infra), ["db", "print"]);
+    // The development file is no substitute, or only an addition to the usual one.
+    assert_eq!(names(release, without), ["app", "db"]);
+    let built = release.replace("image: 'owner/shop'", "build: .");
+    assert_eq!(names(&built, infra), ["db"]);
+}
+
+#[test]
+fn the_port_of_an_image_is_the_one_that_others_call() {
+    let compose = "services:\n  print: {image: 'x/print'}\n  app: {image: 'x/y', ports: ['1234:1234'], \
+                   environment: {PRINT_URL: 'ws://print:3000/x'}}\n";
+    let detection = checkout(&[("compose.yml", compose)], &["docker"]);
+    assert_eq!(service(&detection, "print").prefers(), Some(3000));
+}
+
+#[test]
+fn a_dockerfile_without_code_is_a_server_of_its_own() {
+    let compose = "services:\n  mail:\n    build: {context: ., dockerfile: mail.Dockerfile}\n    ports: ['1081:1080']\n  \
+                   test: {build: {context: ., dockerfile: Dockerfile}, ports: ['1:1']}\n  \
+                   web: {build: {context: ., dockerfile: Dockerfile.playwright}, ports: ['9323:9323']}\n  \
+                   api:\n    build: .\n    ports: ['5174:5173']\n";
+    let detection = checkout(
+        &[
+            ("package.json", VITE),
+            ("compose.yml", compose),
+            (
+                "mail.Dockerfile",
+                "FROM node\nRUN npm install -g maildev\nCOPY --from=x /a /b\n",
+            ),
+            ("Dockerfile", "FROM node\ncopy . .\n"),
+        ],
+        &["npm", "docker"],
+    );
+    let mail = service(&detection, "mail");
+    assert_eq!(mail.prefers(), Some(1081));
+    mail.has_evidence("`mail`, whose image contains no code of the project");
+    service(&detection, "frontend").has_evidence("it is the service `api` in compose.yml");
+}
+
+#[test]
+fn the_published_port_is_the_usual_one_of_code_that_runs_directly() {
+    let server = "app.listen(process.env.PORT || 4000)";
+    let package =
+        "{\"scripts\": {\"start\": \"node server.js\"}, \"dependencies\": {\"express\": \"5\"}}";
+    for (ports, dockerfile, env, expected) in [
+        ("'8081:80'", "FROM node", "", 8081),
+        ("'8081:80', '9229:9229'", "FROM node", "", 8081),
+        ("'127.0.0.1:8081:4000', '9000:9000'", "FROM node", "", 8081),
+        // Which port it is is not known, or the image runs something else.
+        ("'8081:80', '8082:81'", "FROM node", "", 4000),
+        ("'8081:80'", "FROM node AS build\nFROM nginx:1", "", 4000),
+        ("'80:80'", "FROM node", "", 4000),
+        ("'80'", "FROM node", "", 4000),
+        // The project names the port of a server that runs directly.
+        ("'8081:80'", "FROM node", "PORT=4100", 4100),
+    ] {
+        let compose = format!("services: {{api: {{build: ./api, ports: [{ports}]}}}}");
+        let detection = checkout(
+            &[
+                ("compose.yml", &compose),
+                ("api/Dockerfile", &format!("{dockerfile}\nCOPY . .\n")),
+                ("api/package.json", package),
+                ("api/server.js", server),
+                ("api/.env.example", env),
+            ],
+            &["npm", "docker"],
+        );
+        assert_eq!(
+            service(&detection, "api").prefers(),
+            Some(expected),
+            "{ports} {dockerfile} {env}"
+        );
+    }
+}
