@@ -2,7 +2,7 @@
 
 use super::address::is_this_machine;
 use super::value::{MappedValue, Part};
-use super::{AppVariable, Context, Endpoint, MappedVariable, hint};
+use super::{AppVariable, Context, Endpoint, MappedVariable, Origin, hint};
 
 /// The last parts of names of variables with a host.
 const HOSTS: [&str; 5] = ["HOST", "HOSTNAME", "SERVER", "ADDR", "ADDRESS"];
@@ -17,7 +17,15 @@ pub(super) fn map(
     if last.eq_ignore_ascii_case("PORT") {
         let port: u16 = value.parse().ok().filter(|port| *port > 0)?;
         let endpoint = port_owner(context, &variable.name, prefix, port)?;
-        let meaning = format!("{port} is {}", endpoint.label());
+        let is_usual = endpoint.usual.contains(&port);
+        // Code of other programs in the checkout has such defaults too.
+        if !is_usual && variable.origin == Origin::Code {
+            return None;
+        }
+        let meaning = match is_usual {
+            true => format!("{port} is {}", endpoint.label()),
+            false => format!("its name stands for {}", endpoint.label()),
+        };
         return Some((MappedValue::of(port_of(endpoint)), vec![meaning]));
     }
     if is_host_name(last) {

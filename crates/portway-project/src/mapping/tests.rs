@@ -283,3 +283,18 @@ fn says_what_the_ports_stand_for() {
         ["8000 is `api`", "redis is `redis`"]
     );
 }
+
+#[test]
+fn a_name_alone_says_nothing_about_defaults_in_code() {
+    for (origin, port, expected) in [
+        (Origin::File, "8110", Some("its name stands for `api`")),
+        (Origin::File, "8000", Some("8000 is `api`")),
+        (Origin::Code, "8110", None),
+        (Origin::Code, "8000", Some("8000 is `api`")),
+    ] {
+        let variables = [variable("API_PORT", port, origin)];
+        let mapping = Mapping::new("web", &variables, &shop(), false);
+        let meaning = mapping.variables.first().map(|one| one.meaning[0].as_str());
+        assert_eq!(meaning, expected, "{origin:?} {port}");
+    }
+}
