@@ -85,6 +85,7 @@ fn project(
         .with_env("ASPNETCORE_ENVIRONMENT", "Development")
         .with_evidence(format!("{} uses the SDK `{sdk}`", dir.path_of(file)));
     if let Some(profile) = profile {
+        found.is_port_written = profile.port.is_some();
         for (name, value) in &profile.variables {
             found = found.with_env(name, value);
         }
@@ -97,6 +98,7 @@ fn project(
     if let Some((name, port, file)) = endpoint(dir) {
         let variable = format!("Kestrel__Endpoints__{name}__Url");
         found.port = Some(context.port(found.framework, port));
+        found.is_port_written = true;
         found = found.with_env(&variable, URL).with_evidence(format!(
             "{file} sets an address for Kestrel, which `{variable}` overrides"
         ));

@@ -25,9 +25,13 @@ pub(super) fn assign(services: &mut [DetectedService]) {
             ("", None) => role.to_owned(),
             (name, _) => word(name),
         };
+        let second = match (service.name.is_empty(), parts.last()) {
+            (false, Some(dir)) => format!("{}-{first}", word(dir)),
+            _ => word(&parts.join("-")),
+        };
         let candidates = [
             first.clone(),
-            word(&parts.join("-")),
+            second,
             format!("{first}-{role}"),
             format!("{first}-{}", word(service.framework)),
         ];
@@ -113,6 +117,7 @@ mod tests {
             ("", "other/web", Kind::Frontend),
             ("", "other/web", Kind::Frontend),
             ("web.1", "", Kind::Http),
+            ("web.1", "apps/shop", Kind::Http),
             ("", "9 Ünïcode", Kind::Http),
             ("", "日本", Kind::Http),
         ]);
@@ -125,6 +130,7 @@ mod tests {
                 "other-web",
                 "web-frontend",
                 "web-1",
+                "shop-web-1",
                 "n-code",
                 "service-backend"
             ]

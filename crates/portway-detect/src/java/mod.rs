@@ -157,6 +157,7 @@ fn start(
             dir.path_of(file)
         ));
     if let Some((port, place)) = configured {
+        found.is_port_written = true;
         found = found.with_evidence(format!(
             "{place} sets port {port}; `{}` overrides it",
             number.0

@@ -51,7 +51,8 @@ pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedSe
     for (index, application) in all.iter().enumerate() {
         let is_like = |other: &&Application| other.framework.name == application.framework.name;
         if !all[..index].iter().any(|other| is_like(&other)) {
-            let others = all[index + 1..].iter().filter(is_like);
+            let is_other = |other: &&Application| is_like(other) && other.file != application.file;
+            let others = all[index + 1..].iter().filter(is_other);
             let others: Vec<&str> = others.map(|other| other.file.as_str()).collect();
             found.push(project.service(application, &others));
         }
@@ -146,6 +147,7 @@ impl Project<'_, '_> {
         };
         let mut found = DetectedService::http(self.dir, framework.name, command, port)
             .with_kind(framework.kind);
+        found.is_port_written = application.usual.is_some();
         if let Run::Script(variables) = framework.run {
             for (name, value) in variables {
                 found = found.with_env(name, value);
