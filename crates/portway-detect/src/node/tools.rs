@@ -235,7 +235,7 @@ pub(super) const ON_MACHINE: [&str; 7] = [
 ];
 
 /// Server frameworks: the package, its framework name, its kind, its default port.
-pub(super) const LIBRARIES: [(&str, &str, Kind, u16); 16] = [
+pub(super) const LIBRARIES: [(&str, &str, Kind, u16); 18] = [
     ("@nestjs/core", "nest", Kind::Http, 3000),
     ("express", "express", Kind::Http, 3000),
     ("hono", "hono", Kind::Http, 3000),
@@ -247,6 +247,8 @@ pub(super) const LIBRARIES: [(&str, &str, Kind, u16); 16] = [
     ("graphql-yoga", "graphql-yoga", Kind::Http, 4000),
     ("polka", "polka", Kind::Http, 3000),
     ("restify", "restify", Kind::Http, 8080),
+    ("sails", "sails", Kind::Http, 1337),
+    ("@loopback/rest", "loopback", Kind::Http, 3000),
     ("socket.io", "socket.io", Kind::Http, 3000),
     ("ws", "ws", Kind::Http, 8080),
     ("next", "next", Kind::Frontend, 3000),
