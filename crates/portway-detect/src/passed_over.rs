@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::skipped::{is_build, is_material, is_skipped};
-use super::{DetectedService, Dir, Skipped, node};
+use super::{DetectedService, Dir, Skipped, compose, node};
 
 /// Maximum number of files that are listed.
 const MAX_LISTED: usize = 100;
@@ -108,7 +108,8 @@ pub(super) fn find(dirs: &[Dir<'_>], services: &[DetectedService]) -> Vec<Skippe
             let prefix = dir.path_of("");
             let is_below =
                 |one: &DetectedService| !one.dir.is_empty() && one.dir.starts_with(&prefix);
-            if !services.iter().any(is_below) {
+            let is_run = |one: &DetectedService| compose::runs(one, dir.path());
+            if !services.iter().any(|one| is_below(one) || is_run(one)) {
                 for file in dir.files().filter(|name| is_dockerfile(name)) {
                     let why =
                         "builds an image, and Portway found no code beside it that runs directly";

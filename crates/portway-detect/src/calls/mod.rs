@@ -69,7 +69,7 @@ pub(super) fn prefer_called_ports(root: &Path, services: &mut [DetectedService],
         }
     }
     // A port that no service has is that of the only backend.
-    let has: BTreeSet<u16> = services.iter().filter_map(usual_port).collect();
+    let has: BTreeSet<u16> = services.iter().flat_map(usual_ports).collect();
     let is_unknown = |call: &&Call| !has.contains(&call.port);
     let mut backends: Vec<&mut DetectedService> = services[..programs]
         .iter_mut()
@@ -138,6 +138,17 @@ fn usual_port(service: &DetectedService) -> Option<u16> {
         DetectedPort::Preferred(port) | DetectedPort::Fixed(port) => Some(port),
         DetectedPort::Chosen { usual, .. } => Some(usual),
     }
+}
+
+/// The ports under which the project's files know a service, which may have several.
+fn usual_ports(service: &DetectedService) -> Vec<u16> {
+    let several = service
+        .more
+        .iter()
+        .filter_map(|line| line.strip_prefix("ports = "));
+    let numbers = several.flat_map(|ports| ports.split(|c: char| !c.is_ascii_alphanumeric()));
+    let numbers = numbers.filter_map(|word| word.parse().ok());
+    usual_port(service).into_iter().chain(numbers).collect()
 }
 
 /// Returns the addresses of this machine in a text, with their lines. An address that is only the default

@@ -53,7 +53,7 @@ pub(crate) fn run_directly(
             siblings.extend(file.connect(root, &dir, &built, services, context));
             let prefix = format!("{dir}/");
             let is_in = |one: &DetectedService| {
-                dir.is_empty() || one.dir == dir || one.dir.starts_with(&prefix)
+                dir.is_empty() || one.dir == dir || one.dir.starts_with(&prefix) || runs(one, &dir)
             };
             if let Some(place) = root.below(&dir).filter(|_| !services.iter().any(is_in)) {
                 let workers = built.iter();
@@ -96,7 +96,9 @@ impl File<'_> {
     ) -> Option<String> {
         let is_within = |service: &&DetectedService| {
             let below = service.dir.strip_prefix(dir);
-            dir.is_empty() || below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            dir.is_empty()
+                || below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                || runs(service, dir)
         };
         let place = if dir.is_empty() { "the root" } else { dir };
         let key = self.key(name);
@@ -137,18 +139,30 @@ impl File<'_> {
         services: &mut [DetectedService],
         context: &DetectContext<'_>,
     ) -> Vec<DetectedService> {
-        let in_dir = |one: &&mut DetectedService| one.dir == dir;
+        let in_dir = |one: &&mut DetectedService| one.dir == dir || runs(one, dir);
         let names: Vec<String> = services.iter().map(|one| one.name.clone()).collect();
-        let mut directly: Vec<&mut DetectedService> = services.iter_mut().filter(in_dir).collect();
         let mut rest: Vec<(&String, &Service)> = built.to_vec();
         let mut profiles: Vec<&String> = Vec::new();
-        for service in &mut directly {
-            if let Some(index) = most_likely(service, &rest) {
+        let mut pending: Vec<&mut DetectedService> = services
+            .iter_mut()
+            .filter(in_dir)
+            .filter(|one| one.port.is_some())
+            .collect();
+        for is_it in LIKELY {
+            pending.retain_mut(|service| {
+                let index = rest
+                    .iter()
+                    .position(|(name, one)| is_it(service, name, one));
+                let Some(index) = index else {
+                    return true;
+                };
                 let (name, compose) = rest.remove(index);
                 profiles.extend(&compose.profiles);
                 self.attach(service, name, compose);
-            }
+                false
+            });
         }
+        let mut directly: Vec<&mut DetectedService> = services.iter_mut().filter(in_dir).collect();
         rest.retain(|(name, compose)| {
             let known = self.described(root, dir, compose, &mut directly);
             let is_new = known.is_none();
@@ -188,15 +202,16 @@ impl File<'_> {
             self.dir.path_of(self.name())
         ));
         // People know the server by the port that the compose file publishes.
-        if let Some(host) = self.published_port(service, compose)
-            && service.port != Some(DetectedPort::Preferred(host))
-        {
-            service.port = Some(DetectedPort::Preferred(host));
+        if let Some(host) = self.published_port(service, compose) {
+            let port = Some(DetectedPort::Preferred(host));
             service.is_port_written = true;
-            service.evidence.push(format!(
-                "{} publishes it on port {host}",
-                self.dir.path_of(self.name())
-            ));
+            if service.port != port {
+                service.port = port;
+                service.evidence.push(format!(
+                    "{} publishes it on port {host}",
+                    self.dir.path_of(self.name())
+                ));
+            }
         }
     }
 
@@ -224,7 +239,8 @@ impl File<'_> {
             return None;
         }
         let words = command.split_whitespace();
-        if let Some(path) = words.clone().find(|word| word.starts_with('/')) {
+        let is_elsewhere = |word: &&str| word.starts_with('/') || word.starts_with("../");
+        if let Some(path) = words.clone().find(is_elsewhere) {
             let why = format!("runs {path}, which is a path of its container");
             self.dir.pass_over(&place, why);
             return None;
@@ -260,6 +276,21 @@ impl File<'_> {
     }
 }
 
+/// Returns whether the command of a service names `dir` as what it runs: `go run ./cmd/api`.
+pub(crate) fn runs(service: &DetectedService, dir: &str) -> bool {
+    let below = match service.dir.as_str() {
+        "" => Some(dir),
+        above => dir
+            .strip_prefix(above)
+            .and_then(|rest| rest.strip_prefix('/')),
+    };
+    let is_it = |below: &str| {
+        let mut words = service.command.split_whitespace();
+        words.any(|word| word.trim_start_matches("./").trim_end_matches('/') == below)
+    };
+    below.is_some_and(|below| !below.is_empty() && is_it(below))
+}
+
 /// Parts of names of services and Dockerfiles that run tests.
 const TESTS: [&str; 6] = ["cypress", "e2e", "playwright", "spec", "test", "tests"];
 
@@ -274,19 +305,23 @@ fn is_test(name: &str, service: &Service) -> bool {
     parts.any(is_part)
 }
 
-/// Returns the compose service that `service` most likely is: the one with its name, or else one that
-/// serves, or else one without a command of its own.
-fn most_likely(service: &DetectedService, built: &[(&String, &Service)]) -> Option<usize> {
-    let last = service.dir.rsplit('/').next().unwrap_or("");
-    let by_name = |(name, _): &(&String, &Service)| **name == service.name || **name == last;
-    let serves = |(_, one): &(&String, &Service)| !one.ports.is_empty();
-    let is_default = |(_, one): &(&String, &Service)| one.command.is_none();
-    let position = |is: &dyn Fn(&(&String, &Service)) -> bool| built.iter().position(is);
-    service.port?;
-    position(&by_name)
-        .or_else(|| position(&serves))
-        .or_else(|| position(&is_default))
-}
+/// Returns whether a service may be the compose service with this name.
+type IsIt = fn(&DetectedService, &str, &Service) -> bool;
+
+/// What says that a service is a compose service, the surest first: its name, its port, that it serves, and
+/// that it has no command of its own.
+const LIKELY: [IsIt; 4] = [
+    |service, name, _| {
+        let last = service.dir.rsplit('/').next().unwrap_or("");
+        name == service.name || name == last
+    },
+    |service, _, compose| {
+        let mut ports = compose.ports.iter();
+        ports.any(|port| service.port == Some(DetectedPort::Preferred(port.container)))
+    },
+    |_, _, compose| !compose.ports.is_empty(),
+    |_, _, compose| compose.command.is_none(),
+];
 
 /// Returns a command whose program is that of a prepared environment.
 fn with_prefix(prefix: &str, command: &str) -> String {

@@ -1,5 +1,7 @@
 //! What Dockerfiles say about the services that are built with them.
 
+use portway_project::kind::Kind;
+
 use super::resolve::place;
 use super::{File, Service, images, value};
 use crate::{DetectedPort, DetectedService};
@@ -12,6 +14,28 @@ const WEB_SERVERS: [&str; 6] = [
     "nginx-unprivileged",
     "static-web-server",
     "traefik",
+];
+
+/// Images of languages, in which a compose file runs code that it mounts.
+const LANGUAGES: [&str; 18] = [
+    "bun",
+    "composer",
+    "deno",
+    "denoland",
+    "eclipse-temurin",
+    "elixir",
+    "golang",
+    "gradle",
+    "maven",
+    "node",
+    "openjdk",
+    "php",
+    "pypy",
+    "python",
+    "ruby",
+    "rust",
+    "sdk",
+    "uv",
 ];
 
 /// Ports of debuggers and of servers that reload pages.
@@ -28,6 +52,17 @@ impl File<'_> {
         let path = value::relative(self.dir.path(), &value::join(&context, name)?);
         let (dir, file) = place(&self.dir, &path)?;
         dir.has(&file).then(|| dir.read(&file)).flatten()
+    }
+
+    /// Returns whether a service runs code of the checkout in an image that other services of the file build,
+    /// or in that of a language.
+    pub(super) fn mounts_code(&self, service: &Service) -> bool {
+        let Some(image) = service.image.as_deref().filter(|_| service.build.is_none()) else {
+            return false;
+        };
+        let mut all = self.compose.services.values();
+        let is_built = all.any(|one| one.build.is_some() && one.image.as_deref() == Some(image));
+        is_built || (service.has_mounts && LANGUAGES.contains(&images::last_component(image)))
     }
 
     /// Returns whether the image of a service contains code of the project: its Dockerfile copies some, or
@@ -59,7 +94,9 @@ impl File<'_> {
             return port.host.filter(is_free);
         }
         let text = self.dockerfile(compose).unwrap_or_default();
-        if service.is_port_written || !compose.is_published || serves_files(&text) {
+        // A page's development server differs from what serves the page in a container.
+        let is_known = service.is_port_written || service.kind != Kind::Http;
+        if is_known || !compose.is_published || serves_files(&text) {
             return None;
         }
         let mut ports = compose.ports.iter();

@@ -17,7 +17,7 @@ pub(super) struct Image {
 }
 
 #[rustfmt::skip]
-pub(super) const IMAGES: [Image; 37] = [
+pub(super) const IMAGES: [Image; 38] = [
     data("postgres", &["postgres", "postgresql", "postgis", "pgvector", "timescaledb"], Kind::Postgres, 5432, "pg_isready -q -h 127.0.0.1"),
     data("redis", &["redis", "redis-stack", "redis-stack-server"], Kind::Redis, 6379, "redis-cli ping"),
     data("valkey", &["valkey"], Kind::Redis, 6379, "valkey-cli ping"),
@@ -36,7 +36,8 @@ pub(super) const IMAGES: [Image; 37] = [
     plain("qdrant", &["qdrant"], Kind::Http, 6333),
     plain("minio", &["minio"], Kind::Http, 9000),
     plain("localstack", &["localstack"], Kind::Http, 4566),
-    plain("mailpit", &["mailpit", "mailhog", "mailcatcher"], Kind::Http, 8025),
+    plain("mailpit", &["mailpit", "mailhog"], Kind::Http, 8025),
+    plain("mailcatcher", &["mailcatcher"], Kind::Http, 1080),
     plain("keycloak", &["keycloak"], Kind::Http, 8080),
     plain("kafka", &["kafka", "cp-kafka", "redpanda"], Kind::Tcp, 9092),
     plain("zookeeper", &["zookeeper", "cp-zookeeper"], Kind::Tcp, 2181),
@@ -135,9 +136,10 @@ pub(super) fn known(image: &str) -> Option<&'static Image> {
     IMAGES.iter().find(|image| image.names.contains(&name))
 }
 
-/// Returns whether an image is a proxy or an administration tool.
-pub(super) fn is_tool(image: &str) -> bool {
-    TOOLS.contains(&last_component(image))
+/// Returns the name of a proxy or an administration tool by its image.
+pub(super) fn tool(image: &str) -> Option<&'static str> {
+    let name = last_component(image);
+    TOOLS.into_iter().find(|tool| *tool == name)
 }
 
 /// Returns the last component of an image's name, without tag and digest.

@@ -28,7 +28,7 @@ mod workers;
 use indexmap::IndexMap;
 
 pub use self::credentials::credentials;
-pub(super) use self::direct::run_directly;
+pub(super) use self::direct::{run_directly, runs};
 pub use self::environment::environment;
 use self::example_env::existing;
 pub use self::example_env::{ExampleEnv, example_env};
@@ -109,6 +109,11 @@ impl File<'_> {
             (None, Some(_)) => return Err("is built from a place outside of the checkout".into()),
             (None, None) => return Err("has neither image nor build".into()),
         };
+        if !services.is_empty() && self.mounts_code(service) {
+            return Err(format!(
+                "runs code of the project in the image {image}, and code runs directly"
+            ));
+        }
         if service.on_host_network {
             return Err("shares the network of the host, so its port cannot be moved".into());
         }
@@ -131,7 +136,9 @@ impl File<'_> {
             ports[..=main].rotate_right(1);
         }
         let main = ports.first().ok_or("publishes no port")?;
-        let framework = known.map_or("compose", |known| known.framework);
+        let tool = images::tool(image);
+        let framework = known.map(|known| known.framework).or(tool);
+        let framework = framework.unwrap_or("compose");
         let kind = known.map_or_else(|| images::kind_of(main.container), |known| known.kind);
         let preferred = (context.preferred)(framework);
         let mut found = DetectedService::http(&self.dir, framework, "", DetectedPort::Preferred(1))
@@ -164,7 +171,7 @@ impl File<'_> {
                 .evidence
                 .push(format!("not published: {}", service.other_ports.join(", ")));
         }
-        if images::is_tool(image) {
+        if tool.is_some() {
             found.optional = true;
             found
                 .evidence
@@ -176,7 +183,7 @@ impl File<'_> {
                     .into(),
             );
         }
-        if let Some(why) = self.why_unused(name, service) {
+        if let Some(why) = self.why_unused(name, service, services) {
             found.optional = true;
             found.evidence.push(format!("{why}, so it is optional"));
         }

@@ -1,7 +1,9 @@
 //! Which services of a compose file nothing needs by default: those of inactive profiles, and databases that
 //! only they use.
 
+use super::example_env::example_if_missing;
 use super::{File, Service, images};
+use crate::DetectedService;
 
 impl File<'_> {
     /// Returns whether a service starts without naming it or one of its profiles.
@@ -12,8 +14,17 @@ impl File<'_> {
             || service.profiles.iter().any(is_active)
     }
 
-    /// Returns why nothing needs a service by default, as a main clause.
-    pub(super) fn why_unused(&self, name: &str, service: &Service) -> Option<String> {
+    /// Returns why nothing needs a service by default, as a main clause. `directly` are the services that run
+    /// outside of containers.
+    pub(super) fn why_unused(
+        &self,
+        name: &str,
+        service: &Service,
+        directly: &[DetectedService],
+    ) -> Option<String> {
+        if self.is_needed(name, service, directly) {
+            return None;
+        }
         if !self.is_active(service) {
             let profiles = service.profiles.join(", ");
             return Some(format!("it belongs to the profile {profiles}"));
@@ -46,11 +57,55 @@ impl File<'_> {
         let profiles = profiles.join(", ");
         Some(format!("only services of the profile {profiles} use it"))
     }
+    /// Returns whether code that runs directly needs a service, although its profiles are inactive: its own
+    /// compose service waits for it, or a `.env` file or an example names its address.
+    fn is_needed(&self, name: &str, service: &Service, directly: &[DetectedService]) -> bool {
+        if directly.iter().all(|one| one.optional) || service.is_tool() {
+            return false;
+        }
+        let users = self.compose.services.iter();
+        let mut users = users.filter(|(_, one)| one.depends_on.contains_key(name));
+        let runs = |user: &String| {
+            let key = self.key(user);
+            let mut all = directly.iter().filter(|one| !one.optional);
+            all.any(|one| one.more.contains(&key))
+        };
+        users.any(|(user, _)| runs(user)) || self.is_addressed(name, service)
+    }
+
+    /// Returns whether a URL of a database in the `.env` file, or in its example, has the address of a service.
+    fn is_addressed(&self, name: &str, service: &Service) -> bool {
+        let known = service.image.as_deref().and_then(images::known);
+        let Some((kind, usual)) =
+            known.and_then(|known| Some((known.kind, known.kind.usual_port()?)))
+        else {
+            return false;
+        };
+        let port = service.ports.iter().find(|port| port.container == usual);
+        let port = port.and_then(|port| port.host).unwrap_or(usual);
+        let example = example_if_missing(&self.dir, ".env");
+        let file = example.as_deref().unwrap_or(".env");
+        let variables = self.dir.has(file).then(|| self.dir.dotenv(file)).flatten();
+        let places = [
+            format!("{name}:"),
+            format!("localhost:{port}"),
+            format!("127.0.0.1:{port}"),
+        ];
+        let is_it = |value: &String| {
+            let Some((scheme, rest)) = value.split_once("://") else {
+                return false;
+            };
+            let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+            let is_kind = scheme.starts_with(&kind.scheme()[..5.min(kind.scheme().len())]);
+            is_kind && places.iter().any(|place| rest.starts_with(place.as_str()))
+        };
+        variables.is_some_and(|all| all.values().any(is_it))
+    }
 }
 
 impl Service {
     fn is_tool(&self) -> bool {
-        self.image.as_deref().is_some_and(images::is_tool)
+        self.image.as_deref().and_then(images::tool).is_some()
     }
 }
 

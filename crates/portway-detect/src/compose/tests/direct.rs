@@ -24,6 +24,9 @@ services:
   entry:
     build: ./api
     command: /app/start.sh
+  assets:
+    build: ./api
+    command: ../run build
   admin:
     build: ./api
     command: flask run

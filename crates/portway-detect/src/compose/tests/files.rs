@@ -254,3 +254,42 @@ fn evidence_about_volumes_is_accurate() {
         assert_eq!(why, "is built from a place outside of the checkout");
     }
 }
+
+#[test]
+fn a_database_that_the_code_needs_starts_in_spite_of_its_profile() {
+    let compose = "services:\n  api: {build: ./api, profiles: [full], depends_on: [db]}\n  \
+                   db: {image: postgres, profiles: [full], ports: ['5433:5432']}\n  \
+                   cache: {image: redis, profiles: [full], ports: ['6380:6379']}\n  \
+                   other: {image: mongo, profiles: [full]}\n";
+    let mut files = API.to_vec();
+    files.extend([
+        ("compose.yml", compose),
+        (
+            ".env.example",
+            "CACHE_URL=redis://localhost:6380/0\nMONGO_URL=mongodb://localhost:1/x\n",
+        ),
+    ]);
+    let detection = checkout(&files, DOCKER);
+    let shown = shown(&detection);
+    assert_eq!(shown[1..], ["db 5433", "cache 6380", "other? 27017"]);
+}
+
+#[test]
+fn code_in_a_directory_without_a_manifest_is_what_a_dockerfile_there_builds() {
+    let compose = "services:\n  server:\n    build: {context: ., dockerfile: cmd/server/Dockerfile}\n    \
+                   ports: ['9080:8080']\n";
+    let main = "package main\nfunc main() {\n\tport := os.Getenv(\"PORT\")\n\thttp.ListenAndServe(\":\"+port, nil)\n}";
+    let detection = checkout(
+        &[
+            ("docker-compose.yml", compose),
+            ("go.mod", "module x\n"),
+            ("cmd/server/main.go", main),
+            ("cmd/server/Dockerfile", "FROM golang\nCOPY . .\n"),
+        ],
+        &["go", "docker"],
+    );
+    assert_eq!(detection.passed_over, []);
+    let server = &detection.services[0];
+    assert_eq!(server.prefers(), Some(9080));
+    server.has_evidence("it is the service `server` in docker-compose.yml");
+}

@@ -1,5 +1,6 @@
 //! What images are: releases of the project, tools that it needs, and servers that a Dockerfile installs.
 
+use super::why;
 use crate::fixture::checkout;
 use crate::{DetectedService, Detection};
 
@@ -125,4 +126,71 @@ fn the_published_port_is_the_usual_one_of_code_that_runs_directly() {
             "{ports} {dockerfile} {env}"
         );
     }
+}
+
+#[test]
+fn code_that_an_image_of_a_language_mounts_runs_directly() {
+    let compose = "services:\n  web:\n    image: node:22\n    working_dir: /app\n    volumes: ['./:/app']\n    \
+                   command: npm start\n    ports: ['3000:3000']\n  \
+                   built: {build: ., image: shop-dev}\n  same: {image: shop-dev, ports: ['9:9']}\n  \
+                   tool: {image: 'node:22', ports: ['3001:3000']}\n  edge: {image: 'traefik:3', ports: ['8080:80']}\n";
+    let detection = checkout(
+        &[("package.json", VITE), ("compose.yml", compose)],
+        &["npm", "docker"],
+    );
+    let found: Vec<(&str, &str, bool)> = detection
+        .services
+        .iter()
+        .map(|one| (one.name.as_str(), one.framework, one.optional))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("frontend", "vite", false),
+            ("tool", "compose", false),
+            ("edge", "traefik", true)
+        ]
+    );
+    assert!(
+        why(&detection, "compose.yml: services.web")
+            .contains("runs code of the project in the image node:22"),
+    );
+}
+
+#[test]
+fn each_server_of_a_directory_is_its_own_compose_service() {
+    let package = "{\"scripts\": {\"dev\": \"webpack serve\", \"server\": \"node server.js\"}, \
+                   \"dependencies\": {\"express\": \"5\"}}";
+    let compose =
+        "services:\n  app: {build: ., ports: ['5001:5000']}\n  work: {build: ., command: x}\n";
+    let detection = checkout(
+        &[
+            ("package.json", package),
+            ("server.js", "app.listen(process.env.PORT || 5000)"),
+            ("compose.yml", compose),
+            ("Dockerfile", "FROM node\nCOPY . .\n"),
+        ],
+        &["npm", "docker"],
+    );
+    assert_eq!(service(&detection, "backend").prefers(), Some(5001));
+    assert_eq!(service(&detection, "frontend").prefers(), Some(8080));
+}
+
+#[test]
+fn the_port_of_a_mail_server_is_not_that_of_the_backend() {
+    let compose = "services: {mail: {image: x/mailcatcher, ports: ['1080:1080', '1025:1025']}}";
+    let detection = checkout(
+        &[
+            ("compose.yml", compose),
+            ("api/requirements.txt", "flask\n"),
+            (
+                "api/app.py",
+                "from flask import Flask\napp = Flask(__name__)\n",
+            ),
+            ("web/package.json", VITE),
+            ("web/src/nav.js", "open('http://localhost:1080')"),
+        ],
+        &["npm", "python3", "docker"],
+    );
+    assert_eq!(service(&detection, "api").prefers(), Some(5000));
 }
