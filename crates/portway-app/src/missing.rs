@@ -1,10 +1,13 @@
-//! What an application's `.env` files lack: values that an example file names, and files that cannot be
-//! read.
+//! What an application's `.env` files lack: values that an example file or a compose file names, and files
+//! that cannot be read.
 
 use indexmap::IndexMap;
+use portway_detect::compose::{self, Missing, MissingPart};
 use portway_detect::variables;
+use portway_project::mapping::Place;
 use portway_project::shell::quote;
 
+use crate::compose::is_set;
 use crate::project::Project;
 use crate::reporter::Reporter;
 
@@ -42,5 +45,88 @@ pub(crate) fn report(project: &Project, reporter: &dyn Reporter) {
             quote(file),
             quote(&format!("{dir}.env")),
         ));
+    }
+    for warning in of_compose(project) {
+        reporter.warning(&warning);
+    }
+}
+
+/// Returns what compose services lack, each file and variable once.
+fn of_compose(project: &Project) -> Vec<String> {
+    let mut by_part: IndexMap<String, (Missing, Vec<String>)> = IndexMap::new();
+    for service in project.plan.services.values() {
+        let Some(of) = &service.compose else { continue };
+        let root = &project.checkout.root;
+        for missing in compose::missing(root, &of.file, &of.service, &is_set) {
+            let key = format!("{:?}", missing.part);
+            let (_, services) = by_part.entry(key).or_insert((missing, Vec::new()));
+            services.push(format!("`{}`", service.name));
+        }
+    }
+    by_part
+        .into_values()
+        .map(|(missing, services)| compose_warning(&missing, &services.join(", ")))
+        .collect()
+}
+
+/// Says what services in a compose file lack, and what to do.
+fn compose_warning(missing: &Missing, services: &str) -> String {
+    let place = match &missing.place {
+        Place { file, line: 0 } => file.clone(),
+        Place { file, line } => format!("{file}:{line}"),
+    };
+    match &missing.part {
+        MissingPart::EnvFile(file) => format!(
+            "`{place}` reads `{file}`, which is missing and has no example; \
+             create it with the variables for {services}"
+        ),
+        MissingPart::Variable {
+            name,
+            env_file,
+            example: Some(Place { file, line }),
+        } => format!(
+            "`{place}` needs `{name}` for {services}, which `{env_file}` lacks; \
+             copy the line from `{file}:{line}`"
+        ),
+        MissingPart::Variable {
+            name,
+            env_file,
+            example: None,
+        } => format!(
+            "`{place}` needs `{name}` for {services}, which has no value; \
+             write `{name}=VALUE` to `{env_file}`"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_a_compose_file_needs_and_what_to_write() {
+        let of = |part| Missing {
+            place: Place {
+                file: "compose.yaml".to_owned(),
+                line: 4,
+            },
+            part,
+        };
+        let file = of(MissingPart::EnvFile("api/.env".to_owned()));
+        assert_eq!(
+            compose_warning(&file, "`db`, `api`"),
+            "`compose.yaml:4` reads `api/.env`, which is missing and has no example; create it with the \
+             variables for `db`, `api`"
+        );
+        let variable = of(MissingPart::Variable {
+            name: "DB_PASSWORD".to_owned(),
+            env_file: ".env".to_owned(),
+            example: None,
+        });
+        assert_eq!(
+            compose_warning(&variable, "`db`"),
+            "`compose.yaml:4` needs `DB_PASSWORD` for `db`, which has no value; write \
+             `DB_PASSWORD=VALUE` to `.env`"
+        );
     }
 }

@@ -1,5 +1,6 @@
-//! Lets Compose start a service in a fresh clone, where a `.env` file is missing and its example exists.
+//! Lets Compose start a service in a fresh clone, where `.env` files and variables are missing.
 
+use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
@@ -10,8 +11,12 @@ use portway_supervisor::mark::Mark;
 
 use super::engine::Engine;
 
+/// The value of a variable that Compose requires and that only services use which do not start.
+const PLACEHOLDER: &str = "unset";
+
 /// Starts a command line of Compose with its files, for its service `name`. Examples stand in for `.env` files
-/// that are missing. The service of this process keeps a file for that in the directory of its instance.
+/// that are missing, and what other services lack does not matter. The service of this process keeps a file
+/// for that in the directory of its instance.
 pub(super) fn compose(
     engine: &Engine,
     directory: Option<&Path>,
@@ -30,17 +35,21 @@ pub(super) fn compose(
         .iter()
         .map(|file| file.to_str().map(str::to_owned))
         .collect();
-    let Some(found) = named.and_then(|named| example_env(dir, &named, name)) else {
+    let found = named.and_then(|named| example_env(dir, &named, name, &is_set));
+    let Some(found) = found else {
         with_files(&mut command, files);
         return command;
     };
     if let Some(example) = &found.variables {
         command.arg("--env-file").arg(example);
     }
+    for variable in &found.placeholders {
+        command.env(variable, PLACEHOLDER);
+    }
     let mut all: Vec<OsString> = files.to_vec();
-    if let (Some(text), Some(mark)) = (override_text(&found), Mark::own()) {
+    if let (Some(text), Some(mark)) = (override_text(&found, name), Mark::own()) {
         let file = mark.dir.join(format!("compose-{}.yaml", mark.service));
-        // Without it, Compose names the missing file.
+        // Without it, Compose names what is missing.
         if fs::write(&file, text).is_ok() {
             all = found.names.iter().map(OsString::from).collect();
             all.push(file.into());
@@ -50,47 +59,48 @@ pub(super) fn compose(
     command
 }
 
-/// Returns the compose file that replaces the missing files, if services name some.
-fn override_text(found: &ExampleEnv) -> Option<String> {
-    if found.services.is_empty() {
+/// Returns whether the environment has a variable, which Compose prefers to that of a file.
+pub(crate) fn is_set(name: &str) -> bool {
+    env::var_os(name).is_some_and(|value| !value.is_empty())
+}
+
+/// Returns the compose file that removes what the service `name` does not need, and replaces its missing files.
+fn override_text(found: &ExampleEnv, name: &str) -> Option<String> {
+    if !found.has_override() {
         return None;
     }
-    let mut text = "services:\n".to_owned();
-    for (service, files) in &found.services {
+    // A text or a list in JSON is one in YAML.
+    let quoted = |name: &str| serde_json::json!(name);
+    let mut text = format!("services:\n  {}:\n", quoted(name));
+    // Portway publishes the ports, and starts no other service with this one.
+    text += "    depends_on: !reset []\n    ports: !reset []\n";
+    if let Some(files) = &found.env_files {
         let tag = match files.is_empty() {
             true => "!reset",
             false => "!override",
         };
-        // A list in JSON is one in YAML.
-        let name = serde_json::json!(service);
-        let files = serde_json::json!(files);
-        text += &format!("  {name}:\n    env_file: {tag} {files}\n");
+        text += &format!("    env_file: {tag} {}\n", serde_json::json!(files));
+    }
+    for other in &found.left_out {
+        text += &format!("  {}: !reset null\n", quoted(other));
     }
     Some(text)
 }
 
 #[cfg(test)]
 mod tests {
-    use indexmap::IndexMap;
-
     use super::*;
 
     #[test]
-    fn overrides_what_names_a_missing_file() {
+    fn overrides_what_is_missing() {
         let found = ExampleEnv {
-            services: IndexMap::from([
-                ("db".to_owned(), vec!["a/.env.example".to_owned()]),
-                ("web \"x\"".to_owned(), Vec::new()),
-            ]),
+            env_files: Some(vec!["a/.env.example".to_owned()]),
+            left_out: vec!["web \"x\"".to_owned()],
             ..ExampleEnv::default()
         };
-        assert_eq!(
-            override_text(&found).as_deref(),
-            Some(
-                "services:\n  \"db\":\n    env_file: !override [\"a/.env.example\"]\n  \
-                 \"web \\\"x\\\"\":\n    env_file: !reset []\n"
-            )
-        );
-        assert_eq!(override_text(&ExampleEnv::default()), None);
+        let text = "services:\n  \"db\":\n    depends_on: !reset []\n    ports: !reset []\n    \
+                    env_file: !override [\"a/.env.example\"]\n  \"web \\\"x\\\"\": !reset null\n";
+        assert_eq!(override_text(&found, "db").as_deref(), Some(text));
+        assert_eq!(override_text(&ExampleEnv::default(), "db"), None);
     }
 }

@@ -13,6 +13,7 @@ mod run;
 
 pub use self::container::exec;
 pub use self::engine::NAMES as ENGINES;
+pub(crate) use self::example_env::is_set;
 pub use self::override_file::{ComposeOverride, override_file};
 pub use self::pull::pull;
 pub use self::run::{RunOptions, run};

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use indexmap::IndexMap;
 use portway_api::ErrorCode;
 use portway_supervisor::containers::record_engine;
 use tokio::process::{Child, Command};
@@ -105,25 +106,23 @@ impl Run<'_> {
         command.arg(&self.options.service).spawn()
     }
 
-    /// Two services that start at the same moment can both create the network of the project. Compose then
+    /// Two services that start at the same moment can both create a network of the project. Compose then
     /// refuses to use it, so all but one are removed. The engine keeps those that are used.
     async fn remove_repeated_networks(&self) {
         let project = self.container.project();
         let project = format!("label=com.docker.compose.project={project}");
-        let network = "label=com.docker.compose.network=default";
-        let words = ["network", "ls", "--quiet", "--filter", &project];
+        let format = "{{.Label \"com.docker.compose.network\"}} {{.ID}}";
+        let words = ["network", "ls", "--filter", &project, "--format", format];
         let mut list = Command::from(self.engine.command(&words));
-        let output = list.args(["--filter", network]).stdin(Stdio::null());
-        let Ok(output) = output.output().await else {
+        let Ok(output) = list.stdin(Stdio::null()).output().await else {
             return;
         };
-        let text = String::from_utf8_lossy(&output.stdout);
-        let mut networks: Vec<&str> = text.lines().map(str::trim).collect();
-        networks.sort_unstable();
-        let mut left = networks.len();
-        for network in networks.into_iter().rev() {
-            if left > 1 && self.quietly(&["network", "rm", network]).await {
-                left -= 1;
+        for networks in repeated(&String::from_utf8_lossy(&output.stdout)) {
+            let mut left = networks.len();
+            for network in networks.iter().rev() {
+                if left > 1 && self.quietly(&["network", "rm", network]).await {
+                    left -= 1;
+                }
             }
         }
     }
@@ -147,6 +146,18 @@ impl Run<'_> {
     }
 }
 
+/// Returns the ids of the networks that have the same name in the compose file, each group sorted. Each line
+/// of `list` is such a name and an id.
+fn repeated(list: &str) -> Vec<Vec<&str>> {
+    let mut by_name: IndexMap<&str, Vec<&str>> = IndexMap::new();
+    for (name, id) in list.lines().filter_map(|line| line.trim().split_once(' ')) {
+        by_name.entry(name).or_default().push(id);
+    }
+    let mut groups: Vec<Vec<&str>> = by_name.into_values().filter(|ids| ids.len() > 1).collect();
+    groups.iter_mut().for_each(|ids| ids.sort_unstable());
+    groups
+}
+
 /// Returns the exit code for a status, as shells do.
 fn exit_code(status: ExitStatus) -> u8 {
     #[cfg(unix)]
@@ -157,4 +168,16 @@ fn exit_code(status: ExitStatus) -> u8 {
         .code()
         .and_then(|code| u8::try_from(code).ok())
         .unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_networks_by_their_name_in_the_compose_file() {
+        let list = "default b\nmy_net d\ndefault a\nmy_net c\nother e\n";
+        assert_eq!(repeated(list), [["a", "b"], ["c", "d"]]);
+        assert_eq!(repeated(""), [[""; 0]; 0]);
+    }
 }

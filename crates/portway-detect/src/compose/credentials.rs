@@ -8,7 +8,7 @@ use portway_project::credentials::Credentials;
 use portway_project::dotenv;
 use portway_project::kind::Kind;
 
-use super::example_env::existing;
+use super::examples::existing;
 use super::images;
 use super::resolve::place;
 use super::{Dir, File};

@@ -7,7 +7,7 @@ use portway_project::dotenv;
 use portway_project::mapping::{AppVariable, Origin, Place};
 use serde_json::Value;
 
-use super::example_env::existing;
+use super::examples::existing;
 use super::resolve::place;
 use super::{Dir, File};
 use crate::yaml::{scalar, strings};
@@ -99,6 +99,17 @@ pub(super) fn parse_files(value: &Value) -> Vec<String> {
         }
         one => scalar(one).into_iter().collect(),
     }
+}
+
+/// Returns the paths of an `env_file` that may be missing: `{path: .env, required: false}`.
+pub(super) fn optional_files(value: &Value) -> Vec<String> {
+    let entries = value.as_array().into_iter().flatten();
+    let is_optional =
+        |entry: &&Value| entry.get("required").and_then(Value::as_bool) == Some(false);
+    let paths = entries.filter(is_optional);
+    paths
+        .filter_map(|entry| scalar(entry.get("path")?))
+        .collect()
 }
 
 /// Returns whether a variable of a container is of use outside it.

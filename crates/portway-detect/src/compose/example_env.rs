@@ -1,78 +1,196 @@
-//! Examples of `.env` files, for compose files that name a file which a fresh clone lacks.
+//! What lets Compose start one service of a fresh clone, where `.env` files and variables are missing.
 
 use std::path::Path;
 
-use indexmap::IndexMap;
+use serde_json::Value;
 
+use super::examples::existing;
+use super::interpolate::{self, Unset};
 use super::resolve::place;
 use super::{Dir, File};
-use crate::variables::example_of;
+use crate::yaml::strings;
 
-/// What stands in for the `.env` files that a compose project lacks.
+/// Keys of a service for which Compose accepts an empty text.
+const MAY_BE_EMPTY: [&str; 9] = [
+    "build",
+    "command",
+    "container_name",
+    "entrypoint",
+    "environment",
+    "healthcheck",
+    "hostname",
+    "image",
+    "labels",
+];
+
+/// Keys of a service that do not count when it starts alone: Portway publishes its ports.
+const NOT_USED: [&str; 3] = ["depends_on", "env_file", "ports"];
+
+/// Maximum number of directories above that of the compose file in which the root of the checkout is searched.
+const MAX_ABOVE: usize = 8;
+
+/// What stands in for files and variables that a compose project lacks, so that one of its services can start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExampleEnv {
     /// The paths of the compose files, relative to their directory.
     pub names: Vec<String>,
     /// The example of the file from which Compose takes `${NAME}`, if that is missing.
     pub variables: Option<String>,
-    /// The `env_file` entries of services that name a missing file, with its example in its place. A file
-    /// without an example is left out, unless the service needs it that is to start.
-    pub services: IndexMap<String, Vec<String>>,
+    /// The `env_file` entries of the service, with examples in the place of missing files, if that changes them.
+    pub env_files: Option<Vec<String>>,
+    /// Other services, which Compose would refuse.
+    pub left_out: Vec<String>,
+    /// Variables of other services, which Compose requires and which have no value.
+    pub placeholders: Vec<String>,
+    /// Whether the service's `ports` need a variable without a value. Portway publishes its ports.
+    pub without_ports: bool,
 }
 
-/// Returns what stands in for the files that are missing in the project in `dir`, so that its service
-/// `name` can start. `names` are its compose files; those that Compose finds itself if there are none.
-/// `None` if no file is missing.
-pub fn example_env(dir: &Path, names: &[String], name: &str) -> Option<ExampleEnv> {
+impl ExampleEnv {
+    /// Returns whether a file that overrides the others is needed.
+    pub fn has_override(&self) -> bool {
+        self.env_files.is_some() || !self.left_out.is_empty() || self.without_ports
+    }
+}
+
+/// Returns what stands in for what is missing in the project in `dir`, so that its service `name` can start.
+/// `names` are its compose files; those that Compose finds itself if there are none. `is_set` returns whether
+/// the environment has a variable. `None` if nothing is missing.
+pub fn example_env(
+    dir: &Path,
+    names: &[String],
+    name: &str,
+    is_set: &dyn Fn(&str) -> bool,
+) -> Option<ExampleEnv> {
     let records = crate::records::Records::default();
-    let root = Dir::open(dir, "", &records);
+    let (root, path) = root_of(dir);
+    let dir = Dir::open(&root, "", &records).below(&path)?;
     let file = match names {
-        [] => File::of_root(&root)?,
-        names => File::of_names(&root, names)?,
+        [] => File::found_by_compose(&dir)?,
+        names => File::of_names(&dir, names)?,
     };
     let mut found = ExampleEnv {
-        variables: example_if_missing(&root, ".env"),
+        variables: file.example.clone(),
         ..ExampleEnv::default()
     };
+    let services = file.value.get("services").and_then(Value::as_object)?;
+    let used = services.get(name).map(users_of).unwrap_or_default();
     for (service, compose) in &file.compose.services {
+        let value = &services[service];
         let files = &compose.env_files;
-        // Compose names a file that the service lacks.
-        let kept = |path: &String| (service == name).then(|| path.clone());
+        let is_optional = |path: &&String| compose.optional_env_files.contains(*path);
         let existing: Vec<String> = files
             .iter()
-            .filter_map(|path| existing(&file.dir, path).or_else(|| kept(path)))
+            .filter_map(|path| {
+                let kept = || (!is_optional(&path)).then(|| path.clone());
+                existing(&file.dir, path).or_else(kept)
+            })
             .collect();
-        if existing != *files {
-            found.services.insert(service.clone(), existing);
+        let is_missing = |path: &&String| !is_optional(path) && !has(&file.dir, path);
+        if service == name {
+            // Compose names a file that the service lacks.
+            found.env_files = (files.iter().any(|path| is_missing(&path)) && existing != *files)
+                .then_some(existing);
+            let ports = value.get("ports").into_iter();
+            found.without_ports = ports
+                .flat_map(|ports| file.unset(ports, is_set))
+                .next()
+                .is_some();
+            continue;
+        }
+        let refused = value.as_object().into_iter().flatten();
+        let mut refused = refused.filter(|(key, _)| !MAY_BE_EMPTY.contains(&key.as_str()));
+        if (files.iter().any(|path| is_missing(&path))
+            || refused.any(|(_, value)| !file.unset(value, is_set).is_empty()))
+            && !used.contains(service)
+        {
+            found.left_out.push(service.clone());
+        }
+    }
+    let needed: Vec<String> = file
+        .needed(name, is_set)
+        .into_iter()
+        .map(|one| one.name)
+        .collect();
+    for one in file.unset(&file.value, is_set) {
+        if one.is_required && !needed.contains(&one.name) && !found.placeholders.contains(&one.name)
+        {
+            found.placeholders.push(one.name);
         }
     }
     found.names = file.names;
-    (found.variables.is_some() || !found.services.is_empty()).then_some(found)
+    let is_complete = found.variables.is_none() && found.placeholders.is_empty();
+    (!is_complete || found.has_override()).then_some(found)
 }
 
-/// Returns the path of a file, or of its example if it is missing. Files outside the checkout exist as far
-/// as is known.
-pub(super) fn existing(dir: &Dir<'_>, path: &str) -> Option<String> {
-    let Some((at, name)) = place(dir, path) else {
-        let is_outside = path.starts_with('/') || path.split('/').any(|part| part == "..");
-        return is_outside.then(|| path.to_owned());
-    };
-    if at.has(&name) {
-        return Some(path.to_owned());
+impl File<'_> {
+    /// Returns the variables in a value that have neither a value nor a default.
+    pub(super) fn unset(&self, value: &Value, is_set: &dyn Fn(&str) -> bool) -> Vec<Unset> {
+        let mut unset = interpolate::unset(value, &self.variables);
+        unset.retain(|one| !is_set(&one.name));
+        unset
     }
-    let example = example_of(&at, &name)?;
-    Some(match path.rsplit_once('/') {
-        Some((above, _)) => format!("{above}/{example}"),
-        None => example,
-    })
+
+    /// Returns the variables without a value that matter when only the service `name` starts.
+    pub(super) fn needed(&self, name: &str, is_set: &dyn Fn(&str) -> bool) -> Vec<Unset> {
+        let service = self.value.get("services").and_then(|all| all.get(name));
+        let service = service.and_then(Value::as_object).into_iter().flatten();
+        let used = service.filter(|(key, _)| !NOT_USED.contains(&key.as_str()));
+        let whole = self.value.as_object().into_iter().flatten();
+        let others = whole.filter(|(key, _)| *key != "services" && !key.starts_with("x-"));
+        used.chain(others)
+            .flat_map(|(_, value)| self.unset(value, is_set))
+            .collect()
+    }
 }
 
-/// Returns the example of a file that `dir` does not have.
-pub(super) fn example_if_missing(dir: &Dir<'_>, name: &str) -> Option<String> {
-    match dir.has(name) {
-        true => None,
-        false => example_of(dir, name),
+/// Returns the services to which a service refers otherwise than by `depends_on`.
+fn users_of(service: &Value) -> Vec<String> {
+    let text = |key: &str| service.get(key).and_then(Value::as_str);
+    let modes = ["network_mode", "ipc", "pid"].into_iter().filter_map(text);
+    let modes = modes.filter_map(|mode| mode.strip_prefix("service:").map(str::to_owned));
+    let lists = ["links", "volumes_from"].into_iter();
+    let lists = lists.filter_map(|key| service.get(key)).flat_map(strings);
+    let lists = lists.map(|entry| entry.split(':').next().unwrap_or_default().to_owned());
+    modes.chain(lists).collect()
+}
+
+/// Returns whether a file exists, as far as is known.
+fn has(dir: &Dir<'_>, path: &str) -> bool {
+    existing(dir, path).is_some_and(|found| found == path)
+}
+
+/// Returns the root of the checkout of a directory, and its path below it.
+fn root_of(dir: &Path) -> (std::path::PathBuf, String) {
+    let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+    let mut above = dir.ancestors().take(MAX_ABOVE);
+    let root = above.find(|at| at.join(".git").exists()).unwrap_or(&dir);
+    let path = dir.strip_prefix(root).ok();
+    let path = path.and_then(|path| path.to_str().map(str::to_owned));
+    match path {
+        Some(path) => (root.to_owned(), path.replace('\\', "/")),
+        None => (dir, String::new()),
     }
+}
+
+/// Returns the place of a variable or a file in the text of compose files, with line numbers from 1.
+pub(super) fn line_of(file: &File<'_>, is_line: impl Fn(&str) -> bool) -> (String, usize) {
+    for name in &file.names {
+        let text = place(&file.dir, name).and_then(|(dir, name)| dir.read(&name));
+        let text = text.unwrap_or_default();
+        let mut lines = text.lines();
+        let at = lines.position(|line| !line.trim_start().starts_with('#') && is_line(line));
+        if let Some(at) = at {
+            return (file.dir.path_of(name), at + 1);
+        }
+    }
+    (file.dir.path_of(file.name()), 0)
+}
+
+/// The variables of one environment, for callers without one.
+#[cfg(test)]
+pub(super) fn nothing_set(_: &str) -> bool {
+    false
 }
 
 #[cfg(test)]
@@ -88,7 +206,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        example_env(temp.path(), &[], name)
+        example_env(temp.path(), &[], name, &nothing_set)
     }
 
     const COMPOSE: (&str, &str) = (
@@ -104,27 +222,60 @@ mod tests {
         let all = found(&[COMPOSE, SHARED, EXAMPLE, (".env.example", "")], "db").unwrap();
         assert_eq!(all.names, ["compose.yaml"]);
         assert_eq!(all.variables.as_deref(), Some(".env.example"));
-        let services: Vec<_> = all.services.into_iter().collect();
-        assert_eq!(
-            services,
-            [
-                (
-                    "db".to_owned(),
-                    vec!["config/.env.dev-sample".to_owned(), "shared.env".to_owned()]
-                ),
-                ("web".to_owned(), vec![".env.example".to_owned()]),
-            ]
-        );
+        let files = ["config/.env.dev-sample", "shared.env"].map(str::to_owned);
+        assert_eq!(all.env_files.as_deref(), Some(&files[..]));
         // Another service does not need its file.
-        let mail = found(&[COMPOSE, SHARED, EXAMPLE], "mail").unwrap();
-        assert_eq!(mail.services["web"], Vec::<String>::new());
+        assert_eq!(all.left_out, ["web"]);
+        let mail = found(&[COMPOSE, SHARED], "mail").unwrap();
+        assert_eq!(mail.left_out, ["db", "web"]);
+        assert_eq!(mail.env_files, None);
     }
 
     #[test]
     fn a_file_without_an_example_stays_missing() {
         let all = found(&[COMPOSE, SHARED], "db").unwrap();
-        assert_eq!(all.services.keys().collect::<Vec<_>>(), ["web"]);
+        assert_eq!(
+            (all.env_files, all.left_out),
+            (None, vec!["web".to_owned()])
+        );
         let complete = [COMPOSE, SHARED, ("config/.env.dev", ""), (".env", "")];
         assert_eq!(found(&complete, "db"), None);
+        let optional = (
+            "compose.yaml",
+            "services:\n  db: {image: postgres, env_file: [{path: gone.env, required: false}]}\n",
+        );
+        assert_eq!(found(&[optional], "db"), None);
+    }
+
+    #[test]
+    fn variables_of_other_services_do_not_keep_a_service_from_starting() {
+        let compose = (
+            "compose.yaml",
+            "services:
+  db:
+    image: postgres
+    ports: ['${DB_PORT}:5432']
+    environment: {A: '${OWN:?}', B: '${PLAIN}'}
+  web:
+    build: .
+    environment: {A: '${MUST:?say}'}
+  big:
+    image: x
+    mem_limit: ${MEM}
+  next:
+    image: x
+    network_mode: service:db
+    env_file: gone.env
+",
+        );
+        let db = found(&[compose], "db").unwrap();
+        assert!(db.without_ports);
+        assert_eq!(db.placeholders, ["MUST"]);
+        assert_eq!(db.left_out, ["big", "next"]);
+        let next = found(&[compose], "next").unwrap();
+        // `next` uses `db`, so `db` stays.
+        assert_eq!(next.left_out, ["big"]);
+        let env = (".env", "DB_PORT=1\nOWN=x\nMUST=x\nMEM=1g\n");
+        assert_eq!(found(&[compose, env, ("gone.env", "")], "db"), None);
     }
 }

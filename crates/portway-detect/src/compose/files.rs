@@ -6,12 +6,13 @@ use std::collections::BTreeSet;
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::example_env::example_if_missing;
+use super::examples;
 use super::model::Compose;
 use super::resolve::{self, place};
 use super::scripts::{self, ComposeCommand};
 use super::{images, release, value};
 use crate::Dir;
+use crate::variables::example_of;
 
 /// File names in the order of Compose.
 const FILES: [&str; 4] = [
@@ -45,6 +46,12 @@ pub(crate) struct File<'d> {
     /// The profiles that are active.
     pub(super) profiles: Vec<String>,
     pub(super) compose: Compose,
+    /// The merged files, before variables were interpolated.
+    pub(super) value: Value,
+    /// The variables that are interpolated.
+    pub(super) variables: IndexMap<String, String>,
+    /// The path of the example from which they are, relative to the directory, if it has no `.env`.
+    pub(super) example: Option<String>,
 }
 
 /// Files to merge, before they are read.
@@ -183,7 +190,8 @@ fn usual<'d>(dir: &Dir<'d>) -> Option<Choice<'d>> {
 
 /// No files in `dir`, with the profiles of its `.env`.
 fn usual_in(dir: Dir<'_>) -> Choice<'_> {
-    let example = example_if_missing(&dir, ".env");
+    let has_own = dir.has(".env");
+    let example = (!has_own).then(|| example_of(&dir, ".env")).flatten();
     let env = example.as_deref().unwrap_or(".env");
     let variables = dir.has(env).then(|| dir.dotenv(env)).flatten();
     let profiles = variables.and_then(|all| all.get("COMPOSE_PROFILES").cloned());
@@ -229,6 +237,11 @@ impl<'d> File<'d> {
     /// The name of the base file.
     pub(super) fn name(&self) -> &str {
         self.names.first().map_or("", String::as_str)
+    }
+
+    /// Reads the files that Compose finds in `dir`.
+    pub(super) fn found_by_compose(dir: &Dir<'d>) -> Option<Self> {
+        Self::read(from_variable(dir).or_else(|| usual(dir))?)
     }
 
     /// Reads the files that the project in `root` uses.
@@ -285,12 +298,13 @@ impl<'d> File<'d> {
             }
             return None;
         }
-        let example = example_if_missing(&dir, ".env");
+        let example = examples::of_variables(&dir, &value);
         let env = example.as_deref().unwrap_or(".env");
-        let variables: IndexMap<String, String> = dir.dotenv(env).unwrap_or_default();
+        let env = place(&dir, env).and_then(|(at, name)| at.dotenv(&name));
+        let variables: IndexMap<String, String> = env.unwrap_or_default();
         let has_name =
             value.get("name").is_some() || variables.contains_key("COMPOSE_PROJECT_NAME");
-        let compose = match Compose::new(value, &variables) {
+        let compose = match Compose::new(value.clone(), &variables) {
             Ok(compose) => compose,
             Err(error) => {
                 dir.skip(name, format!("has no usable services: {error}"));
@@ -304,6 +318,9 @@ impl<'d> File<'d> {
             is_usual,
             profiles,
             compose,
+            value,
+            variables,
+            example,
         })
     }
 }

@@ -11,9 +11,11 @@ mod dockerfile;
 pub(super) mod engine;
 mod environment;
 mod example_env;
+mod examples;
 mod files;
 mod images;
 mod interpolate;
+mod missing;
 mod model;
 mod order;
 mod ports;
@@ -30,9 +32,10 @@ use indexmap::IndexMap;
 pub use self::credentials::credentials;
 pub(super) use self::direct::{run_directly, runs};
 pub use self::environment::environment;
-use self::example_env::existing;
 pub use self::example_env::{ExampleEnv, example_env};
+use self::examples::existing;
 pub(super) use self::files::{File, files};
+pub use self::missing::{Missing, MissingPart, missing};
 pub use self::model::{Compose, Service, parse};
 pub(super) use self::order::set_start_order;
 pub use self::ports::Published;
@@ -210,17 +213,23 @@ impl File<'_> {
     /// Says which examples stand in for `.env` files that are missing.
     fn examples(&self, service: &Service) -> Vec<String> {
         let paths = service.env_files.iter().map(String::as_str);
-        let mut paths: Vec<&str> = paths.chain([".env"]).collect();
-        paths.dedup();
-        let missing = paths.into_iter().filter_map(|path| {
-            let example = existing(&self.dir, path).filter(|found| found != path)?;
-            Some(format!(
+        let stand_in = |path: &str| existing(&self.dir, path).filter(|found| found != path);
+        let of_services = paths.filter_map(|path| Some((path, stand_in(path)?)));
+        let of_variables = self.example.clone().map(|example| (".env", example));
+        let mut all: Vec<String> = Vec::new();
+        for (path, example) in of_services.chain(of_variables) {
+            let whole =
+                |path| value::join(self.dir.path(), path).unwrap_or_else(|| path.to_owned());
+            let line = format!(
                 "{} is missing, so the values of {} apply",
-                self.dir.path_of(path),
-                self.dir.path_of(&example)
-            ))
-        });
-        missing.collect()
+                whole(path),
+                whole(&example)
+            );
+            if !all.contains(&line) {
+                all.push(line);
+            }
+        }
+        all
     }
 
     /// Sets the service's ports and returns the options that publish them.

@@ -30,6 +30,8 @@ pub struct Service {
     pub(super) environment: IndexMap<String, String>,
     /// The paths of `env_file`, relative to the compose file.
     pub(super) env_files: Vec<String>,
+    /// Those of `env_files` that may be missing.
+    pub(super) optional_env_files: Vec<String>,
     /// Its published ports or, if there are none, its exposed ports.
     pub ports: Vec<Published>,
     /// Whether the file publishes these ports, rather than only exposing them.
@@ -103,6 +105,10 @@ impl Service {
             env_files: value
                 .get("env_file")
                 .map(environment::parse_files)
+                .unwrap_or_default(),
+            optional_env_files: value
+                .get("env_file")
+                .map(environment::optional_files)
                 .unwrap_or_default(),
             ports,
             other_ports,

@@ -72,6 +72,12 @@ pub fn is_example(name: &str) -> bool {
     parts().any(|part| part == "env") && has(&EXAMPLES) && !has(&OTHER_ENVIRONMENTS)
 }
 
+/// Returns whether a part of a path names another environment than development: `deploy/production/.env.example`.
+pub(crate) fn is_for_other_environment(path: &str) -> bool {
+    let mut parts = path.split(|c: char| !c.is_ascii_alphanumeric());
+    parts.any(|part| OTHER_ENVIRONMENTS.contains(&part.to_lowercase().as_str()))
+}
+
 /// Returns the example of the file `name`, which `dir` lacks: `.env.dev-sample` of `.env.dev`, and for `.env`
 /// also `env.example` and `example.env`.
 pub(crate) fn example_of(dir: &Dir<'_>, name: &str) -> Option<String> {

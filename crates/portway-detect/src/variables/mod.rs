@@ -18,7 +18,7 @@ use super::{Dir, Skipped};
 
 pub(crate) use code::default_port;
 pub use files::{IN_USE, is_example, is_in_use};
-pub(crate) use files::{example_of, port};
+pub(crate) use files::{example_of, is_for_other_environment, port};
 
 /// Finds the variables of services. `services` are their names and directories, relative to `root`.
 ///
