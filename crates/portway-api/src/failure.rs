@@ -17,6 +17,9 @@ pub enum FailureReason {
     Exited {
         /// The exit code.
         code: i32,
+        /// The line of its output that says why, once Portway does not start it again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        line: Option<String>,
     },
     /// A signal terminated the process.
     Signaled {
@@ -78,11 +81,17 @@ pub enum FailureReason {
     NotListening {
         /// The timeout in milliseconds.
         timeout_ms: u64,
+        /// The last line that it printed, if that looks like a question.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        question: Option<String>,
     },
     /// The service was not ready before the readiness timeout.
     NotReady {
         /// The timeout in milliseconds.
         timeout_ms: u64,
+        /// The last line that it printed, if that looks like a question.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        question: Option<String>,
     },
     /// The service is running and no longer listens on its port.
     StoppedListening,
@@ -127,6 +136,32 @@ impl FailureReason {
         }
     }
 
+    /// Adds the line of output that says why a process exited with an error.
+    #[must_use]
+    pub fn with_line(self, line: Option<String>) -> Self {
+        match self {
+            Self::Exited { code, line: None } if code != 0 => Self::Exited { code, line },
+            other => other,
+        }
+    }
+
+    /// Removes the line that [`with_line`](Self::with_line) added.
+    #[must_use]
+    pub fn without_line(self) -> Self {
+        match self {
+            Self::Exited { code, .. } => Self::Exited { code, line: None },
+            Self::PrepareFailed { cause, shared_with } => Self::PrepareFailed {
+                cause: Box::new(cause.without_line()),
+                shared_with,
+            },
+            Self::GaveUp { restarts, cause } => Self::GaveUp {
+                restarts,
+                cause: Box::new(cause.without_line()),
+            },
+            other => other,
+        }
+    }
+
     /// Returns whether the service only waits for others, so that this is not its own failure.
     pub fn is_dependency(&self) -> bool {
         matches!(
@@ -153,7 +188,11 @@ impl FailureReason {
 impl fmt::Display for FailureReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Exited { code } => write!(f, "exited with code {code}"),
+            Self::Exited { code, line: None } => write!(f, "exited with code {code}"),
+            Self::Exited {
+                code,
+                line: Some(line),
+            } => write!(f, "exited with code {code}: {line}"),
             Self::Signaled { signal: 9 } => write!(f, "was killed by SIGKILL"),
             Self::Signaled { signal } => match signal_name(*signal) {
                 Some(name) => write!(f, "was terminated by {name}"),
@@ -191,12 +230,20 @@ impl fmt::Display for FailureReason {
             Self::DependencyStopped { service } => {
                 write!(f, "is waiting for `{service}`, which is stopped")
             }
-            Self::NotListening { timeout_ms } => {
+            Self::NotListening {
+                timeout_ms,
+                question,
+            } => {
                 let timeout = seconds(*timeout_ms);
-                write!(f, "did not listen on its port within {timeout} s")
+                write!(f, "did not listen on its port within {timeout} s")?;
+                write_question(f, question.as_deref())
             }
-            Self::NotReady { timeout_ms } => {
-                write!(f, "was not ready within {} s", seconds(*timeout_ms))
+            Self::NotReady {
+                timeout_ms,
+                question,
+            } => {
+                write!(f, "was not ready within {} s", seconds(*timeout_ms))?;
+                write_question(f, question.as_deref())
             }
             Self::StoppedListening => write!(f, "no longer listens on its port"),
             Self::LivenessFailed => write!(f, "failed its liveness probe"),
@@ -217,6 +264,13 @@ impl fmt::Display for FailureReason {
                 write!(f, "{cause}; gave up after {restarts} restarts")
             }
         }
+    }
+}
+
+fn write_question(f: &mut fmt::Formatter<'_>, question: Option<&str>) -> fmt::Result {
+    match question {
+        Some(question) => write!(f, "; it waits for an answer to `{question}`"),
+        None => Ok(()),
     }
 }
 
@@ -249,7 +303,10 @@ mod tests {
 
     #[test]
     fn text_follows_the_name_of_a_service() {
-        let exited = FailureReason::Exited { code: 3 };
+        let exited = FailureReason::Exited {
+            code: 3,
+            line: None,
+        };
         assert_eq!(exited.to_string(), "exited with code 3");
         let prepare = FailureReason::PrepareFailed {
             cause: Box::new(exited.clone()),
@@ -267,7 +324,10 @@ mod tests {
             gave_up.to_string(),
             "exited with code 3; gave up after 5 restarts"
         );
-        let timeout = FailureReason::NotReady { timeout_ms: 1500 };
+        let timeout = FailureReason::NotReady {
+            timeout_ms: 1500,
+            question: None,
+        };
         assert_eq!(timeout.to_string(), "was not ready within 1.5 s");
     }
 
@@ -296,13 +356,20 @@ mod tests {
         ] {
             assert_eq!(reason.error_code(), ErrorCode::MissingRequirement);
         }
-        let other = FailureReason::Exited { code: 1 };
+        let other = FailureReason::Exited {
+            code: 1,
+            line: None,
+        };
         assert_eq!(other.error_code(), ErrorCode::ServiceFailed);
     }
 
     #[test]
     fn json_names_the_type() {
-        let json = serde_json::to_value(FailureReason::Exited { code: 3 }).unwrap();
+        let json = serde_json::to_value(FailureReason::Exited {
+            code: 3,
+            line: None,
+        })
+        .unwrap();
         assert_eq!(json, serde_json::json!({ "type": "exited", "code": 3 }));
     }
 }

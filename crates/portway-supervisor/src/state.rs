@@ -14,6 +14,7 @@ use std::time::Instant;
 
 use portway_api::{FailureReason, PortConflict, ServiceState};
 
+pub(crate) use running::SETTLE_DELAY;
 pub use types::ExitStatus;
 pub(crate) use types::{Effect, ExitContext, Input, Policy, Transition};
 
@@ -82,6 +83,8 @@ pub(crate) struct StateMachine {
     /// Whether the current process was started without the hold, because the previous one could
     /// not bind a port that Portway holds.
     without_hold: bool,
+    /// The line of output that says why the last process exited.
+    exit_line: Option<String>,
     reason: Option<FailureReason>,
 }
 
@@ -104,6 +107,7 @@ impl StateMachine {
             failures: 0,
             port_losses: 0,
             without_hold: false,
+            exit_line: None,
             reason: None,
         }
     }
@@ -268,6 +272,11 @@ impl StateMachine {
                 if is_starting && !policy.has_ports && policy.has_readiness_probe {
                     effects.push(Effect::StartReadinessProbe);
                 }
+                // How long it has to run counts from here: starting a process can take a while.
+                if is_starting && self.is_ready_by_running() {
+                    self.epoch += 1;
+                    self.set_start_timer(effects);
+                }
             }
             (Input::StartFailed(reason), Phase::Starting { .. }) => {
                 self.fail(reason, now, effects);
@@ -311,8 +320,8 @@ impl StateMachine {
             (Input::TreeGone(context), phase) => {
                 self.handle_exit(phase, context, now, jitter, effects);
             }
-            (Input::Timer(epoch), phase) if epoch == self.epoch => {
-                self.handle_timer(&phase, now, effects);
+            (Input::Timer(epoch, question), phase) if epoch == self.epoch => {
+                self.handle_timer(&phase, question, now, effects);
             }
             _ => {}
         }
@@ -373,6 +382,7 @@ impl StateMachine {
     }
 
     fn fail(&mut self, reason: FailureReason, now: Instant, effects: &mut Vec<Effect>) {
+        let reason = reason.with_line(self.exit_line.take());
         self.enter(Phase::Failed, now);
         self.pid = None;
         self.reason = Some(reason.clone());

@@ -58,8 +58,8 @@ fn explain(answer: &Answer, attempt: &mut Attempt) {
         let cause = body.error.hints.iter().find_map(|hint| cause(hint));
         let message = body.error.message;
         attempt.problems.push(match cause {
-            Some(cause) => format!("{message}: {cause}"),
-            None => message,
+            Some(cause) if !message.contains(cause) => format!("{message}: {cause}"),
+            _ => message,
         });
         attempt.output.extend(body.error.hints);
     } else if !answer.timed_out {

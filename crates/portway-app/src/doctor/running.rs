@@ -94,7 +94,10 @@ mod tests {
 
     fn evaluated(state: ServiceState, port_checks: &[PortCheck]) -> Option<(Severity, String)> {
         let status = ServiceStatus {
-            reason: Some(FailureReason::Exited { code: 1 }),
+            reason: Some(FailureReason::Exited {
+                code: 1,
+                line: None,
+            }),
             message: Some("exited with code 1".into()),
             ..ServiceStatus::without_process("api", state, Vec::new())
         };

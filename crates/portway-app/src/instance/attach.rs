@@ -85,12 +85,12 @@ pub(super) fn services_failed(failed: &[ServiceStatus], is_running: bool) -> Com
     };
     let mut error = CommandError::new(code, messages.join("; "));
     for service in &causes {
-        if !service.last_output.is_empty() {
+        let lines = last_lines(service);
+        if !lines.is_empty() {
             let title = match causes.len() {
                 1 => "last output lines".to_owned(),
                 _ => format!("last lines of output of `{}`", service.name),
             };
-            let lines = last_lines(service);
             error = error.hint(format!("{title}:\n{}", lines.join("\n")));
         }
         error = error.hint(way_out(service));
@@ -141,16 +141,36 @@ pub fn failure(service: &ServiceStatus) -> String {
     format!("`{}` {reason}", service.name)
 }
 
-/// Returns the last lines of a service that failed, indented.
+/// Returns the last lines of a service that failed, indented. None if it printed only the line that its
+/// failure has.
 pub fn last_lines(service: &ServiceStatus) -> Vec<String> {
-    let lines = service.last_output.iter();
-    lines.map(|line| format!("    {line}")).collect()
+    let lines = &service.last_output;
+    let message = service.message.as_deref().unwrap_or_default();
+    match &lines[..] {
+        [only] if message.contains(only.trim()) => Vec::new(),
+        lines => lines.iter().map(|line| format!("    {line}")).collect(),
+    }
 }
 
 /// Returns what to do about a service that failed.
 pub fn way_out(service: &ServiceStatus) -> String {
     let name = &service.name;
+    let asks = matches!(
+        &service.reason,
+        Some(
+            FailureReason::NotListening {
+                question: Some(_),
+                ..
+            } | FailureReason::NotReady {
+                question: Some(_),
+                ..
+            }
+        )
+    );
     match service.state {
+        ServiceState::Unhealthy if asks => {
+            format!("it keeps running; run `portway attach {name}` to answer")
+        }
         ServiceState::Unhealthy => {
             format!("it keeps running; run `portway logs {name}` to see its full output")
         }

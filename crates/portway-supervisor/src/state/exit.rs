@@ -50,6 +50,7 @@ impl StateMachine {
         effects: &mut Vec<Effect>,
     ) {
         let status = self.leader_status.take().unwrap_or(ExitStatus::KILLED);
+        self.exit_line = context.cause;
         let has_bound = !self.policy.has_ports || self.has_listened;
         let has_error_code = matches!(status, ExitStatus::Code(code) if code != 0);
         if !has_bound && has_error_code && context.address_in_use {
@@ -142,7 +143,7 @@ impl StateMachine {
         if self.failures > MAX_FAILURES {
             let reason = FailureReason::GaveUp {
                 restarts: MAX_FAILURES,
-                cause: Box::new(reason),
+                cause: Box::new(reason.with_line(self.exit_line.take())),
             };
             return self.fail(reason, now, effects);
         }

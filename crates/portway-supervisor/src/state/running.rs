@@ -7,9 +7,14 @@ use portway_project::policy::RestartPolicy;
 
 use super::{AfterStop, Effect, ExitStatus, MAX_PORT_LOSSES, Phase, StateMachine, Transition};
 
-/// A service without ports and probes is ready when it has run for this long. Most processes that
-/// cannot work have exited by then.
-const SETTLE_DELAY: Duration = Duration::from_millis(200);
+/// A service without ports and probes is ready when it has run for this long and does not use the processor:
+/// what still loads its modules can still exit because one is missing.
+pub(crate) const SETTLE_DELAY: Duration = Duration::from_millis(200);
+/// Such a service is ready after this time even if it uses the processor.
+const MAX_SETTLE_TIME: Duration = Duration::from_secs(5);
+/// Processor time within [`SETTLE_DELAY`] from which a process counts as loading. A shell that starts another
+/// program uses less.
+const LOADING_TIME: Duration = Duration::from_millis(10);
 /// A service that does not listen for this long is reported. Reloaders close the socket and bind it
 /// again within less.
 pub(super) const REPORT_DELAY: Duration = Duration::from_secs(3);
@@ -110,7 +115,13 @@ impl StateMachine {
         }
     }
 
-    pub(super) fn handle_timer(&mut self, phase: &Phase, now: Instant, effects: &mut Vec<Effect>) {
+    pub(super) fn handle_timer(
+        &mut self,
+        phase: &Phase,
+        question: Option<String>,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
         match phase {
             Phase::Backoff => self.start(false, now, effects),
             Phase::Starting { .. } if self.is_ready_by_running() => {
@@ -125,9 +136,15 @@ impl StateMachine {
             Phase::Starting { listening } => {
                 let timeout_ms = self.policy.ready_timeout.as_millis() as u64;
                 let reason = if self.policy.has_ports && !listening {
-                    FailureReason::NotListening { timeout_ms }
+                    FailureReason::NotListening {
+                        timeout_ms,
+                        question,
+                    }
                 } else {
-                    FailureReason::NotReady { timeout_ms }
+                    FailureReason::NotReady {
+                        timeout_ms,
+                        question,
+                    }
                 };
                 // A reloader waits for the next change of a file, so the process keeps running.
                 let listening = *listening || !self.policy.has_ports;
@@ -146,9 +163,23 @@ impl StateMachine {
         }
     }
 
+    /// Returns whether running is the service's only sign of readiness, and it has run for less than
+    /// [`MAX_SETTLE_TIME`]. `epoch` is that of a timer, which may be late.
+    pub(crate) fn is_settling(&self, epoch: u64, now: Instant) -> bool {
+        epoch == self.epoch
+            && self.is_starting()
+            && self.is_ready_by_running()
+            && now - self.started < MAX_SETTLE_TIME
+    }
+
+    /// Returns whether a process that has used this much processor time within [`SETTLE_DELAY`] still loads.
+    pub(crate) fn is_loading(used: Duration) -> bool {
+        used >= LOADING_TIME
+    }
+
     /// Returns whether the service has neither ports nor a probe, so that running is its only sign
     /// of readiness.
-    fn is_ready_by_running(&self) -> bool {
+    pub(super) fn is_ready_by_running(&self) -> bool {
         !self.policy.has_ports && !self.policy.has_readiness_probe
     }
 

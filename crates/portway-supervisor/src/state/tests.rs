@@ -71,7 +71,7 @@ impl Fixture {
         });
         let (epoch, after) = timer.expect("a timer was set");
         self.now += after;
-        self.step(Input::Timer(epoch))
+        self.step(Input::Timer(epoch, None))
     }
 }
 
@@ -147,7 +147,7 @@ fn a_service_without_ports_is_ready_after_the_settle_delay() {
     let mut service = starting();
     assert_eq!(service.state(), ServiceState::Starting);
     let epoch = service.machine.epoch;
-    service.step(Input::Timer(epoch));
+    service.step(Input::Timer(epoch, None));
     assert_eq!(service.state(), ServiceState::Ready);
     // A service that exits within the delay was never ready.
     let mut service = starting();
@@ -215,6 +215,6 @@ fn ignores_timers_of_earlier_phases() {
     let mut service = Fixture::new(|_| {}).starting();
     let epoch = service.machine.epoch;
     service.step(Input::Listening(V4));
-    assert!(service.step(Input::Timer(epoch)).is_empty());
+    assert!(service.step(Input::Timer(epoch, None)).is_empty());
     assert_eq!(service.state(), ServiceState::Ready);
 }

@@ -52,7 +52,7 @@ impl From<ExitStatus> for FailureReason {
         match status {
             ExitStatus::Code(127) => Self::CommandNotFound,
             ExitStatus::Code(126) => Self::CommandNotExecutable,
-            ExitStatus::Code(code) => Self::Exited { code },
+            ExitStatus::Code(code) => Self::Exited { code, line: None },
             ExitStatus::Signal(signal) => Self::Signaled { signal },
         }
     }
@@ -67,6 +67,8 @@ pub(crate) struct ExitContext {
     pub lost_port: Option<(u16, PortConflict)>,
     /// The line of output that reports a missing module or file.
     pub missing_file: Option<String>,
+    /// The line of output that says why the process exited.
+    pub cause: Option<String>,
 }
 
 /// An input of the state machine.
@@ -113,8 +115,8 @@ pub(crate) enum Input {
     DaemonFailed(ExitStatus),
     /// No process of the tree is left.
     TreeGone(ExitContext),
-    /// The timer of this epoch expired.
-    Timer(u64),
+    /// The timer of this epoch expired. The process may wait for an answer to this question.
+    Timer(u64, Option<String>),
 }
 
 /// An action that the state machine requests.

@@ -9,13 +9,14 @@ use portway_project::PrepareStep;
 use portway_project::policy::SocketMode;
 use tokio::time::sleep;
 
-use super::Supervisor;
 use super::handle::{Message, Report};
 use super::service::{self, Reporter, Role};
+use super::{Supervisor, last_line};
 use crate::containers;
 use crate::keeper::{InputKind, KeeperConfig};
 use crate::mark::Mark;
-use crate::state::{Effect, ExitContext, Input};
+use crate::process;
+use crate::state::{Effect, ExitContext, Input, SETTLE_DELAY, StateMachine};
 
 /// A timer that is this late shows that the supervisor was suspended.
 pub(super) const SUSPENSION: Duration = Duration::from_secs(1);
@@ -95,7 +96,31 @@ impl Supervisor {
             self.poll_ports();
             return self.set_timer(name, epoch, RECHECK_DELAY);
         }
-        self.step(name, Input::Timer(epoch));
+        if self.is_loading(name, epoch) {
+            return self.set_timer(name, epoch, SETTLE_DELAY);
+        }
+        let question = is_starting(self).then(|| self.sink.lock().tail(name));
+        let question = question.and_then(|lines| last_line::question(&lines));
+        self.step(name, Input::Timer(epoch, question));
+    }
+
+    /// Returns whether a service without ports and probes has used the processor since the last check, as while
+    /// it loads its modules.
+    fn is_loading(&mut self, name: &str, epoch: u64) -> bool {
+        let Some(service) = self.services.get_mut(name) else {
+            return false;
+        };
+        let Some(pid) = service.machine.pid() else {
+            return false;
+        };
+        if !service.machine.is_settling(epoch, Instant::now()) {
+            return false;
+        }
+        let Some(Some(usage)) = process::usage(&[pid]).into_iter().next() else {
+            return false;
+        };
+        let before = std::mem::replace(&mut service.processor_time, usage.cpu);
+        StateMachine::is_loading(usage.cpu.saturating_sub(before))
     }
 
     /// Runs the prepare step of a service, unless it is up to date or already runs for another

@@ -8,6 +8,7 @@ mod effects;
 mod files;
 mod handle;
 mod lan;
+mod last_line;
 mod missing_program;
 mod order;
 mod output;

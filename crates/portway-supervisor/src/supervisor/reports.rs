@@ -8,7 +8,7 @@ use portway_api::{Event, FailureReason, Notice, NoticeLevel, ServiceState};
 use super::handle::Report;
 use super::missing_program::missing_program;
 use super::service::Role;
-use super::{Supervisor, output};
+use super::{Supervisor, last_line, output};
 use crate::keeper::{KeeperEvent, KeeperExit};
 use crate::orphans;
 use crate::remnants;
@@ -190,6 +190,7 @@ impl Supervisor {
             address_in_use,
             lost_port: address_in_use.then(|| self.lost_port(name)).flatten(),
             missing_file: output::missing_file(&lines),
+            cause: last_line::cause(&lines),
         }
     }
 
@@ -232,7 +233,7 @@ impl Supervisor {
                 .map_or(FailureReason::CommandNotFound, |program| {
                     FailureReason::ProgramNotFound { program }
                 }),
-            other => other,
+            other => other.with_line(last_line::cause(&self.sink.lock().tail(name))),
         };
         let failed = |shared_with| FailureReason::PrepareFailed {
             cause: Box::new(cause.clone()),

@@ -42,6 +42,8 @@ pub(super) struct Service {
     pub(super) generation: u64,
     /// When the current process was started.
     pub(super) started: Instant,
+    /// The processor time of the current process when it was checked last while it started.
+    pub(super) processor_time: Duration,
     /// How the prepare step exited.
     pub(super) prepare_status: Option<ExitStatus>,
     /// The service whose identical prepare step this one waits for.
@@ -96,6 +98,7 @@ impl Service {
             keeper: None,
             generation,
             started: now,
+            processor_time: Duration::ZERO,
             prepare_status: None,
             shares_prepare_with: None,
             verified_sockets: Vec::new(),
@@ -123,6 +126,7 @@ impl Service {
     /// Resets what belongs to the previous process, before another one is started.
     pub(super) fn begin_generation(&mut self) {
         self.generation = next_generation();
+        self.processor_time = Duration::ZERO;
         self.started = Instant::now();
         self.prepare_status = None;
         self.verified_sockets.clear();
@@ -372,7 +376,9 @@ mod tests {
         new.begin_generation();
         assert_ne!(old.generation, new.generation);
         for epoch in timers {
-            let effects = new.machine.step(Input::Timer(epoch), Instant::now(), 0.5);
+            let effects = new
+                .machine
+                .step(Input::Timer(epoch, None), Instant::now(), 0.5);
             assert_eq!(effects, []);
         }
     }

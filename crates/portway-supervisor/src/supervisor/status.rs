@@ -41,7 +41,11 @@ impl Supervisor {
                  restarts once without the hold"
                     .to_owned(),
             ),
-            Transition::Failed(reason) => (NoticeLevel::Error, reason.to_string()),
+            // The log has the line.
+            Transition::Failed(reason) => {
+                let text = reason.clone().without_line().to_string();
+                (NoticeLevel::Error, text)
+            }
             Transition::TimedOut(reason) => {
                 (NoticeLevel::Error, format!("{reason}; it keeps running"))
             }

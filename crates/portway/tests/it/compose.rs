@@ -19,6 +19,9 @@ services:
     image: redis:7
     command: sh -c 'exit 7'
     profiles: [broken]
+    networks: [inner]
+networks:
+  inner: {}
 ";
 
 /// `portway compose run` as the command of a service of an instance, without its supervisor.
@@ -45,12 +48,15 @@ fn a_container_in_the_foreground_returns_its_status_and_is_removed() {
     with_engine(|engine| {
         let sandbox = project("composed", COMPOSE);
         remove_networks(engine, "other-composed");
-        // Two networks of one project, as two services can leave them.
-        for name in ["other-composed_default", "other-composed_again"] {
-            let project = "com.docker.compose.project=other-composed";
-            let network = "com.docker.compose.network=default";
-            let labels = ["--label", project, "--label", network];
-            engine.docker(&[&["network", "create"], &labels[..], &[name]].concat());
+        // Each network of the project twice, as two services can leave them.
+        for network in ["default", "inner"] {
+            for end in ["", "-again"] {
+                let project = "com.docker.compose.project=other-composed";
+                let label = format!("com.docker.compose.network={network}");
+                let name = format!("other-composed_{network}{end}");
+                let labels = ["--label", project, "--label", &label];
+                engine.docker(&[&["network", "create"], &labels[..], &[&name]].concat());
+            }
         }
         let broken = compose_run(engine, &sandbox, "broken");
         sandbox.run_command(broken).code(7);
@@ -100,6 +106,9 @@ services:
   other:
     image: redis:7
     env_file: gone.env
+    environment: {A: '${OTHER:?say}'}
+    mem_limit: ${OTHER_MEMORY}
+    depends_on: [cache]
     profiles: [other]
 ";
         let sandbox = project("composed-example", compose)
@@ -119,11 +128,43 @@ services:
         engine.run(&sandbox, &["down"]).success();
         // Nothing was written into the checkout.
         assert!(!sandbox.project().join(".env").exists());
-        // What has no example is named, once.
-        fs::remove_file(sandbox.project().join("config/.env.dev-sample")).unwrap();
+    });
+}
+
+#[test]
+fn what_no_example_provides_is_said_before_the_start() {
+    with_engine(|engine| {
+        let compose = "
+services:
+  cache:
+    image: redis:7
+    env_file:
+      - cache.env
+    command: redis-server --requirepass ${CACHE_PASSWORD:?}
+    ports: ['%0:6379']
+";
+        let sandbox = project("composed-missing", compose);
         let up = engine.run(&sandbox, &["up", "--detach"]);
         assert_ne!(up.exit_code(), 0);
-        up.stderr_has("config/.env.dev");
+        let said = up.stderr();
+        for (text, count) in [
+            ("`compose.yaml:6` reads `cache.env`, which is missing", 1),
+            ("`compose.yaml:7` needs `CACHE_PASSWORD` for `cache`", 1),
+            ("write `CACHE_PASSWORD=VALUE` to `.env`", 1),
+            ("restarting", 0),
+        ] {
+            assert_eq!(said.matches(text).count(), count, "{text} in {said}");
+        }
+        let before = said.find("reads `cache.env`").unwrap();
+        assert!(
+            before < said.find("could not be prepared").unwrap(),
+            "{said}"
+        );
+        // What was said is enough.
+        sandbox.write("cache.env", "");
+        sandbox.write(".env", "CACHE_PASSWORD=x\n");
+        engine.run(&sandbox, &["up", "--detach"]).success();
+        engine.run(&sandbox, &["down"]).success();
     });
 }
 

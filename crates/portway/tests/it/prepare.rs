@@ -44,7 +44,7 @@ fn a_failing_prepare_step_shows_its_last_lines_and_fails_the_start() {
     );
     for arguments in [&["up"][..], &["up", "--detach"]] {
         let ran = sandbox.run(arguments).code(5);
-        let ran = ran.stderr_has("`a`").stderr_has("code 4");
+        let ran = ran.stderr_has("`a`").stderr_has("code 4: cannot resolve");
         let all = ran.stdout() + &ran.stderr();
         assert!(all.contains("cannot resolve fastapi==99"), "{all}");
     }

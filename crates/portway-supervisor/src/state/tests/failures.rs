@@ -20,7 +20,10 @@ fn restart_delays_double_until_portway_gives_up() {
     assert_eq!(delays, [250, 500, 1000, 2000, 4000]);
     let gave_up = FailureReason::GaveUp {
         restarts: 5,
-        cause: Box::new(FailureReason::Exited { code: 1 }),
+        cause: Box::new(FailureReason::Exited {
+            code: 1,
+            line: None,
+        }),
     };
     assert_eq!(service.machine.reason(), Some(&gave_up));
     assert_eq!(service.machine.restarts(), 5);
@@ -98,7 +101,13 @@ fn does_not_restart_what_cannot_succeed() {
         RestartPolicy::Always,
     ] {
         for (code, reason) in [
-            (125, FailureReason::Exited { code: 125 }),
+            (
+                125,
+                FailureReason::Exited {
+                    code: 125,
+                    line: None,
+                },
+            ),
             (126, FailureReason::CommandNotExecutable),
             (127, FailureReason::CommandNotFound),
         ] {
@@ -126,7 +135,7 @@ fn does_not_restart_a_missing_command_of_a_service_without_ports() {
     let ready = || {
         let mut service = Fixture::new(|policy| policy.has_ports = false).starting();
         let epoch = service.machine.epoch;
-        service.step(Input::Timer(epoch));
+        service.step(Input::Timer(epoch, None));
         assert_eq!(service.state(), ServiceState::Ready);
         service
     };
@@ -182,7 +191,10 @@ fn a_service_that_exits_with_code_0_has_stopped_or_is_completed() {
         }
         service.exits(ExitStatus::Code(0), false);
         assert_eq!(service.state(), state);
-        let reason = has_ports.then_some(FailureReason::Exited { code: 0 });
+        let reason = has_ports.then_some(FailureReason::Exited {
+            code: 0,
+            line: None,
+        });
         assert_eq!(service.machine.reason(), reason.as_ref());
         // A stop on request needs no reason.
         service.step(Input::Stop);
@@ -245,9 +257,39 @@ fn replaces_a_port_that_another_process_uses_when_the_server_exits() {
         address_in_use: true,
         lost_port: Some((9000, taken_by.clone())),
         missing_file: None,
+        cause: None,
     }));
     assert!(effects.contains(&Effect::ReplacePort {
         port: 9000,
         taken_by
     }));
+}
+
+#[test]
+fn a_final_failure_has_the_line_that_says_why() {
+    let exits = |restart| {
+        let mut service = Fixture::new(|policy| policy.restart = restart).ready();
+        loop {
+            service.step(Input::LeaderExited(ExitStatus::Code(1)));
+            let effects = service.step(Input::TreeGone(ExitContext {
+                cause: Some("Error: no seed".to_owned()),
+                ..ExitContext::default()
+            }));
+            if service.state() == ServiceState::Failed {
+                return service.machine.reason().map(ToString::to_string);
+            }
+            // A restart is not final: the log has the line.
+            let reason = FailureReason::Exited {
+                code: 1,
+                line: None,
+            };
+            assert_eq!(service.machine.reason(), Some(&reason));
+            service.wait_for_timer(&effects);
+        }
+    };
+    let never = exits(RestartPolicy::Never);
+    assert_eq!(never.as_deref(), Some("exited with code 1: Error: no seed"));
+    let on_failure = exits(RestartPolicy::OnFailure);
+    let expected = "exited with code 1: Error: no seed; gave up after 5 restarts";
+    assert_eq!(on_failure.as_deref(), Some(expected));
 }

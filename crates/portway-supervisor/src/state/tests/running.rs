@@ -7,9 +7,13 @@ fn a_service_that_is_not_ready_in_time_keeps_running() {
     let mut service = Fixture::new(|_| {}).starting();
     let epoch = service.machine.epoch;
     let timeout_ms = 60_000;
-    let reason = FailureReason::NotListening { timeout_ms };
+    let question = Some("Continue? (y)".to_owned());
+    let reason = FailureReason::NotListening {
+        timeout_ms,
+        question: question.clone(),
+    };
     assert_eq!(
-        service.step(Input::Timer(epoch)),
+        service.step(Input::Timer(epoch, question)),
         [Effect::Notify(Transition::TimedOut(reason.clone()))]
     );
     assert_eq!(service.state(), ServiceState::Unhealthy);
@@ -30,7 +34,7 @@ fn a_service_that_is_not_ready_in_time_keeps_running() {
 fn a_late_service_is_still_probed() {
     let mut service = Fixture::new(|policy| policy.has_readiness_probe = true).starting();
     let epoch = service.machine.epoch;
-    service.step(Input::Timer(epoch));
+    service.step(Input::Timer(epoch, None));
     // A result of a probe that does not need the port.
     service.step(Input::ReadinessProbeSucceeded);
     assert_eq!(service.state(), ServiceState::Unhealthy);
@@ -117,4 +121,23 @@ fn waits_for_a_dependency_that_failed() {
     service.step(failed());
     assert!(starts(&service.step(Input::DependenciesMet)));
     assert_eq!(service.machine.reason(), None);
+}
+
+#[test]
+fn a_service_without_ports_settles_for_a_limited_time() {
+    let is_settling = |service: &Fixture, epoch: u64, seconds: u64| {
+        let later = service.now + Duration::from_secs(seconds);
+        service.machine.is_settling(epoch, later)
+    };
+    let service = Fixture::new(|policy| policy.has_ports = false).starting();
+    let epoch = service.machine.epoch;
+    assert!(is_settling(&service, epoch, 0));
+    assert!(!is_settling(&service, epoch, 5));
+    // The timer from before the process was started.
+    assert!(!is_settling(&service, epoch - 1, 0));
+    assert!(StateMachine::is_loading(Duration::from_millis(150)));
+    assert!(!StateMachine::is_loading(Duration::from_millis(9)));
+    // A port or a probe says when the others are ready.
+    let service = Fixture::new(|_| {}).starting();
+    assert!(!is_settling(&service, service.machine.epoch, 0));
 }

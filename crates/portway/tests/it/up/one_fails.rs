@@ -68,7 +68,7 @@ fn the_foreground_reports_a_failure_once_and_continues() {
     let count = |text: &str| output.matches(text).count();
     assert_eq!(count("exited with code 3"), 1, "{output}");
     assert_eq!(count("is waiting for `bad`"), 1, "{output}");
-    assert!(output.contains("    no such table\n"), "{output}");
+    assert!(output.contains("code 3: no such table\n"), "{output}");
     assert!(output.contains("portway logs bad"), "{output}");
     assert!(http_get(sandbox.port(0), "/").is_some());
     sandbox.write("fixed", "");
@@ -115,7 +115,10 @@ fn a_failure_shows_the_lines_of_its_own_start() {
             format!("[services.a]\ncommand = \"echo run-{run}; exit 3\"\nrestart = \"never\"\n");
         sandbox.write("portway.toml", &manifest);
         let printed = sandbox.run(&["up", "--detach"]).code(5).stderr();
-        assert!(printed.contains(&format!("    run-{run}\n")), "{printed}");
+        assert!(
+            printed.contains(&format!("code 3: run-{run}\n")),
+            "{printed}"
+        );
         assert_eq!(printed.matches("run-").count(), 1, "{printed}");
     }
 }
@@ -168,7 +171,7 @@ fn the_last_lines_have_no_escape_sequences() {
         "[services.a]\ncommand = \"sh run.sh\"\nrestart = \"never\"\n",
     );
     for arguments in [&["up"][..], &["up", "--detach"]] {
-        let ran = sandbox.run(arguments).code(5).stderr_has("    red\n");
+        let ran = sandbox.run(arguments).code(5).stderr_has("code 3: red\n");
         let printed = ran.stdout() + &ran.stderr();
         assert!(!printed.contains(['\x1b', '\x07']), "{printed:?}");
     }

@@ -94,3 +94,32 @@ fn the_input_of_a_service_stays_open() {
     sandbox.run(&["down"]).success();
     sandbox.wait_until_empty();
 }
+
+/// A worker that counts for longer than a service without a port has to run, then fails.
+#[test]
+#[cfg(unix)]
+fn a_worker_that_fails_while_it_loads_was_never_ready() {
+    let count = "i=0; while [ $i -lt 600000 ]; do i=$((i+1)); done";
+    let sandbox = Sandbox::new().manifest(&format!(
+        "[services.worker]\n\
+         command = \"{count}; echo Error: no queue >&2; exit 3\"\nrestart = \"never\"\n\
+         [services.next]\ncommand = \"touch started; sleep 600\"\nafter = [\"worker\"]"
+    ));
+    sandbox
+        .fails(&["up", "--detach"], 5, "service_failed")
+        .mentions("`worker` exited with code 3: Error: no queue");
+    assert!(!sandbox.project().join("started").exists());
+}
+
+#[test]
+#[cfg(unix)]
+fn a_service_that_waits_for_an_answer_is_late_with_its_question() {
+    let sandbox = Sandbox::new().manifest(
+        "[services.web]\ncommand = \"printf 'Ok to proceed? (y) '; read answer\"\nport = \"%0\"\n\
+         ready = { tcp = true, timeout = \"2s\" }",
+    );
+    sandbox
+        .fails(&["up", "--detach"], 5, "service_failed")
+        .mentions("within 2 s; it waits for an answer to `Ok to proceed? (y)`")
+        .hints("portway attach web");
+}
