@@ -1,6 +1,8 @@
 //! Finds addresses in a text: a host of this machine or of a container network, with its scheme and
 //! its port.
 
+mod encoded;
+
 use std::ops::Range;
 
 /// Hosts that mean this machine, as applications and containers write them.
@@ -30,6 +32,8 @@ pub(super) struct Address<'a> {
     pub(super) host_at: Range<usize>,
     /// The port; `None` if the address has none.
     pub(super) port: Option<u16>,
+    /// The text between host and port; `:`, or `%3A` in a percent-encoded URL.
+    pub(super) separator: &'a str,
     /// The index after the port, or after the host.
     pub(super) end: usize,
 }
@@ -46,9 +50,23 @@ pub(super) fn is_any_address(host: &str) -> bool {
     host == "0.0.0.0"
 }
 
-/// Finds the addresses of this machine, and of hosts for which `is_alias` is true. A host without a
-/// scheme needs a port.
+/// Finds the addresses of this machine, and of hosts for which `is_alias` is true, in the order of the text. A
+/// host without a scheme needs a port.
 pub(super) fn find<'a>(
+    text: &'a str,
+    is_alias: &dyn Fn(&str) -> bool,
+) -> impl Iterator<Item = Address<'a>> {
+    let is_known = |host: &str| is_this_machine(host) || is_alias(host);
+    let mut all: Vec<Address<'a>> = encoded::find(text)
+        .filter(|address| is_known(address.host))
+        .collect();
+    // A text with an encoded URL can also contain plain ones, which are never inside of it.
+    all.extend(find_plain(text, is_alias));
+    all.sort_by_key(|address| address.start);
+    all.into_iter()
+}
+
+fn find_plain<'a>(
     text: &'a str,
     is_alias: &dyn Fn(&str) -> bool,
 ) -> impl Iterator<Item = Address<'a>> {
@@ -115,6 +133,7 @@ fn address(text: &str, host_at: Range<usize>) -> Option<Address<'_>> {
         end: host_at.end + digits.len() + usize::from(!digits.is_empty()),
         host_at,
         port,
+        separator: ":",
     })
 }
 
@@ -212,6 +231,19 @@ mod tests {
                 vec![
                     (Some("mongodb"), "localhost", Some(27017), "localhost:27017"),
                     (None, "db", Some(27018), "db:27018"),
+                ],
+            ),
+            (
+                "https://id.example.com/?a=http://localhost:1/&b=http%3A%2F%2Flocalhost%3A8000%2Fcb&c=http://db:2",
+                vec![
+                    (Some("http"), "localhost", Some(1), "http://localhost:1"),
+                    (
+                        Some("http"),
+                        "localhost",
+                        Some(8000),
+                        "http%3A%2F%2Flocalhost%3A8000",
+                    ),
+                    (Some("http"), "db", Some(2), "http://db:2"),
                 ],
             ),
             (

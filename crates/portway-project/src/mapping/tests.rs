@@ -52,6 +52,16 @@ fn replaces_only_host_and_port() {
     for (name, value, expected) in [
         ("VITE_API_URL", "http://localhost:8000", "{api.url}"),
         (
+            "LOGIN_URL",
+            "https://id.example.com/?redirect_uri=http%3A%2F%2Flocalhost%3a8000%2Fcb&x=1",
+            "https://id.example.com/?redirect_uri=http%3A%2F%2Flocalhost%3a{api.port}%2Fcb&x=1",
+        ),
+        (
+            "LOGIN_URL",
+            "http://web/?to=http%3A%2F%2Fapi%3A8000",
+            "{web.url}/?to=http%3A%2F%2F{api.host}%3A{api.port}",
+        ),
+        (
             "VITE_API_URL",
             "http://localhost:8000/v1?x={port}#a",
             "{api.url}/v1?x={port}#a",

@@ -68,7 +68,8 @@ impl MappedValue {
     pub(super) fn push_address(&mut self, text: &str, address: &Address<'_>, endpoint: &Endpoint) {
         let (service, name) = (endpoint.service.clone(), endpoint.name.clone());
         let host = address.host;
-        let is_url = address.start < address.host_at.start
+        let is_url = address.separator == ":"
+            && address.start < address.host_at.start
             && address.scheme == Some(endpoint.kind.scheme())
             && (host == "localhost" || is_any_address(host) || !is_this_machine(host));
         if is_url {
@@ -83,7 +84,7 @@ impl MappedValue {
         } else {
             self.push_literal(host);
         }
-        self.push_literal(":");
+        self.push_literal(address.separator);
         self.parts.push(Part::Port { service, name });
     }
 
