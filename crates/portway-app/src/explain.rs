@@ -4,7 +4,7 @@ use std::path::Path;
 
 use indexmap::IndexMap;
 use portway_api::ExplainedVariable;
-use portway_project::mapping::{Mapping, Place};
+use portway_project::mapping::{Mapping, Origin, Place};
 
 use crate::database::{OwnVariable, own_variables};
 use crate::error::CommandError;
@@ -12,7 +12,8 @@ use crate::options::Selection;
 use crate::project::{LoadedProject, Project};
 use crate::wiring;
 
-/// Returns the variables of `service`, or those that all services share, and where each value comes from.
+/// Returns the variables of `service`, or those that all services share, and where each value comes from. Those
+/// that the service reads from its own `.env` files, and that Portway does not set, are last.
 ///
 /// # Errors
 /// When the project cannot be used, the service is unknown, or no port is available.
@@ -29,6 +30,9 @@ pub fn explain(
         (Some(_), Err(_)) => None,
         (None, _) => Some(Sources::default()),
     };
+    let unchanged = sources.as_ref().map_or_else(Vec::new, |sources| {
+        sources.unchanged(|name| variables.contains_key(name))
+    });
     let all = variables.into_iter().map(|(name, value)| {
         let source = match &sources {
             Some(sources) => sources.source(&name, &value),
@@ -40,7 +44,7 @@ pub fn explain(
             source,
         }
     });
-    Ok(all.collect())
+    Ok(all.chain(unchanged).collect())
 }
 
 /// The sources of the variables of one service.
@@ -69,6 +73,19 @@ impl Sources {
                 .shift_remove(service)
                 .unwrap_or_default(),
         })
+    }
+
+    /// Returns the variables of the application's own files that Portway does not set.
+    fn unchanged(&self, is_set: impl Fn(&str) -> bool) -> Vec<ExplainedVariable> {
+        let of_files = self.mapping.in_use.iter();
+        let of_files = of_files.filter(|one| one.origin == Origin::File && !is_set(&one.name));
+        of_files
+            .map(|one| ExplainedVariable {
+                name: one.name.clone(),
+                value: one.value.clone(),
+                source: format!("{}, unchanged", place(&one.place)),
+            })
+            .collect()
     }
 
     /// Says where a variable comes from.

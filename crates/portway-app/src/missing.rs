@@ -1,15 +1,23 @@
 //! What an application's `.env` files lack: values that an example file or a compose file names, and files
 //! that cannot be read.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use indexmap::IndexMap;
 use portway_detect::compose::{self, Missing, MissingPart};
-use portway_detect::variables;
+use portway_detect::variables::{self, MissingKeys};
+use portway_project::Plan;
 use portway_project::mapping::Place;
 use portway_project::shell::quote;
 
 use crate::compose::is_set;
+use crate::mapping::mappings;
 use crate::project::Project;
 use crate::reporter::Reporter;
+
+/// Maximum number of variables that are named.
+const MAX_NAMES: usize = 10;
 
 /// Warns about `.env` files that cannot be read, and about the variables of example files that need a value
 /// and have none.
@@ -46,8 +54,56 @@ pub(crate) fn report(project: &Project, reporter: &dyn Reporter) {
             quote(&format!("{dir}.env")),
         ));
     }
+    let is_detected = project.found.is_some();
+    for keys in missing_keys(&project.checkout.root, &project.plan, is_detected) {
+        let MissingKeys { file, example, .. } = &keys;
+        reporter.warning(&format!(
+            "`{file}` lacks {}, which `{example}` has; copy the lines and fill in the values",
+            list(&keys.names)
+        ));
+    }
     for warning in of_compose(project) {
         reporter.warning(&warning);
+    }
+}
+
+/// Returns the variables that an example file has and the `.env` file beside it lacks, and that nothing else
+/// sets.
+pub(crate) fn missing_keys(root: &Path, plan: &Plan, is_detected: bool) -> Vec<MissingKeys> {
+    let services = || plan.services.values().filter(|service| service.map_env);
+    let dirs: Vec<&str> = services()
+        .map(|service| service.dir.as_deref().unwrap_or(""))
+        .collect();
+    let mut all = variables::missing_keys(root, &dirs);
+    if all.is_empty() {
+        return all;
+    }
+    let mut set: BTreeSet<String> = services()
+        .flat_map(|service| service.env.keys().cloned())
+        .collect();
+    for mapping in mappings(root, plan, is_detected).into_values() {
+        set.extend(mapping.variables.into_iter().map(|variable| variable.name));
+    }
+    let own = ["PORT", "HOST"];
+    for keys in &mut all {
+        keys.names
+            .retain(|name| !set.contains(name) && !own.contains(&name.as_str()) && !is_set(name));
+    }
+    all.retain(|keys| !keys.names.is_empty());
+    all
+}
+
+/// Lists names: "`A`, `B` and 3 more".
+pub(crate) fn list(names: &[String]) -> String {
+    let shown: Vec<String> = names
+        .iter()
+        .take(MAX_NAMES)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    let more = names.len().saturating_sub(MAX_NAMES);
+    match more {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 
@@ -102,6 +158,13 @@ fn compose_warning(missing: &Missing, services: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lists_a_limited_number_of_names() {
+        let names: Vec<String> = (0..12).map(|n| format!("N{n}")).collect();
+        assert_eq!(list(&names[..2]), "`N0`, `N1`");
+        assert!(list(&names).ends_with("`N9` and 2 more"));
+    }
 
     #[test]
     fn says_what_a_compose_file_needs_and_what_to_write() {

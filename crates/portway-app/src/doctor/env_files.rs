@@ -5,11 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use portway_api::{Check, Finding};
+use portway_detect::variables::MissingKeys;
 use portway_project::user_file;
 use regex_lite::Regex;
 
 use super::context::PortOwner;
 use super::finding_builder::{FindingExt, error, fine, warning};
+use crate::missing::list;
 
 /// Suffixes of example files, which no program loads.
 const EXAMPLE_SUFFIXES: [&str; 5] = ["example", "sample", "template", "dist", "defaults"];
@@ -144,6 +146,17 @@ pub(super) fn evaluate(
         findings.push(fine(Check::EnvFile, &names.join(", "), message));
     }
     findings
+}
+
+/// Warns about variables that an example file has and the `.env` file beside it lacks.
+pub(super) fn evaluate_keys(all: &[MissingKeys]) -> Vec<Finding> {
+    let finding = |keys: &MissingKeys| {
+        let MissingKeys { file, example, .. } = keys;
+        let message = format!("lacks {}, which {example} has", list(&keys.names));
+        let repair = format!("copy the lines from {example} and fill in the values");
+        warning(Check::EnvFile, file, message, repair)
+    };
+    all.iter().map(finding).collect()
 }
 
 fn is_web(scheme: &str) -> bool {

@@ -34,6 +34,7 @@ use portway_project::{HealthCheck, HealthTarget, PlannedService};
 use crate::error::CommandError;
 use crate::gateway::state;
 use crate::inspect;
+use crate::missing::missing_keys;
 use crate::runtime::runtime;
 use answers::{HealthResult, Preflight};
 use context::{DoctorContext, PortOwner};
@@ -127,6 +128,10 @@ async fn examine_checkout(directory: Option<&Path>) -> Result<Diagnosis, Command
         &is_overridden,
         &served,
     ));
+    if let Ok(plan) = &context.plan {
+        let keys = missing_keys(&context.root, plan, context.found.is_some());
+        findings.extend(env_files::evaluate_keys(&keys));
+    }
     if let Ok(records) = &context.records {
         // Without registered instances there are no stale processes.
         let left = if records.entries.is_empty() {

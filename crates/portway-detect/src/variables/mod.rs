@@ -6,6 +6,7 @@
 
 mod code;
 mod files;
+mod keys;
 mod settings;
 
 use std::collections::BTreeSet;
@@ -19,6 +20,7 @@ use super::{Dir, Skipped};
 pub(crate) use code::default_port;
 pub use files::{IN_USE, is_example, is_in_use};
 pub(crate) use files::{example_of, is_for_other_environment, port};
+pub use keys::{MissingKeys, missing_keys};
 
 /// Finds the variables of services. `services` are their names and directories, relative to `root`.
 ///

@@ -77,7 +77,36 @@ fn variables_of_the_application_follow_the_ports() {
             .find(|line| line.starts_with("FRONTEND_URL="));
         let line = line.unwrap();
         assert!(line.ends_with("api/.env:1, 5173 is `web`"), "{line}");
+        // What the application loads itself is there, too.
+        let mut lines = explained.lines();
+        let line = lines.find(|line| line.starts_with("API_KEY=")).unwrap();
+        assert!(
+            line.contains("api/.env:") && line.ends_with(", unchanged"),
+            "{line}"
+        );
     });
+}
+
+#[test]
+fn says_which_keys_of_the_example_an_env_file_lacks() {
+    let sandbox = Sandbox::new()
+        .file("Procfile", "web: %service serve $PORT\n")
+        .file(".env", "OLD=1\n")
+        .file(".env.example", "OLD=\nNEW_KEY=\nPORT=1\n");
+    let up = sandbox.run(&["up", "--detach"]).success();
+    let said = up.stderr();
+    let text = "`.env` lacks `NEW_KEY`, which `.env.example` has";
+    assert_eq!(said.matches(text).count(), 1, "{said}");
+    let doctor = sandbox.run(&["doctor"]).stdout();
+    assert!(
+        doctor.contains("lacks `NEW_KEY`, which .env.example has"),
+        "{doctor}"
+    );
+    sandbox.write(".env", "OLD=1\nNEW_KEY=x\n");
+    sandbox.run(&["down"]).success();
+    let up = sandbox.run(&["up", "--detach"]).success();
+    assert!(!up.stderr().contains("lacks"));
+    sandbox.run(&["down"]).success();
 }
 
 #[test]
