@@ -170,6 +170,17 @@ impl FailureReason {
         )
     }
 
+    /// Returns the program that was not found, if its name is known.
+    pub fn missing_program(&self) -> Option<&str> {
+        match self {
+            Self::ProgramNotFound { program } => Some(program),
+            Self::PrepareFailed { cause, .. } | Self::GaveUp { cause, .. } => {
+                cause.missing_program()
+            }
+            _ => None,
+        }
+    }
+
     /// Returns whether the service was not ready before its readiness timeout.
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::NotListening { .. } | Self::NotReady { .. })

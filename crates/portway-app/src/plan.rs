@@ -12,10 +12,11 @@ use portway_project::mapping::Mapping;
 use portway_project::{Checkout, Plan, PlannedService};
 
 use crate::database::{self, OwnVariable};
-use crate::dirs;
+use crate::dirs::{self, has_program};
 use crate::error::CommandError;
 use crate::mapping::mappings;
 use crate::project::{Described, describe};
+use crate::toolchains::missing_tools;
 
 /// Returns the services that `portway up` would start, with the evidence. Does not start, lease or
 /// write anything.
@@ -46,6 +47,8 @@ fn project_plan(described: &Described) -> Result<ProjectPlan, CommandError> {
         .iter()
         .map(|found| (found.name.as_str(), found))
         .collect();
+    let mut warnings = detection.warnings.clone();
+    warnings.extend(missing_tools(&plan, has_program));
     Ok(ProjectPlan {
         directory: manifest.root().display().to_string(),
         manifest: found
@@ -69,7 +72,7 @@ fn project_plan(described: &Described) -> Result<ProjectPlan, CommandError> {
         project: plan.project,
         skipped: detection.skipped.iter().map(skipped_file).collect(),
         passed_over: detection.passed_over.iter().map(skipped_file).collect(),
-        warnings: detection.warnings.clone(),
+        warnings,
     })
 }
 

@@ -5,8 +5,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use indexmap::IndexMap;
 use portway_api::ErrorCode;
-use portway_detect::toolchain::{Fit, Requirement, Tool};
+use portway_detect::toolchain::{Fit, Requirement, Tool, install_hint, tools_of};
+use portway_project::Plan;
 use portway_supervisor::program;
 
 use crate::error::CommandError;
@@ -66,6 +68,31 @@ pub(crate) fn check(project: &Project, reporter: &dyn Reporter) -> Result<(), Co
     Ok(())
 }
 
+/// Says which tools of the services are not installed, and how to get each of them.
+pub(crate) fn missing_tools(plan: &Plan, is_installed: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut by_tool: IndexMap<&'static str, Vec<String>> = IndexMap::new();
+    for service in plan.services.values() {
+        let prepare = service.prepare.as_ref().map(|step| step.command.as_str());
+        let commands = [Some(service.command.as_str()), prepare];
+        for tool in commands.into_iter().flatten().flat_map(tools_of) {
+            let services = by_tool.entry(tool).or_default();
+            let name = format!("`{}`", service.name);
+            if !services.contains(&name) {
+                services.push(name);
+            }
+        }
+    }
+    by_tool.retain(|tool, _| !is_installed(tool));
+    let missing = by_tool.into_iter().filter_map(|(tool, services)| {
+        let hint = install_hint(tool)?;
+        let services = services.join(", ");
+        Some(format!(
+            "`{tool}` is not installed, and runs {services}; {hint}"
+        ))
+    });
+    missing.collect()
+}
+
 /// Returns the installed program that fits best, its version, and whether it fits.
 fn installed(requirement: &Requirement, dir: &Path) -> Option<(String, String, Fit)> {
     let programs: Vec<(String, &str)> = match requirement.tool {
@@ -120,6 +147,25 @@ fn number(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_missing_tools_once_with_the_way_to_get_them() {
+        let text = "[project]\nname = \"x\"\n\
+                    [services.web]\nprepare = \"pnpm install\"\ncommand = \"pnpm dev\"\nport = 3000\n\
+                    [services.docs]\ncommand = \"pnpm docs\"\nport = 3001\n\
+                    [services.api]\ncommand = \"go run .\"\nport = 8000\n";
+        let manifest =
+            portway_project::manifest::Manifest::parse(Path::new("/x/portway.toml"), text);
+        let plan = Plan::new(&manifest.unwrap(), &[]).unwrap();
+        let all = missing_tools(&plan, |tool| tool == "go");
+        assert_eq!(
+            all,
+            [
+                "`pnpm` is not installed, and runs `web`, `docs`; run `corepack enable pnpm` or `npm \
+              install --global pnpm`"
+            ]
+        );
+    }
 
     #[test]
     fn reads_version_numbers() {

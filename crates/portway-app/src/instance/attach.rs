@@ -7,6 +7,7 @@ use portway_api::{
     ErrorCode, Event, FailureReason, InstanceState, InstanceStatus, NoticeLevel, ServiceState,
     ServiceStatus,
 };
+use portway_detect::toolchain::install_hint;
 use portway_supervisor::control::Events;
 use portway_supervisor::remnants::is_not_stopped;
 use tokio::time::{sleep, timeout};
@@ -167,6 +168,11 @@ pub fn way_out(service: &ServiceStatus) -> String {
             }
         )
     );
+    let program = service
+        .reason
+        .as_ref()
+        .and_then(FailureReason::missing_program);
+    let tool = program.and_then(|program| Some((program, install_hint(program)?)));
     match service.state {
         ServiceState::Unhealthy if asks => {
             format!("it keeps running; run `portway attach {name}` to answer")
@@ -174,9 +180,14 @@ pub fn way_out(service: &ServiceStatus) -> String {
         ServiceState::Unhealthy => {
             format!("it keeps running; run `portway logs {name}` to see its full output")
         }
-        _ => format!(
-            "run `portway logs {name}` to see its full output, and `portway up` to start it again"
-        ),
+        _ => match tool {
+            Some((program, hint)) => {
+                format!("get `{program}`: {hint}; then run `portway up` to start it again")
+            }
+            None => format!(
+                "run `portway logs {name}` to see its full output, and `portway up` to start it again"
+            ),
+        },
     }
 }
 

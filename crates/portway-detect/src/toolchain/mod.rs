@@ -3,10 +3,12 @@
 //! Input: the detected services and the files in their directories. Output: what each requires, with the
 //! file that says so. The caller compares it with what is installed before it installs packages.
 
+mod install;
 mod range;
 
 use serde_json::Value;
 
+pub use install::{install_hint, tools_of};
 pub use range::{Fit, VersionRange};
 
 use super::{DetectedService, Dir};

@@ -73,7 +73,8 @@ impl StateMachine {
             true => self.has_listened,
             false => *phase == Phase::Ready && now - self.started >= RECOVERY_TIME,
         };
-        if let Some(reason) = permanent_failure(status, context.missing_file)
+        if let Some(reason) =
+            permanent_failure(status, context.missing_file, context.missing_program)
             && !has_worked
         {
             return self.fail(reason, now, effects);
@@ -168,9 +169,16 @@ impl StateMachine {
 }
 
 /// Returns why a process that exited with this status fails again whenever it is started.
-fn permanent_failure(status: ExitStatus, missing_file: Option<String>) -> Option<FailureReason> {
+fn permanent_failure(
+    status: ExitStatus,
+    missing_file: Option<String>,
+    missing_program: Option<String>,
+) -> Option<FailureReason> {
     match (status, missing_file) {
         (ExitStatus::Code(0) | ExitStatus::Signal(_), _) => None,
+        (ExitStatus::Code(127), _) if missing_program.is_some() => {
+            missing_program.map(|program| FailureReason::ProgramNotFound { program })
+        }
         (status, _) if status.is_usage_error() => Some(status.into()),
         (ExitStatus::Code(code), Some(line)) => Some(FailureReason::FileMissing { code, line }),
         _ => None,

@@ -67,6 +67,8 @@ pub(crate) struct ExitContext {
     pub lost_port: Option<(u16, PortConflict)>,
     /// The line of output that reports a missing module or file.
     pub missing_file: Option<String>,
+    /// The program that a shell did not find, as far as the output says.
+    pub missing_program: Option<String>,
     /// The line of output that says why the process exited.
     pub cause: Option<String>,
 }

@@ -24,9 +24,10 @@ const SIGNS: [&str; 17] = [
 ];
 
 /// Parts of lines that only repeat that a command failed, or that follow an error.
-const NOISE: [&str; 33] = [
+const NOISE: [&str; 34] = [
     "A complete log of this run",
     "ELIFECYCLE",
+    "ill retry in ",
     "Lifecycle script ",
     "npm error code",
     "npm error errno",

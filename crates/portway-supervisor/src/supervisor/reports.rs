@@ -190,6 +190,7 @@ impl Supervisor {
             address_in_use,
             lost_port: address_in_use.then(|| self.lost_port(name)).flatten(),
             missing_file: output::missing_file(&lines),
+            missing_program: missing_program(&lines),
             cause: last_line::cause(&lines),
         }
     }

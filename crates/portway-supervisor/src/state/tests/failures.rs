@@ -121,6 +121,17 @@ fn does_not_restart_what_cannot_succeed() {
         let result = exits(restart, ExitStatus::Code(1), Some(missing));
         assert_eq!(result, Some((ServiceState::Failed, reason)));
     }
+    let mut service = Fixture::new(|_| {}).starting();
+    service.step(Input::LeaderExited(ExitStatus::Code(127)));
+    service.step(Input::TreeGone(ExitContext {
+        missing_program: Some("pnpm".to_owned()),
+        ..ExitContext::default()
+    }));
+    let program = service
+        .machine
+        .reason()
+        .and_then(FailureReason::missing_program);
+    assert_eq!(program, Some("pnpm"));
     // A process that was killed may have printed anything before.
     let killed = exits(RestartPolicy::OnFailure, ExitStatus::KILLED, Some(missing));
     assert_eq!(killed.map(|(state, _)| state), Some(ServiceState::Backoff));
@@ -256,8 +267,7 @@ fn replaces_a_port_that_another_process_uses_when_the_server_exits() {
     let effects = service.step(Input::TreeGone(ExitContext {
         address_in_use: true,
         lost_port: Some((9000, taken_by.clone())),
-        missing_file: None,
-        cause: None,
+        ..ExitContext::default()
     }));
     assert!(effects.contains(&Effect::ReplacePort {
         port: 9000,
