@@ -45,6 +45,14 @@ pub(super) fn existing(dir: &Dir<'_>, path: &str) -> Option<String> {
     })
 }
 
+/// Returns the example beside a file that `dir` lacks.
+pub(super) fn beside(dir: &Dir<'_>, name: &str) -> Option<String> {
+    match dir.has(name) {
+        true => None,
+        false => example_of(dir, name),
+    }
+}
+
 /// Returns the path of the example that stands in for `.env` in `dir`, relative to `dir`, if that is missing:
 /// the one with most of the variables that the compose file, before interpolation, needs.
 pub(super) fn of_variables(dir: &Dir<'_>, compose: &Value) -> Option<String> {

@@ -12,7 +12,6 @@ use super::resolve::{self, place};
 use super::scripts::{self, ComposeCommand};
 use super::{images, release, value};
 use crate::Dir;
-use crate::variables::example_of;
 
 /// File names in the order of Compose.
 const FILES: [&str; 4] = [
@@ -190,8 +189,7 @@ fn usual<'d>(dir: &Dir<'d>) -> Option<Choice<'d>> {
 
 /// No files in `dir`, with the profiles of its `.env`.
 fn usual_in(dir: Dir<'_>) -> Choice<'_> {
-    let has_own = dir.has(".env");
-    let example = (!has_own).then(|| example_of(&dir, ".env")).flatten();
+    let example = examples::beside(&dir, ".env");
     let env = example.as_deref().unwrap_or(".env");
     let variables = dir.has(env).then(|| dir.dotenv(env)).flatten();
     let profiles = variables.and_then(|all| all.get("COMPOSE_PROFILES").cloned());

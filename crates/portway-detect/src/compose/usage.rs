@@ -1,7 +1,7 @@
 //! Which services of a compose file nothing needs by default: those of inactive profiles, and databases that
 //! only they use.
 
-use super::example_env::example_if_missing;
+use super::examples::beside;
 use super::{File, Service, images};
 use crate::DetectedService;
 
@@ -83,7 +83,7 @@ impl File<'_> {
         };
         let port = service.ports.iter().find(|port| port.container == usual);
         let port = port.and_then(|port| port.host).unwrap_or(usual);
-        let example = example_if_missing(&self.dir, ".env");
+        let example = beside(&self.dir, ".env");
         let file = example.as_deref().unwrap_or(".env");
         let variables = self.dir.has(file).then(|| self.dir.dotenv(file)).flatten();
         let places = [
