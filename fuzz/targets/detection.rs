@@ -42,6 +42,7 @@ fuzz_target!(|text: &str| {
     let context = DetectContext {
         has_program: &|program| has_docker && program == "docker",
         preferred: &|_| None,
+        is_windows: text.len() % 3 == 0,
         engine: &|| None,
     };
     let detection = detect(checkout.path(), &context);

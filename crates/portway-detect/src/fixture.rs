@@ -9,6 +9,15 @@ use portway_project::{Manifest, Plan};
 /// Runs detection on a checkout with these files, on a machine with these programs, and checks that
 /// the result parses as a manifest and makes a plan.
 pub(super) fn checkout(files: &[(&str, &str)], programs: &[&str]) -> Detection {
+    checkout_on(files, programs, false)
+}
+
+/// The same on Windows.
+pub(super) fn checkout_on_windows(files: &[(&str, &str)], programs: &[&str]) -> Detection {
+    checkout_on(files, programs, true)
+}
+
+fn checkout_on(files: &[(&str, &str)], programs: &[&str], is_windows: bool) -> Detection {
     let temp = tempfile::tempdir().unwrap();
     for (name, text) in files {
         let path = temp.path().join(name);
@@ -20,6 +29,7 @@ pub(super) fn checkout(files: &[(&str, &str)], programs: &[&str]) -> Detection {
         &DetectContext {
             has_program: &|program| programs.contains(&program),
             preferred: &|_| None,
+            is_windows,
             engine: &|| {
                 let has_engine = programs.contains(&"docker") || programs.contains(&"podman");
                 (!has_engine).then(|| NoEngine {

@@ -43,6 +43,7 @@ mod templates;
 mod text;
 pub mod toolchain;
 pub mod variables;
+mod windows;
 pub mod yaml;
 
 use std::path::Path;
@@ -62,6 +63,8 @@ pub struct DetectContext<'a> {
     pub has_program: &'a dyn Fn(&str) -> bool,
     /// Returns the user's preferred port for a framework, named as in [`DetectedService::framework`].
     pub preferred: &'a dyn Fn(&str) -> Option<u16>,
+    /// Whether the commands are for `cmd.exe` of Windows instead of a POSIX shell.
+    pub is_windows: bool,
     /// Returns why no engine runs containers, if none does. It is called only if the checkout has
     /// services that run in containers.
     pub engine: &'a dyn Fn() -> Option<NoEngine>,
@@ -232,6 +235,9 @@ pub fn detect(root: &Path, context: &DetectContext<'_>) -> Detection {
     let requirements = toolchain::require(&dirs[0], &mut services[..programs]);
     passed_over.extend(passed_over::find(&dirs, &services[..programs]));
     compose::set_start_order(&mut services, &containers, &files);
+    if context.is_windows {
+        windows::apply(&mut services);
+    }
     let warnings = lacking.into_iter();
     let warnings = warnings.filter_map(|lacking| lacking.warning(&services[programs..]));
     let warnings = warnings.collect();

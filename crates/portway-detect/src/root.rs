@@ -115,6 +115,7 @@ mod tests {
     fn dirs(from: &Path) -> Vec<String> {
         let context = DetectContext {
             has_program: &|_| true,
+            is_windows: false,
             preferred: &|_| None,
             engine: &|| None,
         };

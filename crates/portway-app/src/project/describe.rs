@@ -73,6 +73,7 @@ pub(crate) fn surroundings(preferred: &dyn Fn(&str) -> Option<u16>) -> DetectCon
     DetectContext {
         has_program: &dirs::has_program,
         preferred,
+        is_windows: cfg!(windows),
         engine: &|| engine::find(None, DETECT_TIMEOUT).err(),
     }
 }

@@ -220,7 +220,8 @@ fn create_venv(dir: &Dir<'_>, name: &str) -> String {
 /// that uv created has no pip; the user keeps it up to date. One that `python3 -m venv` creates has
 /// it at the end, so without pip its creation was interrupted and is repeated.
 fn gets_pip(venv: &Dir<'_>) -> bool {
-    if venv.sub("bin").is_some_and(|bin| bin.has("pip")) {
+    let has = |place: &str, pip: &str| venv.sub(place).is_some_and(|bin| bin.has(pip));
+    if has("bin", "pip") || has("Scripts", "pip.exe") {
         return true;
     }
     let settings = venv.read("pyvenv.cfg").unwrap_or_default();
