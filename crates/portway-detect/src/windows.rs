@@ -71,6 +71,9 @@ fn command(text: &str) -> Option<String> {
                 line.set(word)?;
             }
             word if is_for_shell(word) => return None,
+            word if line.is_start && (word.ends_with(".sh") || word.ends_with(".bash")) => {
+                return None;
+            }
             word if line.is_start => {
                 line.word(&quote(&program(word)));
                 line.is_start = false;
@@ -275,6 +278,7 @@ mod tests {
         }
         for text in [
             "gunicorn app --bind :$PORT",
+            "export PATH=\"$PWD/.venv/bin:$PATH\"; ./bin/start.sh",
             "for x in *; do y; done",
             "a | b",
             "awk '{print $1}' x",
