@@ -15,6 +15,39 @@ pub(super) fn to_pip(constraint: &str) -> Option<String> {
     Some(parts.join(","))
 }
 
+/// Converts a constraint on Python, such as `>=3.8,<3.12`, to an environment marker; the inner value is `None`
+/// for any version, the outer one if it cannot be expressed.
+pub(super) fn to_marker(constraint: &str) -> Option<Option<String>> {
+    let mut alternatives = Vec::new();
+    for one in constraint.split('|').map(str::trim) {
+        if one.is_empty() {
+            continue;
+        }
+        let specifier = to_pip(one)?;
+        let parts: Option<Vec<String>> = specifier
+            .split(',')
+            .filter(|part| !part.is_empty())
+            .map(|part| {
+                let at = part.find(|c: char| c.is_ascii_digit())?;
+                let (operator, version) = part.split_at(at);
+                // `python_version` has two numbers.
+                let name = match version.split('.').count() {
+                    0..=2 => "python_version",
+                    _ if version.ends_with(".*") => "python_version",
+                    _ => "python_full_version",
+                };
+                Some(format!("{name} {operator} \"{version}\""))
+            })
+            .collect();
+        let parts = parts?;
+        if parts.is_empty() {
+            return Some(None);
+        }
+        alternatives.push(parts.join(" and "));
+    }
+    Some((!alternatives.is_empty()).then(|| alternatives.join(" or ")))
+}
+
 fn part_to_pip(part: &str) -> Option<String> {
     if part == "*" {
         return Some(String::new());
@@ -65,6 +98,30 @@ fn is_version(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn converts_constraints_on_python_to_markers() {
+        for (constraint, expected) in [
+            ("<3.12", Some(Some("python_version < \"3.12\""))),
+            (
+                "^3.9",
+                Some(Some("python_version >= \"3.9\" and python_version < \"4\"")),
+            ),
+            (
+                "<3.8 || >=3.12.1",
+                Some(Some(
+                    "python_version < \"3.8\" or python_full_version >= \"3.12.1\"",
+                )),
+            ),
+            ("3.11.*", Some(Some("python_version == \"3.11.*\""))),
+            ("*", Some(None)),
+            ("newest", None),
+        ] {
+            let marker = to_marker(constraint);
+            let marker = marker.as_ref().map(Option::as_deref);
+            assert_eq!(marker, expected, "{constraint}");
+        }
+    }
 
     #[test]
     fn converts_constraints_to_specifiers() {

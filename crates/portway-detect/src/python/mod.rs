@@ -8,16 +8,23 @@
 mod application;
 mod constraint;
 mod environment;
+mod groups;
+mod local;
+mod manager;
 mod packages;
+mod root_package;
+mod setup;
 mod source;
+mod sources;
 mod tables;
+mod venv;
 mod workers;
 
 use self::application::{Application, applications, places, within};
-use self::environment::Environment;
 use self::packages::Packages;
 use self::source::Object;
 use self::tables::{BRINGS, Framework, Run, SERVERS, Server};
+use self::venv::Environment;
 use super::{DetectContext, DetectedPort, DetectedService, Dir};
 use portway_project::shell::quote;
 

@@ -1,5 +1,6 @@
 mod environment;
 mod places;
+mod sources;
 mod workers;
 
 use crate::DetectedPort;

@@ -137,7 +137,10 @@ fn installs_a_package_with_its_metadata() {
     assert_eq!(only(&files, &[]).prepare, Some(format!("{VENV}-e .")));
     let pipfile = "[packages]\nflask = '*'\n[dev-packages]\npytest = '*'";
     let files = [("Pipfile", pipfile), ("app.py", FLASK)];
-    assert_eq!(only(&files, &[]).prepare, Some(format!("{VENV}flask")));
+    assert_eq!(
+        only(&files, &[]).prepare,
+        Some(format!("{VENV}flask pytest"))
+    );
     let found = only(&files, &["pipenv"]);
     assert_eq!(found.prepare.as_deref(), Some("pipenv install --dev"));
     assert!(found.command.starts_with("pipenv run flask --app app"));
