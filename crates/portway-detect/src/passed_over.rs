@@ -75,7 +75,7 @@ pub(super) fn find(dirs: &[Dir<'_>], services: &[DetectedService]) -> Vec<Skippe
             |part: &str| own().any(|one| one.evidence.iter().any(|text| text.contains(part)));
         if !prepares
             && !names("package.json")
-            && let Some(why) = node::reason(dir)
+            && let Some(why) = node::reason(dir, services)
         {
             add("package.json", why);
         }
@@ -130,6 +130,13 @@ pub(super) fn find(dirs: &[Dir<'_>], services: &[DetectedService]) -> Vec<Skippe
         });
     }
     all
+}
+
+/// Returns whether a directory contains a manifest, so that it is detected or listed by itself.
+pub(super) fn has_manifest(dir: &Dir<'_>) -> bool {
+    let known = MANIFESTS.iter().map(|(file, _)| *file);
+    let mut known = known.chain(OTHER_MANIFESTS).chain(PYTHON);
+    known.any(|file| dir.has(file))
 }
 
 /// Returns the record of a directory that is not searched, if it contains projects. Members of workspaces in

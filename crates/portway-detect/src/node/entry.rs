@@ -62,14 +62,16 @@ const PLACES: [&str; 5] = ["", "src", "config", "src/config", "server"];
 const MAX_FILES: usize = 60;
 
 impl Entry {
-    /// Returns the file that a command runs, if it serves.
-    pub(super) fn of(dir: &Dir<'_>, package: &Package, command: &SimpleCommand) -> Option<Self> {
-        let file = Self::source(dir, command);
-        let file = match command.program() {
-            "nodemon" | "bun" => file.or_else(|| usual(dir, package)),
-            _ => file,
-        };
-        let entry = Self::serving(dir, package, file?)?;
+    /// Returns the file that a command runs, if it serves. If a build runs before it (`is_built`), it may be
+    /// what the build makes.
+    pub(super) fn of(
+        dir: &Dir<'_>,
+        package: &Package,
+        command: &SimpleCommand,
+        is_built: bool,
+    ) -> Option<Self> {
+        let file = Self::run(dir, package, command, is_built)?;
+        let entry = Self::serving(dir, package, file)?;
         // Packages have workers beside their servers.
         let stem = entry
             .file
@@ -80,6 +82,27 @@ impl Entry {
         let is_worker = WORKER_FILES.iter().any(|part| stem.contains(part))
             && !read(dir, &entry.file).is_some_and(|text| source::has_server(&text));
         (!is_worker).then_some(entry)
+    }
+
+    /// Returns the source of the file that a command runs, also if the command does not name it.
+    pub(super) fn run(
+        dir: &Dir<'_>,
+        package: &Package,
+        command: &SimpleCommand,
+        is_built: bool,
+    ) -> Option<String> {
+        let file = Self::source(dir, command);
+        let usual = || usual(dir, package);
+        match command.program() {
+            "nodemon" | "bun" => file.or_else(usual),
+            program if BUILDERS.contains(&program) && command.flag(&AFTER_BUILD).is_some() => {
+                file.or_else(usual)
+            }
+            "node" if is_built => file
+                .or_else(|| source_of_built(dir, command))
+                .or_else(|| runs_built(command).then(usual)?),
+            _ => file,
+        }
     }
 
     /// Returns the source file that a command runs.
@@ -182,7 +205,24 @@ fn after_build(dir: &Dir<'_>, command: &SimpleCommand) -> Option<String> {
     if !BUILDERS.contains(&command.program()) {
         return None;
     }
-    let run = Script::parse(command.flag(&AFTER_BUILD)?)?.last;
+    source_of_built(dir, &Script::parse(command.flag(&AFTER_BUILD)?)?.last)
+}
+
+/// Returns whether a command runs a file that a build makes.
+fn runs_built(command: &SimpleCommand) -> bool {
+    let mut words = command.arguments().iter();
+    let first = |word: &String| {
+        let path = word.trim_start_matches("./").to_owned();
+        path.split('/')
+            .next()
+            .is_some_and(|first| path != *first && is_built(first))
+            || path == "."
+    };
+    words.any(|word| first(word))
+}
+
+/// Returns the source of the built file that a command runs.
+fn source_of_built(dir: &Dir<'_>, run: &SimpleCommand) -> Option<String> {
     let words = || run.arguments().iter().filter(|word| !word.starts_with('-'));
     let path = words().find(|word| *word == "." || word.contains('/') || word.ends_with("js"))?;
     let main = Package::read(dir).and_then(|package| package.main);

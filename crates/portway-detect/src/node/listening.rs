@@ -3,6 +3,7 @@
 use super::Project;
 use super::configured;
 use super::entry::Entry;
+use super::package::Package;
 use super::script::SimpleCommand;
 use super::source::Port;
 use crate::{DetectedPort, DetectedService, variables};
@@ -13,10 +14,15 @@ impl Project<'_, '_> {
         let found =
             DetectedService::http(self.dir, entry.framework, "", port).with_kind(entry.kind);
         match entry.library {
-            Some(library) => found.with_evidence(format!(
-                "`{library}` is a dependency in {}",
-                self.dir.path_of("package.json")
-            )),
+            Some(library) => {
+                // A project of Nx uses the packages of the root.
+                let mut places = self.dir.upwards();
+                let place = places.find(|at| Package::read(at).is_some_and(|one| one.has(library)));
+                found.with_evidence(format!(
+                    "`{library}` is a dependency in {}",
+                    place.as_ref().unwrap_or(self.dir).path_of("package.json")
+                ))
+            }
             None => found,
         }
     }

@@ -52,7 +52,7 @@ pub(super) struct Managed {
 impl Managed {
     /// Returns the package manager of the package in `dir`.
     pub(super) fn of(dir: &Dir<'_>, package: &Package, context: &DetectContext<'_>) -> Self {
-        let root = dir.upwards().skip(1).find(|above| has_member(above, dir));
+        let root = workspace_of(dir);
         let mut evidence = Vec::new();
         if let Some(root) = &root {
             let file = match root.has("pnpm-workspace.yaml") {
@@ -165,6 +165,11 @@ impl Managed {
         command
     }
 
+    /// Whether it runs the script `predev` before `dev`.
+    pub(super) fn runs_hooks(&self) -> bool {
+        self.manager != Manager::Berry
+    }
+
     /// Whether it skips the install scripts of packages, unless the project allows them.
     pub(super) fn skips_install_scripts(&self) -> bool {
         matches!(self.manager, Manager::Pnpm | Manager::Berry | Manager::Bun)
@@ -195,6 +200,11 @@ impl Manager {
     fn is_in_corepack(self) -> bool {
         matches!(self, Self::Pnpm | Self::Yarn | Self::Berry)
     }
+}
+
+/// Returns the root of the workspace of which `dir` is a member.
+pub(super) fn workspace_of<'d>(dir: &Dir<'d>) -> Option<Dir<'d>> {
+    dir.upwards().skip(1).find(|above| has_member(above, dir))
 }
 
 /// Returns the version of pnpm that wrote the lock file of the workspace, as a suffix of its name.

@@ -7,6 +7,7 @@
 //! A script may start others (`concurrently`, `run-p`, `npm run`): each one that serves in the same
 //! directory becomes a service. Those in other directories are detected there.
 
+mod beside;
 mod configured;
 mod entry;
 mod generated;
@@ -15,6 +16,7 @@ mod manager;
 mod nx;
 mod package;
 mod reason;
+mod run;
 mod script;
 mod search;
 mod server;
@@ -27,11 +29,10 @@ mod workspace;
 use self::entry::Entry;
 use self::manager::Managed;
 use self::package::Package;
-use self::script::{SECRET_SETTERS, SimpleCommand};
 use self::server::{Server, ServerKind};
 use self::servers::servers;
 use self::source::Port;
-use self::tools::{ON_MACHINE, ON_VITE, Tool};
+use self::tools::{ON_VITE, Tool};
 use super::shell::literal;
 use super::{DetectContext, DetectedPort, DetectedService, Dir};
 use portway_project::kind::Kind;
@@ -45,6 +46,9 @@ const MAIN: &str = "src/main.ts";
 
 /// Detects the services of the package in `dir`.
 pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedService> {
+    if workspace::exclusion(dir).is_some() {
+        return Vec::new();
+    }
     let found = of_package(dir, context);
     match found.is_empty() {
         true => nx::read(dir, context).into_iter().collect(),
@@ -87,7 +91,7 @@ fn of_package(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedService
         let mut found = match &server.serves {
             ServerKind::Tool(tool) => project.tool(server, tool),
             ServerKind::File(entry) => project.script(server, entry),
-            ServerKind::Beside => project.beside(server),
+            ServerKind::Beside | ServerKind::Alone(_) => project.beside(server),
         };
         found.optional = server.optional.is_some();
         found.evidence.extend(server.optional.map(str::to_owned));
@@ -95,6 +99,7 @@ fn of_package(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedService
     });
     let found = found.chain(alone.map(|entry| project.file(&entry)));
     let mut found: Vec<DetectedService> = found.map(|found| project.finish(found)).collect();
+    let steps = project.add_steps(&mut found, &servers);
     if let Some(first) = found.first_mut() {
         first.evidence.extend(left_out);
     }
@@ -103,7 +108,13 @@ fn of_package(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedService
     let serving = || found.iter().filter(|one| one.port.is_some());
     let is_alike =
         |one: &DetectedService| serving().filter(|other| other.kind == one.kind).count() > 1;
-    if serving().any(is_alike) {
+    if servers.len() > 1 && !serving().any(is_alike) {
+        for (found, server) in found.iter_mut().zip(&servers) {
+            if server.optional.is_some() {
+                found.name = server.name().to_owned();
+            }
+        }
+    } else if serving().any(is_alike) {
         for (found, server) in found
             .iter_mut()
             .zip(&servers)
@@ -112,6 +123,7 @@ fn of_package(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedService
             found.name = server.name().to_owned();
         }
     }
+    found.splice(0..0, steps);
     found
 }
 
@@ -203,38 +215,27 @@ impl Project<'_, '_> {
             }
             return self.with_port_variable(found, server);
         }
-        let names_addresses = server.is_alone && server.names_addresses();
-        found.names_addresses = names_addresses;
-        let is_replaced = (server.simple.replaced.is_some() || names_addresses) && server.is_alone;
-        let script = server.script.as_ref().filter(|_| !is_replaced);
-        if let Some(script) = script.filter(|_| !server.says_a_port()) {
+        let names_addresses = server.names_addresses();
+        let is_replaced = server.replaced().is_some() || names_addresses;
+        let says_a_port = server.says_a_port();
+        if server.script.is_some() && !is_replaced && !says_a_port {
             if server.takes_arguments {
-                found.command = self.run(script, tool.flags);
+                found.command = self.run(server, tool.flags);
                 return found.with_evidence(format!("`{}` sets its port", tool.flags));
             }
-        } else if server.is_alone {
-            let command = server.without_port();
-            found.command = format!("{} {}", self.exec(&command), tool.flags);
-            let why = match (server.simple.replaced, &server.script) {
-                (Some(program), _) => {
-                    format!("it runs without `{program}`, which chooses a port itself")
-                }
-                (None, Some(_)) if names_addresses => {
-                    "the script names ports, so its command runs without the script".to_owned()
-                }
-                (None, Some(_)) => {
-                    "the script sets a port, so its command runs without the script".to_owned()
-                }
-                (None, None) => "its port is appended to its arguments".to_owned(),
-            };
-            return found.with_evidence(why);
+            if tool.reads_port() {
+                found.command = self.run(server, "");
+                return found.with_evidence(format!("`{}` reads `PORT`", tool.name));
+            }
+        }
+        if let Some(command) = self.outside(server, &server.without_port(), tool.flags) {
+            found.command = command;
+            found.names_addresses = names_addresses;
+            return found.with_evidence(why_outside(server));
         }
         let port = usual.unwrap_or(tool.port);
         found.port = Some(DetectedPort::Fixed(port));
-        found.command = match &server.script {
-            Some(script) => self.run(script, ""),
-            None => self.exec(&server.simple),
-        };
+        found.command = self.run(server, "");
         found.with_evidence(format!(
             "its script has more than one command, so its port cannot be changed from {port}"
         ))
@@ -255,93 +256,64 @@ impl Project<'_, '_> {
         self.with_port_variable(found, server)
     }
 
-    /// Builds the service of a command that runs beside a server and has no port.
+    /// Builds the service of a command that has no port.
     fn beside(&self, server: &Server) -> DetectedService {
         let program = server.simple.program();
         let port = DetectedPort::Preferred(1);
         let mut found = DetectedService::http(self.dir, "worker", "", port).without_port();
+        found.command = self.start(server);
+        found = found.with_evidence(server.evidence(self.dir));
+        if let ServerKind::Alone(why) = &server.serves {
+            return found.with_kind(Kind::Tcp).with_evidence(why.as_str());
+        }
         found.name = match server.name() {
             "" => program.to_owned(),
             name => name.to_owned(),
         };
-        found.command = match &server.script {
-            Some(script) => self.run(script, ""),
-            None => self.exec(&server.simple),
-        };
-        found
-            .with_evidence(server.evidence(self.dir))
-            .with_evidence("it runs beside the server and has no port")
+        found.with_evidence("it runs beside the server and has no port")
     }
 
     /// Builds the service of a file without a script.
     fn file(&self, entry: &Entry) -> DetectedService {
-        let mut found = self.entry(entry).with_evidence(format!(
-            "no script starts it, and {} listens",
-            self.dir.path_of(&entry.file)
-        ));
+        let file = self.dir.path_of(&entry.file);
+        let mut found = self.entry(entry).with_evidence(match reason::main_script(&self.package) {
+            Some((name, text)) => format!(
+                "the script `{name}` (`{text}`) starts no server that Portway knows, and {file} listens"
+            ),
+            None => format!("no script starts it, and {file} listens"),
+        });
         found.command = format!("node {}", literal(&quote(&entry.file)));
         self.listening(found, entry, None)
     }
 
     /// Sets the command of a server that reads PORT: its script, unless the script sets a port.
     fn with_port_variable(&self, mut found: DetectedService, server: &Server) -> DetectedService {
-        if let Some(program) = server.simple.replaced.filter(|_| server.is_alone) {
-            found.command = self.exec(&server.without_port());
-            return found.with_evidence(format!(
-                "it runs without `{program}`, which chooses a port itself"
-            ));
-        }
-        if server.is_alone && server.names_addresses() {
-            found.names_addresses = true;
-            found.command = self.exec(&server.without_port());
-            return found
-                .with_evidence("the script names ports, so its command runs without the script");
-        }
-        let Some(port) = server.port() else {
-            found.command = match &server.script {
-                Some(script) => self.run(script, ""),
-                None => self.exec(&server.simple),
+        let names_addresses = server.names_addresses();
+        let port = server.port();
+        let reads_port = server.reads_port();
+        if server.replaced().is_some() || names_addresses || (port.is_some() && !reads_port) {
+            let flags = match server.says_a_port() && !reads_port {
+                true => "--port {port}",
+                false => "",
             };
-            return found;
-        };
-        if let Some(script) = server.script.as_ref().filter(|_| !server.is_alone) {
-            found.port = Some(DetectedPort::Fixed(port));
-            found.command = self.run(script, "");
-            return found.with_evidence(format!("its script requires port {port}"));
+            let command = match reads_port {
+                true => server.simple.clone(),
+                false => server.without_port(),
+            };
+            if let Some(command) = self.outside(server, &command, flags) {
+                found.command = command;
+                found.names_addresses = names_addresses;
+                return found.with_evidence(why_outside(server));
+            }
         }
-        let command = server.without_port();
-        found.command = self.exec(&command);
-        if server.says_a_port() {
-            found.command += " --port {port}";
+        found.command = self.start(server);
+        match port.filter(|_| !reads_port) {
+            Some(port) => {
+                found.port = Some(DetectedPort::Fixed(port));
+                found.with_evidence(format!("its script requires port {port}"))
+            }
+            None => found,
         }
-        found.with_evidence("the script sets a port, so its command runs without the script")
-    }
-
-    fn run(&self, script: &str, arguments: &str) -> String {
-        let script = quote(script);
-        self.managed.run(&literal(&script), arguments)
-    }
-
-    /// The command outside a script, where packages' programs are not in PATH.
-    fn exec(&self, command: &SimpleCommand) -> String {
-        let words = command.wrapper.iter().chain(&command.words);
-        let words: Vec<_> = words.map(|word| quote(word)).collect();
-        let words = words.join(" ");
-        let mut text = String::new();
-        for (name, value) in &command.env {
-            text += &format!("{name}={} ", quote(value));
-        }
-        // A wrapper comes from a package, unless it is installed on the machine.
-        let first = command
-            .wrapper
-            .first()
-            .map_or(command.program(), String::as_str);
-        let is_own = ON_MACHINE.contains(&first) || SECRET_SETTERS.contains(&first);
-        if !is_own {
-            text += &self.managed.exec();
-            text.push(' ');
-        }
-        literal(&(text + &words)).into_owned()
     }
 
     /// Adds the prepare step and the manager's evidence.
@@ -362,6 +334,29 @@ impl Project<'_, '_> {
         }
         found.evidence.extend(self.managed.evidence.iter().cloned());
         found
+    }
+}
+
+/// Why a command runs without its script.
+fn why_outside(server: &Server) -> String {
+    let command = match server.before.is_empty() && server.after.is_empty() {
+        true => "its command runs",
+        false => "its commands run",
+    };
+    match (server.replaced(), &server.script) {
+        (Some(program), _) => {
+            format!("{command} without `{program}`, which chooses a port itself")
+        }
+        (None, Some(_)) if server.says_a_port() || server.port().is_some() => {
+            format!("the script sets a port, so {command} without the script")
+        }
+        (None, Some(_)) if server.names_addresses() => {
+            format!("the script names ports, so {command} without the script")
+        }
+        (None, Some(_)) => {
+            format!("the script passes no arguments on, so {command} without the script")
+        }
+        (None, None) => "its port is appended to its arguments".to_owned(),
     }
 }
 

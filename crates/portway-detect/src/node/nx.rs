@@ -147,8 +147,8 @@ impl Nx<'_, '_> {
                     .and_then(|port| port.parse().ok());
                 return self.served(tool, tool.port, &run, evidence, written);
             }
-            let entry = Entry::of(self.root, &self.project.package, &simple)
-                .or_else(|| Entry::of(self.project.dir, &self.project.package, &simple))?;
+            let entry = Entry::of(self.root, &self.project.package, &simple, false)
+                .or_else(|| Entry::of(self.project.dir, &self.project.package, &simple, false))?;
             return Some(self.program(Some(&entry), run, evidence));
         }
         if NODE_EXECUTORS.iter().any(|known| executor.ends_with(known)) {

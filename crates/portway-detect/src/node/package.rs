@@ -55,6 +55,11 @@ impl Package {
         self.dependencies.iter().any(|name| name == package)
     }
 
+    /// The names of all its dependencies.
+    pub(super) fn dependencies(&self) -> impl Iterator<Item = &str> {
+        self.dependencies.iter().map(String::as_str)
+    }
+
     /// Returns whether there is anything to install.
     pub(super) fn needs_packages(&self) -> bool {
         !self.dependencies.is_empty()

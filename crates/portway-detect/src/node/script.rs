@@ -1,16 +1,45 @@
 //! Splits a script into its commands.
 
+mod split;
+
 use shlex::Shlex;
+
+use self::split::{Separator, is_plain, split, without_redirections};
 
 /// A parsed script.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Script {
     /// The last command, which runs as long as the script does.
     pub(super) last: SimpleCommand,
+    /// The commands before it.
+    pub(super) before: Vec<Step>,
+    /// What follows it: redirections, and the programs that read what it prints.
+    pub(super) after: String,
+    /// Whether it is written without syntax that is not followed: brackets and backticks.
+    pub(super) is_plain: bool,
     /// Whether it is the only command.
     pub(super) is_alone: bool,
     /// Whether arguments after the script reach it, and no other command runs at the same time.
     pub(super) ends_simply: bool,
+}
+
+/// A command that runs before another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Step {
+    pub(super) run: StepRun,
+    /// What joins it to the next command: `&&`, `||`, `;` or `|`.
+    pub(super) joint: &'static str,
+}
+
+/// What a [`Step`] runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum StepRun {
+    /// A command, as written.
+    Command(String),
+    /// A script of the package.
+    Script(String),
+    /// A script that the package manager runs before another one, because of its name.
+    Hook(String),
 }
 
 /// One command of a script, without wrappers.
@@ -82,13 +111,31 @@ impl Script {
         let (commands, is_sequence) = split(text);
         // The first command of a pipe serves, the others read what it prints.
         let is_in_pipe = |index: usize| index > 0 && commands[index - 1].1 == Separator::Pipe;
-        let mut last = commands.len().checked_sub(1)?;
-        while is_in_pipe(last) {
-            last -= 1;
+        let mut at = commands.len().checked_sub(1)?;
+        while is_in_pipe(at) {
+            at -= 1;
         }
-        let (last, _) = commands[last];
+        let (last, separator) = commands[at];
+        let (command, redirected) = without_redirections(last);
+        let mut after = redirected.to_owned();
+        if separator == Separator::Pipe {
+            let start = last.as_ptr() as usize - text.as_ptr() as usize + last.len();
+            after = format!("{after} {}", text[start..].trim())
+                .trim()
+                .to_owned();
+        }
+        let before = commands[..at].iter().map(|(command, separator)| Step {
+            run: StepRun::Command(command.trim().to_owned()),
+            joint: separator.text(),
+        });
         Some(Self {
-            last: SimpleCommand::parse(last)?,
+            last: SimpleCommand::parse(command)?,
+            before: before.collect(),
+            is_plain: is_plain(text, command)
+                && commands[..at]
+                    .iter()
+                    .all(|(_, separator)| *separator != Separator::Background),
+            after,
             is_alone: commands.len() == 1 && is_sequence,
             ends_simply: is_sequence && !last.contains(['>', '<', '`', '(']),
         })
@@ -317,64 +364,6 @@ fn assignment(word: &str) -> Option<(&str, &str)> {
     let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     is_name.then_some((name, value))
-}
-
-/// What follows a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Separator {
-    /// `&`, after which the next command runs at the same time.
-    Background,
-    /// `|`
-    Pipe,
-    /// Anything else.
-    Other,
-}
-
-/// Splits a script into commands with what follows them, and returns whether they run one after the other.
-fn split(text: &str) -> (Vec<(&str, Separator)>, bool) {
-    let mut commands = Vec::new();
-    let mut is_sequence = true;
-    let (mut start, mut quote, mut escaped) = (0, None, false);
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    while at < bytes.len() {
-        let byte = bytes[at];
-        let here = at;
-        at += 1;
-        if std::mem::take(&mut escaped) {
-            continue;
-        }
-        match (byte, quote) {
-            (b'\\', None | Some(b'"')) => escaped = true,
-            (b'\'' | b'"', None) => quote = Some(byte),
-            (_, Some(open)) if byte == open => quote = None,
-            // The ampersand of `2>&1` separates nothing.
-            (b'>' | b'<', None) if bytes.get(at) == Some(&b'&') => at += 1,
-            (b';' | b'\n', None) => {
-                commands.push((&text[start..here], Separator::Other));
-                start = at;
-            }
-            (b'&' | b'|', None) => {
-                let mut separator = Separator::Other;
-                if bytes.get(at) == Some(&byte) {
-                    at += 1;
-                    is_sequence &= byte == b'&';
-                } else {
-                    is_sequence = false;
-                    separator = match byte {
-                        b'&' => Separator::Background,
-                        _ => Separator::Pipe,
-                    };
-                }
-                commands.push((&text[start..here], separator));
-                start = at;
-            }
-            _ => {}
-        }
-    }
-    commands.push((&text[start..], Separator::Other));
-    commands.retain(|(command, _)| !command.trim().is_empty());
-    (commands, is_sequence)
 }
 
 #[cfg(test)]

@@ -5,32 +5,15 @@ use std::cell::RefCell;
 
 use super::entry::Entry;
 use super::package::Package;
-use super::script::{Script, SimpleCommand};
+use super::script::{Script, SimpleCommand, Step, StepRun};
 use super::server::{Server, ServerKind};
-use super::starters::{StartTarget, forwarded, is_parallel, started};
+use super::starters::{StartTarget, forwarded, is_parallel, passes_arguments, started};
 use super::tools::{RUNS_A_FILE, tool};
 use crate::Dir;
-
-/// Programs that run until they are stopped, whatever their arguments are.
-const WATCHERS: [&str; 4] = ["nodemon", "tsc-watch", "chokidar", "onchange"];
-
-/// Programs that do the work of queues, and keep running.
-const QUEUE_PROGRAMS: [&str; 11] = [
-    "air",
-    "arq",
-    "bullmq",
-    "celery",
-    "dramatiq",
-    "graphile-worker",
-    "huey_consumer",
-    "inngest-cli",
-    "rq",
-    "sidekiq",
-    "trigger.dev",
-];
+use crate::passed_over::has_manifest;
 
 /// Programs that run the scripts of packages.
-const MANAGERS: [&str; 6] = ["npm", "pnpm", "yarn", "bun", "turbo", "nx"];
+pub(super) const MANAGERS: [&str; 6] = ["npm", "pnpm", "yarn", "bun", "turbo", "nx"];
 
 /// Arguments with which a package manager runs the scripts of members of a workspace.
 const TO_MEMBERS: [&str; 9] = [
@@ -45,9 +28,6 @@ const TO_MEMBERS: [&str; 9] = [
     "workspaces",
 ];
 
-/// Arguments with which a program runs again after each change of a file.
-const WATCH_ARGUMENTS: [&str; 5] = ["--watch", "-w", "watch", "-wp", "--watch=always"];
-
 /// The search through the scripts of a package.
 pub(super) struct Search<'s, 'd> {
     pub(super) dir: &'s Dir<'d>,
@@ -59,10 +39,25 @@ pub(super) struct Search<'s, 'd> {
 impl Search<'_, '_> {
     /// Returns the commands of a script that serve.
     pub(super) fn script(&self, name: &str, depth: usize) -> Vec<Server> {
-        match self.package.scripts.get(name) {
-            Some(text) => self.command(text, Some(name), name, depth),
-            None => Vec::new(),
+        let Some(text) = self.package.scripts.get(name) else {
+            return Vec::new();
+        };
+        let mut servers = self.command(text, Some(name), name, depth);
+        for server in &mut servers {
+            server
+                .before
+                .splice(0..0, self.hook(name).filter(|_| !server.is_part));
         }
+        servers
+    }
+
+    /// The script that the package manager runs before a script.
+    fn hook(&self, name: &str) -> Option<Step> {
+        let hook = format!("pre{name}");
+        self.has_script(&hook).then(|| Step {
+            run: StepRun::Hook(hook),
+            joint: "&&",
+        })
     }
 
     /// Returns the commands in a text that serve; `script` is the script that consists of the text
@@ -74,64 +69,156 @@ impl Search<'_, '_> {
         found_by: &str,
         depth: usize,
     ) -> Vec<Server> {
-        let (Some(parsed), Some(depth)) = (Script::parse(text), depth.checked_sub(1)) else {
+        let text = without_brackets(text);
+        let (Some(mut parsed), Some(depth)) = (Script::parse(text), depth.checked_sub(1)) else {
             return Vec::new();
         };
         let parts = Script::at_once(text);
         if parts.len() > 1 {
-            let all = parts.into_iter().flat_map(|part| {
-                let target = StartTarget::Command(part.to_owned());
-                match self.command(part, None, found_by, depth) {
-                    found if found.is_empty() => {
-                        self.beside(&target, found_by).into_iter().collect()
-                    }
-                    found => found,
-                }
-            });
-            return all.collect();
+            let parts = parts
+                .into_iter()
+                .map(|part| StartTarget::Command(part.to_owned()));
+            return self.parts(parts.collect(), found_by, depth);
         }
-        let simple = self.through_manager(parsed.last);
-        if let Some(text) = forwarded(self.package, &simple) {
+        if other_dir(self.dir, &parsed).is_some() {
+            return Vec::new();
+        }
+        let simple = self.through_manager(std::mem::take(&mut parsed.last));
+        let is_shell = command_of_shell(&simple).is_some();
+        let inner = match command_of_shell(&simple) {
+            Some(text) => Some(text.to_owned()),
+            None => forwarded(self.package, &simple),
+        };
+        if let Some(text) = inner {
             let mut servers = self.command(&text, script, found_by, depth);
             for server in &mut servers {
-                // Without the script, the command would lack what the other script sets.
-                server.is_alone = false;
-                server.takes_arguments &= parsed.ends_simply;
+                server.enclose(&parsed, &simple, &parsed.before);
+                server.takes_arguments &= parsed.ends_simply && !is_shell;
+                server.is_in_shell |= is_shell;
             }
             return servers;
         }
-        if let Some(commands) = started(self.package, &simple) {
-            let runs_all_at_once = is_parallel(&simple);
-            let all = commands.iter().flat_map(|command| {
-                let found = match command {
-                    StartTarget::Script(name) => self.script(name, depth),
-                    StartTarget::Command(text) => self.command(text, None, found_by, depth),
+        if let Some(targets) = started(self.package, &simple) {
+            if !is_parallel(&simple) {
+                let outer = Outer {
+                    text,
+                    parsed,
+                    starter: simple,
+                    script,
                 };
-                match found.is_empty() && runs_all_at_once {
-                    true => self.beside(command, found_by).into_iter().collect(),
-                    false => found,
-                }
-            });
-            return all.collect();
+                return self.sequence(targets, &outer, found_by, depth);
+            }
+            let mut servers = self.parts(targets, found_by, depth);
+            for server in &mut servers {
+                server.enclose(&parsed, &simple, &parsed.before);
+            }
+            return servers;
         }
         let program = simple.program();
         let serves = match tool(program, simple.arguments()) {
             Some(tool) => Some(ServerKind::Tool(tool)),
             None if RUNS_A_FILE.contains(&program) => {
-                Entry::of(self.dir, self.package, &simple).map(ServerKind::File)
+                let built_before = !parsed.before.is_empty();
+                Entry::of(self.dir, self.package, &simple, built_before).map(ServerKind::File)
             }
             None => None,
         };
+        parsed.last = simple;
         let server = serves.map(|serves| Server {
             script: script.map(str::to_owned),
             found_by: found_by.to_owned(),
-            simple,
-            is_alone: parsed.is_alone && parsed.ends_simply,
-            takes_arguments: parsed.ends_simply,
-            serves,
-            optional: None,
+            ..Server::new(text, parsed, serves)
         });
         server.into_iter().collect()
+    }
+
+    /// Returns the servers, and what runs beside them, of commands that run at the same time.
+    fn parts(&self, targets: Vec<StartTarget>, found_by: &str, depth: usize) -> Vec<Server> {
+        let all = targets.iter().flat_map(|target| {
+            let mut found = self.target(target, found_by, depth);
+            if found.is_empty() {
+                found.extend(self.beside(target, found_by));
+            }
+            found
+        });
+        let mut all: Vec<Server> = all.collect();
+        for server in &mut all {
+            server.is_part = true;
+        }
+        all
+    }
+
+    /// Returns the servers of something that a command starts.
+    fn target(&self, target: &StartTarget, found_by: &str, depth: usize) -> Vec<Server> {
+        let (name, passed) = match target {
+            StartTarget::Script(name, passed) => (name, passed),
+            StartTarget::Command(text) => return self.command(text, None, found_by, depth),
+        };
+        let mut servers = self.script(name, depth);
+        for server in servers.iter_mut().filter(|server| !server.is_part) {
+            server.simple.words.extend(passed.iter().cloned());
+            server.passed.extend(passed.iter().cloned());
+        }
+        servers
+    }
+
+    /// Returns the servers of a command that starts scripts one after the other. Nothing of what it does
+    /// beside that is lost: the outer script runs, or its other commands run as well.
+    fn sequence(
+        &self,
+        targets: Vec<StartTarget>,
+        outer: &Outer<'_>,
+        found_by: &str,
+        depth: usize,
+    ) -> Vec<Server> {
+        let Some((last, earlier)) = targets.split_last() else {
+            return Vec::new();
+        };
+        let earlier_servers: Vec<Server> = earlier
+            .iter()
+            .flat_map(|target| self.target(target, found_by, depth))
+            .collect();
+        let mut servers = self.target(last, found_by, depth);
+        if !earlier_servers.is_empty() {
+            servers.splice(0..0, earlier_servers);
+            return servers;
+        }
+        let (parsed, starter) = (&outer.parsed, &outer.starter);
+        let mut steps = parsed.before.clone();
+        steps.extend(earlier.iter().filter_map(|target| match target {
+            StartTarget::Script(name, _) => Some(Step {
+                run: StepRun::Script(name.clone()),
+                joint: "&&",
+            }),
+            StartTarget::Command(_) => None,
+        }));
+        let passes_more = matches!(last, StartTarget::Script(_, passed) if !passed.is_empty());
+        let does_more = !steps.is_empty()
+            || !starter.env.is_empty()
+            || !starter.wrapper.is_empty()
+            || starter.replaced.is_some()
+            || !parsed.after.is_empty()
+            || !parsed.ends_simply;
+        let has_hook = outer
+            .script
+            .is_some_and(|script| self.hook(script).is_some());
+        for server in &mut servers {
+            if server.is_part {
+                server.enclose(parsed, starter, &steps);
+                continue;
+            }
+            // Without a script, the inner script runs with the arguments.
+            if !does_more && !has_hook && (!passes_more || outer.script.is_none()) {
+                continue;
+            }
+            server.enclose(parsed, starter, &steps);
+            server.script = outer.script.map(str::to_owned);
+            server.text = outer.text.to_owned();
+            server.found_by = found_by.to_owned();
+            server.passed.clear();
+            server.takes_arguments &= parsed.ends_simply && passes_arguments(starter);
+        }
+        servers
     }
 
     /// Returns the command that a package manager runs: `vite` for `pnpm vite` and `bun run vite`.
@@ -176,65 +263,84 @@ impl Search<'_, '_> {
     fn has_script(&self, name: &str) -> bool {
         self.package.scripts.contains_key(name)
     }
+}
 
-    /// Returns the worker that a script starts from source, if it does.
-    pub(super) fn worker(&self, name: &str) -> Option<Server> {
-        let target = StartTarget::Script(name.to_owned());
-        let parsed = Script::parse(self.package.scripts.get(name)?)?;
-        let runs_source = Entry::source(self.dir, &parsed.last).is_some()
-            || WATCHERS.contains(&parsed.last.program())
-            || QUEUE_PROGRAMS.contains(&parsed.last.program());
-        // What is left out here is no part of the development server.
-        let known = self.left_out.take();
-        let found = runs_source.then(|| self.beside(&target, name)).flatten();
-        self.left_out.replace(known);
-        found
-    }
+/// A command that starts scripts.
+struct Outer<'o> {
+    text: &'o str,
+    parsed: Script,
+    starter: SimpleCommand,
+    /// The script that consists of it.
+    script: Option<&'o str>,
+}
 
-    /// Returns a command that keeps running without serving, such as a compiler that watches.
-    fn beside(&self, target: &StartTarget, found_by: &str) -> Option<Server> {
-        let (script, text) = match target {
-            StartTarget::Script(name) => (Some(name), self.package.scripts.get(name)?),
-            StartTarget::Command(text) => (None, text),
-        };
-        let parsed = Script::parse(text)?;
-        let simple = parsed.last;
-        let program = simple.program();
-        let watches = WATCHERS.contains(&program)
-            || QUEUE_PROGRAMS.contains(&program)
-            || is_artisan_worker(&simple)
-            || RUNS_A_FILE.contains(&program)
-            || simple
-                .arguments()
-                .iter()
-                .any(|argument| WATCH_ARGUMENTS.contains(&argument.as_str()));
-        // A command with others before it needs the shell that its script runs in.
-        let is_alone = parsed.is_alone && parsed.ends_simply;
-        if watches && (script.is_some() || is_alone) {
-            return Some(Server {
-                script: script.cloned(),
-                found_by: found_by.to_owned(),
-                simple,
-                is_alone,
-                takes_arguments: false,
-                serves: ServerKind::Beside,
-                optional: None,
-            });
+/// Returns the text without brackets around all of it.
+pub(super) fn without_brackets(text: &str) -> &str {
+    let text = text.trim();
+    let inner = text
+        .strip_prefix('(')
+        .and_then(|rest| rest.strip_suffix(')'));
+    inner
+        .filter(|inner| !inner.contains(['(', ')']))
+        .unwrap_or(text)
+        .trim()
+}
+
+/// Returns the command that a shell runs: `node x.js` for `bash -c "node x.js"`.
+fn command_of_shell(simple: &SimpleCommand) -> Option<&str> {
+    const SHELLS: [&str; 4] = ["sh", "bash", "zsh", "dash"];
+    match simple.words.as_slice() {
+        [shell, flag, text] if SHELLS.contains(&shell.as_str()) && is_command_flag(flag) => {
+            Some(text)
         }
-        // What a package manager starts in another directory is found there.
-        if !MANAGERS.contains(&program) {
-            let file = self.dir.path_of("package.json");
-            self.left_out.borrow_mut().push(format!(
-                "the script `{found_by}` in {file} also starts `{text}`, which Portway does not start"
-            ));
-        }
-        None
+        _ => None,
     }
 }
 
-/// Returns whether a command runs a worker of Laravel.
-fn is_artisan_worker(command: &SimpleCommand) -> bool {
-    const WORKERS: [&str; 4] = ["queue:listen", "queue:work", "horizon", "schedule:work"];
-    let mut arguments = command.arguments().iter();
-    command.program() == "php" && arguments.any(|word| WORKERS.contains(&word.as_str()))
+fn is_command_flag(flag: &str) -> bool {
+    flag.starts_with('-') && flag.ends_with('c')
+}
+
+/// Returns the directory below `dir` that a script changes to, if that is a package or project of its own.
+pub(super) fn other_dir<'d>(dir: &Dir<'d>, parsed: &Script) -> Option<Dir<'d>> {
+    let changes = parsed.before.iter().find_map(|step| match &step.run {
+        StepRun::Command(text) => text.strip_prefix("cd "),
+        StepRun::Script(_) | StepRun::Hook(_) => None,
+    })?;
+    let place = changes.trim().trim_matches(['\'', '"']);
+    let place = place.trim_start_matches("./").trim_end_matches('/');
+    let other = dir.below(place)?;
+    (!place.is_empty() && has_manifest(&other)).then_some(other)
+}
+
+/// Returns whether a script of the root of a workspace starts the script `name` of all members:
+/// `turbo run dev`, `pnpm -r dev`.
+pub(super) fn starts_all_members(package: &Package, script: &str, name: &str) -> bool {
+    let text = package.scripts.get(script).map_or("", String::as_str);
+    let Some(command) = Script::parse(text).map(|script| script.last) else {
+        return false;
+    };
+    let text = forwarded(package, &command);
+    let command = text
+        .and_then(|text| Script::parse(&text))
+        .map_or(command, |script| script.last);
+    let has = |words: &[&str]| {
+        command
+            .arguments()
+            .iter()
+            .any(|word| words.contains(&word.as_str()))
+    };
+    let is_for_all = match command.program() {
+        "turbo" => !command
+            .arguments()
+            .iter()
+            .any(|word| word.starts_with("--filter") || word == "-F"),
+        "lerna" => has(&["run"]),
+        "nx" => has(&["run-many"]) && !has(&["-p", "--projects"]),
+        "pnpm" => has(&["-r", "--recursive"]),
+        "npm" => has(&["-ws", "--workspaces"]),
+        "yarn" => has(&["workspaces"]),
+        _ => false,
+    };
+    is_for_all && has(&[name])
 }

@@ -88,10 +88,17 @@ pub(super) fn servers(dir: &Dir<'_>, package: &Package) -> (Vec<Server>, Vec<Str
     };
     let mut left_out = Vec::new();
     let mut first = |names: &[&str]| {
-        for name in names {
-            let servers = search.script(name, MAX_DEPTH);
-            let others = search.left_out.take();
+        for (index, name) in names.iter().enumerate() {
+            let mut servers = search.script(name, MAX_DEPTH);
+            let mut others = search.left_out.take();
             if servers.iter().any(Server::serves) {
+                for name in &names[index + 1..] {
+                    let more = search.script(name, MAX_DEPTH);
+                    let more_others = search.left_out.take();
+                    if starts_more(&more, &servers) {
+                        (servers, others) = (more, more_others);
+                    }
+                }
                 left_out.extend(others);
                 return servers;
             }
@@ -101,15 +108,15 @@ pub(super) fn servers(dir: &Dir<'_>, package: &Package) -> (Vec<Server>, Vec<Str
         }
         Vec::new()
     };
+    let is_new = |servers: &[Server], server: &Server| {
+        servers.iter().all(|known| known.origin != server.origin)
+    };
     let mut servers: Vec<Server> = first(&MAIN);
     for server in first(&BESIDE) {
-        if servers.iter().all(|known| known.simple != server.simple) {
+        if is_new(&servers, &server) {
             servers.push(server);
         }
     }
-    let is_new = |servers: &[Server], server: &Server| {
-        servers.iter().all(|known| known.simple != server.simple)
-    };
     for base in WORKERS {
         let names = [
             format!("dev:{base}"),
@@ -131,5 +138,27 @@ pub(super) fn servers(dir: &Dir<'_>, package: &Package) -> (Vec<Server>, Vec<Str
             }
         }
     }
+    if !servers
+        .iter()
+        .any(|server| server.serves() && server.optional.is_none())
+    {
+        let names = MAIN.iter();
+        let alone = names.clone().find_map(|name| search.lone_worker(name));
+        let alone = alone.or_else(|| {
+            names
+                .take(1)
+                .find_map(|name| search.watcher_of_member(name))
+        });
+        let alone = alone.filter(|alone| is_new(&servers, alone));
+        servers.splice(0..0, alone);
+    }
     (servers, left_out)
+}
+
+/// Returns whether these are servers of a script that starts all of the others, and more.
+fn starts_more(servers: &[Server], others: &[Server]) -> bool {
+    servers.len() > others.len()
+        && others
+            .iter()
+            .all(|other| servers.iter().any(|server| server.origin == other.origin))
 }

@@ -1,7 +1,9 @@
 mod indirection;
 mod managers;
+mod members;
 mod parts;
 mod ports;
+mod whole;
 
 use crate::fixture::{checkout, only};
 use crate::{DetectedPort, DetectedService, Detection};
@@ -336,7 +338,11 @@ fn follows_scripts_that_run_their_arguments() {
             "npm run dev -- --port {port}",
             Some(3000),
         ),
-        ("npm run with-env -- next dev -p 4000", "npm run dev", None),
+        (
+            "npm run with-env -- next dev -p 4000",
+            "npm exec -- dotenv -e ../.env -- next dev --port {port}",
+            Some(4000),
+        ),
         (
             "dotenv -e .env next dev -p 4000",
             "npm exec -- dotenv -e .env next dev --port {port}",

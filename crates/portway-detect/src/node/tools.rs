@@ -194,6 +194,24 @@ pub(super) fn tool(program: &str, arguments: &[String]) -> Option<&'static Tool>
         })
 }
 
+/// Tools with a port flag that read PORT too.
+const READS_PORT: [&str; 7] = [
+    "http-server",
+    "next",
+    "nitro",
+    "nuxt",
+    "parcel",
+    "serve",
+    "solid-start",
+];
+
+impl Tool {
+    /// Returns whether it reads PORT if no flag sets its port.
+    pub(super) fn reads_port(&self) -> bool {
+        self.flags.is_empty() || READS_PORT.contains(&self.name)
+    }
+}
+
 /// Frameworks built on Vite, by a package that they depend on.
 pub(super) const ON_VITE: [(&str, &str); 6] = [
     ("@sveltejs/kit", "sveltekit"),
@@ -205,7 +223,9 @@ pub(super) const ON_VITE: [(&str, &str); 6] = [
 ];
 
 /// Programs that run a file.
-pub(super) const RUNS_A_FILE: [&str; 15] = [
+pub(super) const RUNS_A_FILE: [&str; 17] = [
+    "pm2-dev",
+    "pm2-runtime",
     "tsup",
     "tsdown",
     "tsc-watch",

@@ -28,6 +28,31 @@ pub(super) fn has_member(root: &Dir<'_>, dir: &Dir<'_>) -> bool {
     is_among(&patterns, below.trim_start_matches('/'))
 }
 
+/// Returns the pattern by which the workspace of a directory above excludes `dir`, with its file.
+pub(super) fn exclusion(dir: &Dir<'_>) -> Option<(String, String)> {
+    dir.upwards().skip(1).find_map(|root| {
+        let patterns = patterns(&root);
+        let below = dir.path().strip_prefix(root.path()).unwrap_or("");
+        let below = below.trim_start_matches('/');
+        let without: Vec<String> = patterns
+            .iter()
+            .filter(|one| !one.starts_with('!'))
+            .cloned()
+            .collect();
+        // Otherwise it is no member anyway.
+        if !is_among(&without, below) || is_among(&patterns, below) {
+            return None;
+        }
+        let out = patterns.iter().filter(|one| one.starts_with('!'));
+        let mut out = out.filter(|one| is_among(&[one[1..].to_owned()], below));
+        let file = match root.has("pnpm-workspace.yaml") {
+            true => "pnpm-workspace.yaml",
+            false => "package.json",
+        };
+        Some((out.next()?.clone(), root.path_of(file)))
+    })
+}
+
 /// Returns whether a path matches a workspace's patterns; a pattern with `!` excludes.
 fn is_among(patterns: &[String], path: &str) -> bool {
     let clean = |pattern: &str| {

@@ -33,7 +33,7 @@ fn finds_the_last_command_of_a_script() {
         ("prisma generate; next dev", "next dev", false, true),
         ("tsc -w & node dist", "node dist", false, false),
         ("vite | cat", "vite", false, false),
-        ("a && tsx x.ts 2>&1 | pretty", "tsx x.ts 2>&1", false, false),
+        ("a && tsx x.ts 2>&1 | pretty", "tsx x.ts", false, false),
         ("portless shop next dev", "next dev", true, true),
         ("portless run --name shop -- vite", "vite", true, true),
         (
@@ -45,7 +45,7 @@ fn finds_the_last_command_of_a_script() {
         ("corepack pnpm run dev", "pnpm run dev", true, true),
         ("varlock run -- vite", "vite", true, true),
         ("a || b", "b", false, false),
-        ("vite 2>&1", "vite 2>&1", true, false),
+        ("vite 2>&1", "vite", true, false),
         ("echo 'a && b' && x", "x", false, true),
     ] {
         let expected = (words.to_owned(), is_alone, ends_simply);
@@ -54,6 +54,32 @@ fn finds_the_last_command_of_a_script() {
     for text in ["", "  ", "a 'b", "A=1", "npx", "cross-env"] {
         let program = Script::parse(text).map(|script| script.last.program().to_owned());
         assert!(matches!(program.as_deref(), None | Some("npx")), "{text}");
+    }
+}
+
+#[test]
+fn keeps_what_surrounds_the_last_command() {
+    for (text, before, last, after) in [
+        ("vite", "", "vite", ""),
+        ("a -b && c; vite", "a -b && c ;", "vite", ""),
+        ("vite > log 2>&1", "", "vite", "> log 2>&1"),
+        ("vite 2>&1 | tee log", "", "vite", "2>&1 | tee log"),
+        ("a || b && vite | x | y", "a || b &&", "vite", "| x | y"),
+        ("yes | a && vite", "yes | a &&", "vite", ""),
+        ("x 'a > b'", "", "x a > b", ""),
+        ("x \"2>&1\"", "", "x 2>&1", ""),
+    ] {
+        let script = Script::parse(text).unwrap();
+        let steps = script.before.iter().map(|step| match &step.run {
+            StepRun::Command(text) => format!("{text} {}", step.joint),
+            StepRun::Script(_) | StepRun::Hook(_) => unreachable!(),
+        });
+        let found = (
+            steps.collect::<Vec<_>>().join(" "),
+            script.last.words.join(" "),
+            script.after,
+        );
+        assert_eq!(found, (before.into(), last.into(), after.into()), "{text}");
     }
 }
 

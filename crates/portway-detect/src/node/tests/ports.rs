@@ -13,7 +13,7 @@ fn runs_a_script_that_passes_port_unchanged() {
 fn keeps_a_port_that_cannot_be_set() {
     for (script, port) in [
         ("tsc && vite --port 4000", Some(4000)),
-        ("vite ./ > log", Some(5173)),
+        ("vite > $(date)", Some(5173)),
     ] {
         let text = manifest(&format!("\"dev\": \"{script}\""), &["vite"]);
         let detection = checkout(&[("package.json", &text)], NPM);
