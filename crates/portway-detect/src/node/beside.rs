@@ -31,14 +31,13 @@ const QUEUE_PROGRAMS: [&str; 11] = [
 const WATCH_ARGUMENTS: [&str; 5] = ["--watch", "-w", "watch", "-wp", "--watch=always"];
 
 /// Libraries whose programs do the work of a queue or a schedule, with the call that shows it.
-const QUEUES: [(&str, &str); 15] = [
+const QUEUES: [(&str, &str); 14] = [
     ("@temporalio/worker", "Worker.create("),
     ("agenda", "new Agenda("),
     ("amqplib", ".consume("),
     ("bee-queue", ".process("),
     ("bull", ".process("),
-    ("bullmq", "new Worker("),
-    ("bullmq", "new Worker<"),
+    ("bullmq", "Worker"),
     ("cron", "new CronJob("),
     ("graphile-worker", "run("),
     ("kafkajs", ".run("),

@@ -218,7 +218,7 @@ fn runs_built(command: &SimpleCommand) -> bool {
             .is_some_and(|first| path != *first && is_built(first))
             || path == "."
     };
-    words.any(|word| first(word))
+    words.any(first)
 }
 
 /// Returns the source of the built file that a command runs.

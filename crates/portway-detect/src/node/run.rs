@@ -228,7 +228,9 @@ impl Project<'_, '_> {
         let program = command.split_whitespace().next()?;
         let prefix = match () {
             () if OF_MACHINE.contains(&program) || program.contains('/') => String::new(),
-            () if ONLY_IN_PACKAGES.contains(&program) || self.has_program(program) => format!("{} ", self.managed.exec()),
+            () if ONLY_IN_PACKAGES.contains(&program) || self.has_program(program) => {
+                format!("{} ", self.managed.exec())
+            }
             () => return None,
         };
         Some(literal(&format!("{variables}{prefix}{command}")).into_owned())

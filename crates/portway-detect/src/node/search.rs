@@ -54,7 +54,7 @@ impl Search<'_, '_> {
     /// The script that the package manager runs before a script.
     fn hook(&self, name: &str) -> Option<Step> {
         let hook = format!("pre{name}");
-        self.has_script(&hook).then(|| Step {
+        self.has_script(&hook).then_some(Step {
             run: StepRun::Hook(hook),
             joint: "&&",
         })
