@@ -27,30 +27,39 @@ pub(super) fn replace(services: &mut [DetectedService]) {
         .map(|one| (one.name.clone(), usual_port(one)))
         .collect();
     for service in services.iter_mut().filter(|one| one.names_addresses) {
-        let mut command = String::new();
-        let mut done = 0;
-        let text = service.command.clone();
-        for found in address.captures_iter(&text) {
-            let Some(number) = found.get(1) else {
-                continue;
-            };
-            let port = number.as_str().parse().ok();
-            let mut others = ports
-                .iter()
-                .filter(|(name, usual)| *name != service.name && port.is_some() && *usual == port);
-            let (Some((name, _)), None) = (others.next(), others.next()) else {
-                continue;
-            };
-            command.push_str(&text[done..number.start()]);
-            command.push_str(&format!("{{{name}.port}}"));
-            done = number.end();
-            service.evidence.push(format!(
-                "its command names port {}, the usual port of `{name}`",
-                number.as_str()
-            ));
+        let DetectedService {
+            name,
+            command,
+            env,
+            evidence,
+            ..
+        } = service;
+        let texts = env.values_mut().map(|value| ("a variable of it", value));
+        for (what, text) in std::iter::once(("its command", command)).chain(texts) {
+            let mut mapped = String::new();
+            let mut done = 0;
+            for found in address.captures_iter(text) {
+                let Some(number) = found.get(1) else {
+                    continue;
+                };
+                let port = number.as_str().parse().ok();
+                let mut others = ports
+                    .iter()
+                    .filter(|(other, usual)| other != name && port.is_some() && *usual == port);
+                let (Some((other, _)), None) = (others.next(), others.next()) else {
+                    continue;
+                };
+                mapped.push_str(&text[done..number.start()]);
+                mapped.push_str(&format!("{{{other}.port}}"));
+                done = number.end();
+                evidence.push(format!(
+                    "{what} names port {}, the usual port of `{other}`",
+                    number.as_str()
+                ));
+            }
+            mapped.push_str(&text[done..]);
+            *text = mapped;
         }
-        command.push_str(&text[done..]);
-        service.command = command;
     }
 }
 

@@ -55,6 +55,16 @@ const OTHER_MANIFESTS: [&str; 4] = [
     "Dockerfile",
 ];
 
+/// Files of tools that start services in their own way.
+const OF_OTHER_TOOLS: [(&str, &str); 6] = [
+    ("Tiltfile", "Tilt"),
+    ("skaffold.yaml", "Skaffold"),
+    ("skaffold.yml", "Skaffold"),
+    ("devspace.yaml", "DevSpace"),
+    ("garden.yml", "Garden"),
+    ("tmuxinator.yml", "tmuxinator"),
+];
+
 /// Returns the manifests in the searched `dirs` that belong to none of the services that run code of the
 /// project.
 pub(super) fn find(dirs: &[Dir<'_>], services: &[DetectedService]) -> Vec<Skipped> {
@@ -84,6 +94,9 @@ pub(super) fn find(dirs: &[Dir<'_>], services: &[DetectedService]) -> Vec<Skippe
         {
             let why = "names packages, but no file creates an application of a known framework";
             add(file, why.to_owned());
+        }
+        for (file, tool) in OF_OTHER_TOOLS.iter().filter(|(file, _)| dir.has(file)) {
+            add(file, format!("is for {tool}, and Portway does not read it"));
         }
         if own().next().is_none() {
             for (file, why) in MANIFESTS.iter().filter(|(file, _)| dir.has(file)) {
@@ -206,6 +219,7 @@ mod tests {
                 ),
                 ("jobs/requirements.txt", "requests\n"),
                 ("infra/Dockerfile", "FROM scratch\n"),
+                ("Tiltfile", "docker_build('x', '.')\n"),
                 ("cli/go.mod", "module x\n"),
                 ("cli/main.go", "package main\nfunc main() {}\n"),
                 ("examples/one/package.json", "{}"),
@@ -233,6 +247,7 @@ mod tests {
             listed,
             [
                 "other/portway.toml makes its directory a project of its own",
+                "Tiltfile is for Tilt, and Portway does not read it",
                 "dist-package/package.json is below `dist-package`, which is the output of a build",
                 "examples/one/package.json is below `examples`, which detection does not search; run `portway -C examples/one plan` for it",
                 "cli/go.mod has no main package that serves HTTP",

@@ -4,6 +4,8 @@
 //! equivalent. Follows process-compose's documentation; not tested against process-compose itself.
 
 mod model;
+mod mprocs;
+mod port;
 mod probe;
 mod service;
 
@@ -21,6 +23,13 @@ const FILES: [&str; 4] = [
     "compose.yaml",
     "compose.yml",
 ];
+
+/// The file that describes processes.
+struct Source<'s> {
+    file: &'s str,
+    /// The tool that reads it.
+    framework: &'static str,
+}
 
 /// Parses the text of a process-compose file.
 ///
@@ -44,12 +53,16 @@ pub(super) fn read(root: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedS
         if let Some(over) = root.yaml(&over) {
             merge(&mut value, over);
         }
+        let source = Source {
+            file,
+            framework: "process-compose",
+        };
         match Project::new(value) {
-            Ok(project) => return service::services(root, file, &project, context),
+            Ok(project) => return service::services(root, &source, &project, context),
             Err(error) => root.skip(file, format!("has no usable processes: {error}")),
         }
     }
-    Vec::new()
+    mprocs::read(root, context)
 }
 
 /// Merges an override file: mappings by key, lists by appending, other values by replacing.

@@ -142,7 +142,7 @@ impl Probe {
 }
 
 /// Replaces the number `port` in a command with `{port}`.
-fn with_placeholder(command: &str, port: u16) -> String {
+pub(super) fn with_placeholder(command: &str, port: u16) -> String {
     let digits = port.to_string();
     let mut text = String::with_capacity(command.len());
     let mut rest = command;

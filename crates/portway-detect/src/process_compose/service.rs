@@ -2,8 +2,8 @@
 
 use indexmap::IndexMap;
 
+use super::Source;
 use super::model::{Process, Project};
-use crate::procfile::command::{Listens, listens};
 use crate::procfile::nth_port;
 use crate::shell::{has_placeholder, literal};
 use crate::text::quoted;
@@ -38,15 +38,16 @@ const SIGNALS: [(u64, &str); 7] = [
 
 pub(super) fn services(
     root: &Dir<'_>,
-    file: &str,
+    source: &Source<'_>,
     project: &Project,
     context: &DetectContext<'_>,
 ) -> Vec<DetectedService> {
+    let file = source.file;
     for key in &project.left_out {
         root.skip(&format!("{file}: {key}"), "has no equivalent in a manifest");
     }
     let dotenv = root.dotenv(".env").is_some();
-    let first = (context.preferred)("process-compose").unwrap_or(FIRST_PORT);
+    let first = (context.preferred)(source.framework).unwrap_or(FIRST_PORT);
     let mut found = Vec::new();
     for (index, (name, process)) in project.processes.iter().enumerate() {
         if process.command.trim().is_empty() {
@@ -56,10 +57,11 @@ pub(super) fn services(
         let port = nth_port(first, index);
         let translation = Conversion {
             root,
-            file,
+            source,
             project,
             name,
             process,
+            context,
         };
         found.push(translation.service(port, dotenv));
     }
@@ -67,12 +69,13 @@ pub(super) fn services(
 }
 
 /// A process that is being converted.
-struct Conversion<'t> {
-    root: &'t Dir<'t>,
-    file: &'t str,
-    project: &'t Project,
-    name: &'t str,
-    process: &'t Process,
+pub(super) struct Conversion<'t> {
+    pub(super) root: &'t Dir<'t>,
+    pub(super) source: &'t Source<'t>,
+    pub(super) project: &'t Project,
+    pub(super) name: &'t str,
+    pub(super) process: &'t Process,
+    pub(super) context: &'t DetectContext<'t>,
 }
 
 impl Conversion<'_> {
@@ -81,23 +84,41 @@ impl Conversion<'_> {
         let command = self.unescaped(&process.command);
         let inferred = Kind::infer(self.name, &command);
         let preferred = DetectedPort::Preferred(port);
-        let mut found = DetectedService::http(self.root, "process-compose", "", preferred)
+        let mut found = DetectedService::http(self.root, self.source.framework, "", preferred)
             .with_kind(inferred)
-            .with_evidence(format!("{} has the process `{}`", self.file, self.name));
+            .with_evidence(format!(
+                "{} has the process `{}`",
+                self.source.file, self.name
+            ));
         found.name = self.name.to_owned();
         found.optional = process.optional;
         found.is_port_written = true;
+        found.names_addresses = true;
         let mut variables = self.project.environment.clone();
         variables.extend(process.environment.clone());
-        found = self.with_port(found, &command, &mut variables);
+        let cd = self.dir(&mut found);
+        // The shell that it needs gets the command as it is.
+        let is_posix = !BASHISMS.iter().any(|one| command.contains(one));
+        if is_posix {
+            found.command = literal(&command).into_owned();
+        }
+        found = match self.server_of_package(&found, &command) {
+            Some(server) if cd.is_empty() => self.with_server(found, server, &mut variables),
+            _ => self.with_port(found, &command, &mut variables),
+        };
         let own = found.port.map(|port| match port {
             DetectedPort::Preferred(port)
             | DetectedPort::Chosen { port, .. }
             | DetectedPort::Fixed(port) => port,
         });
-        let exports = self.environment(&mut found, &variables);
-        let cd = self.dir(&mut found);
-        found.command = self.shell(&(exports + &cd + &command));
+        let before = self.environment(&mut found, &variables) + &cd;
+        found.command = match is_posix {
+            true => literal(&before).into_owned() + found.command.trim(),
+            false => {
+                let command = format!("{before}{command}");
+                literal(&format!("bash -c {}", quote(command.trim()))).into_owned()
+            }
+        };
         self.env_files(&mut found, dotenv);
         self.probes(&mut found, own);
         self.set_lifecycle(&mut found);
@@ -112,72 +133,6 @@ impl Conversion<'_> {
         match self.project.no_expansion {
             true => text.to_owned(),
             false => text.replace("$$", "$"),
-        }
-    }
-
-    /// Returns the port: from a probe, the command or a variable.
-    fn with_port(
-        &self,
-        mut found: DetectedService,
-        command: &str,
-        variables: &mut IndexMap<String, String>,
-    ) -> DetectedService {
-        let probes = [&self.process.readiness, &self.process.liveness];
-        let probed = probes.into_iter().flatten().find_map(|probe| probe.port());
-        let number = |text: &String| text.parse::<u16>().ok().filter(|port| *port > 0);
-        let declared = variables.get("PORT").and_then(number);
-        if probed.is_some() && !found.kind.is_http() {
-            found.kind = Kind::Http;
-        }
-        let prefer = |mut found: DetectedService, port: Option<u16>| {
-            if let Some(port) = port {
-                found.port = Some(DetectedPort::Preferred(port));
-            }
-            found
-        };
-        match (listens(command, found.kind), probed) {
-            (Listens::WherePortSays(why), _) => {
-                variables.shift_remove("PORT");
-                prefer(found, probed.or(declared)).with_evidence(why)
-            }
-            (Listens::WhereVariableSays(variable), _) => {
-                let declared = variables.shift_remove(variable).as_ref().and_then(number);
-                prefer(found, probed.or(declared))
-                    .with_env(variable, "{port}")
-                    .with_evidence(format!("its program reads its port from {variable}"))
-            }
-            (Listens::At(port, why), _) if probed.is_none_or(|probed| probed == port) => {
-                found.port = Some(DetectedPort::Fixed(port));
-                found.with_evidence(why)
-            }
-            (_, Some(port)) => {
-                let text = port.to_string();
-                let variable = variables.iter().find(|(_, value)| **value == text);
-                match variable.map(|(name, _)| name.clone()) {
-                    Some(name) => {
-                        variables.shift_remove(&name);
-                        if name != "PORT" {
-                            found = found.with_env(&name, "{port}");
-                        }
-                        prefer(found, Some(port)).with_evidence(format!(
-                            "its probe checks port {port}, which {name} sets"
-                        ))
-                    }
-                    None => {
-                        found.port = Some(DetectedPort::Fixed(port));
-                        found.with_evidence(format!(
-                            "its probe checks port {port}, which Portway cannot change; use `$PORT` in its command to allow any port"
-                        ))
-                    }
-                }
-            }
-            (_, None) if declared.is_some() => {
-                variables.shift_remove("PORT");
-                prefer(found, declared).with_evidence("its variable `PORT` contains a port")
-            }
-            (_, None) => found.without_port().with_evidence(
-                "neither its command nor a probe contains a port, so it has no port",
-            ),
         }
     }
 
@@ -222,15 +177,6 @@ impl Conversion<'_> {
         }
         found.dir = parts.join("/");
         String::new()
-    }
-
-    /// Returns the command for `sh`, which Portway uses.
-    fn shell(&self, command: &str) -> String {
-        let command = command.trim();
-        match BASHISMS.iter().any(|one| command.contains(one)) {
-            true => literal(&format!("bash -c {}", quote(command))).into_owned(),
-            false => literal(command).into_owned(),
-        }
     }
 
     fn env_files(&self, found: &mut DetectedService, dotenv: bool) {

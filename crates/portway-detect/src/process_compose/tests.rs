@@ -87,7 +87,11 @@ fn reads_the_port_from_probe_or_command() {
         ),
         (
             format!("{{command: './x --port 4040', {probe}}}"),
-            Some(DetectedPort::Fixed(4040)),
+            Some(DetectedPort::Preferred(4040)),
+        ),
+        (
+            format!("{{command: './x serve :4040', {probe}}}"),
+            Some(DetectedPort::Preferred(4040)),
         ),
         (
             format!("{{command: './x', environment: [PORT=4040], {probe}}}"),
@@ -103,7 +107,7 @@ fn reads_the_port_from_probe_or_command() {
         ),
         (
             "{command: redis-server}".into(),
-            Some(DetectedPort::Fixed(6379)),
+            Some(DetectedPort::Preferred(6379)),
         ),
         ("{command: ./x}".into(), None),
         (
@@ -225,4 +229,48 @@ fn drops_invalid_variable_names() {
             .collect();
         assert_eq!(actual, [("A", "B=C")], "{environment}");
     }
+}
+
+#[test]
+fn a_second_checkout_can_run_with_other_ports() {
+    let text = r#"
+processes:
+  db:
+    command: redis-server --port 6399
+    readiness_probe: {exec: {command: "redis-cli -p 6399 ping"}}
+  api:
+    command: node api.js --port 8123 --redis redis://localhost:6399/1
+    environment: ["CACHE=redis://127.0.0.1:6399"]
+    readiness_probe: {http_get: {port: 8123}}
+  web:
+    command: npm run dev
+    working_dir: web
+    readiness_probe: {http_get: {port: 3200}}
+"#;
+    let vite = "{\"scripts\": {\"dev\": \"vite\"}, \"devDependencies\": {\"vite\": \"7\"}}";
+    let detection = checkout(&[(FILE, text), ("web/package.json", vite)], &["npm"]);
+    let found: Vec<_> = detection
+        .services
+        .iter()
+        .map(|one| (one.command.as_str(), one.prefers()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("redis-server --port {port}", Some(6399)),
+            (
+                "node api.js --port {port} --redis redis://localhost:{db.port}/1",
+                Some(8123)
+            ),
+            ("npm run dev -- --port {port} --strictPort", Some(3200)),
+        ]
+    );
+    let manifest = detection.manifest("p");
+    assert!(manifest.contains("redis-cli -p {port} ping"), "{manifest}");
+    assert_eq!(
+        detection.services[1].env["CACHE"],
+        "redis://127.0.0.1:{db.port}"
+    );
+    assert_eq!(detection.services[2].dir, "web");
+    assert!(detection.services[2].prepare.is_some());
 }

@@ -3,6 +3,8 @@
 use portway_project::kind::Kind;
 use portway_project::preferences::Preferences;
 
+use super::moved::written_at;
+
 /// The port that a command's program listens on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Listens {
@@ -59,7 +61,7 @@ const PROGRAMS: [(&[&str], Program); 24] = [
 ];
 
 /// Arguments that are followed by the port, alone or with an address.
-const FLAGS: [&str; 10] = [
+pub(super) const FLAGS: [&str; 10] = [
     "--port",
     "-p",
     "--bind",
@@ -73,10 +75,10 @@ const FLAGS: [&str; 10] = [
 ];
 
 /// Words that are followed by the port as a separate argument.
-const WORDS: [&str; 2] = ["runserver", "http.server"];
+pub(super) const WORDS: [&str; 2] = ["runserver", "http.server"];
 
 /// Programs that connect to a port that their arguments name, and listen on none.
-const CLIENTS: [&str; 13] = [
+pub(super) const CLIENTS: [&str; 13] = [
     "cloudflared",
     "curl",
     "cypress",
@@ -208,28 +210,7 @@ pub(crate) fn mentions_port(command: &str) -> bool {
 
 /// Returns the port that a command names as a number.
 pub(crate) fn written(command: &str) -> Option<u16> {
-    let mut words = command.split_whitespace().peekable();
-    while let Some(word) = words.next() {
-        let (flag, value) = match word.split_once('=') {
-            Some((flag, value)) => (flag, Some(value)),
-            None => (word, words.peek().copied()),
-        };
-        if (FLAGS.contains(&flag) || WORDS.contains(&flag))
-            && let Some(port) = value.and_then(port_of)
-        {
-            return Some(port);
-        }
-    }
-    None
-}
-
-/// Parses the port of `8000`, `:8000`, `0.0.0.0:8000` or `tcp://[::]:8000`.
-fn port_of(value: &str) -> Option<u16> {
-    let value = value.trim_matches(['\'', '"']);
-    let digits = value.rsplit(':').next()?;
-    let port: u16 = digits.parse().ok()?;
-    // In `-p 4` of an unknown program the number is not a port.
-    (port == 80 || port >= 1024).then_some(port)
+    written_at(command).map(|(_, port)| port)
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 
 pub(super) mod command;
 pub(super) mod deployment;
+pub(super) mod moved;
+pub(super) mod package;
 
 use self::command::Listens;
 use super::shell::literal;
@@ -13,6 +15,9 @@ use portway_project::kind::Kind;
 
 /// File names, the development file first.
 const FILES: [&str; 2] = ["Procfile.dev", "Procfile"];
+
+/// The settings of overmind and of foreman.
+const SETTINGS: (&str, &str) = (".overmind.env", ".foreman");
 
 /// Foreman's first port, and its increment from line to line.
 const FIRST_PORT: u16 = 5000;
@@ -93,7 +98,9 @@ fn is_name(name: &str) -> bool {
 
 /// Detects the services of the Procfile in the root.
 pub(super) fn read(root: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedService> {
-    let Some(file) = root.first_of(&FILES) else {
+    let settings = Settings::read(root);
+    let chosen = settings.file.as_deref().filter(|file| root.has(file));
+    let Some(file) = chosen.or_else(|| root.first_of(&FILES)) else {
         return Vec::new();
     };
     let Some(text) = root.read(file) else {
@@ -120,15 +127,16 @@ pub(super) fn read(root: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedS
     });
     // `web` gets the first port, wherever its line is.
     processes.sort_by_key(|process| process.name != "web");
-    let (env_file, first) = surrounding_files(root, context);
+    let (env_file, first) = surrounding_files(root, settings.port, context);
     let has_web = processes.iter().any(|process| process.name == "web");
     let mut found = Vec::new();
     for (index, process) in processes.iter().enumerate() {
         let is_client = process.name != "web" && command::only_calls(&process.command);
         let mut one = match is_client {
             true => client(root, file, process, has_web),
-            false => service(root, file, process, nth_port(first, index)),
+            false => service(root, file, process, nth_port(first, index), context),
         };
+        one.names_addresses = true;
         if env_file {
             one.more.push("env_file = \".env\"".into());
             one.evidence
@@ -151,12 +159,15 @@ pub(super) fn nth_port(first: u16, index: usize) -> u16 {
 
 /// Returns whether a usable `.env` exists, and the first port: the user's, the one in `.env` or in
 /// Rails' `bin/dev`, or else foreman's.
-fn surrounding_files(root: &Dir<'_>, context: &DetectContext<'_>) -> (bool, u16) {
+fn surrounding_files(
+    root: &Dir<'_>,
+    chosen: Option<u16>,
+    context: &DetectContext<'_>,
+) -> (bool, u16) {
     let variables = root.dotenv(".env");
     let port = |text: &str| text.parse::<u16>().ok().filter(|port| *port > 0);
-    let configured = variables
-        .as_ref()
-        .and_then(|all| port(all.get("PORT")?))
+    let configured = chosen
+        .or_else(|| port(variables.as_ref()?.get("PORT")?))
         .or_else(|| {
             let bin = root.sub("bin")?.read("dev")?;
             let (_, rest) = bin.split_once("${PORT:-")?;
@@ -166,12 +177,58 @@ fn surrounding_files(root: &Dir<'_>, context: &DetectContext<'_>) -> (bool, u16)
     (variables.is_some(), first.unwrap_or(FIRST_PORT))
 }
 
-fn service(root: &Dir<'_>, file: &str, process: &Process, port: u16) -> DetectedService {
+/// What the settings of overmind or foreman choose.
+#[derive(Debug, Default)]
+struct Settings {
+    /// Another Procfile.
+    file: Option<String>,
+    /// The first port.
+    port: Option<u16>,
+}
+
+impl Settings {
+    fn read(root: &Dir<'_>) -> Self {
+        let (overmind, foreman) = SETTINGS;
+        if root.has(overmind) {
+            let variables = root.dotenv(overmind).unwrap_or_default();
+            return Self {
+                file: variables.get("OVERMIND_PROCFILE").cloned(),
+                port: variables
+                    .get("OVERMIND_PORT")
+                    .and_then(|port| port.parse().ok()),
+            };
+        }
+        let Some(settings) = root.has(foreman).then(|| root.yaml(foreman)).flatten() else {
+            return Self::default();
+        };
+        let text = |key: &str| settings.get(key).and_then(crate::yaml::scalar);
+        Self {
+            file: text("procfile"),
+            port: text("port").and_then(|port| port.parse().ok()),
+        }
+    }
+}
+
+fn service(
+    root: &Dir<'_>,
+    file: &str,
+    process: &Process,
+    port: u16,
+    context: &DetectContext<'_>,
+) -> DetectedService {
     let Process {
         line,
         name,
         command,
     } = process;
+    let is_for_deployment = deployment::is_for_deployment(root) && file == "Procfile";
+    if !is_for_deployment && let Some(mut found) = package::server(root, command, context) {
+        found.name.clone_from(name);
+        found
+            .evidence
+            .insert(0, format!("{file}:{line} defines `{name}`"));
+        return found;
+    }
     let inferred = Kind::infer(name, command);
     let mut found = DetectedService::http(
         root,
@@ -187,10 +244,13 @@ fn service(root: &Dir<'_>, file: &str, process: &Process, port: u16) -> Detected
         Listens::WhereVariableSays(variable) => found.with_env(variable, "{port}").with_evidence(
             format!("its program reads its port from {variable}, which Portway sets"),
         ),
-        Listens::At(port, why) => {
-            found.port = Some(DetectedPort::Fixed(port));
-            found.with_evidence(why)
-        }
+        Listens::At(port, why) => match moved::moved(&found.command) {
+            Some(moved) => moved.apply(found),
+            None => {
+                found.port = Some(DetectedPort::Fixed(port));
+                found.with_evidence(why)
+            }
+        },
         Listens::Unknown if name == "web" => {
             found.with_evidence("by convention, the process `web` listens on PORT")
         }
@@ -199,7 +259,7 @@ fn service(root: &Dir<'_>, file: &str, process: &Process, port: u16) -> Detected
 }
 
 /// Sets the port that the source file in a command names, if it does.
-fn of_source(root: &Dir<'_>, mut found: DetectedService) -> DetectedService {
+pub(super) fn of_source(root: &Dir<'_>, mut found: DetectedService) -> DetectedService {
     let words: Vec<String> = shlex::Shlex::new(&found.command).collect();
     let port = words.iter().find_map(|word| {
         let (place, name) = word.rsplit_once('/').unwrap_or(("", word));
@@ -214,6 +274,10 @@ fn of_source(root: &Dir<'_>, mut found: DetectedService) -> DetectedService {
     });
     match port {
         Some((Ok(variable), file)) => {
+            // Its command may set the variable itself.
+            if let Some(moved) = moved::of_variable(&found.command, &variable) {
+                found = moved.apply(found);
+            }
             if variable != "PORT" {
                 found = found.with_env(&variable, "{port}");
             }

@@ -75,10 +75,10 @@ fn prefers_the_development_file_and_guesses_nothing() {
         .map(|s| (s.name.as_str(), s.port))
         .collect();
     let prefer = DetectedPort::Preferred(3000);
-    let only = DetectedPort::Fixed(6379);
+    let redis = DetectedPort::Preferred(6379);
     assert_eq!(
         services,
-        [("web", Some(prefer)), ("css", None), ("db", Some(only))]
+        [("web", Some(prefer)), ("css", None), ("db", Some(redis))]
     );
 }
 
@@ -288,4 +288,71 @@ fn a_dev_script_replaces_the_server_of_a_deployment() {
     assert_eq!(commands, ["node worker.js", "npm run dev -- --port {port}"]);
     assert!(detection.services[0].prepare.is_some());
     assert_eq!(detection.passed_over[0].file, "Procfile: web");
+}
+
+#[test]
+fn a_process_that_runs_a_script_gets_its_port_as_the_script_does() {
+    let text = "web: PORT=4567 node api.js --call http://localhost:5173\nui: cd ui && npm run dev\nops: OPS_PORT=4700 node ops.js\n";
+    let vite = "{\"scripts\": {\"dev\": \"vite\"}, \"devDependencies\": {\"vite\": \"7\"}}";
+    let files = [
+        ("Procfile.dev", text),
+        ("ui/package.json", vite),
+        ("ops.js", "app.listen(process.env.OPS_PORT)"),
+    ];
+    let detection = checkout(&files, &["npm", "node"]);
+    let found: Vec<_> = detection
+        .services
+        .iter()
+        .map(|one| {
+            (
+                one.name.as_str(),
+                one.dir.as_str(),
+                one.command.as_str(),
+                one.prefers(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (
+                "web",
+                "",
+                "node api.js --call http://localhost:{ui.port}",
+                Some(4567)
+            ),
+            (
+                "ui",
+                "ui",
+                "npm run dev -- --port {port} --strictPort",
+                Some(5173)
+            ),
+            ("ops", "", "node ops.js", Some(4700)),
+        ]
+    );
+    assert_eq!(detection.services[2].env["OPS_PORT"], "{port}");
+    detection.services[1].has_evidence("Procfile.dev:2 defines `ui`");
+}
+
+#[test]
+fn settings_of_overmind_and_foreman_are_used() {
+    let procfile = ("Procfile.local", "web: x $PORT\n");
+    for (file, text) in [
+        (
+            ".overmind.env",
+            "OVERMIND_PROCFILE=Procfile.local\nOVERMIND_PORT=3300\n",
+        ),
+        (".foreman", "procfile: Procfile.local\nport: 3300\n"),
+    ] {
+        let detection = checkout(
+            &[procfile, (file, text), ("Procfile", "web: y $PORT\n")],
+            &[],
+        );
+        let found = &detection.services[0];
+        assert_eq!(
+            (found.command.as_str(), found.prefers()),
+            ("x $PORT", Some(3300)),
+            "{file}"
+        );
+    }
 }
