@@ -32,10 +32,10 @@ fn files_that_cannot_be_read() {
     prefer_own_port(&sandbox);
     transcript.run(&sandbox, "a start without a manifest", &["up", "--detach"]);
     sandbox.run(&["down"]).success();
-    let sandbox = Sandbox::new().file(
-        "Procfile",
-        "a: python3 -m http.server 8000\nb: python3 -m http.server 8000\n",
-    );
+    let sandbox = Sandbox::new()
+        .file("Procfile", "a: node a.js\nb: node b.js\n")
+        .file("a.js", "app.listen(8000)\n")
+        .file("b.js", "app.listen(8000)\n");
     transcript.run(&sandbox, "two services on one port", &["plan"]);
     transcript.run(&sandbox, "both of them", &["detect", "--with", "b"]);
     transcript.assert("detection");
