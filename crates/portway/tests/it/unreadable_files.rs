@@ -102,10 +102,10 @@ fn only_broken_lines_of_a_procfile_are_skipped() {
 
 #[test]
 fn two_detected_services_that_require_one_port_are_both_listed() {
-    let sandbox = Sandbox::new().file(
-        "Procfile",
-        "a: python3 -m http.server %0\nb: python3 -m http.server %0\n",
-    );
+    let sandbox = Sandbox::new()
+        .file("Procfile", "a: node a.js\nb: node b.js\n")
+        .file("a.js", "app.listen(%0)\n")
+        .file("b.js", "app.listen(%0)\n");
     let plan = sandbox.run(&["plan", "--json"]).success().json();
     let (a, b) = (&plan["services"][0], &plan["services"][1]);
     assert_eq!((&a["name"], &a["optional"]), (&"a".into(), &false.into()));
