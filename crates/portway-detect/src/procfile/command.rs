@@ -3,7 +3,7 @@
 use portway_project::kind::Kind;
 use portway_project::preferences::Preferences;
 
-use super::moved::written_at;
+use super::written::{CLIENTS, FLAGS, written};
 
 /// The port that a command's program listens on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,40 +58,6 @@ const PROGRAMS: [(&[&str], Program); 24] = [
     (&["ng", "serve"], Program::Fixed(4200)),
     (&["webpack", "serve"], Program::Fixed(8080)),
     (&["http.server"], Program::Fixed(8000)),
-];
-
-/// Arguments that are followed by the port, alone or with an address.
-pub(super) const FLAGS: [&str; 10] = [
-    "--port",
-    "-p",
-    "--bind",
-    "-b",
-    "--listen",
-    "--addr",
-    "-addr",
-    "-port",
-    "--server.port",
-    "PORT",
-];
-
-/// Words that are followed by the port as a separate argument.
-pub(super) const WORDS: [&str; 2] = ["runserver", "http.server"];
-
-/// Programs that connect to a port that their arguments name, and listen on none.
-pub(super) const CLIENTS: [&str; 13] = [
-    "cloudflared",
-    "curl",
-    "cypress",
-    "k6",
-    "localtunnel",
-    "lt",
-    "newman",
-    "ngrok",
-    "open",
-    "open-cli",
-    "smee",
-    "stripe",
-    "wait-on",
 ];
 
 /// Arguments that are followed by an address to connect to.
@@ -208,32 +174,9 @@ pub(crate) fn mentions_port(command: &str) -> bool {
     })
 }
 
-/// Returns the port that a command names as a number.
-pub(crate) fn written(command: &str) -> Option<u16> {
-    written_at(command).map(|(_, port)| port)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn reads_ports_from_commands() {
-        for (command, port) in [
-            ("node server.js --port 3001", Some(3001)),
-            ("bin/rails s -p 3000", Some(3000)),
-            ("gunicorn --bind=0.0.0.0:8001 app", Some(8001)),
-            ("uvicorn app:app --port '8002'", Some(8002)),
-            ("PORT=4000 node x.js", Some(4000)),
-            ("python manage.py runserver 0.0.0.0:8003", Some(8003)),
-            ("stripe listen --forward-to localhost:3000/hook", None),
-            ("make -p 4", None),
-            ("x --port $PORT", None),
-            ("x --port", None),
-        ] {
-            assert_eq!(written(command), port, "{command}");
-        }
-    }
 
     #[test]
     fn distinguishes_addresses_to_call_from_addresses_to_listen_on() {

@@ -7,6 +7,7 @@ pub(super) mod command;
 pub(super) mod deployment;
 pub(super) mod moved;
 pub(super) mod package;
+mod written;
 
 use self::command::Listens;
 use super::shell::literal;

@@ -1,8 +1,6 @@
 //! Replaces the port in a command by `{port}`, so that the program can listen on another one.
 
-use std::ops::Range;
-
-use super::command::{CLIENTS, FLAGS, WORDS};
+use super::written::{name_of, written_at};
 use crate::{DetectedPort, DetectedService};
 
 /// A command with `{port}` where its port was.
@@ -33,19 +31,6 @@ const ARGUMENTS: [(&[&str], u16, &str); 16] = [
     (&["astro", "dev"], 4321, "--port {port}"),
     (&["ng", "serve"], 4200, "--port {port}"),
     (&["webpack", "serve"], 8080, "--port {port}"),
-];
-
-/// Programs that connect to a database, with `-p` for its port.
-const DATABASE_CLIENTS: [&str; 9] = [
-    "mongo",
-    "mongosh",
-    "mysql",
-    "nc",
-    "pg_isready",
-    "psql",
-    "redis-cli",
-    "scp",
-    "ssh",
 ];
 
 /// Returns a command, in which placeholders are escaped, with `{port}` instead of the port that it sets, or
@@ -150,55 +135,6 @@ fn with_arguments(command: &str) -> Option<Moved> {
 fn is_for_npm(command: &str) -> bool {
     let mut words = command.split_whitespace();
     words.next() == Some("npm") && !words.any(|word| word == "--")
-}
-
-fn name_of(word: &str) -> &str {
-    word.rsplit('/').next().unwrap_or(word)
-}
-
-/// Returns the port that a command names as a number, and its place.
-pub(super) fn written_at(command: &str) -> Option<(Range<usize>, u16)> {
-    let mut words = command.split_whitespace().peekable();
-    let program = command
-        .split_whitespace()
-        .map(name_of)
-        .find(|word| !word.contains('='));
-    if program.is_some_and(|name| CLIENTS.contains(&name) || DATABASE_CLIENTS.contains(&name)) {
-        return None;
-    }
-    while let Some(word) = words.next() {
-        let (flag, value) = match word.split_once('=') {
-            Some((flag, value)) => (flag, Some(value)),
-            None => (word, words.peek().copied()),
-        };
-        let flag = flag.trim_start_matches(['\'', '"', '(']);
-        if (FLAGS.contains(&flag) || WORDS.contains(&flag))
-            && let Some((digits, port)) = value.and_then(port_of)
-        {
-            // All words are slices of the command.
-            let start = digits.as_ptr() as usize - command.as_ptr() as usize;
-            return Some((start..start + digits.len(), port));
-        }
-    }
-    None
-}
-
-/// Parses the port of `8000`, `:8000`, `0.0.0.0:8000` or `tcp://[::]:8000`; the first one of `8080:80`, which
-/// forwards it to a container.
-fn port_of(value: &str) -> Option<(&str, u16)> {
-    let value = value.trim_matches(['\'', '"', ')']);
-    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let digits = match value.rsplit_once(':') {
-        Some((before, last)) if is_number(last) => match before.rsplit(':').next() {
-            Some(outer) if !outer.is_empty() && is_number(outer) => outer,
-            _ => last,
-        },
-        Some(_) => return None,
-        None => value,
-    };
-    let port: u16 = digits.parse().ok()?;
-    // In `-p 4` of an unknown program the number is not a port.
-    (port == 80 || port >= 1024).then_some((digits, port))
 }
 
 /// Replaces the port in the other addresses of this service.
