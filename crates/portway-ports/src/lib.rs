@@ -74,6 +74,8 @@ mod connection;
 mod families;
 mod hold;
 mod listener;
+#[cfg(target_os = "linux")]
+mod namespace;
 mod parse;
 mod platform;
 mod policy;
@@ -89,6 +91,8 @@ pub use listener::{
     Listener, PortOwner, all_listeners, all_owners, bound_owners, find_owner, hides_sockets,
     listeners, owners, owners_among, owners_of, owners_of_sockets, udp_sockets,
 };
+#[cfg(target_os = "linux")]
+pub use namespace::NamespaceSockets;
 pub use policy::{Exclusion, PortPolicy};
 pub use process::{Process, ProcessId};
 pub use protocol::Protocol;

@@ -145,7 +145,7 @@ pub fn hides_sockets(pid: u32) -> bool {
     platform::hides_sockets(pid)
 }
 
-fn with_processes(found: Vec<Listener>, likely: &[u32]) -> io::Result<Vec<PortOwner>> {
+pub(crate) fn with_processes(found: Vec<Listener>, likely: &[u32]) -> io::Result<Vec<PortOwner>> {
     let mut sockets: HashSet<u64> = found.iter().map(|listener| listener.socket).collect();
     let mut owners = platform::socket_owners_among(likely, &sockets)?;
     sockets.retain(|socket| !owners.contains_key(socket));

@@ -1,6 +1,7 @@
 //! Linux: settings and processes from `/proc`, sockets from netlink `sock_diag`.
 
 mod connection_users;
+mod namespace_sockets;
 mod netlink;
 mod open_files;
 mod processes;
@@ -14,6 +15,7 @@ use crate::policy::PortPolicy;
 use crate::range::PortRange;
 
 pub(crate) use connection_users::ConnectionUsers;
+pub(crate) use namespace_sockets::NamespaceSockets;
 pub(crate) use netlink::{bound, has_active_sockets, listeners, udp_sockets};
 pub(crate) use processes::{process, process_id, started_at};
 

@@ -44,6 +44,15 @@ pub(crate) fn udp_sockets() -> io::Result<Vec<Listener>> {
     Ok(with_protocol(Protocol::Udp, found))
 }
 
+/// Returns the listening TCP sockets and the unconnected UDP sockets in the namespace of `netlink`.
+pub(super) fn all_in_namespace(netlink: &Netlink) -> io::Result<Vec<Listener>> {
+    let tcp = dump_from(netlink, Protocol::Tcp, StateFlags::LISTEN, None)?;
+    let udp = dump_from(netlink, Protocol::Udp, StateFlags::CLOSE, None)?;
+    let mut all = with_protocol(Protocol::Tcp, tcp);
+    all.extend(with_protocol(Protocol::Udp, udp));
+    Ok(all)
+}
+
 pub(crate) fn bound(port: u16) -> io::Result<Vec<Listener>> {
     let inactive = StateFlags::from_bits_retain(BOUND_INACTIVE);
     let found = dump(Protocol::Tcp, inactive, Some(port))?;
@@ -72,7 +81,11 @@ fn listener(protocol: Protocol, socket: &InetResponse) -> Listener {
 
 /// Opens a socket for requests.
 pub(super) fn open() -> io::Result<Netlink> {
-    let mut netlink = Netlink::new(NETLINK_SOCK_DIAG)?;
+    prepare(Netlink::new(NETLINK_SOCK_DIAG)?)
+}
+
+/// Binds a new socket for requests to the kernel.
+pub(super) fn prepare(mut netlink: Netlink) -> io::Result<Netlink> {
     netlink.bind_auto()?;
     netlink.connect(&NetlinkAddress::new(0, 0))?;
     Ok(netlink)
@@ -102,7 +115,16 @@ fn dump(
     states: StateFlags,
     port: Option<u16>,
 ) -> io::Result<Vec<InetResponse>> {
-    let netlink = open()?;
+    dump_from(&open()?, protocol, states, port)
+}
+
+/// Returns the same as [`dump`] from the namespace of a socket for requests.
+fn dump_from(
+    netlink: &Netlink,
+    protocol: Protocol,
+    states: StateFlags,
+    port: Option<u16>,
+) -> io::Result<Vec<InetResponse>> {
     let mut found = Vec::new();
     for (family, mut socket_id) in [
         (AF_INET, SocketId::new_v4()),
@@ -119,8 +141,8 @@ fn dump(
             states: states.clone(),
             socket_id,
         };
-        send(&netlink, NLM_F_REQUEST | NLM_F_DUMP, 0, request)?;
-        read_dump(&netlink, &mut found)?;
+        send(netlink, NLM_F_REQUEST | NLM_F_DUMP, 0, request)?;
+        read_dump(netlink, &mut found)?;
     }
     // The kernel filters by port; this guards against a kernel that does not.
     found.retain(|socket| port.is_none_or(|port| socket.header.socket_id.source_port == port));
