@@ -35,7 +35,7 @@ pub(crate) fn check() -> Result<(), String> {
         let toolchain = Toolchain::find(target)?;
         for selection in [
             "--workspace --exclude xtask --exclude portway-testing --exclude portway-bench --exclude portway-chaos --lib --bins",
-            "-p portway-api -p portway-detect -p portway-project -p portway-registry -p portway-ports --all-targets",
+            "-p portway-api -p portway-detect -p portway-project -p portway-registry -p portway-ports -p portway-isolation --all-targets",
         ] {
             run(toolchain
                 .cargo("clippy")

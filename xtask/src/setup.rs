@@ -21,6 +21,9 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("avahi-browse", "avahi-daemon avahi-utils"),
     ("dbus-daemon", "dbus"),
     ("ip", "iproute2"),
+    // The way out of isolated networks.
+    ("slirp4netns", "slirp4netns"),
+    ("pasta", "passt"),
     // Clock jumps in `chaos/`.
     ("faketime", "faketime"),
     // The tests start an engine of their own.
