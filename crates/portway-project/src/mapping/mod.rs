@@ -33,6 +33,8 @@ pub struct Place {
 /// What kind of file names a variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
+    /// A default in the application's code that contains an expression, whose value is not known.
+    Expression,
     /// A default in the application's code.
     Code,
     /// An example file, such as `.env.example`, beside a file that is in use.
@@ -79,6 +81,9 @@ pub struct Mapping {
     /// Names of variables with a value of the user that refers to another machine or to no service.
     /// Portway sets none of them.
     pub kept: Vec<String>,
+    /// The defaults in code that name a port of a service and are not mapped, because they contain an
+    /// expression; with the value in which the known parts are replaced.
+    pub incomplete: Vec<MappedVariable>,
     /// The variables of example files that still need a value.
     pub missing: Vec<AppVariable>,
     /// The variables that have a value without Portway, mapped or not.
@@ -129,7 +134,7 @@ impl Mapping {
 
     fn add(&mut self, context: &Context<'_>, variable: &AppVariable, uses_examples: bool) {
         let is_in_use = match variable.origin {
-            Origin::Documented => false,
+            Origin::Expression | Origin::Documented => false,
             Origin::Example => uses_examples,
             Origin::Code | Origin::File | Origin::Compose => true,
         };
@@ -140,12 +145,16 @@ impl Mapping {
             .or_else(|| pair::map(context, variable))
             .or_else(|| context.map_addresses(variable));
         if let Some((value, meaning)) = found {
-            self.variables.push(MappedVariable {
+            let mapped = MappedVariable {
                 name: variable.name.clone(),
                 value,
                 place: variable.place.clone(),
                 meaning,
-            });
+            };
+            match variable.origin {
+                Origin::Expression => self.incomplete.push(mapped),
+                _ => self.variables.push(mapped),
+            }
             return;
         }
         let is_local = is_local(&variable.value);

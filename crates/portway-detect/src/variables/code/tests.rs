@@ -2,12 +2,15 @@
 
 use super::*;
 
+mod forms;
+mod libraries;
+
 fn found(text: &str) -> Vec<String> {
-    let all = PATTERNS.as_ref().unwrap().defaults(text);
-    let shown = all
-        .iter()
-        .map(|(line, (name, value))| format!("{line} {name}={value}"));
-    shown.collect()
+    let all = defaults_in(text);
+    let known = all.iter().filter(|(_, _, value)| !value.has_expression);
+    known
+        .map(|(line, name, value)| format!("{line} {name}={}", value.text))
+        .collect()
 }
 
 #[test]
