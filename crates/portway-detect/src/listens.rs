@@ -1,7 +1,8 @@
 //! Where a program gets its port: from a variable or from a number in its code. Works line by line
 //! on the source of any language, and never runs it.
 
-use super::literal::{is_comment, number};
+use super::literal::{is_comment, is_of_database, is_of_others, number};
+use super::variables;
 use super::{DetectContext, DetectedPort, DetectedService, Dir};
 
 /// A source file: its path relative to the root, and its text.
@@ -13,9 +14,9 @@ pub(super) enum Listens {
     /// From an environment variable.
     Variable {
         /// The variable's name.
-        name: &'static str,
+        name: String,
         /// The value to set, with placeholders.
-        value: &'static str,
+        value: String,
         /// The file and line that read it.
         place: String,
         /// The port that the program falls back to.
@@ -48,6 +49,9 @@ const VARIABLES: [(&str, &str); 12] = [
     ("BIND_ADDRESS", "{host}:{port}"),
 ];
 
+/// Ends of names of variables with a port or an address to listen on.
+const ENDS: [&str; 6] = ["PORT", "ADDR", "ADDRESS", "BIND", "LISTEN", "LISTEN_ON"];
+
 impl Listens {
     /// Searches these files, the most likely first. A variable takes precedence over a number,
     /// which is then the program's fallback.
@@ -55,18 +59,33 @@ impl Listens {
         let number = files
             .iter()
             .find_map(|(file, text)| number(text).map(|(port, line)| (port, file, line)));
+        let defaults: Vec<Default<'_>> = files.iter().flat_map(defaults).collect();
+        let usual = number.map(|(port, _, _)| port);
         for (name, value) in VARIABLES {
             let asked = files
                 .iter()
                 .find_map(|(file, text)| Some((file, line_of_variable(text, name)?)));
             if let Some((file, line)) = asked {
+                let default = defaults.iter().find(|one| one.name == name);
+                // `PORT` may be an address in Go: `:8080`.
+                let own = default.map(|one| one.value).filter(|_| value == "{port}");
                 return Self::Variable {
-                    name,
-                    value,
+                    name: name.to_owned(),
+                    value: own.unwrap_or(value).to_owned(),
                     place: format!("{file}:{line}"),
-                    usual: number.map(|(port, _, _)| port),
+                    usual: default.map(|one| one.port).or(usual),
                 };
             }
+        }
+        // The default of another variable is the number on which it listens.
+        let is_own = |one: &&Default<'_>| usual.is_none_or(|usual| usual == one.port);
+        if let Some(found) = defaults.iter().find(is_own) {
+            return Self::Variable {
+                name: found.name.clone(),
+                value: found.value.to_owned(),
+                place: format!("{}:{}", found.file, found.line),
+                usual: Some(found.port),
+            };
         }
         match number {
             Some((port, file, line)) => Self::Fixed {
@@ -101,8 +120,8 @@ impl Listens {
             } => {
                 found.port = Some(context.port(found.framework, own.unwrap_or(usual)));
                 // Every service receives `PORT` anyway.
-                if name != "PORT" {
-                    found = found.with_env(name, value);
+                if name != "PORT" || value != "{port}" {
+                    found = found.with_env(&name, &value);
                 }
                 found.with_evidence(format!("{place} reads its port from `{name}`"))
             }
@@ -120,6 +139,46 @@ impl Listens {
             }
         }
     }
+}
+
+/// A variable with the default of a port or an address to listen on.
+struct Default<'s> {
+    file: &'s str,
+    line: usize,
+    name: String,
+    port: u16,
+    /// The value to set, in the form of the default.
+    value: &'static str,
+}
+
+/// Returns the variables of a file whose names and defaults are those of a server's own port.
+fn defaults((file, text): &Source) -> Vec<Default<'_>> {
+    let of_server = |name: &str| {
+        let lower = name.to_ascii_lowercase();
+        ENDS.iter().any(|end| name.ends_with(end)) && !is_of_others(&lower)
+    };
+    let all = variables::defaults_in(text).into_iter();
+    let all = all.filter_map(|(line, name, default)| {
+        let (host, port) = default.rsplit_once(':').unwrap_or(("-", &default));
+        let port = port
+            .parse()
+            .ok()
+            .filter(|port| *port > 0 && !is_of_database(*port))?;
+        let value = match host {
+            "-" => "{port}",
+            "" => ":{port}",
+            "0.0.0.0" | "127.0.0.1" | "localhost" | "[::]" | "[::1]" => "{host}:{port}",
+            _ => return None,
+        };
+        of_server(&name).then_some(Default {
+            file,
+            line,
+            name,
+            port,
+            value,
+        })
+    });
+    all.collect()
 }
 
 /// Common configuration files, the most likely first.
@@ -174,26 +233,82 @@ mod tests {
         assert_eq!(
             of("port := os.Getenv(\"PORT\")\nif port == \"\" { port = \"8081\" }"),
             Listens::Variable {
-                name: "PORT",
-                value: "{port}",
+                name: "PORT".into(),
+                value: "{port}".into(),
                 place: "main.go:1".into(),
                 usual: Some(8081)
             }
         );
         let aliased = of("Addr string `env:\"LISTEN_ADDR,default=x\"`");
-        assert!(
-            matches!(
-                aliased,
-                Listens::Variable {
-                    value: "{host}:{port}",
-                    ..
-                }
-            ),
-            "{aliased:?}"
-        );
+        let is_address = |found: &Listens| match found {
+            Listens::Variable { value, .. } => value == "{host}:{port}",
+            _ => false,
+        };
+        assert!(is_address(&aliased), "{aliased:?}");
         let place = "main.go:2".into();
         assert_eq!(of("\nListen(\":81\")"), Listens::Fixed { port: 81, place });
         assert_eq!(of("\"REPORT\" PORT"), Listens::Unknown);
+    }
+
+    #[test]
+    fn the_default_of_any_variable_may_be_the_port() {
+        for (text, name, value, usual) in [
+            (
+                "addr := cmp.Or(os.Getenv(\"ADDR\"), \":8087\")\nhttp.ListenAndServe(addr, nil)",
+                "ADDR",
+                ":{port}",
+                8087,
+            ),
+            (
+                "port := os.Getenv(\"GRPC_PORT\")\nif port == \"\" {\n\tport = \"50052\"\n}",
+                "GRPC_PORT",
+                "{port}",
+                50_052,
+            ),
+            (
+                "p, err := strconv.Atoi(os.Getenv(\"APP_PORT\"))\nif err != nil {\n\tp = 7008\n}",
+                "APP_PORT",
+                "{port}",
+                7008,
+            ),
+            (
+                "Port string `env:\"HTTP_PORT\" envDefault:\"8067\"`\nStore string `env:\"STORE_PORT\" envDefault:\"5432\"`",
+                "HTTP_PORT",
+                "{port}",
+                8067,
+            ),
+            (
+                "let addr = env::var(\"SHOP_BIND\").unwrap_or(\"127.0.0.1:8088\".into());\nTcpListener::bind(addr)",
+                "SHOP_BIND",
+                "{host}:{port}",
+                8088,
+            ),
+            ("getEnv(\"PORT\", \":8089\")", "PORT", ":{port}", 8089),
+        ] {
+            let found = Listens::of(&[("main.go".into(), text.into())]);
+            let Listens::Variable {
+                name: found_name,
+                value: found_value,
+                usual: found_usual,
+                ..
+            } = found
+            else {
+                panic!("{text} {found:?}");
+            };
+            assert_eq!(
+                (found_name.as_str(), found_value.as_str(), found_usual),
+                (name, value, Some(usual)),
+                "{text}"
+            );
+        }
+        for text in [
+            "getEnv(\"REDIS_PORT\", \"6379\")",
+            "getEnv(\"METRICS_PORT\", \"9100\")",
+            "getEnv(\"API_ADDR\", \"api.example.com:80\")",
+        ] {
+            let found = Listens::of(&[("main.go".into(), text.into())]);
+            assert_eq!(found, Listens::Unknown, "{text}");
+        }
     }
 
     #[test]

@@ -127,6 +127,9 @@ fn is_address(lead: &str) -> bool {
     let host = host.trim_end();
     let bytes: String = host.chars().filter(|c| *c != ' ').collect();
     [
+        // `("", 8000)` in Python
+        "(\"\"",
+        "(''",
         "[0,0,0,0]",
         "[127,0,0,1]",
         "(0,0,0,0)",
@@ -177,6 +180,18 @@ fn is_named(lead: &str) -> bool {
     name.ends_with("port") && !OTHER_NAMES.iter().any(|other| name.contains(other))
 }
 
+/// Returns whether a name in lower case is that of the port of something other than a server of HTTP or gRPC.
+pub(super) fn is_of_others(name: &str) -> bool {
+    OTHER_NAMES
+        .iter()
+        .any(|other| *other != "grpc" && name.contains(other))
+}
+
+/// Returns whether programs connect to a port rather than listen on it.
+pub(super) fn is_of_database(port: u16) -> bool {
+    OTHERS.contains(&port)
+}
+
 /// Returns whether a line is a comment in the supported languages.
 pub(super) fn is_comment(line: &str) -> bool {
     let line = line.trim_start();
@@ -196,6 +211,10 @@ mod tests {
             ("TcpListener::bind(\"127.0.0.1:3000\").await?", Some(3000)),
             ("TcpListener::bind(\n    \"127.0.0.1:3000\",\n)", Some(3000)),
             (".bind((\"0.0.0.0\", 8081))?", Some(8081)),
+            (
+                "HTTPServer((\"\", 8766), Handler).serve_forever()",
+                Some(8766),
+            ),
             (
                 "let addr = SocketAddr::from(([127, 0, 0, 1], 3030));",
                 Some(3030),

@@ -19,7 +19,7 @@ fn detects_how_every_framework_serves() {
         (
             "axum = { workspace = true }",
             "let port = env::var(\"PORT\").unwrap_or(\"3001\".into());\naxum::serve(l, app)",
-            DetectedPort::Preferred(3000),
+            DetectedPort::Preferred(3001),
             "src/main.rs:1 reads its port from `PORT`",
         ),
         (

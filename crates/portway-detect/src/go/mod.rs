@@ -174,9 +174,9 @@ fn with_imports(dir: &Dir<'_>, module: &str, main: Vec<Source>) -> Vec<Source> {
 /// The packages of the same module that these files import, relative to the module's directory.
 fn own_imports<'s>(module: &'s str, files: &'s [Source]) -> impl Iterator<Item = String> + 's {
     let lines = files.iter().flat_map(|(_, text)| text.lines());
-    lines.filter_map(move |line| {
-        let (_, rest) = line.split_once('"')?;
-        let path = rest.split_once('"')?.0.strip_prefix(module)?;
+    let strings = lines.flat_map(|line| line.split('"').skip(1).step_by(2));
+    strings.filter_map(move |string| {
+        let path = string.strip_prefix(module)?;
         path.starts_with('/').then(|| path.to_owned())
     })
 }

@@ -1,5 +1,7 @@
 //! Ports in JavaScript and TypeScript source, found without running it.
 
+use crate::variables::{defaults_in, destructured};
+
 /// The port that a file listens on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Port {
@@ -33,6 +35,19 @@ const OWN_PORT_PREFIXES: [&str; 14] = [
 
 /// Finds the port that a file listens on.
 pub(super) fn port(text: &str) -> Option<Port> {
+    let mut found = port_in(text)?;
+    if let Port::Reads { variable, usual } = &mut found {
+        // `parseInt(process.env.PORT, 10) || 3000` has other numbers than the fallback.
+        let defaults = defaults_in(text).into_iter();
+        let mut own = defaults.filter(|(_, name, _)| name == variable);
+        *usual = own
+            .find_map(|(_, _, default)| default.parse().ok())
+            .or(*usual);
+    }
+    Some(found)
+}
+
+fn port_in(text: &str) -> Option<Port> {
     let mut literal = None;
     let (mut variable, mut own_line) = (None, 0);
     let mut in_listen = 0;
@@ -59,6 +74,9 @@ pub(super) fn port(text: &str) -> Option<Port> {
                 true => after_key(arguments, "port").or(after_shorthand(arguments, "port")),
                 false => Some(arguments),
             };
+            variable = argument
+                .and_then(|argument| destructured_port(text, argument))
+                .or(variable);
             let value = argument.map(|argument| value(text, argument));
             variable = value.and_then(port_variable).or(variable);
             let number = value.and_then(number_of);
@@ -258,146 +276,38 @@ fn port_variable(expression: &str) -> Option<Port> {
 /// Returns the variable to which a line sets a key or a variable called `port`, if its name says that
 /// it is the port of the server.
 fn own_port_variable(line: &str) -> Option<Port> {
-    let (before, value) = line.split_once(['=', ':'])?;
-    let name = before.trim_end().trim_end_matches(['"', '\'']);
-    let name = name
-        .rsplit(|c: char| !c.is_alphanumeric() && c != '_')
-        .next()?;
-    let port = port_variable(value).filter(|_| name.eq_ignore_ascii_case("port"))?;
-    let Port::Reads { variable, .. } = &port else {
+    line.match_indices(['=', ':']).find_map(|(at, _)| {
+        let name = line[..at].trim_end().trim_end_matches(['"', '\'']);
+        let name = name
+            .rsplit(|c: char| !c.is_alphanumeric() && c != '_')
+            .next()?;
+        if !name.eq_ignore_ascii_case("port") {
+            return None;
+        }
+        let value = line[at + 1..].split([',', ';']).next()?;
+        let port = port_variable(value)?;
+        let Port::Reads { variable, .. } = &port else {
+            return None;
+        };
+        let prefix = variable.strip_suffix("_PORT")?;
+        OWN_PORT_PREFIXES.contains(&prefix).then_some(port)
+    })
+}
+
+/// Returns the variable that an argument, or `port: NAME` in it, gets from `const { NAME = 3000 } = process.env`.
+fn destructured_port(text: &str, argument: &str) -> Option<Port> {
+    let word = leading_word(argument.trim_start());
+    if word.is_empty() {
         return None;
-    };
-    let prefix = variable.strip_suffix("_PORT")?;
-    OWN_PORT_PREFIXES.contains(&prefix).then_some(port)
+    }
+    let mut all = destructured(text).into_iter();
+    let found = all.find(|one| one.target == word && one.name.ends_with("PORT"))?;
+    let default = found.default.and_then(|value| value.text.parse().ok());
+    Some(Port::Reads {
+        variable: found.name.to_owned(),
+        usual: default,
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn reads(variable: &str, usual: Option<u16>) -> Option<Port> {
-        let variable = variable.to_owned();
-        Some(Port::Reads { variable, usual })
-    }
-
-    #[test]
-    fn finds_the_port_of_a_server() {
-        for (text, expected) in [
-            ("app.listen(3000)", Some(Port::Literal(3000, 1))),
-            (
-                "const port = 4000;\n\napp.listen(port, () => {})",
-                Some(Port::Literal(4000, 3)),
-            ),
-            (
-                "const port: number = 4000\napp.listen({ port })",
-                Some(Port::Literal(4000, 2)),
-            ),
-            (
-                "fastify.listen({ port: 3001, host: '0.0.0.0' })",
-                Some(Port::Literal(3001, 1)),
-            ),
-            (
-                "serve({\n  fetch: app.fetch,\n  port: 3000\n}, (info) => {})",
-                Some(Port::Literal(3000, 3)),
-            ),
-            (
-                "export default {\n  port: 8080,\n  fetch: app.fetch,\n}",
-                Some(Port::Literal(8080, 2)),
-            ),
-            ("Bun.serve({ port: 3000 })", Some(Port::Literal(3000, 1))),
-            (
-                "await app.listen(process.env.PORT ?? 3000);",
-                reads("PORT", Some(3000)),
-            ),
-            (
-                "const port = normalizePort(process.env.PORT || '4000');\nserver.listen(port)",
-                reads("PORT", Some(4000)),
-            ),
-            (
-                "const { PORT = 5000 } = process.env",
-                reads("PORT", Some(5000)),
-            ),
-            ("serve({ port: Number(env['PORT']) })", reads("PORT", None)),
-            (
-                "process.env.REPORT; app.listen(80)",
-                Some(Port::Literal(80, 1)),
-            ),
-            ("process.env.DB_PORT; x", None),
-            (
-                "new Elysia().listen(Number(process.env.HOST_PORT))",
-                reads("HOST_PORT", None),
-            ),
-            (
-                "const port = process.env.SERVER_PORT || 8085;\nserver.listen(port)",
-                reads("SERVER_PORT", Some(8085)),
-            ),
-            (
-                "const p = +Bun.env['X_PORT'] || 1\nserve({\n  fetch,\n  port: p,\n})",
-                reads("X_PORT", Some(1)),
-            ),
-            (
-                "const port = Deno.env.get(\"X_PORT\")\nserver.listen({ port, host })",
-                reads("X_PORT", None),
-            ),
-            (
-                "export default { port: process.env.API_PORT ?? 4000 }",
-                reads("API_PORT", Some(4000)),
-            ),
-            ("db: { port: process.env.DB_PORT }", None),
-            ("const API_PORT = process.env.API_PORT", None),
-            (
-                "port: process.env.APP_PORT\n  ? parseInt(process.env.APP_PORT, 10)\n  : process.env.PORT\n    ? 1\n    : 3000",
-                reads("APP_PORT", None),
-            ),
-            (
-                "const port = process.env.API_PORT || process.env.PORT || 3000",
-                reads("API_PORT", Some(3000)),
-            ),
-            ("// app.listen(3000)\n * app.listen(3000)", None),
-            ("db.connect({ port: 5432 })", None),
-            ("app.listen()", None),
-            ("app.listen(99999)", None),
-            (
-                "server.bindAsync('0.0.0.0:50051', credentials, () => {})",
-                Some(Port::Literal(50_051, 1)),
-            ),
-            ("app.listen('3000')", Some(Port::Literal(3000, 1))),
-        ] {
-            assert_eq!(port(text), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn ignores_ports_of_nested_configuration() {
-        for (text, port) in [
-            ("export default { server: { port: 3000 } }", Some(3000)),
-            (
-                "server: {\n  hmr: { port: 443 },\n  proxy: {\n    '/api': { target: 'x', port: 1 },\n  },\n  port: 3001,\n}",
-                Some(3001),
-            ),
-            (
-                "server: {\n  hmr: { port: 443 },\n}\npreview: { port: 1 }",
-                None,
-            ),
-            ("\"options\": {\n  \"port\": 4300\n}", Some(4300)),
-            ("server: { port: process.env.X }", None),
-            (
-                "server: { port: Number(process.env.X) || 3002, open: true }",
-                Some(3002),
-            ),
-            ("server: { port: parseInt(env.X ?? '3003') }", Some(3003)),
-            ("const port = 3004;\nserver: {\n  port,\n}", None),
-            (
-                "const PORT = 3004;\nserver: {\n  port: PORT,\n}",
-                Some(3004),
-            ),
-            ("server: serverOptions, port: 1", None),
-            ("devServer: { support: 5 }", None),
-            ("// server: { port: 1 }", None),
-        ] {
-            let key = ["server", "options", "devServer"];
-            let key = key.into_iter().find(|key| text.contains(key)).unwrap();
-            assert_eq!(configured(text, key), port, "{text}");
-        }
-    }
-}
+mod tests;

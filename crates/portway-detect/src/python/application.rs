@@ -4,8 +4,9 @@ use super::packages::Packages;
 use super::source::{
     Object, imports, is_identifier, keyword_number, object, run_port, uvicorn_target,
 };
-use super::tables::{DIRS, FILES, FLASK_FINDS, FRAMEWORKS, Framework, Run};
+use super::tables::{DIRS, FILES, FLASK_FINDS, FRAMEWORKS, Framework, Run, STANDARD, TOOL_DIRS};
 use crate::Dir;
+use crate::listens::Listens;
 use portway_project::kind::Kind;
 use portway_project::shell::quote;
 
@@ -26,6 +27,8 @@ pub(super) struct Application {
     pub(super) port: Option<(u16, usize)>,
     /// The port with which its file runs it, and the line; an option of its server overrides it.
     pub(super) usual: Option<(u16, usize)>,
+    /// Where a server of the standard library gets its port.
+    pub(super) listens: Option<Listens>,
 }
 
 /// The directories that may contain the application, the project's own first.
@@ -79,6 +82,10 @@ pub(super) fn applications(
                 continue;
             };
             let made = FRAMEWORKS.iter().find_map(|framework| {
+                let is_tool = !FILES.contains(&file) || TOOL_DIRS.contains(&place.name());
+                if framework.name == STANDARD && is_tool {
+                    return None;
+                }
                 let known = packages.is_some_and(|all| all.has(framework.name));
                 Some((framework, is_made_with(framework, &text, known)?))
             });
@@ -89,6 +96,11 @@ pub(super) fn applications(
             }
         }
     }
+    // Beside an application of a framework, a server of the standard library is a tool.
+    if all.iter().any(|one| one.listens.is_none()) {
+        all.retain(|one| one.listens.is_none());
+    }
+    all.retain(|one| one.listens != Some(Listens::Unknown));
     all
 }
 
@@ -120,6 +132,7 @@ pub(super) fn runner(dir: &Dir<'_>) -> Option<Application> {
             object: Some(Object::Variable(object.to_owned())),
             port: None,
             usual: run_port(&text),
+            listens: None,
         })
     })
 }
@@ -138,6 +151,7 @@ fn entry_point(packages: &Packages) -> Option<Application> {
         object: Some(Object::Variable(object.to_owned())),
         port: None,
         usual: None,
+        listens: None,
     })
 }
 
@@ -193,7 +207,9 @@ impl Application {
             "gradio" => "server_port",
             _ => "port",
         };
-        let is_script = matches!(framework.run, Run::Script(_));
+        let is_standard = framework.name == STANDARD;
+        let is_script = matches!(framework.run, Run::Script(_)) && !is_standard;
+        let listens = || Listens::of(&[(place.path_of(file), text.to_owned())]);
         Self {
             framework,
             file: within(project, &place.path_of(file)).to_owned(),
@@ -201,7 +217,8 @@ impl Application {
             path: path.join("/"),
             object,
             port: keyword_number(text, keyword).filter(|_| is_script),
-            usual: run_port(text).filter(|_| framework.kind == Kind::Http),
+            usual: run_port(text).filter(|_| framework.kind == Kind::Http && !is_standard),
+            listens: is_standard.then(listens),
         }
     }
 

@@ -182,6 +182,9 @@ impl Project<'_, '_> {
         if let Some((port, line)) = application.usual {
             found = found.with_evidence(format!("{place}:{line} names port {port}"));
         }
+        if let Some(listens) = &application.listens {
+            found = listens.clone().give(found, framework.port, self.context);
+        }
         if !others.is_empty() {
             found = found.with_evidence(format!(
                 "other candidates were skipped: {}",

@@ -37,7 +37,7 @@ const GRADIO: [(&str, &str); 2] = [
 ];
 
 /// Frameworks in order of precedence.
-pub(super) const FRAMEWORKS: [Framework; 9] = [
+pub(super) const FRAMEWORKS: [Framework; 10] = [
     backend("fastapi", "FastAPI", 8000, Run::Asgi),
     backend("flask", "Flask", 5000, Run::Program(FLASK)),
     backend("litestar", "Litestar", 8000, Run::Asgi),
@@ -48,6 +48,15 @@ pub(super) const FRAMEWORKS: [Framework; 9] = [
     frontend("dash", "Dash", 8050, Run::Script(&[])),
     frontend("gradio", "launch", 7860, Run::Script(&GRADIO)),
     frontend("streamlit", "", 8501, Run::Page(STREAMLIT)),
+    backend(STANDARD, "serve_forever", 8000, Run::Script(&[])),
+];
+
+/// The server of Python's standard library.
+pub(super) const STANDARD: &str = "http.server";
+
+/// Directories whose servers of the standard library are tools.
+pub(super) const TOOL_DIRS: [&str; 8] = [
+    "bin", "ci", "dev", "hack", "mock", "mocks", "scripts", "tools",
 ];
 
 const fn backend(name: &'static str, constructor: &'static str, port: u16, run: Run) -> Framework {

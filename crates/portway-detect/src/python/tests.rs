@@ -334,3 +334,20 @@ fn completes_a_venv_whose_creation_was_interrupted() {
         assert_eq!(found.prepare.is_some(), is_completed, "{settings}");
     }
 }
+
+#[test]
+fn detects_servers_of_the_standard_library() {
+    let by_variable = "import os\nfrom http.server import HTTPServer\nAT = int(os.environ.get(\"SHOP_PORT\", 8766))\nHTTPServer((\"127.0.0.1\", AT), H).serve_forever()\n";
+    let found = only(&[("server.py", by_variable)], &["python3"]);
+    assert_eq!(found.port, Some(DetectedPort::Preferred(8766)));
+    assert_eq!(found.env["SHOP_PORT"], "{port}");
+    assert!(found.command.ends_with(" server.py"), "{}", found.command);
+    found.has_evidence("server.py:3 reads its port from `SHOP_PORT`");
+    let fixed = "import http.server\nhttp.server.HTTPServer((\"\", 8767), H).serve_forever()\n";
+    let found = only(&[("app.py", fixed)], &["python3"]);
+    assert_eq!(found.port, Some(DetectedPort::Fixed(8767)));
+    for file in ["tools/server.py", "fake.py"] {
+        let none = checkout(&[(file, fixed)], &["python3"]);
+        assert_eq!(none.services.len(), 0, "{file}");
+    }
+}

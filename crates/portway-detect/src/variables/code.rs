@@ -89,7 +89,7 @@ fn search(dir: &Dir<'_>, is_other: &dyn Fn(&Dir<'_>) -> bool) -> Vec<AppVariable
                 }
                 let text = dir.read(name).unwrap_or_default();
                 (files, bytes) = (files + 1, bytes + text.len());
-                for (line, found, value) in defaults_in(&text) {
+                for (line, found, value) in values_in(&text) {
                     let origin = match value.has_expression {
                         true => Origin::Expression,
                         false => Origin::Code,
@@ -114,8 +114,17 @@ fn is_searched(name: &str) -> bool {
     is_known && !OTHER_FILES.iter().any(|part| name.contains(part))
 }
 
-/// Returns the names and defaults in a text, with their lines.
-fn defaults_in(text: &str) -> Vec<(usize, String, Value)> {
+/// Returns the names of variables and their defaults in a text, with their lines.
+pub(crate) fn defaults_in(text: &str) -> Vec<(usize, String, String)> {
+    let known = values_in(text)
+        .into_iter()
+        .filter(|(_, _, value)| !value.has_expression);
+    known
+        .map(|(line, name, value)| (line, name, value.text))
+        .collect()
+}
+
+fn values_in(text: &str) -> Vec<(usize, String, Value)> {
     let mut found: Vec<Declared> = Vec::new();
     let mut offset = 0;
     for full in text.split_inclusive('\n') {

@@ -17,7 +17,7 @@ use portway_project::mapping::{AppVariable, Origin, Place};
 
 use super::{Dir, Skipped};
 
-pub(crate) use code::default_port;
+pub(crate) use code::{default_port, defaults_in, destructured};
 pub use files::{IN_USE, is_example, is_in_use};
 pub(crate) use files::{example_of, is_for_other_environment, port};
 pub use keys::{MissingKeys, missing_keys};

@@ -7,9 +7,8 @@ mod libraries;
 
 fn found(text: &str) -> Vec<String> {
     let all = defaults_in(text);
-    let known = all.iter().filter(|(_, _, value)| !value.has_expression);
-    known
-        .map(|(line, name, value)| format!("{line} {name}={}", value.text))
+    all.iter()
+        .map(|(line, name, value)| format!("{line} {name}={value}"))
         .collect()
 }
 

@@ -1,7 +1,7 @@
 //! The forms in which languages write a default.
 
 use super::found;
-use crate::variables::code::defaults_in;
+use crate::variables::code::values_in;
 
 /// Asserts that texts have these defaults, as `LINE NAME=VALUE`.
 #[track_caller]
@@ -168,7 +168,7 @@ fn a_default_with_an_expression_is_marked() {
         "process.env.A_URL || 'postgresql://localhost:5433/' + name",
         "os.getenv('A_URL', 'postgresql://localhost:5433/{}'.format(name))",
     ] {
-        let all = defaults_in(text);
+        let all = values_in(text);
         assert!(all.len() == 1 && all[0].2.has_expression, "{text} {all:?}");
         assert!(all[0].2.text.contains("localhost:5433/"), "{text}");
     }
