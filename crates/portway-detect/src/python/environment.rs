@@ -3,6 +3,7 @@
 use super::local::{self, Arguments};
 use super::manager::manager;
 use super::packages::{Group, Packages};
+use super::tables::STANDARD;
 use super::venv::{Environment, VENVS, create_venv, gets_pip, has_other_venv};
 use crate::{DetectContext, Dir};
 use portway_project::shell::quote;
@@ -111,7 +112,8 @@ fn without_packages(
             place = dir.path_of(file)
         );
     }
-    match (framework.is_empty(), is_left_out) {
+    let needs_none = framework.is_empty() || framework == STANDARD;
+    match (needs_none, is_left_out) {
         (true, _) => format!("no file names its packages, {python}"),
         (false, true) => {
             format!("none of its packages is installed, {python}, which must have `{framework}`")
