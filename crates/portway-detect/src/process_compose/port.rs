@@ -6,6 +6,7 @@ use super::probe::with_placeholder;
 use super::service::Conversion;
 use crate::procfile::command::{Listens, listens};
 use crate::procfile::moved::moved;
+use crate::procfile::written::named_variable;
 use crate::procfile::{of_source, package};
 use crate::{DetectedPort, DetectedService};
 use portway_project::kind::Kind;
@@ -63,6 +64,7 @@ impl Conversion<'_> {
         let probed = probes.into_iter().flatten().find_map(|probe| probe.port());
         let number = |text: &String| text.parse::<u16>().ok().filter(|port| *port > 0);
         let declared = variables.get("PORT").and_then(number);
+        let default = named_variable(command).and_then(|(_, port)| port);
         if probed.is_some() && !found.kind.is_http() {
             found.kind = Kind::Http;
         }
@@ -75,12 +77,12 @@ impl Conversion<'_> {
         match (listens(command, found.kind), probed) {
             (Listens::WherePortSays(why), _) => {
                 variables.shift_remove("PORT");
-                prefer(found, probed.or(declared)).with_evidence(why)
+                prefer(found, probed.or(declared).or(default)).with_evidence(why)
             }
             (Listens::WhereVariableSays(variable), _) => {
-                let declared = variables.shift_remove(variable).as_ref().and_then(number);
-                prefer(found, probed.or(declared))
-                    .with_env(variable, "{port}")
+                let declared = variables.shift_remove(&variable).as_ref().and_then(number);
+                prefer(found, probed.or(declared).or(default))
+                    .with_env(&variable, "{port}")
                     .with_evidence(format!("its program reads its port from {variable}"))
             }
             (Listens::At(port, why), _) if probed.is_none_or(|probed| probed == port) => {

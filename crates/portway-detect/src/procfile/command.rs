@@ -3,7 +3,7 @@
 use portway_project::kind::Kind;
 use portway_project::preferences::Preferences;
 
-use super::written::{CLIENTS, FLAGS, written};
+use super::written::{CLIENTS, FLAGS, named_variable, written};
 
 /// The port that a command's program listens on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub(crate) enum Listens {
     /// The value of PORT; with the reason.
     WherePortSays(String),
     /// The value of another variable.
-    WhereVariableSays(&'static str),
+    WhereVariableSays(String),
     /// A fixed port; with the reason.
     At(u16, String),
     /// The command does not say.
@@ -133,6 +133,9 @@ pub(crate) fn listens(command: &str, kind: Kind) -> Listens {
             format!("its command requires port {port}; use `$PORT` instead to allow any port"),
         );
     }
+    if let Some((variable, _)) = named_variable(command) {
+        return Listens::WhereVariableSays(variable.to_owned());
+    }
     // A kind other than HTTP was inferred from a program that has its own port.
     let data = Preferences::default()
         .range(kind, "")
@@ -154,7 +157,7 @@ pub(crate) fn listens(command: &str, kind: Kind) -> Listens {
         Some((program, Program::ReadsPort)) => {
             Listens::WherePortSays(format!("`{program}` reads `PORT`"))
         }
-        Some((_, Program::Reads(variable))) => Listens::WhereVariableSays(variable),
+        Some((_, Program::Reads(variable))) => Listens::WhereVariableSays(variable.to_owned()),
         Some((_, Program::Fixed(0))) | None => Listens::Unknown,
         Some((program, Program::Fixed(port))) => {
             let why = format!(
@@ -219,7 +222,7 @@ mod tests {
         ));
         assert_eq!(
             at("flask --app x run"),
-            Listens::WhereVariableSays("FLASK_RUN_PORT")
+            Listens::WhereVariableSays("FLASK_RUN_PORT".into())
         );
         assert!(matches!(at("npx vite"), Listens::At(5173, _)));
         assert!(matches!(at("redis-server"), Listens::At(6379, _)));

@@ -7,7 +7,7 @@ pub(super) mod command;
 pub(super) mod deployment;
 pub(super) mod moved;
 pub(super) mod package;
-mod written;
+pub(super) mod written;
 
 use self::command::Listens;
 use super::shell::literal;
@@ -242,9 +242,18 @@ fn service(
     found.name.clone_from(name);
     match command::listens(command, inferred) {
         Listens::WherePortSays(why) => found.with_evidence(why),
-        Listens::WhereVariableSays(variable) => found.with_env(variable, "{port}").with_evidence(
-            format!("its program reads its port from {variable}, which Portway sets"),
-        ),
+        Listens::WhereVariableSays(variable) => {
+            let set = root.has(".env").then(|| root.dotenv(".env")).flatten();
+            let set = set.and_then(|all| all.get(&variable)?.parse().ok());
+            let default = written::named_variable(command).and_then(|(_, port)| port);
+            if let Some(port) = set.or(default) {
+                found.port = Some(DetectedPort::Preferred(port));
+                found.is_port_written = true;
+            }
+            found.with_env(&variable, "{port}").with_evidence(format!(
+                "its program reads its port from {variable}, which Portway sets"
+            ))
+        }
         Listens::At(port, why) => match moved::moved(&found.command) {
             Some(moved) => moved.apply(found),
             None => {

@@ -356,3 +356,14 @@ fn settings_of_overmind_and_foreman_are_used() {
         );
     }
 }
+
+#[test]
+fn a_variable_of_another_name_sets_the_port() {
+    let text = "web: x $PORT\nadmin: python3 -m http.server $ADMIN_PORT\nops: x --port ${OPS_PORT:-4700}\n";
+    let files = [("Procfile.dev", text), (".env", "ADMIN_PORT=4600\n")];
+    let detection = checkout(&files, &[]);
+    let ports: Vec<_> = detection.services.iter().map(|one| one.prefers()).collect();
+    assert_eq!(ports, [Some(5000), Some(4600), Some(4700)]);
+    assert_eq!(detection.services[1].env["ADMIN_PORT"], "{port}");
+    assert_eq!(detection.services[2].env["OPS_PORT"], "{port}");
+}

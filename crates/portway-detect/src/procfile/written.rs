@@ -104,6 +104,33 @@ pub(super) fn name_of(word: &str) -> &str {
     word.rsplit('/').next().unwrap_or(word)
 }
 
+/// Returns the variable from which a command takes its port, with its default: `--port ${API_PORT:-8000}`.
+pub(crate) fn named_variable(command: &str) -> Option<(&str, Option<u16>)> {
+    let mut words = command.split_whitespace().peekable();
+    while let Some(word) = words.next() {
+        let (flag, value) = match word.split_once('=') {
+            Some((flag, value)) => (flag, Some(value)),
+            None => (word, words.peek().copied()),
+        };
+        if !FLAGS.contains(&flag) && !WORDS.contains(&flag) {
+            continue;
+        }
+        let Some((_, rest)) = value.and_then(|value| value.rsplit_once('$')) else {
+            continue;
+        };
+        let rest = rest
+            .trim_start_matches('{')
+            .trim_end_matches(['}', '"', '\'']);
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let (name, default) = rest.split_at(end.unwrap_or(rest.len()));
+        if name.ends_with("PORT") {
+            let default = default.trim_start_matches([':', '-', '=']);
+            return Some((name, default.parse().ok().filter(|port| *port > 0)));
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,6 +150,25 @@ mod tests {
             ("x --port", None),
         ] {
             assert_eq!(written(command), port, "{command}");
+        }
+    }
+
+    #[test]
+    fn finds_the_variable_that_sets_the_port() {
+        for (command, expected) in [
+            ("x --port $API_PORT", Some(("API_PORT", None))),
+            (
+                "python3 -m http.server ${WEB_PORT:-8100}",
+                Some(("WEB_PORT", Some(8100))),
+            ),
+            (
+                "x --bind=0.0.0.0:\"${PORT-8200}\"",
+                Some(("PORT", Some(8200))),
+            ),
+            ("x --port $NAME", None),
+            ("x --url http://localhost:$API_PORT", None),
+        ] {
+            assert_eq!(named_variable(command), expected, "{command}");
         }
     }
 }
