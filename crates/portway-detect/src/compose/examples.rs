@@ -81,7 +81,15 @@ pub(super) fn of_variables(dir: &Dir<'_>, compose: &Value) -> Option<String> {
     let here = usual.into_iter().chain(others);
     // Of equal ones, `max_by_key` returns the last.
     let here: Vec<String> = here.collect();
-    if let Some(best) = here.iter().rev().max_by_key(|name| count(dir, name)) {
+    // An example for another database of the project names no service of this file.
+    let services = compose.get("services").and_then(Value::as_object);
+    let hosts = |name: &str| {
+        let variables = dir.dotenv(name).unwrap_or_default();
+        let is_service = |value: &&String| services.is_some_and(|all| all.contains_key(*value));
+        variables.values().filter(is_service).count()
+    };
+    let fit = |name: &String| (count(dir, name), hosts(name));
+    if let Some(best) = here.iter().rev().max_by_key(|name| fit(name)) {
         return Some(best.clone());
     }
     if unset.is_empty() {
@@ -200,6 +208,14 @@ mod tests {
             let expected = Some("env-example-relational");
             assert_eq!(of_variables(dir, &compose).as_deref(), expected);
         });
+        // Of two that have as many, the one whose hosts are services of the file.
+        let files = [
+            ("env-example-a", "DB_HOST=mongo\nDB_PORT=1\nDB_PASSWORD=x\n"),
+            ("env-example-b", "DB_HOST=db\nDB_PORT=5432\nDB_PASSWORD=x\n"),
+        ];
+        with_files(&files, |dir| {
+            assert_eq!(of_variables(dir, &compose).as_deref(), Some(files[1].0));
+        });
         with_files(&[("deploy/.env.example", "DB_PASSWORD=x\n")], |dir| {
             let expected = Some("deploy/.env.example");
             assert_eq!(of_variables(dir, &compose).as_deref(), expected);
@@ -208,7 +224,7 @@ mod tests {
         with_files(&[("deploy/.env.example", "OTHER=x\n")], |dir| {
             assert_eq!(of_variables(dir, &compose), None);
         });
-        with_files(&[(".env", ""), files[1]], |dir| {
+        with_files(&[(".env", ""), ("env-example", "DB_PORT=1\n")], |dir| {
             assert_eq!(of_variables(dir, &compose), None);
         });
     }
