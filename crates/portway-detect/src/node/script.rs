@@ -93,8 +93,11 @@ const CHOOSER_OPTIONS: [&str; 4] = ["--name", "--port", "-p", "--app-port"];
 
 /// Wrappers that fetch variables and pass them to the command after `--`. They are installed on the
 /// machine rather than with a package.
-pub(super) const SECRET_SETTERS: [&str; 9] = [
+pub(super) const SECRET_SETTERS: [&str; 12] = [
+    "bws",
+    "mise",
     "phase",
+    "railway",
     "varlock",
     "aws-vault",
     "chamber",

@@ -156,3 +156,21 @@ fn a_program_may_have_a_version() {
     let found = only(&[("package.json", &package)], &["npm"]);
     assert_eq!(found.framework, "vite");
 }
+
+#[test]
+fn concurrently_runs_scripts_of_every_manager_by_name() {
+    let more = ", \"web\": \"vite\", \"api\": \"mise exec -- node server.js\"";
+    for script in [
+        "concurrently pnpm:web yarn:api",
+        "concurrently 'bun:web' 'node:api'",
+    ] {
+        let package = package(script, more);
+        let files = [
+            ("package.json", package.as_str()),
+            ("server.js", "app.listen(process.env.PORT)"),
+        ];
+        let found = checkout(&files, &["npm"]).services;
+        let names: Vec<&str> = found.iter().map(|one| one.framework).collect();
+        assert_eq!(names, ["vite", "express"], "{script}");
+    }
+}
