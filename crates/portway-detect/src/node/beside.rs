@@ -6,7 +6,7 @@ use super::package::Package;
 use super::script::{Script, SimpleCommand};
 use super::search::{MANAGERS, Search, other_dir, starts_all_members, without_brackets};
 use super::server::{Server, ServerKind};
-use super::starters::StartTarget;
+use super::starters::{StartTarget, is_parallel, started};
 use super::tools::RUNS_A_FILE;
 
 /// Programs that run until they are stopped, whatever their arguments are.
@@ -71,6 +71,15 @@ impl Search<'_, '_> {
         };
         let text = without_brackets(text);
         let parsed = Script::parse(text)?;
+        // `npm run ws` in a script runs the script `ws`.
+        if let StartTarget::Command(_) = target
+            && let Some([StartTarget::Script(name, _)]) =
+                started(self.package, &parsed.last).as_deref()
+            && !is_parallel(&parsed.last)
+        {
+            let script = StartTarget::Script(name.clone(), Vec::new());
+            return self.beside(&script, found_by);
+        }
         // What starts in another directory is found there.
         if other_dir(self.dir, &parsed).is_some() {
             return None;

@@ -34,7 +34,7 @@ use self::servers::servers;
 use self::source::Port;
 use self::tools::{ON_VITE, Tool};
 use super::shell::literal;
-use super::{DetectContext, DetectedPort, DetectedService, Dir};
+use super::{DetectContext, DetectedPort, DetectedService, Dir, variables};
 use portway_project::kind::Kind;
 use portway_project::shell::quote;
 
@@ -92,6 +92,7 @@ fn of_package(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedService
             ServerKind::Tool(tool) => project.tool(server, tool),
             ServerKind::File(entry) => project.script(server, entry),
             ServerKind::Beside | ServerKind::Alone(_) => project.beside(server),
+            ServerKind::Process(found) => project.process(server, found),
         };
         found.optional = server.optional.is_some();
         found.evidence.extend(server.optional.map(str::to_owned));
@@ -193,7 +194,9 @@ impl Project<'_, '_> {
             _ => tool.name,
         };
         let configured = configured::port(self.dir, tool, Some(&server.simple));
-        let written = server.port();
+        let variable = server.flag_variable();
+        let of_variable = variable.and_then(|variable| variables::port(self.dir, variable));
+        let written = server.port().or(of_variable.map(|(port, _)| port));
         let usual = written.or(configured.as_ref().map(|(port, _)| *port));
         let port = self.context.port(framework, usual.unwrap_or(tool.port));
         let mut found = DetectedService::http(self.dir, framework, "", port).with_kind(tool.kind);
@@ -216,7 +219,9 @@ impl Project<'_, '_> {
             return self.with_port_variable(found, server);
         }
         let names_addresses = server.names_addresses();
-        let is_replaced = server.replaced().is_some() || names_addresses;
+        let is_replaced = server.replaced().is_some()
+            || names_addresses
+            || self.starts_containers(&server.before);
         let says_a_port = server.says_a_port();
         if server.script.is_some() && !is_replaced && !says_a_port {
             if server.takes_arguments {
@@ -231,7 +236,7 @@ impl Project<'_, '_> {
         if let Some(command) = self.outside(server, &server.without_port(), tool.flags) {
             found.command = command;
             found.names_addresses = names_addresses;
-            return found.with_evidence(why_outside(server));
+            return found.with_evidence(self.why_outside(server));
         }
         let port = usual.unwrap_or(tool.port);
         found.port = Some(DetectedPort::Fixed(port));
@@ -244,7 +249,10 @@ impl Project<'_, '_> {
     /// Builds the service of a script that runs a file.
     fn script(&self, server: &Server, entry: &Entry) -> DetectedService {
         let found = self.entry(entry).with_evidence(server.evidence(self.dir));
-        let mut found = self.listening(found, entry, Some(&server.simple));
+        let mut found = match entry.port.is_none() && server.says_a_port() {
+            true => found,
+            false => self.listening(found, entry, Some(&server.simple)),
+        };
         // A server with a number in its source ignores the variable that its script sets.
         let is_literal = matches!(entry.port, Some((Port::Literal(..), _)));
         if let Some(port) = server.port()
@@ -291,9 +299,13 @@ impl Project<'_, '_> {
         let names_addresses = server.names_addresses();
         let port = server.port();
         let reads_port = server.reads_port();
-        if server.replaced().is_some() || names_addresses || (port.is_some() && !reads_port) {
+        if server.replaced().is_some()
+            || names_addresses
+            || self.starts_containers(&server.before)
+            || (port.is_some() && !reads_port)
+        {
             let flags = match server.says_a_port() && !reads_port {
-                true => "--port {port}",
+                true => server.port_arguments(),
                 false => "",
             };
             let command = match reads_port {
@@ -303,7 +315,7 @@ impl Project<'_, '_> {
             if let Some(command) = self.outside(server, &command, flags) {
                 found.command = command;
                 found.names_addresses = names_addresses;
-                return found.with_evidence(why_outside(server));
+                return found.with_evidence(self.why_outside(server));
             }
         }
         found.command = self.start(server);
@@ -334,29 +346,6 @@ impl Project<'_, '_> {
         }
         found.evidence.extend(self.managed.evidence.iter().cloned());
         found
-    }
-}
-
-/// Why a command runs without its script.
-fn why_outside(server: &Server) -> String {
-    let command = match server.before.is_empty() && server.after.is_empty() {
-        true => "its command runs",
-        false => "its commands run",
-    };
-    match (server.replaced(), &server.script) {
-        (Some(program), _) => {
-            format!("{command} without `{program}`, which chooses a port itself")
-        }
-        (None, Some(_)) if server.says_a_port() || server.port().is_some() => {
-            format!("the script sets a port, so {command} without the script")
-        }
-        (None, Some(_)) if server.names_addresses() => {
-            format!("the script names ports, so {command} without the script")
-        }
-        (None, Some(_)) => {
-            format!("the script passes no arguments on, so {command} without the script")
-        }
-        (None, None) => "its port is appended to its arguments".to_owned(),
     }
 }
 

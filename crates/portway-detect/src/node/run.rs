@@ -153,6 +153,78 @@ impl Project<'_, '_> {
         }
     }
 
+    /// Why a command runs without its script.
+    pub(super) fn why_outside(&self, server: &Server) -> String {
+        let command = match server.before.is_empty() && server.after.is_empty() {
+            true => "its command runs",
+            false => "its commands run",
+        };
+        match (server.replaced(), &server.script) {
+            (Some(program), _) => {
+                format!("{command} without `{program}`, which chooses a port itself")
+            }
+            (None, _) if self.starts_containers(&server.before) => {
+                format!(
+                    "the script starts containers, which Portway does itself, so {command} without the script"
+                )
+            }
+            (None, Some(_)) if server.says_a_port() || server.port().is_some() => {
+                format!("the script sets a port, so {command} without the script")
+            }
+            (None, Some(_)) if server.names_addresses() => {
+                format!("the script names ports, so {command} without the script")
+            }
+            (None, Some(_)) => {
+                format!("the script passes no arguments on, so {command} without the script")
+            }
+            (None, None) => "its port is appended to its arguments".to_owned(),
+        }
+    }
+
+    /// Builds the service of a program of another language.
+    pub(super) fn process(&self, server: &Server, process: &DetectedService) -> DetectedService {
+        let mut found = process.clone();
+        found.framework = "script";
+        found.evidence.insert(0, server.evidence(self.dir));
+        found
+    }
+
+    /// Returns whether these commands start containers of a compose file, which Portway does itself.
+    pub(super) fn starts_containers(&self, steps: &[Step]) -> bool {
+        const FILES: [&str; 4] = [
+            "compose.yaml",
+            "compose.yml",
+            "docker-compose.yml",
+            "docker-compose.yaml",
+        ];
+        let has_file = || self.dir.upwards().any(|at| at.first_of(&FILES).is_some());
+        steps.iter().any(|step| self.is_for_containers(&step.run)) && has_file()
+    }
+
+    fn is_for_containers(&self, run: &StepRun) -> bool {
+        let text = match run {
+            StepRun::Command(text) => text.as_str(),
+            StepRun::Script(name) | StepRun::Hook(name) => {
+                self.package.scripts.get(name).map_or("", String::as_str)
+            }
+        };
+        let words: Vec<&str> = text.split_whitespace().collect();
+        match words.as_slice() {
+            ["docker" | "podman", "compose", rest @ ..]
+            | ["docker-compose" | "podman-compose", rest @ ..] => rest.contains(&"up"),
+            ["npm" | "pnpm" | "yarn" | "bun", rest @ ..] => {
+                let name = rest.iter().find(|word| **word != "run");
+                let inner = name.and_then(|name| self.package.scripts.get(*name));
+                inner.is_some_and(|text| {
+                    let is_compose =
+                        text.starts_with("docker compose ") || text.starts_with("docker-compose ");
+                    is_compose && text.split_whitespace().any(|word| word == "up")
+                })
+            }
+            _ => false,
+        }
+    }
+
     /// All that the script of a server does, without the script: `command` is the server's own command, which
     /// gets these flags. `None` if the script contains something that works only within it.
     pub(super) fn outside(
@@ -183,7 +255,18 @@ impl Project<'_, '_> {
     /// The commands that run before another one, with what joins them to it.
     pub(super) fn steps(&self, steps: &[Step]) -> Option<String> {
         let mut text = String::new();
+        let has_containers = self.starts_containers(steps);
         for Step { run, joint } in steps {
+            // Services start after the containers are ready.
+            let waits = |text: &String| {
+                let text = text.strip_prefix("npx ").unwrap_or(text);
+                text.starts_with("wait-on tcp:") || text.starts_with("sleep ")
+            };
+            let is_done =
+                self.is_for_containers(run) || matches!(run, StepRun::Command(text) if waits(text));
+            if has_containers && is_done {
+                continue;
+            }
             let command = match run {
                 StepRun::Command(command) => self.in_path(command)?,
                 StepRun::Script(name) => self.managed.run(&literal(&quote(name)), ""),

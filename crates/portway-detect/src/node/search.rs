@@ -9,8 +9,8 @@ use super::script::{Script, SimpleCommand, Step, StepRun};
 use super::server::{Server, ServerKind};
 use super::starters::{StartTarget, forwarded, is_parallel, passes_arguments, started};
 use super::tools::{RUNS_A_FILE, tool};
-use crate::Dir;
 use crate::passed_over::has_manifest;
+use crate::{Dir, procfile};
 
 /// Programs that run the scripts of packages.
 pub(super) const MANAGERS: [&str; 6] = ["npm", "pnpm", "yarn", "bun", "turbo", "nx"];
@@ -121,7 +121,7 @@ impl Search<'_, '_> {
                 let built_before = !parsed.before.is_empty();
                 Entry::of(self.dir, self.package, &simple, built_before).map(ServerKind::File)
             }
-            None => None,
+            None => self.process(&simple, text, &parsed),
         };
         parsed.last = simple;
         let server = serves.map(|serves| Server {
@@ -130,6 +130,25 @@ impl Search<'_, '_> {
             ..Server::new(text, parsed, serves)
         });
         server.into_iter().collect()
+    }
+
+    /// Returns the server of a command that runs a program of another language, unless another manifest in the
+    /// directory describes it.
+    fn process(&self, simple: &SimpleCommand, text: &str, parsed: &Script) -> Option<ServerKind> {
+        const PROGRAMS: [&str; 5] = ["python", "python3", "php", "ruby", "uvicorn"];
+        const MANIFESTS: [&str; 6] = [
+            "pyproject.toml",
+            "requirements.txt",
+            "Pipfile",
+            "setup.py",
+            "composer.json",
+            "Gemfile",
+        ];
+        let is_covered = self.dir.first_of(&MANIFESTS).is_some();
+        if is_covered || !PROGRAMS.contains(&simple.program()) || !parsed.before.is_empty() {
+            return None;
+        }
+        procfile::server(self.dir, text).map(|found| ServerKind::Process(Box::new(found)))
     }
 
     /// Returns the servers, and what runs beside them, of commands that run at the same time.

@@ -3,8 +3,8 @@
 use super::entry::Entry;
 use super::script::{Script, SimpleCommand, Step, StepRun};
 use super::tools::Tool;
-use crate::Dir;
 use crate::addresses::has_address;
+use crate::{DetectedService, Dir};
 use portway_project::shell::quote;
 
 /// Parts of script names that carry no information.
@@ -54,6 +54,8 @@ pub(super) enum ServerKind {
     Beside,
     /// It serves nothing, and nothing else in its package does.
     Alone(String),
+    /// A program of another language, with what its command says.
+    Process(Box<DetectedService>),
 }
 
 impl Server {
@@ -114,13 +116,33 @@ impl Server {
         !matches!(self.serves, ServerKind::Beside | ServerKind::Alone(_))
     }
 
-    /// The flags that set the port in its command. Programs that run a file use `-p` for something
-    /// else.
+    /// The flags that set the port in its command. Programs that run a file use `-p` for something else too.
     fn port_flags(&self) -> &'static [&'static str] {
+        let short = || {
+            self.simple
+                .flag(&["-p"])
+                .and_then(|value| value.parse::<u16>().ok())
+        };
         match self.serves {
             ServerKind::Tool(_) => &["--port", "-p"],
+            ServerKind::File(_) if short().is_some_and(|port| port >= 1024) => &["-p"],
             _ => &["--port"],
         }
+    }
+
+    /// The arguments that set the port of a server that reads a flag.
+    pub(super) fn port_arguments(&self) -> &'static str {
+        match self.port_flags() {
+            ["-p"] => "-p {port}",
+            _ => "--port {port}",
+        }
+    }
+
+    /// Returns the variable from which a flag takes the port: `WEB_PORT` of `--port $WEB_PORT`.
+    pub(super) fn flag_variable(&self) -> Option<&str> {
+        let name = self.simple.flag(self.port_flags())?.strip_prefix('$')?;
+        let is_name = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        (is_name && name.ends_with("PORT")).then_some(name)
     }
 
     /// The variable from which it reads its port.

@@ -63,7 +63,7 @@ pub(crate) fn combine(
         "" => dev_servers.contains(other) || other.kind == Kind::Frontend && !has_frontend,
         dir => !processes
             .iter()
-            .any(|process| mentions(&process.command, dir)),
+            .any(|process| process.dir == dir || mentions(&process.command, dir)),
     };
     let beside: Vec<_> = others.into_iter().filter(is_beside).collect();
     processes.extend(beside);

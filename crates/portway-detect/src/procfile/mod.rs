@@ -223,7 +223,9 @@ fn service(
         command,
     } = process;
     let is_for_deployment = deployment::is_for_deployment(root) && file == "Procfile";
-    if !is_for_deployment && let Some(mut found) = package::server(root, command, context) {
+    // A deployment starts `npm start`, which is not for development.
+    let is_for_development = !is_for_deployment || command.contains("dev");
+    if is_for_development && let Some(mut found) = package::server(root, command, context) {
         found.name.clone_from(name);
         found
             .evidence
@@ -262,9 +264,32 @@ fn service(
             }
         },
         Listens::Unknown if name == "web" => {
-            found.with_evidence("by convention, the process `web` listens on PORT")
+            let of_source = of_source(root, found.clone());
+            match of_source.port {
+                Some(_) => of_source,
+                None => found.with_evidence("by convention, the process `web` listens on PORT"),
+            }
         }
         Listens::Unknown => of_source(root, found),
+    }
+}
+
+/// Returns the server that a command in `dir` starts, if the command or the source that it runs shows the port.
+pub(super) fn server(dir: &Dir<'_>, command: &str) -> Option<DetectedService> {
+    let found = DetectedService::http(
+        dir,
+        "procfile",
+        literal(command),
+        DetectedPort::Preferred(FIRST_PORT),
+    );
+    match command::listens(command, found.kind) {
+        Listens::WherePortSays(why) => Some(found.with_evidence(why)),
+        Listens::WhereVariableSays(variable) => {
+            let why = format!("its program reads its port from {variable}, which Portway sets");
+            Some(found.with_env(&variable, "{port}").with_evidence(why))
+        }
+        Listens::At(..) => Some(moved::moved(&found.command)?.apply(found)),
+        Listens::Unknown => Some(of_source(dir, found)).filter(|found| found.port.is_some()),
     }
 }
 

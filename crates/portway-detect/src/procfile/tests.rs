@@ -367,3 +367,34 @@ fn a_variable_of_another_name_sets_the_port() {
     assert_eq!(detection.services[1].env["ADMIN_PORT"], "{port}");
     assert_eq!(detection.services[2].env["OPS_PORT"], "{port}");
 }
+
+#[test]
+fn the_source_of_the_process_web_is_read_too() {
+    let text = ("Procfile.dev", "web: node w.js\n");
+    let detection = checkout(&[text, ("w.js", "app.listen(8081)")], &[]);
+    assert_eq!(detection.services[0].port, Some(DetectedPort::Fixed(8081)));
+    let detection = checkout(&[text, ("w.js", "start()")], &[]);
+    detection.services[0].has_evidence("by convention");
+}
+
+#[test]
+fn a_procfile_may_start_the_dev_script_of_a_package() {
+    let files = [
+        (
+            "Procfile",
+            "web: gunicorn app:app --bind :$PORT\nui: cd ui && npm run dev\n",
+        ),
+        ("ui/package.json", "{\"scripts\": {\"dev\": \"node u.js\"}}"),
+        (
+            "ui/u.js",
+            "http.createServer(f).listen(process.env.PORT || 4840)",
+        ),
+    ];
+    let detection = checkout(&files, &["npm", "node"]);
+    let found: Vec<_> = detection
+        .services
+        .iter()
+        .map(|one| (one.name.as_str(), one.dir.as_str(), one.prefers()))
+        .collect();
+    assert_eq!(found, [("web", "", Some(5000)), ("ui", "ui", Some(4840))]);
+}

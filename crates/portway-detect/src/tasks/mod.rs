@@ -268,6 +268,13 @@ mod tests {
                 7073,
             ),
             (
+                "Taskfile.yaml",
+                "env:\n  WEB_PORT: 7075\ntasks:\n  dev: python3 -m http.server {{.WEB_PORT}}\n",
+                "task dev",
+                Some("WEB_PORT"),
+                7075,
+            ),
+            (
                 "Taskfile.yml",
                 "tasks:\n  serve: x --port {{.P | default \"7074\"}}\n",
                 "task serve P={port}",

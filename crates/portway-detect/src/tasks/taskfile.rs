@@ -38,6 +38,16 @@ pub(super) fn variables(file: &Value, recipe: &mut String) -> Vec<Variable> {
             })
         })
         .collect();
+    // A variable of the environment replaces one of the file.
+    let of_environment = file.get("env").and_then(Value::as_object);
+    for (name, value) in of_environment.into_iter().flatten() {
+        found.extend(scalar(value).map(|value| Variable {
+            name: name.clone(),
+            value,
+            line: 0,
+            told: Told::Environment(name.clone()),
+        }));
+    }
     while let Some((name, value)) = default(recipe) {
         let (Some(start), Some(end)) = (recipe.find("{{"), recipe.find("}}")) else {
             break;

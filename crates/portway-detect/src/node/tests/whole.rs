@@ -239,3 +239,80 @@ fn pnpm_passes_arguments_on() {
     );
     assert_eq!(found.command, "pnpm run dev --port {port} --strictPort");
 }
+
+#[test]
+fn a_short_flag_with_a_port_is_replaced() {
+    let found = package(
+        "\"dev\": \"node app.js -p 4020\"",
+        &[],
+        &[("app.js", "http.createServer(f).listen(port)")],
+    );
+    assert_eq!(
+        (found.command.as_str(), found.prefers()),
+        ("node app.js -p {port}", Some(4020))
+    );
+    let text = manifest("\"dev\": \"vite --port $WEB_PORT\"", &["vite"]);
+    let found = only(&[("package.json", &text), (".env", "WEB_PORT=4015\n")], NPM);
+    assert_eq!(found.prefers(), Some(4015));
+}
+
+#[test]
+fn every_part_runs_that_is_written_as_another_script() {
+    let scripts = "\"dev\": \"vite & npm run ws\", \"ws\": \"tsx ws.ts\"";
+    let detection = all(scripts, &["vite"], &[("ws.ts", "connect()")]);
+    let found: Vec<_> = detection
+        .services
+        .iter()
+        .map(|one| (one.command.as_str(), one.port.is_some()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("npm exec -- vite --port {port} --strictPort", true),
+            ("npm run ws", false)
+        ]
+    );
+}
+
+#[test]
+fn programs_of_other_languages_serve() {
+    let scripts = "\"dev\": \"run-p web api\", \"web\": \"vite\", \"api\": \"python3 -m http.server 5013 --directory public\"";
+    let detection = all(scripts, &["vite"], &[]);
+    let found: Vec<_> = detection
+        .services
+        .iter()
+        .map(|one| (one.command.as_str(), one.prefers()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("npm run web -- --port {port} --strictPort", Some(5173)),
+            (
+                "python3 -m http.server {port} --directory public",
+                Some(5013)
+            ),
+        ]
+    );
+}
+
+#[test]
+fn containers_that_a_script_starts_are_left_to_portway() {
+    let compose = "services:\n  db:\n    image: postgres:17\n    ports: ['5432:5432']\n";
+    for (scripts, command) in [
+        (
+            "\"dev\": \"docker compose up -d db && wait-on tcp:5432 && npm run migrate && next dev\", \"migrate\": \"x\"",
+            "npm run migrate && npm exec -- next dev --port {port}",
+        ),
+        (
+            "\"dev\": \"npm run db && next dev\", \"db\": \"docker-compose up -d\"",
+            "npm exec -- next dev --port {port}",
+        ),
+    ] {
+        let detection = all(scripts, &["next"], &[("compose.yaml", compose)]);
+        assert_eq!(detection.services[0].command, command);
+        detection.services[0].has_evidence("starts containers, which Portway does itself");
+    }
+    let scripts = "\"dev\": \"docker compose up -d && next dev\"";
+    let found = package(scripts, &["next"], &[]);
+    assert_eq!(found.command, "npm run dev -- --port {port}");
+}
