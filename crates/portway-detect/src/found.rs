@@ -110,6 +110,36 @@ pub(super) fn make_previews_optional(services: &mut [DetectedService]) {
     }
 }
 
+/// Removes sentences about commands that Portway does not start, if another service of the directory runs the
+/// same file.
+pub(super) fn remove_untrue_sentences(services: &mut [DetectedService]) {
+    let known: Vec<(String, String, String)> = services
+        .iter()
+        .map(|one| (one.name.clone(), one.dir.clone(), one.command.clone()))
+        .collect();
+    for service in services {
+        let (name, dir) = (&service.name, &service.dir);
+        service.evidence.retain(|sentence| {
+            let left_out = sentence
+                .split_once("also starts `")
+                .and_then(|(_, rest)| rest.strip_suffix("`, which Portway does not start"));
+            let file = left_out.and_then(|text| {
+                let mut words = text.split_whitespace();
+                words.find(|word| word.contains('.') && !word.starts_with('-'))
+            });
+            // `flask --app api` and `uvicorn api:app` run `api.py`.
+            let stem = file
+                .and_then(|file| file.rsplit_once('.'))
+                .map(|(stem, _)| stem);
+            let is_it = |word: &str| Some(word) == file || word.split(':').next() == stem;
+            let runs_it = |(other, place, command): &(String, String, String)| {
+                other != name && place == dir && command.split_whitespace().any(is_it)
+            };
+            file.is_none() || !known.iter().any(runs_it)
+        });
+    }
+}
+
 /// Removes workers that another file of the checkout, such as a compose file, describes as well.
 pub(super) fn remove_repeated_workers(services: &mut Vec<DetectedService>) {
     let described: Vec<(String, String)> = services

@@ -2,7 +2,7 @@
 
 use super::package::Package;
 use super::script::Script;
-use super::search::{MANAGERS, other_dir, without_brackets};
+use super::search::{MANAGERS, changed_dir, other_dir, without_brackets};
 use super::starters::{StartTarget, is_parallel, started};
 use super::workspace::exclusion;
 use crate::{DetectedService, Dir};
@@ -52,6 +52,12 @@ pub(crate) fn reason(dir: &Dir<'_>, services: &[DetectedService]) -> Option<Stri
                 (true, _) => format!(
                     "has the script `{name}` (`{text}`), which starts no server that Portway knows"
                 ),
+                (false, true) if names.len() == 1 => {
+                    format!(
+                        "has the script `{name}`, which starts the service {}",
+                        names[0]
+                    )
+                }
                 (false, true) => format!(
                     "has the script `{name}`, whose parts are the services {}",
                     names.join(", ")
@@ -107,7 +113,7 @@ fn service<'s>(dir: &Dir<'_>, text: &str, services: &'s [DetectedService]) -> Op
             .find(|one| one.dir == path)
             .map(|one| one.name.as_str())
     };
-    if let Some(other) = other_dir(dir, &script) {
+    if let Some(other) = changed_dir(dir, &script) {
         return in_dir(other.path());
     }
     if !MANAGERS.contains(&script.last.program()) {

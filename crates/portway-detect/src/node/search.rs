@@ -322,14 +322,18 @@ fn is_command_flag(flag: &str) -> bool {
 
 /// Returns the directory below `dir` that a script changes to, if that is a package or project of its own.
 pub(super) fn other_dir<'d>(dir: &Dir<'d>, parsed: &Script) -> Option<Dir<'d>> {
+    changed_dir(dir, parsed).filter(has_manifest)
+}
+
+/// Returns the directory below `dir` that a script changes to.
+pub(super) fn changed_dir<'d>(dir: &Dir<'d>, parsed: &Script) -> Option<Dir<'d>> {
     let changes = parsed.before.iter().find_map(|step| match &step.run {
         StepRun::Command(text) => text.strip_prefix("cd "),
         StepRun::Script(_) | StepRun::Hook(_) => None,
     })?;
     let place = changes.trim().trim_matches(['\'', '"']);
     let place = place.trim_start_matches("./").trim_end_matches('/');
-    let other = dir.below(place)?;
-    (!place.is_empty() && has_manifest(&other)).then_some(other)
+    dir.below(place).filter(|_| !place.is_empty())
 }
 
 /// Returns whether a script of the root of a workspace starts the script `name` of all members:

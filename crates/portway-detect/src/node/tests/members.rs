@@ -168,3 +168,39 @@ fn a_file_that_listens_is_said_to_be_started_by_no_known_script() {
     let found = package("\"dev\": \"pm2-dev start app.js\"", &["x"], &[listens]);
     assert_eq!(found.command, "npm run dev");
 }
+
+#[test]
+fn a_part_that_another_reader_finds_is_not_said_to_be_left_out() {
+    let scripts = "\"dev\": \"run-p web api other\", \"web\": \"vite\", \"api\": \"python3 api.py\", \
+                   \"other\": \"python3 other.py\"";
+    let text = manifest(scripts, &["vite"]);
+    let flask = "from flask import Flask\napp = Flask(__name__)\napp.run(port=5000)\n";
+    let files = [
+        ("package.json", text.as_str()),
+        ("requirements.txt", "flask\n"),
+        ("api.py", flask),
+        ("other.py", "work()"),
+    ];
+    let detection = checkout(&files, &["npm", "python3"]);
+    let sentences: Vec<&String> = detection
+        .services
+        .iter()
+        .flat_map(|one| &one.evidence)
+        .filter(|one| one.contains("does not start"))
+        .collect();
+    assert!(
+        sentences.iter().any(|one| one.contains("other.py")),
+        "{sentences:?}"
+    );
+    let runs_api = |one: &crate::DetectedService| one.command.contains("api.py");
+    if detection.services.iter().any(runs_api) {
+        assert_eq!(sentences.len(), 1, "{sentences:?}");
+    }
+    let root = "{\"scripts\": {\"dev\": \"cd server && node app.js\"}}";
+    let files = [("package.json", root), ("server/package.json", VITE)];
+    let detection = checkout(&files, NPM);
+    assert_eq!(
+        passed_over(&detection, "package.json"),
+        "has the script `dev`, which starts the service `server`"
+    );
+}
