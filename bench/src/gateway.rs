@@ -1,11 +1,11 @@
 //! `bench gateway`: requests to one service through Portway's gateway and through other proxies.
 
 mod competitors;
-mod load;
+pub(crate) mod load;
 mod memory;
 mod proxy;
 mod sockets;
-mod tools;
+pub(crate) mod tools;
 
 use self::load::{Load, LoadResult};
 use self::memory::Usage;

@@ -74,6 +74,46 @@ pub(crate) fn listen(arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// `HOST PORT`: answer every request over HTTP/1.1 with a short response, and a request for `/bulk` with
+/// bytes until the client closes its connection.
+pub(crate) fn http(arguments: &[&str]) -> Result<()> {
+    const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello\n";
+    let usage = || "usage: helper:http HOST PORT".to_owned();
+    let [host, port] = arguments else {
+        return Err(usage());
+    };
+    let port: u16 = port.parse().map_err(|_| usage())?;
+    let listener = TcpListener::bind((*host, port)).map_err(|error| error.to_string())?;
+    for stream in listener.incoming().flatten() {
+        std::thread::spawn(move || {
+            let mut stream = stream;
+            let _ = stream.set_nodelay(true);
+            let mut bytes = [0; 4096];
+            let mut end = 0;
+            loop {
+                match stream.read(&mut bytes[end..]) {
+                    Ok(count) if count > 0 => end += count,
+                    _ => return,
+                }
+                if !bytes[..end].ends_with(b"\r\n\r\n") {
+                    continue;
+                }
+                let is_bulk = bytes.starts_with(b"GET /bulk");
+                end = 0;
+                let mut result = stream.write_all(RESPONSE);
+                let zeros = vec![0; if is_bulk { 1 << 20 } else { 0 }];
+                while is_bulk && result.is_ok() {
+                    result = stream.write_all(&zeros);
+                }
+                if result.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    Ok(())
+}
+
 /// `PORT TAG [PROGRAM]`: listen, and start a child in a separate session, as daemons do. `PROGRAM` is a
 /// copy of this program that implements the child.
 pub(crate) fn parent(arguments: &[&str]) -> Result<()> {

@@ -6,6 +6,7 @@ mod chart;
 mod env;
 mod gateway;
 mod helper;
+mod isolation;
 mod machine;
 mod page;
 mod peers;
@@ -27,7 +28,7 @@ type Result<T> = std::result::Result<T, String>;
 const USAGE: &str = "\
 Compare Portway with other tools
 
-usage: cargo xtask bench [ports|up|survival|who|scale|gateway|page] [--rounds N]
+usage: cargo xtask bench [ports|up|survival|who|scale|gateway|page|isolation] [--rounds N]
 
   ports      two ports in a new process; 50 processes at the same time; which ports each tool
              reports as free
@@ -37,10 +38,22 @@ usage: cargo xtask bench [ports|up|survival|who|scale|gateway|page] [--rounds N]
   scale      commands while 1, 10, 100, and 500 instances run
   gateway    requests through the gateway and through other proxies; memory; connections
   page       a page of 1,500 modules through the gateway in Chromium, with and without rewritten URLs
-  --rounds   number of measurements [default: 25, gateway: 5, page: 10]; `up` always has 5, and the 50
+  isolation  requests and bulk data to a service in a network namespace; time and memory of a namespace
+  --rounds   number of measurements [default: 25, gateway and isolation: 5, page: 10]; `up` always has 5, and the 50
              processes of `ports` always have 20
 
 Without a name, all run. Results are written to bench/README.md and bench/pictures/.";
+
+const NAMES: [&str; 8] = [
+    "ports",
+    "up",
+    "survival",
+    "who",
+    "scale",
+    "gateway",
+    "page",
+    "isolation",
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -64,6 +77,13 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["helper:flood", rest @ ..] => return helper::flood(rest),
         ["helper:child-chain", rest @ ..] => return helper::chain(rest),
         ["helper:child", ..] => return helper::child(),
+        ["helper:http", rest @ ..] => return helper::http(rest),
+        [portway_isolation::COMMAND] => {
+            return match portway_isolation::run_helper() {
+                0 => Ok(()),
+                code => Err(format!("the network helper exited with code {code}")),
+            };
+        }
         ["helper:check-set-uid"] => return helper::check_set_uid(),
         [names @ .., "--rounds", rounds] => {
             let rounds = rounds.parse().map_err(|_| USAGE.to_owned())?;
@@ -72,10 +92,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         names => (names, None),
     };
     let is_selected = |name| names.is_empty() || names.contains(&name);
-    if names
-        .iter()
-        .any(|name| !["ports", "up", "survival", "who", "scale", "gateway", "page"].contains(name))
-    {
+    if names.iter().any(|name| !NAMES.contains(name)) {
         return Err(USAGE.to_owned());
     }
     let env = env::BenchEnv::new()?;
@@ -99,6 +116,9 @@ fn run(arguments: &[&str]) -> Result<()> {
     }
     if is_selected("page") {
         page::run(&env, rounds.unwrap_or(10))?;
+    }
+    if is_selected("isolation") {
+        isolation::run(&env, rounds.unwrap_or(5))?;
     }
     Ok(())
 }

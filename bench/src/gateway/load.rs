@@ -16,7 +16,7 @@ pub(super) const HOST: &str = "bench.localhost";
 
 /// The requests in flight.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Load {
+pub(crate) enum Load {
     /// HTTP/1.1 over this many connections, with one request at a time on each.
     Connections(u16),
     /// HTTP/2 over one connection, with this many concurrent requests.
@@ -25,20 +25,20 @@ pub(super) enum Load {
 
 /// The result of a measurement.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct LoadResult {
+pub(crate) struct LoadResult {
     /// Requests per second.
-    pub(super) requests: f64,
+    pub(crate) requests: f64,
     /// Median latency, in microseconds.
     pub(super) p50: f64,
     /// 99th percentile of latency, in microseconds.
     pub(super) p99: f64,
     /// The number of failed requests and of responses other than 2xx.
-    pub(super) wrong: u64,
+    pub(crate) wrong: u64,
 }
 
 impl Load {
     /// Send requests to `port`.
-    pub(super) fn run(self, env: &BenchEnv, tools: &Tools, port: u16) -> Result<LoadResult> {
+    pub(crate) fn run(self, env: &BenchEnv, tools: &Tools, port: u16) -> Result<LoadResult> {
         match self {
             Self::Connections(count) => {
                 let text = output_of(wrk(env, tools, port, count, SECONDS))?;

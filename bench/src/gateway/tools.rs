@@ -24,7 +24,7 @@ const PACKAGES: [&str; 8] = [
 
 /// The paths of the programs.
 #[derive(Debug)]
-pub(super) struct Tools {
+pub(crate) struct Tools {
     pub(super) nginx: PathBuf,
     pub(super) caddy: PathBuf,
     pub(super) wrk: PathBuf,
@@ -35,7 +35,7 @@ pub(super) struct Tools {
 
 impl Tools {
     /// Download and unpack the packages.
-    pub(super) fn unpack(peers: &Peers) -> Result<Self> {
+    pub(crate) fn unpack(peers: &Peers) -> Result<Self> {
         let root = peers.unpack_debian("gateway", &PACKAGES)?;
         let triplet = format!("{}-linux-gnu", std::env::consts::ARCH);
         Ok(Self {
