@@ -14,6 +14,9 @@
 //!
 //! The namespace itself lives as long as a process is inside or a [`Namespace`] is open.
 //!
+//! Limits inside: Unix sockets with abstract names are separate (X11, D-Bus), and unless root created the
+//! namespace, programs that change the user (`sudo`) do not work.
+//!
 //! This crate knows neither services nor manifests. On macOS and Windows, [`capability`] reports an
 //! obstacle, and every other function fails with [`std::io::ErrorKind::Unsupported`].
 

@@ -255,3 +255,28 @@ fn a_namespace_lives_as_long_as_a_program_inside() {
         assert_eq!(program.line(), "works");
     });
 }
+
+#[test]
+fn a_death_signal_from_outside_reaches_a_program_inside() {
+    // A keeper outside ties the program that it starts inside to itself in this way.
+    for is_ordinary in [true, false] {
+        let example = crate::support::program();
+        let mut command = match is_ordinary {
+            true => as_ordinary_user(&example),
+            false => Command::new(&example),
+        };
+        command.args(["--", "setpriv", "--pdeathsig", "KILL", "sleep", "600"]);
+        let mut creator = Running::start(&mut command);
+        let _ = creator.line();
+        let id = creator.0.id();
+        let mut sleep = None;
+        wait_until("the program runs", || {
+            sleep = children(id)
+                .into_iter()
+                .find(|pid| program(*pid).starts_with("sleep"));
+            sleep.is_some()
+        });
+        kill(id);
+        wait_until("the program is gone", || !sleep.is_some_and(is_alive));
+    }
+}

@@ -97,7 +97,10 @@ impl Namespace {
     }
 
     /// Makes a process start inside. Closures that the command got earlier run outside, later ones
-    /// inside.
+    /// inside: a death signal must be set later.
+    ///
+    /// # Errors
+    /// If no file descriptor is free. If the process cannot enter the namespace, starting it fails.
     pub fn enter(&self, command: &mut Command) -> io::Result<()> {
         let namespace = self.try_clone()?;
         // SAFETY: the closure runs between fork and exec. `join` neither allocates nor locks.
