@@ -2,10 +2,13 @@
 //!
 //! Tries the forced port, then a main checkout's preferred port, the port that the service had last
 //! (*sticky*), the range in ascending order, and the leases of stopped instances. See "Choice of a
-//! port" in `docs/architecture.md`.
+//! port" in `docs/architecture.md`. Services that can use only one port are first (`order`), so that no
+//! other service of the request takes it.
 //!
 //! A candidate counts as free only if it could be *held*. Excluded ports are skipped unless the
 //! manifest or the user names them by number.
+
+mod order;
 
 use std::collections::{HashMap, HashSet};
 
@@ -24,19 +27,23 @@ pub(crate) fn choose(
     state: &mut dyn FnMut(&str) -> CheckoutState,
     hold: &mut HoldFn<'_>,
 ) -> Result<Vec<AllocatedPort>, ChooseError> {
+    let order = order::order(&request.ports, request.is_excluded)?;
+    let needed = order.iter().filter_map(|(_, only)| *only).collect();
     let mut chooser = Chooser {
         request,
         siblings,
         by_port: leases.iter().map(|lease| (lease.port, lease)).collect(),
         allocated: request.ports.iter().filter_map(|one| one.keep).collect(),
+        needed,
         state,
         hold,
     };
-    request
-        .ports
-        .iter()
-        .map(|wanted| chooser.choose(wanted))
-        .collect()
+    let mut chosen: Vec<(usize, AllocatedPort)> = Vec::with_capacity(order.len());
+    for (index, _) in order {
+        chosen.push((index, chooser.choose(&request.ports[index])?));
+    }
+    chosen.sort_unstable_by_key(|(index, _)| *index);
+    Ok(chosen.into_iter().map(|(_, allocated)| allocated).collect())
 }
 
 struct Chooser<'a> {
@@ -44,6 +51,8 @@ struct Chooser<'a> {
     siblings: &'a HashSet<String>,
     by_port: HashMap<u16, &'a Lease>,
     allocated: HashSet<u16>,
+    /// The ports that are the only possible one of a request. They are chosen first.
+    needed: HashSet<u16>,
     state: &'a mut dyn FnMut(&str) -> CheckoutState,
     hold: &'a mut HoldFn<'a>,
 }
@@ -248,12 +257,14 @@ impl Chooser<'_> {
             && (self.state)(&lease.instance) == CheckoutState::Stopped
     }
 
-    /// Returns whether this instance leases `port` for another port of the same request.
+    /// Returns whether this instance leases `port` for another port of the same request, and no request
+    /// needs exactly this port.
     fn is_for_other_port(&self, port: u16, wanted: &PortRequest) -> bool {
-        self.by_port.get(&port).is_some_and(|lease| {
-            let mut others = self.request.ports.iter().filter(|other| *other != wanted);
-            others.any(|other| self.is_lease_of(lease, other))
-        })
+        !self.needed.contains(&port)
+            && self.by_port.get(&port).is_some_and(|lease| {
+                let mut others = self.request.ports.iter().filter(|other| *other != wanted);
+                others.any(|other| self.is_lease_of(lease, other))
+            })
     }
 
     fn try_hold(&mut self, wanted: &PortRequest, port: u16) -> Result<bool, ChooseError> {

@@ -12,7 +12,7 @@ pub struct AllocationRequest<'a> {
     pub instance: &'a str,
     /// Whether it is a main checkout, which uses the preferred ports.
     pub is_main: bool,
-    /// The ports, in the order in which they are chosen.
+    /// The ports. Those that only one port satisfies are chosen first, then in this order.
     pub ports: Vec<PortRequest>,
     /// Whether a port is assigned only if it was requested by number.
     pub is_excluded: &'a dyn Fn(u16) -> bool,
@@ -117,6 +117,16 @@ pub enum ChooseError {
         leases: Vec<Lease>,
         /// How many ports of the range are excluded.
         excluded: usize,
+    },
+    /// Two services of the instance need the same port.
+    #[error("port {port} is the only port of both `{}` and `{}`", services[0], services[1])]
+    SamePort {
+        /// The port.
+        port: u16,
+        /// The services: the one that has it first, or keeps it, and the other one.
+        services: [String; 2],
+        /// Whether the first service keeps the port because it is running on it.
+        is_kept: bool,
     },
     /// The system failed while a port was tried.
     #[error("cannot try a port of `{service}`")]

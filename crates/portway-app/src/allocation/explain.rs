@@ -13,7 +13,7 @@ use portway_registry::{
     CheckoutState, ChooseError, Displacement, DisplacementReason, Lease, Registry,
 };
 
-use super::{Chosen, exclusions};
+use super::{Chosen, exclusions, same_port};
 use crate::error::CommandError;
 use crate::inspect;
 use crate::project::RegisteredProject;
@@ -222,6 +222,11 @@ pub(super) fn refused(
                 ))
                 .hint("run `portway ps` to list the instances, and stop one that you do not need")
         }
+        ChooseError::SamePort {
+            port,
+            services,
+            is_kept,
+        } => same_port::error(&registered.project, *port, services, *is_kept),
         ChooseError::System { source, .. } => {
             let causes = std::iter::successors(source.source(), |error| error.source());
             let message = std::iter::once(source.to_string())

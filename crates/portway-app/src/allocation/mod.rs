@@ -11,6 +11,7 @@ mod hold;
 mod record;
 mod required;
 pub(crate) mod running;
+mod same_port;
 
 pub use explain::describe;
 

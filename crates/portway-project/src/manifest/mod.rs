@@ -310,6 +310,19 @@ impl Manifest {
         self.source.file.parent().unwrap_or(Path::new("."))
     }
 
+    /// The line that starts the definition of a service, counted from 1.
+    pub fn line_of(&self, service: &str) -> Option<usize> {
+        let span = self.services.get(service)?.command.span();
+        let here = self.diagnostic(Problem::at(span, ""));
+        let (command, _) = here.line_and_column()?;
+        let mut above = self.source.text.lines().take(command).collect::<Vec<_>>();
+        above.reverse();
+        let header = above
+            .iter()
+            .position(|line| line.trim_start().starts_with('['));
+        Some(command - header.unwrap_or(0))
+    }
+
     /// The JSON schema of `portway.toml`, as in `schema/portway.schema.json`.
     pub fn json_schema() -> String {
         let schema = schemars::schema_for!(Self);
