@@ -198,6 +198,12 @@ impl Kind {
         matches!(self, Self::Http | Self::Frontend)
     }
 
+    /// Whether a service of this kind and with this name serves pages that call other services: a frontend,
+    /// or an HTTP service with the name of one, whatever its program is.
+    pub fn serves_pages(self, service: &str) -> bool {
+        self == Self::Frontend || (self == Self::Http && Self::infer(service, "") == Self::Frontend)
+    }
+
     /// The `NAME` of the preference `ranges.NAME` that applies to a service without a port in the
     /// manifest. `None` if there is no such preference.
     pub fn range_name(self, service: &str) -> Option<&'static str> {

@@ -164,6 +164,11 @@ impl PlannedService {
         }
     }
 
+    /// Whether it serves pages, which call other services: see [`Kind::serves_pages`].
+    pub fn serves_pages(&self) -> bool {
+        self.kind.serves_pages(&self.name)
+    }
+
     /// The key in `.ports.json` of the port at `index` of [`PlannedService::ports`]: `api_port`
     /// for the main port, `api_metrics_port` for a port named `metrics`.
     pub fn port_key(&self, index: usize) -> String {

@@ -171,7 +171,7 @@ impl Wiring {
         addresses: &[std::net::Ipv4Addr],
         host: &str,
     ) {
-        let is_frontend = |name: &&String| plan.services[name.as_str()].kind == Kind::Frontend;
+        let is_frontend = |name: &&String| plan.services[name.as_str()].serves_pages();
         let frontends: Vec<&String> = published.iter().filter(is_frontend).collect();
         let hosts: Vec<String> = addresses.iter().map(ToString::to_string).collect();
         let mut origins = self.shared[CORS_ORIGINS].clone();
@@ -271,11 +271,11 @@ fn cors_origins(
 ) -> Vec<String> {
     let frontends = || {
         let services = plan.services.values();
-        services.filter(|service| service.kind == Kind::Frontend)
+        services.filter(|service| service.serves_pages())
     };
     // The gateway maps the origins of names to these, as services with a fixed list know them.
     let usual = plan.usual_ports().into_iter().filter(|(_, of)| {
-        gateway.is_some() && of.index == 0 && plan.services[of.service].kind == Kind::Frontend
+        gateway.is_some() && of.index == 0 && plan.services[of.service].serves_pages()
     });
     let usual = usual.map(|(port, _)| port);
     let fixed = gateway.map_or(&[][..], |gateway| &gateway.fixed);
@@ -320,9 +320,11 @@ fn launch(
 ) -> Launch {
     let expand = |text: &str| values.expand(&service.name, text);
     let is_kept = |name: &str| {
-        // Portway never leaves the list of origins to an outdated file.
         let kept = mapping.is_some_and(|mapping| mapping.kept.iter().any(|kept| kept == name));
-        kept && name != CORS_ORIGINS && !name.starts_with("PORTWAY_")
+        // Portway never leaves the list of origins to an outdated file. `*` is never outdated.
+        let is_outdated =
+            name == CORS_ORIGINS && !mapping.is_some_and(|mapping| mapping.sets(name, "*"));
+        kept && !is_outdated && !name.starts_with("PORTWAY_")
     };
     // The last one wins: files, Portway's variables, the application's mapped to the ports, and those of
     // the manifest.
@@ -330,7 +332,9 @@ fn launch(
     let wired = shared.iter().filter(|(name, _)| !is_kept(name));
     env.extend(wired.map(|(name, value)| (name.clone(), value.clone())));
     env.insert("PORTWAY_SERVICE".into(), service.name.clone());
-    env.insert("HOST".into(), HOST.into());
+    if !is_kept("HOST") {
+        env.insert("HOST".into(), HOST.into());
+    }
     for (suffix, _, port) in suffixed_ports(service, values.ports) {
         env.insert(
             format!("PORT{}", suffix.to_ascii_uppercase()),

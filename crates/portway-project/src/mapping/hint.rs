@@ -47,15 +47,19 @@ const SQL: [&str; 3] = ["database", "db", "sql"];
 const BACKEND: [&str; 4] = ["api", "backend", "server", "service"];
 const PAGE: [&str; 6] = ["frontend", "web", "client", "ui", "site", "website"];
 
-/// Parts of names that stand for a kind.
-const KINDS: [(Kind, &[&str]); 7] = [
-    (Kind::Postgres, &["postgres", "postgresql", "pg", "psql"]),
-    (Kind::Mysql, &["mysql", "mariadb"]),
-    (Kind::Redis, &["redis", "valkey"]),
-    (Kind::Mongodb, &["mongo", "mongodb"]),
-    (Kind::Amqp, &["amqp", "rabbitmq", "rabbit"]),
-    (Kind::Nats, &["nats"]),
-    (Kind::Memcached, &["memcached", "memcache"]),
+/// Parts of names that stand for a kind, with its name in a sentence.
+const KINDS: [(Kind, &str, &[&str]); 7] = [
+    (
+        Kind::Postgres,
+        "PostgreSQL",
+        &["postgres", "postgresql", "pg", "psql"],
+    ),
+    (Kind::Mysql, "MySQL", &["mysql", "mariadb"]),
+    (Kind::Redis, "Redis", &["redis", "valkey"]),
+    (Kind::Mongodb, "MongoDB", &["mongo", "mongodb"]),
+    (Kind::Amqp, "RabbitMQ", &["amqp", "rabbitmq", "rabbit"]),
+    (Kind::Nats, "NATS", &["nats"]),
+    (Kind::Memcached, "memcached", &["memcached", "memcache"]),
 ];
 
 /// Schemes and the kind that they stand for. Other schemes, such as `http`, stand for no database.
@@ -97,28 +101,105 @@ pub(super) fn default_port(scheme: &str) -> Option<u16> {
     }
 }
 
+/// Prefixes that frameworks prescribe. They say nothing about the service.
+const PREFIXES: [&str; 11] = [
+    "NEXT_PUBLIC_",
+    "NUXT_PUBLIC_",
+    "EXPO_PUBLIC_",
+    "REACT_APP_",
+    "VUE_APP_",
+    "NG_APP_",
+    "GATSBY_",
+    "PUBLIC_",
+    "NEXT_",
+    "NUXT_",
+    "VITE_",
+];
+
+/// Returns the name of a variable without the prefixes of frameworks.
+fn without_prefixes(variable: &str) -> &str {
+    let mut rest = variable;
+    while let Some(shorter) = PREFIXES.iter().find_map(|prefix| rest.strip_prefix(prefix)) {
+        rest = shorter;
+    }
+    rest
+}
+
+/// What the name of a variable says about the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Its name.
+    Service,
+    /// Its kind, such as "an API".
+    Kind(&'static str),
+}
+
 /// Returns the main ports that the name of a variable refers to: of the service with that name, or else
 /// of the kind, or else of the role that it names.
 pub(super) fn endpoints<'a>(variable: &str, endpoints: &'a [Endpoint]) -> Vec<&'a Endpoint> {
-    let parts = parts(variable);
+    let parts = parts(without_prefixes(variable));
+    let named = by_service(&parts, endpoints, |_| true);
+    match named.is_empty() {
+        true => by_role(&parts, endpoints).map_or_else(Vec::new, |(_, found)| found),
+        false => named,
+    }
+}
+
+/// Returns the main ports that the whole name of a variable stands for, and what it says about them.
+pub(super) fn meant<'a>(
+    variable: &str,
+    endpoints: &'a [Endpoint],
+) -> Option<(Role, Vec<&'a Endpoint>)> {
+    let parts = parts(without_prefixes(variable));
+    // `AUTH_SERVICE_URL` stands for a service `auth`, and `AUTH_API_URL` not for a service `api`.
+    let is_whole = |service: &[String]| {
+        let mut rest = parts.iter().map(String::as_str);
+        rest.all(|part| {
+            NEUTRAL.contains(&part)
+                || BACKEND.contains(&part)
+                || PAGE.contains(&part)
+                || service.iter().any(|own| own == part)
+        })
+    };
+    let named = by_service(&parts, endpoints, is_whole);
+    match named.is_empty() {
+        true => by_role(&parts, endpoints).map(|(what, found)| (Role::Kind(what), found)),
+        false => Some((Role::Service, named)),
+    }
+}
+
+/// Returns the main ports of the services whose names are in the name of a variable, those with the longest
+/// names. `accepts` gets the parts of the service's name.
+fn by_service<'a>(
+    parts: &[String],
+    endpoints: &'a [Endpoint],
+    accepts: impl Fn(&[String]) -> bool,
+) -> Vec<&'a Endpoint> {
+    let named = endpoints.iter().filter(|one| one.name.is_none());
+    let named = named.map(|one| (self::parts(&one.service), one));
+    let named: Vec<_> = named
+        .filter(|(service, _)| service.iter().all(|part| parts.contains(part)) && accepts(service))
+        .collect();
+    let longest = named.iter().map(|(service, _)| service.len()).max();
+    let longest = named
+        .into_iter()
+        .filter(|(service, _)| Some(service.len()) == longest);
+    longest.map(|(_, one)| one).collect()
+}
+
+/// Returns the main ports of the kind or of the role that the name of a variable says, and what it says.
+fn by_role<'a>(
+    parts: &[String],
+    endpoints: &'a [Endpoint],
+) -> Option<(&'static str, Vec<&'a Endpoint>)> {
     let has = |known: &[&str]| parts.iter().any(|part| known.contains(&part.as_str()));
     let main = || endpoints.iter().filter(|one| one.name.is_none());
-    let named = |one: &&Endpoint| {
-        let service = self::parts(&one.service);
-        service.iter().all(|part| parts.contains(part))
-    };
-    let length = |one: &Endpoint| self::parts(&one.service).len();
-    let longest = main().filter(named).map(length).max();
-    if let Some(longest) = longest {
-        let is_longest = |one: &&Endpoint| length(one) == longest;
-        return main().filter(named).filter(is_longest).collect();
-    }
-    if let Some((kind, _)) = KINDS.iter().find(|(_, names)| has(names)) {
-        return main().filter(|one| one.kind == *kind).collect();
+    if let Some((kind, what, _)) = KINDS.iter().find(|(_, _, names)| has(names)) {
+        return Some((what, main().filter(|one| one.kind == *kind).collect()));
     }
     if has(&SQL) {
         let is_sql = |one: &&Endpoint| matches!(one.kind, Kind::Postgres | Kind::Mysql);
-        return main().filter(is_sql).collect();
+        return Some(("a database", main().filter(is_sql).collect()));
     }
     let telling: Vec<&str> = parts
         .iter()
@@ -126,13 +207,15 @@ pub(super) fn endpoints<'a>(variable: &str, endpoints: &'a [Endpoint]) -> Vec<&'
         .filter(|part| !NEUTRAL.contains(part))
         .collect();
     let all = |known: &[&str]| !telling.is_empty() && telling.iter().all(|one| known.contains(one));
+    let is_page = |one: &&Endpoint| one.kind.serves_pages(&one.service);
     if all(&BACKEND) {
-        return main().filter(|one| one.kind == Kind::Http).collect();
+        let is_backend = |one: &&Endpoint| one.kind == Kind::Http && !is_page(one);
+        return Some(("an API", main().filter(is_backend).collect()));
     }
     if all(&PAGE) {
-        return main().filter(|one| one.kind == Kind::Frontend).collect();
+        return Some(("a page", main().filter(is_page).collect()));
     }
-    Vec::new()
+    None
 }
 
 /// Splits a name into its parts in lower case: `authApi_URL` into `auth`, `api` and `url`.

@@ -9,6 +9,7 @@
 mod address;
 mod endpoint;
 mod hint;
+mod named;
 mod origins;
 mod pair;
 mod value;
@@ -124,12 +125,21 @@ impl Mapping {
         };
         let mut mapping = Self::default();
         for name in order {
-            if !OWN_NAMES.contains(&name) && !name.starts_with("PORTWAY_") {
-                mapping.add(&context, by_name[name], uses_examples);
+            let variable = by_name[name];
+            // Some applications name the URL of their page `HOST`.
+            let is_own = OWN_NAMES.contains(&name) && !variable.value.contains("://");
+            if !is_own && !name.starts_with("PORTWAY_") {
+                mapping.add(&context, variable, uses_examples);
             }
         }
         pair::add_missing_ports(&context, &mut mapping.variables);
         mapping
+    }
+
+    /// Returns whether the application sets a variable to this value without Portway.
+    pub(crate) fn sets(&self, name: &str, value: &str) -> bool {
+        let mut own = self.in_use.iter();
+        own.any(|variable| variable.name == name && variable.value.trim() == value)
     }
 
     fn add(&mut self, context: &Context<'_>, variable: &AppVariable, uses_examples: bool) {
@@ -141,7 +151,7 @@ impl Mapping {
         if is_in_use {
             self.in_use.push(variable.clone());
         }
-        let found = origins::map(variable)
+        let found = origins::map(context, variable)
             .or_else(|| pair::map(context, variable))
             .or_else(|| context.map_addresses(variable));
         if let Some((value, meaning)) = found {
@@ -205,17 +215,12 @@ impl<'a> Context<'a> {
         let mut meaning = Vec::new();
         let mut done = 0;
         for address in address::find(text, &aliases) {
-            let Some(endpoint) = self.resolve(&variable.name, &address) else {
+            let Some((endpoint, sentence)) = self.resolve(&variable.name, &address) else {
                 continue;
             };
             value.push_literal(&text[done..address.start]);
             value.push_address(text, &address, endpoint);
             done = address.end;
-            let was = match address.port {
-                Some(port) => port.to_string(),
-                None => address.host.to_owned(),
-            };
-            let sentence = format!("{was} is {}", endpoint.label());
             if !meaning.contains(&sentence) {
                 meaning.push(sentence);
             }
@@ -224,16 +229,37 @@ impl<'a> Context<'a> {
         (!meaning.is_empty()).then_some((value, meaning))
     }
 
-    /// Returns the port that an address in the variable `name` stands for.
-    fn resolve(&self, name: &str, address: &Address<'_>) -> Option<&'a Endpoint> {
-        let fits = |endpoint: &&Endpoint| {
+    /// Replaces the address of a service in a text, if its number says which service it is.
+    fn map_usual(&self, text: &str) -> Option<(MappedValue, Vec<String>)> {
+        let nameless = AppVariable {
+            name: String::new(),
+            value: text.to_owned(),
+            place: Place {
+                file: String::new(),
+                line: 0,
+            },
+            origin: Origin::File,
+        };
+        self.map_addresses(&nameless)
+    }
+
+    /// Returns the port that an address in the variable `name` stands for, and why.
+    fn resolve(&self, name: &str, address: &Address<'_>) -> Option<(&'a Endpoint, String)> {
+        let host = address.host;
+        if !address::is_this_machine(host) {
+            let endpoint = self.by_alias_and_port(host, address.port)?;
+            let port = address.port.filter(|port| endpoint.usual.contains(port));
+            let meaning = match port {
+                Some(port) => number(port, endpoint),
+                None => host_name(host, endpoint),
+            };
+            return Some((endpoint, meaning));
+        }
+        let fits = |endpoint: &Endpoint| {
             address
                 .scheme
                 .is_none_or(|scheme| hint::scheme_fits(scheme, endpoint.kind))
         };
-        if !address::is_this_machine(address.host) {
-            return self.by_alias_and_port(address.host, address.port);
-        }
         let port = address
             .port
             .or_else(|| address.scheme.and_then(hint::default_port))?;
@@ -241,19 +267,19 @@ impl<'a> Context<'a> {
             .endpoints
             .iter()
             .filter(|one| one.usual.contains(&port));
-        let usual: Vec<&Endpoint> = usual.filter(fits).collect();
-        match usual[..] {
-            [] => {
-                let hinted = hint::endpoints(name, self.endpoints);
-                let hinted: Vec<&Endpoint> = hinted.into_iter().filter(fits).collect();
-                match hinted[..] {
-                    [only] => Some(only),
-                    _ => None,
-                }
+        let usual: Vec<&Endpoint> = usual.filter(|one| fits(one)).collect();
+        let found = match usual[..] {
+            [] => return named::endpoint(name, port, self.owner, self.endpoints, fits),
+            [only] => only,
+            _ => self.most_likely(name, &usual)?,
+        };
+        let meaning = match address.scheme {
+            Some(scheme) if address.port.is_none() => {
+                format!("`{scheme}://` without a port is {}", found.label())
             }
-            [only] => Some(only),
-            _ => self.most_likely(name, &usual),
-        }
+            _ => number(port, found),
+        };
+        Some((found, meaning))
     }
 
     /// Returns the one of several ports that a name refers to, or else the owner's.
@@ -286,6 +312,16 @@ impl<'a> Context<'a> {
         let exact = port.and_then(|port| endpoints.clone().find(|one| one.usual.contains(&port)));
         exact.or_else(|| endpoints.find(|one| one.name.is_none()))
     }
+}
+
+/// Says that a number is the usual port of a service.
+fn number(port: u16, endpoint: &Endpoint) -> String {
+    format!("{port} is {}", endpoint.label())
+}
+
+/// Says that a host is a service.
+fn host_name(host: &str, endpoint: &Endpoint) -> String {
+    format!("`{host}` is the host name of {}", endpoint.label())
 }
 
 /// Returns whether a value contains an address of this machine.

@@ -2,7 +2,7 @@
 
 use super::address::is_this_machine;
 use super::value::{MappedValue, Part};
-use super::{AppVariable, Context, Endpoint, MappedVariable, Origin, hint};
+use super::{AppVariable, Context, Endpoint, MappedVariable, Origin, hint, named};
 
 /// The last parts of names of variables with a host.
 const HOSTS: [&str; 5] = ["HOST", "HOSTNAME", "SERVER", "ADDR", "ADDRESS"];
@@ -16,21 +16,16 @@ pub(super) fn map(
     let value = variable.value.trim();
     if last.eq_ignore_ascii_case("PORT") {
         let port: u16 = value.parse().ok().filter(|port| *port > 0)?;
-        let endpoint = port_owner(context, &variable.name, prefix, port)?;
-        let is_usual = endpoint.usual.contains(&port);
+        let (endpoint, meaning) = port_owner(context, &variable.name, prefix, port)?;
         // Code of other programs in the checkout has such defaults too.
-        if !is_usual && variable.origin == Origin::Code {
+        if !endpoint.usual.contains(&port) && variable.origin == Origin::Code {
             return None;
         }
-        let meaning = match is_usual {
-            true => format!("{port} is {}", endpoint.label()),
-            false => format!("its name stands for {}", endpoint.label()),
-        };
         return Some((MappedValue::of(port_of(endpoint)), vec![meaning]));
     }
     if is_host_name(last) {
         let endpoint = context.by_alias(value)?;
-        let meaning = format!("`{value}` is the host name of {}", endpoint.label());
+        let meaning = super::host_name(value, endpoint);
         let service = endpoint.service.clone();
         return Some((MappedValue::of(Part::Host { service }), vec![meaning]));
     }
@@ -84,29 +79,31 @@ fn is_host_name(last: &str) -> bool {
     HOSTS.iter().any(|known| last.eq_ignore_ascii_case(known))
 }
 
-/// Returns the port that a variable with a number stands for.
+/// Returns the port that a variable with a number stands for, and why.
 fn port_owner<'a>(
     context: &Context<'a>,
     name: &str,
     prefix: &str,
     port: u16,
-) -> Option<&'a Endpoint> {
+) -> Option<(&'a Endpoint, String)> {
     let host = HOSTS.iter().find_map(|last| {
         let variable = context.by_name.get(format!("{prefix}{last}").as_str())?;
         Some(variable.value.trim()).filter(|value| !value.is_empty())
     });
-    let hinted = match prefix {
-        "PG" => hint::endpoints("POSTGRES", context.endpoints),
-        _ => hint::endpoints(name, context.endpoints),
-    };
+    let name = if prefix == "PG" { "POSTGRES" } else { name };
     if let Some(host) = host {
         if let Some(endpoint) = context.by_alias_and_port(host, Some(port)) {
-            return Some(endpoint);
+            let meaning = match endpoint.usual.contains(&port) {
+                true => super::number(port, endpoint),
+                false => super::host_name(host, endpoint),
+            };
+            return Some((endpoint, meaning));
         }
         if !is_this_machine(host) {
             return None;
         }
     }
+    let hinted = hint::endpoints(name, context.endpoints);
     let usual = context
         .endpoints
         .iter()
@@ -117,9 +114,11 @@ fn port_owner<'a>(
         .copied()
         .filter(|one| hinted.is_empty() || hinted.contains(one))
         .collect();
-    match (&fitting[..], &hinted[..]) {
-        ([only], _) => Some(only),
-        ([], [only]) if usual.is_empty() => Some(only),
+    match fitting[..] {
+        [only] => Some((only, super::number(port, only))),
+        [] if usual.is_empty() => {
+            named::endpoint(name, port, context.owner, context.endpoints, |_| true)
+        }
         _ => None,
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::kind::Kind;
 
-fn endpoint(service: &str, kind: Kind, usual: &[u16]) -> Endpoint {
+pub(super) fn endpoint(service: &str, kind: Kind, usual: &[u16]) -> Endpoint {
     Endpoint {
         service: service.into(),
         name: None,
@@ -116,7 +116,7 @@ fn replaces_only_host_and_port() {
             "{db.host}:{db.port},localhost:{redis.port}",
         ),
         // The name says which service is meant.
-        ("VITE_API_URL", "http://localhost:3333", "{api.url}"),
+        ("VITE_WEB_URL", "http://localhost:3333", "{web.url}"),
         (
             "DB_URL",
             "postgres://localhost:5999/x",
@@ -196,20 +196,27 @@ fn adds_the_origins_of_the_instance_to_a_list() {
         (
             "CORS_ORIGINS",
             "http://localhost:5173",
-            Some("http://localhost:5173,{origins}"),
+            Some("http://localhost:5173,{web.url},{origins}"),
         ),
         (
             "ALLOWED_ORIGINS",
             "http://localhost:5173, https://shop.example",
-            Some("http://localhost:5173, https://shop.example,{origins}"),
+            Some("http://localhost:5173,https://shop.example,{web.url},{origins}"),
         ),
         (
             "BACKEND_CORS_ORIGINS",
             "[\"http://localhost\", \"http://localhost:5173\"]",
-            Some("[\"http://localhost\", \"http://localhost:5173\",\"{origins}\"]"),
+            Some("[\"http://localhost\",\"http://localhost:5173\",\"{web.url}\",\"{origins}\"]"),
         ),
         ("CORS_ORIGINS", "[]", Some("[\"{origins}\"]")),
         ("CORS_ORIGIN", "http://localhost:5173", Some("{web.url}")),
+        (
+            "CORS_ORIGINS",
+            "http://127.0.0.1:8000; http://localhost:9999/",
+            Some(
+                "http://127.0.0.1:8000;http://localhost:9999/;http://127.0.0.1:{api.port};{origins}",
+            ),
+        ),
         ("CORS_ORIGINS", "*", None),
     ] {
         let found = templates(&mapped(&[(name, value)]));
@@ -290,14 +297,14 @@ fn says_what_the_ports_stand_for() {
     )]);
     assert_eq!(
         mapping.variables[0].meaning,
-        ["8000 is `api`", "redis is `redis`"]
+        ["8000 is `api`", "`redis` is the host name of `redis`"]
     );
 }
 
 #[test]
 fn a_name_alone_says_nothing_about_defaults_in_code() {
     for (origin, port, expected) in [
-        (Origin::File, "8110", Some("its name stands for `api`")),
+        (Origin::File, "8110", Some("named after `api`")),
         (Origin::File, "8000", Some("8000 is `api`")),
         (Origin::Code, "8110", None),
         (Origin::Code, "8000", Some("8000 is `api`")),
@@ -307,4 +314,45 @@ fn a_name_alone_says_nothing_about_defaults_in_code() {
         let meaning = mapping.variables.first().map(|one| one.meaning[0].as_str());
         assert_eq!(meaning, expected, "{origin:?} {port}");
     }
+}
+
+#[test]
+fn says_truly_why_a_value_is_mapped() {
+    let variables = [
+        variable("API_URL", "http://localhost:7070", Origin::File),
+        variable("WEB_PORT", "7071", Origin::File),
+        variable("CACHE", "redis://localhost/1", Origin::File),
+        variable("OTHER", "http://api:7072", Origin::File),
+    ];
+    let meaning = |owner: &str| {
+        let mapping = Mapping::new(owner, &variables, &shop(), false);
+        let all = mapping.variables.into_iter();
+        all.map(|one| (one.name, one.meaning.join("; ")))
+            .collect::<Vec<_>>()
+    };
+    let cache = (
+        "CACHE".to_owned(),
+        "`redis://` without a port is `redis`".to_owned(),
+    );
+    let other = (
+        "OTHER".to_owned(),
+        "`api` is the host name of `api`".to_owned(),
+    );
+    let api = ("API_URL".to_owned(), "named after `api`".to_owned());
+    let web = ("WEB_PORT".to_owned(), "named after `web`".to_owned());
+    assert_eq!(meaning("web"), [api.clone(), cache.clone(), other.clone()]);
+    assert_eq!(meaning("api"), [web.clone(), cache.clone(), other.clone()]);
+    assert_eq!(meaning("worker"), [api, web, cache, other]);
+}
+
+#[test]
+fn a_url_in_a_variable_that_portway_sets_itself_is_mapped() {
+    let mapping = mapped(&[("HOST", "http://localhost:8000"), ("PORT", "8000")]);
+    assert_eq!(
+        templates(&mapping),
+        [("HOST".to_owned(), "{api.url}".to_owned())]
+    );
+    let mapping = mapped(&[("HOST", "https://shop.example")]);
+    assert_eq!(mapping.kept, ["HOST"]);
+    assert_eq!(mapped(&[("HOST", "0.0.0.0")]), Mapping::default());
 }

@@ -27,10 +27,12 @@ pub enum Part {
         /// The port's name; `None` for the main port.
         name: Option<String>,
     },
-    /// The origins whose pages may call the backends of this instance.
+    /// The origins whose pages may call the backends of this instance, after those of the user.
     Origins {
         /// The text between two origins.
         separator: String,
+        /// The user's origins, and those that they stand for in this instance.
+        own: Vec<MappedValue>,
     },
 }
 
@@ -108,7 +110,11 @@ impl MappedValue {
             Part::Host { service } => format!("{{{service}.host}}"),
             Part::Port { service, name } => of("port", service, name),
             Part::Url { service, name } => of("url", service, name),
-            Part::Origins { .. } => "{origins}".into(),
+            Part::Origins { separator, own } => {
+                let own = own.iter().map(MappedValue::template);
+                let all: Vec<String> = own.chain(["{origins}".into()]).collect();
+                all.join(separator)
+            }
         })
     }
 

@@ -305,7 +305,7 @@ fn a_users_value_for_another_machine_is_not_replaced() {
     let env = &wiring.services["backend"].env;
     assert!(!env.contains_key("FRONTEND_URL"));
     assert_eq!(env["FRONTEND_PORT"], "5180");
-    assert_eq!(env["CORS_ORIGINS"], wiring.shared["CORS_ORIGINS"]);
+    assert!(!env.contains_key("CORS_ORIGINS"));
     assert_eq!(env["PORTWAY_ID"], "0123456789abcdef");
 }
 
@@ -320,4 +320,34 @@ fn mapped_lists_contain_pages_on_the_local_network() {
     let list = &wiring.services["backend"].env["TRUSTED_ORIGINS"];
     let list: Vec<String> = serde_json::from_str(list).unwrap();
     assert_eq!(list.last().unwrap(), "http://jobi.local:5180");
+}
+
+#[test]
+fn origins_are_those_of_every_service_that_serves_pages() {
+    let manifest = "[services.web]\nkind = 'http'\nport = 4810\ncommand = 'node web.js'\n\
+         [services.backend]\nport = 4710\ncommand = 'node server.js'";
+    let ports = [("backend", &[4711][..]), ("web", &[4811])];
+    let origins = wire(manifest, &[], &ports).shared["CORS_ORIGINS"].clone();
+    assert!(origins.contains("http://localhost:4811,"), "{origins}");
+    assert!(!origins.contains(":4711"), "{origins}");
+}
+
+#[test]
+fn a_list_has_each_origin_once_and_those_of_the_services_that_it_names() {
+    let wiring = wire_mapped(&[(
+        "ALLOWED_ORIGINS",
+        "http://localhost:3000,https://jobi.example,http://localhost:9000/,http://127.0.0.1:9000",
+    )]);
+    let list = wiring.services["backend"].env["ALLOWED_ORIGINS"].clone();
+    let list: Vec<&str> = list.split(',').collect();
+    let port = wiring.shared["BACKEND_PORT"].as_str();
+    for expected in [
+        "http://localhost:3000",
+        "https://jobi.example",
+        "http://localhost:5180",
+        &format!("http://127.0.0.1:{port}"),
+    ] {
+        let count = list.iter().filter(|one| **one == expected).count();
+        assert_eq!(count, 1, "{expected} in {list:?}");
+    }
 }

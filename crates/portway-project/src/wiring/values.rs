@@ -1,6 +1,6 @@
 //! The values of placeholders and of the parts of mapped variables.
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use super::{AssignedPorts, HOST, url};
 use crate::checkout::host_label;
@@ -70,7 +70,15 @@ impl Values<'_> {
                 let port = self.port(service, name.as_deref());
                 port.map(|(kind, port)| url(kind, port)).unwrap_or_default()
             }
-            Part::Origins { separator } => self.origins.join(separator),
+            Part::Origins { separator, own } => {
+                let own = own.iter().map(|one| one.expand(|part| self.part(part)));
+                // This instance's come last and together, as in `publish_on_lan`.
+                let mut all: IndexSet<String> = own.collect();
+                all.retain(|origin| !self.origins.contains(origin));
+                all.extend(self.origins.iter().cloned());
+                let all: Vec<String> = all.into_iter().collect();
+                all.join(separator)
+            }
         }
     }
 
