@@ -82,7 +82,7 @@ mod tests {
         };
         assert_eq!(
             written(&source, "api", 3000),
-            "can use no other port than 3000: portway.toml:6"
+            "can use no other port than 3000: portway.toml:5"
         );
         assert_eq!(
             written(&source, "other", 3000),
