@@ -271,7 +271,7 @@ fn cors_origins(
 ) -> Vec<String> {
     let frontends = || {
         let services = plan.services.values();
-        services.filter(|service| service.serves_pages())
+        services.filter(|one| one.serves_pages())
     };
     // The gateway maps the origins of names to these, as services with a fixed list know them.
     let usual = plan.usual_ports().into_iter().filter(|(_, of)| {
@@ -332,9 +332,8 @@ fn launch(
     let wired = shared.iter().filter(|(name, _)| !is_kept(name));
     env.extend(wired.map(|(name, value)| (name.clone(), value.clone())));
     env.insert("PORTWAY_SERVICE".into(), service.name.clone());
-    if !is_kept("HOST") {
-        env.insert("HOST".into(), HOST.into());
-    }
+    let host = (!is_kept("HOST")).then(|| ("HOST".into(), HOST.into()));
+    env.extend(host);
     for (suffix, _, port) in suffixed_ports(service, values.ports) {
         env.insert(
             format!("PORT{}", suffix.to_ascii_uppercase()),
