@@ -48,6 +48,7 @@ fn project_plan(described: &Described) -> Result<ProjectPlan, CommandError> {
         .map(|found| (found.name.as_str(), found))
         .collect();
     let mut warnings = detection.warnings.clone();
+    warnings.extend(detection.fixed_ports.iter().map(ToString::to_string));
     warnings.extend(missing_tools(&plan, has_program));
     Ok(ProjectPlan {
         directory: manifest.root().display().to_string(),

@@ -46,6 +46,7 @@ pub mod variables;
 mod windows;
 pub mod yaml;
 
+use std::fmt;
 use std::path::Path;
 
 use indexmap::IndexMap;
@@ -93,6 +94,8 @@ pub struct Detection {
     pub passed_over: Vec<Skipped>,
     /// What this machine lacks for some of the services, and what to do about it, one sentence each.
     pub warnings: Vec<String>,
+    /// Ports in the code of services that are the same in every checkout.
+    pub fixed_ports: Vec<FixedPort>,
 }
 
 /// One detected service.
@@ -151,6 +154,31 @@ pub enum DetectedPort {
     },
     /// The one port that the program's code requires.
     Fixed(u16),
+}
+
+/// A port in the code of a service that Portway cannot choose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FixedPort {
+    /// The service.
+    pub service: String,
+    /// The file, relative to the root, and the line.
+    pub place: String,
+    /// What the code does, as the predicate of a sentence.
+    pub message: String,
+    /// What to write.
+    pub repair: String,
+}
+
+impl fmt::Display for FixedPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            service,
+            place,
+            message,
+            repair,
+        } = self;
+        write!(f, "`{service}` {message} ({place}); {repair}")
+    }
 }
 
 /// A file that could not be used.
@@ -242,6 +270,7 @@ pub fn detect(root: &Path, context: &DetectContext<'_>) -> Detection {
     let warnings = lacking.into_iter();
     let warnings = warnings.filter_map(|lacking| lacking.warning(&services[programs..]));
     let warnings = warnings.collect();
+    let fixed_ports = node::reload::find(&dirs[0], &services[..programs]);
     drop(files);
     drop(containers);
     drop(dirs);
@@ -253,6 +282,7 @@ pub fn detect(root: &Path, context: &DetectContext<'_>) -> Detection {
         requirements,
         passed_over,
         warnings,
+        fixed_ports,
     }
 }
 

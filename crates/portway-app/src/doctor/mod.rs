@@ -240,7 +240,12 @@ fn skipped(context: &DoctorContext) -> Vec<Finding> {
             "fix the file, or run `portway init` and add the service to `portway.toml`",
         )
     });
-    skipped.chain(lacking).collect()
+    let fixed = context.found.iter().flat_map(|found| &found.fixed_ports);
+    let fixed = fixed.map(|one| {
+        let finding = warning(Check::Literal, &one.service, &one.message, &one.repair);
+        finding.at(one.place.clone())
+    });
+    skipped.chain(lacking).chain(fixed).collect()
 }
 
 /// Reports services whose directory does not exist.

@@ -16,6 +16,7 @@ mod manager;
 mod nx;
 mod package;
 mod reason;
+pub(super) mod reload;
 mod run;
 mod script;
 mod search;

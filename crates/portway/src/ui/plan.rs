@@ -14,8 +14,9 @@ pub(crate) fn detected(detection: &Detection) {
     for skipped in &detection.skipped {
         skipped_file(&skipped.file, &skipped.why);
     }
-    for text in &detection.warnings {
-        warning(&one_line(text));
+    let fixed = detection.fixed_ports.iter().map(ToString::to_string);
+    for text in detection.warnings.iter().cloned().chain(fixed) {
+        warning(&one_line(&text));
     }
     let services: Vec<String> = detection
         .services
