@@ -62,7 +62,7 @@ pub(crate) fn report(project: &Project, reporter: &dyn Reporter) {
             list(&keys.names)
         ));
     }
-    for warning in of_compose(project) {
+    for warning in of_compose(&project.checkout.root, &project.plan) {
         reporter.warning(&warning);
     }
 }
@@ -107,12 +107,11 @@ pub(crate) fn list(names: &[String]) -> String {
     }
 }
 
-/// Returns what compose services lack, each file and variable once.
-fn of_compose(project: &Project) -> Vec<String> {
+/// Says what compose services lack, each file and variable once.
+pub(crate) fn of_compose(root: &Path, plan: &Plan) -> Vec<String> {
     let mut by_part: IndexMap<String, (Missing, Vec<String>)> = IndexMap::new();
-    for service in project.plan.services.values() {
+    for service in plan.services.values() {
         let Some(of) = &service.compose else { continue };
-        let root = &project.checkout.root;
         for missing in compose::missing(root, &of.file, &of.service, &is_set) {
             let key = format!("{:?}", missing.part);
             let (_, services) = by_part.entry(key).or_insert((missing, Vec::new()));
@@ -135,6 +134,18 @@ fn compose_warning(missing: &Missing, services: &str) -> String {
         MissingPart::EnvFile(file) => format!(
             "`{place}` reads `{file}`, which is missing and has no example; \
              create it with the variables for {services}"
+        ),
+        MissingPart::Password {
+            name,
+            image,
+            env_file,
+        } => format!(
+            "`{place}` starts `{image}` for {services} without `{name}`, which it needs for a new database; \
+             write it to {}",
+            match env_file {
+                Some(file) => format!("`{file}`"),
+                None => "its `environment`".to_owned(),
+            }
         ),
         MissingPart::Variable {
             name,

@@ -15,6 +15,7 @@ use crate::database::{self, OwnVariable};
 use crate::dirs::{self, has_program};
 use crate::error::CommandError;
 use crate::mapping::mappings;
+use crate::missing;
 use crate::project::{Described, describe};
 use crate::toolchains::missing_tools;
 
@@ -49,6 +50,9 @@ fn project_plan(described: &Described) -> Result<ProjectPlan, CommandError> {
         .collect();
     let mut warnings = detection.warnings.clone();
     warnings.extend(detection.fixed_ports.iter().map(ToString::to_string));
+    let mut enabled = plan.clone();
+    enabled.services.retain(|_, service| !service.optional);
+    warnings.extend(missing::of_compose(manifest.root(), &enabled));
     warnings.extend(missing_tools(&plan, has_program));
     Ok(ProjectPlan {
         directory: manifest.root().display().to_string(),

@@ -2,12 +2,16 @@
 
 use std::path::Path;
 
+use portway_project::kind::Kind;
 use portway_project::mapping::Place;
+use serde_json::Value;
 
 use super::example_env::line_of;
 use super::examples::existing;
-use super::{Dir, File, value};
+use super::resolve::place as place_of;
+use super::{Dir, File, images, value};
 use crate::variables::is_example;
+use crate::yaml::strings;
 
 /// Variables without which the image of a database refuses to start.
 const REQUIRED_BY_IMAGES: [&str; 3] = [
@@ -15,6 +19,35 @@ const REQUIRED_BY_IMAGES: [&str; 3] = [
     "MYSQL_ROOT_PASSWORD",
     "POSTGRES_PASSWORD",
 ];
+
+/// Variables of which the images of a database need one to create it.
+const NEEDED: [(Kind, &[&str]); 2] = [
+    (
+        Kind::Postgres,
+        &[
+            "POSTGRES_PASSWORD",
+            "POSTGRES_PASSWORD_FILE",
+            "POSTGRES_HOST_AUTH_METHOD",
+        ],
+    ),
+    (
+        Kind::Mysql,
+        &[
+            "MYSQL_ROOT_PASSWORD",
+            "MYSQL_ROOT_PASSWORD_FILE",
+            "MYSQL_ALLOW_EMPTY_PASSWORD",
+            "MYSQL_RANDOM_ROOT_PASSWORD",
+            "MARIADB_ROOT_PASSWORD",
+            "MARIADB_ROOT_PASSWORD_FILE",
+            "MARIADB_ROOT_PASSWORD_HASH",
+            "MARIADB_ALLOW_EMPTY_ROOT_PASSWORD",
+            "MARIADB_RANDOM_ROOT_PASSWORD",
+        ],
+    ),
+];
+
+/// Images with other variables than the official ones.
+const OTHER_IMAGES: [&str; 3] = ["bitnami", "supabase", "cimg/"];
 
 /// Something that a compose service lacks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +71,15 @@ pub enum MissingPart {
         env_file: String,
         /// Where an example file has a value for it.
         example: Option<Place>,
+    },
+    /// A variable without which the image of a database does not create one.
+    Password {
+        /// Its name.
+        name: &'static str,
+        /// The image.
+        image: String,
+        /// The file from which the container gets its variables, relative to the root, if it has one.
+        env_file: Option<String>,
     },
 }
 
@@ -88,7 +130,53 @@ pub fn missing(root: &Path, path: &str, name: &str, is_set: &dyn Fn(&str) -> boo
         });
         names.push(one.name);
     }
+    if all.is_empty() {
+        all.extend(password(&file, name));
+    }
     all
+}
+
+/// Returns the password that a database needs, if nothing sets it.
+fn password(file: &File<'_>, name: &str) -> Option<Missing> {
+    let service = file.compose.services.get(name)?;
+    let image = service.image.as_deref()?;
+    let kind = images::known(image)?.kind;
+    let (_, needed) = NEEDED.iter().find(|(of, _)| *of == kind)?;
+    if service.build.is_some() || OTHER_IMAGES.iter().any(|other| image.contains(other)) {
+        return None;
+    }
+    // A name without a value comes from the environment.
+    let own = file.value.get("services")?.get(name)?.get("environment");
+    let own: Vec<String> = match own {
+        Some(Value::Object(map)) => map.keys().cloned().collect(),
+        Some(list) => strings(list)
+            .iter()
+            .map(|entry| entry.split('=').next().unwrap_or_default().to_owned())
+            .collect(),
+        None => Vec::new(),
+    };
+    let of_files = service.env_files.iter().flat_map(|path| {
+        let path = existing(&file.dir, path);
+        let found = path.and_then(|path| place_of(&file.dir, &path));
+        let all = found.and_then(|(dir, name)| dir.dotenv(&name));
+        all.unwrap_or_default().into_keys()
+    });
+    let mut all = own.into_iter().chain(of_files);
+    if all.any(|variable| needed.contains(&variable.as_str())) {
+        return None;
+    }
+    let env_file = service.env_files.first();
+    let env_file = env_file.and_then(|path| value::join(file.dir.path(), path));
+    Some(Missing {
+        place: place(line_of(file, |line| {
+            line.contains("image") && line.contains(image)
+        })),
+        part: MissingPart::Password {
+            name: needed[0],
+            image: image.to_owned(),
+            env_file,
+        },
+    })
 }
 
 fn place((file, line): (String, usize)) -> Place {
@@ -200,5 +288,33 @@ mod tests {
             of(&[compose, full, settings], "docker/compose.yaml", "db"),
             []
         );
+    }
+
+    #[test]
+    fn a_database_needs_a_password_to_be_created() {
+        let compose = "services:\n  db:\n    image: postgres:16\n    env_file: .env\n";
+        let of_db = |compose: &str, env: &str| {
+            of(
+                &[("compose.yaml", compose), (".env", env)],
+                "compose.yaml",
+                "db",
+            )
+        };
+        let expected = Missing {
+            place: at("compose.yaml", 3),
+            part: MissingPart::Password {
+                name: "POSTGRES_PASSWORD",
+                image: "postgres:16".to_owned(),
+                env_file: Some(".env".to_owned()),
+            },
+        };
+        assert_eq!(of_db(compose, "A=1\n"), [expected]);
+        assert_eq!(of_db(compose, "POSTGRES_PASSWORD=x\n"), []);
+        let inherited = format!("{compose}    environment: [POSTGRES_PASSWORD]\n");
+        assert_eq!(of_db(&inherited, ""), []);
+        let trust = format!("{compose}    environment: {{POSTGRES_HOST_AUTH_METHOD: trust}}\n");
+        assert_eq!(of_db(&trust, ""), []);
+        let other = compose.replace("postgres:16", "bitnami/postgresql:16");
+        assert_eq!(of_db(&other, ""), []);
     }
 }
