@@ -53,19 +53,43 @@ pub(crate) fn check(project: &Project, reporter: &dyn Reporter) -> Result<(), Co
             "`{service}` requires {name} {} ({place}), but `{program}` is {name} {version}",
             range.text()
         );
-        match (fit, requirement.tool) {
-            (Fit::Fits, _) => {}
-            (Fit::TooOld, Tool::Python | Tool::Go | Tool::Rust) => {
-                return Err(CommandError::new(ErrorCode::Failed, message)
-                    .hint(format!("install {name} {} and put it into `PATH`", range.text()))
-                    .hint(format!(
-                        "or run `portway init` and edit `portway.toml`, to use {name} {version} anyway"
-                    )));
-            }
-            _ => reporter.warning(&message),
+        let prepares = project.plan.services[service].prepare.is_some();
+        if is_fatal(fit, requirement.tool, prepares) {
+            return Err(CommandError::new(ErrorCode::Failed, message)
+                .hint(way_out(requirement))
+                .hint(format!(
+                    "or run `portway init` and edit `portway.toml`, to use {name} {version} anyway"
+                )));
+        }
+        if fit != Fit::Fits {
+            reporter.warning(&message);
         }
     }
     Ok(())
+}
+
+/// Returns whether an installed program with another version ends the command before anything is prepared.
+/// Whether another version of Node works is not certain; the step that installs packages refuses another one
+/// of Python.
+fn is_fatal(fit: Fit, tool: Tool, prepares: bool) -> bool {
+    match (fit, tool) {
+        (Fit::Fits, _) | (_, Tool::Node) => false,
+        (Fit::TooOld, _) => true,
+        (Fit::Other, Tool::Python) => prepares,
+        (Fit::Other, _) => false,
+    }
+}
+
+/// Returns how to get a version that fits.
+fn way_out(requirement: &Requirement) -> String {
+    let (name, range) = (requirement.tool.name(), requirement.range.text());
+    let newest = requirement.range.minors(3, LAST_MINOR).into_iter().max();
+    match newest.filter(|minor| requirement.tool == Tool::Python && *minor < LAST_MINOR) {
+        Some(minor) => format!(
+            "install Python {range}, for example with `uv python install 3.{minor}`, and put `python3.{minor}` into `PATH`"
+        ),
+        None => format!("install {name} {range} and put it into `PATH`"),
+    }
 }
 
 /// Says which tools of the services are not installed, and how to get each of them.
@@ -93,6 +117,11 @@ pub(crate) fn missing_tools(plan: &Plan, is_installed: impl Fn(&str) -> bool) ->
     missing.collect()
 }
 
+fn has_venv(dir: &Path) -> bool {
+    let mut names = [".venv", "venv", "env"].iter();
+    names.any(|name| dir.join(name).join("pyvenv.cfg").exists())
+}
+
 /// Returns the installed program that fits best, its version, and whether it fits.
 fn installed(requirement: &Requirement, dir: &Path) -> Option<(String, String, Fit)> {
     let programs: Vec<(String, &str)> = match requirement.tool {
@@ -100,7 +129,7 @@ fn installed(requirement: &Requirement, dir: &Path) -> Option<(String, String, F
         Tool::Go => vec![("go".into(), "version")],
         Tool::Rust => vec![("rustc".into(), "--version")],
         // A venv has the interpreter that created it.
-        Tool::Python if dir.join(".venv/pyvenv.cfg").exists() => return None,
+        Tool::Python if has_venv(dir) => return None,
         Tool::Python => {
             let minors = requirement.range.minors(3, LAST_MINOR);
             let others = minors.iter().rev().map(|minor| format!("python3.{minor}"));
@@ -164,6 +193,42 @@ mod tests {
                 "`pnpm` is not installed, and runs `web`, `docs`; run `corepack enable pnpm` or `npm \
               install --global pnpm`"
             ]
+        );
+    }
+
+    #[test]
+    fn a_python_that_does_not_fit_is_fatal_where_packages_are_installed() {
+        for (fit, tool, prepares, expected) in [
+            (Fit::Fits, Tool::Python, true, false),
+            (Fit::TooOld, Tool::Python, false, true),
+            (Fit::Other, Tool::Python, true, true),
+            (Fit::Other, Tool::Python, false, false),
+            (Fit::Other, Tool::Go, true, false),
+            (Fit::TooOld, Tool::Node, true, false),
+        ] {
+            assert_eq!(is_fatal(fit, tool, prepares), expected, "{fit:?} {tool:?}");
+        }
+    }
+
+    #[test]
+    fn says_how_to_get_a_version_that_fits() {
+        let requirement = |tool, range| Requirement {
+            tool,
+            range: portway_detect::toolchain::VersionRange::parse(range).unwrap(),
+            place: String::new(),
+            services: Vec::new(),
+        };
+        assert_eq!(
+            way_out(&requirement(Tool::Python, ">=3.9,<3.11")),
+            "install Python >=3.9,<3.11, for example with `uv python install 3.10`, and put `python3.10` into `PATH`"
+        );
+        assert_eq!(
+            way_out(&requirement(Tool::Python, ">=3.12")),
+            "install Python >=3.12 and put it into `PATH`"
+        );
+        assert_eq!(
+            way_out(&requirement(Tool::Go, ">=1.30")),
+            "install Go >=1.30 and put it into `PATH`"
         );
     }
 

@@ -1,12 +1,13 @@
 //! Finds a project's applications and how to import them.
 
+use super::calls::call;
+use super::configured::run_port;
+use super::hints::Hint;
 use super::packages::Packages;
-use super::source::{
-    Object, imports, is_identifier, keyword_number, object, run_port, uvicorn_target,
-};
-use super::tables::{DIRS, FILES, FLASK_FINDS, FRAMEWORKS, Framework, Run, STANDARD, TOOL_DIRS};
+use super::port::{File, Told};
+use super::source::{Object, imports, is_identifier, object, uvicorn_target};
+use super::tables::{DIRS, FILES, FLASK_FINDS, FRAMEWORKS, Framework, Run};
 use crate::Dir;
-use crate::listens::Listens;
 use portway_project::kind::Kind;
 use portway_project::shell::quote;
 
@@ -20,15 +21,15 @@ pub(super) struct Application {
     /// Its file, relative to the project.
     pub(super) file: String,
     /// Its module name, and the directory that must be in the module search path.
-    module: String,
+    pub(super) module: String,
     pub(super) path: String,
     pub(super) object: Option<Object>,
     /// The port that its source requires, and the line.
     pub(super) port: Option<(u16, usize)>,
-    /// The port with which its file runs it, and the line; an option of its server overrides it.
-    pub(super) usual: Option<(u16, usize)>,
-    /// Where a server of the standard library gets its port.
-    pub(super) listens: Option<Listens>,
+    /// The port that files of the project name for it, and where; an option of its server overrides it.
+    pub(super) usual: Option<(u16, String)>,
+    /// The variable that its source reads the port from.
+    pub(super) variable: Option<String>,
 }
 
 /// The directories that may contain the application, the project's own first.
@@ -82,10 +83,6 @@ pub(super) fn applications(
                 continue;
             };
             let made = FRAMEWORKS.iter().find_map(|framework| {
-                let is_tool = !FILES.contains(&file) || TOOL_DIRS.contains(&place.name());
-                if framework.name == STANDARD && is_tool {
-                    return None;
-                }
                 let known = packages.is_some_and(|all| all.has(framework.name));
                 Some((framework, is_made_with(framework, &text, known)?))
             });
@@ -96,11 +93,6 @@ pub(super) fn applications(
             }
         }
     }
-    // Beside an application of a framework, a server of the standard library is a tool.
-    if all.iter().any(|one| one.listens.is_none()) {
-        all.retain(|one| one.listens.is_none());
-    }
-    all.retain(|one| one.listens != Some(Listens::Unknown));
     all
 }
 
@@ -123,7 +115,7 @@ pub(super) fn runner(dir: &Dir<'_>) -> Option<Application> {
         let framework = FRAMEWORKS
             .iter()
             .filter(is_asgi)
-            .find(|framework| imports(&source, framework.name))?;
+            .find(|framework| imports(&source, framework.module))?;
         Some(Application {
             framework,
             file: format!("{}.py", module.replace('.', "/")),
@@ -131,8 +123,8 @@ pub(super) fn runner(dir: &Dir<'_>) -> Option<Application> {
             path: String::new(),
             object: Some(Object::Variable(object.to_owned())),
             port: None,
-            usual: run_port(&text),
-            listens: None,
+            usual: usual(&text, dir, file),
+            variable: None,
         })
     })
 }
@@ -151,16 +143,18 @@ fn entry_point(packages: &Packages) -> Option<Application> {
         object: Some(Object::Variable(object.to_owned())),
         port: None,
         usual: None,
-        listens: None,
+        variable: None,
     })
 }
 
 /// Returns the object that a file's application is, if it uses the framework; `known` means that
 /// the framework is a dependency.
 fn is_made_with(framework: &Framework, text: &str, known: bool) -> Option<Option<Object>> {
-    let imported = imports(text, framework.name);
+    let imported = imports(text, framework.module);
+    // Its name says too little: applications of both kinds have it.
+    let known = known && framework.name != "falcon";
     match framework.run {
-        Run::Asgi | Run::Program(_) => {
+        Run::Asgi | Run::Wsgi | Run::Program(_) => {
             let object = object(text, framework.constructor, known)?;
             (imported || known).then_some(Some(object))
         }
@@ -180,45 +174,37 @@ impl Application {
         text: &str,
         object: Option<Object>,
     ) -> Self {
-        let dir = within(project, place.path());
-        let stem = file.trim_end_matches(".py");
-        let parts: Vec<&str> = dir.split('/').filter(|part| !part.is_empty()).collect();
-        // `src` is in the module search path and not part of names, unless the file imports it by
-        // name.
-        let is_src = parts.first() == Some(&"src") && !imports(text, "src");
-        let (src, rest) = parts.split_at(usize::from(is_src));
-        // A file that imports its siblings by bare name runs in its own directory.
-        let imports_neighbours = || {
-            let files = place.files().filter_map(|name| name.strip_suffix(".py"));
-            let mut siblings = files.chain(place.dirs()).filter(|name| *name != stem);
-            siblings.any(|name| imports(text, name))
+        let (path, module) = module(project, place, file, text);
+        let is_script = matches!(framework.run, Run::Script(_));
+        let reader = File {
+            text,
+            dir: Some(place),
         };
-        let is_package = rest.iter().all(|part| is_identifier(part))
-            && (place.has("__init__.py") || !imports_neighbours());
-        let (path, mut module) = if is_package {
-            (src, rest.to_vec())
-        } else {
-            (&parts[..], Vec::new())
+        let (calls, keyword) = match framework.name {
+            "gradio" => (["launch", "demo.launch"], "server_port"),
+            _ => (["run", "run_server"], "port"),
         };
-        if stem != "__init__" {
-            module.push(stem);
-        }
-        let keyword = match framework.name {
-            "gradio" => "server_port",
-            _ => "port",
+        let call = calls.iter().find_map(|name| call(text, name));
+        let port = call.as_ref().filter(|_| is_script);
+        let port = port.and_then(|call| Some((reader.port(call.keyword(keyword)?)?, call.line)));
+        let told = port.as_ref().map(|(port, _)| port.told.clone());
+        let number = port.and_then(|(port, line)| Some((port.usual?, line)));
+        let named = |(port, line): (u16, usize)| (port, format!("{}:{line}", place.path_of(file)));
+        let is_number = told == Some(Told::Number);
+        let (variable, usual) = match told {
+            Some(Told::Variable(name)) => (Some(name), number.map(named)),
+            _ if framework.kind == Kind::Http => (None, usual(text, place, file)),
+            _ => (None, None),
         };
-        let is_standard = framework.name == STANDARD;
-        let is_script = matches!(framework.run, Run::Script(_)) && !is_standard;
-        let listens = || Listens::of(&[(place.path_of(file), text.to_owned())]);
         Self {
             framework,
             file: within(project, &place.path_of(file)).to_owned(),
-            module: module.join("."),
-            path: path.join("/"),
+            module,
+            path,
             object,
-            port: keyword_number(text, keyword).filter(|_| is_script),
-            usual: run_port(text).filter(|_| framework.kind == Kind::Http && !is_standard),
-            listens: is_standard.then(listens),
+            port: number.filter(|_| is_number),
+            usual,
+            variable,
         }
     }
 
@@ -248,5 +234,74 @@ impl Application {
             .replace("TARGET", &target)
             .replace("APP", &app)
             .replace("FILE", &quote(&self.file))
+    }
+}
+
+/// Returns the port with which a file runs its application, and where.
+fn usual(text: &str, place: &Dir<'_>, file: &str) -> Option<(u16, String)> {
+    let (port, line) = run_port(text, Some(place))?;
+    Some((port, format!("{}:{line}", place.path_of(file))))
+}
+
+/// Returns the directory that must be in the module search path, and the module name of a file.
+fn module(project: &Dir<'_>, place: &Dir<'_>, file: &str, text: &str) -> (String, String) {
+    let dir = within(project, place.path());
+    let stem = file.trim_end_matches(".py");
+    let parts: Vec<&str> = dir.split('/').filter(|part| !part.is_empty()).collect();
+    // `src` is in the module search path and not part of names, unless the file imports it by
+    // name.
+    let is_src = parts.first() == Some(&"src") && !imports(text, "src");
+    let (src, rest) = parts.split_at(usize::from(is_src));
+    // A file that imports its siblings by bare name runs in its own directory.
+    let imports_neighbours = || {
+        let files = place.files().filter_map(|name| name.strip_suffix(".py"));
+        let mut siblings = files.chain(place.dirs()).filter(|name| *name != stem);
+        siblings.any(|name| imports(text, name))
+    };
+    let is_package = rest.iter().all(|part| is_identifier(part))
+        && (place.has("__init__.py") || !imports_neighbours());
+    let (path, mut module) = if is_package {
+        (src, rest.to_vec())
+    } else {
+        (&parts[..], Vec::new())
+    };
+    if stem != "__init__" {
+        module.push(stem);
+    }
+    (path.join("/"), module.join("."))
+}
+
+/// Returns the arguments of the interpreter that run a file: as a module if it is part of a package.
+pub(super) fn module_to_run(project: &Dir<'_>, place: &Dir<'_>, file: &str, text: &str) -> String {
+    let (path, module) = module(project, place, file, text);
+    match path.is_empty() && place.has("__init__.py") && module.contains('.') {
+        true => format!("-m {module}"),
+        false => quote(within(project, &place.path_of(file))).into_owned(),
+    }
+}
+
+/// Puts the applications that scripts of the project start first, with the objects that they name.
+pub(super) fn prefer(all: &mut [Application], hints: &[Hint]) {
+    for hint in hints.iter().rev() {
+        let fits = |one: &Application| match (&hint.target, &hint.file) {
+            (Some((module, _)), _) => one.module == *module,
+            (None, Some(file)) => one.file == *file,
+            (None, None) => false,
+        };
+        let Some(at) = all.iter().position(fits) else {
+            continue;
+        };
+        let one = &mut all[at];
+        if let (Some((_, object)), Some(own)) = (&hint.target, &mut one.object) {
+            match own {
+                Object::Variable(name) if is_identifier(object) => name.clone_from(object),
+                _ => {}
+            }
+        }
+        let is_port_free = one.port.is_none() && one.variable.is_none();
+        if let Some(port) = hint.port.filter(|_| is_port_free) {
+            one.usual = Some((port, hint.place.clone()));
+        }
+        all[..=at].rotate_right(1);
     }
 }

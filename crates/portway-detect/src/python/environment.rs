@@ -3,7 +3,6 @@
 use super::local::{self, Arguments};
 use super::manager::manager;
 use super::packages::{Group, Packages};
-use super::tables::STANDARD;
 use super::venv::{Environment, VENVS, create_venv, gets_pip, has_other_venv};
 use crate::{DetectContext, Dir};
 use portway_project::shell::quote;
@@ -39,9 +38,11 @@ impl Environment {
                 let whole = manager.without_root(dir, packages, &mut evidence);
                 return manager.environment_in_venv(dir, &group, missing, whole, evidence);
             }
-            let packages = match packages.and_then(|packages| packages.requirements.as_deref()) {
-                Some(file) => format!("the packages of {}", dir.path_of(file)),
-                None => "its packages".to_owned(),
+            let file = packages.and_then(|packages| packages.requirements.as_deref());
+            let is_enough = packages.is_some_and(|packages| packages.requires(framework));
+            let packages = match file {
+                Some(file) if is_enough => format!("the packages of {}", dir.path_of(file)),
+                _ => "its packages".to_owned(),
             };
             evidence.push(format!(
                 "{sign}, but `{}` is not installed, so a plain venv contains {packages}",
@@ -52,7 +53,7 @@ impl Environment {
             let venv = dir.sub(name);
             venv.is_some_and(|venv| venv.has("pyvenv.cfg"))
         });
-        let to_install = packages.map(|packages| to_install(dir, packages, &group));
+        let to_install = packages.map(|packages| to_install(dir, packages, framework, &group));
         let Arguments {
             words, left_out, ..
         } = to_install.unwrap_or_default();
@@ -112,8 +113,7 @@ fn without_packages(
             place = dir.path_of(file)
         );
     }
-    let needs_none = framework.is_empty() || framework == STANDARD;
-    match (needs_none, is_left_out) {
+    match (framework.is_empty(), is_left_out) {
         (true, _) => format!("no file names its packages, {python}"),
         (false, true) => {
             format!("none of its packages is installed, {python}, which must have `{framework}`")
@@ -125,17 +125,18 @@ fn without_packages(
 }
 
 /// Returns the arguments of `pip install`, and what is not installed.
-fn to_install(dir: &Dir<'_>, packages: &Packages, group: &Group) -> Arguments {
-    if let Some(file) = &packages.requirements {
-        return Arguments {
-            words: vec!["-r".into(), quote(file).into_owned()],
-            ..Arguments::default()
-        };
-    }
+fn to_install(dir: &Dir<'_>, packages: &Packages, framework: &str, group: &Group) -> Arguments {
     if packages.conda.is_some() {
         return Arguments::default();
     }
-    let mut all = local::arguments(dir, packages, group);
+    let mut all = match &packages.requirements {
+        Some(_) if packages.requires(framework) => Arguments::default(),
+        _ => local::arguments(dir, packages, group),
+    };
+    if let Some(file) = &packages.requirements {
+        let option = ["-r".to_owned(), quote(file).into_owned()];
+        all.words.splice(0..0, option);
+    }
     if let Some(index) = packages
         .indexes
         .primary

@@ -6,13 +6,19 @@
 //! Servers watch their sources and reload.
 
 mod application;
+mod calls;
+mod configured;
 mod constraint;
 mod environment;
 mod groups;
+mod hints;
+mod listeners;
 mod local;
 mod manager;
 mod packages;
+mod port;
 mod root_package;
+mod servers;
 mod setup;
 mod source;
 mod sources;
@@ -20,15 +26,19 @@ mod tables;
 mod venv;
 mod workers;
 
-use self::application::{Application, applications, places, within};
+use self::application::{Application, applications, places, prefer, within};
+use self::hints::{Hint, hints};
 use self::packages::Packages;
 use self::source::Object;
-use self::tables::{BRINGS, Framework, Run, SERVERS, Server};
+use self::tables::{BRINGS, Framework, Run, SERVERS, Server, WSGI_SERVERS};
 use self::venv::Environment;
 use super::{DetectContext, DetectedPort, DetectedService, Dir};
 use portway_project::shell::quote;
 
-pub(super) use self::source::run_port;
+/// Returns the port with which a file runs its application, and the line.
+pub(super) fn run_port(text: &str) -> Option<(u16, usize)> {
+    configured::run_port(text, None)
+}
 
 /// Detects the Python services of the project `dir`.
 pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedService> {
@@ -53,8 +63,18 @@ pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedSe
         packages,
         context,
     };
-    let mut found: Vec<DetectedService> = project.django(&places).into_iter().collect();
-    let all = applications(dir, project.packages.as_ref(), &places);
+    let hints = hints(dir, project.packages.as_ref());
+    let django = project.django(&places, &hints);
+    let mut found: Vec<DetectedService> = django.into_iter().collect();
+    let mut all = applications(dir, project.packages.as_ref(), &places);
+    prefer(&mut all, &hints);
+    for application in &mut all {
+        let is_port_free = application.usual.is_none() && application.variable.is_none();
+        if application.port.is_none() && (is_port_free || application.framework.name == "flask") {
+            let configured = configured::port(dir, application.framework.name);
+            application.usual = configured.or(application.usual.take());
+        }
+    }
     for (index, application) in all.iter().enumerate() {
         let is_like = |other: &&Application| other.framework.name == application.framework.name;
         if !all[..index].iter().any(|other| is_like(&other)) {
@@ -65,6 +85,8 @@ pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedSe
         }
     }
     found.extend(project.workers(&places));
+    let servers = project.servers(&places, &hints, &found);
+    found.extend(servers);
     found
 }
 
@@ -100,7 +122,7 @@ struct Project<'p, 'd> {
 }
 
 impl Project<'_, '_> {
-    fn django(&self, places: &[Dir<'_>]) -> Option<DetectedService> {
+    fn django(&self, places: &[Dir<'_>], hints: &[Hint]) -> Option<DetectedService> {
         let place = places.iter().find(|place| {
             let text = place.read("manage.py");
             text.is_some_and(|text| text.contains("DJANGO_SETTINGS_MODULE"))
@@ -112,13 +134,22 @@ impl Project<'_, '_> {
             environment.python,
             quote(within(self.dir, &file))
         );
-        let port = self.context.port("django", 8000);
-        let found = DetectedService::http(self.dir, "django", command, port)
+        let mut hints = hints.iter().filter(|hint| hint.program == "django");
+        let named = hints.find_map(|hint| Some((hint.port?, hint.place.as_str())));
+        let named = named.filter(|(port, _)| *port != 8000);
+        let port = self
+            .context
+            .port("django", named.map_or(8000, |(port, _)| port));
+        let mut found = DetectedService::http(self.dir, "django", command, port)
             .with_evidence(match self.source_of("django") {
                 Some(source) => format!("{source}, and {file} runs it"),
                 None => format!("{file} belongs to a Django project"),
             })
             .with_evidence("Portway does not touch its database: run `manage.py migrate` yourself");
+        if let Some((port, place)) = named {
+            found.is_port_written = true;
+            found = found.with_evidence(format!("{place} names port {port}"));
+        }
         Some(finish(found, environment))
     }
 
@@ -127,12 +158,12 @@ impl Project<'_, '_> {
         let place = self.dir.path_of(&application.file);
         let (server, named) = self.server(framework);
         let missing = match framework.run {
-            Run::Asgi if !named => Some(server.name),
+            Run::Asgi | Run::Wsgi if !named => Some(server.package),
             _ => None,
         };
         let environment = self.environment(framework.name, missing);
         let command = match framework.run {
-            Run::Asgi => {
+            Run::Asgi | Run::Wsgi => {
                 let arguments = application.fill(server.arguments);
                 let mut command = format!("{} {arguments}", environment.program(server.name));
                 // If the application has its own directory, only that is watched.
@@ -148,7 +179,8 @@ impl Project<'_, '_> {
         let port = match application.port {
             Some((port, _)) => DetectedPort::Fixed(port),
             None => {
-                let usual = application.usual.map_or(framework.port, |(port, _)| port);
+                let usual = application.usual.as_ref().map(|(port, _)| *port);
+                let usual = usual.unwrap_or(framework.port);
                 self.context.port(framework.name, usual)
             }
         };
@@ -179,11 +211,12 @@ impl Project<'_, '_> {
                 "{place}:{line} requires port {port}; remove that number to allow any port"
             ));
         }
-        if let Some((port, line)) = application.usual {
-            found = found.with_evidence(format!("{place}:{line} names port {port}"));
+        if let Some(name) = &application.variable {
+            found = found.with_env(name, "{port}");
+            found = found.with_evidence(format!("{place} reads its port from `{name}`"));
         }
-        if let Some(listens) = &application.listens {
-            found = listens.clone().give(found, framework.port, self.context);
+        if let Some((port, named)) = &application.usual {
+            found = found.with_evidence(format!("{named} names port {port}"));
         }
         if !others.is_empty() {
             found = found.with_evidence(format!(
@@ -213,7 +246,7 @@ impl Project<'_, '_> {
         Environment::of(self.dir, packages, package, missing, self.context)
     }
 
-    /// Returns the ASGI server for a framework, and whether a file names it.
+    /// Returns the server for a framework, and whether a file names it.
     fn server(&self, framework: &Framework) -> (&'static Server, bool) {
         let names = |package: &str| self.packages.as_ref().is_some_and(|all| all.has(package));
         let has_extra = |package: &str, extras: &[&str]| {
@@ -229,10 +262,14 @@ impl Project<'_, '_> {
                 *brings == server && comes
             })
         };
-        let mut servers = SERVERS.iter();
-        match servers.find(|server| names(server.name) || is_brought(server.name)) {
+        let all = match framework.run {
+            Run::Wsgi => &WSGI_SERVERS,
+            _ => &SERVERS,
+        };
+        let mut servers = all.iter();
+        match servers.find(|server| names(server.package) || is_brought(server.name)) {
             Some(server) => (server, true),
-            None => (&SERVERS[0], false),
+            None => (&all[0], false),
         }
     }
 }
@@ -240,7 +277,7 @@ impl Project<'_, '_> {
 /// Returns whether the command imports the application by module name rather than by file.
 fn command_imports(framework: &Framework) -> bool {
     match framework.run {
-        Run::Asgi => true,
+        Run::Asgi | Run::Wsgi => true,
         Run::Program(words) => words.contains("TARGET"),
         Run::Page(_) | Run::Script(_) => false,
     }

@@ -95,6 +95,11 @@ impl Packages {
         self.named.get(package).map(|named| named.file.as_str())
     }
 
+    /// Returns whether the requirements file is enough to install a package: unless only another file names it.
+    pub(super) fn requires(&self, package: &str) -> bool {
+        self.requirements.is_some() && self.file_of(package).is_none_or(is_list)
+    }
+
     /// Returns whether one of these packages is named.
     pub(super) fn has(&self, package: &str) -> bool {
         self.named.contains_key(package)
@@ -121,7 +126,10 @@ impl Packages {
     pub(super) fn selected(&self, group: &Group) -> impl Iterator<Item = (&str, &Requirement)> {
         let named = self.named.iter();
         let is_selected = move |named: &Requirement| {
-            [Group::Main, Group::Default].contains(&named.group) || named.group == *group
+            let is_listed = is_list(&named.file);
+            let is_usual = [Group::Main, Group::Default].contains(&named.group);
+            // pip reads requirements files itself.
+            !is_listed && (is_usual || named.group == *group)
         };
         named
             .filter(move |(_, named)| is_selected(named))
@@ -337,6 +345,11 @@ impl Packages {
 /// The name under which indexes know a package.
 fn normalized(name: &str) -> String {
     name.to_ascii_lowercase().replace(['_', '.'], "-")
+}
+
+/// Returns whether this is a requirements file.
+fn is_list(file: &str) -> bool {
+    file.ends_with(".txt") || file.ends_with(".in")
 }
 
 /// Returns the normalized name of a project.

@@ -62,57 +62,21 @@ fn annotated_factory<'t>(text: &'t str, constructor: &str) -> Option<&'t str> {
 
 /// Returns whether a file imports a module or something from it.
 pub(super) fn imports(text: &str, module: &str) -> bool {
-    text.lines().any(|line| {
-        let line = line.trim_start();
-        let rest = line
-            .strip_prefix("from ")
-            .or_else(|| line.strip_prefix("import "));
-        let rest = rest
-            .map(str::trim_start)
-            .and_then(|r| r.strip_prefix(module));
+    let is_it = |name: &str| {
+        let rest = name.trim_start().strip_prefix(module);
         rest.is_some_and(|rest| {
             rest.is_empty() || rest.starts_with(|c: char| !c.is_alphanumeric() && c != '_')
         })
-    })
-}
-
-/// Returns the number after `keyword=`, as in `app.run(port=8050)`.
-pub(super) fn keyword_number(text: &str, keyword: &str) -> Option<(u16, usize)> {
-    text.lines().enumerate().find_map(|(index, line)| {
-        let (before, rest) = line.split_once(keyword)?;
-        let is_code =
-            !before.contains('#') && !before.ends_with(|c: char| c.is_alphanumeric() || c == '_');
-        let rest = rest.trim_start().strip_prefix('=')?.trim_start();
-        let end = rest.find(|c: char| !c.is_ascii_digit());
-        let number = rest[..end.unwrap_or(rest.len())].parse().ok()?;
-        (is_code && number > 0).then_some((number, index + 1))
-    })
-}
-
-/// Maximum number of lines that the arguments of a call span.
-const CALL_LINES: usize = 8;
-
-/// Returns the port with which a file runs its application, `app.run(port=8000)`, and the line.
-pub(crate) fn run_port(text: &str) -> Option<(u16, usize)> {
-    let lines: Vec<&str> = text.lines().collect();
-    let calls = |line: &&str| {
-        let line = line.trim_start();
-        !line.starts_with('#') && line.contains(".run(") && !line.starts_with("subprocess")
     };
-    let start = lines.iter().position(calls)?;
-    lines[start..]
-        .iter()
-        .take(CALL_LINES)
-        .enumerate()
-        .find_map(|(index, line)| {
-            let at = line.find("port=").or_else(|| line.find("port ="))?;
-            let rest = &line[at..];
-            let digit = rest.find(|c: char| c.is_ascii_digit())?;
-            let end = rest[digit..].find(|c: char| !c.is_ascii_digit());
-            let number = &rest[digit..end.map_or(rest.len(), |end| digit + end)];
-            let port = number.parse().ok().filter(|port| *port > 0)?;
-            Some((port, start + index + 1))
-        })
+    text.lines().any(|line| {
+        let line = line.trim_start();
+        match (line.strip_prefix("from "), line.strip_prefix("import ")) {
+            (Some(name), _) => is_it(name),
+            // `import a, b`
+            (None, Some(names)) => names.split(',').any(is_it),
+            (None, None) => false,
+        }
+    })
 }
 
 /// Returns the module and the object of `uvicorn.run("module:object", …)`.
@@ -203,45 +167,21 @@ mod tests {
     fn finds_how_a_file_runs_its_application() {
         let text = "if __name__ == '__main__':\n    uvicorn.run(\n        \"app.api:app\",\n        port=8010,\n    )";
         assert_eq!(uvicorn_target(text), Some(("app.api", "app")));
-        assert_eq!(run_port(text), Some((8010, 4)));
-        for (text, target, port) in [
-            (
-                "uvicorn.run('main:app', port=8001)",
-                Some(("main", "app")),
-                Some((8001, 1)),
-            ),
-            ("uvicorn.run(app, port=8002)", None, Some((8002, 1))),
-            ("# uvicorn.run('main:app', port=1)", None, None),
-            ("Redis(port=6379)\napp.run(debug=True)", None, None),
-            (
-                "app.run(port=int(os.environ.get('PORT', 5001)))",
-                None,
-                Some((5001, 1)),
-            ),
+        for (text, target) in [
+            ("uvicorn.run('main:app', port=8001)", Some(("main", "app"))),
+            ("uvicorn.run(app, port=8002)", None),
+            ("# uvicorn.run('main:app', port=1)", None),
         ] {
-            assert_eq!(
-                (uvicorn_target(text), run_port(text)),
-                (target, port),
-                "{text}"
-            );
+            assert_eq!(uvicorn_target(text), target, "{text}");
         }
     }
 
     #[test]
     fn matches_imports_by_whole_names() {
         assert!(imports("import flask", "flask"));
+        assert!(imports("import os, flask as f", "flask"));
         assert!(imports("from flask.views import X", "flask"));
         assert!(!imports("import flask_login", "flask"));
         assert!(!imports("x = 'import flask'", "flask"));
-    }
-
-    #[test]
-    fn reads_numbers_after_a_keyword() {
-        let number = |text| keyword_number(text, "port");
-        assert_eq!(number("x\napp.run(port=8051)"), Some((8051, 2)));
-        assert_eq!(number("app.run(port = 1)"), Some((1, 1)));
-        for text in ["# port=1", "report=5", "port=PORT", "port=99999", "port=0"] {
-            assert_eq!(number(text), None, "{text}");
-        }
     }
 }

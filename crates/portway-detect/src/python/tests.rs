@@ -1,5 +1,8 @@
 mod environment;
+mod hints;
 mod places;
+mod ports;
+mod servers;
 mod sources;
 mod workers;
 
@@ -42,7 +45,7 @@ fn detects_fastapi_with_requirements() {
 
 #[test]
 fn builds_the_command_of_every_framework() {
-    let cases: [(&str, &str, &str, &str, u16); 9] = [
+    let cases: [(&str, &str, &str, &str, u16); 14] = [
         (
             "fastapi\nuvicorn",
             "main.py",
@@ -98,6 +101,41 @@ fn builds_the_command_of_every_framework() {
             "import streamlit as st\nst.title('x')",
             "streamlit run Home.py --server.address {host} --server.port {port} --server.headless true",
             8501,
+        ),
+        (
+            "blacksheep\nuvicorn",
+            "app.py",
+            "from blacksheep import Application\nshop = Application()",
+            "uvicorn app:shop --host {host} --port {port} --reload",
+            8000,
+        ),
+        (
+            "falcon\nuvicorn\ngunicorn",
+            "app.py",
+            "import falcon.asgi\napp = falcon.asgi.App()",
+            "uvicorn app:app --host {host} --port {port} --reload",
+            8000,
+        ),
+        (
+            "falcon\nuvicorn\ngunicorn",
+            "app.py",
+            "import falcon\napp = falcon.App()",
+            "gunicorn app:app --bind {host}:{port} --reload",
+            8000,
+        ),
+        (
+            "falcon\nwaitress",
+            "app.py",
+            "import falcon\napp = falcon.App()",
+            "waitress-serve --listen={host}:{port} app:app",
+            8000,
+        ),
+        (
+            "chainlit",
+            "app.py",
+            "import chainlit as cl\n@cl.on_message\ndef f(m): ...",
+            "chainlit run app.py --host {host} --port {port} --watch --headless",
+            8000,
         ),
         (
             "gradio",
@@ -342,7 +380,7 @@ fn detects_servers_of_the_standard_library() {
     assert_eq!(found.port, Some(DetectedPort::Preferred(8766)));
     assert_eq!(found.env["SHOP_PORT"], "{port}");
     assert!(found.command.ends_with(" server.py"), "{}", found.command);
-    found.has_evidence("server.py:3 reads its port from `SHOP_PORT`");
+    found.has_evidence("server.py:4 reads its port from `SHOP_PORT`");
     let fixed = "import http.server\nhttp.server.HTTPServer((\"\", 8767), H).serve_forever()\n";
     let found = only(&[("app.py", fixed)], &["python3"]);
     assert_eq!(found.port, Some(DetectedPort::Fixed(8767)));

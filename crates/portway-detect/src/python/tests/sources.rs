@@ -201,6 +201,16 @@ fn says_which_packages_a_plain_venv_contains() {
     ];
     only(&files, &["python3"])
         .has_evidence("a plain venv contains the packages of requirements.txt");
+    // The requirements file does not name the framework.
+    let other = ("requirements.txt", "gunicorn\n");
+    let found = only(
+        &[("Pipfile", "[packages]\nflask = '*'\n"), other, files[2]],
+        &["python3"],
+    );
+    assert_eq!(
+        found.prepare,
+        Some(format!("{VENV}-r requirements.txt flask"))
+    );
     only(&[files[0], files[2]], &["python3"])
         .has_evidence("`lib` comes from `lib`, which contains no package, so it is not installed");
 }
