@@ -73,11 +73,8 @@ pub(super) fn split(text: &str) -> Vec<&str> {
     let (mut start, mut depth, mut quote) = (0, 0, None);
     for (at, character) in text.char_indices() {
         match (character, quote) {
-            (_, Some(open)) => {
-                if character == open {
-                    quote = None;
-                }
-            }
+            (_, Some(open)) if character == open => quote = None,
+            (_, Some(_)) => {}
             ('"' | '\'', None) => quote = Some(character),
             ('(' | '[' | '{', None) => depth += 1,
             (')' | ']' | '}', None) => depth -= 1,

@@ -55,11 +55,10 @@ pub(super) fn port(dir: &Dir<'_>, framework: &str) -> Option<(u16, String)> {
 /// Returns the port with which a file runs its application, `app.run(port=8000)`, and the line.
 pub(crate) fn run_port(text: &str, dir: Option<&Dir<'_>>) -> Option<(u16, usize)> {
     let file = File { text, dir };
-    let run = ["uvicorn.run", "socketio.run", "run", "run_server"]
+    ["uvicorn.run", "socketio.run", "run", "run_server"]
         .iter()
         .filter_map(|name| call(text, name))
-        .find_map(|call| Some((file.port(call.keyword("port")?)?.usual?, call.line)));
-    run
+        .find_map(|call| Some((file.port(call.keyword("port")?)?.usual?, call.line)))
 }
 
 #[cfg(test)]
