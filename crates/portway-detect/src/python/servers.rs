@@ -73,7 +73,11 @@ impl Project<'_, '_> {
         let mut all: Vec<Program> = Vec::new();
         for place in places {
             let names = place.files().filter(|name| {
-                name.ends_with(".py") && !name.starts_with("test") && !name.ends_with("_test.py")
+                name.ends_with(".py")
+                    && !name.starts_with("test")
+                    && !name.ends_with("_test.py")
+                    // Django runs it.
+                    && *name != "manage.py"
             });
             for name in names.take(MAX_FILES) {
                 let text = place.read(name).unwrap_or_default();
