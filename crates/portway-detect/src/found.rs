@@ -93,7 +93,7 @@ pub(super) fn make_examples_optional(services: &mut [DetectedService]) {
 }
 
 /// Frameworks that show parts of an application, which works without them.
-const PREVIEWS: [&str; 2] = ["react-email", "storybook"];
+const PREVIEWS: [&str; 4] = ["histoire", "ladle", "react-email", "storybook"];
 
 /// Makes previews optional, unless the checkout has nothing else to start.
 pub(super) fn make_previews_optional(services: &mut [DetectedService]) {

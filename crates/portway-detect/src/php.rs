@@ -34,7 +34,8 @@ pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedSe
             .with_prepare("composer install --no-interaction")
             .requiring("composer", context),
     };
-    let found = found.requiring("php", context);
+    let mut found = found.requiring("php", context);
+    found.evidence.extend(left_out(dir, composer.as_ref()));
     std::iter::once(found)
         .chain(workers(dir, composer.as_ref()))
         .map(prepared)
@@ -51,13 +52,41 @@ const WORKERS: [(&str, &str, &str); 5] = [
     ("reverb", "reverb:start", "--host={host} --port={port}"),
 ];
 
-/// Builds the services of the workers that `composer dev` starts.
-fn workers(dir: &Dir<'_>, composer: Option<&Value>) -> Vec<DetectedService> {
+/// The commands of the script `dev` of `composer.json`.
+fn dev_script(composer: Option<&Value>) -> Vec<String> {
     let script = composer.map(|composer| &composer["scripts"]["dev"]);
     let lines = script.map(crate::yaml::strings).unwrap_or_default();
     let single = script.and_then(Value::as_str).map(str::to_owned);
+    lines.into_iter().chain(single).collect()
+}
+
+/// Returns a sentence for each command that `composer dev` starts beside the server and Portway does not.
+fn left_out(dir: &Dir<'_>, composer: Option<&Value>) -> Vec<String> {
+    const STARTED: [&str; 5] = ["npm ", "pnpm ", "yarn ", "bun ", "php artisan serve"];
+    let script = dev_script(composer);
+    let parts = script.iter().filter(|line| line.contains("concurrently "));
+    let parts = parts.flat_map(|line| shlex::Shlex::new(line));
+    let is_left_out = |part: &String| {
+        let arguments = part.strip_prefix("php artisan ").unwrap_or("");
+        let name = arguments.split(' ').next().unwrap_or("");
+        part.contains(' ')
+            && !part.starts_with('-')
+            && !STARTED.iter().any(|known| part.starts_with(known))
+            && !WORKERS.iter().any(|(_, known, _)| *known == name)
+    };
+    let file = dir.path_of("composer.json");
+    parts
+        .filter(is_left_out)
+        .map(|part| {
+            format!("the script `dev` in {file} also starts `{part}`, which Portway does not start")
+        })
+        .collect()
+}
+
+/// Builds the services of the workers that `composer dev` starts.
+fn workers(dir: &Dir<'_>, composer: Option<&Value>) -> Vec<DetectedService> {
     let mut found: Vec<DetectedService> = Vec::new();
-    for line in lines.iter().chain(&single) {
+    for line in &dev_script(composer) {
         // `concurrently` takes commands as words.
         let words: Vec<String> = shlex::Shlex::new(line).collect();
         for part in words.iter().chain([line]) {
@@ -301,5 +330,22 @@ mod tests {
         }
         let broken = checkout(&[("composer.json", "{"), ("artisan", "")], &[]);
         assert_eq!(broken.skipped[0].file, "composer.json");
+    }
+
+    #[test]
+    fn names_what_composer_starts_and_portway_does_not() {
+        let composer = r##"{"require": {"laravel/framework": "12"}, "scripts": {"dev": ["npx concurrently -c \"#1,#2\" \"php artisan serve\" \"php artisan queue:work\" \"php artisan tail --all\" \"npm run dev\" --names=a,b"]}}"##;
+        let files = [("composer.json", composer), ("artisan", "")];
+        let detection = checkout(&files, &["php", "composer"]);
+        let sentences: Vec<&String> = detection.services[0]
+            .evidence
+            .iter()
+            .filter(|one| one.contains("does not start"))
+            .collect();
+        assert_eq!(sentences.len(), 1, "{sentences:?}");
+        assert!(
+            sentences[0].contains("`php artisan tail --all`"),
+            "{sentences:?}"
+        );
     }
 }

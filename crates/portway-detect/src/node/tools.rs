@@ -45,7 +45,7 @@ const RSPACK_CONFIG: &[&str] = &[
 const VUE_CONFIG: &[&str] = &["vue.config.js"];
 
 #[rustfmt::skip]
-const TOOLS: [Tool; 75] = [
+const TOOLS: [Tool; 77] = [
     page("vite", "vite", &["", "dev", "serve"], 5173, STRICT, VITE_CONFIG, "server"),
     page("vite", "vp", &["dev"], 5173, STRICT, VITE_CONFIG, "server"),
     page("next", "next", &["", "dev"], 3000, PLAIN, &[], ""),
@@ -87,6 +87,8 @@ const TOOLS: [Tool; 75] = [
     api("serverless", "sls", &["offline"], 3000, "--httpPort {port}"),
     page("storybook", "storybook", &["dev"], 6006, STORYBOOK, &[], ""),
     page("storybook", "start-storybook", &[""], 6006, STORYBOOK, &[], ""),
+    page("ladle", "ladle", &["serve", "dev"], 61000, PLAIN, &[], ""),
+    page("histoire", "histoire", &["dev"], 6006, PLAIN, &[], ""),
     page("slidev", "slidev", &[""], 3030, PLAIN, &[], ""),
     page("vuepress", "vuepress", &["dev"], 8080, PLAIN, &[], ""),
     page("docsify", "docsify", &["serve"], 3000, PLAIN, &[], ""),
