@@ -1,9 +1,13 @@
 //! The file that starts a server, and the port that its source names.
 
+use std::collections::BTreeSet;
+
+use super::files::{is_built, is_source, read, resolve};
+use super::imports;
 use super::package::Package;
 use super::script::{Script, SimpleCommand};
 use super::source::{self, Port};
-use super::tools::{CLIENT_LIBRARIES, LIBRARIES};
+use super::tools::{CLIENT_LIBRARIES, LIBRARIES, RUNS_A_FILE};
 use crate::Dir;
 use portway_project::kind::Kind;
 
@@ -21,12 +25,6 @@ pub(super) struct Entry {
     /// The port that the source names, and the file that does, relative to the root.
     pub(super) port: Option<(Port, String)>,
 }
-
-/// Extensions that a command may omit.
-const ENDS: [&str; 7] = ["", ".js", ".ts", ".mjs", ".mts", ".cjs", ".tsx"];
-
-/// The file that a directory stands for.
-const INDEX: &str = "index.js";
 
 /// Files that are tried when a command names none.
 const USUAL: [&str; 11] = [
@@ -138,49 +136,41 @@ impl Entry {
     }
 
     fn serving(dir: &Dir<'_>, package: &Package, file: String) -> Option<Self> {
-        let mut texts: Vec<(String, String)> = Vec::new();
-        texts.extend(read(dir, &file).map(|text| (dir.path_of(&file), text)));
-        let own = file.rsplit_once('/').map_or("", |(place, _)| place);
-        for place in std::iter::once(own).chain(PLACES) {
-            let Some(place) = dir.below(place) else {
-                continue;
-            };
-            // `app.config.ts` there is part of the application.
-            let is_config =
-                |name: &str| place.name() == "config" && is_source(&name.replace(".config.", "."));
-            for name in place
-                .files()
-                .filter(|name| is_source(name) || is_config(name))
-            {
-                let path = place.path_of(name);
-                if texts.len() < MAX_FILES && texts.iter().all(|(known, _)| *known != path) {
-                    texts.extend(place.read(name).map(|text| (path, text)));
-                }
-            }
-        }
-        let serves = texts.iter().any(|(_, text)| source::has_server(text));
-        let library = LIBRARIES.iter().find(|(name, ..)| package.has(name));
-        let is_sure = library.is_some_and(|(name, ..)| !CLIENT_LIBRARIES.contains(name));
-        if !is_sure && !serves {
+        let own = imports::closure(dir, &file);
+        let library = library(package, &own);
+        let own: Vec<(String, String)> = own
+            .into_iter()
+            .map(|(path, text)| (dir.path_of(&path), text))
+            .collect();
+        let others = others(dir, package, &file, &own);
+        let serves =
+            |texts: &[(String, String)]| texts.iter().any(|(_, text)| source::has_server(text));
+        let of_package = LIBRARIES.iter().find(|(name, ..)| package.has(name));
+        let is_sure = of_package.is_some_and(|(name, ..)| !CLIENT_LIBRARIES.contains(name));
+        if !is_sure && !serves(&own) && !serves(&others) {
             return None;
         }
-        let find_port = |wanted: fn(&Port) -> bool| {
+        let port_in = |texts: &[(String, String)], wanted: fn(&str, &Port) -> bool| {
             texts.iter().find_map(|(path, text)| {
-                let port = source::port(text).filter(wanted)?;
+                let port = source::port(text).filter(|port| wanted(text, port))?;
                 Some((port, path.clone()))
             })
         };
-        // The file that runs says its own port. Otherwise, a port that a helper reads from the environment
-        // takes precedence over a number.
-        let own = texts
-            .first()
-            .filter(|(path, text)| *path == dir.path_of(&file) && source::has_server(text));
-        let own = own.and_then(|(path, text)| Some((source::port(text)?, path.clone())));
-        let port = own.or_else(|| find_port(|port| matches!(port, Port::Reads { .. })));
-        let port = port.or_else(|| find_port(|port| matches!(port, Port::Literal(..))));
+        let listens = |text: &str, _: &Port| source::has_server(text);
+        let reads = |_: &str, port: &Port| matches!(port, Port::Reads { .. });
+        let is_literal = |_: &str, port: &Port| matches!(port, Port::Literal(..));
+        // The file that runs says its own port, or else a file that it imports. Otherwise, a port that a
+        // helper reads from the environment takes precedence over a number.
+        let port = port_in(own.get(..1).unwrap_or_default(), listens)
+            .or_else(|| port_in(&own, reads))
+            .or_else(|| port_in(&own, is_literal))
+            .or_else(|| port_in(&others, reads))
+            .or_else(|| port_in(&others, is_literal));
         let (library, framework, kind, usual) = match library {
-            Some((library, framework, kind, usual)) => (Some(*library), *framework, *kind, *usual),
-            None => (None, "node", Kind::Http, 3000),
+            Library::Known((library, framework, kind, usual)) => {
+                (Some(*library), *framework, *kind, *usual)
+            }
+            Library::None(kind) => (None, "node", kind, 3000),
         };
         Some(Self {
             file,
@@ -191,6 +181,77 @@ impl Entry {
             port,
         })
     }
+}
+
+/// What a file uses to serve.
+enum Library {
+    Known(&'static (&'static str, &'static str, Kind, u16)),
+    /// The modules of Node, with the kind of what it serves.
+    None(Kind),
+}
+
+/// Returns what a file uses to serve, with the texts that it imports: the library that one of them imports,
+/// or else a module of Node, or else the library of the package.
+fn library(package: &Package, own: &[(String, String)]) -> Library {
+    let is_imported = |name: &str| own.iter().any(|(_, text)| imports::imports(text, name));
+    let known = || LIBRARIES.iter().filter(|(name, ..)| package.has(name));
+    if let Some(found) = known().find(|(name, ..)| is_imported(name)) {
+        return Library::Known(found);
+    }
+    let serves = own.iter().any(|(_, text)| source::has_server(text));
+    if serves && ["http", "https", "http2"].into_iter().any(is_imported) {
+        return Library::None(Kind::Http);
+    }
+    if serves && is_imported("net") {
+        return Library::None(Kind::Tcp);
+    }
+    known()
+        .next()
+        .map_or(Library::None(Kind::Http), Library::Known)
+}
+
+/// Returns files of the usual places that may name the port as well, with their texts: all but `own` and those
+/// that other scripts start.
+fn others(
+    dir: &Dir<'_>,
+    package: &Package,
+    file: &str,
+    own: &[(String, String)],
+) -> Vec<(String, String)> {
+    let started = started(dir, package);
+    let mut texts: Vec<(String, String)> = Vec::new();
+    let place = file.rsplit_once('/').map_or("", |(place, _)| place);
+    for place in std::iter::once(place).chain(PLACES) {
+        let Some(place) = dir.below(place) else {
+            continue;
+        };
+        // `app.config.ts` there is part of the application.
+        let is_config =
+            |name: &str| place.name() == "config" && is_source(&name.replace(".config.", "."));
+        for name in place
+            .files()
+            .filter(|name| is_source(name) || is_config(name))
+        {
+            let path = place.path_of(name);
+            let is_known = own.iter().chain(&texts).any(|(known, _)| *known == path);
+            if texts.len() < MAX_FILES && !is_known && !started.contains(&path) {
+                texts.extend(place.read(name).map(|text| (path, text)));
+            }
+        }
+    }
+    texts
+}
+
+/// Returns the paths of the files that the scripts of a package start.
+fn started(dir: &Dir<'_>, package: &Package) -> BTreeSet<String> {
+    let parts = package
+        .scripts
+        .values()
+        .flat_map(|text| Script::at_once(text));
+    let commands = parts.filter_map(|part| Some(Script::parse(part)?.last));
+    let commands = commands.filter(|command| RUNS_A_FILE.contains(&command.program()));
+    let files = commands.filter_map(|command| Entry::source(dir, &command));
+    files.map(|file| dir.path_of(&file)).collect()
 }
 
 /// Programs that build, and start another command afterwards.
@@ -238,54 +299,7 @@ fn source_of_built(dir: &Dir<'_>, run: &SimpleCommand) -> Option<String> {
     source?.iter().find_map(|file| resolve(dir, file))
 }
 
-/// Returns whether a directory with this name contains what a build makes.
-fn is_built(name: &str) -> bool {
-    ["dist", "build", "out", "lib", "node_modules"].contains(&name)
-}
-
 fn usual(dir: &Dir<'_>, package: &Package) -> Option<String> {
     let main = package.main.iter().map(String::as_str);
     main.chain(USUAL).find_map(|file| resolve(dir, file))
-}
-
-/// Resolves an argument of a command to a file with its extension.
-fn resolve(dir: &Dir<'_>, word: &str) -> Option<String> {
-    let word = word.trim_start_matches("./");
-    if word.is_empty() || word.starts_with(['-', '/']) || word.contains("..") {
-        return None;
-    }
-    // Build output is skipped, because its source is read.
-    let first = word.split('/').next().unwrap_or("");
-    let (place, name) = word.rsplit_once('/').unwrap_or(("", word));
-    if !place.is_empty() && (is_built(first) || !dir.has(first)) {
-        return None;
-    }
-    let below = match place {
-        "" => None,
-        place => Some(dir.below(place)?),
-    };
-    let at = below.as_ref().unwrap_or(dir);
-    let is_file = |name: &str| {
-        let mut files = at.files();
-        (is_source(name) || !name.contains('.')) && files.any(|file| file == name)
-    };
-    let end = ENDS.iter().find(|end| is_file(&format!("{name}{end}")));
-    if let Some(end) = end {
-        return Some(format!("{word}{end}"));
-    }
-    let sub = at.sub(name).filter(|_| !is_built(first))?;
-    sub.files()
-        .any(|file| file == INDEX)
-        .then(|| format!("{word}/{INDEX}"))
-}
-
-fn read(dir: &Dir<'_>, file: &str) -> Option<String> {
-    let (place, name) = file.rsplit_once('/').unwrap_or(("", file));
-    dir.below(place)?.read(name)
-}
-
-fn is_source(name: &str) -> bool {
-    let ends = [".js", ".ts", ".mjs", ".mts", ".cjs", ".cts", ".tsx"];
-    let is_test = name.contains(".test.") || name.contains(".spec.") || name.contains(".config.");
-    ends.iter().any(|end| name.ends_with(end)) && !name.ends_with(".d.ts") && !is_test
 }

@@ -10,7 +10,10 @@
 mod beside;
 mod configured;
 mod entry;
+mod files;
 mod generated;
+mod imports;
+mod listen_call;
 mod listening;
 mod manager;
 mod nx;

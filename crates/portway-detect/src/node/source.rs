@@ -1,5 +1,6 @@
 //! Ports in JavaScript and TypeScript source, found without running it.
 
+use super::listen_call::{self, ListenCall};
 use crate::variables::{defaults_in, destructured};
 
 /// The port that a file listens on.
@@ -67,7 +68,13 @@ fn port_in(text: &str) -> Option<Port> {
             variable = own;
             own_line = index;
         }
-        if let Some(at) = listens(line) {
+        if let Some(call) = listen_call::find(line).filter(|call| call.needs_port || call.is_nested)
+        {
+            let value = port_argument(text, line, call);
+            variable = value.and_then(port_variable).or(variable);
+            let number = value.and_then(number_of);
+            literal = literal.or(number.map(|number| (number, index)));
+        } else if let Some(ListenCall { at, .. }) = listen_call::find(line) {
             in_listen = LISTEN_LINES;
             let arguments = line[at..].trim_start();
             let argument = match arguments.starts_with('{') {
@@ -100,7 +107,23 @@ const LISTEN_LINES: usize = 6;
 
 /// Returns whether a file has a line that listens.
 pub(super) fn has_server(text: &str) -> bool {
-    code(text).any(|(_, line)| listens(line).is_some())
+    code(text).any(|(_, line)| {
+        let call = listen_call::find(line);
+        call.is_some_and(|call| !call.needs_port || port_argument(text, line, call).is_some())
+    })
+}
+
+/// Returns the port among the arguments of a call that listens only with one, or has it in a nested object.
+fn port_argument<'t>(text: &'t str, line: &'t str, call: ListenCall) -> Option<&'t str> {
+    let arguments = listen_call::arguments(text, line, call.at).trim_start();
+    if call.is_nested || arguments.starts_with('{') {
+        let port = after_key(arguments, "port").or(after_shorthand(arguments, "port"));
+        return port.map(|argument| value(text, argument));
+    }
+    // The first argument may also be another server.
+    let value = value(text, arguments);
+    let is_port = number_of(value).is_some() || port_variable(value).is_some();
+    is_port.then_some(value)
 }
 
 /// Returns the number after `port:` in the object after `key:` of a configuration.
@@ -155,18 +178,6 @@ fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
         .filter(|(_, line)| !line.trim_start().starts_with(['*', '#']))
         .filter(|(_, line)| !line.trim_start().starts_with("//"))
         .filter(|(_, line)| line.len() < 1000)
-}
-
-/// Returns the position in a line where the arguments of a listening call start.
-fn listens(line: &str) -> Option<usize> {
-    ["listen(", "bindAsync(", "serve(", "export default {"]
-        .iter()
-        .find_map(|call| {
-            let at = line.find(call)?;
-            let before = line[..at].chars().next_back();
-            let is_call = before.is_none_or(|c| !c.is_alphanumeric() && c != '_');
-            is_call.then_some(at + call.len())
-        })
 }
 
 /// Returns the text after the variable PORT, if the line reads it from the environment.

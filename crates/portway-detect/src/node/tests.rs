@@ -1,6 +1,7 @@
 mod indirection;
 mod managers;
 mod members;
+mod own_file;
 mod parts;
 mod ports;
 mod whole;

@@ -257,7 +257,7 @@ pub(super) const ON_MACHINE: [&str; 7] = [
 ];
 
 /// Server frameworks: the package, its framework name, its kind, its default port.
-pub(super) const LIBRARIES: [(&str, &str, Kind, u16); 18] = [
+pub(super) const LIBRARIES: [(&str, &str, Kind, u16); 19] = [
     ("@nestjs/core", "nest", Kind::Http, 3000),
     ("express", "express", Kind::Http, 3000),
     ("hono", "hono", Kind::Http, 3000),
@@ -276,11 +276,18 @@ pub(super) const LIBRARIES: [(&str, &str, Kind, u16); 18] = [
     ("next", "next", Kind::Frontend, 3000),
     ("@grpc/grpc-js", "grpc", Kind::Tcp, 50_051),
     ("nice-grpc", "grpc", Kind::Tcp, 50_051),
+    ("@trpc/server", "trpc", Kind::Http, 3000),
 ];
 
 /// Those of [`LIBRARIES`] that clients use as well, so that a program with them need not serve.
-pub(super) const CLIENT_LIBRARIES: [&str; 5] =
-    ["ws", "socket.io", "next", "@grpc/grpc-js", "nice-grpc"];
+pub(super) const CLIENT_LIBRARIES: [&str; 6] = [
+    "ws",
+    "socket.io",
+    "next",
+    "@grpc/grpc-js",
+    "nice-grpc",
+    "@trpc/server",
+];
 
 #[cfg(test)]
 mod tests {

@@ -102,8 +102,52 @@ fn finds_the_port_of_a_server() {
             reads("SHOP_PORT", Some(4322)),
         ),
         ("db({ port: process.env.API_PORT_X })", None),
+        (
+            "const wss = new WebSocketServer({ port: Number(process.env.WS_PORT) || 4001 })",
+            reads("WS_PORT", Some(4001)),
+        ),
+        (
+            "new WebSocket.Server({\n  path: '/x',\n  port: 4002,\n})",
+            Some(Port::Literal(4002, 1)),
+        ),
+        ("const io = new Server(3033)", Some(Port::Literal(3033, 1))),
+        ("const io = new Server(http, { cors: {} })", None),
+        (
+            "new WebSocketServer({ noServer: true })\ndb({ port: 5432 })",
+            None,
+        ),
+        (
+            "startStandaloneServer(server, { listen: { port: process.env.GQL_PORT || 4044 } })",
+            reads("GQL_PORT", Some(4044)),
+        ),
+        (
+            "await startStandaloneServer(server, {\n  listen: { port: 4045 },\n})",
+            Some(Port::Literal(4045, 1)),
+        ),
+        (
+            "net.createServer().listen(process.env.TCP_PORT || 7007)",
+            reads("TCP_PORT", Some(7007)),
+        ),
+        (
+            "createHTTPServer({ router }).listen(2022)",
+            Some(Port::Literal(2022, 1)),
+        ),
     ] {
         assert_eq!(port(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_server_that_uses_another_one_does_not_listen() {
+    for (text, expected) in [
+        ("new WebSocketServer({ server })", false),
+        ("new Server(httpServer, { cors: { origin: '*' } })", false),
+        ("new Server({ name: 'tools', version: '1' })", false),
+        ("new WebSocketServer({ port })", true),
+        ("new Server(PORT)\nconst PORT = 3000", true),
+        ("startStandaloneServer(server)", true),
+    ] {
+        assert_eq!(has_server(text), expected, "{text}");
     }
 }
 
