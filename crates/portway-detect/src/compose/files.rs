@@ -68,11 +68,86 @@ pub(crate) fn files<'d>(dirs: &[Dir<'d>]) -> Vec<File<'d>> {
         return Vec::new();
     };
     if let Some(choice) = choose(root) {
+        pass_over_others(root, &choice);
         return File::read(choice).into_iter().collect();
     }
     let is_below = |dir: &&Dir<'_>| !dir.path().is_empty() && !dir.path().contains('/');
     let below = dirs.iter().filter(is_below);
-    below.filter_map(usual).filter_map(File::read).collect()
+    let below = below.filter_map(|dir| usual(dir).or_else(|| for_services(dir)));
+    // Several files of the root that each start some of the services.
+    let names = root.files().filter(|name| scripts::is_variant(name));
+    let (partial, others): (Vec<&str>, Vec<&str>) =
+        names.partition(|name| scripts::is_partial_file(name));
+    let parts = partial
+        .into_iter()
+        .filter_map(|name| of_name(root, name.to_owned()));
+    let files: Vec<File<'_>> = parts.chain(below).filter_map(File::read).collect();
+    for name in others {
+        let why = "is a compose file for a deployment or for tests, by its name";
+        root.pass_over(name, why);
+    }
+    files
+}
+
+/// Lists the compose files of the root that are not used.
+fn pass_over_others(root: &Dir<'_>, used: &Choice<'_>) {
+    let used_names: Vec<String> = used
+        .names
+        .iter()
+        .map(|name| used.dir.path_of(name))
+        .collect();
+    let is_other = |name: &&str| {
+        scripts::is_variant(name) && !used_names.iter().any(|known| known.as_str() == *name)
+    };
+    let first = used_names.first().map_or("", String::as_str);
+    for name in root.files().filter(is_other) {
+        root.pass_over(
+            name,
+            format!("is not read, because the project uses {first}"),
+        );
+    }
+}
+
+/// Directories that contain compose files under other names than those that Compose finds itself.
+const DIRS: [&str; 7] = [
+    "compose",
+    "dev",
+    "docker",
+    "infra",
+    "infrastructure",
+    "local",
+    "ops",
+];
+
+/// The file in a directory for Docker that is for development or starts some of the services, by its name.
+fn for_services<'d>(dir: &Dir<'d>) -> Option<Choice<'d>> {
+    let is_usual = DIRS.contains(&dir.name());
+    let file = is_usual.then(|| development(dir).or_else(|| partial(dir)))?;
+    of_name(dir, file?)
+}
+
+/// The file in `dir` that is for development, by its name.
+fn development(dir: &Dir<'_>) -> Option<String> {
+    let mut files = dir.files();
+    let found = files.find(|name| scripts::is_development_file(name));
+    found.map(str::to_owned)
+}
+
+/// The only file in `dir` that starts some of the services, by its name.
+fn partial(dir: &Dir<'_>) -> Option<String> {
+    let mut files = dir.files().filter(|name| scripts::is_partial_file(name));
+    let first = files.next().map(str::to_owned);
+    match files.next() {
+        Some(_) => None,
+        None => first,
+    }
+}
+
+fn of_name<'d>(dir: &Dir<'d>, name: String) -> Option<Choice<'d>> {
+    Some(Choice {
+        names: vec![name],
+        ..usual_in(dir.below("")?)
+    })
 }
 
 /// Returns the files that the project in `root` uses for development.
@@ -86,16 +161,9 @@ fn choose<'d>(root: &Dir<'d>) -> Option<Choice<'d>> {
     if let Some(choice) = for_development.filter_map(named).next() {
         return Some(choice);
     }
-    let development = || root.files().find(|name| scripts::is_development_file(name));
-    let of = |name: &str| {
-        Some(Choice {
-            names: vec![name.to_owned()],
-            ..usual_in(root.below("")?)
-        })
-    };
     if let Some(mut choice) = usual(root) {
-        if let Some(name) = development().filter(|name| replaces(root, name, &choice)) {
-            return of(name);
+        if let Some(name) = development(root).filter(|name| replaces(root, name, &choice)) {
+            return of_name(root, name);
         }
         let starts = |one: &&ComposeCommand| one.files.is_empty() && !one.profiles.is_empty();
         let profiles = commands.iter().find(starts).map(|one| one.profiles.clone());
@@ -105,7 +173,7 @@ fn choose<'d>(root: &Dir<'d>) -> Option<Choice<'d>> {
     if let Some(choice) = commands.iter().filter_map(named).next() {
         return Some(choice);
     }
-    of(development()?)
+    of_name(root, development(root).or_else(|| partial(root))?)
 }
 
 /// Returns whether people use the file `name` for development instead of the usual files: those start a

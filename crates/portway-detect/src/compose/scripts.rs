@@ -66,6 +66,23 @@ pub(super) fn is_development_file(name: &str) -> bool {
     is_yaml && is_compose && has_part(name, &DEVELOPMENT) && !has_part(name, &OTHER)
 }
 
+/// Returns whether a file is a compose file for some of the services, by its name: `docker-compose.db.yml`.
+pub(super) fn is_partial_file(name: &str) -> bool {
+    is_variant(name) && !has_part(name, &OTHER) && !has_part(name, &["override"])
+}
+
+/// Returns whether a file is a compose file that Compose reads only if it is named.
+pub(super) fn is_variant(name: &str) -> bool {
+    let stem = name
+        .strip_suffix(".yml")
+        .or_else(|| name.strip_suffix(".yaml"));
+    let stem = stem.map(|stem| stem.strip_prefix("docker-").unwrap_or(stem));
+    let rest = stem.and_then(|stem| stem.strip_prefix("compose"));
+    let has_more = rest.is_some_and(|rest| rest.len() > 1 && rest.starts_with(['.', '-', '_']));
+    // `portway compose` writes a file with this part.
+    has_more && !has_part(name, &["portway"])
+}
+
 /// Returns whether a file name has one of these parts: `docker-compose.dev.yml` has `dev`.
 fn has_part(path: &str, parts: &[&str]) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path).to_lowercase();
@@ -179,6 +196,18 @@ mod tests {
             ("devices.yml", false),
         ] {
             assert_eq!(is_development_file(name), is_development, "{name}");
+        }
+        for (name, is_partial) in [
+            ("docker-compose.db.yml", true),
+            ("compose-infra.yaml", true),
+            ("docker-compose.yml", false),
+            ("compose.override.yml", false),
+            ("docker-compose.prod.yml", false),
+            ("compose.portway.yaml", false),
+            ("composer.yml", false),
+            ("process-compose.dev.yml", false),
+        ] {
+            assert_eq!(is_partial_file(name), is_partial, "{name}");
         }
     }
 }

@@ -293,3 +293,55 @@ fn code_in_a_directory_without_a_manifest_is_what_a_dockerfile_there_builds() {
     assert_eq!(server.prefers(), Some(9080));
     server.has_evidence("it is the service `server` in docker-compose.yml");
 }
+
+#[test]
+fn files_with_other_names_are_read_without_a_usual_one() {
+    let one = |image: &str| format!("services: {{{image}: {{image: {image}}}}}\n");
+    for (files, expected, passed_over) in [
+        (&["docker-compose.db.yml"][..], &["postgres"][..], &[][..]),
+        (
+            &["compose-infra.yaml", "compose.cache.yml"],
+            &["postgres", "redis"],
+            &[],
+        ),
+        (&["docker/compose.yml"], &["postgres"], &[]),
+        (&["infra/docker-compose.yml"], &["postgres"], &[]),
+        (&["docker/docker-compose.dev.yml"], &["postgres"], &[]),
+        (&["infra/docker-compose.services.yml"], &["postgres"], &[]),
+        (
+            &["docker-compose.prod.yml"],
+            &[],
+            &["docker-compose.prod.yml"],
+        ),
+        (
+            &["compose.yaml", "docker-compose.db.yml"],
+            &["postgres"],
+            &["docker-compose.db.yml"],
+        ),
+        (
+            &["compose.yaml", "compose.override.yaml"],
+            &["postgres", "redis"],
+            &[],
+        ),
+    ] {
+        let texts = [one("postgres"), one("redis")];
+        let files: Vec<(&str, &str)> = files
+            .iter()
+            .zip(&texts)
+            .map(|(name, text)| (*name, text.as_str()))
+            .collect();
+        let detection = checkout(&files, &["docker"]);
+        let names: Vec<&str> = detection
+            .services
+            .iter()
+            .map(|one| one.name.as_str())
+            .collect();
+        assert_eq!(names, expected, "{files:?}");
+        let passed: Vec<&str> = detection
+            .passed_over
+            .iter()
+            .map(|one| one.file.as_str())
+            .collect();
+        assert_eq!(passed, passed_over, "{files:?}");
+    }
+}
