@@ -16,6 +16,9 @@ const SPRING_DIRS: [&str; 3] = ["src/main/resources", "config", ""];
 
 const ASPNET: [&str; 2] = ["appsettings.json", "appsettings.Development.json"];
 
+/// Values of settings that contain only a host.
+const LOCAL_HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "host.docker.internal"];
+
 /// Maximum depth of nested settings.
 const MAX_DEPTH: usize = 8;
 
@@ -70,8 +73,25 @@ pub(super) fn variables(dir: &Dir<'_>) -> Vec<AppVariable> {
             all.push(variable(dir, file, line, (name, value), Origin::Code));
         }
     }
-    all.retain(|one| has_address(&one.value) && !one.value.contains("${"));
+    let beside_host = local_pairs(&all);
+    all.retain(|one| {
+        let is_used = has_address(&one.value) || beside_host.contains(&one.name);
+        is_used && !one.value.contains("${")
+    });
     all
+}
+
+/// Returns the names of the settings with a host of this machine, and of those with its port.
+fn local_pairs(all: &[AppVariable]) -> Vec<String> {
+    let hosts = all
+        .iter()
+        .filter(|one| LOCAL_HOSTS.contains(&one.value.as_str()));
+    let prefixes = hosts.filter_map(|one| one.name.strip_suffix("HOST"));
+    // `server.address` and `server.port` are those of the application itself.
+    let others = prefixes.filter(|prefix| !prefix.is_empty() && *prefix != "SERVER_");
+    others
+        .flat_map(|prefix| [format!("{prefix}HOST"), format!("{prefix}PORT")])
+        .collect()
 }
 
 /// Returns the strings in `runtimeConfig: { … }` with their lines and keys.
@@ -233,6 +253,22 @@ mod tests {
                 &[
                     "2 SPRING_DATASOURCE_URL=jdbc:postgresql://localhost:5432/shop",
                     "3 SHOP_APIURL=http://localhost:9000",
+                ],
+            ),
+            (
+                "config/application.properties",
+                "spring.data.redis.host=localhost\nspring.data.redis.port=6379\nspring.mail.host=mail.example.com\nspring.mail.port=25\nserver.port=8085\n",
+                &[
+                    "1 SPRING_DATA_REDIS_HOST=localhost",
+                    "2 SPRING_DATA_REDIS_PORT=6379",
+                ],
+            ),
+            (
+                "src/main/resources/application.yml",
+                "spring:\n  rabbitmq:\n    host: localhost\n    port: 5672\n    username: guest\n",
+                &[
+                    "3 SPRING_RABBITMQ_HOST=localhost",
+                    "4 SPRING_RABBITMQ_PORT=5672",
                 ],
             ),
             (
