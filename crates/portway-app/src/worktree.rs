@@ -1,35 +1,21 @@
 //! Files that git ignores and that a linked worktree therefore lacks, such as `.env`: copies those that
 //! the project lists from the main checkout, and reports the others.
 
+pub(crate) mod listed;
+
 use std::fs::{self, OpenOptions};
 use std::io;
-use std::path::{Component, Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use portway_api::ErrorCode;
 use portway_project::user_file;
-use portway_supervisor::program;
 
+use self::listed::{INCLUDE_FILE, MAX_FILES, ignored_files, patterns, quoted};
 use crate::error::CommandError;
 use crate::project::Project;
 use crate::reporter::Reporter;
 
-/// The file with patterns of files to copy, which other tools for worktrees read as well.
-const INCLUDE_FILE: &str = ".worktreeinclude";
-
-/// How long git may take to list the files that it ignores.
-const GIT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Maximum size of the list of ignored files, in bytes.
-const MAX_LIST: u64 = 4 << 20;
-
 /// Maximum size of a file that is copied, in bytes.
 const MAX_FILE: u64 = 64 << 20;
-
-/// Maximum number of files that are copied.
-const MAX_FILES: usize = 1000;
 
 /// Copies the files that the project lists to a linked worktree, and warns about `.env` files that only
 /// the main checkout has. Returns whether it copied a file.
@@ -81,10 +67,6 @@ pub(crate) fn provide(project: &Project, reporter: &dyn Reporter) -> Result<bool
     Ok(!copied.is_empty())
 }
 
-fn quoted(names: &[String]) -> String {
-    format!("`{}`", names.join("`, `"))
-}
-
 /// Returns the directories of the services and those above them, relative to the root.
 fn directories(project: &Project) -> Vec<PathBuf> {
     let mut dirs = vec![PathBuf::new()];
@@ -114,90 +96,6 @@ fn lacking(main: &Path, root: &Path, dirs: &[PathBuf]) -> Vec<String> {
         lacking.extend(files.iter().map(|file| file.display().to_string()));
     }
     lacking
-}
-
-/// Returns the patterns of the include file in the top directory and those of the manifest, which are
-/// relative to the project's root.
-fn patterns(top: &Path, root: &Path, of_manifest: &[String]) -> Result<Gitignore, CommandError> {
-    let mut builder = GitignoreBuilder::new(top);
-    let file = top.join(INCLUDE_FILE);
-    let text = match user_file::read_text(&file) {
-        Ok(text) => text,
-        Err(error) if error.is_not_found() => String::new(),
-        Err(error) => return Err(CommandError::file("read", &file, error.into())),
-    };
-    let invalid = |place: &Path, pattern: &str, error: ignore::Error| {
-        let place = place.display();
-        let message = format!("`{pattern}` in `{place}` is not a pattern of git: {error}");
-        CommandError::new(ErrorCode::Usage, message)
-    };
-    for line in text.lines() {
-        builder
-            .add_line(None, line)
-            .map_err(|error| invalid(&file, line, error))?;
-    }
-    let below = root.strip_prefix(top).unwrap_or(Path::new(""));
-    for pattern in of_manifest {
-        let path = below.join(pattern.trim_start_matches('/'));
-        builder
-            .add_line(None, &format!("/{}", path.display()))
-            .map_err(|error| invalid(&root.join("portway.toml"), pattern, error))?;
-    }
-    builder
-        .build()
-        .map_err(|error| invalid(&file, INCLUDE_FILE, error))
-}
-
-/// Returns the files in the main checkout that git ignores and that match a pattern. Directories that git
-/// ignores as a whole are not searched unless they match themselves: they contain what builds and package
-/// managers created.
-fn ignored_files(main: &Path, patterns: &Gitignore) -> Vec<PathBuf> {
-    let mut git = Command::new("git");
-    git.arg("-C").arg(main).args([
-        "ls-files",
-        "--others",
-        "--ignored",
-        "--exclude-standard",
-        "--directory",
-        "-z",
-    ]);
-    let list = program::output(git, GIT_TIMEOUT, MAX_LIST).unwrap_or_default();
-    let list = String::from_utf8_lossy(&list);
-    let mut files = Vec::new();
-    for entry in list.split('\0').filter(|entry| !entry.is_empty()) {
-        let is_dir = entry.ends_with('/');
-        let path = Path::new(entry.trim_end_matches('/'));
-        let is_below = path
-            .components()
-            .all(|part| matches!(part, Component::Normal(_)));
-        if is_below
-            && patterns
-                .matched_path_or_any_parents(path, is_dir)
-                .is_ignore()
-        {
-            add_files(main, path, &mut files);
-        }
-    }
-    files
-}
-
-/// Adds a regular file, or all regular files of a directory. Symbolic links are left out.
-fn add_files(main: &Path, path: &Path, files: &mut Vec<PathBuf>) {
-    let full = main.join(path);
-    let Ok(metadata) = full.symlink_metadata() else {
-        return;
-    };
-    if metadata.is_file() {
-        files.push(path.to_owned());
-    } else if metadata.is_dir() {
-        let entries = fs::read_dir(full).into_iter().flatten().flatten();
-        for entry in entries {
-            if files.len() >= MAX_FILES {
-                return;
-            }
-            add_files(main, &path.join(entry.file_name()), files);
-        }
-    }
 }
 
 /// Copies a file with its permissions, unless the worktree has it already. Returns whether it did.

@@ -1,5 +1,7 @@
 //! Explains why a port differs from the preferred one, and why no port is available.
 
+mod fixed;
+
 use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
@@ -13,6 +15,7 @@ use portway_registry::{
     CheckoutState, ChooseError, Displacement, DisplacementReason, Lease, Registry,
 };
 
+use self::fixed::{requirement, stop_holder};
 use super::{Chosen, exclusions, same_port};
 use crate::error::CommandError;
 use crate::inspect;
@@ -214,13 +217,20 @@ pub(super) fn refused(
             excluded,
         } => {
             let holders = summarize_occupants(registered, range, leases, *excluded);
-            CommandError::new(ErrorCode::RangeFull, error.to_string())
-                .hint(format!("in use by {holders}"))
-                .hint(format!(
-                    "use a larger range: set `port = {}` in `[services.{service}]` of `{FILE_NAME}`",
-                    larger(range)
-                ))
-                .hint("run `portway ps` to list the instances, and stop one that you do not need")
+            let error = CommandError::new(ErrorCode::RangeFull, error.to_string())
+                .hint(format!("in use by {holders}"));
+            let found = registered.project.found.as_ref();
+            if let Some(why) = found.and_then(|found| requirement(found, service)) {
+                return error.hint(why).hint(stop_holder(registered, leases));
+            }
+            let larger = format!("`port = {}` in `[services.{service}]`", larger(range));
+            let error = match found {
+                None => error.hint(format!("use a larger range: set {larger} of `{FILE_NAME}`")),
+                Some(_) => error.hint(format!(
+                    "use a larger range: run `portway init` to write `{FILE_NAME}`, and set {larger} there"
+                )),
+            };
+            error.hint("run `portway ps` to list the instances, and stop one that you do not need")
         }
         ChooseError::SamePort {
             port,

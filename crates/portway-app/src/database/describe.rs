@@ -10,6 +10,7 @@ use portway_project::{Checkout, Launch, Plan, Wiring};
 use super::wire::{Context, assignment_context};
 use crate::error::CommandError;
 use crate::registry::RegistryReader;
+use crate::worktree::listed;
 
 /// A variable that refers to a worktree's own database.
 pub(crate) struct OwnVariable {
@@ -43,7 +44,9 @@ pub(crate) fn own_variables(
         .unwrap_or_default();
     let name = registered.map_or_else(|| checkout.instance_name(&plan.project), |one| one.name);
     let context: Context = assignment_context(checkout, &checkout.id, &name, mappings)?;
-    context.assign(&mut wiring)?;
+    context
+        .assign(&mut wiring)
+        .map_err(|error| listed::explain(error, checkout, &plan.worktree_copy))?;
     let mut all = IndexMap::new();
     for (service, launch) in wiring.services {
         let mapping = mappings.get(&service);

@@ -17,6 +17,7 @@ use super::record::{self, Record};
 use crate::dirs;
 use crate::error::CommandError;
 use crate::mapping::environment;
+use crate::worktree::listed;
 
 /// Values of variables by service and name.
 type Values = IndexMap<String, IndexMap<String, String>>;
@@ -199,7 +200,9 @@ pub(crate) fn assign(
         return Ok(());
     }
     let context = assignment_context(checkout, &instance.id, &instance.name, mappings)?;
-    let databases = context.assign(wiring)?;
+    let databases = context
+        .assign(wiring)
+        .map_err(|error| listed::explain(error, checkout, &plan.worktree_copy))?;
     let step = plan.database_step.as_ref();
     if let Some(launch) = step.and_then(|step| wiring.services.get_mut(step)) {
         let input = StepInput {

@@ -249,6 +249,7 @@ fn unknown_server(
     let names: Vec<&str> = setup.variables.iter().map(String::as_str).collect();
     let why = match values.iter().any(|(_, value)| value.is_some()) {
         true => "is not the address of a PostgreSQL or MySQL server",
+        false if names.len() > 1 => "have no value",
         false => "has no value",
     };
     DatabaseProblem {

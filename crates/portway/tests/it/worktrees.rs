@@ -100,6 +100,63 @@ fn a_worktree_gets_listed_files_that_git_ignores() {
 }
 
 #[test]
+fn commands_before_the_first_start_say_what_it_copies() {
+    let manifest = "[services.api]\ncommand = \"%service serve {port}\"\nport = \"%0-%9\"\n\
+                    database = { template = \"shop_dev\", env = [\"DB_URL\", \"DB_NAME\"] }\n";
+    let sandbox = Sandbox::new().manifest(manifest);
+    let project = sandbox.project().to_owned();
+    sandbox.write(".gitignore", ".env\n.ports.json\n");
+    sandbox.write(".worktreeinclude", ".env\n");
+    sandbox.git(&project, &["init", "-q"]);
+    sandbox.git(&project, &["add", "."]);
+    sandbox.git(&project, &["commit", "-qm", "first"]);
+    sandbox.write(
+        ".env",
+        "DB_URL=postgres://app:x@localhost:15999/shop_dev\nDB_NAME=shop_dev\n",
+    );
+    let worktree = add_worktree(&sandbox, "w", "feature");
+    for command in ["plan", "env", "detect"] {
+        let run = sandbox.run(&["-C", &worktree, command]);
+        assert_ne!(run.exit_code(), 0);
+        run.stderr_has("`DB_URL` and `DB_NAME` have no value")
+            .stderr_has("run `portway up`, which copies `.env` from the main checkout");
+    }
+}
+
+#[test]
+fn a_port_that_code_requires_is_named_with_its_line() {
+    let sandbox = Sandbox::new()
+        .file(
+            "package.json",
+            "{\"name\": \"shop\", \"scripts\": {\"dev\": \"node server.js\"}}",
+        )
+        .file(
+            "server.js",
+            "const http = require('http')\nhttp.createServer((_, to) => to.end('hi')).listen(%0)\n",
+        );
+    let project = sandbox.project().to_owned();
+    sandbox.git(&project, &["init", "-q"]);
+    sandbox.git(&project, &["add", "."]);
+    sandbox.git(&project, &["commit", "-qm", "first"]);
+    let worktree = add_worktree(&sandbox, "w", "feature");
+    sandbox.run(&["up", "--detach"]).success();
+    let run = sandbox.run(&["-C", &worktree, "up", "--detach"]);
+    assert_ne!(run.exit_code(), 0);
+    let said = run.stderr();
+    let port = sandbox.port(0);
+    assert!(
+        said.contains(&format!(
+            "server.js:2 requires port {port}; read `process.env.PORT` there to allow any port"
+        )),
+        "{said}"
+    );
+    assert!(said.contains("down` to stop `"), "{said}");
+    assert!(!said.contains("larger range"), "{said}");
+    assert!(!said.contains("portway.toml"), "{said}");
+    sandbox.run(&["down"]).success();
+}
+
+#[test]
 fn worktrees_keep_their_ports() {
     let sandbox = repository();
     let first = add_worktree(&sandbox, "a", "a");
