@@ -57,6 +57,7 @@ pub fn exec(directory: Option<&Path>, options: &ExecOptions) -> Result<u8, Comma
     let (variables, _holds) = match running {
         Some(variables) => (variables, Vec::new()),
         None => {
+            registered.project.print_invalid_lines(service);
             // Soft holds, because the command may be a server that binds one of the ports.
             let mut allocation =
                 allocation::current_or_new(&mut registered, &options.selection, Keep::Soft)?;

@@ -16,6 +16,7 @@ pub mod diagnostics;
 mod dirs;
 pub mod discover;
 pub mod doctor;
+mod env_files;
 pub mod error;
 pub mod exec;
 pub mod explain;

@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use indexmap::IndexMap;
+use portway_detect::Skipped;
 use portway_detect::compose::{self, Missing, MissingPart};
 use portway_detect::variables::{self, MissingKeys};
 use portway_project::Plan;
-use portway_project::mapping::Place;
+use portway_project::mapping::{AppVariable, Origin, Place};
 use portway_project::shell::quote;
 
 use crate::compose::is_set;
+use crate::env_files;
 use crate::mapping::mappings;
 use crate::project::Project;
 use crate::reporter::Reporter;
@@ -33,10 +35,18 @@ pub(crate) fn report(project: &Project, reporter: &dyn Reporter) {
             file.file, file.why
         ));
     }
+    // Detection has reported those that it has read.
+    if project.found.is_none() {
+        for Skipped { file, why } in env_files::invalid(&project.checkout.root, &project.plan) {
+            reporter.warning(&format!("skipped `{file}`: it {why}"));
+        }
+    }
     let mut by_file: IndexMap<String, Vec<String>> = IndexMap::new();
     for (service, mapping) in project.mappings() {
         let own = &project.plan.services[&service].env;
-        for variable in mapping.missing {
+        // A file in use lacks the variables that are only documented, which its author may want.
+        let is_empty = |one: &AppVariable| one.origin != Origin::Documented;
+        for variable in mapping.missing.into_iter().filter(is_empty) {
             let names = by_file.entry(variable.place.file).or_default();
             if !own.contains_key(&variable.name) && !names.contains(&variable.name) {
                 names.push(variable.name);

@@ -13,6 +13,7 @@ use portway_project::{Checkout, Plan, PlannedService};
 
 use crate::database::{self, OwnVariable};
 use crate::dirs::{self, has_program};
+use crate::env_files;
 use crate::error::CommandError;
 use crate::mapping::mappings;
 use crate::missing;
@@ -41,6 +42,10 @@ fn project_plan(described: &Described) -> Result<ProjectPlan, CommandError> {
     if database::is_needed(&plan, &checkout) {
         database::add_step(&mut plan, &mappings, &IndexMap::new())?;
     }
+    let invalid_lines = match found {
+        Some(_) => Vec::new(),
+        None => env_files::invalid(manifest.root(), &plan),
+    };
     let no_detection = Detection::default();
     let detection = found.as_ref().unwrap_or(&no_detection);
     let by_name: IndexMap<&str, &DetectedService> = detection
@@ -75,7 +80,12 @@ fn project_plan(described: &Described) -> Result<ProjectPlan, CommandError> {
             })
             .collect(),
         project: plan.project,
-        skipped: detection.skipped.iter().map(skipped_file).collect(),
+        skipped: detection
+            .skipped
+            .iter()
+            .chain(&invalid_lines)
+            .map(skipped_file)
+            .collect(),
         passed_over: detection.passed_over.iter().map(skipped_file).collect(),
         warnings,
     })

@@ -13,8 +13,7 @@ use portway_project::manifest::{Manifest, Source};
 use portway_project::mapping::Mapping;
 use portway_project::policy::LanAccess;
 use portway_project::suggest::suggestion;
-use portway_project::user_file;
-use portway_project::{Checkout, Plan, PortsFile, Preferences, dotenv};
+use portway_project::{Checkout, Plan, PortsFile, Preferences};
 use portway_registry::{DirectoryId, Instance, NewInstance, Registry, SqliteRegistry};
 
 pub(crate) use describe::{Described, describe, describe_for, surroundings};
@@ -24,7 +23,7 @@ use crate::dirs;
 use crate::error::CommandError;
 use crate::instance::connection::Supervised;
 use crate::instance::locate::{Located, locate};
-use crate::mapping::{environment, mappings};
+use crate::mapping::mappings;
 use crate::options::Selection;
 use crate::registry::RegistryReader;
 
@@ -235,50 +234,6 @@ impl Project {
     pub(crate) fn mappings(&self) -> IndexMap<String, Mapping> {
         mappings(&self.checkout.root, &self.plan, self.found.is_some())
     }
-
-    /// Reads the `env_file`s of every service.
-    pub(crate) fn env_files(
-        &self,
-    ) -> Result<IndexMap<String, IndexMap<String, String>>, CommandError> {
-        let mut files = IndexMap::new();
-        for service in self.plan.services.values() {
-            let dir = service.working_dir(&self.checkout.root);
-            let mut variables = IndexMap::new();
-            for name in &service.env_files {
-                // Without `.` components, which would be shown in errors.
-                let path: PathBuf = dir.join(name).components().collect();
-                if service.optional_env_files.contains(name) && is_missing(&path) {
-                    continue;
-                }
-                let text = user_file::read_text(&path).map_err(|error| {
-                    CommandError::file("read", &path, error.into()).hint(format!(
-                        "create or fix the file; if it may be missing, write \
-                         `{{ path = \"{name}\", optional = true }}` in `env_file` of `{}`",
-                        service.name
-                    ))
-                })?;
-                if self.found.is_some() {
-                    // Detection has reported the invalid lines.
-                    variables.extend(dotenv::parse_valid_lines(&text, &environment).0);
-                    continue;
-                }
-                let parsed =
-                    dotenv::parse(&text, &environment).map_err(|error| {
-                        CommandError::new(ErrorCode::Usage, error.message)
-                            .unnamed_location(format!("{}:{}", path.display(), error.line))
-                    })?;
-                variables.extend(parsed);
-            }
-            files.insert(service.name.clone(), variables);
-        }
-        Ok(files)
-    }
-}
-
-/// Returns whether a file certainly does not exist.
-fn is_missing(path: &Path) -> bool {
-    path.symlink_metadata()
-        .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
 }
 
 impl Supervised for LoadedProject {

@@ -84,6 +84,7 @@ pub fn variables(
     if let Some(service) = service {
         loaded.project.known(service)?;
     }
+    loaded.project.print_invalid_lines(service);
     let (_, Allocation { mut wiring, .. }) = resolve(*loaded, selection)?;
     Ok(match service {
         Some(service) => std::mem::take(&mut wiring.services[service].env),

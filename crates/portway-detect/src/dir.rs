@@ -200,7 +200,7 @@ impl<'a> Dir<'a> {
         let more = errors.len().saturating_sub(MAX_REPORTED_LINES);
         for error in errors.into_iter().take(MAX_REPORTED_LINES) {
             let place = format!("{name}:{}", error.line);
-            self.skip(&place, format!("is ignored: {}", error.message));
+            self.skip(&place, error.predicate());
         }
         if more > 0 {
             self.skip(name, format!("has {more} more invalid lines"));

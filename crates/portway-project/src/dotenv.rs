@@ -25,6 +25,16 @@ pub struct DotenvError {
     pub message: String,
 }
 
+impl DotenvError {
+    /// What is wrong and how to fix it, as the predicate of a sentence whose subject is the line.
+    pub fn predicate(&self) -> String {
+        format!(
+            "sets no variable: {}; fix the line, or put `#` before it",
+            self.message
+        )
+    }
+}
+
 /// A line of a `.env` file that sets a variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assignment {

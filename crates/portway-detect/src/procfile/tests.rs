@@ -94,7 +94,7 @@ fn reads_variables_from_the_env_file() {
     assert_eq!(detection.skipped[0].file, ".env:2");
     assert_eq!(
         detection.skipped[0].why,
-        "is ignored: `B` does not have the form `NAME=value`"
+        "sets no variable: `B` does not have the form `NAME=value`; fix the line, or put `#` before it"
     );
 }
 

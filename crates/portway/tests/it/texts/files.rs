@@ -281,7 +281,7 @@ fn env_files() {
         ("not UTF-8", b"A=\xff"),
     ] {
         fs::write(sandbox.project().join(".env"), text).unwrap();
-        transcript.run(&sandbox, title, &["env"]);
+        transcript.run(&sandbox, title, &["exec", "--service", "a", "--", "true"]);
     }
     fs::remove_file(sandbox.project().join(".env")).unwrap();
     transcript.run(&sandbox, "no such file", &["env"]);
