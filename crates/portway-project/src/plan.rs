@@ -8,6 +8,7 @@ mod build;
 mod check;
 mod database;
 mod front;
+mod inner;
 mod owner;
 mod ports;
 mod probe;
@@ -28,7 +29,7 @@ use crate::diagnostic::Diagnostic;
 use crate::kind::Kind;
 use crate::manifest::{ComposeService, Manifest};
 use crate::policy::{
-    LanAccess, ListenerOwner, RestartPolicy, SocketMode, StartCondition, StopPolicy,
+    Isolation, LanAccess, ListenerOwner, RestartPolicy, SocketMode, StartCondition, StopPolicy,
 };
 use crate::port_spec::PortSpec;
 use crate::preferences::Preferences;
@@ -53,6 +54,8 @@ pub struct Plan {
     pub routes: Vec<PathRoute>,
     /// Whether to publish HTTP services on the local network by default.
     pub lan: bool,
+    /// Whether each instance is to have a network of its own.
+    pub isolation: Isolation,
     /// Whether the instance stops when a service fails.
     pub abort_on_failure: bool,
     /// Patterns of the files that a linked worktree gets from the main checkout.
@@ -121,6 +124,9 @@ pub struct PlannedService {
     pub socket: SocketMode,
     /// Whether it runs in a terminal of its own.
     pub tty: bool,
+    /// Whether it stays in the host's network even if the instance has one of its own, as a container
+    /// does, whose port the engine publishes.
+    pub on_host: bool,
 }
 
 /// The prepare step of a service.

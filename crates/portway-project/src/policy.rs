@@ -151,6 +151,17 @@ impl JsonSchema for Rewrite {
     }
 }
 
+/// What separates the services of an instance from those of other checkouts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Isolation {
+    /// Their ports.
+    #[default]
+    None,
+    /// A network of their own, in which each service uses its usual port. Only on Linux.
+    Network,
+}
+
 /// Whether services are published on the local network, as one source states it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LanAccess {

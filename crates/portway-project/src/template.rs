@@ -51,7 +51,8 @@ pub struct TemplateError {
 /// Expands the placeholders of `template` for the service `own`.
 ///
 /// `services` are the names of all services. `value` returns a property of a service, or `None` if
-/// the service does not have it.
+/// the service does not have it. Its last argument is the word of the template, between spaces, that
+/// contains the placeholder.
 ///
 /// # Errors
 /// When a placeholder names a service or a property that does not exist.
@@ -59,7 +60,7 @@ pub fn expand(
     template: &str,
     own: &str,
     services: &[&str],
-    mut value: impl FnMut(&str, Property<'_>) -> Option<String>,
+    mut value: impl FnMut(&str, Property<'_>, &str) -> Option<String>,
 ) -> Result<String, TemplateError> {
     let mut expanded = String::with_capacity(template.len());
     let mut rest = template;
@@ -87,8 +88,8 @@ pub fn expand(
                     help,
                 };
                 let (service, property) = parsed.map_err(fail)?;
-                let text =
-                    value(service, property).ok_or_else(|| fail(missing(service, property)))?;
+                let text = value(service, property, word_at(template, at))
+                    .ok_or_else(|| fail(missing(service, property)))?;
                 expanded.push_str(&text);
                 rest = &from[close + 1..];
             }
@@ -96,6 +97,16 @@ pub fn expand(
     }
     expanded.push_str(rest);
     Ok(expanded)
+}
+
+/// The word that contains the byte at this index.
+fn word_at(text: &str, at: usize) -> &str {
+    let start = text[..at].rfind(char::is_whitespace).map_or(0, |space| {
+        let width = text[space..].chars().next().map_or(1, char::len_utf8);
+        space + width
+    });
+    let end = text[at..].find(char::is_whitespace);
+    &text[start..end.map_or(text.len(), |end| at + end)]
 }
 
 type Parsed<'a> = Result<(&'a str, Property<'a>), (String, String)>;
@@ -217,7 +228,7 @@ mod tests {
             template,
             "web",
             &["web", "backend", "worker"],
-            |service, property| {
+            |service, property, _| {
                 let port = match service {
                     "web" => 5173,
                     "backend" => 9000,
@@ -272,6 +283,19 @@ mod tests {
         ] {
             assert_eq!(expand_example(template).as_deref(), Ok(expanded));
         }
+    }
+
+    #[test]
+    fn the_word_of_a_placeholder_ends_at_spaces() {
+        let mut words = Vec::new();
+        let template = "serve\t-p={port} --at http://{host}:{port}/x {port}";
+        let result = expand(template, "web", &["web"], |_, _, word| {
+            words.push(word.to_owned());
+            Some(String::new())
+        });
+        assert!(result.is_ok());
+        let url = "http://{host}:{port}/x";
+        assert_eq!(words, ["-p={port}", url, url, "{port}"]);
     }
 
     #[test]

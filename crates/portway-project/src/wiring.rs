@@ -3,6 +3,7 @@
 //! One function builds all of it, so that `portway env`, `.ports.json` and the environments of the
 //! processes always agree.
 
+mod lan;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use crate::checkout::Checkout;
 use crate::database::DatabaseSetup;
 use crate::hostnames;
 use crate::kind::Kind;
-use crate::mapping::{self, Mapping};
+use crate::mapping::Mapping;
 use crate::plan::{Plan, PlannedService, Probe, ReadinessProbe, identifier};
 
 use values::Values;
@@ -95,6 +96,10 @@ pub struct WiringInput<'a> {
     pub trust: &'a IndexMap<String, String>,
     /// The gateway that serves the host names, if there is one.
     pub gateway: Option<&'a GatewayPorts>,
+    /// The ports inside the instance's own network, if it has one (see [`Plan::inner_ports`]). What a
+    /// service binds is one of these. All URLs have the ports of the host, which are reachable inside,
+    /// too.
+    pub inner: Option<&'a AssignedPorts>,
 }
 
 /// A command that runs before a service starts. A step that is equal for several services runs
@@ -130,6 +135,7 @@ impl Wiring {
         let values = Values {
             plan,
             ports,
+            inner: input.inner,
             instance: input.instance,
             branch: checkout.branch(),
             origins: &origins,
@@ -154,49 +160,6 @@ impl Wiring {
             services,
             databases: values.databases(),
             ports_json: ports_json(plan, ports),
-        }
-    }
-}
-
-impl Wiring {
-    /// Allows pages that are published on the local network to call the backends.
-    ///
-    /// `published` are the services, `addresses` and `host` (such as `jobi-laptop.local`) are
-    /// where other devices reach them.
-    pub fn publish_on_lan(
-        &mut self,
-        plan: &Plan,
-        ports: &AssignedPorts,
-        published: &[String],
-        addresses: &[std::net::Ipv4Addr],
-        host: &str,
-    ) {
-        let is_frontend = |name: &&String| plan.services[name.as_str()].serves_pages();
-        let frontends: Vec<&String> = published.iter().filter(is_frontend).collect();
-        let hosts: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-        let mut origins = self.shared[CORS_ORIGINS].clone();
-        for port in frontends.iter().filter_map(|name| ports.of(name).first()) {
-            for host in hosts.iter().map(String::as_str).chain([host]) {
-                origins.push_str(&format!(",http://{host}:{port}"));
-            }
-        }
-        let before = self.shared.insert(CORS_ORIGINS.into(), origins.clone());
-        let before = before.unwrap_or_default();
-        for (name, launch) in &mut self.services {
-            // A list without the origins of this instance is the user's and stays unchanged.
-            for value in launch.env.values_mut() {
-                for separator in mapping::ORIGIN_SEPARATORS {
-                    let of_list = |origins: &str| origins.replace(',', separator);
-                    if value.contains(&of_list(&before)) {
-                        *value = value.replace(&of_list(&before), &of_list(&origins));
-                        break;
-                    }
-                }
-            }
-            if frontends.contains(&name) {
-                let allowed = launch.env.entry(VITE_ALLOWED_HOST.into());
-                allowed.or_insert_with(|| host.to_owned());
-            }
         }
     }
 }
@@ -334,14 +297,17 @@ fn launch(
     env.insert("PORTWAY_SERVICE".into(), service.name.clone());
     let host = (!is_kept("HOST")).then(|| ("HOST".into(), HOST.into()));
     env.extend(host);
-    for (suffix, _, port) in suffixed_ports(service, values.ports) {
-        env.insert(
-            format!("PORT{}", suffix.to_ascii_uppercase()),
-            port.to_string(),
-        );
+    let bound = values.inner.filter(|_| !service.on_host);
+    for (suffix, _, port) in suffixed_ports(service, bound.unwrap_or(values.ports)) {
+        let suffix = suffix.to_ascii_uppercase();
+        env.insert(format!("PORT{suffix}"), port.to_string());
+        let own = format!("{}{suffix}_PORT", identifier(&service.name)).to_ascii_uppercase();
+        if bound.is_some() && !is_kept(&own) {
+            env.insert(own, port.to_string());
+        }
     }
     for variable in mapping.iter().flat_map(|mapping| &mapping.variables) {
-        let value = variable.value.expand(|part| values.part(part));
+        let value = values.mapped(&service.name, &variable.value);
         env.insert(variable.name.clone(), value);
     }
     for (name, value) in &service.env {

@@ -51,6 +51,7 @@ fn side(plan: Plan, file: &[(&str, &str)]) -> Side {
             mappings: &IndexMap::new(),
             trust: &trust,
             gateway: None,
+            inner: None,
         },
     );
     Side {

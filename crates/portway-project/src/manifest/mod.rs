@@ -26,7 +26,9 @@ pub use windows::OnWindows;
 use crate::checkout::directories_above;
 use crate::diagnostic::{Diagnostic, Problem, Text};
 use crate::kind::Kind;
-use crate::policy::{ListenerOwner, PortProtocol, RestartPolicy, Rewrite, SocketMode, StopSignal};
+use crate::policy::{
+    Isolation, ListenerOwner, PortProtocol, RestartPolicy, Rewrite, SocketMode, StopSignal,
+};
 use crate::port_spec::PortSpec;
 use crate::preferences::{Preferences, Setting, Table};
 use crate::units::{HumanDuration, HumanSize};
@@ -58,6 +60,11 @@ pub struct Manifest {
     /// Otherwise the others keep running.
     #[serde(default)]
     pub abort_on_failure: bool,
+    /// What separates the services of a checkout from those of other checkouts: `"none"`, so that each
+    /// service has a port of its own, or `"network"`, so that each checkout has a network of its own in
+    /// which every service uses its usual port. Only on Linux. `portway up --isolate` overrides it.
+    /// Default: the preference `isolation`.
+    pub isolation: Option<Isolation>,
     /// Paths of the main service's origin that the gateway routes to other services, so that a
     /// page and its API share one origin: `"/api" = "backend"`.
     #[serde(default)]
@@ -183,6 +190,9 @@ pub struct Service {
     /// Windows, it has no effect.
     #[serde(default)]
     pub tty: bool,
+    /// `"none"` keeps the service in the host's network if the checkout has a network of its own. Default:
+    /// `"none"` for a container, otherwise as the project.
+    pub isolation: Option<Isolation>,
     /// What is different on Windows, such as the path of a program. Other systems only check it.
     #[serde(default)]
     pub windows: OnWindows,

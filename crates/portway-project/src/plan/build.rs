@@ -12,7 +12,7 @@ use crate::database::{DEFAULT_VARIABLE, DatabaseSetup};
 use crate::diagnostic::{Problem, Text};
 use crate::kind::Kind;
 use crate::manifest::{Manifest, Service};
-use crate::policy::{Rewrite, SocketMode, StartCondition, StopPolicy};
+use crate::policy::{Isolation, Rewrite, SocketMode, StartCondition, StopPolicy};
 use crate::port_spec::PortSpec;
 use crate::preferences::Preferences;
 use crate::suggest::suggestion;
@@ -81,6 +81,7 @@ pub(super) fn plan(
         lan: manifest.lan,
         worktree_copy: manifest.worktree.copy.clone(),
         abort_on_failure: manifest.abort_on_failure,
+        isolation: preferences.isolation(manifest.isolation),
         routes: front::routes(manifest, &services)?,
         services,
         groups,
@@ -173,6 +174,10 @@ fn service(
         owner: spec.owner.unwrap_or_else(|| owner::default_owner(command)),
         socket: spec.socket,
         tty: spec.tty,
+        on_host: match spec.isolation {
+            Some(isolation) => isolation == Isolation::None,
+            None => owner::runs_container(command),
+        },
     })
 }
 

@@ -317,7 +317,7 @@ pub(super) fn placeholders(manifest: &Manifest) -> Result<(), Problem> {
             Ok((name.as_str(), ports(name, spec, kind, only_port)?))
         })
         .collect::<Result<_, Problem>>()?;
-    let lookup = |service: &str, property: Property<'_>| {
+    let lookup = |service: &str, property: Property<'_>, _: &str| {
         let ports = ports.get(service)?;
         let exists = match property {
             Property::Name

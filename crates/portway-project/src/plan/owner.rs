@@ -13,14 +13,21 @@ const ENGINES: [&str; 5] = [
 /// The port of a container is served by the engine's proxy, which is not a child of the command. It is
 /// published by the command that contains the port's placeholder, or else by the last one.
 pub(super) fn default_owner(command: &str) -> ListenerOwner {
+    match runs_container(command) {
+        true => ListenerOwner::Any,
+        false => ListenerOwner::Tree,
+    }
+}
+
+/// Whether a container engine publishes the port of a service with this command.
+pub(super) fn runs_container(command: &str) -> bool {
     let commands = simple_commands(command);
     let has_placeholder =
         |command: &&&str| command.contains("{port}") || command.contains("{ports.");
     let publishing = commands.iter().find(has_placeholder);
-    match publishing.or(commands.last()) {
-        Some(command) if runs_engine(command) => ListenerOwner::Any,
-        _ => ListenerOwner::Tree,
-    }
+    publishing
+        .or(commands.last())
+        .is_some_and(|command| runs_engine(command))
 }
 
 fn runs_engine(command: &str) -> bool {

@@ -67,7 +67,7 @@ const fn key(
 }
 
 /// All preferences.
-pub const KEYS: [Key; 18] = [
+pub const KEYS: [Key; 19] = [
     key(
         "ranges.backend",
         "Ports of a service named `backend` without a port in the manifest",
@@ -170,6 +170,17 @@ pub const KEYS: [Key; 18] = [
             ValueType::Choice(&["continue", "ask"]),
             "continue",
             &[variable("PORTWAY_MOVED")],
+        )
+    },
+    Key {
+        flag: Some("--isolate"),
+        ..key(
+            "isolation",
+            "What separates the services of a checkout from those of others: ports, or a network of \
+             their own",
+            ValueType::Choice(&["none", "network"]),
+            "none",
+            &[variable("PORTWAY_ISOLATION")],
         )
     },
     Key {

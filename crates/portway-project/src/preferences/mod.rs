@@ -26,6 +26,7 @@ pub use read::{
 pub use value::{PreferenceError, Value, ValueType, former_name};
 
 use crate::kind::Kind;
+use crate::policy::Isolation;
 use crate::port_spec::PortSpec;
 
 /// The settings of all layers, the strongest layer first.
@@ -178,6 +179,22 @@ impl Preferences {
     /// Whether `up` asks before it starts a service on another port than the preferred one.
     pub fn asks_when_moved(&self) -> bool {
         self.choice("moved") == "ask"
+    }
+
+    /// What separates the services of an instance from those of other checkouts. `written` is the key
+    /// `isolation` of the manifest, which a flag and the environment override.
+    pub fn isolation(&self, written: Option<Isolation>) -> Isolation {
+        let path = ["isolation".to_owned()];
+        let source = self.layers(&path).next().map(|setting| setting.source);
+        let is_overridden = matches!(
+            source,
+            Some(PreferenceSource::Flag | PreferenceSource::Environment)
+        );
+        match (written, self.choice("isolation")) {
+            (Some(written), _) if !is_overridden => written,
+            (_, "network") => Isolation::Network,
+            _ => Isolation::None,
+        }
     }
 
     /// Whether `up` starts the gateway.

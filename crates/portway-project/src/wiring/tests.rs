@@ -1,6 +1,8 @@
 use super::*;
 use crate::Manifest;
-use crate::mapping::{AppVariable, Origin, Place};
+use crate::mapping::{self, AppVariable, Origin, Place};
+
+mod isolation;
 
 fn wire(text: &str, with: &[&str], ports: &[(&str, &[u16])]) -> Wiring {
     wire_with_gateway(None, text, with, ports)
@@ -51,6 +53,7 @@ fn wire_with_mapping(
         mappings,
         trust: &trust,
         gateway,
+        inner: None,
     };
     Wiring::new(&plan, &ports, &checkout, &input)
 }

@@ -30,6 +30,7 @@ impl Case<'_> {
             mappings: &IndexMap::new(),
             trust: &none,
             gateway: None,
+            inner: None,
         };
         let mut wiring = Wiring::new(&plan, &ports, &checkout, &input);
         let mut files = Values::new();
