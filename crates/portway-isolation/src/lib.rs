@@ -28,5 +28,4 @@ mod platform;
 pub use capability::{Attempt, Capability, Facts, Obstacle, Step, capability, evaluate};
 pub use network::{COMMAND, Forward, Network, NetworkConfig, NetworkError, Spawn, run_helper};
 pub use outbound::{Outbound, OutboundKind};
-#[cfg(target_os = "linux")]
 pub use platform::Namespace;

@@ -9,10 +9,9 @@ use std::process::{Child, Command};
 use std::sync::Arc;
 use std::time::Duration;
 
-use portway_ports::PortOwner;
+use portway_ports::{Listener, PortOwner};
 
 use crate::capability::Attempt;
-#[cfg(target_os = "linux")]
 use crate::platform::Namespace;
 use crate::{outbound::Outbound, platform};
 
@@ -99,7 +98,6 @@ impl Network {
     }
 
     /// Returns the namespace, to let processes enter it.
-    #[cfg(target_os = "linux")]
     #[must_use]
     pub fn namespace(&self) -> &Namespace {
         self.0.namespace()
@@ -180,6 +178,27 @@ impl Network {
     /// If the system does not report its sockets, or the helper does not respond.
     pub fn listeners(&self, likely: &[u32]) -> io::Result<Vec<PortOwner>> {
         self.0.listeners(likely)
+    }
+
+    /// Returns the listening TCP sockets and the unconnected UDP sockets inside without their owners,
+    /// and also those of Portway itself. Costs less than [`Self::listeners`].
+    ///
+    /// # Errors
+    /// As [`Self::listeners`].
+    pub fn sockets(&self) -> io::Result<Vec<Listener>> {
+        self.0.sockets()
+    }
+
+    /// Returns the pid of the helper, a process inside.
+    #[must_use]
+    pub fn helper(&self) -> u32 {
+        self.0.helper()
+    }
+
+    /// Returns the number of the network namespace, the inode in `/proc/PID/ns/net`.
+    #[must_use]
+    pub fn id(&self) -> Option<u64> {
+        self.0.id()
     }
 
     /// Waits until there is a way out to other machines. Returns false after `timeout`, and at once if

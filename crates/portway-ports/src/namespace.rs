@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 
-use crate::listener::{PortOwner, with_processes};
+use crate::listener::{Listener, PortOwner, with_processes};
 use crate::platform;
 
 /// Reports the listening sockets of another network namespace.
@@ -18,6 +18,14 @@ impl NamespaceSockets {
     /// If it is another kind of socket.
     pub fn new(socket: OwnedFd) -> io::Result<Self> {
         platform::NamespaceSockets::new(socket).map(Self)
+    }
+
+    /// Returns the listening TCP sockets and the unconnected UDP sockets of the namespace.
+    ///
+    /// # Errors
+    /// Fails if the system does not report its sockets.
+    pub fn sockets(&self) -> io::Result<Vec<Listener>> {
+        self.0.all()
     }
 
     /// Returns the listening TCP sockets and the unconnected UDP sockets of the namespace with their

@@ -1,5 +1,5 @@
-//! The functions and types that differ between operating systems: `facts`, `find_outbound`, `run_helper`, `Network`
-//! and `Forward`; on Linux also `Namespace`.
+//! The functions and types that differ between operating systems: `facts`, `find_outbound`,
+//! `run_helper`, `Namespace`, `Network` and `Forward`.
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -10,5 +10,7 @@ pub(crate) use linux::{Forward, Network, facts, find_outbound, run_helper};
 
 #[cfg(not(target_os = "linux"))]
 mod unsupported;
+#[cfg(not(target_os = "linux"))]
+pub use unsupported::Namespace;
 #[cfg(not(target_os = "linux"))]
 pub(crate) use unsupported::{Forward, Network, facts, find_outbound, run_helper};

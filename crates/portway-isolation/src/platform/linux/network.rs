@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, U
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use portway_ports::{NamespaceSockets, PortOwner};
+use portway_ports::{Listener, NamespaceSockets, PortOwner};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionbio};
 use rustix::net::netlink::SocketAddrNetlink;
@@ -130,6 +130,19 @@ impl Network {
         };
         owners.retain(|owner| !is_own(owner));
         Ok(owners)
+    }
+
+    pub(crate) fn sockets(&self) -> io::Result<Vec<Listener>> {
+        let socket = self.socket(netlink(SOCK_DIAG))?;
+        NamespaceSockets::new(socket)?.sockets()
+    }
+
+    pub(crate) fn helper(&self) -> u32 {
+        self.relay.shared().helper()
+    }
+
+    pub(crate) fn id(&self) -> Option<u64> {
+        self.namespace.inode().ok()
     }
 
     pub(crate) fn wait_for_outbound(&self, timeout: Duration) -> io::Result<bool> {
