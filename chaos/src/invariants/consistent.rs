@@ -86,6 +86,8 @@ mod tests {
             ports: vec![PortStatus {
                 name: None,
                 port,
+                inner: None,
+                observed: false,
                 url: String::new(),
                 displaced: None,
                 warning: None,
@@ -103,6 +105,7 @@ mod tests {
             usual_ports: Vec::new(),
             routes: Vec::new(),
             lan: false,
+            network: None,
             changed_files: Vec::new(),
             id: "0a".into(),
             name: "c0".into(),

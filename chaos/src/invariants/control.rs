@@ -45,6 +45,8 @@ mod tests {
         let port = |port| PortStatus {
             name: None,
             port,
+            inner: None,
+            observed: false,
             url: String::new(),
             displaced: None,
             warning: None,
@@ -54,6 +56,7 @@ mod tests {
             usual_ports: Vec::new(),
             routes: Vec::new(),
             lan: false,
+            network: None,
             changed_files: Vec::new(),
             id: "0a".into(),
             name: "control".into(),

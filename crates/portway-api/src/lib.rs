@@ -35,14 +35,14 @@ pub use gateway::{GatewayEvent, GatewayPorts, GatewayStatus};
 pub use health::{HealthCheckKind, HealthReport, ServiceHealth};
 pub use log::{LogRecord, LogStream};
 pub use plan::{
-    ExplainedVariable, MissingVariable, PortPreference, ProjectPlan, ServicePlan, SkippedFile,
-    VariablePlan,
+    ExplainedVariable, IsolationPlan, MissingVariable, Obstacle, PortPreference, ProjectPlan,
+    ServicePlan, SkippedFile, VariablePlan,
 };
 pub use ports::{ExcludedPort, FreePortRequest, NamedRange, PortMap};
 pub use preference::{ExplainedPreference, Preference, PreferenceLayer, PreferenceSource};
 pub use status::{
-    InstanceState, InstanceStatus, PathRoute, PortStatus, ServiceSelection, ServiceState,
-    ServiceStatus, UrlRewriting, UsualPort,
+    InstanceState, InstanceStatus, NetworkStatus, PathRoute, PortStatus, ServiceSelection,
+    ServiceState, ServiceStatus, UrlRewriting, UsualPort,
 };
 pub use trust::{TrustReport, TrustState, TrustStep, TrustedRoot};
 pub use usage::ServiceUsage;

@@ -15,6 +15,9 @@ pub struct ProjectPlan {
     pub manifest: Option<String>,
     /// The services, including optional ones, in display order.
     pub services: Vec<ServicePlan>,
+    /// The network that the checkout gets for itself; missing if it requests none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<IsolationPlan>,
     /// Files that detection could not use.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<SkippedFile>,
@@ -24,6 +27,23 @@ pub struct ProjectPlan {
     /// What this machine lacks for some of the services, and what to do about it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+}
+
+/// A network for one checkout, before it is created.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct IsolationPlan {
+    /// Why this machine cannot create it; empty if it can. The services then use the network of the
+    /// machine, each with ports of its own.
+    pub obstacles: Vec<Obstacle>,
+}
+
+/// Why this machine cannot do something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Obstacle {
+    /// The cause.
+    pub cause: String,
+    /// What removes it: a command or a sentence.
+    pub help: String,
 }
 
 /// A service before it is started.

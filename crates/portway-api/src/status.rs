@@ -61,6 +61,13 @@ pub struct PortStatus {
     pub name: Option<String>,
     /// The port number.
     pub port: u16,
+    /// The port that the service uses inside the network of an isolated instance; missing without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inner: Option<u16>,
+    /// Whether the service opened it in the network of an isolated instance without a manifest or the
+    /// detection expecting it. Its name is the number there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub observed: bool,
     /// The port's URL.
     pub url: String,
     /// Why the service is on this port; missing when it is the port that was wanted.
@@ -161,6 +168,13 @@ impl ServiceStatus {
     }
 }
 
+/// The network of an isolated instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NetworkStatus {
+    /// A process inside, whose namespaces others can enter.
+    pub pid: u32,
+}
+
 /// An instance: one checkout of a project.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InstanceStatus {
@@ -192,6 +206,9 @@ pub struct InstanceStatus {
     /// Whether services are available on the local network.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lan: bool,
+    /// The instance's own network; missing if its services use that of the machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<NetworkStatus>,
     /// The project's files that have changed since they were last applied, relative to the directory if
     /// they are in it. `portway up` applies them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

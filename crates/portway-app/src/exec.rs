@@ -4,7 +4,9 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
+use indexmap::IndexMap;
 use portway_api::ErrorCode;
+use portway_isolation::Namespace;
 use portway_supervisor::{ExitStatus, Foreground, ForegroundConfig};
 
 use crate::allocation::{self, Keep};
@@ -30,6 +32,8 @@ pub struct ExecOptions {
     pub selection: Selection,
     /// The command and its arguments.
     pub command: Vec<OsString>,
+    /// Variables in addition to those of the checkout.
+    pub env: IndexMap<String, String>,
 }
 
 /// Runs a command with the variables of this checkout while its ports are held. Returns the exit
@@ -50,6 +54,10 @@ pub fn exec(directory: Option<&Path>, options: &ExecOptions) -> Result<u8, Comma
     if let (None, Some(service)) = (&running, service) {
         loaded.project.known(service)?;
     }
+    let namespace = match &running {
+        Some(_) => runtime()?.block_on(namespace(&loaded))?,
+        None => None,
+    };
     let mut registered = loaded.register()?;
     let id = registered.instance.id.clone();
     // The leases of the instance are live while the lock is held.
@@ -69,6 +77,8 @@ pub fn exec(directory: Option<&Path>, options: &ExecOptions) -> Result<u8, Comma
             (variables, allocation.holds)
         }
     };
+    let mut variables = variables;
+    variables.extend(options.env.clone());
     let program = options
         .command
         .first()
@@ -78,6 +88,7 @@ pub fn exec(directory: Option<&Path>, options: &ExecOptions) -> Result<u8, Comma
         env: variables,
         grace: DESCENDANTS_TIMEOUT,
         instance_dir: registered.dir(),
+        namespace,
     };
     let exit = runtime()?.block_on(async {
         // Before the command starts, so that no signal stops only this process.
@@ -103,6 +114,22 @@ pub fn exec(directory: Option<&Path>, options: &ExecOptions) -> Result<u8, Comma
         return Err(stuck_error(&exit.stuck));
     }
     Ok(exit_code(exit.status))
+}
+
+/// Opens the network of the running instance, if it has one of its own.
+async fn namespace(instance: &impl Supervised) -> Result<Option<Namespace>, CommandError> {
+    let status = connection::status(instance).await?;
+    let Some(network) = status.and_then(|status| status.network) else {
+        return Ok(None);
+    };
+    Namespace::of_process(network.pid).map_err(|error| {
+        CommandError::new(
+            ErrorCode::Failed,
+            "cannot enter the network of this checkout",
+        )
+        .caused_by(error)
+        .hint("run `portway restart`, or `portway down` and `portway up`")
+    })
 }
 
 /// Returns the exit code of a command, or 128 plus the number of the signal that ended it, as shells do.

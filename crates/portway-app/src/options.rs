@@ -35,6 +35,8 @@ pub struct UpOptions {
     pub abort_on_failure: bool,
     /// Whether prepare steps run even if they are up to date.
     pub prepare: bool,
+    /// Whether the instance gets a network of its own, even if no file requests it.
+    pub isolate: bool,
     /// The value of `--moved`, which overrides the preference of the same name.
     pub moved: Option<String>,
 }
@@ -62,6 +64,9 @@ impl UpOptions {
         }
         if self.prepare {
             arguments.push("--prepare".to_owned());
+        }
+        if self.isolate {
+            arguments.push("--isolate".to_owned());
         }
         match self.lan {
             LanAccess::Enabled => arguments.push("--lan".to_owned()),

@@ -15,6 +15,7 @@ use crate::database::{self, OwnVariable};
 use crate::dirs::{self, has_program};
 use crate::env_files;
 use crate::error::CommandError;
+use crate::isolation;
 use crate::mapping::mappings;
 use crate::missing;
 use crate::project::{Described, describe};
@@ -79,6 +80,7 @@ fn project_plan(described: &Described) -> Result<ProjectPlan, CommandError> {
                 described
             })
             .collect(),
+        isolation: isolation::plan(&plan),
         project: plan.project,
         skipped: detection
             .skipped

@@ -23,6 +23,7 @@ use crate::dirs;
 use crate::error::CommandError;
 use crate::instance::connection::Supervised;
 use crate::instance::locate::{Located, locate};
+use crate::isolation::ObservedPort;
 use crate::mapping::mappings;
 use crate::options::Selection;
 use crate::registry::RegistryReader;
@@ -48,6 +49,10 @@ pub(crate) struct Project {
     /// Whether the command publishes services on the local network. If unspecified, the manifest
     /// decides.
     pub(crate) lan: LanAccess,
+    /// Whether this process has created a network of the instance's own.
+    pub(crate) is_isolated: bool,
+    /// The ports that services have opened in that network, in addition to those of the plan.
+    pub(crate) observed: Vec<ObservedPort>,
     /// The file of the manifest and its text, which was generated if the services were detected.
     pub(crate) source: Source,
     /// The optional services that are enabled.
@@ -114,6 +119,8 @@ impl LoadedProject {
             preferences,
             source: manifest.source,
             lan: LanAccess::Unspecified,
+            is_isolated: false,
+            observed: Vec::new(),
             options,
             ports_file: OnceCell::new(),
         };

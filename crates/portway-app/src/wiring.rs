@@ -58,6 +58,7 @@ pub fn detect(
         usual_ports,
         routes: project.plan.routes,
         lan: false,
+        network: None,
         changed_files: Vec::new(),
         services,
     })
@@ -306,6 +307,8 @@ fn service_statuses(
                 .map(|((index, planned), &port)| PortStatus {
                     name: planned.name.clone(),
                     port,
+                    inner: None,
+                    observed: false,
                     url: wiring::url(service.kind_of_port(index), port),
                     displaced: displaced.get(&port).cloned(),
                     warning: allocation.warnings.get(&port).cloned(),

@@ -21,6 +21,7 @@ pub(crate) fn instance(
         routes: Vec::new(),
         usual_ports: Vec::new(),
         lan: false,
+        network: None,
         changed_files: Vec::new(),
         services,
     }
@@ -35,6 +36,8 @@ pub(crate) fn service(name: &str, port: u16, state: ServiceState) -> ServiceStat
         vec![PortStatus {
             name: None,
             port,
+            inner: None,
+            observed: false,
             url,
             displaced: None,
             warning: None,

@@ -116,6 +116,15 @@ pub struct Lease {
     pub last_used: Millis,
 }
 
+impl Lease {
+    /// Returns whether the port was observed in the network of its instance. Its name is then the number
+    /// that it has there; all other names start with a letter. The lease stays when the instance gets
+    /// its ports again.
+    pub fn is_observed(&self) -> bool {
+        self.name.starts_with(|char: char| char.is_ascii_digit())
+    }
+}
+
 /// The state of an instance's checkout, which decides whether others may use its leased ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckoutState {

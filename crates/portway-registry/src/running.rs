@@ -58,6 +58,10 @@ pub struct RunningRecord {
     /// The network namespace in which its services listen, on Linux.
     #[serde(default)]
     pub network: Option<u64>,
+    /// The network namespace that the instance has for itself, if it has one. The ports of its services
+    /// are reachable there, too.
+    #[serde(default)]
+    pub inner_network: Option<u64>,
 }
 
 /// Returns the network namespace of this process; `None` on other systems than Linux.
@@ -157,6 +161,7 @@ mod tests {
             },
             pid: 42,
             network: own_network(),
+            inner_network: Some(8),
         }
     }
 

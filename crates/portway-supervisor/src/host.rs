@@ -1,6 +1,6 @@
 //! The interface between a supervisor and the application that runs it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::error::Error;
 use std::sync::Arc;
 
@@ -23,6 +23,19 @@ pub trait SupervisorHost: Send {
     /// When no port is available.
     fn replace_port(&mut self, service: &str, lost: u16) -> Result<ReplacementPort, HostError>;
 
+    /// Assigns a port of the host to one that `service` has opened in the network of the instance, in
+    /// addition to those of the plan. It is leased and held, and `.ports.json` contains it.
+    ///
+    /// # Errors
+    /// When no port is available.
+    fn observe_port(&mut self, service: &str, inner: u16) -> Result<Arc<Hold>, HostError>;
+
+    /// Removes an observed port from `.ports.json`. Its lease stays.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    fn forget_observed_port(&mut self, service: &str, inner: u16) -> Result<(), HostError>;
+
     /// Returns whether the last prepare step of `service` is up to date: the command and its inputs
     /// are unchanged, and its outputs exist.
     ///
@@ -39,6 +52,9 @@ pub trait SupervisorHost: Send {
 
     /// Records that the prepare step of `service` has succeeded.
     fn record_prepare(&mut self, service: &str, step: &PrepareStep);
+
+    /// Returns the ports that are leased to any instance of the user. Empty if that is unknown.
+    fn leased_ports(&mut self) -> HashSet<u16>;
 
     /// Returns the job that plans a change of the project that runs. It reads the project's files,
     /// leases and holds new ports, and may take seconds, so it runs on another thread.

@@ -35,7 +35,7 @@ pub use foreground::{Foreground, ForegroundConfig, ForegroundExit};
 pub use host::{Change, ChangeJob, HostError, ReplacementPort, RunningProject, SupervisorHost};
 pub use lan::LanConfig;
 pub use state::ExitStatus;
-pub use supervisor::{ChangedFiles, Config, Handle, Outcome, Request, Supervisor};
+pub use supervisor::{ChangedFiles, Config, Handle, InstanceNetwork, Outcome, Request, Supervisor};
 
 /// Makes this process the parent of every descendant whose own parent exits, so that
 /// [`stop_descendants`] finds it. The present children are spared. On Windows, puts this process into a

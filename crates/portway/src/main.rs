@@ -1,6 +1,7 @@
 //! The `portway` binary: `cli/` reads the command line and calls `portway-app`, `ui/` prints.
 //!
-//! The same binary is also the keeper of a service, the guard of an instance and the mDNS announcer,
+//! The same binary is also the keeper of a service, the guard of an instance, the helper in its network, and the mDNS
+//! announcer,
 //! each started with a hidden first argument.
 
 mod cli;
@@ -22,6 +23,9 @@ fn main() -> ExitCode {
     // A keeper must stay small, so nothing else is set up before this.
     if first == portway_supervisor::keeper::COMMAND {
         return ExitCode::from(portway_supervisor::keeper::run(arguments));
+    }
+    if first == portway_isolation::COMMAND {
+        return ExitCode::from(portway_isolation::run_helper());
     }
     #[cfg(unix)]
     if first == portway_supervisor::guard::COMMAND {

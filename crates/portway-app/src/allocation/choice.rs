@@ -34,6 +34,8 @@ pub(super) enum Scope<'a> {
     All,
     /// One port in place of the lost one.
     Replacement { lost: u16 },
+    /// One more port.
+    Addition,
     /// All ports of a plan that replaces the one that runs. The instance holds the `reusable` ports, and
     /// their services stop.
     Running {
@@ -110,7 +112,7 @@ pub(super) fn choose(
         is_excluded: &|port| {
             Some(port) == lost || fixed.contains(&port) || policy.exclusion(port).is_some()
         },
-        is_complete: lost.is_none(),
+        is_complete: matches!(scope, Scope::All | Scope::Running { .. }),
         by_supervisor: keep == Keep::Hard,
     };
     let given = registered

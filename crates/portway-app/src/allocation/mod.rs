@@ -20,7 +20,7 @@ use std::mem;
 use std::sync::Arc;
 
 use portway_api::{ErrorCode, PortDisplacement};
-use portway_ports::Hold;
+use portway_ports::{Hold, PortRange, Protocol};
 use portway_project::{AssignedPorts, Plan, Wiring, WiringInput};
 use portway_registry::{AllocatedPort, Instance, Lease, PortRequest, Registry};
 
@@ -239,6 +239,48 @@ pub(crate) fn replace(
     Ok((holds.swap_remove(0), ports, wiring))
 }
 
+/// Chooses, holds and leases a port for one that a service has opened in the network of its instance.
+/// In a main checkout, that is the same number if it is free.
+pub(crate) fn observe(
+    registered: &mut RegisteredProject,
+    service: &str,
+    inner: u16,
+) -> Result<Arc<Hold>, CommandError> {
+    let policy = exclusions::policy(&registered.project.preferences)?;
+    let wanted = PortRequest {
+        service: service.to_owned(),
+        name: inner.to_string(),
+        protocol: Protocol::Tcp,
+        preferred: inner,
+        is_explicit: false,
+        is_called: false,
+        range: PortRange::hundred_from(inner)
+            .map_err(|error| CommandError::new(ErrorCode::Failed, error.to_string()))?
+            .into(),
+        forced: None,
+        fallback: true,
+        keep: None,
+    };
+    let chosen = choose(
+        registered,
+        vec![wanted],
+        policy,
+        Scope::Addition,
+        Keep::Hard,
+    )?;
+    let mut chosen = chosen.ok_or_else(not_running)?;
+    Ok(chosen.holds.swap_remove(0))
+}
+
+/// Writes `.ports.json` again, after ports were observed.
+pub(crate) fn write_observed(
+    registered: &mut RegisteredProject,
+    ports: &AssignedPorts,
+) -> Result<(), CommandError> {
+    let wiring = wire(&registered.project, &registered.instance, ports)?;
+    record::rewrite_ports_file(registered, &wiring)
+}
+
 /// Builds the wiring for these ports.
 pub(crate) fn wire(
     project: &Project,
@@ -247,6 +289,7 @@ pub(crate) fn wire(
 ) -> Result<Wiring, CommandError> {
     let plan = &project.plan;
     let mappings = project.mappings();
+    let inner = project.is_isolated.then(|| plan.inner_ports());
     let mut wiring = Wiring::new(
         plan,
         ports,
@@ -257,10 +300,14 @@ pub(crate) fn wire(
             mappings: &mappings,
             trust: &children::variables(),
             gateway: instance.gateway.as_ref(),
+            inner: inner.as_ref(),
         },
     );
     credentials::add(&project.checkout.root, plan, ports, &mappings, &mut wiring);
     database::assign(plan, &project.checkout, instance, &mappings, &mut wiring)?;
+    for port in &project.observed {
+        port.add_to(&mut wiring.ports_json);
+    }
     let served = plan.published_on_lan(project.lan);
     if !served.is_empty() {
         let host = format!("{}.local", portway_lan::host_name(&instance.name));

@@ -6,7 +6,6 @@ use std::io::Write;
 use portway_project::{PortsFile, Wiring, ports_file, user_file, wiring};
 use portway_registry::{Registry, WrittenValue, WrittenValues};
 
-use super::required::port_keys;
 use crate::error::CommandError;
 use crate::project::{Project, RegisteredProject};
 
@@ -17,12 +16,11 @@ pub(super) fn write_ports_file(
     wiring: &Wiring,
 ) -> Result<(), CommandError> {
     let owned = &wiring.ports_json;
-    let ports = port_keys(&registered.project)
-        .into_iter()
-        .filter_map(|(_, key)| {
-            let port = u16::try_from(owned.get(&key)?.as_u64()?).ok()?;
-            Some((key, WrittenValue::Port(port)))
-        });
+    // Of the values that Portway owns, only ports are numbers.
+    let ports = owned.iter().filter_map(|(key, value)| {
+        let port = u16::try_from(value.as_u64()?).ok()?;
+        Some((key.clone(), WrittenValue::Port(port)))
+    });
     // A health URL is recorded by its key, because a user may have a key of that name where the
     // manifest names no path.
     let health = registered

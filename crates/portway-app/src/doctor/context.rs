@@ -216,6 +216,7 @@ impl DoctorContext {
             mappings: &mappings(&self.root, plan, self.found.is_some()),
             trust: &IndexMap::new(),
             gateway: None,
+            inner: None,
         };
         Some(Wiring::new(plan, ports, &self.checkout, &input))
     }

@@ -30,6 +30,8 @@ pub(super) struct Applied {
     pub(super) root: PathBuf,
     /// The command line's choice for the local network.
     pub(super) lan: LanAccess,
+    /// Whether the instance has a network of its own, which it keeps.
+    pub(super) is_isolated: bool,
     /// The instance as others find it.
     pub(super) recorded: Arc<Mutex<Recorded>>,
     /// The files that were read.
@@ -95,6 +97,7 @@ fn plan(
         project.plan = change::restrict(&running.plan, new.clone(), selected);
     }
     project.lan = applied.lan;
+    project.is_isolated = applied.is_isolated;
     project.preferences = preferences::with_flag(
         std::mem::take(&mut project.preferences),
         "moved",

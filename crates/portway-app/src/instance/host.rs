@@ -1,13 +1,16 @@
 //! Implements [`SupervisorHost`]: replaces lost ports and records prepare steps in the registry.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use portway_api::ApplyRequest;
+use portway_ports::Hold;
 use portway_project::{AssignedPorts, PrepareStep, prepare};
 use portway_registry::Registry;
 use portway_supervisor::{ChangeJob, HostError, ReplacementPort, RunningProject, SupervisorHost};
 
 use crate::allocation;
+use crate::isolation::ObservedPort;
 use crate::project::RegisteredProject;
 
 /// The host of one running instance.
@@ -44,6 +47,27 @@ impl SupervisorHost for ProjectHost {
         })
     }
 
+    fn observe_port(&mut self, service: &str, inner: u16) -> Result<Arc<Hold>, HostError> {
+        self.registered.registry.refresh()?;
+        let hold = allocation::observe(&mut self.registered, service, inner)?;
+        self.registered.project.observed.push(ObservedPort {
+            service: service.to_owned(),
+            inner,
+            port: hold.port(),
+        });
+        allocation::write_observed(&mut self.registered, &self.ports)?;
+        Ok(hold)
+    }
+
+    fn forget_observed_port(&mut self, service: &str, inner: u16) -> Result<(), HostError> {
+        let observed = &mut self.registered.project.observed;
+        observed.retain(|one| (one.service.as_str(), one.inner) != (service, inner));
+        Ok(allocation::write_observed(
+            &mut self.registered,
+            &self.ports,
+        )?)
+    }
+
     fn is_prepared(&mut self, service: &str, step: &PrepareStep) -> Result<bool, HostError> {
         let inputs = self.inputs(service);
         let digest = prepare::input_digest(&step.command, &step.dir, &inputs)?;
@@ -56,6 +80,12 @@ impl SupervisorHost for ProjectHost {
     fn forget_prepare(&mut self, services: &[String]) -> Result<(), HostError> {
         let id = &self.registered.instance.id;
         Ok(self.registered.registry.forget_prepared(id, services)?)
+    }
+
+    fn leased_ports(&mut self) -> HashSet<u16> {
+        let instances = self.registered.registry.instances().unwrap_or_default();
+        let leases = instances.into_iter().flat_map(|(_, leases, _)| leases);
+        leases.map(|lease| lease.port).collect()
     }
 
     fn plan_change(&self, request: ApplyRequest, running: RunningProject) -> ChangeJob {

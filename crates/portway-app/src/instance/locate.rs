@@ -36,6 +36,8 @@ pub(crate) struct Located {
     pub(crate) relation: Relation,
     /// The network namespace in which its services listen, if it is known.
     pub(crate) network: Option<u64>,
+    /// The network namespace that it has for itself, if it has one.
+    pub(crate) inner_network: Option<u64>,
     /// The optional services that are enabled in it, if they are recorded.
     pub(crate) options: Option<Vec<String>>,
 }
@@ -80,6 +82,7 @@ fn relate<I: IntoIterator<Item = RunningRecord>>(
         Some(Located {
             id: id.to_owned(),
             network: record.as_ref().and_then(|record| record.network),
+            inner_network: record.as_ref().and_then(|record| record.inner_network),
             options: record
                 .as_ref()
                 .map(|record| record.instance.options.clone()),
@@ -108,6 +111,7 @@ fn relate<I: IntoIterator<Item = RunningRecord>>(
                 name: Some(record.instance.name),
                 relation,
                 network: record.network,
+                inner_network: record.inner_network,
                 options: Some(record.instance.options),
             })
         }
@@ -134,7 +138,9 @@ impl Located {
 
     /// Returns an error if this process cannot reach the ports of the instance.
     pub(crate) fn check_network(&self) -> Result<(), CommandError> {
-        if self.network.is_none() || self.network == own_network() {
+        let own = own_network();
+        let is_inside = own.is_some() && own == self.inner_network;
+        if self.network.is_none() || self.network == own || is_inside {
             return Ok(());
         }
         let name = self.name.as_ref().unwrap_or(&self.id);
@@ -214,6 +220,7 @@ mod tests {
             },
             pid: 1,
             network: None,
+            inner_network: None,
         }
     }
 

@@ -90,6 +90,14 @@ pub(super) struct Recorded {
 }
 
 impl Recorded {
+    /// Records the network that the instance has for itself.
+    pub(super) fn set_inner_network(&mut self, network: Option<u64>) {
+        if self.record.inner_network != network {
+            self.record.inner_network = network;
+            write(&self.record, &self.dir);
+        }
+    }
+
     /// Records the instance after a change. `forced` is `None` if its ports are the same.
     pub(super) fn update(&mut self, instance: Instance, forced: Option<ForcedPorts>) {
         self.forced = forced.unwrap_or_else(|| std::mem::take(&mut self.forced));
@@ -106,6 +114,7 @@ fn write_record(dir: &Path, registered: &RegisteredProject) -> RunningRecord {
         instance: registered.instance.clone(),
         pid: std::process::id(),
         network: own_network(),
+        inner_network: None,
     };
     write(&record, dir);
     record
@@ -134,6 +143,12 @@ pub(super) struct Restorer {
 }
 
 impl Restorer {
+    /// Records the network that the instance has for itself.
+    pub(super) fn set_inner_network(&self, network: Option<u64>) {
+        let mut recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        recorded.set_inner_network(network);
+    }
+
     /// Runs until its task is dropped.
     pub(super) async fn run(mut self, handle: Handle) {
         loop {

@@ -85,6 +85,8 @@ pub(crate) fn silent_status(
         let port = PortStatus {
             name: Some(lease.name.clone()).filter(|name| !name.is_empty()),
             port: lease.port,
+            inner: None,
+            observed: false,
             url: written
                 .unwrap_or_else(|| wiring::url(Kind::infer(&lease.service, ""), lease.port)),
             displaced: None,
@@ -112,6 +114,7 @@ pub(crate) fn silent_status(
         routes: Vec::new(),
         usual_ports: Vec::new(),
         lan: false,
+        network: None,
         changed_files: Vec::new(),
         services,
     }

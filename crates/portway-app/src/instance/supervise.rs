@@ -7,6 +7,7 @@ use std::process::{ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use portway_api::{ErrorBody, ErrorCode, InstanceStatus};
+use portway_project::policy::Isolation;
 use portway_registry::{InstanceLock, Registry};
 use portway_supervisor::{Config, Handle, LanConfig, Outcome, Request, Supervisor, control};
 use tokio::sync::oneshot;
@@ -23,6 +24,7 @@ use crate::allocation::{self, Keep};
 use crate::diagnostics::{self, SUPERVISOR_LOG};
 use crate::dirs;
 use crate::error::CommandError;
+use crate::isolation;
 use crate::options::UpOptions;
 use crate::platform;
 use crate::project::{LoadedProject, RegisteredProject};
@@ -50,6 +52,11 @@ fn run(
     let sources = Sources::read(&registered.project);
     let services = registered.project.closure(&options.services)?;
     registered.project.lan = options.lan;
+    if options.isolate {
+        registered.project.plan.isolation = Isolation::Network;
+    }
+    let network = isolation::create(&registered.project.plan);
+    registered.project.is_isolated = network.is_some();
     if options.prepare {
         let id = &registered.instance.id;
         registered.registry.forget_prepared(id, &services)?;
@@ -60,11 +67,15 @@ fn run(
     let dir = registered.dir();
     let logs = registered.logs();
     let restorer = presence.restorer(&mut registered, dirs::state_dir()?)?;
+    if let Some(network) = &network {
+        restorer.set_inner_network(network.network.id());
+    }
     let names: Vec<String> = registered.project.plan.services.keys().cloned().collect();
     let manifest = Arc::new(Mutex::new(registered.project.source.text.clone()));
     let applied = Applied {
         root: registered.project.checkout.root.clone(),
         lan: options.lan,
+        is_isolated: registered.project.is_isolated,
         recorded: restorer.recorded.clone(),
         sources: Arc::new(Mutex::new(sources)),
         manifest: manifest.clone(),
@@ -88,6 +99,7 @@ fn run(
         socket: dir.join(control::SOCKET),
         abort_on_failure: options.abort_on_failure || registered.project.plan.abort_on_failure,
         lan: on_lan(&registered),
+        network,
         is_foreground: foreground.is_some(),
         color: foreground.is_some_and(|reporter| reporter.is_colored()),
         host: Box::new(ProjectHost {

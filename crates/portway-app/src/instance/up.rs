@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use portway_api::{ChangeAction, ChangePlan, ErrorCode, InstanceState, ServiceChange};
-use portway_project::policy::LanAccess;
+use portway_project::policy::{Isolation, LanAccess};
 
 use super::attach;
 use super::connection::{self, Supervised};
@@ -20,7 +20,7 @@ use crate::options::UpOptions;
 use crate::project::LoadedProject;
 use crate::reporter::Reporter;
 use crate::runtime::runtime;
-use crate::{allocation, doctor, missing, preferences, toolchains, worktree};
+use crate::{allocation, doctor, isolation, missing, preferences, toolchains, worktree};
 
 /// Maximum number of attempts. An attempt fails if the instance stops before it can be reached.
 const MAX_ATTEMPTS: u32 = 5;
@@ -40,6 +40,7 @@ pub fn up(
     check_processes()?;
     let mut has_consent = false;
     let mut has_provided_files = false;
+    let mut has_reported_isolation = false;
     for _ in 0..MAX_ATTEMPTS {
         let loaded = match LoadedProject::load(directory, &options.selection) {
             Ok(loaded) => loaded,
@@ -84,6 +85,14 @@ pub fn up(
             }
         }
         toolchains::check(&loaded.project, reporter.as_ref())?;
+        if !has_reported_isolation {
+            has_reported_isolation = true;
+            let mut plan = loaded.project.plan.clone();
+            if options.isolate {
+                plan.isolation = Isolation::Network;
+            }
+            isolation::report(&plan, reporter.as_ref());
+        }
         let mut registered = loaded.register()?;
         registered.project.preferences = preferences::with_flag(
             registered.project.preferences,

@@ -79,7 +79,11 @@ fn record(
         return Ok(false);
     }
     if request.is_complete {
-        transaction.execute("DELETE FROM leases WHERE instance = ?1", [id])?;
+        // Ports that were observed keep their leases.
+        transaction.execute(
+            "DELETE FROM leases WHERE instance = ?1 AND name NOT GLOB '[0-9]*'",
+            [id],
+        )?;
     }
     for (port, wanted) in allocated.iter().zip(&request.ports) {
         transaction.execute(
@@ -143,5 +147,11 @@ fn is_recorded(
         })
     };
     allocated.iter().zip(&request.ports).all(is_leased)
-        && (!request.is_complete || leases.iter().filter(is_own).count() == allocated.len())
+        && (!request.is_complete
+            || leases
+                .iter()
+                .filter(is_own)
+                .filter(|lease| !lease.is_observed())
+                .count()
+                == allocated.len())
 }

@@ -16,12 +16,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use portway_isolation::Namespace;
 
 use crate::state::ExitStatus;
 use crate::stuck::StuckProcess;
 
 /// What to run in the foreground.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct ForegroundConfig {
     /// The program and its arguments.
     pub command: Vec<OsString>,
@@ -31,6 +32,8 @@ pub struct ForegroundConfig {
     pub grace: Duration,
     /// The directory of the instance's locks and records.
     pub instance_dir: PathBuf,
+    /// The network to run in, if it is not that of this process.
+    pub namespace: Option<Namespace>,
 }
 
 /// How a command in the foreground ended.

@@ -26,6 +26,7 @@ impl Foreground {
             &config.env,
             config.grace,
             &config.instance_dir,
+            config.namespace.as_ref(),
         )?;
         Ok(Self {
             config,

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
+pub use portway_isolation::Namespace;
 use portway_project::policy::StopSignal;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, ChildStderr, Command};
@@ -47,6 +48,8 @@ pub struct KeeperConfig {
     pub socket: Option<std::net::TcpListener>,
     /// The standard input of the command.
     pub input: InputKind,
+    /// The network to run in, if it is not that of the supervisor.
+    pub namespace: Option<Namespace>,
 }
 
 /// An event that a keeper reports.
@@ -130,6 +133,10 @@ impl Keeper {
             platform::pass_socket(&mut command, socket)?;
         }
         // `_remote` holds the keeper's ends of the connection open until the keeper has them.
+        if let Some(namespace) = &config.namespace {
+            // Last, so that what was passed before comes from outside.
+            namespace.enter(command.as_std_mut())?;
+        }
         let (reports, commands, _remote) = platform::connect_keeper(&mut command)?;
         let mut child = command.spawn()?;
         let missing = || io::Error::other("a keeper without its pipes");
@@ -174,6 +181,7 @@ impl Keeper {
         env: &IndexMap<String, String>,
         grace: Duration,
         instance_dir: &Path,
+        namespace: Option<&Namespace>,
     ) -> io::Result<(Self, KeeperEvents)> {
         let mut command = Command::new(platform::own_binary()?);
         let program = words.first().cloned().unwrap_or_default();
@@ -191,6 +199,9 @@ impl Keeper {
             input: TaskInput::Empty,
             record: record.as_ref().map(|(_, passed)| passed.clone()),
         };
+        if let Some(namespace) = namespace {
+            namespace.enter(command.as_std_mut())?;
+        }
         let child = command
             .arg(COMMAND)
             .args(task.to_arguments())

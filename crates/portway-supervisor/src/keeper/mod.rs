@@ -29,7 +29,9 @@ use std::time::Duration;
 use portway_project::policy::StopSignal;
 use serde::{Deserialize, Serialize};
 
-pub use handle::{Keeper, KeeperConfig, KeeperEvent, KeeperEvents, KeeperExit, KeeperStreams};
+pub use handle::{
+    Keeper, KeeperConfig, KeeperEvent, KeeperEvents, KeeperExit, KeeperStreams, Namespace,
+};
 pub(crate) use input::ServiceInput;
 
 use crate::mark;

@@ -32,6 +32,17 @@ impl Listeners {
         })
     }
 
+    /// Sorts sockets of both protocols.
+    pub(crate) fn from_sockets(sockets: Vec<Listener>) -> Self {
+        let (tcp, udp) = sockets
+            .into_iter()
+            .partition(|socket| socket.protocol == Protocol::Tcp);
+        Self {
+            tcp: by_port(tcp),
+            udp: Some(by_port(udp)),
+        }
+    }
+
     /// Removes the TCP sockets for which `is_foreign` returns false.
     pub(crate) fn retain(&mut self, is_foreign: impl Fn(&Listener) -> bool) {
         for listeners in self.tcp.values_mut() {

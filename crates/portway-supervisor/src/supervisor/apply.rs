@@ -306,6 +306,7 @@ impl Supervisor {
         self.config.name = name;
         self.config.plan = plan;
         self.config.ports = ports;
+        self.expect_inner_ports();
         self.config.wiring = wiring;
         self.config.warnings = warnings;
         if let (Some(lan), Some(services)) = (&mut self.lan, lan_services) {

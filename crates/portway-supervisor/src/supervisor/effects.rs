@@ -10,6 +10,7 @@ use portway_project::policy::SocketMode;
 use tokio::time::sleep;
 
 use super::handle::{Message, Report};
+use super::isolation::Isolation;
 use super::service::{self, Reporter, Role};
 use super::{Supervisor, last_line};
 use crate::containers;
@@ -50,6 +51,8 @@ impl Supervisor {
             Effect::Start { release_port } => self.start(name, release_port),
             Effect::StartReadinessProbe => self.start_readiness_probe(name),
             Effect::StartLivenessProbe => self.start_liveness_probe(name),
+            // The hold stays hard: Portway itself listens beside it.
+            Effect::SettleHold(_) if self.network_of(name).is_some() => self.open_ports(name),
             Effect::SettleHold(families) => {
                 for hold in self.holds_of(name) {
                     if let Err(error) = hold.settle(families) {
@@ -61,6 +64,7 @@ impl Supervisor {
                 if let Some(lan) = &mut self.lan {
                     lan.close(name);
                 }
+                self.close_ports(name);
                 self.restore_holds(name);
             }
             Effect::StopTree => self.stop_tree(name),
@@ -144,6 +148,7 @@ impl Supervisor {
             }
             return;
         }
+        self.await_outbound(name);
         let text = format!("preparing: {}", step.command);
         self.notify(name, NoticeLevel::Info, &text);
         let started = self
@@ -187,9 +192,12 @@ impl Supervisor {
     }
 
     fn start(&mut self, name: &str, release_port: bool) {
+        let is_inside = self.network_of(name).is_some();
         for hold in self.holds_of(name) {
             // Another process may have bound the port while it was released.
             let held = hold.retake().and_then(|()| match release_port {
+                // The service binds a port of its own network.
+                _ if is_inside => Ok(()),
                 true => {
                     hold.release();
                     Ok(())
@@ -207,10 +215,13 @@ impl Supervisor {
         if service.plan.socket == SocketMode::Fd
             && let Some(hold) = self.holds_of(name).first()
         {
-            match hold.listening_socket() {
+            let listening = match self.network_of(name) {
+                Some(isolation) => isolation.listening_socket(name),
+                None => hold.listening_socket().map_err(std::io::Error::from),
+            };
+            match listening {
                 Ok(listening) => socket = Some(listening),
                 Err(error) => {
-                    let error = std::io::Error::from(error);
                     let error = format!("the listening socket cannot be created: {error}");
                     let reason = FailureReason::StartFailed { error };
                     return self.step(name, Input::StartFailed(reason));
@@ -262,6 +273,12 @@ impl Supervisor {
             let directory = step.dir.display().to_string();
             return Err(FailureReason::DirectoryNotFound { directory });
         }
+        let namespace = self.network_of(name).map(Isolation::namespace);
+        let namespace = namespace
+            .transpose()
+            .map_err(|error| FailureReason::StartFailed {
+                error: error.to_string(),
+            })?;
         let Some(service) = self.services.get_mut(name) else {
             return Ok(());
         };
@@ -288,6 +305,7 @@ impl Supervisor {
             grace: stop.grace,
             socket,
             input,
+            namespace,
         };
         let (keeper, console) =
             service::start_keeper(config, &self.sink, pattern, self.reporter(name)).map_err(

@@ -16,6 +16,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::console::Attachment;
+use super::isolation::InstanceNetwork;
 use crate::host::{Change, SupervisorHost};
 use crate::keeper::KeeperEvent;
 use crate::lan::LanConfig;
@@ -65,6 +66,8 @@ pub struct Config {
     pub abort_on_failure: bool,
     /// The services on the local network, if there are any.
     pub lan: Option<LanConfig>,
+    /// The network of the instance, if it has one of its own.
+    pub network: Option<InstanceNetwork>,
     /// Whether the instance stops when its terminal is closed.
     pub is_foreground: bool,
     /// Whether services should print in color.

@@ -7,6 +7,7 @@ mod console;
 mod effects;
 mod files;
 mod handle;
+mod isolation;
 mod lan;
 mod last_line;
 mod missing_program;
@@ -21,6 +22,7 @@ mod status;
 pub(crate) use console::Attachment;
 pub(crate) use handle::Message;
 pub use handle::{ChangedFiles, Config, Handle, Outcome, Request};
+pub use isolation::InstanceNetwork;
 
 use std::collections::HashMap;
 use std::io;
@@ -41,6 +43,7 @@ use crate::logs::LogStore;
 use crate::state::Input;
 use crate::{containers, control, orphans, platform, remnants};
 use apply::Applying;
+use isolation::Isolation;
 use service::{LogSink, Service};
 
 /// How long the keepers of probes may take to exit at the end.
@@ -54,6 +57,7 @@ pub struct Supervisor {
     services: IndexMap<String, Service>,
     holds: HashMap<u16, Arc<Hold>>,
     lan: Option<Lan>,
+    isolation: Option<Isolation>,
     sink: LogSink,
     mailbox: mpsc::UnboundedSender<Message>,
     messages: mpsc::UnboundedReceiver<Message>,
@@ -117,6 +121,7 @@ impl Supervisor {
             routes: Vec::new(),
             usual_ports: Vec::new(),
             lan: config.lan.is_some(),
+            network: None,
             changed_files: Vec::new(),
             services: Vec::new(),
         });
@@ -129,8 +134,10 @@ impl Supervisor {
             manifest: config.manifest.clone(),
         };
         let lan = config.lan.take();
+        let isolation = config.network.take().map(Isolation::new);
         let supervisor = Self {
             lan: lan.map(|lan| Lan::new(lan, events.clone())).transpose()?,
+            isolation,
             services,
             holds,
             sink: LogSink { store, events },
@@ -183,6 +190,7 @@ impl Supervisor {
         let outcome = loop {
             self.advance();
             self.update_lan();
+            self.publish_host_ports();
             self.publish_status();
             if let Some(outcome) = self.outcome() {
                 break outcome;

@@ -119,8 +119,12 @@ impl Supervisor {
 
     /// Checks which processes listen on the ports of running services.
     pub(super) fn poll_ports(&mut self) {
+        // In a network of the instance, a service may open ports that nobody expects.
+        let is_isolated = self.isolation.is_some();
         let is_polled = |machine: &StateMachine| {
-            machine.is_listening() || (machine.awaits_listening() && machine.has_started())
+            machine.is_listening()
+                || (machine.awaits_listening() && machine.has_started())
+                || (is_isolated && machine.pid().is_some())
         };
         let names: Vec<String> = self
             .services
@@ -131,12 +135,29 @@ impl Supervisor {
         if names.is_empty() {
             return;
         }
-        let listeners = match self.read_listeners() {
-            Ok(listeners) => listeners,
-            Err(error) => return self.warn_about_failed_poll(&names[0], &error.to_string()),
-        };
+        let (inside, on_host): (Vec<String>, Vec<String>) = names
+            .into_iter()
+            .partition(|name| self.network_of(name).is_some());
+        if let (Some(isolation), Some(first)) = (&self.isolation, inside.first()) {
+            match isolation.listeners() {
+                Ok(listeners) => {
+                    self.check_all(&inside, &listeners);
+                    self.observe_listeners(&listeners);
+                }
+                Err(error) => self.warn_about_failed_poll(first, &error.to_string()),
+            }
+        }
+        if let Some(first) = on_host.first() {
+            match self.read_listeners() {
+                Ok(listeners) => self.check_all(&on_host, &listeners),
+                Err(error) => self.warn_about_failed_poll(first, &error.to_string()),
+            }
+        }
+    }
+
+    fn check_all(&mut self, names: &[String], listeners: &Listeners) {
         for name in names {
-            self.check_ownership(&name, &listeners);
+            self.check_ownership(name, listeners);
         }
     }
 
@@ -159,7 +180,8 @@ impl Supervisor {
     }
 
     fn check_ownership(&mut self, name: &str, listeners: &Listeners) {
-        let numbers = self.config.ports.of(name).iter().copied();
+        let numbers = self.listening_ports(name).to_vec();
+        let is_inside = self.network_of(name).is_some();
         let Some(service) = self.services.get_mut(name) else {
             return;
         };
@@ -195,6 +217,11 @@ impl Supervisor {
                     self.step(name, Input::Listening(families));
                 }
             }
+            // In the network of the instance, that is another service.
+            PortOwnership::Foreign { port, process } if is_inside => {
+                self.warn_about_inner_conflict(name, port, &process);
+                self.step(name, Input::NotListening);
+            }
             PortOwnership::Foreign { port, process } => {
                 let taken_by = process;
                 self.step(name, Input::PortLost { port, taken_by });
@@ -209,7 +236,9 @@ impl Supervisor {
             PortOwnership::Unreadable(error) => self.warn_about_failed_poll(name, &error),
             PortOwnership::NotListening => {
                 service.verified_sockets.clear();
-                if service.machine.is_starting() {
+                if is_inside {
+                    self.observe_port(name, listeners, keeper);
+                } else if service.machine.is_starting() {
                     self.warn_about_wrong_port(name, listeners, keeper);
                 }
                 self.step(name, Input::NotListening);
@@ -224,6 +253,17 @@ impl Supervisor {
             let process = ownership::conflict_with(listener);
             let address = SocketAddr::new(listener.address, listener.port);
             let text = format!("shares its port: {process} listens on {address}");
+            self.notify(name, NoticeLevel::Warning, &text);
+        }
+    }
+
+    /// Reports, once, that another service of the instance has the port of this one in its network.
+    fn warn_about_inner_conflict(&mut self, name: &str, port: u16, process: &PortConflict) {
+        let Some(service) = self.services.get_mut(name) else {
+            return;
+        };
+        if !std::mem::replace(&mut service.has_warned_about_port, true) {
+            let text = format!("cannot listen on port {port} of its network: {process} does");
             self.notify(name, NoticeLevel::Warning, &text);
         }
     }

@@ -1,6 +1,7 @@
 //! Readiness and liveness probes: tasks that repeat a request or a command and report the result.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use portway_project::Launch;
@@ -13,7 +14,7 @@ use super::Supervisor;
 use super::effects::SUSPENSION;
 use super::handle::Report;
 use super::service::{Reporter, environment, read_lines};
-use crate::keeper::{InputKind, Keeper, KeeperConfig, KeeperEvent, KeeperStreams};
+use crate::keeper::{InputKind, Keeper, KeeperConfig, KeeperEvent, KeeperStreams, Namespace};
 use crate::probe::{self, PROBE_TIMEOUT, ProbeRequest};
 use crate::state::Input;
 
@@ -33,6 +34,7 @@ impl Supervisor {
         let ports = self.config.ports.of(name).to_vec();
         let reporter = self.reporter(name);
         let mark = self.mark(name);
+        let namespace = self.probe_namespace(name);
         let launch = &self.config.wiring.services[name];
         let Some(service) = self.services.get_mut(name) else {
             return;
@@ -43,7 +45,7 @@ impl Supervisor {
             Some(ReadinessProbe::Poll(probe)) => probe,
         };
         let task = if let Some(command) = &launch.readiness_command {
-            let command = ProbeCommand::new(command, launch, mark);
+            let command = ProbeCommand::new(command, launch, mark, namespace);
             tokio::spawn(repeat_command(command, reporter))
         } else if let Some(request) = probe_request(probe, &ports, &launch.dir) {
             tokio::spawn(repeat_request(request, reporter))
@@ -68,6 +70,7 @@ impl Supervisor {
         let ports = self.config.ports.of(name).to_vec();
         let reporter = self.reporter(name);
         let mark = self.mark(name);
+        let namespace = self.probe_namespace(name);
         let launch = &self.config.wiring.services[name];
         let Some(service) = self.services.get_mut(name) else {
             return;
@@ -82,9 +85,18 @@ impl Supervisor {
         let command = launch
             .liveness_command
             .as_ref()
-            .map(|command| ProbeCommand::new(command, launch, mark));
+            .map(|command| ProbeCommand::new(command, launch, mark, namespace));
         let task = tokio::spawn(check_liveness(liveness, request, command, reporter));
         service.liveness_probe = Some(task);
+    }
+}
+
+impl Supervisor {
+    /// Returns the network in which the probes of a service run.
+    fn probe_namespace(&self, name: &str) -> Option<Arc<Namespace>> {
+        let namespace = self.network_of(name)?.namespace();
+        // Without a descriptor, the command would check another service.
+        namespace.ok().map(Arc::new)
     }
 }
 
@@ -162,20 +174,31 @@ struct ProbeCommand {
     command: String,
     launch: Launch,
     mark: String,
+    namespace: Option<Arc<Namespace>>,
 }
 
 impl ProbeCommand {
-    fn new(command: &str, launch: &Launch, mark: String) -> Self {
+    fn new(
+        command: &str,
+        launch: &Launch,
+        mark: String,
+        namespace: Option<Arc<Namespace>>,
+    ) -> Self {
         Self {
             command: command.to_owned(),
             launch: launch.clone(),
             mark,
+            namespace,
         }
     }
 
     /// Runs the command once and returns whether it exited with code 0 within `limit`. It runs
     /// below its own keeper, so that it leaves no process behind.
     async fn run(&self, limit: Duration) -> bool {
+        let namespace = self.namespace.as_ref().map(|one| one.try_clone());
+        let Ok(namespace) = namespace.transpose() else {
+            return false;
+        };
         let config = KeeperConfig {
             command: self.command.clone(),
             dir: self.launch.dir.clone(),
@@ -184,6 +207,7 @@ impl ProbeCommand {
             grace: COMMAND_GRACE,
             socket: None,
             input: InputKind::Empty,
+            namespace,
         };
         let Ok((keeper, streams)) = Keeper::start(config) else {
             return false;

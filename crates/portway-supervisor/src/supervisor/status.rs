@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use indexmap::IndexMap;
 use portway_api::{
     Event, InstanceEnvironment, InstanceStatus, LogStream, Notice, NoticeLevel, PortStatus,
-    ServiceStatus,
+    ServiceStatus, UsualPort,
 };
 use portway_project::wiring;
 
@@ -117,11 +117,36 @@ impl Supervisor {
             since: Some(self.since),
             main: self.config.plan.main.clone(),
             routes: self.config.plan.routes.clone(),
-            usual_ports: wiring::usual_ports(&self.config.plan, &self.config.ports),
+            usual_ports: self.usual_ports(&services),
             lan: self.lan.is_some(),
+            network: self.network_status(),
             changed_files: self.changed_files.clone(),
             services,
         }
+    }
+
+    /// Returns the ports that pages may contain as numbers, with those of this instance. In a network of the
+    /// instance, these are exactly the ports inside.
+    fn usual_ports(&self, services: &[ServiceStatus]) -> Vec<UsualPort> {
+        let mut known = wiring::usual_ports(&self.config.plan, &self.config.ports);
+        let is_http = |name: &str| {
+            let service = self.services.get(name);
+            service.is_some_and(|service| service.plan.kind.is_http())
+        };
+        for service in services.iter().filter(|service| is_http(&service.name)) {
+            for port in &service.ports {
+                let Some(inner) = port.inner else {
+                    continue;
+                };
+                known.retain(|usual| usual.port != inner);
+                known.push(UsualPort {
+                    port: inner,
+                    service: service.name.clone(),
+                    actual: port.port,
+                });
+            }
+        }
+        known
     }
 
     pub(super) fn service_status(&self, service: &Service) -> ServiceStatus {
@@ -145,10 +170,13 @@ impl Supervisor {
                 .map(|((index, planned), &port)| PortStatus {
                     name: planned.name.clone(),
                     port,
+                    inner: self.inner_port(name, index),
+                    observed: false,
                     url: wiring::url(service.plan.kind_of_port(index), port),
                     displaced: self.config.displaced.get(&port).cloned(),
                     warning: self.config.warnings.get(&port).cloned(),
                 })
+                .chain(self.observed_ports(name))
                 .collect(),
             pid: service.machine.pid(),
             since: Some(service.since),

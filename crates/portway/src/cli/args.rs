@@ -11,8 +11,8 @@ use portway_app::preferences;
 
 use super::{
     attach, compose, config, dashboard, detect, discover, doctor, down, endpoint, env, exec,
-    forget, forward, free, gateway, health, init, leases, logs, plan, prune, ps, restart, trust,
-    up, wait, who,
+    forget, forward, free, gateway, health, init, leases, logs, plan, prune, ps, restart, shell,
+    trust, up, wait, who,
 };
 
 /// Start services and give each checkout its own ports
@@ -110,6 +110,8 @@ pub(crate) enum Command {
     Env(env::Env),
     /// Run a command with the environment of services
     Exec(exec::Exec),
+    /// Open a shell with the environment of this checkout
+    Shell(shell::Shell),
     /// Print the port of a service
     #[command(
         after_help = "Example:\n  psql -p $(portway port db)\n      Connect to the database of this checkout"

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
+use indexmap::IndexMap;
 use portway_app::error::CommandError;
 use portway_app::exec::{ExecOptions, exec};
 
@@ -31,6 +32,7 @@ pub(crate) fn run(directory: Option<&Path>, args: Exec) -> Result<u8, CommandErr
         selection: args.selection.to_selection(),
         service: args.service,
         command: args.command,
+        env: IndexMap::new(),
     };
     exec(directory, &options)
 }

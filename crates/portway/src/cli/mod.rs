@@ -26,6 +26,7 @@ mod prune;
 mod ps;
 mod restart;
 mod selection;
+mod shell;
 mod trust;
 mod up;
 mod values;
@@ -61,6 +62,7 @@ pub(crate) fn run(cli: Cli, terminal: &Arc<dyn Reporter>) -> Result<u8, CommandE
         Command::Prune(args) => prune::run(&args),
         Command::Env(args) => env::run(directory, &args),
         Command::Exec(args) => exec::run(directory, args),
+        Command::Shell(args) => shell::run(directory, args),
         Command::Port(args) => endpoint::port(directory, &args),
         Command::Url(args) => endpoint::url(directory, &args),
         Command::Config(args) => config::run(directory, &args, cli.color.as_deref()),

@@ -50,6 +50,9 @@ pub(crate) struct Up {
     /// Do not serve on the local network, even if the manifest enables it
     #[arg(long, conflicts_with = "lan")]
     pub(crate) no_lan: bool,
+    /// Give this checkout a network of its own, in which each service uses its usual port (Linux)
+    #[arg(long)]
+    pub(crate) isolate: bool,
     /// Stop all services when one fails, instead of keeping the others running
     #[arg(long)]
     pub(crate) abort_on_failure: bool,
@@ -88,6 +91,7 @@ impl Up {
             },
             abort_on_failure: self.abort_on_failure,
             prepare: self.prepare,
+            isolate: self.isolate,
             moved: self.moved.clone(),
         }
     }

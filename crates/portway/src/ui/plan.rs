@@ -2,7 +2,8 @@
 
 use indexmap::IndexMap;
 use portway_api::{
-    ExplainedVariable, MissingVariable, PortPreference, ProjectPlan, ServicePlan, VariablePlan,
+    ExplainedVariable, IsolationPlan, MissingVariable, PortPreference, ProjectPlan, ServicePlan,
+    VariablePlan,
 };
 use portway_detect::Detection;
 
@@ -47,6 +48,9 @@ pub(crate) fn project_plan(plan: &ProjectPlan) -> bool {
         None => format!("detected in {}", one_line(&plan.directory)),
     };
     let mut text = format!("{}, {from}\n", styled(BOLD, &one_line(&plan.project)));
+    if let Some(isolation) = &plan.isolation {
+        text.push_str(&isolation_lines(isolation));
+    }
     for service in &plan.services {
         text.push('\n');
         text.push_str(&service_plan(service));
@@ -62,6 +66,20 @@ pub(crate) fn project_plan(plan: &ProjectPlan) -> bool {
         text.push_str("\nrun `portway init` to write this to `portway.toml` and edit it\n");
     }
     out(&text)
+}
+
+/// Describes the network of the checkout.
+fn isolation_lines(plan: &IsolationPlan) -> String {
+    if plan.obstacles.is_empty() {
+        return "a network of its own: each service uses its usual port there\n".to_owned();
+    }
+    let mut text =
+        "no network of its own, so each service gets a port of this machine\n".to_owned();
+    for obstacle in &plan.obstacles {
+        text.push_str(&format!("  {}\n", one_line(&obstacle.cause)));
+        text.push_str(&format!("  help: {}\n", one_line(&obstacle.help)));
+    }
+    text
 }
 
 fn service_plan(service: &ServicePlan) -> String {

@@ -111,7 +111,7 @@ fn service_row(service: &ServiceStatus) -> Vec<String> {
     let urls: Vec<&str> = ports.chain(named).chain(fixed).chain(lan).collect();
     let note = match (&service.message, service.restarts) {
         (Some(message), _) => message.clone(),
-        (None, 0) => String::new(),
+        (None, 0) => inner_ports(service),
         (None, 1) => "restarted once".into(),
         (None, count) => format!("restarted {count} times"),
     };
@@ -125,6 +125,19 @@ fn service_row(service: &ServiceStatus) -> Vec<String> {
         },
         note,
     ]
+}
+
+/// Describes the ports inside the network of the instance that differ from those outside.
+fn inner_ports(service: &ServiceStatus) -> String {
+    let inner = service.ports.iter().filter_map(|port| {
+        let inner = port.inner.filter(|&inner| inner != port.port)?;
+        Some(inner.to_string())
+    });
+    let inner: Vec<String> = inner.collect();
+    match inner.is_empty() {
+        true => String::new(),
+        false => format!("{} inside", inner.join(", ")),
+    }
 }
 
 /// Prints fixed ports and their services.

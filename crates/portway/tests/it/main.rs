@@ -56,6 +56,8 @@ mod init;
 #[cfg(unix)]
 mod invalid_input;
 #[cfg(target_os = "linux")]
+mod isolation;
+#[cfg(target_os = "linux")]
 mod lan;
 #[cfg(unix)]
 mod leases;

@@ -282,6 +282,8 @@ pub(crate) fn jobi(services: &[(&str, u16)]) -> InstanceStatus {
                 vec![PortStatus {
                     name: None,
                     port: *port,
+                    inner: None,
+                    observed: false,
                     url,
                     displaced: None,
                     warning: None,
@@ -302,6 +304,7 @@ pub(crate) fn jobi(services: &[(&str, u16)]) -> InstanceStatus {
         routes: Vec::new(),
         usual_ports: Vec::new(),
         lan: false,
+        network: None,
         changed_files: Vec::new(),
         services,
     }

@@ -1,0 +1,86 @@
+//! The network of an isolated instance: whether this machine can create one, and its creation.
+
+use portway_api::{IsolationPlan, Obstacle};
+use portway_isolation::{Network, NetworkConfig, capability};
+use portway_project::Plan;
+use portway_project::plan::identifier;
+use portway_project::policy::Isolation;
+use portway_supervisor::InstanceNetwork;
+
+use crate::reporter::Reporter;
+
+/// A port that a service has opened in the network of its instance, in addition to those of the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ObservedPort {
+    /// The service.
+    pub(crate) service: String,
+    /// The number inside.
+    pub(crate) inner: u16,
+    /// The port outside.
+    pub(crate) port: u16,
+}
+
+impl ObservedPort {
+    /// Adds it to the keys of `.ports.json`: as the port of a service that has no other one, or else with
+    /// its number inside.
+    pub(crate) fn add_to(&self, keys: &mut serde_json::Map<String, serde_json::Value>) {
+        let service = identifier(&self.service);
+        let main = format!("{service}_port");
+        let key = match keys.contains_key(&main) {
+            true => format!("{service}_{}_port", self.inner),
+            false => main,
+        };
+        keys.insert(key, self.port.into());
+    }
+}
+
+/// Returns whether this machine can create the network that a plan requests; `None` if it requests none.
+pub(crate) fn plan(plan: &Plan) -> Option<IsolationPlan> {
+    if plan.isolation != Isolation::Network {
+        return None;
+    }
+    let obstacles = capability().obstacles.into_iter().map(|obstacle| Obstacle {
+        cause: obstacle.cause,
+        help: obstacle.help,
+    });
+    Some(IsolationPlan {
+        obstacles: obstacles.collect(),
+    })
+}
+
+/// Reports why this machine cannot create the network that a plan requests.
+pub(crate) fn report(requested: &Plan, reporter: &dyn Reporter) {
+    let obstacles = plan(requested).map(|plan| plan.obstacles);
+    for Obstacle { cause, help } in obstacles.unwrap_or_default() {
+        reporter.warning(&format!(
+            "this checkout gets no network of its own: {cause} (help: {help})"
+        ));
+    }
+}
+
+/// Creates the network that a plan requests. Without one, everything works on the ports of the machine.
+pub(crate) fn create(plan: &Plan) -> Option<InstanceNetwork> {
+    if plan.isolation != Isolation::Network {
+        return None;
+    }
+    let capability = capability();
+    if !capability.is_available() {
+        return None;
+    }
+    let created = std::env::current_exe()
+        .map_err(|error| error.to_string())
+        .and_then(|own| {
+            let config = NetworkConfig::new(own, capability.outbound);
+            Network::create(config).map_err(|error| error.to_string())
+        });
+    match created {
+        Ok(network) => Some(InstanceNetwork {
+            network,
+            ports: plan.inner_ports(),
+        }),
+        Err(error) => {
+            tracing::warn!(error, "no network for this instance");
+            None
+        }
+    }
+}
