@@ -7,8 +7,8 @@ use std::time::Duration;
 use rustix::event::epoll::EventFlags;
 use rustix::net::sockopt::set_socket_linger;
 
-use super::Route;
 use super::flow::{Buffers, End, Flow, Stopped};
+use super::{Attempts, Route};
 
 /// A relayed connection.
 #[derive(Debug)]
@@ -17,8 +17,7 @@ pub(super) struct Connection {
     client: End,
     /// The socket to the target. `None` while the relay waits for a socket.
     pub(super) target: Option<End>,
-    /// How many targets have refused.
-    pub(super) attempt: usize,
+    pub(super) attempts: Attempts,
     pub(super) is_connected: bool,
     up: Flow,
     down: Flow,
@@ -38,10 +37,10 @@ pub(super) enum Next {
 impl Connection {
     pub(super) fn new(client: OwnedFd, route: Arc<Route>) -> Self {
         Self {
+            attempts: route.attempts(),
             route,
             client: End::new(client),
             target: None,
-            attempt: 0,
             is_connected: false,
             up: Flow::default(),
             down: Flow::default(),

@@ -29,6 +29,9 @@ use udp::{Receiving, Session};
 /// How many events one call returns.
 const MAX_EVENTS: usize = 128;
 
+/// The pause after a response without sockets, for example because no descriptor is free.
+const REFILL_DELAY: Duration = Duration::from_millis(50);
+
 /// What an event is about. The number identifies one of several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Token {
@@ -92,6 +95,8 @@ pub(super) struct Engine {
     busy: VecDeque<u32>,
     /// When accepting is tried again, after no descriptor was free or there were too many connections.
     accept_at: Option<Instant>,
+    /// When sockets are requested again, after a response without sockets.
+    refill_at: Option<Instant>,
     /// When silent sessions are closed.
     sweep_at: Option<Instant>,
     next: u32,
@@ -117,6 +122,7 @@ impl Engine {
             sessions: HashMap::new(),
             busy: VecDeque::new(),
             accept_at: None,
+            refill_at: None,
             sweep_at: None,
             next: 0,
         };
@@ -190,6 +196,7 @@ impl Engine {
         }
         let next = [
             self.accept_at,
+            self.refill_at,
             self.sweep_at,
             self.processes.restart_helper_at,
             self.processes.restart_outbound_at,
@@ -206,6 +213,10 @@ impl Engine {
         if is_due(self.accept_at) {
             self.accept_at = None;
             self.resume_accepting();
+        }
+        if is_due(self.refill_at) {
+            self.refill_at = None;
+            self.refill();
         }
         if is_due(self.sweep_at) {
             self.close_silent_sessions(now);
@@ -302,6 +313,7 @@ impl Engine {
                         .map_or(Errno::MFILE.raw_os_error(), |it| it.error);
                     let error = io::Error::from_raw_os_error(error);
                     tracing::warn!(%error, "the network helper cannot create sockets");
+                    self.refill_at = Some(Instant::now() + REFILL_DELAY);
                     for waiter in self.pool.fail() {
                         match waiter {
                             Waiter::Connection(id) => self.refuse(id),
@@ -322,6 +334,9 @@ impl Engine {
 
     /// Requests the sockets that are missing.
     fn refill(&mut self) {
+        if self.refill_at.is_some() {
+            return;
+        }
         if let Some(helper) = self.processes.connection() {
             self.pool.refill(helper);
         }

@@ -54,18 +54,40 @@ impl Route {
         }
     }
 
-    /// Returns the position of the target for an attempt, starting at 0.
-    fn position(&self, attempt: usize) -> Option<usize> {
-        let count = self.targets.len();
-        let preferred = self.preferred.load(Ordering::Relaxed);
-        (attempt < count).then(|| (preferred + attempt) % count)
+    /// Returns the order in which a new client tries the targets.
+    fn attempts(&self) -> Attempts {
+        Attempts {
+            first: self.preferred.load(Ordering::Relaxed),
+            refused: 0,
+        }
     }
 
-    /// Tries the target of an attempt first from now on.
-    fn prefer(&self, attempt: usize) {
-        if let Some(at) = self.position(attempt) {
+    /// Returns the target of the present attempt. `None` if all have refused.
+    fn target(&self, attempts: Attempts) -> Option<SocketAddr> {
+        let at = attempts.position(self.targets.len())?;
+        self.targets.get(at).copied()
+    }
+
+    /// Makes new clients try the target of the present attempt first.
+    fn prefer(&self, attempts: Attempts) {
+        if let Some(at) = attempts.position(self.targets.len()) {
             self.preferred.store(at, Ordering::Relaxed);
         }
+    }
+}
+
+/// The targets that a client has tried. Another client may change the preferred one meanwhile.
+#[derive(Clone, Copy, Debug)]
+struct Attempts {
+    /// The position of the first target.
+    first: usize,
+    /// How many targets have refused.
+    refused: usize,
+}
+
+impl Attempts {
+    fn position(self, count: usize) -> Option<usize> {
+        (self.refused < count).then(|| (self.first + self.refused) % count)
     }
 }
 

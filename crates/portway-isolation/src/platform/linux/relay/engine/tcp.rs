@@ -120,19 +120,22 @@ impl Engine {
             let Some(connection) = self.connections.get(&id) else {
                 return;
             };
-            let (route, attempt) = (connection.route.clone(), connection.attempt);
-            let Some(target) = route.position(attempt).and_then(|at| route.targets.get(at)) else {
+            let (side, target) = (
+                connection.route.side,
+                connection.route.target(connection.attempts),
+            );
+            let Some(target) = target else {
                 return self.refuse(id);
             };
-            let kind = socket_kind(*target, SocketType::STREAM);
-            let socket = match route.side {
+            let kind = socket_kind(target, SocketType::STREAM);
+            let socket = match side {
                 Side::Outside => kind.create().map(Some),
                 Side::Inside => Ok(self.pool.take(kind, Waiter::Connection(id))),
             };
             let result = match socket {
                 // The helper sends one.
                 Ok(None) => return self.refill(),
-                Ok(Some(socket)) => self.connect_socket(id, socket, *target),
+                Ok(Some(socket)) => self.connect_socket(id, socket, target),
                 Err(error) => Err(error),
             };
             let Some(connection) = self.connections.get_mut(&id) else {
@@ -143,7 +146,7 @@ impl Engine {
                 Err(Errno::INPROGRESS | Errno::INTR) => return,
                 Err(_) => {
                     connection.target = None;
-                    connection.attempt += 1;
+                    connection.attempts.refused += 1;
                 }
             }
         }
@@ -169,8 +172,7 @@ impl Engine {
     fn connected(&mut self, id: u32) {
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.is_connected = true;
-            // Attempts count from the preferred target, so this one is the last.
-            connection.route.prefer(connection.attempt);
+            connection.route.prefer(connection.attempts);
             self.run_connection(id);
         }
     }
@@ -200,7 +202,7 @@ impl Engine {
             }
         } else {
             connection.target = None;
-            connection.attempt += 1;
+            connection.attempts.refused += 1;
             self.connect(id);
         }
     }

@@ -13,7 +13,7 @@ use rustix::net::{RecvFlags, SendFlags, SocketType, connect, recv, send};
 use super::{Engine, Forwarded, Token};
 use crate::platform::linux::control::socket_kind;
 use crate::platform::linux::relay::pool::Waiter;
-use crate::platform::linux::relay::{Route, Side};
+use crate::platform::linux::relay::{Attempts, Route, Side};
 
 /// How long a client may be silent, in both directions.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -48,8 +48,7 @@ pub(super) struct Session {
     route: Arc<Route>,
     /// The socket to the target. `None` while the relay waits for one.
     target: Option<OwnedFd>,
-    /// How many targets have refused.
-    attempt: usize,
+    attempts: Attempts,
     /// Datagrams without a response. They are sent again if the target refuses.
     unanswered: Vec<Vec<u8>>,
     has_response: bool,
@@ -128,9 +127,9 @@ impl Engine {
             Session {
                 forward,
                 client,
+                attempts: route.attempts(),
                 route,
                 target: None,
-                attempt: 0,
                 unanswered: Vec::new(),
                 has_response: false,
                 last,
@@ -148,15 +147,12 @@ impl Engine {
             let Some(session) = self.sessions.get(&id) else {
                 return;
             };
-            let (route, attempt) = (session.route.clone(), session.attempt);
-            let Some(at) = route.position(attempt) else {
+            let (side, target) = (session.route.side, session.route.target(session.attempts));
+            let Some(target) = target else {
                 return self.close_session(id);
             };
-            let Some(target) = route.targets.get(at) else {
-                return self.close_session(id);
-            };
-            let kind = socket_kind(*target, SocketType::DGRAM);
-            let socket = match route.side {
+            let kind = socket_kind(target, SocketType::DGRAM);
+            let socket = match side {
                 Side::Outside => kind.create().ok(),
                 Side::Inside => match self.pool.take(kind, Waiter::Session(id)) {
                     Some(socket) => Some(socket),
@@ -166,13 +162,13 @@ impl Engine {
             };
             let socket = socket.filter(|socket| {
                 let watched = self.watch(socket, Token::Session(id), EventFlags::IN);
-                connect(socket, target).is_ok() && watched.is_ok()
+                connect(socket, &target).is_ok() && watched.is_ok()
             });
             let Some(session) = self.sessions.get_mut(&id) else {
                 return;
             };
             let Some(socket) = socket else {
-                session.attempt += 1;
+                session.attempts.refused += 1;
                 continue;
             };
             let mut is_refused = false;
@@ -181,7 +177,7 @@ impl Engine {
                 is_refused |= sent == Err(Errno::CONNREFUSED);
             }
             if is_refused {
-                session.attempt += 1;
+                session.attempts.refused += 1;
                 continue;
             }
             session.target = Some(socket);
@@ -205,8 +201,7 @@ impl Engine {
                     if !session.has_response {
                         session.has_response = true;
                         session.unanswered = Vec::new();
-                        session.route.prefer(session.attempt);
-                        session.attempt = 0;
+                        session.route.prefer(session.attempts);
                     }
                     let (forward, client) = (session.forward, session.client);
                     if let Some(Forwarded::Udp(receiving)) = self.forwards.get(&forward) {
@@ -233,7 +228,7 @@ impl Engine {
             return;
         }
         session.target = None;
-        session.attempt += 1;
+        session.attempts.refused += 1;
         self.open_session(id);
     }
 
