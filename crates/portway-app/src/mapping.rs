@@ -12,14 +12,21 @@ use portway_project::{Plan, PlannedService, dotenv, user_file};
 /// cannot be read count as empty: who needs them reports them.
 ///
 /// `is_detected` is whether there is no manifest. Values of example files then apply to directories
-/// without a file in use.
-pub(crate) fn mappings(root: &Path, plan: &Plan, is_detected: bool) -> IndexMap<String, Mapping> {
+/// without a file in use. `off` are services that do not run although the plan contains them.
+pub(crate) fn mappings(
+    root: &Path,
+    plan: &Plan,
+    is_detected: bool,
+    off: &[String],
+) -> IndexMap<String, Mapping> {
     let services = || plan.services.values().filter(|service| service.map_env);
     let dirs: Vec<(&str, &str)> = services()
         .map(|service| (service.name.as_str(), service.dir.as_deref().unwrap_or("")))
         .collect();
     let found = variables::find(root, &dirs);
-    let endpoints = mapping::endpoints(plan);
+    let mut endpoints = mapping::endpoints(plan);
+    endpoints.retain(|endpoint| !off.contains(&endpoint.service));
+    let off: Vec<String> = off.iter().chain(&plan.disabled).cloned().collect();
     let mapped = services().map(|service| {
         let mut variables = found.get(&service.name).cloned().unwrap_or_default();
         variables.extend(of_env_files(root, service));
@@ -27,7 +34,7 @@ pub(crate) fn mappings(root: &Path, plan: &Plan, is_detected: bool) -> IndexMap<
             let environment = compose::environment(root, &of.file, &of.service);
             variables.extend(environment.unwrap_or_default());
         }
-        let mapping = Mapping::new(&service.name, &variables, &endpoints, is_detected);
+        let mapping = Mapping::new(&service.name, &variables, &endpoints, is_detected, &off);
         (service.name.clone(), mapping)
     });
     mapped.collect()

@@ -91,7 +91,7 @@ pub(crate) fn missing_keys(root: &Path, plan: &Plan, is_detected: bool) -> Vec<M
     let mut set: BTreeSet<String> = services()
         .flat_map(|service| service.env.keys().cloned())
         .collect();
-    for mapping in mappings(root, plan, is_detected).into_values() {
+    for mapping in mappings(root, plan, is_detected, &[]).into_values() {
         set.extend(mapping.variables.into_iter().map(|variable| variable.name));
     }
     let own = ["PORT", "HOST"];

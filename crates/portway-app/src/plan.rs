@@ -37,7 +37,9 @@ fn project_plan(described: &Described) -> Result<ProjectPlan, CommandError> {
         preferences,
     } = described;
     let mut plan = Plan::with_all_services(manifest, preferences)?;
-    let mappings = mappings(manifest.root(), &plan, found.is_some());
+    // `portway up` starts no containers without an engine.
+    let off = found.as_ref().map_or(&[][..], |found| &found.off);
+    let mappings = mappings(manifest.root(), &plan, found.is_some(), off);
     let checkout = Checkout::read(manifest.root())?;
     let databases = database::own_variables(&plan, &checkout, &mappings)?;
     if database::is_needed(&plan, &checkout) {

@@ -239,7 +239,7 @@ impl Project {
 
     /// Maps the variables that the application's own files set.
     pub(crate) fn mappings(&self) -> IndexMap<String, Mapping> {
-        mappings(&self.checkout.root, &self.plan, self.found.is_some())
+        mappings(&self.checkout.root, &self.plan, self.found.is_some(), &[])
     }
 }
 

@@ -96,6 +96,8 @@ pub struct Detection {
     pub warnings: Vec<String>,
     /// Ports in the code of services that are the same in every checkout.
     pub fixed_ports: Vec<FixedPort>,
+    /// The names of the services in containers, if this machine has no engine that runs them.
+    pub off: Vec<String>,
 }
 
 /// One detected service.
@@ -267,8 +269,16 @@ pub fn detect(root: &Path, context: &DetectContext<'_>) -> Detection {
     if context.is_windows {
         windows::apply(&mut services);
     }
+    let containers_found = &services[programs..];
+    let off = match &lacking {
+        Some(_) => containers_found
+            .iter()
+            .map(|one| one.name.clone())
+            .collect(),
+        None => Vec::new(),
+    };
     let warnings = lacking.into_iter();
-    let warnings = warnings.filter_map(|lacking| lacking.warning(&services[programs..]));
+    let warnings = warnings.filter_map(|lacking| lacking.warning(containers_found));
     let warnings = warnings.collect();
     let fixed_ports = node::reload::find(&dirs[0], &services[..programs]);
     drop(files);
@@ -283,6 +293,7 @@ pub fn detect(root: &Path, context: &DetectContext<'_>) -> Detection {
         passed_over,
         warnings,
         fixed_ports,
+        off,
     }
 }
 

@@ -213,7 +213,7 @@ impl DoctorContext {
         let input = WiringInput {
             instance: name,
             env_files: &IndexMap::new(),
-            mappings: &mappings(&self.root, plan, self.found.is_some()),
+            mappings: &mappings(&self.root, plan, self.found.is_some(), &[]),
             trust: &IndexMap::new(),
             gateway: None,
             inner: None,

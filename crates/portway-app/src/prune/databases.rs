@@ -156,7 +156,7 @@ fn check(
         ))
     })?;
     let plan = Plan::with_all_services(&manifest, &preferences)?;
-    let mappings = mappings(manifest.root(), &plan, found.is_some());
+    let mappings = mappings(manifest.root(), &plan, found.is_some(), &[]);
     let mut texts: Vec<String> = Vec::new();
     for service in plan.services.values() {
         texts.extend(service.env.values().cloned());

@@ -66,13 +66,15 @@ impl File<'_> {
     }
 
     /// Returns whether the image of a service contains code of the project: its Dockerfile copies some, or
-    /// the code is mounted. Otherwise, it is an image of its own, such as that of a mail server.
+    /// the code is mounted, or there is a language and nothing else. Otherwise, it is an image of its own,
+    /// such as that of a mail server.
     pub(super) fn contains_code(&self, service: &Service) -> bool {
         let copies = |text: String| {
-            text.lines().any(|line| {
+            let is_copy = |line: &str| {
                 let line = line.trim_start().to_ascii_uppercase();
                 (line.starts_with("COPY ") || line.starts_with("ADD ")) && !line.contains("--FROM=")
-            })
+            };
+            text.lines().any(is_copy) || is_language_only(&text)
         };
         service.has_mounts
             || service.command.is_some()
@@ -111,12 +113,26 @@ impl File<'_> {
     }
 }
 
-/// Returns whether the last stage of a Dockerfile is a web server.
-fn serves_files(text: &str) -> bool {
-    let from = text.lines().rev().find_map(|line| {
+/// Returns the image of the last stage of a Dockerfile.
+fn base(text: &str) -> Option<&str> {
+    let image = text.lines().rev().find_map(|line| {
         let mut words = line.split_whitespace();
         let is_from = words.next()?.eq_ignore_ascii_case("from");
         is_from.then(|| words.find(|word| !word.starts_with("--")))?
     });
-    from.is_some_and(|image| WEB_SERVERS.contains(&images::last_component(image)))
+    image.map(images::last_component)
+}
+
+/// Returns whether the last stage of a Dockerfile is a web server.
+fn serves_files(text: &str) -> bool {
+    base(text).is_some_and(|image| WEB_SERVERS.contains(&image))
+}
+
+/// Returns whether a Dockerfile installs nothing on the image of a language.
+fn is_language_only(text: &str) -> bool {
+    let installs = |line: &str| {
+        let first = line.split_whitespace().next().unwrap_or_default();
+        first.eq_ignore_ascii_case("run")
+    };
+    base(text).is_some_and(|image| LANGUAGES.contains(&image)) && !text.lines().any(installs)
 }

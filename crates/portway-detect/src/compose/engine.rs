@@ -41,8 +41,9 @@ impl Lacking {
             1 => ("runs in a container", "it is optional"),
             _ => ("run in containers", "they are optional"),
         };
+        let them = if names.len() == 1 { "it" } else { "them" };
         Some(format!(
-            "{} {run}, but {message}, so {are}; {help}",
+            "{} {run}, but {message}, so {are}, and variables that name {them} get `localhost`; {help}",
             names.join(", ")
         ))
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::examples::existing;
 use super::resolve::place;
-use super::{Dir, File};
+use super::{Dir, File, Service};
 use crate::yaml::{scalar, strings};
 
 /// Variables that Portway sets itself, or that mean something else in a container.
@@ -37,8 +37,15 @@ pub fn environment(root: &Path, path: &str, name: &str) -> Option<Vec<AppVariabl
     let records = crate::records::Records::default();
     let root = Dir::open(root, "", &records);
     let file = File::at(&root, path)?;
-    let dir = &file.dir;
     let service = file.compose.services.get(name)?;
+    let mut variables = variables(&file, service);
+    variables.retain(|one| is_useful(&one.name, &one.value));
+    Some(variables)
+}
+
+/// Returns the variables of `env_file` and `environment` of a service, in this order.
+pub(super) fn variables(file: &File<'_>, service: &Service) -> Vec<AppVariable> {
+    let dir = &file.dir;
     let mut variables = Vec::new();
     for env_file in &service.env_files {
         let path = existing(dir, env_file);
@@ -68,8 +75,7 @@ pub fn environment(root: &Path, path: &str, name: &str) -> Option<Vec<AppVariabl
         place: at.clone(),
         origin: Origin::Compose,
     }));
-    variables.retain(|one| is_useful(&one.name, &one.value));
-    Some(variables)
+    variables
 }
 
 /// Parses `environment`: a mapping, or a list of `NAME=value`. A name without a value is left out: the

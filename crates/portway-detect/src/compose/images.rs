@@ -136,6 +136,12 @@ pub(super) fn known(image: &str) -> Option<&'static Image> {
     IMAGES.iter().find(|image| image.names.contains(&name))
 }
 
+/// Returns whether clients connect to the address that the server advertises, so that a port for the
+/// container network is of no use outside it.
+pub(super) fn says_where_clients_connect(image: &Image) -> bool {
+    image.framework == "kafka"
+}
+
 /// Returns the name of a proxy or an administration tool by its image.
 pub(super) fn tool(image: &str) -> Option<&'static str> {
     let name = last_component(image);

@@ -5,6 +5,7 @@
 //! from the checkout are left to the other readers.
 
 mod alternatives;
+mod called;
 mod credentials;
 mod direct;
 mod dockerfile;
@@ -122,15 +123,26 @@ impl File<'_> {
         }
         let known = images::known(image);
         let mut ports = service.ports.clone();
+        let internal = |container| Published {
+            container,
+            host: None,
+        };
         if ports.is_empty() {
             let port = known.map(|known| known.port);
-            ports.extend(
-                port.or_else(|| self.named_port(name))
-                    .map(|container| Published {
-                        container,
-                        host: None,
-                    }),
-            );
+            let called = || self.called_ports(name, |_| true).into_iter().next();
+            ports.extend(port.or_else(called).map(internal));
+        }
+        if !known.is_some_and(images::says_where_clients_connect) {
+            let is_direct = |one: &Service| {
+                (one.build.is_some() && self.contains_code(one)) || self.mounts_code(one)
+            };
+            let mut called = self.called_ports(name, is_direct);
+            // In addresses, a port of the host counts as the one in the container.
+            called.retain(|port| {
+                let is = |one: &Published| one.container == *port || one.host == Some(*port);
+                !ports.iter().any(is)
+            });
+            ports.extend(called.into_iter().map(internal));
         }
         if let Some(main) = ports
             .iter()
@@ -194,20 +206,6 @@ impl File<'_> {
             found,
             name: name.to_owned(),
         }))
-    }
-
-    /// Returns the port with which other services of the file call the service `name`: 3000 for
-    /// `ws://chrome:3000`.
-    fn named_port(&self, name: &str) -> Option<u16> {
-        let values = self.compose.services.values();
-        let mut values = values.flat_map(|one| one.environment.values());
-        values.find_map(|value| {
-            let (before, rest) = value.split_once(&format!("{name}:"))?;
-            let end = rest.find(|c: char| !c.is_ascii_digit());
-            let is_host = before.is_empty() || before.ends_with(['/', '@']);
-            let port = rest[..end.unwrap_or(rest.len())].parse().ok();
-            port.filter(|port| is_host && *port > 0)
-        })
     }
 
     /// Says which examples stand in for `.env` files that are missing.

@@ -90,7 +90,7 @@ fn says_once_what_containers_lack() {
     assert_eq!(
         found.warnings,
         [
-            "`db`, `cache` run in containers, but `docker` is not installed, so they are optional; install it"
+            "`db`, `cache` run in containers, but `docker` is not installed, so they are optional, and variables that name them get `localhost`; install it"
         ]
     );
     assert_eq!(checkout(&[("compose.yml", file)], DOCKER).warnings, [""; 0]);

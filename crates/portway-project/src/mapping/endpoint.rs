@@ -16,9 +16,21 @@ pub struct Endpoint {
     pub usual: Vec<u16>,
     /// Host names of the service in a container network.
     pub hosts: Vec<String>,
+    /// Its port in the container, if the service runs in one.
+    pub container: Option<u16>,
 }
 
+/// The port of Kafka, which tells clients itself where to connect: whatever port they are given, they end
+/// at the one that it advertises.
+const KAFKA: u16 = 9092;
+
 impl Endpoint {
+    /// Returns whether any port of its host means it: code that runs directly has another port here than in
+    /// its container.
+    pub(super) fn has_any_port(&self) -> bool {
+        self.container.is_none_or(|port| port == KAFKA)
+    }
+
     /// How messages name it: the service, or the service and the port's name.
     pub(super) fn label(&self) -> String {
         match &self.name {
@@ -26,6 +38,19 @@ impl Endpoint {
             None => format!("`{}`", self.service),
         }
     }
+}
+
+/// Returns the port of the container that a command of `portway compose run` publishes as `placeholder`.
+fn container_port(command: &str, placeholder: &str) -> Option<u16> {
+    if !command.starts_with("portway compose run ") {
+        return None;
+    }
+    let mut words = command.split_whitespace();
+    words.find_map(|word| {
+        let (before, container) = word.rsplit_once(':')?;
+        let is_same = before.rsplit_once(':').map_or(before, |(_, port)| port) == placeholder;
+        container.parse().ok().filter(|_| is_same)
+    })
 }
 
 /// Returns the ports of all services of a plan.
@@ -45,7 +70,12 @@ pub fn endpoints(plan: &Plan) -> Vec<Endpoint> {
                 .filter(|(_, candidates)| candidates.iter().any(is_own))
                 .map(|(number, _)| *number)
                 .collect();
+            let placeholder = match &port.name {
+                Some(name) => format!("{{ports.{name}}}"),
+                None => "{port}".to_owned(),
+            };
             endpoints.push(Endpoint {
+                container: container_port(&service.command, &placeholder),
                 service: service.name.clone(),
                 name: port.name.clone().filter(|_| index > 0),
                 kind: service.kind_of_port(index),
@@ -55,4 +85,24 @@ pub fn endpoints(plan: &Plan) -> Vec<Endpoint> {
         }
     }
     endpoints
+}
+
+#[cfg(test)]
+mod tests {
+    use super::container_port;
+
+    #[test]
+    fn reads_the_port_in_the_container() {
+        let command = "portway compose run --publish {host}:{ports.main}:1080 --publish {host}:{ports.smtp}:1025 mail";
+        assert_eq!(container_port(command, "{ports.smtp}"), Some(1025));
+        assert_eq!(container_port(command, "{port}"), None);
+        assert_eq!(
+            container_port("portway compose run --publish {port}:80 web", "{port}"),
+            Some(80)
+        );
+        assert_eq!(
+            container_port("serve --listen {host}:{port}:80", "{port}"),
+            None
+        );
+    }
 }

@@ -84,10 +84,29 @@ fn kind_of_scheme(scheme: &str) -> Option<Kind> {
     found.map(|(_, kind)| *kind)
 }
 
+/// Schemes of protocols that are neither HTTP nor those of a known kind.
+const NO_PAGES: [&str; 8] = [
+    "ftp", "imap", "ldap", "ldaps", "mqtt", "sftp", "smtp", "smtps",
+];
+
+fn is_no_page(scheme: &str) -> bool {
+    NO_PAGES
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(scheme))
+}
+
+/// Returns whether a scheme is one of HTTP.
+pub(super) fn is_http(scheme: &str) -> bool {
+    ["http", "https", "ws", "wss"]
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(scheme))
+}
+
 /// Returns whether a URL with this scheme can refer to a port of this kind.
 pub(super) fn scheme_fits(scheme: &str, kind: Kind) -> bool {
     match kind_of_scheme(scheme) {
         Some(wanted) => kind == wanted,
+        None if is_no_page(scheme) => matches!(kind, Kind::Tcp | Kind::Udp),
         None => kind.is_http() || matches!(kind, Kind::Tcp | Kind::Udp),
     }
 }
@@ -247,6 +266,7 @@ mod tests {
             kind,
             usual: vec![],
             hosts: vec![],
+            container: None,
         };
         vec![
             one("api", Kind::Http),

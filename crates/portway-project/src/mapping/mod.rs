@@ -34,12 +34,12 @@ pub struct Place {
 /// What kind of file names a variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
+    /// An example file, such as `.env.example`, beside a file that is in use.
+    Documented,
     /// A default in the application's code that contains an expression, whose value is not known.
     Expression,
     /// A default in the application's code.
     Code,
-    /// An example file, such as `.env.example`, beside a file that is in use.
-    Documented,
     /// An example file in a directory that has no file in use.
     Example,
     /// A file that is in use, such as `.env`.
@@ -98,12 +98,14 @@ impl Mapping {
     /// Maps the variables of the service `owner`. A later variable overrides an earlier one with the same
     /// name, unless its origin ranks lower.
     ///
-    /// `uses_examples` is whether values of example files apply where no file is in use.
+    /// `uses_examples` is whether values of example files apply where no file is in use. `off` are the host
+    /// names of services that do not run: applications reach what the user runs instead on this machine.
     pub fn new(
         owner: &str,
         variables: &[AppVariable],
         endpoints: &[Endpoint],
         uses_examples: bool,
+        off: &[String],
     ) -> Self {
         let mut by_name: BTreeMap<&str, &AppVariable> = BTreeMap::new();
         let mut order = Vec::new();
@@ -121,6 +123,7 @@ impl Mapping {
         let context = Context {
             owner,
             endpoints,
+            off,
             by_name: &by_name,
         };
         let mut mapping = Self::default();
@@ -154,6 +157,13 @@ impl Mapping {
         let found = origins::map(context, variable)
             .or_else(|| pair::map(context, variable))
             .or_else(|| context.map_addresses(variable));
+        if variable.origin == Origin::Documented {
+            // Whoever has a file and leaves a variable out does not want it.
+            if found.is_some() {
+                self.missing.push(variable.clone());
+            }
+            return;
+        }
         if let Some((value, meaning)) = found {
             let mapped = MappedVariable {
                 name: variable.name.clone(),
@@ -176,7 +186,7 @@ impl Mapping {
                 name: variable.name.clone(),
                 value: MappedValue::literal(&variable.value),
                 place: variable.place.clone(),
-                meaning: Vec::new(),
+                meaning: context.unpublished(variable),
             }),
             Origin::Example if uses_examples => {
                 if needs_value(&variable.value) || is_local {
@@ -203,6 +213,7 @@ impl Mapping {
 struct Context<'a> {
     owner: &'a str,
     endpoints: &'a [Endpoint],
+    off: &'a [String],
     by_name: &'a BTreeMap<&'a str, &'a AppVariable>,
 }
 
@@ -210,17 +221,24 @@ impl<'a> Context<'a> {
     /// Replaces each address of a service in a value; `None` if there is none.
     fn map_addresses(&self, variable: &AppVariable) -> Option<(MappedValue, Vec<String>)> {
         let text = &variable.value;
-        let aliases = |host: &str| self.by_alias(host).is_some();
+        let aliases = |host: &str| self.by_alias(host).is_some() || self.is_off(host);
         let mut value = MappedValue::default();
         let mut meaning = Vec::new();
         let mut done = 0;
         for address in address::find(text, &aliases) {
-            let Some((endpoint, sentence)) = self.resolve(&variable.name, &address) else {
+            let sentence = if self.is_off(address.host) {
+                value.push_literal(&text[done..address.host_at.start]);
+                value.push_literal(LOCALHOST);
+                done = address.host_at.end;
+                off_meaning(address.host)
+            } else if let Some((endpoint, sentence)) = self.resolve(&variable.name, &address) {
+                value.push_literal(&text[done..address.start]);
+                value.push_address(text, &address, endpoint);
+                done = address.end;
+                sentence
+            } else {
                 continue;
             };
-            value.push_literal(&text[done..address.start]);
-            value.push_address(text, &address, endpoint);
-            done = address.end;
             if !meaning.contains(&sentence) {
                 meaning.push(sentence);
             }
@@ -260,6 +278,12 @@ impl<'a> Context<'a> {
                 .scheme
                 .is_none_or(|scheme| hint::scheme_fits(scheme, endpoint.kind))
         };
+        // The port of a mail server is not that of its web page.
+        let is_named = |endpoint: &Endpoint| {
+            endpoint.container.is_none()
+                || endpoint.kind.usual_port().is_some()
+                || address.scheme.is_none_or(hint::is_http)
+        };
         let port = address
             .port
             .or_else(|| address.scheme.and_then(hint::default_port))?;
@@ -269,7 +293,11 @@ impl<'a> Context<'a> {
             .filter(|one| one.usual.contains(&port));
         let usual: Vec<&Endpoint> = usual.filter(|one| fits(one)).collect();
         let found = match usual[..] {
-            [] => return named::endpoint(name, port, self.owner, self.endpoints, fits),
+            [] => {
+                return named::endpoint(name, port, self.owner, self.endpoints, |one| {
+                    fits(one) && is_named(one)
+                });
+            }
             [only] => only,
             _ => self.most_likely(name, &usual)?,
         };
@@ -305,13 +333,47 @@ impl<'a> Context<'a> {
         endpoints.find(|one| one.name.is_none() && one.hosts.iter().any(|known| known == host))
     }
 
+    /// Returns the port of the service with this host name in a container network that has this number
+    /// there. Of a container, no other port is meant.
     fn by_alias_and_port(&self, host: &str, port: Option<u16>) -> Option<&'a Endpoint> {
         let is_host = |one: &&Endpoint| one.hosts.iter().any(|known| known == host);
-        let mut endpoints = self.endpoints.iter().filter(is_host);
-        let port = port.filter(|port| *port > 0);
-        let exact = port.and_then(|port| endpoints.clone().find(|one| one.usual.contains(&port)));
-        exact.or_else(|| endpoints.find(|one| one.name.is_none()))
+        let endpoints = || self.endpoints.iter().filter(is_host);
+        let Some(port) = port.filter(|port| *port > 0) else {
+            return endpoints().find(|one| one.name.is_none());
+        };
+        let in_container = endpoints().find(|one| one.container == Some(port));
+        let exact = in_container.or_else(|| endpoints().find(|one| one.usual.contains(&port)));
+        exact.or_else(|| endpoints().find(|one| one.name.is_none() && one.has_any_port()))
     }
+
+    /// Returns whether a host is a service that does not run.
+    fn is_off(&self, host: &str) -> bool {
+        self.off.iter().any(|name| name == host) && self.by_alias(host).is_none()
+    }
+
+    /// Says which ports of containers a value names that nothing publishes.
+    fn unpublished(&self, variable: &AppVariable) -> Vec<String> {
+        let aliases = |host: &str| self.by_alias(host).is_some();
+        let addresses = address::find(&variable.value, &aliases);
+        let addresses = addresses.filter(|one| !address::is_this_machine(one.host));
+        let all = addresses.filter(|one| self.by_alias_and_port(one.host, one.port).is_none());
+        let sentences = all.filter_map(|one| {
+            let (host, port) = (one.host, one.port?);
+            Some(format!(
+                "unchanged: `{host}` does not publish its port {port}; add the port to `{host}` in the compose \
+                 file and in `portway.toml`"
+            ))
+        });
+        sentences.collect()
+    }
+}
+
+/// The host of what the user runs instead of a service that does not run.
+const LOCALHOST: &str = "localhost";
+
+/// Says what became of the host name of a service that does not run.
+fn off_meaning(host: &str) -> String {
+    format!("`{host}` does not run, so its host is `{LOCALHOST}`")
 }
 
 /// Says that a number is the usual port of a service.

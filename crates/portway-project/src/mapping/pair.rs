@@ -7,6 +7,9 @@ use super::{AppVariable, Context, Endpoint, MappedVariable, Origin, hint, named}
 /// The last parts of names of variables with a host.
 const HOSTS: [&str; 5] = ["HOST", "HOSTNAME", "SERVER", "ADDR", "ADDRESS"];
 
+/// The name of this machine in containers. Outside of them, it often resolves to nothing.
+const OF_CONTAINERS: &str = "host.docker.internal";
+
 /// Maps a variable that contains only a host or only a port.
 pub(super) fn map(
     context: &Context<'_>,
@@ -24,6 +27,16 @@ pub(super) fn map(
         return Some((MappedValue::of(port_of(endpoint)), vec![meaning]));
     }
     if is_host_name(last) {
+        if context.is_off(value) {
+            let host = MappedValue::literal(super::LOCALHOST);
+            return Some((host, vec![super::off_meaning(value)]));
+        }
+        if value.eq_ignore_ascii_case(OF_CONTAINERS) {
+            let endpoint = beside_port(context, &variable.name, prefix)?;
+            let meaning = format!("`{value}` is this machine, which runs {}", endpoint.label());
+            let service = endpoint.service.clone();
+            return Some((MappedValue::of(Part::Host { service }), vec![meaning]));
+        }
         let endpoint = context.by_alias(value)?;
         let meaning = super::host_name(value, endpoint);
         let service = endpoint.service.clone();
@@ -49,7 +62,7 @@ pub(super) fn add_missing_ports(context: &Context<'_>, variables: &mut Vec<Mappe
             "PORT"
         };
         let name = format!("{prefix}{port}");
-        let endpoint = context.endpoints.iter().find(|one| one.service == *service);
+        let endpoint = default_port(context.endpoints, service, prefix);
         if let Some(endpoint) = endpoint.filter(|_| !context.by_name.contains_key(name.as_str())) {
             more.push(MappedVariable {
                 name,
@@ -60,6 +73,26 @@ pub(super) fn add_missing_ports(context: &Context<'_>, variables: &mut Vec<Mappe
         }
     }
     variables.extend(more);
+}
+
+/// Parts of names of variables that stand for the protocol of mail.
+const MAIL: [&str; 4] = ["smtp", "mail", "email", "mailer"];
+
+/// Returns the port of a service to which a client connects if only its host is set.
+fn default_port<'a>(
+    endpoints: &'a [Endpoint],
+    service: &str,
+    prefix: &str,
+) -> Option<&'a Endpoint> {
+    let mut own = endpoints.iter().filter(|one| one.service == service);
+    let is_mail = prefix
+        .split('_')
+        .any(|part| MAIL.contains(&part.to_ascii_lowercase().as_str()));
+    match is_mail {
+        // Its main port is often that of a web page.
+        true => own.find(|one| !one.kind.is_http() || one.name.as_deref() == Some("smtp")),
+        false => own.next(),
+    }
 }
 
 /// Splits a name into its last part and what is before it, with the separator: `DB_` and `PORT`.
@@ -77,6 +110,31 @@ fn split(name: &str) -> Option<(&str, &str)> {
 
 fn is_host_name(last: &str) -> bool {
     HOSTS.iter().any(|known| last.eq_ignore_ascii_case(known))
+}
+
+/// Returns the port to which a variable with a host of this machine belongs: that of the variable with the
+/// number beside it, or else the one that its name says.
+fn beside_port<'a>(context: &Context<'a>, name: &str, prefix: &str) -> Option<&'a Endpoint> {
+    let number = ["PORT", "port"].into_iter().find_map(|last| {
+        let name = format!("{prefix}{last}");
+        let variable = context.by_name.get(name.as_str())?;
+        Some((name, variable.value.trim().parse().ok()?))
+    });
+    if let Some((name, port)) = number {
+        return port_owner(context, &name, prefix, port).map(|(endpoint, _)| endpoint);
+    }
+    match hinted(context, name, prefix)[..] {
+        [only] => Some(only),
+        _ => None,
+    }
+}
+
+/// Returns the ports that the name of a variable refers to.
+fn hinted<'a>(context: &Context<'a>, name: &str, prefix: &str) -> Vec<&'a Endpoint> {
+    match prefix {
+        "PG" => hint::endpoints("POSTGRES", context.endpoints),
+        _ => hint::endpoints(name, context.endpoints),
+    }
 }
 
 /// Returns the port that a variable with a number stands for, and why.
@@ -114,10 +172,12 @@ fn port_owner<'a>(
         .copied()
         .filter(|one| hinted.is_empty() || hinted.contains(one))
         .collect();
+    // A container with a page, such as that of a mail server, has other ports as well.
+    let is_sure = |one: &Endpoint| one.container.is_none() || one.kind.usual_port().is_some();
     match fitting[..] {
         [only] => Some((only, super::number(port, only))),
         [] if usual.is_empty() => {
-            named::endpoint(name, port, context.owner, context.endpoints, |_| true)
+            named::endpoint(name, port, context.owner, context.endpoints, is_sure)
         }
         _ => None,
     }

@@ -1,3 +1,5 @@
+mod containers;
+
 use super::*;
 use crate::kind::Kind;
 
@@ -8,6 +10,7 @@ pub(super) fn endpoint(service: &str, kind: Kind, usual: &[u16]) -> Endpoint {
         kind,
         usual: usual.to_vec(),
         hosts: vec![service.into()],
+        container: None,
     }
 }
 
@@ -38,7 +41,7 @@ fn mapped(pairs: &[(&str, &str)]) -> Mapping {
         .iter()
         .map(|(name, value)| variable(name, value, Origin::File))
         .collect();
-    Mapping::new("api", &variables, &shop(), false)
+    Mapping::new("api", &variables, &shop(), false, &[])
 }
 
 fn templates(mapping: &Mapping) -> Vec<(String, String)> {
@@ -231,7 +234,7 @@ fn the_port_of_two_services_is_the_named_one_or_the_owners() {
     services.push(endpoint("auth", Kind::Http, &[8000]));
     let map = |owner: &str, name: &str| {
         let variables = [variable(name, "http://localhost:8000", Origin::File)];
-        templates(&Mapping::new(owner, &variables, &services, false))
+        templates(&Mapping::new(owner, &variables, &services, false, &[]))
     };
     let one = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
     assert_eq!(map("web", "AUTH_URL"), one("AUTH_URL", "{auth.url}"));
@@ -248,7 +251,7 @@ fn a_file_in_use_takes_precedence_over_examples_and_code() {
         variable("B_URL", "http://localhost:5173", Origin::File),
         variable("B_URL", "http://localhost:8000/x", Origin::File),
     ];
-    let mapping = Mapping::new("web", &all, &shop(), true);
+    let mapping = Mapping::new("web", &all, &shop(), true, &[]);
     assert_eq!(
         templates(&mapping),
         [("B_URL".to_owned(), "{api.url}/x".to_owned())]
@@ -273,7 +276,7 @@ fn examples_apply_only_on_request_and_report_what_is_missing() {
         (false, &["FRONTEND_URL"][..]),
         (true, &["FRONTEND_URL", "TITLE", "API_KEY"]),
     ] {
-        let mapping = Mapping::new("api", &all, &shop(), uses_examples);
+        let mapping = Mapping::new("api", &all, &shop(), uses_examples, &[]);
         let names: Vec<&str> = mapping
             .variables
             .iter()
@@ -310,7 +313,7 @@ fn a_name_alone_says_nothing_about_defaults_in_code() {
         (Origin::Code, "8000", Some("8000 is `api`")),
     ] {
         let variables = [variable("API_PORT", port, origin)];
-        let mapping = Mapping::new("web", &variables, &shop(), false);
+        let mapping = Mapping::new("web", &variables, &shop(), false, &[]);
         let meaning = mapping.variables.first().map(|one| one.meaning[0].as_str());
         assert_eq!(meaning, expected, "{origin:?} {port}");
     }
@@ -325,7 +328,7 @@ fn says_truly_why_a_value_is_mapped() {
         variable("OTHER", "http://api:7072", Origin::File),
     ];
     let meaning = |owner: &str| {
-        let mapping = Mapping::new(owner, &variables, &shop(), false);
+        let mapping = Mapping::new(owner, &variables, &shop(), false, &[]);
         let all = mapping.variables.into_iter();
         all.map(|one| (one.name, one.meaning.join("; ")))
             .collect::<Vec<_>>()
@@ -355,4 +358,23 @@ fn a_url_in_a_variable_that_portway_sets_itself_is_mapped() {
     let mapping = mapped(&[("HOST", "https://shop.example")]);
     assert_eq!(mapping.kept, ["HOST"]);
     assert_eq!(mapped(&[("HOST", "0.0.0.0")]), Mapping::default());
+}
+
+#[test]
+fn a_variable_of_an_example_beside_a_file_in_use_is_reported_and_not_set() {
+    let all = [
+        variable("A_URL", "http://localhost:8000", Origin::Documented),
+        variable("NAME", "shop", Origin::Documented),
+        variable("B_URL", "http://localhost:8000/b", Origin::Documented),
+        variable("B_URL", "http://localhost:8000/code", Origin::Code),
+    ];
+    let mapping = Mapping::new("web", &all, &shop(), true, &[]);
+    let set = [("B_URL".to_owned(), "{api.url}/code".to_owned())];
+    assert_eq!(templates(&mapping), set);
+    let missing: Vec<&str> = mapping
+        .missing
+        .iter()
+        .map(|one| one.name.as_str())
+        .collect();
+    assert_eq!(missing, ["A_URL"]);
 }

@@ -269,7 +269,7 @@ fn wire_mapped(pairs: &[(&str, &str)]) -> Wiring {
         })
         .collect();
     let endpoints = mapping::endpoints(&plan);
-    let mapping = Mapping::new("backend", &variables, &endpoints, false);
+    let mapping = Mapping::new("backend", &variables, &endpoints, false, &[]);
     let mappings = IndexMap::from([("backend".to_owned(), mapping)]);
     wire_with_mapping(None, JOBI, &[], &TWO, &mappings)
 }

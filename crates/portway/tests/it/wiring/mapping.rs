@@ -110,6 +110,55 @@ fn says_which_keys_of_the_example_an_env_file_lacks() {
 }
 
 #[test]
+fn a_bad_line_of_an_env_file_is_named_once_and_the_rest_is_used() {
+    let manifest = "[services.web]\ncommand = \"%service serve {port}\"\nport = \"%0-%9\"\nenv_file = \".env\"\n\
+                    [services.other]\ncommand = \"%service serve {port}\"\nport = \"%10-%19\"\nenv_file = \".env\"\n";
+    for file in [
+        ("portway.toml", manifest),
+        ("Procfile", "web: %service serve $PORT\n"),
+    ] {
+        let sandbox = Sandbox::new().file(file.0, file.1);
+        sandbox.write(".env", "A=1\nnot a line\nB=2\n");
+        let text = "skipped `.env:2`: it sets no variable: `not a line` does not have the form `NAME=value`; fix \
+                    the line, or put `#` before it";
+        let env = sandbox.run(&["env", "web"]).success();
+        for (said, variable) in [(env.stderr(), "A=1"), (env.stdout(), "B=2")] {
+            assert!(env.stdout().contains(variable), "{said}");
+        }
+        assert_eq!(env.stderr().matches(text).count(), 1, "{}", env.stderr());
+        for arguments in [&["plan"][..], &["up", "--detach"]] {
+            let said = sandbox.run(arguments).success().stderr();
+            assert_eq!(said.matches(text).count(), 1, "{said}");
+        }
+        sandbox.run(&["down"]).success();
+    }
+}
+
+#[test]
+fn the_host_of_a_database_that_no_engine_runs_is_this_machine() {
+    let sandbox = Sandbox::new()
+        .file("Procfile", "web: %service serve $PORT\n")
+        .file(
+            "compose.yaml",
+            "services: {store: {image: 'postgres:17', ports: ['5432:5432']}}\n",
+        )
+        .file(
+            ".env",
+            "DATABASE_URL=postgres://app:pw@store:5432/shop\nDB_HOST=store\nDB_PORT=5432\n",
+        );
+    let plan = sandbox.run(&["plan"]).success();
+    if !plan.stderr().contains("so it is optional") {
+        // This machine has an engine.
+        return;
+    }
+    plan.stderr_has("variables that name it get `localhost`")
+        .stdout_has("DATABASE_URL=postgres://app:pw@localhost:5432/shop");
+    let env = sandbox.run(&["env", "web", "--json"]).success().json();
+    assert_eq!(env["DATABASE_URL"], "postgres://app:pw@localhost:5432/shop");
+    assert_eq!(env["DB_HOST"], "localhost");
+}
+
+#[test]
 fn the_manifest_overrides_the_files_of_the_application() {
     let sandbox = two_services();
     let _other = TcpListener::bind(("127.0.0.1", sandbox.port(10))).unwrap();
