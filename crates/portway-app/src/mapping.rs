@@ -29,12 +29,16 @@ pub(crate) fn mappings(
     let off: Vec<String> = off.iter().chain(&plan.disabled).cloned().collect();
     let mapped = services().map(|service| {
         let mut variables = found.get(&service.name).cloned().unwrap_or_default();
+        let dir = service.dir.as_deref().unwrap_or("");
+        let named = variables::of_command(root, dir, &service.command);
+        variables.extend(named.variables);
         variables.extend(of_env_files(root, service));
         if let Some(of) = &service.compose {
             let environment = compose::environment(root, &of.file, &of.service);
             variables.extend(environment.unwrap_or_default());
         }
-        let mapping = Mapping::new(&service.name, &variables, &endpoints, is_detected, &off);
+        let mut mapping = Mapping::new(&service.name, &variables, &endpoints, is_detected, &off);
+        mapping.keep(&named.overriding);
         (service.name.clone(), mapping)
     });
     mapped.collect()

@@ -52,6 +52,9 @@ const SKIPPED_DIRS: [&str; 16] = [
     "stories",
 ];
 
+/// Directories whose files servers serve unchanged.
+const PAGE_DIRS: [&str; 6] = ["public", "static", "assets", "www", "htdocs", "wwwroot"];
+
 /// Parts of the names of files that do not reach the browser.
 const SKIPPED_PARTS: [&str; 6] = ["test", "spec", "config", "stories", "server", "d"];
 
@@ -88,9 +91,18 @@ pub(super) enum Remedy {
     None,
 }
 
-/// Reads the local URLs in the source files below a frontend's directory, except those in the
-/// directories `other`.
-pub(super) fn collect(dir: &Path, other: &BTreeSet<PathBuf>) -> Vec<Literal> {
+/// Which source files reach the browser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sources {
+    /// Those of the whole directory, which a development server bundles.
+    All,
+    /// Pages, and the files in [`PAGE_DIRS`], which a server serves unchanged.
+    Pages,
+}
+
+/// Reads the local URLs in the source files below the directory of a service that serves pages, except those
+/// in the directories `other`.
+pub(super) fn collect(dir: &Path, other: &BTreeSet<PathBuf>, sources: Sources) -> Vec<Literal> {
     let Ok(url) = Regex::new(
         r"(?:(?:https?|wss?):)?//(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]):(\d{1,5})\b",
     ) else {
@@ -102,6 +114,9 @@ pub(super) fn collect(dir: &Path, other: &BTreeSet<PathBuf>) -> Vec<Literal> {
         found: Vec::new(),
     };
     files.add(dir, MAX_DEPTH);
+    if sources == Sources::Pages {
+        files.found.retain(|file| is_served(dir, file));
+    }
     let mut literals = Vec::new();
     for file in files.found {
         if Instant::now() > files.until {
@@ -149,6 +164,16 @@ impl Files<'_> {
     }
 }
 
+/// Returns whether a server that bundles nothing serves a file below `dir`.
+fn is_served(dir: &Path, file: &Path) -> bool {
+    let is_page = file
+        .extension()
+        .is_some_and(|extension| extension == "html");
+    let below = file.strip_prefix(dir).unwrap_or(file).components();
+    let mut names = below.filter_map(|part| part.as_os_str().to_str());
+    is_page || names.any(|name| PAGE_DIRS.contains(&name))
+}
+
 fn reaches_the_browser(name: &str) -> bool {
     let mut parts = name.rsplit('.');
     let extension = parts.next().unwrap_or_default();
@@ -193,6 +218,7 @@ fn in_text(file: &Path, text: &str, url: &Regex) -> Vec<Literal> {
 pub(super) fn evaluate(
     frontend: &str,
     literals: &[Literal],
+    sources: Sources,
     moved: &dyn Fn(u16) -> Option<Moved>,
     owner: &dyn Fn(u16) -> PortOwner,
     remedy: &Remedy,
@@ -222,10 +248,14 @@ pub(super) fn evaluate(
                 "run `portway gateway --detach`, and open the page by its name: the gateway replaces the port"
                     .to_owned()
             }
-            (Some(moved), Remedy::None) => {
+            (Some(moved), Remedy::None) if sources == Sources::All => {
                 let variable = variable(&moved.service);
                 format!("read the URL from an environment variable, such as `VITE_{variable}`")
             }
+            (Some(moved), Remedy::None) => format!(
+                "write the URL into the page from `{}`, which Portway sets",
+                variable(&moved.service)
+            ),
             (None, _) => "read the URL from an environment variable".to_owned(),
         };
         let place = format!("{}:{}", literal.file.display(), literal.line);
@@ -251,6 +281,7 @@ mod tests {
         for file in [
             "src/api.ts",
             "src/deep/er/App.vue",
+            "public/app.js",
             "index.html",
             "src/api.test.ts",
             "vite.config.ts",
@@ -266,19 +297,29 @@ mod tests {
         let default = "const url = import.meta.env.VITE_API ?? 'http://localhost:8000';";
         write(root.path(), "src/default.ts", default);
         let other = BTreeSet::from([root.path().join("server")]);
-        let found: Vec<_> = collect(root.path(), &other)
-            .into_iter()
-            .map(|one| {
+        let found = |sources| {
+            let all = collect(root.path(), &other, sources).into_iter();
+            all.map(|one| {
                 let file = one.file.strip_prefix(root.path()).unwrap().to_owned();
                 (file.display().to_string(), one.line, one.url)
             })
-            .collect();
-        let expected = ["index.html", "src/api.ts", "src/deep/er/App.vue"]
-            .map(|file| (file.to_owned(), 2, "http://localhost:8000".to_owned()));
-        assert_eq!(found, expected);
+            .collect::<Vec<_>>()
+        };
+        let expected = |files: &[&str]| {
+            let one = |file: &&str| ((*file).to_owned(), 2, "http://localhost:8000".to_owned());
+            files.iter().map(one).collect::<Vec<_>>()
+        };
+        let all = [
+            "index.html",
+            "public/app.js",
+            "src/api.ts",
+            "src/deep/er/App.vue",
+        ];
+        assert_eq!(found(Sources::All), expected(&all));
+        assert_eq!(found(Sources::Pages), expected(&all[..2]));
     }
 
-    fn findings(remedy: &Remedy) -> Vec<(String, String)> {
+    fn findings(remedy: &Remedy, sources: Sources) -> Vec<(String, String)> {
         let literal = |port: u16| Literal {
             file: "/shop/src/api.ts".into(),
             line: 3,
@@ -297,7 +338,7 @@ mod tests {
             _ => PortOwner::None,
         };
         let literals = [8000, 8100, 7000, 8003, 11434].map(literal);
-        evaluate("web", &literals, &moved, &owner, remedy)
+        evaluate("web", &literals, sources, &moved, &owner, remedy)
             .into_iter()
             .map(|finding| {
                 assert_eq!(finding.place.as_deref(), Some("/shop/src/api.ts:3"));
@@ -308,7 +349,10 @@ mod tests {
 
     #[test]
     fn reports_ports_of_other_checkouts_and_of_moved_services() {
-        let found = findings(&Remedy::Gateway("http://fix.shop.localhost".into()));
+        let found = findings(
+            &Remedy::Gateway("http://fix.shop.localhost".into()),
+            Sources::All,
+        );
         let messages: Vec<&str> = found.iter().map(|(message, _)| message.as_str()).collect();
         assert_eq!(
             messages,
@@ -325,10 +369,12 @@ mod tests {
     #[test]
     fn proposes_what_works() {
         assert!(
-            findings(&Remedy::StartGateway)[0]
+            findings(&Remedy::StartGateway, Sources::All)[0]
                 .1
                 .contains("portway gateway")
         );
-        assert!(findings(&Remedy::None)[0].1.contains("`VITE_API_URL`"));
+        let none = |sources| findings(&Remedy::None, sources).swap_remove(0).1;
+        assert!(none(Sources::All).contains("`VITE_API_URL`"));
+        assert!(none(Sources::Pages).contains("from `API_URL`"));
     }
 }

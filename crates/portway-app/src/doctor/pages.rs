@@ -13,7 +13,7 @@ use super::literals::{self, Moved, Remedy};
 use super::{main_port, of_kind, proxy};
 use crate::gateway::client;
 
-/// Checks the frontends. `only_own` leaves out the ports of which nothing is known, such as that of a
+/// Checks the services that serve pages. `only_own` leaves out the ports of which nothing is known, such as that of a
 /// server outside of Portway.
 pub(super) async fn examine(
     context: &DoctorContext,
@@ -33,7 +33,7 @@ pub(super) async fn examine(
         .filter_map(|service| main_port(context, service))
         .collect();
     let mut findings = Vec::new();
-    for frontend in of_kind(context, Kind::Frontend) {
+    for frontend in context.services().filter(|one| one.serves_pages()) {
         let dir = context.dir(frontend);
         if let Some(mut config) = proxy::collect(&dir) {
             if only_own {
@@ -44,10 +44,16 @@ pub(super) async fn examine(
             }
             findings.extend(proxy::evaluate(&frontend.name, &config, &owner, &backends));
         }
-        let literals = literals::collect(&dir, &other_dirs(context, &dir));
+        let files = match frontend.kind {
+            Kind::Frontend => literals::Sources::All,
+            // The others of its files belong to its server.
+            _ => literals::Sources::Pages,
+        };
+        let literals = literals::collect(&dir, &other_dirs(context, &dir), files);
         let literals = literals::evaluate(
             &frontend.name,
             &literals,
+            files,
             &moved,
             &owner,
             &remedy(context, frontend).await,

@@ -140,7 +140,9 @@ impl File<'_> {
         context: &DetectContext<'_>,
     ) -> Vec<DetectedService> {
         let in_dir = |one: &&mut DetectedService| one.dir == dir || runs(one, dir);
-        let names: Vec<String> = services.iter().map(|one| one.name.clone()).collect();
+        // A worker that only detection found gives way to the one that the file describes.
+        let names = services.iter().filter(|one| !one.needs_broker);
+        let names: Vec<String> = names.map(|one| one.name.clone()).collect();
         let mut rest: Vec<(&String, &Service)> = built.to_vec();
         let mut profiles: Vec<&String> = Vec::new();
         let mut pending: Vec<&mut DetectedService> = services
@@ -164,7 +166,7 @@ impl File<'_> {
         }
         let mut directly: Vec<&mut DetectedService> = services.iter_mut().filter(in_dir).collect();
         rest.retain(|(name, compose)| {
-            let known = self.described(root, dir, compose, &mut directly);
+            let known = self.described(root, dir, name, compose, &mut directly);
             let is_new = known.is_none();
             if let Some(known) = known {
                 self.attach(known, name, compose);

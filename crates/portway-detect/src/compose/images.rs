@@ -59,7 +59,18 @@ pub(super) const IMAGES: [Image; 38] = [
 ];
 
 /// Proxies and administration tools, which a development server does not need.
-const TOOLS: [&str; 23] = [
+const TOOLS: [&str; 34] = [
+    "alertmanager",
+    "bull-board",
+    "cadvisor",
+    "flower",
+    "grafana",
+    "kafdrop",
+    "kafka-ui",
+    "loki",
+    "node-exporter",
+    "prometheus",
+    "promtail",
     "adminer",
     "caddy",
     "certbot",

@@ -22,23 +22,34 @@ const QUEUE_PROGRAMS: [&str; 7] = [
 const INTERPRETERS: [&str; 4] = ["bun", "node", "python", "python3"];
 
 impl File<'_> {
-    /// Returns the worker in `services` that a compose service describes as well, with the environment of the
-    /// compose service: both run the same program of a queue in the same directory.
+    /// Returns the worker in `services` that the compose service `name` describes as well, with the environment
+    /// of the compose service: both have the same name and no port, or run the same program of a queue in the
+    /// same directory.
     pub(super) fn described<'s>(
         &self,
         root: &Dir<'_>,
         dir: &str,
+        name: &str,
         compose: &Service,
         services: &'s mut [&mut DetectedService],
     ) -> Option<&'s mut DetectedService> {
+        let is_free =
+            |one: &DetectedService| !one.more.iter().any(|line| line.starts_with("compose = "));
+        let is_namesake = |one: &DetectedService| {
+            one.name == name && one.port.is_none() && !one.needs_broker && is_free(one)
+        };
+        if let Some(index) = services.iter().position(|one| is_namesake(one)) {
+            return compose.ports.is_empty().then(|| &mut *services[index]);
+        }
         let command = compose.command.as_deref()?;
         let script = root.below(dir).and_then(|dir| script(&dir, command));
         let is_script = script.is_some();
         let role = role(&script.unwrap_or_else(|| command.to_owned()))?;
         let found = services.iter_mut().find(|one| {
-            let is_free = !one.more.iter().any(|line| line.starts_with("compose = "));
             // A command that only detection found gives way to the one that the file names.
-            is_free && (is_script || !one.needs_broker) && self::role(&one.command) == Some(role)
+            is_free(one)
+                && (is_script || !one.needs_broker)
+                && self::role(&one.command) == Some(role)
         });
         found.map(|one| &mut **one)
     }

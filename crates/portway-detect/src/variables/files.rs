@@ -1,10 +1,12 @@
 //! `.env` files and their examples.
 
+use indexmap::IndexMap;
 use portway_project::dotenv;
 use portway_project::mapping::{AppVariable, Origin};
 
 use super::variable;
 use crate::Dir;
+use crate::addresses::has_address;
 
 /// Files that programs load in development, in the order in which they override each other for most
 /// programs.
@@ -133,18 +135,69 @@ pub(super) fn variables(dir: &Dir<'_>) -> Vec<AppVariable> {
 
 /// Reads one file. Values that refer to variables outside the file are left out: what they are depends
 /// on the program that loads the file.
-fn read(dir: &Dir<'_>, file: &str, origin: Origin) -> Vec<AppVariable> {
+pub(super) fn read(dir: &Dir<'_>, file: &str, origin: Origin) -> Vec<AppVariable> {
     let text = dir.read(file).unwrap_or_default();
     let (assignments, _) = dotenv::assignments(&text, &|_| None);
+    let mut known: IndexMap<String, String> = IndexMap::new();
     let complete = assignments.into_iter().filter(|one| one.is_complete);
     complete
-        .map(|one| variable(dir, file, one.line, (one.name, one.value), origin))
+        .map(|one| {
+            let value = expanded(&one.value, &known).unwrap_or(one.value);
+            known.insert(one.name.clone(), value.clone());
+            variable(dir, file, one.line, (one.name, value), origin)
+        })
         .collect()
+}
+
+/// Expands `$NAME` as dotenv-expand does, if `NAME` is set above and the result contains an address. Every
+/// other `$` is part of the value, such as of a password.
+fn expanded(value: &str, known: &IndexMap<String, String>) -> Option<String> {
+    let mut parts = value.split('$');
+    let mut whole = parts.next()?.to_owned();
+    for part in parts {
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let end = part.find(|c| !is_name(c)).unwrap_or(part.len());
+        match known.get(&part[..end]) {
+            Some(value) if !whole.ends_with('\\') => whole.push_str(value),
+            _ => {
+                whole.push('$');
+                whole.push_str(&part[..end]);
+            }
+        }
+        whole.push_str(&part[end..]);
+    }
+    (whole != value && has_address(&whole)).then_some(whole)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn expands_names_without_braces_in_addresses() {
+        let known = [
+            ("HOST", "http://localhost:4013"),
+            ("PORT", "4015"),
+            ("A", "b"),
+        ];
+        let known = known.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let known = IndexMap::from(known);
+        for (value, expected) in [
+            ("$HOST/api", Some("http://localhost:4013/api")),
+            ("http://localhost:$PORT", Some("http://localhost:4015")),
+            (
+                "http://localhost:$PORT/$2b$10$A",
+                Some("http://localhost:4015/$2b$10b"),
+            ),
+            ("$2b$10$A", None),
+            ("$GONE/x", None),
+            ("pass$A", None),
+            ("\\$HOST", None),
+            ("http://localhost:4015", None),
+        ] {
+            assert_eq!(expanded(value, &known).as_deref(), expected, "{value}");
+        }
+    }
 
     #[test]
     fn recognizes_files_and_their_examples() {

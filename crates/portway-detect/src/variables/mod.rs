@@ -7,6 +7,7 @@
 mod code;
 mod files;
 mod keys;
+mod named;
 mod settings;
 
 use std::collections::BTreeSet;
@@ -21,6 +22,7 @@ pub(crate) use code::{default_port, defaults_in, destructured};
 pub use files::{IN_USE, is_example, is_in_use};
 pub(crate) use files::{example_of, is_for_other_environment, port};
 pub use keys::{MissingKeys, missing_keys};
+pub use named::NamedFiles;
 
 /// Finds the variables of services. `services` are their names and directories, relative to `root`.
 ///
@@ -54,6 +56,16 @@ pub fn find(root: &Path, services: &[(&str, &str)]) -> IndexMap<String, Vec<AppV
         found.insert((*name).to_owned(), variables);
     }
     found
+}
+
+/// Finds the variables of the files that the command of a service names, itself or in a script that it runs.
+/// `dir` is the directory of the service, relative to `root`.
+pub fn of_command(root: &Path, dir: &str, command: &str) -> NamedFiles {
+    let records = crate::records::Records::default();
+    let root = Dir::open(root, "", &records);
+    let dir = root.below(dir);
+    dir.map(|dir| named::read(&dir, command))
+        .unwrap_or_default()
 }
 
 /// Returns the `.env` files in use of services that cannot be read. `services` are their directories,

@@ -1,6 +1,7 @@
 //! Settings that a framework lets variables override: `runtimeConfig` of Nuxt, the properties of Spring, and
 //! `appsettings.json` of ASP.NET. Only values with an address of this machine matter.
 
+use portway_project::database::DatabaseAddress;
 use portway_project::mapping::{AppVariable, Origin};
 use serde_json::Value;
 
@@ -74,8 +75,9 @@ pub(super) fn variables(dir: &Dir<'_>) -> Vec<AppVariable> {
         }
     }
     let beside_host = local_pairs(&all);
+    let is_address = |text: &str| has_address(text) || DatabaseAddress::parse(text).is_some();
     all.retain(|one| {
-        let is_used = has_address(&one.value) || beside_host.contains(&one.name);
+        let is_used = is_address(&one.value) || beside_host.contains(&one.name);
         is_used && !one.value.contains("${")
     });
     all
@@ -212,6 +214,11 @@ fn flatten(value: &Value, prefix: &str, depth: usize, found: &mut Vec<(String, S
                 flatten(value, &name, depth + 1, found);
             }
         }
+        Value::Array(all) if depth < MAX_DEPTH => {
+            for (index, value) in all.iter().enumerate() {
+                flatten(value, &format!("{prefix}__{index}"), depth + 1, found);
+            }
+        }
         Value::String(text) => found.push((prefix.to_owned(), text.clone())),
         _ => {}
     }
@@ -283,6 +290,14 @@ mod tests {
                 "appsettings.json",
                 "{\n  // comment\n  \"Services\": { \"Api\": { \"Url\": \"http://localhost:5005\" } },\n  \"Name\": \"x\"\n}",
                 &["3 Services__Api__Url=http://localhost:5005"],
+            ),
+            (
+                "appsettings.Development.json",
+                "{\n  \"ConnectionStrings\": { \"Default\": \"Host=localhost;Port=5432;Database=d;Username=u\",\n    \"Other\": \"x=y;z=w\" },\n  \"Cors\": { \"Origins\": [\n    \"https://shop.example\",\n    \"http://localhost:5173\"] }\n}",
+                &[
+                    "2 ConnectionStrings__Default=Host=localhost;Port=5432;Database=d;Username=u",
+                    "6 Cors__Origins__1=http://localhost:5173",
+                ],
             ),
             (
                 "vite.config.ts",

@@ -9,12 +9,13 @@
 mod address;
 mod endpoint;
 mod hint;
+mod keywords;
 mod named;
 mod origins;
 mod pair;
 mod value;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use endpoint::{Endpoint, endpoints};
 pub(crate) use origins::ORIGIN_SEPARATORS;
@@ -139,6 +140,15 @@ impl Mapping {
         mapping
     }
 
+    /// Leaves these variables to the application, whose value Portway cannot replace.
+    pub fn keep(&mut self, names: &BTreeSet<String>) {
+        self.variables.retain(|one| !names.contains(&one.name));
+        let known = std::mem::take(&mut self.kept);
+        let mut kept: BTreeSet<String> = names.clone();
+        kept.extend(known);
+        self.kept.extend(kept);
+    }
+
     /// Returns whether the application sets a variable to this value without Portway.
     pub(crate) fn sets(&self, name: &str, value: &str) -> bool {
         let mut own = self.in_use.iter();
@@ -156,6 +166,7 @@ impl Mapping {
         }
         let found = origins::map(context, variable)
             .or_else(|| pair::map(context, variable))
+            .or_else(|| keywords::map(context, variable))
             .or_else(|| context.map_addresses(variable));
         if variable.origin == Origin::Documented {
             // Whoever has a file and leaves a variable out does not want it.

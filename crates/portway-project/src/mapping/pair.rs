@@ -10,6 +10,9 @@ const HOSTS: [&str; 5] = ["HOST", "HOSTNAME", "SERVER", "ADDR", "ADDRESS"];
 /// The name of this machine in containers. Outside of them, it often resolves to nothing.
 const OF_CONTAINERS: &str = "host.docker.internal";
 
+/// Names of databases that precede `HOST` and `PORT` without a separator.
+const GLUED: [&str; 5] = ["PG", "MYSQL", "REDIS", "MONGO", "RABBITMQ"];
+
 /// Maps a variable that contains only a host or only a port.
 pub(super) fn map(
     context: &Context<'_>,
@@ -96,13 +99,15 @@ fn default_port<'a>(
 }
 
 /// Splits a name into its last part and what is before it, with the separator: `DB_` and `PORT`.
-/// `PGPORT` and `PGHOST` are split as libpq reads them.
+/// Names without one are split behind the name of a database, as libpq and hosting providers write them:
+/// `PGPORT`, `REDISHOST`.
 fn split(name: &str) -> Option<(&str, &str)> {
-    if let Some(last) = name
-        .strip_prefix("PG")
-        .filter(|last| ["PORT", "HOST"].contains(last))
-    {
-        return Some(("PG", last));
+    let glued = GLUED.into_iter().find_map(|prefix| {
+        let last = name.strip_prefix(prefix)?;
+        ["PORT", "HOST"].contains(&last).then_some((prefix, last))
+    });
+    if glued.is_some() {
+        return glued;
     }
     let at = name.rfind('_').filter(|at| *at > 0)? + 1;
     Some(name.split_at(at))
@@ -148,7 +153,11 @@ fn port_owner<'a>(
         let variable = context.by_name.get(format!("{prefix}{last}").as_str())?;
         Some(variable.value.trim()).filter(|value| !value.is_empty())
     });
-    let name = if prefix == "PG" { "POSTGRES" } else { name };
+    let name = if GLUED.contains(&prefix) {
+        prefix
+    } else {
+        name
+    };
     if let Some(host) = host {
         if let Some(endpoint) = context.by_alias_and_port(host, Some(port)) {
             let meaning = match endpoint.usual.contains(&port) {

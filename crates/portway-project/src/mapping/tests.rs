@@ -37,14 +37,19 @@ fn variable(name: &str, value: &str, origin: Origin) -> AppVariable {
 
 /// Maps variables of a `.env` file of `api`.
 fn mapped(pairs: &[(&str, &str)]) -> Mapping {
+    mapped_among(&shop(), pairs)
+}
+
+/// Maps variables of a `.env` file of `api`, beside these services.
+pub(super) fn mapped_among(services: &[Endpoint], pairs: &[(&str, &str)]) -> Mapping {
     let variables: Vec<AppVariable> = pairs
         .iter()
         .map(|(name, value)| variable(name, value, Origin::File))
         .collect();
-    Mapping::new("api", &variables, &shop(), false, &[])
+    Mapping::new("api", &variables, services, false, &[])
 }
 
-fn templates(mapping: &Mapping) -> Vec<(String, String)> {
+pub(super) fn templates(mapping: &Mapping) -> Vec<(String, String)> {
     let all = mapping.variables.iter();
     all.map(|one| (one.name.clone(), one.value.template()))
         .collect()
@@ -174,6 +179,12 @@ fn maps_a_host_and_a_port_in_two_variables() {
             &[("DB_HOST", "{db.host}"), ("DB_PORT", "{db.port}")],
         ),
         (&[("PGPORT", "5432")], &[("PGPORT", "{db.port}")]),
+        (&[("PGPORT", "5999")], &[("PGPORT", "{db.port}")]),
+        (
+            &[("REDISHOST", "redis"), ("REDISPORT", "6379")],
+            &[("REDISHOST", "{redis.host}"), ("REDISPORT", "{redis.port}")],
+        ),
+        (&[("MYSQLPORT", "3307"), ("XREDISPORT", "6380")], &[]),
         (&[("REDIS_PORT", "6380")], &[("REDIS_PORT", "{redis.port}")]),
         (
             &[("BACKEND_PORT", "8000")],

@@ -234,3 +234,68 @@ fn a_program_that_publishes_nothing_is_a_worker() {
         jobs.has_evidence("compose.yml builds the service `jobs` from work");
     }
 }
+
+#[test]
+fn workers_that_a_compose_file_describes_keep_its_arguments_and_environment() {
+    let files = [
+        (
+            "compose.yaml",
+            "services:\n  back: {build: ., ports: ['8000:8000']}\n  \
+             worker: {build: ., command: [celery, -A, main, worker, -Q, 'high,low'], \
+             environment: {BROKER: 'redis://redis:6379/0'}}\n  redis: {image: redis}\n",
+        ),
+        (
+            "main.py",
+            "from fastapi import FastAPI\nfrom celery import Celery\napp = FastAPI()\ntasks = Celery('x')\n",
+        ),
+        ("requirements.txt", "fastapi\ncelery\n"),
+    ];
+    let found = checkout(&files, &["docker", "python3"]);
+    let workers: Vec<&DetectedService> = found
+        .services
+        .iter()
+        .filter(|one| one.command.contains("celery"))
+        .collect();
+    let [worker] = workers[..] else {
+        panic!("{workers:#?}");
+    };
+    assert_eq!(worker.name, "worker");
+    assert!(
+        worker.command.ends_with("-Q 'high,low'"),
+        "{}",
+        worker.command
+    );
+    let key = "compose = { file = \"compose.yaml\", service = \"worker\" }";
+    assert!(worker.more.contains(&key.to_owned()), "{:?}", worker.more);
+}
+
+#[test]
+fn a_script_with_the_name_of_a_compose_worker_gets_its_environment() {
+    let files = [
+        (
+            "compose.yaml",
+            "services:\n  api: {build: ./server, ports: ['4000:4000']}\n  \
+             worker: {build: ./server, command: npm run worker, environment: {CONCURRENCY: 3}}\n",
+        ),
+        (
+            "server/package.json",
+            "{\"scripts\": {\"dev\": \"node index.js\", \"worker\": \"node worker.js\"}, \
+             \"dependencies\": {\"express\": \"4\"}}",
+        ),
+        (
+            "server/index.js",
+            "require('express')().listen(process.env.PORT || 4000)",
+        ),
+    ];
+    let found = checkout(&files, &["docker", "npm"]);
+    let worker = service(&found, "worker");
+    assert_eq!(worker.command, "npm run worker");
+    let key = "compose = { file = \"compose.yaml\", service = \"worker\" }";
+    assert!(worker.more.contains(&key.to_owned()), "{:?}", worker.more);
+    let is_worker = |one: &crate::Skipped| one.file.contains("services.worker");
+    assert!(
+        !found.passed_over.iter().any(is_worker),
+        "{:?}",
+        found.passed_over
+    );
+}
