@@ -34,7 +34,7 @@ pub struct Notice {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
     /// The instance's status after a change.
-    Status(InstanceStatus),
+    Status(Box<InstanceStatus>),
     /// A line of a service's log.
     Log(LogRecord),
     /// A message from Portway.

@@ -301,7 +301,7 @@ async fn forward_events(id: String, socket: PathBuf, messages: mpsc::UnboundedSe
     if let Ok(mut events) = Client::new(&socket).changes().await {
         while let Some(event) = events.next().await {
             if let Event::Status(status) = event
-                && (status.id != id || messages.send(Message::Status(Box::new(status))).is_err())
+                && (status.id != id || messages.send(Message::Status(status)).is_err())
             {
                 break;
             }

@@ -37,7 +37,7 @@ pub(crate) async fn until_started(
     let progress = reporter.progress();
     let mut failed = Vec::new();
     let mut warned = !is_new;
-    let mut event = Some(Event::Status(first));
+    let mut event = Some(Event::Status(Box::new(first)));
     while let Some(current) = event {
         match current {
             // The error of the command names the services that failed.
@@ -52,7 +52,7 @@ pub(crate) async fn until_started(
                 progress.status(&status);
                 if is_started(status.state) {
                     progress.finish();
-                    return Ok(status);
+                    return Ok(*status);
                 }
                 failed = status.services;
                 failed.retain(ServiceStatus::has_failed);
@@ -207,18 +207,18 @@ pub(crate) async fn until_ready(
     loop {
         let patience = last.as_ref().and_then(unhealthy_time_left);
         let event = match (first.take(), patience) {
-            (Some(first), _) => Some(Event::Status(first)),
+            (Some(first), _) => Some(Event::Status(Box::new(first))),
             (None, None) => progress.next(instance, events).await?,
             (None, Some(patience)) => {
                 match timeout(patience, progress.next(instance, events)).await {
                     Ok(event) => event?,
                     // Nothing has changed in time.
-                    Err(_) => last.take().map(Event::Status),
+                    Err(_) => last.take().map(|status| Event::Status(Box::new(status))),
                 }
             }
         };
         let status = match event {
-            Some(Event::Status(status)) => status,
+            Some(Event::Status(status)) => *status,
             Some(_) => continue,
             None => break,
         };

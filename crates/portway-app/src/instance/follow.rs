@@ -39,7 +39,7 @@ pub(crate) async fn next_status(
 ) -> Result<Option<InstanceStatus>, CommandError> {
     loop {
         match next(instance, events).await? {
-            Some(Event::Status(status)) => return Ok(Some(status)),
+            Some(Event::Status(status)) => return Ok(Some(*status)),
             Some(_) => {}
             None => return Ok(None),
         }
@@ -80,7 +80,7 @@ impl ProgressReport {
     ) -> Result<Option<InstanceStatus>, CommandError> {
         loop {
             match self.next(instance, events).await? {
-                Some(Event::Status(status)) => return Ok(Some(status)),
+                Some(Event::Status(status)) => return Ok(Some(*status)),
                 Some(_) => {}
                 None => return Ok(None),
             }

@@ -50,7 +50,7 @@ impl EventPrinter {
                         progress.line(&format!(
                             "… {missed} lines skipped; run `portway logs` to see them"
                         ));
-                        Ok(Event::Status(latest.borrow().clone()))
+                        Ok(Event::Status(Box::new(latest.borrow().clone())))
                     }
                     other => other,
                 };

@@ -106,9 +106,10 @@ async fn events(
 ) -> Sse<impl Stream<Item = Result<sse::Event, Infallible>>> {
     // Subscribing before reading the status ensures that no event is missed between the two.
     let events = BroadcastStream::new(handle.events());
-    let first = tokio_stream::once(Event::Status(handle.status()));
+    let first = tokio_stream::once(Event::Status(Box::new(handle.status())));
     // A subscriber that falls behind misses lines of logs, never the latest status.
-    let later = events.map(move |event| event.unwrap_or_else(|_| Event::Status(handle.status())));
+    let later =
+        events.map(move |event| event.unwrap_or_else(|_| Event::Status(Box::new(handle.status()))));
     Sse::new(first.chain(later).map(to_sse))
 }
 
@@ -117,11 +118,11 @@ async fn changes(
     State(handle): State<Handle>,
 ) -> Sse<impl Stream<Item = Result<sse::Event, Infallible>>> {
     let events = BroadcastStream::new(handle.events());
-    let first = tokio_stream::once(Event::Status(handle.status()));
+    let first = tokio_stream::once(Event::Status(Box::new(handle.status())));
     let later = events.filter_map(move |event| match event {
         Ok(status @ Event::Status(_)) => Some(status),
         Ok(_) => None,
-        Err(_) => Some(Event::Status(handle.status())),
+        Err(_) => Some(Event::Status(Box::new(handle.status()))),
     });
     Sse::new(first.chain(later).map(to_sse))
 }

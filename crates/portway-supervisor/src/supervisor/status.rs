@@ -88,7 +88,7 @@ impl Supervisor {
             has_changed
         });
         if has_changed {
-            self.sink.send(Event::Status(status));
+            self.sink.send(Event::Status(Box::new(status)));
         }
         let write_error = self.sink.lock().take_write_error();
         if let Some(error) = write_error {
