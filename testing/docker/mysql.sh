@@ -24,7 +24,7 @@ if [ "$1" = mariadbd ]; then
         set -- "$@" --init-file=/tmp/init.sql
     fi
     shift
-    set -- mariadbd --no-defaults --datadir=/var/lib/mysql --socket=/tmp/mysqld.sock \
+    set -- mariadbd --no-defaults --datadir=/var/lib/mysql --socket=/run/mysqld/mysqld.sock \
         --bind-address=0.0.0.0 --innodb-flush-method=fsync "$@"
 fi
 exec "$@"

@@ -56,7 +56,7 @@ const IMAGES: &[Image] = &[
         tags: &["mysql:8", "mariadb:11"],
         packages: &["mariadb-server-core", "mariadb-client", "tzdata", "bash"],
         entrypoint: include_str!("../../../testing/docker/mysql.sh"),
-        directories: &["var/lib/mysql"],
+        directories: &["var/lib/mysql", "run/mysqld"],
         changes: &[
             "VOLUME /var/lib/mysql",
             "EXPOSE 3306",
