@@ -17,6 +17,26 @@
 //! Limits inside: Unix sockets with abstract names are separate (X11, D-Bus), and unless root created the
 //! namespace, programs that change the user (`sudo`) do not work.
 //!
+//! ```no_run
+//! # #[cfg(target_os = "linux")] {
+//! use std::net::TcpListener;
+//! use std::process::Command;
+//!
+//! use portway_isolation::{Network, NetworkConfig, capability};
+//!
+//! // `main` of this program calls `run_helper` if its first argument is `COMMAND`.
+//! let program = std::env::current_exe()?;
+//! let network = Network::create(NetworkConfig::new(program, capability().outbound))?;
+//! let listener = TcpListener::bind("127.0.0.1:9000")?;
+//! let forward = network.forward_tcp(listener, 5000)?;
+//! let mut server = Command::new("./server-that-binds-5000");
+//! network.namespace().enter(&mut server)?;
+//! server.status()?;
+//! # drop(forward);
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! This crate knows neither services nor manifests. On macOS and Windows, [`capability`] reports an
 //! obstacle, and every other function fails with [`std::io::ErrorKind::Unsupported`].
 

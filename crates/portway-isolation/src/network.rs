@@ -18,8 +18,9 @@ use crate::{outbound::Outbound, platform};
 /// The hidden command that runs a helper.
 pub const COMMAND: &str = "__network-helper";
 
-/// Starts a process of a network. The caller can change the command, and record the child before
-/// another thread sees it.
+/// Starts a process of a network. It is called when the network is created and, in the thread of the
+/// relay, whenever a process is started again. The caller can record the child while it keeps other
+/// threads from treating it as an unknown one. The network itself waits for the child.
 pub type Spawn = Arc<dyn Fn(&mut Command) -> io::Result<Child> + Send + Sync>;
 
 /// How to create a [`Network`].
