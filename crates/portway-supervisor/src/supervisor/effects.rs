@@ -297,6 +297,9 @@ impl Supervisor {
         if input == InputKind::Terminal {
             service::describe_terminal(&mut env);
         }
+        if role == Role::PrepareStep {
+            service::install_for_development(&mut env);
+        }
         let config = KeeperConfig {
             command: step.command,
             dir: step.dir,

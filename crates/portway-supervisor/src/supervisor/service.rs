@@ -340,6 +340,15 @@ pub(super) fn describe_terminal(env: &mut IndexMap<String, String>) {
     }
 }
 
+/// Removes `NODE_ENV=production` from the environment of a prepare step. With it, package managers leave out
+/// the packages that only development needs, such as the program that runs the service. The application's own
+/// files set it for the service, and nobody who installs packages by hand reads those.
+pub(super) fn install_for_development(env: &mut IndexMap<String, String>) {
+    if env.get("NODE_ENV").is_some_and(|value| value == "production") {
+        env.shift_remove("NODE_ENV");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -357,6 +366,17 @@ mod tests {
             effects.extend(service.machine.step(input, now, 0.5));
         }
         (service, effects)
+    }
+
+    #[test]
+    fn a_prepare_step_installs_what_development_needs() {
+        let of = |value: &str| {
+            let mut env = IndexMap::from([("NODE_ENV".to_owned(), value.to_owned())]);
+            install_for_development(&mut env);
+            env.get("NODE_ENV").cloned()
+        };
+        assert_eq!(of("production"), None);
+        assert_eq!(of("test").as_deref(), Some("test"));
     }
 
     #[test]
