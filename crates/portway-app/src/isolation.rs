@@ -1,5 +1,7 @@
 //! The network of an isolated instance: whether this machine can create one, and its creation.
 
+use std::sync::Arc;
+
 use portway_api::{IsolationPlan, Obstacle};
 use portway_isolation::{Network, NetworkConfig, capability};
 use portway_project::Plan;
@@ -70,7 +72,8 @@ pub(crate) fn create(plan: &Plan) -> Option<InstanceNetwork> {
     let created = std::env::current_exe()
         .map_err(|error| error.to_string())
         .and_then(|own| {
-            let config = NetworkConfig::new(own, capability.outbound);
+            let mut config = NetworkConfig::new(own, capability.outbound);
+            config.spawn = Arc::new(portway_supervisor::spawn_own);
             Network::create(config).map_err(|error| error.to_string())
         });
     match created {

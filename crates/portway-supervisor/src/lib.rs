@@ -37,6 +37,15 @@ pub use lan::LanConfig;
 pub use state::ExitStatus;
 pub use supervisor::{ChangedFiles, Config, Handle, InstanceNetwork, Outcome, Request, Supervisor};
 
+/// Starts a process that belongs to a supervisor itself, such as the helper in the network of its instance. It
+/// does not count as left by a service.
+///
+/// # Errors
+/// When the process cannot be started.
+pub fn spawn_own(command: &mut std::process::Command) -> std::io::Result<std::process::Child> {
+    orphans::spawn_spared(command)
+}
+
 /// Makes this process the parent of every descendant whose own parent exits, so that
 /// [`stop_descendants`] finds it. The present children are spared. On Windows, puts this process into a
 /// job object.

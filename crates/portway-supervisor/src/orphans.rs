@@ -2,6 +2,8 @@
 //! stops, and those that it leaves alone.
 
 use std::collections::BTreeSet;
+use std::io;
+use std::process::{Child, Command};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -51,7 +53,7 @@ pub(crate) fn spare_children() {
     let own = std::process::id();
     let below = descendants(own).into_iter();
     let children: Vec<ProcessId> = below
-        .filter(|child| !keepers().contains(&child.pid))
+        .filter(|child| !keepers().contains(&child.pid) && !spared().processes.contains(child))
         .filter(|child| Process::read(child.pid).is_some_and(|process| process.parent == own))
         .collect();
     let mut spared = spared();
@@ -62,6 +64,18 @@ pub(crate) fn spare_children() {
 /// Spares a process: one of Portway's own, or one that cannot be stopped.
 pub(crate) fn spare(pid: u32) {
     spared().processes.extend(ProcessId::read(pid));
+}
+
+/// Starts a process of Portway's own that is neither a keeper nor an orphan.
+///
+/// # Errors
+/// When the process cannot be started.
+pub(crate) fn spawn_spared(command: &mut Command) -> io::Result<Child> {
+    // Locked until the process is known, so that nobody takes it for an orphan.
+    let mut spared = spared();
+    let child = command.spawn()?;
+    spared.processes.extend(ProcessId::read(child.id()));
+    Ok(child)
 }
 
 /// Adds the session of a keeper.

@@ -344,7 +344,10 @@ pub(super) fn describe_terminal(env: &mut IndexMap<String, String>) {
 /// the packages that only development needs, such as the program that runs the service. The application's own
 /// files set it for the service, and nobody who installs packages by hand reads those.
 pub(super) fn install_for_development(env: &mut IndexMap<String, String>) {
-    if env.get("NODE_ENV").is_some_and(|value| value == "production") {
+    if env
+        .get("NODE_ENV")
+        .is_some_and(|value| value == "production")
+    {
         env.shift_remove("NODE_ENV");
     }
 }
