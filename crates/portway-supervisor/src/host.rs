@@ -53,8 +53,8 @@ pub trait SupervisorHost: Send {
     /// Records that the prepare step of `service` has succeeded.
     fn record_prepare(&mut self, service: &str, step: &PrepareStep);
 
-    /// Returns the ports that are leased to any instance of the user. Empty if that is unknown.
-    fn leased_ports(&mut self) -> HashSet<u16>;
+    /// Returns the ports that are leased to any instance of the user; `None` if that is unknown.
+    fn leased_ports(&mut self) -> Option<HashSet<u16>>;
 
     /// Returns the job that plans a change of the project that runs. It reads the project's files,
     /// leases and holds new ports, and may take seconds, so it runs on another thread.

@@ -71,7 +71,7 @@ pub(crate) fn spare(pid: u32) {
 /// # Errors
 /// When the process cannot be started.
 pub(crate) fn spawn_spared(command: &mut Command) -> io::Result<Child> {
-    // Locked until the process is known, so that nobody takes it for an orphan.
+    // Locked until the process is known, so that it does not count as an orphan meanwhile.
     let mut spared = spared();
     let child = command.spawn()?;
     spared.processes.extend(ProcessId::read(child.id()));

@@ -82,10 +82,10 @@ impl SupervisorHost for ProjectHost {
         Ok(self.registered.registry.forget_prepared(id, services)?)
     }
 
-    fn leased_ports(&mut self) -> HashSet<u16> {
-        let instances = self.registered.registry.instances().unwrap_or_default();
+    fn leased_ports(&mut self) -> Option<HashSet<u16>> {
+        let instances = self.registered.registry.instances().ok()?;
         let leases = instances.into_iter().flat_map(|(_, leases, _)| leases);
-        leases.map(|lease| lease.port).collect()
+        Some(leases.map(|lease| lease.port).collect())
     }
 
     fn plan_change(&self, request: ApplyRequest, running: RunningProject) -> ChangeJob {

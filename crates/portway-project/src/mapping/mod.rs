@@ -169,7 +169,7 @@ impl Mapping {
             .or_else(|| keywords::map(context, variable))
             .or_else(|| context.map_addresses(variable));
         if variable.origin == Origin::Documented {
-            // Whoever has a file and leaves a variable out does not want it.
+            // A user who has a file and leaves a variable out does not want it.
             if found.is_some() {
                 self.missing.push(variable.clone());
             }

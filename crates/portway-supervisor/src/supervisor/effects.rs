@@ -9,6 +9,7 @@ use portway_project::PrepareStep;
 use portway_project::policy::SocketMode;
 use tokio::time::sleep;
 
+use super::environment;
 use super::handle::{Message, Report};
 use super::isolation::Isolation;
 use super::service::{self, Reporter, Role};
@@ -293,12 +294,14 @@ impl Supervisor {
         self.sink.lock().clear_tail(name);
         containers::record_engine(self.instance_dir(), &step.command);
         let launch = &self.config.wiring.services[name];
-        let mut env = service::environment(launch, &self.mark(name), self.config.color);
+        let mut env = environment::environment(launch, &self.mark(name), self.config.color);
         if input == InputKind::Terminal {
-            service::describe_terminal(&mut env);
+            environment::describe_terminal(&mut env);
         }
-        if role == Role::PrepareStep {
-            service::install_for_development(&mut env);
+        if role == Role::PrepareStep
+            && let Some(service) = self.services.get(name)
+        {
+            environment::install_for_development(&mut env, &service.plan.env);
         }
         let config = KeeperConfig {
             command: step.command,

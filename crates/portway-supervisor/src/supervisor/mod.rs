@@ -5,6 +5,7 @@ mod apply;
 mod branch;
 mod console;
 mod effects;
+mod environment;
 mod files;
 mod handle;
 mod isolation;

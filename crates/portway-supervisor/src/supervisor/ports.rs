@@ -119,7 +119,7 @@ impl Supervisor {
 
     /// Checks which processes listen on the ports of running services.
     pub(super) fn poll_ports(&mut self) {
-        // In a network of the instance, a service may open ports that nobody expects.
+        // In a network of the instance, a service may open unexpected ports.
         let is_isolated = self.isolation.is_some();
         let is_polled = |machine: &StateMachine| {
             machine.is_listening()

@@ -12,8 +12,9 @@ use tokio::time::{sleep, timeout};
 
 use super::Supervisor;
 use super::effects::SUSPENSION;
+use super::environment::environment;
 use super::handle::Report;
-use super::service::{Reporter, environment, read_lines};
+use super::service::{Reporter, read_lines};
 use crate::keeper::{InputKind, Keeper, KeeperConfig, KeeperEvent, KeeperStreams, Namespace};
 use crate::probe::{self, PROBE_TIMEOUT, ProbeRequest};
 use crate::state::Input;

@@ -5,10 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use indexmap::IndexMap;
 use portway_api::{Event, LogStream};
+use portway_project::PlannedService;
 use portway_project::plan::{LogPattern, ReadinessProbe};
-use portway_project::{Launch, PlannedService};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinHandle;
@@ -18,7 +17,6 @@ use super::console::Console;
 use super::handle::{Message, Report};
 use crate::keeper::{Keeper, KeeperConfig, KeeperEvent, KeeperExit, KeeperStreams};
 use crate::logs::{LineSplitter, LogStore};
-use crate::mark;
 use crate::state::{ExitStatus, Policy, StateMachine};
 
 /// An incomplete line is logged when no more output has arrived for this long.
@@ -312,46 +310,6 @@ async fn read_output(
     }
 }
 
-/// Returns the environment of a service's process. `color`: the output is displayed in a terminal
-/// with colors. Many programs print colors into a pipe only if a variable requests it.
-pub(super) fn environment(launch: &Launch, mark: &str, color: bool) -> IndexMap<String, String> {
-    let mut env = IndexMap::new();
-    let mut set_default = |name: &str, value: &str| {
-        if std::env::var_os(name).is_none() {
-            env.insert(name.to_owned(), value.to_owned());
-        }
-    };
-    // Python buffers output into a pipe.
-    set_default("PYTHONUNBUFFERED", "1");
-    if color {
-        set_default("FORCE_COLOR", "1");
-        set_default("CLICOLOR_FORCE", "1");
-    }
-    env.extend(launch.env.clone());
-    env.insert(mark::NAME.to_owned(), mark.to_owned());
-    env
-}
-
-/// Adds what programs in a terminal need to know. The supervisor may have none itself.
-pub(super) fn describe_terminal(env: &mut IndexMap<String, String>) {
-    let is_usable = |term: &String| !term.is_empty() && term != "dumb";
-    if !std::env::var("TERM").as_ref().is_ok_and(is_usable) && !env.contains_key("TERM") {
-        env.insert("TERM".to_owned(), "xterm-256color".to_owned());
-    }
-}
-
-/// Removes `NODE_ENV=production` from the environment of a prepare step. With it, package managers leave out
-/// the packages that only development needs, such as the program that runs the service. The application's own
-/// files set it for the service, and nobody who installs packages by hand reads those.
-pub(super) fn install_for_development(env: &mut IndexMap<String, String>) {
-    if env
-        .get("NODE_ENV")
-        .is_some_and(|value| value == "production")
-    {
-        env.shift_remove("NODE_ENV");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -369,17 +327,6 @@ mod tests {
             effects.extend(service.machine.step(input, now, 0.5));
         }
         (service, effects)
-    }
-
-    #[test]
-    fn a_prepare_step_installs_what_development_needs() {
-        let of = |value: &str| {
-            let mut env = IndexMap::from([("NODE_ENV".to_owned(), value.to_owned())]);
-            install_for_development(&mut env);
-            env.get("NODE_ENV").cloned()
-        };
-        assert_eq!(of("production"), None);
-        assert_eq!(of("test").as_deref(), Some("test"));
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub(super) struct Isolation {
     inner: AssignedPorts,
     /// What passes connections to each running service.
     opened: HashMap<String, Vec<Forward>>,
-    /// The ports inside that lead to a port of the host, with that port.
+    /// The ports inside whose connections go to a port of the host, with that port.
     published: HashMap<u16, (u16, Vec<Forward>)>,
     /// The listeners of the host that were examined, with whether programs inside may reach them.
     examined: HashMap<u64, bool>,
@@ -271,8 +271,10 @@ impl Supervisor {
             .filter(|one| is_on_loopback(one) && !own.contains(&one.port))
             .collect();
         let is_new = |one: &&Listener| !isolation.examined.contains_key(&one.socket);
-        if others.iter().any(is_new) {
-            let leased = self.config.host.leased_ports();
+        // If the leases are unknown, nothing new becomes reachable.
+        if others.iter().any(is_new)
+            && let Some(leased) = self.config.host.leased_ports()
+        {
             for one in &others {
                 let is_foreign = || !leased.contains(&one.port) && !belongs_to_portway(one);
                 isolation
@@ -365,9 +367,12 @@ fn is_on_loopback(listener: &Listener) -> bool {
 }
 
 /// Whether a socket belongs to a supervisor or to a service of any instance. A socket whose owner is not
-/// visible does not: another user or the container engine has opened it.
+/// visible does not: another user or the container engine has opened it. If the system does not tell the
+/// owner, the socket counts as Portway's.
 fn belongs_to_portway(listener: &Listener) -> bool {
-    let owners = portway_ports::owners_of_sockets(vec![listener.clone()]).unwrap_or_default();
+    let Ok(owners) = portway_ports::owners_of_sockets(vec![listener.clone()]) else {
+        return true;
+    };
     let mut processes = owners.iter().filter_map(|owner| owner.process.as_ref());
     processes.any(|process| {
         let pid = process.id.pid;
