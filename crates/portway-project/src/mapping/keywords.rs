@@ -69,8 +69,8 @@ pub(super) fn map(
     }
     value.push_literal(&text[done..]);
     let meaning = match endpoint.usual.contains(&number) {
-        true => super::number(number, endpoint),
-        false => super::host_name(name, endpoint),
+        true => super::context::number(number, endpoint),
+        false => super::context::host_name(name, endpoint),
     };
     Some((value, vec![meaning]))
 }

@@ -31,8 +31,8 @@ pub(super) fn map(
     }
     if is_host_name(last) {
         if context.is_off(value) {
-            let host = MappedValue::literal(super::LOCALHOST);
-            return Some((host, vec![super::off_meaning(value)]));
+            let host = MappedValue::literal(super::context::LOCALHOST);
+            return Some((host, vec![super::context::off_meaning(value)]));
         }
         if value.eq_ignore_ascii_case(OF_CONTAINERS) {
             let endpoint = beside_port(context, &variable.name, prefix)?;
@@ -41,7 +41,7 @@ pub(super) fn map(
             return Some((MappedValue::of(Part::Host { service }), vec![meaning]));
         }
         let endpoint = context.by_alias(value)?;
-        let meaning = super::host_name(value, endpoint);
+        let meaning = super::context::host_name(value, endpoint);
         let service = endpoint.service.clone();
         return Some((MappedValue::of(Part::Host { service }), vec![meaning]));
     }
@@ -161,8 +161,8 @@ fn port_owner<'a>(
     if let Some(host) = host {
         if let Some(endpoint) = context.by_alias_and_port(host, Some(port)) {
             let meaning = match endpoint.usual.contains(&port) {
-                true => super::number(port, endpoint),
-                false => super::host_name(host, endpoint),
+                true => super::context::number(port, endpoint),
+                false => super::context::host_name(host, endpoint),
             };
             return Some((endpoint, meaning));
         }
@@ -184,7 +184,7 @@ fn port_owner<'a>(
     // A container with a page, such as that of a mail server, has other ports as well.
     let is_sure = |one: &Endpoint| one.container.is_none() || one.kind.usual_port().is_some();
     match fitting[..] {
-        [only] => Some((only, super::number(port, only))),
+        [only] => Some((only, super::context::number(port, only))),
         [] if usual.is_empty() => {
             named::endpoint(name, port, context.owner, context.endpoints, is_sure)
         }
