@@ -16,8 +16,8 @@ use crate::dirs;
 use crate::error::CommandError;
 use crate::gateway::state;
 use crate::inspect::{self, Known};
-use crate::instance::attach;
 use crate::instance::connection::{self, InstanceDir};
+use crate::instance::stop::until_services_stopped;
 use crate::runtime::runtime;
 use stop::StopPolicy;
 
@@ -194,7 +194,7 @@ fn stop_service(service: &ServiceRef) -> Result<FreeAction, CommandError> {
             ))
         })?;
         connection::request(&instance, "release", &names).await?;
-        attach::until_services_stopped(&instance, events, &names).await
+        until_services_stopped(&instance, events, &names).await
     })?;
     Ok(FreeAction::Stopped)
 }

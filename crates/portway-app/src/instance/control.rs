@@ -12,6 +12,7 @@ use super::attach;
 use super::connection::{self, Supervised, not_running};
 use super::containers;
 use super::remnants::{self, Mode};
+use super::stop;
 use crate::allocation;
 use crate::error::CommandError;
 use crate::reporter::Reporter;
@@ -53,7 +54,7 @@ pub fn down(
     if services.is_empty() {
         let (name, was_running) = runtime()?.block_on(async {
             let name = running.name().await;
-            let was_running = attach::stop(&running, now, reporter).await?;
+            let was_running = stop::stop(&running, now, reporter).await?;
             Ok::<_, CommandError>((name, was_running))
         })?;
         // A killed supervisor leaves keepers, and processes if they were killed, too.
@@ -77,11 +78,11 @@ pub fn down(
         let before = connection::status(&running).await?;
         let is_stopped = |name: &String| {
             let service = before.as_ref().and_then(|status| status.service(name));
-            service.is_some_and(attach::is_stopped)
+            service.is_some_and(stop::is_stopped)
         };
         let (idle, stopped) = services.iter().cloned().partition(is_stopped);
         connection::request_stop(&running, "stop", services).await?;
-        attach::until_services_stopped(&running, events, services).await?;
+        stop::until_services_stopped(&running, events, services).await?;
         Ok(Down::Services { stopped, idle })
     })
 }

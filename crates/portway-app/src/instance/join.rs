@@ -13,6 +13,7 @@ use super::attach;
 use super::connection::{self, Supervised};
 use super::follow;
 use super::remember;
+use super::stop;
 use super::supervise::Background;
 use crate::error::CommandError;
 use crate::gateway::client;
@@ -40,7 +41,7 @@ async fn follow(
         return Ok(None);
     };
     if first.state == InstanceState::Stopping && !is_own {
-        attach::until_gone(instance, &first, events, reporter).await?;
+        stop::until_gone(instance, &first, events, reporter).await?;
         return Ok(None);
     }
     Ok(Some((first, events)))

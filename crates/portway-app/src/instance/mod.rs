@@ -21,6 +21,7 @@ pub(crate) mod restore;
 mod running;
 pub(crate) mod snapshot;
 mod sources;
+pub(crate) mod stop;
 mod supervise;
 mod up;
 

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use portway_api::{ChangeAction, ChangePlan, ErrorCode, InstanceState, ServiceChange};
 use portway_project::policy::{Isolation, LanAccess};
 
-use super::attach;
 use super::connection::{self, Supervised};
 use super::containers;
 use super::join;
 use super::locate::Located;
 use super::remnants::{self, Mode};
 use super::running::Running;
+use super::stop;
 use super::supervise;
 use crate::error::CommandError;
 use crate::gateway::background;
@@ -158,7 +158,7 @@ fn stop_other(
     reporter: &dyn Reporter,
 ) -> Result<(), CommandError> {
     reporter.info(&format!("{difference}; stopping it"));
-    runtime()?.block_on(attach::stop(loaded, false, reporter))?;
+    runtime()?.block_on(stop::stop(loaded, false, reporter))?;
     Ok(())
 }
 
