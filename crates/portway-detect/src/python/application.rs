@@ -50,8 +50,18 @@ pub(super) fn places<'a>(dir: &Dir<'a>) -> Vec<Dir<'a>> {
     // `src` is a level of its own: packages are below it.
     let is_in_src = |below: &&Dir<'a>| within(dir, below.path()).starts_with("src/");
     let third: Vec<Dir<'a>> = second.iter().filter(is_in_src).flat_map(below).collect();
+    // So is a directory in it that is no package, as in `src/py/shop/server`.
+    let is_below_src = |below: &&Dir<'a>| {
+        let mut parts = within(dir, below.path()).split('/');
+        let place = parts.by_ref().nth(1).unwrap_or_default();
+        !second
+            .iter()
+            .any(|one| one.name() == place && one.has("__init__.py"))
+    };
+    let fourth: Vec<Dir<'a>> = third.iter().filter(is_below_src).flat_map(below).collect();
     let own = dir.upwards().next();
-    let all = own.into_iter().chain(first).chain(second).chain(third);
+    let all = own.into_iter().chain(first);
+    let all = all.chain(second).chain(third).chain(fourth);
     let mut all: Vec<Dir<'a>> = all.collect();
     all.truncate(MAX_DIRS);
     all
@@ -251,7 +261,16 @@ fn module(project: &Dir<'_>, place: &Dir<'_>, file: &str, text: &str) -> (String
     // `src` is in the module search path and not part of names, unless the file imports it by
     // name.
     let is_src = parts.first() == Some(&"src") && !imports(text, "src");
-    let (src, rest) = parts.split_at(usize::from(is_src));
+    let has_init = |count: usize| {
+        let place = project.below(&parts[..count].join("/"));
+        place.is_some_and(|place| place.has("__init__.py"))
+    };
+    // `src/py` and the like are no packages, but contain some.
+    let src = match is_src {
+        true if parts.len() > 2 && !has_init(2) && has_init(3) => 2,
+        is_src => usize::from(is_src),
+    };
+    let (src, rest) = parts.split_at(src);
     // A file that imports its siblings by bare name runs in its own directory.
     let imports_neighbours = || {
         let files = place.files().filter_map(|name| name.strip_suffix(".py"));

@@ -30,6 +30,33 @@ fn finds_an_application_below_packages_in_src() {
 }
 
 #[test]
+fn finds_an_application_in_a_directory_for_a_language() {
+    let found = only(
+        &[
+            (
+                "pyproject.toml",
+                "[project]\nname = \"x\"\ndependencies = [\"litestar[standard]\"]\n",
+            ),
+            (
+                "src/python/shop/web/entry.py",
+                "from litestar import Litestar\n\ndef make_app() -> Litestar:\n    return Litestar()\n",
+            ),
+            ("src/python/shop/__init__.py", ""),
+            ("src/python/shop/web/__init__.py", ""),
+        ],
+        &["python3"],
+    );
+    assert!(
+        found
+            .command
+            .contains("uvicorn --factory shop.web.entry:make_app"),
+        "{}",
+        found.command
+    );
+    assert_eq!(found.env["PYTHONPATH"], "src/python");
+}
+
+#[test]
 fn the_environment_of_alembic_is_no_application() {
     let found = only(
         &[
