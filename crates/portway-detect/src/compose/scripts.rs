@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use indexmap::IndexMap;
+
 use crate::Dir;
 
 /// Files with recipes.
@@ -102,13 +104,61 @@ pub(super) fn read(root: &Dir<'_>) -> Vec<ComposeCommand> {
     lines.extend(scripts.filter_map(|script| Some(script.as_str()?.to_owned())));
     if let Some(text) = root.first_of(&RECIPES).and_then(|name| root.read(name)) {
         let joined = text.replace("\\\n", " ");
-        lines.extend(joined.lines().map(str::to_owned));
+        let variables = variables(&joined);
+        lines.extend(joined.lines().map(|line| expanded(line, &variables)));
     }
     let mut seen = BTreeSet::new();
     let commands = lines.iter().flat_map(|line| in_line(line));
     commands
         .filter(|one| seen.insert((one.files.clone(), one.profiles.clone())))
         .collect()
+}
+
+/// Returns the variables that a Makefile or justfile sets: `NAME := value`, `NAME ?= value`.
+fn variables(text: &str) -> IndexMap<&str, &str> {
+    let is_name = |name: &str| {
+        let is_part = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+        !name.is_empty() && name.bytes().all(is_part)
+    };
+    let lines = text
+        .lines()
+        .filter(|line| !line.starts_with([' ', '\t', '#']));
+    let pairs = lines.filter_map(|line| {
+        let (name, value) = line.split_once('=')?;
+        let name = name.trim_end_matches([':', '?', ' ', '\t']);
+        let name = name.strip_prefix("export ").unwrap_or(name).trim();
+        let value = value.trim().trim_matches(['"', '\'']);
+        is_name(name).then_some((name, value))
+    });
+    pairs.collect()
+}
+
+/// Maximum depth of variables that name variables, and maximum length of a line with their values, in bytes.
+const MAX_DEPTH: usize = 5;
+const MAX_LINE: usize = 2000;
+
+/// Returns a line with the values of these variables: `$(NAME)`, `${NAME}` and `{{NAME}}`.
+fn expanded(line: &str, variables: &IndexMap<&str, &str>) -> String {
+    let mut text = line.to_owned();
+    for _ in 0..MAX_DEPTH {
+        let mut next = text.clone();
+        for (name, value) in variables {
+            for pattern in [
+                format!("$({name})"),
+                format!("${{{name}}}"),
+                format!("{{{{{name}}}}}"),
+            ] {
+                if next.contains(&pattern) && next.len() < MAX_LINE {
+                    next = next.replace(&pattern, value);
+                }
+            }
+        }
+        if next == text {
+            break;
+        }
+        text = next;
+    }
+    text
 }
 
 /// Returns the commands that start Compose in a line of a shell.
@@ -182,6 +232,32 @@ mod tests {
             ("docker build -f Dockerfile .", ""),
         ] {
             assert_eq!(of(line), found, "{line}");
+        }
+    }
+
+    #[test]
+    fn variables_name_files() {
+        for (text, line, files) in [
+            (
+                "DIR := infra/docker\nFILE := $(DIR)/db.yml\nup:\n\t@docker compose -f $(FILE) up -d\n",
+                "\t@docker compose -f $(FILE) up -d",
+                "infra/docker/db.yml",
+            ),
+            (
+                "COMPOSE ?= docker compose -f ops/db.yml\n",
+                "\t$(COMPOSE) up",
+                "ops/db.yml",
+            ),
+            (
+                "file := \"x/db.yml\"\n",
+                "    docker compose -f {{file}} up",
+                "x/db.yml",
+            ),
+            ("A = $(B)\nB = $(A)\n", "docker compose -f $(A) up", ""),
+        ] {
+            let all = in_line(&expanded(line, &variables(text)));
+            let found: Vec<String> = all.into_iter().flat_map(|one| one.files).collect();
+            assert_eq!(found.join("+"), files, "{text}");
         }
     }
 
