@@ -8,6 +8,7 @@
 //! This crate reads files only: it opens no socket, starts no process and reads no environment.
 
 mod addresses;
+mod caddy;
 mod calls;
 mod cargo;
 pub mod compose;
@@ -120,6 +121,8 @@ pub struct DetectedService {
     /// Whether a script or a configuration file of the project names its port, rather than the
     /// framework or a default in its code.
     pub is_port_written: bool,
+    /// The port that it has without the compose file that publishes it on another one.
+    pub unpublished_port: Option<u16>,
     /// The file and line that calls its preferred port as a number, such as the target of a proxy.
     pub called_by: Option<String>,
     /// Its kind, which says what protocol it speaks.
@@ -226,6 +229,7 @@ pub fn detect(root: &Path, context: &DetectContext<'_>) -> Detection {
         if all.is_empty() {
             all = tasks::read(&dirs[0], context, &mut passed_over);
         }
+        node::add_watchers(&dirs, &mut all, context);
         if nested.len() > 1 {
             // A parent folder of checkouts may contain other projects too.
             all.retain(|service| service.dir.is_empty());
@@ -235,8 +239,7 @@ pub fn detect(root: &Path, context: &DetectContext<'_>) -> Detection {
             false => procfile::deployment::combine(&dirs[0], services, all, &node),
         };
     }
-    found::make_previews_optional(&mut services);
-    found::make_examples_optional(&mut services);
+    found::make_others_optional(&dirs[0], &mut services);
     found::remove_unusable(&mut services, &records);
     let files = compose::files(&dirs);
     compose::run_directly(&dirs[0], &files, &mut services, context);

@@ -68,6 +68,19 @@ pub(super) fn prefer_called_ports(root: &Path, services: &mut [DetectedService],
             set(only, call);
         }
     }
+    // Pages call a backend that a compose file publishes elsewhere where it is without Compose.
+    for call in configured.iter().chain(&written) {
+        let is_published = services
+            .iter()
+            .any(|one| usual_ports(one).contains(&call.port) || one.called_by.is_some());
+        let mut own: Vec<&mut DetectedService> = services
+            .iter_mut()
+            .filter(|one| is_backend(one) && one.unpublished_port == Some(call.port))
+            .collect();
+        if let ([only], false) = (&mut own[..], is_published) {
+            set(only, call);
+        }
+    }
     // A port that no service has is that of the only backend.
     let has: BTreeSet<u16> = services.iter().flat_map(usual_ports).collect();
     let is_unknown = |call: &&Call| !has.contains(&call.port);

@@ -218,3 +218,23 @@ fn several_backends_need_their_usual_port() {
         Some(DetectedPort::Preferred(4001))
     );
 }
+
+#[test]
+fn a_called_port_takes_precedence_over_a_published_one() {
+    let compose = "services:\n  app:\n    build: ./api\n    ports: ['7300:8000']\n";
+    let proxy = |port: u16| {
+        format!("export default {{ server: {{ proxy: {{ '/api': 'http://localhost:{port}' }} }} }}")
+    };
+    for (called_port, expected) in [(8000, 8000), (7300, 7300), (7400, 7300)] {
+        let config = proxy(called_port);
+        let (port, _) = called(
+            ON_FASTAPI,
+            &[("compose.yml", compose), ("web/vite.config.ts", &config)],
+        );
+        assert_eq!(
+            port,
+            Some(DetectedPort::Preferred(expected)),
+            "{called_port}"
+        );
+    }
+}

@@ -208,6 +208,9 @@ impl File<'_> {
             let port = Some(DetectedPort::Preferred(host));
             service.is_port_written = true;
             if service.port != port {
+                if let Some(DetectedPort::Preferred(own)) = service.port {
+                    service.unpublished_port = Some(own);
+                }
                 service.port = port;
                 service.evidence.push(format!(
                     "{} publishes it on port {host}",

@@ -156,6 +156,13 @@ impl Search<'_, '_> {
     }
 }
 
+impl Server {
+    /// Returns whether its command runs again after each change of a file.
+    pub(super) fn watches(&self) -> bool {
+        runs_until_stopped(&self.simple)
+    }
+}
+
 /// Returns whether a command keeps running without serving.
 fn runs_until_stopped(command: &SimpleCommand) -> bool {
     let program = command.program();

@@ -47,7 +47,12 @@ fn of_file(dir: &Dir<'_>, name: &str, tool: &Tool) -> Option<(u16, String)> {
             let config = dir.has(name).then(|| dir.jsonc(name)).flatten()?;
             u16::try_from(config.get("dev")?.get("port")?.as_u64()?).ok()?
         }
-        _ => source::configured(&dir.read(name)?, tool.config_key)?,
+        _ => {
+            let (place, file) = at(dir, name)?;
+            let text = place.read(&file)?;
+            let mut keys = tool.config_key.split('|');
+            keys.find_map(|key| source::configured(&text, key))?
+        }
     };
     (port > 0).then(|| (port, dir.path_of(name)))
 }

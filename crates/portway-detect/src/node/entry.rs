@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::constants;
 use super::files::{is_built, is_source, read, resolve};
 use super::imports;
 use super::package::Package;
@@ -165,7 +166,16 @@ impl Entry {
             .or_else(|| port_in(&own, reads))
             .or_else(|| port_in(&own, is_literal))
             .or_else(|| port_in(&others, reads))
-            .or_else(|| port_in(&others, is_literal));
+            .or_else(|| port_in(&others, is_literal))
+            .map(|(mut port, path)| {
+                if let Port::Reads { variable, usual } = &mut port
+                    && usual.is_none()
+                    && let Some((_, text)) = own.iter().chain(&others).find(|(one, _)| *one == path)
+                {
+                    *usual = constants::default(dir, text, variable, &own);
+                }
+                (port, path)
+            });
         let (library, framework, kind, usual) = match library {
             Library::Known((library, framework, kind, usual)) => {
                 (Some(*library), *framework, *kind, *usual)

@@ -62,6 +62,18 @@ fn names(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Returns what a text imports by name, with the path: `import { a, b } from './c'`. The names may span
+/// several lines.
+pub(super) fn statements(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.match_indices(" from ").filter_map(|(at, word)| {
+        let before = &text[..at];
+        let names = &before[before.rfind("import")?..];
+        let rest = text[at + word.len()..].trim_start();
+        let quote = rest.chars().next().filter(|c| "'\"".contains(*c))?;
+        Some((names, rest[1..].split(quote).next()?))
+    })
+}
+
 /// Joins a relative path; `None` if it leaves the package.
 fn join(place: &str, path: &str) -> Option<String> {
     let mut parts: Vec<&str> = place.split('/').filter(|part| !part.is_empty()).collect();

@@ -9,6 +9,7 @@
 
 mod beside;
 mod configured;
+mod constants;
 mod entry;
 mod files;
 mod generated;
@@ -18,6 +19,7 @@ mod listening;
 mod manager;
 mod nx;
 mod package;
+mod programs;
 mod reason;
 pub(super) mod reload;
 mod run;
@@ -28,6 +30,7 @@ mod servers;
 mod source;
 mod starters;
 mod tools;
+mod watchers;
 mod workspace;
 
 use self::entry::Entry;
@@ -42,7 +45,9 @@ use super::{DetectContext, DetectedPort, DetectedService, Dir, variables};
 use portway_project::kind::Kind;
 use portway_project::shell::quote;
 
+pub(super) use self::programs::{MANAGERS, runs_program};
 pub(super) use self::reason::reason;
+pub(super) use self::watchers::add_watchers;
 pub(super) use self::workspace::members;
 
 /// The entry file of servers that a tool builds and starts.
@@ -153,9 +158,6 @@ fn wait_for_databases(found: &mut [DetectedService], servers: &[Server]) {
     }
 }
 
-/// Programs that run the scripts and files of a package.
-pub(super) const PROGRAMS: [&str; 7] = ["npm", "npx", "yarn", "pnpm", "bun", "node", "next"];
-
 /// Installs the packages of `dir` for commands of its own that other readers found.
 pub(super) fn provide(
     dir: &Dir<'_>,
@@ -163,8 +165,7 @@ pub(super) fn provide(
     context: &DetectContext<'_>,
 ) {
     let is_own = |service: &DetectedService| {
-        let program = service.command.split_whitespace().next().unwrap_or("");
-        service.dir == dir.path() && service.prepare.is_none() && PROGRAMS.contains(&program)
+        service.dir == dir.path() && service.prepare.is_none() && runs_program(&service.command)
     };
     if !services.iter().any(is_own) {
         return;

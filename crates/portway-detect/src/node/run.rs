@@ -184,7 +184,9 @@ impl Project<'_, '_> {
     /// Builds the service of a program of another language.
     pub(super) fn process(&self, server: &Server, process: &DetectedService) -> DetectedService {
         let mut found = process.clone();
-        found.framework = "script";
+        if found.framework == "procfile" {
+            found.framework = "script";
+        }
         found.evidence.insert(0, server.evidence(self.dir));
         found
     }

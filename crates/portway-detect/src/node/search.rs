@@ -10,7 +10,7 @@ use super::server::{Server, ServerKind};
 use super::starters::{StartTarget, forwarded, is_parallel, passes_arguments, started};
 use super::tools::{RUNS_A_FILE, tool};
 use crate::passed_over::has_manifest;
-use crate::{Dir, procfile};
+use crate::{Dir, caddy, procfile};
 
 /// Programs that run the scripts of packages.
 pub(super) const MANAGERS: [&str; 6] = ["npm", "pnpm", "yarn", "bun", "turbo", "nx"];
@@ -135,6 +135,9 @@ impl Search<'_, '_> {
     /// Returns the server of a command that runs a program of another language, unless another manifest in the
     /// directory describes it.
     fn process(&self, simple: &SimpleCommand, text: &str, parsed: &Script) -> Option<ServerKind> {
+        if let Some(found) = caddy::server(self.dir, text) {
+            return Some(ServerKind::Process(Box::new(found)));
+        }
         const PROGRAMS: [&str; 5] = ["python", "python3", "php", "ruby", "uvicorn"];
         const MANIFESTS: [&str; 6] = [
             "pyproject.toml",

@@ -170,6 +170,24 @@ pub(super) fn configured(text: &str, key: &str) -> Option<u16> {
     None
 }
 
+/// Returns the number of a constant or of a key with this name: `const NAME = 3000`, `NAME: 3000`.
+pub(super) fn constant(text: &str, name: &str) -> Option<u16> {
+    code(text).find_map(|(_, line)| {
+        line.match_indices(name).find_map(|(at, _)| {
+            let is_edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && c != '_');
+            let rest = &line[at + name.len()..];
+            let is_word = is_edge(line[..at].chars().next_back()) && is_edge(rest.chars().next());
+            let value = rest.trim_start_matches(['"', '\'']).trim_start();
+            let value = match value.split_once('=') {
+                // A type may be between the name and the value.
+                Some((before, value)) if before.is_empty() || before.starts_with(':') => value,
+                _ => value.strip_prefix(':')?,
+            };
+            number_of(value.trim_start()).filter(|_| is_word)
+        })
+    })
+}
+
 /// The lines that are code, with line numbers from 1.
 fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
     text.lines()
@@ -284,22 +302,27 @@ fn port_variable(expression: &str) -> Option<Port> {
     })
 }
 
-/// Returns the variable to which a line sets a key or a variable called `port`, if its name says that
-/// it is the port of the server.
+/// Returns the variable to which a line sets a key or a variable called `port`, or ending so if
+/// there is a default, if the variable's name says that it is the port of the server.
 fn own_port_variable(line: &str) -> Option<Port> {
     line.match_indices(['=', ':']).find_map(|(at, _)| {
         let name = line[..at].trim_end().trim_end_matches(['"', '\'']);
         let name = name
             .rsplit(|c: char| !c.is_alphanumeric() && c != '_')
             .next()?;
-        if !name.eq_ignore_ascii_case("port") {
+        let is_port = name.eq_ignore_ascii_case("port");
+        // `apiPort: process.env.API_PORT || 9000`.
+        if !is_port && !name.ends_with("Port") {
             return None;
         }
         let value = line[at + 1..].split([',', ';']).next()?;
         let port = port_variable(value)?;
-        let Port::Reads { variable, .. } = &port else {
+        let Port::Reads { variable, usual } = &port else {
             return None;
         };
+        if !is_port && usual.is_none() {
+            return None;
+        }
         let prefix = variable.strip_suffix("_PORT")?;
         OWN_PORT_PREFIXES.contains(&prefix).then_some(port)
     })

@@ -15,7 +15,7 @@ pub(super) struct Tool {
     pub(super) port: u16,
     /// The arguments that set its port; empty if it reads PORT.
     pub(super) flags: &'static str,
-    /// Configuration files that may set its port, and the key.
+    /// Configuration files that may set its port, and the keys, separated by `|`.
     pub(super) config: &'static [&'static str],
     pub(super) config_key: &'static str,
     pub(super) kind: Kind,
@@ -42,21 +42,44 @@ const RSPACK_CONFIG: &[&str] = &[
     "rspack.config.js",
     "rspack.config.ts",
 ];
+const CRACO_CONFIG: &[&str] = &["craco.config.js", "craco.config.ts", "config-overrides.js"];
+const FARM_CONFIG: &[&str] = &["farm.config.ts", "farm.config.js"];
+/// Beside the Vite configuration of the project.
+const VITEPRESS_CONFIG: &[&str] = &[
+    ".vitepress/config.ts",
+    ".vitepress/config.mts",
+    ".vitepress/config.js",
+    ".vitepress/config.mjs",
+    "vite.config.ts",
+    "vite.config.js",
+];
 const VUE_CONFIG: &[&str] = &["vue.config.js"];
 
 #[rustfmt::skip]
-const TOOLS: [Tool; 77] = [
+const TOOLS: [Tool; 94] = [
     page("vite", "vite", &["", "dev", "serve"], 5173, STRICT, VITE_CONFIG, "server"),
     page("vite", "vp", &["dev"], 5173, STRICT, VITE_CONFIG, "server"),
     page("next", "next", &["", "dev"], 3000, PLAIN, &[], ""),
-    page("nuxt", "nuxt", &["dev"], 3000, PLAIN, NUXT_CONFIG, "devServer"),
-    page("nuxt", "nuxi", &["dev"], 3000, PLAIN, NUXT_CONFIG, "devServer"),
+    page("nuxt", "nuxt", &["", "dev"], 3000, PLAIN, NUXT_CONFIG, "devServer|server"),
+    page("nuxt", "nuxt-ts", &["", "dev"], 3000, PLAIN, NUXT_CONFIG, "devServer|server"),
+    page("nuxt", "nuxi", &["dev"], 3000, PLAIN, NUXT_CONFIG, "devServer|server"),
     page("astro", "astro", &["dev"], 4321, PLAIN, ASTRO_CONFIG, "server"),
     page("angular", "ng", &["serve", "s", "dev"], 4200, PLAIN, &["angular.json"], "options"),
     page("react-router", "react-router", &["dev"], 5173, STRICT, VITE_CONFIG, "server"),
     page("remix", "remix", &["vite:dev"], 5173, STRICT, VITE_CONFIG, "server"),
     page("remix", "remix", &["dev"], 3000, "", &[], ""),
     page("create-react-app", "react-scripts", &["start"], 3000, "", &[], ""),
+    page("create-react-app", "react-scripts-ts", &["start"], 3000, "", &[], ""),
+    page("create-react-app", "react-app-rewired", &["start"], 3000, "", CRACO_CONFIG, "devServer"),
+    page("create-react-app", "craco", &["start"], 3000, "", CRACO_CONFIG, "devServer"),
+    page("create-react-app", "rescripts", &["start"], 3000, "", &[], ""),
+    page("razzle", "razzle", &["start"], 3000, "", &[], ""),
+    page("blitz", "blitz", &["dev"], 3000, PLAIN, &[], ""),
+    page("sapper", "sapper", &["dev"], 3000, PLAIN, &[], ""),
+    page("vike", "vike", &["dev"], 3000, PLAIN, &[], ""),
+    page("farm", "farm", &["", "dev", "start"], 9000, PLAIN, FARM_CONFIG, "server"),
+    page("observable", "observable", &["preview"], 3000, PLAIN, &[], ""),
+    page("elm", "elm-app", &["start"], 3000, "", &[], ""),
     page("vue-cli", "vue-cli-service", &["serve"], 8080, PLAIN, VUE_CONFIG, "devServer"),
     page("webpack", "webpack", &["serve"], 8080, PLAIN, WEBPACK_CONFIG, "devServer"),
     page("webpack", "webpack-dev-server", &[""], 8080, PLAIN, WEBPACK_CONFIG, "devServer"),
@@ -65,7 +88,7 @@ const TOOLS: [Tool; 77] = [
     page("parcel", "parcel", &["", "serve"], 1234, PLAIN, &[], ""),
     page("gatsby", "gatsby", &["develop"], 8000, PLAIN, &[], ""),
     page("docusaurus", "docusaurus", &["start"], 3000, "--port {port} --no-open", &[], ""),
-    page("vitepress", "vitepress", &["dev"], 5173, STRICT, &[], ""),
+    page("vitepress", "vitepress", &["", "dev"], 5173, STRICT, VITEPRESS_CONFIG, "server"),
     page("eleventy", "eleventy", &["--serve"], 8080, "--port={port}", &[], ""),
     page("solid-start", "vinxi", &["dev"], 3000, PLAIN, &[], ""),
     page("expo", "expo", &["start"], 8081, PLAIN, &[], ""),
@@ -74,6 +97,11 @@ const TOOLS: [Tool; 77] = [
     api("nest", "nest", &["start"], 3000, ""),
     api("fastify", "fastify", &["start"], 3000, PLAIN),
     api("wrangler", "wrangler", &["dev"], 8787, PLAIN),
+    api("directus", "directus", &["start"], 8055, ""),
+    api("sails", "sails", &["lift"], 1337, PLAIN),
+    api("egg", "egg-bin", &["dev"], 7001, PLAIN),
+    api("midway", "midway-bin", &["dev"], 7001, PLAIN),
+    api("firebase-functions", "functions-framework", &[""], 8080, PLAIN),
     api("strapi", "strapi", &["develop", "dev"], 1337, ""),
     api("json-server", "json-server", &[""], 3000, PLAIN),
     api("adonis", "node", &["ace"], 3333, ""),
@@ -319,6 +347,14 @@ mod tests {
             ("storybook build", None),
             ("node ace serve --hmr", Some("adonis")),
             ("node server.js", None),
+            ("nuxt", Some("nuxt")),
+            ("nuxt --hostname 0.0.0.0", Some("nuxt")),
+            ("nuxt generate", None),
+            ("react-app-rewired start", Some("create-react-app")),
+            ("craco start", Some("create-react-app")),
+            ("craco build", None),
+            ("vitepress dev", Some("vitepress")),
+            ("vitepress build", None),
         ] {
             let words: Vec<String> = command.split(' ').map(str::to_owned).collect();
             let found = tool(&words[0], &words[1..]).map(|tool| tool.name);

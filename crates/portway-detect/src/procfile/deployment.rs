@@ -18,10 +18,7 @@ pub(crate) fn combine(
     others: Vec<DetectedService>,
     dev_servers: &[DetectedService],
 ) -> Vec<DetectedService> {
-    let is_node = |process: &DetectedService| {
-        let program = process.command.split_whitespace().next().unwrap_or("");
-        node::PROGRAMS.contains(&program)
-    };
+    let is_node = |process: &DetectedService| node::runs_program(&process.command);
     if !dev_servers.is_empty() {
         processes.retain(|process| {
             // A worker has no dev server that replaces it.

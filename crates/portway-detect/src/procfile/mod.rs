@@ -11,7 +11,7 @@ pub(super) mod written;
 
 use self::command::Listens;
 use super::shell::literal;
-use super::{DetectContext, DetectedPort, DetectedService, Dir, node, python};
+use super::{DetectContext, DetectedPort, DetectedService, Dir, caddy, node, python};
 use portway_project::kind::Kind;
 
 /// File names, the development file first.
@@ -231,6 +231,10 @@ fn service(
             .evidence
             .insert(0, format!("{file}:{line} defines `{name}`"));
         return found;
+    }
+    if let Some(mut found) = caddy::server(root, command) {
+        found.name.clone_from(name);
+        return found.with_evidence(format!("{file}:{line} defines `{name}`"));
     }
     let inferred = Kind::infer(name, command);
     let mut found = DetectedService::http(

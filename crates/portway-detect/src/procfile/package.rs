@@ -1,7 +1,7 @@
 //! Processes that run a script of a package, such as `cd web && npm run dev`: what Portway finds in the package
 //! says how the script gets its port.
 
-use crate::node::{self, PROGRAMS};
+use crate::node::{self, MANAGERS};
 use crate::{DetectContext, DetectedService, Dir};
 
 /// Options of package managers that are followed by the directory of a package.
@@ -36,7 +36,7 @@ fn script(command: &str) -> Option<(String, String)> {
     };
     let words = shlex::split(command)?;
     let mut words = words.iter().map(String::as_str);
-    let program = words.next().filter(|name| PROGRAMS[..5].contains(name))?;
+    let program = words.next().filter(|name| MANAGERS.contains(name))?;
     let mut script = None;
     let mut runs = false;
     while let Some(word) = words.next() {

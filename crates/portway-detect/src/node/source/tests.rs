@@ -103,6 +103,12 @@ fn finds_the_port_of_a_server() {
         ),
         ("db({ port: process.env.API_PORT_X })", None),
         (
+            "apiPort: process.env.API_PORT || 4108,",
+            reads("API_PORT", Some(4108)),
+        ),
+        ("dbPort: process.env.DB_PORT || 4109,", None),
+        ("apiPort: process.env.API_PORT,", None),
+        (
             "const wss = new WebSocketServer({ port: Number(process.env.WS_PORT) || 4001 })",
             reads("WS_PORT", Some(4001)),
         ),
