@@ -215,7 +215,8 @@ pub struct InstanceStatus {
     pub changed_files: Vec<String>,
     /// The services, in the order of the manifest.
     pub services: Vec<ServiceStatus>,
-    /// The port numbers by which the project's own files call the ports of HTTP services.
+    /// The port numbers by which the project's own files call the ports of HTTP services. The first one of a
+    /// port is the likeliest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub usual_ports: Vec<UsualPort>,
 }

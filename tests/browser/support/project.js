@@ -148,6 +148,27 @@ export class Project {
     return (name) => `http://${name}.localhost:${port}/`;
   }
 
+  // Returns what `portway up` would do.
+  async plan() {
+    return JSON.parse(await this.#portway(["plan", "--json"], MINUTE / 2));
+  }
+
+  // Runs a command in the network of the instance and returns its output.
+  exec(command) {
+    return this.#portway(["exec", "--", ...command], MINUTE / 2);
+  }
+
+  // Returns the ports once one with this name is among them. Observed ports arrive after the start.
+  async portsWith(name) {
+    const deadline = Date.now() + MINUTE;
+    for (;;) {
+      const ports = JSON.parse(await readFile(path.join(this.dir, ".ports.json"), "utf8"));
+      if (name in ports) return ports;
+      if (Date.now() > deadline) throw new Error(`no ${name} in ${JSON.stringify(ports)}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
   async restart(service) {
     await this.#portway(["restart", service], MINUTE);
   }

@@ -128,25 +128,22 @@ impl Supervisor {
     /// Returns the ports that pages may contain as numbers, with those of this instance. In a network of the
     /// instance, these are exactly the ports inside.
     fn usual_ports(&self, services: &[ServiceStatus]) -> Vec<UsualPort> {
-        let mut known = wiring::usual_ports(&self.config.plan, &self.config.ports);
+        let known = wiring::usual_ports(&self.config.plan, &self.config.ports);
         let is_http = |name: &str| {
             let service = self.services.get(name);
             service.is_some_and(|service| service.plan.kind.is_http())
         };
-        for service in services.iter().filter(|service| is_http(&service.name)) {
-            for port in &service.ports {
-                let Some(inner) = port.inner else {
-                    continue;
-                };
-                known.retain(|usual| usual.port != inner);
-                known.push(UsualPort {
-                    port: inner,
+        let services = services.iter().filter(|service| is_http(&service.name));
+        let inner = services.flat_map(|service| {
+            service.ports.iter().filter_map(|port| {
+                Some(UsualPort {
+                    port: port.inner?,
                     service: service.name.clone(),
                     actual: port.port,
-                });
-            }
-        }
-        known
+                })
+            })
+        });
+        exact_first(inner.collect(), known)
     }
 
     pub(super) fn service_status(&self, service: &Service) -> ServiceStatus {
@@ -213,5 +210,43 @@ impl Supervisor {
         let names = self.services.keys().cloned().collect();
         let shared = self.service_names.lock();
         *shared.unwrap_or_else(PoisonError::into_inner) = names;
+    }
+}
+
+/// Adds the ports inside to those that the plan knows, and replaces what the plan says about the same numbers.
+/// They come first, because the first number of a port is the one that the origins of its pages contain.
+fn exact_first(inner: Vec<UsualPort>, known: Vec<UsualPort>) -> Vec<UsualPort> {
+    let is_inner = |port: u16| inner.iter().any(|one| one.port == port);
+    let others: Vec<UsualPort> = known
+        .into_iter()
+        .filter(|one| !is_inner(one.port))
+        .collect();
+    inner.into_iter().chain(others).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_inside_come_before_those_of_the_plan() {
+        let usual = |port, service: &str, actual| UsualPort {
+            port,
+            service: service.to_owned(),
+            actual,
+        };
+        // The range of `web` starts at 9000, and its program listens on 5173.
+        let known = vec![
+            usual(5173, "api", 9101),
+            usual(9000, "web", 9001),
+            usual(9100, "api", 9101),
+        ];
+        let inner = vec![usual(5173, "web", 9001)];
+        let expected = [
+            usual(5173, "web", 9001),
+            usual(9000, "web", 9001),
+            usual(9100, "api", 9101),
+        ];
+        assert_eq!(exact_first(inner, known), expected);
     }
 }
