@@ -36,6 +36,10 @@ pub trait SupervisorHost: Send {
     /// When the file cannot be written.
     fn forget_observed_port(&mut self, service: &str, inner: u16) -> Result<(), HostError>;
 
+    /// Returns the ports inside that services of this instance have opened in addition to those of the plan,
+    /// now or at an earlier start. Empty if that is unknown.
+    fn ports_observed_before(&mut self) -> HashSet<u16>;
+
     /// Returns whether the last prepare step of `service` is up to date: the command and its inputs
     /// are unchanged, and its outputs exist.
     ///

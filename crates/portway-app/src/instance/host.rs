@@ -6,7 +6,7 @@ use std::sync::Arc;
 use portway_api::ApplyRequest;
 use portway_ports::Hold;
 use portway_project::{AssignedPorts, PrepareStep, prepare};
-use portway_registry::Registry;
+use portway_registry::{Lease, Registry};
 use portway_supervisor::{ChangeJob, HostError, ReplacementPort, RunningProject, SupervisorHost};
 
 use crate::allocation;
@@ -66,6 +66,16 @@ impl SupervisorHost for ProjectHost {
             &mut self.registered,
             &self.ports,
         )?)
+    }
+
+    fn ports_observed_before(&mut self) -> HashSet<u16> {
+        let instances = self.registered.registry.instances().unwrap_or_default();
+        let id = &self.registered.instance.id;
+        let own = instances.into_iter().filter(|(one, ..)| one.id == *id);
+        own.flat_map(|(_, leases, _)| leases)
+            .filter(Lease::is_observed)
+            .filter_map(|lease| lease.name.parse().ok())
+            .collect()
     }
 
     fn is_prepared(&mut self, service: &str, step: &PrepareStep) -> Result<bool, HostError> {

@@ -66,6 +66,11 @@ impl StateMachine {
                 return self.start(true, now, effects);
             }
         }
+        // Also after it has listened: it may open further ports.
+        if has_error_code && context.inner_conflict && !self.without_hold {
+            effects.push(Effect::Notify(Transition::RestartingWithoutHostPorts));
+            return self.start(true, now, effects);
+        }
         if status.is_success() && !has_bound && self.policy.restart != RestartPolicy::Always {
             return self.fail(FailureReason::ExitedBeforeListening, now, effects);
         }

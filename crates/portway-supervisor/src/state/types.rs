@@ -65,6 +65,9 @@ pub(crate) struct ExitContext {
     pub address_in_use: bool,
     /// A port of the service that another process uses, if the address may be in use.
     pub lost_port: Option<(u16, PortConflict)>,
+    /// The service is in the network of the instance, and its last output reports an address that is in use
+    /// there, probably by a port of the host.
+    pub inner_conflict: bool,
     /// The line of output that reports a missing module or file.
     pub missing_file: Option<String>,
     /// The program that a shell did not find, as far as the output says.
@@ -126,7 +129,8 @@ pub(crate) enum Input {
 pub(crate) enum Effect {
     /// Run the prepare step.
     Prepare,
-    /// Soften the hold and start the process. `release_port`: release the hold instead.
+    /// Soften the hold and start the process. `release_port`: release the hold instead or, in the network of
+    /// the instance, close the ports of the host that the process probably needs.
     Start { release_port: bool },
     /// Repeat the readiness probe until it succeeds, from the beginning if it runs already.
     StartReadinessProbe,
@@ -158,6 +162,9 @@ pub(crate) enum Transition {
     },
     /// The service may be unable to bind its port while Portway holds it. It restarts without the hold.
     RestartingWithoutHold,
+    /// In the network of the instance, a port of the host probably has the number that the service needs. It
+    /// restarts, and the port is closed.
+    RestartingWithoutHostPorts,
     /// The service failed and is not restarted.
     Failed(FailureReason),
     /// The service was not ready in time. It keeps running.

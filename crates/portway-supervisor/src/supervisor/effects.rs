@@ -194,6 +194,9 @@ impl Supervisor {
 
     fn start(&mut self, name: &str, release_port: bool) {
         let is_inside = self.network_of(name).is_some();
+        if is_inside && release_port {
+            self.withdraw_published(name);
+        }
         for hold in self.holds_of(name) {
             // Another process may have bound the port while it was released.
             let held = hold.retake().and_then(|()| match release_port {

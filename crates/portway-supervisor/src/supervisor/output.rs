@@ -1,5 +1,7 @@
 //! What the last output of a service says about why it exited.
 
+use std::collections::BTreeSet;
+
 /// Parts of a line that report a missing module or file. Such a service fails again each time it is
 /// started.
 const MISSING: [&str; 21] = [
@@ -54,12 +56,43 @@ pub(super) fn plain(line: &str) -> String {
 /// Returns whether the last output of a server may report an address that is in use. A server that
 /// printed nothing may have failed for that reason too.
 pub(super) fn reports_address_in_use(lines: &[String]) -> bool {
-    let signs = ["in use", "eaddrinuse", "errno 98", "bind"];
     lines.is_empty()
-        || lines.iter().any(|line| {
-            let line = line.to_lowercase();
-            signs.iter().any(|sign| line.contains(sign))
-        })
+        || lines
+            .iter()
+            .any(|line| is_about_address_in_use(line) || line.to_lowercase().contains("bind"))
+}
+
+/// Parts of a line, in lower case, that certainly report an address that is in use.
+const ADDRESS_IN_USE: [&str; 3] = ["in use", "eaddrinuse", "errno 98"];
+
+/// Returns whether the last output of a program reports an address that is in use.
+pub(super) fn says_address_in_use(lines: &[String]) -> bool {
+    lines.iter().any(|line| is_about_address_in_use(line))
+}
+
+fn is_about_address_in_use(line: &str) -> bool {
+    let line = line.to_lowercase();
+    ADDRESS_IN_USE.iter().any(|sign| line.contains(sign))
+}
+
+/// Returns the numbers in the lines that report an address in use which can be ports. One of these lines
+/// usually names the port.
+pub(super) fn ports_in_use(lines: &[String]) -> BTreeSet<u16> {
+    let lines = lines.iter().map(|line| anstream::adapter::strip_str(line));
+    let lines = lines.map(|line| line.to_string());
+    lines
+        .filter(|line| is_about_address_in_use(line))
+        .flat_map(|line| numbers(&line))
+        // Privileged ports are not those of a service, and numbers of errors are small.
+        .filter(|number| *number >= 1024)
+        .collect()
+}
+
+/// Returns the whole numbers of a line that fit into 16 bits, except those in dates.
+fn numbers(line: &str) -> Vec<u16> {
+    line.split(|char: char| !char.is_ascii_alphanumeric() && char != '-')
+        .filter_map(|word| word.parse().ok())
+        .collect()
 }
 
 /// Starts of lines that follow the report of a missing module or file: notes of the runtime and of the
@@ -184,5 +217,28 @@ mod tests {
             "Error: listen EADDRINUSE :::3000".to_owned()
         ]));
         assert!(!reports_address_in_use(&["no such table".to_owned()]));
+    }
+
+    #[test]
+    fn finds_the_port_that_is_in_use() {
+        let found = |text: &str| {
+            let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            ports_in_use(&lines).into_iter().collect::<Vec<_>>()
+        };
+        for text in [
+            "Error: listen EADDRINUSE: address already in use 127.0.0.1:7777",
+            "listen tcp :7777: bind: address already in use",
+            "Port \u{1b}[1m7777\u{1b}[0m is in use by another program.",
+            "ERROR: [Errno 98] error while attempting to bind on address ('127.0.0.1', 7777): \
+             address already in use",
+            "Address already in use - bind(2) for \"127.0.0.1\" port 7777 (Errno::EADDRINUSE)",
+        ] {
+            assert_eq!(found(text), [7777], "{text}");
+        }
+        assert_eq!(
+            found("2026-11-30 OSError: [Errno 98] Address already in use"),
+            Vec::<u16>::new()
+        );
+        assert_eq!(found("listening on 7777"), Vec::<u16>::new());
     }
 }

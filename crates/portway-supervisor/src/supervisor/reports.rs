@@ -185,9 +185,12 @@ impl Supervisor {
     /// Returns what the last output and the ports say about the end of a service.
     fn exit_context(&mut self, name: &str) -> ExitContext {
         let lines = self.sink.lock().tail(name);
-        let address_in_use = output::reports_address_in_use(&lines);
+        // In the network of the instance, no hold is in the way.
+        let is_inside = self.network_of(name).is_some();
+        let address_in_use = !is_inside && output::reports_address_in_use(&lines);
         ExitContext {
             address_in_use,
+            inner_conflict: self.inner_conflict(name).is_some(),
             lost_port: address_in_use.then(|| self.lost_port(name)).flatten(),
             missing_file: output::missing_file(&lines),
             missing_program: missing_program(&lines),

@@ -1,5 +1,6 @@
 //! The status of the instance and the notices to users.
 
+use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
 use indexmap::IndexMap;
@@ -41,6 +42,10 @@ impl Supervisor {
                  restarts once without the hold"
                     .to_owned(),
             ),
+            Transition::RestartingWithoutHostPorts => {
+                let ports = self.inner_conflict(name).unwrap_or_default();
+                (NoticeLevel::Warning, without_host_ports(&ports))
+            }
             // The log has the line.
             Transition::Failed(reason) => {
                 let text = reason.clone().without_line().to_string();
@@ -210,6 +215,25 @@ impl Supervisor {
         let names = self.services.keys().cloned().collect();
         let shared = self.service_names.lock();
         *shared.unwrap_or_else(PoisonError::into_inner) = names;
+    }
+}
+
+/// Says that a service restarts without these ports of the host, or without those of all other programs.
+fn without_host_ports(ports: &BTreeSet<u16>) -> String {
+    let numbers: Vec<String> = ports.iter().map(u16::to_string).collect();
+    match &numbers[..] {
+        [] => "reports an address in use, which may be a port of this machine; it restarts once, and ports of \
+               this machine are not reachable inside until it listens"
+            .to_owned(),
+        [port] => format!(
+            "needs port {port}, on which a program of this machine was reachable inside; that program is not \
+             reachable there any more, and the service restarts"
+        ),
+        _ => format!(
+            "needs ports {}, on which programs of this machine were reachable inside; these programs are not \
+             reachable there any more, and the service restarts",
+            numbers.join(", ")
+        ),
     }
 }
 

@@ -249,6 +249,31 @@ fn releases_the_hold_once_for_a_server_that_cannot_bind() {
 }
 
 #[test]
+fn restarts_once_without_ports_of_the_host_also_after_it_has_listened() {
+    let conflict = || ExitContext {
+        inner_conflict: true,
+        ..ExitContext::default()
+    };
+    for mut service in [
+        Fixture::new(|_| {}).starting(),
+        Fixture::new(|_| {}).ready(),
+        Fixture::new(|policy| policy.has_ports = false).starting(),
+    ] {
+        service.step(Input::LeaderExited(ExitStatus::Code(1)));
+        let effects = service.step(Input::TreeGone(conflict()));
+        let notice = Effect::Notify(Transition::RestartingWithoutHostPorts);
+        assert!(effects.contains(&notice));
+        assert!(effects.contains(&Effect::Start { release_port: true }));
+        // The second time it counts as a failure.
+        service.step(Input::Started(8));
+        service.step(Input::LeaderExited(ExitStatus::Code(1)));
+        let effects = service.step(Input::TreeGone(conflict()));
+        assert!(!effects.contains(&notice));
+        assert_eq!(service.state(), ServiceState::Backoff);
+    }
+}
+
+#[test]
 fn keeps_the_hold_for_a_server_that_is_killed() {
     let mut service = Fixture::new(|_| {}).starting();
     let effects = service.exits(ExitStatus::Signal(9), true);

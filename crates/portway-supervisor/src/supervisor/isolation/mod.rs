@@ -2,11 +2,12 @@
 //! the host are reachable inside.
 
 mod observed;
+mod published;
 
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
-use std::time::{Duration, Instant};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
+use std::time::Duration;
 
 use portway_api::{NetworkStatus, NoticeLevel};
 use portway_isolation::{Forward, Network};
@@ -15,13 +16,11 @@ use portway_project::AssignedPorts;
 
 use super::Supervisor;
 use crate::keeper::Namespace;
-use crate::mark::{Mark, supervised_services};
 use crate::ownership::Listeners;
 use crate::process::descendants;
 use observed::Observed;
+use published::Published;
 
-/// How often the ports of the host are read that programs inside can reach.
-const HOST_POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// A service that listens only on another port than the expected one for this long uses that one. Many
 /// servers open a port for their debugger first.
 const OBSERVATION_DELAY: Duration = Duration::from_secs(2);
@@ -48,11 +47,7 @@ pub(super) struct Isolation {
     inner: AssignedPorts,
     /// What passes connections to each running service.
     opened: HashMap<String, Vec<Forward>>,
-    /// The ports inside whose connections go to a port of the host, with that port.
-    published: HashMap<u16, (u16, Vec<Forward>)>,
-    /// The listeners of the host that were examined, with whether programs inside may reach them.
-    examined: HashMap<u64, bool>,
-    last_host_poll: Option<Instant>,
+    published: Published,
     observed: Observed,
 }
 
@@ -62,9 +57,7 @@ impl Isolation {
             network: network.network,
             inner: network.ports,
             opened: HashMap::new(),
-            published: HashMap::new(),
-            examined: HashMap::new(),
-            last_host_poll: None,
+            published: Published::default(),
             observed: Observed::default(),
         }
     }
@@ -85,30 +78,6 @@ impl Isolation {
         let socket = self.network.listen((Ipv4Addr::LOCALHOST, port).into())?;
         socket.set_nonblocking(false)?;
         Ok(socket)
-    }
-
-    /// Makes a port of the host reachable on a port inside. Does nothing if a program inside uses that
-    /// port.
-    fn publish(&mut self, inner: u16, host: u16) {
-        if self
-            .published
-            .get(&inner)
-            .is_some_and(|(to, _)| *to == host)
-        {
-            return;
-        }
-        self.published.remove(&inner);
-        let targets: Vec<SocketAddr> = LOOPBACK
-            .map(|address| SocketAddr::new(address, host))
-            .into();
-        let forwards = LOOPBACK.into_iter().filter_map(|address| {
-            let listener = self.network.listen(SocketAddr::new(address, inner)).ok()?;
-            self.network.publish_tcp(listener, targets.clone()).ok()
-        });
-        let forwards: Vec<Forward> = forwards.collect();
-        if !forwards.is_empty() {
-            self.published.insert(inner, (host, forwards));
-        }
     }
 }
 
@@ -144,7 +113,7 @@ impl Supervisor {
             }
         }
         isolation.inner = inner;
-        isolation.last_host_poll = None;
+        isolation.published.poll_now();
     }
 
     /// Returns the status of the network.
@@ -206,10 +175,13 @@ impl Supervisor {
                 Err(error) => failed = Some((hold.port(), error)),
             }
             if planned.protocol == Protocol::Tcp && hold.port() != inner {
-                isolation.publish(hold.port(), hold.port());
+                isolation
+                    .published
+                    .open(&isolation.network, hold.port(), hold.port());
             }
         }
         isolation.opened.insert(name.to_owned(), forwards);
+        isolation.published.resume(name);
         if let Some((port, error)) = failed {
             let text = format!("port {port} cannot be passed on to it: {error}");
             self.notify(name, NoticeLevel::Error, &text);
@@ -223,81 +195,11 @@ impl Supervisor {
             return;
         };
         isolation.observed.close(name);
+        isolation.published.resume(name);
         if isolation.opened.remove(name).is_some() {
             for port in ports {
-                isolation.published.remove(&port);
+                isolation.published.close(port);
             }
-        }
-    }
-
-    /// Makes ports of the host reachable inside: those of services that stay on the host, on their usual
-    /// ports, and those of programs that do not belong to Portway.
-    pub(super) fn publish_host_ports(&mut self) {
-        let Some(isolation) = &mut self.isolation else {
-            return;
-        };
-        let is_due = |last: Instant| last.elapsed() >= HOST_POLL_INTERVAL;
-        if !isolation.last_host_poll.is_none_or(is_due) {
-            return;
-        }
-        isolation.last_host_poll = Some(Instant::now());
-        let mut wanted: HashMap<u16, u16> = HashMap::new();
-        for service in self.services.values().filter(|one| one.plan.on_host) {
-            let name = &service.plan.name;
-            let host = self.config.ports.of(name);
-            for (&inner, &host) in isolation.inner.of(name).iter().zip(host) {
-                wanted.insert(host, host);
-                wanted.insert(inner, host);
-            }
-        }
-        // A failed reading changes nothing.
-        let Ok(listeners) = portway_ports::all_listeners() else {
-            return;
-        };
-        let sockets: HashSet<u64> = listeners.iter().map(|one| one.socket).collect();
-        isolation
-            .examined
-            .retain(|socket, _| sockets.contains(socket));
-        let usual = self.config.plan.usual_ports();
-        let own: HashSet<u16> = usual
-            .into_iter()
-            .map(|(port, _)| port)
-            .chain(isolation.inner.0.values().flatten().copied())
-            .chain(self.config.ports.0.values().flatten().copied())
-            .chain(isolation.observed.ports())
-            .collect();
-        let others: Vec<&Listener> = listeners
-            .iter()
-            .filter(|one| is_on_loopback(one) && !own.contains(&one.port))
-            .collect();
-        let is_new = |one: &&Listener| !isolation.examined.contains_key(&one.socket);
-        // If the leases are unknown, nothing new becomes reachable.
-        if others.iter().any(is_new)
-            && let Some(leased) = self.config.host.leased_ports()
-        {
-            for one in &others {
-                let is_foreign = || !leased.contains(&one.port) && !belongs_to_portway(one);
-                isolation
-                    .examined
-                    .entry(one.socket)
-                    .or_insert_with(is_foreign);
-            }
-        }
-        for one in others {
-            if isolation.examined.get(&one.socket) == Some(&true) {
-                wanted.entry(one.port).or_insert(one.port);
-            }
-        }
-        let opened: HashSet<u16> = isolation
-            .opened
-            .keys()
-            .flat_map(|name| self.config.ports.of(name).iter().copied())
-            .collect();
-        isolation
-            .published
-            .retain(|inner, _| wanted.contains_key(inner) || opened.contains(inner));
-        for (inner, host) in wanted {
-            isolation.publish(inner, host);
         }
     }
 
@@ -359,23 +261,4 @@ fn open_udp(network: &Network, hold: &Hold, inner: u16) -> io::Result<Vec<Forwar
         v6: false,
     })?;
     Ok(vec![network.forward_udp(socket, inner)?])
-}
-
-fn is_on_loopback(listener: &Listener) -> bool {
-    let address = listener.address.to_canonical();
-    address.is_unspecified() || LOOPBACK.contains(&address)
-}
-
-/// Whether a socket belongs to a supervisor or to a service of any instance. A socket whose owner is not
-/// visible does not: another user or the container engine has opened it. If the system does not tell the
-/// owner, the socket counts as Portway's.
-fn belongs_to_portway(listener: &Listener) -> bool {
-    let Ok(owners) = portway_ports::owners_of_sockets(vec![listener.clone()]) else {
-        return true;
-    };
-    let mut processes = owners.iter().filter_map(|owner| owner.process.as_ref());
-    processes.any(|process| {
-        let pid = process.id.pid;
-        Mark::of(pid).is_some() || !supervised_services(pid).is_empty()
-    })
 }

@@ -78,7 +78,7 @@ impl Supervisor {
         let new = listeners.tcp().filter(|(port, sockets)| {
             **port < FIRST_EPHEMERAL
                 && !planned.contains(port)
-                && !isolation.published.contains_key(port)
+                && !isolation.published.contains(**port)
                 && sockets
                     .iter()
                     .any(|one| !observed.examined.contains(&one.socket))
