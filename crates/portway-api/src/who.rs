@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 pub struct PortReport {
     /// The port.
     pub port: u16,
+    /// Its number in the network of the instance, if the service is in a network of its own. The holders are
+    /// then the processes that listen there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inner: Option<u16>,
     /// The port's state.
     pub state: PortState,
     /// The processes that listen on the port. When none does, the processes that have bound it.

@@ -46,6 +46,8 @@ mod outbound;
 mod platform;
 
 pub use capability::{Attempt, Capability, Facts, Obstacle, Step, capability, evaluate};
-pub use network::{COMMAND, Forward, Network, NetworkConfig, NetworkError, Spawn, run_helper};
+pub use network::{
+    COMMAND, Forward, Network, NetworkConfig, NetworkError, Spawn, listening_sockets, run_helper,
+};
 pub use outbound::{Outbound, OutboundKind};
 pub use platform::Namespace;

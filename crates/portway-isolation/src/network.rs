@@ -218,6 +218,15 @@ impl Forward {
     }
 }
 
+/// Returns the numbers of the TCP sockets that listen on `port` in the network of the process `pid`, as
+/// `portway_ports::find_owner` expects them. It works from outside, for a process of the same user.
+///
+/// # Errors
+/// If the process is gone or its network cannot be read.
+pub fn listening_sockets(pid: u32, port: u16) -> io::Result<Vec<u64>> {
+    platform::listening_sockets(pid, port)
+}
+
 /// Runs a helper in this process until its creator is gone. Returns the exit code. The process must
 /// have one thread only.
 pub fn run_helper() -> u8 {

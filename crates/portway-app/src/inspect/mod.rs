@@ -2,6 +2,7 @@
 //! the registry's leases. Changes nothing.
 
 mod container;
+mod isolated;
 mod leftover;
 mod occupant;
 
@@ -25,6 +26,7 @@ use crate::registry::RegistryReader;
 use crate::reporter::Reporter;
 
 use container::published;
+use isolated::Networks;
 pub(crate) use leftover::{RunningInstances, leftovers};
 pub(crate) use occupant::{Holders, OccupantKind, PortOccupant, holders, occupant};
 
@@ -157,12 +159,15 @@ pub(crate) fn report(ports: &[u16], known: &Known) -> Result<Vec<PortReport>, Co
     } else {
         ports.iter().copied().collect()
     };
+    let mut networks = Networks::default();
     wanted
         .into_iter()
         .map(|port| {
-            let listeners = listening.remove(&port).unwrap_or_default();
+            let mut listeners = listening.remove(&port).unwrap_or_default();
             let lease = leases.get(&port).cloned();
+            let inner = networks.resolve(&mut listeners, lease.as_ref(), port);
             let mut report = one(port, listeners, lease, known)?;
+            report.inner = inner;
             report.excluded = policy.exclusion(port).map(|why| why.to_string());
             Ok(report)
         })
@@ -227,6 +232,7 @@ fn one(
     }
     Ok(PortReport {
         port,
+        inner: None,
         state,
         holders,
         lease,

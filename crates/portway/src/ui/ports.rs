@@ -121,6 +121,10 @@ fn block(report: &PortReport, now: u64) -> String {
 
 fn title(report: &PortReport) -> String {
     let port = report.port;
+    let inside = match report.inner {
+        Some(inner) => format!(": port {inner} of a network of its own"),
+        None => String::new(),
+    };
     let owner = report
         .lease
         .as_ref()
@@ -128,8 +132,8 @@ fn title(report: &PortReport) -> String {
         .unwrap_or_default();
     match report.state {
         PortState::Listening => match report.holders.len() {
-            0 | 1 => format!("port {port} is in use"),
-            count => format!("port {port} is in use by {count} processes"),
+            0 | 1 => format!("port {port} is in use{inside}"),
+            count => format!("port {port} is in use by {count} processes{inside}"),
         },
         PortState::Held => format!("port {port} is held for {owner}; nothing is listening"),
         PortState::Bound => format!("port {port} is bound by a process that is not listening"),

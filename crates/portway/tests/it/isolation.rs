@@ -1,5 +1,7 @@
 //! Instances with a network of their own.
 
+mod conflicts;
+
 use std::fs;
 use std::net::UdpSocket;
 use std::path::PathBuf;
@@ -264,4 +266,35 @@ fn commands_of_portway_work_inside() {
         .env("SHELL", "/bin/sh")
         .stdin(std::process::Stdio::null());
     sandbox.run_command(shell).success();
+}
+
+#[test]
+fn who_names_the_service_and_free_stops_it() {
+    let sandbox = isolated(LITERAL);
+    let status = sandbox.run(&["up", "--detach", "--json"]).success().json();
+    let port = sandbox.port(0).to_string();
+    let who = sandbox.run(&["who", &port, "--json"]).success().json();
+    let (report, holder) = (&who[0], &who[0]["holders"][0]);
+    assert_eq!(report["inner"], 5000);
+    assert_eq!(report["state"], "listening");
+    assert_eq!(report["holders"].as_array().unwrap().len(), 1);
+    assert_eq!(holder["process"]["pid"], status["services"][0]["pid"]);
+    assert_eq!(
+        holder["process"]["command"],
+        sandbox.expand("%service serve 5000").as_str()
+    );
+    assert_eq!(holder["service"]["service"], "api");
+    let text = sandbox.run(&["who", &port]).success();
+    text.stdout_has("port 5000 of a network of its own")
+        .stdout_has("service serve 5000");
+    // Without a port, too.
+    let all = sandbox.run(&["who", "--json"]).success().json();
+    let mut all = all.as_array().unwrap().iter();
+    let same = all.find(|one| one["port"] == report["port"]).unwrap();
+    assert_eq!(same["holders"][0]["process"], holder["process"]);
+    let freed = sandbox.run(&["free", &port, "--yes", "--json"]);
+    let freed = freed.success().json();
+    assert_eq!(freed["action"], "stopped");
+    assert_eq!(freed["service"]["service"], "api");
+    assert!(http_get(sandbox.port(0), "/").is_none());
 }

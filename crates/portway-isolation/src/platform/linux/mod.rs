@@ -7,9 +7,11 @@ mod namespace;
 mod network;
 mod relay;
 mod setup;
+mod sockets;
 mod start;
 
 pub(crate) use facts::{find_outbound, read as facts};
 pub(crate) use helper::run as run_helper;
 pub use namespace::Namespace;
 pub(crate) use network::{Forward, Network};
+pub(crate) use sockets::listening_sockets;
