@@ -7,6 +7,7 @@ mod escapes;
 mod exec;
 mod grace;
 mod groups;
+mod isolated;
 mod killed;
 mod output;
 mod steps;
@@ -33,6 +34,11 @@ const SLACK: Duration = Duration::from_secs(8);
 
 /// One service for each kind of grandchild. `keys` are further keys of each service.
 fn family(keys: &str) -> Sandbox {
+    family_with("", keys, "")
+}
+
+/// A [`family`] with text before and after its services.
+fn family_with(top: &str, keys: &str, more: &str) -> Sandbox {
     let services: Vec<String> = GRANDCHILDREN
         .iter()
         .zip(0..)
@@ -46,7 +52,7 @@ fn family(keys: &str) -> Sandbox {
             )
         })
         .collect();
-    Sandbox::new().manifest(&services.join(""))
+    Sandbox::new().manifest(&format!("{top}{}{more}", services.join("")))
 }
 
 /// Waits until every process of a [`family`] has started.

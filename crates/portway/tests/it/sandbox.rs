@@ -160,6 +160,10 @@ impl Sandbox {
             .current_dir(&self.project)
             .stdin(Stdio::null());
         system::set_home(&mut command, &self.path("home"), &self.path("state"));
+        // Runs the tests with `network`, to see that nothing depends on the network of the machine.
+        if let Some(isolation) = std::env::var_os("PORTWAY_TEST_ISOLATION") {
+            command.env("PORTWAY_ISOLATION", isolation);
+        }
         command
     }
 

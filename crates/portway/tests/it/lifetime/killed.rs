@@ -12,7 +12,7 @@ use super::{
 use crate::sandbox::{Sandbox, wait_until};
 
 /// Kills processes together: they are suspended first, so that none sees the end of another.
-fn kill_together(pids: &[u32]) {
+pub(super) fn kill_together(pids: &[u32]) {
     for signal in [Signal::STOP, Signal::KILL] {
         for &pid in pids {
             kill(pid, signal);
