@@ -86,17 +86,18 @@ fn command(text: &str) -> Option<String> {
 }
 
 /// How the search for an interpreter that fits begins.
-const FIND_PYTHON: &str = "for python in python3";
+const FIND_PYTHON: &str = "for python in ";
 
 /// Stands for the command that creates a venv.
 const CREATE: &str = "\u{1}create";
 
-/// The command that creates a venv with the first installed interpreter of these: ` python3.13 python3.12`.
-fn create_venv(minors: &str, name: &str) -> String {
-    let minors = minors
+/// The command that creates a venv with the first installed interpreter of these: `python3.13 python3`.
+fn create_venv(interpreters: &str, name: &str) -> String {
+    let versions = interpreters
         .split_whitespace()
-        .filter_map(|word| word.strip_prefix("python"));
-    let all: Vec<String> = minors
+        .filter_map(|word| word.strip_prefix("python"))
+        .filter(|version| version.contains('.'));
+    let all: Vec<String> = versions
         .map(|version| format!("py -{version} -m venv {name}"))
         .collect();
     match &all[..] {

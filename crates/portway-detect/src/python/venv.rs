@@ -45,35 +45,56 @@ pub(super) fn has_other_venv(dir: &Dir<'_>) -> bool {
     venvs.any(|name| *name != VENVS[0] || !dir.sub(name).is_some_and(|venv| gets_pip(&venv)))
 }
 
-/// The last minor version of Python 3 that is tried.
+/// The first and the last minor version of Python 3 that are tried.
+const FIRST_MINOR: u32 = 6;
 const LAST_MINOR: u32 = 15;
 
-/// Returns the shell command that creates a venv. If a file requires a version of Python, the first installed
-/// interpreter that fits creates it.
+/// Returns the shell command that creates a venv: with the first installed interpreter that fits what a file
+/// requires. One with the version that the project is developed with comes first, then the closest ones.
 pub(super) fn create_venv(dir: &Dir<'_>, name: &str) -> String {
-    let plain = format!("python3 -m venv {name}");
     let required = dir.upwards().find_map(|at| toolchain::python(&at));
     let range = required.and_then(|(text, _)| toolchain::VersionRange::parse(&text));
-    let Some(range) = range else {
-        return plain;
+    let range = range.and_then(|range| {
+        let minors = range.minors(3, LAST_MINOR);
+        let is_narrow = !minors.is_empty() && minors.len() <= LAST_MINOR as usize;
+        is_narrow.then(|| (minors, range.text().to_owned()))
+    });
+    let preferred = toolchain::preferred_python(dir).map(|(minor, _)| minor);
+    let fits = |minor: &u32| {
+        range
+            .as_ref()
+            .is_none_or(|(minors, _)| minors.contains(minor))
     };
-    let minors = range.minors(3, LAST_MINOR);
-    if minors.is_empty() || minors.len() > LAST_MINOR as usize {
-        return plain;
-    }
-    let others: String = minors
-        .iter()
-        .rev()
-        .map(|minor| format!(" python3.{minor}"))
-        .collect();
-    let fits: Vec<String> = minors.iter().map(u32::to_string).collect();
-    let check = format!(
-        "import sys; sys.exit(sys.version_info[1] not in [{}])",
-        fits.join(", ")
-    );
+    let preferred = preferred.filter(fits);
+    let pythons = match (&range, preferred) {
+        (None, None) => return format!("python3 -m venv {name}"),
+        (_, Some(preferred)) => {
+            let mut minors: Vec<u32> = (FIRST_MINOR..=LAST_MINOR).filter(fits).collect();
+            // Of two that are equally close, the newer one.
+            minors.sort_by_key(|minor| (minor.abs_diff(preferred), LAST_MINOR - minor));
+            let minors = minors.iter().map(|minor| format!("python3.{minor}"));
+            minors.chain(["python3".to_owned()]).collect::<Vec<_>>()
+        }
+        (Some((minors, _)), None) => {
+            let minors = minors.iter().rev().map(|minor| format!("python3.{minor}"));
+            ["python3".to_owned()].into_iter().chain(minors).collect()
+        }
+    };
+    let (check, wanted) = match &range {
+        Some((minors, text)) => {
+            let fits: Vec<String> = minors.iter().map(u32::to_string).collect();
+            let check = format!(
+                "import sys; sys.exit(sys.version_info[1] not in [{}])",
+                fits.join(", ")
+            );
+            (check, format!("no installed Python is {text}"))
+        }
+        None => (String::new(), "no Python is installed".to_owned()),
+    };
     format!(
-        "for python in python3{others}; do \"$python\" -c '{check}' 2>/dev/null && \"$python\" -m venv {name} && break; done || {{ echo {} >&2; exit 1; }}",
-        quote(&format!("no installed Python is {}", range.text()))
+        "for python in {}; do \"$python\" -c '{check}' 2>/dev/null && \"$python\" -m venv {name} && break; done || {{ echo {} >&2; exit 1; }}",
+        pythons.join(" "),
+        quote(&wanted)
     )
 }
 

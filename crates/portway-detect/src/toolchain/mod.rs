@@ -4,11 +4,13 @@
 //! file that says so. The caller compares it with what is installed before it installs packages.
 
 mod install;
+mod preferred;
 mod range;
 
 use serde_json::Value;
 
 pub use install::{install_hint, tools_of};
+pub(super) use preferred::preferred_python;
 pub use range::{Fit, VersionRange};
 
 use super::{DetectedService, Dir};
@@ -58,6 +60,13 @@ pub(super) fn require(root: &Dir<'_>, services: &mut [DetectedService]) -> Vec<R
         let (Some(tool), Some(dir)) = (tool(service), root.below(&service.dir)) else {
             continue;
         };
+        if tool == Tool::Python
+            && let Some((minor, place)) = preferred_python(&dir)
+        {
+            service
+                .evidence
+                .push(format!("it is developed with Python 3.{minor} ({place})"));
+        }
         let Some((text, place)) = required(&dir, tool) else {
             continue;
         };

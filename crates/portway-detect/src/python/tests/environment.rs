@@ -77,6 +77,46 @@ fn installs_packages_with_the_project_manager() {
 }
 
 #[test]
+fn prefers_the_version_that_the_project_is_developed_with() {
+    let listed = |files: &[(&str, &str)]| {
+        let mut all = vec![("requirements.txt", "fastapi\n"), ("main.py", FASTAPI)];
+        all.extend(files);
+        let prepare = only(&all, &["python3"]).prepare.unwrap();
+        let listed = prepare.split_once("for python in ");
+        listed.map(|(_, rest)| rest.split_once(';').unwrap().0.to_owned())
+    };
+    let starts = |files: &[(&str, &str)], start: &str| {
+        let listed = listed(files).unwrap();
+        assert!(listed.starts_with(start), "{files:?}: {listed}");
+        assert!(listed.ends_with(" python3"), "{files:?}: {listed}");
+    };
+    let old = ("Dockerfile", "FROM python:3.9-slim\n");
+    starts(&[old], "python3.9 python3.10 python3.8 ");
+    starts(
+        &[("Dockerfile", "FROM python:3.99\n")],
+        "python3.15 python3.14 ",
+    );
+    starts(
+        &[("docker/api/Dockerfile", "FROM python:3.12\n")],
+        "python3.12 python3.13 ",
+    );
+    starts(&[("runtime.txt", "python-3.8.4\n"), old], "python3.8 ");
+    starts(&[(".python-version", "3.12.1\n")], "python3.12 python3.13 ");
+    let pyproject = "[project]\nname = 'x'\nrequires-python = '>=3.11,<3.14'\n";
+    let newer = ("Dockerfile", "FROM python:3.13-slim\n");
+    assert_eq!(
+        listed(&[("pyproject.toml", pyproject), newer]).unwrap(),
+        "python3.13 python3.12 python3.11 python3"
+    );
+    // A Dockerfile that contradicts what the project requires does not count.
+    assert_eq!(
+        listed(&[("pyproject.toml", pyproject), old]).unwrap(),
+        "python3 python3.13 python3.12 python3.11"
+    );
+    assert_eq!(listed(&[("Dockerfile", "FROM node:22\n")]), None);
+}
+
+#[test]
 fn installs_the_manager_of_exact_versions() {
     let project = "[project]\nname = 'x'\ndependencies = ['fastapi', 'uvicorn']\n";
     let optional =
