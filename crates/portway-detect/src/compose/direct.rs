@@ -42,12 +42,12 @@ pub(crate) fn run_directly(
 ) {
     for file in files {
         let mut siblings = Vec::new();
-        for dir in file.build_dirs() {
+        for dir in file.code_dirs(services) {
             let built: Vec<(&String, &Service)> = file
                 .compose
                 .services
                 .iter()
-                .filter(|(_, service)| file.build_dir(service).as_deref() == Some(&dir))
+                .filter(|(_, service)| file.code_dir(service, services).as_deref() == Some(&dir))
                 .filter(|(name, service)| file.contains_code(service) && !is_test(name, service))
                 .collect();
             siblings.extend(file.connect(root, &dir, &built, services, context));
@@ -113,15 +113,34 @@ impl File<'_> {
         })
     }
 
-    /// Returns the directories that services are built from.
-    fn build_dirs(&self) -> Vec<String> {
+    /// Returns the directory of the code that a compose service runs: the one that it is built from. If none of
+    /// the detected `services` is in that, the only one of their directories that it mounts or copies.
+    pub(super) fn code_dir(
+        &self,
+        service: &Service,
+        services: &[DetectedService],
+    ) -> Option<String> {
+        let built = self.build_dir(service)?;
+        let is_one = |dir: &str| services.iter().any(|one| one.dir == dir);
+        if is_one(&built) {
+            return Some(built);
+        }
+        let prefix = format!("{built}/");
+        let mut dirs = self.code(service);
+        dirs.retain(|dir| is_one(dir) && (built.is_empty() || dir.starts_with(&prefix)));
+        dirs.sort_unstable();
+        dirs.dedup();
+        match &dirs[..] {
+            [only] => Some(only.clone()),
+            _ => Some(built),
+        }
+    }
+
+    /// Returns the directories of the code that services run.
+    fn code_dirs(&self, services: &[DetectedService]) -> Vec<String> {
         let mut dirs: Vec<String> = Vec::new();
-        for dir in self
-            .compose
-            .services
-            .values()
-            .filter_map(|one| self.build_dir(one))
-        {
+        let all = self.compose.services.values();
+        for dir in all.filter_map(|one| self.code_dir(one, services)) {
             if !dirs.contains(&dir) {
                 dirs.push(dir);
             }

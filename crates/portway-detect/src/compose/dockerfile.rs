@@ -54,6 +54,19 @@ impl File<'_> {
         dir.has(&file).then(|| dir.read(&file)).flatten()
     }
 
+    /// Returns the paths, relative to the root, of what a service mounts and of what its Dockerfile copies.
+    pub(super) fn code(&self, service: &Service) -> Vec<String> {
+        let join = |dir: &str, path: &str| value::join(dir, path.trim_end_matches('/'));
+        let own = self.dir.path();
+        let mounted = service.mounts.iter().filter_map(|path| join(own, path));
+        let context = service.build.as_deref().and_then(|path| join(own, path));
+        let text = self.dockerfile(service).unwrap_or_default();
+        let copied = copied(&text).into_iter();
+        mounted
+            .chain(copied.filter_map(|path| join(context.as_deref()?, path)))
+            .collect()
+    }
+
     /// Returns whether a service runs code of the checkout in an image that other services of the file build,
     /// or in that of a language.
     pub(super) fn mounts_code(&self, service: &Service) -> bool {
@@ -62,21 +75,16 @@ impl File<'_> {
         };
         let mut all = self.compose.services.values();
         let is_built = all.any(|one| one.build.is_some() && one.image.as_deref() == Some(image));
-        is_built || (service.has_mounts && LANGUAGES.contains(&images::last_component(image)))
+        is_built
+            || (!service.mounts.is_empty() && LANGUAGES.contains(&images::last_component(image)))
     }
 
     /// Returns whether the image of a service contains code of the project: its Dockerfile copies some, or
     /// the code is mounted, or there is a language and nothing else. Otherwise, it is an image of its own,
     /// such as that of a mail server.
     pub(super) fn contains_code(&self, service: &Service) -> bool {
-        let copies = |text: String| {
-            let is_copy = |line: &str| {
-                let line = line.trim_start().to_ascii_uppercase();
-                (line.starts_with("COPY ") || line.starts_with("ADD ")) && !line.contains("--FROM=")
-            };
-            text.lines().any(is_copy) || is_language_only(&text)
-        };
-        service.has_mounts
+        let copies = |text: String| !copied(&text).is_empty() || is_language_only(&text);
+        !service.mounts.is_empty()
             || service.command.is_some()
             || self.dockerfile(service).is_none_or(copies)
     }
@@ -111,6 +119,28 @@ impl File<'_> {
         };
         only.host.filter(is_free)
     }
+}
+
+/// Returns the paths that a Dockerfile copies from its context.
+fn copied(text: &str) -> Vec<&str> {
+    let mut paths = Vec::new();
+    for line in text.lines() {
+        let mut words = line.split_whitespace();
+        let instruction = words.next().unwrap_or_default().to_ascii_uppercase();
+        let is_copy = ["ADD", "COPY"].contains(&instruction.as_str());
+        let rest: Vec<&str> = words.collect();
+        if !is_copy || rest.iter().any(|word| word.starts_with("--from=")) {
+            continue;
+        }
+        let sources = rest.iter().filter(|word| !word.starts_with("--"));
+        let sources: Vec<&str> = sources
+            .map(|word| word.trim_matches(['[', ']', ',', '"']))
+            .collect();
+        if let Some((_, sources)) = sources.split_last() {
+            paths.extend(sources);
+        }
+    }
+    paths
 }
 
 /// Returns the image of the last stage of a Dockerfile.

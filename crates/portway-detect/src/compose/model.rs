@@ -45,8 +45,8 @@ pub struct Service {
     /// The command of its health check, run in the container.
     pub(super) healthcheck: Option<String>,
     pub(super) on_host_network: bool,
-    /// Whether a directory of the machine, such as the code, is mounted into its container.
-    pub(super) has_mounts: bool,
+    /// The directories and files of the machine, such as the code, that are mounted into its container.
+    pub(super) mounts: Vec<String>,
 }
 
 impl Compose {
@@ -118,18 +118,26 @@ impl Service {
             depends_on: value.get("depends_on").map(depends_on).unwrap_or_default(),
             healthcheck: value.get("healthcheck").and_then(healthcheck),
             on_host_network: text("network_mode").as_deref() == Some("host"),
-            has_mounts: value.get("volumes").is_some_and(has_mounts),
+            mounts: value.get("volumes").map(mounts).unwrap_or_default(),
         }
     }
 }
 
-/// Whether one of the volumes is a directory of the machine rather than a volume with a name.
-fn has_mounts(volumes: &Value) -> bool {
-    let mut all = volumes.as_array().into_iter().flatten();
-    all.any(|volume| match volume {
-        Value::Object(_) => volume.get("type").and_then(Value::as_str) == Some("bind"),
-        one => scalar(one).is_some_and(|text| text.starts_with(['.', '/', '~', '$'])),
+/// Returns the volumes that are directories or files of the machine rather than volumes with a name.
+fn mounts(volumes: &Value) -> Vec<String> {
+    let all = volumes.as_array().into_iter().flatten();
+    all.filter_map(|volume| match volume {
+        Value::Object(_) => {
+            let is_bind = volume.get("type").and_then(Value::as_str) == Some("bind");
+            is_bind.then(|| volume.get("source").and_then(scalar).unwrap_or_default())
+        }
+        one => {
+            let text = scalar(one).filter(|text| text.starts_with(['.', '/', '~', '$']))?;
+            let source = text.split(':').next().unwrap_or_default();
+            Some(source.to_owned())
+        }
     })
+    .collect()
 }
 
 /// A command, as a shell runs it: a text, or a list of words.

@@ -299,3 +299,48 @@ fn a_script_with_the_name_of_a_compose_worker_gets_its_environment() {
         found.passed_over
     );
 }
+
+#[test]
+fn code_below_the_context_of_a_build_runs_with_its_environment() {
+    let compose = |service: &str| {
+        format!(
+            "services:\n  web:\n    build: .\n    ports: ['8000:8000']\n    \
+             environment: {{SECRET: s3cret}}\n{service}  db:\n    image: postgres:16\n"
+        )
+    };
+    let mounts = "    volumes: ['./back:/app', './start.sh:/start.sh:ro']\n";
+    let long = "    volumes: [{type: bind, source: ./back, target: /app}]\n";
+    let both = "    volumes: ['./back:/app', './front:/front']\n";
+    for (service, dockerfile, is_back) in [
+        (mounts, "FROM python:3.12\n", true),
+        (long, "FROM python:3.12\n", true),
+        ("", "FROM x\nCOPY --chown=1 back/ .\n", true),
+        ("", "FROM x\nADD [\"./back\", \"/app\"]\n", true),
+        ("", "FROM x\nCOPY --from=web back/ .\n", false),
+        // Which of the two it runs is not known.
+        (both, "FROM python:3.12\n", false),
+        ("", "FROM x\nCOPY . .\n", false),
+    ] {
+        let compose = compose(service);
+        let found = checkout(
+            &[
+                ("compose.yml", &compose),
+                ("Dockerfile", dockerfile),
+                (
+                    "back/main.py",
+                    "from fastapi import FastAPI\napp = FastAPI()\n",
+                ),
+                ("back/requirements.txt", "fastapi\n"),
+                (
+                    "front/package.json",
+                    "{\"scripts\": {\"dev\": \"vite\"}, \"devDependencies\": {\"vite\": \"7\"}}",
+                ),
+            ],
+            &["docker"],
+        );
+        let back = found.services.iter().find(|one| one.dir == "back").unwrap();
+        let key = "compose = { file = \"compose.yml\", service = \"web\" }";
+        let has_key = back.more.iter().any(|line| line == key);
+        assert_eq!(has_key, is_back, "{service} {dockerfile}: {found:#?}");
+    }
+}
