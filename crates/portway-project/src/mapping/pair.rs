@@ -10,8 +10,23 @@ const HOSTS: [&str; 5] = ["HOST", "HOSTNAME", "SERVER", "ADDR", "ADDRESS"];
 /// The name of this machine in containers. Outside of them, it often resolves to nothing.
 const OF_CONTAINERS: &str = "host.docker.internal";
 
-/// Names of databases that precede `HOST` and `PORT` without a separator.
-const GLUED: [&str; 5] = ["PG", "MYSQL", "REDIS", "MONGO", "RABBITMQ"];
+/// Names of databases and similar that precede `HOST` and `PORT` without a separator.
+const GLUED: [&str; 14] = [
+    "CACHE",
+    "DATABASE",
+    "DB",
+    "MAIL",
+    "MARIADB",
+    "MEMCACHED",
+    "MONGO",
+    "MONGODB",
+    "MYSQL",
+    "PG",
+    "POSTGRES",
+    "RABBITMQ",
+    "REDIS",
+    "SMTP",
+];
 
 /// Maps a variable that contains only a host or only a port.
 pub(super) fn map(
@@ -22,7 +37,7 @@ pub(super) fn map(
     let value = variable.value.trim();
     if last.eq_ignore_ascii_case("PORT") {
         let port: u16 = value.parse().ok().filter(|port| *port > 0)?;
-        let (endpoint, meaning) = port_owner(context, &variable.name, prefix, port)?;
+        let (endpoint, meaning) = port_owner(context, &variable.name, (prefix, last), port)?;
         // Code of other programs in the checkout has such defaults too.
         if !endpoint.usual.contains(&port) && variable.origin == Origin::Code {
             return None;
@@ -59,12 +74,7 @@ pub(super) fn add_missing_ports(context: &Context<'_>, variables: &mut Vec<Mappe
         let Some((prefix, last)) = split(&variable.name) else {
             continue;
         };
-        let port = if last.chars().any(|c| c.is_ascii_lowercase()) {
-            "port"
-        } else {
-            "PORT"
-        };
-        let name = format!("{prefix}{port}");
+        let name = format!("{prefix}{}", like(last, "port"));
         let endpoint = default_port(context.endpoints, service, prefix);
         if let Some(endpoint) = endpoint.filter(|_| !context.by_name.contains_key(name.as_str())) {
             more.push(MappedVariable {
@@ -99,8 +109,8 @@ fn default_port<'a>(
 }
 
 /// Splits a name into its last part and what is before it, with the separator: `DB_` and `PORT`.
-/// Names without one are split behind the name of a database, as libpq and hosting providers write them:
-/// `PGPORT`, `REDISHOST`.
+/// Names without one are split behind the name of a database, as libpq and hosting providers write them
+/// (`PGPORT`, `REDISHOST`), and before a capital letter (`dbHost`).
 fn split(name: &str) -> Option<(&str, &str)> {
     let glued = GLUED.into_iter().find_map(|prefix| {
         let last = name.strip_prefix(prefix)?;
@@ -109,8 +119,22 @@ fn split(name: &str) -> Option<(&str, &str)> {
     if glued.is_some() {
         return glued;
     }
-    let at = name.rfind('_').filter(|at| *at > 0)? + 1;
-    Some(name.split_at(at))
+    if let Some(at) = name.rfind('_').filter(|at| *at > 0) {
+        return Some(name.split_at(at + 1));
+    }
+    let at = name.rfind(|c: char| c.is_ascii_uppercase())?;
+    let is_camel = name[..at].ends_with(|c: char| c.is_ascii_lowercase());
+    is_camel.then(|| name.split_at(at))
+}
+
+/// Returns `word`, which is in lower case, in the spelling of `last`: `PORT` like `HOST`, `Port` like `Host`.
+fn like(last: &str, word: &str) -> String {
+    let mut letters = last.chars().map(|c| c.is_ascii_uppercase());
+    match (letters.next(), letters.next()) {
+        (Some(true), Some(true)) => word.to_ascii_uppercase(),
+        (Some(true), _) => format!("{}{}", word[..1].to_ascii_uppercase(), &word[1..]),
+        _ => word.to_owned(),
+    }
 }
 
 fn is_host_name(last: &str) -> bool {
@@ -120,13 +144,14 @@ fn is_host_name(last: &str) -> bool {
 /// Returns the port to which a variable with a host of this machine belongs: that of the variable with the
 /// number beside it, or else the one that its name says.
 fn beside_port<'a>(context: &Context<'a>, name: &str, prefix: &str) -> Option<&'a Endpoint> {
-    let number = ["PORT", "port"].into_iter().find_map(|last| {
+    let number = ["PORT", "Port", "port"].into_iter().find_map(|last| {
         let name = format!("{prefix}{last}");
         let variable = context.by_name.get(name.as_str())?;
         Some((name, variable.value.trim().parse().ok()?))
     });
     if let Some((name, port)) = number {
-        return port_owner(context, &name, prefix, port).map(|(endpoint, _)| endpoint);
+        let last = &name[prefix.len()..];
+        return port_owner(context, &name, (prefix, last), port).map(|(endpoint, _)| endpoint);
     }
     match hinted(context, name, prefix)[..] {
         [only] => Some(only),
@@ -134,30 +159,31 @@ fn beside_port<'a>(context: &Context<'a>, name: &str, prefix: &str) -> Option<&'
     }
 }
 
-/// Returns the ports that the name of a variable refers to.
-fn hinted<'a>(context: &Context<'a>, name: &str, prefix: &str) -> Vec<&'a Endpoint> {
-    match prefix {
-        "PG" => hint::endpoints("POSTGRES", context.endpoints),
-        _ => hint::endpoints(name, context.endpoints),
+/// Returns the part of a name that says which service it refers to.
+fn service_part<'n>(name: &'n str, prefix: &'n str) -> &'n str {
+    match GLUED.contains(&prefix) {
+        true => prefix,
+        false => name,
     }
 }
 
-/// Returns the port that a variable with a number stands for, and why.
+/// Returns the ports that the name of a variable refers to.
+fn hinted<'a>(context: &Context<'a>, name: &str, prefix: &str) -> Vec<&'a Endpoint> {
+    hint::endpoints(service_part(name, prefix), context.endpoints)
+}
+
+/// Returns the port that a variable with a number stands for, and why. The two parts are those of its name.
 fn port_owner<'a>(
     context: &Context<'a>,
     name: &str,
-    prefix: &str,
+    (prefix, last): (&str, &str),
     port: u16,
 ) -> Option<(&'a Endpoint, String)> {
-    let host = HOSTS.iter().find_map(|last| {
+    let hosts = HOSTS.iter().map(|host| like(last, &host.to_lowercase()));
+    let host = hosts.into_iter().find_map(|last| {
         let variable = context.by_name.get(format!("{prefix}{last}").as_str())?;
         Some(variable.value.trim()).filter(|value| !value.is_empty())
     });
-    let name = if GLUED.contains(&prefix) {
-        prefix
-    } else {
-        name
-    };
     if let Some(host) = host {
         if let Some(endpoint) = context.by_alias_and_port(host, Some(port)) {
             let meaning = match endpoint.usual.contains(&port) {
@@ -170,7 +196,7 @@ fn port_owner<'a>(
             return None;
         }
     }
-    let hinted = hint::endpoints(name, context.endpoints);
+    let hinted = hinted(context, name, prefix);
     let usual = context
         .endpoints
         .iter()
@@ -186,6 +212,7 @@ fn port_owner<'a>(
     match fitting[..] {
         [only] => Some((only, super::context::number(port, only))),
         [] if usual.is_empty() => {
+            let name = service_part(name, prefix);
             named::endpoint(name, port, context.owner, context.endpoints, is_sure)
         }
         _ => None,

@@ -184,6 +184,19 @@ fn maps_a_host_and_a_port_in_two_variables() {
             &[("REDISHOST", "redis"), ("REDISPORT", "6379")],
             &[("REDISHOST", "{redis.host}"), ("REDISPORT", "{redis.port}")],
         ),
+        (
+            &[("DBHOST", "db"), ("DBPORT", "5432")],
+            &[("DBHOST", "{db.host}"), ("DBPORT", "{db.port}")],
+        ),
+        (
+            &[("dbHost", "db"), ("dbPort", "5432")],
+            &[("dbHost", "{db.host}"), ("dbPort", "{db.port}")],
+        ),
+        (
+            &[("redisHost", "redis")],
+            &[("redisHost", "{redis.host}"), ("redisPort", "{redis.port}")],
+        ),
+        (&[("dbHost", "db.example.com"), ("dbPort", "5432")], &[]),
         (&[("MYSQLPORT", "3307"), ("XREDISPORT", "6380")], &[]),
         (&[("REDIS_PORT", "6380")], &[("REDIS_PORT", "{redis.port}")]),
         (
