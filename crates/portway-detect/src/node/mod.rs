@@ -11,6 +11,7 @@ mod beside;
 mod configured;
 mod constants;
 mod entry;
+mod env_file;
 mod files;
 mod generated;
 mod imports;
@@ -82,7 +83,10 @@ fn of_package(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedService
     let Some(package) = Package::read(dir) else {
         return Vec::new();
     };
-    let (servers, left_out) = servers(dir, &package);
+    let (mut servers, left_out) = servers(dir, &package);
+    for server in &mut servers {
+        server.missing_env_file = env_file::remove_missing(dir, &mut server.simple);
+    }
     let alone = match servers.is_empty() {
         true => Entry::usual(dir, &package),
         false => None,
@@ -226,6 +230,7 @@ impl Project<'_, '_> {
         let names_addresses = server.names_addresses();
         let is_replaced = server.replaced().is_some()
             || names_addresses
+            || server.missing_env_file.is_some()
             || self.starts_containers(&server.before);
         let says_a_port = server.says_a_port();
         if server.script.is_some() && !is_replaced && !says_a_port {
@@ -306,6 +311,7 @@ impl Project<'_, '_> {
         let reads_port = server.reads_port();
         if server.replaced().is_some()
             || names_addresses
+            || server.missing_env_file.is_some()
             || self.starts_containers(&server.before)
             || (port.is_some() && !reads_port)
         {

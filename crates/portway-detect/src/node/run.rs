@@ -116,6 +116,9 @@ impl Project<'_, '_> {
     /// The command that starts a server with its own port variable only.
     pub(super) fn start(&self, server: &Server) -> String {
         match &server.script {
+            Some(_) if server.missing_env_file.is_some() => self
+                .outside(server, &server.simple, "")
+                .unwrap_or_else(|| self.run(server, "")),
             Some(_) => self.run(server, ""),
             None => self
                 .outside(server, &server.simple, "")
@@ -159,6 +162,9 @@ impl Project<'_, '_> {
             true => "its command runs",
             false => "its commands run",
         };
+        if let Some(missing) = &server.missing_env_file {
+            return missing.why(command);
+        }
         match (server.replaced(), &server.script) {
             (Some(program), _) => {
                 format!("{command} without `{program}`, which chooses a port itself")

@@ -1,6 +1,7 @@
 //! A command of a package's scripts that serves, or that runs beside one that does.
 
 use super::entry::Entry;
+use super::env_file::MissingEnvFile;
 use super::script::{Script, SimpleCommand, Step, StepRun};
 use super::tools::Tool;
 use crate::addresses::has_address;
@@ -41,6 +42,8 @@ pub(super) struct Server {
     /// The variables and the wrapper of the program that starts all of them.
     pub(super) around: SimpleCommand,
     pub(super) serves: ServerKind,
+    /// The file that `simple` does without, although its script insists on it.
+    pub(super) missing_env_file: Option<MissingEnvFile>,
     /// Why the application does not always need it.
     pub(super) optional: Option<&'static str>,
 }
@@ -77,6 +80,7 @@ impl Server {
             first: Vec::new(),
             around: SimpleCommand::default(),
             serves,
+            missing_env_file: None,
             optional: None,
         }
     }
