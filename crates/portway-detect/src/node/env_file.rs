@@ -17,6 +17,8 @@ const WRAPPER_OPTIONS: [&str; 2] = ["-f", "--file"];
 pub(super) struct MissingEnvFile {
     /// What its command says: `--env-file=.env`.
     pub(super) option: String,
+    /// The words of the command, as its script has them.
+    pub(super) words: Vec<String>,
     /// The path of its example, relative to the directory of the package.
     pub(super) example: String,
 }
@@ -24,7 +26,9 @@ pub(super) struct MissingEnvFile {
 impl MissingEnvFile {
     /// Why a command runs without its script; `command` begins like "its command runs".
     pub(super) fn why(&self, command: &str) -> String {
-        let Self { option, example } = self;
+        let Self {
+            option, example, ..
+        } = self;
         format!(
             "the file of `{option}` is missing, so {command} without the script, with the values of {example}"
         )
@@ -34,13 +38,14 @@ impl MissingEnvFile {
 /// Removes the files that `command`, which runs in `dir`, insists on, and of which only an example exists, or
 /// names the example. Returns the first of them.
 pub(super) fn remove_missing(dir: &Dir<'_>, command: &mut SimpleCommand) -> Option<MissingEnvFile> {
+    let said = command.words.clone();
     let mut first = None;
     if command.wrapper.first().is_some_and(|word| word == WRAPPER) {
         let given = option(&command.wrapper, &WRAPPER_OPTIONS);
         let path = given.map_or(".env", |(_, path)| path);
         if let Some(example) = example(dir, path).filter(|_| path == ".env") {
             let option = format!("{WRAPPER} -f {path}");
-            first = Some(MissingEnvFile { option, example });
+            first = Some((option, example));
             command.wrapper.clear();
         }
     }
@@ -51,22 +56,26 @@ pub(super) fn remove_missing(dir: &Dir<'_>, command: &mut SimpleCommand) -> Opti
         let mut after = rest.split_off(at);
         words.append(&mut rest);
         let count = if after[0].contains('=') { 1 } else { 2 };
-        let said: Vec<String> = after.drain(..count.min(after.len())).collect();
+        let named: Vec<String> = after.drain(..count.min(after.len())).collect();
         match example(dir, &path) {
             Some(example) => {
                 if path.trim_start_matches("./") != ".env" {
                     words.extend([OPTION.to_owned(), example.clone()]);
                 }
-                let option = said.join(" ");
-                first.get_or_insert(MissingEnvFile { option, example });
+                let option = named.join(" ");
+                first.get_or_insert((option, example));
             }
-            None => words.extend(said),
+            None => words.extend(named),
         }
         rest = after;
     }
     words.append(&mut rest);
     command.words = words;
-    first
+    first.map(|(option, example)| MissingEnvFile {
+        option,
+        words: said,
+        example,
+    })
 }
 
 /// Returns the place and the value of the first of these options among the words of a command.

@@ -130,12 +130,15 @@ impl Managed {
         }
     }
 
-    /// The command that installs the packages from the lock file without changing it.
+    /// The command that installs the packages from the lock file without changing it. If the lock file is not up
+    /// to date, npm, Yarn 1 and Bun find the rest themselves; the others have no such option, and fail.
     pub(super) fn install(&self) -> String {
         let arguments = match (self.manager, self.is_locked) {
             (Manager::Npm, _) => "install --no-save --no-audit --no-fund",
+            (Manager::Yarn, true) => "install --pure-lockfile",
+            (Manager::Bun, true) => "install --no-save",
             (Manager::Berry, true) => "install --immutable",
-            (_, true) => "install --frozen-lockfile",
+            (Manager::Pnpm, true) => "install --frozen-lockfile",
             (Manager::Yarn, false) => "install --no-lockfile",
             (Manager::Pnpm, false) => "install --no-lockfile",
             (Manager::Berry | Manager::Bun, false) => "install",

@@ -217,9 +217,9 @@ impl Server {
     /// A sentence that says where it was found.
     pub(super) fn evidence(&self, dir: &Dir<'_>) -> String {
         let file = dir.path_of("package.json");
-        let words = self
-            .simple
-            .words
+        let missing = self.missing_env_file.as_ref();
+        let words = missing.map_or(&self.simple.words, |missing| &missing.words);
+        let words = words
             .iter()
             .map(|word| match word.contains(char::is_whitespace) {
                 true => quote(word).into_owned(),

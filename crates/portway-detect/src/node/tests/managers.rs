@@ -29,14 +29,14 @@ fn detects_managers_by_lock_file_and_declaration() {
             "",
             &["yarn"],
             "yarn run dev --port {port} --strictPort",
-            "yarn install --frozen-lockfile",
+            "yarn install --pure-lockfile",
         ),
         (
             "bun.lock",
             "",
             &["bun"],
             "bun run dev --port {port} --strictPort",
-            "bun install --frozen-lockfile",
+            "bun install --no-save",
         ),
         (
             "pnpm-lock.yaml",
