@@ -30,6 +30,9 @@ const FIXED_ADDRESS_CALLS: [&str; 6] = [
     "ListenAnyIP(",
 ];
 
+/// Maximum number of projects whose settings are searched.
+const MAX_PROJECTS: usize = 50;
+
 const URL: &str = "http://{host}:{port}";
 
 /// Detects the .NET services in `dir`.
@@ -73,10 +76,14 @@ fn project(
     };
     let command = format!("dotnet run{run} --no-launch-profile");
     let profile = profile(dir);
-    let usual = profile
+    let called = profile
         .as_ref()
-        .and_then(|profile| profile.port)
-        .unwrap_or(5000);
+        .and_then(|profile| called(dir, &profile.ports));
+    let first = profile
+        .as_ref()
+        .and_then(|profile| profile.ports.first().copied());
+    let usual = called.as_ref().map(|(port, _)| *port).or(first);
+    let usual = usual.unwrap_or(5000);
     let mut found = DetectedService::http(dir, name, command, context.port(name, usual))
         .with_kind(kind)
         // Building in the prepare step keeps compile time out of the readiness timeout.
@@ -85,7 +92,7 @@ fn project(
         .with_env("ASPNETCORE_ENVIRONMENT", "Development")
         .with_evidence(format!("{} uses the SDK `{sdk}`", dir.path_of(file)));
     if let Some(profile) = profile {
-        found.is_port_written = profile.port.is_some();
+        found.is_port_written = !profile.ports.is_empty();
         for (name, value) in &profile.variables {
             found = found.with_env(name, value);
         }
@@ -94,6 +101,9 @@ fn project(
             profile.name,
             dir.path_of("Properties/launchSettings.json")
         ));
+        if let Some((port, file)) = called {
+            found = found.with_evidence(format!("{file} calls it on port {port}"));
+        }
     }
     if let Some((name, port, file)) = endpoint(dir) {
         let variable = format!("Kestrel__Endpoints__{name}__Url");
@@ -115,7 +125,8 @@ fn project(
 /// A profile of `launchSettings.json`.
 struct Profile {
     name: String,
-    port: Option<u16>,
+    /// Its ports, that of plain HTTP first.
+    ports: Vec<u16>,
     variables: Vec<(String, String)>,
 }
 
@@ -127,10 +138,8 @@ fn profile(dir: &Dir<'_>) -> Option<Profile> {
     let named = profiles.get_key_value("http").filter(|(_, one)| runs(one));
     let (name, profile) = named.or_else(|| profiles.iter().find(|(_, one)| runs(one)))?;
     let urls = profile["applicationUrl"].as_str().unwrap_or("");
-    let port = urls
-        .split(';')
-        .find_map(|url| port_of(url, "http://"))
-        .or_else(|| urls.split(';').find_map(|url| port_of(url, "https://")));
+    let of = |scheme| urls.split(';').find_map(|url| port_of(url, scheme));
+    let ports = of("http://").into_iter().chain(of("https://"));
     let variables = profile["environmentVariables"].as_object();
     let text = |(name, value): (&String, &Value)| {
         let value = value.as_str().filter(|value| !has_placeholder(value))?;
@@ -140,8 +149,34 @@ fn profile(dir: &Dir<'_>) -> Option<Profile> {
     };
     Some(Profile {
         name: name.clone(),
-        port,
+        ports: ports.collect(),
         variables: variables.into_iter().flatten().filter_map(text).collect(),
+    })
+}
+
+/// Returns the port on which the settings of the projects beside this one call it, if it is one of several,
+/// and the file. Addresses of the other ports would not be found.
+fn called(dir: &Dir<'_>, ports: &[u16]) -> Option<(u16, String)> {
+    if ports.len() < 2 {
+        return None;
+    }
+    let above = dir.up()?;
+    let places = above.subs().take(MAX_PROJECTS);
+    let places = places.flat_map(|place| [place.sub("wwwroot"), Some(place)]);
+    let mut found = places.flatten().flat_map(|place| {
+        let is_settings = |name: &&str| name.starts_with("appsettings") && name.ends_with(".json");
+        let files = place.files().filter(is_settings);
+        let read = files.filter_map(|name| Some((place.path_of(name), place.read(name)?)));
+        read.collect::<Vec<_>>()
+    });
+    found.find_map(|(file, text)| {
+        let is_called = |port: &&u16| {
+            let address = format!("localhost:{port}");
+            let mut ends = text.match_indices(&address).map(|(at, one)| at + one.len());
+            ends.any(|end| !text[end..].starts_with(|c: char| c.is_ascii_digit()))
+        };
+        let port = ports.iter().find(is_called)?;
+        Some((*port, file))
     })
 }
 
@@ -191,6 +226,50 @@ mod tests {
     use portway_project::kind::Kind;
 
     const WEB: &str = "<Project Sdk=\"Microsoft.NET.Sdk.Web\">\n</Project>\n";
+
+    #[test]
+    fn prefers_the_port_that_other_projects_call() {
+        let settings = |http: u16, https: u16| {
+            format!(
+                "{{\"profiles\": {{\"x\": {{\"commandName\": \"Project\", \"applicationUrl\": \"https://localhost:{https};http://localhost:{http}\"}}}}}}"
+            )
+        };
+        let (shop, stock) = (settings(5110, 5111), settings(5112, 5113));
+        for (file, address, expected) in [
+            (
+                "src/Shop/appsettings.json",
+                "https://localhost:5113/api",
+                5113,
+            ),
+            (
+                "src/Shop/wwwroot/appsettings.Development.json",
+                "https://localhost:5113",
+                5113,
+            ),
+            ("src/Shop/appsettings.json", "http://localhost:5112/", 5112),
+            (
+                "src/Shop/appsettings.json",
+                "https://localhost:51134/",
+                5112,
+            ),
+            ("src/Shop/other.json", "https://localhost:5113/", 5112),
+        ] {
+            let text = format!("{{\"stock\": \"{address}\"}}");
+            let detection = checkout(
+                &[
+                    ("src/Shop/Shop.csproj", WEB),
+                    ("src/Shop/Properties/launchSettings.json", &shop),
+                    ("src/Stock/Stock.csproj", WEB),
+                    ("src/Stock/Properties/launchSettings.json", &stock),
+                    (file, &text),
+                ],
+                &["dotnet"],
+            );
+            let ports: Vec<Option<u16>> =
+                detection.services.iter().map(|one| one.prefers()).collect();
+            assert_eq!(ports, [Some(5110), Some(expected)], "{file} {address}");
+        }
+    }
 
     #[test]
     fn detects_a_project_of_the_web_sdk() {

@@ -42,7 +42,7 @@ use self::servers::servers;
 use self::source::Port;
 use self::tools::{ON_VITE, Tool};
 use super::shell::literal;
-use super::{DetectContext, DetectedPort, DetectedService, Dir, variables};
+use super::{DetectContext, DetectedPort, DetectedService, Dir, tasks, variables};
 use portway_project::kind::Kind;
 use portway_project::shell::quote;
 
@@ -207,12 +207,19 @@ impl Project<'_, '_> {
         let of_variable = variable.and_then(|variable| variables::port(self.dir, variable));
         let written = server.port().or(of_variable.map(|(port, _)| port));
         let usual = written.or(configured.as_ref().map(|(port, _)| *port));
+        let script = server.script.as_deref().filter(|_| usual.is_none());
+        let passed = script
+            .and_then(|script| tasks::scripts::port(self.dir, script, server.simple.program()));
+        let usual = usual.or(passed.as_ref().map(|(port, _)| *port));
         let port = self.context.port(framework, usual.unwrap_or(tool.port));
         let mut found = DetectedService::http(self.dir, framework, "", port).with_kind(tool.kind);
         found = found.with_evidence(server.evidence(self.dir));
         found.is_port_written = usual.is_some();
         if let Some((port, file)) = configured.filter(|_| written.is_none()) {
             found = found.with_evidence(format!("{file} sets port {port}"));
+        }
+        if let Some((port, file)) = passed {
+            found = found.with_evidence(format!("{file} passes port {port}"));
         }
         if server.reads_port() {
             return self.with_port_variable(found, server);

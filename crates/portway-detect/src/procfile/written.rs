@@ -50,7 +50,7 @@ const DATABASE_CLIENTS: [&str; 9] = [
 ];
 
 /// Returns the port that a command names as a number.
-pub(super) fn written(command: &str) -> Option<u16> {
+pub(crate) fn written(command: &str) -> Option<u16> {
     written_at(command).map(|(_, port)| port)
 }
 

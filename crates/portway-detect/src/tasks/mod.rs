@@ -1,5 +1,6 @@
 //! Makefiles, justfiles and Taskfiles: the target that starts a server, if nothing else in the checkout does.
 
+pub(super) mod scripts;
 mod taskfile;
 mod variables;
 

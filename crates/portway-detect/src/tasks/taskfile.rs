@@ -16,6 +16,30 @@ pub(super) fn recipe(file: &Value, task: &str) -> Option<String> {
     scalar(last.get("cmd").unwrap_or(last))
 }
 
+/// Returns the commands of all tasks, with the values of their variables.
+pub(super) fn commands(file: &Value) -> Vec<String> {
+    let tasks = file.get("tasks").and_then(Value::as_object);
+    let of_task = |task: &Value| {
+        let commands = task.get("cmds").or_else(|| task.get("cmd")).unwrap_or(task);
+        let commands = match commands {
+            Value::Array(all) => all.clone(),
+            other => vec![other.clone()],
+        };
+        let commands = commands
+            .iter()
+            .filter_map(|one| scalar(one.get("cmd").unwrap_or(one)));
+        let with_values = commands.map(|mut command| {
+            let own = variables(task, &mut command);
+            let mut all = variables(file, &mut command);
+            all.splice(0..0, own);
+            super::variables::expanded(super::Tool::Task, &command, &all)
+        });
+        with_values.collect::<Vec<_>>()
+    };
+    let tasks = tasks.into_iter().flatten();
+    tasks.flat_map(|(_, task)| of_task(task)).collect()
+}
+
 /// Returns the variables that an argument of `task` replaces: those of the whole file, and those to which the
 /// recipe gives a default, as `{{.PORT | default 8080}}`.
 pub(super) fn variables(file: &Value, recipe: &mut String) -> Vec<Variable> {
@@ -68,12 +92,23 @@ pub(super) fn variables(file: &Value, recipe: &mut String) -> Vec<Variable> {
     found
 }
 
-/// Parses the first `{{.PORT | default "8080"}}` of a text, if its first template is one.
+/// Parses the first `{{.PORT | default "8080"}}` or `{{default "8080" .PORT}}` of a text, if its first template
+/// is one.
 fn default(text: &str) -> Option<(String, String)> {
     let (_, rest) = text.split_once("{{")?;
     let (template, _) = rest.split_once("}}")?;
-    let (name, value) = template.split_once('|')?;
-    let value = value.trim().strip_prefix("default")?.trim();
+    let template = template.trim_matches(['-', ' ']);
+    let (name, value) = match template.strip_prefix("default ") {
+        Some(rest) => rest
+            .trim()
+            .rsplit_once(' ')
+            .map(|(value, name)| (name, value))?,
+        None => {
+            let (name, value) = template.split_once('|')?;
+            (name, value.trim().strip_prefix("default")?)
+        }
+    };
+    let value = value.trim();
     let name = name.trim().strip_prefix('.')?;
     Some((
         name.to_owned(),

@@ -44,6 +44,9 @@ const EXTENSIONS: [&str; 23] = [
     "yml",
 ];
 
+/// The configuration of Caddy.
+const CADDY: &str = "Caddyfile";
+
 /// Parts of file names of tests and generated files.
 const OTHER_FILES: [&str; 6] = [".test.", ".spec.", ".stories.", ".min.", ".d.ts", "_test."];
 
@@ -87,7 +90,11 @@ fn search(dir: &Dir<'_>, is_other: &dyn Fn(&Dir<'_>) -> bool) -> Vec<AppVariable
                 if files >= MAX_FILES || bytes >= MAX_BYTES {
                     return variables;
                 }
-                let text = dir.read(name).unwrap_or_default();
+                let mut text = dir.read(name).unwrap_or_default();
+                if name == CADDY {
+                    // `{$NAME:default}`.
+                    text = text.replace("{$", "${");
+                }
                 (files, bytes) = (files + 1, bytes + text.len());
                 for (line, found, value) in values_in(&text) {
                     let origin = match value.has_expression {
@@ -110,7 +117,7 @@ fn search(dir: &Dir<'_>, is_other: &dyn Fn(&Dir<'_>) -> bool) -> Vec<AppVariable
 
 fn is_searched(name: &str) -> bool {
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    let is_known = EXTENSIONS.contains(&extension) || name == "application.yaml";
+    let is_known = EXTENSIONS.contains(&extension) || ["application.yaml", CADDY].contains(&name);
     is_known && !OTHER_FILES.iter().any(|part| name.contains(part))
 }
 
