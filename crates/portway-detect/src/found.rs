@@ -24,7 +24,7 @@ impl DetectedService {
             prepare_dir: None,
             port: Some(port),
             is_port_written: false,
-            unpublished_port: None,
+            unpublished_ports: Vec::new(),
             called_by: None,
             needs_broker: false,
             names_addresses: false,

@@ -44,6 +44,7 @@ mod templates;
 mod text;
 pub mod toolchain;
 pub mod variables;
+mod walk;
 mod windows;
 pub mod yaml;
 
@@ -54,7 +55,6 @@ use indexmap::IndexMap;
 
 pub use dir::Dir;
 use portway_project::kind::Kind;
-use portway_project::manifest::FILE_NAME;
 use portway_project::plan::MAX_SERVICES;
 pub use root::{checkouts_below, find};
 use skipped::is_skipped;
@@ -121,8 +121,8 @@ pub struct DetectedService {
     /// Whether a script or a configuration file of the project names its port, rather than the
     /// framework or a default in its code.
     pub is_port_written: bool,
-    /// The port that it has without the compose file that publishes it on another one.
-    pub unpublished_port: Option<u16>,
+    /// Its port without the compose file that publishes it on another one, and its port in the container.
+    pub unpublished_ports: Vec<u16>,
     /// The file and line that calls its preferred port as a number, such as the target of a proxy.
     pub called_by: Option<String>,
     /// Its kind, which says what protocol it speaks.
@@ -195,12 +195,6 @@ pub struct Skipped {
     pub why: String,
 }
 
-/// Levels below the root that are searched.
-const DEPTH: usize = 2;
-
-/// Maximum number of directories that are searched.
-const MAX_DIRS: usize = 1000;
-
 /// Detects the services of the checkout with this root.
 pub fn detect(root: &Path, context: &DetectContext<'_>) -> Detection {
     let records = records::Records::default();
@@ -213,7 +207,7 @@ pub fn detect(root: &Path, context: &DetectContext<'_>) -> Detection {
             ..Detection::default()
         };
     }
-    let dirs = walk(top, &nested, &mut passed_over);
+    let dirs = walk::walk(top, &nested, &mut passed_over);
     let (mut services, is_for_deployment) = from_process_files(&dirs[0], context);
     python::provide(&dirs[0], &mut services, context);
     node::provide(&dirs[0], &mut services, context);
@@ -326,69 +320,6 @@ fn from_process_files(root: &Dir<'_>, context: &DetectContext<'_>) -> (Vec<Detec
     }
     let processes = procfile::read(root, context);
     (processes, procfile::deployment::is_for_deployment(root))
-}
-
-/// Returns the root and the directories below it that detection searches, parents first.
-/// Those with a path in `nested` are checkouts of their own.
-fn walk<'a>(root: Dir<'a>, nested: &[String], passed_over: &mut Vec<Skipped>) -> Vec<Dir<'a>> {
-    let mut level = vec![root];
-    let mut all = Vec::new();
-    let mut is_filled_in = |dir: &Dir<'_>| {
-        let template = templates::of(dir);
-        let is_none = template.is_none();
-        passed_over.extend(template);
-        is_none
-    };
-    for depth in 0..=DEPTH {
-        let mut below = Vec::new();
-        if depth < DEPTH {
-            for dir in &level {
-                let names = dir.dirs().filter(|name| !is_skipped(name));
-                let names = names.filter(|name| !nested.contains(&dir.path_of(name)));
-                let subs = names.filter_map(|name| dir.sub(name));
-                below.extend(subs.filter(|sub| is_filled_in(sub)));
-                if all.len() + level.len() + below.len() > MAX_DIRS {
-                    break;
-                }
-            }
-        }
-        all.append(&mut level);
-        level = below;
-    }
-    all.truncate(MAX_DIRS);
-    add_workspace_members(&mut all);
-    // A directory with a manifest is a project of its own.
-    let own: Vec<String> = all
-        .iter()
-        .filter(|dir| !dir.path().is_empty() && dir.has(FILE_NAME))
-        .map(|dir| dir.path().to_owned())
-        .collect();
-    let is_below = |dir: &Dir<'_>, above: &String| {
-        let rest = dir.path().strip_prefix(above.as_str());
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    all.retain(|dir| !own.iter().any(|above| is_below(dir, above)));
-    passed_over.extend(own.into_iter().map(|dir| Skipped {
-        file: format!("{dir}/{FILE_NAME}"),
-        why: "makes its directory a project of its own".into(),
-    }));
-    all
-}
-
-/// Adds the members of workspaces, which may be deeper than other directories, or have names that are
-/// skipped otherwise.
-fn add_workspace_members(dirs: &mut Vec<Dir<'_>>) {
-    let limit = MAX_DIRS - dirs.len();
-    let members: Vec<Dir<'_>> = dirs
-        .iter()
-        .flat_map(|dir| node::members(dir, limit))
-        .collect();
-    for member in members {
-        let is_new = dirs.iter().all(|dir| dir.path() != member.path());
-        if is_new && dirs.len() < MAX_DIRS && !templates::contains(&member) {
-            dirs.push(member);
-        }
-    }
 }
 
 impl Detection {

@@ -89,7 +89,7 @@ mod tests {
             prepare_dir: None,
             port: None,
             is_port_written: false,
-            unpublished_port: None,
+            unpublished_ports: Vec::new(),
             called_by: None,
             needs_broker: false,
             names_addresses: false,

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{DetectContext, DetectedPort, DetectedService, Dir};
+use super::{DetectContext, DetectedPort, DetectedService, Dir, node};
 
 /// Document roots: directories that usually hold a project's `index.php`.
 const PUBLIC: [&str; 3] = ["public", "web", "webroot"];
@@ -35,10 +35,20 @@ pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedSe
             .requiring("composer", context),
     };
     let mut found = found.requiring("php", context);
-    found.evidence.extend(left_out(dir, composer.as_ref()));
+    let script = format!("the script `dev` in {}", dir.path_of("composer.json"));
+    let mut others = Vec::new();
+    for part in left_out(composer.as_ref()) {
+        match node::of_command(dir, &part, &format!("{script} starts"), context) {
+            Some(server) => others.push(server),
+            None => found.evidence.push(format!(
+                "{script} also starts `{part}`, which Portway does not start"
+            )),
+        }
+    }
     std::iter::once(found)
         .chain(workers(dir, composer.as_ref()))
         .map(prepared)
+        .chain(others)
         .collect()
 }
 
@@ -60,8 +70,8 @@ fn dev_script(composer: Option<&Value>) -> Vec<String> {
     lines.into_iter().chain(single).collect()
 }
 
-/// Returns a sentence for each command that `composer dev` starts beside the server and Portway does not.
-fn left_out(dir: &Dir<'_>, composer: Option<&Value>) -> Vec<String> {
+/// Returns the commands that `composer dev` starts beside the server, its workers and scripts of `package.json`.
+fn left_out(composer: Option<&Value>) -> Vec<String> {
     const STARTED: [&str; 5] = ["npm ", "pnpm ", "yarn ", "bun ", "php artisan serve"];
     let script = dev_script(composer);
     let parts = script.iter().filter(|line| line.contains("concurrently "));
@@ -74,13 +84,7 @@ fn left_out(dir: &Dir<'_>, composer: Option<&Value>) -> Vec<String> {
             && !STARTED.iter().any(|known| part.starts_with(known))
             && !WORKERS.iter().any(|(_, known, _)| *known == name)
     };
-    let file = dir.path_of("composer.json");
-    parts
-        .filter(is_left_out)
-        .map(|part| {
-            format!("the script `dev` in {file} also starts `{part}`, which Portway does not start")
-        })
-        .collect()
+    parts.filter(is_left_out).collect()
 }
 
 /// Builds the services of the workers that `composer dev` starts.
@@ -230,6 +234,32 @@ mod tests {
         "public/index.php",
         "<?php\nrequire '../vendor/autoload.php';\n",
     );
+
+    #[test]
+    fn composer_starts_a_dev_server_of_node() {
+        for (tool, framework) in [
+            ("vp dev", "vite"),
+            ("npx vite", "vite"),
+            ("webpack serve", "webpack"),
+        ] {
+            let composer = format!(
+                "{{\"require\": {{\"laravel/framework\": \"12\"}}, \"scripts\": {{\"dev\": [\"npx concurrently \\\"php artisan serve\\\" \\\"{tool}\\\" \\\"stripe listen\\\"\"]}}}}"
+            );
+            let detection = checkout(
+                &[
+                    ("composer.json", &composer),
+                    ("artisan", ""),
+                    ("package.json", "{\"scripts\": {\"build\": \"x\"}}"),
+                ],
+                &["php", "composer", "npm"],
+            );
+            let frameworks: Vec<&str> =
+                detection.services.iter().map(|one| one.framework).collect();
+            assert_eq!(frameworks, ["laravel", framework], "{tool}");
+            detection.services[0].has_evidence("also starts `stripe listen`");
+            detection.services[1].has_evidence("in composer.json starts");
+        }
+    }
 
     #[test]
     fn detects_laravel_by_artisan() {

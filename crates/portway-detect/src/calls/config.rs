@@ -35,8 +35,9 @@ static ADDRESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?:\b(?:localhost|127\.0\.0\.1|0\.0\.0\.0)|\[::1\]):(\d{2,5})\b").ok()
 });
 
-/// Returns the ports that the proxies of the frontend in `dir` forward to.
-pub(super) fn calls(dir: &Dir<'_>) -> Vec<Call> {
+/// Returns the ports that the proxies of the frontend in `dir` forward to, or `with_defaults` also those to which
+/// they forward if a variable is not set.
+pub(super) fn calls(dir: &Dir<'_>, with_defaults: bool) -> Vec<Call> {
     let Some(address) = &*ADDRESS else {
         return Vec::new();
     };
@@ -60,7 +61,7 @@ pub(super) fn calls(dir: &Dir<'_>) -> Vec<Call> {
             // In `package.json`, scripts name ports too.
             let only_line =
                 (name == "package.json").then(|| text[..start].matches('\n').count() + 1);
-            let found = addresses(&text, address).into_iter();
+            let found = addresses(&text, address, with_defaults).into_iter();
             let found = found.filter(|(_, line)| only_line.is_none_or(|only| only == *line));
             calls.extend(found.map(|(port, line)| Call {
                 port,

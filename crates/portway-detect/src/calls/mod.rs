@@ -44,14 +44,15 @@ pub(super) fn prefer_called_ports(root: &Path, services: &mut [DetectedService],
         .filter(|one| !is_backend(one))
         .filter_map(usual_port)
         .collect();
-    let (mut configured, mut written) = (Vec::new(), Vec::new());
+    let (mut configured, mut written, mut defaults) = (Vec::new(), Vec::new(), Vec::new());
     let mut read = BTreeSet::new();
     for frontend in services.iter().filter(|one| is_frontend(one)) {
         if let Some(dir) = root
             .below(&frontend.dir)
             .filter(|_| read.insert(frontend.dir.clone()))
         {
-            configured.extend(config::calls(&dir));
+            configured.extend(config::calls(&dir, false));
+            defaults.extend(config::calls(&dir, true));
             written.extend(source::calls(&dir, &dirs));
         }
     }
@@ -69,13 +70,13 @@ pub(super) fn prefer_called_ports(root: &Path, services: &mut [DetectedService],
         }
     }
     // Pages call a backend that a compose file publishes elsewhere where it is without Compose.
-    for call in configured.iter().chain(&written) {
+    for call in configured.iter().chain(&written).chain(&defaults) {
         let is_published = services
             .iter()
             .any(|one| usual_ports(one).contains(&call.port) || one.called_by.is_some());
         let mut own: Vec<&mut DetectedService> = services
             .iter_mut()
-            .filter(|one| is_backend(one) && one.unpublished_port == Some(call.port))
+            .filter(|one| is_backend(one) && one.unpublished_ports.contains(&call.port))
             .collect();
         if let ([only], false) = (&mut own[..], is_published) {
             set(only, call);
@@ -165,8 +166,8 @@ fn usual_ports(service: &DetectedService) -> Vec<u16> {
 }
 
 /// Returns the addresses of this machine in a text, with their lines. An address that is only the default
-/// of a variable does not count: the variable overrides it.
-fn addresses(text: &str, address: &Regex) -> Vec<(u16, usize)> {
+/// of a variable does not count, because the variable overrides it, except `with_defaults`.
+fn addresses(text: &str, address: &Regex, with_defaults: bool) -> Vec<(u16, usize)> {
     // Nearly all files contain none, and this search is much faster than the expression.
     if !HOSTS.iter().any(|host| text.contains(host)) || !address.is_match(text) {
         return Vec::new();
@@ -181,7 +182,9 @@ fn addresses(text: &str, address: &Regex) -> Vec<(u16, usize)> {
                 continue;
             };
             let before = line[..whole.start()].to_ascii_lowercase();
-            let is_call = !NOT_CALLS.iter().any(|word| before.contains(word));
+            let is_counted = |word: &&&str| !(with_defaults && word.starts_with("env"));
+            let mut others = NOT_CALLS.iter().filter(is_counted);
+            let is_call = !others.any(|word| before.contains(word));
             if let Ok(port) = port.as_str().parse::<u16>()
                 && port >= 80
                 && is_call

@@ -73,7 +73,7 @@ pub(super) fn calls(dir: &Dir<'_>, others: &BTreeSet<String>) -> Vec<Call> {
                 let text = place.read(name).unwrap_or_default();
                 (files, bytes) = (files + 1, bytes + text.len());
                 calls.extend(
-                    addresses(&text, address)
+                    addresses(&text, address, false)
                         .into_iter()
                         .map(|(port, line)| Call {
                             port,

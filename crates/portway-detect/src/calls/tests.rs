@@ -238,3 +238,14 @@ fn a_called_port_takes_precedence_over_a_published_one() {
         );
     }
 }
+
+#[test]
+fn the_default_of_a_proxy_may_be_the_port_in_the_container() {
+    let compose = "services:\n  app:\n    build: ./api\n    ports: ['7300:7301']\n";
+    let config = "const to = process.env.API || 'http://localhost:7301'\nexport default { server: { proxy: { '/api': to } } }";
+    let (port, _) = called(
+        ON_FASTAPI,
+        &[("compose.yml", compose), ("web/vite.config.ts", config)],
+    );
+    assert_eq!(port, Some(DetectedPort::Preferred(7301)));
+}

@@ -228,7 +228,11 @@ impl File<'_> {
             service.is_port_written = true;
             if service.port != port {
                 if let Some(DetectedPort::Preferred(own)) = service.port {
-                    service.unpublished_port = Some(own);
+                    let published = compose.ports.iter().filter(|one| one.host == Some(host));
+                    service.unpublished_ports.push(own);
+                    service
+                        .unpublished_ports
+                        .extend(published.map(|one| one.container));
                 }
                 service.port = port;
                 service.evidence.push(format!(

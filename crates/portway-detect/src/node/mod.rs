@@ -141,6 +141,41 @@ fn of_package(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedService
     found
 }
 
+/// Returns the dev server that a command of another manifest in `dir` starts, such as `vp dev` in
+/// `composer.json`, if the scripts of the package start none. `why` says where the command is.
+pub(super) fn of_command(
+    dir: &Dir<'_>,
+    command: &str,
+    why: &str,
+    context: &DetectContext<'_>,
+) -> Option<DetectedService> {
+    let package = Package::read(dir)?;
+    let (servers, _) = servers(dir, &package);
+    if servers.iter().any(Server::serves) {
+        return None;
+    }
+    let search = search::Search {
+        dir,
+        package: &package,
+        left_out: Default::default(),
+    };
+    let target = starters::StartTarget::Command(command.to_owned());
+    let mut found = search.target(&target, "dev", 2).into_iter();
+    let (server, tool) = found.find_map(|server| match server.serves {
+        ServerKind::Tool(tool) => Some((server, tool)),
+        _ => None,
+    })?;
+    let project = Project {
+        managed: Managed::of(dir, &package, context),
+        dir,
+        package,
+        context,
+    };
+    let mut service = project.tool(&server, tool);
+    service.evidence[0] = format!("{why} `{command}`");
+    Some(project.finish(service))
+}
+
 /// Names the database servers among the services of a package; the others start after them.
 fn wait_for_databases(found: &mut [DetectedService], servers: &[Server]) {
     let is_database = |one: &DetectedService| one.kind.usual_port().is_some();

@@ -171,7 +171,7 @@ impl Search<'_, '_> {
     }
 
     /// Returns the servers of something that a command starts.
-    fn target(&self, target: &StartTarget, found_by: &str, depth: usize) -> Vec<Server> {
+    pub(super) fn target(&self, target: &StartTarget, found_by: &str, depth: usize) -> Vec<Server> {
         let (name, passed) = match target {
             StartTarget::Script(name, passed) => (name, passed),
             StartTarget::Command(text) => return self.command(text, None, found_by, depth),

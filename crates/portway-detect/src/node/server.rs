@@ -9,7 +9,7 @@ use crate::{DetectedService, Dir};
 use portway_project::shell::quote;
 
 /// Parts of script names that carry no information.
-const GENERIC_PARTS: [&str; 5] = ["dev", "start", "run", "serve", "watch"];
+const GENERIC_PARTS: [&str; 6] = ["build", "dev", "start", "run", "serve", "watch"];
 
 /// A command that serves, or that runs beside such a command.
 #[derive(Debug)]
