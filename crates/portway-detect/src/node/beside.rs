@@ -8,6 +8,7 @@ use super::search::{MANAGERS, Search, other_dir, starts_all_members, without_bra
 use super::server::{Server, ServerKind};
 use super::starters::{StartTarget, is_parallel, started};
 use super::tools::RUNS_A_FILE;
+use crate::Dir;
 
 /// Programs that run until they are stopped, whatever their arguments are.
 const WATCHERS: [&str; 4] = ["nodemon", "tsc-watch", "chokidar", "onchange"];
@@ -132,18 +133,21 @@ impl Search<'_, '_> {
     }
 
     /// Returns the command that watches the files of a member of a workspace, if a script of the root starts
-    /// all members.
+    /// all members, or the program of a member that a script of the root starts by its name.
     pub(super) fn watcher_of_member(&self, name: &str) -> Option<Server> {
         let text = self.package.scripts.get(name)?;
         let parsed = Script::parse(text)?;
-        if !runs_until_stopped(&parsed.last) {
+        let watches = runs_until_stopped(&parsed.last);
+        if !watches && !RUNS_A_FILE.contains(&parsed.last.program()) {
             return None;
         }
         let root = workspace_of(self.dir)?;
         let package = Package::read(&root)?;
-        let starter = ["dev", "start"]
+        let all = ["dev", "start"]
             .into_iter()
-            .find(|script| starts_all_members(&package, script, name))?;
+            .find(|script| starts_all_members(&package, script, name));
+        let by_name = || starter_of_member(&package, &root, self.dir, name);
+        let starter = all.filter(|_| watches).or_else(by_name)?;
         let why = format!(
             "the script `{starter}` in {} starts it as well, and it has no port",
             root.path_of("package.json")
@@ -154,6 +158,36 @@ impl Search<'_, '_> {
             ..Server::new(text, parsed, ServerKind::Alone(why))
         })
     }
+}
+
+/// Returns the script for development of the root of a workspace that starts the script `name` of the member in
+/// `dir` beside others: `concurrently "yarn workspace web dev" "yarn workspace mailer dev"`.
+fn starter_of_member<'p>(
+    package: &'p Package,
+    root: &Dir<'_>,
+    dir: &Dir<'_>,
+    name: &str,
+) -> Option<&'p str> {
+    let manifest = dir.json("package.json")?;
+    let below = dir.path().strip_prefix(root.path())?;
+    let below = below.trim_start_matches('/');
+    let is_it = |word: &str| {
+        let value = word.split_once('=').map_or(word, |(_, value)| value);
+        let value = value.trim_start_matches("./").trim_end_matches('/');
+        value == below || manifest["name"].as_str() == Some(value)
+    };
+    let starts = |part: &str| {
+        let mut words = part.split_whitespace();
+        let has = |wanted: &dyn Fn(&str) -> bool| part.split_whitespace().any(wanted);
+        words.any(|word| MANAGERS.contains(&word)) && has(&|word| word == name) && has(&is_it)
+    };
+    let scripts = package.scripts.iter().filter(|(script, text)| {
+        let is_for_development = script.split([':', '-', '.']).any(|part| part == "dev");
+        let parallel = Script::parse(text).is_some_and(|one| is_parallel(&one.last));
+        is_for_development && (parallel || Script::at_once(text).len() > 1)
+    });
+    let mut starters = scripts.filter(|(_, text)| text.split(['"', '\'', '&']).any(starts));
+    starters.next().map(|(script, _)| script.as_str())
 }
 
 impl Server {

@@ -28,6 +28,20 @@ const TO_MEMBERS: [&str; 9] = [
     "workspaces",
 ];
 
+/// Programs that run the variant of a script for the operating system, such as `start:windows`.
+const PER_SYSTEM: [&str; 3] = ["run-script-os", "cross-os", "run-os"];
+
+/// Those variants, the most likely first.
+const VARIANTS: [&str; 7] = [
+    "default",
+    "nix",
+    "linux",
+    "darwin:linux",
+    "macos",
+    "darwin",
+    "windows",
+];
+
 /// The search through the scripts of a package.
 pub(super) struct Search<'s, 'd> {
     pub(super) dir: &'s Dir<'d>,
@@ -42,6 +56,13 @@ impl Search<'_, '_> {
         let Some(text) = self.package.scripts.get(name) else {
             return Vec::new();
         };
+        if PER_SYSTEM.contains(&text.trim()) {
+            // It runs the variant of the script for this system.
+            let variants = VARIANTS.iter().map(|variant| format!("{name}:{variant}"));
+            let mut variants = variants.filter(|variant| self.has_script(variant));
+            let found = variants.next().zip(depth.checked_sub(1));
+            return found.map_or_else(Vec::new, |(variant, depth)| self.script(&variant, depth));
+        }
         let mut servers = self.command(text, Some(name), name, depth);
         for server in &mut servers {
             server

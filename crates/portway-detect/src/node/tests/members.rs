@@ -204,3 +204,49 @@ fn a_part_that_another_reader_finds_is_not_said_to_be_left_out() {
         "has the script `dev`, which starts the service `server`"
     );
 }
+
+#[test]
+fn a_root_starts_a_worker_by_its_name() {
+    let files = |root: &str| {
+        let root = format!("{{\"workspaces\": [\"apps/*\"], \"scripts\": {{{root}}}}}");
+        let worker = "{\"name\": \"@shop/mailer\", \"scripts\": {\"dev\": \"tsx watch main.ts\"}}";
+        let detection = checkout(
+            &[
+                ("package.json", &root),
+                ("apps/web/package.json", VITE),
+                ("apps/mailer/package.json", worker),
+                ("apps/mailer/main.ts", "run()"),
+            ],
+            NPM,
+        );
+        names(&detection).join(" ")
+    };
+    for (root, expected) in [
+        (
+            "\"dev\": \"concurrently 'yarn workspace web dev' 'yarn workspace @shop/mailer dev'\"",
+            "mailer web",
+        ),
+        (
+            "\"start:dev\": \"npm run dev -w apps/web & npm run dev --workspace=./apps/mailer\"",
+            "mailer web",
+        ),
+        ("\"dev\": \"yarn workspace web dev\"", "web"),
+        (
+            "\"test\": \"concurrently 'yarn workspace web dev' 'yarn workspace @shop/mailer dev'\"",
+            "web",
+        ),
+    ] {
+        assert_eq!(files(root), expected, "{root}");
+    }
+}
+
+#[test]
+fn a_script_has_a_variant_for_each_system() {
+    let scripts = "\"start\": \"run-script-os\", \"start:windows\": \"vite --host %IP%\", \
+                   \"start:default\": \"vite --host 0.0.0.0\"";
+    let found = checkout(&[("package.json", &manifest(scripts, &["vite"]))], NPM);
+    assert_eq!(
+        found.services[0].command,
+        "npm run start:default -- --port {port} --strictPort"
+    );
+}
