@@ -381,10 +381,24 @@ impl Project<'_, '_> {
         }
     }
 
+    /// Returns whether the configuration of Nitro says which of its versions it is written for.
+    fn has_compatibility_date(&self) -> bool {
+        let mut files = self.dir.files();
+        files.any(|name| {
+            let is_config = name.starts_with("nitro.config.") || name == "package.json";
+            let text = is_config.then(|| self.dir.read(name)).flatten();
+            text.is_some_and(|text| text.contains("compatibilityDate"))
+        })
+    }
+
     /// Adds the prepare step and the manager's evidence.
     fn finish(&self, mut found: DetectedService) -> DetectedService {
         if found.framework == "create-react-app" {
             found = found.with_env("BROWSER", "none");
+        }
+        if found.framework == "nitro" && !self.has_compatibility_date() {
+            // Otherwise, Nitro asks for it, and waits. This is the date that it uses if the answer is no.
+            found = found.with_env("COMPATIBILITY_DATE", "2024-04-03");
         }
         if self.package.needs_packages() {
             let mut prepare = self.managed.install();

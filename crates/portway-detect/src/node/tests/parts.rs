@@ -174,3 +174,17 @@ fn concurrently_runs_scripts_of_every_manager_by_name() {
         assert_eq!(names, ["vite", "express"], "{script}");
     }
 }
+
+#[test]
+fn nitro_is_not_left_to_ask_for_a_date() {
+    let package =
+        "{\"scripts\": {\"dev\": \"nitropack dev\"}, \"devDependencies\": {\"nitropack\": \"2\"}}";
+    let date = |files: &[(&str, &str)]| {
+        let mut all = vec![("package.json", package)];
+        all.extend(files);
+        only(&all, &["npm"]).env.get("COMPATIBILITY_DATE").cloned()
+    };
+    assert_eq!(date(&[]).as_deref(), Some("2024-04-03"));
+    let config = "export default defineNitroConfig({ compatibilityDate: '2025-01-01' })";
+    assert_eq!(date(&[("nitro.config.ts", config)]), None);
+}
