@@ -32,6 +32,9 @@ pub struct ProjectPlan {
 /// A network for one checkout, before it is created.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct IsolationPlan {
+    /// Why the checkout gets it, if nobody asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// Why this machine cannot create it; empty if it can. The services then use the network of the
     /// machine, each with ports of its own.
     pub obstacles: Vec<Obstacle>,

@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use portway_api::{IsolationPlan, Obstacle};
 use portway_isolation::{Network, NetworkConfig, capability};
-use portway_project::Plan;
+use portway_project::checkout::Checkout;
 use portway_project::plan::identifier;
+use portway_project::plan::{PlannedPort, PlannedService};
 use portway_project::policy::Isolation;
+use portway_project::port_spec::PortSpec;
+use portway_project::{Plan, Preferences};
 use portway_supervisor::InstanceNetwork;
 
 use crate::reporter::Reporter;
@@ -36,6 +39,36 @@ impl ObservedPort {
     }
 }
 
+/// Requests a network for a worktree in which a detected service has only one port, which the main checkout uses,
+/// too: without one, they cannot run at the same time. Only if the preferences leave it open and this machine
+/// can create it. A manifest says itself what it wants.
+pub(crate) fn choose(plan: &mut Plan, checkout: &Checkout, preferences: &Preferences) {
+    if checkout.is_main() || preferences.isolation(None).is_some() {
+        return;
+    }
+    let is_only = |port: &PlannedPort| port.spec.range.size() == 1;
+    let has_one_port =
+        |service: &&PlannedService| !service.on_host && service.ports.iter().any(is_only);
+    let mut services = plan.services.values().filter(|one| !one.optional);
+    let Some(fixed) = services.find(has_one_port).map(|one| one.name.clone()) else {
+        return;
+    };
+    if !capability().is_available() {
+        return;
+    }
+    plan.isolated_for = Some(fixed);
+    plan.isolation = Isolation::Network;
+    // Outside, it may have any port.
+    let services = plan.services.values_mut().filter(|one| !one.on_host);
+    for port in services.flat_map(|service| &mut service.ports) {
+        if is_only(port)
+            && let Some(spec) = PortSpec::from_port(port.spec.prefer)
+        {
+            port.spec.range = spec.range;
+        }
+    }
+}
+
 /// Returns whether this machine can create the network that a plan requests; `None` if it requests none.
 pub(crate) fn plan(plan: &Plan) -> Option<IsolationPlan> {
     if plan.isolation != Isolation::Network {
@@ -45,7 +78,11 @@ pub(crate) fn plan(plan: &Plan) -> Option<IsolationPlan> {
         cause: obstacle.cause,
         help: obstacle.help,
     });
+    let reason = plan.isolated_for.as_ref().map(|service| {
+        format!("the port of `{service}` cannot be changed, and the main checkout uses it, too")
+    });
     Some(IsolationPlan {
+        reason,
         obstacles: obstacles.collect(),
     })
 }

@@ -41,6 +41,9 @@ fn project_plan(described: &Described) -> Result<ProjectPlan, CommandError> {
     let off = found.as_ref().map_or(&[][..], |found| &found.off);
     let mappings = mappings(manifest.root(), &plan, found.is_some(), off);
     let checkout = Checkout::read(manifest.root())?;
+    if found.is_some() {
+        isolation::choose(&mut plan, &checkout, preferences);
+    }
     let databases = database::own_variables(&plan, &checkout, &mappings)?;
     if database::is_needed(&plan, &checkout) {
         database::add_step(&mut plan, &mappings, &IndexMap::new())?;

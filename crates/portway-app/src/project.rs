@@ -23,7 +23,7 @@ use crate::dirs;
 use crate::error::CommandError;
 use crate::instance::connection::Supervised;
 use crate::instance::locate::{Located, locate};
-use crate::isolation::ObservedPort;
+use crate::isolation::{self, ObservedPort};
 use crate::mapping::mappings;
 use crate::options::Selection;
 use crate::registry::RegistryReader;
@@ -111,7 +111,10 @@ impl LoadedProject {
         };
         check_without(&manifest, remembered, &selection.without)?;
         let options = enabled_options(&manifest, remembered, selection);
-        let plan = plan(&options)?;
+        let mut plan = plan(&options)?;
+        if found.is_some() {
+            isolation::choose(&mut plan, &checkout, &preferences);
+        }
         let mut project = Project {
             checkout,
             plan,

@@ -56,6 +56,8 @@ pub struct Plan {
     pub lan: bool,
     /// Whether each instance is to have a network of its own.
     pub isolation: Isolation,
+    /// The service whose only port is the reason for that, if nobody asked for it.
+    pub isolated_for: Option<String>,
     /// Whether the instance stops when a service fails.
     pub abort_on_failure: bool,
     /// Patterns of the files that a linked worktree gets from the main checkout.

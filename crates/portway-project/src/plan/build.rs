@@ -81,7 +81,10 @@ pub(super) fn plan(
         lan: manifest.lan,
         worktree_copy: manifest.worktree.copy.clone(),
         abort_on_failure: manifest.abort_on_failure,
-        isolation: preferences.isolation(manifest.isolation),
+        isolation: preferences
+            .isolation(manifest.isolation)
+            .unwrap_or_default(),
+        isolated_for: None,
         routes: front::routes(manifest, &services)?,
         services,
         groups,

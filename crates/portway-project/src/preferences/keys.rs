@@ -176,10 +176,10 @@ pub const KEYS: [Key; 19] = [
         flag: Some("--isolate"),
         ..key(
             "isolation",
-            "What separates the services of a checkout from those of others: ports, or a network of \
-             their own",
-            ValueType::Choice(&["none", "network"]),
-            "none",
+            "What separates the services of a checkout from those of others: ports (none), or a network \
+             of their own; auto is a network in worktrees in which a detected service has only one port",
+            ValueType::Choice(&["auto", "none", "network"]),
+            "auto",
             &[variable("PORTWAY_ISOLATION")],
         )
     },

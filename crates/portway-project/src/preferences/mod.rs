@@ -181,9 +181,9 @@ impl Preferences {
         self.choice("moved") == "ask"
     }
 
-    /// What separates the services of an instance from those of other checkouts. `written` is the key
-    /// `isolation` of the manifest, which a flag and the environment override.
-    pub fn isolation(&self, written: Option<Isolation>) -> Isolation {
+    /// What separates the services of an instance from those of other checkouts; `None` if that depends on its
+    /// ports. `written` is the key `isolation` of the manifest, which a flag and the environment override.
+    pub fn isolation(&self, written: Option<Isolation>) -> Option<Isolation> {
         let path = ["isolation".to_owned()];
         let source = self.layers(&path).next().map(|setting| setting.source);
         let is_overridden = matches!(
@@ -191,9 +191,10 @@ impl Preferences {
             Some(PreferenceSource::Flag | PreferenceSource::Environment)
         );
         match (written, self.choice("isolation")) {
-            (Some(written), _) if !is_overridden => written,
-            (_, "network") => Isolation::Network,
-            _ => Isolation::None,
+            (Some(written), _) if !is_overridden => Some(written),
+            (_, "network") => Some(Isolation::Network),
+            (_, "none") => Some(Isolation::None),
+            _ => None,
         }
     }
 

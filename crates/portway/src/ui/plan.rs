@@ -71,7 +71,11 @@ pub(crate) fn project_plan(plan: &ProjectPlan) -> bool {
 /// Describes the network of the checkout.
 fn isolation_lines(plan: &IsolationPlan) -> String {
     if plan.obstacles.is_empty() {
-        return "a network of its own: each service uses its usual port there\n".to_owned();
+        let reason = plan.reason.iter();
+        let reason: String = reason
+            .map(|reason| format!("  {}\n", one_line(reason)))
+            .collect();
+        return format!("a network of its own: each service uses its usual port there\n{reason}");
     }
     let mut text =
         "no network of its own, so each service gets a port of this machine\n".to_owned();

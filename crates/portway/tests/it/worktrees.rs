@@ -140,7 +140,9 @@ fn a_port_that_code_requires_is_named_with_its_line() {
     sandbox.git(&project, &["commit", "-qm", "first"]);
     let worktree = add_worktree(&sandbox, "w", "feature");
     sandbox.run(&["up", "--detach"]).success();
-    let run = sandbox.run(&["-C", &worktree, "up", "--detach"]);
+    let mut up = sandbox.portway(&["-C", &worktree, "up", "--detach"]);
+    up.env("PORTWAY_ISOLATION", "none");
+    let run = sandbox.run_command(up);
     assert_ne!(run.exit_code(), 0);
     let said = run.stderr();
     let port = sandbox.port(0);
@@ -153,6 +155,18 @@ fn a_port_that_code_requires_is_named_with_its_line() {
     assert!(said.contains("down` to stop `"), "{said}");
     assert!(!said.contains("larger range"), "{said}");
     assert!(!said.contains("portway.toml"), "{said}");
+    // With a network of its own, the worktree uses the same port.
+    let plan = sandbox.run(&["-C", &worktree, "plan"]).success();
+    plan.stdout_has("a network of its own")
+        .stdout_has("the port of `backend` cannot be changed");
+    let up = sandbox.run(&["-C", &worktree, "up", "--detach", "--json"]);
+    let status = up.success().json();
+    let served = &status["services"][0]["ports"][0];
+    assert_eq!(served["inner"], port);
+    assert_ne!(served["port"], port);
+    let outside = u16::try_from(served["port"].as_u64().unwrap()).unwrap();
+    assert_eq!(http_get(outside, "/").unwrap(), "hi");
+    sandbox.run(&["-C", &worktree, "down"]).success();
     sandbox.run(&["down"]).success();
 }
 
