@@ -28,6 +28,7 @@ mod listens;
 mod literal;
 mod names;
 mod node;
+mod optional;
 mod passed_over;
 mod php;
 pub mod process_compose;
@@ -233,7 +234,7 @@ pub fn detect(root: &Path, context: &DetectContext<'_>) -> Detection {
             false => procfile::deployment::combine(&dirs[0], services, all, &node),
         };
     }
-    found::make_others_optional(&dirs[0], &mut services);
+    optional::make_others_optional(&dirs[0], &mut services);
     found::remove_unusable(&mut services, &records);
     let files = compose::files(&dirs);
     compose::run_directly(&dirs[0], &files, &mut services, context);

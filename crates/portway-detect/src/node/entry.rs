@@ -162,7 +162,13 @@ impl Entry {
         let is_literal = |_: &str, port: &Port| matches!(port, Port::Literal(..));
         // The file that runs says its own port, or else a file that it imports. Otherwise, a port that a
         // helper reads from the environment takes precedence over a number.
-        let port = port_in(own.get(..1).unwrap_or_default(), listens)
+        let named = own.iter().find_map(|(_, text)| {
+            let name = source::imported_port(text)?;
+            own.iter()
+                .find_map(|(path, text)| Some((source::declared(text, name)?, path.clone())))
+        });
+        let port = named
+            .or_else(|| port_in(own.get(..1).unwrap_or_default(), listens))
             .or_else(|| port_in(&own, reads))
             .or_else(|| port_in(&own, is_literal))
             .or_else(|| port_in(&others, reads))

@@ -170,6 +170,28 @@ pub(super) fn configured(text: &str, key: &str) -> Option<u16> {
     None
 }
 
+/// Returns the name of what a file listens on, if another file declares it: `app.listen(backendPort)`.
+pub(super) fn imported_port(text: &str) -> Option<&str> {
+    code(text).find_map(|(_, line)| {
+        let call = listen_call::find(line).filter(|call| !call.needs_port && !call.is_nested)?;
+        let argument = line[call.at..].trim_start();
+        let name = leading_word(argument);
+        // `value` returns the argument itself if this file does not declare it.
+        let is_elsewhere = std::ptr::eq(value(text, argument).as_ptr(), argument.as_ptr());
+        (name.to_ascii_lowercase().ends_with("port") && is_elsewhere).then_some(name)
+    })
+}
+
+/// Returns the port to which a file declares a variable: `export const backendPort = process.env.API_PORT`.
+pub(super) fn declared(text: &str, name: &str) -> Option<Port> {
+    let expression = code(text).find_map(|(_, line)| {
+        let (before, expression) = line.split_once('=')?;
+        let before = before.split(':').next()?.trim_end();
+        (before.rsplit(char::is_whitespace).next()? == name).then_some(expression)
+    })?;
+    port_variable(expression.split(';').next()?)
+}
+
 /// Returns the number of a constant or of a key with this name: `const NAME = 3000`, `NAME: 3000`.
 pub(super) fn constant(text: &str, name: &str) -> Option<u16> {
     code(text).find_map(|(_, line)| {

@@ -56,7 +56,7 @@ const VITEPRESS_CONFIG: &[&str] = &[
 const VUE_CONFIG: &[&str] = &["vue.config.js"];
 
 #[rustfmt::skip]
-const TOOLS: [Tool; 94] = [
+const TOOLS: [Tool; 95] = [
     page("vite", "vite", &["", "dev", "serve"], 5173, STRICT, VITE_CONFIG, "server"),
     page("vite", "vp", &["dev"], 5173, STRICT, VITE_CONFIG, "server"),
     page("next", "next", &["", "dev"], 3000, PLAIN, &[], ""),
@@ -76,6 +76,7 @@ const TOOLS: [Tool; 94] = [
     page("razzle", "razzle", &["start"], 3000, "", &[], ""),
     page("blitz", "blitz", &["dev"], 3000, PLAIN, &[], ""),
     page("sapper", "sapper", &["dev"], 3000, PLAIN, &[], ""),
+    page("meteor", "meteor", &["", "run"], 3000, PLAIN, &[], ""),
     page("vike", "vike", &["dev"], 3000, PLAIN, &[], ""),
     page("farm", "farm", &["", "dev", "start"], 9000, PLAIN, FARM_CONFIG, "server"),
     page("observable", "observable", &["preview"], 3000, PLAIN, &[], ""),
@@ -274,9 +275,10 @@ pub(super) const RUNS_A_FILE: [&str; 17] = [
 ];
 
 /// Programs that no package contains, so they are installed on the machine.
-pub(super) const ON_MACHINE: [&str; 7] = [
+pub(super) const ON_MACHINE: [&str; 8] = [
     "bun",
     "deno",
+    "meteor",
     "mongod",
     "node",
     "redis-server",

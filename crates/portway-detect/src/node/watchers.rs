@@ -12,7 +12,7 @@ use super::workspace;
 use crate::{DetectContext, DetectedService, Dir};
 
 /// Scripts that watch, the most likely first.
-const SCRIPTS: [&str; 10] = [
+const SCRIPTS: [&str; 13] = [
     "dev",
     "start",
     "watch",
@@ -20,13 +20,16 @@ const SCRIPTS: [&str; 10] = [
     "serve",
     "dev:assets",
     "watch:assets",
+    "watch:dev",
+    "dev:watch",
+    "watchdev",
     "start:dev",
     "build:watch",
     "watch:build",
 ];
 
 /// Names of directories below a server with the source of its pages.
-const ASSETS: [&str; 17] = [
+const ASSETS: [&str; 18] = [
     "asset",
     "assets",
     "client",
@@ -43,6 +46,7 @@ const ASSETS: [&str; 17] = [
     "theme",
     "ui",
     "web",
+    "webapp",
     "webpack",
 ];
 
@@ -81,22 +85,27 @@ pub(crate) fn add_watchers(
         };
         let is_served = |one: &DetectedService| {
             let is_here = one.dir == dir.path();
-            let is_below = || {
+            let is_near = || {
                 let rest = match one.dir.as_str() {
                     "" => Some(dir.path()),
-                    above => dir
-                        .path()
-                        .strip_prefix(above)
-                        .and_then(|rest| rest.strip_prefix('/')),
+                    above => {
+                        let below = dir.path().strip_prefix(above);
+                        below.and_then(|rest| rest.strip_prefix('/'))
+                    }
                 };
+                // Or beside it: `server` and `webapp`.
+                let is_beside = !one.dir.is_empty() && above(&one.dir) == above(dir.path());
+                let rest = rest.or_else(|| is_beside.then(|| dir.name()));
                 rest.is_some_and(|rest| {
                     let mut parts = rest.split('/');
-                    parts.any(|part| ASSETS.contains(&part.to_ascii_lowercase().as_str()))
+                    let is_named =
+                        |part: &str| ASSETS.contains(&part.to_ascii_lowercase().as_str());
+                    parts.any(is_named) || (!rest.contains('/') && !is_library(dir))
                 })
             };
             let is_server =
                 one.port.is_some() && !one.optional && !OWN_WATCHERS.contains(&one.framework);
-            is_server && is_of_other_language(one) && (is_here || is_below())
+            is_server && is_of_other_language(one) && (is_here || is_near())
         };
         if !services.iter().any(is_served)
             || services.iter().any(serves_here)
@@ -131,6 +140,18 @@ pub(crate) fn add_watchers(
         );
     }
     services.extend(found);
+}
+
+/// The directory above a path; empty for the root.
+fn above(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(above, _)| above)
+}
+
+/// Returns whether the package in `dir` is for other packages, rather than for the pages of a server.
+fn is_library(dir: &Dir<'_>) -> bool {
+    const KEYS: [&str; 6] = ["bin", "exports", "files", "main", "module", "types"];
+    let package = dir.json("package.json");
+    package.is_none_or(|package| KEYS.iter().any(|key| package.get(key).is_some()))
 }
 
 /// Returns whether a server is no program of Node, which has its own scripts.
@@ -204,6 +225,11 @@ mod tests {
                 "npm run watch",
             ),
             ("", "\"watch\": \"gulp watch\"", "npm run watch"),
+            (
+                "editor/",
+                "\"start\": \"rollup -c --watch\"",
+                "npm run start",
+            ),
         ] {
             let package = format!("{{\"scripts\": {{{scripts}}}}}");
             let found = services(&package, place);
@@ -214,6 +240,30 @@ mod tests {
                 "{scripts}"
             );
         }
+    }
+
+    #[test]
+    fn a_watcher_may_be_beside_its_server() {
+        let detection = checkout(
+            &[
+                ("server/requirements.txt", "flask\n"),
+                (
+                    "server/app.py",
+                    "from flask import Flask\napp = Flask(__name__)\n",
+                ),
+                (
+                    "webapp/package.json",
+                    "{\"scripts\": {\"watchdev\": \"cross-env A=1 webpack --watch\"}}",
+                ),
+            ],
+            &["python3", "npm"],
+        );
+        let dirs: Vec<&str> = detection
+            .services
+            .iter()
+            .map(|one| one.dir.as_str())
+            .collect();
+        assert_eq!(dirs, ["server", "webapp"]);
     }
 
     #[test]
@@ -232,6 +282,7 @@ mod tests {
             ("", "\"test\": \"jest --watch\""),
             ("", "\"watch\": \"jest --watch\""),
             ("packages/tool/", "\"dev\": \"tsc --watch\""),
+            ("tool/", "\"dev\": \"tsc --watch\"}, \"bin\": {\"x\": \"y\""),
         ] {
             let package = format!("{{\"scripts\": {{{scripts}}}}}");
             assert_eq!(services(&package, place).len(), 1, "{scripts}");

@@ -145,3 +145,33 @@ fn a_variable_with_a_name_of_its_own_takes_precedence_over_port() {
     assert_eq!(found.env["APP_PORT"], "{port}");
     found.has_evidence("env-example-relational sets `APP_PORT` to 3001");
 }
+
+#[test]
+fn the_port_that_listens_may_be_declared_in_another_file() {
+    for (ports, variable, port) in [
+        (
+            "export const pagePort = process.env.PORT\nexport const apiPort = process.env.SHOP_API_PORT || 4115",
+            "SHOP_API_PORT",
+            4115,
+        ),
+        (
+            "export const pagePort = 4116\nexport const apiPort = Number(process.env.API_PORT ?? 4117);",
+            "API_PORT",
+            4117,
+        ),
+    ] {
+        let found = package(
+            "\"dev\": \"tsx src/app.ts\"",
+            &["express"],
+            &[
+                (
+                    "src/app.ts",
+                    "import { apiPort } from './ports'\nimport express from 'express'\napp.listen(apiPort)",
+                ),
+                ("src/ports.ts", ports),
+            ],
+        );
+        assert_eq!(found.prefers(), Some(port), "{ports}");
+        assert_eq!(found.env[variable], "{port}");
+    }
+}
