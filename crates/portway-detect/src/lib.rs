@@ -257,6 +257,7 @@ pub fn detect(root: &Path, context: &DetectContext<'_>) -> Detection {
     let programs = services.len();
     services.extend(containers.iter().map(|container| container.found.clone()));
     names::assign(&mut services);
+    node::desktop::keep_on_host(&dirs[0], &mut services[..programs]);
     found::remove_untrue_sentences(&mut services);
     conflicts::resolve(&mut services);
     calls::prefer_called_ports(root, &mut services, programs);

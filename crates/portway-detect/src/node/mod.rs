@@ -10,6 +10,7 @@
 mod beside;
 mod configured;
 mod constants;
+pub(super) mod desktop;
 mod entry;
 mod env_file;
 mod files;
