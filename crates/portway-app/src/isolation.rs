@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use portway_api::{IsolationPlan, Obstacle};
-use portway_isolation::{Network, NetworkConfig, capability};
+use portway_isolation::{Namespace, Network, NetworkConfig, Outbound, capability};
 use portway_project::checkout::Checkout;
 use portway_project::plan::identifier;
 use portway_project::plan::{PlannedPort, PlannedService};
@@ -97,6 +97,35 @@ pub(crate) fn report(requested: &Plan, reporter: &dyn Reporter) {
     }
 }
 
+/// Enters the network of another instance, in which the process `pid` runs.
+pub(crate) fn join(plan: &Plan, pid: u32) -> Option<InstanceNetwork> {
+    let joined = Namespace::of_process(pid)
+        .map_err(|error| error.to_string())
+        .and_then(|namespace| {
+            let namespace = namespace.ok_or("it is the network of this process")?;
+            let network = Network::join(config(None)?, &namespace);
+            network.map_err(|error| error.to_string())
+        });
+    match joined {
+        Ok(network) => Some(InstanceNetwork {
+            network,
+            ports: plan.inner_ports(),
+            is_shared: true,
+        }),
+        Err(error) => {
+            tracing::warn!(error, "cannot enter the network of the running instance");
+            None
+        }
+    }
+}
+
+fn config(outbound: Option<Outbound>) -> Result<NetworkConfig, String> {
+    let own = std::env::current_exe().map_err(|error| error.to_string())?;
+    let mut config = NetworkConfig::new(own, outbound);
+    config.spawn = Arc::new(portway_supervisor::spawn_own);
+    Ok(config)
+}
+
 /// Creates the network that a plan requests. Without one, everything works on the ports of the machine.
 pub(crate) fn create(plan: &Plan) -> Option<InstanceNetwork> {
     if plan.isolation != Isolation::Network {
@@ -106,17 +135,13 @@ pub(crate) fn create(plan: &Plan) -> Option<InstanceNetwork> {
     if !capability.is_available() {
         return None;
     }
-    let created = std::env::current_exe()
-        .map_err(|error| error.to_string())
-        .and_then(|own| {
-            let mut config = NetworkConfig::new(own, capability.outbound);
-            config.spawn = Arc::new(portway_supervisor::spawn_own);
-            Network::create(config).map_err(|error| error.to_string())
-        });
+    let created = config(capability.outbound)
+        .and_then(|config| Network::create(config).map_err(|error| error.to_string()));
     match created {
         Ok(network) => Some(InstanceNetwork {
             network,
             ports: plan.inner_ports(),
+            is_shared: false,
         }),
         Err(error) => {
             tracing::warn!(error, "no network for this instance");

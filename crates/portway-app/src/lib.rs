@@ -38,6 +38,7 @@ mod project;
 pub mod prune;
 mod registry;
 pub mod reporter;
+pub mod run;
 mod runtime;
 pub mod shell;
 mod toolchains;

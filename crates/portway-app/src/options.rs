@@ -37,6 +37,8 @@ pub struct UpOptions {
     pub prepare: bool,
     /// Whether the instance gets a network of its own, even if no file requests it.
     pub isolate: bool,
+    /// A process of another instance whose network the instance enters, instead of getting one of its own.
+    pub enters: Option<u32>,
     /// The value of `--moved`, which overrides the preference of the same name.
     pub moved: Option<String>,
 }
@@ -44,7 +46,8 @@ pub struct UpOptions {
 impl UpOptions {
     /// The same options as command-line arguments of the background supervisor.
     ///
-    /// `detach` and `moved` are left out: the supervisor neither detaches nor asks.
+    /// `detach` and `moved` are left out, because the supervisor neither detaches nor asks, and `enters`, which
+    /// only a foreground instance has.
     pub fn to_arguments(&self) -> Vec<String> {
         let mut arguments = self.services.clone();
         let selection = &self.selection;

@@ -8,6 +8,7 @@
 //! This crate reads files only: it opens no socket, starts no process and reads no environment.
 
 mod addresses;
+mod alone;
 mod caddy;
 mod calls;
 mod cargo;
@@ -54,6 +55,7 @@ use std::path::Path;
 
 use indexmap::IndexMap;
 
+pub use alone::command;
 pub use dir::Dir;
 use portway_project::kind::Kind;
 use portway_project::plan::MAX_SERVICES;

@@ -98,6 +98,15 @@ impl Network {
         platform::Network::create(config).map(Self)
     }
 
+    /// Enters a namespace that another network has created, with a helper and a relay of its own and without
+    /// another way out. The namespace remains as long as any of both is there.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub fn join(config: NetworkConfig, namespace: &Namespace) -> Result<Self, NetworkError> {
+        platform::Network::join(config, namespace).map(Self)
+    }
+
     /// Returns the namespace, to let processes enter it.
     #[must_use]
     pub fn namespace(&self) -> &Namespace {

@@ -36,4 +36,5 @@ pub use supervise::{COMMAND, SERVING, background};
 pub use up::{dry_run, up};
 
 pub(crate) use running::Running;
+pub(crate) use supervise::command;
 pub(crate) use up::check_processes;

@@ -26,11 +26,13 @@ pub(super) struct EventPrinter {
 
 impl EventPrinter {
     /// Starts to print the events of `handle`. Uses `reader_gone` when the reader has closed the output.
+    /// Failures that are expected are not printed.
     pub(super) fn start(
         handle: &Handle,
         mut services: Vec<String>,
         reporter: Arc<dyn Reporter>,
         reader_gone: oneshot::Sender<()>,
+        is_expected: fn(&ServiceStatus) -> bool,
     ) -> Self {
         let mut events = handle.events();
         // Unlike a handle, this does not keep the events open.
@@ -61,7 +63,8 @@ impl EventPrinter {
                             let names = status.services.iter();
                             services = names.map(|service| service.name.clone()).collect();
                         }
-                        for service in failures.update(&status.services) {
+                        let failed = failures.update(&status.services).into_iter();
+                        for service in failed.filter(|one| !is_expected(one)) {
                             progress.suspend(&mut || reporter.failed(service));
                         }
                         let ready = attach::is_started(status.state);

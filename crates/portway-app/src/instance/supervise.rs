@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use portway_api::{ErrorBody, ErrorCode, InstanceStatus};
+use portway_api::{ErrorBody, ErrorCode, FailureReason, InstanceStatus, ServiceStatus};
 use portway_project::policy::Isolation;
 use portway_registry::{InstanceLock, Registry};
 use portway_supervisor::{Config, Handle, LanConfig, Outcome, Request, Supervisor, control};
@@ -37,14 +37,41 @@ pub const COMMAND: &str = "__supervise";
 /// The line that a background supervisor prints on its standard output when it can be reached.
 pub const SERVING: &str = "serving";
 
-/// Supervises the instance in this process until it stops. The lock marks its leases as live.
+/// Supervises the instance in this process until it stops.
 fn run(
-    mut registered: RegisteredProject,
+    registered: RegisteredProject,
     lock: InstanceLock,
     options: &UpOptions,
     foreground: Option<&Arc<dyn Reporter>>,
     on_serving: impl FnOnce(),
 ) -> Result<(), CommandError> {
+    let (outcome, reported) =
+        run_until_end(registered, lock, options, foreground, on_serving, |_| false)?;
+    match outcome {
+        Outcome::Stopped => Ok(()),
+        Outcome::Signal(number) => Err(CommandError::signal(number)),
+        Outcome::Failed(failed) => {
+            let error = attach::services_failed(&failed, false);
+            let Some(reporter) = foreground else {
+                return Err(error);
+            };
+            let mut reported = reported.unwrap_or_default();
+            report_failures(reporter, reported.update(&failed));
+            Err(error.reported())
+        }
+    }
+}
+
+/// Supervises the instance until it stops. The lock marks its leases as live. Returns how it ended and, in the
+/// foreground, which failures were reported, except those that are expected.
+fn run_until_end(
+    mut registered: RegisteredProject,
+    lock: InstanceLock,
+    options: &UpOptions,
+    foreground: Option<&Arc<dyn Reporter>>,
+    on_serving: impl FnOnce(),
+    is_expected: fn(&ServiceStatus) -> bool,
+) -> Result<(Outcome, Option<attach::Failures>), CommandError> {
     diagnostics::log_to(&registered.dir().join(SUPERVISOR_LOG));
     portway_supervisor::raise_open_files_limit();
     let presence = Presence::new(&registered, lock);
@@ -55,7 +82,10 @@ fn run(
     if options.isolate {
         registered.project.plan.isolation = Isolation::Network;
     }
-    let network = isolation::create(&registered.project.plan);
+    let network = match options.enters {
+        Some(pid) => isolation::join(&registered.project.plan, pid),
+        None => isolation::create(&registered.project.plan),
+    };
     registered.project.is_isolated = network.is_some();
     if options.prepare {
         let id = &registered.instance.id;
@@ -127,7 +157,8 @@ fn run(
         }
         let printer = foreground.map(|reporter| {
             let (reader_gone, on_reader_gone) = oneshot::channel();
-            let printer = EventPrinter::start(&handle, names, reporter.clone(), reader_gone);
+            let printer =
+                EventPrinter::start(&handle, names, reporter.clone(), reader_gone, is_expected);
             // A handle in the printer would keep the events open, so the printer would never
             // finish. This task is dropped with the runtime.
             let handle = handle.clone();
@@ -148,19 +179,7 @@ fn run(
     drop(runtime);
     let reported = printer.map(EventPrinter::finish);
     drop(presence);
-    match outcome {
-        Outcome::Stopped => Ok(()),
-        Outcome::Signal(number) => Err(CommandError::signal(number)),
-        Outcome::Failed(failed) => {
-            let error = attach::services_failed(&failed, false);
-            let Some(reporter) = foreground else {
-                return Err(error);
-            };
-            let mut reported = reported.unwrap_or_default();
-            report_failures(reporter, reported.update(&failed));
-            Err(error.reported())
-        }
-    }
+    Ok((outcome, reported))
 }
 
 /// Returns the configuration for the local network, if services are published there.
@@ -195,6 +214,56 @@ pub(super) fn foreground(
         Some(lock) => run(registered, lock, options, Some(reporter), || {}).map(|()| true),
         None => Ok(false),
     }
+}
+
+/// Supervises the only service of an instance in the foreground until it exits. Returns its exit code; `None`
+/// if another process supervises the instance.
+pub(crate) fn command(
+    mut registered: RegisteredProject,
+    options: &UpOptions,
+    reporter: &Arc<dyn Reporter>,
+) -> Result<Option<u8>, CommandError> {
+    let Some(lock) = lock(&mut registered)? else {
+        return Ok(None);
+    };
+    let (outcome, reported) = run_until_end(
+        registered,
+        lock,
+        options,
+        Some(reporter),
+        || {},
+        |service| code_of(service).is_some(),
+    )?;
+    match outcome {
+        Outcome::Stopped => Ok(Some(0)),
+        Outcome::Signal(number) => Err(CommandError::signal(number)),
+        Outcome::Failed(failed) => {
+            // The command has said why it failed.
+            if let Some(code) = failed.first().and_then(code_of) {
+                return Ok(Some(code));
+            }
+            let mut reported = reported.unwrap_or_default();
+            report_failures(reporter, reported.update(&failed));
+            Err(attach::services_failed(&failed, false).reported())
+        }
+    }
+}
+
+fn code_of(service: &ServiceStatus) -> Option<u8> {
+    service.reason.as_ref().and_then(exit_code)
+}
+
+/// Returns the exit code of a command that ended for this reason, as shells do. `None` if it did not run.
+fn exit_code(reason: &FailureReason) -> Option<u8> {
+    let code = match reason {
+        FailureReason::Exited { code, .. } | FailureReason::FileMissing { code, .. } => *code,
+        FailureReason::Signaled { signal } => 128 + signal,
+        FailureReason::CommandNotFound | FailureReason::ProgramNotFound { .. } => 127,
+        FailureReason::CommandNotExecutable => 126,
+        FailureReason::ExitedBeforeListening => 0,
+        _ => return None,
+    };
+    u8::try_from(code).ok().or(Some(1))
 }
 
 /// The hidden command [`COMMAND`]: supervises in the background.

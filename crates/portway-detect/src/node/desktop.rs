@@ -146,7 +146,10 @@ mod tests {
             &["npm"],
         );
         for service in &checkout.services {
-            let stays = service.more.iter().any(|line| line.starts_with("isolation"));
+            let stays = service
+                .more
+                .iter()
+                .any(|line| line.starts_with("isolation"));
             assert_eq!(stays, service.dir != "api", "{service:#?}");
             if stays {
                 service.has_evidence("it starts Electron, which needs the desktop");

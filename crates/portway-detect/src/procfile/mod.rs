@@ -210,6 +210,26 @@ impl Settings {
     }
 }
 
+/// Builds the service of one command that no file defines and that may listen on any port.
+pub(super) fn alone(root: &Dir<'_>, command: &str, context: &DetectContext<'_>) -> DetectedService {
+    let process = Process {
+        line: 0,
+        // Unless the command says otherwise, it listens on `PORT`.
+        name: "web".to_owned(),
+        command: command.to_owned(),
+    };
+    let first = (context.preferred)("procfile").unwrap_or(FIRST_PORT);
+    let mut found = service(root, "", &process, first, context);
+    // The name of the process says nothing about it.
+    if found.framework == "procfile" {
+        found.kind = Kind::infer("", command);
+    }
+    found
+        .evidence
+        .retain(|sentence| !sentence.starts_with(':') && !sentence.contains("the process `web`"));
+    found
+}
+
 fn service(
     root: &Dir<'_>,
     file: &str,

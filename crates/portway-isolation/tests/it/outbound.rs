@@ -20,12 +20,18 @@ use crate::support::{
 const MACHINE: &str = "ip link set lo up && ip link add eth0 type veth peer name peer0 && \
     ip link set peer0 up && ip address add 10.99.0.2/24 dev eth0 && ip link set eth0 up && \
     ip route add default via 10.99.0.1 && ip address add 198.51.100.1/32 dev lo && \
+    ip -6 address add 2001:db8:99::2/64 dev eth0 nodad && \
+    ip -6 route add default via 2001:db8:99::1 && \
+    ip -6 address add 2001:db8:51::1/128 dev lo nodad && \
     echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start && \
     printf 'nameserver 127.0.0.53\\n' > $RESOLV && mount --bind $RESOLV /etc/resolv.conf && \
     exec \"$@\"";
 
 /// An address of that machine which no namespace of an instance has.
 const SERVER: &str = "198.51.100.1";
+
+/// The same with IPv6.
+const SERVER_V6: &str = "2001:db8:51::1";
 
 /// Set in a process on that machine.
 const VARIABLE: &str = "PORTWAY_TEST_MACHINE";
@@ -129,6 +135,21 @@ fn a_program_inside_reaches_other_machines_and_not_the_loopback_of_this_one() {
             let answer = ask_for(1, &network, address, port);
             assert_eq!(answer, "", "{outbound:?}: {address}");
         }
+    });
+}
+
+#[test]
+fn a_program_inside_reaches_other_machines_with_ipv6() {
+    on_a_machine(|mut outbound| {
+        outbound.has_ipv6 = true;
+        let listener = TcpListener::bind((SERVER_V6, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        serve(listener, echo);
+        let network = with_outbound(&outbound);
+        // The address inside is announced some seconds after the way out is there.
+        wait_until("IPv6 works", || {
+            ask_for(1, &network, SERVER_V6, port) == "hello"
+        });
     });
 }
 

@@ -11,8 +11,8 @@ use portway_app::preferences;
 
 use super::{
     attach, compose, config, dashboard, detect, discover, doctor, down, endpoint, env, exec,
-    forget, forward, free, gateway, health, init, leases, logs, plan, prune, ps, restart, shell,
-    trust, up, wait, who,
+    forget, forward, free, gateway, health, init, leases, logs, plan, prune, ps, restart, run,
+    shell, trust, up, wait, who,
 };
 
 /// Start services and give each checkout its own ports
@@ -54,7 +54,7 @@ Exit codes:
   6    nothing to act on
   124  timeout
   130  interrupted (143: terminated)
-`portway exec` exits with the code of its command."
+`portway exec` and `portway run` exit with the code of their command."
 )]
 pub(crate) struct Cli {
     /// Run as if started in this directory
@@ -110,6 +110,7 @@ pub(crate) enum Command {
     Env(env::Env),
     /// Run a command with the environment of services
     Exec(exec::Exec),
+    Run(run::Run),
     /// Open a shell with the environment of this checkout
     Shell(shell::Shell),
     /// Print the port of a service
@@ -160,7 +161,10 @@ Examples:
 impl Command {
     /// Whether this process becomes a supervisor or a gateway, which log to a file.
     pub(crate) fn serves(&self) -> bool {
-        matches!(self, Self::Up(_) | Self::Supervise(_) | Self::Gateway(_))
+        matches!(
+            self,
+            Self::Up(_) | Self::Run(_) | Self::Supervise(_) | Self::Gateway(_)
+        )
     }
 
     /// Whether the command only inspects or stops, so that no preference changes what it does.

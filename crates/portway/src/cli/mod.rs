@@ -25,6 +25,7 @@ mod plan;
 mod prune;
 mod ps;
 mod restart;
+mod run;
 mod selection;
 mod shell;
 mod trust;
@@ -62,6 +63,7 @@ pub(crate) fn run(cli: Cli, terminal: &Arc<dyn Reporter>) -> Result<u8, CommandE
         Command::Prune(args) => prune::run(&args),
         Command::Env(args) => env::run(directory, &args),
         Command::Exec(args) => exec::run(directory, args),
+        Command::Run(args) => run::run(directory, args, terminal),
         Command::Shell(args) => shell::run(directory, args),
         Command::Port(args) => endpoint::port(directory, &args),
         Command::Url(args) => endpoint::url(directory, &args),

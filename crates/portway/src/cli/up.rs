@@ -92,6 +92,7 @@ impl Up {
             abort_on_failure: self.abort_on_failure,
             prepare: self.prepare,
             isolate: self.isolate,
+            enters: None,
             moved: self.moved.clone(),
         }
     }

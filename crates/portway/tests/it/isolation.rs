@@ -2,6 +2,7 @@
 
 mod conflicts;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::UdpSocket;
 use std::path::PathBuf;
@@ -190,6 +191,52 @@ fn a_server_on_ipv6_a_socket_from_portway_and_udp_work() {
     let length = client.recv(&mut bytes).unwrap();
     let answer = String::from_utf8_lossy(&bytes[..length]);
     assert_eq!(answer.trim(), status["services"][2]["pid"].to_string());
+}
+
+#[test]
+fn workers_that_share_a_port_and_a_server_that_binds_again_work() {
+    let sandbox = isolated(
+        "[services.workers]\ncommand = \"python3 workers.py\"\n\
+         port = { range = \"%0-%9\", usual = 5000 }\n\
+         [services.again]\ncommand = \"%service serve 6000 --rebind\"\n\
+         port = { range = \"%10-%19\", usual = 6000 }\n",
+    )
+    .file(
+        "workers.py",
+        "import os, socket
+children = []
+for _ in range(2):
+    server = socket.socket()
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    server.bind(('127.0.0.1', 5000))
+    server.listen()
+    if os.fork() == 0:
+        while True:
+            client, _ = server.accept()
+            client.recv(4096)
+            pid = str(os.getpid()).encode()
+            head = b'HTTP/1.1 200 OK\\r\\nConnection: close\\r\\nContent-Length: %d\\r\\n\\r\\n'
+            client.sendall(head % len(pid) + pid)
+            client.close()
+    server.close()
+os.wait()
+",
+    );
+    sandbox.run(&["up", "--detach"]).success();
+    let mut seen = BTreeSet::new();
+    wait_until("both workers answer", || {
+        seen.extend(http_get(sandbox.port(0), "/"));
+        seen.len() == 2
+    });
+    let before = http_get(sandbox.port(10), "/rebind").unwrap();
+    wait_until("the server answers again", || {
+        http_get(sandbox.port(10), "/").as_ref() == Some(&before)
+    });
+    let status = sandbox.status();
+    for service in status["services"].as_array().unwrap() {
+        assert_eq!(service["restarts"], 0);
+        assert!(service["ports"].as_array().unwrap().len() == 1, "{service}");
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@
     )
 )]
 
+mod run;
 mod sandbox;
 
 mod contention;

@@ -63,6 +63,22 @@ impl Network {
         Ok(network)
     }
 
+    pub(crate) fn join(
+        mut config: NetworkConfig,
+        namespace: &Namespace,
+    ) -> Result<Self, NetworkError> {
+        config.outbound = None;
+        let helper = start::join(&config, namespace)?;
+        let clone = || namespace.try_clone().map_err(NetworkError::Relay);
+        let relay = Relay::start(config, helper, clone()?).map_err(NetworkError::Relay)?;
+        Ok(Self {
+            _name_servers: Vec::new(),
+            relay,
+            namespace: clone()?,
+            has_outbound: false,
+        })
+    }
+
     pub(crate) fn namespace(&self) -> &Namespace {
         &self.namespace
     }

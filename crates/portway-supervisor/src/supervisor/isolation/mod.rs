@@ -38,6 +38,8 @@ pub struct InstanceNetwork {
     pub network: Network,
     /// The ports inside.
     pub ports: AssignedPorts,
+    /// Whether another instance has created it. That one makes ports of the host reachable inside.
+    pub is_shared: bool,
 }
 
 /// The network of the instance while it runs.
@@ -49,6 +51,7 @@ pub(super) struct Isolation {
     opened: HashMap<String, Vec<Forward>>,
     published: Published,
     observed: Observed,
+    is_shared: bool,
 }
 
 impl Isolation {
@@ -59,6 +62,7 @@ impl Isolation {
             opened: HashMap::new(),
             published: Published::default(),
             observed: Observed::default(),
+            is_shared: network.is_shared,
         }
     }
 

@@ -141,7 +141,7 @@ impl Supervisor {
 
     /// Makes ports of the host reachable inside.
     pub(in super::super) fn publish_host_ports(&mut self) {
-        let Some(isolation) = &mut self.isolation else {
+        let Some(isolation) = self.isolation.as_mut().filter(|one| !one.is_shared) else {
             return;
         };
         let published = &mut isolation.published;
