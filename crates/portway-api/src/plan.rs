@@ -74,6 +74,9 @@ pub struct ServicePlan {
     /// Whether the service is started only on request.
     #[serde(default)]
     pub optional: bool,
+    /// The database that must have no tables, or else the command does not run: a service or a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only_if_empty: Option<String>,
     /// Why Portway detected the service and chose its command, one sentence each; only for detected
     /// services.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

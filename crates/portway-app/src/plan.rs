@@ -132,6 +132,7 @@ fn service_plan(
 ) -> ServicePlan {
     let variables = mapping.iter().flat_map(|mapping| &mapping.variables);
     let missing = mapping.iter().flat_map(|mapping| &mapping.missing);
+    let only_if_empty = service.only_if_empty.as_ref();
     ServicePlan {
         name: service.name.clone(),
         framework: found.map(|found| found.framework.to_owned()),
@@ -150,6 +151,7 @@ fn service_plan(
             .collect(),
         after: service.after.iter().map(|(name, _)| name.clone()).collect(),
         optional: service.optional,
+        only_if_empty: only_if_empty.map(|database| database.name().to_owned()),
         evidence: found
             .map(|found| found.evidence.clone())
             .unwrap_or_default(),

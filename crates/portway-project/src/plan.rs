@@ -24,7 +24,7 @@ pub use usual::ServicePort;
 
 use portway_ports::Protocol;
 
-use crate::database::DatabaseSetup;
+use crate::database::{DatabaseSetup, EmptyDatabase};
 use crate::diagnostic::Diagnostic;
 use crate::kind::Kind;
 use crate::manifest::{ComposeService, Manifest};
@@ -106,6 +106,8 @@ pub struct PlannedService {
     pub compose: Option<ComposeService>,
     /// The database that each worktree has for itself, if the manifest declares one.
     pub database: Option<DatabaseSetup>,
+    /// The database that must be empty, or else its command does not run.
+    pub only_if_empty: Option<EmptyDatabase>,
     /// Whether the variables of the application's own files are mapped to the ports of the instance.
     pub map_env: bool,
     /// Whether it starts only on request.

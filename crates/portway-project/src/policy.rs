@@ -23,6 +23,8 @@ pub enum StartCondition {
     Ready,
     /// When the other service has exited successfully, such as a database migration.
     Completed,
+    /// When the other service has exited, whether it succeeded or failed.
+    Finished,
 }
 
 /// Whether to restart a service whose process exits.

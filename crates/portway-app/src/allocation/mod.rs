@@ -305,6 +305,8 @@ pub(crate) fn wire(
     );
     credentials::add(&project.checkout.root, plan, ports, &mappings, &mut wiring);
     database::assign(plan, &project.checkout, instance, &mappings, &mut wiring)?;
+    let root = &project.checkout.root;
+    database::guard(root, plan, ports, inner.as_ref(), &mappings, &mut wiring);
     for port in &project.observed {
         port.add_to(&mut wiring.ports_json);
     }

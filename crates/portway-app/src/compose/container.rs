@@ -57,15 +57,33 @@ pub(super) fn project_name(instance: &str) -> String {
     instance.replace('.', "-")
 }
 
+/// Returns the engine's client, and the name of the container of another service of this process's instance.
+pub(crate) fn container_of(service: &str) -> Option<(&'static str, String)> {
+    let container = Container::own("exec").ok()?;
+    let other = Container {
+        mark: Mark {
+            service: service.to_owned(),
+            ..container.mark.clone()
+        },
+        ..container
+    };
+    Some((client(&other), other.name()))
+}
+
+/// Returns the client of the engine that the instance uses.
+fn client(container: &Container) -> &'static str {
+    let recorded = containers::recorded_engine(&container.mark.dir);
+    let installed = || engine::NAMES.into_iter().find(|name| has_program(name));
+    recorded.or_else(installed).unwrap_or(engine::NAMES[0])
+}
+
 /// Runs a command in the container of this process's service, and returns its exit code.
 ///
 /// # Errors
 /// When this process belongs to no service, or the engine's client cannot be started.
 pub fn exec(words: &[OsString]) -> Result<u8, CommandError> {
     let container = Container::own("exec")?;
-    let recorded = containers::recorded_engine(&container.mark.dir);
-    let installed = || engine::NAMES.into_iter().find(|name| has_program(name));
-    let client = recorded.or_else(installed).unwrap_or(engine::NAMES[0]);
+    let client = client(&container);
     let mut command = Command::new(client);
     command.arg("exec").arg(container.name()).args(words);
     let status = command.stdin(Stdio::null()).status().map_err(|error| {

@@ -11,11 +11,13 @@ mod override_file;
 mod pull;
 mod run;
 
+pub(crate) use self::container::container_of;
 pub use self::container::exec;
 pub use self::engine::NAMES as ENGINES;
 pub(crate) use self::example_env::is_set;
 pub use self::override_file::{ComposeOverride, override_file};
 pub use self::pull::pull;
+pub(crate) use self::run::exit_code;
 pub use self::run::{RunOptions, run};
 
 /// The exit code of a command whose engine does not run containers. The supervisor does not restart it.

@@ -159,7 +159,7 @@ fn repeated(list: &str) -> Vec<Vec<&str>> {
 }
 
 /// Returns the exit code for a status, as shells do.
-fn exit_code(status: ExitStatus) -> u8 {
+pub(crate) fn exit_code(status: ExitStatus) -> u8 {
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
         return u8::try_from(128 + signal).unwrap_or(1);

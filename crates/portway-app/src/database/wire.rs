@@ -54,7 +54,7 @@ pub(crate) fn add_step(
     let users = plan.services.values().filter(uses);
     let users: Vec<String> = users.map(|service| service.name.clone()).collect();
     let servers = servers(plan, mappings);
-    if database::add_step(plan, command(), &users, &servers).is_none() {
+    if database::add_step(plan, hidden_command(COMMAND), &users, &servers).is_none() {
         let message = "the names `database`, `create-database` and `portway-database` are all used";
         return Err(CommandError::new(ErrorCode::ManifestInvalid, message)
             .hint("rename one of these services or groups"));
@@ -93,8 +93,8 @@ fn servers(plan: &Plan, mappings: &IndexMap<String, Mapping>) -> Vec<String> {
     plan.services.keys().filter(is_named).cloned().collect()
 }
 
-/// Returns the shell command of the step.
-fn command() -> String {
+/// Returns the shell command that runs a hidden command of Portway.
+pub(super) fn hidden_command(name: &str) -> String {
     let path = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("portway"));
     let mut path = path.display().to_string();
     // The path of a binary that was replaced while this process runs.
@@ -105,7 +105,7 @@ fn command() -> String {
         true => format!("\"{path}\""),
         false => quote(&path).into_owned(),
     };
-    format!("{program} {COMMAND}")
+    format!("{program} {name}")
 }
 
 /// What the databases of a checkout depend on in addition to its wiring.

@@ -17,6 +17,13 @@ pub(crate) use terminal::{RawMode, TerminalSignal, TerminalSignals, terminal_siz
 /// Does nothing: a background process calls [`leave_terminal`].
 pub(crate) fn in_background(_command: &mut Command) {}
 
+/// Returns the shell that runs a command of a service.
+pub(crate) fn shell(command: &str) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", command]);
+    shell
+}
+
 /// Starts a new session, so that this process receives no signals of the terminal.
 pub(crate) fn leave_terminal() {
     let _ = rustix::process::setsid();

@@ -22,6 +22,14 @@ pub(crate) fn in_background(command: &mut Command) {
     command.creation_flags(CREATE_NO_WINDOW);
 }
 
+/// Returns the shell that runs a command of a service.
+pub(crate) fn shell(command: &str) -> Command {
+    let mut shell = Command::new("cmd.exe");
+    // As keepers start services.
+    shell.raw_arg(format!("/d /s /c \"{command}\""));
+    shell
+}
+
 /// Disables the inheritance of streams. [`in_background`] has already given the process a separate
 /// console.
 pub(crate) fn leave_terminal() {

@@ -5,6 +5,7 @@
 
 mod address;
 mod assign;
+mod empty;
 mod name;
 mod statement;
 mod step;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use address::{DatabaseAddress, Engine, Server};
 pub use assign::{AssignedDatabase, Assignment, DatabaseProblem, Values, assign, sqlite_paths};
+pub use empty::{EmptyDatabase, refers_elsewhere};
 pub use name::database_name;
 pub use statement::{literal, quoted};
 pub use step::add_step;

@@ -84,6 +84,7 @@ fn service(name: String, command: String, after: Vec<(String, StartCondition)>) 
         optional_env_files: Vec::new(),
         compose: None,
         database: None,
+        only_if_empty: None,
         on_host: false,
         map_env: false,
         optional: false,

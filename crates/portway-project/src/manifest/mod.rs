@@ -154,6 +154,12 @@ pub struct Service {
     /// The database of the application, of which each linked git worktree gets a copy: the name of
     /// the one to copy, or a table.
     pub database: Option<Database>,
+    /// The database that must have no tables, or else the command does not run and the service counts as
+    /// completed: the name of a PostgreSQL or MySQL service that `portway compose run` starts, or the file
+    /// of a SQLite database, relative to the project's root. For a command that creates the tables. It
+    /// runs once per start, whatever `restart` says, and waits until the database is ready.
+    #[schemars(with = "Option<String>")]
+    pub only_if_empty: Option<Text>,
     /// Whether to rewrite the variables that the application's own files set, such as `.env`, to the
     /// ports of this instance. Default: true.
     pub map_env: Option<bool>,

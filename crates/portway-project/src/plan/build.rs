@@ -8,11 +8,11 @@ use toml::Spanned;
 use super::ports::{self, ports};
 use super::{Plan, PlannedPrepare, PlannedService, check, database, front, owner, probe};
 use crate::checkout::default_project_name;
-use crate::database::{DEFAULT_VARIABLE, DatabaseSetup};
+use crate::database::{DEFAULT_VARIABLE, DatabaseSetup, EmptyDatabase};
 use crate::diagnostic::{Problem, Text};
 use crate::kind::Kind;
 use crate::manifest::{Manifest, Service};
-use crate::policy::{Isolation, Rewrite, SocketMode, StartCondition, StopPolicy};
+use crate::policy::{Isolation, RestartPolicy, Rewrite, SocketMode, StartCondition, StopPolicy};
 use crate::port_spec::PortSpec;
 use crate::preferences::Preferences;
 use crate::suggest::suggestion;
@@ -111,9 +111,16 @@ fn service(
     for dir in spec.dir.iter().chain(prepare_dir) {
         check::dir(dir)?;
     }
-    let after = after(manifest, name, spec, is_enabled)?;
+    let mut after = after(manifest, name, spec, is_enabled)?;
     let kind = ports::kind(name, spec);
     let ports = ports(name, spec, kind, || only_port(kind))?;
+    let only_if_empty = database::only_if_empty(manifest, name, spec, &ports)?;
+    if let Some(EmptyDatabase::Container { service, .. }) = &only_if_empty
+        && is_enabled(service)
+        && !after.iter().any(|(other, _)| other == service)
+    {
+        after.push((service.clone(), StartCondition::Ready));
+    }
     let readiness = probe::readiness(name, spec, &ports)?;
     let liveness = probe::liveness(name, spec, &ports)?;
     check::health(name, spec, kind, &ports)?;
@@ -142,7 +149,11 @@ fn service(
         readiness,
         liveness,
         health_path: spec.health.as_ref().map(plain),
-        restart: spec.restart,
+        // After a failure, the database may have some of its tables.
+        restart: match only_if_empty {
+            Some(_) => RestartPolicy::Never,
+            None => spec.restart,
+        },
         stop: StopPolicy {
             signal: spec.stop.signal,
             grace: spec.stop.grace.0,
@@ -167,6 +178,7 @@ fn service(
             .collect(),
         compose: spec.compose.clone(),
         database: database_setup(spec)?,
+        only_if_empty,
         map_env: spec.map_env.unwrap_or(true),
         optional: spec.optional,
         main: spec.main,

@@ -265,7 +265,8 @@ fn walk<'a>(
         return Ok(());
     };
     path.push(name);
-    for (other, _) in &service.after.0 {
+    let after = service.after.0.iter().map(|(other, _)| other);
+    for other in after.chain(&service.only_if_empty) {
         if let Some(start) = path.iter().position(|seen| *seen == other.get_ref()) {
             let mut cycle: Vec<String> = path[start..].iter().map(|s| format!("`{s}`")).collect();
             cycle.push(format!("`{}`", other.get_ref()));
@@ -273,7 +274,7 @@ fn walk<'a>(
                 other.span(),
                 format!("services wait for each other: {}", cycle.join(" → ")),
             )
-            .help("remove one of these `after` entries"));
+            .help("remove one of these `after` or `only_if_empty` entries"));
         }
         walk(manifest, other.get_ref(), path, done)?;
     }

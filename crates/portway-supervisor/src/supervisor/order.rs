@@ -49,6 +49,9 @@ pub(super) fn dependencies(
             ),
             StartCondition::Ready => matches!(state, ServiceState::Ready | ServiceState::Completed),
             StartCondition::Completed => state == ServiceState::Completed,
+            StartCondition::Finished => {
+                matches!(state, ServiceState::Completed | ServiceState::Failed)
+            }
         };
         if met {
             continue;
@@ -133,7 +136,7 @@ mod tests {
     #[test]
     fn meets_each_condition_in_the_right_states() {
         use Dependencies::{Met, Pending};
-        use StartCondition::{Completed, Prepared, Ready, Started};
+        use StartCondition::{Completed, Finished, Prepared, Ready, Started};
         for (condition, state, expected) in [
             (Prepared, ServiceState::Preparing, Pending),
             (Prepared, ServiceState::Waiting, Met),
@@ -147,6 +150,9 @@ mod tests {
             (Ready, ServiceState::Unhealthy, Pending),
             (Completed, ServiceState::Ready, Pending),
             (Completed, ServiceState::Completed, Met),
+            (Finished, ServiceState::Ready, Pending),
+            (Finished, ServiceState::Completed, Met),
+            (Finished, ServiceState::Failed, Met),
         ] {
             assert_eq!(
                 evaluate(condition, state),

@@ -156,6 +156,8 @@ Examples:
     Supervise(up::Up),
     #[command(name = portway_app::database::COMMAND, hide = true)]
     Databases,
+    #[command(name = portway_app::database::RUN_IF_EMPTY, hide = true)]
+    RunIfEmpty,
 }
 
 impl Command {
@@ -186,6 +188,7 @@ impl Command {
                 | Self::Doctor(_)
                 | Self::Discover(_)
                 | Self::Databases
+                | Self::RunIfEmpty
                 | Self::Compose(_)
         )
     }

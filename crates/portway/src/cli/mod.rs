@@ -89,5 +89,8 @@ pub(crate) fn run(cli: Cli, terminal: &Arc<dyn Reporter>) -> Result<u8, CommandE
             })?;
             Ok(0)
         }
+        Command::RunIfEmpty => portway_app::database::run_if_empty(&|line| {
+            ui::exact(&format!("{line}\n"));
+        }),
     }
 }

@@ -103,6 +103,10 @@ fn service_plan(service: &ServicePlan) -> String {
         lines.push(format!("  {key:<9}{value}"));
     };
     line("command", &one_line(&service.command));
+    if let Some(database) = &service.only_if_empty {
+        let condition = format!("only if `{}` has no tables", one_line(database));
+        line("runs", &condition);
+    }
     if let Some(prepare) = &service.prepare {
         line("prepare", &one_line(prepare));
     }

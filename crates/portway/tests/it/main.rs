@@ -70,6 +70,8 @@ mod limits;
 mod logs;
 #[cfg(unix)]
 mod lost_state;
+#[cfg(unix)]
+mod only_if_empty;
 #[cfg(target_os = "linux")]
 mod overload;
 #[cfg(unix)]
