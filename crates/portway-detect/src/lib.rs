@@ -27,6 +27,8 @@ pub mod javascript;
 mod jsonc;
 mod listens;
 mod literal;
+mod migration;
+mod migrations;
 mod names;
 mod node;
 mod optional;
@@ -267,20 +269,17 @@ pub fn detect(root: &Path, context: &DetectContext<'_>) -> Detection {
     let requirements = toolchain::require(&dirs[0], &mut services[..programs]);
     passed_over.extend(passed_over::find(&dirs, &services[..programs]));
     compose::set_start_order(&mut services, &containers, &files);
+    let programs = programs + migrations::add(&dirs[0], &mut services, programs, context);
     if context.is_windows {
         windows::apply(&mut services);
     }
     let containers_found = &services[programs..];
-    let off = match &lacking {
-        Some(_) => containers_found
-            .iter()
-            .map(|one| one.name.clone())
-            .collect(),
-        None => Vec::new(),
-    };
-    let warnings = lacking.into_iter();
-    let warnings = warnings.filter_map(|lacking| lacking.warning(containers_found));
-    let warnings = warnings.collect();
+    let mut off = Vec::new();
+    if lacking.is_some() {
+        off.extend(containers_found.iter().map(|one| one.name.clone()));
+    }
+    let warnings = lacking.and_then(|lacking| lacking.warning(containers_found));
+    let warnings = warnings.into_iter().collect();
     let fixed_ports = node::reload::find(&dirs[0], &services[..programs]);
     drop(files);
     drop(containers);

@@ -41,7 +41,9 @@ pub(super) fn differences(expected: &[Expected], planned: &[ServicePlan]) -> Vec
             || expected
                 .iter()
                 .any(|e| e.need == Need::Allowed && is_same(e, service));
-        if !is_known && !service.optional {
+        // Not a service of the project, but what Portway does once for its database.
+        let is_migration = service.only_if_empty.is_some();
+        if !is_known && !service.optional && !is_migration {
             differences.push(format!(
                 "`{}` (`{}`) is not a service",
                 service.name, service.command

@@ -19,6 +19,8 @@ mod imports;
 mod listen_call;
 mod listening;
 mod manager;
+mod migration_tools;
+mod migrations;
 mod nx;
 mod package;
 mod programs;
@@ -47,6 +49,7 @@ use super::{DetectContext, DetectedPort, DetectedService, Dir, tasks, variables}
 use portway_project::kind::Kind;
 use portway_project::shell::quote;
 
+pub(super) use self::migrations::migration;
 pub(super) use self::programs::{MANAGERS, runs_program};
 pub(super) use self::reason::reason;
 pub(super) use self::watchers::add_watchers;

@@ -15,6 +15,7 @@ mod hints;
 mod listeners;
 mod local;
 mod manager;
+mod migrations;
 mod packages;
 mod port;
 mod root_package;
@@ -28,6 +29,7 @@ mod workers;
 
 use self::application::{Application, applications, places, prefer, within};
 use self::hints::{Hint, hints};
+pub(super) use self::migrations::migration;
 use self::packages::Packages;
 use self::source::Object;
 use self::tables::{BRINGS, Framework, Run, SERVERS, Server, WSGI_SERVERS};
