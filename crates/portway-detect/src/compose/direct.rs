@@ -323,7 +323,7 @@ pub(crate) fn runs(service: &DetectedService, dir: &str) -> bool {
 const TESTS: [&str; 6] = ["cypress", "e2e", "playwright", "spec", "test", "tests"];
 
 /// Returns whether a service runs the tests of the code that its image contains.
-fn is_test(name: &str, service: &Service) -> bool {
+pub(super) fn is_test(name: &str, service: &Service) -> bool {
     let is_part = |part: &str| TESTS.contains(&part.to_ascii_lowercase().as_str());
     let file = service.dockerfile.as_deref().unwrap_or_default();
     let file = file.rsplit('/').next().unwrap_or_default();

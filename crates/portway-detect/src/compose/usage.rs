@@ -1,6 +1,7 @@
 //! Which services of a compose file nothing needs by default: those of inactive profiles, and databases that
 //! only they use.
 
+use super::direct::is_test;
 use super::examples::beside;
 use super::{File, Service, images};
 use crate::DetectedService;
@@ -30,6 +31,9 @@ impl File<'_> {
             return Some(format!("it belongs to the profile {profiles}"));
         }
         let services = &self.compose.services;
+        if self.is_only_for_tests(name, service) {
+            return Some("its name says that it is for tests".into());
+        }
         let users = services
             .values()
             .filter(|one| one.depends_on.contains_key(name));
@@ -57,6 +61,23 @@ impl File<'_> {
         let profiles = profiles.join(", ");
         Some(format!("only services of the profile {profiles} use it"))
     }
+    /// Returns whether a service is a second one beside one with the same image, has a name like `db_test`, and
+    /// no service but tests waits for it.
+    fn is_only_for_tests(&self, name: &str, service: &Service) -> bool {
+        let image = |one: &Service| {
+            let image = one.image.as_deref().map(images::last_component);
+            image.map(str::to_owned)
+        };
+        let mut others = self.compose.services.iter().filter(|(one, _)| *one != name);
+        let is_second = |(other, one): (&String, &Service)| {
+            image(one).is_some() && image(one) == image(service) && !is_test(other, one)
+        };
+        let is_used = |(other, one): (&String, &Service)| {
+            one.depends_on.contains_key(name) && !is_test(other, one)
+        };
+        is_test(name, service) && others.clone().any(is_second) && !others.any(is_used)
+    }
+
     /// Returns whether code that runs directly needs a service, although its profiles are inactive: its own
     /// compose service waits for it, or a `.env` file or an example names its address.
     fn is_needed(&self, name: &str, service: &Service, directly: &[DetectedService]) -> bool {

@@ -194,3 +194,27 @@ fn the_port_of_a_mail_server_is_not_that_of_the_backend() {
     );
     assert_eq!(service(&detection, "api").prefers(), Some(5000));
 }
+
+#[test]
+fn a_second_database_for_tests_is_optional() {
+    let optional = |rest: &str, name: &str| {
+        let compose = format!(
+            "services:\n  db: {{image: 'postgres:16', ports: ['5432:5432']}}\n{rest}  \
+             cache: {{image: 'redis:7', ports: ['6379:6379']}}\n"
+        );
+        let files = [("compose.yml", compose.as_str())];
+        let found = crate::fixture::checkout(&files, &["docker"]).services;
+        let one = found.iter().find(|one| one.name == name);
+        one.unwrap_or_else(|| panic!("no {name} in {found:#?}"))
+            .optional
+    };
+    let test = "  db-test: {image: 'postgres:16', ports: ['5433:5432']}\n";
+    assert!(optional(test, "db-test"));
+    assert!(!optional(test, "db"));
+    // Another service waits for it, or it is the only one with its image.
+    let used = "  db_test: {image: 'postgres:16', ports: ['5433:5432']}\n  \
+                mail: {image: 'axllent/mailpit', ports: ['8025:8025'], depends_on: [db_test]}\n";
+    assert!(!optional(used, "db_test"));
+    let only = "  test_mq: {image: 'rabbitmq:3', ports: ['5672:5672']}\n";
+    assert!(!optional(only, "test_mq"));
+}
