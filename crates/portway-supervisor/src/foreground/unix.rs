@@ -5,6 +5,7 @@ use std::io;
 use super::{ForegroundConfig, ForegroundExit};
 use crate::keeper::{Keeper, KeeperEvent, KeeperEvents, KeeperExit};
 use crate::state::ExitStatus;
+use crate::stuck::StuckProcess;
 use crate::{orphans, remnants};
 
 /// A command in the foreground.
@@ -12,6 +13,9 @@ pub struct Foreground {
     config: ForegroundConfig,
     keeper: Keeper,
     events: KeeperEvents,
+    /// How the command has ended. Not local to [`Self::wait`], which is called again after each signal.
+    status: Option<ExitStatus>,
+    stuck: Vec<StuckProcess>,
 }
 
 impl Foreground {
@@ -32,30 +36,32 @@ impl Foreground {
             config,
             keeper,
             events,
+            status: None,
+            stuck: Vec::new(),
         })
     }
 
-    /// Waits until the command has exited and nothing that it started is left.
+    /// Waits until the command has exited and nothing that it started is left. Can be canceled and called
+    /// again.
     ///
     /// # Errors
     /// When the program cannot be executed.
     pub async fn wait(&mut self) -> io::Result<ForegroundExit> {
-        let mut status = None;
-        let mut stuck = Vec::new();
         loop {
             match self.events.next().await {
                 KeeperEvent::Started(_) | KeeperEvent::DaemonFailed(_) => {}
                 KeeperEvent::StartFailed(error) => return Err(error.into()),
-                KeeperEvent::LeaderExited(exit) => status = Some(exit),
-                KeeperEvent::Stuck(processes) => stuck = processes,
+                KeeperEvent::LeaderExited(exit) => self.status = Some(exit),
+                KeeperEvent::Stuck(processes) => self.stuck = processes,
                 KeeperEvent::KeeperExited(exit) => {
                     if exit == KeeperExit::Lost {
                         let dir = &self.config.instance_dir;
-                        stuck = orphans::stop(self.config.grace, || false).await;
+                        self.stuck = orphans::stop(self.config.grace, || false).await;
                         remnants::kill_groups(dir);
                         remnants::clean(dir);
                     }
-                    let status = status.unwrap_or(ExitStatus::KILLED);
+                    let status = self.status.take().unwrap_or(ExitStatus::KILLED);
+                    let stuck = std::mem::take(&mut self.stuck);
                     return Ok(ForegroundExit { status, stuck });
                 }
             }
