@@ -14,6 +14,7 @@ pub mod guard;
 mod host;
 pub mod keeper;
 mod lan;
+pub mod launcher;
 pub mod logs;
 pub mod mark;
 mod orphans;

@@ -34,6 +34,8 @@ fn main() -> ExitCode {
     if first == portway_lan::announcer::COMMAND {
         return ExitCode::from(portway_lan::announcer::run());
     }
+    #[cfg(unix)]
+    portway_supervisor::launcher::watch();
     // Errors of the command line itself need this before it is parsed. Arguments after `--` belong
     // to another command.
     let json = std::env::args_os()

@@ -71,7 +71,10 @@ impl StoreEnvironment {
     /// # Errors
     /// When the home directory is unknown.
     pub(crate) fn read() -> Result<Self, CommandError> {
-        let home = std::env::home_dir().filter(|home| home.is_absolute());
+        // Without the variable, the standard library would ask NSS, which a static program must not load.
+        let variable = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
+        let home = std::env::var_os(variable).map(PathBuf::from);
+        let home = home.filter(|home| home.is_absolute());
         let home = home.ok_or_else(|| {
             CommandError::new(ErrorCode::State, "cannot determine your home directory")
                 .hint("set `HOME` to your home directory")

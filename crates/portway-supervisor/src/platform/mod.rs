@@ -1,7 +1,7 @@
 //! The functions that differ between operating systems.
 //!
 //! Supervisor: `become_reaper`, `reap_descendants`, `stop_orphans`, `on_signal`, `terminal_closed`,
-//! `own_binary`, `raise_open_files_limit`, `restore_open_files_limit`. Keepers: `connect_keeper`,
+//! `own_binary`, `hang_up_with`, `remove_variable`, `raise_open_files_limit`, `restore_open_files_limit`. Keepers: `connect_keeper`,
 //! `ReportReader`, `CommandWriter`, `send_command`, `pass_socket`, `detach_from_console`. Control
 //! socket: `ControlListener`, `connect`, `server_pid`, `is_served`. Probes: `connect_unix`.
 //! The keepers themselves differ more: see `keeper/unix.rs` and `keeper/windows.rs`.

@@ -1,6 +1,7 @@
 //! Linux and macOS: signals, file descriptors and local sockets.
 
 mod control;
+mod launcher;
 mod terminal;
 
 use std::io;
@@ -19,6 +20,7 @@ use tokio::signal::unix::SignalKind;
 use crate::process::{Process, ProcessId, descendants, send_signal};
 
 pub(crate) use control::{ControlListener, connect};
+pub(crate) use launcher::{hang_up_with, remove_variable};
 pub(crate) use terminal::{
     open_terminal, open_terminal_of_service, resize_terminal, take_terminal, watch,
 };

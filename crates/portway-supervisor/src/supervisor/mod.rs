@@ -41,6 +41,7 @@ use tokio::time::sleep_until;
 #[cfg(unix)]
 use crate::guard::Guard;
 use crate::lan::Lan;
+use crate::launcher::{self, Repeats};
 use crate::logs::LogStore;
 use crate::state::Input;
 use crate::{containers, control, orphans, platform, remnants};
@@ -231,9 +232,15 @@ impl Supervisor {
 
     fn listen_for_signals(&self) -> io::Result<()> {
         let mailbox = self.mailbox.clone();
+        let (repeats, started) = (Arc::new(Mutex::new(Repeats::default())), Instant::now());
         platform::on_signal(move |number| {
-            // Sending fails only when the supervisor has stopped.
-            let _ = mailbox.send(Message::Signal(number));
+            let is_repeat = repeats.lock().is_ok_and(|mut repeats| {
+                repeats.contains(number, started.elapsed(), launcher::repeat_time())
+            });
+            if !is_repeat {
+                // Sending fails only when the supervisor has stopped.
+                let _ = mailbox.send(Message::Signal(number));
+            }
         })?;
         if self.config.is_foreground {
             let mailbox = self.mailbox.clone();
