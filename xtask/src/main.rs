@@ -17,6 +17,7 @@ mod docs;
 mod fuzz;
 mod generate;
 mod layout;
+mod package;
 mod python;
 mod setup;
 mod steps;
@@ -48,6 +49,7 @@ tasks:
   api         send random requests to the API; needs Python 3.11
   conformance run suites that others wrote for HTTP/2 and WebSocket; needs h2spec or Go, and Debian
   corpus      run Portway on public repositories; see `cargo xtask corpus help`
+  package     build the packages for npm, PyPI and others; `package help` shows the options
   schema      update schema/portway.schema.json and schema/openapi.json
   fuzz        run the fuzz targets
                 [TARGET…]      only these targets
@@ -74,6 +76,7 @@ fn main() -> ExitCode {
         ["api"] => steps::api(),
         ["conformance"] => conformance::run_suites(),
         ["corpus", ref rest @ ..] => corpus::run(rest),
+        ["package", ref rest @ ..] => package::run(rest),
         ["schema"] => generate::schema(),
         ["fuzz", ref rest @ ..] => fuzz::fuzz(rest),
         ["chaos", ref rest @ ..] => chaos::run_harness(rest),

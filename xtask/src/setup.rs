@@ -49,11 +49,17 @@ pub(crate) fn all() -> Result<(), String> {
     packages()?;
     docker::prepare()?;
     docs::MDBOOK.ensure()?;
-    let browser = root().join("tests/browser");
-    println!("== installing the npm packages of the browser tests");
+    npm_packages("browser tests", "tests/browser")?;
+    npm_packages("tests of the packages", "tests/packages")
+}
+
+/// Install the npm packages of a directory. None of them needs a script of its own.
+fn npm_packages(name: &str, directory: &str) -> Result<(), String> {
+    println!("== installing the npm packages of the {name}");
     run(Command::new("npm")
-        .args(["ci", "--no-audit", "--no-fund", "--prefix"])
-        .arg(browser)
+        .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])
+        .arg("--prefix")
+        .arg(root().join(directory))
         .env("npm_config_cache", root().join("target/tmp/cache/npm"))
         .env("npm_config_update_notifier", "false"))
 }

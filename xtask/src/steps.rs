@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use crate::command::{cargo, root, run};
 use crate::python::SCHEMATHESIS;
-use crate::{dependencies, docs, layout, setup};
+use crate::{dependencies, docs, layout, package, setup};
 
 /// Run all checks and tests, quick ones first.
 pub(crate) fn test() -> Result<(), String> {
     type Step = fn() -> Result<(), String>;
-    let steps: [(&str, Step); 10] = [
+    let steps: [(&str, Step); 11] = [
         ("format", || run(&mut cargo("fmt --all --check"))),
         ("layout", layout::check),
         ("dependencies", dependencies::check),
@@ -27,6 +27,7 @@ pub(crate) fn test() -> Result<(), String> {
         }),
         ("random requests to the API", api),
         ("browser tests", browser),
+        ("packages", package::test),
         ("real projects", common_frameworks),
     ];
     let started = Instant::now();

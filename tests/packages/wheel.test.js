@@ -1,0 +1,70 @@
+// The wheel and the archive: installed without a network, and with the same binary as the npm package.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createHash } from 'node:crypto'
+import { readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { PACKAGES, Sandbox, VERSION } from './support/sandbox.js'
+
+const sha256 = (path) => createHash('sha256').update(readFileSync(path)).digest('hex')
+
+async function inSandbox(body) {
+  const sandbox = new Sandbox()
+  try {
+    await body(sandbox)
+  } finally {
+    await sandbox.remove()
+  }
+}
+
+async function installed(sandbox) {
+  const environment = join(sandbox.root, 'venv')
+  await sandbox.succeeds('python3', ['-m', 'venv', environment])
+  const pip = ['install', '--no-index', '--disable-pip-version-check', '--find-links', PACKAGES, 'portway']
+  await sandbox.succeeds(join(environment, 'bin/pip'), pip)
+  return environment
+}
+
+test('pip installs the wheel without a network', () =>
+  inSandbox(async (sandbox) => {
+    const environment = await installed(sandbox)
+    const python = join(environment, 'bin/python')
+    const shown = `portway ${VERSION}\n`
+    assert.equal(await sandbox.succeeds(join(environment, 'bin/portway'), ['--version']), shown)
+    assert.equal(await sandbox.succeeds(python, ['-m', 'portway', '--version']), shown)
+    // Exit codes are Portway's own.
+    assert.equal((await sandbox.run(python, ['-m', 'portway', 'unknown'])).code, 2)
+    // `pip check` reports a package with inconsistent metadata.
+    await sandbox.succeeds(join(environment, 'bin/pip'), ['check'])
+    await sandbox.succeeds(join(environment, 'bin/pip'), ['uninstall', '--yes', 'portway'])
+    assert.deepEqual(readdirSync(join(environment, 'bin')).filter((name) => name.includes('portway')), [])
+  }))
+
+test('pip installs the wheel into a directory', () =>
+  inSandbox(async (sandbox) => {
+    const target = join(sandbox.root, 'target')
+    const pip = ['-m', 'pip', 'install', '--no-index', '--disable-pip-version-check', '--target', target]
+    await sandbox.succeeds('python3', [...pip, '--find-links', PACKAGES, 'portway'])
+    const output = await sandbox.succeeds('python3', ['-m', 'portway', '--version'], { env: { PYTHONPATH: target } })
+    assert.equal(output, `portway ${VERSION}\n`)
+  }))
+
+test('all packages contain the same binary', () =>
+  inSandbox(async (sandbox) => {
+    const unpack = async (file) => {
+      const directory = join(sandbox.root, file)
+      await sandbox.succeeds('mkdir', [directory])
+      await sandbox.succeeds('tar', ['--extract', '--file', join(PACKAGES, file), '--directory', directory])
+      return directory
+    }
+    const archive = `portway-${VERSION}-x86_64-unknown-linux-gnu`
+    const sums = new Set([
+      sha256(join(await installed(sandbox), 'bin/portway')),
+      sha256(join(await unpack(`portway-linux-x64-${VERSION}.tgz`), 'package/portway')),
+      sha256(join(await unpack(`${archive}.tar.gz`), archive, 'portway')),
+    ])
+    assert.equal(sums.size, 1)
+    await sandbox.succeeds('sha256sum', ['--check', `${archive}.tar.gz.sha256`], { cwd: PACKAGES })
+  }))
