@@ -136,6 +136,7 @@ fn write_all(built: &[Built<'_>], stage: &Path, out: &Path) -> Result<Vec<PathBu
         packages.push(wheel::write(one, stage, out)?);
         packages.extend(archive::write_release(one, stage, out)?);
     }
+    packages.push(archive::write_installer(out)?);
     Ok(packages)
 }
 
@@ -245,7 +246,7 @@ mod tests {
         });
         fs::remove_dir_all(&dir).unwrap();
         assert!(first == second);
-        // The launcher, and for each platform: npm, wheel, archive, checksum.
-        assert_eq!(first.len(), 1 + 4 * list.len());
+        // The launcher and `install.sh`, and for each platform: npm, wheel, archive, checksum.
+        assert_eq!(first.len(), 2 + 4 * list.len());
     }
 }

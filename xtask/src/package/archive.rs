@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::platforms::ArchiveFormat;
-use super::{Built, VERSION, cannot, copy, copy_licenses};
+use super::{Built, VERSION, cannot, copy, copy_licenses, write};
 use crate::command::root;
 
 /// Packs a directory into a compressed tar file. `name` is its only top directory in the file.
@@ -70,6 +70,15 @@ pub(super) fn write_release(
     };
     let sum = write_checksum(&archive)?;
     Ok(vec![archive, sum])
+}
+
+/// Writes the script that installs Portway from an archive, and returns its file.
+pub(super) fn write_installer(out: &Path) -> Result<PathBuf, String> {
+    let template = root().join("packaging/install/install.sh");
+    let text = fs::read_to_string(&template).map_err(|error| cannot("read", &template, &error))?;
+    let file = out.join("install.sh");
+    write(&file, text.replace("@VERSION@", VERSION).as_bytes(), 0o755)?;
+    Ok(file)
 }
 
 /// Packs a directory into a zip file.

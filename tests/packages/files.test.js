@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { createHash } from 'node:crypto'
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 
 import { PACKAGES, Sandbox, VERSION } from './support/sandbox.js'
 
@@ -49,6 +50,28 @@ test('pip installs the wheel into a directory', () =>
     await sandbox.succeeds('python3', [...pip, '--find-links', PACKAGES, 'portway'])
     const output = await sandbox.succeeds('python3', ['-m', 'portway', '--version'], { env: { PYTHONPATH: target } })
     assert.equal(output, `portway ${VERSION}\n`)
+  }))
+
+test('the script installs from an archive', () =>
+  inSandbox(async (sandbox) => {
+    const script = join(PACKAGES, 'install.sh')
+    const url = pathToFileURL(PACKAGES).href
+    const bin = join(sandbox.env.HOME, '.local/bin')
+    const output = await sandbox.succeeds('sh', [script], { env: { PORTWAY_DOWNLOAD_URL: url } })
+    assert.ok(output.includes(`add ${bin} to PATH`), output)
+    assert.equal(await sandbox.succeeds(join(bin, 'portway'), ['--version']), `portway ${VERSION}\n`)
+    assert.deepEqual(readdirSync(bin), ['portway'])
+    // An archive with other bytes is not installed.
+    const archive = `portway-${VERSION}-x86_64-unknown-linux-gnu.tar.gz`
+    sandbox.write(archive, 'other bytes')
+    sandbox.write(`${archive}.sha256`, readFileSync(join(PACKAGES, `${archive}.sha256`)))
+    const env = { PORTWAY_DOWNLOAD_URL: pathToFileURL(sandbox.project).href, PORTWAY_INSTALL_DIR: join(sandbox.root, 'bin') }
+    const refused = await sandbox.run('sh', [script], { env })
+    assert.equal(refused.code, 1)
+    assert.match(refused.output, /^error: the checksum of portway-\S+ is wrong; nothing was installed/)
+    assert.deepEqual(readdirSync(join(sandbox.root, 'bin')), [])
+    const none = await sandbox.run('sh', [script])
+    assert.match(none.output, /^error: set PORTWAY_DOWNLOAD_URL/)
   }))
 
 test('all packages contain the same binary', () =>
