@@ -273,6 +273,13 @@ fn cors_origins(
     origins
 }
 
+/// Returns whether the application sets a variable to `*`, alone or as the only item of a JSON list.
+fn allows_all(mapping: &Mapping, name: &str) -> bool {
+    ["*", "[\"*\"]"]
+        .into_iter()
+        .any(|all| mapping.sets(name, all))
+}
+
 fn launch(
     values: &Values<'_>,
     service: &PlannedService,
@@ -286,7 +293,7 @@ fn launch(
         let kept = mapping.is_some_and(|mapping| mapping.kept.iter().any(|kept| kept == name));
         // Portway never leaves the list of origins to an outdated file. `*` is never outdated.
         let is_outdated =
-            name == CORS_ORIGINS && !mapping.is_some_and(|mapping| mapping.sets(name, "*"));
+            name == CORS_ORIGINS && !mapping.is_some_and(|mapping| allows_all(mapping, name));
         kept && !is_outdated && !name.starts_with("PORTWAY_")
     };
     // The last one wins: files, Portway's variables, the application's mapped to the ports, and those of
@@ -294,6 +301,13 @@ fn launch(
     let mut env = env_file.cloned().unwrap_or_default();
     let wired = shared.iter().filter(|(name, _)| !is_kept(name));
     env.extend(wired.map(|(name, value)| (name.clone(), value.clone())));
+    if let Some(origins) = env.get_mut(CORS_ORIGINS)
+        && !origins.starts_with('[')
+        && mapping.is_some_and(|mapping| mapping.is_json_list(CORS_ORIGINS))
+    {
+        let all: Vec<&str> = origins.split(',').collect();
+        *origins = serde_json::json!(all).to_string();
+    }
     env.insert("PORTWAY_SERVICE".into(), service.name.clone());
     let host = (!is_kept("HOST")).then(|| ("HOST".into(), HOST.into()));
     env.extend(host);

@@ -156,6 +156,12 @@ impl Mapping {
         own.any(|variable| variable.name == name && variable.value.trim() == value)
     }
 
+    /// Returns whether the application reads a variable as a JSON list, as pydantic does.
+    pub(crate) fn is_json_list(&self, name: &str) -> bool {
+        let mut own = self.in_use.iter();
+        own.any(|variable| variable.name == name && variable.value.trim_start().starts_with('['))
+    }
+
     fn add(&mut self, context: &Context<'_>, variable: &AppVariable, uses_examples: bool) {
         let is_in_use = match variable.origin {
             Origin::Expression | Origin::Documented => false,

@@ -313,6 +313,16 @@ fn a_users_value_for_another_machine_is_not_replaced() {
 }
 
 #[test]
+fn an_application_that_reads_origins_as_json_gets_json() {
+    let wiring = wire_mapped(&[("CORS_ORIGINS", "[\"*\"]")]);
+    assert!(!wiring.services["backend"].env.contains_key("CORS_ORIGINS"));
+    let wiring = wire_mapped(&[("CORS_ORIGINS", "[]")]);
+    let env = &wiring.services["backend"].env;
+    let list: Vec<String> = serde_json::from_str(&env["CORS_ORIGINS"]).unwrap();
+    assert_eq!(list.join(","), wiring.shared["CORS_ORIGINS"]);
+}
+
+#[test]
 fn mapped_lists_contain_pages_on_the_local_network() {
     let mut wiring = wire_mapped(&[("TRUSTED_ORIGINS", "[\"https://jobi.example\"]")]);
     let manifest = Manifest::parse(Path::new("/jobi/portway.toml"), JOBI).unwrap();
