@@ -46,9 +46,17 @@ fn table(text: &mut String, service: &DetectedService) {
     match service.port {
         Some(DetectedPort::Preferred(port)) => line(
             "port",
-            match &service.called_by {
-                Some(place) => format!("{{ prefer = {port}, called_by = {} }}", quoted(place)),
-                None => port.to_string(),
+            match (&service.called_by, elsewhere(service, port)) {
+                (Some(place), _) => {
+                    format!("{{ prefer = {port}, called_by = {} }}", quoted(place))
+                }
+                (None, Some(range)) => {
+                    format!(
+                        "{{ prefer = {port}, range = [{port}, {}] }}",
+                        quoted(&range)
+                    )
+                }
+                (None, None) => port.to_string(),
             },
         ),
         Some(DetectedPort::Chosen { port, usual }) => {
@@ -77,6 +85,18 @@ fn table(text: &mut String, service: &DetectedService) {
     for more in &service.more {
         let _ = writeln!(text, "{more}");
     }
+}
+
+/// The ports that systems assign to outgoing connections. Portway chooses none of them itself.
+const EPHEMERAL: std::ops::RangeInclusive<u16> = 32768..=65535;
+
+/// Returns the ports to choose from if `port` is in use and those after it are not to be chosen.
+fn elsewhere(service: &DetectedService, port: u16) -> Option<String> {
+    if !EPHEMERAL.contains(&port) {
+        return None;
+    }
+    let first = service.kind.usual_port().unwrap_or(8000);
+    Some(format!("{first}-{}", first + 99))
 }
 
 fn after(after: &[(String, &str)]) -> String {

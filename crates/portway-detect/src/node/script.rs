@@ -42,6 +42,18 @@ pub(super) enum StepRun {
     Hook(String),
 }
 
+/// Packages with a scope, which `npx` runs by their name, and their programs.
+const SCOPED: [(&str, &str); 8] = [
+    ("@11ty/eleventy", "eleventy"),
+    ("@angular/cli", "ng"),
+    ("@docusaurus/core", "docusaurus"),
+    ("@nestjs/cli", "nest"),
+    ("@react-router/dev", "react-router"),
+    ("@remix-run/dev", "remix"),
+    ("@rsbuild/core", "rsbuild"),
+    ("@vue/cli-service", "vue-cli-service"),
+];
+
 /// One command of a script, without wrappers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct SimpleCommand {
@@ -219,13 +231,15 @@ impl SimpleCommand {
         })
     }
 
-    /// Its program, without the version that `npx vite@latest` names.
+    /// Its program, without the version that `npx vite@latest` names; that of the package `npx @11ty/eleventy`.
     pub(super) fn program(&self) -> &str {
         let word = self.words.first().map_or("", String::as_str);
-        match word.rsplit_once('@') {
+        let name = match word.rsplit_once('@') {
             Some((name, _)) if !name.is_empty() => name,
             _ => word,
-        }
+        };
+        let package = SCOPED.iter().find(|(package, _)| *package == name);
+        package.map_or(name, |(_, program)| program)
     }
 
     /// Returns the files from which it, or the wrapper before it, reads variables.

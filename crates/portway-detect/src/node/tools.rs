@@ -56,10 +56,11 @@ const VITEPRESS_CONFIG: &[&str] = &[
 const VUE_CONFIG: &[&str] = &["vue.config.js"];
 
 #[rustfmt::skip]
-const TOOLS: [Tool; 95] = [
+const TOOLS: [Tool; 96] = [
     page("vite", "vite", &["", "dev", "serve"], 5173, STRICT, VITE_CONFIG, "server"),
     page("vite", "vp", &["dev"], 5173, STRICT, VITE_CONFIG, "server"),
     page("next", "next", &["", "dev"], 3000, PLAIN, &[], ""),
+    page("next", "next-remote-watch", &[""], 3000, "", &[], ""),
     page("nuxt", "nuxt", &["", "dev"], 3000, PLAIN, NUXT_CONFIG, "devServer|server"),
     page("nuxt", "nuxt-ts", &["", "dev"], 3000, PLAIN, NUXT_CONFIG, "devServer|server"),
     page("nuxt", "nuxi", &["dev"], 3000, PLAIN, NUXT_CONFIG, "devServer|server"),
@@ -342,6 +343,7 @@ mod tests {
             ("parcel build src/index.html", None),
             ("eleventy --serve", Some("eleventy")),
             ("eleventy", None),
+            ("next-remote-watch ./content", Some("next")),
             ("nest start --watch", Some("nest")),
             ("nest build", None),
             ("json-server db.json", Some("json-server")),

@@ -218,3 +218,12 @@ fn a_second_database_for_tests_is_optional() {
     let only = "  test_mq: {image: 'rabbitmq:3', ports: ['5672:5672']}\n";
     assert!(!optional(only, "test_mq"));
 }
+
+#[test]
+fn a_published_port_that_the_system_assigns_has_usual_ones_beside_it() {
+    let compose = "services:\n  db: {image: 'postgres:16', ports: ['54321:5432']}\n";
+    let found = crate::fixture::checkout(&[("compose.yml", compose)], &["docker"]);
+    let manifest = found.manifest("shop");
+    let line = "port = { prefer = 54321, range = [54321, \"5432-5531\"] }";
+    assert!(manifest.contains(line), "{manifest}");
+}

@@ -188,3 +188,17 @@ fn nitro_is_not_left_to_ask_for_a_date() {
     let config = "export default defineNitroConfig({ compatibilityDate: '2025-01-01' })";
     assert_eq!(date(&[("nitro.config.ts", config)]), None);
 }
+
+#[test]
+fn npx_runs_a_package_with_a_scope_by_its_name() {
+    for (script, framework, port) in [
+        ("npx @11ty/eleventy --serve --quiet", "eleventy", 8080),
+        ("npx @11ty/eleventy@3 --serve", "eleventy", 8080),
+        ("npx @angular/cli serve", "angular", 4200),
+        ("next-remote-watch ./content", "next", 3000),
+    ] {
+        let found = only(&[("package.json", &package(script, ""))], &["npm"]);
+        let described = (found.framework, found.prefers());
+        assert_eq!(described, (framework, Some(port)), "{script}");
+    }
+}
