@@ -4,13 +4,16 @@
 use super::script::SimpleCommand;
 use super::source;
 use super::tools::Tool;
-use crate::Dir;
+use crate::{Dir, variables};
 
 /// Flags that name a configuration file.
 const CONFIG_FLAGS: [&str; 2] = ["--config", "-c"];
 
 /// Flags that name the directory of the application.
 const ROOT_FLAGS: [&str; 4] = ["--root", "--cwd", "--rootDir", "--dir"];
+
+/// The variable that configurations of Vite usually read the port from.
+const VITE_PORT: &str = "VITE_PORT";
 
 /// Configuration files of Wrangler.
 const WRANGLER: [&str; 3] = ["wrangler.toml", "wrangler.jsonc", "wrangler.json"];
@@ -28,12 +31,17 @@ pub(super) fn port(
     }
     let sub = command.and_then(|command| root(dir, command));
     let places = sub.into_iter().chain(dir.below(""));
-    places.into_iter().find_map(|place| {
+    let found = places.into_iter().find_map(|place| {
         let usual = match tool.name {
             "wrangler" => &WRANGLER[..],
             _ => tool.config,
         };
         usual.iter().find_map(|name| of_file(&place, name, tool))
+    });
+    // The configuration may be in a package, which reads the variable that its users know.
+    found.or_else(|| {
+        let is_vite = tool.name == "vite";
+        is_vite.then(|| variables::port(dir, VITE_PORT)).flatten()
     })
 }
 
@@ -50,8 +58,12 @@ fn of_file(dir: &Dir<'_>, name: &str, tool: &Tool) -> Option<(u16, String)> {
         _ => {
             let (place, file) = at(dir, name)?;
             let text = place.read(&file)?;
-            let mut keys = tool.config_key.split('|');
-            keys.find_map(|key| source::configured(&text, key))?
+            let keys = || tool.config_key.split('|');
+            let Some(port) = keys().find_map(|key| source::configured(&text, key)) else {
+                let variable = keys().find_map(|key| source::configured_variable(&text, key))?;
+                return variables::port(dir, variable);
+            };
+            port
         }
     };
     (port > 0).then(|| (port, dir.path_of(name)))

@@ -128,6 +128,25 @@ fn port_argument<'t>(text: &'t str, line: &'t str, call: ListenCall) -> Option<&
 
 /// Returns the number after `port:` in the object after `key:` of a configuration.
 pub(super) fn configured(text: &str, key: &str) -> Option<u16> {
+    find_configured(text, key, |value| default_number(text, value))
+}
+
+/// Returns the variable after `port:` in the object after `key:` of a configuration: `Number(env.VITE_PORT)`.
+pub(super) fn configured_variable<'t>(text: &'t str, key: &str) -> Option<&'t str> {
+    find_configured(text, key, |value| {
+        let value = value.split([',', '}']).next()?;
+        let is_part = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+        let mut words = value.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        words.find(|word| word.ends_with("PORT") && word.chars().all(is_part))
+    })
+}
+
+/// Returns what `read` makes of a value after `port:` in the object after `key:` of a configuration.
+fn find_configured<'t, T>(
+    text: &'t str,
+    key: &str,
+    read: impl Fn(&'t str) -> Option<T>,
+) -> Option<T> {
     let mut depth = None;
     for (_, line) in code(text) {
         let mut rest = line;
@@ -157,9 +176,9 @@ pub(super) fn configured(text: &str, key: &str) -> Option<u16> {
                         .trim_start_matches(['"', '\''])
                         .starts_with("port");
                     let value = after_key(&rest[at..], "port").filter(|_| begins && is_port);
-                    let number = value.and_then(|value| default_number(text, value));
-                    if number.is_some() {
-                        return number;
+                    let found = value.and_then(&read);
+                    if found.is_some() {
+                        return found;
                     }
                 }
                 _ => {}

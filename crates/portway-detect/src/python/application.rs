@@ -118,9 +118,12 @@ pub(super) fn runner(dir: &Dir<'_>) -> Option<Application> {
         let text = dir.read(file)?;
         let (module, object) = uvicorn_target(&text)?;
         let (place, name) = module.rsplit_once('.').unwrap_or(("", module));
-        let source = dir
-            .below(&place.replace('.', "/"))?
-            .read(&format!("{name}.py"))?;
+        let place = dir.below(&place.replace('.', "/"))?;
+        let file_of_it = format!("{name}.py");
+        let (source, end) = match place.has(&file_of_it) {
+            true => (place.read(&file_of_it)?, ".py"),
+            false => (place.sub(name)?.read("__init__.py")?, "/__init__.py"),
+        };
         let is_asgi = |one: &&Framework| matches!(one.run, Run::Asgi);
         let framework = FRAMEWORKS
             .iter()
@@ -128,7 +131,7 @@ pub(super) fn runner(dir: &Dir<'_>) -> Option<Application> {
             .find(|framework| imports(&source, framework.module))?;
         Some(Application {
             framework,
-            file: format!("{}.py", module.replace('.', "/")),
+            file: format!("{}{end}", module.replace('.', "/")),
             module: module.to_owned(),
             path: String::new(),
             object: Some(Object::Variable(object.to_owned())),

@@ -175,3 +175,25 @@ fn the_port_that_listens_may_be_declared_in_another_file() {
         assert_eq!(found.env[variable], "{port}");
     }
 }
+
+#[test]
+fn a_configuration_may_read_the_port_from_a_file_with_variables() {
+    let config =
+        |port: &str| format!("export default ({{ server: {{ open: true, port: {port} }} }})");
+    for (port, variables, expected) in [
+        ("Number(env.VITE_PORT)", "VITE_PORT = 3100\n", 3100),
+        ("VITE_DEV_PORT", "VITE_DEV_PORT=3200\n", 3200),
+        ("+process.env.PORT", "PORT=3300\n", 3300),
+        ("portOf(mode)", "VITE_PORT=3400\n", 3400),
+        ("env.VITE_PORT", "OTHER=1\n", 5173),
+        ("4000", "VITE_PORT=3500\n", 4000),
+    ] {
+        let config = config(port);
+        let files = [("vite.config.ts", config.as_str()), (".env", variables)];
+        let found = package("\"dev\": \"vite\"", &["vite"], &files);
+        assert_eq!(found.prefers(), Some(expected), "{port}");
+    }
+    let files = [(".env.development", "VITE_PORT=5666\n")];
+    let found = package("\"dev\": \"vite --mode development\"", &["vite"], &files);
+    assert_eq!(found.prefers(), Some(5666));
+}

@@ -78,3 +78,25 @@ fn the_environment_of_alembic_is_no_application() {
         found.command
     );
 }
+
+#[test]
+fn a_file_beside_a_package_runs_its_application_and_says_the_port() {
+    let run = "import uvicorn\nif __name__ == \"__main__\":\n    uvicorn.run(\"app:app\", host=\"0.0.0.0\", port=9999, reload=True)\n";
+    let found = only(
+        &[
+            ("requirements.txt", "fastapi\nuvicorn\n"),
+            ("run.py", run),
+            (
+                "app/__init__.py",
+                "from fastapi import FastAPI\napp = FastAPI()\n",
+            ),
+        ],
+        &["python3"],
+    );
+    assert!(
+        found.command.contains("uvicorn app:app "),
+        "{}",
+        found.command
+    );
+    assert_eq!(found.prefers(), Some(9999));
+}
