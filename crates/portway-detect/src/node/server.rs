@@ -128,6 +128,7 @@ impl Server {
                 .and_then(|value| value.parse::<u16>().ok())
         };
         match self.serves {
+            ServerKind::Tool(tool) if tool.name == "serve" => &["--listen", "-l", "--port", "-p"],
             ServerKind::Tool(_) => &["--port", "-p"],
             ServerKind::File(_) if short().is_some_and(|port| port >= 1024) => &["-p"],
             _ => &["--port"],

@@ -202,3 +202,21 @@ fn npx_runs_a_package_with_a_scope_by_its_name() {
         assert_eq!(described, (framework, Some(port)), "{script}");
     }
 }
+
+#[test]
+fn a_server_of_files_says_its_port_with_flags_of_its_own() {
+    for script in [
+        "serve public -l 5000 -s",
+        "serve -s public --listen 5000",
+        "serve -p 5000 public",
+    ] {
+        let found = only(&[("package.json", &package(script, ""))], &["npm"]);
+        assert_eq!(found.prefers(), Some(5000), "{script}");
+        assert!(
+            found.command.ends_with("--listen {port}"),
+            "{}",
+            found.command
+        );
+        assert!(!found.command.contains("5000"), "{}", found.command);
+    }
+}
