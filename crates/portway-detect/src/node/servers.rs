@@ -73,8 +73,56 @@ const OPTIONAL: [(&[&str], &str); 2] = [
     ),
 ];
 
+/// Parts of the names of other scripts that start the development server, such as `watch-server` and
+/// `start-dev`, most likely first.
+const STARTS: [&str; 7] = [
+    "dev", "develop", "watch", "server", "serve", "start", "local",
+];
+
+/// Parts of the names of scripts that start something else than the application.
+const STARTS_ELSE: [&str; 18] = [
+    "bench",
+    "build",
+    "ci",
+    "demo",
+    "doc",
+    "docs",
+    "e2e",
+    "example",
+    "examples",
+    "mock",
+    "playground",
+    "preview",
+    "prod",
+    "production",
+    "site",
+    "storybook",
+    "test",
+    "website",
+];
+
 /// Maximum depth of scripts that start scripts.
 const MAX_DEPTH: usize = 4;
+
+/// Returns the names of the scripts that may start the development server under a name of their own.
+fn of_other_names(package: &Package) -> Vec<&str> {
+    let parts = |name: &str| -> Vec<String> {
+        let parts = name.split([':', '-', '_', '.']);
+        parts.map(str::to_ascii_lowercase).collect()
+    };
+    let mut names: Vec<(usize, &str)> = package
+        .scripts
+        .keys()
+        .filter_map(|name| {
+            let parts = parts(name);
+            let has = |known: &str| parts.iter().any(|part| part == known);
+            let rank = STARTS.iter().position(|known| has(known))?;
+            (!STARTS_ELSE.iter().any(|known| has(known))).then_some((rank, name.as_str()))
+        })
+        .collect();
+    names.sort_by_key(|(rank, _)| *rank);
+    names.into_iter().map(|(_, name)| name).collect()
+}
 
 /// Returns the commands that serve: those of the most likely script, and those of an additional API
 /// server. Includes what such a script starts beside them.
@@ -116,6 +164,9 @@ pub(super) fn servers(dir: &Dir<'_>, package: &Package) -> (Vec<Server>, Vec<Str
         if is_new(&servers, &server) {
             servers.push(server);
         }
+    }
+    if servers.is_empty() {
+        servers = first(&of_other_names(package));
     }
     for base in WORKERS {
         let names = [

@@ -220,3 +220,26 @@ fn a_server_of_files_says_its_port_with_flags_of_its_own() {
         assert!(!found.command.contains("5000"), "{}", found.command);
     }
 }
+
+#[test]
+fn a_script_with_a_name_of_its_own_starts_the_server() {
+    let found = |scripts: &str| {
+        let package =
+            format!("{{\"scripts\": {{{scripts}}}, \"dependencies\": {{\"express\": \"5\"}}}}");
+        let server = (
+            "src/server.js",
+            "require('express')().listen(process.env.PORT || 3000)",
+        );
+        let files = [("package.json", package.as_str()), server];
+        let services = checkout(&files, &["npm"]).services;
+        let commands: Vec<String> = services.into_iter().map(|one| one.command).collect();
+        commands
+    };
+    let watch =
+        "\"build\": \"tsc\", \"watch-server\": \"nodemon --watch src --exec node src/server.js\"";
+    assert_eq!(found(watch), ["npm run watch-server"]);
+    let both = "\"server-start\": \"node src/server.js\", \"run-dev\": \"nodemon src/server.js\"";
+    assert_eq!(found(both), ["npm run run-dev"]);
+    let usual = "\"watch-server\": \"nodemon src/server.js\", \"start\": \"node src/server.js\"";
+    assert_eq!(found(usual), ["npm run start"]);
+}
