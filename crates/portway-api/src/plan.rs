@@ -32,7 +32,7 @@ pub struct ProjectPlan {
 /// A network for one checkout, before it is created.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct IsolationPlan {
-    /// Why the checkout gets it, if nobody asked for it.
+    /// Why the checkout gets it, if neither the user nor the project requests it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Why this machine cannot create it; empty if it can. The services then use the network of the

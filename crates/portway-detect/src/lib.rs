@@ -33,6 +33,7 @@ mod names;
 mod node;
 mod optional;
 mod passed_over;
+mod paths;
 mod php;
 pub mod process_compose;
 pub mod procfile;

@@ -1,5 +1,6 @@
 //! What the readers say about the tables of a database: which command creates them, and in which database.
 
+use crate::paths::join;
 use std::sync::LazyLock;
 
 use portway_project::kind::Kind;
@@ -136,22 +137,9 @@ pub(super) fn overrides_environment(text: &str) -> bool {
     })
 }
 
-/// Returns the part of a path below the root after `..` and `.` are resolved; `None` if it is outside.
+/// Returns the path of a file relative to the root; `None` if it is outside, or the root itself.
 pub(super) fn resolve(dir: &str, path: &str) -> Option<String> {
-    let mut parts: Vec<&str> = dir.split('/').filter(|part| !part.is_empty()).collect();
-    if path.starts_with('/') {
-        return None;
-    }
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop()?;
-            }
-            part => parts.push(part),
-        }
-    }
-    (!parts.is_empty()).then(|| parts.join("/"))
+    join(dir, path).filter(|path| !path.is_empty())
 }
 
 /// Maximum numbers of directories and of files in each that are searched for code that creates tables.

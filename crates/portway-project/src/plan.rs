@@ -56,7 +56,8 @@ pub struct Plan {
     pub lan: bool,
     /// Whether each instance is to have a network of its own.
     pub isolation: Isolation,
-    /// The service whose only port is the reason for that, if nobody asked for it.
+    /// The service whose only port is the reason for that, if neither the user nor the project
+    /// requests it.
     pub isolated_for: Option<String>,
     /// Whether the instance stops when a service fails.
     pub abort_on_failure: bool,

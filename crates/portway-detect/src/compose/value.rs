@@ -1,5 +1,6 @@
 //! Compose files as values: their tags, how they are merged, and the paths in them.
 
+pub(super) use crate::paths::join;
 use regex_lite::Regex;
 use serde_json::{Map, Value};
 
@@ -103,21 +104,6 @@ pub(super) fn finish(value: &mut Value) {
         Value::Array(list) => list.iter_mut().for_each(finish),
         _ => {}
     }
-}
-
-/// Joins a path to a directory, both relative to the root. `None` if the result is outside of it.
-pub(super) fn join(dir: &str, path: &str) -> Option<String> {
-    if path.starts_with(['/', '~']) || path.contains("://") {
-        return None;
-    }
-    let mut parts: Vec<&str> = dir.split('/').filter(|part| !part.is_empty()).collect();
-    for part in path.split('/').filter(|part| !["", "."].contains(part)) {
-        match part {
-            ".." => drop(parts.pop()?),
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
 }
 
 /// Returns the path from a directory to a file or a directory, both relative to the root.

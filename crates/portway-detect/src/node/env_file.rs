@@ -1,4 +1,4 @@
-//! `.env` files that a command insists on and that a fresh clone lacks: `node --env-file=.env`. Portway sets
+//! `.env` files that a command requires and that a fresh clone lacks: `node --env-file=.env`. Portway sets
 //! the values of the example of `.env`, so the command runs without it; of another file, it reads the example.
 
 use super::script::SimpleCommand;
@@ -12,7 +12,7 @@ const OPTION: &str = "--env-file";
 const WRAPPER: &str = "env-cmd";
 const WRAPPER_OPTIONS: [&str; 2] = ["-f", "--file"];
 
-/// A file that a command insists on and that does not exist.
+/// A file that a command requires and that does not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct MissingEnvFile {
     /// What its command says: `--env-file=.env`.
@@ -35,7 +35,7 @@ impl MissingEnvFile {
     }
 }
 
-/// Removes the files that `command`, which runs in `dir`, insists on, and of which only an example exists, or
+/// Removes the files that `command`, which runs in `dir`, requires, and of which only an example exists, or
 /// names the example. Returns the first of them.
 pub(super) fn remove_missing(dir: &Dir<'_>, command: &mut SimpleCommand) -> Option<MissingEnvFile> {
     let said = command.words.clone();

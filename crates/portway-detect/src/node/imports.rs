@@ -1,5 +1,6 @@
 //! The files of a package that one of its files imports.
 
+use crate::paths::join;
 use std::collections::BTreeSet;
 
 use super::files::{read, resolve};
@@ -72,21 +73,6 @@ pub(super) fn statements(text: &str) -> impl Iterator<Item = (&str, &str)> {
         let quote = rest.chars().next().filter(|c| "'\"".contains(*c))?;
         Some((names, rest[1..].split(quote).next()?))
     })
-}
-
-/// Joins a relative path; `None` if it leaves the package.
-fn join(place: &str, path: &str) -> Option<String> {
-    let mut parts: Vec<&str> = place.split('/').filter(|part| !part.is_empty()).collect();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop()?;
-            }
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
 }
 
 /// Returns the file that an import names: `./x` and `./x.js` may be `x.ts`.

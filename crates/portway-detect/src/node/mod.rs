@@ -24,6 +24,7 @@ mod migrations;
 mod nx;
 mod package;
 mod programs;
+mod provide;
 mod reason;
 pub(super) mod reload;
 mod run;
@@ -51,6 +52,7 @@ use portway_project::shell::quote;
 
 pub(super) use self::migrations::migration;
 pub(super) use self::programs::{MANAGERS, runs_program};
+pub(super) use self::provide::provide;
 pub(super) use self::reason::reason;
 pub(super) use self::watchers::add_watchers;
 pub(super) use self::workspace::members;
@@ -198,28 +200,6 @@ fn wait_for_databases(found: &mut [DetectedService], servers: &[Server]) {
         .filter(|one| !is_database(one) && !one.optional)
     {
         one.after.extend(names.iter().cloned());
-    }
-}
-
-/// Installs the packages of `dir` for commands of its own that other readers found.
-pub(super) fn provide(
-    dir: &Dir<'_>,
-    services: &mut [DetectedService],
-    context: &DetectContext<'_>,
-) {
-    let is_own = |service: &DetectedService| {
-        service.dir == dir.path() && service.prepare.is_none() && runs_program(&service.command)
-    };
-    if !services.iter().any(is_own) {
-        return;
-    }
-    let Some(package) = Package::read(dir).filter(Package::needs_packages) else {
-        return;
-    };
-    let managed = Managed::of(dir, &package, context);
-    for service in services.iter_mut().filter(|service| is_own(service)) {
-        service.prepare = Some(managed.install());
-        service.evidence.extend(managed.evidence.iter().cloned());
     }
 }
 

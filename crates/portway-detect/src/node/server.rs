@@ -42,7 +42,7 @@ pub(super) struct Server {
     /// The variables and the wrapper of the program that starts all of them.
     pub(super) around: SimpleCommand,
     pub(super) serves: ServerKind,
-    /// The file that `simple` does without, although its script insists on it.
+    /// The file that `simple` does without, although its script requires it.
     pub(super) missing_env_file: Option<MissingEnvFile>,
     /// Why the application does not always need it.
     pub(super) optional: Option<&'static str>,

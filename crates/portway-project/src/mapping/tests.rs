@@ -1,4 +1,5 @@
 mod containers;
+mod pairs;
 
 use super::*;
 use crate::kind::Kind;
@@ -158,63 +159,6 @@ fn a_value_that_refers_to_no_service_stays() {
         mapped(&[("PORT", "8000"), ("HOST", "db")]),
         Mapping::default()
     );
-}
-
-#[test]
-fn maps_a_host_and_a_port_in_two_variables() {
-    for (pairs, expected) in [
-        (
-            &[("DB_HOST", "localhost"), ("DB_PORT", "5432")][..],
-            &[("DB_PORT", "{db.port}")][..],
-        ),
-        (
-            &[("POSTGRES_SERVER", "db"), ("POSTGRES_PORT", "5432")],
-            &[
-                ("POSTGRES_SERVER", "{db.host}"),
-                ("POSTGRES_PORT", "{db.port}"),
-            ],
-        ),
-        (
-            &[("DB_HOST", "db")],
-            &[("DB_HOST", "{db.host}"), ("DB_PORT", "{db.port}")],
-        ),
-        (&[("PGPORT", "5432")], &[("PGPORT", "{db.port}")]),
-        (&[("PGPORT", "5999")], &[("PGPORT", "{db.port}")]),
-        (
-            &[("REDISHOST", "redis"), ("REDISPORT", "6379")],
-            &[("REDISHOST", "{redis.host}"), ("REDISPORT", "{redis.port}")],
-        ),
-        (
-            &[("DBHOST", "db"), ("DBPORT", "5432")],
-            &[("DBHOST", "{db.host}"), ("DBPORT", "{db.port}")],
-        ),
-        (
-            &[("dbHost", "db"), ("dbPort", "5432")],
-            &[("dbHost", "{db.host}"), ("dbPort", "{db.port}")],
-        ),
-        (
-            &[("redisHost", "redis")],
-            &[("redisHost", "{redis.host}"), ("redisPort", "{redis.port}")],
-        ),
-        (&[("dbHost", "db.example.com"), ("dbPort", "5432")], &[]),
-        (&[("MYSQLPORT", "3307"), ("XREDISPORT", "6380")], &[]),
-        (&[("REDIS_PORT", "6380")], &[("REDIS_PORT", "{redis.port}")]),
-        (
-            &[("BACKEND_PORT", "8000")],
-            &[("BACKEND_PORT", "{api.port}")],
-        ),
-        // The host is another machine, or the number is another service's.
-        (&[("DB_HOST", "db.example.com"), ("DB_PORT", "5432")], &[]),
-        (&[("REDIS_PORT", "8000")], &[]),
-        (&[("SMTP_PORT", "1025")], &[]),
-        (&[("TIMEOUT", "8000")], &[]),
-    ] {
-        let expected: Vec<(String, String)> = expected
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
-        assert_eq!(templates(&mapped(pairs)), expected, "{pairs:?}");
-    }
 }
 
 #[test]
