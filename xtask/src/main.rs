@@ -17,6 +17,7 @@ mod docs;
 mod fuzz;
 mod generate;
 mod layout;
+mod man;
 mod package;
 mod python;
 mod setup;
@@ -50,6 +51,7 @@ tasks:
   conformance run suites that others wrote for HTTP/2 and WebSocket; needs h2spec or Go, and Debian
   corpus      run Portway on public repositories; see `cargo xtask corpus help`
   package     build the packages for npm, PyPI and others; `package help` shows the options
+  man         write the man pages into `target/man`
   schema      update schema/portway.schema.json and schema/openapi.json
   fuzz        run the fuzz targets
                 [TARGET…]      only these targets
@@ -77,6 +79,7 @@ fn main() -> ExitCode {
         ["conformance"] => conformance::run_suites(),
         ["corpus", ref rest @ ..] => corpus::run(rest),
         ["package", ref rest @ ..] => package::run(rest),
+        ["man"] => man::update(),
         ["schema"] => generate::schema(),
         ["fuzz", ref rest @ ..] => fuzz::fuzz(rest),
         ["chaos", ref rest @ ..] => chaos::run_harness(rest),

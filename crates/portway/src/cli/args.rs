@@ -11,7 +11,7 @@ use portway_app::preferences;
 
 use super::{
     attach, compose, config, dashboard, detect, discover, doctor, down, endpoint, env, exec,
-    forget, forward, free, gateway, health, init, leases, logs, plan, prune, ps, restart, run,
+    forget, forward, free, gateway, health, init, leases, logs, man, plan, prune, ps, restart, run,
     shell, trust, up, wait, who,
 };
 
@@ -154,6 +154,8 @@ Examples:
     Schema,
     #[command(name = portway_app::instance::COMMAND, hide = true)]
     Supervise(up::Up),
+    #[command(name = man::COMMAND, hide = true)]
+    Man(man::ManArgs),
     #[command(name = portway_app::database::COMMAND, hide = true)]
     Databases,
     #[command(name = portway_app::database::RUN_IF_EMPTY, hide = true)]

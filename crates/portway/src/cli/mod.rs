@@ -21,6 +21,7 @@ mod health;
 mod init;
 mod leases;
 mod logs;
+mod man;
 mod plan;
 mod prune;
 mod ps;
@@ -81,6 +82,7 @@ pub(crate) fn run(cli: Cli, terminal: &Arc<dyn Reporter>) -> Result<u8, CommandE
             ui::exact(&Manifest::json_schema());
             Ok(0)
         }
+        Command::Man(args) => man::run(&args),
         Command::Supervise(args) => up::supervise(directory, &args),
         Command::Compose(args) => compose::run(directory, args),
         Command::Databases => {
