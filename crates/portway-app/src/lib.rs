@@ -29,6 +29,7 @@ pub mod instance;
 mod isolation;
 pub mod leases;
 mod mapping;
+pub mod mcp;
 mod missing;
 pub mod options;
 pub mod plan;

@@ -11,8 +11,8 @@ use portway_app::preferences;
 
 use super::{
     attach, compose, config, dashboard, detect, discover, doctor, down, endpoint, env, exec,
-    forget, forward, free, gateway, health, init, leases, logs, man, plan, prune, ps, restart, run,
-    shell, trust, up, wait, who,
+    forget, forward, free, gateway, health, init, leases, logs, man, mcp, plan, prune, ps, restart,
+    run, shell, trust, up, wait, who,
 };
 
 /// Start services and give each checkout its own ports
@@ -147,6 +147,8 @@ Examples:
     Health(health::Health),
     /// Write the detected services to `portway.toml`
     Init(init::InitArgs),
+    /// Serve coding agents through the Model Context Protocol
+    Mcp(mcp::Mcp),
     /// Print the JSON schema of `portway.toml`
     #[command(
         after_help = "Example:\n  portway schema > portway.schema.json\n      Save the schema for an editor"

@@ -22,6 +22,7 @@ mod init;
 mod leases;
 mod logs;
 mod man;
+mod mcp;
 mod plan;
 mod prune;
 mod ps;
@@ -78,6 +79,7 @@ pub(crate) fn run(cli: Cli, terminal: &Arc<dyn Reporter>) -> Result<u8, CommandE
         Command::Trust(args) => trust::run(&args),
         Command::Dashboard(args) => dashboard::run(&args),
         Command::Init(args) => init::run(directory, &args),
+        Command::Mcp(args) => mcp::run(directory, &args),
         Command::Schema => {
             ui::exact(&Manifest::json_schema());
             Ok(0)

@@ -174,6 +174,11 @@ pub(crate) fn notice(text: &str) {
     message(&format!("{}\n", sanitize::sanitize(text, false)));
 }
 
+/// Removes colors and all other control sequences from the output of a service.
+pub(crate) fn without_controls(text: &str) -> String {
+    sanitize::sanitize(text, false)
+}
+
 /// Prints a warning on standard error.
 pub(crate) fn warning(text: &str) {
     message(&format!("{} {text}\n", styled(YELLOW.bold(), "warning:")));

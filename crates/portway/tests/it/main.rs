@@ -71,6 +71,8 @@ mod logs;
 #[cfg(unix)]
 mod lost_state;
 #[cfg(unix)]
+mod mcp;
+#[cfg(unix)]
 mod only_if_empty;
 #[cfg(target_os = "linux")]
 mod overload;
