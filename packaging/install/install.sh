@@ -2,6 +2,7 @@
 # Install Portway from an archive.
 #
 # PORTWAY_DOWNLOAD_URL   the directory that contains the archives; a `file:` URL works as well
+#                        [default: @URL@]
 # PORTWAY_INSTALL_DIR    where the binary is installed [default: ~/.local/bin]
 set -eu
 
@@ -14,9 +15,7 @@ fail() {
 
 target() {
     case "$(uname -s) $(uname -m)" in
-        "Linux x86_64") echo x86_64-unknown-linux-gnu ;;
-        "Linux aarch64" | "Linux arm64") echo aarch64-unknown-linux-gnu ;;
-        "Darwin arm64") echo aarch64-apple-darwin ;;
+@TARGETS@
         *) fail "there is no archive for $(uname -s) on $(uname -m); build Portway from source" ;;
     esac
 }
@@ -44,8 +43,7 @@ verify() {
 
 # In a function, so that nothing runs if this script arrives incomplete.
 main() {
-    url="${PORTWAY_DOWNLOAD_URL:-}"
-    [ -n "$url" ] || fail "set PORTWAY_DOWNLOAD_URL to the directory that contains the archives"
+    url="${PORTWAY_DOWNLOAD_URL:-@URL@}"
     bin="${PORTWAY_INSTALL_DIR:-${HOME:?}/.local/bin}"
     target="$(target)"
     name="portway-$VERSION-$target"

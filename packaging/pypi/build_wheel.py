@@ -1,6 +1,6 @@
 """Write a wheel with the binary of Portway. Uses nothing but the standard library.
 
-usage: python3 build_wheel.py VERSION SUMMARY TAG[,TAG...] BINARY LICENSE-DIRECTORY OUTPUT-DIRECTORY
+usage: python3 build_wheel.py VERSION SUMMARY TAG[,TAG...] BINARY LICENSE-DIRECTORY OUTPUT-DIRECTORY LEVEL
 
 The same input gives the same bytes. Prints the path of the wheel.
 """
@@ -17,7 +17,7 @@ TIME = (1980, 1, 1, 0, 0, 0)
 
 
 def main() -> None:
-    version, summary, tags, binary, licenses, output = sys.argv[1:]
+    version, summary, tags, binary, licenses, output, level = sys.argv[1:]
     binary, licenses = pathlib.Path(binary), pathlib.Path(licenses)
     name = f"portway-{version}"
     info = f"{name}.dist-info"
@@ -51,7 +51,7 @@ def main() -> None:
     record.append(f"{info}/RECORD,,")
     files.append((f"{info}/RECORD", lines(record), 0o644))
     target = pathlib.Path(output) / f"{name}-py3-none-{tags.replace(',', '.')}.whl"
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=int(level)) as archive:
         for path, data, mode in files:
             entry = zipfile.ZipInfo(path, TIME)
             entry.create_system = 3  # Unix, so that the mode counts.

@@ -34,3 +34,14 @@ pub(crate) fn cargo(arguments: &str) -> Command {
     command.args(arguments.split(' '));
     command
 }
+
+/// Run a command and return what it prints.
+pub(crate) fn output(command: &mut Command) -> Result<String, String> {
+    let output = command.output();
+    let output = output.map_err(|error| format!("cannot run {command:?}: {error}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let message = String::from_utf8_lossy(&output.stderr);
+    Err(format!("failed: {command:?}\n{message}"))
+}

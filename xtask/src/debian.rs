@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::command::run;
+use crate::command::{output, run};
 
 /// The keys with which Debian signs its releases.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
@@ -102,17 +102,6 @@ fn names(uris: &str) -> Vec<String> {
         .filter_map(file)
         .filter_map(|file| Some(file.split_once('_')?.0.to_owned()))
         .collect()
-}
-
-/// Run a command and return what it prints.
-pub(crate) fn output(command: &mut Command) -> Result<String, String> {
-    let output = command.output();
-    let output = output.map_err(|error| format!("cannot run {command:?}: {error}"))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    let message = String::from_utf8_lossy(&output.stderr);
-    Err(format!("failed: {command:?}\n{message}"))
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ mod layout;
 mod man;
 mod package;
 mod python;
+mod release;
 mod setup;
 mod steps;
 mod system;
@@ -52,6 +53,7 @@ tasks:
   corpus      run Portway on public repositories; see `cargo xtask corpus help`
   package     build the packages for npm, PyPI and others; `package help` shows the options
   man         write the man pages into `target/man`
+  release     check a release and make everything that is published; `release help` shows the options
   schema      update schema/portway.schema.json and schema/openapi.json
   fuzz        run the fuzz targets
                 [TARGET…]      only these targets
@@ -80,6 +82,7 @@ fn main() -> ExitCode {
         ["corpus", ref rest @ ..] => corpus::run(rest),
         ["package", ref rest @ ..] => package::run(rest),
         ["man"] => man::update(),
+        ["release", ref rest @ ..] => release::run(rest),
         ["schema"] => generate::schema(),
         ["fuzz", ref rest @ ..] => fuzz::fuzz(rest),
         ["chaos", ref rest @ ..] => chaos::run_harness(rest),

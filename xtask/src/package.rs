@@ -5,47 +5,48 @@
 
 mod archive;
 mod binary;
+mod deb;
+mod documents;
+mod files;
+mod homebrew;
+mod image;
+mod installers;
+mod nix;
 mod npm;
+mod options;
 mod platforms;
+mod template;
 mod wheel;
+mod windows;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use self::documents::Documents;
+pub(crate) use self::files::{cannot, sha256};
+use self::files::{copy, copy_licenses, write};
 use self::platforms::Platform;
 use crate::command::{cargo, root, run as run_command};
 
 /// The version of all packages, which is the version of the workspace.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What the packages say about Portway.
 const DESCRIPTION: &str =
     "Give every service of every checkout its own port, and start and supervise the services";
 
-/// The licenses that each package contains.
-const LICENSES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
+/// The same in fewer than 80 characters, the limit of some package managers.
+const SUMMARY: &str = "Give every service of every checkout its own port";
 
-const USAGE: &str = "\
-Build the packages of Portway in `target/packages`
+/// The repository in `Cargo.toml`.
+pub(crate) const HOMEPAGE: &str = env!("CARGO_PKG_REPOSITORY");
 
-usage: cargo xtask package [OPTION…]
+/// The first author in `Cargo.toml`.
+pub(crate) const MAINTAINER: &str = env!("CARGO_PKG_AUTHORS");
 
-options:
-  --target TARGET          a Rust target of `packaging/platforms.json`; can be repeated
-                           [default: x86_64-unknown-linux-gnu]
-  --binary [TARGET=]FILE   use this binary instead of building it; can be repeated
-  --out DIR                write the packages into another directory
-  --test                   test packages with the debug binary in all package managers instead
-";
-
-/// What the arguments request.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Options {
-    /// The targets, each with its binary if it need not be built.
-    targets: Vec<(String, Option<PathBuf>)>,
-    out: Option<PathBuf>,
-}
+/// The time of each file in each package, as in the packages of npm: 1985-10-26.
+const TIME: &str = "499162500";
 
 /// A binary and the platform that it is for.
 struct Built<'a> {
@@ -53,19 +54,60 @@ struct Built<'a> {
     binary: PathBuf,
 }
 
+/// An archive as users download it.
+struct Download<'a> {
+    platform: &'a Platform,
+    url: String,
+    sha256: String,
+}
+
+/// Where the packages are written, and the files in several of them.
+struct Output<'a> {
+    /// For the directories that are packed. Removed at the end.
+    stage: &'a Path,
+    out: &'a Path,
+    documents: Documents,
+    level: Level,
+}
+
+/// How well the packages are compressed.
+#[derive(Clone, Copy)]
+enum Level {
+    Best,
+    /// For tests: several times faster.
+    Fast,
+}
+
+impl Level {
+    /// The number that gzip, xz and zip use.
+    fn number(self) -> &'static str {
+        match self {
+            Self::Best => "9",
+            Self::Fast => "1",
+        }
+    }
+}
+
 /// Build or check each binary, then write all packages.
 pub(crate) fn run(arguments: &[&str]) -> Result<(), String> {
     if arguments == ["--test"] {
         return test();
     }
-    let options = parse(arguments)?;
+    for package in build(arguments)?.1 {
+        println!("{}", package.display());
+    }
+    Ok(())
+}
+
+/// Builds what the arguments request. Returns the directory, and the files in it.
+pub(crate) fn build(arguments: &[&str]) -> Result<(PathBuf, Vec<PathBuf>), String> {
+    let options = options::parse(arguments)?;
     let list = platforms::read()?;
     let mut built = Vec::new();
     for (target, binary) in options.targets {
         let platform = platforms::find(&list, &target)?;
         let binary = match binary {
-            Some(given) => std::path::absolute(&given)
-                .map_err(|error| format!("cannot use `{}`: {error}", given.display()))?,
+            Some(given) => absolute(&given)?,
             None => {
                 let binary = binary::build(platform)?;
                 binary::check(platform, &binary)?;
@@ -77,13 +119,27 @@ pub(crate) fn run(arguments: &[&str]) -> Result<(), String> {
         }
         built.push(Built { platform, binary });
     }
-    let out = options.out.unwrap_or_else(|| target_dir().join("packages"));
-    let out = std::path::absolute(&out)
-        .map_err(|error| format!("cannot use `{}`: {error}", out.display()))?;
-    for package in write_packages(&built, &out)? {
-        println!("{}", package.display());
+    if let (Some(to), [one]) = (options.build_only, &built[..]) {
+        copy(&one.binary, &to, 0o755)?;
+        return Ok((to.parent().unwrap_or(&to).to_owned(), vec![to]));
     }
-    Ok(())
+    let out = absolute(&options.out.unwrap_or_else(|| target_dir().join("packages")))?;
+    let url = options.url.unwrap_or_else(release_url);
+    let native = built.iter().find(|one| one.platform.is_native());
+    let documents = documents::make(native.map(|one| &*one.binary), &out.join("documents"))?;
+    let files = write_packages(&built, &list, &url, documents, Level::Best, &out)?;
+    Ok((out, files))
+}
+
+/// The targets that have packages.
+pub(crate) fn targets() -> Result<Vec<String>, String> {
+    let list = platforms::read()?;
+    Ok(list.into_iter().map(|platform| platform.target).collect())
+}
+
+/// Where the files of this version are downloaded from.
+fn release_url() -> String {
+    format!("{HOMEPAGE}/releases/download/v{VERSION}")
 }
 
 /// Test the packages, with the debug binary in them, in all package managers and under both kinds of Node.
@@ -101,7 +157,10 @@ pub(crate) fn test() -> Result<(), String> {
             .arg("-o")
             .args([&binary, &target_dir().join("debug/portway")]),
     )?;
-    write_packages(&[Built { platform, binary }], &packages)?;
+    let documents = documents::make(Some(&binary), &temporary.join("documents"))?;
+    let built = [Built { platform, binary }];
+    let url = release_url();
+    write_packages(&built, &list, &url, documents, Level::Fast, &packages)?;
     run_command(
         Command::new("npm")
             .args(["test", "--prefix"])
@@ -114,139 +173,106 @@ pub(crate) fn test() -> Result<(), String> {
 }
 
 /// Where cargo puts what it builds.
-fn target_dir() -> PathBuf {
+pub(crate) fn target_dir() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| root().join("target"), |dir| root().join(dir))
 }
 
-/// Writes all packages of the platforms into a directory, and returns their files.
-fn write_packages(built: &[Built<'_>], out: &Path) -> Result<Vec<PathBuf>, String> {
+fn absolute(path: &Path) -> Result<PathBuf, String> {
+    std::path::absolute(path).map_err(|error| cannot("use", path, &error))
+}
+
+/// Writes all packages of the built platforms into a directory, and returns their files.
+fn write_packages(
+    built: &[Built<'_>],
+    list: &[Platform],
+    url: &str,
+    documents: Documents,
+    level: Level,
+    out: &Path,
+) -> Result<Vec<PathBuf>, String> {
     let stage = out.join("stage");
     for dir in [out, &stage] {
         fs::create_dir_all(dir).map_err(|error| cannot("create", dir, &error))?;
     }
-    let packages = write_all(built, &stage, out);
+    let output = Output {
+        stage: &stage,
+        out,
+        documents,
+        level,
+    };
+    let packages = write_all(built, list, url, &output);
     fs::remove_dir_all(&stage).map_err(|error| cannot("remove", &stage, &error))?;
     packages
 }
 
-fn write_all(built: &[Built<'_>], stage: &Path, out: &Path) -> Result<Vec<PathBuf>, String> {
-    let mut packages = npm::write(built, stage, out)?;
+fn write_all(
+    built: &[Built<'_>],
+    list: &[Platform],
+    url: &str,
+    output: &Output<'_>,
+) -> Result<Vec<PathBuf>, String> {
+    let mut packages = npm::write(built, output)?;
+    let mut downloads = Vec::new();
     for one in built {
-        packages.push(wheel::write(one, stage, out)?);
-        packages.extend(archive::write_release(one, stage, out)?);
+        packages.push(wheel::write(one, output)?);
+        let (archive, sum) = archive::write_release(one, output)?;
+        downloads.push(Download {
+            platform: one.platform,
+            url: format!("{url}/{}", one.platform.archive_file()),
+            sha256: sha256(&files::read(&archive)?),
+        });
+        packages.extend([archive, sum]);
+        packages.extend(deb::write_package(one, output)?);
+        packages.extend(image::write_image(one, output)?);
     }
-    packages.push(archive::write_installer(out)?);
+    packages.extend(installers::write_installers(list, url, output)?);
+    packages.extend(homebrew::write_formula(
+        &downloads,
+        &output.documents,
+        output.out,
+    )?);
+    packages.extend(nix::write_flake(&downloads, output.out)?);
+    packages.extend(windows::write_manifests(&downloads, output.out)?);
     Ok(packages)
-}
-
-/// Copies the licenses into the directory of a package.
-fn copy_licenses(dir: &Path) -> Result<(), String> {
-    LICENSES
-        .iter()
-        .try_for_each(|name| copy(&root().join(name), &dir.join(name), 0o644))
-}
-
-/// Copies a file, and sets its mode, on which the umask of this process must have no effect.
-fn copy(from: &Path, to: &Path, mode: u32) -> Result<(), String> {
-    let bytes = fs::read(from).map_err(|error| cannot("read", from, &error))?;
-    write(to, &bytes, mode)
-}
-
-/// Writes a file with its directories and its mode.
-fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), String> {
-    use std::os::unix::fs::PermissionsExt;
-    if let Some(dir) = path.parent() {
-        fs::create_dir_all(dir).map_err(|error| cannot("create", dir, &error))?;
-    }
-    fs::write(path, bytes)
-        .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(mode)))
-        .map_err(|error| cannot("write", path, &error))
-}
-
-fn cannot(what: &str, path: &Path, error: &std::io::Error) -> String {
-    format!("cannot {what} `{}`: {error}", path.display())
-}
-
-fn parse(arguments: &[&str]) -> Result<Options, String> {
-    let mut options = Options::default();
-    let mut rest = arguments.iter();
-    while let Some(&option) = rest.next() {
-        let mut value = || {
-            let value = rest.next().copied();
-            value.ok_or_else(|| format!("`{option}` needs a value\n\n{USAGE}"))
-        };
-        match option {
-            "--target" => options.targets.push((value()?.to_owned(), None)),
-            "--out" => options.out = Some(value()?.into()),
-            "--binary" => {
-                let value = value()?;
-                let (target, file) = value.split_once('=').unwrap_or((platforms::DEFAULT, value));
-                options.targets.push((target.to_owned(), Some(file.into())));
-            }
-            _ => return Err(USAGE.to_owned()),
-        }
-    }
-    if options.targets.is_empty() {
-        options.targets.push((platforms::DEFAULT.to_owned(), None));
-    }
-    Ok(options)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::collections::BTreeSet;
 
-    #[test]
-    fn reads_the_options() {
-        let target = |name: &str, file: Option<&str>| (name.to_owned(), file.map(PathBuf::from));
-        let options = parse(&[]).unwrap();
-        assert_eq!(options.targets, [target(platforms::DEFAULT, None)]);
-        let words = [
-            "--binary",
-            "a/portway",
-            "--binary",
-            "t2=b=c",
-            "--target",
-            "t3",
-        ];
-        let options = parse(&[&words[..], &["--out", "d"]].concat()).unwrap();
-        assert_eq!(
-            options.targets,
-            [
-                target(platforms::DEFAULT, Some("a/portway")),
-                target("t2", Some("b=c")),
-                target("t3", None),
-            ]
-        );
-        assert_eq!(options.out.as_deref(), Some(Path::new("d")));
-        assert!(parse(&["--out"]).is_err());
-        assert!(parse(&["--publish"]).is_err());
-    }
+    use super::*;
 
     #[test]
     fn the_same_binary_gives_the_same_packages() {
         let list = platforms::read().unwrap();
         let dir = target_dir().join(format!("tmp/same-packages-{}", std::process::id()));
         let binary = dir.join("given");
-        write(&binary, b"#!/bin/sh\n", 0o600).unwrap();
         let [first, second] = ["a", "b"].map(|name| {
             let all = list.iter().map(|platform| Built {
                 platform,
                 binary: binary.clone(),
             });
             // Neither the mode of the given file nor its time matters.
-            write(&binary, b"#!/bin/sh\n", 0o640).unwrap();
-            let files = write_packages(&all.collect::<Vec<_>>(), &dir.join(name)).unwrap();
+            let mode = if name == "a" { 0o600 } else { 0o640 };
+            write(&binary, b"#!/bin/sh\n", mode).unwrap();
+            let (all, out) = (all.collect::<Vec<_>>(), dir.join(name));
+            let documents = documents::examples();
+            let url = "https://host/files";
+            let files = write_packages(&all, &list, url, documents, Level::Best, &out).unwrap();
             let content = files.iter().map(|file| {
-                let name = file.file_name().unwrap().to_owned();
+                let name = file.strip_prefix(&out).unwrap().to_owned();
                 (name, fs::read(file).unwrap())
             });
             content.collect::<Vec<_>>()
         });
         fs::remove_dir_all(&dir).unwrap();
-        assert!(first == second);
-        // The launcher and `install.sh`, and for each platform: npm, wheel, archive, checksum.
-        assert_eq!(first.len(), 2 + 4 * list.len());
+        let names: BTreeSet<_> = first.iter().map(|(name, _)| name).collect();
+        assert_eq!(names.len(), first.len());
+        for ((name, one), (_, other)) in first.iter().zip(&second) {
+            assert!(one == other, "{}", name.display());
+        }
+        // For each platform: npm, wheel, archive, checksum.
+        assert!(first.len() > 4 * list.len());
     }
 }

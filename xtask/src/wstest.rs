@@ -8,8 +8,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::command::{root, run};
-use crate::debian::{Sources, create, output, unpack};
+use crate::command::{output, root, run};
+use crate::debian::{Sources, create, unpack};
 use crate::system;
 
 /// The last release of Debian with Python 2.7.

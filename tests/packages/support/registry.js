@@ -13,7 +13,7 @@ export class Registry {
 
   static async start(directory) {
     const registry = new Registry()
-    for (const file of readdirSync(directory).filter((name) => name.endsWith('.tgz'))) {
+    for (const file of readdirSync(directory).filter((name) => /^portway-.*\.tgz$/.test(name))) {
       registry.#add(join(directory, file), file)
     }
     registry.server = createServer((request, response) => registry.#answer(request, response))

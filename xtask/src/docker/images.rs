@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::Command;
 
 use super::remove;
-use crate::command::run;
-use crate::debian::{Sources, create, output, unpack};
+use crate::command::{output, run};
+use crate::debian::{Sources, create, unpack};
 
 /// An image that behaves like an official one, made of Debian's version of the program.
 struct Image {

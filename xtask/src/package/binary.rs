@@ -44,9 +44,7 @@ pub(super) fn check(platform: &Platform, binary: &Path) -> Result<(), String> {
             binary.display()
         ));
     }
-    let is_native = platform.target.starts_with(std::env::consts::ARCH)
-        && platform.target.contains(std::env::consts::OS);
-    if is_native {
+    if platform.is_native() {
         run_in_empty_root(binary)?;
     }
     Ok(())

@@ -8,36 +8,40 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::platforms::Platform;
-use super::{Built, DESCRIPTION, VERSION, archive, copy, copy_licenses, write as write_file};
+use super::{
+    Built, DESCRIPTION, Output, VERSION, archive, copy, copy_licenses, write as write_file,
+};
 use crate::command::root;
 
 /// The launcher in the package `portway`.
 const LAUNCHER: &str = "bin/portway.js";
 
 /// Writes all npm packages, and returns their files.
-pub(super) fn write(built: &[Built<'_>], stage: &Path, out: &Path) -> Result<Vec<PathBuf>, String> {
+pub(super) fn write(built: &[Built<'_>], output: &Output<'_>) -> Result<Vec<PathBuf>, String> {
+    let stage = output.stage;
     let platforms: Vec<&Platform> = built.iter().map(|one| one.platform).collect();
     let main = stage.join("npm/main/package");
     let launcher = root().join("packaging/npm/portway").join(LAUNCHER);
     copy(&launcher, &main.join(LAUNCHER), 0o755)?;
     write_json(&main.join("bin/platforms.json"), &launcher_list(&platforms))?;
     copy(&root().join("README.md"), &main.join("README.md"), 0o644)?;
-    let mut packages = vec![pack(&main, &main_manifest(&platforms), out)?];
+    let mut packages = vec![pack(&main, &main_manifest(&platforms), output)?];
     for one in built {
         let dir = stage.join("npm").join(&one.platform.target).join("package");
         copy(&one.binary, &dir.join(&one.platform.binary), 0o755)?;
-        packages.push(pack(&dir, &platform_manifest(one.platform), out)?);
+        packages.push(pack(&dir, &platform_manifest(one.platform), output)?);
     }
     Ok(packages)
 }
 
 /// Adds the manifest and the licenses to a directory with the name `package`, and packs it.
-fn pack(dir: &Path, manifest: &Value, out: &Path) -> Result<PathBuf, String> {
+fn pack(dir: &Path, manifest: &Value, output: &Output<'_>) -> Result<PathBuf, String> {
     write_json(&dir.join("package.json"), manifest)?;
     copy_licenses(dir)?;
     let name = manifest["name"].as_str().unwrap_or_default();
-    let file = out.join(file_name(name));
-    archive::tar_gz(dir.parent().unwrap_or(dir), "package", &file)?;
+    let file = output.out.join(file_name(name));
+    let parent = dir.parent().unwrap_or(dir);
+    archive::tar_gz(parent, "package", &file, output.level)?;
     Ok(file)
 }
 

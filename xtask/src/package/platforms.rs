@@ -26,6 +26,55 @@ pub(super) struct Platform {
     pub(super) wheel: Vec<String>,
     /// The format of the archive.
     pub(super) archive: ArchiveFormat,
+    /// What `uname -s` and `uname -m` print, where a shell installs the archive.
+    #[serde(default)]
+    pub(super) uname: Vec<String>,
+    /// The architecture in the terms of Debian.
+    pub(super) deb: Option<String>,
+    /// The architecture of a container image of Linux.
+    pub(super) image: Option<String>,
+    /// The system in the terms of Nix.
+    pub(super) nix: Option<String>,
+    pub(super) homebrew: Option<HomebrewPlatform>,
+    pub(super) windows: Option<WindowsPlatform>,
+}
+
+/// A platform in the terms of Homebrew: the words after `on_`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HomebrewPlatform {
+    pub(super) os: String,
+    pub(super) cpu: String,
+}
+
+/// The architecture in the terms of the package managers of Windows.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WindowsPlatform {
+    pub(super) scoop: String,
+    pub(super) winget: String,
+}
+
+impl Platform {
+    /// Whether its binary runs on this machine.
+    pub(super) fn is_native(&self) -> bool {
+        self.target.starts_with(std::env::consts::ARCH)
+            && self.target.contains(std::env::consts::OS)
+    }
+
+    /// The only directory in the archive, and the start of the archive's name.
+    pub(super) fn archive_directory(&self) -> String {
+        format!("portway-{}-{}", super::VERSION, self.target)
+    }
+
+    /// The file name of the archive.
+    pub(super) fn archive_file(&self) -> String {
+        let extension = match self.archive {
+            ArchiveFormat::TarGz => "tar.gz",
+            ArchiveFormat::Zip => "zip",
+        };
+        format!("{}.{extension}", self.archive_directory())
+    }
 }
 
 /// A platform in the terms of npm.
@@ -69,6 +118,7 @@ pub(super) fn find<'a>(list: &'a [Platform], target: &str) -> Result<&'a Platfor
 
 #[cfg(test)]
 mod tests {
+    use super::super::{HOMEPAGE, VERSION};
     use super::*;
 
     #[test]
@@ -85,5 +135,51 @@ mod tests {
         }
         assert!(find(&list, DEFAULT).unwrap().is_static);
         assert!(find(&list, "mips").unwrap_err().contains(DEFAULT));
+    }
+
+    /// `cargo binstall` finds each archive, and the binary in it, by the templates in the crate's manifest.
+    #[test]
+    fn binstall_finds_the_archives() {
+        let text = fs::read_to_string(root().join("crates/portway/Cargo.toml")).unwrap();
+        let manifest: toml::Table = toml::from_str(&text).unwrap();
+        let settings = &manifest["package"]["metadata"]["binstall"];
+        let overrides = settings["overrides"].as_table().unwrap();
+        let expand = |target: &str, name: &str| {
+            let own = overrides.get(target).and_then(|table| table.get(name));
+            let text = own.unwrap_or_else(|| &settings[name]).as_str().unwrap();
+            let extension = if target.contains("windows") {
+                ".exe"
+            } else {
+                ""
+            };
+            text.replace("{ repo }", HOMEPAGE)
+                .replace("{ version }", VERSION)
+                .replace("{ target }", target)
+                .replace("{ bin }", "portway")
+                .replace("{ binary-ext }", extension)
+        };
+        for platform in read().unwrap() {
+            // A static binary is for musl, too.
+            let musl = platform.target.replace("-gnu", "-musl");
+            let targets = match platform.is_static {
+                true => vec![&platform.target, &musl],
+                false => vec![&platform.target],
+            };
+            for target in targets {
+                let url = format!(
+                    "{}/{}",
+                    super::super::release_url(),
+                    platform.archive_file()
+                );
+                assert_eq!(expand(target, "pkg-url"), url);
+                let file = format!("{}/{}", platform.archive_directory(), platform.binary);
+                assert_eq!(expand(target, "bin-dir"), file);
+            }
+            let format = match platform.archive {
+                ArchiveFormat::TarGz => "tgz",
+                ArchiveFormat::Zip => "zip",
+            };
+            assert_eq!(expand(&platform.target, "pkg-fmt"), format);
+        }
     }
 }

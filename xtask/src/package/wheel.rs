@@ -3,30 +3,31 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{Built, DESCRIPTION, VERSION, copy};
+use super::{Built, DESCRIPTION, Output, VERSION, copy};
 use crate::command::root;
 
 /// Writes the wheel of a platform, and returns its file.
-pub(super) fn write(built: &Built<'_>, stage: &Path, out: &Path) -> Result<PathBuf, String> {
+pub(super) fn write(built: &Built<'_>, output: &Output<'_>) -> Result<PathBuf, String> {
     let platform = built.platform;
     // The file in the wheel has the name of the binary, whatever the name of the given file is.
-    let binary = stage
+    let binary = output
+        .stage
         .join("wheel")
         .join(&platform.target)
         .join(&platform.binary);
     copy(&built.binary, &binary, 0o755)?;
-    let output = Command::new("python3")
+    let result = Command::new("python3")
         .arg(root().join("packaging/pypi/build_wheel.py"))
         .args([VERSION, DESCRIPTION, &platform.wheel.join(",")])
         .arg(&binary)
         .arg(root())
-        .arg(out)
+        .args([output.out, Path::new(output.level.number())])
         .stderr(Stdio::inherit())
         .output()
         .map_err(|error| format!("cannot run `python3`: {error}"))?;
-    if !output.status.success() {
-        return Err(format!("`build_wheel.py` failed ({})", output.status));
+    if !result.status.success() {
+        return Err(format!("`build_wheel.py` failed ({})", result.status));
     }
-    let path = String::from_utf8_lossy(&output.stdout);
+    let path = String::from_utf8_lossy(&result.stdout);
     Ok(path.trim_end().into())
 }
