@@ -237,6 +237,17 @@ fn write_all(
     Ok(packages)
 }
 
+/// An archive of each platform, as other modules expect them.
+#[cfg(test)]
+fn example_downloads(list: &[Platform]) -> Vec<Download<'_>> {
+    let downloads = list.iter().map(|platform| Download {
+        platform,
+        url: format!("https://host/{}", platform.archive_file()),
+        sha256: sha256(platform.target.as_bytes()),
+    });
+    downloads.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

@@ -55,3 +55,37 @@ fn platform(download: &Download<'_>) -> Option<String> {
         "  on_{os} do\n    on_{cpu} do\n      url \"{url}\"\n      sha256 \"{sum}\"\n    end\n  end\n"
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::super::{documents, example_downloads, platforms, target_dir};
+    use super::*;
+
+    #[test]
+    fn each_platform_has_its_archive() {
+        let list = platforms::read().unwrap();
+        let downloads = example_downloads(&list);
+        let dir = target_dir().join(format!("tmp/formula-{}", std::process::id()));
+        let file = write_formula(&downloads, &documents::examples(), &dir).unwrap();
+        let formula = fs::read_to_string(file.unwrap()).unwrap();
+        fs::remove_dir_all(&dir).unwrap();
+        for download in &downloads {
+            let part = platform(download).unwrap_or_default();
+            let is_unix = download.platform.windows.is_none();
+            assert_eq!(!part.is_empty(), is_unix, "{}", download.platform.target);
+            assert!(formula.contains(&part), "{formula}");
+        }
+        let arm = "  on_macos do\n    on_arm do\n      url \"https://host/portway-";
+        assert!(formula.contains(arm), "{formula}");
+        for document in [
+            "man1.install",
+            "bash_completion",
+            "zsh_completion",
+            "fish_completion",
+        ] {
+            assert!(formula.contains(document), "{formula}");
+        }
+    }
+}

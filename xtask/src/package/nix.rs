@@ -26,3 +26,26 @@ fn system(download: &Download<'_>) -> Option<String> {
         "        {system} = {{\n          url = \"{url}\";\n          sha256 = \"{sum}\";\n        }};"
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::super::{example_downloads, platforms, target_dir};
+    use super::*;
+
+    #[test]
+    fn each_system_has_its_archive() {
+        let list = platforms::read().unwrap();
+        let downloads = example_downloads(&list);
+        let dir = target_dir().join(format!("tmp/flake-{}", std::process::id()));
+        let file = write_flake(&downloads, &dir).unwrap();
+        let flake = fs::read_to_string(file.unwrap()).unwrap();
+        fs::remove_dir_all(&dir).unwrap();
+        for name in ["x86_64-linux", "aarch64-linux", "aarch64-darwin"] {
+            assert_eq!(flake.matches(&format!("{name} = {{")).count(), 1, "{flake}");
+        }
+        let archives = downloads.iter().filter(|one| flake.contains(&one.sha256));
+        assert_eq!(archives.count(), 3);
+    }
+}

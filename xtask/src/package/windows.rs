@@ -91,18 +91,13 @@ fn scoop(downloads: &[&Download<'_>]) -> Value {
 mod tests {
     use std::fs;
 
-    use super::super::{platforms, target_dir};
+    use super::super::{example_downloads, platforms, sha256, target_dir};
     use super::*;
 
     /// The manifests for all platforms of the list, each as it is parsed.
     fn manifests() -> Vec<Value> {
         let list = platforms::read().unwrap();
-        let downloads = list.iter().map(|platform| Download {
-            platform,
-            url: format!("https://host/{}", platform.archive_file()),
-            sha256: "ab".repeat(32),
-        });
-        let downloads: Vec<_> = downloads.collect();
+        let downloads = example_downloads(&list);
         let dir = target_dir().join(format!("tmp/manifests-{}", std::process::id()));
         let files = write_manifests(&downloads, &dir).unwrap();
         let parse = |file: &PathBuf| {
@@ -131,13 +126,17 @@ mod tests {
         let archives = installer["Installers"].as_array().unwrap();
         assert_eq!(archives.len(), 1);
         assert_eq!(archives[0]["InstallerUrl"], url);
-        assert_eq!(archives[0]["InstallerSha256"], "AB".repeat(32));
+        let sum = sha256(b"x86_64-pc-windows-msvc");
+        assert_eq!(archives[0]["InstallerSha256"], sum.to_uppercase());
         assert_eq!(
             archives[0]["NestedInstallerFiles"][0]["RelativeFilePath"],
             format!("{directory}\\portway.exe")
         );
         let archive = &scoop["architecture"]["64bit"];
-        assert_eq!(archive["url"], url);
+        assert_eq!(
+            (&archive["url"], &archive["hash"]),
+            (&url.into(), &sum.into())
+        );
         assert_eq!(archive["extract_dir"], directory);
         let updated = &scoop["autoupdate"]["architecture"]["64bit"]["url"];
         assert_eq!(
