@@ -16,6 +16,8 @@ struct Image {
     tags: &'static [&'static str],
     packages: &'static [&'static str],
     entrypoint: &'static str,
+    /// Another script in `/usr/bin`, with its name.
+    script: Option<(&'static str, &'static str)>,
     /// Directories that the user of the program owns.
     directories: &'static [&'static str],
     /// Instructions of a Dockerfile.
@@ -28,6 +30,7 @@ const IMAGES: &[Image] = &[
         tags: &["redis:7", "redis:7-alpine"],
         packages: &["redis-server", "bash"],
         entrypoint: include_str!("../../../testing/docker/redis.sh"),
+        script: None,
         directories: &["data"],
         changes: &[
             "WORKDIR /data",
@@ -42,6 +45,7 @@ const IMAGES: &[Image] = &[
         tags: &["postgres:16", "postgres:16-alpine"],
         packages: &["postgresql", "tzdata", "bash"],
         entrypoint: include_str!("../../../testing/docker/postgres.sh"),
+        script: None,
         directories: &["var/lib/postgresql/data", "run/postgresql"],
         changes: &[
             "ENV PGDATA=/var/lib/postgresql/data",
@@ -56,6 +60,10 @@ const IMAGES: &[Image] = &[
         tags: &["mysql:8", "mariadb:11"],
         packages: &["mariadb-server-core", "mariadb-client", "tzdata", "bash"],
         entrypoint: include_str!("../../../testing/docker/mysql.sh"),
+        script: Some((
+            "healthcheck.sh",
+            include_str!("../../../testing/docker/healthcheck.sh"),
+        )),
         directories: &["var/lib/mysql", "run/mysqld"],
         changes: &[
             "VOLUME /var/lib/mysql",
@@ -87,7 +95,10 @@ fn prepare_image(image: &Image, directory: &Path) -> Result<(), String> {
     // Written last, so an interrupted preparation is repeated.
     let record = images.join(image.name).with_extension("changes");
     let archive = images.join(image.name).with_extension("tar");
-    let input = format!("{:?} {:?} {:?}", image.tags, image.packages, image.changes);
+    let mut input = format!("{:?} {:?} {:?}", image.tags, image.packages, image.changes);
+    if let Some(script) = image.script {
+        input += &format!("{script:?}");
+    }
     let stamp = format!("# {:016x}", hash(&(input + image.entrypoint)));
     let old = fs::read_to_string(&record).unwrap_or_default();
     if old.lines().next() == Some(&stamp) && archive.is_file() {
@@ -148,10 +159,14 @@ fn complete(image: &Image, root: &Path) -> Result<String, String> {
     let users = "root:x:0:0::/:/bin/sh\nuser:x:999:999::/:/bin/sh\n";
     fs::write(root.join("etc/passwd"), users).map_err(fail)?;
     fs::write(root.join("etc/group"), "root:x:0:\nuser:x:999:\n").map_err(fail)?;
-    fs::write(root.join("entrypoint.sh"), image.entrypoint).map_err(fail)?;
-    run(Command::new("chmod")
-        .arg("755")
-        .arg(root.join("entrypoint.sh")))?;
+    let script = image
+        .script
+        .map(|(name, text)| (root.join("usr/bin").join(name), text));
+    let entrypoint = (root.join("entrypoint.sh"), image.entrypoint);
+    for (path, text) in [entrypoint].into_iter().chain(script) {
+        fs::write(&path, text).map_err(fail)?;
+        run(Command::new("chmod").arg("755").arg(path))?;
+    }
     run(Command::new("chmod").arg("1777").arg(root.join("tmp")))?;
     // Debian's paths below /var/run.
     let var_run = root.join("var/run");

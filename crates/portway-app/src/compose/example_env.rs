@@ -1,4 +1,5 @@
-//! Lets Compose start a service in a fresh clone, where `.env` files and variables are missing.
+//! Lets Compose start a service in a fresh clone, where `.env` files and variables are missing, and reach it
+//! from this machine.
 
 use std::env;
 use std::ffi::OsString;
@@ -13,6 +14,9 @@ use super::engine::Engine;
 
 /// The value of a variable that Compose requires and that only services use which do not start.
 const PLACEHOLDER: &str = "unset";
+
+/// The network that a service joins so that the engine publishes its ports, if all its own are internal.
+const NETWORK: &str = "portway_published";
 
 /// Starts a command line of Compose with its files, for its service `name`. Examples stand in for `.env` files
 /// that are missing, and what other services lack does not matter. The service of this process keeps a file
@@ -72,8 +76,13 @@ fn override_text(found: &ExampleEnv, name: &str) -> Option<String> {
     // A text or a list in JSON is one in YAML.
     let quoted = |name: &str| serde_json::json!(name);
     let mut text = format!("services:\n  {}:\n", quoted(name));
-    // Portway publishes the ports, and starts no other service with this one.
-    text += "    depends_on: !reset []\n    ports: !reset []\n";
+    if found.is_incomplete() {
+        // Portway publishes the ports, and starts no other service with this one.
+        text += "    depends_on: !reset []\n    ports: !reset []\n";
+    }
+    if found.is_internal {
+        text += &format!("    networks:\n      {NETWORK}: {{}}\n");
+    }
     if let Some(files) = &found.env_files {
         let tag = match files.is_empty() {
             true => "!reset",
@@ -83,6 +92,9 @@ fn override_text(found: &ExampleEnv, name: &str) -> Option<String> {
     }
     for other in &found.left_out {
         text += &format!("  {}: !reset null\n", quoted(other));
+    }
+    if found.is_internal {
+        text += &format!("networks:\n  {NETWORK}: {{}}\n");
     }
     Some(text)
 }
@@ -102,5 +114,12 @@ mod tests {
                     env_file: !override [\"a/.env.example\"]\n  \"web \\\"x\\\"\": !reset null\n";
         assert_eq!(override_text(&found, "db").as_deref(), Some(text));
         assert_eq!(override_text(&ExampleEnv::default(), "db"), None);
+        let internal = ExampleEnv {
+            is_internal: true,
+            ..ExampleEnv::default()
+        };
+        let text = "services:\n  \"db\":\n    networks:\n      portway_published: {}\n\
+                    networks:\n  portway_published: {}\n";
+        assert_eq!(override_text(&internal, "db").as_deref(), Some(text));
     }
 }

@@ -44,18 +44,25 @@ pub struct ExampleEnv {
     pub placeholders: Vec<String>,
     /// Whether the service's `ports` need a variable without a value. Portway publishes its ports.
     pub without_ports: bool,
+    /// Whether all networks of the service are internal. The engine publishes no port in such a network.
+    pub is_internal: bool,
 }
 
 impl ExampleEnv {
     /// Returns whether a file that overrides the others is needed.
     pub fn has_override(&self) -> bool {
+        self.is_incomplete() || self.is_internal
+    }
+
+    /// Returns whether the service or others lack something, apart from variables with a placeholder.
+    pub fn is_incomplete(&self) -> bool {
         self.env_files.is_some() || !self.left_out.is_empty() || self.without_ports
     }
 }
 
 /// Returns what stands in for what is missing in the project in `dir`, so that its service `name` can start.
 /// `names` are its compose files; those that Compose finds itself if there are none. `is_set` returns whether
-/// the environment has a variable. `None` if nothing is missing.
+/// the environment has a variable. `None` if nothing is missing and its ports can be published.
 pub fn example_env(
     dir: &Path,
     names: &[String],
@@ -74,7 +81,9 @@ pub fn example_env(
         ..ExampleEnv::default()
     };
     let services = file.value.get("services").and_then(Value::as_object)?;
-    let used = services.get(name).map(users_of).unwrap_or_default();
+    let own = services.get(name);
+    let used = own.map(users_of).unwrap_or_default();
+    found.is_internal = own.is_some_and(|own| is_internal(own, file.value.get("networks")));
     for (service, compose) in &file.compose.services {
         let value = &services[service];
         let files = &compose.env_files;
@@ -141,6 +150,24 @@ impl File<'_> {
         used.chain(others)
             .flat_map(|(_, value)| self.unset(value, is_set))
             .collect()
+    }
+}
+
+/// Returns whether all networks of a service are internal. `networks` are those of the whole file.
+fn is_internal(service: &Value, networks: Option<&Value>) -> bool {
+    let is_internal = |name: &str| {
+        let network = networks.and_then(|networks| networks.get(name)?.get("internal"));
+        network.is_some_and(|internal| internal == true || internal == "true")
+    };
+    if service.get("network_mode").is_some() {
+        return false;
+    }
+    match service.get("networks") {
+        Some(Value::Object(own)) if !own.is_empty() => own.keys().all(|name| is_internal(name)),
+        Some(Value::Array(own)) if !own.is_empty() => {
+            own.iter().all(|name| name.as_str().is_some_and(is_internal))
+        }
+        _ => is_internal("default"),
     }
 }
 
@@ -277,5 +304,28 @@ mod tests {
         assert_eq!(next.left_out, ["big"]);
         let env = (".env", "DB_PORT=1\nOWN=x\nMUST=x\nMEM=1g\n");
         assert_eq!(found(&[compose, env, ("gone.env", "")], "db"), None);
+    }
+
+    #[test]
+    fn ports_are_published_only_outside_internal_networks() {
+        let networks = "networks:\n  default:\n  back: {internal: true}\n  deep: {internal: 'true'}\n  \
+                        front: {internal: false}\n";
+        for (own, expected) in [
+            ("networks: [back]", true),
+            ("networks: {back: , deep: {aliases: [x]}}", true),
+            ("networks: [back, front]", false),
+            ("networks: {back: , default: }", false),
+            ("networks: [unknown]", false),
+            ("command: x", false),
+            ("network_mode: host", false),
+        ] {
+            let compose = format!("services:\n  db:\n    image: postgres\n    {own}\n{networks}");
+            let db = found(&[("compose.yaml", &compose)], "db");
+            let is_internal = db.map(|db| (db.is_internal, db.has_override(), db.is_incomplete()));
+            let expected = expected.then_some((true, true, false));
+            assert_eq!(is_internal, expected, "{own}");
+        }
+        let all = "services:\n  db: {image: x}\nnetworks: {default: {internal: true}}\n";
+        assert!(found(&[("compose.yaml", all)], "db").is_some_and(|db| db.is_internal));
     }
 }

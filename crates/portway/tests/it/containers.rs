@@ -247,6 +247,15 @@ fn variables_contain_what_clients_of_databases_need() {
             "mysql --no-defaults --protocol=TCP -h 127.0.0.1 -P %0 -u app -ppw -Ne 'SELECT database()' shop",
         );
         assert_eq!(shell(&login), "shop");
+        engine.run(&sandbox, &["down"]).success();
+
+        // The names of the variables of MariaDB, in a network in which the engine publishes no port.
+        let mariadb = mysql.replace("mysql:8", "mariadb:11").replace("MYSQL_", "MARIADB_")
+            + "    networks: [back]\nnetworks: { back: { internal: true } }\n";
+        sandbox.write("compose.yaml", &mariadb);
+        engine.run(&sandbox, &["up", "--detach"]).success();
+        assert_eq!(shell("echo $DATABASE_URL"), url);
+        assert_eq!(shell(&login), "shop");
         // A value of the user stays.
         sandbox.write(".env", "DATABASE_URL=mysql://other@db.example/x\n");
         assert_eq!(shell("echo $DATABASE_URL"), url, "of the running instance");
