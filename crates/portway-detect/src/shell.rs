@@ -1,6 +1,31 @@
-//! Commands of other tools, whose meaning must not change in a manifest.
+//! Commands of other tools, whose meaning must not change in a manifest, and the shell scripts that they run.
 
 use std::borrow::Cow;
+
+use super::Dir;
+
+/// Returns the text of the shell script of the project in `dir` that a command runs.
+pub(super) fn script(dir: &Dir<'_>, command: &str) -> Option<String> {
+    let path = command
+        .split_whitespace()
+        .find(|word| !["sh", "bash", "exec"].contains(word))?;
+    let path = path.trim_matches(['"', '\'']).trim_start_matches("./");
+    let (place, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let place = dir.below(place)?;
+    (name.ends_with(".sh") && place.has(name))
+        .then(|| place.read(name))
+        .flatten()
+}
+
+/// Returns the commands of the script that a command runs, one for each line, or none.
+pub(super) fn script_commands(dir: &Dir<'_>, command: &str) -> Vec<String> {
+    let text = script(dir, command).unwrap_or_default();
+    let text = text.replace("\\\n", " ");
+    let lines = text.lines().map(str::trim);
+    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let lines = lines.map(|line| line.strip_prefix("exec ").unwrap_or(line));
+    lines.map(str::to_owned).collect()
+}
 
 /// Escapes placeholders: `{port}` of another tool becomes `{''port}`, which means the same to the
 /// shell.

@@ -4,6 +4,7 @@
 use portway_project::kind::Kind;
 
 use super::{File, Service};
+use crate::shell::script;
 use crate::{DetectContext, DetectedPort, DetectedService, Dir, node, python};
 use portway_project::shell::quote;
 
@@ -151,19 +152,6 @@ fn compiled(dir: &Dir<'_>) -> Option<(&'static str, String, String)> {
     let has_main = || dir.sub("src").is_some_and(|src| src.has("main.rs"));
     (dir.has("Cargo.toml") && has_main())
         .then(|| ("cargo", "cargo run".into(), "cargo build".into()))
-}
-
-/// Returns the text of the script of the project that a command runs.
-fn script(dir: &Dir<'_>, command: &str) -> Option<String> {
-    let path = command
-        .split_whitespace()
-        .find(|word| !["sh", "bash", "exec"].contains(word))?;
-    let path = path.trim_matches(['"', '\'']).trim_start_matches("./");
-    let (place, name) = path.rsplit_once('/').unwrap_or(("", path));
-    let place = dir.below(place)?;
-    (name.ends_with(".sh") && place.has(name))
-        .then(|| place.read(name))
-        .flatten()
 }
 
 /// Returns the program of a queue that a command or a script runs, and whether it is the scheduler.

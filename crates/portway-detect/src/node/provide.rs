@@ -3,6 +3,7 @@
 use super::manager::Managed;
 use super::package::Package;
 use super::programs::runs_program;
+use crate::shell::script_commands;
 use crate::{DetectContext, DetectedService, Dir};
 
 /// Installs the packages of `dir` for commands of its own that other readers found.
@@ -12,7 +13,13 @@ pub(crate) fn provide(
     context: &DetectContext<'_>,
 ) {
     let is_own = |service: &DetectedService| {
-        service.dir == dir.path() && service.prepare.is_none() && runs_program(&service.command)
+        let runs = |command: &str| {
+            runs_program(command)
+                || script_commands(dir, command)
+                    .iter()
+                    .any(|one| runs_program(one))
+        };
+        service.dir == dir.path() && service.prepare.is_none() && runs(&service.command)
     };
     if !services.iter().any(is_own) {
         return;

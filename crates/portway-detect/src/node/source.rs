@@ -244,9 +244,22 @@ fn after_port_variable(line: &str) -> Option<&str> {
     let reads = line.contains("env") || line.contains("config");
     let at = line.match_indices("PORT").map(|(at, _)| at).find(|at| {
         let is_edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && c != '_');
-        is_edge(line[..*at].chars().next_back()) && is_edge(line[at + 4..].chars().next())
+        is_edge(line[..*at].chars().next_back())
+            && is_edge(line[at + 4..].chars().next())
+            && !gets_other_variable(&line[at + 4..])
     })?;
     reads.then(|| &line[at + 4..])
+}
+
+/// Returns whether the text after a name declares it with another variable: `const PORT = process.env.APP_PORT`.
+fn gets_other_variable(text: &str) -> bool {
+    let Some((before, value)) = text.split_once('=') else {
+        return false;
+    };
+    let is_declared = before.trim().is_empty() || before.trim_start().starts_with(':');
+    let variable = port_variable(value.split(';').next().unwrap_or_default());
+    is_declared
+        && matches!(variable, Some(Port::Reads { variable, .. }) if variable != "PORT")
 }
 
 fn first_number(text: &str) -> Option<u16> {

@@ -2,6 +2,7 @@
 //! servers, and leaves out what the deployment builds beforehand. The dev servers of the checkout run
 //! beside its processes, or instead of them.
 
+use crate::shell::script_commands;
 use crate::{DetectedService, Dir, node};
 use portway_project::kind::Kind;
 
@@ -18,7 +19,11 @@ pub(crate) fn combine(
     others: Vec<DetectedService>,
     dev_servers: &[DetectedService],
 ) -> Vec<DetectedService> {
-    let is_node = |process: &DetectedService| node::runs_program(&process.command);
+    // The last command of a script is the server.
+    let is_node = |process: &DetectedService| {
+        let commands = script_commands(root, &process.command);
+        node::runs_program(commands.last().unwrap_or(&process.command))
+    };
     if !dev_servers.is_empty() {
         processes.retain(|process| {
             // A worker has no dev server that replaces it.

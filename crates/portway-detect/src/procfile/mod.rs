@@ -7,6 +7,7 @@ pub(super) mod command;
 pub(super) mod deployment;
 pub(super) mod moved;
 pub(super) mod package;
+mod script;
 pub(super) mod written;
 
 use self::command::Listens;
@@ -287,6 +288,7 @@ fn service(
                 found.with_evidence(why)
             }
         },
+        Listens::Unknown if let Some(found) = script::of_script(root, &found) => found,
         Listens::Unknown if name == "web" => {
             let of_source = of_source(root, found.clone());
             match of_source.port {

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use regex_lite::Regex;
 
 use super::application::{places, within};
+use super::django;
 use super::packages::Packages;
 use super::venv::Environment;
 use crate::migration::{
@@ -71,14 +72,11 @@ fn django(
     python: &dyn Fn(&str) -> String,
 ) -> Option<Option<Migration>> {
     let places = places(dir);
-    let (place, manage) = places.iter().find_map(|place| {
-        let text = place.read("manage.py")?;
-        text.contains("DJANGO_SETTINGS_MODULE")
-            .then_some((place, text))
-    })?;
+    let manage = django::manage(&places)?;
+    let place = manage.place;
     let file = place.path_of("manage.py");
-    let mut texts = settings(place, &manage);
-    let all = texts.iter().map(|(_, text)| text).chain([&manage]);
+    let mut texts = settings(place, manage.settings());
+    let all = texts.iter().map(|(_, text)| text).chain([&manage.text]);
     if all.into_iter().any(|text| overrides_environment(text)) {
         texts.clear();
     }
@@ -103,17 +101,10 @@ fn django(
     Some(migration.filter(|_| creator.is_none()))
 }
 
-/// Returns the files of a Django project's settings and their code: the module that `manage.py` names, and those
-/// that it imports as a whole.
-fn settings(place: &Dir<'_>, manage: &str) -> Vec<(String, String)> {
-    let named = manage
-        .split("DJANGO_SETTINGS_MODULE")
-        .nth(1)
-        .and_then(|rest| {
-            let mut parts = rest.split(['"', '\'']).skip(1);
-            parts.find(|part| part.contains('.') || part.ends_with("settings"))
-        });
-    let mut pending: Vec<String> = named.map(str::to_owned).into_iter().collect();
+/// Returns the files of a Django project's settings and their code: this module, and those that it imports as
+/// a whole.
+fn settings(place: &Dir<'_>, module: Option<String>) -> Vec<(String, String)> {
+    let mut pending: Vec<String> = module.into_iter().collect();
     let mut found: Vec<(String, String)> = Vec::new();
     while let Some(module) = pending.pop() {
         let path = module.replace('.', "/");

@@ -9,6 +9,7 @@ mod application;
 mod calls;
 mod configured;
 mod constraint;
+mod django;
 mod environment;
 mod groups;
 mod hints;
@@ -34,6 +35,7 @@ use self::packages::Packages;
 use self::source::Object;
 use self::tables::{BRINGS, Framework, Run, SERVERS, Server, WSGI_SERVERS};
 use self::venv::Environment;
+use super::shell::script_commands;
 use super::{DetectContext, DetectedPort, DetectedService, Dir};
 use portway_project::shell::quote;
 
@@ -104,7 +106,14 @@ pub(super) fn provide(
     };
     for service in services.iter_mut().filter(|one| one.dir == dir.path()) {
         let program = service.command.split_whitespace().next().unwrap_or("");
-        let is_python = ["python", "python3"].contains(&program) || packages.has(program);
+        let is_own = |command: &str| {
+            let program = command.split_whitespace().next().unwrap_or("");
+            ["python", "python3"].contains(&program) || packages.has(program)
+        };
+        let is_python = is_own(&service.command)
+            || script_commands(dir, &service.command)
+                .iter()
+                .any(|command| is_own(command));
         if !is_python || service.prepare.is_some() {
             continue;
         }
@@ -125,11 +134,8 @@ struct Project<'p, 'd> {
 
 impl Project<'_, '_> {
     fn django(&self, places: &[Dir<'_>], hints: &[Hint]) -> Option<DetectedService> {
-        let place = places.iter().find(|place| {
-            let text = place.read("manage.py");
-            text.is_some_and(|text| text.contains("DJANGO_SETTINGS_MODULE"))
-        })?;
-        let file = place.path_of("manage.py");
+        let manage = django::manage(places)?;
+        let file = manage.place.path_of("manage.py");
         let environment = self.environment("django", None);
         let command = format!(
             "{} {} runserver {{host}}:{{port}}",
@@ -151,6 +157,11 @@ impl Project<'_, '_> {
         if let Some((port, place)) = named {
             found.is_port_written = true;
             found = found.with_evidence(format!("{place} names port {port}"));
+        }
+        if let Some((variable, module)) = manage.variable() {
+            found = found.with_env(variable, module).with_evidence(format!(
+                "{file} names no settings, and those of `{module}` are for development"
+            ));
         }
         Some(finish(found, environment))
     }

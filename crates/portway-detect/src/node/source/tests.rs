@@ -51,6 +51,14 @@ fn finds_the_port_of_a_server() {
         ),
         ("process.env.DB_PORT; x", None),
         (
+            "const PORT = process.env.CONTAINER_PORT || 8080;\napp.listen(PORT)",
+            reads("CONTAINER_PORT", Some(8080)),
+        ),
+        (
+            "const PORT: number = Number(process.env.OWN_PORT || process.env.PORT || 8080);\napp.listen(PORT)",
+            reads("PORT", Some(8080)),
+        ),
+        (
             "new Elysia().listen(Number(process.env.HOST_PORT))",
             reads("HOST_PORT", None),
         ),
