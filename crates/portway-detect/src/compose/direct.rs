@@ -260,19 +260,21 @@ impl File<'_> {
         context: &DetectContext<'_>,
     ) -> Option<DetectedService> {
         let place = format!("{}: services.{name}", self.name());
-        let command = compose.command.as_deref()?;
+        let command = compose.runs()?;
         if !compose.ports.is_empty() {
             let why = "is built from a directory whose code runs directly, and which of its ports belongs to this command is not known";
             self.dir.pass_over(&place, why);
             return None;
         }
-        let words = command.split_whitespace();
-        let is_elsewhere = |word: &&str| word.starts_with('/') || word.starts_with("../");
-        if let Some(path) = words.clone().find(is_elsewhere) {
-            let why = format!("runs {path}, which is a path of its container");
-            self.dir.pass_over(&place, why);
-            return None;
-        }
+        let (command, imports) = match self.in_checkout(main, compose, command) {
+            Ok(found) => found,
+            Err(path) => {
+                let why = format!("runs {path}, which is a path of its container");
+                self.dir.pass_over(&place, why);
+                return None;
+            }
+        };
+        let command = command.as_str();
         let dir = root.below(&main.dir)?;
         let mut found = DetectedService::http(&dir, "compose", command, DetectedPort::Preferred(1))
             .with_kind(Kind::Tcp)
@@ -288,6 +290,9 @@ impl File<'_> {
             ));
         found.name = name.to_owned();
         found.optional = main.optional;
+        if let Some(path) = imports {
+            found = found.with_env("PYTHONPATH", &path);
+        }
         let mut one = [found];
         python::provide(&dir, &mut one, context);
         node::provide(&dir, &mut one, context);
@@ -348,7 +353,7 @@ const LIKELY: [IsIt; 4] = [
         ports.any(|port| service.port == Some(DetectedPort::Preferred(port.container)))
     },
     |_, _, compose| !compose.ports.is_empty(),
-    |_, _, compose| compose.command.is_none(),
+    |_, _, compose| compose.runs().is_none(),
 ];
 
 /// Returns a command whose program is that of a prepared environment.

@@ -58,7 +58,8 @@ impl File<'_> {
     pub(super) fn code(&self, service: &Service) -> Vec<String> {
         let join = |dir: &str, path: &str| value::join(dir, path.trim_end_matches('/'));
         let own = self.dir.path();
-        let mounted = service.mounts.iter().filter_map(|path| join(own, path));
+        let mounted = service.mounts.iter();
+        let mounted = mounted.filter_map(|(path, _)| join(own, path));
         let context = service.build.as_deref().and_then(|path| join(own, path));
         let text = self.dockerfile(service).unwrap_or_default();
         let copied = copied(&text).into_iter();
@@ -67,16 +68,12 @@ impl File<'_> {
             .collect()
     }
 
-    /// Returns whether a service runs code of the checkout in an image that other services of the file build,
-    /// or in that of a language.
+    /// Returns whether a service runs code of the checkout, which it mounts, in the image of a language.
     pub(super) fn mounts_code(&self, service: &Service) -> bool {
-        let Some(image) = service.image.as_deref().filter(|_| service.build.is_none()) else {
-            return false;
-        };
-        let mut all = self.compose.services.values();
-        let is_built = all.any(|one| one.build.is_some() && one.image.as_deref() == Some(image));
-        is_built
-            || (!service.mounts.is_empty() && LANGUAGES.contains(&images::last_component(image)))
+        let image = service.image.as_deref().filter(|_| service.build.is_none());
+        image.is_some_and(|image| {
+            !service.mounts.is_empty() && LANGUAGES.contains(&images::last_component(image))
+        })
     }
 
     /// Returns whether the image of a service contains code of the project: its Dockerfile copies some, or
@@ -85,7 +82,7 @@ impl File<'_> {
     pub(super) fn contains_code(&self, service: &Service) -> bool {
         let copies = |text: String| !copied(&text).is_empty() || is_language_only(&text);
         !service.mounts.is_empty()
-            || service.command.is_some()
+            || service.runs().is_some()
             || self.dockerfile(service).is_none_or(copies)
     }
 
@@ -123,6 +120,11 @@ impl File<'_> {
 
 /// Returns the paths that a Dockerfile copies from its context.
 fn copied(text: &str) -> Vec<&str> {
+    copies(text).into_iter().map(|(from, _)| from).collect()
+}
+
+/// Returns the paths that a Dockerfile copies from its context, each with its path in the image.
+pub(super) fn copies(text: &str) -> Vec<(&str, &str)> {
     let mut paths = Vec::new();
     for line in text.lines() {
         let mut words = line.split_whitespace();
@@ -136,8 +138,8 @@ fn copied(text: &str) -> Vec<&str> {
         let sources: Vec<&str> = sources
             .map(|word| word.trim_matches(['[', ']', ',', '"']))
             .collect();
-        if let Some((_, sources)) = sources.split_last() {
-            paths.extend(sources);
+        if let Some((target, sources)) = sources.split_last() {
+            paths.extend(sources.iter().map(|source| (*source, *target)));
         }
     }
     paths

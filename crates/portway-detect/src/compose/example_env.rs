@@ -164,9 +164,9 @@ fn is_internal(service: &Value, networks: Option<&Value>) -> bool {
     }
     match service.get("networks") {
         Some(Value::Object(own)) if !own.is_empty() => own.keys().all(|name| is_internal(name)),
-        Some(Value::Array(own)) if !own.is_empty() => {
-            own.iter().all(|name| name.as_str().is_some_and(is_internal))
-        }
+        Some(Value::Array(own)) if !own.is_empty() => own
+            .iter()
+            .all(|name| name.as_str().is_some_and(is_internal)),
         _ => is_internal("default"),
     }
 }

@@ -15,6 +15,7 @@ mod example_env;
 mod examples;
 mod files;
 mod images;
+mod inside;
 mod interpolate;
 mod missing;
 mod model;

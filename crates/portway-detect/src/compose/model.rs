@@ -27,6 +27,8 @@ pub struct Service {
     pub(super) dockerfile: Option<String>,
     /// The command that replaces that of its image.
     pub(super) command: Option<String>,
+    /// The entry point that replaces that of its image.
+    pub(super) entrypoint: Option<String>,
     pub(super) environment: IndexMap<String, String>,
     /// The paths of `env_file`, relative to the compose file.
     pub(super) env_files: Vec<String>,
@@ -45,8 +47,9 @@ pub struct Service {
     /// The command of its health check, run in the container.
     pub(super) healthcheck: Option<String>,
     pub(super) on_host_network: bool,
-    /// The directories and files of the machine, such as the code, that are mounted into its container.
-    pub(super) mounts: Vec<String>,
+    /// The directories and files of the machine, such as the code, that are mounted into its container, each
+    /// with its path there.
+    pub(super) mounts: Vec<(String, String)>,
 }
 
 impl Compose {
@@ -61,12 +64,34 @@ impl Compose {
             line: None,
             message: "`services` is not a mapping".into(),
         })?;
-        Ok(Self {
+        let services = services.iter();
+        let mut compose = Self {
             services: services
-                .iter()
                 .map(|(name, value)| (name.clone(), Service::new(value)))
                 .collect(),
-        })
+        };
+        compose.share_builds();
+        Ok(compose)
+    }
+}
+
+impl Compose {
+    /// Gives services that run an image by its name what builds it: another service of the file.
+    fn share_builds(&mut self) {
+        let builders = self.services.values().filter(|one| one.build.is_some());
+        let builders = builders.filter_map(|one| {
+            let image = one.image.clone()?;
+            Some((image, (one.build.clone(), one.dockerfile.clone())))
+        });
+        let builders: IndexMap<String, _> = builders.collect();
+        let users = self.services.values_mut();
+        for service in users.filter(|one| one.build.is_none()) {
+            let builder = service.image.as_ref().and_then(|image| builders.get(image));
+            if let Some((build, dockerfile)) = builder {
+                service.build.clone_from(build);
+                service.dockerfile.clone_from(dockerfile);
+            }
+        }
     }
 }
 
@@ -79,6 +104,12 @@ pub fn parse(text: &str) -> Result<Compose, YamlError> {
 }
 
 impl Service {
+    /// Returns what it runs instead of the command of its image. With a command, the entry point prepares
+    /// something for it.
+    pub(super) fn runs(&self) -> Option<&str> {
+        self.command.as_deref().or(self.entrypoint.as_deref())
+    }
+
     fn new(value: &Value) -> Self {
         let text = |key: &str| value.get(key).and_then(scalar).filter(|t| !t.is_empty());
         let build = value.get("build").filter(|build| !build.is_null());
@@ -98,6 +129,7 @@ impl Service {
             build,
             dockerfile,
             command: value.get("command").and_then(command),
+            entrypoint: value.get("entrypoint").and_then(command),
             environment: value
                 .get("environment")
                 .map(environment::parse)
@@ -123,18 +155,20 @@ impl Service {
     }
 }
 
-/// Returns the volumes that are directories or files of the machine rather than volumes with a name.
-fn mounts(volumes: &Value) -> Vec<String> {
+/// Returns the volumes that are directories or files of the machine rather than volumes with a name, each with
+/// its path in the container.
+fn mounts(volumes: &Value) -> Vec<(String, String)> {
     let all = volumes.as_array().into_iter().flatten();
     all.filter_map(|volume| match volume {
         Value::Object(_) => {
             let is_bind = volume.get("type").and_then(Value::as_str) == Some("bind");
-            is_bind.then(|| volume.get("source").and_then(scalar).unwrap_or_default())
+            let text = |key: &str| volume.get(key).and_then(scalar).unwrap_or_default();
+            is_bind.then(|| (text("source"), text("target")))
         }
         one => {
             let text = scalar(one).filter(|text| text.starts_with(['.', '/', '~', '$']))?;
-            let source = text.split(':').next().unwrap_or_default();
-            Some(source.to_owned())
+            let mut parts = text.split(':').map(str::to_owned);
+            Some((parts.next()?, parts.next().unwrap_or_default()))
         }
     })
     .collect()

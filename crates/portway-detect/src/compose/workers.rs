@@ -42,7 +42,7 @@ impl File<'_> {
         if let Some(index) = services.iter().position(|one| is_namesake(one)) {
             return compose.ports.is_empty().then(|| &mut *services[index]);
         }
-        let command = compose.command.as_deref()?;
+        let command = compose.runs()?;
         let script = root.below(dir).and_then(|dir| script(&dir, command));
         let is_script = script.is_some();
         let role = role(&script.unwrap_or_else(|| command.to_owned()))?;
@@ -106,7 +106,7 @@ impl File<'_> {
 
     /// Returns the words of the command of a service, or else of its Dockerfile.
     fn words(&self, compose: &Service) -> Vec<String> {
-        let own = compose.command.clone();
+        let own = compose.runs().map(str::to_owned);
         let text = own.or_else(|| {
             let text = self.dockerfile(compose)?;
             let mut lines = text.lines().rev();

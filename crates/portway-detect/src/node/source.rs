@@ -258,8 +258,7 @@ fn gets_other_variable(text: &str) -> bool {
     };
     let is_declared = before.trim().is_empty() || before.trim_start().starts_with(':');
     let variable = port_variable(value.split(';').next().unwrap_or_default());
-    is_declared
-        && matches!(variable, Some(Port::Reads { variable, .. }) if variable != "PORT")
+    is_declared && matches!(variable, Some(Port::Reads { variable, .. }) if variable != "PORT")
 }
 
 fn first_number(text: &str) -> Option<u16> {

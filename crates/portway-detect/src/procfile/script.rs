@@ -54,7 +54,10 @@ mod tests {
             ("./shop\n", DetectedPort::Preferred(5000), "by convention"),
         ] {
             let found = only(
-                &[("Procfile", "web: bash bin/start.sh"), ("bin/start.sh", script)],
+                &[
+                    ("Procfile", "web: bash bin/start.sh"),
+                    ("bin/start.sh", script),
+                ],
                 &[],
             );
             assert_eq!(found.command, "bash bin/start.sh");

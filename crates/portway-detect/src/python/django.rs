@@ -34,9 +34,7 @@ impl Manage<'_, '_> {
             let mut parts = rest.split(['"', '\'']).skip(1);
             parts.find(|part| part.contains('.') || part.ends_with("settings"))
         };
-        self.unnamed
-            .clone()
-            .or_else(|| named().map(str::to_owned))
+        self.unnamed.clone().or_else(|| named().map(str::to_owned))
     }
 }
 
@@ -142,10 +140,7 @@ mod tests {
             .collect();
         assert_eq!(
             commands[0],
-            (
-                "web",
-                ".venv/bin/python manage.py runserver {host}:{port}"
-            )
+            ("web", ".venv/bin/python manage.py runserver {host}:{port}")
         );
         assert_eq!(commands.len(), 2, "{commands:?}");
     }

@@ -250,7 +250,9 @@ fn variables_contain_what_clients_of_databases_need() {
         engine.run(&sandbox, &["down"]).success();
 
         // The names of the variables of MariaDB, in a network in which the engine publishes no port.
-        let mariadb = mysql.replace("mysql:8", "mariadb:11").replace("MYSQL_", "MARIADB_")
+        let mariadb = mysql
+            .replace("mysql:8", "mariadb:11")
+            .replace("MYSQL_", "MARIADB_")
             + "    networks: [back]\nnetworks: { back: { internal: true } }\n";
         sandbox.write("compose.yaml", &mariadb);
         engine.run(&sandbox, &["up", "--detach"]).success();
