@@ -10,11 +10,12 @@ use portway_detect::compose::{self, Missing, MissingPart};
 use portway_detect::variables::{self, MissingKeys};
 use portway_project::Plan;
 use portway_project::mapping::{AppVariable, Origin, Place};
+use portway_project::policy::Isolation;
 use portway_project::shell::quote;
 
 use crate::compose::is_set;
 use crate::env_files;
-use crate::mapping::mappings;
+use crate::mapping::{incomplete, mappings};
 use crate::project::Project;
 use crate::reporter::Reporter;
 
@@ -41,8 +42,15 @@ pub(crate) fn report(project: &Project, reporter: &dyn Reporter) {
             reporter.warning(&format!("skipped `{file}`: it {why}"));
         }
     }
+    let mappings = project.mappings();
+    // In the main checkout, and in a network of its own, services have their usual ports.
+    if !project.checkout.is_main() && project.plan.isolation != Isolation::Network {
+        for warning in incomplete(&project.plan, &mappings) {
+            reporter.warning(&warning);
+        }
+    }
     let mut by_file: IndexMap<String, Vec<String>> = IndexMap::new();
-    for (service, mapping) in project.mappings() {
+    for (service, mapping) in mappings {
         let own = &project.plan.services[&service].env;
         // A file in use lacks the variables that are only documented, which its author may want.
         let is_empty = |one: &AppVariable| one.origin != Origin::Documented;

@@ -56,8 +56,7 @@ pub struct Plan {
     pub lan: bool,
     /// Whether each instance is to have a network of its own.
     pub isolation: Isolation,
-    /// The service whose only port is the reason for that, if neither the user nor the project
-    /// requests it.
+    /// Why it gets one although neither the user nor the project requests it, as a main clause.
     pub isolated_for: Option<String>,
     /// Whether the instance stops when a service fails.
     pub abort_on_failure: bool,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::address::{self, Address};
+use super::value::is_without_tls;
 use super::{AppVariable, Endpoint, MappedValue, Origin, Place, hint, named};
 
 /// What the mapping of one variable depends on.
@@ -34,7 +35,10 @@ impl<'a> Context<'a> {
                 value.push_literal(&text[done..address.start]);
                 value.push_address(text, &address, endpoint);
                 done = address.end;
-                sentence
+                match is_without_tls(&address, endpoint) {
+                    true => format!("{sentence}, which runs without TLS"),
+                    false => sentence,
+                }
             } else {
                 continue;
             };
@@ -97,8 +101,12 @@ impl<'a> Context<'a> {
         let usual: Vec<&Endpoint> = usual.filter(|one| fits(one)).collect();
         let found = match usual[..] {
             [] => {
-                return named::endpoint(name, port, self.owner, self.endpoints, |one| {
-                    fits(one) && is_named(one)
+                let is_url = address.port.is_none() && address.scheme.is_some_and(hint::is_http);
+                let application = || named::application(name, self.owner, self.endpoints);
+                return is_url.then(application).flatten().or_else(|| {
+                    named::endpoint(name, port, self.owner, self.endpoints, |one| {
+                        fits(one) && is_named(one)
+                    })
                 });
             }
             [only] => only,

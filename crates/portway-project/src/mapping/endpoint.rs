@@ -18,6 +18,8 @@ pub struct Endpoint {
     pub hosts: Vec<String>,
     /// Its port in the container, if the service runs in one.
     pub container: Option<u16>,
+    /// Whether its command or its variables make it speak HTTP without TLS there, whatever its files say.
+    pub is_plain_http: bool,
 }
 
 /// The port of Kafka, which tells clients itself where to connect: whatever port they are given, they end
@@ -53,6 +55,16 @@ fn container_port(command: &str, placeholder: &str) -> Option<u16> {
     })
 }
 
+/// Returns whether a text tells a program to listen at an `http` URL with this placeholder:
+/// `http://{host}:{port}`.
+fn is_plain_http(text: &str, placeholder: &str) -> bool {
+    let mut all = text.match_indices(placeholder).map(|(at, _)| &text[..at]);
+    all.any(|before| {
+        let start = before.rsplit(|c: char| c.is_whitespace() || "'\"=;,".contains(c));
+        start.take(1).all(|url| url.starts_with("http://"))
+    })
+}
+
 /// Returns the ports of all services of a plan.
 pub fn endpoints(plan: &Plan) -> Vec<Endpoint> {
     let candidates = plan.usual_candidates();
@@ -74,7 +86,9 @@ pub fn endpoints(plan: &Plan) -> Vec<Endpoint> {
                 Some(name) => format!("{{ports.{name}}}"),
                 None => "{port}".to_owned(),
             };
+            let mut texts = service.env.values().chain([&service.command]);
             endpoints.push(Endpoint {
+                is_plain_http: texts.any(|text| is_plain_http(text, &placeholder)),
                 container: container_port(&service.command, &placeholder),
                 service: service.name.clone(),
                 name: port.name.clone().filter(|_| index > 0),
@@ -89,7 +103,21 @@ pub fn endpoints(plan: &Plan) -> Vec<Endpoint> {
 
 #[cfg(test)]
 mod tests {
-    use super::container_port;
+    use super::{container_port, is_plain_http};
+
+    #[test]
+    fn recognizes_urls_to_listen_at() {
+        for (text, expected) in [
+            ("http://{host}:{port}", true),
+            ("https://{host}:{port}", false),
+            ("x --bind 'http://127.0.0.1:{port}' -v", true),
+            ("https://{host}:{port};http://{host}:{port}", true),
+            ("http://localhost:5000 {port}", false),
+            ("serve --port {port}", false),
+        ] {
+            assert_eq!(is_plain_http(text, "{port}"), expected, "{text}");
+        }
+    }
 
     #[test]
     fn reads_the_port_in_the_container() {

@@ -267,6 +267,7 @@ mod tests {
             usual: vec![],
             hosts: vec![],
             container: None,
+            is_plain_http: false,
         };
         vec![
             one("api", Kind::Http),

@@ -6,6 +6,7 @@
 
 use super::Endpoint;
 use super::hint::{self, Role};
+use crate::kind::Kind;
 
 /// Ports of programs that developers run beside a project. None of them is the default of a framework
 /// for web applications.
@@ -23,6 +24,52 @@ const OTHER_PROGRAMS: [u16; 41] = [
     5601, 6333, 7700, 8108, 9200, // search
     8983, 54321, 54322, // search, Supabase
 ];
+
+/// Ends of names of variables that contain the URL of the application itself.
+const APPLICATION: [&str; 5] = [
+    "APP_URL",
+    "APPLICATION_URL",
+    "BASE_URL",
+    "ROOT_URL",
+    "SITE_URL",
+];
+
+/// Returns the port of the application whose URL the variable `name` of the service `owner` contains, and why. The
+/// URL has no port, as behind a web server that no service of the plan is.
+pub(super) fn application<'a>(
+    name: &str,
+    owner: &str,
+    endpoints: &'a [Endpoint],
+) -> Option<(&'a Endpoint, String)> {
+    let is_it = |end: &str| {
+        let prefix = name.strip_suffix(end);
+        prefix.is_some_and(|prefix| ["", "VITE_", "NEXT_PUBLIC_", "PUBLIC_"].contains(&prefix))
+    };
+    if !APPLICATION.iter().any(|end| is_it(end)) {
+        return None;
+    }
+    let is_main = |one: &&Endpoint| one.name.is_none() && one.container.is_none();
+    let of_kind = |kind: Kind| {
+        endpoints
+            .iter()
+            .filter(is_main)
+            .filter(move |one| one.kind == kind)
+    };
+    let own = || of_kind(Kind::Http).find(|one| one.service == owner);
+    let only = |kind| {
+        let mut all = of_kind(kind);
+        all.next().filter(|_| all.next().is_none())
+    };
+    let has_backend = of_kind(Kind::Http).next().is_some();
+    let found = match has_backend {
+        true => own().or_else(|| only(Kind::Http)),
+        false => only(Kind::Frontend),
+    }?;
+    Some((
+        found,
+        format!("named after the application, which is {}", found.label()),
+    ))
+}
 
 /// Returns the only port that the name of the variable `name` of the service `owner` means, and why. `fits` is
 /// whether the value can be an address of a port.
@@ -55,7 +102,6 @@ pub(super) fn endpoint<'a>(
 mod tests {
     use super::super::tests::endpoint as service;
     use super::*;
-    use crate::kind::Kind;
 
     fn meant(name: &str, port: u16, owner: &str, services: &[Endpoint]) -> Option<String> {
         endpoint(name, port, owner, services, |_| true)
@@ -99,6 +145,26 @@ mod tests {
             meant("FRONTEND_URL", 7000, "server", &services).as_deref(),
             Some("web: named as a page, and `web` is the only one")
         );
+    }
+
+    #[test]
+    fn a_url_of_the_application_without_a_port_is_that_of_its_server() {
+        let server = service("server", Kind::Http, &[8000]);
+        let page = service("assets", Kind::Frontend, &[5173]);
+        let other = service("other", Kind::Http, &[9000]);
+        let found = |name: &str, owner: &str, services: &[&Endpoint]| {
+            let all: Vec<Endpoint> = services.iter().map(|one| (*one).clone()).collect();
+            application(name, owner, &all).map(|(one, _)| one.service.clone())
+        };
+        let expected = Some("server".to_owned());
+        assert_eq!(found("APP_URL", "assets", &[&page, &server]), expected);
+        assert_eq!(found("VITE_APP_URL", "queue", &[&page, &server]), expected);
+        assert_eq!(found("SITE_URL", "server", &[&other, &server]), expected);
+        assert_eq!(found("SITE_URL", "assets", &[&other, &server]), None);
+        assert_eq!(found("MAIL_APP_URL", "server", &[&server]), None);
+        assert_eq!(found("API_HOST", "server", &[&server]), None);
+        let page_only = found("BASE_URL", "x", &[&page]);
+        assert_eq!(page_only.as_deref(), Some("assets"));
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub(super) fn endpoint(service: &str, kind: Kind, usual: &[u16]) -> Endpoint {
         usual: usual.to_vec(),
         hosts: vec![service.into()],
         container: None,
+        is_plain_http: false,
     }
 }
 
@@ -54,6 +55,19 @@ pub(super) fn templates(mapping: &Mapping) -> Vec<(String, String)> {
     let all = mapping.variables.iter();
     all.map(|one| (one.name.clone(), one.value.template()))
         .collect()
+}
+
+#[test]
+fn a_service_without_tls_is_not_called_with_it() {
+    let mut services = shop();
+    services[0].is_plain_http = true;
+    let value = "https://localhost:8000/x;https://localhost:5173/;http://localhost:8000";
+    let mapping = mapped_among(&services, &[("BASES", value)]);
+    let expected = "{api.url}/x;https://localhost:{web.port}/;{api.url}";
+    assert_eq!(templates(&mapping)[0].1, expected);
+    let meaning = mapping.variables[0].meaning.join(", ");
+    assert!(meaning.contains("8000 is `api`"), "{meaning}");
+    assert!(meaning.contains("without TLS"), "{meaning}");
 }
 
 #[test]

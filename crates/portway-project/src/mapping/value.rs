@@ -70,9 +70,10 @@ impl MappedValue {
     pub(super) fn push_address(&mut self, text: &str, address: &Address<'_>, endpoint: &Endpoint) {
         let (service, name) = (endpoint.service.clone(), endpoint.name.clone());
         let host = address.host;
+        let is_same = address.scheme == Some(endpoint.kind.scheme());
         let is_url = address.separator == ":"
             && address.start < address.host_at.start
-            && address.scheme == Some(endpoint.kind.scheme())
+            && (is_same || is_without_tls(address, endpoint))
             && (host == "localhost" || is_any_address(host) || !is_this_machine(host));
         if is_url {
             self.parts.push(Part::Url { service, name });
@@ -124,4 +125,9 @@ impl MappedValue {
             .iter()
             .any(|part| !matches!(part, Part::Literal(_)))
     }
+}
+
+/// Returns whether an address has TLS, but not the service that it means.
+pub(super) fn is_without_tls(address: &Address<'_>, endpoint: &Endpoint) -> bool {
+    endpoint.is_plain_http && address.scheme == Some("https")
 }

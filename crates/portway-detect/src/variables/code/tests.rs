@@ -133,3 +133,24 @@ settings: Settings = make()
         ["8 SHOP_API_URL=http://a:1", "9 SHOP_POSTGRES_PORT=5432"]
     );
 }
+
+#[test]
+fn replaces_expressions_in_defaults() {
+    for (line, expected) in [
+        (
+            "os.getenv(\"URL\", f\"http://{HOST}:8000/{a['b']}/x\")",
+            "http://…:8000/…/x",
+        ),
+        (
+            "process.env.URL ?? `http://localhost:8000/${path}`",
+            "http://localhost:8000/…",
+        ),
+    ] {
+        let found = values_in(line);
+        let values: Vec<(&str, bool)> = found
+            .iter()
+            .map(|(_, _, value)| (value.text.as_str(), value.has_expression))
+            .collect();
+        assert_eq!(values, [(expected, true)], "{line}");
+    }
+}

@@ -178,9 +178,10 @@ fn string(text: &str) -> Option<(Value, &str)> {
     let is_formatted = prefix.contains(['f', 'F', '$']) && value.contains('{');
     let has_expression =
         is_formatted || (quote != '\'' && (value.contains("${") || value.contains("#{")));
-    let text = match value.contains('\\') {
-        true => value.replace("\\\"", "\"").replace("\\'", "'"),
-        false => value.to_owned(),
+    let text = match (has_expression, value.contains('\\')) {
+        (true, _) => without_expressions(value),
+        (false, true) => value.replace("\\\"", "\"").replace("\\'", "'"),
+        (false, false) => value.to_owned(),
     };
     let value = Value {
         text,
@@ -188,6 +189,18 @@ fn string(text: &str) -> Option<(Value, &str)> {
         items: None,
     };
     Some((value, rest))
+}
+
+/// Replaces each expression, `{…}`, `${…}` or `#{…}`, with an ellipsis.
+fn without_expressions(value: &str) -> String {
+    let mut text = String::new();
+    let mut rest = value;
+    while let Some((before, expression)) = rest.split_once('{') {
+        text.push_str(before.trim_end_matches(['$', '#']));
+        text.push('…');
+        rest = expression.split_once('}').map_or("", |(_, rest)| rest);
+    }
+    text + rest
 }
 
 /// Returns the text before the bracket that closes what is open at its start, and what follows the bracket.
