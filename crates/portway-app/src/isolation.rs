@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use portway_api::{IsolationPlan, Obstacle};
+use portway_detect::{Detection, FixedPort};
 use portway_isolation::{Namespace, Network, NetworkConfig, Outbound, capability};
 use portway_project::checkout::Checkout;
 use portway_project::plan::identifier;
@@ -39,24 +40,25 @@ impl ObservedPort {
     }
 }
 
-/// Requests a network for a worktree in which a detected service has only one port, which the main checkout uses,
-/// too: without one, they cannot run at the same time. Only if the preferences leave it open and this machine
-/// can create it. A manifest says itself what it wants.
-pub(crate) fn choose(plan: &mut Plan, checkout: &Checkout, preferences: &Preferences) {
+/// Requests a network for a worktree of a detected project whose code has a port that nothing can change and that
+/// the main checkout uses, too. Only if the preferences leave it open and this machine can create it. A manifest
+/// says itself what it wants.
+pub(crate) fn choose(
+    plan: &mut Plan,
+    checkout: &Checkout,
+    found: Option<&Detection>,
+    preferences: &Preferences,
+) {
+    let Some(found) = found else {
+        return;
+    };
     if checkout.is_main() || preferences.isolation(None).is_some() {
         return;
     }
-    let is_only = |port: &PlannedPort| port.spec.range.size() == 1;
-    let has_one_port =
-        |service: &&PlannedService| !service.on_host && service.ports.iter().any(is_only);
-    let mut services = plan.services.values().filter(|one| !one.optional);
-    let Some(fixed) = services.find(has_one_port).map(|one| one.name.clone()) else {
+    let Some(reason) = reason(plan, found).filter(|_| capability().is_available()) else {
         return;
     };
-    if !capability().is_available() {
-        return;
-    }
-    plan.isolated_for = Some(fixed);
+    plan.isolated_for = Some(reason);
     plan.isolation = Isolation::Network;
     // Outside, it may have any port.
     let services = plan.services.values_mut().filter(|one| !one.on_host);
@@ -69,6 +71,44 @@ pub(crate) fn choose(plan: &mut Plan, checkout: &Checkout, preferences: &Prefere
     }
 }
 
+fn is_only(port: &PlannedPort) -> bool {
+    port.spec.range.size() == 1
+}
+
+/// Returns why a worktree needs a network of its own, as a main clause.
+fn reason(plan: &Plan, found: &Detection) -> Option<String> {
+    let runs = |name: &str| {
+        let service = plan.services.get(name);
+        service.is_some_and(|one| !one.on_host && !one.optional)
+    };
+    let inside = || plan.services.values().filter(|one| runs(&one.name));
+    let has_one_port = |service: &&PlannedService| service.ports.iter().any(is_only);
+    if let Some(PlannedService { name, .. }) = inside().find(has_one_port) {
+        return Some(format!(
+            "the port of `{name}` cannot be changed, and the main checkout uses it, too"
+        ));
+    }
+    let mut in_code = found.fixed_ports.iter().filter(|one| runs(&one.service));
+    if let Some(FixedPort { service, place, .. }) = in_code.next() {
+        return Some(format!(
+            "`{service}` uses a port in every checkout ({place})"
+        ));
+    }
+    // The proxy of a development server forwards to the service in the same network.
+    let called = plan.services.values().filter(|one| !one.optional);
+    let mut called = called.filter_map(|one| {
+        let places = one.ports.iter().map(|port| port.spec.called_by.as_deref());
+        let place = places
+            .flatten()
+            .find(|place| portway_detect::configures_proxy(place))?;
+        Some((&one.name, place))
+    });
+    let (name, place) = called.next().filter(|_| inside().next().is_some())?;
+    Some(format!(
+        "`{place}` forwards to the port of `{name}` in the main checkout"
+    ))
+}
+
 /// Returns whether this machine can create the network that a plan requests; `None` if it requests none.
 pub(crate) fn plan(plan: &Plan) -> Option<IsolationPlan> {
     if plan.isolation != Isolation::Network {
@@ -78,11 +118,8 @@ pub(crate) fn plan(plan: &Plan) -> Option<IsolationPlan> {
         cause: obstacle.cause,
         help: obstacle.help,
     });
-    let reason = plan.isolated_for.as_ref().map(|service| {
-        format!("the port of `{service}` cannot be changed, and the main checkout uses it, too")
-    });
     Some(IsolationPlan {
-        reason,
+        reason: plan.isolated_for.clone(),
         obstacles: obstacles.collect(),
     })
 }
@@ -146,6 +183,65 @@ pub(crate) fn create(plan: &Plan) -> Option<InstanceNetwork> {
         Err(error) => {
             tracing::warn!(error, "no network for this instance");
             None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use portway_project::Manifest;
+
+    use super::*;
+
+    #[test]
+    fn a_worktree_needs_a_network_for_ports_that_nothing_can_change() {
+        let only = "[services.api]\ncommand = \"x\"\nport = \"5000-5000\"\n";
+        let any = "[services.api]\ncommand = \"x\"\nport = 5000\n";
+        let called = |place: &str| {
+            format!(
+                "[services.api]\ncommand = \"x\"\nport = {{ prefer = 5000, called_by = \"{place}\" }}\n"
+            )
+        };
+        let vite = Detection {
+            fixed_ports: vec![FixedPort {
+                service: "api".into(),
+                place: "server.js:3".into(),
+                message: String::new(),
+                repair: String::new(),
+            }],
+            ..Detection::default()
+        };
+        let none = Detection::default();
+        for (text, found, expected) in [
+            (only, &none, Some("the port of `api`")),
+            (any, &none, None),
+            (any, &vite, Some("`api` uses a port in every checkout")),
+            (
+                &called("web/vite.config.ts:7"),
+                &none,
+                Some("forwards to the port of `api`"),
+            ),
+            (
+                &called("web/package.json:7"),
+                &none,
+                Some("forwards to the port of `api`"),
+            ),
+            // A network does not change what a page calls.
+            (&called("web/src/api.ts:7"), &none, None),
+            (&format!("{any}isolation = \"none\"\n"), &vite, None),
+            (&format!("{only}optional = true\n"), &vite, None),
+        ] {
+            let manifest = Manifest::parse(Path::new("/p/portway.toml"), text);
+            let manifest = manifest.unwrap_or_else(|error| panic!("{error:?} {text}"));
+            let plan = Plan::with_all_services(&manifest, &Preferences::default()).unwrap();
+            let reason = reason(&plan, found);
+            let is_it = match expected {
+                Some(expected) => reason.as_ref().is_some_and(|one| one.contains(expected)),
+                None => reason.is_none(),
+            };
+            assert!(is_it, "{text} {reason:?}");
         }
     }
 }

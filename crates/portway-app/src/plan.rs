@@ -9,6 +9,7 @@ use portway_api::{
 use portway_detect::{DetectedService, Detection, Skipped};
 use portway_project::manifest::FILE_NAME;
 use portway_project::mapping::Mapping;
+use portway_project::policy::Isolation;
 use portway_project::{Checkout, Plan, PlannedService};
 
 use crate::database::{self, OwnVariable};
@@ -16,7 +17,7 @@ use crate::dirs::{self, has_program};
 use crate::env_files;
 use crate::error::CommandError;
 use crate::isolation;
-use crate::mapping::mappings;
+use crate::mapping::{incomplete, mappings};
 use crate::missing;
 use crate::project::{Described, describe};
 use crate::toolchains::missing_tools;
@@ -41,9 +42,7 @@ fn project_plan(described: &Described) -> Result<ProjectPlan, CommandError> {
     let off = found.as_ref().map_or(&[][..], |found| &found.off);
     let mappings = mappings(manifest.root(), &plan, found.is_some(), off);
     let checkout = Checkout::read(manifest.root())?;
-    if found.is_some() {
-        isolation::choose(&mut plan, &checkout, preferences);
-    }
+    isolation::choose(&mut plan, &checkout, found.as_ref(), preferences);
     let databases = database::own_variables(&plan, &checkout, &mappings)?;
     if database::is_needed(&plan, &checkout) {
         database::add_step(&mut plan, &mappings, &IndexMap::new())?;
@@ -65,6 +64,9 @@ fn project_plan(described: &Described) -> Result<ProjectPlan, CommandError> {
     enabled.services.retain(|_, service| !service.optional);
     warnings.extend(missing::of_compose(manifest.root(), &enabled));
     warnings.extend(missing_tools(&plan, has_program));
+    if !checkout.is_main() && plan.isolation != Isolation::Network {
+        warnings.extend(incomplete(&plan, &mappings));
+    }
     Ok(ProjectPlan {
         directory: manifest.root().display().to_string(),
         manifest: found

@@ -112,9 +112,7 @@ impl LoadedProject {
         check_without(&manifest, remembered, &selection.without)?;
         let options = enabled_options(&manifest, remembered, selection);
         let mut plan = plan(&options)?;
-        if found.is_some() {
-            isolation::choose(&mut plan, &checkout, &preferences);
-        }
+        isolation::choose(&mut plan, &checkout, found.as_ref(), &preferences);
         let mut project = Project {
             checkout,
             plan,

@@ -59,6 +59,7 @@ use std::path::Path;
 use indexmap::IndexMap;
 
 pub use alone::command;
+pub use calls::configures_proxy;
 pub use dir::Dir;
 use portway_project::kind::Kind;
 use portway_project::plan::MAX_SERVICES;

@@ -35,6 +35,16 @@ static ADDRESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?:\b(?:localhost|127\.0\.0\.1|0\.0\.0\.0)|\[::1\]):(\d{2,5})\b").ok()
 });
 
+/// Returns the word that a configuration file with this name contains if it configures a proxy.
+pub(super) fn word(name: &str) -> Option<&'static str> {
+    let is_it = |stem: &str| {
+        let extension = name.strip_prefix(stem);
+        extension.is_some_and(|extension| EXTENSIONS.contains(&extension))
+    };
+    let found = FILES.iter().find(|(stem, _)| is_it(stem));
+    found.map(|(_, word)| *word)
+}
+
 /// Returns the ports that the proxies of the frontend in `dir` forward to, or `with_defaults` also those to which
 /// they forward if a variable is not set.
 pub(super) fn calls(dir: &Dir<'_>, with_defaults: bool) -> Vec<Call> {
@@ -44,12 +54,8 @@ pub(super) fn calls(dir: &Dir<'_>, with_defaults: bool) -> Vec<Call> {
     let mut calls = Vec::new();
     for place in PLACES.iter().filter_map(|path| dir.below(path)) {
         for name in place.files() {
-            let configures = FILES.iter().find(|(stem, _)| {
-                let extension = name.strip_prefix(stem);
-                extension.is_some_and(|extension| EXTENSIONS.contains(&extension))
-            });
-            let word = match (configures, name) {
-                (Some((_, word)), _) => word,
+            let word = match (word(name), name) {
+                (Some(word), _) => word,
                 // Create React App.
                 (None, "package.json") if place.path() == dir.path() => "\"proxy\"",
                 _ => continue,

@@ -17,6 +17,14 @@ use super::javascript::without_comments;
 use super::{DetectedPort, DetectedService, Dir};
 use portway_project::kind::Kind;
 
+/// Returns whether a place, such as `web/vite.config.ts:12`, is in the configuration of a development server's
+/// proxy.
+pub fn configures_proxy(place: &str) -> bool {
+    let (file, _) = place.rsplit_once(':').unwrap_or((place, ""));
+    let name = file.rsplit('/').next().unwrap_or(file);
+    name == "package.json" || config::word(name).is_some()
+}
+
 /// A place that calls a port of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Call {
