@@ -8,6 +8,7 @@
 //! directory becomes a service. Those in other directories are detected there.
 
 mod beside;
+mod bundler;
 mod configured;
 mod constants;
 pub(super) mod desktop;

@@ -193,6 +193,9 @@ impl Project<'_, '_> {
         if found.framework == "procfile" {
             found.framework = "script";
         }
+        if found.command.is_empty() {
+            found.command = self.start(server);
+        }
         found.evidence.insert(0, server.evidence(self.dir));
         found
     }

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 
+use super::bundler;
 use super::entry::Entry;
 use super::package::Package;
 use super::script::{Script, SimpleCommand, Step, StepRun};
@@ -142,7 +143,9 @@ impl Search<'_, '_> {
                 let built_before = !parsed.before.is_empty();
                 Entry::of(self.dir, self.package, &simple, built_before).map(ServerKind::File)
             }
-            None => self.process(&simple, text, &parsed),
+            None => bundler::server(self.dir, self.package, &simple)
+                .map(|found| ServerKind::Process(Box::new(found)))
+                .or_else(|| self.process(&simple, text, &parsed)),
         };
         parsed.last = simple;
         let server = serves.map(|serves| Server {
