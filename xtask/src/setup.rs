@@ -17,6 +17,9 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("certutil", "libnss3-tools"),
     ("git", "git"),
     ("curl", "curl"),
+    // Completions.
+    ("fish", "fish"),
+    ("zsh", "zsh"),
     // Two machines on a test network, and an independent mDNS implementation on them.
     ("avahi-browse", "avahi-daemon avahi-utils"),
     ("dbus-daemon", "dbus"),

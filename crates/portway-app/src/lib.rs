@@ -8,6 +8,7 @@
 
 mod allocation;
 pub mod browser;
+pub mod completion;
 pub mod compose;
 pub mod config;
 mod credentials;
@@ -16,6 +17,7 @@ pub mod diagnostics;
 mod dirs;
 pub mod discover;
 pub mod doctor;
+pub mod edits;
 mod env_files;
 pub mod error;
 pub mod exec;

@@ -11,7 +11,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// When the directory or the file cannot be written.
-pub(crate) fn replace(file: &Path, prefix: &str, text: &str) -> io::Result<()> {
+pub fn replace(file: &Path, prefix: &str, text: &str) -> io::Result<()> {
     let dir = file.parent().unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     builder.prefix(prefix);

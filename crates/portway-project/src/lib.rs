@@ -7,7 +7,7 @@
 //! This crate uses no sockets, processes, clock or environment. It reads and writes only files that
 //! are its subject, such as `portway.toml`, `config.toml`, `.ports.json` and the files of git.
 
-mod atomic_file;
+pub mod atomic_file;
 pub mod change;
 pub mod checkout;
 pub mod credentials;

@@ -34,6 +34,9 @@ fn main() -> ExitCode {
     if first == portway_lan::announcer::COMMAND {
         return ExitCode::from(portway_lan::announcer::run());
     }
+    if cli::candidates::respond() {
+        return ExitCode::SUCCESS;
+    }
     #[cfg(unix)]
     portway_supervisor::launcher::watch();
     // Errors of the command line itself need this before it is parsed. Arguments after `--` belong

@@ -10,9 +10,9 @@ use clap::{ArgAction, Parser, Subcommand};
 use portway_app::preferences;
 
 use super::{
-    attach, compose, config, dashboard, detect, discover, doctor, down, endpoint, env, exec,
-    forget, forward, free, gateway, health, init, leases, logs, man, mcp, plan, prune, ps, restart,
-    run, shell, trust, up, wait, who,
+    attach, candidates, completions, compose, config, dashboard, detect, discover, doctor, down,
+    endpoint, env, exec, forget, forward, free, gateway, health, init, leases, logs, man, mcp,
+    plan, prune, ps, restart, run, shell, trust, up, wait, who,
 };
 
 /// Start services and give each checkout its own ports
@@ -58,7 +58,7 @@ Exit codes:
 )]
 pub(crate) struct Cli {
     /// Run as if started in this directory
-    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
+    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true, add = candidates::directories())]
     pub(crate) directory: Option<PathBuf>,
     /// When to print in color [default: auto]
     #[arg(
@@ -149,6 +149,8 @@ Examples:
     Init(init::InitArgs),
     /// Serve coding agents through the Model Context Protocol
     Mcp(mcp::Mcp),
+    /// Complete commands and names in your shell
+    Completions(completions::Completions),
     /// Print the JSON schema of `portway.toml`
     #[command(
         after_help = "Example:\n  portway schema > portway.schema.json\n      Save the schema for an editor"
@@ -194,6 +196,7 @@ impl Command {
                 | Self::Databases
                 | Self::RunIfEmpty
                 | Self::Compose(_)
+                | Self::Completions(_)
         )
     }
 }

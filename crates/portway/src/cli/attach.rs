@@ -6,6 +6,8 @@ use clap::Args;
 use portway_app::error::CommandError;
 use portway_app::reporter::Reporter;
 
+use super::candidates;
+
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -24,7 +26,7 @@ time. After the end of piped input, the command exits when the service has print
 second.")]
 pub(crate) struct Attach {
     /// Service to attach to [default: the main or only one]
-    #[arg(value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE", add = candidates::services())]
     pub(crate) service: Option<String>,
     /// Show the output only; send nothing to the service
     #[arg(long)]

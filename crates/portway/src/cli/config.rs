@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use portway_app::config;
 use portway_app::error::CommandError;
 
+use super::candidates;
 use crate::ui;
 
 #[derive(Debug, Args)]
@@ -47,6 +48,7 @@ pub(crate) enum ConfigCommand {
     /// Print the value of a preference
     Get {
         /// Name of the preference, such as `logs.size`
+        #[arg(add = candidates::preferences())]
         key: String,
         #[command(flatten)]
         output: JsonArgs,
@@ -54,6 +56,7 @@ pub(crate) enum ConfigCommand {
     /// Show all sources of a preference and the effective one
     Explain {
         /// Name of the preference
+        #[arg(add = candidates::preferences())]
         key: String,
         #[command(flatten)]
         output: JsonArgs,
@@ -61,6 +64,7 @@ pub(crate) enum ConfigCommand {
     /// Set a preference in your `config.toml`
     Set {
         /// Name of the preference
+        #[arg(add = candidates::preferences())]
         key: String,
         /// New value; separate the items of a list with commas
         #[arg(allow_hyphen_values = true)]
@@ -69,6 +73,7 @@ pub(crate) enum ConfigCommand {
     /// Remove a preference from your `config.toml`
     Unset {
         /// Name of the preference
+        #[arg(add = candidates::preferences())]
         key: String,
     },
     /// Print the path of your `config.toml`

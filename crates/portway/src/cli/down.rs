@@ -7,6 +7,7 @@ use portway_app::error::CommandError;
 use portway_app::instance::{self, Down};
 use portway_app::reporter::Reporter;
 
+use super::candidates;
 use crate::ui;
 
 #[derive(Debug, Args)]
@@ -20,7 +21,7 @@ Examples:
       Stop the services of another checkout")]
 pub(crate) struct DownArgs {
     /// Services to stop [default: all]
-    #[arg(value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE", add = candidates::services())]
     pub(crate) services: Vec<String>,
     /// Kill the processes at once, without a grace period
     #[arg(long, conflicts_with = "services")]

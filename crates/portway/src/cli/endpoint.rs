@@ -7,11 +7,13 @@ use portway_api::PortStatus;
 use portway_app::error::CommandError;
 use portway_app::wiring;
 
+use super::candidates;
 use crate::ui;
 
 #[derive(Debug, Args)]
 pub(crate) struct PortArgs {
     /// Service, or `SERVICE.NAME` for a named port [default: the main or only service]
+    #[arg(add = candidates::service_ports())]
     pub(crate) service: Option<String>,
     /// Print JSON: the port, its URL, and why it is not the preferred port
     #[arg(long)]

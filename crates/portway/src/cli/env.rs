@@ -8,6 +8,7 @@ use portway_app::explain::explain;
 use portway_app::wiring;
 use portway_project::export::ExportFormat;
 
+use super::candidates;
 use super::selection::SelectionArgs;
 use crate::ui;
 
@@ -24,6 +25,7 @@ Examples:
       Also print where each value comes from")]
 pub(crate) struct Env {
     /// Print all variables of this service, including its own `PORT`
+    #[arg(add = candidates::services())]
     pub(crate) service: Option<String>,
     /// Output format
     #[arg(long, value_enum, default_value = "shell")]

@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use portway_app::error::CommandError;
 use portway_app::exec::{ExecOptions, exec};
 
+use super::candidates;
 use super::selection::SelectionArgs;
 
 #[derive(Debug, Args)]
@@ -18,7 +19,7 @@ Examples:
       Run a command with the variables of one service")]
 pub(crate) struct Exec {
     /// Use the variables of this service, including its own `PORT`
-    #[arg(long, value_name = "SERVICE")]
+    #[arg(long, value_name = "SERVICE", add = candidates::services())]
     pub(crate) service: Option<String>,
     #[command(flatten)]
     pub(crate) selection: SelectionArgs,

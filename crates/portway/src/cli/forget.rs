@@ -4,6 +4,7 @@ use clap::Args;
 use portway_app::error::CommandError;
 use portway_app::leases;
 
+use super::candidates;
 use super::values::port;
 use crate::ui;
 
@@ -19,7 +20,7 @@ Portway chooses a new port when the service starts again. Portway does not relea
 of running instances; run `portway down` first.")]
 pub(crate) struct Forget {
     /// Ports to release
-    #[arg(required = true, value_name = "PORT", value_parser = port)]
+    #[arg(required = true, value_name = "PORT", value_parser = port, add = candidates::ports())]
     pub(crate) ports: Vec<u16>,
     /// Print the released leases as JSON
     #[arg(long)]

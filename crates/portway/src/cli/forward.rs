@@ -6,6 +6,7 @@ use clap::Args;
 use portway_app::error::CommandError;
 use portway_app::gateway::forward;
 
+use super::candidates;
 use super::values::port;
 use crate::ui;
 
@@ -28,7 +29,7 @@ pub(crate) struct ForwardArgs {
     #[arg(value_name = "PORT", value_parser = port)]
     pub(crate) port: Option<u16>,
     /// Service of this checkout [default: the main service]
-    #[arg(value_name = "SERVICE", conflicts_with = "stop")]
+    #[arg(value_name = "SERVICE", conflicts_with = "stop", add = candidates::services())]
     pub(crate) service: Option<String>,
     /// Release the port
     #[arg(long, requires = "port")]

@@ -7,6 +7,7 @@ use portway_api::{ErrorCode, FreeReport};
 use portway_app::error::CommandError;
 use portway_app::free::FreePlan;
 
+use super::candidates;
 use super::values::{duration, port};
 use crate::ui;
 
@@ -26,7 +27,7 @@ refuses to stop parent processes of this command, processes of other users, and 
 Exit codes: 0 the port is free, 1 refused or failed, 6 the port was not in use.")]
 pub(crate) struct Free {
     /// Port to free
-    #[arg(value_name = "PORT", value_parser = port)]
+    #[arg(value_name = "PORT", value_parser = port, add = candidates::ports())]
     pub(crate) port: u16,
     /// Stop without asking
     #[arg(short, long)]

@@ -7,6 +7,7 @@ use clap::Args;
 use portway_app::error::CommandError;
 use portway_app::health::{HealthOptions, health};
 
+use super::candidates;
 use super::values::positive_duration;
 use crate::ui;
 
@@ -30,7 +31,7 @@ HTTP must accept a connection. A response from an unrelated process does not cou
 is 1 if a service is unhealthy.")]
 pub(crate) struct Health {
     /// Services to check [default: the main or only service]
-    #[arg(value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE", add = candidates::services())]
     pub(crate) services: Vec<String>,
     /// Check every service with a port
     #[arg(short, long, conflicts_with = "services")]

@@ -7,6 +7,7 @@ use clap::Args;
 use portway_app::error::CommandError;
 use portway_app::instance::{self, LogOptions};
 
+use super::candidates;
 use super::values::duration;
 use crate::ui;
 
@@ -25,7 +26,7 @@ Examples:
       Show lines that match a regular expression")]
 pub(crate) struct Logs {
     /// Services to show [default: all; with `--follow`, the main or only one]
-    #[arg(value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE", add = candidates::services())]
     pub(crate) services: Vec<String>,
     /// Keep printing new lines
     #[arg(short, long)]

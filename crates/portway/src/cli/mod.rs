@@ -3,6 +3,8 @@
 
 pub(crate) mod args;
 mod attach;
+pub(crate) mod candidates;
+mod completions;
 mod compose;
 mod config;
 mod dashboard;
@@ -10,6 +12,7 @@ mod detect;
 mod discover;
 mod doctor;
 mod down;
+mod edits;
 mod endpoint;
 mod env;
 mod exec;
@@ -84,6 +87,7 @@ pub(crate) fn run(cli: Cli, terminal: &Arc<dyn Reporter>) -> Result<u8, CommandE
             ui::exact(&Manifest::json_schema());
             Ok(0)
         }
+        Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
         Command::Supervise(args) => up::supervise(directory, &args),
         Command::Compose(args) => compose::run(directory, args),

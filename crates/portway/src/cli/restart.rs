@@ -7,6 +7,7 @@ use portway_app::error::CommandError;
 use portway_app::instance;
 use portway_app::reporter::Reporter;
 
+use super::candidates;
 use crate::ui;
 
 #[derive(Debug, Args)]
@@ -18,7 +19,7 @@ Examples:
       Restart one service; it keeps its port")]
 pub(crate) struct RestartArgs {
     /// Services to restart [default: all]
-    #[arg(value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE", add = candidates::services())]
     pub(crate) services: Vec<String>,
 }
 

@@ -6,6 +6,8 @@ use clap::Args;
 use portway_app::error::CommandError;
 use portway_app::shell::shell;
 
+use super::candidates;
+
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -15,7 +17,7 @@ Examples:
       Use the variables of one service")]
 pub(crate) struct Shell {
     /// Use the variables of this service, including its own `PORT`
-    #[arg(long, value_name = "SERVICE")]
+    #[arg(long, value_name = "SERVICE", add = candidates::services())]
     pub(crate) service: Option<String>,
 }
 

@@ -12,6 +12,7 @@ use portway_app::{instance, preferences};
 use portway_project::policy::LanAccess;
 use portway_project::preferences::former_name;
 
+use super::candidates;
 use super::selection::SelectionArgs;
 use crate::ui;
 
@@ -34,7 +35,7 @@ Examples:
       Start in the background and print the status for a script")]
 pub(crate) struct Up {
     /// Services or groups to start [default: all that are enabled]
-    #[arg(value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE", add = candidates::services_and_groups())]
     pub(crate) services: Vec<String>,
     /// Run in the background and return when all services are ready
     #[arg(short, long)]

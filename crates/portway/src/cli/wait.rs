@@ -8,6 +8,7 @@ use portway_app::error::CommandError;
 use portway_app::instance;
 use portway_app::reporter::Reporter;
 
+use super::candidates;
 use super::values::duration;
 use crate::ui;
 
@@ -22,7 +23,7 @@ Examples:
 The exit code is 124 after the timeout and 5 if a service failed.")]
 pub(crate) struct Wait {
     /// Services to wait for [default: all that were started]
-    #[arg(value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE", add = candidates::services())]
     pub(crate) services: Vec<String>,
     /// Maximum time to wait
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration)]

@@ -5,6 +5,7 @@ use portway_app::error::CommandError;
 use portway_app::inspect;
 use portway_app::reporter::Reporter;
 
+use super::candidates;
 use super::values::port;
 use crate::ui;
 
@@ -23,7 +24,7 @@ Examples:
 This command shows listening sockets, not outgoing connections that use the same port number.")]
 pub(crate) struct Who {
     /// Ports to show [default: all that are in use]
-    #[arg(value_name = "PORT", value_parser = port)]
+    #[arg(value_name = "PORT", value_parser = port, add = candidates::ports())]
     pub(crate) ports: Vec<u16>,
     /// Print JSON
     #[arg(long)]

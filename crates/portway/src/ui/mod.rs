@@ -6,6 +6,7 @@
 pub(crate) mod changes;
 mod discovered;
 mod doctor;
+mod files;
 mod health;
 mod leases;
 mod logs;
@@ -33,11 +34,13 @@ use portway_project::preferences::ColorChoice;
 
 pub(crate) use discovered::discovered;
 pub(crate) use doctor::diagnosis;
+pub(crate) use files::file_changes;
 pub(crate) use health::{health, health_update};
 pub(crate) use leases::{leases, pruned, released_leases};
 pub(crate) use plan::{detected, explained_variables, project_plan};
 pub(crate) use ports::{free_plan, freed, port_table, ports};
 pub(crate) use preferences::{explained, preferences};
+pub(crate) use sanitize::is_printable;
 pub(crate) use status::{
     allocation, displacement_warnings, forwarded, forwards, gateway, instances, port_warnings,
     summary,

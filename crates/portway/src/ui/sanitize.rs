@@ -97,6 +97,11 @@ fn is_unsafe(character: char) -> bool {
     character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Returns whether a text has only characters that no terminal interprets.
+pub(crate) fn is_printable(text: &str) -> bool {
+    !text.chars().any(is_unsafe)
+}
+
 struct Clean {
     text: String,
     color: bool,

@@ -30,6 +30,8 @@ mod attach;
 mod broken_checkouts;
 #[cfg(unix)]
 mod changes;
+#[cfg(unix)]
+mod completions;
 #[cfg(target_os = "linux")]
 mod compose;
 #[cfg(target_os = "linux")]
