@@ -3,15 +3,19 @@
 //! `portway` names the others as optional dependencies, of which each package manager installs the one for
 //! its machine. No package runs a script on installation.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
 use super::platforms::Platform;
 use super::{
-    Built, DESCRIPTION, Output, VERSION, archive, copy, copy_licenses, write as write_file,
+    Built, DESCRIPTION, Output, VERSION, archive, cannot, copy, copy_licenses, write as write_file,
 };
 use crate::command::root;
+
+/// The files of the package `portway`.
+const SOURCE: &str = "packaging/npm/portway";
 
 /// The launcher in the package `portway`.
 const LAUNCHER: &str = "bin/portway.js";
@@ -21,11 +25,17 @@ pub(super) fn write(built: &[Built<'_>], output: &Output<'_>) -> Result<Vec<Path
     let stage = output.stage;
     let platforms: Vec<&Platform> = built.iter().map(|one| one.platform).collect();
     let main = stage.join("npm/main/package");
-    let launcher = root().join("packaging/npm/portway").join(LAUNCHER);
-    copy(&launcher, &main.join(LAUNCHER), 0o755)?;
+    let source = root().join(SOURCE);
+    copy(&source.join(LAUNCHER), &main.join(LAUNCHER), 0o755)?;
+    for library in [source.clone(), source.join("lib")] {
+        copy_library(
+            &library,
+            &main.join(library.strip_prefix(&source).unwrap_or(&library)),
+        )?;
+    }
     write_json(&main.join("bin/platforms.json"), &launcher_list(&platforms))?;
     copy(&root().join("README.md"), &main.join("README.md"), 0o644)?;
-    let mut packages = vec![pack(&main, &main_manifest(&platforms), output)?];
+    let mut packages = vec![pack(&main, &main_manifest(&platforms)?, output)?];
     for one in built {
         let dir = stage.join("npm").join(&one.platform.target).join("package");
         copy(&one.binary, &dir.join(&one.platform.binary), 0o755)?;
@@ -51,21 +61,39 @@ fn file_name(package: &str) -> String {
     format!("{name}-{VERSION}.tgz")
 }
 
-/// The manifest of the package that users install.
-fn main_manifest(platforms: &[&Platform]) -> Value {
+/// Copies the modules of a directory and their types.
+fn copy_library(from: &Path, to: &Path) -> Result<(), String> {
+    let entries = fs::read_dir(from).map_err(|error| cannot("read", from, &error))?;
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name();
+        let is_module = |name: &str| name.ends_with(".js") || name.ends_with(".d.ts");
+        if name.to_str().is_some_and(is_module) {
+            copy(&entry.path(), &to.join(&name), 0o644)?;
+        }
+    }
+    Ok(())
+}
+
+/// The manifest of the package that users install: the one of [`SOURCE`], with the version and the packages
+/// of the platforms.
+fn main_manifest(platforms: &[&Platform]) -> Result<Value, String> {
+    let path = root().join(SOURCE).join("package.json");
+    let text = fs::read_to_string(&path).map_err(|error| cannot("read", &path, &error))?;
+    let own: Map<String, Value> =
+        serde_json::from_str(&text).map_err(|error| format!("`{}`: {error}", path.display()))?;
     let dependencies: Map<String, Value> = platforms
         .iter()
         .map(|platform| (platform.npm.package.clone(), VERSION.into()))
         .collect();
-    json!({
-        "name": "portway",
-        "version": VERSION,
-        "description": DESCRIPTION,
-        "license": "MIT OR Apache-2.0",
-        "bin": { "portway": LAUNCHER },
-        "engines": { "node": ">=18" },
-        "optionalDependencies": dependencies,
-    })
+    let mut manifest = Map::from_iter([
+        ("name".to_owned(), "portway".into()),
+        ("version".to_owned(), VERSION.into()),
+        ("description".to_owned(), DESCRIPTION.into()),
+        ("license".to_owned(), "MIT OR Apache-2.0".into()),
+    ]);
+    manifest.extend(own);
+    manifest.insert("optionalDependencies".to_owned(), dependencies.into());
+    Ok(manifest.into())
 }
 
 /// The manifest of a package that contains only a binary.
@@ -128,11 +156,27 @@ mod tests {
         // The static binary runs with each of them.
         assert_eq!(manifest.get("libc"), None);
         assert_eq!(manifest.get("scripts"), None);
-        let main = main_manifest(&[linux]);
+        let main = main_manifest(&[linux]).unwrap();
+        assert_eq!(main["bin"], json!({ "portway": LAUNCHER }));
         assert_eq!(
             main["optionalDependencies"],
             json!({ "@portway/linux-x64": VERSION })
         );
         assert_eq!(main.get("scripts"), None);
+        assert_eq!(main.get("dependencies"), None);
+    }
+
+    #[test]
+    fn every_export_is_a_file() {
+        let main = main_manifest(&[]).unwrap();
+        for (name, targets) in main["exports"].as_object().unwrap() {
+            let Some(targets) = targets.as_object() else {
+                continue;
+            };
+            for target in targets.values() {
+                let file = root().join(SOURCE).join(target.as_str().unwrap());
+                assert!(file.is_file(), "{name}: {}", file.display());
+            }
+        }
     }
 }
