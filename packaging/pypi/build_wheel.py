@@ -37,7 +37,7 @@ def main() -> None:
         f"Summary: {summary}",
         "License-Expression: MIT OR Apache-2.0",
         *(f"License-File: {license}" for license in LICENSES),
-        "Requires-Python: >=3.8",
+        "Requires-Python: >=3.9",
     ]
     files.append((f"{info}/METADATA", lines(metadata), 0o644))
     wheel = [
@@ -47,6 +47,8 @@ def main() -> None:
         *(f"Tag: py3-none-{tag}" for tag in tags.split(",")),
     ]
     files.append((f"{info}/WHEEL", lines(wheel), 0o644))
+    # pytest looks for its plugins here.
+    files.append((f"{info}/entry_points.txt", lines(["[pytest11]", "portway = portway.pytest"]), 0o644))
     record = [f"{path},sha256={digest(data)},{len(data)}" for path, data, _ in files]
     record.append(f"{info}/RECORD,,")
     files.append((f"{info}/RECORD", lines(record), 0o644))

@@ -52,6 +52,19 @@ test('pip installs the wheel into a directory', () =>
     assert.equal(output, `portway ${VERSION}\n`)
   }))
 
+test('the Python package, with the libraries that it has helpers for', () =>
+  inSandbox(async (sandbox) => {
+    const python = process.env.PORTWAY_TEST_PYTHON
+    const target = join(sandbox.root, 'target')
+    const pip = ['-m', 'pip', 'install', '--no-index', '--disable-pip-version-check', '--target', target]
+    await sandbox.succeeds(python, [...pip, '--find-links', PACKAGES, 'portway'])
+    const tests = join(import.meta.dirname, 'python')
+    const env = { PYTHONPATH: target, PYTHONDONTWRITEBYTECODE: '1' }
+    const output = await sandbox.succeeds(python, ['-m', 'pytest', '-q', '-p', 'no:cacheprovider', tests], { env })
+    assert.match(output, /\d+ passed/)
+    assert.doesNotMatch(output, /skipped|failed/)
+  }))
+
 test('the script installs from an archive', () =>
   inSandbox(async (sandbox) => {
     const script = join(PACKAGES, 'install.sh')

@@ -28,6 +28,7 @@ pub(crate) use self::files::{cannot, sha256};
 use self::files::{copy, copy_licenses, write};
 use self::platforms::Platform;
 use crate::command::{cargo, root, run as run_command};
+use crate::python::LIBRARIES;
 
 /// The version of all packages, which is the version of the workspace.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -167,6 +168,7 @@ pub(crate) fn test() -> Result<(), String> {
             .arg(root().join("tests/packages"))
             .env("PORTWAY_PACKAGES", packages)
             .env("PORTWAY_VERSION", VERSION)
+            .env("PORTWAY_TEST_PYTHON", LIBRARIES.ensure()?)
             .env("PORTWAY_TEST_TMP", temporary.join("sandboxes"))
             .env("npm_config_update_notifier", "false"),
     )

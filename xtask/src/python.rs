@@ -22,6 +22,35 @@ pub(crate) const SCHEMATHESIS: PythonTool = PythonTool {
     program: "st",
 };
 
+/// Packages from PyPI that tests use together, in a virtual environment of their own.
+#[derive(Debug)]
+pub(crate) struct PythonPackages {
+    pub(crate) name: &'static str,
+    /// The file with the packages and their versions, from the root of the repository.
+    pub(crate) requirements: &'static str,
+}
+
+/// The libraries for which the Python package has helpers, and pytest.
+pub(crate) const LIBRARIES: PythonPackages = PythonPackages {
+    name: "libraries",
+    requirements: "tests/packages/python/requirements.txt",
+};
+
+impl PythonPackages {
+    /// Return the path of the interpreter; install the packages first if their file has changed.
+    pub(crate) fn ensure(&self) -> Result<PathBuf, String> {
+        let file = root().join(self.requirements);
+        let wanted = fs::read_to_string(&file)
+            .map_err(|error| format!("cannot read `{}`: {error}", file.display()))?;
+        let directory = install(
+            self.name,
+            &wanted,
+            &["--requirement", &file.to_string_lossy()],
+        )?;
+        Ok(directory.join("bin/python"))
+    }
+}
+
 impl PythonTool {
     /// Return the path of the program; install it first if this version is missing.
     pub(crate) fn ensure(&self) -> Result<PathBuf, String> {
@@ -30,23 +59,27 @@ impl PythonTool {
             version,
             program,
         } = self;
-        let directory = root().join("target/tools/python").join(package);
-        let path = directory.join("bin").join(program);
-        // Written last, so an interrupted installation is repeated.
-        let record = directory.join("installed-version");
-        let installed = fs::read_to_string(&record).unwrap_or_default();
-        if installed != *version {
-            println!("== installing {package} {version} into target/tools");
-            run(Command::new("python3")
-                .args(["-m", "venv", "--clear"])
-                .arg(&directory))?;
-            run(Command::new(directory.join("bin/pip"))
-                .args(["install", "--quiet", "--disable-pip-version-check"])
-                .env("PIP_CACHE_DIR", root().join("target/tmp/cache/pip"))
-                .arg(format!("{package}=={version}")))?;
-            fs::write(&record, version)
-                .map_err(|error| format!("cannot write `{}`: {error}", record.display()))?;
-        }
-        Ok(path)
+        let directory = install(package, version, &[&format!("{package}=={version}")])?;
+        Ok(directory.join("bin").join(program))
     }
+}
+
+/// Install into the virtual environment `name`, unless it has been made with the same `version`.
+fn install(name: &str, version: &str, arguments: &[&str]) -> Result<PathBuf, String> {
+    let directory = root().join("target/tools/python").join(name);
+    // Written last, so an interrupted installation is repeated.
+    let record = directory.join("installed-version");
+    if fs::read_to_string(&record).unwrap_or_default() != version {
+        println!("== installing {} into target/tools", arguments.join(" "));
+        run(Command::new("python3")
+            .args(["-m", "venv", "--clear"])
+            .arg(&directory))?;
+        run(Command::new(directory.join("bin/pip"))
+            .args(["install", "--quiet", "--disable-pip-version-check"])
+            .args(arguments)
+            .env("PIP_CACHE_DIR", root().join("target/tmp/cache/pip")))?;
+        fs::write(&record, version)
+            .map_err(|error| format!("cannot write `{}`: {error}", record.display()))?;
+    }
+    Ok(directory)
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::command::{root, run};
+use crate::python::LIBRARIES;
 use crate::system::{is_installed, is_root};
 use crate::{docker, docs};
 
@@ -53,7 +54,9 @@ pub(crate) fn all() -> Result<(), String> {
     docker::prepare()?;
     docs::MDBOOK.ensure()?;
     npm_packages("browser tests", "tests/browser")?;
-    npm_packages("tests of the packages", "tests/packages")
+    npm_packages("tests of the packages", "tests/packages")?;
+    LIBRARIES.ensure()?;
+    Ok(())
 }
 
 /// Install the npm packages of a directory. None of them needs a script of its own.
