@@ -68,6 +68,42 @@ impl Generated {
         self
     }
 
+    /// Writes a file, as a user does.
+    pub fn file(self, name: &str, text: &str) -> Self {
+        self.sandbox.write(name, text);
+        self
+    }
+
+    /// Expects that a change of `file` appears in Chromium without loading the page again, whether it is
+    /// opened by its port or by its name.
+    pub fn reloads(self, file: &str) {
+        let gateway = self
+            .sandbox
+            .run(&["gateway", "--detach", "--port", "0", "--json"]);
+        let gateway = gateway.success().json();
+        self.up();
+        let by_port = self.sandbox.ports_json()["web_url"].clone();
+        let by_name = self.sandbox.run(&["url", "web", "--name", "--json"]);
+        let by_name = by_name.success().json()["url"].clone();
+        let support = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/browser/support");
+        let output = self
+            .command("node")
+            .arg("--experimental-websocket")
+            .arg(format!("{support}/hot-reload.js"))
+            .arg(self.sandbox.project().join(file))
+            .args([by_port.as_str().unwrap(), by_name.as_str().unwrap()])
+            .output()
+            .unwrap();
+        let log = self.sandbox.run(&["logs"]).stdout();
+        self.sandbox.run(&["down"]).success();
+        self.sandbox.run(&["gateway", "stop"]).success();
+        assert!(
+            output.status.success(),
+            "{gateway}\n{}\n{log}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
     /// The only service of `portway plan`, beside the step that creates the tables of its database.
     pub fn plan(&self) -> serde_json::Value {
         let plan = self.sandbox.run(&["plan", "--json"]).success().json();
@@ -85,14 +121,7 @@ impl Generated {
     pub fn serves(self, framework: &str, text: &str) {
         assert_eq!(self.plan()["framework"], framework);
         let files = self.files();
-        let up = self
-            .command(env!("CARGO_BIN_EXE_portway"))
-            .args(["up", "--detach"])
-            .output();
-        let up = up.unwrap();
-        let log = self.sandbox.run(&["logs"]).stdout();
-        let stderr = String::from_utf8_lossy(&up.stderr);
-        assert!(up.status.success(), "{stderr}\n{log}");
+        self.up();
         let status = self.sandbox.status();
         let mut services = status["services"].as_array().unwrap().iter();
         let port = services.find_map(|one| one["ports"][0]["port"].as_u64());
@@ -118,6 +147,18 @@ impl Generated {
                 path.display()
             );
         }
+    }
+
+    /// Starts the services, which may install packages and build first.
+    fn up(&self) {
+        let up = self
+            .command(env!("CARGO_BIN_EXE_portway"))
+            .args(["up", "--detach"])
+            .output();
+        let up = up.unwrap();
+        let log = self.sandbox.run(&["logs"]).stdout();
+        let stderr = String::from_utf8_lossy(&up.stderr);
+        assert!(up.status.success(), "{stderr}\n{log}");
     }
 
     /// The files of the project that no framework writes, by their paths.

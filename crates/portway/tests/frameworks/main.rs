@@ -11,6 +11,7 @@
 mod sandbox;
 
 mod generated;
+mod modules;
 mod node;
 mod python;
 mod ruby;
