@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { NODES, program } from './support/sandbox.js'
@@ -100,6 +100,16 @@ test('errors say what failed, where, and what to do', async () => {
     assert.match(message, /\nhelp: delete the file and run `portway detect`$/)
   }
   rmSync(join(worktrees.project, '.ports.json'))
+})
+
+// `tests/browser/jobi.test.js` runs it.
+test('the example uses no module', () => {
+  const example = join(import.meta.dirname, '../../examples/jobi')
+  const isOwn = /['"]portway['"/]|\b(import|from) portway\b/
+  const files = readdirSync(example, { recursive: true }).filter((name) => /(?<!node_modules.*)\.(js|jsx|py|json|txt)$/.test(name))
+  assert.ok(files.length > 5)
+  const using = files.filter((name) => isOwn.test(readFileSync(join(example, name), 'utf8')))
+  assert.deepEqual(using, [])
 })
 
 test('the types fit', async () => {
