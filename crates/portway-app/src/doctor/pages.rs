@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use portway_api::{Finding, Severity, UrlRewriting};
+use portway_api::{Finding, InstanceStatus, Severity, UrlRewriting};
 use portway_project::PlannedService;
 use portway_project::kind::Kind;
 
@@ -32,17 +32,28 @@ pub(super) async fn examine(
     let backends: Vec<(String, u16)> = of_kind(context, Kind::Http)
         .filter_map(|service| main_port(context, service))
         .collect();
+    let is_isolated = context.status.as_ref().is_some_and(has_network);
     let mut findings = Vec::new();
     for frontend in context.services().filter(|one| one.serves_pages()) {
         let dir = context.dir(frontend);
+        // In the network of the instance, a proxy reaches its services on their usual ports.
+        let reached = |port: u16| match usual.get(&port) {
+            Some(of) if is_isolated && !frontend.on_host => PortOwner::Own(of.service.to_owned()),
+            _ => owner(port),
+        };
         if let Some(mut config) = proxy::collect(&dir) {
             if only_own {
                 config.targets.retain(|target| {
                     moved(target.port).is_some()
-                        || matches!(owner(target.port), PortOwner::Other(_))
+                        || matches!(reached(target.port), PortOwner::Other(_))
                 });
             }
-            findings.extend(proxy::evaluate(&frontend.name, &config, &owner, &backends));
+            findings.extend(proxy::evaluate(
+                &frontend.name,
+                &config,
+                &reached,
+                &backends,
+            ));
         }
         let files = match frontend.kind {
             Kind::Frontend => literals::Sources::All,
@@ -61,6 +72,12 @@ pub(super) async fn examine(
         findings.extend(literals);
     }
     findings
+}
+
+/// Returns whether a running instance has a network of its own.
+fn has_network(status: &InstanceStatus) -> bool {
+    let mut ports = status.services.iter().flat_map(|service| &service.ports);
+    ports.any(|port| port.inner.is_some())
 }
 
 /// The directories of services below a directory.

@@ -37,3 +37,27 @@ fn up_warns_once_about_a_page_that_calls_another_checkout() {
     assert_eq!(wrong(&report), ["literal/frontend/warning"]);
     sandbox.run(&["-C", &worktree, "down"]).success();
 }
+
+#[test]
+fn a_proxy_reaches_its_own_checkout_in_a_network() {
+    let proxy = "export default { server: { proxy: { '/api': 'http://localhost:%0' } } }\n";
+    let sandbox = jobi().file("web/vite.config.js", proxy);
+    let main = sandbox.project().to_owned();
+    sandbox.git(&main, &["init", "-q"]);
+    sandbox.git(&main, &["add", "."]);
+    sandbox.git(&main, &["commit", "-qm", "first"]);
+    let worktree = sandbox.path("w").display().to_string();
+    sandbox.git(&main, &["worktree", "add", "-q", "-b", "fix", &worktree]);
+    sandbox.run(&["up", "--detach"]).success();
+
+    for (flags, is_wrong) in [(&[][..], true), (&["--isolate"], false)] {
+        let up = [&["-C", &worktree, "up", "--detach"][..], flags].concat();
+        let warnings = sandbox.run(&up).success().stderr();
+        assert_eq!(
+            warnings.contains("vite.config.js:1"),
+            is_wrong,
+            "{warnings}"
+        );
+        sandbox.run(&["-C", &worktree, "down"]).success();
+    }
+}
