@@ -103,4 +103,6 @@ test('all packages contain the same binary', () =>
     await sandbox.succeeds('sha256sum', ['--check', `${archive}.tar.gz.sha256`], { cwd: PACKAGES })
     const manual = readFileSync(join(sandbox.root, `${archive}.tar.gz`, archive, 'man/portway.1'), 'utf8')
     assert.match(manual, /^\.SH NAME$/m)
+    const completions = readdirSync(join(sandbox.root, `${archive}.tar.gz`, archive, 'completions'))
+    assert.deepEqual(completions.sort(), ['_portway', 'portway.bash', 'portway.fish', 'portway.ps1'])
   }))

@@ -38,7 +38,14 @@ test('dpkg installs and removes the package', async () => {
     sandbox.succeeds('unshare', ['--map-root-user', 'dpkg', `--root=${root}`, '--force-not-root', '--log=/dev/null', ...args])
   await dpkg('--install', file)
   assert.equal(await sandbox.succeeds(join(root, 'usr/bin/portway'), ['--version']), SHOWN)
-  assert.ok(existsSync(join(root, 'usr/share/man/man1/portway-up.1.gz')))
+  for (const file of [
+    'man/man1/portway-up.1.gz',
+    'bash-completion/completions/portway',
+    'zsh/vendor-completions/_portway',
+    'fish/vendor_completions.d/portway.fish',
+  ]) {
+    assert.ok(existsSync(join(root, 'usr/share', file)), file)
+  }
   // Prints the files that differ from the package.
   assert.equal(await dpkg('--verify', 'portway'), '')
   assert.match(await dpkg('--status', 'portway'), new RegExp(`Status: install ok installed[^]*Version: ${VERSION}-1\n`))

@@ -32,6 +32,8 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("faketime", "faketime"),
     // The tests start an engine of their own.
     ("dockerd", "docker.io"),
+    // Evaluates the flake of the packages.
+    ("nix-instantiate", "nix-bin"),
     // What `rails new --minimal` needs. The package `rails` would install hundreds more.
     (
         "rails",

@@ -5,8 +5,16 @@ use std::path::Path;
 use std::process::Command;
 
 use super::files::{cannot, read, write};
-use crate::command::run;
-use crate::man;
+use super::target_dir;
+use crate::command::{cargo, output, run};
+
+/// The names of the shells, each with the name of its file.
+const SHELLS: [(&str, &str); 4] = [
+    ("bash", "portway.bash"),
+    ("zsh", "_portway"),
+    ("fish", "portway.fish"),
+    ("powershell", "portway.ps1"),
+];
 
 /// A file of the documents.
 pub(super) struct Document {
@@ -15,7 +23,6 @@ pub(super) struct Document {
 }
 
 /// Man pages such as `portway.1`, and completions, each named as its shell expects it.
-#[derive(Default)]
 pub(super) struct Documents {
     pub(super) man: Vec<Document>,
     pub(super) completions: Vec<Document>,
@@ -24,17 +31,28 @@ pub(super) struct Documents {
 /// Makes the documents in a directory, which is removed again, with a Portway for this machine; builds one if
 /// none is given.
 pub(super) fn make(portway: Option<&Path>, dir: &Path) -> Result<Documents, String> {
-    let pages = dir.join("man");
-    match portway {
-        Some(portway) => run(Command::new(portway).arg("__man").arg(&pages))?,
-        None => man::write(&pages)?,
-    }
-    let documents = Documents {
-        man: directory(&pages)?,
-        completions: Vec::new(),
+    let portway = match portway {
+        Some(portway) => portway.to_owned(),
+        None => {
+            run(&mut cargo("build --quiet --workspace --bin portway"))?;
+            target_dir().join("debug/portway")
+        }
     };
+    let pages = dir.join("man");
+    run(Command::new(&portway).arg("__man").arg(&pages))?;
+    let man = directory(&pages)?;
     fs::remove_dir_all(dir).map_err(|error| cannot("remove", dir, &error))?;
-    Ok(documents)
+    let completions = SHELLS.iter().map(|(shell, name)| {
+        let text = output(Command::new(&portway).args(["completions", shell]))?;
+        Ok(Document {
+            name: (*name).to_owned(),
+            text: text.into_bytes(),
+        })
+    });
+    Ok(Documents {
+        man,
+        completions: completions.collect::<Result<_, String>>()?,
+    })
 }
 
 fn directory(path: &Path) -> Result<Vec<Document>, String> {
@@ -75,8 +93,6 @@ pub(super) fn examples() -> Documents {
     };
     Documents {
         man: ["portway-up.1", "portway.1"].map(document).into(),
-        completions: ["_portway", "portway.bash", "portway.fish", "portway.ps1"]
-            .map(document)
-            .into(),
+        completions: SHELLS.map(|(_, name)| document(name)).into(),
     }
 }
