@@ -1,7 +1,7 @@
 // For `playwright.config.ts`: the server of this checkout, and of no other one.
 'use strict'
 
-const { join } = require('node:path')
+const { join, resolve } = require('node:path')
 const { lookUp } = require('./lib/binary.js')
 const { callerDirectory } = require('./lib/caller.js')
 const { readPortsFile } = require('./lib/checkout.js')
@@ -19,7 +19,8 @@ const STOP_TIMEOUT_MS = 15_000
  * @returns {string}
  * @throws {PortwayError} if another checkout's server listens there
  */
-function baseURL(service, { directory = callerDirectory() } = {}) {
+function baseURL(service, options = {}) {
+  const directory = resolve(options.directory ?? callerDirectory())
   const { url, port } = lookUp(service, directory)
   verify(findOwner(port, directory, service), port, url, directory)
   return url
@@ -38,7 +39,9 @@ function baseURL(service, { directory = callerDirectory() } = {}) {
  */
 function webServer(server, options = {}) {
   const isService = server === undefined || typeof server === 'string'
-  const { directory = callerDirectory(), ...own } = isService ? options : server
+  const { directory: given = callerDirectory(), ...own } = isService ? options : server
+  // Playwright would take a relative path from the directory of the configuration.
+  const directory = resolve(given)
   const service = isService ? server : undefined
   const { url, port, defaults } = isService ? ofService(service, directory) : ofOptions(own, directory)
   const found = findOwner(port, directory, service)
