@@ -2,6 +2,7 @@
 //! and in a container behind a published port.
 
 mod cost;
+mod instance;
 mod place;
 
 use std::io::{Read, Write};
@@ -31,6 +32,21 @@ const MEASURES: [&str; 3] = [
 /// The position of bulk data among them.
 const BULK: usize = 2;
 
+/// The smallest acceptable ratio of requests per second.
+const MIN_RATIO: f64 = 0.7;
+
+/// The smallest acceptable speed of bulk data, in GB/s.
+const MIN_BULK: f64 = 2.0;
+
+/// How much longer an instance may take to start, in milliseconds.
+const MAX_START: f64 = 60.0;
+
+/// How much memory a network may add to an instance, in megabytes.
+const MAX_MEMORY: f64 = 8.0;
+
+/// The processor time per idle second that counts as nothing, in milliseconds.
+const MAX_IDLE: f64 = 1.0;
+
 /// The port of the service inside. Every namespace and container has its own.
 const PORT: u16 = 5000;
 
@@ -40,6 +56,7 @@ pub(crate) fn run(env: &BenchEnv, rounds: usize) -> Result<()> {
     let ranges = Ranges::claim(env);
     let load_before = machine::load_average();
     let costs = cost::measure(env, rounds)?;
+    let instances = instance::measure_all(env, ranges.frontend(), rounds)?;
     let mut text = String::new();
     let port = ranges.backend().0;
     let mut places = vec![
@@ -58,35 +75,48 @@ pub(crate) fn run(env: &BenchEnv, rounds: usize) -> Result<()> {
         machine::describe(),
         machine::load_average()
     );
-    let text = head + &text + &table(&places, &series) + "\n" + &costs;
+    let goals = goals(&places, &series, instances.added);
+    let tables = [goals, table(&places, &series), instances.table, costs];
+    let text = head + &text + &tables.join("\n");
     readme::write_section(&env.bench, "isolation", &text)
 }
 
-/// Returns the values of each measure, place and round. The first round fills caches and is not
-/// counted.
+/// The results of a measure in a place, one for each round.
+#[derive(Clone, Default)]
+struct Results {
+    values: Vec<f64>,
+    /// The processor time of the relay, in microseconds for each request or in milliseconds for each gigabyte.
+    relay: Vec<f64>,
+}
+
+/// Returns the results of each measure and place. The first round fills caches and is not counted.
 fn measure(
     env: &BenchEnv,
     tools: &Tools,
     places: &[Place],
     rounds: usize,
-) -> Result<Vec<Vec<Vec<f64>>>> {
-    let mut series = vec![vec![Vec::new(); places.len()]; MEASURES.len()];
+) -> Result<Vec<Vec<Results>>> {
+    let mut series = vec![vec![Results::default(); places.len()]; MEASURES.len()];
     for round in 0..=rounds {
         println!("== round {round} of {rounds}");
-        for (at, values) in series.iter_mut().enumerate() {
-            for (place, values) in places.iter().zip(values) {
+        for (at, results) in series.iter_mut().enumerate() {
+            for (place, results) in places.iter().zip(results) {
                 if at == BULK && place.service == Service::Node {
                     continue;
                 }
                 let fail = |error| format!("{}: {error}", place.name);
+                let (started, before) = (Instant::now(), cost::relays());
                 let value = match at {
                     0 => requests(env, tools, place, 1),
                     1 => requests(env, tools, place, 32),
                     _ => bulk(place.port),
                 };
                 let value = value.map_err(fail)?;
+                let busy = (cost::relays() - before) / started.elapsed().as_secs_f64();
                 if round > 0 {
-                    values.push(value);
+                    let unit = if at == BULK { 1.0 } else { 1000.0 };
+                    results.values.push(value);
+                    results.relay.push(busy * unit / value);
                 }
             }
         }
@@ -121,7 +151,51 @@ fn bulk(port: u16) -> Result<f64> {
     receive().map_err(|error| error.to_string())
 }
 
-fn table(places: &[Place], series: &[Vec<Vec<f64>>]) -> String {
+/// Compares the results with what isolation may cost.
+fn goals(places: &[Place], series: &[Vec<Results>], added: [f64; 3]) -> String {
+    let mut table = Table::new(&["goal", "service", "measured", "reached"]);
+    let mut add = |goal: &str, service: &str, measured: f64, is_reached: bool| {
+        let reached = if is_reached { "yes" } else { "no" };
+        let measured = format_number(measured);
+        table.rows.push(
+            [goal, service, &measured, reached]
+                .map(str::to_owned)
+                .into(),
+        );
+    };
+    for (at, measure) in MEASURES.iter().enumerate() {
+        for (place, own) in places.iter().zip(&series[at]) {
+            let plain = places.iter().position(|it| it.service == place.service);
+            let own = &own.values;
+            let ratio = plain.and_then(|plain| median_ratio(own, &series[at][plain].values));
+            let (Some(ratio), true) = (ratio, place.is_isolated()) else {
+                continue;
+            };
+            if at == BULK {
+                let speed = Summary::of(own).map_or(f64::NAN, |it| it.median);
+                let goal = format!("{measure}: at least {MIN_BULK}");
+                add(&goal, place.service.name(), speed, speed >= MIN_BULK);
+            } else {
+                let goal = format!("{measure}: at least {MIN_RATIO} × plain");
+                add(&goal, place.service.name(), ratio, ratio >= MIN_RATIO);
+            }
+        }
+    }
+    for (goal, value, max) in [
+        ("more time to start, ms", added[0], MAX_START),
+        ("more memory, MB", added[1], MAX_MEMORY),
+        (
+            "more processor time per idle second, ms",
+            added[2],
+            MAX_IDLE,
+        ),
+    ] {
+        add(&format!("{goal}: at most {max}"), "", value, value <= max);
+    }
+    table.markdown()
+}
+
+fn table(places: &[Place], series: &[Vec<Results>]) -> String {
     let mut table = Table::new(&[
         "measure",
         "service",
@@ -129,16 +203,18 @@ fn table(places: &[Place], series: &[Vec<Vec<f64>>]) -> String {
         "median",
         "quartiles",
         "× plain",
+        "relay, µs per request or ms per GB",
     ]);
-    for (measure, values) in MEASURES.iter().zip(series) {
-        for (place, own) in places.iter().zip(values) {
-            let Some(summary) = Summary::of(own) else {
+    for (measure, results) in MEASURES.iter().zip(series) {
+        for (place, own) in places.iter().zip(results) {
+            let Some(summary) = Summary::of(&own.values) else {
                 continue;
             };
             // The first place with the same service.
             let plain = places.iter().position(|it| it.service == place.service);
-            let plain = plain.and_then(|at| values.get(at));
-            let ratio = plain.and_then(|plain| median_ratio(own, plain));
+            let plain = plain.and_then(|at| results.get(at));
+            let ratio = plain.and_then(|plain| median_ratio(&own.values, &plain.values));
+            let relay = Summary::of(&own.relay).filter(|_| place.is_isolated());
             table.rows.push(vec![
                 (*measure).to_owned(),
                 place.service.name().to_owned(),
@@ -150,6 +226,7 @@ fn table(places: &[Place], series: &[Vec<Vec<f64>>]) -> String {
                     format_number(summary.high)
                 ),
                 ratio.map(format_number).unwrap_or_default(),
+                relay.map_or_else(String::new, |it| format_number(it.median)),
             ]);
         }
     }

@@ -1,6 +1,7 @@
 //! What a network costs: the time to create it, and memory.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use portway_isolation::{Network, NetworkConfig, Outbound};
@@ -80,19 +81,40 @@ fn milliseconds(started: Instant) -> f64 {
     started.elapsed().as_secs_f64() * 1000.0
 }
 
+/// The directories of the threads of a process.
+pub(super) fn threads(pid: u32) -> impl Iterator<Item = PathBuf> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task"));
+    let threads = threads.into_iter().flatten().flatten();
+    threads.map(|thread| thread.path())
+}
+
+/// The processor time that a thread has used, in milliseconds.
+pub(super) fn processor_time(thread: &Path) -> f64 {
+    let text = fs::read_to_string(thread.join("schedstat")).unwrap_or_default();
+    let nanoseconds = text.split(' ').next().and_then(|first| first.parse().ok());
+    nanoseconds.unwrap_or(0.0) / 1e6
+}
+
+/// The processor time that the relays of this process have used, in milliseconds.
+pub(super) fn relays() -> f64 {
+    let is_relay = |thread: &PathBuf| {
+        fs::read_to_string(thread.join("comm")).is_ok_and(|name| name.trim() == "network")
+    };
+    let relays = threads(std::process::id()).filter(is_relay);
+    relays.map(|thread| processor_time(&thread)).sum()
+}
+
 /// The children of all threads of this process.
 fn children() -> Vec<u32> {
-    let threads = fs::read_dir("/proc/self/task").into_iter().flatten();
-    let lists = threads
-        .flatten()
-        .map(|thread| fs::read_to_string(thread.path().join("children")).unwrap_or_default());
+    let lists = threads(std::process::id())
+        .map(|thread| fs::read_to_string(thread.join("children")).unwrap_or_default());
     let lists: Vec<String> = lists.collect();
     let pids = lists.iter().flat_map(|list| list.split_whitespace());
     pids.filter_map(|pid| pid.parse().ok()).collect()
 }
 
 /// The proportional set size of a process, in megabytes.
-fn memory(pid: u32) -> f64 {
+pub(super) fn memory(pid: u32) -> f64 {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
     let kilobytes = line.and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok());

@@ -62,7 +62,7 @@ pub(super) struct Place {
     pub(super) service: Service,
     /// The port on the machine.
     pub(super) port: u16,
-    _running: Running,
+    running: Running,
 }
 
 #[derive(Debug)]
@@ -119,12 +119,17 @@ impl Place {
         Self::new("docker run -p", Service::Small, port, Running::Container)
     }
 
+    /// Whether the relay passes the requests on.
+    pub(super) fn is_isolated(&self) -> bool {
+        matches!(self.running, Running::Isolated(..))
+    }
+
     fn new(name: &'static str, service: Service, port: u16, running: Running) -> Result<Self> {
         let place = Self {
             name,
             service,
             port,
-            _running: running,
+            running: running,
         };
         wait(|| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok())?;
         Ok(place)

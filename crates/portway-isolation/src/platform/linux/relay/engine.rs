@@ -1,6 +1,8 @@
 //! The loop of the relay's thread, and what it waits for.
 
+mod polling;
 mod tcp;
+mod token;
 mod udp;
 
 use std::collections::{HashMap, VecDeque};
@@ -23,7 +25,9 @@ use crate::network::NetworkConfig;
 use crate::platform::linux::control;
 use crate::platform::linux::namespace::Namespace;
 use crate::platform::linux::start::Helper;
+use polling::Polling;
 use tcp::Listening;
+use token::Token;
 use udp::{Receiving, Session};
 
 /// How many events one call returns.
@@ -31,47 +35,6 @@ const MAX_EVENTS: usize = 128;
 
 /// The pause after a response without sockets, for example because no descriptor is free.
 const REFILL_DELAY: Duration = Duration::from_millis(50);
-
-/// What an event is about. The number identifies one of several.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Token {
-    Wake,
-    Helper,
-    Outbound,
-    Forward(u32),
-    Client(u32),
-    Target(u32),
-    Session(u32),
-}
-
-impl Token {
-    fn data(self) -> epoll::EventData {
-        let (tag, id) = match self {
-            Self::Wake => (0, 0),
-            Self::Helper => (1, 0),
-            Self::Outbound => (2, 0),
-            Self::Forward(id) => (3, id),
-            Self::Client(id) => (4, id),
-            Self::Target(id) => (5, id),
-            Self::Session(id) => (6, id),
-        };
-        epoll::EventData::new_u64(tag << 32 | u64::from(id))
-    }
-
-    fn of(data: epoll::EventData) -> Option<Self> {
-        let id = (data.u64() & u64::from(u32::MAX)) as u32;
-        match data.u64() >> 32 {
-            0 => Some(Self::Wake),
-            1 => Some(Self::Helper),
-            2 => Some(Self::Outbound),
-            3 => Some(Self::Forward(id)),
-            4 => Some(Self::Client(id)),
-            5 => Some(Self::Target(id)),
-            6 => Some(Self::Session(id)),
-            _ => None,
-        }
-    }
-}
 
 /// A relayed socket.
 #[derive(Debug)]
@@ -93,6 +56,7 @@ pub(super) struct Engine {
     sessions: HashMap<u32, Session>,
     /// Connections that have more to do.
     busy: VecDeque<u32>,
+    polling: Polling,
     /// When accepting is tried again, after no descriptor was free or there were too many connections.
     accept_at: Option<Instant>,
     /// When sockets are requested again, after a response without sockets.
@@ -121,6 +85,7 @@ impl Engine {
             connections: HashMap::new(),
             sessions: HashMap::new(),
             busy: VecDeque::new(),
+            polling: Polling::default(),
             accept_at: None,
             refill_at: None,
             sweep_at: None,
@@ -149,7 +114,10 @@ impl Engine {
         loop {
             let timeout = self.timeout();
             events.clear();
-            match epoll::wait(&self.epoll, spare_capacity(&mut events), timeout.as_ref()) {
+            let wait = |timeout: Option<&Timespec>| {
+                epoll::wait(&self.epoll, spare_capacity(&mut events), timeout)
+            };
+            match self.polling.wait(timeout, wait) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => {
                     tracing::error!(%error, "the relay of a network cannot wait for events");
@@ -158,6 +126,8 @@ impl Engine {
             }
             let mut is_running = true;
             for event in &events {
+                self.polling
+                    .see(Token::of(event.data).and_then(Token::connection));
                 is_running &= self.handle(*event);
             }
             if !is_running {
@@ -366,26 +336,5 @@ impl Engine {
         flags: epoll::EventFlags,
     ) -> rustix::io::Result<()> {
         epoll::modify(&self.epoll, descriptor, token.data(), flags)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_survives_the_way_through_an_event() {
-        for token in [
-            Token::Wake,
-            Token::Helper,
-            Token::Outbound,
-            Token::Forward(7),
-            Token::Client(u32::MAX),
-            Token::Target(0),
-            Token::Session(1),
-        ] {
-            assert_eq!(Token::of(token.data()), Some(token));
-        }
-        assert_eq!(Token::of(epoll::EventData::new_u64(u64::MAX)), None);
     }
 }
