@@ -68,6 +68,17 @@ pub(crate) fn session(process: u32) -> Option<u32> {
     (session != 0).then_some(session)
 }
 
+/// Returns the process group of a process. `None` for a zombie, which no signal reaches, too.
+pub(crate) fn process_group(process: u32) -> Option<u32> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The fields after the name are state, parent and group.
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let mut fields = fields.split(' ');
+    let is_alive = !matches!(fields.next()?, "Z" | "X");
+    let group = fields.nth(1)?.parse().ok()?;
+    (is_alive && group != 0).then_some(group)
+}
+
 /// Returns the pid that was assigned last.
 pub(crate) fn latest_pid() -> Option<u32> {
     let load = std::fs::read_to_string("/proc/loadavg").ok()?;

@@ -62,6 +62,15 @@ pub(crate) fn session(process: u32) -> Option<u32> {
     u32::try_from(session.as_raw_nonzero().get()).ok()
 }
 
+/// Returns the process group of a process.
+pub(crate) fn process_group(process: u32) -> Option<u32> {
+    let pid = i32::try_from(process)
+        .ok()
+        .and_then(rustix::process::Pid::from_raw);
+    let group = rustix::process::getpgid(Some(pid?)).ok()?;
+    u32::try_from(group.as_raw_nonzero().get()).ok()
+}
+
 /// Returns `None`: the system does not report it.
 pub(crate) fn latest_pid() -> Option<u32> {
     None

@@ -166,6 +166,15 @@ pub(crate) fn suspend(process: ProcessId) {
     let _ = send_signal(process, Signal::STOP);
 }
 
+/// Suspends or kills the processes of a process group, all at the same moment.
+pub(crate) fn signal_group(group: u32, is_kill: bool) {
+    let signal = if is_kill { Signal::KILL } else { Signal::STOP };
+    if let Some(group) = pid(group).filter(|pid| !pid.is_init()) {
+        // The last process may have exited meanwhile.
+        let _ = rustix::process::kill_process_group(group, signal);
+    }
+}
+
 fn pid(pid: u32) -> Option<Pid> {
     i32::try_from(pid).ok().and_then(Pid::from_raw)
 }

@@ -188,6 +188,14 @@ pub(crate) fn kill_child(child: u32) {
 /// Does nothing: Windows cannot suspend a process.
 pub(crate) fn suspend(_process: ProcessId) {}
 
+/// Returns `None`: there are no process groups.
+pub(crate) fn process_group(_process: u32) -> Option<u32> {
+    None
+}
+
+/// Does nothing: there are no process groups.
+pub(crate) fn signal_group(_group: u32, _is_kill: bool) {}
+
 /// Returns `None`: sessions are those of users.
 pub(crate) fn session(_process: u32) -> Option<u32> {
     None

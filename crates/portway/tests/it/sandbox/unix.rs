@@ -16,6 +16,24 @@ pub(super) fn set_home(command: &mut Command, home: &Path, state: &Path) {
 /// The command line of every process with this state directory by pid. Zombies have no environment
 /// and so are left out.
 pub(super) fn processes(state: &Path) -> BTreeMap<u32, String> {
+    // While processes are created, one that forks and exits again and again can be missing in a list.
+    const MAX_EMPTY_LISTS: u32 = 20;
+    let latest = || {
+        let load = fs::read_to_string("/proc/loadavg").unwrap();
+        load.split_whitespace().nth(4).map(str::to_owned)
+    };
+    let mut empty = 0;
+    loop {
+        let before = latest();
+        let found = list(state);
+        empty += 1;
+        if !found.is_empty() || empty == MAX_EMPTY_LISTS || before == latest() {
+            return found;
+        }
+    }
+}
+
+fn list(state: &Path) -> BTreeMap<u32, String> {
     let mark = format!("XDG_STATE_HOME={}", state.display());
     let has_mark = |environ: &[u8]| environ.split(|&b| b == 0).any(|v| v == mark.as_bytes());
     fs::read_dir("/proc")
