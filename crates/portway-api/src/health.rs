@@ -25,6 +25,9 @@ pub struct ServiceHealth {
     pub url: String,
     /// The port that was checked.
     pub port: u16,
+    /// Its number inside the network of the instance; missing without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inner: Option<u16>,
     /// Whether the service is healthy. Over HTTP, the status must be below 400, or below 500 when
     /// no health path is configured. Over TCP, the service must accept the connection.
     pub healthy: bool,

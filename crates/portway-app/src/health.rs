@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::dirs;
 use crate::error::CommandError;
-use crate::inspect::{self, Known};
+use crate::inspect::{Holders, Known};
 use crate::instance::snapshot;
 use crate::project::{describe, known};
 use crate::registry::RegistryReader;
@@ -155,14 +155,15 @@ impl Checks {
                 })
             })
             .collect();
-        let holders = inspect::holders();
+        let ports = self.services.iter().map(|(_, check)| check.port);
+        let holders = Holders::read(&self.known, ports).await;
         let mut services = Vec::new();
         for ((service, check), task) in self.services.iter().zip(tasks) {
             let mut response = task.await.unwrap_or_else(|error| Err(error.to_string()));
-            let on_port = holders.get(&check.port).into_iter().flatten();
-            let other = on_port
-                .map(|holder| self.known.occupant(holder, service, &self.checkout))
-                .find(|occupant| !occupant.kind.is_own());
+            let occupants = self
+                .known
+                .occupants(&holders, check.port, service, &self.checkout);
+            let other = occupants.iter().find(|occupant| !occupant.kind.is_own());
             // The response of another process says nothing about the service.
             if let Some(other) = other {
                 response = Err(format!(
@@ -170,7 +171,17 @@ impl Checks {
                     check.port, other.description
                 ));
             }
-            services.push(evaluate(&service.name, check, response));
+            let inner = holders.inner(check.port).filter(|_| other.is_none());
+            if let Some(inner) = inner.filter(|inner| !inner.is_open && response.is_err()) {
+                // Portway accepts the connection outside.
+                response = Err(format!(
+                    "no process listens on port {} of its network",
+                    inner.number
+                ));
+            }
+            let mut health = evaluate(&service.name, check, response);
+            health.inner = inner.map(|inner| inner.number);
+            services.push(health);
         }
         HealthReport {
             at,
@@ -201,6 +212,7 @@ fn evaluate(
         },
         url: check.url.clone(),
         port: check.port,
+        inner: None,
         healthy,
         status,
         // Rounded to microseconds; the measurement is not more exact.

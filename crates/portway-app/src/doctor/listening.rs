@@ -7,33 +7,38 @@ use portway_project::{PlannedService, ports_file};
 use super::context::{DoctorContext, ValueOrigin};
 use super::finding_builder::{FindingExt, error, fine, warning};
 use super::port_check::{Expected, PortCheck, is_nothing_running};
-use crate::inspect::{Holders, Known, OccupantKind};
+use crate::inspect::{Holders, InnerPort, Known, OccupantKind};
 
 const FILE: &str = ports_file::FILE_NAME;
 
+/// Reads which processes listen, also inside networks.
+pub(super) async fn holders(context: &DoctorContext) -> Holders {
+    let ports = context
+        .services()
+        .flat_map(|service| context.ports.of(&service.name));
+    Holders::read(&known(context), ports.copied()).await
+}
+
+fn known(context: &DoctorContext) -> Known {
+    let entries = context.records.as_ref().map(|it| it.entries.clone());
+    Known::of(entries.unwrap_or_default())
+}
+
 /// Collects the ports of all services and the processes that listen there.
 pub(super) fn collect(context: &DoctorContext, holders: &Holders) -> Vec<PortCheck> {
-    let known = Known::of(
-        context
-            .records
-            .as_ref()
-            .map(|records| records.entries.clone())
-            .unwrap_or_default(),
-    );
+    let known = known(context);
     let mut port_checks = Vec::new();
     for service in context.services() {
         let expected = expected(context.status.as_ref(), &service.name);
         for (index, port) in context.ports.of(&service.name).iter().enumerate() {
-            let here = holders.get(port).map_or(&[][..], Vec::as_slice);
+            let here = holders.on(*port);
             port_checks.push(PortCheck {
                 service: service.name.clone(),
                 port: *port,
                 expected: expected.clone(),
                 forced: forced(context, service, index, *port),
-                occupants: here
-                    .iter()
-                    .map(|holder| known.occupant(holder, service, &context.checkout))
-                    .collect(),
+                inner: holders.inner(*port),
+                occupants: known.occupants(holders, *port, service, &context.checkout),
                 families: Families::of(here.iter().map(|holder| &holder.listener).filter(|one| {
                     // Addresses of the local network do not serve `localhost`.
                     one.address.is_loopback() || one.address.is_unspecified()
@@ -131,7 +136,9 @@ pub(super) fn evaluate(port_check: &PortCheck) -> Option<Finding> {
         };
         return Some(error(Check::Listening, service, message, repair).command(command));
     }
-    if let Some(first) = port_check.occupants.first() {
+    // For a service that does not listen inside, Portway accepts connections nevertheless.
+    let is_silent = port_check.inner.is_some_and(|inner| !inner.is_open);
+    if let Some(first) = port_check.occupants.first().filter(|_| !is_silent) {
         let mut addresses: Vec<&str> = port_check
             .occupants
             .iter()
@@ -139,7 +146,10 @@ pub(super) fn evaluate(port_check: &PortCheck) -> Option<Finding> {
             .collect();
         addresses.dedup();
         let addresses = addresses.join(", ");
-        let message = format!("is listening on port {port} ({addresses})");
+        let mut message = format!("is listening on port {port} ({addresses})");
+        if let Some(InnerPort { number, .. }) = port_check.inner {
+            message += &format!(", which is {number} in its network");
+        }
         if first.kind == OccupantKind::StartedByHand {
             return Some(
                 warning(
@@ -163,7 +173,12 @@ pub(super) fn evaluate(port_check: &PortCheck) -> Option<Finding> {
             error(
                 Check::Listening,
                 service,
-                format!("is running, but not listening on its port {port}"),
+                match port_check.inner {
+                    Some(InnerPort { number, .. }) => format!(
+                        "is running, but not listening on its port {port}, which is {number} in its network"
+                    ),
+                    None => format!("is running, but not listening on its port {port}"),
+                },
                 "read its output, and check that its command uses `{port}`",
             )
             .command(format!("portway logs {service}")),

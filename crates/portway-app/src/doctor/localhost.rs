@@ -84,6 +84,7 @@ mod tests {
             port: 9000,
             expected: Expected::Listening,
             forced: None,
+            inner: None,
             occupants: vec![PortOccupant {
                 description: "x".into(),
                 kind: OccupantKind::Service,

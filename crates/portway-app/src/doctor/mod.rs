@@ -93,7 +93,7 @@ pub(crate) fn page_warnings(directory: &Path) -> Vec<String> {
 
 async fn examine_checkout(directory: Option<&Path>) -> Result<Diagnosis, CommandError> {
     let context = DoctorContext::collect(directory).await?;
-    let holders = inspect::holders();
+    let holders = listening::holders(&context).await;
     let port_checks = listening::collect(&context, &holders);
     let owners = context.owners();
     let owner = |port: u16| owners.get(&port).cloned().unwrap_or(PortOwner::None);
@@ -120,7 +120,7 @@ async fn examine_checkout(directory: Option<&Path>) -> Result<Diagnosis, Command
         let wiring = wiring.as_ref();
         wiring.is_some_and(|wiring| context.is_overridden(dir, variable, wiring))
     };
-    let served = |port: u16| holders.contains_key(&port);
+    let served = |port: u16| !holders.on(port).is_empty();
     let written = env_files::collect(&context.dirs());
     findings.extend(env_files::evaluate(
         &written,

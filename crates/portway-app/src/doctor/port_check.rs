@@ -2,7 +2,7 @@
 
 use portway_ports::Families;
 
-use crate::inspect::PortOccupant;
+use crate::inspect::{InnerPort, PortOccupant};
 
 /// A port of a service, and the processes that listen there.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub(super) struct PortCheck {
     pub(super) expected: Expected,
     /// The key of `.ports.json` that requires this port, if a user set it.
     pub(super) forced: Option<String>,
+    /// The port inside the network of the instance, if it listens in one.
+    pub(super) inner: Option<InnerPort>,
     /// The processes that are listening.
     pub(super) occupants: Vec<PortOccupant>,
     /// The address families that accept connections to `localhost`.

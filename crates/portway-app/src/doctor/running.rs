@@ -116,6 +116,7 @@ mod tests {
             port: 9000,
             expected,
             forced: None,
+            inner: None,
             occupants: of.map(occupant).into_iter().collect(),
             families: Families::default(),
         }

@@ -24,11 +24,13 @@ use crate::error::CommandError;
 use crate::gateway::state;
 use crate::registry::RegistryReader;
 use crate::reporter::Reporter;
+use crate::runtime::runtime;
 
 use container::published;
+pub(crate) use isolated::InnerPort;
 use isolated::Networks;
 pub(crate) use leftover::{RunningInstances, leftovers};
-pub(crate) use occupant::{Holders, OccupantKind, PortOccupant, holders, occupant};
+pub(crate) use occupant::{Holders, OccupantKind, PortOccupant, occupant};
 
 /// A snapshot of the registry and the gateway.
 #[derive(Default)]
@@ -160,6 +162,12 @@ pub(crate) fn report(ports: &[u16], known: &Known) -> Result<Vec<PortReport>, Co
         ports.iter().copied().collect()
     };
     let mut networks = Networks::default();
+    runtime()?.block_on(async {
+        for port in &wanted {
+            let listeners = listening.get(port).map_or(&[][..], Vec::as_slice);
+            networks.read(leases.get(port), listeners).await;
+        }
+    });
     wanted
         .into_iter()
         .map(|port| {
@@ -167,7 +175,7 @@ pub(crate) fn report(ports: &[u16], known: &Known) -> Result<Vec<PortReport>, Co
             let lease = leases.get(&port).cloned();
             let inner = networks.resolve(&mut listeners, lease.as_ref(), port);
             let mut report = one(port, listeners, lease, known)?;
-            report.inner = inner;
+            report.inner = inner.map(|inner| inner.number);
             report.excluded = policy.exclusion(port).map(|why| why.to_string());
             Ok(report)
         })

@@ -7,9 +7,10 @@ use portway_api::PortConflict;
 use portway_ports::PortOwner;
 use portway_project::policy::ListenerOwner;
 use portway_project::{Checkout, PlannedService};
+use portway_registry::CheckoutState;
 use portway_supervisor::mark::{self, Mark};
 
-use super::{Known, user};
+use super::{InnerPort, Known, Networks, user};
 
 /// A process that is listening on a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,19 +43,45 @@ impl OccupantKind {
     }
 }
 
-/// All listening sockets of the machine, by port.
-pub(crate) type Holders = BTreeMap<u16, Vec<PortOwner>>;
+/// All listening sockets of the machine, by port. Behind the port of an instance with a network of its own,
+/// the processes that listen inside.
+#[derive(Default)]
+pub(crate) struct Holders {
+    by_port: BTreeMap<u16, Vec<PortOwner>>,
+    inner: BTreeMap<u16, InnerPort>,
+}
 
-/// Lists the listening sockets; empty if the system does not report them.
-pub(crate) fn holders() -> Holders {
-    let mut by_port = Holders::new();
-    for holder in portway_ports::all_owners().unwrap_or_default() {
-        by_port
-            .entry(holder.listener.port)
-            .or_default()
-            .push(holder);
+impl Holders {
+    /// Lists the listening sockets; empty if the system does not report them. Looks into networks for these
+    /// ports only.
+    pub(crate) async fn read(known: &Known, ports: impl IntoIterator<Item = u16>) -> Self {
+        let mut all = Self::default();
+        for holder in portway_ports::all_owners().unwrap_or_default() {
+            let here = all.by_port.entry(holder.listener.port).or_default();
+            here.push(holder);
+        }
+        let leases = known.leases();
+        let mut networks = Networks::default();
+        for port in ports {
+            let Some(here) = all.by_port.get_mut(&port) else {
+                continue;
+            };
+            networks.read(leases.get(&port), here).await;
+            let inner = networks.resolve(here, leases.get(&port), port);
+            all.inner.extend(inner.map(|inner| (port, inner)));
+        }
+        all
     }
-    by_port
+
+    /// Returns the listeners on a port.
+    pub(crate) fn on(&self, port: u16) -> &[PortOwner] {
+        self.by_port.get(&port).map_or(&[][..], Vec::as_slice)
+    }
+
+    /// Returns the port inside the network of the instance that listens on a port.
+    pub(crate) fn inner(&self, port: u16) -> Option<InnerPort> {
+        self.inner.get(&port).copied()
+    }
 }
 
 /// Describes the process that holds a socket.
@@ -96,15 +123,45 @@ fn is_below(dir: Option<&Path>, root: &Path) -> bool {
 }
 
 impl Known {
-    /// Classifies a listener on a port of `service`.
-    pub(crate) fn occupant(
+    /// Returns the processes that listen on a port of `service`, and their relation to it.
+    pub(crate) fn occupants(
+        &self,
+        holders: &Holders,
+        port: u16,
+        service: &PlannedService,
+        checkout: &Checkout,
+    ) -> Vec<PortOccupant> {
+        let here = holders.on(port).iter();
+        here.map(|holder| self.occupant(holder, holders.inner(port), service, checkout))
+            .collect()
+    }
+
+    /// Returns the service of a running instance that leases a port.
+    fn leaseholder(&self, port: u16) -> Option<(&str, &str)> {
+        let running = |liveness: &CheckoutState| *liveness == CheckoutState::Running;
+        let mut instances = self.instances.iter().filter(|(.., one)| running(one));
+        instances.find_map(|(instance, leases, _)| {
+            let lease = leases.iter().find(|lease| lease.port == port)?;
+            Some((instance.id.as_str(), lease.service.as_str()))
+        })
+    }
+
+    fn occupant(
         &self,
         holder: &PortOwner,
+        inner: Option<InnerPort>,
         service: &PlannedService,
         checkout: &Checkout,
     ) -> PortOccupant {
         let main = holder.process.as_ref();
-        let marks = marks(holder);
+        let mut marks = marks(holder);
+        // A supervisor has the marks of all its services. It listens for the one that leases the port.
+        let leaseholder = self.leaseholder(holder.listener.port);
+        let is_leaseholder =
+            |mark: &Mark| leaseholder == Some((mark.instance_id(), mark.service.as_str()));
+        if marks.iter().any(is_leaseholder) {
+            marks.retain(is_leaseholder);
+        }
         let is_own =
             |mark: &Mark| mark.instance_id() == checkout.id && mark.service == service.name;
         let kind = if service.owner == ListenerOwner::Any || marks.iter().any(is_own) {
@@ -118,7 +175,10 @@ impl Known {
         } else {
             OccupantKind::Unrelated
         };
-        let process = who(holder);
+        let mut process = who(holder);
+        if let Some(inner) = inner.filter(|inner| inner.is_open) {
+            process += &format!(", which listens on port {} of its network", inner.number);
+        }
         let owner = marks.iter().find_map(|mark| {
             if mark.instance_id() == checkout.id {
                 return Some(format!("`{}` of this checkout", mark.service));

@@ -11,6 +11,7 @@ use portway_project::policy::ListenerOwner;
 
 use super::Supervisor;
 use super::service::Role;
+use crate::mark::Mark;
 use crate::ownership::{self, Listeners, PortOwnership};
 use crate::process::descendants;
 use crate::state::{Input, StateMachine};
@@ -263,8 +264,28 @@ impl Supervisor {
             return;
         };
         if !std::mem::replace(&mut service.has_warned_about_port, true) {
-            let text = format!("cannot listen on port {port} of its network: {process} does");
+            let user = self.user_inside(process);
+            let text = format!("cannot listen on port {port} of its network: {user} does");
             self.notify(name, NoticeLevel::Warning, &text);
+        }
+    }
+
+    /// Describes a process that listens inside the network of the instance. Portway itself listens there for
+    /// programs of the machine.
+    fn user_inside(&self, process: &PortConflict) -> String {
+        let PortConflict::Process { pid, .. } = process else {
+            return process.to_string();
+        };
+        if *pid == std::process::id() {
+            return "another program of the machine".to_owned();
+        }
+        let mark = Mark::of(*pid).filter(|mark| mark.dir == self.instance_dir());
+        match mark {
+            Some(mark) => {
+                let service = mark.service;
+                PortConflict::SameInstance { service }.to_string()
+            }
+            None => process.to_string(),
         }
     }
 

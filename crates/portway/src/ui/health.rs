@@ -39,7 +39,7 @@ fn table(report: &HealthReport) -> String {
     rows.extend(report.services.iter().map(row));
     // The header has no state.
     let well = std::iter::once(true).chain(report.services.iter().map(|one| one.healthy));
-    // The problem of an unhealthy service.
+    // The problem of an unhealthy service, or its port inside.
     let lines = columns(rows, "", &[Flexible::text(5, 20)]);
     lines
         .lines()
@@ -58,8 +58,10 @@ fn row(service: &ServiceHealth) -> Vec<String> {
         (HealthCheckKind::Http, None) => "-".to_owned(),
     };
     // A status code already says what is wrong.
-    let problem = match (&service.problem, service.status) {
-        (Some(problem), None) => problem.clone(),
+    let inner = service.inner.filter(|&inner| inner != service.port);
+    let note = match (&service.problem, service.status, inner) {
+        (Some(problem), None, _) => problem.clone(),
+        (.., Some(inner)) => format!("{inner} inside"),
         _ => String::new(),
     };
     vec![
@@ -73,7 +75,7 @@ fn row(service: &ServiceHealth) -> Vec<String> {
         status,
         service.latency_ms.map_or_else(|| "-".to_owned(), latency),
         service.url.clone(),
-        problem,
+        note,
     ]
 }
 
@@ -103,11 +105,34 @@ mod tests {
             check: HealthCheckKind::Tcp,
             url: "redis://localhost:6379".into(),
             port: 6379,
+            inner: None,
             healthy: true,
             status: None,
             latency_ms: Some(0.1),
             problem: None,
         };
         assert_eq!(row(&service)[2], "tcp");
+    }
+
+    #[test]
+    fn shows_the_port_inside_a_network_unless_it_is_the_same_or_there_is_a_problem() {
+        let note = |inner: Option<u16>, problem: Option<&str>| {
+            let service = ServiceHealth {
+                service: "api".into(),
+                check: HealthCheckKind::Http,
+                url: "http://localhost:5001/".into(),
+                port: 5001,
+                inner,
+                healthy: problem.is_none(),
+                status: None,
+                latency_ms: None,
+                problem: problem.map(str::to_owned),
+            };
+            row(&service)[5].clone()
+        };
+        assert_eq!(note(Some(5000), None), "5000 inside");
+        assert_eq!(note(Some(5001), None), "");
+        assert_eq!(note(None, None), "");
+        assert_eq!(note(Some(5000), Some("times out")), "times out");
     }
 }

@@ -1,6 +1,7 @@
 //! Instances with a network of their own.
 
 mod conflicts;
+mod messages;
 
 use std::collections::BTreeSet;
 use std::fs;

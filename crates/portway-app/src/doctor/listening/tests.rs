@@ -14,6 +14,7 @@ fn evaluated(expected: Expected, occupants: &[OccupantKind]) -> Option<(Severity
         port: 9000,
         expected,
         forced: None,
+        inner: None,
         occupants: occupants.collect(),
         families: Families::default(),
     })?;
@@ -94,6 +95,7 @@ fn suggests_removing_the_key_of_a_required_port_in_use() {
             port: 9000,
             expected: Expected::NotRunning,
             forced: Some("api_port".into()),
+            inner: None,
             occupants: vec![occupant],
             families: Families::default(),
         });
