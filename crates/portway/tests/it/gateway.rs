@@ -18,7 +18,7 @@ pub(crate) fn gateway(sandbox: &Sandbox) -> RunningCommand {
 }
 
 /// Requests `path` of `host` from the gateway and returns the status and the body.
-fn request(sandbox: &Sandbox, host: &str, path: &str) -> (u16, String) {
+pub(crate) fn request(sandbox: &Sandbox, host: &str, path: &str) -> (u16, String) {
     try_request(sandbox, host, path).unwrap_or_else(|error| panic!("{host}{path}: {error}"))
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::gateway::{gateway, request};
 use crate::sandbox::{RunningCommand, Sandbox, http_get, test_service, wait_until};
 
 /// Starts `portway run` with these arguments, in which `%service` is the test service.
@@ -76,6 +77,49 @@ fn a_command_gets_a_port_a_name_and_ends_with_ctrl_c() {
     command.signal(Signal::INT);
     assert_eq!(command.wait(), 130);
     sandbox.wait_until_empty();
+}
+
+#[test]
+fn the_gateway_serves_the_command_under_its_name() {
+    let sandbox = Sandbox::new();
+    let _gateway = gateway(&sandbox);
+    let root = sandbox.project().to_owned();
+    fs::remove_dir_all(root.join(".git")).unwrap();
+    sandbox.git(&root, &["init", "-q"]);
+    fs::write(root.join("file"), "").unwrap();
+    sandbox.git(&root, &["add", "-A"]);
+    sandbox.git(&root, &["commit", "-qm", "one"]);
+    let tree = sandbox.path("tree");
+    let tree = tree.to_str().unwrap();
+    sandbox.git(&root, &["worktree", "add", "-q", "-b", "fix/a", tree]);
+    let serve = ["--", "%service", "serve", "{port}"];
+    let (main, other) = (["--name", "docs"], ["--name", "site"]);
+    let mut commands = vec![run(&sandbox, &[&main[..], &serve].concat())];
+    commands.push(run(&sandbox, &[&other[..], &serve].concat()));
+    let mut in_tree = sandbox.portway(&["run", "--name", "docs"]);
+    in_tree.args(serve.map(|word| sandbox.expand(word)));
+    commands.push(RunningCommand::start({
+        in_tree.current_dir(tree);
+        in_tree
+    }));
+    for name in ["docs", "site", "fix-a.docs"] {
+        let instance = ready(&sandbox, name);
+        let host = format!("{name}.localhost");
+        let pid = instance["services"][0]["pid"].to_string();
+        assert_eq!(request(&sandbox, &host, "/"), (200, pid), "{name}");
+        let url = format!("http://{host}:{}", sandbox.port(39));
+        sandbox.run(&["ps"]).success().stdout_has(&url);
+        let directory = instance["directory"].as_str().unwrap();
+        let named = sandbox.run(&["-C", directory, "url", "--name"]);
+        assert_eq!(named.success().stdout().trim(), url);
+        sandbox.run(&["-C", directory, "down"]).success();
+        wait_until("the name is free", || {
+            request(&sandbox, &host, "/").0 != 200
+        });
+    }
+    for mut command in commands {
+        assert_eq!(command.wait(), 0);
+    }
 }
 
 #[test]
