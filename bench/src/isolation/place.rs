@@ -129,7 +129,7 @@ impl Place {
             name,
             service,
             port,
-            running: running,
+            running,
         };
         wait(|| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok())?;
         Ok(place)
