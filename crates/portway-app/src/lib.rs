@@ -6,6 +6,7 @@
 //!
 //! This crate does not parse the command line, does not print and does not exit.
 
+pub mod agents;
 mod allocation;
 pub mod browser;
 pub mod completion;

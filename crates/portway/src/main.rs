@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     if first == portway_lan::announcer::COMMAND {
         return ExitCode::from(portway_lan::announcer::run());
     }
-    if cli::candidates::respond() {
+    if cli::complete() {
         return ExitCode::SUCCESS;
     }
     #[cfg(unix)]

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use portway_api::ErrorCode;
 
 use crate::edits::part::{Part, Whole};
-use crate::edits::section::Section;
+use crate::edits::section::{Place, Section};
 use crate::edits::{Edits, Target};
 use crate::error::CommandError;
 
@@ -187,6 +187,8 @@ fn section(shell: &str) -> Section {
         start: START,
         end: END,
         body: body.to_owned(),
+        place: Place::End,
+        header: "",
     }
 }
 

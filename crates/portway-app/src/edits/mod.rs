@@ -3,9 +3,11 @@
 //! A file that was not edited since is restored byte for byte. From another one, only Portway's part is
 //! removed. No file is written through a symbolic link, and a file with an error stays as it is.
 
+pub(crate) mod json;
 pub(crate) mod part;
 mod record;
 pub(crate) mod section;
+pub(crate) mod toml;
 
 use std::fs;
 use std::io;
@@ -134,11 +136,13 @@ impl Edits {
         let Some(after) = &step.change.after else {
             let created = Record::read()?.find(path).map(|one| one.created.clone());
             fs::remove_file(path).map_err(failed)?;
-            // Others may have put files into them, which keeps them.
-            for dir in created.unwrap_or_default() {
-                let _ = fs::remove_dir(dir);
-            }
-            return Record::change(|all| all.forget(path));
+            // Other files keep them.
+            let left = created.unwrap_or_default().into_iter();
+            let left = left.filter(|dir| fs::remove_dir(dir).is_err()).collect();
+            return Record::change(|all| {
+                all.forget(path);
+                all.pass_on(left);
+            });
         };
         let mut created = missing_dirs(path);
         if let Some(known) = Record::read()?.find(path) {

@@ -88,4 +88,14 @@ impl Record {
     pub(crate) fn forget(&mut self, path: &Path) {
         self.files.retain(|one| one.path != path);
     }
+
+    /// Passes created directories on to a file in them, with which they are removed later.
+    pub(crate) fn pass_on(&mut self, directories: Vec<PathBuf>) {
+        for dir in directories {
+            let mut files = self.files.iter_mut();
+            if let Some(other) = files.find(|one| one.path.starts_with(&dir)) {
+                other.created.push(dir);
+            }
+        }
+    }
 }

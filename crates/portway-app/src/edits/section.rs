@@ -4,6 +4,15 @@ use std::ops::Range;
 
 use super::part::{Part, Problem};
 
+/// Where a new section is put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// After everything else.
+    End,
+    /// After the first line, which names the interpreter of a script.
+    AfterFirstLine,
+}
+
 /// Lines between two markers.
 #[derive(Clone, Debug)]
 pub(crate) struct Section {
@@ -13,6 +22,9 @@ pub(crate) struct Section {
     pub(crate) end: &'static str,
     /// The lines between the markers.
     pub(crate) body: String,
+    pub(crate) place: Place,
+    /// The first lines of a file that does not exist yet.
+    pub(crate) header: &'static str,
 }
 
 impl Section {
@@ -53,7 +65,7 @@ impl Section {
 impl Part for Section {
     fn put(&self, text: Option<&str>) -> Result<String, Problem> {
         let Some(text) = text else {
-            return Ok(self.text("\n"));
+            return Ok(format!("{}{}", self.header, self.text("\n")));
         };
         let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
         let section = self.text(newline);
@@ -64,11 +76,20 @@ impl Part for Section {
                 &text[range.end..]
             ));
         }
-        let is_ended = text.is_empty() || text.ends_with('\n');
-        let end = if is_ended { "" } else { newline };
-        let is_separate = text.trim().is_empty() || is_blank_ended(text);
-        let blank = if is_separate { "" } else { newline };
-        Ok(format!("{text}{end}{blank}{section}"))
+        let (before, after) = match self.place {
+            Place::End => (text, ""),
+            Place::AfterFirstLine => match text.find('\n') {
+                Some(end) => text.split_at(end + 1),
+                None => (text, ""),
+            },
+        };
+        let ended = before.is_empty() || before.ends_with('\n');
+        let end = if ended { "" } else { newline };
+        let blank = match self.place {
+            Place::End if !before.trim().is_empty() && !is_blank_ended(before) => newline,
+            _ => "",
+        };
+        Ok(format!("{before}{end}{blank}{section}{after}"))
     }
 
     fn take(&self, text: &str) -> Result<Option<String>, Problem> {
@@ -76,13 +97,13 @@ impl Part for Section {
             return Ok(Some(text.to_owned()));
         };
         let (mut before, after) = (&text[..range.start], &text[range.end..]);
-        if is_blank_ended(before) {
+        if self.place == Place::End && is_blank_ended(before) {
             // The blank line that separates the section.
             let newline = if before.ends_with("\r\n") { 2 } else { 1 };
             before = &before[..before.len() - newline];
         }
         let rest = format!("{before}{after}");
-        let is_empty = rest.trim().is_empty();
+        let is_empty = rest.trim().is_empty() || rest == self.header;
         Ok((!is_empty).then_some(rest))
     }
 }
@@ -96,17 +117,19 @@ fn is_blank_ended(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn section() -> Section {
+    fn section(place: Place, header: &'static str) -> Section {
         Section {
             start: "<<",
             end: ">>",
             body: "one\ntwo\n".to_owned(),
+            place,
+            header,
         }
     }
 
     #[test]
     fn puts_the_section_at_the_end_and_takes_it_out() {
-        let part = section();
+        let part = section(Place::End, "");
         for (text, with) in [
             ("", "<<\none\ntwo\n>>\n"),
             ("a\n", "a\n\n<<\none\ntwo\n>>\n"),
@@ -137,8 +160,20 @@ mod tests {
     }
 
     #[test]
+    fn puts_the_section_after_the_first_line() {
+        let part = section(Place::AfterFirstLine, "#!/bin/sh\n");
+        let new = part.put(None).unwrap();
+        assert_eq!(new, "#!/bin/sh\n<<\none\ntwo\n>>\n");
+        assert_eq!(part.take(&new).unwrap(), None);
+        let text = "#!/bin/bash\nset -e\nexit 3";
+        let put = part.put(Some(text)).unwrap();
+        assert_eq!(put, "#!/bin/bash\n<<\none\ntwo\n>>\nset -e\nexit 3");
+        assert_eq!(part.take(&put).unwrap().unwrap(), text);
+    }
+
+    #[test]
     fn refuses_a_section_without_an_end() {
-        let problem = section().put(Some("a\n<<\nb\n")).unwrap_err();
+        let problem = section(Place::End, "").put(Some("a\n<<\nb\n")).unwrap_err();
         assert_eq!(problem.line, Some(2));
     }
 }

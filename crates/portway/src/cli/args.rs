@@ -10,9 +10,9 @@ use clap::{ArgAction, Parser, Subcommand};
 use portway_app::preferences;
 
 use super::{
-    attach, candidates, completions, compose, config, dashboard, detect, discover, doctor, down,
-    endpoint, env, exec, forget, forward, free, gateway, health, init, leases, logs, man, mcp,
-    plan, prune, ps, restart, run, shell, trust, up, wait, who,
+    agents, attach, candidates, completions, compose, config, dashboard, detect, discover, doctor,
+    down, endpoint, env, exec, forget, forward, free, gateway, health, init, leases, logs, man,
+    mcp, plan, prune, ps, restart, run, shell, trust, up, wait, who,
 };
 
 /// Start services and give each checkout its own ports
@@ -149,6 +149,8 @@ Examples:
     Init(init::InitArgs),
     /// Serve coding agents through the Model Context Protocol
     Mcp(mcp::Mcp),
+    /// Set up coding agents for this checkout
+    Agents(agents::Agents),
     /// Complete commands and names in your shell
     Completions(completions::Completions),
     /// Print the JSON schema of `portway.toml`

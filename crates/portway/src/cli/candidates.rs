@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 use clap_complete::engine::{
     ArgValueCandidates, ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter,
 };
@@ -12,7 +12,6 @@ use clap_complete::env::{Bash, CompleteEnv, EnvCompleter, Fish, Powershell, Shel
 use portway_app::completion::{self, Candidate, Names};
 use portway_project::preferences::{KEYS, Key};
 
-use super::args::Cli;
 use crate::ui;
 
 /// The variable with which a completion script asks for candidates. Its value is the name of the shell.
@@ -26,14 +25,15 @@ const SHELLS: &[&dyn EnvCompleter] = &[
     &Adapter(Zsh, Quoting::ByShell),
 ];
 
-/// Responds if a completion script started this process. Returns whether it did.
-pub(crate) fn respond() -> bool {
+/// Responds if a completion script started this process. Returns whether it did. `declaration` is the command
+/// line.
+pub(crate) fn respond(declaration: fn() -> Command) -> bool {
     if std::env::var_os(VARIABLE).is_none() {
         return false;
     }
     let directory = std::env::current_dir().ok();
     let arguments = std::env::args_os();
-    let completion = CompleteEnv::with_factory(Cli::command)
+    let completion = CompleteEnv::with_factory(declaration)
         .var(VARIABLE)
         .completer("portway")
         .shells(Shells(SHELLS));

@@ -4,12 +4,10 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use clap::{Args, Command, CommandFactory};
+use clap::{Args, Command};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 use portway_app::error::CommandError;
-
-use super::args::Cli;
 
 /// The name of the command. `cargo xtask man` runs it.
 pub(crate) const COMMAND: &str = "__man";
@@ -20,10 +18,12 @@ pub(crate) struct ManArgs {
     pub(crate) directory: PathBuf,
 }
 
-pub(crate) fn run(args: &ManArgs) -> Result<u8, CommandError> {
+pub(crate) fn run(args: &ManArgs, declaration: Command) -> Result<u8, CommandError> {
     let dir = &args.directory;
     fs::create_dir_all(dir).map_err(|error| CommandError::file("create", dir, error))?;
-    for (name, text) in pages().map_err(|error| CommandError::file("write", dir, error))? {
+    for (name, text) in
+        pages(declaration).map_err(|error| CommandError::file("write", dir, error))?
+    {
         let path = dir.join(name);
         fs::write(&path, text).map_err(|error| CommandError::file("write", &path, error))?;
     }
@@ -31,8 +31,8 @@ pub(crate) fn run(args: &ManArgs) -> Result<u8, CommandError> {
 }
 
 /// Returns the file name and the text of the page of every command that is not hidden.
-fn pages() -> io::Result<Vec<(String, String)>> {
-    let mut top = Cli::command().disable_help_subcommand(true);
+fn pages(declaration: Command) -> io::Result<Vec<(String, String)>> {
+    let mut top = declaration.disable_help_subcommand(true);
     top.build();
     let mut pages = Vec::new();
     add(&top, &mut pages)?;
@@ -105,11 +105,14 @@ fn sections(text: &str) -> Roff {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
+    use crate::cli::args::Cli;
 
     #[test]
     fn every_visible_command_has_a_page() {
-        let pages = pages().unwrap();
+        let pages = pages(Cli::command()).unwrap();
         let page = |name: &str| {
             let found = pages.iter().find(|(file, _)| file == name);
             found.map(|(_, text)| text.as_str())

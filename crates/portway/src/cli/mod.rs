@@ -1,9 +1,10 @@
 //! The command line: one file per command. A command turns its arguments into options of
 //! `portway-app`, calls it, and has `ui` print what it returns.
 
+mod agents;
 pub(crate) mod args;
 mod attach;
-pub(crate) mod candidates;
+mod candidates;
 mod completions;
 mod compose;
 mod config;
@@ -41,12 +42,18 @@ mod who;
 
 use std::sync::Arc;
 
+use clap::CommandFactory;
 use portway_app::error::CommandError;
 use portway_app::reporter::Reporter;
 use portway_project::Manifest;
 
 use crate::ui;
 use args::{Cli, Command};
+
+/// Responds if a completion script started this process. Returns whether it did.
+pub(crate) fn complete() -> bool {
+    candidates::respond(Cli::command)
+}
 
 /// Runs a command and returns its exit code.
 pub(crate) fn run(cli: Cli, terminal: &Arc<dyn Reporter>) -> Result<u8, CommandError> {
@@ -87,8 +94,9 @@ pub(crate) fn run(cli: Cli, terminal: &Arc<dyn Reporter>) -> Result<u8, CommandE
             ui::exact(&Manifest::json_schema());
             Ok(0)
         }
+        Command::Agents(args) => agents::run(directory, &args, reporter),
         Command::Completions(args) => completions::run(&args),
-        Command::Man(args) => man::run(&args),
+        Command::Man(args) => man::run(&args, Cli::command()),
         Command::Supervise(args) => up::supervise(directory, &args),
         Command::Compose(args) => compose::run(directory, args),
         Command::Databases => {

@@ -24,6 +24,8 @@ mod up;
 #[cfg(windows)]
 mod windows;
 
+#[cfg(unix)]
+mod agents;
 #[cfg(target_os = "linux")]
 mod attach;
 #[cfg(unix)]
