@@ -29,6 +29,15 @@ pub(super) enum Listens {
         /// The file and line.
         place: String,
     },
+    /// From an environment variable that a file of the project sets. The source does not say how.
+    Set {
+        /// The variable's name.
+        name: &'static str,
+        /// The port in the file.
+        port: u16,
+        /// The file.
+        file: String,
+    },
     /// The source does not say.
     Unknown,
 }
@@ -96,12 +105,36 @@ impl Listens {
         }
     }
 
-    /// Searches the configuration files if the source does not say.
+    /// Searches the configuration files and the files with variables if the source does not say.
     pub(super) fn or_configured(self, dir: &Dir<'_>) -> Self {
-        match self {
+        let found = match self {
             Self::Unknown => Self::of(&configuration(dir)),
             known => known,
+        };
+        match found {
+            Self::Unknown => Self::set(dir).unwrap_or(Self::Unknown),
+            Self::Variable {
+                name,
+                value,
+                place,
+                usual: None,
+            } => Self::Variable {
+                usual: variables::port(dir, &name).map(|(port, _)| port),
+                name,
+                value,
+                place,
+            },
+            known => known,
         }
+    }
+
+    /// Returns the port to which a file such as `.env.example` sets a variable.
+    fn set(dir: &Dir<'_>) -> Option<Self> {
+        let ports = VARIABLES.iter().filter(|(_, value)| *value == "{port}");
+        ports.map(|(name, _)| *name).find_map(|name| {
+            let (port, file) = variables::port(dir, name)?;
+            (!is_of_database(port)).then_some(Self::Set { name, port, file })
+        })
     }
 
     /// Applies the result to a service; `usual` is the framework's default port.
@@ -130,6 +163,14 @@ impl Listens {
                 found.with_evidence(format!(
                     "{place} requires port {port}; read `PORT` there to allow any port"
                 ))
+            }
+            Self::Set { name, port, file } => {
+                found.port = Some(context.port(found.framework, port));
+                // Every service receives `PORT` anyway.
+                if name != "PORT" {
+                    found = found.with_env(name, "{port}");
+                }
+                found.with_evidence(format!("{file} sets `{name}` to {port}"))
             }
             Self::Unknown => {
                 found.port = Some(context.port(found.framework, usual));

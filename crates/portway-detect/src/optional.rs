@@ -1,7 +1,8 @@
 //! Which services are optional because they are not part of the application: previews, examples, documentation,
 //! sites and demos.
 
-use super::{DetectedService, Dir};
+use super::skipped::is_assets;
+use super::{DetectedService, Dir, node};
 use portway_project::kind::Kind;
 
 /// Makes services optional that are not part of the application: previews, examples, documentation and sites.
@@ -9,6 +10,7 @@ pub(super) fn make_others_optional(root: &Dir<'_>, services: &mut [DetectedServi
     make_previews_optional(services);
     make_examples_optional(services);
     make_sites_optional(root, services);
+    node::make_unselected_optional(root, services);
 }
 
 /// Makes services optional whose directory has a name that detection skips: they are members of a
@@ -16,7 +18,7 @@ pub(super) fn make_others_optional(root: &Dir<'_>, services: &mut [DetectedServi
 fn make_examples_optional(services: &mut [DetectedService]) {
     for service in services {
         let mut parts = service.dir.split('/').filter(|part| !part.is_empty());
-        if let Some(part) = parts.find(|part| super::is_skipped(part)) {
+        if let Some(part) = parts.find(|part| super::is_skipped(part) && !is_assets(part)) {
             service
                 .evidence
                 .push(format!("it is below `{part}`, so it is optional"));

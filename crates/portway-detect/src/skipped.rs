@@ -63,6 +63,12 @@ pub(super) fn is_skipped(dir: &str) -> bool {
         || GENERATED.contains(&dir.to_lowercase().as_str())
 }
 
+/// Returns whether a directory with this name contains files that a server serves as they are. Some contain a
+/// project that builds them.
+pub(super) fn is_assets(dir: &str) -> bool {
+    ["public", "static"].contains(&dir.to_lowercase().as_str())
+}
+
 /// Returns whether a directory with this name is the output of a build: `dist`, `dist-package`.
 pub(super) fn is_build(dir: &str) -> bool {
     let dir = dir.to_lowercase();

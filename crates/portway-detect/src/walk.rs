@@ -1,5 +1,6 @@
 //! Which directories of a checkout detection searches.
 
+use super::skipped::is_assets;
 use super::{Dir, Skipped, is_skipped, node, templates};
 use portway_project::manifest::FILE_NAME;
 
@@ -47,6 +48,7 @@ pub(super) fn walk<'a>(
         level = below;
     }
     add_grouped(&mut all, nested);
+    add_started(&mut all, nested);
     all.truncate(MAX_DIRS);
     add_workspace_members(&mut all);
     // A directory with a manifest is a project of its own.
@@ -90,6 +92,25 @@ fn add_grouped<'a>(all: &mut Vec<Dir<'a>>, nested: &[String]) {
                     .any(|file| sub.has(file))
                     && !templates::contains(sub)
             }));
+        }
+    }
+    all.extend(found);
+}
+
+/// Adds the packages that scripts of other packages start, which may be deeper than other directories, or among
+/// files that a server serves.
+fn add_started(all: &mut Vec<Dir<'_>>, nested: &[String]) {
+    let mut found: Vec<Dir<'_>> = Vec::new();
+    for dir in all.iter() {
+        for path in node::started_dirs(dir) {
+            let whole = dir.path_of(&path);
+            let mut parts = whole.split('/');
+            let is_left_out = parts.any(|part| is_skipped(part) && !is_assets(part));
+            let mut known = all.iter().chain(&found);
+            if is_left_out || nested.contains(&whole) || known.any(|one| one.path() == whole) {
+                continue;
+            }
+            found.extend(dir.below(&path).filter(|sub| !templates::contains(sub)));
         }
     }
     all.extend(found);

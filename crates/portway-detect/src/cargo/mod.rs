@@ -188,6 +188,7 @@ impl Package<'_, '_> {
                 found.with_evidence("`start` accepts its address")
             }
             (_, listens @ Listens::Variable { .. }) => {
+                let listens = listens.or_configured(self.dir);
                 listens.give(found, framework.port, self.context)
             }
             (_, listens) => match self.flag(&binary.source) {

@@ -150,3 +150,56 @@ fn ignores_libraries_and_tools() {
     let broken = checkout(&[("Cargo.toml", "[package"), ("src/main.rs", AXUM)], &[]);
     assert_eq!(broken.skipped[0].file, "Cargo.toml");
 }
+
+#[test]
+fn a_file_with_variables_names_the_port_that_the_source_does_not() {
+    let unknown = "async fn main() { axum::serve(listener(config).await, app).await }";
+    let reads = "async fn main() { let port = env::var(\"APP_PORT\")?; axum::serve(l, app).await }";
+    for (main, file, text, port, words) in [
+        (
+            unknown,
+            ".env.example",
+            "PORT=8000\n",
+            8000,
+            ".env.example sets `PORT` to 8000",
+        ),
+        (
+            unknown,
+            ".env",
+            "SERVER_PORT=8001\n",
+            8001,
+            ".env sets `SERVER_PORT` to 8001",
+        ),
+        (
+            unknown,
+            ".env",
+            "DB_PORT=5432\n",
+            3000,
+            "its source does not say",
+        ),
+        (
+            reads,
+            ".env.example",
+            "APP_PORT=8002\n",
+            8002,
+            "reads its port from `APP_PORT`",
+        ),
+    ] {
+        let manifest = manifest("axum = '0.8'");
+        let files = [
+            ("Cargo.toml", manifest.as_str()),
+            ("src/main.rs", main),
+            (file, text),
+        ];
+        let found = only(&files, &["cargo"]);
+        assert_eq!(
+            found.port,
+            Some(DetectedPort::Preferred(port)),
+            "{file} {text}"
+        );
+        found.has_evidence(words);
+        let variable = text.split('=').next().unwrap();
+        let is_set = found.env.contains_key(variable);
+        assert_eq!(is_set, !["PORT", "DB_PORT"].contains(&variable), "{text}");
+    }
+}

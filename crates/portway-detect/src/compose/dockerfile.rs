@@ -81,9 +81,18 @@ impl File<'_> {
     /// such as that of a mail server.
     pub(super) fn contains_code(&self, service: &Service) -> bool {
         let copies = |text: String| !copied(&text).is_empty() || is_language_only(&text);
-        !service.mounts.is_empty()
-            || service.runs().is_some()
-            || self.dockerfile(service).is_none_or(copies)
+        self.extended(service).is_none()
+            && (!service.mounts.is_empty()
+                || service.runs().is_some()
+                || self.dockerfile(service).is_none_or(copies))
+    }
+
+    /// Returns the known image that a service is built on, such as that of a database to which the
+    /// Dockerfile adds a script: `FROM postgres:17`.
+    pub(super) fn extended(&self, service: &Service) -> Option<String> {
+        service.build.as_ref()?;
+        let image = base(&self.dockerfile(service)?)?.to_owned();
+        images::known(&image).map(|_| image)
     }
 
     /// Returns the port of the machine on which the compose file publishes the program of `service`, which
@@ -147,17 +156,21 @@ pub(super) fn copies(text: &str) -> Vec<(&str, &str)> {
 
 /// Returns the image of the last stage of a Dockerfile.
 fn base(text: &str) -> Option<&str> {
-    let image = text.lines().rev().find_map(|line| {
+    text.lines().rev().find_map(|line| {
         let mut words = line.split_whitespace();
         let is_from = words.next()?.eq_ignore_ascii_case("from");
         is_from.then(|| words.find(|word| !word.starts_with("--")))?
-    });
-    image.map(images::last_component)
+    })
+}
+
+/// Returns the last component of the name of that image.
+fn base_name(text: &str) -> Option<&str> {
+    base(text).map(images::last_component)
 }
 
 /// Returns whether the last stage of a Dockerfile is a web server.
 fn serves_files(text: &str) -> bool {
-    base(text).is_some_and(|image| WEB_SERVERS.contains(&image))
+    base_name(text).is_some_and(|image| WEB_SERVERS.contains(&image))
 }
 
 /// Returns whether a Dockerfile installs nothing on the image of a language.
@@ -166,5 +179,5 @@ fn is_language_only(text: &str) -> bool {
         let first = line.split_whitespace().next().unwrap_or_default();
         first.eq_ignore_ascii_case("run")
     };
-    base(text).is_some_and(|image| LANGUAGES.contains(&image)) && !text.lines().any(installs)
+    base_name(text).is_some_and(|image| LANGUAGES.contains(&image)) && !text.lines().any(installs)
 }

@@ -107,7 +107,9 @@ impl File<'_> {
         if let Some(dir) = built.as_ref().filter(|_| self.contains_code(service)) {
             return self.built(name, dir, services).map_or(Ok(None), Err);
         }
+        let extended = self.extended(service);
         let image = match (service.image.as_deref(), &service.build) {
+            _ if extended.is_some() => extended.as_deref().unwrap_or_default(),
             (Some(image), _) => image,
             // The image is built; its service often has the name of what is in it.
             (None, Some(_)) if built.is_some() => name,
@@ -161,6 +163,9 @@ impl File<'_> {
             .with_kind(kind)
             .with_evidence(match (built, self.dir.path_of(self.name())) {
                 (None, file) => format!("{file} has the service `{name}` with the image {image}"),
+                (Some(_), file) if extended.is_some() => {
+                    format!("{file} has the service `{name}`, whose Dockerfile extends the image {image}")
+                }
                 (Some(_), file) => {
                     format!("{file} has the service `{name}`, whose image contains no code of the project")
                 }

@@ -117,7 +117,18 @@ impl Entry {
 
     /// Returns the file to run when no script names one.
     pub(super) fn usual(dir: &Dir<'_>, package: &Package) -> Option<Self> {
-        let entry = Self::serving(dir, package, usual(dir, package)?)?;
+        let file = usual(dir, package)?;
+        // A package below has scripts of its own.
+        let (place, _) = file.rsplit_once('/').unwrap_or_default();
+        let below = place.split('/').scan(String::new(), |path, part| {
+            *path = format!("{path}/{part}");
+            Some(path.clone())
+        });
+        let is_other = |path: &String| dir.below(path).is_some_and(|at| at.has("package.json"));
+        if !place.is_empty() && below.into_iter().any(|path| is_other(&path)) {
+            return None;
+        }
+        let entry = Self::serving(dir, package, file)?;
         // It must listen itself: libraries have an `index.js` too.
         let is_sure = entry.port.is_some() && entry.file.ends_with("js");
         is_sure.then_some(entry)
@@ -273,8 +284,14 @@ fn started(dir: &Dir<'_>, package: &Package) -> BTreeSet<String> {
 /// Programs that build, and start another command afterwards.
 const BUILDERS: [&str; 3] = ["tsc-watch", "tsdown", "tsup"];
 
-/// Options of [`BUILDERS`] whose value is that command.
-const AFTER_BUILD: [&str; 3] = ["--onSuccess", "--on-success", "--onFirstSuccess"];
+/// Options of [`BUILDERS`] whose value is that command. `tsc-watch` ignores their case.
+const AFTER_BUILD: [&str; 5] = [
+    "--onSuccess",
+    "--onsuccess",
+    "--on-success",
+    "--onFirstSuccess",
+    "--onfirstsuccess",
+];
 
 /// Returns the source of what a command runs after each build: `tsdown --watch --onSuccess "node dist/x.mjs"`
 /// runs what is built from `src/x.ts`.

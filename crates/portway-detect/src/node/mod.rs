@@ -31,6 +31,7 @@ pub(super) mod reload;
 mod run;
 mod script;
 mod search;
+mod selected;
 mod server;
 mod servers;
 mod source;
@@ -55,6 +56,7 @@ pub(super) use self::migrations::migration;
 pub(super) use self::programs::{MANAGERS, runs_program};
 pub(super) use self::provide::provide;
 pub(super) use self::reason::reason;
+pub(super) use self::selected::{make_unselected_optional, started_dirs};
 pub(super) use self::watchers::add_watchers;
 pub(super) use self::workspace::members;
 

@@ -11,7 +11,7 @@ use crate::{DetectedService, Dir};
 const DEV: [&str; 4] = ["dev", "start", "serve", "develop"];
 
 /// Options of package managers that are followed by a directory or by the name of a package.
-const PLACES: [&str; 8] = [
+pub(super) const PLACES: [&str; 8] = [
     "--prefix",
     "--cwd",
     "-C",
@@ -84,7 +84,7 @@ pub(super) fn main_script(package: &Package) -> Option<(&str, String)> {
 }
 
 /// Returns the commands that a script starts at the same time, or its only one.
-fn parts(dir: &Dir<'_>, package: &Package, text: &str) -> Vec<String> {
+pub(super) fn parts(dir: &Dir<'_>, package: &Package, text: &str) -> Vec<String> {
     let mut parts: Vec<String> = Vec::new();
     for part in Script::at_once(text) {
         let targets = Script::parse(part).and_then(|script| {

@@ -2,7 +2,7 @@
 
 use super::Project;
 use super::package::Package;
-use super::script::{SECRET_SETTERS, SimpleCommand, Step, StepRun};
+use super::script::{SECRET_SETTERS, SimpleCommand, Step, StepRun, assignment};
 use super::server::Server;
 use super::tools::ON_MACHINE;
 use crate::shell::literal;
@@ -307,17 +307,13 @@ impl Project<'_, '_> {
     /// A command as it is written, with the prefix for a program that a package contains. `None` if it is not
     /// known whether a package or the machine does.
     fn in_path(&self, text: &str) -> Option<String> {
-        let mut start = 0;
-        for word in text.split_whitespace() {
-            // All words are slices of the text.
-            start = word.as_ptr() as usize - text.as_ptr() as usize;
-            let is_variable = word.split_once('=').is_some_and(|(name, _)| {
-                !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-            });
-            if !is_variable {
-                break;
-            }
-        }
+        let mut words = text.split_whitespace();
+        let Some(first) = words.find(|word| assignment(word).is_none()) else {
+            // A variable of the script itself.
+            return Some(literal(text.trim()).into_owned());
+        };
+        // All words are slices of the text.
+        let start = first.as_ptr() as usize - text.as_ptr() as usize;
         let (variables, command) = text.split_at(start);
         let program = command.split_whitespace().next()?;
         let prefix = match () {

@@ -189,6 +189,7 @@ impl SimpleCommand {
         let mut env = Vec::new();
         let mut wrapper = Vec::new();
         let mut replaced = None;
+        let mut is_set = false;
         loop {
             let first = words.first()?;
             let runner = RUNNERS.iter().map(|runner| runner.split(' ').collect());
@@ -200,7 +201,10 @@ impl SimpleCommand {
             } else if let Some((name, value)) = assignment(first) {
                 env.push((name.to_owned(), value.to_owned()));
                 words.remove(0);
+            } else if is_set && is_optional_assignment(first) {
+                words.remove(0);
             } else if SETTERS.contains(&first.as_str()) {
+                is_set = true;
                 let end = words.iter().position(|word| word == "--");
                 words.drain(..end.map_or(1, |end| end + 1));
             } else if let Some(chooser) = PORT_CHOOSERS.into_iter().find(|name| first == name) {
@@ -375,8 +379,17 @@ fn is_glued(flag: &str, rest: &str) -> bool {
     flag.len() == 2 && !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// Returns whether a word becomes an assignment or nothing, by whether a variable is set: `${HOST:+NAME=$HOST}`.
+fn is_optional_assignment(word: &str) -> bool {
+    let inner = word
+        .strip_prefix("${")
+        .and_then(|rest| rest.strip_suffix('}'));
+    let text = inner.and_then(|inner| inner.split_once('+'));
+    text.is_some_and(|(_, text)| assignment(text).is_some())
+}
+
 /// Parses `NAME=value`.
-fn assignment(word: &str) -> Option<(&str, &str)> {
+pub(super) fn assignment(word: &str) -> Option<(&str, &str)> {
     let (name, value) = word.split_once('=')?;
     let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');

@@ -183,7 +183,7 @@ fn expand<'d>(
 
 /// Returns whether a component of a path matches one of a pattern, in which a star stands for any
 /// characters.
-fn is_component_match(pattern: &str, part: &str) -> bool {
+pub(super) fn is_component_match(pattern: &str, part: &str) -> bool {
     match pattern.split_once('*') {
         Some((before, after)) => {
             part.len() >= before.len() + after.len()

@@ -227,3 +227,46 @@ fn a_published_port_that_the_system_assigns_has_usual_ones_beside_it() {
     let line = "port = { prefer = 54321, range = [54321, \"5432-5531\"] }";
     assert!(manifest.contains(line), "{manifest}");
 }
+
+#[test]
+fn a_database_that_a_dockerfile_extends_runs_in_its_container() {
+    let api = "services:\n  api: {build: ./api, ports: ['5004:8000'], depends_on: [api-db], \
+               environment: {DATABASE_URL: 'postgres://app:pw@api-db:5432/dev'}}\n";
+    for (own, port) in [
+        ("build: ./api/db, expose: [5432]", 5432),
+        ("build: {context: api/db}, ports: ['5435:5432']", 5435),
+        (
+            "image: shop-db, build: ./api/db, volumes: ['data:/x'], command: postgres -c fsync=off",
+            5432,
+        ),
+    ] {
+        let compose = format!("{api}  api-db: {{{own}, environment: {{POSTGRES_PASSWORD: pw}}}}\n");
+        let detection = checkout(
+            &[
+                ("compose.yml", &compose),
+                ("api/requirements.txt", "fastapi\nuvicorn\n"),
+                (
+                    "api/main.py",
+                    "from fastapi import FastAPI\napp = FastAPI()\n",
+                ),
+                ("api/Dockerfile", "FROM python:3.12\nCOPY . .\n"),
+                (
+                    "api/db/Dockerfile",
+                    "FROM docker.io/library/postgres:17-alpine\nADD create.sql /docker-entrypoint-initdb.d\n",
+                ),
+                ("api/db/create.sql", "CREATE DATABASE dev;\n"),
+            ],
+            &["docker", "python3"],
+        );
+        let db = service(&detection, "api-db");
+        assert_eq!(
+            (db.framework, db.prefers()),
+            ("postgres", Some(port)),
+            "{own}"
+        );
+        db.has_evidence("whose Dockerfile extends the image docker.io/library/postgres:17-alpine");
+        assert!(db.command.starts_with("portway compose run "), "{own}");
+        let api = service(&detection, "api");
+        assert_eq!(api.after[0].0, "api-db", "{own}");
+    }
+}

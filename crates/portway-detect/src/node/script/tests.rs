@@ -42,6 +42,13 @@ fn finds_the_last_command_of_a_script() {
             true,
             true,
         ),
+        (
+            "name=${HOST:-shop.test}; env ${HOST:+URL=https://$HOST} portless ${name%.test} next dev",
+            "next dev",
+            false,
+            true,
+        ),
+        ("env A=1 ${HOST:+URL=$HOST} vite", "vite", true, true),
         ("corepack pnpm run dev", "pnpm run dev", true, true),
         ("varlock run -- vite", "vite", true, true),
         ("a || b", "b", false, false),

@@ -212,6 +212,7 @@ fn what_a_build_makes_is_found_by_its_source() {
     for script in [
         "tsup --watch --onSuccess \\\"node dist/main.js\\\"",
         "tsc-watch --onSuccess 'node ./out/main.js'",
+        "tsc-watch -p src/tsconfig.json --onsuccess 'node out/main.js'",
         "nodemon --watch src --exec 'tsx src/main.ts'",
         "esbuild src/main.ts --bundle --outfile=dist/app.js && node dist/app.js",
         "npm run build && node dist/main.js",
@@ -315,4 +316,35 @@ fn containers_that_a_script_starts_are_left_to_portway() {
     let scripts = "\"dev\": \"docker compose up -d && next dev\"";
     let found = package(scripts, &["next"], &[]);
     assert_eq!(found.command, "npm run dev -- --port {port}");
+}
+
+#[test]
+fn the_entry_of_a_package_below_is_not_a_server_of_this_one() {
+    let root = "{\"main\": \"server/index.js\", \"scripts\": {\"dev\": \"npm-run-all --parallel dev:*\", \
+                \"dev:web\": \"cd web && npm run dev\", \"dev:server\": \"cd server && npm run dev\"}}";
+    let server = "{\"scripts\": {\"dev\": \"nodemon\"}, \"dependencies\": {\"express\": \"5\"}}";
+    let detection = crate::fixture::checkout(
+        &[
+            ("package.json", root),
+            ("server/package.json", server),
+            ("server/index.js", SERVER.1),
+            ("web/package.json", "{\"scripts\": {\"dev\": \"vite\"}}"),
+        ],
+        &["npm"],
+    );
+    let found: Vec<&str> = detection
+        .services
+        .iter()
+        .map(|one| one.dir.as_str())
+        .collect();
+    assert_eq!(found, ["server", "web"]);
+    // Without a package, it belongs to this one.
+    let alone = crate::fixture::checkout(
+        &[
+            ("package.json", "{\"main\": \"server/index.js\"}"),
+            ("server/index.js", SERVER.1),
+        ],
+        &["npm"],
+    );
+    assert_eq!(alone.services.len(), 1);
 }
