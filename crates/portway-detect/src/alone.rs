@@ -67,6 +67,7 @@ mod tests {
             has_program: &|_| true,
             preferred: &|_| None,
             is_windows: false,
+            node_major: &|| None,
             engine: &|| None,
         };
         command(temp.path(), text, &context)

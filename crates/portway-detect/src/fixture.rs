@@ -7,7 +7,7 @@ use super::{DetectContext, DetectedPort, DetectedService, Detection, NoEngine, d
 use portway_project::{Manifest, Plan};
 
 /// Runs detection on a checkout with these files, on a machine with these programs, and checks that
-/// the result parses as a manifest and makes a plan.
+/// the result parses as a manifest and makes a plan. `node@22` is a version of Node.
 pub(super) fn checkout(files: &[(&str, &str)], programs: &[&str]) -> Detection {
     checkout_on(files, programs, false)
 }
@@ -30,6 +30,10 @@ fn checkout_on(files: &[(&str, &str)], programs: &[&str], is_windows: bool) -> D
             has_program: &|program| programs.contains(&program),
             preferred: &|_| None,
             is_windows,
+            node_major: &|| {
+                let mut versions = programs.iter().filter_map(|one| one.strip_prefix("node@"));
+                versions.next()?.parse().ok()
+            },
             engine: &|| {
                 let has_engine = programs.contains(&"docker") || programs.contains(&"podman");
                 (!has_engine).then(|| NoEngine {

@@ -74,6 +74,8 @@ pub struct DetectContext<'a> {
     pub preferred: &'a dyn Fn(&str) -> Option<u16>,
     /// Whether the commands are for `cmd.exe` of Windows instead of a POSIX shell.
     pub is_windows: bool,
+    /// Returns the major version of Node, if it is installed. It is called only if a package depends on it.
+    pub node_major: &'a dyn Fn() -> Option<u32>,
     /// Returns why no engine runs containers, if none does. It is called only if the checkout has
     /// services that run in containers.
     pub engine: &'a dyn Fn() -> Option<NoEngine>,

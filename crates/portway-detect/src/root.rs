@@ -117,6 +117,7 @@ mod tests {
             has_program: &|_| true,
             is_windows: false,
             preferred: &|_| None,
+            node_major: &|| None,
             engine: &|| None,
         };
         let (_, found) = find(from, &context);

@@ -1,12 +1,15 @@
 //! Reads the manifest of a directory, or detects its services.
 
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use portway_detect::{DetectContext, Detection, Skipped};
 use portway_project::Preferences;
 use portway_project::checkout::default_project_name;
 use portway_project::manifest::{self, Manifest, ManifestError};
 use portway_project::shell::quote;
+use portway_supervisor::program;
 
 use crate::compose::engine::{self, DETECT_TIMEOUT};
 use crate::error::CommandError;
@@ -74,8 +77,29 @@ pub(crate) fn surroundings(preferred: &dyn Fn(&str) -> Option<u16>) -> DetectCon
         has_program: &dirs::has_program,
         preferred,
         is_windows: cfg!(windows),
+        node_major: &node_major,
         engine: &|| engine::find(None, DETECT_TIMEOUT).err(),
     }
+}
+
+/// How long Node may take to print its version.
+const NODE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Maximum number of bytes of that.
+const MAX_VERSION: u64 = 256;
+
+/// Returns the major version of the installed Node.
+fn node_major() -> Option<u32> {
+    let mut command = Command::new("node");
+    command.arg("--version").stdin(Stdio::null());
+    let text = program::output(command, NODE_TIMEOUT, MAX_VERSION)?;
+    let text = String::from_utf8(text).ok()?;
+    text.trim()
+        .strip_prefix('v')?
+        .split('.')
+        .next()?
+        .parse()
+        .ok()
 }
 
 /// Maximum number of checkouts that an error names.

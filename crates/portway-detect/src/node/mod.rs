@@ -16,6 +16,7 @@ mod entry;
 mod env_file;
 mod files;
 mod generated;
+mod hashes;
 mod imports;
 mod listen_call;
 mod listening;
@@ -382,6 +383,17 @@ impl Project<'_, '_> {
     fn finish(&self, mut found: DetectedService) -> DetectedService {
         if found.framework == "create-react-app" {
             found = found.with_env("BROWSER", "none");
+        }
+        if let Some((bundler, major)) = hashes::old_bundler(&self.package)
+            && (self.context.node_major)().is_some_and(|node| node >= hashes::FIRST_NODE)
+        {
+            found = found
+                .with_env("NODE_OPTIONS", hashes::OPTION)
+                .with_evidence(format!(
+                    "`{bundler}` {major} uses hashes that Node {} and newer need `{}` for",
+                    hashes::FIRST_NODE,
+                    hashes::OPTION
+                ));
         }
         if found.framework == "nitro" && !self.has_compatibility_date() {
             // Otherwise, Nitro asks for it, and waits. This is the date that it uses if the answer is no.

@@ -11,8 +11,8 @@ use crate::yaml::strings;
 pub(super) struct Package {
     /// Its scripts by name, in the order of the file.
     pub(super) scripts: IndexMap<String, String>,
-    /// The names of all its dependencies, of every kind.
-    dependencies: Vec<String>,
+    /// All its dependencies, of every kind, with the ranges of their versions.
+    dependencies: Vec<(String, String)>,
     /// Its `main` file.
     pub(super) main: Option<String>,
     /// Its workspace patterns.
@@ -42,7 +42,6 @@ impl Package {
             dependencies: ["dependencies", "devDependencies", "optionalDependencies"]
                 .into_iter()
                 .flat_map(texts)
-                .map(|(name, _)| name)
                 .collect(),
             main: text("main"),
             workspaces: workspaces.map(strings).unwrap_or_default(),
@@ -52,12 +51,22 @@ impl Package {
 
     /// Returns whether it depends on a package.
     pub(super) fn has(&self, package: &str) -> bool {
-        self.dependencies.iter().any(|name| name == package)
+        self.dependencies.iter().any(|(name, _)| name == package)
+    }
+
+    /// Returns the major version of a package on which it depends, if its range names one: 4 for `^4.41.2`.
+    pub(super) fn major(&self, package: &str) -> Option<u32> {
+        let (_, range) = self.dependencies.iter().find(|(name, _)| name == package)?;
+        let version = range.trim_start_matches(['^', '~', '=', 'v', ' ']);
+        let end = version
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(version.len());
+        version[..end].parse().ok()
     }
 
     /// The names of all its dependencies.
     pub(super) fn dependencies(&self) -> impl Iterator<Item = &str> {
-        self.dependencies.iter().map(String::as_str)
+        self.dependencies.iter().map(|(name, _)| name.as_str())
     }
 
     /// Returns whether there is anything to install.

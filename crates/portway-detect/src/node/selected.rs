@@ -4,7 +4,8 @@
 use super::package::Package;
 use super::reason::{PLACES, parts};
 use super::script::Script;
-use super::search::{changed_dir, without_brackets};
+use super::search::{MANAGERS, changed_dir, without_brackets};
+use super::servers::{is_start, starts_else};
 use super::workspace::{has_member, is_component_match};
 use crate::{DetectedService, Dir};
 use portway_project::kind::Kind;
@@ -138,11 +139,18 @@ pub(crate) fn started_dirs(dir: &Dir<'_>) -> Vec<String> {
         return Vec::new();
     };
     let mut found: Vec<String> = Vec::new();
-    for text in package.scripts.values() {
+    for (name, text) in &package.scripts {
+        if starts_else(name) {
+            continue;
+        }
         let texts = parts(dir, &package, text).into_iter();
         let scripts = texts.filter_map(|part| Script::parse(without_brackets(&part)));
         for script in scripts {
             let words = script.last.arguments();
+            let is_start = |word: &String| is_start(word);
+            if !MANAGERS.contains(&script.last.program()) || !words.iter().any(is_start) {
+                continue;
+            }
             let of_option = words.iter().enumerate().find_map(|(at, word)| {
                 let (flag, value) = word.split_once('=').unwrap_or((word, ""));
                 let is_place = PLACES[..4].contains(&flag);
@@ -286,12 +294,15 @@ mod tests {
                 .collect();
             assert_eq!(found, [(dir, false)], "{script}");
         }
-        // Examples stay optional, and what a tool has installed or built is no project.
-        let root = "{\"scripts\": {\"a\": \"cd example && npm start\", \"b\": \"cd dist/web && npm start\"}}";
+        // Neither what is built nor what is linted is a project.
+        let root = "{\"scripts\": {\"a\": \"cd example && npm start\", \"b\": \"cd dist/web && npm start\", \
+                    \"c\": \"cd a/b/c && npm run lint\", \"docs:dev\": \"cd d/e/f && npm start\"}}";
         let files = [
             ("package.json", root),
             ("example/package.json", web),
             ("dist/web/package.json", web),
+            ("a/b/c/package.json", web),
+            ("d/e/f/package.json", web),
         ];
         let detection = checkout(&files, &["npm"]);
         assert!(detection.services.is_empty(), "{:?}", detection.services);

@@ -104,21 +104,33 @@ const STARTS_ELSE: [&str; 18] = [
 /// Maximum depth of scripts that start scripts.
 const MAX_DEPTH: usize = 4;
 
+/// The parts of the name of a script, in lower case.
+fn name_parts(name: &str) -> impl Iterator<Item = String> {
+    name.split([':', '-', '_', '.'])
+        .map(str::to_ascii_lowercase)
+}
+
+/// Returns whether a script with this name may start the development server.
+pub(super) fn is_start(name: &str) -> bool {
+    name_parts(name).any(|part| STARTS.contains(&part.as_str()))
+}
+
+/// Returns whether a script with this name starts something else than the application.
+pub(super) fn starts_else(name: &str) -> bool {
+    name_parts(name).any(|part| STARTS_ELSE.contains(&part.as_str()))
+}
+
 /// Returns the names of the scripts that may start the development server under a name of their own.
 fn of_other_names(package: &Package) -> Vec<&str> {
-    let parts = |name: &str| -> Vec<String> {
-        let parts = name.split([':', '-', '_', '.']);
-        parts.map(str::to_ascii_lowercase).collect()
+    let rank = |name: &str| {
+        let has = |known: &&str| name_parts(name).any(|part| part == *known);
+        STARTS.iter().position(|known| has(known))
     };
     let mut names: Vec<(usize, &str)> = package
         .scripts
         .keys()
-        .filter_map(|name| {
-            let parts = parts(name);
-            let has = |known: &str| parts.iter().any(|part| part == known);
-            let rank = STARTS.iter().position(|known| has(known))?;
-            (!STARTS_ELSE.iter().any(|known| has(known))).then_some((rank, name.as_str()))
-        })
+        .filter(|name| !starts_else(name))
+        .filter_map(|name| Some((rank(name)?, name.as_str())))
         .collect();
     names.sort_by_key(|(rank, _)| *rank);
     names.into_iter().map(|(_, name)| name).collect()
