@@ -213,7 +213,8 @@ fn from_detection(directory: &Path, names: Names, found: &Sender<Candidate>) {
         has_program: &dirs::has_program,
         preferred: &|_| None,
         is_windows: cfg!(windows),
-        // To find a container engine, programs would be started.
+        // To find a container engine or a version, programs would be started.
+        node_major: &|| None,
         engine: &|| None,
     };
     let (_, detection): (PathBuf, _) = portway_detect::find(directory, &context);

@@ -47,6 +47,7 @@ mod runtime;
 pub mod shell;
 mod toolchains;
 pub mod trust;
+mod unset;
 pub mod wiring;
 mod worktree;
 

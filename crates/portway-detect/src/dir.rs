@@ -16,6 +16,9 @@ use super::records::Records;
 /// Maximum number of invalid lines of a file that are reported one by one.
 const MAX_REPORTED_LINES: usize = 5;
 
+/// How much of the start of a large file is read, in bytes.
+const MAX_START: u64 = 1 << 10;
+
 /// Maximum number of directory entries that are considered.
 const MAX_ENTRIES: usize = 2000;
 
@@ -145,6 +148,15 @@ impl<'a> Dir<'a> {
             Err(UserFileError::Io(error)) => self.skip(name, format!("cannot be read: {error}")),
         }
         None
+    }
+
+    /// Reads the first lines of a file of any size, such as a lock file. Records nothing.
+    pub(super) fn read_start(&self, name: &str) -> Option<String> {
+        let is_file = !*self.entries.get(name)?;
+        let path = self.real.join(name);
+        is_file
+            .then(|| user_file::read_start(&path, MAX_START).ok())
+            .flatten()
     }
 
     /// Reads a JSON file; records invalid JSON.

@@ -62,13 +62,8 @@ pub fn read_text(path: &Path) -> Result<String, UserFileError> {
 /// # Errors
 /// When it is not a regular file, too large, or cannot be read.
 pub fn read(path: &Path, max: u64) -> Result<Vec<u8>, UserFileError> {
-    // Opening a device can have an effect, so the path is checked first. Another file may replace it
-    // meanwhile, so the open file is checked again.
-    check(&path.metadata()?)?;
-    let file = open(path)?;
-    let metadata = file.metadata()?;
-    check(&metadata)?;
-    if metadata.len() > max {
+    let file = open_regular(path)?;
+    if file.metadata()?.len() > max {
         return Err(UserFileError::TooLarge(max));
     }
     let mut bytes = Vec::new();
@@ -78,6 +73,26 @@ pub fn read(path: &Path, max: u64) -> Result<Vec<u8>, UserFileError> {
         return Err(UserFileError::TooLarge(max));
     }
     Ok(bytes)
+}
+
+/// Reads the first bytes of a text file of any size, at most `max`. Characters that are not UTF-8 are replaced.
+///
+/// # Errors
+/// When it is not a regular file, or cannot be read.
+pub fn read_start(path: &Path, max: u64) -> Result<String, UserFileError> {
+    let mut bytes = Vec::new();
+    open_regular(path)?.take(max).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Opens a file to read it.
+fn open_regular(path: &Path) -> Result<File, UserFileError> {
+    // Opening a device can have an effect, so the path is checked first. Another file may replace it
+    // meanwhile, so the open file is checked again.
+    check(&path.metadata()?)?;
+    let file = open(path)?;
+    check(&file.metadata()?)?;
+    Ok(file)
 }
 
 fn check(metadata: &Metadata) -> Result<(), UserFileError> {

@@ -208,18 +208,21 @@ fn import(archive: &Path) -> Result<(), String> {
     tags.try_for_each(|tag| docker(&["tag", name, tag]).map(|_| ()))
 }
 
-/// Give the images of databases the names by which the Compose files of a checkout call them.
+/// Give the images of databases the names by which the Compose files and Dockerfiles of a checkout call them.
 pub(super) fn name_images(checkout: &Path) -> Result<(), String> {
     if std::env::var_os(INSIDE).is_none() {
         return Ok(());
     }
-    let mut git = Command::new("git");
-    git.args(["grep", "-hE", r"^\s*image:", "--", "*.yml", "*.yaml"])
-        .current_dir(checkout);
-    let output = git
-        .output()
-        .map_err(|error| format!("cannot run git: {error}"))?;
-    for (image, name) in images(&String::from_utf8_lossy(&output.stdout)) {
+    let lines = |pattern: &str, files: &[&str]| {
+        let mut git = Command::new("git");
+        git.args(["grep", "-hE", pattern, "--"]).args(files);
+        let output = git.current_dir(checkout).output();
+        let output = output.map_err(|error| format!("cannot run git: {error}"))?;
+        Ok::<_, String>(String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let mut text = lines(r"^\s*image:", &["*.yml", "*.yaml"])?;
+    text += &lines("^FROM ", &["*Dockerfile*"])?.replace("FROM ", "image: ");
+    for (image, name) in images(&text) {
         docker(&["tag", image, &name])?;
     }
     Ok(())

@@ -11,6 +11,7 @@ use portway_detect::toolchain::install_hint;
 use portway_supervisor::control::Events;
 use tokio::time::timeout;
 
+use super::causes;
 use super::connection::Supervised;
 use super::follow::{ProgressReport, next};
 use crate::error::CommandError;
@@ -90,6 +91,9 @@ pub(super) fn services_failed(failed: &[ServiceStatus], is_running: bool) -> Com
                 _ => format!("last lines of output of `{}`", service.name),
             };
             error = error.hint(format!("{title}:\n{}", lines.join("\n")));
+        }
+        if let Some(known) = causes::way_out(service) {
+            error = error.hint(known);
         }
         error = error.hint(way_out(service));
     }

@@ -2,6 +2,7 @@
 
 mod apply;
 pub(crate) mod attach;
+mod causes;
 pub(crate) mod connection;
 #[cfg(unix)]
 mod console;

@@ -20,7 +20,7 @@ use crate::options::UpOptions;
 use crate::project::LoadedProject;
 use crate::reporter::Reporter;
 use crate::runtime::runtime;
-use crate::{allocation, doctor, isolation, missing, preferences, toolchains, worktree};
+use crate::{allocation, doctor, isolation, missing, preferences, toolchains, unset, worktree};
 
 /// Maximum number of attempts. An attempt fails if the instance stops before it can be reached.
 const MAX_ATTEMPTS: u32 = 5;
@@ -121,7 +121,11 @@ pub fn up(
         }
         if options.detach {
             let background = supervise::detach(&registered, options)?;
-            if join::started(&registered, &services, background, reporter.as_ref())? {
+            let started = join::started(&registered, &services, background, reporter.as_ref());
+            let started = started.map_err(|error| {
+                unset::with_hints(error, &registered.project, &services, &options.selection)
+            });
+            if started? {
                 for warning in doctor::page_warnings(&registered.project.checkout.root) {
                     reporter.warning(&warning);
                 }

@@ -45,6 +45,8 @@ pub(super) struct Managed {
     is_locked: bool,
     /// Whether any version of pnpm may install the packages.
     is_any_pnpm: bool,
+    /// Whether npm 6 wrote the lock file.
+    is_of_npm_6: bool,
     /// Sentences of evidence.
     pub(super) evidence: Vec<String>,
 }
@@ -119,6 +121,13 @@ impl Managed {
             false => !version.is_empty(),
         };
         let is_any_pnpm = manager == Manager::Pnpm && !is_declared && !is_fixed;
+        let is_of_npm_6 = manager == Manager::Npm && has_lock_of_npm_6(dir, &root_path);
+        if is_of_npm_6 {
+            evidence.push(
+                "its lock file is of npm 6, which accepts packages that exclude each other, so `--legacy-peer-deps` does"
+                    .to_owned(),
+            );
+        }
         Self {
             manager,
             program,
@@ -126,6 +135,7 @@ impl Managed {
             installer,
             is_locked,
             is_any_pnpm,
+            is_of_npm_6,
             evidence,
         }
     }
@@ -144,9 +154,10 @@ impl Managed {
             (Manager::Berry | Manager::Bun, false) => "install",
         };
         // Since version 11, pnpm fails if a package has a build script that the project does not mention.
-        let tolerant = match self.is_any_pnpm {
-            true => " --config.strict-dep-builds=false",
-            false => "",
+        let tolerant = match (self.is_any_pnpm, self.is_of_npm_6) {
+            (true, _) => " --config.strict-dep-builds=false",
+            (_, true) => " --legacy-peer-deps",
+            (false, false) => "",
         };
         let program = self.installer.as_deref().unwrap_or(&self.program);
         format!("{program} {arguments}{tolerant}")
@@ -214,7 +225,7 @@ pub(super) fn workspace_of<'d>(dir: &Dir<'d>) -> Option<Dir<'d>> {
 fn lock_version(dir: &Dir<'_>, root: &str) -> &'static str {
     let root = dir.upwards().find(|at| at.path() == root);
     let text = root
-        .and_then(|root| root.read("pnpm-lock.yaml"))
+        .and_then(|root| root.read_start("pnpm-lock.yaml"))
         .unwrap_or_default();
     let line = text
         .lines()
@@ -227,6 +238,18 @@ fn lock_version(dir: &Dir<'_>, root: &str) -> &'static str {
         _ => "",
     }
 }
+
+/// Returns whether the directory in which packages are installed has a lock file of npm 6 or older.
+fn has_lock_of_npm_6(dir: &Dir<'_>, root: &str) -> bool {
+    let root = dir.upwards().find(|at| at.path() == root);
+    let text = root.and_then(|root| root.read_start("package-lock.json"));
+    let text = text.unwrap_or_default();
+    let mut lines = text.lines().take(LOCK_LINES).map(str::trim);
+    lines.any(|line| line == "\"lockfileVersion\": 1,")
+}
+
+/// How many lines of a lock file of npm are searched for its version.
+const LOCK_LINES: usize = 6;
 
 /// Returns the manager that the files in `at` imply, with the evidence.
 fn implied_manager(at: &Dir<'_>, declared: Option<String>) -> Option<(Manager, String)> {

@@ -123,8 +123,8 @@ pub(super) fn starts_else(name: &str) -> bool {
 /// Returns the names of the scripts that may start the development server under a name of their own.
 fn of_other_names(package: &Package) -> Vec<&str> {
     let rank = |name: &str| {
-        let has = |known: &&str| name_parts(name).any(|part| part == *known);
-        STARTS.iter().position(|known| has(known))
+        let has = |known: &&str| name_parts(name).any(|part| part == **known);
+        STARTS.iter().position(has)
     };
     let mut names: Vec<(usize, &str)> = package
         .scripts

@@ -5,6 +5,7 @@ mod class;
 mod destructured;
 mod fallback;
 mod reads;
+mod required;
 mod schema;
 mod value;
 
@@ -81,6 +82,40 @@ pub(super) fn defaults(dir: &Dir<'_>, others: &[&str]) -> Vec<AppVariable> {
 /// Finds the defaults in the code in `dir`, except in directories of others.
 fn search(dir: &Dir<'_>, is_other: &dyn Fn(&Dir<'_>) -> bool) -> Vec<AppVariable> {
     let mut variables = Vec::new();
+    each_file(dir, is_other, &mut |dir, name, text| {
+        for (line, found, value) in values_in(text) {
+            let origin = match value.has_expression {
+                true => Origin::Expression,
+                false => Origin::Code,
+            };
+            variables.push(variable(dir, name, line, (found, value.text), origin));
+        }
+    });
+    variables
+}
+
+/// Finds the variables that the code of the service in `dir` reads without a default, but not in the directories
+/// of `others`. Their values are empty.
+pub(super) fn required(dir: &Dir<'_>, others: &[&str]) -> Vec<AppVariable> {
+    let mut variables: Vec<AppVariable> = Vec::new();
+    let is_other = |sub: &Dir<'_>| others.contains(&sub.path());
+    each_file(dir, &is_other, &mut |dir, name, text| {
+        for (line, found) in required::in_text(text) {
+            if variables.iter().all(|known| known.name != found) {
+                let found = (found.to_owned(), String::new());
+                variables.push(variable(dir, name, line, found, Origin::Code));
+            }
+        }
+    });
+    variables
+}
+
+/// Passes each file with code in `dir` to `read`, with its directory, its name and its text.
+fn each_file(
+    dir: &Dir<'_>,
+    is_other: &dyn Fn(&Dir<'_>) -> bool,
+    read: &mut dyn FnMut(&Dir<'_>, &str, &str),
+) {
     let (mut files, mut bytes) = (0, 0);
     let mut level = dir.below("").into_iter().collect::<Vec<_>>();
     for depth in 0..=DEPTH {
@@ -88,7 +123,7 @@ fn search(dir: &Dir<'_>, is_other: &dyn Fn(&Dir<'_>) -> bool) -> Vec<AppVariable
         for dir in &level {
             for name in dir.files().filter(|name| is_searched(name)) {
                 if files >= MAX_FILES || bytes >= MAX_BYTES {
-                    return variables;
+                    return;
                 }
                 let mut text = dir.read(name).unwrap_or_default();
                 if name == CADDY {
@@ -96,13 +131,7 @@ fn search(dir: &Dir<'_>, is_other: &dyn Fn(&Dir<'_>) -> bool) -> Vec<AppVariable
                     text = text.replace("{$", "${");
                 }
                 (files, bytes) = (files + 1, bytes + text.len());
-                for (line, found, value) in values_in(&text) {
-                    let origin = match value.has_expression {
-                        true => Origin::Expression,
-                        false => Origin::Code,
-                    };
-                    variables.push(variable(dir, name, line, (found, value.text), origin));
-                }
+                read(dir, name, &text);
             }
             if depth < DEPTH {
                 let names = dir.dirs().filter(|name| !is_skipped(name));
@@ -112,7 +141,6 @@ fn search(dir: &Dir<'_>, is_other: &dyn Fn(&Dir<'_>) -> bool) -> Vec<AppVariable
         }
         level = below;
     }
-    variables
 }
 
 fn is_searched(name: &str) -> bool {

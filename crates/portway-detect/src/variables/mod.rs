@@ -58,6 +58,16 @@ pub fn find(root: &Path, services: &[(&str, &str)]) -> IndexMap<String, Vec<AppV
     found
 }
 
+/// Finds the variables that the code of a service in `dir` reads without a default, with empty values. `others`
+/// are the directories of other services; all are relative to `root`.
+pub fn required(root: &Path, dir: &str, others: &[&str]) -> Vec<AppVariable> {
+    let records = crate::records::Records::default();
+    let root = Dir::open(root, "", &records);
+    let dir = root.below(dir);
+    dir.map(|dir| code::required(&dir, others))
+        .unwrap_or_default()
+}
+
 /// Finds the variables of the files that the command of a service names, itself or in a script that it runs.
 /// `dir` is the directory of the service, relative to `root`.
 pub fn of_command(root: &Path, dir: &str, command: &str) -> NamedFiles {

@@ -80,7 +80,9 @@ pub(super) fn cause(lines: &[String]) -> Option<String> {
         .filter(|line| is_useful(line))
         .collect();
     let last = useful.first()?;
-    let error = useful.iter().find(|line| is_error(line));
+    // What npm prints after this line names files and options.
+    let conflict = useful.iter().find(|line| line.contains(" ERESOLVE "));
+    let error = conflict.or_else(|| useful.iter().find(|line| is_error(line)));
     Some(error.unwrap_or(last).clone())
 }
 
@@ -174,6 +176,12 @@ mod tests {
                 "thread 'main' panicked at src/main.rs:1:",
             ),
             ("loading\nplease set TOKEN\n}\n", "please set TOKEN"),
+            (
+                "npm error code ERESOLVE\nnpm error ERESOLVE unable to resolve dependency tree\n\
+                 npm error peer x@\"2\" from y@1\nnpm error Fix the upstream dependency conflict\n\
+                 npm error For a full report see:\nnpm error /x/eresolve-report.txt",
+                "npm error ERESOLVE unable to resolve dependency tree",
+            ),
             ("error: x\nmake: *** [Makefile:2: dev] Error 1", "error: x"),
         ] {
             assert_eq!(cause(&lines(text)).as_deref(), Some(expected), "{text}");

@@ -11,6 +11,20 @@ fn detects_managers_by_lock_file_and_declaration() {
             "npm install --no-save --no-audit --no-fund",
         ),
         (
+            "package-lock.json",
+            "{\n  \"name\": \"shop\",\n  \"lockfileVersion\": 1,\n  \"requires\": true\n}",
+            &["npm"],
+            "npm run dev -- --port {port} --strictPort",
+            "npm install --no-save --no-audit --no-fund --legacy-peer-deps",
+        ),
+        (
+            "package-lock.json",
+            "{\n  \"name\": \"shop\",\n  \"lockfileVersion\": 3,\n  \"requires\": true\n}",
+            &["npm"],
+            "npm run dev -- --port {port} --strictPort",
+            "npm install --no-save --no-audit --no-fund",
+        ),
+        (
             "pnpm-lock.yaml",
             "",
             &["pnpm"],
@@ -197,5 +211,31 @@ fn corepack_gets_the_pnpm_that_wrote_the_lock_file() {
         };
         let expected = format!("{program} install --frozen-lockfile{tolerant}");
         assert_eq!(found.prepare.as_deref(), Some(expected.as_str()));
+    }
+}
+
+#[test]
+fn large_lock_files_are_read_as_well() {
+    let package = manifest("\"dev\": \"vite\"", &["vite"]);
+    let rest = "x".repeat(2 << 20);
+    for (file, start, programs, install) in [
+        (
+            "package-lock.json",
+            "{\n  \"lockfileVersion\": 1,\n",
+            &["npm"][..],
+            "npm install --no-save --no-audit --no-fund --legacy-peer-deps",
+        ),
+        (
+            "pnpm-lock.yaml",
+            "lockfileVersion: '6.0'\n",
+            &["pnpm", "npx"],
+            "npx --yes pnpm@8 install --frozen-lockfile",
+        ),
+    ] {
+        let lock = format!("{start}{rest}");
+        let files = [("package.json", package.as_str()), (file, &lock)];
+        let detection = checkout(&files, programs);
+        assert_eq!(detection.services[0].prepare.as_deref(), Some(install));
+        assert_eq!(detection.skipped, [], "{file}");
     }
 }

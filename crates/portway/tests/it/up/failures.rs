@@ -111,3 +111,22 @@ fn a_service_that_stops_answering_is_restarted() {
     });
     assert!(service(&sandbox.status(), "a")["restarts"].as_u64() >= Some(1));
 }
+
+#[test]
+fn a_failure_names_the_variables_that_nothing_sets() {
+    let sandbox = Sandbox::new()
+        .file(
+            "app.js",
+            "connect(process.env.SHOP_URI)\nconnect(process.env.SHOP_CACHE)\nif (process.env.SHOP_DSN) {}\n",
+        )
+        .file(".env", "SHOP_CACHE=redis://example.com\n")
+        .manifest(
+            "[services.bad]\ncommand = \"%service serve {port} --print no-such-table --fail 3\"\n\
+             port = \"%0\"\nrestart = \"never\"",
+        );
+    sandbox
+        .fails(&["up", "--detach"], 5, "service_failed")
+        .names("bad")
+        .hints("nothing sets `SHOP_URI` (app.js:1), which the code of `bad` reads")
+        .hints("`SHOP_URI=…` into `.env`");
+}

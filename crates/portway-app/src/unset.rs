@@ -1,0 +1,177 @@
+//! Variables that the code of a service that failed reads, and that nothing sets.
+
+use portway_detect::variables;
+use portway_project::mapping::AppVariable;
+use portway_project::shell::quote;
+
+use crate::error::CommandError;
+use crate::explain::explain;
+use crate::options::Selection;
+use crate::project::Project;
+
+/// Maximum number of variables that are named.
+const MAX_NAMES: usize = 4;
+
+/// Adds to the error of a command which variables its failed services read that nothing sets.
+pub(crate) fn with_hints(
+    mut error: CommandError,
+    project: &Project,
+    services: &[String],
+    selection: &Selection,
+) -> CommandError {
+    let root = &project.checkout.root;
+    let all = project.plan.services.values();
+    let dirs: Vec<&str> = all
+        .clone()
+        .map(|service| service.dir.as_deref().unwrap_or(""))
+        .collect();
+    let failed = all.filter(|service| {
+        let start = format!("`{}` ", service.name);
+        let mut parts = error.info.message.split("; ");
+        service.map_env
+            && services.contains(&service.name)
+            && parts.any(|part| part.starts_with(&start) && !is_other_cause(part))
+    });
+    let mut hints = Vec::new();
+    for service in failed {
+        let dir = service.dir.as_deref().unwrap_or("");
+        let others: Vec<&str> = dirs.iter().copied().filter(|other| *other != dir).collect();
+        let required = variables::required(root, dir, &others);
+        if required.is_empty() {
+            continue;
+        }
+        let Ok(known) = explain(Some(root), Some(&service.name), selection) else {
+            continue;
+        };
+        let is_set = |one: &AppVariable| {
+            let mut known = known.iter();
+            known.any(|other| other.name == one.name && !other.value.is_empty())
+                || std::env::var_os(&one.name).is_some()
+        };
+        let unset: Vec<AppVariable> = required.into_iter().filter(|one| !is_set(one)).collect();
+        let file = match dir {
+            "" => ".env".to_owned(),
+            dir => format!("{dir}/.env"),
+        };
+        hints.extend(hint(&service.name, unset, &file, &error.info.hints));
+    }
+    // What to write comes before where to look.
+    let at = error
+        .info
+        .hints
+        .iter()
+        .position(|one| !one.starts_with("last "))
+        .unwrap_or(error.info.hints.len());
+    error.info.hints.splice(at..at, hints);
+    error
+}
+
+/// Returns whether a failure has a cause that is no missing variable of the program.
+fn is_other_cause(failure: &str) -> bool {
+    [
+        "could not be ",
+        "lost port ",
+        "lost its port ",
+        "is waiting for ",
+    ]
+    .iter()
+    .any(|cause| failure.contains(cause))
+}
+
+/// Says which variables a service reads; only those that its output names, if it names some.
+fn hint(
+    service: &str,
+    mut unset: Vec<AppVariable>,
+    file: &str,
+    output: &[String],
+) -> Option<String> {
+    let is_named = |one: &AppVariable| output.iter().any(|text| text.contains(&one.name));
+    if unset.iter().any(is_named) {
+        unset.retain(is_named);
+    }
+    let first = unset.first()?;
+    let named: Vec<String> = unset
+        .iter()
+        .take(MAX_NAMES)
+        .map(|one| format!("`{}` ({}:{})", one.name, one.place.file, one.place.line))
+        .collect();
+    let more = match unset.len().saturating_sub(MAX_NAMES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Some(format!(
+        "nothing sets {}{more}, which the code of `{service}` reads; if it needs them, write lines such as `{}=…` into `{}`",
+        named.join(", "),
+        first.name,
+        quote(file)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use portway_project::mapping::{Origin, Place};
+
+    use super::*;
+
+    fn variables(names: &[&str]) -> Vec<AppVariable> {
+        let one = |(line, name): (usize, &&str)| AppVariable {
+            name: (*name).to_owned(),
+            value: String::new(),
+            place: Place {
+                file: "src/db.js".to_owned(),
+                line: line + 1,
+            },
+            origin: Origin::Code,
+        };
+        names.iter().enumerate().map(one).collect()
+    }
+
+    #[test]
+    fn names_the_variables_of_the_output_or_the_first_ones() {
+        let of = |names: &[&str], output: &str| {
+            hint("api", variables(names), "api/.env", &[output.to_owned()])
+        };
+        assert_eq!(
+            of(&["MONGO_URI", "JWT_SECRET"], "x").as_deref(),
+            Some(
+                "nothing sets `MONGO_URI` (src/db.js:1), `JWT_SECRET` (src/db.js:2), which the code of `api` reads; \
+                 if it needs them, write lines such as `MONGO_URI=…` into `api/.env`"
+            )
+        );
+        assert_eq!(
+            of(
+                &["MONGO_URI", "JWT_SECRET"],
+                "Error: JWT_SECRET is required"
+            )
+            .as_deref(),
+            Some(
+                "nothing sets `JWT_SECRET` (src/db.js:2), which the code of `api` reads; \
+                 if it needs them, write lines such as `JWT_SECRET=…` into `api/.env`"
+            )
+        );
+        let many = of(&["A1", "A2", "A3", "A4", "A5"], "x").unwrap();
+        assert!(
+            many.contains("`A4` (src/db.js:4) and 1 more, which"),
+            "{many}"
+        );
+        assert_eq!(of(&[], "x"), None);
+    }
+
+    #[test]
+    fn a_step_that_failed_has_another_cause() {
+        for (failure, expected) in [
+            ("`api` no longer listens on its port", false),
+            (
+                "`api` exited with code 1: x; gave up after 5 restarts",
+                false,
+            ),
+            (
+                "`api` could not be prepared: the prepare step exited with code 1",
+                true,
+            ),
+            ("`api` is waiting for `db`, which failed", true),
+        ] {
+            assert_eq!(is_other_cause(failure), expected, "{failure}");
+        }
+    }
+}
