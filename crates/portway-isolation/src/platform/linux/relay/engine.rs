@@ -1,6 +1,5 @@
 //! The loop of the relay's thread, and what it waits for.
 
-mod polling;
 mod tcp;
 mod token;
 mod udp;
@@ -25,7 +24,6 @@ use crate::network::NetworkConfig;
 use crate::platform::linux::control;
 use crate::platform::linux::namespace::Namespace;
 use crate::platform::linux::start::Helper;
-use polling::Polling;
 use tcp::Listening;
 use token::Token;
 use udp::{Receiving, Session};
@@ -56,7 +54,6 @@ pub(super) struct Engine {
     sessions: HashMap<u32, Session>,
     /// Connections that have more to do.
     busy: VecDeque<u32>,
-    polling: Polling,
     /// When accepting is tried again, after no descriptor was free or there were too many connections.
     accept_at: Option<Instant>,
     /// When sockets are requested again, after a response without sockets.
@@ -85,7 +82,6 @@ impl Engine {
             connections: HashMap::new(),
             sessions: HashMap::new(),
             busy: VecDeque::new(),
-            polling: Polling::default(),
             accept_at: None,
             refill_at: None,
             sweep_at: None,
@@ -114,10 +110,7 @@ impl Engine {
         loop {
             let timeout = self.timeout();
             events.clear();
-            let wait = |timeout: Option<&Timespec>| {
-                epoll::wait(&self.epoll, spare_capacity(&mut events), timeout)
-            };
-            match self.polling.wait(timeout, wait) {
+            match epoll::wait(&self.epoll, spare_capacity(&mut events), timeout.as_ref()) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => {
                     tracing::error!(%error, "the relay of a network cannot wait for events");
@@ -126,8 +119,6 @@ impl Engine {
             }
             let mut is_running = true;
             for event in &events {
-                self.polling
-                    .see(Token::of(event.data).and_then(Token::connection));
                 is_running &= self.handle(*event);
             }
             if !is_running {

@@ -28,14 +28,6 @@ impl Token {
         epoll::EventData::new_u64(tag << 32 | u64::from(id))
     }
 
-    /// Returns the number of the connection, if it is about one.
-    pub(super) fn connection(self) -> Option<u32> {
-        match self {
-            Self::Client(id) | Self::Target(id) => Some(id),
-            _ => None,
-        }
-    }
-
     pub(super) fn of(data: epoll::EventData) -> Option<Self> {
         let id = (data.u64() & u64::from(u32::MAX)) as u32;
         match data.u64() >> 32 {
