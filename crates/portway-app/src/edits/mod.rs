@@ -20,6 +20,7 @@ pub(crate) use self::record::{Record, Recorded};
 
 use self::part::{Part, Problem};
 use crate::error::CommandError;
+use crate::platform;
 
 /// A file of the user, and Portway's part of it.
 pub(crate) struct Target {
@@ -165,13 +166,8 @@ impl Edits {
             Record::change(|all| all.set(recorded))?;
         }
         atomic_file::replace(path, ".portway-", after).map_err(failed)?;
-        #[cfg(unix)]
         if step.is_executable {
-            use std::os::unix::fs::PermissionsExt;
-            let mode = fs::metadata(path).map_err(failed)?.permissions().mode();
-            // Executable for those who can read it.
-            let mode = mode | (mode & 0o444) >> 2;
-            fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(failed)?;
+            platform::make_executable(path).map_err(failed)?;
         }
         match self.is_undo {
             true => Record::change(|all| all.forget(path)),

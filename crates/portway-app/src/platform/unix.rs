@@ -2,8 +2,9 @@
 
 mod terminal;
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -39,6 +40,12 @@ pub(crate) fn close_stdout() {
 /// Returns whether a program was not started because its file is not a program.
 pub(crate) fn is_not_a_program(error: &io::Error) -> bool {
     rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::NOEXEC)
+}
+
+/// Makes a file executable for everyone who can read it.
+pub(crate) fn make_executable(file: &Path) -> io::Result<()> {
+    let mode = fs::metadata(file)?.permissions().mode();
+    fs::set_permissions(file, fs::Permissions::from_mode(mode | (mode & 0o444) >> 2))
 }
 
 /// Returns the free space of the file system that contains `dir`.

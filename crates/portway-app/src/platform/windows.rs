@@ -60,6 +60,12 @@ pub(crate) fn is_not_a_program(error: &io::Error) -> bool {
     code == Some(ERROR_BAD_EXE_FORMAT)
 }
 
+/// Does nothing: Windows has no permission for this.
+#[expect(clippy::unnecessary_wraps, reason = "other systems can fail")]
+pub(crate) fn make_executable(_file: &Path) -> io::Result<()> {
+    Ok(())
+}
+
 /// Returns the free space of the file system that contains `dir`.
 pub(crate) fn disk_space(dir: &Path) -> Option<DiskSpace> {
     let name: Vec<u16> = dir.as_os_str().encode_wide().chain([0]).collect();
