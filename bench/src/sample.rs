@@ -1,11 +1,13 @@
 //! Measures one process from start to exit.
 
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
 use nix::sys::resource::{UsageWho, getrusage};
 
 use crate::Result;
+use crate::env::BenchEnv;
 
 /// The time and the output of one run.
 #[derive(Debug)]
@@ -30,6 +32,25 @@ pub(crate) fn measure(command: &mut Command) -> Result<Sample> {
         cpu: cpu()? - cpu_before,
         output,
     })
+}
+
+/// Run and measure Portway with this home directory, in `dir`. Returns an error if it fails.
+pub(crate) fn measure_portway(
+    env: &BenchEnv,
+    home: &str,
+    dir: &Path,
+    arguments: &[&str],
+) -> Result<Sample> {
+    let mut command = env.command(&env.portway, home);
+    let sample = measure(command.arg("-C").arg(dir).args(arguments))?;
+    match sample.output.status.success() {
+        true => Ok(sample),
+        false => Err(format!(
+            "portway {}: {}",
+            arguments.join(" "),
+            String::from_utf8_lossy(&sample.output.stderr)
+        )),
+    }
 }
 
 /// Processor time of all children that have exited, in milliseconds.

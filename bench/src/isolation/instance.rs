@@ -1,13 +1,13 @@
 //! What a network adds to an instance that Portway runs: the time of `portway up`, memory, and processor
 //! time while nothing happens.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::cost::{self, memory};
 use crate::Result;
 use crate::env::BenchEnv;
-use crate::sample::{Sample, measure};
+use crate::sample::measure_portway;
 use crate::stats::{Summary, format_number, median_difference};
 use crate::table::Table;
 use crate::up::processes::tree;
@@ -99,7 +99,7 @@ impl<'a> Instance<'a> {
         let mut arguments = vec!["up", "--detach"];
         arguments.extend(is_isolated.then_some("--isolate"));
         let instance = Self { env, dir };
-        let start = portway(env, dir, &arguments)?;
+        let start = measure_portway(env, HOME, dir, &arguments)?;
         std::thread::sleep(SETTLE_TIME);
         let pids = instance.processes(is_isolated)?;
         let used: f64 = pids.iter().copied().map(memory).sum();
@@ -111,7 +111,7 @@ impl<'a> Instance<'a> {
 
     /// The processes of Portway and those that it starts for the network.
     fn processes(&self, is_isolated: bool) -> Result<Vec<u32>> {
-        let ps = portway(self.env, self.dir, &["ps", "--json"])?;
+        let ps = measure_portway(self.env, HOME, self.dir, &["ps", "--json"])?;
         let json: serde_json::Value =
             serde_json::from_slice(&ps.output.stdout).map_err(|error| error.to_string())?;
         let running = json.as_array().into_iter().flatten();
@@ -131,20 +131,7 @@ impl<'a> Instance<'a> {
 impl Drop for Instance<'_> {
     fn drop(&mut self) {
         // After a failed start, nothing runs.
-        let _ = portway(self.env, self.dir, &["down"]);
-    }
-}
-
-fn portway(env: &BenchEnv, dir: &Path, arguments: &[&str]) -> Result<Sample> {
-    let mut command = env.command(&env.portway, HOME);
-    let sample = measure(command.arg("-C").arg(dir).args(arguments))?;
-    match sample.output.status.success() {
-        true => Ok(sample),
-        false => Err(format!(
-            "portway {}: {}",
-            arguments.join(" "),
-            String::from_utf8_lossy(&sample.output.stderr)
-        )),
+        let _ = measure_portway(self.env, HOME, self.dir, &["down"]);
     }
 }
 

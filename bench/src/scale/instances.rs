@@ -12,7 +12,7 @@ use portway_testing::{BLOCK_SIZE, PortBlock};
 
 use crate::Result;
 use crate::env::BenchEnv;
-use crate::sample::{Sample, measure};
+use crate::sample::{Sample, measure_portway};
 
 /// The home directory of all instances.
 pub(super) const HOME: &str = "scale-home";
@@ -74,16 +74,7 @@ impl<'a> Instances<'a> {
 
     /// Run Portway in a checkout. Returns an error if it fails.
     pub(super) fn portway(&self, dir: &Path, arguments: &[&str]) -> Result<Sample> {
-        let mut command = self.env.command(&self.env.portway, HOME);
-        let sample = measure(command.arg("-C").arg(dir).args(arguments))?;
-        match sample.output.status.success() {
-            true => Ok(sample),
-            false => Err(format!(
-                "portway {}: {}",
-                arguments.join(" "),
-                String::from_utf8_lossy(&sample.output.stderr)
-            )),
-        }
+        measure_portway(self.env, HOME, dir, arguments)
     }
 
     /// Start instances until `count` are ready.

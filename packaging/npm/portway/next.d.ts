@@ -1,9 +1,9 @@
-/** Paths that lead to other services, written as `[routes]` in `portway.toml`. */
+/** Paths that are routed to other services, written as `[routes]` in `portway.toml`. */
 export type Routes = Record<string, string | { service: string; strip?: boolean }>
 
 /** The settings of `withPortway`. */
 export interface NextOptions {
-  /** Paths that lead to other services. */
+  /** Paths that are routed to other services. */
   routes?: Routes
 }
 

@@ -12,7 +12,7 @@ const DEVELOPMENT = 'phase-development-server'
  *
  * @param {object | Function} [config] the configuration of Next, or the function that returns it
  * @param {{ routes?: Record<string, string | { service: string, strip?: boolean }> }} [options] `routes`: paths
- *   that lead to other services, written as `[routes]` in `portway.toml`
+ *   that are routed to other services, written as `[routes]` in `portway.toml`
  * @returns {(phase: string, context: object) => Promise<object>}
  */
 function withPortway(config = {}, { routes = {} } = {}) {

@@ -4,7 +4,7 @@ import type { Routes } from './next'
 export interface ViteOptions {
   /** Which service Vite is, if Portway does not start it. Its port is then used as well. */
   service?: string
-  /** Paths that lead to other services, written as `[routes]` in `portway.toml`. */
+  /** Paths that are routed to other services, written as `[routes]` in `portway.toml`. */
   routes?: Routes
 }
 

@@ -8,7 +8,7 @@ const { hostNames, resolveRoutes } = require('./lib/routes.js')
  * A plugin for Vite's servers. It does nothing in `vite build`.
  *
  * @param {{ service?: string, routes?: Record<string, string | { service: string, strip?: boolean }> }} [options]
- *   `service`: which service Vite is, if it is not started by Portway. `routes`: paths that lead to other
+ *   `service`: which service Vite is, if it is not started by Portway. `routes`: paths that are routed to other
  *   services, written as `[routes]` in `portway.toml`
  */
 function vite({ service, routes = {} } = {}) {

@@ -145,7 +145,7 @@ fn target(shell: &str, location: Location) -> Target {
     let (path, part): (PathBuf, Box<dyn Part>) = match location {
         Location::Own(path) => (path, Box::new(own_file(shell))),
         Location::Startup(path) => {
-            // The link of a start-up file often leads to a repository with such files.
+            // A start-up file is often a link into a repository with such files.
             let path = path.canonicalize().unwrap_or(path);
             (path, Box::new(section(shell)))
         }

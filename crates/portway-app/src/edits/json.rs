@@ -9,7 +9,7 @@ use super::part::{Part, Problem};
 /// An element of an array.
 #[derive(Clone, Debug)]
 pub(crate) struct Element {
-    /// The keys that lead to the array.
+    /// The keys of the array, from the top.
     pub(crate) path: &'static [&'static str],
     /// The element.
     pub(crate) value: Value,

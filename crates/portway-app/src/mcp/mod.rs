@@ -62,7 +62,7 @@ pub fn serve(options: McpOptions) -> Result<(), CommandError> {
         session.waiting().await.map_err(|error| failed(error.into()))?;
         Ok(())
     });
-    // A call that still waits for a service has nobody left to answer.
+    // The client of a call that still waits for a service is gone.
     runtime.shutdown_background();
     result
 }

@@ -161,14 +161,7 @@ pub(crate) fn defaults_in(text: &str) -> Vec<(usize, String, String)> {
 
 fn values_in(text: &str) -> Vec<(usize, String, Value)> {
     let mut found: Vec<Declared> = Vec::new();
-    let mut offset = 0;
-    for full in text.split_inclusive('\n') {
-        let start = offset;
-        offset += full.len();
-        let line = full.trim_end();
-        if line.len() > MAX_LINE || is_comment_line(line) {
-            continue;
-        }
+    for (_, start, line) in code_lines(text) {
         for name in reads::upper_names(line) {
             let at = start + name.start..start + name.end;
             let value = match reads::read_at(text, &at) {
@@ -203,6 +196,20 @@ fn values_in(text: &str) -> Vec<(usize, String, Value)> {
         (line, name, value)
     });
     lines.collect()
+}
+
+/// Returns the lines without comments and very long ones, each with its index and its offset in the text.
+fn code_lines(text: &str) -> impl Iterator<Item = (usize, usize, &str)> {
+    let mut offset = 0;
+    let lines = text
+        .split_inclusive('\n')
+        .enumerate()
+        .map(move |(index, full)| {
+            let start = offset;
+            offset += full.len();
+            (index, start, full.trim_end())
+        });
+    lines.filter(|(_, _, line)| line.len() <= MAX_LINE && !is_comment_line(line))
 }
 
 fn is_comment_line(line: &str) -> bool {

@@ -1,10 +1,11 @@
 //! The common part of commands that change files of the user: show, ask, change, undo.
 
 use clap::Args;
-use portway_api::{ErrorCode, FileAction};
+use portway_api::FileAction;
 use portway_app::edits::Edits;
 use portway_app::error::CommandError;
 
+use super::confirm;
 use crate::ui;
 
 #[derive(Debug, Args)]
@@ -60,12 +61,5 @@ fn may_change(args: &EditArgs, plan: &Edits) -> Result<bool, CommandError> {
     if args.yes || !plan.changes().iter().any(|one| is_edit(one.action)) {
         return Ok(true);
     }
-    if args.json || !ui::is_interactive() {
-        return Err(CommandError::new(
-            ErrorCode::Refused,
-            "cannot ask for confirmation: standard input is not a terminal",
-        )
-        .hint("add `--yes` to proceed without asking, or `--dry-run` to see the changes"));
-    }
-    Ok(ui::confirm("proceed?"))
+    confirm::proceed(args.json)
 }

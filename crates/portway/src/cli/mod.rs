@@ -8,6 +8,7 @@ mod candidates;
 mod completions;
 mod compose;
 mod config;
+mod confirm;
 mod dashboard;
 mod detect;
 mod discover;

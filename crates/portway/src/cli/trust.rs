@@ -5,6 +5,7 @@ use portway_api::{ErrorCode, TrustState, TrustStep};
 use portway_app::error::CommandError;
 use portway_app::trust::{Change, Undo};
 
+use super::confirm;
 use crate::ui;
 
 #[derive(Debug, Args)]
@@ -87,12 +88,5 @@ fn is_confirmed(args: &Trust, change: &Change) -> Result<bool, CommandError> {
     if !change.is_needed() {
         return Ok(true);
     }
-    if args.json || !ui::is_interactive() {
-        return Err(CommandError::new(
-            ErrorCode::Refused,
-            "cannot ask for confirmation: standard input is not a terminal",
-        )
-        .hint("add `--yes` to proceed without asking, or `--dry-run` to see the changes"));
-    }
-    Ok(ui::confirm("proceed?"))
+    confirm::proceed(args.json)
 }

@@ -1,4 +1,4 @@
-// Paths of a page that lead to other services, and the names under which the page is opened.
+// Paths of a page that are routed to other services, and the names under which the page is opened.
 'use strict'
 
 const portway = require('../index.js')

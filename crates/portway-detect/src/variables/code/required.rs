@@ -1,6 +1,6 @@
 //! Variables that code reads without a default.
 
-use super::{MAX_LINE, fallback, is_comment_line, reads};
+use super::{code_lines, fallback, reads};
 
 /// Variables that the system or a tool sets, or that choose between variants of a program.
 const USUAL: [&str; 20] = [
@@ -23,14 +23,7 @@ const OF_HOSTS: [&str; 7] = [
 /// lines.
 pub(super) fn in_text(text: &str) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
-    let mut offset = 0;
-    for (index, full) in text.split_inclusive('\n').enumerate() {
-        let start = offset;
-        offset += full.len();
-        let line = full.trim_end();
-        if line.len() > MAX_LINE || is_comment_line(line) {
-            continue;
-        }
+    for (index, start, line) in code_lines(text) {
         for name in reads::upper_names(line) {
             let at = start + name.start..start + name.end;
             let Some(read) = reads::read_at(text, &at) else {

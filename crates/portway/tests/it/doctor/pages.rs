@@ -4,15 +4,21 @@ use super::*;
 
 const CALL: &str = "// The API.\nexport const items = () => fetch('http://localhost:%0/items');\n";
 
-#[test]
-fn up_warns_once_about_a_page_that_calls_another_checkout() {
-    let sandbox = jobi().file("web/src/api.js", CALL);
+/// Commits the project and creates a worktree. Returns its path.
+fn worktree(sandbox: &Sandbox) -> String {
     let main = sandbox.project().to_owned();
     sandbox.git(&main, &["init", "-q"]);
     sandbox.git(&main, &["add", "."]);
     sandbox.git(&main, &["commit", "-qm", "first"]);
     let worktree = sandbox.path("w").display().to_string();
     sandbox.git(&main, &["worktree", "add", "-q", "-b", "fix", &worktree]);
+    worktree
+}
+
+#[test]
+fn up_warns_once_about_a_page_that_calls_another_checkout() {
+    let sandbox = jobi().file("web/src/api.js", CALL);
+    let worktree = worktree(&sandbox);
     // In the main checkout, the port is that of its own service.
     let started = sandbox.run(&["up", "--detach"]).success();
     assert!(!started.stderr().contains("api.js"), "{}", started.stderr());
@@ -42,12 +48,7 @@ fn up_warns_once_about_a_page_that_calls_another_checkout() {
 fn a_proxy_reaches_its_own_checkout_in_a_network() {
     let proxy = "export default { server: { proxy: { '/api': 'http://localhost:%0' } } }\n";
     let sandbox = jobi().file("web/vite.config.js", proxy);
-    let main = sandbox.project().to_owned();
-    sandbox.git(&main, &["init", "-q"]);
-    sandbox.git(&main, &["add", "."]);
-    sandbox.git(&main, &["commit", "-qm", "first"]);
-    let worktree = sandbox.path("w").display().to_string();
-    sandbox.git(&main, &["worktree", "add", "-q", "-b", "fix", &worktree]);
+    let worktree = worktree(&sandbox);
     sandbox.run(&["up", "--detach"]).success();
 
     for (flags, is_wrong) in [(&[][..], true), (&["--isolate"], false)] {
