@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
-use portway_api::{ErrorBody, ErrorCode, ErrorInfo};
+use portway_api::{ErrorBody, ErrorCode, ErrorInfo, FailureReason};
 use portway_project::Diagnostic;
 use portway_project::PortsFileError;
 use portway_project::checkout::CheckoutError;
@@ -30,6 +30,8 @@ pub struct CommandError {
     signal: Option<i32>,
     /// The exit code, if it is not that of the code.
     exit: Option<u8>,
+    /// The services that failed, with the reasons. Empty if the error is about something else.
+    pub(crate) failed: Vec<(String, FailureReason)>,
     /// The cause, whose text is part of the message.
     source: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -49,6 +51,7 @@ impl CommandError {
             is_reported: false,
             signal: None,
             exit: None,
+            failed: Vec::new(),
             source: None,
         }
     }

@@ -1,5 +1,6 @@
 //! Variables that the code of a service that failed reads, and that nothing sets.
 
+use portway_api::FailureReason;
 use portway_detect::variables;
 use portway_project::mapping::AppVariable;
 use portway_project::shell::quote;
@@ -26,11 +27,10 @@ pub(crate) fn with_hints(
         .map(|service| service.dir.as_deref().unwrap_or(""))
         .collect();
     let failed = all.filter(|service| {
-        let start = format!("`{}` ", service.name);
-        let mut parts = error.info.message.split("; ");
+        let mut reasons = error.failed.iter();
         service.map_env
             && services.contains(&service.name)
-            && parts.any(|part| part.starts_with(&start) && !is_other_cause(part))
+            && reasons.any(|(name, reason)| *name == service.name && is_of_program(reason))
     });
     let mut hints = Vec::new();
     for service in failed {
@@ -66,16 +66,19 @@ pub(crate) fn with_hints(
     error
 }
 
-/// Returns whether a failure has a cause that is no missing variable of the program.
-fn is_other_cause(failure: &str) -> bool {
-    [
-        "could not be ",
-        "lost port ",
-        "lost its port ",
-        "is waiting for ",
-    ]
-    .iter()
-    .any(|cause| failure.contains(cause))
+/// Returns whether the program itself failed, for which a missing variable may be the cause.
+fn is_of_program(reason: &FailureReason) -> bool {
+    match reason {
+        FailureReason::GaveUp { cause, .. } => is_of_program(cause),
+        FailureReason::Exited { .. }
+        | FailureReason::Signaled { .. }
+        | FailureReason::ExitedBeforeListening
+        | FailureReason::NotListening { .. }
+        | FailureReason::NotReady { .. }
+        | FailureReason::StoppedListening
+        | FailureReason::LivenessFailed => true,
+        _ => false,
+    }
 }
 
 /// Says which variables a service reads; only those that its output names, if it names some.
@@ -158,20 +161,30 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_failed_has_another_cause() {
-        for (failure, expected) in [
-            ("`api` no longer listens on its port", false),
-            (
-                "`api` exited with code 1: x; gave up after 5 restarts",
-                false,
-            ),
-            (
-                "`api` could not be prepared: the prepare step exited with code 1",
-                true,
-            ),
-            ("`api` is waiting for `db`, which failed", true),
+    fn a_step_or_a_program_that_is_missing_has_another_cause() {
+        let exited = FailureReason::Exited {
+            code: 1,
+            line: None,
+        };
+        let gave_up = |cause: FailureReason| FailureReason::GaveUp {
+            restarts: 5,
+            cause: Box::new(cause),
+        };
+        let prepare = FailureReason::PrepareFailed {
+            cause: Box::new(exited.clone()),
+            shared_with: None,
+        };
+        let missing = FailureReason::ProgramNotFound {
+            program: "nodemon".to_owned(),
+        };
+        for (reason, expected) in [
+            (exited.clone(), true),
+            (gave_up(exited), true),
+            (FailureReason::StoppedListening, true),
+            (prepare, false),
+            (gave_up(missing), false),
         ] {
-            assert_eq!(is_other_cause(failure), expected, "{failure}");
+            assert_eq!(is_of_program(&reason), expected, "{reason}");
         }
     }
 }

@@ -83,6 +83,10 @@ pub(super) fn services_failed(failed: &[ServiceStatus], is_running: bool) -> Com
         FailureReason::error_code_of(causes.iter().filter_map(|one| one.reason.as_ref()))
     };
     let mut error = CommandError::new(code, messages.join("; "));
+    let reasons = causes
+        .iter()
+        .filter_map(|one| Some((one.name.clone(), one.reason.clone()?)));
+    error.failed = reasons.collect();
     for service in &causes {
         let lines = last_lines(service);
         if !lines.is_empty() {
