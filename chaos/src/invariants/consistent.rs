@@ -95,6 +95,7 @@ mod tests {
             pid: Some(4),
             since: Some(2),
             restarts: 0,
+            only_if_empty: None,
             reason: None,
             message: None,
             last_output: Vec::new(),

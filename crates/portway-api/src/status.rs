@@ -116,6 +116,9 @@ pub struct ServiceStatus {
     /// How often Portway restarted the service after it exited or failed.
     #[serde(default)]
     pub restarts: u32,
+    /// The database that must have no tables, or else the command does not run: a service or a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only_if_empty: Option<String>,
     /// Why the service failed or is being restarted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<FailureReason>,
@@ -148,6 +151,7 @@ impl ServiceStatus {
             pid: None,
             since: None,
             restarts: 0,
+            only_if_empty: None,
             reason: None,
             message: None,
             last_output: Vec::new(),

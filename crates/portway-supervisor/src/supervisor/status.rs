@@ -183,6 +183,11 @@ impl Supervisor {
             pid: service.machine.pid(),
             since: Some(service.since),
             restarts: service.machine.restarts(),
+            only_if_empty: service
+                .plan
+                .only_if_empty
+                .as_ref()
+                .map(|it| it.name().to_owned()),
             reason: service.machine.reason().cloned(),
             message: service.machine.reason().map(ToString::to_string),
             last_output: match service.machine.reason() {

@@ -111,7 +111,10 @@ fn service_row(service: &ServiceStatus) -> Vec<String> {
     let urls: Vec<&str> = ports.chain(named).chain(fixed).chain(lan).collect();
     let note = match (&service.message, service.restarts) {
         (Some(message), _) => message.clone(),
-        (None, 0) => inner_ports(service),
+        (None, 0) => match &service.only_if_empty {
+            Some(database) => format!("runs only if `{}` has no tables", one_line(database)),
+            None => inner_ports(service),
+        },
         (None, 1) => "restarted once".into(),
         (None, count) => format!("restarted {count} times"),
     };

@@ -174,6 +174,14 @@ fn a_migration_creates_a_file_of_sqlite_and_leaves_one_with_tables_alone() {
     sandbox.run(&["up", "--detach"]).success();
     let first = fs::read(&file).unwrap();
     assert!(!first.is_empty());
+    for command in ["plan", "ps"] {
+        let text = sandbox.run(&[command]).success();
+        text.stdout_has("only if `data/dev.db` has no tables");
+    }
+    let status = sandbox.status();
+    assert_eq!(status["services"][0]["only_if_empty"], "data/dev.db");
+    let plan = sandbox.run(&["plan", "--json"]).success().json();
+    assert_eq!(plan["services"][0]["only_if_empty"], "data/dev.db");
     sandbox.run(&["down"]).success();
     sandbox.run(&["up", "--detach"]).success();
     sandbox
