@@ -17,6 +17,9 @@ use crate::ui;
 /// The variable with which a completion script asks for candidates. Its value is the name of the shell.
 const VARIABLE: &str = "PORTWAY_COMPLETE";
 
+/// The script for PowerShell. That of the library evaluates the words of the command line, such as `$(…)`.
+const POWERSHELL: &str = include_str!("completions.ps1");
+
 /// The shells with a script.
 const SHELLS: &[&dyn EnvCompleter] = &[
     &Adapter(Bash, Quoting::Missing),
@@ -90,6 +93,9 @@ impl<T: EnvCompleter> EnvCompleter for Adapter<T> {
         completer: &str,
         out: &mut dyn Write,
     ) -> io::Result<()> {
+        if self.0.name() == Powershell.name() {
+            return out.write_all(POWERSHELL.as_bytes());
+        }
         self.0
             .write_registration(variable, name, program, completer, out)
     }
@@ -248,6 +254,7 @@ mod tests {
             let script = script(shell);
             assert!(script.contains(VARIABLE), "{script}");
             assert!(script.ends_with('\n'), "{script}");
+            assert!(!script.contains("Invoke-Expression"), "{script}");
         }
     }
 }
