@@ -14,6 +14,21 @@ use portway_registry::RegistryError;
 
 use crate::platform;
 
+/// The source of an error about services that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", self.text())]
+pub(crate) struct FailedServices(pub(crate) Vec<(String, FailureReason)>);
+
+impl FailedServices {
+    fn text(&self) -> String {
+        let services = self.0.iter();
+        let texts: Vec<String> = services
+            .map(|(service, reason)| format!("`{service}` {reason}"))
+            .collect();
+        texts.join("; ")
+    }
+}
+
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", info.message)]
@@ -30,8 +45,6 @@ pub struct CommandError {
     signal: Option<i32>,
     /// The exit code, if it is not that of the code.
     exit: Option<u8>,
-    /// The services that failed, with the reasons. Empty if the error is about something else.
-    pub(crate) failed: Vec<(String, FailureReason)>,
     /// The cause, whose text is part of the message.
     source: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -51,7 +64,6 @@ impl CommandError {
             is_reported: false,
             signal: None,
             exit: None,
-            failed: Vec::new(),
             source: None,
         }
     }

@@ -1,11 +1,13 @@
 //! Variables that the code of a service that failed reads, and that nothing sets.
 
+use std::error::Error;
+
 use portway_api::FailureReason;
 use portway_detect::variables;
 use portway_project::mapping::AppVariable;
 use portway_project::shell::quote;
 
-use crate::error::CommandError;
+use crate::error::{CommandError, FailedServices};
 use crate::explain::explain;
 use crate::options::Selection;
 use crate::project::Project;
@@ -26,8 +28,12 @@ pub(crate) fn with_hints(
         .clone()
         .map(|service| service.dir.as_deref().unwrap_or(""))
         .collect();
+    let source = error.source();
+    let Some(reasons) = source.and_then(|source| source.downcast_ref::<FailedServices>()) else {
+        return error;
+    };
     let failed = all.filter(|service| {
-        let mut reasons = error.failed.iter();
+        let mut reasons = reasons.0.iter();
         service.map_env
             && services.contains(&service.name)
             && reasons.any(|(name, reason)| *name == service.name && is_of_program(reason))

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::causes;
 use super::connection::Supervised;
 use super::follow::{ProgressReport, next};
-use crate::error::CommandError;
+use crate::error::{CommandError, FailedServices};
 use crate::reporter::Reporter;
 
 /// Returns whether every service of an instance in this state is ready or has failed.
@@ -82,11 +82,11 @@ pub(super) fn services_failed(failed: &[ServiceStatus], is_running: bool) -> Com
     } else {
         FailureReason::error_code_of(causes.iter().filter_map(|one| one.reason.as_ref()))
     };
-    let mut error = CommandError::new(code, messages.join("; "));
     let reasons = causes
         .iter()
         .filter_map(|one| Some((one.name.clone(), one.reason.clone()?)));
-    error.failed = reasons.collect();
+    let mut error =
+        CommandError::new(code, messages.join("; ")).with_source(FailedServices(reasons.collect()));
     for service in &causes {
         let lines = last_lines(service);
         if !lines.is_empty() {
