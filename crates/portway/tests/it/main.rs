@@ -104,6 +104,8 @@ mod trust;
 mod unreadable_files;
 #[cfg(unix)]
 mod up_and_down;
+#[cfg(target_os = "linux")]
+mod users;
 #[cfg(unix)]
 mod who;
 #[cfg(unix)]
