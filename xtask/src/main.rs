@@ -14,6 +14,7 @@ mod debian;
 mod dependencies;
 mod docker;
 mod docs;
+mod editors;
 mod fuzz;
 mod generate;
 mod layout;
@@ -52,6 +53,7 @@ tasks:
   conformance run suites that others wrote for HTTP/2 and WebSocket; needs h2spec or Go, and Debian
   corpus      run Portway on public repositories; see `cargo xtask corpus help`
   package     build the packages for npm, PyPI and others; `package help` shows the options
+                vscode         pack the extension for VS Code instead
   man         write the man pages into `target/man`
   release     check a release and make everything that is published; `release help` shows the options
   schema      update schema/portway.schema.json and schema/openapi.json
@@ -61,6 +63,7 @@ tasks:
   chaos       run fault injection
                 --seed N       repeat the plan of a seed [default: random]
                 --minutes M    run long plans, one after the other, for M minutes
+  users       run Portway as 12 users, 20 times each, at the same time; needs root
   bench       compare Portway with other tools; `bench help` shows the tables
 ";
 
@@ -80,12 +83,14 @@ fn main() -> ExitCode {
         ["api"] => steps::api(),
         ["conformance"] => conformance::run_suites(),
         ["corpus", ref rest @ ..] => corpus::run(rest),
+        ["package", "vscode"] => editors::package(),
         ["package", ref rest @ ..] => package::run(rest),
         ["man"] => man::update(),
         ["release", ref rest @ ..] => release::run(rest),
         ["schema"] => generate::schema(),
         ["fuzz", ref rest @ ..] => fuzz::fuzz(rest),
         ["chaos", ref rest @ ..] => chaos::run_harness(rest),
+        ["users"] => steps::users(),
         ["bench", ref rest @ ..] => bench::run_harness(rest),
         _ => Err(USAGE.to_owned()),
     };

@@ -24,8 +24,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use self::documents::Documents;
-pub(crate) use self::files::{cannot, sha256};
-use self::files::{copy, copy_licenses, write};
+pub(crate) use self::files::{cannot, copy, sha256};
+use self::files::{copy_licenses, write};
 use self::platforms::Platform;
 use crate::command::{cargo, root, run as run_command};
 use crate::python::LIBRARIES;

@@ -34,6 +34,8 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("dockerd", "docker.io"),
     // Evaluates the flake of the packages.
     ("nix-instantiate", "nix-bin"),
+    // Checks the scripts of the GitHub Action.
+    ("shellcheck", "shellcheck"),
     // What `rails new --minimal` needs. The package `rails` would install hundreds more.
     (
         "rails",
@@ -57,12 +59,13 @@ pub(crate) fn all() -> Result<(), String> {
     docs::MDBOOK.ensure()?;
     npm_packages("browser tests", "tests/browser")?;
     npm_packages("tests of the packages", "tests/packages")?;
+    npm_packages("editor tests", "tests/editors")?;
     LIBRARIES.ensure()?;
     Ok(())
 }
 
 /// Install the npm packages of a directory. None of them needs a script of its own.
-fn npm_packages(name: &str, directory: &str) -> Result<(), String> {
+pub(crate) fn npm_packages(name: &str, directory: &str) -> Result<(), String> {
     println!("== installing the npm packages of the {name}");
     run(Command::new("npm")
         .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])

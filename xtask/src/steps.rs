@@ -6,12 +6,13 @@ use std::time::Instant;
 
 use crate::command::{cargo, root, run};
 use crate::python::SCHEMATHESIS;
-use crate::{dependencies, docs, layout, package, setup};
+use crate::system::is_root;
+use crate::{dependencies, docs, editors, layout, package, setup};
 
 /// Run all checks and tests, quick ones first.
 pub(crate) fn test() -> Result<(), String> {
     type Step = fn() -> Result<(), String>;
-    let steps: [(&str, Step); 11] = [
+    let steps: [(&str, Step); 12] = [
         ("format", || run(&mut cargo("fmt --all --check"))),
         ("layout", layout::check),
         ("dependencies", dependencies::check),
@@ -27,6 +28,7 @@ pub(crate) fn test() -> Result<(), String> {
         }),
         ("random requests to the API", api),
         ("browser tests", browser),
+        ("editors", editors::test),
         ("packages", package::test),
         ("real projects", common_frameworks),
     ];
@@ -39,6 +41,19 @@ pub(crate) fn test() -> Result<(), String> {
     }
     println!("== all passed in {:.0} s", started.elapsed().as_secs_f64());
     Ok(())
+}
+
+/// Run the tests with several users, with as many as a shared machine has.
+pub(crate) fn users() -> Result<(), String> {
+    if !is_root() {
+        return Err("only root can run Portway as several users".into());
+    }
+    // As in all tests: what the services of the tests are made of is built as well.
+    run(&mut cargo("build --quiet --workspace --bins --examples"))?;
+    let test = "test --quiet --workspace --test it -- --nocapture users::";
+    run(cargo(test)
+        .env("PORTWAY_TEST_USERS", "12")
+        .env("PORTWAY_TEST_RUNS", "20"))
 }
 
 /// Send random requests to the API that its description permits or forbids.

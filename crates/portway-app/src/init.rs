@@ -35,11 +35,13 @@ pub fn init(directory: Option<&Path>) -> Result<Init, CommandError> {
     let preferred = |framework: &str| preferences.framework_port(framework);
     let detection = detect(&directory, &surroundings(&preferred));
     let name = default_project_name(&directory);
-    let text = if detection.services.is_empty() {
+    let described = if detection.services.is_empty() {
         example_manifest(&name)
     } else {
         detection.manifest(&name)
     };
+    // Editors find the schema by this line, also those that do not know the name of the file.
+    let text = format!("#:schema {}\n{described}", manifest::SCHEMA_URL);
     let is_new = match OpenOptions::new().write(true).create_new(true).open(&file) {
         Ok(mut open) => {
             open.write_all(text.as_bytes())

@@ -242,7 +242,10 @@ impl JsonSchema for PortSpec {
                             "type": "string"
                         }
                     },
-                    "anyOf": [{ "required": ["prefer"] }, { "required": ["range"] }],
+                    "anyOf": [
+                        { "properties": { "prefer": true }, "required": ["prefer"] },
+                        { "properties": { "range": true }, "required": ["range"] }
+                    ],
                     "additionalProperties": false
                 }
             ]

@@ -18,7 +18,7 @@ pub(super) fn copy_licenses(dir: &Path) -> Result<(), String> {
 }
 
 /// Copies a file, and sets its mode, on which the umask of this process must have no effect.
-pub(super) fn copy(from: &Path, to: &Path, mode: u32) -> Result<(), String> {
+pub(crate) fn copy(from: &Path, to: &Path, mode: u32) -> Result<(), String> {
     write(to, &read(from)?, mode)
 }
 

@@ -6,6 +6,7 @@
 mod database;
 mod forms;
 mod probes;
+mod schema;
 mod settings;
 mod windows;
 
@@ -20,6 +21,7 @@ use toml::Spanned;
 pub use database::Database;
 pub use forms::{After, ComposeService, EnvFile, EnvFiles, Prepare, Route};
 pub use probes::{Liveness, Ready};
+pub use schema::SCHEMA_URL;
 pub use settings::{Project, Worktree};
 pub use windows::OnWindows;
 
@@ -337,14 +339,6 @@ impl Manifest {
             .iter()
             .position(|line| line.trim_start().starts_with('['));
         Some(command - header.unwrap_or(0))
-    }
-
-    /// The JSON schema of `portway.toml`, as in `schema/portway.schema.json`.
-    pub fn json_schema() -> String {
-        let schema = schemars::schema_for!(Self);
-        let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
-        text.push('\n');
-        text
     }
 
     /// An error about the `dir` of a service, which the plan passes on without its position.

@@ -16,6 +16,9 @@ fn init_writes_a_working_manifest_and_overwrites_none() {
     sandbox.run(&["init"]).success();
     assert_eq!(sandbox.read("portway.toml"), "# mine");
     assert!(first.contains("name = \"project\""));
+    let schema = sandbox.run(&["schema"]).success().json();
+    let line = format!("#:schema {}\n", schema["$id"].as_str().unwrap());
+    assert!(first.starts_with(&line), "{first}");
 }
 
 #[test]

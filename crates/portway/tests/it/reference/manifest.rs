@@ -17,7 +17,7 @@ const ELSEWHERE: [(&str, &str); 1] = [("Preferences", "[preference keys](prefere
 
 pub(super) fn page() -> String {
     let schema = super::schema("portway.schema.json");
-    let definitions = schema["$defs"].as_object().unwrap();
+    let definitions = schema["definitions"].as_object().unwrap();
     let mut page = INTRODUCTION.to_owned();
     page.push_str("## Top level\n\n");
     properties(&mut page, &schema);
@@ -73,7 +73,7 @@ fn properties(page: &mut String, object: &Value) {
     for (key, property) in object["properties"].as_object().unwrap() {
         let default = match property.get("default") {
             _ if is_required(key) => "required".to_owned(),
-            None | Some(Value::Null) => String::new(),
+            None => String::new(),
             Some(Value::Object(map)) if map.is_empty() => String::new(),
             Some(value) => format!("`{}`", toml(value)),
         };
@@ -98,22 +98,19 @@ fn constants(schema: &Value) -> Option<Vec<&Value>> {
 
 /// The type of a value as Markdown.
 fn type_of(schema: &Value) -> String {
-    if let Some(reference) = schema["$ref"].as_str() {
-        return reference_to(reference.trim_start_matches("#/$defs/"));
+    // Beside a description, a reference is in a list.
+    let reference = schema["$ref"].as_str();
+    if let Some(reference) = reference.or_else(|| schema["allOf"][0]["$ref"].as_str()) {
+        return reference_to(reference.trim_start_matches("#/definitions/"));
     }
     // The `anyOf` of a table says which keys it needs, not which types are possible.
     if schema["type"] == "object" {
         return object_type(schema);
     }
     if let Some(forms) = schema["anyOf"].as_array() {
-        let forms = forms.iter().filter(|form| form["type"] != "null");
-        return forms.map(type_of).collect::<Vec<_>>().join(" or ");
+        return forms.iter().map(type_of).collect::<Vec<_>>().join(" or ");
     }
-    let name = match &schema["type"] {
-        Value::Array(names) => names.iter().find(|name| *name != "null"),
-        name => Some(name),
-    };
-    match name.and_then(Value::as_str) {
+    match schema["type"].as_str() {
         Some("boolean") => "`true` or `false`".to_owned(),
         Some("integer") => "number".to_owned(),
         Some("array") => format!("list of {}", plural(type_of(&schema["items"]))),
