@@ -90,6 +90,18 @@ test('errors: no binary, no service, a broken manifest', async () => {
   assert.match(own.projects[0].error, /unknown key `comand`/)
   assert.equal(projectItem(own.projects[0]).description, 'error')
   own.dispose()
+  // A failure that no folder is the reason for.
+  const registry = sandbox.write('portway/registry.db', 'no database', join(sandbox.root, 'broken'))
+  const broken = new Workspace({
+    folders: () => [sandbox.project],
+    path: () => BINARY,
+    onUpdate: () => {},
+    env: { ...sandbox.env, XDG_STATE_HOME: join(sandbox.root, 'broken') },
+  })
+  await broken.refresh()
+  assert.equal(broken.state, 'ready')
+  assert.ok(broken.projects[0].error?.includes(registry), broken.projects[0].error)
+  broken.dispose()
   const none = workspace([])
   await none.refresh()
   assert.equal(none.state, 'empty')

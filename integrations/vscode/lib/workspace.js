@@ -115,7 +115,11 @@ class Workspace {
       }
       this.state = found.size > 0 ? 'ready' : 'empty'
     } catch (error) {
-      this.state = error instanceof PortwayError && error.code === 'binary_missing' ? 'missing' : 'empty'
+      if (!(error instanceof PortwayError)) throw error
+      found.clear()
+      this.state = error.code === 'binary_missing' ? 'missing' : 'ready'
+      // For example, the registry cannot be read.
+      if (this.state === 'ready') found.set(folders[0], project(folders[0], undefined, error.message, []))
     }
     if (this.#isDisposed) return
     this.projects = [...found.values()]
