@@ -1,6 +1,7 @@
 //! Variables that the code of a service that failed reads, and that nothing sets.
 
 use std::error::Error;
+use std::path::Path;
 
 use portway_api::FailureReason;
 use portway_detect::variables;
@@ -10,32 +11,32 @@ use portway_project::shell::quote;
 use crate::error::{CommandError, FailedServices};
 use crate::explain::explain;
 use crate::options::Selection;
-use crate::project::Project;
+use crate::project::LoadedProject;
 
 /// Maximum number of variables that are named.
 const MAX_NAMES: usize = 4;
 
-/// Adds to the error of a command which variables its failed services read that nothing sets.
+/// Adds to the error of a command for the project in `root` which variables its failed services read that nothing sets.
 pub(crate) fn with_hints(
     mut error: CommandError,
-    project: &Project,
-    services: &[String],
+    root: &Path,
     selection: &Selection,
 ) -> CommandError {
-    let root = &project.checkout.root;
-    let all = project.plan.services.values();
-    let dirs: Vec<&str> = all
-        .clone()
-        .map(|service| service.dir.as_deref().unwrap_or(""))
-        .collect();
     let source = error.source();
     let Some(reasons) = source.and_then(|source| source.downcast_ref::<FailedServices>()) else {
         return error;
     };
+    let Ok(loaded) = LoadedProject::load(Some(root), selection) else {
+        return error;
+    };
+    let all = loaded.project.plan.services.values();
+    let dirs: Vec<&str> = all
+        .clone()
+        .map(|service| service.dir.as_deref().unwrap_or(""))
+        .collect();
     let failed = all.filter(|service| {
         let mut reasons = reasons.0.iter();
         service.map_env
-            && services.contains(&service.name)
             && reasons.any(|(name, reason)| *name == service.name && is_of_program(reason))
     });
     let mut hints = Vec::new();

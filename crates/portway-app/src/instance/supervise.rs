@@ -30,6 +30,7 @@ use crate::platform;
 use crate::project::{LoadedProject, RegisteredProject};
 use crate::reporter::Reporter;
 use crate::runtime::runtime;
+use crate::unset;
 
 /// The hidden command that runs the supervisor in the background.
 pub const COMMAND: &str = "__supervise";
@@ -45,6 +46,7 @@ fn run(
     foreground: Option<&Arc<dyn Reporter>>,
     on_serving: impl FnOnce(),
 ) -> Result<(), CommandError> {
+    let root = registered.project.checkout.root.clone();
     let (outcome, reported) =
         run_until_end(registered, lock, options, foreground, on_serving, |_| false)?;
     match outcome {
@@ -53,7 +55,8 @@ fn run(
         Outcome::Failed(failed) => {
             let error = attach::services_failed(&failed, false);
             let Some(reporter) = foreground else {
-                return Err(error);
+                // The command that reads this error does not know the reasons.
+                return Err(unset::with_hints(error, &root, &options.selection));
             };
             let mut reported = reported.unwrap_or_default();
             report_failures(reporter, reported.update(&failed));

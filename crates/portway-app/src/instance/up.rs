@@ -123,7 +123,8 @@ pub fn up(
             let background = supervise::detach(&registered, options)?;
             let started = join::started(&registered, &services, background, reporter.as_ref());
             let started = started.map_err(|error| {
-                unset::with_hints(error, &registered.project, &services, &options.selection)
+                let root = &registered.project.checkout.root;
+                unset::with_hints(error, root, &options.selection)
             });
             if started? {
                 for warning in doctor::page_warnings(&registered.project.checkout.root) {
