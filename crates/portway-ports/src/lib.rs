@@ -74,6 +74,7 @@ mod connection;
 mod families;
 mod hold;
 mod listener;
+mod localhost;
 #[cfg(target_os = "linux")]
 mod namespace;
 mod parse;
@@ -91,6 +92,7 @@ pub use listener::{
     Listener, PortOwner, all_listeners, all_owners, bound_owners, find_owner, hides_sockets,
     listeners, owners, owners_among, owners_of, owners_of_sockets, udp_sockets,
 };
+pub use localhost::LocalhostSockets;
 #[cfg(target_os = "linux")]
 pub use namespace::NamespaceSockets;
 pub use policy::{Exclusion, PortPolicy};

@@ -36,7 +36,9 @@ pub use foreground::{Foreground, ForegroundConfig, ForegroundExit};
 pub use host::{Change, ChangeJob, HostError, ReplacementPort, RunningProject, SupervisorHost};
 pub use lan::LanConfig;
 pub use state::ExitStatus;
-pub use supervisor::{ChangedFiles, Config, Handle, InstanceNetwork, Outcome, Request, Supervisor};
+pub use supervisor::{
+    ChangedFiles, Config, Handle, InstanceNetwork, Outcome, Request, Supervisor, Upkeep,
+};
 
 /// Starts a process that belongs to a supervisor itself, such as the helper in the network of its instance. It
 /// does not count as left by a service.

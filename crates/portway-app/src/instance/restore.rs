@@ -5,22 +5,16 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use portway_api::InstanceStatus;
 use portway_registry::{
     Fingerprint, Instance, InstanceLock, Lease, Registry, RegistryError, RunningRecord,
     SqliteRegistry, create_private_dir, lock_as_supervisor, own_network,
 };
-use portway_supervisor::Handle;
-use tokio::time::sleep;
 
 use crate::error::CommandError;
 use crate::instance::connection::Supervised;
 use crate::project::RegisteredProject;
-
-/// How often a supervisor checks whether something was deleted.
-const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What shows that an instance is running, until it is dropped. It must outlive the processes of the
 /// instance.
@@ -149,32 +143,21 @@ impl Restorer {
         recorded.set_inner_network(network);
     }
 
-    /// Runs until its task is dropped.
-    pub(super) async fn run(mut self, handle: Handle) {
-        loop {
-            sleep(CHECK_INTERVAL).await;
-            let status = handle.status();
-            let check = tokio::task::spawn_blocking(move || {
-                self.check(&status);
-                self
-            });
-            match check.await {
-                Ok(restorer) => self = restorer,
-                Err(_) => return,
-            }
-        }
-    }
-
-    fn check(&mut self, status: &InstanceStatus) {
+    /// Restores what was deleted. `status` returns the status of the instance.
+    pub(super) fn check(&mut self, status: &dyn Fn() -> InstanceStatus) {
         if let Err(error) = self.restore_lock() {
             tracing::warn!(%error, "cannot restore the lock of the instance");
         }
-        // The first status has no services.
         let now = Fingerprint::read(&self.state_dir);
-        if now == self.fingerprint || status.services.is_empty() || !may_create(&self.state_dir) {
+        if now == self.fingerprint || !may_create(&self.state_dir) {
             return;
         }
-        match self.restore_leases(status) {
+        let status = status();
+        // The first status has no services.
+        if status.services.is_empty() {
+            return;
+        }
+        match self.restore_leases(&status) {
             Ok(()) => self.fingerprint = Fingerprint::read(&self.state_dir),
             Err(error) => {
                 tracing::warn!(%error, "cannot record the leases of the instance");

@@ -99,7 +99,7 @@ fn run_until_end(
     let displaced = allocation::displaced(&mut registered, &allocation)?;
     let dir = registered.dir();
     let logs = registered.logs();
-    let restorer = presence.restorer(&mut registered, dirs::state_dir()?)?;
+    let mut restorer = presence.restorer(&mut registered, dirs::state_dir()?)?;
     if let Some(network) = &network {
         restorer.set_inner_network(network.network.id());
     }
@@ -141,6 +141,7 @@ fn run_until_end(
             planner: planner(applied),
         }),
         changed_files: Arc::new(move || checked.changed_files()),
+        upkeep: Box::new(move |status| restorer.check(status)),
         manifest,
     };
     let runtime = runtime()?;
@@ -149,8 +150,6 @@ fn run_until_end(
     };
     let (outcome, printer) = runtime.block_on(async {
         let (supervisor, handle) = Supervisor::new(config).map_err(failed)?;
-        // Dropped with the runtime.
-        tokio::spawn(restorer.run(handle.clone()));
         if foreground.is_some() {
             tokio::spawn(remember::when_ready(
                 dir.clone(),

@@ -1,6 +1,6 @@
 //! Linux: settings and processes from `/proc`, sockets from netlink `sock_diag`.
 
-mod connection_users;
+mod lookup;
 mod namespace_sockets;
 mod netlink;
 mod open_files;
@@ -14,7 +14,7 @@ use crate::parse::reserved_ports;
 use crate::policy::PortPolicy;
 use crate::range::PortRange;
 
-pub(crate) use connection_users::ConnectionUsers;
+pub(crate) use lookup::{ConnectionUsers, LocalhostSockets};
 pub(crate) use namespace_sockets::NamespaceSockets;
 pub(crate) use netlink::{bound, has_active_sockets, listeners, udp_sockets};
 pub(crate) use processes::{process, process_id, started_at};

@@ -18,7 +18,7 @@ use crate::protocol::Protocol;
 use crate::range::PortRange;
 
 pub(crate) use super::owner_pid::{has_open, socket_owners, socket_owners_among};
-pub(crate) use super::unsupported::{ConnectionUsers, hides_sockets};
+pub(crate) use super::unsupported::{ConnectionUsers, LocalhostSockets, hides_sockets};
 pub(crate) use processes::{process, process_id, started_at};
 
 /// Setting `SO_REUSEADDR` on a bound socket does not admit others, so a soft hold has no sockets.

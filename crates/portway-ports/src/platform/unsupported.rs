@@ -19,6 +19,20 @@ impl ConnectionUsers {
     }
 }
 
+/// Cannot be opened.
+#[derive(Debug)]
+pub(crate) enum LocalhostSockets {}
+
+impl LocalhostSockets {
+    pub(crate) fn open() -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(crate) fn find(&mut self, _port: u16) -> io::Result<[Option<u64>; 2]> {
+        match *self {}
+    }
+}
+
 pub(crate) fn hides_sockets(_pid: u32) -> bool {
     false
 }

@@ -18,7 +18,7 @@ use crate::parse::{dynamic_ports, excluded_ranges};
 use crate::policy::PortPolicy;
 
 pub(crate) use super::owner_pid::{has_open, socket_owners, socket_owners_among};
-pub(crate) use super::unsupported::{ConnectionUsers, hides_sockets};
+pub(crate) use super::unsupported::{ConnectionUsers, LocalhostSockets, hides_sockets};
 pub(crate) use processes::{process, process_id, started_at};
 pub(crate) use tables::{has_active_sockets, listeners};
 

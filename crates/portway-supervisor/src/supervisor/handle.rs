@@ -29,6 +29,10 @@ const FILES_TIMEOUT: Duration = Duration::from_millis(500);
 /// the disk does.
 pub type ChangedFiles = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
 
+/// Restores what shows other processes that the instance runs, such as its lock and its leases, if it was deleted.
+/// Called again and again with a function that returns the status. May block for as long as the disk does.
+pub type Upkeep = Box<dyn FnMut(&dyn Fn() -> InstanceStatus) + Send>;
+
 /// Receives the plan of the changes, or the reason why they cannot be applied.
 pub(crate) type ApplyReply = oneshot::Sender<Result<ChangePlan, ErrorInfo>>;
 
@@ -76,6 +80,8 @@ pub struct Config {
     pub host: Box<dyn SupervisorHost>,
     /// Checks the project's files.
     pub changed_files: ChangedFiles,
+    /// Restores what shows other processes that the instance runs.
+    pub upkeep: Upkeep,
     /// The text of the manifest that is in effect. The host replaces it when all changes are applied.
     pub manifest: Arc<Mutex<String>>,
 }
@@ -138,6 +144,8 @@ pub(crate) enum Message {
     Attach(String, oneshot::Sender<Result<Attachment, ErrorInfo>>),
     /// Other files of the project have changed.
     ChangedFiles(Vec<String>),
+    /// Other sockets than before get the connections of a port.
+    CheckPorts,
 }
 
 /// A report about a process of a service.

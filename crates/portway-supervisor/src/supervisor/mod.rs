@@ -2,11 +2,9 @@
 
 mod advance;
 mod apply;
-mod branch;
 mod console;
 mod effects;
 mod environment;
-mod files;
 mod handle;
 mod isolation;
 mod lan;
@@ -16,14 +14,16 @@ mod order;
 mod output;
 mod ports;
 mod probes;
+mod quiet_ports;
 mod reports;
 mod requests;
 mod service;
 mod status;
+mod watcher;
 
 pub(crate) use console::Attachment;
 pub(crate) use handle::Message;
-pub use handle::{ChangedFiles, Config, Handle, Outcome, Request};
+pub use handle::{ChangedFiles, Config, Handle, Outcome, Request, Upkeep};
 pub use isolation::InstanceNetwork;
 
 use std::collections::HashMap;
@@ -47,7 +47,9 @@ use crate::state::Input;
 use crate::{containers, control, orphans, platform, remnants};
 use apply::Applying;
 use isolation::Isolation;
+use quiet_ports::QuietPorts;
 use service::{LogSink, Service};
+use watcher::{Watched, Watcher};
 
 /// How long the keepers of probes may take to exit at the end.
 const LAST_KEEPERS_TIMEOUT: Duration = Duration::from_secs(8);
@@ -76,6 +78,10 @@ pub struct Supervisor {
     random: u64,
     /// Whether a notice has reported that the ports cannot be polled.
     has_warned_about_polls: bool,
+    /// The ports that are polled less often.
+    quiet_ports: QuietPorts,
+    /// Whether a thread watches them.
+    is_watched: bool,
     /// The project's files that have changed since they were last applied.
     changed_files: Vec<String>,
     /// The changes that are being applied.
@@ -153,6 +159,8 @@ impl Supervisor {
             is_killing: Arc::default(),
             random: since | 1,
             has_warned_about_polls: false,
+            quiet_ports: QuietPorts::default(),
+            is_watched: false,
             changed_files: Vec::new(),
             applying: Applying::default(),
             service_names,
@@ -171,15 +179,18 @@ impl Supervisor {
         tracing::info!(instance = self.config.name, services = ?self.config.services, "supervising");
         on_serving();
         self.listen_for_signals()?;
-        tokio::spawn(branch::watch(
-            self.config.directory.clone(),
-            self.config.branch.clone(),
-            self.mailbox.clone(),
-        ));
-        tokio::spawn(files::watch(
-            self.config.changed_files.clone(),
-            self.mailbox.clone(),
-        ));
+        let watched = Watched {
+            directory: self.config.directory.clone(),
+            changed_files: self.config.changed_files.clone(),
+            upkeep: std::mem::replace(&mut self.config.upkeep, Box::new(|_| {})),
+            ports: self.quiet_ports.clone(),
+            status: self.status.subscribe(),
+            mailbox: self.mailbox.clone(),
+        };
+        let watcher = Watcher::start(watched)
+            .inspect_err(|error| tracing::warn!(%error, "cannot start the watching thread"))
+            .ok();
+        self.is_watched = watcher.is_some();
         tokio::spawn(orphans::reap());
         for name in self.config.services.clone() {
             self.step(&name, Input::Start);
@@ -225,6 +236,7 @@ impl Supervisor {
             guard.finish();
         }
         control.close();
+        drop(watcher);
         // The output may be blocked by a reader that has paused.
         platform::let_signals_end_process();
         Ok(outcome)
@@ -288,6 +300,7 @@ impl Supervisor {
             // The command may have gone.
             Message::Attach(service, reply) => drop(reply.send(self.attach(&service))),
             Message::ChangedFiles(files) => self.changed_files = files,
+            Message::CheckPorts => self.poll_ports(),
             Message::Report {
                 service,
                 generation,

@@ -19,6 +19,9 @@ use crate::state::{Input, StateMachine};
 /// How often the ports of ready services are polled. Another process can take a port while its
 /// service binds it again.
 const READY_POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// How often they are polled while the thread that watches them sees the sockets that get their connections. It does
+/// not see those on other addresses.
+const QUIET_POLL_INTERVAL: Duration = Duration::from_secs(5);
 /// A service that does not listen after this time is polled less often.
 const MAX_STARTING_TIME: Duration = Duration::from_secs(10);
 /// After this many polls, a process that cannot be identified counts as foreign.
@@ -111,6 +114,7 @@ impl Supervisor {
             })
             .min();
         match waiting_time {
+            None if self.is_watched && self.quiet_ports.are_quiet() => QUIET_POLL_INTERVAL,
             None => READY_POLL_INTERVAL,
             Some(time) if time < Duration::from_secs(1) => Duration::from_millis(4),
             Some(time) if time < MAX_STARTING_TIME => Duration::from_millis(20),
@@ -133,9 +137,38 @@ impl Supervisor {
             .filter(|service| is_polled(&service.machine))
             .map(|service| service.plan.name.clone())
             .collect();
-        if names.is_empty() {
-            return;
+        if !names.is_empty() {
+            self.poll_ports_of(names);
         }
+        self.quiet_ports.set(self.ready_ports().as_deref());
+    }
+
+    /// Returns the ports of all polled services with their verified sockets. `None` if the watching thread cannot see
+    /// all of them.
+    fn ready_ports(&self) -> Option<Vec<(u16, Vec<u64>)>> {
+        let mut ports = Vec::new();
+        for service in self.services.values() {
+            let machine = &service.machine;
+            if machine.pid().is_none() {
+                continue;
+            }
+            let name = &service.plan.name;
+            let mut protocols = service.plan.ports.iter().map(|port| port.protocol);
+            let is_visible = !machine.awaits_listening()
+                && self.network_of(name).is_none()
+                && protocols.all(|protocol| protocol == Protocol::Tcp);
+            if !is_visible {
+                return None;
+            }
+            if machine.is_listening() {
+                let numbers = self.listening_ports(name).iter();
+                ports.extend(numbers.map(|port| (*port, service.verified_sockets.clone())));
+            }
+        }
+        Some(ports)
+    }
+
+    fn poll_ports_of(&mut self, names: Vec<String>) {
         let (inside, on_host): (Vec<String>, Vec<String>) = names
             .into_iter()
             .partition(|name| self.network_of(name).is_some());

@@ -15,7 +15,7 @@ use tokio::time::sleep;
 use crate::platform::{alias_listener, connect_alias, socket_path};
 
 /// How often a listener checks that its socket still exists.
-const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A connection to a control socket.
 pub(crate) type ControlStream = UnixStream;

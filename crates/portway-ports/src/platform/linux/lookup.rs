@@ -1,16 +1,17 @@
-//! The users at the other end of TCP connections, requested from the kernel by netlink `sock_diag`.
+//! Exact requests to the kernel by netlink `sock_diag`: it looks a socket up instead of walking its table.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 
 use netlink_packet_core::{NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
 use netlink_packet_sock_diag::SockDiagMessage;
 use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
 use netlink_packet_sock_diag::inet::{
-    ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags,
+    ExtensionFlags, InetRequest, InetResponse, InetResponseHeader, SocketId, StateFlags,
 };
 use netlink_sys::Socket as Netlink;
+use rustix::io::Errno;
 
 use super::netlink;
 
@@ -18,24 +19,17 @@ use super::netlink;
 /// request.
 const RESPONSE_SIZE: usize = 4096;
 
-/// A socket for requests, which stays open: a process without free descriptors can still ask.
+/// The state of a listening socket in a response: `TCP_LISTEN` of the kernel.
+const LISTEN: u8 = 10;
+
+/// The users at the other end of TCP connections. The socket for requests stays open: a process without free
+/// descriptors can still ask.
 #[derive(Debug)]
 pub(crate) struct ConnectionUsers(Mutex<Requests>);
 
-#[derive(Debug)]
-struct Requests {
-    netlink: Netlink,
-    /// The number of the last request.
-    sequence: u32,
-}
-
 impl ConnectionUsers {
     pub(crate) fn open() -> io::Result<Self> {
-        let netlink = netlink::open()?;
-        // The kernel has responded when `send` returns.
-        netlink.set_non_blocking(true)?;
-        let sequence = 0;
-        Ok(Self(Mutex::new(Requests { netlink, sequence })))
+        Ok(Self(Mutex::new(Requests::open()?)))
     }
 
     pub(crate) fn find(&self, client: SocketAddr, server: SocketAddr) -> io::Result<Option<u32>> {
@@ -47,9 +41,66 @@ impl ConnectionUsers {
     }
 }
 
+/// The listening TCP sockets that get the connections to `localhost`.
+#[derive(Debug)]
+pub(crate) struct LocalhostSockets {
+    requests: Requests,
+    /// The port that the next imaginary client has. No client can have one of these.
+    client_port: u16,
+}
+
+impl LocalhostSockets {
+    pub(crate) fn open() -> io::Result<Self> {
+        Ok(Self {
+            requests: Requests::open()?,
+            client_port: 0,
+        })
+    }
+
+    pub(crate) fn find(&mut self, port: u16) -> io::Result<[Option<u64>; 2]> {
+        // Sockets that share a port share its clients by their addresses.
+        self.client_port = (self.client_port + 1) % 16;
+        let mut on = |address: IpAddr| -> io::Result<Option<u64>> {
+            let server = SocketAddr::new(address, port);
+            let client = SocketAddr::new(address, self.client_port);
+            match self.requests.find(server, client) {
+                Ok(socket) if socket.header.state == LISTEN => {
+                    Ok(Some(u64::from(socket.header.inode)))
+                }
+                Ok(_) => Err(io::ErrorKind::InvalidData.into()),
+                Err(error) if error.raw_os_error() == Some(Errno::NOENT.raw_os_error()) => Ok(None),
+                Err(error) => Err(error),
+            }
+        };
+        Ok([
+            on(Ipv4Addr::LOCALHOST.into())?,
+            on(Ipv6Addr::LOCALHOST.into())?,
+        ])
+    }
+}
+
+#[derive(Debug)]
+struct Requests {
+    netlink: Netlink,
+    /// The number of the last request.
+    sequence: u32,
+}
+
 impl Requests {
-    fn find(&mut self, client: SocketAddr, server: SocketAddr) -> io::Result<InetResponse> {
-        let (family, socket_id) = match client {
+    fn open() -> io::Result<Self> {
+        let netlink = netlink::open()?;
+        // The kernel has responded when `send` returns.
+        netlink.set_non_blocking(true)?;
+        Ok(Self {
+            netlink,
+            sequence: 0,
+        })
+    }
+
+    /// Returns the socket with the address `local` whose other end is `remote`, or the one that listens on
+    /// `local`.
+    fn find(&mut self, local: SocketAddr, remote: SocketAddr) -> io::Result<InetResponse> {
+        let (family, socket_id) = match local {
             SocketAddr::V4(_) => (AF_INET, SocketId::new_v4()),
             SocketAddr::V6(_) => (AF_INET6, SocketId::new_v6()),
         };
@@ -59,10 +110,10 @@ impl Requests {
             extensions: ExtensionFlags::empty(),
             states: StateFlags::all(),
             socket_id: SocketId {
-                source_port: client.port(),
-                destination_port: server.port(),
-                source_address: client.ip(),
-                destination_address: server.ip(),
+                source_port: local.port(),
+                destination_port: remote.port(),
+                source_address: local.ip(),
+                destination_address: remote.ip(),
                 // `INET_DIAG_NOCOOKIE`: any socket with these addresses.
                 cookie: [0xff; 8],
                 ..socket_id
@@ -91,11 +142,7 @@ impl Requests {
 }
 
 /// Returns the user of a connection's socket. `None` if it is another socket, or has no owner.
-fn owner(
-    socket: &netlink_packet_sock_diag::inet::InetResponseHeader,
-    client_port: u16,
-    server_port: u16,
-) -> Option<u32> {
+fn owner(socket: &InetResponseHeader, client_port: u16, server_port: u16) -> Option<u32> {
     let id = &socket.socket_id;
     // If there is no such connection, the kernel may report a listener instead.
     let is_connection = (id.source_port, id.destination_port) == (client_port, server_port);
