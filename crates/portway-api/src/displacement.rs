@@ -48,6 +48,8 @@ impl PortDisplacement {
 pub enum PortConflict {
     /// The port is reserved for the project's main checkout.
     MainCheckout,
+    /// Another user of the machine had the port, and the service keeps the one that it got instead.
+    OtherUser,
     /// Another service of the same instance uses the port.
     SameInstance {
         /// The service.
@@ -105,6 +107,7 @@ impl fmt::Display for PortConflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::MainCheckout => write!(f, "the main checkout"),
+            Self::OtherUser => write!(f, "another user of this machine, who had it before"),
             Self::SameInstance { service } => write!(f, "`{service}` of this checkout"),
             Self::OtherInstance {
                 instance: Some(instance),

@@ -90,7 +90,8 @@ pub use families::Families;
 pub use hold::{Hold, HoldError};
 pub use listener::{
     Listener, PortOwner, all_listeners, all_owners, bound_owners, find_owner, hides_sockets,
-    listeners, owners, owners_among, owners_of, owners_of_sockets, udp_sockets,
+    is_used_by_other_user, listeners, owners, owners_among, owners_of, owners_of_sockets,
+    udp_sockets,
 };
 pub use localhost::LocalhostSockets;
 #[cfg(target_os = "linux")]

@@ -1,7 +1,7 @@
 //! Chooses ports: a function from a request and the existing leases to allocated ports.
 //!
-//! Tries the forced port, then a main checkout's preferred port, the port that the service had last
-//! (*sticky*), the range in ascending order, and the leases of stopped instances. See "Choice of a
+//! Tries the forced port, then a main checkout's preferred port (after the port that it keeps because another
+//! user had the preferred one), the port that the service had last (*sticky*), the range in ascending order, and the leases of stopped instances. See "Choice of a
 //! port" in `docs/architecture.md`. Services that can use only one port are first (`order`), so that no
 //! other service of the request takes it.
 //!
@@ -60,7 +60,11 @@ struct Chooser<'a> {
 impl Chooser<'_> {
     fn choose(&mut self, wanted: &PortRequest) -> Result<AllocatedPort, ChooseError> {
         if let Some(port) = wanted.keep {
-            return Ok(allocated(wanted, port, None));
+            let yielded = self.last_lease(wanted).and_then(|lease| lease.yielded_port);
+            return Ok(AllocatedPort {
+                yielded: yielded.filter(|yielded| *yielded == wanted.preferred),
+                ..allocated(wanted, port, None)
+            });
         }
         let mut allocated = self.allocate(wanted)?;
         // A port that was lost to an exclusion is reported once, when it happens.
@@ -81,10 +85,7 @@ impl Chooser<'_> {
 
     /// Returns the port that the service had last and did not get again because it is excluded now.
     fn lost_to_exclusion(&self, wanted: &PortRequest, port: u16) -> Option<u16> {
-        let last = self
-            .by_port
-            .values()
-            .find(|lease| self.is_lease_of(lease, wanted))?;
+        let last = self.last_lease(wanted)?;
         let is_requested = |port: u16| wanted.is_explicit && port == wanted.preferred;
         let was_from_range = last.forced_port != Some(last.port) && !is_requested(last.port);
         (was_from_range
@@ -125,6 +126,18 @@ impl Chooser<'_> {
             });
         }
         let preferred = wanted.preferred;
+        if let Some(port) = self.kept(wanted)? {
+            let displacement = displacement.unwrap_or(Displacement {
+                wanted: preferred,
+                is_forced: false,
+                reason: DisplacementReason::LeftToUser,
+            });
+            return Ok(AllocatedPort {
+                yielded: Some(preferred),
+                ..allocated(wanted, port, Some(displacement))
+            });
+        }
+        let mut yielded = None;
         if self.request.is_main
             && wanted.forced != Some(preferred)
             && self.may_use_preferred(wanted)
@@ -135,6 +148,9 @@ impl Chooser<'_> {
                 .is_none_or(|lease| wanted.is_called && self.yields_called_port(lease));
             if yields && self.try_hold(wanted, preferred)? {
                 return Ok(allocated(wanted, preferred, displacement));
+            }
+            if lease.is_none() && (self.request.is_of_other_user)(preferred, wanted.protocol) {
+                yielded = Some(preferred);
             }
             displacement.get_or_insert(Displacement {
                 wanted: preferred,
@@ -150,7 +166,10 @@ impl Chooser<'_> {
                     reason: DisplacementReason::LeftToMain(self.foreign_lease(preferred)),
                 })
             });
-            return Ok(allocated(wanted, port, displacement));
+            return Ok(AllocatedPort {
+                yielded,
+                ..allocated(wanted, port, displacement)
+            });
         }
         Err(self.range_full(wanted))
     }
@@ -176,12 +195,7 @@ impl Chooser<'_> {
 
     /// Returns the first free candidate after the forced port and a main checkout's preferred port.
     fn first_free(&mut self, wanted: &PortRequest) -> Result<Option<u16>, ChooseError> {
-        let last = self
-            .by_port
-            .values()
-            .find(|lease| self.is_lease_of(lease, wanted))
-            .map(|lease| lease.port)
-            .filter(|&port| wanted.range.contains(port) && !(self.request.is_excluded)(port));
+        let last = self.last_port(wanted);
         if let Some(port) = last.filter(|port| !self.allocated.contains(port))
             && self.try_hold(wanted, port)?
         {
@@ -229,6 +243,31 @@ impl Chooser<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Returns the port that a main checkout has in place of a preferred one that another user had.
+    fn kept(&mut self, wanted: &PortRequest) -> Result<Option<u16>, ChooseError> {
+        let lease = self.last_lease(wanted);
+        let has_yielded = lease.and_then(|lease| lease.yielded_port) == Some(wanted.preferred);
+        let Some(port) = self
+            .last_port(wanted)
+            .filter(|_| has_yielded && self.request.is_main)
+        else {
+            return Ok(None);
+        };
+        Ok(self.try_hold(wanted, port)?.then_some(port))
+    }
+
+    /// Returns the lease that the service had last.
+    fn last_lease(&self, wanted: &PortRequest) -> Option<&Lease> {
+        let mut leases = self.by_port.values().copied();
+        leases.find(|lease| self.is_lease_of(lease, wanted))
+    }
+
+    /// Returns the port that the service had last, if it may have it again.
+    fn last_port(&self, wanted: &PortRequest) -> Option<u16> {
+        let port = self.last_lease(wanted)?.port;
+        (wanted.range.contains(port) && !(self.request.is_excluded)(port)).then_some(port)
     }
 
     /// Returns whether the lease is this instance's for exactly this port.
@@ -306,6 +345,7 @@ fn allocated(wanted: &PortRequest, port: u16, displacement: Option<Displacement>
         port,
         // The last resort, a lease of a stopped instance, can be the port that was wanted first.
         displacement: displacement.filter(|displacement| displacement.wanted != port),
+        yielded: None,
     }
 }
 

@@ -112,6 +112,8 @@ pub struct Lease {
     pub name: String,
     /// The port that the user forced, which may differ from the leased one.
     pub forced_port: Option<u16>,
+    /// The preferred port that another user of the machine had when a main checkout got this one instead.
+    pub yielded_port: Option<u16>,
     /// When it was last used.
     pub last_used: Millis,
 }

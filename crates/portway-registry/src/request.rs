@@ -16,6 +16,9 @@ pub struct AllocationRequest<'a> {
     pub ports: Vec<PortRequest>,
     /// Whether a port is assigned only if it was requested by number.
     pub is_excluded: &'a dyn Fn(u16) -> bool,
+    /// Whether another user of the machine uses a port. A main checkout then keeps the port that it gets
+    /// instead, so that users with the same preferred port do not displace each other again and again.
+    pub is_of_other_user: &'a dyn Fn(u16, Protocol) -> bool,
     /// Whether `ports` is all that the instance needs: its other leases are then deleted.
     pub is_complete: bool,
     /// Whether the instance's own supervisor sends the request. No other process may change the
@@ -60,6 +63,8 @@ pub struct AllocatedPort {
     pub port: u16,
     /// Set if it is not the forced or preferred port.
     pub displacement: Option<Displacement>,
+    /// The preferred port, if the service keeps another one because another user of the machine had it.
+    pub yielded: Option<u16>,
 }
 
 /// A port that a service did not get although it takes precedence over the allocated one.
@@ -82,6 +87,8 @@ pub enum DisplacementReason {
     InUse,
     /// The port is left to the main checkout, which may lease it.
     LeftToMain(Option<Lease>),
+    /// Another user of the machine had the port, and the service keeps the one that it got instead.
+    LeftToUser,
     /// The service had the port before, and it is excluded now.
     Excluded,
 }

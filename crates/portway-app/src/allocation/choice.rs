@@ -112,6 +112,7 @@ pub(super) fn choose(
         is_excluded: &|port| {
             Some(port) == lost || fixed.contains(&port) || policy.exclusion(port).is_some()
         },
+        is_of_other_user: &portway_ports::is_used_by_other_user,
         is_complete: matches!(scope, Scope::All | Scope::Running { .. }),
         by_supervisor: keep == Keep::Hard,
     };

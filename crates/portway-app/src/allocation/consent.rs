@@ -82,7 +82,10 @@ fn moved(
     let given = chosen.given.iter().filter(|one| {
         // The main checkout keeps the preferred ports, so a worktree has not been moved.
         let left = one.displacement.as_ref().is_none_or(|displacement| {
-            matches!(displacement.reason, DisplacementReason::LeftToMain(_))
+            matches!(
+                displacement.reason,
+                DisplacementReason::LeftToMain(_) | DisplacementReason::LeftToUser
+            )
         });
         !left && services.is_none_or(|services| services.contains(&one.service))
     });

@@ -76,9 +76,9 @@ pub fn describe(displacement: &PortDisplacement) -> String {
         "preferred"
     };
     let verb = match displacement.reason {
-        PortConflict::MainCheckout | PortConflict::OtherInstance { running: false, .. } => {
-            "is reserved for"
-        }
+        PortConflict::MainCheckout
+        | PortConflict::OtherUser
+        | PortConflict::OtherInstance { running: false, .. } => "is reserved for",
         _ => "is in use by",
     };
     format!(
@@ -116,6 +116,7 @@ fn reason(
             leaseholder(registered, lease)
         }
         DisplacementReason::LeftToMain(None) => Ok(PortConflict::MainCheckout),
+        DisplacementReason::LeftToUser => Ok(PortConflict::OtherUser),
         DisplacementReason::InUse | DisplacementReason::Excluded => {
             Ok(occupant(displacement.wanted, owners))
         }

@@ -75,6 +75,7 @@ mod tests {
             service: format!("s{port}"),
             name: String::new(),
             forced_port: None,
+            yielded_port: None,
             last_used: 1,
         });
         (instance, leases.collect(), liveness)

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use portway_api::InstanceStatus;
+use portway_api::{InstanceStatus, PortConflict, PortStatus};
 use portway_registry::{
     Fingerprint, Instance, InstanceLock, Lease, Registry, RegistryError, RunningRecord,
     SqliteRegistry, create_private_dir, lock_as_supervisor, own_network,
@@ -206,6 +206,12 @@ fn may_create(state_dir: &Path) -> bool {
     state_dir.ancestors().nth(2).is_some_and(Path::exists)
 }
 
+/// Returns the preferred port that a service leaves to another user of the machine.
+fn yielded_port(port: &PortStatus) -> Option<u16> {
+    let displaced = port.displaced.as_ref()?;
+    (displaced.reason == PortConflict::OtherUser).then_some(displaced.wanted)
+}
+
 /// Returns the leases of a running instance from its status.
 pub(crate) fn leases(
     status: &InstanceStatus,
@@ -219,6 +225,7 @@ pub(crate) fn leases(
                 port: port.port,
                 instance: status.id.clone(),
                 service: service.name.clone(),
+                yielded_port: yielded_port(port),
                 forced_port: forced.get(&(service.name.clone(), name.clone())).copied(),
                 name,
                 last_used: status.since.unwrap_or_default(),

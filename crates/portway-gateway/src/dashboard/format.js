@@ -24,7 +24,8 @@ export const count = (number, one, many = `${one}s`) => `${number} ${number === 
 export function displacementReason({ wanted, forced, holder, reason }) {
   if (reason.type === "excluded") return `Port ${wanted} is excluded: ${holder}`;
   const port = `${forced ? "Forced" : "Preferred"} port ${wanted}`;
-  return reason.type === "main_checkout" ? `${port} is reserved for ${holder}` : `${port} is in use by ${holder}`;
+  const isReserved = ["main_checkout", "other_user"].includes(reason.type);
+  return isReserved ? `${port} is reserved for ${holder}` : `${port} is in use by ${holder}`;
 }
 
 export const dateTime = (time) => new Date(time).toLocaleString();

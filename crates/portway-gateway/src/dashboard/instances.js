@@ -280,7 +280,7 @@ export class Instances {
         title: url,
       });
       if (displaced) {
-        const isHeld = !["excluded", "main_checkout"].includes(displaced.reason.type);
+        const isHeld = !["excluded", "main_checkout", "other_user"].includes(displaced.reason.type);
         entries.push({
           key: `displaced ${port}`,
           text: displacementReason(displaced),
@@ -309,7 +309,7 @@ export class Instances {
   // worktrees. A forced port must not be displaced.
   #isExpected({ forced, reason }, { id, project }) {
     if (forced) return false;
-    if (reason.type === "main_checkout") return true;
+    if (["main_checkout", "other_user"].includes(reason.type)) return true;
     if (reason.type !== "other_instance") return false;
     const siblings = this.#instances.filter((other) => other.project === project && other.id !== id);
     return siblings.some((other) => other.id === reason.id);

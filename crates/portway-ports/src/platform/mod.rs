@@ -3,7 +3,7 @@
 //! - holds: `SOFT_HOLD_KEEPS_SOCKETS`, `REUSE_PASSES_TIME_WAIT`, `set_exclusive`,
 //!   `prepare_server_socket`, `is_unsupported_family`, `has_active_sockets`;
 //! - sockets: `listeners`, `udp_sockets`, `bound`, `socket_owners`, `socket_owners_among`, `has_open`,
-//!   `hides_sockets`, `ConnectionUsers`, `LocalhostSockets`;
+//!   `hides_sockets`, `own_user`, `ConnectionUsers`, `LocalhostSockets`;
 //! - the rest: `policy`, `process`, `process_id`, `started_at`.
 
 #[cfg(unix)]

@@ -22,3 +22,9 @@ pub(crate) fn is_unsupported_family(error: &io::Error) -> bool {
         Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL | Errno::PROTONOSUPPORT)
     )
 }
+
+/// Returns the number of the user of this process.
+#[allow(clippy::unnecessary_wraps, reason = "unknown on Windows")]
+pub(crate) fn own_user() -> Option<u32> {
+    Some(rustix::process::geteuid().as_raw())
+}

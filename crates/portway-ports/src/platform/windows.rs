@@ -106,6 +106,11 @@ pub(crate) fn is_unsupported_family(error: &io::Error) -> bool {
     )
 }
 
+/// The user of this process is not compared with those of sockets.
+pub(crate) fn own_user() -> Option<u32> {
+    None
+}
+
 /// The owners of UDP sockets are not read on Windows.
 pub(crate) fn udp_sockets() -> io::Result<Vec<Listener>> {
     Err(io::ErrorKind::Unsupported.into())

@@ -92,9 +92,17 @@ fn record(
             params![port.port, id, port.service, port.name],
         )?;
         transaction.execute(
-            "INSERT INTO leases (port, instance, service, name, wish, last_used)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            params![port.port, id, port.service, port.name, wanted.forced, now],
+            "INSERT INTO leases (port, instance, service, name, wish, yielded, last_used)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                port.port,
+                id,
+                port.service,
+                port.name,
+                wanted.forced,
+                port.yielded,
+                now
+            ],
         )?;
     }
     transaction
@@ -116,14 +124,15 @@ pub(super) fn restore(
     for lease in leases {
         transaction.execute("DELETE FROM leases WHERE port = ?1", [lease.port])?;
         transaction.execute(
-            "INSERT INTO leases (port, instance, service, name, wish, last_used)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO leases (port, instance, service, name, wish, yielded, last_used)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             params![
                 lease.port,
                 id,
                 lease.service,
                 lease.name,
                 lease.forced_port,
+                lease.yielded_port,
                 now
             ],
         )?;
@@ -141,8 +150,8 @@ fn is_recorded(
     let is_own = |lease: &&Lease| lease.instance == request.instance;
     let is_leased = |(port, wanted): (&AllocatedPort, &PortRequest)| {
         leases.iter().filter(is_own).any(|lease| {
-            (lease.port, &lease.service, &lease.name, lease.forced_port)
-                == (port.port, &port.service, &port.name, wanted.forced)
+            (lease.port, &lease.service, &lease.name) == (port.port, &port.service, &port.name)
+                && (lease.forced_port, lease.yielded_port) == (wanted.forced, port.yielded)
                 && now.abs_diff(lease.last_used) < MIN_RECORD_INTERVAL
         })
     };

@@ -43,7 +43,7 @@ pub(super) fn instance_by_id(connection: &Connection, id: &str) -> rusqlite::Res
 /// Returns all leases, ordered by port.
 pub(super) fn leases(connection: &Connection) -> rusqlite::Result<Vec<Lease>> {
     let mut statement = connection.prepare(
-        "SELECT port, instance, service, name, wish, last_used FROM leases ORDER BY port",
+        "SELECT port, instance, service, name, wish, yielded, last_used FROM leases ORDER BY port",
     )?;
     let leases = statement.query_map([], |row| {
         Ok(Lease {
@@ -52,7 +52,8 @@ pub(super) fn leases(connection: &Connection) -> rusqlite::Result<Vec<Lease>> {
             service: row.get(2)?,
             name: row.get(3)?,
             forced_port: row.get(4)?,
-            last_used: row.get(5)?,
+            yielded_port: row.get(5)?,
+            last_used: row.get(6)?,
         })
     })?;
     leases.collect()

@@ -10,9 +10,9 @@ use crate::error::RegistryError;
 
 /// Each entry upgrades the schema from its index to the next version (`PRAGMA user_version`).
 ///
-/// `leases.wish` is the forced port. `written` has the contents of `.ports.json` files that Portway
+/// `leases.wish` is the forced port, and `leases.yielded` the preferred port that another user had. `written` has the contents of `.ports.json` files that Portway
 /// wrote. `device` and `inode` identify the directory when it was last used.
-pub(super) const MIGRATIONS: [&str; 3] = [
+pub(super) const MIGRATIONS: [&str; 4] = [
     "
     CREATE TABLE instances (
         id TEXT PRIMARY KEY,
@@ -52,6 +52,9 @@ pub(super) const MIGRATIONS: [&str; 3] = [
     "
     ALTER TABLE instances ADD COLUMN device INTEGER;
     ALTER TABLE instances ADD COLUMN inode INTEGER;
+    ",
+    "
+    ALTER TABLE leases ADD COLUMN yielded INTEGER CHECK (yielded BETWEEN 1 AND 65535);
     ",
 ];
 

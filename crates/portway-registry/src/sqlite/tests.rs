@@ -59,6 +59,7 @@ impl TestEnv {
             is_main: true,
             ports: vec![backend(forced)],
             is_excluded: &|_| false,
+            is_of_other_user: &|_, _| false,
             is_complete: true,
             by_supervisor: false,
         };
@@ -177,6 +178,7 @@ fn a_failed_allocation_changes_nothing() {
         is_main: true,
         ports: vec![backend(None)],
         is_excluded: &|_| false,
+        is_of_other_user: &|_, _| false,
         is_complete: false,
         by_supervisor: false,
     };

@@ -174,14 +174,18 @@ fn number(variable: &str, default: u32) -> u32 {
 }
 
 #[test]
-fn users_of_one_machine_never_clash() {
-    // A main checkout uses its preferred port whenever no other user does.
-    run_all(Checkout::Main);
+fn main_checkouts_of_several_users_keep_their_ports() {
+    // They prefer the same ports. Whoever had none of them keeps the ones it got.
+    assert_sticky(Checkout::Main);
 }
 
 #[test]
 fn worktrees_of_several_users_keep_their_ports() {
-    for ports in run_all(Checkout::Worktree) {
+    assert_sticky(Checkout::Worktree);
+}
+
+fn assert_sticky(checkout: Checkout) {
+    for ports in run_all(checkout) {
         assert!(ports.iter().all(|one| *one == ports[0]), "{ports:?}");
     }
 }
