@@ -103,15 +103,18 @@ impl Problem {
     }
 
     /// An error of the TOML parser. For an unknown key or value, the help suggests the closest
-    /// known one.
-    pub(crate) fn from_toml(error: &toml::de::Error) -> Self {
+    /// known one. For a key, `hint` takes precedence: from the key and the known ones, how to fix it.
+    pub(crate) fn from_toml(
+        error: &toml::de::Error,
+        hint: impl Fn(&str, &[&str]) -> Option<String>,
+    ) -> Self {
         // serde reports unknown and missing fields as text only.
         let message = error.message().trim_end().replace('\n', "; ");
         let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
         let (message, help) = match quoted.as_slice() {
             [unknown, known @ ..] if message.starts_with("unknown field") => (
                 format!("unknown key `{unknown}`"),
-                Some(suggestion(unknown, known.iter().copied())),
+                hint(unknown, known).or_else(|| Some(suggestion(unknown, known.iter().copied()))),
             ),
             [unknown, known @ ..] if message.starts_with("unknown variant") => (
                 format!("unknown value `{unknown}`"),

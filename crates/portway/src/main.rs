@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     let json = std::env::args_os()
         .take_while(|argument| argument != "--")
         .any(|argument| argument == "--json");
-    let cli = match cli::args::parse() {
+    let cli = match cli::parse() {
         Ok(cli) => cli,
         Err(error) => return ExitCode::from(ui::usage_error(&error, json)),
     };

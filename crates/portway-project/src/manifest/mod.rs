@@ -5,6 +5,7 @@
 
 mod database;
 mod forms;
+mod hints;
 mod probes;
 mod schema;
 mod settings;
@@ -275,8 +276,9 @@ impl Manifest {
     /// # Errors
     /// When the text is not TOML, or has an unknown key or an invalid value.
     pub fn parse(file: &Path, text: &str) -> Result<Self, Diagnostic> {
-        let mut manifest: Self = toml::from_str(text)
-            .map_err(|error| Diagnostic::new(file, text, Problem::from_toml(&error)))?;
+        let mut manifest: Self = toml::from_str(text).map_err(|error| {
+            Diagnostic::new(file, text, Problem::from_toml(&error, hints::find))
+        })?;
         manifest.source = Source {
             file: file.to_owned(),
             text: text.to_owned(),

@@ -69,7 +69,7 @@ impl Table {
 /// When the text is not TOML, a key is unknown or a value is invalid.
 pub fn from_text(file: &Path, text: &str) -> Result<Vec<Setting>, Diagnostic> {
     let root: Node = toml::from_str(text)
-        .map_err(|error| Diagnostic::new(file, text, Problem::from_toml(&error)))?;
+        .map_err(|error| Diagnostic::new(file, text, Problem::from_toml(&error, |_, _| None)))?;
     settings(&root, PreferenceSource::User, file, text)
 }
 

@@ -23,6 +23,7 @@ mod forward;
 mod free;
 mod gateway;
 mod health;
+mod hints;
 mod init;
 mod leases;
 mod logs;
@@ -54,6 +55,11 @@ use args::{Cli, Command};
 /// Responds if a completion script started this process. Returns whether it did.
 pub(crate) fn complete() -> bool {
     candidates::respond(Cli::command)
+}
+
+/// Parses the command line. Prints the help or the version on request, and then exits the process.
+pub(crate) fn parse() -> Result<Cli, clap::Error> {
+    args::parse().map_err(hints::add)
 }
 
 /// Runs a command and returns its exit code.

@@ -28,6 +28,7 @@ use std::time::Duration;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use portway_api::ErrorCode;
 use portway_app::error::CommandError;
 use portway_project::preferences::ColorChoice;
@@ -229,16 +230,28 @@ pub(crate) fn error(error: &CommandError, as_json: bool) {
 }
 
 /// Prints an error of the command line, and returns the exit code.
-pub(crate) fn usage_error(error: &clap::Error, as_json: bool) -> u8 {
+pub(crate) fn usage_error(usage: &clap::Error, as_json: bool) -> u8 {
     if as_json {
-        let first = error.to_string();
+        let first = usage.to_string();
         let first = first.lines().next().unwrap_or_default();
         let message = first.strip_prefix("error: ").unwrap_or(first);
-        json(&CommandError::new(ErrorCode::Usage, message).body());
+        let error = CommandError::new(ErrorCode::Usage, message);
+        let tips = tips(usage);
+        json(&tips.into_iter().fold(error, CommandError::hint).body());
     } else {
-        message(&error.render().to_string());
+        message(&usage.render().to_string());
     }
     ErrorCode::Usage.exit()
+}
+
+/// The tips in the error for an unknown command.
+fn tips(error: &clap::Error) -> Vec<String> {
+    match error.get(ContextKind::Suggested) {
+        Some(ContextValue::StyledStrs(tips)) if error.kind() == ErrorKind::InvalidSubcommand => {
+            tips.iter().map(ToString::to_string).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Prints the error of a command that must end although a reader has paused (a pager, Ctrl-S). Gives up

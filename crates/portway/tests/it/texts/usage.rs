@@ -10,6 +10,8 @@ fn usage_errors() {
     for (title, arguments) in [
         ("no command", &[][..]),
         ("an unknown command", &["upp"]),
+        ("a command of other tools", &["status"]),
+        ("the same as JSON", &["kill", "web", "--json"]),
         ("an unknown option", &["ps", "--jsn"]),
         ("a missing argument", &["free"]),
         ("an unknown value of an option", &["up", "--moved", "aks"]),
