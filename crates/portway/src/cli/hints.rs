@@ -141,7 +141,7 @@ mod tests {
         assert!(text("portway upp").contains("a similar subcommand exists: 'up'"));
         assert!(!text("portway supervise").contains("__supervise"));
         // The gateway has commands of its own.
-        assert!(!text("portway config list").contains("portway ps"));
+        assert!(!text("portway gateway start").contains("portway up"));
         assert!(!text("portway nothing").contains("tip: "));
     }
 }

@@ -33,6 +33,10 @@ fn manifest_structure() {
             ("no service", ""),
             ("an unknown key", "[services.a]\ncomand = \"x\""),
             (
+                "a key of other tools",
+                "[services.a]\ncommand = \"x\"\ndepends_on = [\"b\"]",
+            ),
+            (
                 "an unknown key that resembles none",
                 "[services.a]\ncommand = \"x\"\nzzz = 1",
             ),
