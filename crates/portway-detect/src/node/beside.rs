@@ -7,7 +7,7 @@ use super::script::{Script, SimpleCommand};
 use super::search::{MANAGERS, Search, other_dir, starts_all_members, without_brackets};
 use super::server::{Server, ServerKind};
 use super::starters::{StartTarget, is_parallel, started};
-use super::tools::RUNS_A_FILE;
+use super::tools::runs_a_file;
 use crate::Dir;
 
 /// Programs that run until they are stopped, whatever their arguments are.
@@ -85,8 +85,7 @@ impl Search<'_, '_> {
         if other_dir(self.dir, &parsed).is_some() {
             return None;
         }
-        let watches =
-            runs_until_stopped(&parsed.last) || RUNS_A_FILE.contains(&parsed.last.program());
+        let watches = runs_until_stopped(&parsed.last) || runs_a_file(parsed.last.program());
         let is_manager = MANAGERS.contains(&parsed.last.program());
         let server = Server {
             script: script.cloned(),
@@ -111,7 +110,7 @@ impl Search<'_, '_> {
     pub(super) fn lone_worker(&self, name: &str) -> Option<Server> {
         let text = without_brackets(self.package.scripts.get(name)?);
         let parsed = Script::parse(text)?;
-        if !RUNS_A_FILE.contains(&parsed.last.program()) || other_dir(self.dir, &parsed).is_some() {
+        if !runs_a_file(parsed.last.program()) || other_dir(self.dir, &parsed).is_some() {
             return None;
         }
         let is_built = !parsed.before.is_empty();
@@ -138,7 +137,7 @@ impl Search<'_, '_> {
         let text = self.package.scripts.get(name)?;
         let parsed = Script::parse(text)?;
         let watches = runs_until_stopped(&parsed.last);
-        if !watches && !RUNS_A_FILE.contains(&parsed.last.program()) {
+        if !watches && !runs_a_file(parsed.last.program()) {
             return None;
         }
         let root = workspace_of(self.dir)?;

@@ -8,7 +8,8 @@ use super::imports;
 use super::package::Package;
 use super::script::{Script, SimpleCommand};
 use super::source::{self, Port};
-use super::tools::{CLIENT_LIBRARIES, LIBRARIES, RUNS_A_FILE};
+use super::terminal;
+use super::tools::{CLIENT_LIBRARIES, LIBRARIES, runs_a_file};
 use crate::Dir;
 use portway_project::kind::Kind;
 
@@ -150,6 +151,7 @@ impl Entry {
     fn serving(dir: &Dir<'_>, package: &Package, file: String) -> Option<Self> {
         let own = imports::closure(dir, &file);
         let library = library(package, &own);
+        let is_for_terminal = terminal::is_for_terminal(package, &own);
         let own: Vec<(String, String)> = own
             .into_iter()
             .map(|(path, text)| (dir.path_of(&path), text))
@@ -197,6 +199,7 @@ impl Entry {
             Library::Known((library, framework, kind, usual)) => {
                 (Some(*library), *framework, *kind, *usual)
             }
+            Library::None(_) if port.is_none() && is_for_terminal => return None,
             Library::None(kind) => (None, "node", kind, 3000),
         };
         Some(Self {
@@ -276,7 +279,7 @@ fn started(dir: &Dir<'_>, package: &Package) -> BTreeSet<String> {
         .values()
         .flat_map(|text| Script::at_once(text));
     let commands = parts.filter_map(|part| Some(Script::parse(part)?.last));
-    let commands = commands.filter(|command| RUNS_A_FILE.contains(&command.program()));
+    let commands = commands.filter(|command| runs_a_file(command.program()));
     let files = commands.filter_map(|command| Entry::source(dir, &command));
     files.map(|file| dir.path_of(&file)).collect()
 }

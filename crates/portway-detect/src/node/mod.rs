@@ -38,6 +38,7 @@ mod server;
 mod servers;
 mod source;
 mod starters;
+mod terminal;
 mod tools;
 mod watchers;
 mod workspace;

@@ -19,6 +19,8 @@ pub(super) struct Package {
     pub(super) workspaces: Vec<String>,
     /// Its `packageManager`: `pnpm@9.1.0`.
     pub(super) manager: Option<String>,
+    /// Whether it installs programs (`bin`).
+    pub(super) has_programs: bool,
 }
 
 impl Package {
@@ -46,6 +48,7 @@ impl Package {
             main: text("main"),
             workspaces: workspaces.map(strings).unwrap_or_default(),
             manager: text("packageManager"),
+            has_programs: value.get("bin").is_some(),
         })
     }
 

@@ -9,7 +9,7 @@ use super::package::Package;
 use super::script::{Script, SimpleCommand, Step, StepRun};
 use super::server::{Server, ServerKind};
 use super::starters::{StartTarget, forwarded, is_parallel, passes_arguments, started};
-use super::tools::{RUNS_A_FILE, tool};
+use super::tools::{runs_a_file, tool};
 use crate::passed_over::has_manifest;
 use crate::{Dir, caddy, procfile};
 
@@ -139,7 +139,7 @@ impl Search<'_, '_> {
         let program = simple.program();
         let serves = match tool(program, simple.arguments()) {
             Some(tool) => Some(ServerKind::Tool(tool)),
-            None if RUNS_A_FILE.contains(&program) => {
+            None if runs_a_file(program) => {
                 let built_before = !parsed.before.is_empty();
                 Entry::of(self.dir, self.package, &simple, built_before).map(ServerKind::File)
             }
@@ -276,7 +276,7 @@ impl Search<'_, '_> {
         };
         let rest = &simple.words[skipped..];
         let program = rest.first().map_or("", String::as_str);
-        if tool(program, &rest[1..]).is_some() || RUNS_A_FILE.contains(&program) {
+        if tool(program, &rest[1..]).is_some() || runs_a_file(program) {
             simple.words.drain(..skipped);
         }
         simple

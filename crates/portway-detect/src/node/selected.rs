@@ -6,6 +6,7 @@ use super::reason::{PLACES, parts};
 use super::script::Script;
 use super::search::{MANAGERS, changed_dir, without_brackets};
 use super::servers::{is_start, starts_else};
+use super::starters::{StartTarget, started};
 use super::workspace::{has_member, is_component_match};
 use crate::{DetectedService, Dir};
 use portway_project::kind::Kind;
@@ -25,9 +26,7 @@ pub(crate) fn make_unselected_optional(root: &Dir<'_>, services: &mut [DetectedS
     let Some(package) = Package::read(root) else {
         return;
     };
-    if package.workspaces.is_empty() && !root.has("pnpm-workspace.yaml") {
-        return;
-    }
+    let is_workspace = !package.workspaces.is_empty() || root.has("pnpm-workspace.yaml");
     let script = DEV
         .iter()
         .find_map(|name| package.scripts.get_key_value(*name));
@@ -36,9 +35,14 @@ pub(crate) fn make_unselected_optional(root: &Dir<'_>, services: &mut [DetectedS
     else {
         return;
     };
+    // Directories select packages without a workspace, too.
+    let by_directory = filters.iter().all(|filter| filter.is_directory);
+    if !is_workspace && !by_directory {
+        return;
+    }
     let is_member = |one: &DetectedService| {
         let dir = root.below(&one.dir).filter(|_| !one.dir.is_empty());
-        dir.is_some_and(|dir| dir.has("package.json") && has_member(root, &dir))
+        dir.is_some_and(|dir| dir.has("package.json") && (by_directory || has_member(root, &dir)))
     };
     let is_selected = |one: &DetectedService| {
         let file = root
@@ -73,6 +77,8 @@ pub(crate) fn make_unselected_optional(root: &Dir<'_>, services: &mut [DetectedS
 struct Filter {
     /// The name of a package, or the path of a directory; may contain a star.
     pattern: String,
+    /// Whether it is the path of a directory in which a command runs.
+    is_directory: bool,
 }
 
 impl Filter {
@@ -85,10 +91,25 @@ impl Filter {
             && !pattern.contains("...");
         is_plain.then(|| Self {
             pattern: pattern.to_owned(),
+            is_directory: false,
+        })
+    }
+
+    /// The directory in which a command starts a script: `cd web && npm start`, `npm --prefix web start`.
+    fn of_directory(root: &Dir<'_>, script: &Script) -> Option<Self> {
+        let place = directory(root, script).filter(|place| place.has("package.json"))?;
+        let is_start = |word: &String| is_start(word);
+        let starts = script.last.arguments().iter().any(is_start);
+        (MANAGERS.contains(&script.last.program()) && starts).then(|| Self {
+            pattern: place.path().to_owned(),
+            is_directory: true,
         })
     }
 
     fn selects(&self, dir: &str, name: Option<&str>) -> bool {
+        if self.is_directory {
+            return dir == self.pattern;
+        }
         let last = dir.rsplit('/').next();
         // pnpm and turbo accept a name without its scope.
         let without_scope = name
@@ -110,7 +131,12 @@ impl Filter {
 fn filters(root: &Dir<'_>, package: &Package, text: &str) -> Option<Vec<Filter>> {
     let mut all = Vec::new();
     for part in parts(root, package, text) {
-        let command = Script::parse(without_brackets(&part))?.last;
+        let script = Script::parse(without_brackets(&inner(package, &part)))?;
+        if let Some(filter) = Filter::of_directory(root, &script) {
+            all.push(filter);
+            continue;
+        }
+        let command = script.last;
         if !SELECTORS.contains(&command.program()) {
             return None;
         }
@@ -132,6 +158,42 @@ fn filters(root: &Dir<'_>, package: &Package, text: &str) -> Option<Vec<Filter>>
     Some(all)
 }
 
+/// Returns the text of the script that a command runs without doing more: that of `web` for `npm run web`.
+fn inner(package: &Package, text: &str) -> String {
+    let mut text = text.to_owned();
+    for _ in 0..MAX_DEPTH {
+        let script = Script::parse(&text).filter(|script| script.is_alone);
+        let targets = script.and_then(|script| started(package, &script.last));
+        match targets.as_deref() {
+            Some([StartTarget::Script(name, _)]) if package.scripts.contains_key(name) => {
+                text.clone_from(&package.scripts[name]);
+            }
+            _ => break,
+        }
+    }
+    text
+}
+
+/// Maximum number of scripts that are followed from a command.
+const MAX_DEPTH: usize = 4;
+
+/// Returns the directory below `dir` in which a command of a package manager runs: `cd web && npm start`,
+/// `npm --prefix web start`.
+fn directory<'d>(dir: &Dir<'d>, script: &Script) -> Option<Dir<'d>> {
+    let words = script.last.arguments();
+    let of_option = words.iter().enumerate().find_map(|(at, word)| {
+        let (flag, value) = word.split_once('=').unwrap_or((word, ""));
+        let is_place = PLACES[..4].contains(&flag);
+        let next = || words.get(at + 1).map(String::as_str);
+        is_place.then(|| Some(value).filter(|value| !value.is_empty()).or_else(next))?
+    });
+    let of_option = of_option.and_then(|path| {
+        let path = path.trim_start_matches("./").trim_end_matches('/');
+        dir.below(path).filter(|_| !path.is_empty())
+    });
+    changed_dir(dir, script).or(of_option)
+}
+
 /// Returns the directories below `dir`, relative to it, to which the scripts of its package change:
 /// `cd public/app && npm start`, `npm --prefix public/app start`.
 pub(crate) fn started_dirs(dir: &Dir<'_>) -> Vec<String> {
@@ -151,17 +213,7 @@ pub(crate) fn started_dirs(dir: &Dir<'_>) -> Vec<String> {
             if !MANAGERS.contains(&script.last.program()) || !words.iter().any(is_start) {
                 continue;
             }
-            let of_option = words.iter().enumerate().find_map(|(at, word)| {
-                let (flag, value) = word.split_once('=').unwrap_or((word, ""));
-                let is_place = PLACES[..4].contains(&flag);
-                let next = || words.get(at + 1).map(String::as_str);
-                is_place.then(|| Some(value).filter(|value| !value.is_empty()).or_else(next))?
-            });
-            let of_option = of_option.and_then(|path| {
-                let path = path.trim_start_matches("./").trim_end_matches('/');
-                dir.below(path).filter(|_| !path.is_empty())
-            });
-            let Some(place) = changed_dir(dir, &script).or(of_option) else {
+            let Some(place) = directory(dir, &script) else {
                 continue;
             };
             let below = place.path().strip_prefix(dir.path()).unwrap_or_default();
@@ -200,9 +252,10 @@ mod tests {
     }
 
     /// The names of the services that a bare `up` starts, and of the others.
-    fn started(dev: &str, members: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
+    fn split(dev: &str, members: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
         let root = format!(
-            "{{\"workspaces\": [\"apps/*\"], \"scripts\": {{\"dev\": {dev:?}, \"web\": \"turbo dev --filter=web\"}}}}"
+            "{{\"workspaces\": [\"apps/*\"], \"scripts\": {{\"dev\": {dev:?}, \"web\": \"turbo dev --filter=web\", \
+             \"in:api\": \"cd apps/api && npm run dev\", \"in:web\": \"npm --prefix=apps/web run dev\"}}}}"
         );
         let members: Vec<(String, String)> = members
             .iter()
@@ -235,7 +288,7 @@ mod tests {
         let api =
             "\"scripts\": {\"dev\": \"node server.js\"}, \"dependencies\": {\"express\": \"5\"}";
         let all = [("web", vite), ("admin", vite), ("api", api)];
-        let cases: [(&str, &[&str], &[&str]); 7] = [
+        let cases: [(&str, &[&str], &[&str]); 11] = [
             (
                 "turbo dev --filter=web --filter=api",
                 &["api", "web"],
@@ -254,11 +307,20 @@ mod tests {
             // The page needs a server.
             ("turbo dev --filter=web", &["api", "web"], &["admin"]),
             ("turbo dev", &["admin", "api", "web"], &[]),
+            // By directory, also through other scripts.
+            ("cd apps/web && npm run dev", &["api", "web"], &["admin"]),
+            ("run-p in:api in:web", &["api", "web"], &["admin"]),
+            (
+                "concurrently \"npm run in:api\" \"npm run in:web\"",
+                &["api", "web"],
+                &["admin"],
+            ),
+            ("cd apps && npm run dev", &["admin", "api", "web"], &[]),
             ("turbo dev --filter=web...", &["admin", "api", "web"], &[]),
             ("turbo dev --filter=other", &["admin", "api", "web"], &[]),
         ];
         for (dev, on, off) in cases {
-            let (mut found, mut optional) = started(dev, &all);
+            let (mut found, mut optional) = split(dev, &all);
             found.sort_unstable();
             optional.sort_unstable();
             assert_eq!(

@@ -255,7 +255,16 @@ pub(super) const ON_VITE: [(&str, &str); 6] = [
 ];
 
 /// Programs that run a file.
-pub(super) const RUNS_A_FILE: [&str; 17] = [
+const RUNS_A_FILE: [&str; 26] = [
+    "coffee",
+    "esmo",
+    "esno",
+    "esr",
+    "esrun",
+    "forever",
+    "jiti",
+    "supervisor",
+    "tsm",
     "pm2-dev",
     "pm2-runtime",
     "tsup",
@@ -274,6 +283,15 @@ pub(super) const RUNS_A_FILE: [&str; 17] = [
     "swc-node",
     "deno",
 ];
+
+/// Returns whether a program runs a file of JavaScript or TypeScript: one that is known, or by its name, such as
+/// `babel-watch` and `sucrase-node`.
+pub(super) fn runs_a_file(program: &str) -> bool {
+    let mut ends = ["-node", "-watch", "-node-dev"].iter();
+    RUNS_A_FILE.contains(&program)
+        || program.starts_with("ts-node-")
+        || ends.any(|end| program.ends_with(end))
+}
 
 /// Programs that no package contains, so they are installed on the machine.
 pub(super) const ON_MACHINE: [&str; 8] = [

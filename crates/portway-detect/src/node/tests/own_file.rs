@@ -131,3 +131,32 @@ fn a_file_that_names_no_port_does_not_get_that_of_another_script() {
     one.has_evidence("no file shows how it reads its port");
     assert_eq!(service(&detection, "two").prefers(), Some(4222));
 }
+
+#[test]
+fn a_script_keeps_its_runner_of_any_name() {
+    for runner in [
+        "babel-watch",
+        "sucrase-node",
+        "ts-node-esm",
+        "esrun",
+        "supervisor",
+        "npx jiti",
+        "forever -w",
+    ] {
+        let package = format!(
+            "{{\"scripts\": {{\"dev\": \"{runner} src/index.js\"}}, \"dependencies\": {{\"express\": \"4\"}}}}"
+        );
+        let found = crate::fixture::only(
+            &[
+                ("package.json", &package),
+                (
+                    "src/index.js",
+                    "import express from 'express'\nexpress().listen(process.env.PORT || 4109)",
+                ),
+            ],
+            &["npm", "node"],
+        );
+        assert_eq!(found.command, "npm run dev", "{runner}");
+        assert_eq!(found.prefers(), Some(4109), "{runner}");
+    }
+}
