@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::path::Path;
 
 use crate::process::{Process, ProcessId};
 
@@ -39,20 +40,49 @@ pub(crate) fn process(pid: u32) -> Option<Process> {
         .collect();
     let command = args.join(" ");
     let is_hidden = command.trim().is_empty();
+    let executable = fs::read_link(format!("/proc/{pid}/exe")).ok();
+    let name = program(&stat.name, &args, executable.as_deref());
     Some(Process {
         id: stat.id,
         parent: stat.parent,
         group: stat.group,
         user: user(pid),
-        command: if is_hidden {
-            stat.name.clone()
-        } else {
-            command
-        },
+        command: if is_hidden { name.clone() } else { command },
         args: if is_hidden { Vec::new() } else { args },
-        name: stat.name,
+        name,
         working_dir: fs::read_link(format!("/proc/{pid}/cwd")).ok(),
     })
+}
+
+/// Length to which the kernel truncates names, in bytes.
+const MAX_NAME: usize = 15;
+
+/// Returns the name of the program of a process. `name` is that of its first thread, which a program may choose:
+/// Node 24 chooses `MainThread`. If neither the file of the program nor its arguments have that name, the program
+/// is named after its file.
+fn program(name: &str, args: &[String], executable: Option<&Path>) -> String {
+    let file = executable.and_then(Path::file_name);
+    let file = file.map(|file| file.to_string_lossy().into_owned());
+    let file = file.map(|file| file.trim_end_matches(" (deleted)").to_owned());
+    // The second argument is a script, after which the kernel names the process of its interpreter.
+    let words = args.iter().take(2).map(|word| {
+        let word = word.split([' ', ':']).next().unwrap_or("");
+        word.rsplit('/')
+            .next()
+            .unwrap_or("")
+            .trim_start_matches('-')
+    });
+    let is_name = |known: &str| match name.len() < MAX_NAME {
+        true => known == name,
+        false => known.starts_with(name),
+    };
+    let mut known: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    let first = known.first().map(|first| (*first).to_owned());
+    known.extend(file.as_deref());
+    match known.iter().any(|one| is_name(one)) {
+        true => name.to_owned(),
+        false => file.or(first).unwrap_or_else(|| name.to_owned()),
+    }
 }
 
 /// Reads the effective user of a process.
@@ -99,4 +129,63 @@ fn stat(pid: u32) -> Option<Stat> {
         parent,
         group,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_a_thread_is_not_that_of_the_program() {
+        for (name, command, executable, expected) in [
+            (
+                "MainThread",
+                "node server.js",
+                Some("/usr/bin/node"),
+                "node",
+            ),
+            ("MainThread", "/opt/node24/bin/node x.js", None, "node"),
+            (
+                "node-MainThread",
+                "npm run dev",
+                Some("/usr/bin/node"),
+                "node",
+            ),
+            ("node", "node server.js", Some("/usr/bin/node"), "node"),
+            ("v8", "x", Some("/opt/app/node (deleted)"), "node"),
+            // Scripts, titles, other names of one file, and truncated names.
+            (
+                "shop",
+                "/usr/bin/python3 /srv/shop",
+                Some("/usr/bin/python3.13"),
+                "shop",
+            ),
+            ("bash", "-bash", Some("/usr/bin/bash"), "bash"),
+            (
+                "nginx",
+                "nginx: master process x",
+                Some("/usr/sbin/nginx"),
+                "nginx",
+            ),
+            ("ls", "ls -l", Some("/bin/busybox"), "ls"),
+            (
+                "webpack-dev-ser",
+                "webpack-dev-server x",
+                Some("/x/node"),
+                "webpack-dev-ser",
+            ),
+            (
+                "python3",
+                "python3 manage.py",
+                Some("/usr/bin/python3.13"),
+                "python3",
+            ),
+            // Nothing else is known, as of the kernel's own threads.
+            ("kworker/0:1", "", None, "kworker/0:1"),
+        ] {
+            let args: Vec<String> = command.split(' ').map(str::to_owned).collect();
+            let found = program(name, &args, executable.map(Path::new));
+            assert_eq!(found, expected, "{name} {command}");
+        }
+    }
 }
