@@ -35,6 +35,9 @@ pub(super) fn map(
 ) -> Option<(MappedValue, Vec<String>)> {
     let (prefix, last) = split(&variable.name)?;
     let value = variable.value.trim();
+    if value.is_empty() {
+        return map_empty(context, variable, (prefix, last));
+    }
     if last.eq_ignore_ascii_case("PORT") {
         let port: u16 = value.parse().ok().filter(|port| *port > 0)?;
         let (endpoint, meaning) = port_owner(context, &variable.name, (prefix, last), port)?;
@@ -61,6 +64,36 @@ pub(super) fn map(
         return Some((MappedValue::of(Part::Host { service }), vec![meaning]));
     }
     None
+}
+
+/// Parts of names of variables for another database than that of development.
+const OTHERS: [&str; 6] = ["PROD", "PRODUCTION", "REPLICA", "SHADOW", "STAGING", "TEST"];
+
+/// Maps a host or a port that an example file leaves to the user, if it is that of the only database, broker or
+/// similar that its name means. The two parts are those of its name.
+fn map_empty(
+    context: &Context<'_>,
+    variable: &AppVariable,
+    (prefix, last): (&str, &str),
+) -> Option<(MappedValue, Vec<String>)> {
+    let is_other = |part: &str| OTHERS.contains(&part.to_ascii_uppercase().as_str());
+    if variable.origin != Origin::Example || prefix.split('_').any(is_other) {
+        return None;
+    }
+    let of_kind = hinted(context, &variable.name, prefix).into_iter();
+    let mut of_kind = of_kind.filter(|one| one.kind.usual_port().is_some());
+    let only = of_kind.next().filter(|_| of_kind.next().is_none())?;
+    let service = only.service.clone();
+    let part = match last {
+        last if is_host_name(last) => Part::Host { service },
+        last if last.eq_ignore_ascii_case("PORT") => port_of(only),
+        _ => return None,
+    };
+    let meaning = format!(
+        "it is empty there, and {} is the one it names",
+        only.label()
+    );
+    Some((MappedValue::of(part), vec![meaning]))
 }
 
 /// Adds the port to each host that was mapped, if the application has no variable for the port: it would
