@@ -37,8 +37,28 @@ const EXAMPLES: [&str; 7] = [
     "example", "sample", "template", "tmpl", "dist", "default", "defaults",
 ];
 
+/// Parts of names of files for a server to which the project is deployed.
+const DEPLOYMENTS: [&str; 16] = [
+    "cloud",
+    "coolify",
+    "dokku",
+    "fly",
+    "heroku",
+    "hosted",
+    "k8s",
+    "kubernetes",
+    "live",
+    "netlify",
+    "railway",
+    "release",
+    "selfhost",
+    "selfhosted",
+    "vercel",
+    "vps",
+];
+
 /// Parts of names of files for other environments than development.
-const OTHER_ENVIRONMENTS: [&str; 9] = [
+const OTHER_ENVIRONMENTS: [&str; 13] = [
     "prod",
     "production",
     "test",
@@ -48,6 +68,10 @@ const OTHER_ENVIRONMENTS: [&str; 9] = [
     "stage",
     "preview",
     "e2e",
+    "deploy",
+    "deployment",
+    "qa",
+    "uat",
 ];
 
 /// Returns the files in use of a directory, in the order in which they override each other there.
@@ -71,7 +95,10 @@ pub fn is_in_use(name: &str) -> bool {
 pub fn is_example(name: &str) -> bool {
     let parts = || name.split(['.', '-', '_']).filter(|part| !part.is_empty());
     let has = |known: &[&str]| parts().any(|part| known.contains(&part));
-    parts().any(|part| part == "env") && has(&EXAMPLES) && !has(&OTHER_ENVIRONMENTS)
+    parts().any(|part| part == "env")
+        && has(&EXAMPLES)
+        && !has(&OTHER_ENVIRONMENTS)
+        && !has(&DEPLOYMENTS)
 }
 
 /// Returns whether a part of a path names another environment than development: `deploy/production/.env.example`.
@@ -212,6 +239,11 @@ mod tests {
             (".env-template", false, true),
             ("example.env", false, true),
             (".env.production.example", false, false),
+            (".env.deploy.example", false, false),
+            (".env.vps-sample", false, false),
+            ("env.k8s.template", false, false),
+            (".env.docker.example", false, true),
+            (".env.backend.template", false, true),
             (".envrc", false, false),
             ("environment.example", false, false),
             ("default.conf", false, false),
