@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::constants;
+use super::environments::of_development;
 use super::files::{is_built, is_source, read, resolve};
 use super::imports;
 use super::package::Package;
 use super::script::{Script, SimpleCommand};
+use super::settings;
 use super::source::{self, Port};
 use super::terminal;
 use super::tools::{CLIENT_LIBRARIES, LIBRARIES, runs_a_file};
@@ -26,6 +28,8 @@ pub(super) struct Entry {
     pub(super) library: Option<&'static str>,
     /// The port that the source names, and the file that does, relative to the root.
     pub(super) port: Option<(Port, String)>,
+    /// The value of the port's variable, with a placeholder, if it is not only the port.
+    pub(super) template: Option<String>,
 }
 
 /// Files that are tried when a command names none.
@@ -154,7 +158,7 @@ impl Entry {
         let is_for_terminal = terminal::is_for_terminal(package, &own);
         let own: Vec<(String, String)> = own
             .into_iter()
-            .map(|(path, text)| (dir.path_of(&path), text))
+            .map(|(path, text)| (dir.path_of(&path), of_development(&text)))
             .collect();
         let others = others(dir, package, &file, &own);
         let serves =
@@ -182,7 +186,14 @@ impl Entry {
         });
         let port = named
             .or_else(|| port_in(own.get(..1).unwrap_or_default(), listens))
-            .or_else(|| port_in(&own, reads))
+            .or_else(|| port_in(&own, reads));
+        let setting = match port {
+            Some(_) => None,
+            None => settings::port(dir, package, &own),
+        };
+        let template = setting.as_ref().and_then(|one| one.template.clone());
+        let port = port
+            .or_else(|| setting.map(|setting| (setting.port, setting.file)))
             .or_else(|| port_in(&own, is_literal))
             .or_else(|| port_in(&others, reads))
             .or_else(|| port_in(&others, is_literal))
@@ -209,6 +220,7 @@ impl Entry {
             usual,
             library,
             port,
+            template,
         })
     }
 }
@@ -265,7 +277,7 @@ fn others(
             let path = place.path_of(name);
             let is_known = own.iter().chain(&texts).any(|(known, _)| *known == path);
             if texts.len() < MAX_FILES && !is_known && !started.contains(&path) {
-                texts.extend(place.read(name).map(|text| (path, text)));
+                texts.extend(place.read(name).map(|text| (path, of_development(&text))));
             }
         }
     }

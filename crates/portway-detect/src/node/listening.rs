@@ -56,7 +56,8 @@ impl Project<'_, '_> {
                     found = found.with_evidence(format!("{file} has the default {port}"));
                 }
                 if variable != "PORT" {
-                    found.env.insert(variable.clone(), "{port}".to_owned());
+                    let value = entry.template.as_deref().unwrap_or("{port}");
+                    found.env.insert(variable.clone(), value.to_owned());
                 }
                 found.with_evidence(format!("{place} reads `{variable}`"))
             }

@@ -289,7 +289,7 @@ fn leading_word(text: &str) -> &str {
 }
 
 /// Returns the text after `key:`; the key may be in quotes.
-fn after_key<'t>(text: &'t str, key: &str) -> Option<&'t str> {
+pub(super) fn after_key<'t>(text: &'t str, key: &str) -> Option<&'t str> {
     text.match_indices(key).find_map(|(at, _)| {
         let before = text[..at].chars().next_back();
         let begins = before.is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != '.');
@@ -314,7 +314,7 @@ fn default_number(text: &str, expression: &str) -> Option<u16> {
 
 /// Returns the value of an argument: of the variable that it names, if this file declares it with
 /// `const port = 3000` or `let port: number = 3000`, otherwise the argument itself.
-fn value<'t>(text: &'t str, argument: &'t str) -> &'t str {
+pub(super) fn value<'t>(text: &'t str, argument: &'t str) -> &'t str {
     let argument = argument.trim_start();
     let variable = leading_word(argument);
     if variable.is_empty() {

@@ -38,9 +38,11 @@ const EXAMPLES: [&str; 7] = [
 ];
 
 /// Parts of names of files for a server to which the project is deployed.
-const DEPLOYMENTS: [&str; 16] = [
+const DEPLOYMENTS: [&str; 18] = [
     "cloud",
     "coolify",
+    "deploy",
+    "deployment",
     "dokku",
     "fly",
     "heroku",
@@ -58,7 +60,7 @@ const DEPLOYMENTS: [&str; 16] = [
 ];
 
 /// Parts of names of files for other environments than development.
-const OTHER_ENVIRONMENTS: [&str; 13] = [
+const OTHER_ENVIRONMENTS: [&str; 11] = [
     "prod",
     "production",
     "test",
@@ -68,8 +70,6 @@ const OTHER_ENVIRONMENTS: [&str; 13] = [
     "stage",
     "preview",
     "e2e",
-    "deploy",
-    "deployment",
     "qa",
     "uat",
 ];
