@@ -2,6 +2,7 @@
 
 use super::calls::call;
 use super::port::File;
+use super::source::imports;
 use crate::Dir;
 
 /// Files with the settings of Gunicorn.
@@ -52,10 +53,69 @@ pub(super) fn port(dir: &Dir<'_>, framework: &str) -> Option<(u16, String)> {
     Some((port, format!("`bind` in {}", dir.path_of(file))))
 }
 
+/// Calls that run an application, with the keyword `port`.
+const RUN_CALLS: [&str; 7] = [
+    "uvicorn.run",
+    "uvicorn.Config",
+    "Granian",
+    "granian.Granian",
+    "socketio.run",
+    "run",
+    "run_server",
+];
+
+/// Files that run the application of another file.
+const RUNNERS: [&str; 12] = [
+    "__main__.py",
+    "run.py",
+    "server.py",
+    "serve.py",
+    "main.py",
+    "app.py",
+    "wsgi.py",
+    "asgi.py",
+    "cli.py",
+    "start.py",
+    "run_server.py",
+    "runserver.py",
+];
+
+/// Returns the port with which a file of the project, other than its own, runs the application `module`, and where.
+pub(super) fn run_elsewhere(places: &[Dir<'_>], module: &str) -> Option<(u16, String)> {
+    let package = module.split('.').next().unwrap_or(module);
+    let mut found: Vec<(bool, u16, String)> = Vec::new();
+    for place in places {
+        for name in RUNNERS.iter().filter(|name| place.has(name)) {
+            let text = place.read(name).unwrap_or_default();
+            // A file that only listens is a program of its own.
+            let is_part = imports(&text, package) || names_module(&text, package);
+            let Some((port, line)) = run_port(&text, Some(place)).filter(|_| is_part) else {
+                continue;
+            };
+            let names_it = text.contains(&format!("{module}:"))
+                || text.contains(&format!("from {module} import"));
+            found.push((names_it, port, format!("{}:{line}", place.path_of(name))));
+        }
+    }
+    let named = found.iter().position(|(names_it, ..)| *names_it);
+    let is_same = found.windows(2).all(|pair| pair[0].1 == pair[1].1);
+    let index = named.or_else(|| (is_same && !found.is_empty()).then_some(0))?;
+    let (_, port, place) = found.swap_remove(index);
+    Some((port, place))
+}
+
+/// Returns whether a string of a text names an object of a package: `"shop.main:app"`.
+fn names_module(text: &str, package: &str) -> bool {
+    ['"', '\''].iter().any(|quote| {
+        let starts = [format!("{quote}{package}."), format!("{quote}{package}:")];
+        starts.iter().any(|start| text.contains(start))
+    })
+}
+
 /// Returns the port with which a file runs its application, `app.run(port=8000)`, and the line.
 pub(crate) fn run_port(text: &str, dir: Option<&Dir<'_>>) -> Option<(u16, usize)> {
     let file = File { text, dir };
-    ["uvicorn.run", "socketio.run", "run", "run_server"]
+    RUN_CALLS
         .iter()
         .filter_map(|name| call(text, name))
         .find_map(|call| Some((file.port(call.keyword("port")?)?.usual?, call.line)))

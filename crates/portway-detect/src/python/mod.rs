@@ -6,6 +6,7 @@
 //! Servers watch their sources and reload.
 
 mod application;
+mod assigned;
 mod calls;
 mod configured;
 mod constraint;
@@ -76,7 +77,9 @@ pub(super) fn read(dir: &Dir<'_>, context: &DetectContext<'_>) -> Vec<DetectedSe
         let is_port_free = application.usual.is_none() && application.variable.is_none();
         if application.port.is_none() && (is_port_free || application.framework.name == "flask") {
             let configured = configured::port(dir, application.framework.name);
-            application.usual = configured.or(application.usual.take());
+            let elsewhere = || configured::run_elsewhere(&places, &application.module);
+            let usual = configured.or(application.usual.clone());
+            application.usual = usual.or_else(|| elsewhere().filter(|_| is_port_free));
         }
     }
     for (index, application) in all.iter().enumerate() {

@@ -3,6 +3,7 @@
 //! Follows names to where they are assigned, in the same file or in one that it imports them from. Never runs
 //! anything, and gives up where the source says less than a number, a variable or an option.
 
+use super::assigned::assigned;
 use super::calls::{Call, balanced, last_of_pair, split};
 use super::source::is_identifier;
 use crate::Dir;
@@ -136,13 +137,47 @@ impl File<'_, '_> {
         if is_identifier(text) {
             return self.named(text, depth);
         }
+        if let Some(port) = self.described(text, depth) {
+            return Some(port);
+        }
         let (object, field) = text.rsplit_once('.')?;
+        // `get_settings().port`
+        let object = object.strip_suffix("()").unwrap_or(object);
         let is_path = object.split('.').all(is_identifier) && is_identifier(field);
         if !is_path {
             return None;
         }
         self.option(field, depth)
             .or_else(|| self.field(object, field, depth))
+    }
+
+    /// Returns the port that a call describes as the default of a field or an option: `Field(default=8000)`,
+    /// `typer.Option(8000, envvar="PORT")`.
+    fn described(self, text: &str, depth: usize) -> Option<Port> {
+        let (function, _) = text.split_once('(')?;
+        let name = function.rsplit('.').next()?;
+        if !["Field", "Option", "field", "ib", "attrib"].contains(&name) {
+            return None;
+        }
+        let call = Call {
+            line: 0,
+            is_top: false,
+            arguments: split(balanced(&text[function.len()..])?),
+        };
+        let default = call.keyword("default").or_else(|| call.positional(0));
+        let default = default.and_then(|default| self.follow(default, depth + 1));
+        let mut variables = ["env", "envvar", "validation_alias", "alias"].iter();
+        let variable = variables.find_map(|key| {
+            let value = call.keyword(key)?.trim_matches(['"', '\'']);
+            is_identifier(value).then(|| value.to_owned())
+        });
+        match variable {
+            Some(name) => Some(Port {
+                told: Told::Variable(name),
+                usual: default.and_then(|port| port.usual),
+            }),
+            None => default,
+        }
     }
 
     /// Returns the port of the first environment variable that an expression reads.
@@ -186,6 +221,10 @@ impl File<'_, '_> {
         if let Some(value) = assigned(self.text, name) {
             return self.follow(value, depth + 1);
         }
+        // The parameter of a command of click.
+        if let Some(port) = self.option(name, depth) {
+            return Some(port);
+        }
         let imported = self.imported(name)?;
         let file = File {
             text: &imported,
@@ -196,10 +235,17 @@ impl File<'_, '_> {
 
     /// Returns the text of the file that a name is imported from.
     fn imported(self, name: &str) -> Option<String> {
-        let module = self.text.lines().find_map(|line| {
+        let mut at = 0;
+        let module = self.text.split_inclusive('\n').find_map(|line| {
+            let start = at;
+            at += line.len();
             let line = line.trim();
             if let Some(rest) = line.strip_prefix("from ") {
-                let (module, names) = rest.split_once(" import ")?;
+                let (module, mut names) = rest.split_once(" import ")?;
+                if names.starts_with('(') {
+                    let open = start + self.text[start..].find('(')?;
+                    names = balanced(&self.text[open..])?;
+                }
                 let mut names = names.split([',', '(', ')']).map(str::trim);
                 return names.any(|one| one == name).then(|| module.trim());
             }
@@ -237,7 +283,13 @@ impl File<'_, '_> {
                         arguments,
                     };
                     let default = call.keyword("default");
-                    let default = default.and_then(|default| self.follow(default, depth + 1));
+                    // `default=settings.port` is no other option.
+                    let default = default.and_then(|default| match default.rsplit_once('.') {
+                        Some((object, last)) if last == field => {
+                            self.field(object, field, depth + 1)
+                        }
+                        _ => self.follow(default, depth + 1),
+                    });
                     return Some(Port {
                         told: Told::Option(match is_long {
                             true => format!("{option} "),
@@ -296,59 +348,4 @@ fn number(text: &str) -> Option<u16> {
     let text = text.trim();
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|port| is_number && *port >= FIRST)
-}
-
-/// Returns the first value that a name is assigned, or its default as a parameter.
-fn assigned<'t>(text: &'t str, name: &str) -> Option<&'t str> {
-    let mut at = 0;
-    text.split_inclusive('\n').find_map(|line| {
-        let start = at;
-        at += line.len();
-        let code = line.trim_start();
-        let parameter = || {
-            let inside = code
-                .strip_prefix("def ")
-                .or_else(|| code.strip_prefix("async def "))?;
-            let inside = balanced(&inside[inside.find('(')?..])?;
-            split(inside)
-                .into_iter()
-                .find_map(|one| value_of(one, name))
-        };
-        let value = match value_of(code, name) {
-            Some(value) => value,
-            None => return parameter(),
-        };
-        // A value in brackets may continue on the next lines.
-        let offset = start + (line.len() - code.len()) + (code.len() - value.len());
-        let rest = &text[offset..];
-        let end = value.find('\n').unwrap_or(value.len());
-        let first = value[..end].trim_end();
-        match first.ends_with(['(', '[']) {
-            true => {
-                let open = first.len() - 1;
-                let inner = balanced(&rest[open..])?;
-                Some(&rest[..open + inner.len() + 2])
-            }
-            false => Some(without_comment(first)),
-        }
-    })
-}
-
-/// Returns what follows `name =` or `name: type =`.
-fn value_of<'t>(text: &'t str, name: &str) -> Option<&'t str> {
-    let rest = text.strip_prefix(name)?.trim_start();
-    let rest = match rest.strip_prefix(':') {
-        Some(annotated) => {
-            let at = annotated.find('=')?;
-            let annotation = &annotated[..at];
-            (!annotation.contains(['(', '\n'])).then(|| &annotated[at..])?
-        }
-        None => rest,
-    };
-    let value = rest.strip_prefix('=')?;
-    (!value.starts_with('=')).then(|| value.trim_start())
-}
-
-fn without_comment(text: &str) -> &str {
-    text.split(" #").next().unwrap_or(text).trim()
 }

@@ -82,6 +82,26 @@ fn follows_expressions_to_what_sets_the_port() {
             "C.PORT",
             Some((Told::Number, Some(89))),
         ),
+        (
+            "class S(BaseSettings):\n    port: int = Field(default=92, gt=0)\ns = S()\n",
+            "get_s().port",
+            variable("PORT", Some(92)),
+        ),
+        (
+            "class S(BaseModel):\n    port: int = Field(\n        93,\n        env='S_PORT',\n    )\n",
+            "s.port",
+            variable("S_PORT", Some(93)),
+        ),
+        (
+            "@click.option('--port', default=94)\ndef main(\n    port: int,\n):\n    run(\n        port=port,\n    )\n",
+            "port",
+            option("--port ", Some(94)),
+        ),
+        (
+            "def main(\n    port: int = typer.Option(95, envvar=\"T_PORT\"),\n): ...\n",
+            "port",
+            variable("T_PORT", Some(95)),
+        ),
         ("a = b\nb = a\n", "a", None),
         ("", "get_port()", None),
         ("", "free_config('X')", None),
@@ -124,4 +144,48 @@ fn finds_calls_and_their_arguments() {
         last_of_pair("(\"\", int(f(\"A\", 1)))"),
         Some("int(f(\"A\", 1))")
     );
+}
+
+#[test]
+fn another_file_may_run_the_application() {
+    const PYPROJECT: &str = "[project]\nname = 'shop'\ndependencies = ['fastapi', 'uvicorn']\n";
+    const APP: &str =
+        "from fastapi import FastAPI\ndef create_app():\n    app = FastAPI()\n    return app\n";
+    for (file, text) in [
+        (
+            "shop/server.py",
+            "import click, uvicorn\nfrom shop.settings import (\n    other,\n    settings,\n)\n@click.command()\n\
+             @click.option('--port', default=settings.port)\ndef main(port: int):\n    c = uvicorn.Config(\n        \
+             'shop.main:app',\n        port=port,\n    )\n",
+        ),
+        (
+            "run.py",
+            "import uvicorn\nif __name__ == '__main__':\n    uvicorn.run('shop.app:app', port=4111)\n",
+        ),
+        (
+            "shop/__main__.py",
+            "from shop.app import create_app\nfrom granian import Granian\nGranian('x', port=4111).serve()\n",
+        ),
+        (
+            "serve.py",
+            "from shop.app import create_app\nfrom shop.settings import settings\nuvicorn.run(create_app(), port=settings.port)\n",
+        ),
+    ] {
+        let found = crate::fixture::only(
+            &[
+                ("pyproject.toml", PYPROJECT),
+                ("shop/__init__.py", ""),
+                ("shop/app.py", APP),
+                (
+                    "shop/settings.py",
+                    "from pydantic_settings import BaseSettings\nfrom pydantic import Field\n\
+                     class Settings(BaseSettings):\n    port: int = Field(default=4111, gt=0)\nsettings = Settings()\n",
+                ),
+                (file, text),
+            ],
+            &["python3"],
+        );
+        assert_eq!(found.prefers(), Some(4111), "{file} {:?}", found.evidence);
+        found.has_evidence("names port 4111");
+    }
 }
