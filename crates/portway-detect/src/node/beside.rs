@@ -4,10 +4,11 @@ use super::entry::Entry;
 use super::manager::workspace_of;
 use super::package::Package;
 use super::script::{Script, SimpleCommand};
-use super::search::{MANAGERS, Search, other_dir, starts_all_members, without_brackets};
+use super::search::{MANAGERS, Search, other_dir, without_brackets};
 use super::server::{Server, ServerKind};
 use super::starters::{StartTarget, is_parallel, started};
 use super::tools::runs_a_file;
+use super::workspace::starts_all_members;
 use crate::Dir;
 
 /// Programs that run until they are stopped, whatever their arguments are.

@@ -42,6 +42,7 @@ mod source;
 mod starters;
 mod terminal;
 mod tools;
+mod watched;
 mod watchers;
 mod workspace;
 
@@ -168,11 +169,7 @@ pub(super) fn of_command(
     if servers.iter().any(Server::serves) {
         return None;
     }
-    let search = search::Search {
-        dir,
-        package: &package,
-        left_out: Default::default(),
-    };
+    let search = search::Search::new(dir, &package);
     let target = starters::StartTarget::Command(command.to_owned());
     let mut found = search.target(&target, "dev", 2).into_iter();
     let (server, tool) = found.find_map(|server| match server.serves {

@@ -1,14 +1,14 @@
 //! Follows a script through wrappers and starters to the commands that serve, and to those that run beside
 //! them.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use super::bundler;
 use super::entry::Entry;
 use super::package::Package;
 use super::script::{Script, SimpleCommand, Step, StepRun};
 use super::server::{Server, ServerKind};
-use super::starters::{StartTarget, forwarded, is_parallel, passes_arguments, started};
+use super::starters::{StartTarget, forwarded, is_parallel, is_starter, passes_arguments, started};
 use super::tools::{runs_a_file, tool};
 use crate::passed_over::has_manifest;
 use crate::{Dir, caddy, procfile};
@@ -49,6 +49,25 @@ pub(super) struct Search<'s, 'd> {
     pub(super) package: &'s Package,
     /// Sentences about commands that are left out.
     pub(super) left_out: RefCell<Vec<String>>,
+    /// Whether other commands, such as a build, run before the command that is searched.
+    is_built: Cell<bool>,
+    /// How many more commands are searched.
+    left: Cell<usize>,
+}
+
+/// Maximum number of commands that are searched: scripts may start each other in many ways.
+const MAX_COMMANDS: usize = 5000;
+
+impl<'s, 'd> Search<'s, 'd> {
+    pub(super) fn new(dir: &'s Dir<'d>, package: &'s Package) -> Self {
+        Self {
+            dir,
+            package,
+            left_out: RefCell::default(),
+            is_built: Cell::default(),
+            left: Cell::new(MAX_COMMANDS),
+        }
+    }
 }
 
 impl Search<'_, '_> {
@@ -84,7 +103,7 @@ impl Search<'_, '_> {
 
     /// Returns the commands in a text that serve; `script` is the script that consists of the text
     /// only.
-    fn command(
+    pub(super) fn command(
         &self,
         text: &str,
         script: Option<&str>,
@@ -92,6 +111,10 @@ impl Search<'_, '_> {
         depth: usize,
     ) -> Vec<Server> {
         let text = without_brackets(text);
+        let Some(left) = self.left.get().checked_sub(1) else {
+            return Vec::new();
+        };
+        self.left.set(left);
         let (Some(mut parsed), Some(depth)) = (Script::parse(text), depth.checked_sub(1)) else {
             return Vec::new();
         };
@@ -137,14 +160,17 @@ impl Search<'_, '_> {
             return servers;
         }
         let program = simple.program();
+        let of_watched = || self.of_watched(&simple, found_by, depth);
         let serves = match tool(program, simple.arguments()) {
             Some(tool) => Some(ServerKind::Tool(tool)),
             None if runs_a_file(program) => {
-                let built_before = !parsed.before.is_empty();
-                Entry::of(self.dir, self.package, &simple, built_before).map(ServerKind::File)
+                let built_before = !parsed.before.is_empty() || self.is_built.get();
+                let entry = Entry::of(self.dir, self.package, &simple, built_before);
+                entry.map(ServerKind::File).or_else(of_watched)
             }
             None => bundler::server(self.dir, self.package, &simple)
                 .map(|found| ServerKind::Process(Box::new(found)))
+                .or_else(of_watched)
                 .or_else(|| self.process(&simple, text, &parsed)),
         };
         parsed.last = simple;
@@ -224,7 +250,10 @@ impl Search<'_, '_> {
             .iter()
             .flat_map(|target| self.target(target, found_by, depth))
             .collect();
+        let does_first = !outer.parsed.before.is_empty() || !earlier.is_empty();
+        let was_built = self.is_built.replace(does_first || self.is_built.get());
         let mut servers = self.target(last, found_by, depth);
+        self.is_built.set(was_built);
         if !earlier_servers.is_empty() {
             servers.splice(0..0, earlier_servers);
             return servers;
@@ -276,7 +305,7 @@ impl Search<'_, '_> {
         };
         let rest = &simple.words[skipped..];
         let program = rest.first().map_or("", String::as_str);
-        if tool(program, &rest[1..]).is_some() || runs_a_file(program) {
+        if tool(program, &rest[1..]).is_some() || runs_a_file(program) || is_starter(program) {
             simple.words.drain(..skipped);
         }
         simple
@@ -361,36 +390,4 @@ pub(super) fn changed_dir<'d>(dir: &Dir<'d>, parsed: &Script) -> Option<Dir<'d>>
     let place = changes.trim().trim_matches(['\'', '"']);
     let place = place.trim_start_matches("./").trim_end_matches('/');
     dir.below(place).filter(|_| !place.is_empty())
-}
-
-/// Returns whether a script of the root of a workspace starts the script `name` of all members:
-/// `turbo run dev`, `pnpm -r dev`.
-pub(super) fn starts_all_members(package: &Package, script: &str, name: &str) -> bool {
-    let text = package.scripts.get(script).map_or("", String::as_str);
-    let Some(command) = Script::parse(text).map(|script| script.last) else {
-        return false;
-    };
-    let text = forwarded(package, &command);
-    let command = text
-        .and_then(|text| Script::parse(&text))
-        .map_or(command, |script| script.last);
-    let has = |words: &[&str]| {
-        command
-            .arguments()
-            .iter()
-            .any(|word| words.contains(&word.as_str()))
-    };
-    let is_for_all = match command.program() {
-        "turbo" => !command
-            .arguments()
-            .iter()
-            .any(|word| word.starts_with("--filter") || word == "-F"),
-        "lerna" => has(&["run"]),
-        "nx" => has(&["run-many"]) && !has(&["-p", "--projects"]),
-        "pnpm" => has(&["-r", "--recursive"]),
-        "npm" => has(&["-ws", "--workspaces"]),
-        "yarn" => has(&["workspaces"]),
-        _ => false,
-    };
-    is_for_all && has(&[name])
 }

@@ -1,7 +1,5 @@
 //! Finds the commands in a package's scripts that serve, and those that run beside them.
 
-use std::cell::RefCell;
-
 use super::package::Package;
 use super::search::Search;
 use super::server::Server;
@@ -102,7 +100,7 @@ const STARTS_ELSE: [&str; 18] = [
 ];
 
 /// Maximum depth of scripts that start scripts.
-const MAX_DEPTH: usize = 4;
+const MAX_DEPTH: usize = 6;
 
 /// The parts of the name of a script, in lower case.
 fn name_parts(name: &str) -> impl Iterator<Item = String> {
@@ -141,11 +139,7 @@ fn of_other_names(package: &Package) -> Vec<&str> {
 ///
 /// The second value has a sentence for each command beside them that is left out.
 pub(super) fn servers(dir: &Dir<'_>, package: &Package) -> (Vec<Server>, Vec<String>) {
-    let search = Search {
-        dir,
-        package,
-        left_out: RefCell::default(),
-    };
+    let search = Search::new(dir, package);
     let mut left_out = Vec::new();
     let mut first = |names: &[&str]| {
         for (index, name) in names.iter().enumerate() {
@@ -172,13 +166,17 @@ pub(super) fn servers(dir: &Dir<'_>, package: &Package) -> (Vec<Server>, Vec<Str
         servers.iter().all(|known| known.origin != server.origin)
     };
     let mut servers: Vec<Server> = first(&MAIN);
+    let has_main = !servers.is_empty();
     for server in first(&BESIDE) {
         if is_new(&servers, &server) {
             servers.push(server);
         }
     }
-    if servers.is_empty() {
-        servers = first(&of_other_names(package));
+    if !has_main {
+        let others = first(&of_other_names(package));
+        if servers.is_empty() || starts_more(&others, &servers) {
+            servers = others;
+        }
     }
     for base in WORKERS {
         let names = [

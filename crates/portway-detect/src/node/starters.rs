@@ -71,6 +71,11 @@ pub(super) fn forwarded(package: &Package, simple: &SimpleCommand) -> Option<Str
     is_command.then(|| format!("{text} {}", arguments.join(" ")))
 }
 
+/// Returns whether a program starts several commands at once.
+pub(super) fn is_starter(program: &str) -> bool {
+    STARTERS.iter().any(|(starter, _)| *starter == program)
+}
+
 /// Returns what a command starts instead of serving itself; `None` if it starts nothing.
 pub(super) fn started(package: &Package, simple: &SimpleCommand) -> Option<Vec<StartTarget>> {
     let (program, arguments) = (simple.program(), simple.arguments());

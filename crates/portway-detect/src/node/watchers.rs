@@ -1,7 +1,5 @@
 //! Compilers that watch the files of a package, for a server in another language: `rollup -c -w` beside Django.
 
-use std::cell::RefCell;
-
 use super::Project;
 use super::manager::Managed;
 use super::package::Package;
@@ -116,11 +114,7 @@ pub(crate) fn add_watchers(
         let Some(package) = Package::read(dir) else {
             continue;
         };
-        let search = Search {
-            dir,
-            package: &package,
-            left_out: RefCell::default(),
-        };
+        let search = Search::new(dir, &package);
         let watchers = SCRIPTS.iter().find_map(|script| {
             Some(of_script(&search, script)).filter(|watchers| !watchers.is_empty())
         });

@@ -1,6 +1,8 @@
 //! Workspaces of npm, pnpm, yarn and bun: which packages belong to one.
 
 use super::package::Package;
+use super::script::Script;
+use super::starters::forwarded;
 use crate::Dir;
 use crate::yaml::strings;
 
@@ -192,6 +194,38 @@ pub(super) fn is_component_match(pattern: &str, part: &str) -> bool {
         }
         None => pattern == part,
     }
+}
+
+/// Returns whether a script of the root of a workspace starts the script `name` of all members:
+/// `turbo run dev`, `pnpm -r dev`.
+pub(super) fn starts_all_members(package: &Package, script: &str, name: &str) -> bool {
+    let text = package.scripts.get(script).map_or("", String::as_str);
+    let Some(command) = Script::parse(text).map(|script| script.last) else {
+        return false;
+    };
+    let text = forwarded(package, &command);
+    let command = text
+        .and_then(|text| Script::parse(&text))
+        .map_or(command, |script| script.last);
+    let has = |words: &[&str]| {
+        command
+            .arguments()
+            .iter()
+            .any(|word| words.contains(&word.as_str()))
+    };
+    let is_for_all = match command.program() {
+        "turbo" => !command
+            .arguments()
+            .iter()
+            .any(|word| word.starts_with("--filter") || word == "-F"),
+        "lerna" => has(&["run"]),
+        "nx" => has(&["run-many"]) && !has(&["-p", "--projects"]),
+        "pnpm" => has(&["-r", "--recursive"]),
+        "npm" => has(&["-ws", "--workspaces"]),
+        "yarn" => has(&["workspaces"]),
+        _ => false,
+    };
+    is_for_all && has(&[name])
 }
 
 #[cfg(test)]

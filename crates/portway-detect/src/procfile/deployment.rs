@@ -25,9 +25,17 @@ pub(crate) fn combine(
         node::runs_program(commands.last().unwrap_or(&process.command))
     };
     if !dev_servers.is_empty() {
+        // `npm start -- --only=worker` beside `npm start -- --only=web`: a part of the same program.
+        let words = |process: &DetectedService| {
+            let words = process.command.split_whitespace();
+            let words = words.filter(|word| !word.starts_with('-'));
+            words.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let is_server = |process: &&DetectedService| process.port.is_some() && is_node(process);
+        let programs: Vec<Vec<String>> = processes.iter().filter(is_server).map(words).collect();
         processes.retain(|process| {
-            // A worker has no dev server that replaces it.
-            let is_replaced = process.port.is_some() && is_node(process);
+            // Another worker has no dev server that replaces it.
+            let is_replaced = is_server(&process) || programs.contains(&words(process));
             if is_replaced {
                 let why = format!(
                     "runs `{}`, which a deployment starts; the dev script of package.json runs instead",

@@ -250,3 +250,16 @@ fn a_script_has_a_variant_for_each_system() {
         "npm run start:default -- --port {port} --strictPort"
     );
 }
+
+#[test]
+fn scripts_that_all_start_each_other_end() {
+    let scripts: Vec<String> = (0..40)
+        .map(|index| format!("\"dev:{index}\": \"run-p dev:*\""))
+        .collect();
+    let package = format!(
+        "{{\"scripts\": {{\"dev\": \"run-p dev:*\", {}}}}}",
+        scripts.join(", ")
+    );
+    let detection = crate::fixture::checkout(&[("package.json", &package)], &["npm"]);
+    assert!(detection.services.is_empty(), "{detection:#?}");
+}
