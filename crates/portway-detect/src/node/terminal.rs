@@ -26,8 +26,8 @@ const LIBRARIES: [&str; 15] = [
 /// Returns whether a program that uses no server framework and names no port is for the terminal. `own` are its
 /// files, with their texts.
 pub(super) fn is_for_terminal(package: &Package, own: &[(String, String)]) -> bool {
-    let is_imported = |name: &&str| own.iter().any(|(_, text)| imports::imports(text, name));
-    package.has_programs || LIBRARIES.iter().any(|name| is_imported(&name))
+    let is_imported = |name: &str| own.iter().any(|(_, text)| imports::imports(text, name));
+    package.has_programs || LIBRARIES.iter().any(|name| is_imported(name))
 }
 
 #[cfg(test)]
