@@ -39,6 +39,8 @@ struct Running {
     processes: Vec<ProcessId>,
     /// The number of the network.
     network: String,
+    /// Keeps the number from being given to the network of the next instance.
+    _network: fs::File,
     /// The ports of the machine.
     ports: Vec<u64>,
 }
@@ -56,9 +58,11 @@ impl Running {
     /// Reads an instance whose services are not ready yet.
     fn read_starting(sandbox: &Sandbox) -> Self {
         let processes = Self::read_all(sandbox);
+        let helper = helper(sandbox);
         Self {
             processes: processes.into_iter().filter_map(ProcessId::read).collect(),
-            network: network(helper(sandbox)).unwrap(),
+            _network: fs::File::open(format!("/proc/{helper}/ns/net")).unwrap(),
+            network: network(helper).unwrap(),
             ports: Vec::new(),
         }
     }
