@@ -87,12 +87,14 @@ fn browser() -> Result<(), String> {
 }
 
 /// The frameworks that `cargo xtask test` leaves out to save minutes. Each is similar to another one.
-const SIMILAR_FRAMEWORKS: [&str; 5] = [
+const SIMILAR_FRAMEWORKS: [&str; 7] = [
     "node::angular",
     "node::astro",
+    "node::hono",
     "node::nest",
     "node::vite_svelte",
     "node::vite_vue",
+    "python::flask",
 ];
 
 /// Test projects made by all framework generators.
