@@ -16,7 +16,8 @@ use crate::project::LoadedProject;
 /// Maximum number of variables that are named.
 const MAX_NAMES: usize = 4;
 
-/// Adds to the error of a command for the project in `root` which variables its failed services read that nothing sets.
+/// Adds to the error of a command for the project in `root` which variables its failed services read that
+/// nothing sets.
 pub(crate) fn with_hints(
     mut error: CommandError,
     root: &Path,

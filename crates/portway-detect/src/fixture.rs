@@ -90,3 +90,12 @@ impl DetectedService {
         }
     }
 }
+
+impl Detection {
+    /// Returns the commands of the services, with the preferred ports of those whose port is not fixed.
+    pub(super) fn commands(&self) -> Vec<(&str, Option<u16>)> {
+        let all = self.services.iter();
+        all.map(|one| (one.command.as_str(), one.prefers()))
+            .collect()
+    }
+}

@@ -18,6 +18,7 @@ mod deno;
 mod dir;
 mod dotnet;
 mod elixir;
+mod environments;
 #[cfg(test)]
 mod fixture;
 mod found;

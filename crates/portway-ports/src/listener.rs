@@ -67,21 +67,23 @@ pub fn udp_sockets() -> io::Result<Vec<Listener>> {
     platform::udp_sockets()
 }
 
-/// Returns whether another user than this process' one and root has a socket on `port`, listening or only bound. False
-/// if the system does not tell, always on Windows.
+/// Returns whether a user other than root and that of this process has a socket on `port`, listening or only
+/// bound. False if the system does not report it, and always on Windows.
 pub fn is_used_by_other_user(port: u16, protocol: Protocol) -> bool {
+    let Some(own) = platform::own_user() else {
+        return false;
+    };
     let sockets = match protocol {
         Protocol::Tcp => [platform::listeners(Some(port)), platform::bound(port)],
         Protocol::Udp => [platform::udp_sockets(), Ok(Vec::new())],
     };
-    let own = platform::own_user();
     let mut users = sockets
         .into_iter()
         .flatten()
         .flatten()
         .filter(|socket| socket.port == port)
         .filter_map(|socket| socket.user);
-    own.is_some_and(|own| users.any(|user| user != 0 && user != own))
+    users.any(|user| user != 0 && user != own)
 }
 
 /// Returns the owners of `sockets`.

@@ -1,7 +1,8 @@
 //! Chooses ports: a function from a request and the existing leases to allocated ports.
 //!
 //! Tries the forced port, then a main checkout's preferred port (after the port that it keeps because another
-//! user had the preferred one), the port that the service had last (*sticky*), the range in ascending order, and the leases of stopped instances. See "Choice of a
+//! user had the preferred one), the port that the service had last (*sticky*), the range in ascending order,
+//! and the leases of stopped instances. See "Choice of a
 //! port" in `docs/architecture.md`. Services that can use only one port are first (`order`), so that no
 //! other service of the request takes it.
 //!

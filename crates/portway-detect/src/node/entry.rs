@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::constants;
-use super::environments::of_development;
 use super::files::{is_built, is_source, read, resolve};
 use super::imports;
 use super::package::Package;
@@ -13,6 +12,7 @@ use super::source::{self, Port};
 use super::terminal;
 use super::tools::{CLIENT_LIBRARIES, LIBRARIES, runs_a_file};
 use crate::Dir;
+use crate::environments::of_development;
 use portway_project::kind::Kind;
 
 /// A file that serves.

@@ -249,11 +249,7 @@ processes:
 "#;
     let vite = "{\"scripts\": {\"dev\": \"vite\"}, \"devDependencies\": {\"vite\": \"7\"}}";
     let detection = checkout(&[(FILE, text), ("web/package.json", vite)], &["npm"]);
-    let found: Vec<_> = detection
-        .services
-        .iter()
-        .map(|one| (one.command.as_str(), one.prefers()))
-        .collect();
+    let found = detection.commands();
     assert_eq!(
         found,
         [

@@ -5,8 +5,8 @@ use portway_project::dotenv;
 use portway_project::mapping::{AppVariable, Origin};
 
 use super::variable;
-use crate::Dir;
 use crate::addresses::has_address;
+use crate::{Dir, environments};
 
 /// Files that programs load in development, in the order in which they override each other for most
 /// programs.
@@ -59,21 +59,6 @@ const DEPLOYMENTS: [&str; 18] = [
     "vps",
 ];
 
-/// Parts of names of files for other environments than development.
-const OTHER_ENVIRONMENTS: [&str; 11] = [
-    "prod",
-    "production",
-    "test",
-    "testing",
-    "ci",
-    "staging",
-    "stage",
-    "preview",
-    "e2e",
-    "qa",
-    "uat",
-];
-
 /// Returns the files in use of a directory, in the order in which they override each other there.
 pub(super) fn in_use<'d>(dir: &'d Dir<'_>) -> impl DoubleEndedIterator<Item = &'d str> {
     let is_vite =
@@ -97,14 +82,14 @@ pub fn is_example(name: &str) -> bool {
     let has = |known: &[&str]| parts().any(|part| known.contains(&part));
     parts().any(|part| part == "env")
         && has(&EXAMPLES)
-        && !has(&OTHER_ENVIRONMENTS)
+        && !parts().any(environments::is_other)
         && !has(&DEPLOYMENTS)
 }
 
 /// Returns whether a part of a path names another environment than development: `deploy/production/.env.example`.
 pub(crate) fn is_for_other_environment(path: &str) -> bool {
     let mut parts = path.split(|c: char| !c.is_ascii_alphanumeric());
-    parts.any(|part| OTHER_ENVIRONMENTS.contains(&part.to_lowercase().as_str()))
+    parts.any(|part| environments::is_other(&part.to_lowercase()))
 }
 
 /// Returns the example of the file `name`, which `dir` lacks: `.env.dev-sample` of `.env.dev`, and for `.env`

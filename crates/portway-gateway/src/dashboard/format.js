@@ -20,12 +20,14 @@ export function bytes(count) {
 
 export const count = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;
 
+// Whether a port that a service did not get is left to others, who may not be using it.
+export const isReserved = ({ type }) => ["main_checkout", "other_user"].includes(type);
+
 // Why a service did not get the port it requested.
 export function displacementReason({ wanted, forced, holder, reason }) {
   if (reason.type === "excluded") return `Port ${wanted} is excluded: ${holder}`;
   const port = `${forced ? "Forced" : "Preferred"} port ${wanted}`;
-  const isReserved = ["main_checkout", "other_user"].includes(reason.type);
-  return isReserved ? `${port} is reserved for ${holder}` : `${port} is in use by ${holder}`;
+  return isReserved(reason) ? `${port} is reserved for ${holder}` : `${port} is in use by ${holder}`;
 }
 
 export const dateTime = (time) => new Date(time).toLocaleString();

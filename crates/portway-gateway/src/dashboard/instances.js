@@ -2,7 +2,7 @@
 
 import { instancePath, post } from "./api.js";
 import { byId, element, keyed, setAttribute, setText } from "./dom.js";
-import { age, bytes, count, dateTime, displacementReason, percent } from "./format.js";
+import { age, bytes, count, dateTime, displacementReason, isReserved, percent } from "./format.js";
 import { isIdle, stateLabel, stateText, toneOf } from "./states.js";
 
 const COLUMNS = [
@@ -280,7 +280,7 @@ export class Instances {
         title: url,
       });
       if (displaced) {
-        const isHeld = !["excluded", "main_checkout", "other_user"].includes(displaced.reason.type);
+        const isHeld = displaced.reason.type !== "excluded" && !isReserved(displaced.reason);
         entries.push({
           key: `displaced ${port}`,
           text: displacementReason(displaced),
@@ -309,7 +309,7 @@ export class Instances {
   // worktrees. A forced port must not be displaced.
   #isExpected({ forced, reason }, { id, project }) {
     if (forced) return false;
-    if (["main_checkout", "other_user"].includes(reason.type)) return true;
+    if (isReserved(reason)) return true;
     if (reason.type !== "other_instance") return false;
     const siblings = this.#instances.filter((other) => other.project === project && other.id !== id);
     return siblings.some((other) => other.id === reason.id);

@@ -91,19 +91,16 @@ fn record(
              OR (instance = ?2 AND service = ?3 AND name = ?4)",
             params![port.port, id, port.service, port.name],
         )?;
-        transaction.execute(
-            "INSERT INTO leases (port, instance, service, name, wish, yielded, last_used)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![
-                port.port,
-                id,
-                port.service,
-                port.name,
-                wanted.forced,
-                port.yielded,
-                now
-            ],
-        )?;
+        let lease = Lease {
+            port: port.port,
+            instance: id.to_owned(),
+            service: port.service.clone(),
+            name: port.name.clone(),
+            forced_port: wanted.forced,
+            yielded_port: port.yielded,
+            last_used: now,
+        };
+        insert(transaction, id, &lease, now)?;
     }
     transaction
         .execute(
@@ -123,20 +120,31 @@ pub(super) fn restore(
     transaction.execute("DELETE FROM leases WHERE instance = ?1", [id])?;
     for lease in leases {
         transaction.execute("DELETE FROM leases WHERE port = ?1", [lease.port])?;
-        transaction.execute(
-            "INSERT INTO leases (port, instance, service, name, wish, yielded, last_used)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![
-                lease.port,
-                id,
-                lease.service,
-                lease.name,
-                lease.forced_port,
-                lease.yielded_port,
-                now
-            ],
-        )?;
+        insert(transaction, id, lease, now)?;
     }
+    Ok(())
+}
+
+/// Records a lease of the instance `id` as used now.
+fn insert(
+    transaction: &Transaction<'_>,
+    id: &str,
+    lease: &Lease,
+    now: Millis,
+) -> rusqlite::Result<()> {
+    transaction.execute(
+        "INSERT INTO leases (port, instance, service, name, wish, yielded, last_used)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![
+            lease.port,
+            id,
+            lease.service,
+            lease.name,
+            lease.forced_port,
+            lease.yielded_port,
+            now
+        ],
+    )?;
     Ok(())
 }
 

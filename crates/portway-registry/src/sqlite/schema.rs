@@ -10,7 +10,8 @@ use crate::error::RegistryError;
 
 /// Each entry upgrades the schema from its index to the next version (`PRAGMA user_version`).
 ///
-/// `leases.wish` is the forced port, and `leases.yielded` the preferred port that another user had. `written` has the contents of `.ports.json` files that Portway
+/// `leases.wish` is the forced port, and `leases.yielded` the preferred port that another user had.
+/// `written` has the contents of `.ports.json` files that Portway
 /// wrote. `device` and `inode` identify the directory when it was last used.
 pub(super) const MIGRATIONS: [&str; 4] = [
     "

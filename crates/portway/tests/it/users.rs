@@ -175,7 +175,7 @@ fn number(variable: &str, default: u32) -> u32 {
 
 #[test]
 fn main_checkouts_of_several_users_keep_their_ports() {
-    // They prefer the same ports. Whoever had none of them keeps the ones it got.
+    // They prefer the same ports. The users who did not get them keep the ones that they got.
     assert_sticky(Checkout::Main);
 }
 

@@ -86,11 +86,7 @@ fn the_script_that_starts_more_is_used() {
                    \"start:mock\": \"json-server --watch db.json --port 3333\"";
     let text = manifest(scripts, &["vite", "json-server"]);
     let detection = checkout(&[("package.json", &text)], NPM);
-    let found: Vec<(&str, Option<u16>)> = detection
-        .services
-        .iter()
-        .map(|one| (one.command.as_str(), one.prefers()))
-        .collect();
+    let found = detection.commands();
     assert_eq!(
         found,
         [

@@ -279,11 +279,7 @@ fn every_part_runs_that_is_written_as_another_script() {
 fn programs_of_other_languages_serve() {
     let scripts = "\"dev\": \"run-p web api\", \"web\": \"vite\", \"api\": \"python3 -m http.server 5013 --directory public\"";
     let detection = all(scripts, &["vite"], &[]);
-    let found: Vec<_> = detection
-        .services
-        .iter()
-        .map(|one| (one.command.as_str(), one.prefers()))
-        .collect();
+    let found = detection.commands();
     assert_eq!(
         found,
         [

@@ -15,7 +15,10 @@ use tokio::time::sleep;
 use crate::platform::{alias_listener, connect_alias, socket_path};
 
 /// How often a listener checks that its socket still exists.
-const CHECK_INTERVAL: Duration = Duration::from_secs(5);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The same if clients also find it by its abstract address: then no client waits for the socket.
+const CHECK_INTERVAL_WITH_ALIAS: Duration = Duration::from_secs(5);
 
 /// A connection to a control socket.
 pub(crate) type ControlStream = UnixStream;
@@ -100,6 +103,10 @@ impl axum::serve::Listener for ControlListener {
     type Addr = tokio::net::unix::SocketAddr;
 
     async fn accept(&mut self) -> (UnixStream, Self::Addr) {
+        let interval = match self.alias {
+            Some(_) => CHECK_INTERVAL_WITH_ALIAS,
+            None => CHECK_INTERVAL,
+        };
         loop {
             let alias = async {
                 match &mut self.alias {
@@ -110,7 +117,7 @@ impl axum::serve::Listener for ControlListener {
             let (stream, address) = tokio::select! {
                 accepted = axum::serve::Listener::accept(&mut self.listener) => accepted,
                 accepted = alias => accepted,
-                () = sleep(CHECK_INTERVAL) => {
+                () = sleep(interval) => {
                     self.restore();
                     continue;
                 }

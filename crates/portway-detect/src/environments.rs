@@ -1,8 +1,11 @@
-//! Settings in code that are for one environment each: `{ development: { … }, production: { … } }`.
+//! Names of environments, and settings in code that are for one of them each:
+//! `{ development: { … }, production: { … } }`.
 
 /// Names of environments other than development.
-const OTHERS: [&str; 8] = [
+const OTHERS: [&str; 11] = [
     "ci",
+    "e2e",
+    "preview",
     "prod",
     "production",
     "qa",
@@ -10,11 +13,17 @@ const OTHERS: [&str; 8] = [
     "staging",
     "test",
     "testing",
+    "uat",
 ];
+
+/// Returns whether a name, in lower case, is that of an environment other than development.
+pub(crate) fn is_other(name: &str) -> bool {
+    OTHERS.contains(&name)
+}
 
 /// Returns a text without the objects of other environments than development. Their lines stay, but empty, so that
 /// line numbers do not change.
-pub(super) fn of_development(text: &str) -> String {
+pub(crate) fn of_development(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     // The depth of braces within such an object.
     let mut depth = 0_usize;
@@ -58,7 +67,7 @@ fn start(line: &str) -> Option<usize> {
     let name = name
         .rsplit(|c: char| !c.is_alphanumeric() && c != '_')
         .next()?;
-    OTHERS.contains(&name).then_some(at)
+    is_other(name).then_some(at)
 }
 
 #[cfg(test)]

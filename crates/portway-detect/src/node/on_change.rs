@@ -35,8 +35,8 @@ const WITH_VALUE: [&str; 12] = [
 ];
 
 impl Search<'_, '_> {
-    /// Returns how the command serves that such a program starts, if it is told its port by a variable: its
-    /// arguments do not reach it.
+    /// Returns how the command serves that such a program starts, if it reads its port from a variable: arguments do
+    /// not reach it.
     pub(super) fn of_watched(
         &self,
         simple: &SimpleCommand,
@@ -46,12 +46,12 @@ impl Search<'_, '_> {
         let text = watched(simple)?;
         let mut servers = self.command(&text, None, found_by, depth).into_iter();
         let serves = servers.next()?.serves;
-        let is_told = match &serves {
+        let reads_port = match &serves {
             ServerKind::Tool(tool) => tool.reads_port(),
             ServerKind::File(_) => true,
             _ => false,
         };
-        (is_told && servers.next().is_none()).then_some(serves)
+        (reads_port && servers.next().is_none()).then_some(serves)
     }
 }
 
@@ -126,11 +126,7 @@ mod tests {
                 &[("package.json", &package), ("src/main.ts", MAIN)],
                 &["npm"],
             );
-            let found: Vec<_> = detection
-                .services
-                .iter()
-                .map(|one| (one.command.as_str(), one.prefers()))
-                .collect();
+            let found = detection.commands();
             assert_eq!(found, [("npm run dev", Some(4112))], "{scripts}");
         }
     }
@@ -159,11 +155,7 @@ mod tests {
             ],
             &["yarn"],
         );
-        let found: Vec<_> = detection
-            .services
-            .iter()
-            .map(|one| (one.command.as_str(), one.prefers()))
-            .collect();
+        let found = detection.commands();
         assert_eq!(
             found,
             [
